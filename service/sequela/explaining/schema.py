@@ -1,0 +1,128 @@
+"""What a model takes and gives, and how people read it.
+
+A schema comes from a `schema.json` beside the model, from ONNX metadata, or is inferred from the graph; however
+it came, this is its one form. Columns are counted from 0 within their input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """What an input of the model carries."""
+
+    EVENTS = "events"  # (n, l, width), or (n, l) for a width of 1
+    STATIC = "static"  # (n, width), or (n,): one value set per sequence
+    MASK = "mask"  # (n, l): 1 for a real event, 0 for padding
+    LENGTH = "length"  # (n,): the number of real events
+
+
+class Dtype(StrEnum):
+    """Element types an input may have."""
+
+    FLOAT32 = "float32"
+    FLOAT64 = "float64"
+    INT32 = "int32"
+    INT64 = "int64"
+    BOOL = "bool"
+
+
+class Padding(StrEnum):
+    """On which side a fixed-length model's padding lies, along time (oldest event first)."""
+
+    LEFT = "left"
+    RIGHT = "right"
+
+
+class FeatureKind(StrEnum):
+    """How a feature's columns are averaged and displayed."""
+
+    NUMERIC = "numeric"
+    CATEGORICAL = "categorical"  # one integer column of category ids
+    ONE_HOT = "one_hot"  # one column per category
+    GROUP = "group"  # columns that only make sense together (an embedding block, a user's group)
+
+
+class Transform(StrEnum):
+    """What was done to a raw value before it was standardised."""
+
+    NONE = "none"
+    LOG1P = "log1p"
+
+
+class Link(StrEnum):
+    """The scale the output is explained on."""
+
+    IDENTITY = "identity"
+    LOGIT = "logit"
+
+
+@dataclass(frozen=True, slots=True)
+class InputSchema:
+    """One input tensor of the model."""
+
+    name: str
+    role: Role
+    dtype: Dtype = Dtype.FLOAT32
+    width: int = 1
+    pad_value: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Display:
+    """Takes a column back to the unit people know: `inverse(transform)(mean + scale * x)`."""
+
+    mean: float = 0.0
+    scale: float = 1.0
+    transform: Transform = Transform.NONE
+    decimals: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureSchema:
+    """One logical feature: the columns that are switched together.
+
+    `columns` maps an input's name to the columns of it that belong to the feature. A feature lies either in event
+    inputs or in one static input, never in both. `categories` names the ids of a categorical feature, or the
+    columns of a one-hot one, in order.
+    """
+
+    name: str
+    columns: Mapping[str, tuple[int, ...]]
+    kind: FeatureKind = FeatureKind.NUMERIC
+    label: str = ""
+    unit: str = ""
+    description: str = ""
+    categories: tuple[str, ...] = ()
+    display: Display = field(default_factory=Display)
+
+
+@dataclass(frozen=True, slots=True)
+class TargetSchema:
+    """One output of the model; targets are in the order of the model's output columns."""
+
+    name: str
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSchema:
+    """A model's inputs, logical features and targets.
+
+    `output` names the graph output that is explained (empty: the only, or else the first one). `per_event` says that
+    it has a step per event: (n, l) or (n, l, targets). `padding` is needed only by fixed-length models whose callers send
+    fewer events than the length. `background` holds the model's default: per input its average event (width),
+    or a matrix (k, width) whose last row is t = 0; static inputs (width).
+    """
+
+    inputs: tuple[InputSchema, ...]
+    features: tuple[FeatureSchema, ...]
+    targets: tuple[TargetSchema, ...]
+    output: str = ""
+    per_event: bool = False
+    link: Link = Link.IDENTITY
+    padding: Padding | None = None
+    background: Mapping[str, tuple[float, ...] | tuple[tuple[float, ...], ...]] | None = None
