@@ -45,7 +45,10 @@ class Attributions:
 
     def of(self, *key: Any) -> NDArray[np.float64]:
         """The values (targets,) of the player of that key; KeyError if there is none."""
-        return dict(zip((player.key for player in self.players), self.values, strict=True))[key]
+        rows: dict[tuple[Any, ...], NDArray[np.float64]] = dict(
+            zip((player.key for player in self.players), self.values, strict=True)
+        )
+        return rows[key]
 
 
 def coalitions(m: int) -> Iterator[Coalition]:
@@ -80,7 +83,7 @@ def switched(x: Arrays, background: Arrays, absent: Sequence[Player]) -> dict[st
 
 def coalition_values(scorer: Scorer, x: Arrays, background: Arrays, players: Sequence[Player]) -> Values:
     """v(S), the score with the players of S at X and the others at the background, for every S."""
-    values = {}
+    values: dict[Coalition, NDArray[np.float64]] = {}
     pending = coalitions(len(players))
     while batch := list(islice(pending, BATCH)):
         rows = [
@@ -105,10 +108,10 @@ def attributions(scorer: Scorer, x: Arrays, background: Arrays, players: Sequenc
 
 
 def pruning_curve(scorer: Scorer, x: Arrays, background: Arrays) -> NDArray[np.float64]:
-    """Algorithm 1's w1 for the splits after event i = 1 … l - 1, as (l - 1, targets).
+    """Algorithm 1's w1 for the splits after event i = 1 … l - 1, as (l - 1, targets); a lone event has none.
 
-    The two players of a split are its older events, and its recent events together with every static cell, so that
-    f(B) has the static inputs at background and f(X) has them at X.
+    The two players of a split are its older events, and its recent events together with every static cell, so
+    that f(B) has the static inputs at background and f(X) has them at X.
     """
     names = {name for name, array in x.items() if array.ndim == 2}
     length = len(x[min(names)])
@@ -122,7 +125,7 @@ def pruning_curve(scorer: Scorer, x: Arrays, background: Arrays) -> NDArray[np.f
         older = Player(("older",), frozenset(cells(range(split))))
         recent = Player(("recent",), frozenset(cells(range(split, length)) | static))
         weights.append(attributions(scorer, x, background, [older, recent]).of("older"))
-    return np.array(weights).reshape(length - 1, -1)
+    return np.array(weights) if weights else np.empty((0, 1))
 
 
 def cut(curve: NDArray[np.float64], tolerance: float) -> int:

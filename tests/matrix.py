@@ -1,6 +1,7 @@
 """The models that the tests sweep, declared once: what each takes and gives, with seeded samples of it.
 
-Nothing here is read from a `schema.json` or worked out by the code under test: it is what that code must find out.
+Nothing here is read from a `schema.json` or worked out by the code under test: it is what that code must find
+out.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ FLOAT64 = 1e-9
 class Case:
     """A fixture model as the tests know it.
 
-    `tolerance` is how far an attribution may be from the brute force's, in units of the output. `one_hot` columns of
-    the first input hold exactly one 1. `steps` is a fixed length, `batch` a fixed batch size.
+    `tolerance` is how far an attribution may be from the brute force's, in units of the output. `one_hot`
+    columns of the first input hold exactly one 1. `steps` is a fixed length, `batch` a fixed batch size.
     """
 
     name: str
@@ -58,7 +59,7 @@ class Case:
         return PlainScorer(self.path, self.inputs, self.steps, self.padding, self.batch, step)
 
     def sample(self, length: int, seed: int = 0) -> dict[str, NDArray[Any]]:
-        """A sequence: (l, width) an event input, (width,) a static one; masks and lengths are not the caller's."""
+        """A sequence: (l, width) an event input, (width,) a static one; no masks or lengths."""
         rng = np.random.default_rng([seed, length])
         drawn = {i.name: draw(i, length, rng) for i in self.values()}
         self.set_one_hot(drawn, rng)
@@ -110,7 +111,7 @@ def plain(name: str, width: int, dtype: str = "float32", more: Sequence[Input] =
     return Case(name, (Input("events", "events", width, dtype), *more), **settings)
 
 
-STATIC_PROFILE = {"age": {"profile": [0]}, "tenure": {"profile": [1]}}
+PROFILE = {"profile": {"profile": [0, 1]}}
 
 MULTI_INPUT = Case(
     "multi_input",
@@ -128,7 +129,7 @@ MULTI_INPUT = Case(
         "balance": {"numeric": [2]},
         "kind": {"ids": [0]},
         "country": {"ids": [1]},
-        **STATIC_PROFILE,
+        **PROFILE,
         "region": {"region": [0]},
     },
     ("fraud",),
@@ -213,7 +214,7 @@ EXACT = (
         3,
         "float64",
         [Input("profile", "static", 2, "float64")],
-        features=numbered(3) | STATIC_PROFILE,
+        features=numbered(3) | PROFILE,
         has_schema=True,
     ),
     plain("masked64", 3, "float64", [Input("mask", "mask", dtype="float64")], steps=8, has_schema=True),

@@ -36,8 +36,9 @@ def session(path: Path) -> onnxruntime.InferenceSession:
 class PlainScorer:
     """f: event inputs (n, l, width) and static inputs (n, width) -> scores (n, targets), float64.
 
-    `steps` is the model's fixed length, filled up with padding on the left or right; `batch` its fixed batch size.
-    `output_event`, t ≤ 0, is the step that is read of a model with an output per event (None: no such model).
+    `steps` is the model's fixed length, filled up with padding on the left or right; `batch` its fixed batch
+    size. `output_event`, t ≤ 0, is the step that is read of a model with an output per event (None: no such
+    model).
     """
 
     def __init__(

@@ -1,8 +1,8 @@
 """Who plays: the cells of every player at each level, from the paper's definitions (sections 3.1 to 3.3).
 
-Positions run from 0, the oldest event, to length - 1, the most recent one, which is t = 0. `cut` is the number of
-oldest events that are pruned into the block P. All static inputs together are one player, except at feature level,
-where each static feature plays for itself.
+Positions run from 0, the oldest event, to length - 1, the most recent one, which is t = 0. `cut` is the
+number of oldest events that are pruned into the block P. All static inputs together are one player, except at
+feature level, where each of them is a feature.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def events(layout: Layout, cut: int = 0) -> list[Player]:
 
 
 def blocks(layout: Layout, history: Sequence[range], cut: int) -> list[Player]:
-    """The pruned history in blocks ("block", first t, last t) of positions, every later event, the static player."""
+    """The pruned history in blocks ("block", first t, last t), every later event, the static player."""
     parts = [
         player
         for block in history
@@ -100,9 +100,10 @@ def cells(
 ) -> list[Player]:
     """The groups of Eq. 8 to 11, and the static player.
 
-    P; C*, single cells ("cell", t, feature) where E* and F* cross; E', ("event_rest", t), the other features of a
-    relevant event; F', ("feature_rest", feature), a relevant feature on the other unpruned events; C', ("other",).
-    `relevant_events` are t of unpruned events; static features in `relevant_features` have no cells in the grid.
+    P; C*, single cells ("cell", t, feature) where E* and F* cross; E', ("event_rest", t), the other features
+    of a relevant event; F', ("feature_rest", feature), a relevant feature on the other unpruned events; C',
+    ("other",). `relevant_events` are t of unpruned events; static features in `relevant_features` have no
+    cells in the grid.
     """
     unpruned = range(cut, layout.length)
     moments = sorted(layout.position(t) for t in relevant_events)

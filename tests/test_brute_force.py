@@ -21,8 +21,7 @@ GRID = Layout(6, {"numeric": 2, "ids": 1}, {"profile": 2}, {})
 FEATURES = {
     "amount": {"numeric": [0]},
     "place": {"numeric": [1], "ids": [0]},
-    "age": {"profile": [0]},
-    "tenure": {"profile": [1]},
+    "profile": {"profile": [0, 1]},
 }
 LAYOUT = Layout(GRID.length, GRID.events, GRID.static, FEATURES)
 
@@ -62,14 +61,14 @@ def test_the_glove_game_favours_the_scarce_side() -> None:
 
 
 def test_the_airport_game_charges_for_what_each_needs() -> None:
-    """v(S) = the longest runway in S; each stretch is shared by those who need it: 1/3, 1/3 + 1/2, 1/3 + 1/2 + 4."""
+    """v(S) = the longest runway in S: each stretch is shared alike by those who need it."""
     runway = [1.0, 2.0, 6.0]
     result = shapley(game(3, lambda s: max((runway[i] for i in s), default=0.0)), 3)
     assert result[:, 0] == pytest.approx([1 / 3, 1 / 3 + 1 / 2, 1 / 3 + 1 / 2 + 4], abs=1e-13)
 
 
 def test_the_average_over_all_orders_gives_the_same() -> None:
-    """Shapley's other definition, the mean marginal contribution over m! orders, on a random game with two targets."""
+    """Shapley's other definition, the mean marginal contribution over m! orders, on a random game."""
     rng = np.random.default_rng(0)
     values = {coalition: rng.normal(size=2) for coalition in coalitions(5)}
     expected = np.zeros((5, 2))
@@ -92,7 +91,8 @@ def additive_scorer(weights: Mapping[str, Array]) -> Callable[[Mapping[str, NDAr
         parts = [
             (arrays[name] * weights[name]).reshape(len(arrays[name]), -1).sum(axis=1) for name in weights
         ]
-        return np.sum(parts, axis=0)[:, None]
+        total: Array = np.stack(parts).sum(axis=0)
+        return total[:, None]
 
     return score
 
@@ -139,7 +139,7 @@ def test_an_additive_model_gives_every_player_the_worth_of_its_cells(level: str)
 
 
 def test_cell_groups_have_the_papers_count_and_names() -> None:
-    """Two relevant events and one relevant feature of two: |F*||E*| + |F*| + |E*| + 2 groups, and the static one."""
+    """Two relevant events, one relevant feature: |F*||E*| + |F*| + |E*| + 2 groups, and the static one."""
     assert keys(player_sets.cells(LAYOUT, 2, [0, -2], ["place"])) == [
         ("pruned",),
         ("cell", -2, "place"),
@@ -153,22 +153,22 @@ def test_cell_groups_have_the_papers_count_and_names() -> None:
 
 
 def test_empty_cell_groups_are_left_out() -> None:
-    """All events and event features relevant, nothing pruned: single cells and the static player are all there is."""
-    players = player_sets.cells(LAYOUT, 0, range(-5, 1), ["amount", "place", "age"])
+    """All events and event features relevant, nothing pruned: only single cells and the static player."""
+    players = player_sets.cells(LAYOUT, 0, range(-5, 1), ["amount", "place", "profile"])
     assert len(players) == 6 * 2 + 1
     assert {key[0] for key in keys(players)} == {"cell", "static"}
 
 
 def test_feature_players_leave_pruned_events_to_the_block() -> None:
-    """Scope UNPRUNED with two events pruned: `place` owns its two columns on four events, static features one cell."""
+    """Two events pruned: `place` owns two columns on four events, `profile` its two static cells."""
     players = {player.key: player.cells for player in player_sets.features(LAYOUT, cut=2)}
     assert len(players["feature", "place"]) == 2 * 4
-    assert players["feature", "tenure"] == {("profile", None, 1)}
+    assert players["feature", "profile"] == {("profile", None, 0), ("profile", None, 1)}
     assert len(players["pruned",]) == 2 * 3
 
 
 def test_relevance_is_by_threshold_or_by_rank() -> None:
-    """E* and F* by |φ| > θ and by top-k, over the largest of the targets; P and the static player never qualify."""
+    """E* by |φ| > θ and by top-k; P and the static player never qualify."""
     scorer, x, background, worth = additive_case()
     result = attributions(scorer, x, background, player_sets.events(LAYOUT, cut=2))
     size = {t: abs(sum(worth[c] for c in LAYOUT.event(LAYOUT.position(t)))) for t in range(-3, 1)}
@@ -186,8 +186,16 @@ def test_pruning_an_additive_model_sums_the_older_events() -> None:
     assert curve[:, 0] == pytest.approx(expected, abs=1e-12)
 
 
+def test_a_lone_event_cannot_be_split() -> None:
+    """A sequence of one event has an empty curve, and nothing is pruned."""
+    case = BY_NAME["gru"]
+    curve = pruning_curve(case.scorer(), case.sample(1), case.background(1))
+    assert curve.shape == (0, 1)
+    assert cut(curve, 1.0) == 0
+
+
 def test_the_cut_is_the_largest_split_below_the_tolerance_for_every_target() -> None:
-    """A later split may qualify where an earlier one does not; one target too large rules a split out; η = 0 prunes nothing."""
+    """Whatever earlier splits say; one target too large rules a split out; η = 0 prunes nothing."""
     curve = np.array([[0.0, 0.0], [0.3, 0.0], [0.01, 0.02], [0.0, 0.2], [0.5, 0.5]])
     assert cut(curve, 0.025) == 3
     assert cut(curve[:2], 0.025) == 1

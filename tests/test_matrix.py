@@ -22,7 +22,7 @@ def test_every_committed_model_has_a_case_and_every_case_a_model() -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_a_fixture_is_small_standard_and_whole(case: Case) -> None:
-    """At most 100 kB, ONNX's own operators from opset 17, no external data, no trace of the machine that made it."""
+    """At most 100 kB, ONNX's own operators from opset 17, no external data, no trace of where it was made."""
     payload = case.path.read_bytes()
     model = onnx.load_from_string(payload)
     onnx.checker.check_model(model, full_check=True)
