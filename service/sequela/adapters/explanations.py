@@ -110,7 +110,7 @@ class StoredExplanations:
 
     def list(self, wanted: Filter, page_size: int, token: str) -> Page[Explanation]:
         """See `Explanations`. A page may be shorter than its size, even empty, and still have a next one."""
-        index, scope = _index(wanted.caller_id), repr(wanted)
+        index, scope = _index(wanted.caller_id), _scope(wanted)
         position = page_position(scope, token) or ("" if wanted.end is None else _behind(wanted.end))
         last = None if wanted.start is None else _behind(wanted.start - timedelta(microseconds=1))
         found: list[Explanation] = []
@@ -170,6 +170,11 @@ def _decode(name: str, data: bytes) -> Explanation | None:
     if explanation is None:
         _log.warning("stored_explanation_unreadable", name=name)
     return explanation
+
+
+def _scope(wanted: Filter) -> str:
+    labels = sorted((wanted.labels or {}).items())
+    return repr((_INDEX, wanted.caller_id, wanted.model, labels, wanted.start, wanted.end))
 
 
 def _matches(wanted: Filter, explanation: Explanation) -> bool:

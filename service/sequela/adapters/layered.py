@@ -61,13 +61,13 @@ class NearFirst(_Layers):
 
     def put(self, key: str, value: bytes, ttl: float | None = None) -> None:
         """See `KeyValue`."""
-        self.near.put(key, value, NEAR_SECONDS if ttl is None else ttl)
+        self.near.put(key, value, _near_seconds(ttl))
         self.far.put(key, value, ttl)
 
     def put_if_absent(self, key: str, value: bytes, ttl: float | None = None) -> bytes:
         """See `KeyValue`."""
         standing = self.far.put_if_absent(key, value, ttl)
-        self.near.put(key, standing, NEAR_SECONDS)
+        self.near.put(key, standing, _near_seconds(ttl))
         return standing
 
     def delete(self, key: str) -> bool:
@@ -109,12 +109,12 @@ class FarFirst(_Layers):
     def put(self, key: str, value: bytes, ttl: float | None = None) -> None:
         """See `KeyValue`."""
         self.far.put(key, value, ttl)
-        self.near.put(key, value, NEAR_SECONDS)
+        self.near.put(key, value, _near_seconds(ttl))
 
     def put_if_absent(self, key: str, value: bytes, ttl: float | None = None) -> bytes:
         """See `KeyValue`."""
         standing = self.far.put_if_absent(key, value, ttl)
-        self.near.put(key, standing, NEAR_SECONDS)
+        self.near.put(key, standing, _near_seconds(ttl))
         return standing
 
     def delete(self, key: str) -> bool:
@@ -122,3 +122,7 @@ class FarFirst(_Layers):
         deleted = self.far.delete(key)
         self.near.delete(key)
         return deleted
+
+
+def _near_seconds(ttl: float | None) -> float:
+    return NEAR_SECONDS if ttl is None else min(ttl, NEAR_SECONDS)
