@@ -37,7 +37,9 @@ def redis_cluster() -> Iterator[RedisServer]:
     """A cluster of one node that owns every slot."""
     for server in running("--cluster-enabled", "yes"):
         server.client().execute_command("CLUSTER", "ADDSLOTS", *range(16384))
-        eventually(lambda: "ok" in str(server.client().execute_command("CLUSTER", "INFO")).split("cluster_slots")[0])
+        eventually(
+            lambda: "ok" in str(server.client().execute_command("CLUSTER", "INFO")).split("cluster_slots")[0]
+        )
         yield server
 
 
