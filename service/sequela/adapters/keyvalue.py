@@ -1,4 +1,4 @@
-"""The port below the stores: bytes by key, and indexes to list them by. Memory and Redis implement it alike."""
+"""The port below the stores: bytes by key, and indexes to list by. Memory and Redis implement it alike."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class KeyValue(Protocol):
 
     Keys and index names are text like `explanation:0f3a`, without the namespace, which the store adds itself.
     `ttl` is in seconds; None means that the entry stays until it is deleted, while an entry with a ttl may be
-    dropped earlier where room is short. Large values need no care: a store over a network cuts them into pieces.
+    dropped earlier where room is short. Values may be large: `pieces.InPieces` cuts them up for the network.
 
     An index is a set of texts in the order of their UTF-8 bytes. Whatever order a list is to have is written into
     its entries (a time that counts down, then the name), so that one call pages through any list, and paging is
@@ -39,17 +39,24 @@ class KeyValue(Protocol):
 
     def get(self, key: str) -> bytes | None:
         """The value, or None."""
+
     def put(self, key: str, value: bytes, ttl: float | None = None) -> None:
         """Sets the value and its time to live, whatever was there."""
+
     def put_if_absent(self, key: str, value: bytes, ttl: float | None = None) -> bytes:
         """Sets the value unless there is one; returns what stands there afterwards."""
+
     def delete(self, key: str) -> bool:
         """Forgets a key; whether it was there."""
+
     def index_add(self, index: str, entry: str, ttl: float | None = None) -> None:
         """Adds an entry; adding it again changes only the ttl."""
+
     def index_remove(self, index: str, *entries: str) -> None:
         """Removes entries; those that are not there do not matter."""
+
     def index_page(self, index: str, after: str, limit: int) -> tuple[str, ...]:
         """The first `limit` entries behind `after` in order; an empty `after` starts at the beginning."""
+
     def index_trim(self, index: str, after: str) -> None:
         """Removes all entries behind `after`."""
