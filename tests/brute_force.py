@@ -107,6 +107,26 @@ def attributions(scorer: Scorer, x: Arrays, background: Arrays, players: Sequenc
     return Attributions(tuple(players), shapley(values, len(players)), values[frozenset()], values[everyone])
 
 
+def logit(scorer: Scorer) -> Scorer:
+    """The scorer on the log-odds scale: log(p / (1 - p)), p kept 2⁻²⁴ away from 0 and 1."""
+
+    def log_odds(arrays: Arrays) -> NDArray[np.float64]:
+        p = np.clip(scorer(arrays), 2.0**-24, 1 - 2.0**-24)
+        odds: NDArray[np.float64] = np.log(p / (1 - p))
+        return odds
+
+    return log_odds
+
+
+def aligned(matrix: NDArray[Any], mean_event: NDArray[Any], length: int) -> NDArray[Any]:
+    """A background matrix (k, width) for a sequence of `length` events: its last row is t = 0's.
+
+    Shorter sequences take its last rows; events older than the matrix take the mean event (width,).
+    """
+    rows = [matrix[t - 1] if -t < len(matrix) else mean_event for t in range(1 - length, 1)]
+    return np.stack(rows)
+
+
 def pruning_curve(scorer: Scorer, x: Arrays, background: Arrays) -> NDArray[np.float64]:
     """Algorithm 1's w1 for the splits after event i = 1 … l - 1, as (l - 1, targets); a lone event has none.
 

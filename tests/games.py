@@ -19,7 +19,7 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class TableGame:
-    """Any game of few players: row k of `table` (2^m, targets) is the worth of the players set in k's bits."""
+    """Any game of few players: row k of `table` (2^m, targets) is the worth of k's bits."""
 
     table: Array
 
@@ -38,10 +38,10 @@ class TableGame:
 
 @dataclass(frozen=True, eq=False)
 class SumOfUnanimities:
-    """v(S) = base + Σ_k worth_k · 1[S holds carrier_k]: every game is one, and φ_i = Σ_{k: i in carrier_k} worth_k / size.
+    """v(S) = base + Σ_k worth_k · 1[S holds carrier_k]; a carrier's members share its worth alike.
 
-    carriers: (k, m), True for a carrier's members, none empty. worths: (k, targets). base: (targets,). The closed form holds at
-    any m, so that sampled attributions have an exact reference where no enumeration can reach.
+    carriers: (k, m), True for a carrier's members, none empty. worths: (k, targets). base: (targets,). The
+    closed form holds at any m: an exact reference for sampled attributions where no enumeration can reach.
     """
 
     carriers: Coalitions
@@ -54,12 +54,14 @@ class SumOfUnanimities:
 
     def __call__(self, coalitions: Coalitions) -> Array:
         held = (coalitions[:, None, :] | ~self.carriers[None]).all(axis=2)
-        return self.base + held.astype(np.float64) @ self.worths
+        total: Array = self.base + held.astype(np.float64) @ self.worths
+        return total
 
     def shapley(self) -> Array:
         """(players, targets), in closed form."""
         shares = self.worths / self.carriers.sum(axis=1, keepdims=True)
-        return self.carriers.T.astype(np.float64) @ shares
+        total: Array = self.carriers.T.astype(np.float64) @ shares
+        return total
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +78,8 @@ class NetworkGame:
 
     def __call__(self, coalitions: Coalitions) -> Array:
         hidden = np.tanh(coalitions @ self.inward + self.bias)
-        return 1 / (1 + np.exp(-hidden @ self.outward))[:, None]
+        logits: Array = hidden @ self.outward
+        return 1 / (1 + np.exp(-logits[:, None]))
 
 
 def random_game(m: int, seed: int, targets: int = 1) -> TableGame:

@@ -11,7 +11,17 @@ import numpy as np
 import onnx
 import player_sets
 import pytest
-from brute_force import Coalition, Player, attributions, coalitions, cut, pruning_curve, shapley
+from brute_force import (
+    Coalition,
+    Player,
+    aligned,
+    attributions,
+    coalitions,
+    cut,
+    logit,
+    pruning_curve,
+    shapley,
+)
 from matrix import BY_NAME
 from numpy.typing import NDArray
 from player_sets import Layout
@@ -202,6 +212,24 @@ def test_the_cut_is_the_largest_split_below_the_tolerance_for_every_target() -> 
     assert cut(curve[4:], 0.025) == 0
     assert cut(curve, 0.0) == 0
     assert cut(curve[:0], 0.025) == 0
+
+
+def test_a_background_matrix_is_aligned_at_the_most_recent_event() -> None:
+    """Three rows: two events take the last two; five take all three, after two mean events."""
+    matrix, mean = np.arange(6.0).reshape(3, 2), np.array([9.0, 9.0])
+    assert aligned(matrix, mean, 2).tolist() == [[2, 3], [4, 5]]
+    assert aligned(matrix, mean, 5).tolist() == [[9, 9], [9, 9], [0, 1], [2, 3], [4, 5]]
+
+
+def test_log_odds_of_a_logistic_model_are_additive() -> None:
+    """On the logit scale σ(w·x) gives every event the worth of its cells; certainty stays finite."""
+    scorer, x, background, worth = additive_case()
+    logistic = logit(lambda arrays: 1 / (1 + np.exp(-scorer(arrays))))
+    result = attributions(logistic, x, background, player_sets.events(LAYOUT))
+    expected = [sum(worth[cell] for cell in player.cells) for player in result.players]
+    assert result.values[:, 0] == pytest.approx(expected, abs=1e-9)
+    certain = logit(lambda arrays: np.array([[0.0], [1.0]]))({})
+    assert certain[:, 0] == pytest.approx([-24 * np.log(2), 24 * np.log(2)], abs=1e-6)
 
 
 def constants(name: str) -> dict[str, Array]:
