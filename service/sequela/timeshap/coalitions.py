@@ -1,15 +1,18 @@
 """Which coalitions are evaluated: complementary pairs, stratified by size, drawn without replacement.
 
-A pair {S, Sᶜ} belongs to the stratum of its smaller size s = 1 … ⌊m/2⌋; at s = m/2 the pair is named by the side that holds
-the last player. Each stratum has one seeded random order; a budget takes the first k_s of it, so smaller designs
-are nested in larger ones, and the budget alone reproduces a design. A stratum taken whole is enumerated.
+A pair {S, Sᶜ} belongs to the stratum of its smaller size s = 1 … ⌊m/2⌋; at s = m/2 the pair is named by the
+side that holds the last player. Each stratum has one seeded random order; a budget takes the first k_s of
+it, so smaller designs are nested in larger ones, and the budget alone reproduces a design. A stratum taken
+whole is enumerated.
 
-The kernel is KernelSHAP's (TimeSHAP Eq. 2); only the odd part of a game matters to its Shapley values, hence the pairs.
+The kernel is KernelSHAP's (TimeSHAP Eq. 2); only the odd part of a game matters to its Shapley values, hence
+the pairs.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import comb
 
 import numpy as np
@@ -17,8 +20,12 @@ from numpy.typing import NDArray
 
 ENUMERABLE = 1 << 18
 """Strata up to this many pairs are put in order as a whole; larger ones are drawn and repeats dropped."""
-DRAW = 256
-"""Pairs drawn at a time from a larger stratum. Part of what a seed means: changing it changes the samples."""
+DRAW_CELLS = 1 << 15
+"""Random numbers drawn at a time from a larger stratum. Part of what a seed means: changing it changes the
+samples.
+"""
+MANY = 1 << 62
+"""Strata larger than this count as this large: nobody gets near their end."""
 GROWTH = 1.4
 """How much larger each nested stage is than the one before."""
 EXACT_AT_ONCE = 4096
@@ -26,7 +33,9 @@ EXACT_AT_ONCE = 4096
 
 
 def minimum_budget(players: int) -> int:
-    """The smallest budget whose design has full rank and error bars: max(4m, 128), or all 2^m where that is less."""
+    """The smallest budget whose design has full rank and error bars: max(4m, 128), or all 2^m where that is
+    less.
+    """
     return min(max(4 * players, 128), all_coalitions(players))
 
 
@@ -38,8 +47,8 @@ def all_coalitions(players: int) -> int:
 def stages(players: int, budget: int) -> tuple[int, ...]:
     """Budgets of the nested stages, each about 1.4 times the one before.
 
-    The last one is `budget` or, where that suffices, all 2^m coalitions; a game of at most 4096 coalitions has one stage.
-    Empty where the budget is below the minimum.
+    The last one is `budget` or, where that suffices, all 2^m coalitions; a game of at most 4096 coalitions
+    has one stage. Empty where the budget is below the minimum.
     """
     total = all_coalitions(players)
     last = min(budget, total)
@@ -63,11 +72,14 @@ class Stratum:
     total: int
 
 
+@lru_cache(maxsize=64)
 def strata(players: int) -> tuple[Stratum, ...]:
     """The strata of m players: N_s = C(m, s), half of it at s = m/2."""
-    return tuple(
-        Stratum(s, comb(players, s) // (2 if 2 * s == players else 1)) for s in range(1, players // 2 + 1)
-    )
+    layers, total = [], 1
+    for size in range(1, players // 2 + 1):
+        total = min(total * (players - size + 1) // size, MANY) if total < MANY else MANY
+        layers.append(Stratum(size, total // 2 if 2 * size == players else total))
+    return tuple(layers)
 
 
 def allocation(players: int, budget: int) -> tuple[int, ...]:
@@ -114,7 +126,8 @@ def _fill(limits: list[int], shares: list[float], amount: int) -> tuple[int, ...
 
 
 class PairSampler:
-    """Draws the pairs of every stratum in its seeded order, as far as they are asked for, and remembers them packed.
+    """Draws the pairs of every stratum in its seeded order, as far as they are asked for, and remembers them
+    packed.
 
     Memory: m/8 bytes a pair drawn, and 8 bytes for each pair of an enumerable stratum.
     """
@@ -124,7 +137,9 @@ class PairSampler:
         self._draws = [_draw_for(players, layer, seed) for layer in strata(players)]
 
     def pairs(self, stratum: int, start: int, stop: int) -> NDArray[np.bool_]:
-        """The pairs start … stop - 1 of a stratum (0 is size 1), (stop - start, m): the named side of each."""
+        """The pairs start … stop - 1 of a stratum (0 is size 1), (stop - start, m): the named side of
+        each.
+        """
         packed = self._draws[stratum].take(stop)[start:stop]
         return np.unpackbits(packed, axis=1, count=self.players).astype(bool)
 
@@ -165,9 +180,10 @@ class _Drawn:
         return self._packed
 
     def _fresh(self) -> NDArray[np.uint8]:
-        keys = self._generator.random((DRAW, self._players))
+        count = max(DRAW_CELLS // self._players, 8)
+        keys = self._generator.random((count, self._players))
         chosen = np.argpartition(keys, self._layer.size - 1, axis=1)[:, : self._layer.size]
-        rows = np.zeros((DRAW, self._players), dtype=bool)
+        rows = np.zeros((count, self._players), dtype=bool)
         np.put_along_axis(rows, chosen, True, axis=1)
         if 2 * self._layer.size == self._players:
             rows ^= ~rows[:, -1:]
@@ -188,7 +204,9 @@ def _draw_for(players: int, layer: Stratum, seed: int) -> _Enumerated | _Drawn:
 
 
 def unrank(players: int, layer: Stratum, ranks: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Subsets of `layer.size` players in lexicographic order by rank, (k, m); the last player is in at s = m/2."""
+    """Subsets of `layer.size` players in lexicographic order by rank, (k, m); the last player is in at s =
+    m/2.
+    """
     rows = np.zeros((len(ranks), players), dtype=bool)
     free, need = players, np.full(len(ranks), layer.size)
     if 2 * layer.size == players:
