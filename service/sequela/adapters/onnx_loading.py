@@ -61,7 +61,7 @@ class Loader:
             graph.fixed_batch(source.onnx_path),
             _fixed_length(draft.schema.inputs, graph, draft.path),
         )
-        session = open_session(source.onnx, output, fixed_batch, self.threads, source.onnx_path)
+        session = open_session(source.onnx, output, fixed_batch, self.threads, self.limits, source.onnx_path)
         feeder = Feeder(draft.schema.inputs, graph)
         probed = probe(feeder, session, fixed_length)
         layout = output_layout(probed.shapes, output, draft.per_event, draft.path)
