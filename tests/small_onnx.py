@@ -17,7 +17,7 @@ INT32, INT64, BOOL = TensorProto.INT32, TensorProto.INT64, TensorProto.BOOL
 def scoring(
     inputs: Mapping[str, tuple[int, Shape]], metadata: Mapping[str, str] | None = None, kind: int = FLOAT
 ) -> bytes:
-    """score (n): the sigmoid of a tenth of the sum over every input's values, whatever their types."""
+    """A score (n): the sigmoid of a tenth of the sum over every input's values, whatever their types."""
     nodes: list[NodeProto] = []
     for name, (_, shape) in inputs.items():
         nodes.append(helper.make_node("Cast", [name], [f"{name}.float"], to=kind))

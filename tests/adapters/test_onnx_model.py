@@ -72,7 +72,7 @@ def events(*shape: int) -> Cells:
 
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_schema_is_what_the_model_is(case: Case) -> None:
-    """Inputs, features, output kind and fixed length are those that the matrix knows, each field filled in."""
+    """Inputs, features, output and fixed length are those that the matrix knows, each field filled in."""
     model = loaded(case.name)
     schema = model.schema
     found = {item.name: (item.role.value, item.width, item.dtype.value) for item in schema.inputs}
@@ -86,7 +86,7 @@ def test_schema_is_what_the_model_is(case: Case) -> None:
 @pytest.mark.parametrize("length", [1, 5])
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_run_equals_onnxruntime(case: Case, length: int) -> None:
-    """A batch with its padding gives what onnxruntime gives when asked directly, at the newest event and before."""
+    """A padded batch gives what onnxruntime gives when asked directly, at the newest event and before."""
     cells, arrays = batch_of(case, length)
     for output_event in (0, 1 - length) if case.per_event else (0,):
         got = loaded(case.name).run(cells, frame_of(case, length), output_event)
@@ -172,7 +172,7 @@ def test_outputs_of_whole_numbers() -> None:
 
 
 def test_unknown_category_says_so() -> None:
-    """An id that no embedding has fails the model in one line, without a path of onnxruntime's own sources."""
+    """An id that no embedding has fails in one line, without a path of onnxruntime's sources."""
     case = BY_NAME["multi_input"]
     cells, _ = batch_of(case, 4)
     cells.events[1][2, 1, 0] = 999
@@ -254,7 +254,7 @@ def test_other_axes_of_outputs() -> None:
 
 
 def test_bounded_reaches_through_moves() -> None:
-    """Sigmoids that are concatenated, cast and chosen from stay bounded; once something is added they do not."""
+    """Sigmoids that are concatenated and cast stay bounded; once something is added they do not."""
     nodes = [
         reduced("events", "logits", [1]),
         helper.make_node("Sigmoid", ["logits"], ["p"]),

@@ -1,4 +1,4 @@
-"""Keeps a model's runs within bounds of time and memory: a few bytes of graph can ask for any amount of either."""
+"""Keeps a model's runs within bounds of time and memory: a few bytes can ask for any amount of either."""
 
 from __future__ import annotations
 
