@@ -26,6 +26,7 @@ ENV PATH=/opt/sequela/bin:$PATH \
 USER 10001:10001
 EXPOSE 50051 9464
 STOPSIGNAL SIGTERM
+# hadolint ignore=DL3025 # the shell puts the port in
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
     CMD python -c "from urllib.request import urlopen; urlopen('http://127.0.0.1:${SEQUELA_METRICS_PORT}/readyz', timeout=2)"
 ENTRYPOINT ["sequela"]
