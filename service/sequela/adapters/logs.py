@@ -17,7 +17,7 @@ log = structlog.get_logger("sequela")
 
 
 def configure(level: str, stream: TextIO = sys.stderr) -> None:
-    """Sets up structlog, and lets what libraries log through `logging` come out the same way, from WARNING on."""
+    """Sets up structlog; what libraries log comes out the same way, from WARNING on."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,

@@ -1,4 +1,7 @@
-"""Prometheus metrics of everything observed, under the names that the field uses. Labels are bounded: no ids, no model names."""
+"""Prometheus metrics of everything observed, under the names that the field uses.
+
+Labels are bounded: they hold no ids and no names of models.
+"""
 
 from __future__ import annotations
 

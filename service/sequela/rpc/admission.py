@@ -1,8 +1,8 @@
 """Rooms: where synchronous work runs in threads, so that it never blocks the event loop.
 
-A room has a fixed number of seats and a short queue before them. What does not fit into the queue is refused at once:
-an answer that would come too late helps nobody. A seat is free again only when its thread has really ended, also where
-the caller is long gone.
+A room has a fixed number of seats and a short queue before them. What does not fit into the queue is refused
+at once: an answer that would come too late helps nobody. A seat is free again only when its thread has really
+ended, also where the caller is long gone.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NEWEST = 0.1
 
 
 class Room:
-    """Threads for `seats` pieces of work at a time, with at most `queue` more waiting. Used from one event loop."""
+    """Threads for `seats` pieces of work at a time; at most `queue` more wait. Used from one event loop."""
 
     def __init__(self, name: str, seats: int, queue: int, observer: Observer) -> None:
         self._name = name
@@ -45,8 +45,9 @@ class Room:
     async def run(self, work: Callable[[], T], clock: Clock) -> T:
         """Runs `work` in a thread, waiting for a seat no longer than the clock allows.
 
-        When the waiting task is cancelled the clock is cancelled too, so that the work stops at its next look at it.
-        Raises Overloaded (QUEUE_FULL), Unavailable (DRAINING), OutOfTime (DEADLINE_TOO_SHORT), and what `work` raises.
+        When the waiting task is cancelled the clock is cancelled too: the work stops at its next look at it.
+        Raises Overloaded (QUEUE_FULL), Unavailable (DRAINING), OutOfTime (DEADLINE_TOO_SHORT), and what `work`
+        raises.
         """
         await self._sit_down(clock)
         future = self._threads.submit(contextvars.copy_context().run, work)
@@ -108,14 +109,14 @@ class Room:
         rounds = (self._waiting + self._running) / self._seats
         return Overloaded(
             "QUEUE_FULL",
-            f"{self._running} requests run and {self._waiting} wait; the queue takes no more than {self._queue}",
+            f"{self._running} requests run, {self._waiting} wait; the queue takes {self._queue}",
             retry_after=max(0.1, rounds * self._mean_seconds),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Rooms:
-    """The server's rooms: one for what runs models, one for what only looks something up, so that neither starves the other."""
+    """One room for what runs models, one for what only looks something up: neither starves the other."""
 
     explaining: Room
     keeping: Room

@@ -1,4 +1,4 @@
-"""The operator's HTTP door: /metrics for Prometheus, /healthz and /readyz for whoever watches over the process."""
+"""The operator's HTTP door: /metrics for Prometheus, /healthz and /readyz for who watches the process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every call goes through: a request id, a line in the log, records for metrics, and errors made into statuses."""
+"""What every call goes through: a request id, a line in the log, metrics, and errors made into statuses."""
 
 from __future__ import annotations
 
@@ -119,10 +119,8 @@ class EveryCall(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generi
                 code = grpc.StatusCode(context.code())
                 raise
             except Exception as error:
-                failed = status.failure(error, request_id)
+                failed = status.told(error)
                 code = failed.code
-                if not failed.expected:
-                    log.exception("unexpected error")
                 await _abort(context, failed, request_id)
             except BaseException:
                 code = _why_cancelled(context)

@@ -25,7 +25,7 @@ class TlsFiles:
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """The address, its TLS files (none: plain text), and the limits of connections. Times are in seconds, 0: no limit."""
+    """The address, its TLS files (none: plain text), and the limits of connections. Times are in seconds."""
 
     host: str
     port: int

@@ -1,6 +1,7 @@
 """Whether the server takes calls: one answer, given alike by gRPC health and by /readyz.
 
-A shared store that is down does not count: answers go on without it, and taking every replica out at once helps nobody.
+A shared store that is down does not count: answers go on without it, and taking out every replica at once
+would help nobody.
 """
 
 from __future__ import annotations
@@ -20,15 +21,17 @@ NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 LOADING_POLL = 0.05
 
 
-class Health(health.aio.HealthServicer):  # type: ignore[misc]  # the aio half has no stubs
-    """The health service. Watchers hear NOT_SERVING and are then let go, so that they do not hold up the drain."""
+class Health(health.aio.HealthServicer):  # type: ignore[name-defined, misc]  # no stubs
+    """The health service. Watchers hear NOT_SERVING and are then let go: they do not hold up the drain."""
 
     def __init__(self) -> None:
         super().__init__()
         self._dismissed = asyncio.Event()
 
-    async def Watch(self, request: health_pb2.HealthCheckRequest, context: Context) -> None:
-        """Tells each change until the caller leaves. Raises Unavailable (DRAINING) at the end of the drain's delay."""
+    async def Watch(  # noqa: N802  # the contract's name
+        self, request: health_pb2.HealthCheckRequest, context: Context
+    ) -> None:
+        """Tells each change until the caller leaves. Raises Unavailable (DRAINING) once dismissed."""
         watching = asyncio.ensure_future(super().Watch(request, context))
         dismissed = asyncio.ensure_future(self._dismissed.wait())
         try:

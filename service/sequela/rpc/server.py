@@ -21,7 +21,7 @@ from sequela.rpc.readiness import Readiness
 
 @dataclass(frozen=True, slots=True)
 class Draining:
-    """How the server leaves, in seconds: balancers get the delay to notice, calls in flight the grace to finish."""
+    """Seconds: balancers get the delay to notice, calls in flight the grace to finish."""
 
     delay: float = 2.0
     grace: float = 25.0
@@ -83,7 +83,7 @@ class Server:
             await asyncio.shield(self._following)
 
     async def drain(self, draining: Draining) -> None:
-        """Says NOT_SERVING, waits, takes no more work, lets calls finish, cancels what is left, and closes."""
+        """Says NOT_SERVING, waits, takes no more work, lets calls finish, cancels the rest, and closes."""
         if self._following:
             self._following.cancel()
         await self._readiness.leave()

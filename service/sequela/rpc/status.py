@@ -1,7 +1,7 @@
 """The one table from what can go wrong to gRPC statuses with google.rpc details.
 
-Unary answers, streams and single items of a stream all get their status here. What nobody foresaw becomes INTERNAL with
-the request's id and nothing else; the log has the rest under the same id.
+Unary answers, streams and single items of a stream all get their status here. What nobody foresaw becomes
+INTERNAL with the request's id and nothing else; the log has the rest under the same id.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import grpc
+import structlog
 from google.protobuf import any_pb2
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
@@ -17,6 +18,9 @@ from grpc_status import rpc_status
 from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela import errors
+from sequela.rpc.encoding.common import duration
+
+log = structlog.get_logger("sequela.rpc")
 
 DOMAIN = "sequela.v1"
 
@@ -51,16 +55,13 @@ class Failure:
     retry_after: float | None = None
     metadata: tuple[tuple[str, str], ...] = ()
 
-    @property
-    def expected(self) -> bool:
-        """False for a fault of ours."""
-        return self.code is not grpc.StatusCode.INTERNAL
 
-
-def failure(error: Exception, request_id: str) -> Failure:
-    """What the caller is told about an error."""
+def told(error: Exception) -> Failure:
+    """What the caller is told about an error; one that nobody foresaw is logged as well."""
     code = next((CODES[kind] for kind in type(error).__mro__ if kind in CODES), None)
     if code is None or not isinstance(error, errors.SequelaError):
+        request_id = structlog.contextvars.get_contextvars().get("request_id", "")
+        log.error("unexpected error", exc_info=error)
         return Failure(
             grpc.StatusCode.INTERNAL,
             "INTERNAL",
@@ -93,9 +94,7 @@ def grpc_status(failed: Failure) -> grpc.Status:
                 ]
             )
         )
-    if failed.retry_after is not None:
-        delay = Duration()
-        delay.FromMilliseconds(round(failed.retry_after * 1000))
+    if delay := _retry_delay(failed):
         details.append(error_details_pb2.RetryInfo(retry_delay=delay))
     status = status_pb2.Status(code=failed.code.value[0], message=failed.message)
     for detail in details:
@@ -114,7 +113,13 @@ def item_status(failed: Failure) -> pb.ItemStatus:
         violations=[
             pb.FieldViolation(field=each.field, description=each.description) for each in failed.violations
         ],
+        retry_delay=_retry_delay(failed),
+        metadata=dict(failed.metadata),
     )
+
+
+def _retry_delay(failed: Failure) -> Duration | None:
+    return None if failed.retry_after is None else duration(failed.retry_after)
 
 
 def _bounded(violations: tuple[errors.Violation, ...]) -> tuple[errors.Violation, ...]:
