@@ -69,7 +69,9 @@ def output_layout(
 
 def _as_said(shape: Shape, output: str, per_event: bool | None, path: str) -> bool:
     if per_event is None:
-        text = f"output {output!r} of shape (n, {shape[1]}) may hold events or classes; say per_event in a schema"
+        text = (
+            f"output {output!r} of shape (n, {shape[1]}) may be events or classes; say per_event in a schema"
+        )
         raise InvalidInput.at(path, "SCHEMA_NEEDED", text)
     return per_event
 

@@ -129,7 +129,7 @@ def _cover_problems(schema: ModelSchema) -> Iterator[str]:
         for column in range(item.width):
             count = owners[item.name, column]
             if count != 1:
-                yield f"features: column {column} of input {item.name!r} is in {count} features, must be in one"
+                yield f"features: column {column} of input {item.name!r} is in {count} features, not one"
         of_it = [feature.name for feature in schema.features if item.name in feature.columns]
         if item.role is Role.STATIC and len(of_it) > 1:
             shown = ", ".join(of_it)
