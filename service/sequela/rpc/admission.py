@@ -46,8 +46,8 @@ class Room:
         """Runs `work` in a thread, waiting for a seat no longer than the clock allows.
 
         When the waiting task is cancelled the clock is cancelled too: the work stops at its next look at it.
-        Raises Overloaded (QUEUE_FULL), Unavailable (DRAINING), OutOfTime (DEADLINE_TOO_SHORT), and what `work`
-        raises.
+        Raises Overloaded (QUEUE_FULL), Unavailable (DRAINING), OutOfTime (DEADLINE_TOO_SHORT), and what
+        `work` raises.
         """
         await self._sit_down(clock)
         future = self._threads.submit(contextvars.copy_context().run, work)

@@ -14,7 +14,11 @@ from sequela.rpc.decoding.findings import Findings
 
 T = TypeVar("T")
 
-LEVELS: dict[int, Level] = {pb.LEVEL_EVENT: Level.EVENT, pb.LEVEL_FEATURE: Level.FEATURE, pb.LEVEL_CELL: Level.CELL}
+LEVELS: dict[int, Level] = {
+    pb.LEVEL_EVENT: Level.EVENT,
+    pb.LEVEL_FEATURE: Level.FEATURE,
+    pb.LEVEL_CELL: Level.CELL,
+}
 SCOPES: dict[int, FeatureScope] = {
     pb.FEATURE_SCOPE_UNSPECIFIED: FeatureScope.UNPRUNED,
     pb.FEATURE_SCOPE_UNPRUNED: FeatureScope.UNPRUNED,
