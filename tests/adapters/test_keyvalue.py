@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -10,26 +11,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis_server import RedisServer, eventually, redis_server, running
+from samples import Heard
 from sequela.adapters.keyvalue import KeyValue, StoreFull
 from sequela.adapters.layered import FarFirst, NearFirst
 from sequela.adapters.memory import ENTRY_OVERHEAD, MemoryKeyValue
 from sequela.adapters.pieces import InPieces
 from sequela.adapters.redis import RedisKeyValue
-from sequela.explaining.ports import CacheAsked, Observers, Record
+from sequela.explaining.ports import CacheAsked, Observers
 
 __all__ = ["redis_server"]
 
 STORES = ["memory", "tcp", "unix", "pieces", "near_first", "far_first", "cluster"]
-
-
-class Heard:
-    """An observer that remembers."""
-
-    def __init__(self) -> None:
-        self.records: list[Record] = []
-
-    def notice(self, record: Record) -> None:
-        self.records.append(record)
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +29,12 @@ def redis_cluster() -> Iterator[RedisServer]:
     """A cluster of one node that owns every slot."""
     for server in running("--cluster-enabled", "yes"):
         server.client().execute_command("CLUSTER", "ADDSLOTS", *range(16384))
-        eventually(lambda: "ok" in str(server.client().execute_command("CLUSTER", "INFO")).split("cluster_slots")[0])
+        eventually(functools.partial(_serves, server))
         yield server
+
+
+def _serves(server: RedisServer) -> bool:
+    return "ok" in str(server.client().execute_command("CLUSTER", "INFO")).split("cluster_slots")[0]
 
 
 @pytest.fixture(params=STORES)
@@ -140,7 +136,9 @@ def test_an_index_is_in_order_of_its_bytes(store: KeyValue) -> None:
 
 
 def test_an_index_pages_stably(store: KeyValue) -> None:
-    """Entries added and removed before the position neither repeat nor skip others; an entry that is gone is a position."""
+    """Entries added and removed before the position neither repeat nor skip others; an entry that is gone is
+    a position.
+    """
     for number in range(10):
         store.index_add("index", f"e{number}")
     assert store.index_page("index", "", 4) == ("e0", "e1", "e2", "e3")
@@ -190,7 +188,9 @@ def test_memory_drops_the_least_recently_used() -> None:
 
 
 def test_memory_refuses_more_lasting_entries_than_fit() -> None:
-    """Rather than drop one; deleting or shrinking makes room, and a value too large for good is refused or not kept."""
+    """Rather than drop one; deleting or shrinking makes room, and a value too large for good is refused or
+    not kept.
+    """
     store = MemoryKeyValue(max_bytes=2 * (1000 + ENTRY_OVERHEAD))
     store.put("a", b"x" * 1000)
     store.put("b", b"x" * 1000)
@@ -271,7 +271,7 @@ def test_near_first_asks_the_shared_store_once(redis_server: RedisServer) -> Non
     far.delete("key")
     assert store.get("key") == b"value"
     assert store.get("other") is None
-    asked = [record for record in heard.records if isinstance(record, CacheAsked)]
+    asked = heard.of(CacheAsked)
     assert [(record.cache, record.result) for record in asked] == [
         ("test", "hit"),
         ("test", "hit"),

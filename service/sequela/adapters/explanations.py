@@ -56,8 +56,8 @@ class _Owed:
 
 
 class StoredExplanations:
-    """The `Explanations` port. While the shared store is down explanations are kept in the process, answered from it,
-    and written to the store once it is back, some with each later one.
+    """The `Explanations` port. While the shared store is down explanations are kept in the process, answered
+    from it, and written to the store once it is back, some with each later one.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class StoredExplanations:
         return Page(tuple(found), page_token(scope, position) if more else "")
 
     def _pay(self) -> None:
-        """Writes what is owed, the newest first, so that the present explanation does not wait for older ones."""
+        """Writes what is owed, the newest first: the present explanation does not wait for older ones."""
         for _ in range(_PAID_AT_ONCE):
             try:
                 owed = self._owed.pop()

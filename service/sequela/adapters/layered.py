@@ -14,7 +14,7 @@ NEAR_SECONDS = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class _Layers:
-    """What both orders share: indexes lie in the shared store alone, since only it sees every replica's entries."""
+    """Indexes lie in the shared store alone, since only that sees the entries of every replica."""
 
     near: KeyValue
     far: KeyValue
@@ -40,8 +40,8 @@ class _Layers:
 class NearFirst(_Layers):
     """For keys that always hold the same: a copy in the process is as good as the shared one, and quicker.
 
-    While the shared store is down, what is put stays in the process, and StoreDown is still raised. Observers hear of
-    every get, as one of the cache `cache`.
+    While the shared store is down, what is put stays in the process, and StoreDown is still raised. Observers
+    hear of every get, as one of the cache `cache`.
     """
 
     cache: str

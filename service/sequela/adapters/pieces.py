@@ -21,9 +21,9 @@ _log = structlog.get_logger(__name__)
 
 
 class InPieces:
-    """A store in front of another one. A value longer than `piece_bytes` lies under several keys, named by its digest,
-    and its own key says which; that key is written last, so that nobody finds half a value. A value with a piece
-    missing, or of foreign bytes, is not there.
+    """A store in front of another one. A value longer than `piece_bytes` lies under several keys, named by
+    its digest, and its own key says which; that key is written last, so that nobody finds half a value. A
+    value with a piece missing, or of foreign bytes, is not there.
     """
 
     def __init__(self, store: KeyValue, piece_bytes: int = PIECE_BYTES) -> None:
