@@ -1,5 +1,6 @@
 """Attributions and levels. Numbers come one for each target of the explanation, in order; `value` and
-`standard_error` are the first target's. Events are t <= 0; t = 0 is the most recent."""
+`standard_error` are the first target's. Events are t <= 0; t = 0 is the most recent.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ class Word(StrEnum):
     """One of the contract's words."""
 
     @classmethod
-    def _missing_(cls, value: object) -> Self:
+    def _missing_(cls, _: object) -> Self:
         """A newer server's word reads as UNKNOWN, and breaks nothing."""
         return cls("unknown")
 
@@ -65,10 +66,12 @@ class Attribution:
 
     @property
     def value(self) -> float:
+        """The first target's attribution."""
         return self.values[0]
 
     @property
     def standard_error(self) -> float:
+        """The first target's standard error; 0 where exact."""
         return self.standard_errors[0]
 
     def for_target(self, index: int) -> Attribution:

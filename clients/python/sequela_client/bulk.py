@@ -6,10 +6,11 @@ from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, It
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from sequela_proto.v1 import sequela_pb2 as pb
+
 from sequela_client import requests
 from sequela_client.inputs import SequenceLike
 from sequela_client.resources import Outcome, outcome
-from sequela_proto.v1 import sequela_pb2 as pb
 
 T = TypeVar("T")
 

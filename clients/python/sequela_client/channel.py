@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import grpc
+from sequela_proto.v1 import sequela_pb2_grpc as rpc
 
 from sequela_client.knowledge import Knowledge
-from sequela_proto.v1 import sequela_pb2_grpc as rpc
 
 _SERVICES = ("ExplanationService", "ModelService", "BackgroundService")
 
@@ -80,9 +80,9 @@ class Client:
     ) -> None:
         """Connects lazily.
 
-        `address`: `host:port`, or any gRPC target. `timeout`: seconds for a question that gives none (None: no
-        limit). `secure`: TLS with the system's roots. `credentials`: TLS with these. `options`: more of gRPC's
-        channel options.
+        `address`: `host:port`, or any gRPC target. `timeout`: seconds for a question that gives none (None:
+        no limit). `secure`: TLS with the system's roots. `credentials`: TLS with these. `options`: more of
+        gRPC's channel options.
         """
         if secure and credentials is None:
             credentials = grpc.ssl_channel_credentials()

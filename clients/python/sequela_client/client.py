@@ -32,8 +32,8 @@ class Sequela(Client):
             e = sequela.explain(sequence, model="model.onnx", background=average_event)
 
     A `model` is a path (a str that ends in .onnx or has a separator), a registered name, or
-    `grpc://host:port/name`; a schema.json beside a model file belongs to it. `timeout` is in seconds (None: the
-    client's). Every method raises SequelaError.
+    `grpc://host:port/name`; a schema.json beside a model file belongs to it. `timeout` is in seconds (None:
+    the client's). Every method raises SequelaError.
     """
 
     _grpc: ClassVar[Any] = grpc

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC
 
+from sequela_proto.v1 import sequela_pb2 as pb
+
 from sequela_client.attributions import Attribution, Level, PlayerKind, Quality, StopReason
 from sequela_client.enums import word
 from sequela_client.explanation import Explanation
@@ -18,7 +20,6 @@ from sequela_client.parts import (
     UsedOptions,
     Verdict,
 )
-from sequela_proto.v1 import sequela_pb2 as pb
 
 
 def explanation(message: pb.Explanation) -> Explanation:
@@ -37,7 +38,7 @@ def explanation(message: pb.Explanation) -> Explanation:
         model_digest=message.model_digest,
         background=message.background,
         background_digest=message.background_digest,
-        length=message.events,
+        length=message.event_count,
         targets=tuple(map(target_score, message.targets)),
         explained=message.explained,
         pruning=_pruning(message.pruning),
@@ -57,26 +58,31 @@ def explanation(message: pb.Explanation) -> Explanation:
 def target_score(message: pb.TargetScore) -> TargetScore:
     """What a target scored."""
     return TargetScore(
-        message.name, message.base_value, message.score, message.raw_base_value, message.raw_score
+        message.name,
+        message.base_value,
+        message.score,
+        message.raw_base_value,
+        message.raw_score,
+        message.label,
     )
 
 
 def _level(message: pb.LevelExplanation) -> Level:
-    quality = message.quality
-    return Level(
-        tuple(map(_attribution, message.attributions)),
-        Quality(
-            stop_reason=StopReason(word(pb.StopReason, quality.stop_reason)),
-            detail=quality.detail,
-            players=quality.players,
-            coalitions=quality.coalitions,
-            largest_standard_error=quality.largest_standard_error,
-            additivity_residual=quality.additivity_residual,
-            clipped_coalitions=quality.clipped_coalitions,
-            selection_truncated=quality.selection_truncated,
-            near_misses=tuple(map(_attribution, quality.near_misses)),
-            seconds=quality.time.ToTimedelta().total_seconds(),
-        ),
+    return Level(tuple(map(_attribution, message.attributions)), _quality(message.quality))
+
+
+def _quality(message: pb.LevelQuality) -> Quality:
+    return Quality(
+        stop_reason=StopReason(word(pb.StopReason, message.stop_reason)),
+        detail=message.detail,
+        players=message.players,
+        coalitions=message.coalitions,
+        largest_standard_error=message.largest_standard_error,
+        additivity_residual=message.additivity_residual,
+        clipped_coalitions=message.clipped_coalitions,
+        selection_truncated=message.selection_truncated,
+        near_misses=tuple(map(_attribution, message.near_misses)),
+        seconds=message.time.ToTimedelta().total_seconds(),
     )
 
 
@@ -101,8 +107,9 @@ def _pruning(message: pb.Pruning) -> Pruning:
         curve=tuple(PruningPoint(point.event, tuple(point.importance)) for point in message.curve),
         values=tuple(message.attribution),
         standard_errors=tuple(message.standard_error),
-        verdict=Verdict(word(pb.ToleranceVerdict, message.verdict)) if message.verdict else None,
+        verdicts=tuple(Verdict(word(pb.ToleranceVerdict, verdict)) for verdict in message.verdicts),
         history_values=tuple(message.history_attribution),
+        quality=_quality(message.quality) if message.HasField("quality") else None,
     )
 
 

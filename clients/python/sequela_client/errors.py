@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo  # type: ignore[import-untyped]
 from grpc_status import rpc_status
-
 from sequela_proto.v1 import sequela_pb2 as pb
+
+UPLOADS_DISABLED = "UPLOADS_DISABLED"
+"""The reason with which an operator's switch refuses an upload."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ class OperatorError(SequelaError):
 
 
 class NotImplementedByServer(OperatorError):
-    """This server's version has no such feature."""
+    """The server's version has no such feature."""
 
 
 class TryAgain(SequelaError):
@@ -109,24 +112,34 @@ def from_rpc(error: grpc.RpcError) -> SequelaError:
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED and not has_info:
         # gRPC itself says so about a message over the limit: trying again would not help.
         return CallerError(message, reason="MESSAGE_TOO_LARGE")
-    return _BY_CODE.get(code.value[0], OperatorError)(
+    return _kind(code.value[0], info.reason)(
         message or code.name,
         reason=info.reason,
-        violations=[Violation(v.field, v.description) for v in bad.field_violations],
-        retry_after=_seconds(retry) if retry.HasField("retry_delay") else None,
+        violations=_violations(bad.field_violations),
+        retry_after=_seconds(retry.retry_delay) if retry.HasField("retry_delay") else None,
     )
 
 
 def from_item(status: pb.ItemStatus) -> SequelaError:
     """The exception for one item of a stream."""
-    violations = [Violation(v.field, v.description) for v in status.violations]
-    kind = _BY_CODE.get(status.code, OperatorError)
-    return kind(status.message, reason=status.reason, violations=violations)
+    return _kind(status.code, status.reason)(
+        status.message,
+        reason=status.reason,
+        violations=_violations(status.violations),
+        retry_after=_seconds(status.retry_delay) if status.HasField("retry_delay") else None,
+    )
 
 
-def _seconds(retry: RetryInfo) -> float:
-    seconds: float = retry.retry_delay.ToTimedelta().total_seconds()
-    return seconds
+def _kind(code: int, reason: str) -> type[SequelaError]:
+    return OperatorError if reason == UPLOADS_DISABLED else _BY_CODE.get(code, OperatorError)
+
+
+def _violations(found: Iterable[Any]) -> list[Violation]:
+    return [Violation(each.field, each.description) for each in found]
+
+
+def _seconds(delay: Duration) -> float:
+    return delay.ToTimedelta().total_seconds()
 
 
 def _unpack(error: Any, *details: Message) -> bool:

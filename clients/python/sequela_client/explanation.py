@@ -16,9 +16,10 @@ from sequela_client.parts import Cost, EventValues, Feature, Pruning, TargetScor
 class Explanation:
     """Why a sequence scored what it did.
 
-    `length`: real events of the sequence. `explained`: False where the score was below `minimum_score`; it then has
-    no levels. A level is None where it was not asked for. `event_values`: the unpruned events, most recent first.
-    Numbers without a target named are the first target's; `target(name)` gives another's.
+    `length`: real events of the sequence. `explained`: False where the score was below `minimum_score`; it
+    then has no levels. A level is None where it was not asked for. `event_values`: the unpruned events, most
+    recent first, then pruned ones about which the caller sent something. Numbers without a target named are
+    the first target's; `target(name)` gives another's.
     """
 
     name: str
@@ -72,11 +73,10 @@ class Explanation:
 
     @property
     def pruned(self) -> Attribution | None:
-        """The pruned events' joint attribution, in the coarse game; None where nothing was pruned."""
+        """The pruned events' joint attribution; None where nothing was pruned or no level was computed."""
         pruning = self.pruning
         if not pruning.pruned_events or not pruning.values:
-            blocks = self._of(self.feature_level, PlayerKind.PRUNED)
-            return blocks[0] if blocks else None
+            return None
         oldest = 1 - self.length
         return Attribution(
             PlayerKind.PRUNED,

@@ -1,7 +1,7 @@
 """What a method of the client does, as a flow: it yields calls and is sent their answers.
 
-The two clients drive the same flows, one by blocking, one by awaiting; a call that fails is thrown into the flow
-as a SequelaError.
+The two clients drive the same flows, one by blocking, one by awaiting. A call that fails is thrown into the
+flow, as a SequelaError.
 
 The law of models and backgrounds: send the digest; where the server does not know it, hand over the content.
 """
@@ -13,20 +13,19 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from google.protobuf.message import Message
+from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela_client import decoding
 from sequela_client.bulk import Feed
-from sequela_client.errors import CallerError, NotFound, SequelaError
+from sequela_client.errors import UPLOADS_DISABLED, CallerError, NotFound, SequelaError
 from sequela_client.explanation import Explanation
 from sequela_client.knowledge import Knowledge
 from sequela_client.models import ModelFile, ModelLike, choose
-from sequela_proto.v1 import sequela_pb2 as pb
 
 T = TypeVar("T")
 
 MODEL_NOT_FOUND = "MODEL_NOT_FOUND"
 BACKGROUND_NOT_FOUND = "BACKGROUND_NOT_FOUND"
-UPLOADS_OFF = "UPLOADS_OFF"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +74,7 @@ def hand_over(knowledge: Knowledge, file: ModelFile) -> Flow[pb.ModelReference]:
     try:
         yield Call("models.RegisterModel", content.upload(""))
     except SequelaError as refused:
-        if refused.reason != UPLOADS_OFF or len(content.onnx) > knowledge.max_inline_bytes:
+        if refused.reason != UPLOADS_DISABLED or len(content.onnx) > knowledge.max_inline_bytes:
             raise
         knowledge.send_inline(content.digest)
         return content.inline

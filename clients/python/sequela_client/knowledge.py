@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 
-from sequela_client.models import Digests, ModelFile
 from sequela_proto.v1 import sequela_pb2 as pb
+
+from sequela_client.models import Digests, ModelFile
 
 _BACKGROUNDS = 1024
 """Backgrounds remembered; beyond, the oldest is sent again."""

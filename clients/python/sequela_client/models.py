@@ -1,4 +1,4 @@
-"""Which model a caller means: a file, a name, or an endpoint. A file is digested once, and when it changes."""
+"""Which model a caller means: a file, a name or an endpoint. A file is digested again only if it changes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from sequela_client.errors import CallerError
 from sequela_proto.v1 import sequela_pb2 as pb
+
+from sequela_client.errors import CallerError
 
 ModelLike = str | os.PathLike[str]
 """A path (a str that ends in .onnx or has a separator), a registered name, or `grpc://host:port/name`."""
@@ -28,10 +29,12 @@ class ModelBytes:
 
     @property
     def digest(self) -> str:
+        """SHA-256 as 64 hexadecimal digits."""
         return hashlib.sha256(self.onnx + self.schema_json).hexdigest()
 
     @property
     def inline(self) -> pb.ModelReference:
+        """The model itself as a reference."""
         return pb.ModelReference(inline=pb.InlineModel(onnx=self.onnx, schema_json=self.schema_json))
 
     def upload(self, name: str) -> list[pb.RegisterModelRequest]:
@@ -60,6 +63,7 @@ class ModelFile:
 
     @property
     def schema(self) -> Path:
+        """Where its schema would lie."""
         return self.path.with_name("schema.json")
 
     @property

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypedDict
 
+from sequela_proto.v1 import sequela_pb2 as pb
+
 from sequela_client.enums import member
 from sequela_client.errors import CallerError
-from sequela_proto.v1 import sequela_pb2 as pb
 
 Level = Literal["event", "feature", "cell"]
 FeatureScope = Literal["unpruned", "full_sequence"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from sequela_client.attributions import PerTarget, Word
+from sequela_client.attributions import PerTarget, Quality, Word
 from sequela_client.inputs import EventInfo
 
 
@@ -32,6 +32,7 @@ class PruningPoint:
 
     @property
     def importance(self) -> float:
+        """The first target's."""
         return self.importances[0]
 
 
@@ -40,7 +41,7 @@ class Pruning:
     """What pruning did, and whether what it lumped together matters.
 
     `values`: P's attribution in the coarse game. `history_values`: with refine_history, the blocks' sum.
-    `verdict`: None where nothing was pruned or the event level was not computed.
+    `verdicts`: none where nothing was pruned or no level was computed. `quality`: how sure `values` are.
     """
 
     pruned_events: int
@@ -49,23 +50,32 @@ class Pruning:
     curve: tuple[PruningPoint, ...]
     values: PerTarget
     standard_errors: PerTarget
-    verdict: Verdict | None
+    verdicts: tuple[Verdict, ...]
     history_values: PerTarget
+    quality: Quality | None
 
     @property
     def tolerance(self) -> float | None:
+        """The first target's tolerance."""
         return first(self.tolerances)
 
     @property
     def value(self) -> float | None:
+        """P's attribution to the first target."""
         return first(self.values)
 
     @property
     def standard_error(self) -> float | None:
+        """Its standard error."""
         return first(self.standard_errors)
 
+    @property
+    def verdict(self) -> Verdict | None:
+        """The first target's verdict."""
+        return self.verdicts[0] if self.verdicts else None
+
     def for_target(self, index: int) -> Pruning:
-        """The same with one target's numbers only; the verdict stays the worst target's."""
+        """The same with one target's numbers only."""
         one = slice(index, index + 1)
         return replace(
             self,
@@ -73,6 +83,7 @@ class Pruning:
             curve=tuple(PruningPoint(point.t, point.importances[one]) for point in self.curve),
             values=self.values[one],
             standard_errors=self.standard_errors[one],
+            verdicts=self.verdicts[one],
             history_values=self.history_values[one],
         )
 
@@ -86,6 +97,7 @@ class TargetScore:
     score: float
     raw_base_value: float
     raw_score: float
+    label: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +113,10 @@ class Feature:
 
 @dataclass(frozen=True, slots=True)
 class EventValues:
-    """One event's values as people read them, by feature name, and what the caller sent about it."""
+    """One event's values as people read them, by feature name, and what the caller sent.
+
+    A pruned event has no values.
+    """
 
     t: int
     values: Mapping[str, str]

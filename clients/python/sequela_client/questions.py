@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from sequela_proto.v1 import sequela_pb2 as pb
+
 from sequela_client import decoding, flows, requests, resources
 from sequela_client.bulk import AnyIterable, Bulk, Feed
 from sequela_client.errors import CallerError
@@ -18,7 +20,6 @@ from sequela_client.models import ModelFile, ModelLike, choose
 from sequela_client.options import Options, options_message
 from sequela_client.requests import Average, BackgroundShape
 from sequela_client.resources import Background, ExplanationSummary, Model, Scores
-from sequela_proto.v1 import sequela_pb2 as pb
 
 
 def explain(

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 from google.protobuf.timestamp_pb2 import Timestamp
+from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela_client.enums import member
 from sequela_client.inputs import (
@@ -21,7 +22,6 @@ from sequela_client.inputs import (
 )
 from sequela_client.options import target_names
 from sequela_client.tensors import input_tensors
-from sequela_proto.v1 import sequela_pb2 as pb
 
 Average = Literal["mean", "median"]
 BackgroundShape = Literal["event", "sequence"]

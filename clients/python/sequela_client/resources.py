@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela_client.decoding import explanation, target_score
 from sequela_client.enums import word
@@ -16,7 +17,6 @@ from sequela_client.errors import SequelaError, from_item
 from sequela_client.explanation import Explanation
 from sequela_client.parts import Feature, TargetScore
 from sequela_client.tensors import arrays
-from sequela_proto.v1 import sequela_pb2 as pb
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,14 @@ class ModelInput:
 
 
 @dataclass(frozen=True, slots=True)
+class Target:
+    """An output of a model."""
+
+    name: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
     """A model that the server has. `state`: loading, ready or failed (`state_detail` says why)."""
 
@@ -40,7 +48,7 @@ class Model:
     state_detail: str
     inputs: tuple[ModelInput, ...]
     features: tuple[Feature, ...]
-    targets: tuple[str, ...]
+    targets: tuple[Target, ...]
     link: str
     fixed_length: int | None
     per_event: bool
@@ -119,7 +127,7 @@ def model(message: pb.Model) -> Model:
             Feature(item.name, item.label, item.unit, item.description, item.static)
             for item in message.features
         ),
-        targets=tuple(message.targets),
+        targets=tuple(Target(item.name, item.label) for item in message.targets),
         link=word(pb.Link, message.link),
         fixed_length=message.fixed_length or None,
         per_event=message.per_event,
@@ -153,7 +161,7 @@ def summary(message: pb.ExplanationSummary) -> ExplanationSummary:
         labels=dict(message.labels),
         model=message.model,
         model_digest=message.model_digest,
-        length=message.events,
+        length=message.event_count,
         pruned_events=message.pruned_events,
         targets=tuple(map(target_score, message.targets)),
     )

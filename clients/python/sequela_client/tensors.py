@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela_client.errors import CallerError
 from sequela_client.inputs import Values, by_name
-from sequela_proto.v1 import sequela_pb2 as pb
 
 _DTYPES: dict[int, np.dtype[Any]] = {
     pb.DATA_TYPE_FLOAT32: np.dtype("<f4"),
