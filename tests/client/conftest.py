@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 from scripted import Script, serving
-
 from sequela_client import Sequela
 
 

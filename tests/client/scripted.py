@@ -1,4 +1,5 @@
-"""A server that knows what it was told, keeps what it was sent, and answers from a script: for faults and counts."""
+# ruff: noqa: N802 the methods have gRPC's names
+"""A server that answers from a script and keeps what it was sent: for faults and for counts."""
 
 from __future__ import annotations
 
@@ -134,35 +135,44 @@ class Script(rpc.ExplanationServiceServicer, rpc.ModelServiceServicer, rpc.Backg
         """The calls' names."""
         return [name for name, _ in self.calls]
 
-    def Explain(self, request: pb.ExplainRequest, context: Any) -> pb.ExplainResponse:  # noqa: N802 gRPC's name
+    def Explain(self, request: pb.ExplainRequest, context: Any) -> pb.ExplainResponse:
         self.calls.append(("Explain", request))
         if self.failures:
             refuse(context, *self.failures.pop(0))
         self._check_model(request.model, context)
         return pb.ExplainResponse(explanation=explanation(request, self._background(request, context)))
 
-    def ExplainStream(  # noqa: N802 gRPC's name
+    def ExplainStream(
         self, requests: Iterable[pb.ExplainStreamRequest], context: Any
     ) -> Iterator[pb.ExplainStreamResponse]:
         for index, message in enumerate(requests):
             self.calls.append(("ExplainStream", message))
             if not message.request.sequence.inputs[0].tensor.shape[0] % 2:
-                error = pb.ItemStatus(code=3, message="even", reason="EVEN", violations=[pb.FieldViolation(field="sequence")])
+                error = pb.ItemStatus(
+                    code=3, message="even", reason="EVEN", violations=[pb.FieldViolation(field="sequence")]
+                )
                 yield pb.ExplainStreamResponse(index=index, error=error)
             else:
                 answer = explanation(message.request, self._background(message.request, context))
                 yield pb.ExplainStreamResponse(index=index, explanation=answer)
 
-    def ListExplanations(self, request: pb.ListExplanationsRequest, context: Any) -> pb.ListExplanationsResponse:  # noqa: N802 gRPC's name
+    def ListExplanations(
+        self, request: pb.ListExplanationsRequest, context: Any
+    ) -> pb.ListExplanationsResponse:
         self.calls.append(("ListExplanations", request))
         start = int(request.page_token or 0)
-        found = [pb.ExplanationSummary(name=f"explanations/{n}") for n in range(start, min(start + request.page_size, 5))]
+        found = [
+            pb.ExplanationSummary(name=f"explanations/{n}")
+            for n in range(start, min(start + request.page_size, 5))
+        ]
         more = start + request.page_size < 5
         return pb.ListExplanationsResponse(
             explanations=found, next_page_token=str(start + request.page_size) if more else ""
         )
 
-    def RegisterModel(self, requests: Iterable[pb.RegisterModelRequest], context: Any) -> pb.RegisterModelResponse:  # noqa: N802 gRPC's name
+    def RegisterModel(
+        self, requests: Iterable[pb.RegisterModelRequest], context: Any
+    ) -> pb.RegisterModelResponse:
         header = next(iter(requests)).header
         content = b"".join(message.onnx_chunk for message in requests)
         self.calls.append(("RegisterModel", content))
@@ -174,13 +184,15 @@ class Script(rpc.ExplanationServiceServicer, rpc.ModelServiceServicer, rpc.Backg
         self.models.add(digest)
         return pb.RegisterModelResponse(model=pb.Model(name=f"models/{digest}/versions/1", digest=digest))
 
-    def GetModel(self, request: pb.GetModelRequest, context: Any) -> pb.GetModelResponse:  # noqa: N802 gRPC's name
+    def GetModel(self, request: pb.GetModelRequest, context: Any) -> pb.GetModelResponse:
         self.calls.append(("GetModel", request))
         digest = request.name.removeprefix("models/")
         self._check_model(pb.ModelReference(digest=digest), context)
         return pb.GetModelResponse(model=pb.Model(name=f"models/{digest}/versions/1", digest=digest))
 
-    def CreateBackground(self, requests: Iterable[pb.CreateBackgroundRequest], context: Any) -> pb.CreateBackgroundResponse:  # noqa: N802 gRPC's name
+    def CreateBackground(
+        self, requests: Iterable[pb.CreateBackgroundRequest], context: Any
+    ) -> pb.CreateBackgroundResponse:
         messages = list(requests)
         self.calls.append(("CreateBackground", messages))
         sequences = sum(message.HasField("sequence") for message in messages)

@@ -9,7 +9,6 @@ import grpc
 import numpy as np
 import pytest
 from scripted import Script
-
 from sequela_client import (
     AsyncSequela,
     BackgroundValues,
@@ -57,7 +56,7 @@ def test_digests_a_file_again_when_it_changes(client: Sequela, script: Script, m
 
 
 def test_schema_beside_the_file_belongs_to_it(client: Sequela, script: Script, model_file: Path) -> None:
-    """A schema.json beside the model is part of the digest and of the upload; adding one makes another model."""
+    """A schema.json beside the model is part of digest and upload; adding one makes another model."""
     client.explain(SEQUENCE, model=model_file)
     schema = json.dumps({"inputs": []}).encode()
     model_file.with_name("schema.json").write_bytes(schema)
@@ -66,7 +65,7 @@ def test_schema_beside_the_file_belongs_to_it(client: Sequela, script: Script, m
 
 
 def test_sends_inline_where_uploads_are_off(client: Sequela, script: Script, model_file: Path) -> None:
-    """Refused an upload, the client sends the bytes with the question, and does not ask to upload again."""
+    """Refused an upload, the client sends the bytes with the question, and never uploads again."""
     script.uploads = False
     for _ in range(2):
         client.explain(SEQUENCE, model=model_file)
