@@ -10,8 +10,6 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 from scripted import Script
-from sequela_proto.v1 import sequela_pb2 as pb
-
 from sequela_client import (
     AsyncSequela,
     EventInfo,
@@ -21,6 +19,7 @@ from sequela_client import (
     Sequence,
     Verdict,
 )
+from sequela_proto.v1 import sequela_pb2 as pb
 
 SEQUENCE = np.arange(8, dtype=np.float32).reshape(4, 2)
 
@@ -143,7 +142,12 @@ def test_unset_is_never_zero(client: Sequela, script: Script) -> None:
 def test_options_as_words(client: Sequela, script: Script) -> None:
     """Levels, scope and link are words; targets names or numbers."""
     client.explain(
-        SEQUENCE, model="m", levels=["event"], targets=["fraud", 1], feature_scope="full_sequence", link="logit"
+        SEQUENCE,
+        model="m",
+        levels=["event"],
+        targets=["fraud", 1],
+        feature_scope="full_sequence",
+        link="logit",
     )
     options = script.calls[-1][1].options
     assert list(options.levels) == [pb.LEVEL_EVENT]

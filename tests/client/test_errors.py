@@ -9,7 +9,6 @@ import grpc
 import numpy as np
 import pytest
 from scripted import Script
-
 from sequela_client import (
     AsyncSequela,
     CallerError,
@@ -101,7 +100,7 @@ def test_nothing_else_is_retried(client: Sequela, script: Script) -> None:
 
 
 def test_a_message_over_the_servers_limit(client: Sequela) -> None:
-    """gRPC's own refusal of a large message is the caller's to change: trying again would not help."""
+    """GRPC's own refusal of a large message is the caller's to change: trying again would not help."""
     with pytest.raises(CallerError) as failed:
         client.explain(np.ones((300, 1000)), model="m")
     assert failed.value.reason == "MESSAGE_TOO_LARGE"
@@ -130,7 +129,9 @@ def test_nobody_listens(tmp_path: Path) -> None:
         ({"max_coalitions": 1.5}, "options.max_coalitions"),
     ],
 )
-def test_bad_options_never_leave(client: Sequela, script: Script, options: dict[str, object], message: str) -> None:
+def test_bad_options_never_leave(
+    client: Sequela, script: Script, options: dict[str, object], message: str
+) -> None:
     """Words and types that the contract lacks are refused at once, by the option's name."""
     with pytest.raises(CallerError, match=message):
         client.explain(SEQUENCE, model="m", **options)  # type: ignore[arg-type]
@@ -151,7 +152,9 @@ def test_values_that_are_no_numbers(client: Sequela, values: object) -> None:
     assert failed.value.reason == "NOT_AN_ARRAY"
 
 
-def test_the_callers_own_error_comes_back(client: Sequela, script: Script, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_callers_own_error_comes_back(
+    client: Sequela, script: Script, caplog: pytest.LogCaptureFixture
+) -> None:
     """An error raised by the caller's iterator reaches the caller, not gRPC's words for it."""
     caplog.set_level(logging.CRITICAL)
     script.models.add("m")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import tempfile
@@ -16,6 +17,8 @@ from sequela_client.errors import DeadlineExceeded, OperatorError
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 10.0
+# Free ports; nobody else asks it, so nobody needs to be told before it leaves.
+_OWN = ("--port", "0", "--metrics-port", "0", "--drain-delay", "0")
 
 
 @contextmanager
@@ -27,11 +30,9 @@ def embedded_server(arguments: Sequence[str] = ()) -> Iterator[str]:
     server_package()
     with tempfile.TemporaryDirectory(prefix="sequela-") as folder:
         ready, log = Path(folder, "ready"), Path(folder, "log")
-        command = [sys.executable, "-m", "sequela", "--port", "0", "--metrics-port", "0"]
+        command = [sys.executable, "-m", "sequela", *_OWN, "--ready-file", str(ready), *arguments]
         with log.open("wb") as output:
-            server = subprocess.Popen(  # noqa: S603 our own server
-                [*command, "--ready-file", str(ready), *arguments], stdout=output, stderr=output
-            )
+            server = subprocess.Popen(command, stdout=output, stderr=output)  # noqa: S603 our own server
         try:
             with waiting("starting a server"):
                 address = _address(server, ready, log)
@@ -43,8 +44,8 @@ def embedded_server(arguments: Sequence[str] = ()) -> Iterator[str]:
 def _address(server: subprocess.Popen[bytes], ready: Path, log: Path) -> str:
     give_up = time.monotonic() + _START_SECONDS
     while time.monotonic() < give_up:
-        if ready.is_file() and (address := ready.read_text().strip()):
-            return address
+        if ready.is_file():
+            return str(json.loads(ready.read_text())["grpc"])
         if server.poll() is not None:
             last = " ".join(log.read_text(errors="replace").split("\n")[-4:])
             raise OperatorError(f"the server stopped with code {server.returncode}: {last}")

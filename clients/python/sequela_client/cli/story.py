@@ -25,7 +25,7 @@ def tell(explanation: Explanation) -> Iterator[str]:
     yield from _part("What raised it", (_event(words, item) for item in _top(explanation.events, 1)))
     yield from _part("What lowered it", (_event(words, item) for item in _top(explanation.events, -1)))
     features = explanation.features.values()
-    yield from _part("What about these events", (_feature(words, item) for item in _top(features, 1)))
+    yield from _part("What about them raised it", (_feature(words, item) for item in _top(features, 1)))
     cells = [item for item in explanation.cells if item.kind is PlayerKind.CELL]
     yield from _part("Look at these facts first", (_cell(words, item) for item in _top(cells, 1)))
     yield from _older(explanation, words)
