@@ -20,4 +20,5 @@ class Limits:
     max_background_rows: int = 10_000
     max_averaged_sequences: int = 1_000_000
     max_model_bytes: int = 64 << 20
+    max_schema_bytes: int = 4 << 20
     max_model_nodes: int = 20_000
