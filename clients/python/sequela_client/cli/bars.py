@@ -26,7 +26,7 @@ class Bars:
     @classmethod
     def fitting(cls, console: Console, values: list[float]) -> Bars:
         """As wide as the terminal allows; of plain characters where its encoding has no blocks."""
-        half = min(max((console.width - 50) // 4, 0), 14)
+        half = min(max((console.width - 56) // 4, 0), 14)
         largest = max(map(abs, values), default=0.0)
         unicode = console.encoding.lower().startswith("utf")
         return cls(half, largest) if unicode else cls(half, largest, "#", "|")
@@ -42,6 +42,8 @@ class Bars:
         """One bar; a value that is not zero shows at least one block."""
         share = abs(value) / self.largest if self.largest else 0.0
         length = max(round(share * self.half), 1) if value and self.half else 0
+        if not self.half:
+            return Text()
         bar = self.block * length
         if value < 0:
             return Text.assemble((bar.rjust(self.half), LOWERS), (self.line, "dim"), " " * self.half)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from rich import box
@@ -65,12 +66,17 @@ def _header(console: Console, explanation: Explanation, words: Wording) -> None:
     )
     pruned = explanation.pruning.pruned_events
     console.print(
-        f"model {explanation.model or explanation.model_digest[:12]}  "
-        f"events {explanation.length}, pruned {pruned}"
+        f"model {_short(explanation.model)}  events {explanation.length}, pruned {pruned}"
         + (f"  alert {explanation.caller_id}" if explanation.caller_id else ""),
     )
     if explanation.cut_short:
         console.print("Cut short by the deadline.", style="bold")
+
+
+def _short(model: str) -> str:
+    """A model's name without `models/`; one that was named by its digest by the digest's beginning."""
+    name = model.removeprefix("models/").replace("/versions/", " version ")
+    return re.sub(r"\b([0-9a-f]{12})[0-9a-f]{52}\b", r"\1…", name)
 
 
 def _events(explanation: Explanation) -> tuple[Attribution, ...]:
@@ -83,9 +89,12 @@ def _events(explanation: Explanation) -> tuple[Attribution, ...]:
 
 def _features(explanation: Explanation) -> tuple[Attribution, ...]:
     """Strongest first, then the pruned events."""
-    features = sorted(explanation.features.values(), key=lambda item: -abs(item.value))
     level = explanation.feature_level
-    return (*features, *(level.of(PlayerKind.PRUNED) if level else ()))
+    return (*_by_strength(explanation.features.values()), *(level.of(PlayerKind.PRUNED) if level else ()))
+
+
+def _by_strength(items: Iterable[Attribution]) -> tuple[Attribution, ...]:
+    return tuple(sorted(items, key=lambda item: -abs(item.value)))
 
 
 def _strongest(items: Sequence[Attribution], rows: int) -> list[Attribution]:
@@ -116,7 +125,7 @@ def _views(explanation: Explanation, words: Wording) -> Iterator[View]:
         heads = ("feature", "at t = 0")
         yield View("Features", heads, explanation.feature_level, _features(explanation), feature)
     if explanation.cell_level:
-        yield View("Cells", ("cell", "value"), explanation.cell_level, explanation.cells, cell)
+        yield View("Cells", ("cell", "value"), explanation.cell_level, _by_strength(explanation.cells), cell)
 
 
 def _table(console: Console, words: Wording, view: View, rows: int) -> None:
@@ -126,14 +135,13 @@ def _table(console: Console, words: Wording, view: View, rows: int) -> None:
         return
     bars = Bars.fitting(console, [item.value for item in items])
     table = Table(box=box.SIMPLE_HEAD if console.encoding.startswith("utf") else box.ASCII, pad_edge=False)
-    table.add_column(view.heads[0], no_wrap=True)
-    table.add_column(view.heads[1], ratio=1, overflow="fold")
-    table.add_column("attribution", justify="right", no_wrap=True)
-    table.add_column("± s.e.", justify="right", no_wrap=True)
+    table.add_column(view.heads[0], overflow="fold")
+    table.add_column(view.heads[1], overflow="fold")
+    table.add_column("attribution", no_wrap=True)
     table.add_column(bars.head, no_wrap=True)
     for item in items:
-        error = words.number(item.standard_error) if item.standard_error else "exact"
-        table.add_row(*view.columns(item), words.signed(item.value), error, bars.draw(item.value))
+        table.add_row(*view.columns(item), words.measured(item), bars.draw(item.value))
     console.print(table)
     if left_out := len(view.items) - len(items):
-        console.print(f"{left_out} weaker ones are left out (see --rows, --json, --csv).\n")
+        rest = sum(item.value for item in view.items) - sum(item.value for item in items)
+        console.print(f"{left_out} weaker, together {words.signed(rest)}, are left out (see --rows).\n")

@@ -47,7 +47,7 @@ def _top(items: Iterable[Attribution], sign: int) -> list[Attribution]:
 
 def _event(words: Wording, item: Attribution) -> str:
     when = words.time(item.t or 0) or _index(item)
-    return f"{when}: {words.event(item.t or 0)}  ({words.signed(item.value)})"
+    return f"{when}: {words.facts(item.t or 0)}  ({words.signed(item.value)})"
 
 
 def _feature(words: Wording, item: Attribution) -> str:

@@ -27,6 +27,11 @@ class Wording:
         """The same with its sign."""
         return f"{value:+.{self._decimals}f}"
 
+    def measured(self, item: Attribution) -> str:
+        """An attribution and its standard error."""
+        error = f"± {self.number(item.standard_error)}" if item.standard_error else "exact"
+        return f"{self.signed(item.value)} {error}"
+
     def feature(self, name: str) -> str:
         """A feature's label, or else its name."""
         known = self._features.get(name)
@@ -57,14 +62,23 @@ class Wording:
         return " · ".join(f"{self.feature(name)} {self.value(t, name)}" for name in known)
 
     def _said(self, display: Mapping[str, str]) -> list[str]:
-        """The caller's words: features in the model's order, without their names; then other captions."""
-        features = [display[name] for name in self._features if name in display]
+        """The caller's words: words before numbers, without the features' names; then other captions."""
+        features = sorted((display[name] for name in self._features if name in display), key=_is_number)
         others = [f"{name} {display[name]}" for name in sorted(display.keys() - self._features.keys())]
         return features + others
 
+    def facts(self, t: int) -> str:
+        """All that the caller said of an event, each with its caption; else as `event`."""
+        event = self._events.get(t)
+        if event is None or not event.info.display:
+            return self.event(t)
+        known = [name for name in self._features if name in event.info.display]
+        names = known + sorted(event.info.display.keys() - self._features.keys())
+        return ", ".join(f"{self.feature(name)}: {event.info.display[name]}" for name in names)
+
     def player(self, item: Attribution) -> str:
         """Whose attribution it is."""
-        feature, event, block = self.feature(item.feature or ""), f"t = {item.t}", events_name(item)
+        feature, event, block = self.feature(item.feature or ""), f"t={item.t}", events_name(item)
         return {
             PlayerKind.EVENT: event,
             PlayerKind.FEATURE: feature,
@@ -84,7 +98,8 @@ class Wording:
         text = f"The {pruning.pruned_events} oldest events were taken together"
         if pruned is None or pruning.tolerance is None:
             return f"{text}."
-        found = f"{self.signed(pruned.value)} ± {self.number(pruned.standard_error)}"
+        error = f" ± {self.number(pruned.standard_error)}" if pruned.standard_error else ""
+        found = self.signed(pruned.value) + error
         tolerance = self.number(pruning.tolerance)
         match pruning.verdict:
             case Verdict.EXCEEDS:
@@ -107,8 +122,8 @@ class Wording:
 def events_name(block: Attribution) -> str:
     """A block of events, oldest first."""
     if block.first_t == block.last_t:
-        return f"t = {block.first_t}"
-    return f"t = {block.first_t} … {block.last_t}"
+        return f"t={block.first_t}"
+    return f"t={block.first_t}…{block.last_t}"
 
 
 def quality(level: Quality) -> str:
@@ -126,6 +141,10 @@ def quality(level: Quality) -> str:
             }.get(level.stop_reason, level.stop_reason.value)
             errors = f"standard errors to {level.largest_standard_error:.2g}"
             return f"sampled: {level.coalitions} coalitions, {errors}, {why}"
+
+
+def _is_number(text: str) -> bool:
+    return text[:1].isdigit()
 
 
 def _with_unit(value: str, feature: Feature | None) -> str:
