@@ -123,9 +123,10 @@ def _readable_events(account: Account) -> Iterator[dict[str, Any]]:
 
 
 def _display(raw: dict[str, np.float64 | np.int64]) -> dict[str, str]:
-    shown = {f.label: f.categories[int(raw[f.name])] for f in CATEGORICAL[:5]}
-    shown["Distance from usual place"] = f"{raw['distance']:,.0f} km"
+    """What people read of an event, by feature name; money only where it moves."""
+    shown = {f.name: f.categories[int(raw[f.name])] for f in CATEGORICAL[:5]}
+    shown["distance"] = f"{raw['distance']:,.0f} km"
     if raw["amount"] == 0:
-        del shown["Transaction type"]
+        del shown["transaction_type"]
         return shown
-    return {**shown, "Amount": f"{raw['amount']:,.2f} EUR"}
+    return {**shown, "amount": f"{raw['amount']:,.2f} EUR"}

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,14 +67,16 @@ class Account:
         return np.stack([self.history.columns[f.name] for f in CATEGORICAL], axis=1).astype(np.int64)
 
 
+def draw_account(seed: int, index: int, takeover_share: float) -> Account:
+    """Account `index` of the bank of that seed; by chance one of the share that is taken over."""
+    rng = np.random.default_rng((seed, index))
+    draw = _draw_victim if rng.random() < takeover_share else _draw_genuine
+    return draw(rng, f"account-{seed}-{index:05d}")
+
+
 def accounts(seed: int, takeover_share: float) -> Iterator[Account]:
-    """Endless accounts, a share of them taken over. Account i depends on the seed and i alone."""
-    index = 0
-    while True:
-        rng = np.random.default_rng((seed, index))
-        draw = _draw_victim if rng.random() < takeover_share else _draw_genuine
-        yield draw(rng, f"account-{seed}-{index:05d}")
-        index += 1
+    """Endless accounts of one bank."""
+    return (draw_account(seed, index, takeover_share) for index in count())
 
 
 def _draw_genuine(rng: np.random.Generator, name: str) -> Account:
