@@ -1,0 +1,1 @@
+"""Generated from proto/sequela: never edited."""

@@ -114,7 +114,8 @@ class ModelSchema:
 
     `output` names the graph output that is explained (empty: the only, or else the first one). `per_event` says that
     it has a step per event: (n, l) or (n, l, targets). `padding` is needed only by fixed-length models whose callers send
-    fewer events than the length. `background` holds the model's default: per input its average event (width),
+    fewer events than the length. `bounded` says that outputs lie in [0, 1], so that default tolerances are absolute
+    (None: inferred from the graph's last operator). `background` holds the model's default: per input its average event (width),
     or a matrix (k, width) whose last row is t = 0; static inputs (width).
     """
 
@@ -125,4 +126,5 @@ class ModelSchema:
     per_event: bool = False
     link: Link = Link.IDENTITY
     padding: Padding | None = None
+    bounded: bool | None = None
     background: Mapping[str, tuple[float, ...] | tuple[tuple[float, ...], ...]] | None = None

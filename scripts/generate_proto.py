@@ -1,0 +1,76 @@
+"""Generates `proto/python/sequela_proto` from `proto/sequela`; with --check, tells whether it is up to date.
+
+The import path is mapped (`-Isequela_proto=proto/sequela`), so that the stubs import `sequela_proto.v1` while the name
+on the wire stays `sequela.v1`: nothing is rewritten.
+"""
+
+from __future__ import annotations
+
+import argparse
+import filecmp
+import sys
+import tempfile
+from importlib import resources
+from pathlib import Path
+
+from grpc_tools import protoc
+
+ROOT = Path(__file__).resolve().parent.parent
+OUTPUT = ROOT / "proto" / "python"
+PACKAGES = ("sequela_proto", "sequela_proto/v1")
+
+
+def generate(output: Path) -> None:
+    """Writes the generated packages under `output`; raises SystemExit when protoc refuses."""
+    sources = sorted((ROOT / "proto" / "sequela").rglob("*.proto"))
+    names = [f"sequela_proto/{source.relative_to(ROOT / 'proto' / 'sequela')}" for source in sources]
+    well_known = resources.files("grpc_tools") / "_proto"
+    plugins = Path(sys.executable).parent
+    status = protoc.main(
+        [
+            "protoc",
+            f"-Isequela_proto={ROOT / 'proto' / 'sequela'}",
+            f"-I{well_known}",
+            f"--plugin=protoc-gen-mypy={plugins / 'protoc-gen-mypy'}",
+            f"--plugin=protoc-gen-mypy_grpc={plugins / 'protoc-gen-mypy_grpc'}",
+            f"--python_out={output}",
+            f"--grpc_python_out={output}",
+            f"--mypy_out={output}",
+            f"--mypy_grpc_out={output}",
+            *names,
+        ]
+    )
+    if status:
+        raise SystemExit(status)
+    for package in PACKAGES:
+        (output / package / "__init__.py").write_text('"""Generated from proto/sequela: never edited."""\n')
+    (output / "sequela_proto" / "py.typed").write_text("")
+
+
+def stale(output: Path) -> list[str]:
+    """The generated files that differ from what stands in the tree, missing and surplus ones included."""
+    fresh = {path.relative_to(output) for path in output.rglob("*") if path.is_file()}
+    committed = {
+        path.relative_to(OUTPUT)
+        for path in OUTPUT.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    same = {name for name in fresh & committed if filecmp.cmp(output / name, OUTPUT / name, shallow=False)}
+    return sorted(str(name) for name in (fresh | committed) - same)
+
+
+def main() -> None:
+    """Generates, or checks."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; fail when the tree is out of date")
+    if not parser.parse_args().check:
+        generate(OUTPUT)
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        generate(Path(scratch))
+        if names := stale(Path(scratch)):
+            raise SystemExit("out of date, run `make proto`: " + ", ".join(names))
+
+
+if __name__ == "__main__":
+    main()

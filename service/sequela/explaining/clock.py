@@ -1,0 +1,46 @@
+"""One request's time: its deadline, and whether its caller is still there."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+
+from sequela.errors import Cancelled
+
+
+class TimeUp(Exception):
+    """The share of time ran out between two batches. Never leaves this package: levels conclude with what they have."""
+
+
+class Clock:
+    """Deadline and cancellation, looked at between batches. Times are seconds of the monotonic clock.
+
+    A small reserve before the deadline is kept for solving, encoding and sending the answer.
+    """
+
+    def __init__(self, timeout: float = math.inf, reserve: float = 0.0) -> None:
+        self.start = time.monotonic()
+        self.end = self.start + timeout - reserve
+        self._gone = threading.Event()
+
+    @staticmethod
+    def now() -> float:
+        """The monotonic clock."""
+        return time.monotonic()
+
+    @property
+    def remaining(self) -> float:
+        """Seconds left; may be infinite or negative."""
+        return self.end - self.now()
+
+    def cancel(self) -> None:
+        """The caller is gone: the work stops at the next batch."""
+        self._gone.set()
+
+    def check(self, until: float = math.inf) -> None:
+        """Raises Cancelled when the caller is gone, TimeUp past `until` or the end."""
+        if self._gone.is_set():
+            raise Cancelled("CANCELLED", "the caller cancelled the request")
+        if self.now() >= min(until, self.end):
+            raise TimeUp

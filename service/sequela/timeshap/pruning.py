@@ -1,0 +1,88 @@
+"""Temporal coalition pruning (TimeSHAP Algorithm 1) and what it leaves open (design: honest pruning).
+
+A split after event i (counted from the oldest, 1 … l - 1) makes two players: the i oldest events, and everything else
+(recent events and static inputs). The older player's Shapley value in that game is
+
+    w1 = ½ [(f(X_1:i, B) - f(B)) + (f(X) - f(B_1:i, X_i+1:l))]
+
+and the cut is the largest i with |w1| < η for every target; 0 where there is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sequela.timeshap.players import Players
+
+
+class Verdict(StrEnum):
+    """How the pruned block's attribution compares with the tolerance, two standard errors considered."""
+
+    WITHIN = "within"
+    EXCEEDS = "exceeds"
+    UNCERTAIN = "uncertain"
+
+
+def scan_order(length: int) -> NDArray[np.intp]:
+    """The splits i of a sequence, from the recent end: l - 1, l - 2, …, 1."""
+    return np.arange(length - 1, 0, -1, dtype=np.intp)
+
+
+def split_coalitions(players: Players, splits: NDArray[np.intp]) -> NDArray[np.bool_]:
+    """Coalitions (2k, players) that k splits ask for, over event players without blocks.
+
+    First the k coalitions (X_1:i, B), then the k coalitions (B_1:i, X_i+1:l).
+    """
+    older = np.arange(len(players))[None, :] < splits[:, None]
+    return np.concatenate([older, ~older])
+
+
+def importances(
+    values: NDArray[np.float64], base: NDArray[np.float64], score: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """w1 for k splits, (k, targets), from the values (2k, targets) of `split_coalitions`, f(B) and f(X), (targets,)."""
+    older, recent = np.split(values, 2)
+    return 0.5 * ((older - base) + (score - recent))
+
+
+def first_prunable(curve: NDArray[np.float64], tolerance: NDArray[np.float64]) -> int | None:
+    """The first row of a curve (k, targets) with |w1| < η (targets,) for every target; None where there is none."""
+    hits = np.flatnonzero((np.abs(curve) < tolerance).all(axis=1))
+    return int(hits[0]) if len(hits) else None
+
+
+def verdict(attribution: float, error: float, tolerance: float) -> Verdict:
+    """Compares a block's attribution for one target with the tolerance."""
+    if abs(attribution) - 2 * error > tolerance:
+        return Verdict.EXCEEDS
+    if abs(attribution) + 2 * error <= tolerance:
+        return Verdict.WITHIN
+    return Verdict.UNCERTAIN
+
+
+def block_to_halve(
+    blocks: Sequence[int],
+    attributions: NDArray[np.float64],
+    errors: NDArray[np.float64],
+    tolerance: NDArray[np.float64],
+) -> int | None:
+    """The next history block to halve, or None when every block of several events is within the tolerance.
+
+    attributions, errors: (blocks, targets). Of the blocks of several events with |φ| + 2 se > η for some target, the one
+    with the largest |φ|.
+    """
+    size = np.abs(attributions)
+    open_blocks = (size + 2 * errors > tolerance).any(axis=1) & (np.asarray(blocks) > 1)
+    if not open_blocks.any():
+        return None
+    return int(np.argmax(np.where(open_blocks, size.max(axis=1), -1.0)))
+
+
+def halve(blocks: Sequence[int], index: int) -> tuple[int, ...]:
+    """Blocks with one of them halved; an odd event goes to the older half."""
+    recent = blocks[index] // 2
+    return (*blocks[:index], blocks[index] - recent, recent, *blocks[index + 1 :])
