@@ -126,7 +126,7 @@ NUMERIC = (
         decimals=2,
         description="As it was in the account's history; not recomputed when earlier events are switched",
     ),
-    Numeric("hour_of_day", "Hour of day", "h", 14.0, 4.0, decimals=1),
+    Numeric("hour_of_day", "Hour of day", "h", 14.0, 3.5, decimals=1),
     Numeric("client_age", "Client's age", "years", 49.0, 16.0),
     Numeric("account_age", "Age of account", "years", 7.5, 5.0, decimals=1),
     Numeric("balance", "Balance", "EUR", 9.2, 0.8, log=True, decimals=2),

@@ -103,7 +103,7 @@ def _draw_times(
     session = np.cumsum(opens) - 1
     count = int(session[-1]) + 1
     day = np.cumsum(rng.geometric(0.45, count))
-    start = np.clip(rng.normal(14.0, 4.0, count), 5.0, 22.0)
+    start = rng.triangular(5.0, 15.0, 22.0, count)
     minutes = np.where(opens, 0.0, rng.lognormal(1.2, 0.7, length))
     elapsed = np.cumsum(minutes)
     since_open = elapsed - elapsed[np.flatnonzero(opens)][session]

@@ -39,7 +39,7 @@ from models.account_takeover.histories import (
 )
 
 PURCHASE = Spending(median=1500.0, sigma=0.7, new_payee=0.7)  # a car, a deposit
-THEFT = Spending(median=1800.0, sigma=0.8, new_payee=0.75)
+THEFT = Spending(median=1800.0, sigma=0.8, new_payee=0.9)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,20 +111,20 @@ def _live(rng: np.random.Generator, history: History, where: slice) -> None:
     rest = slice(where.start + 2, where.stop)
     moves = rng.random() < 0.1
     if moves:
-        place = _draw_place(rng, abroad=0.25)
+        place = _draw_place(rng, abroad=0.12, median_km=80.0)
         _enter(history, where.start, EventType.ENROLLMENT, place)
         _enter(history, where.start + 1, EventType.LOGIN, place)
         history.write(rest, device=Device.SECOND)
     if rng.random() < 0.05:
-        _enter(history, where.start, EventType.ENROLLMENT, _draw_place(rng, abroad=0.6))
+        _enter(history, where.start, EventType.ENROLLMENT, _draw_place(rng, abroad=0.6, median_km=150.0))
     if rng.random() < 0.05:
-        _enter(history, where.start + 1, EventType.LOGIN, _draw_place(rng, abroad=0.6))
+        _enter(history, where.start + 1, EventType.LOGIN, _draw_place(rng, abroad=0.6, median_km=150.0))
     if rng.random() < (0.8 if moves else 0.3):
         history.write(rest, event_type=EventType.TRANSACTION)  # errands
     large = rng.random() < (0.6 if moves else 0.12)
     _spend(rng, history, where, PURCHASE if large else EVERYDAY)
     if rng.random() < 0.06:
-        history.write(where, **_draw_place(rng, abroad=0.6))  # a journey
+        history.write(where, **_draw_place(rng, abroad=0.6, median_km=150.0))  # a journey
     if rng.random() < 0.08:
         history.write(where, network=Network.HOSTING_PROVIDER)  # a VPN
 
@@ -134,11 +134,11 @@ def _enter(history: History, index: int, kind: EventType, place: dict[str, Colum
     history.write(slice(index, index + 1), event_type=kind, device=Device.NEW, **place)
 
 
-def _draw_place(rng: np.random.Generator, abroad: float) -> dict[str, Column]:
-    """A place that is not the customer's: abroad with the given chance, else far away at home."""
+def _draw_place(rng: np.random.Generator, abroad: float, median_km: float) -> dict[str, Column]:
+    """A place that is not the customer's: abroad with the given chance, else some way off in his own country."""
     odds = {Country.HOME: 1.0 - abroad, Country.NEIGHBOURING: 0.6 * abroad, Country.OTHER: 0.4 * abroad}
     country = draw_members(rng, 1, odds)
-    far = rng.lognormal(np.log(150.0), 0.8, 1)
+    far = rng.lognormal(np.log(median_km), 0.8, 1)
     distance = np.where(country == Country.HOME, far, draw_distance(rng, country))
     return {"country": country, "distance": distance}
 
@@ -153,7 +153,7 @@ def _take_over(rng: np.random.Generator, history: History, picked: tuple[str, ..
     where = slice(len(history) - history.sitting, len(history))
     genuine = {name: column[where].copy() for name, column in history.columns.items()}
     planted = ["event_type", "transaction_type", "device", "distance", "amount", *picked]
-    place = _draw_place(rng, abroad=0.45)
+    place = _draw_place(rng, abroad=0.3, median_km=150.0)
     if place["country"] != Country.HOME:
         planted.append("country")
     _enter(history, where.start, EventType.ENROLLMENT, place)

@@ -39,7 +39,7 @@ class Wanted:
 
 
 WANTED = (
-    Wanted("takeover-20", range(18, 23), frozenset({"device"})),
+    Wanted("takeover-20", range(20, 21), frozenset({"device"})),
     Wanted("takeover-47", range(47, 48), frozenset({"network", "client_age"})),
     Wanted("takeover-286", range(286, 287), frozenset({"country", "network"})),
     Wanted("false-alert", range(50, 80), frozenset()),
@@ -70,7 +70,7 @@ def _parse() -> argparse.Namespace:
     default = "(default: %(default)s)"
     parser = argparse.ArgumentParser(description="Train the account takeover model of the demo.")
     parser.add_argument("--accounts", type=int, default=12_000, help=f"accounts to train on {default}")
-    parser.add_argument("--held-out", type=int, default=10_000, help=f"accounts to measure on {default}")
+    parser.add_argument("--held-out", type=int, default=20_000, help=f"accounts to measure on {default}")
     parser.add_argument("--epochs", type=int, default=20, help=f"passes over them {default}")
     parser.add_argument("--seed", type=int, default=1, help=f"of everything random {default}")
     parser.add_argument("--output", type=Path, default=DEMO, help=f"folder for model and alerts {default}")
