@@ -1,1 +1,0 @@
-"""The model and the alerts that `sequela demo` shows; `make models` writes them."""
