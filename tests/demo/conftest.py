@@ -1,12 +1,15 @@
-"""The training accounts of the demo's model, drawn once for all tests."""
+"""The training accounts of the demo's model, drawn once, and a client of the tests' server."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import islice
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from sequela_client import Sequela
+from serving import Serving
 
 from models.account_takeover.simulate import Account, accounts
 
@@ -29,3 +32,10 @@ def bank_numeric(bank: list[Account]) -> NDArray[np.float32]:
 def bank_categorical(bank: list[Account]) -> NDArray[np.int64]:
     """The categorical inputs of all their events, (events, 8)."""
     return np.concatenate([account.categorical() for account in bank])
+
+
+@pytest.fixture(scope="session")
+def sequela(server: Serving) -> Iterator[Sequela]:
+    """A client of the server."""
+    with Sequela(server.bound.grpc) as client:
+        yield client

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sequela_client import Attribution, Explanation, Sequela
 
 from models.account_takeover.features import CATEGORICAL, NUMERIC
 from models.account_takeover.simulate import Account, accounts, draw_account
-from sequela_client import Attribution, Explanation, Sequela
 
 ROOT = Path(__file__).parents[2]
 MODEL = ROOT / "service" / "sequela" / "demo" / "models" / "account_takeover" / "1" / "model.onnx"
