@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -42,16 +42,17 @@ class Background:
                 digest.update(array.tobytes())
         return digest.hexdigest()
 
-    def cells(self, length: int) -> Cells:
-        """The background of a sequence of `length` events: the last rows; older events are the mean event."""
+    def cells(self, length: int, events: Sequence[str], static: Sequence[str]) -> Cells:
+        """The background of a sequence of `length` events: the last rows; older events are the mean event.
+
+        events, static: the inputs' names in the order that the model's layout gives them.
+        """
         return Cells(
-            tuple(self._input(name, length) for name in self.rows), tuple(self.static.values())
+            tuple(self._input(name, length) for name in events), tuple(self.static[name] for name in static)
         )
 
     def _input(self, name: str, length: int) -> NDArray[Any]:
         rows, mean = self.rows[name], self.mean_event[name]
-        if self.length == 1:
-            return np.broadcast_to(rows, (length, rows.shape[1]))
         older = np.broadcast_to(mean, (max(length - len(rows), 0), len(mean)))
         return np.concatenate([older, rows[max(len(rows) - length, 0) :]])
 

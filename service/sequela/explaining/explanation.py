@@ -76,7 +76,10 @@ class PruningPoint:
 
 @dataclass(frozen=True, slots=True)
 class Pruning:
-    """What pruning did, and how honest it was. `verdict` is None where nothing was pruned or no event level played."""
+    """What pruning did, and how honest it was: P's attribution, one verdict a target, and how sure they are.
+
+    `verdicts` is empty where nothing was pruned or no game with P was solved.
+    """
 
     pruned_events: int
     tolerance: PerTarget
@@ -84,8 +87,9 @@ class Pruning:
     curve: tuple[PruningPoint, ...] = ()
     attribution: PerTarget = ()
     standard_error: PerTarget = ()
-    verdict: Verdict | None = None
+    verdicts: tuple[Verdict, ...] = ()
     history_attribution: PerTarget = ()
+    quality: LevelQuality | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,7 @@ class TargetScore:
     score: float
     raw_base_value: float
     raw_score: float
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +148,7 @@ class Feature:
 
 @dataclass(frozen=True, slots=True)
 class EventValues:
-    """One event's values as people read them, in the order of the event features."""
+    """One event's values as people read them, in the order of the event features; none for a pruned event."""
 
     event: int
     values: tuple[str, ...]
@@ -162,7 +167,7 @@ class Explanation:
     model_digest: str
     background: str
     background_digest: str
-    events: int
+    event_count: int
     targets: tuple[TargetScore, ...]
     explained: bool
     pruning: Pruning | None

@@ -13,6 +13,7 @@ class Limits:
     max_columns: int = 4_096
     max_coalitions: int = 1 << 20
     max_targets: int = 64
+    max_players: int = 4_096
     max_text: int = 256
     max_labels: int = 64
     max_score_sequences: int = 1_024

@@ -29,6 +29,10 @@ class Cells:
         """Number of events l."""
         return int(self.events[0].shape[-2])
 
+    def as_batch(self) -> Cells:
+        """A batch of this one sequence."""
+        return Cells(tuple(array[None] for array in self.events), tuple(array[None] for array in self.static))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Columns:

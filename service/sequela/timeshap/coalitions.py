@@ -10,6 +10,7 @@ The kernel is KernelSHAP's (TimeSHAP Eq. 2); only the odd part of a game matters
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from math import comb
 
 import numpy as np
@@ -17,8 +18,10 @@ from numpy.typing import NDArray
 
 ENUMERABLE = 1 << 18
 """Strata up to this many pairs are put in order as a whole; larger ones are drawn and repeats dropped."""
-DRAW = 256
-"""Pairs drawn at a time from a larger stratum. Part of what a seed means: changing it changes the samples."""
+DRAW_CELLS = 1 << 15
+"""Random numbers drawn at a time from a larger stratum. Part of what a seed means: changing it changes the samples."""
+MANY = 1 << 62
+"""Strata larger than this count as this large: nobody gets near their end."""
 GROWTH = 1.4
 """How much larger each nested stage is than the one before."""
 EXACT_AT_ONCE = 4096
@@ -63,11 +66,14 @@ class Stratum:
     total: int
 
 
+@lru_cache(maxsize=64)
 def strata(players: int) -> tuple[Stratum, ...]:
     """The strata of m players: N_s = C(m, s), half of it at s = m/2."""
-    return tuple(
-        Stratum(s, comb(players, s) // (2 if 2 * s == players else 1)) for s in range(1, players // 2 + 1)
-    )
+    layers, total = [], 1
+    for size in range(1, players // 2 + 1):
+        total = min(total * (players - size + 1) // size, MANY) if total < MANY else MANY
+        layers.append(Stratum(size, total // 2 if 2 * size == players else total))
+    return tuple(layers)
 
 
 def allocation(players: int, budget: int) -> tuple[int, ...]:
@@ -165,9 +171,10 @@ class _Drawn:
         return self._packed
 
     def _fresh(self) -> NDArray[np.uint8]:
-        keys = self._generator.random((DRAW, self._players))
+        count = max(DRAW_CELLS // self._players, 8)
+        keys = self._generator.random((count, self._players))
         chosen = np.argpartition(keys, self._layer.size - 1, axis=1)[:, : self._layer.size]
-        rows = np.zeros((DRAW, self._players), dtype=bool)
+        rows = np.zeros((count, self._players), dtype=bool)
         np.put_along_axis(rows, chosen, True, axis=1)
         if 2 * self._layer.size == self._players:
             rows ^= ~rows[:, -1:]

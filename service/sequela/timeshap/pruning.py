@@ -55,14 +55,11 @@ def first_prunable(curve: NDArray[np.float64], tolerance: NDArray[np.float64]) -
     return int(hits[0]) if len(hits) else None
 
 
-def verdict(
-    attribution: NDArray[np.float64], error: NDArray[np.float64], tolerance: NDArray[np.float64]
-) -> Verdict:
-    """Compares a block's attribution with the tolerance, each (targets,); the worst target decides."""
-    size = np.abs(attribution)
-    if (size - 2 * error > tolerance).any():
+def verdict(attribution: float, error: float, tolerance: float) -> Verdict:
+    """Compares a block's attribution for one target with the tolerance."""
+    if abs(attribution) - 2 * error > tolerance:
         return Verdict.EXCEEDS
-    if (size + 2 * error <= tolerance).all():
+    if abs(attribution) + 2 * error <= tolerance:
         return Verdict.WITHIN
     return Verdict.UNCERTAIN
 

@@ -58,13 +58,15 @@ def strongest(attributions: NDArray[np.float64], errors: NDArray[np.float64], co
     return _selection(size, chosen, uncertain, missed)
 
 
-def bounded(events: Selection, features: Selection, limit: int = MAX_CELL_PLAYERS) -> tuple[Selection, Selection]:
+def bounded(
+    events: Selection, features: Selection, extra: int, limit: int = MAX_CELL_PLAYERS
+) -> tuple[Selection, Selection]:
     """Drops the weakest of the longer list until the cell game has at most `limit` players.
 
-    The game has |F*||E*| + |F*| + |E*| + 2 players (TimeSHAP §3.3), and one more for static inputs.
+    The game has at most |F*||E*| + |F*| + |E*| + 2 players (TimeSHAP §3.3), and `extra` for static inputs.
     """
     e, f = len(events.chosen), len(features.chosen)
-    while e * f + e + f + 3 > limit:
+    while e * f + e + f + 2 + extra > limit:
         e, f = (e - 1, f) if e >= f else (e, f - 1)
     return _first(events, e), _first(features, f)
 

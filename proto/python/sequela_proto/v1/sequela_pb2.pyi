@@ -8,9 +8,11 @@ before it. A background B holds uninformative values. A coalition takes some pla
 cells from B. Base value: the score f(B). Attribution: a player's Shapley value. Additivity: the attributions of a
 level add up to score - base value. Tensors hold the oldest event first; their last row is t = 0.
 
-Errors. Every error carries google.rpc.ErrorInfo (domain "sequela.v1", reason in UPPER_SNAKE_CASE); bad input
-also google.rpc.BadRequest with the path of each field, written as in this file (`sequence.inputs[0].tensor`);
-google.rpc.RetryInfo where trying again helps.
+Errors. Every error that the service itself raises carries google.rpc.ErrorInfo (domain "sequela.v1", reason in
+UPPER_SNAKE_CASE); bad input also google.rpc.BadRequest with the path of each field, written as in this file
+(`sequence.inputs[0].tensor`); google.rpc.RetryInfo where trying again helps. Reasons to act on: MODEL_NOT_FOUND (register
+it), BACKGROUND_NOT_FOUND (create it, or send its values), BACKGROUND_MISSING and BACKGROUND_DOES_NOT_FIT
+(FAILED_PRECONDITION), UPLOADS_DISABLED, QUEUE_FULL, DEADLINE_TOO_SHORT, DRAINING, ENDPOINT_MODELS_NOT_IMPLEMENTED.
 
 Unset and zero are different wherever a field is `optional`: unset means the default that the comment names.
 """
@@ -352,13 +354,15 @@ class Tensor(_message.Message):
     INTEGERS_FIELD_NUMBER: _builtins.int
     dtype: Global___DataType.ValueType
     """Element type. It must convert without loss of meaning to the model input's own: float32 and float64 convert into
-    each other, integers into floats; floats with a fraction into integers are refused.
+    each other, integers into floats; a float with a fraction into an integer, or beyond float32, is refused.
     """
     raw: _builtins.bytes
     """Little-endian bytes; bool is one byte an element."""
     @_builtins.property
     def shape(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Length of every axis, each at least 1. Events: (l, d) or (l) when d = 1. Static values: (s) or () when s = 1."""
+        """Length of every axis, each at least 1. Events: (l, d) or (l) when d = 1. Static values: (s) or () when s = 1. Mask:
+        (l), 1 for a real event. Length: () or (1), the number of real events. With padding, l counts the padding too.
+        """
 
     @_builtins.property
     def numbers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
@@ -501,7 +505,7 @@ Global___Sequence: _TypeAlias = Sequence  # noqa: Y015
 
 @_typing.final
 class ModelReference(_message.Message):
-    """Which model. Exactly one must be set."""
+    """Which model. Exactly one must be set; a reference that is present but empty is refused."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -510,14 +514,14 @@ class ModelReference(_message.Message):
     INLINE_FIELD_NUMBER: _builtins.int
     ENDPOINT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """`models/m`, `models/m/versions/v`, or in short `m`, `m/v`. Without a version: the highest."""
+    """`models/m`, `models/m/versions/v`, or in short `m`, `m/v`; v is a whole number. Without a version: the highest."""
     digest: _builtins.str
     """SHA-256 of a model that the server already has, as 64 hexadecimal digits: over the ONNX bytes, then the schema's
     bytes where a schema was given.
     """
     @_builtins.property
     def inline(self) -> Global___InlineModel:
-        """The model itself."""
+        """The model itself; the server keeps it as long as it stays in use, and then knows its digest."""
 
     @_builtins.property
     def endpoint(self) -> Global___EndpointModel:
@@ -609,10 +613,10 @@ class BackgroundReference(_message.Message):
     name: _builtins.str
     """`models/m/backgrounds/b`, or `b` for a background of the request's model."""
     digest: _builtins.str
-    """SHA-256 of a background that the server already has, as 64 hexadecimal digits."""
+    """The digest of a background that the server already has, as an earlier answer named it."""
     @_builtins.property
     def values(self) -> Global___BackgroundValues:
-        """The values themselves."""
+        """The values themselves; the server keeps them for a while, and then knows their digest."""
 
     def __init__(
         self,
@@ -949,10 +953,32 @@ class ItemStatus(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class MetadataEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     CODE_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     VIOLATIONS_FIELD_NUMBER: _builtins.int
+    RETRY_DELAY_FIELD_NUMBER: _builtins.int
+    METADATA_FIELD_NUMBER: _builtins.int
     code: _builtins.int
     """A canonical gRPC status code."""
     message: _builtins.str
@@ -960,6 +986,14 @@ class ItemStatus(_message.Message):
     """ErrorInfo reason, for example TENSOR_NOT_FINITE."""
     @_builtins.property
     def violations(self) -> _containers.RepeatedCompositeFieldContainer[Global___FieldViolation]: ...
+    @_builtins.property
+    def retry_delay(self) -> _duration_pb2.Duration:
+        """When to try again, where that helps."""
+
+    @_builtins.property
+    def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """ErrorInfo metadata."""
+
     def __init__(
         self,
         *,
@@ -967,10 +1001,12 @@ class ItemStatus(_message.Message):
         message: _builtins.str = ...,
         reason: _builtins.str = ...,
         violations: _abc.Iterable[Global___FieldViolation] | None = ...,
+        retry_delay: _duration_pb2.Duration | None = ...,
+        metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["retry_delay", b"retry_delay"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "message", b"message", "reason", b"reason", "violations", b"violations"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "message", b"message", "metadata", b"metadata", "reason", b"reason", "retry_delay", b"retry_delay", "violations", b"violations"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1215,7 +1251,9 @@ class LevelQuality(_message.Message):
     players: _builtins.int
     """Players in the game."""
     coalitions: _builtins.int
-    """Coalitions used, the empty and the full one included. As max_coalitions (with target 0) it reproduces the level."""
+    """Coalitions used, the empty and the full one included. Asked for as max_coalitions, with target 0, it reproduces an
+    event or feature level; a cell level too, where the levels it rests on come out the same.
+    """
     largest_standard_error: _builtins.float
     """The largest standard error over all attributions and targets."""
     additivity_residual: _builtins.float
@@ -1266,14 +1304,13 @@ class Pruning(_message.Message):
     CURVE_FIELD_NUMBER: _builtins.int
     ATTRIBUTION_FIELD_NUMBER: _builtins.int
     STANDARD_ERROR_FIELD_NUMBER: _builtins.int
-    VERDICT_FIELD_NUMBER: _builtins.int
+    VERDICTS_FIELD_NUMBER: _builtins.int
     HISTORY_ATTRIBUTION_FIELD_NUMBER: _builtins.int
+    QUALITY_FIELD_NUMBER: _builtins.int
     pruned_events: _builtins.int
     """Number of oldest events lumped into P."""
     scan_complete: _builtins.bool
     """False where the deadline cut the scan: everything older than the scanned part is then in P."""
-    verdict: Global___ToleranceVerdict.ValueType
-    """Whether |attribution| stays within the tolerance (the worst target)."""
     @_builtins.property
     def tolerance(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
         """The tolerance used, in units of the explained output, for each target."""
@@ -1284,13 +1321,21 @@ class Pruning(_message.Message):
 
     @_builtins.property
     def attribution(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
-        """P's attribution in the event level's (coarse) game, for each target."""
+        """P's attribution for each target: in the event level's (coarse) game, or in the feature level's where that is the only one."""
 
     @_builtins.property
     def standard_error(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
     @_builtins.property
+    def verdicts(self) -> _containers.RepeatedScalarFieldContainer[Global___ToleranceVerdict.ValueType]:
+        """Whether |attribution| stays within the tolerance, for each target."""
+
+    @_builtins.property
     def history_attribution(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
         """With refine_history: the sum of the history blocks' attributions, for each target."""
+
+    @_builtins.property
+    def quality(self) -> Global___LevelQuality:
+        """How sure `attribution` is."""
 
     def __init__(
         self,
@@ -1301,12 +1346,13 @@ class Pruning(_message.Message):
         curve: _abc.Iterable[Global___PruningPoint] | None = ...,
         attribution: _abc.Iterable[_builtins.float] | None = ...,
         standard_error: _abc.Iterable[_builtins.float] | None = ...,
-        verdict: Global___ToleranceVerdict.ValueType = ...,
+        verdicts: _abc.Iterable[Global___ToleranceVerdict.ValueType] | None = ...,
         history_attribution: _abc.Iterable[_builtins.float] | None = ...,
+        quality: Global___LevelQuality | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["quality", b"quality"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attribution", b"attribution", "curve", b"curve", "history_attribution", b"history_attribution", "pruned_events", b"pruned_events", "scan_complete", b"scan_complete", "standard_error", b"standard_error", "tolerance", b"tolerance", "verdict", b"verdict"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attribution", b"attribution", "curve", b"curve", "history_attribution", b"history_attribution", "pruned_events", b"pruned_events", "quality", b"quality", "scan_complete", b"scan_complete", "standard_error", b"standard_error", "tolerance", b"tolerance", "verdicts", b"verdicts"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1411,6 +1457,7 @@ class TargetScore(_message.Message):
     SCORE_FIELD_NUMBER: _builtins.int
     RAW_BASE_VALUE_FIELD_NUMBER: _builtins.int
     RAW_SCORE_FIELD_NUMBER: _builtins.int
+    LABEL_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     base_value: _builtins.float
     """f(B) and f(X) after the link."""
@@ -1418,6 +1465,8 @@ class TargetScore(_message.Message):
     raw_base_value: _builtins.float
     """As the model gave them."""
     raw_score: _builtins.float
+    label: _builtins.str
+    """For people; empty: the name."""
     def __init__(
         self,
         *,
@@ -1426,10 +1475,11 @@ class TargetScore(_message.Message):
         score: _builtins.float = ...,
         raw_base_value: _builtins.float = ...,
         raw_score: _builtins.float = ...,
+        label: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_value", b"base_value", "name", b"name", "raw_base_value", b"raw_base_value", "raw_score", b"raw_score", "score", b"score"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_value", b"base_value", "label", b"label", "name", b"name", "raw_base_value", b"raw_base_value", "raw_score", b"raw_score", "score", b"score"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1616,7 +1666,7 @@ class Explanation(_message.Message):
     MODEL_DIGEST_FIELD_NUMBER: _builtins.int
     BACKGROUND_DIGEST_FIELD_NUMBER: _builtins.int
     BACKGROUND_FIELD_NUMBER: _builtins.int
-    EVENTS_FIELD_NUMBER: _builtins.int
+    EVENT_COUNT_FIELD_NUMBER: _builtins.int
     TARGETS_FIELD_NUMBER: _builtins.int
     EXPLAINED_FIELD_NUMBER: _builtins.int
     PRUNING_FIELD_NUMBER: _builtins.int
@@ -1641,7 +1691,7 @@ class Explanation(_message.Message):
     background_digest: _builtins.str
     background: _builtins.str
     """Full resource name where the background has one."""
-    events: _builtins.int
+    event_count: _builtins.int
     """Number of real events l."""
     explained: _builtins.bool
     """False when the score was below minimum_score: then no levels follow."""
@@ -1671,7 +1721,7 @@ class Explanation(_message.Message):
     def features(self) -> _containers.RepeatedCompositeFieldContainer[Global___Feature]: ...
     @_builtins.property
     def event_values(self) -> _containers.RepeatedCompositeFieldContainer[Global___EventValues]:
-        """The unpruned events, old to new."""
+        """The unpruned events, old to new, after those pruned ones (without values) about which the caller sent something."""
 
     @_builtins.property
     def static_values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -1690,7 +1740,7 @@ class Explanation(_message.Message):
         model_digest: _builtins.str = ...,
         background_digest: _builtins.str = ...,
         background: _builtins.str = ...,
-        events: _builtins.int = ...,
+        event_count: _builtins.int = ...,
         targets: _abc.Iterable[Global___TargetScore] | None = ...,
         explained: _builtins.bool = ...,
         pruning: Global___Pruning | None = ...,
@@ -1707,7 +1757,7 @@ class Explanation(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cell_level", b"cell_level", "cost", b"cost", "create_time", b"create_time", "event_level", b"event_level", "feature_level", b"feature_level", "options", b"options", "pruning", b"pruning"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["background", b"background", "background_digest", b"background_digest", "caller_id", b"caller_id", "cell_level", b"cell_level", "cost", b"cost", "create_time", b"create_time", "cut_short", b"cut_short", "event_level", b"event_level", "event_values", b"event_values", "events", b"events", "explained", b"explained", "feature_level", b"feature_level", "features", b"features", "labels", b"labels", "method_version", b"method_version", "model", b"model", "model_digest", b"model_digest", "name", b"name", "options", b"options", "pruning", b"pruning", "static_values", b"static_values", "targets", b"targets"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["background", b"background", "background_digest", b"background_digest", "caller_id", b"caller_id", "cell_level", b"cell_level", "cost", b"cost", "create_time", b"create_time", "cut_short", b"cut_short", "event_count", b"event_count", "event_level", b"event_level", "event_values", b"event_values", "explained", b"explained", "feature_level", b"feature_level", "features", b"features", "labels", b"labels", "method_version", b"method_version", "model", b"model", "model_digest", b"model_digest", "name", b"name", "options", b"options", "pruning", b"pruning", "static_values", b"static_values", "targets", b"targets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1877,14 +1927,14 @@ class ExplanationSummary(_message.Message):
     LABELS_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
     MODEL_DIGEST_FIELD_NUMBER: _builtins.int
-    EVENTS_FIELD_NUMBER: _builtins.int
+    EVENT_COUNT_FIELD_NUMBER: _builtins.int
     PRUNED_EVENTS_FIELD_NUMBER: _builtins.int
     TARGETS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     caller_id: _builtins.str
     model: _builtins.str
     model_digest: _builtins.str
-    events: _builtins.int
+    event_count: _builtins.int
     pruned_events: _builtins.int
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp: ...
@@ -1901,17 +1951,42 @@ class ExplanationSummary(_message.Message):
         labels: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         model: _builtins.str = ...,
         model_digest: _builtins.str = ...,
-        events: _builtins.int = ...,
+        event_count: _builtins.int = ...,
         pruned_events: _builtins.int = ...,
         targets: _abc.Iterable[Global___TargetScore] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller_id", b"caller_id", "create_time", b"create_time", "events", b"events", "labels", b"labels", "model", b"model", "model_digest", b"model_digest", "name", b"name", "pruned_events", b"pruned_events", "targets", b"targets"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caller_id", b"caller_id", "create_time", b"create_time", "event_count", b"event_count", "labels", b"labels", "model", b"model", "model_digest", b"model_digest", "name", b"name", "pruned_events", b"pruned_events", "targets", b"targets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ExplanationSummary: _TypeAlias = ExplanationSummary  # noqa: Y015
+
+@_typing.final
+class Target(_message.Message):
+    """An output of a model."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    LABEL_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    label: _builtins.str
+    """For people; empty: the name."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        label: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["label", b"label", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Target: _TypeAlias = Target  # noqa: Y015
 
 @_typing.final
 class ModelInput(_message.Message):
@@ -1988,7 +2063,7 @@ class Model(_message.Message):
     @_builtins.property
     def features(self) -> _containers.RepeatedCompositeFieldContainer[Global___Feature]: ...
     @_builtins.property
-    def targets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    def targets(self) -> _containers.RepeatedCompositeFieldContainer[Global___Target]: ...
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -2001,7 +2076,7 @@ class Model(_message.Message):
         state_detail: _builtins.str = ...,
         inputs: _abc.Iterable[Global___ModelInput] | None = ...,
         features: _abc.Iterable[Global___Feature] | None = ...,
-        targets: _abc.Iterable[_builtins.str] | None = ...,
+        targets: _abc.Iterable[Global___Target] | None = ...,
         link: Global___Link.ValueType = ...,
         fixed_length: _builtins.int = ...,
         per_event: _builtins.bool = ...,
@@ -2054,7 +2129,9 @@ class RegisterModelHeader(_message.Message):
     SCHEMA_JSON_FIELD_NUMBER: _builtins.int
     DIGEST_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """`m` or `m/v`: letters, digits, `.`, `_`, `-`, at most 128. Empty: the digest becomes the name."""
+    """`m` or `m/v`: m of letters, digits, `.`, `_`, `-`, at most 128 of them; v a whole number. Without v: the version that
+    holds this content already, else the next one. Empty: the digest becomes m.
+    """
     schema_json: _builtins.bytes
     """The text of a schema.json; empty: from the ONNX metadata, else inferred."""
     digest: _builtins.str
@@ -2259,7 +2336,7 @@ class CreateBackgroundHeader(_message.Message):
     AVERAGE_FIELD_NUMBER: _builtins.int
     SHAPE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """`models/m/backgrounds/b`. Letters, digits, `.`, `_`, `-`, at most 128 each. Empty b: named by its digest."""
+    """`models/m/backgrounds/b`, m as in `model`. Letters, digits, `.`, `_`, `-`, at most 128 each. Empty b: named by its digest."""
     average: Global___Average.ValueType
     """For sequences. Categorical and one-hot features take their mode, ties to the smallest id."""
     shape: Global___BackgroundShape.ValueType

@@ -67,7 +67,8 @@ class ExplanationServiceServicer:
     """
 
     def Explain(self, request, context):
-        """Explains one score. Kept under the returned name; the same question gives the same answer.
+        """Explains one score. Kept under the returned name; the same question gives the same answer: an answer found for the
+        same content gets this request's own name, caller id, labels and event notes, its numbers are those first found.
         INVALID_ARGUMENT: a malformed sequence or option. NOT_FOUND: an unknown model or background. FAILED_PRECONDITION:
         model, background and sequence do not fit each other. RESOURCE_EXHAUSTED: the queue is full. UNAVAILABLE: the
         server drains. DEADLINE_EXCEEDED: not even f(X) and f(B) fit into the deadline; otherwise a deadline is answered

@@ -8,9 +8,11 @@ before it. A background B holds uninformative values. A coalition takes some pla
 cells from B. Base value: the score f(B). Attribution: a player's Shapley value. Additivity: the attributions of a
 level add up to score - base value. Tensors hold the oldest event first; their last row is t = 0.
 
-Errors. Every error carries google.rpc.ErrorInfo (domain "sequela.v1", reason in UPPER_SNAKE_CASE); bad input
-also google.rpc.BadRequest with the path of each field, written as in this file (`sequence.inputs[0].tensor`);
-google.rpc.RetryInfo where trying again helps.
+Errors. Every error that the service itself raises carries google.rpc.ErrorInfo (domain "sequela.v1", reason in
+UPPER_SNAKE_CASE); bad input also google.rpc.BadRequest with the path of each field, written as in this file
+(`sequence.inputs[0].tensor`); google.rpc.RetryInfo where trying again helps. Reasons to act on: MODEL_NOT_FOUND (register
+it), BACKGROUND_NOT_FOUND (create it, or send its values), BACKGROUND_MISSING and BACKGROUND_DOES_NOT_FIT
+(FAILED_PRECONDITION), UPLOADS_DISABLED, QUEUE_FULL, DEADLINE_TOO_SHORT, DRAINING, ENDPOINT_MODELS_NOT_IMPLEMENTED.
 
 Unset and zero are different wherever a field is `optional`: unset means the default that the comment names.
 """
@@ -46,7 +48,8 @@ class ExplanationServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ExplanationServiceAsyncStub: ...
     Explain: _grpc.UnaryUnaryMultiCallable[_sequela_pb2.ExplainRequest, _sequela_pb2.ExplainResponse]
-    """Explains one score. Kept under the returned name; the same question gives the same answer.
+    """Explains one score. Kept under the returned name; the same question gives the same answer: an answer found for the
+    same content gets this request's own name, caller id, labels and event notes, its numbers are those first found.
     INVALID_ARGUMENT: a malformed sequence or option. NOT_FOUND: an unknown model or background. FAILED_PRECONDITION:
     model, background and sequence do not fit each other. RESOURCE_EXHAUSTED: the queue is full. UNAVAILABLE: the
     server drains. DEADLINE_EXCEEDED: not even f(X) and f(B) fit into the deadline; otherwise a deadline is answered
@@ -69,7 +72,8 @@ class ExplanationServiceAsyncStub(ExplanationServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Explain: _aio.UnaryUnaryMultiCallable[_sequela_pb2.ExplainRequest, _sequela_pb2.ExplainResponse]  # type: ignore[assignment]
-    """Explains one score. Kept under the returned name; the same question gives the same answer.
+    """Explains one score. Kept under the returned name; the same question gives the same answer: an answer found for the
+    same content gets this request's own name, caller id, labels and event notes, its numbers are those first found.
     INVALID_ARGUMENT: a malformed sequence or option. NOT_FOUND: an unknown model or background. FAILED_PRECONDITION:
     model, background and sequence do not fit each other. RESOURCE_EXHAUSTED: the queue is full. UNAVAILABLE: the
     server drains. DEADLINE_EXCEEDED: not even f(X) and f(B) fit into the deadline; otherwise a deadline is answered
@@ -95,7 +99,8 @@ class ExplanationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _sequela_pb2.ExplainRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_sequela_pb2.ExplainResponse, _abc.Awaitable[_sequela_pb2.ExplainResponse]]:
-        """Explains one score. Kept under the returned name; the same question gives the same answer.
+        """Explains one score. Kept under the returned name; the same question gives the same answer: an answer found for the
+        same content gets this request's own name, caller id, labels and event notes, its numbers are those first found.
         INVALID_ARGUMENT: a malformed sequence or option. NOT_FOUND: an unknown model or background. FAILED_PRECONDITION:
         model, background and sequence do not fit each other. RESOURCE_EXHAUSTED: the queue is full. UNAVAILABLE: the
         server drains. DEADLINE_EXCEEDED: not even f(X) and f(B) fit into the deadline; otherwise a deadline is answered

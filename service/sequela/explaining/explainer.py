@@ -1,0 +1,140 @@
+"""One request from start to finish: resolve -> score -> prune -> play the levels -> Explanation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sequela.errors import OutOfTime, SequelaError
+from sequela.explaining.assembling import shown_events
+from sequela.explaining.clock import Clock, TimeUp
+from sequela.explaining.explanation import Cost, Explanation
+from sequela.explaining.fitting import fit_sequence
+from sequela.explaining.identity import content_key, explanation_name
+from sequela.explaining.limits import Limits
+from sequela.explaining.ports import Backgrounds, Explained, Explanations, Models, Observer, StageDone
+from sequela.explaining.question import GivenSequence, ModelChoice, Question
+from sequela.explaining.resolving import Task, check_output_event, resolve
+from sequela.explaining.single_flight import SingleFlight
+from sequela.explaining.tolerances import chosen_targets
+from sequela.explaining.working import work_out
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scored:
+    """Raw scores (sequences, targets)."""
+
+    targets: tuple[str, ...]
+    values: NDArray[np.float64]
+    model_digest: str
+
+
+class Explainer:
+    """Answers questions. Synchronous and safe to call from several threads; each call runs in its caller's thread."""
+
+    def __init__(
+        self,
+        models: Models,
+        backgrounds: Backgrounds,
+        explanations: Explanations,
+        observer: Observer,
+        limits: Limits,
+    ) -> None:
+        self._models, self._backgrounds, self._explanations = models, backgrounds, explanations
+        self._observer, self._limits = observer, limits
+        self._flights = SingleFlight()
+
+    def explain(self, question: Question, clock: Clock) -> Explanation:
+        """Explains one score, or gives back what was found before.
+
+        Raises InvalidInput, NotFound, DoesNotFit, OutOfTime (not even f(X) and f(B) fit), Cancelled, Unavailable.
+        """
+        start = clock.now()
+        try:
+            explanation = self._explain(question, clock)
+        except SequelaError as error:
+            self._observer.notice(Explained(error.reason, clock.now() - start))
+            raise
+        self._observer.notice(Explained(_outcome(explanation), clock.now() - start, explanation))
+        return explanation
+
+    def score(
+        self,
+        choice: ModelChoice,
+        sequences: Sequence[GivenSequence],
+        targets: tuple[str, ...],
+        output_event: int,
+        clock: Clock,
+    ) -> Scored:
+        """Raw scores of sequences. Raises as `explain` does."""
+        model = self._models.resolve(choice)
+        columns = chosen_targets(model.schema, targets, self._limits, "targets")
+        rows = []
+        for index, sequence in enumerate(sequences):
+            _still_time(clock)
+            path = f"sequences[{index}]"
+            fitted = fit_sequence(model.schema, model.fixed_length, sequence, self._limits, path)
+            check_output_event(output_event, model.schema, fitted.cells.length, "output_event")
+            rows.append(model.run(fitted.cells.as_batch(), fitted.frame, output_event)[0, list(columns.columns)])
+        return Scored(columns.names, np.stack(rows), model.digest)
+
+    def _explain(self, question: Question, clock: Clock) -> Explanation:
+        start = clock.now()
+        task = resolve(question, self._models, self._backgrounds, self._limits)
+        self._observer.notice(StageDone("resolve", clock.now() - start))
+        key = content_key(task)
+        try:
+            with self._flights.lead(key, clock):
+                found = self._explanations.answer(key)
+                explanation = _for_alert(found, task, key) if found else self._work_out(task, key, clock)
+                self._explanations.keep(key, explanation)
+        except TimeUp:
+            raise _out_of_time() from None
+        return explanation
+
+    def _work_out(self, task: Task, key: str, clock: Clock) -> Explanation:
+        return work_out(task, key, self._limits, clock, self._observer)
+
+
+def _for_alert(found: Explanation, task: Task, key: str) -> Explanation:
+    """An answer found for the same content, under this alert's own name, labels and event notes."""
+    question = task.question
+    name = explanation_name(key, question)
+    cost = Cost(cached=True)
+    if found.name == name:
+        return replace(found, cost=cost)
+    pruned = found.pruning.pruned_events if found.pruning else 0
+    return replace(
+        found,
+        name=name,
+        create_time=datetime.now(UTC),
+        caller_id=question.caller_id,
+        labels=dict(question.labels),
+        model=task.model.name,
+        background=task.background_name,
+        event_values=shown_events(task.layout, task.fitted.cells, pruned, question.sequence.events),
+        cost=cost,
+    )
+
+
+def _outcome(explanation: Explanation) -> str:
+    if explanation.cost.cached:
+        return "cached"
+    if not explanation.explained:
+        return "below_minimum"
+    return "cut_short" if explanation.cut_short else "ok"
+
+
+def _still_time(clock: Clock) -> None:
+    try:
+        clock.check()
+    except TimeUp:
+        raise _out_of_time() from None
+
+
+def _out_of_time() -> OutOfTime:
+    return OutOfTime("DEADLINE_TOO_SHORT", "the deadline passed before the sequence could be scored")

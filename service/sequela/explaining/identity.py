@@ -1,0 +1,58 @@
+"""What makes two questions the same, and the names of answers.
+
+The content key covers the resolved model, the background, the tensors with their padding, every option, and the method's
+version; never the deadline, the alert id, labels, or what is only displayed (design §6).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sequela.explaining.explanation import METHOD_VERSION
+from sequela.explaining.question import Question
+from sequela.explaining.resolving import Task
+from sequela.explaining.tolerances import link_of, needed_levels
+
+
+def content_key(task: Task) -> str:
+    """SHA-256 of what the numbers depend on, as 64 hexadecimal digits."""
+    options = task.question.options
+    canonical = replace(
+        options,
+        levels=needed_levels(options.levels),
+        targets=task.targets.names,
+        link=link_of(options, task.model.schema),
+    )
+    facts = [METHOD_VERSION, task.model.digest, task.background.digest, asdict(canonical)]
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode())
+    fitted = task.fitted
+    for group in (fitted.cells.events, fitted.cells.static, fitted.frame.before, fitted.frame.after):
+        for array in group:
+            _add(digest, array)
+    return digest.hexdigest()
+
+
+def explanation_name(key: str, question: Question) -> str:
+    """`explanations/e`: the same question about the same alert has one name."""
+    events = [[item.id, str(item.time), dict(item.display)] for item in question.sequence.events]
+    facts = [key, question.caller_id, dict(question.labels), events]
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+    return f"explanations/{digest.hexdigest()[:32]}"
+
+
+def unique_name() -> str:
+    """A name for an answer that a deadline cut short: no other request may be given it."""
+    return f"explanations/{uuid.uuid4().hex}"
+
+
+def _add(digest: Any, array: NDArray[Any]) -> None:
+    plain = np.ascontiguousarray(array)
+    digest.update(f"{plain.dtype.str}{plain.shape}".encode())
+    digest.update(plain.tobytes())

@@ -1,0 +1,108 @@
+"""From a question to a task: the model, the background and the sequence found, checked and fitted to each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sequela.errors import DoesNotFit, InvalidInput, Violation
+from sequela.explaining.background import Background
+from sequela.explaining.fitting import Fitted, fit_background, fit_sequence
+from sequela.explaining.layout import Layout, layout
+from sequela.explaining.limits import Limits
+from sequela.explaining.ports import Backgrounds, Model, Models
+from sequela.explaining.question import (
+    BackgroundChoice,
+    DigestedBackground,
+    GivenBackground,
+    NamedBackground,
+    Question,
+)
+from sequela.explaining.schema import ModelSchema
+from sequela.explaining.tolerances import Targets, chosen_targets
+from sequela.timeshap.cells import Cells
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Task:
+    """A question with everything it names. `background_name` is empty where the background has none."""
+
+    question: Question
+    model: Model
+    layout: Layout
+    fitted: Fitted
+    background: Background
+    background_name: str
+    targets: Targets
+
+    def background_cells(self) -> Cells:
+        """B, as long as the sequence."""
+        return self.background.cells(
+            self.fitted.cells.length,
+            [item.name for item in self.layout.events],
+            [item.name for item in self.layout.static],
+        )
+
+
+def resolve(question: Question, models: Models, backgrounds: Backgrounds, limits: Limits) -> Task:
+    """Finds and fits. Raises InvalidInput, NotFound, DoesNotFit and what the ports raise."""
+    model = models.resolve(question.model)
+    fitted = fit_sequence(model.schema, model.fixed_length, question.sequence, limits, "sequence")
+    check_output_event(
+        question.options.output_event, model.schema, fitted.cells.length, "options.output_event"
+    )
+    targets = chosen_targets(model.schema, question.options.targets, limits, "options.targets")
+    name, background = _background(question.background, model, backgrounds, limits)
+    _check_background(background, model.schema)
+    return Task(question, model, layout(model.schema), fitted, background, name, targets)
+
+
+def _background(
+    choice: BackgroundChoice | None, model: Model, backgrounds: Backgrounds, limits: Limits
+) -> tuple[str, Background]:
+    match choice:
+        case None:
+            if model.default_background is None:
+                text = f"model {model.name} has no default background; name one or send its values"
+                raise DoesNotFit("BACKGROUND_MISSING", text, violations=[Violation("background", text)])
+            return "", model.default_background
+        case NamedBackground(name):
+            full = name if "/" in name else f"{_unversioned(model.name)}/backgrounds/{name}"
+            return full, backgrounds.get(full).background
+        case DigestedBackground(digest):
+            return "", backgrounds.by_digest(digest)
+        case GivenBackground():
+            background = fit_background(model.schema, choice, limits, "background.values")
+            backgrounds.remember(background)
+            return "", background
+
+
+def _unversioned(name: str) -> str:
+    """`models/m` of `models/m/versions/v`."""
+    return name.split("/versions/")[0]
+
+
+def _check_background(background: Background, schema: ModelSchema) -> None:
+    """A stored background may have been made for another model: names, widths and types must agree."""
+    shapes = layout(schema)
+    want = {item.name: (item.width, item.dtype.value) for item in (*shapes.events, *shapes.static)}
+    have = {name: (rows.shape[-1], rows.dtype.name) for name, rows in {**background.rows, **background.static}.items()}
+    if want == have:
+        return
+    differing = sorted(name for name in want.keys() | have.keys() if want.get(name) != have.get(name))
+    text = f"the background does not fit the model at {', '.join(differing)}"
+    raise DoesNotFit("BACKGROUND_DOES_NOT_FIT", text, violations=[Violation("background", text)])
+
+
+def check_output_event(event: int, schema: ModelSchema, length: int, path: str) -> None:
+    """The step of a per-event output must exist. Raises InvalidInput."""
+    problem: InvalidInput | None = None
+    if event and not schema.per_event:
+        problem = InvalidInput.at(
+            path, "OUTPUT_EVENT_UNSUPPORTED", f"{event}, but the model has one output for the sequence"
+        )
+    elif not -length < event <= 0:
+        problem = InvalidInput.at(
+            path, "OUTPUT_EVENT_OUT_OF_RANGE", f"{event}, must be from {1 - length} to 0"
+        )
+    if problem:
+        raise problem

@@ -1,0 +1,251 @@
+"""Works out one task: score -> prune -> events -> features -> cells -> Explanation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sequela.errors import OutOfTime
+from sequela.explaining import assembling
+from sequela.explaining.clock import Clock, TimeUp
+from sequela.explaining.evaluating import Evaluator
+from sequela.explaining.explanation import Cost, Explanation
+from sequela.explaining.identity import explanation_name, unique_name
+from sequela.explaining.levels import (
+    SCAN_SHARE,
+    CellGame,
+    Choice,
+    EventGame,
+    Games,
+    Ranks,
+    Threshold,
+    ends,
+    play_cells,
+    play_events,
+    play_features,
+    play_history,
+)
+from sequela.explaining.limits import Limits
+from sequela.explaining.link import linked
+from sequela.explaining.playing import Played, Rules
+from sequela.explaining.ports import Observer, StageDone
+from sequela.explaining.question import FeatureScope, Level, Options
+from sequela.explaining.resolving import Task
+from sequela.explaining.scanning import Scan, not_scanned, scan, whole_curve
+from sequela.explaining.tolerances import (
+    Tolerances,
+    link_of,
+    needed_levels,
+    resolved,
+    tolerances,
+    top_k,
+)
+from sequela.timeshap.players import Extent, event_players
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Endpoints:
+    """f(B) and f(X), (2, targets) each: raw and after the link."""
+
+    raw: NDArray[np.float64]
+    linked: NDArray[np.float64]
+
+    @property
+    def base(self) -> NDArray[np.float64]:
+        return self.linked[0]
+
+    @property
+    def score(self) -> NDArray[np.float64]:
+        return self.linked[1]
+
+    @property
+    def gain(self) -> NDArray[np.float64]:
+        return self.score - self.base
+
+
+@dataclass(slots=True)
+class _Stages:
+    """Wall time by stage."""
+
+    observer: Observer
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        start = Clock.now()
+        yield
+        self.seconds[name] = Clock.now() - start
+        self.observer.notice(StageDone(name, self.seconds[name]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Games:
+    """The games played; None where a level was not asked for."""
+
+    events: EventGame | None = None
+    features: Played | None = None
+    cells: CellGame | None = None
+
+
+def work_out(task: Task, key: str, limits: Limits, clock: Clock, observer: Observer) -> Explanation:
+    """The explanation of a task. Raises OutOfTime, Cancelled, and DoesNotFit where the model fails."""
+    options, stages = task.question.options, _Stages(observer)
+    evaluator = _evaluator(task, clock, observer)
+    with stages("score"):
+        scores = _score(task, evaluator)
+    used = tolerances(options, task.model.schema, scores.base, scores.score)
+    if options.minimum_score is not None and scores.raw[1, 0] < options.minimum_score:
+        return _answer(task, key, scores, used, evaluator, stages)
+    with stages("prune"):
+        found = _prune(task, evaluator, scores, used)
+    shared = Games(evaluator, _extent(task), found.pruned, scores.gain, used.pruning)
+    games = _play(shared, options, used, limits, stages)
+    return _explained(_answer(task, key, scores, used, evaluator, stages), task, found, shared, games)
+
+
+def _evaluator(task: Task, clock: Clock, observer: Observer) -> Evaluator:
+    options = task.question.options
+    return Evaluator(
+        task.model,
+        task.fitted,
+        task.background_cells(),
+        task.layout.columns,
+        task.targets.columns,
+        link_of(options, task.model.schema),
+        options.output_event,
+        clock,
+        observer,
+    )
+
+
+def _extent(task: Task) -> Extent:
+    return task.layout.extent(task.fitted.cells.length)
+
+
+def _score(task: Task, evaluator: Evaluator) -> _Endpoints:
+    players = event_players(_extent(task), ())
+    nobody_and_all = np.repeat([[False], [True]], len(players), axis=1)
+    try:
+        raw = evaluator.raw(players, nobody_and_all)
+    except TimeUp:
+        text = "the deadline passed before the sequence could be scored"
+        raise OutOfTime("DEADLINE_TOO_SHORT", text) from None
+    return _Endpoints(raw, linked(link_of(task.question.options, task.model.schema), raw).values)
+
+
+def _prune(task: Task, evaluator: Evaluator, scores: _Endpoints, used: Tolerances) -> Scan:
+    options = task.question.options
+    if needed_levels(options.levels) == (Level.FEATURE,) and options.feature_scope is FeatureScope.FULL_SEQUENCE:
+        return not_scanned(len(scores.base))
+    how = whole_curve if options.full_pruning_curve else scan
+    clock = evaluator.clock
+    until = clock.now() + SCAN_SHARE * clock.remaining
+    return how(evaluator, _extent(task), scores.base, scores.score, used.pruning, until)
+
+
+def _play(
+    shared: Games, options: Options, used: Tolerances, limits: Limits, stages: _Stages
+) -> _Games:
+    wanted = needed_levels(options.levels)
+    clock = shared.evaluator.clock
+    until = ends(wanted, clock.now(), clock.end)
+
+    def rules(level: Level) -> Rules:
+        return Rules(
+            options.max_coalitions, limits.max_players, used.standard_error, options.seed, until[level]
+        )
+
+    games = _Games()
+    if Level.EVENT in wanted:
+        with stages("event"):
+            play_level = play_history if options.refine_history else play_events
+            games = replace(games, events=play_level(shared, rules(Level.EVENT)))
+    if Level.FEATURE in wanted:
+        with stages("feature"):
+            played = play_features(shared, rules(Level.FEATURE), options.feature_scope)
+            games = replace(games, features=played)
+    if Level.CELL in wanted and games.events and games.features:
+        with stages("cell"):
+            choice = _choice(options, used)
+            played_cells = play_cells(shared, rules(Level.CELL), games.events.level, games.features, choice)
+            games = replace(games, cells=played_cells)
+    return games
+
+
+def _choice(options: Options, used: Tolerances) -> Choice:
+    ranks = top_k(options)
+    if ranks:
+        return Ranks(*ranks)
+    assert used.cells is not None
+    return Threshold(used.cells)
+
+
+def _answer(
+    task: Task, key: str, scores: _Endpoints, used: Tolerances, evaluator: Evaluator, stages: _Stages
+) -> Explanation:
+    """The part of the answer that every question gets."""
+    question, schema = task.question, task.model.schema
+    return Explanation(
+        name=explanation_name(key, question),
+        create_time=datetime.now(UTC),
+        caller_id=question.caller_id,
+        labels=dict(question.labels),
+        model=task.model.name,
+        model_digest=task.model.digest,
+        background=task.background_name,
+        background_digest=task.background.digest,
+        event_count=task.fitted.cells.length,
+        targets=assembling.target_scores(task.targets, scores.linked, scores.raw),
+        explained=False,
+        pruning=None,
+        event_level=None,
+        feature_level=None,
+        cell_level=None,
+        options=resolved(question.options, schema, used),
+        features=assembling.features(task.layout),
+        event_values=(),
+        static_values=(),
+        cost=Cost(evaluator.model_rows, evaluator.model_calls, dict(stages.seconds)),
+    )
+
+
+def _explained(
+    answer: Explanation, task: Task, found: Scan, shared: Games, games: _Games
+) -> Explanation:
+    """The answer with what pruning and the levels found."""
+    layout, cells, gain = task.layout, task.fitted.cells, shared.gain
+    events = games.events and assembling.level(layout, games.events.level, gain)
+    features = games.features and assembling.level(layout, games.features, gain)
+    opened = None
+    if games.cells and games.events and games.features:
+        opened = assembling.cell_level(layout, games.cells, games.events.level, games.features, gain)
+    answer = replace(
+        answer,
+        explained=True,
+        pruning=assembling.pruning(found, shared, games.events, games.features),
+        event_level=events,
+        feature_level=features,
+        cell_level=opened,
+        event_values=assembling.shown_events(layout, cells, found.pruned, task.question.sequence.events),
+        static_values=assembling.shown_static(layout, cells),
+    )
+    if not found.complete or _out_of_time(games):
+        return replace(answer, name=unique_name(), cut_short=True)
+    return answer
+
+
+def _out_of_time(games: _Games) -> bool:
+    played = [
+        games.events and games.events.level,
+        games.events and games.events.coarse,
+        games.features,
+        games.cells and games.cells.played,
+    ]
+    return any(game.out_of_time for game in played if game)
+
+
