@@ -1,0 +1,156 @@
+"""Shapley values and pruning straight from their definitions: every coalition, loops, factorial weights.
+
+The ground truth of the tests. It shares nothing with the code under test (no import from it, no cleverness in
+common with it) and is slow: fourteen players are plenty.
+
+Arrays carry no batch axis: (l, width) for an event input, oldest event first, and (width,) for a static one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Arrays = Mapping[str, NDArray[Any]]
+Scorer = Callable[[Arrays], NDArray[np.float64]]  # a batch, (n, …) an input -> (n, targets)
+Cell = tuple[str, int | None, int]  # input, position in time from 0 (None: static), column
+Coalition = frozenset[int]
+Values = Mapping[Coalition, NDArray[np.float64]]  # coalition -> (targets,)
+
+BATCH = 512
+
+
+@dataclass(frozen=True)
+class Player:
+    """A name such as ("event", -2), and the cells that are switched together."""
+
+    key: tuple[Any, ...]
+    cells: frozenset[Cell]
+
+
+@dataclass(frozen=True)
+class Attributions:
+    """A Shapley value for every player and target, with the game's two ends."""
+
+    players: tuple[Player, ...]
+    values: NDArray[np.float64]  # (players, targets)
+    base: NDArray[np.float64]  # (targets,): every player absent
+    score: NDArray[np.float64]  # (targets,): every player present
+
+    def of(self, *key: Any) -> NDArray[np.float64]:
+        """The values (targets,) of the player of that key; KeyError if there is none."""
+        rows: dict[tuple[Any, ...], NDArray[np.float64]] = dict(
+            zip((player.key for player in self.players), self.values, strict=True)
+        )
+        return rows[key]
+
+
+def coalitions(m: int) -> Iterator[Coalition]:
+    """All 2^m subsets of players 0 … m - 1, by size."""
+    for size in range(m + 1):
+        for members in combinations(range(m), size):
+            yield frozenset(members)
+
+
+def shapley(values: Values, m: int) -> NDArray[np.float64]:
+    """φ_i = Σ over S without i of |S|! (m - |S| - 1)! / m! · (v(S ∪ {i}) - v(S)): (m, targets)."""
+    attributions = np.zeros((m, len(values[frozenset()])))
+    for coalition in coalitions(m):
+        for player in set(range(m)) - coalition:
+            size = len(coalition)
+            weight = math.factorial(size) * math.factorial(m - size - 1) / math.factorial(m)
+            attributions[player] += weight * (values[coalition | {player}] - values[coalition])
+    return attributions
+
+
+def switched(x: Arrays, background: Arrays, absent: Sequence[Player]) -> dict[str, NDArray[Any]]:
+    """h_X(z): X, with the cells of the absent players at their background (paper, Eq. 1, 6, 7 and 12)."""
+    result = {name: array.copy() for name, array in x.items()}
+    for player in absent:
+        for name, position, column in player.cells:
+            if position is None:
+                result[name][column] = background[name][column]
+            else:
+                result[name][position, column] = background[name][position, column]
+    return result
+
+
+def coalition_values(scorer: Scorer, x: Arrays, background: Arrays, players: Sequence[Player]) -> Values:
+    """v(S), the score with the players of S at X and the others at the background, for every S."""
+    values: dict[Coalition, NDArray[np.float64]] = {}
+    pending = coalitions(len(players))
+    while batch := list(islice(pending, BATCH)):
+        rows = [
+            switched(x, background, [player for i, player in enumerate(players) if i not in coalition])
+            for coalition in batch
+        ]
+        scores = scorer({name: np.stack([row[name] for row in rows]) for name in x})
+        values.update(zip(batch, np.asarray(scores, dtype=np.float64), strict=True))
+    return values
+
+
+def attributions(scorer: Scorer, x: Arrays, background: Arrays, players: Sequence[Player]) -> Attributions:
+    """The Shapley values of `players` in the game v(S) = f(h_X(S)); the background has X's shapes."""
+    taken: set[Cell] = set()
+    for player in players:
+        assert player.cells, f"{player.key} has no cells"
+        assert not taken & player.cells, f"{player.key} shares cells with another player"
+        taken |= player.cells
+    values = coalition_values(scorer, x, background, players)
+    everyone = frozenset(range(len(players)))
+    return Attributions(tuple(players), shapley(values, len(players)), values[frozenset()], values[everyone])
+
+
+def logit(scorer: Scorer) -> Scorer:
+    """The scorer on the log-odds scale: log(p / (1 - p)), p kept 2⁻²⁴ away from 0 and 1."""
+
+    def log_odds(arrays: Arrays) -> NDArray[np.float64]:
+        p = np.clip(scorer(arrays), 2.0**-24, 1 - 2.0**-24)
+        odds: NDArray[np.float64] = np.log(p / (1 - p))
+        return odds
+
+    return log_odds
+
+
+def aligned(matrix: NDArray[Any], mean_event: NDArray[Any], length: int) -> NDArray[Any]:
+    """A background matrix (k, width) for a sequence of `length` events: its last row is t = 0's.
+
+    Shorter sequences take its last rows; events older than the matrix take the mean event (width,).
+    """
+    rows = [matrix[t - 1] if -t < len(matrix) else mean_event for t in range(1 - length, 1)]
+    return np.stack(rows)
+
+
+def pruning_curve(scorer: Scorer, x: Arrays, background: Arrays) -> NDArray[np.float64]:
+    """Algorithm 1's w1 for the splits after event i = 1 … l - 1, as (l - 1, targets); a lone event has none.
+
+    The two players of a split are its older events, and its recent events together with every static cell, so
+    that f(B) has the static inputs at background and f(X) has them at X.
+    """
+    names = {name for name, array in x.items() if array.ndim == 2}
+    length = len(x[min(names)])
+    static = {(name, None, column) for name in x.keys() - names for column in range(x[name].shape[0])}
+
+    def cells(positions: range) -> set[Cell]:
+        return {(name, p, column) for name in names for p in positions for column in range(x[name].shape[1])}
+
+    weights = []
+    for split in range(1, length):
+        older = Player(("older",), frozenset(cells(range(split))))
+        recent = Player(("recent",), frozenset(cells(range(split, length)) | static))
+        weights.append(attributions(scorer, x, background, [older, recent]).of("older"))
+    return np.array(weights) if weights else np.empty((0, 1))
+
+
+def cut(curve: NDArray[np.float64], tolerance: float) -> int:
+    """How many of the oldest events are pruned: the largest i with |w1| < η for every target, else 0."""
+    for split in range(len(curve), 0, -1):
+        if np.all(np.abs(curve[split - 1]) < tolerance):
+            return split
+    return 0

@@ -1,0 +1,224 @@
+"""The models that the tests sweep, declared once: what each takes and gives, with seeded samples of it.
+
+Nothing here is read from a `schema.json` or worked out by the code under test: it is what that code must find
+out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from plain_scorer import Input, PlainScorer
+from player_sets import Layout
+
+ROOT = Path(__file__).resolve().parent / "fixtures" / "models"
+FLOAT32 = 1e-5
+FLOAT64 = 1e-9
+
+
+@dataclass(frozen=True)
+class Case:
+    """A fixture model as the tests know it.
+
+    `tolerance` is how far an attribution may be from the brute force's, in units of the output. `one_hot`
+    columns of the first input hold exactly one 1. `steps` is a fixed length, `batch` a fixed batch size.
+    """
+
+    name: str
+    inputs: Sequence[Input]
+    features: Mapping[str, Mapping[str, Sequence[int]]]
+    targets: Sequence[str] = ("score",)
+    tolerance: float = FLOAT32
+    steps: int | None = None
+    padding: str = "left"
+    batch: int | None = None
+    per_event: bool = False
+    one_hot: Sequence[int] = ()
+    has_schema: bool = False
+
+    @property
+    def path(self) -> Path:
+        return ROOT / self.name / "1" / "model.onnx"
+
+    def __str__(self) -> str:
+        return self.name
+
+    def layout(self, length: int) -> Layout:
+        events = {i.name: i.width for i in self.inputs if i.role == "events"}
+        static = {i.name: i.width for i in self.inputs if i.role == "static"}
+        return Layout(length, events, static, self.features)
+
+    def scorer(self, output_event: int = 0) -> PlainScorer:
+        """f, for the brute force; `output_event` matters to models with an output per event only."""
+        step = output_event if self.per_event else None
+        return PlainScorer(self.path, self.inputs, self.steps, self.padding, self.batch, step)
+
+    def sample(self, length: int, seed: int = 0) -> dict[str, NDArray[Any]]:
+        """A sequence: (l, width) an event input, (width,) a static one; no masks or lengths."""
+        rng = np.random.default_rng([seed, length])
+        drawn = {i.name: draw(i, length, rng) for i in self.values()}
+        self.set_one_hot(drawn, rng)
+        return drawn
+
+    def average(self, seed: int = 1) -> dict[str, NDArray[Any]]:
+        """A background: the average event (width,) of an event input, and (width,) of a static one."""
+        rng = np.random.default_rng(seed)
+        drawn = {i.name: draw(i, 1, rng, spread=0.3).reshape(-1) for i in self.values()}
+        self.set_one_hot(drawn, rng)
+        return drawn
+
+    def background(self, length: int, seed: int = 1) -> dict[str, NDArray[Any]]:
+        """The average event repeated to X's shape, as the brute force takes it."""
+        average = self.average(seed)
+        names = self.layout(length).events
+        return {name: np.tile(v, (length, 1)) if name in names else v for name, v in average.items()}
+
+    def values(self) -> list[Input]:
+        """The inputs that carry features."""
+        return [i for i in self.inputs if i.role in ("events", "static")]
+
+    def set_one_hot(self, drawn: Mapping[str, NDArray[Any]], rng: np.random.Generator) -> None:
+        if self.one_hot:
+            block = drawn[self.inputs[0].name][..., list(self.one_hot)]
+            chosen = rng.integers(len(self.one_hot), size=block.shape[:-1])
+            drawn[self.inputs[0].name][..., list(self.one_hot)] = np.eye(len(self.one_hot))[chosen]
+
+
+def draw(of: Input, length: int, rng: np.random.Generator, spread: float = 1.0) -> NDArray[Any]:
+    shape = (length, of.width) if of.role == "events" else (of.width,)
+    if of.categories is not None:
+        return rng.integers(of.categories, size=shape).astype(of.dtype)
+    return (spread * rng.normal(size=shape)).astype(of.dtype)
+
+
+def numbered(width: int) -> dict[str, dict[str, list[int]]]:
+    return {f"f{column}": {"events": [column]} for column in range(width)}
+
+
+def named(*names: str) -> dict[str, dict[str, list[int]]]:
+    return {name: {"events": [column]} for column, name in enumerate(names)}
+
+
+def plain(name: str, width: int, dtype: str = "float32", more: Sequence[Input] = (), **traits: Any) -> Case:
+    """A case with one event input called `events`, whose columns are features f0, f1, …"""
+    tolerance = FLOAT64 if dtype == "float64" else FLOAT32
+    settings: dict[str, Any] = {"features": numbered(width), "tolerance": tolerance} | traits
+    return Case(name, (Input("events", "events", width, dtype), *more), **settings)
+
+
+PROFILE = {"profile": {"profile": [0, 1]}}
+
+MULTI_INPUT = Case(
+    "multi_input",
+    (
+        Input("numeric", "events", 3),
+        Input(
+            "ids", "events", 2, "int64", categories=6
+        ),  # `country` knows twelve: the sample stays in the first six
+        Input("profile", "static", 2),
+        Input("region", "static", 1, "int64", categories=4),
+    ),
+    {
+        "amount": {"numeric": [0]},
+        "hour": {"numeric": [1]},
+        "balance": {"numeric": [2]},
+        "kind": {"ids": [0]},
+        "country": {"ids": [1]},
+        **PROFILE,
+        "region": {"region": [0]},
+    },
+    ("fraud",),
+    has_schema=True,
+)
+
+RECURRENT = (
+    plain("gru", 5),
+    plain("gru_captured", 5),
+    plain("lstm", 4),
+    plain("rnn", 4),
+    plain("stacked_gru", 5),
+    plain("bidirectional_lstm", 4),
+)
+FEED_FORWARD = (plain("transformer", 5), plain("transformer_traced", 4), plain("conv", 5))
+OUTPUTS = (
+    plain("classes", 4, targets=("t0", "t1", "t2")),
+    plain("per_event", 4, per_event=True, has_schema=True),
+    plain("per_event_flat", 4, per_event=True, has_schema=True),
+    plain(
+        "per_event_right",
+        4,
+        targets=("first", "second"),
+        per_event=True,
+        steps=8,
+        padding="right",
+        has_schema=True,
+    ),
+    plain("regression", 4, tolerance=300 * FLOAT32),
+    plain("constant", 4),
+)
+INPUTS = (
+    MULTI_INPUT,
+    plain("univariate", 1, has_schema=True),
+    plain("masked", 4, more=[Input("mask", "mask")], has_schema=True),
+    plain("lengths", 4, more=[Input("length", "length", dtype="int64")], has_schema=True),
+    plain(
+        "one_hot",
+        6,
+        features={"amount": {"events": [0]}, "channel": {"events": [1, 2, 3]}, "place": {"events": [4, 5]}},
+        one_hot=(1, 2, 3),
+        has_schema=True,
+    ),
+)
+SHAPES = (
+    plain("fixed_left", 4, steps=8, has_schema=True),
+    Case(
+        "fixed_pad_value",
+        (Input("events", "events", 4, pad_value=-1.0),),
+        numbered(4),
+        steps=8,
+        has_schema=True,
+    ),
+    plain(
+        "fixed_right",
+        4,
+        more=[Input("mask", "mask", dtype="bool")],
+        steps=8,
+        padding="right",
+        has_schema=True,
+    ),
+    plain(
+        "fixed_lengths",
+        4,
+        more=[Input("length", "length", dtype="int64")],
+        steps=8,
+        padding="right",
+        has_schema=True,
+    ),
+    plain("batch_one", 4, batch=1),
+    plain("batch_four", 4, batch=4),
+)
+METADATA = (
+    plain("metadata_schema", 4, features=named("amount", "hour", "distance", "age"), targets=("fraud",)),
+    plain("metadata_names", 4, features=named("amount", "hour", "distance", "age"), targets=("fraud",)),
+)
+EXACT = (
+    plain("linear64", 4, "float64"),
+    plain("targets64", 4, "float64", targets=("t0", "t1", "t2")),
+    plain(
+        "static64",
+        3,
+        "float64",
+        [Input("profile", "static", 2, "float64")],
+        features=numbered(3) | PROFILE,
+        has_schema=True,
+    ),
+    plain("masked64", 3, "float64", [Input("mask", "mask", dtype="float64")], steps=8, has_schema=True),
+)
+
+CASES = (*RECURRENT, *FEED_FORWARD, *OUTPUTS, *INPUTS, *SHAPES, *METADATA, *EXACT)
+BY_NAME = {case.name: case for case in CASES}

@@ -1,0 +1,147 @@
+"""Who plays: the cells of every player at each level, from the paper's definitions (sections 3.1 to 3.3).
+
+Positions run from 0, the oldest event, to length - 1, the most recent one, which is t = 0. `cut` is the
+number of oldest events that are pruned into the block P. All static inputs together are one player, except at
+feature level, where each of them is a feature.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from brute_force import Attributions, Cell, Player
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The cells there are, and the features they belong to."""
+
+    length: int
+    events: Mapping[str, int]  # event input -> width
+    static: Mapping[str, int]  # static input -> width
+    features: Mapping[str, Mapping[str, Sequence[int]]]  # feature -> input -> columns
+
+    def event(self, position: int) -> set[Cell]:
+        return {(name, position, column) for name, width in self.events.items() for column in range(width)}
+
+    def block(self, positions: Iterable[int]) -> set[Cell]:
+        return {cell for position in positions for cell in self.event(position)}
+
+    def column(self, feature: str, positions: Iterable[int]) -> set[Cell]:
+        """The feature's cells at those positions, or its static cells, which have no position."""
+        moments = list(positions)
+        return {
+            (name, moment, column)
+            for name, columns in self.features[feature].items()
+            for moment in (moments if name in self.events else [None])
+            for column in columns
+        }
+
+    def varies(self, feature: str) -> bool:
+        return all(name in self.events for name in self.features[feature])
+
+    def position(self, t: int) -> int:
+        return self.length - 1 + t
+
+    def t(self, position: int) -> int:
+        return position - self.length + 1
+
+
+def present(key: tuple[object, ...], cells: Collection[Cell]) -> list[Player]:
+    """The player, unless it has no cells."""
+    return [Player(key, frozenset(cells))] if cells else []
+
+
+def pruned(layout: Layout, cut: int) -> list[Player]:
+    return present(("pruned",), layout.block(range(cut)))
+
+
+def static(layout: Layout) -> list[Player]:
+    cells = {(name, None, column) for name, width in layout.static.items() for column in range(width)}
+    return present(("static",), cells)
+
+
+def events(layout: Layout, cut: int = 0) -> list[Player]:
+    """P, every unpruned event ("event", t), and the static player."""
+    unpruned = range(cut, layout.length)
+    each = [player for p in unpruned for player in present(("event", layout.t(p)), layout.event(p))]
+    return [*pruned(layout, cut), *each, *static(layout)]
+
+
+def blocks(layout: Layout, history: Sequence[range], cut: int) -> list[Player]:
+    """The pruned history in blocks ("block", first t, last t), every later event, the static player."""
+    parts = [
+        player
+        for block in history
+        for player in present(("block", layout.t(block[0]), layout.t(block[-1])), layout.block(block))
+    ]
+    return [*parts, *(player for player in events(layout, cut) if player.key != ("pruned",))]
+
+
+def features(layout: Layout, cut: int = 0) -> list[Player]:
+    """Scope UNPRUNED: every feature ("feature", name) on unpruned events, and P."""
+    unpruned = range(cut, layout.length)
+    each = [
+        player
+        for name in layout.features
+        for player in present(("feature", name), layout.column(name, unpruned))
+    ]
+    return [*pruned(layout, cut), *each]
+
+
+def features_of_all_events(layout: Layout) -> list[Player]:
+    """Scope FULL_SEQUENCE: every feature on every event, nothing pruned."""
+    return features(layout, cut=0)
+
+
+def cells(
+    layout: Layout, cut: int, relevant_events: Collection[int], relevant_features: Collection[str]
+) -> list[Player]:
+    """The groups of Eq. 8 to 11, and the static player.
+
+    P; C*, single cells ("cell", t, feature) where E* and F* cross; E', ("event_rest", t), the other features
+    of a relevant event; F', ("feature_rest", feature), a relevant feature on the other unpruned events; C',
+    ("other",). `relevant_events` are t of unpruned events; static features in `relevant_features` have no
+    cells in the grid.
+    """
+    unpruned = range(cut, layout.length)
+    moments = sorted(layout.position(t) for t in relevant_events)
+    assert all(position in unpruned for position in moments), "a pruned event cannot be relevant"
+    names = [name for name in layout.features if name in relevant_features and layout.varies(name)]
+    elsewhere = [position for position in unpruned if position not in moments]
+    crossings = [
+        player
+        for p in moments
+        for name in names
+        for player in present(("cell", layout.t(p), name), layout.column(name, [p]))
+    ]
+    named = {p: {cell for name in names for cell in layout.column(name, [p])} for p in unpruned}
+    event_rests = [
+        player for p in moments for player in present(("event_rest", layout.t(p)), layout.event(p) - named[p])
+    ]
+    feature_rests = [
+        player for name in names for player in present(("feature_rest", name), layout.column(name, elsewhere))
+    ]
+    other = {cell for p in elsewhere for cell in layout.event(p) - named[p]}
+    return [
+        *pruned(layout, cut),
+        *crossings,
+        *event_rests,
+        *feature_rests,
+        *present(("other",), other),
+        *static(layout),
+    ]
+
+
+def above(result: Attributions, kind: str, threshold: float) -> list[object]:
+    """E* ("event") or F* ("feature"): who has a largest |attribution| over targets above θ."""
+    strength = {player.key: abs(row).max() for player, row in zip(result.players, result.values, strict=True)}
+    return [key[1] for key in strength if key[0] == kind and strength[key] > threshold]
+
+
+def strongest(result: Attributions, kind: str, count: int) -> list[object]:
+    """E* or F* by rank: the `count` players of a kind with the largest |attribution| over targets."""
+    strength = {player.key: abs(row).max() for player, row in zip(result.players, result.values, strict=True)}
+    ranked = sorted((key for key in strength if key[0] == kind), key=lambda key: -strength[key])
+    return [key[1] for key in ranked[:count]]
