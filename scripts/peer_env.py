@@ -22,6 +22,7 @@ STAMP = "requirements.sha256"
 
 
 def say(message: str) -> None:
+    """Progress goes to stderr: stdout is the path."""
     print(message, file=sys.stderr, flush=True)
 
 
@@ -55,7 +56,10 @@ def ensure(peer: str) -> Path:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    """The command."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("peer", choices=sorted(REQUIREMENTS))
     print(ensure(parser.parse_args().peer))
 

@@ -1,8 +1,8 @@
 """AReM: 75 recordings of five activities, read from where the data lies.
 
-Activity Recognition system based on Multisensor data fusion, UCI machine learning repository (Palumbo, Gallicchio,
-Pucci, Micheli). The recordings are not part of Sequela: they are found through the environment variable
-SEQUELA_SHARED, or in a folder `shared` beside the checkout.
+Activity Recognition system based on Multisensor data fusion, UCI machine learning repository (Palumbo,
+Gallicchio, Pucci, Micheli). The recordings are not part of Sequela: they are found through the environment
+variable SEQUELA_SHARED, or in a folder `shared` beside the checkout.
 """
 
 import os
@@ -26,7 +26,7 @@ class AremNotFound(FileNotFoundError):
 
 @dataclass(frozen=True)
 class Recording:
-    """One recording; `values` is (l, 6) float64 (l = 480; sitting 8 has 479) in the units of the file, the oldest step first."""
+    """One recording: `values` (l, 6) in the units of the file, oldest step first; l = 480 (sitting/8: 479)."""
 
     activity: str
     number: int
@@ -34,6 +34,7 @@ class Recording:
 
     @property
     def name(self) -> str:
+        """The name that `read` takes, such as `cycling/9`."""
         return f"{self.activity}/{self.number}"
 
 
@@ -43,7 +44,7 @@ def folder() -> Path:
     shared_root = Path(shared) if shared else _ROOT.parent / "shared"
     arem = shared_root / "data" / "arem"
     if not arem.is_dir():
-        raise AremNotFound(f"no AReM recordings in {arem}: set SEQUELA_SHARED to the folder that holds data/arem")
+        raise AremNotFound(f"no AReM recordings in {arem}: SEQUELA_SHARED names the folder with data/arem")
     return arem
 
 

@@ -1,6 +1,7 @@
 """Train the AReM model: the probability that a recording is `cycling`, by a two-layer GRU over its steps.
 
-Cycling against the rest, as in TimeSHAP's public example. Needs torch (requirements/models.txt) and the recordings:
+Cycling against the rest, as in TimeSHAP's public example. Needs torch (requirements/models.txt) and the
+recordings:
 
     python -m benchmarks.arem.train
 
@@ -47,10 +48,12 @@ class AremGru(nn.Module):
         self.head = nn.Linear(HIDDEN, 1)
 
     def logits(self, x: torch.Tensor) -> torch.Tensor:
+        """The probabilities before the sigmoid, (n, 1)."""
         states, _ = self.gru(x)
         return self.head(states[:, -1])
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The probabilities, (n, 1)."""
         return torch.sigmoid(self.logits(x))
 
 
@@ -71,6 +74,7 @@ def windows(
 
 
 def train(recordings: list[data.Recording], mean: Array, scale: Array, seed: int) -> AremGru:
+    """A model trained on windows of the recordings; the seed fixes its weights bit for bit on one machine."""
     torch.manual_seed(seed)
     torch.set_num_threads(1)
     rng = np.random.default_rng(seed)
@@ -137,7 +141,10 @@ def accuracy(path: Path, recordings: list[data.Recording], mean: Array, scale: A
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    """The command."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--output", type=Path, default=OUTPUT, help="folder to write into")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
@@ -164,7 +171,9 @@ def main() -> None:
     }
     for name, content in (("schema.json", schema(mean, scale, background)), ("arem_split.json", split)):
         (arguments.output / name).write_text(json.dumps(content, indent=1) + "\n")
-    print(f"{path.name}: {path.stat().st_size} bytes, right on {right:.0%} of {len(held_out)} held-out recordings")
+    print(
+        f"{path.name}: {path.stat().st_size} bytes, {right:.0%} right on {len(held_out)} held-out recordings"
+    )
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ class PeerFailed(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class TimeShapResult:
-    """timeshap's answer for s seeds: (s, unpruned) events from t = 0 back, (s, d) features, (s) for the block P."""
+    """timeshap's answer for s seeds: (s, unpruned) events from t = 0 back, (s, d) features, (s) for P."""
 
     pruned_events: int
     seconds_pruning: float
@@ -62,8 +62,8 @@ def run_timeshap(
         "levels": np.array(["events", "features"]),
     }
     result = _run("timeshap", job)
-    scalars = {"pruned_events": int(result.pop("pruned_events")), "seconds_pruning": float(result.pop("seconds_pruning"))}
-    return TimeShapResult(**scalars, **result)
+    cut, seconds = int(result.pop("pruned_events")), float(result.pop("seconds_pruning"))
+    return TimeShapResult(pruned_events=cut, seconds_pruning=seconds, **result)
 
 
 def run_shap(
@@ -75,7 +75,7 @@ def run_shap(
     budgets: Sequence[int],
     seeds: Sequence[int],
 ) -> ShapResult:
-    """Play the game that `players` (l, d), the owner of each cell, lays over the sequence. Raises PeerFailed."""
+    """Play the game that `players` (l, d), the owner of each cell, lays over it. Raises PeerFailed."""
     job = {
         "model": str(model.resolve()),
         "sequence": sequence,
@@ -99,7 +99,7 @@ def _run(peer: str, job: dict[str, Any]) -> dict[str, Any]:
 
 
 def _output(command: list[str]) -> str:
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise PeerFailed(f"{' '.join(command[:4])} ended with {done.returncode}:\n{done.stderr[-2000:]}")
     return done.stdout

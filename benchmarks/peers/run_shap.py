@@ -2,7 +2,7 @@
 
     python -m benchmarks.peers.run_shap job.npz result.npz
 
-Job: model (path of an ONNX file), sequence (l, d), background (1, d) or (l, d), players (l, d) the player that owns
+Job: model (path of an ONNX file), sequence (l, d), background (1, d) or (l, d), players (l, d) the owner of
 each cell (0 ... m - 1), budgets (b) in coalitions, the empty and the full one included, seeds (s).
 
 Result: attributions (b, s, m), seconds (b, s). `l1_reg=False`: the default would keep ten players only.
@@ -23,7 +23,7 @@ Coalitions = npt.NDArray[np.floating]
 
 
 def masked_game(job: dict[str, Any]) -> Callable[[Coalitions], npt.NDArray[np.float64]]:
-    """The value (k) of coalitions (k, m): a player's cells are the sequence's where it is in, else background."""
+    """The value (k) of coalitions (k, m): cells are the sequence's where their player is in."""
     score = Scorer(str(job["model"]))
     players = job["players"]
     background = np.broadcast_to(job["background"], job["sequence"].shape)
@@ -36,6 +36,7 @@ def masked_game(job: dict[str, Any]) -> Callable[[Coalitions], npt.NDArray[np.fl
 
 
 def run(job: dict[str, Any]) -> dict[str, Any]:
+    """The result of a job."""
     players = int(job["players"].max()) + 1
     budgets, seeds = job["budgets"], job["seeds"]
     explainer = shap.KernelExplainer(masked_game(job), np.zeros((1, players)))

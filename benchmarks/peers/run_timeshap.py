@@ -2,12 +2,12 @@
 
     python -m benchmarks.peers.run_timeshap job.npz result.npz
 
-Job: model (path of an ONNX file), sequence (l, d), background (1, d) or (l, d), tolerance, nsamples, seeds (s),
-levels (any of "events", "features"). The cut does not depend on the seed: it is found once.
+Job: model (path of an ONNX file), sequence (l, d), background (1, d) or (l, d), tolerance, nsamples, seeds
+(s), levels (any of "events", "features"). The cut does not depend on the seed: it is found once.
 
-Result: pruned_events; seconds_pruning; for each level (s, players) attributions in `events` (t = 0, -1, ...) or
-`features`, that of the pruned block (s) in `events_pruned` or `features_pruned` (nan where nothing is pruned), and
-seconds (s) in `events_seconds` or `features_seconds`.
+Result: pruned_events; seconds_pruning; for each level (s, players) attributions in `events` (t = 0, -1, ...)
+or `features`, that of the pruned block (s) in `events_pruned` or `features_pruned` (nan where nothing is
+pruned), and seconds (s) in `events_seconds` or `features_seconds`.
 """
 
 import sys
@@ -48,6 +48,7 @@ def explain_seeds(level: Level, seeds: npt.NDArray[np.int64]) -> dict[str, npt.N
 
 
 def run(job: dict[str, Any]) -> dict[str, Any]:
+    """The result of a job."""
     score = Scorer(str(job["model"]))
     sequence = job["sequence"][np.newaxis].astype(np.float64)
     background = job["background"].astype(np.float64)

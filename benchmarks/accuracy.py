@@ -1,0 +1,138 @@
+"""How far sampled attributions lie from the truth, beside shap's at the same number of coalitions.
+
+    python -m benchmarks.accuracy [--seeds 50] [--json accuracy.json]
+
+Random GRUs with 14 players (truth: all coalitions) and 30 (truth: random orders, far more than any budget).
+Errors are root mean squares over players and seeds, in percent of the root mean square attribution. shap is
+KernelExplainer with `l1_reg=False` (its default keeps ten players). Both count the empty and full coalitions.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from sequela.timeshap.coalitions import PairSampler, allocation, strata
+from sequela.timeshap.solving import Solution, solve
+
+from benchmarks.games import Floats, Game, enumerated, games, permuted
+from benchmarks.peers.jobs import run_shap
+from benchmarks.peers.scoring import Scorer
+
+BUDGETS = (512, 1024, 2048, 4096, 8192)
+ENUMERABLE = 14  # players
+PERMUTATIONS = 20_000
+SEEDS = 50
+INTERVAL = 1.96  # standard errors on either side: 95 %
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One game at one budget. Errors in percent; `covered`: share of our 95 % intervals with the truth."""
+
+    game: str
+    budget: int
+    ours: float
+    shap: float
+    covered: float
+    reference_error: float
+
+
+def sampled(game: Game, score: Scorer, budget: int, seed: int) -> Solution:
+    """Our estimate from `budget` coalitions."""
+    m = game.size
+    ends = game.values(np.array([[False] * m, [True] * m]), score)
+    sampler, layers = PairSampler(m, seed), strata(m)
+    odd = []
+    for stratum, count in enumerate(allocation(m, budget)):
+        named = sampler.pairs(stratum, 0, count)
+        both = game.values(np.concatenate([named, ~named]), score)
+        odd.append((both[:count] - both[count:])[:, np.newaxis] / 2)
+    return solve(sampler, layers, odd, ends[1:] - ends[:1])
+
+
+def reference(game: Game, score: Scorer) -> tuple[Floats, float]:
+    """The truth (m), and its own error (0 where exact)."""
+    if game.size <= ENUMERABLE:
+        return enumerated(game, score), 0.0
+    values, errors = permuted(game, score, PERMUTATIONS, seed=0)
+    return values, rms(errors)
+
+
+def rms(values: Floats) -> float:
+    """Root mean square."""
+    return float(np.sqrt(np.mean(np.square(values))))
+
+
+def measure(game: Game, seeds: range) -> list[Row]:
+    """Both estimators on one game, at every budget."""
+    score = Scorer(str(game.model))
+    say(f"{game.name}: reference")
+    truth, own_error = reference(game, score)
+    scale = 100 / rms(truth)
+    say(f"{game.name}: shap, {len(seeds)} seeds")
+    shap = run_shap(game.model, game.sequence, game.background, game.players, budgets=BUDGETS, seeds=seeds)
+    rows = []
+    for budget, theirs in zip(BUDGETS, shap.attributions, strict=True):
+        say(f"{game.name}: ours, {budget} coalitions")
+        solutions = [sampled(game, score, budget, seed) for seed in seeds]
+        ours = np.stack([solution.values[:, 0] for solution in solutions])
+        errors = np.stack([solution.errors[:, 0] for solution in solutions])
+        rows.append(
+            Row(
+                game=game.name,
+                budget=budget,
+                ours=scale * rms(ours - truth),
+                shap=scale * rms(theirs - truth),
+                covered=float(np.mean(np.abs(ours - truth) <= INTERVAL * errors)),
+                reference_error=scale * own_error,
+            )
+        )
+    return rows
+
+
+def table(rows: list[Row]) -> Table:
+    """The rows as people read them."""
+    shown = Table(title="Error of sampled attributions, % of the rms attribution")
+    for column in ("players", "coalitions", "ours", "shap", "ours / shap", "95 % covered", "reference ±"):
+        shown.add_column(column, justify="left" if column == "players" else "right")
+    for row in rows:
+        shown.add_row(
+            row.game,
+            str(row.budget),
+            f"{row.ours:.2f}",
+            f"{row.shap:.2f}",
+            f"{row.ours / row.shap:.2f}",
+            f"{row.covered:.1%}",
+            f"{row.reference_error:.2f}",
+        )
+    return shown
+
+
+def say(message: str) -> None:
+    """Progress goes to stderr: stdout is the table."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seeds", type=int, default=SEEDS, help="runs of each estimator at each budget")
+    parser.add_argument("--json", type=Path, help="also write the rows here")
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="sequela-bench-") as folder:
+        rows = [row for game in games(Path(folder)) for row in measure(game, range(arguments.seeds))]
+    Console().print(table(rows))
+    if arguments.json:
+        arguments.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
