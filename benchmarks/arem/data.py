@@ -26,7 +26,7 @@ class AremNotFound(FileNotFoundError):
 
 @dataclass(frozen=True)
 class Recording:
-    """One recording: `values` (l, 6) in the units of the file, oldest step first; l = 480 (sitting/8: 479)."""
+    """One recording: `values` (l, 6) in the units of the file, oldest first; l = 480 (sitting/8: 479)."""
 
     activity: str
     number: int
