@@ -1,0 +1,173 @@
+"""The key-value port over Redis 6.2 or newer (one server, sentinels, cluster): quick to give up, quick to come back."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+import structlog
+from redis.exceptions import ClusterError, RedisClusterException, RedisError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from sequela.adapters.breaker import Breaker
+from sequela.adapters.keyvalue import RETRY_AFTER, StoreDown
+from sequela.adapters.redis_urls import Client, RedisTimeouts, connector
+from sequela.explaining.ports import Observer, StoreState
+
+NAMESPACE = "sequela:v1:"
+"""Before every key. No hash tag: every call touches one key, so a cluster may spread them over all its nodes."""
+
+Answer = TypeVar("Answer")
+
+_DOWN = (RedisConnectionError, RedisTimeoutError, ClusterError, RedisClusterException, OSError)
+_log = structlog.get_logger(__name__)
+
+
+class RedisKeyValue:
+    """Every call is one round trip, within the timeouts. After a failure calls are refused at once, with StoreDown,
+    until Redis answers a probe in the background; the observer and the log hear of both changes, and of nothing
+    between. Values come back as bytes and are never unpickled.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        observer: Observer,
+        timeouts: RedisTimeouts | None = None,
+        rest: float = RETRY_AFTER,
+        namespace: str = NAMESPACE,
+    ) -> None:
+        self._connect = connector(url, timeouts or RedisTimeouts())
+        self._observer = observer
+        self._namespace = namespace
+        self._lock = threading.Lock()
+        self._client: Client | None = None
+        self._breaker = Breaker(self._probe, self._tell, rest)
+
+    def check(self) -> bool:
+        """Whether Redis answers, as of now; observers hear of it."""
+        try:
+            self.get("probe")
+        except StoreDown:
+            return False
+        return True
+
+    def close(self) -> None:
+        """Closes the connections and stops probing."""
+        self._breaker.close()
+        with self._lock:
+            if self._client is not None:
+                self._client.close()
+                self._client = None
+
+    def get(self, key: str) -> bytes | None:
+        """See `KeyValue`."""
+        name = self._namespace + key
+        value: bytes | None = self._ask(lambda redis: redis.get(name))
+        return value
+
+    def put(self, key: str, value: bytes, ttl: float | None = None) -> None:
+        """See `KeyValue`."""
+        name = self._namespace + key
+        self._ask(lambda redis: redis.set(name, value, px=_milliseconds(ttl)))
+
+    def put_if_absent(self, key: str, value: bytes, ttl: float | None = None) -> bytes:
+        """See `KeyValue`."""
+        name = self._namespace + key
+        while not self._ask(lambda redis: redis.set(name, value, px=_milliseconds(ttl), nx=True)):
+            standing = self.get(key)
+            if standing is not None:  # else it went between the two calls
+                return standing
+        return value
+
+    def delete(self, key: str) -> bool:
+        """See `KeyValue`."""
+        name = self._namespace + key
+        return bool(self._ask(lambda redis: redis.delete(name)))
+
+    def index_add(self, index: str, entry: str, ttl: float | None = None) -> None:
+        """See `KeyValue`."""
+        name = self._namespace + index
+
+        def add(redis: Client) -> None:
+            with redis.pipeline(transaction=False) as both:
+                both.zadd(name, {entry: 0})
+                both.persist(name) if ttl is None else both.pexpire(name, _milliseconds(ttl))
+                both.execute()
+
+        self._ask(add)
+
+    def index_remove(self, index: str, *entries: str) -> None:
+        """See `KeyValue`."""
+        name = self._namespace + index
+        if entries:
+            self._ask(lambda redis: redis.zrem(name, *entries))
+
+    def index_page(self, index: str, after: str, limit: int) -> tuple[str, ...]:
+        """See `KeyValue`."""
+        name, start = self._namespace + index, f"({after}" if after else "-"
+        found: list[bytes] = self._ask(lambda redis: redis.zrangebylex(name, start, "+", 0, limit))
+        return tuple(entry.decode(errors="replace") for entry in found)
+
+    def index_trim(self, index: str, after: str) -> None:
+        """See `KeyValue`."""
+        name = self._namespace + index
+        self._ask(lambda redis: redis.zremrangebylex(name, f"({after}", "+"))
+
+    def _ask(self, command: Callable[[Client], Answer]) -> Answer:
+        refused = self._breaker.why_open
+        if refused is not None:
+            raise StoreDown(refused)
+        client = self._client
+        try:
+            client = self._connected()
+            answer = command(client)
+        except _DOWN as error:
+            self._forget(client)
+            self._breaker.fail(_told(error))
+            raise StoreDown(_told(error)) from error
+        except RedisError as error:  # it answers, but not to this: out of memory, no permission
+            raise StoreDown(_told(error)) from error
+        self._breaker.succeed()
+        return answer
+
+    def _probe(self) -> bool:
+        client = self._client
+        try:
+            client = self._connected()
+            client.get(self._namespace + "probe")
+        except _DOWN:
+            self._forget(client)
+            return False
+        except RedisError:
+            return True
+        return True
+
+    def _connected(self) -> Client:
+        with self._lock:
+            if self._client is None:
+                self._client = self._connect()
+            return self._client
+
+    def _forget(self, client: Client | None) -> None:
+        """The next call connects anew: no dead connection is left, and a cluster's nodes are asked for again."""
+        with self._lock:
+            if self._client is client:
+                self._client = None
+
+    def _tell(self, up: bool, detail: str) -> None:
+        self._observer.notice(StoreState(up, detail))
+        if up:
+            _log.info("store_up")
+        else:
+            _log.warning("store_down", detail=detail)
+
+
+def _milliseconds(ttl: float | None) -> int | None:
+    return None if ttl is None else max(1, round(ttl * 1000))
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

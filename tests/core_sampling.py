@@ -1,0 +1,34 @@
+"""Plays a numpy game by the core alone: plan, evaluate, solve."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sequela.timeshap.coalitions import PairSampler, allocation, strata
+from sequela.timeshap.solving import Solution, solve
+
+Game = Callable[[NDArray[np.bool_]], NDArray[np.float64]]
+
+
+def gain(game: Game, players: int) -> NDArray[np.float64]:
+    """v(N) - v(∅), (targets,)."""
+    ends = game(np.repeat([[False], [True]], players, axis=1))
+    return ends[1] - ends[0]
+
+
+def sampled(game: Game, players: int, budget: int, seed: int = 0) -> Solution:
+    """Shapley values from `budget` coalitions."""
+    sampler = PairSampler(players, seed)
+    odd = []
+    for stratum, count in enumerate(allocation(players, budget)):
+        pairs = sampler.pairs(stratum, 0, count)
+        odd.append((game(pairs) - game(~pairs)) / 2)
+    return solve(sampler, strata(players), odd, gain(game, players))
+
+
+def exact(game: Game, players: int) -> Solution:
+    """Shapley values from all coalitions."""
+    return sampled(game, players, 1 << players)

@@ -1,0 +1,131 @@
+"""Attributions against the definition, in exact and in sampled games, and the axioms they must keep."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from games import (
+    additive_game,
+    network_game,
+    random_game,
+    sparse_game,
+    sparse_games,
+    symmetric_game,
+    table_games,
+    with_dummies,
+    with_twins,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+from core_sampling import exact, gain, sampled
+
+
+@pytest.mark.parametrize("players", range(2, 11))
+def test_all_coalitions_give_the_shapley_values(players: int) -> None:
+    """With every coalition evaluated the regression equals Shapley's formula, and claims no error."""
+    game = random_game(players, seed=players, targets=3)
+    solution = exact(game, players)
+    np.testing.assert_allclose(solution.values, game.shapley(), atol=1e-12)
+    assert not solution.errors.any()
+
+
+@given(table_games(largest=6).filter(lambda game: game.players > 1))
+def test_any_small_game_is_solved_exactly(game) -> None:
+    """Whatever the game, enumeration is exact."""
+    np.testing.assert_allclose(exact(game, game.players).values, game.shapley(), atol=1e-10)
+
+
+@given(sparse_games(), st.integers(0, 2**63), st.sampled_from([128, 500, 2000]))
+def test_sampled_attributions_are_efficient(game, seed: int, budget: int) -> None:
+    """Efficiency holds in every sample: the attributions add up to v(N) - v(∅)."""
+    solution = sampled(game, game.players, budget, seed)
+    np.testing.assert_allclose(solution.values.sum(axis=0), gain(game, game.players), atol=1e-9)
+
+
+@given(st.integers(0, 2**32), st.integers(0, 2**32))
+def test_attributions_are_linear_in_the_game(seed: int, sampling_seed: int) -> None:
+    """For one sample, the attributions of a sum of games are the sum of their attributions."""
+    first, second = sparse_game(16, seed), sparse_game(16, seed + 1)
+    together = sampled(lambda z: 2 * first(z) - 3 * second(z), 16, 400, sampling_seed).values
+    apart = 2 * sampled(first, 16, 400, sampling_seed).values - 3 * sampled(second, 16, 400, sampling_seed).values
+    np.testing.assert_allclose(together, apart, atol=1e-9)
+
+
+@given(st.integers(0, 2**32))
+def test_an_additive_game_is_solved_exactly_by_any_sample(seed: int) -> None:
+    """Nothing but the weights can come out of a game without interactions, and there is no error to report."""
+    weights = np.random.default_rng(seed).normal(size=40)
+    solution = sampled(additive_game(weights.tolist(), base=3.0), 40, 160, seed)
+    np.testing.assert_allclose(solution.values[:, 0], weights, atol=1e-9)
+    np.testing.assert_allclose(solution.errors, 0, atol=1e-9)
+
+
+@given(st.integers(0, 2**32))
+def test_exact_axioms(seed: int) -> None:
+    """Symmetry: twins deserve the same, and so do all in a game of sizes. Dummy: a player that adds w gets w."""
+    twins = exact(with_twins(random_game(6, seed), 1, 4), 6).values
+    np.testing.assert_allclose(twins[1], twins[4], atol=1e-10)
+    sizes = exact(symmetric_game(6, seed), 6).values
+    np.testing.assert_allclose(sizes, np.broadcast_to(sizes[0], sizes.shape), atol=1e-10)
+    dummies = exact(with_dummies(random_game(6, seed), [0, 3], worth=0.7), 6).values
+    np.testing.assert_allclose(dummies[[0, 3]], 0.7, atol=1e-10)
+
+
+@given(st.permutations(range(8)), st.integers(0, 2**32))
+def test_permuting_the_players_permutes_the_attributions(order: list[int], seed: int) -> None:
+    """The names of the players do not matter."""
+    game = random_game(8, seed)
+    back = np.argsort(order)
+    permuted = exact(lambda z: game(z[:, back]), 8).values
+    np.testing.assert_allclose(permuted, exact(game, 8).values[order], atol=1e-10)
+
+
+def test_a_seed_reproduces_bytes_and_another_does_not() -> None:
+    """The same seed gives the same bits, another seed another sample."""
+    game = network_game(30, 5)
+    first, again, other = (sampled(game, 30, 512, seed) for seed in (7, 7, 8))
+    assert first.values.tobytes() == again.values.tobytes()
+    assert first.errors.tobytes() == again.errors.tobytes()
+    assert first.values.tobytes() != other.values.tobytes()
+
+
+def test_targets_are_solved_as_if_alone() -> None:
+    """Several targets from the same coalitions get what each would get alone."""
+    both = sparse_game(20, 3, targets=2)
+    together = sampled(both, 20, 600, 1)
+    for target in range(2):
+        alone = sampled(lambda z, t=target: both(z)[:, [t]], 20, 600, 1)
+        np.testing.assert_allclose(together.values[:, [target]], alone.values, atol=1e-10)
+        np.testing.assert_allclose(together.errors[:, [target]], alone.errors, atol=1e-10)
+
+
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
+def test_attributions_and_errors_scale_with_the_output(scale: float) -> None:
+    """Regression outputs of any range: nothing in the solution depends on a fixed unit."""
+    game = sparse_game(20, 3)
+    plain = sampled(game, 20, 600, 1)
+    scaled = sampled(lambda z: scale * game(z), 20, 600, 1)
+    np.testing.assert_allclose(scaled.values, scale * plain.values, rtol=1e-6, atol=scale * 1e-9)
+    np.testing.assert_allclose(scaled.errors, scale * plain.errors, rtol=1e-6, atol=scale * 1e-9)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("players", "budget"),
+    [(12, 128), (12, 1024), (30, 128), (30, 512), (30, 2048), (46, 184), (60, 240), (100, 400)],
+)
+@pytest.mark.parametrize("make", [sparse_game, network_game], ids=["sparse", "network"])
+def test_error_bars_cover_what_they_claim(players: int, budget: int, make) -> None:
+    """95 % intervals hold the truth in 90 to 99 % of cases over 200 seeds, at the smallest budgets (4m) too."""
+    game = make(players, seed=11)
+    truth = game.shapley() if hasattr(game, "shapley") else _reference(game, players)
+    solutions = [sampled(game, players, budget, seed) for seed in range(200)]
+    errors = np.array([s.errors for s in solutions])
+    inside = np.abs(np.array([s.values for s in solutions]) - truth) <= 1.96 * errors + 1e-12
+    assert 0.90 <= inside.mean() <= 0.99
+
+
+def _reference(game, players: int):
+    if players <= 14:
+        return exact(game, players).values
+    return np.mean([sampled(game, players, 32_768, 10_000 + seed).values for seed in range(8)], axis=0)
