@@ -99,8 +99,9 @@ def measure(game: Game, seeds: range) -> list[Row]:
 def table(rows: list[Row]) -> Table:
     """The rows as people read them."""
     shown = Table(title="Error of sampled attributions, % of the rms attribution")
-    for column in ("players", "coalitions", "ours", "shap", "ours / shap", "95 % covered", "reference ±"):
-        shown.add_column(column, justify="left" if column == "players" else "right")
+    shown.add_column("players", no_wrap=True)
+    for column in ("coalitions", "ours", "shap", "ratio", "95 % holds", "truth ±"):
+        shown.add_column(column, justify="right")
     for row in rows:
         shown.add_row(
             row.game,

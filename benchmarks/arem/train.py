@@ -103,7 +103,7 @@ def export(model: AremGru, path: Path) -> None:
         output_names=[TARGET],
         dynamic_axes={"x": free, TARGET: {0: "n"}},
         opset_version=OPSET,
-        dynamo=False,  # the other exporter needs one more package and writes the same GRU nodes
+        dynamo=False,  # writes plain GRU nodes, whatever the batch and the length
     )
     onnx.checker.check_model(str(path), full_check=True)
     session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])

@@ -93,7 +93,10 @@ def _run(peer: str, job: dict[str, Any]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="sequela-peer-") as folder:
         asked, answered = Path(folder) / "job.npz", Path(folder) / "result.npz"
         np.savez(asked, **job)
-        _output([python, "-W", "ignore", "-m", f"benchmarks.peers.run_{peer}", str(asked), str(answered)])
+        # -E: what our Python finds through the environment is not for theirs.
+        _output(
+            [python, "-E", "-W", "ignore", "-m", f"benchmarks.peers.run_{peer}", str(asked), str(answered)]
+        )
         with np.load(answered) as archive:
             return dict(archive)
 
