@@ -5,6 +5,7 @@ because what it needs does not fit ours. Prints the environment's Python on the 
 """
 
 import argparse
+import fcntl
 import hashlib
 import shutil
 import subprocess
@@ -38,7 +39,12 @@ def interpreter() -> str:
 
 def ensure(peer: str) -> Path:
     """The Python of the peer's environment, made first if it is missing or its requirements changed."""
-    requirements = REQUIREMENTS[peer]
+    with REQUIREMENTS[peer].open("rb") as requirements:
+        fcntl.flock(requirements, fcntl.LOCK_EX)  # tests that run side by side must not build it twice
+        return _ensure(peer, REQUIREMENTS[peer])
+
+
+def _ensure(peer: str, requirements: Path) -> Path:
     environment = ROOT / f".venv-peers-{peer}"
     python = environment / "bin" / "python"
     stamp = environment / STAMP
