@@ -20,7 +20,7 @@ from benchmarks.arem.held_out import MODEL, HeldOut, held_out
 from benchmarks.peers.jobs import TimeShapResult, run_timeshap
 from benchmarks.peers.scoring import Scorer
 
-pytestmark = [pytest.mark.slow, pytest.mark.peers]
+pytestmark = [pytest.mark.slow, pytest.mark.peers, pytest.mark.timeout(900)]
 
 RECORDINGS = ("cycling/1", "cycling/2", "cycling/3", "cycling/4", "cycling/5", "walking/1")
 TOLERANCE = 0.025

@@ -11,7 +11,7 @@ from benchmarks.games import Game, enumerated, write_gru
 from benchmarks.peers.jobs import PeerFailed, run_shap, run_timeshap
 from benchmarks.peers.scoring import Scorer
 
-pytestmark = [pytest.mark.slow, pytest.mark.peers]
+pytestmark = [pytest.mark.slow, pytest.mark.peers, pytest.mark.timeout(900)]
 
 LENGTH, WIDTH = 6, 4
 
