@@ -1,7 +1,7 @@
 """Generates `proto/python/sequela_proto` from `proto/sequela`; with --check, tells whether it is up to date.
 
-The import path is mapped (`-Isequela_proto=proto/sequela`), so that the stubs import `sequela_proto.v1` while the name
-on the wire stays `sequela.v1`: nothing is rewritten.
+The import path is mapped (`-Isequela_proto=proto/sequela`), so that the stubs import `sequela_proto.v1`
+while the name on the wire stays `sequela.v1`: nothing is rewritten.
 """
 
 from __future__ import annotations
@@ -62,7 +62,9 @@ def stale(output: Path) -> list[str]:
 def main() -> None:
     """Generates, or checks."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail when the tree is out of date")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; fail when the tree is out of date"
+    )
     if not parser.parse_args().check:
         generate(OUTPUT)
         return

@@ -1,7 +1,7 @@
 """What can go wrong, free of transport. The door (rpc) has one table from these classes to status codes.
 
-Every error has a stable `reason` in UPPER_SNAKE_CASE, a message that names the value and the limit, and, where a field
-of the request is at fault, its path as written in the contract (`sequence.inputs[0].tensor`).
+Every error has a stable `reason` in UPPER_SNAKE_CASE, a message that names the value and the limit, and,
+where a field of the request is at fault, its path as written in the contract (`sequence.inputs[0].tensor`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ class Violation:
 class SequelaError(Exception):
     """The base of everything that Sequela raises on purpose.
 
-    `retry_after` is in seconds, and set only where trying again helps. `metadata` holds short facts for machines.
+    `retry_after` is in seconds, and set only where trying again helps. `metadata` holds short facts for
+    machines.
     """
 
     def __init__(
@@ -59,7 +60,9 @@ class AlreadyExists(SequelaError):
 
 
 class DoesNotFit(SequelaError):
-    """Each part is fine, but model, background and sequence do not fit each other, or the model fails on them."""
+    """Each part is fine, but model, background and sequence do not fit each other, or the model fails on
+    them.
+    """
 
 
 class Overloaded(SequelaError):

@@ -27,7 +27,9 @@ players_and_budget = st.integers(2, 90).flatmap(
 
 @given(players_and_budget)
 def test_the_budget_is_used_and_no_stratum_overfilled(case: tuple[int, int]) -> None:
-    """Σ k_s = ⌊(n - 2)/2⌋, as far as there are pairs; no stratum gets more than it has, the first gets all it can."""
+    """Σ k_s = ⌊(n - 2)/2⌋, as far as there are pairs; no stratum gets more than it has, the first gets all
+    it can.
+    """
     players, budget = case
     counts, layers = allocation(players, budget), strata(players)
     available = (all_coalitions(players) - 2) // 2
@@ -51,7 +53,9 @@ def test_whole_strata_hold_every_coalition_once(players: int) -> None:
     rows = np.concatenate([sampler.pairs(i, 0, layer.total) for i, layer in enumerate(strata(players))])
     found = {row.tobytes() for row in np.concatenate([rows, ~rows])}
     wanted = {
-        np.array(z, dtype=bool).tobytes() for z in itertools.product([0, 1], repeat=players) if 0 < sum(z) < players
+        np.array(z, dtype=bool).tobytes()
+        for z in itertools.product([0, 1], repeat=players)
+        if 0 < sum(z) < players
     }
     assert found == wanted
     assert len(rows) * 2 == len(wanted)
@@ -104,7 +108,9 @@ def test_stages_are_nested(case: tuple[int, int]) -> None:
 
 
 def test_draws_are_even() -> None:
-    """In a large stratum every player is in as often as another: 20 000 pairs of 15 among 30, within six deviations."""
+    """In a large stratum every player is in as often as another: 20 000 pairs of 15 among 30, within six
+    deviations.
+    """
     rows = PairSampler(31, 2).pairs(14, 0, 20_000)
     share = 15 / 31
     deviation = np.sqrt(share * (1 - share) / len(rows))

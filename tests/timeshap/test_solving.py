@@ -47,13 +47,17 @@ def test_attributions_are_linear_in_the_game(seed: int, sampling_seed: int) -> N
     """For one sample, the attributions of a sum of games are the sum of their attributions."""
     first, second = sparse_game(16, seed), sparse_game(16, seed + 1)
     together = sampled(lambda z: 2 * first(z) - 3 * second(z), 16, 400, sampling_seed).values
-    apart = 2 * sampled(first, 16, 400, sampling_seed).values - 3 * sampled(second, 16, 400, sampling_seed).values
+    apart = (
+        2 * sampled(first, 16, 400, sampling_seed).values - 3 * sampled(second, 16, 400, sampling_seed).values
+    )
     np.testing.assert_allclose(together, apart, atol=1e-9)
 
 
 @given(st.integers(0, 2**32))
 def test_an_additive_game_is_solved_exactly_by_any_sample(seed: int) -> None:
-    """Nothing but the weights can come out of a game without interactions, and there is no error to report."""
+    """Nothing but the weights can come out of a game without interactions, and there is no error to
+    report.
+    """
     weights = np.random.default_rng(seed).normal(size=40)
     solution = sampled(additive_game(weights.tolist(), base=3.0), 40, 160, seed)
     np.testing.assert_allclose(solution.values[:, 0], weights, atol=1e-9)
@@ -62,7 +66,9 @@ def test_an_additive_game_is_solved_exactly_by_any_sample(seed: int) -> None:
 
 @given(st.integers(0, 2**32))
 def test_exact_axioms(seed: int) -> None:
-    """Symmetry: twins deserve the same, and so do all in a game of sizes. Dummy: a player that adds w gets w."""
+    """Symmetry: twins deserve the same, and so do all in a game of sizes. Dummy: a player that adds w gets
+    w.
+    """
     twins = exact(with_twins(random_game(6, seed), 1, 4), 6).values
     np.testing.assert_allclose(twins[1], twins[4], atol=1e-10)
     sizes = exact(symmetric_game(6, seed), 6).values
@@ -116,7 +122,9 @@ def test_attributions_and_errors_scale_with_the_output(scale: float) -> None:
 )
 @pytest.mark.parametrize("make", [sparse_game, network_game], ids=["sparse", "network"])
 def test_error_bars_cover_what_they_claim(players: int, budget: int, make) -> None:
-    """95 % intervals hold the truth in 90 to 99 % of cases over 200 seeds, at the smallest budgets (4m) too."""
+    """95 % intervals hold the truth in 90 to 99 % of cases over 200 seeds, at the smallest budgets (4m)
+    too.
+    """
     game = make(players, seed=11)
     truth = game.shapley() if hasattr(game, "shapley") else _reference(game, players)
     solutions = [sampled(game, players, budget, seed) for seed in range(200)]

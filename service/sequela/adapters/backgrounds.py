@@ -47,8 +47,8 @@ _records = TypeAdapter(_Record)
 
 
 class StoredBackgrounds:
-    """The `Backgrounds` port. While the shared store is down, what this process has seen is still found, and what
-    would have to be changed there raises StoreDown.
+    """The `Backgrounds` port. While the shared store is down, what this process has seen is still found, and
+    what would have to be changed there raises StoreDown.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class StoredBackgrounds:
         record = self._record(name)
         if record is None:
             raise _unknown(f"no background is named {name!r}")
-        # The name last: a creation of the same content at this moment finds the name, or puts the values again.
+        # The name last: who creates the same content right now finds the name, or puts the values again.
         self._store.index_remove(_INDEX, name)
         self._values.delete(_named(name, record.digest))
         self._names.delete(_name(name))

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 
 class Breaker:
-    """Closed while things work. `fail` opens it; then `probe` runs every `rest` seconds, off any caller's way, until
-    it returns True. `told` hears of every change, and of the first success: (closed, why).
+    """Closed while things work. `fail` opens it; then `probe` runs every `rest` seconds, off any caller's
+    way, until it returns True. `told` hears of every change, and of the first success: (closed, why).
     """
 
     def __init__(self, probe: Callable[[], bool], told: Callable[[bool, str], None], rest: float) -> None:

@@ -1,5 +1,5 @@
-"""How backgrounds and explanations lie in a store. Nothing is ever unpickled, and bytes that are not ours, or are
-damaged, decode to None.
+"""How backgrounds and explanations lie in a store. Nothing is ever unpickled, and bytes that are not ours, or
+are damaged, decode to None.
 
 A sealed value is a mark, a CRC-32 of the rest, a letter (`p` plain, `z` zlib) and the content.
 """
@@ -44,7 +44,7 @@ def decode_explanation(data: bytes) -> Explanation | None:
 
 
 def encode_background(background: Background) -> bytes:
-    """A JSON header of (part, input, element type, shape), then the arrays' little-endian bytes in that order."""
+    """A JSON header of (part, input, element type, shape), then the little-endian bytes in that order."""
     arrays = [(part, name, _portable(array)) for part, name, array in _arrays(background)]
     header = json.dumps([(part, name, array.dtype.str, array.shape) for part, name, array in arrays]).encode()
     return seal(_HEADER.pack(len(header)) + header + b"".join(array.tobytes() for _, _, array in arrays))

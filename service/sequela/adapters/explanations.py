@@ -56,8 +56,8 @@ class _Owed:
 
 
 class StoredExplanations:
-    """The `Explanations` port. While the shared store is down explanations are kept in the process, answered from it,
-    and written to the store once it is back, some with each later one.
+    """The `Explanations` port. While the shared store is down explanations are kept in the process, answered
+    from it, and written to the store once it is back, some with each later one.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class StoredExplanations:
 
     def list(self, wanted: Filter, page_size: int, token: str) -> Page[Explanation]:
         """See `Explanations`. A page may be shorter than its size, even empty, and still have a next one."""
-        index, scope = _index(wanted.caller_id), repr(wanted)
+        index, scope = _index(wanted.caller_id), _scope(wanted)
         position = page_position(scope, token) or ("" if wanted.end is None else _behind(wanted.end))
         last = None if wanted.start is None else _behind(wanted.start - timedelta(microseconds=1))
         found: list[Explanation] = []
@@ -128,7 +128,7 @@ class StoredExplanations:
         return Page(tuple(found), page_token(scope, position) if more else "")
 
     def _pay(self) -> None:
-        """Writes what is owed, the newest first, so that the present explanation does not wait for older ones."""
+        """Writes what is owed, the newest first: the present explanation does not wait for older ones."""
         for _ in range(_PAID_AT_ONCE):
             try:
                 owed = self._owed.pop()
@@ -170,6 +170,11 @@ def _decode(name: str, data: bytes) -> Explanation | None:
     if explanation is None:
         _log.warning("stored_explanation_unreadable", name=name)
     return explanation
+
+
+def _scope(wanted: Filter) -> str:
+    labels = sorted((wanted.labels or {}).items())
+    return repr((_INDEX, wanted.caller_id, wanted.model, labels, wanted.start, wanted.end))
 
 
 def _matches(wanted: Filter, explanation: Explanation) -> bool:

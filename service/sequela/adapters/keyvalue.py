@@ -31,10 +31,10 @@ class KeyValue(Protocol):
     `ttl` is in seconds; None means that the entry stays until it is deleted, while an entry with a ttl may be
     dropped earlier where room is short. Values may be large: `pieces.InPieces` cuts them up for the network.
 
-    An index is a set of texts in the order of their UTF-8 bytes. Whatever order a list is to have is written into
-    its entries (a time that counts down, then the name), so that one call pages through any list, and paging is
-    stable while others add and remove. An index forgets nothing by itself but as a whole, `ttl` after the last
-    entry was added: who lists it skips entries whose key is gone, and removes them.
+    An index is a set of texts in the order of their UTF-8 bytes. Whatever order a list is to have is written
+    into its entries (a time that counts down, then the name), so that one call pages through any list, and
+    paging is stable while others add and remove. An index forgets nothing by itself but as a whole, `ttl`
+    after the last entry was added: who lists it skips entries whose key is gone, and removes them.
     """
 
     def get(self, key: str) -> bytes | None:

@@ -14,7 +14,7 @@ NEAR_SECONDS = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class _Layers:
-    """What both orders share: indexes lie in the shared store alone, since only it sees every replica's entries."""
+    """Indexes lie in the shared store alone, since only that sees the entries of every replica."""
 
     near: KeyValue
     far: KeyValue
@@ -40,8 +40,8 @@ class _Layers:
 class NearFirst(_Layers):
     """For keys that always hold the same: a copy in the process is as good as the shared one, and quicker.
 
-    While the shared store is down, what is put stays in the process, and StoreDown is still raised. Observers hear of
-    every get, as one of the cache `cache`.
+    While the shared store is down, what is put stays in the process, and StoreDown is still raised. Observers
+    hear of every get, as one of the cache `cache`.
     """
 
     cache: str
@@ -61,13 +61,13 @@ class NearFirst(_Layers):
 
     def put(self, key: str, value: bytes, ttl: float | None = None) -> None:
         """See `KeyValue`."""
-        self.near.put(key, value, NEAR_SECONDS if ttl is None else ttl)
+        self.near.put(key, value, _near_seconds(ttl))
         self.far.put(key, value, ttl)
 
     def put_if_absent(self, key: str, value: bytes, ttl: float | None = None) -> bytes:
         """See `KeyValue`."""
         standing = self.far.put_if_absent(key, value, ttl)
-        self.near.put(key, standing, NEAR_SECONDS)
+        self.near.put(key, standing, _near_seconds(ttl))
         return standing
 
     def delete(self, key: str) -> bool:
@@ -109,12 +109,12 @@ class FarFirst(_Layers):
     def put(self, key: str, value: bytes, ttl: float | None = None) -> None:
         """See `KeyValue`."""
         self.far.put(key, value, ttl)
-        self.near.put(key, value, NEAR_SECONDS)
+        self.near.put(key, value, _near_seconds(ttl))
 
     def put_if_absent(self, key: str, value: bytes, ttl: float | None = None) -> bytes:
         """See `KeyValue`."""
         standing = self.far.put_if_absent(key, value, ttl)
-        self.near.put(key, standing, NEAR_SECONDS)
+        self.near.put(key, standing, _near_seconds(ttl))
         return standing
 
     def delete(self, key: str) -> bool:
@@ -122,3 +122,7 @@ class FarFirst(_Layers):
         deleted = self.far.delete(key)
         self.near.delete(key)
         return deleted
+
+
+def _near_seconds(ttl: float | None) -> float:
+    return NEAR_SECONDS if ttl is None else min(ttl, NEAR_SECONDS)

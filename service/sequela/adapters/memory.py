@@ -29,8 +29,8 @@ def _size(value: bytes) -> int:
 class MemoryKeyValue:
     """Entries with a ttl give way to newer ones, the least recently used first; entries without one never do.
 
-    max_bytes: room for the entries with a ttl, and as much again for those without, which are refused with StoreFull
-    past it. max_entries: how many keys with a ttl, and how many index entries with one, are kept.
+    max_bytes: room for the entries with a ttl, and as much again for those without, which are refused with
+    StoreFull past it. max_entries: how many keys with a ttl, and how many index entries with one, are kept.
     """
 
     def __init__(

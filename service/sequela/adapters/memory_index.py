@@ -16,7 +16,8 @@ class _Index:
 
 
 class MemoryIndexes:
-    """Holds at most `max_entries` entries of indexes with a ttl; the longest unwritten index is dropped first.
+    """Holds at most `max_entries` entries of indexes with a ttl; the longest unwritten index is dropped
+    first.
 
     Indexes without a ttl are not bounded here: their entries name keys that are.
     """

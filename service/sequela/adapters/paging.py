@@ -34,7 +34,7 @@ def page_position(scope: str, token: str) -> str:
 
 
 def _check(scope: str, position: str) -> bytes:
-    # It tells mistakes, not enemies: whoever computes it gets nothing but a page of a list that they may read anyway.
+    # Against mistakes, not enemies: who computes it gets a page of a list that they may read anyway.
     return hashlib.sha256(repr((scope, position)).encode()).digest()[:_CHECK_BYTES]
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import struct
+from collections.abc import Iterator
 
 import structlog
 
@@ -12,9 +14,6 @@ from sequela.adapters.keyvalue import KeyValue
 PIECE_BYTES = 1 << 20
 """1 MiB takes about 10 ms on a gigabit network."""
 
-MAX_PIECES = 1 << 12
-"""More than this is no head of ours."""
-
 _WHOLE = b"\x00"
 _PIECES = b"\x01"
 _HEAD = struct.Struct("<I32s")  # number of pieces, SHA-256 of the value
@@ -22,9 +21,9 @@ _log = structlog.get_logger(__name__)
 
 
 class InPieces:
-    """A store in front of another one. A value longer than `piece_bytes` lies under several keys, named by its digest,
-    and its own key says which; that key is written last, so that nobody finds half a value. A value with a piece
-    missing, or of foreign bytes, is not there.
+    """A store in front of another one. A value longer than `piece_bytes` lies under several keys, named by
+    its digest, and its own key says which; that key is written last, so that nobody finds half a value. A
+    value with a piece missing, or of foreign bytes, is not there.
     """
 
     def __init__(self, store: KeyValue, piece_bytes: int = PIECE_BYTES) -> None:
@@ -76,21 +75,21 @@ class InPieces:
     def _join(self, key: str, head: bytes) -> bytes | None:
         if head[:1] == _WHOLE:
             return head[1:]
-        pieces = [self._store.get(piece) or b"" for piece in _piece_keys(key, head)]
-        value = b"".join(pieces)
-        if not pieces or hashlib.sha256(value).digest() != head[-32:]:
+        found = map(self._store.get, _piece_keys(key, head))
+        value = b"".join(piece for piece in itertools.takewhile(bool, found) if piece)
+        if hashlib.sha256(value).digest() != head[-32:]:
             _log.warning("stored_value_unreadable", key=key)
             return None
         return value
 
     def _drop(self, key: str, head: bytes) -> None:
         for piece in _piece_keys(key, head):
-            self._store.delete(piece)
+            if not self._store.delete(piece):
+                return  # gone already, or foreign bytes that look like a head
 
 
-def _piece_keys(key: str, head: bytes) -> list[str]:
+def _piece_keys(key: str, head: bytes) -> Iterator[str]:
     """The keys of the pieces that a head names: none for a whole value, or for foreign bytes."""
-    if head[:1] != _PIECES or len(head) != 1 + _HEAD.size:
-        return []
-    count, digest = _HEAD.unpack(head[1:])
-    return [f"{key}/{digest.hex()}/{number}" for number in range(count)] if count <= MAX_PIECES else []
+    if head[:1] == _PIECES and len(head) == 1 + _HEAD.size:
+        count, digest = _HEAD.unpack(head[1:])
+        yield from (f"{key}/{digest.hex()}/{number}" for number in range(count))

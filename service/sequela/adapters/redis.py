@@ -1,4 +1,4 @@
-"""The key-value port over Redis 6.2 or newer (one server, sentinels, cluster): quick to give up, quick to come back."""
+"""The key-value port over Redis 6.2 or newer: quick to give up, quick to come back."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sequela.adapters.redis_urls import Client, RedisTimeouts, connector
 from sequela.explaining.ports import Observer, StoreState
 
 NAMESPACE = "sequela:v1:"
-"""Before every key. No hash tag: every call touches one key, so a cluster may spread them over all its nodes."""
+"""Before every key. No hash tag: a call touches one key, so a cluster may spread them over all its nodes."""
 
 Answer = TypeVar("Answer")
 
@@ -26,9 +26,9 @@ _log = structlog.get_logger(__name__)
 
 
 class RedisKeyValue:
-    """Every call is one round trip, within the timeouts. After a failure calls are refused at once, with StoreDown,
-    until Redis answers a probe in the background; the observer and the log hear of both changes, and of nothing
-    between. Values come back as bytes and are never unpickled.
+    """Every call is one round trip, within the timeouts. After a failure calls are refused at once, with
+    StoreDown, until Redis answers a probe in the background; the observer and the log hear of both changes,
+    and of nothing between. Values come back as bytes and are never unpickled.
     """
 
     def __init__(
@@ -152,7 +152,7 @@ class RedisKeyValue:
             return self._client
 
     def _forget(self, client: Client | None) -> None:
-        """The next call connects anew: no dead connection is left, and a cluster's nodes are asked for again."""
+        """The next call connects anew: no dead connection is left, a cluster's nodes are asked for again."""
         with self._lock:
             if self._client is client:
                 self._client = None

@@ -1,4 +1,4 @@
-"""From a URL to a redis-py client: one server over TCP, TLS or a Unix socket, a master behind sentinels, a cluster."""
+"""From a URL to a redis-py client: one server, a master behind sentinels, or a cluster."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from redis.sentinel import Sentinel
 from sequela.errors import InvalidInput
 
 Client = Any
-"""A redis-py client. It types its answers for sync and async callers at once, which says nothing to either."""
+"""A redis-py client, which types its answers for sync and async callers at once, so for neither."""
 
 FORMS = (
     "redis://[user:password@]host[:port][/db], rediss://…, unix:///path/to/socket[?db=0], "
@@ -38,7 +38,8 @@ class RedisTimeouts:
 
 
 def connector(url: str, timeouts: RedisTimeouts) -> Callable[[], Client]:
-    """Makes clients for the URL. A cluster's client asks for the nodes at once, all others connect when first used.
+    """Makes clients for the URL. A cluster's client asks for the nodes at once, all others connect when first
+    used.
 
     Raises InvalidInput for a URL of no known form.
     """
@@ -61,6 +62,8 @@ def connector(url: str, timeouts: RedisTimeouts) -> Callable[[], Client]:
 
 
 def _single(url: str, options: Mapping[str, Any]) -> Callable[[], Client]:
+    if url.startswith("unix:") and not urlsplit(url).path:
+        raise _invalid(url, "the path of the socket is missing")
     try:
         Redis.from_url(url, **options)
     except (ValueError, TypeError) as error:

@@ -14,8 +14,8 @@ from sequela.explaining.schema import InputSchema
 def converted(array: NDArray[Any], item: InputSchema, path: str) -> NDArray[Any]:
     """The array in the input's element type, where that keeps its meaning; raises InvalidInput otherwise.
 
-    Floats convert into each other as long as they stay finite; integers and booleans convert into floats; whole floats and
-    integers in range convert into integers.
+    Floats convert into each other as long as they stay finite; integers and booleans convert into floats;
+    whole floats and integers in range convert into integers.
     """
     wanted = np.dtype(item.dtype.value)
     if array.dtype == wanted:
@@ -41,14 +41,18 @@ def checked(
             f"{path}.shape", "SHAPE_MISMATCH", f"{array.shape}, input {item.name!r} takes {expected}"
         )
     if array.size == 0:
-        raise InvalidInput.at(f"{path}.shape", "NO_EVENTS", f"input {item.name!r} is empty; at least one event is needed")
+        raise InvalidInput.at(
+            f"{path}.shape", "NO_EVENTS", f"input {item.name!r} is empty; at least one event is needed"
+        )
     return array
 
 
 def _whole(array: NDArray[Any], wanted: np.dtype[Any], item: InputSchema, path: str) -> NDArray[Any]:
     _finite(array, item, path)
     lowest, highest = (0, 1) if wanted.kind == "b" else (np.iinfo(wanted).min, np.iinfo(wanted).max)
-    bad = (array != np.floor(array)) | (array < lowest) | (array > highest) if array.dtype.kind != "b" else None
+    bad = (
+        (array != np.floor(array)) | (array < lowest) | (array > highest) if array.dtype.kind != "b" else None
+    )
     if bad is not None and bad.any():
         place = tuple(int(i) for i in np.argwhere(bad)[0])
         raise InvalidInput.at(
@@ -63,5 +67,7 @@ def _finite(array: NDArray[Any], item: InputSchema, path: str) -> None:
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         place = [int(i) for i in np.argwhere(~np.isfinite(array))[0]]
         raise InvalidInput.at(
-            path, "TENSOR_NOT_FINITE", f"input {item.name!r} holds a value that is not finite, first at {place}"
+            path,
+            "TENSOR_NOT_FINITE",
+            f"input {item.name!r} holds a value that is not finite, first at {place}",
         )

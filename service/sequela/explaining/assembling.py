@@ -104,7 +104,14 @@ def target_scores(
 ) -> tuple[TargetScore, ...]:
     """f(B) and f(X), the two rows of `linked` and `raw`, (2, targets)."""
     return tuple(
-        TargetScore(name, *(float(value) for value in (*linked[:, i], *raw[:, i])), label=label)
+        TargetScore(
+            name=name,
+            base_value=float(linked[0, i]),
+            score=float(linked[1, i]),
+            raw_base_value=float(raw[0, i]),
+            raw_score=float(raw[1, i]),
+            label=label,
+        )
         for i, (name, label) in enumerate(zip(targets.names, targets.labels, strict=True))
     )
 

@@ -18,8 +18,8 @@ from sequela.timeshap.cells import Cells
 class Background:
     """Values by input name, in the element types of the model's inputs.
 
-    rows: (k, d) for every event input, the last row is t = 0; k = 1 is an average event. mean_event: (d,) for every event
-    input, used before the first row. static: (s,) for every static input.
+    rows: (k, d) for every event input, the last row is t = 0; k = 1 is an average event. mean_event: (d,)
+    for every event input, used before the first row. static: (s,) for every static input.
     """
 
     rows: Mapping[str, NDArray[Any]]

@@ -10,7 +10,9 @@ from sequela.errors import Cancelled
 
 
 class TimeUp(Exception):
-    """The share of time ran out between two batches. Never leaves this package: levels conclude with what they have."""
+    """The share of time ran out between two batches. Never leaves this package: levels conclude with what
+    they have.
+    """
 
 
 class Clock:

@@ -1,4 +1,6 @@
-"""Raw values as people read them: standardised numbers back in their unit, ids and one-hot columns by category name."""
+"""Raw values as people read them: standardised numbers back in their unit, ids and one-hot columns by
+category name.
+"""
 
 from __future__ import annotations
 
@@ -48,4 +50,3 @@ def _number(display: Display, value: Any) -> str:
         raw = float(np.expm1(raw))
     shown = f"{raw:,.{display.decimals}f}"
     return shown.removeprefix("-") if float(shown.replace(",", "")) == 0 else shown
-

@@ -1,6 +1,7 @@
 """Asks the model for the values of coalitions, batch by batch: the only place that does.
 
-Deadlines, cancellation, costs and batch sizes live here, so that the core plans and concludes with plain arrays.
+Deadlines, cancellation, costs and batch sizes live here, so that the core plans and concludes with plain
+arrays.
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ def rows_per_batch(sequence: Cells) -> int:
 
 
 class Evaluator:
-    """v(z) of one sequence against one background, with its running cost. Serves one request, in one thread."""
+    """v(z) of one sequence against one background, with its running cost. Serves one request, in one
+    thread.
+    """
 
     def __init__(
         self,
@@ -79,9 +82,7 @@ class Evaluator:
         ]
         return np.concatenate(batches)
 
-    def _run(
-        self, players: Players, coalitions: NDArray[np.bool_], until: float
-    ) -> NDArray[np.float64]:
+    def _run(self, players: Players, coalitions: NDArray[np.bool_], until: float) -> NDArray[np.float64]:
         self.clock.check(until)
         batch = self._masker.apply(players, coalitions)
         start = self.clock.now()

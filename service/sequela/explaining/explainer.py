@@ -34,7 +34,9 @@ class Scored:
 
 
 class Explainer:
-    """Answers questions. Synchronous and safe to call from several threads; each call runs in its caller's thread."""
+    """Answers questions. Synchronous and safe to call from several threads; each call runs in its caller's
+    thread.
+    """
 
     def __init__(
         self,
@@ -51,7 +53,8 @@ class Explainer:
     def explain(self, question: Question, clock: Clock) -> Explanation:
         """Explains one score, or gives back what was found before.
 
-        Raises InvalidInput, NotFound, DoesNotFit, OutOfTime (not even f(X) and f(B) fit), Cancelled, Unavailable.
+        Raises InvalidInput, NotFound, DoesNotFit, OutOfTime (not even f(X) and f(B) fit), Cancelled,
+        Unavailable.
         """
         start = clock.now()
         try:
@@ -79,7 +82,9 @@ class Explainer:
             path = f"sequences[{index}]"
             fitted = fit_sequence(model.schema, model.fixed_length, sequence, self._limits, path)
             check_output_event(output_event, model.schema, fitted.cells.length, "output_event")
-            rows.append(model.run(fitted.cells.as_batch(), fitted.frame, output_event)[0, list(columns.columns)])
+            rows.append(
+                model.run(fitted.cells.as_batch(), fitted.frame, output_event)[0, list(columns.columns)]
+            )
         return Scored(columns.names, np.stack(rows), model.digest)
 
     def _explain(self, question: Question, clock: Clock) -> Explanation:

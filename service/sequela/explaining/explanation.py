@@ -1,4 +1,6 @@
-"""An explanation, exactly as it is stored and handed out. Numbers are plain floats, so that they survive storage bit for bit."""
+"""An explanation, exactly as it is stored and handed out. Numbers are plain floats, so that they survive
+storage bit for bit.
+"""
 
 from __future__ import annotations
 

@@ -45,8 +45,8 @@ def fit_sequence(
 ) -> Fitted:
     """The real events and static values of a sequence, in the model's element types, and its padding.
 
-    Raises InvalidInput for names, shapes, types, values and limits; DoesNotFit where the model's length and the schema's padding
-    leave no way to place the events. `path` is where the sequence stands in the request.
+    Raises InvalidInput for names, shapes, types, values and limits; DoesNotFit where the model's length and
+    the schema's padding leave no way to place the events. `path` is where the sequence stands in the request.
     """
     shapes = layout(schema)
     sent = _by_name(schema, given.inputs, f"{path}.inputs")
@@ -67,8 +67,13 @@ def fit_sequence(
         )
     before, after = _extra_padding(schema, fixed_length, steps, real, path)
     frame = Frame(
-        tuple(_pad(item, rows[: real.start], before, 0) for item, rows in zip(shapes.events, events, strict=True)),
-        tuple(_pad(item, rows[real.stop :], 0, after) for item, rows in zip(shapes.events, events, strict=True)),
+        tuple(
+            _pad(item, rows[: real.start], before, 0)
+            for item, rows in zip(shapes.events, events, strict=True)
+        ),
+        tuple(
+            _pad(item, rows[real.stop :], 0, after) for item, rows in zip(shapes.events, events, strict=True)
+        ),
     )
     return Fitted(Cells(tuple(rows[real] for rows in events), static), frame)
 
@@ -84,8 +89,11 @@ def fit_background(schema: ModelSchema, given: GivenBackground, limits: Limits, 
     count = len(next(iter(rows.values())))
     if count > limits.max_background_rows:
         raise InvalidInput.at(
-            f"{path}.inputs", "BACKGROUND_TOO_LONG", f"{count} rows, the limit is {limits.max_background_rows}"
+            f"{path}.inputs",
+            "BACKGROUND_TOO_LONG",
+            f"{count} rows, the limit is {limits.max_background_rows}",
         )
+    mean: Mapping[str, NDArray[Any]]
     if mean_sent:
         mean = {item.name: _rows(item, _required(mean_sent, item, path))[0] for item in shapes.events}
     elif count == 1:
@@ -112,7 +120,9 @@ def _by_name(schema: ModelSchema, arrays: Sequence[NamedArray], path: str) -> di
         name = item.name or (data[0] if len(data) == 1 else "")
         here = f"{path}[{index}].name"
         if name not in names:
-            raise InvalidInput.at(here, "INPUT_UNKNOWN", f"{item.name!r} is not an input; the model takes {', '.join(names)}")
+            raise InvalidInput.at(
+                here, "INPUT_UNKNOWN", f"{item.name!r} is not an input; the model takes {', '.join(names)}"
+            )
         if name in sent:
             raise InvalidInput.at(here, "INPUT_REPEATED", f"{name!r} was sent twice")
         sent[name] = _Sent(f"{path}[{index}].tensor", item.array)
@@ -121,7 +131,9 @@ def _by_name(schema: ModelSchema, arrays: Sequence[NamedArray], path: str) -> di
 
 def _required(sent: Mapping[str, _Sent], item: InputSchema, path: str) -> _Sent:
     if item.name not in sent:
-        raise InvalidInput.at(f"{path}.inputs", "INPUT_MISSING", f"the model's input {item.name!r} was not sent")
+        raise InvalidInput.at(
+            f"{path}.inputs", "INPUT_MISSING", f"the model's input {item.name!r} was not sent"
+        )
     return sent[item.name]
 
 
@@ -151,7 +163,9 @@ def _one_length(items: Sequence[InputSchema], arrays: Sequence[NDArray[Any]], pa
     lengths = {item.name: len(array) for item, array in zip(items, arrays, strict=True)}
     if len(set(lengths.values())) > 1:
         shown = ", ".join(f"{name} {length}" for name, length in lengths.items())
-        raise InvalidInput.at(f"{path}.inputs", "LENGTHS_DIFFER", f"inputs have different numbers of events: {shown}")
+        raise InvalidInput.at(
+            f"{path}.inputs", "LENGTHS_DIFFER", f"inputs have different numbers of events: {shown}"
+        )
     return next(iter(lengths.values()))
 
 
@@ -169,14 +183,18 @@ def _real_events(schema: ModelSchema, sent: Mapping[str, _Sent], steps: int) -> 
 def _from_mask(sent: _Sent, steps: int) -> slice:
     mask = sent.array.reshape(-1)
     if mask.shape != (steps,):
-        raise InvalidInput.at(f"{sent.path}.shape", "SHAPE_MISMATCH", f"{sent.array.shape}, expected ({steps})")
+        raise InvalidInput.at(
+            f"{sent.path}.shape", "SHAPE_MISMATCH", f"{sent.array.shape}, expected ({steps})"
+        )
     if not np.isin(mask, (0, 1)).all():
         raise InvalidInput.at(sent.path, "MASK_INVALID", "holds values other than 0 and 1")
     real = np.flatnonzero(mask)
     if not len(real):
         raise InvalidInput.at(sent.path, "NO_EVENTS", "masks every event; at least one must be real")
     if len(real) != real[-1] - real[0] + 1:
-        raise InvalidInput.at(sent.path, "MASK_HAS_HOLES", "real events must be consecutive, padding before or after them")
+        raise InvalidInput.at(
+            sent.path, "MASK_HAS_HOLES", "real events must be consecutive, padding before or after them"
+        )
     return slice(int(real[0]), int(real[-1]) + 1)
 
 
@@ -185,7 +203,9 @@ def _from_length(sent: _Sent, steps: int, padding: Padding | None) -> slice:
         raise InvalidInput.at(sent.path, "LENGTH_INVALID", "must be one whole number")
     length = int(sent.array.reshape(-1)[0])
     if not 1 <= length <= steps:
-        raise InvalidInput.at(sent.path, "LENGTH_INVALID", f"{length}, must be from 1 to the {steps} events sent")
+        raise InvalidInput.at(
+            sent.path, "LENGTH_INVALID", f"{length}, must be from 1 to the {steps} events sent"
+        )
     return slice(steps - length, steps) if padding is Padding.LEFT else slice(0, length)
 
 
@@ -213,6 +233,7 @@ def _extra_padding(
 
 def _pad(item: InputSchema, given: NDArray[Any], before: int, after: int) -> NDArray[Any]:
     """The padding on one side: what the caller sent keeps its values, the rest is the schema's pad value."""
+
     def fill(count: int) -> NDArray[Any]:
         return np.full((count, item.width), item.pad_value, dtype=given.dtype)
 

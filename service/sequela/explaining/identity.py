@@ -1,7 +1,7 @@
 """What makes two questions the same, and the names of answers.
 
-The content key covers the resolved model, the background, the tensors with their padding, every option, and the method's
-version; never the deadline, the alert id, labels, or what is only displayed (design §6).
+The content key covers the resolved model, the background, the tensors with their padding, every option, and
+the method's version; never the deadline, the alert id, labels, or what is only displayed (design §6).
 """
 
 from __future__ import annotations

@@ -15,7 +15,8 @@ from sequela.timeshap.players import Extent
 class Layout:
     """A schema seen by index.
 
-    features: event features in the schema's order, then the feature of each static input in the order of `static`.
+    features: event features in the schema's order, then the feature of each static input in the order of
+    `static`.
     """
 
     events: tuple[InputSchema, ...]

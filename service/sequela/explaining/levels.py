@@ -44,7 +44,9 @@ class Games:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EventGame:
-    """The event level: the coarse game with P whole, and the game that is the level (the same unless refined)."""
+    """The event level: the coarse game with P whole, and the game that is the level (the same unless
+    refined).
+    """
 
     coarse: Played
     level: Played
@@ -60,7 +62,9 @@ class CellGame:
 
 
 def ends(levels: Iterable[Level], start: float, end: float) -> dict[Level, float]:
-    """When each level must stop: shares of the time from `start` to `end`, spread over the levels computed."""
+    """When each level must stop: shares of the time from `start` to `end`, spread over the levels
+    computed.
+    """
     wanted = list(levels)
     whole = sum(SHARES[level] for level in wanted)
     if not np.isfinite(end):
@@ -149,7 +153,9 @@ def play_cells(games: Games, rules: Rules, events: Played, features: Played, cho
         if needed.solution is None:
             detail = f"needs the {name} level, which was not computed: {needed.detail}"
             none = Selection(())
-            return CellGame(Played(event_players(games.extent, ()), StopReason.NOT_COMPUTED, detail=detail), none, none)
+            return CellGame(
+                Played(event_players(games.extent, ()), StopReason.NOT_COMPUTED, detail=detail), none, none
+            )
     chosen_events, chosen_features = bounded(
         _chosen(events, PlayerKind.EVENT, choice, games.extent),
         _chosen(features, PlayerKind.FEATURE, choice, games.extent),

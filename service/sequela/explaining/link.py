@@ -25,7 +25,9 @@ class Linked:
 
 
 def linked(link: Link, raw: NDArray[np.float64]) -> Linked:
-    """Raw outputs (n, targets) after the link. Raises DoesNotFit for the logit of something that is no probability."""
+    """Raw outputs (n, targets) after the link. Raises DoesNotFit for the logit of something that is no
+    probability.
+    """
     if link is Link.IDENTITY:
         return Linked(raw, 0)
     if raw.min() < -ROUNDING or raw.max() > 1 + ROUNDING:

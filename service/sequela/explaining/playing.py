@@ -55,25 +55,21 @@ class Played:
     out_of_time: bool = False
 
 
-def play(
-    evaluator: Evaluator, players: Players, gain: NDArray[np.float64], rules: Rules
-) -> Played:
+def play(evaluator: Evaluator, players: Players, gain: NDArray[np.float64], rules: Rules) -> Played:
     """Plays a game. gain: f(X) - f(B) on the link's scale, (targets,). Raises Cancelled and DoesNotFit."""
     start, clipped = evaluator.clock.now(), evaluator.clipped
     played = _play(evaluator, players, gain, rules)
-    return replace(
-        played, seconds=evaluator.clock.now() - start, clipped=evaluator.clipped - clipped
-    )
+    return replace(played, seconds=evaluator.clock.now() - start, clipped=evaluator.clipped - clipped)
 
 
-def _play(
-    evaluator: Evaluator, players: Players, gain: NDArray[np.float64], rules: Rules
-) -> Played:
+def _play(evaluator: Evaluator, players: Players, gain: NDArray[np.float64], rules: Rules) -> Played:
     m = len(players)
     if m < 2:
         return Played(players, StopReason.EXACT, solve_small(gain, m), coalitions=all_coalitions(m))
     if m > rules.most_players:
-        detail = f"{m} players, the limit is {rules.most_players}; a larger pruning tolerance leaves fewer events"
+        detail = (
+            f"{m} players, the limit is {rules.most_players}; a larger pruning tolerance leaves fewer events"
+        )
         return Played(players, StopReason.NOT_COMPUTED, detail=detail)
     budgets = stages(m, rules.budget)
     if not budgets:
@@ -129,9 +125,7 @@ class _Sample:
         fresh: list[list[NDArray[np.float64]]] = [[] for _ in self._layers]
         for batch in self._batches(counts):
             pairs = np.concatenate([self._sampler.pairs(*part) for part in batch])
-            values = self._evaluator.values(
-                self.players, np.concatenate([pairs, ~pairs]), self._rules.until
-            )
+            values = self._evaluator.values(self.players, np.concatenate([pairs, ~pairs]), self._rules.until)
             odd = (values[: len(pairs)] - values[len(pairs) :]) / 2
             edges = np.cumsum([stop - start for _, start, stop in batch])[:-1]
             for (stratum, _, _), part in zip(batch, np.split(odd, edges), strict=True):

@@ -22,7 +22,9 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """The padding around the real events, for each event input: (before, d_j) and (after, d_j). Never switched."""
+    """The padding around the real events, for each event input: (before, d_j) and (after, d_j). Never
+    switched.
+    """
 
     before: tuple[NDArray[Any], ...]
     after: tuple[NDArray[Any], ...]
@@ -34,24 +36,30 @@ class Model(Protocol):
     @property
     def name(self) -> str:
         """`models/m/versions/v`."""
+
     @property
     def digest(self) -> str:
         """SHA-256 over the ONNX bytes and, where one was given, the schema's bytes; 64 hexadecimal digits."""
+
     @property
     def schema(self) -> ModelSchema:
         """Every field filled in; event and static inputs are in the order of `Cells`."""
+
     @property
     def fixed_length(self) -> int | None:
         """The number of events (padding included) it takes, where that is fixed."""
+
     @property
     def default_background(self) -> Background | None:
         """The background its schema names."""
+
     def run(self, batch: Cells, frame: Frame, output_event: int) -> NDArray[np.float64]:
         """Raw outputs (n, outputs) of a batch of n sequences of l real events.
 
-        The batch's event inputs are (n, l, d_j). The frame's padding is put around them, mask and length inputs are built
-        from it. `output_event` t ≤ 0 selects the step of a per-event output, counted from the last real event.
-        Raises DoesNotFit when the model fails on the batch or gives values that are not finite.
+        The batch's event inputs are (n, l, d_j). The frame's padding is put around them, mask and length
+        inputs are built from it. `output_event` t ≤ 0 selects the step of a per-event output, counted from
+        the last real event. Raises DoesNotFit when the model fails on the batch or gives values that are not
+        finite.
         """
 
 
@@ -93,18 +101,29 @@ class Page(Generic[Item]):
 
 
 class Models(Protocol):
-    """The models that can be explained. Raises NotFound, InvalidInput, Forbidden, AlreadyExists, Unavailable."""
+    """The models that can be explained. Raises NotFound, InvalidInput, Forbidden, AlreadyExists,
+    Unavailable.
+    """
 
     def resolve(self, choice: ModelChoice) -> Model:
-        """The model a question names; loads it where needed. Unavailable while LOADING, DoesNotFit when FAILED."""
+        """The model a question names; loads it where needed. Unavailable while LOADING, DoesNotFit when
+        FAILED.
+        """
+
     def register(self, name: str, onnx: bytes, schema_json: bytes) -> ModelRecord:
-        """Keeps an uploaded model so that every replica finds it. `name` is `m`, `m/v` or empty (its digest)."""
+        """Keeps an uploaded model so that every replica finds it. `name` is `m`, `m/v` or empty (its
+        digest).
+        """
+
     def get(self, name: str) -> ModelRecord:
         """Describes one model."""
+
     def list(self, page_size: int, token: str) -> Page[ModelRecord]:
         """Models by name."""
+
     def delete(self, name: str) -> None:
         """Forgets an uploaded model."""
+
     def ready(self) -> bool:
         """Every configured model is loaded (none configured is ready)."""
 
@@ -114,14 +133,19 @@ class Backgrounds(Protocol):
 
     def create(self, stored: StoredBackground) -> StoredBackground:
         """Keeps a background; the same content again answers what is there."""
+
     def get(self, name: str) -> StoredBackground:
         """By full name `models/m/backgrounds/b`."""
+
     def by_digest(self, digest: str) -> Background:
         """By digest, whatever its name. Also finds what `remember` was given."""
+
     def remember(self, background: Background) -> None:
         """Keeps an inline background for later questions that name its digest; never fails."""
+
     def list(self, model: str, page_size: int, token: str) -> Page[StoredBackground]:
         """By name; `model` (`models/m`) narrows unless empty."""
+
     def delete(self, name: str) -> None:
         """Forgets a background."""
 
@@ -141,12 +165,18 @@ class Explanations(Protocol):
     """Explanations made before."""
 
     def answer(self, key: str) -> Explanation | None:
-        """A complete explanation by content key (`digest.question_key`), for reuse; None where there is none or the store is down."""
+        """A complete explanation by content key (`digest.question_key`), for reuse; None where there is none
+        or the store is down.
+        """
+
     def keep(self, key: str, explanation: Explanation) -> None:
-        """Keeps an explanation under its name, and for reuse under `key` unless it was cut short. Never fails: when the shared store
-        is down it is kept in process, and observers say so."""
+        """Keeps an explanation under its name, and for reuse under `key` unless it was cut short. Never
+        fails: when the shared store is down it is kept in process, and observers say so.
+        """
+
     def get(self, name: str) -> Explanation:
         """By name `explanations/e`. Raises NotFound, Unavailable."""
+
     def list(self, wanted: Filter, page_size: int, token: str) -> Page[Explanation]:
         """Newest first. Raises Unavailable."""
 
@@ -169,7 +199,9 @@ class StageDone:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Explained:
-    """An explanation left, or an error did; `outcome` is ok, cached, cut_short, below_minimum or the error's reason."""
+    """An explanation left, or an error did; `outcome` is ok, cached, cut_short, below_minimum or the error's
+    reason.
+    """
 
     outcome: str
     seconds: float
@@ -178,7 +210,9 @@ class Explained:
 
 @dataclass(frozen=True, slots=True)
 class CacheAsked:
-    """A cache was asked: which (background, explanation, model), with what result (hit, miss, error), how long."""
+    """A cache was asked: which (background, explanation, model), with what result (hit, miss, error), how
+    long.
+    """
 
     cache: str
     result: str

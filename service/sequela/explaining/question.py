@@ -64,7 +64,9 @@ ModelChoice = NamedModel | DigestedModel | InlineModel | EndpointModel
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NamedArray:
-    """One input's values, without a batch axis; finite. `name` may be empty for a model with one data input."""
+    """One input's values, without a batch axis; finite. `name` may be empty for a model with one data
+    input.
+    """
 
     name: str
     array: NDArray[Any]
@@ -106,7 +108,9 @@ class EventInfo:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GivenSequence:
-    """The values of every input, and what people read about the real events (none, or one each, oldest first)."""
+    """The values of every input, and what people read about the real events (none, or one each, oldest
+    first).
+    """
 
     inputs: tuple[NamedArray, ...]
     events: tuple[EventInfo, ...] = ()

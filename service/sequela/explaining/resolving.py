@@ -1,4 +1,6 @@
-"""From a question to a task: the model, the background and the sequence found, checked and fitted to each other."""
+"""From a question to a task: the model, the background and the sequence found, checked and fitted to each
+other.
+"""
 
 from __future__ import annotations
 
@@ -78,14 +80,17 @@ def _background(
 
 def _unversioned(name: str) -> str:
     """`models/m` of `models/m/versions/v`."""
-    return name.split("/versions/")[0]
+    return name.partition("/versions/")[0]
 
 
 def _check_background(background: Background, schema: ModelSchema) -> None:
     """A stored background may have been made for another model: names, widths and types must agree."""
     shapes = layout(schema)
     want = {item.name: (item.width, item.dtype.value) for item in (*shapes.events, *shapes.static)}
-    have = {name: (rows.shape[-1], rows.dtype.name) for name, rows in {**background.rows, **background.static}.items()}
+    have = {
+        name: (rows.shape[-1], rows.dtype.name)
+        for name, rows in {**background.rows, **background.static}.items()
+    }
     if want == have:
         return
     differing = sorted(name for name in want.keys() | have.keys() if want.get(name) != have.get(name))

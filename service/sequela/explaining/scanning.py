@@ -17,8 +17,8 @@ from sequela.timeshap.pruning import first_prunable, importances, scan_order, sp
 class Scan:
     """What the scan found.
 
-    pruned: events in P. splits: the splits scanned, from the recent end, (k,). curve: their w1, (k, targets). complete: False where
-    time ran out; everything older than the scanned part is then in P.
+    pruned: events in P. splits: the splits scanned, from the recent end, (k,). curve: their w1, (k,
+    targets). complete: False where time ran out; everything older than the scanned part is then in P.
     """
 
     pruned: int

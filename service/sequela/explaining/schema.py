@@ -1,7 +1,7 @@
 """What a model takes and gives, and how people read it.
 
-A schema comes from a `schema.json` beside the model, from ONNX metadata, or is inferred from the graph; however
-it came, this is its one form. Columns are counted from 0 within their input.
+A schema comes from a `schema.json` beside the model, from ONNX metadata, or is inferred from the graph;
+however it came, this is its one form. Columns are counted from 0 within their input.
 """
 
 from __future__ import annotations
@@ -85,9 +85,9 @@ class Display:
 class FeatureSchema:
     """One logical feature: the columns that are switched together.
 
-    `columns` maps an input's name to the columns of it that belong to the feature. A feature lies either in event
-    inputs or in one static input, never in both. `categories` names the ids of a categorical feature, or the
-    columns of a one-hot one, in order.
+    `columns` maps an input's name to the columns of it that belong to the feature. A feature lies either in
+    event inputs or in one static input, never in both. `categories` names the ids of a categorical feature,
+    or the columns of a one-hot one, in order.
     """
 
     name: str
@@ -112,11 +112,13 @@ class TargetSchema:
 class ModelSchema:
     """A model's inputs, logical features and targets.
 
-    `output` names the graph output that is explained (empty: the only, or else the first one). `per_event` says that
-    it has a step per event: (n, l) or (n, l, targets). `padding` is needed only by fixed-length models whose callers send
-    fewer events than the length. `bounded` says that outputs lie in [0, 1], so that default tolerances are absolute
-    (None: inferred from the graph's last operator). `background` holds the model's default: per input its average event (width),
-    or a matrix (k, width) whose last row is t = 0; static inputs (width).
+    `output` names the graph output that is explained (empty: the only, or else the first one). `per_event`
+    says that
+    it has a step per event: (n, l) or (n, l, targets). `padding` is needed only by fixed-length models whose
+    callers send fewer events than the length. `bounded` says that outputs lie in [0, 1], so that default
+    tolerances are absolute (None: inferred from the graph's last operator). `background` holds the model's
+    default: per input its average event (width), or a matrix (k, width) whose last row is t = 0; static
+    inputs (width).
     """
 
     inputs: tuple[InputSchema, ...]

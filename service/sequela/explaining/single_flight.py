@@ -1,6 +1,7 @@
 """The same question asked twice at once is worked out once.
 
-The first caller leads; the others wait, no longer than their own deadline. A leader that fails, is cancelled, or ends with an answer
+The first caller leads; the others wait, no longer than their own deadline. A leader that fails, is
+cancelled, or ends with an answer
 that may not be shared hands over: one of those waiting leads next.
 """
 
@@ -26,7 +27,9 @@ class SingleFlight:
 
     @contextmanager
     def lead(self, key: str, clock: Clock) -> Iterator[None]:
-        """Waits for the turn on `key`. Raises TimeUp when the deadline comes first, Cancelled when the caller is gone."""
+        """Waits for the turn on `key`. Raises TimeUp when the deadline comes first, Cancelled when the
+        caller is gone.
+        """
         with self._changed:
             while key in self._busy:
                 clock.check()
@@ -39,5 +42,3 @@ class SingleFlight:
             with self._changed:
                 self._busy.discard(key)
                 self._changed.notify_all()
-
-

@@ -61,8 +61,8 @@ def tolerances(
 ) -> Tolerances:
     """The tolerances used. base, score: f(B) and f(X) after the link, (targets,).
 
-    Defaults are absolute for outputs in [0, 1] on the identity link, else fractions of |f(X) - f(B)|, or of what a
-    float32 model resolves where that is more, so that a constant model is pruned like any other.
+    Defaults are absolute for outputs in [0, 1] on the identity link, else fractions of |f(X) - f(B)|, or of
+    what a float32 model resolves where that is more, so that a constant model is pruned like any other.
     """
     gain = score - base
     bounded = bool(schema.bounded) and link_of(options, schema) is Link.IDENTITY
@@ -124,4 +124,6 @@ def _column(names: tuple[str, ...], wanted: str, path: str) -> int:
         return names.index(wanted)
     if wanted.isascii() and wanted.isdigit() and int(wanted) < len(names):
         return int(wanted)
-    raise InvalidInput.at(path, "TARGET_UNKNOWN", f"{wanted!r} is not an output; the model has {', '.join(names[:20])}")
+    raise InvalidInput.at(
+        path, "TARGET_UNKNOWN", f"{wanted!r} is not an output; the model has {', '.join(names[:20])}"
+    )

@@ -57,11 +57,11 @@ class _Endpoints:
 
     @property
     def base(self) -> NDArray[np.float64]:
-        return self.linked[0]
+        return np.asarray(self.linked[0])
 
     @property
     def score(self) -> NDArray[np.float64]:
-        return self.linked[1]
+        return np.asarray(self.linked[1])
 
     @property
     def gain(self) -> NDArray[np.float64]:
@@ -140,7 +140,10 @@ def _score(task: Task, evaluator: Evaluator) -> _Endpoints:
 
 def _prune(task: Task, evaluator: Evaluator, scores: _Endpoints, used: Tolerances) -> Scan:
     options = task.question.options
-    if needed_levels(options.levels) == (Level.FEATURE,) and options.feature_scope is FeatureScope.FULL_SEQUENCE:
+    if (
+        needed_levels(options.levels) == (Level.FEATURE,)
+        and options.feature_scope is FeatureScope.FULL_SEQUENCE
+    ):
         return not_scanned(len(scores.base))
     how = whole_curve if options.full_pruning_curve else scan
     clock = evaluator.clock
@@ -148,9 +151,7 @@ def _prune(task: Task, evaluator: Evaluator, scores: _Endpoints, used: Tolerance
     return how(evaluator, _extent(task), scores.base, scores.score, used.pruning, until)
 
 
-def _play(
-    shared: Games, options: Options, used: Tolerances, limits: Limits, stages: _Stages
-) -> _Games:
+def _play(shared: Games, options: Options, used: Tolerances, limits: Limits, stages: _Stages) -> _Games:
     wanted = needed_levels(options.levels)
     clock = shared.evaluator.clock
     until = ends(wanted, clock.now(), clock.end)
@@ -214,13 +215,11 @@ def _answer(
     )
 
 
-def _explained(
-    answer: Explanation, task: Task, found: Scan, shared: Games, games: _Games
-) -> Explanation:
+def _explained(answer: Explanation, task: Task, found: Scan, shared: Games, games: _Games) -> Explanation:
     """The answer with what pruning and the levels found."""
     layout, cells, gain = task.layout, task.fitted.cells, shared.gain
-    events = games.events and assembling.level(layout, games.events.level, gain)
-    features = games.features and assembling.level(layout, games.features, gain)
+    events = assembling.level(layout, games.events.level, gain) if games.events else None
+    features = assembling.level(layout, games.features, gain) if games.features else None
     opened = None
     if games.cells and games.events and games.features:
         opened = assembling.cell_level(layout, games.cells, games.events.level, games.features, gain)
@@ -247,5 +246,3 @@ def _out_of_time(games: _Games) -> bool:
         games.cells and games.cells.played,
     ]
     return any(game.out_of_time for game in played if game)
-
-

@@ -1,7 +1,7 @@
 """The cells of a sequence: what coalitions switch between the sequence and the background.
 
-A model can take several inputs, so the values of one sequence are several arrays; all of them share the events axis, or
-have none. Logical features group their columns.
+A model can take several inputs, so the values of one sequence are several arrays; all of them share the
+events axis, or have none. Logical features group their columns.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class Cells:
 class Columns:
     """Which logical feature every column belongs to.
 
-    events: for each event input the feature index of its columns, (d_j,). Event features come first: 0 … features - 1.
-    Static input j as a whole is feature `features + j`.
+    events: for each event input the feature index of its columns, (d_j,). Event features come first: 0 …
+    features - 1. Static input j as a whole is feature `features + j`.
     """
 
     events: tuple[NDArray[np.intp], ...]

@@ -1,10 +1,12 @@
 """Which coalitions are evaluated: complementary pairs, stratified by size, drawn without replacement.
 
-A pair {S, Sᶜ} belongs to the stratum of its smaller size s = 1 … ⌊m/2⌋; at s = m/2 the pair is named by the side that holds
-the last player. Each stratum has one seeded random order; a budget takes the first k_s of it, so smaller designs
-are nested in larger ones, and the budget alone reproduces a design. A stratum taken whole is enumerated.
+A pair {S, Sᶜ} belongs to the stratum of its smaller size s = 1 … ⌊m/2⌋; at s = m/2 the pair is named by the
+side that holds the last player. Each stratum has one seeded random order; a budget takes the first k_s of
+it, so smaller designs are nested in larger ones, and the budget alone reproduces a design. A stratum taken
+whole is enumerated.
 
-The kernel is KernelSHAP's (TimeSHAP Eq. 2); only the odd part of a game matters to its Shapley values, hence the pairs.
+The kernel is KernelSHAP's (TimeSHAP Eq. 2); only the odd part of a game matters to its Shapley values, hence
+the pairs.
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ from numpy.typing import NDArray
 ENUMERABLE = 1 << 18
 """Strata up to this many pairs are put in order as a whole; larger ones are drawn and repeats dropped."""
 DRAW_CELLS = 1 << 15
-"""Random numbers drawn at a time from a larger stratum. Part of what a seed means: changing it changes the samples."""
+"""Random numbers drawn at a time from a larger stratum. Part of what a seed means: changing it changes the
+samples.
+"""
 MANY = 1 << 62
 """Strata larger than this count as this large: nobody gets near their end."""
 GROWTH = 1.4
@@ -29,7 +33,9 @@ EXACT_AT_ONCE = 4096
 
 
 def minimum_budget(players: int) -> int:
-    """The smallest budget whose design has full rank and error bars: max(4m, 128), or all 2^m where that is less."""
+    """The smallest budget whose design has full rank and error bars: max(4m, 128), or all 2^m where that is
+    less.
+    """
     return min(max(4 * players, 128), all_coalitions(players))
 
 
@@ -41,8 +47,8 @@ def all_coalitions(players: int) -> int:
 def stages(players: int, budget: int) -> tuple[int, ...]:
     """Budgets of the nested stages, each about 1.4 times the one before.
 
-    The last one is `budget` or, where that suffices, all 2^m coalitions; a game of at most 4096 coalitions has one stage.
-    Empty where the budget is below the minimum.
+    The last one is `budget` or, where that suffices, all 2^m coalitions; a game of at most 4096 coalitions
+    has one stage. Empty where the budget is below the minimum.
     """
     total = all_coalitions(players)
     last = min(budget, total)
@@ -120,7 +126,8 @@ def _fill(limits: list[int], shares: list[float], amount: int) -> tuple[int, ...
 
 
 class PairSampler:
-    """Draws the pairs of every stratum in its seeded order, as far as they are asked for, and remembers them packed.
+    """Draws the pairs of every stratum in its seeded order, as far as they are asked for, and remembers them
+    packed.
 
     Memory: m/8 bytes a pair drawn, and 8 bytes for each pair of an enumerable stratum.
     """
@@ -130,7 +137,9 @@ class PairSampler:
         self._draws = [_draw_for(players, layer, seed) for layer in strata(players)]
 
     def pairs(self, stratum: int, start: int, stop: int) -> NDArray[np.bool_]:
-        """The pairs start … stop - 1 of a stratum (0 is size 1), (stop - start, m): the named side of each."""
+        """The pairs start … stop - 1 of a stratum (0 is size 1), (stop - start, m): the named side of
+        each.
+        """
         packed = self._draws[stratum].take(stop)[start:stop]
         return np.unpackbits(packed, axis=1, count=self.players).astype(bool)
 
@@ -195,7 +204,9 @@ def _draw_for(players: int, layer: Stratum, seed: int) -> _Enumerated | _Drawn:
 
 
 def unrank(players: int, layer: Stratum, ranks: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Subsets of `layer.size` players in lexicographic order by rank, (k, m); the last player is in at s = m/2."""
+    """Subsets of `layer.size` players in lexicographic order by rank, (k, m); the last player is in at s =
+    m/2.
+    """
     rows = np.zeros((len(ranks), players), dtype=bool)
     free, need = players, np.full(len(ranks), layer.size)
     if 2 * layer.size == players:

@@ -21,7 +21,9 @@ class Masker:
     columns: Columns
 
     def apply(self, players: Players, coalitions: NDArray[np.bool_]) -> Cells:
-        """The batch of sequences for coalitions z, (n, players); True takes a player's cells from X, False from B."""
+        """The batch of sequences for coalitions z, (n, players); True takes a player's cells from X, False
+        from B.
+        """
         events = tuple(
             _switch(coalitions, players.grid[:, columns], x, b)
             for columns, x, b in zip(
@@ -30,9 +32,7 @@ class Masker:
         )
         static = tuple(
             np.where(coalitions[:, [owner]], x, b)
-            for owner, x, b in zip(
-                players.static, self.sequence.static, self.background.static, strict=True
-            )
+            for owner, x, b in zip(players.static, self.sequence.static, self.background.static, strict=True)
         )
         return Cells(events, static)
 

@@ -1,7 +1,9 @@
 """Players: who owns which cells.
 
-Events, features, cells and history blocks are one game with different owners, so this file is all that tells them
-apart: each builder fills the same map from cells to players. TimeSHAP §3.1 (events, features), §3.3 (cells), Eq. 6-12.
+Events, features, cells and history blocks are one game with different owners, so this file is all that tells
+them
+apart: each builder fills the same map from cells to players. TimeSHAP §3.1 (events, features), §3.3 (cells),
+Eq. 6-12.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,8 +35,8 @@ class PlayerKind(StrEnum):
 class Player:
     """One player's name.
 
-    first_event, last_event: the oldest and newest event t ≤ 0 of an EVENT, CELL, EVENT_REST (both the same), PRUNED or
-    HISTORY player. feature: the feature index of a FEATURE, CELL or FEATURE_REST player.
+    first_event, last_event: the oldest and newest event t ≤ 0 of an EVENT, CELL, EVENT_REST (both the same),
+    PRUNED or HISTORY player. feature: the feature index of a FEATURE, CELL or FEATURE_REST player.
     """
 
     kind: PlayerKind
@@ -76,16 +79,16 @@ class Extent:
 def event_players(extent: Extent, blocks: Sequence[int]) -> Players:
     """One player for every unpruned event, and one for each block of pruned events (TimeSHAP Eq. 7).
 
-    blocks: sizes of consecutive blocks from the oldest event on; their sum is the number of pruned events. One block is
-    the pruned block P, several are history blocks, none means that nothing was pruned. All static inputs together
-    are the last player.
+    blocks: sizes of consecutive blocks from the oldest event on; their sum is the number of pruned events.
+    One block is the pruned block P, several are history blocks, none means that nothing was pruned. All
+    static inputs together are the last player.
     """
     pruned = sum(blocks)
     kind = PlayerKind.PRUNED if len(blocks) == 1 else PlayerKind.HISTORY
     edges = np.concatenate([[0], np.cumsum(np.asarray(blocks, dtype=np.intp))]).astype(np.intp)
     names = [
         Player(kind, first_event=int(start) - extent.length + 1, last_event=int(stop) - extent.length)
-        for start, stop in zip(edges[:-1], edges[1:], strict=True)
+        for start, stop in pairwise(edges)
     ]
     unpruned = range(pruned - extent.length + 1, 1)
     names += [Player(PlayerKind.EVENT, first_event=t, last_event=t) for t in unpruned]
@@ -97,7 +100,9 @@ def event_players(extent: Extent, blocks: Sequence[int]) -> Players:
 
 
 def unpruned_feature_players(extent: Extent, pruned: int) -> Players:
-    """One player for every feature over the unpruned events, P (if any) first, one for each static input (Eq. 6)."""
+    """One player for every feature over the unpruned events, P (if any) first, one for each static input
+    (Eq. 6).
+    """
     players = full_feature_players(extent)
     if not pruned:
         return players
@@ -115,9 +120,11 @@ def full_feature_players(extent: Extent) -> Players:
 
 
 def cell_players(extent: Extent, pruned: int, events: Sequence[int], features: Sequence[int]) -> Players:
-    """The groups of cells of TimeSHAP Eq. 8-11: P, C*, E', F', C', then the static player; empty groups are left out.
+    """The groups of cells of TimeSHAP Eq. 8-11: P, C*, E', F', C', then the static player; empty groups are
+    left out.
 
-    events: the relevant events E*, as t ≤ 0, all unpruned. features: the relevant event features F*, as indices.
+    events: the relevant events E*, as t ≤ 0, all unpruned. features: the relevant event features F*, as
+    indices.
     """
     rows = [t + extent.length - 1 for t in events]
     names = [_pruned_player(extent, pruned)] if pruned else []

@@ -1,7 +1,7 @@
 """Temporal coalition pruning (TimeSHAP Algorithm 1) and what it leaves open (design: honest pruning).
 
-A split after event i (counted from the oldest, 1 … l - 1) makes two players: the i oldest events, and everything else
-(recent events and static inputs). The older player's Shapley value in that game is
+A split after event i (counted from the oldest, 1 … l - 1) makes two players: the i oldest events, and
+everything else (recent events and static inputs). The older player's Shapley value in that game is
 
     w1 = ½ [(f(X_1:i, B) - f(B)) + (f(X) - f(B_1:i, X_i+1:l))]
 
@@ -44,13 +44,17 @@ def split_coalitions(players: Players, splits: NDArray[np.intp]) -> NDArray[np.b
 def importances(
     values: NDArray[np.float64], base: NDArray[np.float64], score: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """w1 for k splits, (k, targets), from the values (2k, targets) of `split_coalitions`, f(B) and f(X), (targets,)."""
+    """w1 for k splits, (k, targets), from the values (2k, targets) of `split_coalitions`, f(B) and f(X),
+    (targets,).
+    """
     older, recent = np.split(values, 2)
     return 0.5 * ((older - base) + (score - recent))
 
 
 def first_prunable(curve: NDArray[np.float64], tolerance: NDArray[np.float64]) -> int | None:
-    """The first row of a curve (k, targets) with |w1| < η (targets,) for every target; None where there is none."""
+    """The first row of a curve (k, targets) with |w1| < η (targets,) for every target; None where there is
+    none.
+    """
     hits = np.flatnonzero((np.abs(curve) < tolerance).all(axis=1))
     return int(hits[0]) if len(hits) else None
 
@@ -72,8 +76,8 @@ def block_to_halve(
 ) -> int | None:
     """The next history block to halve, or None when every block of several events is within the tolerance.
 
-    attributions, errors: (blocks, targets). Of the blocks of several events with |φ| + 2 se > η for some target, the one
-    with the largest |φ|.
+    attributions, errors: (blocks, targets). Of the blocks of several events with |φ| + 2 se > η for some
+    target, the one with the largest |φ|.
     """
     size = np.abs(attributions)
     open_blocks = (size + 2 * errors > tolerance).any(axis=1) & (np.asarray(blocks) > 1)

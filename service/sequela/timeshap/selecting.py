@@ -1,4 +1,6 @@
-"""Which events and features are relevant enough to be opened into cells (TimeSHAP §3.3), and how sure that is."""
+"""Which events and features are relevant enough to be opened into cells (TimeSHAP §3.3), and how sure that
+is.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,9 @@ MAX_CELL_PLAYERS = 256
 class Selection:
     """Rows of a level's attributions that were chosen, strongest first, and how sure the choice is.
 
-    uncertain: chosen rows whose |φ| is within two standard errors of the border. near_misses: rows not chosen, but
-    within two standard errors of it. truncated: rows were dropped to bound the number of cell players.
+    uncertain: chosen rows whose |φ| is within two standard errors of the border. near_misses: rows not
+    chosen, but within two standard errors of it. truncated: rows were dropped to bound the number of cell
+    players.
     """
 
     chosen: tuple[int, ...]
@@ -53,7 +56,9 @@ def strongest(attributions: NDArray[np.float64], errors: NDArray[np.float64], co
     if chosen.all():
         return _selection(size, chosen, np.zeros_like(chosen), np.zeros_like(chosen))
     last_in, first_out = order[count - 1], order[count]
-    uncertain = chosen & (peak - peak[first_out] <= 2 * np.hypot(error, error[first_out])) & _known(error, first_out)
+    uncertain = (
+        chosen & (peak - peak[first_out] <= 2 * np.hypot(error, error[first_out])) & _known(error, first_out)
+    )
     missed = ~chosen & (peak[last_in] - peak <= 2 * np.hypot(error, error[last_in])) & _known(error, last_in)
     return _selection(size, chosen, uncertain, missed)
 

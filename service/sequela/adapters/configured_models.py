@@ -1,0 +1,142 @@
+"""The operator's models: `<root>/<name>/<version>/model.onnx`, an optional `schema.json` beside it.
+
+They are loaded in the background; one that fails keeps its reason and stops no other.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import structlog
+
+from sequela.adapters.model_names import ModelName, ModelPattern, is_model, is_version
+from sequela.adapters.onnx_loading import Loader, ModelBytes
+from sequela.adapters.onnx_model import OnnxModel
+from sequela.errors import SequelaError
+from sequela.explaining.ports import ModelRecord, ModelSource, ModelState
+
+ONNX_FILE = "model.onnx"
+SCHEMA_FILE = "schema.json"
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFolder:
+    """Where one version of a model lies."""
+
+    name: ModelName
+    path: Path
+
+    def read(self) -> ModelBytes:
+        """The files' bytes. Raises OSError."""
+        onnx, schema = self.path / ONNX_FILE, self.path / SCHEMA_FILE
+        place = f"{self.name.model}/{self.name.version}"
+        return ModelBytes(
+            onnx=onnx.read_bytes(),
+            schema_json=schema.read_bytes() if schema.exists() else b"",
+            onnx_path=f"{place}/{ONNX_FILE}",
+            schema_path=f"{place}/{SCHEMA_FILE}",
+        )
+
+
+def find_folders(root: Path) -> list[ModelFolder]:
+    """Every version folder; others, hidden ones among them, are nobody's model. Raises OSError."""
+    return sorted(
+        (
+            ModelFolder(ModelName(model.name, int(version.name)), version)
+            for model in _folders(root)
+            if is_model(model.name) and not model.name.startswith(".")
+            for version in _folders(model)
+            if is_version(version.name)
+        ),
+        key=lambda folder: folder.name,
+    )
+
+
+def _folders(path: Path) -> Iterator[Path]:
+    return (item for item in path.iterdir() if item.is_dir())
+
+
+class ConfiguredModels:
+    """Their records by name. `start` begins loading in a thread of its own; `wait` waits for its end."""
+
+    def __init__(self, root: Path | None, loader: Loader) -> None:
+        self._loader = loader
+        self._folders = find_folders(root) if root else []
+        self._lock = threading.Lock()
+        self._records = {folder.name: _loading(folder.name) for folder in self._folders}
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._load_all, name="load-models", daemon=True)
+
+    def start(self) -> None:
+        """Begins loading."""
+        self._thread.start()
+
+    def wait(self, seconds: float | None = None) -> None:
+        """Waits until every model is loaded or has failed."""
+        self._thread.join(seconds)
+
+    def stop(self) -> None:
+        """Loads no further model."""
+        self._stopping.set()
+
+    def ready(self) -> bool:
+        """Whether every model is loaded; one that failed keeps the server from being ready."""
+        return all(record.state is ModelState.READY for record in self.records().values())
+
+    def records(self) -> dict[ModelName, ModelRecord]:
+        """All of them as they stand now."""
+        with self._lock:
+            return dict(self._records)
+
+    def find(self, pattern: ModelPattern) -> ModelRecord | None:
+        """The version asked for, or else the highest."""
+        records = self.records()
+        names = [name for name in records if pattern.matches(name)]
+        return records[max(names)] if names else None
+
+    def by_digest(self, digest: str) -> OnnxModel | None:
+        """A loaded model with this content."""
+        models = (record.model for record in self.records().values() if record.digest == digest)
+        return next((model for model in models if isinstance(model, OnnxModel)), None)
+
+    def _load_all(self) -> None:
+        for folder in self._folders:
+            if self._stopping.is_set():
+                return
+            record = self._load(folder)
+            with self._lock:
+                self._records[folder.name] = record
+
+    def _load(self, folder: ModelFolder) -> ModelRecord:
+        loading = _loading(folder.name)
+        try:
+            model = self._loader.load(folder.name.full, folder.read())
+        except SequelaError as error:
+            return _failed(loading, error.message)
+        except OSError as error:
+            return _failed(loading, f"cannot be read: {error.strerror}")
+        except Exception as error:  # whatever one model does, the others are loaded
+            _log.exception("model_load_crashed", model=folder.name.full)
+            return _failed(loading, f"{type(error).__name__} while it was loaded")
+        _log.info("model_loaded", model=folder.name.full, digest=model.digest, execution=model.execution)
+        return replace(
+            loading,
+            state=ModelState.READY,
+            digest=model.digest,
+            execution=model.execution,
+            model=model,
+        )
+
+
+def _loading(name: ModelName) -> ModelRecord:
+    return ModelRecord(name.full, "", ModelSource.REPOSITORY, ModelState.LOADING, datetime.now(UTC))
+
+
+def _failed(loading: ModelRecord, detail: str) -> ModelRecord:
+    _log.error("model_failed", model=loading.name, detail=detail)
+    return replace(loading, state=ModelState.FAILED, detail=detail)

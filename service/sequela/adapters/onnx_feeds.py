@@ -1,0 +1,61 @@
+"""Turns a batch of cells and the frame around it into the tensors that a graph takes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sequela.adapters.onnx_graph import Graph, GraphInput
+from sequela.explaining.ports import Frame
+from sequela.explaining.schema import InputSchema, Role
+from sequela.timeshap.cells import Cells
+
+
+@dataclass(frozen=True, slots=True)
+class Feeder:
+    """A model's inputs as its schema orders them, and the graph's view of each."""
+
+    inputs: Sequence[InputSchema]
+    graph: Graph
+
+    def feeds(self, batch: Cells, frame: Frame) -> dict[str, NDArray[Any]]:
+        """Values by input name. Batch and frame are as in `Model.run`."""
+        rows, before, after = len(batch.events[0]), len(frame.before[0]), len(frame.after[0])
+        real = np.repeat([0, 1, 0], [before, batch.length, after])
+        by_role: dict[Role, Iterator[NDArray[Any]]] = {
+            Role.EVENTS: map(framed, frame.before, batch.events, frame.after),
+            Role.STATIC: iter(batch.static),
+        }
+        feeds = {}
+        for item in self.inputs:
+            if item.role is Role.MASK:
+                values = np.broadcast_to(real, (rows, len(real)))
+            elif item.role is Role.LENGTH:
+                values = np.full((rows, 1), batch.length)
+            else:
+                values = next(by_role[item.role])
+            feeds[item.name] = _shaped(values, self.seen(item))
+        return feeds
+
+    def seen(self, item: InputSchema) -> GraphInput:
+        """The graph's own input behind a schema's."""
+        return next(seen for seen in self.graph.inputs if seen.name == item.name)
+
+
+def framed(before: NDArray[Any], events: NDArray[Any], after: NDArray[Any]) -> NDArray[Any]:
+    """(n, l, d) between (b, d) and (a, d): (n, b + l + a, d)."""
+    if not len(before) and not len(after):
+        return events
+    rows = len(events)
+    around = [np.broadcast_to(side, (rows, *side.shape)) for side in (before, after)]
+    return np.concatenate([around[0], events, around[1]], axis=1)
+
+
+def _shaped(values: NDArray[Any], seen: GraphInput) -> NDArray[Any]:
+    """In the graph's rank and element type; inputs of one column may leave out the column axis."""
+    flat = values if values.ndim == seen.rank else values[..., 0]
+    return np.ascontiguousarray(flat, dtype=seen.numpy_type)

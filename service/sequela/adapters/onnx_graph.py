@@ -1,0 +1,100 @@
+"""What an ONNX graph says of its inputs and outputs: names, element types, axes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from onnx import ModelProto, TensorProto, ValueInfoProto
+
+from sequela.errors import InvalidInput
+from sequela.explaining.schema import Dtype
+
+Axis = int | str | None
+"""A fixed size, a named free axis, or a free axis without a name."""
+
+ELEMENT_TYPES: Mapping[int, Dtype] = {
+    TensorProto.FLOAT: Dtype.FLOAT32,
+    TensorProto.FLOAT16: Dtype.FLOAT32,  # cast on its way in
+    TensorProto.DOUBLE: Dtype.FLOAT64,
+    TensorProto.INT32: Dtype.INT32,
+    TensorProto.INT64: Dtype.INT64,
+    TensorProto.BOOL: Dtype.BOOL,
+}
+NUMPY_TYPES: Mapping[int, str] = {element: dtype.value for element, dtype in ELEMENT_TYPES.items()} | {
+    TensorProto.FLOAT16: "float16"
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GraphInput:
+    """An input: its element type as schemas name it and as numpy does, and its axes, the batch first."""
+
+    name: str
+    dtype: Dtype
+    numpy_type: str
+    axes: tuple[Axis, ...]
+
+    @property
+    def rank(self) -> int:
+        """Number of axes, the batch included."""
+        return len(self.axes)
+
+    @property
+    def shown(self) -> str:
+        """`(n, l, 4)`"""
+        return "(" + ", ".join("?" if axis is None else str(axis) for axis in self.axes) + ")"
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """A model seen from outside. `outputs` are names, in the file's order."""
+
+    inputs: tuple[GraphInput, ...]
+    outputs: tuple[str, ...]
+
+    def fixed_batch(self, path: str) -> int | None:
+        """The number of sequences the graph takes in every call, where that is fixed.
+
+        Raises InvalidInput (MODEL_INPUT_UNSUPPORTED) where inputs disagree.
+        """
+        sizes = {item.axes[0] for item in self.inputs if isinstance(item.axes[0], int)}
+        if len(sizes) > 1:
+            shown = ", ".join(f"{item.name} {item.shown}" for item in self.inputs)
+            text = f"its inputs have different batch sizes: {shown}"
+            raise InvalidInput.at(path, "MODEL_INPUT_UNSUPPORTED", text)
+        return sizes.pop() if sizes else None
+
+
+def read_graph(model: ModelProto, path: str) -> Graph:
+    """The inputs that a caller must feed, and the outputs.
+
+    Raises InvalidInput (MODEL_INPUT_UNSUPPORTED) for an input that is not a tensor of numbers with 1 to 3
+    axes.
+    """
+    initialized = {tensor.name for tensor in model.graph.initializer}
+    inputs = tuple(_input(value, path) for value in model.graph.input if value.name not in initialized)
+    if not inputs:
+        raise InvalidInput.at(path, "MODEL_INPUT_UNSUPPORTED", "takes no inputs")
+    return Graph(inputs, tuple(value.name for value in model.graph.output))
+
+
+def _input(value: ValueInfoProto, path: str) -> GraphInput:
+    tensor = value.type.tensor_type
+    if tensor.elem_type not in ELEMENT_TYPES:
+        names = ", ".join(sorted(TensorProto.DataType.Name(element).lower() for element in ELEMENT_TYPES))
+        held = TensorProto.DataType.Name(tensor.elem_type).lower()
+        text = f"input {value.name!r} holds {held}; inputs are tensors of {names}"
+        raise InvalidInput.at(path, "MODEL_INPUT_UNSUPPORTED", text)
+    axes = tuple(_axis(dimension.dim_value, dimension.dim_param) for dimension in tensor.shape.dim)
+    if not 1 <= len(axes) <= 3:
+        text = (
+            f"input {value.name!r} has {len(axes)} axes, expected (batch, events, columns) or fewer of these"
+        )
+        raise InvalidInput.at(path, "MODEL_INPUT_UNSUPPORTED", text)
+    return GraphInput(value.name, ELEMENT_TYPES[tensor.elem_type], NUMPY_TYPES[tensor.elem_type], axes)
+
+
+def _axis(size: int, name: str) -> Axis:
+    """Exporters write a free axis as a name, as nothing, or as 0 or -1."""
+    return size if size > 0 else name or None

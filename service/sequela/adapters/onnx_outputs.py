@@ -1,0 +1,107 @@
+"""What a graph's output holds: a value per event or per sequence, and whether it is bounded to [0, 1]."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from onnx import GraphProto, ModelProto, NodeProto
+
+from sequela.errors import InvalidInput
+
+BOUNDED = frozenset({"Sigmoid", "HardSigmoid", "Softmax"})
+FIRST_INPUT_ON = frozenset(
+    {
+        "Squeeze",
+        "Unsqueeze",
+        "Reshape",
+        "Flatten",
+        "Transpose",
+        "Gather",
+        "GatherElements",
+        "GatherND",
+        "Slice",
+        "Split",
+    }
+    | {"Identity", "Cast", "Expand", "Dropout"}
+)
+"""Operators whose output holds values of their first input, and no other."""
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OutputLayout:
+    """`count` outputs for each sequence, or for each event of it."""
+
+    per_event: bool
+    count: int
+
+
+def output_layout(
+    shapes: Mapping[int, Shape], output: str, per_event: bool | None, path: str
+) -> OutputLayout:
+    """Reads the output's shapes, by the number of events they were seen at.
+
+    One fixed length alone does not tell (n, 8) steps from (n, 8) classes: then `per_event` decides, as a
+    schema says it.
+    Raises InvalidInput: MODEL_OUTPUT_UNSUPPORTED for other shapes, SCHEMA_NEEDED where nothing decides,
+    SCHEMA_DOES_NOT_FIT where the schema says otherwise.
+    """
+    shape = next(iter(shapes.values()))
+    steps = all(len(seen) > 1 and seen[1] == length for length, seen in shapes.items())
+    widths = {seen[2:] if steps else seen[1:] for seen in shapes.values()}
+    if len(widths) > 1 or len(shape) > 3 or (len(shape) == 3 and not steps and shape[1] != 1):
+        shown = ", ".join(f"{seen} for {length} events" for length, seen in shapes.items())
+        text = (
+            f"output {output!r} is neither (n), (n, outputs), (n, events) nor (n, events, outputs): {shown}"
+        )
+        raise InvalidInput.at(path, "MODEL_OUTPUT_UNSUPPORTED", text)
+    if steps and len(shapes) == 1 and len(shape) == 2:
+        steps = _as_said(shape, output, per_event, path)
+    elif per_event is not None and per_event != steps:
+        held = "a step for each event" if steps else "no step for each event"
+        text = f"per_event: is {str(per_event).lower()}, but output {output!r} has {held}"
+        raise InvalidInput.at(path, "SCHEMA_DOES_NOT_FIT", text)
+    count = shape[-1] if len(shape) > 1 + steps else 1
+    return OutputLayout(steps, count)
+
+
+def _as_said(shape: Shape, output: str, per_event: bool | None, path: str) -> bool:
+    if per_event is None:
+        text = (
+            f"output {output!r} of shape (n, {shape[1]}) may be events or classes; say per_event in a schema"
+        )
+        raise InvalidInput.at(path, "SCHEMA_NEEDED", text)
+    return per_event
+
+
+def is_bounded(model: ModelProto, output: str) -> bool:
+    """Whether the last operator that changes values, behind those that only move them, keeps to [0, 1]."""
+    return _bounded(output, _producers(model.graph))
+
+
+Producers = Mapping[str, NodeProto]
+
+
+def _producers(graph: GraphProto) -> Producers:
+    return {name: node for node in graph.node for name in node.output}
+
+
+def _bounded(value: str, producers: Producers) -> bool:
+    node = producers.get(value)
+    if node is None or node.domain not in ("", "ai.onnx"):
+        return False
+    if node.op_type in FIRST_INPUT_ON:
+        return _bounded(node.input[0], producers)
+    if node.op_type == "Concat":
+        return _all_bounded(node.input, producers)
+    if node.op_type == "If":
+        branches = [attribute.g for attribute in node.attribute]
+        place = list(node.output).index(value)
+        return all(_bounded(g.output[place].name, {**producers, **_producers(g)}) for g in branches)
+    return node.op_type in BOUNDED
+
+
+def _all_bounded(values: Iterable[str], producers: Producers) -> bool:
+    return all(_bounded(value, producers) for value in values)

@@ -1,0 +1,92 @@
+"""Runs a model a few times when it is loaded: what its output looks like, and whether a batch's rows are
+independent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sequela.adapters.onnx_feeds import Feeder
+from sequela.adapters.onnx_outputs import Shape
+from sequela.adapters.onnx_session import Session
+from sequela.errors import DoesNotFit
+from sequela.explaining.ports import Frame
+from sequela.explaining.schema import InputSchema, Role
+from sequela.timeshap.cells import Cells
+
+ROWS = 3
+LENGTHS = ((2, 3), (16, 17), (128, 129))
+"""Numbers of events tried; a model may need more than a few of them, as a convolution without padding does.
+"""
+TOLERANCE = 1e-3
+"""Of the largest output. Float noise between batch sizes lies far below, other rows' influence far above."""
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """The output's shape by number of events, and whether rows give the same alone and beside others."""
+
+    shapes: Mapping[int, Shape]
+    independent_rows: bool
+
+
+def probe(feeder: Feeder, session: Session, fixed_length: int | None) -> Probed:
+    """Raises DoesNotFit (MODEL_FAILED) where the model runs at none of the lengths tried."""
+    attempts = iter(LENGTHS if fixed_length is None else ((fixed_length,),))
+    lengths = next(attempts)
+    while True:
+        try:
+            return _probed(feeder, session, lengths)
+        except DoesNotFit:
+            following = next(attempts, None)
+            if following is None:
+                raise
+            lengths = following
+
+
+def _probed(feeder: Feeder, session: Session, lengths: tuple[int, ...]) -> Probed:
+    shapes, independent = {}, True
+    for length in lengths:
+        cells = _sample(feeder.inputs, length)
+        together = session.run(feeder.feeds(cells, no_padding(cells)))
+        alone = np.concatenate([session.run(feeder.feeds(row, no_padding(row))) for row in _rows(cells)])
+        shapes[length] = together.shape
+        independent &= _agree(together, alone)
+    return Probed(shapes, independent)
+
+
+def _sample(inputs: Sequence[InputSchema], length: int) -> Cells:
+    """Seeded noise for floats; ids are 0, the only one that every vocabulary holds."""
+    rng = np.random.default_rng(length)
+
+    def values(item: InputSchema, *shape: int) -> NDArray[np.float64]:
+        return rng.normal(size=shape) if item.dtype.value.startswith("float") else np.zeros(shape)
+
+    return Cells(
+        tuple(values(item, ROWS, length, item.width) for item in inputs if item.role is Role.EVENTS),
+        tuple(values(item, ROWS, item.width) for item in inputs if item.role is Role.STATIC),
+    )
+
+
+def _rows(cells: Cells) -> Iterator[Cells]:
+    for row in range(ROWS):
+        chosen = slice(row, row + 1)
+        yield Cells(tuple(a[chosen] for a in cells.events), tuple(a[chosen] for a in cells.static))
+
+
+def no_padding(cells: Cells) -> Frame:
+    """The frame of a sequence that is all real events."""
+    empty = tuple(np.empty((0, events.shape[-1]), dtype=events.dtype) for events in cells.events)
+    return Frame(empty, empty)
+
+
+def _agree(together: NDArray[np.float64], alone: NDArray[np.float64]) -> bool:
+    if together.shape != alone.shape:
+        return False
+    finite = np.isfinite(together)
+    scale = float(np.abs(together[finite]).max(initial=0.0))
+    return bool(np.allclose(together, alone, rtol=0.0, atol=TOLERANCE * scale, equal_nan=True))

@@ -1,0 +1,138 @@
+"""The schema of an ONNX model: given beside it, written in its metadata, or inferred; always complete at the
+end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from sequela.adapters.onnx_file import OnnxFile
+from sequela.adapters.onnx_graph import Graph
+from sequela.adapters.onnx_outputs import OutputLayout, is_bounded
+from sequela.adapters.onnx_roles import infer_inputs
+from sequela.adapters.schema_check import check_features, check_inputs, check_targets
+from sequela.adapters.schema_json import read_schema
+from sequela.errors import InvalidInput
+from sequela.explaining.schema import (
+    Dtype,
+    FeatureKind,
+    FeatureSchema,
+    InputSchema,
+    ModelSchema,
+    Role,
+    TargetSchema,
+)
+
+SCHEMA_KEY = "sequela.schema"
+FEATURES_KEY = "feature_names"
+TARGETS_KEY = "target_names"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What is known of a schema before the model has run. `given`: somebody wrote it, at `path`."""
+
+    schema: ModelSchema
+    given: bool
+    path: str
+
+    @property
+    def per_event(self) -> bool | None:
+        """What the writer of the schema says of it."""
+        return self.schema.per_event if self.given else None
+
+
+def draft_schema(file: OnnxFile, graph: Graph, schema_json: bytes, onnx_path: str, schema_path: str) -> Draft:
+    """The schema from `schema_json`, else from the file's metadata, else inferred. Its inputs and features
+    are checked.
+
+    Raises InvalidInput: SCHEMA_INVALID, SCHEMA_DOES_NOT_FIT, SCHEMA_NEEDED.
+    """
+    if schema_json:
+        draft = Draft(read_schema(schema_json, schema_path), True, schema_path)
+    elif SCHEMA_KEY in file.metadata:
+        where = f"{onnx_path}: metadata {SCHEMA_KEY}"
+        draft = Draft(read_schema(file.metadata[SCHEMA_KEY].encode(), where), True, where)
+    else:
+        inputs = infer_inputs(graph, onnx_path)
+        draft = Draft(ModelSchema(inputs, _features(inputs, file, onnx_path), ()), False, onnx_path)
+    check_inputs(draft.schema.inputs, graph, draft.path)
+    check_features(draft.schema, draft.path)
+    return draft
+
+
+def output_name(draft: Draft, graph: Graph) -> str:
+    """The output to explain: the one that the schema names, else the first. Raises InvalidInput
+    (SCHEMA_DOES_NOT_FIT).
+    """
+    wanted = draft.schema.output or graph.outputs[0]
+    if wanted not in graph.outputs:
+        text = f"output: {wanted!r} is not an output of the model, which gives {', '.join(graph.outputs)}"
+        raise InvalidInput.at(draft.path, "SCHEMA_DOES_NOT_FIT", text)
+    return wanted
+
+
+def complete_schema(draft: Draft, file: OnnxFile, output: str, layout: OutputLayout) -> ModelSchema:
+    """The schema with every field filled in. Raises InvalidInput (SCHEMA_DOES_NOT_FIT) for targets that do
+    not fit.
+    """
+    targets = draft.schema.targets if draft.given else _targets(file, layout.count)
+    check_targets(targets, layout.count, draft.path)
+    bounded = draft.schema.bounded
+    return replace(
+        draft.schema,
+        targets=targets,
+        output=output,
+        per_event=layout.per_event,
+        bounded=is_bounded(file.model, output) if bounded is None else bounded,
+    )
+
+
+def _targets(file: OnnxFile, count: int) -> tuple[TargetSchema, ...]:
+    names = _names(file, TARGETS_KEY) or tuple(f"output{number}" for number in range(count))
+    return tuple(TargetSchema(name) for name in names)
+
+
+def _features(inputs: tuple[InputSchema, ...], file: OnnxFile, path: str) -> tuple[FeatureSchema, ...]:
+    """One feature for each event column, then one for each static input; the metadata may name the first or
+    all of them.
+    """
+    features = (*_event_features(inputs), *_static_features(inputs))
+    names = _names(file, FEATURES_KEY)
+    columns = sum(item.width for item in inputs if item.role is Role.EVENTS)
+    if names and len(names) not in (columns, len(features)):
+        text = f"metadata {FEATURES_KEY} holds {len(names)} names for {columns} columns of events"
+        raise InvalidInput.at(path, "SCHEMA_DOES_NOT_FIT", text)
+    named = [replace(feature, name=name) for name, feature in zip(names, features, strict=False)]
+    return (*named, *features[len(named) :])
+
+
+def _event_features(inputs: tuple[InputSchema, ...]) -> Iterator[FeatureSchema]:
+    number = 0
+    for item in inputs:
+        if item.role is not Role.EVENTS:
+            continue
+        for column in range(item.width):
+            if _holds_ids(item):
+                name = item.name if item.width == 1 else f"{item.name}{column}"
+                yield FeatureSchema(name, {item.name: (column,)}, FeatureKind.CATEGORICAL)
+            else:
+                yield FeatureSchema(f"f{number}", {item.name: (column,)})
+                number += 1
+
+
+def _static_features(inputs: tuple[InputSchema, ...]) -> Iterator[FeatureSchema]:
+    for item in inputs:
+        if item.role is Role.STATIC:
+            alone = FeatureKind.CATEGORICAL if _holds_ids(item) else FeatureKind.NUMERIC
+            kind = alone if item.width == 1 else FeatureKind.GROUP
+            yield FeatureSchema(item.name, {item.name: tuple(range(item.width))}, kind)
+
+
+def _holds_ids(item: InputSchema) -> bool:
+    return item.dtype not in (Dtype.FLOAT32, Dtype.FLOAT64)
+
+
+def _names(file: OnnxFile, key: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in file.metadata.get(key, "").split(",") if name.strip())

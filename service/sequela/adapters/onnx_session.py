@@ -1,0 +1,92 @@
+"""The onnxruntime session of one model: built from bytes, run in batches. The only file that touches
+onnxruntime.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from sequela.errors import DoesNotFit, InvalidInput
+
+Feeds = Mapping[str, NDArray[Any]]
+"""Values by input name, the batch as their first axis."""
+
+FATAL_ONLY = 4
+LONGEST_MESSAGE = 300
+# onnxruntime says where in its own sources it failed: `/onnxruntime_src/…/gather.cc:154 …`.
+SOURCE_PLACE = re.compile(r"\S+\.(?:cc|h|cpp):\d+\s*")
+ERROR_HEAD = re.compile(r"^\[ONNXRuntimeError\] : \d+ : ")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Session:
+    """Runs a graph for one of its outputs. Safe to call from several threads at once."""
+
+    runtime: Any
+    output: str
+    fixed_batch: int | None
+
+    def run(self, feeds: Feeds) -> NDArray[np.float64]:
+        """The output of n rows in float64, its first axis n; split and filled up where the batch size is
+        fixed.
+
+        Raises DoesNotFit (MODEL_FAILED) where onnxruntime fails, or answers anything but n rows of numbers.
+        """
+        rows = len(next(iter(feeds.values())))
+        if self.fixed_batch is None:
+            return self._call(feeds, rows)
+        parts = [self._call(chunk, self.fixed_batch) for chunk in _chunks(feeds, rows, self.fixed_batch)]
+        return np.concatenate(parts)[:rows]
+
+    def _call(self, feeds: Feeds, rows: int) -> NDArray[np.float64]:
+        try:
+            output = self.runtime.run([self.output], feeds)[0]
+        except Exception as error:  # onnxruntime's errors share no base of their own
+            raise DoesNotFit("MODEL_FAILED", f"the model fails: {one_line(error)}") from None
+        if not isinstance(output, np.ndarray) or output.dtype.kind not in "fiub":
+            raise DoesNotFit("MODEL_FAILED", f"the model's output {self.output!r} is not a tensor of numbers")
+        if output.ndim == 0 or len(output) != rows:
+            text = f"the model's output {self.output!r} has shape {output.shape} for {rows} sequences"
+            raise DoesNotFit("MODEL_FAILED", text)
+        return output.astype(np.float64)
+
+
+def open_session(content: bytes, output: str, fixed_batch: int | None, threads: int, path: str) -> Session:
+    """A session on the CPU with its own pinned threads, without operators from outside.
+
+    Raises InvalidInput (MODEL_NOT_RUNNABLE) where onnxruntime refuses the graph.
+    """
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = threads
+    options.use_deterministic_compute = True
+    options.log_severity_level = FATAL_ONLY
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
+    try:
+        runtime = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's errors share no base of their own
+        raise InvalidInput.at(
+            path, "MODEL_NOT_RUNNABLE", f"onnxruntime refuses it: {one_line(error)}"
+        ) from None
+    return Session(runtime, output, fixed_batch)
+
+
+def one_line(error: Exception) -> str:
+    """What onnxruntime said, short and without the places in its sources."""
+    text = ERROR_HEAD.sub("", SOURCE_PLACE.sub("", " ".join(str(error).split())))
+    return text if len(text) <= LONGEST_MESSAGE else text[: LONGEST_MESSAGE - 1] + "…"
+
+
+def _chunks(feeds: Feeds, rows: int, size: int) -> Iterator[Feeds]:
+    """Chunks of `size` rows; the last one is filled up by repeating its last row."""
+    for start in range(0, rows, size):
+        chosen = np.minimum(np.arange(start, start + size), rows - 1)
+        yield {name: values[chosen] for name, values in feeds.items()}

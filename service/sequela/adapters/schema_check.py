@@ -1,0 +1,140 @@
+"""Checks a schema against a graph and within itself; everything wrong is said at once, each with its place in
+the schema.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+
+from sequela.adapters.onnx_graph import Graph, GraphInput
+from sequela.errors import InvalidInput, Violation
+from sequela.explaining.schema import FeatureKind, FeatureSchema, InputSchema, ModelSchema, Role, TargetSchema
+
+REASON = "SCHEMA_DOES_NOT_FIT"
+MOST_SHOWN = 10
+RANKS = {Role.EVENTS: (2, 3), Role.STATIC: (1, 2), Role.MASK: (2,), Role.LENGTH: (1, 2)}
+MEANING = {
+    Role.EVENTS: "(batch, events, columns) or (batch, events)",
+    Role.STATIC: "(batch, columns) or (batch)",
+    Role.MASK: "(batch, events)",
+    Role.LENGTH: "(batch) or (batch, 1)",
+}
+
+
+def check_inputs(inputs: Sequence[InputSchema], graph: Graph, path: str) -> None:
+    """Raises InvalidInput (SCHEMA_DOES_NOT_FIT), which names each input at fault and why."""
+    _refuse(_input_problems(inputs, graph), path)
+
+
+def check_features(schema: ModelSchema, path: str) -> None:
+    """Every column belongs to one feature. Raises InvalidInput (SCHEMA_DOES_NOT_FIT)."""
+    _refuse((*_feature_problems(schema), *_cover_problems(schema)), path)
+
+
+def check_targets(targets: Sequence[TargetSchema], outputs: int, path: str) -> None:
+    """One target for each output. Raises InvalidInput (SCHEMA_DOES_NOT_FIT)."""
+    problems = [f"targets: {name!r} is there twice" for name in _repeated(item.name for item in targets)]
+    problems += [f"targets[{index}].name: empty" for index, item in enumerate(targets) if not item.name]
+    if len(targets) != outputs:
+        problems.append(f"targets: {len(targets)} for {outputs} outputs of the model")
+    _refuse(problems, path)
+
+
+def _refuse(problems: Iterable[str], path: str) -> None:
+    violations = [Violation(path, problem) for problem in problems]
+    if violations:
+        text = "; ".join(item.description for item in violations[:MOST_SHOWN])
+        raise InvalidInput(REASON, f"{path}: {text}", violations=violations[:MOST_SHOWN])
+
+
+def _input_problems(inputs: Sequence[InputSchema], graph: Graph) -> Iterator[str]:
+    seen = {item.name: item for item in graph.inputs}
+    named = {item.name for item in inputs}
+    for name in _repeated(item.name for item in inputs):
+        yield f"inputs: {name!r} is there twice"
+    for missing in (item for item in graph.inputs if item.name not in named):
+        yield f"inputs: the model's input {missing.name!r} {missing.shown} is missing"
+    if not any(item.role is Role.EVENTS for item in inputs):
+        yield "inputs: none has the role events"
+    for index, item in enumerate(inputs):
+        place = f"inputs[{index}] {item.name!r}"
+        if item.name not in seen:
+            yield f"{place}: not an input of the model, which takes {', '.join(seen)}"
+        else:
+            yield from (f"{place}: {problem}" for problem in _against(item, seen[item.name]))
+
+
+def _against(item: InputSchema, seen: GraphInput) -> Iterator[str]:
+    if item.dtype is not seen.dtype:
+        yield f"dtype is {item.dtype.value}, the model takes {seen.dtype.value}"
+    if seen.rank not in RANKS[item.role]:
+        yield f"role is {item.role.value}, that is {MEANING[item.role]}; the model takes {seen.shown}"
+        return
+    if item.width < 1:
+        yield f"width is {item.width}, must be at least 1"
+    elif _columns(item, seen) not in (None, item.width):
+        yield f"width is {item.width}, the model takes {seen.shown}"
+
+
+def _columns(item: InputSchema, seen: GraphInput) -> int | None:
+    """How many columns the graph wants, where it says so."""
+    if seen.rank == 3 or (seen.rank == 2 and item.role in (Role.STATIC, Role.LENGTH)):
+        columns = seen.axes[-1]
+        return columns if isinstance(columns, int) else None
+    return 1
+
+
+def _feature_problems(schema: ModelSchema) -> Iterator[str]:
+    inputs = {item.name: item for item in schema.inputs if item.role in (Role.EVENTS, Role.STATIC)}
+    for name in _repeated(feature.name for feature in schema.features):
+        yield f"features: {name!r} is there twice"
+    for index, feature in enumerate(schema.features):
+        place = f"features[{index}] {feature.name!r}"
+        unknown = [name for name in feature.columns if name not in inputs]
+        for name in unknown:
+            yield f"{place}: {name!r} is not an input that carries values"
+        if not unknown:
+            known = {name: inputs[name] for name in feature.columns}
+            yield from (f"{place}: {problem}" for problem in _within(feature, known))
+
+
+def _within(feature: FeatureSchema, inputs: dict[str, InputSchema]) -> Iterator[str]:
+    count = sum(len(columns) for columns in feature.columns.values())
+    if not feature.name:
+        yield "its name is empty"
+    if not count:
+        yield "has no columns"
+    if len(inputs) > 1 and any(item.role is Role.STATIC for item in inputs.values()):
+        yield "lies in a static input and in another one"
+    for name, columns in feature.columns.items():
+        for column in columns:
+            if not 0 <= column < inputs[name].width:
+                yield f"column {column} of {name!r}, which has columns 0 to {inputs[name].width - 1}"
+    if feature.kind in (FeatureKind.NUMERIC, FeatureKind.CATEGORICAL) and count > 1:
+        yield f"kind is {feature.kind.value}, which is one column, not {count}; use group or one_hot"
+    if feature.kind is FeatureKind.ONE_HOT and len(feature.categories) not in (0, count):
+        yield f"{len(feature.categories)} categories for {count} columns"
+    if feature.display.scale == 0:
+        yield "display.scale is 0"
+
+
+def _cover_problems(schema: ModelSchema) -> Iterator[str]:
+    owners = Counter(
+        (name, c) for feature in schema.features for name, columns in feature.columns.items() for c in columns
+    )
+    for item in schema.inputs:
+        if item.role not in (Role.EVENTS, Role.STATIC):
+            continue
+        for column in range(item.width):
+            count = owners[item.name, column]
+            if count != 1:
+                yield f"features: column {column} of input {item.name!r} is in {count} features, not one"
+        of_it = [feature.name for feature in schema.features if item.name in feature.columns]
+        if item.role is Role.STATIC and len(of_it) > 1:
+            shown = ", ".join(of_it)
+            yield f"features: static input {item.name!r} is one player, so one feature, not {shown}"
+
+
+def _repeated(names: Iterable[str]) -> list[str]:
+    return [name for name, count in Counter(names).items() if count > 1]

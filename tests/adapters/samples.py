@@ -1,0 +1,144 @@
+"""Explanations and backgrounds to store, and an observer that remembers."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from sequela.explaining.background import Background, StoredBackground
+from sequela.explaining.explanation import (
+    Attribution,
+    Cost,
+    EventValues,
+    Explanation,
+    Feature,
+    LevelExplanation,
+    LevelQuality,
+    Pruning,
+    PruningPoint,
+    ResolvedOptions,
+    StopReason,
+    TargetScore,
+)
+from sequela.explaining.ports import Record
+from sequela.explaining.question import EventInfo, FeatureScope, Level
+from sequela.explaining.schema import Link
+from sequela.timeshap.players import PlayerKind
+from sequela.timeshap.pruning import Verdict
+
+NOON = datetime(2026, 3, 1, 12, 0, 0, 123457, tzinfo=UTC)
+
+
+class Heard:
+    """An observer that remembers."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+
+    def notice(self, record: Record) -> None:
+        """Takes one record."""
+        self.records.append(record)
+
+    def of(self, kind: type) -> list[Record]:
+        """The records of one kind."""
+        return [record for record in self.records if isinstance(record, kind)]
+
+
+def background(seed: int = 0, rows: int = 1) -> Background:
+    """A background of three inputs, of every element type."""
+    rng = np.random.default_rng(seed)
+    return Background(
+        rows={
+            "x": rng.normal(size=(rows, 4)).astype(np.float32),
+            "ids": rng.integers(-(2**62), 2**62, (rows, 2)),
+            "flags": rng.integers(0, 2, (rows, 1)).astype(bool),
+        },
+        mean_event={
+            "x": rng.normal(size=4).astype(np.float32),
+            "ids": np.array([1, 2]),
+            "flags": np.array([True]),
+        },
+        static={"client": rng.normal(size=3), "small": np.array([7], np.int32)},
+    )
+
+
+def stored(name: str = "models/m/backgrounds/b", seed: int = 0, rows: int = 1) -> StoredBackground:
+    """A named background."""
+    return StoredBackground(name, background(seed, rows), NOON, sequences=12, averaged_events=345)
+
+
+def level(rng: np.random.Generator, players: int = 3) -> LevelExplanation:
+    """A level whose numbers use all their bits."""
+
+    def numbers() -> tuple[float, ...]:
+        return tuple(rng.normal(size=2).tolist())
+
+    attributions = tuple(
+        Attribution(PlayerKind.CELL, numbers(), numbers(), -number, -number, f"f{number}", number == 1)
+        for number in range(players)
+    )
+    quality = LevelQuality(
+        StopReason.TARGET, players, 512, math.inf, 5e-324, "détail", 3, True, attributions[:1], 0.1 + 0.2
+    )
+    return LevelExplanation(attributions, quality)
+
+
+def explanation(
+    number: int = 0,
+    *,
+    caller_id: str = "",
+    model: str = "models/m/versions/1",
+    labels: dict[str, str] | None = None,
+    cut_short: bool = False,
+    players: int = 3,
+) -> Explanation:
+    """An explanation with every field filled, made `number` seconds after noon."""
+    rng = np.random.default_rng(number)
+    return Explanation(
+        name=f"explanations/e{number}",
+        create_time=NOON + timedelta(seconds=number),
+        caller_id=caller_id,
+        labels=labels or {},
+        model=model,
+        model_digest="a" * 64,
+        background="",
+        background_digest="b" * 64,
+        events=480,
+        targets=(TargetScore("fraud", rng.normal(), -0.0, 1e-310, math.pi),),
+        explained=True,
+        pruning=Pruning(
+            463,
+            (0.025, 0.1),
+            False,
+            (PruningPoint(-17, (0.1, -1 / 3)),),
+            (0.5,),
+            (0.01,),
+            Verdict.EXCEEDS,
+            (0.31,),
+        ),
+        event_level=level(rng, players),
+        feature_level=level(rng),
+        cell_level=None,
+        options=ResolvedOptions(
+            (Level.EVENT, Level.FEATURE),
+            FeatureScope.UNPRUNED,
+            (0.025, 0.1),
+            (),
+            5,
+            None,
+            32_768,
+            (0.005,),
+            2**64 - 1,
+            True,
+            None,
+            False,
+            Link.LOGIT,
+            -3,
+        ),
+        features=(Feature("amount", "Amount", "EUR"),),
+        event_values=(EventValues(0, ("4,210.00",), EventInfo("t1", NOON, {"Amount": "4,210.00 €"})),),
+        static_values=("34",),
+        cost=Cost(1000, 10, {"prune": 0.001}),
+        cut_short=cut_short,
+    )

@@ -1,0 +1,133 @@
+"""Asks the real explainer, with real ONNX models and in-process stores, about the models of the matrix."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from brute_force import Attributions
+from matrix import Case
+from numpy.typing import NDArray
+
+from sequela.adapters.backgrounds import StoredBackgrounds
+from sequela.adapters.explanations import StoredExplanations
+from sequela.adapters.memory import MemoryKeyValue
+from sequela.adapters.onnx_loading import Loader, ModelBytes
+from sequela.errors import NotFound
+from sequela.explaining.clock import Clock
+from sequela.explaining.explainer import Explainer
+from sequela.explaining.explanation import Attribution, Explanation, LevelExplanation
+from sequela.explaining.limits import Limits
+from sequela.explaining.ports import Model, Observers
+from sequela.explaining.question import (
+    BackgroundChoice,
+    EventInfo,
+    GivenBackground,
+    GivenSequence,
+    ModelChoice,
+    NamedArray,
+    NamedModel,
+    Options,
+    Question,
+)
+from sequela.timeshap.players import PlayerKind
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+class FixedModels:
+    """The `Models` port over a few models already loaded; nothing else is asked of it here."""
+
+    def __init__(self, *models: Model) -> None:
+        self._models = {model.name: model for model in models}
+
+    def resolve(self, choice: ModelChoice) -> Model:
+        assert isinstance(choice, NamedModel)
+        if choice.name not in self._models:
+            raise NotFound("MODEL_NOT_FOUND", choice.name)
+        return self._models[choice.name]
+
+
+def loaded(case: Case) -> Model:
+    """The case's model as the server loads it."""
+    return _loaded(case.name, case.path)
+
+
+@cache
+def _loaded(name: str, path: Path) -> Model:
+    schema = path.with_name("schema.json")
+    text = schema.read_bytes() if schema.exists() else b""
+    source = ModelBytes(path.read_bytes(), text, "onnx", "schema_json")
+    return Loader().load(f"models/{name}/versions/1", source)
+
+
+def explainer(*models: Model, observer: Any = None, limits: Limits | None = None) -> Explainer:
+    """An explainer with empty stores of its own."""
+    observer = observer or Observers(())
+    store = MemoryKeyValue()
+    return Explainer(
+        FixedModels(*models),  # type: ignore[arg-type]
+        StoredBackgrounds(store, observer),
+        StoredExplanations(store, observer),
+        observer,
+        limits or Limits(),
+    )
+
+
+def named(arrays: Arrays) -> tuple[NamedArray, ...]:
+    """As a caller sends them."""
+    return tuple(NamedArray(name, array) for name, array in arrays.items())
+
+
+def question(
+    model: Model,
+    sequence: Arrays,
+    background: Arrays | BackgroundChoice | None,
+    events: tuple[EventInfo, ...] = (),
+    **options: Any,
+) -> Question:
+    """A question about a sequence."""
+    given = GivenBackground(named(background)) if isinstance(background, Mapping) else background
+    return Question(
+        model=NamedModel(model.name),
+        sequence=GivenSequence(named(sequence), events),
+        background=given,
+        options=Options(**options),
+    )
+
+
+def ask(
+    case: Case, sequence: Arrays, background: Arrays, timeout: float = math.inf, **options: Any
+) -> Explanation:
+    """The explanation of one sequence by a model of the matrix."""
+    model = loaded(case)
+    return explainer(model).explain(question(model, sequence, background, **options), Clock(timeout))
+
+
+def key(attribution: Attribution) -> tuple[Any, ...]:
+    """The name that the brute force gives the same player."""
+    match attribution.kind:
+        case PlayerKind.EVENT | PlayerKind.EVENT_REST:
+            return (attribution.kind.value, attribution.last_event)
+        case PlayerKind.FEATURE | PlayerKind.FEATURE_REST:
+            return (attribution.kind.value, attribution.feature)
+        case PlayerKind.CELL:
+            return ("cell", attribution.last_event, attribution.feature)
+        case PlayerKind.HISTORY:
+            return ("block", attribution.first_event, attribution.last_event)
+        case _:
+            return (attribution.kind.value,)
+
+
+def assert_same(found: LevelExplanation, wanted: Attributions, tolerance: float) -> None:
+    """The same players with the same attributions, and as sure as can be."""
+    values = {key(attribution): attribution.values for attribution in found.attributions}
+    expected = {player.key: row for player, row in zip(wanted.players, wanted.values, strict=True)}
+    assert values.keys() == expected.keys()
+    for name, row in expected.items():
+        np.testing.assert_allclose(values[name], row, atol=tolerance, rtol=0, err_msg=str(name))
+    assert not any(any(attribution.standard_errors) for attribution in found.attributions)
