@@ -1,21 +1,16 @@
 """How far sampled attributions lie from the truth, beside shap's at the same number of coalitions.
 
-    python -m benchmarks.accuracy [--seeds 50] [--json accuracy.json]
-
 Random GRUs with 14 players (truth: all coalitions) and 30 (truth: random orders, far more than any budget).
 Errors are root mean squares over players and seeds, in percent of the root mean square attribution. shap is
 KernelExplainer with `l1_reg=False` (its default keeps ten players). Both count the empty and full coalitions.
 """
 
-import argparse
-import json
 import sys
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from rich.console import Console
 from rich.table import Table
 from sequela.timeshap.coalitions import PairSampler, allocation, strata
 from sequela.timeshap.solving import Solution, solve
@@ -27,7 +22,6 @@ from benchmarks.peers.scoring import Scorer
 BUDGETS = (512, 1024, 2048, 4096, 8192)
 ENUMERABLE = 14  # players
 PERMUTATIONS = 20_000
-SEEDS = 50
 INTERVAL = 1.96  # standard errors on either side: 95 %
 
 
@@ -120,20 +114,7 @@ def say(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
-def main() -> None:
-    """The command."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--seeds", type=int, default=SEEDS, help="runs of each estimator at each budget")
-    parser.add_argument("--json", type=Path, help="also write the rows here")
-    arguments = parser.parse_args()
+def measure_all(seeds: range) -> list[Row]:
+    """Every game; the models are written to a folder that goes away."""
     with tempfile.TemporaryDirectory(prefix="sequela-bench-") as folder:
-        rows = [row for game in games(Path(folder)) for row in measure(game, range(arguments.seeds))]
-    Console().print(table(rows))
-    if arguments.json:
-        arguments.json.write_text(json.dumps([asdict(row) for row in rows], indent=1) + "\n")
-
-
-if __name__ == "__main__":
-    main()
+        return [row for game in games(Path(folder)) for row in measure(game, seeds)]

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from sequela_client import Attribution, Explanation, Sequela
+from serving import Serving
 
 from benchmarks.arem.data import AremNotFound
 from benchmarks.arem.held_out import MODEL, HeldOut, held_out
@@ -55,12 +56,12 @@ class Compared:
 
 
 @pytest.fixture(scope="module")
-def pairs(server_address: str) -> list[Pair]:
+def pairs(server: Serving) -> list[Pair]:
     try:
         sequences = [held_out(name) for name in RECORDINGS]
     except AremNotFound as missing:
         pytest.skip(str(missing))
-    with Sequela(server_address) as sequela:
+    with Sequela(server.bound.grpc) as sequela:
         return [Pair(sequence, _ours(sequela, sequence), _theirs(sequence)) for sequence in sequences]
 
 
