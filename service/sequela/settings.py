@@ -73,7 +73,9 @@ class Settings(BaseSettings):
     stream_window: int = Field(8, ge=1, description="Questions of one stream read ahead of its answers.")
     default_timeout: float = Field(60.0, gt=0, description="Seconds for a call that sets no deadline.")
     deadline_reserve: float = Field(
-        0.02, ge=0, description="Seconds of a deadline kept for sending the answer, at most a tenth of it."
+        0.02,
+        ge=0,
+        description="Seconds of a deadline kept for sending the answer, at most a tenth, beside a hundredth.",
     )
     drain_delay: float = Field(
         2.0, ge=0, description="Seconds between saying NOT_SERVING and taking no more work."
