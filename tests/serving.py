@@ -70,6 +70,7 @@ class Serving:
         if not self._drained:
             self._drained = True
             self.run(self.wired.server.drain(self.wired.draining))
+            self.wired.close()
 
     async def _open(self) -> None:
         self.wired = build(self.settings, **self._overrides)

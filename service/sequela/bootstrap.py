@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
-
-from sequela_proto.v1 import sequela_pb2 as pb
-from sequela_proto.v1 import sequela_pb2_grpc as rpc
 
 from sequela.adapters.backgrounds import StoredBackgrounds
 from sequela.adapters.configured_models import ConfiguredModels
@@ -26,28 +24,28 @@ from sequela.adapters.uploaded_models import UploadedModels
 from sequela.explaining.explainer import Explainer
 from sequela.explaining.ports import Backgrounds, Explanations, Models, Observer, Observers
 from sequela.rpc.admission import Room, Rooms
-from sequela.rpc.background_service import BackgroundService
-from sequela.rpc.calls import Timing
-from sequela.rpc.explanation_service import ExplanationService, Pace
+from sequela.rpc.calls import Pace
 from sequela.rpc.http import HttpServer, application
 from sequela.rpc.listening import Listening, TlsFiles
-from sequela.rpc.model_service import ModelService
 from sequela.rpc.readiness import Readiness
-from sequela.rpc.server import Draining, Server, Service
+from sequela.rpc.server import Draining, Server
+from sequela.rpc.services import Behind, services
 from sequela.settings import Settings
-
-SERVICES = pb.DESCRIPTOR.services_by_name
 
 
 @dataclass(frozen=True, slots=True)
 class Wired:
-    """A whole server, ready to open. `configured` still has to start loading the operator's models."""
+    """A whole server, ready to open. `configured` still has to start loading the operator's models.
+
+    `close` ends what the adapters hold open, once the server has drained.
+    """
 
     settings: Settings
     metrics: PrometheusObserver
     configured: ConfiguredModels
     server: Server
     draining: Draining
+    close: Callable[[], None]
 
 
 def build(
@@ -62,7 +60,7 @@ def build(
     limits, near = settings.limits, settings.cache_bytes
     metrics = PrometheusObserver(version())
     observer = Observers((metrics, LogObserver()))
-    store = _store(settings, observer)
+    store, close = _store(settings, observer)
     loader = Loader(limits, settings.model_threads)
     configured = ConfiguredModels(settings.model_repository, loader)
     cache = ModelCache(observer, settings.model_cache_models, settings.model_cache_bytes)
@@ -73,30 +71,14 @@ def build(
     explainer = explainer or Explainer(models, backgrounds, explanations, observer, limits)
 
     rooms = _rooms(settings, observer)
-    timing = Timing(settings.default_timeout, settings.deadline_reserve)
-    pace = Pace(timing, settings.stream_window)
-    services = (
-        Service(
-            SERVICES["ExplanationService"].full_name,
-            ExplanationService(explainer, explanations, rooms, pace, limits),
-            rpc.add_ExplanationServiceServicer_to_server,
-        ),
-        Service(
-            SERVICES["ModelService"].full_name,
-            ModelService(models, rooms, timing, limits),
-            rpc.add_ModelServiceServicer_to_server,
-        ),
-        Service(
-            SERVICES["BackgroundService"].full_name,
-            BackgroundService(backgrounds, models, rooms, timing, limits),
-            rpc.add_BackgroundServiceServicer_to_server,
-        ),
-    )
-    readiness = Readiness([service.name for service in services], models.ready)
+    pace = Pace(settings.default_timeout, settings.deadline_reserve, settings.stream_window)
+    offered = services(Behind(explainer, models, backgrounds, explanations), rooms, pace, limits)
+    readiness = Readiness([service.name for service in offered], models.ready)
     pages = application(metrics.registry, readiness.why_not)
     http = HttpServer(pages, settings.metrics_host, settings.metrics_port)
-    server = Server(_listening(settings), services, rooms, readiness, http, observer)
-    return Wired(settings, metrics, configured, server, Draining(settings.drain_delay, settings.drain_grace))
+    server = Server(_listening(settings), offered, rooms, readiness, http, observer)
+    draining = Draining(settings.drain_delay, settings.drain_grace)
+    return Wired(settings, metrics, configured, server, draining, close)
 
 
 def version() -> str:
@@ -107,11 +89,13 @@ def version() -> str:
         return "0+checkout"
 
 
-def _store(settings: Settings, observer: Observer) -> KeyValue:
+def _store(settings: Settings, observer: Observer) -> tuple[KeyValue, Callable[[], None]]:
+    """The store, and what closes it."""
     if settings.redis_url is None:
-        return MemoryKeyValue(settings.memory_bytes)
+        return MemoryKeyValue(settings.memory_bytes), lambda: None
     timeouts = RedisTimeouts(settings.redis_connect_timeout, settings.redis_timeout)
-    return InPieces(RedisKeyValue(settings.redis_url, observer, timeouts, settings.redis_retry_after))
+    redis = RedisKeyValue(settings.redis_url, observer, timeouts, settings.redis_retry_after)
+    return InPieces(redis), redis.close
 
 
 def _rooms(settings: Settings, observer: Observer) -> Rooms:

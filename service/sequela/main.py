@@ -52,6 +52,7 @@ async def serve(settings: Settings) -> None:
     log.info("draining", delay=settings.drain_delay, grace=settings.drain_grace)
     wired.configured.stop()
     await wired.server.drain(wired.draining)
+    wired.close()
     log.info("stopped")
 
 

@@ -23,7 +23,6 @@ def test_an_explanation_comes_back_and_is_kept(server: Serving) -> None:
         caller_id="alert-1",
     )
     found = server.explanations.Explain(request).explanation
-    print(found)
     gain = found.targets[0].score - found.targets[0].base_value
     for level in (found.event_level, found.feature_level, found.cell_level):
         assert abs(sum(item.values[0] for item in level.attributions) - gain) < 1e-6

@@ -11,7 +11,7 @@ from sequela_proto.v1 import sequela_pb2_grpc as rpc
 from sequela.explaining.limits import Limits
 from sequela.explaining.ports import Backgrounds, Models
 from sequela.rpc.admission import Rooms
-from sequela.rpc.calls import Context, Timing, in_time
+from sequela.rpc.calls import Context, Pace, in_time
 from sequela.rpc.decoding import listing
 from sequela.rpc.decoding.findings import Findings
 from sequela.rpc.encoding.backgrounds import line, whole
@@ -22,19 +22,19 @@ class BackgroundService(rpc.BackgroundServiceServicer):
     """Creates, gives, lists and deletes backgrounds."""
 
     def __init__(
-        self, backgrounds: Backgrounds, models: Models, rooms: Rooms, timing: Timing, limits: Limits
+        self, backgrounds: Backgrounds, models: Models, rooms: Rooms, pace: Pace, limits: Limits
     ) -> None:
         self._backgrounds = backgrounds
         self._models = models
         self._room = rooms.keeping
-        self._timing = timing
+        self._pace = pace
         self._limits = limits
 
     async def CreateBackground(
         self, request_iterator: AsyncIterator[pb.CreateBackgroundRequest], context: Context
     ) -> pb.CreateBackgroundResponse:
         """Creates a background from a matrix or from sequences, each of which is averaged in as it comes."""
-        clock = self._timing.clock(context)
+        clock = self._pace.clock(context)
         messages = in_time(request_iterator, clock)
         first = await anext(messages, None)
         gathering = await self._room.run(
@@ -48,21 +48,21 @@ class BackgroundService(rpc.BackgroundServiceServicer):
         self, request: pb.GetBackgroundRequest, context: Context
     ) -> pb.GetBackgroundResponse:
         """Gives a background with its values."""
-        clock = self._timing.clock(context)
+        clock = self._pace.clock(context)
         return await self._room.run(functools.partial(self._get, request), clock)
 
     async def ListBackgrounds(
         self, request: pb.ListBackgroundsRequest, context: Context
     ) -> pb.ListBackgroundsResponse:
         """Lists backgrounds by name, without their values."""
-        clock = self._timing.clock(context)
+        clock = self._pace.clock(context)
         return await self._room.run(functools.partial(self._list, request), clock)
 
     async def DeleteBackground(
         self, request: pb.DeleteBackgroundRequest, context: Context
     ) -> pb.DeleteBackgroundResponse:
         """Deletes a background."""
-        clock = self._timing.clock(context)
+        clock = self._pace.clock(context)
         return await self._room.run(functools.partial(self._delete, request), clock)
 
     def _create(self, gathering: Gathering) -> pb.CreateBackgroundResponse:

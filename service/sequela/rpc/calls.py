@@ -20,11 +20,14 @@ LARGEST_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Timing:
-    """Seconds: a call's where nobody sets a deadline, and those kept back of any deadline."""
+class Pace:
+    """How calls are paced: seconds for those that set no deadline, seconds kept back of any deadline, and how many
+    questions of a stream are read ahead of its answers.
+    """
 
-    default_timeout: float = 60.0
-    reserve: float = 0.02
+    default_timeout: float
+    reserve: float
+    stream_window: int
 
     def clock(self, context: Context, allowed: float | None = None) -> Clock:
         """The clock of a call, or of one of its items that is allowed less."""

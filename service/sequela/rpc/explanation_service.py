@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 
 from sequela_proto.v1 import sequela_pb2 as pb
 from sequela_proto.v1 import sequela_pb2_grpc as rpc
@@ -16,19 +15,11 @@ from sequela.explaining.limits import Limits
 from sequela.explaining.ports import Explanations
 from sequela.rpc import status
 from sequela.rpc.admission import Rooms
-from sequela.rpc.calls import Context, Timing
+from sequela.rpc.calls import Context, Pace
 from sequela.rpc.decoding import listing, questions
 from sequela.rpc.decoding.findings import Findings
 from sequela.rpc.encoding.explanations import explanation, summary
 from sequela.rpc.streaming import in_order
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """Time for calls, and how many questions of a stream are worked on at a time."""
-
-    timing: Timing
-    stream_window: int
 
 
 class ExplanationService(rpc.ExplanationServiceServicer):
@@ -45,7 +36,7 @@ class ExplanationService(rpc.ExplanationServiceServicer):
 
     async def Explain(self, request: pb.ExplainRequest, context: Context) -> pb.ExplainResponse:
         """Explains one score."""
-        found = await self._explained(request, self._pace.timing.clock(context))
+        found = await self._explained(request, self._pace.clock(context))
         return pb.ExplainResponse(explanation=found)
 
     def ExplainStream(
@@ -57,28 +48,28 @@ class ExplanationService(rpc.ExplanationServiceServicer):
 
     async def Score(self, request: pb.ScoreRequest, context: Context) -> pb.ScoreResponse:
         """Scores sequences without explaining them."""
-        clock = self._pace.timing.clock(context)
+        clock = self._pace.clock(context)
         return await self._rooms.explaining.run(functools.partial(self._score, request, clock), clock)
 
     async def GetExplanation(
         self, request: pb.GetExplanationRequest, context: Context
     ) -> pb.GetExplanationResponse:
         """Gives back an explanation as it was made."""
-        clock = self._pace.timing.clock(context)
+        clock = self._pace.clock(context)
         return await self._rooms.keeping.run(functools.partial(self._get, request), clock)
 
     async def ListExplanations(
         self, request: pb.ListExplanationsRequest, context: Context
     ) -> pb.ListExplanationsResponse:
         """Lists explanations, newest first."""
-        clock = self._pace.timing.clock(context)
+        clock = self._pace.clock(context)
         return await self._rooms.keeping.run(functools.partial(self._list, request), clock)
 
     async def _item(
         self, context: Context, index: int, message: pb.ExplainStreamRequest
     ) -> pb.ExplainStreamResponse:
         try:
-            clock = self._pace.timing.clock(context, allowed(message))
+            clock = self._pace.clock(context, allowed(message))
             found = await self._explained(message.request, clock)
         except Exception as error:  # told to the caller, and logged where it is ours
             return pb.ExplainStreamResponse(index=index, error=status.item_status(status.told(error)))

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import grpc
 from grpc_health.v1 import health, health_pb2_grpc
@@ -17,23 +16,15 @@ from sequela.rpc.http import HttpServer
 from sequela.rpc.interceptors import EveryCall
 from sequela.rpc.listening import Listening
 from sequela.rpc.readiness import Readiness
+from sequela.rpc.services import Service
 
 
 @dataclass(frozen=True, slots=True)
 class Draining:
     """Seconds: balancers get the delay to notice, calls in flight the grace to finish."""
 
-    delay: float = 2.0
-    grace: float = 25.0
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """A servicer, its full name, and the generated function that adds it to a server."""
-
-    name: str
-    servicer: Any
-    add: Callable[[Any, grpc.aio.Server], None]
+    delay: float
+    grace: float
 
 
 @dataclass(frozen=True, slots=True)
