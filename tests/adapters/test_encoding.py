@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from samples import background, explanation
+from store_samples import background, explanation
 from sequela.adapters.encoding import (
     decode_background,
     decode_explanation,

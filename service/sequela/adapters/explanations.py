@@ -112,7 +112,7 @@ class StoredExplanations:
         """See `Explanations`. A page may be shorter than its size, even empty, and still have a next one."""
         index, scope = _index(wanted.caller_id), _scope(wanted)
         position = page_position(scope, token) or ("" if wanted.end is None else _behind(wanted.end))
-        last = None if wanted.start is None else _behind(wanted.start - timedelta(microseconds=1))
+        last = None if wanted.start is None else _behind(wanted.start)
         found: list[Explanation] = []
         entries = self._store.index_page(index, position, SCANNED_PER_PAGE)
         for entry in entries:
