@@ -13,12 +13,11 @@ import numpy as np
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from numpy.typing import ArrayLike
-from sequela_proto.v1 import sequela_pb2 as pb
-from sequela_proto.v1 import sequela_pb2_grpc as rpc
-
 from sequela.bootstrap import Wired, build
 from sequela.rpc.server import Bound
 from sequela.settings import Settings
+from sequela_proto.v1 import sequela_pb2 as pb
+from sequela_proto.v1 import sequela_pb2_grpc as rpc
 
 T = TypeVar("T")
 PATIENCE = 60.0
@@ -31,14 +30,15 @@ def embedded(**changed: Any) -> Settings:
 
 
 class Serving:
-    """Opens on entry, drains on exit. `overrides` go to `build`."""
+    """Opens on entry and waits until it is ready, unless told not to; drains on exit. `overrides` go to `build`."""
 
     wired: Wired
     bound: Bound
 
-    def __init__(self, settings: Settings | None = None, **overrides: Any) -> None:
+    def __init__(self, settings: Settings | None = None, wait: bool = True, **overrides: Any) -> None:
         self.settings = settings or embedded()
         self._overrides = overrides
+        self._wait = wait
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="server", daemon=True)
         self._drained = False
@@ -76,7 +76,8 @@ class Serving:
         self.wired = build(self.settings, **self._overrides)
         self.bound = await self.wired.server.open()
         self.wired.configured.start()
-        await self.wired.server.ready()
+        if self._wait:
+            await self.wired.server.ready()
 
 
 def tensor(values: ArrayLike) -> pb.Tensor:

@@ -73,7 +73,9 @@ class Settings(BaseSettings):
     stream_window: int = Field(8, ge=1, description="Questions of one stream read ahead of its answers.")
     default_timeout: float = Field(60.0, gt=0, description="Seconds for a call that sets no deadline.")
     deadline_reserve: float = Field(
-        0.02, ge=0, description="Seconds of a deadline kept for sending the answer, at most a tenth of it."
+        0.02,
+        ge=0,
+        description="Seconds of a deadline kept for sending the answer, at most a tenth, beside a hundredth.",
     )
     drain_delay: float = Field(
         2.0, ge=0, description="Seconds between saying NOT_SERVING and taking no more work."
@@ -98,6 +100,12 @@ class Settings(BaseSettings):
     max_model_bytes: int = Field(DEFAULT.max_model_bytes, ge=1, description="Size of an ONNX model.")
     max_schema_bytes: int = Field(DEFAULT.max_schema_bytes, ge=1, description="Size of a schema.json.")
     max_model_nodes: int = Field(DEFAULT.max_model_nodes, ge=1, description="Nodes of an ONNX graph.")
+    max_model_memory_bytes: int = Field(
+        DEFAULT.max_model_memory_bytes, ge=1 << 20, description="Memory of all models together while they run."
+    )
+    max_model_call_seconds: float = Field(
+        DEFAULT.max_model_call_seconds, gt=0, description="Seconds that one call of a model may take."
+    )
 
     # Models
     model_repository: Path | None = Field(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import uuid
 from collections.abc import Callable, Iterator
 
@@ -126,7 +127,7 @@ def test_lists_page_by_name(here: Backgrounds) -> None:
             if not token:
                 return found
 
-    assert sum(pages("", 5), []) == sorted(names)
+    assert list(itertools.chain(*pages("", 5))) == sorted(names)
     assert [len(page) for page in pages("", 5)] == [5, 5, 2]
     assert pages("models/a", 2) == [names[0:2], names[2:3]]
     assert pages("models/b", 3) == [names[9:12]]
@@ -201,7 +202,7 @@ def test_names_stay_and_digests_fade(redis_server: RedisServer) -> None:
 
 
 def test_the_values_are_read_from_redis_once(redis_server: RedisServer) -> None:
-    """Observers hear one miss of the process, then only what it has: after the values are gone from Redis, they are found."""
+    """After the first get they are found though they are gone from Redis; observers hear of hits alone."""
     namespace, heard = f"{uuid.uuid4()}:", Heard()
     StoredBackgrounds(RedisKeyValue(redis_server.url, heard, namespace=namespace), heard).create(stored())
     replica = StoredBackgrounds(RedisKeyValue(redis_server.url, heard, namespace=namespace), heard)

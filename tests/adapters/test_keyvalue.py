@@ -11,13 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis_server import RedisServer, eventually, redis_server, running
-from store_samples import Heard
 from sequela.adapters.keyvalue import KeyValue, StoreFull
 from sequela.adapters.layered import FarFirst, NearFirst
 from sequela.adapters.memory import ENTRY_OVERHEAD, MemoryKeyValue
 from sequela.adapters.pieces import InPieces
 from sequela.adapters.redis import RedisKeyValue
 from sequela.explaining.ports import CacheAsked, Observers
+from store_samples import Heard
 
 __all__ = ["redis_server"]
 

@@ -18,6 +18,9 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 # What is kept back for encoding and sending takes no more than this share of a short deadline.
 LARGEST_SHARE = 0.1
 
+# gRPC sends deadlines rounded up, to as much as a hundredth more: 49.95 s arrives as 50 s.
+ROUNDED_UP = 0.01
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:
@@ -34,7 +37,7 @@ class Pace:
         left: float | None = context.time_remaining()
         limits = [seconds for seconds in (left, allowed) if seconds is not None]
         seconds = min(limits, default=self.default_timeout)
-        return Clock(seconds, min(self.reserve, LARGEST_SHARE * seconds))
+        return Clock(seconds, min(self.reserve, LARGEST_SHARE * seconds) + ROUNDED_UP * seconds)
 
 
 async def in_time(messages: AsyncIterator[T], clock: Clock) -> AsyncIterator[T]:
