@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
@@ -91,7 +92,8 @@ def put(root: Path, name: str, version: str, onnx: bytes, schema: bytes = b"") -
 class SlowLoader(Loader):
     """A loader that waits until it is let go, and counts what it loads."""
 
-    __slots__ = ("calls", "go")
+    calls: list[str]
+    go: threading.Event
 
     def __init__(self) -> None:
         super().__init__()
@@ -496,7 +498,7 @@ def test_the_cache_is_bounded() -> None:
 def test_known_uploads_are_used_while_the_store_is_down() -> None:
     """What this replica has run stays usable; what it would have to look up is Unavailable, and nothing is lost."""
     store = Switched()
-    models = repository(store=store)
+    models = repository(store=cast(KeyValue, store))
     models.register("m", small(3), b"")
     models.resolve(NamedModel("m"))
     kept, store.store = store.store, Broken()

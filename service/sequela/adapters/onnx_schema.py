@@ -14,6 +14,7 @@ from sequela.adapters.onnx_roles import infer_inputs
 from sequela.adapters.schema_check import check_features, check_inputs, check_targets
 from sequela.adapters.schema_json import read_schema
 from sequela.errors import InvalidInput
+from sequela.explaining.limits import Limits
 from sequela.explaining.schema import (
     Dtype,
     FeatureKind,
@@ -43,23 +44,34 @@ class Draft:
         return self.schema.per_event if self.given else None
 
 
-def draft_schema(file: OnnxFile, graph: Graph, schema_json: bytes, onnx_path: str, schema_path: str) -> Draft:
-    """The schema from `schema_json`, else from the file's metadata, else inferred. Its inputs and features
+def draft_schema(
+    file: OnnxFile, graph: Graph, schema_json: bytes, limits: Limits, onnx_path: str, schema_path: str
+) -> Draft:
+    """The schema from `schema_json`, else from the file's metadata, else inferred; its inputs and features
     are checked.
 
-    Raises InvalidInput: SCHEMA_INVALID, SCHEMA_DOES_NOT_FIT, SCHEMA_NEEDED.
+    Raises InvalidInput: SCHEMA_TOO_LARGE, SCHEMA_INVALID, SCHEMA_DOES_NOT_FIT, SCHEMA_NEEDED.
     """
+    in_metadata = file.metadata.get(SCHEMA_KEY, "").encode()
     if schema_json:
-        draft = Draft(read_schema(schema_json, schema_path), True, schema_path)
-    elif SCHEMA_KEY in file.metadata:
-        where = f"{onnx_path}: metadata {SCHEMA_KEY}"
-        draft = Draft(read_schema(file.metadata[SCHEMA_KEY].encode(), where), True, where)
+        draft = _written(schema_json, limits, schema_path)
+    elif in_metadata:
+        draft = _written(in_metadata, limits, f"{onnx_path}: metadata {SCHEMA_KEY}")
     else:
-        inputs = infer_inputs(graph, onnx_path)
-        draft = Draft(ModelSchema(inputs, _features(inputs, file, onnx_path), ()), False, onnx_path)
-    check_inputs(draft.schema.inputs, graph, draft.path)
+        draft = Draft(ModelSchema(infer_inputs(graph, onnx_path), (), ()), False, onnx_path)
+    check_inputs(draft.schema.inputs, graph, limits, draft.path)
+    if not draft.given:
+        features = _features(draft.schema.inputs, file, onnx_path)
+        draft = replace(draft, schema=replace(draft.schema, features=features))
     check_features(draft.schema, draft.path)
     return draft
+
+
+def _written(text: bytes, limits: Limits, path: str) -> Draft:
+    if len(text) > limits.max_schema_bytes:
+        described = f"{len(text)} bytes, the limit is {limits.max_schema_bytes}"
+        raise InvalidInput.at(path, "SCHEMA_TOO_LARGE", described)
+    return Draft(read_schema(text, path), True, path)
 
 
 def output_name(draft: Draft, graph: Graph) -> str:
