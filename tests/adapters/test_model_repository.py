@@ -321,7 +321,7 @@ def test_bad_uploads_leave_nothing() -> None:
         models.register("m", b"no model", b"")
     assert caught.value.violations[0].field == "onnx_chunk"
     with pytest.raises(InvalidInput) as caught:
-        models.register("m", small(3), b"{}")
+        models.register("m", small(3), b'{"inputs": 1}')
     assert caught.value.violations[0].field == "header.schema_json"
     assert models.list(50, "").items == ()
 
@@ -403,7 +403,7 @@ def test_inline_errors_name_their_field() -> None:
     """Of the two parts of an inline model, the one at fault."""
     for choice, field in (
         (InlineModel(b"no model"), "model.inline.onnx"),
-        (InlineModel(GRU, b"{}"), "model.inline.schema_json"),
+        (InlineModel(GRU, b"[]"), "model.inline.schema_json"),
     ):
         with pytest.raises(InvalidInput) as caught:
             repository().resolve(choice)

@@ -250,6 +250,17 @@ def test_what_a_schema_leaves_out_is_filled_in() -> None:
     assert schema_of(plain, written(plain, lambda d: d.update(bounded=False))).bounded is False
 
 
+@pytest.mark.parametrize("key", ["inputs", "features", "targets"])
+def test_a_schema_may_leave_out_whole_parts(key: str) -> None:
+    """What it leaves out is inferred; what it says, a feature's label for one, stays."""
+    plain = scoring({"x": EVENTS})
+    partly = written(plain, lambda d: (of("features[0]", label="Amount")(d), d.pop(key)))
+    schema = schema_of(plain, partly)
+    assert getattr(schema, key) == getattr(schema_of(plain), key)
+    assert (schema.features[0].label == "Amount") == (key != "features")
+    assert schema_of(plain, b"{}") == schema_of(plain)
+
+
 def of(place: str, **changes: Any) -> Callable[[dict[str, Any]], None]:
     """Changes one entry, `inputs[0]` and so on, of a document."""
     key, _, number = place.rstrip("]").partition("[")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import onnxruntime
@@ -17,9 +18,9 @@ from sequela.adapters.onnx_model import OnnxModel
 from sequela.adapters.onnx_outputs import output_layout
 from sequela.adapters.onnx_probe import Probed, probe
 from sequela.adapters.onnx_schema import complete_schema, draft_schema, output_name
-from sequela.adapters.onnx_session import open_session
+from sequela.adapters.onnx_session import Session, open_session
 from sequela.adapters.onnx_sizes import FixedSizes, read_sizes
-from sequela.errors import InvalidInput
+from sequela.errors import DoesNotFit, InvalidInput
 from sequela.explaining.background import Background
 from sequela.explaining.fitting import fit_background
 from sequela.explaining.limits import Limits
@@ -27,7 +28,7 @@ from sequela.explaining.question import GivenBackground, NamedArray
 from sequela.explaining.schema import ModelSchema
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ModelBytes:
     """A model as it came, and where its two parts stand in the request, for errors to name."""
 
@@ -36,10 +37,12 @@ class ModelBytes:
     onnx_path: str
     schema_path: str
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 over the ONNX bytes, then the schema's; 64 hexadecimal digits."""
-        return hashlib.sha256(self.onnx + self.schema_json).hexdigest()
+        digest = hashlib.sha256(self.onnx)
+        digest.update(self.schema_json)
+        return digest.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,7 @@ class Loader:
         sizes = read_sizes(draft.schema.inputs, graph, self.limits, draft.path)
         session = open_session(source.onnx, output, sizes.batch, self.threads, self.limits, source.onnx_path)
         feeder = Feeder(draft.schema.inputs, graph)
-        probed = probe(feeder, session, sizes.length)
+        session, probed = _tried(feeder, session, sizes)
         layout = output_layout(probed.shapes, output, draft.per_event, self.limits, draft.path)
         schema = complete_schema(draft, file, output, layout)
         return OnnxModel(
@@ -73,7 +76,7 @@ class Loader:
             schema=schema,
             fixed_length=sizes.length,
             default_background=_default_background(schema, self.limits, draft.path),
-            execution=_execution(sizes, self.threads, probed),
+            execution=_execution(sizes.length, session.fixed_batch, self.threads, probed),
             size=len(source.onnx),
             feeder=feeder,
             session=session,
@@ -96,12 +99,25 @@ def _array(name: str, rows: Sequence[float] | Sequence[Sequence[float]]) -> NDAr
     return np.array(rows, dtype=np.float64)
 
 
-def _execution(sizes: FixedSizes, threads: int, probed: Probed) -> str:
+def _tried(feeder: Feeder, session: Session, sizes: FixedSizes) -> tuple[Session, Probed]:
+    """Some exporters declare a free batch over weights or shapes that hold for one sequence only: where a
+    batch fails, sequences are tried one at a time.
+    """
+    try:
+        return session, probe(feeder, session, sizes.length)
+    except DoesNotFit as error:
+        if sizes.batch is not None or error.reason != "MODEL_FAILED":
+            raise
+    single = replace(session, fixed_batch=1)
+    return single, probe(feeder, single, sizes.length)
+
+
+def _execution(length: int | None, batch: int | None, threads: int, probed: Probed) -> str:
     facts = [f"whole graph on onnxruntime {onnxruntime.__version__}, CPU, threads: {threads}"]
-    if sizes.length is not None:
-        facts.append(f"events in every call: {sizes.length}")
-    if sizes.batch is not None:
-        facts.append(f"sequences in every call: {sizes.batch}")
+    if length is not None:
+        facts.append(f"events in every call: {length}")
+    if batch is not None:
+        facts.append(f"sequences in every call: {batch}")
     if not probed.independent_rows:
         facts.append(
             "WARNING: the rows of a batch influence each other, so attributions depend on how batches are cut"

@@ -47,24 +47,28 @@ class Draft:
 def draft_schema(
     file: OnnxFile, graph: Graph, schema_json: bytes, limits: Limits, onnx_path: str, schema_path: str
 ) -> Draft:
-    """The schema from `schema_json`, else from the file's metadata, else inferred; its inputs and features
-    are checked.
+    """The schema from `schema_json`, else from the file's metadata; inputs and features that it leaves out
+    are inferred. Both are checked.
 
     Raises InvalidInput: SCHEMA_TOO_LARGE, SCHEMA_INVALID, SCHEMA_DOES_NOT_FIT, SCHEMA_NEEDED.
     """
+    draft = _draft(file, schema_json, limits, onnx_path, schema_path)
+    inputs = draft.schema.inputs or infer_inputs(graph, onnx_path)
+    check_inputs(inputs, graph, limits, draft.path)
+    features = draft.schema.features or _features(inputs, file, onnx_path)
+    schema = replace(draft.schema, inputs=inputs, features=features)
+    check_features(schema, draft.path)
+    return replace(draft, schema=schema)
+
+
+def _draft(file: OnnxFile, schema_json: bytes, limits: Limits, onnx_path: str, schema_path: str) -> Draft:
+    """As somebody wrote it, or empty."""
     in_metadata = file.metadata.get(SCHEMA_KEY, "").encode()
     if schema_json:
-        draft = _written(schema_json, limits, schema_path)
-    elif in_metadata:
-        draft = _written(in_metadata, limits, f"{onnx_path}: metadata {SCHEMA_KEY}")
-    else:
-        draft = Draft(ModelSchema(infer_inputs(graph, onnx_path), (), ()), False, onnx_path)
-    check_inputs(draft.schema.inputs, graph, limits, draft.path)
-    if not draft.given:
-        features = _features(draft.schema.inputs, file, onnx_path)
-        draft = replace(draft, schema=replace(draft.schema, features=features))
-    check_features(draft.schema, draft.path)
-    return draft
+        return _written(schema_json, limits, schema_path)
+    if in_metadata:
+        return _written(in_metadata, limits, f"{onnx_path}: metadata {SCHEMA_KEY}")
+    return Draft(ModelSchema(), False, onnx_path)
 
 
 def _written(text: bytes, limits: Limits, path: str) -> Draft:
@@ -89,7 +93,7 @@ def complete_schema(draft: Draft, file: OnnxFile, output: str, layout: OutputLay
     """The schema with every field filled in. Raises InvalidInput (SCHEMA_DOES_NOT_FIT) for targets that do
     not fit.
     """
-    targets = draft.schema.targets if draft.given else _targets(file, layout.count)
+    targets = draft.schema.targets or _targets(file, layout.count)
     check_targets(targets, layout.count, draft.path)
     bounded = draft.schema.bounded
     return replace(
