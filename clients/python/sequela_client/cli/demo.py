@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -56,7 +57,8 @@ def _show(console: Console, answer: Explanation) -> None:
     first, *lines = tell(answer)
     console.print(Text(first, style="bold"))
     for line in lines:
-        console.print(Text(line))
+        indent = " " * 5 if line.startswith(" ") else ""
+        console.print(Text(textwrap.fill(line, console.width, subsequent_indent=indent)))
     console.rule("In numbers")
     draw(console, answer, rows=8)
     console.print("Explain your own: sequela explain --model model.onnx --sequence alert.json")

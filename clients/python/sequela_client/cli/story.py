@@ -14,65 +14,67 @@ _TOLD = 3
 
 def tell(explanation: Explanation) -> Iterator[str]:
     """The story of the first target, line by line."""
-    words = Wording(explanation)
+    words = Wording(explanation, digits=2)
     target = explanation.targets[0]
-    alert = f" “{explanation.caller_id}”" if explanation.caller_id else ""
-    yield f"Alert{alert}: {explanation.length} events of one account"
-    yield (
-        f"The model gives the latest event {target.score:.2f} for {target.label or target.name}; "
-        f"an average history gets {target.base_value:.2f}."
-    )
-    yield from _part("What raised it", (_event(words, item) for item in _top(explanation.events, 1)))
-    yield from _part("What lowered it", (_event(words, item) for item in _top(explanation.events, -1)))
-    features = explanation.features.values()
-    yield from _part("What about them raised it", (_feature(words, item) for item in _top(features, 1)))
-    cells = [item for item in explanation.cells if item.kind is PlayerKind.CELL]
-    yield from _part("Look at these facts first", (_cell(words, item) for item in _top(cells, 1)))
-    yield from _older(explanation, words)
+    yield f"Alert {explanation.caller_id}: {explanation.length} events of one account"
+    if explanation.labels:
+        yield ", ".join(f"{key} {value}" for key, value in sorted(explanation.labels.items()))
+    yield ""
+    yield f"{target.label or target.name}: {_score(target.score)}. An average history gets {_score(target.base_value)}."
+    yield from _part("What raised it, and by how much", _events(words, explanation, 1))
+    yield from _part("What lowered it", _events(words, explanation, -1))
+    yield from _part("Look at these facts first", _facts(words, explanation))
+    features = _top(explanation.features.values(), 1)
+    if features:
+        named = ", ".join(f"{words.player(item)} {words.signed(item.value)}" for item in features)
+        yield from ("", f"Over all events, these features raised it most: {named}.")
+    yield from _older(words, explanation)
+
+
+def _score(value: float) -> str:
+    """To two decimals, as probabilities are read; what would read as nothing is said to be little."""
+    return "less than 0.01" if 0 < value < 0.005 else f"{value:.2f}"
 
 
 def _part(title: str, lines: Iterable[str]) -> Iterator[str]:
     told = list(lines)
     if told:
-        yield ""
-        yield f"{title}:"
+        yield from ("", f"{title}:")
         yield from (f"  {number}. {line}" for number, line in enumerate(told, 1))
 
 
 def _top(items: Iterable[Attribution], sign: int) -> list[Attribution]:
-    """The strongest of one sign; what is not surely different from nothing is left out."""
+    """The strongest of one sign; what may as well be nothing is left out."""
     sure = [item for item in items if sign * item.value > 2 * item.standard_error]
     return sorted(sure, key=lambda item: -abs(item.value))[:_TOLD]
 
 
-def _event(words: Wording, item: Attribution) -> str:
-    when = words.time(item.t or 0) or _index(item)
-    return f"{when}: {words.facts(item.t or 0)}  ({words.signed(item.value)})"
+def _events(words: Wording, explanation: Explanation, sign: int) -> Iterator[str]:
+    for item in _top(explanation.events, sign):
+        yield f"{words.signed(item.value)}  {_when(words, item)}: {words.facts(item.t or 0)}"
 
 
-def _feature(words: Wording, item: Attribution) -> str:
-    name = item.feature or ""
-    value = words.value(0, name)
-    return f"{words.feature(name)}" + (f", now {value}" if value else "") + f"  ({words.signed(item.value)})"
+def _facts(words: Wording, explanation: Explanation) -> Iterator[str]:
+    """Single values, of one feature at one event."""
+    cells = [item for item in explanation.cells if item.kind is PlayerKind.CELL]
+    for item in _top(cells, 1):
+        name = item.feature or ""
+        value = words.value(item.t or 0, name)
+        yield f"{words.signed(item.value)}  {words.feature(name)}: {value}, at {_when(words, item)}"
 
 
-def _cell(words: Wording, item: Attribution) -> str:
-    t, name = item.t or 0, item.feature or ""
-    when = words.time(t) or _index(item)
-    return f"{words.feature(name)} {words.value(t, name)} at {when}  ({words.signed(item.value)})"
+def _when(words: Wording, item: Attribution) -> str:
+    return words.time(item.t or 0) or ("the latest event" if item.t == 0 else f"event {item.t}")
 
 
-def _older(explanation: Explanation, words: Wording) -> Iterator[str]:
+def _older(words: Wording, explanation: Explanation) -> Iterator[str]:
     pruned = explanation.pruned
     if pruned is None:
         return
-    weight = "matter as well" if abs(pruned.value) > (explanation.pruning.tolerance or 0) else "hardly matter"
-    yield ""
-    yield (
-        f"The {explanation.pruning.pruned_events} older events ({events_name(pruned)}) "
-        f"{weight}: {words.signed(pruned.value)} together."
+    hardly = abs(pruned.value) <= (explanation.pruning.tolerance or 0.0)
+    weight = "hardly matter" if hardly else "matter as well"
+    count = explanation.pruning.pruned_events
+    yield from (
+        "",
+        f"The {count} older events ({events_name(pruned)}) {weight}: {words.signed(pruned.value)} together.",
     )
-
-
-def _index(item: Attribution) -> str:
-    return "the latest event" if item.t == 0 else f"event {item.t}"

@@ -11,13 +11,13 @@ from sequela_client.parts import Feature, Verdict
 
 
 class Wording:
-    """How one explanation's numbers, features and players read."""
+    """How one explanation's numbers, features and players read. `digits`: those of the largest attribution."""
 
-    def __init__(self, explanation: Explanation) -> None:
+    def __init__(self, explanation: Explanation, digits: int = 4) -> None:
         self._explanation = explanation
         self._features = {feature.name: feature for feature in explanation.feature_info}
         self._events = {event.t: event for event in explanation.event_values}
-        self._decimals = _decimals(explanation)
+        self._decimals = _decimals(explanation, digits)
 
     def number(self, value: float) -> str:
         """With as many decimals as the explanation's scale needs."""
@@ -151,9 +151,9 @@ def _with_unit(value: str, feature: Feature | None) -> str:
     return f"{value} {feature.unit}" if value and feature and feature.unit else value
 
 
-def _decimals(explanation: Explanation) -> int:
-    """Four digits for the largest attribution."""
+def _decimals(explanation: Explanation, digits: int) -> int:
+    """So many digits for the largest attribution."""
     numbers = [abs(explanation.score - explanation.base_value)]
     numbers += [abs(item.value) for level in explanation.levels.values() for item in level.attributions]
     largest = max(numbers)
-    return 4 if largest == 0 else min(max(3 - math.floor(math.log10(largest)), 0), 9)
+    return digits if largest == 0 else min(max(digits - 1 - math.floor(math.log10(largest)), 0), 9)

@@ -112,7 +112,7 @@ def test_pickles_are_refused(tmp_path: Path) -> None:
 
 def test_a_missing_file(tmp_path: Path) -> None:
     """Named, with the system's reason."""
-    with pytest.raises(CallerError, match="nowhere.csv: No such file"):
+    with pytest.raises(CallerError, match=r"nowhere\.csv: No such file"):
         read_sequence(tmp_path / "nowhere.csv")
 
 
