@@ -52,7 +52,7 @@ def test_a_registered_model_is_explained(sequela: Sequela, case: Case) -> None:
     assert_equal(found, events, case.tolerance)
     features = attributions(case.scorer(), sequence, background, player_sets.features(layout, pruned))
     by_name: dict[object, Attribution] = {("feature", name): each for name, each in answer.features.items()}
-    wanted = {key: row for key, row in zip([p.key for p in features.players], features.values, strict=True)}
+    wanted = dict(zip([p.key for p in features.players], features.values, strict=True))
     for key, each in by_name.items():
         np.testing.assert_allclose(each.values, wanted[key], atol=case.tolerance, err_msg=str(key))
     assert answer.pruning.pruned_events == pruned
