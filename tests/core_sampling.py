@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-
 from sequela.timeshap.coalitions import PairSampler, allocation, strata
 from sequela.timeshap.solving import Solution, solve
 

@@ -97,7 +97,7 @@ class Failure:
     def __init__(self, error: Any) -> None:
         self.code: grpc.StatusCode = error.code()
         self.message: str = error.details()
-        self.metadata = {key: value for key, value in error.trailing_metadata()}
+        self.metadata = dict(error.trailing_metadata())
         self.reason, self.violations, self.retry, self.facts = "", {}, None, {}
         status = rpc_status.from_call(error)
         for detail in status.details if status else ():

@@ -56,9 +56,8 @@ def test_what_only_a_limit_can_stop_runs_when_small(name: str) -> None:
 def test_what_is_broken_is_broken_in_its_own_way(name: str) -> None:
     """The runtime refuses the file, for the reason it was made for."""
     build, reason = REFUSED[name]
-    with pytest.raises(Exception) as refused:
+    with pytest.raises(Exception, match=re.compile(reason, re.IGNORECASE)):
         session(build())
-    assert re.search(reason, str(refused.value), re.IGNORECASE), refused.value
 
 
 def test_a_model_can_load_and_yet_fail_on_every_input() -> None:

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable, Iterator
 
 import pytest
+from adapters.store_samples import NOON, Heard, background, stored
 from redis_server import RedisServer, redis_server
 from sequela.adapters.backgrounds import StoredBackgrounds
 from sequela.adapters.keyvalue import KeyValue
@@ -16,7 +17,6 @@ from sequela.adapters.pieces import InPieces
 from sequela.adapters.redis import RedisKeyValue
 from sequela.errors import AlreadyExists, InvalidInput, NotFound
 from sequela.explaining.ports import Backgrounds, CacheAsked, Observers
-from store_samples import NOON, Heard, background, stored
 
 __all__ = ["redis_server"]
 

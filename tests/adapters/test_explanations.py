@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from adapters.store_samples import NOON, Heard, explanation
 from redis_server import RedisServer, redis_server
 from sequela.adapters import explanations as stored_explanations
 from sequela.adapters.explanations import StoredExplanations
@@ -16,7 +17,6 @@ from sequela.adapters.memory import MemoryKeyValue
 from sequela.adapters.redis import RedisKeyValue
 from sequela.errors import InvalidInput, NotFound
 from sequela.explaining.ports import CacheAsked, Explanations, Filter, Observers
-from store_samples import NOON, Heard, explanation
 
 __all__ = ["redis_server"]
 

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator
 
 import pytest
+from adapters.store_samples import Heard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis_server import RedisServer, eventually, redis_server, running
@@ -17,7 +18,6 @@ from sequela.adapters.memory import ENTRY_OVERHEAD, MemoryKeyValue
 from sequela.adapters.pieces import InPieces
 from sequela.adapters.redis import RedisKeyValue
 from sequela.explaining.ports import CacheAsked, Observers
-from store_samples import Heard
 
 __all__ = ["redis_server"]
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from adapters.store_samples import Heard, background, explanation, stored
 from redis_server import RedisServer, eventually, fragile_redis, running
 from sequela.adapters.backgrounds import StoredBackgrounds
 from sequela.adapters.explanations import StoredExplanations
@@ -18,7 +19,6 @@ from sequela.adapters.redis import RedisKeyValue
 from sequela.adapters.redis_urls import RedisTimeouts
 from sequela.errors import Unavailable
 from sequela.explaining.ports import CacheAsked, Filter, Observers, StoreState
-from store_samples import Heard, background, explanation, stored
 
 __all__ = ["fragile_redis"]
 

@@ -9,6 +9,7 @@ import struct
 
 import numpy as np
 import pytest
+from adapters.store_samples import background, explanation
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sequela.adapters.encoding import (
@@ -19,7 +20,6 @@ from sequela.adapters.encoding import (
     seal,
     unseal,
 )
-from store_samples import background, explanation
 
 
 def test_an_explanation_comes_back_equal() -> None:

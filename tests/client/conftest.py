@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from scripted import Script, serving
+from client.scripted import Script, serving
 from sequela_client import Sequela
 
 

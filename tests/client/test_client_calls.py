@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from scripted import Script
+from client.scripted import Script
 from sequela_client import (
     AsyncSequela,
     EventInfo,

@@ -8,7 +8,7 @@ from pathlib import Path
 import grpc
 import numpy as np
 import pytest
-from scripted import Script
+from client.scripted import Script
 from sequela_client import (
     AsyncSequela,
     CallerError,

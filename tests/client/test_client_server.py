@@ -12,8 +12,6 @@ import player_sets
 import pytest
 from brute_force import attributions
 from matrix import BY_NAME
-from serving import Serving, embedded
-
 from sequela_client import (
     AsyncSequela,
     BackgroundValues,
@@ -28,6 +26,7 @@ from sequela_client import (
     Sequence,
     StopReason,
 )
+from serving import Serving, embedded
 
 EVENTS = 5
 GRU = BY_NAME["gru"]
@@ -66,7 +65,10 @@ def test_numbers_are_brute_forces(sequela: Sequela, name: str) -> None:
         np.testing.assert_allclose(item.values, by_feature.of("feature", feature), atol=case.tolerance)
     np.testing.assert_allclose([t.score for t in told.targets], by_event.score, atol=case.tolerance)
     np.testing.assert_allclose([t.base_value for t in told.targets], by_event.base, atol=case.tolerance)
-    assert {level.quality.stop_reason for level in told.levels.values()} <= {StopReason.EXACT, StopReason.TARGET}
+    assert {level.quality.stop_reason for level in told.levels.values()} <= {
+        StopReason.EXACT,
+        StopReason.TARGET,
+    }
     if layout.static:
         assert told.static is not None
         np.testing.assert_allclose(told.static.values, by_event.of("static"), atol=case.tolerance)
@@ -89,7 +91,9 @@ def test_asyncio_gets_the_same_answer(server: Serving, sequela: Sequela) -> None
         async with AsyncSequela(server.bound.grpc) as client:
             return await client.explain(**gru())
 
-    assert asyncio.run(explain()).event_level.attributions == sequela.explain(**gru()).event_level.attributions  # type: ignore[union-attr]
+    assert (
+        asyncio.run(explain()).event_level.attributions == sequela.explain(**gru()).event_level.attributions
+    )  # type: ignore[union-attr]
 
 
 def test_scores_are_the_models_own(server: Serving, sequela: Sequela) -> None:
@@ -168,7 +172,9 @@ def test_backgrounds_live_and_die(server: Serving, sequela: Sequela) -> None:
 
     async def average() -> int:
         async with AsyncSequela(server.bound.grpc) as client:
-            again = await client.average_background("client-usual", sequences, model=GRU.path, average="median")
+            again = await client.average_background(
+                "client-usual", sequences, model=GRU.path, average="median"
+            )
             await client.delete_background(again.name)
             return again.sequences
 
