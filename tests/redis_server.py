@@ -42,22 +42,17 @@ def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> None:
 
 
 class RedisServer:
-    """One redis-server process, on a port and a Unix socket that stay the same when it is started again."""
+    """One redis-server process, on a port and a Unix socket that stay the same when it is started again.
+
+    arguments: a configuration file or options. It writes to disk only if they say so.
+    """
 
     def __init__(self, program: str, *arguments: str) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="redis-")
         self._socket = f"{self._folder.name}/redis.sock"
         self.port = _free_port()
-        self._command = [
-            program,
-            "--port",
-            str(self.port),
-            "--bind",
-            "127.0.0.1",
-            "--unixsocket",
-            self._socket,
-        ]
-        self._command += ["--save", "", "--appendonly", "no", "--dir", self._folder.name, *arguments]
+        self._command = [program, *arguments, "--port", str(self.port), "--bind", "127.0.0.1"]
+        self._command += ["--unixsocket", self._socket, "--save", "", "--dir", self._folder.name]
         self._process: subprocess.Popen[bytes] | None = None
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self.unix_url = f"unix://{self._socket}?db=0"
@@ -76,7 +71,7 @@ class RedisServer:
                 time.sleep(0.01)
 
     def stop(self) -> None:
-        """Kills it; what it held is lost unless the arguments made it write."""
+        """Ends it; what it held is lost unless the arguments made it write."""
         if self._process is not None:
             self._process.send_signal(signal.SIGCONT)
             self._process.terminate()

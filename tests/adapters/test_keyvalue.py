@@ -11,17 +11,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis_server import RedisServer, eventually, redis_server, running
-from samples import Heard
 from sequela.adapters.keyvalue import KeyValue, StoreFull
 from sequela.adapters.layered import FarFirst, NearFirst
 from sequela.adapters.memory import ENTRY_OVERHEAD, MemoryKeyValue
 from sequela.adapters.pieces import InPieces
 from sequela.adapters.redis import RedisKeyValue
 from sequela.explaining.ports import CacheAsked, Observers
+from store_samples import Heard
 
 __all__ = ["redis_server"]
 
-STORES = ["memory", "tcp", "unix", "pieces", "near_first", "far_first", "cluster"]
+STORES = ["memory", "tcp", "unix", "pieces", "near_first", "far_first"]
+CLUSTER = pytest.param("cluster", marks=pytest.mark.slow)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ def _serves(server: RedisServer) -> bool:
     return "ok" in str(server.client().execute_command("CLUSTER", "INFO")).split("cluster_slots")[0]
 
 
-@pytest.fixture(params=STORES)
+@pytest.fixture(params=[*STORES, CLUSTER])
 def store(request: pytest.FixtureRequest) -> Iterator[KeyValue]:
     """Each kind of store, empty."""
     kind = request.param

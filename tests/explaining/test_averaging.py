@@ -217,9 +217,10 @@ def test_limits_name_themselves() -> None:
     with pytest.raises(InvalidInput, match="limit of 2 sequences"):
         average(cells, Average.MEAN, BackgroundShape.EVENT, max_averaged_sequences=2)
     averager = Averager(SCHEMA, Average.MEDIAN, max_kept=30)
+    averager.add(cells[0])
+    averager.add(cells[1])
     with pytest.raises(InvalidInput, match="at most 30 numbers") as error:
-        for given in cells:
-            averager.add(given)
+        averager.add(cells[2])
     assert error.value.reason == "AVERAGE_TOO_LARGE"
     many = Averager(SCHEMA, max_kept=100)
     many.add(Cells((np.zeros((99, 6), np.float32), np.arange(99)[:, None]), (np.zeros(3),)))

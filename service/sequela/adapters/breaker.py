@@ -27,30 +27,29 @@ class Breaker:
 
     def succeed(self) -> None:
         """A call worked. It does not close the breaker: that is the probe's to do."""
-        with self._lock:
-            first = not self._known and self._detail is None
-            self._known = True
-        if first:
-            self._told(True, "")
+        if not self._known:
+            self._change(None)
 
     def fail(self, detail: str) -> None:
         """A call failed: further calls are to be refused until the probe works."""
-        with self._lock:
-            first = self._detail is None
-            self._detail = detail
-            self._known = True
-        if first:
-            self._told(False, detail)
+        if self._change(detail):
             threading.Thread(target=self._recover, name="store-probe", daemon=True).start()
 
     def close(self) -> None:
         """Stops probing."""
         self._stopped.set()
 
+    def _change(self, detail: str | None) -> bool:
+        """Whether that was one. It is told before the next change can happen, so that the last told is true."""
+        with self._lock:
+            if self._known and (detail is None) == (self._detail is None):
+                return False
+            self._known, self._detail = True, detail
+            self._told(detail is None, detail or "")
+            return True
+
     def _recover(self) -> None:
         while not self._stopped.wait(self._rest):
             if self._probe():
-                with self._lock:
-                    self._detail = None
-                self._told(True, "")
+                self._change(None)
                 return

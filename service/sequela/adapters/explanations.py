@@ -112,7 +112,7 @@ class StoredExplanations:
         """See `Explanations`. A page may be shorter than its size, even empty, and still have a next one."""
         index, scope = _index(wanted.caller_id), _scope(wanted)
         position = page_position(scope, token) or ("" if wanted.end is None else _behind(wanted.end))
-        last = None if wanted.start is None else _behind(wanted.start - timedelta(microseconds=1))
+        last = None if wanted.start is None else _behind(wanted.start)
         found: list[Explanation] = []
         entries = self._store.index_page(index, position, SCANNED_PER_PAGE)
         for entry in entries:
@@ -160,8 +160,10 @@ class StoredExplanations:
         name = entry.partition("|")[2]
         data = self._store.get(_kept(name))
         explanation = None if data is None else _decode(name, data)
-        if explanation is None:
+        # The same question about the same alert keeps its name, so an older entry may lead to a newer answer.
+        if explanation is None or _entry(explanation.create_time, name) != entry:
             self._store.index_remove(index, entry)
+            return None
         return explanation
 
 

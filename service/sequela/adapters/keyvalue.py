@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from sequela.errors import Unavailable
+from sequela.errors import Overloaded, Unavailable
 
 RETRY_AFTER = 1.0
 """Seconds after which a caller may try the shared store again."""
@@ -17,7 +17,7 @@ class StoreDown(Unavailable):
         super().__init__("STORE_DOWN", f"the shared store is down: {detail}", retry_after=RETRY_AFTER)
 
 
-class StoreFull(Unavailable):
+class StoreFull(Overloaded):
     """An in-process store holds as much as it may of what must not be dropped."""
 
     def __init__(self, limit: int) -> None:

@@ -22,3 +22,5 @@ class Limits:
     max_model_bytes: int = 64 << 20
     max_schema_bytes: int = 4 << 20
     max_model_nodes: int = 20_000
+    max_model_memory_bytes: int = 8 << 30  # of all models in the process together
+    max_model_call_seconds: float = 60.0

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from samples import background, explanation
 from sequela.adapters.encoding import (
     decode_background,
     decode_explanation,
@@ -20,6 +19,7 @@ from sequela.adapters.encoding import (
     seal,
     unseal,
 )
+from store_samples import background, explanation
 
 
 def test_an_explanation_comes_back_equal() -> None:
@@ -44,8 +44,8 @@ def test_floats_come_back_bit_for_bit(numbers: list[float]) -> None:
         explanation(), pruning=dataclasses.replace(explanation().pruning, tolerance=tuple(numbers))
     )
     back = decode_explanation(encode_explanation(made))
-    for given, got in zip(numbers, back.pruning.tolerance, strict=True):
-        assert struct.pack("<d", got) == struct.pack("<d", given) or (math.isnan(got) and math.isnan(given))
+    for put, got in zip(numbers, back.pruning.tolerance, strict=True):
+        assert struct.pack("<d", got) == struct.pack("<d", put) or (math.isnan(got) and math.isnan(put))
 
 
 @pytest.mark.parametrize("rows", [1, 3, 2000])
