@@ -101,7 +101,9 @@ class Settings(BaseSettings):
     max_schema_bytes: int = Field(DEFAULT.max_schema_bytes, ge=1, description="Size of a schema.json.")
     max_model_nodes: int = Field(DEFAULT.max_model_nodes, ge=1, description="Nodes of an ONNX graph.")
     max_model_memory_bytes: int = Field(
-        DEFAULT.max_model_memory_bytes, ge=1 << 20, description="Memory of all models together while they run."
+        DEFAULT.max_model_memory_bytes,
+        ge=1 << 20,
+        description="Memory of all models together while they run.",
     )
     max_model_call_seconds: float = Field(
         DEFAULT.max_model_call_seconds, gt=0, description="Seconds that one call of a model may take."

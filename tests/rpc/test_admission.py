@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import grpc
 import pytest
@@ -33,7 +34,7 @@ def depth(server: Serving, name: str, room: str = "explaining") -> float | None:
     return server.wired.metrics.registry.get_sample_value(name, {"room": room})
 
 
-def ask(server: Serving, timeout: float = PATIENCE) -> grpc.Future:
+def ask(server: Serving, timeout: float = PATIENCE) -> Any:
     return server.explanations.Explain.future(explain_request(), timeout=timeout)
 
 

@@ -397,7 +397,7 @@ def test_a_message_over_the_limit_is_refused(server: Serving) -> None:
 
 def test_bytes_that_are_no_message_are_the_callers_fault(server: Serving) -> None:
     """What protobuf cannot parse is INVALID_ARGUMENT, not INTERNAL."""
-    call = server.channel.unary_unary("/sequela.v1.ExplanationService/Explain")
+    call = server.channel.unary_unary("/sequela.v1.ExplanationService/Explain", bytes, bytes)
     with pytest.raises(grpc.RpcError) as caught:
         call(b"\xff\xff\xff")
     failed = Failure(caught.value)
