@@ -90,7 +90,7 @@ def test_a_stream_hung_up_ends_all_its_items(gate: Gate) -> None:
     """Every item at work stops, not only the first."""
     with Serving(embedded(max_concurrent=2), explainer=gate) as server:
         item = pb.ExplainStreamRequest(request=explain_request())
-        call = server.explanations.ExplainStream(iter([item, item]))
+        call: Any = server.explanations.ExplainStream(iter([item, item]))
         for _ in range(2):
             assert gate.begun.acquire(timeout=PATIENCE)
         call.cancel()
