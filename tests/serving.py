@@ -105,7 +105,10 @@ class Failure:
         self.code: grpc.StatusCode = error.code()
         self.message: str = error.details()
         self.metadata = dict(error.trailing_metadata())
-        self.reason, self.violations, self.retry, self.facts = "", {}, None, {}
+        self.reason = ""
+        self.violations: dict[str, str] = {}
+        self.facts: dict[str, str] = {}
+        self.retry: float | None = None
         status = rpc_status.from_call(error)
         for detail in status.details if status else ():
             self._take(detail)
