@@ -12,7 +12,6 @@ import numpy as np
 from brute_force import Attributions
 from matrix import Case
 from numpy.typing import NDArray
-
 from sequela.adapters.backgrounds import StoredBackgrounds
 from sequela.adapters.explanations import StoredExplanations
 from sequela.adapters.memory import MemoryKeyValue

@@ -10,7 +10,6 @@ import pytest
 from asking import ask, assert_same
 from brute_force import attributions, cut, pruning_curve
 from matrix import CASES, Case
-
 from sequela.explaining.explanation import Explanation, StopReason
 from sequela.explaining.question import FeatureScope, Level
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-
 from sequela.timeshap.selecting import above, bounded, strongest
 
 THETA = np.array([0.1])

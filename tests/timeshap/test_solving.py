@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from core_sampling import exact, gain, sampled
 from games import (
     additive_game,
     network_game,
@@ -17,7 +18,6 @@ from games import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
-from core_sampling import exact, gain, sampled
 
 
 @pytest.mark.parametrize("players", range(2, 11))

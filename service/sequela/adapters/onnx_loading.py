@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import onnxruntime
+from numpy.typing import NDArray
 
 from sequela.adapters.onnx_feeds import Feeder
 from sequela.adapters.onnx_file import read_onnx
@@ -61,7 +62,7 @@ class Loader:
             graph.fixed_batch(source.onnx_path),
             _fixed_length(draft.schema.inputs, graph, draft.path),
         )
-        session = open_session(source.onnx, output, fixed_batch, self.threads, source.onnx_path)
+        session = open_session(source.onnx, output, fixed_batch, self.threads, self.limits, source.onnx_path)
         feeder = Feeder(draft.schema.inputs, graph)
         probed = probe(feeder, session, fixed_length)
         layout = output_layout(probed.shapes, output, draft.per_event, draft.path)
@@ -101,12 +102,17 @@ def _fixed_length(inputs: Sequence[InputSchema], graph: Graph, path: str) -> int
 def _default_background(schema: ModelSchema, limits: Limits, path: str) -> Background | None:
     if schema.background is None:
         return None
-    place = f"{path}: background"
-    for name, rows in schema.background.items():
-        if len({len(row) for row in rows if isinstance(row, tuple)}) > 1:
-            raise InvalidInput.at(place, "SCHEMA_DOES_NOT_FIT", f"the rows of {name!r} differ in length")
-    inputs = tuple(NamedArray(name, np.array(rows)) for name, rows in schema.background.items())
-    return fit_background(schema, GivenBackground(inputs), limits, place)
+    try:
+        inputs = tuple(NamedArray(name, _array(name, rows)) for name, rows in schema.background.items())
+        return fit_background(schema, GivenBackground(inputs), limits, "background")
+    except InvalidInput as error:
+        raise InvalidInput.at(path, "SCHEMA_DOES_NOT_FIT", error.message) from None
+
+
+def _array(name: str, rows: Sequence[float] | Sequence[Sequence[float]]) -> NDArray[np.float64]:
+    if len({len(row) for row in rows if isinstance(row, Sequence)}) > 1:
+        raise InvalidInput.at("background", "SCHEMA_DOES_NOT_FIT", f"the rows of {name!r} differ in length")
+    return np.array(rows, dtype=np.float64)
 
 
 def _execution(fixed_length: int | None, fixed_batch: int | None, threads: int, probed: Probed) -> str:

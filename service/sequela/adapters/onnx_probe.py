@@ -41,9 +41,9 @@ def probe(feeder: Feeder, session: Session, fixed_length: int | None) -> Probed:
     while True:
         try:
             return _probed(feeder, session, lengths)
-        except DoesNotFit:
+        except DoesNotFit as error:
             following = next(attempts, None)
-            if following is None:
+            if following is None or error.reason != "MODEL_FAILED":
                 raise
             lengths = following
 

@@ -1,6 +1,4 @@
-"""The onnxruntime session of one model: built from bytes, run in batches. The only file that touches
-onnxruntime.
-"""
+"""The onnxruntime session of one model: built from bytes, run in batches, every failure in one line."""
 
 from __future__ import annotations
 
@@ -13,15 +11,18 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from sequela.adapters.onnx_guard import Watchdog, limit_memory, watchdog
 from sequela.errors import DoesNotFit, InvalidInput
+from sequela.explaining.limits import Limits
 
 Feeds = Mapping[str, NDArray[Any]]
 """Values by input name, the batch as their first axis."""
 
 FATAL_ONLY = 4
+MOST_FOLDED_BYTES = "optimization.constant_folding_max_output_size_in_bytes"
 LONGEST_MESSAGE = 300
 # onnxruntime says where in its own sources it failed: `/onnxruntime_src/…/gather.cc:154 …`.
-SOURCE_PLACE = re.compile(r"\S+\.(?:cc|h|cpp):\d+\s*")
+SOURCE_PLACE = re.compile(r"\S+\.(?:cc|h|cpp):\d+ (?:[^()]*onnxruntime::[^()]*\([^()]*\)(?: const)? ?)?")
 ERROR_HEAD = re.compile(r"^\[ONNXRuntimeError\] : \d+ : ")
 
 
@@ -32,12 +33,14 @@ class Session:
     runtime: Any
     output: str
     fixed_batch: int | None
+    watchdog: Watchdog
 
     def run(self, feeds: Feeds) -> NDArray[np.float64]:
         """The output of n rows in float64, its first axis n; split and filled up where the batch size is
         fixed.
 
-        Raises DoesNotFit (MODEL_FAILED) where onnxruntime fails, or answers anything but n rows of numbers.
+        Raises DoesNotFit: MODEL_FAILED where onnxruntime fails or answers anything but n rows of numbers,
+        MODEL_TOO_SLOW where a call had to be stopped.
         """
         rows = len(next(iter(feeds.values())))
         if self.fixed_batch is None:
@@ -46,10 +49,11 @@ class Session:
         return np.concatenate(parts)[:rows]
 
     def _call(self, feeds: Feeds, rows: int) -> NDArray[np.float64]:
-        try:
-            output = self.runtime.run([self.output], feeds)[0]
-        except Exception as error:  # onnxruntime's errors share no base of their own
-            raise DoesNotFit("MODEL_FAILED", f"the model fails: {one_line(error)}") from None
+        with self.watchdog.run() as run:
+            try:
+                output = self.runtime.run([self.output], feeds, run.options)[0]
+            except Exception as error:  # onnxruntime's errors share no base of their own
+                raise self._failure(error, run.stopped) from None
         if not isinstance(output, np.ndarray) or output.dtype.kind not in "fiub":
             raise DoesNotFit("MODEL_FAILED", f"the model's output {self.output!r} is not a tensor of numbers")
         if output.ndim == 0 or len(output) != rows:
@@ -57,17 +61,29 @@ class Session:
             raise DoesNotFit("MODEL_FAILED", text)
         return output.astype(np.float64)
 
+    def _failure(self, error: Exception, stopped: bool) -> DoesNotFit:
+        if stopped:
+            text = f"the model was stopped after {self.watchdog.seconds:g} s, the limit of one call"
+            return DoesNotFit("MODEL_TOO_SLOW", text)
+        return DoesNotFit("MODEL_FAILED", f"the model fails: {one_line(error)}")
 
-def open_session(content: bytes, output: str, fixed_batch: int | None, threads: int, path: str) -> Session:
-    """A session on the CPU with its own pinned threads, without operators from outside.
+
+def open_session(
+    content: bytes, output: str, fixed_batch: int | None, threads: int, limits: Limits, path: str
+) -> Session:
+    """A session on the CPU, in bounds of memory and time, with its own threads and no operators from outside.
 
     Raises InvalidInput (MODEL_NOT_RUNNABLE) where onnxruntime refuses the graph.
     """
+    limit_memory(limits.max_model_memory_bytes)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = threads
     options.use_deterministic_compute = True
     options.log_severity_level = FATAL_ONLY
+    options.add_session_config_entry("session.use_env_allocators", "1")
+    # Constants worked out at load lie outside the memory limit: none may be larger than the file itself.
+    options.add_session_config_entry(MOST_FOLDED_BYTES, str(len(content)))
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
     try:
@@ -76,7 +92,7 @@ def open_session(content: bytes, output: str, fixed_batch: int | None, threads: 
         raise InvalidInput.at(
             path, "MODEL_NOT_RUNNABLE", f"onnxruntime refuses it: {one_line(error)}"
         ) from None
-    return Session(runtime, output, fixed_batch)
+    return Session(runtime, output, fixed_batch, watchdog(limits.max_model_call_seconds))
 
 
 def one_line(error: Exception) -> str:

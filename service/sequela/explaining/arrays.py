@@ -49,11 +49,12 @@ def checked(
 
 def _whole(array: NDArray[Any], wanted: np.dtype[Any], item: InputSchema, path: str) -> NDArray[Any]:
     _finite(array, item, path)
-    lowest, highest = (0, 1) if wanted.kind == "b" else (np.iinfo(wanted).min, np.iinfo(wanted).max)
-    bad = (
-        (array != np.floor(array)) | (array < lowest) | (array > highest) if array.dtype.kind != "b" else None
-    )
-    if bad is not None and bad.any():
+    if array.dtype.kind == "b":
+        return array.astype(wanted)
+    # One past the largest value is a power of two, which a float holds exactly; the largest value itself may not be.
+    lowest, past = (0, 2) if wanted.kind == "b" else (np.iinfo(wanted).min, np.iinfo(wanted).max + 1)
+    bad = (array != np.floor(array)) | (array < lowest) | (array >= past)
+    if bad.any():
         place = tuple(int(i) for i in np.argwhere(bad)[0])
         raise InvalidInput.at(
             path,

@@ -20,4 +20,7 @@ class Limits:
     max_background_rows: int = 10_000
     max_averaged_sequences: int = 1_000_000
     max_model_bytes: int = 64 << 20
+    max_schema_bytes: int = 4 << 20
     max_model_nodes: int = 20_000
+    max_model_memory_bytes: int = 8 << 30  # of all models in the process together
+    max_model_call_seconds: float = 60.0

@@ -227,7 +227,64 @@ class StoreState:
     detail: str = ""
 
 
-Record = BatchEvaluated | StageDone | Explained | CacheAsked | StoreState
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call at the door: its kind (unary, client_stream, server_stream, bidi_stream), full service name and method."""
+
+    kind: str
+    service: str
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallStarted:
+    """A call came in."""
+
+    call: Call
+
+
+@dataclass(frozen=True, slots=True)
+class CallHandled:
+    """A call ended with a canonical code, such as OK or NOT_FOUND."""
+
+    call: Call
+    code: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class MessageReceived:
+    """A message of a call came in."""
+
+    call: Call
+
+
+@dataclass(frozen=True, slots=True)
+class MessageSent:
+    """A message of a call went out."""
+
+    call: Call
+
+
+@dataclass(frozen=True, slots=True)
+class RoomState:
+    """How many pieces of work wait for a room's threads, and how many run in them."""
+
+    room: str
+    waiting: int
+    running: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shed:
+    """A room refused work: QUEUE_FULL, DEADLINE_TOO_SHORT or DRAINING."""
+
+    room: str
+    reason: str
+
+
+DoorRecord = CallStarted | CallHandled | MessageReceived | MessageSent | RoomState | Shed
+Record = BatchEvaluated | StageDone | Explained | CacheAsked | StoreState | DoorRecord
 
 
 class Observer(Protocol):

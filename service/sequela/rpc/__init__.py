@@ -1,0 +1,1 @@
+"""The door: the only rooms that know gRPC and protobuf."""

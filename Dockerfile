@@ -1,0 +1,33 @@
+FROM python:3.12-slim-bookworm AS build
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+WORKDIR /src
+# Dependencies first: they change less often than the code, and each layer is kept until what it copies changes.
+COPY requirements/build.lock requirements/service.lock requirements/
+RUN python -m venv /tools \
+    && /tools/bin/pip install --require-hashes --only-binary :all: -r requirements/build.lock \
+    && python -m venv /opt/sequela \
+    && /opt/sequela/bin/pip install --require-hashes --only-binary :all: -r requirements/service.lock
+COPY pyproject.toml README.md LICENSE ./
+COPY service service
+COPY clients clients
+COPY proto proto
+RUN /tools/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \
+    && /opt/sequela/bin/pip install --no-deps --no-index /wheels/*.whl
+
+FROM python:3.12-slim-bookworm
+COPY --from=build /opt/sequela /opt/sequela
+# Nothing is written at run time, so the root file system can be read-only. What listens outside the container is up to
+# whoever runs it: any address but loopback wants TLS files or SEQUELA_INSECURE.
+ENV PATH=/opt/sequela/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    SEQUELA_METRICS_HOST=0.0.0.0 \
+    SEQUELA_METRICS_PORT=9464
+USER 10001:10001
+EXPOSE 50051 9464
+STOPSIGNAL SIGTERM
+# hadolint ignore=DL3025 # the shell puts the port in
+HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
+    CMD python -c "from urllib.request import urlopen; urlopen('http://127.0.0.1:${SEQUELA_METRICS_PORT}/readyz', timeout=2)"
+ENTRYPOINT ["sequela"]
+CMD ["serve"]

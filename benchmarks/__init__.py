@@ -1,0 +1,1 @@
+"""What Sequela is measured by, and beside what."""

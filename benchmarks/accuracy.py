@@ -1,0 +1,120 @@
+"""How far sampled attributions lie from the truth, beside shap's at the same number of coalitions.
+
+Random GRUs with 14 players (truth: all coalitions) and 30 (truth: random orders, far more than any budget).
+Errors are root mean squares over players and seeds, in percent of the root mean square attribution. shap is
+KernelExplainer with `l1_reg=False` (its default keeps ten players). Both count the empty and full coalitions.
+"""
+
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.table import Table
+from sequela.timeshap.coalitions import PairSampler, allocation, strata
+from sequela.timeshap.solving import Solution, solve
+
+from benchmarks.games import Floats, Game, enumerated, games, permuted
+from benchmarks.peers.jobs import run_shap
+from benchmarks.peers.scoring import Scorer
+
+BUDGETS = (512, 1024, 2048, 4096, 8192)
+ENUMERABLE = 14  # players
+PERMUTATIONS = 20_000
+INTERVAL = 1.96  # standard errors on either side: 95 %
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One game at one budget. Errors in percent; `covered`: share of our 95 % intervals with the truth."""
+
+    game: str
+    budget: int
+    ours: float
+    shap: float
+    covered: float
+    reference_error: float
+
+
+def sampled(game: Game, score: Scorer, budget: int, seed: int) -> Solution:
+    """Our estimate from `budget` coalitions."""
+    m = game.size
+    ends = game.values(np.array([[False] * m, [True] * m]), score)
+    sampler, layers = PairSampler(m, seed), strata(m)
+    odd = []
+    for stratum, count in enumerate(allocation(m, budget)):
+        named = sampler.pairs(stratum, 0, count)
+        both = game.values(np.concatenate([named, ~named]), score)
+        odd.append((both[:count] - both[count:])[:, np.newaxis] / 2)
+    return solve(sampler, layers, odd, ends[1:] - ends[:1])
+
+
+def reference(game: Game, score: Scorer) -> tuple[Floats, float]:
+    """The truth (m), and its own error (0 where exact)."""
+    if game.size <= ENUMERABLE:
+        return enumerated(game, score), 0.0
+    values, errors = permuted(game, score, PERMUTATIONS, seed=0)
+    return values, rms(errors)
+
+
+def rms(values: Floats) -> float:
+    """Root mean square."""
+    return float(np.sqrt(np.mean(np.square(values))))
+
+
+def measure(game: Game, seeds: range) -> list[Row]:
+    """Both estimators on one game, at every budget."""
+    score = Scorer(str(game.model))
+    say(f"{game.name}: reference")
+    truth, own_error = reference(game, score)
+    scale = 100 / rms(truth)
+    say(f"{game.name}: shap, {len(seeds)} seeds")
+    shap = run_shap(game.model, game.sequence, game.background, game.players, budgets=BUDGETS, seeds=seeds)
+    rows = []
+    for budget, theirs in zip(BUDGETS, shap.attributions, strict=True):
+        say(f"{game.name}: ours, {budget} coalitions")
+        solutions = [sampled(game, score, budget, seed) for seed in seeds]
+        ours = np.stack([solution.values[:, 0] for solution in solutions])
+        errors = np.stack([solution.errors[:, 0] for solution in solutions])
+        rows.append(
+            Row(
+                game=game.name,
+                budget=budget,
+                ours=scale * rms(ours - truth),
+                shap=scale * rms(theirs - truth),
+                covered=float(np.mean(np.abs(ours - truth) <= INTERVAL * errors)),
+                reference_error=scale * own_error,
+            )
+        )
+    return rows
+
+
+def table(rows: list[Row]) -> Table:
+    """The rows as people read them."""
+    shown = Table(title="Error of sampled attributions, % of the rms attribution")
+    shown.add_column("players", no_wrap=True)
+    for column in ("coalitions", "ours", "shap", "ratio", "95 % holds", "truth ±"):
+        shown.add_column(column, justify="right")
+    for row in rows:
+        shown.add_row(
+            row.game,
+            str(row.budget),
+            f"{row.ours:.2f}",
+            f"{row.shap:.2f}",
+            f"{row.ours / row.shap:.2f}",
+            f"{row.covered:.1%}",
+            f"{row.reference_error:.2f}",
+        )
+    return shown
+
+
+def say(message: str) -> None:
+    """Progress goes to stderr: stdout is the table."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def measure_all(seeds: range) -> list[Row]:
+    """Every game; the models are written to a folder that goes away."""
+    with tempfile.TemporaryDirectory(prefix="sequela-bench-") as folder:
+        return [row for game in games(Path(folder)) for row in measure(game, seeds)]

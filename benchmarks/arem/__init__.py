@@ -1,0 +1,1 @@
+"""The AReM recordings and the model trained on them."""

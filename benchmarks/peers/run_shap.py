@@ -1,0 +1,60 @@
+"""Play a game of masked players with shap's KernelExplainer; run by the Python of its environment, not ours.
+
+    python -m benchmarks.peers.run_shap job.npz result.npz
+
+Job: model (path of an ONNX file), sequence (l, d), background (1, d) or (l, d), players (l, d) the owner of
+each cell (0 ... m - 1), budgets (b) in coalitions, the empty and the full one included, seeds (s).
+
+Result: attributions (b, s, m), seconds (b, s). `l1_reg=False`: the default would keep ten players only.
+"""
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import shap
+
+from benchmarks.peers.scoring import Scorer
+
+Coalitions = npt.NDArray[np.floating]
+
+
+def masked_game(job: dict[str, Any]) -> Callable[[Coalitions], npt.NDArray[np.float64]]:
+    """The value (k) of coalitions (k, m): cells are the sequence's where their player is in."""
+    score = Scorer(str(job["model"]))
+    players = job["players"]
+    background = np.broadcast_to(job["background"], job["sequence"].shape)
+
+    def value(coalitions: Coalitions) -> npt.NDArray[np.float64]:
+        inside = coalitions.astype(bool)[:, players]
+        return score(np.where(inside, job["sequence"], background))[:, 0].astype(np.float64)
+
+    return value
+
+
+def run(job: dict[str, Any]) -> dict[str, Any]:
+    """The result of a job."""
+    players = int(job["players"].max()) + 1
+    budgets, seeds = job["budgets"], job["seeds"]
+    explainer = shap.KernelExplainer(masked_game(job), np.zeros((1, players)))
+    attributions = np.empty((len(budgets), len(seeds), players))
+    seconds = np.empty((len(budgets), len(seeds)))
+    for i, budget in enumerate(budgets):
+        for j, seed in enumerate(seeds):
+            np.random.seed(int(seed))  # KernelExplainer draws from the global state and takes no seed
+            started = time.perf_counter()
+            # shap does not count the empty and the full coalition.
+            attributions[i, j] = explainer.shap_values(
+                np.ones(players), nsamples=int(budget) - 2, l1_reg=False, silent=True
+            )
+            seconds[i, j] = time.perf_counter() - started
+    return {"attributions": attributions, "seconds": seconds}
+
+
+if __name__ == "__main__":
+    with np.load(sys.argv[1]) as archive:
+        job = dict(archive)
+    np.savez(sys.argv[2], **run(job))

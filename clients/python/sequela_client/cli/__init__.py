@@ -1,0 +1,1 @@
+"""The command `sequela`: serve, explain, demo. Only here are click and rich known."""

@@ -1,0 +1,50 @@
+"""Bars around a zero line: to the right what raises, to the left what lowers. Told apart by side, sign and
+colour.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.text import Text
+
+# Two colours of Okabe and Ito that people of any colour vision tell apart, on dark and on light.
+RAISES = "#D55E00"
+LOWERS = "#0072B2"
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """Bars of one scale. `half`: characters on a side of the line. `largest`: the value that fills it."""
+
+    half: int
+    largest: float
+    block: str = "█"
+    line: str = "│"
+
+    @classmethod
+    def fitting(cls, console: Console, values: list[float]) -> Bars:
+        """As wide as the terminal allows; of plain characters where its encoding has no blocks."""
+        half = min(max((console.width - 56) // 4, 0), 14)
+        largest = max(map(abs, values), default=0.0)
+        unicode = console.encoding.lower().startswith("utf")
+        return cls(half, largest) if unicode else cls(half, largest, "#", "|")
+
+    @property
+    def head(self) -> str:
+        """The heading over the bars: which side is which."""
+        if self.half < len("raises"):
+            return ""
+        return f"{'lowers'.rjust(self.half)}{self.line}raises"
+
+    def draw(self, value: float) -> Text:
+        """One bar; a value that is not zero shows at least one block."""
+        share = abs(value) / self.largest if self.largest else 0.0
+        length = max(round(share * self.half), 1) if value and self.half else 0
+        if not self.half:
+            return Text()
+        bar = self.block * length
+        if value < 0:
+            return Text.assemble((bar.rjust(self.half), LOWERS), (self.line, "dim"), " " * self.half)
+        return Text.assemble(" " * self.half, (self.line, "dim"), (bar.ljust(self.half), RAISES))

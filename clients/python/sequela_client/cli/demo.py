@@ -1,0 +1,64 @@
+"""`sequela demo`: a server with the bundled model, one of its alerts, and the story of that alert."""
+
+from __future__ import annotations
+
+import textwrap
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from sequela_client.cli.drawing import draw
+from sequela_client.cli.embedded import embedded_server
+from sequela_client.cli.serve import server_package
+from sequela_client.cli.story import tell
+from sequela_client.cli.waiting import waiting
+from sequela_client.client import Sequela
+from sequela_client.explanation import Explanation
+from sequela_client.files import read_sequence
+
+
+@click.command(short_help="Explain a bundled alert of an account takeover.")
+@click.option("--alert", help="Which of the bundled alerts; without it the first one.")
+def demo(alert: str | None) -> None:
+    """Starts a server with the bundled fraud model, explains a simulated alert, and tells what raised its
+    score.
+    """
+    folder = server_package() / "demo"
+    given = read_sequence(_alert(folder / "alerts", alert))
+    models = folder / "models"
+    with ExitStack() as stack:
+        address = stack.enter_context(embedded_server(["--model-repository", str(models)]))
+        sequela = stack.enter_context(Sequela(address))
+        stack.enter_context(waiting("explaining"))
+        answer = sequela.explain(given, model=_only(models))
+    _show(Console(highlight=False), answer)
+
+
+def _alert(folder: Path, name: str | None) -> Path:
+    """The named alert's file, or the first takeover's."""
+    names = sorted(path.stem for path in folder.glob("*.json"))
+    if not names:
+        raise click.ClickException(f"no alerts in {folder}")
+    if name is None:
+        name = next((each for each in names if each.startswith("takeover")), names[0])
+    if name not in names:
+        raise click.BadParameter(f"{name!r} is none of {', '.join(names)}", param_hint="--alert")
+    return folder / f"{name}.json"
+
+
+def _only(models: Path) -> str:
+    return min(path.name for path in models.iterdir() if path.is_dir())
+
+
+def _show(console: Console, answer: Explanation) -> None:
+    first, *lines = tell(answer)
+    console.print(Text(first, style="bold"))
+    for line in lines:
+        indent = " " * 5 if line.startswith(" ") else ""
+        console.print(Text(textwrap.fill(line, console.width, subsequent_indent=indent)))
+    console.rule("In numbers")
+    draw(console, answer, rows=8)
+    console.print("Explain your own: sequela explain --model model.onnx --sequence alert.json")

@@ -1,0 +1,62 @@
+"""A server of one's own for the length of a command, on a free port of this machine."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from sequela_client.cli.serve import server_package
+from sequela_client.cli.waiting import waiting
+from sequela_client.errors import DeadlineExceeded, OperatorError
+
+_START_SECONDS = 60.0
+_STOP_SECONDS = 10.0
+# Free ports; nobody else asks it, so nobody needs to be told before it leaves.
+_OWN = ("--port", "0", "--metrics-port", "0", "--drain-delay", "0")
+
+
+@contextmanager
+def embedded_server(arguments: Sequence[str] = ()) -> Iterator[str]:
+    """Starts a server, gives its address once it is ready, and stops it afterwards.
+
+    Raises OperatorError with the end of its log where it does not start.
+    """
+    server_package()
+    with tempfile.TemporaryDirectory(prefix="sequela-") as folder:
+        ready, log = Path(folder, "ready"), Path(folder, "log")
+        command = [sys.executable, "-m", "sequela", *_OWN, "--ready-file", str(ready), *arguments]
+        with log.open("wb") as output:
+            server = subprocess.Popen(command, stdout=output, stderr=output)  # noqa: S603 our own server
+        try:
+            with waiting("starting a server"):
+                address = _address(server, ready, log)
+            yield address
+        finally:
+            _stop(server)
+
+
+def _address(server: subprocess.Popen[bytes], ready: Path, log: Path) -> str:
+    give_up = time.monotonic() + _START_SECONDS
+    while time.monotonic() < give_up:
+        if ready.is_file():
+            return str(json.loads(ready.read_text())["grpc"])
+        if server.poll() is not None:
+            last = " ".join(log.read_text(errors="replace").split("\n")[-4:])
+            raise OperatorError(f"the server stopped with code {server.returncode}: {last}")
+        time.sleep(0.02)
+    raise DeadlineExceeded(f"the server was not ready after {_START_SECONDS:g} s")
+
+
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    server.terminate()
+    try:
+        server.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()

@@ -1,0 +1,141 @@
+"""`sequela explain`: one sequence from a file, explained in the terminal, as JSON and as CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+from rich.console import Console
+
+from sequela_client.cli.drawing import draw
+from sequela_client.cli.embedded import embedded_server
+from sequela_client.cli.waiting import waiting
+from sequela_client.client import Sequela
+from sequela_client.explanation import Explanation
+from sequela_client.files import is_data_file, read_background, read_sequence
+from sequela_client.options import FeatureScope, Level, Link
+
+Command = Callable[..., Any]
+
+
+def _labels(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> dict[str, str]:
+    if wrong := [pair for pair in pairs if "=" not in pair]:
+        raise click.BadParameter(f"{wrong[0]!r} is not KEY=VALUE")
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
+OPTIONS: list[Callable[[Command], Command]] = [
+    click.option(
+        "--level",
+        "levels",
+        multiple=True,
+        type=click.Choice(get_args(Level)),
+        help="Only this level (repeatable).",
+    ),
+    click.option(
+        "--target", "targets", multiple=True, help="Output to explain, by name or number (repeatable)."
+    ),
+    click.option("--pruning-tolerance", type=float, help="Eta; 0: no pruning."),
+    click.option(
+        "--feature-scope", type=click.Choice(get_args(FeatureScope)), help="Which events the features act on."
+    ),
+    click.option("--cell-threshold", type=float, help="Theta; events and features above it make the cells."),
+    click.option("--top-k-events", type=int, help="Instead of theta: so many events."),
+    click.option("--top-k-features", type=int, help="Instead of theta: so many features."),
+    click.option("--max-coalitions", type=int, help="At most so many in each level."),
+    click.option("--target-standard-error", type=float, help="Stop sampling there; 0: use the whole budget."),
+    click.option("--seed", type=int, help="Seed of the sampling."),
+    click.option(
+        "--refine-history", is_flag=True, default=None, help="Split the pruned events while a part matters."
+    ),
+    click.option("--minimum-score", type=float, help="Below it, only score."),
+    click.option("--full-pruning-curve", is_flag=True, default=None, help="Scan every split."),
+    click.option("--link", type=click.Choice(get_args(Link)), help="The scale to explain on."),
+    click.option("--output-event", type=int, help="Explain the output at this event, t <= 0."),
+]
+"""The options of the contract; whatever is left out takes the server's default."""
+
+
+def with_options(command: Command) -> Command:
+    """Adds the contract's options to a command."""
+    for option in reversed(OPTIONS):
+        command = option(command)
+    return command
+
+
+def server_options(command: Command) -> Command:
+    """Adds what says which server to ask."""
+    for option in (
+        click.option("--server", metavar="HOST:PORT", help="A running server; without it one is started."),
+        click.option("--secure", is_flag=True, help="Talk TLS to it, trusting the system's roots."),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command(short_help="Explain one sequence.")
+@click.option("--model", required=True, help="An ONNX file, or a registered model's name.")
+@click.option(
+    "--sequence", required=True, type=click.Path(path_type=Path), help="A .json, .csv, .npy or .npz file."
+)
+@click.option("--background", help="A file of such a kind, or a name; without it the model's default.")
+@server_options
+@click.option("--json", "json_file", metavar="FILE", help="Write JSON there; -: only that.")
+@click.option("--csv", "csv_file", metavar="FILE", help="Write CSV there; -: only that.")
+@click.option("--caller-id", help="Your id of the alert; without it the file's.")
+@click.option("--label", "labels", multiple=True, callback=_labels, metavar="KEY=VALUE", help="Repeatable.")
+@click.option("--timeout", type=float, default=60.0, show_default=True, help="Seconds for the explanation.")
+@click.option(
+    "--rows", type=click.IntRange(1), default=20, show_default=True, help="Rows of a table at most."
+)
+@with_options
+def explain(
+    model: str,
+    sequence: Path,
+    background: str | None,
+    server: str | None,
+    secure: bool,
+    json_file: str | None,
+    csv_file: str | None,
+    caller_id: str | None,
+    labels: dict[str, str],
+    timeout: float,
+    rows: int,
+    **options: Any,
+) -> None:
+    """Explains the score of the sequence in a file: draws it, and writes it as JSON or CSV.
+
+    Exit codes: 0 done, 1 the request is wrong, 2 the command is, 3 try again, 4 the operator must act.
+    """
+    given = read_sequence(sequence)
+    values = read_background(Path(background)) if background and is_data_file(background) else background
+    wanted: Any = {name: value for name, value in options.items() if value not in (None, ())}
+    with ExitStack() as stack:
+        address = server or stack.enter_context(embedded_server())
+        sequela = stack.enter_context(Sequela(address, secure=secure, timeout=timeout))
+        stack.enter_context(waiting("explaining"))
+        answer = sequela.explain(
+            given, model=model, background=values, caller_id=caller_id, labels=labels, **wanted
+        )
+    _give_out(answer, json_file, csv_file, rows)
+
+
+def _give_out(answer: Explanation, json_file: str | None, csv_file: str | None, rows: int) -> None:
+    """Files as asked for; the tables unless standard output is taken by one."""
+    if json_file:
+        _write(json_file, answer.to_json() + "\n")
+    if csv_file:
+        _write(csv_file, answer.to_csv())
+    if "-" not in (json_file, csv_file):
+        draw(Console(highlight=False), answer, rows)
+
+
+def _write(path: str, text: str) -> None:
+    try:
+        with click.open_file(path, "w", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise click.FileError(path, error.strerror) from error

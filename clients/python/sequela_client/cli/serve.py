@@ -1,0 +1,34 @@
+"""`sequela serve`: the server, in this process's place."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import click
+
+
+def server_package() -> Path:
+    """Where the server's package lies. Raises ClickException where it is not installed, or its dependencies
+    are not.
+    """
+    found = find_spec("sequela")
+    if found is None or not found.submodule_search_locations or find_spec("onnxruntime") is None:
+        raise click.ClickException(
+            "the server is not installed: pip install 'sequela[service]', or name a running one with --server"
+        )
+    return Path(next(iter(found.submodule_search_locations)))
+
+
+@click.command(
+    context_settings={"ignore_unknown_options": True, "help_option_names": []},
+    short_help="Start the server.",
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def serve(arguments: tuple[str, ...]) -> None:
+    """Starts the server; all arguments are the server's own."""
+    server_package()
+    command = [sys.executable, "-m", "sequela", *arguments]
+    os.execv(command[0], command)  # noqa: S606 no shell is wanted: the server takes this process's place

@@ -1,0 +1,80 @@
+"""An explanation in plain words, for who decides about an alert and has never heard of Shapley values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from sequela_client.attributions import Attribution, PlayerKind
+from sequela_client.cli.wording import Wording, events_name
+from sequela_client.explanation import Explanation
+
+_TOLD = 3
+"""How many of each are told; the tables have the rest."""
+
+
+def tell(explanation: Explanation) -> Iterator[str]:
+    """The story of the first target, line by line."""
+    words = Wording(explanation, digits=2)
+    target = explanation.targets[0]
+    yield f"Alert {explanation.caller_id}: {explanation.length} events of one account"
+    if explanation.labels:
+        yield ", ".join(f"{key} {value}" for key, value in sorted(explanation.labels.items()))
+    yield ""
+    yield f"{target.label or target.name}: {_score(target.score)}. An average history gets {_score(target.base_value)}."
+    yield from _part("What raised it, and by how much", _events(words, explanation, 1))
+    yield from _part("What lowered it", _events(words, explanation, -1))
+    yield from _part("Look at these facts first", _facts(words, explanation))
+    features = _top(explanation.features.values(), 1)
+    if features:
+        named = ", ".join(f"{words.player(item)} {words.signed(item.value)}" for item in features)
+        yield from ("", f"Over all events, these features raised it most: {named}.")
+    yield from _older(words, explanation)
+
+
+def _score(value: float) -> str:
+    """To two decimals, as probabilities are read; what would read as nothing is said to be little."""
+    return "less than 0.01" if 0 < value < 0.005 else f"{value:.2f}"
+
+
+def _part(title: str, lines: Iterable[str]) -> Iterator[str]:
+    told = list(lines)
+    if told:
+        yield from ("", f"{title}:")
+        yield from (f"  {number}. {line}" for number, line in enumerate(told, 1))
+
+
+def _top(items: Iterable[Attribution], sign: int) -> list[Attribution]:
+    """The strongest of one sign; what may as well be nothing is left out."""
+    sure = [item for item in items if sign * item.value > 2 * item.standard_error]
+    return sorted(sure, key=lambda item: -abs(item.value))[:_TOLD]
+
+
+def _events(words: Wording, explanation: Explanation, sign: int) -> Iterator[str]:
+    for item in _top(explanation.events, sign):
+        yield f"{words.signed(item.value)}  {_when(words, item)}: {words.facts(item.t or 0)}"
+
+
+def _facts(words: Wording, explanation: Explanation) -> Iterator[str]:
+    """Single values, of one feature at one event."""
+    cells = [item for item in explanation.cells if item.kind is PlayerKind.CELL]
+    for item in _top(cells, 1):
+        name = item.feature or ""
+        value = words.value(item.t or 0, name)
+        yield f"{words.signed(item.value)}  {words.feature(name)}: {value}, at {_when(words, item)}"
+
+
+def _when(words: Wording, item: Attribution) -> str:
+    return words.time(item.t or 0) or ("the latest event" if item.t == 0 else f"event {item.t}")
+
+
+def _older(words: Wording, explanation: Explanation) -> Iterator[str]:
+    pruned = explanation.pruned
+    if pruned is None:
+        return
+    hardly = abs(pruned.value) <= (explanation.pruning.tolerance or 0.0)
+    weight = "hardly matter" if hardly else "matter as well"
+    count = explanation.pruning.pruned_events
+    yield from (
+        "",
+        f"The {count} older events ({events_name(pruned)}) {weight}: {words.signed(pruned.value)} together.",
+    )

@@ -1,0 +1,159 @@
+"""Parts of an explanation in words, for tables and for stories."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from sequela_client.attributions import Attribution, PlayerKind, Quality, StopReason
+from sequela_client.explanation import Explanation
+from sequela_client.parts import Feature, Verdict
+
+
+class Wording:
+    """How one explanation's numbers, features and players read. `digits`: those of the largest attribution."""
+
+    def __init__(self, explanation: Explanation, digits: int = 4) -> None:
+        self._explanation = explanation
+        self._features = {feature.name: feature for feature in explanation.feature_info}
+        self._events = {event.t: event for event in explanation.event_values}
+        self._decimals = _decimals(explanation, digits)
+
+    def number(self, value: float) -> str:
+        """With as many decimals as the explanation's scale needs."""
+        return f"{value:.{self._decimals}f}"
+
+    def signed(self, value: float) -> str:
+        """The same with its sign."""
+        return f"{value:+.{self._decimals}f}"
+
+    def measured(self, item: Attribution) -> str:
+        """An attribution and its standard error."""
+        error = f"± {self.number(item.standard_error)}" if item.standard_error else "exact"
+        return f"{self.signed(item.value)} {error}"
+
+    def feature(self, name: str) -> str:
+        """A feature's label, or else its name."""
+        known = self._features.get(name)
+        return (known.label if known else "") or name
+
+    def value(self, t: int, name: str) -> str:
+        """A feature's value at an event with its unit; empty where unknown."""
+        event = self._events.get(t)
+        if event is None:
+            return ""
+        if name in event.info.display:
+            return event.info.display[name]
+        return _with_unit(event.values.get(name, ""), self._features.get(name))
+
+    def time(self, t: int) -> str:
+        """When an event happened, to the minute; empty where the caller did not say."""
+        event = self._events.get(t)
+        return f"{event.info.time:%Y-%m-%d %H:%M}" if event and event.info.time else ""
+
+    def event(self, t: int) -> str:
+        """What an event was: the caller's own words, or else the values of its three strongest features."""
+        event = self._events.get(t)
+        if event is None:
+            return ""
+        if event.info.display:
+            return " · ".join(self._said(event.info.display))
+        known = [name for name in self._strongest() if event.values.get(name)]
+        return " · ".join(f"{self.feature(name)} {self.value(t, name)}" for name in known)
+
+    def _said(self, display: Mapping[str, str]) -> list[str]:
+        """The caller's words: words before numbers, without the features' names; then other captions."""
+        features = sorted((display[name] for name in self._features if name in display), key=_is_number)
+        others = [f"{name} {display[name]}" for name in sorted(display.keys() - self._features.keys())]
+        return features + others
+
+    def facts(self, t: int) -> str:
+        """All that the caller said of an event, each with its caption; else as `event`."""
+        event = self._events.get(t)
+        if event is None or not event.info.display:
+            return self.event(t)
+        known = [name for name in self._features if name in event.info.display]
+        names = known + sorted(event.info.display.keys() - self._features.keys())
+        return ", ".join(f"{self.feature(name)}: {event.info.display[name]}" for name in names)
+
+    def player(self, item: Attribution) -> str:
+        """Whose attribution it is."""
+        feature, event, block = self.feature(item.feature or ""), f"t={item.t}", events_name(item)
+        return {
+            PlayerKind.EVENT: event,
+            PlayerKind.FEATURE: feature,
+            PlayerKind.CELL: f"{feature}, {event}",
+            PlayerKind.EVENT_REST: f"rest of {event}",
+            PlayerKind.FEATURE_REST: f"{feature}, other events",
+            PlayerKind.PRUNED: block,
+            PlayerKind.HISTORY: block,
+            PlayerKind.STATIC: "static features",
+        }.get(item.kind, "all other cells")
+
+    def pruning(self) -> str:
+        """What was pruned, and whether that was right."""
+        pruned, pruning = self._explanation.pruned, self._explanation.pruning
+        if not pruning.pruned_events:
+            return "Nothing was pruned: every event stands for itself."
+        text = f"The {pruning.pruned_events} oldest events were taken together"
+        if pruned is None or pruning.tolerance is None:
+            return f"{text}."
+        error = f" ± {self.number(pruned.standard_error)}" if pruned.standard_error else ""
+        found = self.signed(pruned.value) + error
+        tolerance = self.number(pruning.tolerance)
+        match pruning.verdict:
+            case Verdict.EXCEEDS:
+                text += f", and they matter: {found} exceeds the tolerance of {tolerance}."
+                text += " Refine the history to see which of them do."
+            case Verdict.UNCERTAIN:
+                text += f": {found} may exceed the tolerance of {tolerance}; more coalitions would tell."
+            case _:
+                text += f": {found} stays within the tolerance of {tolerance}."
+        if not pruning.scan_complete:
+            text += " Time ran out before all events were looked at."
+        return text
+
+    def _strongest(self) -> list[str]:
+        features = self._explanation.features
+        by_strength = sorted(features, key=lambda name: -abs(features[name].value))
+        return by_strength[:3] or list(self._features)[:3]
+
+
+def events_name(block: Attribution) -> str:
+    """A block of events, oldest first."""
+    if block.first_t == block.last_t:
+        return f"t={block.first_t}"
+    return f"t={block.first_t}…{block.last_t}"
+
+
+def quality(level: Quality) -> str:
+    """How sure a level is."""
+    match level.stop_reason:
+        case StopReason.EXACT:
+            return f"exact: all {level.coalitions} coalitions"
+        case StopReason.NOT_COMPUTED:
+            return f"not computed: {level.detail}"
+        case _:
+            why = {
+                StopReason.TARGET: "precise enough",
+                StopReason.BUDGET: "budget used",
+                StopReason.DEADLINE: "time used",
+            }.get(level.stop_reason, level.stop_reason.value)
+            errors = f"standard errors to {level.largest_standard_error:.2g}"
+            return f"sampled: {level.coalitions} coalitions, {errors}, {why}"
+
+
+def _is_number(text: str) -> bool:
+    return text[:1].isdigit()
+
+
+def _with_unit(value: str, feature: Feature | None) -> str:
+    return f"{value} {feature.unit}" if value and feature and feature.unit else value
+
+
+def _decimals(explanation: Explanation, digits: int) -> int:
+    """So many digits for the largest attribution."""
+    numbers = [abs(explanation.score - explanation.base_value)]
+    numbers += [abs(item.value) for level in explanation.levels.values() for item in level.attributions]
+    largest = max(numbers)
+    return digits if largest == 0 else min(max(digits - 1 - math.floor(math.log10(largest)), 0), 9)

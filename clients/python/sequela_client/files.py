@@ -1,0 +1,133 @@
+"""Sequences and backgrounds in files: JSON, CSV, npy, npz. All hold the oldest event first.
+
+JSON: `{"id", "labels", "inputs": {name: nested lists}, "events": [{"id", "time", "display": {…}}]}`, or just
+nested lists. CSV: one row an event, a header of column names is skipped. npy: (l, d). npz: arrays by input
+name.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sequela_client.errors import CallerError
+from sequela_client.inputs import BackgroundValues, EventInfo, Sequence, Values
+
+
+def is_data_file(text: str) -> bool:
+    """Whether it ends like a file that can be read here."""
+    return Path(text).suffix.lower() in _READERS
+
+
+def read_sequence(path: Path) -> Sequence:
+    """A sequence with all that the file tells about it. Raises CallerError, naming the file and what is
+    wrong.
+    """
+    content = _read(path)
+    if not (isinstance(content, Mapping) and "inputs" in content):
+        return Sequence(_values(path, content))
+    try:
+        return Sequence(
+            _values(path, content["inputs"]),
+            tuple(map(_event, content.get("events", ()))),
+            str(content.get("id", "")),
+            {str(key): str(value) for key, value in content.get("labels", {}).items()},
+        )
+    except (TypeError, ValueError, AttributeError) as error:
+        raise _bad(path, str(error)) from error
+
+
+def read_background(path: Path) -> BackgroundValues:
+    """Background values; JSON may hold `{"inputs": …, "mean_event": …}`. Raises CallerError."""
+    content = _read(path)
+    if not (isinstance(content, Mapping) and "inputs" in content):
+        return BackgroundValues(_values(path, content))
+    mean = content.get("mean_event")
+    return BackgroundValues(_values(path, content["inputs"]), None if mean is None else _values(path, mean))
+
+
+def _read(path: Path) -> Any:
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
+        raise _bad(path, f"its name must end in {', '.join(_READERS)}")
+    try:
+        return reader(path)
+    except OSError as error:
+        raise CallerError(f"{path}: {error.strerror or error}", reason="FILE_NOT_READABLE") from error
+    except (ValueError, EOFError) as error:
+        raise _bad(path, str(error)) from error
+
+
+def _values(path: Path, content: Any) -> Values:
+    """Arrays by input name, or one array."""
+    if isinstance(content, Mapping):
+        return {name: _array(f"{path}, input {name}", value) for name, value in content.items()}
+    return _array(str(path), content)
+
+
+def _array(where: str, nested: Any) -> NDArray[Any]:
+    try:
+        array = np.asarray(nested)
+    except ValueError as error:
+        raise _bad(where, "its rows differ in length") from error
+    if array.dtype.kind not in "biuf":
+        raise _bad(where, "not an array of numbers")
+    return array
+
+
+def _event(item: Mapping[str, Any]) -> EventInfo:
+    time = datetime.fromisoformat(item["time"]) if item.get("time") else None
+    display = {str(key): str(value) for key, value in item.get("display", {}).items()}
+    return EventInfo(str(item.get("id", "")), time, display)
+
+
+def _json(path: Path) -> Any:
+    return json.loads(path.read_text("utf-8"))
+
+
+def _csv(path: Path) -> NDArray[np.float64]:
+    with path.open(newline="", encoding="utf-8-sig") as lines:
+        rows = [(number, row) for number, row in enumerate(csv.reader(lines), 1) if any(row)]
+    if rows and not all(map(_is_number, rows[0][1])):
+        del rows[0]
+    if not rows:
+        raise ValueError("it holds no events")
+    columns = len(rows[0][1])
+    for number, row in rows:
+        if len(row) != columns:
+            raise ValueError(f"line {number} has {len(row)} columns, not {columns}")
+        for column, text in enumerate(row, 1):
+            if not _is_number(text):
+                raise ValueError(f"line {number}, column {column}: {text!r} is not a number")
+    return np.array([[float(text) for text in row] for _, row in rows])
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _npy(path: Path) -> Any:
+    return np.load(path, allow_pickle=False)
+
+
+def _npz(path: Path) -> dict[str, NDArray[Any]]:
+    with np.load(path, allow_pickle=False) as arrays:
+        return dict(arrays)
+
+
+def _bad(where: object, what: str) -> CallerError:
+    return CallerError(f"{where}: {what}", reason="FILE_INVALID")
+
+
+_READERS: dict[str, Callable[[Path], Any]] = {".json": _json, ".csv": _csv, ".npy": _npy, ".npz": _npz}

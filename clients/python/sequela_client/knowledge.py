@@ -1,0 +1,47 @@
+"""What a client learns about its server, so that it sends content only once."""
+
+from __future__ import annotations
+
+import hashlib
+
+from sequela_proto.v1 import sequela_pb2 as pb
+
+from sequela_client.models import Digests, ModelFile
+
+_BACKGROUNDS = 1024
+"""Backgrounds remembered; beyond, the oldest is sent again."""
+
+
+class Knowledge:
+    """Digests of files and backgrounds. Safe for several threads: at worst something is sent twice."""
+
+    def __init__(self, max_inline_bytes: int) -> None:
+        self.max_inline_bytes = max_inline_bytes
+        self._digests = Digests()
+        self._inline: set[str] = set()
+        self._backgrounds: dict[str, str] = {}
+
+    def reference(self, file: ModelFile) -> pb.ModelReference:
+        """How to name the file's model to the server: its digest, or its bytes once uploads were refused."""
+        digest = self._digests.of(file)
+        return file.read().inline if digest in self._inline else pb.ModelReference(digest=digest)
+
+    def send_inline(self, digest: str) -> None:
+        """The server takes this model only inline."""
+        self._inline.add(digest)
+
+    def background(self, model: pb.ModelReference, values: pb.BackgroundValues) -> str | None:
+        """The server's digest for values that were sent before."""
+        return self._backgrounds.get(_key(model, values))
+
+    def learn(self, model: pb.ModelReference, values: pb.BackgroundValues, digest: str) -> None:
+        """The server's digest for these values, with this model (its schema gives them names and types)."""
+        if len(self._backgrounds) >= _BACKGROUNDS:
+            self._backgrounds.pop(next(iter(self._backgrounds)), None)
+        self._backgrounds[_key(model, values)] = digest
+
+
+def _key(model: pb.ModelReference, values: pb.BackgroundValues) -> str:
+    digest = hashlib.sha256(model.SerializeToString(deterministic=True))
+    digest.update(values.SerializeToString(deterministic=True))
+    return digest.hexdigest()

@@ -1,0 +1,106 @@
+"""Which model a caller means: a file, a name or an endpoint. A file is digested again only if it changes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from sequela_proto.v1 import sequela_pb2 as pb
+
+from sequela_client.errors import CallerError
+
+ModelLike = str | os.PathLike[str]
+"""A path (a str that ends in .onnx or has a separator), a registered name, or `grpc://host:port/name`."""
+
+_RESOURCE = re.compile(r"models/[^/]+(/versions/[^/]+)?")
+_SEPARATORS = {"/", os.sep, os.altsep or os.sep}
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class ModelBytes:
+    """A model file's content. `digest` is the one of ModelReference: the model's bytes, then its schema's."""
+
+    onnx: bytes
+    schema_json: bytes
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 as 64 hexadecimal digits."""
+        return hashlib.sha256(self.onnx + self.schema_json).hexdigest()
+
+    @property
+    def inline(self) -> pb.ModelReference:
+        """The model itself as a reference."""
+        return pb.ModelReference(inline=pb.InlineModel(onnx=self.onnx, schema_json=self.schema_json))
+
+    def upload(self, name: str) -> list[pb.RegisterModelRequest]:
+        """The messages that register it."""
+        header = pb.RegisterModelHeader(name=name, schema_json=self.schema_json, digest=self.digest)
+        chunks = [self.onnx[start : start + _CHUNK] for start in range(0, len(self.onnx), _CHUNK)]
+        return [
+            pb.RegisterModelRequest(header=header),
+            *(pb.RegisterModelRequest(onnx_chunk=chunk) for chunk in chunks),
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """An ONNX file; the schema.json beside it, where there is one, belongs to it."""
+
+    path: Path
+
+    def read(self) -> ModelBytes:
+        """Raises CallerError where the file cannot be read."""
+        try:
+            schema = self.schema.read_bytes() if self.schema.is_file() else b""
+            return ModelBytes(self.path.read_bytes(), schema)
+        except OSError as error:
+            raise CallerError(f"model {self.path}: {error.strerror}", reason="FILE_NOT_READABLE") from error
+
+    @property
+    def schema(self) -> Path:
+        """Where its schema would lie."""
+        return self.path.with_name("schema.json")
+
+    @property
+    def stamp(self) -> tuple[object, ...]:
+        """Changes when either file does: size and time of change."""
+        return tuple(
+            (stat.st_size, stat.st_mtime_ns)
+            for path in (self.path, self.schema)
+            if path.is_file()
+            for stat in (path.stat(),)
+        )
+
+
+class Digests:
+    """Digests of files by path, each good for as long as its file's stamp stays."""
+
+    def __init__(self) -> None:
+        self._known: dict[Path, tuple[tuple[object, ...], str]] = {}
+
+    def of(self, file: ModelFile) -> str:
+        """The file's digest, without reading it again where it did not change."""
+        stamp = file.stamp
+        known = self._known.get(file.path)
+        if known is None or known[0] != stamp:
+            known = self._known[file.path] = (stamp, file.read().digest)
+        return known[1]
+
+
+def choose(model: ModelLike) -> ModelFile | pb.ModelReference:
+    """What the caller means by `model`."""
+    if not isinstance(model, str):
+        return ModelFile(Path(model))
+    if model.startswith("grpc://"):
+        return pb.ModelReference(endpoint=pb.EndpointModel(uri=model))
+    if model.endswith(".onnx"):
+        return ModelFile(Path(model))
+    # `models/m/versions/v` is the one form with separators that is a name.
+    if _SEPARATORS & set(model) and not _RESOURCE.fullmatch(model):
+        return ModelFile(Path(model))
+    return pb.ModelReference(name=model)

@@ -1,0 +1,136 @@
+"""Requests, built from what the caller handed in. Nothing here sends anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Literal
+
+import numpy as np
+from google.protobuf.timestamp_pb2 import Timestamp
+from sequela_proto.v1 import sequela_pb2 as pb
+
+from sequela_client.enums import member
+from sequela_client.inputs import (
+    BackgroundLike,
+    BackgroundValues,
+    EventInfo,
+    Sequence,
+    SequenceLike,
+    Values,
+    as_sequence,
+)
+from sequela_client.options import target_names
+from sequela_client.tensors import input_tensors
+
+Average = Literal["mean", "median"]
+BackgroundShape = Literal["event", "sequence"]
+
+
+def sequence_message(given: SequenceLike) -> pb.Sequence:
+    """The values, and what people read about the events."""
+    sequence = as_sequence(given)
+    return pb.Sequence(inputs=input_tensors(sequence.inputs), events=map(_event, sequence.events))
+
+
+def explain(
+    given: SequenceLike,
+    options: pb.ExplainOptions,
+    caller_id: str | None = None,
+    labels: Mapping[str, str] | None = None,
+) -> pb.ExplainRequest:
+    """A question without model and background. A `Sequence` brings its id and labels; arguments go first."""
+    sequence = as_sequence(given)
+    return pb.ExplainRequest(
+        sequence=sequence_message(sequence),
+        options=options,
+        caller_id=sequence.id if caller_id is None else caller_id,
+        labels={**sequence.labels, **(labels or {})},
+    )
+
+
+def score(
+    sequences: SequenceLike | Iterable[SequenceLike],
+    targets: Iterable[str | int] | str | None,
+    output_event: int | None,
+) -> pb.ScoreRequest:
+    """A request for scores without its model."""
+    return pb.ScoreRequest(
+        sequences=map(sequence_message, _several(sequences)),
+        targets=target_names(targets),
+        output_event=output_event,
+    )
+
+
+def background_reference(given: BackgroundLike) -> pb.BackgroundReference | None:
+    """Which background: by name, by its values, or None for the model's default."""
+    if given is None:
+        return None
+    if isinstance(given, str):
+        return pb.BackgroundReference(name=given)
+    return pb.BackgroundReference(values=background_values(given))
+
+
+def background_values(given: BackgroundValues | Values) -> pb.BackgroundValues:
+    """Background values, with or without a mean event."""
+    if not isinstance(given, BackgroundValues):
+        given = BackgroundValues(given)
+    mean = [] if given.mean_event is None else input_tensors(given.mean_event)
+    return pb.BackgroundValues(inputs=input_tensors(given.rows), mean_event=mean)
+
+
+def background_header(
+    name: str, average: Average | None = None, shape: BackgroundShape | None = None
+) -> pb.CreateBackgroundHeader:
+    """The first message of a background, without its model. `name` is the last part, or empty."""
+    header = pb.CreateBackgroundHeader(name=name)
+    if average is not None:
+        header.average = member(pb.Average, "average", average)
+    if shape is not None:
+        header.shape = member(pb.BackgroundShape, "shape", shape)
+    return header
+
+
+def averaged(given: SequenceLike) -> pb.CreateBackgroundRequest:
+    """One sequence to average."""
+    return pb.CreateBackgroundRequest(sequence=sequence_message(given))
+
+
+def list_explanations(
+    caller_id: str,
+    model: str,
+    labels: Mapping[str, str] | None,
+    start: datetime | None,
+    end: datetime | None,
+    page_size: int,
+) -> pb.ListExplanationsRequest:
+    """The first page's request."""
+    return pb.ListExplanationsRequest(
+        page_size=page_size,
+        caller_id=caller_id,
+        model=model,
+        labels=labels or {},
+        start_time=_timestamp(start),
+        end_time=_timestamp(end),
+    )
+
+
+def _several(sequences: SequenceLike | Iterable[SequenceLike]) -> Iterable[SequenceLike]:
+    """One array (l, d), mapping or Sequence is one sequence; any other iterable holds several."""
+    one = isinstance(sequences, Sequence | Mapping) or (
+        isinstance(sequences, np.ndarray) and sequences.ndim < 3
+    )
+    return [sequences] if one else sequences  # type: ignore[list-item,return-value]
+
+
+def _event(info: EventInfo) -> pb.EventInfo:
+    return pb.EventInfo(id=info.id, time=_timestamp(info.time), display=info.display)
+
+
+def _timestamp(time: datetime | None) -> Timestamp | None:
+    """A time without a zone is local time, as everywhere in Python."""
+    if time is None:
+        return None
+    stamp = Timestamp()
+    stamp.FromDatetime(time.astimezone(UTC))
+    return stamp

@@ -1,0 +1,132 @@
+"""What is committed: the ONNX file, its schema, and a few held-out alerts."""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+
+from models.account_takeover.features import CATEGORICAL, NUMERIC, Categorical, Numeric
+from models.account_takeover.network import TakeoverModel
+from models.account_takeover.simulate import Account
+
+OPSET = 18
+
+
+def write_model(path: Path, model: TakeoverModel) -> None:
+    """Write one self-contained ONNX file with free batch and length."""
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it names packages that we do not use
+    axes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("events")}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's own, about its insides
+        program = torch.onnx.export(
+            model.eval(),
+            (torch.zeros(2, 8, len(NUMERIC)), torch.zeros(2, 8, len(CATEGORICAL), dtype=torch.int64)),
+            input_names=["numeric", "categorical"],
+            output_names=["probability"],
+            dynamic_shapes={"numeric": axes, "categorical": axes},
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+        )
+    if program is None:  # torch's signature allows it for its older exporter
+        raise RuntimeError("torch exported nothing")
+    proto = program.model_proto
+    for entry in (*proto.graph.node, *proto.graph.value_info, *proto.graph.input, *proto.graph.output):
+        entry.ClearField("metadata_props")  # stack traces of the machine that exported it
+    onnx.checker.check_model(proto, full_check=True)
+    onnx.save(proto, path)
+
+
+def write_schema(path: Path, accounts: Sequence[Account]) -> None:
+    """Write `schema.json`; its background is the average event of `accounts`."""
+    schema = {
+        "inputs": [
+            {"name": "numeric", "role": "events", "dtype": "float32", "width": len(NUMERIC)},
+            {"name": "categorical", "role": "events", "dtype": "int64", "width": len(CATEGORICAL)},
+        ],
+        "features": [
+            *(_numeric_feature(feature, column) for column, feature in enumerate(NUMERIC)),
+            *(_categorical_feature(feature, column) for column, feature in enumerate(CATEGORICAL)),
+        ],
+        "targets": [{"name": "takeover", "label": "Probability of account takeover"}],
+        "output": "probability",
+        "background": _average_event(accounts),
+    }
+    path.write_text(json.dumps(schema, indent=1) + "\n")
+
+
+def write_alert(path: Path, account: Account, labels: dict[str, str]) -> None:
+    """Write one alert as `sequela explain --sequence` reads it, with the planted truth beside it."""
+    takeover = account.takeover
+    alert = {
+        "id": path.stem,
+        "labels": {"account": account.id, **labels},
+        "truth": {"events": takeover.events, "features": takeover.features} if takeover else None,
+        "inputs": {
+            "numeric": [[round(float(value), 4) for value in row] for row in account.numeric()],
+            "categorical": account.categorical().tolist(),
+        },
+        "events": list(_readable_events(account)),
+    }
+    path.write_text(json.dumps(alert, separators=(",", ":")).replace('{"id":', '\n{"id":') + "\n")
+
+
+def _numeric_feature(feature: Numeric, column: int) -> dict[str, Any]:
+    return {
+        "name": feature.name,
+        "columns": {"numeric": [column]},
+        "kind": "numeric",
+        "label": feature.label,
+        "unit": feature.unit,
+        "description": feature.description,
+        "display": {
+            "mean": feature.mean,
+            "scale": feature.scale,
+            "transform": "log1p" if feature.log else "none",
+            "decimals": feature.decimals,
+        },
+    }
+
+
+def _categorical_feature(feature: Categorical, column: int) -> dict[str, Any]:
+    return {
+        "name": feature.name,
+        "columns": {"categorical": [column]},
+        "kind": "categorical",
+        "label": feature.label,
+        "description": feature.description,
+        "categories": feature.categories,
+    }
+
+
+def _average_event(accounts: Iterable[Account]) -> dict[str, list[float] | list[int]]:
+    """Mean of the numeric columns and mode of the categorical ones, over all events alike."""
+    numeric = np.concatenate([account.numeric() for account in accounts]).mean(axis=0, dtype=np.float64)
+    categorical = np.concatenate([account.categorical() for account in accounts])
+    modes = [int(np.bincount(column).argmax()) for column in categorical.T]
+    return {"numeric": numeric.round(6).tolist(), "categorical": modes}
+
+
+def _readable_events(account: Account) -> Iterator[dict[str, Any]]:
+    """Per event an id, its time and what a person would want to read of it."""
+    for index, time in enumerate(account.history.times):
+        raw = {name: column[index] for name, column in account.history.columns.items()}
+        yield {"id": f"event-{index + 1:04d}", "time": f"{time}Z", "display": _display(raw)}
+
+
+def _display(raw: dict[str, np.float64 | np.int64]) -> dict[str, str]:
+    """What people read of an event, by feature name; money only where it moves."""
+    shown = {f.name: f.categories[int(raw[f.name])] for f in CATEGORICAL[:5]}
+    shown["distance"] = f"{raw['distance']:,.0f} km"
+    if raw["amount"] == 0:
+        del shown["transaction_type"]
+        return shown
+    return {**shown, "amount": f"{raw['amount']:,.2f} EUR"}

@@ -1,0 +1,151 @@
+"""The features of a simulated bank event: names, units, categories, and how they become model inputs.
+
+Numeric features are standardised (some after log1p) into a float32 input; categorical ones are ids that the
+model embeds itself. Means and scales are round figures near those of the simulated data, so that encoding
+needs no training run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class EventType(IntEnum):
+    """What the customer did."""
+
+    LOGIN = 0
+    TRANSACTION = 1
+    ENROLLMENT = 2
+
+
+class TransactionType(IntEnum):
+    """Where the money of a transaction went; NONE for the other events."""
+
+    NONE = 0
+    CARD_PAYMENT = 1
+    KNOWN_PAYEE = 2
+    OWN_ACCOUNT = 3
+    NEW_PAYEE = 4
+
+
+class Device(IntEnum):
+    """The device, as the bank knows it for this customer."""
+
+    USUAL = 0
+    ANOTHER_ENROLLED = 1
+    NEW = 2
+
+
+class Network(IntEnum):
+    """Who owns the address the event came from."""
+
+    HOME_BROADBAND = 0
+    MOBILE = 1
+    CORPORATE = 2
+    PUBLIC_WIFI = 3
+    HOSTING_PROVIDER = 4
+
+
+class Country(IntEnum):
+    """The country of the address, seen from the customer's."""
+
+    HOME = 0
+    NEIGHBOURING = 1
+    OTHER = 2
+
+
+class Channel(IntEnum):
+    """How the customer reached the bank."""
+
+    APP = 0
+    WEB = 1
+    PHONE = 2
+
+
+class System(IntEnum):
+    """The device's operating system."""
+
+    ANDROID = 0
+    IOS = 1
+    WINDOWS = 2
+    MACOS = 3
+
+
+class Segment(IntEnum):
+    """The customer's contract."""
+
+    STANDARD = 0
+    PREMIUM = 1
+    STUDENT = 2
+    BUSINESS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Numeric:
+    """A numeric feature: its model input is `(raw - mean) / scale`, of log1p(raw) where `log` holds."""
+
+    name: str
+    label: str
+    unit: str
+    mean: float
+    scale: float
+    log: bool = False
+    decimals: int = 0
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Categorical:
+    """A categorical feature: its model input is the id of one of `members`."""
+
+    name: str
+    label: str
+    members: type[IntEnum]
+    description: str = ""
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """Readable names, in the order of the ids."""
+        return tuple(member.name.lower().replace("_", " ") for member in self.members)
+
+
+NUMERIC = (
+    Numeric("amount", "Amount", "EUR", 0.8, 1.7, log=True, decimals=2, description="0 where no money moves"),
+    Numeric("distance", "Distance from usual place", "km", 2.0, 1.5, log=True, decimals=1),
+    Numeric(
+        "hours_since_last",
+        "Time since last event",
+        "h",
+        1.9,
+        1.9,
+        log=True,
+        decimals=2,
+        description="As it was in the account's history; not recomputed when earlier events are switched",
+    ),
+    Numeric("hour_of_day", "Hour of day", "h", 14.0, 3.5, decimals=1),
+    Numeric("client_age", "Client's age", "years", 49.0, 16.0),
+    Numeric("account_age", "Age of account", "years", 7.5, 5.0, decimals=1),
+    Numeric("balance", "Balance", "EUR", 9.2, 0.8, log=True, decimals=2),
+    Numeric("session_seconds", "Length of session", "s", 5.0, 0.8, log=True),
+    Numeric("products_held", "Products held", "", 2.8, 1.1),
+)
+CATEGORICAL = (
+    Categorical("event_type", "Event type", EventType),
+    Categorical("transaction_type", "Transaction type", TransactionType, "Where the money went"),
+    Categorical("device", "Device", Device, "As the bank knows it for this customer"),
+    Categorical("network", "Network", Network, "Who owns the address the event came from"),
+    Categorical("country", "Country", Country, "Seen from the customer's"),
+    Categorical("channel", "Channel", Channel),
+    Categorical("operating_system", "Operating system", System),
+    Categorical("segment", "Customer segment", Segment),
+)
+
+
+def standardise(feature: Numeric, raw: NDArray[np.float64]) -> NDArray[np.float32]:
+    """The model's input for raw values of a numeric feature."""
+    value = np.log1p(raw) if feature.log else raw
+    return ((value - feature.mean) / feature.scale).astype(np.float32)

@@ -1,0 +1,74 @@
+"""Make the virtual environment a peer runs in, unless it stands already.
+
+A peer is another explainer that the slow tests and the benchmark compare with. Each has its own environment,
+because what it needs does not fit ours. Prints the environment's Python on the last line.
+"""
+
+import argparse
+import fcntl
+import hashlib
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+REQUIREMENTS = {
+    "timeshap": ROOT / "requirements" / "peers.txt",
+    "shap": ROOT / "requirements" / "shap.txt",
+}
+PYTHON = "python3.11"  # the newest that timeshap's requirements install on
+STAMP = "requirements.sha256"
+
+
+def say(message: str) -> None:
+    """Progress goes to stderr: stdout is the path."""
+    print(message, file=sys.stderr, flush=True)
+
+
+def interpreter() -> str:
+    """The Python 3.11 to build from. Exits with what to install where there is none."""
+    if sys.version_info[:2] == (3, 11):
+        return sys.executable
+    found = shutil.which(PYTHON)
+    if found is None:
+        sys.exit(f"peers need {PYTHON} on the PATH; this is Python {sys.version.split()[0]}")
+    return found
+
+
+def ensure(peer: str) -> Path:
+    """The Python of the peer's environment, made first if it is missing or its requirements changed."""
+    with REQUIREMENTS[peer].open("rb") as requirements:
+        fcntl.flock(requirements, fcntl.LOCK_EX)  # tests that run side by side must not build it twice
+        return _ensure(peer, REQUIREMENTS[peer])
+
+
+def _ensure(peer: str, requirements: Path) -> Path:
+    environment = ROOT / f".venv-peers-{peer}"
+    python = environment / "bin" / "python"
+    stamp = environment / STAMP
+    digest = hashlib.sha256(requirements.read_bytes()).hexdigest()
+    if python.exists() and stamp.exists() and stamp.read_text() == digest:
+        return python
+    started = time.monotonic()
+    say(f"{peer}: making {environment.name} (about half a minute, 700-900 MB)")
+    subprocess.run([interpreter(), "-m", "venv", "--clear", str(environment)], check=True)
+    say(f"{peer}: installing {requirements.name}")
+    subprocess.run([str(python), "-m", "pip", "install", "--quiet", "-r", str(requirements)], check=True)
+    stamp.write_text(digest)  # last, so that an interrupted build is made again
+    say(f"{peer}: ready after {time.monotonic() - started:.0f} s")
+    return python
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("peer", choices=sorted(REQUIREMENTS))
+    print(ensure(parser.parse_args().peer))
+
+
+if __name__ == "__main__":
+    main()

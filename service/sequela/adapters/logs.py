@@ -1,0 +1,57 @@
+"""Structured logs on stderr: JSON lines, or coloured text where a person looks on.
+
+Values of sequences and models are never logged; names, sizes, times and request ids are.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TextIO
+
+import structlog
+
+from sequela.explaining.ports import Record, StoreState
+
+log = structlog.get_logger("sequela")
+
+
+def configure(level: str, stream: TextIO = sys.stderr) -> None:
+    """Sets up structlog; what libraries log comes out the same way, from WARNING on."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    if stream.isatty():
+        final: list[structlog.typing.Processor] = [structlog.dev.ConsoleRenderer()]
+    else:
+        final = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *final],
+        )
+    )
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.getLogger("sequela").setLevel(level.upper())
+
+
+class LogObserver:
+    """Says when the shared store goes down and when it comes back; all else is counted, not told."""
+
+    def notice(self, record: Record) -> None:
+        """Takes one record."""
+        if isinstance(record, StoreState):
+            tell = log.info if record.up else log.warning
+            tell("shared store", up=record.up, detail=record.detail)

@@ -1,0 +1,241 @@
+"""Prometheus metrics of everything observed, under the names that the field uses.
+
+Labels are bounded: they hold no ids and no names of models.
+"""
+
+from __future__ import annotations
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    PlatformCollector,
+    ProcessCollector,
+)
+
+from sequela.explaining.explanation import METHOD_VERSION, Explanation, LevelExplanation
+from sequela.explaining.ports import (
+    BatchEvaluated,
+    CacheAsked,
+    Call,
+    CallHandled,
+    CallStarted,
+    Explained,
+    MessageReceived,
+    MessageSent,
+    Record,
+    RoomState,
+    Shed,
+    StageDone,
+    StoreState,
+)
+
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+STORE_SECONDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
+ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192)
+EVENTS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
+RESIDUALS = (1e-15, 1e-12, 1e-9, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
+ERRORS = (0.0, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1)
+
+
+class PrometheusObserver:
+    """Turns records into samples of a registry of its own."""
+
+    def __init__(self, version: str) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        Info("sequela_build", "Version of the server and of the method.", registry=self.registry).info(
+            {"version": version, "method_version": METHOD_VERSION}
+        )
+        self._families = (
+            _Calls(self.registry),
+            _Rooms(self.registry),
+            _Explanations(self.registry),
+            _Models(self.registry),
+            _Stores(self.registry),
+        )
+
+    def notice(self, record: Record) -> None:
+        """Takes one record."""
+        for family in self._families:
+            family.notice(record)
+
+
+class _Calls:
+    """gRPC calls, by the names of the common gRPC middleware."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        labels = ("grpc_type", "grpc_service", "grpc_method")
+        self._started = Counter("grpc_server_started", "Calls that came in.", labels, registry=registry)
+        self._handled = Counter(
+            "grpc_server_handled", "Calls that ended, by code.", (*labels, "grpc_code"), registry=registry
+        )
+        self._seconds = Histogram(
+            "grpc_server_handling_seconds",
+            "Time from call to end.",
+            labels,
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self._received = Counter("grpc_server_msg_received", "Messages in.", labels, registry=registry)
+        self._sent = Counter("grpc_server_msg_sent", "Messages out.", labels, registry=registry)
+
+    def notice(self, record: Record) -> None:
+        match record:
+            case CallStarted(call):
+                self._started.labels(*_labels(call)).inc()
+            case CallHandled(call, code, seconds):
+                self._handled.labels(*_labels(call), code).inc()
+                self._seconds.labels(*_labels(call)).observe(seconds)
+            case MessageReceived(call):
+                self._received.labels(*_labels(call)).inc()
+            case MessageSent(call):
+                self._sent.labels(*_labels(call)).inc()
+
+
+class _Rooms:
+    """Admission: how much runs and waits, and what was turned away."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._waiting = Gauge(
+            "sequela_queue_depth", "Work waiting for a thread.", ("room",), registry=registry
+        )
+        self._running = Gauge("sequela_inflight", "Work running in threads.", ("room",), registry=registry)
+        self._shed = Counter(
+            "sequela_admission_rejected",
+            "Work refused before it began.",
+            ("room", "reason"),
+            registry=registry,
+        )
+
+    def notice(self, record: Record) -> None:
+        match record:
+            case RoomState(room, waiting, running):
+                self._waiting.labels(room).set(waiting)
+                self._running.labels(room).set(running)
+            case Shed(room, reason):
+                self._shed.labels(room, reason).inc()
+
+
+class _Explanations:
+    """What came out of explaining, how long it took, and how sure it is."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._outcomes = Counter(
+            "sequela_explanations", "Explanations, by outcome.", ("outcome",), registry=registry
+        )
+        self._seconds = Histogram(
+            "sequela_explain_duration_seconds",
+            "Time of an explanation (level all) and of its levels.",
+            ("level",),
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self._stages = Histogram(
+            "sequela_stage_duration_seconds",
+            "Time of a stage.",
+            ("stage",),
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self._pruned = Histogram("sequela_pruned_events", "Events pruned.", buckets=EVENTS, registry=registry)
+        self._residual = Histogram(
+            "sequela_additivity_residual",
+            "Largest |sum of attributions - (score - base value)| of a level.",
+            ("level",),
+            buckets=RESIDUALS,
+            registry=registry,
+        )
+        self._error = Histogram(
+            "sequela_standard_error",
+            "Largest standard error of a level.",
+            ("level",),
+            buckets=ERRORS,
+            registry=registry,
+        )
+
+    def notice(self, record: Record) -> None:
+        match record:
+            case StageDone(stage, seconds):
+                self._stages.labels(stage).observe(seconds)
+            case Explained(outcome, seconds, explanation):
+                self._outcomes.labels(outcome).inc()
+                self._seconds.labels("all").observe(seconds)
+                # An answer from the store was counted when it was made.
+                if explanation and not explanation.cost.cached:
+                    self._made(explanation)
+
+    def _made(self, explanation: Explanation) -> None:
+        if explanation.pruning:
+            self._pruned.observe(explanation.pruning.pruned_events)
+        for name, level in _levels(explanation):
+            self._seconds.labels(name).observe(level.quality.seconds)
+            self._residual.labels(name).observe(level.quality.additivity_residual)
+            self._error.labels(name).observe(level.quality.largest_standard_error)
+
+
+class _Models:
+    """What models were asked."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._calls = Counter("sequela_model_calls", "Calls of models.", registry=registry)
+        self._rows = Counter("sequela_model_rows", "Sequences given to models.", registry=registry)
+        self._batch = Histogram(
+            "sequela_model_batch_rows", "Sequences in a call.", buckets=ROWS, registry=registry
+        )
+        self._seconds = Histogram(
+            "sequela_model_call_seconds", "Time of a call.", buckets=SECONDS, registry=registry
+        )
+
+    def notice(self, record: Record) -> None:
+        match record:
+            case BatchEvaluated(rows, seconds):
+                self._calls.inc()
+                self._rows.inc(rows)
+                self._batch.observe(rows)
+                self._seconds.observe(seconds)
+
+
+class _Stores:
+    """Caches and the shared store."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._asked = Counter(
+            "sequela_cache_requests", "Cache look-ups, by result.", ("cache", "result"), registry=registry
+        )
+        self._seconds = Histogram(
+            "sequela_cache_operation_seconds",
+            "Time of a cache look-up.",
+            ("cache",),
+            buckets=STORE_SECONDS,
+            registry=registry,
+        )
+        self._up = Gauge(
+            "sequela_redis_up",
+            "1 while Redis answers, 0 while it is down or not configured.",
+            registry=registry,
+        )
+
+    def notice(self, record: Record) -> None:
+        match record:
+            case CacheAsked(cache, result, seconds):
+                self._asked.labels(cache, result).inc()
+                self._seconds.labels(cache).observe(seconds)
+            case StoreState(up):
+                self._up.set(up)
+
+
+def _labels(call: Call) -> tuple[str, str, str]:
+    return call.kind, call.service, call.method
+
+
+def _levels(explanation: Explanation) -> list[tuple[str, LevelExplanation]]:
+    levels = {
+        "event": explanation.event_level,
+        "feature": explanation.feature_level,
+        "cell": explanation.cell_level,
+    }
+    return [(name, level) for name, level in levels.items() if level and level.attributions]

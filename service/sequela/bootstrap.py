@@ -1,0 +1,122 @@
+"""From settings to a server: everything is wired here, and nowhere else."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import metadata
+
+from sequela.adapters.backgrounds import StoredBackgrounds
+from sequela.adapters.configured_models import ConfiguredModels
+from sequela.adapters.explanations import StoredExplanations
+from sequela.adapters.keyvalue import KeyValue
+from sequela.adapters.logs import LogObserver
+from sequela.adapters.memory import MemoryKeyValue
+from sequela.adapters.model_cache import ModelCache
+from sequela.adapters.model_repository import ModelRepository
+from sequela.adapters.onnx_loading import Loader
+from sequela.adapters.pieces import InPieces
+from sequela.adapters.prometheus import PrometheusObserver
+from sequela.adapters.redis import RedisKeyValue
+from sequela.adapters.redis_urls import RedisTimeouts
+from sequela.adapters.uploaded_models import UploadedModels
+from sequela.explaining.explainer import Explainer
+from sequela.explaining.ports import Backgrounds, Explanations, Models, Observer, Observers
+from sequela.rpc.admission import Room, Rooms
+from sequela.rpc.calls import Pace
+from sequela.rpc.http import HttpServer, application
+from sequela.rpc.listening import Listening, TlsFiles
+from sequela.rpc.readiness import Readiness
+from sequela.rpc.server import Draining, Server
+from sequela.rpc.services import Behind, services
+from sequela.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Wired:
+    """A whole server, ready to open. `configured` still has to start loading the operator's models.
+
+    `close` ends what the adapters hold open, once the server has drained.
+    """
+
+    settings: Settings
+    metrics: PrometheusObserver
+    configured: ConfiguredModels
+    server: Server
+    draining: Draining
+    close: Callable[[], None]
+
+
+def build(
+    settings: Settings,
+    *,
+    models: Models | None = None,
+    backgrounds: Backgrounds | None = None,
+    explanations: Explanations | None = None,
+    explainer: Explainer | None = None,
+) -> Wired:
+    """Wires the server, inside the event loop that will run it; what is given takes the place of the usual."""
+    limits, near = settings.limits, settings.cache_bytes
+    metrics = PrometheusObserver(version())
+    observer = Observers((metrics, LogObserver()))
+    store, close = _store(settings, observer)
+    loader = Loader(limits, settings.model_threads)
+    configured = ConfiguredModels(settings.model_repository, loader)
+    cache = ModelCache(observer, settings.model_cache_models, settings.model_cache_bytes)
+    uploaded = UploadedModels(store)
+    models = models or ModelRepository(configured, uploaded, cache, loader, settings.uploads)
+    backgrounds = backgrounds or StoredBackgrounds(store, observer, settings.background_ttl, near)
+    explanations = explanations or StoredExplanations(store, observer, settings.explanation_ttl, near)
+    explainer = explainer or Explainer(models, backgrounds, explanations, observer, limits)
+
+    rooms = _rooms(settings, observer)
+    pace = Pace(settings.default_timeout, settings.deadline_reserve, settings.stream_window)
+    offered = services(Behind(explainer, models, backgrounds, explanations), rooms, pace, limits)
+    readiness = Readiness([service.name for service in offered], models.ready)
+    pages = application(metrics.registry, readiness.why_not)
+    http = HttpServer(pages, settings.metrics_host, settings.metrics_port)
+    server = Server(_listening(settings), offered, rooms, readiness, http, observer)
+    draining = Draining(settings.drain_delay, settings.drain_grace)
+    return Wired(settings, metrics, configured, server, draining, close)
+
+
+def version() -> str:
+    """The installed version."""
+    try:
+        return metadata.version("sequela")
+    except metadata.PackageNotFoundError:  # run from a checkout
+        return "0+checkout"
+
+
+def _store(settings: Settings, observer: Observer) -> tuple[KeyValue, Callable[[], None]]:
+    """The store, and what closes it."""
+    if settings.redis_url is None:
+        return MemoryKeyValue(settings.memory_bytes), lambda: None
+    timeouts = RedisTimeouts(settings.redis_connect_timeout, settings.redis_timeout)
+    redis = RedisKeyValue(settings.redis_url, observer, timeouts, settings.redis_retry_after)
+    return InPieces(redis), redis.close
+
+
+def _rooms(settings: Settings, observer: Observer) -> Rooms:
+    seats = settings.max_concurrent or len(os.sched_getaffinity(0))
+    return Rooms(
+        Room("explaining", seats, settings.queue_size, observer),
+        Room("keeping", settings.lookup_threads, settings.lookup_queue, observer),
+    )
+
+
+def _listening(settings: Settings) -> Listening:
+    tls = None
+    if settings.tls_certificate and settings.tls_key:
+        tls = TlsFiles(settings.tls_certificate, settings.tls_key, settings.tls_client_ca)
+    return Listening(
+        host=settings.host,
+        port=settings.port,
+        tls=tls,
+        max_message_bytes=settings.max_message_bytes,
+        keepalive=settings.keepalive,
+        min_ping_interval=settings.min_ping_interval,
+        max_connection_age=settings.max_connection_age,
+        connection_age_grace=settings.connection_age_grace,
+    )

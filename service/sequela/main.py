@@ -1,0 +1,87 @@
+"""`sequela serve`: settings -> wire -> serve -> drain."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import json
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import structlog
+
+from sequela.adapters import logs
+from sequela.bootstrap import Wired, build, version
+from sequela.errors import SequelaError
+from sequela.rpc.server import Bound
+from sequela.settings import Settings, read_settings
+
+CANNOT_START = 1
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+log = structlog.get_logger("sequela.main")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serves until a signal comes. 0 after a drain, 1 where it cannot start, 2 for bad settings."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    settings = read_settings(given[1:] if given[:1] == ["serve"] else given)
+    logs.configure(settings.log_level)
+    try:
+        asyncio.run(serve(settings))
+    except (OSError, SequelaError) as error:
+        log.error("cannot start", why=str(error))
+        return CANNOT_START
+    return 0
+
+
+async def serve(settings: Settings) -> None:
+    """Serves until SIGTERM or SIGINT, then drains. Raises OSError or SequelaError where it cannot start."""
+    leaving = _first_signal()
+    wired = build(settings)
+    bound = await wired.server.open()
+    wired.configured.start()
+    log.info("listening", version=version(), grpc=bound.grpc, http=bound.http)
+    announcing = asyncio.create_task(_announce(wired, bound))
+    await leaving.wait()
+    announcing.cancel()
+    log.info("draining", delay=settings.drain_delay, grace=settings.drain_grace)
+    wired.configured.stop()
+    await wired.server.drain(wired.draining)
+    wired.close()
+    log.info("stopped")
+
+
+async def _announce(wired: Wired, bound: Bound) -> None:
+    await wired.server.ready()
+    log.info("ready")
+    if wired.settings.ready_file:
+        _write(wired.settings.ready_file, json.dumps(dataclasses.asdict(bound)))
+
+
+def _write(path: Path, text: str) -> None:
+    """Whole or not at all, since somebody may be waiting for the file."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft.write_text(f"{text}\n")
+    draft.replace(path)
+
+
+def _first_signal() -> asyncio.Event:
+    """Set by the first signal; the second one ends the process at once."""
+    loop = asyncio.get_running_loop()
+    leaving = asyncio.Event()
+
+    def leave() -> None:
+        leaving.set()
+        for each in SIGNALS:
+            loop.remove_signal_handler(each)
+            signal.signal(each, signal.SIG_DFL)
+
+    for each in SIGNALS:
+        with contextlib.suppress(NotImplementedError):  # not on every platform
+            loop.add_signal_handler(each, leave)
+    return leaving

@@ -1,0 +1,136 @@
+"""Rooms: where synchronous work runs in threads, so that it never blocks the event loop.
+
+A room has a fixed number of seats and a short queue before them. What does not fit into the queue is refused
+at once: an answer that would come too late helps nobody. A seat is free again only when its thread has really
+ended, also where the caller is long gone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import functools
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+from sequela.errors import OutOfTime, Overloaded, SequelaError, Unavailable
+from sequela.explaining.clock import Clock
+from sequela.explaining.ports import Observer, RoomState, Shed
+
+T = TypeVar("T")
+
+# Weight of the newest work in the running mean that tells refused callers when to try again.
+NEWEST = 0.1
+
+
+class Room:
+    """Threads for `seats` pieces of work at a time; at most `queue` more wait. Used from one event loop."""
+
+    def __init__(self, name: str, seats: int, queue: int, observer: Observer) -> None:
+        self._name = name
+        self._seats = seats
+        self._queue = queue
+        self._observer = observer
+        self._free = asyncio.Semaphore(seats)
+        self._waiting = 0
+        self._running = 0
+        self._mean_seconds = 0.1
+        self._open = True
+        self._threads = ThreadPoolExecutor(seats, thread_name_prefix=name)
+        self._tell()
+
+    async def run(self, work: Callable[[], T], clock: Clock) -> T:
+        """Runs `work` in a thread, waiting for a seat no longer than the clock allows.
+
+        When the waiting task is cancelled the clock is cancelled too: the work stops at its next look at it.
+        Raises Overloaded (QUEUE_FULL), Unavailable (DRAINING), OutOfTime (DEADLINE_TOO_SHORT), and what
+        `work` raises.
+        """
+        await self._sit_down(clock)
+        future = self._threads.submit(contextvars.copy_context().run, work)
+        future.add_done_callback(functools.partial(self._ended, asyncio.get_running_loop(), clock.now()))
+        try:
+            return await asyncio.shield(asyncio.wrap_future(future))
+        except asyncio.CancelledError:
+            clock.cancel()
+            raise
+
+    def close(self) -> None:
+        """Takes no more work; what waits and runs goes on."""
+        self._open = False
+
+    def clear(self) -> None:
+        """Lets the threads go as they end, without waiting for them."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _sit_down(self, clock: Clock) -> None:
+        if not self._open:
+            raise self._shed(Unavailable("DRAINING", "the server is draining", retry_after=1.0))
+        if self._running + self._waiting >= self._seats + self._queue:
+            raise self._shed(self._overloaded())
+        self._changed(waiting=1)
+        try:
+            async with asyncio.timeout_at(asyncio.get_running_loop().time() + clock.remaining):
+                await self._free.acquire()
+        except TimeoutError:
+            raise self._shed(_too_late("waiting for a free worker")) from None
+        finally:
+            self._changed(waiting=-1)
+        if clock.remaining <= 0:
+            self._free.release()
+            raise self._shed(_too_late("before any work began"))
+        self._changed(running=1)
+
+    def _ended(self, loop: asyncio.AbstractEventLoop, started: float, _: Future[T]) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed when work outlives the server
+            loop.call_soon_threadsafe(self._stand_up, started)
+
+    def _stand_up(self, started: float) -> None:
+        self._mean_seconds += NEWEST * (Clock.now() - started - self._mean_seconds)
+        self._free.release()
+        self._changed(running=-1)
+
+    def _changed(self, waiting: int = 0, running: int = 0) -> None:
+        self._waiting += waiting
+        self._running += running
+        self._tell()
+
+    def _tell(self) -> None:
+        self._observer.notice(RoomState(self._name, self._waiting, self._running))
+
+    def _shed(self, error: SequelaError) -> SequelaError:
+        self._observer.notice(Shed(self._name, error.reason))
+        return error
+
+    def _overloaded(self) -> Overloaded:
+        rounds = (self._waiting + self._running) / self._seats
+        return Overloaded(
+            "QUEUE_FULL",
+            f"{self._running} requests run, {self._waiting} wait; the queue takes {self._queue}",
+            retry_after=max(0.1, rounds * self._mean_seconds),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """One room for what runs models, one for what only looks something up: neither starves the other."""
+
+    explaining: Room
+    keeping: Room
+
+    def close(self) -> None:
+        """Takes no more work."""
+        self.explaining.close()
+        self.keeping.close()
+
+    def clear(self) -> None:
+        """Lets all threads go."""
+        self.explaining.clear()
+        self.keeping.clear()
+
+
+def _too_late(when: str) -> OutOfTime:
+    return OutOfTime("DEADLINE_TOO_SHORT", f"the deadline passed {when}")

@@ -1,0 +1,57 @@
+"""Sequences to explain, and what people read about their events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
+from sequela_proto.v1 import sequela_pb2 as pb
+
+from sequela.explaining.limits import Limits
+from sequela.explaining.question import EventInfo, GivenSequence
+from sequela.rpc.decoding.findings import Findings
+from sequela.rpc.decoding.tensors import arrays
+
+
+def sequence(message: pb.Sequence, path: str, found: Findings, limits: Limits) -> GivenSequence:
+    """A sequence; `path` is where it stands in the request."""
+    if not message.inputs:
+        found.add(f"{path}.inputs", "SEQUENCE_EMPTY", "holds no tensor; send one for each input of the model")
+    inputs = arrays(message.inputs, f"{path}.inputs", found, limits)
+    events = len(message.events)
+    if events > limits.max_events:
+        found.add(f"{path}.events", "TOO_MANY_EVENTS", f"{events} events, the limit is {limits.max_events}")
+        return GivenSequence(inputs)
+    infos = (_event(each, f"{path}.events[{i}]", found, limits) for i, each in enumerate(message.events))
+    return GivenSequence(inputs, tuple(infos))
+
+
+def texts(field: Mapping[str, str], path: str, found: Findings, limits: Limits) -> dict[str, str]:
+    """A map of short texts, such as labels."""
+    if len(field) > limits.max_labels:
+        found.add(path, "TOO_MANY_TEXTS", f"{len(field)} entries, the limit is {limits.max_labels}")
+        return {}
+    for index, (key, value) in enumerate(sorted(field.items())):
+        found.text(f"{path} (key {index})", key, limits.max_text)
+        found.text(f"{path}[{key[: limits.max_text]!r}]", value, limits.max_text)
+    return dict(field)
+
+
+def moment(message: Timestamp, path: str, found: Findings) -> datetime | None:
+    """A time in UTC, to the microsecond; None after noting one that is out of range."""
+    try:
+        return message.ToDatetime(UTC)
+    except (ValueError, OverflowError):
+        found.add(
+            path, "TIME_INVALID", f"{message.seconds} s {message.nanos} ns is not a time from year 1 to 9999"
+        )
+        return None
+
+
+def _event(message: pb.EventInfo, path: str, found: Findings, limits: Limits) -> EventInfo:
+    return EventInfo(
+        found.text(f"{path}.id", message.id, limits.max_text),
+        moment(message.time, f"{path}.time", found) if message.HasField("time") else None,
+        texts(message.display, f"{path}.display", found, limits),
+    )

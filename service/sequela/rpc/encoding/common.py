@@ -1,0 +1,45 @@
+"""Times, enums and other small things."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TypeVar
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+from sequela_proto.v1 import sequela_pb2 as pb
+
+from sequela.explaining.explanation import Feature
+from sequela.explaining.schema import Link
+
+Item = TypeVar("Item")
+Message = TypeVar("Message")
+
+LINKS: Mapping[Link, pb.Link.ValueType] = {Link.IDENTITY: pb.LINK_IDENTITY, Link.LOGIT: pb.LINK_LOGIT}
+
+
+def optional(encode: Callable[[Item], Message], item: Item | None) -> Message | None:
+    """What is not there stays away."""
+    return None if item is None else encode(item)
+
+
+def duration(seconds: float) -> Duration:
+    """Seconds, to the nanosecond."""
+    message = Duration()
+    message.FromNanoseconds(round(seconds * 1e9))
+    return message
+
+
+def timestamp(time: datetime) -> Timestamp:
+    """A time with a zone."""
+    message = Timestamp()
+    message.FromDatetime(time)
+    return message
+
+
+def feature(item: Feature) -> pb.Feature:
+    """A feature as people read it."""
+    return pb.Feature(
+        name=item.name, label=item.label, unit=item.unit, description=item.description, static=item.static
+    )

@@ -1,0 +1,75 @@
+"""Models as the caller reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sequela_proto.v1 import sequela_pb2 as pb
+
+from sequela.explaining.explanation import Feature
+from sequela.explaining.ports import Model, ModelRecord, ModelSource, ModelState
+from sequela.explaining.schema import Dtype, FeatureSchema, InputSchema, ModelSchema, Role
+from sequela.rpc.encoding.common import LINKS, feature, timestamp
+
+ROLES: Mapping[Role, pb.InputRole.ValueType] = {
+    Role.EVENTS: pb.INPUT_ROLE_EVENTS,
+    Role.STATIC: pb.INPUT_ROLE_STATIC,
+    Role.MASK: pb.INPUT_ROLE_MASK,
+    Role.LENGTH: pb.INPUT_ROLE_LENGTH,
+}
+DTYPES: Mapping[Dtype, pb.DataType.ValueType] = {
+    Dtype.FLOAT32: pb.DATA_TYPE_FLOAT32,
+    Dtype.FLOAT64: pb.DATA_TYPE_FLOAT64,
+    Dtype.INT32: pb.DATA_TYPE_INT32,
+    Dtype.INT64: pb.DATA_TYPE_INT64,
+    Dtype.BOOL: pb.DATA_TYPE_BOOL,
+}
+SOURCES: Mapping[ModelSource, pb.ModelSource.ValueType] = {
+    ModelSource.REPOSITORY: pb.MODEL_SOURCE_REPOSITORY,
+    ModelSource.UPLOAD: pb.MODEL_SOURCE_UPLOAD,
+}
+STATES: Mapping[ModelState, pb.ModelState.ValueType] = {
+    ModelState.LOADING: pb.MODEL_STATE_LOADING,
+    ModelState.READY: pb.MODEL_STATE_READY,
+    ModelState.FAILED: pb.MODEL_STATE_FAILED,
+}
+
+
+def model(record: ModelRecord) -> pb.Model:
+    """All that is known of a model; what its file says, once it is loaded."""
+    message = pb.Model(
+        name=record.name,
+        digest=record.digest,
+        source=SOURCES[record.source],
+        state=STATES[record.state],
+        state_detail=record.detail,
+        create_time=timestamp(record.create_time),
+        execution=record.execution,
+    )
+    if record.model:
+        _describe(message, record.model)
+    return message
+
+
+def _describe(message: pb.Model, loaded: Model) -> None:
+    schema = loaded.schema
+    default = loaded.default_background
+    message.inputs.extend(map(_input, schema.inputs))
+    message.features.extend(feature(_feature(schema, item)) for item in schema.features)
+    message.targets.extend(pb.Target(name=target.name, label=target.label) for target in schema.targets)
+    message.link = LINKS[schema.link]
+    message.fixed_length = loaded.fixed_length or 0
+    message.per_event = schema.per_event
+    message.bounded = bool(schema.bounded)
+    message.default_background_digest = default.digest if default else ""
+
+
+def _input(item: InputSchema) -> pb.ModelInput:
+    return pb.ModelInput(name=item.name, role=ROLES[item.role], dtype=DTYPES[item.dtype], width=item.width)
+
+
+def _feature(schema: ModelSchema, item: FeatureSchema) -> Feature:
+    static = {each.name for each in schema.inputs if each.role is Role.STATIC}
+    return Feature(
+        item.name, item.label or item.name, item.unit, item.description, not static.isdisjoint(item.columns)
+    )

@@ -1,0 +1,75 @@
+"""Where and how the gRPC door listens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """PEM files. With `client_ca`, clients must show a certificate of that authority."""
+
+    certificate: Path
+    key: Path
+    client_ca: Path | None = None
+
+    def credentials(self) -> grpc.ServerCredentials:
+        """What gRPC needs of them. Raises OSError where a file cannot be read."""
+        authority = self.client_ca.read_bytes() if self.client_ca else None
+        pair = (self.key.read_bytes(), self.certificate.read_bytes())
+        return grpc.ssl_server_credentials([pair], authority, authority is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """The address, its TLS files (none: plain text), and the limits of connections. Times are in seconds."""
+
+    host: str
+    port: int
+    tls: TlsFiles | None = None
+    max_message_bytes: int = 64 << 20
+    keepalive: float = 60.0
+    min_ping_interval: float = 10.0
+    max_connection_age: float = 0.0
+    connection_age_grace: float = 30.0
+
+    def bind(self, server: grpc.aio.Server) -> str:
+        """Makes the server listen; the address with the real port. Raises OSError where it cannot."""
+        wanted = address(self.host, self.port)
+        try:
+            if self.tls is None:
+                port = server.add_insecure_port(wanted)
+            else:
+                port = server.add_secure_port(wanted, self.tls.credentials())
+        except RuntimeError as error:
+            raise OSError(f"cannot listen on {wanted}: {error}") from error
+        return address(self.host, port)
+
+    @property
+    def options(self) -> list[tuple[str, int]]:
+        """The limits by gRPC's names."""
+        age = [
+            ("grpc.max_connection_age_ms", _millis(self.max_connection_age)),
+            ("grpc.max_connection_age_grace_ms", _millis(self.connection_age_grace)),
+        ]
+        return [
+            ("grpc.max_receive_message_length", self.max_message_bytes),
+            ("grpc.max_send_message_length", -1),
+            ("grpc.keepalive_time_ms", _millis(self.keepalive)),
+            ("grpc.http2.min_ping_interval_without_data_ms", _millis(self.min_ping_interval)),
+            ("grpc.keepalive_permit_without_calls", 1),
+            ("grpc.so_reuseport", 0),  # a port that is taken is an error, not shared in silence
+            *(age if self.max_connection_age else ()),
+        ]
+
+
+def address(host: str, port: int) -> str:
+    """host:port, IPv6 hosts in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _millis(seconds: float) -> int:
+    return round(seconds * 1000)

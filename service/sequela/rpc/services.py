@@ -1,0 +1,61 @@
+"""The services of the contract, each with its servicer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from sequela_proto.v1 import sequela_pb2 as pb
+from sequela_proto.v1 import sequela_pb2_grpc as rpc
+
+from sequela.explaining.explainer import Explainer
+from sequela.explaining.limits import Limits
+from sequela.explaining.ports import Backgrounds, Explanations, Models
+from sequela.rpc.admission import Rooms
+from sequela.rpc.background_service import BackgroundService
+from sequela.rpc.calls import Pace
+from sequela.rpc.explanation_service import ExplanationService
+from sequela.rpc.model_service import ModelService
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A servicer, its full name, and the generated function that adds it to a server."""
+
+    name: str
+    servicer: Any
+    add: Callable[[Any, grpc.aio.Server], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """What stands behind the door."""
+
+    explainer: Explainer
+    models: Models
+    backgrounds: Backgrounds
+    explanations: Explanations
+
+
+def services(behind: Behind, rooms: Rooms, pace: Pace, limits: Limits) -> tuple[Service, ...]:
+    """All of them."""
+    names = pb.DESCRIPTOR.services_by_name
+    return (
+        Service(
+            names["ExplanationService"].full_name,
+            ExplanationService(behind.explainer, behind.explanations, rooms, pace, limits),
+            rpc.add_ExplanationServiceServicer_to_server,
+        ),
+        Service(
+            names["ModelService"].full_name,
+            ModelService(behind.models, rooms, pace, limits),
+            rpc.add_ModelServiceServicer_to_server,
+        ),
+        Service(
+            names["BackgroundService"].full_name,
+            BackgroundService(behind.backgrounds, behind.models, rooms, pace, limits),
+            rpc.add_BackgroundServiceServicer_to_server,
+        ),
+    )

@@ -1,0 +1,197 @@
+"""Every setting of the server: its default, its flag, its `SEQUELA_*` variable, and what it means."""
+
+from __future__ import annotations
+
+import ipaddress
+import sys
+from collections.abc import Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, CliApp, SettingsConfigDict
+
+from sequela.explaining.limits import Limits
+
+PREFIX = "SEQUELA_"
+DEFAULT = Limits()
+DAY = 86_400.0
+
+
+class Settings(BaseSettings):
+    """Flags go before variables, variables before defaults. Times are in seconds, sizes in bytes."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        cli_prog_name="sequela serve",
+        cli_kebab_case=True,
+        cli_implicit_flags=True,
+        cli_hide_none_type=True,
+        frozen=True,
+        extra="forbid",
+    )
+
+    # Where it listens
+    host: str = Field(
+        "127.0.0.1",
+        description="Address for gRPC. Any but a loopback address wants TLS files or --insecure.",
+    )
+    port: int = Field(50051, ge=0, le=65_535, description="Port for gRPC; 0: any free one.")
+    tls_certificate: Path | None = Field(None, description="PEM file with the server's certificate chain.")
+    tls_key: Path | None = Field(None, description="PEM file with the certificate's key.")
+    tls_client_ca: Path | None = Field(
+        None, description="PEM file with the authority whose certificates clients must show."
+    )
+    insecure: bool = Field(False, description="Listen on any address without TLS.")
+    metrics_host: str = Field(
+        "127.0.0.1", description="Address for /metrics, /healthz and /readyz, in plain HTTP."
+    )
+    metrics_port: int = Field(9464, ge=0, le=65_535, description="Port for them; 0: any free one.")
+    ready_file: Path | None = Field(
+        None, description="File that gets the bound addresses as JSON once the server is ready."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="What is logged: debug, info, warning or error."
+    )
+    max_message_bytes: int = Field(64 << 20, ge=1024, description="Largest message taken.")
+    keepalive: float = Field(60.0, gt=0, description="Seconds of silence after which a connection is pinged.")
+    min_ping_interval: float = Field(10.0, ge=0, description="Seconds that clients leave between pings.")
+    max_connection_age: float = Field(
+        0.0, ge=0, description="Seconds after which a client is asked to connect anew; 0: never."
+    )
+    connection_age_grace: float = Field(30.0, gt=0, description="Seconds that its calls then have to finish.")
+
+    # How much at a time, and for how long
+    max_concurrent: int | None = Field(
+        None, ge=1, description="Explanations worked on at a time; unset: one for each processor."
+    )
+    queue_size: int = Field(64, ge=0, description="Explanations that may wait for that; more are refused.")
+    lookup_threads: int = Field(8, ge=1, description="Look-ups, listings and averages worked on at a time.")
+    lookup_queue: int = Field(256, ge=0, description="Look-ups that may wait for that; more are refused.")
+    stream_window: int = Field(8, ge=1, description="Questions of one stream read ahead of its answers.")
+    default_timeout: float = Field(60.0, gt=0, description="Seconds for a call that sets no deadline.")
+    deadline_reserve: float = Field(
+        0.02,
+        ge=0,
+        description="Seconds of a deadline kept for sending the answer, at most a tenth, beside a hundredth.",
+    )
+    drain_delay: float = Field(
+        2.0, ge=0, description="Seconds between saying NOT_SERVING and taking no more work."
+    )
+    drain_grace: float = Field(25.0, ge=0, description="Seconds that calls then have to finish.")
+
+    # Limits of one request
+    max_events: int = Field(DEFAULT.max_events, ge=1, description="Events of a sequence.")
+    max_columns: int = Field(DEFAULT.max_columns, ge=1, description="Columns of a model's inputs.")
+    max_coalitions: int = Field(DEFAULT.max_coalitions, ge=128, description="Coalitions of a level.")
+    max_targets: int = Field(DEFAULT.max_targets, ge=1, description="Targets explained at once.")
+    max_players: int = Field(DEFAULT.max_players, ge=2, description="Players of a level.")
+    max_text: int = Field(DEFAULT.max_text, ge=1, description="Characters of an id, a label or a caption.")
+    max_labels: int = Field(
+        DEFAULT.max_labels, ge=0, description="Labels of a request, captions of an event."
+    )
+    max_score_sequences: int = Field(DEFAULT.max_score_sequences, ge=1, description="Sequences of one Score.")
+    max_background_rows: int = Field(DEFAULT.max_background_rows, ge=1, description="Rows of a background.")
+    max_averaged_sequences: int = Field(
+        DEFAULT.max_averaged_sequences, ge=1, description="Sequences averaged into a background."
+    )
+    max_model_bytes: int = Field(DEFAULT.max_model_bytes, ge=1, description="Size of an ONNX model.")
+    max_schema_bytes: int = Field(DEFAULT.max_schema_bytes, ge=1, description="Size of a schema.json.")
+    max_model_nodes: int = Field(DEFAULT.max_model_nodes, ge=1, description="Nodes of an ONNX graph.")
+    max_model_memory_bytes: int = Field(
+        DEFAULT.max_model_memory_bytes, ge=1 << 20, description="Memory of all models together while they run."
+    )
+    max_model_call_seconds: float = Field(
+        DEFAULT.max_model_call_seconds, gt=0, description="Seconds that one call of a model may take."
+    )
+
+    # Models
+    model_repository: Path | None = Field(
+        None, description="Folder with the operator's models, <name>/<version>/model.onnx."
+    )
+    uploads: bool = Field(True, description="Take models from callers, registered or inline.")
+    model_threads: int = Field(1, ge=1, description="Threads that one call of a model may use.")
+    model_cache_models: int = Field(64, ge=1, description="Uploaded models kept loaded.")
+    model_cache_bytes: int = Field(1 << 30, ge=1, description="Size of the files of those kept loaded.")
+
+    # What is kept
+    redis_url: str | None = Field(
+        None,
+        description="Where backgrounds, uploads and explanations are shared; unset: kept in the process.",
+    )
+    redis_connect_timeout: float = Field(0.1, gt=0, description="Seconds to connect to Redis.")
+    redis_timeout: float = Field(0.2, gt=0, description="Seconds for an answer of Redis.")
+    redis_retry_after: float = Field(1.0, gt=0, description="Seconds between probes of a Redis that is down.")
+    memory_bytes: int = Field(256 << 20, ge=1 << 20, description="Room of the store in the process.")
+    cache_bytes: int = Field(64 << 20, ge=1 << 20, description="Room of each cache before the store.")
+    explanation_ttl: float = Field(7 * DAY, gt=0, description="Seconds that an explanation is kept.")
+    background_ttl: float = Field(
+        30 * DAY, gt=0, description="Seconds that a background sent inline is found by its digest."
+    )
+
+    @model_validator(mode="after")
+    def _listen_safely(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("--tls-certificate and --tls-key go together: give both or none")
+        if self.tls_client_ca and not self.tls_key:
+            raise ValueError("--tls-client-ca needs --tls-certificate and --tls-key")
+        if not (self.tls_key or self.insecure or _is_loopback(self.host)):
+            raise ValueError(
+                f"--host {self.host} can be reached from other machines: give --tls-certificate and --tls-key, "
+                "or --insecure to do without"
+            )
+        return self
+
+    @property
+    def limits(self) -> Limits:
+        """The limits of one request."""
+        return Limits(**{each.name: getattr(self, each.name) for each in fields(Limits)})
+
+
+def read_settings(arguments: Sequence[str]) -> Settings:
+    """Settings from flags and variables. Exits with status 2 and a line for each thing that is wrong."""
+    try:
+        return CliApp.run(Settings, cli_args=list(arguments))
+    except ValidationError as error:
+        for each in error.errors():
+            complaint = _complaint(each["loc"], each["msg"], each["input"])
+            print(f"sequela serve: {complaint}", file=sys.stderr)  # noqa: T201  # for a person
+        raise SystemExit(2) from None
+
+
+def markdown_table() -> str:
+    """The README's table of settings."""
+    rows = ["| Flag | Variable | Default | Meaning |", "|---|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        cells = (f"`{flag(name)}`", f"`{PREFIX}{name.upper()}`", _shown(field), field.description or "")
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows) + "\n"
+
+
+def flag(name: str) -> str:
+    """`--kebab-case` of a field's name."""
+    return f"--{name.replace('_', '-')}"
+
+
+def _complaint(place: tuple[int | str, ...], message: str, value: object) -> str:
+    if not place:
+        return message.removeprefix("Value error, ")
+    name = str(place[0])
+    return f"{flag(name)} ({PREFIX}{name.upper()}): {message}, not {value!r}"
+
+
+def _shown(field: FieldInfo) -> str:
+    if field.default is None:
+        return "unset"
+    if isinstance(field.default, bool):
+        return "on" if field.default else "off"
+    return f"`{field.default:g}`" if isinstance(field.default, float) else f"`{field.default}`"
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

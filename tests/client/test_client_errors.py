@@ -1,0 +1,169 @@
+"""Errors say who must act, and carry the server's details."""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import numpy as np
+import pytest
+from scripted import Script
+from sequela_client import (
+    AsyncSequela,
+    CallerError,
+    DeadlineExceeded,
+    ModelOrBackgroundError,
+    NotFound,
+    NotImplementedByServer,
+    OperatorError,
+    Sequela,
+    SequelaError,
+    TryAgain,
+    Violation,
+)
+
+SEQUENCE = np.ones((3, 2))
+CASES = [
+    (grpc.StatusCode.INVALID_ARGUMENT, CallerError),
+    (grpc.StatusCode.ALREADY_EXISTS, CallerError),
+    (grpc.StatusCode.NOT_FOUND, NotFound),
+    (grpc.StatusCode.FAILED_PRECONDITION, ModelOrBackgroundError),
+    (grpc.StatusCode.RESOURCE_EXHAUSTED, TryAgain),
+    (grpc.StatusCode.ABORTED, TryAgain),
+    (grpc.StatusCode.CANCELLED, TryAgain),
+    (grpc.StatusCode.DEADLINE_EXCEEDED, DeadlineExceeded),
+    (grpc.StatusCode.UNIMPLEMENTED, NotImplementedByServer),
+    (grpc.StatusCode.INTERNAL, OperatorError),
+    (grpc.StatusCode.PERMISSION_DENIED, OperatorError),
+    (grpc.StatusCode.UNAUTHENTICATED, OperatorError),
+]
+
+
+@pytest.mark.parametrize(("code", "kind"), CASES, ids=lambda case: getattr(case, "name", None))
+def test_each_code_has_its_class(
+    client: Sequela, script: Script, code: grpc.StatusCode, kind: type[SequelaError]
+) -> None:
+    """The class says who must act; reason, fields and waiting time come from the details."""
+    script.failures = [(code, "SOME_REASON", "too short", "sequence.inputs[0]", 1.5)]
+    with pytest.raises(kind) as failed:
+        client.explain(SEQUENCE, model="m")
+    assert type(failed.value) is kind
+    assert failed.value.reason == "SOME_REASON"
+    assert failed.value.violations == (Violation("sequence.inputs[0]", "too short"),)
+    assert failed.value.retry_after == 1.5
+
+
+def test_asyncio_errors_are_the_same(address: str, script: Script) -> None:
+    """The asyncio client translates as the blocking one does."""
+    script.failures = [(grpc.StatusCode.INVALID_ARGUMENT, "SOME_REASON", "bad", "options.seed")]
+
+    async def explain() -> None:
+        async with AsyncSequela(address) as sequela:
+            await sequela.explain(SEQUENCE, model="m")
+
+    with pytest.raises(CallerError, match="bad") as failed:
+        asyncio.run(explain())
+    assert failed.value.violations[0].field == "options.seed"
+
+
+def test_the_text_names_every_field_once() -> None:
+    """What the message already says is not said again; what it lacks follows."""
+    error = CallerError(
+        "levels: unknown", violations=[Violation("levels", "unknown"), Violation("seed", "negative")]
+    )
+    assert str(error) == "levels: unknown; seed: negative"
+
+
+def test_unavailable_is_retried(client: Sequela, script: Script) -> None:
+    """A server that is away for a moment is asked again, unseen by the caller."""
+    script.failures = [(grpc.StatusCode.UNAVAILABLE, "DRAINING")]
+    assert client.explain(SEQUENCE, model="m").score == 0.9
+    assert script.names == ["Explain", "Explain"]
+
+
+def test_retries_end(client: Sequela, script: Script) -> None:
+    """After four attempts the caller hears of it."""
+    script.failures = [(grpc.StatusCode.UNAVAILABLE, "DRAINING", "draining", "", 2.0)] * 9
+    with pytest.raises(TryAgain, match="draining") as failed:
+        client.explain(SEQUENCE, model="m")
+    assert failed.value.retry_after == 2.0
+    assert script.names == ["Explain"] * 4
+
+
+def test_nothing_else_is_retried(client: Sequela, script: Script) -> None:
+    """A full queue is the caller's to wait for."""
+    script.failures = [(grpc.StatusCode.RESOURCE_EXHAUSTED, "QUEUE_FULL")]
+    with pytest.raises(TryAgain):
+        client.explain(SEQUENCE, model="m")
+    assert script.names == ["Explain"]
+
+
+def test_a_message_over_the_servers_limit(client: Sequela) -> None:
+    """GRPC's own refusal of a large message is the caller's to change: trying again would not help."""
+    with pytest.raises(CallerError) as failed:
+        client.explain(np.ones((300, 1000)), model="m")
+    assert failed.value.reason == "MESSAGE_TOO_LARGE"
+
+
+def test_a_message_over_the_clients_limit(address: str) -> None:
+    """So is the client's own limit."""
+    with Sequela(address, max_message_bytes=1000) as sequela, pytest.raises(CallerError) as failed:
+        sequela.explain(np.ones((100, 10)), model="m")
+    assert failed.value.reason == "MESSAGE_TOO_LARGE"
+
+
+def test_nobody_listens(tmp_path: Path) -> None:
+    """A server that is not there is worth another try."""
+    with Sequela(f"unix:{tmp_path}/nobody", timeout=5) as sequela, pytest.raises(TryAgain):
+        sequela.explain(SEQUENCE, model="m")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"levels": ["events"]}, "options.levels: 'events' is none of event, feature, cell"),
+        ({"feature_scope": "all"}, "options.feature_scope: 'all' is none of unpruned, full_sequence"),
+        ({"link": "probit"}, "options.link: 'probit' is none of identity, logit"),
+        ({"seed": -1}, "options.seed"),
+        ({"max_coalitions": 1.5}, "options.max_coalitions"),
+    ],
+)
+def test_bad_options_never_leave(
+    client: Sequela, script: Script, options: dict[str, object], message: str
+) -> None:
+    """Words and types that the contract lacks are refused at once, by the option's name."""
+    with pytest.raises(CallerError, match=message):
+        client.explain(SEQUENCE, model="m", **options)  # type: ignore[arg-type]
+    assert not script.calls
+
+
+def test_an_unknown_option_is_a_type_error(client: Sequela) -> None:
+    """As for any Python function."""
+    with pytest.raises(TypeError, match="tolerance"):
+        client.explain(SEQUENCE, model="m", tolerance=0.1)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("values", [[["a"]], [[1, 2], [3]], np.ones(3, complex), [object()]])
+def test_values_that_are_no_numbers(client: Sequela, values: object) -> None:
+    """What cannot be a tensor is the caller's error, before anything is sent."""
+    with pytest.raises(CallerError) as failed:
+        client.explain(values, model="m")  # type: ignore[arg-type]
+    assert failed.value.reason == "NOT_AN_ARRAY"
+
+
+def test_the_callers_own_error_comes_back(
+    client: Sequela, script: Script, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An error raised by the caller's iterator reaches the caller, not gRPC's words for it."""
+    caplog.set_level(logging.CRITICAL)
+    script.models.add("m")
+
+    def broken() -> Iterator[np.ndarray]:
+        yield SEQUENCE
+        raise ZeroDivisionError("mine")
+
+    with pytest.raises(ZeroDivisionError, match="mine"):
+        list(client.explain_many(broken(), model="m"))
+    with pytest.raises(ZeroDivisionError, match="mine"):
+        client.average_background("b", broken(), model="m")

@@ -1,0 +1,88 @@
+"""What the container files promise: little can be done from inside or reached from outside, and all fits together."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from sequela.settings import PREFIX, Settings, read_settings
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())[
+    "services"
+]
+PROMETHEUS = yaml.safe_load((ROOT / "deploy" / "prometheus.yml").read_text())
+service = pytest.mark.parametrize("name", SERVICES)
+
+
+def settings(monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Those that the server in the container starts with."""
+    image = re.findall(r"(SEQUELA_\w+)=(\S+)", DOCKERFILE)
+    for variable, value in [*image, *SERVICES["sequela"]["environment"].items()]:
+        monkeypatch.setenv(variable, value)
+    return read_settings([])
+
+
+@service
+def test_a_service_can_do_little(name: str) -> None:
+    """A read-only root, no capability, no way to gain one, and an end to what it may use."""
+    given = SERVICES[name]
+    assert given["read_only"] is True
+    assert given["cap_drop"] == ["ALL"]
+    assert given["security_opt"] == ["no-new-privileges:true"]
+    assert {"cpus", "memory", "pids"} <= set(given["deploy"]["resources"]["limits"])
+
+
+@service
+def test_a_service_is_not_root(name: str) -> None:
+    """By number, so that an orchestrator can tell; ours has its user in the image."""
+    users = re.findall(r"^USER (.+)$", DOCKERFILE, re.MULTILINE)
+    user = SERVICES[name].get("user", users[-1])
+    assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", user)
+
+
+@service
+def test_a_service_says_whether_it_is_well(name: str) -> None:
+    """In compose or in the image."""
+    assert "healthcheck" in SERVICES[name] or (name == "sequela" and "\nHEALTHCHECK" in DOCKERFILE)
+
+
+@service
+def test_ports_are_published_on_loopback(name: str) -> None:
+    """Nobody outside this machine reaches them, and nobody reaches Redis."""
+    ports = SERVICES[name].get("ports", [])
+    assert all(port.startswith("127.0.0.1:") for port in ports)
+    assert name != "redis" or not ports
+
+
+def test_images_have_a_version() -> None:
+    """The same today and tomorrow."""
+    images = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
+    images += [given["image"] for given in SERVICES.values()]
+    assert all(re.search(r":v?\d+\.\d+[\w.-]*$", image) for image in images)
+
+
+def test_the_settings_are_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every variable that is set is one that the server reads, and it takes their values."""
+    names = {PREFIX + name.upper() for name in Settings.model_fields}
+    assert set(re.findall(r"SEQUELA_\w+", DOCKERFILE)) | set(SERVICES["sequela"]["environment"]) <= names
+    assert settings(monkeypatch).insecure
+
+
+def test_the_pieces_find_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ports and names are the same on both sides; a drain has the time it wants."""
+    given = settings(monkeypatch)
+    assert f"EXPOSE {given.port} {given.metrics_port}" in DOCKERFILE
+    assert SERVICES["sequela"]["ports"] == [f"127.0.0.1:{given.port}:{given.port}"]
+    assert given.redis_url == "redis://redis:6379/0"
+    assert str(given.model_repository) == SERVICES["sequela"]["volumes"][0]["target"]
+    targets = PROMETHEUS["scrape_configs"][0]["static_configs"][0]["targets"]
+    assert targets == [f"sequela:{given.metrics_port}"]
+    assert (
+        int(SERVICES["sequela"]["stop_grace_period"].removesuffix("s"))
+        > given.drain_delay + given.drain_grace
+    )

@@ -1,0 +1,34 @@
+"""What is installed: the wheel that the image is built from."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = {
+    "sequela": ROOT / "service" / "sequela",
+    "sequela_client": ROOT / "clients" / "python" / "sequela_client",
+    "sequela_proto": ROOT / "proto" / "python" / "sequela_proto",
+}
+
+
+def test_the_wheel_holds_the_three_packages_whole(tmp_path: Path) -> None:
+    """Every file of theirs, models and type markers too, the license, and no test."""
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("sequela-*.whl")
+    held = set(zipfile.ZipFile(wheel).namelist())
+    wanted = {
+        f"{name}/{path.relative_to(folder).as_posix()}"
+        for name, folder in PACKAGES.items()
+        for path in folder.rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
+    }
+    assert wanted <= held
+    assert {f"{name}/py.typed" for name in PACKAGES} <= held
+    surplus = {name for name in held - wanted if ".dist-info/" not in name}
+    assert not surplus
+    assert any(name.endswith(".dist-info/licenses/LICENSE") for name in held)

@@ -1,0 +1,116 @@
+"""A real server in this process, in a thread with an event loop of its own, and what tests need to talk to it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+import grpc
+import numpy as np
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+from numpy.typing import ArrayLike
+from sequela.bootstrap import Wired, build
+from sequela.rpc.server import Bound
+from sequela.settings import Settings
+from sequela_proto.v1 import sequela_pb2 as pb
+from sequela_proto.v1 import sequela_pb2_grpc as rpc
+
+T = TypeVar("T")
+PATIENCE = 60.0
+"""Seconds that no healthy machine needs."""
+
+
+def embedded(**changed: Any) -> Settings:
+    """The defaults, on free ports, leaving quickly."""
+    return Settings(**{"port": 0, "metrics_port": 0, "drain_delay": 0.0, "drain_grace": 5.0, **changed})
+
+
+class Serving:
+    """Opens on entry and waits until it is ready, unless told not to; drains on exit. `overrides` go to `build`."""
+
+    wired: Wired
+    bound: Bound
+
+    def __init__(self, settings: Settings | None = None, wait: bool = True, **overrides: Any) -> None:
+        self.settings = settings or embedded()
+        self._overrides = overrides
+        self._wait = wait
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="server", daemon=True)
+        self._drained = False
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self.run(self._open())
+        self.channel = grpc.insecure_channel(self.bound.grpc, [("grpc.max_send_message_length", -1)])
+        self.explanations = rpc.ExplanationServiceStub(self.channel)
+        self.models = rpc.ModelServiceStub(self.channel)
+        self.backgrounds = rpc.BackgroundServiceStub(self.channel)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.channel.close()
+        self.drain()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(PATIENCE)
+        self._loop.close()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Runs a coroutine in the server's loop."""
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE)
+
+    def drain(self) -> None:
+        """Drains once."""
+        if not self._drained:
+            self._drained = True
+            self.run(self.wired.server.drain(self.wired.draining))
+            self.wired.close()
+
+    async def _open(self) -> None:
+        self.wired = build(self.settings, **self._overrides)
+        self.bound = await self.wired.server.open()
+        self.wired.configured.start()
+        if self._wait:
+            await self.wired.server.ready()
+
+
+def tensor(values: ArrayLike) -> pb.Tensor:
+    """A float32 tensor of raw bytes."""
+    array = np.asarray(values, dtype="<f4")
+    return pb.Tensor(dtype=pb.DATA_TYPE_FLOAT32, shape=array.shape, raw=array.tobytes())
+
+
+def inputs(values: ArrayLike, name: str = "") -> list[pb.InputTensor]:
+    """One input."""
+    return [pb.InputTensor(name=name, tensor=tensor(values))]
+
+
+class Failure:
+    """What a failed call said."""
+
+    def __init__(self, error: Any) -> None:
+        self.code: grpc.StatusCode = error.code()
+        self.message: str = error.details()
+        self.metadata = {key: value for key, value in error.trailing_metadata()}
+        self.reason, self.violations, self.retry, self.facts = "", {}, None, {}
+        status = rpc_status.from_call(error)
+        for detail in status.details if status else ():
+            self._take(detail)
+
+    def _take(self, detail: Any) -> None:
+        info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+        retry = error_details_pb2.RetryInfo()
+        if detail.Unpack(info):
+            assert info.domain == "sequela.v1"
+            assert not self.reason, "one ErrorInfo only"
+            self.reason, self.facts = info.reason, dict(info.metadata)
+        elif detail.Unpack(bad):
+            self.violations = {each.field: each.description for each in bad.field_violations}
+        elif detail.Unpack(retry):
+            self.retry = retry.retry_delay.ToMilliseconds() / 1000

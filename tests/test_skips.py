@@ -1,0 +1,49 @@
+"""What becomes of tests that skip."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+SKIPS = """
+import os
+import pytest
+
+def test_tool():
+    pytest.skip("no redis-server found")
+
+def test_data():
+    pytest.skip("SEQUELA_SHARED names no folder with the data")
+
+@pytest.mark.xfail(reason="known", strict=False)
+def test_known():
+    assert False
+"""
+MODULE = """
+import pytest
+pytest.importorskip("a_package_that_nobody_has")
+"""
+
+
+def outcomes(pytester: pytest.Pytester, source: str) -> dict[str, int]:
+    pytester.makepyfile(source)
+    return pytester.runpytest_inprocess("-p", "skips", "-p", "no:cacheprovider").parseoutcomes()
+
+
+def test_a_missing_tool_fails_in_ci(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is missing by right still skips, and an expected failure stays one."""
+    monkeypatch.setenv("CI", "true")
+    assert outcomes(pytester, SKIPS) == {"failed": 1, "skipped": 1, "xfailed": 1}
+
+
+def test_a_missing_tool_skips_elsewhere(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person without Redis can still run the tests."""
+    monkeypatch.delenv("CI", raising=False)
+    assert outcomes(pytester, SKIPS) == {"skipped": 2, "xfailed": 1}
+
+
+def test_a_module_that_skips_fails_in_ci(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
+    """importorskip at the top of a file hides all its tests."""
+    monkeypatch.setenv("CI", "true")
+    assert outcomes(pytester, MODULE) == {"errors": 1}
