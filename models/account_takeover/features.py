@@ -36,7 +36,7 @@ class Device(IntEnum):
     """The device, as the bank knows it for this customer."""
 
     USUAL = 0
-    SECOND = 1
+    ANOTHER_ENROLLED = 1
     NEW = 2
 
 

@@ -148,7 +148,9 @@ def _draw_events(rng: np.random.Generator, length: int) -> dict[str, Column]:
     return {
         "event_type": kind,
         **draw_spending(rng, kind, EVERYDAY),
-        "device": draw_members(rng, length, {Device.USUAL: 0.84, Device.SECOND: 0.15, Device.NEW: 0.01}),
+        "device": draw_members(
+            rng, length, {Device.USUAL: 0.84, Device.ANOTHER_ENROLLED: 0.15, Device.NEW: 0.01}
+        ),
         "network": draw_members(
             rng,
             length,

@@ -114,7 +114,7 @@ def _live(rng: np.random.Generator, history: History, where: slice) -> None:
         place = _draw_place(rng, abroad=0.12, median_km=80.0)
         _enter(history, where.start, EventType.ENROLLMENT, place)
         _enter(history, where.start + 1, EventType.LOGIN, place)
-        history.write(rest, device=Device.SECOND)
+        history.write(rest, device=Device.ANOTHER_ENROLLED)
     if rng.random() < 0.05:
         _enter(history, where.start, EventType.ENROLLMENT, _draw_place(rng, abroad=0.6, median_km=150.0))
     if rng.random() < 0.05:
@@ -159,7 +159,7 @@ def _take_over(rng: np.random.Generator, history: History, picked: tuple[str, ..
     _enter(history, where.start, EventType.ENROLLMENT, place)
     _enter(history, where.start + 1, EventType.LOGIN, place)
     spending = slice(where.start + 2, where.stop)
-    history.write(spending, event_type=EventType.TRANSACTION, device=Device.SECOND)
+    history.write(spending, event_type=EventType.TRANSACTION, device=Device.ANOTHER_ENROLLED)
     _spend(rng, history, where, THEFT)
     if rng.random() < 0.6:
         history.write(where, network=Network.HOSTING_PROVIDER)

@@ -39,7 +39,7 @@ class Wanted:
 
 
 WANTED = (
-    Wanted("takeover-20", range(20, 21), frozenset({"device"})),
+    Wanted("takeover-20", range(20, 21), frozenset({"network", "country"})),
     Wanted("takeover-47", range(47, 48), frozenset({"network", "client_age"})),
     Wanted("takeover-286", range(286, 287), frozenset({"country", "network"})),
     Wanted("false-alert", range(50, 80), frozenset()),

@@ -113,6 +113,17 @@ def test_lists_are_newest_first_and_page(here: Explanations) -> None:
     assert [item.name for item in here.list(Filter(), 2, first.next_token).items] == expected[2:4]
 
 
+def test_an_explanation_made_again_is_listed_once(here: Explanations) -> None:
+    """Under its name, at its new time, in every list it is in."""
+    here.keep("key", explanation(1, caller_id="a"))
+    here.keep("other", explanation(2, caller_id="a"))
+    again = dataclasses.replace(explanation(1, caller_id="a"), create_time=NOON + timedelta(seconds=9))
+    here.keep("key", again)
+    for wanted in (Filter(), Filter(caller_id="a")):
+        assert names(here, wanted) == ["explanations/e1", "explanations/e2"]
+        assert here.list(wanted, 10, "").items[0] == again
+
+
 def test_filters(here: Explanations) -> None:
     """Caller, model in any form of name, all labels, and times from start to before end; alone and together."""
     models = ["models/m/versions/1", "models/m/versions/2", "models/m2/versions/1"]

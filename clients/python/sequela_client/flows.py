@@ -149,6 +149,7 @@ def background_header(
         )
     described = yield Call("models.GetModel", pb.GetModelRequest(name=known))
     header.model.CopyFrom(reference)
-    parent = described.model.name.split("/versions/")[0]
-    header.name = f"{parent}/backgrounds/{header.name}"
+    if "/" not in header.name:
+        parent = described.model.name.split("/versions/")[0]
+        header.name = f"{parent}/backgrounds/{header.name}"
     return pb.CreateBackgroundRequest(header=header)

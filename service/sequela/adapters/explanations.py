@@ -160,8 +160,10 @@ class StoredExplanations:
         name = entry.partition("|")[2]
         data = self._store.get(_kept(name))
         explanation = None if data is None else _decode(name, data)
-        if explanation is None:
+        # The same question about the same alert keeps its name, so an older entry may lead to a newer answer.
+        if explanation is None or _entry(explanation.create_time, name) != entry:
             self._store.index_remove(index, entry)
+            return None
         return explanation
 
 

@@ -23,10 +23,8 @@ MAX_KEPT = 20_000_000
 """Numbers that a median, or a mode of very many categories, may keep for one input."""
 
 _PENDING = 1 << 16
-_TIES = {
-    FeatureKind.CATEGORICAL: -1,
-    FeatureKind.ONE_HOT: 1,
-}  # the largest one-hot row has its first column set
+# Which of equally frequent rows is the mode: the smallest id, and the largest one-hot row, whose first column is set.
+_TIES = {FeatureKind.CATEGORICAL: -1, FeatureKind.ONE_HOT: 1}
 
 Floats = NDArray[np.float64]
 
@@ -64,7 +62,6 @@ class Averager:
         max_kept: int = MAX_KEPT,
     ) -> None:
         self._limits = limits or Limits()
-        self._shape = shape
         self._events = tuple(given for given in schema.inputs if given.role is Role.EVENTS)
         self._static = tuple(given for given in schema.inputs if given.role is Role.STATIC)
 
@@ -166,8 +163,9 @@ class _Mean:
 
     def add(self, values: NDArray[Any]) -> None:
         positions, repeats, _ = values.shape
-        new = ((0, max(positions - len(self._counts), 0)), (0, 0))
-        self._totals, self._counts = np.pad(self._totals, new), np.pad(self._counts, new)
+        if positions > len(self._counts):
+            new = ((0, positions - len(self._counts)), (0, 0))
+            self._totals, self._counts = np.pad(self._totals, new), np.pad(self._counts, new)
         self._totals[:positions] += values.sum(axis=1, dtype=np.float64)
         self._counts[:positions] += repeats
 

@@ -1,0 +1,104 @@
+"""Through the public door: the real client, the real server, real models; answers equal the brute force."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import player_sets
+import pytest
+from brute_force import Attributions, attributions, cut, pruning_curve
+from matrix import BY_NAME, CASES, ROOT, Case
+from sequela_client import Attribution, Sequela
+from serving import Serving, embedded
+
+SWEEP = pytest.mark.parametrize("case", CASES, ids=str)
+
+
+@pytest.fixture(scope="module")
+def sequela() -> Iterator[Sequela]:
+    """A client of a server whose model repository is the fixtures' folder."""
+    with Serving(embedded(model_repository=ROOT)) as serving, Sequela(serving.bound.grpc) as client:
+        yield client
+
+
+def assert_equal(found: dict[object, Attribution], wanted: Attributions, tolerance: float) -> None:
+    expected = {player.key: row for player, row in zip(wanted.players, wanted.values, strict=True)}
+    assert found.keys() == expected.keys()
+    for key, row in expected.items():
+        np.testing.assert_allclose(found[key].values, row, atol=tolerance, rtol=0, err_msg=str(key))
+
+
+@SWEEP
+def test_a_registered_model_is_explained(sequela: Sequela, case: Case) -> None:
+    """Score, base value, the cut, events and features by name, as the brute force has them."""
+    sequence, background = case.sample(6), case.background(6)
+    strength = np.abs(pruning_curve(case.scorer(), sequence, background)).max(axis=1)
+    eta = float(strength[1] * 1.0001 + 1e-12)
+    pruned = cut(pruning_curve(case.scorer(), sequence, background), eta)
+    answer = sequela.explain(
+        sequence,
+        model=case.name,
+        background=case.average(),
+        levels=["event", "feature"],
+        pruning_tolerance=eta,
+        target_standard_error=0,
+    )
+    layout = case.layout(6)
+    events = attributions(case.scorer(), sequence, background, player_sets.events(layout, pruned))
+    found: dict[object, Attribution] = {("event", each.t): each for each in answer.events}
+    found |= {("pruned",): answer.pruned} if answer.pruned else {}
+    found |= {("static",): answer.static} if answer.static else {}
+    assert_equal(found, events, case.tolerance)
+    features = attributions(case.scorer(), sequence, background, player_sets.features(layout, pruned))
+    by_name: dict[object, Attribution] = {("feature", name): each for name, each in answer.features.items()}
+    wanted = {key: row for key, row in zip([p.key for p in features.players], features.values, strict=True)}
+    for key, each in by_name.items():
+        np.testing.assert_allclose(each.values, wanted[key], atol=case.tolerance, err_msg=str(key))
+    assert answer.pruning.pruned_events == pruned
+    assert answer.score == pytest.approx(events.score[0], abs=case.tolerance)
+    assert answer.base_value == pytest.approx(events.base[0], abs=case.tolerance)
+
+
+@pytest.mark.parametrize("name", ["gru", "multi_input", "fixed_right", "linear64"])
+def test_a_file_is_explained_down_to_cells(sequela: Sequela, name: str) -> None:
+    """A model file the server has never seen: uploaded once, explained in cells equal to the brute force's."""
+    case = BY_NAME[name]
+    sequence, background = case.sample(5), case.background(5)
+    answer = sequela.explain(
+        sequence,
+        model=case.path,
+        background=case.average(),
+        pruning_tolerance=0,
+        top_k_events=2,
+        top_k_features=1,
+        target_standard_error=0,
+    )
+    layout = case.layout(5)
+    events = attributions(case.scorer(), sequence, background, player_sets.events(layout))
+    features = attributions(case.scorer(), sequence, background, player_sets.features(layout))
+    varying = [p.key for p in features.players if layout.varies(p.key[1])]
+    strongest = max(varying, key=lambda key: float(np.abs(features.of(*key)).max()))[1]
+    players = player_sets.cells(layout, 0, player_sets.strongest(events, "event", 2), [strongest])
+    wanted = attributions(case.scorer(), sequence, background, players)
+    found = [each for each in answer.cells if each.kind == "cell"]
+    assert len(found) == 2
+    for each in found:
+        np.testing.assert_allclose(
+            each.values, wanted.of("cell", each.t, each.feature), atol=case.tolerance, rtol=0
+        )
+    total = sum(each.value for each in answer.cells)
+    assert total == pytest.approx(answer.score - answer.base_value, abs=1e-9 * max(1, abs(answer.score)))
+
+
+def test_an_explanation_is_fetched_exactly_as_it_was_made(sequela: Sequela) -> None:
+    """By name and by caller id, later: the same numbers to the last bit."""
+    case = BY_NAME["gru"]
+    made = sequela.explain(
+        case.sample(30), model="gru", background=case.average(), caller_id="alert-7", labels={"queue": "a"}
+    )
+    again = sequela.get_explanation(made.name)
+    assert again.levels == made.levels
+    assert again.pruning == made.pruning
+    listed = [each.name for each in sequela.list_explanations(caller_id="alert-7")]
+    assert listed == [made.name]

@@ -1,0 +1,82 @@
+"""The whole server on a real Redis: what survives a restart, and what happens when Redis goes away."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from matrix import BY_NAME, ROOT
+from redis_server import RedisServer, eventually, fragile_redis
+from sequela_client import NotFound, Sequela, TryAgain
+from serving import Serving, embedded
+
+__all__ = ["fragile_redis"]
+
+GRU = BY_NAME["gru"]
+
+
+def serving(redis: RedisServer, **changed: Any) -> Serving:
+    return Serving(embedded(model_repository=ROOT, redis_url=redis.url, redis_retry_after=0.2, **changed))
+
+
+def metric(running: Serving, name: str) -> float:
+    text = httpx.get(f"http://{running.bound.http}/metrics").text
+    return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith(name))
+
+
+def test_backgrounds_models_and_explanations_survive_a_restart(fragile_redis: RedisServer) -> None:
+    """A background by name, an uploaded model by digest, and an explanation by name are there for the next server."""
+    average = {"events": GRU.average()["events"]}
+    with serving(fragile_redis) as first, Sequela(first.bound.grpc) as sequela:
+        sequela.create_background("models/gru/backgrounds/usual", average, model="gru")
+        uploaded = sequela.register_model(GRU.path, name="mine")
+        made = sequela.explain(GRU.sample(9), model="gru", background="usual")
+    with serving(fragile_redis) as second, Sequela(second.bound.grpc) as sequela:
+        again = sequela.explain(GRU.sample(9), model="gru", background="usual", seed=1)
+        assert again.background_digest == made.background_digest
+        assert [each.value for each in again.events] == pytest.approx([each.value for each in made.events])
+        assert sequela.get_explanation(made.name).levels == made.levels
+        assert sequela.get_model("mine").digest == uploaded.digest
+        other = sequela.explain(GRU.sample(9), model="mine", background=average)
+        assert other.score == made.score
+
+
+def test_redis_stopped_in_mid_run_fails_nothing(fragile_redis: RedisServer) -> None:
+    """Explanations go on while Redis is down and come back with it; metrics say so; what must last is refused."""
+    average = GRU.average()
+    with serving(fragile_redis) as running, Sequela(running.bound.grpc) as sequela:
+        sequela.create_background("models/gru/backgrounds/usual", average, model="gru")
+        assert metric(running, "sequela_redis_up") == 1
+        failures: list[Exception] = []
+        stop = threading.Event()
+
+        def callers(seed: int) -> None:
+            while not stop.is_set():
+                try:
+                    sequela.explain(
+                        GRU.sample(12, seed), model="gru", background="usual", seed=np.random.randint(2**31)
+                    )
+                except Exception as error:
+                    failures.append(error)
+
+        threads = [threading.Thread(target=callers, args=(seed,)) for seed in range(3)]
+        for thread in threads:
+            thread.start()
+        fragile_redis.stop()
+        eventually(lambda: metric(running, "sequela_redis_up") == 0)
+        with pytest.raises(TryAgain) as refused:
+            sequela.create_background("models/gru/backgrounds/other", average, model="gru")
+        assert refused.value.retry_after
+        assert httpx.get(f"http://{running.bound.http}/readyz").status_code == 200
+        fragile_redis.start()
+        eventually(lambda: metric(running, "sequela_redis_up") == 1)
+        stop.set()
+        for thread in threads:
+            thread.join()
+        assert failures == []
+        assert sequela.explain(GRU.sample(12), model="gru", background="usual").score
+        with pytest.raises(NotFound):
+            sequela.explain(GRU.sample(12), model="gru", background="unknown")
