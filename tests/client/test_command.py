@@ -248,7 +248,7 @@ def command(*words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_demo_tells_the_story() -> None:
-    """From nothing to an explained alert: score, what raised it, raw values with units, the older events; piped plainly."""
+    """From nothing to an explained alert: score, what raised it, raw values with units, older events; piped plainly."""
     done = command("demo")
     assert done.returncode == 0, done.stderr
     assert not done.stderr
