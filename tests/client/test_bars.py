@@ -12,7 +12,8 @@ def test_sides_and_lengths() -> None:
     assert bars.draw(2.0).plain == " " * 10 + "│" + "█" * 10
     assert bars.draw(-1.0).plain == " " * 5 + "█" * 5 + "│" + " " * 10
     assert bars.draw(0.0).plain == " " * 10 + "│" + " " * 10
-    assert bars.draw(1e-9).plain.count("█") == 1
+    assert bars.draw(0.021).plain.count("█") == 1
+    assert bars.draw(1e-9).plain.count("█") == 0
 
 
 def test_colours_differ_by_side() -> None:

@@ -112,6 +112,23 @@ def test_fits_the_terminal(arguments: list[object], columns: int) -> None:
     assert max(map(len, done.stdout.splitlines())) <= columns
 
 
+def test_values_read_as_the_schema_says(run: Run, real: str, tmp_path: Path) -> None:
+    """Category names and units stand beside events' and static features' attributions."""
+    case = BY_NAME["multi_input"]
+    x, schema = case.sample(4), json.loads(case.path.with_name("schema.json").read_text())
+    kinds = {feature["name"]: feature for feature in schema["features"]}
+    for name, values in (("alert", x), ("background", case.average())):
+        inputs = {key: value.tolist() for key, value in values.items()}
+        (tmp_path / f"{name}.json").write_text(json.dumps({"inputs": inputs}))
+    files = ("--sequence", tmp_path / "alert.json", "--background", tmp_path / "background.json")
+    done = run("explain", "--server", real, "--model", case.path, *files, "--pruning-tolerance", 0)
+    rows = {line.split()[0]: line for line in section(done.stdout, "Features")}
+    assert kinds["region"]["categories"][int(x["region"][0])] in rows["region"]
+    assert kinds["amount"]["unit"] in rows["amount"]
+    assert {"region", "profile"} <= rows.keys()
+    assert section(done.stdout, "Events")[-1].startswith(" static features")
+
+
 def test_shows_the_strongest_rows(run: Run, arguments: list[object]) -> None:
     """`--rows` keeps the strongest, and says what it leaves out."""
     done = run(*arguments, "--pruning-tolerance", 0, "--rows", 2)
@@ -217,6 +234,7 @@ def test_a_server_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
         list(client.models())
 
 
+@pytest.mark.slow
 def test_a_server_that_does_not_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The end of its log says why."""
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
@@ -275,6 +293,7 @@ def test_demo_knows_its_alerts(run: Run) -> None:
     assert "false-alert" in done.stderr
 
 
+@pytest.mark.slow
 def test_serve_is_the_server() -> None:
     """All arguments reach the server, even --help."""
     assert "--metrics-port" in command("serve", "--help").stdout
