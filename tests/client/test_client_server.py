@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import grpc
 import numpy as np
 import player_sets
 import pytest
+import trustme
 from brute_force import attributions
 from matrix import BY_NAME
 from sequela_client import (
@@ -25,6 +27,7 @@ from sequela_client import (
     Sequela,
     Sequence,
     StopReason,
+    TryAgain,
 )
 from serving import Serving, embedded
 
@@ -246,6 +249,26 @@ def test_who_must_act(sequela: Sequela, changed: dict[str, Any], kind: type[Exce
         sequela.explain(**gru(**changed))
     assert type(failed.value) is kind
     assert said in str(failed.value)
+
+
+def test_tls(tmp_path: Path) -> None:
+    """With the authority's certificate both clients get through; with the system's roots nobody does."""
+    authority = trustme.CA()
+    own = authority.issue_cert("localhost", "127.0.0.1")
+    own.private_key_pem.write_to_path(tmp_path / "key.pem")
+    own.cert_chain_pems[0].write_to_path(tmp_path / "certificate.pem")
+    trusted = grpc.ssl_channel_credentials(authority.cert_pem.bytes())
+    settings = embedded(tls_certificate=tmp_path / "certificate.pem", tls_key=tmp_path / "key.pem")
+    with Serving(settings) as server:
+
+        async def score() -> float:
+            async with AsyncSequela(server.bound.grpc, credentials=trusted) as client:
+                return (await client.explain(**gru())).score
+
+        with Sequela(server.bound.grpc, credentials=trusted) as client:
+            assert client.explain(**gru()).score == asyncio.run(score())
+        with Sequela(server.bound.grpc, secure=True) as client, pytest.raises(TryAgain):
+            client.explain(**gru())
 
 
 def test_a_bad_schema_names_its_fault(sequela: Sequela, tmp_path: Path) -> None:
