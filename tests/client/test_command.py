@@ -129,6 +129,20 @@ def test_values_read_as_the_schema_says(run: Run, real: str, tmp_path: Path) -> 
     assert section(done.stdout, "Events")[-1].startswith(" static features")
 
 
+def test_others_words_do_not_steer_the_terminal(run: Run, address: str, tmp_path: Path) -> None:
+    """Escape sequences, line breaks and markup in an alert's texts are shown as texts."""
+    text = "[bold]big[/nope] :smile: \x1b[2Jclear\nline"
+    events = [{}] * 3 + [{"display": {"amount": text}}]
+    path = tmp_path / "alert.json"
+    path.write_text(json.dumps({"id": text, "inputs": [[1.0]] * 4, "events": events}))
+    done = run("explain", "--server", address, "--model", "m", "--sequence", path, "--target", "fraud")
+    assert done.exit_code == 0, done.output
+    assert "\x1b" not in done.stdout
+    assert "alert [bold]big[/nope] :smile: \ufffd[2Jclear line" in " ".join(done.stdout.split())
+    failed = run("explain", "--server", address, "--model", "\x1b[2J.onnx", "--sequence", path)
+    assert failed.stderr.startswith("error: model \ufffd[2J.onnx")
+
+
 def test_shows_the_strongest_rows(run: Run, arguments: list[object]) -> None:
     """`--rows` keeps the strongest, and says what it leaves out."""
     done = run(*arguments, "--pruning-tolerance", 0, "--rows", 2)
