@@ -26,7 +26,7 @@ def written(folder: Path, name: str, text: str) -> Path:
 def values(given: Sequence | BackgroundValues, name: str = "") -> np.ndarray:
     """The array read, of one input."""
     inputs = given.inputs if isinstance(given, Sequence) else given.rows
-    return np.asarray(inputs[name] if name else inputs)  # type: ignore[call-overload,index]
+    return np.asarray(inputs[name] if name else inputs)  # type: ignore[index]
 
 
 @pytest.mark.parametrize(

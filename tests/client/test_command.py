@@ -43,7 +43,9 @@ def run() -> Run:
 def alert(tmp_path: Path) -> Path:
     """A sequence of six events for the GRU, in a file, with what is known of the latest."""
     rows = GRU.sample(6)["events"].tolist()
-    infos = [{}] * 5 + [{"time": "2026-04-02T07:35:05Z", "display": {"f0": "4,210.00 EUR", "shop": "corner"}}]
+    infos: list[dict[str, object]] = [{}] * 5 + [
+        {"time": "2026-04-02T07:35:05Z", "display": {"f0": "4,210.00 EUR", "shop": "corner"}}
+    ]
     path = tmp_path / "alert.json"
     path.write_text(json.dumps({"id": "alert-9", "inputs": rows, "events": infos}))
     return path
@@ -132,7 +134,7 @@ def test_values_read_as_the_schema_says(run: Run, real: str, tmp_path: Path) -> 
 def test_others_words_do_not_steer_the_terminal(run: Run, address: str, tmp_path: Path) -> None:
     """Escape sequences, line breaks and markup in an alert's texts are shown as texts."""
     text = "[bold]big[/nope] :smile: \x1b[2Jclear\nline"
-    events = [{}] * 3 + [{"display": {"amount": text}}]
+    events: list[dict[str, object]] = [{}] * 3 + [{"display": {"amount": text}}]
     path = tmp_path / "alert.json"
     path.write_text(json.dumps({"id": text, "inputs": [[1.0]] * 4, "events": events}))
     done = run("explain", "--server", address, "--model", "m", "--sequence", path, "--target", "fraud")
