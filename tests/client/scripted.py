@@ -225,7 +225,7 @@ def serving(script: Script) -> Iterator[str]:
         rpc.add_ModelServiceServicer_to_server,
         rpc.add_BackgroundServiceServicer_to_server,
     ):
-        add(script, server)  # type: ignore[no-untyped-call]
+        add(script, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     try:

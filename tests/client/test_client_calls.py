@@ -92,6 +92,15 @@ def test_csv_has_a_row_for_each_attribution_and_target(explained: Explanation) -
     assert float(cell["value"]) == -0.6
 
 
+def test_csv_holds_no_formulas(client: Sequela) -> None:
+    """A spreadsheet would run an event's text that begins like a formula; numbers with a sign stay as they are."""
+    for text, written in (("=1+1", "'=1+1"), ("@a", "'@a"), ("-x", "'-x"), ("-5.00 EUR", "-5.00 EUR")):
+        infos = (*(EventInfo(),) * 3, EventInfo(display={"amount": text}))
+        told = client.explain(Sequence(SEQUENCE, infos, id="=id"), model="m")
+        cell = next(row for row in csv.DictReader(io.StringIO(told.to_csv())) if row["kind"] == "cell")
+        assert (cell["displayed"], cell["caller_id"]) == (written, "'=id")
+
+
 def test_what_is_known_of_a_sequence_goes_with_it(client: Sequela, script: Script) -> None:
     """Id, labels and event infos travel with a `Sequence`; arguments go before its own."""
     time = datetime(2026, 4, 2, 7, 35, tzinfo=UTC)

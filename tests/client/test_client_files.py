@@ -1,5 +1,6 @@
 """Sequences and backgrounds from files, and what is said of bad ones."""
 
+import contextlib
 import json
 import re
 from datetime import UTC, datetime
@@ -7,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sequela_client import BackgroundValues, CallerError, Sequence
 from sequela_client.files import is_data_file, read_background, read_sequence
 
@@ -23,7 +26,7 @@ def written(folder: Path, name: str, text: str) -> Path:
 def values(given: Sequence | BackgroundValues, name: str = "") -> np.ndarray:
     """The array read, of one input."""
     inputs = given.inputs if isinstance(given, Sequence) else given.rows
-    return np.asarray(inputs[name] if name else inputs)  # type: ignore[call-overload,index]
+    return np.asarray(inputs[name] if name else inputs)  # type: ignore[index]
 
 
 @pytest.mark.parametrize(
@@ -101,6 +104,44 @@ def test_bad_files_are_named(tmp_path: Path, name: str, text: str, what: str) ->
     with pytest.raises(CallerError, match=re.escape(what)) as failed:
         read_sequence(written(tmp_path, name, text))
     assert name in str(failed.value)
+
+
+ALERTS = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["inputs", "events", "id", "labels", "time", "display", "x"]), inner, max_size=3
+        )
+    ),
+)
+
+
+@given(ending=st.sampled_from([".json", ".csv", ".npy", ".npz"]), content=st.binary(max_size=60))
+def test_any_bytes_are_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, ending: str, content: bytes
+) -> None:
+    """Whatever a file holds, only the client's own error escapes."""
+    path = tmp_path_factory.mktemp("any") / f"file{ending}"
+    for start in (b"", b"\x93NUMPY\x01\x00", b"PK\x03\x04"):
+        path.write_bytes(start + content)
+        with contextlib.suppress(CallerError):
+            read_sequence(path)
+
+
+@given(alert=ALERTS)
+def test_any_json_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, alert: object) -> None:
+    """So with JSON of any shape, for sequences and for backgrounds."""
+    path = written(tmp_path_factory.mktemp("any"), "file.json", json.dumps(alert))
+    for read in (read_sequence, read_background):
+        with contextlib.suppress(CallerError):
+            read(path)
+
+
+def test_nesting_without_end(tmp_path: Path) -> None:
+    """JSON nested deeper than Python can follow is refused like any other."""
+    with pytest.raises(CallerError, match=r"deep\.json"):
+        read_sequence(written(tmp_path, "deep.json", "[" * 100_000))
 
 
 def test_pickles_are_refused(tmp_path: Path) -> None:

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import grpc
 import numpy as np
 import player_sets
 import pytest
+import trustme
 from brute_force import attributions
 from matrix import BY_NAME
 from sequela_client import (
@@ -25,11 +27,13 @@ from sequela_client import (
     Sequela,
     Sequence,
     StopReason,
+    TryAgain,
 )
 from serving import Serving, embedded
 
 EVENTS = 5
 GRU = BY_NAME["gru"]
+WIDTH = GRU.inputs[0].width
 
 
 @pytest.fixture
@@ -91,9 +95,10 @@ def test_asyncio_gets_the_same_answer(server: Serving, sequela: Sequela) -> None
         async with AsyncSequela(server.bound.grpc) as client:
             return await client.explain(**gru())
 
-    assert (
-        asyncio.run(explain()).event_level.attributions == sequela.explain(**gru()).event_level.attributions
-    )  # type: ignore[union-attr]
+    told, same = asyncio.run(explain()), sequela.explain(**gru())
+    assert [level.attributions for level in told.levels.values()] == [
+        level.attributions for level in same.levels.values()
+    ]
 
 
 def test_scores_are_the_models_own(server: Serving, sequela: Sequela) -> None:
@@ -103,13 +108,13 @@ def test_scores_are_the_models_own(server: Serving, sequela: Sequela) -> None:
     wanted = np.concatenate([case.scorer()({"events": each[None]}) for each in several])
     scores = sequela.score(several, model=case.path)
     np.testing.assert_allclose(scores.values, wanted, atol=1e-12)
-    assert scores.targets == tuple(case.targets)
+    assert scores.targets == ("output0", "output1", "output2")  # no schema names them
     np.testing.assert_allclose(sequela.score(several[1], model=case.path).values, wanted[1:2], atol=1e-12)
     np.testing.assert_allclose(sequela.score(np.stack(several), model=case.path).values, wanted, atol=1e-12)
 
     async def score() -> np.ndarray:
         async with AsyncSequela(server.bound.grpc) as client:
-            return (await client.score(several, model=case.path, targets=["t1"])).values
+            return (await client.score(several, model=case.path, targets=[1])).values
 
     np.testing.assert_allclose(asyncio.run(score()), wanted[:, 1:2], atol=1e-12)
 
@@ -183,13 +188,13 @@ def test_backgrounds_live_and_die(server: Serving, sequela: Sequela) -> None:
 
 def test_a_matrix_keeps_its_mean_event(sequela: Sequela) -> None:
     """Events older than a background's matrix are the mean event that came with it."""
-    rows, mean = np.zeros((2, 4), np.float32), np.ones(4, np.float32)
+    rows, mean = np.zeros((2, WIDTH), np.float32), np.ones(WIDTH, np.float32)
     made = sequela.create_background("client-matrix", BackgroundValues(rows, mean), model=GRU.path)
     assert made.rows == 2
     found = sequela.get_background(made.name)
     np.testing.assert_array_equal(found.values["events"], rows)
     np.testing.assert_array_equal(found.mean_event["events"], mean)
-    padded = np.concatenate([np.ones((EVENTS - 2, 4), np.float32), rows])
+    padded = np.concatenate([np.ones((EVENTS - 2, WIDTH), np.float32), rows])
     base = GRU.scorer()({"events": padded[None]})[0, 0]
     assert sequela.explain(**gru(background="client-matrix")).base_value == pytest.approx(base, abs=1e-6)
     sequela.delete_background(made.name)
@@ -202,7 +207,7 @@ def test_a_forgetful_server_is_told_again() -> None:
         port = int(first.bound.grpc.rsplit(":", 1)[1])
         first.drain()
         with Serving(embedded(port=port)):
-            assert client.explain(**gru()).event_level == before.event_level
+            assert client.explain(**gru()).events == before.events
 
 
 def test_uploads_switched_off(server: Serving) -> None:
@@ -216,8 +221,8 @@ def test_uploads_switched_off(server: Serving) -> None:
 @pytest.mark.parametrize(
     ("changed", "kind", "said"),
     [
-        ({"sequence": np.ones((3, 3))}, CallerError, "sequence.inputs[0]"),
-        ({"sequence": np.full((3, 4), np.inf)}, CallerError, "sequence.inputs[0]"),
+        ({"sequence": np.ones((3, WIDTH + 1))}, CallerError, "sequence.inputs[0]"),
+        ({"sequence": np.full((3, WIDTH), np.inf)}, CallerError, "sequence.inputs[0]"),
         ({"background": np.ones(3)}, CallerError, "background.values"),
         ({"pruning_tolerance": -1.0}, CallerError, "options.pruning_tolerance"),
         ({"cell_threshold": 0.1, "top_k_events": 2}, CallerError, "options"),
@@ -226,7 +231,16 @@ def test_uploads_switched_off(server: Serving) -> None:
         ({"background": "nobody"}, NotFound, "nobody"),
         ({"model": "nobody"}, NotFound, "nobody"),
         ({"model": "grpc://127.0.0.1:1/m"}, NotImplementedByServer, ""),
-        ({"link": "logit", "model": BY_NAME["regression"].path}, ModelOrBackgroundError, ""),
+        (
+            {
+                "link": "logit",
+                "model": BY_NAME["regression"].path,
+                "sequence": BY_NAME["regression"].sample(EVENTS),
+                "background": BY_NAME["regression"].average(),
+            },
+            ModelOrBackgroundError,
+            "",
+        ),
         ({"timeout": 1e-6}, DeadlineExceeded, ""),
     ],
 )
@@ -238,9 +252,34 @@ def test_who_must_act(sequela: Sequela, changed: dict[str, Any], kind: type[Exce
     assert said in str(failed.value)
 
 
+def test_tls(tmp_path: Path) -> None:
+    """With the authority's certificate both clients get through; with the system's roots nobody does."""
+    authority = trustme.CA()
+    own = authority.issue_cert("localhost", "127.0.0.1")
+    own.private_key_pem.write_to_path(tmp_path / "key.pem")
+    own.cert_chain_pems[0].write_to_path(tmp_path / "certificate.pem")
+    trusted = grpc.ssl_channel_credentials(authority.cert_pem.bytes())
+    settings = embedded(tls_certificate=tmp_path / "certificate.pem", tls_key=tmp_path / "key.pem")
+    with Serving(settings) as server:
+
+        async def score() -> float:
+            async with AsyncSequela(server.bound.grpc, credentials=trusted) as client:
+                return (await client.explain(**gru())).score
+
+        with Sequela(server.bound.grpc, credentials=trusted) as client:
+            assert client.explain(**gru()).score == asyncio.run(score())
+        with Sequela(server.bound.grpc, secure=True) as client, pytest.raises(TryAgain):
+            client.explain(**gru())
+
+
 def test_a_bad_schema_names_its_fault(sequela: Sequela, tmp_path: Path) -> None:
     """A schema.json beside a model that does not fit it is refused on the way in."""
     shutil.copy(GRU.path, tmp_path / "model.onnx")
-    (tmp_path / "schema.json").write_text(json.dumps({"inputs": [{"name": "nobody", "role": "events"}]}))
+    schema = {
+        "inputs": [{"name": "nobody", "role": "events", "width": 1}],
+        "features": [{"name": "f", "columns": {"nobody": [0]}}],
+        "targets": [{"name": "score"}],
+    }
+    (tmp_path / "schema.json").write_text(json.dumps(schema))
     with pytest.raises(CallerError, match="nobody"):
         sequela.explain(**gru(model=tmp_path / "model.onnx"))

@@ -32,7 +32,8 @@ class AsyncSequela(Client):
         async with AsyncSequela("localhost:50051") as sequela:
             e = await sequela.explain(sequence, model="model.onnx", background=average_event)
 
-    Methods and arguments are those of `Sequela`; lists and streams are async iterators.
+    Methods and arguments are those of `Sequela`; lists and streams are async iterators. A model file is read and
+    digested in the loop, once.
     """
 
     _grpc: ClassVar[Any] = grpc.aio

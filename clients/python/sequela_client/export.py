@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sequela_client.attributions import Attribution
     from sequela_client.explanation import Explanation
 
 COLUMNS = (
@@ -56,23 +57,35 @@ def to_csv(explanation: Explanation) -> str:
     return text.getvalue()
 
 
+def _inert(text: str) -> str:
+    """A text that a spreadsheet takes for a text, and not for a formula: event values may be an attacker's words."""
+    formula = text[:1] in ("=", "@") or (text[:1] in ("+", "-") and not text[1:2].isdigit())
+    return f"'{text}" if formula else text
+
+
 def _rows(explanation: Explanation) -> Iterator[tuple[Any, ...]]:
     for name, level in explanation.levels.items():
         for item in level.attributions:
-            displayed = (
-                explanation.displayed(item.t, item.feature) if item.t is not None and item.feature else ""
-            )
-            place = (item.kind.value, item.t, item.first_t, item.last_t, item.feature, displayed)
             for target, value, error in zip(
                 explanation.targets, item.values, item.standard_errors, strict=True
             ):
                 yield (
                     explanation.name,
-                    explanation.caller_id,
-                    target.name,
+                    _inert(explanation.caller_id),
+                    _inert(target.name),
                     name,
-                    *place,
+                    item.kind.value,
+                    item.t,
+                    item.first_t,
+                    item.last_t,
+                    _inert(item.feature or ""),
+                    _inert(_displayed(explanation, item)),
                     repr(value),
                     repr(error),
                     item.selection_uncertain,
                 )
+
+
+def _displayed(explanation: Explanation, item: Attribution) -> str:
+    """A single cell's value as people read it."""
+    return explanation.displayed(item.t, item.feature) if item.t is not None and item.feature else ""

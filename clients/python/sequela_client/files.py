@@ -61,8 +61,9 @@ def _read(path: Path) -> Any:
         return reader(path)
     except OSError as error:
         raise CallerError(f"{path}: {error.strerror or error}", reason="FILE_NOT_READABLE") from error
-    except (ValueError, EOFError) as error:
-        raise _bad(path, str(error)) from error
+    except Exception as error:
+        # Bad bytes make numpy, zipfile, csv and json raise a dozen unrelated errors; all mean the same here.
+        raise _bad(path, str(error) or type(error).__name__) from error
 
 
 def _values(path: Path, content: Any) -> Values:
@@ -118,11 +119,12 @@ def _is_number(text: str) -> bool:
 
 
 def _npy(path: Path) -> Any:
-    return np.load(path, allow_pickle=False)
+    with path.open("rb") as file:
+        return np.lib.format.read_array(file, allow_pickle=False)
 
 
 def _npz(path: Path) -> dict[str, NDArray[Any]]:
-    with np.load(path, allow_pickle=False) as arrays:
+    with path.open("rb") as file, np.lib.npyio.NpzFile(file, allow_pickle=False) as arrays:
         return dict(arrays)
 
 

@@ -39,9 +39,9 @@ class Bars:
         return f"{'lowers'.rjust(self.half)}{self.line}raises"
 
     def draw(self, value: float) -> Text:
-        """One bar; a value that is not zero shows at least one block."""
+        """One bar; what is a hundredth of the largest shows at least one block."""
         share = abs(value) / self.largest if self.largest else 0.0
-        length = max(round(share * self.half), 1) if value and self.half else 0
+        length = max(round(share * self.half), int(share >= 0.01))
         if not self.half:
             return Text()
         bar = self.block * length

@@ -14,6 +14,7 @@ from sequela_client.cli.drawing import draw
 from sequela_client.cli.embedded import embedded_server
 from sequela_client.cli.serve import server_package
 from sequela_client.cli.story import tell
+from sequela_client.cli.terminal import terminal
 from sequela_client.cli.waiting import waiting
 from sequela_client.client import Sequela
 from sequela_client.explanation import Explanation
@@ -34,7 +35,7 @@ def demo(alert: str | None) -> None:
         sequela = stack.enter_context(Sequela(address))
         stack.enter_context(waiting("explaining"))
         answer = sequela.explain(given, model=_only(models))
-    _show(Console(highlight=False), answer)
+    _show(terminal(), answer)
 
 
 def _alert(folder: Path, name: str | None) -> Path:

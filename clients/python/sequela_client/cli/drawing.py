@@ -13,6 +13,7 @@ from rich.text import Text
 
 from sequela_client.attributions import Attribution, Level, PlayerKind
 from sequela_client.cli.bars import Bars
+from sequela_client.cli.terminal import printable
 from sequela_client.cli.wording import Wording, quality
 from sequela_client.explanation import Explanation
 
@@ -33,6 +34,7 @@ class View:
 
 def draw(console: Console, explanation: Explanation, rows: int) -> None:
     """Draws each target: scores, pruning, and a table for each level of at most so many rows."""
+    explanation = printable(explanation)
     names = [target.name for target in explanation.targets]
     for name in names[:_TARGETS]:
         draw_target(console, explanation.target(name), rows)
@@ -49,7 +51,8 @@ def draw_target(console: Console, explanation: Explanation, rows: int) -> None:
     if not explanation.explained:
         console.print("The score is below the minimum to explain.")
         return
-    console.print(words.pruning(), "\n")
+    console.print(words.pruning())
+    console.print()
     for view in _views(explanation, words):
         _table(console, words, view, rows)
 
@@ -107,9 +110,9 @@ def _views(explanation: Explanation, words: Wording) -> Iterator[View]:
     """The levels that were answered."""
 
     def event(item: Attribution) -> tuple[str, str]:
-        is_event = item.kind is PlayerKind.EVENT and item.t is not None
-        said = (words.time(item.t), words.event(item.t)) if is_event and item.t is not None else ()
-        return words.player(item), "  ".join(filter(None, said))
+        if item.kind is not PlayerKind.EVENT or item.t is None:
+            return words.player(item), ""
+        return words.player(item), "  ".join(filter(None, (words.time(item.t), words.event(item.t))))
 
     def feature(item: Attribution) -> tuple[str, str]:
         return words.player(item), words.value(0, item.feature) if item.feature else ""
@@ -122,7 +125,7 @@ def _views(explanation: Explanation, words: Wording) -> Iterator[View]:
     if explanation.event_level:
         yield View("Events", ("event", "what"), explanation.event_level, _events(explanation), event)
     if explanation.feature_level:
-        heads = ("feature", "at t = 0")
+        heads = ("feature", "at t=0")
         yield View("Features", heads, explanation.feature_level, _features(explanation), feature)
     if explanation.cell_level:
         yield View("Cells", ("cell", "value"), explanation.cell_level, _by_strength(explanation.cells), cell)

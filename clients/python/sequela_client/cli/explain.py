@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, get_args
 
 import click
-from rich.console import Console
 
 from sequela_client.cli.drawing import draw
 from sequela_client.cli.embedded import embedded_server
+from sequela_client.cli.terminal import terminal
 from sequela_client.cli.waiting import waiting
 from sequela_client.client import Sequela
 from sequela_client.explanation import Explanation
@@ -130,7 +130,7 @@ def _give_out(answer: Explanation, json_file: str | None, csv_file: str | None, 
     if csv_file:
         _write(csv_file, answer.to_csv())
     if "-" not in (json_file, csv_file):
-        draw(Console(highlight=False), answer, rows)
+        draw(terminal(), answer, rows)
 
 
 def _write(path: str, text: str) -> None:

@@ -10,6 +10,7 @@ import click
 from sequela_client.cli.demo import demo
 from sequela_client.cli.explain import explain
 from sequela_client.cli.serve import serve
+from sequela_client.cli.terminal import printable
 from sequela_client.errors import CallerError, DeadlineExceeded, OperatorError, SequelaError, TryAgain
 
 EXIT_CODES: Final[dict[type[SequelaError], int]] = {
@@ -29,7 +30,7 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except SequelaError as error:
-            line = " ".join(f"error: {error}{_advice(error)}".split())
+            line = " ".join(printable(f"error: {error}{_advice(error)}").split())
             click.secho(line, fg="red", err=True)
             ctx.exit(next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), 1))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from sequela_client.attributions import Attribution, PlayerKind
+from sequela_client.cli.terminal import printable
 from sequela_client.cli.wording import Wording, events_name
 from sequela_client.explanation import Explanation
 
@@ -14,6 +15,7 @@ _TOLD = 3
 
 def tell(explanation: Explanation) -> Iterator[str]:
     """The story of the first target, line by line."""
+    explanation = printable(explanation)
     words = Wording(explanation, digits=2)
     target = explanation.targets[0]
     yield f"Alert {explanation.caller_id}: {explanation.length} events of one account"

@@ -38,7 +38,9 @@ class Wording:
         return (known.label if known else "") or name
 
     def value(self, t: int, name: str) -> str:
-        """A feature's value at an event with its unit; empty where unknown."""
+        """A feature's value at an event (a static one's at any) with its unit; empty where unknown."""
+        if name in self._explanation.static_values:
+            return _with_unit(self._explanation.static_values[name], self._features.get(name))
         event = self._events.get(t)
         if event is None:
             return ""

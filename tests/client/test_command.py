@@ -1,0 +1,320 @@
+"""The command: what it draws, writes and sends, and how it fails. Runs in this process, against real servers."""
+
+import csv
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from matrix import BY_NAME
+from scripted import Script
+from sequela_client import OperatorError, Sequela, TryAgain
+from sequela_client.cli.embedded import embedded_server
+from sequela_client.cli.main import main
+
+GRU = BY_NAME["gru"]
+Run = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def real() -> Iterator[str]:
+    """The address of a real server, in a process of its own so that its log stays out of the command's output."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+        with embedded_server() as address:
+            yield address
+
+
+@pytest.fixture
+def run() -> Run:
+    """Runs the command with these arguments; 100 columns wide."""
+    return lambda *arguments: CliRunner().invoke(
+        main, [str(each) for each in arguments], env={"COLUMNS": "100"}
+    )
+
+
+@pytest.fixture
+def alert(tmp_path: Path) -> Path:
+    """A sequence of six events for the GRU, in a file, with what is known of the latest."""
+    rows = GRU.sample(6)["events"].tolist()
+    infos: list[dict[str, object]] = [{}] * 5 + [
+        {"time": "2026-04-02T07:35:05Z", "display": {"f0": "4,210.00 EUR", "shop": "corner"}}
+    ]
+    path = tmp_path / "alert.json"
+    path.write_text(json.dumps({"id": "alert-9", "inputs": rows, "events": infos}))
+    return path
+
+
+@pytest.fixture
+def arguments(real: str, alert: Path, tmp_path: Path) -> list[object]:
+    """A full question to the real server."""
+    np.save(tmp_path / "background.npy", GRU.average()["events"])
+    return [
+        *("explain", "--server", real, "--model", GRU.path, "--sequence", alert),
+        *("--background", tmp_path / "background.npy"),
+    ]
+
+
+def numbers(text: str) -> list[float]:
+    """All signed numbers of a text."""
+    return [float(found) for found in re.findall(r"[+-]\d+\.\d+", text)]
+
+
+def section(output: str, title: str) -> list[str]:
+    """The lines of one table that hold an attribution."""
+    rest = output.split(f"\n{title} ")[1]
+    lines = re.split(r"\n(?:Events|Features|Cells) ", rest)[0].splitlines()
+    return [line for line in lines if re.search(r"[+-]\d+\.\d+ (±|exact)", line)]
+
+
+def test_draws_every_level(run: Run, real: str, arguments: list[object]) -> None:
+    """Events most recent first, features and cells strongest first, all with the client's numbers."""
+    done = run(*arguments, "--pruning-tolerance", 0)
+    assert done.exit_code == 0, done.output
+    assert not done.stderr
+    assert "\x1b" not in done.stdout
+    told = json.loads(run(*arguments, "--pruning-tolerance", 0, "--json", "-").stdout)
+    with Sequela(real) as client:
+        same = client.get_explanation(told["name"])
+    assert f"score {same.score:.4f}"[:-2] in done.stdout
+    assert "alert alert-9" in done.stdout
+    assert "Nothing was pruned" in done.stdout
+    events = section(done.stdout, "Events")
+    assert [line.split()[0] for line in events] == [f"t={t}" for t in (0, -1, -2, -3, -4, -5)]
+    for line, item in zip(events, same.events, strict=True):
+        assert numbers(line.split("│")[0])[-1] == pytest.approx(item.value, abs=1e-4)
+    assert "2026-04-02 07:35" in events[0]
+    assert "4,210.00 EUR" in done.stdout
+    features = section(done.stdout, "Features")
+    strongest = sorted(same.features.values(), key=lambda item: -abs(item.value))
+    assert [line.split()[0] for line in features] == [item.feature for item in strongest]
+    sizes = [abs(numbers(line)[-1]) for line in section(done.stdout, "Cells")]
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def test_what_is_pruned_is_said(run: Run, arguments: list[object]) -> None:
+    """A generous tolerance lumps the history together, and the words say so."""
+    done = run(*arguments, "--pruning-tolerance", 10)
+    assert "The 5 oldest events were taken together" in done.stdout
+    assert "stays within the tolerance of 10" in " ".join(done.stdout.split())
+    assert section(done.stdout, "Events")[-1].split()[0] == "t=-5…-1"
+
+
+@pytest.mark.parametrize("columns", [50, 80, 140])
+def test_fits_the_terminal(arguments: list[object], columns: int) -> None:
+    """No line is wider than the terminal."""
+    words = [str(each) for each in arguments]
+    done = CliRunner().invoke(main, words, env={"COLUMNS": str(columns)})
+    assert max(map(len, done.stdout.splitlines())) <= columns
+
+
+def test_values_read_as_the_schema_says(run: Run, real: str, tmp_path: Path) -> None:
+    """Category names and units stand beside events' and static features' attributions."""
+    case = BY_NAME["multi_input"]
+    x, schema = case.sample(4), json.loads(case.path.with_name("schema.json").read_text())
+    kinds = {feature["name"]: feature for feature in schema["features"]}
+    for name, values in (("alert", x), ("background", case.average())):
+        inputs = {key: value.tolist() for key, value in values.items()}
+        (tmp_path / f"{name}.json").write_text(json.dumps({"inputs": inputs}))
+    files = ("--sequence", tmp_path / "alert.json", "--background", tmp_path / "background.json")
+    done = run("explain", "--server", real, "--model", case.path, *files, "--pruning-tolerance", 0)
+    rows = {line.split()[0]: line for line in section(done.stdout, "Features")}
+    assert kinds["region"]["categories"][int(x["region"][0])] in rows["region"]
+    assert kinds["amount"]["unit"] in rows["amount"]
+    assert {"region", "profile"} <= rows.keys()
+    assert section(done.stdout, "Events")[-1].startswith(" static features")
+
+
+def test_others_words_do_not_steer_the_terminal(run: Run, address: str, tmp_path: Path) -> None:
+    """Escape sequences, line breaks and markup in an alert's texts are shown as texts."""
+    text = "[bold]big[/nope] :smile: \x1b[2Jclear\nline"
+    events: list[dict[str, object]] = [{}] * 3 + [{"display": {"amount": text}}]
+    path = tmp_path / "alert.json"
+    path.write_text(json.dumps({"id": text, "inputs": [[1.0]] * 4, "events": events}))
+    done = run("explain", "--server", address, "--model", "m", "--sequence", path, "--target", "fraud")
+    assert done.exit_code == 0, done.output
+    assert "\x1b" not in done.stdout
+    assert "alert [bold]big[/nope] :smile: \ufffd[2Jclear line" in " ".join(done.stdout.split())
+    failed = run("explain", "--server", address, "--model", "\x1b[2J.onnx", "--sequence", path)
+    assert failed.stderr.startswith("error: model \ufffd[2J.onnx")
+
+
+def test_shows_the_strongest_rows(run: Run, arguments: list[object]) -> None:
+    """`--rows` keeps the strongest, and says what it leaves out."""
+    done = run(*arguments, "--pruning-tolerance", 0, "--rows", 2)
+    assert len(section(done.stdout, "Events")) == 2
+    assert "4 weaker, together" in done.stdout
+
+
+def test_writes_json_and_csv(run: Run, arguments: list[object], tmp_path: Path) -> None:
+    """Files hold what was drawn; `-` writes to standard output and draws nothing."""
+    done = run(*arguments, "--json", tmp_path / "out.json", "--csv", tmp_path / "out.csv")
+    assert "Events" in done.stdout
+    told = json.loads((tmp_path / "out.json").read_text())
+    with (tmp_path / "out.csv").open(newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    drawn = [item["values"][0] for item in told["event_level"]["attributions"]]
+    assert [float(row["value"]) for row in rows if row["level"] == "event"] == drawn
+    assert run(*arguments, "--csv", "-").stdout.startswith("explanation,caller_id,target,level")
+
+
+def test_every_option_is_sent(run: Run, address: str, script: Script, alert: Path) -> None:
+    """Each flag arrives in the request; what is left out stays unset."""
+    flags = {
+        "pruning_tolerance": 0.5,
+        "cell_threshold": 0.25,
+        "top_k_events": 3,
+        "top_k_features": 4,
+        "max_coalitions": 512,
+        "target_standard_error": 0.125,
+        "seed": 7,
+        "minimum_score": 0.75,
+        "output_event": -1,
+    }
+    words = [part for name, value in flags.items() for part in (f"--{name.replace('_', '-')}", value)]
+    ask = ("explain", "--server", address, "--model", "m", "--sequence", alert)
+    more = (
+        "--level",
+        "event",
+        "--target",
+        "fraud",
+        "--refine-history",
+        "--full-pruning-curve",
+        "--link",
+        "logit",
+    )
+    done = run(
+        *ask, *words, *more, "--feature-scope", "full_sequence", "--label", "a=b=c", "--caller-id", "mine"
+    )
+    assert done.exit_code == 0, done.output
+    request = script.calls[-1][1]
+    assert {name: getattr(request.options, name) for name in flags} == flags
+    assert list(request.options.targets) == ["fraud"]
+    assert (len(request.options.levels), request.options.link, request.options.feature_scope) == (1, 2, 2)
+    assert request.options.refine_history
+    assert request.options.full_pruning_curve
+    assert (request.caller_id, dict(request.labels)) == ("mine", {"a": "b=c"})
+    run(*ask)
+    assert script.calls[-1][1].options.ByteSize() == 0
+    assert script.calls[-1][1].caller_id == "alert-9"
+
+
+def test_several_targets_are_drawn(run: Run, address: str, alert: Path) -> None:
+    """Each target has its own header and tables."""
+    done = run("explain", "--server", address, "--model", "m", "--sequence", alert)
+    assert "fraud  score 0.9000" in done.stdout
+    assert "honest  score 0.1000" in done.stdout
+    assert "may exceed the tolerance" in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "said"),
+    [
+        (("--pruning-tolerance", -1), 1, "options.pruning_tolerance"),
+        (("--model", "nowhere.onnx"), 1, "nowhere.onnx: No such file"),
+        (("--sequence", "nowhere.csv"), 1, "nowhere.csv: No such file"),
+        (("--background", "nobody"), 1, "nobody"),
+        (("--server", "127.0.0.1:1"), 3, "try again"),
+        (("--timeout", 1e-6), 3, "--timeout"),
+        (("--model", "grpc://127.0.0.1:1/m"), 4, ""),
+        (("--label", "novalue"), 2, "KEY=VALUE"),
+        (("--level", "row"), 2, "'row' is not one of"),
+        (("--json", "/nowhere/at/all.json"), 1, "/nowhere/at/all.json"),
+    ],
+)
+def test_fails_in_one_line(
+    run: Run, arguments: list[object], change: tuple[object, ...], code: int, said: str
+) -> None:
+    """An error is one line on stderr with its field or file, and the exit code says who must act."""
+    done = run(*arguments, *change)
+    assert done.exit_code == code
+    assert said in done.stderr
+    assert "Traceback" not in done.output
+    if code != 2:
+        assert done.stderr.lower().startswith("error: ")
+        assert done.stderr.count("\n") == 1
+
+
+def test_a_server_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It answers while it is needed, and is gone afterwards."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    with embedded_server() as address, Sequela(address) as client:
+        assert list(client.models()) == []
+    with Sequela(address, timeout=5) as client, pytest.raises(TryAgain):
+        list(client.models())
+
+
+@pytest.mark.slow
+def test_a_server_that_does_not_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The end of its log says why."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    with pytest.raises(OperatorError, match="stopped with code"), embedded_server(["--port", "70000"]):
+        pass
+
+
+def test_without_the_server_installed(run: Run, monkeypatch: pytest.MonkeyPatch, alert: Path) -> None:
+    """Commands that need the server's own packages say how to get them."""
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    for words in (("serve",), ("demo",), ("explain", "--model", GRU.path, "--sequence", alert)):
+        done = run(*words)
+        assert done.exit_code == 1
+        assert "sequela[service]" in done.stderr
+
+
+def command(*words: str) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own, as installed: piped."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "COLUMNS": "100"}
+    code = "from sequela_client.cli.main import main; main(prog_name='sequela')"
+    return subprocess.run(
+        [sys.executable, "-c", code, *words],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=90,
+        check=False,
+    )
+
+
+def test_demo_tells_the_story() -> None:
+    """From nothing to an explained alert: score, what raised it, raw values with units, older events; piped plainly."""
+    done = command("demo")
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr
+    assert "\x1b" not in done.stdout
+    story, tables = done.stdout.split("In numbers")
+    assert re.search(
+        r"Probability of account takeover: 0\.[5-9]\d|Probability of account takeover: 1\.00", story
+    )
+    assert "What raised it" in story
+    assert re.search(r"1\. \+0\.\d\d  \d{4}-\d\d-\d\d \d\d:\d\d: ", story)
+    assert "EUR" in story
+    assert "older events" in story
+    assert [title for title in ("Events", "Features", "Cells") if f"\n{title} " in tables] == [
+        "Events",
+        "Features",
+        "Cells",
+    ]
+
+
+def test_demo_knows_its_alerts(run: Run) -> None:
+    """A name that is none of the bundled alerts is answered with those there are."""
+    done = run("demo", "--alert", "nobody")
+    assert done.exit_code == 2
+    assert "false-alert" in done.stderr
+
+
+@pytest.mark.slow
+def test_serve_is_the_server() -> None:
+    """All arguments reach the server, even --help."""
+    assert "--metrics-port" in command("serve", "--help").stdout
+
+
+def test_says_its_version(run: Run) -> None:
+    """One line."""
+    assert re.fullmatch(r"sequela, version \S.*\n", run("--version").stdout)
