@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sequela_client import BackgroundValues, CallerError, Sequence
 from sequela_client.files import is_data_file, read_background, read_sequence
@@ -117,6 +117,7 @@ ALERTS = st.recursive(
 )
 
 
+@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 @given(ending=st.sampled_from([".json", ".csv", ".npy", ".npz"]), content=st.binary(max_size=60))
 def test_any_bytes_are_read_or_refused(
     tmp_path_factory: pytest.TempPathFactory, ending: str, content: bytes
@@ -129,6 +130,7 @@ def test_any_bytes_are_read_or_refused(
             read_sequence(path)
 
 
+@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 @given(alert=ALERTS)
 def test_any_json_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, alert: object) -> None:
     """So with JSON of any shape, for sequences and for backgrounds."""
