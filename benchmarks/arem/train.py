@@ -89,7 +89,8 @@ def train(recordings: list[data.Recording], mean: Array, scale: Array, seed: int
         optimizer.step()
         if step % 50 == 0:
             print(f"step {step}/{STEPS}: loss {loss.item():.3f}", flush=True)
-    return model.eval()
+    model.eval()
+    return model
 
 
 def export(model: AremGru, path: Path) -> None:

@@ -17,7 +17,7 @@ Floats = npt.NDArray[np.float64]
 
 
 class PeerFailed(RuntimeError):
-    """A peer, or the making of its environment, ended with an error; the message holds its last lines."""
+    """A peer, or the making of its environment, ended with an error; a peer's last lines are in the message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,21 +88,28 @@ def run_shap(
 
 
 def _run(peer: str, job: dict[str, Any]) -> dict[str, Any]:
-    made = _output([sys.executable, str(ROOT / "scripts" / "peer_env.py"), peer])
-    python = made.strip().splitlines()[-1]
+    python = _environment(peer)
     with tempfile.TemporaryDirectory(prefix="sequela-peer-") as folder:
         asked, answered = Path(folder) / "job.npz", Path(folder) / "result.npz"
         np.savez(asked, **job)
         # -E: what our Python finds through the environment is not for theirs.
-        _output(
+        _run_to_end(
             [python, "-E", "-W", "ignore", "-m", f"benchmarks.peers.run_{peer}", str(asked), str(answered)]
         )
         with np.load(answered) as archive:
             return dict(archive)
 
 
-def _output(command: list[str]) -> str:
+def _environment(peer: str) -> str:
+    """The peer's Python; what is still to be installed is told on stderr as it goes."""
+    command = [sys.executable, str(ROOT / "scripts" / "peer_env.py"), peer]
+    made = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if made.returncode != 0:
+        raise PeerFailed(f"scripts/peer_env.py {peer} ended with {made.returncode}")
+    return made.stdout.strip().splitlines()[-1]
+
+
+def _run_to_end(command: list[str]) -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise PeerFailed(f"{' '.join(command[:4])} ended with {done.returncode}:\n{done.stderr[-2000:]}")
-    return done.stdout
+        raise PeerFailed(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr[-2000:]}")
