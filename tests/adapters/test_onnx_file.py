@@ -6,7 +6,7 @@ import hostile
 import numpy as np
 import pytest
 from matrix import CASES, Case
-from onnx import GraphProto, ModelProto, SparseTensorProto, TensorProto, helper, numpy_helper
+from onnx import GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto, helper, numpy_helper
 from sequela.adapters.onnx_file import OnnxFile, read_onnx
 from sequela.adapters.onnx_loading import Loader, ModelBytes
 from sequela.errors import DoesNotFit, InvalidInput
@@ -86,7 +86,7 @@ def without(part: str) -> bytes:
     return content.SerializeToString()
 
 
-def with_function(nodes: list[object]) -> bytes:
+def with_function(nodes: list[NodeProto]) -> bytes:
     """A graph that calls a function of its own file, in a domain of its own."""
     function = helper.make_function("own", "Step", ["x"], ["y"], nodes, [helper.make_opsetid("", 17)])
     calls = [

@@ -272,3 +272,27 @@ def test_bounded_reaches_through_moves() -> None:
         )
     )
     assert (bounded.schema.bounded, added.schema.bounded) == (True, False)
+
+
+def test_models_that_take_one_sequence_and_say_otherwise() -> None:
+    """A graph with a free batch that works for a batch of 1 only is run one sequence at a time."""
+    state = numpy_helper.from_array(np.zeros((1, 1, 3), np.float32), "state")
+    rng = np.random.default_rng(0)
+    weights = [
+        numpy_helper.from_array(rng.normal(size=shape).astype(np.float32), name)
+        for name, shape in (("w", (1, 3, 4)), ("r", (1, 3, 3)))
+    ]
+    nodes = [
+        helper.make_node("Transpose", ["events"], ["steps"], perm=[1, 0, 2]),
+        helper.make_node("RNN", ["steps", "w", "r", "", "", "state"], ["", "last"], hidden_size=3),
+        reduced("last", "score", [0]),
+    ]
+    model = load(over_events(nodes, value("score", FLOAT, ["n", 3]), state, *weights))
+    cells = events(5, 3, 4)
+    got = model.run(cells, no_frame(cells), 0)
+    hidden = np.zeros((5, 3))
+    for step in range(3):
+        inputs = cells.events[0][:, step] @ numpy_helper.to_array(weights[0])[0].T
+        hidden = np.tanh(inputs + hidden @ numpy_helper.to_array(weights[1])[0].T)
+    np.testing.assert_allclose(got, hidden, atol=1e-5)
+    assert "sequences in every call: 1" in model.execution

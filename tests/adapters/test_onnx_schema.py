@@ -13,6 +13,7 @@ from onnx import helper, numpy_helper
 from sequela.adapters.onnx_loading import Loader, ModelBytes
 from sequela.adapters.schema_json import write_schema
 from sequela.errors import InvalidInput
+from sequela.explaining.limits import Limits
 from sequela.explaining.schema import FeatureKind, ModelSchema
 from small_onnx import BOOL, DOUBLE, FLOAT, INT32, INT64, Shape, model, over_events, reduced, scoring, value
 
@@ -112,12 +113,17 @@ UNCLEAR: list[tuple[str, Inputs, str, str]] = [
     ("no events", {"age": (FLOAT, ["n"])}, "SCHEMA_NEEDED", "age (n)"),
     ("inverted mask", {"x": EVENTS, "padding_mask": (BOOL, ["n", "l"])}, "SCHEMA_NEEDED", "'padding_mask'"),
     ("four axes", {"x": (FLOAT, ["n", "l", 2, 2])}, "MODEL_INPUT_UNSUPPORTED", "4 axes"),
-    ("batches", {"x": (FLOAT, [2, "l", 4]), "y": (FLOAT, [3, "l", 4])}, "MODEL_INPUT_UNSUPPORTED", "batch"),
+    (
+        "batches",
+        {"x": (FLOAT, [2, "l", 4]), "y": (FLOAT, [3, "l", 4])},
+        "MODEL_INPUT_UNSUPPORTED",
+        "sequences: x (2, l, 4)",
+    ),
     (
         "lengths",
         {"x": (FLOAT, ["n", 8, 4]), "y": (FLOAT, ["n", 9, 4])},
         "MODEL_INPUT_UNSUPPORTED",
-        "x 8, y 9",
+        "events: x (n, 8, 4), y (n, 9, 4)",
     ),
 ]
 
@@ -140,13 +146,50 @@ def test_two_lengths_tell_steps_from_classes() -> None:
     assert (schema_of(classes).per_event, len(schema_of(classes).targets)) == (False, 4)
 
 
+LIMITS = [
+    ("columns", {"x": EVENTS, "y": (FLOAT, ["n", 5])}, Limits(max_columns=8), "9 columns, the limit is 8"),
+    (
+        "vast columns",
+        {"x": (FLOAT, ["n", "l", 1 << 40])},
+        Limits(),
+        "1099511627776 columns, the limit is 4096",
+    ),
+    ("events", {"x": (FLOAT, ["n", 9, 4])}, Limits(max_events=8), "9 events in every call, the limit is 8"),
+    ("vast batch", {"x": (FLOAT, [1 << 40, "l", 1])}, Limits(), "1099511627776 numbers in every call"),
+]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "limits", "text"), [row[1:] for row in LIMITS], ids=[row[0] for row in LIMITS]
+)
+def test_sizes_are_limited(inputs: Inputs, limits: Limits, text: str) -> None:
+    """Sizes that a graph or a schema declares are refused past the limits, before anything of the size is made."""
+    with pytest.raises(InvalidInput, match=text) as caught:
+        Loader(limits).load("m", ModelBytes(scoring(inputs), b"", "onnx", "schema"))
+    assert caught.value.reason == "MODEL_TOO_LARGE"
+
+
+def test_more_limits() -> None:
+    """A width that only the schema declares, the number of outputs, and the schema's own size count as well."""
+    free = scoring({"x": (FLOAT, ["n", "l", "d"])})
+    wide = {"inputs": [{"name": "x", "role": "events", "width": 1 << 40}], "features": [], "targets": []}
+    assert "1099511627776 columns" in refusal(free, json.dumps(wide).encode()).message
+    many = ModelBytes(scoring({"x": EVENTS}, {"sequela.schema": "{}"}), b"", "onnx", "schema")
+    with pytest.raises(InvalidInput, match="2 bytes, the limit is 1") as caught:
+        Loader(Limits(max_schema_bytes=1)).load("m", many)
+    assert caught.value.reason == "SCHEMA_TOO_LARGE"
+    rows = numpy_helper.from_array(np.ones((4, 4097), np.float32), "rows")
+    nodes = [reduced("events", "means", [1]), helper.make_node("MatMul", ["means", "rows"], ["score"])]
+    assert "4097 columns" in refusal(over_events(nodes, value("score", FLOAT, None), rows)).message
+
+
 def five_of_five() -> bytes:
     """A fixed length of five and an output (n, 5): steps or classes, nothing tells."""
     inputs = [value("events", FLOAT, ["n", 5, 2])]
     return model([reduced("events", "score", [2])], inputs, [value("score", FLOAT, ["n", 5])])
 
 
-def written(onnx: bytes, change: Callable[[dict[str, Any]], None] = lambda _: None) -> bytes:
+def written(onnx: bytes, change: Callable[[dict[str, Any]], object] = lambda _: None) -> bytes:
     """The inferred schema as a schema.json, changed."""
     document = json.loads(write_schema(schema_of(onnx)))
     change(document)
@@ -205,6 +248,17 @@ def test_what_a_schema_leaves_out_is_filled_in() -> None:
     minimal = written(plain, lambda d: [d.pop(key) for key in ("output", "bounded", "per_event", "link")])
     assert schema_of(plain, minimal) == schema_of(plain)
     assert schema_of(plain, written(plain, lambda d: d.update(bounded=False))).bounded is False
+
+
+@pytest.mark.parametrize("key", ["inputs", "features", "targets"])
+def test_a_schema_may_leave_out_whole_parts(key: str) -> None:
+    """What it leaves out is inferred; what it says, a feature's label for one, stays."""
+    plain = scoring({"x": EVENTS})
+    partly = written(plain, lambda d: (of("features[0]", label="Amount")(d), d.pop(key)))
+    schema = schema_of(plain, partly)
+    assert getattr(schema, key) == getattr(schema_of(plain), key)
+    assert (schema.features[0].label == "Amount") == (key != "features")
+    assert schema_of(plain, b"{}") == schema_of(plain)
 
 
 def of(place: str, **changes: Any) -> Callable[[dict[str, Any]], None]:

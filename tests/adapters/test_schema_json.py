@@ -117,7 +117,7 @@ def test_what_is_wrong_is_named(place: tuple[str | int, ...], value: Any, text: 
         (b"[" * 10_000, "not JSON"),
         (b"null", "null"),
         (b"[]", "the text: "),
-        (b"{}", "inputs: missing"),
+        (b'{"inputs": [{}]}', r"inputs\[0\]\.name: missing"),
     ],
 )
 def test_other_texts_are_refused(text: bytes, expected: str) -> None:

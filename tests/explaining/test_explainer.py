@@ -329,28 +329,53 @@ def test_raw_values_are_shown_as_people_read_them() -> None:
     assert answer.static_values[1] == regions[case.sample(6)["region"][0]]
 
 
+def out_of_time_at(case: Any, batch: int) -> tuple[Watched, Clock]:
+    """A model whose batch of that number uses up all the time of the clock."""
+    clock = Clock()
+
+    def spend(number: int) -> None:
+        if number == batch:
+            clock.end = clock.now()
+
+    return Watched(loaded(case), spend), clock
+
+
 def test_a_deadline_gives_the_best_answer_so_far() -> None:
     """Time runs out while sampling: the level says DEADLINE, is additive, and the answer is never reused."""
-    model = Watched(loaded(GRU), lambda _: time.sleep(0.002))
+    model, clock = out_of_time_at(GRU, batch=6)
     house = explainer(model)
-    asked = question(model, GRU.sample(60), GRU.average(), pruning_tolerance=0.0, target_standard_error=0.0)
-    first, second = (house.explain(asked, Clock(timeout=0.25)) for _ in range(2))
+    asked = question(
+        model, GRU.sample(60), GRU.average(), pruning_tolerance=0.0, target_standard_error=0.0, levels=EVENTS
+    )
+    first = house.explain(asked, clock)
+    (level,) = levels(first)
+    assert level.quality.stop_reason is StopReason.DEADLINE
+    assert level.quality.additivity_residual < 1e-9
+    assert level.quality.coalitions < 32_768
     assert first.cut_short
-    assert first.name != second.name
+    second = house.explain(replace(asked, options=replace(asked.options, max_coalitions=32_768)), Clock())
     assert not second.cost.cached
-    reasons = [level.quality.stop_reason for level in levels(first)]
-    assert StopReason.DEADLINE in reasons or StopReason.NOT_COMPUTED in reasons
-    for level in levels(first):
-        assert level.quality.additivity_residual < 1e-9
+    assert second.name != first.name
+    assert levels(second)[0].quality.stop_reason is StopReason.BUDGET
+
+
+def test_levels_that_time_leaves_no_room_for_say_so() -> None:
+    """Time runs out before the first sample: every level is NOT_COMPUTED; score and base value stand."""
+    model, clock = out_of_time_at(GRU, batch=1)
+    asked = question(model, GRU.sample(60), GRU.average(), pruning_tolerance=0.0)
+    answer = explainer(model).explain(asked, clock)
+    assert [level.quality.stop_reason for level in levels(answer)] == [StopReason.NOT_COMPUTED] * 3
+    assert "time" in levels(answer)[0].quality.detail
+    assert answer.cut_short
+    assert answer.targets[0].score != answer.targets[0].base_value
 
 
 def test_a_scan_cut_short_prunes_what_it_did_not_see() -> None:
     """The deadline ends the scan: P is everything older than the scanned part, and the answer says so."""
     case = BY_NAME["linear64"]
-    model = Watched(loaded(case), lambda batch: time.sleep(0.1 if batch > 2 else 0.0))
-    sequence = case.sample(9000)
-    asked = question(model, sequence, case.average(), levels=EVENTS, pruning_tolerance=1e-15)
-    answer = explainer(model).explain(asked, Clock(timeout=1.0))
+    model, clock = out_of_time_at(case, batch=4)
+    asked = question(model, case.sample(9000), case.average(), levels=EVENTS, pruning_tolerance=1e-15)
+    answer = explainer(model).explain(asked, clock)
     assert answer.pruning is not None
     assert not answer.pruning.scan_complete
     oldest_seen = answer.pruning.curve[-1].event

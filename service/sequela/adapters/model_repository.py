@@ -118,7 +118,7 @@ class ModelRepository:
         upload = self._find(pattern)
         if upload is None:
             raise _unknown(_shown(pattern))
-        return self._opened(upload)
+        return self._opened(upload).named(upload.name.full)
 
     def _digested(self, digest: str) -> Model:
         if not is_digest(digest):
@@ -152,7 +152,7 @@ class ModelRepository:
                 raise _unknown(upload.name.full)
             return self._loader.load(_digest_name(upload.digest), source)
 
-        return self._cache.get(upload.digest, load).named(upload.name.full)
+        return self._cache.get(upload.digest, load)
 
     def _loaded(self, source: ModelBytes) -> OnnxModel:
         digest = source.digest

@@ -53,18 +53,6 @@ class Graph:
     inputs: tuple[GraphInput, ...]
     outputs: tuple[str, ...]
 
-    def fixed_batch(self, path: str) -> int | None:
-        """The number of sequences the graph takes in every call, where that is fixed.
-
-        Raises InvalidInput (MODEL_INPUT_UNSUPPORTED) where inputs disagree.
-        """
-        sizes = {item.axes[0] for item in self.inputs if isinstance(item.axes[0], int)}
-        if len(sizes) > 1:
-            shown = ", ".join(f"{item.name} {item.shown}" for item in self.inputs)
-            text = f"its inputs have different batch sizes: {shown}"
-            raise InvalidInput.at(path, "MODEL_INPUT_UNSUPPORTED", text)
-        return sizes.pop() if sizes else None
-
 
 def read_graph(model: ModelProto, path: str) -> Graph:
     """The inputs that a caller must feed, and the outputs.

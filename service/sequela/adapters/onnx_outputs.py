@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from onnx import GraphProto, ModelProto, NodeProto
 
 from sequela.errors import InvalidInput
+from sequela.explaining.limits import Limits
 
 BOUNDED = frozenset({"Sigmoid", "HardSigmoid", "Softmax"})
 FIRST_INPUT_ON = frozenset(
@@ -39,14 +40,14 @@ class OutputLayout:
 
 
 def output_layout(
-    shapes: Mapping[int, Shape], output: str, per_event: bool | None, path: str
+    shapes: Mapping[int, Shape], output: str, per_event: bool | None, limits: Limits, path: str
 ) -> OutputLayout:
     """Reads the output's shapes, by the number of events they were seen at.
 
     One fixed length alone does not tell (n, 8) steps from (n, 8) classes: then `per_event` decides, as a
     schema says it.
-    Raises InvalidInput: MODEL_OUTPUT_UNSUPPORTED for other shapes, SCHEMA_NEEDED where nothing decides,
-    SCHEMA_DOES_NOT_FIT where the schema says otherwise.
+    Raises InvalidInput: MODEL_OUTPUT_UNSUPPORTED for other shapes, MODEL_TOO_LARGE past the limit of columns,
+    SCHEMA_NEEDED where nothing decides, SCHEMA_DOES_NOT_FIT where the schema says otherwise.
     """
     shape = next(iter(shapes.values()))
     steps = all(len(seen) > 1 and seen[1] == length for length, seen in shapes.items())
@@ -64,16 +65,19 @@ def output_layout(
         text = f"per_event: is {str(per_event).lower()}, but output {output!r} has {held}"
         raise InvalidInput.at(path, "SCHEMA_DOES_NOT_FIT", text)
     count = shape[-1] if len(shape) > 1 + steps else 1
+    if not 1 <= count <= limits.max_columns:
+        text = f"output {output!r} has {count} columns, must be from 1 to the limit of {limits.max_columns}"
+        raise InvalidInput.at(path, "MODEL_TOO_LARGE", text)
     return OutputLayout(steps, count)
 
 
 def _as_said(shape: Shape, output: str, per_event: bool | None, path: str) -> bool:
-    if per_event is None:
+    if per_event is None and shape[1] > 1:
         text = (
             f"output {output!r} of shape (n, {shape[1]}) may be events or classes; say per_event in a schema"
         )
         raise InvalidInput.at(path, "SCHEMA_NEEDED", text)
-    return per_event
+    return bool(per_event)
 
 
 def is_bounded(model: ModelProto, output: str) -> bool:

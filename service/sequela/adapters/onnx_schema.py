@@ -14,6 +14,7 @@ from sequela.adapters.onnx_roles import infer_inputs
 from sequela.adapters.schema_check import check_features, check_inputs, check_targets
 from sequela.adapters.schema_json import read_schema
 from sequela.errors import InvalidInput
+from sequela.explaining.limits import Limits
 from sequela.explaining.schema import (
     Dtype,
     FeatureKind,
@@ -43,23 +44,38 @@ class Draft:
         return self.schema.per_event if self.given else None
 
 
-def draft_schema(file: OnnxFile, graph: Graph, schema_json: bytes, onnx_path: str, schema_path: str) -> Draft:
-    """The schema from `schema_json`, else from the file's metadata, else inferred. Its inputs and features
-    are checked.
+def draft_schema(
+    file: OnnxFile, graph: Graph, schema_json: bytes, limits: Limits, onnx_path: str, schema_path: str
+) -> Draft:
+    """The schema from `schema_json`, else from the file's metadata; inputs and features that it leaves out
+    are inferred. Both are checked.
 
-    Raises InvalidInput: SCHEMA_INVALID, SCHEMA_DOES_NOT_FIT, SCHEMA_NEEDED.
+    Raises InvalidInput: SCHEMA_TOO_LARGE, SCHEMA_INVALID, SCHEMA_DOES_NOT_FIT, SCHEMA_NEEDED.
     """
+    draft = _draft(file, schema_json, limits, onnx_path, schema_path)
+    inputs = draft.schema.inputs or infer_inputs(graph, onnx_path)
+    check_inputs(inputs, graph, limits, draft.path)
+    features = draft.schema.features or _features(inputs, file, onnx_path)
+    schema = replace(draft.schema, inputs=inputs, features=features)
+    check_features(schema, draft.path)
+    return replace(draft, schema=schema)
+
+
+def _draft(file: OnnxFile, schema_json: bytes, limits: Limits, onnx_path: str, schema_path: str) -> Draft:
+    """As somebody wrote it, or empty."""
+    in_metadata = file.metadata.get(SCHEMA_KEY, "").encode()
     if schema_json:
-        draft = Draft(read_schema(schema_json, schema_path), True, schema_path)
-    elif SCHEMA_KEY in file.metadata:
-        where = f"{onnx_path}: metadata {SCHEMA_KEY}"
-        draft = Draft(read_schema(file.metadata[SCHEMA_KEY].encode(), where), True, where)
-    else:
-        inputs = infer_inputs(graph, onnx_path)
-        draft = Draft(ModelSchema(inputs, _features(inputs, file, onnx_path), ()), False, onnx_path)
-    check_inputs(draft.schema.inputs, graph, draft.path)
-    check_features(draft.schema, draft.path)
-    return draft
+        return _written(schema_json, limits, schema_path)
+    if in_metadata:
+        return _written(in_metadata, limits, f"{onnx_path}: metadata {SCHEMA_KEY}")
+    return Draft(ModelSchema(), False, onnx_path)
+
+
+def _written(text: bytes, limits: Limits, path: str) -> Draft:
+    if len(text) > limits.max_schema_bytes:
+        described = f"{len(text)} bytes, the limit is {limits.max_schema_bytes}"
+        raise InvalidInput.at(path, "SCHEMA_TOO_LARGE", described)
+    return Draft(read_schema(text, path), True, path)
 
 
 def output_name(draft: Draft, graph: Graph) -> str:
@@ -77,7 +93,7 @@ def complete_schema(draft: Draft, file: OnnxFile, output: str, layout: OutputLay
     """The schema with every field filled in. Raises InvalidInput (SCHEMA_DOES_NOT_FIT) for targets that do
     not fit.
     """
-    targets = draft.schema.targets if draft.given else _targets(file, layout.count)
+    targets = draft.schema.targets or _targets(file, layout.count)
     check_targets(targets, layout.count, draft.path)
     bounded = draft.schema.bounded
     return replace(

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sequela.adapters.onnx_graph import Graph, GraphInput
 from sequela.errors import InvalidInput, Violation
+from sequela.explaining.limits import Limits
 from sequela.explaining.schema import FeatureKind, FeatureSchema, InputSchema, ModelSchema, Role, TargetSchema
 
 REASON = "SCHEMA_DOES_NOT_FIT"
@@ -22,9 +23,13 @@ MEANING = {
 }
 
 
-def check_inputs(inputs: Sequence[InputSchema], graph: Graph, path: str) -> None:
-    """Raises InvalidInput (SCHEMA_DOES_NOT_FIT), which names each input at fault and why."""
+def check_inputs(inputs: Sequence[InputSchema], graph: Graph, limits: Limits, path: str) -> None:
+    """Raises InvalidInput: SCHEMA_DOES_NOT_FIT, which names each input at fault and why; MODEL_TOO_LARGE."""
     _refuse(_input_problems(inputs, graph), path)
+    columns = sum(item.width for item in inputs)
+    if columns > limits.max_columns:
+        text = f"its inputs have {columns} columns, the limit is {limits.max_columns}"
+        raise InvalidInput.at(path, "MODEL_TOO_LARGE", text)
 
 
 def check_features(schema: ModelSchema, path: str) -> None:

@@ -112,6 +112,7 @@ class TargetSchema:
 class ModelSchema:
     """A model's inputs, logical features and targets.
 
+    Inputs, features and targets that a `schema.json` leaves out are inferred, each as a whole.
     `output` names the graph output that is explained (empty: the only, or else the first one). `per_event`
     says that
     it has a step per event: (n, l) or (n, l, targets). `padding` is needed only by fixed-length models whose
@@ -121,9 +122,9 @@ class ModelSchema:
     inputs (width).
     """
 
-    inputs: tuple[InputSchema, ...]
-    features: tuple[FeatureSchema, ...]
-    targets: tuple[TargetSchema, ...]
+    inputs: tuple[InputSchema, ...] = ()
+    features: tuple[FeatureSchema, ...] = ()
+    targets: tuple[TargetSchema, ...] = ()
     output: str = ""
     per_event: bool = False
     link: Link = Link.IDENTITY

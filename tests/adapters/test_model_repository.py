@@ -1,0 +1,551 @@
+"""The models that can be explained: the operator's, uploads on every replica, and those sent along."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import cast
+
+import numpy as np
+import pytest
+from matrix import BY_NAME
+from redis_server import RedisServer, redis_server
+from sequela.adapters.configured_models import ConfiguredModels
+from sequela.adapters.keyvalue import KeyValue, StoreDown
+from sequela.adapters.memory import MemoryKeyValue
+from sequela.adapters.model_cache import ModelCache
+from sequela.adapters.model_repository import ModelRepository
+from sequela.adapters.onnx_loading import Loader, ModelBytes
+from sequela.adapters.onnx_model import OnnxModel
+from sequela.adapters.pieces import InPieces
+from sequela.adapters.redis import RedisKeyValue
+from sequela.adapters.uploaded_models import UploadedModels
+from sequela.errors import (
+    AlreadyExists,
+    DoesNotFit,
+    Forbidden,
+    InvalidInput,
+    NotFound,
+    SequelaError,
+    Unavailable,
+    Unsupported,
+)
+from sequela.explaining.ports import CacheAsked, Frame, ModelSource, ModelState, Observers, Record
+from sequela.explaining.question import DigestedModel, EndpointModel, InlineModel, NamedModel
+from sequela.timeshap.cells import Cells
+from small_onnx import FLOAT, scoring
+
+__all__ = ["redis_server"]
+
+GRU = BY_NAME["gru"].path.read_bytes()
+SCHEMA = BY_NAME["one_hot"].path.with_name("schema.json").read_bytes()
+ONE_HOT = BY_NAME["one_hot"].path.read_bytes()
+
+
+def small(width: int) -> bytes:
+    """A model that is told apart by its number of columns."""
+    return scoring({"x": (FLOAT, ["n", "l", width])})
+
+
+def digest_of(onnx: bytes, schema: bytes = b"") -> str:
+    return hashlib.sha256(onnx + schema).hexdigest()
+
+
+def width(model: object) -> int:
+    assert isinstance(model, OnnxModel)
+    return model.schema.inputs[0].width
+
+
+def repository(
+    root: Path | None = None,
+    store: KeyValue | None = None,
+    cache: ModelCache | None = None,
+    loader: Loader | None = None,
+    uploads_allowed: bool = True,
+) -> ModelRepository:
+    """A replica; its configured models are loaded already."""
+    loading = loader or Loader()
+    configured = ConfiguredModels(root, loading)
+    configured.start()
+    configured.wait()
+    return ModelRepository(
+        configured,
+        UploadedModels(store or MemoryKeyValue()),
+        cache or ModelCache(Observers([])),
+        loading,
+        uploads_allowed,
+    )
+
+
+def put(root: Path, name: str, version: str, onnx: bytes, schema: bytes = b"") -> None:
+    folder = root / name / version
+    folder.mkdir(parents=True)
+    (folder / "model.onnx").write_bytes(onnx)
+    if schema:
+        (folder / "schema.json").write_bytes(schema)
+
+
+class SlowLoader(Loader):
+    """A loader that waits until it is let go, and counts what it loads."""
+
+    calls: list[str]
+    go: threading.Event
+
+    def __init__(self) -> None:
+        super().__init__()
+        object.__setattr__(self, "go", threading.Event())
+        object.__setattr__(self, "calls", [])
+
+    def load(self, name: str, source: ModelBytes) -> OnnxModel:
+        self.calls.append(name)
+        assert self.go.wait(30)
+        return super().load(name, source)
+
+
+class Broken:
+    """A store that has gone down."""
+
+    def __getattr__(self, name: str) -> Callable[..., object]:
+        def down(*_: object) -> object:
+            raise StoreDown("test")
+
+        return down
+
+
+class Switched:
+    """A store that a test can take down."""
+
+    def __init__(self) -> None:
+        self.store: object = MemoryKeyValue()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.store, name)
+
+
+def test_configured_models_are_found_by_name(tmp_path: Path) -> None:
+    """In every form of the name; without a version the highest counts, as a number."""
+    for version in (2, 9, 10):
+        put(tmp_path, "fraud", str(version), small(version))
+    models = repository(tmp_path)
+    assert models.ready()
+    for name in ("fraud", "models/fraud", "fraud/10", "models/fraud/versions/10"):
+        model = models.resolve(NamedModel(name))
+        assert (model.name, width(model)) == ("models/fraud/versions/10", 10)
+    assert width(models.resolve(NamedModel("fraud/2"))) == 2
+    record = models.get("fraud/9")
+    assert (record.state, record.source, record.digest) == (
+        ModelState.READY,
+        ModelSource.REPOSITORY,
+        digest_of(small(9)),
+    )
+
+
+def test_a_schema_beside_the_model_counts(tmp_path: Path) -> None:
+    """It names the features, and the digest covers it."""
+    put(tmp_path, "m", "1", ONE_HOT, SCHEMA)
+    model = repository(tmp_path).resolve(NamedModel("m"))
+    assert [feature.name for feature in model.schema.features] == ["amount", "channel", "place"]
+    assert model.digest == digest_of(ONE_HOT, SCHEMA)
+    assert model.default_background is not None
+
+
+def test_one_failing_model_stops_no_other(tmp_path: Path) -> None:
+    """It keeps its reason, the others work, and the server is not ready."""
+    put(tmp_path, "bad", "1", b"no model")
+    put(tmp_path, "good", "1", small(3))
+    (tmp_path / "empty" / "1").mkdir(parents=True)
+    put(tmp_path, "misfit", "1", small(3), SCHEMA)
+    models = repository(tmp_path)
+    assert width(models.resolve(NamedModel("good"))) == 3
+    assert models.get("bad").state is ModelState.FAILED
+    assert "bad/1/model.onnx: its 8 bytes are not an ONNX model" in models.get("bad").detail
+    assert models.get("empty").detail == "cannot be read: No such file or directory"
+    assert (
+        "misfit/1/schema.json: inputs: the model's input 'x' (n, l, 3) is missing"
+        in models.get("misfit").detail
+    )
+    assert str(tmp_path) not in "".join(record.detail for record in models.list(50, "").items)
+    with pytest.raises(DoesNotFit, match="not an ONNX model") as caught:
+        models.resolve(NamedModel("bad"))
+    assert caught.value.reason == "MODEL_NOT_LOADED"
+    assert not models.ready()
+
+
+def test_models_are_loaded_in_the_background(tmp_path: Path) -> None:
+    """While one is LOADING callers are told to come back, and the server is not ready."""
+    put(tmp_path, "m", "1", small(3))
+    loader = SlowLoader()
+    configured = ConfiguredModels(tmp_path, loader)
+    models = ModelRepository(configured, UploadedModels(MemoryKeyValue()), ModelCache(Observers([])), loader)
+    assert models.get("m").state is ModelState.LOADING
+    configured.start()
+    with pytest.raises(Unavailable) as caught:
+        models.resolve(NamedModel("m"))
+    assert (caught.value.reason, caught.value.retry_after) == ("MODEL_LOADING", 1.0)
+    assert not models.ready()
+    loader.go.set()
+    configured.wait(30)
+    assert models.ready()
+    assert width(models.resolve(NamedModel("m"))) == 3
+
+
+def test_other_folders_are_nobodys_models(tmp_path: Path) -> None:
+    """Files, hidden folders and folders that are no version are passed over; no root is no model."""
+    put(tmp_path, "m", "1", small(3))
+    put(tmp_path, ".hidden", "1", small(3))
+    put(tmp_path, "m", "latest", small(3))
+    put(tmp_path, "m", "01", small(3))
+    put(tmp_path, "a b", "1", small(3))
+    (tmp_path / "README.md").write_text("notes")
+    assert [record.name for record in repository(tmp_path).list(50, "").items] == ["models/m/versions/1"]
+    assert repository().ready()
+
+
+BAD_NAMES = [
+    "..",
+    ".",
+    "../../etc/passwd",
+    "models/..",
+    "models/../versions/1",
+    "m/../1",
+    "m/latest",
+    "m/01",
+    "m/-1",
+    "m/1/2",
+    "models/m/versions/",
+    "models/m/v/1",
+    "",
+    "a b",
+    "m\n",
+    "ä",
+    "m" * 129,
+    "m\0",
+]
+
+
+@pytest.mark.parametrize("name", BAD_NAMES)
+def test_bad_names_are_refused(name: str, tmp_path: Path) -> None:
+    """No way out of the repository, no odd characters, no version that is not a whole number."""
+    models = repository(tmp_path)
+    doors: list[tuple[str, Callable[[], object]]] = [
+        ("model.name", lambda: models.resolve(NamedModel(name))),
+        ("name", lambda: models.get(name)),
+        ("name", lambda: models.delete(name)),
+    ]
+    if name:  # an empty one is the digest's
+        doors.append(("header.name", lambda: models.register(name, small(3), b"")))
+    for field, door in doors:
+        with pytest.raises(InvalidInput) as caught:
+            door()
+        assert caught.value.reason == "MODEL_NAME_INVALID"
+        assert [violation.field for violation in caught.value.violations] == [field]
+
+
+@pytest.mark.parametrize("name", ["m", "m" * 128, "a.b-c_D9", "..m", "models"])
+def test_good_names_are_taken(name: str) -> None:
+    """Letters, digits, `.`, `_` and `-`, up to 128."""
+    models = repository()
+    assert models.register(name, small(3), b"").name == f"models/{name}/versions/1"
+    assert width(models.resolve(NamedModel(f"models/{name}"))) == 3
+
+
+def test_uploads_are_found_by_every_replica() -> None:
+    """By name and by digest, with the same schema, digest and time."""
+    store = MemoryKeyValue()
+    record = repository(store=store).register("m/7", ONE_HOT, SCHEMA)
+    other = repository(store=store)
+    digest = digest_of(ONE_HOT, SCHEMA)
+    for choice, name in (
+        (DigestedModel(digest), f"models/{digest}/versions/1"),
+        (NamedModel("m"), "models/m/versions/7"),
+        (NamedModel("m/7"), "models/m/versions/7"),
+    ):
+        model = other.resolve(choice)
+        assert model.name == name
+        assert model.digest == digest == record.digest
+        assert model.schema.features[0].name == "amount"
+    found = other.get("m")
+    assert (found.create_time, found.state, found.source) == (
+        record.create_time,
+        ModelState.READY,
+        ModelSource.UPLOAD,
+    )
+    assert other.get(f"models/{record.digest}").name == record.name
+
+
+def test_registering_again_answers_with_what_is_there() -> None:
+    """The same content keeps its version; other content gets the next one; a version never changes."""
+    models = repository()
+    first = models.register("m", small(3), b"")
+    assert models.register("m", small(3), b"").name == first.name == "models/m/versions/1"
+    assert models.register("m", small(3), b"").create_time == first.create_time
+    assert models.register("m", small(4), b"").name == "models/m/versions/2"
+    assert models.register("m/10", small(5), b"").name == "models/m/versions/10"
+    assert models.register("m", small(6), b"").name == "models/m/versions/11"
+    assert width(models.resolve(NamedModel("m"))) == 6
+    assert models.register("m/1", small(3), b"").create_time == first.create_time
+    with pytest.raises(AlreadyExists, match=first.digest) as caught:
+        models.register("m/1", small(4), b"")
+    assert caught.value.reason == "MODEL_VERSION_EXISTS"
+    assert width(models.resolve(NamedModel("m/1"))) == 3
+
+
+def test_uploads_at_once_get_versions_of_their_own() -> None:
+    """Six uploads of different models under one name, at once on two replicas, are six versions."""
+    store = MemoryKeyValue()
+    replicas = [repository(store=store), repository(store=store)]
+    with ThreadPoolExecutor(6) as pool:
+        records = list(pool.map(lambda k: replicas[k % 2].register("m", small(k), b""), range(1, 7)))
+    assert {record.name for record in records} == {f"models/m/versions/{k}" for k in range(1, 7)}
+    for record in records:
+        assert replicas[0].resolve(NamedModel(record.name)).digest == record.digest
+
+
+def test_a_model_without_a_name_is_named_by_its_digest() -> None:
+    """And found by it."""
+    models = repository()
+    record = models.register("", small(3), b"")
+    assert record.name == f"models/{digest_of(small(3))}/versions/1"
+    assert models.get(f"models/{record.digest}").name == record.name
+    assert models.resolve(DigestedModel(record.digest)).name == record.name
+
+
+def test_bad_uploads_leave_nothing() -> None:
+    """They are refused with the field at fault, and no name is taken."""
+    models = repository()
+    with pytest.raises(InvalidInput) as caught:
+        models.register("m", b"no model", b"")
+    assert caught.value.violations[0].field == "onnx_chunk"
+    with pytest.raises(InvalidInput) as caught:
+        models.register("m", small(3), b'{"inputs": 1}')
+    assert caught.value.violations[0].field == "header.schema_json"
+    assert models.list(50, "").items == ()
+
+
+def test_the_operators_names_are_taken(tmp_path: Path) -> None:
+    """No upload takes over a configured model, nor deletes it; the same content is answered with what is there."""
+    put(tmp_path, "fraud", "1", small(3))
+    models = repository(tmp_path)
+    for name in ("fraud", "fraud/2"):
+        with pytest.raises(AlreadyExists) as caught:
+            models.register(name, small(4), b"")
+        assert caught.value.reason == "MODEL_NAME_TAKEN"
+    assert models.register("fraud", small(3), b"").source is ModelSource.REPOSITORY
+    with pytest.raises(Forbidden) as refused:
+        models.delete("fraud")
+    assert refused.value.reason == "MODEL_OF_REPOSITORY"
+
+
+def test_deleted_uploads_are_gone_everywhere() -> None:
+    """One version, or all of them, by name and by digest; the name may then be used again."""
+    store = MemoryKeyValue()
+    models, other = repository(store=store), repository(store=store)
+    for k in (3, 4, 5):
+        models.register("m", small(k), b"")
+    models.delete("m/3")
+    assert width(other.resolve(NamedModel("m"))) == 4
+    for choice in (NamedModel("m/3"), DigestedModel(digest_of(small(5)))):
+        with pytest.raises(NotFound) as caught:
+            models.resolve(choice)
+        assert caught.value.reason == "MODEL_NOT_FOUND"
+    models.delete("models/m")
+    assert models.list(50, "").items == ()
+    for door in (models.delete, models.get):
+        with pytest.raises(NotFound):
+            door("m")
+    assert models.register("m", small(6), b"").name == "models/m/versions/1"
+
+
+def test_lists_are_paged(tmp_path: Path) -> None:
+    """The operator's models and uploads in one order, versions as numbers; every page as large as asked for."""
+    put(tmp_path, "b", "1", small(3))
+    models = repository(tmp_path)
+    for k in (2, 10):
+        models.register(f"c/{k}", small(k), b"")
+    models.register("a", small(4), b"")
+    names, token, sizes = [], "", []
+    while True:
+        page = models.list(3, token)
+        names += [record.name for record in page.items]
+        sizes.append(len(page.items))
+        token = page.next_token
+        if not token:
+            break
+    assert names == [
+        f"models/{rest}" for rest in ("a/versions/1", "b/versions/1", "c/versions/2", "c/versions/10")
+    ]
+    assert sizes == [3, 1]
+    with pytest.raises(InvalidInput) as caught:
+        models.list(3, "nonsense")
+    assert caught.value.reason == "PAGE_TOKEN_INVALID"
+
+
+def test_inline_models_are_kept_by_digest() -> None:
+    """The first question sends the bytes, the next only their digest; other replicas do not know it."""
+    store = MemoryKeyValue()
+    models = repository(store=store)
+    digest = digest_of(ONE_HOT, SCHEMA)
+    with pytest.raises(NotFound):
+        models.resolve(DigestedModel(digest))
+    sent = models.resolve(InlineModel(ONE_HOT, SCHEMA))
+    assert (sent.digest, sent.name) == (digest, f"models/{digest}/versions/1")
+    assert models.resolve(DigestedModel(digest)) is sent
+    assert models.list(50, "").items == ()
+    with pytest.raises(NotFound):
+        repository(store=store).resolve(DigestedModel(digest))
+
+
+def test_inline_errors_name_their_field() -> None:
+    """Of the two parts of an inline model, the one at fault."""
+    for choice, field in (
+        (InlineModel(b"no model"), "model.inline.onnx"),
+        (InlineModel(GRU, b"[]"), "model.inline.schema_json"),
+    ):
+        with pytest.raises(InvalidInput) as caught:
+            repository().resolve(choice)
+        assert caught.value.violations[0].field == field
+
+
+def test_configured_models_are_known_by_digest(tmp_path: Path) -> None:
+    """Also when the same content is sent along: it is not loaded again."""
+    put(tmp_path, "m", "1", small(3))
+    models = repository(tmp_path)
+    for choice in (DigestedModel(digest_of(small(3))), InlineModel(small(3))):
+        assert models.resolve(choice) is models.resolve(NamedModel("m"))
+
+
+@pytest.mark.parametrize("digest", ["", "0f", "G" * 64, "A" * 64, "0" * 65, "../" * 21 + "a"])
+def test_bad_digests_are_refused(digest: str) -> None:
+    """A digest is 64 small hexadecimal digits."""
+    with pytest.raises(InvalidInput) as caught:
+        repository().resolve(DigestedModel(digest))
+    assert (caught.value.reason, caught.value.violations[0].field) == ("DIGEST_INVALID", "model.digest")
+
+
+def test_uploads_can_be_switched_off(tmp_path: Path) -> None:
+    """Then neither uploads nor inline models are taken, and the operator's still work."""
+    put(tmp_path, "m", "1", small(3))
+    models = repository(tmp_path, uploads_allowed=False)
+    for door in (lambda: models.register("n", small(4), b""), lambda: models.resolve(InlineModel(small(4)))):
+        with pytest.raises(Forbidden) as caught:
+            door()
+        assert caught.value.reason == "UPLOADS_DISABLED"
+    assert width(models.resolve(NamedModel("m"))) == 3
+
+
+def test_endpoints_are_not_implemented() -> None:
+    """They are refused by name."""
+    with pytest.raises(Unsupported) as caught:
+        repository().resolve(EndpointModel("grpc://host:1/m"))
+    assert caught.value.reason == "ENDPOINT_MODELS_NOT_IMPLEMENTED"
+
+
+def test_a_model_asked_for_by_many_is_loaded_once() -> None:
+    """Eight threads send the same model at once: one session, for all of them."""
+    loader = SlowLoader()
+    models = repository(loader=loader)
+    with ThreadPoolExecutor(8) as pool:
+        asked = [pool.submit(models.resolve, InlineModel(small(3))) for _ in range(8)]
+        loader.go.set()
+        got = [future.result(30) for future in asked]
+    assert len(loader.calls) == 1
+    assert len({id(model) for model in got}) == 1
+
+
+def test_a_failed_load_is_tried_again() -> None:
+    """A failure is told to whoever caused it, and is not remembered."""
+    cache, tries = ModelCache(Observers([])), []
+
+    def failing() -> OnnxModel:
+        tries.append(1)
+        raise DoesNotFit("MODEL_FAILED", "not today")
+
+    for _ in range(2):
+        with pytest.raises(SequelaError):
+            cache.get("digest", failing)
+    assert len(tries) == 2
+
+
+def test_the_cache_is_bounded() -> None:
+    """By number and by bytes, the least recently used goes first; a file larger than all of it is run and dropped."""
+    heard: list[Record] = []
+
+    class Ear:
+        def notice(self, record: Record) -> None:
+            heard.append(record)
+
+    by_count = repository(cache=ModelCache(Ear(), models=2))
+    for k in (3, 4, 3, 5):
+        by_count.resolve(InlineModel(small(k)))
+    assert width(by_count.resolve(DigestedModel(digest_of(small(3))))) == 3
+    with pytest.raises(NotFound):
+        by_count.resolve(DigestedModel(digest_of(small(4))))
+    assert [r.result for r in heard if isinstance(r, CacheAsked)] == ["miss", "miss", "hit", "miss"]
+
+    by_bytes = repository(cache=ModelCache(Observers([]), most_bytes=len(GRU) + 10))
+    assert by_bytes.resolve(InlineModel(GRU))
+    by_bytes.resolve(InlineModel(small(3)))
+    with pytest.raises(NotFound):
+        by_bytes.resolve(DigestedModel(digest_of(GRU)))
+    tiny = repository(cache=ModelCache(Observers([]), most_bytes=10))
+    assert tiny.resolve(InlineModel(GRU))
+
+
+def test_known_uploads_are_used_while_the_store_is_down() -> None:
+    """What this replica has run stays usable; what it would have to look up is Unavailable, and nothing is lost."""
+    store = Switched()
+    models = repository(store=cast(KeyValue, store))
+    models.register("m", small(3), b"")
+    models.resolve(NamedModel("m"))
+    kept, store.store = store.store, Broken()
+    assert width(models.resolve(NamedModel("m"))) == 3
+    assert models.resolve(DigestedModel(digest_of(small(3))))
+    for door in (
+        lambda: models.resolve(NamedModel("other")),
+        lambda: models.register("n", small(4), b""),
+        lambda: models.list(50, ""),
+    ):
+        with pytest.raises(Unavailable) as caught:
+            door()
+        assert caught.value.reason == "STORE_DOWN"
+    store.store = kept
+    assert len(models.list(50, "").items) == 1
+
+
+def test_unreadable_entries_are_passed_over() -> None:
+    """Bytes that somebody else put into the store are no model, and may be replaced."""
+    store = MemoryKeyValue()
+    models = repository(store=store)
+    record = models.register("m", small(3), b"")
+    store.put("model-name:m/000000000000000001", b"garbage")
+    fresh = repository(store=store)
+    with pytest.raises(NotFound):
+        fresh.resolve(NamedModel("m"))
+    assert fresh.register("m/1", small(3), b"").digest == record.digest
+    store.put(f"model-bytes:m/000000000000000001:{record.digest}", b"garbage" * 10)
+    with pytest.raises(NotFound):
+        repository(store=store).resolve(NamedModel("m"))
+
+
+def test_uploads_survive_in_a_real_redis(redis_server: RedisServer) -> None:
+    """Two replicas over one Redis: a model in several pieces is registered on one and run on the other."""
+    namespace = f"{uuid.uuid4()}:"
+    first, second = (
+        repository(store=InPieces(RedisKeyValue(redis_server.url, Observers([]), namespace=namespace), 1_000))
+        for _ in range(2)
+    )
+    record = first.register("m", GRU, b"")
+    model = second.resolve(NamedModel("m"))
+    assert model.digest == record.digest
+    cells = Cells((np.ones((2, 3, 5), np.float32),))
+    empty = Frame((np.empty((0, 5), np.float32),), (np.empty((0, 5), np.float32),))
+    np.testing.assert_array_equal(
+        model.run(cells, empty, 0), first.resolve(NamedModel("m")).run(cells, empty, 0)
+    )
+    second.delete("m")
+    with pytest.raises(NotFound):
+        first.get("m")
