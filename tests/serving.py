@@ -45,7 +45,11 @@ class Serving:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        self.run(self._open())
+        try:
+            self.run(self._open())
+        except BaseException:
+            self._end()
+            raise
         self.channel = grpc.insecure_channel(self.bound.grpc, [("grpc.max_send_message_length", -1)])
         self.explanations = rpc.ExplanationServiceStub(self.channel)
         self.models = rpc.ModelServiceStub(self.channel)
@@ -57,9 +61,7 @@ class Serving:
     ) -> None:
         self.channel.close()
         self.drain()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(PATIENCE)
-        self._loop.close()
+        self._end()
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Runs a coroutine in the server's loop."""
@@ -71,6 +73,11 @@ class Serving:
             self._drained = True
             self.run(self.wired.server.drain(self.wired.draining))
             self.wired.close()
+
+    def _end(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(PATIENCE)
+        self._loop.close()
 
     async def _open(self) -> None:
         self.wired = build(self.settings, **self._overrides)
@@ -98,7 +105,10 @@ class Failure:
         self.code: grpc.StatusCode = error.code()
         self.message: str = error.details()
         self.metadata = dict(error.trailing_metadata())
-        self.reason, self.violations, self.retry, self.facts = "", {}, None, {}
+        self.reason = ""
+        self.violations: dict[str, str] = {}
+        self.facts: dict[str, str] = {}
+        self.retry: float | None = None
         status = rpc_status.from_call(error)
         for detail in status.details if status else ():
             self._take(detail)

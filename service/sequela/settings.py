@@ -25,6 +25,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
+        env_ignore_empty=True,
         cli_prog_name="sequela serve",
         cli_kebab_case=True,
         cli_implicit_flags=True,

@@ -50,7 +50,7 @@ def store(request: pytest.FixtureRequest) -> Iterator[KeyValue]:
     redis = RedisKeyValue(urls.get(kind, server.url), Observers([]), namespace=f"{uuid.uuid4()}:")
     around: dict[str, Callable[[], KeyValue]] = {
         "pieces": lambda: InPieces(redis, piece_bytes=8),
-        "near_first": lambda: NearFirst(MemoryKeyValue(), redis, "test", Observers([])),
+        "near_first": lambda: NearFirst(MemoryKeyValue(), redis, "test", Observers([]), 0.05),
         "far_first": lambda: FarFirst(MemoryKeyValue(), redis),
     }
     yield around[kind]() if kind in around else redis

@@ -221,13 +221,18 @@ def test_a_refusal_of_redis_is_no_outage(fragile_redis: RedisServer) -> None:
 
 @pytest.mark.slow
 def test_a_cluster_absent_at_the_start_is_found_later() -> None:
-    """A cluster's client asks for its nodes when it is made: that too happens within the breaker."""
+    """A cluster's client asks for its nodes when it is made: that too happens within the breaker. One that is
+    still being set up, so that no node has slots, is as good as absent.
+    """
     for server in running("--cluster-enabled", "yes"):
         server.stop()
         heard = Heard()
         redis = RedisKeyValue(f"cluster://127.0.0.1:{server.port}", heard, TIMEOUTS, rest=0.05)
         assert redis.check() is False
         server.start()
+        unready = RedisKeyValue(f"cluster://127.0.0.1:{server.port}", Heard(), TIMEOUTS)
+        assert unready.check() is False
+        unready.close()
         server.client().execute_command("CLUSTER", "ADDSLOTS", *range(16384))
         eventually(redis.check)
         assert states(heard) == [False, True]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import grpc
 import pytest
@@ -33,7 +34,7 @@ def depth(server: Serving, name: str, room: str = "explaining") -> float | None:
     return server.wired.metrics.registry.get_sample_value(name, {"room": room})
 
 
-def ask(server: Serving, timeout: float = PATIENCE) -> grpc.Future:
+def ask(server: Serving, timeout: float = PATIENCE) -> Any:
     return server.explanations.Explain.future(explain_request(), timeout=timeout)
 
 
@@ -89,7 +90,7 @@ def test_a_stream_hung_up_ends_all_its_items(gate: Gate) -> None:
     """Every item at work stops, not only the first."""
     with Serving(embedded(max_concurrent=2), explainer=gate) as server:
         item = pb.ExplainStreamRequest(request=explain_request())
-        call = server.explanations.ExplainStream(iter([item, item]))
+        call: Any = server.explanations.ExplainStream(iter([item, item]))
         for _ in range(2):
             assert gate.begun.acquire(timeout=PATIENCE)
         call.cancel()

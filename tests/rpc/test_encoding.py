@@ -82,6 +82,7 @@ def same(value: Any, found: Any, field: FieldDescriptor) -> None:
 def plain(value: Any, field: FieldDescriptor) -> Any:
     """An enum's number is found by its name: PREFIX_MEMBER."""
     if isinstance(value, StrEnum):
+        assert field.enum_type
         names = {item.name: item.number for item in field.enum_type.values}
         return next(number for name, number in names.items() if name.endswith(f"_{value.name}"))
     return value

@@ -200,7 +200,7 @@ def test_metrics_come_in_the_format_asked_for(server: Serving) -> None:
 @pytest.mark.parametrize(("given", "kept"), [("alert-7", True), ("no spaces", False), ("x" * 129, False)])
 def test_request_ids(server: Serving, given: str, kept: bool) -> None:
     """A sane id of the caller's comes back; any other is replaced by one of ours, of 32 hexadecimal digits."""
-    _, call = server.models.ListModels.with_call(pb.ListModelsRequest(), metadata=[("x-request-id", given)])
+    _, call = server.models.ListModels.with_call(pb.ListModelsRequest(), metadata=(("x-request-id", given),))
     found = dict(call.trailing_metadata())["x-request-id"]
     assert found == given if kept else len(found) == 32
 
@@ -216,7 +216,7 @@ def test_an_unexpected_error_tells_only_its_id() -> None:
         Serving(explainer=Scripted(act)) as server,
         pytest.raises(grpc.RpcError) as caught,
     ):
-        server.explanations.Explain(explain_request(), metadata=[("x-request-id", "alert-8")])
+        server.explanations.Explain(explain_request(), metadata=(("x-request-id", "alert-8"),))
     failed = Failure(caught.value)
     assert (failed.code, failed.reason) == (grpc.StatusCode.INTERNAL, "INTERNAL")
     assert failed.facts == {"request_id": "alert-8"}

@@ -65,7 +65,7 @@ def test_an_unexpected_error_of_one_item_leaves_the_others() -> None:
 def test_a_malformed_item_ends_the_stream_with_its_fault() -> None:
     """What is no message at all cannot be answered by number: the call is INVALID_ARGUMENT."""
     with Serving(explainer=Scripted(lambda *_: None)) as server:
-        call = server.channel.stream_stream("/sequela.v1.ExplanationService/ExplainStream")
+        call = server.channel.stream_stream("/sequela.v1.ExplanationService/ExplainStream", bytes, bytes)
         with pytest.raises(grpc.RpcError) as caught:
             list(call(iter([b"\xff\xff"])))
     assert Failure(caught.value).reason == "MESSAGE_MALFORMED"

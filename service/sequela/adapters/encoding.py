@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import to_json
 
 from sequela.explaining.background import Background
 from sequela.explaining.explanation import Explanation
@@ -30,8 +31,8 @@ _explanations = TypeAdapter(Explanation)
 
 
 def encode_explanation(explanation: Explanation) -> bytes:
-    """JSON. Python writes a float so that it reads back as the same bits, infinity and NaN included."""
-    return seal(json.dumps(_explanations.dump_python(explanation, mode="json"), ensure_ascii=False).encode())
+    """JSON. A float is written so that it reads back as the same bits; infinity and NaN have their names."""
+    return seal(to_json(explanation, inf_nan_mode="constants"))
 
 
 def decode_explanation(data: bytes) -> Explanation | None:

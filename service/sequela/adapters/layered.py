@@ -46,6 +46,7 @@ class NearFirst(_Layers):
 
     cache: str
     observer: Observer
+    near_seconds: float = NEAR_SECONDS
 
     def get(self, key: str) -> bytes | None:
         """See `KeyValue`."""
@@ -61,13 +62,13 @@ class NearFirst(_Layers):
 
     def put(self, key: str, value: bytes, ttl: float | None = None) -> None:
         """See `KeyValue`."""
-        self.near.put(key, value, _near_seconds(ttl))
+        self.near.put(key, value, self._near_ttl(ttl))
         self.far.put(key, value, ttl)
 
     def put_if_absent(self, key: str, value: bytes, ttl: float | None = None) -> bytes:
         """See `KeyValue`."""
         standing = self.far.put_if_absent(key, value, ttl)
-        self.near.put(key, standing, _near_seconds(ttl))
+        self.near.put(key, standing, self._near_ttl(ttl))
         return standing
 
     def delete(self, key: str) -> bool:
@@ -80,8 +81,11 @@ class NearFirst(_Layers):
         if value is None:
             value = self.far.get(key)
             if value is not None:
-                self.near.put(key, value, NEAR_SECONDS)
+                self.near.put(key, value, self.near_seconds)
         return value
+
+    def _near_ttl(self, ttl: float | None) -> float:
+        return self.near_seconds if ttl is None else min(ttl, self.near_seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +113,12 @@ class FarFirst(_Layers):
     def put(self, key: str, value: bytes, ttl: float | None = None) -> None:
         """See `KeyValue`."""
         self.far.put(key, value, ttl)
-        self.near.put(key, value, _near_seconds(ttl))
+        self.near.put(key, value, NEAR_SECONDS)
 
     def put_if_absent(self, key: str, value: bytes, ttl: float | None = None) -> bytes:
         """See `KeyValue`."""
         standing = self.far.put_if_absent(key, value, ttl)
-        self.near.put(key, standing, _near_seconds(ttl))
+        self.near.put(key, standing, NEAR_SECONDS)
         return standing
 
     def delete(self, key: str) -> bool:
@@ -122,7 +126,3 @@ class FarFirst(_Layers):
         deleted = self.far.delete(key)
         self.near.delete(key)
         return deleted
-
-
-def _near_seconds(ttl: float | None) -> float:
-    return NEAR_SECONDS if ttl is None else min(ttl, NEAR_SECONDS)

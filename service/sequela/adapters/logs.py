@@ -24,10 +24,13 @@ def configure(level: str, stream: TextIO = sys.stderr) -> None:
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
+    # Tracebacks show no local variables: those hold sequences.
     if stream.isatty():
-        final: list[structlog.typing.Processor] = [structlog.dev.ConsoleRenderer()]
+        plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        final: list[structlog.typing.Processor] = [plain]
     else:
-        final = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        traces = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        final = [structlog.processors.ExceptionRenderer(traces), structlog.processors.JSONRenderer()]
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,

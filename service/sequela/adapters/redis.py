@@ -148,8 +148,14 @@ class RedisKeyValue:
     def _connected(self) -> Client:
         with self._lock:
             if self._client is None:
-                self._client = self._connect()
+                self._client = self._open()
             return self._client
+
+    def _open(self) -> Client:
+        try:
+            return self._connect()
+        except Exception as error:  # a cluster that is being set up makes redis-py fail with an IndexError
+            raise RedisConnectionError(_told(error)) from error
 
     def _forget(self, client: Client | None) -> None:
         """The next call connects anew: no dead connection is left, a cluster's nodes are asked for again."""

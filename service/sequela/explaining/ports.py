@@ -229,7 +229,7 @@ class StoreState:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call at the door: its kind (unary, client_, server_ or bidi_stream), full service name and method."""
+    """A call: its kind (unary, client_stream, server_stream, bidi_stream), full service name and method."""
 
     kind: str
     service: str

@@ -17,6 +17,9 @@ from starlette.routing import Route
 
 from sequela.rpc.listening import address
 
+# How long a page that is being read may hold up the end of the server.
+LAST_SECONDS = 1
+
 NotReady = Callable[[], str]
 """Why the server takes no calls; empty when it does."""
 
@@ -44,7 +47,16 @@ class HttpServer(uvicorn.Server):
     """Serves an application in the running event loop, on a socket of its own."""
 
     def __init__(self, app: Starlette, host: str, port: int) -> None:
-        super().__init__(uvicorn.Config(app, lifespan="off", log_config=None, access_log=False, ws="none"))
+        super().__init__(
+            uvicorn.Config(
+                app,
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                ws="none",
+                timeout_graceful_shutdown=LAST_SECONDS,
+            )
+        )
         self._address = (host, port)
         self._task: asyncio.Task[None] | None = None
 

@@ -108,7 +108,7 @@ class EveryCall(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generi
         request_id = _request_id(context)
         context.set_trailing_metadata(((REQUEST_ID, request_id),))
         started = time.monotonic()
-        code = grpc.StatusCode.OK
+        code, reason = grpc.StatusCode.OK, ""
         self._observer.notice(CallStarted(call))
         with structlog.contextvars.bound_contextvars(
             request_id=request_id, method=f"{call.service}/{call.method}"
@@ -120,7 +120,7 @@ class EveryCall(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generi
                 raise
             except Exception as error:
                 failed = status.told(error)
-                code = failed.code
+                code, reason = failed.code, failed.reason
                 await _abort(context, failed, request_id)
             except BaseException:
                 code = _why_cancelled(context)
@@ -128,7 +128,7 @@ class EveryCall(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generi
             finally:
                 seconds = time.monotonic() - started
                 self._observer.notice(CallHandled(call, code.name, seconds))
-                _line(call)("call", code=code.name, seconds=round(seconds, 6))
+                _line(call)("call", code=code.name, reason=reason, seconds=round(seconds, 6))
 
 
 def _shape(handler: Any) -> tuple[Callable[..., Any], Method]:

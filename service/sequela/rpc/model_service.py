@@ -51,7 +51,7 @@ class ModelService(rpc.ModelServiceServicer):
         return await self._rooms.keeping.run(functools.partial(self._delete, request), clock)
 
     def _register(self, upload: ModelUpload) -> pb.RegisterModelResponse:
-        record = self._models.register(upload.name, upload.onnx, upload.schema_json)
+        record = self._models.register(upload.name, upload.onnx(), upload.schema_json)
         return pb.RegisterModelResponse(model=model(record))
 
     def _get(self, request: pb.GetModelRequest) -> pb.GetModelResponse:

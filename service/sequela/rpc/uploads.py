@@ -19,11 +19,21 @@ MODEL = re.compile(rf"({PART}(/{VERSION})?)?")
 
 @dataclass(frozen=True, slots=True)
 class ModelUpload:
-    """A whole upload, its digest checked where one was sent."""
+    """An upload that has come in, still in its parts."""
 
     name: str
-    onnx: bytes = field(repr=False)
     schema_json: bytes = field(repr=False)
+    digest: str
+    chunks: tuple[bytes, ...] = field(repr=False)
+
+    def onnx(self) -> bytes:
+        """The whole file. Raises InvalidInput where it is not what the header's digest says."""
+        onnx = b"".join(self.chunks)
+        digest = hashlib.sha256(onnx + self.schema_json).hexdigest()
+        if self.digest not in ("", digest):
+            text = f"{self.digest}, but what came in has {digest}"
+            raise InvalidInput.at("header.digest", "DIGEST_MISMATCH", text)
+        return onnx
 
 
 async def model_upload(messages: AsyncIterator[pb.RegisterModelRequest], limits: Limits) -> ModelUpload:
@@ -41,7 +51,7 @@ async def model_upload(messages: AsyncIterator[pb.RegisterModelRequest], limits:
         chunks.append(message.onnx_chunk)
     if not size:
         raise InvalidInput.at("onnx_chunk", "MODEL_EMPTY", "no bytes followed the header")
-    return _checked(header, b"".join(chunks))
+    return ModelUpload(header.name, header.schema_json, header.digest.lower(), tuple(chunks))
 
 
 async def _header(messages: AsyncIterator[pb.RegisterModelRequest], limits: Limits) -> pb.RegisterModelHeader:
@@ -55,11 +65,3 @@ async def _header(messages: AsyncIterator[pb.RegisterModelRequest], limits: Limi
         found.name("header.digest", first.header.digest.lower(), DIGEST, "a SHA-256 as 64 hexadecimal digits")
     found.raise_any()
     return first.header
-
-
-def _checked(header: pb.RegisterModelHeader, onnx: bytes) -> ModelUpload:
-    digest = hashlib.sha256(onnx + header.schema_json).hexdigest()
-    if header.digest and header.digest.lower() != digest:
-        text = f"{header.digest.lower()}, but what came in has {digest}"
-        raise InvalidInput.at("header.digest", "DIGEST_MISMATCH", text)
-    return ModelUpload(header.name, onnx, header.schema_json)

@@ -10,7 +10,7 @@ from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela.explaining.limits import Limits
 from sequela.explaining.question import EventInfo, GivenSequence
-from sequela.rpc.decoding.findings import Findings
+from sequela.rpc.decoding.findings import Findings, shown
 from sequela.rpc.decoding.tensors import arrays
 
 
@@ -32,9 +32,9 @@ def texts(field: Mapping[str, str], path: str, found: Findings, limits: Limits) 
     if len(field) > limits.max_labels:
         found.add(path, "TOO_MANY_TEXTS", f"{len(field)} entries, the limit is {limits.max_labels}")
         return {}
-    for index, (key, value) in enumerate(sorted(field.items())):
-        found.text(f"{path} (key {index})", key, limits.max_text)
-        found.text(f"{path}[{key[: limits.max_text]!r}]", value, limits.max_text)
+    for key, value in sorted(field.items()):
+        found.text(f"{path}[{shown(key)}]", key, limits.max_text)
+        found.text(f"{path}[{shown(key)}]", value, limits.max_text)
     return dict(field)
 
 

@@ -1,0 +1,80 @@
+"""The server as a process: it starts, tells where it listens, drains on a signal, and says why it cannot start."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from redis_server import eventually
+from serving import PATIENCE
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGES = ("service", "clients/python", "proto/python")
+
+
+@contextmanager
+def process(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    path = os.pathsep.join(str(ROOT / package) for package in PACKAGES)
+    given = [sys.executable, "-m", "sequela", "serve", "--port", "0", "--metrics-port", "0", *arguments]
+    running = subprocess.Popen(
+        given, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": path}
+    )
+    try:
+        yield running
+    finally:
+        running.kill()
+        running.communicate()
+
+
+def address(ready: Path) -> str:
+    eventually(ready.exists, PATIENCE)
+    bound = json.loads(ready.read_text())
+    assert set(bound) == {"grpc", "http"}
+    return str(bound["grpc"])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_serves_until_a_signal_and_leaves_with_0(tmp_path: Path, number: signal.Signals) -> None:
+    """The ready file names the real ports; a signal drains; the log is JSON, a line each."""
+    ready = tmp_path / "ready.json"
+    with process("--ready-file", str(ready), "--drain-delay", "0") as server:
+        with grpc.insecure_channel(address(ready)) as channel:
+            answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest())
+            assert answer.status == health_pb2.HealthCheckResponse.SERVING
+        server.send_signal(number)
+        _, log = server.communicate(timeout=PATIENCE)
+        assert server.returncode == 0
+    events = [json.loads(line)["event"] for line in log.splitlines()]
+    assert events == ["listening", "ready", "draining", "stopped"]
+
+
+def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
+    """Who does not want to wait for the drain says so again."""
+    ready = tmp_path / "ready.json"
+    with process("--ready-file", str(ready), "--drain-delay", "1000") as server:
+        address(ready)
+        server.send_signal(signal.SIGTERM)
+        assert server.stderr
+        while "draining" not in server.stderr.readline():
+            pass
+        server.send_signal(signal.SIGTERM)
+        assert server.wait(PATIENCE) == -signal.SIGTERM
+
+
+def test_it_says_why_it_cannot_start(tmp_path: Path) -> None:
+    """A model repository that is not there: one line, and status 1."""
+    with process("--model-repository", str(tmp_path / "nowhere")) as server:
+        _, log = server.communicate(timeout=PATIENCE)
+        assert server.returncode == 1
+    last = json.loads(log.splitlines()[-1])
+    assert last["event"] == "cannot start"
+    assert "nowhere" in last["why"]

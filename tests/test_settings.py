@@ -1,0 +1,78 @@
+"""Settings: by flag, by variable, by default; each with its bounds."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from sequela.explaining.limits import Limits
+from sequela.settings import Settings, flag, markdown_table, read_settings
+
+README = Path(__file__).resolve().parent.parent / "README.md"
+
+
+def test_defaults_need_nothing() -> None:
+    """Without flags and variables the server listens on loopback, in plain text, with no Redis."""
+    settings = read_settings([])
+    assert (settings.host, settings.port, settings.metrics_port) == ("127.0.0.1", 50051, 9464)
+    assert settings.redis_url is None
+    assert settings.limits == Limits()
+
+
+def test_flags_go_before_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable replaces a default, a flag replaces both."""
+    monkeypatch.setenv("SEQUELA_MAX_EVENTS", "11")
+    monkeypatch.setenv("SEQUELA_QUEUE_SIZE", "12")
+    settings = read_settings(["--max-events", "21", "--no-uploads"])
+    assert (settings.max_events, settings.queue_size, settings.uploads) == (21, 12, False)
+
+
+@pytest.mark.parametrize("limit", [field.name for field in fields(Limits)])
+def test_every_limit_is_a_setting(limit: str) -> None:
+    """A flag changes the limit that requests are held to."""
+    changed = read_settings([flag(limit), str(2 << 20)])
+    assert getattr(changed.limits, limit) == 2 << 20
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            ["--max-events", "0"],
+            "--max-events (SEQUELA_MAX_EVENTS): Input should be greater than or equal to 1, not '0'",
+        ),
+        (["--port", "x"], "--port (SEQUELA_PORT): Input should be a valid integer"),
+        (["--log-level", "loud"], "--log-level"),
+        (["--host", "0.0.0.0"], "--host 0.0.0.0 can be reached from other machines"),
+        (["--tls-key", "k"], "--tls-certificate and --tls-key go together"),
+        (["--tls-client-ca", "c"], "--tls-client-ca needs --tls-certificate and --tls-key"),
+        (["--nonsense"], "--nonsense"),
+    ],
+)
+def test_bad_settings_exit_with_2(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line says what is wrong with which setting."""
+    with pytest.raises(SystemExit) as caught:
+        read_settings(arguments)
+    assert caught.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_help_names_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
+    """--help shows each flag with what it means."""
+    with pytest.raises(SystemExit) as caught:
+        read_settings(["--help"])
+    assert caught.value.code == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    for name, field in Settings.model_fields.items():
+        assert flag(name) in shown
+        assert field.description
+        assert " ".join(field.description.split()) in shown
+
+
+def test_the_readme_lists_every_setting() -> None:
+    """The README's table is the one that the settings write: `python scripts/settings_table.py`."""
+    table = README.read_text().split("<!-- settings -->")[1]
+    assert table.strip() == markdown_table().strip()
