@@ -7,10 +7,21 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import accuracy
+from benchmarks import accuracy, timing
+from benchmarks.arem.data import AremNotFound
+from benchmarks.machine import this_machine
 
 OUTPUT = Path(__file__).resolve().parents[1] / "build" / "bench.json"
 SEEDS = 50
+
+
+def timed() -> list[timing.Row]:
+    """None where there are no recordings to explain."""
+    try:
+        return timing.measure_all()
+    except AremNotFound as missing:
+        print(f"times are left out: {missing}")
+        return []
 
 
 def main() -> None:
@@ -23,10 +34,20 @@ def main() -> None:
         "--json", type=Path, default=OUTPUT, help="where the numbers go (default: %(default)s)"
     )
     arguments = parser.parse_args()
-    rows = accuracy.measure_all(range(arguments.seeds))
-    Console().print(accuracy.table(rows))
+    console, machine = Console(), this_machine()
+    console.print(machine)
+    if times := timed():
+        console.print(timing.table(times))
+    errors = accuracy.measure_all(range(arguments.seeds))
+    console.print(accuracy.table(errors))
+
+    numbers = {
+        "machine": asdict(machine),
+        "timing": [asdict(row) for row in times],
+        "accuracy": [asdict(row) for row in errors],
+    }
     arguments.json.parent.mkdir(parents=True, exist_ok=True)
-    arguments.json.write_text(json.dumps({"accuracy": [asdict(row) for row in rows]}, indent=1) + "\n")
+    arguments.json.write_text(json.dumps(numbers, indent=1) + "\n")
     print(f"numbers: {arguments.json}")
 
 
