@@ -130,3 +130,31 @@ def assert_same(found: LevelExplanation, wanted: Attributions, tolerance: float)
     for name, row in expected.items():
         np.testing.assert_allclose(values[name], row, atol=tolerance, rtol=0, err_msg=str(name))
     assert not any(any(attribution.standard_errors) for attribution in found.attributions)
+
+
+class Watched:
+    """A model that tells, or does, something before every batch."""
+
+    def __init__(self, model: Any, before: Any) -> None:
+        self._model, self._before = model, before
+        self.batches = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._model, name)
+
+    def run(self, *arguments: Any) -> Any:
+        self.batches += 1
+        self._before(self.batches)
+        return self._model.run(*arguments)
+
+
+def levels(answer: Explanation) -> list[LevelExplanation]:
+    """The levels that were answered, in order."""
+    found = [answer.event_level, answer.feature_level, answer.cell_level]
+    return [level for level in found if level is not None]
+
+
+def numbers(level: LevelExplanation | None) -> list[Any]:
+    """All that a seed must reproduce."""
+    assert level is not None
+    return [(a.values, a.standard_errors) for a in level.attributions]

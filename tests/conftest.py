@@ -8,7 +8,12 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
+from hypothesis import settings
 from serving import Serving
+
+# No test is timed: these machines are noisy. What fails is printed so that it can be run again.
+settings.register_profile("untimed", deadline=None, print_blob=True)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

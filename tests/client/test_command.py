@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from client.scripted import Script
 from matrix import BY_NAME
-from scripted import Script
 from sequela_client import OperatorError, Sequela, TryAgain
 from sequela_client.cli.embedded import embedded_server
 from sequela_client.cli.main import main

@@ -27,6 +27,10 @@ from sequela.timeshap.players import Players
 from sequela.timeshap.solving import Solution, solve, solve_small
 
 
+SOLVING_SPEED = 5e9
+"""Multiply-adds a second that solving reaches at least; only deadlines depend on it, never an answer."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Rules:
     """What holds for a level. target: standard error to reach, (targets,). until: on the monotonic clock."""
@@ -108,6 +112,11 @@ def _salvage(sample: _Sample, gain: NDArray[np.float64]) -> Played:
     return Played(sample.players, StopReason.DEADLINE, sample.solve(gain), sample.budget)
 
 
+def _solving_seconds(players: int, pairs: int) -> float:
+    """What it takes at most to solve: two passes over the pairs, and a matrix inverted."""
+    return (2 * pairs + 2 * players) * players**2 / SOLVING_SPEED
+
+
 class _Sample:
     """The pairs evaluated so far: for each stratum the odd parts (k_s, targets) of its first k_s pairs."""
 
@@ -120,12 +129,16 @@ class _Sample:
         self._odd = [np.empty((0, len(rules.target))) for _ in self._layers]
 
     def grow(self, budget: int) -> None:
-        """Evaluates what `budget` adds. After TimeUp the sample stands as it stood before."""
+        """Evaluates what `budget` adds, as long as time to solve it is left.
+
+        After TimeUp the sample stands as it stood before.
+        """
         counts = allocation(len(self.players), budget)
+        until = self._rules.until - _solving_seconds(len(self.players), sum(counts))
         fresh: list[list[NDArray[np.float64]]] = [[] for _ in self._layers]
         for batch in self._batches(counts):
             pairs = np.concatenate([self._sampler.pairs(*part) for part in batch])
-            values = self._evaluator.values(self.players, np.concatenate([pairs, ~pairs]), self._rules.until)
+            values = self._evaluator.values(self.players, np.concatenate([pairs, ~pairs]), until)
             odd = (values[: len(pairs)] - values[len(pairs) :]) / 2
             edges = np.cumsum([stop - start for _, start, stop in batch])[:-1]
             for (stratum, _, _), part in zip(batch, np.split(odd, edges), strict=True):
