@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-import hashlib
-import threading
 import uuid
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 import pytest
-from matrix import BY_NAME
+from adapters.replicas import (
+    GRU,
+    ONE_HOT,
+    SCHEMA,
+    Broken,
+    SlowLoader,
+    Switched,
+    digest_of,
+    put,
+    repository,
+    small,
+    width,
+)
 from redis_server import RedisServer, redis_server
-from sequela.adapters.configured_models import ConfiguredModels
-from sequela.adapters.keyvalue import KeyValue, StoreDown
+from sequela.adapters.keyvalue import KeyValue
 from sequela.adapters.memory import MemoryKeyValue
 from sequela.adapters.model_cache import ModelCache
-from sequela.adapters.model_repository import ModelRepository
-from sequela.adapters.onnx_loading import Loader, ModelBytes
 from sequela.adapters.onnx_model import OnnxModel
 from sequela.adapters.pieces import InPieces
 from sequela.adapters.redis import RedisKeyValue
-from sequela.adapters.uploaded_models import UploadedModels
 from sequela.errors import (
     AlreadyExists,
     DoesNotFit,
@@ -37,220 +42,8 @@ from sequela.errors import (
 from sequela.explaining.ports import CacheAsked, Frame, ModelSource, ModelState, Observers, Record
 from sequela.explaining.question import DigestedModel, EndpointModel, InlineModel, NamedModel
 from sequela.timeshap.cells import Cells
-from small_onnx import FLOAT, scoring
 
 __all__ = ["redis_server"]
-
-GRU = BY_NAME["gru"].path.read_bytes()
-SCHEMA = BY_NAME["one_hot"].path.with_name("schema.json").read_bytes()
-ONE_HOT = BY_NAME["one_hot"].path.read_bytes()
-
-
-def small(width: int) -> bytes:
-    """A model that is told apart by its number of columns."""
-    return scoring({"x": (FLOAT, ["n", "l", width])})
-
-
-def digest_of(onnx: bytes, schema: bytes = b"") -> str:
-    return hashlib.sha256(onnx + schema).hexdigest()
-
-
-def width(model: object) -> int:
-    assert isinstance(model, OnnxModel)
-    return model.schema.inputs[0].width
-
-
-def repository(
-    root: Path | None = None,
-    store: KeyValue | None = None,
-    cache: ModelCache | None = None,
-    loader: Loader | None = None,
-    uploads_allowed: bool = True,
-) -> ModelRepository:
-    """A replica; its configured models are loaded already."""
-    loading = loader or Loader()
-    configured = ConfiguredModels(root, loading)
-    configured.start()
-    configured.wait()
-    return ModelRepository(
-        configured,
-        UploadedModels(store or MemoryKeyValue()),
-        cache or ModelCache(Observers([])),
-        loading,
-        uploads_allowed,
-    )
-
-
-def put(root: Path, name: str, version: str, onnx: bytes, schema: bytes = b"") -> None:
-    folder = root / name / version
-    folder.mkdir(parents=True)
-    (folder / "model.onnx").write_bytes(onnx)
-    if schema:
-        (folder / "schema.json").write_bytes(schema)
-
-
-class SlowLoader(Loader):
-    """A loader that waits until it is let go, and counts what it loads."""
-
-    calls: list[str]
-    go: threading.Event
-
-    def __init__(self) -> None:
-        super().__init__()
-        object.__setattr__(self, "go", threading.Event())
-        object.__setattr__(self, "calls", [])
-
-    def load(self, name: str, source: ModelBytes) -> OnnxModel:
-        self.calls.append(name)
-        assert self.go.wait(30)
-        return super().load(name, source)
-
-
-class Broken:
-    """A store that has gone down."""
-
-    def __getattr__(self, name: str) -> Callable[..., object]:
-        def down(*_: object) -> object:
-            raise StoreDown("test")
-
-        return down
-
-
-class Switched:
-    """A store that a test can take down."""
-
-    def __init__(self) -> None:
-        self.store: object = MemoryKeyValue()
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self.store, name)
-
-
-def test_configured_models_are_found_by_name(tmp_path: Path) -> None:
-    """In every form of the name; without a version the highest counts, as a number."""
-    for version in (2, 9, 10):
-        put(tmp_path, "fraud", str(version), small(version))
-    models = repository(tmp_path)
-    assert models.ready()
-    for name in ("fraud", "models/fraud", "fraud/10", "models/fraud/versions/10"):
-        model = models.resolve(NamedModel(name))
-        assert (model.name, width(model)) == ("models/fraud/versions/10", 10)
-    assert width(models.resolve(NamedModel("fraud/2"))) == 2
-    record = models.get("fraud/9")
-    assert (record.state, record.source, record.digest) == (
-        ModelState.READY,
-        ModelSource.REPOSITORY,
-        digest_of(small(9)),
-    )
-
-
-def test_a_schema_beside_the_model_counts(tmp_path: Path) -> None:
-    """It names the features, and the digest covers it."""
-    put(tmp_path, "m", "1", ONE_HOT, SCHEMA)
-    model = repository(tmp_path).resolve(NamedModel("m"))
-    assert [feature.name for feature in model.schema.features] == ["amount", "channel", "place"]
-    assert model.digest == digest_of(ONE_HOT, SCHEMA)
-    assert model.default_background is not None
-
-
-def test_one_failing_model_stops_no_other(tmp_path: Path) -> None:
-    """It keeps its reason, the others work, and the server is not ready."""
-    put(tmp_path, "bad", "1", b"no model")
-    put(tmp_path, "good", "1", small(3))
-    (tmp_path / "empty" / "1").mkdir(parents=True)
-    put(tmp_path, "misfit", "1", small(3), SCHEMA)
-    models = repository(tmp_path)
-    assert width(models.resolve(NamedModel("good"))) == 3
-    assert models.get("bad").state is ModelState.FAILED
-    assert "bad/1/model.onnx: its 8 bytes are not an ONNX model" in models.get("bad").detail
-    assert models.get("empty").detail == "cannot be read: No such file or directory"
-    assert (
-        "misfit/1/schema.json: inputs: the model's input 'x' (n, l, 3) is missing"
-        in models.get("misfit").detail
-    )
-    assert str(tmp_path) not in "".join(record.detail for record in models.list(50, "").items)
-    with pytest.raises(DoesNotFit, match="not an ONNX model") as caught:
-        models.resolve(NamedModel("bad"))
-    assert caught.value.reason == "MODEL_NOT_LOADED"
-    assert not models.ready()
-
-
-def test_models_are_loaded_in_the_background(tmp_path: Path) -> None:
-    """While one is LOADING callers are told to come back, and the server is not ready."""
-    put(tmp_path, "m", "1", small(3))
-    loader = SlowLoader()
-    configured = ConfiguredModels(tmp_path, loader)
-    models = ModelRepository(configured, UploadedModels(MemoryKeyValue()), ModelCache(Observers([])), loader)
-    assert models.get("m").state is ModelState.LOADING
-    configured.start()
-    with pytest.raises(Unavailable) as caught:
-        models.resolve(NamedModel("m"))
-    assert (caught.value.reason, caught.value.retry_after) == ("MODEL_LOADING", 1.0)
-    assert not models.ready()
-    loader.go.set()
-    configured.wait(30)
-    assert models.ready()
-    assert width(models.resolve(NamedModel("m"))) == 3
-
-
-def test_other_folders_are_nobodys_models(tmp_path: Path) -> None:
-    """Files, hidden folders and folders that are no version are passed over; no root is no model."""
-    put(tmp_path, "m", "1", small(3))
-    put(tmp_path, ".hidden", "1", small(3))
-    put(tmp_path, "m", "latest", small(3))
-    put(tmp_path, "m", "01", small(3))
-    put(tmp_path, "a b", "1", small(3))
-    (tmp_path / "README.md").write_text("notes")
-    assert [record.name for record in repository(tmp_path).list(50, "").items] == ["models/m/versions/1"]
-    assert repository().ready()
-
-
-BAD_NAMES = [
-    "..",
-    ".",
-    "../../etc/passwd",
-    "models/..",
-    "models/../versions/1",
-    "m/../1",
-    "m/latest",
-    "m/01",
-    "m/-1",
-    "m/1/2",
-    "models/m/versions/",
-    "models/m/v/1",
-    "",
-    "a b",
-    "m\n",
-    "ä",
-    "m" * 129,
-    "m\0",
-]
-
-
-@pytest.mark.parametrize("name", BAD_NAMES)
-def test_bad_names_are_refused(name: str, tmp_path: Path) -> None:
-    """No way out of the repository, no odd characters, no version that is not a whole number."""
-    models = repository(tmp_path)
-    doors: list[tuple[str, Callable[[], object]]] = [
-        ("model.name", lambda: models.resolve(NamedModel(name))),
-        ("name", lambda: models.get(name)),
-        ("name", lambda: models.delete(name)),
-    ]
-    if name:  # an empty one is the digest's
-        doors.append(("header.name", lambda: models.register(name, small(3), b"")))
-    for field, door in doors:
-        with pytest.raises(InvalidInput) as caught:
-            door()
-        assert caught.value.reason == "MODEL_NAME_INVALID"
-        assert [violation.field for violation in caught.value.violations] == [field]
-
-
-@pytest.mark.parametrize("name", ["m", "m" * 128, "a.b-c_D9", "..m", "models"])
-def test_good_names_are_taken(name: str) -> None:
-    """Letters, digits, `.`, `_` and `-`, up to 128."""
-    models = repository()
-    assert models.register(name, small(3), b"").name == f"models/{name}/versions/1"
-    assert width(models.resolve(NamedModel(f"models/{name}"))) == 3
 
 
 def test_uploads_are_found_by_every_replica() -> None:

@@ -1,0 +1,104 @@
+"""Replicas of the model repository, small models for them, and faults that they must bear."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from matrix import BY_NAME
+from sequela.adapters.configured_models import ConfiguredModels
+from sequela.adapters.keyvalue import KeyValue, StoreDown
+from sequela.adapters.memory import MemoryKeyValue
+from sequela.adapters.model_cache import ModelCache
+from sequela.adapters.model_repository import ModelRepository
+from sequela.adapters.onnx_loading import Loader, ModelBytes
+from sequela.adapters.onnx_model import OnnxModel
+from sequela.adapters.uploaded_models import UploadedModels
+from sequela.explaining.ports import Observers
+from small_onnx import FLOAT, scoring
+
+GRU = BY_NAME["gru"].path.read_bytes()
+SCHEMA = BY_NAME["one_hot"].path.with_name("schema.json").read_bytes()
+ONE_HOT = BY_NAME["one_hot"].path.read_bytes()
+
+
+def small(width: int) -> bytes:
+    """A model that is told apart by its number of columns."""
+    return scoring({"x": (FLOAT, ["n", "l", width])})
+
+
+def digest_of(onnx: bytes, schema: bytes = b"") -> str:
+    return hashlib.sha256(onnx + schema).hexdigest()
+
+
+def width(model: object) -> int:
+    assert isinstance(model, OnnxModel)
+    return model.schema.inputs[0].width
+
+
+def repository(
+    root: Path | None = None,
+    store: KeyValue | None = None,
+    cache: ModelCache | None = None,
+    loader: Loader | None = None,
+    uploads_allowed: bool = True,
+) -> ModelRepository:
+    """A replica; its configured models are loaded already."""
+    loading = loader or Loader()
+    configured = ConfiguredModels(root, loading)
+    configured.start()
+    configured.wait()
+    return ModelRepository(
+        configured,
+        UploadedModels(store or MemoryKeyValue()),
+        cache or ModelCache(Observers([])),
+        loading,
+        uploads_allowed,
+    )
+
+
+def put(root: Path, name: str, version: str, onnx: bytes, schema: bytes = b"") -> None:
+    folder = root / name / version
+    folder.mkdir(parents=True)
+    (folder / "model.onnx").write_bytes(onnx)
+    if schema:
+        (folder / "schema.json").write_bytes(schema)
+
+
+class SlowLoader(Loader):
+    """A loader that waits until it is let go, and counts what it loads."""
+
+    calls: list[str]
+    go: threading.Event
+
+    def __init__(self) -> None:
+        super().__init__()
+        object.__setattr__(self, "go", threading.Event())
+        object.__setattr__(self, "calls", [])
+
+    def load(self, name: str, source: ModelBytes) -> OnnxModel:
+        self.calls.append(name)
+        assert self.go.wait(30)
+        return super().load(name, source)
+
+
+class Broken:
+    """A store that has gone down."""
+
+    def __getattr__(self, name: str) -> Callable[..., object]:
+        def down(*_: object) -> object:
+            raise StoreDown("test")
+
+        return down
+
+
+class Switched:
+    """A store that a test can take down."""
+
+    def __init__(self) -> None:
+        self.store: object = MemoryKeyValue()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.store, name)
