@@ -26,7 +26,6 @@ from sequela.timeshap.coalitions import (
 from sequela.timeshap.players import Players
 from sequela.timeshap.solving import Solution, solve, solve_small
 
-
 SOLVING_SPEED = 5e9
 """Multiply-adds a second that solving reaches at least; only deadlines depend on it, never an answer."""
 
