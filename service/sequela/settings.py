@@ -76,7 +76,7 @@ class Settings(BaseSettings):
     deadline_reserve: float = Field(
         0.02,
         ge=0,
-        description="Seconds of a deadline kept for sending the answer, at most a tenth, beside a hundredth.",
+        description="Seconds of a deadline kept for sending the answer, at most 0.4 of it, beside a hundredth.",
     )
     drain_delay: float = Field(
         2.0, ge=0, description="Seconds between saying NOT_SERVING and taking no more work."

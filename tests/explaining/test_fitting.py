@@ -10,6 +10,7 @@ from asking import loaded, named
 from matrix import BY_NAME
 from plain_scorer import PlainScorer
 from sequela.errors import DoesNotFit, InvalidInput, SequelaError
+from sequela.explaining.evaluating import rows_per_batch
 from sequela.explaining.fitting import Fitted, fit_background, fit_sequence
 from sequela.explaining.limits import Limits
 from sequela.explaining.question import EventInfo, GivenBackground, GivenSequence, NamedArray
@@ -198,3 +199,30 @@ def test_a_digest_does_not_depend_on_the_order_of_inputs() -> None:
     assert first.digest == turned.digest
     changed = sample | {"profile": sample["profile"] + 1}
     assert fit_background(schema, GivenBackground(named(changed)), LIMITS, "b").digest != first.digest
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "limit"), [("ids", -1, "at least 0"), ("region", 4, "from 0 to 3")]
+)
+def test_ids_outside_their_categories_are_refused(name: str, value: int, limit: str) -> None:
+    """A model would take -1 for its last category: the id is named instead, in sequences and in backgrounds."""
+    case = BY_NAME["multi_input"]
+    sample = case.sample(6)
+    sample[name] = sample[name].copy()
+    sample[name][-1] = value
+    error = refused(InvalidInput, "multi_input", **sample)
+    assert error.reason == "CATEGORY_UNKNOWN"
+    assert f"{value} is no id" in error.message
+    assert limit in error.message
+    with pytest.raises(InvalidInput):
+        fit_background(loaded(case).schema, GivenBackground(named(sample)), LIMITS, "background")
+
+
+def test_padding_counts_towards_the_limit_and_the_batch() -> None:
+    """One real event among much padding: the padding is bounded like events, and a batch stays as small."""
+    padded, mask = numbers(101, 4), np.zeros(101)
+    mask[-1] = 1
+    assert refused(InvalidInput, "masked", events=padded, mask=mask).reason == "TOO_MANY_EVENTS"
+    fitted = fit("masked", events=np.zeros((100, 4)), mask=mask[1:])
+    full = fit("masked", events=np.zeros((100, 4)), mask=np.ones(100))
+    assert rows_per_batch(fitted) == rows_per_batch(full)

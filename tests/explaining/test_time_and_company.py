@@ -142,3 +142,48 @@ def test_a_follower_waits_no_longer_than_its_own_deadline() -> None:
         house.explain(asked, Clock(timeout=0.1))
     release.set()
     leader.join()
+
+
+def test_a_refinement_cut_short_is_never_reused() -> None:
+    """The clock stops the second game of the history: the first stands as it was, and only for its own alert."""
+    asked = question(
+        loaded(GRU),
+        GRU.sample(9),
+        GRU.average(),
+        levels=EVENTS,
+        pruning_tolerance=0.01,
+        refine_history=True,
+        target_standard_error=0.0,
+    )
+    whole = explainer(loaded(GRU)).explain(asked, Clock())
+    assert any(each.kind == "history" for each in levels(whole)[0].attributions)
+    model, clock = out_of_time_at(GRU, batch=3)
+    house = explainer(model)
+    first = house.explain(asked, clock)
+    assert first.cut_short
+    assert levels(first)[0].quality.stop_reason is StopReason.EXACT
+    assert "not refined further" in levels(first)[0].quality.detail
+    second = house.explain(asked, Clock())
+    assert not second.cost.cached
+    assert numbers(second.event_level) == numbers(whole.event_level)
+
+
+def test_what_is_stored_stays_as_it_was_made() -> None:
+    """Asked again, by its own alert and by another one, the stored answer keeps its cost and its time."""
+    store = explainer(loaded(GRU))
+    asked = replace(question(loaded(GRU), GRU.sample(9), GRU.average()), caller_id="alert-1")
+    first = store.explain(asked, Clock())
+    for caller in ("alert-1", "alert-2", "alert-1"):
+        again = store.explain(replace(asked, caller_id=caller), Clock())
+        assert again.cost.cached
+    assert store._explanations.get(first.name) == first
+
+
+def test_below_the_minimum_nothing_more_is_answered_to_anyone() -> None:
+    """An answer found for another alert shows no more than the first one did."""
+    model = loaded(GRU)
+    asked = question(model, GRU.sample(9), GRU.average(), minimum_score=2.0)
+    store = explainer(model)
+    first = store.explain(asked, Clock())
+    second = store.explain(replace(asked, caller_id="alert-2"), Clock())
+    assert first.event_values == second.event_values == ()

@@ -150,5 +150,4 @@ def _cost(message: pb.Cost) -> Cost:
             stage: time.ToTimedelta().total_seconds() for stage, time in message.stage_times.items()
         },
         cached=message.cached,
-        background_cached=message.background_cached,
     )

@@ -161,4 +161,3 @@ class Cost:
     model_calls: int
     stage_seconds: Mapping[str, float]
     cached: bool
-    background_cached: bool

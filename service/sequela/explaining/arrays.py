@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela.errors import InvalidInput
-from sequela.explaining.schema import InputSchema
+from sequela.explaining.schema import FeatureKind, InputSchema, ModelSchema
 
 
 def converted(array: NDArray[Any], item: InputSchema, path: str) -> NDArray[Any]:
@@ -45,6 +45,27 @@ def checked(
             f"{path}.shape", "NO_EVENTS", f"input {item.name!r} is empty; at least one event is needed"
         )
     return array
+
+
+def check_categories(array: NDArray[Any], schema: ModelSchema, item: InputSchema, path: str) -> None:
+    """Ids must not be negative, nor past the categories the schema lists; raises InvalidInput otherwise.
+
+    A model would take -1 for its last category, so that a wrong id would look like another one.
+    """
+    for feature in schema.features:
+        if feature.kind is not FeatureKind.CATEGORICAL:
+            continue
+        known = len(feature.categories) or np.inf
+        for column in feature.columns.get(item.name, ()):
+            ids = np.atleast_1d(array[..., column])
+            wrong = ids[(ids < 0) | (ids >= known)]
+            if len(wrong):
+                limit = "at least 0" if np.isinf(known) else f"from 0 to {known - 1}"
+                raise InvalidInput.at(
+                    path,
+                    "CATEGORY_UNKNOWN",
+                    f"{wrong[0]} is no id of feature {feature.name!r}; they are {limit}",
+                )
 
 
 def _whole(array: NDArray[Any], wanted: np.dtype[Any], item: InputSchema, path: str) -> NDArray[Any]:

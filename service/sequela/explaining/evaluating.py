@@ -22,14 +22,18 @@ from sequela.timeshap.players import Players
 
 BATCH_CELLS = 1 << 20
 MOST_ROWS = 1024
+TELLING_ROWS = 32
+"""Rows from which on a batch tells how long a row takes; below, the call itself takes most of the time."""
 
 
-def rows_per_batch(sequence: Cells) -> int:
-    """Rows of a batch for a sequence: a power of two, even, so that the batch holds about a million cells.
+def rows_per_batch(fitted: Fitted) -> int:
+    """Rows of a batch for a sequence: a power of two, even, so that a batch with its padding holds about a
+    million cells.
 
     A function of the shape alone, because the last bits of a model's outputs depend on the batch.
     """
-    cells = sum(array.size for array in sequence.events)
+    parts = (*fitted.cells.events, *fitted.cells.static, *fitted.frame.before, *fitted.frame.after)
+    cells = sum(array.size for array in parts)
     rows = max(BATCH_CELLS // max(cells, 1), 2)
     return int(min(1 << (rows.bit_length() - 1), MOST_ROWS))
 
@@ -52,10 +56,11 @@ class Evaluator:
         observer: Observer,
     ) -> None:
         self.clock = clock
-        self.rows = rows_per_batch(fitted.cells)
+        self.rows = rows_per_batch(fitted)
         self.model_rows = 0
         self.model_calls = 0
         self.clipped = 0
+        self._row_seconds = 0.0
         self._model, self._frame = model, fitted.frame
         self._masker = Masker(fitted.cells, background, columns)
         self._targets, self._link, self._output_event = list(targets), link, output_event
@@ -83,11 +88,15 @@ class Evaluator:
         return np.concatenate(batches)
 
     def _run(self, players: Players, coalitions: NDArray[np.bool_], until: float) -> NDArray[np.float64]:
-        self.clock.check(until)
-        batch = self._masker.apply(players, coalitions)
+        # A batch that would not be done in time is not begun.
+        self.clock.check(min(until, self.clock.end) - self._row_seconds * len(coalitions))
         start = self.clock.now()
+        batch = self._masker.apply(players, coalitions)
         outputs = self._model.run(batch, self._frame, self._output_event)
-        self._observer.notice(BatchEvaluated(len(coalitions), self.clock.now() - start))
+        seconds = self.clock.now() - start
+        self._observer.notice(BatchEvaluated(len(coalitions), seconds))
+        if len(coalitions) >= TELLING_ROWS:
+            self._row_seconds = seconds / len(coalitions)
         self.model_rows += len(coalitions)
         self.model_calls += 1
         return outputs[:, self._targets]

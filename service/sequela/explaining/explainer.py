@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.errors import OutOfTime, SequelaError
+from sequela.errors import NotFound, OutOfTime, SequelaError, Unavailable
 from sequela.explaining.assembling import shown_events
 from sequela.explaining.clock import Clock, TimeUp
 from sequela.explaining.explanation import Cost, Explanation
@@ -95,24 +95,34 @@ class Explainer:
         try:
             with self._flights.lead(key, clock):
                 found = self._explanations.answer(key)
-                explanation = _for_alert(found, task, key) if found else self._work_out(task, key, clock)
+                if found:
+                    return self._answered_before(found, task, key)
+                explanation = self._work_out(task, key, clock)
                 self._explanations.keep(key, explanation)
+                return explanation
         except TimeUp:
             raise _out_of_time() from None
-        return explanation
+
+    def _answered_before(self, found: Explanation, task: Task, key: str) -> Explanation:
+        """What was found for the same content, under this alert's name; what is stored under it stays as it was."""
+        cost = Cost(cached=True)
+        name = explanation_name(key, task.question)
+        try:
+            return replace(self._explanations.get(name), cost=cost)
+        except (NotFound, Unavailable):
+            explanation = _for_alert(found, task, name, cost)
+            self._explanations.keep(key, explanation)
+            return explanation
 
     def _work_out(self, task: Task, key: str, clock: Clock) -> Explanation:
         return work_out(task, key, self._limits, clock, self._observer)
 
 
-def _for_alert(found: Explanation, task: Task, key: str) -> Explanation:
-    """An answer found for the same content, under this alert's own name, labels and event notes."""
+def _for_alert(found: Explanation, task: Task, name: str, cost: Cost) -> Explanation:
+    """An answer found for the same content, with this alert's own name, labels and event notes."""
     question = task.question
-    name = explanation_name(key, question)
-    cost = Cost(cached=True)
-    if found.name == name:
-        return replace(found, cost=cost)
     pruned = found.pruning.pruned_events if found.pruning else 0
+    infos = question.sequence.events
     return replace(
         found,
         name=name,
@@ -121,7 +131,7 @@ def _for_alert(found: Explanation, task: Task, key: str) -> Explanation:
         labels=dict(question.labels),
         model=task.model.name,
         background=task.background_name,
-        event_values=shown_events(task.layout, task.fitted.cells, pruned, question.sequence.events),
+        event_values=shown_events(task.layout, task.fitted.cells, pruned, infos) if found.explained else (),
         cost=cost,
     )
 

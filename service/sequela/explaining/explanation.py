@@ -114,7 +114,6 @@ class Cost:
     model_calls: int = 0
     stage_seconds: Mapping[str, float] | None = None
     cached: bool = False
-    background_cached: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela.errors import DoesNotFit, InvalidInput, Violation
-from sequela.explaining.arrays import checked, converted
+from sequela.explaining.arrays import check_categories, checked, converted
 from sequela.explaining.averaging import Average, Averager, BackgroundShape
 from sequela.explaining.background import Background
 from sequela.explaining.layout import layout
@@ -50,15 +50,15 @@ def fit_sequence(
     """
     shapes = layout(schema)
     sent = _by_name(schema, given.inputs, f"{path}.inputs")
-    events = tuple(_events(item, _required(sent, item, path)) for item in shapes.events)
-    static = tuple(_static(item, _required(sent, item, path)) for item in shapes.static)
+    events = tuple(_events(schema, item, _required(sent, item, path)) for item in shapes.events)
+    static = tuple(_static(schema, item, _required(sent, item, path)) for item in shapes.static)
     steps = _one_length(shapes.events, events, path)
+    if steps > limits.max_events:
+        raise InvalidInput.at(
+            f"{path}.inputs", "TOO_MANY_EVENTS", f"{steps} events, the limit is {limits.max_events}"
+        )
     real = _real_events(schema, sent, steps)
     count = real.stop - real.start
-    if count > limits.max_events:
-        raise InvalidInput.at(
-            f"{path}.inputs", "TOO_MANY_EVENTS", f"{count} events, the limit is {limits.max_events}"
-        )
     if given.events and len(given.events) != count:
         raise InvalidInput.at(
             f"{path}.events",
@@ -83,9 +83,9 @@ def fit_background(schema: ModelSchema, given: GivenBackground, limits: Limits, 
     shapes = layout(schema)
     sent = _by_name(schema, given.inputs, f"{path}.inputs")
     mean_sent = _by_name(schema, given.mean_event, f"{path}.mean_event")
-    rows = {item.name: _rows(item, _required(sent, item, path)) for item in shapes.events}
+    rows = {item.name: _rows(schema, item, _required(sent, item, path)) for item in shapes.events}
     _one_length(shapes.events, tuple(rows.values()), path)
-    static = {item.name: _static(item, _required(sent, item, path)) for item in shapes.static}
+    static = {item.name: _static(schema, item, _required(sent, item, path)) for item in shapes.static}
     count = len(next(iter(rows.values())))
     if count > limits.max_background_rows:
         raise InvalidInput.at(
@@ -95,7 +95,7 @@ def fit_background(schema: ModelSchema, given: GivenBackground, limits: Limits, 
         )
     mean: Mapping[str, NDArray[Any]]
     if mean_sent:
-        mean = {item.name: _rows(item, _required(mean_sent, item, path))[0] for item in shapes.events}
+        mean = {item.name: _rows(schema, item, _required(mean_sent, item, path))[0] for item in shapes.events}
     elif count == 1:
         mean = {name: array[0] for name, array in rows.items()}
     else:
@@ -137,26 +137,40 @@ def _required(sent: Mapping[str, _Sent], item: InputSchema, path: str) -> _Sent:
     return sent[item.name]
 
 
-def _events(item: InputSchema, sent: _Sent) -> NDArray[Any]:
+def _events(schema: ModelSchema, item: InputSchema, sent: _Sent) -> NDArray[Any]:
     """(l, width)"""
     array = sent.array[:, None] if sent.array.ndim == 1 and item.width == 1 else sent.array
     expected = f"(events, {item.width})"
-    return checked(converted(array, item, sent.path), (None, item.width), expected, item, sent.path)
+    return _checked(schema, item, array, (None, item.width), expected, sent.path)
 
 
-def _rows(item: InputSchema, sent: _Sent) -> NDArray[Any]:
+def _rows(schema: ModelSchema, item: InputSchema, sent: _Sent) -> NDArray[Any]:
     """(k, width); an average event has one row."""
     array = sent.array
     if array.ndim == 1:
         array = array[:, None] if item.width == 1 else array[None, :]
     expected = f"({item.width}) or (rows, {item.width})"
-    return checked(converted(array, item, sent.path), (None, item.width), expected, item, sent.path)
+    return _checked(schema, item, array, (None, item.width), expected, sent.path)
 
 
-def _static(item: InputSchema, sent: _Sent) -> NDArray[Any]:
+def _static(schema: ModelSchema, item: InputSchema, sent: _Sent) -> NDArray[Any]:
     """(width,)"""
     array = np.atleast_1d(sent.array)
-    return checked(converted(array, item, sent.path), (item.width,), f"({item.width})", item, sent.path)
+    return _checked(schema, item, array, (item.width,), f"({item.width})", sent.path)
+
+
+def _checked(
+    schema: ModelSchema,
+    item: InputSchema,
+    array: NDArray[Any],
+    shape: tuple[int | None, ...],
+    expected: str,
+    path: str,
+) -> NDArray[Any]:
+    """The array in the input's element type, of the shape given, its ids within their categories."""
+    fits = checked(converted(array, item, path), shape, expected, item, path)
+    check_categories(fits, schema, item, path)
+    return fits
 
 
 def _one_length(items: Sequence[InputSchema], arrays: Sequence[NDArray[Any]], path: str) -> int:

@@ -96,9 +96,9 @@ def play_history(games: Games, rules: Rules) -> EventGame:
         blocks = halve(blocks, index)
         finer = _play_blocks(games, rules, blocks)
         if finer.solution is None:
-            # Out of time or budget: the last game that was played stands, and says so.
-            reason = StopReason.DEADLINE if finer.out_of_time else StopReason.BUDGET
-            return EventGame(coarse, replace(level, reason=reason, detail=finer.detail))
+            # The last game that was played stands; what kept it from being refined is said beside it.
+            detail = f"history is not refined further: {finer.detail}"
+            return EventGame(coarse, replace(level, detail=detail, out_of_time=finer.out_of_time))
         level = finer
     return EventGame(coarse, level)
 

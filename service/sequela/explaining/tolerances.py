@@ -122,8 +122,9 @@ def resolved(options: Options, schema: ModelSchema, used: Tolerances) -> Resolve
 def _column(names: tuple[str, ...], wanted: str, path: str) -> int:
     if wanted in names:
         return names.index(wanted)
-    if wanted.isascii() and wanted.isdigit() and int(wanted) < len(names):
-        return int(wanted)
+    numbers = [str(column) for column in range(len(names))]
+    if wanted in numbers:
+        return numbers.index(wanted)
     raise InvalidInput.at(
         path, "TARGET_UNKNOWN", f"{wanted!r} is not an output; the model has {', '.join(names[:20])}"
     )

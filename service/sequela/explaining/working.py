@@ -140,15 +140,18 @@ def _score(task: Task, evaluator: Evaluator) -> _Endpoints:
 
 def _prune(task: Task, evaluator: Evaluator, scores: _Endpoints, used: Tolerances) -> Scan:
     options = task.question.options
-    if (
-        needed_levels(options.levels) == (Level.FEATURE,)
-        and options.feature_scope is FeatureScope.FULL_SEQUENCE
-    ):
+    if not _needs_scan(options):
         return not_scanned(len(scores.base))
     how = whole_curve if options.full_pruning_curve else scan
     clock = evaluator.clock
     until = clock.now() + SCAN_SHARE * clock.remaining
     return how(evaluator, _extent(task), scores.base, scores.score, used.pruning, until)
+
+
+def _needs_scan(options: Options) -> bool:
+    """Features over the full sequence, asked for alone, rest on no cut."""
+    whole = options.feature_scope is FeatureScope.FULL_SEQUENCE
+    return options.full_pruning_curve or not (whole and needed_levels(options.levels) == (Level.FEATURE,))
 
 
 def _play(shared: Games, options: Options, used: Tolerances, limits: Limits, stages: _Stages) -> _Games:
@@ -223,10 +226,11 @@ def _explained(answer: Explanation, task: Task, found: Scan, shared: Games, game
     opened = None
     if games.cells and games.events and games.features:
         opened = assembling.cell_level(layout, games.cells, games.events.level, games.features, gain)
+    pruned = _needs_scan(task.question.options)
     answer = replace(
         answer,
         explained=True,
-        pruning=assembling.pruning(found, shared, games.events, games.features),
+        pruning=assembling.pruning(found, shared, games.events, games.features) if pruned else None,
         event_level=events,
         feature_level=features,
         cell_level=opened,

@@ -16,7 +16,7 @@ T = TypeVar("T")
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 # What is kept back for encoding and sending takes no more than this share of a short deadline.
-LARGEST_SHARE = 0.1
+LARGEST_SHARE = 0.4
 
 # gRPC sends deadlines rounded up, to as much as a hundredth more: 49.95 s arrives as 50 s.
 ROUNDED_UP = 0.01

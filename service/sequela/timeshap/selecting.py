@@ -48,18 +48,12 @@ def strongest(attributions: NDArray[np.float64], errors: NDArray[np.float64], co
     size = np.abs(attributions)
     if not len(size):
         return Selection(())
-    peak = size.max(axis=1)
-    error = errors[np.arange(len(size)), size.argmax(axis=1)]
-    order = np.argsort(-peak, kind="stable")
     chosen = np.zeros(len(size), dtype=bool)
-    chosen[order[:count]] = True
-    if chosen.all():
-        return _selection(size, chosen, np.zeros_like(chosen), np.zeros_like(chosen))
-    last_in, first_out = order[count - 1], order[count]
-    uncertain = (
-        chosen & (peak - peak[first_out] <= 2 * np.hypot(error, error[first_out])) & _known(error, first_out)
-    )
-    missed = ~chosen & (peak[last_in] - peak <= 2 * np.hypot(error, error[last_in])) & _known(error, last_in)
+    chosen[np.argsort(-size.max(axis=1), kind="stable")[:count]] = True
+    # Two standard errors up and down, for whichever target a row is strongest in.
+    low, high = (size - 2 * errors).max(axis=1), (size + 2 * errors).max(axis=1)
+    uncertain = chosen & (low < high[~chosen].max(initial=-np.inf))
+    missed = ~chosen & (high > low[chosen].min(initial=np.inf))
     return _selection(size, chosen, uncertain, missed)
 
 
@@ -74,11 +68,6 @@ def bounded(
     while e * f + e + f + 2 + extra > limit:
         e, f = (e - 1, f) if e >= f else (e, f - 1)
     return _first(events, e), _first(features, f)
-
-
-def _known(error: NDArray[np.float64], rival: np.intp) -> NDArray[np.bool_]:
-    """Where the comparison with the rival has any error at all: exact values are never uncertain."""
-    return np.asarray(error + error[rival] > 0)
 
 
 def _first(selection: Selection, count: int) -> Selection:

@@ -1417,14 +1417,11 @@ class Cost(_message.Message):
     MODEL_CALLS_FIELD_NUMBER: _builtins.int
     STAGE_TIMES_FIELD_NUMBER: _builtins.int
     CACHED_FIELD_NUMBER: _builtins.int
-    BACKGROUND_CACHED_FIELD_NUMBER: _builtins.int
     model_rows: _builtins.int
     """Rows given to the model, and calls."""
     model_calls: _builtins.int
     cached: _builtins.bool
     """The answer came from the store."""
-    background_cached: _builtins.bool
-    """The background came from memory or Redis."""
     @_builtins.property
     def stage_times(self) -> _containers.MessageMap[_builtins.str, _duration_pb2.Duration]:
         """Stage name (resolve, score, prune, event, feature, cell) to wall time."""
@@ -1436,11 +1433,10 @@ class Cost(_message.Message):
         model_calls: _builtins.int = ...,
         stage_times: _abc.Mapping[_builtins.str, _duration_pb2.Duration] | None = ...,
         cached: _builtins.bool = ...,
-        background_cached: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["background_cached", b"background_cached", "cached", b"cached", "model_calls", b"model_calls", "model_rows", b"model_rows", "stage_times", b"stage_times"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached", b"cached", "model_calls", b"model_calls", "model_rows", b"model_rows", "stage_times", b"stage_times"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1706,7 +1702,9 @@ class Explanation(_message.Message):
     @_builtins.property
     def targets(self) -> _containers.RepeatedCompositeFieldContainer[Global___TargetScore]: ...
     @_builtins.property
-    def pruning(self) -> Global___Pruning: ...
+    def pruning(self) -> Global___Pruning:
+        """Unset where nothing rests on it: features over the full sequence, asked for alone."""
+
     @_builtins.property
     def event_level(self) -> Global___LevelExplanation:
         """Set when asked for."""

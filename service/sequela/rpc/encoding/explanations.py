@@ -141,5 +141,4 @@ def _cost(item: Cost) -> pb.Cost:
         model_calls=item.model_calls,
         stage_times={stage: duration(seconds) for stage, seconds in (item.stage_seconds or {}).items()},
         cached=item.cached,
-        background_cached=item.background_cached,
     )
