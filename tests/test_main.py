@@ -12,10 +12,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import grpc
+import httpx
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from redis_server import eventually
-from serving import PATIENCE
+from rpc.asking import explain_request, sequence
+from sequela_proto.v1 import sequela_pb2 as pb
+from sequela_proto.v1.sequela_pb2_grpc import ExplanationServiceStub
+from serving import PATIENCE, Failure
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("service", "clients/python", "proto/python")
@@ -78,3 +82,25 @@ def test_it_says_why_it_cannot_start(tmp_path: Path) -> None:
     last = json.loads(log.splitlines()[-1])
     assert last["event"] == "cannot start"
     assert "nowhere" in last["why"]
+
+
+def test_an_explanation_outlasts_the_grace(tmp_path: Path) -> None:
+    """It is told to conclude, answers cut short (or hears why not), and the process leaves with 0."""
+    ready = tmp_path / "ready.json"
+    options = pb.ExplainOptions(pruning_tolerance=0, target_standard_error=0, max_coalitions=1 << 20)
+    asked = explain_request(sequence=sequence(events=300), options=options)
+    with process("--ready-file", str(ready), "--drain-delay", "0", "--drain-grace", "2") as server:
+        with grpc.insecure_channel(address(ready)) as channel:
+            call = ExplanationServiceStub(channel).Explain.future(asked, timeout=10 * PATIENCE)
+            page = f"http://{json.loads(ready.read_text())['http']}/metrics"
+            running = 'sequela_inflight{room="explaining"} 1.0'
+            eventually(lambda: running in httpx.get(page, timeout=PATIENCE).text, PATIENCE)
+            server.send_signal(signal.SIGTERM)
+            try:
+                assert call.result(PATIENCE).explanation.cut_short
+            except grpc.RpcError as error:
+                failed = Failure(error)
+                assert (failed.code, failed.reason) == (grpc.StatusCode.UNAVAILABLE, "DRAINING")
+                assert failed.retry
+        server.communicate(timeout=PATIENCE)
+        assert server.returncode == 0

@@ -299,6 +299,22 @@ LISTS = [
         "page_token",
     ),
     other(
+        "a time span without time",
+        "explanations",
+        "ListExplanations",
+        pb.ListExplanationsRequest(start_time=Timestamp(seconds=7), end_time=Timestamp(seconds=7)),
+        "OPTIONS_CONFLICT",
+        "end_time",
+    ),
+    other(
+        "a time span that runs backwards, from the epoch",
+        "explanations",
+        "ListExplanations",
+        pb.ListExplanationsRequest(start_time=Timestamp(seconds=0), end_time=Timestamp(seconds=-1)),
+        "OPTIONS_CONFLICT",
+        "end_time",
+    ),
+    other(
         "an unknown explanation",
         "explanations",
         "GetExplanation",

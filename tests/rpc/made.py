@@ -8,7 +8,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sequela.explaining.clock import Clock
+from sequela.errors import OutOfTime
+from sequela.explaining.clock import Clock, TimeUp
 from sequela.explaining.explanation import (
     Attribution,
     Cost,
@@ -114,7 +115,10 @@ class Scripted:
 
 
 class Gate(Scripted):
-    """Holds every question until it is opened; looks at the clock like an explainer between two batches."""
+    """Holds every question until it is opened; looks at the clock like an explainer between two batches.
+
+    When the time is up it has nothing to conclude with.
+    """
 
     def __init__(self) -> None:
         super().__init__(self._hold)
@@ -125,6 +129,8 @@ class Gate(Scripted):
         try:
             while not self.open.wait(0.005):
                 clock.check()
+        except TimeUp:
+            raise OutOfTime("DEADLINE_TOO_SHORT", "held until the time was up") from None
         except BaseException as error:
             self.stopped.append(error)
             raise

@@ -140,17 +140,6 @@ def test_a_drain_finishes_what_is_in_flight() -> None:
         assert not draining.is_alive()
 
 
-def test_a_drain_cancels_what_does_not_finish() -> None:
-    """Past the grace the work is cancelled and its caller hears of it."""
-    gate = Gate()
-    with Serving(embedded(drain_grace=0.1), explainer=gate) as server:
-        call = server.explanations.Explain.future(explain_request())
-        assert gate.begun.acquire(timeout=PATIENCE)
-        server.drain()
-        assert call.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
-        eventually(lambda: bool(gate.stopped))
-
-
 def test_metrics_have_the_fields_names() -> None:
     """Names, labels and counts after one explanation, the same again, and one bad request."""
     with Serving() as server:

@@ -24,6 +24,7 @@ class Clock:
     def __init__(self, timeout: float = math.inf, reserve: float = 0.0) -> None:
         self.start = time.monotonic()
         self.end = self.start + timeout - reserve
+        self.hurried = False
         self._gone = threading.Event()
 
     @staticmethod
@@ -35,6 +36,12 @@ class Clock:
     def remaining(self) -> float:
         """Seconds left; may be infinite or negative."""
         return self.end - self.now()
+
+    def hurry(self, until: float) -> None:
+        """Brings the end forward to `until`, where it is later: the work concludes with what it has by then."""
+        if until < self.end:
+            self.hurried = True
+            self.end = until
 
     def cancel(self) -> None:
         """The caller is gone: the work stops at the next batch."""

@@ -19,6 +19,7 @@ from typing import TypeVar
 from sequela.errors import OutOfTime, Overloaded, SequelaError, Unavailable
 from sequela.explaining.clock import Clock
 from sequela.explaining.ports import Observer, RoomState, Shed
+from sequela.rpc.closing import Closing, draining
 
 T = TypeVar("T")
 
@@ -39,6 +40,8 @@ class Room:
         self._running = 0
         self._mean_seconds = 0.1
         self._open = True
+        self._queueing = Closing()
+        self._clocks: set[Clock] = set()
         self._threads = ThreadPoolExecutor(seats, thread_name_prefix=name)
         self._tell()
 
@@ -50,17 +53,26 @@ class Room:
         `work` raises.
         """
         await self._sit_down(clock)
+        self._clocks.add(clock)
         future = self._threads.submit(contextvars.copy_context().run, work)
-        future.add_done_callback(functools.partial(self._ended, asyncio.get_running_loop(), clock.now()))
+        stand_up = functools.partial(self._stand_up, clock, clock.now())
+        future.add_done_callback(functools.partial(_ended, asyncio.get_running_loop(), stand_up))
         try:
             return await asyncio.shield(asyncio.wrap_future(future))
         except asyncio.CancelledError:
             clock.cancel()
             raise
+        except OutOfTime:
+            if clock.hurried:  # the caller's own deadline had room: another server may still answer
+                raise draining() from None
+            raise
 
-    def close(self) -> None:
-        """Takes no more work; what waits and runs goes on."""
+    def close(self, until: float) -> None:
+        """Takes no more work and sends away what waits; what runs concludes by `until` on the monotonic clock."""
         self._open = False
+        self._queueing.within(0)
+        for clock in self._clocks:
+            clock.hurry(until)
 
     def clear(self) -> None:
         """Lets the threads go as they end, without waiting for them."""
@@ -68,27 +80,27 @@ class Room:
 
     async def _sit_down(self, clock: Clock) -> None:
         if not self._open:
-            raise self._shed(Unavailable("DRAINING", "the server is draining", retry_after=1.0))
+            raise self._shed(draining())
         if self._running + self._waiting >= self._seats + self._queue:
             raise self._shed(self._overloaded())
         self._changed(waiting=1)
+        deadline = asyncio.get_running_loop().time() + clock.remaining
         try:
-            async with asyncio.timeout_at(asyncio.get_running_loop().time() + clock.remaining):
+            async with self._queueing.inside(), asyncio.timeout_at(deadline):
                 await self._free.acquire()
+        except Unavailable as error:
+            raise self._shed(error) from None
         except TimeoutError:
             raise self._shed(_too_late("waiting for a free worker")) from None
         finally:
             self._changed(waiting=-1)
-        if clock.remaining <= 0:
+        if not self._open or clock.remaining <= 0:
             self._free.release()
-            raise self._shed(_too_late("before any work began"))
+            raise self._shed(_too_late("before any work began") if self._open else draining())
         self._changed(running=1)
 
-    def _ended(self, loop: asyncio.AbstractEventLoop, started: float, _: Future[T]) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop is closed when work outlives the server
-            loop.call_soon_threadsafe(self._stand_up, started)
-
-    def _stand_up(self, started: float) -> None:
+    def _stand_up(self, clock: Clock, started: float) -> None:
+        self._clocks.discard(clock)
         self._mean_seconds += NEWEST * (Clock.now() - started - self._mean_seconds)
         self._free.release()
         self._changed(running=-1)
@@ -121,15 +133,20 @@ class Rooms:
     explaining: Room
     keeping: Room
 
-    def close(self) -> None:
-        """Takes no more work."""
-        self.explaining.close()
-        self.keeping.close()
+    def close(self, until: float) -> None:
+        """Takes no more work; what runs concludes by `until` on the monotonic clock."""
+        self.explaining.close(until)
+        self.keeping.close(until)
 
     def clear(self) -> None:
         """Lets all threads go."""
         self.explaining.clear()
         self.keeping.clear()
+
+
+def _ended(loop: asyncio.AbstractEventLoop, stand_up: Callable[[], None], _: Future[T]) -> None:
+    with contextlib.suppress(RuntimeError):  # the loop is closed when work outlives the server
+        loop.call_soon_threadsafe(stand_up)
 
 
 def _too_late(when: str) -> OutOfTime:

@@ -24,6 +24,7 @@ from sequela.explaining.ports import (
 )
 from sequela.rpc import status
 from sequela.rpc.calls import Context
+from sequela.rpc.closing import Closing
 
 REQUEST_ID = "x-request-id"
 SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
@@ -46,10 +47,11 @@ class Malformed:
 
 
 class EveryCall(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
-    """Wraps all four kinds of methods in one and the same way."""
+    """Wraps all four kinds of methods in one and the same way. No call outlives closing time."""
 
-    def __init__(self, observer: Observer) -> None:
+    def __init__(self, observer: Observer, closing: Closing) -> None:
         self._observer = observer
+        self._closing = closing
 
     async def intercept_service(
         self,
@@ -70,7 +72,7 @@ class EveryCall(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generi
         wrapper, behaviour = _shape(handler)
 
         async def method(given: Any, context: Context) -> Any:
-            async with self._guarded(call, context):
+            async with self._guarded(call, context), self._closing.inside():
                 return await gives(call, behaviour(takes(call, given), context), context)
 
         return wrapper(

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 
 from grpc_health.v1 import health, health_pb2
 
-from sequela.errors import Unavailable
 from sequela.rpc.calls import Context
+from sequela.rpc.closing import draining
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -39,7 +39,7 @@ class Health(health.aio.HealthServicer):  # type: ignore[name-defined, misc]  # 
         finally:
             watching.cancel()
             dismissed.cancel()
-        raise Unavailable("DRAINING", "the server is draining")
+        raise draining()
 
     def dismiss(self) -> None:
         """Ends every Watch."""

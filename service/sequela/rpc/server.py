@@ -10,13 +10,22 @@ import grpc
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from sequela.explaining.clock import Clock
 from sequela.explaining.ports import Observer
 from sequela.rpc.admission import Rooms
+from sequela.rpc.closing import Closing
 from sequela.rpc.http import HttpServer
 from sequela.rpc.interceptors import EveryCall
 from sequela.rpc.listening import Listening
 from sequela.rpc.readiness import Readiness
 from sequela.rpc.services import Service
+
+# Work is told to conclude when this share of the grace is over: the rest is for the batch at hand, for solving, and
+# for sending the answer.
+WORKING_SHARE = 0.8
+
+# Seconds past the grace for the last statuses to reach their callers; gRPC cancels without a word of explanation.
+LAST_WORDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +61,9 @@ class Server:
         self._readiness = readiness
         self._http = http
         self._following: asyncio.Task[None] | None = None
-        self._grpc = grpc.aio.server(interceptors=[EveryCall(observer)], options=listening.options)
+        self._closing = Closing()
+        every_call = EveryCall(observer, self._closing)
+        self._grpc = grpc.aio.server(interceptors=[every_call], options=listening.options)
         for service in services:
             service.add(service.servicer, self._grpc)
         health_pb2_grpc.add_HealthServicer_to_server(readiness.servicer, self._grpc)
@@ -74,13 +85,17 @@ class Server:
             await asyncio.shield(self._following)
 
     async def drain(self, draining: Draining) -> None:
-        """Says NOT_SERVING, waits, takes no more work, lets calls finish, cancels the rest, and closes."""
+        """Says NOT_SERVING, waits, takes no more work, has calls conclude, ends the rest, and closes.
+
+        Explanations at work conclude with what they have; what cannot hears Unavailable (DRAINING).
+        """
         if self._following:
             self._following.cancel()
         await self._readiness.leave()
         await asyncio.sleep(draining.delay)
-        self._rooms.close()
+        self._rooms.close(Clock.now() + WORKING_SHARE * draining.grace)
+        self._closing.within(draining.grace)
         self._readiness.servicer.dismiss()
-        await self._grpc.stop(draining.grace)
+        await self._grpc.stop(draining.grace + LAST_WORDS)
         self._rooms.clear()
         await self._http.close()

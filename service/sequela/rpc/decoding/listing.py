@@ -50,6 +50,10 @@ def explanation_filter(message: pb.ListExplanationsRequest, found: Findings, lim
     """Which explanations are asked for."""
     start = moment(message.start_time, "start_time", found) if message.HasField("start_time") else None
     end = moment(message.end_time, "end_time", found) if message.HasField("end_time") else None
+    if start and end and end <= start:
+        found.add(
+            "end_time", "OPTIONS_CONFLICT", f"{end.isoformat()} is not after start_time, {start.isoformat()}"
+        )
     if message.model:
         found.name("model", message.model, MODEL, MODEL_EXPECTED)
     return Filter(
