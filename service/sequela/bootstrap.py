@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
@@ -95,6 +96,8 @@ def _store(settings: Settings, observer: Observer) -> tuple[KeyValue, Callable[[
         return MemoryKeyValue(settings.memory_bytes), lambda: None
     timeouts = RedisTimeouts(settings.redis_connect_timeout, settings.redis_timeout)
     redis = RedisKeyValue(settings.redis_url, observer, timeouts, settings.redis_retry_after)
+    # Observers hear whether it is up before the first caller comes, and nobody waits for that.
+    threading.Thread(target=redis.check, name="store-check", daemon=True).start()
     return InPieces(redis), redis.close
 
 

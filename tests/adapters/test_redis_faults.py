@@ -19,6 +19,7 @@ from sequela.adapters.redis import RedisKeyValue
 from sequela.adapters.redis_urls import RedisTimeouts
 from sequela.errors import Unavailable
 from sequela.explaining.ports import CacheAsked, Filter, Observers, StoreState
+from structlog.testing import capture_logs
 
 __all__ = ["fragile_redis"]
 
@@ -207,16 +208,38 @@ def test_a_redis_absent_at_the_start_is_found_later(fragile_redis: RedisServer) 
 
 
 def test_a_refusal_of_redis_is_no_outage(fragile_redis: RedisServer) -> None:
-    """Out of memory: writing fails with StoreDown, which stores live with, while reading goes on."""
+    """Out of memory: writing fails with StoreDown, which stores live with, while reading goes on. Redis's own
+    words are logged once for each way it says so, and not told to the caller.
+    """
     heard = Heard()
     redis = opened(fragile_redis, heard)
     redis.put("key", b"value")
     fragile_redis.client().config_set("maxmemory", "1")
-    with pytest.raises(StoreDown, match="maxmemory"):
-        redis.put("other", b"value")
+    with capture_logs() as logged:
+        for number in range(3):
+            with pytest.raises(StoreDown, match="refuses") as error:
+                redis.put(f"other {number}", b"value")
+            with pytest.raises(StoreDown, match="refuses"):  # whatever an entry reads like
+                redis.index_add("index", f"WRONGTYPE Operation {number}", 60.0)
+    assert "maxmemory" not in str(error.value)
+    assert [(line["event"], line["log_level"]) for line in logged] == [("store_refused", "error")]
+    assert "maxmemory" in logged[0]["detail"]
     assert redis.get("key") == b"value"
     StoredExplanations(redis, heard).keep("key", explanation(1))
     assert states(heard) == [True]
+
+
+def test_a_redis_that_only_refuses_is_up(fragile_redis: RedisServer) -> None:
+    """It answers: the check says so, and observers hear it, though no call ever worked."""
+    fragile_redis.client().execute_command("ACL", "SETUSER", "barred", "on", ">secret", "-@all")
+    heard = Heard()
+    url = f"redis://barred:secret@127.0.0.1:{fragile_redis.port}"
+    redis = RedisKeyValue(url, heard, TIMEOUTS)
+    assert redis.check() is True
+    assert states(heard) == [True]
+    with pytest.raises(StoreDown, match="refuses"):
+        redis.get("key")
+    redis.close()
 
 
 @pytest.mark.slow
@@ -244,14 +267,17 @@ def test_a_cluster_absent_at_the_start_is_found_later() -> None:
 
 
 def test_a_wrong_password_is_told(fragile_redis: RedisServer) -> None:
-    """As an outage, with Redis's own words, without the password."""
+    """As an outage; Redis's own words go to observers, without the password, and not to the caller."""
     fragile_redis.client().config_set("requirepass", "secret")
     heard, address = Heard(), f"127.0.0.1:{fragile_redis.port}"
     redis = RedisKeyValue(f"redis://:wrong-one@{address}", heard, TIMEOUTS, rest=3600)
-    with pytest.raises(StoreDown, match="password") as error:
-        redis.get("key")
-    assert "wrong-one" not in error.value.message
-    assert states(heard) == [False]
+    for _ in range(2):
+        with pytest.raises(StoreDown) as error:
+            redis.get("key")
+        assert "password" not in error.value.message
+        assert "wrong-one" not in error.value.message
+    (record,) = heard.of(StoreState)
+    assert (record.up, "password" in record.detail, "wrong-one" in record.detail) == (False, True, False)
     assert RedisKeyValue(f"redis://:secret@{address}", Observers([]), TIMEOUTS).check()
     redis.close()
 

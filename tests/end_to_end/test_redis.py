@@ -44,6 +44,31 @@ def test_backgrounds_models_and_explanations_survive_a_restart(fragile_redis: Re
         assert other.score == made.score
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_the_state_of_redis_is_known_before_the_first_call(fragile_redis: RedisServer, there: bool) -> None:
+    """The server starts with and without it; the metric says which, though nobody has asked for anything."""
+    if not there:
+        fragile_redis.stop()
+    with serving(fragile_redis) as running:
+        if not there:
+            fragile_redis.start()
+        eventually(lambda: metric(running, "sequela_redis_up") == 1)
+
+
+def test_a_foreign_key_in_redis_is_no_outage(fragile_redis: RedisServer) -> None:
+    """Lists spoiled by somebody else are empty, and fill again; callers are not told to try again for ever."""
+    with serving(fragile_redis) as running, Sequela(running.bound.grpc) as sequela:
+        uploaded = sequela.register_model(GRU.path, name="mine")
+        for name in ("models", "explanations", "backgrounds"):
+            fragile_redis.client().set(f"sequela:v1:{name}", "x")
+        assert uploaded.name not in [model.name for model in sequela.models()]
+        assert list(sequela.list_explanations()) == []
+        sequela.create_background("models/gru/backgrounds/usual", GRU.average(), model="gru")
+        assert sequela.register_model(GRU.path, name="mine").name == uploaded.name
+        assert uploaded.name in [model.name for model in sequela.models()]
+        assert sequela.explain(GRU.sample(9), model="mine", background=GRU.average()).score
+
+
 def test_redis_stopped_in_mid_run_fails_nothing(fragile_redis: RedisServer) -> None:
     """Explanations go on while Redis is down and come back with it; metrics say so; what must last is refused."""
     average = GRU.average()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from typing import TypeVar
 
 import structlog
-from redis.exceptions import ClusterError, RedisClusterException, RedisError
+from redis.exceptions import ClusterError, InvalidResponse, RedisClusterException, RedisError
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
@@ -21,14 +22,37 @@ NAMESPACE = "sequela:v1:"
 
 Answer = TypeVar("Answer")
 
-_DOWN = (RedisConnectionError, RedisTimeoutError, ClusterError, RedisClusterException, OSError)
+_DOWN = (
+    RedisConnectionError,
+    RedisTimeoutError,
+    ClusterError,
+    RedisClusterException,
+    InvalidResponse,  # whatever answers there, it is not Redis
+    OSError,
+)
+_UNREACHABLE = "it can't be reached, or does not answer in time"
+_REFUSED = "it refuses the call"
+_FOREIGN = "it holds a value of another type"
+_DROP_UNLESS = """
+if redis.call('type', KEYS[1]).ok ~= ARGV[1] then return redis.call('del', KEYS[1]) end
+return 0
+"""
+"""A script, so that what another replica has put there meanwhile is never dropped."""
+
 _log = structlog.get_logger(__name__)
+
+
+class _WrongType(StoreDown):
+    """Somebody else's value lies under the key."""
 
 
 class RedisKeyValue:
     """Every call is one round trip, within the timeouts. After a failure calls are refused at once, with
     StoreDown, until Redis answers a probe in the background; the observer and the log hear of both changes,
-    and of nothing between. Values come back as bytes and are never unpickled.
+    and of nothing between. Why Redis failed or refused is for the log, not for callers. Values come back as
+    bytes and are never unpickled.
+
+    A key that holds another type than ours is logged and dropped, and then is as one that was never there.
     """
 
     def __init__(
@@ -44,15 +68,14 @@ class RedisKeyValue:
         self._namespace = namespace
         self._lock = threading.Lock()
         self._client: Client | None = None
+        self._refusal = ""
         self._breaker = Breaker(self._probe, self._tell, rest)
 
     def check(self) -> bool:
-        """Whether Redis answers, as of now; observers hear of it."""
-        try:
+        """Whether Redis answers, if only to refuse, as of now; observers hear of it."""
+        with contextlib.suppress(StoreDown):
             self.get("probe")
-        except StoreDown:
-            return False
-        return True
+        return self._breaker.why_open is None
 
     def close(self) -> None:
         """Closes the connections and stops probing."""
@@ -65,7 +88,7 @@ class RedisKeyValue:
     def get(self, key: str) -> bytes | None:
         """See `KeyValue`."""
         name = self._namespace + key
-        value: bytes | None = self._ask(lambda redis: redis.get(name))
+        value: bytes | None = self._ask_typed("string", name, lambda redis: redis.get(name))
         return value
 
     def put(self, key: str, value: bytes, ttl: float | None = None) -> None:
@@ -97,29 +120,39 @@ class RedisKeyValue:
                 both.persist(name) if ttl is None else both.pexpire(name, _milliseconds(ttl))
                 both.execute()
 
-        self._ask(add)
+        self._ask_typed("zset", name, add)
 
     def index_remove(self, index: str, *entries: str) -> None:
         """See `KeyValue`."""
         name = self._namespace + index
         if entries:
-            self._ask(lambda redis: redis.zrem(name, *entries))
+            self._ask_typed("zset", name, lambda redis: redis.zrem(name, *entries))
 
     def index_page(self, index: str, after: str, limit: int) -> tuple[str, ...]:
         """See `KeyValue`."""
         name, start = self._namespace + index, f"({after}" if after else "-"
-        found: list[bytes] = self._ask(lambda redis: redis.zrangebylex(name, start, "+", 0, limit))
+        found: list[bytes] = self._ask_typed(
+            "zset", name, lambda redis: redis.zrangebylex(name, start, "+", 0, limit)
+        )
         return tuple(entry.decode(errors="replace") for entry in found)
 
     def index_trim(self, index: str, after: str) -> None:
         """See `KeyValue`."""
         name = self._namespace + index
-        self._ask(lambda redis: redis.zremrangebylex(name, f"({after}", "+"))
+        self._ask_typed("zset", name, lambda redis: redis.zremrangebylex(name, f"({after}", "+"))
+
+    def _ask_typed(self, kind: str, name: str, command: Callable[[Client], Answer]) -> Answer:
+        """Asks for what must be of one of Redis's types. What cannot be read is lost already: it goes."""
+        try:
+            return self._ask(command)
+        except _WrongType:
+            if self._ask(lambda redis: redis.eval(_DROP_UNLESS, 1, name, kind)):
+                _log.error("store_corrupt", key=name, expected=kind)
+            return self._ask(command)
 
     def _ask(self, command: Callable[[Client], Answer]) -> Answer:
-        refused = self._breaker.why_open
-        if refused is not None:
-            raise StoreDown(refused)
+        if self._breaker.why_open is not None:
+            raise StoreDown(_UNREACHABLE)
         client = self._client
         try:
             client = self._connected()
@@ -127,11 +160,21 @@ class RedisKeyValue:
         except _DOWN as error:
             self._forget(client)
             self._breaker.fail(_told(error))
-            raise StoreDown(_told(error)) from error
+            raise StoreDown(_UNREACHABLE) from error
         except RedisError as error:  # it answers, but not to this: out of memory, no permission
-            raise StoreDown(_told(error)) from error
+            self._breaker.succeed()
+            raise self._refused(error) from error
         self._breaker.succeed()
         return answer
+
+    def _refused(self, error: RedisError) -> StoreDown:
+        told = _told(error)
+        if "WRONGTYPE Operation" in told:
+            return _WrongType(_FOREIGN)
+        if told != self._refusal:  # else every call would log it
+            self._refusal = told
+            _log.error("store_refused", detail=told)
+        return StoreDown(_REFUSED)
 
     def _probe(self) -> bool:
         client = self._client
@@ -165,6 +208,7 @@ class RedisKeyValue:
 
     def _tell(self, up: bool, detail: str) -> None:
         self._observer.notice(StoreState(up, detail))
+        self._refusal = ""
         if up:
             _log.info("store_up")
         else:
@@ -176,4 +220,6 @@ def _milliseconds(ttl: float | None) -> int | None:
 
 
 def _told(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
+    # A pipeline tells the whole command too, entries and all, so that no two refusals would read the same.
+    words = str(error).rpartition("of pipeline caused error: ")[2]
+    return f"{type(error).__name__}: {words}"
