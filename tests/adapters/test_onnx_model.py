@@ -186,7 +186,7 @@ def test_unknown_category_says_so() -> None:
 def test_scores_that_are_not_finite_are_refused() -> None:
     """NaN never leaves the model; the error names the target."""
     cells = events(2, 3, 4)
-    with pytest.raises(DoesNotFit, match="'output0'") as caught:
+    with pytest.raises(DoesNotFit, match="'score'") as caught:
         load(hostile.with_nan_output()).run(cells, no_frame(cells), 0)
     assert caught.value.reason == "MODEL_OUTPUT_NOT_FINITE"
 

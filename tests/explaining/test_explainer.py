@@ -346,3 +346,16 @@ def test_a_per_event_output_out_of_range_is_refused() -> None:
         ask(case, case.sample(5), case.average(), output_event=-5)
     assert caught.value.reason == "OUTPUT_EVENT_OUT_OF_RANGE"
     assert "from -4 to 0" in caught.value.message
+
+
+def test_history_blocks_of_one_event_are_shown_too() -> None:
+    """A pruned event that refinement isolates comes with its values; those still in a larger block do not."""
+    answer = ask(
+        GRU, GRU.sample(9), GRU.average(), levels=EVENTS, pruning_tolerance=0.01, refine_history=True
+    )
+    blocks = [a for a in levels(answer)[0].attributions if a.kind is PlayerKind.HISTORY]
+    alone = {a.first_event for a in blocks if a.first_event == a.last_event}
+    assert alone
+    shown = {each.event: each.values for each in answer.event_values}
+    assert shown.keys() == alone | {-4, -3, -2, -1, 0}
+    assert all(shown.values())

@@ -93,7 +93,7 @@ def complete_schema(draft: Draft, file: OnnxFile, output: str, layout: OutputLay
     """The schema with every field filled in. Raises InvalidInput (SCHEMA_DOES_NOT_FIT) for targets that do
     not fit.
     """
-    targets = draft.schema.targets or _targets(file, layout.count)
+    targets = draft.schema.targets or _targets(file, output, layout.count)
     check_targets(targets, layout.count, draft.path)
     bounded = draft.schema.bounded
     return replace(
@@ -105,8 +105,10 @@ def complete_schema(draft: Draft, file: OnnxFile, output: str, layout: OutputLay
     )
 
 
-def _targets(file: OnnxFile, count: int) -> tuple[TargetSchema, ...]:
-    names = _names(file, TARGETS_KEY) or tuple(f"output{number}" for number in range(count))
+def _targets(file: OnnxFile, output: str, count: int) -> tuple[TargetSchema, ...]:
+    """Named by the metadata, else after the graph's output."""
+    unnamed = (output,) if count == 1 else tuple(f"output{number}" for number in range(count))
+    names = _names(file, TARGETS_KEY) or unnamed
     return tuple(TargetSchema(name) for name in names)
 
 

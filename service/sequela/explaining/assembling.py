@@ -131,16 +131,30 @@ def features(layout: Layout) -> tuple[Feature, ...]:
 
 
 def shown_events(
-    layout: Layout, cells: Cells, pruned: int, infos: Sequence[EventInfo]
+    layout: Layout,
+    cells: Cells,
+    pruned: int,
+    level: LevelExplanation | None,
+    infos: Sequence[EventInfo],
 ) -> tuple[EventValues, ...]:
-    """The unpruned events as people read them, old to new; before them the notes on the pruned ones."""
+    """The events that stand alone as people read them, old to new: the unpruned ones, and history blocks of one
+    event. Other pruned events come with the caller's notes only, where there are any.
+    """
     first = 1 - cells.length
-    notes = tuple(EventValues(first + row, (), info) for row, info in enumerate(infos[:pruned]))
-    unpruned = tuple(
-        EventValues(first + row, event_values(layout, cells, row), infos[row] if infos else None)
-        for row in range(pruned, cells.length)
+    single = {each.first_event for each in (level.attributions if level else ()) if _is_one_event(each)}
+    return tuple(
+        EventValues(
+            event=first + row,
+            values=event_values(layout, cells, row) if row >= pruned or first + row in single else (),
+            info=infos[row] if infos else None,
+        )
+        for row in range(cells.length)
+        if infos or row >= pruned or first + row in single
     )
-    return notes + unpruned
+
+
+def _is_one_event(attribution: Attribution) -> bool:
+    return attribution.kind is PlayerKind.HISTORY and attribution.first_event == attribution.last_event
 
 
 def shown_static(layout: Layout, cells: Cells) -> tuple[str, ...]:

@@ -123,6 +123,7 @@ def _for_alert(found: Explanation, task: Task, name: str, cost: Cost) -> Explana
     question = task.question
     pruned = found.pruning.pruned_events if found.pruning else 0
     infos = question.sequence.events
+    shown = shown_events(task.layout, task.fitted.cells, pruned, found.event_level, infos)
     return replace(
         found,
         name=name,
@@ -131,7 +132,7 @@ def _for_alert(found: Explanation, task: Task, name: str, cost: Cost) -> Explana
         labels=dict(question.labels),
         model=task.model.name,
         background=task.background_name,
-        event_values=shown_events(task.layout, task.fitted.cells, pruned, infos) if found.explained else (),
+        event_values=shown if found.explained else (),
         cost=cost,
     )
 

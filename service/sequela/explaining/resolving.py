@@ -64,7 +64,8 @@ def _background(
     match choice:
         case None:
             if model.default_background is None:
-                text = f"model {model.name} has no default background; name one or send its values"
+                text = f"model {model.name} has no default background; name one, send its values, "
+                text += 'or put "background" into its schema.json'
                 raise DoesNotFit("BACKGROUND_MISSING", text, violations=[Violation("background", text)])
             return "", model.default_background
         case NamedBackground(name):

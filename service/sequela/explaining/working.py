@@ -234,7 +234,9 @@ def _explained(answer: Explanation, task: Task, found: Scan, shared: Games, game
         event_level=events,
         feature_level=features,
         cell_level=opened,
-        event_values=assembling.shown_events(layout, cells, found.pruned, task.question.sequence.events),
+        event_values=assembling.shown_events(
+            layout, cells, found.pruned, events, task.question.sequence.events
+        ),
         static_values=assembling.shown_static(layout, cells),
     )
     if not found.complete or _out_of_time(games):

@@ -1719,7 +1719,9 @@ class Explanation(_message.Message):
     def features(self) -> _containers.RepeatedCompositeFieldContainer[Global___Feature]: ...
     @_builtins.property
     def event_values(self) -> _containers.RepeatedCompositeFieldContainer[Global___EventValues]:
-        """The unpruned events, old to new, after those pruned ones (without values) about which the caller sent something."""
+        """The unpruned events and history blocks of one event, old to new; other pruned events, without values, where the
+        caller sent notes.
+        """
 
     @_builtins.property
     def static_values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
