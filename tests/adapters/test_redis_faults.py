@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socketserver
 import threading
 import time
 from collections.abc import Callable
@@ -264,6 +265,26 @@ def test_a_cluster_absent_at_the_start_is_found_later() -> None:
         server.stop()
         assert redis.check() is False
         redis.close()
+
+
+def test_what_is_not_redis_is_down() -> None:
+    """A server that answers in another protocol: an outage, told once."""
+
+    class Web(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            self.rfile.readline()
+            self.wfile.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    heard = Heard()
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Web) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        redis = RedisKeyValue(f"redis://127.0.0.1:{server.server_address[1]}", heard, TIMEOUTS, rest=3600)
+        assert redis.check() is False
+        server.shutdown()
+    (record,) = heard.of(StoreState)
+    assert not record.up
+    assert "InvalidResponse" in record.detail
+    redis.close()
 
 
 def test_a_wrong_password_is_told(fragile_redis: RedisServer) -> None:
