@@ -21,8 +21,8 @@ from sequela.explaining.explanation import (
     StopReason,
     TargetScore,
 )
-from sequela.explaining.ports import Record
 from sequela.explaining.question import EventInfo, FeatureScope, Level
+from sequela.explaining.records import Record
 from sequela.explaining.schema import Link
 from sequela.timeshap.players import PlayerKind
 from sequela.timeshap.pruning import Verdict

@@ -16,7 +16,8 @@ from sequela.adapters.paging import page_token
 from sequela.adapters.pieces import InPieces
 from sequela.adapters.redis import RedisKeyValue
 from sequela.errors import AlreadyExists, InvalidInput, NotFound
-from sequela.explaining.ports import Backgrounds, CacheAsked, Observers
+from sequela.explaining.ports import Backgrounds, Observers
+from sequela.explaining.records import CacheAsked
 
 __all__ = ["redis_server"]
 

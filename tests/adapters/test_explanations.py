@@ -16,7 +16,8 @@ from sequela.adapters.keyvalue import KeyValue
 from sequela.adapters.memory import MemoryKeyValue
 from sequela.adapters.redis import RedisKeyValue
 from sequela.errors import InvalidInput, NotFound
-from sequela.explaining.ports import CacheAsked, Explanations, Filter, Observers
+from sequela.explaining.ports import Explanations, Filter, Observers
+from sequela.explaining.records import CacheAsked
 
 __all__ = ["redis_server"]
 

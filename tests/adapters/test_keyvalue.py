@@ -17,7 +17,8 @@ from sequela.adapters.layered import FarFirst, NearFirst
 from sequela.adapters.memory import ENTRY_OVERHEAD, MemoryKeyValue
 from sequela.adapters.pieces import InPieces
 from sequela.adapters.redis import RedisKeyValue
-from sequela.explaining.ports import CacheAsked, Observers
+from sequela.explaining.ports import Observers
+from sequela.explaining.records import CacheAsked
 
 __all__ = ["redis_server"]
 

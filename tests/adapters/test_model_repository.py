@@ -39,8 +39,9 @@ from sequela.errors import (
     Unavailable,
     Unsupported,
 )
-from sequela.explaining.ports import CacheAsked, Frame, ModelSource, ModelState, Observers, Record
+from sequela.explaining.ports import Frame, ModelSource, ModelState, Observers
 from sequela.explaining.question import DigestedModel, EndpointModel, InlineModel, NamedModel
+from sequela.explaining.records import CacheAsked, Record
 from sequela.timeshap.cells import Cells
 
 __all__ = ["redis_server"]

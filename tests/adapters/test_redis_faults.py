@@ -19,7 +19,8 @@ from sequela.adapters.memory import MemoryKeyValue
 from sequela.adapters.redis import RedisKeyValue
 from sequela.adapters.redis_urls import RedisTimeouts
 from sequela.errors import Unavailable
-from sequela.explaining.ports import CacheAsked, Filter, Observers, StoreState
+from sequela.explaining.ports import Filter, Observers
+from sequela.explaining.records import CacheAsked, StoreState
 from structlog.testing import capture_logs
 
 __all__ = ["fragile_redis"]

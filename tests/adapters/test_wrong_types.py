@@ -18,7 +18,8 @@ from sequela.adapters.explanations import StoredExplanations
 from sequela.adapters.pieces import InPieces
 from sequela.adapters.redis import RedisKeyValue
 from sequela.errors import NotFound
-from sequela.explaining.ports import Filter, StoreState
+from sequela.explaining.ports import Filter
+from sequela.explaining.records import StoreState
 from structlog.testing import capture_logs
 
 __all__ = ["redis_server"]

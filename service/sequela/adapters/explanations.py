@@ -24,7 +24,8 @@ from sequela.adapters.memory import MemoryKeyValue
 from sequela.adapters.paging import page_position, page_token
 from sequela.errors import NotFound
 from sequela.explaining.explanation import Explanation
-from sequela.explaining.ports import CacheAsked, Filter, Observer, Page
+from sequela.explaining.ports import Filter, Observer, Page
+from sequela.explaining.records import CacheAsked
 
 EXPLANATION_SECONDS = 7 * 86_400.0
 """How long an explanation is kept."""

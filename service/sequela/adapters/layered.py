@@ -6,7 +6,8 @@ import time
 from dataclasses import dataclass
 
 from sequela.adapters.keyvalue import KeyValue, StoreDown
-from sequela.explaining.ports import CacheAsked, Observer
+from sequela.explaining.ports import Observer
+from sequela.explaining.records import CacheAsked
 
 NEAR_SECONDS = 86_400.0
 """How long a copy in the process is kept: as long as one may want to get through without the shared store."""

@@ -11,7 +11,7 @@ from typing import TextIO
 
 import structlog
 
-from sequela.explaining.ports import Record, StoreState
+from sequela.explaining.records import Record, StoreState
 
 log = structlog.get_logger("sequela")
 

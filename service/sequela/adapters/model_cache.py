@@ -10,7 +10,8 @@ from cachetools import LRUCache
 
 from sequela.adapters.onnx_model import OnnxModel
 from sequela.explaining.clock import Clock
-from sequela.explaining.ports import CacheAsked, Observer
+from sequela.explaining.ports import Observer
+from sequela.explaining.records import CacheAsked
 from sequela.explaining.single_flight import SingleFlight
 
 MOST_MODELS = 64

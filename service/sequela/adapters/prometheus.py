@@ -16,7 +16,7 @@ from prometheus_client import (
 )
 
 from sequela.explaining.explanation import METHOD_VERSION, Explanation, LevelExplanation
-from sequela.explaining.ports import (
+from sequela.explaining.records import (
     BatchEvaluated,
     CacheAsked,
     Call,

@@ -15,7 +15,8 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from sequela.adapters.breaker import Breaker
 from sequela.adapters.keyvalue import RETRY_AFTER, StoreDown
 from sequela.adapters.redis_urls import Client, RedisTimeouts, connector
-from sequela.explaining.ports import Observer, StoreState
+from sequela.explaining.ports import Observer
+from sequela.explaining.records import StoreState
 
 NAMESPACE = "sequela:v1:"
 """Before every key. No hash tag: a call touches one key, so a cluster may spread them over all its nodes."""

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from sequela.explaining.clock import Clock
 from sequela.explaining.fitting import Fitted
 from sequela.explaining.link import linked
-from sequela.explaining.ports import BatchEvaluated, Model, Observer
+from sequela.explaining.ports import Model, Observer
+from sequela.explaining.records import BatchEvaluated
 from sequela.explaining.schema import Link
 from sequela.timeshap.cells import Cells, Columns
 from sequela.timeshap.masking import Masker

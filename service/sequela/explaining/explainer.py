@@ -16,8 +16,9 @@ from sequela.explaining.explanation import Cost, Explanation
 from sequela.explaining.fitting import fit_sequence
 from sequela.explaining.identity import content_key, explanation_name
 from sequela.explaining.limits import Limits
-from sequela.explaining.ports import Backgrounds, Explained, Explanations, Models, Observer, StageDone
+from sequela.explaining.ports import Backgrounds, Explanations, Models, Observer
 from sequela.explaining.question import GivenSequence, ModelChoice, Question
+from sequela.explaining.records import Explained, StageDone
 from sequela.explaining.resolving import Task, check_output_event, resolve
 from sequela.explaining.single_flight import SingleFlight
 from sequela.explaining.tolerances import chosen_targets

@@ -33,8 +33,9 @@ from sequela.explaining.levels import (
 from sequela.explaining.limits import Limits
 from sequela.explaining.link import linked
 from sequela.explaining.playing import Played, Rules
-from sequela.explaining.ports import Observer, StageDone
+from sequela.explaining.ports import Observer
 from sequela.explaining.question import FeatureScope, Level, Options
+from sequela.explaining.records import StageDone
 from sequela.explaining.resolving import Task
 from sequela.explaining.scanning import Scan, not_scanned, scan, whole_curve
 from sequela.explaining.tolerances import (

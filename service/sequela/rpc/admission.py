@@ -18,7 +18,8 @@ from typing import TypeVar
 
 from sequela.errors import OutOfTime, Overloaded, SequelaError, Unavailable
 from sequela.explaining.clock import Clock
-from sequela.explaining.ports import Observer, RoomState, Shed
+from sequela.explaining.ports import Observer
+from sequela.explaining.records import RoomState, Shed
 from sequela.rpc.closing import Closing, draining
 
 T = TypeVar("T")

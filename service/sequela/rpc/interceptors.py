@@ -14,14 +14,8 @@ import structlog
 from google.protobuf.message import DecodeError
 
 from sequela.errors import InvalidInput
-from sequela.explaining.ports import (
-    Call,
-    CallHandled,
-    CallStarted,
-    MessageReceived,
-    MessageSent,
-    Observer,
-)
+from sequela.explaining.ports import Observer
+from sequela.explaining.records import Call, CallHandled, CallStarted, MessageReceived, MessageSent
 from sequela.rpc import status
 from sequela.rpc.calls import Context
 from sequela.rpc.closing import Closing
