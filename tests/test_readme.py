@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
-import shutil
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from sequela.adapters.schema_json import read_schema
+from sequela.explaining.schema import Display, FeatureSchema, InputSchema, ModelSchema
 from sequela_client.cli.main import main
 from serving import Serving, embedded
 
@@ -23,20 +24,9 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
 
 
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with the files that the examples name."""
-    shutil.copy(DEMO / "models" / "account_takeover" / "1" / "model.onnx", tmp_path)
-    shutil.copy(DEMO / "models" / "account_takeover" / "1" / "schema.json", tmp_path)
-    shutil.copy(DEMO / "alerts" / "takeover-20.json", tmp_path / "alert.json")
-    schema = json.loads((tmp_path / "schema.json").read_text())
-    (tmp_path / "average.json").write_text(json.dumps(schema["background"]))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def test_the_python_examples_run(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_python_examples_run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """One after the other, against a server started as the README says; the numbers they print add up."""
+    monkeypatch.chdir(ROOT)
     with Serving(embedded(model_repository=DEMO / "models")) as serving:
         known: dict[str, object] = {}
         for block in blocks("python"):
@@ -49,14 +39,16 @@ def test_the_python_examples_run(folder: Path, capsys: pytest.CaptureFixture[str
     assert len(explanation.cells) >= 9  # type: ignore[attr-defined]
 
 
-def test_the_commands_run(folder: Path) -> None:
+def test_the_commands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`sequela explain` with its own server draws the tables and writes the file; `sequela serve` knows its flags."""
     commands = [line[2:].split("#")[0] for block in blocks("console") for line in block.splitlines()]
     explain = next(line for line in commands if line.startswith("sequela explain"))
-    result = CliRunner().invoke(main, shlex.split(explain)[1:])
+    monkeypatch.chdir(ROOT)
+    written = tmp_path / "explained.csv"
+    result = CliRunner().invoke(main, shlex.split(explain.replace("explained.csv", str(written)))[1:])
     assert result.exit_code == 0, result.output
     assert "Events" in result.output
-    assert (folder / "explained.csv").read_text().count("\n") > 10
+    assert written.read_text().count("\n") > 10
     serve = next(line for line in commands if line.startswith("sequela serve"))
     assert (ROOT / shlex.split(serve)[-1]).is_dir()
 
@@ -72,3 +64,17 @@ def test_links_lead_somewhere() -> None:
     """Files that the README points to are there."""
     for target in re.findall(r"\]\(([^)#:]+)\)", README):
         assert (ROOT / target).exists(), target
+
+
+def test_the_schema_of_the_docs_is_a_schema() -> None:
+    """The example in docs/schema.md reads, and the tables name every key there is."""
+    text = (ROOT / "docs" / "schema.md").read_text()
+    example = re.findall(r"```json\n(.*?)```", text, flags=re.DOTALL)[0]
+    assert [feature.name for feature in read_schema(example.encode(), "schema.json").features] == [
+        "amount",
+        "hour",
+        "balance",
+    ]
+    for kind in (ModelSchema, InputSchema, FeatureSchema, Display):
+        for key in fields(kind):
+            assert f"`{key.name}`" in text or key.name in ("mean", "scale"), key.name
