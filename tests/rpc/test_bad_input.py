@@ -65,9 +65,9 @@ def test_bytes_that_are_no_message_are_the_callers_fault(server: Serving) -> Non
 
 def test_a_deadline_too_short_is_refused(server: Serving) -> None:
     """A deadline that has passed before work begins is DEADLINE_EXCEEDED."""
+    asked = explain_request(options=pb.ExplainOptions(seed=987))  # nothing that is answered from the store
     with pytest.raises(grpc.RpcError) as caught:
-        unheard = pb.ExplainOptions(seed=987)  # nothing that is answered from the store
-        server.explanations.Explain(explain_request(options=unheard), timeout=1e-6)
+        server.explanations.Explain(asked, timeout=1e-6)
     assert Failure(caught.value).code is grpc.StatusCode.DEADLINE_EXCEEDED
     assert_serving(server)
 
