@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,12 @@ from click.testing import CliRunner, Result
 from client.scripted import Script
 from matrix import BY_NAME
 from sequela_client import OperatorError, Sequela, TryAgain
+from sequela_client.attributions import Attribution, PlayerKind
 from sequela_client.cli.embedded import embedded_server
 from sequela_client.cli.main import main
+from sequela_client.cli.story import tell
+from sequela_client.cli.wording import Wording
+from sequela_client.parts import Verdict
 
 GRU = BY_NAME["gru"]
 Run = Callable[..., Result]
@@ -380,3 +385,50 @@ def test_a_model_without_names_takes_columns_in_order(
     done = run(*arguments, "--sequence", path)
     assert done.exit_code == 0, done.output
     assert section(done.stdout, "Features")[0].split()[0].startswith("f")
+
+
+@pytest.mark.parametrize(
+    ("refined", "parts", "said"),
+    [
+        (False, 0, "See which with --refine-history."),
+        (True, 2, "Below it is split into 2 parts."),
+        (True, 0, "exceeds the tolerance of 0.0250."),
+    ],
+)
+def test_pruned_events_that_matter(client: Sequela, refined: bool, parts: int, said: str) -> None:
+    """It is said how to see which of them do; once asked, into how many parts they were split, if at all."""
+    told = client.explain([[1.0, 2.0]] * 4, model="m").target("fraud")
+    assert told.event_level is not None
+    block = Attribution(PlayerKind.HISTORY, (0.01,), (0.0,), first_t=-3, last_t=-2)
+    level = replace(told.event_level, attributions=(block,) * parts + told.event_level.attributions)
+    changed = replace(
+        told,
+        pruning=replace(told.pruning, verdicts=(Verdict.EXCEEDS,)),
+        options=replace(told.options, refine_history=refined),
+        event_level=level,
+    )
+    assert Wording(changed).pruning().endswith(said)
+
+
+def test_the_story_names_the_scope(client: Sequela) -> None:
+    """Features that acted on the unpruned events only are not said to have acted on all."""
+    told = client.explain([[1.0, 2.0]] * 4, model="m")
+    whole = replace(told, options=replace(told.options, feature_scope="full_sequence"))
+    assert "Over the 2 recent events, these features" in "\n".join(tell(told))
+    assert "Over all events, these features" in "\n".join(tell(whole))
+
+
+def test_says_when_nothing_passes_the_threshold(run: Run, arguments: list[object]) -> None:
+    """Where no single cell is answered, the threshold is named with what else to try; that then works."""
+    done = run(*arguments, "--cell-threshold", 50)
+    said = "No event and feature pass the threshold 50; try --top-k-events 3 --top-k-features 3."
+    assert said in " ".join(done.stdout.split())
+    tried = run(*arguments, "--top-k-events", 3, "--top-k-features", 3)
+    assert tried.exit_code == 0
+    assert "pass the threshold" not in tried.stdout
+
+
+def test_names_the_minimum_score(run: Run, arguments: list[object]) -> None:
+    """A score that is not explained is set against the number that the caller gave."""
+    done = run(*arguments, "--minimum-score", 0.999)
+    assert "below the minimum to explain, 0.999." in done.stdout
