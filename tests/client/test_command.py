@@ -225,7 +225,12 @@ def test_several_targets_are_drawn(run: Run, address: str, alert: Path) -> None:
         (("--model", "nowhere.onnx"), 1, "nowhere.onnx: No such file"),
         (("--sequence", "nowhere.csv"), 1, "nowhere.csv: No such file"),
         (("--background", "nobody"), 1, "nobody"),
-        (("--server", "127.0.0.1:1"), 3, "try again"),
+        (
+            ("--server", "127.0.0.1:1"),
+            3,
+            "no server answers at 127.0.0.1:1; is `sequela serve` running there?",
+        ),
+        (("--server", "nowhere.invalid"), 3, "no server answers at nowhere.invalid:50051; is"),
         (("--timeout", 1e-6), 3, "--timeout"),
         (("--model", "grpc://127.0.0.1:1/m"), 4, ""),
         (("--label", "novalue"), 2, "KEY=VALUE"),
