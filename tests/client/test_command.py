@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,12 @@ from click.testing import CliRunner, Result
 from client.scripted import Script
 from matrix import BY_NAME
 from sequela_client import OperatorError, Sequela, TryAgain
+from sequela_client.attributions import Attribution, PlayerKind
 from sequela_client.cli.embedded import embedded_server
 from sequela_client.cli.main import main
+from sequela_client.cli.story import tell
+from sequela_client.cli.wording import Wording
+from sequela_client.parts import Verdict
 
 GRU = BY_NAME["gru"]
 Run = Callable[..., Result]
@@ -220,7 +225,12 @@ def test_several_targets_are_drawn(run: Run, address: str, alert: Path) -> None:
         (("--model", "nowhere.onnx"), 1, "nowhere.onnx: No such file"),
         (("--sequence", "nowhere.csv"), 1, "nowhere.csv: No such file"),
         (("--background", "nobody"), 1, "nobody"),
-        (("--server", "127.0.0.1:1"), 3, "try again"),
+        (
+            ("--server", "127.0.0.1:1"),
+            3,
+            "no server answers at 127.0.0.1:1; is `sequela serve` running there?",
+        ),
+        (("--server", "nowhere.invalid"), 3, "no server answers at nowhere.invalid:50051; is"),
         (("--timeout", 1e-6), 3, "--timeout"),
         (("--model", "grpc://127.0.0.1:1/m"), 4, ""),
         (("--label", "novalue"), 2, "KEY=VALUE"),
@@ -318,3 +328,112 @@ def test_serve_is_the_server() -> None:
 def test_says_its_version(run: Run) -> None:
     """One line."""
     assert re.fullmatch(r"sequela, version \S.*\n", run("--version").stdout)
+
+
+@pytest.fixture
+def named(tmp_path: Path) -> tuple[object, ...]:
+    """A model with two named features, and its background in the model's order."""
+    folder = tmp_path / "named"
+    folder.mkdir()
+    (folder / "model.onnx").write_bytes(GRU.path.read_bytes())
+    events = GRU.inputs[0].name
+    features = [{"name": name, "columns": {events: [column]}} for column, name in enumerate(NAMES)]
+    (folder / "schema.json").write_text(json.dumps({"features": features}))
+    np.savetxt(tmp_path / "average.csv", GRU.average()["events"][None], delimiter=",")
+    return ("--model", folder / "model.onnx", "--background", tmp_path / "average.csv")
+
+
+NAMES = ("amount", "hour", "country", "device", "shop", "age")[: GRU.sample(1)["events"].shape[1]]
+
+
+def headed(path: Path, names: tuple[str, ...], values: np.ndarray) -> Path:
+    """A CSV file of these columns."""
+    np.savetxt(path, values, delimiter=",", header=",".join(names), comments="", fmt="%.17g")
+    return path
+
+
+def test_columns_are_taken_by_name(run: Run, real: str, named: tuple[object, ...], tmp_path: Path) -> None:
+    """Columns in another order, of a sequence and of a background, give the same attributions."""
+    rows, average = GRU.sample(4)["events"], GRU.average()["events"][None]
+    straight = headed(tmp_path / "straight.csv", NAMES, rows)
+    turned = headed(tmp_path / "turned.csv", NAMES[::-1], rows[:, ::-1])
+    base = headed(tmp_path / "base.csv", NAMES[::-1], average[:, ::-1])
+    ask = ("explain", "--server", real, *named, "--json", "-")
+    answers = [
+        run(*ask, "--sequence", straight),
+        run(*ask, "--sequence", turned),
+        run(*ask, "--sequence", turned, "--background", base),
+    ]
+    assert [done.exit_code for done in answers] == [0, 0, 0], answers[-1].output
+    told = [json.loads(done.stdout)["feature_level"]["attributions"] for done in answers]
+    assert told[0] == told[1]
+    assert [item["values"][0] for item in told[2]] == pytest.approx(
+        [item["values"][0] for item in told[0]], abs=1e-6
+    )
+
+
+def test_other_columns_are_refused(run: Run, real: str, named: tuple[object, ...], tmp_path: Path) -> None:
+    """Names that are not the model's are listed beside those that are."""
+    wrong = ("x", *NAMES[1:])
+    path = headed(tmp_path / "alert.csv", wrong, GRU.sample(4)["events"])
+    done = run("explain", "--server", real, *named, "--sequence", path)
+    assert done.exit_code == 1
+    said = f"alert.csv: columns {', '.join(wrong)}; the model's features are {', '.join(NAMES)}"
+    assert said in done.stderr
+
+
+def test_a_model_without_names_takes_columns_in_order(
+    run: Run, arguments: list[object], tmp_path: Path
+) -> None:
+    """Names that were only inferred do not speak against a header."""
+    path = headed(tmp_path / "alert.csv", NAMES, GRU.sample(6)["events"])
+    done = run(*arguments, "--sequence", path)
+    assert done.exit_code == 0, done.output
+    assert section(done.stdout, "Features")[0].split()[0].startswith("f")
+
+
+@pytest.mark.parametrize(
+    ("refined", "parts", "said"),
+    [
+        (False, 0, "See which with --refine-history."),
+        (True, 2, "Below it is split into 2 parts."),
+        (True, 0, "exceeds the tolerance of 0.0250."),
+    ],
+)
+def test_pruned_events_that_matter(client: Sequela, refined: bool, parts: int, said: str) -> None:
+    """It is said how to see which of them do; once asked, into how many parts they were split, if at all."""
+    told = client.explain([[1.0, 2.0]] * 4, model="m").target("fraud")
+    assert told.event_level is not None
+    block = Attribution(PlayerKind.HISTORY, (0.01,), (0.0,), first_t=-3, last_t=-2)
+    level = replace(told.event_level, attributions=(block,) * parts + told.event_level.attributions)
+    changed = replace(
+        told,
+        pruning=replace(told.pruning, verdicts=(Verdict.EXCEEDS,)),
+        options=replace(told.options, refine_history=refined),
+        event_level=level,
+    )
+    assert Wording(changed).pruning().endswith(said)
+
+
+def test_the_story_names_the_scope(client: Sequela) -> None:
+    """Features that acted on the unpruned events only are not said to have acted on all."""
+    told = client.explain([[1.0, 2.0]] * 4, model="m")
+    whole = replace(told, options=replace(told.options, feature_scope="full_sequence"))
+    assert "Over the 2 recent events, these features" in "\n".join(tell(told))
+    assert "Over all events, these features" in "\n".join(tell(whole))
+
+
+def test_says_when_nothing_passes_the_threshold(run: Run, arguments: list[object]) -> None:
+    """Where no single cell is answered, the threshold is named with what else to try; that then works."""
+    done = run(*arguments, "--cell-threshold", 50)
+    said = "No event and feature pass the threshold 50; try --top-k-events 3 --top-k-features 3."
+    assert said in " ".join(done.stdout.split())
+    tried = run(*arguments, "--top-k-events", 3, "--top-k-features", 3)
+    assert tried.exit_code == 0
+    assert "pass the threshold" not in tried.stdout
+
+
+def test_names_the_minimum_score(run: Run, arguments: list[object]) -> None:
+    """A score that is not explained is set against the number that the caller gave."""
+    done = run(*arguments, "--minimum-score", 0.999)
+    assert "below the minimum to explain, 0.999." in done.stdout

@@ -85,7 +85,7 @@ class AsyncSequela(Client):
             async for answer in stream:
                 yield bulk.outcome(answer)
         except grpc.RpcError as error:
-            raise feed.failure or from_rpc(error) from None
+            raise feed.failure or from_rpc(error, self._address) from None
         finally:
             stream.cancel()
 
@@ -201,4 +201,4 @@ class AsyncSequela(Client):
         try:
             return await method(call.request, timeout=deadline.remaining)
         except grpc.RpcError as error:
-            raise call.failure or from_rpc(error) from None
+            raise call.failure or from_rpc(error, self._address) from None

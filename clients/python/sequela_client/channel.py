@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,6 +35,16 @@ SERVICE_CONFIG = {
 
 MAX_MESSAGE_BYTES = 64 << 20
 """Default limit of a message either way, as the server's."""
+
+
+DEFAULT_PORT = 50051
+"""The server's."""
+
+_HOST_ALONE = re.compile(r"[^:/\[\]]+|\[[^\]]+\]")
+
+
+def _with_port(address: str) -> str:
+    return f"{address}:{DEFAULT_PORT}" if _HOST_ALONE.fullmatch(address) else address
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +91,9 @@ class Client:
     ) -> None:
         """Connects lazily.
 
-        `address`: `host:port`, or any gRPC target. `timeout`: seconds for a question that gives none (None:
-        no limit). `secure`: TLS with the system's roots. `credentials`: TLS with these. `options`: more of
-        gRPC's channel options.
+        `address`: `host:port`, a host alone (port 50051), or any gRPC target. `timeout`: seconds for
+        a question that gives none (None: no limit). `secure`: TLS with the system's roots. `credentials`: TLS
+        with these. `options`: more of gRPC's channel options.
         """
         if secure and credentials is None:
             credentials = grpc.ssl_channel_credentials()
@@ -91,6 +102,7 @@ class Client:
             ("grpc.max_send_message_length", max_message_bytes),
             ("grpc.max_receive_message_length", max_message_bytes),
         ]
+        self._address = address = _with_port(address)
         self._timeout = timeout
         self._knowledge = Knowledge(max_message_bytes)
         self._channel = (

@@ -84,7 +84,7 @@ class Sequela(Client):
             for answer in stream:
                 yield bulk.outcome(answer)
         except grpc.RpcError as error:
-            raise feed.failure or from_rpc(error) from None
+            raise feed.failure or from_rpc(error, self._address) from None
         finally:
             stream.cancel()
 
@@ -198,4 +198,4 @@ class Sequela(Client):
         try:
             return method(call.blocking_request, timeout=deadline.remaining)
         except grpc.RpcError as error:
-            raise call.failure or from_rpc(error) from None
+            raise call.failure or from_rpc(error, self._address) from None

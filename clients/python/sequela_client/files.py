@@ -1,7 +1,7 @@
 """Sequences and backgrounds in files: JSON, CSV, npy, npz. All hold the oldest event first.
 
 JSON: `{"id", "labels", "inputs": {name: nested lists}, "events": [{"id", "time", "display": {…}}]}`, or just
-nested lists. CSV: one row an event, a header of column names is skipped. npy: (l, d). npz: arrays by input
+nested lists. CSV: one row an event, after a header of column names or none. npy: (l, d). npz: arrays by input
 name.
 """
 
@@ -53,6 +53,11 @@ def read_background(path: Path) -> BackgroundValues:
     return BackgroundValues(_values(path, content["inputs"]), None if mean is None else _values(path, mean))
 
 
+def column_names(path: Path) -> tuple[str, ...]:
+    """The names in the header of a CSV file that can be read; none without a header, or for another kind."""
+    return _header(_rows(path)) if path.suffix.lower() == ".csv" else ()
+
+
 def _read(path: Path) -> Any:
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
@@ -94,20 +99,31 @@ def _json(path: Path) -> Any:
 
 
 def _csv(path: Path) -> NDArray[np.float64]:
-    with path.open(newline="", encoding="utf-8-sig") as lines:
-        rows = [(number, row) for number, row in enumerate(csv.reader(lines), 1) if any(row)]
-    if rows and not all(map(_is_number, rows[0][1])):
-        del rows[0]
-    if not rows:
+    rows = _rows(path)
+    first = 1 if _header(rows) else 0
+    if len(rows) <= first:
         raise ValueError("it holds no events")
     columns = len(rows[0][1])
-    for number, row in rows:
+    for number, row in rows[first:]:
         if len(row) != columns:
             raise ValueError(f"line {number} has {len(row)} columns, not {columns}")
         for column, text in enumerate(row, 1):
             if not _is_number(text):
                 raise ValueError(f"line {number}, column {column}: {text!r} is not a number")
-    return np.array([[float(text) for text in row] for _, row in rows])
+    return np.array([[float(text) for text in row] for _, row in rows[first:]])
+
+
+def _rows(path: Path) -> list[tuple[int, list[str]]]:
+    """A CSV file's lines that are not blank, with their numbers."""
+    with path.open(newline="", encoding="utf-8-sig") as lines:
+        return [(number, row) for number, row in enumerate(csv.reader(lines), 1) if any(row)]
+
+
+def _header(rows: list[tuple[int, list[str]]]) -> tuple[str, ...]:
+    """The first line's names, where it is not all numbers."""
+    if not rows or all(map(_is_number, rows[0][1])):
+        return ()
+    return tuple(name.strip() for name in rows[0][1])
 
 
 def _is_number(text: str) -> bool:

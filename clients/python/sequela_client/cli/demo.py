@@ -23,7 +23,8 @@ from sequela_client.files import read_sequence
 
 @click.command(short_help="Explain a bundled alert of an account takeover.")
 @click.option("--alert", help="Which of the bundled alerts; without it the first one.")
-def demo(alert: str | None) -> None:
+@click.option("--rows", type=click.IntRange(1), default=8, show_default=True, help="Rows of a table at most.")
+def demo(alert: str | None, rows: int) -> None:
     """Starts a server with the bundled fraud model, explains a simulated alert, and tells what raised its
     score.
     """
@@ -35,7 +36,7 @@ def demo(alert: str | None) -> None:
         sequela = stack.enter_context(Sequela(address))
         stack.enter_context(waiting("explaining"))
         answer = sequela.explain(given, model=_only(models))
-    _show(terminal(), answer)
+    _show(terminal(), answer, rows)
 
 
 def _alert(folder: Path, name: str | None) -> Path:
@@ -54,12 +55,15 @@ def _only(models: Path) -> str:
     return min(path.name for path in models.iterdir() if path.is_dir())
 
 
-def _show(console: Console, answer: Explanation) -> None:
+def _show(console: Console, answer: Explanation, rows: int) -> None:
     first, *lines = tell(answer)
     console.print(Text(first, style="bold"))
     for line in lines:
         indent = " " * 5 if line.startswith(" ") else ""
         console.print(Text(textwrap.fill(line, console.width, subsequent_indent=indent)))
     console.rule("In numbers")
-    draw(console, answer, rows=8)
-    console.print("Explain your own: sequela explain --model model.onnx --sequence alert.json")
+    draw(console, answer, rows)
+    console.print("Explain your own:")
+    console.print(
+        "sequela explain --model model.onnx --sequence alert.json --background average.json", soft_wrap=True
+    )

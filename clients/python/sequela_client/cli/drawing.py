@@ -49,12 +49,28 @@ def draw_target(console: Console, explanation: Explanation, rows: int) -> None:
     words = Wording(explanation)
     _header(console, explanation, words)
     if not explanation.explained:
-        console.print("The score is below the minimum to explain.")
+        minimum = explanation.options.minimum_score
+        console.print(
+            f"The score is below the minimum to explain{'' if minimum is None else f', {minimum:g}'}."
+        )
         return
     console.print(words.pruning())
     console.print()
     for view in _views(explanation, words):
         _table(console, words, view, rows)
+    if _nothing_passes(explanation):
+        console.print(
+            f"No event and feature pass the threshold {explanation.options.cell_thresholds[0]:.3g}; "
+            "try --top-k-events 3 --top-k-features 3."
+        )
+
+
+def _nothing_passes(explanation: Explanation) -> bool:
+    """Whether the threshold left no single cell."""
+    level, options = explanation.cell_level, explanation.options
+    if level is None or not level.attributions or not options.cell_thresholds:
+        return False
+    return not level.of(PlayerKind.CELL) and options.top_k_events is None
 
 
 def _header(console: Console, explanation: Explanation, words: Wording) -> None:

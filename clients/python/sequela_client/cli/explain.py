@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
 import click
 
+from sequela_client.cli.columns import in_order
 from sequela_client.cli.drawing import draw
 from sequela_client.cli.embedded import embedded_server
 from sequela_client.cli.terminal import terminal
@@ -111,14 +113,18 @@ def explain(
     Exit codes: 0 done, 1 the request is wrong, 2 the command is, 3 try again, 4 the operator must act.
     """
     given = read_sequence(sequence)
-    values = read_background(Path(background)) if background and is_data_file(background) else background
+    average = Path(background) if background and is_data_file(background) else None
+    values = read_background(average) if average else None
     wanted: Any = {name: value for name, value in options.items() if value not in (None, ())}
     with ExitStack() as stack:
         address = server or stack.enter_context(embedded_server())
         sequela = stack.enter_context(Sequela(address, secure=secure, timeout=timeout))
         stack.enter_context(waiting("explaining"))
+        given = replace(given, inputs=in_order(sequela, model, sequence, given.inputs))
+        if average and values:
+            values = replace(values, rows=in_order(sequela, model, average, values.rows))
         answer = sequela.explain(
-            given, model=model, background=values, caller_id=caller_id, labels=labels, **wanted
+            given, model=model, background=values or background, caller_id=caller_id, labels=labels, **wanted
         )
     _give_out(answer, json_file, csv_file, rows)
 

@@ -29,8 +29,17 @@ def tell(explanation: Explanation) -> Iterator[str]:
     features = _top(explanation.features.values(), 1)
     if features:
         named = ", ".join(f"{words.player(item)} {words.signed(item.value)}" for item in features)
-        yield from ("", f"Over all events, these features raised it most: {named}.")
+        yield from ("", f"Over {_scope(explanation)}, these features raised it most: {named}.")
     yield from _older(words, explanation)
+
+
+def _scope(explanation: Explanation) -> str:
+    """The events on which the features acted."""
+    pruned = explanation.pruning.pruned_events
+    if not pruned or explanation.options.feature_scope == "full_sequence":
+        return "all events"
+    recent = explanation.length - pruned
+    return f"the {recent} recent events" if recent > 1 else "the latest event"
 
 
 def _score(value: float) -> str:

@@ -106,7 +106,7 @@ class Wording:
         match pruning.verdict:
             case Verdict.EXCEEDS:
                 text += f", and they matter: {found} exceeds the tolerance of {tolerance}."
-                text += " Refine the history to see which of them do."
+                text += self._refined()
             case Verdict.UNCERTAIN:
                 text += f": {found} may exceed the tolerance of {tolerance}; more coalitions would tell."
             case _:
@@ -114,6 +114,13 @@ class Wording:
         if not pruning.scan_complete:
             text += " Time ran out before all events were looked at."
         return text
+
+    def _refined(self) -> str:
+        """Where to see which of the pruned events matter; nothing where it was asked for and they are one part."""
+        if not self._explanation.options.refine_history:
+            return " See which with --refine-history."
+        parts = len(self._explanation.history)
+        return f" Below it is split into {parts} parts." if parts > 1 else ""
 
     def _strongest(self) -> list[str]:
         features = self._explanation.features
