@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,70 +33,52 @@ def not_scanned(targets: int) -> Scan:
     return Scan(0, scan_order(1), np.empty((0, targets)))
 
 
-def scan(
-    evaluator: Evaluator,
-    extent: Extent,
-    base: NDArray[np.float64],
-    score: NDArray[np.float64],
-    tolerance: NDArray[np.float64],
-    until: float,
-) -> Scan:
-    """Scans until the first prunable split (TimeSHAP Algorithm 1). base, score, tolerance: (targets,).
+@dataclass(frozen=True, slots=True, eq=False)
+class Scanner:
+    """Scans one sequence. base, score: f(B) and f(X); tolerance: η; each (targets,). until: on the monotonic clock."""
 
-    A tolerance of 0 for some target prunes nothing (|w1| < 0 never holds), so nothing is scanned.
-    """
-    if not (tolerance > 0).all():
-        return not_scanned(len(base))
-    return _scan(evaluator, extent, base, score, tolerance, until, stop_at_cut=True)
+    evaluator: Evaluator
+    extent: Extent
+    base: NDArray[np.float64]
+    score: NDArray[np.float64]
+    tolerance: NDArray[np.float64]
+    until: float
 
+    def to_the_cut(self) -> Scan:
+        """Scans until the first prunable split (TimeSHAP Algorithm 1).
 
-def whole_curve(
-    evaluator: Evaluator,
-    extent: Extent,
-    base: NDArray[np.float64],
-    score: NDArray[np.float64],
-    tolerance: NDArray[np.float64],
-    until: float,
-) -> Scan:
-    """Scans every split (TimeSHAP Fig. 5a); the cut is the same."""
-    return _scan(evaluator, extent, base, score, tolerance, until, stop_at_cut=False)
+        A tolerance of 0 for some target prunes nothing (|w1| < 0 never holds), so nothing is scanned.
+        """
+        if not (self.tolerance > 0).all():
+            return not_scanned(len(self.base))
+        return self._scan(lambda curve: first_prunable(curve, self.tolerance) is not None)
 
+    def whole_curve(self) -> Scan:
+        """Scans every split (TimeSHAP Fig. 5a); the cut is the same."""
+        return self._scan(lambda _: False)
 
-def _scan(
-    evaluator: Evaluator,
-    extent: Extent,
-    base: NDArray[np.float64],
-    score: NDArray[np.float64],
-    tolerance: NDArray[np.float64],
-    until: float,
-    *,
-    stop_at_cut: bool,
-) -> Scan:
-    players = event_players(extent, blocks=())
-    order = scan_order(extent.length)
-    step = max(evaluator.rows // 2, 1)
-    curve = np.empty((0, len(base)))
-    for start in range(0, len(order), step):
-        splits = order[start : start + step]
-        try:
-            values = evaluator.values(players, split_coalitions(players, splits), until)
-        except TimeUp:
-            return _unfinished(extent, order[:start], curve, tolerance)
-        curve = np.concatenate([curve, importances(values, base, score)])
-        if stop_at_cut and first_prunable(curve[start:], tolerance) is not None:
-            break
-    return Scan(_cut(order, curve, tolerance), order[: len(curve)], curve)
+    def _scan(self, enough: Callable[[NDArray[np.float64]], bool]) -> Scan:
+        """Scans a batch of splits at a time, until a batch's part of the curve is enough."""
+        players = event_players(self.extent, blocks=())
+        order = scan_order(self.extent.length)
+        step = max(self.evaluator.rows // 2, 1)
+        curve = np.empty((0, len(self.base)))
+        for start in range(0, len(order), step):
+            splits = order[start : start + step]
+            try:
+                values = self.evaluator.values(players, split_coalitions(players, splits), self.until)
+            except TimeUp:
+                return self._unfinished(order[:start], curve)
+            curve = np.concatenate([curve, importances(values, self.base, self.score)])
+            if enough(curve[start:]):
+                break
+        return Scan(self._cut(order, curve), order[: len(curve)], curve)
 
+    def _cut(self, order: NDArray[np.intp], curve: NDArray[np.float64]) -> int:
+        row = first_prunable(curve, self.tolerance)
+        return 0 if row is None else int(order[row])
 
-def _cut(order: NDArray[np.intp], curve: NDArray[np.float64], tolerance: NDArray[np.float64]) -> int:
-    row = first_prunable(curve, tolerance)
-    return 0 if row is None else int(order[row])
-
-
-def _unfinished(
-    extent: Extent, scanned: NDArray[np.intp], curve: NDArray[np.float64], tolerance: NDArray[np.float64]
-) -> Scan:
-    """What was found before time ran out; without a cut, P is everything that was not scanned."""
-    found = _cut(scanned, curve, tolerance)
-    oldest = int(scanned[-1]) if len(scanned) else extent.length
-    return Scan(found or oldest - 1, scanned, curve, complete=False)
+    def _unfinished(self, scanned: NDArray[np.intp], curve: NDArray[np.float64]) -> Scan:
+        """What was found before time ran out; without a cut, P is everything that was not scanned."""
+        oldest = int(scanned[-1]) if len(scanned) else self.extent.length
+        return Scan(self._cut(scanned, curve) or oldest - 1, scanned, curve, complete=False)

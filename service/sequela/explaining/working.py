@@ -37,7 +37,7 @@ from sequela.explaining.ports import Observer
 from sequela.explaining.question import FeatureScope, Level, Options
 from sequela.explaining.records import StageDone
 from sequela.explaining.resolving import Task
-from sequela.explaining.scanning import Scan, not_scanned, scan, whole_curve
+from sequela.explaining.scanning import Scan, Scanner, not_scanned
 from sequela.explaining.tolerances import (
     Tolerances,
     link_of,
@@ -143,10 +143,10 @@ def _prune(task: Task, evaluator: Evaluator, scores: _Endpoints, used: Tolerance
     options = task.question.options
     if not _needs_scan(options):
         return not_scanned(len(scores.base))
-    how = whole_curve if options.full_pruning_curve else scan
     clock = evaluator.clock
     until = clock.now() + SCAN_SHARE * clock.remaining
-    return how(evaluator, _extent(task), scores.base, scores.score, used.pruning, until)
+    scanner = Scanner(evaluator, _extent(task), scores.base, scores.score, used.pruning, until)
+    return scanner.whole_curve() if options.full_pruning_curve else scanner.to_the_cut()
 
 
 def _needs_scan(options: Options) -> bool:
