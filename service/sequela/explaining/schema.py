@@ -112,14 +112,12 @@ class TargetSchema:
 class ModelSchema:
     """A model's inputs, logical features and targets.
 
-    Inputs, features and targets that a `schema.json` leaves out are inferred, each as a whole.
-    `output` names the graph output that is explained (empty: the only, or else the first one). `per_event`
-    says that
-    it has a step per event: (n, l) or (n, l, targets). `padding` is needed only by fixed-length models whose
-    callers send fewer events than the length. `bounded` says that outputs lie in [0, 1], so that default
-    tolerances are absolute (None: inferred from the graph's last operator). `background` holds the model's
-    default: per input its average event (width), or a matrix (k, width) whose last row is t = 0; static
-    inputs (width).
+    Inputs, features and targets that a `schema.json` leaves out are inferred, each as a whole. `output` names the
+    graph output that is explained (empty: the only, or else the first one). `per_event` says that it has a step per
+    event: (n, l) or (n, l, targets). `padding` is needed only by fixed-length models whose callers send fewer
+    events than the length. `bounded` says that outputs lie in [0, 1], so that default tolerances are absolute (None:
+    inferred from the graph's last operator). `background` holds the model's default: per input its average event
+    (width), or a matrix (k, width) whose last row is t = 0; static inputs (width).
     """
 
     inputs: tuple[InputSchema, ...] = ()

@@ -1,8 +1,7 @@
 """The same question asked twice at once is worked out once.
 
-The first caller leads; the others wait, no longer than their own deadline. A leader that fails, is
-cancelled, or ends with an answer
-that may not be shared hands over: one of those waiting leads next.
+The first caller leads; the others wait, no longer than their own deadline. A leader that fails, is cancelled, or
+ends with an answer that may not be shared hands over: one of those waiting leads next.
 """
 
 from __future__ import annotations
