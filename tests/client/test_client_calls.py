@@ -19,6 +19,7 @@ from sequela_client import (
     Sequence,
     Verdict,
 )
+from sequela_client.options import Options
 from sequela_proto.v1 import sequela_pb2 as pb
 
 SEQUENCE = np.arange(8, dtype=np.float32).reshape(4, 2)
@@ -244,3 +245,20 @@ def test_both_clients_have_the_same_methods() -> None:
         return {name for name in vars(kind) if not name.startswith("_")}
 
     assert public(Sequela) == public(AsyncSequela)
+
+
+def test_options_are_documented(client: Sequela) -> None:
+    """Each option stands in the help of `explain`; a misspelt one is answered with the nearest."""
+    told = Sequela.explain.__doc__ or ""
+    assert [name for name in Options.__annotations__ if name not in told] == []
+    with pytest.raises(TypeError, match="did you mean max_coalitions"):
+        client.explain(SEQUENCE, model="m", max_coalition=3)  # type: ignore[call-arg]
+
+
+def test_an_explanation_shows_itself_briefly(client: Sequela) -> None:
+    """Its name, its scores, its pruning and levels, in three short lines."""
+    lines = repr(client.explain(SEQUENCE, model="m")).splitlines()
+    assert len(lines) == 3
+    assert "explanations/e1" in lines[0]
+    assert "fraud 0.1 -> 0.9" in lines[1]
+    assert lines[2].strip() == "2 of 4 events pruned; levels: event target, feature target, cell target>"

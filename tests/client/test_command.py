@@ -268,13 +268,24 @@ def test_a_server_that_does_not_start(monkeypatch: pytest.MonkeyPatch, tmp_path:
         pass
 
 
-def test_without_the_server_installed(run: Run, monkeypatch: pytest.MonkeyPatch, alert: Path) -> None:
-    """Commands that need the server's own packages say how to get them."""
-    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+@pytest.mark.parametrize("absent", ["onnxruntime", "pydantic_settings", "uvicorn"])
+def test_without_the_server_installed(
+    run: Run, monkeypatch: pytest.MonkeyPatch, alert: Path, absent: str
+) -> None:
+    """Commands that need the server's own packages say how to get them, in one line."""
+    monkeypatch.setitem(sys.modules, absent, None)
     for words in (("serve",), ("demo",), ("explain", "--model", GRU.path, "--sequence", alert)):
         done = run(*words)
         assert done.exit_code == 1
         assert "sequela[service]" in done.stderr
+        assert done.stderr.count("\n") == 1
+
+
+def test_a_name_needs_a_server(alert: Path) -> None:
+    """A registered model's name without the server that has it: the error says what is missing."""
+    done = command("explain", "--model", "account_takeover", "--sequence", str(alert))
+    assert done.returncode == 1
+    assert "(a name needs --server with a server that has it)" in done.stderr
 
 
 def command(*words: str) -> subprocess.CompletedProcess[str]:

@@ -18,7 +18,7 @@ from sequela_client.flows import Call, Flow
 from sequela_client.inputs import BackgroundLike, BackgroundValues, SequenceLike, Values
 from sequela_client.listing import Listing
 from sequela_client.models import ModelLike
-from sequela_client.options import Options
+from sequela_client.options import Options, documented
 from sequela_client.requests import Average, BackgroundShape
 from sequela_client.resources import Background, ExplanationSummary, Model, Outcome, Scores
 
@@ -48,6 +48,7 @@ class Sequela(Client):
         """Cancels calls under way."""
         self._channel.close()
 
+    @documented
     def explain(
         self,
         sequence: SequenceLike,
@@ -63,6 +64,7 @@ class Sequela(Client):
         flow = questions.explain(self._knowledge, sequence, model, background, options, caller_id, labels)
         return self._run(flow, timeout)
 
+    @documented
     def explain_many(
         self,
         sequences: Iterable[SequenceLike],

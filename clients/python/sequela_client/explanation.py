@@ -12,7 +12,7 @@ from sequela_client.attributions import Attribution, Level, PlayerKind
 from sequela_client.parts import Cost, EventValues, Feature, Pruning, TargetScore, UsedOptions
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Explanation:
     """Why a sequence scored what it did.
 
@@ -44,6 +44,16 @@ class Explanation:
     cost: Cost
     method_version: str
     cut_short: bool
+
+    def __repr__(self) -> str:
+        """Three lines; `to_json` has everything."""
+        scores = ", ".join(f"{each.name} {each.base_value:.4g} -> {each.score:.4g}" for each in self.targets)
+        levels = ", ".join(f"{name} {level.quality.stop_reason}" for name, level in self.levels.items())
+        return (
+            f"<Explanation {self.name}\n"
+            f"  {scores}\n"
+            f"  {self.pruning.pruned_events} of {self.length} events pruned; levels: {levels or 'none'}>"
+        )
 
     @property
     def base_value(self) -> float:

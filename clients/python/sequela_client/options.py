@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Literal, TypedDict
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
+from inspect import cleandoc
+from typing import Any, Literal, TypedDict, TypeVar
 
 from sequela_proto.v1 import sequela_pb2 as pb
 
@@ -15,10 +17,28 @@ FeatureScope = Literal["unpruned", "full_sequence"]
 Link = Literal["identity", "logit"]
 
 
-class Options(TypedDict, total=False):
-    """The keywords of `explain`. Tolerances are in units of the explained output; events t <= 0.
+Method = TypeVar("Method", bound=Callable[..., Any])
 
-    See ExplainOptions in the contract for each one's default and meaning.
+
+class Options(TypedDict, total=False):
+    """Options, each with its default; tolerances are in units of the explained output, events t <= 0:
+
+    levels: any of "event", "feature", "cell" (all)
+    targets: output names or column numbers to explain, at most 64 (all outputs)
+    pruning_tolerance: eta; 0: no pruning (0.025 *)
+    feature_scope: "unpruned" or "full_sequence", the events that features act on ("unpruned")
+    cell_threshold: theta; events and features above it make the cells (0.1 *)
+    top_k_events, top_k_features: so many instead of theta (5 when only the other is set)
+    max_coalitions: evaluated at most in each level (32768)
+    target_standard_error: sampling stops within it; 0: use the whole budget (0.005 *)
+    seed: of the sampling (0)
+    refine_history: split the pruned events while a part matters (False)
+    minimum_score: below this raw score, only score (always explain)
+    full_pruning_curve: scan every split (False)
+    link: "identity" or "logit" (the model's own)
+    output_event: explain the output at this event, of a model with one for each (0)
+
+    * Of |f(X) - f(B)| for unbounded outputs and the logit link.
     """
 
     levels: Iterable[Level] | None
@@ -42,12 +62,23 @@ def options_message(options: Mapping[str, Any]) -> pb.ExplainOptions:
     """The options as a message. Raises TypeError for an unknown keyword, CallerError for a bad value."""
     unknown = options.keys() - Options.__annotations__.keys()
     if unknown:
-        raise TypeError(f"explain has no option {', '.join(sorted(unknown))}")
+        raise TypeError(f"explain has no option {', '.join(map(_with_nearest, sorted(unknown)))}")
     message = pb.ExplainOptions()
     for name, value in options.items():
         if value is not None:
             _set(message, name, value)
     return message
+
+
+def documented(method: Method) -> Method:
+    """Adds the options to the docstring of a method that takes them."""
+    method.__doc__ = f"{cleandoc(method.__doc__ or '')}\n\n{cleandoc(Options.__doc__ or '')}"
+    return method
+
+
+def _with_nearest(unknown: str) -> str:
+    near = get_close_matches(unknown, Options.__annotations__, n=1)
+    return f"{unknown} (did you mean {near[0]}?)" if near else unknown
 
 
 def target_names(targets: Iterable[str | int] | str | None) -> list[str]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
@@ -16,8 +16,10 @@ from sequela_client.cli.embedded import embedded_server
 from sequela_client.cli.terminal import terminal
 from sequela_client.cli.waiting import waiting
 from sequela_client.client import Sequela
+from sequela_client.errors import NotFound
 from sequela_client.explanation import Explanation
 from sequela_client.files import is_data_file, read_background, read_sequence
+from sequela_client.flows import MODEL_NOT_FOUND
 from sequela_client.options import FeatureScope, Level, Link
 
 Command = Callable[..., Any]
@@ -117,7 +119,7 @@ def explain(
     values = read_background(average) if average else None
     wanted: Any = {name: value for name, value in options.items() if value not in (None, ())}
     with ExitStack() as stack:
-        address = server or stack.enter_context(embedded_server())
+        address = server or stack.enter_context(_own_server())
         sequela = stack.enter_context(Sequela(address, secure=secure, timeout=timeout))
         stack.enter_context(waiting("explaining"))
         given = replace(given, inputs=in_order(sequela, model, sequence, given.inputs))
@@ -127,6 +129,19 @@ def explain(
             given, model=model, background=values or background, caller_id=caller_id, labels=labels, **wanted
         )
     _give_out(answer, json_file, csv_file, rows)
+
+
+@contextmanager
+def _own_server() -> Iterator[str]:
+    """A server for this question alone: a model's name says nothing to it."""
+    with embedded_server() as address:
+        try:
+            yield address
+        except NotFound as unknown:
+            if unknown.reason != MODEL_NOT_FOUND:
+                raise
+            hint = "(a name needs --server with a server that has it)"
+            raise NotFound(f"{unknown} {hint}", reason=unknown.reason) from unknown
 
 
 def _give_out(answer: Explanation, json_file: str | None, csv_file: str | None, rows: int) -> None:

@@ -9,15 +9,18 @@ from pathlib import Path
 
 import click
 
+_NEEDED = ("grpc_health", "grpc_reflection", "onnx", "onnxruntime", "pydantic_settings", "uvicorn")
+"""Some of what the extra `service` brings."""
+
 
 def server_package() -> Path:
     """Where the server's package lies. Raises ClickException where it is not installed, or its dependencies
     are not.
     """
     found = find_spec("sequela")
-    if found is None or not found.submodule_search_locations or find_spec("onnxruntime") is None:
+    if found is None or not found.submodule_search_locations or not all(map(find_spec, _NEEDED)):
         raise click.ClickException(
-            "the server is not installed: pip install 'sequela[service]', or name a running one with --server"
+            "the service is not installed: pip install 'sequela[service]', or name a --server"
         )
     return Path(next(iter(found.submodule_search_locations)))
 
