@@ -1,11 +1,22 @@
 """A scripted server for faults and counts. What the numbers mean is tested against the real one."""
 
+import json
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+from click.testing import CliRunner
+from client.commanding import Run
 from client.scripted import Script, serving
+from matrix import BY_NAME
 from sequela_client import Sequela
+from sequela_client.cli.embedded import embedded_server
+from sequela_client.cli.main import main
+
+GRU = BY_NAME["gru"]
 
 
 @pytest.fixture
@@ -34,3 +45,42 @@ def model_file(tmp_path: Path) -> Path:
     path = tmp_path / "model.onnx"
     path.write_bytes(b"onnx" * 1000)
     return path
+
+
+@pytest.fixture(scope="module")
+def real() -> Iterator[str]:
+    """The address of a real server, in a process of its own so that its log stays out of the command's output."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+        with embedded_server() as address:
+            yield address
+
+
+@pytest.fixture
+def run() -> Run:
+    """Runs the command with these arguments; 100 columns wide."""
+    return lambda *arguments: CliRunner().invoke(
+        main, [str(each) for each in arguments], env={"COLUMNS": "100"}
+    )
+
+
+@pytest.fixture
+def alert(tmp_path: Path) -> Path:
+    """A sequence of six events for the GRU, in a file, with what is known of the latest."""
+    rows = GRU.sample(6)["events"].tolist()
+    infos: list[dict[str, object]] = [{}] * 5 + [
+        {"time": "2026-04-02T07:35:05Z", "display": {"f0": "4,210.00 EUR", "shop": "corner"}}
+    ]
+    path = tmp_path / "alert.json"
+    path.write_text(json.dumps({"id": "alert-9", "inputs": rows, "events": infos}))
+    return path
+
+
+@pytest.fixture
+def arguments(real: str, alert: Path, tmp_path: Path) -> list[object]:
+    """A full question to the real server."""
+    np.save(tmp_path / "background.npy", GRU.average()["events"])
+    return [
+        *("explain", "--server", real, "--model", GRU.path, "--sequence", alert),
+        *("--background", tmp_path / "background.npy"),
+    ]

@@ -6,13 +6,12 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
+from client.commanding import Run, section
 from client.scripted import Script
 from matrix import BY_NAME
 from sequela_client import OperatorError, Sequela, TryAgain
@@ -24,58 +23,11 @@ from sequela_client.cli.wording import Wording
 from sequela_client.parts import Verdict
 
 GRU = BY_NAME["gru"]
-Run = Callable[..., Result]
-
-
-@pytest.fixture(scope="module")
-def real() -> Iterator[str]:
-    """The address of a real server, in a process of its own so that its log stays out of the command's output."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
-        with embedded_server() as address:
-            yield address
-
-
-@pytest.fixture
-def run() -> Run:
-    """Runs the command with these arguments; 100 columns wide."""
-    return lambda *arguments: CliRunner().invoke(
-        main, [str(each) for each in arguments], env={"COLUMNS": "100"}
-    )
-
-
-@pytest.fixture
-def alert(tmp_path: Path) -> Path:
-    """A sequence of six events for the GRU, in a file, with what is known of the latest."""
-    rows = GRU.sample(6)["events"].tolist()
-    infos: list[dict[str, object]] = [{}] * 5 + [
-        {"time": "2026-04-02T07:35:05Z", "display": {"f0": "4,210.00 EUR", "shop": "corner"}}
-    ]
-    path = tmp_path / "alert.json"
-    path.write_text(json.dumps({"id": "alert-9", "inputs": rows, "events": infos}))
-    return path
-
-
-@pytest.fixture
-def arguments(real: str, alert: Path, tmp_path: Path) -> list[object]:
-    """A full question to the real server."""
-    np.save(tmp_path / "background.npy", GRU.average()["events"])
-    return [
-        *("explain", "--server", real, "--model", GRU.path, "--sequence", alert),
-        *("--background", tmp_path / "background.npy"),
-    ]
 
 
 def numbers(text: str) -> list[float]:
     """All signed numbers of a text."""
     return [float(found) for found in re.findall(r"[+-]\d+\.\d+", text)]
-
-
-def section(output: str, title: str) -> list[str]:
-    """The lines of one table that hold an attribution."""
-    rest = output.split(f"\n{title} ")[1]
-    lines = re.split(r"\n(?:Events|Features|Cells) ", rest)[0].splitlines()
-    return [line for line in lines if re.search(r"[+-]\d+\.\d+ (±|exact)", line)]
 
 
 def test_draws_every_level(run: Run, real: str, arguments: list[object]) -> None:
@@ -339,68 +291,6 @@ def test_serve_is_the_server() -> None:
 def test_says_its_version(run: Run) -> None:
     """One line."""
     assert re.fullmatch(r"sequela, version \S.*\n", run("--version").stdout)
-
-
-@pytest.fixture
-def named(tmp_path: Path) -> tuple[object, ...]:
-    """A model with two named features, and its background in the model's order."""
-    folder = tmp_path / "named"
-    folder.mkdir()
-    (folder / "model.onnx").write_bytes(GRU.path.read_bytes())
-    events = GRU.inputs[0].name
-    features = [{"name": name, "columns": {events: [column]}} for column, name in enumerate(NAMES)]
-    (folder / "schema.json").write_text(json.dumps({"features": features}))
-    np.savetxt(tmp_path / "average.csv", GRU.average()["events"][None], delimiter=",")
-    return ("--model", folder / "model.onnx", "--background", tmp_path / "average.csv")
-
-
-NAMES = ("amount", "hour", "country", "device", "shop", "age")[: GRU.sample(1)["events"].shape[1]]
-
-
-def headed(path: Path, names: tuple[str, ...], values: np.ndarray) -> Path:
-    """A CSV file of these columns."""
-    np.savetxt(path, values, delimiter=",", header=",".join(names), comments="", fmt="%.17g")
-    return path
-
-
-def test_columns_are_taken_by_name(run: Run, real: str, named: tuple[object, ...], tmp_path: Path) -> None:
-    """Columns in another order, of a sequence and of a background, give the same attributions."""
-    rows, average = GRU.sample(4)["events"], GRU.average()["events"][None]
-    straight = headed(tmp_path / "straight.csv", NAMES, rows)
-    turned = headed(tmp_path / "turned.csv", NAMES[::-1], rows[:, ::-1])
-    base = headed(tmp_path / "base.csv", NAMES[::-1], average[:, ::-1])
-    ask = ("explain", "--server", real, *named, "--json", "-")
-    answers = [
-        run(*ask, "--sequence", straight),
-        run(*ask, "--sequence", turned),
-        run(*ask, "--sequence", turned, "--background", base),
-    ]
-    assert [done.exit_code for done in answers] == [0, 0, 0], answers[-1].output
-    told = [json.loads(done.stdout)["feature_level"]["attributions"] for done in answers]
-    assert told[0] == told[1]
-    assert [item["values"][0] for item in told[2]] == pytest.approx(
-        [item["values"][0] for item in told[0]], abs=1e-6
-    )
-
-
-def test_other_columns_are_refused(run: Run, real: str, named: tuple[object, ...], tmp_path: Path) -> None:
-    """Names that are not the model's are listed beside those that are."""
-    wrong = ("x", *NAMES[1:])
-    path = headed(tmp_path / "alert.csv", wrong, GRU.sample(4)["events"])
-    done = run("explain", "--server", real, *named, "--sequence", path)
-    assert done.exit_code == 1
-    said = f"alert.csv: columns {', '.join(wrong)}; the model's features are {', '.join(NAMES)}"
-    assert said in done.stderr
-
-
-def test_a_model_without_names_takes_columns_in_order(
-    run: Run, arguments: list[object], tmp_path: Path
-) -> None:
-    """Names that were only inferred do not speak against a header."""
-    path = headed(tmp_path / "alert.csv", NAMES, GRU.sample(6)["events"])
-    done = run(*arguments, "--sequence", path)
-    assert done.exit_code == 0, done.output
-    assert section(done.stdout, "Features")[0].split()[0].startswith("f")
 
 
 @pytest.mark.parametrize(
