@@ -190,7 +190,7 @@ def _shown(field: FieldInfo) -> str:
         return "unset"
     if isinstance(field.default, bool):
         return "on" if field.default else "off"
-    return f"`{field.default:g}`" if isinstance(field.default, float) else f"`{field.default}`"
+    return f"`{field.default:.15g}`" if isinstance(field.default, float) else f"`{field.default}`"
 
 
 def _is_loopback(host: str) -> bool:
