@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.explaining.display import event_values, static_values
+from sequela.explaining.display import event_values
 from sequela.explaining.explanation import (
     Attribution,
     EventValues,
@@ -155,11 +155,6 @@ def shown_events(
 
 def _is_one_event(attribution: Attribution) -> bool:
     return attribution.kind is PlayerKind.HISTORY and attribution.first_event == attribution.last_event
-
-
-def shown_static(layout: Layout, cells: Cells) -> tuple[str, ...]:
-    """The static features as people read them."""
-    return static_values(layout, cells)
 
 
 def _attribution(layout: Layout, played: Played, row: int, uncertain: bool = False) -> Attribution:

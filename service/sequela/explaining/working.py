@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.errors import OutOfTime
 from sequela.explaining import assembling
-from sequela.explaining.clock import Clock, TimeUp
+from sequela.explaining.clock import Clock
+from sequela.explaining.display import static_values
 from sequela.explaining.evaluating import Evaluator
 from sequela.explaining.explanation import Cost, Explanation
 from sequela.explaining.identity import explanation_name, unique_name
@@ -94,7 +94,10 @@ class _Games:
 
 
 def work_out(task: Task, key: str, limits: Limits, clock: Clock, observer: Observer) -> Explanation:
-    """The explanation of a task. Raises OutOfTime, Cancelled, and DoesNotFit where the model fails."""
+    """The explanation of a task.
+
+    Raises TimeUp where not even f(X) and f(B) fit into the time, Cancelled, and DoesNotFit where the model fails.
+    """
     options, stages = task.question.options, _Stages(observer)
     evaluator = _evaluator(task, clock, observer)
     with stages("score"):
@@ -131,11 +134,7 @@ def _extent(task: Task) -> Extent:
 def _score(task: Task, evaluator: Evaluator) -> _Endpoints:
     players = event_players(_extent(task), ())
     nobody_and_all = np.repeat([[False], [True]], len(players), axis=1)
-    try:
-        raw = evaluator.raw(players, nobody_and_all)
-    except TimeUp:
-        text = "the deadline passed before the sequence could be scored"
-        raise OutOfTime("DEADLINE_TOO_SHORT", text) from None
+    raw = evaluator.raw(players, nobody_and_all)
     return _Endpoints(raw, linked(link_of(task.question.options, task.model.schema), raw).values)
 
 
@@ -238,7 +237,7 @@ def _explained(answer: Explanation, task: Task, found: Scan, shared: Games, game
         event_values=assembling.shown_events(
             layout, cells, found.pruned, events, task.question.sequence.events
         ),
-        static_values=assembling.shown_static(layout, cells),
+        static_values=static_values(layout, cells),
     )
     if not found.complete or _out_of_time(games):
         return replace(answer, name=unique_name(), cut_short=True)

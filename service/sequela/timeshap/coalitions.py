@@ -113,7 +113,8 @@ def _fill(limits: list[int], shares: list[float], amount: int) -> tuple[int, ...
         for i in full:
             given[i] = limits[i]
             left -= limits[i]
-        open_parts = [i for i in open_parts if i not in set(full)]
+        filled = set(full)
+        open_parts = [i for i in open_parts if i not in filled]
     if not open_parts:
         return tuple(given)
     exact = {i: level * shares[i] for i in open_parts}
