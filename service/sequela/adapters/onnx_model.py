@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from sequela.adapters.onnx_feeds import Feeder
 from sequela.adapters.onnx_session import Session
 from sequela.errors import DoesNotFit
 from sequela.explaining.background import Background
-from sequela.explaining.ports import Frame
+from sequela.explaining.ports import Frame, Recurrence
 from sequela.explaining.schema import ModelSchema
 from sequela.timeshap.cells import Cells
 
@@ -31,18 +32,26 @@ class OnnxModel:
     size: int
     feeder: Feeder
     session: Session
+    step_work: int = 0
+    recurrence: Recurrence | None = None
 
     def named(self, name: str) -> OnnxModel:
         """The same model under another name; the session is shared."""
         return replace(self, name=name)
 
-    def run(self, batch: Cells, frame: Frame, output_event: int) -> NDArray[np.float64]:
+    def work(self, events: int) -> int:
+        """As in `Model.work`."""
+        return max(self.step_work * events, 1)
+
+    def run(
+        self, batch: Cells, frame: Frame, output_event: int, until: float = math.inf
+    ) -> NDArray[np.float64]:
         """As in `Model.run`: raw outputs (n, outputs); −l < output_event ≤ 0 counts from the last real event.
 
         Raises DoesNotFit: MODEL_FAILED where onnxruntime fails on the batch (an id that no embedding has, too
         few events for a convolution) or gives another shape than before; MODEL_OUTPUT_NOT_FINITE.
         """
-        outputs = self.session.run(self.feeder.feeds(batch, frame))
+        outputs = self.session.run(self.feeder.feeds(batch, frame), until)
         step = len(frame.before[0]) + batch.length - 1 + output_event
         if self.schema.per_event:
             outputs = self._step(outputs, step)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ class Session:
     fixed_batch: int | None
     watchdog: Watchdog
 
-    def run(self, feeds: Feeds) -> NDArray[np.float64]:
+    def run(self, feeds: Feeds, until: float = math.inf) -> NDArray[np.float64]:
         """The output of n rows in float64, its first axis n; split and filled up where the batch size is
         fixed.
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,31 @@ class Frame:
 
     before: tuple[NDArray[Any], ...]
     after: tuple[NDArray[Any], ...]
+
+
+States: TypeAlias = tuple[NDArray[Any], ...]
+"""What a recurrent model remembers of the events so far: one array (n, width) for each state, n the rows."""
+
+
+class Recurrence(Protocol):
+    """A model that runs forward over events from states, so that a common past is run only once.
+
+    Running events a … c from the states after a - 1 gives what running all events up to c gives, to float
+    noise. Safe to call from several threads at once.
+    """
+
+    @property
+    def static_enters(self) -> tuple[bool, ...]:
+        """For each static input, whether it reaches the states; else it reaches the output alone."""
+
+    def initial(self, rows: int) -> States:
+        """The states before the first event."""
+
+    def advance(self, batch: Cells, states: States, until: float = math.inf) -> States:
+        """The states after the batch's events (n, k ≥ 1, d_j). Raises as `Model.run` does."""
+
+    def finish(self, batch: Cells, states: States, until: float = math.inf) -> NDArray[np.float64]:
+        """Raw outputs (n, outputs) after the batch's last event. Raises as `Model.run` does."""
 
 
 class Model(Protocol):
@@ -54,13 +80,22 @@ class Model(Protocol):
     def default_background(self) -> Background | None:
         """The background its schema names."""
 
-    def run(self, batch: Cells, frame: Frame, output_event: int) -> NDArray[np.float64]:
+    @property
+    def recurrence(self) -> Recurrence | None:
+        """The same model run from states; None where it can only be run whole."""
+
+    def work(self, events: int) -> int:
+        """About how many multiply-adds one row of so many events takes: follows from the graph alone."""
+
+    def run(
+        self, batch: Cells, frame: Frame, output_event: int, until: float = math.inf
+    ) -> NDArray[np.float64]:
         """Raw outputs (n, outputs) of a batch of n sequences of l real events.
 
         The batch's event inputs are (n, l, d_j). The frame's padding is put around them, mask and length
         inputs are built from it. `output_event` t ≤ 0 selects the step of a per-event output, counted from
         the last real event. Raises DoesNotFit when the model fails on the batch or gives values that are not
-        finite.
+        finite, TimeUp when it had to be stopped at `until` (on the monotonic clock).
         """
 
 
