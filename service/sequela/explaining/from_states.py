@@ -24,7 +24,7 @@ Outputs = NDArray[np.float64]
 Ask = Callable[[Cells, States, float], T]
 Padding = tuple[NDArray[Any], ...]
 
-MOST_STATES = 32 << 20
+MOST_STATES = 8 << 20
 """Bytes of states held at a time."""
 MOST_PASTS = 8
 """Classes of the first step that begin from the request's pasts, one by one; more are run as a batch."""
@@ -109,7 +109,7 @@ class StateRuns:
         after = self.frame.after if step.stop == self._stop and not self.model.schema.per_event else None
 
         def run(part: slice) -> T:
-            batch = _between(before, mask.apply(coalitions[step.rows[part]]), after)
+            batch = _between(before, mask.apply(coalitions, step.rows[part]), after)
             parents = step.parents[part]
             begun = tuple(array.take(parents, axis=0) for array in states)
             return self.asker.ask(len(parents), batch.length, until, partial(ask, batch, begun))

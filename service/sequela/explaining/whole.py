@@ -43,13 +43,16 @@ class WholeRuns:
         cells = sum(array.size for array in (*self.masker.sequence.events, *padding))
         rows = self.asker.batch_rows(self.model.work(self._events), cells)
         for start in range(0, len(coalitions), rows):
-            yield partial(self._run, mask, coalitions[start : start + rows], until)
+            part = np.arange(start, min(start + rows, len(coalitions)))
+            yield partial(self._run, mask, coalitions, part, until)
 
-    def _run(self, mask: Mask, coalitions: NDArray[np.bool_], until: float) -> Outputs:
+    def _run(
+        self, mask: Mask, coalitions: NDArray[np.bool_], part: NDArray[np.intp], until: float
+    ) -> Outputs:
         def question(end: float) -> Outputs:
-            return self.model.run(mask.apply(coalitions), self.frame, self.output_event, end)
+            return self.model.run(mask.apply(coalitions, part), self.frame, self.output_event, end)
 
-        return self.asker.ask(len(coalitions), self._events, until, question)
+        return self.asker.ask(len(part), self._events, until, question)
 
     @property
     def _events(self) -> int:

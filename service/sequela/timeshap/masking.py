@@ -27,7 +27,8 @@ class Masker:
         """The batch of sequences for coalitions z, (n, players); True takes a player's cells from X, False
         from B.
         """
-        return self.over(players, 0, self.sequence.length).apply(coalitions)
+        everyone = np.arange(len(coalitions))
+        return self.over(players, 0, self.sequence.length).apply(coalitions, everyone)
 
     def over(self, players: Players, start: int, stop: int) -> Mask:
         """The same for events start … stop - 1 and all static inputs, made ready for many batches."""
@@ -59,11 +60,11 @@ class Mask:
     events: tuple[_Switch, ...]
     static: tuple[_Switch, ...]
 
-    def apply(self, coalitions: NDArray[np.bool_]) -> Cells:
-        """The cells for coalitions (n, players)."""
+    def apply(self, coalitions: NDArray[np.bool_], rows: NDArray[np.intp]) -> Cells:
+        """The cells for some rows (k,) of coalitions (n, players)."""
         return Cells(
-            tuple(switch.apply(coalitions) for switch in self.events),
-            tuple(switch.apply(coalitions) for switch in self.static),
+            tuple(switch.apply(coalitions, rows) for switch in self.events),
+            tuple(switch.apply(coalitions, rows) for switch in self.static),
         )
 
 
@@ -83,9 +84,9 @@ class _Switch:
     def between(self, window: slice, owners: NDArray[np.intp]) -> _Switch:
         return _Switch(self.dtype, self.background[window], self.differing[window], owners)
 
-    def apply(self, coalitions: NDArray[np.bool_]) -> NDArray[Any]:
-        """(n, *shape): X where the owner is in the coalition (n, players), else B."""
-        present = coalitions[:, self.owners.ravel()].reshape(len(coalitions), *self.owners.shape)
+    def apply(self, coalitions: NDArray[np.bool_], rows: NDArray[np.intp]) -> NDArray[Any]:
+        """(k, *shape): X where the owner is in the coalition, else B."""
+        present = coalitions[rows[:, None], self.owners.ravel()].reshape(len(rows), *self.owners.shape)
         # All ones where present: minus one in two's complement.
         bits = np.negative(present.astype(f"i{self.dtype.itemsize}")).view(self.differing.dtype)
         chosen: NDArray[Any] = np.bitwise_and(bits, self.differing)
