@@ -133,7 +133,9 @@ def assert_same(found: LevelExplanation, wanted: Attributions, tolerance: float)
 
 
 class Watched:
-    """A model that tells, or does, something before every batch."""
+    """A model that tells, or does, something before every batch. It is run whole, so that batches are easy to count."""
+
+    recurrence = None
 
     def __init__(self, model: Any, before: Any) -> None:
         self._model, self._before = model, before
