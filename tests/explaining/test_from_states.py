@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from itertools import product
 from typing import Any
 
 import numpy as np
 import pytest
+from asking import one_worker
 from numpy.typing import NDArray
 from recurrent import PlainRnn
+from sequela.errors import Cancelled
 from sequela.explaining.asking import Asker
-from sequela.explaining.clock import Clock
+from sequela.explaining.clock import Clock, TimeUp
 from sequela.explaining.from_states import StateRuns
 from sequela.explaining.pasts import BackgroundPasts, Pasts
-from sequela.explaining.pool import Pool
-from sequela.explaining.ports import Frame, Observers
+from sequela.explaining.ports import Frame, Observers, States
 from sequela.explaining.whole import WholeRuns
 from sequela.timeshap.cells import Cells, Columns
 from sequela.timeshap.masking import Masker
@@ -52,9 +54,9 @@ def runs(
     output_event: int = 0,
     shared: BackgroundPasts | None = None,
     key: str | None = None,
-    workers: int = 1,
+    clock: Clock | None = None,
 ) -> tuple[StateRuns, WholeRuns]:
-    asker = Asker(Clock(), Pool(workers), Observers(()))
+    asker = Asker(clock or Clock(), one_worker(), Observers(()))
     frame = frame or padding(0, 0)
     steps = ladder(masker.sequence.length)
     pasts = Pasts(model, masker, frame, steps, asker, shared or BackgroundPasts(), key)
@@ -190,3 +192,45 @@ def test_kept_background_states_give_way_when_room_is_short() -> None:
     shared.get("a")
     shared.keep("d", (states,))
     assert [key for key in "abcd" if shared.get(key)] == ["a", "c", "d"]
+
+
+class Interrupting(PlainRnn):
+    """Does something after so many batches."""
+
+    def __init__(self, after: int, then: Callable[[], None]) -> None:
+        super().__init__()
+        self._left, self._then = after, then
+
+    def _steps(self, batch: Cells, states: States) -> NDArray[np.float64]:
+        self._left -= 1
+        if self._left == 0:
+            self._then()
+        return super()._steps(batch, states)
+
+
+def interrupted(then: Callable[[Clock], None], after: int = 12) -> tuple[StateRuns, Interrupting, Clock]:
+    clock = Clock()
+    model = Interrupting(after, lambda: then(clock))
+    masker, _ = pieces(model)
+    from_states, _ = runs(model, masker, clock=clock)
+    return from_states, model, clock
+
+
+def run_out(clock: Clock) -> None:
+    clock.end = clock.now()
+
+
+@pytest.mark.parametrize(("then", "error"), [(run_out, TimeUp), (Clock.cancel, Cancelled)])
+def test_an_expired_or_cancelled_request_stops_between_batches(
+    then: Callable[[Clock], None], error: type[Exception]
+) -> None:
+    """No batch begins once the time is up, or the caller gone."""
+    from_states, model, _ = interrupted(then)
+    players = event_players(Extent(LENGTH, 2), ())
+    coalitions = random_coalitions(players, 4000)
+    with pytest.raises(error):
+        from_states.outputs(players, coalitions, math.inf)
+    run = model.events_run
+    with pytest.raises(error):
+        from_states.outputs(players, coalitions, math.inf)
+    assert model.events_run == run
