@@ -28,6 +28,8 @@ from sequela.timeshap.solving import Solution, solve, solve_small
 
 NEAR = 0.7
 """A stage is solved when it is this near to the size at which the target should be reached, or larger."""
+FARTHEST = 4.0
+"""How far that is trusted, in sizes of the stage it follows from: small samples do not know well how sure they are."""
 MOST_MEMBERSHIPS = 1 << 24
 """Coalitions times players held at a time, a byte each."""
 SOLVING_SPEED = 5e9
@@ -106,7 +108,7 @@ def _stage_by_stage(
         solution = sample.solve(gain)
         if reason is None:
             missing = float((solution.largest_error / target).max())
-            hopeless = NEAR * budget * missing**2
+            hopeless = budget * min(NEAR * missing**2, FARTHEST)
             reason = StopReason.TARGET if missing <= 1 else None
         solved = Played(players, reason or StopReason.DEADLINE, solution, budget)
         if reason is not None:
