@@ -16,10 +16,10 @@ from sequela.explaining.clock import TimeUp
 from sequela.explaining.evaluating import Evaluator
 from sequela.explaining.explanation import StopReason
 from sequela.timeshap.coalitions import (
-    PairSampler,
     all_coalitions,
     allocation,
     minimum_budget,
+    pairs_of,
     stages,
     strata,
 )
@@ -145,7 +145,7 @@ class _Sample:
         self.budget = 0
         self._evaluator, self._rules = evaluator, rules
         self._layers = strata(len(players))
-        self._sampler = PairSampler(len(players), rules.seed)
+        self._sampler = pairs_of(len(players), rules.budget, rules.seed)
         self._odd = [np.empty((0, len(rules.target))) for _ in self._layers]
 
     def grow(self, budget: int) -> None:
