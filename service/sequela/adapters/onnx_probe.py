@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,7 +52,7 @@ def probe(feeder: Feeder, session: Session, fixed_length: int | None) -> Probed:
 def _probed(feeder: Feeder, session: Session, lengths: tuple[int, ...]) -> Probed:
     shapes, independent = {}, True
     for length in lengths:
-        cells = _sample(feeder.inputs, length)
+        cells = sample(feeder.inputs, ROWS, length)
         together = session.run(feeder.feeds(cells, no_padding(cells)))
         alone = np.concatenate([session.run(feeder.feeds(row, no_padding(row))) for row in _rows(cells)])
         shapes[length] = together.shape
@@ -59,16 +60,20 @@ def _probed(feeder: Feeder, session: Session, lengths: tuple[int, ...]) -> Probe
     return Probed(shapes, independent)
 
 
-def _sample(inputs: Sequence[InputSchema], length: int) -> Cells:
-    """Seeded noise for floats; ids are 0, the only one that every vocabulary holds."""
-    rng = np.random.default_rng(length)
+def sample(inputs: Sequence[InputSchema], rows: int, length: int, ids: int = 1) -> Cells:
+    """Seeded noise for floats; the first `ids` ids: 0 is the only one that every vocabulary holds. Static
+    inputs are the same at every length.
+    """
 
-    def values(item: InputSchema, *shape: int) -> NDArray[np.float64]:
-        return rng.normal(size=shape) if item.dtype.value.startswith("float") else np.zeros(shape)
+    def values(place: int, item: InputSchema, *shape: int) -> NDArray[Any]:
+        rng = np.random.default_rng([place, *shape])
+        is_float = item.dtype.value.startswith("float")
+        return rng.normal(size=shape) if is_float else rng.integers(ids, size=shape)
 
+    placed = list(enumerate(inputs))
     return Cells(
-        tuple(values(item, ROWS, length, item.width) for item in inputs if item.role is Role.EVENTS),
-        tuple(values(item, ROWS, item.width) for item in inputs if item.role is Role.STATIC),
+        tuple(values(i, item, rows, length, item.width) for i, item in placed if item.role is Role.EVENTS),
+        tuple(values(i, item, rows, item.width) for i, item in placed if item.role is Role.STATIC),
     )
 
 
