@@ -135,7 +135,7 @@ class Pairs(Protocol):
 
     @property
     def players(self) -> int:
-        """m."""
+        """How many there are, m."""
         ...
 
     def pairs(self, stratum: int, start: int, stop: int) -> NDArray[np.bool_]:
@@ -241,7 +241,8 @@ class _Drawn:
             rows ^= ~rows[:, -1:]
         packed = np.packbits(rows, axis=1)
         # Two equal keys, should they ever occur, can let in one player too many.
-        return packed[np.bitwise_count(packed).sum(axis=1) == size]
+        fits = np.bitwise_count(packed).sum(axis=1) == size
+        return np.asarray(packed[fits], dtype=np.uint8)
 
 
 def _ahead(players: int, count: int, have: int) -> int:
@@ -276,7 +277,7 @@ def _words(players: int, size: int) -> NDArray[np.uint32]:
     named = np.bitwise_count(words) == size
     if 2 * size == players:
         named &= words % 2 == 1
-    return (words[named][::-1] << (32 - players)).astype(">u4")
+    return np.asarray(words[named][::-1] << (32 - players), dtype=">u4")
 
 
 def unrank_by_player(players: int, layer: Stratum, ranks: NDArray[np.int64]) -> NDArray[np.bool_]:
