@@ -35,7 +35,6 @@ from sequela.rpc.server import Draining, Server
 from sequela.rpc.services import Behind, services
 from sequela.settings import Settings
 
-
 SEATS = 4
 """Explanations under way for each worker: while one is resolved, solved or encoded, others keep the workers busy."""
 
