@@ -1,0 +1,84 @@
+"""Asks the model: the only place that does. Deadlines, cancellation, batch sizes and costs live here."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from typing import TypeVar
+
+from sequela.explaining.clock import Clock
+from sequela.explaining.explanation import Cost
+from sequela.explaining.pool import Pool
+from sequela.explaining.ports import Observer
+from sequela.explaining.records import BatchEvaluated
+
+T = TypeVar("T")
+
+SLOW = 2e10
+"""Multiply-adds a second that a core reaches at least on a batch in its cache; batches are sized by it."""
+LONGEST = 0.005
+"""Seconds that a batch may take at that speed: others get their turn, and a deadline is noticed, that often."""
+SHARE_OF_TIME = 0.1
+"""Of the time left, likewise."""
+CACHE = 2 << 20
+"""Bytes that a batch's inputs and one layer's values over all its events may fill: a core's own cache, about."""
+MOST_ROWS = 1024
+TELLING = 32
+"""Rows times events from which on a batch tells how long one takes; below, the call itself takes most of the time."""
+
+
+class Asker:
+    """One request's way to its model, with its running cost. Used by all threads that work on the request."""
+
+    def __init__(self, clock: Clock, pool: Pool, observer: Observer) -> None:
+        self.clock = clock
+        self._pool, self._observer = pool, observer
+        self._lock = threading.Lock()
+        self._rows = self._calls = self._events = 0
+        self._event_seconds = 0.0
+
+    def cost(self) -> Cost:
+        """What was asked so far."""
+        return Cost(self._rows, self._calls, self._events)
+
+    def ask(self, rows: int, events: int, until: float, question: Callable[[float], T]) -> T:
+        """Asks about a batch of rows of so many events each. `question` is told when it must have its answer.
+
+        A batch that would not be done in time is not begun. Raises TimeUp past `until` or the clock's end,
+        Cancelled when the caller is gone, and what the question raises.
+        """
+        end = min(until, self.clock.end)
+        self.clock.check(end - self._event_seconds * rows * events)
+        start = self.clock.now()
+        answer = question(end)
+        seconds = self.clock.now() - start
+        self._observer.notice(BatchEvaluated(rows, seconds))
+        with self._lock:
+            self._rows += rows
+            self._calls += 1
+            self._events += rows * events
+            if rows * events >= TELLING:
+                self._event_seconds = seconds / (rows * events)
+        return answer
+
+    def share(self, jobs: Iterable[Callable[[], T]]) -> Iterable[T]:
+        """Runs jobs on the server's workers, in turn with other requests'; the results in the jobs' order."""
+        return self._pool.run(jobs)
+
+    def aside(self, job: Callable[[], None]) -> AbstractContextManager[None]:
+        """Runs a job beside what the context does; it has ended when the context ends."""
+        return self._pool.aside(job)
+
+    def batch_rows(self, work: int, events: int, cells: int) -> int:
+        """Rows of a batch, a power of two: work (multiply-adds), events and cells are those of one row.
+
+        A function of the shape alone, because the last bits of a model's outputs depend on the batch; only
+        where the time left is short are batches smaller. A layer is taken to be as wide as the square root of
+        its weights.
+        """
+        seconds = min(LONGEST, SHARE_OF_TIME * max(self.clock.remaining, 0.0))
+        size = 4 * (cells + math.sqrt(work * events))
+        rows = min(seconds * SLOW / max(work, 1), CACHE / size, MOST_ROWS)
+        return 1 << max(int(math.log2(max(rows, 1))), 1)
