@@ -168,3 +168,12 @@ def test_draws_are_even() -> None:
     deviation = np.sqrt(share * (1 - share) / len(rows))
     assert (np.abs(rows.mean(axis=0) - share) < 6 * deviation).all()
     assert comb(31, 15) > ENUMERABLE
+
+
+def test_a_stratum_that_is_drawn_can_be_taken_whole() -> None:
+    """C(30, 4) pairs are more than are put in order: drawing them to the last one gives each once."""
+    players, index = 30, 3
+    layer = strata(players)[index]
+    assert layer.total == comb(30, 4) > ENUMERABLE
+    pairs = PairSampler(players, 3).pairs(index, 0, layer.total)
+    assert len(np.unique(pairs, axis=0)) == layer.total

@@ -20,8 +20,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-ENUMERABLE = 1 << 18
-"""Strata up to this many pairs are put in order as a whole; larger ones are drawn and repeats dropped."""
+ENUMERABLE = 1 << 14
+"""Strata up to this many pairs, and those of games small enough to be played whole, are put in order as a whole;
+larger ones are drawn and repeats dropped. Part of what a seed means.
+"""
 LEAST_CELLS = 1 << 13
 MOST_CELLS = 1 << 17
 """Players × pairs drawn or unranked in one go, about: at least this, for calls cost too, and at most that, to
@@ -87,6 +89,7 @@ def strata(players: int) -> tuple[Stratum, ...]:
     return tuple(layers)
 
 
+@lru_cache(maxsize=256)
 def allocation(players: int, budget: int) -> tuple[int, ...]:
     """How many pairs k_s each stratum gets from n coalitions: k_s = min(N_s, c·a_s), Σ k_s = ⌊(n - 2)/2⌋.
 
@@ -245,7 +248,8 @@ class _Drawn:
     def _draw(self, count: int) -> None:
         most = max(MOST_CELLS // self._players, 8)
         while (missing := count - len(self._seen)) > 0:
-            packed = self._subsets(min(missing, most))
+            # Near a stratum's end most draws are repeats.
+            packed = self._subsets(min(max(missing, LEAST_CELLS // self._players), most))
             # A dictionary keeps the first of equals, in order.
             self._seen.update(dict.fromkeys(packed.view(f"V{packed.shape[1]}").ravel().tolist()))
 
@@ -269,8 +273,8 @@ def _ahead(players: int, count: int, have: int) -> int:
 
 def _order(players: int, layer: Stratum, seed: int) -> _Permuted | _Drawn:
     generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, players, layer.size])))
-    kind = _Permuted if layer.total <= ENUMERABLE else _Drawn
-    return kind(players, layer, generator)
+    in_order = players <= WORD_PLAYERS or layer.total <= ENUMERABLE
+    return (_Permuted if in_order else _Drawn)(players, layer, generator)
 
 
 def unrank(players: int, layer: Stratum, ranks: NDArray[np.int64]) -> NDArray[np.uint8]:
