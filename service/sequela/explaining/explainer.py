@@ -92,17 +92,16 @@ class Explainer:
             rows = self._pool.run(jobs)
         except TimeUp:
             raise _out_of_time() from None
-        return Scored(columns.names, np.stack(rows)[:, list(columns.columns)], model.digest)
+        return Scored(columns.names, np.concatenate(rows)[:, list(columns.columns)], model.digest)
 
     def _scored(
         self, model: Model, sequence: GivenSequence, path: str, output_event: int, clock: Clock
     ) -> NDArray[np.float64]:
-        """Raw outputs (outputs,) of one sequence."""
+        """Raw outputs (1, outputs) of one sequence."""
         clock.check()
         fitted = fit_sequence(model.schema, model.fixed_length, sequence, self._limits, path)
         check_output_event(output_event, model.schema, fitted.cells.length, "output_event")
-        outputs = model.run(fitted.cells.as_batch(), fitted.frame, output_event, clock.end)
-        return outputs[0]
+        return model.run(fitted.cells.as_batch(), fitted.frame, output_event, clock.end)
 
     def _explain(self, question: Question, clock: Clock) -> Explanation:
         start = clock.now()
