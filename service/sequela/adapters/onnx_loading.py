@@ -21,6 +21,7 @@ from sequela.adapters.onnx_layout import time_first
 from sequela.adapters.onnx_model import OnnxModel
 from sequela.adapters.onnx_outputs import output_layout
 from sequela.adapters.onnx_probe import Probed, probe
+from sequela.adapters.onnx_provider import ExecutionProvider, used
 from sequela.adapters.onnx_schema import complete_schema, draft_schema, output_name
 from sequela.adapters.onnx_session import Session, open_session
 from sequela.adapters.onnx_sizes import FixedSizes, read_sizes
@@ -58,6 +59,7 @@ class Loader:
 
     limits: Limits = field(default_factory=Limits)
     threads: int = 1
+    provider: ExecutionProvider = ExecutionProvider.CPU
 
     def load(self, name: str, source: ModelBytes) -> OnnxModel:
         """The model, self-checked.
@@ -80,7 +82,7 @@ class Loader:
         schema = complete_schema(draft, file, output, layout)
         candidate = Candidate(model, schema, sizes.length, feeder, session, probed, open_graph)
         recurrence, how = run_from_states(candidate)
-        execution = _execution(how, sizes.length, session.fixed_batch, self.threads, probed)
+        execution = _execution(how, sizes.length, session, self.threads, probed)
         _log.info("model_loaded", model=name, digest=source.digest, execution=execution)
         return OnnxModel(
             name=name,
@@ -97,7 +99,8 @@ class Loader:
         )
 
     def _open(self, path: str, output: str, model: ModelProto, batch: int | None) -> Session:
-        return open_session(model.SerializeToString(), output, batch, self.threads, self.limits, path)
+        content = model.SerializeToString()
+        return open_session(content, output, batch, self.threads, self.limits, path, self.provider)
 
 
 def _default_background(schema: ModelSchema, limits: Limits, path: str) -> Background | None:
@@ -129,12 +132,12 @@ def _tried(feeder: Feeder, session: Session, sizes: FixedSizes) -> tuple[Session
     return single, probe(feeder, single, sizes.length)
 
 
-def _execution(how: str, length: int | None, batch: int | None, threads: int, probed: Probed) -> str:
-    facts = [how, f"onnxruntime {onnxruntime.__version__}, CPU, threads: {threads}"]
+def _execution(how: str, length: int | None, session: Session, threads: int, probed: Probed) -> str:
+    facts = [how, f"onnxruntime {onnxruntime.__version__}, {used(session.runtime)}, threads: {threads}"]
     if length is not None:
         facts.append(f"events in every call: {length}")
-    if batch is not None:
-        facts.append(f"sequences in every call: {batch}")
+    if session.fixed_batch is not None:
+        facts.append(f"sequences in every call: {session.fixed_batch}")
     if not probed.independent_rows:
         facts.append(
             "WARNING: the rows of a batch influence each other, so attributions depend on how batches are cut"
