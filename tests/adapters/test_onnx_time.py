@@ -29,6 +29,7 @@ CONSTANTS = {
     "zero": np.array([0]),
     "minus": np.array([-1]),
     "lowest": np.array([-(2**62)]),
+    "newest_one": np.array([-1]),
     "scalar_zero": np.array(0),
     "scalar_one": np.array(1),
     "newest": np.array(-1),
@@ -113,6 +114,8 @@ FROM_STATES = {
         shape = Shape (events) many = Unsqueeze (profile, one) spread_over = Expand (many, shape)
         z_in = Transpose <perm = [1, 0, 2]> (spread_over) added = Add (z_in, in_time)
         z, z_h = GRU <hidden_size = 6> (added, W, R) score = Squeeze (z_h, zero)""",
+    "products written as sums": """
+        mixed = Einsum <equation = "blh,hk->bkl"> (steps, out) score = Gather <axis = 2> (mixed, newest)""",
     "a comparison of columns": """
         zeros = Sub (steps, steps) positive_ones = Greater (steps, zeros)
         chosen = Where (positive_ones, steps, zeros) score = Gather <axis = 1> (chosen, newest)""",
@@ -197,6 +200,29 @@ WHOLE = {
     "a GRU from the state of another": (
         "z, z_h = GRU <hidden_size = 6> (in_time, W, R, , , y_h) score = Squeeze (z_h, zero)",
         "GRU 'z' has weights or initial states that are not constant",
+    ),
+    "a column by the number of events": (
+        COUNT + "wrapped = Mod (count, four) score_at = Gather <axis = 2> (steps, wrapped) "
+        "score = Gather <axis = 1> (score_at, newest)",
+        "Gather 'score_at' uses the number of events",
+    ),
+    "columns by the number of events": (
+        COUNT + "end = Add (count, one) cut = Slice (steps, zero, end, two) "
+        "row = ReduceSum <keepdims = 0> (cut, two) score = Gather <axis = 1> (row, newest_one)",
+        "Slice 'cut' uses the number of events",
+    ),
+    "a table by the number of events": (
+        COUNT
+        + """at = Range (scalar_zero, count, scalar_one) table = Cast <to = 1> (at)
+        ids = ArgMax <axis = 2, keepdims = 0> (events) none = Mul (ids, scalar_zero)
+        taken = Gather (table, none) column = Unsqueeze (taken, two) moved = Add (column, steps)
+        score = Gather <axis = 1> (moved, newest_one)""",
+        "Gather 'taken' uses the number of events",
+    ),
+    "attention written as sums": (
+        """alike = Einsum <equation = "blh,bmh->blm"> (steps, steps)
+        mixed = Einsum <equation = "blm,bmh->blh"> (alike, steps) score = Gather <axis = 1> (mixed, newest)""",
+        "Einsum 'alike' brings different events together",
     ),
     "events sorted": (
         "values, ids = TopK <axis = 1> (steps, one) score = Squeeze (values, one)",

@@ -55,7 +55,7 @@ class Candidate:
         try:
             return self._checked()
         except SequelaError as error:
-            raise LeftWhole(f"it does not run with another number of events: {error.message}") from None
+            raise LeftWhole(f"it does not run on 1, 3 and 5 events: {error.message}") from None
 
     def _check_rows(self) -> None:
         """Rows are what states are kept by."""
