@@ -29,6 +29,8 @@ CONSTANTS = {
     "zero": np.array([0]),
     "minus": np.array([-1]),
     "lowest": np.array([-(2**62)]),
+    "half": np.array(0.5, np.float32),
+    "scalar_three": np.array(3),
     "newest_one": np.array([-1]),
     "scalar_zero": np.array(0),
     "scalar_one": np.array(1),
@@ -114,6 +116,14 @@ FROM_STATES = {
         shape = Shape (events) many = Unsqueeze (profile, one) spread_over = Expand (many, shape)
         z_in = Transpose <perm = [1, 0, 2]> (spread_over) added = Add (z_in, in_time)
         z, z_h = GRU <hidden_size = 6> (added, W, R) score = Squeeze (z_h, zero)""",
+    "a branch that is always taken": """
+        column = Unsqueeze (steps, three) shape = Shape (column) size = Gather (shape, scalar_three)
+        is_one = Equal (size, scalar_one)
+        again = If (is_one) <
+            then_branch = then () => (float then_out) { then_out = Squeeze (column, three) },
+            else_branch = other () => (float else_out) { else_out = Identity (column) }
+        >
+        score = Gather <axis = 1> (again, newest)""",
     "products written as sums": """
         mixed = Einsum <equation = "blh,hk->bkl"> (steps, out) score = Gather <axis = 2> (mixed, newest)""",
     "a comparison of columns": """
@@ -223,6 +233,25 @@ WHOLE = {
         """alike = Einsum <equation = "blh,bmh->blm"> (steps, steps)
         mixed = Einsum <equation = "blm,bmh->blh"> (alike, steps) score = Gather <axis = 1> (mixed, newest)""",
         "Einsum 'alike' brings different events together",
+    ),
+    "a branch that events choose": (
+        """top = ReduceMax <keepdims = 0> (events) is_high = Greater (top, half)
+        again = If (is_high) <
+            then_branch = then () => (float then_out) { then_out = Neg (steps) },
+            else_branch = other () => (float else_out) { else_out = Identity (steps) }
+        >
+        score = Gather <axis = 1> (again, newest)""",
+        "ReduceMax 'top' runs over events",
+    ),
+    "a branch for a single event": (
+        COUNT
+        + """is_one = Equal (count, scalar_one)
+        again = If (is_one) <
+            then_branch = then () => (float then_out) { then_out = Neg (steps) },
+            else_branch = other () => (float else_out) { else_out = Identity (steps) }
+        >
+        score = Gather <axis = 1> (again, newest)""",
+        "If 'again' uses the number of events",
     ),
     "events sorted": (
         "values, ids = TopK <axis = 1> (steps, one) score = Squeeze (values, one)",

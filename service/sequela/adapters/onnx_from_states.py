@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto
 
+from sequela.adapters.onnx_branches import settle_branches
 from sequela.adapters.onnx_feeds import Feeder
 from sequela.adapters.onnx_graph import GraphInput
 from sequela.adapters.onnx_labelling import label_values
@@ -65,16 +66,16 @@ class Candidate:
             raise LeftWhole("the rows of a batch influence each other")
 
     def _checked(self) -> OnnxRecurrence:
-        nodes = needed(self.model.graph.node, [self.schema.output])
-        cells = [node for node in nodes if is_recurrent(node)]
-        if not cells:
+        nodes = self._needed(self.model)
+        if not any(map(is_recurrent, nodes)):
             raise LeftWhole(_not_recurrent(nodes))
         inputs = dict(self._inputs(nodes))
-        model = any_length(self.model, [name for name, label in inputs.items() if isinstance(label, Timed)])
-        observed = self._observed(model, nodes)
+        timed = [name for name, label in inputs.items() if isinstance(label, Timed)]
+        model, observed = self._observed(any_length(self.model, timed))
+        nodes = self._needed(model)
         labels = label_values(nodes, inputs, observed, _opset(model))
         self._check_output(labels[self.schema.output], observed)
-        entering = frozenset().union(*(labels[node.input[0]].statics for node in cells))
+        entering = frozenset().union(*(labels[node.input[0]].statics for node in nodes if is_recurrent(node)))
         recurrence = self._made(model, observed, entering)
         check(recurrence, self._whole, self._noise())
         return recurrence
@@ -99,10 +100,16 @@ class Candidate:
             elif item.name in used:
                 raise LeftWhole(f"input {item.name!r} says which events are real")
 
-    def _observed(self, model: ModelProto, nodes: Sequence[NodeProto]) -> Observed:
-        watching = watched(model, nodes)
+    def _needed(self, model: ModelProto) -> list[NodeProto]:
+        return needed(model.graph.node, [self.schema.output])
+
+    def _observed(self, model: ModelProto) -> tuple[ModelProto, Observed]:
+        """The model without branches that are always taken, and what its values are."""
+        watching = watched(model, self._needed(model))
         feeds = [self._feeds(sample(self.schema.inputs, ROWS, length)) for length in LENGTHS]
-        return observe(watching, self.open(watching, None), feeds)
+        observed = observe(watching, self.open(watching, None), feeds)
+        settled = settle_branches(model, observed)
+        return (model, observed) if settled is model else self._observed(settled)
 
     def _feeds(self, cells: Cells) -> dict[str, NDArray[np.generic]]:
         return self.feeder.feeds(cells, no_padding(cells))
