@@ -40,7 +40,7 @@ class FromStates:
 def rewrite(model: ModelProto, output: str, observed: Observed) -> FromStates:
     """Drops all that the output and the states do not need. The graph's structure has been proven.
 
-    Raises LeftWhole where no recurrent node reaches the output.
+    Raises LeftWhole where a node does not start all sequences alike.
     """
     fresh = fresh_names(model)
     nodes: list[NodeProto] = []
@@ -88,26 +88,18 @@ def _initial(node: NodeProto, place: int, observed: Observed) -> NDArray[Any]:
 def _assembled(
     model: ModelProto, output: str, nodes: Sequence[NodeProto], states: Sequence[State]
 ) -> FromStates:
-    made = ModelProto()
-    made.CopyFrom(model)
-    graph = made.graph
     used = {name for node in nodes for name in (*node.input, *captures(node))} | {output}
-    inputs = [value for value in model.graph.input if value.name in used]
-    _replace(graph.node, nodes)
-    _replace(graph.initializer, [tensor for tensor in model.graph.initializer if tensor.name in used])
-    _replace(graph.input, [*inputs, *map(_entry, states)])
-    _replace(graph.output, [ValueInfoProto(name=name) for name in (output, *(s.exit for s in states))])
-    del graph.value_info[:]
-    held = {tensor.name for tensor in model.graph.initializer}
-    return FromStates(
-        made, tuple(states), frozenset(value.name for value in inputs if value.name not in held)
-    )
-
-
-def _replace(field: Any, items: Iterable[Any]) -> None:
-    copies = list(items)
-    del field[:]
-    field.extend(copies)
+    held = [tensor for tensor in model.graph.initializer if tensor.name in used]
+    constants = {tensor.name for tensor in held}
+    inputs = [value for value in model.graph.input if value.name in used - constants]
+    made = ModelProto(ir_version=model.ir_version, opset_import=model.opset_import, functions=model.functions)
+    made.graph.name = model.graph.name
+    made.graph.node.extend(nodes)
+    made.graph.initializer.extend(held)
+    made.graph.sparse_initializer.extend(model.graph.sparse_initializer)
+    made.graph.input.extend((*inputs, *map(_entry, states)))
+    made.graph.output.extend(ValueInfoProto(name=name) for name in (output, *(s.exit for s in states)))
+    return FromStates(made, tuple(states), frozenset(value.name for value in inputs))
 
 
 def _entry(state: State) -> ValueInfoProto:
@@ -116,10 +108,18 @@ def _entry(state: State) -> ValueInfoProto:
 
 
 def any_length(model: ModelProto, timed: Iterable[str]) -> ModelProto:
-    """The model with a free number of events in these inputs."""
-    made, free = ModelProto(), set(timed)
+    """The model with a free number of events in these inputs; the same model where it is free already."""
+    free = set(timed)
+    fixed = [item for item in model.graph.input if item.name in free and _length(item).dim_value > 0]
+    if not fixed:
+        return model
+    made = ModelProto()
     made.CopyFrom(model)
     for value in made.graph.input:
         if value.name in free:
-            value.type.tensor_type.shape.dim[1].Clear()
+            _length(value).Clear()
     return made
+
+
+def _length(value: ValueInfoProto) -> Any:
+    return value.type.tensor_type.shape.dim[1]
