@@ -3,75 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import onnx.parser
 import pytest
-from onnx import numpy_helper
-from sequela.adapters.onnx_loading import Loader, ModelBytes
+from adapters.graphs_around_a_gru import COUNT, GRU, WIDTH, model_of
 from sequela.adapters.onnx_model import OnnxModel
 from sequela.explaining.ports import Frame
 from sequela.timeshap.cells import Cells
-
-WIDTH, HIDDEN = 4, 6
-GRU = """
-    in_time = Transpose <perm = [1, 0, 2]> (events)
-    y, y_h = GRU <hidden_size = 6> (in_time, W, R)
-    steps_in_time = Squeeze (y, one)
-    steps = Transpose <perm = [1, 0, 2]> (steps_in_time)
-    last = Gather <axis = 1> (steps, newest)
-"""
-COUNT = """
-    shape = Shape (events)
-    count = Gather <axis = 0> (shape, scalar_one)
-"""
-CONSTANTS = {
-    "one": np.array([1]),
-    "two": np.array([2]),
-    "zero": np.array([0]),
-    "minus": np.array([-1]),
-    "lowest": np.array([-(2**62)]),
-    "half": np.array(0.5, np.float32),
-    "scalar_three": np.array(3),
-    "newest_one": np.array([-1]),
-    "scalar_zero": np.array(0),
-    "scalar_one": np.array(1),
-    "newest": np.array(-1),
-    "flat6": np.array([-1, 6]),
-    "beside": np.array([0, 0, 1, 0, 0, 0]),
-    "off_on": np.array([0.0, 1.0], np.float32),
-    "big": np.array([2**62]),
-    "three": np.array([3]),
-    "four": np.array(4),
-    "scalar_two": np.array(2),
-    "ahead": np.array([1, 0, 0, 0, 0, 0]),
-}
-WEIGHTS = {
-    "W": (1, 18, WIDTH),
-    "R": (1, 18, HIDDEN),
-    "W6": (1, 18, HIDDEN),
-    "V": (1, 18, 8),
-    "square": (4, 4),
-    "out": (6, 3),
-    "wide": (6, 4, 3),
-    "point": (6, 4, 1),
-    "scale": (6,),
-    "square46": (4, 6),
-}
-
-
-def model_of(body: str) -> OnnxModel:
-    """The body's `score` (n, k) or (n, l, k) of events (n, l, 4), loaded; `profile` (n, 4) is static."""
-    inputs = "float[n, l, 4] events" + (", float[n, 4] profile" if "profile" in body else "")
-    text = f'<ir_version: 8, opset_import: ["": 17]> g ({inputs}) => (float score) {{ {body} }}'
-    model = onnx.parser.parse_model(text)
-    model.graph.output[0].type.Clear()
-    rng = np.random.default_rng(0)
-    drawn = {name: (0.7 * rng.normal(size=shape)).astype(np.float32) for name, shape in WEIGHTS.items()}
-    drawn["positive"] = np.abs(drawn["scale"])
-    model.graph.initializer.extend(
-        numpy_helper.from_array(array, name) for name, array in {**CONSTANTS, **drawn}.items() if name in body
-    )
-    return Loader().load("m", ModelBytes(model.SerializeToString(), b"", "onnx", "schema"))
-
 
 FROM_STATES = {
     "the last step": "score = Identity (last)",
@@ -255,7 +191,7 @@ WHOLE = {
     ),
     "events sorted": (
         "values, ids = TopK <axis = 1> (steps, one) score = Squeeze (values, one)",
-        "TopK 'values' is not known to keep events apart",
+        "TopK 'values' runs over events",
     ),
     "events flattened": (
         "row = ReduceSum <keepdims = 0> (events, two) best = ArgMax <axis = 1> (row) hit = Cast <to = 1> (best) "

@@ -13,7 +13,7 @@ from sequela.adapters.onnx_branches import settle_branches
 from sequela.adapters.onnx_feeds import Feeder
 from sequela.adapters.onnx_graph import GraphInput
 from sequela.adapters.onnx_labelling import label_values
-from sequela.adapters.onnx_names import needed
+from sequela.adapters.onnx_names import captures, needed
 from sequela.adapters.onnx_observed import LENGTHS, ROWS, Observed, observe, watched
 from sequela.adapters.onnx_probe import Probed, no_padding, sample
 from sequela.adapters.onnx_recurrence import OnnxRecurrence
@@ -91,7 +91,9 @@ class Candidate:
         return cells
 
     def _inputs(self, nodes: Sequence[NodeProto]) -> Iterator[tuple[str, Label]]:
-        used = {name for node in nodes for name in node.input}
+        for sparse in self.model.graph.sparse_initializer:
+            yield sparse.values.name, Still()
+        used = {name for node in nodes for name in (*node.input, *captures(node))}
         for item in self.schema.inputs:
             if item.role is Role.EVENTS:
                 yield item.name, Timed(frozenset(), 1)

@@ -230,7 +230,7 @@ RULES: Mapping[str, Rule] = {
     **dict.fromkeys(("ArgMax", "ArgMin"), arg),
     **dict.fromkeys(("Softmax", "LogSoftmax", "Hardmax"), softmax),
     **dict.fromkeys(("LayerNormalization", "RMSNormalization"), normalize),
-    **dict.fromkeys(("CumSum", "LpNormalization"), along),
+    **dict.fromkeys(("CumSum", "LpNormalization", "TopK"), along),
     **dict.fromkeys(("RNN", "GRU", "LSTM"), recur),
     **dict.fromkeys(("ConvTranspose", "MaxPool", "AveragePool", "LpPool"), row_by_row),
     **dict.fromkeys(("GlobalMaxPool", "GlobalAveragePool", "InstanceNormalization"), row_by_row),
