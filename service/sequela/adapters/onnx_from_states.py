@@ -16,9 +16,9 @@ from sequela.adapters.onnx_labelling import label_values
 from sequela.adapters.onnx_names import captures, needed
 from sequela.adapters.onnx_observed import LENGTHS, ROWS, Observed, observe, watched
 from sequela.adapters.onnx_probe import Probed, no_padding, sample
-from sequela.adapters.onnx_recurrence import OnnxRecurrence
+from sequela.adapters.onnx_recurrence import OnnxRecurrence, Runner
 from sequela.adapters.onnx_recurrent_nodes import STANDARD_DOMAINS, is_recurrent, shown
-from sequela.adapters.onnx_rewriting import any_length, rewrite
+from sequela.adapters.onnx_rewriting import Part, State, any_length, rewrite
 from sequela.adapters.onnx_scores import Scores
 from sequela.adapters.onnx_self_check import check
 from sequela.adapters.onnx_session import Session
@@ -126,20 +126,21 @@ class Candidate:
 
     def _made(self, model: ModelProto, observed: Observed, entering: frozenset[str]) -> OnnxRecurrence:
         made = rewrite(model, self.schema.output, observed)
-
-        def seen(role: Role) -> tuple[GraphInput | None, ...]:
-            items = [item for item in self.schema.inputs if item.role is role]
-            return tuple(self.feeder.seen(item) if item.name in made.inputs else None for item in items)
-
         return OnnxRecurrence(
-            session=self.open(made.model, None),
+            advancing=self._runner(made.advancing, made.states),
+            finishing=self._runner(made.finishing, made.states),
             scores=Scores(self.schema),
-            events=seen(Role.EVENTS),
-            static=seen(Role.STATIC),
             states=made.states,
             exits=tuple(state.exit for state in made.states),
             static_enters=tuple(i.name in entering for i in self.schema.inputs if i.role is Role.STATIC),
         )
+
+    def _runner(self, part: Part, states: tuple[State, ...]) -> Runner:
+        def seen(role: Role) -> tuple[GraphInput | None, ...]:
+            items = [item for item in self.schema.inputs if item.role is role]
+            return tuple(self.feeder.seen(item) if item.name in part.inputs else None for item in items)
+
+        return Runner(self.open(part.model, None), seen(Role.EVENTS), seen(Role.STATIC), states)
 
     def _whole(self, cells: Cells) -> NDArray[np.float64]:
         return Scores(self.schema).last(self.session.run(self._feeds(cells)))

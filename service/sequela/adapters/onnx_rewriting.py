@@ -29,16 +29,27 @@ class State:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class FromStates:
-    """A rewritten model and its states."""
+class Part:
+    """A graph from states to some outputs, and which of the model's inputs it takes."""
 
     model: ModelProto
-    states: tuple[State, ...]
     inputs: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class FromStates:
+    """A model taken apart: one graph from states to states, one from states to the model's output.
+
+    Two, because onnxruntime computes all that a graph's outputs need, whichever of them are fetched.
+    """
+
+    states: tuple[State, ...]
+    advancing: Part
+    finishing: Part
+
+
 def rewrite(model: ModelProto, output: str, observed: Observed) -> FromStates:
-    """Drops all that the output and the states do not need. The graph's structure has been proven.
+    """Drops all that neither the output nor the states need. The graph's structure has been proven.
 
     Raises LeftWhole where a node does not start all sequences alike.
     """
@@ -51,8 +62,10 @@ def rewrite(model: ModelProto, output: str, observed: Observed) -> FromStates:
         if is_recurrent(node):
             states += _open(node, observed, fresh)
         nodes.append(node)
-    kept = needed(nodes, [output, *(state.exit for state in states)])
-    return _assembled(model, output, kept, states)
+    exits = [state.exit for state in states]
+    return FromStates(
+        tuple(states), _part(model, nodes, states, exits), _part(model, nodes, states, [output])
+    )
 
 
 def _open(node: NodeProto, observed: Observed, fresh: Fresh) -> Iterator[State]:
@@ -85,21 +98,22 @@ def _initial(node: NodeProto, place: int, observed: Observed) -> NDArray[Any]:
     return start
 
 
-def _assembled(
-    model: ModelProto, output: str, nodes: Sequence[NodeProto], states: Sequence[State]
-) -> FromStates:
-    used = {name for node in nodes for name in (*node.input, *captures(node))} | {output}
+def _part(
+    model: ModelProto, nodes: Sequence[NodeProto], states: Sequence[State], outputs: Sequence[str]
+) -> Part:
+    kept = needed(nodes, outputs)
+    used = {name for node in kept for name in (*node.input, *captures(node))} | set(outputs)
     held = [tensor for tensor in model.graph.initializer if tensor.name in used]
     constants = {tensor.name for tensor in held}
     inputs = [value for value in model.graph.input if value.name in used - constants]
     made = ModelProto(ir_version=model.ir_version, opset_import=model.opset_import, functions=model.functions)
     made.graph.name = model.graph.name
-    made.graph.node.extend(nodes)
+    made.graph.node.extend(kept)
     made.graph.initializer.extend(held)
     made.graph.sparse_initializer.extend(model.graph.sparse_initializer)
     made.graph.input.extend((*inputs, *map(_entry, states)))
-    made.graph.output.extend(ValueInfoProto(name=name) for name in (output, *(s.exit for s in states)))
-    return FromStates(made, tuple(states), frozenset(value.name for value in inputs))
+    made.graph.output.extend(ValueInfoProto(name=name) for name in outputs)
+    return Part(made, frozenset(value.name for value in inputs))
 
 
 def _entry(state: State) -> ValueInfoProto:
