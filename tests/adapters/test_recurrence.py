@@ -223,3 +223,17 @@ def test_calls_end_at_their_time() -> None:
     for call in (recurrence.advance, recurrence.finish):
         with pytest.raises(TimeUp):
             call(cells, recurrence.initial(2), time.monotonic() - 1)
+
+
+def test_a_graph_that_nobody_thought_of_is_run_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault in taking a model apart does not keep it from being used; the log has it."""
+
+    def fail(*_: object) -> None:
+        raise IndexError
+
+    monkeypatch.setattr("sequela.adapters.onnx_from_states.label_values", fail)
+    with capture_logs() as logged:
+        model = Loader().load("m", ModelBytes(BY_NAME["gru"].path.read_bytes(), b"", "onnx", "schema"))
+    assert model.recurrence is None
+    assert model.execution.startswith("whole graph: IndexError while it was taken apart; ")
+    assert [line["event"] for line in logged] == ["model_not_taken_apart", "model_loaded"]

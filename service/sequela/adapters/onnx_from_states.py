@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto
 
@@ -27,6 +28,8 @@ from sequela.adapters.onnx_whole import LeftWhole
 from sequela.errors import DoesNotFit, SequelaError
 from sequela.explaining.schema import ModelSchema, Role
 from sequela.timeshap.cells import Cells
+
+_log = structlog.get_logger(__name__)
 
 CHECKED_ROWS = 4
 CHECKED_EVENTS = 6
@@ -57,6 +60,11 @@ class Candidate:
             return self._checked()
         except SequelaError as error:
             raise LeftWhole(f"it does not run on 1, 3 and 5 events: {error.message}") from None
+        except LeftWhole:
+            raise
+        except Exception as error:  # a graph written in a way nobody thought of is still good to be run whole
+            _log.exception("model_not_taken_apart")
+            raise LeftWhole(f"{type(error).__name__} while it was taken apart") from None
 
     def _check_rows(self) -> None:
         """Rows are what states are kept by."""

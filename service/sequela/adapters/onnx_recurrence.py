@@ -59,6 +59,11 @@ class OnnxRecurrence:
         """`GRU, LSTM (2 states, …)`"""
         return ", ".join(dict.fromkeys(state.cell for state in self.states))
 
+    @property
+    def sessions(self) -> tuple[Session, ...]:
+        """Those it runs."""
+        return self.advancing.session, self.finishing.session
+
     def initial(self, rows: int) -> States:
         """As in `Recurrence.initial`."""
         return tuple(np.repeat(state.initial[None], rows, axis=0) for state in self.states)

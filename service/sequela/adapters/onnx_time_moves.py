@@ -86,6 +86,8 @@ def _picked(step: Step, data: Timed) -> Label:
 def cut(step: Step) -> Label:
     """Columns of every event, all events, or the last one alone."""
     label = first(step)
+    if not step.has(1):
+        raise step.refused(f"is written as before opset 10, in opset {step.opset}")
     starts, ends = step.arrays(1), step.arrays(2)
     axes = [axis % step.rank(0) for axis in step.integers(3, "axes") or range(starts[0].size)]
     strides = step.integers(4, "steps") or [1] * len(axes)
