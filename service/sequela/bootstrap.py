@@ -10,7 +10,7 @@ from importlib import metadata
 
 from sequela.adapters.backgrounds import StoredBackgrounds
 from sequela.adapters.configured_models import ConfiguredModels
-from sequela.adapters.cores import usable_cores
+from sequela.adapters.cores import own_cores, usable_cores
 from sequela.adapters.explanations import StoredExplanations
 from sequela.adapters.keyvalue import KeyValue
 from sequela.adapters.logs import LogObserver
@@ -69,7 +69,8 @@ def build(
     closing = ExitStack()
     store, close = _store(settings, observer)
     closing.callback(close)
-    pool = Pool(settings.workers or usable_cores())
+    workers = settings.workers or usable_cores()
+    pool = Pool(workers, own_cores(workers))
     closing.callback(pool.close)
     metrics.watch(pool)
     loader = Loader(limits, settings.model_threads, settings.execution_provider)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import os
+import threading
 from pathlib import Path
 
 import pytest
-from sequela.adapters.cores import usable_cores
+from sequela.adapters.cores import own_cores, usable_cores
+from sequela.explaining.pool import Pool
 
 HERE = len(os.sched_getaffinity(0))
 
@@ -59,3 +61,26 @@ def test_the_quota_of_a_group_above_counts(tmp_path: Path) -> None:
     assert usable_cores(write(tmp_path / "pod", files)) == 1
     files = version_1("100000") | {"proc/self/cgroup": "4:cpu,cpuacct:/docker/of-the-host"}
     assert usable_cores(write(tmp_path / "container", files)) == 1
+
+
+def test_cores_are_the_workers_own_where_there_are_as_many() -> None:
+    """Where others share the machine's cores, the system places the workers."""
+    assert own_cores(HERE) == tuple(sorted(os.sched_getaffinity(0)))
+    assert own_cores(HERE + 1) == own_cores(0) == ()
+
+
+def test_workers_stay_on_their_cores() -> None:
+    """Each of the pool's threads runs on its own core alone, the caller's wherever it was."""
+    before = os.sched_getaffinity(0)
+    cores = own_cores(HERE)
+    pool = Pool(HERE, cores)
+    barrier = threading.Barrier(HERE)
+
+    def where() -> tuple[int, ...]:
+        barrier.wait(10)
+        return tuple(os.sched_getaffinity(0))
+
+    if HERE > 1:
+        assert sorted(pool.run([where] * HERE)) == [(core,) for core in cores]
+    assert os.sched_getaffinity(0) == before
+    pool.close()

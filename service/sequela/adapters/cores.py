@@ -19,6 +19,15 @@ def usable_cores(root: Path = ROOT) -> int:
     return max(1, min([_allowed(), *map(math.ceil, _quotas(root))]))
 
 
+def own_cores(workers: int) -> tuple[int, ...]:
+    """The cores of the affinity mask where there are as many as workers; else none is a worker's own."""
+    try:
+        cores = tuple(sorted(os.sched_getaffinity(0)))
+    except AttributeError:  # not on every platform
+        return ()
+    return cores if len(cores) == workers else ()
+
+
 def _allowed() -> int:
     try:
         return len(os.sched_getaffinity(0))

@@ -32,7 +32,7 @@ class Evaluator:
 
     def __init__(self, runs: Runs, targets: Sequence[int], link: Link, asker: Asker) -> None:
         self.clock = asker.clock
-        self.aside = asker.aside
+        self.aside, self.share = asker.aside, asker.share
         self.clipped = 0
         self._runs, self._targets, self._link = runs, list(targets), link
 

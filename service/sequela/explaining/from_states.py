@@ -32,6 +32,8 @@ TRUNK = 512
 BRANCHES = 16
 LARGEST_BRANCH = 4096
 """Branches of a walk, about, and coalitions in one at most: a few batches, so that others get their turn."""
+FEWEST = 128
+"""Rows that a batch has at least where there are as many: few coalitions are cut into several batches too."""
 MOST_PASTS = 8
 """Classes of the first step that begin from the request's pasts, one by one; more are run as a batch."""
 
@@ -88,7 +90,10 @@ class StateRuns:
     def _branches(self, coalitions: int, rest: Sequence[_Prepared]) -> Iterator[tuple[int, int]]:
         """Ranges of the last step's classes: some batches of the steps that are left, and one of a single step."""
         classes = len(rest[-1].step.rows)
-        size = min(max(coalitions // BRANCHES, TRUNK), LARGEST_BRANCH) if len(rest) > 1 else rest[-1].rows
+        if len(rest) > 1:
+            size = min(max(coalitions // BRANCHES, TRUNK), LARGEST_BRANCH)
+        else:
+            size = min(rest[-1].rows, max(1 << (classes // BRANCHES).bit_length(), FEWEST))
         yield from ((start, min(start + size, classes)) for start in range(0, classes, size))
 
     def _branch(

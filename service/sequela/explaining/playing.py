@@ -7,7 +7,6 @@ coalitions alone reproduces a level (design §4.4-5).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
@@ -74,9 +73,6 @@ def _play(evaluator: Evaluator, players: Players, gain: NDArray[np.float64], rul
     if not sizes:
         detail = f"{rules.budget} coalitions are below the minimum of {minimum_budget(m)} for {m} players"
         return Played(players, StopReason.NOT_COMPUTED, detail=detail)
-    if not rules.target.all():
-        # No target can stop it: nobody looks at every second stage, and the last remains.
-        sizes = sizes[::-2][::-1]
     sample = Sample(evaluator, players, len(gain), rules.budget, rules.seed, rules.until)
     return _stage_by_stage(sample, sizes, gain, rules.target)
 
@@ -91,12 +87,16 @@ def _stage_by_stage(
     """
     players, hopeless = sample.players, 0.0 if target.all() else np.inf
     solved: Played | None = None
-    for size, following in zip_longest(sizes, sizes[1:]):
+    place, last = -1, len(sizes) - 1
+    while place < last:
+        # Far from the target every second stage will do.
+        place = min(place + 2, last) if sizes[min(place + 2, last)] < hopeless else place + 1
+        size = sizes[place]
         try:
-            sample.grow(size, following)
+            sample.grow(size, sizes[place + 1] if place < last else None)
         except TimeUp:
             return replace(_salvage(sample, solved, gain), out_of_time=True)
-        reason = _reason(len(players), size, following is None)
+        reason = _reason(len(players), size, place == last)
         if reason is None and size < hopeless:
             continue
         solution = sample.solve(gain)

@@ -2,15 +2,17 @@
 
 Requests take turns job by job, so a small one does not wait for a large one to end. A request of a single job runs
 it in its own thread where a place is free, so that small requests change no threads; several jobs run in the
-pool's threads.
+pool's threads. Each of these is bound to a core where the process has no more cores than workers: two threads that
+wake each other are easily left on one core for the first milliseconds, which may be all there is to do.
 """
 
 from __future__ import annotations
 
 import contextvars
+import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -26,10 +28,11 @@ T = TypeVar("T")
 class Pool:
     """Runs the jobs of several requests, at most `workers` at a time. Safe to call from several threads at once.
 
-    A job must not call `run` itself: it would wait for the place that it holds.
+    cores: one for each worker's thread; none: the system places them. A job must not call `run` itself: it would
+    wait for the place that it holds.
     """
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self, workers: int, cores: Sequence[int] = ()) -> None:
         self.workers = workers
         self._lock = threading.Lock()
         self._free = workers
@@ -39,7 +42,8 @@ class Pool:
         # The last to stop is the first to go on: a worker that just ended a job gets the next one itself.
         self._idle = list(self._hands)
         for number, hand in enumerate(self._hands):
-            threading.Thread(target=self._work, args=(hand,), name=f"pool-{number}", daemon=True).start()
+            core = {cores[number]} if cores else set[int]()
+            threading.Thread(target=self._work, args=(hand, core), name=f"pool-{number}", daemon=True).start()
 
     @property
     def busy(self) -> int:
@@ -108,7 +112,9 @@ class Pool:
                 self._turns.append(run)
                 self._deal()
 
-    def _work(self, hand: _Hand) -> None:
+    def _work(self, hand: _Hand, core: set[int]) -> None:
+        if core:
+            os.sched_setaffinity(0, core)  # of this thread alone
         while (task := hand.get()) is not None:
             run = task.run
             # A copy, since two threads cannot be in one context at a time.

@@ -61,7 +61,7 @@ class Sample:
     def solve(self, gain: NDArray[np.float64]) -> Solution:
         """Solves the stage last grown to."""
         odd = [values[:count] for values, count in zip(self._odd, self._counts, strict=True)]
-        return solve(self._sampler, self._layers, odd, gain)
+        return solve(self._sampler, self._layers, odd, gain, self._evaluator.share)
 
     def _odd_parts(self, pairs: NDArray[np.bool_], until: float) -> NDArray[np.float64]:
         values = self._evaluator.values(self.players, np.concatenate([pairs, ~pairs]), until)

@@ -86,10 +86,10 @@ class _Switch:
 
     def apply(self, coalitions: NDArray[np.bool_], rows: NDArray[np.intp]) -> NDArray[Any]:
         """(k, *shape): X where the owner is in the coalition, else B."""
-        present = coalitions[rows[:, None], self.owners.ravel()].reshape(len(rows), *self.owners.shape)
+        present = coalitions.take(rows, axis=0).take(self.owners.ravel(), axis=1)
         # All ones where present: minus one in two's complement.
         bits = np.negative(present.astype(f"i{self.dtype.itemsize}")).view(self.differing.dtype)
-        chosen: NDArray[Any] = np.bitwise_and(bits, self.differing)
+        chosen: NDArray[Any] = np.bitwise_and(bits.reshape(-1, *self.owners.shape), self.differing)
         np.bitwise_xor(chosen, self.background, out=chosen)
         return chosen.view(self.dtype)
 

@@ -25,17 +25,25 @@ players. For larger designs h is small and all agree.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sequela.timeshap.coalitions import Pairs, Stratum
 
+T = TypeVar("T")
+Parts = list[tuple[int, int, int]]
+"""Pairs as (stratum, start, stop)."""
+
 FEWEST_FOR_VARIANCE = 4
 CELLS = 1 << 16
 """Pairs × players summed up at a time, about: bounds memory, and stays in cache."""
+SHARED_PLAYERS = 256
+"""Games of more players are summed up one portion after the other: their products are large."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,31 +65,48 @@ def solve_small(gain: NDArray[np.float64], players: int) -> Solution:
     return Solution(values, np.zeros_like(values))
 
 
+def in_turn(jobs: Iterable[Callable[[], T]]) -> Iterable[T]:
+    """Runs jobs one after the other."""
+    return (job() for job in jobs)
+
+
+class Share(Protocol):
+    """Runs jobs, and gives their results in their order."""
+
+    def __call__(self, jobs: Iterable[Callable[[], T]]) -> Iterable[T]:
+        """Runs them."""
+
+
 def solve(
     sampler: Pairs,
     layers: Sequence[Stratum],
     odd: Sequence[NDArray[np.float64]],
     gain: NDArray[np.float64],
+    share: Share = in_turn,
 ) -> Solution:
     """Solves a game of m ≥ 2 players.
 
-    odd: for each stratum the odd parts g of its first k_s pairs, (k_s, targets). gain: Δ, (targets,).
+    odd: for each stratum the odd parts g of its first k_s pairs, (k_s, targets). gain: Δ, (targets,). share: may
+    run its parts side by side; the parts and the order they are added up in are always the same.
     """
     m = sampler.players
     sample = _Sample(sampler, layers, odd, gain / m)
     normal = sample.known * (np.eye(m) - 1 / m) + 1.0
     moment = np.zeros((m, len(gain)))
-    for block in sample.blocks(sample.sampled):
-        normal += block.x.T @ block.x
-        moment += block.x.T @ block.y
-    for block in sample.blocks(sample.whole):
+    if m > SHARED_PLAYERS:
+        share = in_turn
+    for gram, part in share(partial(_products, sample, parts) for parts in sample.portions(sample.sampled)):
+        normal += gram
+        moment += part
+    for parts in sample.portions(sample.whole):
+        block = sample.block(parts)
         moment += block.x.T @ block.y
     inverse = np.linalg.inv(normal).astype(np.float64, copy=False)
     slope = inverse @ moment
     # The constraint Σu = 0 holds in exact arithmetic; centring removes what rounding leaves, so additivity
     # is exact.
     slope -= slope.mean(axis=0)
-    return Solution(gain / m + slope, _errors(sample, inverse, slope))
+    return Solution(gain / m + slope, _errors(sample, inverse, slope, share))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -116,10 +141,10 @@ class _Sample:
         m = self.sampler.players
         return sum(1.0 if 2 * self.layers[i].size == m else 2.0 for i in self.whole) / (m * (m - 1))
 
-    def blocks(self, strata: Sequence[int]) -> Iterator[_Block]:
+    def portions(self, strata: Sequence[int]) -> Iterator[Parts]:
         """The pairs of some strata, in order, whatever the portions they came in."""
         most = max(CELLS // self.sampler.players, 1)
-        parts: list[tuple[int, int, int]] = []
+        parts: Parts = []
         room = most
         for stratum in strata:
             start, count = 0, len(self.odd[stratum])
@@ -129,12 +154,13 @@ class _Sample:
                 room -= stop - start
                 start = stop
                 if not room:
-                    yield self._block(parts)
+                    yield parts
                     parts, room = [], most
         if parts:
-            yield self._block(parts)
+            yield parts
 
-    def _block(self, parts: Sequence[tuple[int, int, int]]) -> _Block:
+    def block(self, parts: Parts) -> _Block:
+        """Their numbers."""
         m = self.sampler.players
         sizes = np.array([self.layers[stratum].size for stratum, _, _ in parts])
         taken = np.array([len(self.odd[stratum]) for stratum, _, _ in parts])
@@ -177,7 +203,15 @@ class _Sample:
         return (1 - k / total) * k / max(k - 1, 1)
 
 
-def _errors(sample: _Sample, inverse: NDArray[np.float64], slope: NDArray[np.float64]) -> NDArray[np.float64]:
+def _products(sample: _Sample, parts: Parts) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """X̃ᵀWX̃ and X̃ᵀWy of some pairs."""
+    block = sample.block(parts)
+    return block.x.T @ block.x, block.x.T @ block.y
+
+
+def _errors(
+    sample: _Sample, inverse: NDArray[np.float64], slope: NDArray[np.float64], share: Share
+) -> NDArray[np.float64]:
     """Standard errors (players, targets)."""
     groups = sample.groups()
     if not groups:
@@ -185,18 +219,38 @@ def _errors(sample: _Sample, inverse: NDArray[np.float64], slope: NDArray[np.flo
     owner = {stratum: number for number, group in enumerate(groups) for stratum in group}
     counts = np.array([sample.count(group) for group in groups])
     corrections = np.array([sample.correction(group) for group in groups])
-    scales = np.sqrt(corrections)
+    pulls = _Pulls(sample, inverse, slope, owner, np.sqrt(corrections))
     sums = np.zeros((len(groups), *slope.shape))
     squares = np.zeros_like(slope)
-    for block in sample.blocks(sample.sampled):
-        reached = block.x @ inverse
-        leverage = np.einsum("ij,ij->i", reached, block.x)
-        left = np.sqrt(1 - np.minimum(leverage, 1 - 1e-9))[:, None]
-        pull = (block.y - block.x @ slope) / (left * np.sqrt(left))
-        for stratum, rows in block.rows:
-            sums[owner[stratum]] += block.x[rows].T @ pull[rows]
-            pull[rows] *= scales[owner[stratum]]
-        squares += np.square(reached, out=reached).T @ pull**2
+    for sums_part, squares_part in share(
+        partial(pulls.summed, parts) for parts in sample.portions(sample.sampled)
+    ):
+        sums += sums_part
+        squares += squares_part
     totals = np.tensordot(inverse, sums, axes=(1, 1))
     squares -= np.einsum("igt,g->it", totals**2, corrections / counts)
     return np.sqrt(np.maximum(squares, 0.0))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pulls:
+    """How far each pair pulls the attributions. owner: the group of each stratum; scales: √ of its correction."""
+
+    sample: _Sample
+    inverse: NDArray[np.float64]
+    slope: NDArray[np.float64]
+    owner: dict[int, int]
+    scales: NDArray[np.float64]
+
+    def summed(self, parts: Parts) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Of some pairs: x̃ times pull by group, (groups, m, targets), and Σ ψ² corrected, (m, targets)."""
+        block = self.sample.block(parts)
+        sums = np.zeros((len(self.scales), *self.slope.shape))
+        reached = block.x @ self.inverse
+        leverage = np.einsum("ij,ij->i", reached, block.x)
+        left = np.sqrt(1 - np.minimum(leverage, 1 - 1e-9))[:, None]
+        pull = (block.y - block.x @ self.slope) / (left * np.sqrt(left))
+        for stratum, rows in block.rows:
+            sums[self.owner[stratum]] += block.x[rows].T @ pull[rows]
+            pull[rows] *= self.scales[self.owner[stratum]]
+        return sums, np.square(reached, out=reached).T @ pull**2
