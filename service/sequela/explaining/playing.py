@@ -87,16 +87,14 @@ def _stage_by_stage(
     """
     players, hopeless = sample.players, 0.0 if target.all() else np.inf
     solved: Played | None = None
-    place, last = -1, len(sizes) - 1
-    while place < last:
-        # Far from the target every second stage will do.
-        place = min(place + 2, last) if sizes[min(place + 2, last)] < hopeless else place + 1
-        size = sizes[place]
+    size: int | None = 0
+    while size := _following(sizes, size or 0, hopeless):
+        following = _following(sizes, size, hopeless)
         try:
-            sample.grow(size, sizes[place + 1] if place < last else None)
+            sample.grow(size, following)
         except TimeUp:
             return replace(_salvage(sample, solved, gain), out_of_time=True)
-        reason = _reason(len(players), size, place == last)
+        reason = _reason(len(players), size, following is None)
         if reason is None and size < hopeless:
             continue
         solution = sample.solve(gain)
@@ -108,6 +106,14 @@ def _stage_by_stage(
         if reason is not None:
             return solved
     raise AssertionError("the last stage always has a reason")  # pragma: no cover
+
+
+def _following(sizes: tuple[int, ...], size: int, hopeless: float) -> int | None:
+    """The stage after one of `size`: while there is no hope yet every second one will do; None after the last."""
+    later = [each for each in sizes if each > size]
+    if len(later) > 1 and later[1] < hopeless:
+        return later[1]
+    return later[0] if later else None
 
 
 def _reason(players: int, size: int, is_last: bool) -> StopReason | None:

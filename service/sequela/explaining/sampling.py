@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,23 +37,23 @@ class Sample:
         self._layers = strata(len(players))
         self._sampler = pairs_of(len(players), budget, seed)
         self._odd = [np.empty((0, targets)) for _ in self._layers]
+        self._ahead: tuple[Slab, NDArray[np.bool_]] = ([], np.empty((0, 0), dtype=np.bool_))
 
     def grow(self, size: int, following: int | None) -> None:
         """Evaluates what a design of `size` coalitions adds, as long as time to solve it is left.
 
-        The pairs of the `following` stage are drawn meanwhile. After TimeUp the sample stands as it stood before.
+        What the `following` size adds is drawn meanwhile. After TimeUp the sample stands as it stood before.
         """
         counts = allocation(len(self.players), size)
         until = self._until - _solving_seconds(len(self.players), sum(counts))
+        have = [len(odd) for odd in self._odd]
         fresh: list[list[NDArray[np.float64]]] = [[] for _ in self._layers]
-        slabs = list(self._slabs(counts))
-        for slab in slabs:
-            pairs = np.concatenate([self._sampler.pairs(*part) for part in slab])
-            with self._drawn_meanwhile(following if slab is slabs[-1] else None):
-                odd = self._odd_parts(pairs, until)
-            edges = np.cumsum([stop - start for _, start, stop in slab])[:-1]
-            for (stratum, _, _), part in zip(slab, np.split(odd, edges), strict=True):
-                fresh[stratum].append(part)
+        *earlier, last = _slabs(have, counts, len(self.players))
+        for slab in earlier:
+            _sort(slab, self._odd_parts(self._drawn(slab), until), fresh)
+        pairs = self._drawn(last)
+        with self._drawn_meanwhile(counts, following):
+            _sort(last, self._odd_parts(pairs, until), fresh)
         self._odd = [np.concatenate([old, *new]) for old, new in zip(self._odd, fresh, strict=True)]
         self._counts, self.size = counts, size
 
@@ -67,27 +66,47 @@ class Sample:
         values = self._evaluator.values(self.players, np.concatenate([pairs, ~pairs]), until)
         return (values[: len(pairs)] - values[len(pairs) :]) / 2
 
-    def _drawn_meanwhile(self, size: int | None) -> AbstractContextManager[None]:
+    def _drawn(self, slab: Slab) -> NDArray[np.bool_]:
+        ahead, pairs = self._ahead
+        if ahead != slab:
+            pairs = np.concatenate([self._sampler.pairs(*part) for part in slab])
+        self._ahead = ([], np.empty((0, 0), dtype=np.bool_))
+        return pairs
+
+    def _drawn_meanwhile(self, counts: Sequence[int], size: int | None) -> AbstractContextManager[None]:
         if size is None:
             return nullcontext()
-        return self._evaluator.aside(partial(self._sampler.draw, allocation(len(self.players), size)))
+        slab = next(_slabs(counts, allocation(len(self.players), size), len(self.players)))
 
-    def _slabs(self, counts: tuple[int, ...]) -> Iterator[Slab]:
-        """What is missing: all at once lets coalitions share the most, but what is held at a time is bounded."""
-        room = most = max(MOST_MEMBERSHIPS // (2 * len(self.players)), 1)
-        slab: Slab = []
-        for stratum, (odd, count) in enumerate(zip(self._odd, counts, strict=True)):
-            start = len(odd)
-            while start < count:
-                stop = min(count, start + room)
-                slab.append((stratum, start, stop))
-                room -= stop - start
-                start = stop
-                if not room:
-                    yield slab
-                    slab, room = [], most
-        if slab:
-            yield slab
+        def draw() -> None:
+            self._ahead = (slab, np.concatenate([self._sampler.pairs(*part) for part in slab]))
+
+        return self._evaluator.aside(draw)
+
+
+def _slabs(have: Sequence[int], counts: Sequence[int], players: int) -> Iterator[Slab]:
+    """What is missing: all at once lets coalitions share the most, but what is held at a time is bounded."""
+    room = most = max(MOST_MEMBERSHIPS // (2 * players), 1)
+    slab: Slab = []
+    for stratum, (known, count) in enumerate(zip(have, counts, strict=True)):
+        start = known
+        while start < count:
+            stop = min(count, start + room)
+            slab.append((stratum, start, stop))
+            room -= stop - start
+            start = stop
+            if not room:
+                yield slab
+                slab, room = [], most
+    if slab:
+        yield slab
+
+
+def _sort(slab: Slab, odd: NDArray[np.float64], fresh: Sequence[list[NDArray[np.float64]]]) -> None:
+    """Puts a slab's values where their strata are."""
+    edges = np.cumsum([stop - start for _, start, stop in slab])[:-1]
+    for (stratum, _, _), part in zip(slab, np.split(odd, edges), strict=True):
+        fresh[stratum].append(part)
 
 
 def _solving_seconds(players: int, pairs: int) -> float:

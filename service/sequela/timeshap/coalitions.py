@@ -11,7 +11,6 @@ the pairs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import comb
@@ -148,10 +147,6 @@ class Pairs(Protocol):
         """
         ...
 
-    def draw(self, counts: Sequence[int]) -> None:
-        """Makes ready the first pairs of every stratum, as many as these."""
-        ...
-
 
 def pairs_of(players: int, budget: int, seed: int) -> Pairs:
     """What a budget is taken from: where its only stage is the whole game, order does not matter."""
@@ -168,9 +163,6 @@ class WholeGame:
     def pairs(self, stratum: int, start: int, stop: int) -> NDArray[np.bool_]:
         """As in `Pairs`; read-only."""
         return _ranked(self.players, strata(self.players)[stratum])[start:stop]
-
-    def draw(self, counts: Sequence[int]) -> None:
-        """As in `Pairs`: they are ready."""
 
 
 @lru_cache(maxsize=64)
@@ -197,19 +189,10 @@ class PairSampler:
         """As in `Pairs`."""
         if start >= stop:
             return np.empty((0, self.players), dtype=bool)
-        packed = self._taken(stratum, stop)[start:stop]
-        return np.unpackbits(packed, axis=1, count=self.players).view(bool)
-
-    def draw(self, counts: Sequence[int]) -> None:
-        """As in `Pairs`."""
-        for stratum, count in enumerate(counts):
-            if count:
-                self._taken(stratum, count)
-
-    def _taken(self, stratum: int, count: int) -> NDArray[np.uint8]:
         if stratum not in self._orders:
             self._orders[stratum] = _order(self.players, strata(self.players)[stratum], self._seed)
-        return self._orders[stratum].take(count)
+        packed = self._orders[stratum].take(stop)[start:stop]
+        return np.unpackbits(packed, axis=1, count=self.players).view(bool)
 
 
 class _Permuted:
