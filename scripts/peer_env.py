@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 REQUIREMENTS = {
     "timeshap": ROOT / "requirements" / "peers.txt",
     "shap": ROOT / "requirements" / "shap.txt",
+    "captum": ROOT / "requirements" / "captum.txt",
 }
 PYTHON = "python3.11"  # the newest that timeshap's requirements install on
 STAMP = "requirements.sha256"
