@@ -1,0 +1,82 @@
+"""What an explanation costs outside the model: a tiny model, asked over and over, and where its milliseconds go."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.cases import Case
+from benchmarks.effort import Effort
+from benchmarks.ours import Ours, Timed, serving
+from benchmarks.profiling import Share, profiled
+from benchmarks.report import Finding, ms, table
+from benchmarks.statistics import percentile
+
+ROOT = Path(__file__).resolve().parents[1]
+MODEL = ROOT / "tests" / "fixtures" / "models" / "gru" / "1" / "model.onnx"
+LENGTH, WIDTH = 6, 4
+SHOWN = 20  # functions
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Seconds at the client. `stages`: median by stage, inside the server; `bare_call`: the median of a call that only
+    looks the model up. `profile`: functions by their share of the server's time.
+    """
+
+    calls: int
+    p50: float
+    p99: float
+    bare_call: float
+    stages: dict[str, float]
+    profile: tuple[Share, ...]
+
+    @property
+    def outside(self) -> float:
+        """What no stage accounts for: client, network, decoding, queue, encoding."""
+        return self.p50 - sum(self.stages.values())
+
+
+def study(effort: Effort, folder: Path) -> Finding:
+    """One call after another, default settings, a new seed each time; then the same again under a profiler."""
+    rng = np.random.default_rng(0)
+    alert = rng.normal(size=(LENGTH, WIDTH)).astype(np.float32)
+    case = Case("tiny", MODEL, {"x": alert}, {"x": np.zeros(WIDTH, np.float32)}, ())
+    with serving() as server:
+        seeds = iter(range(1 << 31))
+        for _ in range(effort.calls // 4):
+            server.explain(case, next(seeds))
+        done = [server.explain(case, next(seeds)) for _ in range(effort.calls)]
+        looked_up = [_look_up(server, done[0].explanation.model) for _ in range(effort.calls)]
+        with profiled(server.pid, folder / "profile.folded") as shares:
+            for _ in range(2 * effort.calls):
+                server.explain(case, next(seeds))
+        row = _row(done, looked_up, shares)
+    return Finding("latency", [row], [_times(row), _profile(row)])
+
+
+def _look_up(server: Ours, model: str) -> float:
+    started = time.perf_counter()
+    server.sequela.get_model(model)
+    return time.perf_counter() - started
+
+
+def _row(done: Sequence[Timed], looked_up: Sequence[float], shares: Sequence[Share]) -> Row:
+    seconds = [each.seconds for each in done]
+    stages = [each.explanation.cost.stage_seconds for each in done]
+    medians = {name: float(np.median([each.get(name, 0.0) for each in stages])) for name in stages[0]}
+    p50, p99 = percentile(seconds, 0.5), percentile(seconds, 0.99)
+    return Row(len(done), p50, p99, percentile(looked_up, 0.5), medians, tuple(shares[:SHOWN]))
+
+
+def _times(row: Row):
+    names = ("calls", "p50 ms", "p99", *row.stages, "outside stages", "looking a model up")
+    seconds = (row.p50, row.p99, *row.stages.values(), row.outside, row.bare_call)
+    return table(f"Tiny model ({LENGTH} x {WIDTH}) through gRPC", names, [[str(row.calls), *map(ms, seconds)]])
+
+
+def _profile(row: Row):
+    shown = [[share.function, f"{share.inside:.1%}", f"{share.below:.1%}"] for share in row.profile]
+    return table("Where the server's time goes", ("function", "itself", "with what it calls"), shown)
