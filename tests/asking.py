@@ -21,6 +21,7 @@ from sequela.explaining.clock import Clock
 from sequela.explaining.explainer import Explainer
 from sequela.explaining.explanation import Attribution, Explanation, LevelExplanation
 from sequela.explaining.limits import Limits
+from sequela.explaining.pool import Pool
 from sequela.explaining.ports import Model, Observers
 from sequela.explaining.question import (
     BackgroundChoice,
@@ -64,7 +65,9 @@ def _loaded(name: str, path: Path) -> Model:
     return Loader().load(f"models/{name}/versions/1", source)
 
 
-def explainer(*models: Model, observer: Any = None, limits: Limits | None = None) -> Explainer:
+def explainer(
+    *models: Model, observer: Any = None, limits: Limits | None = None, pool: Pool | None = None
+) -> Explainer:
     """An explainer with empty stores of its own."""
     observer = observer or Observers(())
     store = MemoryKeyValue()
@@ -74,7 +77,14 @@ def explainer(*models: Model, observer: Any = None, limits: Limits | None = None
         StoredExplanations(store, observer),
         observer,
         limits or Limits(),
+        pool or one_worker(),
     )
+
+
+@cache
+def one_worker() -> Pool:
+    """Shared, as a server's pool is."""
+    return Pool(1)
 
 
 def named(arrays: Arrays) -> tuple[NamedArray, ...]:
@@ -133,7 +143,9 @@ def assert_same(found: LevelExplanation, wanted: Attributions, tolerance: float)
 
 
 class Watched:
-    """A model that tells, or does, something before every batch."""
+    """A model that tells, or does, something before every batch. It is run whole, so that batches are easy to count."""
+
+    recurrence = None
 
     def __init__(self, model: Any, before: Any) -> None:
         self._model, self._before = model, before

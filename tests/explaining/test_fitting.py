@@ -10,7 +10,6 @@ from asking import loaded, named
 from matrix import BY_NAME
 from plain_scorer import PlainScorer
 from sequela.errors import DoesNotFit, InvalidInput, SequelaError
-from sequela.explaining.evaluating import rows_per_batch
 from sequela.explaining.fitting import Fitted, fit_background, fit_sequence
 from sequela.explaining.limits import Limits
 from sequela.explaining.question import EventInfo, GivenBackground, GivenSequence, NamedArray
@@ -218,11 +217,8 @@ def test_ids_outside_their_categories_are_refused(name: str, value: int, limit: 
         fit_background(loaded(case).schema, GivenBackground(named(sample)), LIMITS, "background")
 
 
-def test_padding_counts_towards_the_limit_and_the_batch() -> None:
-    """One real event among much padding: the padding is bounded like events, and a batch stays as small."""
+def test_padding_counts_towards_the_limit() -> None:
+    """One real event among much padding: the padding is bounded like events."""
     padded, mask = numbers(101, 4), np.zeros(101)
     mask[-1] = 1
     assert refused(InvalidInput, "masked", events=padded, mask=mask).reason == "TOO_MANY_EVENTS"
-    fitted = fit("masked", events=np.zeros((100, 4)), mask=mask[1:])
-    full = fit("masked", events=np.zeros((100, 4)), mask=np.ones(100))
-    assert rows_per_batch(fitted) == rows_per_batch(full)

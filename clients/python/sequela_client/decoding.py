@@ -146,6 +146,7 @@ def _cost(message: pb.Cost) -> Cost:
     return Cost(
         model_rows=message.model_rows,
         model_calls=message.model_calls,
+        model_events=message.model_events,
         stage_seconds={
             stage: time.ToTimedelta().total_seconds() for stage, time in message.stage_times.items()
         },

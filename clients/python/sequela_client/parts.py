@@ -159,5 +159,6 @@ class Cost:
 
     model_rows: int
     model_calls: int
+    model_events: int
     stage_seconds: Mapping[str, float]
     cached: bool

@@ -38,7 +38,7 @@ class Feeder:
                 values = np.full((rows, 1), batch.length)
             else:
                 values = next(by_role[item.role])
-            feeds[item.name] = _shaped(values, self.seen(item))
+            feeds[item.name] = shaped(values, self.seen(item))
         return feeds
 
     def seen(self, item: InputSchema) -> GraphInput:
@@ -55,7 +55,7 @@ def framed(before: NDArray[Any], events: NDArray[Any], after: NDArray[Any]) -> N
     return np.concatenate([around[0], events, around[1]], axis=1)
 
 
-def _shaped(values: NDArray[Any], seen: GraphInput) -> NDArray[Any]:
+def shaped(values: NDArray[Any], seen: GraphInput) -> NDArray[Any]:
     """In the graph's rank and element type; inputs of one column may leave out the column axis."""
     flat = values if values.ndim == seen.rank else values[..., 0]
     return np.ascontiguousarray(flat, dtype=seen.numpy_type)

@@ -5,21 +5,25 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
+from onnx import ModelProto
 
 from sequela.adapters.onnx_feeds import Feeder
 from sequela.adapters.onnx_file import read_onnx
+from sequela.adapters.onnx_from_states import Candidate
 from sequela.adapters.onnx_graph import read_graph
 from sequela.adapters.onnx_model import OnnxModel
 from sequela.adapters.onnx_outputs import output_layout
 from sequela.adapters.onnx_probe import Probed, probe
+from sequela.adapters.onnx_recurrence import OnnxRecurrence
 from sequela.adapters.onnx_schema import complete_schema, draft_schema, output_name
 from sequela.adapters.onnx_session import Session, open_session
 from sequela.adapters.onnx_sizes import FixedSizes, read_sizes
+from sequela.adapters.onnx_whole import LeftWhole
 from sequela.errors import DoesNotFit, InvalidInput
 from sequela.explaining.background import Background
 from sequela.explaining.fitting import fit_background
@@ -70,17 +74,38 @@ class Loader:
         session, probed = _tried(feeder, session, sizes)
         layout = output_layout(probed.shapes, output, draft.per_event, self.limits, draft.path)
         schema = complete_schema(draft, file, output, layout)
+        recurrence, how = _recurrence(
+            Candidate(file.model, schema, feeder, partial(self._opened, source, output)), session, probed
+        )
         return OnnxModel(
             name=name,
             digest=source.digest,
             schema=schema,
             fixed_length=sizes.length,
             default_background=_default_background(schema, self.limits, draft.path),
-            execution=_execution(sizes.length, session.fixed_batch, self.threads, probed),
+            execution=_execution(how, sizes.length, session.fixed_batch, self.threads, probed),
             size=len(source.onnx),
             feeder=feeder,
             session=session,
+            recurrence=recurrence,
         )
+
+    def _opened(self, source: ModelBytes, output: str, model: ModelProto) -> Session:
+        content = model.SerializeToString()
+        return open_session(content, output, None, self.threads, self.limits, source.onnx_path)
+
+
+def _recurrence(candidate: Candidate, session: Session, probed: Probed) -> tuple[OnnxRecurrence | None, str]:
+    """What runs the model from states, where that is possible, and how the model is run, for people."""
+    try:
+        if session.fixed_batch is not None:
+            raise LeftWhole(f"it takes {session.fixed_batch} sequences in every call")
+        if not probed.independent_rows:
+            raise LeftWhole("the rows of a batch influence each other")
+        found = candidate.recurrence()
+    except LeftWhole as reason:
+        return None, f"whole graph: {reason}"
+    return found, f"from states: {found}"
 
 
 def _default_background(schema: ModelSchema, limits: Limits, path: str) -> Background | None:
@@ -112,8 +137,8 @@ def _tried(feeder: Feeder, session: Session, sizes: FixedSizes) -> tuple[Session
     return single, probe(feeder, single, sizes.length)
 
 
-def _execution(length: int | None, batch: int | None, threads: int, probed: Probed) -> str:
-    facts = [f"whole graph on onnxruntime {onnxruntime.__version__}, CPU, threads: {threads}"]
+def _execution(how: str, length: int | None, batch: int | None, threads: int, probed: Probed) -> str:
+    facts = [how, f"onnxruntime {onnxruntime.__version__}, CPU, threads: {threads}"]
     if length is not None:
         facts.append(f"events in every call: {length}")
     if batch is not None:

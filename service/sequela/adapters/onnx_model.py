@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela.adapters.onnx_feeds import Feeder
+from sequela.adapters.onnx_scores import Scores
 from sequela.adapters.onnx_session import Session
-from sequela.errors import DoesNotFit
 from sequela.explaining.background import Background
 from sequela.explaining.ports import Frame, Recurrence
 from sequela.explaining.schema import ModelSchema
@@ -52,25 +52,4 @@ class OnnxModel:
         few events for a convolution) or gives another shape than before; MODEL_OUTPUT_NOT_FINITE.
         """
         outputs = self.session.run(self.feeder.feeds(batch, frame), until)
-        step = len(frame.before[0]) + batch.length - 1 + output_event
-        if self.schema.per_event:
-            outputs = self._step(outputs, step)
-        scores = outputs.reshape(len(outputs), -1)
-        if scores.shape[1] != len(self.schema.targets):
-            text = f"the model gives {scores.shape[1]} outputs for {len(self.schema.targets)} targets"
-            raise DoesNotFit("MODEL_FAILED", text)
-        if not np.isfinite(scores).all():
-            row, column = (int(i) for i in np.argwhere(~np.isfinite(scores))[0])
-            name = self.schema.targets[column].name
-            raise DoesNotFit(
-                "MODEL_OUTPUT_NOT_FINITE", f"the model gives {scores[row, column]} for target {name!r}"
-            )
-        return scores
-
-    @staticmethod
-    def _step(outputs: NDArray[np.float64], step: int) -> NDArray[np.float64]:
-        if not 0 <= step < outputs.shape[1]:
-            raise DoesNotFit(
-                "MODEL_FAILED", f"the model gives {outputs.shape[1]} steps, none for step {step}"
-            )
-        return outputs[:, step]
+        return Scores(self.schema).at(outputs, len(frame.before[0]) + batch.length - 1 + output_event)

@@ -51,7 +51,7 @@ def probe(feeder: Feeder, session: Session, fixed_length: int | None) -> Probed:
 def _probed(feeder: Feeder, session: Session, lengths: tuple[int, ...]) -> Probed:
     shapes, independent = {}, True
     for length in lengths:
-        cells = _sample(feeder.inputs, length)
+        cells = sample(feeder.inputs, ROWS, length)
         together = session.run(feeder.feeds(cells, no_padding(cells)))
         alone = np.concatenate([session.run(feeder.feeds(row, no_padding(row))) for row in _rows(cells)])
         shapes[length] = together.shape
@@ -59,17 +59,20 @@ def _probed(feeder: Feeder, session: Session, lengths: tuple[int, ...]) -> Probe
     return Probed(shapes, independent)
 
 
-def _sample(inputs: Sequence[InputSchema], length: int) -> Cells:
-    """Seeded noise for floats; ids are 0, the only one that every vocabulary holds."""
-    rng = np.random.default_rng(length)
-
-    def values(item: InputSchema, *shape: int) -> NDArray[np.float64]:
-        return rng.normal(size=shape) if item.dtype.value.startswith("float") else np.zeros(shape)
-
+def sample(inputs: Sequence[InputSchema], rows: int, length: int) -> Cells:
+    """Seeded noise for floats; ids are 0, the only one that every vocabulary holds. Static inputs are the
+    same at every length.
+    """
     return Cells(
-        tuple(values(item, ROWS, length, item.width) for item in inputs if item.role is Role.EVENTS),
-        tuple(values(item, ROWS, item.width) for item in inputs if item.role is Role.STATIC),
+        tuple(_noise(item, rows, length, item.width) for item in inputs if item.role is Role.EVENTS),
+        tuple(_noise(item, rows, item.width) for item in inputs if item.role is Role.STATIC),
     )
+
+
+def _noise(item: InputSchema, *shape: int) -> NDArray[np.float64]:
+    if not item.dtype.value.startswith("float"):
+        return np.zeros(shape)
+    return np.random.default_rng([len(item.name), *shape]).normal(size=shape)
 
 
 def _rows(cells: Cells) -> Iterator[Cells]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from sequela.adapters.onnx_guard import Watchdog, limit_memory, watchdog
+from sequela.adapters.onnx_guard import Run, Watchdog, limit_memory, watchdog
 from sequela.errors import DoesNotFit, InvalidInput
 from sequela.explaining.limits import Limits
 
@@ -49,18 +49,30 @@ class Session:
         parts = [self._call(chunk, self.fixed_batch) for chunk in _chunks(feeds, rows, self.fixed_batch)]
         return np.concatenate(parts)[:rows]
 
+    def fetch(self, names: Sequence[str], feeds: Feeds, until: float = math.inf) -> list[Any]:
+        """Outputs by name as onnxruntime gives them; what they do not need is not computed.
+
+        Raises DoesNotFit: MODEL_FAILED, MODEL_TOO_SLOW.
+        """
+        with self.watchdog.run() as run:
+            run.options.only_execute_path_to_fetches = True
+            return self._fetched(names, feeds, run)
+
     def _call(self, feeds: Feeds, rows: int) -> NDArray[np.float64]:
         with self.watchdog.run() as run:
-            try:
-                output = self.runtime.run([self.output], feeds, run.options)[0]
-            except Exception as error:  # onnxruntime's errors share no base of their own
-                raise self._failure(error, run.stopped) from None
+            (output,) = self._fetched([self.output], feeds, run)
         if not isinstance(output, np.ndarray) or output.dtype.kind not in "fiub":
             raise DoesNotFit("MODEL_FAILED", f"the model's output {self.output!r} is not a tensor of numbers")
         if output.ndim == 0 or len(output) != rows:
             text = f"the model's output {self.output!r} has shape {output.shape} for {rows} sequences"
             raise DoesNotFit("MODEL_FAILED", text)
         return output.astype(np.float64)
+
+    def _fetched(self, names: Sequence[str], feeds: Feeds, run: Run) -> list[Any]:
+        try:
+            return list(self.runtime.run(names, feeds, run.options))
+        except Exception as error:  # onnxruntime's errors share no base of their own
+            raise self._failure(error, run.stopped) from None
 
     def _failure(self, error: Exception, stopped: bool) -> DoesNotFit:
         if stopped:

@@ -10,12 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela.errors import NotFound, OutOfTime, SequelaError, Unavailable
+from sequela.explaining.asking import Asker
 from sequela.explaining.assembling import shown_events
 from sequela.explaining.clock import Clock, TimeUp
 from sequela.explaining.explanation import Cost, Explanation
 from sequela.explaining.fitting import fit_sequence
 from sequela.explaining.identity import content_key, explanation_name
 from sequela.explaining.limits import Limits
+from sequela.explaining.pasts import BackgroundPasts
+from sequela.explaining.pool import Pool
 from sequela.explaining.ports import Backgrounds, Explanations, Models, Observer
 from sequela.explaining.question import GivenSequence, ModelChoice, Question
 from sequela.explaining.records import Explained, StageDone
@@ -46,9 +49,12 @@ class Explainer:
         explanations: Explanations,
         observer: Observer,
         limits: Limits,
+        pool: Pool | None = None,
     ) -> None:
         self._models, self._backgrounds, self._explanations = models, backgrounds, explanations
         self._observer, self._limits = observer, limits
+        self._pool = pool or Pool(1)
+        self._pasts = BackgroundPasts()
         self._flights = SingleFlight()
 
     def explain(self, question: Question, clock: Clock) -> Explanation:
@@ -116,7 +122,8 @@ class Explainer:
             return explanation
 
     def _work_out(self, task: Task, key: str, clock: Clock) -> Explanation:
-        return work_out(task, key, self._limits, clock, self._observer)
+        asker = Asker(clock, self._pool, self._observer)
+        return work_out(task, key, self._limits, asker, self._pasts, self._observer)
 
 
 def _for_alert(found: Explanation, task: Task, name: str, cost: Cost) -> Explanation:

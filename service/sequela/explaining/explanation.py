@@ -108,10 +108,14 @@ class TargetScore:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What it took; outside the promise of reproducibility. Times in seconds by stage."""
+    """What it took; outside the promise of reproducibility. Times in seconds by stage.
+
+    model_events: events run, summed over rows: what model time follows.
+    """
 
     model_rows: int = 0
     model_calls: int = 0
+    model_events: int = 0
     stage_seconds: Mapping[str, float] | None = None
     cached: bool = False
 

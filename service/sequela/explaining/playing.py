@@ -26,6 +26,8 @@ from sequela.timeshap.coalitions import (
 from sequela.timeshap.players import Players
 from sequela.timeshap.solving import Solution, solve, solve_small
 
+MOST_MEMBERSHIPS = 1 << 24
+"""Coalitions times players held at a time, a byte each."""
 SOLVING_SPEED = 5e9
 """Multiply-adds a second that solving reaches at least; only deadlines depend on it, never an answer."""
 
@@ -151,8 +153,10 @@ class _Sample:
         return solve(self._sampler, self._layers, odd, gain)
 
     def _batches(self, counts: tuple[int, ...]) -> Iterator[list[tuple[int, int, int]]]:
-        """What is missing, as batches of (stratum, start, stop) of at most half the evaluator's rows."""
-        room = most = max(self._evaluator.rows // 2, 1)
+        """What is missing, as slabs of (stratum, start, stop): all at once lets coalitions share the most, but what
+        is held at a time is bounded.
+        """
+        room = most = max(MOST_MEMBERSHIPS // (2 * len(self.players)), 1)
         batch: list[tuple[int, int, int]] = []
         for stratum, (odd, count) in enumerate(zip(self._odd, counts, strict=True)):
             start = len(odd)

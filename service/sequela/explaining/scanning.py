@@ -1,4 +1,4 @@
-"""Runs the pruning scan: from the recent end, a batch of splits at a time, stopping at the cut."""
+"""Runs the pruning scan: from the recent end, a window of splits at a time, stopping at the cut."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sequela.explaining.clock import TimeUp
 from sequela.explaining.evaluating import Evaluator
 from sequela.timeshap.players import Extent, event_players
-from sequela.timeshap.pruning import first_prunable, importances, scan_order, split_coalitions
+from sequela.timeshap.pruning import first_prunable, importances, scan_order, scan_windows, split_coalitions
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,13 +58,12 @@ class Scanner:
         return self._scan(lambda _: False)
 
     def _scan(self, enough: Callable[[NDArray[np.float64]], bool]) -> Scan:
-        """Scans a batch of splits at a time, until a batch's part of the curve is enough."""
+        """Scans a window of splits at a time, until a window's part of the curve is enough."""
         players = event_players(self.extent, blocks=())
         order = scan_order(self.extent.length)
-        step = max(self.evaluator.rows // 2, 1)
         curve = np.empty((0, len(self.base)))
-        for start in range(0, len(order), step):
-            splits = order[start : start + step]
+        for splits in scan_windows(self.extent.length):
+            start = len(curve)
             try:
                 values = self.evaluator.values(players, split_coalitions(players, splits), self.until)
             except TimeUp:

@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela.explaining import assembling
+from sequela.explaining.asking import Asker
 from sequela.explaining.clock import Clock
 from sequela.explaining.display import static_values
-from sequela.explaining.evaluating import Evaluator
-from sequela.explaining.explanation import Cost, Explanation
+from sequela.explaining.evaluating import Evaluator, Runs
+from sequela.explaining.explanation import Explanation
+from sequela.explaining.from_states import StateRuns
 from sequela.explaining.identity import explanation_name, unique_name
 from sequela.explaining.levels import (
     SCAN_SHARE,
@@ -32,6 +34,7 @@ from sequela.explaining.levels import (
 )
 from sequela.explaining.limits import Limits
 from sequela.explaining.link import linked
+from sequela.explaining.pasts import BackgroundPasts, Pasts
 from sequela.explaining.playing import Played, Rules
 from sequela.explaining.ports import Observer
 from sequela.explaining.question import FeatureScope, Level, Options
@@ -46,7 +49,10 @@ from sequela.explaining.tolerances import (
     tolerances,
     top_k,
 )
+from sequela.explaining.whole import WholeRuns
+from sequela.timeshap.masking import Masker
 from sequela.timeshap.players import Extent, event_players
+from sequela.timeshap.pruning import ladder
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,38 +99,52 @@ class _Games:
     cells: CellGame | None = None
 
 
-def work_out(task: Task, key: str, limits: Limits, clock: Clock, observer: Observer) -> Explanation:
+def work_out(
+    task: Task, key: str, limits: Limits, asker: Asker, pasts: BackgroundPasts, observer: Observer
+) -> Explanation:
     """The explanation of a task.
 
     Raises TimeUp where not even f(X) and f(B) fit into the time, Cancelled, and DoesNotFit where the model fails.
     """
     options, stages = task.question.options, _Stages(observer)
-    evaluator = _evaluator(task, clock, observer)
+    evaluator = _evaluator(task, asker, pasts)
     with stages("score"):
         scores = _score(task, evaluator)
     used = tolerances(options, task.model.schema, scores.base, scores.score)
     if options.minimum_score is not None and scores.raw[1, 0] < options.minimum_score:
-        return _answer(task, key, scores, used, evaluator, stages)
+        return _answer(task, key, scores, used, asker, stages)
     with stages("prune"):
         found = _prune(task, evaluator, scores, used)
     shared = Games(evaluator, _extent(task), found.pruned, scores.gain, used.pruning)
     games = _play(shared, options, used, limits, stages)
-    return _explained(_answer(task, key, scores, used, evaluator, stages), task, found, shared, games)
+    return _explained(_answer(task, key, scores, used, asker, stages), task, found, shared, games)
 
 
-def _evaluator(task: Task, clock: Clock, observer: Observer) -> Evaluator:
-    options = task.question.options
-    return Evaluator(
-        task.model,
-        task.fitted,
-        task.background_cells(),
-        task.layout.columns,
-        task.targets.columns,
-        link_of(options, task.model.schema),
-        options.output_event,
-        clock,
-        observer,
+def _evaluator(task: Task, asker: Asker, shared: BackgroundPasts) -> Evaluator:
+    link = link_of(task.question.options, task.model.schema)
+    return Evaluator(_runs(task, asker, shared), task.targets.columns, link, asker.clock)
+
+
+def _runs(task: Task, asker: Asker, shared: BackgroundPasts) -> Runs:
+    """From states where the model can be run so."""
+    model, fitted, event = task.model, task.fitted, task.question.options.output_event
+    masker = Masker(fitted.cells, task.background_cells(), task.layout.columns)
+    if model.recurrence is None:
+        return WholeRuns(model, masker, fitted.frame, event, asker)
+    pasts = Pasts(
+        model.recurrence, masker, fitted.frame, ladder(fitted.cells.length), asker, shared, _shared_key(task)
     )
+    return StateRuns(model, model.recurrence, masker, fitted.frame, event, pasts, asker)
+
+
+def _shared_key(task: Task) -> str | None:
+    """What a background's states depend on: an average event's on nothing but the events run, a matrix's on the
+    sequence's length too; padding is the sequence's own.
+    """
+    if len(task.fitted.frame.before[0]):
+        return None
+    length = task.fitted.cells.length if task.background.length > 1 else 0
+    return f"{task.model.digest}/{task.background.digest}/{length}"
 
 
 def _extent(task: Task) -> Extent:
@@ -132,9 +152,7 @@ def _extent(task: Task) -> Extent:
 
 
 def _score(task: Task, evaluator: Evaluator) -> _Endpoints:
-    players = event_players(_extent(task), ())
-    nobody_and_all = np.repeat([[False], [True]], len(players), axis=1)
-    raw = evaluator.raw(players, nobody_and_all)
+    raw = evaluator.endpoints(event_players(_extent(task), ()))
     return _Endpoints(raw, linked(link_of(task.question.options, task.model.schema), raw).values)
 
 
@@ -190,7 +208,7 @@ def _choice(options: Options, used: Tolerances) -> Choice:
 
 
 def _answer(
-    task: Task, key: str, scores: _Endpoints, used: Tolerances, evaluator: Evaluator, stages: _Stages
+    task: Task, key: str, scores: _Endpoints, used: Tolerances, asker: Asker, stages: _Stages
 ) -> Explanation:
     """The part of the answer that every question gets."""
     question, schema = task.question, task.model.schema
@@ -214,7 +232,7 @@ def _answer(
         features=assembling.features(task.layout),
         event_values=(),
         static_values=(),
-        cost=Cost(evaluator.model_rows, evaluator.model_calls, dict(stages.seconds)),
+        cost=replace(asker.cost(), stage_seconds=dict(stages.seconds)),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,10 @@ from numpy.typing import NDArray
 from sequela.timeshap.cells import Cells, Columns
 from sequela.timeshap.players import Players
 
+BITS = {size: np.dtype(f"u{size}") for size in (1, 2, 4, 8)}
 
-@dataclass(frozen=True, slots=True, eq=False)
+
+@dataclass(frozen=True, eq=False)
 class Masker:
     """Switches cells between a sequence X and a background B of the same shapes."""
 
@@ -24,22 +27,83 @@ class Masker:
         """The batch of sequences for coalitions z, (n, players); True takes a player's cells from X, False
         from B.
         """
+        everyone = np.arange(len(coalitions))
+        return self.over(players, 0, self.sequence.length).apply(coalitions, everyone)
+
+    def over(self, players: Players, start: int, stop: int) -> Mask:
+        """The same for events start … stop - 1 and all static inputs, made ready for many batches."""
+        window = slice(start, stop)
+        grid = players.grid[window]
         events = tuple(
-            _switch(coalitions, players.grid[:, columns], x, b)
-            for columns, x, b in zip(
-                self.columns.events, self.sequence.events, self.background.events, strict=True
-            )
+            switch.between(window, _smallest(grid[:, columns]))
+            for switch, columns in zip(self._events, self.columns.events, strict=True)
         )
         static = tuple(
-            np.where(coalitions[:, [owner]], x, b)
-            for owner, x, b in zip(players.static, self.sequence.static, self.background.static, strict=True)
+            switch.between(slice(None), np.array([owner]))
+            for switch, owner in zip(self._static, players.static, strict=True)
         )
-        return Cells(events, static)
+        return Mask(events, static)
+
+    @cached_property
+    def _events(self) -> tuple[_Switch, ...]:
+        return tuple(map(_switch, self.sequence.events, self.background.events))
+
+    @cached_property
+    def _static(self) -> tuple[_Switch, ...]:
+        return tuple(map(_switch, self.sequence.static, self.background.static))
 
 
-def _switch(
-    coalitions: NDArray[np.bool_], owners: NDArray[np.intp], x: NDArray[Any], b: NDArray[Any]
-) -> NDArray[Any]:
-    """(n, l, d): x where the owner (l, d) is in the coalition (n, players), else b."""
-    present = coalitions[:, owners.ravel()].reshape(len(coalitions), *owners.shape)
-    return np.where(present, x, b)
+@dataclass(frozen=True, slots=True, eq=False)
+class Mask:
+    """The switches of some events, and of the static inputs."""
+
+    events: tuple[_Switch, ...]
+    static: tuple[_Switch, ...]
+
+    def apply(self, coalitions: NDArray[np.bool_], rows: NDArray[np.intp]) -> Cells:
+        """The cells for some rows (k,) of coalitions (n, players)."""
+        return Cells(
+            tuple(switch.apply(coalitions, rows) for switch in self.events),
+            tuple(switch.apply(coalitions, rows) for switch in self.static),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Switch:
+    """One input's values as bits: those of B, and where X differs. Bits are switched several times faster than
+    values are chosen, and just as exactly.
+
+    owners: the owner of each cell, broadcast to the values' shape.
+    """
+
+    dtype: np.dtype[Any]
+    background: NDArray[Any]
+    differing: NDArray[Any]
+    owners: NDArray[np.intp]
+
+    def between(self, window: slice, owners: NDArray[np.intp]) -> _Switch:
+        return _Switch(self.dtype, self.background[window], self.differing[window], owners)
+
+    def apply(self, coalitions: NDArray[np.bool_], rows: NDArray[np.intp]) -> NDArray[Any]:
+        """(k, *shape): X where the owner is in the coalition, else B."""
+        present = coalitions[rows[:, None], self.owners.ravel()].reshape(len(rows), *self.owners.shape)
+        # All ones where present: minus one in two's complement.
+        bits = np.negative(present.astype(f"i{self.dtype.itemsize}")).view(self.differing.dtype)
+        chosen: NDArray[Any] = np.bitwise_and(bits, self.differing)
+        np.bitwise_xor(chosen, self.background, out=chosen)
+        return chosen.view(self.dtype)
+
+
+def _switch(x: NDArray[Any], b: NDArray[Any]) -> _Switch:
+    bits = BITS[x.dtype.itemsize]
+    x_bits, b_bits = np.ascontiguousarray(x).view(bits), np.ascontiguousarray(b, dtype=x.dtype).view(bits)
+    return _Switch(x.dtype, b_bits, x_bits ^ b_bits, np.zeros(0, dtype=np.intp))
+
+
+def _smallest(owners: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Owners (l, d) without the axes along which they are all alike: (l, 1) for events, (1, d) for features."""
+    if (owners == owners[:, :1]).all():
+        owners = owners[:, :1]
+    if (owners == owners[:1]).all():
+        owners = owners[:1]
+    return owners

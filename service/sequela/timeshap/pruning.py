@@ -12,11 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sequela.timeshap.players import Players
+
+FIRST_WINDOW = 8
+LARGEST_WINDOW = 512
 
 
 class Verdict(StrEnum):
@@ -30,6 +34,21 @@ class Verdict(StrEnum):
 def scan_order(length: int) -> NDArray[np.intp]:
     """The splits i of a sequence, from the recent end: l - 1, l - 2, …, 1."""
     return np.arange(length - 1, 0, -1, dtype=np.intp)
+
+
+def scan_windows(length: int) -> list[NDArray[np.intp]]:
+    """The splits in the order of the scan, in windows of 8, 16, 32 … of them: a scan that ends early has run little
+    in vain, and one that goes on needs few windows.
+    """
+    order = scan_order(length)
+    sizes = [min(FIRST_WINDOW << step, LARGEST_WINDOW) for step in range(len(order) // LARGEST_WINDOW + 8)]
+    edges = np.cumsum([0, *sizes])
+    return [order[start:stop] for start, stop in pairwise(edges) if start < len(order)]
+
+
+def ladder(length: int) -> list[int]:
+    """The oldest split of each window of the scan, ascending: everything a window runs begins there."""
+    return [int(window[-1]) for window in reversed(scan_windows(length))]
 
 
 def split_coalitions(players: Players, splits: NDArray[np.intp]) -> NDArray[np.bool_]:

@@ -1417,11 +1417,14 @@ class Cost(_message.Message):
     MODEL_CALLS_FIELD_NUMBER: _builtins.int
     STAGE_TIMES_FIELD_NUMBER: _builtins.int
     CACHED_FIELD_NUMBER: _builtins.int
+    MODEL_EVENTS_FIELD_NUMBER: _builtins.int
     model_rows: _builtins.int
     """Rows given to the model, and calls."""
     model_calls: _builtins.int
     cached: _builtins.bool
     """The answer came from the store."""
+    model_events: _builtins.int
+    """Events run, summed over rows: what the model's time follows. A model run from states runs few of a row's events."""
     @_builtins.property
     def stage_times(self) -> _containers.MessageMap[_builtins.str, _duration_pb2.Duration]:
         """Stage name (resolve, score, prune, event, feature, cell) to wall time."""
@@ -1433,10 +1436,11 @@ class Cost(_message.Message):
         model_calls: _builtins.int = ...,
         stage_times: _abc.Mapping[_builtins.str, _duration_pb2.Duration] | None = ...,
         cached: _builtins.bool = ...,
+        model_events: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached", b"cached", "model_calls", b"model_calls", "model_rows", b"model_rows", "stage_times", b"stage_times"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached", b"cached", "model_calls", b"model_calls", "model_events", b"model_events", "model_rows", b"model_rows", "stage_times", b"stage_times"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

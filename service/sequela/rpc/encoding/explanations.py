@@ -139,6 +139,7 @@ def _cost(item: Cost) -> pb.Cost:
     return pb.Cost(
         model_rows=item.model_rows,
         model_calls=item.model_calls,
+        model_events=item.model_events,
         stage_times={stage: duration(seconds) for stage, seconds in (item.stage_seconds or {}).items()},
         cached=item.cached,
     )

@@ -1,0 +1,112 @@
+"""Finds out whether a model can be run from states, and makes what runs it so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import ModelProto, NodeProto
+
+from sequela.adapters.onnx_feeds import Feeder
+from sequela.adapters.onnx_graph import GraphInput
+from sequela.adapters.onnx_labelling import RECURRENT, label_values, needed
+from sequela.adapters.onnx_observed import LENGTHS, ROWS, Observed, observe, watched
+from sequela.adapters.onnx_probe import no_padding, sample
+from sequela.adapters.onnx_recurrence import OnnxRecurrence
+from sequela.adapters.onnx_rewriting import any_length, rewrite
+from sequela.adapters.onnx_scores import Scores
+from sequela.adapters.onnx_self_check import check
+from sequela.adapters.onnx_session import Session
+from sequela.adapters.onnx_time import STANDARD_DOMAINS, Label, Last, Still, Timed, is_plain
+from sequela.adapters.onnx_whole import LeftWhole
+from sequela.errors import SequelaError
+from sequela.explaining.schema import ModelSchema, Role
+from sequela.timeshap.cells import Cells
+
+CHECKED_ROWS = 4
+CHECKED_EVENTS = 6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """A model as it was loaded. `open` opens a session for a graph with the same output."""
+
+    model: ModelProto
+    schema: ModelSchema
+    feeder: Feeder
+    open: Callable[[ModelProto], Session]
+
+    def recurrence(self) -> OnnxRecurrence:
+        """What runs the model from states, proven by structure and by trial. Raises LeftWhole."""
+        try:
+            return self._checked()
+        except SequelaError as error:
+            raise LeftWhole(f"it does not run with another number of events: {error.message}") from None
+
+    def _checked(self) -> OnnxRecurrence:
+        nodes = needed(self.model.graph.node, [self.schema.output])
+        cells = [node for node in nodes if node.op_type in RECURRENT]
+        if not cells:
+            raise LeftWhole("it has no recurrent nodes")
+        inputs = dict(self._inputs(nodes))
+        model = any_length(self.model, [name for name, label in inputs.items() if isinstance(label, Timed)])
+        observed = self._observed(model, nodes)
+        labels = label_values(nodes, inputs, observed, _opset(model))
+        self._check_output(labels[self.schema.output], observed)
+        entering = frozenset().union(*(labels[node.input[0]].statics for node in cells))
+        recurrence = self._made(model, observed, entering)
+        check(recurrence, self._whole(model), sample(self.schema.inputs, CHECKED_ROWS, CHECKED_EVENTS))
+        return recurrence
+
+    def _inputs(self, nodes: Sequence[NodeProto]) -> Iterator[tuple[str, Label]]:
+        used = {name for node in nodes for name in node.input}
+        for item in self.schema.inputs:
+            if item.role is Role.EVENTS:
+                yield item.name, Timed(frozenset(), 1)
+            elif item.role is Role.STATIC:
+                yield item.name, Still(frozenset({item.name}))
+            elif item.name in used:
+                raise LeftWhole(f"input {item.name!r} says which events are real")
+
+    def _observed(self, model: ModelProto, nodes: Sequence[NodeProto]) -> Observed:
+        watching = watched(model, nodes)
+        feeds = [self._feeds(sample(self.schema.inputs, ROWS, length)) for length in LENGTHS]
+        return observe(watching, self.open(watching), feeds)
+
+    def _feeds(self, cells: Cells) -> dict[str, NDArray[np.generic]]:
+        return self.feeder.feeds(cells, no_padding(cells))
+
+    def _check_output(self, label: Label, observed: Observed) -> None:
+        shapes = observed.shapes(self.schema.output)
+        if isinstance(label, Timed):
+            if not (self.schema.per_event and label.axis == 1 and is_plain(label, shapes)):
+                raise LeftWhole("its output does not hold one step for each event")
+        elif not isinstance(label, Last) or self.schema.per_event:
+            raise LeftWhole("its output does not follow from the last event")
+
+    def _made(self, model: ModelProto, observed: Observed, entering: frozenset[str]) -> OnnxRecurrence:
+        made = rewrite(model, self.schema.output, observed)
+
+        def seen(role: Role) -> tuple[GraphInput | None, ...]:
+            items = [item for item in self.schema.inputs if item.role is role]
+            return tuple(self.feeder.seen(item) if item.name in made.inputs else None for item in items)
+
+        return OnnxRecurrence(
+            session=self.open(made.model),
+            scores=Scores(self.schema),
+            events=seen(Role.EVENTS),
+            static=seen(Role.STATIC),
+            states=made.states,
+            exits=tuple(state.exit for state in made.states),
+            static_enters=tuple(i.name in entering for i in self.schema.inputs if i.role is Role.STATIC),
+        )
+
+    def _whole(self, model: ModelProto) -> Callable[[Cells], NDArray[np.float64]]:
+        session, scores = self.open(model), Scores(self.schema)
+        return lambda cells: scores.last(session.run(self._feeds(cells)))
+
+
+def _opset(model: ModelProto) -> int:
+    return max((item.version for item in model.opset_import if item.domain in STANDARD_DOMAINS), default=1)

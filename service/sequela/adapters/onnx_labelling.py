@@ -1,0 +1,99 @@
+"""Labels every value of a graph with how it depends on time, from the inputs to the output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from onnx import GraphProto, NodeProto
+
+from sequela.adapters.onnx_observed import Observed
+from sequela.adapters.onnx_time import Counted, Label, Last, Step, Still, Timed, varying_axis
+from sequela.adapters.onnx_time_rules import RULES
+
+RECURRENT = ("RNN", "GRU", "LSTM")
+SHAPES = ("Shape", "Size")
+SPREADING = ("ConstantOfShape", "Expand")
+
+
+def label_values(
+    nodes: Iterable[NodeProto], inputs: Mapping[str, Label], observed: Observed, opset: int
+) -> dict[str, Label]:
+    """Labels by name, of nodes in the graph's order. Raises LeftWhole at the first node that mixes events."""
+    labels: dict[str, Label] = {name: Still() for name in observed.constants} | dict(inputs)
+    for node in nodes:
+        seen = tuple(labels[name] if name else None for name in node.input)
+        step = Step(node, opset, seen, observed)
+        captured = tuple(labels[name] for name in captures(node) if name in labels)
+        labels |= zip(node.output, _outputs(step, captured), strict=False)
+    return labels
+
+
+def _outputs(step: Step, captured: Sequence[Label]) -> Iterator[Label]:
+    if step.operator in RECURRENT:
+        steps = RULES[step.operator](step)
+        yield from (steps, Last(steps.statics), Last(steps.statics))
+    else:
+        label = _label(step, captured)
+        yield from (label for _ in step.node.output)
+
+
+def _label(step: Step, captured: Sequence[Label]) -> Label:
+    if step.operator in SHAPES:
+        return _counted(step, frozenset())
+    given = [label for label in (*step.labels, *captured) if label is not None]
+    kinds = {type(label) for label in given}
+    statics = step.statics.union(*(label.statics for label in captured))
+    if kinds <= {Still}:
+        return Still(statics)
+    if kinds <= {Still, Counted}:
+        return _spread(step) if step.operator in SPREADING else _counted(step, statics)
+    if Timed not in kinds:
+        if Counted in kinds:
+            raise step.refused("uses the number of events")
+        return Last(statics)
+    if Last in kinds:
+        raise step.refused("brings the last event together with every event")
+    if step.operator not in RULES or captured:
+        raise step.refused("is not known to keep events apart")
+    return RULES[step.operator](step)
+
+
+def _counted(step: Step, statics: frozenset[str]) -> Label:
+    """What is made of shapes is constant where it does not follow the number of events."""
+    if all(step.observed.settled(name) for name in step.node.output if name):
+        return Still(statics)
+    return Counted(statics)
+
+
+def _spread(step: Step) -> Label:
+    """One value, repeated over a shape: over time too where the shape follows the number of events."""
+    if any(isinstance(label, Counted) for label in step.labels[:1]) and step.operator == "Expand":
+        raise step.refused("uses the number of events")
+    axis = varying_axis(step, step.outputs())
+    return Still(step.statics) if axis is None else Timed(step.statics, axis)
+
+
+def captures(node: NodeProto) -> set[str]:
+    """Names that the graphs inside a node may take from outside."""
+    return {name for inside in _nested(node) for each in inside.node for name in each.input} | {
+        output.name for inside in _nested(node) for output in inside.output
+    }
+
+
+def _nested(node: NodeProto) -> Iterator[GraphProto]:
+    for attribute in node.attribute:
+        for inside in (*((attribute.g,) if attribute.HasField("g") else ()), *attribute.graphs):
+            yield inside
+            for each in inside.node:
+                yield from _nested(each)
+
+
+def needed(nodes: Sequence[NodeProto], values: Iterable[str]) -> list[NodeProto]:
+    """The nodes that these values are made by, in the graph's order."""
+    wanted, kept = set(values), []
+    for node in reversed(nodes):
+        if wanted.intersection(node.output):
+            wanted |= {*node.input, *captures(node)}
+            wanted.discard("")
+            kept.append(node)
+    return kept[::-1]

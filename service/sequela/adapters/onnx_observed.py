@@ -1,0 +1,70 @@
+"""What every value of a graph looks like, seen by running the graph on a few short sequences.
+
+Exporters build shapes out of other shapes; to see them costs less, and proves more, than to infer them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, numpy_helper
+
+from sequela.adapters.onnx_session import Feeds, Session
+from sequela.adapters.onnx_whole import LeftWhole
+
+ROWS = 2
+LENGTHS = (3, 5, 1)
+"""Numbers of events. An axis that follows them lies over time; a hidden size does not."""
+
+Array = NDArray[Any]
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Observed:
+    """The values of a graph at each of `LENGTHS`, and its constants."""
+
+    runs: tuple[Mapping[str, Any], ...]
+    constants: Mapping[str, TensorProto]
+
+    def shapes(self, name: str) -> tuple[Shape, ...]:
+        """One for each length. Raises LeftWhole for what is no tensor."""
+        if name in self.constants:
+            return (tuple(self.constants[name].dims),) * len(self.runs)
+        return tuple(array.shape for array in self.arrays(name))
+
+    def arrays(self, name: str) -> tuple[Array, ...]:
+        """One for each length. Raises LeftWhole for what is no tensor."""
+        if name in self.constants:
+            return (numpy_helper.to_array(self.constants[name]),) * len(self.runs)
+        arrays = tuple(array for run in self.runs if isinstance(array := run.get(name), np.ndarray))
+        if len(arrays) < len(self.runs):
+            raise LeftWhole(f"value {name!r} is not a tensor")
+        return arrays
+
+    def settled(self, name: str) -> bool:
+        """Whether the value is the same for every number of events."""
+        first, *others = self.arrays(name)
+        return all(np.array_equal(first, other) for other in others)
+
+
+def watched(model: ModelProto, nodes: Sequence[NodeProto]) -> ModelProto:
+    """The model with every value of these nodes as an output."""
+    made = ModelProto()
+    made.CopyFrom(model)
+    names = dict.fromkeys(name for node in nodes for name in node.output if name)
+    del made.graph.output[:]
+    del made.graph.value_info[:]
+    made.graph.output.extend(ValueInfoProto(name=name) for name in names)
+    return made
+
+
+def observe(watching: ModelProto, session: Session, feeds: Sequence[Feeds]) -> Observed:
+    """Runs a watched model on feeds of each of `LENGTHS`. Raises DoesNotFit where it fails."""
+    names = [output.name for output in watching.graph.output]
+    runs = tuple({**fed, **dict(zip(names, session.fetch(names, fed), strict=True))} for fed in feeds)
+    return Observed(runs, {tensor.name: tensor for tensor in watching.graph.initializer})

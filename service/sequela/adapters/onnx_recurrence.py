@@ -1,0 +1,64 @@
+"""A model run from states, by onnxruntime."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sequela.adapters.onnx_feeds import shaped
+from sequela.adapters.onnx_graph import GraphInput
+from sequela.adapters.onnx_rewriting import State
+from sequela.adapters.onnx_scores import Scores
+from sequela.adapters.onnx_session import Session
+from sequela.explaining.ports import States
+from sequela.timeshap.cells import Cells
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OnnxRecurrence:
+    """Implements `explaining.ports.Recurrence`.
+
+    `events` and `static` are the graph's own inputs in the order of `Cells`; None where it does not take one.
+    """
+
+    session: Session
+    scores: Scores
+    events: tuple[GraphInput | None, ...]
+    static: tuple[GraphInput | None, ...]
+    states: tuple[State, ...]
+    exits: tuple[str, ...]
+    static_enters: tuple[bool, ...]
+
+    def __str__(self) -> str:
+        """`GRU, LSTM (2 states, …)`"""
+        return ", ".join(dict.fromkeys(state.cell for state in self.states))
+
+    def initial(self, rows: int) -> States:
+        """As in `Recurrence.initial`."""
+        return tuple(np.repeat(state.initial[None], rows, axis=0) for state in self.states)
+
+    def advance(self, batch: Cells, states: States, until: float = math.inf) -> States:
+        """As in `Recurrence.advance`. The head is not computed."""
+        left = self.session.fetch(self.exits, self._feeds(batch, states), until)
+        return tuple(state[0] for state in left)
+
+    def finish(self, batch: Cells, states: States, until: float = math.inf) -> NDArray[np.float64]:
+        """As in `Recurrence.finish`."""
+        return self.scores.last(self.session.run(self._feeds(batch, states), until))
+
+    def _feeds(self, batch: Cells, states: States) -> dict[str, NDArray[Any]]:
+        feeds = {
+            seen.name: shaped(values, seen)
+            for seen, values in zip(self.events, batch.events, strict=True)
+            if seen is not None
+        }
+        for seen, values in zip(self.static, batch.static, strict=True):
+            if seen is not None:
+                feeds[seen.name] = shaped(values, seen)
+        for state, values in zip(self.states, states, strict=True):
+            feeds[state.entry] = np.ascontiguousarray(values, dtype=state.initial.dtype)[None]
+        return feeds

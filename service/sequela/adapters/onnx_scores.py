@@ -1,0 +1,45 @@
+"""From a graph's output to scores (n, targets), or an error that says what is wrong with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sequela.errors import DoesNotFit
+from sequela.explaining.schema import ModelSchema
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Reads the outputs of models with this schema."""
+
+    schema: ModelSchema
+
+    def at(self, outputs: NDArray[np.float64], step: int) -> NDArray[np.float64]:
+        """Of a step, counted from the first event (padding included), where outputs have one for each event.
+
+        Raises DoesNotFit: MODEL_FAILED for another shape than before; MODEL_OUTPUT_NOT_FINITE.
+        """
+        if not self.schema.per_event:
+            return self._checked(outputs)
+        if not 0 <= step < outputs.shape[1]:
+            text = f"the model gives {outputs.shape[1]} steps, none for step {step}"
+            raise DoesNotFit("MODEL_FAILED", text)
+        return self._checked(outputs[:, step])
+
+    def last(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Of the last step. Raises as `at` does."""
+        return self.at(outputs, outputs.shape[1] - 1 if self.schema.per_event else 0)
+
+    def _checked(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        scores = outputs.reshape(len(outputs), -1)
+        if scores.shape[1] != len(self.schema.targets):
+            text = f"the model gives {scores.shape[1]} outputs for {len(self.schema.targets)} targets"
+            raise DoesNotFit("MODEL_FAILED", text)
+        if not np.isfinite(scores).all():
+            row, column = (int(i) for i in np.argwhere(~np.isfinite(scores))[0])
+            text = f"the model gives {scores[row, column]} for target {self.schema.targets[column].name!r}"
+            raise DoesNotFit("MODEL_OUTPUT_NOT_FINITE", text)
+        return scores

@@ -1,0 +1,305 @@
+"""What comes out of an operator that is given values with a part for each event: one rule for each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TypeAlias
+
+from sequela.adapters.onnx_observed import LENGTHS
+from sequela.adapters.onnx_time import Counted, Label, Last, Step, Still, Timed, is_plain, moved, reshaped
+
+Rule: TypeAlias = Callable[[Step], Label]
+
+
+def one_by_one(step: Step) -> Label:
+    """Every number out of one number of each input, with broadcasting: time is the same axis from the end."""
+    places = {label.axis - step.rank(place): label for place, label in step.timed.items()}
+    if len({(place, label.inner) for place, label in places.items()}) > 1:
+        raise step.refused("brings different events together")
+    (place,) = places
+    for other, label in enumerate(step.labels):
+        if isinstance(label, Counted):
+            raise step.refused("uses the number of events")
+        if isinstance(label, Still) and any(
+            len(shape) >= -place and shape[place] != 1 for shape in step.shapes(other)
+        ):
+            raise step.refused("takes a constant for each event")
+    return Timed(step.statics, len(step.outputs()[0]) + place, places[place].inner)
+
+
+def transpose(step: Step) -> Label:
+    """Axes in another order."""
+    label = _first(step)
+    order = step.attribute("perm") or range(step.rank(0))[::-1]
+    return moved(label, list(order).index(label.axis))
+
+
+def reshape(step: Step) -> Label:
+    """The same numbers in the same order."""
+    return reshaped(step, _first(step), step.shapes(0), step.outputs())
+
+
+def expand(step: Step) -> Label:
+    """Broadcast to a shape, which does not look at events."""
+    label = _first(step)
+    step.arrays(1)
+    return moved(label, label.axis + len(step.outputs()[0]) - step.rank(0))
+
+
+def matmul(step: Step) -> Label:
+    """Time may lie along any axis but the one summed over."""
+    if len(step.timed) == 2:
+        return _both(step, step.timed[0], step.timed[1])
+    ((place, label),) = step.timed.items()
+    if not isinstance(step.labels[1 - place], Still):
+        raise step.refused("uses the number of events")
+    summed = -1 if place == 0 or step.rank(1) == 1 else -2
+    axis = label.axis - step.rank(place)
+    if axis == summed:
+        raise step.refused("sums over events")
+    # A vector as the other operand takes its axis with it: the last but one, or the last.
+    axis += step.rank(1 - place) == 1 and axis < summed
+    return Timed(step.statics, len(step.outputs()[0]) + axis, label.inner)
+
+
+def _both(step: Step, left: Timed, right: Timed) -> Label:
+    """A product for each event, where both have time among the axes in front."""
+    places = {left.axis - step.rank(0), right.axis - step.rank(1)}
+    if len(places) > 1 or max(places) > -3 or left.inner != right.inner:
+        raise step.refused("brings different events together")
+    return Timed(step.statics, len(step.outputs()[0]) + places.pop(), left.inner)
+
+
+def gemm(step: Step) -> Label:
+    """A matrix whose rows are events."""
+    label = step.timed.get(0)
+    if label is None or len(step.timed) > 1 or not all(isinstance(other, Still) for other in step.labels[1:]):
+        raise step.refused("brings different events together")
+    if label.axis != (1 if step.attribute("transA", 0) else 0):
+        raise step.refused("sums over events")
+    return replace(label, statics=step.statics, axis=0)
+
+
+def concat(step: Step) -> Label:
+    """Side by side along an axis that is not time."""
+    labels = set(step.timed.values())
+    label = replace(next(iter(labels)), statics=step.statics)
+    if len(step.timed) < len(step.labels) or {replace(other, statics=step.statics) for other in labels} != {
+        label
+    }:
+        raise step.refused("puts events beside what is no event")
+    if _axis(step, step.attribute("axis")) == label.axis:
+        raise step.refused("puts events in a row")
+    return label
+
+
+def gather(step: Step) -> Label:
+    """Rows of a table (an embedding), columns of every event, or the last event."""
+    axis, data, indices = _axis(step, step.attribute("axis", 0)), step.timed.get(0), step.timed.get(1)
+    if data and indices:
+        raise step.refused("is told by the events what to take")
+    if indices:
+        return replace(indices, statics=step.statics, axis=axis + indices.axis)
+    assert data is not None
+    if axis != data.axis:
+        ahead = step.rank(1) - 1 if axis < data.axis else 0
+        return replace(data, statics=step.statics, axis=data.axis + ahead)
+    taken = [array % length for array, length in zip(step.arrays(1), LENGTHS, strict=True)]
+    if not is_plain(data, step.shapes(0)) or any(
+        array.size != 1 or int(array.reshape(())) != length - 1
+        for array, length in zip(taken, LENGTHS, strict=True)
+    ):
+        raise step.refused("picks events")
+    return Last(step.statics)
+
+
+def cut(step: Step) -> Label:
+    """Columns of every event, all events, or the last one alone."""
+    label = _first(step)
+    starts, ends = step.arrays(1), step.arrays(2)
+    axes = step.integers(3, "axes") or list(range(starts[0].size))
+    if label.axis not in (places := [axis % step.rank(0) for axis in axes]):
+        return replace(label, statics=step.statics)
+    place = places.index(label.axis)
+    strides = step.integers(4, "steps") or [1] * len(axes)
+    if not is_plain(label, step.shapes(0)):
+        raise step.refused("picks events")
+    kept = [
+        range(length)[int(start[place]) : int(end[place]) : strides[place]]
+        for start, end, length in zip(starts, ends, LENGTHS, strict=True)
+    ]
+    if kept == [range(length) for length in LENGTHS]:
+        return replace(label, statics=step.statics)
+    if all(list(events) == [length - 1] for events, length in zip(kept, LENGTHS, strict=True)):
+        return Last(step.statics)
+    raise step.refused("picks events")
+
+
+def reduce(step: Step) -> Label:
+    """Over axes that are not time."""
+    label = _first(step)
+    axes = step.integers(1, "axes")
+    if not axes:
+        raise step.refused("runs over events")
+    return _without(step, label, {axis % step.rank(0) for axis in axes})
+
+
+def arg(step: Step) -> Label:
+    """The place of an extreme along an axis that is not time."""
+    return _without(step, _first(step), {_axis(step, step.attribute("axis", 0))})
+
+
+def _without(step: Step, label: Timed, axes: set[int]) -> Label:
+    if label.axis in axes:
+        raise step.refused("runs over events")
+    lost = 0 if step.attribute("keepdims", 1) else sum(axis < label.axis for axis in axes)
+    return moved(label, label.axis - lost)
+
+
+def along(step: Step) -> Label:
+    """Along one axis that is not time."""
+    axis = step.integers(1, "axis") if step.operator == "CumSum" else [step.attribute("axis", -1)]
+    label = _first(step)
+    if axis is None or _axis(step, axis[0]) == label.axis:
+        raise step.refused("runs over events")
+    return replace(label, statics=step.statics)
+
+
+def softmax(step: Step) -> Label:
+    """Along one axis; before opset 13 along it and all behind it."""
+    return along(step) if step.opset >= 13 else normalize(step, 1)
+
+
+def normalize(step: Step, default: int = -1) -> Label:
+    """Along an axis and all behind it; scale and bias are constants."""
+    label = _first(step)
+    if label.axis >= _axis(step, step.attribute("axis", default)) or len(step.timed) > 1:
+        raise step.refused("runs over events")
+    return replace(label, statics=step.statics)
+
+
+def batch_normalize(step: Step) -> Label:
+    """With the means and variances of training, for each channel."""
+    label = _first(step)
+    if step.attribute("training_mode", 0) or label.axis == 1 or len(step.timed) > 1:
+        raise step.refused("runs over events")
+    return replace(label, statics=step.statics)
+
+
+def split(step: Step) -> Label:
+    """Into parts along an axis that is not time."""
+    label = _first(step)
+    if _axis(step, step.attribute("axis", 0)) == label.axis:
+        raise step.refused("picks events")
+    return label
+
+
+def one_hot(step: Step) -> Label:
+    """Ids to columns, along a new axis."""
+    label = _first(step)
+    step.arrays(1)
+    axis = step.attribute("axis", -1) % (step.rank(0) + 1)
+    return replace(label, statics=step.statics, axis=label.axis + (axis <= label.axis))
+
+
+def pad(step: Step) -> Label:
+    """Beside the events, never before or after them."""
+    label, rank = _first(step), step.rank(0)
+    pads, axes = step.integers(1, "pads") or [], step.integers(3, "axes") or list(range(rank))
+    around = {axis % rank: (pads[i], pads[i + len(axes)]) for i, axis in enumerate(axes)}
+    if any(around.get(label.axis, ())):
+        raise step.refused("adds events")
+    return label
+
+
+def recur(step: Step) -> Label:
+    """A recurrent node that runs forward over the events, from the states that it is given."""
+    if (direction := step.attribute("direction", b"forward")) != b"forward":
+        raise step.refused("runs backward" if direction == b"reverse" else "runs in both directions")
+    label = step.timed.get(0)
+    if label is None or len(step.timed) > 1 or label.axis != 0 or not is_plain(label, step.shapes(0)):
+        raise step.refused("does not run over the events")
+    if step.has(4) and not all(
+        (array == length).all() for array, length in zip(step.arrays(4), LENGTHS, strict=True)
+    ):
+        raise step.refused("is told how many events are real")
+    if not all(isinstance(other, Still) and not other.statics for other in _constants(step)):
+        raise step.refused("has weights or initial states that are not constant")
+    return label
+
+
+def _constants(step: Step) -> list[Label]:
+    """The labels of all inputs but the events and their number."""
+    return [label for place, label in enumerate(step.labels) if label is not None and place not in (0, 4)]
+
+
+def _first(step: Step) -> Timed:
+    label = step.labels[0]
+    if not isinstance(label, Timed):
+        raise step.refused("is told by the events what to do")
+    return label
+
+
+def _axis(step: Step, axis: int) -> int:
+    """Counted from the front, in the first input."""
+    return int(axis) % max(step.rank(0), 1)
+
+
+ONE_BY_ONE = (
+    *("Add", "Sub", "Mul", "Div", "Pow", "Mod", "Min", "Max", "Sum", "Mean", "Where", "PRelu", "Clip"),
+    *("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "And", "Or", "Xor", "Not"),
+    *("Abs", "Neg", "Exp", "Log", "Sqrt", "Reciprocal", "Floor", "Ceil", "Round", "Sign", "Erf"),
+    *(
+        "Sin",
+        "Cos",
+        "Tan",
+        "Asin",
+        "Acos",
+        "Atan",
+        "Sinh",
+        "Cosh",
+        "Asinh",
+        "Acosh",
+        "Atanh",
+        "IsNaN",
+        "IsInf",
+    ),
+    *("Relu", "LeakyRelu", "ThresholdedRelu", "Elu", "Selu", "Celu", "Gelu", "Sigmoid", "HardSigmoid"),
+    *(
+        "Tanh",
+        "Softplus",
+        "Softsign",
+        "HardSwish",
+        "Mish",
+        "Swish",
+        "Identity",
+        "Cast",
+        "CastLike",
+        "Dropout",
+    ),
+)
+RULES: Mapping[str, Rule] = {
+    **dict.fromkeys(ONE_BY_ONE, one_by_one),
+    **dict.fromkeys(("Reshape", "Flatten", "Squeeze", "Unsqueeze"), reshape),
+    **dict.fromkeys(
+        ("ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2"), reduce
+    ),
+    **dict.fromkeys(("ReduceLogSum", "ReduceLogSumExp", "ReduceSumSquare"), reduce),
+    **dict.fromkeys(("ArgMax", "ArgMin"), arg),
+    **dict.fromkeys(("Softmax", "LogSoftmax", "Hardmax"), softmax),
+    **dict.fromkeys(("LayerNormalization", "RMSNormalization"), normalize),
+    **dict.fromkeys(("CumSum", "LpNormalization"), along),
+    **dict.fromkeys(("RNN", "GRU", "LSTM"), recur),
+    "Transpose": transpose,
+    "Expand": expand,
+    "MatMul": matmul,
+    "Gemm": gemm,
+    "Concat": concat,
+    "Gather": gather,
+    "Slice": cut,
+    "BatchNormalization": batch_normalize,
+    "Split": split,
+    "OneHot": one_hot,
+    "Pad": pad,
+}

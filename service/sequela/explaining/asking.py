@@ -1,0 +1,76 @@
+"""Asks the model: the only place that does. Deadlines, cancellation, batch sizes and costs live here."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from sequela.explaining.clock import Clock
+from sequela.explaining.explanation import Cost
+from sequela.explaining.pool import Pool
+from sequela.explaining.ports import Observer
+from sequela.explaining.records import BatchEvaluated
+
+T = TypeVar("T")
+
+SLOW = 2e10
+"""Multiply-adds a second that a core reaches at least on a batch in its cache; batches are sized by it."""
+LONGEST = 0.005
+"""Seconds that a batch may take at that speed: others get their turn, and a deadline is noticed, that often."""
+SHARE_OF_TIME = 0.1
+"""Of the time left, likewise."""
+MOST_ROWS = 1024
+MOST_CELLS = 1 << 20
+TELLING = 32
+"""Rows times events from which on a batch tells how long one takes; below, the call itself takes most of the time."""
+
+
+class Asker:
+    """One request's way to its model, with its running cost. Used by all threads that work on the request."""
+
+    def __init__(self, clock: Clock, pool: Pool, observer: Observer) -> None:
+        self.clock = clock
+        self._pool, self._observer = pool, observer
+        self._lock = threading.Lock()
+        self._rows = self._calls = self._events = 0
+        self._event_seconds = 0.0
+
+    def cost(self) -> Cost:
+        """What was asked so far."""
+        return Cost(self._rows, self._calls, self._events)
+
+    def ask(self, rows: int, events: int, until: float, question: Callable[[float], T]) -> T:
+        """Asks about a batch of rows of so many events each. `question` is told when it must have its answer.
+
+        A batch that would not be done in time is not begun. Raises TimeUp past `until` or the clock's end,
+        Cancelled when the caller is gone, and what the question raises.
+        """
+        end = min(until, self.clock.end)
+        self.clock.check(end - self._event_seconds * rows * events)
+        start = self.clock.now()
+        answer = question(end)
+        seconds = self.clock.now() - start
+        self._observer.notice(BatchEvaluated(rows, seconds))
+        with self._lock:
+            self._rows += rows
+            self._calls += 1
+            self._events += rows * events
+            if rows * events >= TELLING:
+                self._event_seconds = seconds / (rows * events)
+        return answer
+
+    def share(self, jobs: Iterable[Callable[[], T]]) -> Iterable[T]:
+        """Runs jobs on the server's workers, in turn with other requests'; the results in the jobs' order."""
+        return self._pool.run(jobs)
+
+    def batch_rows(self, work: int, cells: int) -> int:
+        """Rows of a batch, a power of two: work and cells are those of one row.
+
+        A function of the shape alone, because the last bits of a model's outputs depend on the batch; only
+        where the time left is short are batches smaller.
+        """
+        seconds = min(LONGEST, SHARE_OF_TIME * max(self.clock.remaining, 0.0))
+        rows = min(seconds * SLOW / max(work, 1), MOST_CELLS / max(cells, 1), MOST_ROWS)
+        return 1 << max(int(math.log2(max(rows, 1))), 1)

@@ -1,0 +1,87 @@
+"""A recurrent model in plain numpy: run whole or from states, in float64, counting what it runs."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sequela.explaining.ports import Frame, States
+from sequela.explaining.schema import ModelSchema
+from sequela.timeshap.cells import Cells
+
+WIDTH = 3
+
+
+@dataclass
+class PlainRnn:
+    """h ← tanh(W x + R h + S s + b); the output is a sigmoid of h and, where a static input does not enter, of s.
+
+    One event input of three columns, and a static input of two for each entry of `enters`, which says whether it
+    reaches the states. Implements both `Model` (as far as running goes) and `Recurrence`.
+    """
+
+    enters: tuple[bool, ...] = ()
+    per_event: bool = False
+    seed: int = 0
+    events_run: int = 0
+    schema: Any = field(init=False)
+
+    def __post_init__(self) -> None:
+        rng = np.random.default_rng(self.seed)
+        self.schema = ModelSchema(inputs=(), features=(), targets=(), per_event=self.per_event)
+        self._w, self._r = rng.normal(size=(3, WIDTH)), 0.7 * rng.normal(size=(WIDTH, WIDTH))
+        self._s = [rng.normal(size=(2, WIDTH)) for _ in self.enters]
+        self._out = rng.normal(size=(WIDTH, 2))
+
+    @property
+    def static_enters(self) -> tuple[bool, ...]:
+        return self.enters
+
+    @property
+    def recurrence(self) -> PlainRnn:
+        return self
+
+    def work(self, events: int) -> int:
+        return 1000 * events
+
+    def initial(self, rows: int) -> States:
+        return (np.full((rows, WIDTH), 0.1),)
+
+    def advance(self, batch: Cells, states: States, until: float = math.inf) -> States:
+        return (self._steps(batch, states)[:, -1],)
+
+    def finish(self, batch: Cells, states: States, until: float = math.inf) -> NDArray[np.float64]:
+        return self._head(self._steps(batch, states)[:, -1], batch)
+
+    def run(
+        self, batch: Cells, frame: Frame, output_event: int, until: float = math.inf
+    ) -> NDArray[np.float64]:
+        rows = len(batch.events[0])
+        padding = [np.broadcast_to(p[0], (rows, *p[0].shape)) for p in (frame.before, frame.after)]
+        whole = Cells((np.concatenate([padding[0], batch.events[0], padding[1]], axis=1),), batch.static)
+        states = self._steps(whole, self.initial(rows))
+        step = len(frame.before[0]) + batch.length - 1 + output_event if self.per_event else -1
+        return self._head(states[:, step], whole)
+
+    def _steps(self, batch: Cells, states: States) -> NDArray[np.float64]:
+        (events,), (h,) = batch.events, states
+        entering = sum(
+            (s @ w for s, w, enters in zip(batch.static, self._s, self.enters, strict=True) if enters),
+            np.zeros((len(events), WIDTH)),
+        )
+        steps = []
+        for event in range(events.shape[1]):
+            h = np.tanh(events[:, event] @ self._w + h @ self._r + entering)
+            steps.append(h)
+        self.events_run += events.shape[0] * events.shape[1]
+        return np.stack(steps, axis=1)
+
+    def _head(self, h: NDArray[np.float64], batch: Cells) -> NDArray[np.float64]:
+        beside = sum(
+            (s @ w for s, w, enters in zip(batch.static, self._s, self.enters, strict=True) if not enters),
+            np.zeros_like(h),
+        )
+        return np.asarray(1 / (1 + np.exp(-(h + beside) @ self._out)))
