@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
@@ -22,6 +23,7 @@ from benchmarks.machine import this_machine
 from benchmarks.report import Finding, Study
 
 OUTPUT = Path(__file__).resolve().parents[1] / "build"
+WIDTH = 130  # columns, where nobody says how wide the terminal is
 STUDIES: dict[str, Study] = {
     "exact": exact.study,
     "latency": latency.study,
@@ -57,11 +59,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a look at all of it; figures not to be kept")
     parser.add_argument("--only", nargs="+", default=[], choices=known, metavar="NAME", help=", ".join(known))
-    parser.add_argument("--output", type=Path, default=OUTPUT, help="where it all goes (default: %(default)s)")
+    parser.add_argument(
+        "--output", type=Path, default=OUTPUT, help="where it all goes (default: %(default)s)"
+    )
     arguments = parser.parse_args()
     effort = QUICK if arguments.quick else FULL
-    console, machine = Console(), this_machine()
-    console.print(machine)
+    machine = this_machine()
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    console.print(str(machine))
     numbers: dict[str, Any] = {"machine": asdict(machine), "effort": asdict(effort)}
     path: Path = arguments.output / "bench.json"
     arguments.output.mkdir(parents=True, exist_ok=True)

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
+from sequela_client import Explanation
 
 from benchmarks.cases import Array, Case
-from benchmarks.ours import events_run, unpruned
-from sequela_client import Explanation
+from benchmarks.ours import unpruned
 
 BATCHES = (32, 64, 128, 256, 512, 1024)
 
@@ -31,7 +31,7 @@ def session(model: Path) -> ort.InferenceSession:
 
 def events_per_row(explanation: Explanation) -> int:
     """Of the rows to compare with: all events where the model ran whole, else those that were not pruned."""
-    whole = events_run(explanation) >= explanation.cost.model_rows * explanation.length
+    whole = explanation.cost.model_events >= explanation.cost.model_rows * explanation.length
     return explanation.length if whole else unpruned(explanation)
 
 

@@ -18,7 +18,7 @@ from benchmarks.bare import events_per_row, rate
 from benchmarks.cases import Case
 from benchmarks.effort import Effort
 from benchmarks.levels import Levels
-from benchmarks.ours import TOLERANCE, TOP, Ours, Timed, events_run, serving, unpruned
+from benchmarks.ours import TOLERANCE, TOP, Ours, Timed, serving, unpruned
 from benchmarks.peers.jobs import AS_GIVEN, BATCHED, Calls, PeerFailed, run_game, run_timeshap
 from benchmarks.processes import MB, available_mb
 from benchmarks.stateful import with_states
@@ -105,8 +105,8 @@ def _ours(case: Case, name: str, timed: Sequence[Timed], truth: Levels, speed: f
         errors([levels.ours(each.explanation) for each in timed], truth),
         last.cost.model_rows,
         max(each.peak_mb for each in timed),
-        events_run(last),
-        events_run(last) / speed,
+        last.cost.model_events,
+        last.cost.model_events / speed,
         unpruned(last),
     )
 

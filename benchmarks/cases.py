@@ -1,7 +1,7 @@
 """What is explained: a model, one alert, and an average event to compare it with."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

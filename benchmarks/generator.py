@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sequela_client import AsyncSequela, Sequence, SequelaError
+from sequela_client import AsyncSequela, SequelaError, Sequence
 from sequela_client.files import read_sequence
 
 MODEL = "account_takeover"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from rich.table import Table
 
 from benchmarks.cases import Case
 from benchmarks.effort import Effort
@@ -16,7 +17,8 @@ from benchmarks.statistics import percentile
 
 ROOT = Path(__file__).resolve().parents[1]
 MODEL = ROOT / "tests" / "fixtures" / "models" / "gru" / "1" / "model.onnx"
-LENGTH, WIDTH = 6, 4
+LENGTH, WIDTH = 6, 5
+STAGES = ("resolve", "score", "prune", "event", "feature", "cell")
 SHOWN = 20  # functions
 
 
@@ -43,7 +45,7 @@ def study(effort: Effort, folder: Path) -> Finding:
     """One call after another, default settings, a new seed each time; then the same again under a profiler."""
     rng = np.random.default_rng(0)
     alert = rng.normal(size=(LENGTH, WIDTH)).astype(np.float32)
-    case = Case("tiny", MODEL, {"x": alert}, {"x": np.zeros(WIDTH, np.float32)}, ())
+    case = Case("tiny", MODEL, {"events": alert}, {"events": np.zeros(WIDTH, np.float32)}, ())
     with serving() as server:
         seeds = iter(range(1 << 31))
         for _ in range(effort.calls // 4):
@@ -66,17 +68,20 @@ def _look_up(server: Ours, model: str) -> float:
 def _row(done: Sequence[Timed], looked_up: Sequence[float], shares: Sequence[Share]) -> Row:
     seconds = [each.seconds for each in done]
     stages = [each.explanation.cost.stage_seconds for each in done]
-    medians = {name: float(np.median([each.get(name, 0.0) for each in stages])) for name in stages[0]}
+    names = sorted(stages[0], key=lambda name: STAGES.index(name) if name in STAGES else len(STAGES))
+    medians = {name: float(np.median([each.get(name, 0.0) for each in stages])) for name in names}
     p50, p99 = percentile(seconds, 0.5), percentile(seconds, 0.99)
     return Row(len(done), p50, p99, percentile(looked_up, 0.5), medians, tuple(shares[:SHOWN]))
 
 
-def _times(row: Row):
-    names = ("calls", "p50 ms", "p99", *row.stages, "outside stages", "looking a model up")
-    seconds = (row.p50, row.p99, *row.stages.values(), row.outside, row.bare_call)
-    return table(f"Tiny model ({LENGTH} x {WIDTH}) through gRPC", names, [[str(row.calls), *map(ms, seconds)]])
+def _times(row: Row) -> Table:
+    parts = {"p50": row.p50, "p99": row.p99}
+    parts |= {f"  stage {name}": seconds for name, seconds in row.stages.items()}
+    parts |= {"  outside the stages": row.outside, "beside it: looking a model up": row.bare_call}
+    title = f"Tiny model ({LENGTH} x {WIDTH}) through gRPC, {row.calls} calls one after another"
+    return table(title, ("median", "ms"), [[name, ms(seconds)] for name, seconds in parts.items()])
 
 
-def _profile(row: Row):
+def _profile(row: Row) -> Table:
     shown = [[share.function, f"{share.inside:.1%}", f"{share.below:.1%}"] for share in row.profile]
-    return table("Where the server's time goes", ("function", "itself", "with what it calls"), shown)
+    return table("Where the interpreter's time goes", ("function", "itself", "with what it calls"), shown)

@@ -67,19 +67,15 @@ def of_game(names: Sequence[str], result: GameResult) -> Attributions:
 
 
 def _named(item: Attribution, columns: dict[str, int]) -> str:
+    event = "rest" if item.t is None else str(item.t)
+    feature = "rest" if item.feature is None else str(columns[item.feature])
     match item.kind:
         case PlayerKind.EVENT:
-            return f"event {item.t}"
+            return f"event {event}"
         case PlayerKind.FEATURE:
-            return f"feature {columns[item.feature or '']}"
-        case PlayerKind.CELL:
-            return f"cell {item.t} {columns[item.feature or '']}"
-        case PlayerKind.EVENT_REST:
-            return f"cell {item.t} rest"
-        case PlayerKind.FEATURE_REST:
-            return f"cell rest {columns[item.feature or '']}"
-        case PlayerKind.OTHER:
-            return "cell rest rest"
+            return f"feature {feature}"
+        case PlayerKind.CELL | PlayerKind.EVENT_REST | PlayerKind.FEATURE_REST | PlayerKind.OTHER:
+            return f"cell {event} {feature}"
         case _:
             return item.kind.value
 

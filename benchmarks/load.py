@@ -14,8 +14,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from rich.table import Table
 
 from benchmarks.arrivals import poisson
 from benchmarks.beside import say
@@ -56,33 +58,32 @@ def study(effort: Effort, folder: Path) -> Finding:
         say("load: saturation")
         cores = len(os.sched_getaffinity(0))
         _generate(server, 0, "--closed", "1", "1")  # warm
-        most = _row(server, 1, float("nan"), effort, "--closed", str(2 * cores), str(effort.seconds))
+        most = _row(server, 1, float("nan"), "--closed", str(2 * cores), str(effort.seconds))
         rows = [most]
         for number, share in enumerate(SHARES, start=2):
             say(f"load: {share:.0%} of {most.answered:.1f} a second")
             rate = share * most.answered
             arrivals = folder / "arrivals.npy"
             np.save(arrivals, poisson(rate, max(effort.seconds, FEWEST / rate), seed=number))
-            rows.append(_row(server, number, share, effort, "--arrivals", str(arrivals)))
+            rows.append(_row(server, number, share, "--arrivals", str(arrivals)))
     return Finding("load", rows, [_table(rows, cores)], _charts(rows[1:]))
 
 
-def _row(server: Ours, number: int, share: float, effort: Effort, *how: str) -> Row:
+def _row(server: Ours, number: int, share: float, *how: str) -> Row:
     with _memory(server.pid) as memory:
         result = _generate(server, number * SEEDS_APART, *how)
     latencies, failures = result["latencies"], result["failures"]
     sent = len(latencies) + sum(failures.values())
     p50, p99, p999 = (percentile(latencies, part) for part in (0.5, 0.99, 0.999))
     seconds = result["seconds"]
-    return Row(
-        share, sent / seconds, sent, failures, len(latencies) / seconds, p50, p99, p999, tuple(memory)
-    )
+    return Row(share, sent / seconds, sent, failures, len(latencies) / seconds, p50, p99, p999, tuple(memory))
 
 
-def _generate(server: Ours, seed: int, *how: str) -> dict:
+def _generate(server: Ours, seed: int, *how: str) -> dict[str, Any]:
     command = [sys.executable, "-m", "benchmarks.generator", server.address, str(ALERT), str(seed), *how]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    return json.loads(done.stdout)
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
 
 
 @contextmanager
@@ -105,8 +106,19 @@ def _memory(pid: int) -> Iterator[list[tuple[float, float]]]:
         thread.join()
 
 
-def _table(rows: Sequence[Row], cores: int):
-    columns = ("load", "sent", "failed", "a second", "a second and core", "p50 ms", "p99", "p99.9", "p99 ÷ p50", "MB")
+def _table(rows: Sequence[Row], cores: int) -> Table:
+    columns = (
+        "load",
+        "sent",
+        "failed",
+        "per second",
+        "per core",
+        "p50 ms",
+        "p99",
+        "p99.9",
+        "p99 ÷ p50",
+        "MB",
+    )
     shown = [
         [
             "saturation" if np.isnan(row.share) else f"{row.share:.0%}",
@@ -131,7 +143,9 @@ def _charts(rows: Sequence[Row]) -> list[Chart]:
         name: (shares, [1000 * getattr(row, field) for row in rows])
         for name, field in (("p50", "p50"), ("p99", "p99"), ("p99.9", "p999"))
     }
-    memory = {f"{row.share:.0%}": tuple(zip(*row.memory, strict=True)) for row in rows}
+    memory = {
+        f"{row.share:.0%}": ([at for at, _ in row.memory], [mb for _, mb in row.memory]) for row in rows
+    }
     return [
         Chart("load_latency", "Latency from arrival", "% of saturation", "ms", latencies),
         Chart("load_memory", "The server's memory under load", "seconds", "MB", memory),

@@ -66,6 +66,7 @@ class Gru:
     keep: float = 0.0
 
     def __call__(self, graph: Graph, width: int, rng: np.random.Generator) -> str:
+        """Its final state."""
         h = self.hidden
         bias = np.zeros((1, 6 * h))
         bias[:, :h] = self.keep
@@ -88,6 +89,7 @@ class Transformer:
     heads: int = 4
 
     def __call__(self, graph: Graph, width: int, rng: np.random.Generator) -> str:
+        """Its last event."""
         d = self.hidden
         state = graph.dense("x", _dense(rng, width, d))
         distance = self._distance(graph)
@@ -136,13 +138,19 @@ class Convolution:
     kernel: int = 3
 
     def __call__(self, graph: Graph, width: int, rng: np.random.Generator) -> str:
+        """Mean and last event, side by side."""
         state, channels = graph.add("Transpose", "x", perm=[0, 2, 1]), width
         for layer in range(self.layers):
             dilation = 2**layer
             pad = dilation * (self.kernel - 1) // 2
             weights = rng.normal(size=(self.hidden, channels, self.kernel)) / np.sqrt(channels * self.kernel)
             folded = graph.add(
-                "Conv", state, graph.weight(weights), dilations=[dilation], pads=[pad, pad], kernel_shape=[self.kernel]
+                "Conv",
+                state,
+                graph.weight(weights),
+                dilations=[dilation],
+                pads=[pad, pad],
+                kernel_shape=[self.kernel],
             )
             state, channels = graph.add("Tanh", folded), self.hidden
         mean = graph.add("ReduceMean", state, graph.weight([2], np.int64), keepdims=0)

@@ -77,11 +77,6 @@ def serving(*arguments: str) -> Iterator[Ours]:
         yield Ours(address, sequela, pid, resident_mb(pid))
 
 
-def events_run(explanation: Explanation) -> int:
-    """Rows times events that the model really ran."""
-    return int(getattr(explanation.cost, "model_events", explanation.cost.model_rows * explanation.length))
-
-
 def unpruned(explanation: Explanation) -> int:
     """Events that are players of their own."""
     return explanation.length - explanation.pruning.pruned_events

@@ -1,4 +1,7 @@
-"""Where a server's time goes: py-spy looks at its stacks a thousand times a second, from outside."""
+"""Where a server's time goes: py-spy looks at its stacks a thousand times a second, from outside.
+
+Only at threads that hold the interpreter: a model's arithmetic runs without it, and its stages' times are known.
+"""
 
 import subprocess
 import sys
@@ -15,7 +18,7 @@ STARTS = "Sampling process"  # what py-spy says first
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A function's share of the time that threads were busy: in itself, and with what it calls."""
+    """A function's share of the interpreter's time: in itself, and with what it calls."""
 
     function: str
     inside: float
@@ -30,7 +33,7 @@ def profiled(pid: int, path: Path) -> Iterator[list[Share]]:
     shares: list[Share] = []
     command = [
         str(Path(sys.executable).with_name("py-spy")),
-        *("record", "--format", "raw", "--function", "--rate", str(RATE), "--output", str(path)),
+        *("record", "--format", "raw", "--function", "--gil", "--rate", str(RATE), "--output", str(path)),
         *("--duration", "unlimited", "--pid", str(pid)),
     ]
     spy = subprocess.Popen(command, stdout=subprocess.DEVNULL)

@@ -45,7 +45,7 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
     shown = Table(title=title, title_justify="left")
     shown.add_column(columns[0], no_wrap=True)
     for column in columns[1:]:
-        shown.add_column(column, justify="right")
+        shown.add_column(column, justify="right", no_wrap=True)
     for row in rows:
         shown.add_row(*row)
     return shown

@@ -44,7 +44,8 @@ def study(effort: Effort, folder: Path) -> Finding:
             _sweep(server, effort, "features", f"10 events, {top} coalitions", _features(folder, top)),
         ]
     shown = [
-        [row.over, row.what, " ".join(map(ms, row.seconds)), f"{row.growth.exponent:.2f}", _fit(row)] for row in rows
+        [row.over, row.what, " ".join(map(ms, row.seconds)), f"{row.growth.exponent:.2f}", _fit(row)]
+        for row in rows
     ]
     title = "Growth: time ~ x^exponent; 1 is linear, 0 constant"
     columns = ("over", "with", "ms", "exponent", "R² of a line")

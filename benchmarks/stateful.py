@@ -21,14 +21,13 @@ def with_states(model: Path, path: Path) -> Path:
         node.input.extend([""] * (_INITIAL + 1 - len(node.input)))
         node.input[_INITIAL] = f"{STATE_IN}{k}"
         node.output.extend([""] * (2 - len(node.output)))
-        final, shape = f"{STATE_OUT}{k}", [1, "n", hidden]
+        final = f"{STATE_OUT}{k}"
+        shape: list[int | str] = [1, "n", hidden]
         if node.output[1]:  # the head may read it
             changed.graph.node.append(helper.make_node("Identity", [node.output[1]], [final]))
         else:
             node.output[1] = final
-        changed.graph.input.append(
-            helper.make_tensor_value_info(f"{STATE_IN}{k}", TensorProto.FLOAT, shape)
-        )
+        changed.graph.input.append(helper.make_tensor_value_info(f"{STATE_IN}{k}", TensorProto.FLOAT, shape))
         changed.graph.output.append(helper.make_tensor_value_info(final, TensorProto.FLOAT, shape))
     onnx.checker.check_model(changed)
     onnx.save(changed, path)

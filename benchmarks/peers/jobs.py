@@ -107,13 +107,17 @@ def run_timeshap(
         "memory": memory,
     }
     none = np.zeros((len(seeds), 0))
-    absent = {"cells": none, "cells_pruned": np.full(len(seeds), np.nan), "cells_seconds": np.zeros(len(seeds))}
+    absent = {
+        "cells": none,
+        "cells_pruned": np.full(len(seeds), np.nan),
+        "cells_seconds": np.zeros(len(seeds)),
+    }
     result = absent | {"cells_names": none.astype(str)} | _run("timeshap", job)
     return TimeShapResult(**_plain(result, pruned_events=int, seconds_pruning=float, rows=int, peak_mb=float))
 
 
 def run_shap(model: Path, sequence: Floats, background: Floats, *game: Any, **rest: Any) -> GameResult:
-    """shap's KernelExplainer; arguments as of `run_game`."""
+    """Shap's KernelExplainer; arguments as of `run_game`."""
     return run_game("shap", model, sequence, background, *game, **rest)
 
 

@@ -21,6 +21,7 @@ from benchmarks.peers.masking import masked_game
 from benchmarks.peers.memory import Memory
 from benchmarks.peers.scoring import Scorer
 
+
 def run(job: dict[str, Any]) -> dict[str, Any]:
     """The result of a job."""
     players = int(job["players"].max()) + 1

@@ -16,10 +16,9 @@ the model and peak_mb, over all seeds.
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from timeshap.explainer import local_cell_level, local_event, local_feat, local_pruning
 
@@ -28,7 +27,7 @@ from benchmarks.peers.scoring import Scorer, opened
 
 PRUNED = "Pruned Events"  # timeshap's name for the pruned block's row
 
-Table = pd.DataFrame
+Table: TypeAlias = pd.DataFrame
 Run = dict[str, Any]
 
 
