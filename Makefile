@@ -33,6 +33,7 @@ test: setup ## The fast tests
 test-all: setup ## All tests: the slow ones too, and the comparisons with other explainers (Python 3.11)
 	$(RUN)/python scripts/peer_env.py timeshap
 	$(RUN)/python scripts/peer_env.py shap
+	$(RUN)/python scripts/peer_env.py captum
 	$(PYTEST) --timeout 1200
 
 lint: setup ## Style, types, import rules, contract, container files, what is in the tree

@@ -16,7 +16,7 @@ from sequela.timeshap.solving import Solution, solve
 from benchmarks.beside import say
 from benchmarks.effort import Effort
 from benchmarks.games import Floats, Game, enumerated, games, permuted
-from benchmarks.peers.jobs import run_shap
+from benchmarks.peers.jobs import run_game
 from benchmarks.peers.scoring import Scorer
 from benchmarks.report import Finding, table
 from benchmarks.statistics import rms
@@ -67,7 +67,9 @@ def measure(game: Game, seeds: range) -> list[Row]:
     truth, own_error = reference(game, score)
     scale = 100 / rms(truth)
     say(f"{game.name}: shap, {len(seeds)} seeds")
-    shap = run_shap(game.model, game.sequence, game.background, game.players, budgets=BUDGETS, seeds=seeds)
+    shap = run_game(
+        "shap", game.model, game.sequence, game.background, game.players, budgets=BUDGETS, seeds=seeds
+    )
     rows = []
     for budget, theirs in zip(BUDGETS, shap.attributions, strict=True):
         say(f"{game.name}: ours, {budget} coalitions")

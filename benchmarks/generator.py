@@ -71,6 +71,7 @@ async def run(arguments: argparse.Namespace) -> dict[str, Any]:
         load = Load(sequela, read_sequence(arguments.alert), count(arguments.first_seed))
         await load.send(time.monotonic())  # connects
         load.latencies.clear()
+        load.failures.clear()
         started = time.monotonic()
         if arguments.arrivals:
             await load.open(arguments.arrivals)

@@ -74,7 +74,7 @@ def _row(server: Ours, number: int, share: float, *how: str) -> Row:
         result = _generate(server, number * SEEDS_APART, *how)
     latencies, failures = result["latencies"], result["failures"]
     sent = len(latencies) + sum(failures.values())
-    p50, p99, p999 = (percentile(latencies, part) for part in (0.5, 0.99, 0.999))
+    p50, p99, p999 = (percentile(latencies or [float("nan")], part) for part in (0.5, 0.99, 0.999))
     seconds = result["seconds"]
     return Row(share, sent / seconds, sent, failures, len(latencies) / seconds, p50, p99, p999, tuple(memory))
 

@@ -116,11 +116,6 @@ def run_timeshap(
     return TimeShapResult(**_plain(result, pruned_events=int, seconds_pruning=float, rows=int, peak_mb=float))
 
 
-def run_shap(model: Path, sequence: Floats, background: Floats, *game: Any, **rest: Any) -> GameResult:
-    """Shap's KernelExplainer; arguments as of `run_game`."""
-    return run_game("shap", model, sequence, background, *game, **rest)
-
-
 def run_game(
     peer: Literal["shap", "captum"],
     model: Path,
