@@ -144,6 +144,38 @@ RECURRENT = (
     plain("stacked_gru", 5),
     plain("bidirectional_lstm", 4),
 )
+ACCOUNT = Case(
+    "account",
+    (
+        Input("numeric", "events", 3),
+        Input("kind", "events", 1, "int64", categories=6),
+        Input("profile", "static", 2),
+        Input("region", "static", 1, "int64", categories=4),
+    ),
+    {
+        **{f"f{column}": {"numeric": [column]} for column in range(3)},
+        "kind": {"kind": [0]},
+        **PROFILE,
+        "region": {"region": [0]},
+    },
+    has_schema=True,
+)
+FROM_STATES = (
+    plain("stacked_lstm", 4),
+    plain("stacked_lstm_captured", 4),
+    plain("dense_steps", 4),
+    plain("learned_start", 4),
+    ACCOUNT,
+    plain("reset_first", 4),
+    plain("keras_gru", 4, targets=("Identity:0",)),
+    Case(
+        "keras_ids",
+        (Input("events", "events", 1, "int32", categories=9),),
+        {"events": {"events": [0]}},
+        ("Identity:0",),
+    ),
+    plain("keras_loop", 4, targets=("Identity:0",)),
+)
 FEED_FORWARD = (plain("transformer", 5), plain("transformer_traced", 4), plain("conv", 5))
 OUTPUTS = (
     plain("classes", 4, targets=("t0", "t1", "t2")),
@@ -220,5 +252,5 @@ EXACT = (
     plain("masked64", 3, "float64", [Input("mask", "mask", dtype="float64")], steps=8, has_schema=True),
 )
 
-CASES = (*RECURRENT, *FEED_FORWARD, *OUTPUTS, *INPUTS, *SHAPES, *METADATA, *EXACT)
+CASES = (*RECURRENT, *FROM_STATES, *FEED_FORWARD, *OUTPUTS, *INPUTS, *SHAPES, *METADATA, *EXACT)
 BY_NAME = {case.name: case for case in CASES}

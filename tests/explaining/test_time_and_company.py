@@ -63,7 +63,7 @@ def test_levels_that_time_leaves_no_room_for_say_so() -> None:
 def test_a_scan_cut_short_prunes_what_it_did_not_see() -> None:
     """The deadline ends the scan: P is everything older than the scanned part, and the answer says so."""
     case = BY_NAME["linear64"]
-    model, clock = out_of_time_at(case, batch=4)
+    model, clock = out_of_time_at(case, batch=24)
     asked = question(model, case.sample(9000), case.average(), levels=EVENTS, pruning_tolerance=1e-15)
     answer = explainer(model).explain(asked, clock)
     assert answer.pruning is not None

@@ -11,12 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sequela.timeshap.coalitions import (
     ENUMERABLE,
+    EXACT_AT_ONCE,
+    WORD_PLAYERS,
     PairSampler,
     all_coalitions,
     allocation,
     minimum_budget,
+    pairs_of,
     stages,
     strata,
+    unrank,
+    unrank_by_player,
 )
 
 players_and_budget = st.integers(2, 90).flatmap(
@@ -58,6 +63,54 @@ def test_whole_strata_hold_every_coalition_once(players: int) -> None:
     }
     assert found == wanted
     assert len(rows) * 2 == len(wanted)
+
+
+@pytest.mark.parametrize("players", range(2, 13))
+def test_a_small_game_played_whole_needs_no_seed(players: int) -> None:
+    """Every coalition is there once whatever the seed, and in the same order."""
+    budget = all_coalitions(players)
+    assert budget <= EXACT_AT_ONCE
+    whole, sampled = pairs_of(players, budget, seed=1), PairSampler(players, seed=1)
+    again = pairs_of(players, budget + 1, seed=2)
+    for index, layer in enumerate(strata(players)):
+        pairs = whole.pairs(index, 0, layer.total)
+        assert np.array_equal(pairs, again.pairs(index, 0, layer.total))
+        assert np.array_equal(pairs[2:5], whole.pairs(index, 2, 5))
+        assert set(map(bytes, pairs)) == set(map(bytes, sampled.pairs(index, 0, layer.total)))
+
+
+def test_a_sample_of_a_small_game_depends_on_the_seed() -> None:
+    """Below 2^m coalitions the sampler draws."""
+    first, other = (pairs_of(12, 300, seed).pairs(5, 0, 40) for seed in (1, 2))
+    assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("players", [2, 7, 8, 9, 16, 17, 20])
+def test_looking_subsets_up_is_unranking_them(players: int) -> None:
+    """The table and the player-by-player search name the same subset by the same rank."""
+    assert players <= WORD_PLAYERS
+    for layer in strata(players):
+        ranks = np.random.default_rng(players).integers(0, layer.total, 50)
+        rows = unrank_by_player(players, layer, ranks).T
+        assert np.array_equal(unrank(players, layer, ranks), np.packbits(rows, axis=1))
+
+
+@pytest.mark.parametrize("players", [6, 25])
+def test_ranks_are_in_lexicographic_order(players: int) -> None:
+    """Rank r is the r-th of the combinations as itertools lists them."""
+    layer = strata(players)[1]
+    rows = np.unpackbits(unrank(players, layer, np.arange(layer.total)), axis=1, count=players)
+    assert [tuple(np.flatnonzero(row)) for row in rows] == list(itertools.combinations(range(players), 2))
+
+
+@given(st.sampled_from([20, 24, 33, 70]), st.lists(st.integers(1, 400), min_size=1, max_size=6))
+def test_portions_do_not_change_the_pairs(players: int, portions: list[int]) -> None:
+    """However many pairs are asked for at a time, they are the same."""
+    index = len(strata(players)) - 1
+    ends = np.cumsum([0, *portions]).tolist()
+    sampler = PairSampler(players, 9)
+    parts = [sampler.pairs(index, start, stop) for start, stop in itertools.pairwise(ends)]
+    assert np.array_equal(np.concatenate(parts), PairSampler(players, 9).pairs(index, 0, ends[-1]))
 
 
 @pytest.mark.parametrize("players", [9, 30, 31, 200])

@@ -59,8 +59,9 @@ def test_every_coalition_meets_its_own_cells(game: tuple[Players, NDArray[np.boo
 
 @given(games())
 def test_no_class_is_run_twice(game: tuple[Players, NDArray[np.bool_], int, int]) -> None:
-    """In one walk, as many classes end as there are different coalitions of the players met."""
+    """In one walk of different coalitions, as many classes end as there are among the players met."""
     players, coalitions, stop, _ = game
+    coalitions = np.unique(coalitions, axis=0)
     met = meetings(players, stop, ())
     (walk,) = walks(met, coalitions, len(coalitions))
     assert len(walk.steps[-1].rows) == len(np.unique(coalitions[:, met.order], axis=0))

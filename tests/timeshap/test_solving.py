@@ -18,6 +18,8 @@ from games import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
+from sequela.timeshap.coalitions import PairSampler, allocation, minimum_budget, strata
+from sequela.timeshap.solving import solve
 
 
 @pytest.mark.parametrize("players", range(2, 11))
@@ -113,6 +115,101 @@ def test_attributions_and_errors_scale_with_the_output(scale: float) -> None:
     scaled = sampled(lambda z: scale * game(z), 20, 600, 1)
     np.testing.assert_allclose(scaled.values, scale * plain.values, rtol=1e-6, atol=scale * 1e-9)
     np.testing.assert_allclose(scaled.errors, scale * plain.errors, rtol=1e-6, atol=scale * 1e-9)
+
+
+@pytest.mark.parametrize(
+    ("players", "budget"),
+    [
+        (5, 20),
+        (8, 60),
+        (13, 128),
+        (13, 2000),
+        (14, 1 << 14),
+        (20, 3000),
+        (46, 184),
+        (46, 20_000),
+        (200, 24_000),
+    ],
+)
+def test_a_design_is_solved_by_its_normal_equations(players: int, budget: int) -> None:
+    """Attributions and errors are those of the weighted regression written out pair by pair, whether strata
+    are whole or sampled, in one block or many.
+    """
+    rng = np.random.default_rng(players)
+    sampler, counts = PairSampler(players, 4), allocation(players, budget)
+    odd = [rng.normal(size=(count, 2)) for count in counts]
+    total = rng.normal(size=2)
+    values, errors = _written_out(sampler, odd, total)
+    solution = solve(sampler, strata(players), odd, total)
+    np.testing.assert_allclose(solution.values, values, atol=1e-9)
+    np.testing.assert_allclose(solution.errors, errors, atol=1e-7)
+
+
+def _written_out(sampler: PairSampler, odd, total):
+    m, layers, held = sampler.players, strata(sampler.players), [i for i, g in enumerate(odd) if len(g)]
+    z = np.concatenate([sampler.pairs(i, 0, len(odd[i])) for i in held]).astype(float)
+    owner = np.repeat(held, [len(odd[i]) for i in held])
+    size = np.array([layer.size for layer in layers])[owner]
+    count = np.array([len(g) for g in odd])[owner]
+    weight = np.where(2 * size == m, 1, 2) / (size * (m - size) * count)
+    x = z - (size / m)[:, None]
+    y = np.concatenate([odd[i] for i in held]) - (size - m / 2)[:, None] * total / m
+    inverse = np.linalg.inv((x.T * weight) @ x + 1)
+    slope = inverse @ (x.T * weight) @ y
+    leverage = weight * ((x @ inverse) * x).sum(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        residual = (y - x @ slope) / ((1 - leverage) ** 0.75)[:, None]
+    variance = np.zeros_like(slope)
+    for group in _variance_groups([len(g) for g in odd], [layer.total for layer in layers]):
+        rows = np.isin(owner, group)
+        k, n = rows.sum(), sum(layers[i].total for i in group)
+        psi = (x[rows] @ inverse)[:, :, None] * (weight[rows, None] * residual[rows])[:, None, :]
+        variance += (1 - k / n) * k / (k - 1) * ((psi - psi.mean(axis=0)) ** 2).sum(axis=0)
+    return total / m + slope, np.sqrt(variance)
+
+
+def _variance_groups(counts: list[int], totals: list[int]) -> list[list[int]]:
+    groups: list[list[int]] = [[]]
+    for index, (count, most) in enumerate(zip(counts, totals, strict=True)):
+        if 0 < count < most:
+            if sum(counts[i] for i in groups[-1]) >= 4:
+                groups.append([])
+            groups[-1].append(index)
+    if len(groups) > 1 and sum(counts[i] for i in groups[-1]) < 4:
+        last = groups.pop()
+        groups[-1] += last
+    return [group for group in groups if group]
+
+
+@given(st.integers(13, 60), st.integers(0, 2**32), st.data())
+def test_the_order_of_asking_does_not_change_a_bit(players: int, seed: int, data: st.DataObject) -> None:
+    """A sampler that served its pairs in portions before gives the same bits as one asked for the first time,
+    and a solution can be repeated.
+    """
+    game, counts = network_game(players, 5), allocation(players, minimum_budget(players) * 2)
+    piecewise = PairSampler(players, seed)
+    odd = []
+    for index, count in enumerate(counts):
+        cut = data.draw(st.integers(0, count))
+        pairs = np.concatenate([piecewise.pairs(index, 0, cut), piecewise.pairs(index, cut, count)])
+        odd.append((game(pairs) - game(~pairs)) / 2)
+    first = solve(piecewise, strata(players), odd, gain(game, players))
+    again = solve(PairSampler(players, seed), strata(players), odd, gain(game, players))
+    assert first.values.tobytes() == again.values.tobytes()
+    assert first.errors.tobytes() == again.errors.tobytes()
+
+
+def test_a_stage_is_solved_as_if_it_came_first() -> None:
+    """Solving a smaller design before leaves no trace in the solution of the larger one."""
+    game, players = sparse_game(24, 2), 24
+    sampler, layers = PairSampler(players, 6), strata(players)
+    for budget in (200, 900, 4000):
+        parts = [sampler.pairs(i, 0, count) for i, count in enumerate(allocation(players, budget))]
+        odd = [(game(pairs) - game(~pairs)) / 2 for pairs in parts]
+        staged = solve(sampler, layers, odd, gain(game, players))
+    alone = sampled(game, players, 4000, 6)
+    assert staged.values.tobytes() == alone.values.tobytes()
+    assert staged.errors.tobytes() == alone.errors.tobytes()
 
 
 @pytest.mark.slow

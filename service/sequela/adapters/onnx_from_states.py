@@ -11,31 +11,39 @@ from onnx import ModelProto, NodeProto
 
 from sequela.adapters.onnx_feeds import Feeder
 from sequela.adapters.onnx_graph import GraphInput
-from sequela.adapters.onnx_labelling import RECURRENT, label_values, needed
+from sequela.adapters.onnx_labelling import label_values
+from sequela.adapters.onnx_names import needed
 from sequela.adapters.onnx_observed import LENGTHS, ROWS, Observed, observe, watched
 from sequela.adapters.onnx_probe import no_padding, sample
 from sequela.adapters.onnx_recurrence import OnnxRecurrence
+from sequela.adapters.onnx_recurrent_nodes import STANDARD_DOMAINS, is_recurrent, shown
 from sequela.adapters.onnx_rewriting import any_length, rewrite
 from sequela.adapters.onnx_scores import Scores
 from sequela.adapters.onnx_self_check import check
 from sequela.adapters.onnx_session import Session
-from sequela.adapters.onnx_time import STANDARD_DOMAINS, Label, Last, Still, Timed, is_plain
+from sequela.adapters.onnx_time import Label, Last, Still, Timed, is_plain
 from sequela.adapters.onnx_whole import LeftWhole
-from sequela.errors import SequelaError
+from sequela.errors import DoesNotFit, SequelaError
 from sequela.explaining.schema import ModelSchema, Role
 from sequela.timeshap.cells import Cells
 
 CHECKED_ROWS = 4
 CHECKED_EVENTS = 6
+OPAQUE = {
+    **dict.fromkeys(("Loop", "Scan"), "is not taken apart into steps"),
+    "DynamicQuantizeLSTM": "rounds its events by the largest among them",
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
-    """A model as it was loaded. `open` opens a session for a graph with the same output."""
+    """A model as it was loaded, with its session. `open` opens one for another graph with the same output."""
 
     model: ModelProto
     schema: ModelSchema
+    fixed_length: int | None
     feeder: Feeder
+    session: Session
     open: Callable[[ModelProto], Session]
 
     def recurrence(self) -> OnnxRecurrence:
@@ -47,9 +55,9 @@ class Candidate:
 
     def _checked(self) -> OnnxRecurrence:
         nodes = needed(self.model.graph.node, [self.schema.output])
-        cells = [node for node in nodes if node.op_type in RECURRENT]
+        cells = [node for node in nodes if is_recurrent(node)]
         if not cells:
-            raise LeftWhole("it has no recurrent nodes")
+            raise LeftWhole(_not_recurrent(nodes))
         inputs = dict(self._inputs(nodes))
         model = any_length(self.model, [name for name, label in inputs.items() if isinstance(label, Timed)])
         observed = self._observed(model, nodes)
@@ -57,8 +65,18 @@ class Candidate:
         self._check_output(labels[self.schema.output], observed)
         entering = frozenset().union(*(labels[node.input[0]].statics for node in cells))
         recurrence = self._made(model, observed, entering)
-        check(recurrence, self._whole(model), sample(self.schema.inputs, CHECKED_ROWS, CHECKED_EVENTS))
+        check(recurrence, self._whole, self._noise())
         return recurrence
+
+    def _noise(self) -> Cells:
+        """What the check is made on: ids that differ, where the model takes them."""
+        length = self.fixed_length or CHECKED_EVENTS
+        cells = sample(self.schema.inputs, CHECKED_ROWS, length, ids=2)
+        try:
+            self._whole(cells)
+        except DoesNotFit:
+            return sample(self.schema.inputs, CHECKED_ROWS, length)
+        return cells
 
     def _inputs(self, nodes: Sequence[NodeProto]) -> Iterator[tuple[str, Label]]:
         used = {name for node in nodes for name in node.input}
@@ -103,10 +121,17 @@ class Candidate:
             static_enters=tuple(i.name in entering for i in self.schema.inputs if i.role is Role.STATIC),
         )
 
-    def _whole(self, model: ModelProto) -> Callable[[Cells], NDArray[np.float64]]:
-        session, scores = self.open(model), Scores(self.schema)
-        return lambda cells: scores.last(session.run(self._feeds(cells)))
+    def _whole(self, cells: Cells) -> NDArray[np.float64]:
+        return Scores(self.schema).last(self.session.run(self._feeds(cells)))
 
 
 def _opset(model: ModelProto) -> int:
     return max((item.version for item in model.opset_import if item.domain in STANDARD_DOMAINS), default=1)
+
+
+def _not_recurrent(nodes: Sequence[NodeProto]) -> str:
+    """Some graphs recur in ways that are not taken apart."""
+    for node in nodes:
+        if node.op_type in OPAQUE:
+            return f"{shown(node)} {OPAQUE[node.op_type]}"
+    return "it has no recurrent nodes"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from onnx import GraphProto, NodeProto
+from onnx import NodeProto
 
+from sequela.adapters.onnx_names import captures
 from sequela.adapters.onnx_observed import Observed
+from sequela.adapters.onnx_recurrent_nodes import is_recurrent
 from sequela.adapters.onnx_time import Counted, Label, Last, Step, Still, Timed, varying_axis
 from sequela.adapters.onnx_time_rules import RULES
 
-RECURRENT = ("RNN", "GRU", "LSTM")
 SHAPES = ("Shape", "Size")
 SPREADING = ("ConstantOfShape", "Expand")
 
@@ -29,7 +30,7 @@ def label_values(
 
 
 def _outputs(step: Step, captured: Sequence[Label]) -> Iterator[Label]:
-    if step.operator in RECURRENT:
+    if is_recurrent(step.node):
         steps = RULES[step.operator](step)
         yield from (steps, Last(steps.statics), Last(steps.statics))
     else:
@@ -71,29 +72,3 @@ def _spread(step: Step) -> Label:
         raise step.refused("uses the number of events")
     axis = varying_axis(step, step.outputs())
     return Still(step.statics) if axis is None else Timed(step.statics, axis)
-
-
-def captures(node: NodeProto) -> set[str]:
-    """Names that the graphs inside a node may take from outside."""
-    return {name for inside in _nested(node) for each in inside.node for name in each.input} | {
-        output.name for inside in _nested(node) for output in inside.output
-    }
-
-
-def _nested(node: NodeProto) -> Iterator[GraphProto]:
-    for attribute in node.attribute:
-        for inside in (*((attribute.g,) if attribute.HasField("g") else ()), *attribute.graphs):
-            yield inside
-            for each in inside.node:
-                yield from _nested(each)
-
-
-def needed(nodes: Sequence[NodeProto], values: Iterable[str]) -> list[NodeProto]:
-    """The nodes that these values are made by, in the graph's order."""
-    wanted, kept = set(values), []
-    for node in reversed(nodes):
-        if wanted.intersection(node.output):
-            wanted |= {*node.input, *captures(node)}
-            wanted.discard("")
-            kept.append(node)
-    return kept[::-1]

@@ -16,6 +16,7 @@ from sequela.adapters.onnx_feeds import Feeder
 from sequela.adapters.onnx_file import read_onnx
 from sequela.adapters.onnx_from_states import Candidate
 from sequela.adapters.onnx_graph import read_graph
+from sequela.adapters.onnx_layout import time_first
 from sequela.adapters.onnx_model import OnnxModel
 from sequela.adapters.onnx_outputs import output_layout
 from sequela.adapters.onnx_probe import Probed, probe
@@ -24,6 +25,7 @@ from sequela.adapters.onnx_schema import complete_schema, draft_schema, output_n
 from sequela.adapters.onnx_session import Session, open_session
 from sequela.adapters.onnx_sizes import FixedSizes, read_sizes
 from sequela.adapters.onnx_whole import LeftWhole
+from sequela.adapters.onnx_work import step_work
 from sequela.errors import DoesNotFit, InvalidInput
 from sequela.explaining.background import Background
 from sequela.explaining.fitting import fit_background
@@ -69,13 +71,22 @@ class Loader:
         )
         output = output_name(draft, graph)
         sizes = read_sizes(draft.schema.inputs, graph, self.limits, draft.path)
-        session = open_session(source.onnx, output, sizes.batch, self.threads, self.limits, source.onnx_path)
+        model = time_first(file.model)
+        open_graph = partial(self._opened, source, output)
+        session = open_session(
+            source.onnx if model is file.model else model.SerializeToString(),
+            output,
+            sizes.batch,
+            self.threads,
+            self.limits,
+            source.onnx_path,
+        )
         feeder = Feeder(draft.schema.inputs, graph)
         session, probed = _tried(feeder, session, sizes)
         layout = output_layout(probed.shapes, output, draft.per_event, self.limits, draft.path)
         schema = complete_schema(draft, file, output, layout)
         recurrence, how = _recurrence(
-            Candidate(file.model, schema, feeder, partial(self._opened, source, output)), session, probed
+            Candidate(model, schema, sizes.length, feeder, session, open_graph), probed
         )
         return OnnxModel(
             name=name,
@@ -87,6 +98,7 @@ class Loader:
             size=len(source.onnx),
             feeder=feeder,
             session=session,
+            step_work=step_work(file.model),
             recurrence=recurrence,
         )
 
@@ -95,11 +107,11 @@ class Loader:
         return open_session(content, output, None, self.threads, self.limits, source.onnx_path)
 
 
-def _recurrence(candidate: Candidate, session: Session, probed: Probed) -> tuple[OnnxRecurrence | None, str]:
+def _recurrence(candidate: Candidate, probed: Probed) -> tuple[OnnxRecurrence | None, str]:
     """What runs the model from states, where that is possible, and how the model is run, for people."""
     try:
-        if session.fixed_batch is not None:
-            raise LeftWhole(f"it takes {session.fixed_batch} sequences in every call")
+        if (batch := candidate.session.fixed_batch) is not None:
+            raise LeftWhole(f"sequences in every call: {batch}")
         if not probed.independent_rows:
             raise LeftWhole("the rows of a batch influence each other")
         found = candidate.recurrence()

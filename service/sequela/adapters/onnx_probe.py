@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,20 +60,21 @@ def _probed(feeder: Feeder, session: Session, lengths: tuple[int, ...]) -> Probe
     return Probed(shapes, independent)
 
 
-def sample(inputs: Sequence[InputSchema], rows: int, length: int) -> Cells:
-    """Seeded noise for floats; ids are 0, the only one that every vocabulary holds. Static inputs are the
-    same at every length.
+def sample(inputs: Sequence[InputSchema], rows: int, length: int, ids: int = 1) -> Cells:
+    """Seeded noise for floats; the first `ids` ids: 0 is the only one that every vocabulary holds. Static
+    inputs are the same at every length.
     """
+
+    def values(place: int, item: InputSchema, *shape: int) -> NDArray[Any]:
+        rng = np.random.default_rng([place, *shape])
+        is_float = item.dtype.value.startswith("float")
+        return rng.normal(size=shape) if is_float else rng.integers(ids, size=shape)
+
+    placed = list(enumerate(inputs))
     return Cells(
-        tuple(_noise(item, rows, length, item.width) for item in inputs if item.role is Role.EVENTS),
-        tuple(_noise(item, rows, item.width) for item in inputs if item.role is Role.STATIC),
+        tuple(values(i, item, rows, length, item.width) for i, item in placed if item.role is Role.EVENTS),
+        tuple(values(i, item, rows, item.width) for i, item in placed if item.role is Role.STATIC),
     )
-
-
-def _noise(item: InputSchema, *shape: int) -> NDArray[np.float64]:
-    if not item.dtype.value.startswith("float"):
-        return np.zeros(shape)
-    return np.random.default_rng([len(item.name), *shape]).normal(size=shape)
 
 
 def _rows(cells: Cells) -> Iterator[Cells]:

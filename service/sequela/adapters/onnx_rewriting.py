@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,13 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, ValueInfoProto, helper
 
-from sequela.adapters.onnx_labelling import RECURRENT, captures, needed
+from sequela.adapters.onnx_names import Fresh, captures, fresh_names, needed
 from sequela.adapters.onnx_observed import Observed
+from sequela.adapters.onnx_recurrent_nodes import FIRST_STATE, SEQUENCE_LENGTHS, STATES, is_recurrent, shown
 from sequela.adapters.onnx_whole import LeftWhole
-
-SEQUENCE_LENGTHS = 4
-FIRST_STATE = 5
-STATES: Mapping[str, int] = {"RNN": 1, "GRU": 1, "LSTM": 2}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,32 +42,20 @@ def rewrite(model: ModelProto, output: str, observed: Observed) -> FromStates:
 
     Raises LeftWhole where no recurrent node reaches the output.
     """
-    names = _fresh(model)
+    fresh = fresh_names(model)
     nodes: list[NodeProto] = []
     states: list[State] = []
     for original in needed(model.graph.node, [output]):
         node = NodeProto()
         node.CopyFrom(original)
-        if node.op_type in RECURRENT:
-            states += _open(node, observed, names)
+        if is_recurrent(node):
+            states += _open(node, observed, fresh)
         nodes.append(node)
     kept = needed(nodes, [output, *(state.exit for state in states)])
     return _assembled(model, output, kept, states)
 
 
-def _fresh(model: ModelProto) -> Callable[[str], str]:
-    taken = {name for node in model.graph.node for name in (*node.input, *node.output, *captures(node))}
-
-    def fresh(name: str) -> str:
-        while name in taken:
-            name += "_"
-        taken.add(name)
-        return name
-
-    return fresh
-
-
-def _open(node: NodeProto, observed: Observed, fresh: Callable[[str], str]) -> Iterator[State]:
+def _open(node: NodeProto, observed: Observed, fresh: Fresh) -> Iterator[State]:
     """Gives the node names for its states; its other inputs and outputs stay."""
     count = STATES[node.op_type]
     initial = [_initial(node, place, observed) for place in range(FIRST_STATE, FIRST_STATE + count)]
@@ -82,7 +67,7 @@ def _open(node: NodeProto, observed: Observed, fresh: Callable[[str], str]) -> I
             fresh("state_in"),
             node.output[1 + number] or fresh("state_out"),
             np.ascontiguousarray(start),
-            f"{node.op_type} {node.name!r}",
+            shown(node),
         )
         node.input[FIRST_STATE + number], node.output[1 + number] = state.entry, state.exit
         yield state
@@ -95,7 +80,7 @@ def _initial(node: NodeProto, place: int, observed: Observed) -> NDArray[Any]:
         return np.zeros(width, observed.arrays(node.input[0])[0].dtype)
     rows: NDArray[Any] = observed.arrays(node.input[place])[0].reshape(-1, width)
     if (rows != rows[0]).any():
-        raise LeftWhole(f"{node.op_type} node {node.name!r} does not start all sequences alike")
+        raise LeftWhole(f"{shown(node)} does not start all sequences alike")
     start: NDArray[Any] = rows[0]
     return start
 

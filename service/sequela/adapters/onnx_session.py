@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from sequela.adapters.onnx_guard import Run, Watchdog, limit_memory, watchdog
 from sequela.errors import DoesNotFit, InvalidInput
+from sequela.explaining.clock import TimeUp
 from sequela.explaining.limits import Limits
 
 Feeds = Mapping[str, NDArray[Any]]
@@ -41,26 +42,28 @@ class Session:
         fixed.
 
         Raises DoesNotFit: MODEL_FAILED where onnxruntime fails or answers anything but n rows of numbers,
-        MODEL_TOO_SLOW where a call had to be stopped.
+        MODEL_TOO_SLOW where a call came to the limit of one call; TimeUp where it came to `until` first.
         """
         rows = len(next(iter(feeds.values())))
         if self.fixed_batch is None:
-            return self._call(feeds, rows)
-        parts = [self._call(chunk, self.fixed_batch) for chunk in _chunks(feeds, rows, self.fixed_batch)]
+            return self._call(feeds, rows, until)
+        parts = [
+            self._call(chunk, self.fixed_batch, until) for chunk in _chunks(feeds, rows, self.fixed_batch)
+        ]
         return np.concatenate(parts)[:rows]
 
     def fetch(self, names: Sequence[str], feeds: Feeds, until: float = math.inf) -> list[Any]:
         """Outputs by name as onnxruntime gives them; what they do not need is not computed.
 
-        Raises DoesNotFit: MODEL_FAILED, MODEL_TOO_SLOW.
+        Raises DoesNotFit: MODEL_FAILED, MODEL_TOO_SLOW; TimeUp.
         """
-        with self.watchdog.run() as run:
+        with self.watchdog.run(until) as run:
             run.options.only_execute_path_to_fetches = True
-            return self._fetched(names, feeds, run)
+            return self._fetched(names, feeds, run, until)
 
-    def _call(self, feeds: Feeds, rows: int) -> NDArray[np.float64]:
-        with self.watchdog.run() as run:
-            (output,) = self._fetched([self.output], feeds, run)
+    def _call(self, feeds: Feeds, rows: int, until: float) -> NDArray[np.float64]:
+        with self.watchdog.run(until) as run:
+            (output,) = self._fetched([self.output], feeds, run, until)
         if not isinstance(output, np.ndarray) or output.dtype.kind not in "fiub":
             raise DoesNotFit("MODEL_FAILED", f"the model's output {self.output!r} is not a tensor of numbers")
         if output.ndim == 0 or len(output) != rows:
@@ -68,10 +71,12 @@ class Session:
             raise DoesNotFit("MODEL_FAILED", text)
         return output.astype(np.float64)
 
-    def _fetched(self, names: Sequence[str], feeds: Feeds, run: Run) -> list[Any]:
+    def _fetched(self, names: Sequence[str], feeds: Feeds, run: Run, until: float) -> list[Any]:
         try:
             return list(self.runtime.run(names, feeds, run.options))
         except Exception as error:  # onnxruntime's errors share no base of their own
+            if run.stopped and run.end == until:
+                raise TimeUp from None
             raise self._failure(error, run.stopped) from None
 
     def _failure(self, error: Exception, stopped: bool) -> DoesNotFit:

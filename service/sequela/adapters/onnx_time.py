@@ -15,9 +15,8 @@ from typing import Any, TypeAlias
 from onnx import NodeProto, helper
 
 from sequela.adapters.onnx_observed import LENGTHS, Array, Observed, Shape
+from sequela.adapters.onnx_recurrent_nodes import STANDARD_DOMAINS, shown
 from sequela.adapters.onnx_whole import LeftWhole
-
-STANDARD_DOMAINS = ("", "ai.onnx")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +120,7 @@ class Step:
 
     def refused(self, why: str) -> LeftWhole:
         """The reason to leave the graph whole."""
-        return LeftWhole(f"{self.operator} node {self.node.name or self.node.output[0]!r} {why}")
+        return LeftWhole(f"{shown(self.node)} {why}")
 
 
 def moved(label: Timed, axis: int) -> Timed:

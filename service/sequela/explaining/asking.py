@@ -21,8 +21,9 @@ LONGEST = 0.005
 """Seconds that a batch may take at that speed: others get their turn, and a deadline is noticed, that often."""
 SHARE_OF_TIME = 0.1
 """Of the time left, likewise."""
+CACHE = 2 << 20
+"""Bytes that a batch's inputs and one layer's values over all its events may fill: a core's own cache, about."""
 MOST_ROWS = 1024
-MOST_CELLS = 1 << 20
 TELLING = 32
 """Rows times events from which on a batch tells how long one takes; below, the call itself takes most of the time."""
 
@@ -65,12 +66,14 @@ class Asker:
         """Runs jobs on the server's workers, in turn with other requests'; the results in the jobs' order."""
         return self._pool.run(jobs)
 
-    def batch_rows(self, work: int, cells: int) -> int:
-        """Rows of a batch, a power of two: work and cells are those of one row.
+    def batch_rows(self, work: int, events: int, cells: int) -> int:
+        """Rows of a batch, a power of two: work (multiply-adds), events and cells are those of one row.
 
         A function of the shape alone, because the last bits of a model's outputs depend on the batch; only
-        where the time left is short are batches smaller.
+        where the time left is short are batches smaller. A layer is taken to be as wide as the square root of
+        its weights.
         """
         seconds = min(LONGEST, SHARE_OF_TIME * max(self.clock.remaining, 0.0))
-        rows = min(seconds * SLOW / max(work, 1), MOST_CELLS / max(cells, 1), MOST_ROWS)
+        size = 4 * (cells + math.sqrt(work * events))
+        rows = min(seconds * SLOW / max(work, 1), CACHE / size, MOST_ROWS)
         return 1 << max(int(math.log2(max(rows, 1))), 1)

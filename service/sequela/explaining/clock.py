@@ -10,8 +10,8 @@ from sequela.errors import Cancelled
 
 
 class TimeUp(Exception):
-    """The share of time ran out between two batches. Never leaves this package: levels conclude with what
-    they have.
+    """The share of time ran out between two batches or within one. Models raise it too; no request ends with it:
+    levels conclude with what they have.
     """
 
 

@@ -121,7 +121,7 @@ class StateRuns:
     def _rows(self, step: Step, mask: Mask) -> int:
         events = step.stop - step.start
         cells = sum(switch.background.size for switch in mask.events)
-        return self.asker.batch_rows(self.model.work(events), cells)
+        return self.asker.batch_rows(self.model.work(events), events, cells)
 
     @property
     def _stop(self) -> int:

@@ -16,16 +16,20 @@ from sequela.explaining.clock import TimeUp
 from sequela.explaining.evaluating import Evaluator
 from sequela.explaining.explanation import StopReason
 from sequela.timeshap.coalitions import (
-    PairSampler,
     all_coalitions,
     allocation,
     minimum_budget,
+    pairs_of,
     stages,
     strata,
 )
 from sequela.timeshap.players import Players
 from sequela.timeshap.solving import Solution, solve, solve_small
 
+NEAR = 0.7
+"""A stage is solved when it is this near to the size at which the target should be reached, or larger."""
+FARTHEST = 4.0
+"""How far that is trusted, in sizes of the stage it follows from: small samples do not know well how sure they are."""
 MOST_MEMBERSHIPS = 1 << 24
 """Coalitions times players held at a time, a byte each."""
 SOLVING_SPEED = 5e9
@@ -80,22 +84,35 @@ def _play(evaluator: Evaluator, players: Players, gain: NDArray[np.float64], rul
     if not budgets:
         detail = f"{rules.budget} coalitions are below the minimum of {minimum_budget(m)} for {m} players"
         return Played(players, StopReason.NOT_COMPUTED, detail=detail)
-    sample = _Sample(evaluator, players, rules)
-    last: Played | None = None
+    return _stage_by_stage(_Sample(evaluator, players, rules), budgets, gain, rules.target)
+
+
+def _stage_by_stage(
+    sample: _Sample, budgets: tuple[int, ...], gain: NDArray[np.float64], target: NDArray[np.float64]
+) -> Played:
+    """Grows the sample until it is sure enough, or the last stage or the time ends it.
+
+    A standard error falls with the square root of the sample, so stages that cannot reach the target yet are not
+    solved.
+    """
+    players, hopeless = sample.players, 0.0 if target.all() else np.inf
+    solved: Played | None = None
     for budget in budgets:
         try:
             sample.grow(budget)
         except TimeUp:
-            return replace(last or _salvage(sample, gain), out_of_time=True)
-        reason = _reason(m, budget, budget == budgets[-1])
-        if reason is None and not rules.target.any():
+            return replace(_salvage(sample, solved, gain), out_of_time=True)
+        reason = _reason(len(players), budget, budget == budgets[-1])
+        if reason is None and budget < hopeless:
             continue
         solution = sample.solve(gain)
-        if reason is None and (solution.largest_error <= rules.target).all():
-            reason = StopReason.TARGET
-        last = Played(players, reason or StopReason.DEADLINE, solution, budget)
+        if reason is None:
+            missing = float((solution.largest_error / target).max())
+            hopeless = budget * min(NEAR * missing**2, FARTHEST)
+            reason = StopReason.TARGET if missing <= 1 else None
+        solved = Played(players, reason or StopReason.DEADLINE, solution, budget)
         if reason is not None:
-            return last
+            return solved
     raise AssertionError("the last stage always has a reason")  # pragma: no cover
 
 
@@ -105,11 +122,13 @@ def _reason(players: int, budget: int, is_last: bool) -> StopReason | None:
     return StopReason.BUDGET if is_last else None
 
 
-def _salvage(sample: _Sample, gain: NDArray[np.float64]) -> Played:
-    """The last stage that was evaluated whole but not yet solved, when the time is up."""
+def _salvage(sample: _Sample, solved: Played | None, gain: NDArray[np.float64]) -> Played:
+    """The last stage that was evaluated whole, when the time is up."""
     if not sample.budget:
         detail = f"the time left did not suffice for {minimum_budget(len(sample.players))} coalitions"
         return Played(sample.players, StopReason.NOT_COMPUTED, detail=detail)
+    if solved and solved.coalitions == sample.budget:
+        return solved
     return Played(sample.players, StopReason.DEADLINE, sample.solve(gain), sample.budget)
 
 
@@ -126,7 +145,7 @@ class _Sample:
         self.budget = 0
         self._evaluator, self._rules = evaluator, rules
         self._layers = strata(len(players))
-        self._sampler = PairSampler(len(players), rules.seed)
+        self._sampler = pairs_of(len(players), rules.budget, rules.seed)
         self._odd = [np.empty((0, len(rules.target))) for _ in self._layers]
 
     def grow(self, budget: int) -> None:

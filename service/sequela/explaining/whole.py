@@ -41,7 +41,7 @@ class WholeRuns:
     ) -> Iterator[Callable[[], Outputs]]:
         padding = (*self.frame.before, *self.frame.after)
         cells = sum(array.size for array in (*self.masker.sequence.events, *padding))
-        rows = self.asker.batch_rows(self.model.work(self._events), cells)
+        rows = self.asker.batch_rows(self.model.work(self._events), self._events, cells)
         for start in range(0, len(coalitions), rows):
             part = np.arange(start, min(start + rows, len(coalitions)))
             yield partial(self._run, mask, coalitions, part, until)

@@ -14,16 +14,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from math import comb
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 ENUMERABLE = 1 << 18
 """Strata up to this many pairs are put in order as a whole; larger ones are drawn and repeats dropped."""
-DRAW_CELLS = 1 << 15
-"""Random numbers drawn at a time from a larger stratum. Part of what a seed means: changing it changes the
-samples.
+LEAST_CELLS = 1 << 13
+MOST_CELLS = 1 << 17
+"""Players × pairs drawn or unranked in one go, about: at least this, for calls cost too, and at most that, to
+stay in cache.
 """
+WORD_PLAYERS = 20
+"""Subsets of up to this many players are looked up rather than unranked one player at a time."""
 MANY = 1 << 62
 """Strata larger than this count as this large: nobody gets near their end."""
 GROWTH = 1.4
@@ -126,26 +130,69 @@ def _fill(limits: list[int], shares: list[float], amount: int) -> tuple[int, ...
     return tuple(given)
 
 
-class PairSampler:
-    """Draws the pairs of every stratum in its seeded order, as far as they are asked for, and remembers them
-    packed.
+class Pairs(Protocol):
+    """The pairs of every stratum, in an order that does not change."""
 
-    Memory: m/8 bytes a pair drawn, and 8 bytes for each pair of an enumerable stratum.
-    """
-
-    def __init__(self, players: int, seed: int) -> None:
-        self.players = players
-        self._draws = [_draw_for(players, layer, seed) for layer in strata(players)]
+    @property
+    def players(self) -> int:
+        """How many there are, m."""
+        ...
 
     def pairs(self, stratum: int, start: int, stop: int) -> NDArray[np.bool_]:
         """The pairs start … stop - 1 of a stratum (0 is size 1), (stop - start, m): the named side of
         each.
         """
-        packed = self._draws[stratum].take(stop)[start:stop]
-        return np.unpackbits(packed, axis=1, count=self.players).astype(bool)
+        ...
 
 
-class _Enumerated:
+def pairs_of(players: int, budget: int, seed: int) -> Pairs:
+    """What a budget is taken from: where its only stage is the whole game, order does not matter."""
+    whole = stages(players, budget) == (all_coalitions(players),)
+    return WholeGame(players) if whole else PairSampler(players, seed)
+
+
+@dataclass(frozen=True, slots=True)
+class WholeGame:
+    """All pairs of a small game, by rank: nothing is random."""
+
+    players: int
+
+    def pairs(self, stratum: int, start: int, stop: int) -> NDArray[np.bool_]:
+        """As in `Pairs`; read-only."""
+        return _ranked(self.players, strata(self.players)[stratum])[start:stop]
+
+
+@lru_cache(maxsize=64)
+def _ranked(players: int, layer: Stratum) -> NDArray[np.bool_]:
+    rows = np.unpackbits(unrank(players, layer, np.arange(layer.total)), axis=1, count=players).view(bool)
+    rows.flags.writeable = False
+    return rows
+
+
+class PairSampler:
+    """Draws the pairs of every stratum in its seeded order, as far as they are asked for, and remembers them
+    packed.
+
+    Memory: m/8 bytes a pair, and 8 more for each pair of an enumerable stratum or about 200 for each one drawn
+    from a larger stratum.
+    """
+
+    def __init__(self, players: int, seed: int) -> None:
+        self.players = players
+        self._seed = seed
+        self._orders: dict[int, _Permuted | _Drawn] = {}
+
+    def pairs(self, stratum: int, start: int, stop: int) -> NDArray[np.bool_]:
+        """As in `Pairs`."""
+        if start >= stop:
+            return np.empty((0, self.players), dtype=bool)
+        if stratum not in self._orders:
+            self._orders[stratum] = _order(self.players, strata(self.players)[stratum], self._seed)
+        packed = self._orders[stratum].take(stop)[start:stop]
+        return np.unpackbits(packed, axis=1, count=self.players).view(bool)
+
+
+class _Permuted:
     """A stratum small enough to put in order as a whole: a permutation of ranks, unranked when taken."""
 
     def __init__(self, players: int, layer: Stratum, generator: np.random.Generator) -> None:
@@ -154,10 +201,11 @@ class _Enumerated:
         self._packed = np.empty((0, (players + 7) // 8), dtype=np.uint8)
 
     def take(self, count: int) -> NDArray[np.uint8]:
+        """At least the first `count` pairs."""
         have = len(self._packed)
         if have < count:
-            fresh = np.packbits(unrank(self._players, self._layer, self._order[have:count]), axis=1)
-            self._packed = np.concatenate([self._packed, fresh])
+            ranks = self._order[have : _ahead(self._players, count, have)]
+            self._packed = np.concatenate([self._packed, unrank(self._players, self._layer, ranks)])
         return self._packed
 
 
@@ -166,61 +214,87 @@ class _Drawn:
 
     def __init__(self, players: int, layer: Stratum, generator: np.random.Generator) -> None:
         self._players, self._layer, self._generator = players, layer, generator
-        self._seen: set[bytes] = set()
+        self._seen: dict[bytes, None] = {}
         self._packed = np.empty((0, (players + 7) // 8), dtype=np.uint8)
 
     def take(self, count: int) -> NDArray[np.uint8]:
-        chunks = [self._packed]
+        """At least the first `count` pairs."""
         have = len(self._packed)
-        while have < count:
-            fresh = self._fresh()
-            chunks.append(fresh)
-            have += len(fresh)
-        if len(chunks) > 1:
-            self._packed = np.concatenate(chunks)
+        if have < count:
+            self._draw(_ahead(self._players, count, have))
+            self._packed = np.frombuffer(b"".join(self._seen), dtype=np.uint8).reshape(len(self._seen), -1)
         return self._packed
 
-    def _fresh(self) -> NDArray[np.uint8]:
-        count = max(DRAW_CELLS // self._players, 8)
+    def _draw(self, count: int) -> None:
+        most = max(MOST_CELLS // self._players, 8)
+        while (missing := count - len(self._seen)) > 0:
+            packed = self._subsets(min(missing, most))
+            # A dictionary keeps the first of equals, in order.
+            self._seen.update(dict.fromkeys(packed.view(f"V{packed.shape[1]}").ravel().tolist()))
+
+    def _subsets(self, count: int) -> NDArray[np.uint8]:
+        """Those players are in whose random keys are the smallest; of a pair of halves, the named side."""
+        size = self._layer.size
         keys = self._generator.random((count, self._players))
-        chosen = np.argpartition(keys, self._layer.size - 1, axis=1)[:, : self._layer.size]
-        rows = np.zeros((count, self._players), dtype=bool)
-        np.put_along_axis(rows, chosen, True, axis=1)
-        if 2 * self._layer.size == self._players:
+        rows = keys <= np.partition(keys, size - 1, axis=1)[:, size - 1 : size]
+        if 2 * size == self._players:
             rows ^= ~rows[:, -1:]
         packed = np.packbits(rows, axis=1)
-        new = []
-        for index, row in enumerate(packed):
-            key = row.tobytes()
-            if key not in self._seen:
-                self._seen.add(key)
-                new.append(index)
-        return np.asarray(packed[new], dtype=np.uint8)
+        # Two equal keys, should they ever occur, can let in one player too many.
+        fits = np.bitwise_count(packed).sum(axis=1) == size
+        return np.asarray(packed[fits], dtype=np.uint8)
 
 
-def _draw_for(players: int, layer: Stratum, seed: int) -> _Enumerated | _Drawn:
+def _ahead(players: int, count: int, have: int) -> int:
+    """How many pairs to have ready when `count` are asked for: stages ask again and again."""
+    return max(count, 2 * have, LEAST_CELLS // players)
+
+
+def _order(players: int, layer: Stratum, seed: int) -> _Permuted | _Drawn:
     generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, players, layer.size])))
-    kind = _Enumerated if layer.total <= ENUMERABLE else _Drawn
+    kind = _Permuted if layer.total <= ENUMERABLE else _Drawn
     return kind(players, layer, generator)
 
 
-def unrank(players: int, layer: Stratum, ranks: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Subsets of `layer.size` players in lexicographic order by rank, (k, m); the last player is in at s =
-    m/2.
+def unrank(players: int, layer: Stratum, ranks: NDArray[np.int64]) -> NDArray[np.uint8]:
+    """Subsets of `layer.size` players in lexicographic order by rank, packed (k, ⌈m/8⌉); the last player is in
+    at s = m/2.
     """
-    rows = np.zeros((len(ranks), players), dtype=bool)
-    free, need = players, np.full(len(ranks), layer.size)
-    if 2 * layer.size == players:
-        rows[:, -1] = True
-        free, need = players - 1, need - 1
-    left = np.asarray(ranks, dtype=np.int64).copy()
+    if players <= WORD_PLAYERS:
+        octets = _words(players, layer.size)[ranks].view(np.uint8).reshape(-1, 4)
+        return np.ascontiguousarray(octets[:, : (players + 7) // 8])
+    step = MOST_CELLS // players + 1
+    parts = [unrank_by_player(players, layer, ranks[i : i + step]) for i in range(0, len(ranks), step)]
+    return np.concatenate([np.packbits(part, axis=0).T for part in parts])
+
+
+@lru_cache(maxsize=32)
+def _words(players: int, size: int) -> NDArray[np.uint32]:
+    """The subsets of few players as big-endian words, the first player's bit first: from the largest down,
+    that is the lexicographic order.
+    """
+    words = np.arange(1 << players, dtype=np.uint32)
+    named = np.bitwise_count(words) == size
+    if 2 * size == players:
+        named &= words % 2 == 1
+    return np.asarray(words[named][::-1] << (32 - players), dtype=">u4")
+
+
+def unrank_by_player(players: int, layer: Stratum, ranks: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """As `unrank`, for any number of players: their rows, (m, k)."""
+    rows = np.zeros((players, len(ranks)), dtype=bool)
+    free, size = players, layer.size
+    if 2 * size == players:
+        rows[-1] = True
+        free, size = players - 1, size - 1
+    need = np.full(len(ranks), size)
+    left = np.array(ranks, dtype=np.int64)
     for player in range(free):
         # Subsets that take this player come first; there are C(players after it, still needed - 1) of them.
         after = free - player - 1
-        table = np.array([comb(after, n - 1) if n else 0 for n in range(layer.size + 1)], dtype=np.int64)
+        table = np.array([comb(after, n - 1) if n else 0 for n in range(size + 1)], dtype=np.int64)
         taken = table[need]
-        take = (left < taken) & (need > 0)
-        rows[:, player] = take
+        take = np.less(left, taken, out=rows[player])
         left -= np.where(take, 0, taken)
         need -= take
     return rows

@@ -81,12 +81,22 @@ def walks(met: Meetings, coalitions: NDArray[np.bool_], most: int) -> Iterator[W
 
     Where steps begin is decided once for all of them; coalitions that share much are in one walk.
     """
-    seen = coalitions[:, met.order]
-    order, changes = _sorted(seen)
+    order, changes = _sorted(coalitions[:, met.order[: _telling(met, coalitions.shape[1])]])
     bounds = _bounds(met, changes)
     for start in range(0, len(order), most):
         part = slice(start, start + most)
         yield _walk(bounds, order[part], changes[part])
+
+
+def _telling(met: Meetings, players: int) -> int:
+    """How many of the players met tell coalitions apart for as long as they share anything.
+
+    Those met last do not, every coalition being different; unless some are never met, so that coalitions may
+    come to the same.
+    """
+    if len(met.order) < players:
+        return len(met.order)
+    return int(np.searchsorted(met.events, met.events[-1]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +123,7 @@ def _walk(bounds: Sequence[_Bound], order: NDArray[np.intp], changes: NDArray[np
 
 def _sorted(seen: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Coalitions (n, p) in lexicographic order, and the first player in which each differs from the one before it;
-    p for a repeated one.
+    p for one that is the same.
     """
     n, p = seen.shape
     words = _words(seen)

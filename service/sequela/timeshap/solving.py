@@ -7,6 +7,9 @@ v(Sᶜ))/2, and Δ = v(N) - v(∅):
     y = g - (Δ/m)·(s - m/2),   w = T_s / k_s,   T_s = 2/(s(m - s)), half of it at s = m/2
     φ = Δ/m + M X̃ᵀWy,          M = (X̃ᵀWX̃ + 11ᵀ)⁻¹
 
+A stratum taken whole adds the same to X̃ᵀWX̃ whatever its size: 2/(m(m - 1)) (I - 11ᵀ/m), or half of it at s =
+m/2.
+
 With every stratum enumerated, φ is the Shapley value itself. Otherwise, with the residual r, the leverage
 h = w x̃ᵀM x̃, and ψ = M x̃ w r/(1 - h)^¾, strata being independent samples without replacement,
 
@@ -22,18 +25,19 @@ players. For larger designs h is small and all agree.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.timeshap.coalitions import PairSampler, Stratum
+from sequela.timeshap.coalitions import Pairs, Stratum
 
 FEWEST_FOR_VARIANCE = 4
-LEVERAGE_EXPONENT = 0.75
-CHUNK = 4096
-"""Pairs accumulated at a time: bounds memory at CHUNK × players."""
+CELLS = 1 << 17
+"""Pairs × players summed up at a time, about: bounds memory, and stays in cache."""
+KEPT_CELLS = 1 << 21
+"""Pairs × players unpacked once rather than twice, 8 bytes each."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +60,7 @@ def solve_small(gain: NDArray[np.float64], players: int) -> Solution:
 
 
 def solve(
-    sampler: PairSampler,
+    sampler: Pairs,
     layers: Sequence[Stratum],
     odd: Sequence[NDArray[np.float64]],
     gain: NDArray[np.float64],
@@ -67,69 +71,123 @@ def solve(
     """
     m = sampler.players
     sample = _Sample(sampler, layers, odd, gain / m)
-    normal = np.ones((m, m))
+    normal = sample.known * (np.eye(m) - 1 / m) + 1.0
     moment = np.zeros((m, len(gain)))
-    for chunk in sample.chunks():
-        weighted = chunk.x * chunk.weight
-        normal += chunk.x.T @ weighted
-        moment += weighted.T @ chunk.y
+    for block in sample.sampled_blocks():
+        normal += block.x.T @ block.x
+        moment += block.x.T @ block.y
+    for block in sample.blocks(sample.whole):
+        moment += block.x.T @ block.y
     inverse = np.linalg.inv(normal).astype(np.float64, copy=False)
     slope = inverse @ moment
     # The constraint Σu = 0 holds in exact arithmetic; centring removes what rounding leaves, so additivity
     # is exact.
     slope -= slope.mean(axis=0)
-    values = gain / m + slope
-    return Solution(values, _errors(sample, inverse, slope))
+    return Solution(gain / m + slope, _errors(sample, inverse, slope))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Chunk:
-    """Pairs of one stratum: x̃ (k, m), y (k, targets), and their common weight."""
+class _Block:
+    """Pairs: √w x̃ (k, m), √w y (k, targets), and which rows belong to which stratum."""
 
-    stratum: int
     x: NDArray[np.float64]
     y: NDArray[np.float64]
-    weight: float
+    rows: Sequence[tuple[int, slice]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Sample:
-    sampler: PairSampler
+    sampler: Pairs
     layers: Sequence[Stratum]
     odd: Sequence[NDArray[np.float64]]
     share: NDArray[np.float64]
+    _kept: list[_Block] = field(default_factory=list, init=False)
 
-    def chunks(self) -> Iterator[_Chunk]:
+    @property
+    def sampled(self) -> list[int]:
+        """Strata of which some pairs are known."""
+        return [i for i, odd in enumerate(self.odd) if 0 < len(odd) < self.layers[i].total]
+
+    @property
+    def whole(self) -> list[int]:
+        """Strata of which all pairs are known."""
+        return [i for i, odd in enumerate(self.odd) if len(odd) == self.layers[i].total]
+
+    @property
+    def known(self) -> float:
+        """What whole strata add to X̃ᵀWX̃, as a multiple of I - 11ᵀ/m."""
         m = self.sampler.players
-        for index, (layer, odd) in enumerate(zip(self.layers, self.odd, strict=True)):
-            total = (1.0 if 2 * layer.size == m else 2.0) / (layer.size * (m - layer.size))
-            for start in range(0, len(odd), CHUNK):
-                g = odd[start : start + CHUNK]
-                pairs = self.sampler.pairs(index, start, start + len(g))
-                x = pairs.astype(np.float64) - layer.size / m
-                yield _Chunk(index, x, g - self.share * (layer.size - m / 2), total / len(odd))
+        return sum(1.0 if 2 * self.layers[i].size == m else 2.0 for i in self.whole) / (m * (m - 1))
 
-    def groups(self) -> tuple[tuple[int, ...], ...]:
+    def sampled_blocks(self) -> Iterable[_Block]:
+        """Those of the sampled strata, kept for the second pass where that takes little memory."""
+        if self._kept:
+            return self._kept
+        blocks = self.blocks(self.sampled)
+        if self.count(self.sampled) * self.sampler.players > KEPT_CELLS:
+            return blocks
+        self._kept.extend(blocks)
+        return self._kept
+
+    def blocks(self, strata: Sequence[int]) -> Iterator[_Block]:
+        """The pairs of some strata, in order, whatever the portions they came in."""
+        most = max(CELLS // self.sampler.players, 1)
+        parts: list[tuple[int, int, int]] = []
+        room = most
+        for stratum in strata:
+            start, count = 0, len(self.odd[stratum])
+            while start < count:
+                stop = min(count, start + room)
+                parts.append((stratum, start, stop))
+                room -= stop - start
+                start = stop
+                if not room:
+                    yield self._block(parts)
+                    parts, room = [], most
+        if parts:
+            yield self._block(parts)
+
+    def _block(self, parts: Sequence[tuple[int, int, int]]) -> _Block:
+        m = self.sampler.players
+        sizes = np.array([self.layers[stratum].size for stratum, _, _ in parts])
+        taken = np.array([len(self.odd[stratum]) for stratum, _, _ in parts])
+        lengths = np.array([stop - start for _, start, stop in parts])
+        weights = np.where(2 * sizes == m, 1.0, 2.0) / (sizes * (m - sizes) * taken)
+        roots = np.repeat(np.sqrt(weights), lengths)[:, None]
+        x = np.concatenate([self.sampler.pairs(*part) for part in parts], dtype=np.float64)
+        x -= np.repeat(sizes / m, lengths)[:, None]
+        x *= roots
+        y = np.concatenate([self.odd[i][start:stop] for i, start, stop in parts], dtype=np.float64)
+        y -= np.repeat(sizes - m / 2, lengths)[:, None] * self.share
+        y *= roots
+        ends = np.cumsum(lengths)
+        rows = [slice(int(end - n), int(end)) for n, end in zip(lengths, ends, strict=True)]
+        return _Block(x, y, list(zip([i for i, _, _ in parts], rows, strict=True)))
+
+    def groups(self) -> list[list[int]]:
         """Neighbouring strata that are sampled, not enumerated, merged until each group has four pairs."""
-        sampled = [i for i, odd in enumerate(self.odd) if 0 < len(odd) < self.layers[i].total]
-        groups: list[tuple[int, ...]] = []
-        current: tuple[int, ...] = ()
-        for index in sampled:
-            current += (index,)
+        groups: list[list[int]] = []
+        current: list[int] = []
+        for index in self.sampled:
+            current.append(index)
             if self.count(current) >= FEWEST_FOR_VARIANCE:
                 groups.append(current)
-                current = ()
+                current = []
         if current and groups:
             groups[-1] += current
         elif current:
             groups.append(current)
-        return tuple(groups)
+        return groups
 
-    def count(self, group: tuple[int, ...]) -> int:
+    def count(self, group: Sequence[int]) -> int:
+        """Σ k_s"""
         return sum(len(self.odd[i]) for i in group)
 
-    def total(self, group: tuple[int, ...]) -> int:
-        return sum(self.layers[i].total for i in group)
+    def correction(self, group: Sequence[int]) -> float:
+        """(1 - k/N) · k/(k - 1)"""
+        k, total = self.count(group), sum(self.layers[i].total for i in group)
+        # k = 1 cannot happen above the minimum budget; were it to, its single pair would count in full.
+        return (1 - k / total) * k / max(k - 1, 1)
 
 
 def _errors(sample: _Sample, inverse: NDArray[np.float64], slope: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -137,23 +195,21 @@ def _errors(sample: _Sample, inverse: NDArray[np.float64], slope: NDArray[np.flo
     groups = sample.groups()
     if not groups:
         return np.zeros_like(slope)
-    owner = {stratum: group for group, members in enumerate(groups) for stratum in members}
+    owner = {stratum: number for number, group in enumerate(groups) for stratum in group}
+    counts = np.array([sample.count(group) for group in groups])
+    corrections = np.array([sample.correction(group) for group in groups])
+    scales = np.sqrt(corrections)
     sums = np.zeros((len(groups), *slope.shape))
-    squares = np.zeros((len(groups), *slope.shape))
-    for chunk in sample.chunks():
-        if chunk.stratum not in owner:
-            continue
-        reach = chunk.weight * (chunk.x @ inverse)
-        leverage = (reach * chunk.x).sum(axis=1)
-        residual = (chunk.y - chunk.x @ slope) / (1 - np.minimum(leverage, 1 - 1e-9))[
-            :, None
-        ] ** LEVERAGE_EXPONENT
-        sums[owner[chunk.stratum]] += reach.T @ residual
-        squares[owner[chunk.stratum]] += (reach**2).T @ residual**2
-    variance = np.zeros_like(slope)
-    for index, group in enumerate(groups):
-        k, total = sample.count(group), sample.total(group)
-        spread = np.maximum(squares[index] - sums[index] ** 2 / k, 0.0)
-        # k = 1 cannot happen above the minimum budget; were it to, its single pair would count in full.
-        variance += (1 - k / total) * k / max(k - 1, 1) * spread
-    return np.sqrt(variance)
+    squares = np.zeros_like(slope)
+    for block in sample.sampled_blocks():
+        reached = block.x @ inverse
+        leverage = np.einsum("ij,ij->i", reached, block.x)
+        left = np.sqrt(1 - np.minimum(leverage, 1 - 1e-9))[:, None]
+        pull = (block.y - block.x @ slope) / (left * np.sqrt(left))
+        for stratum, rows in block.rows:
+            sums[owner[stratum]] += block.x[rows].T @ pull[rows]
+            pull[rows] *= scales[owner[stratum]]
+        squares += np.square(reached, out=reached).T @ pull**2
+    totals = np.tensordot(inverse, sums, axes=(1, 1))
+    squares -= np.einsum("igt,g->it", totals**2, corrections / counts)
+    return np.sqrt(np.maximum(squares, 0.0))

@@ -1,0 +1,262 @@
+"""The worker pool: order, bounds, turns, and what is left when jobs fail. Counted, never timed."""
+
+from __future__ import annotations
+
+import contextvars
+import gc
+import random
+import threading
+import weakref
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+
+import numpy as np
+import pytest
+from sequela.errors import Unavailable
+from sequela.explaining.pool import Pool
+
+PATIENCE = 60.0
+WORKERS = (1, 2, 3)
+WORD = contextvars.ContextVar("WORD", default="none")
+
+
+@contextmanager
+def pool_of(workers: int) -> Iterator[Pool]:
+    pool = Pool(workers)
+    try:
+        yield pool
+    finally:
+        pool.close()
+
+
+class Spy:
+    """Jobs that tell how many of them run at a time and in which order they begin."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.begun: list[object] = []
+        self.running = self.most = 0
+
+    def job(self, name: object, work: Callable[[], object] = lambda: None) -> Callable[[], object]:
+        def run() -> object:
+            with self._lock:
+                self.begun.append(name)
+                self.running += 1
+                self.most = max(self.most, self.running)
+            try:
+                work()
+            finally:
+                with self._lock:
+                    self.running -= 1
+            return name
+
+        return run
+
+
+def busy_for(seed: int) -> None:
+    """Some work of its own length, with the interpreter's lock released now and then."""
+    values = np.random.default_rng(seed).random(random.Random(seed).randrange(1, 20_000))
+    np.sort(values)
+
+
+@pytest.mark.parametrize("workers", WORKERS)
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 7, 200])
+def test_results_come_in_order(workers: int, count: int) -> None:
+    """Whatever runs where and ends when, results stand in the order of their jobs."""
+
+    def job(number: int) -> int:
+        busy_for(number)
+        return number
+
+    with pool_of(workers) as pool:
+        assert pool.run(partial(job, number) for number in range(count)) == list(range(count))
+
+
+@pytest.mark.parametrize("workers", WORKERS)
+def test_no_more_run_than_workers(workers: int) -> None:
+    """Eight requests at once: never more jobs at a time than workers, and every result is the right one."""
+    spy = Spy()
+    with pool_of(workers) as pool, ThreadPoolExecutor(8) as callers:
+
+        def ask(caller: int) -> list[object]:
+            return pool.run(spy.job((caller, n), partial(busy_for, n)) for n in range(40))
+
+        for caller, results in enumerate(callers.map(ask, range(8))):
+            assert results == [(caller, n) for n in range(40)]
+        assert pool.busy == pool.waiting == 0
+    assert spy.most <= workers
+
+
+@pytest.mark.parametrize("workers", WORKERS)
+def test_all_workers_help_one_request(workers: int) -> None:
+    """Jobs that wait for each other end, so as many as there are workers do run at a time."""
+    barrier = threading.Barrier(workers)
+    with pool_of(workers) as pool:
+        pool.run([partial(barrier.wait, PATIENCE)] * (2 * workers))
+
+
+def test_a_single_job_changes_no_thread() -> None:
+    """Alone, a request's first job runs in the caller's own thread."""
+    with pool_of(2) as pool:
+        assert pool.run([threading.get_ident]) == [threading.get_ident()]
+
+
+@pytest.mark.parametrize("workers", WORKERS)
+def test_small_requests_take_their_turn(workers: int) -> None:
+    """A small request that comes while a large one has all places and more jobs waiting gets the second place that
+    becomes free: the large one's next job goes first, and those after it hold their places until the small one ended.
+    """
+    spy, all_busy = Spy(), threading.Barrier(workers + 1)
+    small_came, small_ended = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        all_busy.wait(PATIENCE)
+        assert small_came.wait(PATIENCE)
+
+    def stay() -> None:
+        assert small_ended.wait(PATIENCE)
+
+    large_jobs = [spy.job("held", hold)] * workers + [spy.job("next")] + [spy.job("later", stay)] * 300
+    with pool_of(workers) as pool, ThreadPoolExecutor(2) as callers:
+        large = callers.submit(pool.run, large_jobs)
+        all_busy.wait(PATIENCE)
+        waiting = pool.waiting
+        small = callers.submit(pool.run, [lambda: spy.begun.count("later")])
+        while pool.waiting == waiting:
+            threading.Event().wait(0.001)
+        small_came.set()
+        later = small.result(PATIENCE)
+        small_ended.set()
+        large.result(PATIENCE)
+    assert later[0] < workers
+
+
+@pytest.mark.parametrize("workers", WORKERS)
+def test_jobs_are_taken_as_they_are_needed(workers: int) -> None:
+    """At most 2 × workers jobs of a request have been taken from its iterator and have not ended."""
+    ended, most, lock = 0, 0, threading.Lock()
+
+    def job(number: int) -> None:
+        nonlocal ended
+        busy_for(number)
+        with lock:
+            ended += 1
+
+    def jobs() -> Iterator[Callable[[], None]]:
+        nonlocal most
+        for number in range(100):
+            most = max(most, number + 1 - ended)
+            yield partial(job, number)
+
+    with pool_of(workers) as pool:
+        pool.run(jobs())
+    assert ended == 100
+    assert most <= 2 * workers
+
+
+class Broken(Exception):
+    """What a job raises here."""
+
+
+def fail(what: object) -> None:
+    raise Broken(what)
+
+
+@pytest.mark.parametrize("workers", WORKERS)
+def test_the_first_failure_in_order_is_raised(workers: int) -> None:
+    """As if run one after the other: the earliest failing job's error, no job begun much later, none left running."""
+    for seed in range(20):
+        spy = Spy()
+        works = [partial(busy_for, seed + n) for n in range(5)]
+        works += [partial(fail, n) if n % 2 else partial(busy_for, n) for n in range(5, 200)]
+        with pool_of(workers) as pool:
+            with pytest.raises(Broken, match=r"^5$"):
+                pool.run(spy.job(n, work) for n, work in enumerate(works))
+            assert spy.running == pool.busy == pool.waiting == 0
+            assert set(range(6)) <= set(spy.begun) <= set(range(5 + 2 * workers))
+            assert pool.run([lambda: "goes on"]) == ["goes on"]
+
+
+@pytest.mark.parametrize("workers", WORKERS)
+def test_a_failing_iterator_ends_the_run(workers: int) -> None:
+    """What the jobs' iterator raises is raised once the jobs before it have ended, unless one of those fails."""
+    spy = Spy()
+
+    def jobs(before: Callable[[], None]) -> Iterator[Callable[[], object]]:
+        for number in range(10):
+            yield spy.job(number, partial(busy_for, number))
+        yield spy.job(10, before)
+        raise Broken("no more jobs")
+
+    with pool_of(workers) as pool:
+        with pytest.raises(Broken, match="no more jobs"):
+            pool.run(jobs(lambda: None))
+        assert sorted(spy.begun) == list(range(11))  # type: ignore[type-var]
+        with pytest.raises(Broken, match="the tenth"):
+            pool.run(jobs(partial(fail, "the tenth")))
+        assert spy.running == pool.busy == pool.waiting == 0
+
+
+def test_failures_leave_nothing_behind() -> None:
+    """Once the error is gone, so is what the jobs held, without waiting for the garbage collector."""
+
+    def ask(pool: Pool) -> weakref.ref[Spy]:
+        held = Spy()
+        with pytest.raises(Broken):
+            pool.run([held.job(1), partial(fail, 2), held.job(3)])
+        return weakref.ref(held)
+
+    gc.disable()
+    try:
+        with pool_of(1) as pool:
+            assert ask(pool)() is None
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("workers", WORKERS)
+def test_jobs_run_in_the_callers_context(workers: int) -> None:
+    """Every job sees the caller's context variables, in whatever thread it runs."""
+    barrier = threading.Barrier(workers)
+
+    def word() -> str:
+        barrier.wait(PATIENCE)
+        return WORD.get()
+
+    with pool_of(workers) as pool:
+        token = WORD.set("mine")
+        try:
+            assert pool.run([word] * workers) == ["mine"] * workers
+        finally:
+            WORD.reset(token)
+
+
+def test_closing_ends_what_waits() -> None:
+    """Jobs that run come to their end; those that wait, and later ones, raise DRAINING; the threads leave."""
+    before = set(threading.enumerate())
+    pool = Pool(2)
+    helpers = set(threading.enumerate()) - before
+    assert {helper.name for helper in helpers} == {"pool-0", "pool-1"}
+    both_busy, let_go, ended = threading.Barrier(3), threading.Event(), []
+
+    def hold() -> None:
+        both_busy.wait(PATIENCE)
+        let_go.wait(PATIENCE)
+        ended.append(1)
+
+    with ThreadPoolExecutor(1) as caller:
+        asked = caller.submit(pool.run, [hold] * 100)
+        both_busy.wait(PATIENCE)
+        pool.close()
+        let_go.set()
+        with pytest.raises(Unavailable) as caught:
+            asked.result(PATIENCE)
+    assert caught.value.reason == "DRAINING"
+    assert len(ended) == 2
+    with pytest.raises(Unavailable):
+        pool.run([lambda: None])
+    for helper in helpers:
+        helper.join(PATIENCE)
+        assert not helper.is_alive()
