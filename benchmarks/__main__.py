@@ -6,7 +6,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -59,11 +59,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a look at all of it; figures not to be kept")
     parser.add_argument("--only", nargs="+", default=[], choices=known, metavar="NAME", help=", ".join(known))
+    parser.add_argument("--seeds", type=int, help="runs of each estimator, in accuracy")
     parser.add_argument(
         "--output", type=Path, default=OUTPUT, help="where it all goes (default: %(default)s)"
     )
     arguments = parser.parse_args()
     effort = QUICK if arguments.quick else FULL
+    effort = replace(effort, seeds=arguments.seeds or effort.seeds)
     machine = this_machine()
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
     console.print(str(machine))

@@ -30,12 +30,15 @@ def _measured(rows: Sequence[Row]) -> Table:
         mine = [row for row in rows if row.case == case]
         shown.append([f"[bold]{case}, {mine[0].unpruned} unpruned[/bold]", *[""] * (len(columns) - 1)])
         shown += [_line(row) for row in mine]
-    return table("Explanations: pruning and all levels (shap, captum: events and features)", columns, shown)
+    made = table("Explanations: pruning and all levels (shap, captum: events and features)", columns, shown)
+    made.caption = "\n".join(f"{row.case}, {row.explainer}: {row.failed}" for row in rows if row.failed)
+    made.caption_justify = "left"
+    return made
 
 
 def _line(row: Row) -> list[str]:
     if row.failed:
-        return [f"  {row.explainer}", row.failed, *[""] * 6]
+        return [f"  {row.explainer}", *["-"] * 7]
     return [
         f"  {row.explainer}",
         ms(row.median),
