@@ -44,6 +44,12 @@ def test_every_limit_is_a_setting(limit: str) -> None:
         ),
         (["--port", "x"], "--port (SEQUELA_PORT): Input should be a valid integer"),
         (["--log-level", "loud"], "--log-level"),
+        (["--workers", "0"], "--workers (SEQUELA_WORKERS)"),
+        (["--execution-provider", "abacus"], "--execution-provider (SEQUELA_EXECUTION_PROVIDER)"),
+        (
+            ["--execution-provider", "cuda"],
+            "--execution-provider (SEQUELA_EXECUTION_PROVIDER): the installed onnxruntime offers cpu, not 'cuda'",
+        ),
         (["--host", "0.0.0.0"], "--host 0.0.0.0 can be reached from other machines"),
         (["--tls-key", "k"], "--tls-certificate and --tls-key go together"),
         (["--tls-client-ca", "c"], "--tls-client-ca needs --tls-certificate and --tls-key"),

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib import metadata
 
 from sequela.adapters.backgrounds import StoredBackgrounds
 from sequela.adapters.configured_models import ConfiguredModels
+from sequela.adapters.cores import usable_cores
 from sequela.adapters.explanations import StoredExplanations
 from sequela.adapters.keyvalue import KeyValue
 from sequela.adapters.logs import LogObserver
@@ -23,6 +24,7 @@ from sequela.adapters.redis import RedisKeyValue
 from sequela.adapters.redis_urls import RedisTimeouts
 from sequela.adapters.uploaded_models import UploadedModels
 from sequela.explaining.explainer import Explainer
+from sequela.explaining.pool import Pool
 from sequela.explaining.ports import Backgrounds, Explanations, Models, Observer, Observers
 from sequela.rpc.admission import Room, Rooms
 from sequela.rpc.calls import Pace
@@ -33,12 +35,15 @@ from sequela.rpc.server import Draining, Server
 from sequela.rpc.services import Behind, services
 from sequela.settings import Settings
 
+SEATS = 4
+"""Explanations under way for each worker: while one is resolved, solved or encoded, others keep the workers busy."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wired:
     """A whole server, ready to open. `configured` still has to start loading the operator's models.
 
-    `close` ends what the adapters hold open, once the server has drained.
+    `close` ends what the workers do and what the adapters hold open, once the server has drained.
     """
 
     settings: Settings
@@ -61,17 +66,22 @@ def build(
     limits, near = settings.limits, settings.cache_bytes
     metrics = PrometheusObserver(version())
     observer = Observers((metrics, LogObserver()))
+    closing = ExitStack()
     store, close = _store(settings, observer)
-    loader = Loader(limits, settings.model_threads)
+    closing.callback(close)
+    pool = Pool(settings.workers or usable_cores())
+    closing.callback(pool.close)
+    metrics.watch(pool)
+    loader = Loader(limits, settings.model_threads, settings.execution_provider)
     configured = ConfiguredModels(settings.model_repository, loader)
     cache = ModelCache(observer, settings.model_cache_models, settings.model_cache_bytes)
     uploaded = UploadedModels(store)
     models = models or ModelRepository(configured, uploaded, cache, loader, settings.uploads)
     backgrounds = backgrounds or StoredBackgrounds(store, observer, settings.background_ttl, near)
     explanations = explanations or StoredExplanations(store, observer, settings.explanation_ttl, near)
-    explainer = explainer or Explainer(models, backgrounds, explanations, observer, limits)
+    explainer = explainer or Explainer(models, backgrounds, explanations, observer, limits, pool)
 
-    rooms = _rooms(settings, observer)
+    rooms = _rooms(settings, pool.workers, observer)
     pace = Pace(settings.default_timeout, settings.deadline_reserve, settings.stream_window)
     offered = services(Behind(explainer, models, backgrounds, explanations), rooms, pace, limits)
     readiness = Readiness([service.name for service in offered], models.ready)
@@ -79,7 +89,7 @@ def build(
     http = HttpServer(pages, settings.metrics_host, settings.metrics_port)
     server = Server(_listening(settings), offered, rooms, readiness, http, observer)
     draining = Draining(settings.drain_delay, settings.drain_grace)
-    return Wired(settings, metrics, configured, server, draining, close)
+    return Wired(settings, metrics, configured, server, draining, closing.close)
 
 
 def version() -> str:
@@ -101,8 +111,8 @@ def _store(settings: Settings, observer: Observer) -> tuple[KeyValue, Callable[[
     return InPieces(redis), redis.close
 
 
-def _rooms(settings: Settings, observer: Observer) -> Rooms:
-    seats = settings.max_concurrent or len(os.sched_getaffinity(0))
+def _rooms(settings: Settings, workers: int, observer: Observer) -> Rooms:
+    seats = settings.max_concurrent or SEATS * workers
     return Rooms(
         Room("explaining", seats, settings.queue_size, observer),
         Room("keeping", settings.lookup_threads, settings.lookup_queue, observer),

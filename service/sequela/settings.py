@@ -9,10 +9,11 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, CliApp, SettingsConfigDict
 
+from sequela.adapters.onnx_provider import ExecutionProvider, installed
 from sequela.explaining.limits import Limits
 
 PREFIX = "SEQUELA_"
@@ -65,8 +66,13 @@ class Settings(BaseSettings):
     connection_age_grace: float = Field(30.0, gt=0, description="Seconds that its calls then have to finish.")
 
     # How much at a time, and for how long
+    workers: int | None = Field(
+        None,
+        ge=1,
+        description="Batches worked on at a time; unset: one for each core that affinity and quota leave.",
+    )
     max_concurrent: int | None = Field(
-        None, ge=1, description="Explanations worked on at a time; unset: one for each processor."
+        None, ge=1, description="Explanations that take turns at that; unset: four for each worker."
     )
     queue_size: int = Field(64, ge=0, description="Explanations that may wait for that; more are refused.")
     lookup_threads: int = Field(8, ge=1, description="Look-ups, listings and averages worked on at a time.")
@@ -115,6 +121,9 @@ class Settings(BaseSettings):
         None, description="Folder with the operator's models, <name>/<version>/model.onnx."
     )
     uploads: bool = Field(True, description="Take models from callers, registered or inline.")
+    execution_provider: ExecutionProvider = Field(
+        ExecutionProvider.CPU, description="What models run on: cpu, or cuda with the CPU for the rest."
+    )
     model_threads: int = Field(1, ge=1, description="Threads that one call of a model may use.")
     model_cache_models: int = Field(64, ge=1, description="Uploaded models kept loaded.")
     model_cache_bytes: int = Field(1 << 30, ge=1, description="Size of the files of those kept loaded.")
@@ -133,6 +142,13 @@ class Settings(BaseSettings):
     background_ttl: float = Field(
         30 * DAY, gt=0, description="Seconds that a background sent inline is found by its digest."
     )
+
+    @field_validator("execution_provider")
+    @classmethod
+    def _installed(cls, provider: ExecutionProvider) -> ExecutionProvider:
+        if provider not in installed():
+            raise ValueError(f"the installed onnxruntime offers {', '.join(installed())}")
+        return provider
 
     @model_validator(mode="after")
     def _listen_safely(self) -> Self:
@@ -179,8 +195,9 @@ def flag(name: str) -> str:
 
 
 def _complaint(place: tuple[int | str, ...], message: str, value: object) -> str:
+    message = message.removeprefix("Value error, ")
     if not place:
-        return message.removeprefix("Value error, ")
+        return message
     name = str(place[0])
     return f"{flag(name)} ({PREFIX}{name.upper()}): {message}, not {value!r}"
 

@@ -140,6 +140,6 @@ def explanation(
         features=(Feature("amount", "Amount", "EUR"),),
         event_values=(EventValues(0, ("4,210.00",), EventInfo("t1", NOON, {"Amount": "4,210.00 €"})),),
         static_values=("34",),
-        cost=Cost(1000, 10, {"prune": 0.001}),
+        cost=Cost(1000, 10, 50_000, {"prune": 0.001}),
         cut_short=cut_short,
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 import hostile
 import numpy as np
+import onnxruntime
 import pytest
 import small_onnx
 from matrix import BY_NAME, CASES, Case
@@ -105,6 +106,7 @@ def test_batch_equals_single_runs(case: Case) -> None:
     alone = [model.run(rows_of(cells, slice(row, row + 1)), frame, 0) for row in range(ROWS)]
     np.testing.assert_allclose(together, np.concatenate(alone), rtol=0, atol=case.tolerance)
     assert "WARNING" not in model.execution
+    assert f"onnxruntime {onnxruntime.__version__}, CPU, threads: 1" in model.execution
 
 
 @pytest.mark.parametrize("name", ["masked", "lengths"])

@@ -260,3 +260,27 @@ def test_closing_ends_what_waits() -> None:
     for helper in helpers:
         helper.join(PATIENCE)
         assert not helper.is_alive()
+
+
+def test_a_job_aside_runs_beside_the_context_and_has_ended_with_it() -> None:
+    """Another thread takes it while the caller goes on; where none is free, the caller runs it at the end."""
+    pool = Pool(2)
+    begun, done = threading.Event(), []
+    with pool.aside(lambda: (begun.set(), done.append(threading.current_thread()))[0]):
+        assert begun.wait(10)
+        assert pool.run([lambda: 1, lambda: 2, lambda: 3]) == [1, 2, 3]
+    assert done != [threading.current_thread()]
+    pool.close()
+
+
+def test_what_a_job_aside_raises_reaches_the_caller() -> None:
+    """At the end of the context; the pool goes on."""
+    pool = Pool(1)
+
+    def fail() -> None:
+        raise ValueError("aside")
+
+    with pytest.raises(ValueError, match="aside"), pool.aside(fail):
+        pass
+    assert pool.run([lambda: 5]) == [5]
+    pool.close()

@@ -96,7 +96,7 @@ def explanation() -> Explanation:
             EventValues(0, ("2",)),
         ),
         static_values=("33 a",),
-        cost=Cost(10, 2, {"prune": 0.5}, True),
+        cost=Cost(10, 2, 60, {"prune": 0.5}, True),
         cut_short=True,
     )
 

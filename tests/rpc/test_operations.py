@@ -142,7 +142,7 @@ def test_a_drain_finishes_what_is_in_flight() -> None:
 
 def test_metrics_have_the_fields_names() -> None:
     """Names, labels and counts after one explanation, the same again, and one bad request."""
-    with Serving() as server:
+    with Serving(embedded(workers=2)) as server:
         register(server, "gru")
         server.explanations.Explain(explain_request())
         server.explanations.Explain(explain_request())
@@ -172,6 +172,9 @@ def test_metrics_have_the_fields_names() -> None:
             "sequela_build_info{",
             "sequela_queue_depth{",
             "sequela_inflight{",
+            "sequela_pool_workers 2.0",
+            "sequela_pool_busy 0.0",
+            "sequela_pool_waiting 0.0",
             "process_cpu_seconds",
         ):
             assert name in text

@@ -21,7 +21,7 @@ from sequela.timeshap.coalitions import (
     stages,
     strata,
     unrank,
-    unrank_by_player,
+    unrank_by_number,
 )
 
 players_and_budget = st.integers(2, 90).flatmap(
@@ -87,11 +87,11 @@ def test_a_sample_of_a_small_game_depends_on_the_seed() -> None:
 
 @pytest.mark.parametrize("players", [2, 7, 8, 9, 16, 17, 20])
 def test_looking_subsets_up_is_unranking_them(players: int) -> None:
-    """The table and the player-by-player search name the same subset by the same rank."""
+    """The table and the combinatorial number system name the same subset by the same rank."""
     assert players <= WORD_PLAYERS
     for layer in strata(players):
         ranks = np.random.default_rng(players).integers(0, layer.total, 50)
-        rows = unrank_by_player(players, layer, ranks).T
+        rows = unrank_by_number(players, layer, ranks)
         assert np.array_equal(unrank(players, layer, ranks), np.packbits(rows, axis=1))
 
 
@@ -168,3 +168,12 @@ def test_draws_are_even() -> None:
     deviation = np.sqrt(share * (1 - share) / len(rows))
     assert (np.abs(rows.mean(axis=0) - share) < 6 * deviation).all()
     assert comb(31, 15) > ENUMERABLE
+
+
+def test_a_stratum_that_is_drawn_can_be_taken_whole() -> None:
+    """C(30, 4) pairs are more than are put in order: drawing them to the last one gives each once."""
+    players, index = 30, 3
+    layer = strata(players)[index]
+    assert layer.total == comb(30, 4) > ENUMERABLE
+    pairs = PairSampler(players, 3).pairs(index, 0, layer.total)
+    assert len(np.unique(pairs, axis=0)) == layer.total

@@ -13,7 +13,6 @@ from sequela.adapters.onnx_time import Counted, Label, Last, Step, Still, Timed,
 from sequela.adapters.onnx_time_rules import RULES
 
 SHAPES = ("Shape", "Size")
-SPREADING = ("ConstantOfShape", "Expand")
 
 
 def label_values(
@@ -47,7 +46,7 @@ def _label(step: Step, captured: Sequence[Label]) -> Label:
     if kinds <= {Still}:
         return Still(statics)
     if kinds <= {Still, Counted}:
-        return _spread(step) if step.operator in SPREADING else _counted(step, statics)
+        return _spread(step) if _repeats(step) else _counted(step, statics)
     if Timed not in kinds:
         if Counted in kinds:
             raise step.refused("uses the number of events")
@@ -66,9 +65,14 @@ def _counted(step: Step, statics: frozenset[str]) -> Label:
     return Counted(statics)
 
 
+def _repeats(step: Step) -> bool:
+    """Whether it repeats one value that does not depend on the number of events."""
+    return step.operator == "ConstantOfShape" or (
+        step.operator == "Expand" and isinstance(step.labels[0], Still)
+    )
+
+
 def _spread(step: Step) -> Label:
-    """One value, repeated over a shape: over time too where the shape follows the number of events."""
-    if any(isinstance(label, Counted) for label in step.labels[:1]) and step.operator == "Expand":
-        raise step.refused("uses the number of events")
+    """Over a shape, and so over time too where the shape follows the number of events."""
     axis = varying_axis(step, step.outputs())
     return Still(step.statics) if axis is None else Timed(step.statics, axis)

@@ -20,6 +20,7 @@ from sequela.adapters.onnx_layout import time_first
 from sequela.adapters.onnx_model import OnnxModel
 from sequela.adapters.onnx_outputs import output_layout
 from sequela.adapters.onnx_probe import Probed, probe
+from sequela.adapters.onnx_provider import ExecutionProvider, used
 from sequela.adapters.onnx_recurrence import OnnxRecurrence
 from sequela.adapters.onnx_schema import complete_schema, draft_schema, output_name
 from sequela.adapters.onnx_session import Session, open_session
@@ -57,6 +58,7 @@ class Loader:
 
     limits: Limits = field(default_factory=Limits)
     threads: int = 1
+    provider: ExecutionProvider = ExecutionProvider.CPU
 
     def load(self, name: str, source: ModelBytes) -> OnnxModel:
         """The model, self-checked.
@@ -80,6 +82,7 @@ class Loader:
             self.threads,
             self.limits,
             source.onnx_path,
+            self.provider,
         )
         feeder = Feeder(draft.schema.inputs, graph)
         session, probed = _tried(feeder, session, sizes)
@@ -94,7 +97,7 @@ class Loader:
             schema=schema,
             fixed_length=sizes.length,
             default_background=_default_background(schema, self.limits, draft.path),
-            execution=_execution(how, sizes.length, session.fixed_batch, self.threads, probed),
+            execution=_execution(how, sizes.length, session, self.threads, probed),
             size=len(source.onnx),
             feeder=feeder,
             session=session,
@@ -104,7 +107,7 @@ class Loader:
 
     def _opened(self, source: ModelBytes, output: str, model: ModelProto) -> Session:
         content = model.SerializeToString()
-        return open_session(content, output, None, self.threads, self.limits, source.onnx_path)
+        return open_session(content, output, None, self.threads, self.limits, source.onnx_path, self.provider)
 
 
 def _recurrence(candidate: Candidate, probed: Probed) -> tuple[OnnxRecurrence | None, str]:
@@ -149,12 +152,12 @@ def _tried(feeder: Feeder, session: Session, sizes: FixedSizes) -> tuple[Session
     return single, probe(feeder, single, sizes.length)
 
 
-def _execution(how: str, length: int | None, batch: int | None, threads: int, probed: Probed) -> str:
-    facts = [how, f"onnxruntime {onnxruntime.__version__}, CPU, threads: {threads}"]
+def _execution(how: str, length: int | None, session: Session, threads: int, probed: Probed) -> str:
+    facts = [how, f"onnxruntime {onnxruntime.__version__}, {used(session.runtime)}, threads: {threads}"]
     if length is not None:
         facts.append(f"events in every call: {length}")
-    if batch is not None:
-        facts.append(f"sequences in every call: {batch}")
+    if session.fixed_batch is not None:
+        facts.append(f"sequences in every call: {session.fixed_batch}")
     if not probed.independent_rows:
         facts.append(
             "WARNING: the rows of a batch influence each other, so attributions depend on how batches are cut"

@@ -13,6 +13,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from sequela.adapters.onnx_guard import Run, Watchdog, limit_memory, watchdog
+from sequela.adapters.onnx_provider import ExecutionProvider, chain
 from sequela.errors import DoesNotFit, InvalidInput
 from sequela.explaining.clock import TimeUp
 from sequela.explaining.limits import Limits
@@ -87,9 +88,15 @@ class Session:
 
 
 def open_session(
-    content: bytes, output: str, fixed_batch: int | None, threads: int, limits: Limits, path: str
+    content: bytes,
+    output: str,
+    fixed_batch: int | None,
+    threads: int,
+    limits: Limits,
+    path: str,
+    provider: ExecutionProvider = ExecutionProvider.CPU,
 ) -> Session:
-    """A session on the CPU, in bounds of memory and time, with its own threads and no operators from outside.
+    """A session in bounds of memory and time, with its own threads and no operators from outside.
 
     Raises InvalidInput (MODEL_NOT_RUNNABLE) where onnxruntime refuses the graph.
     """
@@ -105,7 +112,8 @@ def open_session(
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
     try:
-        runtime = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        providers = chain(provider, limits.max_model_memory_bytes)
+        runtime = onnxruntime.InferenceSession(content, options, providers=providers)
     except Exception as error:  # onnxruntime's errors share no base of their own
         raise InvalidInput.at(
             path, "MODEL_NOT_RUNNABLE", f"onnxruntime refuses it: {one_line(error)}"

@@ -187,6 +187,28 @@ def batch_normalize(step: Step) -> Label:
     return replace(label, statics=step.statics)
 
 
+def row_by_row(step: Step) -> Label:
+    """Each row of the first axis by itself, however its other axes are mixed."""
+    label = _first(step)
+    if label.axis != 0 or len(step.timed) > 1:
+        raise step.refused("mixes events")
+    return replace(label, statics=step.statics)
+
+
+def convolve(step: Step) -> Label:
+    """Each row of the first axis by itself, or by a kernel that is one event wide."""
+    label = _first(step)
+    if label.axis < 2:
+        return row_by_row(step)
+    place, spatial = label.axis - 2, step.rank(0) - 2
+    pads = step.attribute("pads", [0] * 2 * spatial)
+    width = step.shapes(1)[0][label.axis]
+    stride = step.attribute("strides", [1] * spatial)[place]
+    if (width, stride, pads[place], pads[place + spatial]) != (1, 1, 0, 0) or len(step.timed) > 1:
+        raise step.refused("mixes events")
+    return replace(label, statics=step.statics)
+
+
 def split(step: Step) -> Label:
     """Into parts along an axis that is not time."""
     label = _first(step)
@@ -291,11 +313,14 @@ RULES: Mapping[str, Rule] = {
     **dict.fromkeys(("LayerNormalization", "RMSNormalization"), normalize),
     **dict.fromkeys(("CumSum", "LpNormalization"), along),
     **dict.fromkeys(("RNN", "GRU", "LSTM"), recur),
+    **dict.fromkeys(("ConvTranspose", "MaxPool", "AveragePool", "LpPool"), row_by_row),
+    **dict.fromkeys(("GlobalMaxPool", "GlobalAveragePool", "InstanceNormalization"), row_by_row),
     "Transpose": transpose,
     "Expand": expand,
     "MatMul": matmul,
     "Gemm": gemm,
     "Concat": concat,
+    "Conv": convolve,
     "Gather": gather,
     "Slice": cut,
     "BatchNormalization": batch_normalize,

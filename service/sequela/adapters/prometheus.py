@@ -16,6 +16,7 @@ from prometheus_client import (
 )
 
 from sequela.explaining.explanation import METHOD_VERSION, Explanation, LevelExplanation
+from sequela.explaining.pool import Pool
 from sequela.explaining.records import (
     BatchEvaluated,
     CacheAsked,
@@ -57,6 +58,15 @@ class PrometheusObserver:
             _Models(self.registry),
             _Stores(self.registry),
         )
+
+    def watch(self, pool: Pool) -> None:
+        """Shows what the workers do whenever the metrics are read."""
+        size = Gauge("sequela_pool_workers", "Workers that run models.", registry=self.registry)
+        busy = Gauge("sequela_pool_busy", "Workers that run a batch now.", registry=self.registry)
+        waiting = Gauge("sequela_pool_waiting", "Batches whose turn comes next.", registry=self.registry)
+        size.set(pool.workers)
+        busy.set_function(lambda: pool.busy)
+        waiting.set_function(lambda: pool.waiting)
 
     def notice(self, record: Record) -> None:
         """Takes one record."""

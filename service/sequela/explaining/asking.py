@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from typing import TypeVar
 
 from sequela.explaining.clock import Clock
@@ -65,6 +66,10 @@ class Asker:
     def share(self, jobs: Iterable[Callable[[], T]]) -> Iterable[T]:
         """Runs jobs on the server's workers, in turn with other requests'; the results in the jobs' order."""
         return self._pool.run(jobs)
+
+    def aside(self, job: Callable[[], None]) -> AbstractContextManager[None]:
+        """Runs a job beside what the context does; it has ended when the context ends."""
+        return self._pool.aside(job)
 
     def batch_rows(self, work: int, events: int, cells: int) -> int:
         """Rows of a batch, a power of two: work (multiply-adds), events and cells are those of one row.

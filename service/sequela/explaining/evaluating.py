@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.explaining.clock import Clock
+from sequela.explaining.asking import Asker
 from sequela.explaining.link import linked
 from sequela.explaining.schema import Link
 from sequela.timeshap.players import Players
@@ -30,8 +30,9 @@ class Runs(Protocol):
 class Evaluator:
     """The values of coalitions of one request, for some targets, after the link."""
 
-    def __init__(self, runs: Runs, targets: Sequence[int], link: Link, clock: Clock) -> None:
-        self.clock = clock
+    def __init__(self, runs: Runs, targets: Sequence[int], link: Link, asker: Asker) -> None:
+        self.clock = asker.clock
+        self.aside = asker.aside
         self.clipped = 0
         self._runs, self._targets, self._link = runs, list(targets), link
 

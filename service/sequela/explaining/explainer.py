@@ -49,11 +49,11 @@ class Explainer:
         explanations: Explanations,
         observer: Observer,
         limits: Limits,
-        pool: Pool | None = None,
+        pool: Pool,
     ) -> None:
         self._models, self._backgrounds, self._explanations = models, backgrounds, explanations
         self._observer, self._limits = observer, limits
-        self._pool = pool or Pool(1)
+        self._pool = pool
         self._pasts = BackgroundPasts()
         self._flights = SingleFlight()
 

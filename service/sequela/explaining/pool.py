@@ -11,6 +11,7 @@ import contextvars
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from operator import itemgetter
@@ -66,13 +67,35 @@ class Pool:
         run = _Run(iter(jobs), AHEAD * self.workers)
         run.take()
         with self._lock:
+            run.parked = True
             self._line_up(run)
+        return self._to_the_end(run)
+
+    @contextmanager
+    def aside(self, job: Callable[[], None]) -> Iterator[None]:
+        """Runs a job beside what the context does, in another thread where one is free; it has ended when the
+        context ends. Raises as `run` does.
+        """
+        run = _Run(iter((job,)), 1)
+        run.take()
+        with self._lock:
+            self._line_up(run)
+        try:
+            yield
+        finally:
+            with self._lock:
+                run.parked = True
+                self._deal(run)
+            self._to_the_end(run)
+
+    def _to_the_end(self, run: _Run) -> list[Any]:
         while (task := run.hand.get()) is not None:
             run.do(task)
             # Taken while the place is kept: a helper would else be woken for what this thread does next.
             run.take()
             with self._lock:
                 self._end(run)
+                run.parked = True
                 self._line_up(run)
         return run.outcome()
 
@@ -98,7 +121,7 @@ class Pool:
             del task, run  # an idle thread holds on to no arrays
 
     def _line_up(self, run: _Run) -> None:
-        """The caller's thread has nothing to do until its turn comes or its jobs have ended."""
+        """What was taken waits for its turn."""
         taken, run.taken = run.taken, []
         if taken and self._closed:
             run.fail(taken[0].place, _closing())
@@ -107,7 +130,6 @@ class Pool:
                 self._turns.append(run)
             run.waiting.extend(taken)
             run.open += len(taken)
-        run.parked = True
         self._deal(run)
 
     def _end(self, run: _Run) -> None:

@@ -122,7 +122,7 @@ def work_out(
 
 def _evaluator(task: Task, asker: Asker, shared: BackgroundPasts) -> Evaluator:
     link = link_of(task.question.options, task.model.schema)
-    return Evaluator(_runs(task, asker, shared), task.targets.columns, link, asker.clock)
+    return Evaluator(_runs(task, asker, shared), task.targets.columns, link, asker)
 
 
 def _runs(task: Task, asker: Asker, shared: BackgroundPasts) -> Runs:

@@ -11,6 +11,7 @@ the pairs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import comb
@@ -19,15 +20,17 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-ENUMERABLE = 1 << 18
-"""Strata up to this many pairs are put in order as a whole; larger ones are drawn and repeats dropped."""
+ENUMERABLE = 1 << 14
+"""Strata up to this many pairs, and those of games small enough to be played whole, are put in order as a whole;
+larger ones are drawn and repeats dropped. Part of what a seed means.
+"""
 LEAST_CELLS = 1 << 13
 MOST_CELLS = 1 << 17
 """Players × pairs drawn or unranked in one go, about: at least this, for calls cost too, and at most that, to
 stay in cache.
 """
 WORD_PLAYERS = 20
-"""Subsets of up to this many players are looked up rather than unranked one player at a time."""
+"""Subsets of up to this many players are looked up rather than unranked."""
 MANY = 1 << 62
 """Strata larger than this count as this large: nobody gets near their end."""
 GROWTH = 1.4
@@ -86,6 +89,7 @@ def strata(players: int) -> tuple[Stratum, ...]:
     return tuple(layers)
 
 
+@lru_cache(maxsize=256)
 def allocation(players: int, budget: int) -> tuple[int, ...]:
     """How many pairs k_s each stratum gets from n coalitions: k_s = min(N_s, c·a_s), Σ k_s = ⌊(n - 2)/2⌋.
 
@@ -144,6 +148,10 @@ class Pairs(Protocol):
         """
         ...
 
+    def draw(self, counts: Sequence[int]) -> None:
+        """Makes ready the first pairs of every stratum, as many as these."""
+        ...
+
 
 def pairs_of(players: int, budget: int, seed: int) -> Pairs:
     """What a budget is taken from: where its only stage is the whole game, order does not matter."""
@@ -160,6 +168,9 @@ class WholeGame:
     def pairs(self, stratum: int, start: int, stop: int) -> NDArray[np.bool_]:
         """As in `Pairs`; read-only."""
         return _ranked(self.players, strata(self.players)[stratum])[start:stop]
+
+    def draw(self, counts: Sequence[int]) -> None:
+        """As in `Pairs`: they are ready."""
 
 
 @lru_cache(maxsize=64)
@@ -186,10 +197,19 @@ class PairSampler:
         """As in `Pairs`."""
         if start >= stop:
             return np.empty((0, self.players), dtype=bool)
+        packed = self._taken(stratum, stop)[start:stop]
+        return np.unpackbits(packed, axis=1, count=self.players).view(bool)
+
+    def draw(self, counts: Sequence[int]) -> None:
+        """As in `Pairs`."""
+        for stratum, count in enumerate(counts):
+            if count:
+                self._taken(stratum, count)
+
+    def _taken(self, stratum: int, count: int) -> NDArray[np.uint8]:
         if stratum not in self._orders:
             self._orders[stratum] = _order(self.players, strata(self.players)[stratum], self._seed)
-        packed = self._orders[stratum].take(stop)[start:stop]
-        return np.unpackbits(packed, axis=1, count=self.players).view(bool)
+        return self._orders[stratum].take(count)
 
 
 class _Permuted:
@@ -228,7 +248,8 @@ class _Drawn:
     def _draw(self, count: int) -> None:
         most = max(MOST_CELLS // self._players, 8)
         while (missing := count - len(self._seen)) > 0:
-            packed = self._subsets(min(missing, most))
+            # Near a stratum's end most draws are repeats.
+            packed = self._subsets(min(max(missing, LEAST_CELLS // self._players), most))
             # A dictionary keeps the first of equals, in order.
             self._seen.update(dict.fromkeys(packed.view(f"V{packed.shape[1]}").ravel().tolist()))
 
@@ -252,8 +273,8 @@ def _ahead(players: int, count: int, have: int) -> int:
 
 def _order(players: int, layer: Stratum, seed: int) -> _Permuted | _Drawn:
     generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, players, layer.size])))
-    kind = _Permuted if layer.total <= ENUMERABLE else _Drawn
-    return kind(players, layer, generator)
+    in_order = players <= WORD_PLAYERS or layer.total <= ENUMERABLE
+    return (_Permuted if in_order else _Drawn)(players, layer, generator)
 
 
 def unrank(players: int, layer: Stratum, ranks: NDArray[np.int64]) -> NDArray[np.uint8]:
@@ -264,8 +285,8 @@ def unrank(players: int, layer: Stratum, ranks: NDArray[np.int64]) -> NDArray[np
         octets = _words(players, layer.size)[ranks].view(np.uint8).reshape(-1, 4)
         return np.ascontiguousarray(octets[:, : (players + 7) // 8])
     step = MOST_CELLS // players + 1
-    parts = [unrank_by_player(players, layer, ranks[i : i + step]) for i in range(0, len(ranks), step)]
-    return np.concatenate([np.packbits(part, axis=0).T for part in parts])
+    parts = [unrank_by_number(players, layer, ranks[i : i + step]) for i in range(0, len(ranks), step)]
+    return np.concatenate([np.packbits(part, axis=1) for part in parts])
 
 
 @lru_cache(maxsize=32)
@@ -280,21 +301,21 @@ def _words(players: int, size: int) -> NDArray[np.uint32]:
     return np.asarray(words[named][::-1] << (32 - players), dtype=">u4")
 
 
-def unrank_by_player(players: int, layer: Stratum, ranks: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """As `unrank`, for any number of players: their rows, (m, k)."""
-    rows = np.zeros((players, len(ranks)), dtype=bool)
+def unrank_by_number(players: int, layer: Stratum, ranks: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """As `unrank`, for any number of players: their rows, (k, m).
+
+    The combinatorial number system: a rank counted from the end is Σ C(c_n, n), with c_s > … > c_1 ≥ 0 the
+    players counted from the last.
+    """
+    rows = np.zeros((len(ranks), players), dtype=bool)
     free, size = players, layer.size
     if 2 * size == players:
-        rows[-1] = True
+        rows[:, -1] = True
         free, size = players - 1, size - 1
-    need = np.full(len(ranks), size)
-    left = np.array(ranks, dtype=np.int64)
-    for player in range(free):
-        # Subsets that take this player come first; there are C(players after it, still needed - 1) of them.
-        after = free - player - 1
-        table = np.array([comb(after, n - 1) if n else 0 for n in range(size + 1)], dtype=np.int64)
-        taken = table[need]
-        take = np.less(left, taken, out=rows[player])
-        left -= np.where(take, 0, taken)
-        need -= take
+    left = layer.total - 1 - ranks
+    for n in range(size, 0, -1):
+        table = np.array([comb(c, n) for c in range(free)], dtype=np.int64)
+        found = np.searchsorted(table, left, side="right") - 1
+        left -= table[found]
+        rows[np.arange(len(rows)), free - 1 - found] = True
     return rows

@@ -25,8 +25,8 @@ players. For larger designs h is small and all agree.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,10 +34,8 @@ from numpy.typing import NDArray
 from sequela.timeshap.coalitions import Pairs, Stratum
 
 FEWEST_FOR_VARIANCE = 4
-CELLS = 1 << 17
+CELLS = 1 << 16
 """Pairs × players summed up at a time, about: bounds memory, and stays in cache."""
-KEPT_CELLS = 1 << 21
-"""Pairs × players unpacked once rather than twice, 8 bytes each."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,7 +71,7 @@ def solve(
     sample = _Sample(sampler, layers, odd, gain / m)
     normal = sample.known * (np.eye(m) - 1 / m) + 1.0
     moment = np.zeros((m, len(gain)))
-    for block in sample.sampled_blocks():
+    for block in sample.blocks(sample.sampled):
         normal += block.x.T @ block.x
         moment += block.x.T @ block.y
     for block in sample.blocks(sample.whole):
@@ -101,7 +99,6 @@ class _Sample:
     layers: Sequence[Stratum]
     odd: Sequence[NDArray[np.float64]]
     share: NDArray[np.float64]
-    _kept: list[_Block] = field(default_factory=list, init=False)
 
     @property
     def sampled(self) -> list[int]:
@@ -118,16 +115,6 @@ class _Sample:
         """What whole strata add to X̃ᵀWX̃, as a multiple of I - 11ᵀ/m."""
         m = self.sampler.players
         return sum(1.0 if 2 * self.layers[i].size == m else 2.0 for i in self.whole) / (m * (m - 1))
-
-    def sampled_blocks(self) -> Iterable[_Block]:
-        """Those of the sampled strata, kept for the second pass where that takes little memory."""
-        if self._kept:
-            return self._kept
-        blocks = self.blocks(self.sampled)
-        if self.count(self.sampled) * self.sampler.players > KEPT_CELLS:
-            return blocks
-        self._kept.extend(blocks)
-        return self._kept
 
     def blocks(self, strata: Sequence[int]) -> Iterator[_Block]:
         """The pairs of some strata, in order, whatever the portions they came in."""
@@ -201,7 +188,7 @@ def _errors(sample: _Sample, inverse: NDArray[np.float64], slope: NDArray[np.flo
     scales = np.sqrt(corrections)
     sums = np.zeros((len(groups), *slope.shape))
     squares = np.zeros_like(slope)
-    for block in sample.sampled_blocks():
+    for block in sample.blocks(sample.sampled):
         reached = block.x @ inverse
         leverage = np.einsum("ij,ij->i", reached, block.x)
         left = np.sqrt(1 - np.minimum(leverage, 1 - 1e-9))[:, None]

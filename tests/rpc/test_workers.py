@@ -1,0 +1,57 @@
+"""Workers: how many there are changes no answer, and requests under way are more than workers."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from rpc.asking import explain_request, sequence
+from rpc.made import Gate
+from sequela_proto.v1 import sequela_pb2 as pb
+from serving import PATIENCE, Serving, embedded
+
+ALERTS = 6
+
+
+def numbers(response: pb.ExplainResponse) -> bytes:
+    """All attributions of an answer, bit by bit."""
+    explanation = response.explanation
+    levels = (explanation.event_level, explanation.feature_level, explanation.cell_level)
+    return b"".join(
+        attribution.SerializeToString(deterministic=True)
+        for level in levels
+        for attribution in level.attributions
+    )
+
+
+def answers(workers: int) -> list[bytes]:
+    """What a server with so many workers answers to several callers at once."""
+    options = pb.ExplainOptions(pruning_tolerance=0.0, max_coalitions=512)
+    with Serving(embedded(workers=workers)) as server, ThreadPoolExecutor(ALERTS) as callers:
+
+        def ask(seed: int) -> bytes:
+            request = explain_request(sequence=sequence(seed, events=12), options=options)
+            return numbers(server.explanations.Explain(request, timeout=PATIENCE))
+
+        return list(callers.map(ask, range(ALERTS)))
+
+
+@pytest.mark.parametrize("workers", [2, 5])
+def test_answers_do_not_depend_on_workers(workers: int) -> None:
+    """Alone or beside others, with one worker or several, the same question gives the same bits."""
+    alone = answers(workers=1)
+    assert all(alone)
+    assert len(set(alone)) == ALERTS
+    assert answers(workers) == alone
+
+
+def test_four_requests_are_under_way_for_each_worker() -> None:
+    """By default; the fifth waits for one of them to end."""
+    gate = Gate()
+    with Serving(embedded(workers=1), explainer=gate) as server:
+        asked = [server.explanations.Explain.future(explain_request(), timeout=PATIENCE) for _ in range(5)]
+        for _ in range(4):
+            assert gate.begun.acquire(timeout=PATIENCE)
+        assert not gate.begun.acquire(timeout=0.05)
+        gate.open.set()
+        assert all(call.result().explanation.name for call in asked)
