@@ -7,7 +7,7 @@ event and the feature level, by all cores, 256 rows a call. All get the same num
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from benchmarks.peers.jobs import AS_GIVEN, BATCHED, Calls, PeerFailed, run_game
 from benchmarks.processes import MB, available_mb
 from benchmarks.stateful import with_states
 from benchmarks.statistics import rmse
+from benchmarks.stillness import watched
 
 REFERENCE_SEED = 1000
 SHARE = 0.9  # of the free memory that a peer may take: timeshap holds all coalitions at once
@@ -31,7 +32,8 @@ SHARE = 0.9  # of the free memory that a peer may take: timeshap holds all coali
 @dataclass(frozen=True, slots=True)
 class Row:
     """One explainer on one case. `seconds`: all repetitions. `errors`: RMSE by level, where the same players were
-    found. `bare_seconds`: the model's own time for the rows and events that ours ran. `failed`: why there is none.
+    found. `bare_seconds`: the model's own time for the rows and events that ours ran. `stood_still`: seconds in which
+    the whole machine did; a peer's one run is counted without them. `failed`: why there is none.
     """
 
     case: str
@@ -43,6 +45,7 @@ class Row:
     events_run: int = 0
     bare_seconds: float = float("nan")
     unpruned: int = 0
+    stood_still: float = 0.0
     failed: str = ""
 
     @property
@@ -115,9 +118,12 @@ def _ours(case: Case, name: str, timed: Sequence[Timed], truth: Levels, speed: f
 def _peer(name: str, task: Task) -> Row:
     say(f"{task.case.name}: {name}")
     try:
-        return PEERS[name](name, task)
+        with watched() as watch:
+            row = PEERS[name](name, task)
     except PeerFailed as failed:
         return Row(task.case.name, name, (), failed=str(failed).strip().splitlines()[-1])
+    seconds = tuple(max(each - watch.seconds, 0.0) for each in row.seconds)
+    return replace(row, seconds=seconds, stood_still=watch.seconds)
 
 
 def _timeshap(calls: Calls, model: Callable[[Task], Path], name: str, task: Task) -> Row:
