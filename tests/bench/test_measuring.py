@@ -24,6 +24,7 @@ from benchmarks.generator import run
 from benchmarks.peers.jobs import TimeShapResult
 from benchmarks.processes import children, forget_peak, peak_mb, resident_mb
 from benchmarks.profiling import parse
+from benchmarks.stillness import Watch
 
 
 @pytest.mark.parametrize("players", [1, 2, 5])
@@ -112,6 +113,14 @@ def test_memory_of_another_process() -> None:
         assert peak_mb(child.pid) - resident_mb(child.pid) > 60
         forget_peak(child.pid)
         assert peak_mb(child.pid) - resident_mb(child.pid) < 20
+
+
+def test_only_long_sleeps_are_the_machines() -> None:
+    """A quarter of a second late counts, with all its time; what a scheduler does to a thread does not."""
+    watch = Watch()
+    for slept in (0.02, 0.2, 1.02, 3.02):
+        watch.look(slept)
+    assert (watch.seconds, watch.longest) == pytest.approx((4.0, 3.0))
 
 
 def test_a_profile_counts_a_function_once_a_stack() -> None:
