@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shutil
 import sys
 import tempfile
 import time
@@ -81,6 +82,8 @@ def main() -> None:
             path.write_text(json.dumps(numbers, indent=1) + "\n")  # what is measured is not lost
             for chart in finding.charts:
                 plots.draw(chart, arguments.output)
+            for file in finding.files:
+                shutil.copy(file, arguments.output)
     console.print(f"{time.monotonic() - started:.0f} s; numbers: {path}")
 
 

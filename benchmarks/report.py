@@ -1,7 +1,7 @@
 """What a study hands back: numbers for the file, tables for the terminal, charts."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,12 +28,13 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`rows`: dataclasses, one for each measurement."""
+    """`rows`: dataclasses, one for each measurement. `files`: others to keep."""
 
     name: str
     rows: Sequence[Any]
     tables: Sequence[Table]
-    charts: Sequence[Chart] = field(default_factory=tuple)
+    charts: Sequence[Chart] = ()
+    files: Sequence[Path] = ()
 
 
 Study = Callable[[Effort, Path], Finding]

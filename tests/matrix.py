@@ -167,14 +167,13 @@ FROM_STATES = (
     plain("learned_start", 4),
     ACCOUNT,
     plain("reset_first", 4),
-    plain("keras_gru", 4, targets=("Identity:0",)),
+    plain("keras_gru", 4),
     Case(
         "keras_ids",
         (Input("events", "events", 1, "int32", categories=9),),
         {"events": {"events": [0]}},
-        ("Identity:0",),
     ),
-    plain("keras_loop", 4, targets=("Identity:0",)),
+    plain("keras_loop", 4),
 )
 FEED_FORWARD = (plain("transformer", 5), plain("transformer_traced", 4), plain("conv", 5))
 OUTPUTS = (

@@ -15,6 +15,7 @@ from sequela.adapters.onnx_model import OnnxModel
 from sequela.errors import DoesNotFit
 from sequela.explaining.ports import Frame, Recurrence
 from sequela.timeshap.cells import Cells
+from structlog.testing import capture_logs
 
 ROWS = 300  # more than one batch of the service
 STATES = {
@@ -193,3 +194,12 @@ def test_work_counts_the_weights_that_an_event_is_multiplied_by(name: str, work:
     """Layers and head, whether they run from states or not; embedding tables cost nothing; at least one."""
     assert loaded(name).work(1) == work
     assert loaded(name).work(7) == (7 * work if name != "constant" else 1)
+
+
+@pytest.mark.parametrize("name", ["gru", "bidirectional_lstm"])
+def test_one_log_line_says_how_a_model_is_run(name: str) -> None:
+    """The same words as `execution`, whoever loads it."""
+    with capture_logs() as logged:
+        model = Loader().load("m", ModelBytes(BY_NAME[name].path.read_bytes(), b"", "onnx", "schema"))
+    (line,) = logged
+    assert (line["event"], line["model"], line["execution"]) == ("model_loaded", "m", model.execution)

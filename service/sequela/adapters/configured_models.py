@@ -123,7 +123,6 @@ class ConfiguredModels:
         except Exception as error:  # whatever one model does, the others are loaded
             _log.exception("model_load_crashed", model=folder.name.full)
             return _failed(loading, f"{type(error).__name__} while it was loaded")
-        _log.info("model_loaded", model=folder.name.full, digest=model.digest, execution=model.execution)
         return replace(
             loading,
             state=ModelState.READY,

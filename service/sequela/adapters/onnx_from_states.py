@@ -14,7 +14,7 @@ from sequela.adapters.onnx_graph import GraphInput
 from sequela.adapters.onnx_labelling import label_values
 from sequela.adapters.onnx_names import needed
 from sequela.adapters.onnx_observed import LENGTHS, ROWS, Observed, observe, watched
-from sequela.adapters.onnx_probe import no_padding, sample
+from sequela.adapters.onnx_probe import Probed, no_padding, sample
 from sequela.adapters.onnx_recurrence import OnnxRecurrence
 from sequela.adapters.onnx_recurrent_nodes import STANDARD_DOMAINS, is_recurrent, shown
 from sequela.adapters.onnx_rewriting import any_length, rewrite
@@ -37,21 +37,32 @@ OPAQUE = {
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidate:
-    """A model as it was loaded, with its session. `open` opens one for another graph with the same output."""
+    """A model as it was loaded and tried. `open` opens a session for another graph with the same output, and
+    its fixed batch size.
+    """
 
     model: ModelProto
     schema: ModelSchema
     fixed_length: int | None
     feeder: Feeder
     session: Session
-    open: Callable[[ModelProto], Session]
+    probed: Probed
+    open: Callable[[ModelProto, int | None], Session]
 
     def recurrence(self) -> OnnxRecurrence:
         """What runs the model from states, proven by structure and by trial. Raises LeftWhole."""
+        self._check_rows()
         try:
             return self._checked()
         except SequelaError as error:
             raise LeftWhole(f"it does not run with another number of events: {error.message}") from None
+
+    def _check_rows(self) -> None:
+        """Rows are what states are kept by."""
+        if self.session.fixed_batch is not None:
+            raise LeftWhole(f"sequences in every call: {self.session.fixed_batch}")
+        if not self.probed.independent_rows:
+            raise LeftWhole("the rows of a batch influence each other")
 
     def _checked(self) -> OnnxRecurrence:
         nodes = needed(self.model.graph.node, [self.schema.output])
@@ -91,7 +102,7 @@ class Candidate:
     def _observed(self, model: ModelProto, nodes: Sequence[NodeProto]) -> Observed:
         watching = watched(model, nodes)
         feeds = [self._feeds(sample(self.schema.inputs, ROWS, length)) for length in LENGTHS]
-        return observe(watching, self.open(watching), feeds)
+        return observe(watching, self.open(watching, None), feeds)
 
     def _feeds(self, cells: Cells) -> dict[str, NDArray[np.generic]]:
         return self.feeder.feeds(cells, no_padding(cells))
@@ -112,7 +123,7 @@ class Candidate:
             return tuple(self.feeder.seen(item) if item.name in made.inputs else None for item in items)
 
         return OnnxRecurrence(
-            session=self.open(made.model),
+            session=self.open(made.model, None),
             scores=Scores(self.schema),
             events=seen(Role.EVENTS),
             static=seen(Role.STATIC),
@@ -123,6 +134,15 @@ class Candidate:
 
     def _whole(self, cells: Cells) -> NDArray[np.float64]:
         return Scores(self.schema).last(self.session.run(self._feeds(cells)))
+
+
+def run_from_states(candidate: Candidate) -> tuple[OnnxRecurrence | None, str]:
+    """What runs the model from states, where that is possible; and how the model is run, in words."""
+    try:
+        found = candidate.recurrence()
+    except LeftWhole as reason:
+        return None, f"whole graph: {reason}"
+    return found, f"from states: {found}"
 
 
 def _opset(model: ModelProto) -> int:

@@ -9,7 +9,7 @@ from onnx import NodeProto
 from sequela.adapters.onnx_names import captures
 from sequela.adapters.onnx_observed import Observed
 from sequela.adapters.onnx_recurrent_nodes import is_recurrent
-from sequela.adapters.onnx_time import Counted, Label, Last, Step, Still, Timed, varying_axis
+from sequela.adapters.onnx_time import Counted, Label, Last, Step, Still, Timed, fits, varying_axis
 from sequela.adapters.onnx_time_rules import RULES
 
 SHAPES = ("Shape", "Size")
@@ -24,8 +24,17 @@ def label_values(
         seen = tuple(labels[name] if name else None for name in node.input)
         step = Step(node, opset, seen, observed)
         captured = tuple(labels[name] for name in captures(node) if name in labels)
-        labels |= zip(node.output, _outputs(step, captured), strict=False)
+        outputs = dict(zip(node.output, _outputs(step, captured), strict=False))
+        _check_shapes(step, outputs)
+        labels |= outputs
     return labels
+
+
+def _check_shapes(step: Step, outputs: Mapping[str, Label]) -> None:
+    """What a rule says of time must be what was seen."""
+    for name, label in outputs.items():
+        if name and isinstance(label, Timed) and not fits(label, step.observed.shapes(name)):
+            raise step.refused("gives another number of events")
 
 
 def _outputs(step: Step, captured: Sequence[Label]) -> Iterator[Label]:

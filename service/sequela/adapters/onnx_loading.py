@@ -9,23 +9,22 @@ from functools import cached_property, partial
 
 import numpy as np
 import onnxruntime
+import structlog
 from numpy.typing import NDArray
 from onnx import ModelProto
 
 from sequela.adapters.onnx_feeds import Feeder
 from sequela.adapters.onnx_file import read_onnx
-from sequela.adapters.onnx_from_states import Candidate
+from sequela.adapters.onnx_from_states import Candidate, run_from_states
 from sequela.adapters.onnx_graph import read_graph
 from sequela.adapters.onnx_layout import time_first
 from sequela.adapters.onnx_model import OnnxModel
 from sequela.adapters.onnx_outputs import output_layout
 from sequela.adapters.onnx_probe import Probed, probe
 from sequela.adapters.onnx_provider import ExecutionProvider, used
-from sequela.adapters.onnx_recurrence import OnnxRecurrence
 from sequela.adapters.onnx_schema import complete_schema, draft_schema, output_name
 from sequela.adapters.onnx_session import Session, open_session
 from sequela.adapters.onnx_sizes import FixedSizes, read_sizes
-from sequela.adapters.onnx_whole import LeftWhole
 from sequela.adapters.onnx_work import step_work
 from sequela.errors import DoesNotFit, InvalidInput
 from sequela.explaining.background import Background
@@ -33,6 +32,8 @@ from sequela.explaining.fitting import fit_background
 from sequela.explaining.limits import Limits
 from sequela.explaining.question import GivenBackground, NamedArray
 from sequela.explaining.schema import ModelSchema
+
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -74,53 +75,32 @@ class Loader:
         output = output_name(draft, graph)
         sizes = read_sizes(draft.schema.inputs, graph, self.limits, draft.path)
         model = time_first(file.model)
-        open_graph = partial(self._opened, source, output)
-        session = open_session(
-            source.onnx if model is file.model else model.SerializeToString(),
-            output,
-            sizes.batch,
-            self.threads,
-            self.limits,
-            source.onnx_path,
-            self.provider,
-        )
+        open_graph = partial(self._open, source.onnx_path, output)
         feeder = Feeder(draft.schema.inputs, graph)
-        session, probed = _tried(feeder, session, sizes)
+        session, probed = _tried(feeder, open_graph(model, sizes.batch), sizes)
         layout = output_layout(probed.shapes, output, draft.per_event, self.limits, draft.path)
         schema = complete_schema(draft, file, output, layout)
-        recurrence, how = _recurrence(
-            Candidate(model, schema, sizes.length, feeder, session, open_graph), probed
-        )
+        candidate = Candidate(model, schema, sizes.length, feeder, session, probed, open_graph)
+        recurrence, how = run_from_states(candidate)
+        execution = _execution(how, sizes.length, session, self.threads, probed)
+        _log.info("model_loaded", model=name, digest=source.digest, execution=execution)
         return OnnxModel(
             name=name,
             digest=source.digest,
             schema=schema,
             fixed_length=sizes.length,
             default_background=_default_background(schema, self.limits, draft.path),
-            execution=_execution(how, sizes.length, session, self.threads, probed),
+            execution=execution,
             size=len(source.onnx),
             feeder=feeder,
             session=session,
-            step_work=step_work(file.model),
+            step_work=step_work(model),
             recurrence=recurrence,
         )
 
-    def _opened(self, source: ModelBytes, output: str, model: ModelProto) -> Session:
+    def _open(self, path: str, output: str, model: ModelProto, batch: int | None) -> Session:
         content = model.SerializeToString()
-        return open_session(content, output, None, self.threads, self.limits, source.onnx_path, self.provider)
-
-
-def _recurrence(candidate: Candidate, probed: Probed) -> tuple[OnnxRecurrence | None, str]:
-    """What runs the model from states, where that is possible, and how the model is run, for people."""
-    try:
-        if (batch := candidate.session.fixed_batch) is not None:
-            raise LeftWhole(f"sequences in every call: {batch}")
-        if not probed.independent_rows:
-            raise LeftWhole("the rows of a batch influence each other")
-        found = candidate.recurrence()
-    except LeftWhole as reason:
-        return None, f"whole graph: {reason}"
-    return found, f"from states: {found}"
+        return open_session(content, output, batch, self.threads, self.limits, path, self.provider)
 
 
 def _default_background(schema: ModelSchema, limits: Limits, path: str) -> Background | None:

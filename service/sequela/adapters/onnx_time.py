@@ -156,6 +156,14 @@ def _holds(shape: Shape, axis: int, stride: int, length: int) -> bool:
     return stride % within == 0 and shape[axis] % (stride // within * length) == 0
 
 
+def fits(label: Timed, shapes: Sequence[Shape]) -> bool:
+    """Whether the axis has room for the events, at every observed length."""
+    return all(
+        shape[label.axis] % (inner * length) == 0
+        for shape, inner, length in zip(shapes, label.inner, LENGTHS, strict=True)
+    )
+
+
 def is_plain(label: Timed, shapes: Sequence[Shape]) -> bool:
     """Whether the axis holds the events and nothing else."""
     return all(shape[label.axis] == length for shape, length in zip(shapes, LENGTHS, strict=True))

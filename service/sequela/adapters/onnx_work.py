@@ -32,7 +32,10 @@ def _weights(graph: GraphProto, outside: Mapping[str, int]) -> Iterator[int]:
         places = WEIGHTS.get(node.op_type, ())
         yield sum(sizes.get(node.input[place], 0) for place in places if place < len(node.input))
         for inside in _inside(node):
-            yield from _weights(inside, sizes)
+            handed = {
+                value.name: sizes.get(name, 0) for value, name in zip(inside.input, node.input, strict=False)
+            }
+            yield from _weights(inside, {**sizes, **handed})
 
 
 def _sizes(graph: GraphProto) -> dict[str, int]:

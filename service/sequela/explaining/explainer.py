@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from sequela.explaining.identity import content_key, explanation_name
 from sequela.explaining.limits import Limits
 from sequela.explaining.pasts import BackgroundPasts
 from sequela.explaining.pool import Pool
-from sequela.explaining.ports import Backgrounds, Explanations, Models, Observer
+from sequela.explaining.ports import Backgrounds, Explanations, Model, Models, Observer
 from sequela.explaining.question import GivenSequence, ModelChoice, Question
 from sequela.explaining.records import Explained, StageDone
 from sequela.explaining.resolving import Task, check_output_event, resolve
@@ -83,16 +84,24 @@ class Explainer:
         """Raw scores of sequences. Raises as `explain` does."""
         model = self._models.resolve(choice)
         columns = chosen_targets(model.schema, targets, self._limits, "targets")
-        rows = []
-        for index, sequence in enumerate(sequences):
-            _still_time(clock)
-            path = f"sequences[{index}]"
-            fitted = fit_sequence(model.schema, model.fixed_length, sequence, self._limits, path)
-            check_output_event(output_event, model.schema, fitted.cells.length, "output_event")
-            rows.append(
-                model.run(fitted.cells.as_batch(), fitted.frame, output_event)[0, list(columns.columns)]
-            )
-        return Scored(columns.names, np.stack(rows), model.digest)
+        jobs = (
+            partial(self._scored, model, sequence, f"sequences[{index}]", output_event, clock)
+            for index, sequence in enumerate(sequences)
+        )
+        try:
+            rows = self._pool.run(jobs)
+        except TimeUp:
+            raise _out_of_time() from None
+        return Scored(columns.names, np.concatenate(rows)[:, list(columns.columns)], model.digest)
+
+    def _scored(
+        self, model: Model, sequence: GivenSequence, path: str, output_event: int, clock: Clock
+    ) -> NDArray[np.float64]:
+        """Raw outputs (1, outputs) of one sequence."""
+        clock.check()
+        fitted = fit_sequence(model.schema, model.fixed_length, sequence, self._limits, path)
+        check_output_event(output_event, model.schema, fitted.cells.length, "output_event")
+        return model.run(fitted.cells.as_batch(), fitted.frame, output_event, clock.end)
 
     def _explain(self, question: Question, clock: Clock) -> Explanation:
         start = clock.now()
@@ -151,13 +160,6 @@ def _outcome(explanation: Explanation) -> str:
     if not explanation.explained:
         return "below_minimum"
     return "cut_short" if explanation.cut_short else "ok"
-
-
-def _still_time(clock: Clock) -> None:
-    try:
-        clock.check()
-    except TimeUp:
-        raise _out_of_time() from None
 
 
 def _out_of_time() -> OutOfTime:
