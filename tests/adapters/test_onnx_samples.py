@@ -133,11 +133,14 @@ def test_the_speech_model_is_rewritten_to_run_from_states() -> None:
     assert labels[output] == Timed(frozenset(), 0)
 
     made = rewrite(model, output, observed)
-    stepping = open_session(made.model.SerializeToString(), output, None, 1, Limits(), "model")
+    stepping, scoring = (
+        open_session(part.model.SerializeToString(), output, None, 1, Limits(), "model")
+        for part in (made.advancing, made.finishing)
+    )
     exits = [state.exit for state in made.states]
     for cut in (1, 4, 8):
         start = {state.entry: state.initial[None, None] for state in made.states}
         states = stepping.fetch(exits, {"input": frames[:cut], **start})
         left = {state.entry: value for state, value in zip(made.states, states, strict=True)}
-        found = stepping.fetch([output], {"input": frames[cut:], **left})[0][-1]
+        found = scoring.fetch([output], {"input": frames[cut:], **left})[0][-1]
         assert found == pytest.approx(expected, rel=1e-5)

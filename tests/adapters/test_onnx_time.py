@@ -3,72 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-import onnx.parser
 import pytest
-from onnx import numpy_helper
-from sequela.adapters.onnx_loading import Loader, ModelBytes
+from adapters.graphs_around_a_gru import COUNT, GRU, WIDTH, model_of
 from sequela.adapters.onnx_model import OnnxModel
 from sequela.explaining.ports import Frame
 from sequela.timeshap.cells import Cells
-
-WIDTH, HIDDEN = 4, 6
-GRU = """
-    in_time = Transpose <perm = [1, 0, 2]> (events)
-    y, y_h = GRU <hidden_size = 6> (in_time, W, R)
-    steps_in_time = Squeeze (y, one)
-    steps = Transpose <perm = [1, 0, 2]> (steps_in_time)
-    last = Gather <axis = 1> (steps, newest)
-"""
-COUNT = """
-    shape = Shape (events)
-    count = Gather <axis = 0> (shape, scalar_one)
-"""
-CONSTANTS = {
-    "one": np.array([1]),
-    "two": np.array([2]),
-    "zero": np.array([0]),
-    "minus": np.array([-1]),
-    "lowest": np.array([-(2**62)]),
-    "scalar_zero": np.array(0),
-    "scalar_one": np.array(1),
-    "newest": np.array(-1),
-    "flat6": np.array([-1, 6]),
-    "beside": np.array([0, 0, 1, 0, 0, 0]),
-    "off_on": np.array([0.0, 1.0], np.float32),
-    "big": np.array([2**62]),
-    "three": np.array([3]),
-    "four": np.array(4),
-    "scalar_two": np.array(2),
-    "ahead": np.array([1, 0, 0, 0, 0, 0]),
-}
-WEIGHTS = {
-    "W": (1, 18, WIDTH),
-    "R": (1, 18, HIDDEN),
-    "W6": (1, 18, HIDDEN),
-    "V": (1, 18, 8),
-    "square": (4, 4),
-    "out": (6, 3),
-    "wide": (6, 4, 3),
-    "point": (6, 4, 1),
-    "scale": (6,),
-    "square46": (4, 6),
-}
-
-
-def model_of(body: str) -> OnnxModel:
-    """The body's `score` (n, k) or (n, l, k) of events (n, l, 4), loaded; `profile` (n, 4) is static."""
-    inputs = "float[n, l, 4] events" + (", float[n, 4] profile" if "profile" in body else "")
-    text = f'<ir_version: 8, opset_import: ["": 17]> g ({inputs}) => (float score) {{ {body} }}'
-    model = onnx.parser.parse_model(text)
-    model.graph.output[0].type.Clear()
-    rng = np.random.default_rng(0)
-    drawn = {name: (0.7 * rng.normal(size=shape)).astype(np.float32) for name, shape in WEIGHTS.items()}
-    drawn["positive"] = np.abs(drawn["scale"])
-    model.graph.initializer.extend(
-        numpy_helper.from_array(array, name) for name, array in {**CONSTANTS, **drawn}.items() if name in body
-    )
-    return Loader().load("m", ModelBytes(model.SerializeToString(), b"", "onnx", "schema"))
-
 
 FROM_STATES = {
     "the last step": "score = Identity (last)",
@@ -113,6 +52,16 @@ FROM_STATES = {
         shape = Shape (events) many = Unsqueeze (profile, one) spread_over = Expand (many, shape)
         z_in = Transpose <perm = [1, 0, 2]> (spread_over) added = Add (z_in, in_time)
         z, z_h = GRU <hidden_size = 6> (added, W, R) score = Squeeze (z_h, zero)""",
+    "a branch that is always taken": """
+        column = Unsqueeze (steps, three) shape = Shape (column) size = Gather (shape, scalar_three)
+        is_one = Equal (size, scalar_one)
+        again = If (is_one) <
+            then_branch = then () => (float then_out) { then_out = Squeeze (column, three) },
+            else_branch = other () => (float else_out) { else_out = Identity (column) }
+        >
+        score = Gather <axis = 1> (again, newest)""",
+    "products written as sums": """
+        mixed = Einsum <equation = "blh,hk->bkl"> (steps, out) score = Gather <axis = 2> (mixed, newest)""",
     "a comparison of columns": """
         zeros = Sub (steps, steps) positive_ones = Greater (steps, zeros)
         chosen = Where (positive_ones, steps, zeros) score = Gather <axis = 1> (chosen, newest)""",
@@ -198,9 +147,51 @@ WHOLE = {
         "z, z_h = GRU <hidden_size = 6> (in_time, W, R, , , y_h) score = Squeeze (z_h, zero)",
         "GRU 'z' has weights or initial states that are not constant",
     ),
+    "a column by the number of events": (
+        COUNT + "wrapped = Mod (count, four) score_at = Gather <axis = 2> (steps, wrapped) "
+        "score = Gather <axis = 1> (score_at, newest)",
+        "Gather 'score_at' uses the number of events",
+    ),
+    "columns by the number of events": (
+        COUNT + "end = Add (count, one) cut = Slice (steps, zero, end, two) "
+        "row = ReduceSum <keepdims = 0> (cut, two) score = Gather <axis = 1> (row, newest_one)",
+        "Slice 'cut' uses the number of events",
+    ),
+    "a table by the number of events": (
+        COUNT
+        + """at = Range (scalar_zero, count, scalar_one) table = Cast <to = 1> (at)
+        ids = ArgMax <axis = 2, keepdims = 0> (events) none = Mul (ids, scalar_zero)
+        taken = Gather (table, none) column = Unsqueeze (taken, two) moved = Add (column, steps)
+        score = Gather <axis = 1> (moved, newest_one)""",
+        "Gather 'taken' uses the number of events",
+    ),
+    "attention written as sums": (
+        """alike = Einsum <equation = "blh,bmh->blm"> (steps, steps)
+        mixed = Einsum <equation = "blm,bmh->blh"> (alike, steps) score = Gather <axis = 1> (mixed, newest)""",
+        "Einsum 'alike' brings different events together",
+    ),
+    "a branch that events choose": (
+        """top = ReduceMax <keepdims = 0> (events) is_high = Greater (top, half)
+        again = If (is_high) <
+            then_branch = then () => (float then_out) { then_out = Neg (steps) },
+            else_branch = other () => (float else_out) { else_out = Identity (steps) }
+        >
+        score = Gather <axis = 1> (again, newest)""",
+        "ReduceMax 'top' runs over events",
+    ),
+    "a branch for a single event": (
+        COUNT
+        + """is_one = Equal (count, scalar_one)
+        again = If (is_one) <
+            then_branch = then () => (float then_out) { then_out = Neg (steps) },
+            else_branch = other () => (float else_out) { else_out = Identity (steps) }
+        >
+        score = Gather <axis = 1> (again, newest)""",
+        "If 'again' uses the number of events",
+    ),
     "events sorted": (
         "values, ids = TopK <axis = 1> (steps, one) score = Squeeze (values, one)",
-        "TopK 'values' is not known to keep events apart",
+        "TopK 'values' runs over events",
     ),
     "events flattened": (
         "row = ReduceSum <keepdims = 0> (events, two) best = ArgMax <axis = 1> (row) hit = Cast <to = 1> (best) "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from functools import cache
 from itertools import pairwise
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from sequela.adapters.onnx_loading import Loader, ModelBytes
 from sequela.adapters.onnx_model import OnnxModel
 from sequela.errors import DoesNotFit
+from sequela.explaining.clock import TimeUp
 from sequela.explaining.ports import Frame, Recurrence
 from sequela.timeshap.cells import Cells
 from structlog.testing import capture_logs
@@ -203,3 +205,35 @@ def test_one_log_line_says_how_a_model_is_run(name: str) -> None:
         model = Loader().load("m", ModelBytes(BY_NAME[name].path.read_bytes(), b"", "onnx", "schema"))
     (line,) = logged
     assert (line["event"], line["model"], line["execution"]) == ("model_loaded", "m", model.execution)
+
+
+def test_advancing_does_not_compute_the_head() -> None:
+    """A region that the head's embedding does not know stops `finish` alone."""
+    recurrence = recurrence_of(loaded("multi_input"))
+    known = cells_of(BY_NAME["multi_input"], 2, 3)
+    cells = Cells(known.events, (known.static[0], np.full((2, 1), 99)))
+    states = recurrence.advance(cells, recurrence.initial(2))
+    with pytest.raises(DoesNotFit, match="Gather"):
+        recurrence.finish(cells, states)
+
+
+def test_calls_end_at_their_time() -> None:
+    """A time that has passed: TimeUp, from `advance` and `finish` alike."""
+    recurrence, cells = recurrence_of(loaded("gru")), cells_of(BY_NAME["gru"], 2, 3)
+    for call in (recurrence.advance, recurrence.finish):
+        with pytest.raises(TimeUp):
+            call(cells, recurrence.initial(2), time.monotonic() - 1)
+
+
+def test_a_graph_that_nobody_thought_of_is_run_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault in taking a model apart does not keep it from being used; the log has it."""
+
+    def fail(*_: object) -> None:
+        raise IndexError
+
+    monkeypatch.setattr("sequela.adapters.onnx_from_states.label_values", fail)
+    with capture_logs() as logged:
+        model = Loader().load("m", ModelBytes(BY_NAME["gru"].path.read_bytes(), b"", "onnx", "schema"))
+    assert model.recurrence is None
+    assert model.execution.startswith("whole graph: IndexError while it was taken apart; ")
+    assert [line["event"] for line in logged] == ["model_not_taken_apart", "model_loaded"]

@@ -263,7 +263,7 @@ def test_closing_ends_what_waits() -> None:
 
 
 def test_a_job_aside_runs_beside_the_context_and_has_ended_with_it() -> None:
-    """Another thread takes it while the caller goes on; where none is free, the caller runs it at the end."""
+    """Another thread takes it while the caller goes on."""
     pool = Pool(2)
     begun, done = threading.Event(), []
     with pool.aside(lambda: (begun.set(), done.append(threading.current_thread()))[0]):

@@ -6,18 +6,20 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto
 
+from sequela.adapters.onnx_branches import settle_branches
 from sequela.adapters.onnx_feeds import Feeder
 from sequela.adapters.onnx_graph import GraphInput
 from sequela.adapters.onnx_labelling import label_values
-from sequela.adapters.onnx_names import needed
+from sequela.adapters.onnx_names import captures, needed
 from sequela.adapters.onnx_observed import LENGTHS, ROWS, Observed, observe, watched
 from sequela.adapters.onnx_probe import Probed, no_padding, sample
-from sequela.adapters.onnx_recurrence import OnnxRecurrence
+from sequela.adapters.onnx_recurrence import OnnxRecurrence, Runner
 from sequela.adapters.onnx_recurrent_nodes import STANDARD_DOMAINS, is_recurrent, shown
-from sequela.adapters.onnx_rewriting import any_length, rewrite
+from sequela.adapters.onnx_rewriting import Part, State, any_length, rewrite
 from sequela.adapters.onnx_scores import Scores
 from sequela.adapters.onnx_self_check import check
 from sequela.adapters.onnx_session import Session
@@ -26,6 +28,8 @@ from sequela.adapters.onnx_whole import LeftWhole
 from sequela.errors import DoesNotFit, SequelaError
 from sequela.explaining.schema import ModelSchema, Role
 from sequela.timeshap.cells import Cells
+
+_log = structlog.get_logger(__name__)
 
 CHECKED_ROWS = 4
 CHECKED_EVENTS = 6
@@ -55,7 +59,12 @@ class Candidate:
         try:
             return self._checked()
         except SequelaError as error:
-            raise LeftWhole(f"it does not run with another number of events: {error.message}") from None
+            raise LeftWhole(f"it does not run on 1, 3 and 5 events: {error.message}") from None
+        except LeftWhole:
+            raise
+        except Exception as error:  # a graph written in a way nobody thought of is still good to be run whole
+            _log.exception("model_not_taken_apart")
+            raise LeftWhole(f"{type(error).__name__} while it was taken apart") from None
 
     def _check_rows(self) -> None:
         """Rows are what states are kept by."""
@@ -65,16 +74,16 @@ class Candidate:
             raise LeftWhole("the rows of a batch influence each other")
 
     def _checked(self) -> OnnxRecurrence:
-        nodes = needed(self.model.graph.node, [self.schema.output])
-        cells = [node for node in nodes if is_recurrent(node)]
-        if not cells:
+        nodes = self._needed(self.model)
+        if not any(map(is_recurrent, nodes)):
             raise LeftWhole(_not_recurrent(nodes))
         inputs = dict(self._inputs(nodes))
-        model = any_length(self.model, [name for name, label in inputs.items() if isinstance(label, Timed)])
-        observed = self._observed(model, nodes)
+        timed = [name for name, label in inputs.items() if isinstance(label, Timed)]
+        model, observed = self._observed(any_length(self.model, timed))
+        nodes = self._needed(model)
         labels = label_values(nodes, inputs, observed, _opset(model))
         self._check_output(labels[self.schema.output], observed)
-        entering = frozenset().union(*(labels[node.input[0]].statics for node in cells))
+        entering = frozenset().union(*(labels[node.input[0]].statics for node in nodes if is_recurrent(node)))
         recurrence = self._made(model, observed, entering)
         check(recurrence, self._whole, self._noise())
         return recurrence
@@ -90,7 +99,9 @@ class Candidate:
         return cells
 
     def _inputs(self, nodes: Sequence[NodeProto]) -> Iterator[tuple[str, Label]]:
-        used = {name for node in nodes for name in node.input}
+        for sparse in self.model.graph.sparse_initializer:
+            yield sparse.values.name, Still()
+        used = {name for node in nodes for name in (*node.input, *captures(node))}
         for item in self.schema.inputs:
             if item.role is Role.EVENTS:
                 yield item.name, Timed(frozenset(), 1)
@@ -99,10 +110,16 @@ class Candidate:
             elif item.name in used:
                 raise LeftWhole(f"input {item.name!r} says which events are real")
 
-    def _observed(self, model: ModelProto, nodes: Sequence[NodeProto]) -> Observed:
-        watching = watched(model, nodes)
+    def _needed(self, model: ModelProto) -> list[NodeProto]:
+        return needed(model.graph.node, [self.schema.output])
+
+    def _observed(self, model: ModelProto) -> tuple[ModelProto, Observed]:
+        """The model without branches that are always taken, and what its values are."""
+        watching = watched(model, self._needed(model))
         feeds = [self._feeds(sample(self.schema.inputs, ROWS, length)) for length in LENGTHS]
-        return observe(watching, self.open(watching, None), feeds)
+        observed = observe(watching, self.open(watching, None), feeds)
+        settled = settle_branches(model, observed)
+        return (model, observed) if settled is model else self._observed(settled)
 
     def _feeds(self, cells: Cells) -> dict[str, NDArray[np.generic]]:
         return self.feeder.feeds(cells, no_padding(cells))
@@ -117,20 +134,21 @@ class Candidate:
 
     def _made(self, model: ModelProto, observed: Observed, entering: frozenset[str]) -> OnnxRecurrence:
         made = rewrite(model, self.schema.output, observed)
-
-        def seen(role: Role) -> tuple[GraphInput | None, ...]:
-            items = [item for item in self.schema.inputs if item.role is role]
-            return tuple(self.feeder.seen(item) if item.name in made.inputs else None for item in items)
-
         return OnnxRecurrence(
-            session=self.open(made.model, None),
+            advancing=self._runner(made.advancing, made.states),
+            finishing=self._runner(made.finishing, made.states),
             scores=Scores(self.schema),
-            events=seen(Role.EVENTS),
-            static=seen(Role.STATIC),
             states=made.states,
             exits=tuple(state.exit for state in made.states),
             static_enters=tuple(i.name in entering for i in self.schema.inputs if i.role is Role.STATIC),
         )
+
+    def _runner(self, part: Part, states: tuple[State, ...]) -> Runner:
+        def seen(role: Role) -> tuple[GraphInput | None, ...]:
+            items = [item for item in self.schema.inputs if item.role is role]
+            return tuple(self.feeder.seen(item) if item.name in part.inputs else None for item in items)
+
+        return Runner(self.open(part.model, None), seen(Role.EVENTS), seen(Role.STATIC), states)
 
     def _whole(self, cells: Cells) -> NDArray[np.float64]:
         return Scores(self.schema).last(self.session.run(self._feeds(cells)))

@@ -13,6 +13,8 @@ from sequela.adapters.onnx_time import Counted, Label, Last, Step, Still, Timed,
 from sequela.adapters.onnx_time_rules import RULES
 
 SHAPES = ("Shape", "Size")
+TOLD_BY_COUNTS = ("Reshape", "Expand", "Slice", "Gather")
+"""Operators that may be told by the number of events what to do with events: to which shape, which to take."""
 
 
 def label_values(
@@ -56,9 +58,9 @@ def _label(step: Step, captured: Sequence[Label]) -> Label:
         return Still(statics)
     if kinds <= {Still, Counted}:
         return _spread(step) if _repeats(step) else _counted(step, statics)
+    if Counted in kinds and (Timed not in kinds or step.operator not in TOLD_BY_COUNTS):
+        raise step.refused("uses the number of events")
     if Timed not in kinds:
-        if Counted in kinds:
-            raise step.refused("uses the number of events")
         return Last(statics)
     if Last in kinds:
         raise step.refused("brings the last event together with every event")

@@ -91,7 +91,7 @@ class Loader:
             fixed_length=sizes.length,
             default_background=_default_background(schema, self.limits, draft.path),
             execution=execution,
-            size=len(source.onnx),
+            size=len(source.onnx) * (len(recurrence.sessions) + 1 if recurrence else 1),
             feeder=feeder,
             session=session,
             step_work=step_work(model),

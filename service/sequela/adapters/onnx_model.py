@@ -19,8 +19,8 @@ from sequela.timeshap.cells import Cells
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OnnxModel:
-    """Implements `explaining.ports.Model`. `size` is that of the file, in bytes; `execution` says how it is
-    run.
+    """Implements `explaining.ports.Model`. `size` is the file's in bytes, once for each session; `execution`
+    says how the model is run.
     """
 
     name: str

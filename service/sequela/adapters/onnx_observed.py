@@ -31,6 +31,10 @@ class Observed:
     runs: tuple[Mapping[str, Any], ...]
     constants: Mapping[str, TensorProto]
 
+    def __contains__(self, name: str) -> bool:
+        """Whether it was seen."""
+        return name in self.constants or name in self.runs[0]
+
     def shapes(self, name: str) -> tuple[Shape, ...]:
         """One for each length. Raises LeftWhole for what is no tensor."""
         if name in self.constants:

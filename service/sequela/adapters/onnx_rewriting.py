@@ -29,18 +29,29 @@ class State:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class FromStates:
-    """A rewritten model and its states."""
+class Part:
+    """A graph from states to some outputs, and which of the model's inputs it takes."""
 
     model: ModelProto
-    states: tuple[State, ...]
     inputs: frozenset[str]
 
 
-def rewrite(model: ModelProto, output: str, observed: Observed) -> FromStates:
-    """Drops all that the output and the states do not need. The graph's structure has been proven.
+@dataclass(frozen=True, slots=True, eq=False)
+class FromStates:
+    """A model taken apart: one graph from states to states, one from states to the model's output.
 
-    Raises LeftWhole where no recurrent node reaches the output.
+    Two, because onnxruntime computes all that a graph's outputs need, whichever of them are fetched.
+    """
+
+    states: tuple[State, ...]
+    advancing: Part
+    finishing: Part
+
+
+def rewrite(model: ModelProto, output: str, observed: Observed) -> FromStates:
+    """Drops all that neither the output nor the states need. The graph's structure has been proven.
+
+    Raises LeftWhole where a node does not start all sequences alike.
     """
     fresh = fresh_names(model)
     nodes: list[NodeProto] = []
@@ -51,8 +62,10 @@ def rewrite(model: ModelProto, output: str, observed: Observed) -> FromStates:
         if is_recurrent(node):
             states += _open(node, observed, fresh)
         nodes.append(node)
-    kept = needed(nodes, [output, *(state.exit for state in states)])
-    return _assembled(model, output, kept, states)
+    exits = [state.exit for state in states]
+    return FromStates(
+        tuple(states), _part(model, nodes, states, exits), _part(model, nodes, states, [output])
+    )
 
 
 def _open(node: NodeProto, observed: Observed, fresh: Fresh) -> Iterator[State]:
@@ -85,29 +98,22 @@ def _initial(node: NodeProto, place: int, observed: Observed) -> NDArray[Any]:
     return start
 
 
-def _assembled(
-    model: ModelProto, output: str, nodes: Sequence[NodeProto], states: Sequence[State]
-) -> FromStates:
-    made = ModelProto()
-    made.CopyFrom(model)
-    graph = made.graph
-    used = {name for node in nodes for name in (*node.input, *captures(node))} | {output}
-    inputs = [value for value in model.graph.input if value.name in used]
-    _replace(graph.node, nodes)
-    _replace(graph.initializer, [tensor for tensor in model.graph.initializer if tensor.name in used])
-    _replace(graph.input, [*inputs, *map(_entry, states)])
-    _replace(graph.output, [ValueInfoProto(name=name) for name in (output, *(s.exit for s in states))])
-    del graph.value_info[:]
-    held = {tensor.name for tensor in model.graph.initializer}
-    return FromStates(
-        made, tuple(states), frozenset(value.name for value in inputs if value.name not in held)
-    )
-
-
-def _replace(field: Any, items: Iterable[Any]) -> None:
-    copies = list(items)
-    del field[:]
-    field.extend(copies)
+def _part(
+    model: ModelProto, nodes: Sequence[NodeProto], states: Sequence[State], outputs: Sequence[str]
+) -> Part:
+    kept = needed(nodes, outputs)
+    used = {name for node in kept for name in (*node.input, *captures(node))} | set(outputs)
+    held = [tensor for tensor in model.graph.initializer if tensor.name in used]
+    constants = {tensor.name for tensor in held}
+    inputs = [value for value in model.graph.input if value.name in used - constants]
+    made = ModelProto(ir_version=model.ir_version, opset_import=model.opset_import, functions=model.functions)
+    made.graph.name = model.graph.name
+    made.graph.node.extend(kept)
+    made.graph.initializer.extend(held)
+    made.graph.sparse_initializer.extend(model.graph.sparse_initializer)
+    made.graph.input.extend((*inputs, *map(_entry, states)))
+    made.graph.output.extend(ValueInfoProto(name=name) for name in outputs)
+    return Part(made, frozenset(value.name for value in inputs))
 
 
 def _entry(state: State) -> ValueInfoProto:
@@ -116,10 +122,18 @@ def _entry(state: State) -> ValueInfoProto:
 
 
 def any_length(model: ModelProto, timed: Iterable[str]) -> ModelProto:
-    """The model with a free number of events in these inputs."""
-    made, free = ModelProto(), set(timed)
+    """The model with a free number of events in these inputs; the same model where it is free already."""
+    free = set(timed)
+    fixed = [item for item in model.graph.input if item.name in free and _length(item).dim_value > 0]
+    if not fixed:
+        return model
+    made = ModelProto()
     made.CopyFrom(model)
     for value in made.graph.input:
         if value.name in free:
-            value.type.tensor_type.shape.dim[1].Clear()
+            _length(value).Clear()
     return made
+
+
+def _length(value: ValueInfoProto) -> Any:
+    return value.type.tensor_type.shape.dim[1]

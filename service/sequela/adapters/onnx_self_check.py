@@ -16,8 +16,8 @@ Whole = Callable[[Cells], NDArray[np.float64]]
 """The model's outputs after the last event, run whole."""
 
 TOLERANCE = 1e-4
-"""Of the largest output. Float32 noise lies far below (3e-7 in the models that the tests know), a state that is
-lost or misread far above.
+"""Of the largest output. Float32 noise lies far below (the models that the tests know have none on a CPU), a
+state that is lost or misread far above.
 """
 FIRST_EVENTS = 4
 

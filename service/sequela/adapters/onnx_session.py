@@ -54,12 +54,11 @@ class Session:
         return np.concatenate(parts)[:rows]
 
     def fetch(self, names: Sequence[str], feeds: Feeds, until: float = math.inf) -> list[Any]:
-        """Outputs by name as onnxruntime gives them; what they do not need is not computed.
+        """Outputs by name, as onnxruntime gives them.
 
         Raises DoesNotFit: MODEL_FAILED, MODEL_TOO_SLOW; TimeUp.
         """
         with self.watchdog.run(until) as run:
-            run.options.only_execute_path_to_fetches = True
             return self._fetched(names, feeds, run, until)
 
     def _call(self, feeds: Feeds, rows: int, until: float) -> NDArray[np.float64]:

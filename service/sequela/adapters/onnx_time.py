@@ -179,3 +179,16 @@ def varying_axis(step: Step, shapes: Sequence[Shape]) -> int | None:
     if len(axes) > 1 or [shape[axes[0]] for shape in shapes] != list(LENGTHS):
         raise step.refused("gives a shape that does not follow the number of events")
     return axes[0]
+
+
+def first(step: Step) -> Timed:
+    """The label of the first input, which must have time."""
+    label = step.labels[0]
+    if not isinstance(label, Timed):
+        raise step.refused("is told by the events what to do")
+    return label
+
+
+def axis_of(step: Step, axis: int) -> int:
+    """Counted from the front, in the first input."""
+    return int(axis) % max(step.rank(0), 1)

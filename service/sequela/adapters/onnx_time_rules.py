@@ -1,4 +1,4 @@
-"""What comes out of an operator that is given values with a part for each event: one rule for each."""
+"""Operators that reckon with what events have of their own: what comes out of each, and the table of all."""
 
 from __future__ import annotations
 
@@ -7,7 +7,18 @@ from dataclasses import replace
 from typing import TypeAlias
 
 from sequela.adapters.onnx_observed import LENGTHS
-from sequela.adapters.onnx_time import Counted, Label, Last, Step, Still, Timed, is_plain, moved, reshaped
+from sequela.adapters.onnx_time import Label, Step, Still, Timed, axis_of, first, is_plain, moved
+from sequela.adapters.onnx_time_moves import (
+    concat,
+    cut,
+    expand,
+    gather,
+    one_hot,
+    pad,
+    reshape,
+    split,
+    transpose,
+)
 
 Rule: TypeAlias = Callable[[Step], Label]
 
@@ -19,8 +30,6 @@ def one_by_one(step: Step) -> Label:
         raise step.refused("brings different events together")
     (place,) = places
     for other, label in enumerate(step.labels):
-        if isinstance(label, Counted):
-            raise step.refused("uses the number of events")
         if isinstance(label, Still) and any(
             len(shape) >= -place and shape[place] != 1 for shape in step.shapes(other)
         ):
@@ -28,23 +37,16 @@ def one_by_one(step: Step) -> Label:
     return Timed(step.statics, len(step.outputs()[0]) + place, places[place].inner)
 
 
-def transpose(step: Step) -> Label:
-    """Axes in another order."""
-    label = _first(step)
-    order = step.attribute("perm") or range(step.rank(0))[::-1]
-    return moved(label, list(order).index(label.axis))
-
-
-def reshape(step: Step) -> Label:
-    """The same numbers in the same order."""
-    return reshaped(step, _first(step), step.shapes(0), step.outputs())
-
-
-def expand(step: Step) -> Label:
-    """Broadcast to a shape, which does not look at events."""
-    label = _first(step)
-    step.arrays(1)
-    return moved(label, label.axis + len(step.outputs()[0]) - step.rank(0))
+def einsum(step: Step) -> Label:
+    """Time has one letter wherever it stands, and keeps it."""
+    before, _, after = step.attribute("equation").decode().replace(" ", "").partition("->")
+    terms = before.split(",")
+    letters = {(terms[place][label.axis], label.inner) for place, label in step.timed.items()}
+    ((letter, inner), *others) = letters
+    held = [place for place, term in enumerate(terms) if letter in term]
+    if "." in before or others or held != list(step.timed) or letter not in after:
+        raise step.refused("brings different events together")
+    return Timed(step.statics, after.index(letter), inner)
 
 
 def matmul(step: Step) -> Label:
@@ -52,8 +54,6 @@ def matmul(step: Step) -> Label:
     if len(step.timed) == 2:
         return _both(step, step.timed[0], step.timed[1])
     ((place, label),) = step.timed.items()
-    if not isinstance(step.labels[1 - place], Still):
-        raise step.refused("uses the number of events")
     summed = -1 if place == 0 or step.rank(1) == 1 else -2
     axis = label.axis - step.rank(place)
     if axis == summed:
@@ -81,64 +81,9 @@ def gemm(step: Step) -> Label:
     return replace(label, statics=step.statics, axis=0)
 
 
-def concat(step: Step) -> Label:
-    """Side by side along an axis that is not time."""
-    labels = set(step.timed.values())
-    label = replace(next(iter(labels)), statics=step.statics)
-    if len(step.timed) < len(step.labels) or {replace(other, statics=step.statics) for other in labels} != {
-        label
-    }:
-        raise step.refused("puts events beside what is no event")
-    if _axis(step, step.attribute("axis")) == label.axis:
-        raise step.refused("puts events in a row")
-    return label
-
-
-def gather(step: Step) -> Label:
-    """Rows of a table (an embedding), columns of every event, or the last event."""
-    axis, data, indices = _axis(step, step.attribute("axis", 0)), step.timed.get(0), step.timed.get(1)
-    if data and indices:
-        raise step.refused("is told by the events what to take")
-    if indices:
-        return replace(indices, statics=step.statics, axis=axis + indices.axis)
-    assert data is not None
-    if axis != data.axis:
-        ahead = step.rank(1) - 1 if axis < data.axis else 0
-        return replace(data, statics=step.statics, axis=data.axis + ahead)
-    taken = [array % length for array, length in zip(step.arrays(1), LENGTHS, strict=True)]
-    if not is_plain(data, step.shapes(0)) or any(
-        array.size != 1 or int(array.reshape(())) != length - 1
-        for array, length in zip(taken, LENGTHS, strict=True)
-    ):
-        raise step.refused("picks events")
-    return Last(step.statics)
-
-
-def cut(step: Step) -> Label:
-    """Columns of every event, all events, or the last one alone."""
-    label = _first(step)
-    starts, ends = step.arrays(1), step.arrays(2)
-    axes = step.integers(3, "axes") or list(range(starts[0].size))
-    if label.axis not in (places := [axis % step.rank(0) for axis in axes]):
-        return replace(label, statics=step.statics)
-    place = places.index(label.axis)
-    strides = step.integers(4, "steps") or [1] * len(axes)
-    if not is_plain(label, step.shapes(0)):
-        raise step.refused("picks events")
-    kept = [
-        range(length)[int(start[place]) : int(end[place]) : strides[place]]
-        for start, end, length in zip(starts, ends, LENGTHS, strict=True)
-    ]
-    if kept == [range(length) for length in LENGTHS]:
-        return replace(label, statics=step.statics)
-    if all(list(events) == [length - 1] for events, length in zip(kept, LENGTHS, strict=True)):
-        return Last(step.statics)
-    raise step.refused("picks events")
-
-
 def reduce(step: Step) -> Label:
     """Over axes that are not time."""
-    label = _first(step)
+    label = first(step)
     axes = step.integers(1, "axes")
     if not axes:
         raise step.refused("runs over events")
@@ -147,7 +92,7 @@ def reduce(step: Step) -> Label:
 
 def arg(step: Step) -> Label:
     """The place of an extreme along an axis that is not time."""
-    return _without(step, _first(step), {_axis(step, step.attribute("axis", 0))})
+    return _without(step, first(step), {axis_of(step, step.attribute("axis", 0))})
 
 
 def _without(step: Step, label: Timed, axes: set[int]) -> Label:
@@ -160,8 +105,8 @@ def _without(step: Step, label: Timed, axes: set[int]) -> Label:
 def along(step: Step) -> Label:
     """Along one axis that is not time."""
     axis = step.integers(1, "axis") if step.operator == "CumSum" else [step.attribute("axis", -1)]
-    label = _first(step)
-    if axis is None or _axis(step, axis[0]) == label.axis:
+    label = first(step)
+    if axis is None or axis_of(step, axis[0]) == label.axis:
         raise step.refused("runs over events")
     return replace(label, statics=step.statics)
 
@@ -173,15 +118,15 @@ def softmax(step: Step) -> Label:
 
 def normalize(step: Step, default: int = -1) -> Label:
     """Along an axis and all behind it; scale and bias are constants."""
-    label = _first(step)
-    if label.axis >= _axis(step, step.attribute("axis", default)) or len(step.timed) > 1:
+    label = first(step)
+    if label.axis >= axis_of(step, step.attribute("axis", default)) or len(step.timed) > 1:
         raise step.refused("runs over events")
     return replace(label, statics=step.statics)
 
 
 def batch_normalize(step: Step) -> Label:
     """With the means and variances of training, for each channel."""
-    label = _first(step)
+    label = first(step)
     if step.attribute("training_mode", 0) or label.axis == 1 or len(step.timed) > 1:
         raise step.refused("runs over events")
     return replace(label, statics=step.statics)
@@ -189,7 +134,7 @@ def batch_normalize(step: Step) -> Label:
 
 def row_by_row(step: Step) -> Label:
     """Each row of the first axis by itself, however its other axes are mixed."""
-    label = _first(step)
+    label = first(step)
     if label.axis != 0 or len(step.timed) > 1:
         raise step.refused("mixes events")
     return replace(label, statics=step.statics)
@@ -197,7 +142,7 @@ def row_by_row(step: Step) -> Label:
 
 def convolve(step: Step) -> Label:
     """Each row of the first axis by itself, or by a kernel that is one event wide."""
-    label = _first(step)
+    label = first(step)
     if label.axis < 2:
         return row_by_row(step)
     place, spatial = label.axis - 2, step.rank(0) - 2
@@ -207,32 +152,6 @@ def convolve(step: Step) -> Label:
     if (width, stride, pads[place], pads[place + spatial]) != (1, 1, 0, 0) or len(step.timed) > 1:
         raise step.refused("mixes events")
     return replace(label, statics=step.statics)
-
-
-def split(step: Step) -> Label:
-    """Into parts along an axis that is not time."""
-    label = _first(step)
-    if _axis(step, step.attribute("axis", 0)) == label.axis:
-        raise step.refused("picks events")
-    return label
-
-
-def one_hot(step: Step) -> Label:
-    """Ids to columns, along a new axis."""
-    label = _first(step)
-    step.arrays(1)
-    axis = step.attribute("axis", -1) % (step.rank(0) + 1)
-    return replace(label, statics=step.statics, axis=label.axis + (axis <= label.axis))
-
-
-def pad(step: Step) -> Label:
-    """Beside the events, never before or after them."""
-    label, rank = _first(step), step.rank(0)
-    pads, axes = step.integers(1, "pads") or [], step.integers(3, "axes") or list(range(rank))
-    around = {axis % rank: (pads[i], pads[i + len(axes)]) for i, axis in enumerate(axes)}
-    if any(around.get(label.axis, ())):
-        raise step.refused("adds events")
-    return label
 
 
 def recur(step: Step) -> Label:
@@ -256,18 +175,6 @@ def _constants(step: Step) -> list[Label]:
     return [label for place, label in enumerate(step.labels) if label is not None and place not in (0, 4)]
 
 
-def _first(step: Step) -> Timed:
-    label = step.labels[0]
-    if not isinstance(label, Timed):
-        raise step.refused("is told by the events what to do")
-    return label
-
-
-def _axis(step: Step, axis: int) -> int:
-    """Counted from the front, in the first input."""
-    return int(axis) % max(step.rank(0), 1)
-
-
 ONE_BY_ONE = (
     *("Add", "Sub", "Mul", "Div", "Pow", "Mod", "Min", "Max", "Sum", "Mean", "Where", "PRelu", "Clip"),
     *("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "And", "Or", "Xor", "Not"),
@@ -287,7 +194,19 @@ ONE_BY_ONE = (
         "IsNaN",
         "IsInf",
     ),
-    *("Relu", "LeakyRelu", "ThresholdedRelu", "Elu", "Selu", "Celu", "Gelu", "Sigmoid", "HardSigmoid"),
+    *(
+        "QuantizeLinear",
+        "DequantizeLinear",
+        "Relu",
+        "LeakyRelu",
+        "ThresholdedRelu",
+        "Elu",
+        "Selu",
+        "Celu",
+        "Gelu",
+        "Sigmoid",
+        "HardSigmoid",
+    ),
     *(
         "Tanh",
         "Softplus",
@@ -311,11 +230,12 @@ RULES: Mapping[str, Rule] = {
     **dict.fromkeys(("ArgMax", "ArgMin"), arg),
     **dict.fromkeys(("Softmax", "LogSoftmax", "Hardmax"), softmax),
     **dict.fromkeys(("LayerNormalization", "RMSNormalization"), normalize),
-    **dict.fromkeys(("CumSum", "LpNormalization"), along),
+    **dict.fromkeys(("CumSum", "LpNormalization", "TopK"), along),
     **dict.fromkeys(("RNN", "GRU", "LSTM"), recur),
     **dict.fromkeys(("ConvTranspose", "MaxPool", "AveragePool", "LpPool"), row_by_row),
     **dict.fromkeys(("GlobalMaxPool", "GlobalAveragePool", "InstanceNormalization"), row_by_row),
     "Transpose": transpose,
+    "Einsum": einsum,
     "Expand": expand,
     "MatMul": matmul,
     "Gemm": gemm,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -26,6 +27,11 @@ Padding = tuple[NDArray[Any], ...]
 
 MOST_STATES = 8 << 20
 """Bytes of states held at a time."""
+TRUNK = 512
+"""Steps of up to so many classes are run as one, all others in branches."""
+BRANCHES = 16
+LARGEST_BRANCH = 4096
+"""Branches of a walk, about, and coalitions in one at most: a few batches, so that others get their turn."""
 MOST_PASTS = 8
 """Classes of the first step that begin from the request's pasts, one by one; more are run as a batch."""
 
@@ -65,17 +71,58 @@ class StateRuns:
     def _values(
         self, steps: Sequence[Step], players: Players, coalitions: Coalitions, until: float = np.inf
     ) -> Outputs:
-        """Of the last step's classes, in their order."""
-        states: States = self.recurrence.initial(1)
-        begun = self._from_pasts(steps[0], players, coalitions, until) if len(steps) > 1 else None
-        *passing, last = steps[1:] if begun else steps
-        states = begun or states
-        for step in passing:
-            parts = self._run(step, players, coalitions, states, until, self.recurrence.advance)
-            states = tuple(map(np.concatenate, zip(*parts, strict=True)))
-        return np.concatenate(
-            list(self._run(last, players, coalitions, states, until, self.recurrence.finish))
-        )
+        """Of the last step's classes, in their order.
+
+        First the trunk, steps of so few classes that they are one batch; then branches, which share no step.
+        """
+        states = self._from_pasts(steps[0], players, coalitions, until) if len(steps) > 1 else None
+        rest = deque(self._prepared(step, players) for step in steps[bool(states) :])
+        states = states or self.recurrence.initial(1)
+        while len(rest) > 1 and len(rest[0].step.rows) <= TRUNK:
+            job = partial(self._advanced, rest.popleft(), coalitions, states, until)
+            (states,) = self.asker.share([job])
+        branches = self._branches(len(coalitions), rest)
+        jobs = (partial(self._branch, rest, *branch, coalitions, states, until) for branch in branches)
+        return np.concatenate(list(self.asker.share(jobs)))
+
+    def _branches(self, coalitions: int, rest: Sequence[_Prepared]) -> Iterator[tuple[int, int]]:
+        """Ranges of the last step's classes: some batches of the steps that are left, and one of a single step."""
+        classes = len(rest[-1].step.rows)
+        size = min(max(coalitions // BRANCHES, TRUNK), LARGEST_BRANCH) if len(rest) > 1 else rest[-1].rows
+        yield from ((start, min(start + size, classes)) for start in range(0, classes, size))
+
+    def _branch(
+        self,
+        steps: Sequence[_Prepared],
+        start: int,
+        stop: int,
+        coalitions: Coalitions,
+        states: States,
+        until: float,
+    ) -> Outputs:
+        """Values of the last step's classes start … stop - 1, from the states that the trunk ends with."""
+        spans = [slice(start, stop)]
+        for each in reversed(steps):
+            above = each.step.parents[spans[0]]
+            spans.insert(0, slice(int(above[0]), int(above[-1]) + 1))
+        first = 0
+        for each, span in zip(list(steps)[:-1], spans[1:], strict=False):
+            states = self._advanced(each, coalitions, states, until, span, first)
+            first = span.start
+        finished = self._asked(steps[-1], spans[-1], first, coalitions, states, until, self.recurrence.finish)
+        return np.concatenate(list(finished))
+
+    def _advanced(
+        self,
+        each: _Prepared,
+        coalitions: Coalitions,
+        states: States,
+        until: float,
+        span: slice = slice(None),
+        first: int = 0,
+    ) -> States:
+        parts = self._asked(each, span, first, coalitions, states, until, self.recurrence.advance)
+        return tuple(map(np.concatenate, zip(*parts, strict=True)))
 
     def _from_pasts(
         self, step: Step, players: Players, coalitions: Coalitions, until: float
@@ -94,34 +141,36 @@ class StateRuns:
         ended = [self.pasts.states(step.stop, side, until) for side in sides]
         return tuple(map(np.concatenate, zip(*ended, strict=True)))
 
-    def _run(
+    def _prepared(self, step: Step, players: Players) -> _Prepared:
+        mask = self.masker.over(players, step.start, step.stop)
+        events = step.stop - step.start
+        cells = sum(switch.background.size for switch in mask.events)
+        return _Prepared(
+            step,
+            mask,
+            self.frame.before if step.start == 0 else None,
+            self.frame.after if step.stop == self._stop and not self.model.schema.per_event else None,
+            self.asker.batch_rows(self.model.work(events), events, cells),
+        )
+
+    def _asked(
         self,
-        step: Step,
-        players: Players,
+        each: _Prepared,
+        span: slice,
+        first: int,
         coalitions: Coalitions,
         states: States,
         until: float,
         ask: Ask[T],
     ) -> Iterator[T]:
-        """A step in batches; states are those of the step before."""
-        mask = self.masker.over(players, step.start, step.stop)
-        before = self.frame.before if step.start == 0 else None
-        after = self.frame.after if step.stop == self._stop and not self.model.schema.per_event else None
-
-        def run(part: slice) -> T:
-            batch = _between(before, mask.apply(coalitions, step.rows[part]), after)
-            parents = step.parents[part]
+        """A step's classes in batches; states are those of the step before, from its class `first` on."""
+        start, stop, _ = span.indices(len(each.step.rows))
+        for at in range(start, stop, each.rows):
+            part = slice(at, min(at + each.rows, stop))
+            parents = each.step.parents[part] - first
+            batch = each.batch(coalitions, part)
             begun = tuple(array.take(parents, axis=0) for array in states)
-            return self.asker.ask(len(parents), batch.length, until, partial(ask, batch, begun))
-
-        rows = self._rows(step, mask)
-        jobs = (partial(run, slice(at, at + rows)) for at in range(0, len(step.rows), rows))
-        return iter(self.asker.share(jobs))
-
-    def _rows(self, step: Step, mask: Mask) -> int:
-        events = step.stop - step.start
-        cells = sum(switch.background.size for switch in mask.events)
-        return self.asker.batch_rows(self.model.work(events), events, cells)
+            yield self.asker.ask(len(parents), batch.length, until, partial(ask, batch, begun))
 
     @property
     def _stop(self) -> int:
@@ -133,6 +182,21 @@ class StateRuns:
         """Coalitions in a walk: a power of two."""
         size = sum(array.nbytes for array in self.recurrence.initial(1))
         return max(1 << (MOST_STATES // max(size, 1)).bit_length() - 1, 1024)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Prepared:
+    """A step made ready to run: its mask, the padding that stands before and after its events, a batch's rows."""
+
+    step: Step
+    mask: Mask
+    before: Padding | None
+    after: Padding | None
+    rows: int
+
+    def batch(self, coalitions: Coalitions, part: slice) -> Cells:
+        """The cells that some of its classes run."""
+        return _between(self.before, self.mask.apply(coalitions, self.step.rows[part]), self.after)
 
 
 def _between(before: Padding | None, batch: Cells, after: Padding | None) -> Cells:

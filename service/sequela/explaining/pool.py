@@ -1,8 +1,8 @@
 """The worker pool that all requests share: as many jobs at a time as there are workers, whoever asks.
 
-Requests take turns job by job, so a small one does not wait for a large one to end. A request's own thread
-runs its jobs when their turn comes, and the pool's threads help while it is busy: a small request changes no
-threads. A place is handed to the one thread that uses it next, so nobody is woken for nothing.
+Requests take turns job by job, so a small one does not wait for a large one to end. A request of a single job runs
+it in its own thread where a place is free, so that small requests change no threads; several jobs run in the
+pool's threads.
 """
 
 from __future__ import annotations
@@ -22,13 +22,9 @@ from sequela.errors import Unavailable
 
 T = TypeVar("T")
 
-AHEAD = 2
-"""Jobs of a request that run or wait, for each worker: helpers then find one as soon as they are free."""
-
 
 class Pool:
-    """Runs the jobs of several requests, at most `workers` at a time. Safe to call from several threads at
-    once.
+    """Runs the jobs of several requests, at most `workers` at a time. Safe to call from several threads at once.
 
     A job must not call `run` itself: it would wait for the place that it holds.
     """
@@ -40,10 +36,10 @@ class Pool:
         self._turns: deque[_Run] = deque()  # the runs with jobs that wait, the next one first
         self._closed = False
         self._hands: list[_Hand] = [SimpleQueue() for _ in range(workers)]
-        # The last to stop is the first to go on: a helper that just ended a job gets the next one itself.
+        # The last to stop is the first to go on: a worker that just ended a job gets the next one itself.
         self._idle = list(self._hands)
         for number, hand in enumerate(self._hands):
-            threading.Thread(target=self._help, args=(hand,), name=f"pool-{number}", daemon=True).start()
+            threading.Thread(target=self._work, args=(hand,), name=f"pool-{number}", daemon=True).start()
 
     @property
     def busy(self) -> int:
@@ -52,109 +48,92 @@ class Pool:
 
     @property
     def waiting(self) -> int:
-        """Jobs that wait for their turn; those still in their iterators do not count."""
-        with self._lock:
-            return sum(len(run.waiting) for run in self._turns)
+        """Requests with jobs that wait for their turn."""
+        return len(self._turns)
 
     def run(self, jobs: Iterable[Callable[[], T]]) -> list[T]:
         """What the jobs return, in their order.
 
-        The calling thread takes them from their iterator a few at a time: at most 2 × workers run or wait.
-        Each runs in the caller's context (`contextvars`), in whatever thread. When a job fails, or taking the
-        next one does, those not begun are dropped, those running are waited for, and what is raised is what
-        running one after the other would have raised. Raises Unavailable (DRAINING) once the pool is closed.
+        Each is taken from its iterator when its turn comes, and runs in the caller's context (`contextvars`).
+        When a job fails, or taking the next one does, those not begun are dropped, those running are waited for,
+        and what is raised is what running one after the other would have raised. Raises Unavailable (DRAINING)
+        once the pool is closed.
         """
-        run = _Run(iter(jobs), AHEAD * self.workers)
-        run.take()
-        with self._lock:
-            run.parked = True
+        run = _Run(iter(jobs))
+        if run.has_one() and self._takes_place():
+            run.do(run.pull())
+            with self._lock:
+                self._free += 1
+                self._deal()
+        else:
             self._line_up(run)
-        return self._to_the_end(run)
+            run.ended.get()
+        return run.outcome()
 
     @contextmanager
     def aside(self, job: Callable[[], None]) -> Iterator[None]:
-        """Runs a job beside what the context does, in another thread where one is free; it has ended when the
-        context ends. Raises as `run` does.
-        """
-        run = _Run(iter((job,)), 1)
-        run.take()
-        with self._lock:
-            self._line_up(run)
+        """Runs a job beside what the context does; it has ended when the context ends. Raises as `run` does."""
+        run = _Run(iter((job,)))
+        self._line_up(run)
         try:
             yield
         finally:
-            with self._lock:
-                run.parked = True
-                self._deal(run)
-            self._to_the_end(run)
-
-    def _to_the_end(self, run: _Run) -> list[Any]:
-        while (task := run.hand.get()) is not None:
-            run.do(task)
-            # Taken while the place is kept: a helper would else be woken for what this thread does next.
-            run.take()
-            with self._lock:
-                self._end(run)
-                run.parked = True
-                self._line_up(run)
-        return run.outcome()
+            run.ended.get()
+        run.outcome()
 
     def close(self) -> None:
         """Drops the jobs that wait, and lets the pool's threads go once theirs have ended. Waits for none."""
         with self._lock:
             self._closed = True
-            for run in tuple(self._turns):
-                run.fail(run.waiting[0].place, _closing())
-                self._deal(run)
+            while self._turns:
+                run = self._turns.popleft()
+                run.fail(len(run.results), _closing())
+                run.conclude()
         for hand in self._hands:
             hand.put(None)
 
-    def _help(self, hand: _Hand) -> None:
+    def _takes_place(self) -> bool:
+        with self._lock:
+            if self._turns or not self._free or self._closed:
+                return False
+            self._free -= 1
+            return True
+
+    def _line_up(self, run: _Run) -> None:
+        with self._lock:
+            if self._closed:
+                run.fail(0, _closing())
+                run.conclude()
+            else:
+                self._turns.append(run)
+                self._deal()
+
+    def _work(self, hand: _Hand) -> None:
         while (task := hand.get()) is not None:
             run = task.run
             # A copy, since two threads cannot be in one context at a time.
             run.context.copy().run(run.do, task)
             with self._lock:
-                self._end(run)
+                self._free += 1
                 self._idle.append(hand)
-                self._deal(run)
+                self._deal()
+                run.running -= 1
+                run.conclude()
             del task, run  # an idle thread holds on to no arrays
 
-    def _line_up(self, run: _Run) -> None:
-        """What was taken waits for its turn."""
-        taken, run.taken = run.taken, []
-        if taken and self._closed:
-            run.fail(taken[0].place, _closing())
-        elif taken:
-            if not run.waiting:
-                self._turns.append(run)
-            run.waiting.extend(taken)
-            run.open += len(taken)
-        self._deal(run)
-
-    def _end(self, run: _Run) -> None:
-        """A job of the run has ended."""
-        self._free += 1
-        run.open -= 1
-
-    def _deal(self, run: _Run) -> None:
-        """Concludes the run that changed where it is over, then hands out the free places, turn by turn."""
-        if run.failures and run.waiting:
-            run.open -= len(run.waiting)
-            run.waiting.clear()
-            self._turns.remove(run)
-        if run.parked and not run.open:
-            run.wake(None)
+    def _deal(self) -> None:
+        """Hands out the free places, turn by turn."""
         while self._free and self._turns:
+            run = self._turns.popleft()
+            if run.exhausted:
+                run.conclude()
+                continue
+            task = run.pull()
+            if not run.exhausted:
+                self._turns.append(run)
             self._free -= 1
-            upcoming = self._turns.popleft()
-            task = upcoming.waiting.popleft()
-            if upcoming.waiting:
-                self._turns.append(upcoming)
-            if upcoming.parked:
-                upcoming.wake(task)
-            else:
-                self._idle.pop().put(task)
+            run.running += 1
+            self._idle.pop().put(task)
 
 
 class _Task(NamedTuple):
@@ -171,39 +150,47 @@ _Hand = SimpleQueue[_Task | None]
 
 @dataclass(slots=True, eq=False)
 class _Run:
-    """One call of `Pool.run`. `open`, `waiting` and `parked` are changed under the pool's lock only.
-
-    open: jobs that run or wait, at most `most`. taken: jobs not yet lined up. parked: the caller's thread
-    waits at `hand`.
+    """One call of `Pool.run`; `running` counts its jobs in the pool's threads. Changed under the pool's lock, but for
+    results and failures.
     """
 
     source: Iterator[Callable[[], Any]]
-    most: int
     context: contextvars.Context = field(default_factory=contextvars.copy_context)
-    hand: _Hand = field(default_factory=SimpleQueue)
+    ended: SimpleQueue[None] = field(default_factory=SimpleQueue)
     results: list[Any] = field(default_factory=list)
-    taken: list[_Task] = field(default_factory=list)
-    waiting: deque[_Task] = field(default_factory=deque)
-    open: int = 0
-    parked: bool = False
+    ahead: deque[Callable[[], Any]] = field(default_factory=deque)
+    running: int = 0
+    over: bool = False
     failures: list[tuple[int, BaseException]] = field(default_factory=list)
 
-    def take(self) -> None:
-        """Takes as many jobs as there is room for; at least one, since the caller's own has just ended.
+    def has_one(self) -> bool:
+        """Whether there is exactly one job."""
+        self._look_ahead(2)
+        return len(self.ahead) == 1
 
-        So none taken means that there are no more.
-        """
-        room = max(self.most - self.open, 1)
-        while len(self.taken) < room and not self.failures and (job := self._next_job()):
-            self.taken.append(_Task(self, len(self.results), job))
-            self.results.append(None)
+    @property
+    def exhausted(self) -> bool:
+        """Whether no more jobs are to begin."""
+        if not self.failures:
+            self._look_ahead(1)
+        return bool(self.failures) or not self.ahead
 
-    def _next_job(self) -> Callable[[], Any] | None:
-        try:
-            return next(self.source, None)
-        except BaseException as error:
-            self.source = iter(())
-            return partial(_raise, error)  # in its turn: the jobs before it may still fail by themselves
+    def pull(self) -> _Task:
+        """The next job."""
+        self._look_ahead(1)
+        self.results.append(None)
+        return _Task(self, len(self.results) - 1, self.ahead.popleft())
+
+    def _look_ahead(self, count: int) -> None:
+        while len(self.ahead) < count:
+            try:
+                job = next(self.source, None)
+            except BaseException as error:
+                self.source = iter(())
+                job = partial(_raise, error)  # in its turn: the jobs before it may still fail by themselves
+            if job is None:
+                return
+            self.ahead.append(job)
 
     def do(self, task: _Task) -> None:
         """Runs a job of this run."""
@@ -216,10 +203,11 @@ class _Run:
         """No more jobs begin."""
         self.failures.append((place, error))
 
-    def wake(self, task: _Task | None) -> None:
-        """Lets the caller's thread go on with a job of its own, or to the end."""
-        self.parked = False
-        self.hand.put(task)
+    def conclude(self) -> None:
+        """Lets the caller go on once nothing runs and nothing more is to begin."""
+        if not self.over and not self.running and self.exhausted:
+            self.over = True
+            self.ended.put(None)
 
     def outcome(self) -> list[Any]:
         """The results. Raises what the first job in order to fail raised: jobs begin in order, so none before it

@@ -1,0 +1,59 @@
+"""Branches that are taken whatever the events and however many: put in the place of their If.
+
+Exporters write `squeeze` so, when they do not know whether an axis is 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from onnx import GraphProto, ModelProto, NodeProto, helper
+
+from sequela.adapters.onnx_names import captures
+from sequela.adapters.onnx_observed import Observed
+
+TELLS_SHAPES = ("Shape", "Size")
+
+
+def settle_branches(model: ModelProto, observed: Observed) -> ModelProto:
+    """The model without the Ifs whose condition is settled; the same model where there is none."""
+    told = _told_by_inputs(model.graph)
+    settled = [_is_settled(node, told, observed) for node in model.graph.node]
+    if not any(settled):
+        return model
+    made = ModelProto()
+    made.CopyFrom(model)
+    del made.graph.node[:]
+    for node, is_settled in zip(model.graph.node, settled, strict=True):
+        if not is_settled:
+            made.graph.node.append(node)
+            continue
+        branch = _taken(node, observed)
+        made.graph.initializer.extend(branch.initializer)
+        made.graph.node.extend((*branch.node, *_handed_on(branch, node)))
+    return made
+
+
+def _told_by_inputs(graph: GraphProto) -> set[str]:
+    """Values that depend on what the inputs hold, and not on their shapes alone."""
+    told = {item.name for item in graph.input} - {tensor.name for tensor in graph.initializer}
+    for node in graph.node:
+        if node.op_type not in TELLS_SHAPES and not told.isdisjoint((*node.input, *captures(node))):
+            told.update(name for name in node.output if name)
+    return told
+
+
+def _is_settled(node: NodeProto, told: set[str], observed: Observed) -> bool:
+    if node.op_type != "If" or node.input[0] in told:
+        return False
+    return node.input[0] in observed and observed.settled(node.input[0])
+
+
+def _taken(node: NodeProto, observed: Observed) -> GraphProto:
+    name = "then_branch" if observed.arrays(node.input[0])[0].all() else "else_branch"
+    return next(item.g for item in node.attribute if item.name == name)
+
+
+def _handed_on(branch: GraphProto, node: NodeProto) -> Iterator[NodeProto]:
+    for inside, outside in zip(branch.output, node.output, strict=True):
+        yield helper.make_node("Identity", [inside.name], [outside], name=f"{node.name}/{outside}")
