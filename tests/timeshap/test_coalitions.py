@@ -183,6 +183,6 @@ def test_a_stratum_too_large_to_order_is_taken_whole() -> None:
     """Asked for in steps, as stages do, to its last pair: every subset of five of 25 players once."""
     sampler = PairSampler(25, seed=3)
     sampler.pairs(4, 0, 40_000)
-    rows = sampler.pairs(4, 0, math.comb(25, 5))
+    rows = sampler.pairs(4, 0, comb(25, 5))
     assert (rows.sum(axis=1) == 5).all()
-    assert len(np.unique(np.packbits(rows, axis=1), axis=0)) == math.comb(25, 5)
+    assert len(np.unique(np.packbits(rows, axis=1), axis=0)) == comb(25, 5)
