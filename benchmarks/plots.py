@@ -18,9 +18,8 @@ def draw(chart: Chart, folder: Path) -> list[Path]:
     axes = figure.add_subplot()
     for name, (x, y) in chart.lines.items():
         axes.plot(x, y, marker="o", markersize=3, label=name)
-    axes.set(title=chart.title, xlabel=chart.x, ylabel=chart.y, xscale=chart.scale, yscale=chart.scale)
-    if chart.scale == "linear":
-        axes.set_ylim(bottom=0)
+    axes.set(title=chart.title, xlabel=chart.x, ylabel=chart.y)
+    axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
     if len(chart.lines) > 1:
         axes.legend()

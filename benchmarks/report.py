@@ -3,13 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from rich.table import Table
 
 from benchmarks.effort import Effort
 
-Scale = Literal["linear", "log"]
 Line = tuple[Sequence[float], Sequence[float]]
 """x and y."""
 
@@ -23,7 +22,6 @@ class Chart:
     x: str
     y: str
     lines: Mapping[str, Line]
-    scale: Scale = "linear"
 
 
 @dataclass(frozen=True, slots=True)
