@@ -33,7 +33,7 @@ SHARE = 0.9  # of the free memory that a peer may take: timeshap holds all coali
 class Row:
     """One explainer on one case. `seconds`: all repetitions. `errors`: RMSE by level, where the same players were
     found. `bare_seconds`: the model's own time for the rows and events that ours ran. `stood_still`: seconds in which
-    the whole machine did; a peer's one run is counted without them. `failed`: why there is none.
+    the whole machine did; all times are without them. `failed`: why there is none.
     """
 
     case: str
