@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sequela_client import Explanation, Sequela
@@ -24,9 +24,7 @@ Options = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """An explanation, its wall time at the client, without what the whole machine stood still, and the server's peak
-    memory above its idle one.
-    """
+    """An explanation, its wall time at the client, and the server's peak memory above its idle one."""
 
     explanation: Explanation
     seconds: float
@@ -51,24 +49,25 @@ class Ours:
             "timeout": TIMEOUT,
         }
         forget_peak(self.pid)
-        with watched() as watch:
-            started = time.perf_counter()
-            explanation = self.sequela.explain(
-                case.inputs, model=case.model, background=case.background, seed=seed, **usual | options
-            )
-            seconds = time.perf_counter() - started
-        seconds -= min(watch.seconds, seconds)
+        started = time.perf_counter()
+        explanation = self.sequela.explain(
+            case.inputs, model=case.model, background=case.background, seed=seed, **usual | options
+        )
+        seconds = time.perf_counter() - started
         return Timed(explanation, seconds, peak_mb(self.pid) - self.idle_mb)
 
     def repeat(self, case: Case, effort: Effort, **options: Any) -> list[Timed]:
         """Explanations with different seeds, as many as the effort wants and its seconds allow, two at least; one
-        before them, which brings the model and what is kept of its background, does not count.
+        before them, which brings the model and what is kept of its background, does not count. Seconds in which the
+        whole machine stood still are taken out.
         """
         self.explain(case, effort.repeats, **options)
         done: list[Timed] = []
         for seed in range(effort.repeats):
             if len(done) < 2 or sum(each.seconds for each in done) < effort.seconds:
-                done.append(self.explain(case, seed, **options))
+                with watched() as watch:
+                    timed = self.explain(case, seed, **options)
+                done.append(replace(timed, seconds=max(timed.seconds - watch.seconds, 0.0)))
         return done
 
 
