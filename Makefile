@@ -8,7 +8,10 @@ RUN := $(VENV)/bin
 SERVICE := $(VENV)/.service
 SEQUELA := $(VENV)/.sequela
 DEV := $(VENV)/.dev
+BENCH := $(VENV)/.bench
 MODELS := .venv-models/.models
+# For make bench: --quick, or --only and names of cases; `make bench BENCH_ARGS=--help` lists them.
+BENCH_ARGS ?=
 
 PIP := -m pip --disable-pip-version-check --quiet
 PYTEST := $(RUN)/python -m pytest -n $(WORKERS) --dist loadscope
@@ -30,6 +33,7 @@ test: setup ## The fast tests
 test-all: setup ## All tests: the slow ones too, and the comparisons with other explainers (Python 3.11)
 	$(RUN)/python scripts/peer_env.py timeshap
 	$(RUN)/python scripts/peer_env.py shap
+	$(RUN)/python scripts/peer_env.py captum
 	$(PYTEST) --timeout 1200
 
 lint: setup ## Style, types, import rules, contract, container files, what is in the tree
@@ -57,8 +61,8 @@ models: $(MODELS) ## Train and export the committed ONNX models (installs torch 
 proto: setup ## Generate proto/python from the contract
 	$(RUN)/python scripts/generate_proto.py
 
-bench: setup ## Measure accuracy and time beside other explainers; writes build/bench.json
-	$(RUN)/python -m benchmarks
+bench: setup $(BENCH) ## Measure time, error, load and memory beside other explainers; writes build/bench.json and charts
+	$(RUN)/python -m benchmarks $(BENCH_ARGS)
 
 lock: ## Resolve requirements/*.lock anew from pyproject.toml
 	$(PYTHON) scripts/lock.py
@@ -89,6 +93,11 @@ $(DEV): requirements/dev.lock requirements/redis.txt requirements/onnx_samples.t
 	@rm -rf $(VENV)/onnx-samples
 	@$(RUN)/python $(PIP) install --target $(VENV)/onnx-samples --no-deps --only-binary :all: \
 		--require-hashes -r requirements/onnx_samples.txt
+	@touch $@
+
+$(BENCH): requirements/bench.lock $(DEV)
+	@echo "Adding to $(VENV): what draws charts and profiles"
+	@$(RUN)/python $(PIP) install --require-hashes -r requirements/bench.lock
 	@touch $@
 
 $(MODELS): requirements/models.txt

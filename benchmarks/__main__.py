@@ -1,54 +1,90 @@
-"""Measure Sequela beside other explainers: the tables on the terminal, their numbers in a JSON file."""
+"""Measure Sequela, beside other explainers and under load: tables on the terminal, numbers and charts in a folder."""
 
 import argparse
 import json
-from dataclasses import asdict
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
-from benchmarks import accuracy, timing
+from benchmarks import accuracy, beside, exact, latency, load, memory, plots, scaling
 from benchmarks.arem.data import AremNotFound
+from benchmarks.beside import say
+from benchmarks.beside_tables import tables
+from benchmarks.cases import CASES
+from benchmarks.effort import FULL, QUICK, Effort
 from benchmarks.machine import this_machine
+from benchmarks.report import Finding, Study
 
-OUTPUT = Path(__file__).resolve().parents[1] / "build" / "bench.json"
-SEEDS = 50
+OUTPUT = Path(__file__).resolve().parents[1] / "build"
+WIDTH = 130  # columns, where nobody says how wide the terminal is
+STUDIES: dict[str, Study] = {
+    "exact": exact.study,
+    "latency": latency.study,
+    "memory": memory.study,
+    "scaling": scaling.study,
+    "load": load.study,
+    "accuracy": accuracy.study,
+}
 
 
-def timed() -> list[timing.Row]:
-    """None where there are no recordings to explain."""
-    try:
-        return timing.measure_all()
-    except AremNotFound as missing:
-        print(f"times are left out: {missing}")
-        return []
+def explanations(names: Sequence[str], effort: Effort, folder: Path) -> Finding:
+    """The cases of those names, beside other explainers; one without its data is left out."""
+    rows = []
+    for name in names:
+        try:
+            rows += beside.measure(CASES[name](folder), effort, folder)
+        except AremNotFound as missing:
+            say(f"{name} is left out: {missing}")
+    return Finding("explanations", rows, tables(rows))
+
+
+def studies(only: Sequence[str]) -> Iterable[Study]:
+    """Those that were named, or all."""
+    names = [name for name in CASES if not only or name in only]
+    if names:
+        yield partial(explanations, names)
+    yield from (study for name, study in STUDIES.items() if not only or name in only)
 
 
 def main() -> None:
     """The command."""
+    known = [*CASES, *STUDIES]
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a look at all of it; figures not to be kept")
+    parser.add_argument("--only", nargs="+", default=[], choices=known, metavar="NAME", help=", ".join(known))
+    parser.add_argument("--seeds", type=int, help="runs of each estimator, in accuracy")
     parser.add_argument(
-        "--seeds", type=int, default=SEEDS, help="runs of each estimator (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--json", type=Path, default=OUTPUT, help="where the numbers go (default: %(default)s)"
+        "--output", type=Path, default=OUTPUT, help="where it all goes (default: %(default)s)"
     )
     arguments = parser.parse_args()
-    console, machine = Console(), this_machine()
-    console.print(machine)
-    if times := timed():
-        console.print(timing.table(times))
-    errors = accuracy.measure_all(range(arguments.seeds))
-    console.print(accuracy.table(errors))
-
-    numbers = {
-        "machine": asdict(machine),
-        "timing": [asdict(row) for row in times],
-        "accuracy": [asdict(row) for row in errors],
-    }
-    arguments.json.parent.mkdir(parents=True, exist_ok=True)
-    arguments.json.write_text(json.dumps(numbers, indent=1) + "\n")
-    print(f"numbers: {arguments.json}")
+    effort = QUICK if arguments.quick else FULL
+    effort = replace(effort, seeds=arguments.seeds or effort.seeds)
+    machine = this_machine()
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
+    console.print(str(machine))
+    numbers: dict[str, Any] = {"machine": asdict(machine), "effort": asdict(effort)}
+    path: Path = arguments.output / "bench.json"
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="sequela-bench-") as folder:
+        for study in studies(arguments.only):
+            finding = study(effort, Path(folder))
+            console.print(*finding.tables, sep="\n")
+            numbers[finding.name] = [asdict(row) for row in finding.rows]
+            path.write_text(json.dumps(numbers, indent=1) + "\n")  # what is measured is not lost
+            for chart in finding.charts:
+                plots.draw(chart, arguments.output)
+            for file in finding.files:
+                shutil.copy(file, arguments.output)
+    console.print(f"{time.monotonic() - started:.0f} s; numbers: {path}")
 
 
 if __name__ == "__main__":

@@ -5,8 +5,6 @@ Errors are root mean squares over players and seeds, in percent of the root mean
 KernelExplainer with `l1_reg=False` (its default keeps ten players). Both count the empty and full coalitions.
 """
 
-import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +13,13 @@ from rich.table import Table
 from sequela.timeshap.coalitions import PairSampler, allocation, strata
 from sequela.timeshap.solving import Solution, solve
 
+from benchmarks.beside import say
+from benchmarks.effort import Effort
 from benchmarks.games import Floats, Game, enumerated, games, permuted
-from benchmarks.peers.jobs import run_shap
+from benchmarks.peers.jobs import run_game
 from benchmarks.peers.scoring import Scorer
+from benchmarks.report import Finding, table
+from benchmarks.statistics import rms
 
 BUDGETS = (512, 1024, 2048, 4096, 8192)
 ENUMERABLE = 14  # players
@@ -58,11 +60,6 @@ def reference(game: Game, score: Scorer) -> tuple[Floats, float]:
     return values, rms(errors)
 
 
-def rms(values: Floats) -> float:
-    """Root mean square."""
-    return float(np.sqrt(np.mean(np.square(values))))
-
-
 def measure(game: Game, seeds: range) -> list[Row]:
     """Both estimators on one game, at every budget."""
     score = Scorer(str(game.model))
@@ -70,7 +67,9 @@ def measure(game: Game, seeds: range) -> list[Row]:
     truth, own_error = reference(game, score)
     scale = 100 / rms(truth)
     say(f"{game.name}: shap, {len(seeds)} seeds")
-    shap = run_shap(game.model, game.sequence, game.background, game.players, budgets=BUDGETS, seeds=seeds)
+    shap = run_game(
+        "shap", game.model, game.sequence, game.background, game.players, budgets=BUDGETS, seeds=seeds
+    )
     rows = []
     for budget, theirs in zip(BUDGETS, shap.attributions, strict=True):
         say(f"{game.name}: ours, {budget} coalitions")
@@ -90,14 +89,16 @@ def measure(game: Game, seeds: range) -> list[Row]:
     return rows
 
 
-def table(rows: list[Row]) -> Table:
-    """The rows as people read them."""
-    shown = Table(title="Error of sampled attributions, % of the rms attribution")
-    shown.add_column("players", no_wrap=True)
-    for column in ("coalitions", "ours", "shap", "ratio", "95 % holds", "truth ±"):
-        shown.add_column(column, justify="right")
-    for row in rows:
-        shown.add_row(
+def study(effort: Effort, folder: Path) -> Finding:
+    """Every game."""
+    rows = [row for game in games(folder) for row in measure(game, range(effort.seeds))]
+    return Finding("accuracy", rows, [_table(rows)])
+
+
+def _table(rows: list[Row]) -> Table:
+    columns = ("players", "coalitions", "ours", "shap", "ratio", "95 % holds", "truth ±")
+    shown = [
+        [
             row.game,
             str(row.budget),
             f"{row.ours:.2f}",
@@ -105,16 +106,7 @@ def table(rows: list[Row]) -> Table:
             f"{row.ours / row.shap:.2f}",
             f"{row.covered:.1%}",
             f"{row.reference_error:.2f}",
-        )
-    return shown
-
-
-def say(message: str) -> None:
-    """Progress goes to stderr: stdout is the table."""
-    print(message, file=sys.stderr, flush=True)
-
-
-def measure_all(seeds: range) -> list[Row]:
-    """Every game; the models are written to a folder that goes away."""
-    with tempfile.TemporaryDirectory(prefix="sequela-bench-") as folder:
-        return [row for game in games(Path(folder)) for row in measure(game, seeds)]
+        ]
+        for row in rows
+    ]
+    return table("Error of sampled attributions, % of the rms attribution", columns, shown)

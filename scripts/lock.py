@@ -20,6 +20,7 @@ DEV = REQUIREMENTS / "dev.lock"
 LOCKS = {
     DEV: ["pyproject.toml", "--extra", "service", "--group", "dev"],
     REQUIREMENTS / "service.lock": ["pyproject.toml", "--extra", "service", "--constraints", str(DEV)],
+    REQUIREMENTS / "bench.lock": ["--group", "bench", "--constraints", str(DEV)],
     REQUIREMENTS / "build.lock": ["--group", "build", "--constraints", str(DEV)],
 }
 OPTIONS = [

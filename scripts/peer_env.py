@@ -17,6 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 REQUIREMENTS = {
     "timeshap": ROOT / "requirements" / "peers.txt",
     "shap": ROOT / "requirements" / "shap.txt",
+    "captum": ROOT / "requirements" / "captum.txt",
 }
 PYTHON = "python3.11"  # the newest that timeshap's requirements install on
 STAMP = "requirements.sha256"
@@ -52,7 +53,7 @@ def _ensure(peer: str, requirements: Path) -> Path:
     if python.exists() and stamp.exists() and stamp.read_text() == digest:
         return python
     started = time.monotonic()
-    say(f"{peer}: making {environment.name} (about half a minute, 700-900 MB)")
+    say(f"{peer}: making {environment.name} (up to a minute, about a gigabyte)")
     subprocess.run([interpreter(), "-m", "venv", "--clear", str(environment)], check=True)
     say(f"{peer}: installing {requirements.name}")
     subprocess.run([str(python), "-m", "pip", "install", "--quiet", "-r", str(requirements)], check=True)

@@ -6,14 +6,17 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.peers.scoring import AT_ONCE, CACHED
+
 ROOT = Path(__file__).resolve().parents[2]
 
 Floats = npt.NDArray[np.float64]
+Level = Literal["events", "features", "cells"]
 
 
 class PeerFailed(RuntimeError):
@@ -21,25 +24,57 @@ class PeerFailed(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
+class Calls:
+    """How a peer's model is called: rows at a time, threads (0: one for each core)."""
+
+    batch: int
+    threads: int
+
+
+FAVOURABLE = Calls(CACHED, 1)
+"""Batches that stay in the cache."""
+BATCHED = Calls(CACHED, 0)
+"""Such batches, by all cores."""
+AS_GIVEN = Calls(AT_ONCE, 0)
+"""All rows that the peer hands over, in one call, as ONNX Runtime runs by default."""
+
+
+@dataclass(frozen=True, slots=True)
 class TimeShapResult:
-    """timeshap's answer for s seeds: (s, unpruned) events from t = 0 back, (s, d) features, (s) for P."""
+    """timeshap's answer for s seeds: (s, unpruned) events from t = 0 back, (s, d) features, (s, k) cells with their
+    names `event|feature`, (s) for P. Cells are empty where they were not asked for.
+    """
 
     pruned_events: int
     seconds_pruning: float
+    rows: int
+    peak_mb: float
     events: Floats
     events_pruned: Floats
     events_seconds: Floats
     features: Floats
     features_pruned: Floats
     features_seconds: Floats
+    cells: Floats
+    cells_pruned: Floats
+    cells_seconds: Floats
+    cells_names: npt.NDArray[np.str_]
+
+    @property
+    def seconds(self) -> Floats:
+        """Pruning and all levels, (s)."""
+        levels: Floats = self.events_seconds + self.features_seconds + self.cells_seconds
+        return self.seconds_pruning + levels
 
 
 @dataclass(frozen=True, slots=True)
-class ShapResult:
-    """KernelExplainer's answer: attributions (budgets, seeds, players), seconds (budgets, seeds)."""
+class GameResult:
+    """The attributions of a game of masked players (budgets, seeds, players), seconds (budgets, seeds)."""
 
     attributions: Floats
     seconds: Floats
+    rows: int
+    peak_mb: float
 
 
 def run_timeshap(
@@ -50,8 +85,14 @@ def run_timeshap(
     tolerance: float,
     nsamples: int,
     seeds: Sequence[int],
+    levels: Sequence[Level] = ("events", "features"),
+    top: int = 3,
+    calls: Calls = FAVOURABLE,
+    memory: int = 0,
 ) -> TimeShapResult:
-    """Prune (l, d) once, then both levels for every seed. Raises PeerFailed."""
+    """Prune (l, d) once, then the levels for every seed; `top` events and features make the cells. From states
+    where the model takes and gives them. Raises PeerFailed, also where it wants more bytes than `memory` (0: any).
+    """
     job = {
         "model": str(model.resolve()),
         "sequence": sequence,
@@ -59,14 +100,24 @@ def run_timeshap(
         "tolerance": tolerance,
         "nsamples": nsamples,
         "seeds": np.array(seeds),
-        "levels": np.array(["events", "features"]),
+        "levels": np.array(levels),
+        "top": top,
+        "batch": calls.batch,
+        "threads": calls.threads,
+        "memory": memory,
     }
-    result = _run("timeshap", job)
-    cut, seconds = int(result.pop("pruned_events")), float(result.pop("seconds_pruning"))
-    return TimeShapResult(pruned_events=cut, seconds_pruning=seconds, **result)
+    none = np.zeros((len(seeds), 0))
+    absent = {
+        "cells": none,
+        "cells_pruned": np.full(len(seeds), np.nan),
+        "cells_seconds": np.zeros(len(seeds)),
+    }
+    result = absent | {"cells_names": none.astype(str)} | _run("timeshap", job)
+    return TimeShapResult(**_plain(result, pruned_events=int, seconds_pruning=float, rows=int, peak_mb=float))
 
 
-def run_shap(
+def run_game(
+    peer: Literal["shap", "captum"],
     model: Path,
     sequence: Floats,
     background: Floats,
@@ -74,8 +125,11 @@ def run_shap(
     *,
     budgets: Sequence[int],
     seeds: Sequence[int],
-) -> ShapResult:
-    """Play the game that `players` (l, d), the owner of each cell, lays over it. Raises PeerFailed."""
+    memory: int = 0,
+) -> GameResult:
+    """Play the game that `players` (l, d), the owner of each cell, lays over it. Raises PeerFailed, also where it
+    wants more bytes than `memory` (0: any).
+    """
     job = {
         "model": str(model.resolve()),
         "sequence": sequence,
@@ -83,8 +137,14 @@ def run_shap(
         "players": players,
         "budgets": np.array(budgets),
         "seeds": np.array(seeds),
+        "memory": memory,
     }
-    return ShapResult(**_run("shap", job))
+    return GameResult(**_plain(_run(peer, job), rows=int, peak_mb=float))
+
+
+def _plain(result: dict[str, Any], **kinds: type) -> dict[str, Any]:
+    """What is one number becomes one."""
+    return result | {name: kind(result[name]) for name, kind in kinds.items()}
 
 
 def _run(peer: str, job: dict[str, Any]) -> dict[str, Any]:

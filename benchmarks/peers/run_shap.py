@@ -3,43 +3,32 @@
     python -m benchmarks.peers.run_shap job.npz result.npz
 
 Job: model (path of an ONNX file), sequence (l, d), background (1, d) or (l, d), players (l, d) the owner of
-each cell (0 ... m - 1), budgets (b) in coalitions, the empty and the full one included, seeds (s).
+each cell (0 ... m - 1), budgets (b) in coalitions, the empty and the full one included, seeds (s), memory (the
+most bytes of addresses; 0: any).
 
-Result: attributions (b, s, m), seconds (b, s). `l1_reg=False`: the default would keep ten players only.
+Result: attributions (b, s, m), seconds (b, s), rows given to the model, peak_mb. `l1_reg=False`: the default would
+keep ten players only.
 """
 
 import sys
 import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import shap
 
+from benchmarks.peers.masking import masked_game
+from benchmarks.peers.memory import Memory
 from benchmarks.peers.scoring import Scorer
-
-Coalitions = npt.NDArray[np.floating]
-
-
-def masked_game(job: dict[str, Any]) -> Callable[[Coalitions], npt.NDArray[np.float64]]:
-    """The value (k) of coalitions (k, m): cells are the sequence's where their player is in."""
-    score = Scorer(str(job["model"]))
-    players = job["players"]
-    background = np.broadcast_to(job["background"], job["sequence"].shape)
-
-    def value(coalitions: Coalitions) -> npt.NDArray[np.float64]:
-        inside = coalitions.astype(bool)[:, players]
-        return score(np.where(inside, job["sequence"], background))[:, 0].astype(np.float64)
-
-    return value
 
 
 def run(job: dict[str, Any]) -> dict[str, Any]:
     """The result of a job."""
     players = int(job["players"].max()) + 1
     budgets, seeds = job["budgets"], job["seeds"]
-    explainer = shap.KernelExplainer(masked_game(job), np.zeros((1, players)))
+    score = Scorer(str(job["model"]), threads=0)
+    memory = Memory(int(job["memory"]))
+    explainer = shap.KernelExplainer(masked_game(job, score), np.zeros((1, players)))
     attributions = np.empty((len(budgets), len(seeds), players))
     seconds = np.empty((len(budgets), len(seeds)))
     for i, budget in enumerate(budgets):
@@ -51,7 +40,12 @@ def run(job: dict[str, Any]) -> dict[str, Any]:
                 np.ones(players), nsamples=int(budget) - 2, l1_reg=False, silent=True
             )
             seconds[i, j] = time.perf_counter() - started
-    return {"attributions": attributions, "seconds": seconds}
+    return {
+        "attributions": attributions,
+        "seconds": seconds,
+        "rows": score.rows,
+        "peak_mb": memory.taken_mb(),
+    }
 
 
 if __name__ == "__main__":

@@ -2,76 +2,116 @@
 
     python -m benchmarks.peers.run_timeshap job.npz result.npz
 
-Job: model (path of an ONNX file), sequence (l, d), background (1, d) or (l, d), tolerance, nsamples, seeds
-(s), levels (any of "events", "features"). The cut does not depend on the seed: it is found once.
+Job: model (path of an ONNX file; with states where it takes and gives them), batch and threads of a model call,
+sequence (l, d), background (1, d) or (l, d), tolerance, nsamples, seeds (s), levels (of "events", "features" and
+"cells", which needs the other two), top (so many events and features make the cells), memory (the most bytes of
+addresses; 0: any). The cut does not depend on the seed: it is found once.
 
-Result: pruned_events; seconds_pruning; for each level (s, players) attributions in `events` (t = 0, -1, ...)
-or `features`, that of the pruned block (s) in `events_pruned` or `features_pruned` (nan where nothing is
-pruned), and seconds (s) in `events_seconds` or `features_seconds`.
+Result: pruned_events; seconds_pruning; for each level (s, players) attributions in `events` (t = 0, -1, ...),
+`features`, or `cells`; that of the pruned block (s) in `events_pruned`, ... (nan where nothing is pruned), seconds
+(s) in `events_seconds`, ..., and for cells the names `event|feature` (s, players) in `cells_names`; rows given to
+the model and peak_mb, over all seeds.
 """
 
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
-from timeshap.explainer import local_event, local_feat, local_pruning
+from timeshap.explainer import local_cell_level, local_event, local_feat, local_pruning
 
-from benchmarks.peers.scoring import Scorer
+from benchmarks.peers.memory import Memory
+from benchmarks.peers.scoring import Scorer, opened
 
 PRUNED = "Pruned Events"  # timeshap's name for the pruned block's row
 
-Level = Callable[[int], pd.DataFrame]
+Table: TypeAlias = pd.DataFrame
+Run = dict[str, Any]
 
 
-def split_pruned(table: pd.DataFrame) -> tuple[npt.NDArray[np.float64], float]:
+class Sequence:
+    """One sequence to explain, by one model."""
+
+    def __init__(self, job: dict[str, Any], score: Scorer) -> None:
+        self._score = score
+        self._x = job["sequence"][np.newaxis].astype(np.float64)
+        self._background = job["background"].astype(np.float64)
+        self._nsamples, self._top = int(job["nsamples"]), int(job["top"])
+        self._names = [str(column) for column in range(self._x.shape[2])]
+        self._cut = 0
+
+    def prune(self, tolerance: float) -> int:
+        """Finds the number of oldest events that the levels take as one."""
+        _, index = local_pruning(self._score, self._x, {"tol": tolerance}, self._background)
+        self._cut = self._x.shape[1] + index  # the index counts back from the end: -20 keeps 20 events
+        return self._cut
+
+    def events(self, seed: int, _: dict[str, Table]) -> Table:
+        """The event level."""
+        return self._level(local_event, {"rs": seed, "nsamples": self._nsamples})
+
+    def features(self, seed: int, _: dict[str, Table]) -> Table:
+        """The feature level."""
+        options = {"rs": seed, "nsamples": self._nsamples, "feature_names": self._names}
+        return self._level(local_feat, options)
+
+    def cells(self, seed: int, before: dict[str, Table]) -> Table:
+        """The cell level, of the strongest events and features of the other two."""
+        options = {
+            "rs": seed,
+            "nsamples": self._nsamples,
+            "feature_names": self._names,
+            "top_x_events": self._top,
+            "top_x_feats": self._top,
+        }
+        return self._level(local_cell_level, options, before["events"], before["features"])
+
+    def _level(self, explain: Callable[..., Table], options: dict[str, Any], *before: Table) -> Table:
+        return explain(self._score, self._x, options, *before, None, None, self._background, self._cut)
+
+
+def numbers(name: str, table: Table) -> Run:
     """The attributions of all other players, in timeshap's order, and that of the pruned block."""
     values = table["Shapley Value"].to_numpy(dtype=np.float64)
     pruned = (table["Feature"] == PRUNED).to_numpy()
-    return values[~pruned], values[pruned].item() if pruned.any() else float("nan")
+    found = {name: values[~pruned], f"{name}_pruned": values[pruned].item() if pruned.any() else float("nan")}
+    if "Event" in table:
+        names = table["Event"].astype(str) + "|" + table["Feature"].astype(str)
+        found[f"{name}_names"] = names.to_numpy(dtype=str)[~pruned]
+    return found
 
 
-def explain_seeds(level: Level, seeds: npt.NDArray[np.int64]) -> dict[str, npt.NDArray[np.float64]]:
-    """The level once per seed."""
-    attributions, blocks, seconds = [], [], []
-    for seed in seeds:
+def explain(sequence: Sequence, levels: list[str], seed: int) -> Run:
+    """All levels once."""
+    tables: dict[str, Table] = {}
+    found: Run = {}
+    for name in levels:
         started = time.perf_counter()
-        table = level(int(seed))
-        seconds.append(time.perf_counter() - started)
-        others, block = split_pruned(table)
-        attributions.append(others)
-        blocks.append(block)
-    return {"": np.stack(attributions), "_pruned": np.array(blocks), "_seconds": np.array(seconds)}
+        tables[name] = getattr(sequence, name)(seed, tables)
+        found[f"{name}_seconds"] = time.perf_counter() - started
+        found |= numbers(name, tables[name])
+    return found
 
 
 def run(job: dict[str, Any]) -> dict[str, Any]:
     """The result of a job."""
-    score = Scorer(str(job["model"]))
-    sequence = job["sequence"][np.newaxis].astype(np.float64)
-    background = job["background"].astype(np.float64)
-    nsamples = int(job["nsamples"])
-
+    score = opened(str(job["model"]), int(job["batch"]), int(job["threads"]))
+    sequence = Sequence(job, score)
+    memory = Memory(int(job["memory"]))
     started = time.perf_counter()
-    _, index = local_pruning(score, sequence, {"tol": float(job["tolerance"])}, background)
-    result: dict[str, Any] = {"seconds_pruning": time.perf_counter() - started}
-    cut = sequence.shape[1] + index  # the index counts back from the end: -20 keeps 20 events
-    result["pruned_events"] = cut
-
-    def events(seed: int) -> pd.DataFrame:
-        return local_event(score, sequence, {"rs": seed, "nsamples": nsamples}, None, None, background, cut)
-
-    def features(seed: int) -> pd.DataFrame:
-        names = [str(column) for column in range(sequence.shape[2])]
-        options = {"rs": seed, "nsamples": nsamples, "feature_names": names}
-        return local_feat(score, sequence, options, None, None, background, cut)
-
-    for name in job["levels"]:
-        level = {"events": events, "features": features}[str(name)]
-        result |= {f"{name}{part}": values for part, values in explain_seeds(level, job["seeds"]).items()}
-    return result
+    pruned = sequence.prune(float(job["tolerance"]))
+    seconds = time.perf_counter() - started
+    levels = [str(name) for name in job["levels"]]
+    runs = [explain(sequence, levels, int(seed)) for seed in job["seeds"]]
+    return {
+        "pruned_events": pruned,
+        "seconds_pruning": seconds,
+        "rows": score.rows,
+        "peak_mb": memory.taken_mb(),
+        **{name: np.stack([run[name] for run in runs]) for name in runs[0]},
+    }
 
 
 if __name__ == "__main__":

@@ -224,7 +224,8 @@ class _Drawn:
         """At least the first `count` pairs."""
         have = len(self._packed)
         if have < count:
-            self._draw(_ahead(self._players, count, have))
+            # No more than there are: the last of them would be waited for in vain.
+            self._draw(min(_ahead(self._players, count, have), self._layer.total))
             self._packed = np.frombuffer(b"".join(self._seen), dtype=np.uint8).reshape(len(self._seen), -1)
         return self._packed
 

@@ -1,0 +1,75 @@
+"""The exact event level of the reference GRU beside the bare steps of its prefix tree.
+
+Coalitions that share their oldest part share a state, so that all 2^m need 2^(m+1) - 2 steps of one event.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.bare import rate
+from benchmarks.cases import gru
+from benchmarks.effort import Effort
+from benchmarks.ours import serving
+from benchmarks.report import Finding, ms, table
+
+PLAYERS = (15, 20)
+LIMIT = 1 << 20  # coalitions
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """`seconds`: all repetitions; `bare_seconds`: for the steps of the tree; `events_run`: what we ran."""
+
+    players: int
+    stopped: str
+    seconds: tuple[float, ...]
+    bare_seconds: float
+    events_run: int
+
+    @property
+    def median(self) -> float:
+        """Seconds."""
+        return float(np.median(self.seconds))
+
+
+def study(effort: Effort, folder: Path) -> Finding:
+    """Every number of players that the effort's reference can enumerate."""
+    rows = [measure(m, effort, folder) for m in PLAYERS if 1 << m <= effort.reference]
+    shown = [
+        [
+            str(row.players),
+            row.stopped,
+            ms(row.median),
+            f"{row.median / row.bare_seconds:.2f}",
+            f"{row.events_run / tree_steps(row.players):.2f}",
+        ]
+        for row in rows
+    ]
+    title = "Exact event level of the reference GRU, beside the bare steps of the prefix tree"
+    return Finding(
+        "exact", rows, [table(title, ("players", "stopped", "ms", "÷ bare", "steps ÷ tree"), shown)]
+    )
+
+
+def measure(players: int, effort: Effort, folder: Path) -> Row:
+    """Events without pruning, one player each."""
+    case = gru(folder, players)
+    options = {"levels": ["event"], "pruning_tolerance": 0.0, "target_standard_error": 0.0}
+    with serving("--max-coalitions", str(LIMIT)) as server:
+        done = server.repeat(case, effort, max_coalitions=LIMIT, **options)
+    explanation = done[-1].explanation
+    assert explanation.event_level is not None
+    return Row(
+        players,
+        explanation.event_level.quality.stop_reason,
+        tuple(each.seconds for each in done),
+        tree_steps(players) / rate(case, players, effort.bare_seconds),
+        explanation.cost.model_events,
+    )
+
+
+def tree_steps(players: int) -> int:
+    """Steps of one event in the tree of all coalitions of m ≥ 1 players."""
+    return (1 << (players + 1)) - 2

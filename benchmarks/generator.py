@@ -1,0 +1,99 @@
+"""Sends requests to a server and writes down how long they took; a process of its own, to disturb nobody's loop.
+
+    python -m benchmarks.generator address alert first_seed (--arrivals times.npy | --closed workers seconds)
+
+Open loop: a request goes out at its time whatever became of those before it, and its latency counts from that time.
+Closed loop: so many workers, each sends its next request when it has its answer. Prints a JSON object: `latencies` in
+seconds of those answered, `failures` by reason, `seconds` from the first to the last answer.
+"""
+
+import argparse
+import asyncio
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sequela_client import AsyncSequela, SequelaError, Sequence
+from sequela_client.files import read_sequence
+
+MODEL = "account_takeover"
+TIMEOUT = 60.0
+
+
+@dataclass
+class Load:
+    """Requests about one alert, each with a seed of its own, so that nothing is answered from what is kept."""
+
+    sequela: AsyncSequela
+    alert: Sequence
+    seeds: Iterator[int]
+    latencies: list[float] = field(default_factory=list)
+    failures: Counter[str] = field(default_factory=Counter)
+
+    async def send(self, since: float) -> None:
+        """One request, counted from `since` on the monotonic clock."""
+        try:
+            await self.sequela.explain(self.alert, model=MODEL, seed=next(self.seeds), timeout=TIMEOUT)
+        except SequelaError as error:
+            self.failures[type(error).__name__] += 1
+        else:
+            self.latencies.append(time.monotonic() - since)
+
+    async def open(self, arrivals: Path) -> None:
+        """At the times of the file."""
+        started = time.monotonic()
+        under_way = set()
+        for at in np.load(arrivals):
+            await asyncio.sleep(started + at - time.monotonic())
+            under_way.add(asyncio.create_task(self.send(started + at)))
+        await asyncio.gather(*under_way)
+
+    async def closed(self, workers: int, seconds: float) -> None:
+        """One after another, by so many workers."""
+        end = time.monotonic() + seconds
+
+        async def work() -> None:
+            while (now := time.monotonic()) < end:
+                await self.send(now)
+
+        await asyncio.gather(*(work() for _ in range(workers)))
+
+
+async def run(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What there is to print."""
+    async with AsyncSequela(arguments.address) as sequela:
+        load = Load(sequela, read_sequence(arguments.alert), count(arguments.first_seed))
+        await load.send(time.monotonic())  # connects
+        load.latencies.clear()
+        load.failures.clear()
+        started = time.monotonic()
+        if arguments.arrivals:
+            await load.open(arguments.arrivals)
+        else:
+            await load.closed(int(arguments.closed[0]), arguments.closed[1])
+        seconds = time.monotonic() - started
+    return {"latencies": load.latencies, "failures": load.failures, "seconds": seconds}
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("address")
+    parser.add_argument("alert", type=Path)
+    parser.add_argument("first_seed", type=int)
+    how = parser.add_mutually_exclusive_group(required=True)
+    how.add_argument("--arrivals", type=Path)
+    how.add_argument("--closed", type=float, nargs=2)
+    print(json.dumps(asyncio.run(run(parser.parse_args()))))
+
+
+if __name__ == "__main__":
+    main()

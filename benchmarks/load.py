@@ -1,0 +1,164 @@
+"""The server under load: demo alerts that arrive by chance, whatever became of those before (open loop).
+
+First as many as it can take (closed loop: two requests under way for every core), then at shares of that. The load
+generator is a process on the same cores, so that what it takes is missing to the server.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+
+from benchmarks.arrivals import poisson
+from benchmarks.beside import say
+from benchmarks.cases import DEMO
+from benchmarks.effort import Effort
+from benchmarks.ours import Ours, serving
+from benchmarks.processes import resident_mb
+from benchmarks.report import Chart, Finding, ms, table
+from benchmarks.statistics import percentile
+from benchmarks.stillness import watched
+
+ALERT = DEMO / "alerts" / "takeover-47.json"
+SHARES = (0.25, 0.50, 0.80, 0.95)
+FEWEST = 50  # requests a share, however slow the server
+EVERY = 0.5  # seconds between looks at the memory
+SEEDS_APART = 1_000_000
+TRIES = 3  # where the machine stands still meanwhile
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One load. `share` of saturation, `rate` a second asked for, `sent`, `answered` a second, latencies in seconds
+    from the time of arrival, `memory`: (seconds, MB) of the server, `stood_still`: the longest time in which the whole
+    machine did, in seconds.
+    """
+
+    share: float
+    rate: float
+    sent: int
+    failures: dict[str, int]
+    answered: float
+    p50: float
+    p99: float
+    p999: float
+    memory: tuple[tuple[float, float], ...]
+    stood_still: float
+
+
+def study(effort: Effort, folder: Path) -> Finding:
+    """Saturation, then every share of it."""
+    with serving() as server:
+        say("load: saturation")
+        cores = len(os.sched_getaffinity(0))
+        _generate(server, 0, "--closed", "1", "1")  # warm
+        most = _row(server, 1, float("nan"), "--closed", str(2 * cores), str(effort.seconds))
+        rows = [most]
+        for number, share in enumerate(SHARES, start=2):
+            say(f"load: {share:.0%} of {most.answered:.1f} a second")
+            rate = share * most.answered
+            arrivals = folder / "arrivals.npy"
+            np.save(arrivals, poisson(rate, max(effort.seconds, FEWEST / rate), seed=number))
+            rows.append(_row(server, number, share, "--arrivals", str(arrivals)))
+    return Finding("load", rows, [_table(rows, cores)], _charts(rows[1:]))
+
+
+def _row(server: Ours, number: int, share: float, *how: str) -> Row:
+    """One load, again where the machine itself stood still meanwhile."""
+    for attempt in range(TRIES):
+        with _memory(server.pid) as memory, watched() as watch:
+            result = _generate(server, (number * TRIES + attempt) * SEEDS_APART, *how)
+        if not watch.seconds:
+            break
+        say(f"load: the machine stood still for {watch.longest:.1f} s")
+    latencies, failures = result["latencies"], result["failures"]
+    sent = len(latencies) + sum(failures.values())
+    p50, p99, p999 = (percentile(latencies or [float("nan")], part) for part in (0.5, 0.99, 0.999))
+    seconds = result["seconds"]
+    answered = len(latencies) / seconds
+    return Row(share, sent / seconds, sent, failures, answered, p50, p99, p999, tuple(memory), watch.longest)
+
+
+def _generate(server: Ours, seed: int, *how: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", "benchmarks.generator", server.address, str(ALERT), str(seed), *how]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
+
+
+@contextmanager
+def _memory(pid: int) -> Iterator[list[tuple[float, float]]]:
+    """What the process uses meanwhile."""
+    seen: list[tuple[float, float]] = []
+    over, started = threading.Event(), time.monotonic()
+
+    def look() -> None:
+        while not over.is_set():
+            seen.append((time.monotonic() - started, resident_mb(pid)))
+            over.wait(EVERY)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        thread.join()
+
+
+def _table(rows: Sequence[Row], cores: int) -> Table:
+    columns = (
+        "load",
+        "sent",
+        "failed",
+        "per second",
+        "per core",
+        "p50 ms",
+        "p99",
+        "p99.9",
+        "p99 ÷ p50",
+        "MB",
+        "stood still ms",
+    )
+    shown = [
+        [
+            "saturation" if np.isnan(row.share) else f"{row.share:.0%}",
+            str(row.sent),
+            str(sum(row.failures.values())),
+            f"{row.answered:.1f}",
+            f"{row.answered / cores:.1f}",
+            ms(row.p50),
+            ms(row.p99),
+            ms(row.p999),
+            f"{row.p99 / row.p50:.1f}",
+            f"{row.memory[0][1]:.0f}-{max(mb for _, mb in row.memory):.0f}",
+            f"{1000 * row.stood_still:.0f}",
+        ]
+        for row in rows
+    ]
+    return table(f"Load: demo alert {ALERT.stem}, default settings, {cores} cores", columns, shown)
+
+
+def _charts(rows: Sequence[Row]) -> list[Chart]:
+    shares = [100 * row.share for row in rows]
+    latencies = {
+        name: (shares, [1000 * getattr(row, field) for row in rows])
+        for name, field in (("p50", "p50"), ("p99", "p99"), ("p99.9", "p999"))
+    }
+    memory = {
+        f"{row.share:.0%}": ([at for at, _ in row.memory], [mb for _, mb in row.memory]) for row in rows
+    }
+    return [
+        Chart("load_latency", "Latency from arrival", "% of saturation", "ms", latencies),
+        Chart("load_memory", "The server's memory under load", "seconds", "MB", memory),
+    ]
