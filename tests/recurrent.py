@@ -45,7 +45,7 @@ class PlainRnn:
         return self
 
     def work(self, events: int) -> int:
-        return 1000 * events
+        return 100_000 * events
 
     def initial(self, rows: int) -> States:
         return (np.full((rows, WIDTH), 0.1),)

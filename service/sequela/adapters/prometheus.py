@@ -71,11 +71,14 @@ class PrometheusObserver:
     def notice(self, record: Record) -> None:
         """Takes one record."""
         for family in self._families:
-            family.notice(record)
+            if isinstance(record, family.takes):
+                family.notice(record)
 
 
 class _Calls:
     """gRPC calls, by the names of the common gRPC middleware."""
+
+    takes = (CallStarted, CallHandled, MessageReceived, MessageSent)
 
     def __init__(self, registry: CollectorRegistry) -> None:
         labels = ("grpc_type", "grpc_service", "grpc_method")
@@ -109,6 +112,8 @@ class _Calls:
 class _Rooms:
     """Admission: how much runs and waits, and what was turned away."""
 
+    takes = (RoomState, Shed)
+
     def __init__(self, registry: CollectorRegistry) -> None:
         self._waiting = Gauge(
             "sequela_queue_depth", "Work waiting for a thread.", ("room",), registry=registry
@@ -132,6 +137,8 @@ class _Rooms:
 
 class _Explanations:
     """What came out of explaining, how long it took, and how sure it is."""
+
+    takes = (StageDone, Explained)
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._outcomes = Counter(
@@ -190,6 +197,8 @@ class _Explanations:
 class _Models:
     """What models were asked."""
 
+    takes = (BatchEvaluated,)
+
     def __init__(self, registry: CollectorRegistry) -> None:
         self._calls = Counter("sequela_model_calls", "Calls of models.", registry=registry)
         self._rows = Counter("sequela_model_rows", "Sequences given to models.", registry=registry)
@@ -211,6 +220,8 @@ class _Models:
 
 class _Stores:
     """Caches and the shared store."""
+
+    takes = (CacheAsked, StoreState)
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._asked = Counter(

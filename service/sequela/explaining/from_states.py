@@ -27,6 +27,8 @@ Padding = tuple[NDArray[Any], ...]
 
 MOST_STATES = 8 << 20
 """Bytes of states held at a time."""
+LITTLE_WORK = 2_000_000
+"""Multiply-adds that take less time than finding out what coalitions share."""
 TRUNK = 512
 """Steps of up to so many classes are run as one, all others in branches."""
 BRANCHES = 16
@@ -54,12 +56,16 @@ class StateRuns:
         """Raw outputs (2, outputs) of B and X."""
         nobody_and_all = np.repeat([[False], [True]], len(players), axis=1)
         begin = max((at for at in self.pasts.ladder if at < self._stop), default=0)
-        both, one = np.arange(2), np.zeros(2, dtype=np.intp)
-        steps = [Step(0, begin, both, one), Step(begin, self._stop, both, both)]
-        return self._values(steps if begin else [Step(0, self._stop, both, one)], players, nobody_and_all)
+        if not begin or self._is_little(2):
+            return self._values([self._at_once(2)], players, nobody_and_all)
+        both = np.arange(2)
+        steps = [Step(0, begin, both, np.zeros(2, dtype=np.intp)), Step(begin, self._stop, both, both)]
+        return self._values(steps, players, nobody_and_all)
 
     def outputs(self, players: Players, coalitions: Coalitions, until: float) -> Outputs:
         """Raw outputs (n, outputs) of coalitions (n, players)."""
+        if self._is_little(len(coalitions)):
+            return self._values([self._at_once(len(coalitions))], players, coalitions, until)
         met = meetings(players, self._stop, self.recurrence.static_enters)
         parts = [
             (walk, self._values(walk.steps, players, coalitions, until))
@@ -176,6 +182,13 @@ class StateRuns:
             batch = each.batch(coalitions, part)
             begun = tuple(array.take(parents, axis=0) for array in states)
             yield self.asker.ask(len(parents), batch.length, until, partial(ask, batch, begun))
+
+    def _is_little(self, coalitions: int) -> bool:
+        return coalitions * self.model.work(self._stop) <= LITTLE_WORK
+
+    def _at_once(self, coalitions: int) -> Step:
+        """All events of every coalition."""
+        return Step(0, self._stop, np.arange(coalitions), np.zeros(coalitions, dtype=np.intp))
 
     @property
     def _stop(self) -> int:

@@ -21,6 +21,7 @@ from sequela.timeshap.solving import Solution, solve_small
 
 NEAR = 0.7
 """A stage is solved when it is this near to the size at which the target should be reached, or larger."""
+FIRST_PART = 1 / 16
 FARTHEST = 4.0
 """How far that is trusted, in sizes of the stage it follows from: small samples do not know well how sure they are."""
 
@@ -73,6 +74,9 @@ def _play(evaluator: Evaluator, players: Players, gain: NDArray[np.float64], rul
     if not sizes:
         detail = f"{rules.budget} coalitions are below the minimum of {minimum_budget(m)} for {m} players"
         return Played(players, StopReason.NOT_COMPUTED, detail=detail)
+    if not rules.target.all() and sizes[-1] == all_coalitions(m):
+        # Nothing but the whole game will do; a part of it is there should the time not suffice.
+        sizes = tuple(size for size in sizes if size <= FIRST_PART * sizes[-1])[-1:] + sizes[-1:]
     sample = Sample(evaluator, players, len(gain), rules.budget, rules.seed, rules.until)
     return _stage_by_stage(sample, sizes, gain, rules.target)
 
