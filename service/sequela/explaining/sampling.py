@@ -13,7 +13,7 @@ from sequela.timeshap.coalitions import allocation, pairs_of, strata
 from sequela.timeshap.players import Players
 from sequela.timeshap.solving import Solution, solve
 
-MOST_MEMBERSHIPS = 1 << 24
+MOST_MEMBERSHIPS = 1 << 25
 """Coalitions times players held at a time, a byte each."""
 SOLVING_SPEED = 5e9
 """Multiply-adds a second that solving reaches at least; only deadlines depend on it, never an answer."""
