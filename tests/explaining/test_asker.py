@@ -23,8 +23,8 @@ def asker(seconds: float = math.inf) -> Asker:
 def test_rows_follow_from_the_shape(shape: tuple[int, int, int]) -> None:
     """A power of two, at least a pair; no more than the cache, five milliseconds of a slow core and 1024 rows allow."""
     work, events, cells = shape
-    rows = asker().batch_rows(work, events, cells)
-    assert rows == asker(3600.0).batch_rows(work, events, cells)
+    rows = asker().batch_rows(work, events, cells, math.inf)
+    assert rows == asker(3600.0).batch_rows(work, events, cells, math.inf)
     assert rows & (rows - 1) == 0
     assert 2 <= rows <= MOST_ROWS
     if rows > 2:
@@ -37,8 +37,8 @@ def test_a_batch_takes_no_more_than_a_tenth_of_the_time_left(
     shape: tuple[int, int, int], left: float
 ) -> None:
     """Estimated on a slow core; a pair of rows is the least."""
-    rows = asker(left).batch_rows(*shape)
-    assert rows <= asker().batch_rows(*shape)
+    rows = asker(left).batch_rows(*shape, math.inf)
+    assert rows <= asker().batch_rows(*shape, math.inf)
     assert rows == 2 or rows * shape[0] <= SHARE_OF_TIME * left * SLOW
 
 

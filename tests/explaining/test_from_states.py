@@ -16,7 +16,7 @@ from sequela.errors import Cancelled
 from sequela.explaining.asking import Asker
 from sequela.explaining.clock import Clock, TimeUp
 from sequela.explaining.from_states import StateRuns
-from sequela.explaining.pasts import BackgroundPasts, Pasts
+from sequela.explaining.pasts import BOOKKEEPING, BackgroundPasts, Pasts
 from sequela.explaining.ports import Frame, Observers, States
 from sequela.explaining.whole import WholeRuns
 from sequela.timeshap.cells import Cells, Columns
@@ -186,7 +186,7 @@ def test_background_states_are_kept_and_change_nothing() -> None:
 def test_kept_background_states_give_way_when_room_is_short() -> None:
     """The least recently used grid goes; what is kept never exceeds the room."""
     states = (np.zeros((1, 4)),)
-    shared = BackgroundPasts(room=100)
+    shared = BackgroundPasts(room=3 * (states[0].nbytes + 2 * BOOKKEEPING) + 1)
     for key in "abc":
         shared.keep(key, (states,))
     shared.get("a")

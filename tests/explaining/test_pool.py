@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import gc
 import random
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 
@@ -283,4 +284,40 @@ def test_what_a_job_aside_raises_reaches_the_caller() -> None:
     with pytest.raises(ValueError, match="aside"), pool.aside(fail):
         pass
     assert pool.run([lambda: 5]) == [5]
+    pool.close()
+
+
+def test_a_failing_context_drops_a_job_aside_that_has_not_begun() -> None:
+    """What it raises is raised, and the pool goes on; a job that has begun is waited for."""
+    ran: list[str] = []
+    hold, held = threading.Event(), threading.Event()
+
+    def stay() -> None:
+        held.set()
+        assert hold.wait(PATIENCE)
+        ran.append("begun")
+
+    def inside(pool: Pool, caller: ThreadPoolExecutor) -> None:
+        with pool.aside(stay):
+            assert held.wait(PATIENCE)
+            busy.append(caller.submit(pool.run, [lambda: ran.append("other")] * 2))
+            with contextlib.suppress(Broken), pool.aside(lambda: ran.append("dropped")):
+                raise Broken("inner")
+            hold.set()
+            raise Broken("outer")
+
+    busy: list[Future[list[None]]] = []
+    with pool_of(1) as pool, ThreadPoolExecutor(1) as caller:
+        with pytest.raises(Broken, match="outer"):
+            inside(pool, caller)
+        busy[0].result(PATIENCE)
+        assert pool.run([lambda: "goes on"]) == ["goes on"]
+        assert pool.busy == pool.waiting == 0
+    assert ran == ["begun", "other", "other"]
+
+
+def test_a_core_that_is_not_there_leaves_the_worker_where_it_is() -> None:
+    """Sandboxes forbid binding threads, and cores are taken away: jobs are done all the same."""
+    pool = Pool(2, cores=(10**6, -1))
+    assert pool.run([threading.get_ident] * 5)
     pool.close()

@@ -27,7 +27,7 @@ class Feeder:
         rows, before, after = len(batch.events[0]), len(frame.before[0]), len(frame.after[0])
         real = np.repeat([0, 1, 0], [before, batch.length, after])
         by_role: dict[Role, Iterator[NDArray[Any]]] = {
-            Role.EVENTS: map(framed, frame.before, batch.events, frame.after),
+            Role.EVENTS: iter(batch.between(frame.before, frame.after).events),
             Role.STATIC: iter(batch.static),
         }
         feeds = {}
@@ -44,15 +44,6 @@ class Feeder:
     def seen(self, item: InputSchema) -> GraphInput:
         """The graph's own input behind a schema's."""
         return next(seen for seen in self.graph.inputs if seen.name == item.name)
-
-
-def framed(before: NDArray[Any], events: NDArray[Any], after: NDArray[Any]) -> NDArray[Any]:
-    """(n, l, d) between (b, d) and (a, d): (n, b + l + a, d)."""
-    if not len(before) and not len(after):
-        return events
-    rows = len(events)
-    around = [np.broadcast_to(side, (rows, *side.shape)) for side in (before, after)]
-    return np.concatenate([around[0], events, around[1]], axis=1)
 
 
 def shaped(values: NDArray[Any], seen: GraphInput) -> NDArray[Any]:

@@ -63,7 +63,9 @@ class PrometheusObserver:
         """Shows what the workers do whenever the metrics are read."""
         size = Gauge("sequela_pool_workers", "Workers that run models.", registry=self.registry)
         busy = Gauge("sequela_pool_busy", "Workers that run a batch now.", registry=self.registry)
-        waiting = Gauge("sequela_pool_waiting", "Batches whose turn comes next.", registry=self.registry)
+        waiting = Gauge(
+            "sequela_pool_waiting", "Requests with batches that wait for a turn.", registry=self.registry
+        )
         size.set(pool.workers)
         busy.set_function(lambda: pool.busy)
         waiting.set_function(lambda: pool.waiting)
@@ -201,7 +203,9 @@ class _Models:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._calls = Counter("sequela_model_calls", "Calls of models.", registry=registry)
-        self._rows = Counter("sequela_model_rows", "Sequences given to models.", registry=registry)
+        self._rows = Counter(
+            "sequela_model_rows", "Rows given to models: sequences, or parts of them.", registry=registry
+        )
         self._batch = Histogram(
             "sequela_model_batch_rows", "Sequences in a call.", buckets=ROWS, registry=registry
         )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
+from itertools import pairwise
 from typing import TypeVar
 
 from sequela.explaining.clock import Clock
@@ -22,11 +23,20 @@ LONGEST = 0.005
 """Seconds that a batch may take at that speed: others get their turn, and a deadline is noticed, that often."""
 SHARE_OF_TIME = 0.1
 """Of the time left, likewise."""
+TURN = 4 * LONGEST * SLOW
+"""Multiply-adds of the batches that one turn at the workers may run."""
 CACHE = 2 << 20
 """Bytes that a batch's inputs and one layer's values over all its events may fill: a core's own cache, about."""
 MOST_ROWS = 1024
 TELLING = 32
-"""Rows times events from which on a batch tells how long one takes; below, the call itself takes most of the time."""
+"""Rows from which on a batch tells how long an event takes; fewer use a core badly."""
+
+
+def cut(start: int, stop: int, most: int) -> Iterator[slice]:
+    """Batches of at most so many rows, as even as can be: an odd row left over would be run in another way."""
+    count = -(-(stop - start) // most)
+    edges = [start + (stop - start) * number // count for number in range(count + 1)] if count else []
+    yield from (slice(*edge) for edge in pairwise(edges))
 
 
 class Asker:
@@ -37,7 +47,7 @@ class Asker:
         self._pool, self._observer = pool, observer
         self._lock = threading.Lock()
         self._rows = self._calls = self._events = 0
-        self._event_seconds = 0.0
+        self._event_seconds = math.inf
 
     def cost(self) -> Cost:
         """What was asked so far."""
@@ -46,11 +56,13 @@ class Asker:
     def ask(self, rows: int, events: int, until: float, question: Callable[[float], T]) -> T:
         """Asks about a batch of rows of so many events each. `question` is told when it must have its answer.
 
-        A batch that would not be done in time is not begun. Raises TimeUp past `until` or the clock's end,
+        A batch that would not be done in time, were it as fast as the fastest so far, is not begun. Raises
+        TimeUp past `until` or the clock's end,
         Cancelled when the caller is gone, and what the question raises.
         """
         end = min(until, self.clock.end)
-        self.clock.check(end - self._event_seconds * rows * events)
+        known = math.isfinite(self._event_seconds)
+        self.clock.check(end - self._event_seconds * rows * events if known else end)
         start = self.clock.now()
         answer = question(end)
         seconds = self.clock.now() - start
@@ -59,8 +71,8 @@ class Asker:
             self._rows += rows
             self._calls += 1
             self._events += rows * events
-            if rows * events >= TELLING:
-                self._event_seconds = seconds / (rows * events)
+            if rows >= TELLING:
+                self._event_seconds = min(self._event_seconds, seconds / (rows * events))
         return answer
 
     def share(self, jobs: Iterable[Callable[[], T]]) -> Iterable[T]:
@@ -71,14 +83,15 @@ class Asker:
         """Runs a job beside what the context does; it has ended when the context ends."""
         return self._pool.aside(job)
 
-    def batch_rows(self, work: int, events: int, cells: int) -> int:
+    def batch_rows(self, work: int, events: int, cells: int, until: float) -> int:
         """Rows of a batch, a power of two: work (multiply-adds), events and cells are those of one row.
 
         A function of the shape alone, because the last bits of a model's outputs depend on the batch; only
-        where the time left is short are batches smaller. A layer is taken to be as wide as the square root of
-        its weights.
+        where the time left, as a stage is planned, is short are batches smaller. A layer is taken to be as wide
+        as the square root of its weights.
         """
-        seconds = min(LONGEST, SHARE_OF_TIME * max(self.clock.remaining, 0.0))
+        left = min(until, self.clock.end) - self.clock.now()
+        seconds = min(LONGEST, SHARE_OF_TIME * max(left, 0.0))
         size = 4 * (cells + math.sqrt(work * events))
         rows = min(seconds * SLOW / max(work, 1), CACHE / size, MOST_ROWS)
         return 1 << max(int(math.log2(max(rows, 1))), 1)

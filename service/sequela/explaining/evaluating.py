@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela.explaining.asking import Asker
+from sequela.explaining.clock import Clock
 from sequela.explaining.link import linked
 from sequela.explaining.schema import Link
 from sequela.timeshap.players import Players
@@ -31,10 +32,14 @@ class Evaluator:
     """The values of coalitions of one request, for some targets, after the link."""
 
     def __init__(self, runs: Runs, targets: Sequence[int], link: Link, asker: Asker) -> None:
-        self.clock = asker.clock
-        self.aside, self.share = asker.aside, asker.share
+        self.asker = asker
         self.clipped = 0
         self._runs, self._targets, self._link = runs, list(targets), link
+
+    @property
+    def clock(self) -> Clock:
+        """The request's."""
+        return self.asker.clock
 
     def values(
         self, players: Players, coalitions: NDArray[np.bool_], until: float = np.inf

@@ -1,43 +1,41 @@
-"""Values of coalitions by a recurrent model: what coalitions share of the past is run once (timeshap/prefixes.py)."""
+"""Values of coalitions by a recurrent model: what coalitions share of the past is run once (timeshap/prefixes.py).
+
+A walk has a trunk, legs of so few classes that they are a batch or two, and branches, which share no leg: they run side
+by side and wait for nobody.
+"""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.explaining.asking import Asker
+from sequela.explaining.asking import TURN, Asker
 from sequela.explaining.pasts import Pasts, Side
-from sequela.explaining.ports import Frame, Model, Recurrence, States
-from sequela.timeshap.cells import Cells
-from sequela.timeshap.masking import Mask, Masker
+from sequela.explaining.ports import Frame, Model, Recurrence
+from sequela.explaining.walking import Held, Leg, Outputs, Padding, Walker
+from sequela.timeshap.masking import Masker
 from sequela.timeshap.players import Players
 from sequela.timeshap.prefixes import Step, meetings, walks
 
-T = TypeVar("T")
-Coalitions = NDArray[np.bool_]
-Outputs = NDArray[np.float64]
-Ask = Callable[[Cells, States, float], T]
-Padding = tuple[NDArray[Any], ...]
+Coalitions: TypeAlias = NDArray[np.bool_]
 
 MOST_STATES = 8 << 20
 """Bytes of states held at a time."""
 LITTLE_WORK = 2_000_000
 """Multiply-adds that take less time than finding out what coalitions share."""
 TRUNK = 512
-"""Steps of up to so many classes are run as one, all others in branches."""
+"""Classes that a leg of the trunk has at most."""
 BRANCHES = 16
-LARGEST_BRANCH = 4096
-"""Branches of a walk, about, and coalitions in one at most: a few batches, so that others get their turn."""
+"""Branches of a walk, about: more than there are cores, so that none is idle for long."""
 FEWEST = 128
-"""Rows that a batch has at least where there are as many: few coalitions are cut into several batches too."""
+"""Classes that a branch ends in at least, where there are as many."""
 MOST_PASTS = 8
-"""Classes of the first step that begin from the request's pasts, one by one; more are run as a batch."""
+"""Classes of the first step that begin from the request's pasts, one by one; more are run as batches."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,135 +54,86 @@ class StateRuns:
         """Raw outputs (2, outputs) of B and X."""
         nobody_and_all = np.repeat([[False], [True]], len(players), axis=1)
         begin = max((at for at in self.pasts.ladder if at < self._stop), default=0)
+        walker = Walker(self.recurrence, self.asker, nobody_and_all, np.inf)
         if not begin or self._is_little(2):
-            return self._values([self._at_once(2)], players, nobody_and_all)
+            return self._walked(walker, [self._at_once(2)], players)
         both = np.arange(2)
         steps = [Step(0, begin, both, np.zeros(2, dtype=np.intp)), Step(begin, self._stop, both, both)]
-        return self._values(steps, players, nobody_and_all)
+        return self._walked(walker, steps, players)
 
     def outputs(self, players: Players, coalitions: Coalitions, until: float) -> Outputs:
         """Raw outputs (n, outputs) of coalitions (n, players)."""
+        walker = Walker(self.recurrence, self.asker, coalitions, until)
         if self._is_little(len(coalitions)):
-            return self._values([self._at_once(len(coalitions))], players, coalitions, until)
+            return self._walked(walker, [self._at_once(len(coalitions))], players)
         met = meetings(players, self._stop, self.recurrence.static_enters)
-        parts = [
-            (walk, self._values(walk.steps, players, coalitions, until))
+        found = [
+            (walk.coalitions, self._walked(walker, walk.steps, players)[walk.leaves])
             for walk in walks(met, coalitions, self._most)
         ]
-        found = np.empty((len(coalitions), parts[0][1].shape[1]))
-        for walk, values in parts:
-            found[walk.coalitions] = values[walk.leaves]
-        return found
+        outputs = np.empty((len(coalitions), found[0][1].shape[1]))
+        for chosen, values in found:
+            outputs[chosen] = values
+        return outputs
 
-    def _values(
-        self, steps: Sequence[Step], players: Players, coalitions: Coalitions, until: float = np.inf
-    ) -> Outputs:
-        """Of the last step's classes, in their order.
-
-        First the trunk, steps of so few classes that they are one batch; then branches, which share no step.
-        """
-        states = self._from_pasts(steps[0], players, coalitions, until) if len(steps) > 1 else None
-        rest = deque(self._prepared(step, players) for step in steps[bool(states) :])
-        states = states or self.recurrence.initial(1)
-        while len(rest) > 1 and len(rest[0].step.rows) <= TRUNK:
-            job = partial(self._advanced, rest.popleft(), coalitions, states, until)
-            (states,) = self.asker.share([job])
-        branches = self._branches(len(coalitions), rest)
-        jobs = (partial(self._branch, rest, *branch, coalitions, states, until) for branch in branches)
+    def _walked(self, walker: Walker, steps: Sequence[Step], players: Players) -> Outputs:
+        """Of the last step's classes, in their order."""
+        held, steps, before = self._begun(walker, steps, players)
+        legs = [self._leg(step, players, before, walker.until) for step in steps]
+        while len(legs) > 1 and legs[0].classes <= TRUNK:
+            leg = legs.pop(0)
+            (held,) = self.asker.share([partial(walker.pass_through, leg, slice(0, leg.classes), held)])
+        jobs = (partial(_branch, walker, legs, span, held) for span in _spans(legs, len(walker.coalitions)))
         return np.concatenate(list(self.asker.share(jobs)))
 
-    def _branches(self, coalitions: int, rest: Sequence[_Prepared]) -> Iterator[tuple[int, int]]:
-        """Ranges of the last step's classes: some batches of the steps that are left, and one of a single step."""
-        classes = len(rest[-1].step.rows)
-        if len(rest) > 1:
-            size = min(max(coalitions // BRANCHES, TRUNK), LARGEST_BRANCH)
-        else:
-            size = min(rest[-1].rows, max(1 << (classes // BRANCHES).bit_length(), FEWEST))
-        yield from ((start, min(start + size, classes)) for start in range(0, classes, size))
+    def _begun(
+        self, walker: Walker, steps: Sequence[Step], players: Players
+    ) -> tuple[Held, Sequence[Step], Padding]:
+        """The states to begin from, the steps that are left, and the padding that is still to be run."""
+        first, *later = steps
+        sides = self._sides(walker, first, players)
+        if later and sides and len(sides) <= MOST_PASTS:
+            return self._past(first.stop, sides, walker.until), later, ()
+        padded = len(self.frame.before[0]) > 0
+        static = self._entering(walker, first, players)
+        combinations, parents = np.unique(static, axis=0, return_inverse=True)
+        if padded and len(combinations) <= MOST_PASTS:
+            begun = self._past(0, [Side(False, tuple(each.tolist())) for each in combinations], walker.until)
+            return begun, [replace(first, parents=parents.reshape(-1)), *later], ()
+        return Held(self.recurrence.initial(1)), steps, self.frame.before if padded else ()
 
-    def _branch(
-        self,
-        steps: Sequence[_Prepared],
-        start: int,
-        stop: int,
-        coalitions: Coalitions,
-        states: States,
-        until: float,
-    ) -> Outputs:
-        """Values of the last step's classes start … stop - 1, from the states that the trunk ends with."""
-        spans = [slice(start, stop)]
-        for each in reversed(steps):
-            above = each.step.parents[spans[0]]
-            spans.insert(0, slice(int(above[0]), int(above[-1]) + 1))
-        first = 0
-        for each, span in zip(list(steps)[:-1], spans[1:], strict=False):
-            states = self._advanced(each, coalitions, states, until, span, first)
-            first = span.start
-        finished = self._asked(steps[-1], spans[-1], first, coalitions, states, until, self.recurrence.finish)
-        return np.concatenate(list(finished))
+    def _past(self, stop: int, sides: Sequence[Side], until: float) -> Held:
+        ended = [self.pasts.states(stop, side, until) for side in sides]
+        return Held(tuple(map(np.concatenate, zip(*ended, strict=True))))
 
-    def _advanced(
-        self,
-        each: _Prepared,
-        coalitions: Coalitions,
-        states: States,
-        until: float,
-        span: slice = slice(None),
-        first: int = 0,
-    ) -> States:
-        parts = self._asked(each, span, first, coalitions, states, until, self.recurrence.advance)
-        return tuple(map(np.concatenate, zip(*parts, strict=True)))
-
-    def _from_pasts(
-        self, step: Step, players: Players, coalitions: Coalitions, until: float
-    ) -> States | None:
-        """The states after the first step where its classes are few, and each takes all its events from one side."""
-        if len(step.rows) > MOST_PASTS:
-            return None
+    def _sides(self, walker: Walker, step: Step, players: Players) -> list[Side]:
+        """Where the classes of a first step take their events from; none where one mixes them."""
         owning = np.zeros(len(players), dtype=np.bool_)
         owning[players.grid[: step.stop]] = True
-        rows = coalitions[step.rows]
-        from_x = rows[:, owning]
+        from_x = walker.coalitions[step.rows][:, owning]
         if not (from_x.all(axis=1) | ~from_x.any(axis=1)).all():
-            return None
-        static = rows[:, players.static] & np.array(self.recurrence.static_enters, dtype=np.bool_)
-        sides = [Side(bool(x[0]), tuple(s.tolist())) for x, s in zip(from_x, static, strict=True)]
-        ended = [self.pasts.states(step.stop, side, until) for side in sides]
-        return tuple(map(np.concatenate, zip(*ended, strict=True)))
+            return []
+        static = self._entering(walker, step, players)
+        return [Side(bool(x[0]), tuple(s.tolist())) for x, s in zip(from_x, static, strict=True)]
 
-    def _prepared(self, step: Step, players: Players) -> _Prepared:
+    def _entering(self, walker: Walker, step: Step, players: Players) -> NDArray[np.bool_]:
+        """Which static inputs come from X, of those that reach the states, (classes, static inputs)."""
+        enters = np.array(self.recurrence.static_enters, dtype=np.bool_)
+        return np.asarray(walker.coalitions[step.rows][:, players.static] & enters)
+
+    def _leg(self, step: Step, players: Players, padding: Padding, until: float) -> Leg:
         mask = self.masker.over(players, step.start, step.stop)
-        events = step.stop - step.start
-        cells = sum(switch.background.size for switch in mask.events)
-        return _Prepared(
-            step,
-            mask,
-            self.frame.before if step.start == 0 else None,
-            self.frame.after if step.stop == self._stop and not self.model.schema.per_event else None,
-            self.asker.batch_rows(self.model.work(events), events, cells),
-        )
-
-    def _asked(
-        self,
-        each: _Prepared,
-        span: slice,
-        first: int,
-        coalitions: Coalitions,
-        states: States,
-        until: float,
-        ask: Ask[T],
-    ) -> Iterator[T]:
-        """A step's classes in batches; states are those of the step before, from its class `first` on."""
-        start, stop, _ = span.indices(len(each.step.rows))
-        for at in range(start, stop, each.rows):
-            part = slice(at, min(at + each.rows, stop))
-            parents = each.step.parents[part] - first
-            batch = each.batch(coalitions, part)
-            begun = tuple(array.take(parents, axis=0) for array in states)
-            yield self.asker.ask(len(parents), batch.length, until, partial(ask, batch, begun))
+        before = padding if step.start == 0 else ()
+        after = self.frame.after if step.stop == self._stop and not self.model.schema.per_event else ()
+        around = [*before, *after]
+        events = step.stop - step.start + sum(len(side[0]) for side in (before, after) if side)
+        cells = sum(switch.background.size for switch in mask.events) + sum(rows.size for rows in around)
+        work = self.model.work(events)
+        return Leg(step, mask, before, after, self.asker.batch_rows(work, events, cells, until), work)
 
     def _is_little(self, coalitions: int) -> bool:
-        return coalitions * self.model.work(self._stop) <= LITTLE_WORK
+        padding = len(self.frame.before[0]) + len(self.frame.after[0])
+        return coalitions * self.model.work(self._stop + padding) <= LITTLE_WORK
 
     def _at_once(self, coalitions: int) -> Step:
         """All events of every coalition."""
@@ -202,30 +151,24 @@ class StateRuns:
         return max(1 << (MOST_STATES // max(size, 1)).bit_length() - 1, 1024)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Prepared:
-    """A step made ready to run: its mask, the padding that stands before and after its events, a batch's rows."""
-
-    step: Step
-    mask: Mask
-    before: Padding | None
-    after: Padding | None
-    rows: int
-
-    def batch(self, coalitions: Coalitions, part: slice) -> Cells:
-        """The cells that some of its classes run."""
-        return _between(self.before, self.mask.apply(coalitions, self.step.rows[part]), self.after)
+def _spans(legs: Sequence[Leg], coalitions: int) -> Iterator[slice]:
+    """The last leg's classes of each branch: a turn's work at most, one batch where one leg is left."""
+    last = legs[-1]
+    if len(legs) == 1:
+        most = last.rows
+    else:
+        work = sum(leg.classes * leg.work for leg in legs) / last.classes
+        most = int(TURN / max(work, 1))
+    size = max(min(coalitions // BRANCHES, most), min(FEWEST, last.rows))
+    yield from (slice(at, min(at + size, last.classes)) for at in range(0, last.classes, size))
 
 
-def _between(before: Padding | None, batch: Cells, after: Padding | None) -> Cells:
-    """The batch with the padding (k, d_j) that stands before and after its events."""
-    parts = [
-        [np.broadcast_to(rows, (len(batch.events[0]), *rows.shape)) for rows in padding]
-        if padding and len(padding[0])
-        else []
-        for padding in (before, after)
-    ]
-    if not any(parts):
-        return batch
-    lined_up = zip(*(part for part in (parts[0], batch.events, parts[1]) if part), strict=True)
-    return Cells(tuple(np.concatenate(pieces, axis=1) for pieces in lined_up), batch.static)
+def _branch(walker: Walker, legs: Sequence[Leg], span: slice, held: Held) -> Outputs:
+    """Outputs of some of the last leg's classes, from the states that the trunk ends with."""
+    spans = [span]
+    for leg in reversed(legs[1:]):
+        parents = leg.step.parents[spans[0]]
+        spans.insert(0, slice(int(parents[0]), int(parents[-1]) + 1))
+    for leg, part in zip(legs[:-1], spans, strict=False):
+        held = walker.pass_through(leg, part, held)
+    return walker.finish(legs[-1], span, held)

@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from numpy.typing import NDArray
@@ -20,6 +21,8 @@ GRID = 16
 changes an answer's bits: states are always worked out from the grid.
 """
 ROOM = 64 << 20
+BOOKKEEPING = 512
+"""Bytes that an array takes beside its values, and an entry beside its arrays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,9 @@ class BackgroundPasts:
 
 
 def _bytes(grid: Sequence[States]) -> int:
-    return sum(array.nbytes for states in grid for array in states)
+    """Of a grid; one that is there at all takes the room of its entry too."""
+    arrays = [array for states in grid for array in states]
+    return sum(array.nbytes + BOOKKEEPING for array in arrays) + BOOKKEEPING * bool(grid)
 
 
 @dataclass(slots=True, eq=False)
@@ -129,4 +134,5 @@ class Pasts:
         def question(end: float) -> States:
             return self.recurrence.advance(batch, states, end)
 
-        return self.asker.ask(1, len(events[0]), until, question)
+        (ended,) = self.asker.share([partial(self.asker.ask, 1, len(events[0]), until, question)])
+        return ended

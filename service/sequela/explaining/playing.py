@@ -15,13 +15,14 @@ from sequela.explaining.clock import TimeUp
 from sequela.explaining.evaluating import Evaluator
 from sequela.explaining.explanation import StopReason
 from sequela.explaining.sampling import Sample
-from sequela.timeshap.coalitions import all_coalitions, minimum_budget, stages
+from sequela.explaining.stages import Stages
+from sequela.timeshap.coalitions import all_coalitions, minimum_budget
+from sequela.timeshap.coalitions import stages as nested_sizes
 from sequela.timeshap.players import Players
 from sequela.timeshap.solving import Solution, solve_small
 
 NEAR = 0.7
 """A stage is solved when it is this near to the size at which the target should be reached, or larger."""
-FIRST_PART = 1 / 16
 FARTHEST = 4.0
 """How far that is trusted, in sizes of the stage it follows from: small samples do not know well how sure they are."""
 
@@ -70,19 +71,17 @@ def _play(evaluator: Evaluator, players: Players, gain: NDArray[np.float64], rul
             f"{m} players, the limit is {rules.most_players}; a larger pruning tolerance leaves fewer events"
         )
         return Played(players, StopReason.NOT_COMPUTED, detail=detail)
-    sizes = stages(m, rules.budget)
+    sizes = nested_sizes(m, rules.budget)
     if not sizes:
         detail = f"{rules.budget} coalitions are below the minimum of {minimum_budget(m)} for {m} players"
         return Played(players, StopReason.NOT_COMPUTED, detail=detail)
-    if not rules.target.all() and sizes[-1] == all_coalitions(m):
-        # Nothing but the whole game will do; a part of it is there should the time not suffice.
-        sizes = tuple(size for size in sizes if size <= FIRST_PART * sizes[-1])[-1:] + sizes[-1:]
     sample = Sample(evaluator, players, len(gain), rules.budget, rules.seed, rules.until)
-    return _stage_by_stage(sample, sizes, gain, rules.target)
+    whole = sizes[-1] == all_coalitions(m) and not rules.target.all()
+    return _stage_by_stage(sample, Stages(sizes, whole, rules.until), gain, rules.target)
 
 
 def _stage_by_stage(
-    sample: Sample, sizes: tuple[int, ...], gain: NDArray[np.float64], target: NDArray[np.float64]
+    sample: Sample, stages: Stages, gain: NDArray[np.float64], target: NDArray[np.float64]
 ) -> Played:
     """Grows the sample until it is sure enough, or the last stage or the time ends it.
 
@@ -91,14 +90,15 @@ def _stage_by_stage(
     """
     players, hopeless = sample.players, 0.0 if target.all() else np.inf
     solved: Played | None = None
-    size: int | None = 0
-    while size := _following(sizes, size or 0, hopeless):
-        following = _following(sizes, size, hopeless)
+    while True:
+        size = stages.after(sample.size, hopeless)
+        following = stages.after(size, hopeless) if size < stages.last else None
         try:
-            sample.grow(size, following)
+            with stages.timed(sample.size, size):
+                sample.grow(size, following)
         except TimeUp:
             return replace(_salvage(sample, solved, gain), out_of_time=True)
-        reason = _reason(len(players), size, following is None)
+        reason = _reason(len(players), size, size == stages.last)
         if reason is None and size < hopeless:
             continue
         solution = sample.solve(gain)
@@ -109,15 +109,6 @@ def _stage_by_stage(
         solved = Played(players, reason or StopReason.DEADLINE, solution, size)
         if reason is not None:
             return solved
-    raise AssertionError("the last stage always has a reason")  # pragma: no cover
-
-
-def _following(sizes: tuple[int, ...], size: int, hopeless: float) -> int | None:
-    """The stage after one of `size`: while there is no hope yet every second one will do; None after the last."""
-    later = [each for each in sizes if each > size]
-    if len(later) > 1 and later[1] < hopeless:
-        return later[1]
-    return later[0] if later else None
 
 
 def _reason(players: int, size: int, is_last: bool) -> StopReason | None:

@@ -8,12 +8,12 @@ wake each other are easily left on one core for the first milliseconds, which ma
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from operator import itemgetter
@@ -74,15 +74,19 @@ class Pool:
             run.ended.get()
         return run.outcome()
 
-    @contextmanager
+    @contextlib.contextmanager
     def aside(self, job: Callable[[], None]) -> Iterator[None]:
-        """Runs a job beside what the context does; it has ended when the context ends. Raises as `run` does."""
+        """Runs a job beside what the context does; it has ended when the context ends. Raises as `run` does. Where
+        the context fails, a job not begun is dropped.
+        """
         run = _Run(iter((job,)))
         self._line_up(run)
         try:
             yield
-        finally:
-            run.ended.get()
+        except BaseException:
+            self._drop(run)
+            raise
+        run.ended.get()
         run.outcome()
 
     def close(self) -> None:
@@ -95,6 +99,14 @@ class Pool:
                 run.conclude()
         for hand in self._hands:
             hand.put(None)
+
+    def _drop(self, run: _Run) -> None:
+        with self._lock:
+            if run in self._turns:
+                self._turns.remove(run)
+                run.fail(0, Unavailable("DROPPED", "nobody waits for it"))
+                run.conclude()
+        run.ended.get()
 
     def _takes_place(self) -> bool:
         with self._lock:
@@ -114,7 +126,8 @@ class Pool:
 
     def _work(self, hand: _Hand, core: set[int]) -> None:
         if core:
-            os.sched_setaffinity(0, core)  # of this thread alone
+            with contextlib.suppress(OSError, ValueError):  # a sandbox may forbid it, or the core be taken away since
+                os.sched_setaffinity(0, core)  # of this thread alone
         while (task := hand.get()) is not None:
             run = task.run
             # A copy, since two threads cannot be in one context at a time.

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sequela.explaining.clock import TimeUp
 from sequela.explaining.evaluating import Evaluator
-from sequela.timeshap.coalitions import allocation, pairs_of, strata
+from sequela.timeshap.coalitions import Portion, allocation, pairs_of, portions, strata
 from sequela.timeshap.players import Players
 from sequela.timeshap.solving import Solution, solve
 
@@ -18,8 +20,13 @@ MOST_MEMBERSHIPS = 1 << 25
 SOLVING_SPEED = 5e9
 """Multiply-adds a second that solving reaches at least; only deadlines depend on it, never an answer."""
 
-Slab = list[tuple[int, int, int]]
-"""Pairs as (stratum, start, stop)."""
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Drawn:
+    """A portion's pairs, the named sides, (k, players)."""
+
+    portion: Portion
+    pairs: NDArray[np.bool_]
 
 
 class Sample:
@@ -37,7 +44,7 @@ class Sample:
         self._layers = strata(len(players))
         self._sampler = pairs_of(len(players), budget, seed)
         self._odd = [np.empty((0, targets)) for _ in self._layers]
-        self._ahead: tuple[Slab, NDArray[np.bool_]] = ([], np.empty((0, 0), dtype=np.bool_))
+        self._ahead: _Drawn | None = None
 
     def grow(self, size: int, following: int | None) -> None:
         """Evaluates what a design of `size` coalitions adds, as long as time to solve it is left.
@@ -46,67 +53,54 @@ class Sample:
         """
         counts = allocation(len(self.players), size)
         until = self._until - _solving_seconds(len(self.players), sum(counts))
-        have = [len(odd) for odd in self._odd]
-        fresh: list[list[NDArray[np.float64]]] = [[] for _ in self._layers]
-        *earlier, last = _slabs(have, counts, len(self.players))
-        for slab in earlier:
-            _sort(slab, self._odd_parts(self._drawn(slab), until), fresh)
-        pairs = self._drawn(last)
+        fresh: list[list[NDArray[np.float64]]] = [[odd] for odd in self._odd]
+        *earlier, last = portions([len(odd) for odd in self._odd], counts, self._most)
+        for portion in earlier:
+            self._evaluate(self._drawn(portion), until, fresh)
+        drawn = self._drawn(last)
         with self._drawn_meanwhile(counts, following):
-            _sort(last, self._odd_parts(pairs, until), fresh)
-        self._odd = [np.concatenate([old, *new]) for old, new in zip(self._odd, fresh, strict=True)]
-        self._counts, self.size = counts, size
+            self._evaluate(drawn, until, fresh)
+        self._odd = [np.concatenate(parts) for parts in fresh]
+        self.size = size
 
     def solve(self, gain: NDArray[np.float64]) -> Solution:
         """Solves the stage last grown to."""
-        odd = [values[:count] for values, count in zip(self._odd, self._counts, strict=True)]
-        return solve(self._sampler, self._layers, odd, gain, self._evaluator.share)
+        return solve(self._sampler, self._layers, self._odd, gain, self._evaluator.asker.share)
 
-    def _odd_parts(self, pairs: NDArray[np.bool_], until: float) -> NDArray[np.float64]:
+    def _evaluate(self, drawn: _Drawn, until: float, fresh: Sequence[list[NDArray[np.float64]]]) -> None:
+        pairs = drawn.pairs
         values = self._evaluator.values(self.players, np.concatenate([pairs, ~pairs]), until)
-        return (values[: len(pairs)] - values[len(pairs) :]) / 2
+        odd = (values[: len(pairs)] - values[len(pairs) :]) / 2
+        edges = np.cumsum([stop - start for _, start, stop in drawn.portion])[:-1]
+        for (stratum, _, _), part in zip(drawn.portion, np.split(odd, edges), strict=True):
+            fresh[stratum].append(part)
 
-    def _drawn(self, slab: Slab) -> NDArray[np.bool_]:
-        ahead, pairs = self._ahead
-        if ahead != slab:
-            pairs = np.concatenate([self._sampler.pairs(*part) for part in slab])
-        self._ahead = ([], np.empty((0, 0), dtype=np.bool_))
-        return pairs
+    def _drawn(self, portion: Portion) -> _Drawn:
+        """Raises TimeUp and Cancelled, looked at between strata."""
+        ahead, self._ahead = self._ahead, None
+        if ahead and ahead.portion == portion:
+            return ahead
+        parts = []
+        for part in portion:
+            self._evaluator.clock.check(self._until)
+            parts.append(self._sampler.pairs(*part))
+        return _Drawn(portion, np.concatenate(parts))
 
     def _drawn_meanwhile(self, counts: Sequence[int], size: int | None) -> AbstractContextManager[None]:
         if size is None:
             return nullcontext()
-        slab = next(_slabs(counts, allocation(len(self.players), size), len(self.players)))
+        upcoming = next(portions(counts, allocation(len(self.players), size), self._most))
 
         def draw() -> None:
-            self._ahead = (slab, np.concatenate([self._sampler.pairs(*part) for part in slab]))
+            with suppress(TimeUp):  # it is this stage's values that count
+                self._ahead = self._drawn(upcoming)
 
-        return self._evaluator.aside(draw)
+        return self._evaluator.asker.aside(draw)
 
-
-def _slabs(have: Sequence[int], counts: Sequence[int], players: int) -> Iterator[Slab]:
-    """What is missing: all at once lets coalitions share the most, but what is held at a time is bounded."""
-    room = most = max(MOST_MEMBERSHIPS // (2 * players), 1)
-    slab: Slab = []
-    for stratum, (known, count) in enumerate(zip(have, counts, strict=True)):
-        start = known
-        while start < count:
-            stop = min(count, start + room)
-            slab.append((stratum, start, stop))
-            room -= stop - start
-            start = stop
-            if not room:
-                yield slab
-                slab, room = [], most
-    if slab:
-        yield slab
-
-
-def _sort(slab: Slab, odd: NDArray[np.float64], fresh: Sequence[list[NDArray[np.float64]]]) -> None:
-    """Puts a slab's values where their strata are."""
-    edges = np.cumsum([stop - start for _, start, stop in slab])[:-1]
-    for (stratum, _, _), part in zip(slab, np.split(odd, edges), strict=True):
-        fresh[stratum].append(part)
+    @property
+    def _most(self) -> int:
+        """Pairs held at a time: many share more, but they take room."""
+        return max(MOST_MEMBERSHIPS // (2 * len(self.players)), 1)
 
 
 def _solving_seconds(players: int, pairs: int) -> float:

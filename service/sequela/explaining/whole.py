@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.explaining.asking import Asker
+from sequela.explaining.asking import Asker, cut
 from sequela.explaining.ports import Frame, Model
 from sequela.timeshap.masking import Mask, Masker
 from sequela.timeshap.players import Players
@@ -41,10 +41,9 @@ class WholeRuns:
     ) -> Iterator[Callable[[], Outputs]]:
         padding = (*self.frame.before, *self.frame.after)
         cells = sum(array.size for array in (*self.masker.sequence.events, *padding))
-        rows = self.asker.batch_rows(self.model.work(self._events), self._events, cells)
-        for start in range(0, len(coalitions), rows):
-            part = np.arange(start, min(start + rows, len(coalitions)))
-            yield partial(self._run, mask, coalitions, part, until)
+        rows = self.asker.batch_rows(self.model.work(self._events), self._events, cells, until)
+        for part in cut(0, len(coalitions), rows):
+            yield partial(self._run, mask, coalitions, np.arange(part.start, part.stop), until)
 
     def _run(
         self, mask: Mask, coalitions: NDArray[np.bool_], part: NDArray[np.intp], until: float

@@ -6,6 +6,7 @@ events axis, or have none. Logical features group their columns.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +33,16 @@ class Cells:
     def as_batch(self) -> Cells:
         """A batch of this one sequence."""
         return Cells(tuple(array[None] for array in self.events), tuple(array[None] for array in self.static))
+
+    def between(self, before: Sequence[NDArray[Any]], after: Sequence[NDArray[Any]]) -> Cells:
+        """A batch's events with the same rows (k, d_j) before and after those of every sequence; empty: none."""
+        events = self.events
+        for rows, at in ((before, 0), (after, 1)):
+            if len(rows) and len(rows[0]):
+                spread = [np.broadcast_to(each, (len(events[0]), *each.shape)) for each in rows]
+                pairs = zip(events, spread, strict=True) if at else zip(spread, events, strict=True)
+                events = tuple(np.concatenate(pair, axis=1) for pair in pairs)
+        return Cells(events, self.static)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

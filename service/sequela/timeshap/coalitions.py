@@ -11,10 +11,11 @@ the pairs.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import comb
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -131,6 +132,28 @@ def _fill(limits: list[int], shares: list[float], amount: int) -> tuple[int, ...
     for i in by_remainder[:missing]:
         given[i] += 1
     return tuple(given)
+
+
+Portion: TypeAlias = list[tuple[int, int, int]]
+"""Pairs as (stratum, start, stop)."""
+
+
+def portions(known: Sequence[int], counts: Sequence[int], most: int) -> Iterator[Portion]:
+    """The pairs of every stratum from the number known to its count, in order, in portions of `most` pairs."""
+    portion: Portion = []
+    room = most
+    for stratum, (first, count) in enumerate(zip(known, counts, strict=True)):
+        start = first
+        while start < count:
+            stop = min(count, start + room)
+            portion.append((stratum, start, stop))
+            room -= stop - start
+            start = stop
+            if not room:
+                yield portion
+                portion, room = [], most
+    if portion:
+        yield portion
 
 
 class Pairs(Protocol):

@@ -33,12 +33,9 @@ from typing import Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.timeshap.coalitions import Pairs, Stratum
+from sequela.timeshap.coalitions import Pairs, Portion, Stratum, portions
 
 T = TypeVar("T")
-Parts = list[tuple[int, int, int]]
-"""Pairs as (stratum, start, stop)."""
-
 FEWEST_FOR_VARIANCE = 4
 CELLS = 1 << 16
 """Pairs × players summed up at a time, about: bounds memory, and stays in cache."""
@@ -141,25 +138,12 @@ class _Sample:
         m = self.sampler.players
         return sum(1.0 if 2 * self.layers[i].size == m else 2.0 for i in self.whole) / (m * (m - 1))
 
-    def portions(self, strata: Sequence[int]) -> Iterator[Parts]:
+    def portions(self, strata: Sequence[int]) -> Iterator[Portion]:
         """The pairs of some strata, in order, whatever the portions they came in."""
-        most = max(CELLS // self.sampler.players, 1)
-        parts: Parts = []
-        room = most
-        for stratum in strata:
-            start, count = 0, len(self.odd[stratum])
-            while start < count:
-                stop = min(count, start + room)
-                parts.append((stratum, start, stop))
-                room -= stop - start
-                start = stop
-                if not room:
-                    yield parts
-                    parts, room = [], most
-        if parts:
-            yield parts
+        counts = [len(odd) if index in strata else 0 for index, odd in enumerate(self.odd)]
+        return portions([0] * len(counts), counts, max(CELLS // self.sampler.players, 1))
 
-    def block(self, parts: Parts) -> _Block:
+    def block(self, parts: Portion) -> _Block:
         """Their numbers."""
         m = self.sampler.players
         sizes = np.array([self.layers[stratum].size for stratum, _, _ in parts])
@@ -203,7 +187,7 @@ class _Sample:
         return (1 - k / total) * k / max(k - 1, 1)
 
 
-def _products(sample: _Sample, parts: Parts) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _products(sample: _Sample, parts: Portion) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """X̃ᵀWX̃ and X̃ᵀWy of some pairs."""
     block = sample.block(parts)
     return block.x.T @ block.x, block.x.T @ block.y
@@ -242,7 +226,7 @@ class _Pulls:
     owner: dict[int, int]
     scales: NDArray[np.float64]
 
-    def summed(self, parts: Parts) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def summed(self, parts: Portion) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Of some pairs: x̃ times pull by group, (groups, m, targets), and Σ ψ² corrected, (m, targets)."""
         block = self.sample.block(parts)
         sums = np.zeros((len(self.scales), *self.slope.shape))

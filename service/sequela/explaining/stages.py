@@ -1,0 +1,49 @@
+"""Which nested stage of a game comes next: as few as will do, and smaller ones where time is short."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from sequela.explaining.clock import Clock
+
+FIRST_PART = 1 / 16
+"""Of a game that is played whole, the part that is there should the time not suffice for all of it."""
+SMALL = 1 << 16
+"""Games of up to so many coalitions are played whole at once."""
+
+
+class Stages:
+    """The sizes of the nested stages, ascending. until: when the last must have ended, on the monotonic clock.
+
+    whole: nothing but the last stage will do, since it is the whole game.
+    """
+
+    def __init__(self, sizes: Sequence[int], whole: bool, until: float) -> None:
+        self.last = sizes[-1]
+        self._sizes, self._whole, self._until = tuple(sizes), whole, until
+        self._seconds = 0.0
+
+    def after(self, size: int, hopeless: float) -> int:
+        """The stage after one of `size`, which is not the last. Sizes below `hopeless` cannot reach the target:
+        of these every second one will do. A stage that would not end in time gives way to the next smaller one.
+        """
+        later = [each for each in self._sizes if each > size]
+        if self._whole:
+            first = [
+                each for each in later if size == 0 and self.last > SMALL and each <= FIRST_PART * self.last
+            ]
+            wish = first[-1] if first else self.last
+        else:
+            wish = later[1] if len(later) > 1 and later[1] < hopeless else later[0]
+        return max((each for each in later if each <= wish and self._fits(each - size)), default=later[0])
+
+    @contextmanager
+    def timed(self, size: int, grown: int) -> Iterator[None]:
+        """Learns from a stage how long coalitions take."""
+        start = Clock.now()
+        yield
+        self._seconds = (Clock.now() - start) / (grown - size)
+
+    def _fits(self, coalitions: int) -> bool:
+        return coalitions * self._seconds < self._until - Clock.now()

@@ -1,0 +1,52 @@
+"""Which stage of a game comes next."""
+
+from __future__ import annotations
+
+import math
+
+from sequela.explaining.clock import Clock
+from sequela.explaining.stages import FIRST_PART, SMALL, Stages
+from sequela.timeshap.coalitions import stages
+
+SIZES = stages(30, 32_768)
+
+
+def way(sizes: tuple[int, ...], whole: bool = False, hopeless: float = 0.0) -> list[int]:
+    """All stages taken one after the other."""
+    taken = Stages(sizes, whole, math.inf)
+    found = [0]
+    while found[-1] < taken.last:
+        found.append(taken.after(found[-1], hopeless))
+    return found[1:]
+
+
+def test_every_stage_may_reach_the_target() -> None:
+    """Where there is hope none is left out."""
+    assert way(SIZES) == list(SIZES)
+
+
+def test_hopeless_stages_are_taken_two_at_a_time() -> None:
+    """The last one is never left out."""
+    assert way(SIZES, hopeless=math.inf) == [*SIZES[1:-1:2], *SIZES[-1:]]
+
+
+def test_a_whole_game_is_played_at_once() -> None:
+    """A large one after a part of it, which is there should the time not suffice."""
+    small, large = stages(16, 1 << 16), stages(18, 1 << 18)
+    assert small[-1] == SMALL
+    assert way(small, whole=True) == [SMALL]
+    first, last = way(large, whole=True)
+    assert first in large
+    assert first <= FIRST_PART * last
+    assert last == 1 << 18
+
+
+def test_what_would_not_end_in_time_gives_way_to_smaller_stages() -> None:
+    """By the time that coalitions took so far; the next stage is always tried."""
+    sizes = stages(18, 1 << 18)
+    slow = Stages(sizes, whole=True, until=Clock.now() + 3600)
+    assert slow.after(sizes[0], 0.0) == 1 << 18
+    slow._seconds = 3600 / (sizes[5] - sizes[0])
+    assert sizes[3] <= slow.after(sizes[0], 0.0) <= sizes[5]
+    slow._seconds = 3600.0
+    assert slow.after(sizes[0], 0.0) == sizes[1]
