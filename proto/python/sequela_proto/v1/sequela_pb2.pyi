@@ -1419,7 +1419,7 @@ class Cost(_message.Message):
     CACHED_FIELD_NUMBER: _builtins.int
     MODEL_EVENTS_FIELD_NUMBER: _builtins.int
     model_rows: _builtins.int
-    """Rows given to the model, and calls."""
+    """Rows given to the model (sequences; parts of them where it runs from states), and calls."""
     model_calls: _builtins.int
     cached: _builtins.bool
     """The answer came from the store."""
