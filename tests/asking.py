@@ -170,3 +170,22 @@ def numbers(level: LevelExplanation | None) -> list[Any]:
     """All that a seed must reproduce."""
     assert level is not None
     return [(a.values, a.standard_errors) for a in level.attributions]
+
+
+def run_whole(model: Model) -> Any:
+    """The same model without its recurrence: it can only be run whole."""
+    return Watched(model, lambda _: None)
+
+
+def assert_alike(found: Explanation, wanted: Explanation, tolerance: float) -> None:
+    """The same players from the same coalitions, their numbers equal to float noise."""
+    assert len(levels(found)) == len(levels(wanted)) > 0
+    for one, other in zip(levels(found), levels(wanted), strict=True):
+        assert (one.quality.stop_reason, one.quality.coalitions) == (
+            other.quality.stop_reason,
+            other.quality.coalitions,
+        )
+        assert [key(a) for a in one.attributions] == [key(a) for a in other.attributions]
+        for a, b in zip(one.attributions, other.attributions, strict=True):
+            np.testing.assert_allclose(a.values, b.values, rtol=0, atol=tolerance)
+            np.testing.assert_allclose(a.standard_errors, b.standard_errors, rtol=0, atol=tolerance)
