@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -189,3 +189,38 @@ def assert_alike(found: Explanation, wanted: Explanation, tolerance: float) -> N
         for a, b in zip(one.attributions, other.attributions, strict=True):
             np.testing.assert_allclose(a.values, b.values, rtol=0, atol=tolerance)
             np.testing.assert_allclose(a.standard_errors, b.standard_errors, rtol=0, atol=tolerance)
+
+
+class Stepped:
+    """A model with its recurrence, both of which do something before and after every call. `before` is told what is
+    run (`run` whole, `advance` and `finish` from states), and how many rows.
+    """
+
+    def __init__(
+        self, model: Any, before: Callable[[str, int], None], after: Callable[[], None] = lambda: None
+    ) -> None:
+        self._model, self._before, self._after = model, before, after
+        self._recurrence = model.recurrence
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._model if hasattr(self._model, name) else self._recurrence, name)
+
+    @property
+    def recurrence(self) -> Any:
+        return self
+
+    def run(self, *arguments: Any) -> Any:
+        return self._called("run", self._model.run, arguments)
+
+    def advance(self, *arguments: Any) -> Any:
+        return self._called("advance", self._recurrence.advance, arguments)
+
+    def finish(self, *arguments: Any) -> Any:
+        return self._called("finish", self._recurrence.finish, arguments)
+
+    def _called(self, name: str, ask: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+        self._before(name, len(arguments[0].events[0]))
+        try:
+            return ask(*arguments)
+        finally:
+            self._after()
