@@ -30,6 +30,8 @@ CACHE = 2 << 20
 MOST_ROWS = 1024
 TELLING = 32
 """Rows from which on a batch tells how long an event takes; fewer use a core badly."""
+WITNESSES = 2
+"""Batches that must have told it before it is trusted: one alone may have been held up."""
 
 
 def cut(start: int, stop: int, most: int) -> Iterator[slice]:
@@ -48,6 +50,7 @@ class Asker:
         self._lock = threading.Lock()
         self._rows = self._calls = self._events = 0
         self._event_seconds = math.inf
+        self._told = 0
 
     def cost(self) -> Cost:
         """What was asked so far."""
@@ -57,11 +60,10 @@ class Asker:
         """Asks about a batch of rows of so many events each. `question` is told when it must have its answer.
 
         A batch that would not be done in time, were it as fast as the fastest so far, is not begun. Raises
-        TimeUp past `until` or the clock's end,
-        Cancelled when the caller is gone, and what the question raises.
+        TimeUp past `until` or the clock's end, Cancelled when the caller is gone, and what the question raises.
         """
         end = min(until, self.clock.end)
-        known = math.isfinite(self._event_seconds)
+        known = self._told >= WITNESSES
         self.clock.check(end - self._event_seconds * rows * events if known else end)
         start = self.clock.now()
         answer = question(end)
@@ -72,6 +74,7 @@ class Asker:
             self._calls += 1
             self._events += rows * events
             if rows >= TELLING:
+                self._told += 1
                 self._event_seconds = min(self._event_seconds, seconds / (rows * events))
         return answer
 
