@@ -30,8 +30,8 @@ from sequela.timeshap.players import (
     full_feature_players,
     unpruned_feature_players,
 )
-from sequela.timeshap.pruning import ladder
 from sequela.timeshap.prefixes import walks
+from sequela.timeshap.pruning import ladder
 
 LENGTH = 30
 FEATURES = 12
@@ -170,7 +170,9 @@ def test_branches_begin_in_the_middle_of_what_is_held(seen: Seen) -> None:
     np.testing.assert_allclose(found, whole.outputs(players, coalitions, math.inf), rtol=0, atol=1e-13)
 
 
-@pytest.mark.parametrize(("trunk", "branches", "fewest"), [(1, 1, 1), (1, 1000, 1), (10_000, 1, 1), (2, 3, 50)])
+@pytest.mark.parametrize(
+    ("trunk", "branches", "fewest"), [(1, 1, 1), (1, 1000, 1), (10_000, 1, 1), (2, 3, 50)]
+)
 def test_the_constants_change_no_value(
     trunk: int, branches: int, fewest: int, seen: Seen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -188,7 +190,7 @@ def test_the_constants_change_no_value(
 
 def test_walks_are_bounded_by_the_states_they_hold() -> None:
     """A power of two that fits into MOST_STATES; at least 1024, so that coalitions share something."""
-    states, _, extent = runs(WideRnn(), padding(0, 0))
+    states, *_ = runs(WideRnn(), padding(0, 0))
     size = states.recurrence.initial(1)[0].nbytes
     most = states._most
     assert most & (most - 1) == 0

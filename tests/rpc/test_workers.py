@@ -27,7 +27,7 @@ def numbers(response: pb.ExplainResponse) -> bytes:
 
 
 def answers(workers: int) -> list[bytes]:
-    """What a server with so many workers answers to several callers at once: sampled games large enough to be walked."""
+    """What a server with so many workers answers to several callers at once, whose games are walked."""
     options = pb.ExplainOptions(pruning_tolerance=0.0, max_coalitions=COALITIONS, target_standard_error=0.0)
     with Serving(embedded(workers=workers)) as server, ThreadPoolExecutor(ALERTS) as callers:
 
