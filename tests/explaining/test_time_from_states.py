@@ -184,7 +184,7 @@ def test_wherever_the_deadline_is_noticed_there_is_an_answer() -> None:
     """Also while a stage is drawn, aside or not."""
     whole, calls, looks = undisturbed()
     scored = sum(place.after == "resolve" for place in calls)
-    for number in (*range(1, scored + 8), *range(scored + 8, looks + 1, 67)):
+    for number in (*range(1, scored + 8), *range(scored + 8, looks + 1, 29)):
         told = Told()
         model: Any = Stepped(loaded(CASE), told.call)
         house = explainer(model, observer=told)
@@ -198,7 +198,7 @@ def test_wherever_the_deadline_is_noticed_there_is_an_answer() -> None:
 def test_wherever_the_caller_leaves_the_work_stops() -> None:
     """Cancelled, whether it is the model or the drawing that is under way; the model is called no more."""
     _, calls, looks = undisturbed()
-    for number in (*range(1, 20), *range(20, looks + 1, 67)):
+    for number in (*range(1, 20), *range(20, looks + 1, 29)):
         told, clock = Told(), Looked(number, Clock.cancel)
         model: Any = Stepped(loaded(CASE), told.call)
         with pytest.raises(Cancelled):
