@@ -84,7 +84,8 @@ class StateRuns:
             leg = legs.pop(0)
             (held,) = self.asker.share([partial(walker.pass_through, leg, slice(0, leg.classes), held)])
         jobs = (partial(_branch, walker, legs, span, held) for span in _spans(legs, len(walker.coalitions)))
-        return np.concatenate(list(self.asker.share(jobs)))
+        work = sum(leg.classes * leg.work for leg in legs)
+        return np.concatenate(list(self.asker.share(jobs, work)))
 
     def _begun(
         self, walker: Walker, steps: Sequence[Step], players: Players
