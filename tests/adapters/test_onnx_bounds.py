@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from adapters.graphs_around_a_gru import COUNT, GRU, WIDTH, model_of
+from sequela.adapters.onnx_time_rules import RULES
 from sequela.explaining.ports import Frame, Recurrence
 from sequela.timeshap.cells import Cells
 
@@ -150,6 +151,24 @@ def test_a_graph_for_a_fixed_number_of_events_meets_a_smaller_bound(name: str, b
     model = model_of(GRU + BOUNDED[name].replace("{bound}", str(bound)), FIXED)
     assert model.recurrence is None
     assert "picks events" in model.execution or "uses the number of events" in model.execution
+
+
+@pytest.mark.parametrize(
+    ("bound", "said"),
+    [
+        (50, "Slice 'kept' gives another number of events"),
+        (150, "from states its outputs are"),
+    ],
+)
+def test_were_the_proof_fooled_long_sequences_would_tell(
+    bound: int, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a rule that takes every slice for all events: what is seen on 97 events, and the check on 300."""
+    monkeypatch.setitem(RULES, "Slice", lambda node: node.labels[0])
+    some = f"some = Constant <value_ints = [{bound}]> () kept = Slice (steps, zero, some, one)"
+    model = model_of(GRU + some + "score = Gather <axis = 1> (kept, newest)")
+    assert model.recurrence is None
+    assert said in model.execution
 
 
 def _in_two(recurrence: Recurrence, events: np.ndarray, cut: int) -> np.ndarray:
