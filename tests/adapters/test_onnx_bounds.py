@@ -153,6 +153,16 @@ def test_a_graph_for_a_fixed_number_of_events_meets_a_smaller_bound(name: str, b
     assert "picks events" in model.execution or "uses the number of events" in model.execution
 
 
+@pytest.mark.parametrize("length", ["l", FIXED])
+def test_differences_of_events_leave_a_single_one_without_any(length: int | str) -> None:
+    """A GRU over them is left whole, and not run on no events: onnxruntime would end the process."""
+    differences = """later = Slice (in_time, one, big, zero) earlier = Slice (in_time, zero, minus, zero)
+    kept = Sub (later, earlier)"""
+    model = model_of(GRU + differences + AGAIN, length)
+    assert model.recurrence is None
+    assert "Slice 'later' picks events" in model.execution
+
+
 @pytest.mark.parametrize(
     ("bound", "said"),
     [

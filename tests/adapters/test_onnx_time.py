@@ -88,7 +88,7 @@ WHOLE = {
     "the first step": ("score = Gather <axis = 1> (steps, scalar_zero)", "picks events"),
     "the last step but one": (
         "back = Constant <value_int = -2> () score = Gather <axis = 1> (steps, back)",
-        "it fails on",
+        "Gather 'score' picks events",
     ),
     "the last step but one by the number of events": (
         COUNT + "place = Sub (count, scalar_two) score = Gather <axis = 1> (steps, place)",

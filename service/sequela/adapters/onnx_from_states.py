@@ -16,7 +16,7 @@ from sequela.adapters.onnx_feeds import Feeder
 from sequela.adapters.onnx_graph import GraphInput
 from sequela.adapters.onnx_labelling import label_values
 from sequela.adapters.onnx_names import captures, needed
-from sequela.adapters.onnx_observed import OBSERVED_ROWS, Observed, observe, observed_lengths, watched
+from sequela.adapters.onnx_observed import OBSERVED_ROWS, SHORT, Observed, observe, observed_lengths, watched
 from sequela.adapters.onnx_probe import Probed, no_padding, sample
 from sequela.adapters.onnx_recurrence import OnnxRecurrence, Runner
 from sequela.adapters.onnx_recurrent_nodes import STANDARD_DOMAINS, is_recurrent, shown
@@ -60,7 +60,7 @@ class Candidate:
 
     def recurrence(self) -> OnnxRecurrence:
         """What runs the model from states, proven by structure and by trial. Raises LeftWhole."""
-        self._check_rows()
+        self._check_trial()
         try:
             return self._checked()
         except SequelaError as error:
@@ -71,8 +71,10 @@ class Candidate:
             _log.exception("model_not_taken_apart")
             raise LeftWhole(f"{type(error).__name__} while it was taken apart") from None
 
-    def _check_rows(self) -> None:
-        """Rows are what states are kept by."""
+    def _check_trial(self) -> None:
+        """Rows are what states are kept by; few events are what is run from them."""
+        if self.fixed_length is None and min(self.probed.shapes) > min(SHORT):
+            raise LeftWhole(f"it does not run on {min(SHORT)} events")
         if self.session.fixed_batch is not None:
             raise LeftWhole(f"sequences in every call: {self.session.fixed_batch}")
         if not self.probed.independent_rows:

@@ -1,8 +1,8 @@
 """Whole numbers that follow the number of events in a straight line.
 
 A line is known from two lengths, so what a graph makes of shapes by adding and moving is known for every
-length as soon as it was seen at a few. A bound that lies beyond them (the newest 50 events, more than 100
-events) is not: there the line and the bound meet.
+length as soon as it was seen at a few. What it is compared with, and what it bounds, is judged where the line
+ends: at a single event and at the most events.
 """
 
 from __future__ import annotations
@@ -67,20 +67,21 @@ class Lines:
 
 
 def through(arrays: Sequence[Array], lengths: Sequence[int], most: int) -> Lines | None:
-    """The lines through what was seen at three lengths or more, 1 among them; None where they are none."""
+    """The lines through what was seen at three lengths or more; None where they are none."""
     if len({array.shape for array in arrays}) > 1 or not all(map(_is_whole, arrays)):
         return None
-    seen = {
-        length: np.asarray(whole(array), dtype=object) for length, array in zip(lengths, arrays, strict=True)
-    }
-    start, (near, *_) = seen[1], [length for length in lengths if length > 1]
-    rise = seen[near] - start
-    if any(np.any((array - start) * (near - 1) != rise * (length - 1)) for length, array in seen.items()):
-        return None
+    start, near, *others = (np.asarray(whole(array), dtype=object) for array in arrays)
+    rise, span = near - start, lengths[1] - lengths[0]
     # A slope of a half is rounded somewhere: by a cast, if not by the graph itself.
-    if np.any(rise % (near - 1)):
+    if np.any(rise % span):
         return None
-    return Lines(start, np.asarray(start + rise // (near - 1) * (most - 1), dtype=object))
+
+    def at(length: int) -> Array:
+        return np.asarray(start + rise // span * (length - lengths[0]), dtype=object)
+
+    if any(np.any(at(length) != seen) for length, seen in zip(lengths[2:], others, strict=True)):
+        return None
+    return Lines(at(1), at(most))
 
 
 def events(most: int) -> Lines:

@@ -18,9 +18,12 @@ from sequela.adapters.onnx_session import Feeds, Session
 from sequela.adapters.onnx_whole import LeftWhole
 
 OBSERVED_ROWS = 2
-SHORT = (3, 5, 1)
-"""Numbers of events. An axis that follows them lies over time; a hidden size does not."""
+SHORT = (3, 5, 2)
+"""Numbers of events. An axis that follows them lies over time; a hidden size does not. None is below those that
+the model was tried at: onnxruntime aborts the process at a recurrent node that a graph leaves no events for.
+"""
 LONG = 97
+FEWEST = 4
 UNBOUNDED = 2**30
 """More events than any sequence has, and fewer than the ends that exporters write for "all": those start at
 2³¹ - 1.
@@ -79,9 +82,11 @@ def watched(model: ModelProto, nodes: Sequence[NodeProto]) -> ModelProto:
 
 
 def observed_lengths(fixed: int | None) -> tuple[int, ...]:
-    """The numbers of events to look at. A graph made for a fixed number is made for no more."""
-    longest = LONG if fixed is None else min(fixed, LONG)
-    return (*SHORT, longest) if longest > max(SHORT) else SHORT
+    """The numbers of events to look at. A graph made for a fixed number is made for no more, and for few less."""
+    if fixed is None:
+        return (*SHORT, LONG)
+    longest = min(max(fixed, FEWEST), LONG)
+    return (longest, longest - 1, longest - 2)
 
 
 def observe(

@@ -34,7 +34,7 @@ class Linear:
 
     @property
     def statics(self) -> frozenset[str]:
-        """None."""
+        """No static input reaches it."""
         return frozenset()
 
 
