@@ -6,6 +6,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from sequela.adapters.onnx_provider import ExecutionProvider
 from sequela.explaining.limits import Limits
 from sequela.settings import Settings, flag, markdown_table, read_settings
 
@@ -46,10 +47,6 @@ def test_every_limit_is_a_setting(limit: str) -> None:
         (["--log-level", "loud"], "--log-level"),
         (["--workers", "0"], "--workers (SEQUELA_WORKERS)"),
         (["--execution-provider", "abacus"], "--execution-provider (SEQUELA_EXECUTION_PROVIDER)"),
-        (
-            ["--execution-provider", "cuda"],
-            "--execution-provider (SEQUELA_EXECUTION_PROVIDER): the installed onnxruntime offers cpu, not 'cuda'",
-        ),
         (["--host", "0.0.0.0"], "--host 0.0.0.0 can be reached from other machines"),
         (["--tls-key", "k"], "--tls-certificate and --tls-key go together"),
         (["--tls-client-ca", "c"], "--tls-client-ca needs --tls-certificate and --tls-key"),
@@ -64,6 +61,24 @@ def test_bad_settings_exit_with_2(
         read_settings(arguments)
     assert caught.value.code == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_provider_that_is_not_installed_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The line names those that are; where the provider is installed it is taken."""
+    arguments = ["--execution-provider", "cuda"]
+    offered = ["CPUExecutionProvider"]
+    monkeypatch.setattr("onnxruntime.get_available_providers", lambda: offered)
+    with pytest.raises(SystemExit) as caught:
+        read_settings(arguments)
+    assert caught.value.code == 2
+    assert (
+        "--execution-provider (SEQUELA_EXECUTION_PROVIDER): the installed onnxruntime offers cpu, not 'cuda'"
+        in capsys.readouterr().err
+    )
+    offered.append("CUDAExecutionProvider")
+    assert read_settings(arguments).execution_provider is ExecutionProvider.CUDA
 
 
 def test_help_names_every_setting(capsys: pytest.CaptureFixture[str]) -> None:

@@ -35,7 +35,7 @@ from sequela.rpc.server import Draining, Server
 from sequela.rpc.services import Behind, services
 from sequela.settings import Settings
 
-SEATS = 4
+SEATS = 2
 """Explanations under way for each worker: while one is resolved, solved or encoded, others keep the workers busy."""
 
 

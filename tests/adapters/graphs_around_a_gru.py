@@ -68,9 +68,11 @@ WEIGHTS = {
 }
 
 
-def model_of(body: str) -> OnnxModel:
-    """The body's `score` (n, k) or (n, l, k) of events (n, l, 4), loaded; `profile` (n, 4) is static."""
-    inputs = "float[n, l, 4] events" + (", float[n, 4] profile" if "profile" in body else "")
+def model_of(body: str, length: int | str = "l") -> OnnxModel:
+    """The body's `score` (n, k) or (n, l, k) of events (n, l, 4), loaded; `profile` (n, 4) is static. A number
+    as `length` fixes the number of events.
+    """
+    inputs = f"float[n, {length}, 4] events" + (", float[n, 4] profile" if "profile" in body else "")
     text = f'<ir_version: 8, opset_import: ["": 17]> g ({inputs}) => (float score) {{ {body} }}'
     model = onnx.parser.parse_model(text)
     model.graph.output[0].type.Clear()

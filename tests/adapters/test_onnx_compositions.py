@@ -66,11 +66,19 @@ PARTS = (
     "{y}c = Concat <axis=1> ({x}, {z}) {y}s = Shape({x}) {y}l = Slice({y}s, one, two) "
     "{y} = Slice({y}c, zero, {y}l, one)",
     "{y} = Slice({x}, zero, big, one)",
+    "{y}f = Constant <value_ints=[-50]> () {y}a = Slice({x}, {y}f, big, one) "
+    "{y}b = Gather <axis=1> ({y}a, scalar_zero) {y}c = Unsqueeze({y}b, one) {y} = Add({x}, {y}c)",
+    "{y}s = Shape({x}) {y}c = Gather({y}s, scalar_one) {y}f = Constant <value_int=50> () "
+    "{y}m = Max({y}c, {y}f) {y}d = Cast <to=1> ({y}m) {y} = Div({x}, {y}d)",
+    "{y}s = Shape({x}) {y}c = Slice({y}s, one, two) {y}m = Max({y}c, one) {y} = Slice({x}, zero, {y}m, one)",
+    "{y}s = Shape({x}) {y}c = Slice({y}s, one, two) {y}m = Neg({y}c) {y} = Slice({x}, {y}m, {y}c, one)",
     "{y}a, {y}i = TopK <axis=2> ({x}, six) {y} = Mul({y}a, {x})",
 )
 """From x and z, (n, l, 6) each, to y (n, l, 6): half of them keep events apart, half mix them."""
 GRAPHS = 40
 MOST_PARTS = 5
+EVENTS = 60
+"""More than the bounds of some parts."""
 
 
 def composed(rng: random.Random) -> str:
@@ -87,7 +95,7 @@ def composed(rng: random.Random) -> str:
 def test_compositions_run_from_states_as_they_do_whole(seed: int) -> None:
     """Rewritten ones give the same from states, and no other had to be caught by the check after the proof."""
     rng, rewritten = random.Random(seed), 0
-    events = np.random.default_rng(seed).normal(size=(5, 7, 4))
+    events = np.random.default_rng(seed).normal(size=(5, EVENTS, 4))
     none = (np.empty((0, 4)),)
     for _ in range(GRAPHS):
         model = model_of(composed(rng))
@@ -96,7 +104,7 @@ def test_compositions_run_from_states_as_they_do_whole(seed: int) -> None:
             continue
         rewritten += 1
         expected = model.run(Cells((events,)), Frame(none, none), 0)
-        cut = rng.randint(1, 6)
+        cut = rng.randint(1, EVENTS - 1)
         states = model.recurrence.advance(Cells((events[:, :cut],)), model.recurrence.initial(5))
         found = model.recurrence.finish(Cells((events[:, cut:],)), states)
         np.testing.assert_allclose(found, expected, atol=1e-4 * max(1.0, abs(expected).max()))

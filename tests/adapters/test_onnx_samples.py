@@ -16,7 +16,7 @@ from sequela.adapters.onnx_labelling import label_values
 from sequela.adapters.onnx_loading import Loader, ModelBytes
 from sequela.adapters.onnx_model import OnnxModel
 from sequela.adapters.onnx_names import needed
-from sequela.adapters.onnx_observed import LENGTHS, observe, watched
+from sequela.adapters.onnx_observed import observe, observed_lengths, watched
 from sequela.adapters.onnx_rewriting import rewrite
 from sequela.adapters.onnx_session import open_session
 from sequela.adapters.onnx_time import Timed
@@ -122,13 +122,16 @@ def test_the_speech_model_is_rewritten_to_run_from_states() -> None:
     the last probability is the whole file's.
     """
     model, output = started_from_zeros(SPEECH), "speech_probs"
-    frames = np.random.default_rng(0).normal(size=(9, 576)).astype(np.float32)
+    rng = np.random.default_rng(0)
+    frames = rng.normal(size=(9, 576)).astype(np.float32)
     zeros = np.zeros((1, 1, 128), np.float32)
     expected = bare(SPEECH, input=frames, h=zeros, c=zeros)[-1]
     nodes = needed(model.graph.node, [output])
     watching = watched(model, nodes)
     session = open_session(watching.SerializeToString(), output, None, 1, Limits(), "model")
-    observed = observe(watching, session, [{"input": frames[:length]} for length in LENGTHS])
+    many = rng.normal(size=(97, 576)).astype(np.float32)
+    feeds = {length: {"input": many[:length]} for length in observed_lengths(None)}
+    observed = observe(watching, session, feeds, None)
     labels = label_values(nodes, {"input": Timed(frozenset(), 0)}, observed, opset=16)
     assert labels[output] == Timed(frozenset(), 0)
 

@@ -86,6 +86,25 @@ WHOLE = {
         "CumSum 's' runs over events",
     ),
     "the first step": ("score = Gather <axis = 1> (steps, scalar_zero)", "picks events"),
+    "the last step but one": (
+        "back = Constant <value_int = -2> () score = Gather <axis = 1> (steps, back)",
+        "Gather 'score' picks events",
+    ),
+    "the last step but one by the number of events": (
+        COUNT + "place = Sub (count, scalar_two) score = Gather <axis = 1> (steps, place)",
+        "Gather 'score' picks events",
+    ),
+    "an event for a static input": (
+        """column = Slice (profile, zero, one, one) top = ReduceMax <keepdims = 0> (column) none = Sub (top, top)
+        at = Cast <to = 7> (none) place = Sub (at, scalar_one) score = Gather <axis = 1> (steps, place)""",
+        "Gather 'score' is told by a static input what to take",
+    ),
+    "a sum for each event of it and all others": (
+        """column = Unsqueeze (steps, three) shape = Shape (events) count = Slice (shape, one, two)
+        front = Shape (steps) wanted = Concat <axis = 0> (front, count) many = Expand (column, wanted)
+        sums = ReduceSum <keepdims = 0> (many, three) score = Gather <axis = 1> (sums, newest)""",
+        "Expand 'many' gives another number of events",
+    ),
     "the order reversed": (
         "turned = Slice (events, minus, lowest, one, minus) score = Gather <axis = 1> (turned, newest) "
         "unused = Identity (last)",

@@ -159,6 +159,23 @@ def test_models_live_and_die(sequela: Sequela) -> None:
         sequela.get_model("client-test")
 
 
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [
+        ("gru", "from states: GRU "),
+        ("bidirectional_lstm", "whole graph: LSTM '/layer/LSTM' runs in both directions; "),
+        ("conv", "whole graph: it has no recurrent nodes; "),
+    ],
+)
+def test_a_model_says_how_it_is_run(sequela: Sequela, name: str, how: str) -> None:
+    """From states, or whole and why; then what it is run by."""
+    made = sequela.register_model(BY_NAME[name].path, name="client-run")
+    found = sequela.get_model(made.name)
+    sequela.delete_model(made.name)
+    assert found.execution.startswith(how)
+    assert "onnxruntime" in found.execution
+
+
 def test_backgrounds_live_and_die(server: Serving, sequela: Sequela) -> None:
     """A background is averaged from sequences, found with its values, used by name, and deleted."""
     sequences = [GRU.sample(length, length)["events"] for length in (2, 5)]

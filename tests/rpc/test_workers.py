@@ -50,12 +50,12 @@ def test_answers_do_not_depend_on_workers() -> None:
         assert answers(workers) == alone
 
 
-def test_four_requests_are_under_way_for_each_worker() -> None:
-    """By default; the fifth waits for one of them to end."""
+def test_two_requests_are_under_way_for_each_worker() -> None:
+    """By default; the third waits for one of them to end."""
     gate = Gate()
     with Serving(embedded(workers=1), explainer=gate) as server:
-        asked = [server.explanations.Explain.future(explain_request(), timeout=PATIENCE) for _ in range(5)]
-        for _ in range(4):
+        asked = [server.explanations.Explain.future(explain_request(), timeout=PATIENCE) for _ in range(3)]
+        for _ in range(2):
             assert gate.begun.acquire(timeout=PATIENCE)
         assert not gate.begun.acquire(timeout=0.05)
         gate.open.set()

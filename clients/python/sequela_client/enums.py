@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from sequela_client.errors import CallerError
 
 
+@cache
 def words(enum: Any) -> dict[str, int]:
     """Each member's word and number; UNSPECIFIED is not one of them."""
     names = dict(enum.items())

@@ -5,40 +5,47 @@ Exporters write `squeeze` so, when they do not know whether an axis is 1.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from onnx import GraphProto, ModelProto, NodeProto, helper
 
+from sequela.adapters.onnx_counts import SHAPES
 from sequela.adapters.onnx_names import captures
 from sequela.adapters.onnx_observed import Observed
+from sequela.adapters.onnx_recurrent_nodes import shown
+from sequela.adapters.onnx_time import Label, Still
+from sequela.adapters.onnx_whole import LeftWhole
 
-TELLS_SHAPES = ("Shape", "Size")
 
-
-def settle_branches(model: ModelProto, observed: Observed) -> ModelProto:
-    """The model without the Ifs whose condition is settled; the same model where there is none."""
+def settle_branches(model: ModelProto, observed: Observed) -> tuple[ModelProto, list[NodeProto]]:
+    """The model without the Ifs whose condition was the same at all lengths seen, and these Ifs."""
     told = _told_by_inputs(model.graph)
-    settled = [_is_settled(node, told, observed) for node in model.graph.node]
-    if not any(settled):
-        return model
+    settled = [node for node in model.graph.node if _is_settled(node, told, observed)]
     made = ModelProto()
     made.CopyFrom(model)
     del made.graph.node[:]
-    for node, is_settled in zip(model.graph.node, settled, strict=True):
-        if not is_settled:
+    for node in model.graph.node:
+        if node not in settled:
             made.graph.node.append(node)
             continue
         branch = _taken(node, observed)
         made.graph.initializer.extend(branch.initializer)
         made.graph.node.extend((*branch.node, *_handed_on(branch, node)))
-    return made
+    return made, settled
+
+
+def check_branches(settled: Iterable[NodeProto], labels: Mapping[str, Label]) -> None:
+    """Raises LeftWhole where the condition of such an If is another at some length that was not seen."""
+    for node in settled:
+        if labels[node.input[0]] != Still():
+            raise LeftWhole(f"{shown(node)} uses the number of events")
 
 
 def _told_by_inputs(graph: GraphProto) -> set[str]:
     """Values that depend on what the inputs hold, and not on their shapes alone."""
     told = {item.name for item in graph.input} - {tensor.name for tensor in graph.initializer}
     for node in graph.node:
-        if node.op_type not in TELLS_SHAPES and not told.isdisjoint((*node.input, *captures(node))):
+        if node.op_type not in SHAPES and not told.isdisjoint((*node.input, *captures(node))):
             told.update(name for name in node.output if name)
     return told
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import structlog
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto
 
-from sequela.adapters.onnx_branches import settle_branches
+from sequela.adapters.onnx_branches import check_branches, settle_branches
 from sequela.adapters.onnx_feeds import Feeder
 from sequela.adapters.onnx_graph import GraphInput
 from sequela.adapters.onnx_labelling import label_values
 from sequela.adapters.onnx_names import captures, needed
-from sequela.adapters.onnx_observed import LENGTHS, ROWS, Observed, observe, watched
+from sequela.adapters.onnx_observed import OBSERVED_ROWS, SHORT, Observed, observe, observed_lengths, watched
 from sequela.adapters.onnx_probe import Probed, no_padding, sample
 from sequela.adapters.onnx_recurrence import OnnxRecurrence, Runner
 from sequela.adapters.onnx_recurrent_nodes import STANDARD_DOMAINS, is_recurrent, shown
@@ -31,12 +32,16 @@ from sequela.timeshap.cells import Cells
 
 _log = structlog.get_logger(__name__)
 
-CHECKED_ROWS = 4
-CHECKED_EVENTS = 6
+CHECKED = ((4, 6), (1, 300))
+"""Rows and events of the check: several rows, and one as long as real ones are."""
 OPAQUE = {
     **dict.fromkeys(("Loop", "Scan"), "is not taken apart into steps"),
     "DynamicQuantizeLSTM": "rounds its events by the largest among them",
 }
+
+
+Settled: TypeAlias = tuple[NodeProto, ...]
+"""Ifs that their branches were put in the place of."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,19 +60,21 @@ class Candidate:
 
     def recurrence(self) -> OnnxRecurrence:
         """What runs the model from states, proven by structure and by trial. Raises LeftWhole."""
-        self._check_rows()
+        self._check_trial()
         try:
             return self._checked()
         except SequelaError as error:
-            raise LeftWhole(f"it does not run on 1, 3 and 5 events: {error.message}") from None
+            raise LeftWhole(f"it fails on sequences of other lengths: {error.message}") from None
         except LeftWhole:
             raise
         except Exception as error:  # a graph written in a way nobody thought of is still good to be run whole
             _log.exception("model_not_taken_apart")
             raise LeftWhole(f"{type(error).__name__} while it was taken apart") from None
 
-    def _check_rows(self) -> None:
-        """Rows are what states are kept by."""
+    def _check_trial(self) -> None:
+        """Rows are what states are kept by; few events are what is run from them."""
+        if self.fixed_length is None and min(self.probed.shapes) > min(SHORT):
+            raise LeftWhole(f"it does not run on {min(SHORT)} events")
         if self.session.fixed_batch is not None:
             raise LeftWhole(f"sequences in every call: {self.session.fixed_batch}")
         if not self.probed.independent_rows:
@@ -79,23 +86,24 @@ class Candidate:
             raise LeftWhole(_not_recurrent(nodes))
         inputs = dict(self._inputs(nodes))
         timed = [name for name, label in inputs.items() if isinstance(label, Timed)]
-        model, observed = self._observed(any_length(self.model, timed))
+        model, observed, settled = self._observed(any_length(self.model, timed), ())
+        labels = label_values(self._needed(model, settled), inputs, observed, _opset(model))
+        check_branches(settled, labels)
         nodes = self._needed(model)
-        labels = label_values(nodes, inputs, observed, _opset(model))
         self._check_output(labels[self.schema.output], observed)
         entering = frozenset().union(*(labels[node.input[0]].statics for node in nodes if is_recurrent(node)))
         recurrence = self._made(model, observed, entering)
-        check(recurrence, self._whole, self._noise())
+        for rows, length in CHECKED:
+            check(recurrence, self._whole, self._noise(rows, self.fixed_length or length))
         return recurrence
 
-    def _noise(self) -> Cells:
+    def _noise(self, rows: int, length: int) -> Cells:
         """What the check is made on: ids that differ, where the model takes them."""
-        length = self.fixed_length or CHECKED_EVENTS
-        cells = sample(self.schema.inputs, CHECKED_ROWS, length, ids=2)
+        cells = sample(self.schema.inputs, rows, length, ids=2)
         try:
             self._whole(cells)
         except DoesNotFit:
-            return sample(self.schema.inputs, CHECKED_ROWS, length)
+            return sample(self.schema.inputs, rows, length)
         return cells
 
     def _inputs(self, nodes: Sequence[NodeProto]) -> Iterator[tuple[str, Label]]:
@@ -110,16 +118,19 @@ class Candidate:
             elif item.name in used:
                 raise LeftWhole(f"input {item.name!r} says which events are real")
 
-    def _needed(self, model: ModelProto) -> list[NodeProto]:
-        return needed(model.graph.node, [self.schema.output])
+    def _needed(self, model: ModelProto, settled: Settled = ()) -> list[NodeProto]:
+        return needed(model.graph.node, [self.schema.output, *(node.input[0] for node in settled)])
 
-    def _observed(self, model: ModelProto) -> tuple[ModelProto, Observed]:
-        """The model without branches that are always taken, and what its values are."""
-        watching = watched(model, self._needed(model))
-        feeds = [self._feeds(sample(self.schema.inputs, ROWS, length)) for length in LENGTHS]
-        observed = observe(watching, self.open(watching, None), feeds)
-        settled = settle_branches(model, observed)
-        return (model, observed) if settled is model else self._observed(settled)
+    def _observed(self, model: ModelProto, settled: Settled) -> tuple[ModelProto, Observed, Settled]:
+        """The model without branches that seem to be always taken, what its values are, and these branches."""
+        watching = watched(model, self._needed(model, settled))
+        feeds = {
+            length: self._feeds(sample(self.schema.inputs, OBSERVED_ROWS, length))
+            for length in observed_lengths(self.fixed_length)
+        }
+        observed = observe(watching, self.open(watching, None), feeds, self.fixed_length)
+        without, more = settle_branches(model, observed)
+        return self._observed(without, (*settled, *more)) if more else (model, observed, settled)
 
     def _feeds(self, cells: Cells) -> dict[str, NDArray[np.generic]]:
         return self.feeder.feeds(cells, no_padding(cells))
@@ -127,7 +138,7 @@ class Candidate:
     def _check_output(self, label: Label, observed: Observed) -> None:
         shapes = observed.shapes(self.schema.output)
         if isinstance(label, Timed):
-            if not (self.schema.per_event and label.axis == 1 and is_plain(label, shapes)):
+            if not (self.schema.per_event and label.axis == 1 and is_plain(label, observed, shapes)):
                 raise LeftWhole("its output does not hold one step for each event")
         elif not isinstance(label, Last) or self.schema.per_event:
             raise LeftWhole("its output does not follow from the last event")

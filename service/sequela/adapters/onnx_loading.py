@@ -21,7 +21,7 @@ from sequela.adapters.onnx_layout import time_first
 from sequela.adapters.onnx_model import OnnxModel
 from sequela.adapters.onnx_outputs import output_layout
 from sequela.adapters.onnx_probe import Probed, probe
-from sequela.adapters.onnx_provider import ExecutionProvider, used
+from sequela.adapters.onnx_provider import ExecutionProvider, takes_part, used
 from sequela.adapters.onnx_schema import complete_schema, draft_schema, output_name
 from sequela.adapters.onnx_session import Session, open_session
 from sequela.adapters.onnx_sizes import FixedSizes, read_sizes
@@ -78,6 +78,13 @@ class Loader:
         open_graph = partial(self._open, source.onnx_path, output)
         feeder = Feeder(draft.schema.inputs, graph)
         session, probed = _tried(feeder, open_graph(model, sizes.batch), sizes)
+        if not takes_part(self.provider, session.runtime):
+            _log.warning(
+                "execution_provider_not_used",
+                model=name,
+                wanted=self.provider.value,
+                used=used(session.runtime),
+            )
         layout = output_layout(probed.shapes, output, draft.per_event, self.limits, draft.path)
         schema = complete_schema(draft, file, output, layout)
         candidate = Candidate(model, schema, sizes.length, feeder, session, probed, open_graph)

@@ -1,4 +1,4 @@
-"""What every value of a graph looks like, seen by running the graph on a few short sequences.
+"""What every value of a graph looks like, seen by running the graph on a few sequences.
 
 Exporters build shapes out of other shapes; to see them costs less, and proves more, than to infer them.
 """
@@ -10,24 +10,34 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, numpy_helper
 
+from sequela.adapters.onnx_lines import Array, Lines, through
+from sequela.adapters.onnx_outputs import Shape
 from sequela.adapters.onnx_session import Feeds, Session
 from sequela.adapters.onnx_whole import LeftWhole
 
-ROWS = 2
-LENGTHS = (3, 5, 1)
-"""Numbers of events. An axis that follows them lies over time; a hidden size does not."""
-
-Array = NDArray[Any]
-Shape = tuple[int, ...]
+OBSERVED_ROWS = 2
+SHORT = (3, 5, 2)
+"""Numbers of events. An axis that follows them lies over time; a hidden size does not. None is below those that
+the model was tried at: onnxruntime aborts the process at a recurrent node that a graph leaves no events for.
+"""
+LONG = 97
+FEWEST = 4
+UNBOUNDED = 2**30
+"""More events than any sequence has, and fewer than the ends that exporters write for "all": those start at
+2³¹ - 1.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Observed:
-    """The values of a graph at each of `LENGTHS`, and its constants."""
+    """The values of a graph at each of these lengths, and its constants. It is never run on more than `most`
+    events.
+    """
 
+    lengths: tuple[int, ...]
+    most: int
     runs: tuple[Mapping[str, Any], ...]
     constants: Mapping[str, TensorProto]
 
@@ -50,8 +60,12 @@ class Observed:
             raise LeftWhole(f"value {name!r} is not a tensor")
         return arrays
 
+    def lines(self, name: str) -> Lines | None:
+        """Its numbers for any number of events; None where they do not follow it in a line."""
+        return through(self.arrays(name), self.lengths, self.most)
+
     def settled(self, name: str) -> bool:
-        """Whether the value is the same for every number of events."""
+        """Whether the value is the same at every length seen."""
         first, *others = self.arrays(name)
         return all(np.array_equal(first, other) for other in others)
 
@@ -67,8 +81,21 @@ def watched(model: ModelProto, nodes: Sequence[NodeProto]) -> ModelProto:
     return made
 
 
-def observe(watching: ModelProto, session: Session, feeds: Sequence[Feeds]) -> Observed:
-    """Runs a watched model on feeds of each of `LENGTHS`. Raises DoesNotFit where it fails."""
+def observed_lengths(fixed: int | None) -> tuple[int, ...]:
+    """The numbers of events to look at. A graph made for a fixed number is made for no more, and for few less."""
+    if fixed is None:
+        return (*SHORT, LONG)
+    longest = min(max(fixed, FEWEST), LONG)
+    return (longest, longest - 1, longest - 2)
+
+
+def observe(
+    watching: ModelProto, session: Session, feeds: Mapping[int, Feeds], fixed: int | None
+) -> Observed:
+    """Runs a watched model on feeds of `observed_lengths`. Raises DoesNotFit where it fails."""
     names = [output.name for output in watching.graph.output]
-    runs = tuple({**fed, **dict(zip(names, session.fetch(names, fed), strict=True))} for fed in feeds)
-    return Observed(runs, {tensor.name: tensor for tensor in watching.graph.initializer})
+    runs = tuple(
+        {**fed, **dict(zip(names, session.fetch(names, fed), strict=True))} for fed in feeds.values()
+    )
+    most = UNBOUNDED if fixed is None else max(fixed, *feeds)
+    return Observed(tuple(feeds), most, runs, {tensor.name: tensor for tensor in watching.graph.initializer})

@@ -19,8 +19,8 @@ from sequela.explaining.ports import Frame
 from sequela.explaining.schema import InputSchema, Role
 from sequela.timeshap.cells import Cells
 
-ROWS = 3
-LENGTHS = ((2, 3), (16, 17), (128, 129))
+TRIED_ROWS = 3
+TRIED_LENGTHS = ((2, 3), (16, 17), (128, 129))
 """Numbers of events tried; a model may need more than a few of them, as a convolution without padding does.
 """
 TOLERANCE = 1e-3
@@ -37,7 +37,7 @@ class Probed:
 
 def probe(feeder: Feeder, session: Session, fixed_length: int | None) -> Probed:
     """Raises DoesNotFit (MODEL_FAILED) where the model runs at none of the lengths tried."""
-    attempts = iter(LENGTHS if fixed_length is None else ((fixed_length,),))
+    attempts = iter(TRIED_LENGTHS if fixed_length is None else ((fixed_length,),))
     lengths = next(attempts)
     while True:
         try:
@@ -52,7 +52,7 @@ def probe(feeder: Feeder, session: Session, fixed_length: int | None) -> Probed:
 def _probed(feeder: Feeder, session: Session, lengths: tuple[int, ...]) -> Probed:
     shapes, independent = {}, True
     for length in lengths:
-        cells = sample(feeder.inputs, ROWS, length)
+        cells = sample(feeder.inputs, TRIED_ROWS, length)
         together = session.run(feeder.feeds(cells, no_padding(cells)))
         alone = np.concatenate([session.run(feeder.feeds(row, no_padding(row))) for row in _rows(cells)])
         shapes[length] = together.shape
@@ -78,7 +78,7 @@ def sample(inputs: Sequence[InputSchema], rows: int, length: int, ids: int = 1) 
 
 
 def _rows(cells: Cells) -> Iterator[Cells]:
-    for row in range(ROWS):
+    for row in range(TRIED_ROWS):
         chosen = slice(row, row + 1)
         yield Cells(tuple(a[chosen] for a in cells.events), tuple(a[chosen] for a in cells.static))
 

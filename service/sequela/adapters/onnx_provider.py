@@ -41,6 +41,11 @@ def chain(provider: ExecutionProvider, memory_bytes: int) -> list[tuple[str, Map
     return [(provider.full_name, {"gpu_mem_limit": memory_bytes, "use_tf32": 0}), cpu]
 
 
+def takes_part(provider: ExecutionProvider, runtime: Any) -> bool:
+    """Whether a session really runs on it: onnxruntime goes on without a provider that it cannot load."""
+    return provider.full_name in runtime.get_providers()
+
+
 def used(runtime: Any) -> str:
-    """What a session really runs on, for people: onnxruntime goes on without a provider that it cannot load."""
+    """What a session really runs on, for people."""
     return ", ".join(name.removesuffix(SUFFIX) for name in runtime.get_providers())

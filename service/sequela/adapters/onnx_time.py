@@ -8,13 +8,15 @@ only where its rule says what comes out (`onnx_time_rules`).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from onnx import NodeProto, helper
 
-from sequela.adapters.onnx_observed import LENGTHS, Array, Observed, Shape
+from sequela.adapters.onnx_lines import Array, Lines
+from sequela.adapters.onnx_observed import Observed
+from sequela.adapters.onnx_outputs import Shape
 from sequela.adapters.onnx_recurrent_nodes import STANDARD_DOMAINS, shown
 from sequela.adapters.onnx_whole import LeftWhole
 
@@ -27,8 +29,18 @@ class Still:
 
 
 @dataclass(frozen=True, slots=True)
+class Linear:
+    """Whole numbers, each a + b · l for l events."""
+
+    @property
+    def statics(self) -> frozenset[str]:
+        """No static input reaches it."""
+        return frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Counted:
-    """Depends on the number of events, and on no event's values."""
+    """May depend on the number of events in any way, and on no event's values."""
 
     statics: frozenset[str] = frozenset()
 
@@ -38,12 +50,12 @@ class Timed:
     """Has a part for each event, which depends on this event, on states and on static inputs.
 
     Events lie along `axis`. Where it was merged with others, event t is at index
-    (outer · l + t) · inner + rest, with one `inner` for each observed length.
+    (outer · l + t) · inner + rest.
     """
 
     statics: frozenset[str]
     axis: int
-    inner: tuple[int, ...] = (1,) * len(LENGTHS)
+    inner: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +65,14 @@ class Last:
     statics: frozenset[str]
 
 
-Label: TypeAlias = Still | Counted | Timed | Last
+Label: TypeAlias = Still | Linear | Counted | Timed | Last
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Step:
+class Node:
     """A node, the labels of its inputs (None where it is left out), and what was observed."""
 
-    node: NodeProto
+    proto: NodeProto
     opset: int
     labels: tuple[Label | None, ...]
     observed: Observed
@@ -68,8 +80,8 @@ class Step:
     @property
     def operator(self) -> str:
         """`GRU`, or `com.microsoft.QuickGelu`."""
-        domain = "" if self.node.domain in STANDARD_DOMAINS else f"{self.node.domain}."
-        return domain + self.node.op_type
+        domain = "" if self.proto.domain in STANDARD_DOMAINS else f"{self.proto.domain}."
+        return domain + self.proto.op_type
 
     @property
     def statics(self) -> frozenset[str]:
@@ -83,44 +95,62 @@ class Step:
 
     def attribute(self, name: str, default: Any = None) -> Any:
         """Its value."""
-        for attribute in self.node.attribute:
+        for attribute in self.proto.attribute:
             if attribute.name == name:
                 return helper.get_attribute_value(attribute)
         return default
 
     def has(self, place: int) -> bool:
         """Whether an optional input is given."""
-        return place < len(self.node.input) and bool(self.node.input[place])
+        return place < len(self.proto.input) and bool(self.proto.input[place])
 
     def shapes(self, place: int) -> tuple[Shape, ...]:
         """Of an input, one for each observed length."""
-        return self.observed.shapes(self.node.input[place])
+        return self.observed.shapes(self.proto.input[place])
 
     def rank(self, place: int) -> int:
         """Of an input."""
         return len(self.shapes(place)[0])
 
     def arrays(self, place: int) -> tuple[Array, ...]:
-        """An input that holds no event's values, one for each observed length."""
-        if isinstance(self.labels[place], Timed | Last):
-            raise self.refused("is told by the events what to take")
-        return self.observed.arrays(self.node.input[place])
+        """An input known for any number of events, one array for each observed length."""
+        match self.labels[place]:
+            case Timed() | Last():
+                raise self.refused("is told by the events what to take")
+            case Counted():
+                raise self.refused("uses the number of events")
+            case Still(statics) if statics:
+                raise self.refused("is told by a static input what to take")
+        return self.observed.arrays(self.proto.input[place])
+
+    def lines(self, place: int) -> Lines:
+        """The same, for any number of events."""
+        self.arrays(place)
+        lines = self.observed.lines(self.proto.input[place])
+        if lines is None:
+            raise self.refused("is not told in whole numbers what to take")
+        return lines
 
     def integers(self, place: int, name: str) -> list[int] | None:
         """A parameter that is an attribute in older opsets and a constant input in newer ones."""
         if not self.has(place):
             return None if self.attribute(name) is None else list(self.attribute(name))
-        if not self.observed.settled(self.node.input[place]):
+        if not isinstance(self.labels[place], Still):
             raise self.refused(f"takes {name} that depend on the number of events")
         return [int(value) for value in self.arrays(place)[0].reshape(-1)]
 
+    @property
+    def given_outputs(self) -> list[str]:
+        """The names of those that are given."""
+        return [name for name in self.proto.output if name]
+
     def outputs(self) -> tuple[Shape, ...]:
         """Shapes of the first output, one for each observed length."""
-        return self.observed.shapes(self.node.output[0])
+        return self.observed.shapes(self.proto.output[0])
 
     def refused(self, why: str) -> LeftWhole:
         """The reason to leave the graph whole."""
-        return LeftWhole(f"{shown(self.node)} {why}")
+        return LeftWhole(f"{shown(self.proto)} {why}")
 
 
 def moved(label: Timed, axis: int) -> Timed:
@@ -128,67 +158,62 @@ def moved(label: Timed, axis: int) -> Timed:
     return replace(label, axis=axis)
 
 
-def reshaped(step: Step, label: Timed, before: Sequence[Shape], after: Sequence[Shape]) -> Timed:
+def reshaped(node: Node, label: Timed, before: Sequence[Shape], after: Sequence[Shape]) -> Timed:
     """Where time lies when the same numbers, in the same order, get another shape: its stride is kept."""
-    strides = [
-        inner * math.prod(shape[label.axis + 1 :]) for inner, shape in zip(label.inner, before, strict=True)
-    ]
     found = [
-        {
-            axis: stride // math.prod(shape[axis + 1 :])
-            for axis in range(len(shape))
-            if _holds(shape, axis, stride, length)
-        }
-        for stride, length, shape in zip(strides, LENGTHS, after, strict=True)
+        set(_places(new, label.inner * math.prod(old[label.axis + 1 :]), length))
+        for length, old, new in zip(node.observed.lengths, before, after, strict=True)
     ]
-    axes = set(found[0]).intersection(*found[1:])
-    if len(axes) != 1:
-        raise step.refused("tears events apart")
-    (axis,) = axes
-    return Timed(label.statics, axis, tuple(inner[axis] for inner in found))
+    places = found[0].intersection(*found[1:])
+    if len(places) != 1:
+        raise node.refused("tears events apart")
+    ((axis, inner),) = places
+    return Timed(label.statics, axis, inner)
 
 
-def _holds(shape: Shape, axis: int, stride: int, length: int) -> bool:
-    """Whether steps of `stride` between `length` events lie within one axis."""
-    within = math.prod(shape[axis + 1 :])
-    if within == 0:
+def _places(shape: Shape, stride: int, length: int) -> Iterator[tuple[int, int]]:
+    """Axes, and strides within them, that steps of `stride` between `length` events may lie along."""
+    for axis, size in enumerate(shape):
+        within = math.prod(shape[axis + 1 :])
+        if within and stride % within == 0 and size % (stride // within * length) == 0:
+            yield axis, stride // within
+
+
+def fits(label: Timed, observed: Observed, shapes: Sequence[Shape]) -> bool:
+    """Whether the axis has room for the events and follows their number, and no other axis does."""
+    axis, first = label.axis, shapes[0]
+    share, rest = divmod(first[axis], observed.lengths[0])
+    if rest or share % label.inner:
         return False
-    return stride % within == 0 and shape[axis] % (stride // within * length) == 0
+    wanted = ((*first[:axis], share * length, *first[axis + 1 :]) for length in observed.lengths)
+    return list(shapes) == list(wanted)
 
 
-def fits(label: Timed, shapes: Sequence[Shape]) -> bool:
-    """Whether the axis has room for the events, at every observed length."""
-    return all(
-        shape[label.axis] % (inner * length) == 0
-        for shape, inner, length in zip(shapes, label.inner, LENGTHS, strict=True)
-    )
-
-
-def is_plain(label: Timed, shapes: Sequence[Shape]) -> bool:
+def is_plain(label: Timed, observed: Observed, shapes: Sequence[Shape]) -> bool:
     """Whether the axis holds the events and nothing else."""
-    return all(shape[label.axis] == length for shape, length in zip(shapes, LENGTHS, strict=True))
+    return [shape[label.axis] for shape in shapes] == list(observed.lengths)
 
 
-def varying_axis(step: Step, shapes: Sequence[Shape]) -> int | None:
+def varying_axis(node: Node, shapes: Sequence[Shape]) -> int | None:
     """The one axis whose size is the number of events; None where no size depends on it."""
     if len({len(shape) for shape in shapes}) > 1:
-        raise step.refused("gives a rank that depends on the number of events")
+        raise node.refused("gives a rank that depends on the number of events")
     axes = [axis for axis, sizes in enumerate(zip(*shapes, strict=True)) if len(set(sizes)) > 1]
     if not axes:
         return None
-    if len(axes) > 1 or [shape[axes[0]] for shape in shapes] != list(LENGTHS):
-        raise step.refused("gives a shape that does not follow the number of events")
+    if len(axes) > 1 or [shape[axes[0]] for shape in shapes] != list(node.observed.lengths):
+        raise node.refused("gives a shape that does not follow the number of events")
     return axes[0]
 
 
-def first(step: Step) -> Timed:
+def first(node: Node) -> Timed:
     """The label of the first input, which must have time."""
-    label = step.labels[0]
+    label = node.labels[0]
     if not isinstance(label, Timed):
-        raise step.refused("is told by the events what to do")
+        raise node.refused("is told by the events what to do")
     return label
 
 
-def axis_of(step: Step, axis: int) -> int:
+def axis_of(node: Node, axis: int) -> int:
     """Counted from the front, in the first input."""
-    return int(axis) % max(step.rank(0), 1)
+    return int(axis) % max(node.rank(0), 1)

@@ -6,6 +6,7 @@ import math
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
+from functools import partial
 from itertools import pairwise
 from typing import TypeVar
 
@@ -28,6 +29,8 @@ TURN = 4 * LONGEST * SLOW
 CACHE = 2 << 20
 """Bytes that a batch's inputs and one layer's values over all its events may fill: a core's own cache, about."""
 MOST_ROWS = 1024
+ALONE = 4e7
+"""Multiply-adds that one thread runs in less time than it takes to wake others and to hear from them."""
 TELLING = 32
 """Rows from which on a batch tells how long an event takes; fewer use a core badly."""
 WITNESSES = 2
@@ -39,6 +42,10 @@ def cut(start: int, stop: int, most: int) -> Iterator[slice]:
     count = -(-(stop - start) // most)
     edges = [start + (stop - start) * number // count for number in range(count + 1)] if count else []
     yield from (slice(*edge) for edge in pairwise(edges))
+
+
+def _one_by_one(jobs: Iterable[Callable[[], T]]) -> list[T]:
+    return [job() for job in jobs]
 
 
 class Asker:
@@ -78,9 +85,15 @@ class Asker:
                 self._event_seconds = min(self._event_seconds, seconds / (rows * events))
         return answer
 
-    def share(self, jobs: Iterable[Callable[[], T]]) -> Iterable[T]:
-        """Runs jobs on the server's workers, in turn with other requests'; the results in the jobs' order."""
-        return self._pool.run(jobs)
+    def share(self, jobs: Iterable[Callable[[], T]], work: float = math.inf) -> Iterable[T]:
+        """Runs jobs on the server's workers, in turn with other requests'; the results in the jobs' order.
+
+        work: multiply-adds of all together; where that is little they are one turn.
+        """
+        if work > ALONE:
+            return self._pool.run(jobs)
+        (results,) = self._pool.run([partial(_one_by_one, jobs)])
+        return results
 
     def aside(self, job: Callable[[], None]) -> AbstractContextManager[None]:
         """Runs a job beside what the context does; it has ended when the context ends."""

@@ -14,7 +14,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.explaining.asking import TURN, Asker
+from sequela.explaining.asking import ALONE, TURN, Asker
 from sequela.explaining.pasts import Pasts, Side
 from sequela.explaining.ports import Frame, Model, Recurrence
 from sequela.explaining.walking import Held, Leg, Outputs, Padding, Walker
@@ -84,7 +84,8 @@ class StateRuns:
             leg = legs.pop(0)
             (held,) = self.asker.share([partial(walker.pass_through, leg, slice(0, leg.classes), held)])
         jobs = (partial(_branch, walker, legs, span, held) for span in _spans(legs, len(walker.coalitions)))
-        return np.concatenate(list(self.asker.share(jobs)))
+        work = _work(legs)
+        return np.concatenate(list(self.asker.share(jobs, work)))
 
     def _begun(
         self, walker: Walker, steps: Sequence[Step], players: Players
@@ -151,14 +152,18 @@ class StateRuns:
         return max(1 << (MOST_STATES // max(size, 1)).bit_length() - 1, 1024)
 
 
+def _work(legs: Sequence[Leg]) -> int:
+    """Multiply-adds of all their classes."""
+    return sum(leg.classes * leg.work for leg in legs)
+
+
 def _spans(legs: Sequence[Leg], coalitions: int) -> Iterator[slice]:
     """The last leg's classes of each branch: a turn's work at most, one batch where one leg is left."""
-    last = legs[-1]
-    if len(legs) == 1:
-        most = last.rows
-    else:
-        work = sum(leg.classes * leg.work for leg in legs) / last.classes
-        most = int(TURN / max(work, 1))
+    last, work = legs[-1], _work(legs)
+    if work <= ALONE:
+        yield slice(0, last.classes)
+        return
+    most = last.rows if len(legs) == 1 else int(TURN * last.classes / work)
     size = max(min(coalitions // BRANCHES, most), min(FEWEST, last.rows))
     yield from (slice(at, min(at + size, last.classes)) for at in range(0, last.classes, size))
 

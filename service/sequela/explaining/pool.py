@@ -126,7 +126,9 @@ class Pool:
 
     def _work(self, hand: _Hand, core: set[int]) -> None:
         if core:
-            with contextlib.suppress(OSError, ValueError):  # a sandbox may forbid it, or the core be taken away since
+            with contextlib.suppress(
+                OSError, ValueError
+            ):  # a sandbox may forbid it, or the core be taken away since
                 os.sched_setaffinity(0, core)  # of this thread alone
         while (task := hand.get()) is not None:
             run = task.run

@@ -17,6 +17,8 @@ from sequela.timeshap.solving import Solution, solve
 
 MOST_MEMBERSHIPS = 1 << 25
 """Coalitions times players held at a time, a byte each."""
+ASIDE = 1 << 17
+"""Memberships from which on it pays to draw them in another thread."""
 SOLVING_SPEED = 5e9
 """Multiply-adds a second that solving reaches at least; only deadlines depend on it, never an answer."""
 
@@ -90,6 +92,8 @@ class Sample:
         if size is None:
             return nullcontext()
         upcoming = next(portions(counts, allocation(len(self.players), size), self._most))
+        if sum(stop - start for _, start, stop in upcoming) * len(self.players) < ASIDE:
+            return nullcontext()
 
         def draw() -> None:
             with suppress(TimeUp):  # it is this stage's values that count

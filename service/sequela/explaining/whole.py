@@ -34,7 +34,8 @@ class WholeRuns:
     def outputs(self, players: Players, coalitions: NDArray[np.bool_], until: float) -> Outputs:
         """Raw outputs (n, outputs) of coalitions (n, players)."""
         mask = self.masker.over(players, 0, self.masker.sequence.length)
-        return np.concatenate(list(self.asker.share(self._jobs(mask, coalitions, until))))
+        work = len(coalitions) * self.model.work(self._events)
+        return np.concatenate(list(self.asker.share(self._jobs(mask, coalitions, until), work)))
 
     def _jobs(
         self, mask: Mask, coalitions: NDArray[np.bool_], until: float
