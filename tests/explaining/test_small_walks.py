@@ -94,9 +94,17 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
     monkeypatch.setattr(from_states, "Walker", Telling)
     monkeypatch.setattr(from_states, "walks", counted)
     monkeypatch.setattr(StateRuns, "_most", 128)
-    for name, value in {"LITTLE_WORK": 0, "TRUNK": 6, "BRANCHES": 5, "FEWEST": 3, "TURN": 2e7}.items():
+    for name, value in {
+        "LITTLE_WORK": 0,
+        "TRUNK": 6,
+        "BRANCHES": 5,
+        "FEWEST": 3,
+        "TURN": 2e7,
+        "ALONE": 0,
+    }.items():
         monkeypatch.setattr(from_states, name, value)
     monkeypatch.setattr(asking, "MOST_ROWS", 4)
+    monkeypatch.setattr(asking, "ALONE", 0)
     return found
 
 

@@ -14,7 +14,7 @@ import pytest
 from asking import Stepped, assert_alike, explainer, levels, loaded, numbers, one_worker, question
 from matrix import BY_NAME
 from sequela.errors import Cancelled, OutOfTime
-from sequela.explaining import asking, from_states
+from sequela.explaining import asking, from_states, sampling
 from sequela.explaining.asking import TELLING, Asker
 from sequela.explaining.clock import Clock, TimeUp
 from sequela.explaining.explanation import Explanation, StopReason
@@ -29,10 +29,12 @@ LENGTH = 60
 
 @pytest.fixture(autouse=True)
 def walks_of_many_calls(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trunks and branches of several batches, however small the model is."""
-    for name, value in {"LITTLE_WORK": 0, "TRUNK": 64, "BRANCHES": 3, "FEWEST": 16}.items():
+    """Trunks and branches of several batches, and stages drawn aside, however small the model is."""
+    for name, value in {"LITTLE_WORK": 0, "TRUNK": 64, "BRANCHES": 3, "FEWEST": 16, "ALONE": 0}.items():
         monkeypatch.setattr(from_states, name, value)
     monkeypatch.setattr(asking, "MOST_ROWS", 128)
+    monkeypatch.setattr(asking, "ALONE", 0)
+    monkeypatch.setattr(sampling, "ASIDE", 0)
 
 
 def asked(seed: int = 0, **options: Any) -> Question:
