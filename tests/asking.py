@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sequela.adapters.backgrounds import StoredBackgrounds
 from sequela.adapters.explanations import StoredExplanations
 from sequela.adapters.memory import MemoryKeyValue
-from sequela.adapters.onnx_loading import Loader, ModelBytes
+from sequela.adapters.onnx_models.loading import Loader, ModelBytes
 from sequela.errors import NotFound
 from sequela.explaining.clock import Clock
 from sequela.explaining.explainer import Explainer

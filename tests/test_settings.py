@@ -6,7 +6,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from sequela.adapters.onnx_provider import ExecutionProvider
+from sequela.adapters.onnx_models.provider import ExecutionProvider
 from sequela.explaining.limits import Limits
 from sequela.settings import Settings, flag, markdown_table, read_settings
 

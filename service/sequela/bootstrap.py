@@ -17,7 +17,7 @@ from sequela.adapters.logs import LogObserver
 from sequela.adapters.memory import MemoryKeyValue
 from sequela.adapters.model_cache import ModelCache
 from sequela.adapters.model_repository import ModelRepository
-from sequela.adapters.onnx_loading import Loader
+from sequela.adapters.onnx_models.loading import Loader
 from sequela.adapters.pieces import InPieces
 from sequela.adapters.prometheus import PrometheusObserver
 from sequela.adapters.redis import RedisKeyValue

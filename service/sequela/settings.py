@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, CliApp, SettingsConfigDict
 
-from sequela.adapters.onnx_provider import ExecutionProvider, installed
+from sequela.adapters.onnx_models.provider import ExecutionProvider, installed
 from sequela.explaining.limits import Limits
 
 PREFIX = "SEQUELA_"

@@ -7,8 +7,8 @@ import re
 import numpy as np
 import onnx.parser
 from onnx import numpy_helper
-from sequela.adapters.onnx_loading import Loader, ModelBytes
-from sequela.adapters.onnx_model import OnnxModel
+from sequela.adapters.onnx_models.loading import Loader, ModelBytes
+from sequela.adapters.onnx_models.model import OnnxModel
 
 WIDTH, HIDDEN = 4, 6
 GRU = """

@@ -13,8 +13,8 @@ from sequela.adapters.keyvalue import KeyValue, StoreDown
 from sequela.adapters.memory import MemoryKeyValue
 from sequela.adapters.model_cache import ModelCache
 from sequela.adapters.model_repository import ModelRepository
-from sequela.adapters.onnx_loading import Loader, ModelBytes
-from sequela.adapters.onnx_model import OnnxModel
+from sequela.adapters.onnx_models.loading import Loader, ModelBytes
+from sequela.adapters.onnx_models.model import OnnxModel
 from sequela.adapters.uploaded_models import UploadedModels
 from sequela.explaining.ports import Observers
 from small_onnx import FLOAT, scoring

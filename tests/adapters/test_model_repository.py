@@ -26,7 +26,7 @@ from redis_server import RedisServer, redis_server
 from sequela.adapters.keyvalue import KeyValue
 from sequela.adapters.memory import MemoryKeyValue
 from sequela.adapters.model_cache import ModelCache
-from sequela.adapters.onnx_model import OnnxModel
+from sequela.adapters.onnx_models.model import OnnxModel
 from sequela.adapters.pieces import InPieces
 from sequela.adapters.redis import RedisKeyValue
 from sequela.errors import (

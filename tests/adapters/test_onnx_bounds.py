@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from adapters.graphs_around_a_gru import COUNT, GRU, WIDTH, model_of
-from sequela.adapters.onnx_time_rules import RULES
+from sequela.adapters.onnx_models.time_rules import RULES
 from sequela.explaining.ports import Frame, Recurrence
 from sequela.timeshap.cells import Cells
 

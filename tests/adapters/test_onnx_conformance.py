@@ -12,8 +12,8 @@ import pytest
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
-from sequela.adapters.onnx_loading import Loader, ModelBytes
-from sequela.adapters.onnx_model import OnnxModel
+from sequela.adapters.onnx_models.loading import Loader, ModelBytes
+from sequela.adapters.onnx_models.model import OnnxModel
 from sequela.explaining.ports import Frame
 from sequela.timeshap.cells import Cells
 from small_onnx import FLOAT, value

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from matrix import CASES, Case
 from onnx import GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto, helper, numpy_helper
-from sequela.adapters.onnx_file import OnnxFile, read_onnx
-from sequela.adapters.onnx_loading import Loader, ModelBytes
+from sequela.adapters.onnx_models.file import OnnxFile, read_onnx
+from sequela.adapters.onnx_models.loading import Loader, ModelBytes
 from sequela.errors import DoesNotFit, InvalidInput
 from sequela.explaining.limits import Limits
 from small_onnx import FLOAT, model, over_events, reduced, same, scoring, value

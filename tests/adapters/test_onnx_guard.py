@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import hostile
 import numpy as np
 import pytest
-from sequela.adapters.onnx_session import Session, open_session
+from sequela.adapters.onnx_models.session import Session, open_session
 from sequela.errors import DoesNotFit
 from sequela.explaining.clock import TimeUp
 from sequela.explaining.limits import Limits

@@ -14,8 +14,8 @@ import small_onnx
 from matrix import BY_NAME, CASES, Case
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
-from sequela.adapters.onnx_loading import Loader, ModelBytes
-from sequela.adapters.onnx_model import OnnxModel
+from sequela.adapters.onnx_models.loading import Loader, ModelBytes
+from sequela.adapters.onnx_models.model import OnnxModel
 from sequela.errors import DoesNotFit
 from sequela.explaining.limits import Limits
 from sequela.explaining.ports import Frame

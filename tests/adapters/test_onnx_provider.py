@@ -6,8 +6,8 @@ import warnings
 
 import pytest
 from matrix import BY_NAME
-from sequela.adapters.onnx_loading import Loader, ModelBytes
-from sequela.adapters.onnx_provider import ExecutionProvider, chain
+from sequela.adapters.onnx_models.loading import Loader, ModelBytes
+from sequela.adapters.onnx_models.provider import ExecutionProvider, chain
 from structlog.testing import capture_logs
 
 MEMORY = 3 << 20

@@ -12,14 +12,14 @@ import onnxruntime
 import pytest
 from numpy.typing import NDArray
 from onnx import ModelProto, numpy_helper
-from sequela.adapters.onnx_labelling import label_values
-from sequela.adapters.onnx_loading import Loader, ModelBytes
-from sequela.adapters.onnx_model import OnnxModel
-from sequela.adapters.onnx_names import needed
-from sequela.adapters.onnx_observed import observe, observed_lengths, watched
-from sequela.adapters.onnx_rewriting import rewrite
-from sequela.adapters.onnx_session import open_session
-from sequela.adapters.onnx_time import Timed
+from sequela.adapters.onnx_models.labelling import label_values
+from sequela.adapters.onnx_models.loading import Loader, ModelBytes
+from sequela.adapters.onnx_models.model import OnnxModel
+from sequela.adapters.onnx_models.names import needed
+from sequela.adapters.onnx_models.observed import observe, observed_lengths, watched
+from sequela.adapters.onnx_models.rewriting import rewrite
+from sequela.adapters.onnx_models.session import open_session
+from sequela.adapters.onnx_models.time import Timed
 from sequela.errors import DoesNotFit, InvalidInput
 from sequela.explaining.limits import Limits
 from sequela.explaining.ports import Frame

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from matrix import BY_NAME
 from onnx import helper, numpy_helper
-from sequela.adapters.onnx_loading import Loader, ModelBytes
+from sequela.adapters.onnx_models.loading import Loader, ModelBytes
 from sequela.adapters.schema_json import write_schema
 from sequela.errors import InvalidInput
 from sequela.explaining.limits import Limits

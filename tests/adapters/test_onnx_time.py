@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from adapters.graphs_around_a_gru import COUNT, GRU, WIDTH, model_of
-from sequela.adapters.onnx_model import OnnxModel
+from sequela.adapters.onnx_models.model import OnnxModel
 from sequela.explaining.ports import Frame
 from sequela.timeshap.cells import Cells
 

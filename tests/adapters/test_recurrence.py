@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from matrix import BY_NAME, CASES, FLOAT32, Case
 from numpy.typing import NDArray
-from sequela.adapters.onnx_loading import Loader, ModelBytes
-from sequela.adapters.onnx_model import OnnxModel
+from sequela.adapters.onnx_models.loading import Loader, ModelBytes
+from sequela.adapters.onnx_models.model import OnnxModel
 from sequela.errors import DoesNotFit
 from sequela.explaining.clock import TimeUp
 from sequela.explaining.ports import Frame, Recurrence
@@ -231,7 +231,7 @@ def test_a_graph_that_nobody_thought_of_is_run_whole(monkeypatch: pytest.MonkeyP
     def fail(*_: object) -> None:
         raise IndexError
 
-    monkeypatch.setattr("sequela.adapters.onnx_from_states.label_values", fail)
+    monkeypatch.setattr("sequela.adapters.onnx_models.from_states.label_values", fail)
     with capture_logs() as logged:
         model = Loader().load("m", ModelBytes(BY_NAME["gru"].path.read_bytes(), b"", "onnx", "schema"))
     assert model.recurrence is None

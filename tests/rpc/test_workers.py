@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from rpc.asking import GRU, explain_request, sequence
 from rpc.made import Gate
-from sequela.adapters.onnx_loading import Loader, ModelBytes
+from sequela.adapters.onnx_models.loading import Loader, ModelBytes
 from sequela.explaining import asking, from_states
 from sequela.explaining.from_states import LITTLE_WORK
 from sequela_proto.v1 import sequela_pb2 as pb

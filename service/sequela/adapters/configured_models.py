@@ -14,8 +14,8 @@ from pathlib import Path
 import structlog
 
 from sequela.adapters.model_names import ModelName, ModelPattern, is_model, is_version
-from sequela.adapters.onnx_loading import Loader, ModelBytes
-from sequela.adapters.onnx_model import OnnxModel
+from sequela.adapters.onnx_models.loading import Loader, ModelBytes
+from sequela.adapters.onnx_models.model import OnnxModel
 from sequela.errors import SequelaError
 from sequela.explaining.ports import ModelRecord, ModelSource, ModelState
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from cachetools import LRUCache
 
-from sequela.adapters.onnx_model import OnnxModel
+from sequela.adapters.onnx_models.model import OnnxModel
 from sequela.explaining.clock import Clock
 from sequela.explaining.ports import Observer
 from sequela.explaining.records import CacheAsked

@@ -5,8 +5,8 @@ from __future__ import annotations
 from sequela.adapters.configured_models import ConfiguredModels
 from sequela.adapters.model_cache import ModelCache
 from sequela.adapters.model_names import ModelName, ModelPattern, is_digest, parse_name
-from sequela.adapters.onnx_loading import Loader, ModelBytes
-from sequela.adapters.onnx_model import OnnxModel
+from sequela.adapters.onnx_models.loading import Loader, ModelBytes
+from sequela.adapters.onnx_models.model import OnnxModel
 from sequela.adapters.paging import page_position, page_token
 from sequela.adapters.uploaded_models import Upload, UploadedModels
 from sequela.errors import (

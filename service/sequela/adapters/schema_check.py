@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from sequela.adapters.onnx_graph import Graph, GraphInput
+from sequela.adapters.onnx_models.graph import Graph, GraphInput
 from sequela.errors import InvalidInput, Violation
 from sequela.explaining.limits import Limits
 from sequela.explaining.schema import FeatureKind, FeatureSchema, InputSchema, ModelSchema, Role, TargetSchema

@@ -20,7 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from sequela.adapters.keyvalue import KeyValue, StoreDown
 from sequela.adapters.model_names import ModelName, ModelPattern
-from sequela.adapters.onnx_loading import ModelBytes
+from sequela.adapters.onnx_models.loading import ModelBytes
 from sequela.errors import AlreadyExists
 
 INDEX = "models"

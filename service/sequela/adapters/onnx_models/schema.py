@@ -7,10 +7,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from sequela.adapters.onnx_file import OnnxFile
-from sequela.adapters.onnx_graph import Graph
-from sequela.adapters.onnx_outputs import OutputLayout, is_bounded
-from sequela.adapters.onnx_roles import infer_inputs
+from sequela.adapters.onnx_models.file import OnnxFile
+from sequela.adapters.onnx_models.graph import Graph
+from sequela.adapters.onnx_models.outputs import OutputLayout, is_bounded
+from sequela.adapters.onnx_models.roles import infer_inputs
 from sequela.adapters.schema_check import check_features, check_inputs, check_targets
 from sequela.adapters.schema_json import read_schema
 from sequela.errors import InvalidInput

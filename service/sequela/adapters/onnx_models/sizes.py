@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sequela.adapters.onnx_graph import Graph, GraphInput
+from sequela.adapters.onnx_models.graph import Graph, GraphInput
 from sequela.errors import InvalidInput
 from sequela.explaining.limits import Limits
 from sequela.explaining.schema import InputSchema, Role

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.adapters.onnx_graph import Graph, GraphInput
+from sequela.adapters.onnx_models.graph import Graph, GraphInput
 from sequela.explaining.ports import Frame
 from sequela.explaining.schema import InputSchema, Role
 from sequela.timeshap.cells import Cells

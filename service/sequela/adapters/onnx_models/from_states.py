@@ -11,21 +11,28 @@ import structlog
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto
 
-from sequela.adapters.onnx_branches import check_branches, settle_branches
-from sequela.adapters.onnx_feeds import Feeder
-from sequela.adapters.onnx_graph import GraphInput
-from sequela.adapters.onnx_labelling import label_values
-from sequela.adapters.onnx_names import captures, needed
-from sequela.adapters.onnx_observed import OBSERVED_ROWS, SHORT, Observed, observe, observed_lengths, watched
-from sequela.adapters.onnx_probe import Probed, no_padding, sample
-from sequela.adapters.onnx_recurrence import OnnxRecurrence, Runner
-from sequela.adapters.onnx_recurrent_nodes import STANDARD_DOMAINS, is_recurrent, shown
-from sequela.adapters.onnx_rewriting import Part, State, any_length, rewrite
-from sequela.adapters.onnx_scores import Scores
-from sequela.adapters.onnx_self_check import check
-from sequela.adapters.onnx_session import Session
-from sequela.adapters.onnx_time import Label, Last, Still, Timed, is_plain
-from sequela.adapters.onnx_whole import LeftWhole
+from sequela.adapters.onnx_models.branches import check_branches, settle_branches
+from sequela.adapters.onnx_models.feeds import Feeder
+from sequela.adapters.onnx_models.graph import GraphInput
+from sequela.adapters.onnx_models.labelling import label_values
+from sequela.adapters.onnx_models.names import captures, needed
+from sequela.adapters.onnx_models.observed import (
+    OBSERVED_ROWS,
+    SHORT,
+    Observed,
+    observe,
+    observed_lengths,
+    watched,
+)
+from sequela.adapters.onnx_models.probe import Probed, no_padding, sample
+from sequela.adapters.onnx_models.recurrence import OnnxRecurrence, Runner
+from sequela.adapters.onnx_models.recurrent_nodes import STANDARD_DOMAINS, is_recurrent, shown
+from sequela.adapters.onnx_models.rewriting import Part, State, any_length, rewrite
+from sequela.adapters.onnx_models.scores import Scores
+from sequela.adapters.onnx_models.self_check import check
+from sequela.adapters.onnx_models.session import Session
+from sequela.adapters.onnx_models.time import Label, Last, Still, Timed, is_plain
+from sequela.adapters.onnx_models.whole import LeftWhole
 from sequela.errors import DoesNotFit, SequelaError
 from sequela.explaining.schema import ModelSchema, Role
 from sequela.timeshap.cells import Cells

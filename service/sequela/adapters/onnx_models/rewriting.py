@@ -10,10 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, ValueInfoProto, helper
 
-from sequela.adapters.onnx_names import Fresh, captures, fresh_names, needed
-from sequela.adapters.onnx_observed import Observed
-from sequela.adapters.onnx_recurrent_nodes import FIRST_STATE, SEQUENCE_LENGTHS, STATES, is_recurrent, shown
-from sequela.adapters.onnx_whole import LeftWhole
+from sequela.adapters.onnx_models.names import Fresh, captures, fresh_names, needed
+from sequela.adapters.onnx_models.observed import Observed
+from sequela.adapters.onnx_models.recurrent_nodes import (
+    FIRST_STATE,
+    SEQUENCE_LENGTHS,
+    STATES,
+    is_recurrent,
+    shown,
+)
+from sequela.adapters.onnx_models.whole import LeftWhole
 
 
 @dataclass(frozen=True, slots=True, eq=False)

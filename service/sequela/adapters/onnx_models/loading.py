@@ -13,19 +13,19 @@ import structlog
 from numpy.typing import NDArray
 from onnx import ModelProto
 
-from sequela.adapters.onnx_feeds import Feeder
-from sequela.adapters.onnx_file import read_onnx
-from sequela.adapters.onnx_from_states import Candidate, run_from_states
-from sequela.adapters.onnx_graph import read_graph
-from sequela.adapters.onnx_layout import time_first
-from sequela.adapters.onnx_model import OnnxModel
-from sequela.adapters.onnx_outputs import output_layout
-from sequela.adapters.onnx_probe import Probed, probe
-from sequela.adapters.onnx_provider import ExecutionProvider, takes_part, used
-from sequela.adapters.onnx_schema import complete_schema, draft_schema, output_name
-from sequela.adapters.onnx_session import Session, open_session
-from sequela.adapters.onnx_sizes import FixedSizes, read_sizes
-from sequela.adapters.onnx_work import step_work
+from sequela.adapters.onnx_models.feeds import Feeder
+from sequela.adapters.onnx_models.file import read_onnx
+from sequela.adapters.onnx_models.from_states import Candidate, run_from_states
+from sequela.adapters.onnx_models.graph import read_graph
+from sequela.adapters.onnx_models.layout import time_first
+from sequela.adapters.onnx_models.model import OnnxModel
+from sequela.adapters.onnx_models.outputs import output_layout
+from sequela.adapters.onnx_models.probe import Probed, probe
+from sequela.adapters.onnx_models.provider import ExecutionProvider, takes_part, used
+from sequela.adapters.onnx_models.schema import complete_schema, draft_schema, output_name
+from sequela.adapters.onnx_models.session import Session, open_session
+from sequela.adapters.onnx_models.sizes import FixedSizes, read_sizes
+from sequela.adapters.onnx_models.work import step_work
 from sequela.errors import DoesNotFit, InvalidInput
 from sequela.explaining.background import Background
 from sequela.explaining.fitting import fit_background

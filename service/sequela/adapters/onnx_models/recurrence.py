@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.adapters.onnx_feeds import shaped
-from sequela.adapters.onnx_graph import GraphInput
-from sequela.adapters.onnx_rewriting import State
-from sequela.adapters.onnx_scores import Scores
-from sequela.adapters.onnx_session import Session
+from sequela.adapters.onnx_models.feeds import shaped
+from sequela.adapters.onnx_models.graph import GraphInput
+from sequela.adapters.onnx_models.rewriting import State
+from sequela.adapters.onnx_models.scores import Scores
+from sequela.adapters.onnx_models.session import Session
 from sequela.explaining.ports import States
 from sequela.timeshap.cells import Cells
 

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.adapters.onnx_feeds import Feeder
-from sequela.adapters.onnx_outputs import Shape
-from sequela.adapters.onnx_session import Session
+from sequela.adapters.onnx_models.feeds import Feeder
+from sequela.adapters.onnx_models.outputs import Shape
+from sequela.adapters.onnx_models.session import Session
 from sequela.errors import DoesNotFit
 from sequela.explaining.ports import Frame
 from sequela.explaining.schema import InputSchema, Role

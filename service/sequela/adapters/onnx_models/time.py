@@ -14,11 +14,11 @@ from typing import Any, TypeAlias
 
 from onnx import NodeProto, helper
 
-from sequela.adapters.onnx_lines import Array, Lines
-from sequela.adapters.onnx_observed import Observed
-from sequela.adapters.onnx_outputs import Shape
-from sequela.adapters.onnx_recurrent_nodes import STANDARD_DOMAINS, shown
-from sequela.adapters.onnx_whole import LeftWhole
+from sequela.adapters.onnx_models.lines import Array, Lines
+from sequela.adapters.onnx_models.observed import Observed
+from sequela.adapters.onnx_models.outputs import Shape
+from sequela.adapters.onnx_models.recurrent_nodes import STANDARD_DOMAINS, shown
+from sequela.adapters.onnx_models.whole import LeftWhole
 
 
 @dataclass(frozen=True, slots=True)

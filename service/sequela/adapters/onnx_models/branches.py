@@ -9,12 +9,12 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from onnx import GraphProto, ModelProto, NodeProto, helper
 
-from sequela.adapters.onnx_counts import SHAPES
-from sequela.adapters.onnx_names import captures
-from sequela.adapters.onnx_observed import Observed
-from sequela.adapters.onnx_recurrent_nodes import shown
-from sequela.adapters.onnx_time import Label, Still
-from sequela.adapters.onnx_whole import LeftWhole
+from sequela.adapters.onnx_models.counts import SHAPES
+from sequela.adapters.onnx_models.names import captures
+from sequela.adapters.onnx_models.observed import Observed
+from sequela.adapters.onnx_models.recurrent_nodes import shown
+from sequela.adapters.onnx_models.time import Label, Still
+from sequela.adapters.onnx_models.whole import LeftWhole
 
 
 def settle_branches(model: ModelProto, observed: Observed) -> tuple[ModelProto, list[NodeProto]]:

@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.adapters.onnx_whole import LeftWhole
+from sequela.adapters.onnx_models.whole import LeftWhole
 from sequela.explaining.ports import Recurrence
 from sequela.timeshap.cells import Cells
 

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, numpy_helper
 
-from sequela.adapters.onnx_lines import Array, Lines, through
-from sequela.adapters.onnx_outputs import Shape
-from sequela.adapters.onnx_session import Feeds, Session
-from sequela.adapters.onnx_whole import LeftWhole
+from sequela.adapters.onnx_models.lines import Array, Lines, through
+from sequela.adapters.onnx_models.outputs import Shape
+from sequela.adapters.onnx_models.session import Feeds, Session
+from sequela.adapters.onnx_models.whole import LeftWhole
 
 OBSERVED_ROWS = 2
 SHORT = (3, 5, 2)

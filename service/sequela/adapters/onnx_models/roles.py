@@ -20,7 +20,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from sequela.adapters.onnx_graph import Axis, Graph, GraphInput
+from sequela.adapters.onnx_models.graph import Axis, Graph, GraphInput
 from sequela.errors import InvalidInput
 from sequela.explaining.schema import Dtype, InputSchema, Role
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TypeAlias
 
-from sequela.adapters.onnx_lines import events
-from sequela.adapters.onnx_time import Label, Node, Still, Timed, axis_of, first, is_plain, moved
-from sequela.adapters.onnx_time_moves import (
+from sequela.adapters.onnx_models.lines import events
+from sequela.adapters.onnx_models.time import Label, Node, Still, Timed, axis_of, first, is_plain, moved
+from sequela.adapters.onnx_models.time_moves import (
     concat,
     cut,
     expand,

@@ -12,8 +12,8 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from sequela.adapters.onnx_guard import Run, Watchdog, limit_memory, watchdog
-from sequela.adapters.onnx_provider import ExecutionProvider, chain
+from sequela.adapters.onnx_models.guard import Run, Watchdog, limit_memory, watchdog
+from sequela.adapters.onnx_models.provider import ExecutionProvider, chain
 from sequela.errors import DoesNotFit, InvalidInput
 from sequela.explaining.clock import TimeUp
 from sequela.explaining.limits import Limits

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.adapters.onnx_feeds import Feeder
-from sequela.adapters.onnx_scores import Scores
-from sequela.adapters.onnx_session import Session
+from sequela.adapters.onnx_models.feeds import Feeder
+from sequela.adapters.onnx_models.scores import Scores
+from sequela.adapters.onnx_models.session import Session
 from sequela.explaining.background import Background
 from sequela.explaining.ports import Frame, Recurrence
 from sequela.explaining.schema import ModelSchema

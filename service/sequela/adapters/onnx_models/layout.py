@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from onnx import ModelProto, NodeProto, helper
 
-from sequela.adapters.onnx_names import Fresh, fresh_names
-from sequela.adapters.onnx_recurrent_nodes import (
+from sequela.adapters.onnx_models.names import Fresh, fresh_names
+from sequela.adapters.onnx_models.recurrent_nodes import (
     FIRST_STATE,
     is_recurrent,
 )

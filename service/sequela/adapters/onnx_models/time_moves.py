@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sequela.adapters.onnx_lines import Lines, events
-from sequela.adapters.onnx_time import (
+from sequela.adapters.onnx_models.lines import Lines, events
+from sequela.adapters.onnx_models.time import (
     Label,
     Last,
     Node,

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from sequela.adapters.onnx_lines import Array, Lines
-from sequela.adapters.onnx_time import Counted, Label, Last, Linear, Node, Still, Timed, varying_axis
+from sequela.adapters.onnx_models.lines import Array, Lines
+from sequela.adapters.onnx_models.time import Counted, Label, Last, Linear, Node, Still, Timed, varying_axis
 
 SHAPES = ("Shape", "Size")
 COMPARISONS: Mapping[str, Callable[[Lines], Array]] = {

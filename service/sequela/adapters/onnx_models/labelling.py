@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from onnx import NodeProto
 
-from sequela.adapters.onnx_counts import SHAPES, reckoned, sized
-from sequela.adapters.onnx_names import captures
-from sequela.adapters.onnx_observed import Observed
-from sequela.adapters.onnx_recurrent_nodes import is_recurrent
-from sequela.adapters.onnx_time import Counted, Label, Last, Linear, Node, Still, Timed, fits
-from sequela.adapters.onnx_time_rules import RULES
+from sequela.adapters.onnx_models.counts import SHAPES, reckoned, sized
+from sequela.adapters.onnx_models.names import captures
+from sequela.adapters.onnx_models.observed import Observed
+from sequela.adapters.onnx_models.recurrent_nodes import is_recurrent
+from sequela.adapters.onnx_models.time import Counted, Label, Last, Linear, Node, Still, Timed, fits
+from sequela.adapters.onnx_models.time_rules import RULES
 
 TOLD_BY_COUNTS = ("Reshape", "Expand", "Slice", "Gather")
 """Operators that may be told by the number of events what to do with events: to which shape, which to take."""
