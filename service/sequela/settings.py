@@ -19,6 +19,7 @@ from sequela.explaining.limits import Limits
 PREFIX = "SEQUELA_"
 DEFAULT = Limits()
 DAY = 86_400.0
+GPU_HINT = " (cuda: install onnxruntime-gpu in place of onnxruntime)"
 
 
 class Settings(BaseSettings):
@@ -147,7 +148,7 @@ class Settings(BaseSettings):
     @classmethod
     def _installed(cls, provider: ExecutionProvider) -> ExecutionProvider:
         if provider not in installed():
-            raise ValueError(f"the installed onnxruntime offers {', '.join(installed())}")
+            raise ValueError(f"the installed onnxruntime offers {', '.join(installed())}{GPU_HINT}")
         return provider
 
     @model_validator(mode="after")

@@ -58,8 +58,10 @@ class Room:
         future = self._threads.submit(contextvars.copy_context().run, work)
         stand_up = functools.partial(self._stand_up, clock, clock.now())
         future.add_done_callback(functools.partial(_ended, asyncio.get_running_loop(), stand_up))
+        ended = asyncio.wrap_future(future)
+        ended.add_done_callback(_heard)
         try:
-            return await asyncio.shield(asyncio.wrap_future(future))
+            return await asyncio.shield(ended)
         except asyncio.CancelledError:
             clock.cancel()
             raise
@@ -143,6 +145,12 @@ class Rooms:
         """Lets all threads go."""
         self.explaining.clear()
         self.keeping.clear()
+
+
+def _heard(future: asyncio.Future[T]) -> None:
+    """Work that outlives its caller may end as it likes: asyncio is not to report what nobody waits for."""
+    if not future.cancelled():
+        future.exception()
 
 
 def _ended(loop: asyncio.AbstractEventLoop, stand_up: Callable[[], None], _: Future[T]) -> None:

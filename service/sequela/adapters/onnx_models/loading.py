@@ -36,6 +36,9 @@ from sequela.explaining.schema import ModelSchema
 _log = structlog.get_logger(__name__)
 
 
+BATCH = "sequences in every call"
+
+
 @dataclass(frozen=True)
 class ModelBytes:
     """A model as it came, and where its two parts stand in the request, for errors to name."""
@@ -143,8 +146,8 @@ def _execution(how: str, length: int | None, session: Session, threads: int, pro
     facts = [how, f"onnxruntime {onnxruntime.__version__}, {used(session.runtime)}, threads: {threads}"]
     if length is not None:
         facts.append(f"events in every call: {length}")
-    if session.fixed_batch is not None:
-        facts.append(f"sequences in every call: {session.fixed_batch}")
+    if session.fixed_batch is not None and BATCH not in how:
+        facts.append(f"{BATCH}: {session.fixed_batch}")
     if not probed.independent_rows:
         facts.append(
             "WARNING: the rows of a batch influence each other, so attributions depend on how batches are cut"
