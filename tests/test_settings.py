@@ -73,10 +73,10 @@ def test_a_provider_that_is_not_installed_is_refused(
     with pytest.raises(SystemExit) as caught:
         read_settings(arguments)
     assert caught.value.code == 2
-    assert (
-        "--execution-provider (SEQUELA_EXECUTION_PROVIDER): the installed onnxruntime offers cpu, not 'cuda'"
-        in capsys.readouterr().err
-    )
+    said = capsys.readouterr().err
+    assert "--execution-provider (SEQUELA_EXECUTION_PROVIDER): the installed onnxruntime offers cpu" in said
+    assert "onnxruntime-gpu" in said
+    assert "not 'cuda'" in said
     offered.append("CUDAExecutionProvider")
     assert read_settings(arguments).execution_provider is ExecutionProvider.CUDA
 
