@@ -29,7 +29,9 @@ INTERVAL = 1.96  # standard errors on either side: 95 %
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One game at one budget. Errors in percent; `covered`: share of our 95 % intervals with the truth."""
+    """One game at one budget. Errors in percent; `noise`: the standard error of their difference, from seed to seed;
+    `covered`: share of our 95 % intervals with the truth.
+    """
 
     game: str
     budget: int
@@ -37,6 +39,7 @@ class Row:
     shap: float
     covered: float
     reference_error: float
+    noise: float
 
 
 def sampled(game: Game, score: Scorer, budget: int, seed: int) -> Solution:
@@ -84,9 +87,16 @@ def measure(game: Game, seeds: range) -> list[Row]:
                 shap=scale * rms(theirs - truth),
                 covered=float(np.mean(np.abs(ours - truth) <= INTERVAL * errors)),
                 reference_error=scale * own_error,
+                noise=scale * float(np.hypot(_uncertainty(ours - truth), _uncertainty(theirs - truth))),
             )
         )
     return rows
+
+
+def _uncertainty(errors: Floats) -> float:
+    """The standard error of the root mean square of errors (seeds, players)."""
+    squares = np.mean(errors**2, axis=1)
+    return float(np.std(squares, ddof=1) / np.sqrt(len(squares)) / (2 * np.sqrt(np.mean(squares))))
 
 
 def study(effort: Effort, folder: Path) -> Finding:
