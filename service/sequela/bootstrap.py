@@ -35,8 +35,10 @@ from sequela.rpc.server import Draining, Server
 from sequela.rpc.services import Behind, services
 from sequela.settings import Settings
 
-SEATS = 2
-"""Explanations under way for each worker: while one is resolved, solved or encoded, others keep the workers busy."""
+FEWEST_SEATS = 2
+"""Explanations under way at least, so that a long one does not hold up all others; by default there are as many as
+workers. More wait longer together: beside each other they contend for the interpreter, and every answer comes late.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,7 @@ def _store(settings: Settings, observer: Observer) -> tuple[KeyValue, Callable[[
 
 
 def _rooms(settings: Settings, workers: int, observer: Observer) -> Rooms:
-    seats = settings.max_concurrent or SEATS * workers
+    seats = settings.max_concurrent or max(workers, FEWEST_SEATS)
     return Rooms(
         Room("explaining", seats, settings.queue_size, observer),
         Room("keeping", settings.lookup_threads, settings.lookup_queue, observer),

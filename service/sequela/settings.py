@@ -73,7 +73,9 @@ class Settings(BaseSettings):
         description="Batches worked on at a time; unset: one for each core that affinity and quota leave.",
     )
     max_concurrent: int | None = Field(
-        None, ge=1, description="Explanations that take turns at that; unset: two for each worker."
+        None,
+        ge=1,
+        description="Explanations that take turns at that; unset: one for each worker, two at least.",
     )
     queue_size: int = Field(64, ge=0, description="Explanations that may wait for that; more are refused.")
     lookup_threads: int = Field(8, ge=1, description="Look-ups, listings and averages worked on at a time.")

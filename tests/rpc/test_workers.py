@@ -54,12 +54,15 @@ def test_answers_do_not_depend_on_workers(monkeypatch: pytest.MonkeyPatch) -> No
         assert answers(workers) == alone
 
 
-def test_two_requests_are_under_way_for_each_worker() -> None:
-    """By default; the third waits for one of them to end."""
+@pytest.mark.parametrize(("workers", "seats"), [(1, 2), (3, 3)])
+def test_a_request_is_under_way_for_each_worker(workers: int, seats: int) -> None:
+    """By default, and two at least; one more waits for one of them to end."""
     gate = Gate()
-    with Serving(embedded(workers=1), explainer=gate) as server:
-        asked = [server.explanations.Explain.future(explain_request(), timeout=PATIENCE) for _ in range(3)]
-        for _ in range(2):
+    with Serving(embedded(workers=workers), explainer=gate) as server:
+        asked = [
+            server.explanations.Explain.future(explain_request(), timeout=PATIENCE) for _ in range(seats + 1)
+        ]
+        for _ in range(seats):
             assert gate.begun.acquire(timeout=PATIENCE)
         assert not gate.begun.acquire(timeout=0.05)
         gate.open.set()
