@@ -83,8 +83,9 @@ class StateRuns:
         while len(legs) > 1 and legs[0].classes <= TRUNK:
             leg = legs.pop(0)
             (held,) = self.asker.share([partial(walker.pass_through, leg, slice(0, leg.classes), held)])
-        jobs = (partial(_branch, walker, legs, span, held) for span in _spans(legs, len(walker.coalitions)))
-        work = _work(legs)
+        work = sum(leg.classes * leg.work for leg in legs)
+        spans = _spans(legs, len(walker.coalitions), work)
+        jobs = (partial(_branch, walker, legs, span, held) for span in spans)
         return np.concatenate(list(self.asker.share(jobs, work)))
 
     def _begun(
@@ -92,11 +93,11 @@ class StateRuns:
     ) -> tuple[Held, Sequence[Step], Padding]:
         """The states to begin from, the steps that are left, and the padding that is still to be run."""
         first, *later = steps
-        sides = self._sides(walker, first, players)
+        static = self._entering(walker, first, players)
+        sides = self._sides(walker, first, players, static)
         if later and sides and len(sides) <= MOST_PASTS:
             return self._past(first.stop, sides, walker.until), later, ()
         padded = len(self.frame.before[0]) > 0
-        static = self._entering(walker, first, players)
         combinations, parents = np.unique(static, axis=0, return_inverse=True)
         if padded and len(combinations) <= MOST_PASTS:
             begun = self._past(0, [Side(False, tuple(each.tolist())) for each in combinations], walker.until)
@@ -107,14 +108,13 @@ class StateRuns:
         ended = [self.pasts.states(stop, side, until) for side in sides]
         return Held(tuple(map(np.concatenate, zip(*ended, strict=True))))
 
-    def _sides(self, walker: Walker, step: Step, players: Players) -> list[Side]:
+    def _sides(self, walker: Walker, step: Step, players: Players, static: NDArray[np.bool_]) -> list[Side]:
         """Where the classes of a first step take their events from; none where one mixes them."""
         owning = np.zeros(len(players), dtype=np.bool_)
         owning[players.grid[: step.stop]] = True
         from_x = walker.coalitions[step.rows][:, owning]
         if not (from_x.all(axis=1) | ~from_x.any(axis=1)).all():
             return []
-        static = self._entering(walker, step, players)
         return [Side(bool(x[0]), tuple(s.tolist())) for x, s in zip(from_x, static, strict=True)]
 
     def _entering(self, walker: Walker, step: Step, players: Players) -> NDArray[np.bool_]:
@@ -152,14 +152,9 @@ class StateRuns:
         return max(1 << (MOST_STATES // max(size, 1)).bit_length() - 1, 1024)
 
 
-def _work(legs: Sequence[Leg]) -> int:
-    """Multiply-adds of all their classes."""
-    return sum(leg.classes * leg.work for leg in legs)
-
-
-def _spans(legs: Sequence[Leg], coalitions: int) -> Iterator[slice]:
-    """The last leg's classes of each branch: a turn's work at most, one batch where one leg is left."""
-    last, work = legs[-1], _work(legs)
+def _spans(legs: Sequence[Leg], coalitions: int, work: int) -> Iterator[slice]:
+    """The last leg's classes of each branch: a turn's work at most, one batch where one leg is left. work: of all."""
+    last = legs[-1]
     if work <= ALONE:
         yield slice(0, last.classes)
         return

@@ -71,8 +71,8 @@ def _bytes(grid: Sequence[States]) -> int:
 class Pasts:
     """The pasts of one request. Used by its own thread.
 
-    ladder: positions, ascending, where states are kept on the way: later
-    questions will begin there. key: B's in `shared`; None where it must not be shared.
+    ladder: positions, ascending, where states are kept on the way: later questions will begin there. key: B's in
+    `shared`; None where it must not be shared.
     """
 
     recurrence: Recurrence

@@ -125,10 +125,9 @@ class Pool:
                 self._deal()
 
     def _work(self, hand: _Hand, core: set[int]) -> None:
-        if core:
-            with contextlib.suppress(
-                OSError, ValueError
-            ):  # a sandbox may forbid it, or the core be taken away since
+        # A sandbox may forbid it, or the core have been taken away.
+        with contextlib.suppress(OSError, ValueError):
+            if core:
                 os.sched_setaffinity(0, core)  # of this thread alone
         while (task := hand.get()) is not None:
             run = task.run

@@ -30,13 +30,15 @@ class Stages:
         """
         later = [each for each in self._sizes if each > size]
         if self._whole:
-            first = [
-                each for each in later if size == 0 and self.last > SMALL and each <= FIRST_PART * self.last
-            ]
-            wish = first[-1] if first else self.last
+            wish = self.last if size else self._first_part()
         else:
             wish = later[1] if len(later) > 1 and later[1] < hopeless else later[0]
         return max((each for each in later if each <= wish and self._fits(each - size)), default=later[0])
+
+    def _first_part(self) -> int:
+        """What a whole game begins with."""
+        parts = [each for each in self._sizes if each <= FIRST_PART * self.last]
+        return parts[-1] if parts and self.last > SMALL else self.last
 
     @contextmanager
     def timed(self, size: int, grown: int) -> Iterator[None]:
