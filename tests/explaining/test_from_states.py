@@ -15,9 +15,13 @@ from recurrent import PlainRnn
 from sequela.errors import Cancelled
 from sequela.explaining.asking import Asker
 from sequela.explaining.clock import Clock, TimeUp
+from sequela.explaining.evaluating import Evaluator
+from sequela.explaining.explanation import StopReason
 from sequela.explaining.from_states import StateRuns
 from sequela.explaining.pasts import BOOKKEEPING, BackgroundPasts, Pasts
+from sequela.explaining.playing import Rules, play
 from sequela.explaining.ports import Frame, Observers, States
+from sequela.explaining.schema import Link
 from sequela.explaining.whole import WholeRuns
 from sequela.timeshap.cells import Cells, Columns
 from sequela.timeshap.masking import Masker
@@ -234,3 +238,16 @@ def test_an_expired_or_cancelled_request_stops_between_batches(
     with pytest.raises(error):
         from_states.outputs(players, coalitions, math.inf)
     assert model.events_run == run
+
+
+def test_a_level_ends_with_its_share_of_the_time() -> None:
+    """Its own end has passed while the request has time: nothing is computed, and the answer says why."""
+    model = PlainRnn()
+    masker, extent = pieces(model)
+    from_states, _ = runs(model, masker)
+    evaluator = Evaluator(from_states, [0], Link.IDENTITY, from_states.asker)
+    rules = Rules(2048, 100, np.zeros(1), seed=0, until=Clock.now() - 1)
+    played = play(evaluator, event_players(extent, ()), np.ones(1), rules)
+    assert (played.reason, played.out_of_time) == (StopReason.NOT_COMPUTED, True)
+    assert "time" in played.detail
+    assert model.events_run == 0
