@@ -1,7 +1,7 @@
-"""Generates `proto/python/sequela_proto` from `proto/sequela`; with --check, tells whether it is up to date.
+"""Generates `proto/python/sequela_proto` from the protos; with --check, tells whether it is up to date.
 
 The import path is mapped (`-Isequela_proto=proto/sequela`), so that the stubs import `sequela_proto.v1`
-while the name on the wire stays `sequela.v1`: nothing is rewritten.
+while the name on the wire stays `sequela.v1`: nothing is rewritten. Likewise `sequela_proto.inference`.
 """
 
 from __future__ import annotations
@@ -17,19 +17,25 @@ from grpc_tools import protoc
 
 ROOT = Path(__file__).resolve().parent.parent
 OUTPUT = ROOT / "proto" / "python"
-PACKAGES = ("sequela_proto", "sequela_proto/v1")
+PROTO = ROOT / "proto"
+# Folders with protos, by the package that is made of them.
+SOURCES = {"sequela_proto/v1": PROTO / "sequela" / "v1", "sequela_proto/inference": PROTO / "inference"}
+PACKAGES = ("sequela_proto", *SOURCES)
 
 
 def generate(output: Path) -> None:
     """Writes the generated packages under `output`; raises SystemExit when protoc refuses."""
-    sources = sorted((ROOT / "proto" / "sequela").rglob("*.proto"))
-    names = [f"sequela_proto/{source.relative_to(ROOT / 'proto' / 'sequela')}" for source in sources]
+    names = [
+        f"{package}/{source.name}"
+        for package, folder in SOURCES.items()
+        for source in sorted(folder.glob("*.proto"))
+    ]
     well_known = resources.files("grpc_tools") / "_proto"
     plugins = Path(sys.executable).parent
     status = protoc.main(
         [
             "protoc",
-            f"-Isequela_proto={ROOT / 'proto' / 'sequela'}",
+            *(f"-I{package}={folder}" for package, folder in SOURCES.items()),
             f"-I{well_known}",
             f"--plugin=protoc-gen-mypy={plugins / 'protoc-gen-mypy'}",
             f"--plugin=protoc-gen-mypy_grpc={plugins / 'protoc-gen-mypy_grpc'}",
@@ -43,7 +49,7 @@ def generate(output: Path) -> None:
     if status:
         raise SystemExit(status)
     for package in PACKAGES:
-        (output / package / "__init__.py").write_text('"""Generated from proto/sequela: never edited."""\n')
+        (output / package / "__init__.py").write_text('"""Generated from proto/: never edited."""\n')
     (output / "sequela_proto" / "py.typed").write_text("")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from sequela.adapters.schema_json import read_schema
+from sequela.adapters.model_io.schema_json import read_schema
 from sequela.explaining.schema import Display, FeatureSchema, InputSchema, ModelSchema
 from sequela_client.cli.main import main
 from serving import Serving, embedded

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from matrix import BY_NAME
 from onnx import helper, numpy_helper
+from sequela.adapters.model_io.schema_json import write_schema
 from sequela.adapters.onnx_models.loading import Loader, ModelBytes
-from sequela.adapters.schema_json import write_schema
 from sequela.errors import InvalidInput
 from sequela.explaining.limits import Limits
 from sequela.explaining.schema import FeatureKind, ModelSchema

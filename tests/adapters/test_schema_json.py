@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from matrix import CASES, Case
-from sequela.adapters.schema_json import read_schema, write_schema
+from sequela.adapters.model_io.schema_json import read_schema, write_schema
 from sequela.errors import InvalidInput
 from sequela.explaining.schema import (
     Display,

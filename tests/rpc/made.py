@@ -24,14 +24,15 @@ from sequela.explaining.explanation import (
     StopReason,
     TargetScore,
 )
-from sequela.explaining.question import EventInfo, FeatureScope, Level, Question
+from sequela.explaining.question import Estimator, EventInfo, FeatureScope, Level, Question
 from sequela.explaining.schema import Link
 from sequela.timeshap.players import PlayerKind
 from sequela.timeshap.pruning import Verdict
 
 WHEN = datetime(2026, 3, 4, 5, 6, 7, 890_000, UTC)
 MISS = Attribution(PlayerKind.FEATURE, (0.01, 0.02), (0.003, 0.004), feature="near")
-QUALITY = LevelQuality(StopReason.BUDGET, 7, 96, 0.25, 1e-9, "all used", 3, True, (MISS,), 1.5)
+USED = Estimator.CONTROL_VARIATE
+QUALITY = LevelQuality(StopReason.BUDGET, 7, 96, 0.25, 1e-9, "all used", 3, True, (MISS,), 1.5, USED)
 
 
 def level(*kinds: PlayerKind) -> LevelExplanation:
@@ -86,6 +87,7 @@ def explanation() -> Explanation:
             full_pruning_curve=True,
             link=Link.LOGIT,
             output_event=-2,
+            estimator=USED,
         ),
         features=(
             Feature("amount", "Amount", "EUR", "what was paid", False),
@@ -96,7 +98,7 @@ def explanation() -> Explanation:
             EventValues(0, ("2",)),
         ),
         static_values=("33 a",),
-        cost=Cost(10, 2, 60, {"prune": 0.5}, True),
+        cost=Cost(10, 2, 60, {"prune": 0.5}, True, 12, 3),
         cut_short=True,
     )
 

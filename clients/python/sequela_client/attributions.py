@@ -81,7 +81,9 @@ class Attribution:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """How sure a level is, and what it took. Over all targets. `seconds`: wall time."""
+    """How sure a level is, and what it took. Over all targets. `seconds`: wall time. `estimator`: "regression" or
+    "control_variate"; empty where nothing was estimated.
+    """
 
     stop_reason: StopReason
     detail: str
@@ -93,6 +95,7 @@ class Quality:
     selection_truncated: bool
     near_misses: tuple[Attribution, ...]
     seconds: float
+    estimator: str
 
 
 @dataclass(frozen=True, slots=True)

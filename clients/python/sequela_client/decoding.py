@@ -49,7 +49,7 @@ def explanation(message: pb.Explanation) -> Explanation:
         feature_info=features,
         event_values=tuple(_event_values(item, names) for item in reversed(message.event_values)),
         static_values=dict(zip(static, message.static_values, strict=False)),
-        cost=_cost(message.cost),
+        cost=cost(message.cost),
         method_version=message.method_version,
         cut_short=message.cut_short,
     )
@@ -83,6 +83,7 @@ def _quality(message: pb.LevelQuality) -> Quality:
         selection_truncated=message.selection_truncated,
         near_misses=tuple(map(_attribution, message.near_misses)),
         seconds=message.time.ToTimedelta().total_seconds(),
+        estimator=word(pb.Estimator, message.estimator),
     )
 
 
@@ -129,6 +130,7 @@ def _options(message: pb.ResolvedOptions) -> UsedOptions:
         full_pruning_curve=message.full_pruning_curve,
         link=word(pb.Link, message.link),
         output_event=message.output_event,
+        estimator=word(pb.Estimator, message.estimator),
     )
 
 
@@ -142,7 +144,8 @@ def _event_values(message: pb.EventValues, names: list[str]) -> EventValues:
     )
 
 
-def _cost(message: pb.Cost) -> Cost:
+def cost(message: pb.Cost) -> Cost:
+    """What it took."""
     return Cost(
         model_rows=message.model_rows,
         model_calls=message.model_calls,
@@ -151,4 +154,6 @@ def _cost(message: pb.Cost) -> Cost:
             stage: time.ToTimedelta().total_seconds() for stage, time in message.stage_times.items()
         },
         cached=message.cached,
+        endpoint_rows=message.endpoint_rows,
+        endpoint_calls=message.endpoint_calls,
     )

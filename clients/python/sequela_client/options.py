@@ -15,6 +15,7 @@ from sequela_client.errors import CallerError
 Level = Literal["event", "feature", "cell"]
 FeatureScope = Literal["unpruned", "full_sequence"]
 Link = Literal["identity", "logit"]
+Estimator = Literal["regression", "control_variate"]
 
 
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -29,7 +30,7 @@ class Options(TypedDict, total=False):
     feature_scope: "unpruned" or "full_sequence", the events that features act on ("unpruned")
     cell_threshold: theta; events and features above it make the cells (0.1 *)
     top_k_events, top_k_features: so many instead of theta (5 when only the other is set)
-    max_coalitions: evaluated at most in each level (32768)
+    max_coalitions: evaluated at most in each level (32768; behind an endpoint 2048)
     target_standard_error: sampling stops within it; 0: use the whole budget (0.005 *)
     seed: of the sampling (0)
     refine_history: split the pruned events while a part matters (False)
@@ -37,6 +38,7 @@ class Options(TypedDict, total=False):
     full_pruning_curve: scan every split (False)
     link: "identity" or "logit" (the model's own)
     output_event: explain the output at this event, of a model with one for each (0)
+    estimator: "regression" or "control_variate" (fewer rows, more solving) (chosen by what a row takes)
 
     * Of |f(X) - f(B)| for unbounded outputs and the logit link.
     """
@@ -56,6 +58,7 @@ class Options(TypedDict, total=False):
     full_pruning_curve: bool | None
     link: Link | None
     output_event: int | None
+    estimator: Estimator | None
 
 
 def options_message(options: Mapping[str, Any]) -> pb.ExplainOptions:
@@ -99,6 +102,8 @@ def _set(message: pb.ExplainOptions, name: str, value: Any) -> None:
             message.feature_scope = member(pb.FeatureScope, "options.feature_scope", value)
         case "link":
             message.link = member(pb.Link, "options.link", value)
+        case "estimator":
+            message.estimator = member(pb.Estimator, "options.estimator", value)
         case _:
             try:
                 setattr(message, name, value)

@@ -141,6 +141,7 @@ class UsedOptions:
     full_pruning_curve: bool
     link: str
     output_event: int
+    estimator: str
 
     def for_target(self, index: int) -> UsedOptions:
         """The same with one target's numbers only."""
@@ -155,10 +156,14 @@ class UsedOptions:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What it took; not part of what a seed reproduces. `stage_seconds`: wall time by stage."""
+    """What it took; not part of what a seed reproduces. `stage_seconds`: wall time by stage. `endpoint_rows`,
+    `endpoint_calls`: sent to the model's endpoint, also again or in vain.
+    """
 
     model_rows: int
     model_calls: int
     model_events: int
     stage_seconds: Mapping[str, float]
     cached: bool
+    endpoint_rows: int
+    endpoint_calls: int

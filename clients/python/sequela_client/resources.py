@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sequela_proto.v1 import sequela_pb2 as pb
 
-from sequela_client.decoding import explanation, target_score
+from sequela_client.decoding import cost, explanation, target_score
 from sequela_client.enums import word
 from sequela_client.errors import SequelaError, from_item
 from sequela_client.explanation import Explanation
-from sequela_client.parts import Feature, TargetScore
+from sequela_client.parts import Cost, Feature, TargetScore
 from sequela_client.tensors import arrays
 
 
@@ -39,7 +39,10 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model that the server has. `state`: loading, ready or failed (`state_detail` says why)."""
+    """A model that the server has. `state`: loading, ready or failed (`state_detail` says why).
+
+    `endpoint_uri` and what follows: where it is served, if not by the server itself.
+    """
 
     name: str
     digest: str
@@ -56,6 +59,9 @@ class Model:
     default_background_digest: str
     create_time: datetime
     execution: str
+    endpoint_uri: str
+    endpoint_version: str
+    endpoint_revision: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,6 +100,7 @@ class Scores:
     targets: tuple[str, ...]
     values: NDArray[np.float64]
     model_digest: str
+    cost: Cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +142,9 @@ def model(message: pb.Model) -> Model:
         default_background_digest=message.default_background_digest,
         create_time=message.create_time.ToDatetime(UTC),
         execution=message.execution,
+        endpoint_uri=message.endpoint_uri,
+        endpoint_version=message.endpoint_version,
+        endpoint_revision=message.endpoint_revision,
     )
 
 
@@ -170,7 +180,12 @@ def summary(message: pb.ExplanationSummary) -> ExplanationSummary:
 def scores(message: pb.ScoreResponse) -> Scores:
     """Scores from their message."""
     values = np.array([row.values for row in message.scores], dtype=np.float64)
-    return Scores(tuple(message.targets), values.reshape(-1, len(message.targets)), message.model_digest)
+    return Scores(
+        tuple(message.targets),
+        values.reshape(-1, len(message.targets)),
+        message.model_digest,
+        cost(message.cost),
+    )
 
 
 def outcome(message: pb.ExplainStreamResponse) -> Outcome:

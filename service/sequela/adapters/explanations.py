@@ -86,11 +86,11 @@ class StoredExplanations:
             return None
         return None if explanation is None or explanation.cut_short else explanation
 
-    def keep(self, key: str, explanation: Explanation) -> None:
+    def keep(self, key: str | None, explanation: Explanation) -> None:
         """See `Explanations`."""
         name = explanation.name
         values = {_kept(name): encode_explanation(explanation)}
-        if not explanation.cut_short:
+        if key is not None and not explanation.cut_short:
             values[f"answer:{key}"] = seal(name.encode())
         for place, value in values.items():
             self._near.put(place, value, self._seconds)

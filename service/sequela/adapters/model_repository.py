@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from sequela.adapters.configured_models import ConfiguredModels
 from sequela.adapters.model_cache import ModelCache
 from sequela.adapters.model_names import ModelName, ModelPattern, is_digest, parse_name
@@ -42,7 +44,7 @@ class ModelRepository:
         self._loader = loader
         self._uploads_allowed = uploads_allowed
 
-    def resolve(self, choice: ModelChoice) -> Model:
+    def resolve(self, choice: ModelChoice, until: float = math.inf) -> Model:
         """See `Models`."""
         match choice:
             case NamedModel(name):

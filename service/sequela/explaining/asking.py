@@ -53,6 +53,7 @@ class Asker:
 
     def __init__(self, clock: Clock, pool: Pool, observer: Observer) -> None:
         self.clock = clock
+        self._sent_rows = self._sent_calls = 0
         self._pool, self._observer = pool, observer
         self._lock = threading.Lock()
         self._rows = self._calls = self._events = 0
@@ -61,7 +62,24 @@ class Asker:
 
     def cost(self) -> Cost:
         """What was asked so far."""
-        return Cost(self._rows, self._calls, self._events)
+        return Cost(
+            self._rows,
+            self._calls,
+            self._events,
+            endpoint_rows=self._sent_rows,
+            endpoint_calls=self._sent_calls,
+        )
+
+    def send(self, rows: int, events: int, until: float, question: Callable[[float], T]) -> T:
+        """Asks an endpoint, as `ask` does; rows are counted also where they were sent in vain."""
+
+        def counted(end: float) -> T:
+            with self._lock:
+                self._sent_rows += rows
+                self._sent_calls += 1
+            return question(end)
+
+        return self.ask(rows, events, until, counted)
 
     def ask(self, rows: int, events: int, until: float, question: Callable[[float], T]) -> T:
         """Asks about a batch of rows of so many events each. `question` is told when it must have its answer.

@@ -47,6 +47,10 @@ class Clock:
         """The caller is gone: the work stops at the next batch."""
         self._gone.set()
 
+    def pause(self, seconds: float) -> None:
+        """Waits so long, or until the caller is gone."""
+        self._gone.wait(seconds)
+
     def check(self, until: float = math.inf) -> None:
         """Raises Cancelled when the caller is gone, TimeUp past `until` or the end."""
         if self._gone.is_set():

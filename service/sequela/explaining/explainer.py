@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,15 +14,15 @@ from sequela.explaining.asking import Asker
 from sequela.explaining.assembling import shown_events
 from sequela.explaining.clock import Clock, TimeUp
 from sequela.explaining.explanation import Cost, Explanation
-from sequela.explaining.fitting import fit_sequence
-from sequela.explaining.identity import content_key, explanation_name
+from sequela.explaining.identity import content_key, explanation_name, unique_name
 from sequela.explaining.limits import Limits
 from sequela.explaining.pasts import BackgroundPasts
 from sequela.explaining.pool import Pool
-from sequela.explaining.ports import Backgrounds, Explanations, Model, Models, Observer
+from sequela.explaining.ports import Backgrounds, Explanations, Models, Observer
 from sequela.explaining.question import GivenSequence, ModelChoice, Question
 from sequela.explaining.records import Explained, StageDone
-from sequela.explaining.resolving import Task, check_output_event, resolve
+from sequela.explaining.resolving import Task, resolve
+from sequela.explaining.scoring import score_all
 from sequela.explaining.single_flight import SingleFlight
 from sequela.explaining.tolerances import chosen_targets
 from sequela.explaining.working import work_out
@@ -36,6 +35,7 @@ class Scored:
     targets: tuple[str, ...]
     values: NDArray[np.float64]
     model_digest: str
+    cost: Cost
 
 
 class Explainer:
@@ -82,42 +82,41 @@ class Explainer:
         clock: Clock,
     ) -> Scored:
         """Raw scores of sequences. Raises as `explain` does."""
-        model = self._models.resolve(choice)
-        columns = chosen_targets(model.schema, targets, self._limits, "targets")
-        jobs = (
-            partial(self._scored, model, sequence, f"sequences[{index}]", output_event, clock)
-            for index, sequence in enumerate(sequences)
-        )
+        asker = Asker(clock, self._pool, self._observer)
         try:
-            rows = self._pool.run(jobs)
+            model = self._models.resolve(choice, clock.end)
+            columns = chosen_targets(model.schema, targets, self._limits, "targets")
+            rows = score_all(model, sequences, output_event, self._limits, asker)
         except TimeUp:
             raise _out_of_time() from None
-        return Scored(columns.names, np.concatenate(rows)[:, list(columns.columns)], model.digest)
-
-    def _scored(
-        self, model: Model, sequence: GivenSequence, path: str, output_event: int, clock: Clock
-    ) -> NDArray[np.float64]:
-        """Raw outputs (1, outputs) of one sequence."""
-        clock.check()
-        fitted = fit_sequence(model.schema, model.fixed_length, sequence, self._limits, path)
-        check_output_event(output_event, model.schema, fitted.cells.length, "output_event")
-        return model.run(fitted.cells.as_batch(), fitted.frame, output_event, clock.end)
+        return Scored(columns.names, rows[:, list(columns.columns)], model.digest, asker.cost())
 
     def _explain(self, question: Question, clock: Clock) -> Explanation:
         start = clock.now()
-        task = resolve(question, self._models, self._backgrounds, self._limits)
-        self._observer.notice(StageDone("resolve", clock.now() - start))
-        key = content_key(task)
         try:
-            with self._flights.lead(key, clock):
-                found = self._explanations.answer(key)
-                if found:
-                    return self._answered_before(found, task, key)
-                explanation = self._work_out(task, key, clock)
-                self._explanations.keep(key, explanation)
-                return explanation
+            task = resolve(question, self._models, self._backgrounds, self._limits, clock.end)
+            self._observer.notice(StageDone("resolve", clock.now() - start))
+            endpoint = task.model.endpoint
+            if endpoint and not endpoint.pinned:
+                return self._answered_anew(task, clock)
+            return self._answered_once(task, content_key(task), clock)
         except TimeUp:
             raise _out_of_time() from None
+
+    def _answered_anew(self, task: Task, clock: Clock) -> Explanation:
+        """Kept for its alert alone: what is served may be another model tomorrow."""
+        explanation = self._work_out(task, unique_name(), clock)
+        self._explanations.keep(None, explanation)
+        return explanation
+
+    def _answered_once(self, task: Task, key: str, clock: Clock) -> Explanation:
+        with self._flights.lead(key, clock):
+            found = self._explanations.answer(key)
+            if found:
+                return self._answered_before(found, task, key)
+            explanation = self._work_out(task, explanation_name(key, task.question), clock)
+            self._explanations.keep(key, explanation)
+            return explanation
 
     def _answered_before(self, found: Explanation, task: Task, key: str) -> Explanation:
         """What was found for the same content, under this alert's name; what is stored under it stays as it was."""
@@ -130,9 +129,9 @@ class Explainer:
             self._explanations.keep(key, explanation)
             return explanation
 
-    def _work_out(self, task: Task, key: str, clock: Clock) -> Explanation:
+    def _work_out(self, task: Task, name: str, clock: Clock) -> Explanation:
         asker = Asker(clock, self._pool, self._observer)
-        return work_out(task, key, self._limits, asker, self._pasts, self._observer)
+        return work_out(task, name, self._limits, asker, self._pasts, self._observer)
 
 
 def _for_alert(found: Explanation, task: Task, name: str, cost: Cost) -> Explanation:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sequela.explaining.question import EventInfo, FeatureScope, Level
+from sequela.explaining.question import Estimator, EventInfo, FeatureScope, Level
 from sequela.explaining.schema import Link
 from sequela.timeshap.players import PlayerKind
 from sequela.timeshap.pruning import Verdict
@@ -46,7 +46,7 @@ class Attribution:
 
 @dataclass(frozen=True, slots=True)
 class LevelQuality:
-    """How sure a level is, and what it took. `seconds` is wall time."""
+    """How sure a level is, and what it took. `seconds` is wall time. `estimator` is None where nothing was solved."""
 
     stop_reason: StopReason
     players: int
@@ -58,6 +58,7 @@ class LevelQuality:
     selection_truncated: bool = False
     near_misses: tuple[Attribution, ...] = ()
     seconds: float = 0.0
+    estimator: Estimator | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,8 @@ class TargetScore:
 class Cost:
     """What it took; outside the promise of reproducibility. Times in seconds by stage.
 
-    model_events: events run, summed over rows: what model time follows.
+    model_events: events run, summed over rows: what model time follows. endpoint_rows, endpoint_calls: what left for
+    an endpoint, in vain or again too.
     """
 
     model_rows: int = 0
@@ -118,6 +120,8 @@ class Cost:
     model_events: int = 0
     stage_seconds: Mapping[str, float] | None = None
     cached: bool = False
+    endpoint_rows: int = 0
+    endpoint_calls: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +142,7 @@ class ResolvedOptions:
     full_pruning_curve: bool
     link: Link
     output_event: int
+    estimator: Estimator | None = None
 
 
 @dataclass(frozen=True, slots=True)

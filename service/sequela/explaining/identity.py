@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from sequela.explaining.explanation import METHOD_VERSION
 from sequela.explaining.question import Question
 from sequela.explaining.resolving import Task
-from sequela.explaining.tolerances import link_of, needed_levels
+from sequela.explaining.tolerances import budget_of, link_of, needed_levels
 
 
 def content_key(task: Task) -> str:
@@ -29,6 +29,7 @@ def content_key(task: Task) -> str:
         levels=needed_levels(options.levels),
         targets=task.targets.names,
         link=link_of(options, task.model.schema),
+        max_coalitions=budget_of(options, task.model.endpoint),
     )
     facts = [METHOD_VERSION, task.model.digest, task.background.digest, asdict(canonical)]
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode())

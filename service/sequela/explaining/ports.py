@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -12,6 +12,7 @@ from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from sequela.errors import SequelaError
 from sequela.explaining.background import Background, StoredBackground
 from sequela.explaining.explanation import Explanation
 from sequela.explaining.question import ModelChoice
@@ -20,6 +21,7 @@ from sequela.explaining.schema import ModelSchema
 from sequela.timeshap.cells import Cells
 
 Item = TypeVar("Item")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +59,58 @@ class Recurrence(Protocol):
         """Raw outputs (n, outputs) after the batch's last event. Raises as `Model.run` does."""
 
 
+class TryAgain(Exception):
+    """A call did not come through to an endpoint, or its answer did not come back; the same call may be sent again.
+
+    `error` is what the caller hears where that does not help either.
+    """
+
+    def __init__(self, error: SequelaError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
+class Endpoint(Protocol):
+    """The way to a model that another server runs; all requests share it. Safe to call from several threads at once."""
+
+    @property
+    def uri(self) -> str:
+        """Where it is served."""
+
+    @property
+    def version(self) -> str:
+        """The version asked for there; empty: the server's choice."""
+
+    @property
+    def revision(self) -> str:
+        """The operator's mark of what is served."""
+
+    @property
+    def pinned(self) -> bool:
+        """What is served cannot change unnoticed: answers may be given to other requests."""
+
+    @property
+    def coalitions(self) -> int:
+        """Coalitions of a level where the question does not say."""
+
+    @property
+    def attempts(self) -> int:
+        """How often a call is sent at most."""
+
+    @property
+    def row_seconds(self) -> float:
+        """What a row took in calls of late; 0 before any."""
+
+    def rows(self, row_bytes: int) -> int:
+        """The most rows of so many bytes that one call may hold."""
+
+    def run(self, jobs: Iterable[Callable[[], T]]) -> list[T]:
+        """Runs jobs of one call each, as many at a time as keep the endpoint busy, in turn with other requests'.
+
+        Results and errors are as in `Pool.run`.
+        """
+
+
 class Model(Protocol):
     """A model that scores batches. Safe to call from several threads at once."""
 
@@ -66,7 +120,9 @@ class Model(Protocol):
 
     @property
     def digest(self) -> str:
-        """SHA-256 over the ONNX bytes and, where one was given, the schema's bytes; 64 hexadecimal digits."""
+        """SHA-256 over the ONNX bytes and, where one was given, the schema's bytes; behind an endpoint over its
+        identity (design §6). 64 hexadecimal digits.
+        """
 
     @property
     def schema(self) -> ModelSchema:
@@ -84,6 +140,10 @@ class Model(Protocol):
     def recurrence(self) -> Recurrence | None:
         """The same model run from states; None where it can only be run whole."""
 
+    @property
+    def endpoint(self) -> Endpoint | None:
+        """The way to it; None where it runs in this process."""
+
     def work(self, events: int) -> int:
         """About how many multiply-adds one row of so many events takes: follows from the graph alone."""
 
@@ -95,7 +155,8 @@ class Model(Protocol):
         The batch's event inputs are (n, l, d_j). The frame's padding is put around them, mask and length
         inputs are built from it. `output_event` t ≤ 0 selects the step of a per-event output, counted from
         the last real event. Raises DoesNotFit when the model fails on the batch or gives values that are not
-        finite, TimeUp when it had to be stopped at `until` (on the monotonic clock).
+        finite, TimeUp when it had to be stopped at `until` (on the monotonic clock). Behind an endpoint also
+        TryAgain, Unavailable, Overloaded, and Forbidden when the operator has switched it off.
         """
 
 
@@ -112,6 +173,7 @@ class ModelSource(StrEnum):
 
     REPOSITORY = "repository"
     UPLOAD = "upload"
+    ENDPOINT = "endpoint"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -141,9 +203,9 @@ class Models(Protocol):
     Unavailable.
     """
 
-    def resolve(self, choice: ModelChoice) -> Model:
-        """The model a question names; loads it where needed. Unavailable while LOADING, DoesNotFit when
-        FAILED.
+    def resolve(self, choice: ModelChoice, until: float = math.inf) -> Model:
+        """The model a question names; loads it where needed, by `until` on the monotonic clock. Unavailable while
+        LOADING, DoesNotFit when FAILED, TimeUp.
         """
 
     def register(self, name: str, onnx: bytes, schema_json: bytes) -> ModelRecord:
@@ -205,9 +267,9 @@ class Explanations(Protocol):
         or the store is down.
         """
 
-    def keep(self, key: str, explanation: Explanation) -> None:
-        """Keeps an explanation under its name, and for reuse under `key` unless it was cut short. Never
-        fails: when the shared store is down it is kept in process, and observers say so.
+    def keep(self, key: str | None, explanation: Explanation) -> None:
+        """Keeps an explanation under its name, and for reuse under `key`, where there is one and it was not cut short.
+        Never fails: when the shared store is down it is kept in process, and observers say so.
         """
 
     def get(self, name: str) -> Explanation:

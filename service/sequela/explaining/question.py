@@ -28,6 +28,13 @@ class FeatureScope(StrEnum):
     FULL_SEQUENCE = "full_sequence"
 
 
+class Estimator(StrEnum):
+    """How attributions follow from the values of coalitions."""
+
+    REGRESSION = "regression"
+    CONTROL_VARIATE = "control_variate"
+
+
 @dataclass(frozen=True, slots=True)
 class NamedModel:
     """`models/m`, `models/m/versions/v`, `m` or `m/v`."""
@@ -118,7 +125,7 @@ class GivenSequence:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to explain; None is the default that depends on the model's output (see `tolerances`)."""
+    """How to explain; None is the default that depends on the model (see `tolerances`)."""
 
     levels: tuple[Level, ...] = (Level.EVENT, Level.FEATURE, Level.CELL)
     targets: tuple[str, ...] = ()
@@ -127,7 +134,7 @@ class Options:
     cell_threshold: float | None = None
     top_k_events: int | None = None
     top_k_features: int | None = None
-    max_coalitions: int = 32_768
+    max_coalitions: int | None = None
     target_standard_error: float | None = None
     seed: int = 0
     refine_history: bool = False
@@ -135,6 +142,7 @@ class Options:
     full_pruning_curve: bool = False
     link: Link | None = None
     output_event: int = 0
+    estimator: Estimator | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -54,6 +54,35 @@ class StoreState:
 
 
 @dataclass(frozen=True, slots=True)
+class EndpointCalled:
+    """A call to an endpoint ended: `ok`, or the reason of its error. `endpoint` is the operator's name for it, or
+    `request` for all that requests name: labels stay few.
+    """
+
+    endpoint: str
+    rows: int
+    seconds: float
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointWindow:
+    """How many calls to an endpoint may be under way at a time now."""
+
+    endpoint: str
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class CircuitState:
+    """A circuit breaker opened or closed."""
+
+    target: str
+    closed: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """A call: its kind (unary, client_stream, server_stream, bidi_stream), full service name and method."""
 
@@ -110,4 +139,5 @@ class Shed:
 
 
 DoorRecord = CallStarted | CallHandled | MessageReceived | MessageSent | RoomState | Shed
-Record = BatchEvaluated | StageDone | Explained | CacheAsked | StoreState | DoorRecord
+EndpointRecord = EndpointCalled | EndpointWindow | CircuitState
+Record = BatchEvaluated | StageDone | Explained | CacheAsked | StoreState | EndpointRecord | DoorRecord

@@ -45,9 +45,11 @@ class Task:
         )
 
 
-def resolve(question: Question, models: Models, backgrounds: Backgrounds, limits: Limits) -> Task:
+def resolve(
+    question: Question, models: Models, backgrounds: Backgrounds, limits: Limits, until: float
+) -> Task:
     """Finds and fits. Raises InvalidInput, NotFound, DoesNotFit and what the ports raise."""
-    model = models.resolve(question.model)
+    model = models.resolve(question.model, until)
     fitted = fit_sequence(model.schema, model.fixed_length, question.sequence, limits, "sequence")
     check_output_event(
         question.options.output_event, model.schema, fitted.cells.length, "options.output_event"

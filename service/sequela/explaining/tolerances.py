@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from sequela.errors import InvalidInput
 from sequela.explaining.explanation import ResolvedOptions
 from sequela.explaining.limits import Limits
+from sequela.explaining.ports import Endpoint, Model
 from sequela.explaining.question import Level, Options
 from sequela.explaining.schema import Link, ModelSchema
 
+MAX_COALITIONS = 32_768
 PRUNING_TOLERANCE = 0.025
 CELL_THRESHOLD = 0.1
 TARGET_STANDARD_ERROR = 0.005
@@ -98,7 +100,13 @@ def top_k(options: Options) -> tuple[int, int] | None:
     return options.top_k_events or TOP_K, options.top_k_features or TOP_K
 
 
-def resolved(options: Options, schema: ModelSchema, used: Tolerances) -> ResolvedOptions:
+def budget_of(options: Options, endpoint: Endpoint | None) -> int:
+    """Coalitions of a level at most: rows of an endpoint are money."""
+    usual = endpoint.coalitions if endpoint else MAX_COALITIONS
+    return usual if options.max_coalitions is None else options.max_coalitions
+
+
+def resolved(options: Options, model: Model, used: Tolerances) -> ResolvedOptions:
     """The options with every default filled in, for the answer."""
     ranks = top_k(options)
     return ResolvedOptions(
@@ -108,14 +116,15 @@ def resolved(options: Options, schema: ModelSchema, used: Tolerances) -> Resolve
         cell_threshold=() if used.cells is None else tuple(used.cells.tolist()),
         top_k_events=ranks and ranks[0],
         top_k_features=ranks and ranks[1],
-        max_coalitions=options.max_coalitions,
+        max_coalitions=budget_of(options, model.endpoint),
         target_standard_error=tuple(used.standard_error.tolist()),
         seed=options.seed,
         refine_history=options.refine_history,
         minimum_score=options.minimum_score,
         full_pruning_curve=options.full_pruning_curve,
-        link=link_of(options, schema),
+        link=link_of(options, model.schema),
         output_event=options.output_event,
+        estimator=options.estimator,
     )
 
 

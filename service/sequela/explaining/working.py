@@ -17,7 +17,7 @@ from sequela.explaining.display import static_values
 from sequela.explaining.evaluating import Evaluator, Runs
 from sequela.explaining.explanation import Explanation
 from sequela.explaining.from_states import StateRuns
-from sequela.explaining.identity import explanation_name, unique_name
+from sequela.explaining.identity import unique_name
 from sequela.explaining.levels import (
     SCAN_SHARE,
     CellGame,
@@ -41,8 +41,10 @@ from sequela.explaining.question import FeatureScope, Level, Options
 from sequela.explaining.records import StageDone
 from sequela.explaining.resolving import Task
 from sequela.explaining.scanning import Scan, Scanner, not_scanned
+from sequela.explaining.served import Sender, ServedRuns
 from sequela.explaining.tolerances import (
     Tolerances,
+    budget_of,
     link_of,
     needed_levels,
     resolved,
@@ -100,9 +102,9 @@ class _Games:
 
 
 def work_out(
-    task: Task, key: str, limits: Limits, asker: Asker, pasts: BackgroundPasts, observer: Observer
+    task: Task, name: str, limits: Limits, asker: Asker, pasts: BackgroundPasts, observer: Observer
 ) -> Explanation:
-    """The explanation of a task.
+    """The explanation of a task, under its name; one that the deadline cut short gets a name of its own.
 
     Raises TimeUp where not even f(X) and f(B) fit into the time, Cancelled, and DoesNotFit where the model fails.
     """
@@ -112,12 +114,12 @@ def work_out(
         scores = _score(task, evaluator)
     used = tolerances(options, task.model.schema, scores.base, scores.score)
     if options.minimum_score is not None and scores.raw[1, 0] < options.minimum_score:
-        return _answer(task, key, scores, used, asker, stages)
+        return _answer(task, name, scores, used, asker, stages)
     with stages("prune"):
         found = _prune(task, evaluator, scores, used)
     shared = Games(evaluator, _extent(task), found.pruned, scores.gain, used.pruning)
-    games = _play(shared, options, used, limits, stages)
-    return _explained(_answer(task, key, scores, used, asker, stages), task, found, shared, games)
+    games = _play(shared, task, used, limits, stages)
+    return _explained(_answer(task, name, scores, used, asker, stages), task, found, shared, games)
 
 
 def _evaluator(task: Task, asker: Asker, shared: BackgroundPasts) -> Evaluator:
@@ -126,9 +128,11 @@ def _evaluator(task: Task, asker: Asker, shared: BackgroundPasts) -> Evaluator:
 
 
 def _runs(task: Task, asker: Asker, shared: BackgroundPasts) -> Runs:
-    """From states where the model can be run so."""
+    """By its endpoint where it is served elsewhere; here from states where it can be run so."""
     model, fitted, event = task.model, task.fitted, task.question.options.output_event
     masker = Masker(fitted.cells, task.background_cells(), task.layout.columns)
+    if model.endpoint:
+        return ServedRuns(Sender(model, model.endpoint, asker), masker, fitted.frame, event)
     if model.recurrence is None:
         return WholeRuns(model, masker, fitted.frame, event, asker)
     pasts = Pasts(
@@ -172,15 +176,15 @@ def _needs_scan(options: Options) -> bool:
     return options.full_pruning_curve or not (whole and needed_levels(options.levels) == (Level.FEATURE,))
 
 
-def _play(shared: Games, options: Options, used: Tolerances, limits: Limits, stages: _Stages) -> _Games:
+def _play(shared: Games, task: Task, used: Tolerances, limits: Limits, stages: _Stages) -> _Games:
+    options = task.question.options
     wanted = needed_levels(options.levels)
+    budget = budget_of(options, task.model.endpoint)
     clock = shared.evaluator.clock
     until = ends(wanted, clock.now(), clock.end)
 
     def rules(level: Level) -> Rules:
-        return Rules(
-            options.max_coalitions, limits.max_players, used.standard_error, options.seed, until[level]
-        )
+        return Rules(budget, limits.max_players, used.standard_error, options.seed, until[level])
 
     games = _Games()
     if Level.EVENT in wanted:
@@ -208,12 +212,12 @@ def _choice(options: Options, used: Tolerances) -> Choice:
 
 
 def _answer(
-    task: Task, key: str, scores: _Endpoints, used: Tolerances, asker: Asker, stages: _Stages
+    task: Task, name: str, scores: _Endpoints, used: Tolerances, asker: Asker, stages: _Stages
 ) -> Explanation:
     """The part of the answer that every question gets."""
-    question, schema = task.question, task.model.schema
+    question = task.question
     return Explanation(
-        name=explanation_name(key, question),
+        name=name,
         create_time=datetime.now(UTC),
         caller_id=question.caller_id,
         labels=dict(question.labels),
@@ -228,7 +232,7 @@ def _answer(
         event_level=None,
         feature_level=None,
         cell_level=None,
-        options=resolved(question.options, schema, used),
+        options=resolved(question.options, task.model, used),
         features=assembling.features(task.layout),
         event_values=(),
         static_values=(),

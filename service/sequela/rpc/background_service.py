@@ -38,7 +38,7 @@ class BackgroundService(rpc.BackgroundServiceServicer):
         messages = in_time(request_iterator, clock)
         first = await anext(messages, None)
         gathering = await self._room.run(
-            functools.partial(Gathering, first, self._models, self._limits), clock
+            functools.partial(Gathering, first, self._models, self._limits, clock.end), clock
         )
         async for message in messages:
             await self._room.run(functools.partial(gathering.take, message), clock)

@@ -18,6 +18,7 @@ from sequela.rpc.admission import Rooms
 from sequela.rpc.calls import Context, Pace
 from sequela.rpc.decoding import listing, questions
 from sequela.rpc.decoding.findings import Findings
+from sequela.rpc.encoding.common import cost
 from sequela.rpc.encoding.explanations import explanation, summary
 from sequela.rpc.streaming import in_order
 
@@ -88,6 +89,7 @@ class ExplanationService(rpc.ExplanationServiceServicer):
             targets=scored.targets,
             scores=[pb.Scores(values=row) for row in scored.values.tolist()],
             model_digest=scored.model_digest,
+            cost=cost(scored.cost),
         )
 
     def _get(self, request: pb.GetExplanationRequest) -> pb.GetExplanationResponse:

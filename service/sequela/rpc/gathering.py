@@ -33,12 +33,17 @@ SHAPES: dict[int, BackgroundShape] = {
 class Gathering:
     """Takes one message after the other; synchronous, from one thread at a time."""
 
-    def __init__(self, message: pb.CreateBackgroundRequest | None, models: Models, limits: Limits) -> None:
-        """Begins with the first message, a header. Raises InvalidInput, and what the models raise."""
+    def __init__(
+        self, message: pb.CreateBackgroundRequest | None, models: Models, limits: Limits, until: float
+    ) -> None:
+        """Begins with the first message, a header; has the model by `until` on the monotonic clock.
+
+        Raises InvalidInput, and what the models raise.
+        """
         if message is None or message.WhichOneof("part") != "header":
             raise InvalidInput.at("header", "UPLOAD_ORDER", "must come first")
         self._limits = limits
-        self._name, self._model, self._averager = _begin(message.header, models, limits)
+        self._name, self._model, self._averager = _begin(message.header, models, limits, until)
         self._given: Background | None = None
 
     def take(self, message: pb.CreateBackgroundRequest) -> None:
@@ -80,7 +85,9 @@ class Gathering:
             raise
 
 
-def _begin(header: pb.CreateBackgroundHeader, models: Models, limits: Limits) -> tuple[str, Model, Averager]:
+def _begin(
+    header: pb.CreateBackgroundHeader, models: Models, limits: Limits, until: float
+) -> tuple[str, Model, Averager]:
     """The name (ending in `/` where the digest completes it), the model, and what averages for it."""
     found = Findings()
     found.name("header.name", header.name, NAME, "empty, `models/m/backgrounds/b` or `models/m/backgrounds/`")
@@ -92,7 +99,7 @@ def _begin(header: pb.CreateBackgroundHeader, models: Models, limits: Limits) ->
     else:
         wanted = NamedModel(of_name[2])
     found.raise_any()
-    resolved = models.resolve(wanted)
+    resolved = models.resolve(wanted, until)
     owner = resolved.name.split("/versions/")[0]
     if of_name and of_name[2] not in (None, owner):
         text = f"{header.name}, but the model is {owner}"

@@ -20,7 +20,7 @@ from sequela_client.errors import NotFound
 from sequela_client.explanation import Explanation
 from sequela_client.files import is_data_file, read_background, read_sequence
 from sequela_client.flows import MODEL_NOT_FOUND
-from sequela_client.options import FeatureScope, Level, Link
+from sequela_client.options import Estimator, FeatureScope, Level, Link
 
 Command = Callable[..., Any]
 
@@ -59,6 +59,9 @@ OPTIONS: list[Callable[[Command], Command]] = [
     click.option("--full-pruning-curve", is_flag=True, default=None, help="Scan every split."),
     click.option("--link", type=click.Choice(get_args(Link)), help="The scale to explain on."),
     click.option("--output-event", type=int, help="Explain the output at this event, t <= 0."),
+    click.option(
+        "--estimator", type=click.Choice(get_args(Estimator)), help="How attributions follow from values."
+    ),
 ]
 """The options of the contract; whatever is left out takes the server's default."""
 

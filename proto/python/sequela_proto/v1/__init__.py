@@ -1,1 +1,1 @@
-"""Generated from proto/sequela: never edited."""
+"""Generated from proto/: never edited."""

@@ -12,7 +12,10 @@ Errors. Every error that the service itself raises carries google.rpc.ErrorInfo 
 UPPER_SNAKE_CASE); bad input also google.rpc.BadRequest with the path of each field, written as in this file
 (`sequence.inputs[0].tensor`); google.rpc.RetryInfo where trying again helps. Reasons to act on: MODEL_NOT_FOUND (register
 it), BACKGROUND_NOT_FOUND (create it, or send its values), BACKGROUND_MISSING and BACKGROUND_DOES_NOT_FIT
-(FAILED_PRECONDITION), UPLOADS_DISABLED, QUEUE_FULL, DEADLINE_TOO_SHORT, DRAINING, ENDPOINT_MODELS_NOT_IMPLEMENTED.
+(FAILED_PRECONDITION), UPLOADS_DISABLED, QUEUE_FULL, DEADLINE_TOO_SHORT, DRAINING. Of models behind an endpoint:
+ENDPOINT_NOT_ALLOWED, ENDPOINT_OFF, ENDPOINT_REFUSED (what it said follows), ENDPOINT_ANSWER_INVALID,
+SCHEMA_DOES_NOT_FIT (FAILED_PRECONDITION); ENDPOINT_UNAVAILABLE (UNAVAILABLE); ENDPOINT_OVERLOADED
+(RESOURCE_EXHAUSTED), both with RetryInfo.
 
 Unset and zero are different wherever a field is `optional`: unset means the default that the comment names.
 """
@@ -106,6 +109,30 @@ FEATURE_SCOPE_UNPRUNED: FeatureScope.ValueType  # 1
 FEATURE_SCOPE_FULL_SEQUENCE: FeatureScope.ValueType  # 2
 """every event"""
 Global___FeatureScope: _TypeAlias = FeatureScope  # noqa: Y015
+
+class _Estimator:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _EstimatorEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Estimator.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ESTIMATOR_UNSPECIFIED: _Estimator.ValueType  # 0
+    """chosen: CONTROL_VARIATE where a row of the model takes longer than what it saves"""
+    ESTIMATOR_REGRESSION: _Estimator.ValueType  # 1
+    """regression on complementary pairs"""
+    ESTIMATOR_CONTROL_VARIATE: _Estimator.ValueType  # 2
+    """the same, beside a Gaussian process: fewer rows, more solving"""
+
+class Estimator(_Estimator, metaclass=_EstimatorEnumTypeWrapper):
+    """How attributions follow from the values of coalitions."""
+
+ESTIMATOR_UNSPECIFIED: Estimator.ValueType  # 0
+"""chosen: CONTROL_VARIATE where a row of the model takes longer than what it saves"""
+ESTIMATOR_REGRESSION: Estimator.ValueType  # 1
+"""regression on complementary pairs"""
+ESTIMATOR_CONTROL_VARIATE: Estimator.ValueType  # 2
+"""the same, beside a Gaussian process: fewer rows, more solving"""
+Global___Estimator: _TypeAlias = Estimator  # noqa: Y015
 
 class _Link:
     ValueType = _typing.NewType("ValueType", _builtins.int)
@@ -266,6 +293,8 @@ class _ModelSourceEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ModelSour
     MODEL_SOURCE_UNSPECIFIED: _ModelSource.ValueType  # 0
     MODEL_SOURCE_REPOSITORY: _ModelSource.ValueType  # 1
     MODEL_SOURCE_UPLOAD: _ModelSource.ValueType  # 2
+    MODEL_SOURCE_ENDPOINT: _ModelSource.ValueType  # 3
+    """served elsewhere, set up in the model repository"""
 
 class ModelSource(_ModelSource, metaclass=_ModelSourceEnumTypeWrapper):
     """Where a model came from."""
@@ -273,6 +302,8 @@ class ModelSource(_ModelSource, metaclass=_ModelSourceEnumTypeWrapper):
 MODEL_SOURCE_UNSPECIFIED: ModelSource.ValueType  # 0
 MODEL_SOURCE_REPOSITORY: ModelSource.ValueType  # 1
 MODEL_SOURCE_UPLOAD: ModelSource.ValueType  # 2
+MODEL_SOURCE_ENDPOINT: ModelSource.ValueType  # 3
+"""served elsewhere, set up in the model repository"""
 Global___ModelSource: _TypeAlias = ModelSource  # noqa: Y015
 
 class _ModelState:
@@ -283,6 +314,7 @@ class _ModelStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ModelState
     DESCRIPTOR: _descriptor.EnumDescriptor
     MODEL_STATE_UNSPECIFIED: _ModelState.ValueType  # 0
     MODEL_STATE_LOADING: _ModelState.ValueType  # 1
+    """also: its endpoint cannot be reached, and is tried again"""
     MODEL_STATE_READY: _ModelState.ValueType  # 2
     MODEL_STATE_FAILED: _ModelState.ValueType  # 3
 
@@ -291,6 +323,7 @@ class ModelState(_ModelState, metaclass=_ModelStateEnumTypeWrapper):
 
 MODEL_STATE_UNSPECIFIED: ModelState.ValueType  # 0
 MODEL_STATE_LOADING: ModelState.ValueType  # 1
+"""also: its endpoint cannot be reached, and is tried again"""
 MODEL_STATE_READY: ModelState.ValueType  # 2
 MODEL_STATE_FAILED: ModelState.ValueType  # 3
 Global___ModelState: _TypeAlias = ModelState  # noqa: Y015
@@ -525,7 +558,7 @@ class ModelReference(_message.Message):
 
     @_builtins.property
     def endpoint(self) -> Global___EndpointModel:
-        """A model served elsewhere. UNIMPLEMENTED in this version."""
+        """A model served elsewhere."""
 
     def __init__(
         self,
@@ -573,7 +606,9 @@ Global___InlineModel: _TypeAlias = InlineModel  # noqa: Y015
 
 @_typing.final
 class EndpointModel(_message.Message):
-    """A model behind an Open Inference Protocol endpoint. UNIMPLEMENTED in this version."""
+    """A model behind an endpoint, which must match the operator's allow-list. Where the operator has set up an endpoint of
+    this URI, its limits, switch and credentials hold here too.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -581,11 +616,14 @@ class EndpointModel(_message.Message):
     VERSION_FIELD_NUMBER: _builtins.int
     SCHEMA_JSON_FIELD_NUMBER: _builtins.int
     uri: _builtins.str
-    """`grpc://host:port/name`."""
+    """`grpc://host:port/name` or `grpcs://…` (TLS): Open Inference Protocol, version 2, over gRPC.
+    `http://host:port/v2/models/name` or `https://…`: the same over REST. `http://host:port/v1/models/name` or
+    `https://…`: KServe's older REST protocol, which has no metadata and wants a schema.
+    """
     version: _builtins.str
-    """The version served; empty: the endpoint's default."""
+    """The version served; empty: the endpoint's choice, and answers are then kept but never reused for another request."""
     schema_json: _builtins.bytes
-    """The text of a schema.json."""
+    """The text of a schema.json; empty: from the endpoint's metadata."""
     def __init__(
         self,
         *,
@@ -687,6 +725,7 @@ class ExplainOptions(_message.Message):
     FULL_PRUNING_CURVE_FIELD_NUMBER: _builtins.int
     LINK_FIELD_NUMBER: _builtins.int
     OUTPUT_EVENT_FIELD_NUMBER: _builtins.int
+    ESTIMATOR_FIELD_NUMBER: _builtins.int
     pruning_tolerance: _builtins.float
     """Pruning tolerance eta >= 0, in units of the explained output. 0: no pruning. Default 0.025; for unbounded outputs
     (and logit) 0.025 of |f(X) - f(B)|.
@@ -702,8 +741,8 @@ class ExplainOptions(_message.Message):
     top_k_features: _builtins.int
     """Instead of theta: the k features with the largest |attribution|. At least 1. Default 5 when only the other is set."""
     max_coalitions: _builtins.int
-    """Coalitions evaluated at most in each level, the empty and the full one included. Default 32 768; the server's limit
-    is 1 048 576 by default. Below the minimum of a level (the larger of 4 players and 128) it is not computed.
+    """Coalitions evaluated at most in each level, the empty and the full one included. Default 32 768, for a model behind
+    an endpoint 2 048 unless its operator chose otherwise; the server's limit is 1 048 576 by default. Below the minimum of a level (the larger of 4 players and 128) it is not computed.
     """
     target_standard_error: _builtins.float
     """Sampling stops once every standard error of the level is within this. 0: use the whole budget. Default 0.005 (of
@@ -721,6 +760,10 @@ class ExplainOptions(_message.Message):
     """Default: the model's own."""
     output_event: _builtins.int
     """For models with an output for each event: explain the output at this event, t <= 0. Default 0."""
+    estimator: Global___Estimator.ValueType
+    """Default: chosen by what a row of the model takes. Models that run in the server itself always use REGRESSION then,
+    so that the same question has the same answer; the level's quality says which was used.
+    """
     @_builtins.property
     def levels(self) -> _containers.RepeatedScalarFieldContainer[Global___Level.ValueType]:
         """Levels to compute. Default: all."""
@@ -747,10 +790,11 @@ class ExplainOptions(_message.Message):
         full_pruning_curve: _builtins.bool | None = ...,
         link: Global___Link.ValueType = ...,
         output_event: _builtins.int | None = ...,
+        estimator: Global___Estimator.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_cell_threshold", b"_cell_threshold", "_full_pruning_curve", b"_full_pruning_curve", "_max_coalitions", b"_max_coalitions", "_minimum_score", b"_minimum_score", "_output_event", b"_output_event", "_pruning_tolerance", b"_pruning_tolerance", "_refine_history", b"_refine_history", "_seed", b"_seed", "_target_standard_error", b"_target_standard_error", "_top_k_events", b"_top_k_events", "_top_k_features", b"_top_k_features", "cell_threshold", b"cell_threshold", "full_pruning_curve", b"full_pruning_curve", "max_coalitions", b"max_coalitions", "minimum_score", b"minimum_score", "output_event", b"output_event", "pruning_tolerance", b"pruning_tolerance", "refine_history", b"refine_history", "seed", b"seed", "target_standard_error", b"target_standard_error", "top_k_events", b"top_k_events", "top_k_features", b"top_k_features"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cell_threshold", b"_cell_threshold", "_full_pruning_curve", b"_full_pruning_curve", "_max_coalitions", b"_max_coalitions", "_minimum_score", b"_minimum_score", "_output_event", b"_output_event", "_pruning_tolerance", b"_pruning_tolerance", "_refine_history", b"_refine_history", "_seed", b"_seed", "_target_standard_error", b"_target_standard_error", "_top_k_events", b"_top_k_events", "_top_k_features", b"_top_k_features", "cell_threshold", b"cell_threshold", "feature_scope", b"feature_scope", "full_pruning_curve", b"full_pruning_curve", "levels", b"levels", "link", b"link", "max_coalitions", b"max_coalitions", "minimum_score", b"minimum_score", "output_event", b"output_event", "pruning_tolerance", b"pruning_tolerance", "refine_history", b"refine_history", "seed", b"seed", "target_standard_error", b"target_standard_error", "targets", b"targets", "top_k_events", b"top_k_events", "top_k_features", b"top_k_features"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cell_threshold", b"_cell_threshold", "_full_pruning_curve", b"_full_pruning_curve", "_max_coalitions", b"_max_coalitions", "_minimum_score", b"_minimum_score", "_output_event", b"_output_event", "_pruning_tolerance", b"_pruning_tolerance", "_refine_history", b"_refine_history", "_seed", b"_seed", "_target_standard_error", b"_target_standard_error", "_top_k_events", b"_top_k_events", "_top_k_features", b"_top_k_features", "cell_threshold", b"cell_threshold", "estimator", b"estimator", "feature_scope", b"feature_scope", "full_pruning_curve", b"full_pruning_curve", "levels", b"levels", "link", b"link", "max_coalitions", b"max_coalitions", "minimum_score", b"minimum_score", "output_event", b"output_event", "pruning_tolerance", b"pruning_tolerance", "refine_history", b"refine_history", "seed", b"seed", "target_standard_error", b"target_standard_error", "targets", b"targets", "top_k_events", b"top_k_events", "top_k_features", b"top_k_features"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__cell_threshold: _TypeAlias = _typing.Literal["cell_threshold"]  # noqa: Y015
     _WhichOneofArgType__cell_threshold: _TypeAlias = _typing.Literal["_cell_threshold", b"_cell_threshold"]  # noqa: Y015
@@ -1084,6 +1128,7 @@ class ScoreResponse(_message.Message):
     TARGETS_FIELD_NUMBER: _builtins.int
     SCORES_FIELD_NUMBER: _builtins.int
     MODEL_DIGEST_FIELD_NUMBER: _builtins.int
+    COST_FIELD_NUMBER: _builtins.int
     model_digest: _builtins.str
     """SHA-256 of the model."""
     @_builtins.property
@@ -1094,16 +1139,19 @@ class ScoreResponse(_message.Message):
     def scores(self) -> _containers.RepeatedCompositeFieldContainer[Global___Scores]:
         """One for each sequence, in order."""
 
+    @_builtins.property
+    def cost(self) -> Global___Cost: ...
     def __init__(
         self,
         *,
         targets: _abc.Iterable[_builtins.str] | None = ...,
         scores: _abc.Iterable[Global___Scores] | None = ...,
         model_digest: _builtins.str = ...,
+        cost: Global___Cost | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["model_digest", b"model_digest", "scores", b"scores", "targets", b"targets"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "model_digest", b"model_digest", "scores", b"scores", "targets", b"targets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1244,6 +1292,7 @@ class LevelQuality(_message.Message):
     SELECTION_TRUNCATED_FIELD_NUMBER: _builtins.int
     NEAR_MISSES_FIELD_NUMBER: _builtins.int
     TIME_FIELD_NUMBER: _builtins.int
+    ESTIMATOR_FIELD_NUMBER: _builtins.int
     stop_reason: Global___StopReason.ValueType
     """EXACT means no sampling error."""
     detail: _builtins.str
@@ -1262,6 +1311,8 @@ class LevelQuality(_message.Message):
     """Coalitions whose output was clipped by the logit link."""
     selection_truncated: _builtins.bool
     """CELL: players were dropped to stay within 256; FEATURE: never."""
+    estimator: Global___Estimator.ValueType
+    """What was used; unset where there was nothing to estimate."""
     @_builtins.property
     def near_misses(self) -> _containers.RepeatedCompositeFieldContainer[Global___Attribution]:
         """CELL: features or events near the selection's border, within two standard errors, that were not chosen."""
@@ -1283,10 +1334,11 @@ class LevelQuality(_message.Message):
         selection_truncated: _builtins.bool = ...,
         near_misses: _abc.Iterable[Global___Attribution] | None = ...,
         time: _duration_pb2.Duration | None = ...,
+        estimator: Global___Estimator.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["additivity_residual", b"additivity_residual", "clipped_coalitions", b"clipped_coalitions", "coalitions", b"coalitions", "detail", b"detail", "largest_standard_error", b"largest_standard_error", "near_misses", b"near_misses", "players", b"players", "selection_truncated", b"selection_truncated", "stop_reason", b"stop_reason", "time", b"time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["additivity_residual", b"additivity_residual", "clipped_coalitions", b"clipped_coalitions", "coalitions", b"coalitions", "detail", b"detail", "estimator", b"estimator", "largest_standard_error", b"largest_standard_error", "near_misses", b"near_misses", "players", b"players", "selection_truncated", b"selection_truncated", "stop_reason", b"stop_reason", "time", b"time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1418,6 +1470,8 @@ class Cost(_message.Message):
     STAGE_TIMES_FIELD_NUMBER: _builtins.int
     CACHED_FIELD_NUMBER: _builtins.int
     MODEL_EVENTS_FIELD_NUMBER: _builtins.int
+    ENDPOINT_ROWS_FIELD_NUMBER: _builtins.int
+    ENDPOINT_CALLS_FIELD_NUMBER: _builtins.int
     model_rows: _builtins.int
     """Rows given to the model (sequences; parts of them where it runs from states), and calls."""
     model_calls: _builtins.int
@@ -1425,6 +1479,9 @@ class Cost(_message.Message):
     """The answer came from the store."""
     model_events: _builtins.int
     """Events run, summed over rows: what the model's time follows. A model run from states runs few of a row's events."""
+    endpoint_rows: _builtins.int
+    """Rows and calls sent to the model's endpoint, also those sent again or in vain. Equal rows of one request are sent once."""
+    endpoint_calls: _builtins.int
     @_builtins.property
     def stage_times(self) -> _containers.MessageMap[_builtins.str, _duration_pb2.Duration]:
         """Stage name (resolve, score, prune, event, feature, cell) to wall time."""
@@ -1437,10 +1494,12 @@ class Cost(_message.Message):
         stage_times: _abc.Mapping[_builtins.str, _duration_pb2.Duration] | None = ...,
         cached: _builtins.bool = ...,
         model_events: _builtins.int = ...,
+        endpoint_rows: _builtins.int = ...,
+        endpoint_calls: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached", b"cached", "model_calls", b"model_calls", "model_events", b"model_events", "model_rows", b"model_rows", "stage_times", b"stage_times"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cached", b"cached", "endpoint_calls", b"endpoint_calls", "endpoint_rows", b"endpoint_rows", "model_calls", b"model_calls", "model_events", b"model_events", "model_rows", b"model_rows", "stage_times", b"stage_times"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1505,6 +1564,7 @@ class ResolvedOptions(_message.Message):
     LINK_FIELD_NUMBER: _builtins.int
     OUTPUT_EVENT_FIELD_NUMBER: _builtins.int
     FULL_PRUNING_CURVE_FIELD_NUMBER: _builtins.int
+    ESTIMATOR_FIELD_NUMBER: _builtins.int
     feature_scope: Global___FeatureScope.ValueType
     top_k_events: _builtins.int
     top_k_features: _builtins.int
@@ -1515,6 +1575,8 @@ class ResolvedOptions(_message.Message):
     link: Global___Link.ValueType
     output_event: _builtins.int
     full_pruning_curve: _builtins.bool
+    estimator: Global___Estimator.ValueType
+    """As asked for."""
     @_builtins.property
     def levels(self) -> _containers.RepeatedScalarFieldContainer[Global___Level.ValueType]: ...
     @_builtins.property
@@ -1544,10 +1606,11 @@ class ResolvedOptions(_message.Message):
         link: Global___Link.ValueType = ...,
         output_event: _builtins.int = ...,
         full_pruning_curve: _builtins.bool = ...,
+        estimator: Global___Estimator.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_minimum_score", b"_minimum_score", "_top_k_events", b"_top_k_events", "_top_k_features", b"_top_k_features", "minimum_score", b"minimum_score", "top_k_events", b"top_k_events", "top_k_features", b"top_k_features"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_minimum_score", b"_minimum_score", "_top_k_events", b"_top_k_events", "_top_k_features", b"_top_k_features", "cell_threshold", b"cell_threshold", "feature_scope", b"feature_scope", "full_pruning_curve", b"full_pruning_curve", "levels", b"levels", "link", b"link", "max_coalitions", b"max_coalitions", "minimum_score", b"minimum_score", "output_event", b"output_event", "pruning_tolerance", b"pruning_tolerance", "refine_history", b"refine_history", "seed", b"seed", "target_standard_error", b"target_standard_error", "top_k_events", b"top_k_events", "top_k_features", b"top_k_features"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_minimum_score", b"_minimum_score", "_top_k_events", b"_top_k_events", "_top_k_features", b"_top_k_features", "cell_threshold", b"cell_threshold", "estimator", b"estimator", "feature_scope", b"feature_scope", "full_pruning_curve", b"full_pruning_curve", "levels", b"levels", "link", b"link", "max_coalitions", b"max_coalitions", "minimum_score", b"minimum_score", "output_event", b"output_event", "pruning_tolerance", b"pruning_tolerance", "refine_history", b"refine_history", "seed", b"seed", "target_standard_error", b"target_standard_error", "top_k_events", b"top_k_events", "top_k_features", b"top_k_features"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__minimum_score: _TypeAlias = _typing.Literal["minimum_score"]  # noqa: Y015
     _WhichOneofArgType__minimum_score: _TypeAlias = _typing.Literal["_minimum_score", b"_minimum_score"]  # noqa: Y015
@@ -1687,7 +1750,9 @@ class Explanation(_message.Message):
     model: _builtins.str
     """Full resource name where the model has one."""
     model_digest: _builtins.str
-    """SHA-256 of model and of background as used."""
+    """SHA-256 of model and of background as used. A model behind an endpoint: of its address, name, version, metadata,
+    schema and the operator's revision.
+    """
     background_digest: _builtins.str
     background: _builtins.str
     """Full resource name where the background has one."""
@@ -2044,13 +2109,16 @@ class Model(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     EXECUTION_FIELD_NUMBER: _builtins.int
     BOUNDED_FIELD_NUMBER: _builtins.int
+    ENDPOINT_URI_FIELD_NUMBER: _builtins.int
+    ENDPOINT_VERSION_FIELD_NUMBER: _builtins.int
+    ENDPOINT_REVISION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`models/m/versions/v`."""
     digest: _builtins.str
     source: Global___ModelSource.ValueType
     state: Global___ModelState.ValueType
     state_detail: _builtins.str
-    """Why it FAILED."""
+    """Why it FAILED, or is LOADING still."""
     link: Global___Link.ValueType
     fixed_length: _builtins.int
     """Number of events a fixed-length model takes; 0: any."""
@@ -2062,6 +2130,11 @@ class Model(_message.Message):
     """How its graph is run, and why."""
     bounded: _builtins.bool
     """Its outputs lie in [0, 1]: tolerances are then absolute by default."""
+    endpoint_uri: _builtins.str
+    """Where it is served; empty: in this server."""
+    endpoint_version: _builtins.str
+    """The version pinned there, and the operator's revision."""
+    endpoint_revision: _builtins.str
     @_builtins.property
     def inputs(self) -> _containers.RepeatedCompositeFieldContainer[Global___ModelInput]: ...
     @_builtins.property
@@ -2088,10 +2161,13 @@ class Model(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         execution: _builtins.str = ...,
         bounded: _builtins.bool = ...,
+        endpoint_uri: _builtins.str = ...,
+        endpoint_version: _builtins.str = ...,
+        endpoint_revision: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bounded", b"bounded", "create_time", b"create_time", "default_background_digest", b"default_background_digest", "digest", b"digest", "execution", b"execution", "features", b"features", "fixed_length", b"fixed_length", "inputs", b"inputs", "link", b"link", "name", b"name", "per_event", b"per_event", "source", b"source", "state", b"state", "state_detail", b"state_detail", "targets", b"targets"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bounded", b"bounded", "create_time", b"create_time", "default_background_digest", b"default_background_digest", "digest", b"digest", "endpoint_revision", b"endpoint_revision", "endpoint_uri", b"endpoint_uri", "endpoint_version", b"endpoint_version", "execution", b"execution", "features", b"features", "fixed_length", b"fixed_length", "inputs", b"inputs", "link", b"link", "name", b"name", "per_event", b"per_event", "source", b"source", "state", b"state", "state_detail", b"state_detail", "targets", b"targets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

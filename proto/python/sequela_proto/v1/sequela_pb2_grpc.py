@@ -71,8 +71,8 @@ class ExplanationServiceServicer:
         same content gets this request's own name, caller id, labels and event notes, its numbers are those first found.
         INVALID_ARGUMENT: a malformed sequence or option. NOT_FOUND: an unknown model or background. FAILED_PRECONDITION:
         model, background and sequence do not fit each other. RESOURCE_EXHAUSTED: the queue is full. UNAVAILABLE: the
-        server drains. DEADLINE_EXCEEDED: not even f(X) and f(B) fit into the deadline; otherwise a deadline is answered
-        with the best explanation so far. UNIMPLEMENTED: an endpoint model.
+        server drains, or the model's endpoint is down. DEADLINE_EXCEEDED: not even f(X) and f(B) fit into the deadline; otherwise a deadline is answered
+        with the best explanation so far.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

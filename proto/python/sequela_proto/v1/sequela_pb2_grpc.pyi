@@ -12,7 +12,10 @@ Errors. Every error that the service itself raises carries google.rpc.ErrorInfo 
 UPPER_SNAKE_CASE); bad input also google.rpc.BadRequest with the path of each field, written as in this file
 (`sequence.inputs[0].tensor`); google.rpc.RetryInfo where trying again helps. Reasons to act on: MODEL_NOT_FOUND (register
 it), BACKGROUND_NOT_FOUND (create it, or send its values), BACKGROUND_MISSING and BACKGROUND_DOES_NOT_FIT
-(FAILED_PRECONDITION), UPLOADS_DISABLED, QUEUE_FULL, DEADLINE_TOO_SHORT, DRAINING, ENDPOINT_MODELS_NOT_IMPLEMENTED.
+(FAILED_PRECONDITION), UPLOADS_DISABLED, QUEUE_FULL, DEADLINE_TOO_SHORT, DRAINING. Of models behind an endpoint:
+ENDPOINT_NOT_ALLOWED, ENDPOINT_OFF, ENDPOINT_REFUSED (what it said follows), ENDPOINT_ANSWER_INVALID,
+SCHEMA_DOES_NOT_FIT (FAILED_PRECONDITION); ENDPOINT_UNAVAILABLE (UNAVAILABLE); ENDPOINT_OVERLOADED
+(RESOURCE_EXHAUSTED), both with RetryInfo.
 
 Unset and zero are different wherever a field is `optional`: unset means the default that the comment names.
 """
@@ -52,8 +55,8 @@ class ExplanationServiceStub:
     same content gets this request's own name, caller id, labels and event notes, its numbers are those first found.
     INVALID_ARGUMENT: a malformed sequence or option. NOT_FOUND: an unknown model or background. FAILED_PRECONDITION:
     model, background and sequence do not fit each other. RESOURCE_EXHAUSTED: the queue is full. UNAVAILABLE: the
-    server drains. DEADLINE_EXCEEDED: not even f(X) and f(B) fit into the deadline; otherwise a deadline is answered
-    with the best explanation so far. UNIMPLEMENTED: an endpoint model.
+    server drains, or the model's endpoint is down. DEADLINE_EXCEEDED: not even f(X) and f(B) fit into the deadline; otherwise a deadline is answered
+    with the best explanation so far.
     """
     ExplainStream: _grpc.StreamStreamMultiCallable[_sequela_pb2.ExplainStreamRequest, _sequela_pb2.ExplainStreamResponse]
     """Explains many sequences over one stream. Answers keep the order of the requests; a request that fails is answered
@@ -76,8 +79,8 @@ class ExplanationServiceAsyncStub(ExplanationServiceStub):
     same content gets this request's own name, caller id, labels and event notes, its numbers are those first found.
     INVALID_ARGUMENT: a malformed sequence or option. NOT_FOUND: an unknown model or background. FAILED_PRECONDITION:
     model, background and sequence do not fit each other. RESOURCE_EXHAUSTED: the queue is full. UNAVAILABLE: the
-    server drains. DEADLINE_EXCEEDED: not even f(X) and f(B) fit into the deadline; otherwise a deadline is answered
-    with the best explanation so far. UNIMPLEMENTED: an endpoint model.
+    server drains, or the model's endpoint is down. DEADLINE_EXCEEDED: not even f(X) and f(B) fit into the deadline; otherwise a deadline is answered
+    with the best explanation so far.
     """
     ExplainStream: _aio.StreamStreamMultiCallable[_sequela_pb2.ExplainStreamRequest, _sequela_pb2.ExplainStreamResponse]  # type: ignore[assignment]
     """Explains many sequences over one stream. Answers keep the order of the requests; a request that fails is answered
@@ -103,8 +106,8 @@ class ExplanationServiceServicer(metaclass=_abc_1.ABCMeta):
         same content gets this request's own name, caller id, labels and event notes, its numbers are those first found.
         INVALID_ARGUMENT: a malformed sequence or option. NOT_FOUND: an unknown model or background. FAILED_PRECONDITION:
         model, background and sequence do not fit each other. RESOURCE_EXHAUSTED: the queue is full. UNAVAILABLE: the
-        server drains. DEADLINE_EXCEEDED: not even f(X) and f(B) fit into the deadline; otherwise a deadline is answered
-        with the best explanation so far. UNIMPLEMENTED: an endpoint model.
+        server drains, or the model's endpoint is down. DEADLINE_EXCEEDED: not even f(X) and f(B) fit into the deadline; otherwise a deadline is answered
+        with the best explanation so far.
         """
 
     @_abc_1.abstractmethod

@@ -11,9 +11,10 @@ import structlog
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto
 
+from sequela.adapters.model_io.feeds import Feeder
+from sequela.adapters.model_io.scores import Scores
+from sequela.adapters.model_io.signature import InputSignature
 from sequela.adapters.onnx_models.branches import check_branches, settle_branches
-from sequela.adapters.onnx_models.feeds import Feeder
-from sequela.adapters.onnx_models.graph import GraphInput
 from sequela.adapters.onnx_models.labelling import label_values
 from sequela.adapters.onnx_models.names import captures, needed
 from sequela.adapters.onnx_models.observed import (
@@ -28,7 +29,6 @@ from sequela.adapters.onnx_models.probe import Probed, no_padding, sample
 from sequela.adapters.onnx_models.recurrence import OnnxRecurrence, Runner
 from sequela.adapters.onnx_models.recurrent_nodes import STANDARD_DOMAINS, is_recurrent, shown
 from sequela.adapters.onnx_models.rewriting import Part, State, any_length, rewrite
-from sequela.adapters.onnx_models.scores import Scores
 from sequela.adapters.onnx_models.self_check import check
 from sequela.adapters.onnx_models.session import Session
 from sequela.adapters.onnx_models.time import Label, Last, Still, Timed, is_plain
@@ -162,7 +162,7 @@ class Candidate:
         )
 
     def _runner(self, part: Part, states: tuple[State, ...]) -> Runner:
-        def seen(role: Role) -> tuple[GraphInput | None, ...]:
+        def seen(role: Role) -> tuple[InputSignature | None, ...]:
             items = [item for item in self.schema.inputs if item.role is role]
             return tuple(self.feeder.seen(item) if item.name in part.inputs else None for item in items)
 

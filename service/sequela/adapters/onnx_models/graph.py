@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from onnx import ModelProto, TensorProto, ValueInfoProto
 
+from sequela.adapters.model_io.signature import Axis, InputSignature, Signature
 from sequela.errors import InvalidInput
 from sequela.explaining.schema import Dtype
-
-Axis = int | str | None
-"""A fixed size, a named free axis, or a free axis without a name."""
 
 ELEMENT_TYPES: Mapping[int, Dtype] = {
     TensorProto.FLOAT: Dtype.FLOAT32,
@@ -26,35 +23,7 @@ NUMPY_TYPES: Mapping[int, str] = {element: dtype.value for element, dtype in ELE
 }
 
 
-@dataclass(frozen=True, slots=True)
-class GraphInput:
-    """An input: its element type as schemas name it and as numpy does, and its axes, the batch first."""
-
-    name: str
-    dtype: Dtype
-    numpy_type: str
-    axes: tuple[Axis, ...]
-
-    @property
-    def rank(self) -> int:
-        """Number of axes, the batch included."""
-        return len(self.axes)
-
-    @property
-    def shown(self) -> str:
-        """`(n, l, 4)`"""
-        return "(" + ", ".join("?" if axis is None else str(axis) for axis in self.axes) + ")"
-
-
-@dataclass(frozen=True, slots=True)
-class Graph:
-    """A model seen from outside. `outputs` are names, in the file's order."""
-
-    inputs: tuple[GraphInput, ...]
-    outputs: tuple[str, ...]
-
-
-def read_graph(model: ModelProto, path: str) -> Graph:
+def read_graph(model: ModelProto, path: str) -> Signature:
     """The inputs that a caller must feed, and the outputs.
 
     Raises InvalidInput (MODEL_INPUT_UNSUPPORTED) for an input that is not a tensor of numbers with 1 to 3
@@ -64,10 +33,10 @@ def read_graph(model: ModelProto, path: str) -> Graph:
     inputs = tuple(_input(value, path) for value in model.graph.input if value.name not in initialized)
     if not inputs:
         raise InvalidInput.at(path, "MODEL_INPUT_UNSUPPORTED", "takes no inputs")
-    return Graph(inputs, tuple(value.name for value in model.graph.output))
+    return Signature(inputs, tuple(value.name for value in model.graph.output))
 
 
-def _input(value: ValueInfoProto, path: str) -> GraphInput:
+def _input(value: ValueInfoProto, path: str) -> InputSignature:
     tensor = value.type.tensor_type
     if tensor.elem_type not in ELEMENT_TYPES:
         names = ", ".join(sorted(TensorProto.DataType.Name(element).lower() for element in ELEMENT_TYPES))
@@ -80,7 +49,7 @@ def _input(value: ValueInfoProto, path: str) -> GraphInput:
             f"input {value.name!r} has {len(axes)} axes, expected (batch, events, columns) or fewer of these"
         )
         raise InvalidInput.at(path, "MODEL_INPUT_UNSUPPORTED", text)
-    return GraphInput(value.name, ELEMENT_TYPES[tensor.elem_type], NUMPY_TYPES[tensor.elem_type], axes)
+    return InputSignature(value.name, ELEMENT_TYPES[tensor.elem_type], NUMPY_TYPES[tensor.elem_type], axes)
 
 
 def _axis(size: int, name: str) -> Axis:

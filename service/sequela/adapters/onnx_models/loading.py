@@ -13,18 +13,19 @@ import structlog
 from numpy.typing import NDArray
 from onnx import ModelProto
 
-from sequela.adapters.onnx_models.feeds import Feeder
+from sequela.adapters.model_io.feeds import Feeder
+from sequela.adapters.model_io.outputs import output_layout
+from sequela.adapters.model_io.schema import complete_schema, draft_schema, output_name
+from sequela.adapters.model_io.sizes import FixedSizes, read_sizes
+from sequela.adapters.onnx_models.bounded import is_bounded
 from sequela.adapters.onnx_models.file import read_onnx
 from sequela.adapters.onnx_models.from_states import Candidate, run_from_states
 from sequela.adapters.onnx_models.graph import read_graph
 from sequela.adapters.onnx_models.layout import time_first
 from sequela.adapters.onnx_models.model import OnnxModel
-from sequela.adapters.onnx_models.outputs import output_layout
 from sequela.adapters.onnx_models.probe import Probed, probe
 from sequela.adapters.onnx_models.provider import ExecutionProvider, takes_part, used
-from sequela.adapters.onnx_models.schema import complete_schema, draft_schema, output_name
 from sequela.adapters.onnx_models.session import Session, open_session
-from sequela.adapters.onnx_models.sizes import FixedSizes, read_sizes
 from sequela.adapters.onnx_models.work import step_work
 from sequela.errors import DoesNotFit, InvalidInput
 from sequela.explaining.background import Background
@@ -73,7 +74,7 @@ class Loader:
         file = read_onnx(source.onnx, self.limits, source.onnx_path)
         graph = read_graph(file.model, source.onnx_path)
         draft = draft_schema(
-            file, graph, source.schema_json, self.limits, source.onnx_path, source.schema_path
+            file.metadata, graph, source.schema_json, self.limits, source.onnx_path, source.schema_path
         )
         output = output_name(draft, graph)
         sizes = read_sizes(draft.schema.inputs, graph, self.limits, draft.path)
@@ -89,7 +90,7 @@ class Loader:
                 used=used(session.runtime),
             )
         layout = output_layout(probed.shapes, output, draft.per_event, self.limits, draft.path)
-        schema = complete_schema(draft, file, output, layout)
+        schema = complete_schema(draft, file.metadata, output, layout, is_bounded(file.model, output))
         candidate = Candidate(model, schema, sizes.length, feeder, session, probed, open_graph)
         recurrence, how = run_from_states(candidate)
         execution = _execution(how, sizes.length, session, self.threads, probed)

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.adapters.onnx_models.feeds import Feeder
-from sequela.adapters.onnx_models.scores import Scores
+from sequela.adapters.model_io.feeds import Feeder
+from sequela.adapters.model_io.scores import Scores
 from sequela.adapters.onnx_models.session import Session
 from sequela.explaining.background import Background
-from sequela.explaining.ports import Frame, Recurrence
+from sequela.explaining.ports import Endpoint, Frame, Recurrence
 from sequela.explaining.schema import ModelSchema
 from sequela.timeshap.cells import Cells
 
@@ -38,6 +38,11 @@ class OnnxModel:
     def named(self, name: str) -> OnnxModel:
         """The same model under another name; the session is shared."""
         return replace(self, name=name)
+
+    @property
+    def endpoint(self) -> Endpoint | None:
+        """It runs in this process."""
+        return None
 
     def work(self, events: int) -> int:
         """As in `Model.work`."""

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, numpy_helper
 
+from sequela.adapters.model_io.outputs import Shape
 from sequela.adapters.onnx_models.lines import Array, Lines, through
-from sequela.adapters.onnx_models.outputs import Shape
 from sequela.adapters.onnx_models.session import Feeds, Session
 from sequela.adapters.onnx_models.whole import LeftWhole
 

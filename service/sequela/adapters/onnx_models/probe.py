@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.adapters.onnx_models.feeds import Feeder
-from sequela.adapters.onnx_models.outputs import Shape
+from sequela.adapters.model_io.feeds import Feeder
+from sequela.adapters.model_io.outputs import Shape
 from sequela.adapters.onnx_models.session import Session
 from sequela.errors import DoesNotFit
 from sequela.explaining.ports import Frame

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.adapters.onnx_models.feeds import shaped
-from sequela.adapters.onnx_models.graph import GraphInput
+from sequela.adapters.model_io.feeds import shaped
+from sequela.adapters.model_io.scores import Scores
+from sequela.adapters.model_io.signature import InputSignature
 from sequela.adapters.onnx_models.rewriting import State
-from sequela.adapters.onnx_models.scores import Scores
 from sequela.adapters.onnx_models.session import Session
 from sequela.explaining.ports import States
 from sequela.timeshap.cells import Cells
@@ -25,8 +25,8 @@ class Runner:
     """
 
     session: Session
-    events: tuple[GraphInput | None, ...]
-    static: tuple[GraphInput | None, ...]
+    events: tuple[InputSignature | None, ...]
+    static: tuple[InputSignature | None, ...]
     states: tuple[State, ...]
 
     def feeds(self, batch: Cells, states: States) -> dict[str, NDArray[Any]]:

@@ -14,9 +14,9 @@ from typing import Any, TypeAlias
 
 from onnx import NodeProto, helper
 
+from sequela.adapters.model_io.outputs import Shape
 from sequela.adapters.onnx_models.lines import Array, Lines
 from sequela.adapters.onnx_models.observed import Observed
-from sequela.adapters.onnx_models.outputs import Shape
 from sequela.adapters.onnx_models.recurrent_nodes import STANDARD_DOMAINS, shown
 from sequela.adapters.onnx_models.whole import LeftWhole
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela.explaining.limits import Limits
-from sequela.explaining.question import FeatureScope, Level, Options
+from sequela.explaining.question import Estimator, FeatureScope, Level, Options
 from sequela.explaining.schema import Link
 from sequela.rpc.decoding.findings import Findings
 
@@ -28,6 +28,11 @@ LINKS: dict[int, Link | None] = {
     pb.LINK_UNSPECIFIED: None,
     pb.LINK_IDENTITY: Link.IDENTITY,
     pb.LINK_LOGIT: Link.LOGIT,
+}
+ESTIMATORS: dict[int, Estimator | None] = {
+    pb.ESTIMATOR_UNSPECIFIED: None,
+    pb.ESTIMATOR_REGRESSION: Estimator.REGRESSION,
+    pb.ESTIMATOR_CONTROL_VARIATE: Estimator.CONTROL_VARIATE,
 }
 
 
@@ -64,6 +69,7 @@ def options(message: pb.ExplainOptions, path: str, found: Findings, limits: Limi
         full_pruning_curve=message.full_pruning_curve,
         link=found.choice(f"{path}.link", message.link, LINKS, default.link),
         output_event=output_event(message.output_event, f"{path}.output_event", found, limits),
+        estimator=found.choice(f"{path}.estimator", message.estimator, ESTIMATORS, default.estimator),
     )
 
 

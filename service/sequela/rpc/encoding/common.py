@@ -10,13 +10,19 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 from sequela_proto.v1 import sequela_pb2 as pb
 
-from sequela.explaining.explanation import Feature
+from sequela.explaining.explanation import Cost, Feature
+from sequela.explaining.question import Estimator
 from sequela.explaining.schema import Link
 
 Item = TypeVar("Item")
 Message = TypeVar("Message")
 
 LINKS: Mapping[Link, pb.Link.ValueType] = {Link.IDENTITY: pb.LINK_IDENTITY, Link.LOGIT: pb.LINK_LOGIT}
+ESTIMATORS: Mapping[Estimator | None, pb.Estimator.ValueType] = {
+    None: pb.ESTIMATOR_UNSPECIFIED,
+    Estimator.REGRESSION: pb.ESTIMATOR_REGRESSION,
+    Estimator.CONTROL_VARIATE: pb.ESTIMATOR_CONTROL_VARIATE,
+}
 
 
 def optional(encode: Callable[[Item], Message], item: Item | None) -> Message | None:
@@ -36,6 +42,19 @@ def timestamp(time: datetime) -> Timestamp:
     message = Timestamp()
     message.FromDatetime(time)
     return message
+
+
+def cost(item: Cost) -> pb.Cost:
+    """What it took."""
+    return pb.Cost(
+        model_rows=item.model_rows,
+        model_calls=item.model_calls,
+        model_events=item.model_events,
+        stage_times={stage: duration(seconds) for stage, seconds in (item.stage_seconds or {}).items()},
+        cached=item.cached,
+        endpoint_rows=item.endpoint_rows,
+        endpoint_calls=item.endpoint_calls,
+    )
 
 
 def feature(item: Feature) -> pb.Feature:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela.explaining.explanation import (
-    Cost,
     EventValues,
     Explanation,
     Pruning,
@@ -16,7 +15,7 @@ from sequela.explaining.explanation import (
     TargetScore,
 )
 from sequela.explaining.question import EventInfo, FeatureScope, Level
-from sequela.rpc.encoding.common import LINKS, duration, feature, optional, timestamp
+from sequela.rpc.encoding.common import ESTIMATORS, LINKS, cost, feature, optional, timestamp
 from sequela.rpc.encoding.levels import level, quality
 from sequela.timeshap.pruning import Verdict
 
@@ -58,7 +57,7 @@ def explanation(item: Explanation) -> pb.Explanation:
         features=map(feature, item.features),
         event_values=map(_event_values, item.event_values),
         static_values=item.static_values,
-        cost=_cost(item.cost),
+        cost=cost(item.cost),
         method_version=item.method_version,
         cut_short=item.cut_short,
     )
@@ -124,6 +123,7 @@ def _options(item: ResolvedOptions) -> pb.ResolvedOptions:
         link=LINKS[item.link],
         output_event=item.output_event,
         full_pruning_curve=item.full_pruning_curve,
+        estimator=ESTIMATORS[item.estimator],
     )
 
 
@@ -133,13 +133,3 @@ def _event_values(item: EventValues) -> pb.EventValues:
 
 def _info(item: EventInfo) -> pb.EventInfo:
     return pb.EventInfo(id=item.id, time=optional(timestamp, item.time), display=item.display)
-
-
-def _cost(item: Cost) -> pb.Cost:
-    return pb.Cost(
-        model_rows=item.model_rows,
-        model_calls=item.model_calls,
-        model_events=item.model_events,
-        stage_times={stage: duration(seconds) for stage, seconds in (item.stage_seconds or {}).items()},
-        cached=item.cached,
-    )

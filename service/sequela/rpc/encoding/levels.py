@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela.explaining.explanation import Attribution, LevelExplanation, LevelQuality, StopReason
-from sequela.rpc.encoding.common import duration
+from sequela.rpc.encoding.common import ESTIMATORS, duration
 from sequela.timeshap.players import PlayerKind
 
 KINDS: Mapping[PlayerKind, pb.PlayerKind.ValueType] = {
@@ -51,6 +51,7 @@ def quality(item: LevelQuality) -> pb.LevelQuality:
         selection_truncated=item.selection_truncated,
         near_misses=map(attribution, item.near_misses),
         time=duration(item.seconds),
+        estimator=ESTIMATORS[item.estimator],
     )
 
 

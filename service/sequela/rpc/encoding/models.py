@@ -27,6 +27,7 @@ DTYPES: Mapping[Dtype, pb.DataType.ValueType] = {
 SOURCES: Mapping[ModelSource, pb.ModelSource.ValueType] = {
     ModelSource.REPOSITORY: pb.MODEL_SOURCE_REPOSITORY,
     ModelSource.UPLOAD: pb.MODEL_SOURCE_UPLOAD,
+    ModelSource.ENDPOINT: pb.MODEL_SOURCE_ENDPOINT,
 }
 STATES: Mapping[ModelState, pb.ModelState.ValueType] = {
     ModelState.LOADING: pb.MODEL_STATE_LOADING,
@@ -62,6 +63,10 @@ def _describe(message: pb.Model, loaded: Model) -> None:
     message.per_event = schema.per_event
     message.bounded = bool(schema.bounded)
     message.default_background_digest = default.digest if default else ""
+    if endpoint := loaded.endpoint:
+        message.endpoint_uri = endpoint.uri
+        message.endpoint_version = endpoint.version
+        message.endpoint_revision = endpoint.revision
 
 
 def _input(item: InputSchema) -> pb.ModelInput:

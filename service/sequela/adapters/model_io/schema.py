@@ -1,18 +1,15 @@
-"""The schema of an ONNX model: given beside it, written in its metadata, or inferred; always complete at the
-end.
-"""
+"""The schema of a model: given beside it, written in its metadata, or inferred; always complete at the end."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from sequela.adapters.onnx_models.file import OnnxFile
-from sequela.adapters.onnx_models.graph import Graph
-from sequela.adapters.onnx_models.outputs import OutputLayout, is_bounded
-from sequela.adapters.onnx_models.roles import infer_inputs
-from sequela.adapters.schema_check import check_features, check_inputs, check_targets
-from sequela.adapters.schema_json import read_schema
+from sequela.adapters.model_io.outputs import OutputLayout
+from sequela.adapters.model_io.roles import infer_inputs
+from sequela.adapters.model_io.schema_check import check_features, check_inputs, check_targets
+from sequela.adapters.model_io.schema_json import read_schema
+from sequela.adapters.model_io.signature import Signature
 from sequela.errors import InvalidInput
 from sequela.explaining.limits import Limits
 from sequela.explaining.schema import (
@@ -45,30 +42,37 @@ class Draft:
 
 
 def draft_schema(
-    file: OnnxFile, graph: Graph, schema_json: bytes, limits: Limits, onnx_path: str, schema_path: str
+    metadata: Mapping[str, str],
+    signature: Signature,
+    schema_json: bytes,
+    limits: Limits,
+    model_path: str,
+    schema_path: str,
 ) -> Draft:
-    """The schema from `schema_json`, else from the file's metadata; inputs and features that it leaves out
-    are inferred. Both are checked.
+    """The schema from `schema_json`, else from the model's metadata; inputs and features that it leaves out
+    are inferred. Both are checked. The paths tell where model and schema stand in the request.
 
     Raises InvalidInput: SCHEMA_TOO_LARGE, SCHEMA_INVALID, SCHEMA_DOES_NOT_FIT, SCHEMA_NEEDED.
     """
-    draft = _draft(file, schema_json, limits, onnx_path, schema_path)
-    inputs = draft.schema.inputs or infer_inputs(graph, onnx_path)
-    check_inputs(inputs, graph, limits, draft.path)
-    features = draft.schema.features or _features(inputs, file, onnx_path)
+    draft = _draft(metadata, schema_json, limits, model_path, schema_path)
+    inputs = draft.schema.inputs or infer_inputs(signature, model_path)
+    check_inputs(inputs, signature, limits, draft.path)
+    features = draft.schema.features or _features(inputs, metadata, model_path)
     schema = replace(draft.schema, inputs=inputs, features=features)
     check_features(schema, draft.path)
     return replace(draft, schema=schema)
 
 
-def _draft(file: OnnxFile, schema_json: bytes, limits: Limits, onnx_path: str, schema_path: str) -> Draft:
+def _draft(
+    metadata: Mapping[str, str], schema_json: bytes, limits: Limits, model_path: str, schema_path: str
+) -> Draft:
     """As somebody wrote it, or empty."""
-    in_metadata = file.metadata.get(SCHEMA_KEY, "").encode()
+    in_metadata = metadata.get(SCHEMA_KEY, "").encode()
     if schema_json:
         return _written(schema_json, limits, schema_path)
     if in_metadata:
-        return _written(in_metadata, limits, f"{onnx_path}: metadata {SCHEMA_KEY}")
-    return Draft(ModelSchema(), False, onnx_path)
+        return _written(in_metadata, limits, f"{model_path}: metadata {SCHEMA_KEY}")
+    return Draft(ModelSchema(), False, model_path)
 
 
 def _written(text: bytes, limits: Limits, path: str) -> Draft:
@@ -78,46 +82,50 @@ def _written(text: bytes, limits: Limits, path: str) -> Draft:
     return Draft(read_schema(text, path), True, path)
 
 
-def output_name(draft: Draft, graph: Graph) -> str:
+def output_name(draft: Draft, signature: Signature) -> str:
     """The output to explain: the one that the schema names, else the first. Raises InvalidInput
     (SCHEMA_DOES_NOT_FIT).
     """
-    wanted = draft.schema.output or graph.outputs[0]
-    if wanted not in graph.outputs:
-        text = f"output: {wanted!r} is not an output of the model, which gives {', '.join(graph.outputs)}"
+    wanted = draft.schema.output or signature.outputs[0]
+    if wanted not in signature.outputs:
+        text = f"output: {wanted!r} is not an output of the model, which gives {', '.join(signature.outputs)}"
         raise InvalidInput.at(draft.path, "SCHEMA_DOES_NOT_FIT", text)
     return wanted
 
 
-def complete_schema(draft: Draft, file: OnnxFile, output: str, layout: OutputLayout) -> ModelSchema:
-    """The schema with every field filled in. Raises InvalidInput (SCHEMA_DOES_NOT_FIT) for targets that do
-    not fit.
+def complete_schema(
+    draft: Draft, metadata: Mapping[str, str], output: str, layout: OutputLayout, bounded: bool
+) -> ModelSchema:
+    """The schema with every field filled in; `bounded` is what the model itself tells.
+
+    Raises InvalidInput (SCHEMA_DOES_NOT_FIT) for targets that do not fit.
     """
-    targets = draft.schema.targets or _targets(file, output, layout.count)
+    targets = draft.schema.targets or _targets(metadata, output, layout.count)
     check_targets(targets, layout.count, draft.path)
-    bounded = draft.schema.bounded
     return replace(
         draft.schema,
         targets=targets,
         output=output,
         per_event=layout.per_event,
-        bounded=is_bounded(file.model, output) if bounded is None else bounded,
+        bounded=bounded if draft.schema.bounded is None else draft.schema.bounded,
     )
 
 
-def _targets(file: OnnxFile, output: str, count: int) -> tuple[TargetSchema, ...]:
-    """Named by the metadata, else after the graph's output."""
+def _targets(metadata: Mapping[str, str], output: str, count: int) -> tuple[TargetSchema, ...]:
+    """Named by the metadata, else after the output."""
     unnamed = (output,) if count == 1 else tuple(f"output{number}" for number in range(count))
-    names = _names(file, TARGETS_KEY) or unnamed
+    names = _names(metadata, TARGETS_KEY) or unnamed
     return tuple(TargetSchema(name) for name in names)
 
 
-def _features(inputs: tuple[InputSchema, ...], file: OnnxFile, path: str) -> tuple[FeatureSchema, ...]:
+def _features(
+    inputs: tuple[InputSchema, ...], metadata: Mapping[str, str], path: str
+) -> tuple[FeatureSchema, ...]:
     """One feature for each event column, then one for each static input; the metadata may name the first or
     all of them.
     """
     features = (*_event_features(inputs), *_static_features(inputs))
-    names = _names(file, FEATURES_KEY)
+    names = _names(metadata, FEATURES_KEY)
     columns = sum(item.width for item in inputs if item.role is Role.EVENTS)
     if names and len(names) not in (columns, len(features)):
         text = f"metadata {FEATURES_KEY} holds {len(names)} names for {columns} columns of events"
@@ -152,5 +160,5 @@ def _holds_ids(item: InputSchema) -> bool:
     return item.dtype not in (Dtype.FLOAT32, Dtype.FLOAT64)
 
 
-def _names(file: OnnxFile, key: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in file.metadata.get(key, "").split(",") if name.strip())
+def _names(metadata: Mapping[str, str], key: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in metadata.get(key, "").split(",") if name.strip())

@@ -1,32 +1,12 @@
-"""What a graph's output holds: a value per event or per sequence, and whether it is bounded to [0, 1]."""
+"""What a model's output holds: a value per event or per sequence, and how many."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-
-from onnx import GraphProto, ModelProto, NodeProto
 
 from sequela.errors import InvalidInput
 from sequela.explaining.limits import Limits
-
-BOUNDED = frozenset({"Sigmoid", "HardSigmoid", "Softmax"})
-FIRST_INPUT_ON = frozenset(
-    {
-        "Squeeze",
-        "Unsqueeze",
-        "Reshape",
-        "Flatten",
-        "Transpose",
-        "Gather",
-        "GatherElements",
-        "GatherND",
-        "Slice",
-        "Split",
-    }
-    | {"Identity", "Cast", "Expand", "Dropout"}
-)
-"""Operators whose output holds values of their first input, and no other."""
 
 Shape = tuple[int, ...]
 
@@ -78,34 +58,3 @@ def _as_said(shape: Shape, output: str, per_event: bool | None, path: str) -> bo
         )
         raise InvalidInput.at(path, "SCHEMA_NEEDED", text)
     return bool(per_event)
-
-
-def is_bounded(model: ModelProto, output: str) -> bool:
-    """Whether the last operator that changes values, behind those that only move them, keeps to [0, 1]."""
-    return _bounded(output, _producers(model.graph))
-
-
-Producers = Mapping[str, NodeProto]
-
-
-def _producers(graph: GraphProto) -> Producers:
-    return {name: node for node in graph.node for name in node.output}
-
-
-def _bounded(value: str, producers: Producers) -> bool:
-    node = producers.get(value)
-    if node is None or node.domain not in ("", "ai.onnx"):
-        return False
-    if node.op_type in FIRST_INPUT_ON:
-        return _bounded(node.input[0], producers)
-    if node.op_type == "Concat":
-        return _all_bounded(node.input, producers)
-    if node.op_type == "If":
-        branches = [attribute.g for attribute in node.attribute]
-        place = list(node.output).index(value)
-        return all(_bounded(g.output[place].name, {**producers, **_producers(g)}) for g in branches)
-    return node.op_type in BOUNDED
-
-
-def _all_bounded(values: Iterable[str], producers: Producers) -> bool:
-    return all(_bounded(value, producers) for value in values)

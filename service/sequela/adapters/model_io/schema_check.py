@@ -1,4 +1,4 @@
-"""Checks a schema against a graph and within itself; everything wrong is said at once, each with its place in
+"""Checks a schema against a signature and within itself; everything wrong is said at once, each with its place in
 the schema.
 """
 
@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from sequela.adapters.onnx_models.graph import Graph, GraphInput
+from sequela.adapters.model_io.signature import InputSignature, Signature
 from sequela.errors import InvalidInput, Violation
 from sequela.explaining.limits import Limits
 from sequela.explaining.schema import FeatureKind, FeatureSchema, InputSchema, ModelSchema, Role, TargetSchema
@@ -23,9 +23,9 @@ MEANING = {
 }
 
 
-def check_inputs(inputs: Sequence[InputSchema], graph: Graph, limits: Limits, path: str) -> None:
+def check_inputs(inputs: Sequence[InputSchema], signature: Signature, limits: Limits, path: str) -> None:
     """Raises InvalidInput: SCHEMA_DOES_NOT_FIT, which names each input at fault and why; MODEL_TOO_LARGE."""
-    _refuse(_input_problems(inputs, graph), path)
+    _refuse(_input_problems(inputs, signature), path)
     columns = sum(item.width for item in inputs)
     if columns > limits.max_columns:
         text = f"its inputs have {columns} columns, the limit is {limits.max_columns}"
@@ -53,12 +53,12 @@ def _refuse(problems: Iterable[str], path: str) -> None:
         raise InvalidInput(REASON, f"{path}: {text}", violations=violations[:MOST_SHOWN])
 
 
-def _input_problems(inputs: Sequence[InputSchema], graph: Graph) -> Iterator[str]:
-    seen = {item.name: item for item in graph.inputs}
+def _input_problems(inputs: Sequence[InputSchema], signature: Signature) -> Iterator[str]:
+    seen = {item.name: item for item in signature.inputs}
     named = {item.name for item in inputs}
     for name in _repeated(item.name for item in inputs):
         yield f"inputs: {name!r} is there twice"
-    for missing in (item for item in graph.inputs if item.name not in named):
+    for missing in (item for item in signature.inputs if item.name not in named):
         yield f"inputs: the model's input {missing.name!r} {missing.shown} is missing"
     if not any(item.role is Role.EVENTS for item in inputs):
         yield "inputs: none has the role events"
@@ -70,7 +70,7 @@ def _input_problems(inputs: Sequence[InputSchema], graph: Graph) -> Iterator[str
             yield from (f"{place}: {problem}" for problem in _against(item, seen[item.name]))
 
 
-def _against(item: InputSchema, seen: GraphInput) -> Iterator[str]:
+def _against(item: InputSchema, seen: InputSignature) -> Iterator[str]:
     if item.dtype is not seen.dtype:
         yield f"dtype is {item.dtype.value}, the model takes {seen.dtype.value}"
     if seen.rank not in RANKS[item.role]:
@@ -82,8 +82,8 @@ def _against(item: InputSchema, seen: GraphInput) -> Iterator[str]:
         yield f"width is {item.width}, the model takes {seen.shown}"
 
 
-def _columns(item: InputSchema, seen: GraphInput) -> int | None:
-    """How many columns the graph wants, where it says so."""
+def _columns(item: InputSchema, seen: InputSignature) -> int | None:
+    """How many columns the signature wants, where it says so."""
     if seen.rank == 3 or (seen.rank == 2 and item.role in (Role.STATIC, Role.LENGTH)):
         columns = seen.axes[-1]
         return columns if isinstance(columns, int) else None

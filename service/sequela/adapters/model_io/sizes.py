@@ -1,32 +1,32 @@
-"""The sizes that a graph fixes: sequences in a call, events in a sequence; and how large a call may be."""
+"""The sizes that a signature fixes: sequences in a call, events in a sequence; and how large a call may be."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sequela.adapters.onnx_models.graph import Graph, GraphInput
+from sequela.adapters.model_io.signature import InputSignature, Signature
 from sequela.errors import InvalidInput
 from sequela.explaining.limits import Limits
 from sequela.explaining.schema import InputSchema, Role
 
 MOST_CELLS = 1 << 26
-"""Cells of the smallest call that a graph with fixed sizes lets one make."""
+"""Cells of the smallest call that a signature with fixed sizes lets one make."""
 
 
 @dataclass(frozen=True, slots=True)
 class FixedSizes:
-    """None where the graph takes any number."""
+    """None where the signature takes any number."""
 
     batch: int | None
     length: int | None
 
 
-def read_sizes(inputs: Sequence[InputSchema], graph: Graph, limits: Limits, path: str) -> FixedSizes:
+def read_sizes(inputs: Sequence[InputSchema], signature: Signature, limits: Limits, path: str) -> FixedSizes:
     """Raises InvalidInput: MODEL_INPUT_UNSUPPORTED where inputs disagree, MODEL_TOO_LARGE past the limits."""
     over_time = {item.name for item in inputs if item.role in (Role.EVENTS, Role.MASK)}
-    batch = _common("sequences", graph.inputs, 0, path)
-    length = _common("events", [item for item in graph.inputs if item.name in over_time], 1, path)
+    batch = _common("sequences", signature.inputs, 0, path)
+    length = _common("events", [item for item in signature.inputs if item.name in over_time], 1, path)
     if (length or 0) > limits.max_events:
         text = f"takes {length} events in every call, the limit is {limits.max_events}"
         raise InvalidInput.at(path, "MODEL_TOO_LARGE", text)
@@ -37,7 +37,7 @@ def read_sizes(inputs: Sequence[InputSchema], graph: Graph, limits: Limits, path
     return FixedSizes(batch, length)
 
 
-def _common(what: str, inputs: Sequence[GraphInput], axis: int, path: str) -> int | None:
+def _common(what: str, inputs: Sequence[InputSignature], axis: int, path: str) -> int | None:
     sizes = {size for item in inputs if isinstance(size := item.axes[axis], int)}
     if len(sizes) > 1:
         shown = ", ".join(f"{item.name} {item.shown}" for item in inputs)

@@ -1,4 +1,4 @@
-"""What each input of a graph carries, worked out from its rank, its element type and its name.
+"""What each input of a signature carries, worked out from its rank, its element type and its name.
 
 The law, for graphs that come without a schema. The batch is the first axis; time is the second axis of inputs
 of rank 3.
@@ -20,7 +20,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from sequela.adapters.onnx_models.graph import Axis, Graph, GraphInput
+from sequela.adapters.model_io.signature import Axis, InputSignature, Signature
 from sequela.errors import InvalidInput
 from sequela.explaining.schema import Dtype, InputSchema, Role
 
@@ -31,20 +31,20 @@ INTEGERS = (Dtype.INT32, Dtype.INT64)
 FLOATS = (Dtype.FLOAT32, Dtype.FLOAT64)
 
 
-def infer_inputs(graph: Graph, path: str) -> tuple[InputSchema, ...]:
-    """The inputs with their roles, in the graph's order.
+def infer_inputs(signature: Signature, path: str) -> tuple[InputSchema, ...]:
+    """The inputs with their roles, in the signature's order.
 
-    Raises InvalidInput (SCHEMA_NEEDED) where the graph does not tell: a free number of columns, no events, or
+    Raises InvalidInput (SCHEMA_NEEDED) where the signature does not tell: a free number of columns, no events, or
     a mask that by its name may mark padding instead of real events.
     """
-    inputs = tuple(_input(item, _role(item, graph.inputs), path) for item in graph.inputs)
+    inputs = tuple(_input(item, _role(item, signature.inputs), path) for item in signature.inputs)
     if not any(item.role is Role.EVENTS for item in inputs):
-        shown = ", ".join(f"{item.name} {item.shown}" for item in graph.inputs)
+        shown = ", ".join(f"{item.name} {item.shown}" for item in signature.inputs)
         raise InvalidInput.at(path, "SCHEMA_NEEDED", f"none of its inputs looks like events: {shown}")
     return inputs
 
 
-def _role(item: GraphInput, inputs: Sequence[GraphInput]) -> Role:
+def _role(item: InputSignature, inputs: Sequence[InputSignature]) -> Role:
     if item.rank == 3:
         return Role.EVENTS
     if _named_like_a_length(item):
@@ -57,19 +57,19 @@ def _role(item: GraphInput, inputs: Sequence[GraphInput]) -> Role:
     return Role.EVENTS if _over_time(item, inputs) else Role.STATIC
 
 
-def _named_like_a_length(item: GraphInput) -> bool:
+def _named_like_a_length(item: InputSignature) -> bool:
     """(n), or (n, 1) as some exporters write it."""
     one_value = item.rank == 1 or item.axes[1:] == (1,)
     return one_value and item.dtype in INTEGERS and LENGTH_NAME.search(item.name) is not None
 
 
-def _times(inputs: Sequence[GraphInput]) -> tuple[Axis, ...]:
+def _times(inputs: Sequence[InputSignature]) -> tuple[Axis, ...]:
     """The second axes that count events."""
     triples = tuple(item.axes[1] for item in inputs if item.rank == 3)
     return triples or tuple(item.axes[1] for item in inputs if item.rank == 2 and _over_time(item, inputs))
 
 
-def _over_time(item: GraphInput, inputs: Sequence[GraphInput]) -> bool:
+def _over_time(item: InputSignature, inputs: Sequence[InputSignature]) -> bool:
     """Whether the second axis of a rank-2 input that is no mask counts events."""
     triples = [other.axes[1] for other in inputs if other.rank == 3]
     fixed = isinstance(item.axes[1], int)
@@ -86,7 +86,7 @@ def _same(axis: Axis, time: Axis) -> bool:
     return axis == time or axis is None or time is None
 
 
-def _input(item: GraphInput, role: Role, path: str) -> InputSchema:
+def _input(item: InputSignature, role: Role, path: str) -> InputSchema:
     if role is Role.MASK and INVERTED_NAME.search(item.name):
         text = f"input {item.name!r} may mark padding; give a schema if 1 stands for a real event in it"
         raise InvalidInput.at(path, "SCHEMA_NEEDED", text)

@@ -1,4 +1,4 @@
-"""Turns a batch of cells and the frame around it into the tensors that a graph takes."""
+"""Turns a batch of cells and the frame around it into the tensors that a signature takes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.adapters.onnx_models.graph import Graph, GraphInput
+from sequela.adapters.model_io.signature import InputSignature, Signature
 from sequela.explaining.ports import Frame
 from sequela.explaining.schema import InputSchema, Role
 from sequela.timeshap.cells import Cells
@@ -17,10 +17,10 @@ from sequela.timeshap.cells import Cells
 
 @dataclass(frozen=True, slots=True)
 class Feeder:
-    """A model's inputs as its schema orders them, and the graph's view of each."""
+    """A model's inputs as its schema orders them, and the signature's view of each."""
 
     inputs: Sequence[InputSchema]
-    graph: Graph
+    signature: Signature
 
     def feeds(self, batch: Cells, frame: Frame) -> dict[str, NDArray[Any]]:
         """Values by input name. Batch and frame are as in `Model.run`."""
@@ -41,12 +41,12 @@ class Feeder:
             feeds[item.name] = shaped(values, self.seen(item))
         return feeds
 
-    def seen(self, item: InputSchema) -> GraphInput:
-        """The graph's own input behind a schema's."""
-        return next(seen for seen in self.graph.inputs if seen.name == item.name)
+    def seen(self, item: InputSchema) -> InputSignature:
+        """The signature's own input behind a schema's."""
+        return next(seen for seen in self.signature.inputs if seen.name == item.name)
 
 
-def shaped(values: NDArray[Any], seen: GraphInput) -> NDArray[Any]:
-    """In the graph's rank and element type; inputs of one column may leave out the column axis."""
+def shaped(values: NDArray[Any], seen: InputSignature) -> NDArray[Any]:
+    """In the signature's rank and element type; inputs of one column may leave out the column axis."""
     flat = values if values.ndim == seen.rank else values[..., 0]
     return np.ascontiguousarray(flat, dtype=seen.numpy_type)
