@@ -18,6 +18,7 @@ from sequela.rpc.background_service import BackgroundService
 from sequela.rpc.calls import Pace
 from sequela.rpc.explanation_service import ExplanationService
 from sequela.rpc.model_service import ModelService
+from sequela.rpc.seating import Seating
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +42,12 @@ class Behind:
 
 def services(behind: Behind, rooms: Rooms, pace: Pace, limits: Limits) -> tuple[Service, ...]:
     """All of them."""
+    seating = Seating(rooms, behind.models)
     names = pb.DESCRIPTOR.services_by_name
     return (
         Service(
             names["ExplanationService"].full_name,
-            ExplanationService(behind.explainer, behind.explanations, rooms, pace, limits),
+            ExplanationService(behind.explainer, behind.explanations, seating, pace, limits),
             rpc.add_ExplanationServiceServicer_to_server,
         ),
         Service(
