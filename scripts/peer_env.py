@@ -18,6 +18,9 @@ REQUIREMENTS = {
     "timeshap": ROOT / "requirements" / "peers.txt",
     "shap": ROOT / "requirements" / "shap.txt",
     "captum": ROOT / "requirements" / "captum.txt",
+    "triton": ROOT / "requirements" / "triton.txt",
+    "kserve": ROOT / "requirements" / "kserve.txt",
+    "mlserver": ROOT / "requirements" / "mlserver.txt",
 }
 PYTHON = "python3.11"  # the newest that timeshap's requirements install on
 STAMP = "requirements.sha256"
