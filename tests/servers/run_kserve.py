@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,8 @@ class Served(Model):  # type: ignore[misc]
     def _v2(self, payload: InferRequest) -> InferResponse:
         arrays: Arrays = {each.name: each.as_numpy() for each in payload.inputs}
         outputs = [_output(payload, name, values) for name, values in self._model(arrays).items()]
-        return InferResponse(payload.id, self.name, outputs, use_binary_outputs=payload.use_binary_outputs)
+        answer = payload.id or str(uuid.uuid4())  # KServe refuses to send an answer without one
+        return InferResponse(answer, self.name, outputs, use_binary_outputs=payload.use_binary_outputs)
 
 
 def _output(payload: InferRequest, name: str, values: np.ndarray[Any, Any]) -> InferOutput:

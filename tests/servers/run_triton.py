@@ -24,7 +24,6 @@ from pytriton.model_config import Tensor as TritonTensor
 from pytriton.triton import Triton, TritonConfig
 
 MAX_BATCH_SIZE = 64
-INSTANCES = 4  # of every model, so that calls that are slow can overlap
 
 
 def scorer(model: OnnxModel, delay: float) -> Callable[..., dict[str, Any]]:
@@ -41,10 +40,10 @@ def scorer(model: OnnxModel, delay: float) -> Callable[..., dict[str, Any]]:
 
 
 def bind(triton: Triton, model: OnnxModel, delay: float) -> None:
-    """Serves it as version 1."""
+    """Serves it as version 1, by one instance: it works on one batch at a time, of all calls that wait."""
     triton.bind(
         model_name=model.name,
-        infer_func=[scorer(model, delay) for _ in range(INSTANCES)],
+        infer_func=scorer(model, delay),
         inputs=[_declared(each) for each in model.inputs],
         outputs=[_declared(each) for each in model.outputs],
         config=ModelConfig(max_batch_size=MAX_BATCH_SIZE),
