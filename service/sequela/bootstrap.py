@@ -84,9 +84,7 @@ def build(
     configured = _operators_models(settings, loader, switchboard)
     cache = ModelCache(observer, settings.model_cache_models, settings.model_cache_bytes)
     uploaded = UploadedModels(store)
-    models = models or ModelRepository(
-        configured, uploaded, cache, loader, switchboard, settings.uploads
-    )
+    models = models or ModelRepository(configured, uploaded, cache, loader, switchboard, settings.uploads)
     backgrounds = backgrounds or StoredBackgrounds(store, observer, settings.background_ttl, near)
     explanations = explanations or StoredExplanations(store, observer, settings.explanation_ttl, near)
     explainer = explainer or Explainer(models, backgrounds, explanations, observer, limits, pool)

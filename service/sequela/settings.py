@@ -159,7 +159,10 @@ class Settings(BaseSettings):
         TERMS.max_rows_in_flight, ge=1, description="Rows under way to one endpoint."
     )
     endpoint_max_calls: int = Field(
-        TERMS.max_calls, ge=1, le=256, description="Calls under way to one endpoint; fewer where they pile up."
+        TERMS.max_calls,
+        ge=1,
+        le=256,
+        description="Calls under way to one endpoint; fewer where they pile up.",
     )
     endpoint_call_seconds: float = Field(TERMS.call_seconds, gt=0, description="Seconds for one call.")
     endpoint_attempts: int = Field(
@@ -234,10 +237,10 @@ class Settings(BaseSettings):
     @property
     def endpoint_rules(self) -> EndpointRules:
         """What holds for models that other servers run."""
-        said = {each.name: getattr(self, f"endpoint_{each.name}", each.default) for each in fields(Terms)}
+        names = (each.name for each in fields(Terms) if each.name != "enabled")
         return EndpointRules(
             Allowance(self.endpoint_allow.split(), self.endpoint_networks.split()),
-            Terms(**said),
+            Terms(**{name: getattr(self, f"endpoint_{name}") for name in names}),
             TransportLimits(self.endpoint_message_bytes, self.endpoint_connect_timeout),
             self.endpoint_description_ttl,
             self.endpoint_retry_after,

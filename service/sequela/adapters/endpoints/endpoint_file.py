@@ -39,6 +39,7 @@ class _Text:
     certificate: str = ""
     key: str = ""
     token: str = ""
+    plaintext_token: bool = False
 
 
 _TEXT: TypeAdapter[_Text | None] = TypeAdapter(
@@ -71,10 +72,11 @@ def read_endpoint(text: bytes, folder: Path, path: str, usual: Terms) -> Endpoin
         revision=said.revision,
         terms=terms,
         credentials=Credentials(
-            ca=_beside(folder, said.ca),
+            authority=_beside(folder, said.ca),
             certificate=_beside(folder, said.certificate),
             key=_beside(folder, said.key),
             token=_beside(folder, said.token),
+            plaintext_token=said.plaintext_token,
         ),
     )
 
