@@ -30,6 +30,8 @@ SHARE_OF_TIME = 0.2
 """Of the time left that one call may take, were it as slow as those of late."""
 SHORTER = 0.8
 """A smaller call must take at most so much of a larger one's time to be worth it."""
+WORTH_A_CALL = 32
+"""Rows that a call should have for our own work on it to be worth it."""
 MOST_KNOWN = 1 << 22
 """Outputs remembered at most, 8 bytes each."""
 VALUE_BYTES = 8
@@ -143,7 +145,8 @@ def rows_of_a_call(endpoint: Endpoint, rows: int, row_bytes: int, clock: Clock, 
         size //= 2
         shorter = endpoint.seconds(size) < SHORTER * endpoint.seconds(best)
         late = endpoint.seconds(best) > left
-        if shorter and (late or _all_back(endpoint, rows, size) < SHORTER * _all_back(endpoint, rows, best)):
+        sooner = _all_back(endpoint, rows, size) < SHORTER * _all_back(endpoint, rows, best)
+        if shorter and (late or (sooner and size >= WORTH_A_CALL)):
             best = size
     return best
 

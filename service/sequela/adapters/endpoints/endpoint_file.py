@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sequela.adapters.endpoints.credentials import Credentials
 from sequela.adapters.endpoints.terms import Terms
@@ -18,11 +18,12 @@ Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 
 
-@dataclass(frozen=True, slots=True)
-class _Text:
+class _Text(BaseModel):
     """The keys of the file. Those of the terms are left out where the server's own hold; files are looked for beside
     it.
     """
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
 
     uri: str
     version: str = ""
@@ -40,11 +41,6 @@ class _Text:
     key: str = ""
     token: str = ""
     plaintext_token: bool = False
-
-
-_TEXT: TypeAdapter[_Text | None] = TypeAdapter(
-    _Text | None, config=ConfigDict(extra="forbid", allow_inf_nan=False)
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +79,7 @@ def read_endpoint(text: bytes, folder: Path, path: str, usual: Terms) -> Endpoin
 
 def _parsed(text: bytes, path: str) -> _Text:
     try:
-        said = _TEXT.validate_python(tomllib.loads(text.decode()), strict=True)
+        return _Text.model_validate(tomllib.loads(text.decode()))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InvalidInput.at(path, "ENDPOINT_FILE_INVALID", f"not TOML: {error}") from None
     except ValidationError as error:
@@ -92,13 +88,11 @@ def _parsed(text: bytes, path: str) -> _Text:
         raise InvalidInput(
             "ENDPOINT_FILE_INVALID", f"{path}: {'; '.join(problems)}", violations=violations
         ) from None
-    assert said is not None  # TOML has no null
-    return said
 
 
 def _described(problem: Any) -> str:
     place = ".".join(map(str, problem["loc"]))
-    if problem["type"] == "unexpected_keyword_argument":
+    if problem["type"] == "extra_forbidden":
         return f"{place}: not a key of an endpoint file"
     if problem["type"] == "missing":
         return f"{place}: missing"

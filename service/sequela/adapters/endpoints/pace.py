@@ -41,8 +41,10 @@ class Meter:
             mean_rows, mean_seconds = self._rows / self._calls, self._seconds / self._calls
             spread = self._squares / self._calls - mean_rows**2
             together = self._products / self._calls - mean_rows * mean_seconds
-        slope = max(together / spread, 0.0) if spread > 1e-9 * mean_rows**2 else 0.0
-        return max(mean_seconds + slope * (rows - mean_rows), 0.0)
+        # A row more makes no call shorter, and no row takes more than its share of a call.
+        slope = together / spread if spread > 1e-9 * mean_rows**2 else 0.0
+        slope = min(max(slope, 0.0), mean_seconds / mean_rows)
+        return mean_seconds + slope * (rows - mean_rows)
 
 
 class Window:
