@@ -42,9 +42,11 @@ MOST_PLAYERS = 512
 CHOOSING_PAIRS = 512
 """The kernel is chosen by up to about this many pairs."""
 REACHES = (0.05, 0.1, 0.2, 0.3, 0.45, 0.65, 0.9)
-"""c"""
+"""How strong the strongest player's interactions may be, c."""
 POWERS = (0.0, 0.5)
-"""q: interactions alike, or as the roots of attributions."""
+"""Powers q: interactions alike, or as the roots of attributions."""
+LEAST_SHARE = 1e-6
+"""What a player without attribution counts as, for it may still interact."""
 SPEED = 1e10
 """Multiply-adds a second that solving reaches at least; only deadlines depend on it, never an answer."""
 
@@ -69,16 +71,17 @@ def solve_with_variate(
 
 
 def worth_trying(players: int, pairs: int) -> bool:
-    """Whether a sample is small enough for the process."""
-    return pairs <= MOST_PAIRS and players <= MOST_PLAYERS
+    """Whether a sample is small enough for the process, and large enough to say anything."""
+    return players < pairs <= MOST_PAIRS and players <= MOST_PLAYERS
 
 
 def solving_seconds(players: int, pairs: int) -> float:
-    """What it takes at most to solve, on one thread, without the base estimator's share."""
+    """What it takes at most to solve, on one thread, beyond one solution by the base estimator."""
     if not worth_trying(players, pairs):
         return 0.0
     choosing = len(REACHES) * len(POWERS) * min(pairs, CHOOSING_PAIRS + players) ** 3
-    return (choosing + pairs**3 + 4 * players * pairs**2 + players**3) / SPEED
+    twice_more = 4 * (pairs + players) * players**2
+    return (choosing + pairs**3 + 4 * players * pairs**2 + players**3 + twice_more) / SPEED
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,7 +95,7 @@ class _Sample:
 
     @property
     def counts(self) -> list[int]:
-        """k_s"""
+        """Pairs known by stratum, k_s."""
         return [len(odd) for odd in self.odd]
 
     def process(self, counts: Sequence[int], kernel: OddKernel) -> OddProcess:
@@ -131,7 +134,7 @@ class _Sample:
         jackknife = np.sqrt(np.square(process.pulls[1:]).T @ squares)
         spent = 1 - self.sampler.players / sum(self.counts)
         own = np.sqrt(process.variances(slice(1, None))) / spent**0.25
-        return np.minimum(stratified, np.maximum(jackknife, own))
+        return np.asarray(np.minimum(stratified, np.maximum(jackknife, own)))
 
     def _by_stratum(self, rows: NDArray[np.float64]) -> list[NDArray[np.float64]]:
         """Rows of the process, but for all players' own, as they are sampled."""
@@ -146,5 +149,5 @@ def _kernels(attributions: NDArray[np.float64]) -> list[OddKernel]:
     """Those tried, from attributions (m, targets)."""
     sizes = np.abs(attributions)
     shares = (sizes / np.maximum(sizes.max(axis=0), np.finfo(float).tiny)).mean(axis=1)
-    shares /= shares.max()
+    shares = np.maximum(shares, LEAST_SHARE) / max(shares.max(), LEAST_SHARE)
     return [OddKernel(reach * shares**power) for power, reach in product(POWERS, REACHES)]

@@ -57,7 +57,9 @@ class OddKernel:
         products = np.exp(logs) * weights
         # z/(1 + ρ s z) = (z - ρ s)/(1 - ρ²s²)
         own = self.strengths / (1 - tilted**2)
-        return signs * (products @ own + 2 * OWN_EFFECTS / len(own.T)) - products @ (own * tilted)
+        result: NDArray[np.float64] = signs * (products @ own + 2 * OWN_EFFECTS / len(own.T))
+        result -= products @ (own * tilted)
+        return result
 
     def attribution_variances(self) -> NDArray[np.float64]:
         """φ_i φ'_i K: the variance of each player's attribution before anything is known, (m,)."""
@@ -71,17 +73,17 @@ class OddKernel:
 
     @property
     def _rates(self) -> NDArray[np.float64]:
-        """λ"""
+        """Each player's λ."""
         return np.arctanh(self.strengths)
 
     @property
     def _bound(self) -> float:
-        """b"""
+        """Their sum b."""
         return float(self._rates.sum())
 
     @property
     def _log_scale(self) -> float:
-        """κ"""
+        """The factor's logarithm κ."""
         log_sinh = self._bound + np.log(-np.expm1(-2 * self._bound) / 2)
         return float(-np.log1p(-(self.strengths**2)).sum() / 2 - log_sinh)
 

@@ -61,7 +61,7 @@ class OddProcess:
         return np.outer(np.maximum(left, 0.0), spread)
 
     def likelihood(self) -> float:
-        """ln of the probability of g, its scale profiled out for each target, but for a constant."""
+        """The logarithm of g's probability, each target scaled to make it largest; a constant is left out."""
         spread = np.square(self._whitening @ self.odd).mean(axis=0)
         logs = np.log(np.maximum(spread, np.finfo(float).tiny))
         determinant = -np.log(np.diag(self._whitening)).sum()
@@ -69,24 +69,24 @@ class OddProcess:
 
     @cached_property
     def _whitening(self) -> NDArray[np.float64]:
-        """L⁻¹"""
+        """The inverse factor L⁻¹, (p, p)."""
         covariance = self.kernel.between(self.signs, self.signs)
         covariance[np.diag_indices_from(covariance)] += NUGGET
         return whitening(covariance)
 
     @cached_property
     def _weights(self) -> NDArray[np.float64]:
-        """α"""
+        """The weights α, (p, targets)."""
         return self._whitening.T @ (self._whitening @ self.odd)
 
     @cached_property
     def _precisions(self) -> NDArray[np.float64]:
         """The diagonal of K⁻¹, (p, 1)."""
-        return np.einsum("ij,ij->j", self._whitening, self._whitening)[:, None]
+        return np.asarray(np.einsum("ij,ij->j", self._whitening, self._whitening)[:, None])
 
     @cached_property
     def _sections(self) -> NDArray[np.float64]:
-        """Φ"""
+        """The attributions Φ of the sections, (p, m)."""
         return self.kernel.attributions(self.signs)
 
 
@@ -97,7 +97,7 @@ def whitening(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     size = len(covariance)
     if size <= BLOCK:
-        return np.tril(np.linalg.inv(np.linalg.cholesky(covariance)))
+        return np.asarray(np.tril(np.linalg.inv(np.linalg.cholesky(covariance))))
     half = size // 2
     first = whitening(covariance[:half, :half])
     across = covariance[half:, :half] @ first.T
