@@ -56,7 +56,9 @@ def serving(root: Path, **changed: Any) -> Serving:
     return Serving(embedded(model_repository=root, **(HASTY | changed)))
 
 
-def request(name: str, length: int = 12, columns: int = 5, seed: int = 0, **options: Any) -> pb.ExplainRequest:
+def request(
+    name: str, length: int = 12, columns: int = 5, seed: int = 0, **options: Any
+) -> pb.ExplainRequest:
     """A question about a model with one input of events, each seed another."""
     values = np.random.default_rng(seed).normal(size=(length, columns))
     return pb.ExplainRequest(
@@ -67,22 +69,29 @@ def request(name: str, length: int = 12, columns: int = 5, seed: int = 0, **opti
     )
 
 
-def explained(server: Serving, asked: pb.ExplainRequest, seconds: float = PATIENCE) -> pb.Explanation:
-    """The answer, by its deadline."""
+def outcome(server: Serving, asked: pb.ExplainRequest, seconds: float = PATIENCE) -> pb.Explanation | Failure:
+    """The answer, or what went wrong, by the deadline."""
     start = time.monotonic()
     try:
         return server.explanations.Explain(asked, timeout=seconds).explanation
+    except grpc.RpcError as error:
+        return Failure(error)
     finally:
         assert time.monotonic() - start < seconds + TOLERATED
 
 
+def explained(server: Serving, asked: pb.ExplainRequest, seconds: float = PATIENCE) -> pb.Explanation:
+    """The answer."""
+    found = outcome(server, asked, seconds)
+    assert isinstance(found, pb.Explanation), (found.code, found.message)
+    return found
+
+
 def failure(server: Serving, asked: pb.ExplainRequest, seconds: float = PATIENCE) -> Failure:
-    """What went wrong, by its deadline."""
-    try:
-        answer = explained(server, asked, seconds)
-    except grpc.RpcError as error:
-        return Failure(error)
-    raise AssertionError(f"answered: {answer.name}")
+    """What went wrong."""
+    found = outcome(server, asked, seconds)
+    assert isinstance(found, Failure)
+    return found
 
 
 def numbers(answer: pb.Explanation) -> list[Any]:

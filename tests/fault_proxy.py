@@ -120,7 +120,7 @@ class FaultProxy:
             async with asyncio.TaskGroup() as both:
                 for source, target in ((reader, back), (there, writer)):
                     pieces: asyncio.Queue[Piece] = asyncio.Queue()
-                    both.create_task(self._take(source, pieces))
+                    both.create_task(self._take(source, pieces, number))
                     both.create_task(self._give(pieces, target, number))
         except* OSError:
             pass  # one side is gone: so is the other
@@ -129,9 +129,11 @@ class FaultProxy:
             writer.transport.abort()
             back.transport.abort()
 
-    async def _take(self, source: asyncio.StreamReader, pieces: asyncio.Queue[Piece]) -> None:
+    async def _take(self, source: asyncio.StreamReader, pieces: asyncio.Queue[Piece], number: int) -> None:
         while piece := await source.read(PIECE):
             pieces.put_nowait((self._loop.time() + self.latency, piece))
+        if number <= self._frozen:
+            raise ConnectionResetError  # the client gave it up
         pieces.put_nowait((self._loop.time() + self.latency, b""))
 
     async def _give(self, pieces: asyncio.Queue[Piece], target: asyncio.StreamWriter, number: int) -> None:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_address
 
@@ -17,6 +21,8 @@ ROUND_ROBIN = '{"loadBalancingConfig": [{"round_robin": {}}]}'
 KEEPALIVE_SECONDS, KEEPALIVE_TIMEOUT_SECONDS = 20.0, 5.0
 """Of calls under way alone: servers count pings of an idle connection as abuse."""
 MOST_BACKOFF_SECONDS = 1.0
+SILENCE = 0.8
+"""Seconds without any answer after which a connection is taken to be dead and not to know it; less than a probe's."""
 LOOK_UP_SECONDS = 5.0
 """Names are looked up again no sooner."""
 
@@ -39,6 +45,36 @@ class Way:
         return grpc.secure_channel(self.target, shown, self.options)
 
 
+class _Kept:
+    """A channel that, once it has been replaced, is closed when its last call has ended: its rows are paid for."""
+
+    def __init__(self, channel: grpc.Channel) -> None:
+        self.channel = channel
+        self._lock = threading.Lock()
+        self._calls, self._replaced = 0, False
+
+    def enter(self) -> None:
+        """A call begins."""
+        with self._lock:
+            self._calls += 1
+
+    def leave(self) -> None:
+        """A call has ended."""
+        with self._lock:
+            self._calls -= 1
+            self._close_unless_needed()
+
+    def replace(self) -> None:
+        """No more calls begin."""
+        with self._lock:
+            self._replaced = True
+            self._close_unless_needed()
+
+    def _close_unless_needed(self) -> None:
+        if self._replaced and not self._calls:
+            self.channel.close()
+
+
 class Line:
     """Keeps one channel. Safe to use from several threads at once."""
 
@@ -49,12 +85,14 @@ class Line:
         self._options = _options(uri, limits)
         self._lock = threading.Lock()
         self._way: Way | None = None
-        self._channel: grpc.Channel | None = None
-        self._doubted = False
+        self._kept: _Kept | None = None
+        self._doubted = self._silent = False
+        self._heard = -math.inf
         self._closed = False
 
-    def channel(self, timeout: float | None) -> grpc.Channel:
-        """Looks names up within `timeout` seconds (None: no limit).
+    @contextmanager
+    def channel(self, timeout: float | None) -> Iterator[grpc.Channel]:
+        """For one call. Looks names up within `timeout` seconds (None: no limit).
 
         Raises Forbidden, UnusableCredentials, TimeoutError, OSError where the name is not known or the line is closed.
         """
@@ -62,39 +100,53 @@ class Line:
         if not self._lock.acquire(timeout=-1 if timeout is None else timeout):
             raise TimeoutError
         try:
-            return self._current(timeout)
+            kept = self._current(timeout)
+            kept.enter()
         finally:
             self._lock.release()
+        try:
+            yield kept.channel
+        finally:
+            kept.leave()
 
     def doubt(self) -> None:
         """A call did not come through: the host may have moved, or the certificates may have been replaced."""
         self._doubted = True
 
+    def heard(self) -> None:
+        """A call was answered."""
+        self._heard = time.monotonic()
+
+    def unanswered(self, since: float) -> None:
+        """A call has waited since then, in vain."""
+        if max(self._heard, since) + SILENCE < time.monotonic():
+            self._silent = True
+
     def close(self) -> None:
         """Calls under way are cancelled."""
         with self._lock:
             self._closed = True
-            if self._channel is not None:
-                self._channel.close()
+            if self._kept is not None:
+                self._kept.channel.close()
 
-    def _current(self, timeout: float | None) -> grpc.Channel:
+    def _current(self, timeout: float | None) -> _Kept:
         if self._closed:
             raise ConnectionError("the connection was closed")
-        if self._channel is None or self._doubted:
-            self._channel = self._renewed(timeout)
-            self._doubted = False
-        return self._channel
+        if self._kept is None or self._doubted or self._silent:
+            self._kept = self._renewed(timeout)
+            self._doubted = self._silent = False
+        return self._kept
 
-    def _renewed(self, timeout: float | None) -> grpc.Channel:
-        """The channel as it is where nothing has changed, else a new one in its place."""
+    def _renewed(self, timeout: float | None) -> _Kept:
+        """The channel as it is where it works and nothing has changed, else a new one in its place."""
         tls = self._credentials.tls() if self._uri.secure else None
         way = Way(self._target(timeout), self._options, tls)
-        if self._channel is not None and way == self._way:
-            return self._channel
-        if self._channel is not None:
-            self._channel.close()
+        if self._kept is not None and way == self._way and not self._silent:
+            return self._kept
+        if self._kept is not None:
+            self._kept.replace()
         self._way = way
-        return way.channel()
+        return _Kept(way.channel())
 
     def _target(self, timeout: float | None) -> str:
         """The host's name, which gRPC looks up, or where a guard watches, the addresses it lets through."""
