@@ -60,7 +60,9 @@ def test_an_authority_that_is_not_trusted(certificates: Certificates) -> None:
 def test_mutual_tls(certificates: Certificates) -> None:
     """A server that wants to see a certificate is shown one; without it nothing comes through."""
     with serving(certificates, clients=True) as server:
-        with opened(server.uri("m"), credentials=Credentials(certificates.ca, *certificates.client)) as transport:
+        with opened(
+            server.uri("m"), credentials=Credentials(certificates.ca, *certificates.client)
+        ) as transport:
             assert transport.ready(soon())
         with opened(server.uri("m"), credentials=Credentials(certificates.ca)) as transport:
             assert not transport.ready(soon())
@@ -112,7 +114,9 @@ def test_no_token_without_tls(tmp_path: Path) -> None:
         assert sent(server) == "Bearer s3cret"
 
 
-@pytest.mark.parametrize("content", ["", "\n", "two words", "two\nlines", "t\x00", "tökén", "t" * (16 << 10) + "t"])
+@pytest.mark.parametrize(
+    "content", ["", "\n", "two words", "two\nlines", "t\x00", "tökén", "t" * (16 << 10) + "t"]
+)
 def test_a_file_without_a_token(tmp_path: Path, content: str) -> None:
     """Is named, and what it holds is not repeated."""
     token = tmp_path / "token"
@@ -136,7 +140,11 @@ def test_files_that_are_not_what_they_should_be(certificates: Certificates, tmp_
         (Credentials(key=key), key, "go together"),
         (Credentials(certificate=certificate, key=garbage), garbage, "unencrypted key"),
         (Credentials(certificate=certificate, key=missing), missing, "No such file"),
-        (Credentials(certificate=certificate, key=certificates.server[1]), certificates.server[1], "unencrypted key"),
+        (
+            Credentials(certificate=certificate, key=certificates.server[1]),
+            certificates.server[1],
+            "unencrypted key",
+        ),
         (Credentials(token=missing), missing, "No such file"),
     ]
     for credentials, file, words in wrong:
@@ -150,7 +158,10 @@ def test_files_that_are_not_what_they_should_be(certificates: Certificates, tmp_
 def test_certificates_without_tls(certificates: Certificates) -> None:
     """Whoever sets them up believes that TLS is spoken, so a plaintext endpoint with them is refused."""
     for credentials in (Credentials(certificates.ca), Credentials(None, *certificates.client)):
-        with failing(DoesNotFit, "ENDPOINT_REFUSED", "without TLS"), opened("grpc://h:1/m", credentials=credentials):
+        with (
+            failing(DoesNotFit, "ENDPOINT_REFUSED", "without TLS"),
+            opened("grpc://h:1/m", credentials=credentials),
+        ):
             pass
 
 

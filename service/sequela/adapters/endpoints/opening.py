@@ -5,7 +5,6 @@ from __future__ import annotations
 from sequela.adapters.endpoints.addresses import AddressGuard, open_guard
 from sequela.adapters.endpoints.credentials import Credentials, UnusableCredentials
 from sequela.adapters.endpoints.failures import unusable
-from sequela.adapters.endpoints.grpc_line import Line
 from sequela.adapters.endpoints.grpc_transport import GrpcTransport
 from sequela.adapters.endpoints.limits import TransportLimits
 from sequela.adapters.endpoints.transport import Transport
@@ -32,6 +31,4 @@ def open_transport(
         credentials.check(uri.secure)
     except UnusableCredentials as error:
         raise unusable(uri, str(error)) from None
-    return GrpcTransport(
-        uri, version, credentials, Line(uri, credentials, limits, guard), limits.message_bytes
-    )
+    return GrpcTransport(uri, version, credentials, limits, guard)
