@@ -89,7 +89,7 @@ def _raw(answer: Answer, index: int) -> NDArray[Any]:
     tensor, contents = answer.outputs[index], answer.raw_output_contents
     if len(contents) != len(answer.outputs):
         raise WrongAnswer(f"it has {len(answer.outputs)} outputs and bytes of {len(contents)}")
-    if tensor.HasField("contents"):
+    if tensor.contents.ByteSize():  # MLServer sends an empty one beside the bytes
         raise WrongAnswer(f"output {tensor.name!r} comes as bytes and as numbers")
     dtype = _numpy_type(tensor)
     if len(contents[index]) % dtype.itemsize:
