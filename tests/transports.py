@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from ipaddress import ip_network
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,6 +70,28 @@ def failing(error: type[Exception], reason: str, *words: str) -> Iterator[None]:
         assert word in found.message
     assert len(found.message) < 400
     assert found.message.isprintable()
+
+
+class Names:
+    """Instead of the resolver: the host models.example, whose addresses a test sets; all others are themselves."""
+
+    HOST = "models.example"
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
+        self.addresses = addresses
+        self.asked: list[str] = []
+        self._real = socket.getaddrinfo
+        monkeypatch.setattr(socket, "getaddrinfo", self._answer)
+
+    def _answer(self, host: str, *args: Any, **named: Any) -> list[Any]:
+        self.asked.append(host)
+        hosts = self.addresses if host == self.HOST else (host,)
+        return [found for each in hosts for found in self._real(each, *args, **named)]
+
+
+def loopback(uri: EndpointUri) -> AddressGuard:
+    """Lets this machine through."""
+    return AddressGuard(uri, (ip_network("127.0.0.0/8"), ip_network("::1/128")))
 
 
 def eventually(condition: Callable[[], bool]) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from ipaddress import ip_network
 from typing import Any
 
 import grpc
@@ -14,7 +14,11 @@ import numpy as np
 import pytest
 from inference_server import InferenceServer, ServedModel, infer_answer
 from sequela.adapters.endpoints.addresses import AddressGuard, open_guard
+from sequela.adapters.endpoints.credentials import Credentials
+from sequela.adapters.endpoints.grpc_way import GrpcFinder
+from sequela.adapters.endpoints.limits import TransportLimits
 from sequela.adapters.endpoints.transport import OutputSignature
+from sequela.adapters.endpoints.uri import EndpointUri
 from sequela.adapters.model_io.signature import InputSignature
 from sequela.errors import DoesNotFit, Forbidden, Overloaded
 from sequela.explaining.clock import TimeUp
@@ -26,8 +30,10 @@ from transports import (
     ROWS,
     SCORER,
     TWO_INPUTS,
+    Names,
     eventually,
     failing,
+    loopback,
     mean_of_events,
     opened,
     soon,
@@ -54,9 +60,11 @@ def expected(rows: Any) -> Any:
 
 
 def test_infer(server: InferenceServer) -> None:
-    """Outputs equal the graph's, as float64."""
+    """Outputs equal the graph's, as float64; the time may be without an end."""
     with opened(server.uri("scorer")) as transport:
         scores = transport.infer({"events": ROWS}, "", soon())
+        for until in (math.inf, 1e300):
+            np.testing.assert_array_equal(transport.infer({"events": ROWS}, "", until), scores)
     assert scores.dtype == np.float64
     np.testing.assert_allclose(scores, expected(ROWS), rtol=1e-6)
 
@@ -431,10 +439,40 @@ def test_a_name_that_resolves_to_a_private_address(server: InferenceServer) -> N
             transport.infer({"events": ROWS}, "", soon())
         assert not transport.ready(soon())
     assert server.calls == []
-    loopback = (ip_network("127.0.0.0/8"),)
-    server_is_v4 = f"grpc://127.0.0.1:{server.port}/scorer"
-    with opened(server_is_v4, guard=lambda uri: AddressGuard(uri, loopback)) as transport:
+    with opened(server.uri("scorer"), guard=loopback) as transport:
         assert transport.ready(soon())
+
+
+def test_a_guarded_name_that_moves(server: InferenceServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was checked is what is connected to; once it does not answer, the name is looked up and checked again."""
+    names = Names(monkeypatch, "127.0.0.2")
+    with opened(f"grpc://{names.HOST}:{server.port}/scorer", guard=loopback) as transport:
+        with pytest.raises(TryAgain) as caught:
+            transport.infer({"events": ROWS}, "", soon())
+        assert "127.0.0" not in caught.value.error.message
+        assert "its address: " in caught.value.error.message
+        names.addresses = ("127.0.0.1", "::1")
+        np.testing.assert_allclose(transport.infer({"events": ROWS}, "", soon()), expected(ROWS), rtol=1e-6)
+        names.addresses = ("10.0.0.1",)
+        transport.infer({"events": ROWS}, "", soon())
+        assert names.asked == [names.HOST] * 2
+        server.stop()
+        with failing(TryAgain, "ENDPOINT_UNAVAILABLE"):
+            transport.infer({"events": ROWS}, "", soon())
+        with failing(Forbidden, "ENDPOINT_NOT_ALLOWED"):
+            transport.infer({"events": ROWS}, "", soon())
+
+
+def test_targets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a guarded name, all addresses of the family that comes first; of the operator's own, the name."""
+    uri, limits = EndpointUri.parse("grpc://models.example:9/m"), TransportLimits(1, 1.0)
+    names = Names(monkeypatch, "::1", "127.0.0.1")
+    assert GrpcFinder(uri, Credentials(), limits, loopback(uri))(None).target == "ipv6:[::1]:9"
+    names.addresses = ("127.0.0.2", "127.0.0.1", "::1")
+    assert (
+        GrpcFinder(uri, Credentials(), limits, loopback(uri))(None).target == "ipv4:127.0.0.1:9,127.0.0.2:9"
+    )
+    assert GrpcFinder(uri, Credentials(), limits, None)(None).target == "dns:///models.example:9"
 
 
 def test_link_local_is_refused_from_the_operator_too() -> None:
@@ -457,9 +495,7 @@ def test_nothing_stays_behind(server: InferenceServer) -> None:
     """Neither threads nor sockets of a hundred transports, used and closed."""
 
     def use() -> None:
-        with opened(
-            server.uri("scorer"), guard=lambda uri: AddressGuard(uri, (ip_network("127.0.0.0/8"),))
-        ) as one:
+        with opened(server.uri("scorer"), guard=loopback) as one:
             one.infer({"events": ROWS}, "", soon())
 
     use()

@@ -5,12 +5,12 @@ error.
 from __future__ import annotations
 
 import json
+import math
 import os
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,19 @@ from sequela.explaining.clock import TimeUp
 from sequela.explaining.ports import TryAgain
 from sequela.explaining.schema import Dtype
 from small_onnx import FLOAT, HALF, over_events, reduced, scoring, value
-from transports import PATIENCE, ROWS, SCORER, TWO_INPUTS, eventually, failing, opened, soon, threads
+from transports import (
+    PATIENCE,
+    ROWS,
+    SCORER,
+    TWO_INPUTS,
+    Names,
+    eventually,
+    failing,
+    loopback,
+    opened,
+    soon,
+    threads,
+)
 
 BOTH = pytest.mark.parametrize("protocol", ["v1", "v2"])
 STEPS = over_events([reduced("events", "steps", [2])], value("steps", FLOAT, ["n", "l"]))
@@ -54,8 +66,11 @@ def ask(uri: str, **named: Any) -> Any:
 
 @BOTH
 def test_infer(server: RestServer, protocol: str) -> None:
-    """Outputs equal the graph's, as float64."""
+    """Outputs equal the graph's, as float64; the time may be without an end."""
     scores = ask(server.uri("m", protocol))
+    with opened(server.uri("m", protocol)) as transport:
+        for until in (math.inf, 1e300):
+            np.testing.assert_array_equal(transport.infer({"events": ROWS}, "", until), scores)
     assert scores.dtype == np.float64
     np.testing.assert_allclose(scores, expected(ROWS), rtol=1e-6)
 
@@ -483,10 +498,6 @@ def test_many_threads_at_once(server: RestServer) -> None:
         np.testing.assert_allclose(scores, expected(rows), rtol=1e-6)
 
 
-def loopback(uri: Any) -> AddressGuard:
-    return AddressGuard(uri, (ip_network("127.0.0.0/8"), ip_network("::1/128")))
-
-
 @BOTH
 def test_a_name_that_resolves_to_a_private_address(server: RestServer, protocol: str) -> None:
     """Is refused when it is connected to; nothing reaches the server. With its network allowed it does, and the
@@ -500,6 +511,27 @@ def test_a_name_that_resolves_to_a_private_address(server: RestServer, protocol:
     assert server.visits == []
     ask(uri, guard=loopback)
     assert server.visits[-1].headers["host"] == f"localhost:{server.port}"
+
+
+def test_what_was_checked_is_what_is_connected_to(
+    server: RestServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name is looked up once for a connection, which goes to the address found; the next address is tried where
+    one does not answer, and another address counts for the next connection only, checked anew.
+    """
+    names = Names(monkeypatch, "127.0.0.2", "127.0.0.1")
+    with opened(server.uri("m").replace("127.0.0.1", names.HOST), guard=loopback) as transport:
+        for _ in range(3):
+            transport.infer({"events": ROWS}, "", soon())
+        assert names.asked == [names.HOST, "127.0.0.2", "127.0.0.1"]
+        assert server.visits[-1].headers["host"] == f"{names.HOST}:{server.port}"
+        names.addresses = ("10.0.0.1",)
+        transport.infer({"events": ROWS}, "", soon())
+        server.twist = LOST["reset"]
+        with failing(TryAgain, "ENDPOINT_UNAVAILABLE"):
+            transport.infer({"events": ROWS}, "", soon())
+        with failing(Forbidden, "ENDPOINT_NOT_ALLOWED"):
+            transport.infer({"events": ROWS}, "", soon())
 
 
 def test_a_host_that_is_not_known() -> None:

@@ -85,7 +85,9 @@ class _Network(httpcore.NetworkBackend):
     def __init__(self, guard: AddressGuard, connect_seconds: float, exchange: Exchange) -> None:
         self._guard, self._connect_seconds, self._exchange = guard, connect_seconds, exchange
         self._plain = httpcore.SyncBackend()
+        self._lock = threading.Lock()
         self._streams: WeakSet[_Stream] = WeakSet()
+        self._open = True
 
     def connect_tcp(
         self,
@@ -109,15 +111,21 @@ class _Network(httpcore.NetworkBackend):
         raise failed
 
     def watched(self, stream: httpcore.NetworkStream) -> httpcore.NetworkStream:
-        """The stream, held to the exchange's end."""
+        """The stream, held to the exchange's end. Raises httpcore.ConnectError where all were cut meanwhile."""
         held = _Stream(stream, self, self._exchange)
-        self._streams.add(held)
-        return held
+        with self._lock:
+            if self._open:
+                self._streams.add(held)
+                return held
+        stream.close()
+        raise httpcore.ConnectError("the connection was closed")
 
     def cut(self) -> None:
-        """Ends all connections; threads that wait for them wake up."""
-        for stream in list(self._streams):
-            stream.cut()
+        """Ends all connections, for good; threads that wait for them wake up."""
+        with self._lock:
+            self._open = False
+            for stream in self._streams:
+                stream.cut()
 
 
 class _Stream(httpcore.NetworkStream):
