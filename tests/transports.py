@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from sequela.adapters.endpoints.addresses import AddressGuard
 from sequela.adapters.endpoints.credentials import Credentials
 from sequela.adapters.endpoints.limits import TransportLimits
@@ -21,11 +22,13 @@ from sequela.adapters.endpoints.transport import Transport
 from sequela.adapters.endpoints.uri import EndpointUri
 from sequela.errors import SequelaError
 from sequela.explaining.ports import TryAgain
-from small_onnx import FLOAT, INT64, over_events, reduced, same, scoring, value
+from small_onnx import FLOAT, HALF, INT64, over_events, reduced, same, scoring, value
 
 PATIENCE = 60.0
 """Seconds that no healthy machine needs."""
 SCORER = scoring({"events": (FLOAT, ["n", "l", 3])})
+STEPS = over_events([reduced("events", "steps", [2])], value("steps", FLOAT, ["n", "l"]))
+HALVES = scoring({"events": (HALF, ["n", "l", 3])})
 TWO_INPUTS = scoring({"events": (FLOAT, ["n", "l", 3]), "ids": (INT64, ["n", "l"])})
 ROWS = np.arange(24, dtype=np.float32).reshape(2, 4, 3) / 24
 """Two rows of four events."""
@@ -39,6 +42,18 @@ def mean_of_events(kind: int = FLOAT) -> bytes:
 def soon(seconds: float = PATIENCE) -> float:
     """A time on the monotonic clock."""
     return math.inf if math.isinf(seconds) else time.monotonic() + seconds
+
+
+def expected(rows: NDArray[Any]) -> NDArray[np.float64]:
+    """What SCORER is made to give."""
+    totals = rows.astype(np.float64).mean(axis=(1, 2))
+    return np.asarray(1 / (1 + np.exp(-totals / 10)))
+
+
+def ask(uri: str, **named: Any) -> NDArray[np.float64]:
+    """What a transport of its own gets for two rows."""
+    with opened(uri, **named) as transport:
+        return transport.infer({"events": ROWS}, "", soon())
 
 
 @contextmanager
