@@ -29,10 +29,12 @@ from sequela.explaining.ports import Backgrounds, Explanations, Models, Observer
 from sequela.rpc.admission import Room, Rooms
 from sequela.rpc.calls import Pace
 from sequela.rpc.http import HttpServer, application
+from sequela.rpc.inference.inferring import Inference
+from sequela.rpc.inference.open_inference import About, OpenInference
 from sequela.rpc.listening import Listening, TlsFiles
 from sequela.rpc.readiness import Readiness
 from sequela.rpc.server import Draining, Server
-from sequela.rpc.services import Behind, services
+from sequela.rpc.services import NAMES, Behind, services
 from sequela.settings import Settings
 
 FEWEST_SEATS = 2
@@ -86,8 +88,12 @@ def build(
 
     rooms = _rooms(settings, pool.workers, observer)
     pace = Pace(settings.default_timeout, settings.deadline_reserve, settings.stream_window)
-    offered = services(Behind(explainer, models, backgrounds, explanations), rooms, pace, limits)
-    readiness = Readiness([service.name for service in offered], models.ready)
+    readiness = Readiness(NAMES, models.ready)
+    inference = OpenInference(
+        Inference(explainer, models, rooms, pace, limits), About(version(), readiness.why_not)
+    )
+    behind = Behind(explainer, models, backgrounds, explanations)
+    offered = services(behind, rooms, pace, limits, inference)
     pages = application(metrics.registry, readiness.why_not)
     http = HttpServer(pages, settings.metrics_host, settings.metrics_port)
     server = Server(_listening(settings), offered, rooms, readiness, http, observer)

@@ -103,6 +103,9 @@ class Settings(BaseSettings):
         DEFAULT.max_labels, ge=0, description="Labels of a request, captions of an event."
     )
     max_score_sequences: int = Field(DEFAULT.max_score_sequences, ge=1, description="Sequences of one Score.")
+    max_explained_rows: int = Field(
+        DEFAULT.max_explained_rows, ge=1, description="Rows explained by one inference call."
+    )
     max_background_rows: int = Field(DEFAULT.max_background_rows, ge=1, description="Rows of a background.")
     max_averaged_sequences: int = Field(
         DEFAULT.max_averaged_sequences, ge=1, description="Sequences averaged into a background."
