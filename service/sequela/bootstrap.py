@@ -28,11 +28,15 @@ from sequela.explaining.pool import Pool
 from sequela.explaining.ports import Backgrounds, Explanations, Models, Observer, Observers
 from sequela.rpc.admission import Room, Rooms
 from sequela.rpc.calls import Pace
+from sequela.rpc.closing import Closing
 from sequela.rpc.http import HttpServer, application
 from sequela.rpc.inference.inferring import Inference
 from sequela.rpc.inference.open_inference import About, OpenInference
 from sequela.rpc.listening import Listening, TlsFiles
 from sequela.rpc.readiness import Readiness
+from sequela.rpc.rest.every_request import EveryRequest
+from sequela.rpc.rest.kserve import KServe
+from sequela.rpc.rest.open_inference import OpenInferenceRest
 from sequela.rpc.server import Draining, Server
 from sequela.rpc.services import NAMES, Behind, services
 from sequela.settings import Settings
@@ -94,9 +98,12 @@ def build(
     )
     behind = Behind(explainer, models, backgrounds, explanations)
     offered = services(behind, rooms, pace, limits, inference)
-    pages = application(metrics.registry, readiness.why_not)
-    http = HttpServer(pages, settings.metrics_host, settings.metrics_port)
-    server = Server(_listening(settings), offered, rooms, readiness, http, observer)
+    ending = Closing()
+    every = EveryRequest(observer, ending, pace, settings.max_message_bytes)
+    routes = [*KServe(inference.inference).routes(every), *OpenInferenceRest(inference).routes(every)]
+    pages = application(metrics.registry, readiness.why_not, routes if settings.http_inference else ())
+    http = HttpServer(pages, settings.metrics_host, settings.metrics_port, settings.max_http_connections)
+    server = Server(_listening(settings), offered, rooms, readiness, http, observer, ending)
     draining = Draining(settings.drain_delay, settings.drain_grace)
     return Wired(settings, metrics, configured, server, draining, closing.close)
 

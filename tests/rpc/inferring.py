@@ -27,6 +27,7 @@ CONTENTS = {
     "BYTES": "bytes_contents",
 }
 BACKGROUND = "usual"
+MODELS = ("multi_input", "classes", "masked", "lengths", "gru")
 
 
 def stub(server: Serving) -> Any:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Iterator
 from typing import Any
 
 import grpc
 import numpy as np
 import pytest
 from google.protobuf import json_format
-from matrix import BY_NAME, ROOT, Case
+from matrix import BY_NAME, Case
 from redis_server import eventually
 from rpc import asking, inferring
-from rpc.inferring import BACKGROUND, infer_request, ours, sample_rows, stub, tensors, total
+from rpc.inferring import BACKGROUND, MODELS, infer_request, ours, sample_rows, stub, tensors, total
 from rpc.made import Gate
 from rpc.test_admission import depth
 from sequela.errors import Unavailable
@@ -22,23 +20,10 @@ from sequela_proto.inference import open_inference_pb2 as oip
 from sequela_proto.v1 import sequela_pb2 as pb
 from serving import Failure, Serving, embedded
 
-MODELS = ("multi_input", "classes", "masked", "lengths", "gru")
 PAST = (pb.PLAYER_KIND_PRUNED, pb.PLAYER_KIND_HISTORY)
 SAME = {"rtol": 0, "atol": 1e-12}
 INVALID, MISSING = grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND
 GRU = BY_NAME["gru"]
-
-
-@pytest.fixture(scope="module")
-def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    """A server with a few models of the matrix, each with a background called `usual`."""
-    root = tmp_path_factory.mktemp("models")
-    for name in MODELS:
-        shutil.copytree(ROOT / name, root / name)
-    with Serving(embedded(model_repository=root, max_explained_rows=8, max_score_sequences=16)) as running:
-        for name in MODELS:
-            inferring.create_background(running, BY_NAME[name])
-        yield running
 
 
 def infer(server: Serving, case: Case, rows: Any, outputs: Any = (), **more: Any) -> dict[str, Any]:

@@ -49,8 +49,12 @@ class Inference:
     limits: Limits
 
     async def looked_up(self, work: Callable[[], T], clock: Clock) -> T:
-        """What is no explaining: reading a request, finding a model, writing an answer."""
+        """What is no explaining: reading a request, finding a model."""
         return await self.rooms.keeping.run(work, clock)
+
+    async def written(self, work: Callable[[], T]) -> T:
+        """Writes an answer, in the time that was kept back for it: rows may have used all other."""
+        return await self.rooms.keeping.run(work, Clock(self.pace.default_timeout))
 
     def model(self, name: str, version: str, tell: Tell, until: float) -> Model:
         """The model by name, `m/v` or digest. Raises what `Models.resolve` raises."""
@@ -65,13 +69,14 @@ class Inference:
     ) -> list[T]:
         """What `finish` makes of every row's explanation, in the worker's thread; raises the first row's error.
 
-        A few rows are worked on at a time, each in a fair share of the time left, so that all are answered.
+        A few rows are worked on at a time, each in a fair share of the time left, so that all are answered also where
+        they have to wait for each other.
         """
         abreast = min(self.rooms.explaining.seats, self.pace.stream_window)
 
         async def answer(index: int, row: pb.Sequence) -> T:
             own = clock.beside()
-            share = min(1.0, abreast / (len(asked.rows) - index))
+            share = abreast / (len(asked.rows) - index - 1 + abreast)
             work = functools.partial(self._explain, asked, index, row, own, share, finish)
             return await self.rooms.explaining.run(work, own)
 

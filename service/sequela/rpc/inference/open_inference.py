@@ -86,7 +86,7 @@ class OpenInference:
             finish = functools.partial(_row, wanted)
             found = await self.inference.explained(wanted.asked, clock, finish)
             made = functools.partial(_of_rows, wanted, found)
-        return await self.inference.looked_up(lambda: _response(request, wanted, *made()), clock)
+        return await self.inference.written(lambda: _response(request, wanted, *made()))
 
     async def _model(self, name: str, version: str, clock: Clock) -> Model:
         find = functools.partial(self.inference.model, name, version, of_tensors, clock.end)
