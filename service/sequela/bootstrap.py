@@ -11,13 +11,17 @@ from importlib import metadata
 from sequela.adapters.backgrounds import StoredBackgrounds
 from sequela.adapters.configured_models import ConfiguredModels
 from sequela.adapters.cores import own_cores, usable_cores
+from sequela.adapters.endpoints.configured import ConfiguredEndpoints
+from sequela.adapters.endpoints.switchboard import Switchboard
 from sequela.adapters.explanations import StoredExplanations
 from sequela.adapters.keyvalue import KeyValue
 from sequela.adapters.logs import LogObserver
 from sequela.adapters.memory import MemoryKeyValue
 from sequela.adapters.model_cache import ModelCache
+from sequela.adapters.model_folders import find_folders
 from sequela.adapters.model_repository import ModelRepository
 from sequela.adapters.onnx_models.loading import Loader
+from sequela.adapters.operators_models import OperatorsModels
 from sequela.adapters.pieces import InPieces
 from sequela.adapters.prometheus import PrometheusObserver
 from sequela.adapters.redis import RedisKeyValue
@@ -56,7 +60,7 @@ class Wired:
 
     settings: Settings
     metrics: PrometheusObserver
-    configured: ConfiguredModels
+    configured: OperatorsModels
     server: Server
     draining: Draining
     close: Callable[[], None]
@@ -82,10 +86,11 @@ def build(
     closing.callback(pool.close)
     metrics.watch(pool)
     loader = Loader(limits, settings.model_threads, settings.execution_provider)
-    configured = ConfiguredModels(settings.model_repository, loader)
+    switchboard = Switchboard(settings.endpoint_rules, limits, observer)
+    configured = _operators_models(settings, loader, switchboard)
     cache = ModelCache(observer, settings.model_cache_models, settings.model_cache_bytes)
     uploaded = UploadedModels(store)
-    models = models or ModelRepository(configured, uploaded, cache, loader, settings.uploads)
+    models = models or ModelRepository(configured, uploaded, cache, loader, switchboard, settings.uploads)
     backgrounds = backgrounds or StoredBackgrounds(store, observer, settings.background_ttl, near)
     explanations = explanations or StoredExplanations(store, observer, settings.explanation_ttl, near)
     explainer = explainer or Explainer(models, backgrounds, explanations, observer, limits, pool)
@@ -116,6 +121,15 @@ def version() -> str:
         return "0+checkout"
 
 
+def _operators_models(settings: Settings, loader: Loader, switchboard: Switchboard) -> OperatorsModels:
+    folders = find_folders(settings.model_repository) if settings.model_repository else []
+    served = [folder for folder in folders if folder.is_endpoint]
+    own = [folder for folder in folders if not folder.is_endpoint]
+    return OperatorsModels(
+        ConfiguredModels(own, loader), ConfiguredEndpoints(served, switchboard, settings.limits)
+    )
+
+
 def _store(settings: Settings, observer: Observer) -> tuple[KeyValue, Callable[[], None]]:
     """The store, and what closes it."""
     if settings.redis_url is None:
@@ -131,6 +145,7 @@ def _rooms(settings: Settings, workers: int, observer: Observer) -> Rooms:
     seats = settings.max_concurrent or max(workers, FEWEST_SEATS)
     return Rooms(
         Room("explaining", seats, settings.queue_size, observer),
+        Room("served", settings.endpoint_max_concurrent, settings.queue_size, observer),
         Room("keeping", settings.lookup_threads, settings.lookup_queue, observer),
     )
 

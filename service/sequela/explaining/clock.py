@@ -11,7 +11,7 @@ from sequela.errors import Cancelled
 
 class TimeUp(Exception):
     """The share of time ran out between two batches or within one. Models raise it too; no request ends with it:
-    levels conclude with what they have.
+    levels conclude with what they have. Its cause is an error of an endpoint that took the time, if one did.
     """
 
 

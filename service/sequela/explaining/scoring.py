@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
@@ -25,7 +26,7 @@ def score_all(
     Raises InvalidInput with the path of the sequence at fault, TimeUp, Cancelled, and what `Model.run` raises.
     """
     jobs = _jobs(model, sequences, output_event, limits, asker)
-    rows = model.endpoint.run(jobs) if model.endpoint else asker.share(jobs)
+    rows = model.endpoint.run(jobs, asker.clock, math.inf) if model.endpoint else asker.share(jobs)
     return np.concatenate(list(rows))
 
 

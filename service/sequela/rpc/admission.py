@@ -131,20 +131,23 @@ class Room:
 
 @dataclass(frozen=True, slots=True)
 class Rooms:
-    """One room for what runs models, one for what only looks something up: neither starves the other."""
+    """One room for what runs models, one for what has other servers run theirs and mostly waits, one for what only
+    looks something up: none starves another.
+    """
 
     explaining: Room
+    served: Room
     keeping: Room
 
     def close(self, until: float) -> None:
         """Takes no more work; what runs concludes by `until` on the monotonic clock."""
-        self.explaining.close(until)
-        self.keeping.close(until)
+        for room in (self.explaining, self.served, self.keeping):
+            room.close(until)
 
     def clear(self) -> None:
         """Lets all threads go."""
-        self.explaining.clear()
-        self.keeping.clear()
+        for room in (self.explaining, self.served, self.keeping):
+            room.clear()
 
 
 def _heard(future: asyncio.Future[T]) -> None:

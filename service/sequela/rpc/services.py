@@ -22,6 +22,7 @@ from sequela.rpc.explanation_service import ExplanationService
 from sequela.rpc.inference.open_inference import OpenInference
 from sequela.rpc.inference_service import InferenceService
 from sequela.rpc.model_service import ModelService
+from sequela.rpc.seating import Seating
 
 SERVICES = pb.DESCRIPTOR.services_by_name
 INFERENCE = oip.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
@@ -52,10 +53,11 @@ def services(
     behind: Behind, rooms: Rooms, pace: Pace, limits: Limits, inference: OpenInference
 ) -> tuple[Service, ...]:
     """All of them."""
+    seating = Seating(rooms, behind.models)
     return (
         Service(
             SERVICES["ExplanationService"].full_name,
-            ExplanationService(behind.explainer, behind.explanations, rooms, pace, limits),
+            ExplanationService(behind.explainer, behind.explanations, seating, pace, limits),
             rpc.add_ExplanationServiceServicer_to_server,
         ),
         Service(

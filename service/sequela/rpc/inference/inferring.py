@@ -15,7 +15,7 @@ from sequela.explaining.explanation import Explanation
 from sequela.explaining.limits import Limits
 from sequela.explaining.ports import Model, Models
 from sequela.explaining.question import GivenSequence, Level, NamedModel
-from sequela.rpc.admission import Rooms
+from sequela.rpc.admission import Room, Rooms
 from sequela.rpc.calls import Pace
 from sequela.rpc.decoding import questions
 from sequela.rpc.decoding.findings import Findings
@@ -72,19 +72,23 @@ class Inference:
         A few rows are worked on at a time, each in a fair share of the time left, so that all are answered also where
         they have to wait for each other.
         """
-        abreast = min(self.rooms.explaining.seats, self.pace.stream_window)
+        room = self._room(asked)
+        abreast = min(room.seats, self.pace.stream_window)
 
         async def answer(index: int, row: pb.Sequence) -> T:
             own = clock.beside()
             share = abreast / (len(asked.rows) - index - 1 + abreast)
             work = functools.partial(self._explain, asked, index, row, own, share, finish)
-            return await self.rooms.explaining.run(work, own)
+            return await room.run(work, own)
 
         return [each async for each in in_order(_each(asked.rows), answer, abreast)]
 
     async def scored(self, asked: Asked, clock: Clock) -> Scored:
         """Raw scores of all rows."""
-        return await self.rooms.explaining.run(functools.partial(self._score, asked, clock), clock)
+        return await self._room(asked).run(functools.partial(self._score, asked, clock), clock)
+
+    def _room(self, asked: Asked) -> Room:
+        return self.rooms.served if asked.model.endpoint else self.rooms.explaining
 
     def _explain(
         self,

@@ -1,0 +1,57 @@
+"""What goes wrong at an endpoint, as `Transport` has it. An endpoint's own words are cut to a line."""
+
+from __future__ import annotations
+
+import math
+import time
+
+from sequela.adapters.endpoints.uri import EndpointUri
+from sequela.errors import DoesNotFit, Overloaded, Unavailable
+from sequela.explaining.clock import TimeUp
+from sequela.explaining.ports import TryAgain
+
+LONGEST_LINE = 200
+RETRY_SECONDS = 1.0
+"""When a caller may come back, where the endpoint does not say."""
+
+
+def one_line(text: str) -> str:
+    """Foreign words as one printable line of 200 characters at most."""
+    # More than enough is looked at: an answer may be all blanks.
+    line = " ".join("".join(c if c.isprintable() else " " for c in text[: 10 * LONGEST_LINE]).split())
+    return line if len(line) <= LONGEST_LINE else line[: LONGEST_LINE - 1] + "…"
+
+
+def unreachable(uri: EndpointUri, words: str) -> TryAgain:
+    """It was not reached, or hung up, or says that it is unavailable."""
+    text = f"{uri} is not available: {one_line(words)}"
+    return TryAgain(Unavailable("ENDPOINT_UNAVAILABLE", text, retry_after=RETRY_SECONDS))
+
+
+def overloaded(uri: EndpointUri, words: str, retry_after: float = RETRY_SECONDS) -> Overloaded:
+    """It says that it has too much to do."""
+    text = f"{uri} has too much to do: {one_line(words)}"
+    return Overloaded("ENDPOINT_OVERLOADED", text, retry_after=retry_after)
+
+
+def refused(uri: EndpointUri, words: str) -> DoesNotFit:
+    """It says no, or fails."""
+    return DoesNotFit("ENDPOINT_REFUSED", f"{uri} refuses: {one_line(words)}")
+
+
+def invalid_answer(uri: EndpointUri, what: str) -> DoesNotFit:
+    """What it answers is no answer. `what` may hold words of its own."""
+    return DoesNotFit("ENDPOINT_ANSWER_INVALID", f"{uri} does not answer as it should: {one_line(what)}")
+
+
+def unusable(uri: EndpointUri, what: str) -> DoesNotFit:
+    """It cannot be asked: credentials, or more than one call may hold. `what` is our own."""
+    return DoesNotFit("ENDPOINT_REFUSED", f"{uri} cannot be asked: {what}")
+
+
+def seconds_left(until: float) -> float | None:
+    """Until `until` on the monotonic clock; None where that is never. Raises TimeUp past it."""
+    left = until - time.monotonic()
+    if left <= 0:
+        raise TimeUp
+    return None if math.isinf(left) else left

@@ -1,0 +1,128 @@
+"""Batches as messages of the Open Inference Protocol, and answers as arrays."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sequela_proto.inference import open_inference_pb2 as pb
+
+from sequela.adapters.endpoints.oip import (
+    DATATYPES,
+    NUMPY_TYPES,
+    Tensor,
+    echo_problem,
+    input_signatures,
+    output_signatures,
+    versions_problem,
+)
+from sequela.adapters.endpoints.transport import Description, Feeds
+
+Answer = pb.ModelInferResponse
+Output = pb.ModelInferResponse.InferOutputTensor
+
+TYPED: Mapping[str, str] = {
+    "BOOL": "bool_contents",
+    **dict.fromkeys(("INT8", "INT16", "INT32"), "int_contents"),
+    **dict.fromkeys(("UINT8", "UINT16", "UINT32"), "uint_contents"),
+    "INT64": "int64_contents",
+    "UINT64": "uint64_contents",
+    "FP32": "fp32_contents",
+    "FP64": "fp64_contents",
+}
+"""The field that holds a datatype's elements where they do not come as bytes."""
+
+
+class WrongAnswer(Exception):
+    """An answer that is not one; the message says why, and may hold foreign words."""
+
+
+def infer_request(name: str, version: str, feeds: Feeds, output: str) -> pb.ModelInferRequest:
+    """A call: raw little-endian bytes in row-major order. Without an output all are asked for."""
+    outputs = [pb.ModelInferRequest.InferRequestedOutputTensor(name=output)] if output else []
+    request = pb.ModelInferRequest(model_name=name, model_version=version, outputs=outputs)
+    for key, values in feeds.items():
+        request.inputs.add(name=key, datatype=DATATYPES[values.dtype.name], shape=values.shape)
+        request.raw_input_contents.append(values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes())
+    return request
+
+
+def read_description(name: str, version: str, metadata: pb.ModelMetadataResponse) -> Description:
+    """What the server says of the model.
+
+    Raises WrongAnswer for another model or version, DoesNotFit (MODEL_INPUT_UNSUPPORTED).
+    """
+    versions = tuple(metadata.versions)
+    problem = echo_problem(name, "", metadata.name, "") or versions_problem(version, versions)
+    if problem:
+        raise WrongAnswer(problem)
+    inputs = input_signatures(_tensor(tensor) for tensor in metadata.inputs)
+    outputs = output_signatures(_tensor(tensor) for tensor in metadata.outputs)
+    return Description(inputs, outputs, versions, metadata.platform)
+
+
+def read_output(request: pb.ModelInferRequest, answer: Answer, output: str) -> NDArray[np.float64]:
+    """The output (n, …) of the request's n rows. Raises WrongAnswer."""
+    problem = echo_problem(request.model_name, request.model_version, answer.model_name, answer.model_version)
+    if problem:
+        raise WrongAnswer(problem)
+    index = _index(answer, output)
+    tensor = answer.outputs[index]
+    values = _raw(answer, index) if answer.raw_output_contents else _typed(tensor)
+    return checked_output(tensor.name, values, tuple(tensor.shape), request.inputs[0].shape[0])
+
+
+def checked_output(name: str, values: NDArray[Any], shape: tuple[int, ...], rows: int) -> NDArray[np.float64]:
+    """Flat values in the shape that the answer gives them. Raises WrongAnswer."""
+    if any(size < 0 for size in shape) or math.prod(shape) != len(values):
+        raise WrongAnswer(f"output {name!r} has {len(values)} values for a shape of {_shown(shape)}")
+    if not shape or shape[0] != rows:
+        raise WrongAnswer(f"output {name!r} has shape {_shown(shape)} for {rows} rows")
+    return values.astype(np.float64).reshape(shape)
+
+
+def _tensor(metadata: pb.ModelMetadataResponse.TensorMetadata) -> Tensor:
+    return Tensor(metadata.name, metadata.datatype, tuple(metadata.shape))
+
+
+def _index(answer: Answer, output: str) -> int:
+    names = [tensor.name for tensor in answer.outputs]
+    if not names or (output and output not in names):
+        wanted = f"output {output!r}" if output else "an output"
+        raise WrongAnswer(f"{wanted} was asked for, and it has {', '.join(map(repr, names)) or 'none'}")
+    return names.index(output) if output else 0
+
+
+def _raw(answer: Answer, index: int) -> NDArray[Any]:
+    """The elements (size,) of an output that comes as bytes."""
+    tensor, contents = answer.outputs[index], answer.raw_output_contents
+    if len(contents) != len(answer.outputs):
+        raise WrongAnswer(f"it has {len(answer.outputs)} outputs and bytes of {len(contents)}")
+    if tensor.HasField("contents"):
+        raise WrongAnswer(f"output {tensor.name!r} comes as bytes and as numbers")
+    dtype = _numpy_type(tensor)
+    if len(contents[index]) % dtype.itemsize:
+        text = f"{len(contents[index])} bytes for elements of {dtype.itemsize}"
+        raise WrongAnswer(f"output {tensor.name!r} ({tensor.datatype}) has {text}")
+    return np.frombuffer(contents[index], dtype)
+
+
+def _typed(tensor: Output) -> NDArray[Any]:
+    """The elements (size,) of an output that comes as numbers."""
+    dtype = _numpy_type(tensor)
+    if tensor.datatype not in TYPED:
+        raise WrongAnswer(f"output {tensor.name!r} ({tensor.datatype}) does not come as bytes")
+    return np.array(getattr(tensor.contents, TYPED[tensor.datatype]), dtype.type)
+
+
+def _numpy_type(tensor: Output) -> np.dtype[Any]:
+    if tensor.datatype not in NUMPY_TYPES:
+        raise WrongAnswer(f"output {tensor.name!r} holds {tensor.datatype}, not numbers")
+    return np.dtype(NUMPY_TYPES[tensor.datatype]).newbyteorder("<")
+
+
+def _shown(shape: tuple[int, ...]) -> str:
+    return "(" + ", ".join(map(str, shape)) + ")"

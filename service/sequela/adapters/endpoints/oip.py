@@ -1,0 +1,83 @@
+"""The Open Inference Protocol's datatypes and metadata, whatever carries them.
+
+Source: the protocol's specification, version 2 ("Tensor Data Types", "Model Metadata").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from sequela.adapters.endpoints.failures import one_line
+from sequela.adapters.endpoints.transport import OutputSignature
+from sequela.adapters.model_io.signature import Axis, InputSignature
+from sequela.errors import DoesNotFit
+from sequela.explaining.schema import Dtype
+
+NUMPY_TYPES: Mapping[str, str] = {
+    "BOOL": "bool",
+    **{f"{sign}INT{bits}": f"{sign.lower()}int{bits}" for sign in ("U", "") for bits in (8, 16, 32, 64)},
+    **{f"FP{bits}": f"float{bits}" for bits in (16, 32, 64)},
+}
+"""Datatypes that hold numbers."""
+DATATYPES: Mapping[str, str] = {numpy: name for name, numpy in NUMPY_TYPES.items()}
+DTYPES: Mapping[str, Dtype] = {
+    "FP16": Dtype.FLOAT32,  # cast on its way in
+    "FP32": Dtype.FLOAT32,
+    "FP64": Dtype.FLOAT64,
+    "INT32": Dtype.INT32,
+    "INT64": Dtype.INT64,
+    "BOOL": Dtype.BOOL,
+}
+"""Datatypes that an input may have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """What metadata says of a tensor; a size below 1 is free."""
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+
+    @property
+    def axes(self) -> tuple[Axis, ...]:
+        """As signatures have them."""
+        return tuple(size if size > 0 else None for size in self.shape)
+
+
+def input_signatures(tensors: Iterable[Tensor]) -> tuple[InputSignature, ...]:
+    """Raises DoesNotFit (MODEL_INPUT_UNSUPPORTED) for an input that is not a tensor of numbers with 1 to 3 axes."""
+    return tuple(_input(tensor) for tensor in tensors)
+
+
+def output_signatures(tensors: Iterable[Tensor]) -> tuple[OutputSignature, ...]:
+    """Of all outputs, whatever they hold."""
+    return tuple(OutputSignature(tensor.name, tensor.axes) for tensor in tensors)
+
+
+def echo_problem(name: str, version: str, said_name: str, said_version: str) -> str:
+    """What is wrong with the model that an answer says it is of; empty where nothing is, or it does not say."""
+    if said_name and said_name != name:
+        return f"it is of model {said_name!r}"
+    if version and said_version and said_version != version:
+        return f"version {version!r} was asked for, and it is of version {said_version!r}"
+    return ""
+
+
+def versions_problem(version: str, versions: Sequence[str]) -> str:
+    """What is wrong with the versions that metadata lists, where one was asked for; empty: nothing."""
+    if version and versions and version not in versions:
+        return f"version {version!r} was asked for, and it has {', '.join(map(repr, versions))}"
+    return ""
+
+
+def _input(tensor: Tensor) -> InputSignature:
+    if tensor.datatype not in DTYPES:
+        text = f"input {tensor.name!r} holds {tensor.datatype}; inputs are tensors of {', '.join(DTYPES)}"
+        raise DoesNotFit("MODEL_INPUT_UNSUPPORTED", one_line(text))
+    if not 1 <= len(tensor.shape) <= 3:
+        expected = "expected (batch, events, columns) or fewer of these"
+        text = f"input {tensor.name!r} has {len(tensor.shape)} axes, {expected}"
+        raise DoesNotFit("MODEL_INPUT_UNSUPPORTED", one_line(text))
+    return InputSignature(tensor.name, DTYPES[tensor.datatype], NUMPY_TYPES[tensor.datatype], tensor.axes)

@@ -1,0 +1,154 @@
+"""Where a model is served: the protocol, the host, the port and the name, read from a URI of one of four forms."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+from ipaddress import AddressValueError, IPv4Address, IPv6Address
+
+from sequela.errors import InvalidInput
+
+FORMS = (
+    "grpc://host:port/name, http://host[:port]/v2/models/name or http://host[:port]/v1/models/name, "
+    "with grpcs or https for TLS"
+)
+URI_FIELD, VERSION_FIELD = "model.endpoint.uri", "model.endpoint.version"
+MOST_CHARACTERS, MOST_SHOWN = 1024, 100
+LONGEST_HOST, LONGEST_LABEL, LONGEST_NAME = 253, 63, 200
+PORTS = range(1, 1 << 16)
+
+_URI = re.compile(
+    r"(?P<scheme>[a-zA-Z]+)://(?P<host>\[[0-9a-fA-F:.]+\]|[\w.-]+)(:(?P<port>[0-9]{1,5}))?"
+    r"/(?P<path>v[12]/models/)?(?P<name>[^/]*)",
+    re.ASCII,
+)
+_NAME = re.compile(r"[\w.~-]+", re.ASCII)
+_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?")
+_NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
+
+
+class Protocol(Enum):
+    """How a model is spoken to; the value is the path in front of its name."""
+
+    GRPC = "/"
+    REST_V2 = "/v2/models/"
+    REST_V1 = "/v1/models/"
+
+
+SCHEMES = {"grpc": False, "grpcs": True, "http": False, "https": True}
+"""Whether TLS is spoken."""
+DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointUri:
+    """One model of one server. The host is in lower case, IPv6 without brackets and as short as can be."""
+
+    scheme: str
+    protocol: Protocol
+    host: str
+    port: int
+    name: str
+
+    @classmethod
+    def parse(cls, text: str, field: str = URI_FIELD) -> EndpointUri:
+        """Raises InvalidInput (ENDPOINT_URI_INVALID) about the field for every other form."""
+        if len(text) > MOST_CHARACTERS:
+            raise _invalid(field, text, f"has {len(text)} characters, the limit is {MOST_CHARACTERS}")
+        found = _URI.fullmatch(text)
+        if found is None:
+            raise _invalid(field, text, f"expected {FORMS}")
+        try:
+            scheme = found["scheme"].lower()
+            protocol = _protocol(scheme, found["path"] or "")
+            port = read_port(scheme, found["port"])
+            return cls(scheme, protocol, read_host(found["host"]), port, read_name(found["name"], "model"))
+        except ValueError as error:
+            raise _invalid(field, text, f"{error}; expected {FORMS}") from None
+
+    @property
+    def secure(self) -> bool:
+        """Whether TLS is spoken."""
+        return SCHEMES[self.scheme]
+
+    @property
+    def path(self) -> str:
+        """`/name`, `/v2/models/name` or `/v1/models/name`."""
+        return self.protocol.value + self.name
+
+    @property
+    def authority(self) -> str:
+        """`host:port`, IPv6 in brackets; without the port where the scheme implies it."""
+        host = bracketed(self.host)
+        return host if self.port == DEFAULT_PORTS.get(self.scheme) else f"{host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.authority}{self.path}"
+
+
+def bracketed(host: str) -> str:
+    """A host as it stands before a port."""
+    return f"[{host}]" if ":" in host else host
+
+
+def read_port(scheme: str, text: str | None) -> int:
+    """The port, or the scheme's own where none is given. Raises ValueError."""
+    if text is None and scheme not in DEFAULT_PORTS:
+        raise ValueError("the port is missing")
+    port = DEFAULT_PORTS[scheme] if text is None else int(text)
+    if port not in PORTS:
+        raise ValueError(f"port {port} is not from 1 to 65535")
+    return port
+
+
+def read_host(text: str) -> str:
+    """A name, an IPv4 address or an IPv6 one in brackets, in its one form. Raises ValueError."""
+    host = text.lower()
+    if host.startswith("["):
+        return _address(IPv6Address, host[1:-1])
+    labels = host.split(".")
+    if _NUMBER.fullmatch(labels[-1]):  # resolvers take 127.1 and 0x7f000001 for addresses too
+        return _address(IPv4Address, host)
+    well_formed = all(_LABEL.fullmatch(label) and len(label) <= LONGEST_LABEL for label in labels)
+    if not well_formed or len(host) > LONGEST_HOST:
+        raise ValueError(f"{host!r} is not the name of a host")
+    return host
+
+
+def read_name(text: str, what: str) -> str:
+    """A name that stands for itself in a path. Raises ValueError."""
+    if not _NAME.fullmatch(text) or not text.strip(".") or len(text) > LONGEST_NAME:
+        allowed = f"1 to {LONGEST_NAME} letters, digits, '_', '-', '.' and '~', not dots alone"
+        raise ValueError(f"the {what} {text[:MOST_SHOWN]!r} is not {allowed}")
+    return text
+
+
+def check_version(version: str, field: str = VERSION_FIELD) -> str:
+    """The version; empty leaves the choice to the server. Raises InvalidInput (ENDPOINT_VERSION_INVALID)."""
+    try:
+        return read_name(version, "version") if version else ""
+    except ValueError as error:
+        raise InvalidInput.at(field, "ENDPOINT_VERSION_INVALID", str(error)) from None
+
+
+def _protocol(scheme: str, path: str) -> Protocol:
+    if scheme not in SCHEMES:
+        raise ValueError(f"the scheme {scheme!r} is not known")
+    protocol = Protocol(f"/{path}")
+    if (protocol is Protocol.GRPC) is not scheme.startswith("grpc"):
+        raise ValueError(f"{protocol.value}name does not go with {scheme}")
+    return protocol
+
+
+def _address(kind: type[IPv4Address] | type[IPv6Address], text: str) -> str:
+    try:
+        return str(kind(text))
+    except AddressValueError:
+        raise ValueError(f"{text!r} is not an address") from None
+
+
+def _invalid(field: str, text: str, why: str) -> InvalidInput:
+    shown = re.sub(r"//[^/]*@", "//…@", text)  # a password may stand there
+    shown = shown if len(shown) <= MOST_SHOWN else shown[: MOST_SHOWN - 1] + "…"
+    return InvalidInput.at(field, "ENDPOINT_URI_INVALID", f"{shown!r}: {why}")
