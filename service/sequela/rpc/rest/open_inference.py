@@ -19,7 +19,8 @@ from sequela.rpc.rest.answers import answer, finite, written
 from sequela.rpc.rest.asked import Asked, kind, listed, mapping, parsed, text
 from sequela.rpc.rest.every_request import EveryRequest
 
-REQUEST = ("id", "parameters", "inputs", "outputs")
+REQUEST = ("id", "parameters", "inputs", "outputs", "model_name", "model_version")
+"""KServe's client repeats the model's name here; that in the path counts."""
 TENSOR = ("name", "shape", "datatype", "parameters", "data")
 OUTPUT = ("name", "parameters")
 MODELS = ("/v2/models/{name}", "/v2/models/{name}/versions/{version}")
