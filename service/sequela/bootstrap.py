@@ -9,16 +9,13 @@ from dataclasses import dataclass
 from importlib import metadata
 
 from sequela.adapters.backgrounds import StoredBackgrounds
-from sequela.adapters.configured_models import ConfiguredModels
 from sequela.adapters.cores import own_cores, usable_cores
-from sequela.adapters.endpoints.configured import ConfiguredEndpoints
 from sequela.adapters.endpoints.switchboard import Switchboard
 from sequela.adapters.explanations import StoredExplanations
 from sequela.adapters.keyvalue import KeyValue
 from sequela.adapters.logs import LogObserver
 from sequela.adapters.memory import MemoryKeyValue
 from sequela.adapters.model_cache import ModelCache
-from sequela.adapters.model_folders import find_folders
 from sequela.adapters.model_repository import ModelRepository
 from sequela.adapters.onnx_models.loading import Loader
 from sequela.adapters.operators_models import OperatorsModels
@@ -87,7 +84,7 @@ def build(
     metrics.watch(pool)
     loader = Loader(limits, settings.model_threads, settings.execution_provider)
     switchboard = Switchboard(settings.endpoint_rules, limits, observer)
-    configured = _operators_models(settings, loader, switchboard)
+    configured = OperatorsModels.in_folder(settings.model_repository, loader, switchboard)
     cache = ModelCache(observer, settings.model_cache_models, settings.model_cache_bytes)
     uploaded = UploadedModels(store)
     models = models or ModelRepository(configured, uploaded, cache, loader, switchboard, settings.uploads)
@@ -119,15 +116,6 @@ def version() -> str:
         return metadata.version("sequela")
     except metadata.PackageNotFoundError:  # run from a checkout
         return "0+checkout"
-
-
-def _operators_models(settings: Settings, loader: Loader, switchboard: Switchboard) -> OperatorsModels:
-    folders = find_folders(settings.model_repository) if settings.model_repository else []
-    served = [folder for folder in folders if folder.is_endpoint]
-    own = [folder for folder in folders if not folder.is_endpoint]
-    return OperatorsModels(
-        ConfiguredModels(own, loader), ConfiguredEndpoints(served, switchboard, settings.limits)
-    )
 
 
 def _store(settings: Settings, observer: Observer) -> tuple[KeyValue, Callable[[], None]]:

@@ -184,7 +184,7 @@ def test_several_targets_are_drawn(run: Run, address: str, alert: Path) -> None:
         ),
         (("--server", "nowhere.invalid"), 3, "no server answers at nowhere.invalid:50051; is"),
         (("--timeout", 1e-6), 3, "--timeout"),
-        (("--model", "grpc://127.0.0.1:1/m"), 4, ""),
+        (("--model", "grpc://127.0.0.1:1/m"), 4, "list of endpoints"),
         (("--label", "novalue"), 2, "KEY=VALUE"),
         (("--level", "row"), 2, "'row' is not one of"),
         (("--json", "/nowhere/at/all.json"), 1, "/nowhere/at/all.json"),

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from sequela.adapters.configured_models import ConfiguredModels
 from sequela.adapters.endpoints.configured import ConfiguredEndpoints
+from sequela.adapters.endpoints.switchboard import Switchboard
+from sequela.adapters.model_folders import find_folders
 from sequela.adapters.model_names import ModelName, ModelPattern
+from sequela.adapters.onnx_models.loading import Loader
 from sequela.adapters.onnx_models.model import OnnxModel
 from sequela.explaining.ports import ModelRecord, ModelSource
 
@@ -15,10 +20,22 @@ class OperatorsModels:
     def __init__(self, models: ConfiguredModels, endpoints: ConfiguredEndpoints) -> None:
         self._models, self._endpoints = models, endpoints
 
+    @classmethod
+    def in_folder(cls, root: Path | None, loader: Loader, switchboard: Switchboard) -> OperatorsModels:
+        """Those of a model repository; none without one. Raises OSError where it cannot be read."""
+        folders = find_folders(root) if root else []
+        served = [folder for folder in folders if folder.is_endpoint]
+        own = [folder for folder in folders if not folder.is_endpoint]
+        return cls(ConfiguredModels(own, loader), ConfiguredEndpoints(served, switchboard, loader.limits))
+
     def start(self) -> None:
         """Begins to load the ones and to look after the others."""
         self._models.start()
         self._endpoints.start()
+
+    def wait(self) -> None:
+        """Waits until every model of this process is loaded or has failed."""
+        self._models.wait()
 
     def stop(self) -> None:
         """Loads no further model, looks no more."""

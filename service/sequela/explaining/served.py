@@ -115,7 +115,8 @@ class ServedRuns:
             self.known.update(answers)
             return answers
 
-        most = rows_of_a_call(self.sender.endpoint, len(rows), self._row_bytes, self._asker.clock, until)
+        size = row_bytes(self.sender.model, self.masker.sequence, self.frame)
+        most = rows_of_a_call(self.sender.endpoint, len(rows), size, self._asker.clock, until)
         jobs = (partial(asked, part) for part in cut(0, len(rows), most))
         return self.sender.endpoint.run(jobs, self._asker.clock, until)
 
@@ -123,15 +124,14 @@ class ServedRuns:
     def _asker(self) -> Asker:
         return self.sender.asker
 
-    @property
-    def _row_bytes(self) -> int:
-        """Of a row's tensors, or of its outputs where these are more."""
-        sequence, schema = self.masker.sequence, self.sender.model.schema
-        arrays = (*sequence.events, *sequence.static, *self.frame.before, *self.frame.after)
-        events = sequence.length + len(self.frame.before[0]) + len(self.frame.after[0])
-        steps = events if schema.per_event else 1
-        marks = VALUE_BYTES * (events + 1)  # a mask and a length
-        return max(sum(array.nbytes for array in arrays) + marks, VALUE_BYTES * steps * len(schema.targets))
+
+def row_bytes(model: Model, sequence: Cells, frame: Frame) -> int:
+    """Of a sequence's tensors, or of its outputs where these are more."""
+    arrays = (*sequence.events, *sequence.static, *frame.before, *frame.after)
+    events = sequence.length + len(frame.before[0]) + len(frame.after[0])
+    steps = events if model.schema.per_event else 1
+    marks = VALUE_BYTES * (events + 1)  # a mask and a length
+    return max(sum(array.nbytes for array in arrays) + marks, VALUE_BYTES * steps * len(model.schema.targets))
 
 
 def rows_of_a_call(endpoint: Endpoint, rows: int, row_bytes: int, clock: Clock, until: float) -> int:

@@ -41,6 +41,10 @@ class Tolerances:
     standard_error: NDArray[np.float64]
 
 
+NO_TOLERANCES = Tolerances(np.empty(0), np.empty(0), np.empty(0))
+"""Where nothing was explained."""
+
+
 def chosen_targets(schema: ModelSchema, wanted: tuple[str, ...], limits: Limits, path: str) -> Targets:
     """The targets by name or column number; all of them, as far as the limit goes, where none is named."""
     names = tuple(target.name for target in schema.targets)

@@ -227,7 +227,14 @@ def raw(datatype: str, content: bytes, *shape: int) -> Any:
     return answer
 
 
+def with_empty_contents() -> Any:
+    answer = answering()
+    answer.outputs[0].contents.SetInParent()
+    return answer
+
+
 GOOD = {
+    "empty contents beside the bytes, as MLServer sends them": (with_empty_contents(), [0.5, 0.25]),
     "FP64": (answering(datatype="FP64"), [0.5, 0.25]),
     "FP16": (answering(datatype="FP16"), [0.5, 0.25]),
     "INT64": (answering(datatype="INT64", values=np.array([-3, 1 << 40])), [-3, 1 << 40]),

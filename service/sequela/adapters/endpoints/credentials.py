@@ -9,7 +9,7 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
+import httpcore
 
 MOST_TOKEN_BYTES = 16 << 10
 _TOKEN = re.compile(r"[\x21-\x7e]+")
@@ -96,7 +96,7 @@ class Credentials:
 
     def _trusting(self) -> ssl.SSLContext:
         if self.authority is None:
-            return httpx.create_ssl_context(trust_env=False)
+            return httpcore.default_ssl_context()
         try:
             return ssl.create_default_context(cafile=self.authority)
         except OSError as error:

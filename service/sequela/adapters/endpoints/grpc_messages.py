@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +13,8 @@ from sequela.adapters.endpoints.oip import (
     DATATYPES,
     NUMPY_TYPES,
     Tensor,
+    WrongAnswer,
+    checked_output,
     echo_problem,
     input_signatures,
     output_signatures,
@@ -34,10 +35,6 @@ TYPED: Mapping[str, str] = {
     "FP64": "fp64_contents",
 }
 """The field that holds a datatype's elements where they do not come as bytes."""
-
-
-class WrongAnswer(Exception):
-    """An answer that is not one; the message says why, and may hold foreign words."""
 
 
 def infer_request(name: str, version: str, feeds: Feeds, output: str) -> pb.ModelInferRequest:
@@ -75,15 +72,6 @@ def read_output(request: pb.ModelInferRequest, answer: Answer, output: str) -> N
     return checked_output(tensor.name, values, tuple(tensor.shape), request.inputs[0].shape[0])
 
 
-def checked_output(name: str, values: NDArray[Any], shape: tuple[int, ...], rows: int) -> NDArray[np.float64]:
-    """Flat values in the shape that the answer gives them. Raises WrongAnswer."""
-    if any(size < 0 for size in shape) or math.prod(shape) != len(values):
-        raise WrongAnswer(f"output {name!r} has {len(values)} values for a shape of {_shown(shape)}")
-    if not shape or shape[0] != rows:
-        raise WrongAnswer(f"output {name!r} has shape {_shown(shape)} for {rows} rows")
-    return values.astype(np.float64).reshape(shape)
-
-
 def _tensor(metadata: pb.ModelMetadataResponse.TensorMetadata) -> Tensor:
     return Tensor(metadata.name, metadata.datatype, tuple(metadata.shape))
 
@@ -101,7 +89,7 @@ def _raw(answer: Answer, index: int) -> NDArray[Any]:
     tensor, contents = answer.outputs[index], answer.raw_output_contents
     if len(contents) != len(answer.outputs):
         raise WrongAnswer(f"it has {len(answer.outputs)} outputs and bytes of {len(contents)}")
-    if tensor.HasField("contents"):
+    if tensor.contents.ByteSize():  # MLServer sends an empty one beside the bytes
         raise WrongAnswer(f"output {tensor.name!r} comes as bytes and as numbers")
     dtype = _numpy_type(tensor)
     if len(contents[index]) % dtype.itemsize:
@@ -122,7 +110,3 @@ def _numpy_type(tensor: Output) -> np.dtype[Any]:
     if tensor.datatype not in NUMPY_TYPES:
         raise WrongAnswer(f"output {tensor.name!r} holds {tensor.datatype}, not numbers")
     return np.dtype(NUMPY_TYPES[tensor.datatype]).newbyteorder("<")
-
-
-def _shown(shape: tuple[int, ...]) -> str:
-    return "(" + ", ".join(map(str, shape)) + ")"

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sequela_proto.inference import open_inference_pb2 as pb
 from sequela_proto.inference import open_inference_pb2_grpc as rpc
 
+from sequela.adapters.endpoints.addresses import AddressGuard
 from sequela.adapters.endpoints.credentials import Credentials, UnusableCredentials
 from sequela.adapters.endpoints.failures import (
     invalid_answer,
@@ -23,13 +24,15 @@ from sequela.adapters.endpoints.failures import (
     unreachable,
     unusable,
 )
-from sequela.adapters.endpoints.grpc_line import Line
 from sequela.adapters.endpoints.grpc_messages import (
-    WrongAnswer,
     infer_request,
     read_description,
     read_output,
 )
+from sequela.adapters.endpoints.grpc_way import GrpcFinder
+from sequela.adapters.endpoints.kept import Kept
+from sequela.adapters.endpoints.limits import TransportLimits
+from sequela.adapters.endpoints.oip import WrongAnswer
 from sequela.adapters.endpoints.transport import Description, Feeds
 from sequela.adapters.endpoints.uri import EndpointUri
 from sequela.errors import SequelaError
@@ -48,10 +51,16 @@ class GrpcTransport:
     """Implements `Transport`."""
 
     def __init__(
-        self, uri: EndpointUri, version: str, credentials: Credentials, line: Line, message_bytes: int
+        self,
+        uri: EndpointUri,
+        version: str,
+        credentials: Credentials,
+        limits: TransportLimits,
+        guard: AddressGuard | None,
     ) -> None:
         self._uri, self._version, self._credentials = uri, version, credentials
-        self._line, self._message_bytes = line, message_bytes
+        self._message_bytes = limits.message_bytes
+        self._channel: Kept[grpc.Channel] = Kept(GrpcFinder(uri, credentials, limits, guard))
 
     def describe(self, until: float) -> Description:
         """As `Transport.describe`; DoesNotFit (MODEL_INPUT_UNSUPPORTED) for inputs that Sequela cannot feed."""
@@ -86,7 +95,7 @@ class GrpcTransport:
 
     def close(self) -> None:
         """As `Transport.close`."""
-        self._line.close()
+        self._channel.close()
 
     def _most_rows(self, until: float) -> int | None:
         """Triton's own word; servers that do not know it say so, each in its way."""
@@ -104,7 +113,7 @@ class GrpcTransport:
         until: float,
     ) -> Answer:
         try:
-            channel = self._line.channel(seconds_left(until))
+            channel = self._channel.current(seconds_left(until))
             call = method(rpc.GRPCInferenceServiceStub(channel))
             return call(request, timeout=seconds_left(until), metadata=self._credentials.metadata())
         except grpc.RpcError as error:
@@ -122,7 +131,7 @@ class GrpcTransport:
         said = f"{code.name}: {words}"
         match code:
             case grpc.StatusCode.UNAVAILABLE | grpc.StatusCode.CANCELLED:
-                self._line.doubt()
+                self._channel.doubt()
                 raise unreachable(self._uri, words) from None
             case grpc.StatusCode.DEADLINE_EXCEEDED if time.monotonic() >= until - CLOCKS_APART:
                 raise TimeUp from None

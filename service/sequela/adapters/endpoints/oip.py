@@ -5,8 +5,13 @@ Source: the protocol's specification, version 2 ("Tensor Data Types", "Model Met
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sequela.adapters.endpoints.failures import one_line
 from sequela.adapters.endpoints.transport import OutputSignature
@@ -32,6 +37,10 @@ DTYPES: Mapping[str, Dtype] = {
 """Datatypes that an input may have."""
 
 
+class WrongAnswer(Exception):
+    """An answer that is not one; the message says why, and may hold foreign words."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tensor:
     """What metadata says of a tensor; a size below 1 is free."""
@@ -54,6 +63,15 @@ def input_signatures(tensors: Iterable[Tensor]) -> tuple[InputSignature, ...]:
 def output_signatures(tensors: Iterable[Tensor]) -> tuple[OutputSignature, ...]:
     """Of all outputs, whatever they hold."""
     return tuple(OutputSignature(tensor.name, tensor.axes) for tensor in tensors)
+
+
+def checked_output(name: str, values: NDArray[Any], shape: tuple[int, ...], rows: int) -> NDArray[np.float64]:
+    """Flat values in the shape that the answer gives them. Raises WrongAnswer."""
+    if any(size < 0 for size in shape) or math.prod(shape) != len(values):
+        raise WrongAnswer(f"output {name!r} has {len(values)} values for a shape of {_shown(shape)}")
+    if not shape or shape[0] != rows:
+        raise WrongAnswer(f"output {name!r} has shape {_shown(shape)} for {rows} rows")
+    return values.astype(np.float64).reshape(shape)
 
 
 def echo_problem(name: str, version: str, said_name: str, said_version: str) -> str:
@@ -81,3 +99,7 @@ def _input(tensor: Tensor) -> InputSignature:
         text = f"input {tensor.name!r} has {len(tensor.shape)} axes, {expected}"
         raise DoesNotFit("MODEL_INPUT_UNSUPPORTED", one_line(text))
     return InputSignature(tensor.name, DTYPES[tensor.datatype], NUMPY_TYPES[tensor.datatype], tensor.axes)
+
+
+def _shown(shape: tuple[int, ...]) -> str:
+    return "(" + ", ".join(map(str, shape)) + ")"

@@ -5,11 +5,13 @@ from __future__ import annotations
 from sequela.adapters.endpoints.addresses import AddressGuard, open_guard
 from sequela.adapters.endpoints.credentials import Credentials, UnusableCredentials
 from sequela.adapters.endpoints.failures import unusable
-from sequela.adapters.endpoints.grpc_line import Line
 from sequela.adapters.endpoints.grpc_transport import GrpcTransport
 from sequela.adapters.endpoints.limits import TransportLimits
+from sequela.adapters.endpoints.rest import Rest
+from sequela.adapters.endpoints.rest_v1 import RestV1Transport
+from sequela.adapters.endpoints.rest_v2 import RestV2Transport
 from sequela.adapters.endpoints.transport import Transport
-from sequela.adapters.endpoints.uri import EndpointUri, check_version
+from sequela.adapters.endpoints.uri import EndpointUri, Protocol, check_version
 
 __all__ = ["TransportLimits", "open_transport"]
 
@@ -32,6 +34,10 @@ def open_transport(
         credentials.check(uri.secure)
     except UnusableCredentials as error:
         raise unusable(uri, str(error)) from None
-    return GrpcTransport(
-        uri, version, credentials, Line(uri, credentials, limits, guard), limits.message_bytes
-    )
+    match uri.protocol:
+        case Protocol.GRPC:
+            return GrpcTransport(uri, version, credentials, limits, guard)
+        case Protocol.REST_V2:
+            return RestV2Transport(Rest(uri, credentials, limits, guard), version)
+        case Protocol.REST_V1:
+            return RestV1Transport(Rest(uri, credentials, limits, guard), version)
