@@ -20,11 +20,8 @@ def ask(address: str, question: dict[str, Any], arrays: dict[str, np.ndarray]) -
     for name, values in arrays.items():
         inputs.append(grpc.InferInput(name, values.shape, DATATYPES[values.dtype.name]))
         inputs[-1].set_data_from_numpy(values)
-    wanted = [grpc.InferRequestedOutput(name) for name in question["outputs"]]
-    answer = client.infer(
-        question["model"], inputs, outputs=wanted or None, parameters=question["parameters"]
-    )
-    return {name: answer.as_numpy(name) for name in question["outputs"] or known}
+    answer = client.infer(question["model"], inputs, parameters=question["parameters"])
+    return {name: answer.as_numpy(name) for name in known}
 
 
 if __name__ == "__main__":

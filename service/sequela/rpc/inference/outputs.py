@@ -1,8 +1,8 @@
 """The tensors that answer an inference request, by name. All but the first two are of an explanation.
 
 Shapes are written with the rows first: `events` are the steps as they were sent, `features` and `targets` those of the
-model. What was not worked out is NaN: a level that did not fit its budget or its time, and all attributions where the
-score was below `minimum_score`. `docs/open_inference.md` has the same for readers.
+model. What was not worked out is NaN: a level that did not fit its budget or its time, and all attributions and the base
+value where the score was below `minimum_score`. `docs/open_inference.md` has the same for readers.
 """
 
 from __future__ import annotations
@@ -92,7 +92,10 @@ def needed(names: Iterable[str], asked: frozenset[Level] | None) -> tuple[Level,
 
 
 def _target(field: str) -> Callable[[Explained], Numbers]:
-    return lambda row: np.array([getattr(target, field) for target in row.explanation.targets])
+    """(targets,); None, which is a base value nobody asked the model for, becomes NaN."""
+    return lambda row: np.array(
+        [getattr(target, field) for target in row.explanation.targets], dtype=np.float64
+    )
 
 
 def _events(field: str) -> Callable[[Explained], Numbers]:
