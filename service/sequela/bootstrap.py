@@ -29,11 +29,17 @@ from sequela.explaining.pool import Pool
 from sequela.explaining.ports import Backgrounds, Explanations, Models, Observer, Observers
 from sequela.rpc.admission import Room, Rooms
 from sequela.rpc.calls import Pace
+from sequela.rpc.closing import Closing
 from sequela.rpc.http import HttpServer, application
+from sequela.rpc.inference.inferring import Inference
+from sequela.rpc.inference.open_inference import About, OpenInference
 from sequela.rpc.listening import Listening, TlsFiles
 from sequela.rpc.readiness import Readiness
+from sequela.rpc.rest.every_request import EveryRequest
+from sequela.rpc.rest.kserve import KServe
+from sequela.rpc.rest.open_inference import OpenInferenceRest
 from sequela.rpc.server import Draining, Server
-from sequela.rpc.services import Behind, services
+from sequela.rpc.services import NAMES, Behind, services
 from sequela.settings import Settings
 
 FEWEST_SEATS = 2
@@ -88,11 +94,18 @@ def build(
 
     rooms = _rooms(settings, pool.workers, observer)
     pace = Pace(settings.default_timeout, settings.deadline_reserve, settings.stream_window)
-    offered = services(Behind(explainer, models, backgrounds, explanations), rooms, pace, limits)
-    readiness = Readiness([service.name for service in offered], models.ready)
-    pages = application(metrics.registry, readiness.why_not)
-    http = HttpServer(pages, settings.metrics_host, settings.metrics_port)
-    server = Server(_listening(settings), offered, rooms, readiness, http, observer)
+    readiness = Readiness(NAMES, models.ready)
+    inference = OpenInference(
+        Inference(explainer, models, rooms, pace, limits), About(version(), readiness.why_not)
+    )
+    behind = Behind(explainer, models, backgrounds, explanations)
+    offered = services(behind, rooms, pace, limits, inference)
+    ending = Closing()
+    every = EveryRequest(observer, ending, pace, settings.max_message_bytes)
+    routes = [*KServe(inference.inference).routes(every), *OpenInferenceRest(inference).routes(every)]
+    pages = application(metrics.registry, readiness.why_not, routes if settings.http_inference else ())
+    http = HttpServer(pages, settings.metrics_host, settings.metrics_port, settings.max_http_connections)
+    server = Server(_listening(settings), offered, rooms, readiness, http, observer, ending)
     draining = Draining(settings.drain_delay, settings.drain_grace)
     return Wired(settings, metrics, configured, server, draining, closing.close)
 

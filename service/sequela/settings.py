@@ -55,9 +55,14 @@ class Settings(BaseSettings):
     )
     insecure: bool = Field(False, description="Listen on any address without TLS.")
     metrics_host: str = Field(
-        "127.0.0.1", description="Address for /metrics, /healthz and /readyz, in plain HTTP."
+        "127.0.0.1", description="Address for /metrics, /healthz, /readyz and inference, in plain HTTP."
     )
     metrics_port: int = Field(9464, ge=0, le=65_535, description="Port for them; 0: any free one.")
+    http_inference: bool = Field(
+        True,
+        description="Explain over HTTP too (KServe's protocols); on any but a loopback address wants --insecure.",
+    )
+    max_http_connections: int = Field(1024, ge=2, description="HTTP connections at a time; more are refused.")
     ready_file: Path | None = Field(
         None, description="File that gets the bound addresses as JSON once the server is ready."
     )
@@ -109,6 +114,9 @@ class Settings(BaseSettings):
         DEFAULT.max_labels, ge=0, description="Labels of a request, captions of an event."
     )
     max_score_sequences: int = Field(DEFAULT.max_score_sequences, ge=1, description="Sequences of one Score.")
+    max_explained_rows: int = Field(
+        DEFAULT.max_explained_rows, ge=1, description="Rows explained by one inference call."
+    )
     max_background_rows: int = Field(DEFAULT.max_background_rows, ge=1, description="Rows of a background.")
     max_averaged_sequences: int = Field(
         DEFAULT.max_averaged_sequences, ge=1, description="Sequences averaged into a background."
@@ -219,6 +227,15 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"--host {self.host} can be reached from other machines: give --tls-certificate and --tls-key, "
                 "or --insecure to do without"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _explain_safely(self) -> Self:
+        if self.http_inference and not (self.insecure or _is_loopback(self.metrics_host)):
+            raise ValueError(
+                f"--metrics-host {self.metrics_host} can be reached from other machines, where explanations would "
+                "leave in plain HTTP: give --no-http-inference, or --insecure to let them"
             )
         return self
 

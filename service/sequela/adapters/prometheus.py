@@ -27,6 +27,7 @@ from sequela.explaining.records import (
     EndpointCalled,
     EndpointWindow,
     Explained,
+    HttpHandled,
     MessageReceived,
     MessageSent,
     Record,
@@ -56,6 +57,7 @@ class PrometheusObserver:
         )
         self._families = (
             _Calls(self.registry),
+            _Requests(self.registry),
             _Rooms(self.registry),
             _Explanations(self.registry),
             _Models(self.registry),
@@ -113,6 +115,31 @@ class _Calls:
                 self._received.labels(*_labels(call)).inc()
             case MessageSent(call):
                 self._sent.labels(*_labels(call)).inc()
+
+
+class _Requests:
+    """Inference requests over HTTP."""
+
+    takes = (HttpHandled,)
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        labels = ("route", "method")
+        self._handled = Counter(
+            "sequela_http_requests", "Requests that ended, by code.", (*labels, "code"), registry=registry
+        )
+        self._seconds = Histogram(
+            "sequela_http_request_seconds",
+            "Time from request to answer.",
+            labels,
+            buckets=SECONDS,
+            registry=registry,
+        )
+
+    def notice(self, record: Record) -> None:
+        match record:
+            case HttpHandled(route, method, code, seconds):
+                self._handled.labels(route, method, str(code)).inc()
+                self._seconds.labels(route, method).observe(seconds)
 
 
 class _Rooms:

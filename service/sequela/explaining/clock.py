@@ -43,6 +43,14 @@ class Clock:
             self.hurried = True
             self.end = until
 
+    def shorten(self, share: float) -> None:
+        """Leaves this share of the time that is left."""
+        self.end = min(self.end, self.now() + share * self.remaining)
+
+    def beside(self) -> Clock:
+        """Another clock with the same end, for a part of the work that is cancelled by itself."""
+        return Clock(self.remaining)
+
     def cancel(self) -> None:
         """The caller is gone: the work stops at the next batch."""
         self._gone.set()

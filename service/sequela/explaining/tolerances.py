@@ -93,7 +93,7 @@ def link_of(options: Options, schema: ModelSchema) -> Link:
 
 def needed_levels(levels: tuple[Level, ...]) -> tuple[Level, ...]:
     """The levels asked for and those they rest on, in the order in which they are computed."""
-    wanted = set(Level) if Level.CELL in levels or not levels else set(levels)
+    wanted = set(Level) if Level.CELL in levels else set(levels)
     return tuple(level for level in Level if level in wanted)
 
 
