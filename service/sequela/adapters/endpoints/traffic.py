@@ -40,6 +40,9 @@ class Probed(Protocol):
     def ready(self) -> bool:
         """Whether it would take calls now."""
 
+    def close(self) -> None:
+        """Ends the connection."""
+
 
 class Traffic:
     """Safe to call from several threads at once. `label` is what metrics call it. Its threads end when nothing refers
@@ -134,8 +137,10 @@ class Traffic:
         return True
 
     def close(self) -> None:
-        """Ends its threads; calls that wait fail."""
+        """Ends its threads and connections; calls that wait or are under way fail."""
         self._end()
+        for line in tuple(self.lines):
+            line.close()
 
     def _tell(self, rows: int, start: float, outcome: str) -> None:
         self._observer.notice(EndpointCalled(self.label, rows, Clock.now() - start, outcome))
