@@ -159,6 +159,28 @@ class RestServer:
         return context
 
 
+def saying(content: Any, status: int = 200, **headers: str) -> Twist:
+    """Always says this: bytes, or something as JSON."""
+    body = content if isinstance(content, bytes) else json.dumps(content).encode()
+    return lambda handler, answer: handler.say(body, status, **headers)
+
+
+def reset(handler: Handler, answer: Callable[[], None]) -> None:
+    """Ends the connection at once."""
+    handler.hang_up()
+
+
+def closed(handler: Handler, answer: Callable[[], None]) -> None:
+    """Ends the connection without an answer."""
+    handler.close_connection = True
+
+
+def cut_off(handler: Handler, answer: Callable[[], None]) -> None:
+    """Ends the connection in the middle of an answer."""
+    handler.close_connection = True
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
+
+
 def _tensors(tensors: list[Tensor]) -> list[dict[str, Any]]:
     return [{"name": item.name, "datatype": item.datatype, "shape": item.shape} for item in tensors]
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from ipaddress import ip_network
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from sequela.adapters.endpoints.addresses import AddressGuard
 from sequela.adapters.endpoints.credentials import Credentials
 from sequela.adapters.endpoints.limits import TransportLimits
@@ -18,11 +22,13 @@ from sequela.adapters.endpoints.transport import Transport
 from sequela.adapters.endpoints.uri import EndpointUri
 from sequela.errors import SequelaError
 from sequela.explaining.ports import TryAgain
-from small_onnx import FLOAT, INT64, over_events, reduced, same, scoring, value
+from small_onnx import FLOAT, HALF, INT64, over_events, reduced, same, scoring, value
 
 PATIENCE = 60.0
 """Seconds that no healthy machine needs."""
 SCORER = scoring({"events": (FLOAT, ["n", "l", 3])})
+STEPS = over_events([reduced("events", "steps", [2])], value("steps", FLOAT, ["n", "l"]))
+HALVES = scoring({"events": (HALF, ["n", "l", 3])})
 TWO_INPUTS = scoring({"events": (FLOAT, ["n", "l", 3]), "ids": (INT64, ["n", "l"])})
 ROWS = np.arange(24, dtype=np.float32).reshape(2, 4, 3) / 24
 """Two rows of four events."""
@@ -38,17 +44,30 @@ def soon(seconds: float = PATIENCE) -> float:
     return math.inf if math.isinf(seconds) else time.monotonic() + seconds
 
 
+def expected(rows: NDArray[Any]) -> NDArray[np.float64]:
+    """What SCORER is made to give."""
+    totals = rows.astype(np.float64).mean(axis=(1, 2))
+    return np.asarray(1 / (1 + np.exp(-totals / 10)))
+
+
+def ask(uri: str, **named: Any) -> NDArray[np.float64]:
+    """What a transport of its own gets for two rows."""
+    with opened(uri, **named) as transport:
+        return transport.infer({"events": ROWS}, "", soon())
+
+
 @contextmanager
 def opened(
     uri: str,
     version: str = "",
     credentials: Credentials | None = None,
     message_bytes: int = 1 << 20,
+    connect_seconds: float = 5.0,
     guard: Callable[[EndpointUri], AddressGuard] | None = None,
 ) -> Iterator[Transport]:
     """A transport, closed at the end."""
     where = EndpointUri.parse(uri)
-    limits = TransportLimits(message_bytes, connect_seconds=5.0)
+    limits = TransportLimits(message_bytes, connect_seconds)
     watching = guard(where) if guard else None
     transport = open_transport(where, version, credentials or Credentials(), limits, watching)
     with closing(transport):
@@ -67,6 +86,28 @@ def failing(error: type[Exception], reason: str, *words: str) -> Iterator[None]:
         assert word in found.message
     assert len(found.message) < 400
     assert found.message.isprintable()
+
+
+class Names:
+    """Instead of the resolver: the host models.example, whose addresses a test sets; all others are themselves."""
+
+    HOST = "models.example"
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
+        self.addresses = addresses
+        self.asked: list[str] = []
+        self._real = socket.getaddrinfo
+        monkeypatch.setattr(socket, "getaddrinfo", self._answer)
+
+    def _answer(self, host: str, *args: Any, **named: Any) -> list[Any]:
+        self.asked.append(host)
+        hosts = self.addresses if host == self.HOST else (host,)
+        return [found for each in hosts for found in self._real(each, *args, **named)]
+
+
+def loopback(uri: EndpointUri) -> AddressGuard:
+    """Lets this machine through."""
+    return AddressGuard(uri, (ip_network("127.0.0.0/8"), ip_network("::1/128")))
 
 
 def eventually(condition: Callable[[], bool]) -> None:

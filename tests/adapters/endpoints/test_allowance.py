@@ -81,7 +81,7 @@ def test_an_empty_list_allows_nothing() -> None:
         "*",
         "grpc://*",
         "grpc://h/m",
-        "file:///x",
+        "file://h/x",
         "*://h:1/m",
         "grpc://u@h:1/m",
         "http://h/m?x",

@@ -13,11 +13,6 @@ from sequela.explaining.ports import TryAgain
 from transports import ROWS, SCORER, eventually, failing, opened, soon
 
 
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
-    return Certificates(tmp_path_factory.mktemp("tls"))
-
-
 def serving(certificates: Certificates | None = None, clients: bool = False) -> InferenceServer:
     return InferenceServer({"m": ServedModel(SCORER)}, certificates, clients)
 

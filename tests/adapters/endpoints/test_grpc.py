@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from ipaddress import ip_network
 from typing import Any
 
 import grpc
 import numpy as np
 import pytest
-from inference_server import InferenceServer, ServedModel, infer_answer
+from inference_server import InferenceServer, ServedModel
 from sequela.adapters.endpoints.addresses import AddressGuard, open_guard
+from sequela.adapters.endpoints.credentials import Credentials
+from sequela.adapters.endpoints.grpc_way import GrpcFinder
+from sequela.adapters.endpoints.limits import TransportLimits
 from sequela.adapters.endpoints.transport import OutputSignature
+from sequela.adapters.endpoints.uri import EndpointUri
 from sequela.adapters.model_io.signature import InputSignature
 from sequela.errors import DoesNotFit, Forbidden, Overloaded
 from sequela.explaining.clock import TimeUp
@@ -25,10 +28,11 @@ from transports import (
     PATIENCE,
     ROWS,
     SCORER,
-    TWO_INPUTS,
+    Names,
     eventually,
+    expected,
     failing,
-    mean_of_events,
+    loopback,
     opened,
     soon,
     threads,
@@ -37,26 +41,12 @@ from transports import (
 Code = grpc.StatusCode
 
 
-@pytest.fixture
-def server() -> Iterator[InferenceServer]:
-    models = {
-        "scorer": ServedModel(SCORER),
-        "mean": ServedModel(mean_of_events()),
-        "two": ServedModel(TWO_INPUTS),
-    }
-    with InferenceServer(models) as running:
-        yield running
-
-
-def expected(rows: Any) -> Any:
-    """What the scorer is made to give."""
-    return 1 / (1 + np.exp(-rows.astype(np.float64).mean(axis=(1, 2)) / 10))
-
-
 def test_infer(server: InferenceServer) -> None:
-    """Outputs equal the graph's, as float64."""
+    """Outputs equal the graph's, as float64; the time may be without an end."""
     with opened(server.uri("scorer")) as transport:
         scores = transport.infer({"events": ROWS}, "", soon())
+        for until in (math.inf, 1e300):
+            np.testing.assert_array_equal(transport.infer({"events": ROWS}, "", until), scores)
     assert scores.dtype == np.float64
     np.testing.assert_allclose(scores, expected(ROWS), rtol=1e-6)
 
@@ -199,156 +189,6 @@ def test_wrong_calls(server: InferenceServer) -> None:
             transport.infer({"events": ROWS}, "nothing", soon())
 
 
-def answering(**changed: Any) -> Any:
-    """A good answer to a call of two rows, with fields changed."""
-    good: dict[str, Any] = {
-        "name": "scorer",
-        "version": "1",
-        "output": "score",
-        "datatype": "FP32",
-        "values": np.array([0.5, 0.25]),
-    }
-    return infer_answer(**{**good, **changed})
-
-
-def typed(datatype: str, shape: list[int], raw: bytes = b"", **contents: Any) -> Any:
-    """An answer whose numbers come typed."""
-    answer = pb.ModelInferResponse(model_name="scorer", raw_output_contents=[raw] if raw else [])
-    answer.outputs.add(
-        name="score", datatype=datatype, shape=shape, contents=pb.InferTensorContents(**contents)
-    )
-    return answer
-
-
-def raw(datatype: str, content: bytes, *shape: int) -> Any:
-    """An answer of these bytes."""
-    answer = pb.ModelInferResponse(model_name="scorer", raw_output_contents=[content])
-    answer.outputs.add(name="score", datatype=datatype, shape=shape)
-    return answer
-
-
-def with_empty_contents() -> Any:
-    answer = answering()
-    answer.outputs[0].contents.SetInParent()
-    return answer
-
-
-GOOD = {
-    "empty contents beside the bytes, as MLServer sends them": (with_empty_contents(), [0.5, 0.25]),
-    "FP64": (answering(datatype="FP64"), [0.5, 0.25]),
-    "FP16": (answering(datatype="FP16"), [0.5, 0.25]),
-    "INT64": (answering(datatype="INT64", values=np.array([-3, 1 << 40])), [-3, 1 << 40]),
-    "INT8": (raw("INT8", b"\xff\x02", 2), [-1, 2]),
-    "UINT8": (raw("UINT8", b"\xff\x02", 2), [255, 2]),
-    "BOOL": (answering(datatype="BOOL", values=np.array([True, False])), [1, 0]),
-    "typed FP32": (typed("FP32", [2], fp32_contents=[0.5, 0.25]), [0.5, 0.25]),
-    "typed FP64": (typed("FP64", [2], fp64_contents=[0.1, 0.2]), [0.1, 0.2]),
-    "typed INT16": (typed("INT16", [2], int_contents=[-5, 6]), [-5, 6]),
-    "typed UINT32": (typed("UINT32", [2], uint_contents=[5, 6]), [5, 6]),
-    "typed BOOL": (typed("BOOL", [2], bool_contents=[True, False]), [1, 0]),
-    "no name, no version": (answering(name="", version=""), [0.5, 0.25]),
-    "one column": (answering(values=np.array([[0.5], [0.25]])), [[0.5], [0.25]]),
-    "NaN, which the model layer refuses": (answering(values=np.array([np.nan, np.inf])), [np.nan, np.inf]),
-}
-
-
-@pytest.mark.parametrize("case", GOOD)
-def test_forms_of_an_answer(server: InferenceServer, case: str) -> None:
-    """Raw or typed, of every type of numbers, they become float64 of the same values and shape."""
-    answer, values = GOOD[case]
-    server.twists["ModelInfer"] = lambda request, context, proper: answer
-    with opened(server.uri("scorer"), version="1") as transport:
-        got = transport.infer({"events": ROWS}, "score", soon())
-    assert got.dtype == np.float64
-    np.testing.assert_array_equal(got, values)
-
-
-def doubled() -> Any:
-    answer = answering()
-    answer.raw_output_contents.append(b"")
-    return answer
-
-
-BAD = {
-    "another model": (answering(name="other"), "'other'"),
-    "another version": (answering(version="2"), "'2'"),
-    "another output": (answering(output="other"), "'score'"),
-    "no output": (pb.ModelInferResponse(model_name="scorer"), "none"),
-    "too few rows": (answering(values=np.array([0.5])), "for 2 rows"),
-    "too many rows": (answering(values=np.zeros(3)), "for 2 rows"),
-    "no axes": (raw("FP32", bytes(4)), "for 2 rows"),
-    "too few bytes": (raw("FP32", bytes(4), 2), "1 values"),
-    "odd bytes": (raw("FP32", bytes(7), 2), "7 bytes"),
-    "a negative size": (raw("FP32", bytes(8), 2, -1), "(2, -1)"),
-    "two negative sizes": (raw("FP32", bytes(8), -2, -1), "(-2, -1)"),
-    "a huge shape": (raw("FP32", bytes(8), 2, 1 << 62), "2 values"),
-    "strings": (raw("BYTES", b"\x01\x00\x00\x00a", 1), "BYTES"),
-    "an unknown type": (raw("FP8", b"ab", 2), "FP8"),
-    "bytes for no output": (doubled(), "1 outputs and bytes of 2"),
-    "both raw and typed": (typed("FP32", [2], bytes(8), fp32_contents=[1, 2]), "as bytes and as numbers"),
-    "typed in the wrong field": (typed("FP32", [2], fp64_contents=[1, 2]), "0 values"),
-    "typed FP16": (typed("FP16", [2], fp32_contents=[1, 2]), "FP16"),
-}
-
-
-@pytest.mark.parametrize("case", BAD)
-def test_answers_that_are_none(server: InferenceServer, case: str) -> None:
-    """A wrong answer is never a wrong number."""
-    answer, words = BAD[case]
-    server.twists["ModelInfer"] = lambda request, context, proper: answer
-    with (
-        opened(server.uri("scorer"), version="1") as transport,
-        failing(DoesNotFit, "ENDPOINT_ANSWER_INVALID", words),
-    ):
-        transport.infer({"events": ROWS}, "score", soon())
-
-
-@pytest.mark.parametrize(
-    ("name", "versions", "word"), [("other", ["1"], "'other'"), ("scorer", ["2"], "'2'")]
-)
-def test_metadata_of_another_model(
-    server: InferenceServer, name: str, versions: list[str], word: str
-) -> None:
-    """Metadata must be of the model and the version asked for."""
-    answer = pb.ModelMetadataResponse(name=name, versions=versions)
-    server.twists["ModelMetadata"] = lambda request, context, proper: answer
-    with (
-        opened(server.uri("scorer"), version="1") as transport,
-        failing(DoesNotFit, "ENDPOINT_ANSWER_INVALID", "metadata", word),
-    ):
-        transport.describe(soon())
-
-
-def test_a_call_over_our_limit(server: InferenceServer) -> None:
-    """Is not sent; the error names both sizes."""
-    with (
-        opened(server.uri("scorer"), message_bytes=1000) as transport,
-        failing(DoesNotFit, "ENDPOINT_REFUSED", "limit of 1000 bytes"),
-    ):
-        transport.infer({"events": np.zeros((100, 4, 3), np.float32)}, "", soon())
-    assert server.calls == []
-
-
-def test_an_answer_over_our_limit(server: InferenceServer) -> None:
-    """Is not read; that is no overload, and asking again would not help."""
-    server.twists["ModelInfer"] = lambda request, context, answer: answering(values=np.zeros(1000))
-    with (
-        opened(server.uri("scorer"), message_bytes=1000) as transport,
-        failing(DoesNotFit, "ENDPOINT_ANSWER_INVALID", "limit of 1000 bytes"),
-    ):
-        transport.infer({"events": ROWS}, "", soon())
-
-
-def test_a_call_over_the_servers_limit() -> None:
-    """Is a refusal too, with the server's words: neither overload nor an answer of ours."""
-    with (
-        InferenceServer({"m": ServedModel(SCORER)}, message_bytes=1000) as server,
-        opened(server.uri("m")) as transport,
-        failing(DoesNotFit, "ENDPOINT_REFUSED", "1000"),
-    ):
-        transport.infer({"events": np.zeros((100, 4, 3), np.float32)}, "", soon())
-
-
 def test_nobody_there_and_back(server: InferenceServer) -> None:
     """An endpoint that is down is TryAgain; once it is back, the same transport finds it."""
     with opened(server.uri("scorer")) as transport:
@@ -431,10 +271,40 @@ def test_a_name_that_resolves_to_a_private_address(server: InferenceServer) -> N
             transport.infer({"events": ROWS}, "", soon())
         assert not transport.ready(soon())
     assert server.calls == []
-    loopback = (ip_network("127.0.0.0/8"),)
-    server_is_v4 = f"grpc://127.0.0.1:{server.port}/scorer"
-    with opened(server_is_v4, guard=lambda uri: AddressGuard(uri, loopback)) as transport:
+    with opened(server.uri("scorer"), guard=loopback) as transport:
         assert transport.ready(soon())
+
+
+def test_a_guarded_name_that_moves(server: InferenceServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was checked is what is connected to; once it does not answer, the name is looked up and checked again."""
+    names = Names(monkeypatch, "127.0.0.2")
+    with opened(f"grpc://{names.HOST}:{server.port}/scorer", guard=loopback) as transport:
+        with pytest.raises(TryAgain) as caught:
+            transport.infer({"events": ROWS}, "", soon())
+        assert "127.0.0" not in caught.value.error.message
+        assert "its address: " in caught.value.error.message
+        names.addresses = ("127.0.0.1", "::1")
+        np.testing.assert_allclose(transport.infer({"events": ROWS}, "", soon()), expected(ROWS), rtol=1e-6)
+        names.addresses = ("10.0.0.1",)
+        transport.infer({"events": ROWS}, "", soon())
+        assert names.asked == [names.HOST] * 2
+        server.stop()
+        with failing(TryAgain, "ENDPOINT_UNAVAILABLE"):
+            transport.infer({"events": ROWS}, "", soon())
+        with failing(Forbidden, "ENDPOINT_NOT_ALLOWED"):
+            transport.infer({"events": ROWS}, "", soon())
+
+
+def test_targets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a guarded name, all addresses of the family that comes first; of the operator's own, the name."""
+    uri, limits = EndpointUri.parse("grpc://models.example:9/m"), TransportLimits(1, 1.0)
+    names = Names(monkeypatch, "::1", "127.0.0.1")
+    assert GrpcFinder(uri, Credentials(), limits, loopback(uri))(None).target == "ipv6:[::1]:9"
+    names.addresses = ("127.0.0.2", "127.0.0.1", "::1")
+    assert (
+        GrpcFinder(uri, Credentials(), limits, loopback(uri))(None).target == "ipv4:127.0.0.1:9,127.0.0.2:9"
+    )
+    assert GrpcFinder(uri, Credentials(), limits, None)(None).target == "dns:///models.example:9"
 
 
 def test_link_local_is_refused_from_the_operator_too() -> None:
@@ -457,9 +327,7 @@ def test_nothing_stays_behind(server: InferenceServer) -> None:
     """Neither threads nor sockets of a hundred transports, used and closed."""
 
     def use() -> None:
-        with opened(
-            server.uri("scorer"), guard=lambda uri: AddressGuard(uri, (ip_network("127.0.0.0/8"),))
-        ) as one:
+        with opened(server.uri("scorer"), guard=loopback) as one:
             one.infer({"events": ROWS}, "", soon())
 
     use()

@@ -48,7 +48,8 @@ def test_parts() -> None:
 REFUSED = {
     "": "expected grpc://",
     "models.example:8001/m": "expected grpc://",
-    "file:///etc/passwd": "expected grpc://",
+    "file:/etc/passwd": "expected grpc://",
+    "file://localhost/etc/passwd": "expected grpc://",
     "unix:///run/model.sock": "expected grpc://",
     "unix:run/model": "expected grpc://",
     "dns:///models:8001": "expected grpc://",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import re
 import time
 
 from sequela.adapters.endpoints.uri import EndpointUri
@@ -13,6 +13,8 @@ from sequela.explaining.ports import TryAgain
 LONGEST_LINE = 200
 RETRY_SECONDS = 1.0
 """When a caller may come back, where the endpoint does not say."""
+LONGEST_WAIT_SECONDS = 1e6
+_ADDRESS = re.compile(r"ipv[46]:[^\s;]+?(?=:?(\s|;|$))")
 
 
 def one_line(text: str) -> str:
@@ -24,7 +26,8 @@ def one_line(text: str) -> str:
 
 def unreachable(uri: EndpointUri, words: str) -> TryAgain:
     """It was not reached, or hung up, or says that it is unavailable."""
-    text = f"{uri} is not available: {one_line(words)}"
+    # Where its name leads is not for callers to know; gRPC would tell.
+    text = f"{uri} is not available: {one_line(_ADDRESS.sub('its address', words))}"
     return TryAgain(Unavailable("ENDPOINT_UNAVAILABLE", text, retry_after=RETRY_SECONDS))
 
 
@@ -50,8 +53,8 @@ def unusable(uri: EndpointUri, what: str) -> DoesNotFit:
 
 
 def seconds_left(until: float) -> float | None:
-    """Until `until` on the monotonic clock; None where that is never. Raises TimeUp past it."""
+    """Until `until` on the monotonic clock; None where that is as good as never. Raises TimeUp past it."""
     left = until - time.monotonic()
     if left <= 0:
         raise TimeUp
-    return None if math.isinf(left) else left
+    return None if left > LONGEST_WAIT_SECONDS else left

@@ -14,8 +14,8 @@ from sequela.errors import InvalidInput
 from sequela.explaining.limits import Limits
 from sequela.explaining.schema import InputSchema, ModelSchema, Role
 
-AXES: dict[Role, int] = {Role.EVENTS: 3, Role.STATIC: 2, Role.MASK: 2, Role.LENGTH: 1}
-"""Axes that an input has where the endpoint does not say."""
+RANKS: dict[Role, int] = {Role.EVENTS: 3, Role.STATIC: 2, Role.MASK: 2, Role.LENGTH: 1}
+"""Axes that an input has where neither the endpoint nor the schema says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +61,10 @@ def _signature(description: Description, schema_json: bytes, uri_path: str, sche
 
 
 def _input(item: InputSchema) -> InputSignature:
-    axes: tuple[Axis, ...] = (None,) * (AXES[item.role] - 1)
-    last = item.width if item.role in (Role.EVENTS, Role.STATIC) else None
-    return InputSignature(item.name, item.dtype, item.dtype.value, (*axes, last))
+    rank = item.rank or RANKS[item.role]
+    columns = item.role in (Role.EVENTS, Role.STATIC) and rank == RANKS[item.role]
+    axes: tuple[Axis, ...] = (None,) * (rank - columns)
+    return InputSignature(item.name, item.dtype, item.dtype.value, (*axes, item.width) if columns else axes)
 
 
 def _axes_of(output: str, outputs: tuple[OutputSignature, ...]) -> tuple[Axis, ...] | None:

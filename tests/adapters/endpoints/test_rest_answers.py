@@ -1,0 +1,152 @@
+"""What a server answers over HTTP: every form of an answer is read, and what is none is never a wrong number."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from inference_rest import RestServer, saying
+from sequela.errors import DoesNotFit
+from transports import (
+    ROWS,
+    ask,
+    failing,
+    opened,
+    soon,
+)
+
+
+@pytest.mark.parametrize(
+    ("given", "values"),
+    [
+        ([0.5, 0.25], [0.5, 0.25]),
+        ([1, 0], [1, 0]),
+        ([True, False], [1, 0]),
+        ([[0.5], [0.25]], [[0.5], [0.25]]),
+        ([{"other": 9, "score": 0.5}, {"score": 0.25, "other": 9}], [0.5, 0.25]),
+        ([{"score": [1, 2]}, {"score": [3, 4]}], [[1, 2], [3, 4]]),
+        ([None, 0.25], [np.nan, 0.25]),
+        ([float("nan"), float("-inf")], [np.nan, -np.inf]),
+    ],
+)
+def test_predictions(web: RestServer, given: Any, values: Any) -> None:
+    """Numbers, lists, or objects by output name; NaN, however it is written, is left to the model layer."""
+    web.twist = saying({"predictions": given})
+    with opened(web.uri("m", "v1")) as transport:
+        np.testing.assert_array_equal(transport.infer({"events": ROWS}, "score", soon()), values)
+
+
+def test_the_first_of_named_predictions(web: RestServer) -> None:
+    """Where no output is asked for."""
+    web.twist = saying({"predictions": [{"a": 1, "b": 2}, {"b": 4, "a": 3}]})
+    np.testing.assert_array_equal(ask(web.uri("m", "v1")), [1, 3])
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"predictions": [0.5]}, "1 of them"),
+        ({"predictions": [0.5, 0.5, 0.5]}, "3 of them"),
+        ({"predictions": 0.5}, "none"),
+        ({"outputs": [0.5, 0.5]}, "none"),
+        ([0.5, 0.5], "none"),
+        (None, "none"),
+        ({"predictions": ["0.5", "0.5"]}, "not an array of numbers"),
+        ({"predictions": [[1, 2], [3]]}, "not an array of numbers"),
+        ({"predictions": [0.5, {"score": 0.5}]}, "not an array of numbers"),
+        ({"predictions": [0.5, [0.5]]}, "not an array of numbers"),
+        ({"predictions": [0.5, "x"]}, "not an array of numbers"),
+        ({"predictions": [1 << 70, -(1 << 2000)]}, "not"),
+        ({"predictions": [{"a": 1}, {"b": 1}]}, "'score'"),
+        (b"<html>welcome</html>", "not JSON"),
+        (b"", "not JSON"),
+        (b'{"predictions": [NaN, Infinity', "not JSON"),
+        (b"[" * 100_000 + b"NaN", "not JSON"),
+        (b'{"predictions": [' + b"[" * 200 + b"]" * 200 + b", 1]}", "not an array of numbers"),
+        (b'\xff\xfe{"predictions"', "not JSON"),
+    ],
+)
+def test_predictions_that_are_none(web: RestServer, given: Any, words: str) -> None:
+    """A wrong answer is never a wrong number."""
+    web.twist = saying(given)
+    with (
+        opened(web.uri("m", "v1")) as transport,
+        failing(DoesNotFit, "ENDPOINT_ANSWER_INVALID", words),
+    ):
+        transport.infer({"events": ROWS}, "score", soon())
+
+
+def inferred(**changed: Any) -> dict[str, Any]:
+    """A good answer to a call of two rows, with fields of the output changed."""
+    output = {"name": "score", "datatype": "FP32", "shape": [2], "data": [0.5, 0.25], **changed}
+    return {"model_name": "m", "model_version": "1", "outputs": [output]}
+
+
+@pytest.mark.parametrize(
+    ("answer", "values"),
+    [
+        (inferred(), [0.5, 0.25]),
+        (inferred(shape=[2, 1], data=[[0.5], [0.25]]), [[0.5], [0.25]]),
+        (inferred(datatype="BOOL", data=[True, False]), [1, 0]),
+        (inferred(datatype="INT64", data=[-3, 1 << 40]), [-3, 1 << 40]),
+        ({"outputs": inferred()["outputs"]}, [0.5, 0.25]),
+        ({**inferred(), "model_version": None, "id": "x"}, [0.5, 0.25]),
+        (inferred(data=[None, float("inf")]), [np.nan, np.inf]),
+    ],
+)
+def test_forms_of_an_answer(web: RestServer, answer: Any, values: Any) -> None:
+    """Flat or nested data of every type of numbers."""
+    web.twist = saying(answer)
+    with opened(web.uri("m"), version="1") as transport:
+        np.testing.assert_array_equal(transport.infer({"events": ROWS}, "score", soon()), values)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ({**inferred(), "model_name": "other"}, "'other'"),
+        ({**inferred(), "model_version": "2"}, "'2'"),
+        (inferred(name="other"), "'other'"),
+        ({"outputs": []}, "none"),
+        ({"model_name": "m"}, "outputs: "),
+        ([], "another form"),
+        (inferred(datatype="BYTES", data=["a", "b"]), "BYTES"),
+        (inferred(data=["0.5", "0.5"]), "not an array of numbers"),
+        (inferred(shape=[1], data=[0.5]), "for 2 rows"),
+        (inferred(shape=[]), "2 values"),
+        (inferred(shape=[2, 2]), "2 values"),
+        (inferred(shape=[-2, -1]), "2 values"),
+        (inferred(shape=["a"]), "shape"),
+        (inferred(data=0.5), "data"),
+        (b"\x00\x01", "not JSON"),
+    ],
+)
+def test_answers_that_are_none(web: RestServer, answer: Any, words: str) -> None:
+    """A wrong answer is never a wrong number."""
+    web.twist = saying(answer)
+    with (
+        opened(web.uri("m"), version="1") as transport,
+        failing(DoesNotFit, "ENDPOINT_ANSWER_INVALID", words),
+    ):
+        transport.infer({"events": ROWS}, "score", soon())
+
+
+@pytest.mark.parametrize(
+    ("metadata", "words"),
+    [
+        ({"name": "other"}, "'other'"),
+        ({"name": "m", "versions": ["2", "3"]}, "'2', '3'"),
+        ({"name": "m", "inputs": "events"}, "inputs"),
+        ({"name": "m", "inputs": [{"name": "events"}]}, "inputs.0.datatype"),
+        ([], "another form"),
+    ],
+)
+def test_metadata_that_is_none(web: RestServer, metadata: Any, words: str) -> None:
+    """Metadata must be of the model and the version asked for, and of the protocol's form."""
+    web.twist = saying(metadata)
+    with (
+        opened(web.uri("m"), version="1") as transport,
+        failing(DoesNotFit, "ENDPOINT_ANSWER_INVALID", "metadata", words),
+    ):
+        transport.describe(soon())
