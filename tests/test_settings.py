@@ -49,7 +49,7 @@ def test_every_limit_is_a_setting(limit: str) -> None:
         (["--execution-provider", "abacus"], "--execution-provider (SEQUELA_EXECUTION_PROVIDER)"),
         (["--host", "0.0.0.0"], "--host 0.0.0.0 can be reached from other machines"),
         (["--metrics-host", "0.0.0.0"], "--metrics-host 0.0.0.0 can be reached from other machines"),
-        (["--max-http-connections", "1"], "--max-http-connections (SEQUELA_MAX_HTTP_CONNECTIONS)"),
+        (["--max-http-connections", "0"], "--max-http-connections (SEQUELA_MAX_HTTP_CONNECTIONS)"),
         (["--tls-key", "k"], "--tls-certificate and --tls-key go together"),
         (["--tls-client-ca", "c"], "--tls-client-ca needs --tls-certificate and --tls-key"),
         (["--nonsense"], "--nonsense"),

@@ -62,7 +62,7 @@ class Settings(BaseSettings):
         True,
         description="Explain over HTTP too (KServe's protocols); on any but a loopback address wants --insecure.",
     )
-    max_http_connections: int = Field(1024, ge=2, description="HTTP connections at a time; more are refused.")
+    max_http_connections: int = Field(1024, ge=1, description="HTTP connections at a time; more are refused.")
     ready_file: Path | None = Field(
         None, description="File that gets the bound addresses as JSON once the server is ready."
     )

@@ -125,7 +125,7 @@ def test_slow_headers_end_the_connection(small: Serving, monkeypatch: pytest.Mon
 
 def test_connections_are_limited() -> None:
     """One more than the setting says is refused with 503, and served once another has left."""
-    with Serving(embedded(max_http_connections=2)) as server:
+    with Serving(embedded(max_http_connections=1)) as server:
         with connect(server) as idle:
             idle.sendall(b"G")
             eventually(lambda: get(server, "/healthz").status_code == 503)

@@ -97,7 +97,7 @@ class HttpServer(uvicorn.Server):
             uvicorn.Config(
                 app,
                 http=Impatient,
-                limit_concurrency=most_connections,
+                limit_concurrency=most_connections + 1,  # uvicorn counts the one that it refuses
                 lifespan="off",
                 log_config=None,
                 access_log=False,

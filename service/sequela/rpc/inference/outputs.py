@@ -1,8 +1,8 @@
 """The tensors that answer an inference request, by name. All but the first two are of an explanation.
 
 Shapes are written with the rows first: `events` are the steps as they were sent, `features` and `targets` those of the
-model. What was not worked out is NaN: a level that did not fit its budget or its time, and all attributions and the base
-value where the score was below `minimum_score`. `docs/open_inference.md` has the same for readers.
+model. What was not worked out is NaN: a level that did not fit its budget or its time; below `minimum_score` the
+attributions and the base value. `docs/open_inference.md` has the same for readers.
 """
 
 from __future__ import annotations
