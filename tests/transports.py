@@ -62,11 +62,12 @@ def opened(
     version: str = "",
     credentials: Credentials | None = None,
     message_bytes: int = 1 << 20,
+    connect_seconds: float = 5.0,
     guard: Callable[[EndpointUri], AddressGuard] | None = None,
 ) -> Iterator[Transport]:
     """A transport, closed at the end."""
     where = EndpointUri.parse(uri)
-    limits = TransportLimits(message_bytes, connect_seconds=5.0)
+    limits = TransportLimits(message_bytes, connect_seconds)
     watching = guard(where) if guard else None
     transport = open_transport(where, version, credentials or Credentials(), limits, watching)
     with closing(transport):

@@ -98,21 +98,31 @@ class _Network(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         """Raises Forbidden, TimeUp, OSError where the name is not known, and httpcore's errors."""
-        until = min(self._exchange.until, time.monotonic() + self._connect_seconds)
         failed: Exception = httpcore.ConnectError("the host has no address")
-        for address in self._guard.addresses(seconds_left(until)):
+        end = time.monotonic() + self._connect_seconds
+        for address in self._guard.addresses(self.left(end)):
             try:
-                left = seconds_left(until)
+                left = self.left(end)
                 stream = self._plain.connect_tcp(address, port, left, local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failed = error
             else:
-                return self.watched(stream)
+                return self.watched(stream, end)
         raise failed
 
-    def watched(self, stream: httpcore.NetworkStream) -> httpcore.NetworkStream:
-        """The stream, held to the exchange's end. Raises httpcore.ConnectError where all were cut meanwhile."""
-        held = _Stream(stream, self, self._exchange)
+    def left(self, end: float) -> float:
+        """Seconds that connecting may take. Raises TimeUp where the call is over, ConnectTimeout past `end`."""
+        of_call, of_connecting = seconds_left(self._exchange.until), end - time.monotonic()
+        if of_connecting <= 0:
+            raise httpcore.ConnectTimeout(f"no connection within {self._connect_seconds:g} s")
+        return of_connecting if of_call is None else min(of_call, of_connecting)
+
+    def watched(self, stream: httpcore.NetworkStream, end: float) -> httpcore.NetworkStream:
+        """The stream, held to the exchange's end; `end` is that of connecting.
+
+        Raises httpcore.ConnectError where all were cut meanwhile.
+        """
+        held = _Stream(stream, self, self._exchange, end)
         with self._lock:
             if self._open:
                 self._streams.add(held)
@@ -131,8 +141,11 @@ class _Network(httpcore.NetworkBackend):
 class _Stream(httpcore.NetworkStream):
     """Raises TimeUp past the exchange's end, whatever timeout is asked for."""
 
-    def __init__(self, stream: httpcore.NetworkStream, network: _Network, exchange: Exchange) -> None:
+    def __init__(
+        self, stream: httpcore.NetworkStream, network: _Network, exchange: Exchange, connected_by: float
+    ) -> None:
         self._stream, self._network, self._exchange = stream, network, exchange
+        self._connected_by = connected_by
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002
         content = self._stream.read(max_bytes, seconds_left(self._exchange.until))
@@ -153,8 +166,9 @@ class _Stream(httpcore.NetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,  # noqa: ARG002
     ) -> httpcore.NetworkStream:
-        left = seconds_left(self._exchange.until)
-        return self._network.watched(self._stream.start_tls(ssl_context, server_hostname, left))
+        left = self._network.left(self._connected_by)
+        stream = self._stream.start_tls(ssl_context, server_hostname, left)
+        return self._network.watched(stream, self._connected_by)
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
