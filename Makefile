@@ -30,10 +30,13 @@ demo: $(SEQUELA) ## Start the server, explain an alert of the demo model, print 
 test: setup ## The fast tests
 	$(PYTEST) -m "not slow and not peers"
 
-test-all: setup ## All tests: the slow ones too, and the comparisons with other explainers (Python 3.11)
+test-all: setup ## All tests: the slow ones too, with other explainers and model servers (Python 3.11, 5 GB)
 	$(RUN)/python scripts/peer_env.py timeshap
 	$(RUN)/python scripts/peer_env.py shap
 	$(RUN)/python scripts/peer_env.py captum
+	$(RUN)/python scripts/peer_env.py triton
+	$(RUN)/python scripts/peer_env.py kserve
+	$(RUN)/python scripts/peer_env.py mlserver
 	$(PYTEST) --timeout 1200
 
 lint: setup ## Style, types, import rules, contract, container files, what is in the tree

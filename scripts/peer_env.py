@@ -1,7 +1,10 @@
 """Make the virtual environment a peer runs in, unless it stands already.
 
-A peer is another explainer that the slow tests and the benchmark compare with. Each has its own environment,
-because what it needs does not fit ours. Prints the environment's Python on the last line.
+A peer is another explainer that the slow tests and the benchmark compare with, or a model server that tests explain
+through. Each has its own environment, because what it needs does not fit ours: .venv-peers-NAME, half a minute and
+400 to 500 MB for a model server (triton, kserve, mlserver), a minute and about a gigabyte for an explainer. It may be
+cached from run to run: it is made again when its requirements change. Prints the environment's Python on the last
+line.
 """
 
 import argparse
@@ -13,14 +16,24 @@ import sys
 import time
 from pathlib import Path
 
+from packaging.tags import platform_tags
+
 ROOT = Path(__file__).resolve().parents[1]
 REQUIREMENTS = {
     "timeshap": ROOT / "requirements" / "peers.txt",
     "shap": ROOT / "requirements" / "shap.txt",
     "captum": ROOT / "requirements" / "captum.txt",
+    "triton": ROOT / "requirements" / "triton.txt",
+    "kserve": ROOT / "requirements" / "kserve.txt",
+    "mlserver": ROOT / "requirements" / "mlserver.txt",
 }
+WHEELS = {"triton": {"manylinux_2_35_x86_64", "manylinux_2_35_aarch64"}}  # the others run anywhere
 PYTHON = "python3.11"  # the newest that timeshap's requirements install on
 STAMP = "requirements.sha256"
+
+
+class NoWheel(RuntimeError):
+    """Nobody publishes the peer for this platform."""
 
 
 def say(message: str) -> None:
@@ -39,7 +52,9 @@ def interpreter() -> str:
 
 
 def ensure(peer: str) -> Path:
-    """The Python of the peer's environment, made first if it is missing or its requirements changed."""
+    """The Python of the peer's environment, made first if it is missing or its requirements changed. Raises NoWheel."""
+    if peer in WHEELS and WHEELS[peer].isdisjoint(platform_tags()):
+        raise NoWheel(f"{peer}: no wheel for this platform")
     with REQUIREMENTS[peer].open("rb") as requirements:
         fcntl.flock(requirements, fcntl.LOCK_EX)  # tests that run side by side must not build it twice
         return _ensure(peer, REQUIREMENTS[peer])
@@ -53,7 +68,7 @@ def _ensure(peer: str, requirements: Path) -> Path:
     if python.exists() and stamp.exists() and stamp.read_text() == digest:
         return python
     started = time.monotonic()
-    say(f"{peer}: making {environment.name} (up to a minute, about a gigabyte)")
+    say(f"{peer}: making {environment.name} (up to a minute and a gigabyte)")
     subprocess.run([interpreter(), "-m", "venv", "--clear", str(environment)], check=True)
     say(f"{peer}: installing {requirements.name}")
     subprocess.run([str(python), "-m", "pip", "install", "--quiet", "-r", str(requirements)], check=True)
@@ -68,7 +83,10 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("peer", choices=sorted(REQUIREMENTS))
-    print(ensure(parser.parse_args().peer))
+    try:
+        print(ensure(parser.parse_args().peer))
+    except NoWheel as missing:
+        say(str(missing))  # no error: tests that want it skip
 
 
 if __name__ == "__main__":

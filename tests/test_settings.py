@@ -48,6 +48,8 @@ def test_every_limit_is_a_setting(limit: str) -> None:
         (["--workers", "0"], "--workers (SEQUELA_WORKERS)"),
         (["--execution-provider", "abacus"], "--execution-provider (SEQUELA_EXECUTION_PROVIDER)"),
         (["--host", "0.0.0.0"], "--host 0.0.0.0 can be reached from other machines"),
+        (["--metrics-host", "0.0.0.0"], "--metrics-host 0.0.0.0 can be reached from other machines"),
+        (["--max-http-connections", "0"], "--max-http-connections (SEQUELA_MAX_HTTP_CONNECTIONS)"),
         (["--tls-key", "k"], "--tls-certificate and --tls-key go together"),
         (["--tls-client-ca", "c"], "--tls-client-ca needs --tls-certificate and --tls-key"),
         (["--nonsense"], "--nonsense"),
@@ -61,6 +63,12 @@ def test_bad_settings_exit_with_2(
         read_settings(arguments)
     assert caught.value.code == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("given", ["--no-http-inference", "--insecure"])
+def test_metrics_may_be_reached_from_elsewhere(given: str) -> None:
+    """Without explanations beside them, or where the operator lets these leave in plain HTTP."""
+    assert read_settings(["--metrics-host", "0.0.0.0", given]).metrics_host == "0.0.0.0"
 
 
 def test_a_provider_that_is_not_installed_is_refused(

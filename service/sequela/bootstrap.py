@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from importlib import metadata
 
 from sequela.adapters.backgrounds import StoredBackgrounds
-from sequela.adapters.configured_models import ConfiguredModels
 from sequela.adapters.cores import own_cores, usable_cores
+from sequela.adapters.endpoints.switchboard import Switchboard
 from sequela.adapters.explanations import StoredExplanations
 from sequela.adapters.keyvalue import KeyValue
 from sequela.adapters.logs import LogObserver
@@ -18,6 +18,7 @@ from sequela.adapters.memory import MemoryKeyValue
 from sequela.adapters.model_cache import ModelCache
 from sequela.adapters.model_repository import ModelRepository
 from sequela.adapters.onnx_models.loading import Loader
+from sequela.adapters.operators_models import OperatorsModels
 from sequela.adapters.pieces import InPieces
 from sequela.adapters.prometheus import PrometheusObserver
 from sequela.adapters.redis import RedisKeyValue
@@ -28,11 +29,17 @@ from sequela.explaining.pool import Pool
 from sequela.explaining.ports import Backgrounds, Explanations, Models, Observer, Observers
 from sequela.rpc.admission import Room, Rooms
 from sequela.rpc.calls import Pace
+from sequela.rpc.closing import Closing
 from sequela.rpc.http import HttpServer, application
+from sequela.rpc.inference.inferring import Inference
+from sequela.rpc.inference.open_inference import About, OpenInference
 from sequela.rpc.listening import Listening, TlsFiles
 from sequela.rpc.readiness import Readiness
+from sequela.rpc.rest.every_request import EveryRequest
+from sequela.rpc.rest.kserve import KServe
+from sequela.rpc.rest.open_inference import OpenInferenceRest
 from sequela.rpc.server import Draining, Server
-from sequela.rpc.services import Behind, services
+from sequela.rpc.services import NAMES, Behind, services
 from sequela.settings import Settings
 
 FEWEST_SEATS = 2
@@ -50,7 +57,7 @@ class Wired:
 
     settings: Settings
     metrics: PrometheusObserver
-    configured: ConfiguredModels
+    configured: OperatorsModels
     server: Server
     draining: Draining
     close: Callable[[], None]
@@ -76,21 +83,30 @@ def build(
     closing.callback(pool.close)
     metrics.watch(pool)
     loader = Loader(limits, settings.model_threads, settings.execution_provider)
-    configured = ConfiguredModels(settings.model_repository, loader)
+    switchboard = Switchboard(settings.endpoint_rules, limits, observer)
+    closing.callback(switchboard.close)
+    configured = OperatorsModels.in_folder(settings.model_repository, loader, switchboard)
     cache = ModelCache(observer, settings.model_cache_models, settings.model_cache_bytes)
     uploaded = UploadedModels(store)
-    models = models or ModelRepository(configured, uploaded, cache, loader, settings.uploads)
+    models = models or ModelRepository(configured, uploaded, cache, loader, switchboard, settings.uploads)
     backgrounds = backgrounds or StoredBackgrounds(store, observer, settings.background_ttl, near)
     explanations = explanations or StoredExplanations(store, observer, settings.explanation_ttl, near)
     explainer = explainer or Explainer(models, backgrounds, explanations, observer, limits, pool)
 
     rooms = _rooms(settings, pool.workers, observer)
     pace = Pace(settings.default_timeout, settings.deadline_reserve, settings.stream_window)
-    offered = services(Behind(explainer, models, backgrounds, explanations), rooms, pace, limits)
-    readiness = Readiness([service.name for service in offered], models.ready)
-    pages = application(metrics.registry, readiness.why_not)
-    http = HttpServer(pages, settings.metrics_host, settings.metrics_port)
-    server = Server(_listening(settings), offered, rooms, readiness, http, observer)
+    readiness = Readiness(NAMES, models.ready)
+    inference = OpenInference(
+        Inference(explainer, models, rooms, pace, limits), About(version(), readiness.why_not)
+    )
+    behind = Behind(explainer, models, backgrounds, explanations)
+    offered = services(behind, rooms, pace, limits, inference)
+    ending = Closing()
+    every = EveryRequest(observer, ending, pace, settings.max_message_bytes)
+    routes = [*KServe(inference.inference).routes(every), *OpenInferenceRest(inference).routes(every)]
+    pages = application(metrics.registry, readiness.why_not, routes if settings.http_inference else ())
+    http = HttpServer(pages, settings.metrics_host, settings.metrics_port, settings.max_http_connections)
+    server = Server(_listening(settings), offered, rooms, readiness, http, observer, ending)
     draining = Draining(settings.drain_delay, settings.drain_grace)
     return Wired(settings, metrics, configured, server, draining, closing.close)
 
@@ -118,6 +134,7 @@ def _rooms(settings: Settings, workers: int, observer: Observer) -> Rooms:
     seats = settings.max_concurrent or max(workers, FEWEST_SEATS)
     return Rooms(
         Room("explaining", seats, settings.queue_size, observer),
+        Room("served", settings.endpoint_max_concurrent, settings.queue_size, observer),
         Room("keeping", settings.lookup_threads, settings.lookup_queue, observer),
     )
 

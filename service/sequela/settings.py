@@ -13,11 +13,17 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, CliApp, SettingsConfigDict
 
+from sequela.adapters.endpoints.allowance import Allowance
+from sequela.adapters.endpoints.opening import TransportLimits
+from sequela.adapters.endpoints.switchboard import EndpointRules
+from sequela.adapters.endpoints.terms import Terms
 from sequela.adapters.onnx_models.provider import ExecutionProvider, installed
 from sequela.explaining.limits import Limits
 
 PREFIX = "SEQUELA_"
 DEFAULT = Limits()
+TERMS = Terms()
+RULES = EndpointRules()
 DAY = 86_400.0
 GPU_HINT = " (cuda: install onnxruntime-gpu in place of onnxruntime)"
 
@@ -49,9 +55,14 @@ class Settings(BaseSettings):
     )
     insecure: bool = Field(False, description="Listen on any address without TLS.")
     metrics_host: str = Field(
-        "127.0.0.1", description="Address for /metrics, /healthz and /readyz, in plain HTTP."
+        "127.0.0.1", description="Address for /metrics, /healthz, /readyz and inference, in plain HTTP."
     )
     metrics_port: int = Field(9464, ge=0, le=65_535, description="Port for them; 0: any free one.")
+    http_inference: bool = Field(
+        True,
+        description="Explain over HTTP too (KServe's protocols); on any but a loopback address wants --insecure.",
+    )
+    max_http_connections: int = Field(1024, ge=1, description="HTTP connections at a time; more are refused.")
     ready_file: Path | None = Field(
         None, description="File that gets the bound addresses as JSON once the server is ready."
     )
@@ -103,6 +114,9 @@ class Settings(BaseSettings):
         DEFAULT.max_labels, ge=0, description="Labels of a request, captions of an event."
     )
     max_score_sequences: int = Field(DEFAULT.max_score_sequences, ge=1, description="Sequences of one Score.")
+    max_explained_rows: int = Field(
+        DEFAULT.max_explained_rows, ge=1, description="Rows explained by one inference call."
+    )
     max_background_rows: int = Field(DEFAULT.max_background_rows, ge=1, description="Rows of a background.")
     max_averaged_sequences: int = Field(
         DEFAULT.max_averaged_sequences, ge=1, description="Sequences averaged into a background."
@@ -121,7 +135,7 @@ class Settings(BaseSettings):
 
     # Models
     model_repository: Path | None = Field(
-        None, description="Folder with the operator's models, <name>/<version>/model.onnx."
+        None, description="Folder with the operator's models, <name>/<version>/model.onnx or endpoint.toml."
     )
     uploads: bool = Field(True, description="Take models from callers, registered or inline.")
     execution_provider: ExecutionProvider = Field(
@@ -130,6 +144,56 @@ class Settings(BaseSettings):
     model_threads: int = Field(1, ge=1, description="Threads that one call of a model may use.")
     model_cache_models: int = Field(64, ge=1, description="Uploaded models kept loaded.")
     model_cache_bytes: int = Field(1 << 30, ge=1, description="Size of the files of those kept loaded.")
+
+    # Models that other servers run; an endpoint.toml in the model repository may say otherwise of its own
+    endpoint_allow: str = Field(
+        "",
+        description="Endpoints that requests may name, as patterns such as grpc://*.models.example:8001/*, with "
+        "spaces between.",
+    )
+    endpoint_networks: str = Field(
+        "",
+        description="Networks that names in these may resolve to beside public addresses, such as 10.0.0.0/8, with "
+        "spaces between.",
+    )
+    endpoint_max_concurrent: int = Field(
+        64, ge=1, description="Explanations of such models under way at a time; they mostly wait."
+    )
+    endpoint_max_batch_rows: int = Field(TERMS.max_batch_rows, ge=1, description="Rows of one call.")
+    endpoint_max_rows_per_second: float | None = Field(
+        TERMS.max_rows_per_second, gt=0, description="Rows a second to one endpoint; unset: no limit."
+    )
+    endpoint_max_rows_in_flight: int = Field(
+        TERMS.max_rows_in_flight, ge=1, description="Rows under way to one endpoint."
+    )
+    endpoint_max_calls: int = Field(
+        TERMS.max_calls,
+        ge=1,
+        le=256,
+        description="Calls under way to one endpoint; fewer where they pile up.",
+    )
+    endpoint_call_seconds: float = Field(TERMS.call_seconds, gt=0, description="Seconds for one call.")
+    endpoint_attempts: int = Field(
+        TERMS.attempts, ge=1, le=10, description="How often a call that was not taken is sent at most."
+    )
+    endpoint_max_coalitions: int = Field(
+        TERMS.max_coalitions, ge=128, description="Coalitions of a level where a question does not say."
+    )
+    endpoint_message_bytes: int = Field(
+        RULES.transport.message_bytes, ge=1 << 16, description="Largest message to or from an endpoint."
+    )
+    endpoint_connect_timeout: float = Field(
+        RULES.transport.connect_seconds, gt=0, description="Seconds to connect to an endpoint."
+    )
+    endpoint_description_ttl: float = Field(
+        RULES.ttl, gt=0, description="Seconds for which an endpoint's word of what it serves holds."
+    )
+    endpoint_retry_after: float = Field(
+        RULES.rest, gt=0, description="Seconds between looks at an endpoint that is down, and at its file."
+    )
+    endpoint_connections: int = Field(
+        RULES.kept, ge=1, description="Models named in requests to which connections are kept."
+    )
 
     # What is kept
     redis_url: str | None = Field(
@@ -165,6 +229,40 @@ class Settings(BaseSettings):
                 "or --insecure to do without"
             )
         return self
+
+    @model_validator(mode="after")
+    def _explain_safely(self) -> Self:
+        if self.http_inference and not (self.insecure or _is_loopback(self.metrics_host)):
+            raise ValueError(
+                f"--metrics-host {self.metrics_host} can be reached from other machines, where explanations would "
+                "leave in plain HTTP: give --no-http-inference, or --insecure to let them"
+            )
+        return self
+
+    @field_validator("endpoint_allow")
+    @classmethod
+    def _patterns(cls, patterns: str) -> str:
+        Allowance(patterns.split(), ())
+        return patterns
+
+    @field_validator("endpoint_networks")
+    @classmethod
+    def _networks(cls, networks: str) -> str:
+        Allowance((), networks.split())
+        return networks
+
+    @property
+    def endpoint_rules(self) -> EndpointRules:
+        """What holds for models that other servers run."""
+        names = (each.name for each in fields(Terms) if each.name != "enabled")
+        return EndpointRules(
+            Allowance(self.endpoint_allow.split(), self.endpoint_networks.split()),
+            Terms(**{name: getattr(self, f"endpoint_{name}") for name in names}),
+            TransportLimits(self.endpoint_message_bytes, self.endpoint_connect_timeout),
+            self.endpoint_description_ttl,
+            self.endpoint_retry_after,
+            self.endpoint_connections,
+        )
 
     @property
     def limits(self) -> Limits:

@@ -8,13 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from matrix import BY_NAME
-from sequela.adapters.configured_models import ConfiguredModels
+from sequela.adapters.endpoints.switchboard import EndpointRules, Switchboard
 from sequela.adapters.keyvalue import KeyValue, StoreDown
 from sequela.adapters.memory import MemoryKeyValue
 from sequela.adapters.model_cache import ModelCache
 from sequela.adapters.model_repository import ModelRepository
 from sequela.adapters.onnx_models.loading import Loader, ModelBytes
 from sequela.adapters.onnx_models.model import OnnxModel
+from sequela.adapters.operators_models import OperatorsModels
 from sequela.adapters.uploaded_models import UploadedModels
 from sequela.explaining.ports import Observers
 from small_onnx import FLOAT, scoring
@@ -47,7 +48,8 @@ def repository(
 ) -> ModelRepository:
     """A replica; its configured models are loaded already."""
     loading = loader or Loader()
-    configured = ConfiguredModels(root, loading)
+    switchboard = Switchboard(EndpointRules(), loading.limits, Observers([]))
+    configured = OperatorsModels.in_folder(root, loading, switchboard)
     configured.start()
     configured.wait()
     return ModelRepository(
@@ -55,6 +57,7 @@ def repository(
         UploadedModels(store or MemoryKeyValue()),
         cache or ModelCache(Observers([])),
         loading,
+        switchboard,
         uploads_allowed,
     )
 

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 from adapters.replicas import ONE_HOT, SCHEMA, SlowLoader, digest_of, put, repository, small, width
-from sequela.adapters.configured_models import ConfiguredModels
+from sequela.adapters.endpoints.switchboard import EndpointRules, Switchboard
 from sequela.adapters.memory import MemoryKeyValue
 from sequela.adapters.model_cache import ModelCache
 from sequela.adapters.model_repository import ModelRepository
+from sequela.adapters.operators_models import OperatorsModels
 from sequela.adapters.uploaded_models import UploadedModels
 from sequela.errors import (
     DoesNotFit,
@@ -74,8 +75,11 @@ def test_models_are_loaded_in_the_background(tmp_path: Path) -> None:
     """While one is LOADING callers are told to come back, and the server is not ready."""
     put(tmp_path, "m", "1", small(3))
     loader = SlowLoader()
-    configured = ConfiguredModels(tmp_path, loader)
-    models = ModelRepository(configured, UploadedModels(MemoryKeyValue()), ModelCache(Observers([])), loader)
+    switchboard = Switchboard(EndpointRules(), loader.limits, Observers([]))
+    configured = OperatorsModels.in_folder(tmp_path, loader, switchboard)
+    models = ModelRepository(
+        configured, UploadedModels(MemoryKeyValue()), ModelCache(Observers([])), loader, switchboard
+    )
     assert models.get("m").state is ModelState.LOADING
     configured.start()
     with pytest.raises(Unavailable) as caught:
@@ -83,7 +87,7 @@ def test_models_are_loaded_in_the_background(tmp_path: Path) -> None:
     assert (caught.value.reason, caught.value.retry_after) == ("MODEL_LOADING", 1.0)
     assert not models.ready()
     loader.go.set()
-    configured.wait(30)
+    configured.wait()
     assert models.ready()
     assert width(models.resolve(NamedModel("m"))) == 3
 

@@ -37,7 +37,6 @@ from sequela.errors import (
     NotFound,
     SequelaError,
     Unavailable,
-    Unsupported,
 )
 from sequela.explaining.ports import Frame, ModelSource, ModelState, Observers
 from sequela.explaining.question import DigestedModel, EndpointModel, InlineModel, NamedModel
@@ -231,11 +230,11 @@ def test_uploads_can_be_switched_off(tmp_path: Path) -> None:
     assert width(models.resolve(NamedModel("m"))) == 3
 
 
-def test_endpoints_are_not_implemented() -> None:
-    """They are refused by name."""
-    with pytest.raises(Unsupported) as caught:
+def test_endpoints_are_not_allowed_by_default() -> None:
+    """Requests may name none unless the operator says so."""
+    with pytest.raises(Forbidden) as caught:
         repository().resolve(EndpointModel("grpc://host:1/m"))
-    assert caught.value.reason == "ENDPOINT_MODELS_NOT_IMPLEMENTED"
+    assert caught.value.reason == "ENDPOINT_NOT_ALLOWED"
 
 
 def test_a_model_asked_for_by_many_is_loaded_once() -> None:

@@ -22,7 +22,6 @@ from sequela_client import (
     Explanation,
     ModelOrBackgroundError,
     NotFound,
-    NotImplementedByServer,
     OperatorError,
     Sequela,
     Sequence,
@@ -247,7 +246,7 @@ def test_uploads_switched_off(server: Serving) -> None:
         ({"background": None}, ModelOrBackgroundError, "background"),
         ({"background": "nobody"}, NotFound, "nobody"),
         ({"model": "nobody"}, NotFound, "nobody"),
-        ({"model": "grpc://127.0.0.1:1/m"}, NotImplementedByServer, ""),
+        ({"model": "grpc://127.0.0.1:1/m"}, OperatorError, "list of endpoints"),
         (
             {
                 "link": "logit",

@@ -16,6 +16,7 @@ from rpc.asking import explain_request, sequence, upload
 from rpc.made import Gate, Scripted
 from sequela.errors import Cancelled
 from sequela.explaining.clock import Clock
+from sequela.explaining.question import ModelChoice
 from sequela_proto.v1 import sequela_pb2 as pb
 from serving import PATIENCE, Failure, Serving, embedded
 
@@ -29,6 +30,9 @@ class Endless(FixedModels):
 
     def ready(self) -> bool:
         return True
+
+    def is_served(self, _: ModelChoice) -> bool:
+        return False
 
     def _batch(self, number: int) -> None:
         self.over.wait(0.02)

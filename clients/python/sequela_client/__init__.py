@@ -16,6 +16,7 @@ from sequela_client.errors import (
 )
 from sequela_client.explanation import Explanation
 from sequela_client.inputs import BackgroundValues, EventInfo, Sequence
+from sequela_client.models import Endpoint
 from sequela_client.parts import Verdict
 from sequela_client.resources import Background, ExplanationSummary, Model, Outcome, Scores
 
@@ -26,6 +27,7 @@ __all__ = [
     "BackgroundValues",
     "CallerError",
     "DeadlineExceeded",
+    "Endpoint",
     "EventInfo",
     "Explanation",
     "ExplanationSummary",

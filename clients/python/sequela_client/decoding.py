@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC
+from math import nan
 
 from sequela_proto.v1 import sequela_pb2 as pb
 
@@ -59,9 +60,9 @@ def target_score(message: pb.TargetScore) -> TargetScore:
     """What a target scored."""
     return TargetScore(
         message.name,
-        message.base_value,
+        message.base_value if message.HasField("base_value") else nan,
         message.score,
-        message.raw_base_value,
+        message.raw_base_value if message.HasField("raw_base_value") else nan,
         message.raw_score,
         message.label,
     )

@@ -20,6 +20,8 @@ from sequela_proto.v1 import sequela_pb2 as pb
 
 UPLOADS_DISABLED = "UPLOADS_DISABLED"
 """The reason with which an operator's switch refuses an upload."""
+OPERATORS_REASONS = frozenset({UPLOADS_DISABLED, "ENDPOINT_NOT_ALLOWED", "ENDPOINT_OFF"})
+"""Reasons of what an operator has switched off, or has not allowed."""
 
 
 # gRPC has no code of its own for this. A failed TLS handshake is not meant: there is a server then.
@@ -143,7 +145,7 @@ def from_item(status: pb.ItemStatus) -> SequelaError:
 
 
 def _kind(code: int, reason: str) -> type[SequelaError]:
-    return OperatorError if reason == UPLOADS_DISABLED else _BY_CODE.get(code, OperatorError)
+    return OperatorError if reason in OPERATORS_REASONS else _BY_CODE.get(code, OperatorError)
 
 
 def _violations(found: Iterable[Any]) -> list[Violation]:

@@ -48,6 +48,8 @@ class Explanation:
     def __repr__(self) -> str:
         """Three lines; `to_json` has everything."""
         scores = ", ".join(f"{each.name} {each.base_value:.4g} -> {each.score:.4g}" for each in self.targets)
+        if not self.explained:
+            return f"<Explanation {self.name}\n  {scores}\n  below the minimum score, not explained>"
         levels = ", ".join(f"{name} {level.quality.stop_reason}" for name, level in self.levels.items())
         return (
             f"<Explanation {self.name}\n"
@@ -57,7 +59,7 @@ class Explanation:
 
     @property
     def base_value(self) -> float:
-        """f(B), after the link."""
+        """f(B), after the link; NaN where the score was below `minimum_score`."""
         return self.targets[0].base_value
 
     @property

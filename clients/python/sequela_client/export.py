@@ -8,6 +8,7 @@ import io
 import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ def plain(item: Any) -> Any:
         return {key: plain(value) for key, value in item.items()}
     if isinstance(item, tuple | list):
         return [plain(value) for value in item]
+    if isinstance(item, float) and isnan(item):
+        return None  # JSON has no number for what was not asked
     return item.isoformat() if isinstance(item, datetime) else item
 
 

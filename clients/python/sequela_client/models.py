@@ -12,12 +12,25 @@ from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela_client.errors import CallerError
 
-ModelLike = str | os.PathLike[str]
-"""A path (a str that ends in .onnx or has a separator), a registered name, or `grpc://host:port/name`."""
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A model that another server runs: `grpc://host:port/name` (or grpcs), `http://host:port/v2/models/name` or
+    `http://host:port/v1/models/name` (or https). Without a version the server there chooses one. schema: a schema.json.
+    """
+
+    uri: str
+    version: str = ""
+    schema: str | os.PathLike[str] | None = None
+
+
+ModelLike = str | os.PathLike[str] | Endpoint
+"""A path (a str that ends in .onnx or has a separator), a registered name, an endpoint or its URI."""
 
 _RESOURCE = re.compile(r"models/[^/]+(/versions/[^/]+)?")
 _SEPARATORS = {"/", os.sep, os.altsep or os.sep}
 _CHUNK = 1 << 20
+_SCHEMES = ("grpc://", "grpcs://", "http://", "https://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +105,18 @@ class Digests:
         return known[1]
 
 
+def is_endpoint(model: str) -> bool:
+    """Whether it says where a model is served."""
+    return model.startswith(_SCHEMES)
+
+
 def choose(model: ModelLike) -> ModelFile | pb.ModelReference:
     """What the caller means by `model`."""
+    if isinstance(model, Endpoint):
+        return pb.ModelReference(endpoint=_endpoint(model))
     if not isinstance(model, str):
         return ModelFile(Path(model))
-    if model.startswith("grpc://"):
+    if is_endpoint(model):
         return pb.ModelReference(endpoint=pb.EndpointModel(uri=model))
     if model.endswith(".onnx"):
         return ModelFile(Path(model))
@@ -104,3 +124,12 @@ def choose(model: ModelLike) -> ModelFile | pb.ModelReference:
     if _SEPARATORS & set(model) and not _RESOURCE.fullmatch(model):
         return ModelFile(Path(model))
     return pb.ModelReference(name=model)
+
+
+def _endpoint(model: Endpoint) -> pb.EndpointModel:
+    """Raises CallerError where its schema cannot be read."""
+    try:
+        schema = Path(model.schema).read_bytes() if model.schema else b""
+    except OSError as error:
+        raise CallerError(f"schema {model.schema}: {error.strerror}", reason="FILE_NOT_READABLE") from error
+    return pb.EndpointModel(uri=model.uri, version=model.version, schema_json=schema)

@@ -90,7 +90,9 @@ class Pruning:
 
 @dataclass(frozen=True, slots=True)
 class TargetScore:
-    """What a target scored: f(B) and f(X) after the link, and as the model gave them."""
+    """What a target scored: f(B) and f(X) after the link, and as the model gave them. f(B) is NaN where the score was
+    below `minimum_score`: the model was not asked for it.
+    """
 
     name: str
     base_value: float

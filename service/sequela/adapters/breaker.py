@@ -8,13 +8,17 @@ from collections.abc import Callable
 
 class Breaker:
     """Closed while things work. `fail` opens it; then `probe` runs every `rest` seconds, off any caller's
-    way, until it returns True. `told` hears of every change, and of the first success: (closed, why).
+    way, until it returns True. `told` hears of every change, and of the first success: (closed, why). `name` is
+    that of the thread.
     """
 
-    def __init__(self, probe: Callable[[], bool], told: Callable[[bool, str], None], rest: float) -> None:
+    def __init__(
+        self, probe: Callable[[], bool], told: Callable[[bool, str], None], rest: float, name: str
+    ) -> None:
         self._probe = probe
         self._told = told
         self._rest = rest
+        self._name = name
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._detail: str | None = None
@@ -33,7 +37,7 @@ class Breaker:
     def fail(self, detail: str) -> None:
         """A call failed: further calls are to be refused until the probe works."""
         if self._change(detail):
-            threading.Thread(target=self._recover, name="store-probe", daemon=True).start()
+            threading.Thread(target=self._recover, name=self._name, daemon=True).start()
 
     def close(self) -> None:
         """Stops probing."""

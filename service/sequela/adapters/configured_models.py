@@ -6,67 +6,28 @@ They are loaded in the background; one that fails keeps its reason and stops no 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import structlog
 
-from sequela.adapters.model_names import ModelName, ModelPattern, is_model, is_version
+from sequela.adapters.model_folders import ENDPOINT_FILE, ONNX_FILE, SCHEMA_FILE, ModelFolder
+from sequela.adapters.model_names import ModelName
 from sequela.adapters.onnx_models.loading import Loader, ModelBytes
 from sequela.adapters.onnx_models.model import OnnxModel
-from sequela.errors import SequelaError
+from sequela.errors import InvalidInput, SequelaError
 from sequela.explaining.ports import ModelRecord, ModelSource, ModelState
 
-ONNX_FILE = "model.onnx"
-SCHEMA_FILE = "schema.json"
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class ModelFolder:
-    """Where one version of a model lies."""
-
-    name: ModelName
-    path: Path
-
-    def read(self) -> ModelBytes:
-        """The files' bytes. Raises OSError."""
-        onnx, schema = self.path / ONNX_FILE, self.path / SCHEMA_FILE
-        place = f"{self.name.model}/{self.name.version}"
-        return ModelBytes(
-            onnx=onnx.read_bytes(),
-            schema_json=schema.read_bytes() if schema.exists() else b"",
-            onnx_path=f"{place}/{ONNX_FILE}",
-            schema_path=f"{place}/{SCHEMA_FILE}",
-        )
-
-
-def find_folders(root: Path) -> list[ModelFolder]:
-    """Every version folder; others, hidden ones among them, are nobody's model. Raises OSError."""
-    return sorted(
-        (
-            ModelFolder(ModelName(model.name, int(version.name)), version)
-            for model in _folders(root)
-            if is_model(model.name) and not model.name.startswith(".")
-            for version in _folders(model)
-            if is_version(version.name)
-        ),
-        key=lambda folder: folder.name,
-    )
-
-
-def _folders(path: Path) -> Iterator[Path]:
-    return (item for item in path.iterdir() if item.is_dir())
 
 
 class ConfiguredModels:
     """Their records by name. `start` begins loading in a thread of its own; `wait` waits for its end."""
 
-    def __init__(self, root: Path | None, loader: Loader) -> None:
+    def __init__(self, folders: Sequence[ModelFolder], loader: Loader) -> None:
         self._loader = loader
-        self._folders = find_folders(root) if root else []
+        self._folders = folders
         self._lock = threading.Lock()
         self._records = {folder.name: _loading(folder.name) for folder in self._folders}
         self._stopping = threading.Event()
@@ -93,12 +54,6 @@ class ConfiguredModels:
         with self._lock:
             return dict(self._records)
 
-    def find(self, pattern: ModelPattern) -> ModelRecord | None:
-        """The version asked for, or else the highest."""
-        records = self.records()
-        names = [name for name in records if pattern.matches(name)]
-        return records[max(names)] if names else None
-
     def by_digest(self, digest: str) -> OnnxModel | None:
         """A loaded model with this content."""
         models = (record.model for record in self.records().values() if record.digest == digest)
@@ -115,7 +70,7 @@ class ConfiguredModels:
     def _load(self, folder: ModelFolder) -> ModelRecord:
         loading = _loading(folder.name)
         try:
-            model = self._loader.load(folder.name.full, folder.read())
+            model = self._loader.load(folder.name.full, _read(folder))
         except SequelaError as error:
             return _failed(loading, error.message)
         except OSError as error:
@@ -130,6 +85,21 @@ class ConfiguredModels:
             execution=model.execution,
             model=model,
         )
+
+
+def _read(folder: ModelFolder) -> ModelBytes:
+    """The files' bytes. Raises OSError, and InvalidInput where the folder says as well that it is served elsewhere."""
+    onnx, schema = folder.path / ONNX_FILE, folder.path / SCHEMA_FILE
+    place = f"{folder.name.model}/{folder.name.version}"
+    if (folder.path / ENDPOINT_FILE).exists():
+        text = f"{ONNX_FILE} and {ENDPOINT_FILE} lie side by side; one of them must go"
+        raise InvalidInput.at(place, "MODEL_AMBIGUOUS", text)
+    return ModelBytes(
+        onnx=onnx.read_bytes(),
+        schema_json=schema.read_bytes() if schema.exists() else b"",
+        onnx_path=f"{place}/{ONNX_FILE}",
+        schema_path=f"{place}/{SCHEMA_FILE}",
+    )
 
 
 def _loading(name: ModelName) -> ModelRecord:

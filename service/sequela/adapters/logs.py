@@ -11,7 +11,7 @@ from typing import TextIO
 
 import structlog
 
-from sequela.explaining.records import Record, StoreState
+from sequela.explaining.records import CircuitState, Record, StoreState
 
 log = structlog.get_logger("sequela")
 
@@ -52,10 +52,13 @@ def configure(level: str, stream: TextIO = sys.stderr) -> None:
 
 
 class LogObserver:
-    """Says when the shared store goes down and when it comes back; all else is counted, not told."""
+    """Says when the shared store or an endpoint goes down and when it comes back; all else is counted, not told."""
 
     def notice(self, record: Record) -> None:
         """Takes one record."""
         if isinstance(record, StoreState):
             tell = log.info if record.up else log.warning
             tell("shared store", up=record.up, detail=record.detail)
+        elif isinstance(record, CircuitState):
+            tell = log.info if record.closed else log.warning
+            tell("endpoint", target=record.target, up=record.closed, detail=record.detail)

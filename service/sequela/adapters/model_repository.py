@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 
-from sequela.adapters.configured_models import ConfiguredModels
+from sequela.adapters.endpoints.switchboard import Switchboard
 from sequela.adapters.model_cache import ModelCache
 from sequela.adapters.model_names import ModelName, ModelPattern, is_digest, parse_name
 from sequela.adapters.onnx_models.loading import Loader, ModelBytes
 from sequela.adapters.onnx_models.model import OnnxModel
+from sequela.adapters.operators_models import OperatorsModels
 from sequela.adapters.paging import page_position, page_token
 from sequela.adapters.uploaded_models import Upload, UploadedModels
 from sequela.errors import (
@@ -18,7 +20,6 @@ from sequela.errors import (
     InvalidInput,
     NotFound,
     Unavailable,
-    Unsupported,
 )
 from sequela.explaining.ports import Model, ModelRecord, ModelSource, ModelState, Page
 from sequela.explaining.question import DigestedModel, EndpointModel, InlineModel, ModelChoice, NamedModel
@@ -32,16 +33,18 @@ class ModelRepository:
 
     def __init__(
         self,
-        configured: ConfiguredModels,
+        configured: OperatorsModels,
         uploaded: UploadedModels,
         cache: ModelCache,
         loader: Loader,
+        switchboard: Switchboard,
         uploads_allowed: bool = True,
     ) -> None:
         self._configured = configured
         self._uploaded = uploaded
         self._cache = cache
         self._loader = loader
+        self._switchboard = switchboard
         self._uploads_allowed = uploads_allowed
 
     def resolve(self, choice: ModelChoice, until: float = math.inf) -> Model:
@@ -56,8 +59,19 @@ class ModelRepository:
                 source = ModelBytes(onnx, schema_json, "model.inline.onnx", "model.inline.schema_json")
                 return self._configured.by_digest(source.digest) or self._loaded(source)
             case EndpointModel():
-                text = "models behind an endpoint are not implemented in this version"
-                raise Unsupported("ENDPOINT_MODELS_NOT_IMPLEMENTED", text)
+                return self._switchboard.named(choice, until)
+
+    def is_served(self, choice: ModelChoice) -> bool:
+        """See `Models`."""
+        match choice:
+            case NamedModel(name):
+                with suppress(InvalidInput):
+                    return self._configured.is_served(parse_name(name, "model.name"))
+                return False
+            case EndpointModel():
+                return True
+            case _:
+                return False
 
     def register(self, name: str, onnx: bytes, schema_json: bytes) -> ModelRecord:
         """See `Models`."""
@@ -172,6 +186,9 @@ def _digest_name(digest: str) -> str:
 
 def _usable(record: ModelRecord) -> Model:
     if record.state is ModelState.LOADING:
+        if record.detail:
+            text = f"{record.name} cannot be reached: {record.detail}"
+            raise Unavailable("ENDPOINT_UNAVAILABLE", text, retry_after=LOADING_RETRY_SECONDS)
         text = f"{record.name} is still being loaded"
         raise Unavailable("MODEL_LOADING", text, retry_after=LOADING_RETRY_SECONDS)
     if record.model is None:

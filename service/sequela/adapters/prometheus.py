@@ -1,6 +1,6 @@
 """Prometheus metrics of everything observed, under the names that the field uses.
 
-Labels are bounded: they hold no ids and no names of models.
+Labels are bounded: they hold no ids, and of models only the names of endpoints that the operator has set up.
 """
 
 from __future__ import annotations
@@ -23,7 +23,11 @@ from sequela.explaining.records import (
     Call,
     CallHandled,
     CallStarted,
+    CircuitState,
+    EndpointCalled,
+    EndpointWindow,
     Explained,
+    HttpHandled,
     MessageReceived,
     MessageSent,
     Record,
@@ -53,10 +57,12 @@ class PrometheusObserver:
         )
         self._families = (
             _Calls(self.registry),
+            _Requests(self.registry),
             _Rooms(self.registry),
             _Explanations(self.registry),
             _Models(self.registry),
             _Stores(self.registry),
+            _Endpoints(self.registry),
         )
 
     def watch(self, pool: Pool) -> None:
@@ -109,6 +115,31 @@ class _Calls:
                 self._received.labels(*_labels(call)).inc()
             case MessageSent(call):
                 self._sent.labels(*_labels(call)).inc()
+
+
+class _Requests:
+    """Inference requests over HTTP."""
+
+    takes = (HttpHandled,)
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        labels = ("route", "method")
+        self._handled = Counter(
+            "sequela_http_requests", "Requests that ended, by code.", (*labels, "code"), registry=registry
+        )
+        self._seconds = Histogram(
+            "sequela_http_request_seconds",
+            "Time from request to answer.",
+            labels,
+            buckets=SECONDS,
+            registry=registry,
+        )
+
+    def notice(self, record: Record) -> None:
+        match record:
+            case HttpHandled(route, method, code, seconds):
+                self._handled.labels(route, method, str(code)).inc()
+                self._seconds.labels(route, method).observe(seconds)
 
 
 class _Rooms:
@@ -251,6 +282,53 @@ class _Stores:
                 self._seconds.labels(cache).observe(seconds)
             case StoreState(up):
                 self._up.set(up)
+
+
+class _Endpoints:
+    """Servers that run models for us. `endpoint` is the operator's name for it, or `request`."""
+
+    takes = (EndpointCalled, EndpointWindow, CircuitState)
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._calls = Counter(
+            "sequela_endpoint_calls",
+            "Calls to endpoints, by outcome: ok or a reason.",
+            ("endpoint", "outcome"),
+            registry=registry,
+        )
+        self._rows = Counter(
+            "sequela_endpoint_rows", "Rows sent to endpoints.", ("endpoint",), registry=registry
+        )
+        self._seconds = Histogram(
+            "sequela_endpoint_call_seconds",
+            "Time of a call.",
+            ("endpoint",),
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self._window = Gauge(
+            "sequela_endpoint_window",
+            "Calls that may be under way at a time.",
+            ("endpoint",),
+            registry=registry,
+        )
+        self._circuit = Gauge(
+            "sequela_circuit_state",
+            "1 while the circuit breaker before a target is open, 0 while it is closed.",
+            ("target",),
+            registry=registry,
+        )
+
+    def notice(self, record: Record) -> None:
+        match record:
+            case EndpointCalled(endpoint, rows, seconds, outcome):
+                self._calls.labels(endpoint, outcome).inc()
+                self._rows.labels(endpoint).inc(rows)
+                self._seconds.labels(endpoint).observe(seconds)
+            case EndpointWindow(endpoint, calls):
+                self._window.labels(endpoint).set(calls)
+            case CircuitState(target, closed):
+                self._circuit.labels(target).set(not closed)
 
 
 def _labels(call: Call) -> tuple[str, str, str]:

@@ -70,7 +70,7 @@ class RedisKeyValue:
         self._lock = threading.Lock()
         self._client: Client | None = None
         self._refusal = ""
-        self._breaker = Breaker(self._probe, self._tell, rest)
+        self._breaker = Breaker(self._probe, self._tell, rest, "store-probe")
 
     def check(self) -> bool:
         """Whether Redis answers, if only to refuse, as of now; observers hear of it."""

@@ -70,16 +70,21 @@ class Asker:
             endpoint_calls=self._sent_calls,
         )
 
-    def send(self, rows: int, events: int, until: float, question: Callable[[float], T]) -> T:
-        """Asks an endpoint, as `ask` does; rows are counted also where they were sent in vain."""
-
-        def counted(end: float) -> T:
-            with self._lock:
-                self._sent_rows += rows
-                self._sent_calls += 1
-            return question(end)
-
-        return self.ask(rows, events, until, counted)
+    def send(self, rows: int, sent: int, events: int, until: float, question: Callable[[float], T]) -> T:
+        """Asks an endpoint about rows, for which `sent` rows leave; counted also where they leave in vain."""
+        end = min(until, self.clock.end)
+        self.clock.check(end)
+        with self._lock:
+            self._sent_rows += sent
+            self._sent_calls += 1
+        start = self.clock.now()
+        answer = question(end)
+        self._observer.notice(BatchEvaluated(rows, self.clock.now() - start))
+        with self._lock:
+            self._rows += rows
+            self._calls += 1
+            self._events += rows * events
+        return answer
 
     def ask(self, rows: int, events: int, until: float, question: Callable[[float], T]) -> T:
         """Asks about a batch of rows of so many events each. `question` is told when it must have its answer.

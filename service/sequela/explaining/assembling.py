@@ -102,14 +102,18 @@ def _history(played: Played) -> PerTarget:
 def target_scores(
     targets: Targets, linked: NDArray[np.float64], raw: NDArray[np.float64]
 ) -> tuple[TargetScore, ...]:
-    """f(B) and f(X), the two rows of `linked` and `raw`, (2, targets)."""
+    """The rows of `linked` and `raw`: f(B) and f(X), (2, targets), or f(X) alone, (1, targets)."""
+
+    def base(rows: NDArray[np.float64], target: int) -> float | None:
+        return float(rows[0, target]) if len(rows) > 1 else None
+
     return tuple(
         TargetScore(
             name=name,
-            base_value=float(linked[0, i]),
-            score=float(linked[1, i]),
-            raw_base_value=float(raw[0, i]),
-            raw_score=float(raw[1, i]),
+            base_value=base(linked, i),
+            score=float(linked[-1, i]),
+            raw_base_value=base(raw, i),
+            raw_score=float(raw[-1, i]),
             label=label,
         )
         for i, (name, label) in enumerate(zip(targets.names, targets.labels, strict=True))
@@ -191,6 +195,7 @@ def _quality(
         selection_truncated=truncated,
         near_misses=near_misses,
         seconds=played.seconds,
+        estimator=played.estimator,
     )
 
 

@@ -11,7 +11,7 @@ from sequela.errors import Cancelled
 
 class TimeUp(Exception):
     """The share of time ran out between two batches or within one. Models raise it too; no request ends with it:
-    levels conclude with what they have.
+    levels conclude with what they have. Its cause is an error of an endpoint that took the time, if one did.
     """
 
 
@@ -42,6 +42,14 @@ class Clock:
         if until < self.end:
             self.hurried = True
             self.end = until
+
+    def shorten(self, share: float) -> None:
+        """Leaves this share of the time that is left."""
+        self.end = min(self.end, self.now() + share * self.remaining)
+
+    def beside(self) -> Clock:
+        """Another clock with the same end, for a part of the work that is cancelled by itself."""
+        return Clock(self.remaining)
 
     def cancel(self) -> None:
         """The caller is gone: the work stops at the next batch."""

@@ -50,6 +50,11 @@ class Evaluator:
         self.clipped += result.clipped
         return result.values
 
+    def score(self, players: Players) -> NDArray[np.float64]:
+        """f(X) alone before the link, (1, targets)."""
+        everyone = np.ones((1, len(players)), dtype=bool)
+        return self._runs.outputs(players, everyone, np.inf)[:, self._targets]
+
     def endpoints(self, players: Players) -> NDArray[np.float64]:
         """f(B) and f(X) before the link, (2, targets)."""
         return self._runs.endpoints(players)[:, self._targets]

@@ -87,8 +87,8 @@ class Explainer:
             model = self._models.resolve(choice, clock.end)
             columns = chosen_targets(model.schema, targets, self._limits, "targets")
             rows = score_all(model, sequences, output_event, self._limits, asker)
-        except TimeUp:
-            raise _out_of_time() from None
+        except TimeUp as late:
+            raise _out_of_time(late) from None
         return Scored(columns.names, rows[:, list(columns.columns)], model.digest, asker.cost())
 
     def _explain(self, question: Question, clock: Clock) -> Explanation:
@@ -100,8 +100,8 @@ class Explainer:
             if endpoint and not endpoint.pinned:
                 return self._answered_anew(task, clock)
             return self._answered_once(task, content_key(task), clock)
-        except TimeUp:
-            raise _out_of_time() from None
+        except TimeUp as late:
+            raise _out_of_time(late) from None
 
     def _answered_anew(self, task: Task, clock: Clock) -> Explanation:
         """Kept for its alert alone: what is served may be another model tomorrow."""
@@ -161,5 +161,8 @@ def _outcome(explanation: Explanation) -> str:
     return "cut_short" if explanation.cut_short else "ok"
 
 
-def _out_of_time() -> OutOfTime:
+def _out_of_time(late: TimeUp) -> SequelaError:
+    """What took the time, where that is known."""
+    if isinstance(late.__cause__, SequelaError):
+        return late.__cause__
     return OutOfTime("DEADLINE_TOO_SHORT", "the deadline passed before the sequence could be scored")

@@ -97,12 +97,12 @@ class Pruning:
 
 @dataclass(frozen=True, slots=True)
 class TargetScore:
-    """f(B) and f(X) of one target, after the link and raw."""
+    """f(B) and f(X) of one target, after the link and raw; f(B) is None where the score was below the minimum."""
 
     name: str
-    base_value: float
+    base_value: float | None
     score: float
-    raw_base_value: float
+    raw_base_value: float | None
     raw_score: float
     label: str = ""
 

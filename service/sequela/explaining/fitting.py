@@ -78,6 +78,13 @@ def fit_sequence(
     return Fitted(Cells(tuple(rows[real] for rows in events), static), frame)
 
 
+def real_steps(schema: ModelSchema, given: GivenSequence, path: str) -> tuple[int, slice]:
+    """How many steps were sent, and which of them are real events. Raises InvalidInput as `fit_sequence` does."""
+    sent = _by_name(schema, given.inputs, f"{path}.inputs")
+    steps = len(_required(sent, layout(schema).events[0], path).array)
+    return steps, _real_events(schema, sent, steps)
+
+
 def fit_background(schema: ModelSchema, given: GivenBackground, limits: Limits, path: str) -> Background:
     """A background in the model's element types. Raises InvalidInput as `fit_sequence` does."""
     shapes = layout(schema)

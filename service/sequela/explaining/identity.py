@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela.explaining.explanation import METHOD_VERSION
-from sequela.explaining.question import Question
+from sequela.explaining.question import Estimator, Question
 from sequela.explaining.resolving import Task
 from sequela.explaining.tolerances import budget_of, link_of, needed_levels
 
@@ -30,6 +30,7 @@ def content_key(task: Task) -> str:
         targets=task.targets.names,
         link=link_of(options, task.model.schema),
         max_coalitions=budget_of(options, task.model.endpoint),
+        estimator=options.estimator or (None if task.model.endpoint else Estimator.REGRESSION),
     )
     facts = [METHOD_VERSION, task.model.digest, task.background.digest, asdict(canonical)]
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode())

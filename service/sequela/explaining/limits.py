@@ -17,6 +17,7 @@ class Limits:
     max_text: int = 256
     max_labels: int = 64
     max_score_sequences: int = 1_024
+    max_explained_rows: int = 64
     max_background_rows: int = 10_000
     max_averaged_sequences: int = 1_000_000
     max_model_bytes: int = 64 << 20

@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela.explaining.clock import TimeUp
+from sequela.explaining.estimating import SOLVERS
 from sequela.explaining.evaluating import Evaluator
 from sequela.explaining.explanation import StopReason
+from sequela.explaining.question import Estimator
 from sequela.explaining.sampling import Sample
 from sequela.explaining.stages import Stages
-from sequela.timeshap.coalitions import all_coalitions, minimum_budget
+from sequela.timeshap.coalitions import EXACT_AT_ONCE, all_coalitions, minimum_budget
 from sequela.timeshap.coalitions import stages as nested_sizes
 from sequela.timeshap.players import Players
 from sequela.timeshap.solving import Solution, solve_small
@@ -29,20 +31,25 @@ FARTHEST = 4.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rules:
-    """What holds for a level. target: standard error to reach, (targets,). until: on the monotonic clock."""
+    """What holds for a level. target: standard error to reach, (targets,). until: on the monotonic clock. at_once:
+    games of up to so many coalitions are played whole without sampling first.
+    """
 
     budget: int
     most_players: int
     target: NDArray[np.float64]
     seed: int
     until: float
+    estimator: Estimator = Estimator.REGRESSION
+    at_once: int = EXACT_AT_ONCE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Played:
     """A game's outcome; `solution` is None where it was not computed, and `detail` says why.
 
-    out_of_time: the clock stopped it, whether or not that left a solution.
+    out_of_time: the clock stopped it, whether or not that left a solution. estimator: None where there was nothing to
+    estimate.
     """
 
     players: Players
@@ -53,13 +60,20 @@ class Played:
     detail: str = ""
     seconds: float = 0.0
     out_of_time: bool = False
+    estimator: Estimator | None = None
 
 
 def play(evaluator: Evaluator, players: Players, gain: NDArray[np.float64], rules: Rules) -> Played:
     """Plays a game. gain: f(X) - f(B) on the link's scale, (targets,). Raises Cancelled and DoesNotFit."""
     start, clipped = evaluator.clock.now(), evaluator.clipped
     played = _play(evaluator, players, gain, rules)
-    return replace(played, seconds=evaluator.clock.now() - start, clipped=evaluator.clipped - clipped)
+    sampled = played.solution is not None and played.reason is not StopReason.EXACT
+    return replace(
+        played,
+        seconds=evaluator.clock.now() - start,
+        clipped=evaluator.clipped - clipped,
+        estimator=rules.estimator if sampled else None,
+    )
 
 
 def _play(evaluator: Evaluator, players: Players, gain: NDArray[np.float64], rules: Rules) -> Played:
@@ -71,11 +85,12 @@ def _play(evaluator: Evaluator, players: Players, gain: NDArray[np.float64], rul
             f"{m} players, the limit is {rules.most_players}; a larger pruning tolerance leaves fewer events"
         )
         return Played(players, StopReason.NOT_COMPUTED, detail=detail)
-    sizes = nested_sizes(m, rules.budget)
+    sizes = nested_sizes(m, rules.budget, rules.at_once)
     if not sizes:
         detail = f"{rules.budget} coalitions are below the minimum of {minimum_budget(m)} for {m} players"
         return Played(players, StopReason.NOT_COMPUTED, detail=detail)
-    sample = Sample(evaluator, players, len(gain), rules.budget, rules.seed, rules.until)
+    solver = SOLVERS[rules.estimator]
+    sample = Sample(evaluator, players, len(gain), rules.budget, rules.seed, rules.until, solver)
     whole = sizes[-1] == all_coalitions(m) and not rules.target.all()
     return _stage_by_stage(sample, Stages(sizes, whole, rules.until), gain, rules.target)
 

@@ -17,46 +17,50 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from operator import itemgetter
-from queue import SimpleQueue
-from typing import Any, NamedTuple, NoReturn, TypeVar
+from queue import Empty, SimpleQueue
+from typing import Any, NamedTuple, NoReturn, TypeAlias, TypeVar
 
 from sequela.errors import Unavailable
 
 T = TypeVar("T")
 
+LOOK = 0.02
+"""Seconds between looks of who waits."""
+
 
 class Pool:
     """Runs the jobs of several requests, at most `workers` at a time. Safe to call from several threads at once.
 
-    cores: one for each worker's thread; none: the system places them. A job must not call `run` itself: it would
-    wait for the place that it holds.
+    cores: one for each worker's thread; none: the system places them. `width` is how many of the workers may be at
+    work now. A job must not call `run` itself: it would wait for the place that it holds.
     """
 
-    def __init__(self, workers: int, cores: Sequence[int] = ()) -> None:
-        self.workers = workers
+    def __init__(self, workers: int, cores: Sequence[int] = (), name: str = "pool") -> None:
+        self.workers = self.width = workers
         self._lock = threading.Lock()
         self._free = workers
         self._turns: deque[_Run] = deque()  # the runs with jobs that wait, the next one first
         self._closed = False
-        self._hands: list[_Hand] = [SimpleQueue() for _ in range(workers)]
+        self._cores, self._name = tuple(cores), name
+        self._hands: list[_Hand] = []
         # The last to stop is the first to go on: a worker that just ended a job gets the next one itself.
-        self._idle = list(self._hands)
-        for number, hand in enumerate(self._hands):
-            core = {cores[number]} if cores else set[int]()
-            threading.Thread(target=self._work, args=(hand, core), name=f"pool-{number}", daemon=True).start()
+        self._idle: list[_Hand] = []
 
     @property
     def busy(self) -> int:
         """Jobs that run now."""
-        return self.workers - self._free
+        return self.width - self._free
 
     @property
     def waiting(self) -> int:
         """Requests with jobs that wait for their turn."""
         return len(self._turns)
 
-    def run(self, jobs: Iterable[Callable[[], T]]) -> list[T]:
+    def run(self, jobs: Iterable[Callable[[], T]], look: Callable[[], None] | None = None) -> list[T]:
         """What the jobs return, in their order.
+
+        look: called every while by who waits; what it raises ends the wait. Jobs not begun are then dropped, and those
+        that run are left to themselves.
 
         Each is taken from its iterator when its turn comes, and runs in the caller's context (`contextvars`).
         When a job fails, or taking the next one does, those not begun are dropped, those running are waited for,
@@ -71,7 +75,7 @@ class Pool:
                 self._deal()
         else:
             self._line_up(run)
-            run.ended.get()
+            self._wait(run, look)
         return run.outcome()
 
     @contextlib.contextmanager
@@ -89,6 +93,13 @@ class Pool:
         run.ended.get()
         run.outcome()
 
+    def resize(self, width: int) -> None:
+        """Lets so many workers, from 1 to all, be at work from now on; those that are too many end what they do."""
+        with self._lock:
+            self._free += width - self.width
+            self.width = width
+            self._deal()
+
     def close(self) -> None:
         """Drops the jobs that wait, and lets the pool's threads go once theirs have ended. Waits for none."""
         with self._lock:
@@ -100,6 +111,24 @@ class Pool:
         for hand in self._hands:
             hand.put(None)
 
+    def _wait(self, run: _Run, look: Callable[[], None] | None) -> None:
+        while True:
+            with contextlib.suppress(Empty):
+                run.ended.get(timeout=LOOK if look else None)
+                return
+            try:
+                if look:
+                    look()
+            except BaseException:
+                self._abandon(run)
+                raise
+
+    def _abandon(self, run: _Run) -> None:
+        with self._lock:
+            run.fail(len(run.results), Unavailable("DROPPED", "nobody waits for it"))
+            if run in self._turns:
+                self._turns.remove(run)
+
     def _drop(self, run: _Run) -> None:
         with self._lock:
             if run in self._turns:
@@ -110,7 +139,7 @@ class Pool:
 
     def _takes_place(self) -> bool:
         with self._lock:
-            if self._turns or not self._free or self._closed:
+            if self._turns or self._free <= 0 or self._closed:
                 return False
             self._free -= 1
             return True
@@ -143,7 +172,7 @@ class Pool:
 
     def _deal(self) -> None:
         """Hands out the free places, turn by turn."""
-        while self._free and self._turns:
+        while self._free > 0 and self._turns:
             run = self._turns.popleft()
             if run.exhausted:
                 run.conclude()
@@ -153,7 +182,17 @@ class Pool:
                 self._turns.append(run)
             self._free -= 1
             run.running += 1
-            self._idle.pop().put(task)
+            (self._idle.pop() if self._idle else self._hire()).put(task)
+
+    def _hire(self) -> _Hand:
+        """One more thread; there are never more than workers, since so many jobs run at most."""
+        number, hand = len(self._hands), _Hand()
+        self._hands.append(hand)
+        core = {self._cores[number]} if self._cores else set[int]()
+        threading.Thread(
+            target=self._work, args=(hand, core), name=f"{self._name}-{number}", daemon=True
+        ).start()
+        return hand
 
 
 class _Task(NamedTuple):
@@ -164,7 +203,7 @@ class _Task(NamedTuple):
     job: Callable[[], Any]
 
 
-_Hand = SimpleQueue[_Task | None]
+_Hand: TypeAlias = SimpleQueue[_Task | None]
 """Where one thread waits for its next task; None sends it away."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from sequela.errors import SequelaError
 from sequela.explaining.background import Background, StoredBackground
+from sequela.explaining.clock import Clock
 from sequela.explaining.explanation import Explanation
 from sequela.explaining.question import ModelChoice
 from sequela.explaining.records import Record
@@ -97,17 +99,30 @@ class Endpoint(Protocol):
     def attempts(self) -> int:
         """How often a call is sent at most."""
 
+    def seconds(self, rows: int) -> float:
+        """What a call of so many rows should take, as calls of late went; 0 before any."""
+
     @property
-    def row_seconds(self) -> float:
-        """What a row took in calls of late; 0 before any."""
+    def lanes(self) -> int:
+        """Calls that may be under way at a time now."""
 
     def rows(self, row_bytes: int) -> int:
         """The most rows of so many bytes that one call may hold."""
 
-    def run(self, jobs: Iterable[Callable[[], T]]) -> list[T]:
+    def sent(self, rows: int) -> int:
+        """The rows that leave for so many: a fixed batch is filled up."""
+
+    def admitted(self, rows: int, clock: Clock, until: float) -> AbstractContextManager[None]:
+        """Waits until so many rows may be sent, and holds their place while the context lasts.
+
+        Raises TimeUp where that would be past `until`, Cancelled when the caller has gone, Forbidden when the operator
+        has switched the endpoint off, Unavailable while it is known to be down.
+        """
+
+    def run(self, jobs: Iterable[Callable[[], T]], clock: Clock, until: float) -> list[T]:
         """Runs jobs of one call each, as many at a time as keep the endpoint busy, in turn with other requests'.
 
-        Results and errors are as in `Pool.run`.
+        Results and errors are as in `Pool.run`; raises TimeUp and Cancelled also while jobs wait for their turn.
         """
 
 
@@ -156,7 +171,7 @@ class Model(Protocol):
         inputs are built from it. `output_event` t ≤ 0 selects the step of a per-event output, counted from
         the last real event. Raises DoesNotFit when the model fails on the batch or gives values that are not
         finite, TimeUp when it had to be stopped at `until` (on the monotonic clock). Behind an endpoint also
-        TryAgain, Unavailable, Overloaded, and Forbidden when the operator has switched it off.
+        TryAgain, Unavailable and Overloaded.
         """
 
 
@@ -207,6 +222,9 @@ class Models(Protocol):
         """The model a question names; loads it where needed, by `until` on the monotonic clock. Unavailable while
         LOADING, DoesNotFit when FAILED, TimeUp.
         """
+
+    def is_served(self, choice: ModelChoice) -> bool:
+        """Whether another server runs it, as far as is known without asking anyone."""
 
     def register(self, name: str, onnx: bytes, schema_json: bytes) -> ModelRecord:
         """Keeps an uploaded model so that every replica finds it. `name` is `m`, `m/v` or empty (its

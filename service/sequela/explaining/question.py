@@ -125,7 +125,10 @@ class GivenSequence:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to explain; None is the default that depends on the model (see `tolerances`)."""
+    """How to explain; None is the default that depends on the model (see `tolerances`).
+
+    No levels: f(X), f(B) and the pruning scan alone.
+    """
 
     levels: tuple[Level, ...] = (Level.EVENT, Level.FEATURE, Level.CELL)
     targets: tuple[str, ...] = ()

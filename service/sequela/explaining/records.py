@@ -122,6 +122,16 @@ class MessageSent:
 
 
 @dataclass(frozen=True, slots=True)
+class HttpHandled:
+    """An inference request over HTTP ended: its route with the names left open, its method, and the code."""
+
+    route: str
+    method: str
+    code: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class RoomState:
     """How many pieces of work wait for a room's threads, and how many run in them."""
 
@@ -138,6 +148,6 @@ class Shed:
     reason: str
 
 
-DoorRecord = CallStarted | CallHandled | MessageReceived | MessageSent | RoomState | Shed
+DoorRecord = CallStarted | CallHandled | MessageReceived | MessageSent | HttpHandled | RoomState | Shed
 EndpointRecord = EndpointCalled | EndpointWindow | CircuitState
 Record = BatchEvaluated | StageDone | Explained | CacheAsked | StoreState | EndpointRecord | DoorRecord

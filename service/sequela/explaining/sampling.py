@@ -10,17 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela.explaining.clock import TimeUp
+from sequela.explaining.estimating import Solver
 from sequela.explaining.evaluating import Evaluator
 from sequela.timeshap.coalitions import Portion, allocation, pairs_of, portions, strata
 from sequela.timeshap.players import Players
-from sequela.timeshap.solving import Solution, solve
+from sequela.timeshap.solving import Solution
 
 MOST_MEMBERSHIPS = 1 << 25
 """Coalitions times players held at a time, a byte each."""
 ASIDE = 1 << 17
 """Memberships from which on it pays to draw them in another thread."""
-SOLVING_SPEED = 5e9
-"""Multiply-adds a second that solving reaches at least; only deadlines depend on it, never an answer."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,11 +37,18 @@ class Sample:
     """
 
     def __init__(
-        self, evaluator: Evaluator, players: Players, targets: int, budget: int, seed: int, until: float
+        self,
+        evaluator: Evaluator,
+        players: Players,
+        targets: int,
+        budget: int,
+        seed: int,
+        until: float,
+        solver: Solver,
     ) -> None:
         self.players = players
         self.size = 0
-        self._evaluator, self._until = evaluator, until
+        self._evaluator, self._until, self._solver = evaluator, until, solver
         self._layers = strata(len(players))
         self._sampler = pairs_of(len(players), budget, seed)
         self._odd = [np.empty((0, targets)) for _ in self._layers]
@@ -54,7 +60,7 @@ class Sample:
         What the `following` size adds is drawn meanwhile. After TimeUp the sample stands as it stood before.
         """
         counts = allocation(len(self.players), size)
-        until = self._until - _solving_seconds(len(self.players), sum(counts))
+        until = self._until - self._solver.seconds(len(self.players), sum(counts))
         fresh: list[list[NDArray[np.float64]]] = [[odd] for odd in self._odd]
         *earlier, last = portions([len(odd) for odd in self._odd], counts, self._most)
         for portion in earlier:
@@ -67,7 +73,7 @@ class Sample:
 
     def solve(self, gain: NDArray[np.float64]) -> Solution:
         """Solves the stage last grown to."""
-        return solve(self._sampler, self._layers, self._odd, gain, self._evaluator.asker.share)
+        return self._solver.solve(self._sampler, self._layers, self._odd, gain, self._evaluator.asker.share)
 
     def _evaluate(self, drawn: _Drawn, until: float, fresh: Sequence[list[NDArray[np.float64]]]) -> None:
         pairs = drawn.pairs
@@ -105,8 +111,3 @@ class Sample:
     def _most(self) -> int:
         """Pairs held at a time: many share more, but they take room."""
         return max(MOST_MEMBERSHIPS // (2 * len(self.players)), 1)
-
-
-def _solving_seconds(players: int, pairs: int) -> float:
-    """What it takes at most to solve: two passes over the pairs, and a matrix inverted."""
-    return (2 * pairs + 2 * players) * players**2 / SOLVING_SPEED

@@ -62,13 +62,18 @@ class Link(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class InputSchema:
-    """One input tensor of the model."""
+    """One input tensor of the model.
+
+    `rank`: its axes, the batch included. Told by the model itself; only an endpoint that does not describe its model
+    needs it, for inputs of one column, which may leave out the column axis.
+    """
 
     name: str
     role: Role
     dtype: Dtype = Dtype.FLOAT32
     width: int = 1
     pad_value: float = 0.0
+    rank: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sequela.errors import SequelaError
 from sequela.explaining.asking import Asker, cut
-from sequela.explaining.clock import Clock
+from sequela.explaining.clock import Clock, TimeUp
 from sequela.explaining.ports import Endpoint, Frame, Model, TryAgain
 from sequela.timeshap.cells import Cells
 from sequela.timeshap.masking import Mask, Masker
@@ -25,7 +27,14 @@ LOOKED_AT = 256
 FIRST_PAUSE = 0.05
 """Seconds before a call is sent again, doubled each time; half of it is left to chance."""
 SHARE_OF_TIME = 0.2
-"""Of the time left that one call may take, were its rows as slow as those of late."""
+"""Of the time left that one call may take, were it as slow as those of late."""
+SHORTER = 0.8
+"""A smaller call must take at most so much of a larger one's time to be worth it."""
+WORTH_A_CALL = 32
+"""Rows that a call should have for our own work on it to be worth it."""
+MOST_KNOWN = 1 << 22
+"""Outputs remembered at most, 8 bytes each."""
+VALUE_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,20 +48,22 @@ class Sender:
     def send(self, batch: Cells, frame: Frame, output_event: int, until: float) -> Outputs:
         """Raw outputs (n, outputs) of a batch.
 
-        Raises TimeUp past `until`, Cancelled when the caller is gone, and what `Model.run` raises but TryAgain.
+        Raises what `Endpoint.admitted` and `Model.run` raise, but TryAgain.
         """
         rows, events = len(batch.events[0]), batch.length + len(frame.before[0]) + len(frame.after[0])
 
         def question(end: float) -> Outputs:
             return self.model.run(batch, frame, output_event, end)
 
+        sent = self.endpoint.sent(rows)
         for pause in _pauses(self.endpoint.attempts):
             try:
-                return self.asker.send(rows, events, until, question)
+                with self.endpoint.admitted(sent, self.asker.clock, until):
+                    return self.asker.send(rows, sent, events, until, question)
             except TryAgain as error:
                 if pause is None:
                     raise error.error from None
-                _rest(pause, self.asker.clock, until)
+                _rest(pause, self.asker.clock, until, error.error)
         raise AssertionError("an endpoint is asked at least once")
 
 
@@ -65,7 +76,7 @@ class ServedRuns:
     frame: Frame
     output_event: int
     known: dict[bytes, Outputs] = field(default_factory=dict)
-    """The outputs (outputs,) of every row sent so far, by the row's digest."""
+    """The outputs (outputs,) of rows sent so far, by the row's digest."""
 
     def endpoints(self, players: Players) -> Outputs:
         """Raw outputs (2, outputs) of B and X."""
@@ -75,44 +86,76 @@ class ServedRuns:
         """Raw outputs (n, outputs) of coalitions (n, players)."""
         mask = self.masker.over(players, 0, self.masker.sequence.length)
         digests = self._digests(mask, coalitions, until)
-        fresh = {digest: row for row, digest in enumerate(digests) if digest not in self.known}
-        rows = np.fromiter(fresh.values(), dtype=np.intp)
-        answers = self.sender.endpoint.run(self._jobs(mask, coalitions, rows, until))
-        if answers:
-            self.known.update(zip(fresh, np.concatenate(answers), strict=True))
-        return np.stack([self.known[digest] for digest in digests])
+        if self.known and len(self.known) * len(next(iter(self.known.values()))) > MOST_KNOWN:
+            self.known.clear()  # forgetting costs rows, not correctness
+        known = {digest: self.known[digest] for digest in digests if digest in self.known}
+        fresh = {digest: row for row, digest in enumerate(digests) if digest not in known}
+        for part in self._asked(mask, coalitions, fresh, until):
+            known.update(part)
+        return np.stack([known[digest] for digest in digests])
 
     def _digests(self, mask: Mask, coalitions: NDArray[np.bool_], until: float) -> list[bytes]:
-        digests = []
-        for part in cut(0, len(coalitions), LOOKED_AT):
-            self.sender.asker.clock.check(until)
-            digests += row_digests(mask.apply(coalitions, np.arange(part.start, part.stop)))
-        return digests
+        def digested(part: slice) -> list[bytes]:
+            self._asker.clock.check(until)
+            return row_digests(mask.apply(coalitions, np.arange(part.start, part.stop)))
 
-    def _jobs(
-        self, mask: Mask, coalitions: NDArray[np.bool_], rows: NDArray[np.intp], until: float
-    ) -> Iterator[Callable[[], Outputs]]:
-        for part in cut(0, len(rows), self._most_rows(until)):
-            yield partial(self._run, mask, coalitions, rows[part], until)
+        parts = self._asker.share(partial(digested, part) for part in cut(0, len(coalitions), LOOKED_AT))
+        return list(chain.from_iterable(parts))
 
-    def _run(
-        self, mask: Mask, coalitions: NDArray[np.bool_], rows: NDArray[np.intp], until: float
-    ) -> Outputs:
-        return self.sender.send(mask.apply(coalitions, rows), self.frame, self.output_event, until)
+    def _asked(
+        self, mask: Mask, coalitions: NDArray[np.bool_], fresh: Mapping[bytes, int], until: float
+    ) -> Iterable[dict[bytes, Outputs]]:
+        """Sends the rows that are new; what each call brings is kept, also where another one fails."""
+        digests, rows = list(fresh), np.fromiter(fresh.values(), dtype=np.intp)
 
-    def _most_rows(self, until: float) -> int:
-        """As many as a call may hold; fewer where they would not be back in time."""
-        endpoint, clock = self.sender.endpoint, self.sender.asker.clock
-        left = SHARE_OF_TIME * max(min(until, clock.end) - clock.now(), 0.0)
-        most = endpoint.rows(self._row_bytes)
-        slow = endpoint.row_seconds * most > left
-        return max(int(left / endpoint.row_seconds), 1) if slow else most
+        def asked(part: slice) -> dict[bytes, Outputs]:
+            batch = mask.apply(coalitions, rows[part])
+            outputs = self.sender.send(batch, self.frame, self.output_event, until)
+            answers = dict(zip(digests[part], outputs, strict=True))
+            self.known.update(answers)
+            return answers
+
+        size = row_bytes(self.sender.model, self.masker.sequence, self.frame)
+        most = rows_of_a_call(self.sender.endpoint, len(rows), size, self._asker.clock, until)
+        jobs = (partial(asked, part) for part in cut(0, len(rows), most))
+        return self.sender.endpoint.run(jobs, self._asker.clock, until)
 
     @property
-    def _row_bytes(self) -> int:
-        sequence = self.masker.sequence
-        arrays = (*sequence.events, *sequence.static, *self.frame.before, *self.frame.after)
-        return sum(array.nbytes for array in arrays)
+    def _asker(self) -> Asker:
+        return self.sender.asker
+
+
+def row_bytes(model: Model, sequence: Cells, frame: Frame) -> int:
+    """Of a sequence's tensors, or of its outputs where these are more."""
+    arrays = (*sequence.events, *sequence.static, *frame.before, *frame.after)
+    events = sequence.length + len(frame.before[0]) + len(frame.after[0])
+    steps = events if model.schema.per_event else 1
+    marks = VALUE_BYTES * (events + 1)  # a mask and a length
+    return max(sum(array.nbytes for array in arrays) + marks, VALUE_BYTES * steps * len(model.schema.targets))
+
+
+def rows_of_a_call(endpoint: Endpoint, rows: int, row_bytes: int, clock: Clock, until: float) -> int:
+    """How many rows go into each call so that all are back soonest, as calls of late went; the more the better.
+
+    Calls that would take much of the time left are cut smaller, as long as that makes them shorter.
+    """
+    left = SHARE_OF_TIME * (min(until, clock.end) - clock.now())
+    best = size = endpoint.rows(row_bytes)
+    while size > 1:
+        size //= 2
+        shorter = endpoint.seconds(size) < SHORTER * endpoint.seconds(best)
+        late = endpoint.seconds(best) > left
+        sooner = _all_back(endpoint, rows, size) < SHORTER * _all_back(endpoint, rows, best)
+        if shorter and (late or (sooner and size >= WORTH_A_CALL)):
+            best = size
+    return best
+
+
+def _all_back(endpoint: Endpoint, rows: int, size: int) -> float:
+    """Seconds until all rows are back."""
+    calls = -(-rows // size)
+    rounds = -(-calls // endpoint.lanes)
+    return rounds * endpoint.seconds(min(size, rows))
 
 
 def row_digests(batch: Cells) -> list[bytes]:
@@ -137,8 +180,9 @@ def _pauses(attempts: int) -> Iterator[float | None]:
     yield None
 
 
-def _rest(seconds: float, clock: Clock, until: float) -> None:
+def _rest(seconds: float, clock: Clock, until: float, why: SequelaError) -> None:
     """Waits; raises TimeUp where there is no time for that, Cancelled when the caller has gone meanwhile."""
-    clock.check(min(until, clock.end) - seconds)
+    if min(until, clock.end) - clock.now() < seconds:
+        raise TimeUp from why
     clock.pause(seconds)
     clock.check(until)

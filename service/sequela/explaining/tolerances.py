@@ -41,6 +41,10 @@ class Tolerances:
     standard_error: NDArray[np.float64]
 
 
+NO_TOLERANCES = Tolerances(np.empty(0), np.empty(0), np.empty(0))
+"""Where nothing was explained."""
+
+
 def chosen_targets(schema: ModelSchema, wanted: tuple[str, ...], limits: Limits, path: str) -> Targets:
     """The targets by name or column number; all of them, as far as the limit goes, where none is named."""
     names = tuple(target.name for target in schema.targets)
@@ -89,7 +93,7 @@ def link_of(options: Options, schema: ModelSchema) -> Link:
 
 def needed_levels(levels: tuple[Level, ...]) -> tuple[Level, ...]:
     """The levels asked for and those they rest on, in the order in which they are computed."""
-    wanted = set(Level) if Level.CELL in levels or not levels else set(levels)
+    wanted = set(Level) if Level.CELL in levels else set(levels)
     return tuple(level for level in Level if level in wanted)
 
 

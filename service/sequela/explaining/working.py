@@ -14,6 +14,7 @@ from sequela.explaining import assembling
 from sequela.explaining.asking import Asker
 from sequela.explaining.clock import Clock
 from sequela.explaining.display import static_values
+from sequela.explaining.estimating import estimator_for
 from sequela.explaining.evaluating import Evaluator, Runs
 from sequela.explaining.explanation import Explanation
 from sequela.explaining.from_states import StateRuns
@@ -37,12 +38,13 @@ from sequela.explaining.link import linked
 from sequela.explaining.pasts import BackgroundPasts, Pasts
 from sequela.explaining.playing import Played, Rules
 from sequela.explaining.ports import Observer
-from sequela.explaining.question import FeatureScope, Level, Options
+from sequela.explaining.question import Estimator, FeatureScope, Level, Options
 from sequela.explaining.records import StageDone
 from sequela.explaining.resolving import Task
 from sequela.explaining.scanning import Scan, Scanner, not_scanned
-from sequela.explaining.served import Sender, ServedRuns
+from sequela.explaining.served import Sender, ServedRuns, row_bytes
 from sequela.explaining.tolerances import (
+    NO_TOLERANCES,
     Tolerances,
     budget_of,
     link_of,
@@ -52,14 +54,18 @@ from sequela.explaining.tolerances import (
     top_k,
 )
 from sequela.explaining.whole import WholeRuns
+from sequela.timeshap.coalitions import EXACT_AT_ONCE
 from sequela.timeshap.masking import Masker
 from sequela.timeshap.players import Extent, event_players
 from sequela.timeshap.pruning import ladder
 
+SERVED_AT_ONCE = 256
+"""Coalitions of a game that an endpoint's model is asked about at once: more may not be needed, and are money."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Endpoints:
-    """f(B) and f(X), (2, targets) each: raw and after the link."""
+    """f(B) and f(X), (2, targets) each, or f(X) alone, (1, targets): raw and after the link."""
 
     raw: NDArray[np.float64]
     linked: NDArray[np.float64]
@@ -111,15 +117,17 @@ def work_out(
     options, stages = task.question.options, _Stages(observer)
     evaluator = _evaluator(task, asker, pasts)
     with stages("score"):
-        scores = _score(task, evaluator)
+        below = _score_below(task, evaluator)
+        scores = below or _score(task, evaluator)
+    if below:
+        return _answer(task, name, below, NO_TOLERANCES, asker, stages)
     used = tolerances(options, task.model.schema, scores.base, scores.score)
-    if options.minimum_score is not None and scores.raw[1, 0] < options.minimum_score:
-        return _answer(task, name, scores, used, asker, stages)
     with stages("prune"):
         found = _prune(task, evaluator, scores, used)
     shared = Games(evaluator, _extent(task), found.pruned, scores.gain, used.pruning)
-    games = _play(shared, task, used, limits, stages)
-    return _explained(_answer(task, name, scores, used, asker, stages), task, found, shared, games)
+    chosen = _with_estimator(task, found.pruned)
+    games = _play(shared, chosen, used, limits, stages)
+    return _explained(_answer(chosen, name, scores, used, asker, stages), chosen, found, shared, games)
 
 
 def _evaluator(task: Task, asker: Asker, shared: BackgroundPasts) -> Evaluator:
@@ -155,6 +163,30 @@ def _extent(task: Task) -> Extent:
     return task.layout.extent(task.fitted.cells.length)
 
 
+def _score_below(task: Task, evaluator: Evaluator) -> _Endpoints | None:
+    """f(X), where that is below the minimum: then nothing more is asked of the model."""
+    least = task.question.options.minimum_score
+    if least is None:
+        return None
+    raw = evaluator.score(event_players(_extent(task), ()))
+    if raw[0, 0] >= least:
+        return None
+    return _Endpoints(raw, linked(link_of(task.question.options, task.model.schema), raw).values)
+
+
+def _with_estimator(task: Task, pruned: int) -> Task:
+    """The estimator asked for, or the one that suits what rows have been found to take; one for all levels, so that
+    the answer's own options ask for the same again.
+    """
+    options, endpoint = task.question.options, task.model.endpoint
+    if options.estimator:
+        return task
+    players = max(task.fitted.cells.length - pruned, len(task.layout.features)) + 1
+    size = row_bytes(task.model, task.fitted.cells, task.fitted.frame)
+    chosen = estimator_for(endpoint, size, budget_of(options, endpoint), players)
+    return replace(task, question=replace(task.question, options=replace(options, estimator=chosen)))
+
+
 def _score(task: Task, evaluator: Evaluator) -> _Endpoints:
     raw = evaluator.endpoints(event_players(_extent(task), ()))
     return _Endpoints(raw, linked(link_of(task.question.options, task.model.schema), raw).values)
@@ -184,7 +216,15 @@ def _play(shared: Games, task: Task, used: Tolerances, limits: Limits, stages: _
     until = ends(wanted, clock.now(), clock.end)
 
     def rules(level: Level) -> Rules:
-        return Rules(budget, limits.max_players, used.standard_error, options.seed, until[level])
+        return Rules(
+            budget,
+            limits.max_players,
+            used.standard_error,
+            options.seed,
+            until[level],
+            options.estimator or Estimator.REGRESSION,
+            SERVED_AT_ONCE if task.model.endpoint else EXACT_AT_ONCE,
+        )
 
     games = _Games()
     if Level.EVENT in wanted:

@@ -32,8 +32,8 @@ class Room:
     """Threads for `seats` pieces of work at a time; at most `queue` more wait. Used from one event loop."""
 
     def __init__(self, name: str, seats: int, queue: int, observer: Observer) -> None:
+        self.seats = seats
         self._name = name
-        self._seats = seats
         self._queue = queue
         self._observer = observer
         self._free = asyncio.Semaphore(seats)
@@ -84,7 +84,7 @@ class Room:
     async def _sit_down(self, clock: Clock) -> None:
         if not self._open:
             raise self._shed(draining())
-        if self._running + self._waiting >= self._seats + self._queue:
+        if self._running + self._waiting >= self.seats + self._queue:
             raise self._shed(self._overloaded())
         self._changed(waiting=1)
         deadline = asyncio.get_running_loop().time() + clock.remaining
@@ -121,7 +121,7 @@ class Room:
         return error
 
     def _overloaded(self) -> Overloaded:
-        rounds = (self._waiting + self._running) / self._seats
+        rounds = (self._waiting + self._running) / self.seats
         return Overloaded(
             "QUEUE_FULL",
             f"{self._running} requests run, {self._waiting} wait; the queue takes {self._queue}",
@@ -131,20 +131,23 @@ class Room:
 
 @dataclass(frozen=True, slots=True)
 class Rooms:
-    """One room for what runs models, one for what only looks something up: neither starves the other."""
+    """One room for what runs models, one for what has other servers run theirs and mostly waits, one for what only
+    looks something up: none starves another.
+    """
 
     explaining: Room
+    served: Room
     keeping: Room
 
     def close(self, until: float) -> None:
         """Takes no more work; what runs concludes by `until` on the monotonic clock."""
-        self.explaining.close(until)
-        self.keeping.close(until)
+        for room in (self.explaining, self.served, self.keeping):
+            room.close(until)
 
     def clear(self) -> None:
         """Lets all threads go."""
-        self.explaining.clear()
-        self.keeping.clear()
+        for room in (self.explaining, self.served, self.keeping):
+            room.clear()
 
 
 def _heard(future: asyncio.Future[T]) -> None:

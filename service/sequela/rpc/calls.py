@@ -34,9 +34,11 @@ class Pace:
 
     def clock(self, context: Context, allowed: float | None = None) -> Clock:
         """The clock of a call, or of one of its items that is allowed less."""
-        left: float | None = context.time_remaining()
-        limits = [seconds for seconds in (left, allowed) if seconds is not None]
-        seconds = min(limits, default=self.default_timeout)
+        return self.within(context.time_remaining(), allowed)
+
+    def within(self, *limits: float | None) -> Clock:
+        """The clock of what has so many seconds, the least of them; None sets no limit."""
+        seconds = min((each for each in limits if each is not None), default=self.default_timeout)
         return Clock(seconds, min(self.reserve, LARGEST_SHARE * seconds) + ROUNDED_UP * seconds)
 
 

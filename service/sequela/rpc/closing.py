@@ -21,6 +21,8 @@ class Closing:
     def __init__(self) -> None:
         self._time: float | None = None
         self._inside: set[asyncio.Timeout] = set()
+        self._nobody = asyncio.Event()
+        self._nobody.set()
 
     def within(self, seconds: float) -> None:
         """Ends in that many seconds what is inside by then, and at once what comes in later."""
@@ -29,16 +31,23 @@ class Closing:
             if not each.expired():
                 each.reschedule(self._time)
 
+    async def emptied(self) -> None:
+        """Waits until nothing is inside."""
+        await self._nobody.wait()
+
     @contextlib.asynccontextmanager
     async def inside(self) -> AsyncIterator[None]:
         """Cancels what its body awaits at closing time. Raises Unavailable (DRAINING) then."""
         try:
             async with asyncio.timeout_at(self._time) as limit:
                 self._inside.add(limit)
+                self._nobody.clear()
                 try:
                     yield
                 finally:
                     self._inside.discard(limit)
+                    if not self._inside:
+                        self._nobody.set()
         except TimeoutError:
             if limit.expired():
                 raise draining() from None

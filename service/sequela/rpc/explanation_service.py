@@ -14,12 +14,12 @@ from sequela.explaining.explainer import Explainer
 from sequela.explaining.limits import Limits
 from sequela.explaining.ports import Explanations
 from sequela.rpc import status
-from sequela.rpc.admission import Rooms
 from sequela.rpc.calls import Context, Pace
 from sequela.rpc.decoding import listing, questions
 from sequela.rpc.decoding.findings import Findings
 from sequela.rpc.encoding.common import cost
 from sequela.rpc.encoding.explanations import explanation, summary
+from sequela.rpc.seating import Seating
 from sequela.rpc.streaming import in_order
 
 
@@ -27,11 +27,17 @@ class ExplanationService(rpc.ExplanationServiceServicer):
     """Explains, scores, and gives back explanations made before."""
 
     def __init__(
-        self, explainer: Explainer, explanations: Explanations, rooms: Rooms, pace: Pace, limits: Limits
+        self,
+        explainer: Explainer,
+        explanations: Explanations,
+        seating: Seating,
+        pace: Pace,
+        limits: Limits,
     ) -> None:
         self._explainer = explainer
+        self._seating = seating
         self._explanations = explanations
-        self._rooms = rooms
+        self._rooms = seating.rooms
         self._pace = pace
         self._limits = limits
 
@@ -50,7 +56,8 @@ class ExplanationService(rpc.ExplanationServiceServicer):
     async def Score(self, request: pb.ScoreRequest, context: Context) -> pb.ScoreResponse:
         """Scores sequences without explaining them."""
         clock = self._pace.clock(context)
-        return await self._rooms.explaining.run(functools.partial(self._score, request, clock), clock)
+        room = self._seating.room(request.model)
+        return await room.run(functools.partial(self._score, request, clock), clock)
 
     async def GetExplanation(
         self, request: pb.GetExplanationRequest, context: Context
@@ -77,7 +84,8 @@ class ExplanationService(rpc.ExplanationServiceServicer):
         return pb.ExplainStreamResponse(index=index, explanation=found)
 
     async def _explained(self, request: pb.ExplainRequest, clock: Clock) -> pb.Explanation:
-        return await self._rooms.explaining.run(functools.partial(self._explain, request, clock), clock)
+        room = self._seating.room(request.model)
+        return await room.run(functools.partial(self._explain, request, clock), clock)
 
     def _explain(self, request: pb.ExplainRequest, clock: Clock) -> pb.Explanation:
         return explanation(self._explainer.explain(questions.question(request, self._limits), clock))

@@ -1,31 +1,39 @@
-"""The operator's HTTP door: /metrics for Prometheus, /healthz and /readyz for who watches the process."""
+"""The HTTP door: /metrics for Prometheus, /healthz and /readyz for who watches the process, and inference routes."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import uvicorn
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from sequela.rpc.listening import address
 
 # How long a page that is being read may hold up the end of the server.
 LAST_SECONDS = 1
 
+# How long a client may take over the headers of a request.
+HEADER_SECONDS = 10.0
+
 NotReady = Callable[[], str]
 """Why the server takes no calls; empty when it does."""
 
 
-def application(registry: CollectorRegistry, not_ready: NotReady) -> Starlette:
-    """The three pages."""
+def application(
+    registry: CollectorRegistry, not_ready: NotReady, inference: Iterable[Route] = ()
+) -> Starlette:
+    """The three pages, and the routes of inference where these are offered."""
 
     def metrics(request: Request) -> Response:
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
@@ -38,18 +46,58 @@ def application(registry: CollectorRegistry, not_ready: NotReady) -> Starlette:
         why = not_ready()
         return PlainTextResponse(f"{why or 'ok'}\n", status_code=503 if why else 200)
 
-    return Starlette(
-        routes=[Route("/metrics", metrics), Route("/healthz", healthz), Route("/readyz", readyz)]
-    )
+    pages = [Route("/metrics", metrics), Route("/healthz", healthz), Route("/readyz", readyz)]
+    return Starlette(routes=[*pages, *inference], exception_handlers={HTTPException: _no_route})
+
+
+async def _no_route(_: Request, error: Exception) -> Response:
+    """A path that is not there, or not by this method, in the same form as all other errors."""
+    assert isinstance(error, HTTPException)
+    body = json.dumps({"error": error.detail, "reason": "NO_ROUTE"})
+    return Response(body, error.status_code, error.headers, "application/json")
+
+
+class Impatient(H11Protocol):
+    """Closes a connection that does not finish its headers: bodies are timed where they are read."""
+
+    _late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Gives the first request its time."""
+        super().connection_made(transport)  # type: ignore[arg-type]  # wider than its base, as in asyncio
+        self._time()
+
+    def data_received(self, data: bytes) -> None:
+        """Gives a request that has begun its time, and stops the watch once its headers are there."""
+        super().data_received(data)
+        self._time()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Lets go."""
+        self._stop()
+        super().connection_lost(exc)
+
+    def _time(self) -> None:
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._stop()
+        elif self._late is None:
+            self._late = self.loop.call_later(HEADER_SECONDS, self.transport.close)
+
+    def _stop(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
 
 
 class HttpServer(uvicorn.Server):
     """Serves an application in the running event loop, on a socket of its own."""
 
-    def __init__(self, app: Starlette, host: str, port: int) -> None:
+    def __init__(self, app: Starlette, host: str, port: int, most_connections: int) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
+                http=Impatient,
+                limit_concurrency=most_connections + 1,  # uvicorn counts the one that it refuses
                 lifespan="off",
                 log_config=None,
                 access_log=False,

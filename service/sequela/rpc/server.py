@@ -55,14 +55,15 @@ class Server:
         readiness: Readiness,
         http: HttpServer,
         observer: Observer,
+        closing: Closing,
     ) -> None:
         self._listening = listening
         self._rooms = rooms
         self._readiness = readiness
         self._http = http
         self._following: asyncio.Task[None] | None = None
-        self._closing = Closing()
-        every_call = EveryCall(observer, self._closing)
+        self._closing = closing
+        every_call = EveryCall(observer, closing)
         self._grpc = grpc.aio.server(interceptors=[every_call], options=listening.options)
         for service in services:
             service.add(service.servicer, self._grpc)
@@ -97,5 +98,6 @@ class Server:
         self._closing.within(draining.grace)
         self._readiness.servicer.dismiss()
         await self._grpc.stop(draining.grace + LAST_WORDS)
+        await self._closing.emptied()
         self._rooms.clear()
         await self._http.close()

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
+from sequela_proto.inference import open_inference_pb2 as oip
+from sequela_proto.inference import open_inference_pb2_grpc as oip_rpc
 from sequela_proto.v1 import sequela_pb2 as pb
 from sequela_proto.v1 import sequela_pb2_grpc as rpc
 
@@ -17,7 +19,15 @@ from sequela.rpc.admission import Rooms
 from sequela.rpc.background_service import BackgroundService
 from sequela.rpc.calls import Pace
 from sequela.rpc.explanation_service import ExplanationService
+from sequela.rpc.inference.open_inference import OpenInference
+from sequela.rpc.inference_service import InferenceService
 from sequela.rpc.model_service import ModelService
+from sequela.rpc.seating import Seating
+
+SERVICES = pb.DESCRIPTOR.services_by_name
+INFERENCE = oip.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
+NAMES = (*(service.full_name for service in SERVICES.values()), INFERENCE)
+"""Of all services, as health and reflection know them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,23 +49,30 @@ class Behind:
     explanations: Explanations
 
 
-def services(behind: Behind, rooms: Rooms, pace: Pace, limits: Limits) -> tuple[Service, ...]:
+def services(
+    behind: Behind, rooms: Rooms, pace: Pace, limits: Limits, inference: OpenInference
+) -> tuple[Service, ...]:
     """All of them."""
-    names = pb.DESCRIPTOR.services_by_name
+    seating = Seating(rooms, behind.models)
     return (
         Service(
-            names["ExplanationService"].full_name,
-            ExplanationService(behind.explainer, behind.explanations, rooms, pace, limits),
+            SERVICES["ExplanationService"].full_name,
+            ExplanationService(behind.explainer, behind.explanations, seating, pace, limits),
             rpc.add_ExplanationServiceServicer_to_server,
         ),
         Service(
-            names["ModelService"].full_name,
+            SERVICES["ModelService"].full_name,
             ModelService(behind.models, rooms, pace, limits),
             rpc.add_ModelServiceServicer_to_server,
         ),
         Service(
-            names["BackgroundService"].full_name,
+            SERVICES["BackgroundService"].full_name,
             BackgroundService(behind.backgrounds, behind.models, rooms, pace, limits),
             rpc.add_BackgroundServiceServicer_to_server,
+        ),
+        Service(
+            INFERENCE,
+            InferenceService(inference, pace),
+            oip_rpc.add_GRPCInferenceServiceServicer_to_server,
         ),
     )

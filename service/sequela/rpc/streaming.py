@@ -31,6 +31,7 @@ async def in_order(
                 task = asyncio.create_task(answer(index, question))
                 working.add(task)
                 task.add_done_callback(working.discard)
+                task.add_done_callback(_heard)
                 begun.put_nowait(task)
                 index += 1
                 await free.acquire()
@@ -48,3 +49,9 @@ async def in_order(
         for each in left:
             each.cancel()
         await asyncio.gather(*left, return_exceptions=True)
+
+
+def _heard(task: asyncio.Task[Any]) -> None:
+    """Once one answer has failed nobody waits for those after it: asyncio is not to report how they ended."""
+    if not task.cancelled():
+        task.exception()

@@ -51,18 +51,18 @@ def all_coalitions(players: int) -> int:
     return 1 << players
 
 
-def stages(players: int, budget: int) -> tuple[int, ...]:
+def stages(players: int, budget: int, at_once: int = EXACT_AT_ONCE) -> tuple[int, ...]:
     """Budgets of the nested stages, each about 1.4 times the one before.
 
-    The last one is `budget` or, where that suffices, all 2^m coalitions; a game of at most 4096 coalitions
-    has one stage. Empty where the budget is below the minimum.
+    The last one is `budget` or, where that suffices, all 2^m coalitions; a game of at most `at_once`
+    coalitions has one stage. Empty where the budget is below the minimum.
     """
     total = all_coalitions(players)
     last = min(budget, total)
     n = minimum_budget(players)
     if last < n:
         return ()
-    if last == total <= EXACT_AT_ONCE:
+    if last == total <= at_once:
         return (total,)
     sizes = []
     while n * GROWTH < last:

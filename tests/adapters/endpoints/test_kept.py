@@ -53,37 +53,70 @@ def finder() -> Finder:
     return finder
 
 
+def now(kept: Kept[Connection]) -> Connection:
+    """What a call of this moment uses."""
+    with kept.use(None) as connection:
+        return connection
+
+
 def test_kept_while_nobody_doubts(finder: Finder) -> None:
     """The way is found when first needed, and not again."""
     kept = Kept(finder)
     assert finder.found == 0
-    assert kept.current(None) is kept.current(1.0)
+    assert now(kept) is now(kept)
     assert finder.found == 1
 
 
 def test_doubted(finder: Finder) -> None:
-    """The way is found again; the connection stays where it is the same, and is closed and replaced where not."""
+    """The way is found again; the connection stays where it is the same, and is replaced and closed where not."""
     kept = Kept(finder)
-    first = kept.current(None)
+    first = now(kept)
     kept.doubt()
-    assert kept.current(None) is first
+    assert now(kept) is first
     assert (finder.found, first.closed) == (2, False)
     finder.address = "b"
-    assert kept.current(None) is first
+    assert now(kept) is first
     kept.doubt()
-    second = kept.current(None)
+    second = now(kept)
     assert second is not first
     assert (first.closed, second.closed) == (True, False)
+
+
+def test_replaced_while_in_use(finder: Finder) -> None:
+    """A call under way keeps its connection to its end, while later ones have the new one."""
+    kept = Kept(finder)
+    with kept.use(None) as first:
+        finder.address = "b"
+        kept.doubt()
+        assert now(kept) is not first
+        assert not first.closed
+    assert first.closed
+
+
+def test_silent(finder: Finder) -> None:
+    """A connection over which nothing has come for long is replaced, though the way is the same; one that answers
+    is not.
+    """
+    kept = Kept(finder)
+    first = now(kept)
+    kept.answered()
+    kept.unanswered(0.0)
+    assert now(kept) is first
+    other = Kept(finder)
+    first = now(other)
+    other.unanswered(0.0)
+    assert now(other) is not first
+    assert first.closed
 
 
 def test_closed(finder: Finder) -> None:
     """For good."""
     kept = Kept(finder)
-    connection = kept.current(None)
+    connection = now(kept)
     kept.close()
     assert connection.closed
     with pytest.raises(ConnectionError):
-        kept.current(None)
+        now(kept)
 
 
 def test_while_another_finds_the_way() -> None:
@@ -91,9 +124,9 @@ def test_while_another_finds_the_way() -> None:
     finder = Finder()
     kept = Kept(finder)
     with ThreadPoolExecutor(1) as pool:
-        other = pool.submit(kept.current, None)
+        other = pool.submit(now, kept)
         assert finder.asked.wait(PATIENCE)
-        with pytest.raises(TimeoutError):
-            kept.current(0.01)
+        with pytest.raises(TimeoutError), kept.use(0.01):
+            pass
         finder.free.set()
-        assert other.result(PATIENCE) is kept.current(None)
+        assert other.result(PATIENCE) is now(kept)

@@ -75,12 +75,15 @@ def _nothing_passes(explanation: Explanation) -> bool:
 
 def _header(console: Console, explanation: Explanation, words: Wording) -> None:
     target = explanation.targets[0]
-    difference = target.score - target.base_value
+    beside = ""
+    if explanation.explained:
+        difference = target.score - target.base_value
+        beside = f"  base value {words.number(target.base_value)}  difference {words.signed(difference)}"
     console.print(
         Text.assemble(
             (f"{target.label or target.name}  ", "bold"),
             (f"score {words.number(target.score)}", "bold"),
-            f"  base value {words.number(target.base_value)}  difference {words.signed(difference)}",
+            beside,
         )
     )
     pruned = explanation.pruning.pruned_events

@@ -162,7 +162,8 @@ def _with_unit(value: str, feature: Feature | None) -> str:
 
 def _decimals(explanation: Explanation, digits: int) -> int:
     """So many digits for the largest attribution."""
-    numbers = [abs(explanation.score - explanation.base_value)]
+    gain = explanation.score - explanation.base_value
+    numbers = [abs(gain if explanation.explained else explanation.score)]
     numbers += [abs(item.value) for level in explanation.levels.values() for item in level.attributions]
     largest = max(numbers)
     return digits if largest == 0 else min(max(digits - 1 - math.floor(math.log10(largest)), 0), 9)

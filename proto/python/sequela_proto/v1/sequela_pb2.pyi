@@ -621,7 +621,7 @@ class EndpointModel(_message.Message):
     `https://…`: KServe's older REST protocol, which has no metadata and wants a schema.
     """
     version: _builtins.str
-    """The version served; empty: the endpoint's choice, and answers are then kept but never reused for another request."""
+    """The version served; empty: the endpoint's choice. Answers are then kept, but never reused for another request."""
     schema_json: _builtins.bytes
     """The text of a schema.json; empty: from the endpoint's metadata."""
     def __init__(
@@ -753,7 +753,7 @@ class ExplainOptions(_message.Message):
     refine_history: _builtins.bool
     """Split the pruned block while one of its parts matters. Default off."""
     minimum_score: _builtins.float
-    """Below this raw score of the first target, only score and base value are answered. Default: always explain."""
+    """Below this raw score of the first target, the score is answered and nothing more. Default: always explain."""
     full_pruning_curve: _builtins.bool
     """Answer the whole pruning curve, at the cost of scanning every split. Default off: as far as was scanned."""
     link: Global___Link.ValueType
@@ -1312,7 +1312,7 @@ class LevelQuality(_message.Message):
     selection_truncated: _builtins.bool
     """CELL: players were dropped to stay within 256; FEATURE: never."""
     estimator: Global___Estimator.ValueType
-    """What was used; unset where there was nothing to estimate."""
+    """What was used; unset where there was nothing to estimate, since every coalition was evaluated or none."""
     @_builtins.property
     def near_misses(self) -> _containers.RepeatedCompositeFieldContainer[Global___Attribution]:
         """CELL: features or events near the selection's border, within two standard errors, that were not chosen."""
@@ -1519,7 +1519,7 @@ class TargetScore(_message.Message):
     LABEL_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     base_value: _builtins.float
-    """f(B) and f(X) after the link."""
+    """f(B) and f(X) after the link. f(B) is unset where the score was below minimum_score."""
     score: _builtins.float
     raw_base_value: _builtins.float
     """As the model gave them."""
@@ -1530,17 +1530,24 @@ class TargetScore(_message.Message):
         self,
         *,
         name: _builtins.str = ...,
-        base_value: _builtins.float = ...,
+        base_value: _builtins.float | None = ...,
         score: _builtins.float = ...,
-        raw_base_value: _builtins.float = ...,
+        raw_base_value: _builtins.float | None = ...,
         raw_score: _builtins.float = ...,
         label: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_base_value", b"_base_value", "_raw_base_value", b"_raw_base_value", "base_value", b"base_value", "raw_base_value", b"raw_base_value"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base_value", b"base_value", "label", b"label", "name", b"name", "raw_base_value", b"raw_base_value", "raw_score", b"raw_score", "score", b"score"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_base_value", b"_base_value", "_raw_base_value", b"_raw_base_value", "base_value", b"base_value", "label", b"label", "name", b"name", "raw_base_value", b"raw_base_value", "raw_score", b"raw_score", "score", b"score"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__base_value: _TypeAlias = _typing.Literal["base_value"]  # noqa: Y015
+    _WhichOneofArgType__base_value: _TypeAlias = _typing.Literal["_base_value", b"_base_value"]  # noqa: Y015
+    _WhichOneofReturnType__raw_base_value: _TypeAlias = _typing.Literal["raw_base_value"]  # noqa: Y015
+    _WhichOneofArgType__raw_base_value: _TypeAlias = _typing.Literal["_raw_base_value", b"_raw_base_value"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__base_value) -> _WhichOneofReturnType__base_value | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__raw_base_value) -> _WhichOneofReturnType__raw_base_value | None: ...
 
 Global___TargetScore: _TypeAlias = TargetScore  # noqa: Y015
 
@@ -1576,12 +1583,12 @@ class ResolvedOptions(_message.Message):
     output_event: _builtins.int
     full_pruning_curve: _builtins.bool
     estimator: Global___Estimator.ValueType
-    """As asked for."""
+    """As asked for or chosen, for all levels alike. Unset where the score was below minimum_score."""
     @_builtins.property
     def levels(self) -> _containers.RepeatedScalarFieldContainer[Global___Level.ValueType]: ...
     @_builtins.property
     def pruning_tolerance(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
-        """In units of the explained output, for each target."""
+        """In units of the explained output, for each target; tolerances are empty where the score was below minimum_score."""
 
     @_builtins.property
     def cell_threshold(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
@@ -2133,7 +2140,7 @@ class Model(_message.Message):
     endpoint_uri: _builtins.str
     """Where it is served; empty: in this server."""
     endpoint_version: _builtins.str
-    """The version pinned there, and the operator's revision."""
+    """The version pinned there, and the operator's revision. With neither, answers are kept but never reused."""
     endpoint_revision: _builtins.str
     @_builtins.property
     def inputs(self) -> _containers.RepeatedCompositeFieldContainer[Global___ModelInput]: ...

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
-import numpy as np
 import onnxruntime
 import structlog
-from numpy.typing import NDArray
 from onnx import ModelProto
 
+from sequela.adapters.model_io.default_background import default_background
 from sequela.adapters.model_io.feeds import Feeder
 from sequela.adapters.model_io.outputs import output_layout
 from sequela.adapters.model_io.schema import complete_schema, draft_schema, output_name
@@ -27,12 +25,8 @@ from sequela.adapters.onnx_models.probe import Probed, probe
 from sequela.adapters.onnx_models.provider import ExecutionProvider, takes_part, used
 from sequela.adapters.onnx_models.session import Session, open_session
 from sequela.adapters.onnx_models.work import step_work
-from sequela.errors import DoesNotFit, InvalidInput
-from sequela.explaining.background import Background
-from sequela.explaining.fitting import fit_background
+from sequela.errors import DoesNotFit
 from sequela.explaining.limits import Limits
-from sequela.explaining.question import GivenBackground, NamedArray
-from sequela.explaining.schema import ModelSchema
 
 _log = structlog.get_logger(__name__)
 
@@ -100,7 +94,7 @@ class Loader:
             digest=source.digest,
             schema=schema,
             fixed_length=sizes.length,
-            default_background=_default_background(schema, self.limits, draft.path),
+            default_background=default_background(schema, self.limits, draft.path),
             execution=execution,
             size=len(source.onnx) * (len(recurrence.sessions) + 1 if recurrence else 1),
             feeder=feeder,
@@ -112,22 +106,6 @@ class Loader:
     def _open(self, path: str, output: str, model: ModelProto, batch: int | None) -> Session:
         content = model.SerializeToString()
         return open_session(content, output, batch, self.threads, self.limits, path, self.provider)
-
-
-def _default_background(schema: ModelSchema, limits: Limits, path: str) -> Background | None:
-    if schema.background is None:
-        return None
-    try:
-        inputs = tuple(NamedArray(name, _array(name, rows)) for name, rows in schema.background.items())
-        return fit_background(schema, GivenBackground(inputs), limits, "background")
-    except InvalidInput as error:
-        raise InvalidInput.at(path, "SCHEMA_DOES_NOT_FIT", error.message) from None
-
-
-def _array(name: str, rows: Sequence[float] | Sequence[Sequence[float]]) -> NDArray[np.float64]:
-    if len({len(row) for row in rows if isinstance(row, Sequence)}) > 1:
-        raise InvalidInput.at("background", "SCHEMA_DOES_NOT_FIT", f"the rows of {name!r} differ in length")
-    return np.array(rows, dtype=np.float64)
 
 
 def _tried(feeder: Feeder, session: Session, sizes: FixedSizes) -> tuple[Session, Probed]:

@@ -1,0 +1,142 @@
+"""A model that another server runs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sequela.adapters.endpoints.line import Line, Way
+from sequela.adapters.endpoints.reading import Reading, read
+from sequela.adapters.endpoints.transport import Description, Feeds
+from sequela.adapters.model_io.default_background import default_background
+from sequela.adapters.model_io.feeds import Feeder
+from sequela.adapters.model_io.scores import Scores
+from sequela.errors import DoesNotFit
+from sequela.explaining.background import Background
+from sequela.explaining.limits import Limits
+from sequela.explaining.ports import Frame, Recurrence
+from sequela.explaining.schema import ModelSchema
+from sequela.timeshap.cells import Cells
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Which model it is, and where that was said, for errors to name."""
+
+    uri: str
+    version: str
+    revision: str
+    schema_json: bytes
+    uri_path: str
+    schema_path: str
+
+    def digest(self, description: Description) -> str:
+        """The model's identity (design §6), as 64 hexadecimal digits. Which other versions there are does not matter
+        to a pinned one.
+        """
+        versions = () if self.version else description.versions
+        said = [repr(description.inputs), repr(description.outputs), versions, description.platform]
+        facts = [self.uri, self.version, self.revision, said, hashlib.sha256(self.schema_json).hexdigest()]
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ServedModel:
+    """Implements `explaining.ports.Model`. `doubt` is told when an answer does not fit what the endpoint once said."""
+
+    name: str
+    digest: str
+    reading: Reading
+    default_background: Background | None
+    execution: str
+    endpoint: Way
+    doubt: Callable[[], None]
+    recurrence: Recurrence | None = None
+
+    @property
+    def schema(self) -> ModelSchema:
+        """As in `Model`."""
+        return self.reading.schema
+
+    @property
+    def fixed_length(self) -> int | None:
+        """As in `Model`."""
+        return self.reading.sizes.length
+
+    def named(self, name: str) -> ServedModel:
+        """The same model under another name."""
+        return replace(self, name=name)
+
+    def work(self, events: int) -> int:
+        """As in `Model`: nobody here knows how much it is."""
+        return events
+
+    def run(
+        self, batch: Cells, frame: Frame, output_event: int, until: float = math.inf
+    ) -> NDArray[np.float64]:
+        """As in `Model.run`. Raises what `Transport.infer` raises, Unavailable for a call that takes too long, and
+        DoesNotFit: ENDPOINT_ANSWER_INVALID, MODEL_OUTPUT_NOT_FINITE.
+        """
+        rows = len(batch.events[0])
+        feeds = _filled(
+            Feeder(self.schema.inputs, self.reading.signature).feeds(batch, frame), self.reading.sizes.batch
+        )
+        ask = partial(self.endpoint.line.transport.infer, feeds, self.reading.output)
+        try:
+            outputs = self.endpoint.line.traffic.call(rows, until, ask)
+            step = len(frame.before[0]) + batch.length - 1 + output_event
+            return self._scores(outputs, len(next(iter(feeds.values()))), step)[:rows]
+        except DoesNotFit:
+            self.doubt()
+            raise
+
+    def _scores(self, outputs: NDArray[np.float64], rows: int, step: int) -> NDArray[np.float64]:
+        if outputs.ndim < 1 + self.schema.per_event or len(outputs) != rows:
+            raise _not_fitting(f"shape {outputs.shape} for {rows} sequences")
+        try:
+            return Scores(self.schema).at(outputs, step)
+        except DoesNotFit as error:
+            if error.reason == "MODEL_FAILED":
+                raise _not_fitting(error.message) from None
+            raise
+
+
+def open_model(
+    name: str, source: Source, description: Description, line: Line, limits: Limits, doubt: Callable[[], None]
+) -> ServedModel:
+    """The model as its endpoint describes it. Raises InvalidInput where it cannot be explained so."""
+    reading = read(description, source.schema_json, limits, source.uri_path, source.schema_path)
+    background = default_background(reading.schema, limits, source.schema_path)
+    way = Way(source.uri, source.version, source.revision, line, description.most_rows, reading.sizes.batch)
+    return ServedModel(
+        name, source.digest(description), reading, background, _execution(source, description), way, doubt
+    )
+
+
+def _execution(source: Source, description: Description) -> str:
+    facts: list[Any] = [f"at {source.uri}"]
+    facts += [f"version {source.version}"] if source.version else []
+    facts += [f"revision {source.revision}"] if source.revision else []
+    facts += [] if source.version or source.revision else ["neither pinned: answers are not reused"]
+    facts += [f"platform {description.platform}"] if description.platform else []
+    return "; ".join(facts)
+
+
+def _filled(feeds: Feeds, batch: int | None) -> Feeds:
+    """As many rows as a fixed batch has; the last one is repeated."""
+    if batch is None:
+        return feeds
+    chosen = np.minimum(np.arange(batch), len(next(iter(feeds.values()))) - 1)
+    return {name: values[chosen] for name, values in feeds.items()}
+
+
+def _not_fitting(text: str) -> DoesNotFit:
+    return DoesNotFit("ENDPOINT_ANSWER_INVALID", f"the endpoint's answer does not fit the model: {text}")

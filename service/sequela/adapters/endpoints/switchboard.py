@@ -1,0 +1,157 @@
+"""All endpoints that this process talks to, the operator's and those that requests name, each with one traffic."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
+
+from cachetools import LRUCache
+
+from sequela.adapters.endpoints.addresses import AddressGuard
+from sequela.adapters.endpoints.allowance import Allowance
+from sequela.adapters.endpoints.credentials import Credentials
+from sequela.adapters.endpoints.endpoint_file import EndpointFile
+from sequela.adapters.endpoints.line import Line
+from sequela.adapters.endpoints.model import ServedModel, Source
+from sequela.adapters.endpoints.opening import TransportLimits, open_transport
+from sequela.adapters.endpoints.serving import Serving
+from sequela.adapters.endpoints.terms import Terms
+from sequela.adapters.endpoints.traffic import Traffic
+from sequela.adapters.endpoints.uri import EndpointUri
+from sequela.adapters.model_names import ModelName
+from sequela.errors import InvalidInput
+from sequela.explaining.limits import Limits
+from sequela.explaining.ports import Observer
+from sequela.explaining.question import EndpointModel
+from sequela.explaining.records import EndpointCalled, Record
+
+IN_REQUESTS = "request"
+"""What metrics call all endpoints that requests name: labels stay few."""
+URI_PATH = "model.endpoint.uri"
+SCHEMA_PATH = "model.endpoint.schema_json"
+ROOM = {"grpc": 0.9, "grpcs": 0.9, "http": 0.1, "https": 0.1}
+"""Of the largest message, for tensors: some is for names and shapes, and JSON writes a number in many bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointRules:
+    """What the operator allows and prefers. terms: of endpoints that say nothing else. ttl: seconds for which an
+    endpoint's description holds. rest: seconds between looks at one that is down. kept: models of requests whose
+    connections are kept.
+    """
+
+    allowance: Allowance = field(default_factory=lambda: Allowance((), ()))
+    terms: Terms = field(default_factory=Terms)
+    transport: TransportLimits = field(default_factory=lambda: TransportLimits(4 << 20, 1.0))
+    ttl: float = 10.0
+    rest: float = 1.0
+    kept: int = 64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Owned:
+    """An endpoint that the operator has set up."""
+
+    uri: EndpointUri
+    version: str
+    traffic: Traffic
+    credentials: Credentials
+
+
+class Switchboard:
+    """Safe to call from several threads at once."""
+
+    def __init__(self, rules: EndpointRules, limits: Limits, observer: Observer) -> None:
+        self.rules = rules
+        self._limits, self._observer = limits, observer
+        self._lock = threading.Lock()
+        self._owned: dict[ModelName, Owned] = {}
+        self._traffic: WeakValueDictionary[EndpointUri, Traffic] = WeakValueDictionary()
+        self._servings: LRUCache[tuple[str, ...], Serving] = LRUCache(rules.kept)
+
+    def own(self, owner: ModelName, file: EndpointFile) -> Line:
+        """A line to what the operator has set up under this name; requests that name the same endpoint share its
+        traffic and its credentials from now on. Raises InvalidInput where it is set up elsewhere on other terms.
+        """
+        with self._lock:
+            others = [owned for name, owned in self._owned.items() if name != owner and owned.uri == file.uri]
+            if others and others[0].traffic.terms != file.terms:
+                text = (
+                    f"{file.uri} has another file with other terms; what holds for an endpoint holds for all"
+                )
+                raise InvalidInput("ENDPOINT_FILE_INVALID", text)
+            traffic = others[0].traffic if others else self._amended(owner, file)
+            owned = self._owned[owner] = Owned(file.uri, file.version, traffic, file.credentials)
+            self._servings.clear()
+        return self._line(file.uri, file.version, owned, None)
+
+    def disown(self, owner: ModelName) -> None:
+        """Nothing is set up under this name any more."""
+        with self._lock:
+            if self._owned.pop(owner, None):
+                self._servings.clear()
+
+    def named(self, choice: EndpointModel, until: float) -> ServedModel:
+        """The model that a request names by its endpoint. Raises InvalidInput, Forbidden (ENDPOINT_NOT_ALLOWED), and
+        what `Serving.model` raises.
+        """
+        uri = EndpointUri.parse(choice.uri, URI_PATH)
+        key = (str(uri), choice.version, hashlib.sha256(choice.schema_json).hexdigest())
+        with self._lock:
+            serving = self._servings.get(key) or self._opened(choice, uri)
+            self._servings[key] = serving
+        model = serving.model(until)
+        return model.named(ModelName(model.digest, 1).full)
+
+    def close(self) -> None:
+        """Ends all calls, connections and threads."""
+        with self._lock:
+            for traffic in {*self._traffic.values(), *(owned.traffic for owned in self._owned.values())}:
+                traffic.close()
+
+    def _amended(self, owner: ModelName, file: EndpointFile) -> Traffic:
+        """The owner's traffic on new terms, where that is possible; else a new one."""
+        before = self._owned.get(owner)
+        if before and before.uri == file.uri and before.traffic.amend(file.terms):
+            return before.traffic
+        return Traffic(f"{owner.model}/{owner.version}", file.terms, self._observer, self.rules.rest)
+
+    def _opened(self, choice: EndpointModel, uri: EndpointUri) -> Serving:
+        line = self._own_line(choice, uri) or self._guarded_line(choice, uri)
+        source = Source(str(uri), choice.version, "", choice.schema_json, URI_PATH, SCHEMA_PATH)
+        return Serving("", source, line, self._limits, self.rules.ttl)
+
+    def _own_line(self, choice: EndpointModel, uri: EndpointUri) -> Line | None:
+        """To the version that the operator has set up; to others of it where the allow-list has them."""
+        owned = next((owned for owned in self._owned.values() if owned.uri == uri), None)
+        if owned is None:
+            return None
+        if choice.version not in ("", owned.version):
+            self.rules.allowance.check(uri)
+        return self._line(uri, choice.version or owned.version, owned, None)
+
+    def _guarded_line(self, choice: EndpointModel, uri: EndpointUri) -> Line:
+        guard = self.rules.allowance.check(uri)
+        traffic = self._traffic.get(uri)
+        if traffic is None:
+            traffic = Traffic(IN_REQUESTS, self.rules.terms, _OnlyCalls(self._observer), self.rules.rest)
+            self._traffic[uri] = traffic
+        return self._line(uri, choice.version, Owned(uri, "", traffic, Credentials()), guard)
+
+    def _line(self, uri: EndpointUri, version: str, owned: Owned, guard: AddressGuard | None) -> Line:
+        transport = open_transport(uri, version, owned.credentials, self.rules.transport, guard)
+        return Line(transport, owned.traffic, int(ROOM[uri.scheme] * self.rules.transport.message_bytes))
+
+
+class _OnlyCalls:
+    """Passes on what can be counted for many endpoints under one name; the state of one would hide the others'."""
+
+    def __init__(self, observer: Observer) -> None:
+        self._observer = observer
+
+    def notice(self, record: Record) -> None:
+        """Takes one record."""
+        if isinstance(record, EndpointCalled):
+            self._observer.notice(record)

@@ -1,0 +1,143 @@
+"""Explains and scores the rows of one call, whatever protocol it came by: as many questions of sequela.v1."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from sequela_proto.v1 import sequela_pb2 as pb
+
+from sequela.explaining.clock import Clock
+from sequela.explaining.explainer import Explainer, Scored
+from sequela.explaining.explanation import Explanation
+from sequela.explaining.limits import Limits
+from sequela.explaining.ports import Model, Models
+from sequela.explaining.question import GivenSequence, Level, NamedModel
+from sequela.rpc.admission import Room, Rooms
+from sequela.rpc.calls import Pace
+from sequela.rpc.decoding import questions
+from sequela.rpc.decoding.findings import Findings
+from sequela.rpc.decoding.references import DIGEST, model
+from sequela.rpc.inference.parameters import Parameters
+from sequela.rpc.inference.retelling import Tell, retelling
+from sequela.rpc.streaming import in_order
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """Rows to explain by a model that was found, and how. levels: those to work out; None: as the options say."""
+
+    model: Model
+    rows: tuple[pb.Sequence, ...]
+    parameters: Parameters
+    tell: Tell
+    levels: tuple[Level, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Inference:
+    """What stands behind all inference doors. Rows take turns with all other work, in the rooms."""
+
+    explainer: Explainer
+    models: Models
+    rooms: Rooms
+    pace: Pace
+    limits: Limits
+
+    async def looked_up(self, work: Callable[[], T], clock: Clock) -> T:
+        """What is no explaining: reading a request, finding a model."""
+        return await self.rooms.keeping.run(work, clock)
+
+    async def written(self, work: Callable[[], T]) -> T:
+        """Writes an answer, in the time that was kept back for it: rows may have used all other."""
+        return await self.rooms.keeping.run(work, Clock(self.pace.default_timeout))
+
+    def model(self, name: str, version: str, tell: Tell, until: float) -> Model:
+        """The model by name, `m/v` or digest. Raises what `Models.resolve` raises."""
+        with retelling(tell):
+            found = Findings()
+            choice = model(reference(name, version), "model", found, self.limits)
+            found.raise_any()
+            return self.models.resolve(choice, until)
+
+    async def explained(
+        self, asked: Asked, clock: Clock, finish: Callable[[GivenSequence, Explanation], T]
+    ) -> list[T]:
+        """What `finish` makes of every row's explanation, in the worker's thread; raises the first row's error.
+
+        A few rows are worked on at a time, each in a fair share of the time left, so that all are answered also where
+        they have to wait for each other.
+        """
+        room = self._room(asked)
+        abreast = min(room.seats, self.pace.stream_window)
+
+        async def answer(index: int, row: pb.Sequence) -> T:
+            own = clock.beside()
+            share = abreast / (len(asked.rows) - index - 1 + abreast)
+            work = functools.partial(self._explain, asked, index, row, own, share, finish)
+            return await room.run(work, own)
+
+        return [each async for each in in_order(_each(asked.rows), answer, abreast)]
+
+    async def scored(self, asked: Asked, clock: Clock) -> Scored:
+        """Raw scores of all rows."""
+        return await self._room(asked).run(functools.partial(self._score, asked, clock), clock)
+
+    def _room(self, asked: Asked) -> Room:
+        return self.rooms.served if asked.model.endpoint else self.rooms.explaining
+
+    def _explain(
+        self,
+        asked: Asked,
+        index: int,
+        row: pb.Sequence,
+        clock: Clock,
+        share: float,
+        finish: Callable[[GivenSequence, Explanation], T],
+    ) -> T:
+        clock.shorten(share)
+        with retelling(asked.tell, index):
+            question = questions.question(_request(asked, row), self.limits)
+            if asked.levels is not None:
+                question = replace(question, options=replace(question.options, levels=asked.levels))
+            return finish(question.sequence, self.explainer.explain(question, clock))
+
+    def _score(self, asked: Asked, clock: Clock) -> Scored:
+        with retelling(asked.tell):
+            given = asked.parameters.options
+            request = pb.ScoreRequest(
+                model=pb.ModelReference(name=asked.model.name), sequences=asked.rows, targets=given.targets
+            )
+            if given.HasField("output_event"):
+                request.output_event = given.output_event
+            wanted = questions.score_question(request, self.limits)
+            return self.explainer.score(
+                NamedModel(asked.model.name), wanted.sequences, wanted.targets, wanted.output_event, clock
+            )
+
+
+def reference(name: str, version: str) -> pb.ModelReference:
+    """A model by the names that inference protocols have for it."""
+    if not version and DIGEST.fullmatch(name.lower()):
+        return pb.ModelReference(digest=name)
+    return pb.ModelReference(name=f"{name}/{version}" if version else name)
+
+
+def _request(asked: Asked, row: pb.Sequence) -> pb.ExplainRequest:
+    given = asked.parameters
+    return pb.ExplainRequest(
+        model=pb.ModelReference(name=asked.model.name),
+        background=given.background,
+        sequence=row,
+        options=given.options,
+        caller_id=given.caller_id,
+    )
+
+
+async def _each(rows: tuple[pb.Sequence, ...]) -> AsyncIterator[pb.Sequence]:
+    for row in rows:
+        yield row

@@ -1,0 +1,124 @@
+"""Request parameters, by the names of `sequela.v1.ExplainOptions`, beside `background` and `caller_id`.
+
+Protocols hand over booleans, numbers and texts, JSON also lists: a list may as well be one text with commas, a number
+may be a text, and an enum's value is written without its prefix in either case (`control_variate`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
+from sequela_proto.v1 import sequela_pb2 as pb
+
+from sequela.rpc.decoding.findings import Findings, shown
+from sequela.rpc.decoding.references import DIGEST
+
+OPTIONS: Mapping[str, FieldDescriptor] = pb.ExplainOptions.DESCRIPTOR.fields_by_name
+OTHERS = ("background", "caller_id")
+TRUTH = {"true": True, "false": False}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Parameters:
+    """How to explain, against which background (None: the model's own), and for whom."""
+
+    options: pb.ExplainOptions
+    background: pb.BackgroundReference | None
+    caller_id: str
+
+
+def parameters(given: Mapping[str, Any], found: Findings) -> Parameters:
+    """Reads parameters. Those nobody knows are noted by name, with the ones there are."""
+    options = pb.ExplainOptions()
+    for name in sorted(given.keys() - set(OTHERS)):
+        path = f"parameters.{name}"
+        if name in OPTIONS:
+            _set(options, OPTIONS[name], given[name], path, found)
+        else:
+            text = f"is not a parameter; there are {', '.join((*OPTIONS, *OTHERS))}"
+            found.add(f"parameters[{shown(name)}]", "PARAMETER_UNKNOWN", text)
+    others = {
+        name: _checked(_text, given[name], f"parameters.{name}", found) for name in OTHERS if name in given
+    }
+    return Parameters(options, _background(others.get("background")), others.get("caller_id") or "")
+
+
+def _background(name: str | None) -> pb.BackgroundReference | None:
+    if name is None:
+        return None
+    if DIGEST.fullmatch(name.lower()):
+        return pb.BackgroundReference(digest=name)
+    return pb.BackgroundReference(name=name)
+
+
+def _set(options: pb.ExplainOptions, field: FieldDescriptor, value: Any, path: str, found: Findings) -> None:
+    read = _reader(field)
+    if field.is_repeated:
+        parts = value if isinstance(value, list) else [part.strip() for part in str(value).split(",")]
+        values = [_checked(read, part, path, found) for part in parts]
+        getattr(options, field.name).extend(each for each in values if each is not None)
+        return
+    single = _checked(read, value, path, found)
+    if single is not None:
+        _checked(lambda fits: setattr(options, field.name, fits), single, path, found)
+
+
+def _reader(field: FieldDescriptor) -> Callable[[Any], Any]:
+    if field.enum_type is not None:
+        return _Choice(field.enum_type)
+    if field.cpp_type == FieldDescriptor.CPPTYPE_STRING:
+        return _text
+    if field.cpp_type == FieldDescriptor.CPPTYPE_BOOL:
+        return _truth
+    return _number if field.cpp_type == FieldDescriptor.CPPTYPE_DOUBLE else _whole
+
+
+def _checked(read: Callable[[Any], Any], value: Any, path: str, found: Findings) -> Any:
+    """What is read of a value; None after noting that it cannot be."""
+    try:
+        return read(value)
+    except (ValueError, TypeError, OverflowError) as error:
+        found.add(path, "PARAMETER_INVALID", f"{shown(str(value))}: {error}")
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """Reads the value of an enum."""
+
+    kind: EnumDescriptor
+
+    def __call__(self, value: Any) -> int:
+        prefix = self.kind.values[0].name.removesuffix("UNSPECIFIED")
+        choices = {each.name.removeprefix(prefix).lower(): each.number for each in self.kind.values[1:]}
+        if str(value).lower() not in choices:
+            raise ValueError(f"must be one of {', '.join(choices)}")
+        return choices[str(value).lower()]
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("must be a text")
+    return value
+
+
+def _truth(value: Any) -> bool:
+    read = TRUTH.get(value.lower()) if isinstance(value, str) else value
+    if not isinstance(read, bool):
+        raise TypeError("must be true or false")
+    return read
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise TypeError("must be a number")
+    return float(value)
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise TypeError("must be a whole number")
+    return int(value)

@@ -1,0 +1,60 @@
+"""Errors in the caller's own words: paths of sequela.v1 become those of the request that was really sent."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable, Iterator
+
+from sequela.errors import SequelaError, Violation
+
+Tell = Callable[[str, int | None], str]
+"""What a path of sequela.v1 is called at one door; the row it is about, where there is one."""
+
+PATH = re.compile(r"sequences?(?:\[(?P<row>\d+)\])?\.inputs(?:\[(?P<input>\d+)\](?P<rest>.*))?")
+
+
+@contextlib.contextmanager
+def retelling(tell: Tell, row: int | None = None) -> Iterator[None]:
+    """Passes on errors with their paths retold; the row at fault also stands in their metadata."""
+    try:
+        yield
+    except SequelaError as error:
+        for each in error.violations:
+            if row is None and (found := PATH.match(each.field)) and found["row"]:
+                row = int(found["row"])
+            error.message = error.message.replace(f"{each.field}: ", f"{tell(each.field, row)}: ")
+        error.violations = tuple(
+            Violation(tell(each.field, row), each.description) for each in error.violations
+        )
+        if row is not None:
+            error.metadata["row"] = str(row)
+        raise
+
+
+def of_tensors(path: str, _: int | None) -> str:
+    """By the names of the Open Inference Protocol: a row is part of its batch, whatever its number."""
+    found = PATH.fullmatch(path)
+    if found:
+        rest = (found["rest"] or "").replace(".tensor", "").replace(".dtype", ".datatype")
+        return f"inputs[{found['input']}]{rest}" if found["input"] else "inputs"
+    return of_request(path, "inputs")
+
+
+def of_instances(path: str, row: int | None) -> str:
+    """By the names of KServe's first protocol, where an instance is all that a row takes."""
+    return "instances" if row is None and PATH.match(path) else of_request(path, f"instances[{row}]")
+
+
+def of_request(path: str, rows: str) -> str:
+    """What is not about one input: model, options, background; and what is about the rows as a whole."""
+    if path.startswith("model"):
+        return "model_name"
+    if PATH.match(path) or path in ("sequence", "sequences"):
+        return rows
+    if path.startswith("parameters"):
+        return path
+    for ours in ("options.", "background.name", "background.digest"):
+        if path.startswith(ours):
+            return f"parameters.{path.removeprefix('options.').split('.')[0]}"
+    return f"parameters.{path}"

@@ -1,0 +1,1 @@
+"""Inference protocols over HTTP: JSON in, JSON out."""

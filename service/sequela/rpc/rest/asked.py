@@ -1,0 +1,153 @@
+"""A request as its handler gets it: read in time and within its size, while its caller is still there."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NoReturn, TypeVar
+
+from starlette.requests import ClientDisconnect, Request
+
+from sequela.errors import Cancelled, InvalidInput, OutOfTime, Unsupported
+from sequela.explaining.clock import Clock
+from sequela.rpc.rest.answers import TOO_LARGE
+
+T = TypeVar("T")
+
+DEADLINES = ("x-request-timeout-ms", "x-envoy-expected-rq-timeout-ms")
+"""Headers with the milliseconds that are left: the caller's own, and Envoy's, which gateways set by themselves."""
+BINARY = "inference-header-content-length"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """What a handler answers: names in the path, the body, and the time there is."""
+
+    names: Mapping[str, str]
+    body: bytes = field(repr=False)
+    clock: Clock
+
+    @property
+    def model(self) -> tuple[str, str]:
+        """Name and version, the latter often empty."""
+        return self.names["name"], self.names.get("version", "")
+
+
+def allowed(request: Request) -> float | None:
+    """Seconds that the caller gives; None where it sets no deadline. Raises InvalidInput."""
+    given = {name: request.headers[name] for name in DEADLINES if name in request.headers}
+    return min((_seconds(name, text) for name, text in given.items()), default=None)
+
+
+async def read(request: Request, most: int, clock: Clock) -> bytes:
+    """The body. Raises InvalidInput past `most` bytes, OutOfTime, and Cancelled when the caller leaves."""
+    if BINARY in request.headers:
+        text = "tensors in binary form are not taken by REST; send JSON, or use gRPC"
+        raise Unsupported("BINARY_TENSORS_UNSUPPORTED", text)
+    announced = request.headers.get("content-length", "0")
+    if announced.isdigit() and int(announced) > most:
+        raise _too_large(most)
+    body = bytearray()
+    try:
+        async with asyncio.timeout_at(asyncio.get_running_loop().time() + clock.remaining):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > most:
+                    raise _too_large(most)
+    except TimeoutError:
+        raise OutOfTime("DEADLINE_TOO_SHORT", "the deadline passed while the body was read") from None
+    except ClientDisconnect:
+        raise _gone() from None
+    return bytes(body)
+
+
+async def while_there(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """What the work gives; it is cancelled when the caller leaves, whose body has been read. Raises Cancelled."""
+    working = asyncio.ensure_future(work)
+    leaving = asyncio.ensure_future(_left(request))
+    try:
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise _gone()
+        return working.result()
+    finally:
+        working.cancel()
+        leaving.cancel()
+        await asyncio.gather(working, leaving, return_exceptions=True)
+
+
+def parsed(body: bytes, known: tuple[str, ...]) -> dict[str, Any]:
+    """A JSON object with no other keys than these. Raises InvalidInput."""
+    try:
+        found = json.loads(body, parse_constant=_no_number)
+    except RecursionError:
+        raise InvalidInput(
+            "BODY_MALFORMED", "the body is no JSON that can be read: nested too deep"
+        ) from None
+    except ValueError as error:
+        raise InvalidInput("BODY_MALFORMED", f"the body is no JSON: {error}") from None
+    return mapping(found, "body", known)
+
+
+def mapping(value: Any, path: str, known: tuple[str, ...]) -> dict[str, Any]:
+    """A JSON object with no other keys than these (none: any). Raises InvalidInput."""
+    if not isinstance(value, dict):
+        raise InvalidInput.at(path, "FIELD_INVALID", f"must be an object, not {kind(value)}")
+    unknown = sorted(value.keys() - set(known)) if known else []
+    if unknown:
+        text = f"is not a field; there are {', '.join(known)}"
+        raise InvalidInput.at(unknown[0][:60] or "''", "FIELD_UNKNOWN", text)
+    return value
+
+
+def listed(value: Any, path: str) -> list[Any]:
+    """A JSON list. Raises InvalidInput."""
+    if not isinstance(value, list):
+        raise InvalidInput.at(path, "FIELD_INVALID", f"must be a list, not {kind(value)}")
+    return value
+
+
+def text(value: Any, path: str) -> str:
+    """A JSON text. Raises InvalidInput."""
+    if not isinstance(value, str):
+        raise InvalidInput.at(path, "FIELD_INVALID", f"must be a text, not {kind(value)}")
+    return value
+
+
+def kind(value: Any) -> str:
+    """What JSON calls it."""
+    names = {dict: "an object", list: "a list", str: "a text", bool: "true or false", type(None): "null"}
+    return names.get(type(value), "a number")
+
+
+async def _left(request: Request) -> None:
+    """Ends when the caller leaves."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _seconds(name: str, text: str) -> float:
+    try:
+        seconds = float(text) / 1000
+    except ValueError:
+        seconds = math.nan
+    if not (math.isfinite(seconds) and seconds > 0):
+        raise InvalidInput.at(
+            name, "OPTION_OUT_OF_RANGE", f"{text[:40]!r}, must be milliseconds, more than 0"
+        )
+    return seconds
+
+
+def _no_number(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not a number of JSON")
+
+
+def _too_large(most: int) -> InvalidInput:
+    return InvalidInput(TOO_LARGE, f"the body is longer than {most} bytes")
+
+
+def _gone() -> Cancelled:
+    return Cancelled("CANCELLED", "the caller has left")

@@ -1,0 +1,80 @@
+"""What every inference request over HTTP goes through: an id, a deadline, a line in the log, metrics, and errors made
+into answers; gRPC calls have the same in `interceptors`.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from sequela.explaining.ports import Observer
+from sequela.explaining.records import HttpHandled
+from sequela.rpc import status
+from sequela.rpc.calls import Pace
+from sequela.rpc.closing import Closing
+from sequela.rpc.interceptors import SANE_ID
+from sequela.rpc.rest.answers import REQUEST_ID, refusal
+from sequela.rpc.rest.asked import Asked, allowed, read, while_there
+
+Handler = Callable[[Asked], Coroutine[Any, Any, Response]]
+
+LEFT = 499
+
+log = structlog.get_logger("sequela.rpc")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EveryRequest:
+    """Makes routes of handlers. No request outlives closing time."""
+
+    observer: Observer
+    closing: Closing
+    pace: Pace
+    most_bytes: int
+
+    def route(self, method: str, path: str, handler: Handler) -> Route:
+        """A route whose handler may raise whatever `rpc.status` knows."""
+
+        async def endpoint(request: Request) -> Response:
+            return await self._told(path, request, handler)
+
+        return Route(path, endpoint, methods=[method])
+
+    async def _told(self, route: str, request: Request, handler: Handler) -> Response:
+        request_id = _request_id(request)
+        started, code, reason = time.monotonic(), LEFT, ""
+        with structlog.contextvars.bound_contextvars(
+            request_id=request_id, method=f"{request.method} {route}"
+        ):
+            try:
+                response = await self._answered(request, handler)
+                code = response.status_code
+            except Exception as error:
+                failed = status.told(error)
+                response = refusal(failed, request_id)
+                code, reason = response.status_code, failed.reason
+            finally:
+                seconds = time.monotonic() - started
+                self.observer.notice(HttpHandled(route, request.method, code, seconds))
+                log.info("request", code=code, reason=reason, seconds=round(seconds, 6))
+        response.headers[REQUEST_ID] = request_id
+        return response
+
+    async def _answered(self, request: Request, handler: Handler) -> Response:
+        async with self.closing.inside():
+            clock = self.pace.within(allowed(request))
+            body = await read(request, self.most_bytes, clock)
+            return await while_there(request, handler(Asked(request.path_params, body, clock)))
+
+
+def _request_id(request: Request) -> str:
+    given = request.headers.get(REQUEST_ID, "")
+    return given if SANE_ID.fullmatch(given) else uuid.uuid4().hex

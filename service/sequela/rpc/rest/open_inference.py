@@ -1,0 +1,158 @@
+"""The Open Inference Protocol's REST form: the same messages as by gRPC, written as JSON."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sequela_proto.inference import open_inference_pb2 as oip
+from starlette.responses import Response
+from starlette.routing import Route
+
+from sequela.errors import InvalidInput
+from sequela.rpc.inference.open_inference import OpenInference
+from sequela.rpc.inference.tensors import DATATYPES
+from sequela.rpc.rest.answers import answer, finite, written
+from sequela.rpc.rest.asked import Asked, kind, listed, mapping, parsed, text
+from sequela.rpc.rest.every_request import EveryRequest
+
+REQUEST = ("id", "parameters", "inputs", "outputs", "model_name", "model_version")
+"""KServe's client repeats the model's name here; that in the path counts."""
+TENSOR = ("name", "shape", "datatype", "parameters", "data")
+OUTPUT = ("name", "parameters")
+MODELS = ("/v2/models/{name}", "/v2/models/{name}/versions/{version}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OpenInferenceRest:
+    """The handlers of its paths."""
+
+    protocol: OpenInference
+
+    def routes(self, every: EveryRequest) -> Iterator[Route]:
+        """All paths."""
+        yield every.route("GET", "/v2", self.server)
+        yield every.route("GET", "/v2/health/live", self.live)
+        yield every.route("GET", "/v2/health/ready", self.ready)
+        for model in MODELS:
+            yield every.route("GET", model, self.metadata)
+            yield every.route("GET", f"{model}/ready", self.model_ready)
+            yield every.route("POST", f"{model}/infer", self.infer)
+
+    async def server(self, _: Asked) -> Response:
+        """Name and version."""
+        said = self.protocol.about.metadata()
+        return answer(written({"name": said.name, "version": said.version, "extensions": []}))
+
+    async def live(self, _: Asked) -> Response:
+        """It answers, so it lives."""
+        return answer(written({"live": True}))
+
+    async def ready(self, _: Asked) -> Response:
+        """Whether it takes calls."""
+        ready = not self.protocol.about.not_ready()
+        return answer(written({"ready": ready}), 200 if ready else 503)
+
+    async def model_ready(self, asked: Asked) -> Response:
+        """Whether a model would be explained now."""
+        ready = await self.protocol.ready(*asked.model, asked.clock)
+        return answer(written({"name": asked.model[0], "ready": ready}), 200 if ready else 503)
+
+    async def metadata(self, asked: Asked) -> Response:
+        """A model's tensors."""
+        said = await self.protocol.metadata(*asked.model, asked.clock)
+        body: dict[str, Any] = {"name": said.name, "versions": [*said.versions], "platform": said.platform}
+        for side in ("inputs", "outputs"):
+            body[side] = [
+                {"name": each.name, "datatype": each.datatype, "shape": [*each.shape]}
+                for each in getattr(said, side)
+            ]
+        return answer(written(body))
+
+    async def infer(self, asked: Asked) -> Response:
+        """Explains, or only scores, the rows of a request."""
+        inference = self.protocol.inference
+        request = await inference.looked_up(functools.partial(_request, asked), asked.clock)
+        response = await self.protocol.infer(request, asked.clock)
+        return answer(await inference.written(functools.partial(_response, response)))
+
+
+def _request(asked: Asked) -> oip.ModelInferRequest:
+    body = parsed(asked.body, REQUEST)
+    name, version = asked.model
+    request = oip.ModelInferRequest(model_name=name, model_version=version, id=text(body.get("id", ""), "id"))
+    for key, value in mapping(body.get("parameters", {}), "parameters", ()).items():
+        _set(request.parameters[key], value, f"parameters.{key[:60]}")
+    for index, each in enumerate(listed(body.get("inputs"), "inputs")):
+        request.inputs.append(_tensor(each, f"inputs[{index}]"))
+    for index, each in enumerate(listed(body.get("outputs", []), "outputs")):
+        output = mapping(each, f"outputs[{index}]", OUTPUT)
+        request.outputs.add(name=text(output.get("name"), f"outputs[{index}].name"))
+    return request
+
+
+def _tensor(given: Any, path: str) -> oip.ModelInferRequest.InferInputTensor:
+    """A tensor with typed elements; its data may be nested or flat."""
+    fields = mapping(given, path, TENSOR)
+    tensor = oip.ModelInferRequest.InferInputTensor(
+        name=text(fields.get("name"), f"{path}.name"),
+        datatype=text(fields.get("datatype"), f"{path}.datatype"),
+    )
+    try:
+        tensor.shape.extend(listed(fields.get("shape"), f"{path}.shape"))
+    except (TypeError, ValueError) as error:
+        raise InvalidInput.at(f"{path}.shape", "TENSOR_SHAPE", f"must be whole numbers: {error}") from None
+    data = listed(fields.get("data"), f"{path}.data")
+    if tensor.datatype in DATATYPES:
+        try:
+            held = getattr(tensor.contents, DATATYPES[tensor.datatype].contents)
+            held.extend(np.asarray(data).ravel().tolist())
+        except (TypeError, ValueError, OverflowError) as error:
+            said = f"must be elements of {tensor.datatype}: {str(error)[:80]}"
+            raise InvalidInput.at(f"{path}.data", "TENSOR_VALUE", said) from None
+    return tensor
+
+
+def _set(parameter: oip.InferParameter, value: Any, path: str) -> None:
+    try:
+        match value:
+            case bool():
+                parameter.bool_param = value
+            case int():
+                parameter.int64_param = value
+            case float():
+                parameter.double_param = value
+            case str():
+                parameter.string_param = value
+            case list():
+                parameter.string_param = ",".join(map(str, value))
+            case _:
+                raise ValueError(f"must be a number, a text, a list, true or false, not {kind(value)}")
+    except ValueError as error:
+        raise InvalidInput.at(path, "PARAMETER_INVALID", str(error)) from None
+
+
+def _response(response: oip.ModelInferResponse) -> bytes:
+    parameters = {key: each.string_param for key, each in response.parameters.items()}
+    return written(
+        {
+            "model_name": response.model_name,
+            "model_version": response.model_version,
+            "id": response.id,
+            "parameters": parameters,
+            "outputs": [
+                {"name": each.name, "datatype": each.datatype, "shape": [*each.shape], "data": _data(each)}
+                for each in response.outputs
+            ],
+        }
+    )
+
+
+def _data(tensor: oip.ModelInferResponse.InferOutputTensor) -> list[Any]:
+    if tensor.datatype == "BYTES":
+        return [each.decode() for each in tensor.contents.bytes_contents]
+    held = list(getattr(tensor.contents, DATATYPES[tensor.datatype].contents))
+    return finite(held) if tensor.datatype == "FP64" else held
