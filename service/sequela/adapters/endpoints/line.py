@@ -54,14 +54,10 @@ class Way:
     uri: str
     version: str
     revision: str
+    pinned: bool
     line: Line
     most_rows: int | None
     fixed_rows: int | None
-
-    @property
-    def pinned(self) -> bool:
-        """A revision is the operator's word that what is served changes with it alone, as good as a version."""
-        return bool(self.version or self.revision)
 
     @property
     def coalitions(self) -> int:
