@@ -18,6 +18,7 @@ from rpc.made import Gate, Scripted
 from rpc.test_admission import depth
 from rpc.test_kserve import ONE, USUAL, get, post
 from rpc.test_operations import sample
+from sequela import errors
 from sequela.rpc import http
 from serving import PATIENCE, Serving, embedded
 
@@ -243,3 +244,36 @@ def test_binary_tensors_are_refused(serving: Serving) -> None:
     """Triton's extension of the protocol: 501, and what to do instead."""
     found = post(serving, "/v2/models/gru/infer", b"{}", **{"Inference-Header-Content-Length": "2"})
     assert (found.status_code, found.json()["reason"]) == (501, "BINARY_TENSORS_UNSUPPORTED")
+
+
+ERRORS = [
+    (errors.InvalidInput("A", "a"), 400),
+    (errors.NotFound("B", "b"), 404),
+    (errors.AlreadyExists("C", "c"), 409),
+    (errors.DoesNotFit("D", "d"), 422),
+    (errors.Forbidden("E", "e"), 422),
+    (errors.Overloaded("F", "f", retry_after=1.2), 429),
+    (errors.Cancelled("G", "g"), 499),
+    (errors.Unsupported("H", "h"), 501),
+    (errors.Unavailable("I", "i", retry_after=1.2), 503),
+    (errors.OutOfTime("J", "j"), 504),
+]
+
+
+def test_every_error_has_its_code() -> None:
+    """Each class of errors, with its reason and its text; those that say when to come back say it in the header too."""
+    assert {type(error) for error, _ in ERRORS} == set(errors.SequelaError.__subclasses__())
+    wanted: list[errors.SequelaError] = []
+
+    def fail(*_: Any) -> None:
+        raise wanted[-1]
+
+    with Serving(embedded(), explainer=Scripted(fail)) as server:
+        register(server, "gru")
+        for error, code in ERRORS:
+            wanted.append(error)
+            found = post(server, EXPLAIN, ASKED)
+            said = found.json()
+            assert (found.status_code, said["reason"], said["error"]) == (code, error.reason, error.message)
+            assert found.headers.get("retry-after") == ("2" if error.retry_after else None)
+            assert said.get("retry_after") == error.retry_after
