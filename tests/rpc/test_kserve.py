@@ -106,6 +106,7 @@ BAD = [
     ("nested without end", f'{{"instances": {NESTED}', 400, "BODY_MALFORMED", None),
     ("a number of many digits", f'{{"instances": [{"9" * 10_000}]}}', 400, "BODY_MALFORMED", None),
     ("a literal NaN", '{"instances": [[[NaN, 1, 1, 1, 1]]]}', 400, "BODY_MALFORMED", None),
+    ("half of a surrogate pair", r'{"instances": [{"\ud800": [[1.0]]}]}', 400, "BODY_MALFORMED", None),
     ("a list", [1], 400, "FIELD_INVALID", "body"),
     ("no instances", {}, 400, "FIELD_INVALID", "instances"),
     ("instances twice", {"instances": ONE, "inputs": ONE}, 400, "FIELD_INVALID", "instances"),
