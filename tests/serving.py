@@ -71,6 +71,7 @@ class Serving:
         """Drains once."""
         if not self._drained:
             self._drained = True
+            self.wired.configured.stop()
             self.run(self.wired.server.drain(self.wired.draining))
             self.wired.close()
 

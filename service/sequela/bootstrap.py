@@ -84,6 +84,7 @@ def build(
     metrics.watch(pool)
     loader = Loader(limits, settings.model_threads, settings.execution_provider)
     switchboard = Switchboard(settings.endpoint_rules, limits, observer)
+    closing.callback(switchboard.close)
     configured = OperatorsModels.in_folder(settings.model_repository, loader, switchboard)
     cache = ModelCache(observer, settings.model_cache_models, settings.model_cache_bytes)
     uploaded = UploadedModels(store)

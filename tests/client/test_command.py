@@ -9,10 +9,12 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 from client.commanding import Run, section
 from client.scripted import Script
+from inference_server import InferenceServer, ServedModel
 from matrix import BY_NAME
 from sequela_client import OperatorError, Sequela, TryAgain
 from sequela_client.attributions import Attribution, PlayerKind
@@ -185,6 +187,8 @@ def test_several_targets_are_drawn(run: Run, address: str, alert: Path) -> None:
         (("--server", "nowhere.invalid"), 3, "no server answers at nowhere.invalid:50051; is"),
         (("--timeout", 1e-6), 3, "--timeout"),
         (("--model", "grpc://127.0.0.1:1/m"), 4, "list of endpoints"),
+        (("--schema", "schema.json"), 2, "--schema goes with a model named by its endpoint"),
+        (("--model", "grpc://127.0.0.1/m"), 1, "the port is missing"),
         (("--label", "novalue"), 2, "KEY=VALUE"),
         (("--level", "row"), 2, "'row' is not one of"),
         (("--json", "/nowhere/at/all.json"), 1, "/nowhere/at/all.json"),
@@ -210,6 +214,23 @@ def test_a_server_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
         assert list(client.models()) == []
     with Sequela(address, timeout=5) as client, pytest.raises(TryAgain):
         list(client.models())
+
+
+def test_a_model_behind_an_endpoint_without_a_server(
+    run: Run, alert: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The server started for the question may be told any endpoint: who runs the command is its operator."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    schema, background = tmp_path / "schema.json", tmp_path / "background.npy"
+    np.save(background, BY_NAME["gru"].average()["events"])
+    schema.write_text('{"targets": [{"name": "risk"}], "bounded": true}')
+    with InferenceServer({"gru": ServedModel(BY_NAME["gru"].path.read_bytes())}) as server:
+        arguments = ("explain", "--sequence", alert, "--background", background, "--schema", schema)
+        done = run(*arguments, "--model", server.uri("gru"), "--json", "-")
+    assert done.exit_code == 0, done.output
+    answer = json.loads(done.stdout)
+    assert [target["name"] for target in answer["targets"]] == ["risk"]
+    assert answer["cost"]["endpoint_rows"] > 0
 
 
 @pytest.mark.slow

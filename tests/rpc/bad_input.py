@@ -202,7 +202,7 @@ MODELS = [
         "an endpoint that is none",
         "ENDPOINT_URI_INVALID",
         "model.endpoint.uri",
-        endpoint=pb.EndpointModel(uri="file:///etc/passwd"),
+        endpoint=pb.EndpointModel(uri="file://localhost/etc/passwd"),
     ),
     with_onnx("no bytes", "MODEL_EMPTY", b""),
     with_onnx("text for ONNX", "MODEL_NOT_ONNX", hostile.not_onnx()),

@@ -105,13 +105,18 @@ class Digests:
         return known[1]
 
 
+def is_endpoint(model: str) -> bool:
+    """Whether it says where a model is served."""
+    return model.startswith(_SCHEMES)
+
+
 def choose(model: ModelLike) -> ModelFile | pb.ModelReference:
     """What the caller means by `model`."""
     if isinstance(model, Endpoint):
         return pb.ModelReference(endpoint=_endpoint(model))
     if not isinstance(model, str):
         return ModelFile(Path(model))
-    if model.startswith(_SCHEMES):
+    if is_endpoint(model):
         return pb.ModelReference(endpoint=pb.EndpointModel(uri=model))
     if model.endswith(".onnx"):
         return ModelFile(Path(model))

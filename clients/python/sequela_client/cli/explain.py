@@ -20,9 +20,15 @@ from sequela_client.errors import NotFound
 from sequela_client.explanation import Explanation
 from sequela_client.files import is_data_file, read_background, read_sequence
 from sequela_client.flows import MODEL_NOT_FOUND
+from sequela_client.models import Endpoint, is_endpoint
 from sequela_client.options import Estimator, FeatureScope, Level, Link
 
 Command = Callable[..., Any]
+
+ANY_ENDPOINT = (
+    *("--endpoint-allow", "grpc://*:*/* grpcs://*:*/* http://*:*/* https://*:*/*"),
+    *("--endpoint-networks", "0.0.0.0/0 ::/0"),
+)
 
 
 def _labels(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> dict[str, str]:
@@ -84,7 +90,12 @@ def server_options(command: Command) -> Command:
 
 
 @click.command(short_help="Explain one sequence.")
-@click.option("--model", required=True, help="An ONNX file, or a registered model's name.")
+@click.option(
+    "--model", required=True, help="An ONNX file, a registered model's name, or grpc://host:port/name."
+)
+@click.option(
+    "--schema", type=click.Path(path_type=Path), help="The schema.json of a model named by its endpoint."
+)
 @click.option(
     "--sequence", required=True, type=click.Path(path_type=Path), help="A .json, .csv, .npy or .npz file."
 )
@@ -101,6 +112,7 @@ def server_options(command: Command) -> Command:
 @with_options
 def explain(
     model: str,
+    schema: Path | None,
     sequence: Path,
     background: str | None,
     server: str | None,
@@ -117,27 +129,32 @@ def explain(
 
     Exit codes: 0 done, 1 the request is wrong, 2 the command is, 3 try again, 4 the operator must act.
     """
+    if schema and not is_endpoint(model):
+        raise click.UsageError("--schema goes with a model named by its endpoint; a file's lies beside it")
     given = read_sequence(sequence)
     average = Path(background) if background and is_data_file(background) else None
     values = read_background(average) if average else None
     wanted: Any = {name: value for name, value in options.items() if value not in (None, ())}
     with ExitStack() as stack:
-        address = server or stack.enter_context(_own_server())
+        address = server or stack.enter_context(_own_server(model))
         sequela = stack.enter_context(Sequela(address, secure=secure, timeout=timeout))
         stack.enter_context(waiting("explaining"))
+        chosen = Endpoint(model, schema=schema) if schema else model
         given = replace(given, inputs=in_order(sequela, model, sequence, given.inputs))
         if average and values:
             values = replace(values, rows=in_order(sequela, model, average, values.rows))
         answer = sequela.explain(
-            given, model=model, background=values or background, caller_id=caller_id, labels=labels, **wanted
+            given, model=chosen, background=values or background, caller_id=caller_id, labels=labels, **wanted
         )
     _give_out(answer, json_file, csv_file, rows)
 
 
 @contextmanager
-def _own_server() -> Iterator[str]:
-    """A server for this question alone: a model's name says nothing to it."""
-    with embedded_server() as address:
+def _own_server(model: str) -> Iterator[str]:
+    """A server for this question alone: a model's name says nothing to it, and its user is its operator, who may name
+    any endpoint.
+    """
+    with embedded_server(ANY_ENDPOINT if is_endpoint(model) else ()) as address:
         try:
             yield address
         except NotFound as unknown:

@@ -1,13 +1,15 @@
 """The operator's endpoints: `<root>/<name>/<version>/endpoint.toml` in the model repository, a `schema.json` beside it.
 
-A thread looks after them: it reads files that changed (the switch and the terms then hold at once), asks endpoints
-anew what they serve, and tries again those that are down. None of it stops the server or any other model.
+A thread reads the files that change, so that the switch and the terms hold soon, whatever an endpoint does. Another one for
+each endpoint asks it anew what it serves, and tries again where it is down. None of it stops the server or any other
+model.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,7 +39,7 @@ class _Files:
 
 
 class ConfiguredEndpoint:
-    """One folder's endpoint. Used by one thread at a time; `record` is how it stands."""
+    """One folder's endpoint; `record` is how it stands. One thread reads, one asks."""
 
     def __init__(self, folder: ModelFolder, switchboard: Switchboard, limits: Limits) -> None:
         self.record = ModelRecord(
@@ -48,10 +50,32 @@ class ConfiguredEndpoint:
         self._serving: Serving | None = None
         self._due = 0.0
 
-    def look(self) -> None:
-        """Looks at the files and, where it is due, at the endpoint."""
+    def read(self) -> None:
+        """Reads the files where they changed."""
+        with self._told():
+            files = _read(self._folder.path)
+            if files != self._files:
+                self._serving = self._opened_anew(files)
+                self._files, self._due = files, 0.0
+
+    def ask(self) -> None:
+        """Asks the endpoint what it serves, where that is due."""
+        serving = self._serving
+        if serving is None or (Clock.now() < self._due and not serving.doubtful):
+            return
+        # Well before what was heard is over, so that no request has to wait for it.
+        self._due = Clock.now() + self._switchboard.rules.ttl / 2
+        with self._told():
+            terms = serving.line.traffic.terms
+            model = serving.refresh(Clock.now() + terms.call_seconds)
+            if serving is self._serving:
+                self._ready(model, "" if terms.enabled else "switched off")
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Whatever goes wrong becomes the record's state."""
         try:
-            self._look()
+            yield
         except (Unavailable, TimeUp) as error:
             self._unreached(str(error) or "it does not answer in time")
         except SequelaError as error:
@@ -61,22 +85,6 @@ class ConfiguredEndpoint:
         except Exception as error:  # whatever one endpoint does, the others are looked after
             _log.exception("endpoint_crashed", model=self._folder.name.full)
             self._failed(f"{type(error).__name__} while it was looked at")
-
-    def _look(self) -> None:
-        files = _read(self._folder.path)
-        changed = files != self._files
-        if changed:
-            self._files = files
-            self._serving = self._opened_anew(files)
-        doubtful = self._serving is not None and self._serving.doubtful
-        if not (changed or doubtful) and Clock.now() < self._due:
-            return
-        # Well before what was heard is over, so that no request has to wait for it.
-        self._due = Clock.now() + self._switchboard.rules.ttl / 2
-        self._serving = self._serving or self._opened(files)
-        terms = self._serving.line.traffic.terms
-        model = self._serving.refresh(Clock.now() + terms.call_seconds)
-        self._ready(model, "" if terms.enabled else "switched off")
 
     def _opened_anew(self, files: _Files) -> Serving | None:
         """A mistake in a file that changed changes nothing that works."""
@@ -138,18 +146,21 @@ class ConfiguredEndpoint:
 
 
 class ConfiguredEndpoints:
-    """All of them. `start` begins looking after them in a thread of its own."""
+    """All of them. `start` begins looking after them, in threads of their own."""
 
     def __init__(self, folders: Sequence[ModelFolder], switchboard: Switchboard, limits: Limits) -> None:
         self._endpoints = {folder.name: ConfiguredEndpoint(folder, switchboard, limits) for folder in folders}
         self._rest = switchboard.rules.rest
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._look_after, name="endpoints", daemon=True)
 
     def start(self) -> None:
         """Begins, where there are any."""
-        if self._endpoints:
-            self._thread.start()
+        endpoints = self._endpoints.values()
+        for endpoint in endpoints:
+            endpoint.read()
+            self._every_while("endpoint-models", [endpoint.ask])
+        if endpoints:
+            self._every_while("endpoint-files", [endpoint.read for endpoint in endpoints])
 
     def stop(self) -> None:
         """Looks no more."""
@@ -159,12 +170,16 @@ class ConfiguredEndpoints:
         """All of them as they stand now."""
         return {name: endpoint.record for name, endpoint in self._endpoints.items()}
 
-    def _look_after(self) -> None:
-        while not self._stopping.is_set():
-            for endpoint in self._endpoints.values():
-                if not self._stopping.is_set():
-                    endpoint.look()
-            self._stopping.wait(self._rest)
+    def _every_while(self, name: str, steps: Sequence[Callable[[], None]]) -> None:
+        """Takes these steps again and again, in a thread of its own."""
+
+        def go_on() -> None:
+            while not self._stopping.is_set():
+                for step in steps:
+                    step()
+                self._stopping.wait(self._rest)
+
+        threading.Thread(target=go_on, name=name, daemon=True).start()
 
 
 def _read(path: Path) -> _Files:

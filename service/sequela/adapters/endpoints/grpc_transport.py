@@ -112,20 +112,23 @@ class GrpcTransport:
         request: Request,
         until: float,
     ) -> Answer:
+        start = time.monotonic()
         try:
-            channel = self._channel.current(seconds_left(until))
-            call = method(rpc.GRPCInferenceServiceStub(channel))
-            return call(request, timeout=seconds_left(until), metadata=self._credentials.metadata())
+            with self._channel.use(seconds_left(until)) as channel:
+                call = method(rpc.GRPCInferenceServiceStub(channel))
+                answer = call(request, timeout=seconds_left(until), metadata=self._credentials.metadata())
         except grpc.RpcError as error:
-            self._fail(error, until)
+            self._fail(error, start, until)
         except UnusableCredentials as error:
             raise unusable(self._uri, str(error)) from None
         except TimeoutError:
             raise TimeUp from None
         except (OSError, ValueError) as error:  # gRPC says ValueError where the channel was closed meanwhile
             raise unreachable(self._uri, str(error)) from None
+        self._channel.answered()
+        return answer
 
-    def _fail(self, error: Any, until: float) -> NoReturn:
+    def _fail(self, error: Any, start: float, until: float) -> NoReturn:
         """Raises what a code stands for."""
         code, words = error.code(), error.details() or ""
         said = f"{code.name}: {words}"
@@ -134,6 +137,7 @@ class GrpcTransport:
                 self._channel.doubt()
                 raise unreachable(self._uri, words) from None
             case grpc.StatusCode.DEADLINE_EXCEEDED if time.monotonic() >= until - CLOCKS_APART:
+                self._channel.unanswered(start)
                 raise TimeUp from None
             case grpc.StatusCode.RESOURCE_EXHAUSTED:
                 self._exhausted(words)

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Generic, Protocol, TypeVar
+
+SILENCE = 0.8
+"""Seconds without any answer after which a connection is taken to be dead and not to know it; less than a probe's."""
 
 
 class Closeable(Protocol):
@@ -25,6 +31,36 @@ class Way(Protocol[Connection_co]):
         """A new connection."""
 
 
+class _Shared(Generic[Connection]):
+    """A connection that, once it has been replaced, is closed when its last call has ended: its rows are paid for."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self._lock = threading.Lock()
+        self._calls, self._replaced = 0, False
+
+    def enter(self) -> None:
+        """A call begins."""
+        with self._lock:
+            self._calls += 1
+
+    def leave(self) -> None:
+        """A call has ended."""
+        with self._lock:
+            self._calls -= 1
+            self._close_unless_needed()
+
+    def replace(self) -> None:
+        """No more calls begin."""
+        with self._lock:
+            self._replaced = True
+            self._close_unless_needed()
+
+    def _close_unless_needed(self) -> None:
+        if self._replaced and not self._calls:
+            self.connection.close()
+
+
 class Kept(Generic[Connection]):
     """Keeps one connection. Safe to use from several threads at once.
 
@@ -35,45 +71,60 @@ class Kept(Generic[Connection]):
         self._find = find
         self._lock = threading.Lock()
         self._way: Way[Connection] | None = None
-        self._connection: Connection | None = None
-        self._doubted = False
-        self._closed = False
+        self._shared: _Shared[Connection] | None = None
+        self._doubted = self._silent = self._closed = False
+        self._answered = -math.inf
 
-    def current(self, timeout: float | None) -> Connection:
-        """Raises what `find` and `open` raise, ConnectionError where it was closed, TimeoutError after `timeout`
-        seconds.
+    @contextmanager
+    def use(self, timeout: float | None) -> Iterator[Connection]:
+        """For one call. Raises what `find` and `open` raise, ConnectionError where it was closed, TimeoutError after
+        `timeout` seconds.
         """
         # Another caller may be finding the way, for longer than this one may wait.
         if not self._lock.acquire(timeout=-1 if timeout is None else timeout):
             raise TimeoutError
         try:
-            return self._current(timeout)
+            shared = self._current(timeout)
+            shared.enter()
         finally:
             self._lock.release()
+        try:
+            yield shared.connection
+        finally:
+            shared.leave()
 
     def doubt(self) -> None:
         """A call did not come through: the host may have moved, or the certificates may have been replaced."""
         self._doubted = True
 
+    def answered(self) -> None:
+        """A call was answered."""
+        self._answered = time.monotonic()
+
+    def unanswered(self, since: float) -> None:
+        """A call has waited since then, in vain."""
+        if max(self._answered, since) + SILENCE < time.monotonic():
+            self._silent = True
+
     def close(self) -> None:
         """Calls under way and later ones fail."""
         with self._lock:
             self._closed = True
-            if self._connection is not None:
-                self._connection.close()
+            if self._shared is not None:
+                self._shared.connection.close()
 
-    def _current(self, timeout: float | None) -> Connection:
+    def _current(self, timeout: float | None) -> _Shared[Connection]:
         if self._closed:
             raise ConnectionError("the connection was closed")
-        if self._connection is None or self._doubted:
+        if self._shared is None or self._doubted or self._silent:
             way = self._find(timeout)
-            if self._connection is None or way != self._way:
+            if self._shared is None or way != self._way or self._silent:
                 self._replace(way)
-            self._doubted = False
-        assert self._connection is not None
-        return self._connection
+            self._doubted = self._silent = False
+        assert self._shared is not None
+        return self._shared
 
     def _replace(self, way: Way[Connection]) -> None:
-        previous, self._way, self._connection = self._connection, way, way.open()
+        previous, self._way, self._shared = self._shared, way, _Shared(way.open())
         if previous is not None:
-            previous.close()
+            previous.replace()

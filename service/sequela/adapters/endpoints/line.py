@@ -38,6 +38,10 @@ class Line:
         """Whether the endpoint would take calls now."""
         return self.transport.ready(Clock.now() + PROBE_SECONDS)
 
+    def close(self) -> None:
+        """Ends the connection."""
+        self.transport.close()
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Way:

@@ -100,9 +100,8 @@ class Rest:
 
     def _exchange(self, method: str, path: str, body: bytes, until: float) -> tuple[int, Headers, bytes]:
         """Status, headers and body. Raises ConnectionError where the server hangs up before its answer is whole."""
-        site = self._site.current(seconds_left(until))
         url = f"{self.uri.scheme}://{self.uri.authority}{path}"
-        with site.exchange(until) as exchange:
+        with self._site.use(seconds_left(until)) as site, site.exchange(until) as exchange:
             try:
                 with site.pool.stream(method, url, headers=self._headers(), content=body or None) as response:
                     return response.status, response.headers, self._body(response.iter_stream())

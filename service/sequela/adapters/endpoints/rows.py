@@ -40,10 +40,10 @@ class RowRate:
         with self._lock:
             start = max(self._next, now - BURST)
             # The whole of it must fit into what may leave by then, so that a large call waits for its own rows.
-            ready = start + seconds - BURST
+            ready = start + seconds
             if ready > until:
                 raise TimeUp
-            self._next = start + seconds
+            self._next = ready
             return max(ready - now, 0.0)
 
 

@@ -79,13 +79,15 @@ class Serving:
         return model
 
     def _described(self, until: float) -> Description:
-        for attempt in range(self.line.traffic.terms.attempts):
+        attempts = self.line.traffic.terms.attempts
+        for attempt in range(attempts):
             try:
                 end = min(until, Clock.now() + self.line.traffic.terms.call_seconds)
                 return self.line.transport.describe(end)
             except TryAgain as error:
                 failed = error.error
-                time.sleep(max(min(PAUSE * 2**attempt, until - Clock.now()), 0.0))
+                if attempt < attempts - 1:
+                    time.sleep(max(min(PAUSE * 2**attempt, until - Clock.now()), 0.0))
         raise failed
 
     @contextmanager

@@ -105,6 +105,12 @@ class Switchboard:
         model = serving.model(until)
         return model.named(ModelName(model.digest, 1).full)
 
+    def close(self) -> None:
+        """Ends all calls, connections and threads."""
+        with self._lock:
+            for traffic in {*self._traffic.values(), *(owned.traffic for owned in self._owned.values())}:
+                traffic.close()
+
     def _amended(self, owner: ModelName, file: EndpointFile) -> Traffic:
         """The owner's traffic on new terms, where that is possible; else a new one."""
         before = self._owned.get(owner)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator
@@ -26,7 +27,7 @@ from sequela.explaining.records import CircuitState, EndpointCalled, EndpointWin
 T = TypeVar("T")
 
 OPENS_AFTER = 5
-"""Calls in a row that do not come through before the breaker opens."""
+"""Failures in a row, each of calls begun after the one before, from which on the breaker is open."""
 LATE = 5.0
 """Times what a call should take, and"""
 LATE_SECONDS = 1.0
@@ -38,6 +39,9 @@ class Probed(Protocol):
 
     def ready(self) -> bool:
         """Whether it would take calls now."""
+
+    def close(self) -> None:
+        """Ends the connection."""
 
 
 class Traffic:
@@ -57,7 +61,7 @@ class Traffic:
         self._window = Window(terms.max_calls)
         self._pool = Pool(terms.max_calls, name="endpoint")
         self._pool.resize(self._window.size)
-        self._failures = 0
+        self._failures, self._failed_at = 0, -math.inf
         tell = _Teller(label, observer)
         self._breaker = Breaker(partial(_any_ready, self.lines), tell, rest, "endpoint-probe")
         self._end = weakref.finalize(self, _end, self._pool, self._breaker)
@@ -105,18 +109,18 @@ class Traffic:
         except TimeUp:
             self._tell(rows, start, "TIME_UP")
             if until <= limit:
-                self._late(rows, Clock.now() - start)
+                self._late(rows, start)
                 raise
-            raise self._failed(self._too_slow()) from None
+            raise self._failed(self._too_slow(), start) from None
         except TryAgain as error:
             self._tell(rows, start, error.error.reason)
-            self._failed(error.error)
+            self._failed(error.error, start)
             raise
         except SequelaError as error:
             self._tell(rows, start, error.reason)
             self._came_through()
             if isinstance(error, Overloaded):
-                self._shrink()
+                self._shrink(start)
             raise
         self._worked(rows, Clock.now() - start)
         self._tell(rows, start, "ok")
@@ -133,8 +137,10 @@ class Traffic:
         return True
 
     def close(self) -> None:
-        """Ends its threads; calls that wait fail."""
+        """Ends its threads and connections; calls that wait or are under way fail."""
         self._end()
+        for line in tuple(self.lines):
+            line.close()
 
     def _tell(self, rows: int, start: float, outcome: str) -> None:
         self._observer.notice(EndpointCalled(self.label, rows, Clock.now() - start, outcome))
@@ -151,23 +157,29 @@ class Traffic:
         self._failures = 0
         self._breaker.succeed()
 
-    def _failed(self, error: SequelaError) -> SequelaError:
-        self._shrink()
-        with self._lock:
+    def _failed(self, error: SequelaError, start: float) -> SequelaError:
+        if self._shrink(start):
             self._failures += 1
         if self._failures >= OPENS_AFTER:
             self._breaker.fail(error.message)
         return error
 
-    def _shrink(self) -> None:
+    def _shrink(self, start: float) -> bool:
+        """False for a call that was under way already when another one failed: what ends together, as with a lost
+        connection, tells one thing.
+        """
         with self._lock:
+            if start <= self._failed_at:
+                return False
+            self._failed_at = Clock.now()
             self._window.failed()
             self._apply()
+            return True
 
-    def _late(self, rows: int, seconds: float) -> None:
+    def _late(self, rows: int, start: float) -> None:
         """A deadline came first. That the endpoint is slow is only known where others were answered much sooner."""
-        if seconds > max(LATE * self._meter.seconds(rows), LATE_SECONDS):
-            self._failed(self._too_slow())
+        if Clock.now() - start > max(LATE * self._meter.seconds(rows), LATE_SECONDS):
+            self._failed(self._too_slow(), start)
 
     def _too_slow(self) -> Unavailable:
         text = f"the endpoint did not answer within {self.terms.call_seconds:g} s, the limit of one call"

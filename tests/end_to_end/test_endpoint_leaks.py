@@ -1,0 +1,224 @@
+"""Faulty requests of all kinds leave nothing behind: no threads, no connections, no files, no memory."""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import grpc
+import numpy as np
+import pytest
+from endpoint_folders import eventually, explained, outcome, reachable, request, serving, write_endpoint
+from fault_proxy import FaultProxy
+from inference_server import InferenceServer, ServedModel, infer_answer
+from matrix import BY_NAME
+from sequela_proto.v1 import sequela_pb2 as pb
+from serving import Failure, Serving
+
+Code = grpc.StatusCode
+
+CASE = BY_NAME["gru"]
+OPTIONS: dict[str, Any] = {
+    "levels": [pb.LEVEL_EVENT],
+    "max_coalitions": 128,
+    "target_standard_error": 0.0,
+    "pruning_tolerance": 0.0,
+}
+DEADLINE = 0.5
+ALLOWED = {
+    Code.UNAVAILABLE,
+    Code.FAILED_PRECONDITION,
+    Code.RESOURCE_EXHAUSTED,
+    Code.DEADLINE_EXCEEDED,
+    Code.CANCELLED,
+}
+SOME_MB = 40.0
+"""That a process may grow by in a thousand requests: caches fill, and the allocator keeps what it had."""
+
+
+def answering(**changed: Any) -> Callable[..., Any]:
+    said = {"name": "gru", "version": "1", "output": "score", "datatype": "FP32"} | changed
+    values = said.pop("values", np.full((1, 1), 0.5))
+    return lambda request, context, answer: infer_answer(**said, values=values)
+
+
+def saying(code: Code) -> Callable[..., Any]:
+    return lambda request, context, answer: context.abort(code, "no")
+
+
+TWISTS = [
+    saying(Code.UNAVAILABLE),
+    saying(Code.INTERNAL),
+    saying(Code.RESOURCE_EXHAUSTED),
+    saying(Code.UNKNOWN),
+    answering(values=np.full((2, 1), np.nan)),
+    answering(values=np.zeros((2, 9))),
+    answering(output="other"),
+    answering(version="7"),
+]
+
+
+class Trouble:
+    """One kind of fault after another, at the server and on the way there."""
+
+    def __init__(self, endpoint: InferenceServer, proxy: FaultProxy) -> None:
+        self.endpoint, self.proxy = endpoint, proxy
+        self._kinds = itertools.cycle([*map(self._twisted, TWISTS), self._reset, self._swallow, self._refuse])
+
+    def begin(self) -> None:
+        """The next kind."""
+        next(self._kinds)()
+
+    def end(self) -> None:
+        """Everything works."""
+        self.endpoint.twists.clear()
+        self.proxy.swallowing = False
+        self.proxy.listen()
+
+    def _twisted(self, twist: Callable[..., Any]) -> Callable[[], None]:
+        return lambda: self.endpoint.twists.update(ModelInfer=twist)
+
+    def _reset(self) -> None:
+        def reset(request: Any, context: Any, answer: Callable[[], Any]) -> Any:
+            self.proxy.reset()
+            return answer()
+
+        self.endpoint.twists["ModelInfer"] = reset
+
+    def _swallow(self) -> None:
+        self.proxy.swallowing = True
+
+    def _refuse(self) -> None:
+        self.proxy.refuse()
+
+
+@pytest.fixture
+def endpoint() -> Iterator[InferenceServer]:
+    with InferenceServer({"gru": ServedModel(CASE.path.read_bytes())}) as running:
+        yield running
+
+
+@pytest.fixture
+def proxy(endpoint: InferenceServer) -> Iterator[FaultProxy]:
+    with FaultProxy(endpoint.port) as running:
+        yield running
+
+
+def files() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def resident_mb() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+@pytest.mark.parametrize(
+    "count", [100, pytest.param(1000, marks=[pytest.mark.slow, pytest.mark.timeout(900)])]
+)
+def test_faulty_requests_leave_nothing_behind(
+    tmp_path: Path, endpoint: InferenceServer, proxy: FaultProxy, count: int
+) -> None:
+    """Each ends by its deadline with an answer or a proper error; afterwards all is as it was before them."""
+    write_endpoint(
+        tmp_path, "gru", f"grpc://127.0.0.1:{proxy.port}/gru", call_seconds=0.2, attempts=2, version=""
+    )
+    before = set(threading.enumerate())
+    trouble = Trouble(endpoint, proxy)
+    codes: set[Code] = set()
+    with serving(tmp_path) as server:
+        reachable(server, "gru")
+        explained(server, request("gru", **OPTIONS))
+
+        def ask(number: int) -> None:
+            found = outcome(server, request("gru", seed=number, **OPTIONS), DEADLINE)
+            if isinstance(found, Failure):
+                codes.add(found.code)
+
+        def works() -> bool:
+            return isinstance(outcome(server, request("gru", **OPTIONS), 5.0), pb.Explanation)
+
+        def run(numbers: range) -> None:
+            for number in numbers:
+                if number % 3 == 0:
+                    trouble.end()
+                    eventually(works)
+                    trouble.begin()
+                elif number % 3 == 1:
+                    call = server.explanations.Explain.future(request("gru", seed=number, **OPTIONS))
+                    call.cancel()
+                ask(number)
+            trouble.end()
+            eventually(works)
+
+        run(range(33))  # lanes, caches and channels are there from now on
+        gc.collect()
+        threads, held, memory = threading.active_count(), files(), resident_mb()
+        run(range(33, 33 + count))
+        assert codes <= ALLOWED
+        assert {Code.UNAVAILABLE, Code.FAILED_PRECONDITION, Code.RESOURCE_EXHAUSTED} <= codes
+        gc.collect()
+        # A lane, a seat or a probe more or less; what leaks does so once for every request.
+        eventually(lambda: threading.active_count() <= threads + 10)
+        eventually(lambda: files() <= held + 10)
+        assert proxy.connections <= 2
+        assert resident_mb() - memory < SOME_MB
+    eventually(lambda: proxy.connections == 0)
+    gc.collect()
+    eventually(lambda: not {each for each in set(threading.enumerate()) - before if ours(each)})
+
+
+def ours(thread: threading.Thread) -> bool:
+    """Threads of the product's that look after endpoints."""
+    return thread.is_alive() and thread.name.startswith("endpoint")
+
+
+def named(server: Serving, uri: str, seed: int = 0) -> pb.Explanation | Failure:
+    """A question that names its model by its endpoint."""
+    asked = request("", seed=seed, **OPTIONS)
+    asked.model.CopyFrom(pb.ModelReference(endpoint=pb.EndpointModel(uri=uri)))
+    return outcome(server, asked)
+
+
+def test_connections_of_requests_are_closed(
+    tmp_path: Path, endpoint: InferenceServer, proxy: FaultProxy
+) -> None:
+    """As many are kept as the setting says; those longest unused end, with their threads."""
+    models: dict[str, ServedModel] = endpoint.models  # type: ignore[assignment]
+    models |= {f"m{number}": models["gru"] for number in range(12)}
+    settings = {
+        "endpoint_allow": f"grpc://127.0.0.1:{proxy.port}/*",
+        "endpoint_networks": "127.0.0.0/8",
+        "endpoint_connections": 3,
+    }
+    with serving(tmp_path, **settings) as server:
+        for number in range(12):
+            answer = named(server, f"grpc://127.0.0.1:{proxy.port}/m{number}")
+            assert isinstance(answer, pb.Explanation), answer.message
+        gc.collect()
+        eventually(lambda: proxy.connections <= 3)
+        lanes = [each for each in threading.enumerate() if each.name.startswith("endpoint-")]
+        assert len(lanes) <= 3 * 8
+    eventually(lambda: proxy.connections == 0)
+
+
+def test_names_that_cannot_be_reached_leave_nothing(tmp_path: Path, proxy: FaultProxy) -> None:
+    """Requests that name one dead endpoint after another."""
+    settings = {"endpoint_allow": "grpc://127.0.0.1:*/*", "endpoint_networks": "127.0.0.0/8"}
+    proxy.refuse()
+    with serving(tmp_path, endpoint_connections=2, **settings) as server:
+        threads, held = 0, 0
+        for number in range(24):
+            failed = named(server, f"grpc://127.0.0.1:{proxy.port}/m{number}")
+            assert isinstance(failed, Failure)
+            assert (failed.code, failed.reason) == (Code.UNAVAILABLE, "ENDPOINT_UNAVAILABLE"), failed.message
+            if number == 7:
+                threads, held = threading.active_count(), files()
+        gc.collect()
+        eventually(lambda: threading.active_count() <= threads + 5)
+        eventually(lambda: files() <= held + 5)

@@ -1,0 +1,157 @@
+"""A TCP proxy that stands between a client and a real server, and spoils what passes as a test wants it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import struct
+import threading
+from collections.abc import Coroutine
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+T = TypeVar("T")
+
+PATIENCE = 60.0
+PIECE = 1 << 16
+NO_LINGER = struct.pack("ii", 1, 0)
+"""A socket closed so sends a reset at once."""
+HURRY = 0.05
+"""Seconds between looks at whether a proxy that swallows passes on again."""
+
+Piece = tuple[float, bytes]
+"""When it is due, and its bytes; none at the end."""
+
+
+class FaultProxy:
+    """Listens while it is entered, on a port that stays the same. One thread; faults may be changed while it runs.
+
+    latency: seconds that every piece is late, either way, without holding up those behind it. drip: bytes that pass
+    at a time, a hundredth of a second apart; 0: all. swallowing: takes connections and bytes, passes on none of them.
+    """
+
+    def __init__(self, port: int, host: str = "127.0.0.1") -> None:
+        self.latency = 0.0
+        self.drip = 0
+        self.swallowing = False
+        self.taken = 0
+        """Connections so far."""
+        self._frozen = 0
+        self.port = 0
+        self._target = (host, port)
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="fault-proxy", daemon=True)
+        self._listener: asyncio.Server | None = None
+        self._open: set[asyncio.StreamWriter] = set()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self.listen()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.refuse()
+        self._run(self._ended())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(PATIENCE)
+        self._loop.close()
+
+    def listen(self) -> None:
+        """Takes connections, again."""
+        self._run(self._listen())
+
+    def refuse(self) -> None:
+        """Refuses connections, and resets those that stand."""
+        self._run(self._refuse())
+
+    def reset(self) -> None:
+        """Resets all connections; new ones are taken."""
+        self._run(self._reset())
+
+    def freeze(self) -> None:
+        """Connections that stand pass nothing on any more, nor do they end; new ones work."""
+        self._frozen = self.taken
+
+    @property
+    def connections(self) -> int:
+        """That stand now."""
+        return len(self._open) // 2
+
+    def _run(self, work: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE)
+
+    async def _listen(self) -> None:
+        if self._listener is None:
+            self._listener = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+            self.port = self._listener.sockets[0].getsockname()[1]
+
+    async def _refuse(self) -> None:
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
+        await self._reset()
+
+    async def _reset(self) -> None:
+        for writer in tuple(self._open):
+            with contextlib.suppress(OSError):
+                plain = writer.get_extra_info("socket")
+                plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
+            writer.transport.abort()
+
+    async def _ended(self) -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.taken += 1
+        number = self.taken
+        try:
+            there, back = await asyncio.open_connection(*self._target)
+        except OSError:
+            writer.transport.abort()
+            return
+        self._open |= {writer, back}
+        try:
+            async with asyncio.TaskGroup() as both:
+                for source, target in ((reader, back), (there, writer)):
+                    pieces: asyncio.Queue[Piece] = asyncio.Queue()
+                    both.create_task(self._take(source, pieces, number))
+                    both.create_task(self._give(pieces, target, number))
+        except* OSError:
+            pass  # one side is gone: so is the other
+        finally:
+            self._open -= {writer, back}
+            writer.transport.abort()
+            back.transport.abort()
+
+    async def _take(self, source: asyncio.StreamReader, pieces: asyncio.Queue[Piece], number: int) -> None:
+        while piece := await source.read(PIECE):
+            pieces.put_nowait((self._loop.time() + self.latency, piece))
+        if number <= self._frozen:
+            raise ConnectionResetError  # the client gave it up
+        pieces.put_nowait((self._loop.time() + self.latency, b""))
+
+    async def _give(self, pieces: asyncio.Queue[Piece], target: asyncio.StreamWriter, number: int) -> None:
+        while True:
+            due, piece = await pieces.get()
+            await asyncio.sleep(due - self._loop.time())
+            while self.swallowing or number <= self._frozen:
+                await asyncio.sleep(HURRY)
+            if not piece:
+                raise ConnectionResetError
+            await self._pass_on(piece, target)
+
+    async def _pass_on(self, piece: bytes, target: asyncio.StreamWriter) -> None:
+        start = 0
+        while start < len(piece):
+            end = start + self.drip if self.drip else len(piece)
+            target.write(piece[start:end])
+            await target.drain()
+            start = end
+            if self.drip:
+                await asyncio.sleep(0.01)
