@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from matrix import BY_NAME
 from redis_server import eventually
+from rpc import inferring
 from rpc.asking import register
 from rpc.made import Gate, Scripted
 from rpc.test_admission import depth
@@ -277,3 +281,36 @@ def test_every_error_has_its_code() -> None:
             assert (found.status_code, said["reason"], said["error"]) == (code, error.reason, error.message)
             assert found.headers.get("retry-after") == ("2" if error.retry_after else None)
             assert said.get("retry_after") == error.retry_after
+
+
+@pytest.mark.slow
+def test_callers_that_leave_leave_nothing_behind() -> None:
+    """After hundreds of requests, half of them abandoned in the midst of the body or of the work: no task, no thread
+    and no connection more than after the first few.
+    """
+    body = json.dumps({**ASKED, "parameters": {**USUAL, "max_coalitions": 512}}).encode()
+
+    def ask(number: int) -> None:
+        if number % 2:
+            assert post(server, EXPLAIN, body).status_code == 200
+            return
+        with connect(server) as client:
+            client.sendall(head(len(body)) + body[: number % 3 * len(body)])
+
+    def left() -> tuple[int, int, int]:
+        return server.run(count_tasks()), threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
+
+    few = embedded(max_concurrent=1, lookup_threads=1)  # threads that are all there after the first requests
+    with Serving(few) as server, ThreadPoolExecutor(4) as threads:
+        register(server, "gru")
+        inferring.create_background(server, BY_NAME["gru"])
+        list(threads.map(ask, range(60)))
+        eventually(lambda: depth(server, "sequela_inflight") == 0)
+        before = left()
+        list(threads.map(ask, range(400)))
+        eventually(lambda: depth(server, "sequela_inflight") == 0)
+        eventually(lambda: all(now <= then for now, then in zip(left(), before, strict=True)))
+
+
+async def count_tasks() -> int:
+    return len(asyncio.all_tasks())
