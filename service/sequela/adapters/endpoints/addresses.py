@@ -98,7 +98,10 @@ def looked_up(host: str, port: int, timeout: float | None) -> tuple[str, ...]:
     answer: Future[tuple[str, ...]] = Future()
     # The resolver knows no deadline: a thread waits for it, for as long as the operating system lets it.
     threading.Thread(target=_ask, args=(answer, host, port), name="resolver", daemon=True).start()
-    return answer.result(timeout)
+    try:
+        return answer.result(timeout)
+    except TimeoutError:
+        raise TimeoutError("its name was not looked up in time") from None
 
 
 def _ask(answer: Future[tuple[str, ...]], host: str, port: int) -> None:

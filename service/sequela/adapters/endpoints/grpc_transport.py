@@ -121,9 +121,8 @@ class GrpcTransport:
             self._fail(error, start, until)
         except UnusableCredentials as error:
             raise unusable(self._uri, str(error)) from None
-        except TimeoutError:
-            raise TimeUp from None
         except (OSError, ValueError) as error:  # gRPC says ValueError where the channel was closed meanwhile
+            seconds_left(until)
             raise unreachable(self._uri, str(error)) from None
         self._channel.answered()
         return answer

@@ -56,7 +56,10 @@ class GrpcFinder:
         """The host's name, which gRPC looks up, or where a guard watches, the addresses it lets through."""
         if self.guard is None:
             return f"dns:///{bracketed(self.uri.host)}:{self.uri.port}"
-        addresses = [ip_address(address) for address in self.guard.addresses(timeout)]
+        longest = (
+            self.limits.connect_seconds if timeout is None else min(timeout, self.limits.connect_seconds)
+        )
+        addresses = [ip_address(address) for address in self.guard.addresses(longest)]
         family = addresses[0].version  # a target holds one family: the one that the resolver prefers
         hosts = sorted(bracketed(str(address)) for address in addresses if address.version == family)
         return f"ipv{family}:{','.join(f'{host}:{self.uri.port}' for host in hosts)}"
