@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from sequela.adapters.endpoints.traffic import Traffic
-from sequela.adapters.endpoints.transport import Transport
+from sequela.adapters.endpoints.transports.transport import Transport
 from sequela.explaining.clock import Clock
 
 T = TypeVar("T")

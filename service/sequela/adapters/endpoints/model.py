@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from sequela.adapters.endpoints.line import Line, Way
 from sequela.adapters.endpoints.reading import Reading, read
-from sequela.adapters.endpoints.transport import Description, Feeds
+from sequela.adapters.endpoints.transports.transport import Description, Feeds
 from sequela.adapters.model_io.default_background import default_background
 from sequela.adapters.model_io.feeds import Feeder
 from sequela.adapters.model_io.scores import Scores
