@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -57,10 +58,7 @@ class ServedModel:
     """An ONNX file, and what it was asked. max_rows: rows of a call at most, 0 for any; delay: seconds of a call."""
 
     def __init__(self, content: bytes, max_rows: int = 0, delay: float = 0.0, version: str = "1") -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 4
-        self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        self._session = _session(content)
         self.inputs = [_tensor(item) for item in self._session.get_inputs()]
         self.outputs = [_tensor(item) for item in self._session.get_outputs()]
         self.max_rows, self.delay, self.version = max_rows, delay, version
@@ -92,6 +90,15 @@ class ServedModel:
             return found[0], self._session.run([found[0].name], dict(feeds))[0]
         except Exception as error:  # onnxruntime has a class for each of its codes
             raise WrongCall(str(error)) from None
+
+
+@cache
+def _session(content: bytes) -> onnxruntime.InferenceSession:
+    """Safe to run from several threads, so that servers of one file share it."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 4
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
 def _tensor(item: Any) -> Tensor:

@@ -73,6 +73,12 @@ def test_the_settings_are_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings(monkeypatch).insecure
 
 
+def test_no_explanation_leaves_in_plain_http(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Metrics can be reached from other containers, inference by HTTP only where somebody switches it on."""
+    given = settings(monkeypatch)
+    assert (given.metrics_host, given.http_inference) == ("0.0.0.0", False)
+
+
 def test_the_pieces_find_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ports and names are the same on both sides; a drain has the time it wants."""
     given = settings(monkeypatch)

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from matrix import BY_NAME
 from redis_server import eventually
+from rpc import inferring
 from rpc.asking import register
 from rpc.made import Gate, Scripted
 from rpc.test_admission import depth
 from rpc.test_kserve import ONE, USUAL, get, post
 from rpc.test_operations import sample
+from sequela import errors
 from sequela.rpc import http
 from serving import PATIENCE, Serving, embedded
 
@@ -243,3 +248,69 @@ def test_binary_tensors_are_refused(serving: Serving) -> None:
     """Triton's extension of the protocol: 501, and what to do instead."""
     found = post(serving, "/v2/models/gru/infer", b"{}", **{"Inference-Header-Content-Length": "2"})
     assert (found.status_code, found.json()["reason"]) == (501, "BINARY_TENSORS_UNSUPPORTED")
+
+
+ERRORS = [
+    (errors.InvalidInput("A", "a"), 400),
+    (errors.NotFound("B", "b"), 404),
+    (errors.AlreadyExists("C", "c"), 409),
+    (errors.DoesNotFit("D", "d"), 422),
+    (errors.Forbidden("E", "e"), 422),
+    (errors.Overloaded("F", "f", retry_after=1.2), 429),
+    (errors.Cancelled("G", "g"), 499),
+    (errors.Unsupported("H", "h"), 501),
+    (errors.Unavailable("I", "i", retry_after=1.2), 503),
+    (errors.OutOfTime("J", "j"), 504),
+]
+
+
+def test_every_error_has_its_code() -> None:
+    """Each class of errors, with its reason and its text; those that say when to come back say it in the header too."""
+    assert {type(error) for error, _ in ERRORS} == set(errors.SequelaError.__subclasses__())
+    wanted: list[errors.SequelaError] = []
+
+    def fail(*_: Any) -> None:
+        raise wanted[-1]
+
+    with Serving(embedded(), explainer=Scripted(fail)) as server:
+        register(server, "gru")
+        for error, code in ERRORS:
+            wanted.append(error)
+            found = post(server, EXPLAIN, ASKED)
+            said = found.json()
+            assert (found.status_code, said["reason"], said["error"]) == (code, error.reason, error.message)
+            assert found.headers.get("retry-after") == ("2" if error.retry_after else None)
+            assert said.get("retry_after") == error.retry_after
+
+
+@pytest.mark.slow
+def test_callers_that_leave_leave_nothing_behind() -> None:
+    """After hundreds of requests, half of them abandoned in the midst of the body or of the work: no task, no thread
+    and no connection more than after the first few.
+    """
+    body = json.dumps({**ASKED, "parameters": {**USUAL, "max_coalitions": 512}}).encode()
+
+    def ask(number: int) -> None:
+        if number % 2:
+            assert post(server, EXPLAIN, body).status_code == 200
+            return
+        with connect(server) as client:
+            client.sendall(head(len(body)) + body[: number % 3 * len(body)])
+
+    def left() -> tuple[int, int, int]:
+        return server.run(count_tasks()), threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
+
+    few = embedded(max_concurrent=1, lookup_threads=1)  # threads that are all there after the first requests
+    with Serving(few) as server, ThreadPoolExecutor(4) as threads:
+        register(server, "gru")
+        inferring.create_background(server, BY_NAME["gru"])
+        list(threads.map(ask, range(60)))
+        eventually(lambda: depth(server, "sequela_inflight") == 0)
+        before = left()
+        list(threads.map(ask, range(400)))
+        eventually(lambda: depth(server, "sequela_inflight") == 0)
+        eventually(lambda: all(now <= then for now, then in zip(left(), before, strict=True)))
+
+
+async def count_tasks() -> int:
+    return len(asyncio.all_tasks())

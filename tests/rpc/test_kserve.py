@@ -21,13 +21,17 @@ SAME = {"rtol": 0, "atol": 1e-12}
 USUAL = {"background": BACKGROUND}
 
 
+# Every request has a connection of its own, but not every one reads the machine's certificates anew.
+CLIENT = httpx.Client(timeout=PATIENCE, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
+
+
 def post(server: Serving, path: str, body: Any, **headers: str) -> httpx.Response:
     content = body if isinstance(body, bytes | str) else json.dumps(body)
-    return httpx.post(f"http://{server.bound.http}{path}", content=content, headers=headers, timeout=PATIENCE)
+    return CLIENT.post(f"http://{server.bound.http}{path}", content=content, headers=headers)
 
 
 def get(server: Serving, path: str) -> httpx.Response:
-    return httpx.get(f"http://{server.bound.http}{path}", timeout=PATIENCE)
+    return CLIENT.get(f"http://{server.bound.http}{path}")
 
 
 @pytest.mark.parametrize("name", ["gru", "multi_input", "classes"])
@@ -106,6 +110,7 @@ BAD = [
     ("nested without end", f'{{"instances": {NESTED}', 400, "BODY_MALFORMED", None),
     ("a number of many digits", f'{{"instances": [{"9" * 10_000}]}}', 400, "BODY_MALFORMED", None),
     ("a literal NaN", '{"instances": [[[NaN, 1, 1, 1, 1]]]}', 400, "BODY_MALFORMED", None),
+    ("half of a surrogate pair", r'{"instances": [{"\ud800": [[1.0]]}]}', 400, "BODY_MALFORMED", None),
     ("a list", [1], 400, "FIELD_INVALID", "body"),
     ("no instances", {}, 400, "FIELD_INVALID", "instances"),
     ("instances twice", {"instances": ONE, "inputs": ONE}, 400, "FIELD_INVALID", "instances"),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Iterator
 
 import pytest
 from sequela.explaining.clock import TimeUp
 from sequela.explaining.ports import TryAgain
-from transports import ask, failing, opened, soon
+from transports import PATIENCE, ROWS, failing, loopback, opened, soon
 
 ROUTES = ["grpc://{}/m", "grpcs://{}/m", "https://{}/v2/models/m", "https://{}/v1/models/m"]
 
@@ -23,8 +24,27 @@ def silent() -> Iterator[str]:
 @pytest.mark.parametrize("route", ROUTES)
 def test_a_handshake_that_never_ends(silent: str, route: str) -> None:
     """Is given up when connecting takes too long, while the call still has time: it may be sent elsewhere."""
-    with failing(TryAgain, "ENDPOINT_UNAVAILABLE"):
-        ask(route.format(silent), connect_seconds=0.1)
+    with (
+        opened(route.format(silent), connect_seconds=0.1) as transport,
+        failing(TryAgain, "ENDPOINT_UNAVAILABLE"),
+    ):
+        transport.infer({"events": ROWS}, "", soon(15.0))  # less than gRPC's own patience
+
+
+@pytest.mark.parametrize("route", ["grpc://{}:1/m", "http://{}:1/v2/models/m"])
+def test_a_name_that_is_never_looked_up(monkeypatch: pytest.MonkeyPatch, route: str) -> None:
+    """Is given up when connecting takes too long, or with the call's own time where that is sooner."""
+    free = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **named: free.wait(PATIENCE) and [])
+    uri = route.format("models.example")
+    with (
+        opened(uri, connect_seconds=0.05, guard=loopback) as transport,
+        failing(TryAgain, "ENDPOINT_UNAVAILABLE", "not looked up in time"),
+    ):
+        transport.infer({"events": ROWS}, "", soon())
+    with opened(uri, connect_seconds=60.0, guard=loopback) as transport, pytest.raises(TimeUp):
+        transport.infer({"events": ROWS}, "", soon(0.05))
+    free.set()
 
 
 @pytest.mark.parametrize("route", [*ROUTES, "http://{}/v2/models/m"])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from sequela.adapters.endpoints.reading import Reading, read
-from sequela.adapters.endpoints.transport import Description, OutputSignature
+from sequela.adapters.endpoints.transports.transport import Description, OutputSignature
 from sequela.adapters.model_io.signature import Axis, InputSignature
 from sequela.errors import SequelaError
 from sequela.explaining.limits import Limits

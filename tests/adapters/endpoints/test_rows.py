@@ -120,9 +120,12 @@ def test_rows_under_way_never_pass_the_limit() -> None:
 def test_more_rows_than_the_limit_go_alone() -> None:
     """A fixed batch may be larger; it waits until nothing else is under way, and nothing joins it."""
     held = RowsInFlight()
-    with held.held(500, 50, Clock(), math.inf):
-        with pytest.raises(TimeUp), held.held(1, 50, Clock(0.05), math.inf):
-            pass
+    with (
+        held.held(500, 50, Clock(), math.inf),
+        pytest.raises(TimeUp),
+        held.held(1, 50, Clock(0.05), math.inf),
+    ):
+        pass
     with held.held(1, 50, Clock(), math.inf):
         with pytest.raises(TimeUp), held.held(500, 50, Clock(), Clock.now() + 0.05):
             pass

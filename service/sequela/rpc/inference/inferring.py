@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 
 from sequela_proto.v1 import sequela_pb2 as pb
@@ -72,43 +72,37 @@ class Inference:
         A few rows are worked on at a time, each in a fair share of the time left, so that all are answered also where
         they have to wait for each other.
         """
-        room = self._room(asked)
-        abreast = min(room.seats, self.pace.stream_window)
 
-        async def answer(index: int, row: pb.Sequence) -> T:
+        async def answer(index: int, _: pb.Sequence) -> T:
             own = clock.beside()
-            share = abreast / (len(asked.rows) - index - 1 + abreast)
-            work = functools.partial(self._explain, asked, index, row, own, share, finish)
-            return await room.run(work, own)
+            return await self._room(asked).run(partial(self._explain, asked, index, own, finish), own)
 
-        return [each async for each in in_order(_each(asked.rows), answer, abreast)]
+        return [each async for each in in_order(_each(asked.rows), answer, self._abreast(asked))]
 
     async def scored(self, asked: Asked, clock: Clock) -> Scored:
         """Raw scores of all rows."""
-        return await self._room(asked).run(functools.partial(self._score, asked, clock), clock)
+        return await self._room(asked).run(partial(self._score, asked, clock), clock)
 
     def _room(self, asked: Asked) -> Room:
         return self.rooms.served if asked.model.endpoint else self.rooms.explaining
 
+    def _abreast(self, asked: Asked) -> int:
+        return min(self._room(asked).seats, self.pace.stream_window)
+
     def _explain(
-        self,
-        asked: Asked,
-        index: int,
-        row: pb.Sequence,
-        clock: Clock,
-        share: float,
-        finish: Callable[[GivenSequence, Explanation], T],
+        self, asked: Asked, index: int, clock: Clock, finish: Callable[[GivenSequence, Explanation], T]
     ) -> T:
-        clock.shorten(share)
+        after, abreast = len(asked.rows) - index - 1, self._abreast(asked)
+        clock.shorten(abreast / (after + abreast))
         with retelling(asked.tell, index):
-            question = questions.question(_request(asked, row), self.limits)
+            question = questions.question(_request(asked, asked.rows[index]), self.limits)
             if asked.levels is not None:
                 question = replace(question, options=replace(question.options, levels=asked.levels))
             return finish(question.sequence, self.explainer.explain(question, clock))
 
     def _score(self, asked: Asked, clock: Clock) -> Scored:
         with retelling(asked.tell):
-            given = asked.parameters.options
+            given = asked.parameters.said
             request = pb.ScoreRequest(
                 model=pb.ModelReference(name=asked.model.name), sequences=asked.rows, targets=given.targets
             )
@@ -133,7 +127,7 @@ def _request(asked: Asked, row: pb.Sequence) -> pb.ExplainRequest:
         model=pb.ModelReference(name=asked.model.name),
         background=given.background,
         sequence=row,
-        options=given.options,
+        options=given.said,
         caller_id=given.caller_id,
     )
 

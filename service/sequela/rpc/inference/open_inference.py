@@ -18,16 +18,14 @@ from sequela.explaining.explanation import Explanation
 from sequela.explaining.fitting import real_steps
 from sequela.explaining.link import linked
 from sequela.explaining.ports import Model
-from sequela.explaining.question import GivenSequence, Options
+from sequela.explaining.question import GivenSequence
 from sequela.explaining.tolerances import link_of
-from sequela.rpc.decoding.findings import Findings
-from sequela.rpc.decoding.options import options
 from sequela.rpc.inference import outputs
 from sequela.rpc.inference.inferring import Asked, Inference
 from sequela.rpc.inference.metadata import metadata, version
 from sequela.rpc.inference.outputs import OUTPUTS, SCORES, Explained
 from sequela.rpc.inference.parameters import parameters
-from sequela.rpc.inference.retelling import of_tensors, retelling
+from sequela.rpc.inference.retelling import of_tensors
 from sequela.rpc.inference.tensors import Answer, batches, rows
 
 NAME = "sequela"
@@ -38,11 +36,10 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Wanted:
-    """A request that was read: the rows, the outputs to answer, and the options as the domain has them."""
+    """A request that was read: the rows, and the outputs to answer."""
 
     asked: Asked
     names: tuple[str, ...]
-    options: Options
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,20 +90,14 @@ class OpenInference:
         return await self.inference.looked_up(find, clock)
 
     def _read(self, request: oip.ModelInferRequest, clock: Clock) -> Wanted:
-        found = Findings()
-        given = {key: _value(each) for key, each in request.parameters.items()}
-        read = parameters(given, found)
-        with retelling(of_tensors):
-            how = options(read.options, "options", found, self.inference.limits)
-            found.raise_any()
-        asked = frozenset(how.levels) if read.options.levels else None
-        names = outputs.chosen([each.name for each in request.outputs], asked)
         limits = self.inference.limits
+        said = parameters({key: _value(each) for key, each in request.parameters.items()}, limits)
+        names = outputs.chosen([each.name for each in request.outputs], said.levels)
         most = limits.max_score_sequences if set(names) <= set(SCORES) else limits.max_explained_rows
-        given_rows = rows(batches(request, most))
+        given = rows(batches(request, most))
         model = self.inference.model(request.model_name, request.model_version, of_tensors, clock.end)
-        levels = outputs.needed(names, asked)
-        return Wanted(Asked(model, given_rows, read, of_tensors, levels), names, how)
+        levels = outputs.needed(names, said.levels)
+        return Wanted(Asked(model, given, said, of_tensors, levels), names)
 
 
 def _row(wanted: Wanted, given: GivenSequence, explanation: Explanation) -> tuple[tuple[str, ...], Row]:
@@ -129,7 +120,7 @@ def _of_rows(
 
 
 def _of_scores(wanted: Wanted, scored: Scored) -> tuple[tuple[str, ...], list[Answer]]:
-    link = link_of(wanted.options, wanted.asked.model.schema)
+    link = link_of(wanted.asked.parameters.options, wanted.asked.model.schema)
     values = {"raw_score": lambda: scored.values, "score": lambda: linked(link, scored.values).values}
     return scored.targets, [Answer(name, "FP64", values[name]()) for name in wanted.names]
 

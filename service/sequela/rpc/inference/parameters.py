@@ -13,8 +13,12 @@ from typing import Any
 from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
 from sequela_proto.v1 import sequela_pb2 as pb
 
+from sequela.explaining.limits import Limits
+from sequela.explaining.question import Level, Options
 from sequela.rpc.decoding.findings import Findings, shown
+from sequela.rpc.decoding.options import options
 from sequela.rpc.decoding.references import DIGEST
+from sequela.rpc.inference.retelling import of_parameters, retelling
 
 OPTIONS: Mapping[str, FieldDescriptor] = pb.ExplainOptions.DESCRIPTOR.fields_by_name
 OTHERS = ("background", "caller_id")
@@ -23,27 +27,38 @@ TRUTH = {"true": True, "false": False}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Parameters:
-    """How to explain, against which background (None: the model's own), and for whom."""
+    """How to explain, as it was said and as it was understood; against which background (None: the model's own), and
+    for whom.
+    """
 
-    options: pb.ExplainOptions
+    said: pb.ExplainOptions
+    options: Options
     background: pb.BackgroundReference | None
     caller_id: str
 
+    @property
+    def levels(self) -> frozenset[Level] | None:
+        """The levels asked for; None where none is named."""
+        return frozenset(self.options.levels) if self.said.levels else None
 
-def parameters(given: Mapping[str, Any], found: Findings) -> Parameters:
-    """Reads parameters. Those nobody knows are noted by name, with the ones there are."""
-    options = pb.ExplainOptions()
+
+def parameters(given: Mapping[str, Any], limits: Limits) -> Parameters:
+    """Reads parameters. Raises InvalidInput with all that is wrong; what nobody knows is named beside what there is."""
+    found, said = Findings(), pb.ExplainOptions()
     for name in sorted(given.keys() - set(OTHERS)):
         path = f"parameters.{name}"
         if name in OPTIONS:
-            _set(options, OPTIONS[name], given[name], path, found)
+            _set(said, OPTIONS[name], given[name], path, found)
         else:
             text = f"is not a parameter; there are {', '.join((*OPTIONS, *OTHERS))}"
             found.add(f"parameters[{shown(name)}]", "PARAMETER_UNKNOWN", text)
     others = {
         name: _checked(_text, given[name], f"parameters.{name}", found) for name in OTHERS if name in given
     }
-    return Parameters(options, _background(others.get("background")), others.get("caller_id") or "")
+    with retelling(of_parameters):
+        understood = options(said, "options", found, limits)
+        found.raise_any()
+    return Parameters(said, understood, _background(others.get("background")), others.get("caller_id") or "")
 
 
 def _background(name: str | None) -> pb.BackgroundReference | None:
@@ -54,16 +69,16 @@ def _background(name: str | None) -> pb.BackgroundReference | None:
     return pb.BackgroundReference(name=name)
 
 
-def _set(options: pb.ExplainOptions, field: FieldDescriptor, value: Any, path: str, found: Findings) -> None:
+def _set(said: pb.ExplainOptions, field: FieldDescriptor, value: Any, path: str, found: Findings) -> None:
     read = _reader(field)
     if field.is_repeated:
         parts = value if isinstance(value, list) else [part.strip() for part in str(value).split(",")]
         values = [_checked(read, part, path, found) for part in parts]
-        getattr(options, field.name).extend(each for each in values if each is not None)
+        getattr(said, field.name).extend(each for each in values if each is not None)
         return
     single = _checked(read, value, path, found)
     if single is not None:
-        _checked(lambda fits: setattr(options, field.name, fits), single, path, found)
+        _checked(lambda fits: setattr(said, field.name, fits), single, path, found)
 
 
 def _reader(field: FieldDescriptor) -> Callable[[Any], Any]:

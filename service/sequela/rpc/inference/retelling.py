@@ -11,7 +11,7 @@ from sequela.errors import SequelaError, Violation
 Tell = Callable[[str, int | None], str]
 """What a path of sequela.v1 is called at one door; the row it is about, where there is one."""
 
-PATH = re.compile(r"sequences?(?:\[(?P<row>\d+)\])?\.inputs(?:\[(?P<input>\d+)\](?P<rest>.*))?")
+PATH = re.compile(r"sequences?(?:\[(?P<row>\d+)\])?(?:\.inputs(?:\[(?P<input>\d+)\](?P<rest>.*))?)?$")
 
 
 @contextlib.contextmanager
@@ -32,29 +32,26 @@ def retelling(tell: Tell, row: int | None = None) -> Iterator[None]:
         raise
 
 
-def of_tensors(path: str, _: int | None) -> str:
+def of_tensors(path: str, row: int | None) -> str:
     """By the names of the Open Inference Protocol: a row is part of its batch, whatever its number."""
-    found = PATH.fullmatch(path)
-    if found:
-        rest = (found["rest"] or "").replace(".tensor", "").replace(".dtype", ".datatype")
-        return f"inputs[{found['input']}]{rest}" if found["input"] else "inputs"
-    return of_request(path, "inputs")
+    found = PATH.match(path)
+    if not found:
+        return of_parameters(path, row)
+    rest = (found["rest"] or "").replace(".tensor", "").replace(".dtype", ".datatype")
+    return f"inputs[{found['input']}]{rest}" if found["input"] else "inputs"
 
 
 def of_instances(path: str, row: int | None) -> str:
     """By the names of KServe's first protocol, where an instance is all that a row takes."""
-    return "instances" if row is None and PATH.match(path) else of_request(path, f"instances[{row}]")
+    if not PATH.match(path):
+        return of_parameters(path, row)
+    return "instances" if row is None else f"instances[{row}]"
 
 
-def of_request(path: str, rows: str) -> str:
-    """What is not about one input: model, options, background; and what is about the rows as a whole."""
-    if path.startswith("model"):
-        return "model_name"
-    if PATH.match(path) or path in ("sequence", "sequences"):
-        return rows
+def of_parameters(path: str, _: int | None) -> str:
+    """What is not about a row: the model, the background, and the options."""
     if path.startswith("parameters"):
         return path
-    for ours in ("options.", "background.name", "background.digest"):
-        if path.startswith(ours):
-            return f"parameters.{path.removeprefix('options.').split('.')[0]}"
-    return f"parameters.{path}"
+    if path.startswith("model"):
+        return "model_name"
+    return f"parameters.{path.removeprefix('options.').split('.')[0]}"

@@ -83,6 +83,10 @@ def parsed(body: bytes, known: tuple[str, ...]) -> dict[str, Any]:
     """A JSON object with no other keys than these. Raises InvalidInput."""
     try:
         found = json.loads(body, parse_constant=_no_number)
+        if b"\\u" in body:
+            json.dumps(
+                found, ensure_ascii=False
+            ).encode()  # fails for half of a surrogate pair, which is no text
     except RecursionError:
         raise InvalidInput(
             "BODY_MALFORMED", "the body is no JSON that can be read: nested too deep"

@@ -15,14 +15,12 @@ from starlette.routing import Route
 from sequela.errors import DoesNotFit, InvalidInput, Unavailable
 from sequela.explaining.explanation import Explanation
 from sequela.explaining.question import GivenSequence
-from sequela.rpc.decoding.findings import Findings
 from sequela.rpc.decoding.listing import LARGEST_PAGE
-from sequela.rpc.decoding.options import options
 from sequela.rpc.inference.inferring import Asked as Inferred
 from sequela.rpc.inference.inferring import Inference
 from sequela.rpc.inference.outputs import json_text
 from sequela.rpc.inference.parameters import parameters
-from sequela.rpc.inference.retelling import of_instances, retelling
+from sequela.rpc.inference.retelling import of_instances
 from sequela.rpc.inference.tensors import check_rows
 from sequela.rpc.rest.answers import answer, written
 from sequela.rpc.rest.asked import Asked, listed, mapping, parsed
@@ -94,24 +92,18 @@ class KServe:
 
     def _read(self, asked: Asked, most: int) -> Inferred:
         body = parsed(asked.body, KNOWN)
-        given = mapping(body.get("parameters", {}), "parameters", ())
-        found = Findings()
-        read = parameters(given, found)
-        with retelling(of_instances):
-            options(read.options, "options", found, self.inference.limits)
-            found.raise_any()
+        said = parameters(mapping(body.get("parameters", {}), "parameters", ()), self.inference.limits)
         rows = _rows(body, most)
         model = self.inference.model(*asked.model, of_instances, asked.clock.end)
-        return Inferred(model, rows, read, of_instances)
+        return Inferred(model, rows, said, of_instances)
 
     def _names(self) -> list[str]:
-        names: list[str] = []
-        page = self.inference.models.list(LARGEST_PAGE, "")
-        names += (record.name.split("/")[1] for record in page.items)
-        while page.next_token:
-            page = self.inference.models.list(LARGEST_PAGE, page.next_token)
-            names += (record.name.split("/")[1] for record in page.items)
-        return list(dict.fromkeys(names))
+        models, token, names = self.inference.models, "", dict[str, None]()
+        while True:
+            page = models.list(LARGEST_PAGE, token)
+            names |= dict.fromkeys(record.name.split("/")[1] for record in page.items)
+            if not (token := page.next_token):
+                return list(names)
 
 
 def _explained(_: GivenSequence, explanation: Explanation) -> tuple[str, str]:

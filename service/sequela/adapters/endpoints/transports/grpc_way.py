@@ -7,10 +7,10 @@ from ipaddress import ip_address
 
 import grpc
 
-from sequela.adapters.endpoints.addresses import AddressGuard
-from sequela.adapters.endpoints.credentials import Credentials, Tls
-from sequela.adapters.endpoints.limits import TransportLimits, user_agent
-from sequela.adapters.endpoints.uri import EndpointUri, bracketed
+from sequela.adapters.endpoints.transports.addresses import AddressGuard
+from sequela.adapters.endpoints.transports.credentials import Credentials, Tls
+from sequela.adapters.endpoints.transports.limits import TransportLimits, user_agent
+from sequela.adapters.endpoints.transports.uri import EndpointUri, bracketed
 
 ROUND_ROBIN = '{"loadBalancingConfig": [{"round_robin": {}}]}'
 KEEPALIVE_SECONDS, KEEPALIVE_TIMEOUT_SECONDS = 20.0, 5.0
@@ -56,7 +56,10 @@ class GrpcFinder:
         """The host's name, which gRPC looks up, or where a guard watches, the addresses it lets through."""
         if self.guard is None:
             return f"dns:///{bracketed(self.uri.host)}:{self.uri.port}"
-        addresses = [ip_address(address) for address in self.guard.addresses(timeout)]
+        longest = (
+            self.limits.connect_seconds if timeout is None else min(timeout, self.limits.connect_seconds)
+        )
+        addresses = [ip_address(address) for address in self.guard.addresses(longest)]
         family = addresses[0].version  # a target holds one family: the one that the resolver prefers
         hosts = sorted(bracketed(str(address)) for address in addresses if address.version == family)
         return f"ipv{family}:{','.join(f'{host}:{self.uri.port}' for host in hosts)}"

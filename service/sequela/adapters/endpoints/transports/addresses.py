@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
-from sequela.adapters.endpoints.uri import URI_FIELD, EndpointUri
+from sequela.adapters.endpoints.transports.uri import URI_FIELD, EndpointUri
 from sequela.errors import Forbidden, Violation
 
 Address = IPv4Address | IPv6Address
@@ -98,7 +98,10 @@ def looked_up(host: str, port: int, timeout: float | None) -> tuple[str, ...]:
     answer: Future[tuple[str, ...]] = Future()
     # The resolver knows no deadline: a thread waits for it, for as long as the operating system lets it.
     threading.Thread(target=_ask, args=(answer, host, port), name="resolver", daemon=True).start()
-    return answer.result(timeout)
+    try:
+        return answer.result(timeout)
+    except TimeoutError:
+        raise TimeoutError("its name was not looked up in time") from None
 
 
 def _ask(answer: Future[tuple[str, ...]], host: str, port: int) -> None:
