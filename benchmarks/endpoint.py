@@ -4,7 +4,8 @@ The reference GRU on an alert of 47 events, served by another process, which ans
 with both estimators, as it runs by default: 256 rows a call at most, eight calls at a time at most. timeshap drives the
 same endpoint through a plain wrapper, which cuts what it is handed into calls of 256 rows, too: one after another, as
 a wrapper does, and eight at a time. All prune by the same tolerance and play the event and the feature level with the
-same number of coalitions; 32 768 is about what timeshap's own examples take. The error is over all players of both levels, from a truth of very many coalitions.
+same number of coalitions; 32 768 is about what timeshap's own examples take. The error is over all players of both
+levels, from a truth of very many coalitions.
 """
 
 import time
