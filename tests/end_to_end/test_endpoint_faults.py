@@ -455,3 +455,29 @@ def test_a_cancelled_request_sends_no_more(server: Serving, endpoint: InferenceS
     time.sleep(0.5)  # ten calls' time
     assert len(model.batches) <= sent + 8
     assert model.at_once == 0
+
+
+def test_two_files_of_one_endpoint(root: Path, endpoint: InferenceServer, proxy: FaultProxy) -> None:
+    """Terms hold for all names of an endpoint: once both files say so, it is switched off, and on, for both; until then
+    what was agreed on holds.
+    """
+    uri = f"grpc://127.0.0.1:{proxy.port}/gru"
+
+    def write(name: str, **terms: Any) -> None:
+        write_endpoint(root, name, uri, SCHEMA, version="", max_batch_rows=ROWS, **terms)
+
+    def works(server: Serving, name: str) -> bool:
+        return isinstance(outcome(server, request(name, **OPTIONS)), pb.Explanation)
+
+    write("gru")
+    write("twin")
+    with serving(root) as server:
+        reachable(server, "gru", "twin")
+        for terms in ({"enabled": False}, {}, {"enabled": False, "max_calls": 16}, {"max_calls": 16}):
+            before = works(server, "gru")
+            write("gru", **terms)
+            time.sleep(0.5)  # looked at several times
+            assert works(server, "gru") == works(server, "twin") == before
+            write("twin", **terms)
+            eventually(lambda before=before: works(server, "gru") == works(server, "twin") != before)
+        assert works(server, "gru")

@@ -85,9 +85,7 @@ def is_open(traffic: Traffic) -> bool:
     try:
         traffic.check()
     except Unavailable as error:
-        assert error.reason == "ENDPOINT_UNAVAILABLE"
-        assert error.retry_after == REST
-        return True
+        return (error.reason, error.retry_after) == ("ENDPOINT_UNAVAILABLE", REST)
     return False
 
 

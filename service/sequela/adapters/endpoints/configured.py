@@ -47,6 +47,7 @@ class ConfiguredEndpoint:
         )
         self._folder, self._switchboard, self._limits = folder, switchboard, limits
         self._files: _Files | None = None
+        self._refused: _Files | None = None
         self._serving: Serving | None = None
         self._due = 0.0
 
@@ -54,9 +55,8 @@ class ConfiguredEndpoint:
         """Reads the files where they changed."""
         with self._told():
             files = _read(self._folder.path)
-            if files != self._files:
-                self._serving = self._opened_anew(files)
-                self._files, self._due = files, 0.0
+            if (files != self._files or self._refused) and (fresh := self._opened_anew(files)):
+                self._serving, self._files, self._refused, self._due = fresh, files, None, 0.0
 
     def ask(self) -> None:
         """Asks the endpoint what it serves, where that is due."""
@@ -87,14 +87,18 @@ class ConfiguredEndpoint:
             self._failed(f"{type(error).__name__} while it was looked at")
 
     def _opened_anew(self, files: _Files) -> Serving | None:
-        """A mistake in a file that changed changes nothing that works."""
+        """A mistake in a file that changed changes nothing that works: None then. It may be in another file, so that
+        this one is read again.
+        """
         try:
             return self._opened(files)
         except SequelaError as error:
             if self.record.model is None:
                 raise
-            _log.error("endpoint_file_refused", model=self._folder.name.full, detail=error.message)
-            return self._serving
+            if files != self._refused:
+                _log.error("endpoint_file_refused", model=self._folder.name.full, detail=error.message)
+            self._refused = files
+            return None
 
     def _opened(self, files: _Files) -> Serving:
         name, rules = self._folder.name, self._switchboard.rules

@@ -67,22 +67,23 @@ class Switchboard:
         self.rules = rules
         self._limits, self._observer = limits, observer
         self._lock = threading.Lock()
+        self._files: dict[ModelName, EndpointFile] = {}
         self._owned: dict[ModelName, Owned] = {}
         self._traffic: WeakValueDictionary[EndpointUri, Traffic] = WeakValueDictionary()
         self._servings: LRUCache[tuple[str, ...], Serving] = LRUCache(rules.kept)
 
     def own(self, owner: ModelName, file: EndpointFile) -> Line:
         """A line to what the operator has set up under this name; requests that name the same endpoint share its
-        traffic and its credentials from now on. Raises InvalidInput where it is set up elsewhere on other terms.
+        traffic and its credentials from now on. Raises InvalidInput as long as another file says other terms of it.
         """
         with self._lock:
-            others = [owned for name, owned in self._owned.items() if name != owner and owned.uri == file.uri]
-            if others and others[0].traffic.terms != file.terms:
+            self._files[owner] = file
+            if any(other.uri == file.uri and other.terms != file.terms for other in self._files.values()):
                 text = (
                     f"{file.uri} has another file with other terms; what holds for an endpoint holds for all"
                 )
                 raise InvalidInput("ENDPOINT_FILE_INVALID", text)
-            traffic = others[0].traffic if others else self._amended(owner, file)
+            traffic = self._amended(owner, file)
             owned = self._owned[owner] = Owned(file.uri, file.version, traffic, file.credentials)
             self._servings.clear()
         return self._line(file.uri, file.version, owned, None)
@@ -90,6 +91,7 @@ class Switchboard:
     def disown(self, owner: ModelName) -> None:
         """Nothing is set up under this name any more."""
         with self._lock:
+            self._files.pop(owner, None)
             if self._owned.pop(owner, None):
                 self._servings.clear()
 
@@ -112,10 +114,13 @@ class Switchboard:
                 traffic.close()
 
     def _amended(self, owner: ModelName, file: EndpointFile) -> Traffic:
-        """The owner's traffic on new terms, where that is possible; else a new one."""
-        before = self._owned.get(owner)
-        if before and before.uri == file.uri and before.traffic.amend(file.terms):
-            return before.traffic
+        """The endpoint's traffic on these terms, where that is possible; else a new one, which other owners join as
+        they are read.
+        """
+        known = {owned.traffic for owned in self._owned.values() if owned.uri == file.uri}
+        for traffic in sorted(known, key=lambda traffic: traffic.terms != file.terms):
+            if traffic.amend(file.terms):
+                return traffic
         return Traffic(f"{owner.model}/{owner.version}", file.terms, self._observer, self.rules.rest)
 
     def _opened(self, choice: EndpointModel, uri: EndpointUri) -> Serving:
