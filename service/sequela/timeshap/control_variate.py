@@ -2,9 +2,7 @@
 
 Worth it where rows cost more than solving (`solving_seconds`). The same sample gives three things:
 
-1. Base attributions (solving.py), whose sizes tell how strong each player's interactions may be: ρ_i = c·a_i^q, with
-   a the |φ| in units of the largest, averaged over targets, so that all targets share one kernel. Of a few c and q,
-   the likeliest is taken.
+1. Base attributions (solving.py), from which the process's kernel is chosen (kernel_choice.py).
 2. The attributions of the process's mean (odd_process.py), plus those of its residuals by the base estimator: the sum
    is additive exactly.
 3. Error bars from left-out errors e, never from residuals (a process goes through its data). Three are formed:
@@ -25,12 +23,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sequela.timeshap.coalitions import Pairs, Stratum
+from sequela.timeshap.kernel_choice import FINE, KERNELS, ROUGH, STEPS, likeliest, tuned
 from sequela.timeshap.odd_kernel import OddKernel
 from sequela.timeshap.odd_process import OddProcess
 from sequela.timeshap.solving import Share, Solution, in_turn, solve
@@ -39,14 +37,6 @@ MOST_PAIRS = 4096
 """Larger samples are left to the base estimator: time grows with the cube of the pairs, memory with the square."""
 MOST_PLAYERS = 512
 """So are games of more players."""
-CHOOSING_PAIRS = 512
-"""The kernel is chosen by up to about this many pairs."""
-REACHES = (0.05, 0.1, 0.2, 0.3, 0.45, 0.65, 0.9)
-"""How strong the strongest player's interactions may be, c."""
-POWERS = (0.0, 0.5)
-"""Powers q: interactions alike, or as the roots of attributions."""
-LEAST_SHARE = 1e-6
-"""What a player without attribution counts as, for it may still interact."""
 SPEED = 1e10
 """Multiply-adds a second that solving reaches at least; only deadlines depend on it, never an answer."""
 
@@ -60,14 +50,12 @@ def solve_with_variate(
 ) -> Solution:
     """Solves a game of m ≥ 2 players; arguments and result as of `solving.solve`."""
     base = solve(sampler, layers, odd, gain, share)
-    if not base.errors.any() or not worth_trying(sampler.players, sum(map(len, odd))):
+    unsure = np.asarray(base.errors.any(axis=0))
+    if not unsure.any() or not worth_trying(sampler.players, sum(map(len, odd))):
         return base
-    sample = _Sample(sampler, layers, odd, gain)
-    variate = sample.solved(sample.likeliest(base.values, share), share)
-    better = np.square(variate.errors).sum(axis=0) < np.square(base.errors).sum(axis=0)
-    return Solution(
-        np.where(better, variate.values, base.values), np.where(better, variate.errors, base.errors)
-    )
+    sample = _Sample(sampler, layers, [known[:, unsure] for known in odd], gain[unsure])
+    variate = sample.solved(sample.kernel(base.values[:, unsure], share), share)
+    return _surer(base, unsure, variate)
 
 
 def worth_trying(players: int, pairs: int) -> bool:
@@ -79,9 +67,18 @@ def solving_seconds(players: int, pairs: int) -> float:
     """What it takes at most to solve, on one thread, beyond one solution by the base estimator."""
     if not worth_trying(players, pairs):
         return 0.0
-    choosing = len(REACHES) * len(POWERS) * min(pairs, CHOOSING_PAIRS + players) ** 3
+    choosing = KERNELS * min(pairs, ROUGH + players) ** 3 + 4 * STEPS * min(pairs, FINE + players) ** 3
     twice_more = 4 * (pairs + players) * players**2
-    return (choosing + pairs**3 + 4 * players * pairs**2 + players**3 + twice_more) / SPEED
+    return (choosing + 2 * pairs**3 + 4 * players * pairs**2 + players**3 + twice_more) / SPEED
+
+
+def _surer(base: Solution, unsure: NDArray[np.bool_], variate: Solution) -> Solution:
+    """Of the unsure targets, those of the variate whose error bars are smaller; of the rest the base's."""
+    better = np.square(variate.errors).sum(axis=0) < np.square(base.errors[:, unsure]).sum(axis=0)
+    taken = np.flatnonzero(unsure)[better]
+    values, errors = base.values.copy(), base.errors.copy()
+    values[:, taken], errors[:, taken] = variate.values[:, better], variate.errors[:, better]
+    return Solution(values, errors)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,13 +103,15 @@ class _Sample:
         known = [odd[:count] for odd, count in zip(self.odd, counts, strict=True)]
         return OddProcess(kernel, signs, np.concatenate([self.gain[None] / 2, *known], dtype=np.float64))
 
-    def likeliest(self, attributions: NDArray[np.float64], share: Share) -> OddKernel:
-        """The kernel, of those that base attributions suggest, under which the sample is likeliest."""
-        kernels = _kernels(attributions)
+    def first(self, pairs: int) -> list[int]:
+        """About the first so many pairs, of every stratum its share."""
         total = sum(self.counts)
-        counts = [min(k, -(-k * CHOOSING_PAIRS // total)) for k in self.counts]
-        likelihoods = share(partial(_likelihood, self, counts, kernel) for kernel in kernels)
-        return kernels[int(np.argmax(list(likelihoods)))]
+        return [min(count, -(-count * pairs // total)) for count in self.counts]
+
+    def kernel(self, attributions: NDArray[np.float64], share: Share) -> OddKernel:
+        """The one that suits the sample, given its base attributions."""
+        rough = likeliest(attributions, partial(self.process, self.first(ROUGH)), share)
+        return tuned(rough, partial(self.process, self.first(FINE)))
 
     def solved(self, kernel: OddKernel, share: Share) -> Solution:
         """With the process as control variate."""
@@ -139,15 +138,3 @@ class _Sample:
     def _by_stratum(self, rows: NDArray[np.float64]) -> list[NDArray[np.float64]]:
         """Rows of the process, but for all players' own, as they are sampled."""
         return np.split(rows[1:], np.cumsum(self.counts)[:-1])
-
-
-def _likelihood(sample: _Sample, counts: Sequence[int], kernel: OddKernel) -> float:
-    return sample.process(counts, kernel).likelihood()
-
-
-def _kernels(attributions: NDArray[np.float64]) -> list[OddKernel]:
-    """Those tried, from attributions (m, targets)."""
-    sizes = np.abs(attributions)
-    shares = (sizes / np.maximum(sizes.max(axis=0), np.finfo(float).tiny)).mean(axis=1)
-    shares = np.maximum(shares, LEAST_SHARE) / max(shares.max(), LEAST_SHARE)
-    return [OddKernel(reach * shares**power) for power, reach in product(POWERS, REACHES)]
