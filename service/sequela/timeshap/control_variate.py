@@ -37,7 +37,7 @@ MOST_PAIRS = 4096
 """Larger samples are left to the base estimator: time grows with the cube of the pairs, memory with the square."""
 MOST_PLAYERS = 512
 """So are games of more players."""
-SPEED = 1e10
+SPEED = 5e9
 """Multiply-adds a second that solving reaches at least; only deadlines depend on it, never an answer."""
 
 
@@ -69,7 +69,7 @@ def solving_seconds(players: int, pairs: int) -> float:
         return 0.0
     choosing = KERNELS * min(pairs, ROUGH + players) ** 3 + 4 * STEPS * min(pairs, FINE + players) ** 3
     twice_more = 4 * (pairs + players) * players**2
-    return (choosing + 2 * pairs**3 + 4 * players * pairs**2 + players**3 + twice_more) / SPEED
+    return (choosing + pairs**3 + 4 * players * pairs**2 + players**3 + twice_more) / SPEED
 
 
 def _surer(base: Solution, unsure: NDArray[np.bool_], variate: Solution) -> Solution:

@@ -22,7 +22,7 @@ from sequela.timeshap.odd_kernel import OddKernel
 
 NUGGET = 1e-6
 """Variance of noise, in units of that of the interactions. 1e-8 gave the same, 1e-2 up to ten times the error."""
-BLOCK = 128
+BLOCK = 64
 """Matrices up to this size are inverted in one go."""
 
 
