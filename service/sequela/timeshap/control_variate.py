@@ -10,12 +10,19 @@ Worth it where rows cost more than solving (`solving_seconds`). The same sample 
    B  the jackknife's: √Σ_s (1 - k_s/N_s) Σ_{p∈s} (C_p e_p)², C_p the weight of pair p in the attributions;
    C  the process's own deviation, scaled by e, and by (1 - m/p)^-¼ for the m own effects found from p pairs, as in the
       base estimator's (1 - h)^-¾.
-   The bar is min(A, max(B, C)).
+   The bar is min(1.1 A, max(B, C)). A alone was up to five times too wide at 4m coalitions, and a tenth too narrow in
+   games of 12-14 players; B alone too narrow at 4m (coverage 82-90 %) and 1.7 times too wide where much of a small
+   game is known; C alone too narrow for games of votes (78-91 %). Averaging over processes that leave each pair out, which would have no bias, gave larger errors.
+
+Over recurrent, multilayer and sparse games, votes, and games drawn at random, of 12 to 60 players and 128 to 4096
+coalitions, the errors were 0.05-0.95 of the base estimator's, and 95 % intervals covered 90-98 %; a little more in
+games of 60 players at 4m coalitions, up to 99.9 %.
 
 A target is given whichever of both estimators has the smaller error bars. A game that was enumerated, or is too large
 for the process, is left to the base estimator.
 
-Symmetry and linearity hold approximately only: the kernel is fitted to the game.
+Efficiency is exact, and so are games without interactions. Symmetry, dummies and linearity hold approximately only: the
+kernel is fitted to the game.
 """
 
 from __future__ import annotations
@@ -37,6 +44,8 @@ MOST_PAIRS = 4096
 """Larger samples are left to the base estimator: time grows with the cube of the pairs, memory with the square."""
 MOST_PLAYERS = 512
 """So are games of more players."""
+WIDER = 1.1
+"""How much wider A is taken."""
 SPEED = 5e9
 """Multiply-adds a second that solving reaches at least; only deadlines depend on it, never an answer."""
 
@@ -125,7 +134,7 @@ class _Sample:
         return Solution(explained + corrected.values, errors)
 
     def _errors(self, process: OddProcess, share: Share) -> NDArray[np.float64]:
-        """min(A, max(B, C)), (m, targets)."""
+        """The error bars, (m, targets)."""
         left_out = self._by_stratum(process.left_out)
         stratified = solve(self.sampler, self.layers, left_out, np.zeros_like(self.gain), share).errors
         unknown = [1 - k / layer.total for k, layer in zip(self.counts, self.layers, strict=True)]
@@ -133,7 +142,7 @@ class _Sample:
         jackknife = np.sqrt(np.square(process.pulls[1:]).T @ squares)
         spent = 1 - self.sampler.players / sum(self.counts)
         own = np.sqrt(process.variances(slice(1, None))) / spent**0.25
-        return np.asarray(np.minimum(stratified, np.maximum(jackknife, own)))
+        return np.asarray(np.minimum(WIDER * stratified, np.maximum(jackknife, own)))
 
     def _by_stratum(self, rows: NDArray[np.float64]) -> list[NDArray[np.float64]]:
         """Rows of the process, but for all players' own, as they are sampled."""
