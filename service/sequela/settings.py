@@ -13,10 +13,10 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, CliApp, SettingsConfigDict
 
-from sequela.adapters.endpoints.allowance import Allowance
-from sequela.adapters.endpoints.opening import TransportLimits
 from sequela.adapters.endpoints.switchboard import EndpointRules
 from sequela.adapters.endpoints.terms import Terms
+from sequela.adapters.endpoints.transports.allowance import Allowance
+from sequela.adapters.endpoints.transports.opening import TransportLimits
 from sequela.adapters.onnx_models.provider import ExecutionProvider, installed
 from sequela.explaining.limits import Limits
 

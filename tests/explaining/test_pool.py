@@ -316,6 +316,91 @@ def test_a_failing_context_drops_a_job_aside_that_has_not_begun() -> None:
     assert ran == ["begun", "other", "other"]
 
 
+@pytest.mark.parametrize("width", [1, 2, 3])
+def test_a_width_holds_at_once(width: int) -> None:
+    """Narrower: no more jobs begin than fit, those too many end what they do. Wider: waiting jobs begin."""
+    spy = Spy()
+    gate, begun = threading.Event(), threading.Semaphore(0)
+
+    def hold() -> None:
+        begun.release()
+        gate.wait(PATIENCE)
+
+    with pool_of(4) as pool, ThreadPoolExecutor(1) as caller:
+        asked = caller.submit(pool.run, [spy.job(n, hold) for n in range(30)])
+        for _ in range(4):
+            assert begun.acquire(timeout=PATIENCE)
+        pool.resize(width)
+        late = caller.submit(pool.run, [lambda: None] * 2)
+        gate.set()
+        asked.result(PATIENCE)
+        late.result(PATIENCE)
+        assert (pool.width, pool.workers, pool.busy) == (width, 4, 0)
+        after = Spy()
+        pool.run([after.job(n, partial(busy_for, n)) for n in range(50)])
+        assert after.most <= width
+        pool.resize(4)
+        barrier = threading.Barrier(4)
+        pool.run([partial(barrier.wait, PATIENCE)] * 8)
+
+
+def test_widening_lets_waiting_jobs_begin() -> None:
+    """Without another job having to end."""
+    with pool_of(3) as pool, ThreadPoolExecutor(1) as caller:
+        pool.resize(1)
+        barrier = threading.Barrier(3)
+        asked = caller.submit(pool.run, [partial(barrier.wait, PATIENCE)] * 3)
+        while not pool.busy:
+            pass
+        pool.resize(3)
+        assert sorted(asked.result(PATIENCE)) == [0, 1, 2]
+
+
+def test_threads_are_hired_when_they_are_needed() -> None:
+    """None before there is work for several, and no more than run at a time."""
+    name = "lazily"
+
+    def hired() -> int:
+        return sum(each.name.startswith(f"{name}-") for each in threading.enumerate())
+
+    pool = Pool(8, name=name)
+    pool.resize(2)
+    assert hired() == 0
+    pool.run([lambda: None])
+    assert hired() == 0
+    pool.run([partial(busy_for, n) for n in range(50)])
+    assert 1 <= hired() <= 2
+    pool.close()
+
+
+def test_who_waits_may_leave() -> None:
+    """What looking raises ends the wait: jobs not begun are dropped, one that runs is left to itself."""
+    gate, begun = threading.Event(), threading.Event()
+    ran: list[str] = []
+
+    def hold() -> None:
+        begun.set()
+        gate.wait(PATIENCE)
+        ran.append("held")
+
+    def look() -> None:
+        if begun.is_set():
+            raise Broken("gone")
+
+    with pool_of(1) as pool:
+        with pytest.raises(Broken, match="gone"):
+            pool.run([hold, lambda: ran.append("dropped"), lambda: ran.append("dropped")], look)
+        assert ran == []
+        gate.set()
+        assert pool.run([lambda: "goes", lambda: "on"]) == ["goes", "on"]
+    assert ran == ["held"]
+
+
+def test_looking_does_not_end_what_goes_well() -> None:
+    with pool_of(2) as pool:
+        assert pool.run([partial(busy_for, n) for n in range(20)], lambda: None) == [None] * 20
+
+
 def test_a_core_that_is_not_there_leaves_the_worker_where_it_is() -> None:
     """Sandboxes forbid binding threads, and cores are taken away: jobs are done all the same."""
     pool = Pool(2, cores=(10**6, -1))

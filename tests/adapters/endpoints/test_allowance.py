@@ -9,9 +9,15 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 
 import pytest
-from sequela.adapters.endpoints.addresses import AddressGuard, embedded, is_public, looked_up, open_guard
-from sequela.adapters.endpoints.allowance import Allowance
-from sequela.adapters.endpoints.uri import EndpointUri
+from sequela.adapters.endpoints.transports.addresses import (
+    AddressGuard,
+    embedded,
+    is_public,
+    looked_up,
+    open_guard,
+)
+from sequela.adapters.endpoints.transports.allowance import Allowance
+from sequela.adapters.endpoints.transports.uri import EndpointUri
 from sequela.errors import Forbidden
 
 MODELS = ["grpc://*.models.example:8001/*", "https://rest.example/v2/models/fraud-*", "grpcs://*:*/m"]

@@ -12,12 +12,12 @@ import grpc
 import numpy as np
 import pytest
 from inference_server import InferenceServer, ServedModel
-from sequela.adapters.endpoints.addresses import AddressGuard, open_guard
-from sequela.adapters.endpoints.credentials import Credentials
-from sequela.adapters.endpoints.grpc_way import GrpcFinder
-from sequela.adapters.endpoints.limits import TransportLimits
-from sequela.adapters.endpoints.transport import OutputSignature
-from sequela.adapters.endpoints.uri import EndpointUri
+from sequela.adapters.endpoints.transports.addresses import AddressGuard, open_guard
+from sequela.adapters.endpoints.transports.credentials import Credentials
+from sequela.adapters.endpoints.transports.grpc_way import GrpcFinder
+from sequela.adapters.endpoints.transports.limits import TransportLimits
+from sequela.adapters.endpoints.transports.transport import OutputSignature
+from sequela.adapters.endpoints.transports.uri import EndpointUri
 from sequela.adapters.model_io.signature import InputSignature
 from sequela.errors import DoesNotFit, Forbidden, Overloaded
 from sequela.explaining.clock import TimeUp

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import pytest
-from sequela.adapters.endpoints.kept import Kept
+from sequela.adapters.endpoints.transports.kept import Kept
 from transports import PATIENCE
 
 

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from inference_rest import RestServer, cut_off, reset
 from inference_server import Certificates, ServedModel
-from sequela.adapters.endpoints.addresses import AddressGuard
-from sequela.adapters.endpoints.credentials import Credentials
-from sequela.adapters.endpoints.transport import Description, OutputSignature
+from sequela.adapters.endpoints.transports.addresses import AddressGuard
+from sequela.adapters.endpoints.transports.credentials import Credentials
+from sequela.adapters.endpoints.transports.transport import Description, OutputSignature
 from sequela.adapters.model_io.signature import InputSignature
 from sequela.errors import DoesNotFit, Forbidden
 from sequela.explaining.ports import TryAgain

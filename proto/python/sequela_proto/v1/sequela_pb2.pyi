@@ -13,7 +13,7 @@ UPPER_SNAKE_CASE); bad input also google.rpc.BadRequest with the path of each fi
 (`sequence.inputs[0].tensor`); google.rpc.RetryInfo where trying again helps. Reasons to act on: MODEL_NOT_FOUND (register
 it), BACKGROUND_NOT_FOUND (create it, or send its values), BACKGROUND_MISSING and BACKGROUND_DOES_NOT_FIT
 (FAILED_PRECONDITION), UPLOADS_DISABLED, QUEUE_FULL, DEADLINE_TOO_SHORT, DRAINING. Of models behind an endpoint:
-ENDPOINT_NOT_ALLOWED, ENDPOINT_OFF, ENDPOINT_REFUSED (what it said follows), ENDPOINT_ANSWER_INVALID,
+ENDPOINT_URI_INVALID, ENDPOINT_VERSION_INVALID; ENDPOINT_NOT_ALLOWED, ENDPOINT_OFF, ENDPOINT_REFUSED (what it said follows), ENDPOINT_ANSWER_INVALID,
 SCHEMA_DOES_NOT_FIT (FAILED_PRECONDITION); ENDPOINT_UNAVAILABLE (UNAVAILABLE); ENDPOINT_OVERLOADED
 (RESOURCE_EXHAUSTED), both with RetryInfo.
 
@@ -621,7 +621,9 @@ class EndpointModel(_message.Message):
     `https://…`: KServe's older REST protocol, which has no metadata and wants a schema.
     """
     version: _builtins.str
-    """The version served; empty: the endpoint's choice. Answers are then kept, but never reused for another request."""
+    """The version served; empty: the endpoint's choice. Answers are reused for another request only where the endpoint
+    lists this version, or the operator has given the endpoint a revision.
+    """
     schema_json: _builtins.bytes
     """The text of a schema.json; empty: from the endpoint's metadata."""
     def __init__(
@@ -2140,7 +2142,7 @@ class Model(_message.Message):
     endpoint_uri: _builtins.str
     """Where it is served; empty: in this server."""
     endpoint_version: _builtins.str
-    """The version pinned there, and the operator's revision. With neither, answers are kept but never reused."""
+    """The version asked for there, and the operator's revision."""
     endpoint_revision: _builtins.str
     @_builtins.property
     def inputs(self) -> _containers.RepeatedCompositeFieldContainer[Global___ModelInput]: ...

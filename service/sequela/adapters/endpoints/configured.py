@@ -1,8 +1,8 @@
 """The operator's endpoints: `<root>/<name>/<version>/endpoint.toml` in the model repository, a `schema.json` beside it.
 
-A thread reads the files that change, so that the switch and the terms hold soon, whatever an endpoint does. Another one for
-each endpoint asks it anew what it serves, and tries again where it is down. None of it stops the server or any other
-model.
+A thread reads the files that change, so that the switch and the terms hold soon, whatever an endpoint does. Another one
+for each endpoint asks it anew what it serves, and tries again where it is down. None of it stops the server or any
+other model.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from sequela.adapters.endpoints.traffic import Traffic
-from sequela.adapters.endpoints.transport import Transport
+from sequela.adapters.endpoints.transports.transport import Transport
 from sequela.explaining.clock import Clock
 
 T = TypeVar("T")
@@ -54,14 +54,10 @@ class Way:
     uri: str
     version: str
     revision: str
+    pinned: bool
     line: Line
     most_rows: int | None
     fixed_rows: int | None
-
-    @property
-    def pinned(self) -> bool:
-        """A revision is the operator's word that what is served changes with it alone, as good as a version."""
-        return bool(self.version or self.revision)
 
     @property
     def coalitions(self) -> int:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from sequela.adapters.endpoints.line import Line, Way
 from sequela.adapters.endpoints.reading import Reading, read
-from sequela.adapters.endpoints.transport import Description, Feeds
+from sequela.adapters.endpoints.transports.transport import Description, Feeds
 from sequela.adapters.model_io.default_background import default_background
 from sequela.adapters.model_io.feeds import Feeder
 from sequela.adapters.model_io.scores import Scores
@@ -38,11 +38,17 @@ class Source:
     uri_path: str
     schema_path: str
 
+    def pinned(self, description: Description) -> bool:
+        """What is served can change with the version alone, which some servers ignore: then they list none; or with the
+        revision, which is the operator's word.
+        """
+        return bool(self.revision) or self.version in description.versions
+
     def digest(self, description: Description) -> str:
         """The model's identity (design §6), as 64 hexadecimal digits. Which other versions there are does not matter
         to a pinned one.
         """
-        versions = () if self.version else description.versions
+        versions = () if self.pinned(description) else description.versions
         said = [repr(description.inputs), repr(description.outputs), versions, description.platform]
         facts = [self.uri, self.version, self.revision, said, hashlib.sha256(self.schema_json).hexdigest()]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
@@ -115,7 +121,15 @@ def open_model(
     """The model as its endpoint describes it. Raises InvalidInput where it cannot be explained so."""
     reading = read(description, source.schema_json, limits, source.uri_path, source.schema_path)
     background = default_background(reading.schema, limits, source.schema_path)
-    way = Way(source.uri, source.version, source.revision, line, description.most_rows, reading.sizes.batch)
+    way = Way(
+        source.uri,
+        source.version,
+        source.revision,
+        source.pinned(description),
+        line,
+        description.most_rows,
+        reading.sizes.batch,
+    )
     return ServedModel(
         name, source.digest(description), reading, background, _execution(source, description), way, doubt
     )
@@ -125,7 +139,7 @@ def _execution(source: Source, description: Description) -> str:
     facts: list[Any] = [f"at {source.uri}"]
     facts += [f"version {source.version}"] if source.version else []
     facts += [f"revision {source.revision}"] if source.revision else []
-    facts += [] if source.version or source.revision else ["neither pinned: answers are not reused"]
+    facts += [] if source.pinned(description) else ["nothing pins what is served: answers are not reused"]
     facts += [f"platform {description.platform}"] if description.platform else []
     return "; ".join(facts)
 

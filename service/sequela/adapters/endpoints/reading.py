@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sequela.adapters.endpoints.transport import Description, OutputSignature
+from sequela.adapters.endpoints.transports.transport import Description, OutputSignature
 from sequela.adapters.model_io.outputs import OutputLayout
 from sequela.adapters.model_io.schema import Draft, complete_schema, draft_schema, output_name
 from sequela.adapters.model_io.schema_json import read_schema

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from sequela.adapters.endpoints.line import Line
 from sequela.adapters.endpoints.model import ServedModel, Source, open_model
-from sequela.adapters.endpoints.transport import Description
+from sequela.adapters.endpoints.transports.transport import Description
 from sequela.explaining.clock import Clock, TimeUp
 from sequela.explaining.limits import Limits
 from sequela.explaining.ports import TryAgain

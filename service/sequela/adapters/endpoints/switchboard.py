@@ -9,17 +9,17 @@ from weakref import WeakValueDictionary
 
 from cachetools import LRUCache
 
-from sequela.adapters.endpoints.addresses import AddressGuard
-from sequela.adapters.endpoints.allowance import Allowance
-from sequela.adapters.endpoints.credentials import Credentials
 from sequela.adapters.endpoints.endpoint_file import EndpointFile
 from sequela.adapters.endpoints.line import Line
 from sequela.adapters.endpoints.model import ServedModel, Source
-from sequela.adapters.endpoints.opening import TransportLimits, open_transport
 from sequela.adapters.endpoints.serving import Serving
 from sequela.adapters.endpoints.terms import Terms
 from sequela.adapters.endpoints.traffic import Traffic
-from sequela.adapters.endpoints.uri import EndpointUri
+from sequela.adapters.endpoints.transports.addresses import AddressGuard
+from sequela.adapters.endpoints.transports.allowance import Allowance
+from sequela.adapters.endpoints.transports.credentials import Credentials
+from sequela.adapters.endpoints.transports.opening import TransportLimits, open_transport
+from sequela.adapters.endpoints.transports.uri import EndpointUri
 from sequela.adapters.model_names import ModelName
 from sequela.errors import InvalidInput
 from sequela.explaining.limits import Limits

@@ -7,10 +7,10 @@ from ipaddress import ip_address
 
 import grpc
 
-from sequela.adapters.endpoints.addresses import AddressGuard
-from sequela.adapters.endpoints.credentials import Credentials, Tls
-from sequela.adapters.endpoints.limits import TransportLimits, user_agent
-from sequela.adapters.endpoints.uri import EndpointUri, bracketed
+from sequela.adapters.endpoints.transports.addresses import AddressGuard
+from sequela.adapters.endpoints.transports.credentials import Credentials, Tls
+from sequela.adapters.endpoints.transports.limits import TransportLimits, user_agent
+from sequela.adapters.endpoints.transports.uri import EndpointUri, bracketed
 
 ROUND_ROBIN = '{"loadBalancingConfig": [{"round_robin": {}}]}'
 KEEPALIVE_SECONDS, KEEPALIVE_TIMEOUT_SECONDS = 20.0, 5.0

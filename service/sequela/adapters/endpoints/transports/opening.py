@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from sequela.adapters.endpoints.addresses import AddressGuard, open_guard
-from sequela.adapters.endpoints.credentials import Credentials, UnusableCredentials
-from sequela.adapters.endpoints.failures import unusable
-from sequela.adapters.endpoints.grpc_transport import GrpcTransport
-from sequela.adapters.endpoints.limits import TransportLimits
-from sequela.adapters.endpoints.rest import Rest
-from sequela.adapters.endpoints.rest_v1 import RestV1Transport
-from sequela.adapters.endpoints.rest_v2 import RestV2Transport
-from sequela.adapters.endpoints.transport import Transport
-from sequela.adapters.endpoints.uri import EndpointUri, Protocol, check_version
+from sequela.adapters.endpoints.transports.addresses import AddressGuard, open_guard
+from sequela.adapters.endpoints.transports.credentials import Credentials, UnusableCredentials
+from sequela.adapters.endpoints.transports.failures import unusable
+from sequela.adapters.endpoints.transports.grpc_transport import GrpcTransport
+from sequela.adapters.endpoints.transports.limits import TransportLimits
+from sequela.adapters.endpoints.transports.rest import Rest
+from sequela.adapters.endpoints.transports.rest_v1 import RestV1Transport
+from sequela.adapters.endpoints.transports.rest_v2 import RestV2Transport
+from sequela.adapters.endpoints.transports.transport import Transport
+from sequela.adapters.endpoints.transports.uri import EndpointUri, Protocol, check_version
 
 __all__ = ["TransportLimits", "open_transport"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 
-from sequela.adapters.endpoints.uri import EndpointUri
+from sequela.adapters.endpoints.transports.uri import EndpointUri
 from sequela.errors import DoesNotFit, Overloaded, Unavailable
 from sequela.explaining.clock import TimeUp
 from sequela.explaining.ports import TryAgain

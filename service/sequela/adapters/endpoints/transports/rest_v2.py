@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from sequela.adapters.endpoints.failures import invalid_answer
-from sequela.adapters.endpoints.oip import (
+from sequela.adapters.endpoints.transports.failures import invalid_answer
+from sequela.adapters.endpoints.transports.oip import (
     DATATYPES,
     NUMPY_TYPES,
     Tensor,
@@ -23,9 +23,9 @@ from sequela.adapters.endpoints.oip import (
     output_signatures,
     versions_problem,
 )
-from sequela.adapters.endpoints.rest import Rest
-from sequela.adapters.endpoints.rest_numbers import numbers
-from sequela.adapters.endpoints.transport import Description, Feeds
+from sequela.adapters.endpoints.transports.rest import Rest
+from sequela.adapters.endpoints.transports.rest_numbers import numbers
+from sequela.adapters.endpoints.transports.transport import Description, Feeds
 from sequela.errors import SequelaError
 from sequela.explaining.clock import TimeUp
 from sequela.explaining.ports import TryAgain

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.adapters.endpoints.oip import WrongAnswer
+from sequela.adapters.endpoints.transports.oip import WrongAnswer
 
 
 def numbers(values: Any, what: str) -> NDArray[np.float64]:

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from sequela_proto.inference import open_inference_pb2 as pb
 from sequela_proto.inference import open_inference_pb2_grpc as rpc
 
-from sequela.adapters.endpoints.addresses import AddressGuard
-from sequela.adapters.endpoints.credentials import Credentials, UnusableCredentials
-from sequela.adapters.endpoints.failures import (
+from sequela.adapters.endpoints.transports.addresses import AddressGuard
+from sequela.adapters.endpoints.transports.credentials import Credentials, UnusableCredentials
+from sequela.adapters.endpoints.transports.failures import (
     invalid_answer,
     overloaded,
     refused,
@@ -24,17 +24,17 @@ from sequela.adapters.endpoints.failures import (
     unreachable,
     unusable,
 )
-from sequela.adapters.endpoints.grpc_messages import (
+from sequela.adapters.endpoints.transports.grpc_messages import (
     infer_request,
     read_description,
     read_output,
 )
-from sequela.adapters.endpoints.grpc_way import GrpcFinder
-from sequela.adapters.endpoints.kept import Kept
-from sequela.adapters.endpoints.limits import TransportLimits
-from sequela.adapters.endpoints.oip import WrongAnswer
-from sequela.adapters.endpoints.transport import Description, Feeds
-from sequela.adapters.endpoints.uri import EndpointUri
+from sequela.adapters.endpoints.transports.grpc_way import GrpcFinder
+from sequela.adapters.endpoints.transports.kept import Kept
+from sequela.adapters.endpoints.transports.limits import TransportLimits
+from sequela.adapters.endpoints.transports.oip import WrongAnswer
+from sequela.adapters.endpoints.transports.transport import Description, Feeds
+from sequela.adapters.endpoints.transports.uri import EndpointUri
 from sequela.errors import SequelaError
 from sequela.explaining.clock import TimeUp
 from sequela.explaining.ports import TryAgain

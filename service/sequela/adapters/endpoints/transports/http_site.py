@@ -19,9 +19,9 @@ from weakref import WeakSet
 
 import httpcore
 
-from sequela.adapters.endpoints.addresses import AddressGuard
-from sequela.adapters.endpoints.credentials import Credentials, Tls
-from sequela.adapters.endpoints.failures import seconds_left
+from sequela.adapters.endpoints.transports.addresses import AddressGuard
+from sequela.adapters.endpoints.transports.credentials import Credentials, Tls
+from sequela.adapters.endpoints.transports.failures import seconds_left
 
 PIECE_BYTES = 16 << 10
 """Written at a time: one TLS record."""

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.adapters.endpoints.failures import invalid_answer
-from sequela.adapters.endpoints.oip import WrongAnswer
-from sequela.adapters.endpoints.rest import Rest
-from sequela.adapters.endpoints.rest_numbers import numbers
-from sequela.adapters.endpoints.transport import Description, Feeds
+from sequela.adapters.endpoints.transports.failures import invalid_answer
+from sequela.adapters.endpoints.transports.oip import WrongAnswer
+from sequela.adapters.endpoints.transports.rest import Rest
+from sequela.adapters.endpoints.transports.rest_numbers import numbers
+from sequela.adapters.endpoints.transports.transport import Description, Feeds
 from sequela.errors import SequelaError
 from sequela.explaining.clock import TimeUp
 from sequela.explaining.ports import TryAgain

@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
-from sequela.adapters.endpoints.uri import URI_FIELD, EndpointUri
+from sequela.adapters.endpoints.transports.uri import URI_FIELD, EndpointUri
 from sequela.errors import Forbidden, Violation
 
 Address = IPv4Address | IPv6Address

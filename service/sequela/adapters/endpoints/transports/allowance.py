@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_network
 
-from sequela.adapters.endpoints.addresses import AddressGuard, not_allowed
-from sequela.adapters.endpoints.uri import SCHEMES, EndpointUri, read_host, read_port
+from sequela.adapters.endpoints.transports.addresses import AddressGuard, not_allowed
+from sequela.adapters.endpoints.transports.uri import SCHEMES, EndpointUri, read_host, read_port
 
 _PATTERN = re.compile(
     r"(?P<scheme>[a-z]+)://(?P<host>\[[0-9a-f:.]+\]|[\w.*-]+)(:(?P<port>[0-9]{1,5}|\*))?(?P<path>/[\w.~*/-]+)",

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sequela_proto.inference import open_inference_pb2 as pb
 
-from sequela.adapters.endpoints.oip import (
+from sequela.adapters.endpoints.transports.oip import (
     DATATYPES,
     NUMPY_TYPES,
     Tensor,
@@ -20,7 +20,7 @@ from sequela.adapters.endpoints.oip import (
     output_signatures,
     versions_problem,
 )
-from sequela.adapters.endpoints.transport import Description, Feeds
+from sequela.adapters.endpoints.transports.transport import Description, Feeds
 
 Answer = pb.ModelInferResponse
 Output = pb.ModelInferResponse.InferOutputTensor

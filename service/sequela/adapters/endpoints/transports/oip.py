@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.adapters.endpoints.failures import one_line
-from sequela.adapters.endpoints.transport import OutputSignature
+from sequela.adapters.endpoints.transports.failures import one_line
+from sequela.adapters.endpoints.transports.transport import OutputSignature
 from sequela.adapters.model_io.signature import Axis, InputSignature
 from sequela.errors import DoesNotFit
 from sequela.explaining.schema import Dtype

@@ -9,9 +9,9 @@ from typing import Any
 import httpcore
 import orjson
 
-from sequela.adapters.endpoints.addresses import AddressGuard, open_guard
-from sequela.adapters.endpoints.credentials import Credentials, UnusableCredentials
-from sequela.adapters.endpoints.failures import (
+from sequela.adapters.endpoints.transports.addresses import AddressGuard, open_guard
+from sequela.adapters.endpoints.transports.credentials import Credentials, UnusableCredentials
+from sequela.adapters.endpoints.transports.failures import (
     RETRY_SECONDS,
     invalid_answer,
     overloaded,
@@ -20,11 +20,11 @@ from sequela.adapters.endpoints.failures import (
     unreachable,
     unusable,
 )
-from sequela.adapters.endpoints.http_site import HttpSite, HttpWay
-from sequela.adapters.endpoints.kept import Kept
-from sequela.adapters.endpoints.limits import TransportLimits, user_agent
-from sequela.adapters.endpoints.oip import WrongAnswer
-from sequela.adapters.endpoints.uri import EndpointUri
+from sequela.adapters.endpoints.transports.http_site import HttpSite, HttpWay
+from sequela.adapters.endpoints.transports.kept import Kept
+from sequela.adapters.endpoints.transports.limits import TransportLimits, user_agent
+from sequela.adapters.endpoints.transports.oip import WrongAnswer
+from sequela.adapters.endpoints.transports.uri import EndpointUri
 from sequela.errors import SequelaError
 from sequela.explaining.ports import TryAgain
 
