@@ -86,6 +86,13 @@ def test_a_body_that_turns_out_too_large_is_cut_off(small: Serving) -> None:
     assert post(small, EXPLAIN, b" " * 4096).status_code == 400
 
 
+@pytest.mark.parametrize("values", ["[],", "0,", "{},", "[[["])
+def test_a_body_of_many_small_values_is_refused_unparsed(small: Serving, values: str) -> None:
+    """Each takes more memory than it has bytes: no more than one for every 8 bytes of the limit."""
+    found = post(small, EXPLAIN, values * 600)
+    assert (found.status_code, found.json()["reason"]) == (400, "TOO_MANY_VALUES")
+
+
 def test_a_body_shorter_than_it_said_is_a_caller_that_left(small: Serving) -> None:
     """The connection ends before the body does: noted as 499, nobody is answered."""
     before = requests(small, 499)

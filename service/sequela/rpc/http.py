@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import socket
 from collections.abc import Callable, Iterable, Iterator
 
@@ -19,6 +18,7 @@ from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from sequela.rpc.listening import address
+from sequela.rpc.rest.answers import answer, written
 
 # How long a page that is being read may hold up the end of the server.
 LAST_SECONDS = 1
@@ -53,8 +53,7 @@ def application(
 async def _no_route(_: Request, error: Exception) -> Response:
     """A path that is not there, or not by this method, in the same form as all other errors."""
     assert isinstance(error, HTTPException)
-    body = json.dumps({"error": error.detail, "reason": "NO_ROUTE"})
-    return Response(body, error.status_code, error.headers, "application/json")
+    return answer(written({"error": error.detail, "reason": "NO_ROUTE"}), error.status_code, error.headers)
 
 
 class Impatient(H11Protocol):

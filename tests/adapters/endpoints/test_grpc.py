@@ -19,7 +19,7 @@ from sequela.adapters.endpoints.transports.limits import TransportLimits
 from sequela.adapters.endpoints.transports.transport import OutputSignature
 from sequela.adapters.endpoints.transports.uri import EndpointUri
 from sequela.adapters.model_io.signature import InputSignature
-from sequela.errors import DoesNotFit, Forbidden, Overloaded
+from sequela.errors import DoesNotFit, Forbidden, Overloaded, Unavailable
 from sequela.explaining.clock import TimeUp
 from sequela.explaining.ports import TryAgain
 from sequela.explaining.schema import Dtype
@@ -139,7 +139,7 @@ def test_what_is_sent(server: InferenceServer) -> None:
 
 REFUSALS = {
     Code.UNAVAILABLE: (TryAgain, "ENDPOINT_UNAVAILABLE"),
-    Code.CANCELLED: (TryAgain, "ENDPOINT_UNAVAILABLE"),
+    Code.CANCELLED: (Unavailable, "ENDPOINT_UNAVAILABLE"),
     Code.RESOURCE_EXHAUSTED: (Overloaded, "ENDPOINT_OVERLOADED"),
     **{
         code: (DoesNotFit, "ENDPOINT_REFUSED")

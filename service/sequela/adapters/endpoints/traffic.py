@@ -116,6 +116,9 @@ class Traffic:
             self._tell(rows, start, error.error.reason)
             self._failed(error.error, start)
             raise
+        except Unavailable as error:
+            self._tell(rows, start, error.reason)
+            raise self._failed(error, start) from None
         except SequelaError as error:
             self._tell(rows, start, error.reason)
             self._came_through()

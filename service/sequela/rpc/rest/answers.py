@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from typing import Any
 
 import grpc
+import orjson
 from starlette.responses import Response
 
 from sequela.rpc.status import Failure
@@ -32,13 +32,8 @@ TOO_LARGE = "BODY_TOO_LARGE"
 
 
 def written(content: Any) -> bytes:
-    """JSON by the book: what is not a number is null."""
-    return json.dumps(content, separators=(",", ":"), allow_nan=False).encode()
-
-
-def finite(values: list[float]) -> list[float | None]:
-    """Numbers for JSON, which knows no NaN."""
-    return [value if math.isfinite(value) else None for value in values]
+    """JSON; what is not a number is null."""
+    return orjson.dumps(content)
 
 
 def answer(content: bytes, code: int = 200, headers: Mapping[str, str] | None = None) -> Response:

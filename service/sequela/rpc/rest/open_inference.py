@@ -15,7 +15,7 @@ from starlette.routing import Route
 from sequela.errors import InvalidInput
 from sequela.rpc.inference.open_inference import OpenInference
 from sequela.rpc.inference.tensors import DATATYPES
-from sequela.rpc.rest.answers import answer, finite, written
+from sequela.rpc.rest.answers import answer, written
 from sequela.rpc.rest.asked import Asked, kind, listed, mapping, parsed, text
 from sequela.rpc.rest.every_request import EveryRequest
 
@@ -154,5 +154,4 @@ def _response(response: oip.ModelInferResponse) -> bytes:
 def _data(tensor: oip.ModelInferResponse.InferOutputTensor) -> list[Any]:
     if tensor.datatype == "BYTES":
         return [each.decode() for each in tensor.contents.bytes_contents]
-    held = list(getattr(tensor.contents, DATATYPES[tensor.datatype].contents))
-    return finite(held) if tensor.datatype == "FP64" else held
+    return list(getattr(tensor.contents, DATATYPES[tensor.datatype].contents))

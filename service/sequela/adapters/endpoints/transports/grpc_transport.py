@@ -132,9 +132,11 @@ class GrpcTransport:
         code, words = error.code(), error.details() or ""
         said = f"{code.name}: {words}"
         match code:
-            case grpc.StatusCode.UNAVAILABLE | grpc.StatusCode.CANCELLED:
+            case grpc.StatusCode.UNAVAILABLE:
                 self._channel.doubt()
                 raise unreachable(self._uri, words) from None
+            case grpc.StatusCode.CANCELLED:  # not by us: who cancels may not want it again
+                raise unreachable(self._uri, said).error from None
             case grpc.StatusCode.DEADLINE_EXCEEDED if time.monotonic() >= until - CLOCKS_APART:
                 self._channel.unanswered(start)
                 raise TimeUp from None
