@@ -42,7 +42,11 @@ WAYS: dict[str, Options] = {
     "ours, regression": STRICT | {"estimator": "regression"},
     "ours, control variate": STRICT | {"estimator": "control_variate"},
 }
-DEFAULTS = "ours, default settings"
+STOPPING: dict[str, Options] = {
+    "ours, default settings": {},
+    "ours, default settings, control variate": {"estimator": "control_variate"},
+}
+"""Which stop where every standard error is within 0.005."""
 WRAPPERS = {
     "timeshap": Calls(CALL_ROWS, 1),
     f"timeshap, {AT_ONCE} calls at a time": Calls(CALL_ROWS, AT_ONCE),
@@ -90,7 +94,7 @@ def study(effort: Effort, folder: Path) -> Finding:
         say(f"{case.name} behind an endpoint: reference")
         task = Task(case, uri, schema, _truth(server, case, effort), range(effort.repeats))
         rows = [row for name in WAYS for row in _ours(server, name, task)]
-        rows.append(_ours_at(server, DEFAULTS, task, {}))
+        rows += [_ours_at(server, name, task, options) for name, options in STOPPING.items()]
         rows += [row for name in WRAPPERS for row in _timeshaps(name, task, effort)]
     return Finding("endpoint", rows, [_measured(rows), _compared(rows)], [_chart(rows)])
 
