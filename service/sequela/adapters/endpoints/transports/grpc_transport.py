@@ -42,6 +42,8 @@ from sequela.explaining.ports import TryAgain
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")
 
+CLOSED = "Channel closed!"
+"""What gRPC says of calls on a connection that we have closed."""
 CLOCKS_APART = 0.05
 """Seconds by which a server may see a deadline earlier than we do."""
 _TOO_LARGE = re.compile(r"larger than max \((\d+) vs\.? (\d+)\)")
@@ -134,6 +136,8 @@ class GrpcTransport:
         match code:
             case grpc.StatusCode.UNAVAILABLE:
                 self._channel.doubt()
+                raise unreachable(self._uri, words) from None
+            case grpc.StatusCode.CANCELLED if words == CLOSED:
                 raise unreachable(self._uri, words) from None
             case grpc.StatusCode.CANCELLED:  # not by us: who cancels may not want it again
                 raise unreachable(self._uri, said).error from None
