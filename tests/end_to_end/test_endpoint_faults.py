@@ -481,3 +481,64 @@ def test_two_files_of_one_endpoint(root: Path, endpoint: InferenceServer, proxy:
             write("twin", **terms)
             eventually(lambda before=before: works(server, "gru") == works(server, "twin") != before)
         assert works(server, "gru")
+
+
+def test_the_deadline_goes_along(server: Serving, endpoint: InferenceServer) -> None:
+    """Every call tells the endpoint until when its answer is wanted: the request's deadline, or the limit of a call."""
+    left: list[float] = []
+
+    def look(request: Any, context: Any, answer: Callable[[], Any]) -> Any:
+        left.append(context.time_remaining())
+        return answer()
+
+    endpoint.twists["ModelInfer"] = look
+    explained(server, asked(), 2.0)
+    assert 0 < max(left) <= 1.02 * 2
+    left.clear()
+    explained(server, asked(), 60.0)
+    assert SOON - 1 < max(left) <= 1.02 * SOON  # gRPC rounds deadlines up
+
+
+def test_scores(server: Serving, endpoint: InferenceServer, proxy: FaultProxy) -> None:
+    """Fail as explanations do, and are retried as they are."""
+    sequences = [asked(seed).sequence for seed in range(40)]
+    score = pb.ScoreRequest(model=pb.ModelReference(name="models/gru"), sequences=sequences)
+    wanted = server.explanations.Score(score, timeout=10)
+    endpoint.twists["ModelInfer"] = every(3, saying(Code.UNAVAILABLE))
+    found = server.explanations.Score(score, timeout=10)
+    assert found.scores == wanted.scores
+    assert found.cost.endpoint_calls > wanted.cost.endpoint_calls
+    proxy.refuse()
+    with pytest.raises(grpc.RpcError) as caught:
+        server.explanations.Score(score, timeout=10)
+    unavailable(Failure(caught.value))
+
+
+def test_items_of_a_stream_fail_alone(server: Serving, endpoint: InferenceServer) -> None:
+    """One answer that is none fails its own question; those around it are answered."""
+    marked = asked(seed=3).sequence.inputs[0].tensor.raw
+
+    def spoil(request: Any, context: Any, answer: Callable[[], Any]) -> Any:
+        right = answer()
+        if marked in request.raw_input_contents[0]:
+            right.outputs[0].name = "other"
+        return right
+
+    endpoint.twists["ModelInfer"] = spoil
+    stream = (pb.ExplainStreamRequest(request=asked(seed)) for seed in range(6))
+    answers = list(server.explanations.ExplainStream(stream, timeout=60))
+    assert [answer.index for answer in answers if answer.HasField("error")] == [3]
+    error = answers[3].error
+    assert (error.code, error.reason) == (Code.FAILED_PRECONDITION.value[0], INVALID)
+    assert "'other'" in error.message
+
+
+def test_a_sequence_that_the_model_fails_on(server: Serving, endpoint: InferenceServer) -> None:
+    """Its question is refused in the model's own words, cut to a line without control characters."""
+    endpoint.twists["ModelInfer"] = saying(
+        Code.INTERNAL, 'Traceback:\n  File "/srv/model.py", line 3\n\x1b[31mValueError: ' + "x" * 5000
+    )
+    failed = failure(server, asked())
+    assert failed.reason == "ENDPOINT_REFUSED"
+    assert failed.message.isprintable()
+    assert len(failed.message) < 400
