@@ -50,6 +50,9 @@ WIDER = 1.1
 SPEED = 5e9
 """Multiply-adds a second that solving reaches at least; only deadlines depend on it, never an answer."""
 
+OVERHEAD = 1e-3
+"""Seconds that a process takes besides, however small."""
+
 
 def solve_with_variate(
     sampler: Pairs,
@@ -79,7 +82,8 @@ def solving_seconds(players: int, pairs: int) -> float:
         return 0.0
     choosing = KERNELS * min(pairs, ROUGH + players) ** 3 + 4 * STEPS * min(pairs, FINE + players) ** 3
     twice_more = 4 * (pairs + players) * players**2
-    return (choosing + pairs**3 + 4 * players * pairs**2 + players**3 + twice_more) / SPEED
+    work = choosing + pairs**3 + 4 * players * pairs**2 + players**3 + twice_more
+    return work / SPEED + (KERNELS + STEPS + 1) * OVERHEAD
 
 
 def _surer(base: Solution, unsure: NDArray[np.bool_], variate: Solution) -> Solution:
