@@ -14,7 +14,7 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks import accuracy, beside, exact, latency, load, memory, plots, scaling
+from benchmarks import accuracy, beside, endpoint, exact, latency, load, memory, plots, scaling
 from benchmarks.arem.data import AremNotFound
 from benchmarks.beside import say
 from benchmarks.beside_tables import tables
@@ -32,6 +32,7 @@ STUDIES: dict[str, Study] = {
     "scaling": scaling.study,
     "load": load.study,
     "accuracy": accuracy.study,
+    "endpoint": endpoint.study,
 }
 
 

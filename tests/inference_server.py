@@ -1,9 +1,14 @@
 """A server of ONNX files by the Open Inference Protocol, version 2, over gRPC: real, in this process, and as slow or as
 wrong as a test wants it.
+
+    python -m inference_server model.onnx seconds
+
+serves a model whose calls take so many seconds, prints its URI, and runs until its standard input is closed.
 """
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -278,3 +283,15 @@ def read_feeds(request: Any) -> dict[str, NDArray[Any]]:
 
 def _metadata(item: Tensor) -> Any:
     return pb.ModelMetadataResponse.TensorMetadata(name=item.name, datatype=item.datatype, shape=item.shape)
+
+
+def main() -> None:
+    """The command."""
+    model = ServedModel(Path(sys.argv[1]).read_bytes(), delay=float(sys.argv[2]))
+    with InferenceServer({"model": model}) as server:
+        print(server.uri("model"), flush=True)  # noqa: T201  # it is what the caller waits for
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()

@@ -48,6 +48,9 @@ class TimeShapResult:
     pruned_events: int
     seconds_pruning: float
     rows: int
+    calls: int
+    rows_pruning: int
+    calls_pruning: int
     peak_mb: float
     events: Floats
     events_pruned: Floats
@@ -78,7 +81,7 @@ class GameResult:
 
 
 def run_timeshap(
-    model: Path,
+    model: Path | str,
     sequence: Floats,
     background: Floats,
     *,
@@ -91,10 +94,11 @@ def run_timeshap(
     memory: int = 0,
 ) -> TimeShapResult:
     """Prune (l, d) once, then the levels for every seed; `top` events and features make the cells. From states
-    where the model takes and gives them. Raises PeerFailed, also where it wants more bytes than `memory` (0: any).
+    where the model takes and gives them; a str is the URI of a served one. Raises PeerFailed, also where it wants more
+    bytes than `memory` (0: any).
     """
     job = {
-        "model": str(model.resolve()),
+        "model": str(model.resolve()) if isinstance(model, Path) else model,
         "sequence": sequence,
         "background": np.atleast_2d(background),
         "tolerance": tolerance,
@@ -113,7 +117,8 @@ def run_timeshap(
         "cells_seconds": np.zeros(len(seeds)),
     }
     result = absent | {"cells_names": none.astype(str)} | _run("timeshap", job)
-    return TimeShapResult(**_plain(result, pruned_events=int, seconds_pruning=float, rows=int, peak_mb=float))
+    counts = dict.fromkeys(("pruned_events", "rows", "calls", "rows_pruning", "calls_pruning"), int)
+    return TimeShapResult(**_plain(result, seconds_pruning=float, peak_mb=float, **counts))
 
 
 def run_game(

@@ -2,7 +2,8 @@
 
     python -m benchmarks.peers.run_timeshap job.npz result.npz
 
-Job: model (path of an ONNX file; with states where it takes and gives them), batch and threads of a model call,
+Job: model (path of an ONNX file; with states where it takes and gives them; or the URI of a served one), batch and
+threads of a model call (of a served one: rows, and calls at a time),
 sequence (l, d), background (1, d) or (l, d), tolerance, nsamples, seeds (s), levels (of "events", "features" and
 "cells", which needs the other two), top (so many events and features make the cells), memory (the most bytes of
 addresses; 0: any). The cut does not depend on the seed: it is found once.
@@ -10,7 +11,7 @@ addresses; 0: any). The cut does not depend on the seed: it is found once.
 Result: pruned_events; seconds_pruning; for each level (s, players) attributions in `events` (t = 0, -1, ...),
 `features`, or `cells`; that of the pruned block (s) in `events_pruned`, ... (nan where nothing is pruned), seconds
 (s) in `events_seconds`, ..., and for cells the names `event|feature` (s, players) in `cells_names`; rows given to
-the model and peak_mb, over all seeds.
+the model, calls and peak_mb, over all seeds, rows_pruning and calls_pruning.
 """
 
 import sys
@@ -22,19 +23,21 @@ import numpy as np
 import pandas as pd
 from timeshap.explainer import local_cell_level, local_event, local_feat, local_pruning
 
+from benchmarks.peers.asking import Asking
 from benchmarks.peers.memory import Memory
-from benchmarks.peers.scoring import Scorer, opened
+from benchmarks.peers.scoring import opened
 
 PRUNED = "Pruned Events"  # timeshap's name for the pruned block's row
 
 Table: TypeAlias = pd.DataFrame
 Run = dict[str, Any]
+Score = Callable[..., Any]
 
 
 class Sequence:
     """One sequence to explain, by one model."""
 
-    def __init__(self, job: dict[str, Any], score: Scorer) -> None:
+    def __init__(self, job: dict[str, Any], score: Score) -> None:
         self._score = score
         self._x = job["sequence"][np.newaxis].astype(np.float64)
         self._background = job["background"].astype(np.float64)
@@ -95,20 +98,28 @@ def explain(sequence: Sequence, levels: list[str], seed: int) -> Run:
     return found
 
 
+def _opened(model: str, batch: int, threads: int) -> Any:
+    return (Asking if "://" in model else opened)(model, batch, threads)
+
+
 def run(job: dict[str, Any]) -> dict[str, Any]:
     """The result of a job."""
-    score = opened(str(job["model"]), int(job["batch"]), int(job["threads"]))
+    score = _opened(str(job["model"]), int(job["batch"]), int(job["threads"]))
     sequence = Sequence(job, score)
     memory = Memory(int(job["memory"]))
     started = time.perf_counter()
     pruned = sequence.prune(float(job["tolerance"]))
     seconds = time.perf_counter() - started
+    rows_pruning, calls_pruning = score.rows, score.calls
     levels = [str(name) for name in job["levels"]]
     runs = [explain(sequence, levels, int(seed)) for seed in job["seeds"]]
     return {
         "pruned_events": pruned,
         "seconds_pruning": seconds,
         "rows": score.rows,
+        "calls": score.calls,
+        "rows_pruning": rows_pruning,
+        "calls_pruning": calls_pruning,
         "peak_mb": memory.taken_mb(),
         **{name: np.stack([run[name] for run in runs]) for name in runs[0]},
     }

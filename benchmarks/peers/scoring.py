@@ -27,7 +27,7 @@ class Scorer:
         self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self._inputs = [each for each in self._session.get_inputs() if not each.name.startswith(STATE_IN)]
         self._batch = batch
-        self.rows = 0
+        self.rows = self.calls = 0
 
     def __call__(self, sequences: Sequences) -> Float32s:
         """The scores of any number of rows."""
@@ -36,6 +36,7 @@ class Scorer:
         return np.concatenate(scores).reshape(-1, 1)
 
     def _parts(self, sequences: Sequences) -> Iterator[slice]:
+        self.calls += -(-len(sequences) // self._batch)
         return (slice(i, i + self._batch) for i in range(0, len(sequences), self._batch))
 
     def _feed(self, sequences: Sequences) -> dict[str, npt.NDArray[np.generic]]:

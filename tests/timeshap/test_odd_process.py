@@ -69,16 +69,29 @@ def test_likelihoods_differ_as_normal_densities_do(seed: int, other: int) -> Non
     process = process_of(seed)
     rival = OddProcess(process_of(other).kernel, process.signs, process.odd)
     expected = _log_density(process) - _log_density(rival)
-    assert process.likelihood() - rival.likelihood() == pytest.approx(expected, rel=1e-6, abs=1e-6)
+    assert process.likelihood - rival.likelihood == pytest.approx(expected, rel=1e-6, abs=1e-6)
 
 
 def _log_density(process: OddProcess) -> float:
-    """Up to a constant that depends on the number of values only."""
+    """Mean over targets, up to a constant that depends on the number of values only."""
     matrix, count, total = covariance(process), len(process.odd), 0.0
     for values in process.odd.T:
         scale = values @ np.linalg.solve(matrix, values) / count
         total -= np.linalg.slogdet(scale * matrix)[1] / 2
-    return float(total)
+    return float(total) / process.odd.shape[1]
+
+
+@given(st.integers(0, 2**32))
+def test_likelihood_slopes_are_differences(seed: int) -> None:
+    """Central differences of the likelihood by every player's λ."""
+    process, step = process_of(seed), 1e-4
+    for player, slope in enumerate(process.likelihood_slopes()):
+        shift = step * (np.arange(len(process.kernel.rates)) == player)
+        up, down = (
+            OddProcess(OddKernel(np.tanh(process.kernel.rates + way * shift)), process.signs, process.odd)
+            for way in (1, -1)
+        )
+        assert slope == pytest.approx((up.likelihood - down.likelihood) / (2 * step), rel=1e-3, abs=1e-3)
 
 
 @pytest.mark.parametrize("size", [1, 5, BLOCK, BLOCK + 1, 3 * BLOCK + 7])

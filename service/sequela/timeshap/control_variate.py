@@ -2,9 +2,7 @@
 
 Worth it where rows cost more than solving (`solving_seconds`). The same sample gives three things:
 
-1. Base attributions (solving.py), whose sizes tell how strong each player's interactions may be: ρ_i = c·a_i^q, with
-   a the |φ| in units of the largest, averaged over targets, so that all targets share one kernel. Of a few c and q,
-   the likeliest is taken.
+1. Base attributions (solving.py), from which the process's kernel is chosen (kernel_choice.py).
 2. The attributions of the process's mean (odd_process.py), plus those of its residuals by the base estimator: the sum
    is additive exactly.
 3. Error bars from left-out errors e, never from residuals (a process goes through its data). Three are formed:
@@ -12,12 +10,20 @@ Worth it where rows cost more than solving (`solving_seconds`). The same sample 
    B  the jackknife's: √Σ_s (1 - k_s/N_s) Σ_{p∈s} (C_p e_p)², C_p the weight of pair p in the attributions;
    C  the process's own deviation, scaled by e, and by (1 - m/p)^-¼ for the m own effects found from p pairs, as in the
       base estimator's (1 - h)^-¾.
-   The bar is min(A, max(B, C)).
+   The bar is min(1.1 A, max(B, C)). A alone was up to five times too wide at 4m coalitions, and a tenth too narrow in
+   games of 12-14 players; B alone too narrow at 4m (coverage 82-90 %) and 1.7 times too wide where much of a small
+   game is known; C alone too narrow for games of votes (78-91 %). Averaging over processes that leave each pair out,
+   which would have no bias, gave larger errors.
+
+Found over recurrent, multilayer and sparse games, votes, and games drawn at random, of 12 to 60 players: the errors are
+0.04-0.95 of the base estimator's at 128 to 4096 coalitions (events of a recurrent network 0.3 at 1024, 0.25 at 4096),
+and 95 % intervals cover 90-98 %, at 4m coalitions of 60 players up to 99.9 %.
 
 A target is given whichever of both estimators has the smaller error bars. A game that was enumerated, or is too large
 for the process, is left to the base estimator.
 
-Symmetry and linearity hold approximately only: the kernel is fitted to the game.
+Efficiency is exact, and so are games without interactions. Symmetry, dummies and linearity hold approximately only: the
+kernel is fitted to the game.
 """
 
 from __future__ import annotations
@@ -25,12 +31,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sequela.timeshap.coalitions import Pairs, Stratum
+from sequela.timeshap.kernel_choice import FINE, KERNELS, ROUGH, STEPS, likeliest, tuned
 from sequela.timeshap.odd_kernel import OddKernel
 from sequela.timeshap.odd_process import OddProcess
 from sequela.timeshap.solving import Share, Solution, in_turn, solve
@@ -39,15 +45,9 @@ MOST_PAIRS = 4096
 """Larger samples are left to the base estimator: time grows with the cube of the pairs, memory with the square."""
 MOST_PLAYERS = 512
 """So are games of more players."""
-CHOOSING_PAIRS = 512
-"""The kernel is chosen by up to about this many pairs."""
-REACHES = (0.05, 0.1, 0.2, 0.3, 0.45, 0.65, 0.9)
-"""How strong the strongest player's interactions may be, c."""
-POWERS = (0.0, 0.5)
-"""Powers q: interactions alike, or as the roots of attributions."""
-LEAST_SHARE = 1e-6
-"""What a player without attribution counts as, for it may still interact."""
-SPEED = 1e10
+WIDER = 1.1
+"""How much wider A is taken."""
+SPEED = 5e9
 """Multiply-adds a second that solving reaches at least; only deadlines depend on it, never an answer."""
 
 
@@ -60,14 +60,12 @@ def solve_with_variate(
 ) -> Solution:
     """Solves a game of m ≥ 2 players; arguments and result as of `solving.solve`."""
     base = solve(sampler, layers, odd, gain, share)
-    if not base.errors.any() or not worth_trying(sampler.players, sum(map(len, odd))):
+    unsure = np.asarray(base.errors.any(axis=0))
+    if not unsure.any() or not worth_trying(sampler.players, sum(map(len, odd))):
         return base
-    sample = _Sample(sampler, layers, odd, gain)
-    variate = sample.solved(sample.likeliest(base.values, share), share)
-    better = np.square(variate.errors).sum(axis=0) < np.square(base.errors).sum(axis=0)
-    return Solution(
-        np.where(better, variate.values, base.values), np.where(better, variate.errors, base.errors)
-    )
+    sample = _Sample(sampler, layers, [known[:, unsure] for known in odd], gain[unsure])
+    variate = sample.solved(sample.kernel(base.values[:, unsure], share), share)
+    return _surer(base, unsure, variate)
 
 
 def worth_trying(players: int, pairs: int) -> bool:
@@ -79,9 +77,18 @@ def solving_seconds(players: int, pairs: int) -> float:
     """What it takes at most to solve, on one thread, beyond one solution by the base estimator."""
     if not worth_trying(players, pairs):
         return 0.0
-    choosing = len(REACHES) * len(POWERS) * min(pairs, CHOOSING_PAIRS + players) ** 3
+    choosing = KERNELS * min(pairs, ROUGH + players) ** 3 + 4 * STEPS * min(pairs, FINE + players) ** 3
     twice_more = 4 * (pairs + players) * players**2
     return (choosing + pairs**3 + 4 * players * pairs**2 + players**3 + twice_more) / SPEED
+
+
+def _surer(base: Solution, unsure: NDArray[np.bool_], variate: Solution) -> Solution:
+    """Of the unsure targets, those of the variate whose error bars are smaller; of the rest the base's."""
+    better = np.square(variate.errors).sum(axis=0) < np.square(base.errors[:, unsure]).sum(axis=0)
+    taken = np.flatnonzero(unsure)[better]
+    values, errors = base.values.copy(), base.errors.copy()
+    values[:, taken], errors[:, taken] = variate.values[:, better], variate.errors[:, better]
+    return Solution(values, errors)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,13 +113,15 @@ class _Sample:
         known = [odd[:count] for odd, count in zip(self.odd, counts, strict=True)]
         return OddProcess(kernel, signs, np.concatenate([self.gain[None] / 2, *known], dtype=np.float64))
 
-    def likeliest(self, attributions: NDArray[np.float64], share: Share) -> OddKernel:
-        """The kernel, of those that base attributions suggest, under which the sample is likeliest."""
-        kernels = _kernels(attributions)
+    def first(self, pairs: int) -> list[int]:
+        """About the first so many pairs, of every stratum its share."""
         total = sum(self.counts)
-        counts = [min(k, -(-k * CHOOSING_PAIRS // total)) for k in self.counts]
-        likelihoods = share(partial(_likelihood, self, counts, kernel) for kernel in kernels)
-        return kernels[int(np.argmax(list(likelihoods)))]
+        return [min(count, -(-count * pairs // total)) for count in self.counts]
+
+    def kernel(self, attributions: NDArray[np.float64], share: Share) -> OddKernel:
+        """The one that suits the sample, given its base attributions."""
+        rough = likeliest(attributions, partial(self.process, self.first(ROUGH)), share)
+        return tuned(rough, partial(self.process, self.first(FINE)))
 
     def solved(self, kernel: OddKernel, share: Share) -> Solution:
         """With the process as control variate."""
@@ -126,7 +135,7 @@ class _Sample:
         return Solution(explained + corrected.values, errors)
 
     def _errors(self, process: OddProcess, share: Share) -> NDArray[np.float64]:
-        """min(A, max(B, C)), (m, targets)."""
+        """The error bars, (m, targets)."""
         left_out = self._by_stratum(process.left_out)
         stratified = solve(self.sampler, self.layers, left_out, np.zeros_like(self.gain), share).errors
         unknown = [1 - k / layer.total for k, layer in zip(self.counts, self.layers, strict=True)]
@@ -134,20 +143,8 @@ class _Sample:
         jackknife = np.sqrt(np.square(process.pulls[1:]).T @ squares)
         spent = 1 - self.sampler.players / sum(self.counts)
         own = np.sqrt(process.variances(slice(1, None))) / spent**0.25
-        return np.asarray(np.minimum(stratified, np.maximum(jackknife, own)))
+        return np.asarray(np.minimum(WIDER * stratified, np.maximum(jackknife, own)))
 
     def _by_stratum(self, rows: NDArray[np.float64]) -> list[NDArray[np.float64]]:
         """Rows of the process, but for all players' own, as they are sampled."""
         return np.split(rows[1:], np.cumsum(self.counts)[:-1])
-
-
-def _likelihood(sample: _Sample, counts: Sequence[int], kernel: OddKernel) -> float:
-    return sample.process(counts, kernel).likelihood()
-
-
-def _kernels(attributions: NDArray[np.float64]) -> list[OddKernel]:
-    """Those tried, from attributions (m, targets)."""
-    sizes = np.abs(attributions)
-    shares = (sizes / np.maximum(sizes.max(axis=0), np.finfo(float).tiny)).mean(axis=1)
-    shares = np.maximum(shares, LEAST_SHARE) / max(shares.max(), LEAST_SHARE)
-    return [OddKernel(reach * shares**power) for power, reach in product(POWERS, REACHES)]

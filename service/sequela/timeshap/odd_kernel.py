@@ -37,7 +37,7 @@ class OddKernel:
 
     def between(self, signs: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
         """K of coalitions (p, m) and others (q, m): (p, q)."""
-        rates, bound = self._rates, self._bound
+        rates, bound = self.rates, self._bound
         alike = (signs * rates) @ others.T
         # sinh(a)/sinh(b) from powers that cannot overflow.
         result: NDArray[np.float64] = np.exp(alike - bound)
@@ -47,6 +47,17 @@ class OddKernel:
         result /= -np.expm1(-2 * bound)
         result += np.matmul(signs * (OWN_EFFECTS / len(rates)), others.T, out=alike)
         return result
+
+    def slopes(self, signs: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Σ_pq w_pq ∂K(z_p, z_q)/∂λ_i for coalitions (p, m) and weights (p, p): (m,)."""
+        rates, bound = self.rates, self._bound
+        alike = (signs * rates) @ signs.T
+        up, down = np.exp(alike - bound), np.exp(-alike - bound)
+        # sinh and cosh of a over sinh(b): ∂/∂λ_i is z_i z'_i cosh(a)/sinh(b) - coth(b) sinh(a)/sinh(b).
+        scale = -np.expm1(-2 * bound)
+        own = np.einsum("pi,pi->i", signs, (weights * (up + down)) @ signs)
+        common = (weights * (up - down)).sum() * (2 - scale) / scale
+        return np.asarray((own - common) / scale)
 
     def attributions(self, signs: NDArray[np.float64]) -> NDArray[np.float64]:
         """Φ: the Shapley values of z ↦ K(z, z') for coalitions z' (p, m): (p, m)."""
@@ -72,14 +83,14 @@ class OddKernel:
         return self.strengths * total + 4 * OWN_EFFECTS / len(total)
 
     @property
-    def _rates(self) -> NDArray[np.float64]:
+    def rates(self) -> NDArray[np.float64]:
         """Each player's λ."""
         return np.arctanh(self.strengths)
 
     @property
     def _bound(self) -> float:
         """Their sum b."""
-        return float(self._rates.sum())
+        return float(self.rates.sum())
 
     @property
     def _log_scale(self) -> float:

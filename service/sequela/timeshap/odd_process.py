@@ -22,13 +22,13 @@ from sequela.timeshap.odd_kernel import OddKernel
 
 NUGGET = 1e-6
 """Variance of noise, in units of that of the interactions. 1e-8 gave the same, 1e-2 up to ten times the error."""
-BLOCK = 128
+BLOCK = 64
 """Matrices up to this size are inverted in one go."""
 
 
 @dataclass(frozen=True, eq=False)
 class OddProcess:
-    """Conditioned on what is known. signs: coalitions z, (p, m); odd: their g, (p, targets)."""
+    """Conditioned on what is known. signs: coalitions z, (p, m); odd: their g, (p, targets), no target all 0."""
 
     kernel: OddKernel
     signs: NDArray[np.float64]
@@ -60,12 +60,18 @@ class OddProcess:
         left = self.kernel.attribution_variances() - (self._sections * self.pulls).sum(axis=0)
         return np.outer(np.maximum(left, 0.0), spread)
 
+    @cached_property
     def likelihood(self) -> float:
-        """The logarithm of g's probability, each target scaled to make it largest; a constant is left out."""
-        spread = np.square(self._whitening @ self.odd).mean(axis=0)
-        logs = np.log(np.maximum(spread, np.finfo(float).tiny))
-        determinant = -np.log(np.diag(self._whitening)).sum()
-        return float(-len(self.odd) * logs.sum() / 2 - determinant * len(logs))
+        """The logarithm of g's probability, each target scaled to make it largest; mean over targets, less a
+        constant.
+        """
+        logs = np.log(self._spread).mean()
+        return float(np.log(np.diag(self._whitening)).sum() - len(self.odd) * logs / 2)
+
+    def likelihood_slopes(self) -> NDArray[np.float64]:
+        """Its derivatives by the kernel's λ, (m,)."""
+        scaled = self._weights / np.sqrt(self._spread * len(self._spread))
+        return self.kernel.slopes(self.signs, scaled @ scaled.T - self._whitening.T @ self._whitening) / 2
 
     @cached_property
     def _whitening(self) -> NDArray[np.float64]:
@@ -73,6 +79,11 @@ class OddProcess:
         covariance = self.kernel.between(self.signs, self.signs)
         covariance[np.diag_indices_from(covariance)] += NUGGET
         return whitening(covariance)
+
+    @cached_property
+    def _spread(self) -> NDArray[np.float64]:
+        """The likeliest scale of each target, as a variance, (targets,)."""
+        return np.asarray(np.square(self._whitening @ self.odd).mean(axis=0))
 
     @cached_property
     def _weights(self) -> NDArray[np.float64]:

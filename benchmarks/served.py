@@ -1,0 +1,27 @@
+"""A served model for benchmarks: the tests' server in a process of its own, every call so many seconds long."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+TESTS = Path(__file__).resolve().parents[1] / "tests"
+
+
+@contextmanager
+def served(model: Path, seconds: float) -> Iterator[str]:
+    """The URI of a model in a process of its own, which answers calls side by side, up to sixteen."""
+    command = [sys.executable, "-m", "inference_server", str(model), str(seconds)]
+    paths = os.pathsep.join(filter(None, (str(TESTS), os.environ.get("PYTHONPATH"))))
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        command, stdin=pipe, stdout=pipe, text=True, env=os.environ | {"PYTHONPATH": paths}
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.stdin.close()
