@@ -41,7 +41,7 @@ from sequela.timeshap.odd_kernel import OddKernel
 from sequela.timeshap.odd_process import OddProcess
 from sequela.timeshap.solving import Share, Solution, in_turn, solve
 
-MOST_PAIRS = 4096
+MOST_PAIRS = 2048
 """Larger samples are left to the base estimator: time grows with the cube of the pairs, memory with the square."""
 MOST_PLAYERS = 512
 """So are games of more players."""
