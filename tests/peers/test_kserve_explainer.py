@@ -17,14 +17,19 @@ import pytest
 import yaml
 from real_servers import DEMO, ROOT, SCRIPTS, python, running
 from redis_server import eventually
-from sequela_client import Sequela
+from sequela_client import Explanation, Sequela
 from serving import PATIENCE, Serving, embedded
 
 pytestmark = [pytest.mark.slow, pytest.mark.peers, pytest.mark.timeout(600)]
 
 MANIFEST = ROOT / "deploy" / "kserve" / "takeover.yaml"
 NAME = "account_takeover"
-ALERT = json.loads((ROOT / "service" / "sequela" / "demo" / "alerts" / "takeover-20.json").read_text())
+ALERTS = [
+    json.loads((ROOT / "service" / "sequela" / "demo" / "alerts" / f"takeover-{number}.json").read_text())[
+        "inputs"
+    ]
+    for number in (20, 47)
+]
 
 
 def check(manifest: Any, folder: Path) -> subprocess.CompletedProcess[str]:
@@ -75,40 +80,41 @@ def explainer(folder: Path, host: str, *arguments: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("protocol", ["v1", "v2", "grpc-v2"])
 def test_a_predictor_is_explained(tmp_path: Path, protocol: str) -> None:
-    """KServe's ModelServer as the predictor, by each protocol: what `:explain` answers is what the file's explanation
-    is, to 1e-5.
+    """KServe's ModelServer as the predictor, by each protocol: what `:explain` answers for two alerts of different
+    lengths is what the file's explanations are, to 1e-5.
     """
     options = {"levels": ["event", "feature"], "estimator": "regression", "max_coalitions": 512}
-    body = {"instances": [ALERT["inputs"]], "parameters": options}
+    body = {"instances": ALERTS, "parameters": options}
     with running("kserve", {NAME: DEMO}) as predictor:
         host = predictor.grpc if protocol == "grpc-v2" else predictor.http.removeprefix("http://")
         with explainer(tmp_path, host, "--predictor_protocol", protocol) as url:
             eventually(lambda: httpx.get(f"{url}/v1/models/{NAME}").is_success, PATIENCE)
-            answer = httpx.post(f"{url}/v1/models/{NAME}:explain", json=body, timeout=PATIENCE)
-            (found,) = answer.raise_for_status().json()["explanations"]
+            explained = httpx.post(f"{url}/v1/models/{NAME}:explain", json=body, timeout=PATIENCE)
             predicted = httpx.post(f"{url}/v1/models/{NAME}:predict", json=body, timeout=PATIENCE)
-    sequence = {name: np.array(values) for name, values in ALERT["inputs"].items()}
-    root = DEMO.parents[2]
-    with Serving(embedded(model_repository=root)) as server, Sequela(server.bound.grpc) as sequela:
-        wanted = sequela.explain(sequence, model=NAME, **options)
-    assert int(found["cost"]["endpoint_rows"]) > 0
-    np.testing.assert_allclose(
-        predicted.raise_for_status().json()["predictions"], [[wanted.score]], atol=1e-5
-    )
+    found = explained.raise_for_status().json()["explanations"]
+    scores = predicted.raise_for_status().json()["predictions"]
+    with Serving(embedded(model_repository=DEMO.parents[2])) as server, Sequela(server.bound.grpc) as sequela:
+        for alert, explanation, score in zip(ALERTS, found, scores, strict=True):
+            sequence = {name: np.array(values) for name, values in alert.items()}
+            assert int(explanation["cost"]["endpoint_rows"]) > 0
+            assert_alike(explanation, score, sequela.explain(sequence, model=NAME, **options))
+
+
+def assert_alike(found: Any, score: Any, wanted: Explanation) -> None:
+    """The same score, and the same events with the same attributions."""
+    np.testing.assert_allclose(score, [wanted.score], rtol=0, atol=1e-5)
     events = {
-        each["event"]: each["values"][0] for each in found["event_level"]["attributions"] if "event" in each
+        each["event"]: each["values"] for each in found["event_level"]["attributions"] if "event" in each
     }
     assert sorted(events) == sorted(event.t for event in wanted.events)
     for event in wanted.events:
-        np.testing.assert_allclose(events[event.t], event.value, rtol=0, atol=1e-5)
+        np.testing.assert_allclose(events[event.t], [event.value], rtol=0, atol=1e-5)
 
 
 def test_a_predictor_that_is_down_does_not_stop_the_explainer(tmp_path: Path) -> None:
     """It is ready, the model is not: 503, until the predictor is there."""
     with explainer(tmp_path, "127.0.0.1:1") as url:
         assert httpx.get(f"{url}/readyz").is_success
-        found = httpx.post(
-            f"{url}/v1/models/{NAME}:explain", json={"instances": [ALERT["inputs"]]}, timeout=PATIENCE
-        )
+        found = httpx.post(f"{url}/v1/models/{NAME}:explain", json={"instances": ALERTS}, timeout=PATIENCE)
         assert found.status_code == 503
         assert int(found.headers["retry-after"]) > 0

@@ -25,8 +25,6 @@ from sequela.timeshap.solving import Solution, solve_small
 
 NEAR = 0.7
 """A stage is solved when it is this near to the size at which the target should be reached, or larger."""
-FARTHEST = 4.0
-"""How far that is trusted, in sizes of the stage it follows from: small samples do not know well how sure they are."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,16 +90,21 @@ def _play(evaluator: Evaluator, players: Players, gain: NDArray[np.float64], rul
     solver = SOLVERS[rules.estimator]
     sample = Sample(evaluator, players, len(gain), rules.budget, rules.seed, rules.until, solver)
     whole = sizes[-1] == all_coalitions(m) and not rules.target.all()
-    return _stage_by_stage(sample, Stages(sizes, whole, rules.until), gain, rules.target)
+    return _stage_by_stage(sample, Stages(sizes, whole, rules.until), gain, rules.target, solver.farthest)
 
 
 def _stage_by_stage(
-    sample: Sample, stages: Stages, gain: NDArray[np.float64], target: NDArray[np.float64]
+    sample: Sample,
+    stages: Stages,
+    gain: NDArray[np.float64],
+    target: NDArray[np.float64],
+    farthest: float,
 ) -> Played:
     """Grows the sample until it is sure enough, or the last stage or the time ends it.
 
     A standard error falls with the square root of the sample, so stages that cannot reach the target yet are not
-    solved.
+    solved; that is trusted up to `farthest` sizes of the stage it follows from, since small samples do not know well
+    how sure they are.
     """
     players, hopeless = sample.players, 0.0 if target.all() else np.inf
     solved: Played | None = None
@@ -119,7 +122,7 @@ def _stage_by_stage(
         solution = sample.solve(gain)
         if reason is None:
             missing = float((solution.largest_error / target).max())
-            hopeless = size * min(NEAR * missing**2, FARTHEST)
+            hopeless = size * min(NEAR * missing**2, farthest)
             reason = StopReason.TARGET if missing <= 1 else None
         solved = Played(players, reason or StopReason.DEADLINE, solution, size)
         if reason is not None:

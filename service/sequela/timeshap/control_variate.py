@@ -41,7 +41,7 @@ from sequela.timeshap.odd_kernel import OddKernel
 from sequela.timeshap.odd_process import OddProcess
 from sequela.timeshap.solving import Share, Solution, in_turn, solve
 
-MOST_PAIRS = 4096
+MOST_PAIRS = 2048
 """Larger samples are left to the base estimator: time grows with the cube of the pairs, memory with the square."""
 MOST_PLAYERS = 512
 """So are games of more players."""
@@ -49,6 +49,9 @@ WIDER = 1.1
 """How much wider A is taken."""
 SPEED = 5e9
 """Multiply-adds a second that solving reaches at least; only deadlines depend on it, never an answer."""
+
+OVERHEAD = 1e-3
+"""Seconds that a process takes besides, however small."""
 
 
 def solve_with_variate(
@@ -79,7 +82,8 @@ def solving_seconds(players: int, pairs: int) -> float:
         return 0.0
     choosing = KERNELS * min(pairs, ROUGH + players) ** 3 + 4 * STEPS * min(pairs, FINE + players) ** 3
     twice_more = 4 * (pairs + players) * players**2
-    return (choosing + pairs**3 + 4 * players * pairs**2 + players**3 + twice_more) / SPEED
+    work = choosing + pairs**3 + 4 * players * pairs**2 + players**3 + twice_more
+    return work / SPEED + (KERNELS + STEPS + 1) * OVERHEAD
 
 
 def _surer(base: Solution, unsure: NDArray[np.bool_], variate: Solution) -> Solution:

@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Asked:
+class Questions:
     """Rows to explain by a model that was found, and how. levels: those to work out; None: as the options say."""
 
     model: Model
@@ -65,7 +65,7 @@ class Inference:
             return self.models.resolve(choice, until)
 
     async def explained(
-        self, asked: Asked, clock: Clock, finish: Callable[[GivenSequence, Explanation], T]
+        self, asked: Questions, clock: Clock, finish: Callable[[GivenSequence, Explanation], T]
     ) -> list[T]:
         """What `finish` makes of every row's explanation, in the worker's thread; raises the first row's error.
 
@@ -79,18 +79,18 @@ class Inference:
 
         return [each async for each in in_order(_each(asked.rows), answer, self._abreast(asked))]
 
-    async def scored(self, asked: Asked, clock: Clock) -> Scored:
+    async def scored(self, asked: Questions, clock: Clock) -> Scored:
         """Raw scores of all rows."""
         return await self._room(asked).run(partial(self._score, asked, clock), clock)
 
-    def _room(self, asked: Asked) -> Room:
+    def _room(self, asked: Questions) -> Room:
         return self.rooms.served if asked.model.endpoint else self.rooms.explaining
 
-    def _abreast(self, asked: Asked) -> int:
+    def _abreast(self, asked: Questions) -> int:
         return min(self._room(asked).seats, self.pace.stream_window)
 
     def _explain(
-        self, asked: Asked, index: int, clock: Clock, finish: Callable[[GivenSequence, Explanation], T]
+        self, asked: Questions, index: int, clock: Clock, finish: Callable[[GivenSequence, Explanation], T]
     ) -> T:
         after, abreast = len(asked.rows) - index - 1, self._abreast(asked)
         clock.shorten(abreast / (after + abreast))
@@ -100,7 +100,7 @@ class Inference:
                 question = replace(question, options=replace(question.options, levels=asked.levels))
             return finish(question.sequence, self.explainer.explain(question, clock))
 
-    def _score(self, asked: Asked, clock: Clock) -> Scored:
+    def _score(self, asked: Questions, clock: Clock) -> Scored:
         with retelling(asked.tell):
             given = asked.parameters.said
             request = pb.ScoreRequest(
@@ -121,7 +121,7 @@ def reference(name: str, version: str) -> pb.ModelReference:
     return pb.ModelReference(name=f"{name}/{version}" if version else name)
 
 
-def _request(asked: Asked, row: pb.Sequence) -> pb.ExplainRequest:
+def _request(asked: Questions, row: pb.Sequence) -> pb.ExplainRequest:
     given = asked.parameters
     return pb.ExplainRequest(
         model=pb.ModelReference(name=asked.model.name),

@@ -21,7 +21,7 @@ from sequela.explaining.ports import Model
 from sequela.explaining.question import GivenSequence
 from sequela.explaining.tolerances import link_of
 from sequela.rpc.inference import outputs
-from sequela.rpc.inference.inferring import Asked, Inference
+from sequela.rpc.inference.inferring import Inference, Questions
 from sequela.rpc.inference.metadata import metadata, version
 from sequela.rpc.inference.outputs import OUTPUTS, SCORES, Explained
 from sequela.rpc.inference.parameters import parameters
@@ -38,7 +38,7 @@ Row = Mapping[str, Any]
 class Wanted:
     """A request that was read: the rows, and the outputs to answer."""
 
-    asked: Asked
+    asked: Questions
     names: tuple[str, ...]
 
 
@@ -97,7 +97,7 @@ class OpenInference:
         given = rows(batches(request, most))
         model = self.inference.model(request.model_name, request.model_version, of_tensors, clock.end)
         levels = outputs.needed(names, said.levels)
-        return Wanted(Asked(model, given, said, of_tensors, levels), names)
+        return Wanted(Questions(model, given, said, of_tensors, levels), names)
 
 
 def _row(wanted: Wanted, given: GivenSequence, explanation: Explanation) -> tuple[tuple[str, ...], Row]:

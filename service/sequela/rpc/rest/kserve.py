@@ -16,8 +16,7 @@ from sequela.errors import DoesNotFit, InvalidInput, Unavailable
 from sequela.explaining.explanation import Explanation
 from sequela.explaining.question import GivenSequence
 from sequela.rpc.decoding.listing import LARGEST_PAGE
-from sequela.rpc.inference.inferring import Asked as Inferred
-from sequela.rpc.inference.inferring import Inference
+from sequela.rpc.inference.inferring import Inference, Questions
 from sequela.rpc.inference.outputs import json_text
 from sequela.rpc.inference.parameters import parameters
 from sequela.rpc.inference.retelling import of_instances
@@ -90,12 +89,12 @@ class KServe:
         scored = await self.inference.scored(wanted, asked.clock)
         return answer(written({"predictions": scored.values.tolist()}))
 
-    def _read(self, asked: Asked, most: int) -> Inferred:
+    def _read(self, asked: Asked, most: int) -> Questions:
         body = parsed(asked.body, KNOWN)
         said = parameters(mapping(body.get("parameters", {}), "parameters", ()), self.inference.limits)
         rows = _rows(body, most)
         model = self.inference.model(*asked.model, of_instances, asked.clock.end)
-        return Inferred(model, rows, said, of_instances)
+        return Questions(model, rows, said, of_instances)
 
     def _names(self) -> list[str]:
         models, token, names = self.inference.models, "", dict[str, None]()

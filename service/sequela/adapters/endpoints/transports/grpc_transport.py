@@ -42,7 +42,7 @@ from sequela.explaining.ports import TryAgain
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")
 
-CLOSED = "Channel closed!"
+CLOSED = "Channel closed"
 """What gRPC says of calls on a connection that we have closed."""
 CLOCKS_APART = 0.05
 """Seconds by which a server may see a deadline earlier than we do."""
@@ -137,7 +137,7 @@ class GrpcTransport:
             case grpc.StatusCode.UNAVAILABLE:
                 self._channel.doubt()
                 raise unreachable(self._uri, words) from None
-            case grpc.StatusCode.CANCELLED if words == CLOSED:
+            case grpc.StatusCode.CANCELLED if CLOSED in words:
                 raise unreachable(self._uri, words) from None
             case grpc.StatusCode.CANCELLED:  # not by us: who cancels may not want it again
                 raise unreachable(self._uri, said).error from None

@@ -1,0 +1,30 @@
+"""A request's time, shared out among its parts."""
+
+from __future__ import annotations
+
+import pytest
+from sequela.errors import Cancelled
+from sequela.explaining.clock import Clock
+
+
+def test_a_share_of_the_time_left() -> None:
+    """A quarter of a hundred seconds is at most 25; a whole share takes nothing."""
+    clock = Clock(100)
+    before = clock.end
+    clock.shorten(1)
+    assert clock.end <= before
+    assert clock.remaining > 75
+    clock.shorten(0.25)
+    assert 20 < clock.remaining <= 25
+    assert not clock.hurried
+
+
+def test_a_clock_beside_another_ends_with_it_and_is_cancelled_alone() -> None:
+    """The end is the same; to cancel the one leaves the other running."""
+    clock = Clock(100)
+    beside = clock.beside()
+    assert beside.end == pytest.approx(clock.end, abs=1)
+    beside.cancel()
+    clock.check()
+    with pytest.raises(Cancelled):
+        beside.check()
