@@ -70,8 +70,8 @@ def test_a_small_game_played_whole_needs_no_seed(players: int) -> None:
     """Every coalition is there once whatever the seed, and in the same order."""
     budget = all_coalitions(players)
     assert budget <= EXACT_AT_ONCE
-    whole, sampled = pairs_of(players, budget, seed=1), PairSampler(players, seed=1)
-    again = pairs_of(players, budget + 1, seed=2)
+    whole, sampled = pairs_of(players, stages(players, budget), seed=1), PairSampler(players, seed=1)
+    again = pairs_of(players, stages(players, budget + 1), seed=2)
     for index, layer in enumerate(strata(players)):
         pairs = whole.pairs(index, 0, layer.total)
         assert np.array_equal(pairs, again.pairs(index, 0, layer.total))
@@ -80,9 +80,10 @@ def test_a_small_game_played_whole_needs_no_seed(players: int) -> None:
 
 
 def test_a_sample_of_a_small_game_depends_on_the_seed() -> None:
-    """Below 2^m coalitions the sampler draws."""
-    first, other = (pairs_of(12, 300, seed).pairs(5, 0, 40) for seed in (1, 2))
-    assert not np.array_equal(first, other)
+    """Below 2^m coalitions the sampler draws, and where a whole game would be the last of several stages."""
+    for sizes in (stages(12, 300), stages(12, 1 << 12, at_once=128)):
+        first, other = (pairs_of(12, sizes, seed).pairs(5, 0, 40) for seed in (1, 2))
+        assert not np.array_equal(first, other)
 
 
 @pytest.mark.parametrize("players", [2, 7, 8, 9, 16, 17, 20])

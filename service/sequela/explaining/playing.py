@@ -88,7 +88,7 @@ def _play(evaluator: Evaluator, players: Players, gain: NDArray[np.float64], rul
         detail = f"{rules.budget} coalitions are below the minimum of {minimum_budget(m)} for {m} players"
         return Played(players, StopReason.NOT_COMPUTED, detail=detail)
     solver = SOLVERS[rules.estimator]
-    sample = Sample(evaluator, players, len(gain), rules.budget, rules.seed, rules.until, solver)
+    sample = Sample(evaluator, players, len(gain), sizes, rules.seed, rules.until, solver)
     whole = sizes[-1] == all_coalitions(m) and not rules.target.all()
     return _stage_by_stage(sample, Stages(sizes, whole, rules.until), gain, rules.target, solver.farthest)
 

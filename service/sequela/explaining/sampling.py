@@ -33,7 +33,7 @@ class _Drawn:
 class Sample:
     """The pairs evaluated so far: for each stratum the odd parts (k_s, targets) of its first k_s pairs.
 
-    budget: the most it grows to. until: when it must stop, on the monotonic clock.
+    sizes: those of the stages that it may grow by. until: when it must stop, on the monotonic clock.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Sample:
         evaluator: Evaluator,
         players: Players,
         targets: int,
-        budget: int,
+        sizes: tuple[int, ...],
         seed: int,
         until: float,
         solver: Solver,
@@ -50,7 +50,7 @@ class Sample:
         self.size = 0
         self._evaluator, self._until, self._solver = evaluator, until, solver
         self._layers = strata(len(players))
-        self._sampler = pairs_of(len(players), budget, seed)
+        self._sampler = pairs_of(len(players), sizes, seed)
         self._odd = [np.empty((0, targets)) for _ in self._layers]
         self._ahead: _Drawn | None = None
 

@@ -171,9 +171,9 @@ class Pairs(Protocol):
         ...
 
 
-def pairs_of(players: int, budget: int, seed: int) -> Pairs:
-    """What a budget is taken from: where its only stage is the whole game, order does not matter."""
-    whole = stages(players, budget) == (all_coalitions(players),)
+def pairs_of(players: int, sizes: tuple[int, ...], seed: int) -> Pairs:
+    """What stages of these sizes are taken from: where the only one is the whole game, order does not matter."""
+    whole = sizes == (all_coalitions(players),)
     return WholeGame(players) if whole else PairSampler(players, seed)
 
 
