@@ -2,8 +2,8 @@
 
 Random GRUs with 14 players (truth: all coalitions) and 30 (truth: random orders, far more than any budget).
 Errors are root mean squares over players and seeds, in percent of the root mean square attribution. shap is
-KernelExplainer with `l1_reg=False` (its default keeps ten players). All count the empty and full coalitions. The control
-variate, for models behind endpoints, takes long to solve: it gets fewer seeds.
+KernelExplainer with `l1_reg=False` (its default keeps ten players). All count the empty and full coalitions. The
+control variate, for models behind endpoints, takes long to solve: it gets fewer seeds.
 """
 
 from collections.abc import Callable, Iterable
