@@ -19,8 +19,8 @@ Found over recurrent, multilayer and sparse games, votes, and games drawn at ran
 0.04-0.95 of the base estimator's at 128 to 4096 coalitions (events of a recurrent network 0.3 at 1024, 0.25 at 4096),
 and 95 % intervals cover 90-98 %, at 4m coalitions of 60 players up to 99.9 %.
 
-A target is given whichever of both estimators has the smaller error bars. A game that was enumerated, or is too large
-for the process, is left to the base estimator.
+A target is given whichever has the smaller error bars: the process on its part of the sample, or the base estimator on
+all of it. A game that was enumerated, or has too many players for the process, is left to the base estimator.
 
 Efficiency is exact, and so are games without interactions. Symmetry, dummies and linearity hold approximately only: the
 kernel is fitted to the game.
@@ -35,16 +35,16 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.timeshap.coalitions import Pairs, Stratum
+from sequela.timeshap.coalitions import Pairs, Stratum, allocation
 from sequela.timeshap.kernel_choice import FINE, KERNELS, ROUGH, STEPS, likeliest, tuned
 from sequela.timeshap.odd_kernel import OddKernel
 from sequela.timeshap.odd_process import OddProcess
 from sequela.timeshap.solving import Share, Solution, in_turn, solve
 
 MOST_PAIRS = 2048
-"""Larger samples are left to the base estimator: time grows with the cube of the pairs, memory with the square."""
+"""Of a larger sample the process is given so many: time grows with the cube of the pairs, memory with the square."""
 MOST_PLAYERS = 512
-"""So are games of more players."""
+"""Games of more players are left to the base estimator."""
 WIDER = 1.1
 """How much wider A is taken."""
 SPEED = 5e9
@@ -66,20 +66,24 @@ def solve_with_variate(
     unsure = np.asarray(base.errors.any(axis=0))
     if not unsure.any() or not worth_trying(sampler.players, sum(map(len, odd))):
         return base
-    sample = _Sample(sampler, layers, [known[:, unsure] for known in odd], gain[unsure])
+    # Designs are nested: what a smaller one would have drawn comes first in each stratum.
+    counts = allocation(sampler.players, 2 * MOST_PAIRS + 2)
+    known = [rows[:count, unsure] for rows, count in zip(odd, counts, strict=True)]
+    sample = _Sample(sampler, layers, known, gain[unsure])
     variate = sample.solved(sample.kernel(base.values[:, unsure], share), share)
     return _surer(base, unsure, variate)
 
 
 def worth_trying(players: int, pairs: int) -> bool:
-    """Whether a sample is small enough for the process, and large enough to say anything."""
-    return players < pairs <= MOST_PAIRS and players <= MOST_PLAYERS
+    """Whether a sample is large enough for the process to say anything, and the players are not too many."""
+    return players < min(pairs, MOST_PAIRS) and players <= MOST_PLAYERS
 
 
 def solving_seconds(players: int, pairs: int) -> float:
     """What it takes at most to solve, on one thread, beyond one solution by the base estimator."""
     if not worth_trying(players, pairs):
         return 0.0
+    pairs = min(pairs, MOST_PAIRS)
     choosing = KERNELS * min(pairs, ROUGH + players) ** 3 + 4 * STEPS * min(pairs, FINE + players) ** 3
     twice_more = 4 * (pairs + players) * players**2
     work = choosing + pairs**3 + 4 * players * pairs**2 + players**3 + twice_more
