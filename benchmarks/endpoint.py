@@ -186,14 +186,17 @@ def _error(found: Sequence[Levels], truth: Levels) -> float:
 
 
 def needed(rows: Sequence[Row], target: float, number: Callable[[Row], float]) -> float:
-    """What an explainer needs for an error of `target`, between the budgets that were measured (fewest first); the
-    first one where that is enough, nan where the last is not.
+    """What an explainer needs for an error of `target`, between the budgets that were measured (fewest first): as a
+    power law between the first one that reaches it and the one before; nan where none does.
     """
-    if not rows or rows[-1].error > target:
+    reached = next((index for index, row in enumerate(rows) if row.error <= target), None)
+    if reached is None:
         return float("nan")
-    errors = np.log([row.error for row in rows])[::-1]
-    numbers = np.log([number(row) for row in rows])[::-1]
-    return float(np.exp(np.interp(np.log(target), np.maximum.accumulate(errors), numbers)))
+    before, after = rows[max(reached - 1, 0)], rows[reached]
+    if before is after:
+        return number(after)
+    errors, numbers = np.log([after.error, before.error]), np.log([number(after), number(before)])
+    return float(np.exp(np.interp(np.log(target), errors, numbers)))
 
 
 def _measured(rows: Sequence[Row]) -> Table:

@@ -40,5 +40,6 @@ def test_what_an_error_takes() -> None:
     assert needed(rows, 0.05, ROWS) == pytest.approx(400)
     assert needed(rows, 0.025 * np.sqrt(2), ROWS) == pytest.approx(800)
     assert needed(rows, 0.2, ROWS) == pytest.approx(100)
+    assert needed([*rows, *line((6400, 0.08))], 0.05, ROWS) == pytest.approx(400)
     assert isnan(needed(rows, 0.02, ROWS))
     assert isnan(needed([], 0.1, ROWS))

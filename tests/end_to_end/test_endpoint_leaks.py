@@ -213,7 +213,7 @@ def test_names_that_cannot_be_reached_leave_nothing(tmp_path: Path, proxy: Fault
     proxy.refuse()
     with serving(tmp_path, endpoint_connections=2, **settings) as server:
         threads, held = 0, 0
-        for number in range(24):
+        for number in range(16):
             failed = named(server, f"grpc://127.0.0.1:{proxy.port}/m{number}")
             assert isinstance(failed, Failure)
             assert (failed.code, failed.reason) == (Code.UNAVAILABLE, "ENDPOINT_UNAVAILABLE"), failed.message

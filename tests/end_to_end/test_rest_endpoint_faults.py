@@ -62,7 +62,7 @@ def server(
     request: pytest.FixtureRequest, tmp_path: Path, endpoint: RestServer, proxy: FaultProxy
 ) -> Iterator[Serving]:
     uri = f"http://127.0.0.1:{proxy.port}/{request.param}/models/gru"
-    write_endpoint(tmp_path, "gru", uri, SCHEMA, version="", max_batch_rows=16, call_seconds=2.0)
+    write_endpoint(tmp_path, "gru", uri, SCHEMA, version="", max_batch_rows=16, call_seconds=1.0)
     with serving(tmp_path) as running:
         reachable(running, "gru")
         yield running

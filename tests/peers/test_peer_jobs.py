@@ -10,8 +10,9 @@ import pytest
 from benchmarks.cases import gru
 from benchmarks.games import Game, enumerated, write_gru
 from benchmarks.levels import timeshaps
-from benchmarks.peers.jobs import AS_GIVEN, PeerFailed, run_game, run_timeshap
+from benchmarks.peers.jobs import AS_GIVEN, Calls, PeerFailed, run_game, run_timeshap
 from benchmarks.peers.scoring import Scorer
+from benchmarks.served import served
 from benchmarks.stateful import with_states
 
 pytestmark = [pytest.mark.slow, pytest.mark.peers, pytest.mark.timeout(900)]
@@ -98,6 +99,28 @@ def test_timeshap_from_states_is_the_same(tmp_path: Path) -> None:
     for level in timeshaps(plain, run=0).values():
         assert sum(level.values()) == pytest.approx(full - base, abs=1e-5)
     assert len(timeshaps(plain, run=0)["cell"]) == 3 * 3 + 3 + 3 + 2
+
+
+def test_timeshap_by_an_endpoint_is_the_same(tmp_path: Path) -> None:
+    """The same model behind an endpoint: the same cut, attributions and rows, in calls of the rows it was told."""
+    case = gru(tmp_path, 30)
+    with served(case.model, 0.0) as uri:
+        here, there = (
+            run_timeshap(
+                model,
+                case.columns,
+                case.background_columns,
+                tolerance=0.025,
+                nsamples=1 << 11,
+                seeds=[0],
+                calls=Calls(256, 2),
+            )
+            for model in (case.model, uri)
+        )
+    assert there.pruned_events == here.pruned_events
+    np.testing.assert_allclose(there.events, here.events, atol=1e-5)
+    np.testing.assert_allclose(there.features, here.features, atol=1e-5)
+    assert (there.rows, there.calls, there.rows_pruning) == (here.rows, here.calls, here.rows_pruning)
 
 
 def test_a_peer_that_fails_says_why(tmp_path: Path) -> None:
