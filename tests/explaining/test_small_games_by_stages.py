@@ -8,6 +8,7 @@ from asking import explainer, levels, loaded, question
 from matrix import BY_NAME
 from sequela.explaining import working
 from sequela.explaining.clock import Clock
+from sequela.explaining.estimating import SOLVERS
 from sequela.explaining.explanation import Explanation, StopReason
 from sequela.explaining.question import Estimator, Level
 
@@ -52,3 +53,12 @@ def test_error_bars_of_a_small_game_hold(monkeypatch: pytest.MonkeyPatch, estima
     assert len({tuple(row) for row in values.tolist()}) == len(SEEDS)
     assert np.sqrt(np.mean(errors**2)) < 2 * np.sqrt(np.mean(bars**2))
     assert np.mean(np.abs(errors) > 3 * bars + 1e-6) < 0.05
+
+
+def test_a_whole_game_leaves_no_process_to_solve() -> None:
+    """So that no deadline keeps it from being played."""
+    regression, variate = (
+        SOLVERS[each].seconds for each in (Estimator.REGRESSION, Estimator.CONTROL_VARIATE)
+    )
+    assert variate(LENGTH, (1 << LENGTH) // 2 - 1) == regression(LENGTH, (1 << LENGTH) // 2 - 1)
+    assert variate(LENGTH, 300) > regression(LENGTH, 300)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sequela.explaining.ports import Endpoint
 from sequela.explaining.question import Estimator
+from sequela.timeshap.coalitions import all_coalitions
 from sequela.timeshap.control_variate import (
     MOST_PAIRS,
     solve_with_variate,
@@ -41,7 +42,9 @@ def _regression_seconds(players: int, pairs: int) -> float:
 
 
 def _variate_seconds(players: int, pairs: int) -> float:
-    """One base solution, another of what the process leaves, and the process."""
+    """One base solution, another of what the process leaves, and the process; a whole game leaves nothing to it."""
+    if 2 * pairs + 2 >= all_coalitions(players):
+        return _regression_seconds(players, pairs)
     return 3 * _regression_seconds(players, pairs) + solving_seconds(players, pairs)
 
 
