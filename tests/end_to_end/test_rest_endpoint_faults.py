@@ -57,7 +57,7 @@ def proxy(endpoint: RestServer) -> Iterator[FaultProxy]:
         yield running
 
 
-@pytest.fixture(params=["v1", "v2"])
+@pytest.fixture(params=[pytest.param("v1", marks=pytest.mark.slow), "v2"])
 def server(
     request: pytest.FixtureRequest, tmp_path: Path, endpoint: RestServer, proxy: FaultProxy
 ) -> Iterator[Serving]:
