@@ -36,6 +36,9 @@ class NearbyEndpoint:
     revision: str = ""
     pool: Pool = field(default_factory=partial(Pool, 1))
 
+    def check(self) -> None:
+        pass
+
     def seconds(self, rows: int) -> float:
         return self.row_seconds * rows
 

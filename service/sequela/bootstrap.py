@@ -86,6 +86,7 @@ def build(
     switchboard = Switchboard(settings.endpoint_rules, limits, observer)
     closing.callback(switchboard.close)
     configured = OperatorsModels.in_folder(settings.model_repository, loader, switchboard)
+    metrics.watch_models(configured.states)
     cache = ModelCache(observer, settings.model_cache_models, settings.model_cache_bytes)
     uploaded = UploadedModels(store)
     models = models or ModelRepository(configured, uploaded, cache, loader, switchboard, settings.uploads)

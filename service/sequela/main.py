@@ -29,6 +29,8 @@ log = structlog.get_logger("sequela.main")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serves until a signal comes. 0 after a drain, 1 where it cannot start, 2 for bad settings."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    # gRPC writes to standard error by itself; what is less than an error would break up our lines.
+    os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     settings = read_settings(given[1:] if given[:1] == ["serve"] else given)
     logs.configure(settings.log_level)
     try:

@@ -57,8 +57,8 @@ class SequelaError(Exception):
 
     def __str__(self) -> str:
         """The message, and what it does not say yet of the fields at fault."""
-        unsaid = [f"{v.field}: {v.description}" for v in self.violations if v.description.rstrip("…") not in self.message]
-        return "; ".join([self.message, *unsaid])
+        unsaid = [v for v in self.violations if v.description.rstrip("…") not in self.message]
+        return "; ".join([self.message, *(f"{v.field}: {v.description}" for v in unsaid)])
 
 
 class CallerError(SequelaError):

@@ -30,7 +30,6 @@ ModelLike = str | os.PathLike[str] | Endpoint
 _RESOURCE = re.compile(r"models/[^/]+(/versions/[^/]+)?")
 _SEPARATORS = {"/", os.sep, os.altsep or os.sep}
 _CHUNK = 1 << 20
-_SCHEMES = ("grpc://", "grpcs://", "http://", "https://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +106,7 @@ class Digests:
 
 def is_endpoint(model: str) -> bool:
     """Whether it says where a model is served."""
-    return model.startswith(_SCHEMES)
+    return "://" in model
 
 
 def choose(model: ModelLike) -> ModelFile | pb.ModelReference:

@@ -193,6 +193,8 @@ def _usable(record: ModelRecord) -> Model:
         raise Unavailable("MODEL_LOADING", text, retry_after=LOADING_RETRY_SECONDS)
     if record.model is None:
         raise DoesNotFit("MODEL_NOT_LOADED", f"{record.name} failed to load: {record.detail}")
+    if record.model.endpoint:
+        record.model.endpoint.check()
     return record.model
 
 

@@ -50,6 +50,10 @@ class OperatorsModels:
         """All of them as they stand now."""
         return {**self._models.records(), **self._endpoints.records()}
 
+    def states(self) -> dict[str, str]:
+        """How each of them stands, by `m/v`."""
+        return {f"{name.model}/{name.version}": record.state.value for name, record in self.records().items()}
+
     def find(self, pattern: ModelPattern) -> ModelRecord | None:
         """The version asked for, or else the highest."""
         records = self.records()

@@ -1,9 +1,11 @@
 """Prometheus metrics of everything observed, under the names that the field uses.
 
-Labels are bounded: they hold no ids, and of models only the names of endpoints that the operator has set up.
+Labels are bounded: they hold no ids, and of models only the names of those that the operator has set up.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client import (
     CollectorRegistry,
@@ -14,9 +16,12 @@ from prometheus_client import (
     PlatformCollector,
     ProcessCollector,
 )
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from sequela.explaining.explanation import METHOD_VERSION, Explanation, LevelExplanation
 from sequela.explaining.pool import Pool
+from sequela.explaining.ports import ModelState
 from sequela.explaining.records import (
     BatchEvaluated,
     CacheAsked,
@@ -75,6 +80,10 @@ class PrometheusObserver:
         size.set(pool.workers)
         busy.set_function(lambda: pool.busy)
         waiting.set_function(lambda: pool.waiting)
+
+    def watch_models(self, states: Callable[[], Mapping[str, str]]) -> None:
+        """Shows whenever the metrics are read how the operator's models (`m/v`) stand."""
+        self.registry.register(_ModelStates(states))
 
     def notice(self, record: Record) -> None:
         """Takes one record."""
@@ -329,6 +338,25 @@ class _Endpoints:
                 self._window.labels(endpoint).set(calls)
             case CircuitState(target, closed):
                 self._circuit.labels(target).set(not closed)
+
+
+class _ModelStates(Collector):
+    """1 for the state that each of the operator's models is in, 0 for the others."""
+
+    def __init__(self, states: Callable[[], Mapping[str, str]]) -> None:
+        self._states = states
+
+    def collect(self) -> Iterator[Metric]:
+        """Read when the metrics are."""
+        family = GaugeMetricFamily(
+            "sequela_model_state",
+            "1 for the state that a model of the operator's is in.",
+            labels=("model", "state"),
+        )
+        for model, state in self._states().items():
+            for each in ModelState:
+                family.add_metric((model, each.value), each.value == state)
+        yield family
 
 
 def _labels(call: Call) -> tuple[str, str, str]:

@@ -99,6 +99,9 @@ class Endpoint(Protocol):
     def attempts(self) -> int:
         """How often a call is sent at most."""
 
+    def check(self) -> None:
+        """Raises Forbidden when the operator has switched it off, Unavailable while it is known to be down."""
+
     def seconds(self, rows: int) -> float:
         """What a call of so many rows should take, as calls of late went; 0 before any."""
 
@@ -115,8 +118,7 @@ class Endpoint(Protocol):
     def admitted(self, rows: int, clock: Clock, until: float) -> AbstractContextManager[None]:
         """Waits until so many rows may be sent, and holds their place while the context lasts.
 
-        Raises TimeUp where that would be past `until`, Cancelled when the caller has gone, Forbidden when the operator
-        has switched the endpoint off, Unavailable while it is known to be down.
+        Raises TimeUp where that would be past `until`, Cancelled when the caller has gone, and what `check` raises.
         """
 
     def run(self, jobs: Iterable[Callable[[], T]], clock: Clock, until: float) -> list[T]:

@@ -104,7 +104,7 @@ class EveryCall(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generi
         request_id = _request_id(context)
         context.set_trailing_metadata(((REQUEST_ID, request_id),))
         started = time.monotonic()
-        code, reason = grpc.StatusCode.OK, ""
+        code, told = grpc.StatusCode.OK, {"reason": ""}
         self._observer.notice(CallStarted(call))
         with structlog.contextvars.bound_contextvars(
             request_id=request_id, method=f"{call.service}/{call.method}"
@@ -116,7 +116,7 @@ class EveryCall(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generi
                 raise
             except Exception as error:
                 failed = status.told(error)
-                code, reason = failed.code, failed.reason
+                code, told = failed.code, {"reason": failed.reason, "detail": failed.message}
                 await _abort(context, failed, request_id)
             except BaseException:
                 code = _why_cancelled(context)
@@ -124,7 +124,7 @@ class EveryCall(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generi
             finally:
                 seconds = time.monotonic() - started
                 self._observer.notice(CallHandled(call, code.name, seconds))
-                _line(call)("call", code=code.name, reason=reason, seconds=round(seconds, 6))
+                _line(call)("call", code=code.name, **told, seconds=round(seconds, 6))
 
 
 def _shape(handler: Any) -> tuple[Callable[..., Any], Method]:

@@ -196,7 +196,7 @@ def test_a_name_with_a_private_address(monkeypatch: pytest.MonkeyPatch, bad: str
         guard("10.9.0.0/16").addresses(None)
     assert caught.value.reason == "ENDPOINT_NOT_ALLOWED"
     assert caught.value.violations[0].field == "model.endpoint.uri"
-    assert "a private address" in caught.value.message
+    assert "an address that is not public" in caught.value.message
     assert bad.partition("%")[0] not in caught.value.message
 
 

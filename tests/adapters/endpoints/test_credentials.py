@@ -89,7 +89,7 @@ def test_a_token_is_read_for_every_call(certificates: Certificates, tmp_path: Pa
         transport.describe(soon())
         assert sent(server) == "Bearer second"
         token.unlink()
-        with failing(DoesNotFit, "ENDPOINT_REFUSED", str(token), "No such file"):
+        with failing(DoesNotFit, "ENDPOINT_REFUSED", token.name, "No such file"):
             transport.infer({"events": ROWS}, "", soon())
         assert not transport.ready(soon())
 
@@ -100,7 +100,7 @@ def test_no_token_without_tls(tmp_path: Path) -> None:
     token.write_text("s3cret")
     with serving() as server:
         with (
-            failing(DoesNotFit, "ENDPOINT_REFUSED", str(token), "not sent without TLS"),
+            failing(DoesNotFit, "ENDPOINT_REFUSED", token.name, "not sent without TLS"),
             opened(server.uri("m"), credentials=Credentials(token=token)),
         ):
             pass
@@ -117,7 +117,7 @@ def test_a_file_without_a_token(tmp_path: Path, content: str) -> None:
     token = tmp_path / "token"
     token.write_text(content)
     with (
-        failing(DoesNotFit, "ENDPOINT_REFUSED", str(token), "does not hold a token"),
+        failing(DoesNotFit, "ENDPOINT_REFUSED", token.name, "does not hold a token"),
         opened("grpcs://h:1/m", credentials=Credentials(token=token)),
     ):
         pass
@@ -144,7 +144,7 @@ def test_files_that_are_not_what_they_should_be(certificates: Certificates, tmp_
     ]
     for credentials, file, words in wrong:
         with (
-            failing(DoesNotFit, "ENDPOINT_REFUSED", str(file), words),
+            failing(DoesNotFit, "ENDPOINT_REFUSED", file.name, words),
             opened("grpcs://h:1/m", credentials=credentials),
         ):
             pass

@@ -254,7 +254,7 @@ def test_a_token_is_read_for_every_call(certificates: Certificates, tmp_path: Pa
             "Bearer second",
         ]
         token.unlink()
-        with failing(DoesNotFit, "ENDPOINT_REFUSED", str(token)):
+        with failing(DoesNotFit, "ENDPOINT_REFUSED", token.name):
             transport.infer({"events": ROWS}, "", soon())
 
 

@@ -42,7 +42,7 @@ def source(endpoint: InferenceServer, schema: bytes = SCHEMA, version: str = "")
 @pytest.fixture
 def serving(endpoint: InferenceServer) -> Iterator[Serving]:
     with opened(endpoint.uri("m")) as transport:
-        traffic = Traffic("m/1", TERMS, Observers(()), 0.05)
+        traffic = Traffic("m/1", "grpc://h:1/m", TERMS, Observers(()), 0.05)
         yield Serving(
             "models/m/versions/1", source(endpoint), Line(transport, traffic, 1 << 20), Limits(), TTL
         )

@@ -58,7 +58,7 @@ def heard() -> Heard:
 
 @pytest.fixture
 def traffic(heard: Heard) -> Traffic:
-    return Traffic("m/1", TERMS, heard, REST)
+    return Traffic("m/1", "grpc://h:1/m", TERMS, heard, REST)
 
 
 def answer(until: float) -> Any:
@@ -187,7 +187,7 @@ def test_short_deadlines_open_no_breaker(traffic: Traffic) -> None:
 def test_deadlines_far_above_what_calls_take_do(heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
     """An endpoint that hangs is noticed also where no request gives it a whole call's time."""
     monkeypatch.setattr(module, "LATE_SECONDS", 0.02)
-    traffic = Traffic("m/1", replace(TERMS, call_seconds=60), heard, REST)
+    traffic = Traffic("m/1", "grpc://h:1/m", replace(TERMS, call_seconds=60), heard, REST)
     for _ in range(50):
         traffic.call(1, math.inf, answer)
 
@@ -261,7 +261,7 @@ def test_who_waits_for_a_lane_notices_the_deadline(traffic: Traffic) -> None:
 def test_nothing_stays_of_a_traffic_that_nobody_uses(heard: Heard) -> None:
     """Its threads end by themselves, also while its breaker is open."""
     before = set(threading.enumerate())
-    traffic = Traffic("m/1", TERMS, heard, REST)
+    traffic = Traffic("m/1", "grpc://h:1/m", TERMS, heard, REST)
     traffic.run([lambda: time.sleep(0.001)] * 8, Clock(), math.inf)
     for _ in range(OPENS_AFTER):
         fail(traffic)

@@ -50,6 +50,8 @@ class ConfiguredEndpoint:
         self._refused: _Files | None = None
         self._serving: Serving | None = None
         self._due = 0.0
+        self._misses = 0
+        self._refusal = ""
 
     def read(self) -> None:
         """Reads the files where they changed."""
@@ -69,7 +71,8 @@ class ConfiguredEndpoint:
             terms = serving.line.traffic.terms
             model = serving.refresh(Clock.now() + terms.call_seconds)
             if serving is self._serving:
-                self._ready(model, "" if terms.enabled else "switched off")
+                self._misses = 0
+                self._describes(model, terms.enabled)
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -91,14 +94,16 @@ class ConfiguredEndpoint:
         this one is read again.
         """
         try:
-            return self._opened(files)
+            opened = self._opened(files)
         except SequelaError as error:
             if self.record.model is None:
                 raise
             if files != self._refused:
                 _log.error("endpoint_file_refused", model=self._folder.name.full, detail=error.message)
-            self._refused = files
+            self._refused, self._refusal = files, f"its newer file is refused: {error.message}"
             return None
+        self._refusal = ""
+        return opened
 
     def _opened(self, files: _Files) -> Serving:
         name, rules = self._folder.name, self._switchboard.rules
@@ -111,12 +116,12 @@ class ConfiguredEndpoint:
         line = self._switchboard.own(name, file)
         return Serving(name.full, source, line, self._limits, rules.ttl)
 
-    def _ready(self, model: ServedModel, detail: str) -> None:
+    def _describes(self, model: ServedModel, enabled: bool) -> None:
         self._stands(
             replace(
                 self.record,
-                state=ModelState.READY,
-                detail=detail,
+                state=ModelState.READY if enabled else ModelState.FAILED,
+                detail=self._refusal if enabled else "switched off by the operator",
                 digest=model.digest,
                 execution=model.execution,
                 model=model,
@@ -124,9 +129,10 @@ class ConfiguredEndpoint:
         )
 
     def _unreached(self, detail: str) -> None:
-        """A model once described stays: its own calls tell whether the endpoint is there."""
+        """One miss is no outage of a model that was there: its calls have attempts of their own."""
         self._due = Clock.now() + self._switchboard.rules.rest
-        if self.record.model is None:
+        self._misses += 1
+        if self.record.model is None or self._misses > 1:
             self._stands(replace(self.record, state=ModelState.LOADING, detail=detail))
 
     def _failed(self, detail: str) -> None:

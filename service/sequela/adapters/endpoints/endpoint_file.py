@@ -93,7 +93,7 @@ def _parsed(text: bytes, path: str) -> _Text:
 def _described(problem: Any) -> str:
     place = ".".join(map(str, problem["loc"]))
     if problem["type"] == "extra_forbidden":
-        return f"{place}: not a key of an endpoint file"
+        return f"{place}: not a key of an endpoint file; there are {', '.join(_Text.model_fields)}"
     if problem["type"] == "missing":
         return f"{place}: missing"
     return f"{place}: {problem['msg']}, not {problem['input']!r}"

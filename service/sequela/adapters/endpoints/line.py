@@ -69,6 +69,10 @@ class Way:
         """As in `Endpoint`."""
         return self.line.traffic.terms.attempts
 
+    def check(self) -> None:
+        """As in `Endpoint`."""
+        self.line.traffic.check()
+
     def seconds(self, rows: int) -> float:
         """As in `Endpoint`."""
         return self.line.traffic.seconds(rows)

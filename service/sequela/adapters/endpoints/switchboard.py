@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from weakref import WeakValueDictionary
 
 from cachetools import LRUCache
@@ -74,15 +74,13 @@ class Switchboard:
 
     def own(self, owner: ModelName, file: EndpointFile) -> Line:
         """A line to what the operator has set up under this name; requests that name the same endpoint share its
-        traffic and its credentials from now on. Raises InvalidInput as long as another file says other terms of it.
+        traffic and its credentials from now on. One file that switches it off is enough.
+
+        Raises InvalidInput as long as another file says other terms of it.
         """
         with self._lock:
             self._files[owner] = file
-            if any(other.uri == file.uri and other.terms != file.terms for other in self._files.values()):
-                text = (
-                    f"{file.uri} has another file with other terms; what holds for an endpoint holds for all"
-                )
-                raise InvalidInput("ENDPOINT_FILE_INVALID", text)
+            self._check_agreement(file)
             traffic = self._amended(owner, file)
             owned = self._owned[owner] = Owned(file.uri, file.version, traffic, file.credentials)
             self._servings.clear()
@@ -92,7 +90,8 @@ class Switchboard:
         """Nothing is set up under this name any more."""
         with self._lock:
             self._files.pop(owner, None)
-            if self._owned.pop(owner, None):
+            if owned := self._owned.pop(owner, None):
+                owned.traffic.amend(self._in_force(owned.uri, owned.traffic.terms))
                 self._servings.clear()
 
     def named(self, choice: EndpointModel, until: float) -> ServedModel:
@@ -113,35 +112,48 @@ class Switchboard:
             for traffic in {*self._traffic.values(), *(owned.traffic for owned in self._owned.values())}:
                 traffic.close()
 
+    def _check_agreement(self, file: EndpointFile) -> None:
+        for name, other in self._files.items():
+            differing = file.terms.differing(other.terms) if other.uri == file.uri else ()
+            if differing:
+                text = f"{file.uri} stands in {name.model}/{name.version} too, with another {', '.join(differing)}; "
+                text += "what holds for an endpoint holds for all requests, so make them alike"
+                raise InvalidInput("ENDPOINT_FILE_INVALID", text)
+
+    def _in_force(self, uri: EndpointUri, terms: Terms) -> Terms:
+        """These terms, switched off where any file says so."""
+        files = [other for other in self._files.values() if other.uri == uri]
+        return replace(terms, enabled=all(other.terms.enabled for other in files))
+
     def _amended(self, owner: ModelName, file: EndpointFile) -> Traffic:
         """The endpoint's traffic on these terms, where that is possible; else a new one, which other owners join as
         they are read.
         """
+        terms = self._in_force(file.uri, file.terms)
         known = {owned.traffic for owned in self._owned.values() if owned.uri == file.uri}
-        for traffic in sorted(known, key=lambda traffic: traffic.terms != file.terms):
-            if traffic.amend(file.terms):
+        for traffic in sorted(known, key=lambda traffic: traffic.terms != terms):
+            if traffic.amend(terms):
                 return traffic
-        return Traffic(f"{owner.model}/{owner.version}", file.terms, self._observer, self.rules.rest)
+        return Traffic(
+            f"{owner.model}/{owner.version}", str(file.uri), terms, self._observer, self.rules.rest
+        )
 
     def _opened(self, choice: EndpointModel, uri: EndpointUri) -> Serving:
-        line = self._own_line(choice, uri) or self._guarded_line(choice, uri)
+        guard = self.rules.allowance.check(uri)
+        line = self._own_line(choice, uri) or self._guarded_line(choice, uri, guard)
         source = Source(str(uri), choice.version, "", choice.schema_json, URI_PATH, SCHEMA_PATH)
         return Serving("", source, line, self._limits, self.rules.ttl)
 
     def _own_line(self, choice: EndpointModel, uri: EndpointUri) -> Line | None:
-        """To the version that the operator has set up; to others of it where the allow-list has them."""
+        """Where the operator has set up what a request names: with its credentials, on its terms."""
         owned = next((owned for owned in self._owned.values() if owned.uri == uri), None)
-        if owned is None:
-            return None
-        if choice.version not in ("", owned.version):
-            self.rules.allowance.check(uri)
-        return self._line(uri, choice.version or owned.version, owned, None)
+        return self._line(uri, choice.version or owned.version, owned, None) if owned else None
 
-    def _guarded_line(self, choice: EndpointModel, uri: EndpointUri) -> Line:
-        guard = self.rules.allowance.check(uri)
+    def _guarded_line(self, choice: EndpointModel, uri: EndpointUri, guard: AddressGuard) -> Line:
         traffic = self._traffic.get(uri)
         if traffic is None:
-            traffic = Traffic(IN_REQUESTS, self.rules.terms, _OnlyCalls(self._observer), self.rules.rest)
+            counted = _OnlyCalls(self._observer)
+            traffic = Traffic(IN_REQUESTS, str(uri), self.rules.terms, counted, self.rules.rest)
             self._traffic[uri] = traffic
         return self._line(uri, choice.version, Owned(uri, "", traffic, Credentials()), guard)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +22,8 @@ class Terms:
     call_seconds: float = 10.0
     attempts: int = 3
     max_coalitions: int = 2_048
+
+    def differing(self, other: Terms) -> tuple[str, ...]:
+        """The names of what differs, but for the switch."""
+        names = (each.name for each in fields(self) if each.name != "enabled")
+        return tuple(name for name in names if getattr(self, name) != getattr(other, name))

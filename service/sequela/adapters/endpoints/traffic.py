@@ -45,14 +45,15 @@ class Probed(Protocol):
 
 
 class Traffic:
-    """Safe to call from several threads at once. `label` is what metrics call it. Its threads end when nothing refers
-    to it any more.
+    """Safe to call from several threads at once. Its threads end when nothing refers to it any more.
 
-    rest: seconds between looks at an endpoint that is down. `lines`: those that go there now.
+    label: what metrics call it; place: what messages do. rest: seconds between looks at an endpoint that is down.
+    `lines`: those that go there now.
     """
 
-    def __init__(self, label: str, terms: Terms, observer: Observer, rest: float) -> None:
+    def __init__(self, label: str, place: str, terms: Terms, observer: Observer, rest: float) -> None:
         self.label, self.terms = label, terms
+        self._place = place
         self.lines: WeakSet[Probed] = WeakSet()
         self._observer, self._rest = observer, rest
         self._meter = Meter()
@@ -82,7 +83,7 @@ class Traffic:
     def check(self) -> None:
         """Raises Forbidden (ENDPOINT_OFF) and Unavailable (ENDPOINT_UNAVAILABLE)."""
         if not self.terms.enabled:
-            raise Forbidden("ENDPOINT_OFF", f"the operator has switched off the endpoint of {self.label}")
+            raise Forbidden("ENDPOINT_OFF", f"the operator has switched off {self._place}")
         if why := self._breaker.why_open:
             raise Unavailable("ENDPOINT_UNAVAILABLE", f"the endpoint is down: {why}", retry_after=self._rest)
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from sequela_proto.inference import open_inference_pb2 as oip
 
-from sequela.errors import DoesNotFit, Unavailable
+from sequela.errors import DoesNotFit, Forbidden, Unavailable
 from sequela.explaining.clock import Clock
 from sequela.explaining.explainer import Scored
 from sequela.explaining.explanation import Explanation
@@ -65,7 +65,7 @@ class OpenInference:
         """Whether a model would be explained now. Raises NotFound where there is none."""
         try:
             await self._model(name, version, clock)
-        except (Unavailable, DoesNotFit):
+        except (Unavailable, DoesNotFit, Forbidden):
             return False
         return True
 

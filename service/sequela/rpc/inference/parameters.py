@@ -22,6 +22,9 @@ from sequela.rpc.inference.retelling import of_parameters, retelling
 
 OPTIONS: Mapping[str, FieldDescriptor] = pb.ExplainOptions.DESCRIPTOR.fields_by_name
 OTHERS = ("background", "caller_id")
+IGNORED = frozenset({"sequence_id", "sequence_start", "sequence_end", "priority", "timeout"})
+"""What Triton's clients may send of their own, of no meaning here; nor is a form of answer that was not asked for."""
+BINARY = ("binary_data_output", "binary_data")
 TRUTH = {"true": True, "false": False}
 
 
@@ -45,7 +48,8 @@ class Parameters:
 def parameters(given: Mapping[str, Any], limits: Limits) -> Parameters:
     """Reads parameters. Raises InvalidInput with all that is wrong; what nobody knows is named beside what there is."""
     found, said = Findings(), pb.ExplainOptions()
-    for name in sorted(given.keys() - set(OTHERS)):
+    unasked = {name for name in BINARY if given.get(name) is False}
+    for name in sorted(given.keys() - {*OTHERS, *IGNORED, *unasked}):
         path = f"parameters.{name}"
         if name in OPTIONS:
             _set(said, OPTIONS[name], given[name], path, found)

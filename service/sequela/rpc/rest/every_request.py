@@ -50,7 +50,7 @@ class EveryRequest:
 
     async def _told(self, route: str, request: Request, handler: Handler) -> Response:
         request_id = _request_id(request)
-        started, code, reason = time.monotonic(), LEFT, ""
+        started, code, told = time.monotonic(), LEFT, {"reason": ""}
         with structlog.contextvars.bound_contextvars(
             request_id=request_id, method=f"{request.method} {route}"
         ):
@@ -60,11 +60,11 @@ class EveryRequest:
             except Exception as error:
                 failed = status.told(error)
                 response = refusal(failed, request_id)
-                code, reason = response.status_code, failed.reason
+                code, told = response.status_code, {"reason": failed.reason, "detail": failed.message}
             finally:
                 seconds = time.monotonic() - started
                 self.observer.notice(HttpHandled(route, request.method, code, seconds))
-                log.info("request", code=code, reason=reason, seconds=round(seconds, 6))
+                log.info("request", code=code, **told, seconds=round(seconds, 6))
         response.headers[REQUEST_ID] = request_id
         return response
 

@@ -12,7 +12,7 @@ from sequela_proto.v1 import sequela_pb2 as pb
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sequela.errors import DoesNotFit, InvalidInput, Unavailable
+from sequela.errors import DoesNotFit, Forbidden, InvalidInput, Unavailable
 from sequela.explaining.explanation import Explanation
 from sequela.explaining.question import GivenSequence
 from sequela.rpc.decoding.listing import LARGEST_PAGE
@@ -69,7 +69,7 @@ class KServe:
         find = functools.partial(self.inference.model, name, version, of_instances, asked.clock.end)
         try:
             await self.inference.looked_up(find, asked.clock)
-        except (Unavailable, DoesNotFit) as error:
+        except (Unavailable, DoesNotFit, Forbidden) as error:
             return answer(written({"error": error.message, "name": name, "ready": False}), 503)
         return answer(written({"name": name, "ready": True}))
 

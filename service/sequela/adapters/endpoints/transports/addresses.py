@@ -51,9 +51,10 @@ class AddressGuard:
         if not all(self._fine(form) for address in addresses for form in embedded(address)):
             # Which address it is would tell about a network that the caller may not look into.
             text = (
-                f"{self.uri}: its host has a private address, and the operator has not allowed that network"
+                "its host has an address that is not public and not in the operator's --endpoint-networks, "
             )
-            raise not_allowed(text)
+            text += "or one that is never let through (link-local, multicast, unspecified)"
+            raise not_allowed(f"{self.uri}: {text}")
 
     def _fine(self, address: Address) -> bool:
         if address.is_link_local or address.is_multicast or address.is_unspecified:

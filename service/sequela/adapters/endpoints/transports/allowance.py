@@ -60,7 +60,8 @@ class Allowance:
     def check(self, uri: EndpointUri) -> AddressGuard:
         """What its host is held against whenever it is looked up. Raises Forbidden (ENDPOINT_NOT_ALLOWED)."""
         if not any(pattern.matches(uri) for pattern in self._patterns):
-            raise not_allowed(f"{uri} is not on the operator's list of endpoints that requests may name")
+            text = "is not on the operator's list of endpoints that requests may name (--endpoint-allow)"
+            raise not_allowed(f"{uri} {text}")
         guard = AddressGuard(uri, self._networks)
         guard.check_literal()
         return guard

@@ -49,8 +49,10 @@ class Credentials:
         Raises UnusableCredentials.
         """
         if (self.certificate is None) is not (self.key is None):
-            named = self.certificate or self.key
-            raise UnusableCredentials(f"{named}: a certificate and its key go together, and one is missing")
+            what = "certificate" if self.key is None else "key"
+            raise UnusableCredentials(
+                f"{what}: a certificate and its key go together, and the other is missing"
+            )
         if not secure:
             self._check_plain()
         else:
@@ -70,7 +72,7 @@ class Credentials:
                 # A password that is never right: else one would be asked for on the terminal.
                 context.load_cert_chain(self.certificate, self.key, password="")
             except (OSError, ValueError) as error:
-                text = f"{self.certificate}, {self.key}: not a certificate with its unencrypted key: {error}"
+                text = f"{self.certificate.name}, {self.key.name}: not a certificate with its unencrypted key: {error}"
                 raise UnusableCredentials(text) from None
         return context
 
@@ -84,15 +86,19 @@ class Credentials:
         token = _content(self.token).decode(errors="replace").strip()
         if not _TOKEN.fullmatch(token) or len(token) > MOST_TOKEN_BYTES:
             what = f"one line of 1 to {MOST_TOKEN_BYTES} printable characters"
-            raise UnusableCredentials(f"{self.token}: does not hold a token ({what})")
+            raise UnusableCredentials(f"{self.token.name}: does not hold a token ({what})")
         return (("authorization", f"Bearer {token}"),)
 
     def _check_plain(self) -> None:
         for file in (self.authority, self.certificate):
             if file is not None:
-                raise UnusableCredentials(f"{file}: a certificate is of no use without TLS (grpcs, https)")
+                raise UnusableCredentials(
+                    f"{file.name}: a certificate is of no use without TLS (grpcs, https)"
+                )
         if self.token and not self.plaintext_token:
-            raise UnusableCredentials(f"{self.token}: a token is not sent without TLS (grpcs, https)")
+            raise UnusableCredentials(
+                f"{self.token.name}: a token is not sent without TLS (grpcs, https) unless plaintext_token says so"
+            )
 
     def _trusting(self) -> ssl.SSLContext:
         if self.authority is None:
@@ -100,7 +106,7 @@ class Credentials:
         try:
             return ssl.create_default_context(cafile=self.authority)
         except OSError as error:
-            text = f"{self.authority}: not a bundle of certificates: {_reason(error)}"
+            text = f"{self.authority.name}: not a bundle of certificates: {_reason(error)}"
             raise UnusableCredentials(text) from None
 
 
@@ -108,7 +114,7 @@ def _content(file: Path) -> bytes:
     try:
         return file.read_bytes()
     except OSError as error:
-        raise UnusableCredentials(f"{file}: {_reason(error)}") from None
+        raise UnusableCredentials(f"{file.name}: {_reason(error)}") from None
 
 
 def _reason(error: OSError) -> str:
