@@ -21,6 +21,7 @@ from endpoint_folders import (
     request,
     schema_of,
     serving,
+    state,
     write_endpoint,
     write_local,
 )
@@ -220,3 +221,26 @@ def test_answers_of_a_pinned_version_are_reused(
         assert sum(model.batches) == first.cost.endpoint_rows
         first, again = (explained(server, request("free", **OPTIONS)) for _ in range(2))
         assert first.cost.endpoint_rows == again.cost.endpoint_rows == sum(free.batches) / 2
+
+
+def test_another_revision_is_asked_anew(
+    tmp_path: Path, endpoint: InferenceServer, model: CountingModel
+) -> None:
+    """The operator's word that another model is served: the same question costs the same rows again. Other terms do
+    not, and the first revision's answer is still known.
+    """
+
+    def asked(revision: str, **terms: Any) -> pb.Explanation:
+        write_endpoint(tmp_path, "gru", endpoint.uri("gru"), version="", revision=revision, **terms)
+        said = f"revision {revision}"
+        eventually(lambda: said in state(server, "gru").execution)
+        return explained(server, request("gru", **OPTIONS))
+
+    write_endpoint(tmp_path, "gru", endpoint.uri("gru"), version="", revision="a")
+    with serving(tmp_path) as server:
+        reachable(server, "gru")
+        first, same, other, back = asked("a"), asked("a", attempts=2), asked("b"), asked("a")
+    assert first.cost.endpoint_rows == other.cost.endpoint_rows == sum(model.batches) / 2
+    assert [each.cost.cached for each in (first, same, other, back)] == [False, True, False, True]
+    assert first.model_digest == same.model_digest == back.model_digest != other.model_digest
+    assert numbers(other) == numbers(first)
