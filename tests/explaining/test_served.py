@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 from asking import Arrays, assert_alike, explainer, loaded, named, numbers, question
-from matrix import BY_NAME
+from matrix import BY_NAME, Case
 from nearby import Nearby
 from sequela.errors import Cancelled, SequelaError, Unavailable
 from sequela.explaining.clock import Clock
+from sequela.explaining.explainer import Explainer
 from sequela.explaining.explanation import Explanation, StopReason
 from sequela.explaining.ports import TryAgain
 from sequela.explaining.question import Estimator, GivenSequence, Level, NamedModel
@@ -30,6 +31,18 @@ ROWS_ARE_DEAR = 1.0
 def explained(model: Any, sequence: Arrays = SEQUENCE, timeout: float = 60.0, **options: Any) -> Explanation:
     asked = question(model, sequence, BACKGROUND, **{"pruning_tolerance": 0.0, **options})
     return explainer(model).explain(asked, Clock(timeout))
+
+
+def padded(case: Case, length: int, pads: int, seed: int = 0) -> Arrays:
+    """A sequence with so many steps more than real events, at the side that the model pads, and what tells."""
+    sequence = dict(case.sample(length + pads, seed))
+    real = np.arange(length + pads) >= pads if case.padding == "left" else np.arange(length + pads) < length
+    for each in case.inputs:
+        if each.role == "mask":
+            sequence[each.name] = real.astype(each.dtype)
+        elif each.role == "length":
+            sequence[each.name] = np.array(length, each.dtype)
+    return sequence
 
 
 def failing(times: int) -> Callable[[int, Cells], None]:
@@ -159,6 +172,25 @@ def test_unpinned_answers_are_kept_and_never_reused() -> None:
         assert numbers(first.event_level) == numbers(second.event_level)
 
 
+def test_the_usual_estimator_need_not_be_named() -> None:
+    """A model of this process has one: whether it is named or not, it is one question with one answer. Behind an
+    endpoint it is chosen by what rows take, so that naming it asks for something else; another one does anywhere.
+    """
+    for model, alike in ((loaded(GRU), True), (Nearby(loaded(GRU)), False)):
+        asker = explainer(model)
+
+        def asked(asker: Explainer = asker, model: Any = model, **options: Any) -> Explanation:
+            return asker.explain(
+                question(model, SEQUENCE, BACKGROUND, levels=(Level.EVENT,), **options), Clock()
+            )
+
+        plain, same = asked(), asked(estimator=Estimator.REGRESSION)
+        other = asked(estimator=Estimator.CONTROL_VARIATE)
+        assert (same.name == plain.name) is same.cost.cached is alike
+        assert other.name not in (plain.name, same.name)
+        assert not other.cost.cached
+
+
 def test_the_control_variate_is_chosen_where_rows_are_dear() -> None:
     """Cheap rows, and models of this process, are left to regression. The answer says which, and asks for it again."""
     dear = explained(Nearby(loaded(GRU), row_seconds=ROWS_ARE_DEAR), timeout=3600.0)
@@ -216,6 +248,20 @@ def test_scores_of_one_length_go_in_one_call() -> None:
     np.testing.assert_allclose(found.values, own.values, atol=1e-6)
     assert [len(batch.events[0]) for batch in model.batches] == [20, 20]
     assert (found.cost.endpoint_rows, found.cost.endpoint_calls) == (40, 2)
+
+
+PADDED = [BY_NAME[name] for name in ("masked", "masked64", "lengths", "fixed_left", "fixed_right")]
+
+
+@pytest.mark.parametrize("case", PADDED, ids=str)
+def test_scores_of_padded_sequences(case: Case) -> None:
+    """What-if: padded as they come, to the length that the model fixes, or not at all, sequences score as each alone."""
+    drawn = [padded(case, 5, 0), padded(case, 5, 2), padded(case, 5, 3), padded(case, 5, 2, seed=1)]
+    given = [GivenSequence(named(each)) for each in drawn]
+    name = NamedModel(loaded(case).name)
+    found = explainer(Nearby(loaded(case))).score(name, given, (), 0, Clock())
+    alone = [explainer(loaded(case)).score(name, [each], (), 0, Clock()).values for each in given]
+    np.testing.assert_allclose(found.values, np.concatenate(alone), atol=1e-6)
 
 
 def test_below_the_minimum_score_one_row_is_sent() -> None:
