@@ -11,6 +11,7 @@ from typing import Any
 
 import grpc
 import pytest
+from counting_model import CountingModel
 from endpoint_folders import (
     eventually,
     explained,
@@ -43,31 +44,9 @@ ASKED = 4
 """Requests at a time."""
 
 
-class CountingModel(ServedModel):
-    """Tells how many rows were under way at a time, and when rows came."""
-
-    def __init__(self, delay: float = 0.0) -> None:
-        super().__init__(ONNX, delay=delay)
-        self.rows = self.most_rows = 0
-        self.came: list[tuple[float, int]] = []
-        self._counting = threading.Lock()
-
-    def run(self, feeds: Any, output: str) -> Any:
-        rows = len(next(iter(feeds.values())))
-        with self._counting:
-            self.came.append((time.monotonic(), rows))
-            self.rows += rows
-            self.most_rows = max(self.most_rows, self.rows)
-        try:
-            return super().run(feeds, output)
-        finally:
-            with self._counting:
-                self.rows -= rows
-
-
 @pytest.fixture
 def model() -> CountingModel:
-    return CountingModel()
+    return CountingModel(ONNX)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from nearby import Nearby
 from sequela.errors import Cancelled, SequelaError, Unavailable
 from sequela.explaining.clock import Clock
 from sequela.explaining.explainer import Explainer
-from sequela.explaining.explanation import Explanation, StopReason
+from sequela.explaining.explanation import Explanation, LevelExplanation, StopReason
 from sequela.explaining.ports import TryAgain
 from sequela.explaining.question import Estimator, GivenSequence, Level, NamedModel
 from sequela.explaining.served import rows_of_a_call
@@ -250,12 +250,32 @@ def test_scores_of_one_length_go_in_one_call() -> None:
     assert (found.cost.endpoint_rows, found.cost.endpoint_calls) == (40, 2)
 
 
+@pytest.mark.parametrize("target", [1e-3, 1.5e-4])
+def test_the_control_variate_asks_for_no_more_than_it_needs(target: float) -> None:
+    """Its errors fall faster than the square root of the sample, so that no far look ahead is right: half the rows
+    would not have reached the target.
+    """
+    options: dict[str, Any] = {"levels": (Level.EVENT,), "estimator": Estimator.CONTROL_VARIATE}
+
+    def played(most: int, target: float) -> LevelExplanation:
+        answer = explained(Nearby(loaded(GRU)), max_coalitions=most, target_standard_error=target, **options)
+        assert answer.event_level is not None
+        return answer.event_level
+
+    def largest(level: LevelExplanation) -> float:
+        return max(max(each.standard_errors) for each in level.attributions)
+
+    found = played(1 << 13, target)
+    assert found.quality.stop_reason is StopReason.TARGET
+    assert largest(found) <= target < largest(played(found.quality.coalitions // 2, 0.0))
+
+
 PADDED = [BY_NAME[name] for name in ("masked", "masked64", "lengths", "fixed_left", "fixed_right")]
 
 
 @pytest.mark.parametrize("case", PADDED, ids=str)
 def test_scores_of_padded_sequences(case: Case) -> None:
-    """What-if: padded as they come, to the length that the model fixes, or not at all, sequences score as each alone."""
+    """What-if: padded as they come, to the length that a model fixes, or not at all, sequences score as alone."""
     drawn = [padded(case, 5, 0), padded(case, 5, 2), padded(case, 5, 3), padded(case, 5, 2, seed=1)]
     given = [GivenSequence(named(each)) for each in drawn]
     name = NamedModel(loaded(case).name)

@@ -7,6 +7,7 @@ import math
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +20,7 @@ from sequela.errors import DoesNotFit, Forbidden, Overloaded, Unavailable
 from sequela.explaining.clock import Clock, TimeUp
 from sequela.explaining.ports import TryAgain
 from sequela.explaining.records import CircuitState, EndpointCalled, EndpointWindow, Record
-from transports import eventually
+from transports import PATIENCE, eventually
 
 TERMS = Terms(max_calls=4, call_seconds=0.2)
 REST = 0.02
@@ -279,3 +280,47 @@ def test_closing(traffic: Traffic) -> None:
     assert host.closed
     with pytest.raises(Unavailable):
         traffic.run([lambda: None] * 2, Clock(), math.inf)
+
+
+class Waiting(Clock):
+    """Tells when somebody waits for a place, who looks at the time then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looked = threading.Event()
+
+    def check(self, until: float = math.inf) -> None:
+        self.looked.set()
+        super().check(until)
+
+
+def switch_off(traffic: Traffic) -> None:
+    assert traffic.amend(replace(TERMS, enabled=False))
+
+
+def lose(traffic: Traffic) -> None:
+    for _ in range(OPENS_AFTER):
+        fail(traffic)
+
+
+@pytest.mark.parametrize(
+    ("change", "error"), [(switch_off, Forbidden), (lose, Unavailable)], ids=["switched off", "down"]
+)
+def test_rows_that_waited(
+    traffic: Traffic, change: Callable[[Traffic], None], error: type[Exception]
+) -> None:
+    """None leaves for an endpoint that was switched off, or went down, while they waited for their place."""
+    clock, left = Waiting(), threading.Event()
+
+    def send() -> None:
+        with traffic.admitted(1, clock, math.inf):
+            left.set()
+
+    with ThreadPoolExecutor(1) as pool:
+        with traffic.admitted(TERMS.max_rows_in_flight, Clock(), math.inf):
+            waiting = pool.submit(send)
+            assert clock.looked.wait(PATIENCE)
+            change(traffic)
+        with pytest.raises(error):
+            waiting.result(PATIENCE)
+    assert not left.is_set()
