@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sequela.explaining.clock import Clock
 from sequela.explaining.pool import Pool
 from sequela.explaining.ports import Frame, Model
+from sequela.explaining.question import Estimator
 from sequela.timeshap.cells import Cells
 
 T = TypeVar("T")
@@ -34,6 +35,7 @@ class NearbyEndpoint:
     uri: str = "grpc://nearby:1/m"
     version: str = "1"
     revision: str = ""
+    estimator: Estimator | None = None
     pool: Pool = field(default_factory=partial(Pool, 1))
 
     def check(self) -> None:

@@ -157,7 +157,7 @@ class Settings(BaseSettings):
         "spaces between.",
     )
     endpoint_max_concurrent: int = Field(
-        64, ge=1, description="Explanations of such models under way at a time; they mostly wait."
+        16, ge=1, description="Explanations of such models under way at a time; they mostly wait."
     )
     endpoint_max_batch_rows: int = Field(TERMS.max_batch_rows, ge=1, description="Rows of one call.")
     endpoint_max_rows_per_second: float | None = Field(
@@ -254,7 +254,7 @@ class Settings(BaseSettings):
     @property
     def endpoint_rules(self) -> EndpointRules:
         """What holds for models that other servers run."""
-        names = (each.name for each in fields(Terms) if each.name != "enabled")
+        names = (each.name for each in fields(Terms) if each.name not in ("enabled", "estimator"))
         return EndpointRules(
             Allowance(self.endpoint_allow.split(), self.endpoint_networks.split()),
             Terms(**{name: getattr(self, f"endpoint_{name}") for name in names}),

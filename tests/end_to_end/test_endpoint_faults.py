@@ -296,8 +296,9 @@ def test_attempts_are_bounded(server: Serving, endpoint: InferenceServer) -> Non
     assert sum(call.method == "ModelInfer" for call in endpoint.calls) == 3
 
 
+GIVEN_UP = (Code.CANCELLED, Code.DEADLINE_EXCEEDED)
 REFUSALS = [
-    code for code in Code if code not in (Code.OK, Code.UNAVAILABLE, Code.CANCELLED, Code.RESOURCE_EXHAUSTED)
+    code for code in Code if code not in (Code.OK, Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED, *GIVEN_UP)
 ]
 
 
@@ -308,6 +309,18 @@ def test_other_errors_are_not_tried_again(server: Serving, endpoint: InferenceSe
     failed = failure(server, asked())
     assert (failed.code, failed.reason) == (Code.FAILED_PRECONDITION, "ENDPOINT_REFUSED")
     assert all(word in failed.message for word in (code.name, "the model crashed", "grpc://"))
+    assert sum(call.method == "ModelInfer" for call in endpoint.calls) == 1
+
+
+@pytest.mark.parametrize("code", GIVEN_UP, ids=lambda code: code.name)
+def test_calls_that_the_endpoint_gave_up_are_not_sent_again(
+    server: Serving, endpoint: InferenceServer, code: Code
+) -> None:
+    """The work may have been done: once, and the caller is told when to come back."""
+    endpoint.twists["ModelInfer"] = saying(code, "given up")
+    failed = failure(server, asked())
+    assert (failed.code, failed.reason) == (Code.UNAVAILABLE, "ENDPOINT_UNAVAILABLE")
+    assert failed.retry is not None
     assert sum(call.method == "ModelInfer" for call in endpoint.calls) == 1
 
 
@@ -458,29 +471,38 @@ def test_a_cancelled_request_sends_no_more(server: Serving, endpoint: InferenceS
 
 
 def test_two_files_of_one_endpoint(root: Path, endpoint: InferenceServer, proxy: FaultProxy) -> None:
-    """Terms hold for all names of an endpoint: once both files say so, it is switched off, and on, for both; until then
+    """One of them is enough to switch it off, for both names; other terms hold once both files say them, and until then
     what was agreed on holds.
     """
     uri = f"grpc://127.0.0.1:{proxy.port}/gru"
+    options = {key: value for key, value in OPTIONS.items() if key != "max_coalitions"}
 
     def write(name: str, **terms: Any) -> None:
         write_endpoint(root, name, uri, SCHEMA, version="", max_batch_rows=ROWS, **terms)
 
-    def works(server: Serving, name: str) -> bool:
-        return isinstance(outcome(server, request(name, **OPTIONS)), pb.Explanation)
+    def works(server: Serving) -> set[bool]:
+        found = [outcome(server, request(name, **OPTIONS)) for name in ("gru", "twin")]
+        return {isinstance(each, pb.Explanation) for each in found}
+
+    def coalitions(server: Serving) -> set[int]:
+        found = [explained(server, request(name, **options)) for name in ("gru", "twin")]
+        return {each.event_level.quality.coalitions for each in found}
 
     write("gru")
     write("twin")
     with serving(root) as server:
         reachable(server, "gru", "twin")
-        for terms in ({"enabled": False}, {}, {"enabled": False, "max_calls": 16}, {"max_calls": 16}):
-            before = works(server, "gru")
-            write("gru", **terms)
-            time.sleep(0.3)  # looked at several times
-            assert works(server, "gru") == works(server, "twin") == before
-            write("twin", **terms)
-            eventually(lambda before=before: works(server, "gru") == works(server, "twin") != before)
-        assert works(server, "gru")
+        for name in ("gru", "twin"):
+            write(name, enabled=False)
+            eventually(lambda: works(server) == {False})
+            write(name)
+            eventually(lambda: works(server) == {True})
+        write("gru", max_coalitions=256)
+        time.sleep(0.3)  # looked at several times
+        assert coalitions(server) == {2048}
+        eventually(lambda: "twin/1" in state(server, "gru").state_detail)
+        write("twin", max_coalitions=256)
+        eventually(lambda: coalitions(server) == {256})
 
 
 def test_the_deadline_goes_along(server: Serving, endpoint: InferenceServer) -> None:

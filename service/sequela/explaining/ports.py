@@ -17,7 +17,7 @@ from sequela.errors import SequelaError
 from sequela.explaining.background import Background, StoredBackground
 from sequela.explaining.clock import Clock
 from sequela.explaining.explanation import Explanation
-from sequela.explaining.question import ModelChoice
+from sequela.explaining.question import Estimator, ModelChoice
 from sequela.explaining.records import Record
 from sequela.explaining.schema import ModelSchema
 from sequela.timeshap.cells import Cells
@@ -94,6 +94,10 @@ class Endpoint(Protocol):
     @property
     def coalitions(self) -> int:
         """Coalitions of a level where the question does not say."""
+
+    @property
+    def estimator(self) -> Estimator | None:
+        """What the operator wants used where a question does not say; None: chosen by what rows take."""
 
     @property
     def attempts(self) -> int:

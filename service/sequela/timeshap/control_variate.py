@@ -48,7 +48,7 @@ MOST_PLAYERS = 512
 WIDER = 1.1
 """How much wider A is taken."""
 SPEED = 5e9
-"""Multiply-adds a second that solving reaches at least; only deadlines depend on it, never an answer."""
+"""Multiply-adds a second that solving reaches at least: deadlines count on it."""
 
 OVERHEAD = 1e-3
 """Seconds that a process takes besides, however small."""

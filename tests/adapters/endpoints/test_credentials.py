@@ -131,8 +131,6 @@ def test_files_that_are_not_what_they_should_be(certificates: Certificates, tmp_
     wrong = [
         (Credentials(missing), missing, "No such file"),
         (Credentials(garbage), garbage, "not a bundle of certificates"),
-        (Credentials(certificate=certificate), certificate, "go together"),
-        (Credentials(key=key), key, "go together"),
         (Credentials(certificate=certificate, key=garbage), garbage, "unencrypted key"),
         (Credentials(certificate=certificate, key=missing), missing, "No such file"),
         (
@@ -142,6 +140,12 @@ def test_files_that_are_not_what_they_should_be(certificates: Certificates, tmp_
         ),
         (Credentials(token=missing), missing, "No such file"),
     ]
+    for alone, what in ((Credentials(certificate=certificate), "certificate"), (Credentials(key=key), "key")):
+        with (
+            failing(DoesNotFit, "ENDPOINT_REFUSED", what, "go together"),
+            opened("grpcs://h:1/m", credentials=alone),
+        ):
+            pass
     for credentials, file, words in wrong:
         with (
             failing(DoesNotFit, "ENDPOINT_REFUSED", file.name, words),

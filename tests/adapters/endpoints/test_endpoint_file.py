@@ -9,6 +9,7 @@ import pytest
 from sequela.adapters.endpoints.endpoint_file import EndpointFile, read_endpoint
 from sequela.adapters.endpoints.terms import Terms
 from sequela.errors import InvalidInput
+from sequela.explaining.question import Estimator
 
 FOLDER = Path("/models/m/1")
 PLACE = "m/1/endpoint.toml"
@@ -39,6 +40,7 @@ TERMS = {
     "call_seconds": ("2", 2.0),
     "attempts": ("10", 10),
     "max_coalitions": ("128", 128),
+    "estimator": ('"control_variate"', Estimator.CONTROL_VARIATE),
 }
 
 

@@ -137,21 +137,19 @@ def test_what_is_sent(server: InferenceServer) -> None:
     assert "authorization" not in call.metadata
 
 
+TOLD_APART = (Code.UNAVAILABLE, Code.CANCELLED, Code.DEADLINE_EXCEEDED, Code.RESOURCE_EXHAUSTED)
 REFUSALS = {
     Code.UNAVAILABLE: (TryAgain, "ENDPOINT_UNAVAILABLE"),
     Code.CANCELLED: (Unavailable, "ENDPOINT_UNAVAILABLE"),
+    Code.DEADLINE_EXCEEDED: (Unavailable, "ENDPOINT_UNAVAILABLE"),
     Code.RESOURCE_EXHAUSTED: (Overloaded, "ENDPOINT_OVERLOADED"),
-    **{
-        code: (DoesNotFit, "ENDPOINT_REFUSED")
-        for code in Code
-        if code not in (Code.OK, Code.UNAVAILABLE, Code.CANCELLED, Code.RESOURCE_EXHAUSTED)
-    },
+    **{code: (DoesNotFit, "ENDPOINT_REFUSED") for code in Code if code not in (Code.OK, *TOLD_APART)},
 }
 
 
 @pytest.mark.parametrize("code", REFUSALS, ids=lambda code: code.name)
 def test_every_code_has_its_error(server: InferenceServer, code: Code) -> None:
-    """With the server's own words, cut to one printable line; a deadline that is not ours is a refusal."""
+    """With the server's own words, cut to one printable line; a deadline that is not ours is not asked for again."""
     words = "no\n\x1b[31m way \x00" + "x" * 5000
     server.twists["ModelInfer"] = lambda request, context, answer: context.abort(code, words)
     error, reason = REFUSALS[code]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from inference_rest import Handler, RestServer, closed, cut_off, reset, saying
-from sequela.errors import DoesNotFit, Overloaded
+from sequela.errors import DoesNotFit, Overloaded, Unavailable
 from sequela.explaining.clock import TimeUp
 from sequela.explaining.ports import TryAgain
 from transports import (
@@ -32,9 +32,9 @@ STATUSES = {
     429: (Overloaded, "ENDPOINT_OVERLOADED"),
     500: (DoesNotFit, "ENDPOINT_REFUSED"),
     501: (DoesNotFit, "ENDPOINT_REFUSED"),
-    502: (TryAgain, "ENDPOINT_UNAVAILABLE"),
+    502: (Unavailable, "ENDPOINT_UNAVAILABLE"),
     503: (TryAgain, "ENDPOINT_UNAVAILABLE"),
-    504: (TryAgain, "ENDPOINT_UNAVAILABLE"),
+    504: (Unavailable, "ENDPOINT_UNAVAILABLE"),
 }
 
 

@@ -24,6 +24,7 @@ from sequela.explaining.limits import Limits
 from sequela.explaining.ports import Observers
 from transports import SCORER, TWO_INPUTS, opened, soon
 
+REST = 0.05
 TERMS = Terms(call_seconds=0.3, attempts=3)
 TTL = 1000.0
 SCHEMA = b'{"inputs": [{"name": "events", "role": "events", "dtype": "float32", "width": 3}]}'
@@ -42,7 +43,7 @@ def source(endpoint: InferenceServer, schema: bytes = SCHEMA, version: str = "")
 @pytest.fixture
 def serving(endpoint: InferenceServer) -> Iterator[Serving]:
     with opened(endpoint.uri("m")) as transport:
-        traffic = Traffic("m/1", "grpc://h:1/m", TERMS, Observers(()), 0.05)
+        traffic = Traffic("m/1", "grpc://h:1/m", TERMS, Observers(()), REST)
         yield Serving(
             "models/m/versions/1", source(endpoint), Line(transport, traffic, 1 << 20), Limits(), TTL
         )
@@ -125,7 +126,7 @@ def test_a_description_that_does_not_fit(endpoint: InferenceServer, serving: Ser
 
 
 def test_an_endpoint_that_is_away(endpoint: InferenceServer, serving: Serving) -> None:
-    """So many attempts, then Unavailable; nothing is remembered of that."""
+    """So many attempts, then Unavailable; who comes right after hears the same, without asking."""
     calls = 0
 
     def away(request: Any, context: Any, answer: Any) -> Any:
@@ -139,6 +140,10 @@ def test_an_endpoint_that_is_away(endpoint: InferenceServer, serving: Serving) -
     assert caught.value.reason == "ENDPOINT_UNAVAILABLE"
     assert calls == TERMS.attempts
     endpoint.twists.clear()
+    with pytest.raises(Unavailable, match="starting"):
+        serving.model(soon())
+    assert calls == TERMS.attempts
+    time.sleep(2 * REST)
     assert serving.model(soon())
 
 
@@ -152,9 +157,13 @@ def test_an_endpoint_that_hangs(endpoint: InferenceServer, serving: Serving) -> 
         for wait in waits:
             with pytest.raises(TimeUp):
                 wait.result()
-    with pytest.raises(TimeUp):
-        serving.model(math.inf)  # the limit of one call
+    with ThreadPoolExecutor(4) as threads:
+        waits = [threads.submit(serving.model, math.inf) for _ in range(4)]  # the limit of one call
+        for wait in waits:
+            with pytest.raises(Unavailable, match="does not say what it serves within"):
+                wait.result()
     free.set()
+    time.sleep(2 * REST)
     assert serving.model(soon())
 
 

@@ -212,7 +212,7 @@ def test_the_switch(traffic: Traffic) -> None:
     with pytest.raises(Forbidden) as caught, traffic.admitted(1, Clock(), math.inf):
         pass
     assert caught.value.reason == "ENDPOINT_OFF"
-    assert "m/1" in caught.value.message
+    assert "grpc://h:1/m" in caught.value.message
     assert traffic.amend(TERMS)
     with traffic.admitted(1, Clock(), math.inf):
         pass

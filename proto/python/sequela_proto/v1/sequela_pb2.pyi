@@ -121,7 +121,7 @@ class _EstimatorEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Estimator.V
     ESTIMATOR_REGRESSION: _Estimator.ValueType  # 1
     """regression on complementary pairs"""
     ESTIMATOR_CONTROL_VARIATE: _Estimator.ValueType  # 2
-    """the same, beside a Gaussian process: fewer rows, more solving"""
+    """the same beside a Gaussian process, where that is surer: fewer rows, more solving"""
 
 class Estimator(_Estimator, metaclass=_EstimatorEnumTypeWrapper):
     """How attributions follow from the values of coalitions."""
@@ -131,7 +131,7 @@ ESTIMATOR_UNSPECIFIED: Estimator.ValueType  # 0
 ESTIMATOR_REGRESSION: Estimator.ValueType  # 1
 """regression on complementary pairs"""
 ESTIMATOR_CONTROL_VARIATE: Estimator.ValueType  # 2
-"""the same, beside a Gaussian process: fewer rows, more solving"""
+"""the same beside a Gaussian process, where that is surer: fewer rows, more solving"""
 Global___Estimator: _TypeAlias = Estimator  # noqa: Y015
 
 class _Link:
@@ -607,7 +607,7 @@ Global___InlineModel: _TypeAlias = InlineModel  # noqa: Y015
 @_typing.final
 class EndpointModel(_message.Message):
     """A model behind an endpoint, which must match the operator's allow-list. Where the operator has set up an endpoint of
-    this URI, its limits, switch and credentials hold here too.
+    this URI as well, its limits, switch and credentials hold here too.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

@@ -22,7 +22,7 @@ from sequela.adapters.endpoints.serving import Serving
 from sequela.adapters.endpoints.switchboard import Switchboard
 from sequela.adapters.model_folders import ENDPOINT_FILE, SCHEMA_FILE, ModelFolder
 from sequela.adapters.model_names import ModelName
-from sequela.errors import SequelaError, Unavailable
+from sequela.errors import DoesNotFit, Overloaded, SequelaError, Unavailable
 from sequela.explaining.clock import Clock, TimeUp
 from sequela.explaining.limits import Limits
 from sequela.explaining.ports import ModelRecord, ModelSource, ModelState
@@ -79,8 +79,10 @@ class ConfiguredEndpoint:
         """Whatever goes wrong becomes the record's state."""
         try:
             yield
-        except (Unavailable, TimeUp) as error:
-            self._unreached(str(error) or "it does not answer in time")
+        except (Unavailable, Overloaded, TimeUp) as error:
+            self._unreached(error)
+        except DoesNotFit as error:
+            self._refuses(error)
         except SequelaError as error:
             self._failed(error.message)
         except OSError as error:
@@ -121,19 +123,27 @@ class ConfiguredEndpoint:
             replace(
                 self.record,
                 state=ModelState.READY if enabled else ModelState.FAILED,
-                detail=self._refusal if enabled else "switched off by the operator",
+                detail=self._refusal if enabled else "switched off",
                 digest=model.digest,
                 execution=model.execution,
                 model=model,
             )
         )
 
-    def _unreached(self, detail: str) -> None:
-        """One miss is no outage of a model that was there: its calls have attempts of their own."""
+    def _unreached(self, error: Exception) -> None:
+        """A model that was there stays, unless it cannot be reached again: its calls have attempts of their own."""
+        detail = str(error) or "it does not say in time what it serves"
         self._due = Clock.now() + self._switchboard.rules.rest
-        self._misses += 1
-        if self.record.model is None or self._misses > 1:
-            self._stands(replace(self.record, state=ModelState.LOADING, detail=detail))
+        self._misses += isinstance(error, Unavailable)
+        state = ModelState.LOADING if self.record.model is None or self._misses > 1 else self.record.state
+        self._stands(replace(self.record, state=state, detail=detail))
+
+    def _refuses(self, error: DoesNotFit) -> None:
+        """It says no, which tells nothing about a model that was there; or something that does not fit."""
+        if error.reason == "ENDPOINT_REFUSED" and self.record.model is not None:
+            self._stands(replace(self.record, detail=error.message))
+        else:
+            self._failed(error.message)
 
     def _failed(self, detail: str) -> None:
         if self._serving is None:

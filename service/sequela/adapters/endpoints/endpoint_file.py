@@ -13,6 +13,7 @@ from sequela.adapters.endpoints.terms import Terms
 from sequela.adapters.endpoints.transports.credentials import Credentials
 from sequela.adapters.endpoints.transports.uri import EndpointUri
 from sequela.errors import InvalidInput, Violation
+from sequela.explaining.question import Estimator
 
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -36,6 +37,7 @@ class _Text(BaseModel):
     call_seconds: Positive | None = None
     attempts: Annotated[int, Field(ge=1, le=10)] | None = None
     max_coalitions: Annotated[int, Field(ge=128)] | None = None
+    estimator: Annotated[Estimator, Field(strict=False)] | None = None
     ca: str = ""
     certificate: str = ""
     key: str = ""

@@ -11,6 +11,7 @@ from typing import TypeVar
 from sequela.adapters.endpoints.traffic import Traffic
 from sequela.adapters.endpoints.transports.transport import Transport
 from sequela.explaining.clock import Clock
+from sequela.explaining.question import Estimator
 
 T = TypeVar("T")
 
@@ -63,6 +64,11 @@ class Way:
     def coalitions(self) -> int:
         """As in `Endpoint`."""
         return self.line.traffic.terms.max_coalitions
+
+    @property
+    def estimator(self) -> Estimator | None:
+        """As in `Endpoint`."""
+        return self.line.traffic.terms.estimator
 
     @property
     def attempts(self) -> int:

@@ -42,7 +42,8 @@ class Source:
         """What is served can change with the version alone, which some servers ignore: then they list none; or with the
         revision, which is the operator's word.
         """
-        return bool(self.revision) or self.version in description.versions
+        listed = bool(self.version) and self.version in description.versions
+        return bool(self.revision) or listed
 
     def digest(self, description: Description) -> str:
         """The model's identity (design §6), as 64 hexadecimal digits. Which other versions there are does not matter
@@ -97,7 +98,7 @@ class ServedModel:
         )
         ask = partial(self.endpoint.line.transport.infer, feeds, self.reading.output)
         try:
-            outputs = self.endpoint.line.traffic.call(rows, until, ask)
+            outputs = self.endpoint.line.traffic.call(self.endpoint.sent(rows), until, ask)
             step = len(frame.before[0]) + batch.length - 1 + output_event
             return self._scores(outputs, len(next(iter(feeds.values()))), step)[:rows]
         except DoesNotFit:

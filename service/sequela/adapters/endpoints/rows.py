@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -48,10 +49,11 @@ class RowRate:
 
 
 class RowsInFlight:
-    """Counts the rows under way."""
+    """Counts the rows under way. Who asks first goes first: small calls do not pass a large one for ever."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
+        self._line: deque[object] = deque()
         self._rows = 0
 
     @contextmanager
@@ -60,9 +62,7 @@ class RowsInFlight:
         TimeUp and Cancelled.
         """
         with self._changed:
-            while self._rows and self._rows + rows > most:
-                clock.check(until)
-                self._changed.wait(LOOK)
+            self._wait(rows, most, clock, until)
             self._rows += rows
         try:
             yield
@@ -70,3 +70,14 @@ class RowsInFlight:
             with self._changed:
                 self._rows -= rows
                 self._changed.notify_all()
+
+    def _wait(self, rows: int, most: int, clock: Clock, until: float) -> None:
+        ticket = object()
+        self._line.append(ticket)
+        try:
+            while self._line[0] is not ticket or (self._rows and self._rows + rows > most):
+                clock.check(until)
+                self._changed.wait(LOOK)
+        finally:
+            self._line.remove(ticket)
+            self._changed.notify_all()

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from sequela.adapters.endpoints.line import Line
 from sequela.adapters.endpoints.model import ServedModel, Source, open_model
 from sequela.adapters.endpoints.transports.transport import Description
+from sequela.errors import Overloaded, SequelaError, Unavailable
 from sequela.explaining.clock import Clock, TimeUp
 from sequela.explaining.limits import Limits
 from sequela.explaining.ports import TryAgain
@@ -42,6 +43,8 @@ class Serving:
     ttl: float
     doubtful: bool = False
     _known: _Known | None = None
+    _failed: SequelaError | None = None
+    _failed_until: float = 0.0
     _asking: threading.Lock = field(default_factory=threading.Lock)
 
     def model(self, until: float) -> ServedModel:
@@ -57,6 +60,8 @@ class Serving:
         with self._one_asks(until):
             if self._known is not known and self._known:
                 return self._known.model
+            if self._failed and Clock.now() < self._failed_until:
+                raise _again(self._failed)  # those who waited while it was asked in vain hear what was heard
             return self._learn(until)
 
     def refresh(self, until: float) -> ServedModel:
@@ -69,7 +74,12 @@ class Serving:
         self.doubtful = True
 
     def _learn(self, until: float) -> ServedModel:
-        description = self._described(until)
+        try:
+            description = self._described(until)
+        except (Unavailable, Overloaded) as error:
+            self._failed, self._failed_until = error, Clock.now() + self.line.traffic.rest
+            raise
+        self._failed = None
         known = self._known
         if known and known.description == description:
             model = known.model
@@ -79,15 +89,22 @@ class Serving:
         return model
 
     def _described(self, until: float) -> Description:
-        attempts = self.line.traffic.terms.attempts
-        for attempt in range(attempts):
+        traffic = self.line.traffic
+        limit = Clock.now() + traffic.terms.call_seconds
+        for attempt in range(traffic.terms.attempts):
             try:
-                end = min(until, Clock.now() + self.line.traffic.terms.call_seconds)
-                return self.line.transport.describe(end)
+                return self.line.transport.describe(min(until, limit))
             except TryAgain as error:
-                failed = error.error
-                if attempt < attempts - 1:
-                    time.sleep(max(min(PAUSE * 2**attempt, until - Clock.now()), 0.0))
+                failed: SequelaError = error.error
+                if attempt < traffic.terms.attempts - 1:
+                    time.sleep(max(min(PAUSE * 2**attempt, min(until, limit) - Clock.now()), 0.0))
+            except TimeUp:
+                if until <= limit:
+                    raise
+                text = (
+                    f"{self.source.uri} does not say what it serves within {traffic.terms.call_seconds:g} s"
+                )
+                raise Unavailable("ENDPOINT_UNAVAILABLE", text, retry_after=traffic.rest) from None
         raise failed
 
     @contextmanager
@@ -99,3 +116,8 @@ class Serving:
             yield
         finally:
             self._asking.release()
+
+
+def _again(error: SequelaError) -> SequelaError:
+    """The same for another thread: an exception belongs to the one that raises it."""
+    return type(error)(error.reason, error.message, retry_after=error.retry_after)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+from sequela.explaining.question import Estimator
+
 
 @dataclass(frozen=True, slots=True)
 class Terms:
     """What holds for all requests to an endpoint together, unless it is said to be of one call.
 
     max_rows_per_second: None for no limit. max_calls: under way at a time; as many of them are used as keep the
-    endpoint busy. call_seconds: of one call at most. attempts: to send one call. max_coalitions: of a level, where the
-    question does not say.
+    endpoint busy. call_seconds: of one call at most. attempts: to send one call. max_coalitions, estimator: of a level,
+    where the question does not say.
     """
 
     enabled: bool = True
@@ -22,6 +24,7 @@ class Terms:
     call_seconds: float = 10.0
     attempts: int = 3
     max_coalitions: int = 2_048
+    estimator: Estimator | None = None
 
     def differing(self, other: Terms) -> tuple[str, ...]:
         """The names of what differs, but for the switch."""

@@ -55,7 +55,7 @@ class Traffic:
         self.label, self.terms = label, terms
         self._place = place
         self.lines: WeakSet[Probed] = WeakSet()
-        self._observer, self._rest = observer, rest
+        self._observer, self.rest = observer, rest
         self._meter = Meter()
         self._rate, self._in_flight = RowRate(), RowsInFlight()
         self._lock = threading.Lock()
@@ -85,7 +85,7 @@ class Traffic:
         if not self.terms.enabled:
             raise Forbidden("ENDPOINT_OFF", f"the operator has switched off {self._place}")
         if why := self._breaker.why_open:
-            raise Unavailable("ENDPOINT_UNAVAILABLE", f"the endpoint is down: {why}", retry_after=self._rest)
+            raise Unavailable("ENDPOINT_UNAVAILABLE", f"the endpoint is down: {why}", retry_after=self.rest)
 
     @contextmanager
     def admitted(self, rows: int, clock: Clock, until: float) -> Iterator[None]:
@@ -114,17 +114,10 @@ class Traffic:
                 raise
             raise self._failed(self._too_slow(), start) from None
         except TryAgain as error:
-            self._tell(rows, start, error.error.reason)
-            self._failed(error.error, start)
+            self._note(error.error, rows, start)
             raise
-        except Unavailable as error:
-            self._tell(rows, start, error.reason)
-            raise self._failed(error, start) from None
         except SequelaError as error:
-            self._tell(rows, start, error.reason)
-            self._came_through()
-            if isinstance(error, Overloaded):
-                self._shrink(start)
+            self._note(error, rows, start)
             raise
         self._worked(rows, Clock.now() - start)
         self._tell(rows, start, "ok")
@@ -145,6 +138,16 @@ class Traffic:
         self._end()
         for line in tuple(self.lines):
             line.close()
+
+    def _note(self, error: SequelaError, rows: int, start: float) -> None:
+        """An endpoint that says no is there."""
+        self._tell(rows, start, error.reason)
+        if isinstance(error, Unavailable):
+            self._failed(error, start)
+            return
+        self._came_through()
+        if isinstance(error, Overloaded):
+            self._shrink(start)
 
     def _tell(self, rows: int, start: float, outcome: str) -> None:
         self._observer.notice(EndpointCalled(self.label, rows, Clock.now() - start, outcome))
@@ -187,7 +190,7 @@ class Traffic:
 
     def _too_slow(self) -> Unavailable:
         text = f"the endpoint did not answer within {self.terms.call_seconds:g} s, the limit of one call"
-        return Unavailable("ENDPOINT_UNAVAILABLE", text, retry_after=self._rest)
+        return Unavailable("ENDPOINT_UNAVAILABLE", text, retry_after=self.rest)
 
     def _apply(self) -> None:
         if self._window.size != self._pool.width:

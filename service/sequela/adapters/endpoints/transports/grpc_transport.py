@@ -139,11 +139,12 @@ class GrpcTransport:
                 raise unreachable(self._uri, words) from None
             case grpc.StatusCode.CANCELLED if CLOSED in words:
                 raise unreachable(self._uri, words) from None
-            case grpc.StatusCode.CANCELLED:  # not by us: who cancels may not want it again
-                raise unreachable(self._uri, said).error from None
             case grpc.StatusCode.DEADLINE_EXCEEDED if time.monotonic() >= until - CLOCKS_APART:
                 self._channel.unanswered(start)
                 raise TimeUp from None
+            case grpc.StatusCode.CANCELLED | grpc.StatusCode.DEADLINE_EXCEEDED:
+                # Not by us, nor ours: the work may have been done, and is not asked for again.
+                raise unreachable(self._uri, said).error from None
             case grpc.StatusCode.RESOURCE_EXHAUSTED:
                 self._exhausted(words)
         raise refused(self._uri, said) from None

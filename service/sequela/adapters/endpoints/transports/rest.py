@@ -29,8 +29,9 @@ from sequela.errors import SequelaError
 from sequela.explaining.ports import TryAgain
 
 OVERLOADED = 429
-UNREACHABLE = (502, 503, 504)
-"""As gRPC reads them (its "HTTP to gRPC status code mapping"), but for 429, which is an overload here."""
+UNAVAILABLE = 503
+GATEWAYS = (502, 504)
+"""What a gateway says of a server behind it, which may have done the work: such a call is not sent again."""
 LONGEST_RETRY_SECONDS = 3600.0
 
 Headers = list[tuple[bytes, bytes]]
@@ -133,8 +134,10 @@ class Rest:
     def _failure(self, status: int, headers: Headers, content: bytes) -> SequelaError | TryAgain:
         """What a status stands for."""
         words = f"HTTP {status}: {_words(content)}"
-        if status in UNREACHABLE:
+        if status == UNAVAILABLE:
             return unreachable(self.uri, words)
+        if status in GATEWAYS:
+            return unreachable(self.uri, words).error
         if status == OVERLOADED:
             return overloaded(self.uri, words, _retry_after(headers))
         if 300 <= status < 400:

@@ -44,7 +44,7 @@ class Transport(Protocol):
 
     TimeUp                              it came to `until`
     TryAgain (ENDPOINT_UNAVAILABLE)     not reached, reset, or the server says that it is unavailable
-    Unavailable (ENDPOINT_UNAVAILABLE)  cancelled by the server: it may not want the call again
+    Unavailable (ENDPOINT_UNAVAILABLE)  cancelled or timed out by the server or a gateway: the work may have been done
     Overloaded (ENDPOINT_OVERLOADED)    the server says that it has too much to do
     DoesNotFit (ENDPOINT_REFUSED)       the server says no, or fails: unknown model, wrong tensors, its model crashed,
                                         credentials; its own words follow, cut to a line
