@@ -118,6 +118,6 @@ def test_bytes_that_are_no_text() -> None:
 def test_a_wrong_address() -> None:
     """Names the file, the key and the address."""
     with pytest.raises(InvalidInput) as caught:
-        read('uri = "file:///etc/passwd"')
+        read('uri = "file://localhost/etc/passwd"')
     assert caught.value.reason == "ENDPOINT_URI_INVALID"
     assert f"{PLACE}: uri" in caught.value.message
