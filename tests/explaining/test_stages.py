@@ -50,3 +50,15 @@ def test_what_would_not_end_in_time_gives_way_to_smaller_stages() -> None:
     assert sizes[3] <= slow.after(sizes[0], 0.0) <= sizes[5]
     slow._seconds = 3600.0
     assert slow.after(sizes[0], 0.0) == sizes[1]
+
+
+def test_where_every_stage_costs_a_way_hopeless_ones_are_leapt_over() -> None:
+    """As far as there is no hope and the share of the time reaches; the first stage tells how long coalitions take."""
+    far = Stages(SIZES, whole=False, until=Clock.now() + 3600, leap=0.25)
+    assert far.after(0, math.inf) == SIZES[1]
+    far._seconds = 1e-6
+    assert far.after(SIZES[1], math.inf) == SIZES[-1]
+    assert far.after(SIZES[1], float(SIZES[6])) == SIZES[6]
+    assert far.after(SIZES[1], 0.0) == SIZES[2]
+    far._seconds = 0.25 * 3600 / (SIZES[5] - SIZES[1])
+    assert SIZES[3] <= far.after(SIZES[1], math.inf) <= SIZES[5]

@@ -30,7 +30,7 @@ NEAR = 0.7
 @dataclass(frozen=True, slots=True, eq=False)
 class Rules:
     """What holds for a level. target: standard error to reach, (targets,). until: on the monotonic clock. at_once:
-    games of up to so many coalitions are played whole without sampling first.
+    games of up to so many coalitions are played whole without sampling first. leap: see `Stages`.
     """
 
     budget: int
@@ -40,6 +40,7 @@ class Rules:
     until: float
     estimator: Estimator = Estimator.REGRESSION
     at_once: int = EXACT_AT_ONCE
+    leap: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,7 +91,9 @@ def _play(evaluator: Evaluator, players: Players, gain: NDArray[np.float64], rul
     solver = SOLVERS[rules.estimator]
     sample = Sample(evaluator, players, len(gain), sizes, rules.seed, rules.until, solver)
     whole = sizes[-1] == all_coalitions(m) and not rules.target.all()
-    return _stage_by_stage(sample, Stages(sizes, whole, rules.until), gain, rules.target, solver.farthest)
+    return _stage_by_stage(
+        sample, Stages(sizes, whole, rules.until, rules.leap), gain, rules.target, solver.farthest
+    )
 
 
 def _stage_by_stage(

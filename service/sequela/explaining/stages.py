@@ -16,12 +16,13 @@ SMALL = 1 << 16
 class Stages:
     """The sizes of the nested stages, ascending. until: when the last must have ended, on the monotonic clock.
 
-    whole: nothing but the last stage will do, since it is the whole game.
+    whole: nothing but the last stage will do, since it is the whole game. leap: where no earlier stage can reach the
+    target, the share of the time left within which a stage is gone to at once: every stage costs a way there and back.
     """
 
-    def __init__(self, sizes: Sequence[int], whole: bool, until: float) -> None:
+    def __init__(self, sizes: Sequence[int], whole: bool, until: float, leap: float = 0.0) -> None:
         self.last = sizes[-1]
-        self._sizes, self._whole, self._until = tuple(sizes), whole, until
+        self._sizes, self._whole, self._until, self._leap = tuple(sizes), whole, until, leap
         self._seconds = 0.0
 
     def after(self, size: int, hopeless: float) -> int:
@@ -33,6 +34,8 @@ class Stages:
             wish = self.last if size else self._first_part()
         else:
             wish = later[1] if len(later) > 1 and later[1] < hopeless else later[0]
+            near = [each for each in later if each <= hopeless and self._fits(each - size, self._leap)]
+            wish = max(wish, *near) if size and near else wish
         return max((each for each in later if each <= wish and self._fits(each - size)), default=later[0])
 
     def _first_part(self) -> int:
@@ -47,5 +50,5 @@ class Stages:
         yield
         self._seconds = (Clock.now() - start) / (grown - size)
 
-    def _fits(self, coalitions: int) -> bool:
-        return coalitions * self._seconds < self._until - Clock.now()
+    def _fits(self, coalitions: int, share: float = 1.0) -> bool:
+        return coalitions * self._seconds < share * (self._until - Clock.now())

@@ -59,6 +59,8 @@ from sequela.timeshap.masking import Masker
 from sequela.timeshap.players import Extent, event_players
 from sequela.timeshap.pruning import ladder
 
+LEAP = 0.25
+"""Of the time left, what a stage at an endpoint may take to be gone to at once."""
 SERVED_AT_ONCE = 256
 """Coalitions of a game that an endpoint's model is asked about at once: more may not be needed, and are money."""
 
@@ -224,6 +226,8 @@ def _play(shared: Games, task: Task, used: Tolerances, limits: Limits, stages: _
             until[level],
             options.estimator or Estimator.REGRESSION,
             SERVED_AT_ONCE if task.model.endpoint else EXACT_AT_ONCE,
+            # In this process a stage costs no way, and how values are batched is to follow from the question alone.
+            LEAP if task.model.endpoint else 0.0,
         )
 
     games = _Games()
