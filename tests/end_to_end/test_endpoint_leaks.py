@@ -15,6 +15,7 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
+from endpoint_faults import saying
 from endpoint_folders import eventually, explained, outcome, reachable, request, serving, write_endpoint
 from fault_proxy import FaultProxy
 from inference_server import InferenceServer, ServedModel, infer_answer
@@ -40,10 +41,6 @@ def answering(**changed: Any) -> Callable[..., Any]:
     said = {"name": "gru", "version": "1", "output": "score", "datatype": "FP32"} | changed
     values = said.pop("values", np.full((1, 1), 0.5))
     return lambda request, context, answer: infer_answer(**said, values=values)
-
-
-def saying(code: Code) -> Callable[..., Any]:
-    return lambda request, context, answer: context.abort(code, "no")
 
 
 @dataclass(frozen=True)
@@ -107,18 +104,6 @@ class Trouble:
 
     def _swallow(self) -> None:
         self.proxy.swallowing = True
-
-
-@pytest.fixture
-def endpoint() -> Iterator[InferenceServer]:
-    with InferenceServer({"gru": ServedModel(CASE.path.read_bytes())}) as running:
-        yield running
-
-
-@pytest.fixture
-def proxy(endpoint: InferenceServer) -> Iterator[FaultProxy]:
-    with FaultProxy(endpoint.port) as running:
-        yield running
 
 
 def files() -> int:

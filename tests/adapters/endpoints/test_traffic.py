@@ -106,7 +106,8 @@ def test_a_call_is_told_and_learned_from(traffic: Traffic, heard: Heard) -> None
     assert Clock.now() < ends[1] <= Clock.now() + TERMS.call_seconds
     told = heard.of(EndpointCalled)
     assert [(each.endpoint, each.rows, each.outcome) for each in told] == [("m/1", 3, "ok")] * 2
-    assert traffic.seconds(3) == pytest.approx(sum(each.seconds for each in told) / 2, rel=0.1)
+    took = [each.seconds for each in told]
+    assert 0.9 * min(took) <= traffic.seconds(3) <= max(took)
 
 
 def test_the_breaker_opens_after_failures_in_a_row(traffic: Traffic, heard: Heard) -> None:

@@ -1,0 +1,47 @@
+"""A GRU behind an endpoint, a proxy before that, and a server of ours that explains it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from endpoint_faults import CASE, ROWS, SCHEMA, SOON
+from endpoint_folders import reachable, serving, write_endpoint
+from fault_proxy import FaultProxy
+from inference_server import InferenceServer, ServedModel
+from serving import Serving
+
+
+@pytest.fixture
+def endpoint() -> Iterator[InferenceServer]:
+    with InferenceServer({"gru": ServedModel(CASE.path.read_bytes())}) as running:
+        yield running
+
+
+@pytest.fixture
+def proxy(endpoint: InferenceServer) -> Iterator[FaultProxy]:
+    with FaultProxy(endpoint.port) as running:
+        yield running
+
+
+@pytest.fixture
+def root(tmp_path: Path, proxy: FaultProxy) -> Path:
+    """A repository with the model behind the proxy; answers are not reused, since no version is pinned."""
+    write_endpoint(
+        tmp_path,
+        "gru",
+        f"grpc://127.0.0.1:{proxy.port}/gru",
+        SCHEMA,
+        version="",
+        max_batch_rows=ROWS,
+        call_seconds=SOON,
+    )
+    return tmp_path
+
+
+@pytest.fixture
+def server(root: Path) -> Iterator[Serving]:
+    with serving(root) as running:
+        reachable(running, "gru")
+        yield running

@@ -1,0 +1,53 @@
+"""Pools that are closed again, and jobs that tell how they run."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from sequela.explaining.pool import Pool
+
+PATIENCE = 60.0
+"""Seconds that no healthy machine needs."""
+
+
+@contextmanager
+def pool_of(workers: int) -> Iterator[Pool]:
+    pool = Pool(workers)
+    try:
+        yield pool
+    finally:
+        pool.close()
+
+
+class Spy:
+    """Jobs that tell how many of them run at a time and in which order they begin."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.begun: list[object] = []
+        self.running = self.most = 0
+
+    def job(self, name: object, work: Callable[[], object] = lambda: None) -> Callable[[], object]:
+        def run() -> object:
+            with self._lock:
+                self.begun.append(name)
+                self.running += 1
+                self.most = max(self.most, self.running)
+            try:
+                work()
+            finally:
+                with self._lock:
+                    self.running -= 1
+            return name
+
+        return run
+
+
+def busy_for(seed: int) -> None:
+    """Some work of its own length, with the interpreter's lock released now and then."""
+    values = np.random.default_rng(seed).random(random.Random(seed).randrange(1, 20_000))
+    np.sort(values)
