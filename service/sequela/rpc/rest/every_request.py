@@ -22,7 +22,8 @@ from sequela.rpc.calls import Pace
 from sequela.rpc.closing import Closing
 from sequela.rpc.interceptors import SANE_ID
 from sequela.rpc.rest.answers import REQUEST_ID, refusal
-from sequela.rpc.rest.asked import Asked, allowed, read, while_there
+from sequela.rpc.rest.asked import Asked, allowed, check_headers, while_there
+from sequela.rpc.rest.bodies import Bodies
 
 Handler = Callable[[Asked], Coroutine[Any, Any, Response]]
 
@@ -38,7 +39,7 @@ class EveryRequest:
     observer: Observer
     closing: Closing
     pace: Pace
-    most_bytes: int
+    bodies: Bodies
 
     def route(self, method: str, path: str, handler: Handler) -> Route:
         """A route whose handler may raise whatever `rpc.status` knows."""
@@ -70,9 +71,10 @@ class EveryRequest:
 
     async def _answered(self, request: Request, handler: Handler) -> Response:
         async with self.closing.inside():
+            check_headers(request)
             clock = self.pace.within(allowed(request))
-            body = await read(request, self.most_bytes, clock)
-            return await while_there(request, handler(Asked(request.path_params, body, clock)))
+            async with self.bodies.held(request, clock) as body:
+                return await while_there(request, handler(Asked(request.path_params, body, clock)))
 
 
 def _request_id(request: Request) -> str:

@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from sequela.errors import InvalidInput
 from sequela.rpc.inference.open_inference import OpenInference
+from sequela.rpc.inference.retelling import of_tensors
 from sequela.rpc.inference.tensors import DATATYPES
 from sequela.rpc.rest.answers import answer, written
 from sequela.rpc.rest.asked import Asked, kind, listed, mapping, parsed, text
@@ -75,9 +76,14 @@ class OpenInferenceRest:
     async def infer(self, asked: Asked) -> Response:
         """Explains, or only scores, the rows of a request."""
         inference = self.protocol.inference
-        request = await inference.looked_up(functools.partial(_request, asked), asked.clock)
+        request = await inference.looked_up(functools.partial(self._read, asked), asked.clock)
         response = await self.protocol.infer(request, asked.clock)
         return answer(await inference.written(functools.partial(_response, response)))
+
+    def _read(self, asked: Asked) -> oip.ModelInferRequest:
+        """For a model that there is: a body without one is not parsed."""
+        self.protocol.inference.model(*asked.model, of_tensors, asked.clock.end)
+        return _request(asked)
 
 
 def _request(asked: Asked) -> oip.ModelInferRequest:
