@@ -27,6 +27,7 @@ from sequela.rpc import http
 from serving import PATIENCE, Serving, embedded
 
 ASKED = {"instances": ONE}
+ROWS = inferring.sample_rows(BY_NAME["gru"], 1)
 EXPLAIN = "/v1/models/gru:explain"
 ROUTE = {"route": "/v1/models/{name}:explain", "method": "POST"}
 
@@ -300,6 +301,16 @@ def test_binary_tensors_are_refused(serving: Serving) -> None:
     """Triton's extension of the protocol: 501, and what to do instead."""
     found = post(serving, "/v2/models/gru/infer", b"{}", **{"Inference-Header-Content-Length": "2"})
     assert (found.status_code, found.json()["reason"]) == (501, "BINARY_TENSORS_UNSUPPORTED")
+
+
+@pytest.mark.parametrize(("wanted", "code"), [(True, 501), (1, 501), (False, 200)])
+def test_binary_answers_are_refused(serving: Serving, wanted: object, code: int) -> None:
+    """Asked for by the parameter that Triton has for it; said not to be wanted, it is nothing."""
+    body = json.loads(inferring.as_json(inferring.infer_request("gru", ROWS, ("score",), raw=False)))
+    body["parameters"] = {"binary_data_output": wanted}
+    found = post(serving, "/v2/models/gru/infer", body)
+    assert found.status_code == code
+    assert code == 200 or "parameters.binary_data_output must be false" in found.json()["error"]
 
 
 ERRORS = [
