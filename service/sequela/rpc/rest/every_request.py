@@ -5,6 +5,7 @@ into answers; gRPC calls have the same in `interceptors`.
 from __future__ import annotations
 
 import time
+import traceback
 import uuid
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -56,18 +57,26 @@ class EveryRequest:
             request_id=request_id, method=f"{request.method} {route}"
         ):
             try:
-                response = await self._answered(request, handler)
+                response, told = await self._tried(request, handler, request_id)
                 code = response.status_code
-            except Exception as error:
-                failed = status.told(error)
-                response = refusal(failed, request_id)
-                code, told = response.status_code, {"reason": failed.reason, "detail": failed.message}
             finally:
                 seconds = time.monotonic() - started
                 self.observer.notice(HttpHandled(route, request.method, code, seconds))
                 log.info("request", code=code, **told, seconds=round(seconds, 6))
         response.headers[REQUEST_ID] = request_id
         return response
+
+    async def _tried(
+        self, request: Request, handler: Handler, request_id: str
+    ) -> tuple[Response, dict[str, str]]:
+        """The answer, or the refusal that an error makes; and what the log says of it."""
+        try:
+            return await self._answered(request, handler), {"reason": ""}
+        except Exception as error:
+            failed = status.told(error)
+            # An error and the tasks that it went through hold each other, and with them what was read of the body.
+            traceback.clear_frames(error.__traceback__)
+            return refusal(failed, request_id), {"reason": failed.reason, "detail": failed.message}
 
     async def _answered(self, request: Request, handler: Handler) -> Response:
         async with self.closing.inside():

@@ -111,15 +111,20 @@ def _tensor(given: Any, path: str) -> oip.ModelInferRequest.InferInputTensor:
         tensor.shape.extend(listed(fields.get("shape"), f"{path}.shape"))
     except (TypeError, ValueError) as error:
         raise InvalidInput.at(f"{path}.shape", "TENSOR_SHAPE", f"must be whole numbers: {error}") from None
-    data = listed(fields.get("data"), f"{path}.data")
-    if tensor.datatype in DATATYPES:
-        try:
-            held = getattr(tensor.contents, DATATYPES[tensor.datatype].contents)
-            held.extend(np.asarray(data).ravel().tolist())
-        except (TypeError, ValueError, OverflowError) as error:
-            said = f"must be elements of {tensor.datatype}: {str(error)[:80]}"
-            raise InvalidInput.at(f"{path}.data", "TENSOR_VALUE", said) from None
+    _fill(tensor, listed(fields.get("data"), f"{path}.data"), f"{path}.data")
     return tensor
+
+
+def _fill(tensor: oip.ModelInferRequest.InferInputTensor, data: list[Any], path: str) -> None:
+    """A type that is none is told where all tensors are checked."""
+    if tensor.datatype not in DATATYPES:
+        return
+    try:
+        held = getattr(tensor.contents, DATATYPES[tensor.datatype].contents)
+        held.extend(np.asarray(data).ravel().tolist())
+    except (TypeError, ValueError, OverflowError) as error:
+        said = f"must be elements of {tensor.datatype}: {str(error)[:80]}"
+        raise InvalidInput.at(path, "TENSOR_VALUE", said) from None
 
 
 def _set(parameter: oip.InferParameter, value: Any, path: str) -> None:
