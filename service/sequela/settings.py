@@ -78,7 +78,7 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         "info", description="What is logged: debug, info, warning or error."
     )
-    max_message_bytes: int = Field(64 << 20, ge=1024, description="Largest message taken.")
+    max_message_bytes: int = Field(64 << 20, ge=1024, description="Largest gRPC message taken.")
     keepalive: float = Field(60.0, gt=0, description="Seconds of silence after which a connection is pinged.")
     min_ping_interval: float = Field(10.0, ge=0, description="Seconds that clients leave between pings.")
     max_connection_age: float = Field(
