@@ -13,6 +13,9 @@ from sequela.settings import Settings, flag, markdown_table, read_settings
 README = Path(__file__).resolve().parent.parent / "README.md"
 
 
+MUTUAL_TLS = ["--tls-certificate", "c", "--tls-key", "k", "--tls-client-ca", "ca"]
+
+
 def test_defaults_need_nothing() -> None:
     """Without flags and variables the server listens on loopback, in plain text, with no Redis."""
     settings = read_settings([])
@@ -49,6 +52,9 @@ def test_every_limit_is_a_setting(limit: str) -> None:
         (["--execution-provider", "abacus"], "--execution-provider (SEQUELA_EXECUTION_PROVIDER)"),
         (["--host", "0.0.0.0"], "--host 0.0.0.0 can be reached from other machines"),
         (["--metrics-host", "0.0.0.0"], "--metrics-host 0.0.0.0 can be reached from other machines"),
+        ([*MUTUAL_TLS, "--http-inference"], "--http-inference explains in plain HTTP to clients without"),
+        (["--max-http-body-bytes", "1"], "--max-http-body-bytes (SEQUELA_MAX_HTTP_BODY_BYTES)"),
+        (["--max-http-bodies", "0"], "--max-http-bodies (SEQUELA_MAX_HTTP_BODIES)"),
         (["--max-http-connections", "0"], "--max-http-connections (SEQUELA_MAX_HTTP_CONNECTIONS)"),
         (["--tls-key", "k"], "--tls-certificate and --tls-key go together"),
         (["--tls-client-ca", "c"], "--tls-client-ca needs --tls-certificate and --tls-key"),
@@ -69,6 +75,23 @@ def test_bad_settings_exit_with_2(
 def test_metrics_may_be_reached_from_elsewhere(given: str) -> None:
     """Without explanations beside them, or where the operator lets these leave in plain HTTP."""
     assert read_settings(["--metrics-host", "0.0.0.0", given]).metrics_host == "0.0.0.0"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "explains"),
+    [
+        ([], True),
+        (["--no-http-inference"], False),
+        (MUTUAL_TLS[:4], True),
+        (MUTUAL_TLS, False),
+        ([*MUTUAL_TLS, "--metrics-host", "0.0.0.0"], False),
+        ([*MUTUAL_TLS, "--insecure"], False),
+        ([*MUTUAL_TLS, "--insecure", "--http-inference"], True),
+    ],
+)
+def test_http_explains_where_clients_show_no_certificates(arguments: list[str], explains: bool) -> None:
+    """Beside client certificates it is off unless it is asked for, and --insecure lets it."""
+    assert read_settings(arguments).explains_over_http is explains
 
 
 def test_a_provider_that_is_not_installed_is_refused(

@@ -35,6 +35,7 @@ from sequela.rpc.inference.inferring import Inference
 from sequela.rpc.inference.open_inference import About, OpenInference
 from sequela.rpc.listening import Listening, TlsFiles
 from sequela.rpc.readiness import Readiness
+from sequela.rpc.rest.bodies import Bodies
 from sequela.rpc.rest.every_request import EveryRequest
 from sequela.rpc.rest.kserve import KServe
 from sequela.rpc.rest.open_inference import OpenInferenceRest
@@ -103,9 +104,10 @@ def build(
     behind = Behind(explainer, models, backgrounds, explanations)
     offered = services(behind, rooms, pace, limits, inference)
     ending = Closing()
-    every = EveryRequest(observer, ending, pace, settings.max_message_bytes)
+    bodies = Bodies(settings.max_http_body_bytes, settings.max_http_bodies, observer)
+    every = EveryRequest(observer, ending, pace, bodies)
     routes = [*KServe(inference.inference).routes(every), *OpenInferenceRest(inference).routes(every)]
-    pages = application(metrics.registry, readiness.why_not, routes if settings.http_inference else ())
+    pages = application(metrics.registry, readiness.why_not, routes if settings.explains_over_http else ())
     http = HttpServer(pages, settings.metrics_host, settings.metrics_port, settings.max_http_connections)
     server = Server(_listening(settings), offered, rooms, readiness, http, observer, ending)
     draining = Draining(settings.drain_delay, settings.drain_grace)

@@ -58,11 +58,20 @@ class Settings(BaseSettings):
         "127.0.0.1", description="Address for /metrics, /healthz, /readyz and inference, in plain HTTP."
     )
     metrics_port: int = Field(9464, ge=0, le=65_535, description="Port for them; 0: any free one.")
-    http_inference: bool = Field(
-        True,
-        description="Explain over HTTP too (KServe's protocols); on any but a loopback address wants --insecure.",
+    http_inference: bool | None = Field(
+        None,
+        description="Explain over HTTP too (KServe's protocols); on any but a loopback address, or beside "
+        "--tls-client-ca, wants --insecure. Unset: on, but off beside --tls-client-ca.",
     )
     max_http_connections: int = Field(1024, ge=1, description="HTTP connections at a time; more are refused.")
+    max_http_body_bytes: int = Field(
+        8 << 20, ge=1024, description="Largest HTTP body taken; it may hold one value for every 8 of them."
+    )
+    max_http_bodies: int = Field(
+        8,
+        ge=1,
+        description="HTTP bodies of that size held at a time, or more smaller ones; more are refused.",
+    )
     ready_file: Path | None = Field(
         None, description="File that gets the bound addresses as JSON once the server is ready."
     )
@@ -232,10 +241,17 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _explain_safely(self) -> Self:
-        if self.http_inference and not (self.insecure or _is_loopback(self.metrics_host)):
+        if self.insecure or not self.explains_over_http:
+            return self
+        if not _is_loopback(self.metrics_host):
             raise ValueError(
                 f"--metrics-host {self.metrics_host} can be reached from other machines, where explanations would "
                 "leave in plain HTTP: give --no-http-inference, or --insecure to let them"
+            )
+        if self.tls_client_ca:
+            raise ValueError(
+                "--http-inference explains in plain HTTP to clients without the certificates that --tls-client-ca "
+                "wants: leave it out, or give --insecure to let it"
             )
         return self
 
@@ -250,6 +266,11 @@ class Settings(BaseSettings):
     def _networks(cls, networks: str) -> str:
         Allowance((), networks.split())
         return networks
+
+    @property
+    def explains_over_http(self) -> bool:
+        """Whether the HTTP door has inference: where nobody says, not beside clients that must show certificates."""
+        return self.tls_client_ca is None if self.http_inference is None else self.http_inference
 
     @property
     def endpoint_rules(self) -> EndpointRules:

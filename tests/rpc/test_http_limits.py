@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import socket
 import threading
@@ -27,6 +28,7 @@ from sequela.rpc import http
 from serving import PATIENCE, Serving, embedded
 
 ASKED = {"instances": ONE}
+ROWS = inferring.sample_rows(BY_NAME["gru"], 1)
 EXPLAIN = "/v1/models/gru:explain"
 ROUTE = {"route": "/v1/models/{name}:explain", "method": "POST"}
 
@@ -65,7 +67,7 @@ def gated(**settings: Any) -> Iterator[tuple[Serving, Gate]]:
 @pytest.fixture(scope="module")
 def small() -> Iterator[Serving]:
     """A server that takes bodies of no more than 4 KiB."""
-    with Serving(embedded(max_message_bytes=4096)) as server:
+    with Serving(embedded(max_http_body_bytes=4096)) as server:
         register(server, "gru")
         yield server
 
@@ -91,6 +93,62 @@ def test_a_body_of_many_small_values_is_refused_unparsed(small: Serving, values:
     """Each takes more memory than it has bytes: no more than one for every 8 bytes of the limit."""
     found = post(small, EXPLAIN, values * 600)
     assert (found.status_code, found.json()["reason"]) == (400, "TOO_MANY_VALUES")
+
+
+def test_bodies_held_at_a_time_are_bounded() -> None:
+    """Two of the largest size, be they half read or worked on: the next byte is 429 with Retry-After, and counted. When
+    they are gone there is room again.
+    """
+    with (
+        gated(max_http_body_bytes=4096, max_http_bodies=2) as (server, gate),
+        ThreadPoolExecutor(1) as threads,
+    ):
+        with connect(server) as slow:
+            slow.sendall(head(4096) + b" " * 4000)
+            held = threads.submit(post, server, EXPLAIN, json.dumps(ASKED).ljust(4096))
+            gate.begun.acquire()
+            eventually(lambda: post(server, EXPLAIN, b" " * 200).status_code == 429)
+            refused = post(server, EXPLAIN, b" " * 200)
+            assert (refused.json()["reason"], refused.headers["retry-after"]) == ("QUEUE_FULL", "1")
+            assert "the limit is 8192" in refused.json()["error"]
+            assert sample(server, "sequela_admission_rejected_total", room="bodies", reason="QUEUE_FULL") == 2
+            assert post(server, EXPLAIN, b" " * 90).json()["reason"] == "BODY_MALFORMED"
+        gate.open.set()
+        assert held.result().status_code == 200
+        eventually(lambda: post(server, EXPLAIN, b" " * 4096).status_code == 400)
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/models/nobody:explain", "/v1/models/nobody:predict", "/v2/models/nobody/infer"]
+)
+def test_a_body_for_no_model_is_not_parsed(small: Serving, path: str) -> None:
+    """The name in the path is looked up first: 404, whatever the body holds."""
+    found = post(small, path, b"{" * 400)
+    assert (found.status_code, found.json()["reason"]) == (404, "MODEL_NOT_FOUND")
+
+
+@pytest.mark.parametrize("origin", ["http://localhost:9464", "https://elsewhere.example", "null"])
+def test_web_pages_are_refused(small: Serving, origin: str) -> None:
+    """What carries `Origin`, as a page's POST always does: 403 on every path of inference, from its own name too."""
+    for found in (
+        post(small, EXPLAIN, ASKED, Origin=origin),
+        post(small, "/v2/models/gru/infer", ASKED, Origin=origin),
+        httpx.get(f"http://{small.bound.http}/v1/models", headers={"Origin": origin}),
+    ):
+        assert (found.status_code, found.json()["reason"]) == (403, "WEB_PAGE_REFUSED")
+        assert "Origin" in found.json()["error"]
+    assert httpx.get(f"http://{small.bound.http}/metrics", headers={"Origin": origin}).status_code == 200
+
+
+def test_what_a_refused_body_held_is_let_go_at_once(small: Serving) -> None:
+    """Not when the garbage collector comes by: with it off, nothing that was read of the body remains."""
+    gc.disable()
+    try:
+        found = post(small, EXPLAIN, {"instances": [{"marked": [1]}] * 100})
+        assert found.json()["reason"] == "TOO_MANY_ROWS"
+        eventually(lambda: not any(type(each) is dict and "marked" in each for each in gc.get_objects()))
+    finally:
+        gc.enable()
 
 
 def test_a_body_shorter_than_it_said_is_a_caller_that_left(small: Serving) -> None:
@@ -255,6 +313,16 @@ def test_binary_tensors_are_refused(serving: Serving) -> None:
     """Triton's extension of the protocol: 501, and what to do instead."""
     found = post(serving, "/v2/models/gru/infer", b"{}", **{"Inference-Header-Content-Length": "2"})
     assert (found.status_code, found.json()["reason"]) == (501, "BINARY_TENSORS_UNSUPPORTED")
+
+
+@pytest.mark.parametrize(("wanted", "code"), [(True, 501), (1, 501), (False, 200)])
+def test_binary_answers_are_refused(serving: Serving, wanted: object, code: int) -> None:
+    """Asked for by the parameter that Triton has for it; said not to be wanted, it is nothing."""
+    body = json.loads(inferring.as_json(inferring.infer_request("gru", ROWS, ("score",), raw=False)))
+    body["parameters"] = {"binary_data_output": wanted}
+    found = post(serving, "/v2/models/gru/infer", body)
+    assert found.status_code == code
+    assert code == 200 or "parameters.binary_data_output must be false" in found.json()["error"]
 
 
 ERRORS = [

@@ -176,8 +176,9 @@ def test_bad_input_is_named(serving: Serving, bad: Any) -> None:
 
 
 def test_a_path_that_is_not_there(serving: Serving) -> None:
-    """404 and 405 come as JSON too."""
-    for found, code in ((get(serving, "/v1/nothing"), 404), (get(serving, "/v2/models/gru/infer"), 405)):
+    """404 and 405 come as JSON too; nobody is sent to another path."""
+    for path, code in (("/v1/nothing", 404), ("/v1/models/", 404), ("/v2/models/gru/infer", 405)):
+        found = get(serving, path)
         assert (found.status_code, found.json()["reason"]) == (code, "NO_ROUTE")
 
 

@@ -33,8 +33,14 @@ NotReady = Callable[[], str]
 def application(
     registry: CollectorRegistry, not_ready: NotReady, inference: Iterable[Route] = ()
 ) -> Starlette:
-    """The three pages, and the routes of inference where these are offered."""
+    """The three pages, and the routes of inference where these are offered. No path leads to another."""
+    routes = [*_pages(registry, not_ready), *inference]
+    app = Starlette(routes=routes, exception_handlers={HTTPException: _no_route})
+    app.router.redirect_slashes = False
+    return app
 
+
+def _pages(registry: CollectorRegistry, not_ready: NotReady) -> list[Route]:
     def metrics(request: Request) -> Response:
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         return Response(encode(registry), headers={"content-type": content_type})
@@ -46,8 +52,7 @@ def application(
         why = not_ready()
         return PlainTextResponse(f"{why or 'ok'}\n", status_code=503 if why else 200)
 
-    pages = [Route("/metrics", metrics), Route("/healthz", healthz), Route("/readyz", readyz)]
-    return Starlette(routes=[*pages, *inference], exception_handlers={HTTPException: _no_route})
+    return [Route("/metrics", metrics), Route("/healthz", healthz), Route("/readyz", readyz)]
 
 
 async def _no_route(_: Request, error: Exception) -> Response:

@@ -13,6 +13,7 @@ from typing import Any
 from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
 from sequela_proto.v1 import sequela_pb2 as pb
 
+from sequela.errors import Unsupported
 from sequela.explaining.limits import Limits
 from sequela.explaining.question import Level, Options
 from sequela.rpc.decoding.findings import Findings, shown
@@ -46,10 +47,12 @@ class Parameters:
 
 
 def parameters(given: Mapping[str, Any], limits: Limits) -> Parameters:
-    """Reads parameters. Raises InvalidInput with all that is wrong; what nobody knows is named beside what there is."""
+    """Reads parameters. Raises InvalidInput with all that is wrong, where what nobody knows is named beside what there
+    is; Unsupported for answers in binary form.
+    """
+    _check_form(given)
     found, said = Findings(), pb.ExplainOptions()
-    unasked = {name for name in BINARY if given.get(name) is False}
-    for name in sorted(given.keys() - {*OTHERS, *IGNORED, *unasked}):
+    for name in sorted(given.keys() - {*OTHERS, *IGNORED, *BINARY}):
         path = f"parameters.{name}"
         if name in OPTIONS:
             _set(said, OPTIONS[name], given[name], path, found)
@@ -63,6 +66,14 @@ def parameters(given: Mapping[str, Any], limits: Limits) -> Parameters:
         understood = options(said, "options", found, limits)
         found.raise_any()
     return Parameters(said, understood, _background(others.get("background")), others.get("caller_id") or "")
+
+
+def _check_form(given: Mapping[str, Any]) -> None:
+    """Of Triton's extension for binary tensors only what says that it is not wanted."""
+    for name in BINARY:
+        if given.get(name, False) is not False:
+            text = f"parameters.{name} must be false: tensors leave in the protocol's own form only"
+            raise Unsupported("BINARY_TENSORS_UNSUPPORTED", text)
 
 
 def _background(name: str | None) -> pb.BackgroundReference | None:

@@ -29,6 +29,9 @@ CODES: Mapping[grpc.StatusCode, int] = {
 """From the codes of `rpc.status` to those of HTTP."""
 
 TOO_LARGE = "BODY_TOO_LARGE"
+FROM_PAGE = "WEB_PAGE_REFUSED"
+OWN_CODES: Mapping[str, int] = {TOO_LARGE: 413, FROM_PAGE: 403}
+"""Reasons that HTTP has a better code for."""
 
 
 def written(content: Any) -> bytes:
@@ -43,7 +46,7 @@ def answer(content: bytes, code: int = 200, headers: Mapping[str, str] | None = 
 
 def refusal(failed: Failure, request_id: str) -> Response:
     """What the caller is told of an error: a text under `error`, as KServe has it, and beside it what machines read."""
-    code = 413 if failed.reason == TOO_LARGE else CODES[failed.code]
+    code = OWN_CODES.get(failed.reason) or CODES[failed.code]
     body: dict[str, Any] = {"error": failed.message, "reason": failed.reason, "request_id": request_id}
     if failed.violations:
         body["violations"] = [{"field": v.field, "description": v.description} for v in failed.violations]

@@ -1,4 +1,4 @@
-"""A request as its handler gets it: read in time and within its size, while its caller is still there."""
+"""A request as its handler gets it, while its caller is still there; and what its JSON holds."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn, TypeVar
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
-from sequela.errors import Cancelled, InvalidInput, OutOfTime, Unsupported
+from sequela.errors import Cancelled, Forbidden, InvalidInput, Unsupported
 from sequela.explaining.clock import Clock
-from sequela.rpc.rest.answers import TOO_LARGE
+from sequela.rpc.rest.answers import FROM_PAGE
 
 T = TypeVar("T")
 
 DEADLINES = ("x-request-timeout-ms", "x-envoy-expected-rq-timeout-ms")
 """Headers with the milliseconds that are left: the caller's own, and Envoy's, which gateways set by themselves."""
-LEAST_BYTES = 8
-"""Bytes of the message limit that each value of JSON counts for at least: in memory it takes several times as many."""
 BINARY = "inference-header-content-length"
+PAGE = "origin"
+"""Browsers send it with every POST, and with what pages of other servers ask for."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -29,7 +29,7 @@ class Asked:
     """What a handler answers: names in the path, the body, and the time there is."""
 
     names: Mapping[str, str]
-    body: bytes = field(repr=False)
+    body: bytearray = field(repr=False)
     clock: Clock
 
     @property
@@ -44,32 +44,15 @@ def allowed(request: Request) -> float | None:
     return min((_seconds(name, text) for name, text in given.items()), default=None)
 
 
-async def read(request: Request, most: int, clock: Clock) -> bytes:
-    """The body. Raises InvalidInput past `most` bytes, or as many values as that, OutOfTime, and Cancelled when the
-    caller leaves.
-    """
+def check_headers(request: Request) -> None:
+    """Raises Forbidden for what a web page sends, Unsupported for tensors in binary form."""
+    if PAGE in request.headers:
+        # By a foreign form, or by a name that leads here, any page could else explain to whoever made it.
+        text = "the header Origin says that a web page sends this, and web pages are not answered"
+        raise Forbidden(FROM_PAGE, text)
     if BINARY in request.headers:
         text = "tensors in binary form are not taken by REST; send JSON, or use gRPC"
         raise Unsupported("BINARY_TENSORS_UNSUPPORTED", text)
-    announced = request.headers.get("content-length", "0")
-    if announced.isdigit() and int(announced) > most:
-        raise _too_large(most)
-    body = bytearray()
-    try:
-        async with asyncio.timeout_at(asyncio.get_running_loop().time() + clock.remaining):
-            async for chunk in request.stream():
-                body += chunk
-                if len(body) > most:
-                    raise _too_large(most)
-    except TimeoutError:
-        raise OutOfTime("DEADLINE_TOO_SHORT", "the deadline passed while the body was read") from None
-    except ClientDisconnect:
-        raise _gone() from None
-    values = sum(body.count(mark) for mark in (b",", b"[", b"{"))
-    if values > most // LEAST_BYTES:
-        text = f"the body holds about {values} values, the limit is {most // LEAST_BYTES}"
-        raise InvalidInput("TOO_MANY_VALUES", text)
-    return bytes(body)
 
 
 async def while_there(request: Request, work: Coroutine[Any, Any, T]) -> T:
@@ -79,7 +62,7 @@ async def while_there(request: Request, work: Coroutine[Any, Any, T]) -> T:
     try:
         await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
-            raise _gone()
+            raise gone()
         return working.result()
     finally:
         working.cancel()
@@ -87,7 +70,12 @@ async def while_there(request: Request, work: Coroutine[Any, Any, T]) -> T:
         await asyncio.gather(working, leaving, return_exceptions=True)
 
 
-def parsed(body: bytes, known: tuple[str, ...]) -> dict[str, Any]:
+def gone() -> Cancelled:
+    """What is raised where nobody waits for an answer any more."""
+    return Cancelled("CANCELLED", "the caller has left")
+
+
+def parsed(body: bytearray, known: tuple[str, ...]) -> dict[str, Any]:
     """A JSON object with no other keys than these. Raises InvalidInput."""
     try:
         found = json.loads(body, parse_constant=_no_number, parse_float=_float, parse_int=_int)
@@ -165,11 +153,3 @@ def _int(digits: str) -> int:
 
 def _no_number(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not a number of JSON")
-
-
-def _too_large(most: int) -> InvalidInput:
-    return InvalidInput(TOO_LARGE, f"the body is longer than {most} bytes")
-
-
-def _gone() -> Cancelled:
-    return Cancelled("CANCELLED", "the caller has left")

@@ -5,6 +5,7 @@ into answers; gRPC calls have the same in `interceptors`.
 from __future__ import annotations
 
 import time
+import traceback
 import uuid
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
@@ -22,7 +23,8 @@ from sequela.rpc.calls import Pace
 from sequela.rpc.closing import Closing
 from sequela.rpc.interceptors import SANE_ID
 from sequela.rpc.rest.answers import REQUEST_ID, refusal
-from sequela.rpc.rest.asked import Asked, allowed, read, while_there
+from sequela.rpc.rest.asked import Asked, allowed, check_headers, while_there
+from sequela.rpc.rest.bodies import Bodies
 
 Handler = Callable[[Asked], Coroutine[Any, Any, Response]]
 
@@ -38,7 +40,7 @@ class EveryRequest:
     observer: Observer
     closing: Closing
     pace: Pace
-    most_bytes: int
+    bodies: Bodies
 
     def route(self, method: str, path: str, handler: Handler) -> Route:
         """A route whose handler may raise whatever `rpc.status` knows."""
@@ -55,12 +57,8 @@ class EveryRequest:
             request_id=request_id, method=f"{request.method} {route}"
         ):
             try:
-                response = await self._answered(request, handler)
+                response, told = await self._tried(request, handler, request_id)
                 code = response.status_code
-            except Exception as error:
-                failed = status.told(error)
-                response = refusal(failed, request_id)
-                code, told = response.status_code, {"reason": failed.reason, "detail": failed.message}
             finally:
                 seconds = time.monotonic() - started
                 self.observer.notice(HttpHandled(route, request.method, code, seconds))
@@ -68,11 +66,24 @@ class EveryRequest:
         response.headers[REQUEST_ID] = request_id
         return response
 
+    async def _tried(
+        self, request: Request, handler: Handler, request_id: str
+    ) -> tuple[Response, dict[str, str]]:
+        """The answer, or the refusal that an error makes; and what the log says of it."""
+        try:
+            return await self._answered(request, handler), {"reason": ""}
+        except Exception as error:
+            failed = status.told(error)
+            # An error and the tasks that it went through hold each other, and with them what was read of the body.
+            traceback.clear_frames(error.__traceback__)
+            return refusal(failed, request_id), {"reason": failed.reason, "detail": failed.message}
+
     async def _answered(self, request: Request, handler: Handler) -> Response:
         async with self.closing.inside():
+            check_headers(request)
             clock = self.pace.within(allowed(request))
-            body = await read(request, self.most_bytes, clock)
-            return await while_there(request, handler(Asked(request.path_params, body, clock)))
+            async with self.bodies.held(request, clock) as body:
+                return await while_there(request, handler(Asked(request.path_params, body, clock)))
 
 
 def _request_id(request: Request) -> str:

@@ -90,10 +90,10 @@ class KServe:
         return answer(written({"predictions": scored.values.tolist()}))
 
     def _read(self, asked: Asked, most: int) -> Questions:
+        model = self.inference.model(*asked.model, of_instances, asked.clock.end)  # before a body is parsed
         body = parsed(asked.body, KNOWN)
         said = parameters(mapping(body.get("parameters", {}), "parameters", ()), self.inference.limits)
         rows = _rows(body, most)
-        model = self.inference.model(*asked.model, of_instances, asked.clock.end)
         return Questions(model, rows, said, of_instances)
 
     def _names(self) -> list[str]:

@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from sequela.errors import InvalidInput
 from sequela.rpc.inference.open_inference import OpenInference
+from sequela.rpc.inference.retelling import of_tensors
 from sequela.rpc.inference.tensors import DATATYPES
 from sequela.rpc.rest.answers import answer, written
 from sequela.rpc.rest.asked import Asked, kind, listed, mapping, parsed, text
@@ -75,9 +76,14 @@ class OpenInferenceRest:
     async def infer(self, asked: Asked) -> Response:
         """Explains, or only scores, the rows of a request."""
         inference = self.protocol.inference
-        request = await inference.looked_up(functools.partial(_request, asked), asked.clock)
+        request = await inference.looked_up(functools.partial(self._read, asked), asked.clock)
         response = await self.protocol.infer(request, asked.clock)
         return answer(await inference.written(functools.partial(_response, response)))
+
+    def _read(self, asked: Asked) -> oip.ModelInferRequest:
+        """For a model that there is: a body without one is not parsed."""
+        self.protocol.inference.model(*asked.model, of_tensors, asked.clock.end)
+        return _request(asked)
 
 
 def _request(asked: Asked) -> oip.ModelInferRequest:
@@ -105,15 +111,20 @@ def _tensor(given: Any, path: str) -> oip.ModelInferRequest.InferInputTensor:
         tensor.shape.extend(listed(fields.get("shape"), f"{path}.shape"))
     except (TypeError, ValueError) as error:
         raise InvalidInput.at(f"{path}.shape", "TENSOR_SHAPE", f"must be whole numbers: {error}") from None
-    data = listed(fields.get("data"), f"{path}.data")
-    if tensor.datatype in DATATYPES:
-        try:
-            held = getattr(tensor.contents, DATATYPES[tensor.datatype].contents)
-            held.extend(np.asarray(data).ravel().tolist())
-        except (TypeError, ValueError, OverflowError) as error:
-            said = f"must be elements of {tensor.datatype}: {str(error)[:80]}"
-            raise InvalidInput.at(f"{path}.data", "TENSOR_VALUE", said) from None
+    _fill(tensor, listed(fields.get("data"), f"{path}.data"), f"{path}.data")
     return tensor
+
+
+def _fill(tensor: oip.ModelInferRequest.InferInputTensor, data: list[Any], path: str) -> None:
+    """A type that is none is told where all tensors are checked."""
+    if tensor.datatype not in DATATYPES:
+        return
+    try:
+        held = getattr(tensor.contents, DATATYPES[tensor.datatype].contents)
+        held.extend(np.asarray(data).ravel().tolist())
+    except (TypeError, ValueError, OverflowError) as error:
+        said = f"must be elements of {tensor.datatype}: {str(error)[:80]}"
+        raise InvalidInput.at(path, "TENSOR_VALUE", said) from None
 
 
 def _set(parameter: oip.InferParameter, value: Any, path: str) -> None:
