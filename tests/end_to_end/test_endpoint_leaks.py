@@ -139,7 +139,9 @@ def test_faulty_requests_leave_nothing_behind(
         def ask(number: int, fault: Fault) -> None:
             found = outcome(server, request("gru", seed=number, **OPTIONS), fault.deadline)
             assert isinstance(found, Failure)
-            assert (found.code, found.reason) == (fault.code, fault.reason), found.message
+            # On a busy machine the caller's own clock may come first; it gives no reason.
+            late = (Code.DEADLINE_EXCEEDED, "") if fault.code is Code.DEADLINE_EXCEEDED else None
+            assert (found.code, found.reason) in ((fault.code, fault.reason), late), found.message
 
         def works() -> bool:
             return isinstance(outcome(server, request("gru", **OPTIONS), 5.0), pb.Explanation)

@@ -30,7 +30,15 @@ def explained(case: Case, model: Model, workers: int, **options: Any) -> Explana
         pool.close()
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+SOME = {"gru", "transformer", "classes", "multi_input", "fixed_left", "static64"}
+"""One of each kind; that workers do not matter to the others either is for the slow run."""
+
+
+@pytest.mark.parametrize(
+    "case",
+    [case if case.name in SOME else pytest.param(case, marks=pytest.mark.slow) for case in CASES],
+    ids=str,
+)
 def test_the_number_of_workers_changes_no_bit(case: Case) -> None:
     """One, two and five workers: the same attributions and standard errors, to the last bit."""
     alone = explained(case, loaded(case), 1, target_standard_error=0.0)
