@@ -49,6 +49,10 @@ workers. More wait longer together: beside each other they contend for the inter
 """
 
 
+CONCLUDING = 0.012
+"""Seconds of a core in which an explanation is solved, written and sent once its time is over, about."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wired:
     """A whole server, ready to open. `configured` still has to start loading the operator's models.
@@ -137,7 +141,7 @@ def _rooms(settings: Settings, workers: int, observer: Observer) -> Rooms:
     seats = settings.max_concurrent or max(workers, FEWEST_SEATS)
     return Rooms(
         Room("explaining", seats, settings.queue_size, observer),
-        Room("served", settings.endpoint_max_concurrent, settings.queue_size, observer),
+        Room("served", settings.endpoint_max_concurrent, settings.queue_size, observer, CONCLUDING),
         Room("keeping", settings.lookup_threads, settings.lookup_queue, observer),
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from sequela.errors import Cancelled
 from sequela.explaining.clock import Clock
@@ -28,3 +30,17 @@ def test_a_clock_beside_another_ends_with_it_and_is_cancelled_alone() -> None:
     clock.check()
     with pytest.raises(Cancelled):
         beside.check()
+
+
+def test_what_is_kept_back_for_others_leaves_most_of_the_time() -> None:
+    """So much, or three tenths of what is left."""
+    long, short = Clock(100.0), Clock(1.0)
+    before = long.end, short.end
+    long.keep_back(2.0)
+    short.keep_back(2.0)
+    assert before[0] - long.end == pytest.approx(2.0)
+    assert before[1] - short.end == pytest.approx(0.3, abs=0.01)
+    endless = Clock()
+    endless.keep_back(1.0)
+    endless.keep_back(0.0)
+    assert endless.end == math.inf

@@ -313,3 +313,28 @@ def test_rows_of_a_call_follow_what_calls_take(
     endpoint = Nearby(loaded(GRU), most_rows=256, lanes=lanes).endpoint
     endpoint.seconds = lambda count: fixed + each * count  # type: ignore[method-assign]
     assert rows_of_a_call(endpoint, rows, 1, Clock(left), np.inf) == wanted
+
+
+def test_a_small_game_leaves_something_where_its_whole_does_not_fit() -> None:
+    """Asked to be exact, with time for a part of the coalitions: a sample, and how sure it is."""
+    clock = Clock(60.0)
+
+    def late(number: int, batch: Cells) -> None:
+        del batch
+        if number == 8:
+            clock.hurry(clock.now())
+
+    model = Nearby(loaded(GRU), late, most_rows=64)
+    asked = question(
+        model,
+        GRU.sample(10),
+        BACKGROUND,
+        pruning_tolerance=0.0,
+        levels=(Level.EVENT,),
+        target_standard_error=0.0,
+    )
+    level = explainer(model).explain(asked, clock).event_level
+    assert level is not None
+    assert level.quality.stop_reason is StopReason.DEADLINE
+    assert 128 <= level.quality.coalitions < 2**10
+    assert level.quality.largest_standard_error > 0

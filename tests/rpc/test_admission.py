@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +14,9 @@ from rpc.asking import explain_request
 from rpc.made import Gate
 from rpc.test_bad_input import assert_serving
 from sequela.errors import Cancelled
+from sequela.explaining.clock import Clock
+from sequela.explaining.ports import Observers
+from sequela.rpc.admission import Room
 from sequela_proto.v1 import sequela_pb2 as pb
 from serving import PATIENCE, Failure, Serving, embedded
 
@@ -107,3 +112,20 @@ def test_the_deadline_reaches_the_work(gate: Gate) -> None:
         server.explanations.Explain(explain_request())
     assert 7.0 < seen[0] < 50.0
     assert 0.0 < seen[1] < 7.0
+
+
+def test_those_who_conclude_at_once_do_so_one_after_another() -> None:
+    """Each who comes keeps back time for those who were there: of equal deadlines the later one ends earlier."""
+
+    async def ends() -> list[float]:
+        room, go = Room("served", 4, 0, Observers(()), concluding=0.5), threading.Event()
+        clocks = [Clock(100.0) for _ in range(4)]
+        given = [clock.end for clock in clocks]
+        working = [asyncio.create_task(room.run(go.wait, clock)) for clock in clocks]
+        await asyncio.sleep(0.05)
+        go.set()
+        await asyncio.gather(*working)
+        room.clear()
+        return [before - clock.end for before, clock in zip(given, clocks, strict=True)]
+
+    assert asyncio.run(ends()) == pytest.approx([0.0, 0.5, 1.0, 1.5])

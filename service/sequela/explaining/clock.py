@@ -8,6 +8,9 @@ import time
 
 from sequela.errors import Cancelled
 
+KEPT_BACK = 0.3
+"""Of the time left, what may be kept back for others that conclude at the same time."""
+
 
 class TimeUp(Exception):
     """The share of time ran out between two batches or within one. Models raise it too; no request ends with it:
@@ -36,6 +39,10 @@ class Clock:
     def remaining(self) -> float:
         """Seconds left; may be infinite or negative."""
         return self.end - self.now()
+
+    def keep_back(self, seconds: float) -> None:
+        """Brings the end forward by so much, or by a share of the time left where that is less."""
+        self.end -= min(seconds, KEPT_BACK * max(self.remaining, 0.0)) if seconds else 0.0
 
     def hurry(self, until: float) -> None:
         """Brings the end forward to `until`, where it is later: the work concludes with what it has by then."""

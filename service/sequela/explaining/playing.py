@@ -90,7 +90,8 @@ def _play(evaluator: Evaluator, players: Players, gain: NDArray[np.float64], rul
         return Played(players, StopReason.NOT_COMPUTED, detail=detail)
     solver = SOLVERS[rules.estimator]
     sample = Sample(evaluator, players, len(gain), sizes, rules.seed, rules.until, solver)
-    whole = sizes[-1] == all_coalitions(m) and not rules.target.all()
+    # Where stages leap, a first one before the whole game costs little, and is there should the time not suffice.
+    whole = sizes[-1] == all_coalitions(m) and not rules.target.all() and not rules.leap
     return _stage_by_stage(
         sample, Stages(sizes, whole, rules.until, rules.leap), gain, rules.target, solver.farthest
     )

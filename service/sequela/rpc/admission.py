@@ -29,10 +29,17 @@ NEWEST = 0.1
 
 
 class Room:
-    """Threads for `seats` pieces of work at a time; at most `queue` more wait. Used from one event loop."""
+    """Threads for `seats` pieces of work at a time; at most `queue` more wait. Used from one event loop.
 
-    def __init__(self, name: str, seats: int, queue: int, observer: Observer) -> None:
+    concluding: seconds of a core that a piece of work takes once its time is over. Where many conclude at once, each
+    keeps back that much for every one that was there before it, so that they do so one after another.
+    """
+
+    def __init__(
+        self, name: str, seats: int, queue: int, observer: Observer, concluding: float = 0.0
+    ) -> None:
         self.seats = seats
+        self._concluding = concluding
         self._name = name
         self._queue = queue
         self._observer = observer
@@ -54,6 +61,7 @@ class Room:
         `work` raises.
         """
         await self._sit_down(clock)
+        clock.keep_back(self._concluding * (self._running - 1))
         self._clocks.add(clock)
         future = self._threads.submit(contextvars.copy_context().run, work)
         stand_up = functools.partial(self._stand_up, clock, clock.now())
