@@ -9,7 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from counting_model import CountingModel
-from endpoint_folders import explained, request, serving
+from endpoint_folders import (
+    eventually,
+    explained,
+    failure,
+    reachable,
+    request,
+    serving,
+    state,
+    write_endpoint,
+)
+from grpc import StatusCode as Code
 from inference_server import InferenceServer
 from matrix import BY_NAME
 from sequela_proto.v1 import sequela_pb2 as pb
@@ -62,3 +72,43 @@ def test_all_callers_share_an_endpoint(tmp_path: Path) -> None:
     # The rows of the first second may leave at once; no caller alone has more than those.
     assert max(answer.cost.endpoint_rows for answer in answers) < rate
     assert took >= total / rate - 1
+
+
+def by_uri(endpoint: InferenceServer, **more: Any) -> pb.ExplainRequest:
+    """A question that names the model by its URI alone, whatever else is given."""
+    asked = request("", **OPTIONS)
+    asked.model.CopyFrom(pb.ModelReference(endpoint=pb.EndpointModel(uri=endpoint.uri("gru"), **more)))
+    return asked
+
+
+def test_the_operators_endpoint_needs_the_list_too(tmp_path: Path) -> None:
+    """Without a list requests may not name it, with their own schema or not; no row leaves, and its name works."""
+    with InferenceServer({"gru": CountingModel(ONNX)}) as endpoint:
+        write_endpoint(tmp_path, "gru", endpoint.uri("gru"))
+        with serving(tmp_path) as server:
+            reachable(server, "gru")
+            for more in ({}, {"version": "1"}, {"schema_json": json.dumps(SCHEMA).encode()}):
+                failed = failure(server, by_uri(endpoint, **more))
+                assert (failed.code, failed.reason) == (Code.FAILED_PRECONDITION, "ENDPOINT_NOT_ALLOWED")
+                assert list(failed.violations) == ["model.endpoint.uri"]
+            assert endpoint.models["gru"].batches == []
+            assert explained(server, request("gru", **OPTIONS)).explained
+
+
+def test_the_operators_endpoint_by_its_uri_where_the_list_has_it(tmp_path: Path) -> None:
+    """Its version is asked for and pins the answer, its limits hold, and so does its switch."""
+    allowed = {"endpoint_allow": "grpc://127.0.0.1:*/*", "endpoint_networks": "127.0.0.0/8"}
+    with InferenceServer({"gru": CountingModel(ONNX)}) as endpoint:
+        write_endpoint(tmp_path, "gru", endpoint.uri("gru"), max_batch_rows=8)
+        with serving(tmp_path, **allowed) as server:
+            reachable(server, "gru")
+            first = explained(server, by_uri(endpoint))
+            calls = [call.request for call in endpoint.calls if call.method == "ModelInfer"]
+            assert {call.model_version for call in calls} == {"1"}
+            assert max(endpoint.models["gru"].batches) <= 8
+            again = explained(server, by_uri(endpoint))
+            assert again.cost.cached
+            assert again.model_digest == first.model_digest
+            write_endpoint(tmp_path, "gru", endpoint.uri("gru"), max_batch_rows=8, enabled=False)
+            eventually(lambda: state(server, "gru").state_detail == "switched off")
+            assert failure(server, by_uri(endpoint)).reason == "ENDPOINT_OFF"

@@ -53,10 +53,10 @@ class Asker:
 
     def __init__(self, clock: Clock, pool: Pool, observer: Observer) -> None:
         self.clock = clock
-        self._sent_rows = self._sent_calls = 0
         self._pool, self._observer = pool, observer
         self._lock = threading.Lock()
         self._rows = self._calls = self._events = 0
+        self._sent_rows = self._sent_calls = 0
         self._event_seconds = math.inf
         self._told = 0
 
@@ -77,14 +77,7 @@ class Asker:
         with self._lock:
             self._sent_rows += sent
             self._sent_calls += 1
-        start = self.clock.now()
-        answer = question(end)
-        self._observer.notice(BatchEvaluated(rows, self.clock.now() - start))
-        with self._lock:
-            self._rows += rows
-            self._calls += 1
-            self._events += rows * events
-        return answer
+        return self._answered(rows, events, end, question)[0]
 
     def ask(self, rows: int, events: int, until: float, question: Callable[[float], T]) -> T:
         """Asks about a batch of rows of so many events each. `question` is told when it must have its answer.
@@ -95,6 +88,17 @@ class Asker:
         end = min(until, self.clock.end)
         known = self._told >= WITNESSES
         self.clock.check(end - self._event_seconds * rows * events if known else end)
+        answer, seconds = self._answered(rows, events, end, question)
+        if rows >= TELLING:
+            with self._lock:
+                self._told += 1
+                self._event_seconds = min(self._event_seconds, seconds / (rows * events))
+        return answer
+
+    def _answered(
+        self, rows: int, events: int, end: float, question: Callable[[float], T]
+    ) -> tuple[T, float]:
+        """The answer, counted, and the seconds that it took."""
         start = self.clock.now()
         answer = question(end)
         seconds = self.clock.now() - start
@@ -103,10 +107,7 @@ class Asker:
             self._rows += rows
             self._calls += 1
             self._events += rows * events
-            if rows >= TELLING:
-                self._told += 1
-                self._event_seconds = min(self._event_seconds, seconds / (rows * events))
-        return answer
+        return answer, seconds
 
     def share(self, jobs: Iterable[Callable[[], T]], work: float = math.inf) -> Iterable[T]:
         """Runs jobs on the server's workers, in turn with other requests'; the results in the jobs' order.

@@ -6,20 +6,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sequela.explaining.ports import Endpoint
-from sequela.explaining.question import Estimator
+from sequela.explaining.question import Estimator, Options
 from sequela.timeshap.coalitions import all_coalitions
 from sequela.timeshap.control_variate import (
     MOST_PAIRS,
+    SPEED,
     solve_with_variate,
     solving_seconds,
     worth_trying,
 )
 from sequela.timeshap.solving import Solution, solve
 
-SPEED = 5e9
-"""Multiply-adds a second that solving reaches at least: deadlines count on it."""
 USUAL = 0.25
-"""Of that time, what solving usually takes: by it the estimator is chosen."""
+"""Of the time that solving takes at most, what it usually takes: by it the estimator is chosen."""
 SAVED = 0.4
 """Of the rows, where errors shrink by 1.3: the least that the control variate usually brings."""
 SOLVED_AGAIN = 1.6
@@ -57,17 +56,21 @@ SOLVERS: Mapping[Estimator, Solver] = {
 }
 
 
-def estimator_for(endpoint: Endpoint | None, row_bytes: int, budget: int, players: int) -> Estimator:
-    """What a level of so many players should use where the question does not say.
+def settled(options: Options, endpoint: Endpoint | None) -> Estimator | None:
+    """The estimator that the question or the operator settles; None where what rows take decides. In this process rows
+    are cheap, and the same question is to have the same answer.
+    """
+    return options.estimator or (endpoint.estimator if endpoint else Estimator.REGRESSION)
+
+
+def estimator_for(endpoint: Endpoint, row_bytes: int, budget: int, players: int) -> Estimator:
+    """What levels of up to so many players should use where nothing settles it.
 
     The control variate reaches a target with a fraction of the rows: it pays where those saved would take the
-    endpoint, its calls taken one by one, longer than solving takes. In this process rows are cheap, and the same
-    question is to have the same answer.
+    endpoint, its calls taken one by one, longer than solving takes.
     """
     pairs = min(budget // 2, MOST_PAIRS)
-    if endpoint and endpoint.estimator:
-        return endpoint.estimator
-    if endpoint is None or not worth_trying(players, pairs):
+    if not worth_trying(players, pairs):
         return Estimator.REGRESSION
     rows = min(endpoint.rows(row_bytes), budget)
     saved = SAVED * 2 * pairs / rows * endpoint.seconds(rows)

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sequela.explaining.estimating import settled
 from sequela.explaining.explanation import METHOD_VERSION
-from sequela.explaining.ports import Endpoint
-from sequela.explaining.question import Estimator, Question
+from sequela.explaining.question import Question
 from sequela.explaining.resolving import Task
 from sequela.explaining.tolerances import budget_of, link_of, needed_levels
 
@@ -31,7 +31,7 @@ def content_key(task: Task) -> str:
         targets=task.targets.names,
         link=link_of(options, task.model.schema),
         max_coalitions=budget_of(options, task.model.endpoint),
-        estimator=options.estimator or _usual(task.model.endpoint),
+        estimator=settled(options, task.model.endpoint),
     )
     facts = [METHOD_VERSION, task.model.digest, task.background.digest, asdict(canonical)]
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode())
@@ -40,11 +40,6 @@ def content_key(task: Task) -> str:
         for array in group:
             _add(digest, array)
     return digest.hexdigest()
-
-
-def _usual(endpoint: Endpoint | None) -> Estimator | None:
-    """What is used where a question does not say; None where what rows take decides."""
-    return endpoint.estimator if endpoint else Estimator.REGRESSION
 
 
 def explanation_name(key: str, question: Question) -> str:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.explaining.asking import Asker, cut
+from sequela.explaining.asking import Asker
 from sequela.explaining.fitting import Fitted, fit_sequence
 from sequela.explaining.limits import Limits
-from sequela.explaining.ports import Endpoint, Model
+from sequela.explaining.ports import Model
 from sequela.explaining.question import GivenSequence
 from sequela.explaining.resolving import check_output_event
-from sequela.explaining.served import Sender, row_bytes, row_digests, rows_of_a_call
+from sequela.explaining.served import Rows, Sender, row_bytes, row_digests
 from sequela.timeshap.cells import Cells
 
 Outputs = NDArray[np.float64]
@@ -33,7 +33,7 @@ def score_all(
     fit = partial(_fitted, model, output_event, limits)
     if model.endpoint:
         fitted = [fit(number, sequence) for number, sequence in enumerate(sequences)]
-        return _Served(model, model.endpoint, output_event, asker).scores(fitted)
+        return _Served(Sender(model, model.endpoint, asker), output_event).scores(fitted)
 
     def scored(number: int, sequence: GivenSequence) -> Outputs:
         asker.clock.check()
@@ -62,44 +62,28 @@ def _asked(model: Model, fitted: Fitted, output_event: int, asker: Asker) -> Out
 class _Served:
     """By an endpoint: sequences of one length and padding go in one call, equal ones once."""
 
-    model: Model
-    endpoint: Endpoint
+    sender: Sender
     output_event: int
-    asker: Asker
 
     def scores(self, sequences: Sequence[Fitted]) -> Outputs:
         """Raw outputs (sequences, outputs)."""
         alike: dict[bytes, list[int]] = defaultdict(list)
         for number, fitted in enumerate(sequences):
             alike[_shape(fitted)].append(number)
-        found: dict[int, Outputs] = {}
-        for numbers in alike.values():
-            found.update(zip(numbers, self._together([sequences[number] for number in numbers]), strict=True))
-        return np.stack([found[number] for number in range(len(sequences))])
+        parts = [self._together([sequences[number] for number in numbers]) for numbers in alike.values()]
+        order = np.argsort([number for numbers in alike.values() for number in numbers])
+        return np.concatenate(parts)[order]
 
-    def _together(self, sequences: Sequence[Fitted]) -> Iterable[Outputs]:
-        """The outputs (outputs,) of sequences of one length and padding."""
+    def _together(self, sequences: Sequence[Fitted]) -> Outputs:
+        """Of sequences of one length and padding."""
+        first = sequences[0]
+        size = row_bytes(self.sender.model, first.cells, first.frame)
         digests = [row_digests(fitted.cells.as_batch())[0] for fitted in sequences]
-        first = {digest: number for number, digest in reversed(list(enumerate(digests)))}
-        fresh = sorted(first.values())
-        answers = self.endpoint.run(
-            self._calls([sequences[number] for number in fresh]), self.asker.clock, math.inf
-        )
-        known = dict(zip((digests[number] for number in fresh), np.concatenate(answers), strict=True))
-        return [known[digest] for digest in digests]
 
-    def _calls(self, sequences: Sequence[Fitted]) -> Iterator[Callable[[], Outputs]]:
-        sender, frame, clock = (
-            Sender(self.model, self.endpoint, self.asker),
-            sequences[0].frame,
-            self.asker.clock,
-        )
-        size = row_bytes(self.model, sequences[0].cells, frame)
-        for part in cut(
-            0, len(sequences), rows_of_a_call(self.endpoint, len(sequences), size, clock, math.inf)
-        ):
-            batch = _stacked([fitted.cells for fitted in sequences[part]])
-            yield partial(sender.send, batch, frame, self.output_event, math.inf)
+        def build(rows: NDArray[np.intp]) -> Cells:
+            return _stacked([sequences[row].cells for row in rows])
+
+        return Rows(self.sender, first.frame, self.output_event, size).outputs(digests, build, math.inf)
 
 
 def _stacked(cells: Sequence[Cells]) -> Cells:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from sequela.timeshap.masking import Mask, Masker
 from sequela.timeshap.players import Players
 
 Outputs = NDArray[np.float64]
+Build: TypeAlias = Callable[[NDArray[np.intp]], Cells]
 
 LOOKED_AT = 256
 """Rows built at a time to see which are new."""
@@ -68,15 +70,52 @@ class Sender:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """Rows of one length and padding, by digest; each different one is sent once.
+
+    frame: the padding of all. size: bytes of a row. known: the outputs (outputs,) of rows sent so far.
+    """
+
+    sender: Sender
+    frame: Frame
+    output_event: int
+    size: int
+    known: dict[bytes, Outputs] = field(default_factory=dict)
+
+    def outputs(self, digests: Sequence[bytes], build: Build, until: float) -> Outputs:
+        """Raw outputs (n, outputs) of the rows of these digests; `build` makes a batch of some of them, by number.
+
+        Raises as `Sender.send` does; what calls brought before one failed stays known.
+        """
+        if self.known and len(self.known) * len(next(iter(self.known.values()))) > MOST_KNOWN:
+            self.known.clear()  # forgetting costs rows, not correctness
+        found = {digest: self.known[digest] for digest in digests if digest in self.known}
+        fresh = {digest: row for row, digest in enumerate(digests) if digest not in found}
+        for part in self._asked(list(fresh), np.fromiter(fresh.values(), dtype=np.intp), build, until):
+            found.update(part)
+        return np.stack([found[digest] for digest in digests])
+
+    def _asked(
+        self, digests: Sequence[bytes], rows: NDArray[np.intp], build: Build, until: float
+    ) -> Iterable[dict[bytes, Outputs]]:
+        endpoint, clock = self.sender.endpoint, self.sender.asker.clock
+
+        def asked(part: slice) -> dict[bytes, Outputs]:
+            outputs = self.sender.send(build(rows[part]), self.frame, self.output_event, until)
+            answers = dict(zip(digests[part], outputs, strict=True))
+            self.known.update(answers)
+            return answers
+
+        most = rows_of_a_call(endpoint, len(rows), self.size, clock, until)
+        return endpoint.run((partial(asked, part) for part in cut(0, len(rows), most)), clock, until)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class ServedRuns:
     """Runs sequences that mix X and B by an endpoint. Implements `evaluating.Runs`."""
 
-    sender: Sender
+    rows: Rows
     masker: Masker
-    frame: Frame
-    output_event: int
-    known: dict[bytes, Outputs] = field(default_factory=dict)
-    """The outputs (outputs,) of rows sent so far, by the row's digest."""
 
     def endpoints(self, players: Players) -> Outputs:
         """Raw outputs (2, outputs) of B and X."""
@@ -86,43 +125,17 @@ class ServedRuns:
         """Raw outputs (n, outputs) of coalitions (n, players)."""
         mask = self.masker.over(players, 0, self.masker.sequence.length)
         digests = self._digests(mask, coalitions, until)
-        if self.known and len(self.known) * len(next(iter(self.known.values()))) > MOST_KNOWN:
-            self.known.clear()  # forgetting costs rows, not correctness
-        known = {digest: self.known[digest] for digest in digests if digest in self.known}
-        fresh = {digest: row for row, digest in enumerate(digests) if digest not in known}
-        for part in self._asked(mask, coalitions, fresh, until):
-            known.update(part)
-        return np.stack([known[digest] for digest in digests])
+        return self.rows.outputs(digests, partial(mask.apply, coalitions), until)
 
     def _digests(self, mask: Mask, coalitions: NDArray[np.bool_], until: float) -> list[bytes]:
+        asker = self.rows.sender.asker
+
         def digested(part: slice) -> list[bytes]:
-            self._asker.clock.check(until)
+            asker.clock.check(until)
             return row_digests(mask.apply(coalitions, np.arange(part.start, part.stop)))
 
-        parts = self._asker.share(partial(digested, part) for part in cut(0, len(coalitions), LOOKED_AT))
+        parts = asker.share(partial(digested, part) for part in cut(0, len(coalitions), LOOKED_AT))
         return list(chain.from_iterable(parts))
-
-    def _asked(
-        self, mask: Mask, coalitions: NDArray[np.bool_], fresh: Mapping[bytes, int], until: float
-    ) -> Iterable[dict[bytes, Outputs]]:
-        """Sends the rows that are new; what each call brings is kept, also where another one fails."""
-        digests, rows = list(fresh), np.fromiter(fresh.values(), dtype=np.intp)
-
-        def asked(part: slice) -> dict[bytes, Outputs]:
-            batch = mask.apply(coalitions, rows[part])
-            outputs = self.sender.send(batch, self.frame, self.output_event, until)
-            answers = dict(zip(digests[part], outputs, strict=True))
-            self.known.update(answers)
-            return answers
-
-        size = row_bytes(self.sender.model, self.masker.sequence, self.frame)
-        most = rows_of_a_call(self.sender.endpoint, len(rows), size, self._asker.clock, until)
-        jobs = (partial(asked, part) for part in cut(0, len(rows), most))
-        return self.sender.endpoint.run(jobs, self._asker.clock, until)
-
-    @property
-    def _asker(self) -> Asker:
-        return self.sender.asker
 
 
 def row_bytes(model: Model, sequence: Cells, frame: Frame) -> int:
@@ -134,13 +147,14 @@ def row_bytes(model: Model, sequence: Cells, frame: Frame) -> int:
     return max(sum(array.nbytes for array in arrays) + marks, VALUE_BYTES * steps * len(model.schema.targets))
 
 
-def rows_of_a_call(endpoint: Endpoint, rows: int, row_bytes: int, clock: Clock, until: float) -> int:
-    """How many rows go into each call so that all are back soonest, as calls of late went; the more the better.
+def rows_of_a_call(endpoint: Endpoint, rows: int, size_of_row: int, clock: Clock, until: float) -> int:
+    """How many rows, of so many bytes each, go into each call so that all are back soonest, as calls of late went; the
+    more the better.
 
     Calls that would take much of the time left are cut smaller, as long as that makes them shorter.
     """
     left = SHARE_OF_TIME * (min(until, clock.end) - clock.now())
-    best = size = endpoint.rows(row_bytes)
+    best = size = endpoint.rows(size_of_row)
     while size > 1:
         size //= 2
         shorter = endpoint.seconds(size) < SHORTER * endpoint.seconds(best)

@@ -14,7 +14,7 @@ from sequela.explaining import assembling
 from sequela.explaining.asking import Asker
 from sequela.explaining.clock import Clock
 from sequela.explaining.display import static_values
-from sequela.explaining.estimating import estimator_for
+from sequela.explaining.estimating import estimator_for, settled
 from sequela.explaining.evaluating import Evaluator, Runs
 from sequela.explaining.explanation import Explanation
 from sequela.explaining.from_states import StateRuns
@@ -42,7 +42,7 @@ from sequela.explaining.question import Estimator, FeatureScope, Level, Options
 from sequela.explaining.records import StageDone
 from sequela.explaining.resolving import Task
 from sequela.explaining.scanning import Scan, Scanner, not_scanned
-from sequela.explaining.served import Sender, ServedRuns, row_bytes
+from sequela.explaining.served import Rows, Sender, ServedRuns, row_bytes
 from sequela.explaining.tolerances import (
     NO_TOLERANCES,
     Tolerances,
@@ -142,7 +142,9 @@ def _runs(task: Task, asker: Asker, shared: BackgroundPasts) -> Runs:
     model, fitted, event = task.model, task.fitted, task.question.options.output_event
     masker = Masker(fitted.cells, task.background_cells(), task.layout.columns)
     if model.endpoint:
-        return ServedRuns(Sender(model, model.endpoint, asker), masker, fitted.frame, event)
+        size = row_bytes(model, fitted.cells, fitted.frame)
+        rows = Rows(Sender(model, model.endpoint, asker), fitted.frame, event, size)
+        return ServedRuns(rows, masker)
     if model.recurrence is None:
         return WholeRuns(model, masker, fitted.frame, event, asker)
     pasts = Pasts(
@@ -177,16 +179,19 @@ def _score_below(task: Task, evaluator: Evaluator) -> _Endpoints | None:
 
 
 def _with_estimator(task: Task, pruned: int) -> Task:
-    """The estimator asked for, or the one that suits what rows have been found to take; one for all levels, so that
-    the answer's own options ask for the same again.
-    """
-    options, endpoint = task.question.options, task.model.endpoint
-    if options.estimator:
-        return task
+    """With one estimator for all levels, so that the answer's own options ask for the same again."""
+    options = task.question.options
+    chosen = settled(options, task.model.endpoint) or _suited(task, pruned)
+    return replace(task, question=replace(task.question, options=replace(options, estimator=chosen)))
+
+
+def _suited(task: Task, pruned: int) -> Estimator:
+    """The one that suits what rows have been found to take."""
+    endpoint = task.model.endpoint
+    assert endpoint is not None
     players = max(task.fitted.cells.length - pruned, len(task.layout.features)) + 1
     size = row_bytes(task.model, task.fitted.cells, task.fitted.frame)
-    chosen = estimator_for(endpoint, size, budget_of(options, endpoint), players)
-    return replace(task, question=replace(task.question, options=replace(options, estimator=chosen)))
+    return estimator_for(endpoint, size, budget_of(task.question.options, endpoint), players)
 
 
 def _score(task: Task, evaluator: Evaluator) -> _Endpoints:

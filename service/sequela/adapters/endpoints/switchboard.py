@@ -139,23 +139,21 @@ class Switchboard:
         )
 
     def _opened(self, choice: EndpointModel, uri: EndpointUri) -> Serving:
+        """With the operator's credentials and on its terms where it has set up what the request names."""
         guard = self.rules.allowance.check(uri)
-        line = self._own_line(choice, uri) or self._guarded_line(choice, uri, guard)
-        source = Source(str(uri), choice.version, "", choice.schema_json, URI_PATH, SCHEMA_PATH)
+        owned = next((owned for owned in self._owned.values() if owned.uri == uri), None)
+        version = choice.version or (owned.version if owned else "")
+        line = self._line(uri, version, owned, None) if owned else self._guarded_line(uri, version, guard)
+        source = Source(str(uri), version, "", choice.schema_json, URI_PATH, SCHEMA_PATH)
         return Serving("", source, line, self._limits, self.rules.ttl)
 
-    def _own_line(self, choice: EndpointModel, uri: EndpointUri) -> Line | None:
-        """Where the operator has set up what a request names: with its credentials, on its terms."""
-        owned = next((owned for owned in self._owned.values() if owned.uri == uri), None)
-        return self._line(uri, choice.version or owned.version, owned, None) if owned else None
-
-    def _guarded_line(self, choice: EndpointModel, uri: EndpointUri, guard: AddressGuard) -> Line:
+    def _guarded_line(self, uri: EndpointUri, version: str, guard: AddressGuard) -> Line:
         traffic = self._traffic.get(uri)
         if traffic is None:
             counted = _OnlyCalls(self._observer)
             traffic = Traffic(IN_REQUESTS, str(uri), self.rules.terms, counted, self.rules.rest)
             self._traffic[uri] = traffic
-        return self._line(uri, choice.version, Owned(uri, "", traffic, Credentials()), guard)
+        return self._line(uri, version, Owned(uri, "", traffic, Credentials()), guard)
 
     def _line(self, uri: EndpointUri, version: str, owned: Owned, guard: AddressGuard | None) -> Line:
         transport = open_transport(uri, version, owned.credentials, self.rules.transport, guard)

@@ -112,7 +112,8 @@ class Traffic:
             if until <= limit:
                 self._late(rows, start)
                 raise
-            raise self._failed(self._too_slow(), start) from None
+            silent = self._silent(self.terms.call_seconds, "the limit of one call")
+            raise self._failed(silent, start) from None
         except TryAgain as error:
             self._note(error.error, rows, start)
             raise
@@ -185,11 +186,12 @@ class Traffic:
 
     def _late(self, rows: int, start: float) -> None:
         """A deadline came first. That the endpoint is slow is only known where others were answered much sooner."""
-        if Clock.now() - start > max(LATE * self._meter.seconds(rows), LATE_SECONDS):
-            self._failed(self._too_slow(), start)
+        seconds = Clock.now() - start
+        if seconds > max(LATE * self._meter.seconds(rows), LATE_SECONDS):
+            self._failed(self._silent(seconds, "until a deadline"), start)
 
-    def _too_slow(self) -> Unavailable:
-        text = f"the endpoint did not answer within {self.terms.call_seconds:g} s, the limit of one call"
+    def _silent(self, seconds: float, why: str) -> Unavailable:
+        text = f"{self._place} did not answer within {seconds:.3g} s, {why}"
         return Unavailable("ENDPOINT_UNAVAILABLE", text, retry_after=self.rest)
 
     def _apply(self) -> None:
