@@ -75,7 +75,7 @@ WRONG = [
     (
         ("inputs", 0, "role"),
         "evnts",
-        "inputs[0].role: Input should be 'events', 'static', 'mask' or 'length', not 'evnts'",
+        "inputs[0].role: Input should be 'events', 'static', 'mask', 'length' or 'state', not 'evnts'",
     ),
     (("inputs", 0, "width"), "3", "inputs[0].width: Input should be a valid integer, not '3'"),
     (("inputs", 0, "wdith"), 3, "inputs[0].wdith: not a key of the schema"),

@@ -15,6 +15,7 @@ from sequela.explaining.explanation import (
     Cost,
     EventValues,
     Explanation,
+    ExplanationWarning,
     Feature,
     LevelExplanation,
     LevelQuality,
@@ -32,7 +33,7 @@ from sequela.timeshap.pruning import Verdict
 WHEN = datetime(2026, 3, 4, 5, 6, 7, 890_000, UTC)
 MISS = Attribution(PlayerKind.FEATURE, (0.01, 0.02), (0.003, 0.004), feature="near")
 USED = Estimator.CONTROL_VARIATE
-QUALITY = LevelQuality(StopReason.BUDGET, 7, 96, 0.25, 1e-9, "all used", 3, True, (MISS,), 1.5, USED)
+QUALITY = LevelQuality(StopReason.BUDGET, 7, 96, 0.25, 1e-9, "all used", 3, True, (MISS,), 1.5, USED, 2)
 
 
 def level(*kinds: PlayerKind) -> LevelExplanation:
@@ -100,6 +101,8 @@ def explanation() -> Explanation:
         static_values=("33 a",),
         cost=Cost(10, 2, 60, {"prune": 0.5}, True, 12, 3),
         cut_short=True,
+        warnings=(ExplanationWarning("OUTPUTS_LEFT_OUT", "2 of 5 outputs were explained"),),
+        output_count=5,
     )
 
 

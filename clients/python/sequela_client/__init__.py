@@ -17,7 +17,7 @@ from sequela_client.errors import (
 from sequela_client.explanation import Explanation
 from sequela_client.inputs import BackgroundValues, EventInfo, Sequence
 from sequela_client.models import Endpoint
-from sequela_client.parts import Verdict
+from sequela_client.parts import ExplanationWarning, Verdict
 from sequela_client.resources import Background, ExplanationSummary, Model, Outcome, Scores
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "EventInfo",
     "Explanation",
     "ExplanationSummary",
+    "ExplanationWarning",
     "Model",
     "ModelOrBackgroundError",
     "NotFound",

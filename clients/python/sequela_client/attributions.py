@@ -96,6 +96,7 @@ class Quality:
     near_misses: tuple[Attribution, ...]
     seconds: float
     estimator: str
+    null_players: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC
 from math import nan
 
@@ -14,6 +15,7 @@ from sequela_client.inputs import EventInfo
 from sequela_client.parts import (
     Cost,
     EventValues,
+    ExplanationWarning,
     Feature,
     Pruning,
     PruningPoint,
@@ -53,7 +55,14 @@ def explanation(message: pb.Explanation) -> Explanation:
         cost=cost(message.cost),
         method_version=message.method_version,
         cut_short=message.cut_short,
+        warnings=warnings(message.warnings),
+        output_count=message.output_count,
     )
+
+
+def warnings(messages: Iterable[pb.Warning]) -> tuple[ExplanationWarning, ...]:
+    """What a reader should know."""
+    return tuple(ExplanationWarning(message.reason, message.message) for message in messages)
 
 
 def target_score(message: pb.TargetScore) -> TargetScore:
@@ -85,6 +94,7 @@ def _quality(message: pb.LevelQuality) -> Quality:
         near_misses=tuple(map(_attribution, message.near_misses)),
         seconds=message.time.ToTimedelta().total_seconds(),
         estimator=word(pb.Estimator, message.estimator),
+        null_players=message.null_players,
     )
 
 

@@ -9,7 +9,15 @@ from typing import Any
 
 from sequela_client import export
 from sequela_client.attributions import Attribution, Level, PlayerKind
-from sequela_client.parts import Cost, EventValues, Feature, Pruning, TargetScore, UsedOptions
+from sequela_client.parts import (
+    Cost,
+    EventValues,
+    ExplanationWarning,
+    Feature,
+    Pruning,
+    TargetScore,
+    UsedOptions,
+)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -19,7 +27,8 @@ class Explanation:
     `length`: real events of the sequence. `explained`: False where the score was below `minimum_score`; it
     then has no levels. A level is None where it was not asked for. `event_values`: the unpruned events, most
     recent first, then pruned ones about which the caller sent something. Numbers without a target named are
-    the first target's; `target(name)` gives another's.
+    the first target's; `target(name)` gives another's. `output_count`: outputs that the model has, of which `targets`
+    may be a part. `warnings`: what to know before relying on the numbers.
     """
 
     name: str
@@ -44,6 +53,8 @@ class Explanation:
     cost: Cost
     method_version: str
     cut_short: bool
+    warnings: tuple[ExplanationWarning, ...] = ()
+    output_count: int = 0
 
     def __repr__(self) -> str:
         """Three lines; `to_json` has everything."""

@@ -15,6 +15,7 @@ class Verdict(Word):
     WITHIN = "within"
     EXCEEDS = "exceeds"
     UNCERTAIN = "uncertain"
+    OFFSETTING = "offsetting"  # parts of the block offset each other
     UNKNOWN = "unknown"
 
 
@@ -86,6 +87,14 @@ class Pruning:
             verdicts=self.verdicts[one],
             history_values=self.history_values[one],
         )
+
+
+@dataclass(frozen=True, slots=True)
+class ExplanationWarning:
+    """Something that an answer rests on and that its reader should know. `reason` is UPPER_SNAKE_CASE."""
+
+    reason: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)

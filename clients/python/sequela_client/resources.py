@@ -11,22 +11,27 @@ import numpy as np
 from numpy.typing import NDArray
 from sequela_proto.v1 import sequela_pb2 as pb
 
-from sequela_client.decoding import cost, explanation, target_score
+from sequela_client.decoding import cost, explanation, target_score, warnings
 from sequela_client.enums import word
 from sequela_client.errors import SequelaError, from_item
 from sequela_client.explanation import Explanation
-from sequela_client.parts import Cost, Feature, TargetScore
+from sequela_client.parts import Cost, ExplanationWarning, Feature, TargetScore
 from sequela_client.tensors import arrays
 
 
 @dataclass(frozen=True, slots=True)
 class ModelInput:
-    """An input of a model. `role`: events, static, mask or length. `width`: columns."""
+    """An input of a model. `role`: events, static, mask, length or state. `width`: columns.
+
+    `axes`: the order of the model's own axes, where it is not batch, time, features. `allow_nan`: NaN may be sent.
+    """
 
     name: str
     role: str
     dtype: str
     width: int
+    axes: tuple[str, ...] = ()
+    allow_nan: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,7 @@ class Model:
     endpoint_uri: str
     endpoint_version: str
     endpoint_revision: str
+    warnings: tuple[ExplanationWarning, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,7 +133,14 @@ def model(message: pb.Model) -> Model:
         state=word(pb.ModelState, message.state),
         state_detail=message.state_detail,
         inputs=tuple(
-            ModelInput(item.name, word(pb.InputRole, item.role), word(pb.DataType, item.dtype), item.width)
+            ModelInput(
+                item.name,
+                word(pb.InputRole, item.role),
+                word(pb.DataType, item.dtype),
+                item.width,
+                tuple(item.axes),
+                item.allow_nan,
+            )
             for item in message.inputs
         ),
         features=tuple(
@@ -145,6 +158,7 @@ def model(message: pb.Model) -> Model:
         endpoint_uri=message.endpoint_uri,
         endpoint_version=message.endpoint_version,
         endpoint_revision=message.endpoint_revision,
+        warnings=warnings(message.warnings),
     )
 
 

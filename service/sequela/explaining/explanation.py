@@ -46,7 +46,11 @@ class Attribution:
 
 @dataclass(frozen=True, slots=True)
 class LevelQuality:
-    """How sure a level is, and what it took. `seconds` is wall time. `estimator` is None where nothing was solved."""
+    """How sure a level is, and what it took. `seconds` is wall time. `estimator` is None where nothing was solved.
+
+    players: those in the game. null_players: those that are 0 by definition, since all their cells equal the
+    background's; the game is played without them.
+    """
 
     stop_reason: StopReason
     players: int
@@ -59,6 +63,7 @@ class LevelQuality:
     near_misses: tuple[Attribution, ...] = ()
     seconds: float = 0.0
     estimator: Estimator | None = None
+    null_players: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +171,14 @@ class EventValues:
 
 
 @dataclass(frozen=True, slots=True)
+class ExplanationWarning:
+    """Something that an answer rests on and that its reader should know. `reason` is UPPER_SNAKE_CASE."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """The answer to a question. `name` is `explanations/{id}`; the digests are 64 hexadecimal digits."""
 
@@ -191,3 +204,5 @@ class Explanation:
     cost: Cost
     method_version: str = METHOD_VERSION
     cut_short: bool = False
+    warnings: tuple[ExplanationWarning, ...] = ()
+    output_count: int = 0

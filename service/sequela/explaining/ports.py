@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sequela.errors import SequelaError
 from sequela.explaining.background import Background, StoredBackground
 from sequela.explaining.clock import Clock
-from sequela.explaining.explanation import Explanation
+from sequela.explaining.explanation import Explanation, ExplanationWarning
 from sequela.explaining.question import Estimator, ModelChoice
 from sequela.explaining.records import Record
 from sequela.explaining.schema import ModelSchema
@@ -156,6 +156,10 @@ class Model(Protocol):
     @property
     def default_background(self) -> Background | None:
         """The background its schema names."""
+
+    @property
+    def warnings(self) -> tuple[ExplanationWarning, ...]:
+        """What was assumed about it or found out when it was loaded, that every answer's reader should know."""
 
     @property
     def recurrence(self) -> Recurrence | None:

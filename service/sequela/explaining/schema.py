@@ -18,6 +18,15 @@ class Role(StrEnum):
     STATIC = "static"  # (n, width), or (n,): one value set per sequence
     MASK = "mask"  # (n, l): 1 for a real event, 0 for padding
     LENGTH = "length"  # (n,): the number of real events
+    STATE = "state"  # an initial state (h0, c0): filled in by the server, never sent
+
+
+class Axis(StrEnum):
+    """What an axis of an event input counts."""
+
+    BATCH = "batch"
+    TIME = "time"
+    FEATURES = "features"
 
 
 class Dtype(StrEnum):
@@ -66,6 +75,11 @@ class InputSchema:
 
     `rank`: its axes, the batch included. Told by the model itself; only an endpoint that does not describe its model
     needs it, for inputs of one column, which may leave out the column axis.
+    `axes`: the order of an event input's axes, where it is not batch, time, features. Callers always send
+    (time, features).
+    `allow_nan`: NaN means "missing" to the model and may be sent; infinity may not.
+    `shape`: the axes of a static input behind the batch, where there is more than one; `width` is their product.
+    `initial`: what a state begins with.
     """
 
     name: str
@@ -74,6 +88,10 @@ class InputSchema:
     width: int = 1
     pad_value: float = 0.0
     rank: int | None = None
+    axes: tuple[Axis, ...] = ()
+    allow_nan: bool = False
+    shape: tuple[int, ...] = ()
+    initial: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +140,10 @@ class ModelSchema:
     event: (n, l) or (n, l, targets). `padding` is needed only by fixed-length models whose callers send fewer
     events than the length. `bounded` says that outputs lie in [0, 1], so that default tolerances are absolute (None:
     inferred from the graph's last operator). `background` holds the model's default: per input its average event
-    (width), or a matrix (k, width) whose last row is t = 0; static inputs (width).
+    (width), or a matrix (k, width) whose last row is t = 0; static inputs (width). `trial_length` is the number of
+    events that the model is tried with when it is loaded, where it needs more than a few. `classes` says that several
+    outputs are alternatives, of which the one with the highest score comes first by default (None: they are, unless
+    they are steps of a forecast).
     """
 
     inputs: tuple[InputSchema, ...] = ()
@@ -134,3 +155,5 @@ class ModelSchema:
     padding: Padding | None = None
     bounded: bool | None = None
     background: Mapping[str, tuple[float, ...] | tuple[tuple[float, ...], ...]] | None = None
+    trial_length: int | None = None
+    classes: bool | None = None

@@ -286,6 +286,8 @@ def _answer(
         event_values=(),
         static_values=(),
         cost=replace(asker.cost(), stage_seconds=dict(stages.seconds)),
+        warnings=task.model.warnings,
+        output_count=len(task.model.schema.targets),
     )
 
 

@@ -24,11 +24,16 @@ LARGEST_WINDOW = 512
 
 
 class Verdict(StrEnum):
-    """How the pruned block's attribution compares with the tolerance, two standard errors considered."""
+    """How the pruned block's attribution compares with the tolerance, two standard errors considered.
+
+    OFFSETTING: the block as a whole is within the tolerance, but an older split of the scanned curve is not, so parts
+    of the block offset each other.
+    """
 
     WITHIN = "within"
     EXCEEDS = "exceeds"
     UNCERTAIN = "uncertain"
+    OFFSETTING = "offsetting"
 
 
 def scan_order(length: int) -> NDArray[np.intp]:

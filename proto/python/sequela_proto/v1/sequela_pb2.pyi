@@ -201,6 +201,8 @@ class _ToleranceVerdictEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Tole
     TOLERANCE_VERDICT_WITHIN: _ToleranceVerdict.ValueType  # 1
     TOLERANCE_VERDICT_EXCEEDS: _ToleranceVerdict.ValueType  # 2
     TOLERANCE_VERDICT_UNCERTAIN: _ToleranceVerdict.ValueType  # 3
+    TOLERANCE_VERDICT_OFFSETTING: _ToleranceVerdict.ValueType  # 4
+    """P as a whole is within the tolerance, but an older split of the scanned curve is not: parts of P offset each other."""
 
 class ToleranceVerdict(_ToleranceVerdict, metaclass=_ToleranceVerdictEnumTypeWrapper):
     """How the attribution of the pruned block compares with the pruning tolerance, two standard errors considered."""
@@ -210,6 +212,8 @@ TOLERANCE_VERDICT_UNSPECIFIED: ToleranceVerdict.ValueType  # 0
 TOLERANCE_VERDICT_WITHIN: ToleranceVerdict.ValueType  # 1
 TOLERANCE_VERDICT_EXCEEDS: ToleranceVerdict.ValueType  # 2
 TOLERANCE_VERDICT_UNCERTAIN: ToleranceVerdict.ValueType  # 3
+TOLERANCE_VERDICT_OFFSETTING: ToleranceVerdict.ValueType  # 4
+"""P as a whole is within the tolerance, but an older split of the scanned curve is not: parts of P offset each other."""
 Global___ToleranceVerdict: _TypeAlias = ToleranceVerdict  # noqa: Y015
 
 class _PlayerKind:
@@ -273,6 +277,8 @@ class _InputRoleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_InputRole.V
     INPUT_ROLE_STATIC: _InputRole.ValueType  # 2
     INPUT_ROLE_MASK: _InputRole.ValueType  # 3
     INPUT_ROLE_LENGTH: _InputRole.ValueType  # 4
+    INPUT_ROLE_STATE: _InputRole.ValueType  # 5
+    """an initial state: filled in by the server, never sent"""
 
 class InputRole(_InputRole, metaclass=_InputRoleEnumTypeWrapper):
     """What an input of a model carries."""
@@ -282,6 +288,8 @@ INPUT_ROLE_EVENTS: InputRole.ValueType  # 1
 INPUT_ROLE_STATIC: InputRole.ValueType  # 2
 INPUT_ROLE_MASK: InputRole.ValueType  # 3
 INPUT_ROLE_LENGTH: InputRole.ValueType  # 4
+INPUT_ROLE_STATE: InputRole.ValueType  # 5
+"""an initial state: filled in by the server, never sent"""
 Global___InputRole: _TypeAlias = InputRole  # noqa: Y015
 
 class _ModelSource:
@@ -772,7 +780,10 @@ class ExplainOptions(_message.Message):
 
     @_builtins.property
     def targets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Output names or column numbers to explain, at most 64. Default: all the model's outputs, as far as the limit goes."""
+        """Output names or column numbers to explain, at most 64. Default: all of the model's outputs, the highest score first;
+        where there are more than 64, the 64 highest. Steps of a forecast, and outputs whose schema says that they are no
+        classes, keep the model's order.
+        """
 
     def __init__(
         self,
@@ -1295,12 +1306,13 @@ class LevelQuality(_message.Message):
     NEAR_MISSES_FIELD_NUMBER: _builtins.int
     TIME_FIELD_NUMBER: _builtins.int
     ESTIMATOR_FIELD_NUMBER: _builtins.int
+    NULL_PLAYERS_FIELD_NUMBER: _builtins.int
     stop_reason: Global___StopReason.ValueType
     """EXACT means no sampling error."""
     detail: _builtins.str
     """More on the reason, for people: for NOT_COMPUTED the minimum that was missed."""
     players: _builtins.int
-    """Players in the game."""
+    """Players in the game. Null players are not part of it."""
     coalitions: _builtins.int
     """Coalitions used, the empty and the full one included. Asked for as max_coalitions, with target 0, it reproduces an
     event or feature level; a cell level too, where the levels it rests on come out the same.
@@ -1315,6 +1327,10 @@ class LevelQuality(_message.Message):
     """CELL: players were dropped to stay within 256; FEATURE: never."""
     estimator: Global___Estimator.ValueType
     """What was used; unset where there was nothing to estimate, since every coalition was evaluated or none."""
+    null_players: _builtins.int
+    """Players that cannot change the score, since all their cells equal the background's. Their attributions are 0 and
+    exact, and the game is played without them.
+    """
     @_builtins.property
     def near_misses(self) -> _containers.RepeatedCompositeFieldContainer[Global___Attribution]:
         """CELL: features or events near the selection's border, within two standard errors, that were not chosen."""
@@ -1337,10 +1353,11 @@ class LevelQuality(_message.Message):
         near_misses: _abc.Iterable[Global___Attribution] | None = ...,
         time: _duration_pb2.Duration | None = ...,
         estimator: Global___Estimator.ValueType = ...,
+        null_players: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["additivity_residual", b"additivity_residual", "clipped_coalitions", b"clipped_coalitions", "coalitions", b"coalitions", "detail", b"detail", "estimator", b"estimator", "largest_standard_error", b"largest_standard_error", "near_misses", b"near_misses", "players", b"players", "selection_truncated", b"selection_truncated", "stop_reason", b"stop_reason", "time", b"time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["additivity_residual", b"additivity_residual", "clipped_coalitions", b"clipped_coalitions", "coalitions", b"coalitions", "detail", b"detail", "estimator", b"estimator", "largest_standard_error", b"largest_standard_error", "near_misses", b"near_misses", "null_players", b"null_players", "players", b"players", "selection_truncated", b"selection_truncated", "stop_reason", b"stop_reason", "time", b"time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1752,6 +1769,8 @@ class Explanation(_message.Message):
     COST_FIELD_NUMBER: _builtins.int
     METHOD_VERSION_FIELD_NUMBER: _builtins.int
     CUT_SHORT_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
+    OUTPUT_COUNT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`explanations/e`."""
     caller_id: _builtins.str
@@ -1773,6 +1792,8 @@ class Explanation(_message.Message):
     """Version of the method; part of what identifies an answer."""
     cut_short: _builtins.bool
     """True when a deadline cut it short: kept, but never reused for another request."""
+    output_count: _builtins.int
+    """Number of outputs that the model has; `targets` may hold fewer."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -1807,6 +1828,10 @@ class Explanation(_message.Message):
 
     @_builtins.property
     def cost(self) -> Global___Cost: ...
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Warning]:
+        """What a reader should know before relying on the numbers."""
+
     def __init__(
         self,
         *,
@@ -1832,14 +1857,42 @@ class Explanation(_message.Message):
         cost: Global___Cost | None = ...,
         method_version: _builtins.str = ...,
         cut_short: _builtins.bool = ...,
+        warnings: _abc.Iterable[Global___Warning] | None = ...,
+        output_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["cell_level", b"cell_level", "cost", b"cost", "create_time", b"create_time", "event_level", b"event_level", "feature_level", b"feature_level", "options", b"options", "pruning", b"pruning"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["background", b"background", "background_digest", b"background_digest", "caller_id", b"caller_id", "cell_level", b"cell_level", "cost", b"cost", "create_time", b"create_time", "cut_short", b"cut_short", "event_count", b"event_count", "event_level", b"event_level", "event_values", b"event_values", "explained", b"explained", "feature_level", b"feature_level", "features", b"features", "labels", b"labels", "method_version", b"method_version", "model", b"model", "model_digest", b"model_digest", "name", b"name", "options", b"options", "pruning", b"pruning", "static_values", b"static_values", "targets", b"targets"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["background", b"background", "background_digest", b"background_digest", "caller_id", b"caller_id", "cell_level", b"cell_level", "cost", b"cost", "create_time", b"create_time", "cut_short", b"cut_short", "event_count", b"event_count", "event_level", b"event_level", "event_values", b"event_values", "explained", b"explained", "feature_level", b"feature_level", "features", b"features", "labels", b"labels", "method_version", b"method_version", "model", b"model", "model_digest", b"model_digest", "name", b"name", "options", b"options", "output_count", b"output_count", "pruning", b"pruning", "static_values", b"static_values", "targets", b"targets", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Explanation: _TypeAlias = Explanation  # noqa: Y015
+
+@_typing.final
+class Warning(_message.Message):
+    """Something that an answer rests on and that its reader should know."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REASON_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    reason: _builtins.str
+    """UPPER_SNAKE_CASE, stable, for machines: for example OUTPUTS_LEFT_OUT."""
+    message: _builtins.str
+    """What it is, and what to do about it, for people."""
+    def __init__(
+        self,
+        *,
+        reason: _builtins.str = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "reason", b"reason"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Warning: _TypeAlias = Warning  # noqa: Y015
 
 @_typing.final
 class GetExplanationRequest(_message.Message):
@@ -2076,11 +2129,19 @@ class ModelInput(_message.Message):
     ROLE_FIELD_NUMBER: _builtins.int
     DTYPE_FIELD_NUMBER: _builtins.int
     WIDTH_FIELD_NUMBER: _builtins.int
+    AXES_FIELD_NUMBER: _builtins.int
+    ALLOW_NAN_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     role: Global___InputRole.ValueType
     dtype: Global___DataType.ValueType
     width: _builtins.int
     """Columns: d of (n, l, d), s of (n, s)."""
+    allow_nan: _builtins.bool
+    """NaN means "missing" to the model, and may be sent."""
+    @_builtins.property
+    def axes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The order of the model's own axes, where it is not (batch, time, features). Callers send (time, features) all the same."""
+
     def __init__(
         self,
         *,
@@ -2088,10 +2149,12 @@ class ModelInput(_message.Message):
         role: Global___InputRole.ValueType = ...,
         dtype: Global___DataType.ValueType = ...,
         width: _builtins.int = ...,
+        axes: _abc.Iterable[_builtins.str] | None = ...,
+        allow_nan: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dtype", b"dtype", "name", b"name", "role", b"role", "width", b"width"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allow_nan", b"allow_nan", "axes", b"axes", "dtype", b"dtype", "name", b"name", "role", b"role", "width", b"width"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -2121,6 +2184,7 @@ class Model(_message.Message):
     ENDPOINT_URI_FIELD_NUMBER: _builtins.int
     ENDPOINT_VERSION_FIELD_NUMBER: _builtins.int
     ENDPOINT_REVISION_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """`models/m/versions/v`."""
     digest: _builtins.str
@@ -2152,6 +2216,10 @@ class Model(_message.Message):
     def targets(self) -> _containers.RepeatedCompositeFieldContainer[Global___Target]: ...
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp: ...
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Warning]:
+        """What was assumed about the model, or found out, that its users should know."""
+
     def __init__(
         self,
         *,
@@ -2173,10 +2241,11 @@ class Model(_message.Message):
         endpoint_uri: _builtins.str = ...,
         endpoint_version: _builtins.str = ...,
         endpoint_revision: _builtins.str = ...,
+        warnings: _abc.Iterable[Global___Warning] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bounded", b"bounded", "create_time", b"create_time", "default_background_digest", b"default_background_digest", "digest", b"digest", "endpoint_revision", b"endpoint_revision", "endpoint_uri", b"endpoint_uri", "endpoint_version", b"endpoint_version", "execution", b"execution", "features", b"features", "fixed_length", b"fixed_length", "inputs", b"inputs", "link", b"link", "name", b"name", "per_event", b"per_event", "source", b"source", "state", b"state", "state_detail", b"state_detail", "targets", b"targets"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bounded", b"bounded", "create_time", b"create_time", "default_background_digest", b"default_background_digest", "digest", b"digest", "endpoint_revision", b"endpoint_revision", "endpoint_uri", b"endpoint_uri", "endpoint_version", b"endpoint_version", "execution", b"execution", "features", b"features", "fixed_length", b"fixed_length", "inputs", b"inputs", "link", b"link", "name", b"name", "per_event", b"per_event", "source", b"source", "state", b"state", "state_detail", b"state_detail", "targets", b"targets", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

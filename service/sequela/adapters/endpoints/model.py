@@ -21,6 +21,7 @@ from sequela.adapters.model_io.feeds import Feeder
 from sequela.adapters.model_io.scores import Scores
 from sequela.errors import DoesNotFit
 from sequela.explaining.background import Background
+from sequela.explaining.explanation import ExplanationWarning
 from sequela.explaining.limits import Limits
 from sequela.explaining.ports import Frame, Recurrence
 from sequela.explaining.schema import ModelSchema
@@ -67,6 +68,7 @@ class ServedModel:
     endpoint: Way
     doubt: Callable[[], None]
     recurrence: Recurrence | None = None
+    warnings: tuple[ExplanationWarning, ...] = ()
 
     @property
     def schema(self) -> ModelSchema:

@@ -12,6 +12,7 @@ from sequela.adapters.model_io.feeds import Feeder
 from sequela.adapters.model_io.scores import Scores
 from sequela.adapters.onnx_models.session import Session
 from sequela.explaining.background import Background
+from sequela.explaining.explanation import ExplanationWarning
 from sequela.explaining.ports import Endpoint, Frame, Recurrence
 from sequela.explaining.schema import ModelSchema
 from sequela.timeshap.cells import Cells
@@ -34,6 +35,7 @@ class OnnxModel:
     session: Session
     step_work: int = 0
     recurrence: Recurrence | None = None
+    warnings: tuple[ExplanationWarning, ...] = ()
 
     def named(self, name: str) -> OnnxModel:
         """The same model under another name; the session is shared."""

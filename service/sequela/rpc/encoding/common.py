@@ -10,7 +10,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 from sequela_proto.v1 import sequela_pb2 as pb
 
-from sequela.explaining.explanation import Cost, Feature
+from sequela.explaining.explanation import Cost, ExplanationWarning, Feature
 from sequela.explaining.question import Estimator
 from sequela.explaining.schema import Link
 
@@ -62,3 +62,8 @@ def feature(item: Feature) -> pb.Feature:
     return pb.Feature(
         name=item.name, label=item.label, unit=item.unit, description=item.description, static=item.static
     )
+
+
+def warning(item: ExplanationWarning) -> pb.Warning:
+    """What a reader should know."""
+    return pb.Warning(reason=item.reason, message=item.message)

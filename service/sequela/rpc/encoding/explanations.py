@@ -15,7 +15,7 @@ from sequela.explaining.explanation import (
     TargetScore,
 )
 from sequela.explaining.question import EventInfo, FeatureScope, Level
-from sequela.rpc.encoding.common import ESTIMATORS, LINKS, cost, feature, optional, timestamp
+from sequela.rpc.encoding.common import ESTIMATORS, LINKS, cost, feature, optional, timestamp, warning
 from sequela.rpc.encoding.levels import level, quality
 from sequela.timeshap.pruning import Verdict
 
@@ -32,6 +32,7 @@ VERDICTS: Mapping[Verdict, pb.ToleranceVerdict.ValueType] = {
     Verdict.WITHIN: pb.TOLERANCE_VERDICT_WITHIN,
     Verdict.EXCEEDS: pb.TOLERANCE_VERDICT_EXCEEDS,
     Verdict.UNCERTAIN: pb.TOLERANCE_VERDICT_UNCERTAIN,
+    Verdict.OFFSETTING: pb.TOLERANCE_VERDICT_OFFSETTING,
 }
 
 
@@ -60,6 +61,8 @@ def explanation(item: Explanation) -> pb.Explanation:
         cost=cost(item.cost),
         method_version=item.method_version,
         cut_short=item.cut_short,
+        warnings=map(warning, item.warnings),
+        output_count=item.output_count,
     )
 
 

@@ -52,6 +52,7 @@ def quality(item: LevelQuality) -> pb.LevelQuality:
         near_misses=map(attribution, item.near_misses),
         time=duration(item.seconds),
         estimator=ESTIMATORS[item.estimator],
+        null_players=item.null_players,
     )
 
 

@@ -9,13 +9,14 @@ from sequela_proto.v1 import sequela_pb2 as pb
 from sequela.explaining.explanation import Feature
 from sequela.explaining.ports import Model, ModelRecord, ModelSource, ModelState
 from sequela.explaining.schema import Dtype, FeatureSchema, InputSchema, ModelSchema, Role
-from sequela.rpc.encoding.common import LINKS, feature, timestamp
+from sequela.rpc.encoding.common import LINKS, feature, timestamp, warning
 
 ROLES: Mapping[Role, pb.InputRole.ValueType] = {
     Role.EVENTS: pb.INPUT_ROLE_EVENTS,
     Role.STATIC: pb.INPUT_ROLE_STATIC,
     Role.MASK: pb.INPUT_ROLE_MASK,
     Role.LENGTH: pb.INPUT_ROLE_LENGTH,
+    Role.STATE: pb.INPUT_ROLE_STATE,
 }
 DTYPES: Mapping[Dtype, pb.DataType.ValueType] = {
     Dtype.FLOAT32: pb.DATA_TYPE_FLOAT32,
@@ -62,6 +63,7 @@ def _describe(message: pb.Model, loaded: Model) -> None:
     message.fixed_length = loaded.fixed_length or 0
     message.per_event = schema.per_event
     message.bounded = bool(schema.bounded)
+    message.warnings.extend(map(warning, loaded.warnings))
     message.default_background_digest = default.digest if default else ""
     if endpoint := loaded.endpoint:
         message.endpoint_uri = endpoint.uri
@@ -70,7 +72,14 @@ def _describe(message: pb.Model, loaded: Model) -> None:
 
 
 def _input(item: InputSchema) -> pb.ModelInput:
-    return pb.ModelInput(name=item.name, role=ROLES[item.role], dtype=DTYPES[item.dtype], width=item.width)
+    return pb.ModelInput(
+        name=item.name,
+        role=ROLES[item.role],
+        dtype=DTYPES[item.dtype],
+        width=item.width,
+        axes=item.axes,
+        allow_nan=item.allow_nan,
+    )
 
 
 def _feature(schema: ModelSchema, item: FeatureSchema) -> Feature:
