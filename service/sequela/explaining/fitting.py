@@ -16,6 +16,7 @@ from sequela.errors import DoesNotFit, InvalidInput, Violation
 from sequela.explaining.arrays import check_categories, checked, converted
 from sequela.explaining.averaging import Average, Averager, BackgroundShape
 from sequela.explaining.background import Background
+from sequela.explaining.columns import in_order
 from sequela.explaining.layout import layout
 from sequela.explaining.limits import Limits
 from sequela.explaining.ports import Frame
@@ -132,7 +133,9 @@ def _by_name(schema: ModelSchema, arrays: Sequence[NamedArray], path: str) -> di
             )
         if name in sent:
             raise InvalidInput.at(here, "INPUT_REPEATED", f"{name!r} was sent twice")
-        sent[name] = _Sent(f"{path}[{index}].tensor", item.array)
+        taken = next(each for each in schema.inputs if each.name == name)
+        array = in_order(schema, taken, item.array, item.columns, f"{path}[{index}].columns")
+        sent[name] = _Sent(f"{path}[{index}].tensor", array)
     return sent
 
 
