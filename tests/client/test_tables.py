@@ -212,3 +212,27 @@ def test_one_hot_columns_by_category(sequela: Sequela) -> None:
     wanted = sequela.explain(rows, model="one_hot")
     found = sequela.explain(pd.DataFrame(rows, columns=columns)[columns[::-1]], model="one_hot")
     assert_same(found, wanted)
+
+
+def test_samples_sent_as_a_background_are_noticed(sequela: Sequela, plain: Explanation) -> None:
+    """A data set is not a background: its last rows would stand for the events, so the answer says what it took."""
+    samples = np.random.default_rng(1).normal(size=(50, 6))
+    (warning,) = explain(sequela, ROWS, samples).warnings
+    assert warning.reason == "BACKGROUND_LONGER_THAN_SEQUENCE"
+    assert "50 rows, the sequence 5 events" in warning.message
+    assert explain(sequela, ROWS, samples[:5]).warnings == ()
+    assert plain.warnings == ()
+
+
+def test_averaged_tables_are_matched_with_each_other(sequela: Sequela) -> None:
+    """Tables in different orders average by name, also where the model's own columns have none."""
+    case = BY_NAME["gru"]
+    rows = [case.sample(6, seed)["events"] for seed in range(2)]
+    columns = [f"column {number}" for number in range(rows[0].shape[1])]
+    first, second = (pd.DataFrame(each, columns=columns) for each in rows)
+    made = sequela.average_background("by-name", [first, second[columns[::-1]]], model="gru")
+    found = sequela.get_background(made.name).values["events"]
+    np.testing.assert_allclose(found, np.concatenate(rows).mean(axis=0), rtol=1e-6)
+    with pytest.raises(CallerError, match="missing: column 0"):
+        other = second.rename(columns={"column 0": "other"}).assign(more=1.0)
+        sequela.average_background("by-name-too", [first, other], model="gru")

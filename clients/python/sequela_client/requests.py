@@ -62,9 +62,27 @@ def explain(
     return pb.ExplainRequest(
         sequence=sequence_message(sequence),
         options=options,
-        caller_id=sequence.id if caller_id is None else caller_id,
-        labels={**sequence.labels, **(labels or {})},
+        caller_id=text("caller_id", sequence.id if caller_id is None else caller_id),
+        labels={**texts("labels", sequence.labels), **texts("labels", labels or {})},
     )
+
+
+def text(field: str, value: object) -> str:
+    """A string as it is. Raises CallerError (ARGUMENT_INVALID) for anything else, which names the field."""
+    if not isinstance(value, str):
+        raise CallerError(f"{field}: must be a string, not {_shown(value)}", reason="ARGUMENT_INVALID")
+    return value
+
+
+def texts(field: str, values: object) -> dict[str, str]:
+    """A mapping of strings as it is. Raises CallerError (ARGUMENT_INVALID) for anything else."""
+    if not isinstance(values, Mapping):
+        raise CallerError(f"{field}: must be a mapping, not {_shown(values)}", reason="ARGUMENT_INVALID")
+    return {text(f"{field} key", key): text(f"{field}[{key!r}]", value) for key, value in values.items()}
+
+
+def _shown(value: object) -> str:
+    return f"{repr(value)[:40]} of type {type(value).__name__}"
 
 
 def score(
@@ -129,11 +147,11 @@ def list_explanations(
     """The first page's request."""
     return pb.ListExplanationsRequest(
         page_size=page_size,
-        caller_id=caller_id,
-        model=model,
-        labels=labels or {},
-        start_time=_timestamp(start),
-        end_time=_timestamp(end),
+        caller_id=text("caller_id", caller_id),
+        model=text("model", model),
+        labels=texts("labels", labels or {}),
+        start_time=_timestamp("start", start),
+        end_time=_timestamp("end", end),
     )
 
 
@@ -154,13 +172,27 @@ def _axes(values: Any) -> int | None:
 
 
 def _event(info: EventInfo) -> pb.EventInfo:
-    return pb.EventInfo(id=info.id, time=_timestamp(info.time), display=info.display)
+    if not isinstance(info, EventInfo):
+        raise CallerError(
+            f"events: must be EventInfo, not {type(info).__name__}; write EventInfo(id=..., time=..., display=...)",
+            reason="ARGUMENT_INVALID",
+        )
+    return pb.EventInfo(
+        id=text("events.id", info.id),
+        time=_timestamp("events.time", info.time),
+        display=texts("events.display", info.display),
+    )
 
 
-def _timestamp(time: datetime | None) -> Timestamp | None:
+def _timestamp(field: str, time: datetime | None) -> Timestamp | None:
     """A time without a zone is local time, as everywhere in Python."""
     if time is None:
         return None
+    if not isinstance(time, datetime):
+        raise CallerError(
+            f"{field}: must be a datetime, not {_shown(time)}; write datetime.fromisoformat(...)",
+            reason="ARGUMENT_INVALID",
+        )
     stamp = Timestamp()
     stamp.FromDatetime(time.astimezone(UTC))
     return stamp

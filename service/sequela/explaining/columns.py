@@ -45,7 +45,9 @@ def named_by_caller(schema: ModelSchema, inputs: Sequence[NamedArray]) -> ModelS
     names: dict[str, str] = {}
     for item, given in _with_names(schema, inputs):
         if _match(schema, item, given.columns).by_position:
-            alone = (feature for feature in _owners(schema, item) if sum(map(len, feature.columns.values())) == 1)
+            alone = (
+                feature for feature in _owners(schema, item) if sum(map(len, feature.columns.values())) == 1
+            )
             names |= dict(zip((feature.name for feature in alone), given.columns, strict=False))
     kept = {feature.name for feature in schema.features} - names.keys()
     if len({*names.values(), *kept}) < len(names) + len(kept):  # a name that two inputs share says nothing
@@ -54,7 +56,9 @@ def named_by_caller(schema: ModelSchema, inputs: Sequence[NamedArray]) -> ModelS
     return replace(schema, features=tuple(features))
 
 
-def column_warnings(schema: ModelSchema, inputs: Sequence[NamedArray], what: str) -> Iterator[ExplanationWarning]:
+def column_warnings(
+    schema: ModelSchema, inputs: Sequence[NamedArray], what: str
+) -> Iterator[ExplanationWarning]:
     """What to know of how named columns were matched. `what` the columns belong to, for people."""
     for item, given in _with_names(schema, inputs):
         found = _match(schema, item, given.columns)
@@ -146,4 +150,3 @@ def _difference(schema: ModelSchema, item: InputSchema, found: _Matched) -> str:
 def _listed(names: Sequence[str]) -> str:
     shown = ", ".join(names[:MOST_NAMED])
     return shown if len(names) <= MOST_NAMED else f"{shown} and {len(names) - MOST_NAMED} more"
-

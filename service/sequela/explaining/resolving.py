@@ -64,7 +64,7 @@ def resolve(
     schema = named_by_caller(model.schema, question.sequence.inputs)
     name, background = _background(question.background, model, schema, backgrounds, limits)
     _check_background(background, model.schema)
-    warnings = (*_warnings(question, schema, model.schema),)
+    warnings = (*_warnings(question, schema, model.schema), *_longer(question, background, fitted))
     return Task(question, model, layout(schema), fitted, background, name, targets, warnings)
 
 
@@ -73,6 +73,17 @@ def _warnings(question: Question, schema: ModelSchema, own: ModelSchema) -> Iter
     yield from column_warnings(own, question.sequence.inputs, "sequence")
     if isinstance(question.background, GivenBackground):
         yield from column_warnings(schema, question.background.inputs, "background")
+
+
+def _longer(question: Question, background: Background, fitted: Fitted) -> Iterator[ExplanationWarning]:
+    """What to know of a matrix sent as background that is longer than the sequence: it may be a data set of samples."""
+    length = fitted.cells.length
+    if isinstance(question.background, GivenBackground) and background.length > max(length, 1):
+        text = (
+            f"The background has {background.length} rows, the sequence {length} events: its last {length} rows stand "
+            "for the events, one for each position. If its rows are samples, send their average instead."
+        )
+        yield ExplanationWarning("BACKGROUND_LONGER_THAN_SEQUENCE", text)
 
 
 def _background(

@@ -94,7 +94,10 @@ def _shape(tensor: pb.Tensor, path: str, found: Findings) -> tuple[int, ...] | N
     shape = tuple(tensor.shape)
     if len(shape) > MAX_AXES:
         found.add(
-            f"{path}.shape", "TENSOR_SHAPE", f"{len(shape)} axes, at most {MAX_AXES} (without a batch axis)"
+            f"{path}.shape",
+            "TENSOR_SHAPE",
+            f"{shape} has {len(shape)} axes, at most {MAX_AXES}: leave out the batch axis (send x[0]); of several "
+            "sequences send one at a time, or their average as a background",
         )
         return None
     if any(axis < 1 for axis in shape):
