@@ -131,6 +131,7 @@ def test_nobody_listens(tmp_path: Path) -> None:
         ({"link": "probit"}, "options.link: 'probit' is none of identity, logit"),
         ({"seed": -1}, "options.seed"),
         ({"max_coalitions": 1.5}, "options.max_coalitions"),
+        ({"targets": 1.5}, "targets: must be names or column numbers, not 1.5"),
     ],
 )
 def test_bad_options_never_leave(

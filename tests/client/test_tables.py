@@ -233,6 +233,12 @@ def test_averaged_tables_are_matched_with_each_other(sequela: Sequela) -> None:
     made = sequela.average_background("by-name", [first, second[columns[::-1]]], model="gru")
     found = sequela.get_background(made.name).values["events"]
     np.testing.assert_allclose(found, np.concatenate(rows).mean(axis=0), rtol=1e-6)
+    other = second.rename(columns={"column 0": "other"}).assign(more=1.0)
     with pytest.raises(CallerError, match="missing: column 0"):
-        other = second.rename(columns={"column 0": "other"}).assign(more=1.0)
         sequela.average_background("by-name-too", [first, other], model="gru")
+
+
+def test_a_mapping_of_columns_is_told_from_inputs(sequela: Sequela) -> None:
+    """`df.to_dict("list")` maps columns, not inputs; the message says how columns are sent."""
+    with pytest.raises(CallerError, match="'avg_rss12' is a feature: send all columns .* in a table"):
+        explain(sequela, turned()[NAMES].to_dict("list"))

@@ -87,7 +87,7 @@ def _shown(value: object) -> str:
 
 def score(
     sequences: SequenceLike | Iterable[SequenceLike],
-    targets: Iterable[str | int] | str | None,
+    targets: Iterable[str | int] | str | int | None,
     output_event: int | None,
 ) -> pb.ScoreRequest:
     """A request for scores without its model."""

@@ -128,15 +128,20 @@ def _by_name(schema: ModelSchema, arrays: Sequence[NamedArray], path: str) -> di
         name = item.name or (data[0] if len(data) == 1 else "")
         here = f"{path}[{index}].name"
         if name not in names:
-            raise InvalidInput.at(
-                here, "INPUT_UNKNOWN", f"{item.name!r} is not an input; the model takes {', '.join(names)}"
-            )
+            raise InvalidInput.at(here, "INPUT_UNKNOWN", _unknown(schema, item.name, names))
         if name in sent:
             raise InvalidInput.at(here, "INPUT_REPEATED", f"{name!r} was sent twice")
         taken = next(each for each in schema.inputs if each.name == name)
         array = in_order(schema, taken, item.array, item.columns, f"{path}[{index}].columns")
         sent[name] = _Sent(f"{path}[{index}].tensor", array)
     return sent
+
+
+def _unknown(schema: ModelSchema, name: str, names: Sequence[str]) -> str:
+    text = f"{name!r} is not an input; the model takes {', '.join(names)}"
+    if any(feature.name == name for feature in schema.features):
+        text += f"; {name!r} is a feature: send all columns of an input in one array, or in a table with their names"
+    return text
 
 
 def _required(sent: Mapping[str, _Sent], item: InputSchema, path: str) -> _Sent:
