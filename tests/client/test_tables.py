@@ -240,5 +240,5 @@ def test_averaged_tables_are_matched_with_each_other(sequela: Sequela) -> None:
 
 def test_a_mapping_of_columns_is_told_from_inputs(sequela: Sequela) -> None:
     """`df.to_dict("list")` maps columns, not inputs; the message says how columns are sent."""
-    with pytest.raises(CallerError, match="'avg_rss12' is a feature: send all columns .* in a table"):
+    with pytest.raises(CallerError, match=r"'avg_rss12' is a feature: send all columns .* in a table"):
         explain(sequela, turned()[NAMES].to_dict("list"))
