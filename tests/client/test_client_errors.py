@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import numpy as np
@@ -13,12 +15,14 @@ from sequela_client import (
     AsyncSequela,
     CallerError,
     DeadlineExceeded,
+    EventInfo,
     ModelOrBackgroundError,
     NotFound,
     NotImplementedByServer,
     OperatorError,
     Sequela,
     SequelaError,
+    Sequence,
     TryAgain,
     Violation,
 )
@@ -127,6 +131,7 @@ def test_nobody_listens(tmp_path: Path) -> None:
         ({"link": "probit"}, "options.link: 'probit' is none of identity, logit"),
         ({"seed": -1}, "options.seed"),
         ({"max_coalitions": 1.5}, "options.max_coalitions"),
+        ({"targets": 1.5}, "targets: must be names or column numbers, not 1.5"),
     ],
 )
 def test_bad_options_never_leave(
@@ -142,6 +147,38 @@ def test_an_unknown_option_is_a_type_error(client: Sequela) -> None:
     """As for any Python function."""
     with pytest.raises(TypeError, match="tolerance"):
         client.explain(SEQUENCE, model="m", tolerance=0.1)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"caller_id": 17}, "caller_id: must be a string, not 17 of type int"),
+        ({"labels": {"team": 3}}, "labels['team']: must be a string, not 3 of type int"),
+        ({"labels": {3: "team"}}, "labels key: must be a string"),
+        ({"labels": "team"}, "labels: must be a mapping, not 'team' of type str"),
+        ({"model": None}, "model: must be a path, a name or an Endpoint, not None"),
+        ({"timeout": "5"}, "timeout: must be seconds, at least 0, or None, not '5'"),
+        ({"timeout": -1}, "timeout: must be seconds"),
+        (
+            {"sequence": Sequence(SEQUENCE, ({"id": "e"},) * len(SEQUENCE))},
+            "events: must be EventInfo, not dict",
+        ),  # type: ignore[arg-type]
+        (
+            {"sequence": Sequence(SEQUENCE, (EventInfo(time="now"),))},
+            "events.time: must be a datetime, not 'now'",
+        ),  # type: ignore[arg-type]
+        ({"sequence": Sequence(SEQUENCE, (EventInfo(id=5),))}, "events.id: must be a string, not 5"),  # type: ignore[arg-type]
+    ],
+)
+def test_arguments_of_another_type_are_named(
+    client: Sequela, script: Script, arguments: dict[str, object], message: str
+) -> None:
+    """The message names the argument, its value and its type; nothing is sent."""
+    asked: dict[str, Any] = {"sequence": SEQUENCE, "model": "m", **arguments}
+    with pytest.raises(CallerError, match=re.escape(message)) as failed:
+        client.explain(**asked)
+    assert failed.value.reason == "ARGUMENT_INVALID"
+    assert not script.calls
 
 
 @pytest.mark.parametrize("values", [[["a"]], [[1, 2], [3]], np.ones(3, complex), [object()]])

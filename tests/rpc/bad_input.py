@@ -52,6 +52,12 @@ def with_values(title: str, reason: str, field: str, values: Any, name: str = ""
     return explain(title, reason, field, sequence=pb.Sequence(inputs=inputs(values, name)))
 
 
+def with_columns(title: str, reason: str, *columns: str) -> Bad:
+    (message,) = inputs(np.zeros((3, COLUMNS)))
+    message.columns.extend(columns)
+    return explain(title, reason, "sequence.inputs[0].columns", sequence=pb.Sequence(inputs=[message]))
+
+
 def with_model(title: str, reason: str, *fields: str, code: grpc.StatusCode = INVALID, **model: Any) -> Bad:
     return explain(title, reason, *fields, code=code, model=pb.ModelReference(**model))
 
@@ -108,6 +114,8 @@ TENSORS = [
     with_values(
         "another number of features", "SHAPE_MISMATCH", "sequence.inputs[0].tensor.shape", np.zeros((3, 2))
     ),
+    with_columns("fewer names than columns", "COLUMN_NAMES", "a", "b"),
+    with_columns("a name twice", "COLUMN_NAMES", *["a"] * COLUMNS),
     with_values("a batch axis", "TENSOR_SHAPE", "sequence.inputs[0].tensor.shape", np.zeros((1, 3, COLUMNS))),
     with_values(
         "an unknown input", "INPUT_UNKNOWN", "sequence.inputs[0].name", np.zeros((3, COLUMNS)), "nope"

@@ -96,7 +96,7 @@ class AsyncSequela(Client):
         sequences: SequenceLike | Iterable[SequenceLike],
         *,
         model: ModelLike,
-        targets: Iterable[str | int] | str | None = None,
+        targets: Iterable[str | int] | str | int | None = None,
         output_event: int | None = None,
         timeout: float | None = None,
     ) -> Scores:

@@ -7,11 +7,12 @@ import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, SupportsFloat
 
 import grpc
 from sequela_proto.v1 import sequela_pb2_grpc as rpc
 
+from sequela_client.errors import CallerError
 from sequela_client.knowledge import Knowledge
 
 _SERVICES = ("ExplanationService", "ModelService", "BackgroundService")
@@ -113,4 +114,11 @@ class Client:
         self._stubs = Stubs(self._channel)
 
     def _seconds(self, timeout: float | None) -> float | None:
-        return self._timeout if timeout is None else timeout
+        seconds = self._timeout if timeout is None else timeout
+        if seconds is None:
+            return None
+        # A bool is a number in Python, and never meant as one here.
+        if isinstance(seconds, bool) or not isinstance(seconds, SupportsFloat) or not float(seconds) >= 0:
+            text = f"timeout: must be seconds, at least 0, or None, not {seconds!r}"
+            raise CallerError(text, reason="ARGUMENT_INVALID")
+        return float(seconds)

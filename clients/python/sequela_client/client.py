@@ -95,7 +95,7 @@ class Sequela(Client):
         sequences: SequenceLike | Iterable[SequenceLike],
         *,
         model: ModelLike,
-        targets: Iterable[str | int] | str | None = None,
+        targets: Iterable[str | int] | str | int | None = None,
         output_event: int | None = None,
         timeout: float | None = None,
     ) -> Scores:

@@ -113,6 +113,9 @@ def choose(model: ModelLike) -> ModelFile | pb.ModelReference:
     """What the caller means by `model`."""
     if isinstance(model, Endpoint):
         return pb.ModelReference(endpoint=_endpoint(model))
+    if not isinstance(model, str | os.PathLike):
+        text = f"model: must be a path, a name or an Endpoint, not {repr(model)[:40]} of type {type(model).__name__}"
+        raise CallerError(text, reason="ARGUMENT_INVALID")
     if not isinstance(model, str):
         return ModelFile(Path(model))
     if is_endpoint(model):

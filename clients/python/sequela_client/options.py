@@ -44,7 +44,7 @@ class Options(TypedDict, total=False):
     """
 
     levels: Iterable[Level] | None
-    targets: Iterable[str | int] | str | None
+    targets: Iterable[str | int] | str | int | None
     pruning_tolerance: float | None
     feature_scope: FeatureScope | None
     cell_threshold: float | None
@@ -84,11 +84,17 @@ def _with_nearest(unknown: str) -> str:
     return f"{unknown} (did you mean {near[0]}?)" if near else unknown
 
 
-def target_names(targets: Iterable[str | int] | str | None) -> list[str]:
+def target_names(targets: Iterable[str | int] | str | int | None) -> list[str]:
     """Output names or column numbers, as the contract wants them."""
     if targets is None:
         return []
-    return [targets] if isinstance(targets, str) else [str(target) for target in targets]
+    if isinstance(targets, str | int):
+        return [str(targets)]
+    if not isinstance(targets, Iterable):
+        raise CallerError(
+            f"targets: must be names or column numbers, not {targets!r}", reason="OPTION_INVALID"
+        )
+    return [str(target) for target in targets]
 
 
 def _set(message: pb.ExplainOptions, name: str, value: Any) -> None:

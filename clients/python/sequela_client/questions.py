@@ -53,7 +53,7 @@ def score(
     knowledge: Knowledge,
     sequences: SequenceLike | Iterable[SequenceLike],
     model: ModelLike,
-    targets: Iterable[str | int] | str | None,
+    targets: Iterable[str | int] | str | int | None,
     output_event: int | None,
 ) -> Flow[Scores]:
     """Scores sequences."""

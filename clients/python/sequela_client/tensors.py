@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sequela_proto.v1 import sequela_pb2 as pb
 
-from sequela_client.errors import CallerError
-from sequela_client.inputs import Values, by_name
+from sequela_client.tables import Table
 
 _DTYPES: dict[int, np.dtype[Any]] = {
     pb.DATA_TYPE_FLOAT32: np.dtype("<f4"),
@@ -22,9 +21,12 @@ _DTYPES: dict[int, np.dtype[Any]] = {
 _CODES: dict[np.dtype[Any], Any] = {dtype: code for code, dtype in _DTYPES.items()}
 
 
-def input_tensors(values: Values) -> list[pb.InputTensor]:
-    """One message for each input. Raises CallerError for what is not an array of numbers."""
-    return [pb.InputTensor(name=name, tensor=_tensor(name, array)) for name, array in by_name(values).items()]
+def input_tensors(tables: Mapping[str, Table]) -> list[pb.InputTensor]:
+    """One message for each input, by its name."""
+    return [
+        pb.InputTensor(name=name, tensor=_tensor(table.values), columns=table.columns)
+        for name, table in tables.items()
+    ]
 
 
 def arrays(inputs: Iterable[pb.InputTensor]) -> dict[str, NDArray[Any]]:
@@ -39,26 +41,5 @@ def _array(tensor: pb.Tensor) -> NDArray[Any]:
     return flat.reshape(tuple(tensor.shape))
 
 
-def _tensor(name: str, values: ArrayLike) -> pb.Tensor:
-    array = _numbers(name, values)
+def _tensor(array: NDArray[Any]) -> pb.Tensor:
     return pb.Tensor(dtype=_CODES[array.dtype], shape=array.shape, raw=array.tobytes())
-
-
-def _numbers(name: str, values: ArrayLike) -> NDArray[Any]:
-    """The values in one of the contract's types; types it lacks go to the next wider one."""
-    try:
-        array = np.asarray(values)
-    except ValueError as error:
-        raise CallerError(
-            f"{name or 'the sequence'}: not an array: {error}", reason="NOT_AN_ARRAY"
-        ) from error
-    dtype = array.dtype.newbyteorder("<")
-    if dtype in _CODES:
-        return array.astype(dtype, copy=False)
-    for wider in (np.dtype("<i8"), np.dtype("<f4")):
-        if np.can_cast(dtype, wider):
-            return array.astype(wider)
-    raise CallerError(
-        f"{name or 'the sequence'}: an array of {array.dtype} holds no numbers that a model takes",
-        reason="NOT_AN_ARRAY",
-    )

@@ -16,6 +16,7 @@ from sequela.errors import DoesNotFit, InvalidInput, Violation
 from sequela.explaining.arrays import check_categories, checked, converted
 from sequela.explaining.averaging import Average, Averager, BackgroundShape
 from sequela.explaining.background import Background
+from sequela.explaining.columns import in_order
 from sequela.explaining.layout import layout
 from sequela.explaining.limits import Limits
 from sequela.explaining.ports import Frame
@@ -127,13 +128,20 @@ def _by_name(schema: ModelSchema, arrays: Sequence[NamedArray], path: str) -> di
         name = item.name or (data[0] if len(data) == 1 else "")
         here = f"{path}[{index}].name"
         if name not in names:
-            raise InvalidInput.at(
-                here, "INPUT_UNKNOWN", f"{item.name!r} is not an input; the model takes {', '.join(names)}"
-            )
+            raise InvalidInput.at(here, "INPUT_UNKNOWN", _unknown(schema, item.name, names))
         if name in sent:
             raise InvalidInput.at(here, "INPUT_REPEATED", f"{name!r} was sent twice")
-        sent[name] = _Sent(f"{path}[{index}].tensor", item.array)
+        taken = next(each for each in schema.inputs if each.name == name)
+        array = in_order(schema, taken, item.array, item.columns, f"{path}[{index}].columns")
+        sent[name] = _Sent(f"{path}[{index}].tensor", array)
     return sent
+
+
+def _unknown(schema: ModelSchema, name: str, names: Sequence[str]) -> str:
+    text = f"{name!r} is not an input; the model takes {', '.join(names)}"
+    if any(feature.name == name for feature in schema.features):
+        text += f"; {name!r} is a feature: send all columns of an input in one array, or in a table with their names"
+    return text
 
 
 def _required(sent: Mapping[str, _Sent], item: InputSchema, path: str) -> _Sent:

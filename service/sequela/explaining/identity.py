@@ -1,7 +1,8 @@
 """What makes two questions the same, and the names of answers.
 
-The content key covers the resolved model, the background, the tensors with their padding, every option, and
-the method's version; never the deadline, the alert id, labels, or what is only displayed (design §6).
+The content key covers the resolved model, the background, the tensors with their padding, every option, the
+method's version, and the names and warnings that follow from named columns; never the deadline, the alert id, labels,
+or what is only displayed (design §6).
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ def content_key(task: Task) -> str:
         max_coalitions=budget_of(options, task.model.endpoint),
         estimator=settled(options, task.model.endpoint),
     )
-    facts = [METHOD_VERSION, task.model.digest, task.background.digest, asdict(canonical)]
+    names = [feature.name for feature in task.layout.features]
+    said = [asdict(warning) for warning in task.warnings]
+    facts = [METHOD_VERSION, task.model.digest, task.background.digest, asdict(canonical), names, said]
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode())
     fitted = task.fitted
     for group in (fitted.cells.events, fitted.cells.static, fitted.frame.before, fitted.frame.after):

@@ -72,11 +72,12 @@ ModelChoice = NamedModel | DigestedModel | InlineModel | EndpointModel
 @dataclass(frozen=True, slots=True, eq=False)
 class NamedArray:
     """One input's values, without a batch axis; finite. `name` may be empty for a model with one data
-    input.
+    input. `columns` names the columns of the array in their order, where the caller knows them.
     """
 
     name: str
     array: NDArray[Any]
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

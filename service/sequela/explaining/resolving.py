@@ -4,10 +4,13 @@ other.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sequela.errors import DoesNotFit, InvalidInput, Violation
 from sequela.explaining.background import Background
+from sequela.explaining.columns import column_warnings, named_by_caller
+from sequela.explaining.explanation import ExplanationWarning
 from sequela.explaining.fitting import Fitted, fit_background, fit_sequence
 from sequela.explaining.layout import Layout, layout
 from sequela.explaining.limits import Limits
@@ -26,7 +29,9 @@ from sequela.timeshap.cells import Cells
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Task:
-    """A question with everything it names. `background_name` is empty where the background has none."""
+    """A question with everything it names. `background_name` is empty where the background has none. `warnings`: what
+    was assumed about what the caller sent.
+    """
 
     question: Question
     model: Model
@@ -35,6 +40,7 @@ class Task:
     background: Background
     background_name: str
     targets: Targets
+    warnings: tuple[ExplanationWarning, ...] = ()
 
     def background_cells(self) -> Cells:
         """B, as long as the sequence."""
@@ -55,13 +61,37 @@ def resolve(
         question.options.output_event, model.schema, fitted.cells.length, "options.output_event"
     )
     targets = chosen_targets(model.schema, question.options.targets, limits, "options.targets")
-    name, background = _background(question.background, model, backgrounds, limits)
+    schema = named_by_caller(model.schema, question.sequence.inputs)
+    name, background = _background(question.background, model, schema, backgrounds, limits)
     _check_background(background, model.schema)
-    return Task(question, model, layout(model.schema), fitted, background, name, targets)
+    warnings = (*_warnings(question, schema, model.schema), *_longer(question, background, fitted))
+    return Task(question, model, layout(schema), fitted, background, name, targets, warnings)
+
+
+def _warnings(question: Question, schema: ModelSchema, own: ModelSchema) -> Iterator[ExplanationWarning]:
+    """What was assumed about names. schema: with the caller's names; own: the model's."""
+    yield from column_warnings(own, question.sequence.inputs, "sequence")
+    if isinstance(question.background, GivenBackground):
+        yield from column_warnings(schema, question.background.inputs, "background")
+
+
+def _longer(question: Question, background: Background, fitted: Fitted) -> Iterator[ExplanationWarning]:
+    """What to know of a matrix sent as background that is longer than the sequence: it may be a data set of samples."""
+    length = fitted.cells.length
+    if isinstance(question.background, GivenBackground) and background.length > max(length, 1):
+        text = (
+            f"The background has {background.length} rows, the sequence {length} events: its last {length} rows stand "
+            "for the events, one for each position. If its rows are samples, send their average instead."
+        )
+        yield ExplanationWarning("BACKGROUND_LONGER_THAN_SEQUENCE", text)
 
 
 def _background(
-    choice: BackgroundChoice | None, model: Model, backgrounds: Backgrounds, limits: Limits
+    choice: BackgroundChoice | None,
+    model: Model,
+    schema: ModelSchema,
+    backgrounds: Backgrounds,
+    limits: Limits,
 ) -> tuple[str, Background]:
     match choice:
         case None:
@@ -76,7 +106,7 @@ def _background(
         case DigestedBackground(digest):
             return "", backgrounds.by_digest(digest)
         case GivenBackground():
-            background = fit_background(model.schema, choice, limits, "background.values")
+            background = fit_background(schema, choice, limits, "background.values")
             backgrounds.remember(background)
             return "", background
 

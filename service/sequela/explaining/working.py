@@ -286,7 +286,7 @@ def _answer(
         event_values=(),
         static_values=(),
         cost=replace(asker.cost(), stage_seconds=dict(stages.seconds)),
-        warnings=task.model.warnings,
+        warnings=(*task.model.warnings, *task.warnings),
         output_count=len(task.model.schema.targets),
     )
 

@@ -9,6 +9,7 @@ from sequela_proto.v1 import sequela_pb2 as pb
 from sequela.errors import InvalidInput, SequelaError
 from sequela.explaining.averaging import Average, Averager, BackgroundShape
 from sequela.explaining.background import Background, StoredBackground
+from sequela.explaining.columns import named_by_caller
 from sequela.explaining.fitting import fit_background, fit_sequence
 from sequela.explaining.limits import Limits
 from sequela.explaining.ports import Model, Models
@@ -44,6 +45,7 @@ class Gathering:
             raise InvalidInput.at("header", "UPLOAD_ORDER", "must come first")
         self._limits = limits
         self._name, self._model, self._averager = _begin(message.header, models, limits, until)
+        self._schema = self._model.schema
         self._given: Background | None = None
 
     def take(self, message: pb.CreateBackgroundRequest) -> None:
@@ -76,9 +78,9 @@ class Gathering:
             found = Findings()
             given = sequence(message, "sequence", found, self._limits)
             found.raise_any()
-            fitted = fit_sequence(
-                self._model.schema, self._model.fixed_length, given, self._limits, "sequence"
-            )
+            # Features without names are called as the first sequence's columns are; the others are matched with it.
+            self._schema = named_by_caller(self._schema, given.inputs)
+            fitted = fit_sequence(self._schema, self._model.fixed_length, given, self._limits, "sequence")
             self._averager.add(fitted.cells)
         except SequelaError as error:  # a field path cannot say which of the sequences it was
             error.metadata["sequence_number"] = str(self._averager.sequences)

@@ -438,21 +438,30 @@ class InputTensor(_message.Message):
 
     NAME_FIELD_NUMBER: _builtins.int
     TENSOR_FIELD_NUMBER: _builtins.int
+    COLUMNS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The model input's name. May be empty where the model takes a single input besides mask and length."""
     @_builtins.property
     def tensor(self) -> Global___Tensor:
         """The values, without a batch axis."""
 
+    @_builtins.property
+    def columns(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of the tensor's columns in their order, where the caller knows them: none, or one for each. They are matched
+        with the names of the model's features; columns that the model does not take are left out, with a warning, and
+        missing ones are refused. A model without feature names takes the columns in their order and uses these names.
+        """
+
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         tensor: Global___Tensor | None = ...,
+        columns: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["tensor", b"tensor"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "tensor", b"tensor"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "name", b"name", "tensor", b"tensor"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela.explaining.limits import Limits
 from sequela.explaining.question import NamedArray
-from sequela.rpc.decoding.findings import Findings
+from sequela.rpc.decoding.findings import Findings, shown
 
 Array = NDArray[Any]
 
@@ -38,9 +39,27 @@ def arrays(
         here = f"{path}[{index}]"
         name = found.text(f"{here}.name", message.name, limits.max_text)
         array = _array(message.tensor, f"{here}.tensor", found)
+        columns = _columns(message.columns, array, f"{here}.columns", found, limits)
         if array is not None:
-            named.append(NamedArray(name, array))
+            named.append(NamedArray(name, array, columns))
     return tuple(named)
+
+
+def _columns(
+    names: Sequence[str], array: Array | None, path: str, found: Findings, limits: Limits
+) -> tuple[str, ...]:
+    """The names of an array's columns: none, or one for each, all different."""
+    if not names or array is None:
+        return ()
+    width = array.shape[-1] if array.ndim else 1
+    if len(names) != width:
+        found.add(path, "COLUMN_NAMES", f"{len(names)} names for {width} columns; send none, or one for each")
+        return ()
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        found.add(path, "COLUMN_NAMES", f"{shown(repeated[0])} is there twice; columns are matched by name")
+        return ()
+    return tuple(found.text(f"{path}[{i}]", name, limits.max_text) for i, name in enumerate(names))
 
 
 def _array(tensor: pb.Tensor, path: str, found: Findings) -> Array | None:
@@ -75,7 +94,10 @@ def _shape(tensor: pb.Tensor, path: str, found: Findings) -> tuple[int, ...] | N
     shape = tuple(tensor.shape)
     if len(shape) > MAX_AXES:
         found.add(
-            f"{path}.shape", "TENSOR_SHAPE", f"{len(shape)} axes, at most {MAX_AXES} (without a batch axis)"
+            f"{path}.shape",
+            "TENSOR_SHAPE",
+            f"{shape} has {len(shape)} axes, at most {MAX_AXES}: leave out the batch axis (send x[0]); of several "
+            "sequences send one at a time, or their average as a background",
         )
         return None
     if any(axis < 1 for axis in shape):

@@ -1,0 +1,138 @@
+"""Anything that holds numbers, as a numpy array in one of the contract's element types.
+
+Takes what people have: numpy arrays of any kind, nested lists, tensors of torch and its like (also with gradients, on a
+GPU, in bfloat16), numbers as text, booleans among floats, and None for a missing value. What is masked, complex, a time
+or a word is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sequela_client.errors import CallerError
+
+FLOAT = np.dtype("<f8")
+PLAIN = tuple(map(np.dtype, ("<f4", "<f8", "<i4", "<i8", "?")))
+"""The contract's element types."""
+WIDER = (np.dtype("<i8"), np.dtype("<f4"))
+"""What other types go to, the first that holds all their values."""
+
+REAL = (bool, int, float, Decimal, Fraction, np.integer, np.floating, np.bool_)
+
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_MISSING = frozenset({"", "nan", "NaN", "null", "None", "NA", "N/A"})
+_LONGEST_SHOWN = 40
+
+
+def refused(where: str, text: str) -> CallerError:
+    """The error about values that are not an array of numbers. `where` names them; empty: the sequence."""
+    return CallerError(f"{where or 'the sequence'}: {text}", reason="NOT_AN_ARRAY")
+
+
+def numbers(where: str, values: Any) -> NDArray[Any]:
+    """The values as an array of float32, float64, int32, int64 or bool, little-endian; missing values are NaN.
+
+    Raises CallerError (NOT_AN_ARRAY), which names `where` and the first value at fault.
+    """
+    if np.ma.isMaskedArray(values):
+        values = _unmasked(where, values)
+    array = _array(where, _detached(values))
+    dtype = array.dtype.newbyteorder("<")
+    if dtype in PLAIN:
+        return array.astype(dtype, copy=False)
+    if dtype.kind in "OUST":
+        return from_items(where, array.ravel().tolist()).reshape(array.shape)
+    return _converted(where, array)
+
+
+def from_items(where: str, items: Iterable[Any]) -> NDArray[Any]:
+    """Single values as float64, or as booleans where all of them are. Raises CallerError as `numbers` does."""
+    held = list(items)
+    if held and all(isinstance(item, bool | np.bool_) for item in held):
+        return np.array(held, dtype=bool)
+    return np.array([_number(where, place, item) for place, item in enumerate(held)], dtype=FLOAT)
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is a plain number, such as 1.5 or -2e-3; no thousands separators, no decimal comma."""
+    return _NUMBER.fullmatch(text.strip()) is not None
+
+
+def is_missing(item: Any) -> bool:
+    """Whether an item stands for no value: None, NaN, pandas' NA and NaT, an empty text."""
+    if item is None or (isinstance(item, str) and item.strip() in _MISSING):
+        return True
+    if isinstance(item, float | np.floating):
+        return bool(np.isnan(item))
+    return type(item).__name__ in ("NAType", "NaTType")
+
+
+def _number(where: str, place: int, item: Any) -> float:
+    if is_missing(item):
+        return float("nan")
+    if isinstance(item, str | bytes):
+        text = item.decode(errors="replace") if isinstance(item, bytes) else item
+        if is_number(text):
+            return float(text)
+    elif isinstance(item, REAL):
+        return float(item)
+    shown = repr(item)
+    shown = shown if len(shown) <= _LONGEST_SHOWN else shown[: _LONGEST_SHOWN - 1] + "…"
+    raise refused(where, f"value {place} is {shown}, a {type(item).__name__}, not a number")
+
+
+def _unmasked(where: str, values: Any) -> Any:
+    if np.ma.is_masked(values):
+        count = int(np.ma.getmaskarray(values).sum())
+        text = (
+            f"{count} values of the masked array are masked; fill them (array.filled(...)), leave the events out, "
+            "or mark padding by the model's mask input"
+        )
+        raise refused(where, text)
+    return values.data
+
+
+def _detached(values: Any) -> Any:
+    """A tensor of torch or its like without gradients, on the CPU, in a type that numpy knows."""
+    if not (hasattr(values, "detach") and hasattr(values, "cpu")):
+        return values
+    tensor = values.detach().cpu()
+    if getattr(tensor, "is_sparse", False):
+        tensor = tensor.to_dense()
+    return tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor
+
+
+def _array(where: str, values: Any) -> NDArray[Any]:
+    try:
+        array = np.asarray(values)
+    except Exception as error:  # what is handed in converts itself, and may fail in any way
+        ragged = "inhomogeneous" in str(error)
+        text = "its rows differ in length" if ragged else f"not an array: {error}"
+        raise refused(where, text) from error
+    if array.dtype.kind == "O" and array.ndim == 0:
+        raise refused(where, f"a {type(values).__name__} is not an array of numbers")
+    return array
+
+
+def _converted(where: str, array: NDArray[Any]) -> NDArray[Any]:
+    dtype = array.dtype
+    for wider in WIDER:
+        if np.can_cast(dtype, wider):
+            return array.astype(wider)
+    if dtype.kind == "u" and (not array.size or int(array.max()) <= np.iinfo(np.int64).max):
+        return array.astype("<i8")
+    if dtype == np.longdouble:
+        return array.astype(FLOAT)
+    if dtype.kind == "V" and dtype.names is None and re.match(r"b?float\d", dtype.name):
+        return array.astype(
+            "<f4"
+        )  # bfloat16 and the float8 types of ml_dtypes: float32 holds all their values
+    what = {"M": "times", "m": "time differences", "c": "complex numbers", "u": "integers beyond 2^63 - 1"}
+    raise refused(where, f"an array of {dtype}, {what.get(dtype.kind, 'not numbers')}, which no model takes")

@@ -1,0 +1,199 @@
+"""Tables with named columns: DataFrames of pandas, polars and Arrow, Series, structured arrays, lists of records.
+
+What a table knows is used or refused, never dropped: column names are matched by the server with the model's features,
+a time index or a single column of times becomes the events' times, other indices their ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from collections.abc import Sequence as List
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sequela_client.arrays import from_items, is_missing, is_number, numbers, refused
+
+Items = list[Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """Values (rows, columns), or (columns) of one row, and what is known of them.
+
+    columns: their names, none where nobody named them. times, ids: of the rows, none where there are none.
+    """
+
+    values: NDArray[Any]
+    columns: tuple[str, ...] = ()
+    times: tuple[datetime, ...] = ()
+    ids: tuple[str, ...] = ()
+
+
+def as_table(where: str, given: Any) -> Table:
+    """A sequence's values for one input. Raises CallerError (NOT_AN_ARRAY), which names `where` and the column."""
+    if _is_records(given):
+        return _of_columns(where, _by_column(where, given))
+    if isinstance(given, np.ndarray) and given.dtype.names:
+        return _of_columns(where, {name: given[name].tolist() for name in given.dtype.names})
+    if _native(given) is None:
+        return Table(numbers(where, given))
+    return _of_frame(where, given)
+
+
+def as_row(where: str, given: Any) -> Table:
+    """A background's values for one input: as `as_table`, but a Series is one event, its index the column names."""
+    if isinstance(given, np.ndarray) and given.dtype.names and given.ndim == 0:
+        given = given.reshape(1)
+    index = getattr(given, "index", None)
+    if getattr(_native(given), "__name__", "") == "Series" and index is not None and not callable(index):
+        named = () if _is_counted(index) else tuple(map(str, index))
+        return Table(from_items(where, list(given)), named)
+    table = as_table(where, given)
+    return replace(table, times=(), ids=())
+
+
+def is_table(given: Any) -> bool:
+    """Whether it is one table, and not several sequences."""
+    return _is_records(given) or _native(given) is not None
+
+
+def _is_records(given: Any) -> bool:
+    """A list of mappings from column names to values."""
+    return isinstance(given, list | tuple) and bool(given) and all(isinstance(row, Mapping) for row in given)
+
+
+def _by_column(where: str, records: List[Mapping[str, Any]]) -> dict[str, Items]:
+    names = list(records[0])
+    for number, record in enumerate(records):
+        if record.keys() != records[0].keys():
+            differing = sorted(map(str, record.keys() ^ records[0].keys()))
+            raise refused(
+                where, f"record {number} differs from the first in its keys: {', '.join(differing)}"
+            )
+    return {str(name): [record[name] for record in records] for name in names}
+
+
+def _native(given: Any) -> Any:
+    """The kind of table that narwhals knows, its DataFrame or Series; None for anything else, a lazy frame too."""
+    if given is None or isinstance(given, np.ndarray | list | tuple | Mapping | int | float):
+        return None
+    import narwhals as nw  # noqa: PLC0415 only who hands in a table waits for it
+
+    try:
+        found = nw.from_native(_pandas(given), pass_through=True, allow_series=True, eager_only=True)
+    except nw.exceptions.DuplicateError:
+        return nw.DataFrame
+    return next((kind for kind in (nw.DataFrame, nw.Series) if isinstance(found, kind)), None)
+
+
+def _pandas(given: Any) -> Any:
+    """A labelled array of xarray as a DataFrame."""
+    return given.to_pandas() if type(given).__module__.startswith("xarray.") else given
+
+
+def _of_frame(where: str, given: Any) -> Table:
+    import narwhals as nw  # noqa: PLC0415
+
+    native = _pandas(given)
+    labels: list[str] = list(map(str, getattr(native, "column_names", getattr(native, "columns", ()))))
+    if getattr(getattr(native, "columns", None), "nlevels", 1) > 1:
+        raise refused(where, "its columns have several levels; give each column one name")
+    repeated = [label for label in labels if labels.count(label) > 1]
+    if repeated:
+        raise refused(where, f"column {repeated[0]!r} is there twice; columns are matched by name")
+    frame = nw.from_native(native, allow_series=True, eager_only=True)
+    if isinstance(frame, nw.Series):
+        held = {str(frame.name or ""): _items(frame)}
+    else:
+        held = dict(zip(labels, map(_items, frame.iter_columns()), strict=True))
+    table = _of_columns(where, held)
+    index = nw.maybe_get_index(frame)
+    return table if index is None else _with_index(where, table, index)
+
+
+def _items(series: Any) -> Any:
+    """A column: an array where it holds plain numbers, else its items."""
+    array = series.to_numpy()
+    return array if array.dtype.kind in "fiub" else series.to_list()
+
+
+def _of_columns(where: str, held: Mapping[str, Any]) -> Table:
+    """A table of columns: numbers are values, the one column of times is when the events happened."""
+    timed = [name for name, items in held.items() if not isinstance(items, np.ndarray) and _are_times(items)]
+    if len(timed) > 1:
+        text = f"columns {', '.join(timed)} hold times; keep the one that says when the events happened"
+        raise refused(where, text)
+    names = [name for name in held if name not in timed]
+    if not names:
+        raise refused(where, "it has no column of numbers")
+    values = [_column(where, name, held[name]) for name in names]
+    named = () if _is_default(names) or names == [""] else tuple(names)
+    table = Table(np.stack(values, axis=1) if len(values[0]) else np.empty((0, len(names))), named)
+    return replace(table, times=_times(where, held[timed[0]])) if timed else table
+
+
+def _column(where: str, name: str, items: Any) -> NDArray[Any]:
+    place = f"{where or 'the sequence'}, column {name!r}"
+    if isinstance(items, np.ndarray):
+        return numbers(place, items)
+    words = [item for item in items if isinstance(item, str) and not is_missing(item) and not is_number(item)]
+    if words:
+        text = f"holds text, such as {words[0]!r}; send the numbers that the model takes, or leave it out"
+        raise refused(place, text)
+    return from_items(place, items)
+
+
+def _are_times(items: Items) -> bool:
+    known = [item for item in items if not is_missing(item)]
+    return bool(known) and all(isinstance(item, date | np.datetime64) for item in known)
+
+
+def _times(where: str, items: Iterable[Any]) -> tuple[datetime, ...]:
+    """Times of events, which must not go back. Raises CallerError."""
+    times = tuple(_time(where, item) for item in items)
+    if any(later < earlier for earlier, later in pairwise(times)):
+        text = (
+            "its times go back: the oldest event comes first, the one to explain last; sort the rows by time, "
+            "or leave the times out where their order says nothing"
+        )
+        raise refused(where, text)
+    return times
+
+
+def _time(where: str, item: Any) -> datetime:
+    if is_missing(item) or (isinstance(item, np.datetime64) and np.isnat(item)):
+        raise refused(where, "an event has no time; fill in its time, or leave the column of times out")
+    if hasattr(item, "to_pydatetime"):
+        found: datetime = item.to_pydatetime(warn=False)
+        return found
+    if isinstance(item, np.datetime64):
+        return datetime.fromisoformat(str(item.astype("datetime64[us]")))
+    return item if isinstance(item, datetime) else datetime(item.year, item.month, item.day)  # noqa: DTZ001 local, as any time without a zone
+
+
+def _with_index(where: str, table: Table, index: Any) -> Table:
+    """An index of times says when events happened; another one, that does not just count them, their ids."""
+    if getattr(index, "nlevels", 1) > 1:
+        text = "its index has several levels; take the rows of one entity, then index by time (df.xs(entity))"
+        raise refused(where, text)
+    if hasattr(index, "to_timestamp"):
+        index = index.to_timestamp()
+    items = list(index)
+    if _are_times(items):
+        return replace(table, times=table.times or _times(where, items))
+    return table if _is_counted(index) else replace(table, ids=tuple(map(str, items)))
+
+
+def _is_counted(index: Any) -> bool:
+    """Whether an index just counts: that is what rows get where nobody named them."""
+    return hasattr(index, "start") and hasattr(index, "step")
+
+
+def _is_default(names: List[str]) -> bool:
+    """Whether columns just count, as pandas (0, 1, …) and polars (column_0, …) name those without names."""
+    return any(names == [f"{prefix}{place}" for place in range(len(names))] for prefix in ("", "column_"))
