@@ -13,6 +13,9 @@ MODELS := .venv-models/.models
 # For make bench: --quick, or --only and names of cases; `make bench BENCH_ARGS=--help` lists them.
 BENCH_ARGS ?=
 
+# onnxruntime reports its use unless it is told not to; the service sees to that by itself, the other tools here do not.
+export ORT_DISABLE_TELEMETRY := 1
+
 PIP := -m pip --disable-pip-version-check --quiet
 PYTEST := $(RUN)/python -m pytest -n $(WORKERS) --dist loadscope
 

@@ -30,7 +30,7 @@ FORMS = {
 
 def main() -> None:
     """Serves; exits with status 2 for arguments that are wrong."""
-    command = [sys.executable, "-m", "sequela", *server_arguments(sys.argv[1:])]
+    command = [sys.executable, "-P", "-m", "sequela", *server_arguments(sys.argv[1:])]
     os.execv(command[0], command)  # noqa: S606  # no shell is wanted
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from sequela_client.cli.serve import server_package
+from sequela_client.cli.serve import server_command, server_package
 from sequela_client.cli.waiting import waiting
 from sequela_client.errors import DeadlineExceeded, OperatorError
 
@@ -30,7 +29,7 @@ def embedded_server(arguments: Sequence[str] = ()) -> Iterator[str]:
     server_package()
     with tempfile.TemporaryDirectory(prefix="sequela-") as folder:
         ready, log = Path(folder, "ready"), Path(folder, "log")
-        command = [sys.executable, "-m", "sequela", *_OWN, "--ready-file", str(ready), *arguments]
+        command = server_command([*_OWN, "--ready-file", str(ready), *arguments])
         with log.open("wb") as output:
             server = subprocess.Popen(command, stdout=output, stderr=output)  # noqa: S603 our own server
         try:
