@@ -40,6 +40,7 @@ test-all: setup ## All tests: the slow ones too, with other explainers and model
 	$(RUN)/python scripts/peer_env.py triton
 	$(RUN)/python scripts/peer_env.py kserve
 	$(RUN)/python scripts/peer_env.py mlserver
+	$(RUN)/python scripts/peer_env.py oldest
 	$(PYTEST) --timeout 1200
 
 lint: setup ## Style, types, import rules, contract, container files, what is in the tree
