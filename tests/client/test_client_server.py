@@ -26,7 +26,6 @@ from sequela_client import (
     Sequela,
     Sequence,
     StopReason,
-    TryAgain,
 )
 from serving import Serving, embedded
 
@@ -284,8 +283,9 @@ def test_tls(tmp_path: Path) -> None:
 
         with Sequela(server.bound.grpc, credentials=trusted) as client:
             assert client.explain(**gru()).score == asyncio.run(score())
-        with Sequela(server.bound.grpc, secure=True) as client, pytest.raises(TryAgain):
+        with Sequela(server.bound.grpc, secure=True) as client, pytest.raises(CallerError) as error:
             client.explain(**gru())
+        assert error.value.reason == "CERTIFICATE_NOT_TRUSTED"
 
 
 def test_a_bad_schema_names_its_fault(sequela: Sequela, tmp_path: Path) -> None:
