@@ -186,6 +186,12 @@ def test_backgrounds_live_and_die(server: Serving, sequela: Sequela) -> None:
     assert by_name.background == made.name
     assert by_name.base_value == pytest.approx(sequela.explain(**gru(background=mean)).base_value, abs=1e-6)
     assert made.name in [item.name for item in sequela.backgrounds()]
+    model = made.name.split("/")[1]
+    for name in (model, f"models/{model}"):
+        assert [item.name for item in sequela.backgrounds(model=name)] == [made.name]
+    assert list(sequela.backgrounds(model="another")) == []
+    with pytest.raises(CallerError, match="backgrounds belong to all versions of a model"):
+        list(sequela.backgrounds(model=f"{model}/1"))
     sequela.delete_background(made.name)
     with pytest.raises(NotFound):
         sequela.get_background(made.name)

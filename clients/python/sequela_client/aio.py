@@ -169,7 +169,7 @@ class AsyncSequela(Client):
     def backgrounds(
         self, *, model: str = "", page_size: int = 50, timeout: float | None = None
     ) -> AsyncIterator[Background]:
-        """All backgrounds by name, without their values; of one model `models/m`, or of all."""
+        """All backgrounds by name, without their values; of one model, `models/m` or `m`, or of all."""
         return self._all(questions.list_backgrounds(model, page_size), timeout)
 
     async def delete_background(self, name: str, *, timeout: float | None = None) -> None:

@@ -166,7 +166,7 @@ class Sequela(Client):
     def backgrounds(
         self, *, model: str = "", page_size: int = 50, timeout: float | None = None
     ) -> Iterator[Background]:
-        """All backgrounds by name, without their values; of one model `models/m`, or of all."""
+        """All backgrounds by name, without their values; of one model, `models/m` or `m`, or of all."""
         return self._all(questions.list_backgrounds(model, page_size), timeout)
 
     def delete_background(self, name: str, *, timeout: float | None = None) -> None:
