@@ -17,10 +17,13 @@ RUN /tools/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \
 FROM python:3.12-slim-bookworm
 COPY --from=build /opt/sequela /opt/sequela
 # Nothing is written at run time, so the root file system can be read-only. What listens outside the container is up to
-# whoever runs it: any address but loopback wants TLS files or SEQUELA_INSECURE.
+# whoever runs it: any address but loopback wants TLS files or SEQUELA_INSECURE. No module comes from the current folder,
+# and onnxruntime reports nothing, whatever Python is started for.
 ENV PATH=/opt/sequela/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONSAFEPATH=1 \
+    ORT_DISABLE_TELEMETRY=1 \
     SEQUELA_METRICS_HOST=0.0.0.0 \
     SEQUELA_HTTP_INFERENCE=false \
     SEQUELA_METRICS_PORT=9464

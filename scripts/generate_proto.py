@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import argparse
 import filecmp
+import os
+import subprocess
 import sys
 import tempfile
-from importlib import resources
 from pathlib import Path
-
-from grpc_tools import protoc
 
 ROOT = Path(__file__).resolve().parent.parent
 OUTPUT = ROOT / "proto" / "python"
 PROTO = ROOT / "proto"
 # Folders with protos, by the package that is made of them.
 SOURCES = {"sequela_proto/v1": PROTO / "sequela" / "v1", "sequela_proto/inference": PROTO / "inference"}
+# The generator, older than what runs here: see the group protoc in pyproject.toml.
+PROTOC = Path(sys.prefix) / "protoc"
 PACKAGES = ("sequela_proto", *SOURCES)
 
 
@@ -30,24 +31,22 @@ def generate(output: Path) -> None:
         for package, folder in SOURCES.items()
         for source in sorted(folder.glob("*.proto"))
     ]
-    well_known = resources.files("grpc_tools") / "_proto"
     plugins = Path(sys.executable).parent
-    status = protoc.main(
-        [
-            "protoc",
-            *(f"-I{package}={folder}" for package, folder in SOURCES.items()),
-            f"-I{well_known}",
-            f"--plugin=protoc-gen-mypy={plugins / 'protoc-gen-mypy'}",
-            f"--plugin=protoc-gen-mypy_grpc={plugins / 'protoc-gen-mypy_grpc'}",
-            f"--python_out={output}",
-            f"--grpc_python_out={output}",
-            f"--mypy_out={output}",
-            f"--mypy_grpc_out={output}",
-            *names,
-        ]
-    )
-    if status:
-        raise SystemExit(status)
+    command = [
+        *(sys.executable, "-m", "grpc_tools.protoc"),
+        *(f"-I{package}={folder}" for package, folder in SOURCES.items()),
+        f"-I{PROTOC / 'grpc_tools' / '_proto'}",
+        f"--plugin=protoc-gen-mypy={plugins / 'protoc-gen-mypy'}",
+        f"--plugin=protoc-gen-mypy_grpc={plugins / 'protoc-gen-mypy_grpc'}",
+        f"--python_out={output}",
+        f"--grpc_python_out={output}",
+        f"--mypy_out={output}",
+        f"--mypy_grpc_out={output}",
+        *names,
+    ]
+    done = subprocess.run(command, env=os.environ | {"PYTHONPATH": str(PROTOC)}, check=False)
+    if done.returncode:
+        raise SystemExit(done.returncode)
     for package in PACKAGES:
         (output / package / "__init__.py").write_text('"""Generated from proto/: never edited."""\n')
     (output / "sequela_proto" / "py.typed").write_text("")

@@ -22,6 +22,7 @@ LOCKS = {
     REQUIREMENTS / "service.lock": ["pyproject.toml", "--extra", "service", "--constraints", str(DEV)],
     REQUIREMENTS / "bench.lock": ["--group", "bench", "--constraints", str(DEV)],
     REQUIREMENTS / "build.lock": ["--group", "build", "--constraints", str(DEV)],
+    REQUIREMENTS / "protoc.lock": ["--group", "protoc", "--no-deps"],
 }
 OPTIONS = [
     *("--universal", "--python-version", "3.11", "--fork-strategy", "fewest"),

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 # As the server does: the linear algebra's own threads would fight the tests' for the processors.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# As the service does. Inherited by everything that tests start.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import pytest
 from hypothesis import settings

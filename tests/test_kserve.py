@@ -102,7 +102,7 @@ def test_the_manifests_arguments_are_taken(tmp_path: Path) -> None:
     arguments = [each.replace("/schema/schema.json", str(schema)) for each in CONTAINER["args"]]
     settings, endpoint = served(*arguments, *APPENDED)
     assert str(endpoint.uri) == "http://takeover-predictor.default/v2/models/takeover"
-    assert CONTAINER["command"] == ["python", "-m", "sequela.kserve"]
+    assert CONTAINER["command"] == ["python", "-P", "-m", "sequela.kserve"]
     assert [port["containerPort"] for port in CONTAINER["ports"]] == [settings.metrics_port]
     for probe in ("readinessProbe", "livenessProbe"):
         assert CONTAINER[probe]["httpGet"]["port"] == settings.metrics_port

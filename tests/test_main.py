@@ -75,13 +75,34 @@ def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
 
 
 def test_it_says_why_it_cannot_start(tmp_path: Path) -> None:
-    """A model repository that is not there: one line, and status 1."""
+    """A model repository that is not there: one line with the flag and the folder, and status 1."""
     with process("--model-repository", str(tmp_path / "nowhere")) as server:
         _, log = server.communicate(timeout=PATIENCE)
         assert server.returncode == 1
     last = json.loads(log.splitlines()[-1])
     assert last["event"] == "cannot start"
-    assert "nowhere" in last["why"]
+    assert last["why"] == f"--model-repository {tmp_path / 'nowhere'}: No such file or directory"
+
+
+def test_what_is_odd_about_it_is_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A misspelt variable and a ready file that cannot be written stop nobody, and stand in the log. What Kubernetes
+    says of a service called sequela is neither a port nor odd.
+    """
+    monkeypatch.setenv("SEQUELA_PROT", "7")
+    monkeypatch.setenv("SEQUELA_REDIS_PORT", "tcp://10.0.0.1:50051")
+    ready = tmp_path / "nowhere" / "ready.json"
+    with process("--ready-file", str(ready), "--drain-delay", "0") as server:
+        assert server.stderr
+        lines = []
+        while not lines or lines[-1]["event"] != "no ready file":
+            lines.append(json.loads(server.stderr.readline()))
+        server.send_signal(signal.SIGTERM)
+        server.communicate(timeout=PATIENCE)
+        assert server.returncode == 0
+    first = lines[0]
+    assert [each["event"] for each in lines] == ["unknown variable", "listening", "ready", "no ready file"]
+    assert (first["level"], first["name"], first["nearest"]) == ("warning", "SEQUELA_PROT", "SEQUELA_PORT")
+    assert lines[-1]["why"].endswith("No such file or directory")
 
 
 def test_an_explanation_outlasts_the_grace(tmp_path: Path) -> None:

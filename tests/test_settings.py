@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sequela.adapters.onnx_models.provider import ExecutionProvider
 from sequela.explaining.limits import Limits
-from sequela.settings import Settings, flag, markdown_table, read_settings
+from sequela.settings import Settings, flag, markdown_table, misspelt_variables, read_settings
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 
@@ -58,7 +58,10 @@ def test_every_limit_is_a_setting(limit: str) -> None:
         (["--max-http-connections", "0"], "--max-http-connections (SEQUELA_MAX_HTTP_CONNECTIONS)"),
         (["--tls-key", "k"], "--tls-certificate and --tls-key go together"),
         (["--tls-client-ca", "c"], "--tls-client-ca needs --tls-certificate and --tls-key"),
-        (["--nonsense"], "--nonsense"),
+        (["--nonsense"], "there is no setting --nonsense"),
+        (["--prot", "1"], "there is no setting --prot; did you mean --port?"),
+        (["--max_events=3"], "there is no setting --max_events; did you mean --max-events?"),
+        (["--no-upload"], "there is no setting --no-upload; did you mean --no-uploads?"),
     ],
 )
 def test_bad_settings_exit_with_2(
@@ -69,6 +72,49 @@ def test_bad_settings_exit_with_2(
         read_settings(arguments)
     assert caught.value.code == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_switch_by_variable_is_true_or_false(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Anything else is refused with what is allowed."""
+    monkeypatch.setenv("SEQUELA_INSECURE", "maybe")
+    with pytest.raises(SystemExit):
+        read_settings([])
+    said = capsys.readouterr().err
+    assert said == "sequela serve: --insecure (SEQUELA_INSECURE): must be true or false, not 'maybe'\n"
+
+
+def test_misspelt_variables_are_named() -> None:
+    """With the nearest setting; not those of the tests, of others, and of Kubernetes' services."""
+    given = {
+        "SEQUELA_PROT": "1",
+        "sequela_max_event": "3",
+        "SEQUELA_ZZZ": "",
+        "SEQUELA_PORT": "1",
+        "sequela_host": "::1",
+        "SEQUELA_SHARED": "x",
+        "SEQUELA_REDIS_SERVER": "x",
+        "OTHER_PORT": "x",
+        "SEQUELA_SERVICE_HOST": "10.0.0.1",
+        "SEQUELA_SERVICE_PORT_GRPC": "50051",
+        "SEQUELA_PORT_50051_TCP_ADDR": "10.0.0.1",
+        "SEQUELA_REDIS_PORT": "tcp://10.0.0.2:6379",
+        "SEQUELA_REDIS_SERVICE_PORT": "6379",
+    }
+    assert {each.name: each.nearest for each in misspelt_variables(given)} == {
+        "SEQUELA_PROT": "SEQUELA_PORT",
+        "sequela_max_event": "SEQUELA_MAX_EVENTS",
+        "SEQUELA_ZZZ": "",
+    }
+
+
+def test_a_service_of_kubernetes_is_no_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Service called `sequela` sets SEQUELA_PORT=tcp://… in every container: the default holds, flags and all."""
+    monkeypatch.setenv("SEQUELA_PORT", "tcp://10.0.0.1:50051")
+    monkeypatch.setenv("SEQUELA_METRICS_PORT", "tcp://10.0.0.1:9464")
+    assert (read_settings([]).port, read_settings([]).metrics_port) == (50051, 9464)
+    assert read_settings(["--port", "7000"]).port == 7000
 
 
 @pytest.mark.parametrize("given", ["--no-http-inference", "--insecure"])

@@ -101,7 +101,7 @@ def build(
 
     rooms = _rooms(settings, pool.workers, observer)
     pace = Pace(settings.default_timeout, settings.deadline_reserve, settings.stream_window)
-    readiness = Readiness(NAMES, models.ready)
+    readiness = Readiness(NAMES, models.ready, configured)
     inference = OpenInference(
         Inference(explainer, models, rooms, pace, limits), About(version(), readiness.why_not)
     )
@@ -111,7 +111,7 @@ def build(
     bodies = Bodies(settings.max_http_body_bytes, settings.max_http_bodies, observer)
     every = EveryRequest(observer, ending, pace, bodies)
     routes = [*KServe(inference.inference).routes(every), *OpenInferenceRest(inference).routes(every)]
-    pages = application(metrics.registry, readiness.why_not, routes if settings.explains_over_http else ())
+    pages = application(metrics.registry, readiness.report, routes if settings.explains_over_http else ())
     http = HttpServer(pages, settings.metrics_host, settings.metrics_port, settings.max_http_connections)
     server = Server(_listening(settings), offered, rooms, readiness, http, observer, ending)
     draining = Draining(settings.drain_delay, settings.drain_grace)

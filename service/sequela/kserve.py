@@ -30,7 +30,7 @@ FORMS = {
 
 def main() -> None:
     """Serves; exits with status 2 for arguments that are wrong."""
-    command = [sys.executable, "-m", "sequela", *server_arguments(sys.argv[1:])]
+    command = [sys.executable, "-P", "-m", "sequela", *server_arguments(sys.argv[1:])]
     os.execv(command[0], command)  # noqa: S606  # no shell is wanted
 
 
@@ -40,8 +40,8 @@ def server_arguments(arguments: Sequence[str]) -> list[str]:
     """
     parser = _parser()
     given, others = parser.parse_known_args(arguments)
-    repository = Path(tempfile.mkdtemp(prefix="sequela-"))
     try:
+        repository = Path(tempfile.mkdtemp(prefix="sequela-"))
         write_model(repository / given.model_name / "1", given)
     except (InvalidInput, OSError) as error:
         parser.error(str(error))
@@ -62,7 +62,7 @@ def write_model(folder: Path, given: argparse.Namespace) -> None:
     lines = {"uri": str(uri), "version": given.predictor_version, "revision": given.predictor_revision}
     # A JSON text is a TOML text too.
     (folder / ENDPOINT_FILE).write_text(
-        "".join(f"{key} = {json.dumps(text)}\n" for key, text in lines.items())
+        "".join(f"{key} = {json.dumps(text)}\n" for key, text in lines.items()), encoding="utf-8"
     )
     if given.schema:
         shutil.copyfile(given.schema, folder / SCHEMA_FILE)

@@ -18,7 +18,7 @@ from sequela.adapters import logs
 from sequela.bootstrap import Wired, build, version
 from sequela.errors import SequelaError
 from sequela.rpc.server import Bound
-from sequela.settings import Settings, read_settings
+from sequela.settings import Settings, misspelt_variables, read_settings, settings_of
 
 CANNOT_START = 1
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -33,10 +33,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     settings = read_settings(given[1:] if given[:1] == ["serve"] else given)
     logs.configure(settings.log_level)
+    for unknown in misspelt_variables(os.environ):
+        log.warning("unknown variable", name=unknown.name, nearest=unknown.nearest)
     try:
         asyncio.run(serve(settings))
     except (OSError, SequelaError) as error:
-        log.error("cannot start", why=str(error))
+        log.error("cannot start", why=_why(error, settings))
         return CANNOT_START
     return 0
 
@@ -62,7 +64,17 @@ async def _announce(wired: Wired, bound: Bound) -> None:
     await wired.server.ready()
     log.info("ready")
     if wired.settings.ready_file:
-        _write(wired.settings.ready_file, json.dumps(dataclasses.asdict(bound)))
+        try:
+            _write(wired.settings.ready_file, json.dumps(dataclasses.asdict(bound)))
+        except OSError as error:  # whoever waits for the file has to be told elsewhere
+            log.error("no ready file", why=_why(error, wired.settings))
+
+
+def _why(error: OSError | SequelaError, settings: Settings) -> str:
+    """With the setting that names the file, where it is about one."""
+    if not isinstance(error, OSError) or not error.strerror or error.filename is None:
+        return str(error)
+    return f"{settings_of(settings, str(error.filename))}{error.filename}: {error.strerror}"
 
 
 def _write(path: Path, text: str) -> None:

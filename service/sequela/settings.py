@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import ipaddress
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, NoReturn, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, CliApp, SettingsConfigDict
+from pydantic_settings import BaseSettings, CliApp, PydanticBaseSettingsSource, SettingsConfigDict
 
 from sequela.adapters.endpoints.switchboard import EndpointRules
 from sequela.adapters.endpoints.terms import Terms
@@ -19,12 +19,21 @@ from sequela.adapters.endpoints.transports.allowance import Allowance
 from sequela.adapters.endpoints.transports.opening import TransportLimits
 from sequela.adapters.onnx_models.provider import ExecutionProvider, installed
 from sequela.explaining.limits import Limits
+from sequela.setting_names import (
+    PREFIX,
+    Misspelt,
+    Variables,
+    flag,
+    unknown_flags,
+    unknown_variables,
+    variable,
+)
 
-PREFIX = "SEQUELA_"
 DEFAULT = Limits()
 TERMS = Terms()
 RULES = EndpointRules()
 DAY = 86_400.0
+_MESSAGES = {"bool_parsing": "must be true or false"}
 GPU_HINT = " (cuda: install onnxruntime-gpu in place of onnxruntime)"
 
 
@@ -219,6 +228,17 @@ class Settings(BaseSettings):
         30 * DAY, gt=0, description="Seconds that a background sent inline is found by its digest."
     )
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        *_: object,
+        **__: object,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What the program says goes before variables; no file is read."""
+        return init_settings, Variables(settings_cls)
+
     @field_validator("execution_provider")
     @classmethod
     def _installed(cls, provider: ExecutionProvider) -> ExecutionProvider:
@@ -293,27 +313,44 @@ class Settings(BaseSettings):
 
 def read_settings(arguments: Sequence[str]) -> Settings:
     """Settings from flags and variables. Exits with status 2 and a line for each thing that is wrong."""
+    switches = [
+        name for name, field in Settings.model_fields.items() if field.annotation in (bool, bool | None)
+    ]
+    if unknown := unknown_flags(arguments, Settings.model_fields, switches):
+        _exit(f"{each} (sequela serve --help lists all options)" for each in unknown)
     try:
         return CliApp.run(Settings, cli_args=list(arguments))
     except ValidationError as error:
-        for each in error.errors():
-            complaint = _complaint(each["loc"], each["msg"], each["input"])
-            print(f"sequela serve: {complaint}", file=sys.stderr)  # noqa: T201  # for a person
-        raise SystemExit(2) from None
+        _exit(
+            _complaint(each["loc"], _MESSAGES.get(each["type"], each["msg"]), each["input"])
+            for each in error.errors()
+        )
+
+
+def misspelt_variables(environment: Mapping[str, str]) -> list[Misspelt]:
+    """Variables that begin with SEQUELA_ and are no setting: they change nothing."""
+    return unknown_variables(environment, Settings.model_fields)
+
+
+def settings_of(settings: Settings, path: str) -> str:
+    """The flags of the settings that name this file or folder, with a space behind; empty where none does."""
+    named = [flag(name) for name, value in settings if isinstance(value, Path) and str(value) == path]
+    return f"{' and '.join(named)} " if named else ""
 
 
 def markdown_table() -> str:
     """The README's table of settings."""
     rows = ["| Flag | Variable | Default | Meaning |", "|---|---|---|---|"]
     for name, field in Settings.model_fields.items():
-        cells = (f"`{flag(name)}`", f"`{PREFIX}{name.upper()}`", _shown(field), field.description or "")
+        cells = (f"`{flag(name)}`", f"`{variable(name)}`", _shown(field), field.description or "")
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows) + "\n"
 
 
-def flag(name: str) -> str:
-    """`--kebab-case` of a field's name."""
-    return f"--{name.replace('_', '-')}"
+def _exit(complaints: Iterable[str]) -> NoReturn:
+    for complaint in complaints:
+        print(f"sequela serve: {complaint}", file=sys.stderr)  # noqa: T201  # for a person
+    raise SystemExit(2)
 
 
 def _complaint(place: tuple[int | str, ...], message: str, value: object) -> str:
@@ -321,7 +358,7 @@ def _complaint(place: tuple[int | str, ...], message: str, value: object) -> str
     if not place:
         return message
     name = str(place[0])
-    return f"{flag(name)} ({PREFIX}{name.upper()}): {message}, not {value!r}"
+    return f"{flag(name)} ({variable(name)}): {message}, not {value!r}"
 
 
 def _shown(field: FieldInfo) -> str:

@@ -26,7 +26,6 @@ from sequela_client import (
     Sequela,
     Sequence,
     StopReason,
-    TryAgain,
 )
 from serving import Serving, embedded
 
@@ -187,6 +186,12 @@ def test_backgrounds_live_and_die(server: Serving, sequela: Sequela) -> None:
     assert by_name.background == made.name
     assert by_name.base_value == pytest.approx(sequela.explain(**gru(background=mean)).base_value, abs=1e-6)
     assert made.name in [item.name for item in sequela.backgrounds()]
+    model = made.name.split("/")[1]
+    for name in (model, f"models/{model}"):
+        assert [item.name for item in sequela.backgrounds(model=name)] == [made.name]
+    assert list(sequela.backgrounds(model="another")) == []
+    with pytest.raises(CallerError, match="backgrounds belong to all versions of a model"):
+        list(sequela.backgrounds(model=f"{model}/1"))
     sequela.delete_background(made.name)
     with pytest.raises(NotFound):
         sequela.get_background(made.name)
@@ -284,8 +289,9 @@ def test_tls(tmp_path: Path) -> None:
 
         with Sequela(server.bound.grpc, credentials=trusted) as client:
             assert client.explain(**gru()).score == asyncio.run(score())
-        with Sequela(server.bound.grpc, secure=True) as client, pytest.raises(TryAgain):
+        with Sequela(server.bound.grpc, secure=True) as client, pytest.raises(CallerError) as error:
             client.explain(**gru())
+        assert error.value.reason == "CERTIFICATE_NOT_TRUSTED"
 
 
 def test_a_bad_schema_names_its_fault(sequela: Sequela, tmp_path: Path) -> None:

@@ -67,6 +67,22 @@ def test_clients_must_show_their_certificate(certificates: Certificates) -> None
         assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
 
 
+def test_tls_files_that_are_none(certificates: Certificates, tmp_path: Path) -> None:
+    """A file of something else, or another certificate's key: the flags and files are named, not only the port."""
+    none, key = tmp_path / "none.pem", tmp_path / "other.key"
+    none.write_text("no certificate")
+    key.write_bytes(certificates.authority.issue_cert("localhost").private_key_pem.bytes())
+    mine = {"tls_certificate": certificates.certificate, "tls_key": certificates.key}
+    for wrong, said in (
+        ({"tls_certificate": none}, "--tls-certificate and --tls-key: .*none.pem"),
+        ({"tls_key": key}, "KEY_VALUES_MISMATCH"),
+        ({"tls_client_ca": none}, "--tls-client-ca: .*none.pem: not a certificate in PEM"),
+        ({"tls_key": tmp_path / "nowhere"}, "No such file or directory"),
+    ):
+        with pytest.raises(OSError, match=said), Serving(embedded(**{**mine, **wrong})):
+            pass
+
+
 def test_insecure_is_a_word_to_say() -> None:
     """--insecure admits other than loopback addresses in plain text."""
     with Serving(embedded(host="0.0.0.0", insecure=True)) as server:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import datetime
 from operator import attrgetter
@@ -13,7 +14,7 @@ import grpc.aio
 from sequela_client import questions
 from sequela_client.bulk import AnyIterable, Feed
 from sequela_client.channel import Client, Deadline
-from sequela_client.errors import SequelaError, from_rpc
+from sequela_client.errors import SequelaError
 from sequela_client.explanation import Explanation
 from sequela_client.flows import Call, Flow
 from sequela_client.inputs import BackgroundLike, BackgroundValues, SequenceLike, Values
@@ -87,7 +88,7 @@ class AsyncSequela(Client):
             async for answer in stream:
                 yield bulk.outcome(answer)
         except grpc.RpcError as error:
-            raise feed.failure or from_rpc(error, self._address) from None
+            raise feed.failure or await self._failure_of(error) from None
         finally:
             stream.cancel()
 
@@ -168,7 +169,7 @@ class AsyncSequela(Client):
     def backgrounds(
         self, *, model: str = "", page_size: int = 50, timeout: float | None = None
     ) -> AsyncIterator[Background]:
-        """All backgrounds by name, without their values; of one model `models/m`, or of all."""
+        """All backgrounds by name, without their values; of one model, `models/m` or `m`, or of all."""
         return self._all(questions.list_backgrounds(model, page_size), timeout)
 
     async def delete_background(self, name: str, *, timeout: float | None = None) -> None:
@@ -203,4 +204,8 @@ class AsyncSequela(Client):
         try:
             return await method(call.request, timeout=deadline.remaining)
         except grpc.RpcError as error:
-            raise call.failure or from_rpc(error, self._address) from None
+            raise call.failure or await self._failure_of(error) from None
+
+    async def _failure_of(self, error: grpc.RpcError) -> SequelaError:
+        """As `_failure`, without holding up the event loop."""
+        return await asyncio.to_thread(self._failure, error)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,8 +11,11 @@ from typing import Any, ClassVar, SupportsFloat
 import grpc
 from sequela_proto.v1 import sequela_pb2_grpc as rpc
 
-from sequela_client.errors import CallerError
+from sequela_client.errors import CallerError, SequelaError, from_rpc
 from sequela_client.knowledge import Knowledge
+from sequela_client.server_address import ServerAddress
+from sequela_client.tls import PathLike, channel_credentials
+from sequela_client.unreachable import Peer, unreachable
 
 _SERVICES = ("ExplanationService", "ModelService", "BackgroundService")
 
@@ -36,16 +38,6 @@ SERVICE_CONFIG = {
 
 MAX_MESSAGE_BYTES = 64 << 20
 """Default limit of a message either way, as the server's."""
-
-
-DEFAULT_PORT = 50051
-"""The server's."""
-
-_HOST_ALONE = re.compile(r"[^:/\[\]]+|\[[^\]]+\]")
-
-
-def _with_port(address: str) -> str:
-    return f"{address}:{DEFAULT_PORT}" if _HOST_ALONE.fullmatch(address) else address
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +78,9 @@ class Client:
         *,
         timeout: float | None = 60.0,
         secure: bool = False,
+        ca: PathLike | None = None,
+        certificate: PathLike | None = None,
+        key: PathLike | None = None,
         credentials: grpc.ChannelCredentials | None = None,
         max_message_bytes: int = MAX_MESSAGE_BYTES,
         options: Sequence[tuple[str, Any]] = (),
@@ -93,23 +88,30 @@ class Client:
         """Connects lazily.
 
         `address`: `host:port`, a host alone (port 50051), or any gRPC target. `timeout`: seconds for
-        a question that gives none (None: no limit). `secure`: TLS with the system's roots. `credentials`: TLS
-        with these. `options`: more of gRPC's channel options.
+        a question that gives none (None: no limit). `secure`: TLS, trusting the system's authorities. `ca`: TLS,
+        trusting those of this PEM file. `certificate` and `key`: TLS, showing this certificate to the server (PEM
+        files). `credentials`: gRPC's own, in place of all these. `options`: more of gRPC's channel options.
+
+        Raises CallerError for an address or a file that is none.
         """
-        if secure and credentials is None:
-            credentials = grpc.ssl_channel_credentials()
-        limits = [
+        if credentials is None and (secure or ca is not None or certificate is not None or key is not None):
+            credentials = channel_credentials(ca, certificate, key)
+        server = ServerAddress.parse(address)
+        settings = [
             ("grpc.service_config", json.dumps(SERVICE_CONFIG)),
             ("grpc.max_send_message_length", max_message_bytes),
             ("grpc.max_receive_message_length", max_message_bytes),
+            # A proxy of the environment cannot reach this machine's own servers.
+            *([("grpc.enable_http_proxy", 0)] if server.is_local else []),
+            *options,
         ]
-        self._address = address = _with_port(address)
+        self._peer = Peer(server, credentials is not None)
         self._timeout = timeout
         self._knowledge = Knowledge(max_message_bytes)
         self._channel = (
-            self._grpc.insecure_channel(address, options=[*limits, *options])
+            self._grpc.insecure_channel(server.target, options=settings)
             if credentials is None
-            else self._grpc.secure_channel(address, credentials, options=[*limits, *options])
+            else self._grpc.secure_channel(server.target, credentials, options=settings)
         )
         self._stubs = Stubs(self._channel)
 
@@ -122,3 +124,7 @@ class Client:
             text = f"timeout: must be seconds, at least 0, or None, not {seconds!r}"
             raise CallerError(text, reason="ARGUMENT_INVALID")
         return float(seconds)
+
+    def _failure(self, error: grpc.RpcError) -> SequelaError:
+        """What a call failed with. May ask the server once more whether it speaks TLS."""
+        return from_rpc(error, lambda message: unreachable(message, self._peer))

@@ -12,7 +12,7 @@ import grpc
 from sequela_client import questions
 from sequela_client.bulk import Feed
 from sequela_client.channel import Client, Deadline
-from sequela_client.errors import SequelaError, from_rpc
+from sequela_client.errors import SequelaError
 from sequela_client.explanation import Explanation
 from sequela_client.flows import Call, Flow
 from sequela_client.inputs import BackgroundLike, BackgroundValues, SequenceLike, Values
@@ -86,7 +86,7 @@ class Sequela(Client):
             for answer in stream:
                 yield bulk.outcome(answer)
         except grpc.RpcError as error:
-            raise feed.failure or from_rpc(error, self._address) from None
+            raise feed.failure or self._failure(error) from None
         finally:
             stream.cancel()
 
@@ -166,7 +166,7 @@ class Sequela(Client):
     def backgrounds(
         self, *, model: str = "", page_size: int = 50, timeout: float | None = None
     ) -> Iterator[Background]:
-        """All backgrounds by name, without their values; of one model `models/m`, or of all."""
+        """All backgrounds by name, without their values; of one model, `models/m` or `m`, or of all."""
         return self._all(questions.list_backgrounds(model, page_size), timeout)
 
     def delete_background(self, name: str, *, timeout: float | None = None) -> None:
@@ -200,4 +200,4 @@ class Sequela(Client):
         try:
             return method(call.blocking_request, timeout=deadline.remaining)
         except grpc.RpcError as error:
-            raise call.failure or from_rpc(error, self._address) from None
+            raise call.failure or self._failure(error) from None

@@ -6,8 +6,7 @@ status codes. Faults that the client sees by itself (a file that is not there) a
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,12 +21,6 @@ UPLOADS_DISABLED = "UPLOADS_DISABLED"
 """The reason with which an operator's switch refuses an upload."""
 OPERATORS_REASONS = frozenset({UPLOADS_DISABLED, "ENDPOINT_NOT_ALLOWED", "ENDPOINT_OFF"})
 """Reasons of what an operator has switched off, or has not allowed."""
-
-
-# gRPC has no code of its own for this. A failed TLS handshake is not meant: there is a server then.
-_NOT_THERE = re.compile(
-    r"(failed to connect|DNS resolution failed|errors resolving)(?!.*handshake)", re.DOTALL | re.IGNORECASE
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +106,10 @@ _BY_CODE: dict[int, type[SequelaError]] = {
 }
 
 
-def from_rpc(error: grpc.RpcError, address: str) -> SequelaError:
+def from_rpc(error: grpc.RpcError, unreachable: Callable[[str], SequelaError | None]) -> SequelaError:
     """The exception for a failed call, from its code and the google.rpc details it carries.
 
-    `address`: where the server was called.
+    `unreachable`: what gRPC's own message means where no server was reached.
     """
     code, message = error.code(), error.details() or ""
     info, bad, retry = ErrorInfo(), BadRequest(), RetryInfo()
@@ -124,8 +117,8 @@ def from_rpc(error: grpc.RpcError, address: str) -> SequelaError:
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED and not has_info:
         # gRPC itself says so about a message over the limit: trying again would not help.
         return CallerError(message, reason="MESSAGE_TOO_LARGE")
-    if code is grpc.StatusCode.UNAVAILABLE and not has_info and _NOT_THERE.match(message):
-        return TryAgain(f"no server answers at {address}; is `sequela serve` running there?")
+    if code is grpc.StatusCode.UNAVAILABLE and not has_info and (lost := unreachable(message)):
+        return lost
     return _kind(code.value[0], info.reason)(
         message or code.name,
         reason=info.reason,

@@ -91,6 +91,9 @@ def _read(folder: ModelFolder) -> ModelBytes:
     """The files' bytes. Raises OSError, and InvalidInput where the folder says as well that it is served elsewhere."""
     onnx, schema = folder.path / ONNX_FILE, folder.path / SCHEMA_FILE
     place = f"{folder.name.model}/{folder.name.version}"
+    if not onnx.exists() and not (folder.path / ENDPOINT_FILE).exists():
+        text = f"holds neither {ONNX_FILE} nor {ENDPOINT_FILE}"
+        raise InvalidInput.at(place, "MODEL_MISSING", text)
     if (folder.path / ENDPOINT_FILE).exists():
         text = f"{ONNX_FILE} and {ENDPOINT_FILE} lie side by side; one of them must go"
         raise InvalidInput.at(place, "MODEL_AMBIGUOUS", text)

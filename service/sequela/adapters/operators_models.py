@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+import structlog
 
 from sequela.adapters.configured_models import ConfiguredModels
 from sequela.adapters.endpoints.configured import ConfiguredEndpoints
@@ -11,14 +14,19 @@ from sequela.adapters.model_folders import find_folders
 from sequela.adapters.model_names import ModelName, ModelPattern
 from sequela.adapters.onnx_models.loading import Loader
 from sequela.adapters.onnx_models.model import OnnxModel
-from sequela.explaining.ports import ModelRecord, ModelSource
+from sequela.adapters.repository_notes import repository_notes
+from sequela.explaining.ports import ModelRecord, ModelSource, ModelState
+
+_log = structlog.get_logger(__name__)
 
 
 class OperatorsModels:
     """Both kinds as one."""
 
-    def __init__(self, models: ConfiguredModels, endpoints: ConfiguredEndpoints) -> None:
-        self._models, self._endpoints = models, endpoints
+    def __init__(
+        self, models: ConfiguredModels, endpoints: ConfiguredEndpoints, passed_over: Sequence[str] = ()
+    ) -> None:
+        self._models, self._endpoints, self._passed_over = models, endpoints, passed_over
 
     @classmethod
     def in_folder(cls, root: Path | None, loader: Loader, switchboard: Switchboard) -> OperatorsModels:
@@ -26,10 +34,16 @@ class OperatorsModels:
         folders = find_folders(root) if root else []
         served = [folder for folder in folders if folder.is_endpoint]
         own = [folder for folder in folders if not folder.is_endpoint]
-        return cls(ConfiguredModels(own, loader), ConfiguredEndpoints(served, switchboard, loader.limits))
+        return cls(
+            ConfiguredModels(own, loader),
+            ConfiguredEndpoints(served, switchboard, loader.limits),
+            repository_notes(root) if root else (),
+        )
 
     def start(self) -> None:
-        """Begins to load the ones and to look after the others."""
+        """Begins to load the ones and to look after the others; the log says what is passed over."""
+        for note in self._passed_over:
+            _log.warning("model_repository", note=note)
         self._models.start()
         self._endpoints.start()
 
@@ -45,6 +59,20 @@ class OperatorsModels:
     def ready(self) -> bool:
         """Whether this process's models are loaded. An endpoint that is down would else take out every replica."""
         return self._models.ready()
+
+    def unready(self) -> list[ModelRecord]:
+        """Models of this process that are loading or have failed."""
+        return _unready(self._models.records())
+
+    def notes(self) -> list[str]:
+        """What does not keep the server from being ready, and should be known: endpoints that are not there, and what
+        is passed over in the repository.
+        """
+        waiting = _unready(self._endpoints.records())
+        return [
+            *(f"{record.told} (an endpoint does not hold the server back)" for record in waiting),
+            *(f"model repository: {note}" for note in self._passed_over),
+        ]
 
     def records(self) -> dict[ModelName, ModelRecord]:
         """All of them as they stand now."""
@@ -68,3 +96,7 @@ class OperatorsModels:
         """Whether another server runs it."""
         record = self.find(pattern)
         return record is not None and record.source is ModelSource.ENDPOINT
+
+
+def _unready(records: Mapping[ModelName, ModelRecord]) -> list[ModelRecord]:
+    return [records[name] for name in sorted(records) if records[name].state is not ModelState.READY]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
-from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, unquote
 
 from redis import Redis
 from redis.backoff import NoBackoff
@@ -18,11 +19,49 @@ from sequela.errors import InvalidInput
 Client = Any
 """A redis-py client, which types its answers for sync and async callers at once, so for neither."""
 
+_ADDRESS = re.compile(r"(?:\[(?P<ipv6>[0-9A-Fa-f:.%]+)\]|(?P<name>[^:\[\]@\s]+))(?::(?P<port>[0-9]{1,5}))?")
+
 FORMS = (
     "redis://[user:password@]host[:port][/db], rediss://…, unix:///path/to/socket[?db=0], "
     "redis+sentinel://[user:password@]host[:port][,host…]/service[/db], "
     "redis+cluster://[user:password@]host[:port][,host…]; rediss+… for TLS"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class RedisUrl:
+    """A URL in parts. `urllib.parse` has ideas of its own of several hosts and of brackets among them, and they change
+    with Python's patches.
+    """
+
+    text: str
+    scheme: str
+    access: str
+    hosts: str
+    path: str
+    query: str
+
+    @classmethod
+    def split(cls, text: str) -> RedisUrl:
+        """Never fails: what is missing is empty."""
+        scheme, found, rest = text.partition("://")
+        if not found:
+            return cls(text, "", "", "", text, "")
+        rest, _, query = rest.partition("?")
+        place, slash, path = rest.partition("/")
+        access, _, hosts = place.rpartition("@")
+        return cls(text, scheme.lower(), access, hosts, slash + path, query)
+
+    @property
+    def shown(self) -> str:
+        """Without user and password."""
+        address = self.text.rpartition("@")[2].partition("?")[0].rpartition("://")[2]
+        return f"{self.scheme}://{address}" if self.scheme else address
+
+    @property
+    def has_raw_password(self) -> bool:
+        """Whether a password holds one of `/?#` as it is, which ends the hosts for whoever reads the URL."""
+        return "#" in self.access or "@" in self.path or "@" in self.query.partition("=")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +82,9 @@ def connector(url: str, timeouts: RedisTimeouts) -> Callable[[], Client]:
 
     Raises InvalidInput for a URL of no known form.
     """
-    parts = urlsplit(url)
+    parts = RedisUrl.split(url)
+    if parts.scheme != "unix" and parts.has_raw_password:
+        raise _invalid(parts, "write '/', '?' and '#' of the password as %2F, %3F and %23")
     options: dict[str, Any] = {
         "socket_connect_timeout": timeouts.connect,
         "socket_timeout": timeouts.answer,
@@ -53,36 +94,39 @@ def connector(url: str, timeouts: RedisTimeouts) -> Callable[[], Client]:
     }
     match parts.scheme:
         case "redis" | "rediss" | "unix":
-            return _single(url, options)
+            return _single(parts, options)
         case "sentinel" | "redis+sentinel" | "rediss+sentinel":
             return _master(parts, options)
         case "cluster" | "redis+cluster" | "rediss+cluster":
             return _cluster(parts, options)
-    raise _invalid(url, f"the scheme {parts.scheme!r} is not known")
+    raise _invalid(parts, f"the scheme {parts.scheme!r} is not known")
 
 
-def _single(url: str, options: Mapping[str, Any]) -> Callable[[], Client]:
-    if url.startswith("unix:") and not urlsplit(url).path:
-        raise _invalid(url, "the path of the socket is missing")
+def _single(parts: RedisUrl, options: Mapping[str, Any]) -> Callable[[], Client]:
+    if parts.scheme == "unix" and not parts.path:
+        raise _invalid(parts, "the path of the socket is missing")
+    if "," in parts.hosts:
+        text = f"{parts.hosts!r} are several hosts; name them with redis+sentinel:// or redis+cluster://"
+        raise _invalid(parts, text)
     try:
-        Redis.from_url(url, **options)
+        Redis.from_url(parts.text, **options)
     except (ValueError, TypeError) as error:
-        raise _invalid(url, str(error)) from error
-    return lambda: Redis.from_url(url, **options)
+        raise _invalid(parts, str(error)) from error
+    return lambda: Redis.from_url(parts.text, **options)
 
 
-def _master(parts: SplitResult, options: Mapping[str, Any]) -> Callable[[], Client]:
+def _master(parts: RedisUrl, options: Mapping[str, Any]) -> Callable[[], Client]:
     service, _, db = parts.path.strip("/").partition("/")
     if not service or not (db or "0").isdigit():
-        raise _invalid(parts.geturl(), "the hosts must be followed by /service, or /service/db with a number")
+        raise _invalid(parts, "the hosts must be followed by /service, or /service/db with a number")
     hosts, access = _hosts(parts, 26379), _access(parts)
     manager = cast(Any, Sentinel)(hosts, sentinel_kwargs=dict(options), **options)
     return lambda: manager.master_for(unquote(service), db=int(db or 0), **access)
 
 
-def _cluster(parts: SplitResult, options: Mapping[str, Any]) -> Callable[[], Client]:
+def _cluster(parts: RedisUrl, options: Mapping[str, Any]) -> Callable[[], Client]:
     if parts.path.strip("/"):
-        raise _invalid(parts.geturl(), "a cluster has no databases, so nothing follows the hosts")
+        raise _invalid(parts, "a cluster has no databases, so nothing follows the hosts")
     hosts, access = _hosts(parts, 6379), _access(parts)
     return lambda: RedisCluster(
         startup_nodes=[cast(Any, ClusterNode)(*host) for host in hosts],
@@ -92,21 +136,20 @@ def _cluster(parts: SplitResult, options: Mapping[str, Any]) -> Callable[[], Cli
     )
 
 
-def _hosts(parts: SplitResult, default_port: int) -> list[tuple[str, int]]:
+def _hosts(parts: RedisUrl, default_port: int) -> list[tuple[str, int]]:
     hosts = []
-    for address in parts.netloc.rpartition("@")[2].split(","):
-        # An IPv6 address stands in brackets and is full of colons.
-        host, colon, port = address.rpartition(":") if not address.endswith("]") else (address, "", "")
-        host, port = (host, port) if colon else (address, str(default_port))
-        if not host or not port.isdigit():
-            raise _invalid(parts.geturl(), f"{address!r} is not host:port")
-        hosts.append((host.strip("[]"), int(port)))
+    for address in parts.hosts.split(","):
+        found = _ADDRESS.fullmatch(address)
+        port = int(found["port"] or default_port) if found else 0
+        if found is None or not 0 < port < 1 << 16:
+            raise _invalid(parts, f"{address!r} is not host, host:port or [IPv6 address]:port")
+        hosts.append((found["name"] or found["ipv6"], port))
     return hosts
 
 
-def _access(parts: SplitResult) -> dict[str, Any]:
+def _access(parts: RedisUrl) -> dict[str, Any]:
     """User, password and TLS; the query may name `ssl_ca_certs`, `ssl_certfile`, `ssl_keyfile`."""
-    user, _, password = parts.netloc.rpartition("@")[0].partition(":")
+    user, _, password = parts.access.partition(":")
     access: dict[str, Any] = {"username": unquote(user) or None, "password": unquote(password) or None}
     if parts.scheme.startswith("rediss"):
         access["ssl"] = True
@@ -116,7 +159,5 @@ def _access(parts: SplitResult) -> dict[str, Any]:
     return access
 
 
-def _invalid(url: str, why: str) -> InvalidInput:
-    shown = urlsplit(url)
-    address = f"{shown.scheme}://{shown.netloc.rpartition('@')[2]}{shown.path}"  # never the password
-    return InvalidInput.at("redis_url", "REDIS_URL_INVALID", f"{address}: {why}; known forms are {FORMS}")
+def _invalid(url: RedisUrl, why: str) -> InvalidInput:
+    return InvalidInput.at("redis_url", "REDIS_URL_INVALID", f"{url.shown}: {why}; known forms are {FORMS}")

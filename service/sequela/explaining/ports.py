@@ -214,6 +214,11 @@ class ModelRecord:
     execution: str = ""
     model: Model | None = None
 
+    @property
+    def told(self) -> str:
+        """Name, state, and why."""
+        return f"{self.name} {self.state.value.upper()}" + (f": {self.detail}" if self.detail else "")
+
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Item]):

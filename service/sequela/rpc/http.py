@@ -18,6 +18,7 @@ from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from sequela.rpc.listening import address
+from sequela.rpc.readiness import Report
 from sequela.rpc.rest.answers import answer, written
 
 # How long a page that is being read may hold up the end of the server.
@@ -26,21 +27,18 @@ LAST_SECONDS = 1
 # How long a client may take over the headers of a request.
 HEADER_SECONDS = 10.0
 
-NotReady = Callable[[], str]
-"""Why the server takes no calls; empty when it does."""
-
 
 def application(
-    registry: CollectorRegistry, not_ready: NotReady, inference: Iterable[Route] = ()
+    registry: CollectorRegistry, report: Callable[[], Report], inference: Iterable[Route] = ()
 ) -> Starlette:
     """The three pages, and the routes of inference where these are offered. No path leads to another."""
-    routes = [*_pages(registry, not_ready), *inference]
+    routes = [*_pages(registry, report), *inference]
     app = Starlette(routes=routes, exception_handlers={HTTPException: _no_route})
     app.router.redirect_slashes = False
     return app
 
 
-def _pages(registry: CollectorRegistry, not_ready: NotReady) -> list[Route]:
+def _pages(registry: CollectorRegistry, report: Callable[[], Report]) -> list[Route]:
     def metrics(request: Request) -> Response:
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         return Response(encode(registry), headers={"content-type": content_type})
@@ -49,8 +47,8 @@ def _pages(registry: CollectorRegistry, not_ready: NotReady) -> list[Route]:
         return PlainTextResponse("ok\n")
 
     async def readyz(_: Request) -> Response:
-        why = not_ready()
-        return PlainTextResponse(f"{why or 'ok'}\n", status_code=503 if why else 200)
+        found = report()
+        return PlainTextResponse(found.text, status_code=200 if found.ready else 503)
 
     return [Route("/metrics", metrics), Route("/healthz", healthz), Route("/readyz", readyz)]
 

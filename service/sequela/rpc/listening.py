@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +18,32 @@ class TlsFiles:
     client_ca: Path | None = None
 
     def credentials(self) -> grpc.ServerCredentials:
-        """What gRPC needs of them. Raises OSError where a file cannot be read."""
+        """What gRPC needs of them. Raises OSError where a file cannot be read, or is not what it should be."""
+        self._check()
         authority = self.client_ca.read_bytes() if self.client_ca else None
         pair = (self.key.read_bytes(), self.certificate.read_bytes())
         return grpc.ssl_server_credentials([pair], authority, authority is not None)
+
+    def _check(self) -> None:
+        """Of a bad file gRPC only says that it cannot listen. A key that wants a password cannot be asked for one."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        for path in (self.key, self.certificate):
+            path.open("rb").close()
+        try:
+            context.load_cert_chain(self.certificate, self.key, password=lambda: "")
+        except ssl.SSLError as error:
+            what = (
+                f"{self.certificate} and {self.key}: not a certificate and its key without password, in PEM"
+            )
+            raise OSError(f"--tls-certificate and --tls-key: {what} ({error.reason})") from error
+        if self.client_ca is None:
+            return
+        try:
+            context.load_verify_locations(self.client_ca)
+        except ssl.SSLError as error:
+            raise OSError(
+                f"--tls-client-ca: {self.client_ca}: not a certificate in PEM ({error.reason})"
+            ) from error
 
 
 @dataclass(frozen=True, slots=True)

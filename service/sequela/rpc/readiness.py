@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
 from grpc_health.v1 import health, health_pb2
 
+from sequela.explaining.ports import ModelRecord, ModelState
 from sequela.rpc.calls import Context
 from sequela.rpc.closing import draining
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+FAILED = "models failed to load: mend or remove their folders and restart"
 
 # How often a loading server looks whether its models are there, in seconds.
 LOADING_POLL = 0.05
@@ -46,20 +51,50 @@ class Health(health.aio.HealthServicer):  # type: ignore[name-defined, misc]  # 
         self._dismissed.set()
 
 
+class Standing(Protocol):
+    """How the operator's models stand."""
+
+    def unready(self) -> Sequence[ModelRecord]:
+        """Those that keep the server from being ready."""
+
+    def notes(self) -> Sequence[str]:
+        """What does not keep it, and should be known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The page /readyz: its first line is `ok` or the reason, each further one a model or a note."""
+
+    ready: bool
+    text: str
+
+
 class Readiness:
     """Not ready until every configured model is loaded, and never again once the server drains."""
 
-    def __init__(self, services: Sequence[str], models_ready: Callable[[], bool]) -> None:
+    def __init__(self, services: Sequence[str], models_ready: Callable[[], bool], standing: Standing) -> None:
         self.servicer = Health()
         self._names = ("", *services)
-        self._models_ready = models_ready
+        self._models_ready, self._standing = models_ready, standing
         self._draining = False
 
     def why_not(self) -> str:
         """Why the server takes no calls; empty when it does."""
         if self._draining:
             return "draining"
-        return "" if self._models_ready() else "loading models"
+        if self._models_ready():
+            return ""
+        failed = any(record.state is ModelState.FAILED for record in self._standing.unready())
+        return FAILED if failed else "loading models"
+
+    def report(self) -> Report:
+        """The same with the models that are not ready, and notes."""
+        if self._draining:
+            return Report(False, f"{self.why_not()}\n")
+        why = self.why_not()
+        models = [record.told for record in self._standing.unready()]
+        notes = [f"note: {note}" for note in self._standing.notes()]
+        return Report(not why, "".join(f"{line}\n" for line in (why or "ok", *models, *notes)))
 
     async def follow(self) -> None:
         """Says NOT_SERVING, and SERVING as soon as the models are there."""

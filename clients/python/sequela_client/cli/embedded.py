@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from sequela_client.cli.serve import server_package
+from sequela_client.cli.serve import server_command, server_package
 from sequela_client.cli.waiting import waiting
 from sequela_client.errors import DeadlineExceeded, OperatorError
 
@@ -25,12 +24,12 @@ _OWN = ("--host", "127.0.0.1", "--port", "0", "--metrics-port", "0", "--drain-de
 def embedded_server(arguments: Sequence[str] = ()) -> Iterator[str]:
     """Starts a server, gives its address once it is ready, and stops it afterwards.
 
-    Raises OperatorError with the end of its log where it does not start.
+    Raises OperatorError with the end of its log where it does not start, or has nowhere to write it.
     """
     server_package()
-    with tempfile.TemporaryDirectory(prefix="sequela-") as folder:
+    with _scratch() as folder:
         ready, log = Path(folder, "ready"), Path(folder, "log")
-        command = [sys.executable, "-m", "sequela", *_OWN, "--ready-file", str(ready), *arguments]
+        command = server_command([*_OWN, "--ready-file", str(ready), *arguments])
         with log.open("wb") as output:
             server = subprocess.Popen(command, stdout=output, stderr=output)  # noqa: S603 our own server
         try:
@@ -39,6 +38,16 @@ def embedded_server(arguments: Sequence[str] = ()) -> Iterator[str]:
             yield address
         finally:
             _stop(server)
+
+
+def _scratch() -> tempfile.TemporaryDirectory[str]:
+    """For the server's log and its word that it is ready."""
+    try:
+        return tempfile.TemporaryDirectory(prefix="sequela-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise OperatorError(
+            f"the server that is started needs a folder for its log: {error}; name one in TMPDIR, or a --server"
+        ) from error
 
 
 def _address(server: subprocess.Popen[bytes], ready: Path, log: Path) -> str:

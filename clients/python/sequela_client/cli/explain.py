@@ -80,10 +80,14 @@ def with_options(command: Command) -> Command:
 
 
 def server_options(command: Command) -> Command:
-    """Adds what says which server to ask."""
+    """Adds what says which server to ask, and how."""
+    pem = click.Path(path_type=Path)
     for option in (
+        click.option("--key", type=pem, metavar="FILE", help="The key of that certificate (PEM)."),
+        click.option("--cert", type=pem, metavar="FILE", help="By TLS, showing it this certificate (PEM)."),
+        click.option("--ca", type=pem, metavar="FILE", help="By TLS, trusting the authorities in it (PEM)."),
+        click.option("--secure", is_flag=True, help="By TLS, trusting the system's authorities."),
         click.option("--server", metavar="HOST:PORT", help="A running server; without it one is started."),
-        click.option("--secure", is_flag=True, help="Talk TLS to it, trusting the system's roots."),
     ):
         command = option(command)
     return command
@@ -117,6 +121,9 @@ def explain(
     background: str | None,
     server: str | None,
     secure: bool,
+    ca: Path | None,
+    cert: Path | None,
+    key: Path | None,
     json_file: str | None,
     csv_file: str | None,
     caller_id: str | None,
@@ -131,13 +138,18 @@ def explain(
     """
     if schema and not is_endpoint(model):
         raise click.UsageError("--schema goes with a model named by its endpoint; a file's lies beside it")
+    if server is None and (secure or ca or cert or key):
+        raise click.UsageError(
+            "--secure, --ca, --cert and --key go with --server; one that is started is your own"
+        )
     given = read_sequence(sequence)
     average = Path(background) if background and is_data_file(background) else None
     values = read_background(average) if average else None
     wanted: Any = {name: value for name, value in options.items() if value not in (None, ())}
     with ExitStack() as stack:
-        address = server or stack.enter_context(_own_server(model))
-        sequela = stack.enter_context(Sequela(address, secure=secure, timeout=timeout))
+        address = stack.enter_context(_own_server(model)) if server is None else server
+        tls: Any = {"secure": secure, "ca": ca, "certificate": cert, "key": key}
+        sequela = stack.enter_context(Sequela(address, timeout=timeout, **tls))
         stack.enter_context(waiting("explaining"))
         chosen = Endpoint(model, schema=schema) if schema else model
         given = replace(given, inputs=in_order(sequela, model, sequence, given.inputs))

@@ -10,7 +10,7 @@ import click
 from sequela_client.cli.demo import demo
 from sequela_client.cli.explain import explain
 from sequela_client.cli.serve import serve
-from sequela_client.cli.terminal import printable
+from sequela_client.cli.terminal import printable, write_in_any_encoding
 from sequela_client.errors import CallerError, DeadlineExceeded, OperatorError, SequelaError, TryAgain
 
 EXIT_CODES: Final[dict[type[SequelaError], int]] = {
@@ -58,6 +58,7 @@ def _version() -> str:
 @click.version_option(_version(), prog_name="sequela")
 def main() -> None:
     """Explains the scores of sequence models: which events, features and cells made the score."""
+    write_in_any_encoding()
 
 
 main.add_command(serve)

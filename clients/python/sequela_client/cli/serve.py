@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -25,6 +26,11 @@ def server_package() -> Path:
     return Path(next(iter(found.submodule_search_locations)))
 
 
+def server_command(arguments: Iterable[str]) -> list[str]:
+    """What starts the server with these arguments. -P: nothing is imported from the current folder."""
+    return [sys.executable, "-P", "-m", "sequela", *arguments]
+
+
 @click.command(
     context_settings={"ignore_unknown_options": True, "help_option_names": []},
     short_help="Start the server.",
@@ -33,5 +39,5 @@ def server_package() -> Path:
 def serve(arguments: tuple[str, ...]) -> None:
     """Starts the server; all arguments are the server's own."""
     server_package()
-    command = [sys.executable, "-m", "sequela", *arguments]
+    command = server_command(arguments)
     os.execv(command[0], command)  # noqa: S606 no shell is wanted: the server takes this process's place

@@ -2,16 +2,50 @@
 
 from __future__ import annotations
 
+import codecs
 import dataclasses
+import io
+import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
+
+_PLAIN: Final = {
+    "±": "+-",
+    "−": "-",
+    "…": "...",
+    "·": "-",
+    "×": "x",
+    "η": "eta",
+    "θ": "theta",
+    "│": "|",
+    "█": "#",
+}
+"""What stands for our own characters where an encoding has none of them."""
+_WIDTH = 80
 
 
 def terminal() -> Console:
     """Standard output. Square brackets and colons in texts are just that."""
-    return Console(markup=False, emoji=False, highlight=False)
+    console = Console(markup=False, emoji=False, highlight=False)
+    if console.width < 1:  # a terminal of unknown size, which some say is 0
+        console.width = _WIDTH
+    return console
+
+
+def write_in_any_encoding() -> None:
+    """Lets standard output and error write what their encoding lacks (LANG=C has ASCII alone) in plain characters."""
+    codecs.register_error("sequela.plain", _plainly)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="sequela.plain")
+
+
+def _plainly(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    lacking = error.object[error.start : error.end]
+    return "".join(_PLAIN.get(each, "?") for each in lacking), error.end
 
 
 def printable(item: Any) -> Any:

@@ -2642,7 +2642,7 @@ class ListBackgroundsRequest(_message.Message):
     """At most 1 000; more is cut to that. Default 50. Negative is refused."""
     page_token: _builtins.str
     model: _builtins.str
-    """Only those of this model: `models/m`."""
+    """Only those of this model: `models/m` or `m`."""
     def __init__(
         self,
         *,

@@ -5,7 +5,7 @@ import warnings
 
 from sequela_proto.v1 import sequela_pb2 as sequela__proto_dot_v1_dot_sequela__pb2
 
-GRPC_GENERATED_VERSION = '1.85.1'
+GRPC_GENERATED_VERSION = '1.76.0'
 GRPC_VERSION = grpc.__version__
 _version_not_supported = False
 
@@ -25,7 +25,7 @@ if _version_not_supported:
     )
 
 
-class ExplanationServiceStub:
+class ExplanationServiceStub(object):
     """Explains, scores, and gives back explanations made before.
     """
 
@@ -62,7 +62,7 @@ class ExplanationServiceStub:
                 _registered_method=True)
 
 
-class ExplanationServiceServicer:
+class ExplanationServiceServicer(object):
     """Explains, scores, and gives back explanations made before.
     """
 
@@ -143,7 +143,7 @@ def add_ExplanationServiceServicer_to_server(servicer, server):
 
 
  # This class is part of an EXPERIMENTAL API.
-class ExplanationService:
+class ExplanationService(object):
     """Explains, scores, and gives back explanations made before.
     """
 
@@ -283,7 +283,7 @@ class ExplanationService:
             _registered_method=True)
 
 
-class ModelServiceStub:
+class ModelServiceStub(object):
     """The models that can be explained.
     """
 
@@ -315,7 +315,7 @@ class ModelServiceStub:
                 _registered_method=True)
 
 
-class ModelServiceServicer:
+class ModelServiceServicer(object):
     """The models that can be explained.
     """
 
@@ -382,7 +382,7 @@ def add_ModelServiceServicer_to_server(servicer, server):
 
 
  # This class is part of an EXPERIMENTAL API.
-class ModelService:
+class ModelService(object):
     """The models that can be explained.
     """
 
@@ -495,7 +495,7 @@ class ModelService:
             _registered_method=True)
 
 
-class BackgroundServiceStub:
+class BackgroundServiceStub(object):
     """Named backgrounds, kept for reuse.
     """
 
@@ -527,7 +527,7 @@ class BackgroundServiceStub:
                 _registered_method=True)
 
 
-class BackgroundServiceServicer:
+class BackgroundServiceServicer(object):
     """Named backgrounds, kept for reuse.
     """
 
@@ -592,7 +592,7 @@ def add_BackgroundServiceServicer_to_server(servicer, server):
 
 
  # This class is part of an EXPERIMENTAL API.
-class BackgroundService:
+class BackgroundService(object):
     """Named backgrounds, kept for reuse.
     """
 

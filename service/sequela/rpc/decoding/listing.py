@@ -20,7 +20,7 @@ MAX_TOKEN = 1_024
 
 EXPLANATION = re.compile(rf"explanations/{PART}")
 STORED_BACKGROUND = re.compile(rf"models/{PART}/backgrounds/{PART}")
-MODEL_NAME = re.compile(rf"models/{PART}")
+MODEL_NAME = re.compile(rf"(models/)?{PART}")
 
 
 class Paged(Protocol):
@@ -66,8 +66,11 @@ def explanation_filter(message: pb.ListExplanationsRequest, found: Findings, lim
 
 
 def model_filter(name: str, found: Findings) -> str:
-    """Empty, or `models/m`."""
-    return found.name("model", name, MODEL_NAME, "`models/m`") if name else ""
+    """Empty, or `models/m`, also where it was given in short."""
+    if not name:
+        return ""
+    expected = "`models/m` or `m` (backgrounds belong to all versions of a model)"
+    return f"models/{found.name('model', name, MODEL_NAME, expected).removeprefix('models/')}"
 
 
 def explanation_name(name: str) -> str:

@@ -1,0 +1,81 @@
+"""Where a server is: what callers write, and what gRPC is given for it."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from dataclasses import dataclass
+
+from sequela_client.errors import CallerError
+
+DEFAULT_PORT = 50051
+"""The server's."""
+
+_SCHEME = re.compile(r"(https?|grpcs?|tcp)://(?P<rest>[^/]*).*", re.IGNORECASE)
+_HOST_ALONE = re.compile(r"[^:/\[\]]+|\[[^\]]+\]")
+_HOST_AND_PORT = re.compile(r"(?P<host>[^:/\[\]]+|\[[^\]]+\]):(?P<port>[^:/\[\]]*)")
+_PROXIES = ("grpc_proxy", "https_proxy", "http_proxy")
+"""gRPC's own order."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerAddress:
+    """A target of gRPC. `host` is empty where the target is not of the form `host:port`."""
+
+    target: str
+    host: str = ""
+    port: int = 0
+
+    @classmethod
+    def parse(cls, text: str) -> ServerAddress:
+        """From `host:port`, a host alone, an IPv6 address in brackets or without, or any gRPC target.
+
+        Raises CallerError for what can be none of these: a URL of HTTP, a port that is no number.
+        """
+        text = text.strip()
+        if found := _SCHEME.fullmatch(text):
+            hint = f"write {found['rest']}" if found["rest"] else "write host:port"
+            raise _invalid(
+                text, f"{hint}, without a scheme; for TLS there are secure and ca (--secure, --ca)"
+            )
+        if not text:
+            raise _invalid(text, "it is empty; write host:port")
+        if _is_ipv6(text):
+            text = f"[{text}]"
+        if _HOST_ALONE.fullmatch(text):
+            text = f"{text}:{DEFAULT_PORT}"
+        if (found := _HOST_AND_PORT.fullmatch(text)) is None or found["host"] in (
+            "unix",
+            "dns",
+            "ipv4",
+            "ipv6",
+        ):
+            return cls(text)
+        if not found["port"].isdecimal() or not 0 < int(found["port"]) < 1 << 16:
+            raise _invalid(text, f"the port is {found['port']!r}, must be a number from 1 to 65535")
+        return cls(text, found["host"].strip("[]"), int(found["port"]))
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is this machine by the address itself, to which no proxy leads."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    @property
+    def proxy(self) -> str:
+        """The variable that makes gRPC go through a proxy; empty where none does."""
+        return "" if self.is_local else next((name for name in _PROXIES if os.environ.get(name)), "")
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        return ipaddress.ip_address(text).version == 6
+    except ValueError:
+        return False
+
+
+def _invalid(text: str, what: str) -> CallerError:
+    return CallerError(f"server address {text!r}: {what}", reason="ADDRESS_INVALID")

@@ -1,0 +1,124 @@
+"""Why a server was not reached, from what gRPC says of it. It has no codes for this, only words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sequela_client.errors import CallerError, OperatorError, SequelaError, TryAgain
+from sequela_client.server_address import ServerAddress
+from sequela_client.tls import wants_tls
+
+_NOT_CONNECTED = re.compile(r"failed to connect|DNS resolution failed|errors resolving", re.IGNORECASE)
+_UNTRUSTED = re.compile(r"CERTIFICATE_VERIFY_FAILED(?:: (?P<why>[^:]+))?")
+_CLOSED = re.compile(r"Socket closed|Connection reset|Broken pipe|GOAWAY", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """The server that was called. `secure`: by TLS."""
+
+    address: ServerAddress
+    secure: bool = False
+
+
+def unreachable(message: str, peer: Peer) -> SequelaError | None:
+    """The error for a connection that did not come about; None where the message is about something else.
+
+    May ask the server once whether it speaks TLS, for two seconds at most.
+    """
+    if not _NOT_CONNECTED.match(message):
+        return None
+    return next((told for look in _LOOKS if (told := look(message, peer))), None)
+
+
+def _untrusted(message: str, peer: Peer) -> SequelaError | None:
+    found = _UNTRUSTED.search(message)
+    if found is None:
+        return None
+    where, why = peer.address.target, found["why"] or "not trusted"
+    if "expired" in why:
+        text = f"the certificate of {where} has expired; the server's operator must renew it"
+        return OperatorError(text, reason="CERTIFICATE_EXPIRED")
+    return CallerError(
+        f"the certificate of {where} is from an authority that is not trusted here ({why}); if you trust it, name "
+        "its PEM file: --ca FILE, or ca= in Python",
+        reason="CERTIFICATE_NOT_TRUSTED",
+    )
+
+
+def _other_host(message: str, peer: Peer) -> SequelaError | None:
+    if "Hostname Verification" not in message:
+        return None
+    where, host = peer.address.target, peer.address.host or peer.address.target
+    return CallerError(
+        f"the certificate of {where} is not for {host!r}; ask the server by a name that is in its certificate, or "
+        "have its operator add this one",
+        reason="CERTIFICATE_OF_OTHER_HOST",
+    )
+
+
+def _without_tls(message: str, peer: Peer) -> SequelaError | None:
+    if not peer.secure or "WRONG_VERSION_NUMBER" not in message:
+        return None
+    return CallerError(
+        f"{peer.address.target} does not speak TLS; check the port, or leave out --secure, --ca, --cert and --key "
+        "(secure=, ca=, certificate= and key= in Python) where plain text is allowed",
+        reason="SERVER_WITHOUT_TLS",
+    )
+
+
+def _other_handshake(message: str, peer: Peer) -> SequelaError | None:
+    if "handshake failed" not in message.lower():
+        return None
+    why = message.rpartition("OPENSSL_internal:")[2].partition(":")[0] or message
+    text = f"the TLS handshake with {peer.address.target} failed: {why}"
+    return CallerError(text, reason="TLS_HANDSHAKE_FAILED")
+
+
+def _http(message: str, peer: Peer) -> SequelaError | None:
+    if "http1.x" not in message and "Expected SETTINGS frame" not in message:
+        return None
+    return CallerError(
+        f"{peer.address.target} speaks HTTP/1, not gRPC; Sequela explains at its --port (50051 by default), not at "
+        "its --metrics-port (9464)",
+        reason="NOT_GRPC",
+    )
+
+
+def _closed(message: str, peer: Peer) -> SequelaError | None:
+    """A server that hangs up at once: it may want what it was not given."""
+    if not _CLOSED.search(message) or not peer.address.host:
+        return None
+    where, wanted = peer.address.target, wants_tls(peer.address.host, peer.address.port)
+    if wanted and not peer.secure:
+        return CallerError(
+            f"{where} speaks TLS, and was asked in plain text; --secure asks by TLS and trusts the system's "
+            "authorities, --ca FILE those of a PEM file (secure= and ca= in Python)",
+            reason="SERVER_WANTS_TLS",
+        )
+    if wanted == "certificate":
+        return CallerError(
+            f"{where} wants the client's certificate, from an authority in the server's --tls-client-ca; --cert FILE "
+            "and --key FILE show one (certificate= and key= in Python)",
+            reason="CLIENT_CERTIFICATE_NEEDED",
+        )
+    return None
+
+
+def _nobody(_: str, peer: Peer) -> SequelaError:
+    proxy = peer.address.proxy
+    by = f" ({proxy} is set: gRPC goes through that proxy, but for hosts in no_proxy)" if proxy else ""
+    return TryAgain(f"no server answers at {peer.address.target}; is `sequela serve` running there?{by}")
+
+
+_LOOKS: tuple[Callable[[str, Peer], SequelaError | None], ...] = (
+    _untrusted,
+    _other_host,
+    _without_tls,
+    _other_handshake,
+    _http,
+    _closed,
+    _nobody,
+)
