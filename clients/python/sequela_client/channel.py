@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import re
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +12,8 @@ from typing import Any, ClassVar
 import grpc
 from sequela_proto.v1 import sequela_pb2_grpc as rpc
 
+from sequela_client.addresses import is_loopback, target
+from sequela_client.errors import CallerError
 from sequela_client.knowledge import Knowledge
 
 _SERVICES = ("ExplanationService", "ModelService", "BackgroundService")
@@ -36,15 +38,8 @@ SERVICE_CONFIG = {
 MAX_MESSAGE_BYTES = 64 << 20
 """Default limit of a message either way, as the server's."""
 
-
-DEFAULT_PORT = 50051
-"""The server's."""
-
-_HOST_ALONE = re.compile(r"[^:/\[\]]+|\[[^\]]+\]")
-
-
-def _with_port(address: str) -> str:
-    return f"{address}:{DEFAULT_PORT}" if _HOST_ALONE.fullmatch(address) else address
+LONGEST_SECONDS = 1e9
+"""Thirty years: longer timeouts are no limit, and overflow in gRPC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +92,17 @@ class Client:
         """
         if secure and credentials is None:
             credentials = grpc.ssl_channel_credentials()
-        limits = [
+        try:
+            self._address = address = target(address)
+        except ValueError as error:
+            raise CallerError(str(error), reason="ADDRESS_INVALID") from None
+        limits: list[tuple[str, Any]] = [
             ("grpc.service_config", json.dumps(SERVICE_CONFIG)),
             ("grpc.max_send_message_length", max_message_bytes),
             ("grpc.max_receive_message_length", max_message_bytes),
         ]
-        self._address = address = _with_port(address)
+        if is_loopback(address):
+            limits.append(("grpc.enable_http_proxy", 0))
         self._timeout = timeout
         self._knowledge = Knowledge(max_message_bytes)
         self._channel = (
@@ -111,6 +111,23 @@ class Client:
             else self._grpc.secure_channel(address, credentials, options=[*limits, *options])
         )
         self._stubs = Stubs(self._channel)
+        self._closed = False
+
+    def _check_open(self) -> None:
+        """Raises CallerError once the client is closed."""
+        if self._closed:
+            raise CallerError("this client is closed; make another one", reason="CLIENT_CLOSED")
 
     def _seconds(self, timeout: float | None) -> float | None:
-        return self._timeout if timeout is None else timeout
+        """The timeout of one question. Raises CallerError for what is not a number of seconds, 0 or more."""
+        given = self._timeout if timeout is None else timeout
+        if given is None:
+            return None
+        try:
+            seconds = float(given)
+        except (TypeError, ValueError):
+            seconds = math.nan
+        if math.isnan(seconds) or seconds < 0:
+            text = f"timeout: {given!r}, must be a number of seconds, 0 or more, or None for no limit"
+            raise CallerError(text, reason="TIMEOUT_INVALID")
+        return None if seconds > LONGEST_SECONDS else seconds
