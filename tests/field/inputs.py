@@ -104,7 +104,9 @@ def arg_max() -> bytes:
 def cast_to(kind: int) -> bytes:
     """A score of another element type."""
     nodes, stored = pooled("x", "p")
-    return built([*nodes, node("Cast", ["p"], "score", to=kind)], stored, outputs=[value("score", kind, ["n", 1])])
+    return built(
+        [*nodes, node("Cast", ["p"], "score", to=kind)], stored, outputs=[value("score", kind, ["n", 1])]
+    )
 
 
 def fused() -> bytes:

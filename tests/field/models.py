@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from field.parts import EVENTS, UNITS, WIDTH, built, constant, gru, head, node, pooled, weights
-from onnx import TensorProto, helper, numpy_helper
-from small_onnx import BOOL, DOUBLE, FLOAT, HALF, INT32, INT64, model, value
+from onnx import TensorProto, helper
+from small_onnx import BOOL, DOUBLE, FLOAT, HALF, INT32, INT64, value
 
 
 def dropout_left_on() -> bytes:
@@ -18,7 +18,9 @@ def dropout_left_on() -> bytes:
 def noise_in_the_graph() -> bytes:
     """torch.randn_like in forward. huggingface/optimum#1383."""
     nodes, stored = pooled("noisy")
-    return built([node("RandomNormalLike", ["x"], "noise"), node("Add", ["x", "noise"], "noisy"), *nodes], stored)
+    return built(
+        [node("RandomNormalLike", ["x"], "noise"), node("Add", ["x", "noise"], "noisy"), *nodes], stored
+    )
 
 
 def seeded_noise_in_the_graph() -> bytes:
@@ -70,7 +72,10 @@ def batch_norm_in_training_mode() -> bytes:
         ),
         node("Transpose", ["normal.channels"], "normal", perm=[0, 2, 1]),
     ]
-    stats = [constant(name, np.full(WIDTH, fill)) for name, fill in zip(("scale", "shift", "mean", "variance"), (1, 0, 0, 1), strict=True)]
+    stats = [
+        constant(name, np.full(WIDTH, fill))
+        for name, fill in zip(("scale", "shift", "mean", "variance"), (1, 0, 0, 1), strict=True)
+    ]
     return built([*first, *nodes], [*stored, *stats])
 
 
@@ -86,14 +91,20 @@ def attention_over_the_batch() -> bytes:
     ]
     return built(
         nodes,
-        [constant("attention", weights(WIDTH, 1)), constant("time", [1], np.int64), constant("w", weights(WIDTH, 1, scale=1.5))],
+        [
+            constant("attention", weights(WIDTH, 1)),
+            constant("time", [1], np.int64),
+            constant("w", weights(WIDTH, 1, scale=1.5)),
+        ],
     )
 
 
 def squeezed_everywhere() -> bytes:
     """output.squeeze() without an axis loses the batch where it is one."""
     nodes, stored = pooled("x", "column")
-    return built([*nodes, node("Squeeze", ["column"], "score")], stored, outputs=[value("score", FLOAT, None)])
+    return built(
+        [*nodes, node("Squeeze", ["column"], "score")], stored, outputs=[value("score", FLOAT, None)]
+    )
 
 
 def first_row_only() -> bytes:
@@ -119,7 +130,10 @@ def batch_folded_into_time() -> bytes:
 def state_as_first_output() -> bytes:
     """`return h_n, output`: the first output is (layers, n, units)."""
     nodes, stored = gru("x", "raw", "h_n")
-    more = [node("Squeeze", ["raw", "axis"], "time_first"), node("Transpose", ["time_first"], "output", perm=[1, 0, 2])]
+    more = [
+        node("Squeeze", ["raw", "axis"], "time_first"),
+        node("Transpose", ["time_first"], "output", perm=[1, 0, 2]),
+    ]
     return built(
         [*nodes, *more],
         [*stored, constant("axis", [1], np.int64)],
@@ -133,7 +147,9 @@ def branch_on_length() -> bytes:
     low = helper.make_graph(
         [node("Mul", ["long", "half"], "short")], "short", [], [value("short", FLOAT, ["n", 1])]
     )
-    high = helper.make_graph([node("Identity", ["long"], "same")], "long", [], [value("same", FLOAT, ["n", 1])])
+    high = helper.make_graph(
+        [node("Identity", ["long"], "same")], "long", [], [value("same", FLOAT, ["n", 1])]
+    )
     more = [
         node("Shape", ["x"], "shape"),
         node("Gather", ["shape", "one"], "length"),
@@ -185,7 +201,9 @@ def training_flag() -> bytes:
 def masked_mean(name: str, kind: int, keep_where: bool) -> bytes:
     """A mean over the events that a mask keeps: those where it is true, or those where it is not."""
     picked = [node("Cast", [name], "as_bool", to=BOOL)]
-    picked += [node("Not", ["as_bool"], "kept")] if not keep_where else [node("Identity", ["as_bool"], "kept")]
+    picked += (
+        [node("Not", ["as_bool"], "kept")] if not keep_where else [node("Identity", ["as_bool"], "kept")]
+    )
     nodes = [
         *picked,
         node("Cast", ["kept"], "weight", to=FLOAT),
@@ -235,13 +253,18 @@ def additive_mask(name: str = "attention_mask", length: int | None = None) -> by
         constant("time", [1], np.int64),
         constant("w", weights(WIDTH, 1, scale=1.5)),
     ]
-    return built(nodes, stored, inputs=[value("x", FLOAT, ["n", axis, WIDTH]), value(name, FLOAT, ["n", axis])])
+    return built(
+        nodes, stored, inputs=[value("x", FLOAT, ["n", axis, WIDTH]), value(name, FLOAT, ["n", axis])]
+    )
 
 
 def lengths_input(name: str, kind: int, shape: list[int | str]) -> bytes:
     """A GRU that is told the number of events. pytorch/pytorch#48460 and others."""
     nodes, stored = gru("x")
-    flat = [node("Reshape", [name, "flat"], "flat.lengths"), node("Cast", ["flat.lengths"], "lengths.int", to=INT32)]
+    flat = [
+        node("Reshape", [name, "flat"], "flat.lengths"),
+        node("Cast", ["flat.lengths"], "lengths.int", to=INT32),
+    ]
     nodes[1].input.extend(["", "lengths.int"])
     last, more = head("last")
     return built(
@@ -255,7 +278,11 @@ def typed(kind: int) -> bytes:
     """The input, and the output, of another element type."""
     nodes, stored = pooled("cast", "raw")
     return built(
-        [node("Cast", ["x"], "cast", to=FLOAT), *nodes, node("Cast", ["raw"], "score", to=kind if kind in (DOUBLE, HALF) else FLOAT)],
+        [
+            node("Cast", ["x"], "cast", to=FLOAT),
+            *nodes,
+            node("Cast", ["raw"], "score", to=kind if kind in (DOUBLE, HALF) else FLOAT),
+        ],
         stored,
         inputs=[value("x", kind, EVENTS)],
         outputs=[value("score", kind if kind in (DOUBLE, HALF) else FLOAT, ["n", 1])],
@@ -288,8 +315,12 @@ def listed_output() -> bytes:
 def stamped(opset: int = 17, ir: int = 8, domain: str = "") -> bytes:
     """Stamped with versions newer than the runtime's, or with a node of another domain."""
     nodes, stored = pooled("given")
-    nodes.insert(0, helper.make_node("Identity" if not domain else "Tokenizer", ["x"], ["given"], domain=domain))
-    graph = helper.make_graph(nodes, "small", [value("x", FLOAT, EVENTS)], [value("score", FLOAT, ["n", 1])], stored)
+    nodes.insert(
+        0, helper.make_node("Identity" if not domain else "Tokenizer", ["x"], ["given"], domain=domain)
+    )
+    graph = helper.make_graph(
+        nodes, "small", [value("x", FLOAT, EVENTS)], [value("score", FLOAT, ["n", 1])], stored
+    )
     opsets = [helper.make_opsetid("", opset)] + ([helper.make_opsetid(domain, 1)] if domain else [])
     made = helper.make_model(graph, opset_imports=opsets, ir_version=ir)
     content: bytes = made.SerializeToString()
@@ -329,5 +360,8 @@ def words() -> bytes:
     return built(nodes, stored, inputs=[value("x", TensorProto.STRING, ["n", "l", 1])])
 
 
-__all__ = [name for name, made in list(globals().items()) if callable(made) and getattr(made, "__module__", "") == __name__]
-_ = (model, numpy_helper)
+def half_input() -> bytes:
+    """float16 in front of a tanh: a value past 65,504 becomes infinite, and the score stays finite."""
+    nodes, stored = pooled("wide")
+    first = [node("Tanh", ["x"], "bent"), node("Cast", ["bent"], "wide", to=FLOAT)]
+    return built([*first, *nodes], stored, inputs=[value("x", HALF, EVENTS)])

@@ -41,4 +41,6 @@ def proxy_hint(address: str) -> str:
     variable = next((name for name in PROXY_VARIABLES if os.environ.get(name)), None)
     if variable is None or is_loopback(address):
         return ""
-    return f" The variable {variable} sends gRPC through a proxy; name this host in no_proxy if it should not."
+    return (
+        f" The variable {variable} sends gRPC through a proxy; name this host in no_proxy if it should not."
+    )

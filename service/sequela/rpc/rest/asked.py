@@ -58,7 +58,7 @@ def check_headers(request: Request) -> None:
         raise Unsupported("BINARY_TENSORS_UNSUPPORTED", text)
     encoding = request.headers.get(ENCODING, "identity").strip().lower()
     if encoding not in ("", "identity"):
-        text = f"the body is compressed (Content-Encoding: {encoding[:40]}); send it uncompressed, or use gRPC with gzip"
+        text = f"the body is compressed (Content-Encoding: {encoding[:40]}); send it as it is, or use gRPC with gzip"
         raise InvalidInput(COMPRESSED, text)
 
 
