@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import pickle
 import re
 from collections.abc import Callable
 
@@ -154,3 +156,28 @@ def test_a_list_as_the_output(explain: Explain) -> None:
     """What it is, and the way out."""
     said = refusal(explain, models.listed_output())
     assert re.search("sequence|list", said, re.IGNORECASE), said
+
+
+OTHER_FILES: dict[str, tuple[bytes, str]] = {
+    # microsoft/onnxruntime-genai#684, commaai/commavq#12, manyeyes/AliParaformerAsr#25
+    "a pointer of Git LFS": (
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:4d\nsize 1\n",
+        "git lfs pull",
+    ),
+    "an archive of torch": (b"PK\x03\x04" + bytes(100), "torch.save"),
+    "a file of Keras": (b"\x89HDF\r\n\x1a\n" + bytes(64), "HDF5"),
+    "a pickle": (pickle.dumps({"weights": [1.0]}), "pickle"),
+    "compressed": (gzip.compress(models.weights_as_inputs()), "gzip"),
+    "a web page": (b"\n<!DOCTYPE html><html>404</html>", "HTML"),
+    "a model of LightGBM or XGBoost": (b'{"learner": {}}', "JSON"),
+    "TensorFlow Lite": (b"\x1c\x00\x00\x00TFL3" + bytes(64), "TensorFlow Lite"),
+    "onnxruntime's own format": (b"\x20\x00\x00\x00ORTM" + bytes(64), r"\.ort"),
+    "cut off": (models.weights_as_inputs()[:-20], "only a part of one"),
+}
+
+
+@pytest.mark.parametrize("name", OTHER_FILES)
+def test_files_of_other_kinds_are_named(explain: Explain, name: str) -> None:
+    """What was sent instead of an ONNX file, and what to do; "not an ONNX model, or only a part of one" before."""
+    content, words = OTHER_FILES[name]
+    assert re.search(words, refusal(explain, content))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 import grpc
 from sequela_proto.v1 import sequela_pb2_grpc as rpc
 
-from sequela_client.addresses import is_loopback, target
 from sequela_client.errors import CallerError
 from sequela_client.knowledge import Knowledge
 
@@ -38,8 +37,19 @@ SERVICE_CONFIG = {
 MAX_MESSAGE_BYTES = 64 << 20
 """Default limit of a message either way, as the server's."""
 
+
+DEFAULT_PORT = 50051
+"""The server's."""
+
+_HOST_ALONE = re.compile(r"[^:/\[\]]+|\[[^\]]+\]")
+
+
+def _with_port(address: str) -> str:
+    return f"{address}:{DEFAULT_PORT}" if _HOST_ALONE.fullmatch(address) else address
+
+
 LONGEST_SECONDS = 1e9
-"""Thirty years: longer timeouts are no limit, and overflow in gRPC."""
+"""Thirty years: longer timeouts, infinity among them, are no limit, and overflow in gRPC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +60,10 @@ class Deadline:
 
     @classmethod
     def after(cls, seconds: float | None) -> Deadline:
-        """So many seconds from now; None: never."""
-        return cls(None if seconds is None else time.monotonic() + seconds)
+        """So many seconds from now; None, or longer than anybody waits: never."""
+        if seconds is None or seconds > LONGEST_SECONDS:
+            return cls(None)
+        return cls(time.monotonic() + seconds)
 
     @property
     def remaining(self) -> float | None:
@@ -73,6 +85,12 @@ class Client:
 
     _grpc: ClassVar[Any]
     """`grpc` or `grpc.aio`: they open channels alike."""
+    _closed = False
+
+    def _check_open(self) -> None:
+        """Raises CallerError once the client is closed."""
+        if self._closed:
+            raise CallerError("this client is closed; make another one", reason="CLIENT_CLOSED")
 
     def __init__(
         self,
@@ -92,17 +110,12 @@ class Client:
         """
         if secure and credentials is None:
             credentials = grpc.ssl_channel_credentials()
-        try:
-            self._address = address = target(address)
-        except ValueError as error:
-            raise CallerError(str(error), reason="ADDRESS_INVALID") from None
-        limits: list[tuple[str, Any]] = [
+        limits = [
             ("grpc.service_config", json.dumps(SERVICE_CONFIG)),
             ("grpc.max_send_message_length", max_message_bytes),
             ("grpc.max_receive_message_length", max_message_bytes),
         ]
-        if is_loopback(address):
-            limits.append(("grpc.enable_http_proxy", 0))
+        self._address = address = _with_port(address)
         self._timeout = timeout
         self._knowledge = Knowledge(max_message_bytes)
         self._channel = (
@@ -111,23 +124,6 @@ class Client:
             else self._grpc.secure_channel(address, credentials, options=[*limits, *options])
         )
         self._stubs = Stubs(self._channel)
-        self._closed = False
-
-    def _check_open(self) -> None:
-        """Raises CallerError once the client is closed."""
-        if self._closed:
-            raise CallerError("this client is closed; make another one", reason="CLIENT_CLOSED")
 
     def _seconds(self, timeout: float | None) -> float | None:
-        """The timeout of one question. Raises CallerError for what is not a number of seconds, 0 or more."""
-        given = self._timeout if timeout is None else timeout
-        if given is None:
-            return None
-        try:
-            seconds = float(given)
-        except (TypeError, ValueError):
-            seconds = math.nan
-        if math.isnan(seconds) or seconds < 0:
-            text = f"timeout: {given!r}, must be a number of seconds, 0 or more, or None for no limit"
-            raise CallerError(text, reason="TIMEOUT_INVALID")
-        return None if seconds > LONGEST_SECONDS else seconds
+        return self._timeout if timeout is None else timeout

@@ -18,8 +18,6 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from grpc_status import rpc_status
 from sequela_proto.v1 import sequela_pb2 as pb
 
-from sequela_client.addresses import proxy_hint
-
 UPLOADS_DISABLED = "UPLOADS_DISABLED"
 """The reason with which an operator's switch refuses an upload."""
 OPERATORS_REASONS = frozenset({UPLOADS_DISABLED, "ENDPOINT_NOT_ALLOWED", "ENDPOINT_OFF"})
@@ -127,8 +125,7 @@ def from_rpc(error: grpc.RpcError, address: str) -> SequelaError:
         # gRPC itself says so about a message over the limit: trying again would not help.
         return CallerError(message, reason="MESSAGE_TOO_LARGE")
     if code is grpc.StatusCode.UNAVAILABLE and not has_info and _NOT_THERE.match(message):
-        text = f"no server answers at {address}; is `sequela serve` running there?{proxy_hint(address)}"
-        return TryAgain(text)
+        return TryAgain(f"no server answers at {address}; is `sequela serve` running there?")
     return _kind(code.value[0], info.reason)(
         message or code.name,
         reason=info.reason,
