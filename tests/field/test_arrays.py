@@ -109,10 +109,12 @@ def test_no_events(sequela: Sequela, model: Path, empty: Any) -> None:
         asked(sequela, model, empty)
 
 
+# needs: models-in, a finite value that the model's type does not hold. Before: "holds a value that is not finite".
 def test_a_finite_value_too_large_for_the_model(sequela: Sequela, model: Path) -> None:
     """1e39 is finite, but float32 ends at 3.4e38: both are said."""
-    with pytest.raises(CallerError, match=r"float32, which ends at 3\.4028e\+38; 1e\+39 at \[1, 1\]"):
-        asked(sequela, model, np.where(np.arange(15).reshape(5, 3) == 4, 1e39, SEQUENCE.astype(float)))
+    large = np.where(np.arange(15).reshape(5, 3) == 4, 1e39, SEQUENCE.astype(float))
+    with pytest.raises(CallerError, match=r"float32.* 3\.40.*1e\+39"):
+        asked(sequela, model, large)
 
 
 def timed(*days: int) -> Sequence:
@@ -191,7 +193,7 @@ def test_columns_by_name(sequela: Sequela, model: Path, order: tuple[str, ...]) 
     """Matched by the features' names, or refused with them; never by place."""
     columns = {name: SEQUENCE[:, int(name[1])] for name in order}
     for given in (np.rec.fromarrays(list(columns.values()), names=",".join(order)), columns):
-        answer = or_refused(lambda given=given: asked(sequela, model, given), "f0")
+        answer = or_refused(lambda given=given: asked(sequela, model, given), r"f\d")
         if answer is not None:
             assert_true(answer, TRUE)
 

@@ -68,5 +68,5 @@ def test_rows_that_influence_each_other_behind_an_endpoint(peer: Sequela, name: 
 @pytest.mark.parametrize("name", RANDOM)
 def test_models_that_do_not_repeat_behind_an_endpoint(peer: Sequela, name: str) -> None:
     """Refused, with what to do."""
-    answer = or_refused(lambda: asked(peer, name), r"eval\(\)|random|determin|repeat|twice")
+    answer = or_refused(lambda: asked(peer, name), r"eval\(\)|random|determin|repeat|twice|chance")
     assert answer is None, f"explained: {answer.base_value} -> {answer.score}"

@@ -21,10 +21,8 @@ def converted(array: NDArray[Any], item: InputSchema, path: str) -> NDArray[Any]
     if array.dtype == wanted:
         result = array
     elif wanted.kind == "f":
-        _finite(array, item, path)
         with np.errstate(over="ignore"):
             result = array.astype(wanted)
-        _in_range(array, result, item, path)
     else:
         result = _whole(array, wanted, item, path)
     _finite(result, item, path)
@@ -85,19 +83,6 @@ def _whole(array: NDArray[Any], wanted: np.dtype[Any], item: InputSchema, path: 
             f"input {item.name!r} takes {wanted.name}; {array[place]} at {list(place)} does not convert",
         )
     return array.astype(wanted)
-
-
-def _in_range(array: NDArray[Any], result: NDArray[Any], item: InputSchema, path: str) -> None:
-    """Finite values that become infinite are too large for the model's element type."""
-    too_large = ~np.isfinite(result)
-    if too_large.any():
-        place = tuple(int(i) for i in np.argwhere(too_large)[0])
-        raise InvalidInput.at(
-            path,
-            "TENSOR_NOT_FINITE",
-            f"input {item.name!r} takes {result.dtype.name}, which ends at {np.finfo(result.dtype).max:.5g}; "
-            f"{array[place]} at {list(place)} is larger",
-        )
 
 
 def _finite(array: NDArray[Any], item: InputSchema, path: str) -> None:
