@@ -168,6 +168,16 @@ HTTP_REFUSED = {
     "a data frame": (PREDICT, b'{"dataframe_split": {}}', "is not a field"),
     "past FP32": (INFER, infer(data=[1e39] * 15), "1e+39 at [0] does not fit FP32"),
     "a shape of other elements": (INFER, infer(shape=[1, 4, 3]), "15 elements, the shape takes 12"),
+    "no batch": (
+        INFER,
+        infer(shape=[5, 3]),
+        "(3,), input 'x' takes (events, 3); this is one row, since the first axis",
+    ),
+    "one sequence as all instances": (
+        PREDICT,
+        json.dumps({"instances": SEQUENCE.tolist()}).encode(),
+        "instances[0]: (3,), input 'x' takes (events, 3); this is one row",
+    ),
     "a free axis": (INFER, infer(shape=[1, -1, 3]), "every axis must be at least 1"),
     "half precision": (INFER, infer(datatype="FP16"), "FP32"),
     "a fraction as an integer": (INFER, infer(datatype="INT64", data=[1.5] * 15), "INT64"),
