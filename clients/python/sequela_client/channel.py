@@ -48,20 +48,18 @@ def _with_port(address: str) -> str:
     return f"{address}:{DEFAULT_PORT}" if _HOST_ALONE.fullmatch(address) else address
 
 
-LONGEST_SECONDS = 1e9
-"""Thirty years: longer timeouts, infinity among them, are no limit, and overflow in gRPC."""
-
-
 @dataclass(frozen=True, slots=True)
 class Deadline:
     """When a question's time is over; a question may take several calls."""
 
     at: float | None
+    LONGEST_SECONDS: ClassVar[float] = 1e9
+    """Thirty years: longer timeouts, infinity among them, are no limit, and overflow in gRPC."""
 
     @classmethod
     def after(cls, seconds: float | None) -> Deadline:
         """So many seconds from now; None, or longer than anybody waits: never."""
-        if seconds is None or seconds > LONGEST_SECONDS:
+        if seconds is None or seconds > cls.LONGEST_SECONDS:
             return cls(None)
         return cls(time.monotonic() + seconds)
 
