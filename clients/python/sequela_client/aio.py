@@ -47,6 +47,7 @@ class AsyncSequela(Client):
 
     async def close(self) -> None:
         """Closes the channel; calls under way are cancelled."""
+        self._closed = True
         await self._channel.close()
 
     @documented
@@ -200,6 +201,7 @@ class AsyncSequela(Client):
             return result
 
     async def _make(self, call: Call, deadline: Deadline) -> Any:
+        self._check_open()
         method = attrgetter(call.rpc)(self._stubs)
         try:
             return await method(call.request, timeout=deadline.remaining)

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela_client import requests
+from sequela_client.channel import Deadline
 from sequela_client.inputs import SequenceLike
 from sequela_client.resources import Outcome, outcome
 
@@ -73,7 +74,7 @@ class Bulk:
         elif self.background is not None:
             request.background.CopyFrom(self.background)
         message = pb.ExplainStreamRequest(request=request)
-        if self.timeout is not None:
+        if self.timeout is not None and self.timeout <= Deadline.LONGEST_SECONDS:
             message.timeout.FromNanoseconds(round(self.timeout * 1e9))
         return message
 

@@ -45,11 +45,15 @@ class Deadline:
     """When a question's time is over; a question may take several calls."""
 
     at: float | None
+    LONGEST_SECONDS: ClassVar[float] = 1e9
+    """Thirty years: longer timeouts, infinity among them, are no limit, and overflow in gRPC."""
 
     @classmethod
     def after(cls, seconds: float | None) -> Deadline:
-        """So many seconds from now; None: never."""
-        return cls(None if seconds is None else time.monotonic() + seconds)
+        """So many seconds from now; None, or longer than anybody waits: never."""
+        if seconds is None or seconds > cls.LONGEST_SECONDS:
+            return cls(None)
+        return cls(time.monotonic() + seconds)
 
     @property
     def remaining(self) -> float | None:
@@ -71,6 +75,12 @@ class Client:
 
     _grpc: ClassVar[Any]
     """`grpc` or `grpc.aio`: they open channels alike."""
+    _closed = False
+
+    def _check_open(self) -> None:
+        """Raises CallerError once the client is closed."""
+        if self._closed:
+            raise CallerError("this client is closed; make another one", reason="CLIENT_CLOSED")
 
     def __init__(
         self,

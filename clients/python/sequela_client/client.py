@@ -46,6 +46,7 @@ class Sequela(Client):
 
     def close(self) -> None:
         """Cancels calls under way."""
+        self._closed = True
         self._channel.close()
 
     @documented
@@ -196,6 +197,7 @@ class Sequela(Client):
             return result
 
     def _make(self, call: Call, deadline: Deadline) -> Any:
+        self._check_open()
         method = attrgetter(call.rpc)(self._stubs)
         try:
             return method(call.blocking_request, timeout=deadline.remaining)

@@ -20,6 +20,7 @@ from onnx import (
     TensorProto,
 )
 
+from sequela.adapters.onnx_models.formats import recognised
 from sequela.errors import InvalidInput
 from sequela.explaining.limits import Limits
 
@@ -72,7 +73,7 @@ def _parsed(content: bytes, path: str) -> ModelProto:
     try:
         model = ModelProto.FromString(content)
     except Exception:  # protobuf's DecodeError, which only the door may name
-        text = f"its {len(content)} bytes are not an ONNX model, or only a part of one"
+        text = f"its {len(content)} bytes are not an ONNX model, {recognised(content) or 'or only a part of one'}"
         raise InvalidInput.at(path, "MODEL_NOT_ONNX", text) from None
     for part, there in (
         ("ir_version", model.ir_version > 0),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 
 from google.protobuf.timestamp_pb2 import Timestamp
 from sequela_proto.v1 import sequela_pb2 as pb
@@ -23,8 +24,9 @@ def sequence(message: pb.Sequence, path: str, found: Findings, limits: Limits) -
     if events > limits.max_events:
         found.add(f"{path}.events", "TOO_MANY_EVENTS", f"{events} events, the limit is {limits.max_events}")
         return GivenSequence(inputs)
-    infos = (_event(each, f"{path}.events[{i}]", found, limits) for i, each in enumerate(message.events))
-    return GivenSequence(inputs, tuple(infos))
+    infos = tuple(_event(each, f"{path}.events[{i}]", found, limits) for i, each in enumerate(message.events))
+    _check_order(infos, f"{path}.events", found)
+    return GivenSequence(inputs, infos)
 
 
 def texts(field: Mapping[str, str], path: str, found: Findings, limits: Limits) -> dict[str, str]:
@@ -47,6 +49,22 @@ def moment(message: Timestamp, path: str, found: Findings) -> datetime | None:
             path, "TIME_INVALID", f"{message.seconds} s {message.nanos} ns is not a time from year 1 to 9999"
         )
         return None
+
+
+def _check_order(infos: Sequence[EventInfo], path: str, found: Findings) -> None:
+    """Notes times that only ever run backwards: the sequence was most likely sent newest event first.
+
+    Times that go both ways are left alone, since events may be recorded out of order.
+    """
+    times = [info.time for info in infos if info.time is not None]
+    backwards = all(later <= earlier for earlier, later in pairwise(times))
+    if backwards and times and times[-1] < times[0]:
+        found.add(
+            path,
+            "EVENTS_NEWEST_FIRST",
+            f"the times run backwards, from {times[0]:%Y-%m-%d %H:%M:%S} to {times[-1]:%Y-%m-%d %H:%M:%S}; send the "
+            "oldest event first, or leave the times out",
+        )
 
 
 def _event(message: pb.EventInfo, path: str, found: Findings, limits: Limits) -> EventInfo:

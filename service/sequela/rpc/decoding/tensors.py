@@ -65,6 +65,10 @@ def _columns(
 def _array(tensor: pb.Tensor, path: str, found: Findings) -> Array | None:
     """The array, or None after noting what is wrong with it."""
     held = [field for field in ("raw", "numbers", "integers") if len(getattr(tensor, field))]
+    if not held and 0 in tensor.shape:
+        text = f"shape {tuple(tensor.shape)} holds no elements; send at least one event"
+        found.add(path, "TENSOR_ELEMENTS", text)
+        return None
     if len(held) != 1:
         what = " and ".join(held) or "none"
         found.add(
@@ -130,6 +134,13 @@ def _from_values(
     if dtype.kind != "f" and not kept.all():
         at = int(np.argmin(kept))
         found.add(path, "TENSOR_VALUE", f"{given[at]} at [{at}] is not a value of {dtype.name}")
+        return None
+    too_large = np.isinf(converted) & np.isfinite(given)
+    if too_large.any():
+        at = int(np.argmax(too_large))
+        limit = np.finfo(dtype).max
+        text = f"{given[at]} at [{at}] does not fit {dtype.name}, which ends at {limit:.5g}"
+        found.add(path.removesuffix(".numbers"), "TENSOR_NOT_FINITE", text)
         return None
     return converted
 

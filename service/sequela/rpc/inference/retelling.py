@@ -23,13 +23,24 @@ def retelling(tell: Tell, row: int | None = None) -> Iterator[None]:
         for each in error.violations:
             if row is None and (found := PATH.match(each.field)) and found["row"]:
                 row = int(found["row"])
+            note = _note(error.reason, each.field)
+            if note:
+                error.message = error.message.replace(each.description, each.description + note)
             error.message = error.message.replace(f"{each.field}: ", f"{tell(each.field, row)}: ")
         error.violations = tuple(
-            Violation(tell(each.field, row), each.description) for each in error.violations
+            Violation(tell(each.field, row), each.description + _note(error.reason, each.field))
+            for each in error.violations
         )
         if row is not None:
             error.metadata["row"] = str(row)
         raise
+
+
+def _note(reason: str, field: str) -> str:
+    """Who leaves out the batch is told of a shape that was not sent."""
+    if reason != "SHAPE_MISMATCH" or not PATH.match(field):
+        return ""
+    return "; this is one row, since the first axis counts the rows"
 
 
 def of_tensors(path: str, row: int | None) -> str:

@@ -30,7 +30,8 @@ CODES: Mapping[grpc.StatusCode, int] = {
 
 TOO_LARGE = "BODY_TOO_LARGE"
 FROM_PAGE = "WEB_PAGE_REFUSED"
-OWN_CODES: Mapping[str, int] = {TOO_LARGE: 413, FROM_PAGE: 403}
+COMPRESSED = "BODY_COMPRESSED"
+OWN_CODES: Mapping[str, int] = {TOO_LARGE: 413, FROM_PAGE: 403, COMPRESSED: 415}
 """Reasons that HTTP has a better code for."""
 
 

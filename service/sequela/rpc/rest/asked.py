@@ -13,13 +13,14 @@ from starlette.requests import Request
 
 from sequela.errors import Cancelled, Forbidden, InvalidInput, Unsupported
 from sequela.explaining.clock import Clock
-from sequela.rpc.rest.answers import FROM_PAGE
+from sequela.rpc.rest.answers import COMPRESSED, FROM_PAGE
 
 T = TypeVar("T")
 
 DEADLINES = ("x-request-timeout-ms", "x-envoy-expected-rq-timeout-ms")
 """Headers with the milliseconds that are left: the caller's own, and Envoy's, which gateways set by themselves."""
 BINARY = "inference-header-content-length"
+ENCODING = "content-encoding"
 PAGE = "origin"
 """Browsers send it with every POST, and with what pages of other servers ask for."""
 
@@ -45,7 +46,9 @@ def allowed(request: Request) -> float | None:
 
 
 def check_headers(request: Request) -> None:
-    """Raises Forbidden for what a web page sends, Unsupported for tensors in binary form."""
+    """Raises Forbidden for what a web page sends, Unsupported for tensors in binary form, InvalidInput for a body that
+    is compressed.
+    """
     if PAGE in request.headers:
         # By a foreign form, or by a name that leads here, any page could else explain to whoever made it.
         text = "the header Origin says that a web page sends this, and web pages are not answered"
@@ -53,6 +56,10 @@ def check_headers(request: Request) -> None:
     if BINARY in request.headers:
         text = "tensors in binary form are not taken by REST; send JSON, or use gRPC"
         raise Unsupported("BINARY_TENSORS_UNSUPPORTED", text)
+    encoding = request.headers.get(ENCODING, "identity").strip().lower()
+    if encoding not in ("", "identity"):
+        text = f"the body is compressed (Content-Encoding: {encoding[:40]}); send it as it is, or use gRPC with gzip"
+        raise InvalidInput(COMPRESSED, text)
 
 
 async def while_there(request: Request, work: Coroutine[Any, Any, T]) -> T:
@@ -78,7 +85,9 @@ def gone() -> Cancelled:
 def parsed(body: bytearray, known: tuple[str, ...]) -> dict[str, Any]:
     """A JSON object with no other keys than these. Raises InvalidInput."""
     try:
-        found = json.loads(body, parse_constant=_no_number, parse_float=_float, parse_int=_int)
+        found = json.loads(
+            body, parse_constant=_no_number, parse_float=_float, parse_int=_int, object_pairs_hook=_object
+        )
         if b"\\u" in body:
             json.dumps(
                 found, ensure_ascii=False
@@ -149,6 +158,16 @@ def _float(digits: str) -> float:
 def _int(digits: str) -> int:
     """Likewise."""
     return int(digits)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Of a key given twice, json would keep the last value without a word."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        repeated = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key {repeated[:60]!r} is given twice in one object")
+    return found
 
 
 def _no_number(constant: str) -> NoReturn:

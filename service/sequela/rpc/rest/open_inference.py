@@ -120,11 +120,25 @@ def _fill(tensor: oip.ModelInferRequest.InferInputTensor, data: list[Any], path:
     if tensor.datatype not in DATATYPES:
         return
     try:
+        values = np.asarray(data).ravel()
+        _check_range(values, DATATYPES[tensor.datatype].dtype, tensor.datatype, path)
         held = getattr(tensor.contents, DATATYPES[tensor.datatype].contents)
-        held.extend(np.asarray(data).ravel().tolist())
+        held.extend(values.tolist())
     except (TypeError, ValueError, OverflowError) as error:
         said = f"must be elements of {tensor.datatype}: {str(error)[:80]}"
         raise InvalidInput.at(path, "TENSOR_VALUE", said) from None
+
+
+def _check_range(values: np.ndarray, dtype: np.dtype[Any], datatype: str, path: str) -> None:
+    """Finite floats that FP32 does not hold would travel as infinity."""
+    if dtype.kind != "f" or values.dtype.kind != "f":
+        return
+    limit = np.finfo(dtype).max
+    too_large = np.isfinite(values) & (np.abs(values) > limit)
+    if too_large.any():
+        at = int(np.argmax(too_large))
+        said = f"{values[at]} at [{at}] does not fit {datatype}, which ends at {limit:.5g}"
+        raise InvalidInput.at(path.removesuffix(".data"), "TENSOR_NOT_FINITE", said)
 
 
 def _set(parameter: oip.InferParameter, value: Any, path: str) -> None:

@@ -1,0 +1,21 @@
+"""One server and one client for the cases of the field."""
+
+from collections.abc import Iterator
+
+import pytest
+from field.asking import Explain, explaining
+from sequela_client import Sequela
+from serving import Serving
+
+
+@pytest.fixture(scope="module")
+def sequela(server: Serving) -> Iterator[Sequela]:
+    """A client of the shared server."""
+    with Sequela(server.bound.grpc, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture
+def explain(sequela: Sequela, tmp_path: object) -> Explain:
+    """Explains a sequence by a model that is given as bytes."""
+    return explaining(sequela, str(tmp_path))

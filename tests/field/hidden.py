@@ -1,0 +1,87 @@
+"""Models whose trap does not show in a trial: rows of id 0 alone, few events, small values."""
+
+from __future__ import annotations
+
+import numpy as np
+from field.inputs import VOCABULARY
+from field.parts import UNITS, WIDTH, built, constant, node, pooled, weights
+from onnx import NodeProto, TensorProto, helper
+from small_onnx import FLOAT, INT64, value
+
+
+def _embedded(nodes: list[NodeProto], stored: list[TensorProto]) -> bytes:
+    """Nodes after a table of ten ids: `ids` (n, l) to `embedded` (n, l, 3)."""
+    return built(
+        [node("Gather", ["table", "ids"], "embedded"), *nodes],
+        [*stored, constant("table", weights(VOCABULARY, WIDTH, scale=1.0))],
+        inputs=[value("ids", INT64, ["n", "l"])],
+    )
+
+
+def quantised_ids() -> bytes:
+    """A text classifier with int8 weights: the scale of a call follows from all its rows."""
+    nodes = [
+        node("DynamicQuantizeLinear", ["embedded"], ["x.int8", "x.scale", "x.zero"]),
+        node("MatMulInteger", ["x.int8", "w1.int8", "x.zero"], "hidden.int"),
+        node("Cast", ["hidden.int"], "hidden.float", to=FLOAT),
+        node("Mul", ["hidden.float", "x.scale"], "hidden.scaled"),
+        node("Mul", ["hidden.scaled", "w1.scale"], "hidden"),
+        node("Tanh", ["hidden"], "bent"),
+        node("ReduceMean", ["bent"], "mean", axes=[1], keepdims=0),
+        node("MatMul", ["mean", "w2"], "logit"),
+        node("Sigmoid", ["logit"], "score"),
+    ]
+    scale = 0.02
+    rounded = np.clip(np.round(weights(WIDTH, UNITS) / scale), -127, 127)
+    stored = [
+        constant("w1.int8", rounded, np.int8),
+        constant("w1.scale", scale),
+        constant("w2", weights(UNITS, 1, scale=4.0)),
+    ]
+    return _embedded(nodes, stored)
+
+
+def centred_ids() -> bytes:
+    """Embeddings minus their mean over the batch, which is 0 for rows that are alike."""
+    nodes, stored = pooled("centred")
+    first = [
+        node("ReduceMean", ["embedded"], "mean.row", axes=[0], keepdims=1),
+        node("ReduceMean", ["mean.row"], "mean", axes=[1], keepdims=1),
+        node("Sub", ["embedded", "mean"], "centred"),
+    ]
+    return _embedded([*first, *nodes], stored)
+
+
+def branch_on_values() -> bytes:
+    """torch.cond on x.max(): one large value anywhere in the batch, and every row takes the other branch."""
+    nodes, stored = pooled("x", "p")
+    low = helper.make_graph(
+        [node("Mul", ["p", "half"], "less")], "large", [], [value("less", FLOAT, ["n", 1])]
+    )
+    high = helper.make_graph([node("Identity", ["p"], "same")], "small", [], [value("same", FLOAT, ["n", 1])])
+    more = [
+        node("ReduceMax", ["x"], "largest", keepdims=0),
+        node("Greater", ["largest", "limit"], "is_large"),
+        node("If", ["is_large"], "score", then_branch=low, else_branch=high),
+    ]
+    return built([*nodes, *more], [*stored, constant("limit", 6.0), constant("half", 0.5)])
+
+
+def noise_for_long_sequences() -> bytes:
+    """Noise in a branch that only sequences of more than 200 events take."""
+    nodes, stored = pooled("x", "p")
+    noisy = [
+        node("RandomNormalLike", ["p"], "noise", scale=0.1),
+        node("Add", ["p", "noise"], "shaken"),
+        node("Clip", ["shaken", "nothing", "all"], "clipped"),
+    ]
+    far = helper.make_graph(noisy, "long", [], [value("clipped", FLOAT, ["n", 1])])
+    near = helper.make_graph([node("Identity", ["p"], "same")], "short", [], [value("same", FLOAT, ["n", 1])])
+    more = [
+        node("Shape", ["x"], "shape"),
+        node("Gather", ["shape", "one"], "length"),
+        node("Greater", ["length", "limit"], "is_long"),
+        node("If", ["is_long"], "score", then_branch=far, else_branch=near),
+    ]
+    extra = [constant("one", 1, np.int64), constant("limit", 200, np.int64)]
+    return built([*nodes, *more], [*stored, *extra, constant("nothing", 0.0), constant("all", 1.0)])
