@@ -85,7 +85,7 @@ def pruning(scan: Scan, shared: Games, events: EventGame | None, features: Playe
         done,
         attribution=_floats(value),
         standard_error=_floats(error),
-        verdicts=tuple(map(verdict, value, error, shared.tolerance)),
+        verdicts=tuple(map(verdict, value, error, shared.tolerance, shared.history.peak)),
         history_attribution=_history(events.level) if events else (),
         quality=_quality(game, shared.gain),
     )

@@ -55,6 +55,7 @@ from sequela.explaining.tolerances import (
 )
 from sequela.explaining.whole import WholeRuns
 from sequela.timeshap.coalitions import EXACT_AT_ONCE
+from sequela.timeshap.history import history
 from sequela.timeshap.masking import Masker
 from sequela.timeshap.players import Extent, event_players
 from sequela.timeshap.pruning import ladder
@@ -126,7 +127,8 @@ def work_out(
     used = tolerances(options, task.model.schema, scores.base, scores.score)
     with stages("prune"):
         found = _prune(task, evaluator, scores, used)
-    shared = Games(evaluator, _extent(task), found.pruned, scores.gain, used.pruning)
+    inside = history(found.pruned, found.splits, found.curve, used.pruning)
+    shared = Games(evaluator, _extent(task), found.pruned, scores.gain, used.pruning, inside)
     chosen = _with_estimator(task, found.pruned)
     games = _play(shared, chosen, used, limits, stages)
     return _explained(_answer(chosen, name, scores, used, asker, stages), chosen, found, shared, games)
@@ -206,7 +208,19 @@ def _prune(task: Task, evaluator: Evaluator, scores: _Endpoints, used: Tolerance
     clock = evaluator.clock
     until = clock.now() + SCAN_SHARE * clock.remaining
     scanner = Scanner(evaluator, _extent(task), scores.base, scores.score, used.pruning, until)
-    return scanner.whole_curve() if options.full_pruning_curve else scanner.to_the_cut()
+    if options.full_pruning_curve:
+        return scanner.whole_curve()
+    return scanner.beyond_the_cut() if _opens_history(task) else scanner.to_the_cut()
+
+
+def _opens_history(task: Task) -> bool:
+    """Whether the curve within P is needed: it says where to split. At an endpoint it may take no more rows than a
+    level does; where it would, P is split as far as the cut's own scan went, and in halves.
+    """
+    options, endpoint = task.question.options, task.model.endpoint
+    rows = 2 * (task.fitted.cells.length - 1)
+    wanted = options.refine_history and Level.EVENT in needed_levels(options.levels)
+    return wanted and (endpoint is None or rows <= budget_of(options, endpoint))
 
 
 def _needs_scan(options: Options) -> bool:
