@@ -31,7 +31,9 @@ class Truth:
         self._scorer = case.scorer()
 
     def ask(self, **options: Any) -> Explanation:
-        return ask(self.case, self.sequence, self.average, **EXACT | options)
+        """For all targets in the model's order, as the brute force has them."""
+        wanted = EXACT | {"targets": tuple(map(str, range(len(self.case.targets))))}
+        return ask(self.case, self.sequence, self.average, **wanted | options)
 
     def of(self, players: list[Any]):
         return attributions(self._scorer, self.sequence, self._background, players)
@@ -175,9 +177,7 @@ def _refined(truth: Truth, cut: int, eta: float) -> list[range]:
         result = truth.of(player_sets.blocks(truth.layout, blocks, cut))
         sizes, moves = [], []
         for b in blocks:
-            sizes.append(
-                float(np.abs(result.of("block", truth.layout.t(b[0]), truth.layout.t(b[-1]))).max())
-            )
+            sizes.append(float(np.abs(result.of("block", truth.layout.t(b[0]), truth.layout.t(b[-1]))).max()))
             moves.append(float(np.ptp(worth[b.start : b.stop + 1])))
         large = [i for i, b in enumerate(blocks) if len(b) > 1 and max(sizes[i], moves[i]) > eta]
         if not large:

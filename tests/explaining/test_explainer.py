@@ -201,6 +201,7 @@ def test_an_earlier_output_is_explained_without_cutting_the_sequence(name: str) 
         case.average(),
         levels=EVENTS,
         output_event=-2,
+        targets=tuple(map(str, range(len(case.targets)))),
         pruning_tolerance=0.0,
         target_standard_error=0.0,
     )

@@ -25,7 +25,7 @@ from sequela.explaining.levels import CellGame, EventGame, Games
 from sequela.explaining.playing import Played
 from sequela.explaining.question import EventInfo
 from sequela.explaining.scanning import Scan
-from sequela.explaining.tolerances import Targets
+from sequela.explaining.targets import Targets
 from sequela.timeshap.cells import Cells
 from sequela.timeshap.players import Player, PlayerKind
 from sequela.timeshap.pruning import verdict

@@ -33,9 +33,15 @@ def content_key(task: Task) -> str:
         max_coalitions=budget_of(options, task.model.endpoint),
         estimator=settled(options, task.model.endpoint),
     )
-    facts = [METHOD_VERSION, task.model.digest, task.background.digest, asdict(canonical)]
-    digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode())
+    facts: list[Any] = [METHOD_VERSION, task.model.digest, task.background.digest, asdict(canonical)]
+    if task.targets.highest is not None:
+        facts.append({"highest": task.targets.highest})  # which these are is not known before they are scored
     fitted = task.fitted
+    if fitted.warnings:
+        facts.append(
+            {"warnings": [each.reason for each in fitted.warnings]}
+        )  # of how it was sent, not of what
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode())
     for group in (fitted.cells.events, fitted.cells.static, fitted.frame.before, fitted.frame.after):
         for array in group:
             _add(digest, array)

@@ -20,7 +20,7 @@ from sequela.explaining.question import (
     Question,
 )
 from sequela.explaining.schema import ModelSchema
-from sequela.explaining.tolerances import Targets, chosen_targets
+from sequela.explaining.targets import Targets, chosen_targets
 from sequela.timeshap.cells import Cells
 
 

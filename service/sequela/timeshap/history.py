@@ -28,7 +28,7 @@ class History:
     @property
     def peak(self) -> NDArray[np.float64]:
         """The largest |w1| of the scanned splits older than the cut, (targets,)."""
-        return np.abs(self.importance[:-1]).max(axis=0, initial=0.0)
+        return np.asarray(np.abs(self.importance[:-1]).max(axis=0, initial=0.0))
 
     def farthest(self, target: int) -> int:
         """The split older than the cut whose |w1| is the largest."""
@@ -78,7 +78,7 @@ class History:
         return int((hides & (np.asarray(blocks) > 1)).sum())
 
     def _halfway(self, start: int, stop: int) -> int:
-        """The split between two others at which the curve has moved half as far as in all, up and down counted alike."""
+        """The split between two others where the curve has moved half as far as in all, up and down counted alike."""
         moves = np.abs(np.diff(self.importance[start : stop + 1], axis=0)) / self._unit
         way = np.cumsum(moves.max(axis=1))
         return min(start + 1 + int(np.searchsorted(way, way[-1] / 2)), stop - 1)
