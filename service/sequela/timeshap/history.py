@@ -69,13 +69,11 @@ class History:
         return (*blocks[:index], older, size - older, *blocks[index + 1 :])
 
     def hiding(self, blocks: Sequence[int]) -> int:
-        """How many blocks of several events have parts that offset each other: their curve moves by more than η beyond
-        what they are worth as a whole.
+        """How many blocks have parts that offset each other: their curve both rises and falls by more than η for some
+        target.
         """
-        edges = np.cumsum([0, *blocks])
-        whole = np.abs(np.diff(self.importance[edges], axis=0))
-        hides = (self.ranges(blocks) - whole > self.tolerance).any(axis=1)
-        return int((hides & (np.asarray(blocks) > 1)).sum())
+        parts = [self.importance[start : stop + 1] for start, stop in _bounds(blocks)]
+        return sum(bool((_offset(part) > self.tolerance).any()) for part in parts)
 
     def _halfway(self, start: int, stop: int) -> int:
         """The split between two others where the curve has moved half as far as in all, up and down counted alike."""
@@ -98,6 +96,13 @@ def history(
     order = np.argsort(known)
     older = np.searchsorted(known[order], np.arange(pruned + 1), side="right") - 1
     return History(values[order][older], tolerance)
+
+
+def _offset(curve: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What parts of a block take back from each other, (targets,): the lesser of its curve's largest rise and fall."""
+    rise = (curve - np.minimum.accumulate(curve)).max(axis=0)
+    fall = (np.maximum.accumulate(curve) - curve).max(axis=0)
+    return np.asarray(np.minimum(rise, fall))
 
 
 def _bounds(blocks: Sequence[int]) -> list[tuple[int, int]]:

@@ -19,6 +19,8 @@ from sequela_client.explanation import Explanation
 
 _TARGETS = 3
 """Targets drawn at most; JSON and CSV have all."""
+_NAMED = 5
+"""Others named at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +41,17 @@ def draw(console: Console, explanation: Explanation, rows: int) -> None:
     for name in names[:_TARGETS]:
         draw_target(console, explanation.target(name), rows)
     if len(names) > _TARGETS:
-        console.print(
-            f"{len(names) - _TARGETS} more targets: {', '.join(names[_TARGETS:])} (see --target, --json)"
-        )
+        console.print(_left_out(explanation, names))
+    for each in explanation.warnings:
+        console.print(f"Note: {each.message}")
+
+
+def _left_out(explanation: Explanation, names: Sequence[str]) -> str:
+    """The targets that were explained but not drawn, the first of them by name."""
+    named = ", ".join(names[_TARGETS : _TARGETS + _NAMED]) + (" …" if len(names) > _TARGETS + _NAMED else "")
+    total = explanation.output_count
+    outputs = f" (of the model's {total:,} outputs)" if total > len(names) else ""
+    return f"{_TARGETS} of {len(names)} explained targets{outputs} are drawn; there are {named} (see --target, --json)."
 
 
 def draw_target(console: Console, explanation: Explanation, rows: int) -> None:
@@ -134,7 +144,7 @@ def _views(explanation: Explanation, words: Wording) -> Iterator[View]:
         return words.player(item), "  ".join(filter(None, (words.time(item.t), words.event(item.t))))
 
     def feature(item: Attribution) -> tuple[str, str]:
-        return words.player(item), words.value(0, item.feature) if item.feature else ""
+        return words.player(item), words.peak(item.feature) if item.feature else ""
 
     def cell(item: Attribution) -> tuple[str, str]:
         value = words.value(item.t, item.feature) if item.t is not None and item.feature else ""
@@ -144,7 +154,7 @@ def _views(explanation: Explanation, words: Wording) -> Iterator[View]:
     if explanation.event_level:
         yield View("Events", ("event", "what"), explanation.event_level, _events(explanation), event)
     if explanation.feature_level:
-        heads = ("feature", "at t=0")
+        heads = ("feature", "value (event)")
         yield View("Features", heads, explanation.feature_level, _features(explanation), feature)
     if explanation.cell_level:
         yield View("Cells", ("cell", "value"), explanation.cell_level, _by_strength(explanation.cells), cell)
