@@ -35,7 +35,7 @@ def unsure(*sizes: float) -> tuple[np.ndarray, np.ndarray]:
     ],
 )
 def test_verdicts(attribution: float, error: float, peak: float, wanted: Verdict) -> None:
-    """What is sure of the block as a whole first, then the curve, which has no error; the tolerance itself is within."""
+    """What is sure of the block as a whole first, then the curve, which has no error; η itself is within."""
     assert verdict(attribution, error, ETA, peak) is wanted
 
 

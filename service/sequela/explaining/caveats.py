@@ -105,57 +105,60 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Effect:
-    """A tolerance without which the answer would be another. used: (targets,). usual: the fraction of the difference
-    that is used for outputs without bounds.
+class Limit:
+    """A tolerance, and whether the answer would be another without it. used: (targets,). usual: the fraction of the
+    difference that is used for outputs without bounds.
     """
 
     option: str
     used: NDArray[np.float64]
     usual: float
+    effective: bool
 
     def __str__(self) -> str:
         return self.option.replace("_", " ")
 
 
-def effects(used: Tolerances, pruned: int, played: Sequence[Played], cells: CellGame | None) -> list[Effect]:
-    """The tolerances that had an effect: events were pruned, no cell passed, sampling stopped."""
-    found = []
-    if pruned:
-        found.append(Effect("pruning_tolerance", used.pruning, PRUNING_TOLERANCE))
-    if used.cells is not None and cells is not None and _none_passed(cells):
-        found.append(Effect("cell_threshold", used.cells, CELL_THRESHOLD))
-    if any(each.reason is StopReason.TARGET for each in played):
-        found.append(Effect("target_standard_error", used.standard_error, TARGET_STANDARD_ERROR))
-    return found
+def limits_of(used: Tolerances, pruned: int, played: Sequence[Played], cells: CellGame | None) -> list[Limit]:
+    """The tolerances: η has an effect where events were pruned, θ where no cell passed, a target error where sampling
+    stopped.
+    """
+    by_rank = np.zeros(used.pruning.shape)
+    thresholds = by_rank if used.cells is None else used.cells
+    stopped = any(each.reason is StopReason.TARGET for each in played)
+    return [
+        Limit("pruning_tolerance", used.pruning, PRUNING_TOLERANCE, pruned > 0),
+        Limit("cell_threshold", thresholds, CELL_THRESHOLD, cells is not None and _none_passed(cells)),
+        Limit("target_standard_error", used.standard_error, TARGET_STANDARD_ERROR, stopped),
+    ]
 
 
 def _none_passed(cells: CellGame) -> bool:
     return cells.played.solution is not None and not (cells.events.chosen and cells.features.chosen)
 
 
-def tolerance_exceeds_difference(there: Difference, effective: Sequence[Effect]) -> Warnings:
-    """Where a tolerance that had an effect is no smaller than all there is to explain of a target."""
+def tolerance_exceeds_difference(there: Difference, limits: Sequence[Limit]) -> Warnings:
+    """Where a tolerance that had an effect is no smaller than all there is to explain of a target; others that are no
+    smaller either are named with it.
+    """
     if there.size[0] and there.rounding[0]:
         text = (
             f"Score and base value of {there.names[0]} differ by {there.size[0]:.1g} only, which may be a float32 "
             "model's rounding: there may be nothing to explain."
         )
         return (ExplanationWarning("DIFFERENCE_IS_ROUNDING", text),)
-    exceeded = [(each.used >= there.size) & ~there.rounding for each in effective]
-    affected = np.any(exceeded, axis=0) if exceeded else np.zeros(1, dtype=np.bool_)
+    exceeded = [(each.used >= there.size) & ~there.rounding for each in limits]
+    affected = np.any([at for each, at in zip(limits, exceeded, strict=True) if each.effective], axis=0)
     if not affected.any():
         return ()
     target = int(affected.argmax())
-    text = _too_large(
-        there, target, [each for each, at in zip(effective, exceeded, strict=True) if at[target]]
-    )
+    text = _too_large(there, target, [each for each, at in zip(limits, exceeded, strict=True) if at[target]])
     others = int(affected.sum()) - 1
     more = f" The same holds for {others} more target{'s' * (others > 1)}." if others else ""
     return (ExplanationWarning("TOLERANCE_EXCEEDS_DIFFERENCE", text + more),)
 
 
-def _too_large(there: Difference, target: int, named: Sequence[Effect]) -> str:
+def _too_large(there: Difference, target: int, named: Sequence[Limit]) -> str:
     size = there.size[target]
     words = _joined([f"the {each} of {each.used[target]:.2g}" for each in named])
     smaller = ", ".join(f"{each.option} {each.usual * size:.1g}" for each in named)

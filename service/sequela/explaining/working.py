@@ -14,8 +14,8 @@ from sequela.explaining import assembling
 from sequela.explaining.asking import Asker
 from sequela.explaining.caveats import (
     Difference,
-    effects,
     history_offsets,
+    limits_of,
     outputs_left_out,
     tolerance_exceeds_difference,
 )
@@ -361,8 +361,8 @@ def _caveats(
     """What was found on the way that a reader should know."""
     names, schema = task.targets.names, task.model.schema
     logit = bool(schema.bounded) and link_of(task.question.options, schema) is Link.IDENTITY
-    effective = effects(used, shared.pruned, games.played, games.cells)
+    limits = limits_of(used, shared.pruned, games.played, games.cells)
     return (
         *(history_offsets(names, shared, games.events, pruning.verdicts) if pruning else ()),
-        *tolerance_exceeds_difference(Difference(names, scores.base, scores.score, logit), effective),
+        *tolerance_exceeds_difference(Difference(names, scores.base, scores.score, logit), limits),
     )

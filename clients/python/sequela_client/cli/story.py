@@ -62,7 +62,7 @@ def _scores(score: float, base: float) -> tuple[str, str]:
 
 def _rounded(value: float, decimals: int) -> str:
     least = 10.0**-decimals
-    return f"less than {least:.{decimals}f}" if 0 < value < least / 2 else f"{value + 0.0:.{decimals}f}"
+    return f"less than {least:.{decimals}f}" if 0 < value < least / 2 else f"{value:z.{decimals}f}"
 
 
 def _part(title: str, lines: Iterable[str]) -> Iterator[str]:
