@@ -21,11 +21,11 @@ class Wording:
 
     def number(self, value: float) -> str:
         """With as many decimals as the explanation's scale needs."""
-        return f"{value:.{self._decimals}f}"
+        return f"{value:z.{self._decimals}f}"
 
     def signed(self, value: float) -> str:
         """The same with its sign."""
-        return f"{value:+.{self._decimals}f}"
+        return f"{value:+z.{self._decimals}f}"
 
     def measured(self, item: Attribution) -> str:
         """An attribution and its standard error."""
