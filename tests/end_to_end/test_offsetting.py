@@ -78,9 +78,7 @@ def test_the_words_say_so(sequela: Sequela) -> None:
     assert "the 56 oldest alone count for +0.1562, more than the tolerance of 0.0250" in said
     assert said.endswith("See which with --refine-history.")
     story = list(tell(answer))
-    assert (
-        "The 59 older events (t=-59…-1) offset each other: +0.00 together, but the 56 oldest" in story[-1]
-    )
+    assert "The 59 older events (t=-59…-1) offset each other: +0.00 together, but the 56 oldest" in story[-1]
     refined = sequela.explain(X, model=MODEL, background=ZERO, refine_history=True)
     assert Wording(refined).pruning().endswith("Below it is split into 8 parts.")
 
