@@ -4,7 +4,7 @@ everything; through the client, against onnxruntime.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from rpc import inferring
 from sequela_client import Explanation, Sequela
 from sequela_client.errors import CallerError
 from serving import Serving, embedded
-from small_onnx import FLOAT, model, reduced, value
+from small_onnx import FLOAT, model, reduced, scoring, value
 
 CLASSES, WIDTH, EVENTS = 100, 3, 6
 NAMES = [f"item{number}" for number in range(CLASSES)]
@@ -24,17 +24,17 @@ BACKGROUND = np.zeros(WIDTH)
 X = np.random.default_rng(8).normal(size=(EVENTS, WIDTH))
 
 
-def softmax(classes: int = CLASSES) -> bytes:
+def softmax(classes: Sequence[str] = NAMES) -> bytes:
     """The probabilities of classes from the mean event."""
-    weights = np.random.default_rng(5).normal(size=(WIDTH, classes)).astype(np.float32)
+    weights = np.random.default_rng(5).normal(size=(WIDTH, len(classes))).astype(np.float32)
     nodes = [
         reduced("x", "mean", [1]),
         helper.make_node("MatMul", ["mean", "weights"], ["scores"]),
         helper.make_node("Softmax", ["scores"], ["items"], axis=1),
     ]
     inputs = [value("x", FLOAT, ["n", "l", WIDTH])]
-    outputs = [value("items", FLOAT, ["n", classes])]
-    names = {"target_names": ",".join(NAMES[:classes])}
+    outputs = [value("items", FLOAT, ["n", len(classes)])]
+    names = {"target_names": ",".join(classes)}
     return model(nodes, inputs, outputs, [numpy_helper.from_array(weights, "weights")], names)
 
 
@@ -216,3 +216,39 @@ def test_inference_protocols_keep_the_models_order(served: Serving, sequela: Seq
     assert found["event_attributions"].shape == (2, EVENTS, 64)
     for row, x in zip(found["raw_score"], (X, -X), strict=True):
         np.testing.assert_allclose(row, truth(path, x)[:64], atol=1e-6)
+
+
+def test_outputs_at_0_or_1_are_named_on_log_odds(sequela: Sequela, tmp_path: Path) -> None:
+    """A score that is 1 to float32's last bit has no log-odds of its own: the bound that was taken is said. Raw scores
+    say nothing of it, nor do log-odds of a score in between.
+    """
+    file = tmp_path / "score.onnx"
+    file.write_bytes(scoring({"x": (FLOAT, ["n", "l", 3])}))
+    sure, unsure = np.full((3, 3), 500.0), np.full((3, 3), 5.0)
+    question = {"model": file, "background": BACKGROUND, "cell_threshold": 0.0}
+    said = reasons(sequela.explain(sure, link="logit", **question))
+    assert said["OUTPUT_CLIPPED"].startswith("The score of score cannot be told from 0 or 1")
+    assert "OUTPUT_CLIPPED" not in reasons(sequela.explain(unsure, link="logit", **question))
+    assert not reasons(sequela.explain(sure, **question))
+
+
+def test_a_difference_of_rounding_is_no_difference(sequela: Sequela, tmp_path: Path) -> None:
+    """f(X) and f(B) differ in float32's last bits: that is said, and no smaller tolerance is advised."""
+    file = tmp_path / "score.onnx"
+    file.write_bytes(scoring({"x": (FLOAT, ["n", "l", 3])}))
+    x = np.full((3, 3), 4e-6)
+    answer = sequela.explain(x, model=file, background=BACKGROUND)
+    assert 0 < abs(answer.score - answer.base_value) < 2.0**-22
+    assert list(reasons(answer)) == ["DIFFERENCE_IS_ROUNDING"]
+
+
+def test_a_name_that_is_anothers_number_is_the_name(sequela: Sequela, tmp_path: Path) -> None:
+    """Classes called 1, 2 and 3: "1" is the class of that name, and the answer says which it was."""
+    file = tmp_path / "numbered.onnx"
+    file.write_bytes(softmax(["1", "2", "3"]))
+    scores = sequela.score(X, model=file)
+    named = sequela.explain(X, model=file, background=BACKGROUND, targets=["1", "3"])
+    assert [each.name for each in named.targets] == ["1", "3"]
+    by_name = dict(zip(scores.targets, scores.values[0], strict=True))
+    for target in named.targets:
+        assert target.raw_score == pytest.approx(by_name[target.name], abs=1e-6)

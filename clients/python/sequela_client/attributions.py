@@ -82,7 +82,8 @@ class Attribution:
 @dataclass(frozen=True, slots=True)
 class Quality:
     """How sure a level is, and what it took, over all targets. In a level for one target, `largest_standard_error` is
-    that target's. `seconds`: wall time. `estimator`: "regression" or "control_variate"; empty where nothing was estimated.
+    that target's. `seconds`: wall time. `estimator`: "regression" or "control_variate"; empty where nothing was
+    estimated.
     """
 
     stop_reason: StopReason

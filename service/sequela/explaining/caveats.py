@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sequela.explaining.explanation import ExplanationWarning, StopReason
 from sequela.explaining.levels import CellGame, EventGame, Games
+from sequela.explaining.link import LOWEST
 from sequela.explaining.playing import Played
 from sequela.explaining.question import Options
 from sequela.explaining.schema import ModelSchema
@@ -119,17 +120,30 @@ class Limit:
         return self.option.replace("_", " ")
 
 
-def limits_of(used: Tolerances, pruned: int, played: Sequence[Played], cells: CellGame | None) -> list[Limit]:
+def limits_of(
+    options: Options, absolute: bool, used: Tolerances, played: Sequence[Played], cells: CellGame | None
+) -> list[Limit]:
     """The tolerances: η has an effect where events were pruned, θ where no cell passed, a target error where sampling
-    stopped.
+    stopped. absolute: those that the question leaves out are no fractions of the difference, which could not exceed it.
     """
-    by_rank = np.zeros(used.pruning.shape)
-    thresholds = by_rank if used.cells is None else used.cells
+    pruned = any(player.kind in PAST for each in played for player in each.players.names)
     stopped = any(each.reason is StopReason.TARGET for each in played)
+    none_passed = cells is not None and _none_passed(cells)
+    found = [
+        (options.pruning_tolerance, "pruning_tolerance", used.pruning, PRUNING_TOLERANCE, pruned),
+        (options.cell_threshold, "cell_threshold", used.cells, CELL_THRESHOLD, none_passed),
+        (
+            options.target_standard_error,
+            "target_standard_error",
+            used.standard_error,
+            TARGET_STANDARD_ERROR,
+            stopped,
+        ),
+    ]
     return [
-        Limit("pruning_tolerance", used.pruning, PRUNING_TOLERANCE, pruned > 0),
-        Limit("cell_threshold", thresholds, CELL_THRESHOLD, cells is not None and _none_passed(cells)),
-        Limit("target_standard_error", used.standard_error, TARGET_STANDARD_ERROR, stopped),
+        Limit(option, values, usual, effective)
+        for asked, option, values, usual, effective in found
+        if values is not None and (absolute or asked is not None)
     ]
 
 
@@ -144,7 +158,7 @@ def tolerance_exceeds_difference(there: Difference, limits: Sequence[Limit]) -> 
     if there.size[0] and there.rounding[0]:
         text = (
             f"Score and base value of {there.names[0]} differ by {there.size[0]:.1g} only, which may be a float32 "
-            "model's rounding: there may be nothing to explain."
+            "model's rounding: either nothing matters, or what does cancels out."
         )
         return (ExplanationWarning("DIFFERENCE_IS_ROUNDING", text),)
     exceeded = [(each.used >= there.size) & ~there.rounding for each in limits]
@@ -156,6 +170,21 @@ def tolerance_exceeds_difference(there: Difference, limits: Sequence[Limit]) -> 
     others = int(affected.sum()) - 1
     more = f" The same holds for {others} more target{'s' * (others > 1)}." if others else ""
     return (ExplanationWarning("TOLERANCE_EXCEEDS_DIFFERENCE", text + more),)
+
+
+def outputs_clipped(names: Sequence[str], raw: NDArray[np.float64]) -> Warnings:
+    """Where log-odds have no end but the clipping's. raw: f(B) and f(X) as the model gave them, (2, targets)."""
+    ends = (raw <= LOWEST) | (raw >= 1 - LOWEST)
+    if not ends.any():
+        return ()
+    target = int(ends.any(axis=0).argmax())
+    which = _joined([word for word, at in zip(("base value", "score"), ends[:, target], strict=True) if at])
+    text = (
+        f"The {which} of {names[target]} cannot be told from 0 or 1, so the logit link takes log-odds of "
+        f"{np.log(LOWEST):.1f} or {-np.log(LOWEST):.1f} for it: the difference is as large as this bound makes it. "
+        "The identity link has no such bound."
+    )
+    return (ExplanationWarning("OUTPUT_CLIPPED", text),)
 
 
 def _too_large(there: Difference, target: int, named: Sequence[Limit]) -> str:

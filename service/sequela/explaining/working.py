@@ -16,6 +16,7 @@ from sequela.explaining.caveats import (
     Difference,
     history_offsets,
     limits_of,
+    outputs_clipped,
     outputs_left_out,
     tolerance_exceeds_difference,
 )
@@ -359,10 +360,12 @@ def _caveats(
     task: Task, scores: _Endpoints, used: Tolerances, shared: Games, games: _Games, pruning: Pruning | None
 ) -> tuple[ExplanationWarning, ...]:
     """What was found on the way that a reader should know."""
-    names, schema = task.targets.names, task.model.schema
-    logit = bool(schema.bounded) and link_of(task.question.options, schema) is Link.IDENTITY
-    limits = limits_of(used, shared.pruned, games.played, games.cells)
+    names, schema, options = task.targets.names, task.model.schema, task.question.options
+    link = link_of(options, schema)
+    absolute = bool(schema.bounded) and link is Link.IDENTITY
+    limits = limits_of(options, absolute, used, games.played, games.cells)
     return (
         *(history_offsets(names, shared, games.events, pruning.verdicts) if pruning else ()),
-        *tolerance_exceeds_difference(Difference(names, scores.base, scores.score, logit), limits),
+        *tolerance_exceeds_difference(Difference(names, scores.base, scores.score, absolute), limits),
+        *(outputs_clipped(names, scores.raw) if link is Link.LOGIT else ()),
     )

@@ -12,6 +12,8 @@ from sequela_client.parts import Verdict
 
 _TOLD = 3
 """How many of each are told; the tables have the rest."""
+_LITTLE = 0.1
+"""Of the whole difference, what hardly matters; a tolerance may be larger than that."""
 
 
 def tell(explanation: Explanation) -> Iterator[str]:
@@ -23,6 +25,9 @@ def tell(explanation: Explanation) -> Iterator[str]:
     if explanation.labels:
         yield ", ".join(f"{key} {value}" for key, value in sorted(explanation.labels.items()))
     yield ""
+    if not explanation.explained:
+        yield f"{target.label or target.name}: {_rounded(target.score, 2)}. This is below the minimum to explain."
+        return
     score, base = _scores(target.score, target.base_value)
     yield f"{target.label or target.name}: {score}. An average history gets {base}."
     yield from _part("What raised it, and by how much", _events(words, explanation, 1))
@@ -104,7 +109,9 @@ def _older(words: Wording, explanation: Explanation) -> Iterator[str]:
     pruned = explanation.pruned
     if pruned is None:
         return
-    hardly = abs(pruned.value) <= (explanation.pruning.tolerance or 0.0)
+    difference = abs(explanation.score - explanation.base_value)
+    little = difference == 0 or abs(pruned.value) <= _LITTLE * difference
+    hardly = little and abs(pruned.value) <= (explanation.pruning.tolerance or 0.0)
     offset = explanation.pruning.verdict is Verdict.OFFSETTING
     weight = "offset each other" if offset else "hardly matter" if hardly else "matter as well"
     count = explanation.pruning.pruned_events
