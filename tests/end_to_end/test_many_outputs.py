@@ -118,6 +118,18 @@ def test_the_same_question_is_answered_once(sequela: Sequela, answer: Explanatio
     assert [each.name for each in named.targets] == names
 
 
+def test_named_outputs_stay_in_their_order(sequela: Sequela, tmp_path: Path) -> None:
+    """All of a model's outputs by name, in the model's order, are another question than none named."""
+    file = tmp_path / "three.onnx"
+    file.write_bytes(softmax(NAMES[:3]))
+    order = [NAMES[index] for index in np.argsort(-truth(file), kind="stable")]
+    assert order != NAMES[:3]
+    for wanted, found in ((NAMES[:3], NAMES[:3]), (None, order)):
+        answer = sequela.explain(X, model=file, background=BACKGROUND, targets=wanted)
+        assert [each.name for each in answer.targets] == found
+        assert "OUTPUTS_LEFT_OUT" not in reasons(answer)
+
+
 def test_the_minimum_score_is_set_against_the_predicted_class(sequela: Sequela, path: Path) -> None:
     """Without targets named, the first is the predicted class: between its score and the second's lies the border."""
     first, second = np.sort(truth(path))[::-1][:2]
@@ -240,6 +252,23 @@ def test_a_difference_of_rounding_is_no_difference(sequela: Sequela, tmp_path: P
     answer = sequela.explain(x, model=file, background=BACKGROUND)
     assert 0 < abs(answer.score - answer.base_value) < 2.0**-22
     assert list(reasons(answer)) == ["DIFFERENCE_IS_ROUNDING"]
+
+
+def test_fractions_of_nothing_are_not_warned_of(sequela: Sequela, tmp_path: Path) -> None:
+    """Outputs without bounds: tolerances are fractions of the difference, and where events offset each other to nothing
+    but rounding no smaller ones are advised; one that was asked for is named.
+    """
+    file = tmp_path / "mean.onnx"
+    nodes = [reduced("x", "mean", [1, 2])]
+    file.write_bytes(model(nodes, [value("x", FLOAT, ["n", "l", WIDTH])], [value("mean", FLOAT, ["n"])]))
+    x = np.random.default_rng(0).normal(size=(3, WIDTH))
+    question = {"model": file, "background": BACKGROUND}
+    offset = sequela.explain(np.concatenate([x, -x, [[1e-8, 0, 0]]]), **question)
+    assert 0 < abs(offset.score - offset.base_value) < 1e-7
+    assert set(reasons(offset)) <= {"HISTORY_OFFSETS"}
+    asked = sequela.explain(np.concatenate([x, x]), pruning_tolerance=9.0, cell_threshold=0.0, **question)
+    assert "the pruning tolerance of 9:" in reasons(asked)["TOLERANCE_EXCEEDS_DIFFERENCE"]
+    assert "logit" not in reasons(asked)["TOLERANCE_EXCEEDS_DIFFERENCE"]
 
 
 def test_a_name_that_is_anothers_number_is_the_name(sequela: Sequela, tmp_path: Path) -> None:

@@ -128,7 +128,9 @@ def test_notes_are_for_real_events(sequela: Sequela, tmp_path: Path) -> None:
     assert {event.t: event.info.id for event in answer.event_values}[0] == "4"
 
 
-@pytest.mark.parametrize(("name", "mark"), [("masked", "mask"), ("lengths", "length")])
+@pytest.mark.parametrize(
+    ("name", "mark"), [("masked", "mask"), ("fixed_right", "mask"), ("lengths", "length")]
+)
 def test_without_the_mask_padding_counts_and_that_is_said(sequela: Sequela, name: str, mark: str) -> None:
     """The model is told that all rows are events, so they are explained as such; sent with it they are not, nor warned
     of; neither answer is given for the other's question.
@@ -144,11 +146,11 @@ def test_without_the_mask_padding_counts_and_that_is_said(sequela: Sequela, name
         "The 2 newest rows equal pad_value 0 in every column and count as events; "
         f"since {mark} was not sent: send it if they are padding."
     )
-    values = {"mask": np.ones(7, dtype=np.float32), "length": np.array(7)}[mark]
+    values = {"mask": np.ones(7, dtype=bool), "length": np.array(7)}[mark]
     events = sequela.explain({"events": rows, mark: values}, **question)
     assert numbers(events) == numbers(warned)
     assert not events.warnings
-    real = {"mask": np.array([1.0] * 5 + [0.0] * 2, dtype=np.float32), "length": np.array(5)}[mark]
+    real = {"mask": np.arange(7) < 5, "length": np.array(5)}[mark]
     marked = sequela.explain({"events": rows, mark: real}, **question)
     assert marked.length == 5
     assert not marked.warnings

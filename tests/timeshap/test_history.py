@@ -61,6 +61,7 @@ def test_a_curve_that_ended_early_holds_what_is_known() -> None:
         ((0, 0, 0, 0.5), (3, 1)),  # … and then before it
         ((0.1, 0.3, 0.5, 0.3, 0.1, 0.0), (3, 3)),  # a hump: at its top
         ((0.4, 0.8, 0.4, 0.0), (2, 2)),
+        ((0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8), (4, 4)),  # a slope
         ((0.0, 0.02, 0.0, 0.02, 0.0), (3, 2)),  # flat: in half, an odd event to the older part
         ((0.0, 0.0, 0.0, 0.0, 0.3, -0.3, 0.0), (6, 1)),
     ],
