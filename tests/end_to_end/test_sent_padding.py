@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from matrix import BY_NAME
 from numpy.typing import NDArray
+from rpc import inferring
 from sequela_client import EventInfo, Explanation, Sequela, Sequence
 from sequela_client.errors import CallerError
 from serving import Serving, embedded
@@ -61,8 +62,14 @@ def right(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def sequela() -> Iterator[Sequela]:
-    with Serving(embedded()) as served, Sequela(served.bound.grpc) as client:
+def served() -> Iterator[Serving]:
+    with Serving(embedded()) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def sequela(served: Serving) -> Iterator[Sequela]:
+    with Sequela(served.bound.grpc) as client:
         yield client
 
 
@@ -115,6 +122,26 @@ def test_nothing_but_padding_is_refused(sequela: Sequela) -> None:
             ask()
         assert caught.value.reason == "NO_EVENTS"
         assert "all 8 rows equal pad_value 0, so they are padding" in str(caught.value)
+
+
+def test_tensors_have_zeros_where_padding_was_sent(served: Serving, sequela: Sequela, tmp_path: Path) -> None:
+    """By the Open Inference Protocol: every row has its own padding, and attributions at the steps that were sent."""
+    path = right(tmp_path)
+    sequela.register_model(path, name="padded")
+    short = np.concatenate([EVENTS[:3], np.zeros((2, 4), dtype=np.float32)])
+    background = sequela.explain(EVENTS, **Padded(path, "right").question).background_digest
+    request = inferring.infer_request(
+        "padded",
+        [{"events": EVENTS}, {"events": short}],
+        ["event_attributions"],
+        background=background,
+        pruning_tolerance=0.0,
+    )
+    found = inferring.tensors(inferring.stub(served).ModelInfer(request))["event_attributions"][..., 0]
+    for row, events in zip(found, (EVENTS, EVENTS[:3]), strict=True):
+        answer = sequela.explain(events, **Padded(path, "right").question)
+        wanted = [item.value for item in answer.events][::-1]
+        np.testing.assert_allclose(row, wanted + [0.0] * (5 - len(events)), atol=1e-9)
 
 
 def test_notes_are_for_real_events(sequela: Sequela, tmp_path: Path) -> None:
