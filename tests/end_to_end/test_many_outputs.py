@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import httpx
 import numpy as np
 import onnxruntime
 import pytest
@@ -228,6 +229,24 @@ def test_inference_protocols_keep_the_models_order(served: Serving, sequela: Seq
     assert found["event_attributions"].shape == (2, EVENTS, 64)
     for row, x in zip(found["raw_score"], (X, -X), strict=True):
         np.testing.assert_allclose(row, truth(path, x)[:64], atol=1e-6)
+
+
+def test_kserves_predictions_keep_the_models_order(served: Serving, sequela: Sequela, path: Path) -> None:
+    """`:predict` gives every output, `:explain` the first 64 beside their explanations; more than fits is refused."""
+    sequela.register_model(path, name="kserved")
+    background = sequela.explain(X, model=path, background=BACKGROUND).background_digest
+    x = X.astype(np.float32)
+    where = f"http://{served.bound.http}/v1/models/kserved"
+    found = httpx.post(f"{where}:predict", json={"instances": [x.tolist()]}).json()
+    np.testing.assert_allclose(found["predictions"], [truth(path)], atol=1e-6)
+    body = {"instances": [x.tolist()], "parameters": {"background": background, "levels": ["event"]}}
+    explained = httpx.post(f"{where}:explain", json=body, timeout=60).json()
+    np.testing.assert_allclose(explained["predictions"], [truth(path)[:64]], atol=1e-6)
+    assert [each["name"] for each in explained["explanations"][0]["targets"]] == NAMES[:64]
+    assert explained["explanations"][0]["output_count"] == CLASSES
+    refused = httpx.post(f"{where}:predict", json={"instances": [x[:1].tolist()] * 700})
+    assert refused.status_code == 400
+    assert "name targets, or send fewer sequences" in refused.text
 
 
 def test_outputs_at_0_or_1_are_named_on_log_odds(sequela: Sequela, tmp_path: Path) -> None:
