@@ -113,10 +113,12 @@ def test_a_view_of_one_target_has_its_own_largest_error(client: Sequela) -> None
     [
         (0.1, 0.9, "fraud: 0.90. An average history gets 0.10."),
         (0.00001, 0.9, "fraud: 0.90. An average history gets less than 0.01."),
-        (0.501, 0.503, "fraud: 0.503. An average history gets 0.501."),
-        (0.00003, 0.00001, "fraud: 0.00001. An average history gets 0.00003."),
+        (0.501, 0.503, "fraud: 0.5030. An average history gets 0.5010."),
+        (0.00003, 0.00001, "fraud: 0.000010. An average history gets 0.000030."),
         (-0.0001, -0.9, "fraud: -0.90. An average history gets 0.00."),
         (0.5, 0.5, "fraud: 0.50. An average history gets 0.50."),
+        (15300.25, 15321.5, "fraud: 15,322. An average history gets 15,300."),
+        (0.00048, 0.00052, "fraud: 0.000520. An average history gets 0.000480."),
     ],
 )
 def test_scores_that_differ_read_differently(told: Explanation, base: float, score: float, said: str) -> None:
@@ -144,7 +146,7 @@ def test_pruned_events_that_are_most_of_the_difference_matter(told: Explanation)
 
 
 def test_notes_and_how_many_targets_there_are(client: Sequela) -> None:
-    """Warnings end the tables; of many targets a few are drawn, a few named, and all counted."""
+    """Warnings end the tables; of many targets a few are drawn, and all counted."""
     told = client.explain(SEQUENCE, model="m")
     names = [f"item{number}" for number in range(20)]
 
@@ -165,9 +167,6 @@ def test_notes_and_how_many_targets_there_are(client: Sequela) -> None:
         warnings=(ExplanationWarning("OUTPUTS_LEFT_OUT", "20 of 1,683 outputs were explained."),),
     )
     text = drawn(many)
-    assert (
-        "3 of 20 explained targets (of the model's 1,683 outputs) are drawn; there are item3, item4, item5, item6, "
-        "item7 … (see --target, --json)."
-    ) in text
+    assert "3 of 20 targets shown, of 1,683 outputs (see --target, --json, --csv)" in text
     assert text.endswith("Note: 20 of 1,683 outputs were explained.")
-    assert "explained targets" not in drawn(told)
+    assert "targets shown" not in drawn(told)

@@ -19,8 +19,6 @@ from sequela_client.explanation import Explanation
 
 _TARGETS = 3
 """Targets drawn at most; JSON and CSV have all."""
-_NAMED = 5
-"""Others named at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +38,18 @@ def draw(console: Console, explanation: Explanation, rows: int) -> None:
     names = [target.name for target in explanation.targets]
     for name in names[:_TARGETS]:
         draw_target(console, explanation.target(name), rows)
-    if len(names) > _TARGETS:
-        console.print(_left_out(explanation, names))
+    if len(names) > _TARGETS or explanation.output_count > len(names):
+        console.print(_shown(min(len(names), _TARGETS), len(names), explanation.output_count))
     for each in explanation.warnings:
         console.print(f"Note: {each.message}")
 
 
-def _left_out(explanation: Explanation, names: Sequence[str]) -> str:
-    """The targets that were explained but not drawn, the first of them by name."""
-    named = ", ".join(names[_TARGETS : _TARGETS + _NAMED]) + (" …" if len(names) > _TARGETS + _NAMED else "")
-    total = explanation.output_count
-    outputs = f" (of the model's {total:,} outputs)" if total > len(names) else ""
-    return f"{_TARGETS} of {len(names)} explained targets{outputs} are drawn; there are {named} (see --target, --json)."
+def _shown(drawn: int, targets: int, outputs: int) -> str:
+    """How many of the targets were drawn, and of how many outputs of the model they are."""
+    text = f"{drawn} of {targets:,} targets shown"
+    if outputs > targets:
+        text += f", of {outputs:,} outputs"
+    return f"{text} (see --target, --json, --csv)"
 
 
 def draw_target(console: Console, explanation: Explanation, rows: int) -> None:

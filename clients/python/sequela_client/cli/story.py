@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 
 from sequela_client.attributions import Attribution, PlayerKind
@@ -12,6 +13,8 @@ from sequela_client.parts import Verdict
 
 _TOLD = 3
 """How many of each are told; the tables have the rest."""
+_LARGE = 1000.0
+"""Scores that need no decimals."""
 _LITTLE = 0.1
 """Of the whole difference, what hardly matters; a tolerance may be larger than that."""
 
@@ -58,16 +61,18 @@ def _feature(words: Wording, explanation: Explanation, item: Attribution) -> str
 
 
 def _scores(score: float, base: float) -> tuple[str, str]:
-    """Both to two decimals, as probabilities are read, or to as many as tell them apart; what would read as nothing is
-    said to be little.
+    """Both to two decimals, as probabilities are read, large ones to none, or to as many as tell them apart; what would
+    read as nothing is said to be little.
     """
-    decimals = next((n for n in range(2, 9) if f"{score:.{n}f}" != f"{base:.{n}f}"), 2)
+    decimals = 0 if max(abs(score), abs(base)) >= _LARGE else 2
+    if score != base and f"{score:.{decimals}f}" == f"{base:.{decimals}f}":
+        decimals = min(1 + math.ceil(-math.log10(abs(score - base))), 9)
     return _rounded(score, decimals), _rounded(base, decimals)
 
 
 def _rounded(value: float, decimals: int) -> str:
     least = 10.0**-decimals
-    return f"less than {least:.{decimals}f}" if 0 < value < least / 2 else f"{value:z.{decimals}f}"
+    return f"less than {least:.{decimals}f}" if 0 < value < least / 2 else f"{value:z,.{decimals}f}"
 
 
 def _part(title: str, lines: Iterable[str]) -> Iterator[str]:
