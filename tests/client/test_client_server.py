@@ -56,7 +56,8 @@ def test_numbers_are_brute_forces(sequela: Sequela, name: str) -> None:
     """Without pruning, every event's and feature's value is the exact Shapley value, for every target."""
     case = BY_NAME[name]
     x, layout = case.sample(EVENTS), case.layout(EVENTS)
-    told = sequela.explain(x, model=case.path, background=case.average(), pruning_tolerance=0)
+    options = {"targets": range(len(case.targets)), "pruning_tolerance": 0}
+    told = sequela.explain(x, model=case.path, background=case.average(), **options)
     by_event = attributions(case.scorer(), x, case.background(EVENTS), player_sets.events(layout))
     by_feature = attributions(case.scorer(), x, case.background(EVENTS), player_sets.features(layout))
     assert [item.t for item in told.events] == [0, -1, -2, -3, -4]

@@ -176,7 +176,7 @@ def test_a_model_without_names_takes_the_callers(sequela: Sequela) -> None:
     assert [item.values for item in found.features.values()] == [
         item.values for item in wanted.features.values()
     ]
-    assert [warning.reason for warning in found.warnings] == ["COLUMNS_NOT_CHECKED"]
+    assert "COLUMNS_NOT_CHECKED" in {warning.reason for warning in found.warnings}
     turned = sequela.explain(frame, model="gru", background=average[::-1])
     assert [item.values for item in turned.features.values()] == [
         item.values for item in wanted.features.values()
@@ -217,11 +217,10 @@ def test_one_hot_columns_by_category(sequela: Sequela) -> None:
 def test_samples_sent_as_a_background_are_noticed(sequela: Sequela, plain: Explanation) -> None:
     """A data set is not a background: its last rows would stand for the events, so the answer says what it took."""
     samples = np.random.default_rng(1).normal(size=(50, 6))
-    (warning,) = explain(sequela, ROWS, samples).warnings
-    assert warning.reason == "BACKGROUND_LONGER_THAN_SEQUENCE"
-    assert "50 rows, the sequence 5 events" in warning.message
-    assert explain(sequela, ROWS, samples[:5]).warnings == ()
-    assert plain.warnings == ()
+    told = {each.reason: each.message for each in explain(sequela, ROWS, samples).warnings}
+    assert "50 rows, the sequence 5 events" in told["BACKGROUND_LONGER_THAN_SEQUENCE"]
+    for answer in (explain(sequela, ROWS, samples[:5]), plain):
+        assert "BACKGROUND_LONGER_THAN_SEQUENCE" not in {each.reason for each in answer.warnings}
 
 
 def test_averaged_tables_are_matched_with_each_other(sequela: Sequela) -> None:

@@ -41,6 +41,7 @@ def test_a_registered_model_is_explained(sequela: Sequela, case: Case) -> None:
         model=case.name,
         background=case.average(),
         levels=["event", "feature"],
+        targets=range(len(case.targets)),
         pruning_tolerance=eta,
         target_standard_error=0,
     )

@@ -201,6 +201,7 @@ def test_an_earlier_output_is_explained_without_cutting_the_sequence(name: str) 
         case.average(),
         levels=EVENTS,
         output_event=-2,
+        targets=tuple(map(str, range(len(case.targets)))),
         pruning_tolerance=0.0,
         target_standard_error=0.0,
     )
@@ -360,3 +361,19 @@ def test_history_blocks_of_one_event_are_shown_too() -> None:
     shown = {each.event: each.values for each in answer.event_values}
     assert shown.keys() == alone | {-4, -3, -2, -1, 0}
     assert all(shown.values())
+
+
+def test_the_scan_alone_warns_of_what_it_saw() -> None:
+    """Without levels there is no verdict: older splits that matter are warned of, and nothing is where they do not."""
+    quiet = ask_gru(12, levels=(), pruning_tolerance=10.0)
+    assert quiet.pruning is not None
+    assert quiet.pruning.pruned_events == 11
+    assert quiet.pruning.verdicts == quiet.warnings == ()
+    scanned = ask_gru(12, seed=6, levels=(), pruning_tolerance=10.0, full_pruning_curve=True)
+    assert scanned.pruning is not None
+    worth = {point.event: abs(point.importance[0]) for point in scanned.pruning.curve}
+    older = max(worth[event] for event in worth if event < -1)
+    eta = (worth[-1] + older) / 2
+    assert worth[-1] < eta < older
+    loud = ask_gru(12, seed=6, levels=(), pruning_tolerance=eta)
+    assert [each.reason for each in loud.warnings] == ["HISTORY_OFFSETS"]

@@ -106,7 +106,8 @@ def create_background(server: Serving, case: Case) -> None:
 
 
 def ours(server: Serving, case: Case, row: Arrays, **options: Any) -> pb.Explanation:
-    """The same question through sequela.v1."""
+    """The same question through sequela.v1, about all targets in the model's order."""
+    options = {"targets": map(str, range(len(case.targets))), **options}
     request = pb.ExplainRequest(
         model=pb.ModelReference(name=case.name),
         background=pb.BackgroundReference(name=BACKGROUND),

@@ -81,8 +81,9 @@ class Attribution:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """How sure a level is, and what it took. Over all targets. `seconds`: wall time. `estimator`: "regression" or
-    "control_variate"; empty where nothing was estimated.
+    """How sure a level is, and what it took, over all targets. In a level for one target, `largest_standard_error` is
+    that target's. `seconds`: wall time. `estimator`: "regression" or "control_variate"; empty where nothing was
+    estimated.
     """
 
     stop_reason: StopReason
@@ -112,7 +113,10 @@ class Level:
 
     def for_target(self, index: int) -> Level:
         """The same with one target's numbers only."""
+        attributions = tuple(item.for_target(index) for item in self.attributions)
         quality = replace(
-            self.quality, near_misses=tuple(item.for_target(index) for item in self.quality.near_misses)
+            self.quality,
+            near_misses=tuple(item.for_target(index) for item in self.quality.near_misses),
+            largest_standard_error=max((item.standard_error for item in attributions), default=0.0),
         )
-        return Level(tuple(item.for_target(index) for item in self.attributions), quality)
+        return Level(attributions, quality)

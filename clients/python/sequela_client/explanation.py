@@ -147,6 +147,25 @@ class Explanation:
             return ""
         return event.info.display.get(feature) or event.values.get(feature, "")
 
+    def peak(self, feature: str) -> int | None:
+        """The event t whose value of a feature to read beside the feature's attribution to the first target.
+
+        That of its strongest single cell; where it has none, of the strongest event whose attribution has the same
+        sign; else the most recent one. None for a static feature, and where no event's values are known.
+        """
+        known = {event.t for event in self.event_values if self.displayed(event.t, feature)}
+        total = self.features.get(feature)
+        cells = [item for item in self.cells if item.kind is PlayerKind.CELL and item.feature == feature]
+        events = (*self.events, *(item for item in self.history if item.first_t == item.last_t))
+        alike = [item for item in events if total is None or item.value * total.value > 0]
+        for items in (cells, alike):
+            strength = {
+                item.last_t if item.t is None else item.t: abs(item.value) for item in items if item.value
+            }
+            if found := known & strength.keys():
+                return max(found, key=lambda t: (strength[t], t))
+        return max(known, default=None)
+
     def to_dict(self) -> dict[str, Any]:
         """Everything, as JSON knows it: times in ISO 8601."""
         return {field.name: export.plain(getattr(self, field.name)) for field in fields(self)}

@@ -25,7 +25,7 @@ class Options(TypedDict, total=False):
     """Options, each with its default; tolerances are in units of the explained output, events t <= 0:
 
     levels: any of "event", "feature", "cell" (all)
-    targets: output names or column numbers to explain, at most 64 (all outputs)
+    targets: output names or column numbers to explain, at most 64 (all, the highest score first, or the 64 highest)
     pruning_tolerance: eta; 0: no pruning (0.025 *)
     feature_scope: "unpruned" or "full_sequence", the events that features act on ("unpruned")
     cell_threshold: theta; events and features above it make the cells (0.1 *)

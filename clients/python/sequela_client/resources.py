@@ -101,7 +101,7 @@ class ExplanationSummary:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scores:
-    """Raw scores. `values`: (k, targets), one row for each sequence."""
+    """Raw scores. `values`: (k, targets), one row for each sequence; by default of all outputs in the model's order."""
 
     targets: tuple[str, ...]
     values: NDArray[np.float64]

@@ -25,7 +25,7 @@ from sequela.explaining.levels import CellGame, EventGame, Games
 from sequela.explaining.playing import Played
 from sequela.explaining.question import EventInfo
 from sequela.explaining.scanning import Scan
-from sequela.explaining.tolerances import Targets
+from sequela.explaining.targets import Targets
 from sequela.timeshap.cells import Cells
 from sequela.timeshap.players import Player, PlayerKind
 from sequela.timeshap.pruning import verdict
@@ -85,7 +85,7 @@ def pruning(scan: Scan, shared: Games, events: EventGame | None, features: Playe
         done,
         attribution=_floats(value),
         standard_error=_floats(error),
-        verdicts=tuple(map(verdict, value, error, shared.tolerance)),
+        verdicts=tuple(map(verdict, value, error, shared.tolerance, shared.history.peak)),
         history_attribution=_history(events.level) if events else (),
         quality=_quality(game, shared.gain),
     )

@@ -34,7 +34,13 @@ class Evaluator:
     def __init__(self, runs: Runs, targets: Sequence[int], link: Link, asker: Asker) -> None:
         self.asker = asker
         self.clipped = 0
-        self._runs, self._targets, self._link = runs, list(targets), link
+        self._runs, self._targets, self.link = runs, list(targets), link
+
+    def of(self, places: Sequence[int]) -> Evaluator:
+        """The same for some of its targets, by place, in this order."""
+        if list(places) == list(range(len(self._targets))):
+            return self
+        return Evaluator(self._runs, [self._targets[place] for place in places], self.link, self.asker)
 
     @property
     def clock(self) -> Clock:
@@ -46,7 +52,7 @@ class Evaluator:
     ) -> NDArray[np.float64]:
         """Values (n, targets) of coalitions (n, players). Raises as `Runs.outputs` does."""
         raw = self._runs.outputs(players, coalitions, until)
-        result = linked(self._link, raw[:, self._targets])
+        result = linked(self.link, raw[:, self._targets])
         self.clipped += result.clipped
         return result.values
 

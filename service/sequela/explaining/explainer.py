@@ -24,7 +24,7 @@ from sequela.explaining.records import Explained, StageDone
 from sequela.explaining.resolving import Task, resolve
 from sequela.explaining.scoring import score_all
 from sequela.explaining.single_flight import SingleFlight
-from sequela.explaining.tolerances import chosen_targets
+from sequela.explaining.targets import scored_targets
 from sequela.explaining.working import work_out
 
 
@@ -85,7 +85,7 @@ class Explainer:
         asker = Asker(clock, self._pool, self._observer)
         try:
             model = self._models.resolve(choice, clock.end)
-            columns = chosen_targets(model.schema, targets, self._limits, "targets")
+            columns = scored_targets(model.schema, targets, len(sequences), self._limits, "targets")
             rows = score_all(model, sequences, output_event, self._limits, asker)
         except TimeUp as late:
             raise _out_of_time(late) from None

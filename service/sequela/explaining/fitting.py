@@ -17,8 +17,10 @@ from sequela.explaining.arrays import check_categories, checked, converted
 from sequela.explaining.averaging import Average, Averager, BackgroundShape
 from sequela.explaining.background import Background
 from sequela.explaining.columns import in_order
+from sequela.explaining.explanation import ExplanationWarning
 from sequela.explaining.layout import layout
 from sequela.explaining.limits import Limits
+from sequela.explaining.padding import Rows, counted_as_events, real_rows
 from sequela.explaining.ports import Frame
 from sequela.explaining.question import GivenBackground, GivenSequence, NamedArray
 from sequela.explaining.schema import InputSchema, ModelSchema, Padding, Role
@@ -27,10 +29,11 @@ from sequela.timeshap.cells import Cells
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fitted:
-    """A sequence's real events as cells, and the padding around them."""
+    """A sequence's real events as cells, and the padding around them. warnings: what was taken for granted."""
 
     cells: Cells
     frame: Frame
+    warnings: tuple[ExplanationWarning, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,13 +61,17 @@ def fit_sequence(
         raise InvalidInput.at(
             f"{path}.inputs", "TOO_MANY_EVENTS", f"{steps} events, the limit is {limits.max_events}"
         )
-    real = _real_events(schema, sent, steps)
+    rows = Rows(shapes.events, events)
+    real = _marked(schema, sent, steps)
+    warnings = counted_as_events(schema, fixed_length, rows) if real is None else ()
+    real = real or real_rows(schema, rows, f"{path}.inputs")
     count = real.stop - real.start
     if given.events and len(given.events) != count:
+        padding = f" ({steps - count} of the {steps} rows are padding)" if count < steps else ""
         raise InvalidInput.at(
             f"{path}.events",
             "EVENT_INFO_COUNT",
-            f"{len(given.events)} entries for {count} real events; send none, or one for each",
+            f"{len(given.events)} entries for {count} real events{padding}; send none, or one for each",
         )
     before, after = _extra_padding(schema, fixed_length, steps, real, path)
     frame = Frame(
@@ -76,14 +83,17 @@ def fit_sequence(
             _pad(item, rows[real.stop :], 0, after) for item, rows in zip(shapes.events, events, strict=True)
         ),
     )
-    return Fitted(Cells(tuple(rows[real] for rows in events), static), frame)
+    return Fitted(Cells(tuple(array[real] for array in events), static), frame, warnings)
 
 
 def real_steps(schema: ModelSchema, given: GivenSequence, path: str) -> tuple[int, slice]:
     """How many steps were sent, and which of them are real events. Raises InvalidInput as `fit_sequence` does."""
     sent = _by_name(schema, given.inputs, f"{path}.inputs")
-    steps = len(_required(sent, layout(schema).events[0], path).array)
-    return steps, _real_events(schema, sent, steps)
+    items = layout(schema).events
+    events = tuple(_events(schema, item, _required(sent, item, path)) for item in items)
+    steps = _one_length(items, events, path)
+    marked = _marked(schema, sent, steps)
+    return steps, marked or real_rows(schema, Rows(items, events), f"{path}.inputs")
 
 
 def fit_background(schema: ModelSchema, given: GivenBackground, limits: Limits, path: str) -> Background:
@@ -198,15 +208,15 @@ def _one_length(items: Sequence[InputSchema], arrays: Sequence[NDArray[Any]], pa
     return next(iter(lengths.values()))
 
 
-def _real_events(schema: ModelSchema, sent: Mapping[str, _Sent], steps: int) -> slice:
-    """The steps that are real events, from the mask or the length where one was sent."""
+def _marked(schema: ModelSchema, sent: Mapping[str, _Sent], steps: int) -> slice | None:
+    """The steps that are real events, from the mask or the length where one was sent; else None."""
     for item in schema.inputs:
         if item.role is Role.MASK and item.name in sent:
             return _from_mask(sent[item.name], steps)
     for item in schema.inputs:
         if item.role is Role.LENGTH and item.name in sent:
             return _from_length(sent[item.name], steps, schema.padding)
-    return slice(0, steps)
+    return None
 
 
 def _from_mask(sent: _Sent, steps: int) -> slice:

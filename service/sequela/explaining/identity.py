@@ -36,7 +36,16 @@ def content_key(task: Task) -> str:
     )
     names = [feature.name for feature in task.layout.features]
     said = [asdict(warning) for warning in task.warnings]
-    facts = [METHOD_VERSION, task.model.digest, task.background.digest, asdict(canonical), names, said]
+    facts: list[Any] = [
+        METHOD_VERSION,
+        task.model.digest,
+        task.background.digest,
+        asdict(canonical),
+        names,
+        said,
+    ]
+    if task.targets.highest is not None:
+        facts.append({"highest": task.targets.highest})  # which these are is not known before they are scored
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode())
     fitted = task.fitted
     for group in (fitted.cells.events, fitted.cells.static, fitted.frame.before, fitted.frame.after):

@@ -12,6 +12,7 @@ from sequela.explaining.evaluating import Evaluator
 from sequela.explaining.explanation import StopReason
 from sequela.explaining.playing import Played, Rules, play
 from sequela.explaining.question import FeatureScope, Level
+from sequela.timeshap.history import History
 from sequela.timeshap.players import (
     Extent,
     PlayerKind,
@@ -21,7 +22,6 @@ from sequela.timeshap.players import (
     full_feature_players,
     unpruned_feature_players,
 )
-from sequela.timeshap.pruning import block_to_halve, halve
 from sequela.timeshap.selecting import Selection, above, bounded, strongest
 
 SHARES = {Level.EVENT: 0.4, Level.FEATURE: 0.4, Level.CELL: 0.2}
@@ -33,13 +33,16 @@ MOST_BLOCKS = 8
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Games:
-    """What all levels of one explanation share. gain: f(X) - f(B), (targets,); tolerance: η, (targets,)."""
+    """What all levels of one explanation share. gain: f(X) - f(B), (targets,); tolerance: η, (targets,). history: what
+    the scan knows of the pruned events.
+    """
 
     evaluator: Evaluator
     extent: Extent
     pruned: int
     gain: NDArray[np.float64]
     tolerance: NDArray[np.float64]
+    history: History
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,17 +86,17 @@ def play_events(games: Games, rules: Rules) -> EventGame:
 
 
 def play_history(games: Games, rules: Rules) -> EventGame:
-    """Every unpruned event and the history blocks: P is halved while a part of it matters (design §4.3)."""
+    """Every unpruned event and the history blocks: P is split while a part of it matters or hides something
+    (design §4.3).
+    """
     blocks: tuple[int, ...] = (games.pruned,) if games.pruned else ()
     coarse = level = _play_blocks(games, rules, blocks)
     while level.solution is not None and not level.out_of_time and len(blocks) < MOST_BLOCKS:
         parts = slice(0, len(blocks))
-        index = block_to_halve(
-            blocks, level.solution.values[parts], level.solution.errors[parts], games.tolerance
-        )
+        index = games.history.to_split(blocks, level.solution.values[parts], level.solution.errors[parts])
         if index is None:
             break
-        blocks = halve(blocks, index)
+        blocks = games.history.split(blocks, index)
         finer = _play_blocks(games, rules, blocks)
         if finer.solution is None:
             # The last game that was played stands; what kept it from being refined is said beside it.

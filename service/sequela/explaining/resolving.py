@@ -23,7 +23,7 @@ from sequela.explaining.question import (
     Question,
 )
 from sequela.explaining.schema import ModelSchema
-from sequela.explaining.tolerances import Targets, chosen_targets
+from sequela.explaining.targets import Targets, chosen_targets
 from sequela.timeshap.cells import Cells
 
 
@@ -64,7 +64,11 @@ def resolve(
     schema = named_by_caller(model.schema, question.sequence.inputs)
     name, background = _background(question.background, model, schema, backgrounds, limits)
     _check_background(background, model.schema)
-    warnings = (*_warnings(question, schema, model.schema), *_longer(question, background, fitted))
+    warnings = (
+        *fitted.warnings,
+        *_warnings(question, schema, model.schema),
+        *_longer(question, background, fitted),
+    )
     return Task(question, model, layout(schema), fitted, background, name, targets, warnings)
 
 

@@ -53,6 +53,10 @@ class Scanner:
             return not_scanned(len(self.base))
         return self._scan(lambda curve: first_prunable(curve, self.tolerance) is not None)
 
+    def beyond_the_cut(self) -> Scan:
+        """Scans every split, unless nothing can be pruned: what lies within P is looked at too."""
+        return self.whole_curve() if (self.tolerance > 0).all() else not_scanned(len(self.base))
+
     def whole_curve(self) -> Scan:
         """Scans every split (TimeSHAP Fig. 5a); the cut is the same."""
         return self._scan(lambda _: False)

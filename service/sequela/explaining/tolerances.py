@@ -1,4 +1,4 @@
-"""Options against a model's output: targets by column, and tolerances in units of what is explained."""
+"""Options against a model's output: tolerances in units of what is explained, and every default filled in."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.errors import InvalidInput
 from sequela.explaining.explanation import ResolvedOptions
-from sequela.explaining.limits import Limits
 from sequela.explaining.ports import Endpoint, Model
 from sequela.explaining.question import Level, Options
 from sequela.explaining.schema import Link, ModelSchema
@@ -23,15 +21,6 @@ RESOLUTION = 1e-6
 """Differences below this fraction of a score are a float32 model's rounding."""
 
 
-@dataclass(frozen=True, slots=True)
-class Targets:
-    """The outputs to explain: their columns and names."""
-
-    columns: tuple[int, ...]
-    names: tuple[str, ...]
-    labels: tuple[str, ...]
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Tolerances:
     """In units of the explained output, (targets,). `cells` is None where a top k chooses them."""
@@ -43,23 +32,6 @@ class Tolerances:
 
 NO_TOLERANCES = Tolerances(np.empty(0), np.empty(0), np.empty(0))
 """Where nothing was explained."""
-
-
-def chosen_targets(schema: ModelSchema, wanted: tuple[str, ...], limits: Limits, path: str) -> Targets:
-    """The targets by name or column number; all of them, as far as the limit goes, where none is named."""
-    names = tuple(target.name for target in schema.targets)
-    if not wanted:
-        columns = tuple(range(min(len(names), limits.max_targets)))
-        return _targets(schema, columns)
-    columns = tuple(_column(names, name, f"{path}[{index}]") for index, name in enumerate(wanted))
-    if len(set(columns)) < len(columns):
-        raise InvalidInput.at(path, "TARGET_REPEATED", f"{', '.join(wanted)} name the same output twice")
-    return _targets(schema, columns)
-
-
-def _targets(schema: ModelSchema, columns: tuple[int, ...]) -> Targets:
-    chosen = [schema.targets[column] for column in columns]
-    return Targets(columns, tuple(item.name for item in chosen), tuple(item.label for item in chosen))
 
 
 def tolerances(
@@ -129,15 +101,4 @@ def resolved(options: Options, model: Model, used: Tolerances) -> ResolvedOption
         link=link_of(options, model.schema),
         output_event=options.output_event,
         estimator=options.estimator,
-    )
-
-
-def _column(names: tuple[str, ...], wanted: str, path: str) -> int:
-    if wanted in names:
-        return names.index(wanted)
-    numbers = [str(column) for column in range(len(names))]
-    if wanted in numbers:
-        return numbers.index(wanted)
-    raise InvalidInput.at(
-        path, "TARGET_UNKNOWN", f"{wanted!r} is not an output; the model has {', '.join(names[:20])}"
     )

@@ -12,11 +12,19 @@ from numpy.typing import NDArray
 
 from sequela.explaining import assembling
 from sequela.explaining.asking import Asker
+from sequela.explaining.caveats import (
+    Difference,
+    history_offsets,
+    limits_of,
+    outputs_clipped,
+    outputs_left_out,
+    tolerance_exceeds_difference,
+)
 from sequela.explaining.clock import Clock
 from sequela.explaining.display import static_values
 from sequela.explaining.estimating import estimator_for, settled
 from sequela.explaining.evaluating import Evaluator, Runs
-from sequela.explaining.explanation import Explanation
+from sequela.explaining.explanation import Explanation, ExplanationWarning, Pruning
 from sequela.explaining.from_states import StateRuns
 from sequela.explaining.identity import unique_name
 from sequela.explaining.levels import (
@@ -42,6 +50,7 @@ from sequela.explaining.question import Estimator, FeatureScope, Level, Options
 from sequela.explaining.records import StageDone
 from sequela.explaining.resolving import Task
 from sequela.explaining.scanning import Scan, Scanner, not_scanned
+from sequela.explaining.schema import Link
 from sequela.explaining.served import Rows, Sender, ServedRuns, row_bytes
 from sequela.explaining.tolerances import (
     NO_TOLERANCES,
@@ -55,6 +64,7 @@ from sequela.explaining.tolerances import (
 )
 from sequela.explaining.whole import WholeRuns
 from sequela.timeshap.coalitions import EXACT_AT_ONCE
+from sequela.timeshap.history import history
 from sequela.timeshap.masking import Masker
 from sequela.timeshap.players import Extent, event_players
 from sequela.timeshap.pruning import ladder
@@ -108,6 +118,17 @@ class _Games:
     features: Played | None = None
     cells: CellGame | None = None
 
+    @property
+    def played(self) -> list[Played]:
+        """All of them."""
+        games = [
+            self.events and self.events.level,
+            self.events and self.events.coarse,
+            self.features,
+            self.cells and self.cells.played,
+        ]
+        return [game for game in games if game]
+
 
 def work_out(
     task: Task, name: str, limits: Limits, asker: Asker, pasts: BackgroundPasts, observer: Observer
@@ -119,17 +140,23 @@ def work_out(
     options, stages = task.question.options, _Stages(observer)
     evaluator = _evaluator(task, asker, pasts)
     with stages("score"):
-        below = _score_below(task, evaluator)
-        scores = below or _score(task, evaluator)
-    if below:
-        return _answer(task, name, below, NO_TOLERANCES, asker, stages)
+        raw = _raw_scores(task, evaluator)
+        order = task.targets.by_score(raw[-1])
+        task, evaluator = replace(task, targets=task.targets.picked(order)), evaluator.of(order)
+        scores = _Endpoints(raw[:, order], linked(evaluator.link, raw[:, order]).values)
+    if len(raw) < 2:
+        return _answer(task, name, scores, NO_TOLERANCES, asker, stages)
     used = tolerances(options, task.model.schema, scores.base, scores.score)
     with stages("prune"):
         found = _prune(task, evaluator, scores, used)
-    shared = Games(evaluator, _extent(task), found.pruned, scores.gain, used.pruning)
+    inside = history(found.pruned, found.splits, found.curve, used.pruning)
+    shared = Games(evaluator, _extent(task), found.pruned, scores.gain, used.pruning, inside)
     chosen = _with_estimator(task, found.pruned)
     games = _play(shared, chosen, used, limits, stages)
-    return _explained(_answer(chosen, name, scores, used, asker, stages), chosen, found, shared, games)
+    answer = _answer(chosen, name, scores, used, asker, stages)
+    explained = _explained(answer, chosen, found, shared, games)
+    caveats = _caveats(chosen, scores, used, shared, games, explained.pruning)
+    return replace(explained, warnings=(*answer.warnings, *caveats))
 
 
 def _evaluator(task: Task, asker: Asker, shared: BackgroundPasts) -> Evaluator:
@@ -167,15 +194,16 @@ def _extent(task: Task) -> Extent:
     return task.layout.extent(task.fitted.cells.length)
 
 
-def _score_below(task: Task, evaluator: Evaluator) -> _Endpoints | None:
-    """f(X), where that is below the minimum: then nothing more is asked of the model."""
-    least = task.question.options.minimum_score
-    if least is None:
-        return None
-    raw = evaluator.score(event_players(_extent(task), ()))
-    if raw[0, 0] >= least:
-        return None
-    return _Endpoints(raw, linked(link_of(task.question.options, task.model.schema), raw).values)
+def _raw_scores(task: Task, evaluator: Evaluator) -> NDArray[np.float64]:
+    """f(B) and f(X) before the link, (2, targets); f(X) alone, (1, targets), where the first target's is below the
+    minimum: then nothing more is asked of the model.
+    """
+    players, least = event_players(_extent(task), ()), task.question.options.minimum_score
+    if least is not None:
+        raw = evaluator.score(players)
+        if raw[0, task.targets.by_score(raw[0])[0]] < least:
+            return raw
+    return evaluator.endpoints(players)
 
 
 def _with_estimator(task: Task, pruned: int) -> Task:
@@ -194,11 +222,6 @@ def _suited(task: Task, pruned: int) -> Estimator:
     return estimator_for(endpoint, size, budget_of(task.question.options, endpoint), players)
 
 
-def _score(task: Task, evaluator: Evaluator) -> _Endpoints:
-    raw = evaluator.endpoints(event_players(_extent(task), ()))
-    return _Endpoints(raw, linked(link_of(task.question.options, task.model.schema), raw).values)
-
-
 def _prune(task: Task, evaluator: Evaluator, scores: _Endpoints, used: Tolerances) -> Scan:
     options = task.question.options
     if not _needs_scan(options):
@@ -206,7 +229,19 @@ def _prune(task: Task, evaluator: Evaluator, scores: _Endpoints, used: Tolerance
     clock = evaluator.clock
     until = clock.now() + SCAN_SHARE * clock.remaining
     scanner = Scanner(evaluator, _extent(task), scores.base, scores.score, used.pruning, until)
-    return scanner.whole_curve() if options.full_pruning_curve else scanner.to_the_cut()
+    if options.full_pruning_curve:
+        return scanner.whole_curve()
+    return scanner.beyond_the_cut() if _opens_history(task) else scanner.to_the_cut()
+
+
+def _opens_history(task: Task) -> bool:
+    """Whether the curve within P is needed: it says where to split. At an endpoint it may take no more rows than a
+    level does; where it would, P is split as far as the cut's own scan went, and in halves.
+    """
+    options, endpoint = task.question.options, task.model.endpoint
+    rows = 2 * (task.fitted.cells.length - 1)
+    wanted = options.refine_history and Level.EVENT in needed_levels(options.levels)
+    return wanted and (endpoint is None or rows <= budget_of(options, endpoint))
 
 
 def _needs_scan(options: Options) -> bool:
@@ -286,7 +321,11 @@ def _answer(
         event_values=(),
         static_values=(),
         cost=replace(asker.cost(), stage_seconds=dict(stages.seconds)),
-        warnings=(*task.model.warnings, *task.warnings),
+        warnings=(
+            *task.model.warnings,
+            *task.warnings,
+            *outputs_left_out(question.options, len(task.targets.names), task.model.schema),
+        ),
         output_count=len(task.model.schema.targets),
     )
 
@@ -312,16 +351,21 @@ def _explained(answer: Explanation, task: Task, found: Scan, shared: Games, game
         ),
         static_values=static_values(layout, cells),
     )
-    if not found.complete or _out_of_time(games):
+    if not found.complete or any(game.out_of_time for game in games.played):
         return replace(answer, name=unique_name(), cut_short=True)
     return answer
 
 
-def _out_of_time(games: _Games) -> bool:
-    played = [
-        games.events and games.events.level,
-        games.events and games.events.coarse,
-        games.features,
-        games.cells and games.cells.played,
-    ]
-    return any(game.out_of_time for game in played if game)
+def _caveats(
+    task: Task, scores: _Endpoints, used: Tolerances, shared: Games, games: _Games, pruning: Pruning | None
+) -> tuple[ExplanationWarning, ...]:
+    """What was found on the way that a reader should know."""
+    names, schema, options = task.targets.names, task.model.schema, task.question.options
+    link = link_of(options, schema)
+    absolute = bool(schema.bounded) and link is Link.IDENTITY
+    limits = limits_of(options, absolute, used, games.played, games.cells)
+    return (
+        *(history_offsets(names, shared, games.events, pruning.verdicts) if pruning else ()),
+        *tolerance_exceeds_difference(Difference(names, scores.base, scores.score, absolute), limits),
+        *(outputs_clipped(names, scores.raw) if link is Link.LOGIT else ()),
+    )

@@ -10,7 +10,6 @@ and the cut is the largest i with |w1| < η for every target; 0 where there is n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from enum import StrEnum
 from itertools import pairwise
 
@@ -26,8 +25,8 @@ LARGEST_WINDOW = 512
 class Verdict(StrEnum):
     """How the pruned block's attribution compares with the tolerance, two standard errors considered.
 
-    OFFSETTING: the block as a whole is within the tolerance, but an older split of the scanned curve is not, so parts
-    of the block offset each other.
+    OFFSETTING: the block as a whole is not sure to exceed the tolerance, but an older split of the scanned curve does,
+    so parts of the block offset each other. WITHIN speaks of the block as a whole, and of the splits that were scanned.
     """
 
     WITHIN = "within"
@@ -83,34 +82,15 @@ def first_prunable(curve: NDArray[np.float64], tolerance: NDArray[np.float64]) -
     return int(hits[0]) if len(hits) else None
 
 
-def verdict(attribution: float, error: float, tolerance: float) -> Verdict:
-    """Compares a block's attribution for one target with the tolerance."""
+def verdict(attribution: float, error: float, tolerance: float, peak: float = 0.0) -> Verdict:
+    """Compares P's attribution for one target with the tolerance. peak: the largest |w1| of an older split.
+
+    What is sure of P as a whole comes first, then what the curve knows, which has no sampling error.
+    """
     if abs(attribution) - 2 * error > tolerance:
         return Verdict.EXCEEDS
+    if peak > tolerance:
+        return Verdict.OFFSETTING
     if abs(attribution) + 2 * error <= tolerance:
         return Verdict.WITHIN
     return Verdict.UNCERTAIN
-
-
-def block_to_halve(
-    blocks: Sequence[int],
-    attributions: NDArray[np.float64],
-    errors: NDArray[np.float64],
-    tolerance: NDArray[np.float64],
-) -> int | None:
-    """The next history block to halve, or None when every block of several events is within the tolerance.
-
-    attributions, errors: (blocks, targets). Of the blocks of several events with |φ| + 2 se > η for some
-    target, the one with the largest |φ|.
-    """
-    size = np.abs(attributions)
-    open_blocks = (size + 2 * errors > tolerance).any(axis=1) & (np.asarray(blocks) > 1)
-    if not open_blocks.any():
-        return None
-    return int(np.argmax(np.where(open_blocks, size.max(axis=1), -1.0)))
-
-
-def halve(blocks: Sequence[int], index: int) -> tuple[int, ...]:
-    """Blocks with one of them halved; an odd event goes to the older half."""
-    recent = blocks[index] // 2
-    return (*blocks[:index], blocks[index] - recent, recent, *blocks[index + 1 :])

@@ -38,10 +38,18 @@ def draw(console: Console, explanation: Explanation, rows: int) -> None:
     names = [target.name for target in explanation.targets]
     for name in names[:_TARGETS]:
         draw_target(console, explanation.target(name), rows)
-    if len(names) > _TARGETS:
-        console.print(
-            f"{len(names) - _TARGETS} more targets: {', '.join(names[_TARGETS:])} (see --target, --json)"
-        )
+    if len(names) > _TARGETS or explanation.output_count > len(names):
+        console.print(_shown(min(len(names), _TARGETS), len(names), explanation.output_count))
+    for each in explanation.warnings:
+        console.print(f"Note: {each.message}")
+
+
+def _shown(drawn: int, targets: int, outputs: int) -> str:
+    """How many of the targets were drawn, and of how many outputs of the model they are."""
+    text = f"{drawn} of {targets:,} targets shown"
+    if outputs > targets:
+        text += f", of {outputs:,} outputs"
+    return f"{text} (see --target, --json, --csv)"
 
 
 def draw_target(console: Console, explanation: Explanation, rows: int) -> None:
@@ -134,7 +142,7 @@ def _views(explanation: Explanation, words: Wording) -> Iterator[View]:
         return words.player(item), "  ".join(filter(None, (words.time(item.t), words.event(item.t))))
 
     def feature(item: Attribution) -> tuple[str, str]:
-        return words.player(item), words.value(0, item.feature) if item.feature else ""
+        return words.player(item), words.peak(item.feature) if item.feature else ""
 
     def cell(item: Attribution) -> tuple[str, str]:
         value = words.value(item.t, item.feature) if item.t is not None and item.feature else ""
@@ -144,7 +152,7 @@ def _views(explanation: Explanation, words: Wording) -> Iterator[View]:
     if explanation.event_level:
         yield View("Events", ("event", "what"), explanation.event_level, _events(explanation), event)
     if explanation.feature_level:
-        heads = ("feature", "at t=0")
+        heads = ("feature", "value (event)")
         yield View("Features", heads, explanation.feature_level, _features(explanation), feature)
     if explanation.cell_level:
         yield View("Cells", ("cell", "value"), explanation.cell_level, _by_strength(explanation.cells), cell)

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 
 from sequela_client.attributions import Attribution, PlayerKind
 from sequela_client.cli.terminal import printable
 from sequela_client.cli.wording import Wording, events_name
 from sequela_client.explanation import Explanation
+from sequela_client.parts import Verdict
 
 _TOLD = 3
 """How many of each are told; the tables have the rest."""
+_LARGE = 1000.0
+"""Scores that need no decimals."""
+_LITTLE = 0.1
+"""Of the whole difference, what hardly matters; a tolerance may be larger than that."""
 
 
 def tell(explanation: Explanation) -> Iterator[str]:
@@ -22,13 +28,17 @@ def tell(explanation: Explanation) -> Iterator[str]:
     if explanation.labels:
         yield ", ".join(f"{key} {value}" for key, value in sorted(explanation.labels.items()))
     yield ""
-    yield f"{target.label or target.name}: {_score(target.score)}. An average history gets {_score(target.base_value)}."
+    if not explanation.explained:
+        yield f"{target.label or target.name}: {_rounded(target.score, 2)}. This is below the minimum to explain."
+        return
+    score, base = _scores(target.score, target.base_value)
+    yield f"{target.label or target.name}: {score}. An average history gets {base}."
     yield from _part("What raised it, and by how much", _events(words, explanation, 1))
     yield from _part("What lowered it", _events(words, explanation, -1))
     yield from _part("Look at these facts first", _facts(words, explanation))
     features = _top(explanation.features.values(), 1)
     if features:
-        named = ", ".join(f"{words.player(item)} {words.signed(item.value)}" for item in features)
+        named = ", ".join(_feature(words, explanation, item) for item in features)
         yield from ("", f"Over {_scope(explanation)}, these features raised it most: {named}.")
     yield from _older(words, explanation)
 
@@ -42,9 +52,27 @@ def _scope(explanation: Explanation) -> str:
     return f"the {recent} recent events" if recent > 1 else "the latest event"
 
 
-def _score(value: float) -> str:
-    """To two decimals, as probabilities are read; what would read as nothing is said to be little."""
-    return "less than 0.01" if 0 < value < 0.005 else f"{value:.2f}"
+def _feature(words: Wording, explanation: Explanation, item: Attribution) -> str:
+    """A feature and what it contributed, with its value where that mattered most."""
+    name, t = item.feature or "", explanation.peak(item.feature or "")
+    value = words.value(t or 0, name)
+    where = f" ({value}{'' if t is None else f', at {_event(words, t)}'})" if value else ""
+    return f"{words.feature(name)} {words.signed(item.value)}{where}"
+
+
+def _scores(score: float, base: float) -> tuple[str, str]:
+    """Both to two decimals, as probabilities are read, large ones to none, or to as many as tell them apart; what would
+    read as nothing is said to be little.
+    """
+    decimals = 0 if max(abs(score), abs(base)) >= _LARGE else 2
+    if score != base and f"{score:.{decimals}f}" == f"{base:.{decimals}f}":
+        decimals = min(1 + math.ceil(-math.log10(abs(score - base))), 9)
+    return _rounded(score, decimals), _rounded(base, decimals)
+
+
+def _rounded(value: float, decimals: int) -> str:
+    least = 10.0**-decimals
+    return f"less than {least:.{decimals}f}" if 0 < value < least / 2 else f"{value:z,.{decimals}f}"
 
 
 def _part(title: str, lines: Iterable[str]) -> Iterator[str]:
@@ -75,17 +103,25 @@ def _facts(words: Wording, explanation: Explanation) -> Iterator[str]:
 
 
 def _when(words: Wording, item: Attribution) -> str:
-    return words.time(item.t or 0) or ("the latest event" if item.t == 0 else f"event {item.t}")
+    return _event(words, item.t or 0)
+
+
+def _event(words: Wording, t: int) -> str:
+    return words.time(t) or ("the latest event" if t == 0 else f"event {t}")
 
 
 def _older(words: Wording, explanation: Explanation) -> Iterator[str]:
     pruned = explanation.pruned
     if pruned is None:
         return
-    hardly = abs(pruned.value) <= (explanation.pruning.tolerance or 0.0)
-    weight = "hardly matter" if hardly else "matter as well"
+    difference = abs(explanation.score - explanation.base_value)
+    little = difference == 0 or abs(pruned.value) <= _LITTLE * difference
+    hardly = little and abs(pruned.value) <= (explanation.pruning.tolerance or 0.0)
+    offset = explanation.pruning.verdict is Verdict.OFFSETTING
+    weight = "offset each other" if offset else "hardly matter" if hardly else "matter as well"
     count = explanation.pruning.pruned_events
+    part = f", but {words.older_part()}" if offset else ""
     yield from (
         "",
-        f"The {count} older events ({events_name(pruned)}) {weight}: {words.signed(pruned.value)} together.",
+        f"The {count} older events ({events_name(pruned)}) {weight}: {words.signed(pruned.value)} together{part}.",
     )

@@ -21,11 +21,11 @@ class Wording:
 
     def number(self, value: float) -> str:
         """With as many decimals as the explanation's scale needs."""
-        return f"{value:.{self._decimals}f}"
+        return f"{value:z.{self._decimals}f}"
 
     def signed(self, value: float) -> str:
         """The same with its sign."""
-        return f"{value:+.{self._decimals}f}"
+        return f"{value:+z.{self._decimals}f}"
 
     def measured(self, item: Attribution) -> str:
         """An attribution and its standard error."""
@@ -47,6 +47,11 @@ class Wording:
         if name in event.info.display:
             return event.info.display[name]
         return _with_unit(event.values.get(name, ""), self._features.get(name))
+
+    def peak(self, name: str) -> str:
+        """A feature's value at the event that mattered most for it, and which that is; a static one's value."""
+        t = self._explanation.peak(name)
+        return self.value(0, name) if t is None else f"{self.value(t, name)} (t={t})"
 
     def time(self, t: int) -> str:
         """When an event happened, to the minute; empty where the caller did not say."""
@@ -109,11 +114,35 @@ class Wording:
                 text += self._refined()
             case Verdict.UNCERTAIN:
                 text += f": {found} may exceed the tolerance of {tolerance}; more coalitions would tell."
+            case Verdict.OFFSETTING:
+                text += (
+                    f": {found}, but they offset each other: {self.older_part()}, more than the tolerance of "
+                )
+                text += f"{tolerance}.{self._refined()}"
             case _:
-                text += f": {found} stays within the tolerance of {tolerance}."
+                text += f": {found} stays within the tolerance of {tolerance}.{self._scanned()}"
         if not pruning.scan_complete:
             text += " Time ran out before all events were looked at."
         return text
+
+    def older_part(self) -> str:
+        """The part of the pruned events that matters most by the scanned curve, and how much."""
+        last = self._explanation.pruned
+        cut = last.last_t if last and last.last_t is not None else 0
+        within = [point for point in self._explanation.pruning.curve if point.t < cut]
+        if not within:
+            return "a part of them matters"
+        worst = max(within, key=lambda point: abs(point.importance))
+        return (
+            f"the {self._explanation.length + worst.t} oldest alone count for {self.signed(worst.importance)}"
+        )
+
+    def _scanned(self) -> str:
+        """How far back the curve within the pruned events is known, where that is not all the way."""
+        curve, oldest = self._explanation.pruning.curve, 1 - self._explanation.length
+        if not curve or curve[-1].t <= oldest:
+            return ""
+        return f" Parts of them older than t={curve[-1].t} were not looked at; --full-pruning-curve looks at all."
 
     def _refined(self) -> str:
         """Where to see which of the pruned events matter; nothing where it was asked for and they are one part."""

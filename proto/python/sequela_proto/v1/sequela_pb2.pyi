@@ -197,23 +197,23 @@ class _ToleranceVerdict:
 class _ToleranceVerdictEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ToleranceVerdict.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     TOLERANCE_VERDICT_UNSPECIFIED: _ToleranceVerdict.ValueType  # 0
-    """nothing was pruned, or the event level was not computed"""
+    """nothing was pruned, or no level with P was computed"""
     TOLERANCE_VERDICT_WITHIN: _ToleranceVerdict.ValueType  # 1
     TOLERANCE_VERDICT_EXCEEDS: _ToleranceVerdict.ValueType  # 2
     TOLERANCE_VERDICT_UNCERTAIN: _ToleranceVerdict.ValueType  # 3
     TOLERANCE_VERDICT_OFFSETTING: _ToleranceVerdict.ValueType  # 4
-    """P as a whole is within the tolerance, but an older split of the scanned curve is not: parts of P offset each other."""
+    """P as a whole is not sure to exceed it, but an older split of the scanned curve does: parts of P offset each other."""
 
 class ToleranceVerdict(_ToleranceVerdict, metaclass=_ToleranceVerdictEnumTypeWrapper):
     """How the attribution of the pruned block compares with the pruning tolerance, two standard errors considered."""
 
 TOLERANCE_VERDICT_UNSPECIFIED: ToleranceVerdict.ValueType  # 0
-"""nothing was pruned, or the event level was not computed"""
+"""nothing was pruned, or no level with P was computed"""
 TOLERANCE_VERDICT_WITHIN: ToleranceVerdict.ValueType  # 1
 TOLERANCE_VERDICT_EXCEEDS: ToleranceVerdict.ValueType  # 2
 TOLERANCE_VERDICT_UNCERTAIN: ToleranceVerdict.ValueType  # 3
 TOLERANCE_VERDICT_OFFSETTING: ToleranceVerdict.ValueType  # 4
-"""P as a whole is within the tolerance, but an older split of the scanned curve is not: parts of P offset each other."""
+"""P as a whole is not sure to exceed it, but an older split of the scanned curve does: parts of P offset each other."""
 Global___ToleranceVerdict: _TypeAlias = ToleranceVerdict  # noqa: Y015
 
 class _PlayerKind:
@@ -532,7 +532,8 @@ class Sequence(_message.Message):
     @_builtins.property
     def inputs(self) -> _containers.RepeatedCompositeFieldContainer[Global___InputTensor]:
         """One tensor for each input of the model. Mask and length inputs may be left out: every event is then real. With
-        them, padded events belong to no player and keep their values. Limits: 10 000 events, 4 096 columns by default.
+        them, padded events belong to no player and keep their values. A model without such inputs whose schema names a
+        padding side: rows on this side that equal the pad value throughout are padding, not events. Limits: 10 000 events, 4 096 columns by default.
         """
 
     @_builtins.property
@@ -770,9 +771,13 @@ class ExplainOptions(_message.Message):
     seed: _builtins.int
     """Seed of the sampling. Default 0."""
     refine_history: _builtins.bool
-    """Split the pruned block while one of its parts matters. Default off."""
+    """Split the pruned block while one of its parts matters, or hides parts that offset each other. The whole pruning curve
+    is scanned for it (behind an endpoint, where that takes no more rows than max_coalitions). Default off.
+    """
     minimum_score: _builtins.float
-    """Below this raw score of the first target, the score is answered and nothing more. Default: always explain."""
+    """Below this raw score of the first target, which by default is the predicted class, the score is answered and nothing
+    more. Default: always explain.
+    """
     full_pruning_curve: _builtins.bool
     """Answer the whole pruning curve, at the cost of scanning every split. Default off: as far as was scanned."""
     link: Global___Link.ValueType
@@ -789,7 +794,8 @@ class ExplainOptions(_message.Message):
 
     @_builtins.property
     def targets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Output names or column numbers to explain, at most 64. Default: all of the model's outputs, the highest score first;
+        """Output names or column numbers to explain, at most 64; where a name is another column's number, the name is meant.
+        They keep this order. Default: all of the model's outputs, the highest score first;
         where there are more than 64, the 64 highest. Steps of a forecast, and outputs whose schema says that they are no
         classes, keep the model's order.
         """
@@ -1123,7 +1129,9 @@ class ScoreRequest(_message.Message):
 
     @_builtins.property
     def targets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Outputs to give, as in ExplainOptions."""
+        """Outputs to give, by name or column number, at most 64. Default: all, in the model's order; sequences x outputs at most
+        65 536.
+        """
 
     def __init__(
         self,
@@ -1407,7 +1415,7 @@ class Pruning(_message.Message):
     def standard_error(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
     @_builtins.property
     def verdicts(self) -> _containers.RepeatedScalarFieldContainer[Global___ToleranceVerdict.ValueType]:
-        """Whether |attribution| stays within the tolerance, for each target."""
+        """Whether |attribution| stays within the tolerance, for each target. WITHIN knows the curve only as far as it was scanned."""
 
     @_builtins.property
     def history_attribution(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:

@@ -19,6 +19,7 @@ from sequela.explaining.fitting import real_steps
 from sequela.explaining.link import linked
 from sequela.explaining.ports import Model
 from sequela.explaining.question import GivenSequence
+from sequela.explaining.targets import first_targets
 from sequela.explaining.tolerances import link_of
 from sequela.rpc.inference import outputs
 from sequela.rpc.inference.inferring import Inference, Questions
@@ -96,6 +97,7 @@ class OpenInference:
         most = limits.max_score_sequences if set(names) <= set(SCORES) else limits.max_explained_rows
         given = rows(batches(request, most))
         model = self.inference.model(request.model_name, request.model_version, of_tensors, clock.end)
+        said = said.for_outputs(first_targets(model.schema, limits))
         levels = outputs.needed(names, said.levels)
         return Wanted(Questions(model, given, said, of_tensors, levels), names)
 

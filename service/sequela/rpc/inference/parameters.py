@@ -6,8 +6,8 @@ may be a text, and an enum's value is written without its prefix in either case 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
@@ -44,6 +44,15 @@ class Parameters:
     def levels(self) -> frozenset[Level] | None:
         """The levels asked for; None where none is named."""
         return frozenset(self.options.levels) if self.said.levels else None
+
+    def for_outputs(self, names: Sequence[str]) -> Parameters:
+        """With these targets where none was named: columns of several rows must mean the same, in a known order."""
+        if self.said.targets:
+            return self
+        said = pb.ExplainOptions()
+        said.CopyFrom(self.said)
+        said.targets.extend(names)
+        return replace(self, said=said, options=replace(self.options, targets=tuple(names)))
 
 
 def parameters(given: Mapping[str, Any], limits: Limits) -> Parameters:

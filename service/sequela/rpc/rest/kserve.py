@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from starlette.routing import Route
 from sequela.errors import DoesNotFit, Forbidden, InvalidInput, Unavailable
 from sequela.explaining.explanation import Explanation
 from sequela.explaining.question import GivenSequence
+from sequela.explaining.targets import first_targets
 from sequela.rpc.decoding.listing import LARGEST_PAGE
 from sequela.rpc.inference.inferring import Inference, Questions
 from sequela.rpc.inference.outputs import json_text
@@ -76,7 +77,7 @@ class KServe:
     async def explain(self, asked: Asked) -> Response:
         """Every instance's raw scores and its explanation, as JSON of `sequela.v1.Explanation`."""
         most = self.inference.limits.max_explained_rows
-        wanted = await self.inference.looked_up(functools.partial(self._read, asked, most), asked.clock)
+        wanted = await self.inference.looked_up(functools.partial(self._to_explain, asked, most), asked.clock)
         found = await self.inference.explained(wanted, asked.clock, _explained)
         scores = ",".join(scores for scores, _ in found)
         texts = ",".join(text for _, text in found)
@@ -88,6 +89,12 @@ class KServe:
         wanted = await self.inference.looked_up(functools.partial(self._read, asked, most), asked.clock)
         scored = await self.inference.scored(wanted, asked.clock)
         return answer(written({"predictions": scored.values.tolist()}))
+
+    def _to_explain(self, asked: Asked, most: int) -> Questions:
+        """As `_read`; the outputs in the model's order, as far as the limit goes: predictions have no names."""
+        wanted = self._read(asked, most)
+        first = first_targets(wanted.model.schema, self.inference.limits)
+        return replace(wanted, parameters=wanted.parameters.for_outputs(first))
 
     def _read(self, asked: Asked, most: int) -> Questions:
         model = self.inference.model(*asked.model, of_instances, asked.clock.end)  # before a body is parsed
