@@ -123,6 +123,11 @@ class Asker:
         """Runs a job beside what the context does; it has ended when the context ends."""
         return self._pool.aside(job)
 
+    def expected(self, rows: int, events: int, work: int) -> float:
+        """Seconds that rows of so many events and so much work each may take one worker, as far as is known."""
+        measured = self._event_seconds * events if self._told >= WITNESSES else 0.0
+        return rows * max(work / SLOW, measured)
+
     def batch_rows(self, work: int, events: int, cells: int, until: float) -> int:
         """Rows of a batch, a power of two: work (multiply-adds), events and cells are those of one row.
 
