@@ -98,14 +98,15 @@ def _play(evaluator: Evaluator, players: Players, gain: NDArray[np.float64], rul
     # Where stages leap, a first one before the whole game costs little, and is there should the time not suffice.
     whole = sizes[-1] == all_coalitions(m) and not rules.target.all() and not rules.leap
     stages = Stages(sizes, whole, rules.until, rules.leap, _fewest(rules))
-    stages.expect(evaluator.seconds(1))
+    if whole:
+        stages.expect(evaluator.seconds(sizes[-1]) / sizes[-1])
     return _stage_by_stage(sample, stages, gain, rules.target)
 
 
 def _sizes(evaluator: Evaluator, players: int, rules: Rules) -> tuple[int, ...]:
     """Of the nested stages. A small game is played at once unless there may be no time for all of it."""
-    left = rules.until - evaluator.clock.now()
-    at_once = rules.at_once if evaluator.seconds(all_coalitions(players)) < left else 0
+    whole, left = all_coalitions(players), rules.until - evaluator.clock.now()
+    at_once = rules.at_once if whole <= rules.at_once and evaluator.seconds(whole) < left else 0
     return nested_sizes(players, rules.budget, at_once, _fewest(rules))
 
 
