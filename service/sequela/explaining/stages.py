@@ -11,6 +11,8 @@ FIRST_PART = 1 / 16
 """Of a game that is played whole, the part that is there should the time not suffice for all of it."""
 SMALL = 1 << 16
 """Games of up to so many coalitions are played whole at once."""
+GUESSED = 1 / 8
+"""Of the time left, what a first stage may take by a guess that leaves no room for more."""
 
 
 class Stages:
@@ -35,17 +37,19 @@ class Stages:
         later = [each for each in self._sizes if each > size]
         if self._whole:
             wish = self.last if size else self._first_part()
+        elif later[0] < self.fewest:
+            wish = self._first_to_trust(later) if size else later[0]
         else:
             wish = later[1] if len(later) > 1 and later[1] < hopeless else later[0]
-            if wish < self.fewest:
-                wish = (
-                    min((each for each in later if each >= self.fewest), default=self.last)
-                    if size
-                    else later[0]
-                )
             near = [each for each in later if each <= hopeless and self._fits(each - size, self._leap)]
             wish = max(wish, *near) if size and near else wish
-        return max((each for each in later if each <= wish and self._fits(each - size)), default=later[0])
+        share = 1.0 if size or self._fits(wish) else GUESSED
+        return max(
+            (each for each in later if each <= wish and self._fits(each - size, share)), default=later[0]
+        )
+
+    def _first_to_trust(self, later: Sequence[int]) -> int:
+        return next((each for each in later if each >= self.fewest), self.last)
 
     def _first_part(self) -> int:
         """What a whole game begins with."""
