@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from games import network_game
-from intervals import Coverage, coverage
+from intervals import Coverage, at_least, coverage
 from known_games import KnownGame, airport, known_games, rules
 from played_games import GameRuns, played
 from recurrent_games import event_game
@@ -34,11 +34,6 @@ def stopped(game: KnownGame, seeds: int, share: float = SHARE, **options: object
 
 def covered(game: KnownGame, seeds: int, share: float = SHARE, **options: object) -> Coverage:
     return coverage(solutions(stopped(game, seeds, share, **options)), game.attributions)
-
-
-def at_least(seeds: int, share: float) -> float:
-    """A bound that the least of 30 shares of so many seeds hardly ever misses, if that is each one's probability."""
-    return share - 3.2 * float(np.sqrt(share * (1 - share) / seeds))
 
 
 @pytest.mark.parametrize("players", [20, 30])
