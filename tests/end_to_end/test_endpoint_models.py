@@ -95,7 +95,9 @@ def test_a_fixed_batch_is_filled(pair: Pair) -> None:
 
 
 def test_equal_rows_are_sent_once(pair: Pair) -> None:
-    """Where X is the background in some events and features, many coalitions make the same row."""
+    """Where X is the background in some events and features, they are no players, and coalitions of different levels
+    make the same row.
+    """
     case = BY_NAME["transformer"]
     model = pair.endpoint.models[case.name]
     average = case.average()
@@ -119,8 +121,11 @@ def test_equal_rows_are_sent_once(pair: Pair) -> None:
     pair.endpoint.twists.clear()
     assert len(seen) == len(set(seen)) == answer.cost.endpoint_rows
     coalitions = sum(level.quality.coalitions for level in answer.levels.values())
-    # Three events that matter, each with three columns: 512 different rows at most, of many more coalitions.
-    assert len(seen) < coalitions / 2
+    # Three events that matter, each with three columns: a few coalitions are all, and f(X), f(B) and others recur.
+    assert all(level.quality.stop_reason == "exact" for level in answer.levels.values())
+    assert answer.levels["event"].quality.coalitions == 2**3
+    assert answer.levels["event"].quality.null_players == LENGTH - 3
+    assert len(seen) < coalitions
 
 
 def test_limits_of_the_server_and_of_messages(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from sequela.explaining.ports import TryAgain
 from sequela.explaining.question import Estimator, GivenSequence, Level, NamedModel
 from sequela.explaining.served import rows_of_a_call
 from sequela.timeshap.cells import Cells
+from sequela.timeshap.coalitions import FEWEST_TO_TRUST
 
 GRU = BY_NAME["gru"]
 ACCOUNT = BY_NAME["account"]
@@ -97,15 +98,34 @@ def test_a_level_has_fewer_coalitions_by_default() -> None:
 
 
 def test_small_games_are_sampled_before_they_are_played_whole() -> None:
-    """2^10 rows are not asked for at once where fewer reach the target; in this process they are."""
+    """2^12 rows are not asked for at once where fewer reach the target; in this process they are."""
     options = {"levels": (Level.EVENT,), "target_standard_error": 0.05}
-    served = explained(Nearby(loaded(GRU)), GRU.sample(10), **options)
-    own = explained(loaded(GRU), GRU.sample(10), **options)
+    served = explained(Nearby(loaded(GRU)), GRU.sample(12), max_coalitions=1 << 12, **options)
+    own = explained(loaded(GRU), GRU.sample(12), **options)
     assert served.event_level is not None
     assert own.event_level is not None
-    assert own.event_level.quality.coalitions == 2**10
+    assert own.event_level.quality.coalitions == 2**12
     assert served.event_level.quality.stop_reason is StopReason.TARGET
-    assert served.event_level.quality.coalitions < 2**10
+    assert served.event_level.quality.coalitions == FEWEST_TO_TRUST < 2**12
+
+
+@pytest.mark.parametrize("estimator", Estimator)
+def test_no_target_is_trusted_to_a_handful_of_rows(estimator: Estimator) -> None:
+    """However large the target, from 1,024 coalitions on, and after two stages: rows are money, being wrong is more.
+    A budget below that is kept, and said to be what ended the level.
+    """
+    options: dict[str, Any] = {
+        "levels": (Level.EVENT,),
+        "target_standard_error": 1e6,
+        "estimator": estimator,
+    }
+    model = Nearby(loaded(GRU))
+    found = explained(model, GRU.sample(30), **options).event_level
+    assert found is not None
+    assert (found.quality.stop_reason, found.quality.coalitions) == (StopReason.TARGET, FEWEST_TO_TRUST)
+    small = explained(Nearby(loaded(GRU)), GRU.sample(30), max_coalitions=1000, **options).event_level
+    assert small is not None
+    assert (small.quality.stop_reason, small.quality.coalitions) == (StopReason.BUDGET, 1000)
 
 
 def test_calls_that_are_lost_are_sent_again_and_counted() -> None:
@@ -250,7 +270,7 @@ def test_scores_of_one_length_go_in_one_call() -> None:
     assert (found.cost.endpoint_rows, found.cost.endpoint_calls) == (40, 2)
 
 
-@pytest.mark.parametrize("target", [1e-3, 1.5e-4])
+@pytest.mark.parametrize("target", [1.5e-4, 7e-5])
 def test_the_control_variate_asks_for_no_more_than_it_needs(target: float) -> None:
     """Its errors fall faster than the square root of the sample, so that no far look ahead is right: half the rows
     would not have reached the target.

@@ -6,7 +6,7 @@ import math
 
 from sequela.explaining.clock import Clock
 from sequela.explaining.stages import FIRST_PART, SMALL, Stages
-from sequela.timeshap.coalitions import stages
+from sequela.timeshap.coalitions import FEWEST_TO_TRUST, stages
 
 SIZES = stages(30, 32_768)
 
@@ -62,3 +62,31 @@ def test_where_every_stage_costs_a_way_hopeless_ones_are_leapt_over() -> None:
     assert far.after(SIZES[1], 0.0) == SIZES[2]
     far._seconds = 0.25 * 3600 / (SIZES[5] - SIZES[1])
     assert SIZES[3] <= far.after(SIZES[1], math.inf) <= SIZES[5]
+
+
+def test_stages_that_no_target_may_end_are_passed_over() -> None:
+    """One small stage, which tells how long coalitions take, and then the first that may be the last."""
+    sizes = stages(30, 32_768, fewest=FEWEST_TO_TRUST)
+    assert FEWEST_TO_TRUST in sizes
+    assert set(sizes) - set(SIZES) > {FEWEST_TO_TRUST}
+    for leap in (0.0, 0.25):
+        found = Stages(sizes, whole=False, until=math.inf, leap=leap, fewest=FEWEST_TO_TRUST)
+        assert found.after(0, FEWEST_TO_TRUST) == sizes[0]
+        assert found.after(sizes[0], FEWEST_TO_TRUST) == FEWEST_TO_TRUST
+        assert found.after(FEWEST_TO_TRUST, 0.0) == 1434
+    slow = Stages(sizes, whole=False, until=Clock.now() + 3600, fewest=FEWEST_TO_TRUST)
+    slow._seconds = 3600 / (500 - sizes[0])
+    assert slow.after(sizes[0], FEWEST_TO_TRUST) == 495
+    short = Stages(stages(30, 500, fewest=FEWEST_TO_TRUST), False, math.inf, 0.0, FEWEST_TO_TRUST)
+    assert short.after(short._sizes[0], FEWEST_TO_TRUST) == 500
+
+
+def test_a_guess_keeps_a_first_stage_small_where_time_is_short() -> None:
+    """An eighth of the time where all of it may not do; the whole game where it does."""
+    sizes = stages(12, 4096, at_once=0)
+    tight = Stages(sizes, whole=True, until=Clock.now() + 3600)
+    tight.expect(2 * 3600 / 4096)
+    assert tight.after(0, math.inf) == 252
+    ample = Stages(sizes, whole=True, until=Clock.now() + 3600)
+    ample.expect(0.5 * 3600 / 4096)
+    assert ample.after(0, math.inf) == 4096

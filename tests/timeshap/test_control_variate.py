@@ -11,6 +11,7 @@ from core_sampling import Game, exact, gain, sampled
 from games import additive_game, network_game, random_game, sparse_game, sparse_games
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from intervals import at_least, coverage
 from numpy.typing import NDArray
 from recurrent_games import event_game
 from sequela.timeshap.coalitions import PairSampler, allocation, stages, strata
@@ -64,13 +65,23 @@ def test_an_additive_game_is_solved_exactly_by_any_sample(seed: int) -> None:
     np.testing.assert_allclose(solution.errors, 0, atol=1e-9)
 
 
-@pytest.mark.parametrize(("players", "budget"), [(14, 700), (30, 128), (30, 700), (46, 184)])
+@pytest.mark.parametrize(("players", "budget"), [(14, 700), (30, 512), (30, 700), (46, 736)])
 def test_interactions_are_found_from_fewer_coalitions(players: int, budget: int) -> None:
     """Games with a closed form: over a few seeds the error is at most nine tenths of the base estimator's."""
     game = sparse_game(players, seed=3)
     ours = [varied(game, players, budget, seed).values - game.shapley() for seed in range(4)]
     base = [sampled(game, players, budget, seed).values - game.shapley() for seed in range(4)]
     assert rms(np.array(ours)) < 0.9 * rms(np.array(base))
+
+
+@pytest.mark.parametrize("players", [30, 46])
+def test_the_smallest_budgets_lose_nothing(players: int) -> None:
+    """At 4m coalitions left-out errors are as large as the game: bars that hold leave it to the base estimator."""
+    game = sparse_game(players, seed=3)
+    budget = max(4 * players, 128)
+    ours = [varied(game, players, budget, seed).values - game.shapley() for seed in range(4)]
+    base = [sampled(game, players, budget, seed).values - game.shapley() for seed in range(4)]
+    assert rms(np.array(ours)) < 1.02 * rms(np.array(base))
 
 
 def test_events_of_a_recurrent_network_gain_most() -> None:
@@ -170,10 +181,13 @@ GAMES = pytest.mark.parametrize(
 
 @pytest.mark.parametrize(("make", "players"), [(sparse_game, 30), (vote_game, 12)], ids=["sparse", "votes"])
 def test_error_bars_are_neither_too_narrow_nor_too_wide(make, players: int) -> None:
-    """A first look at what the slow tests sweep: 95 % intervals hold the truth in 90 to 98.5 % of cases."""
+    """A first look at what the slow tests sweep: 95 % intervals hold the truth in 90 to 98.5 % of cases, and miss no
+    player more often than chance allows.
+    """
     game = make(players, seed=11)
-    solutions = [varied(game, players, 256, seed) for seed in range(30)]
-    assert 0.90 <= _covered(solutions, _truth(game, players)) <= 0.985
+    found = coverage([varied(game, players, 256, seed) for seed in range(30)], _truth(game, players))
+    assert 0.90 <= found.pooled <= 0.985
+    assert found.worst >= at_least(30, 0.92)
 
 
 @pytest.mark.slow
@@ -183,10 +197,14 @@ def test_error_bars_are_neither_too_narrow_nor_too_wide(make, players: int) -> N
 )
 @GAMES
 def test_error_bars_cover_what_they_claim(players: int, budget: int, make) -> None:
-    """95 % intervals hold the truth in 90 to 99.5 % of cases over 50 seeds, whatever estimator was taken."""
+    """95 % intervals over 50 seeds, whatever estimator was taken: every player's own hold the truth as often as 92 %,
+    but for chance, those of the three largest in 90 %, and all together in no more than 99.7 %.
+    """
     game = make(players, seed=11)
-    solutions = [varied(game, players, budget, seed) for seed in range(50)]
-    assert 0.90 <= _covered(solutions, _truth(game, players)) <= 0.995
+    found = coverage([varied(game, players, budget, seed) for seed in range(50)], _truth(game, players))
+    assert found.worst >= at_least(50, 0.92)
+    assert found.top >= 0.90
+    assert found.pooled <= 0.997
 
 
 @pytest.mark.slow
@@ -195,8 +213,10 @@ def test_stopping_when_the_error_bar_allows_stays_honest(make) -> None:
     """Stages grow until the largest error is within the target: intervals still cover, over 50 seeds."""
     game, players = make(24, seed=5), 24
     target = 0.75 * varied(game, players, 512).largest_error
-    solutions = [_stopped(game, players, target, seed) for seed in range(50)]
-    assert 0.90 <= _covered(solutions, _truth(game, players)) <= 0.995
+    found = coverage([_stopped(game, players, target, seed) for seed in range(50)], _truth(game, players))
+    assert found.worst >= at_least(50, 0.92)
+    assert found.top >= 0.90
+    assert found.pooled <= 0.997
 
 
 def _stopped(game: Game, players: int, target: NDArray[np.float64], seed: int) -> Solution:
@@ -205,12 +225,6 @@ def _stopped(game: Game, players: int, target: NDArray[np.float64], seed: int) -
         if (solution.largest_error <= target).all():
             break
     return solution
-
-
-def _covered(solutions: list[Solution], truth: NDArray[np.float64]) -> float:
-    errors = np.array([solution.errors for solution in solutions])
-    off = np.abs(np.array([solution.values for solution in solutions]) - truth)
-    return float((off <= 1.96 * errors + 1e-12).mean())
 
 
 def _truth(game, players: int) -> NDArray[np.float64]:

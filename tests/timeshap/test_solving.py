@@ -18,6 +18,7 @@ from games import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
+from intervals import at_least, coverage
 from sequela.timeshap.coalitions import PairSampler, allocation, minimum_budget, strata
 from sequela.timeshap.solving import solve
 
@@ -219,15 +220,15 @@ def test_a_stage_is_solved_as_if_it_came_first() -> None:
 )
 @pytest.mark.parametrize("make", [sparse_game, network_game], ids=["sparse", "network"])
 def test_error_bars_cover_what_they_claim(players: int, budget: int, make) -> None:
-    """95 % intervals hold the truth in 90 to 99 % of cases over 200 seeds, at the smallest budgets (4m)
-    too.
+    """95 % intervals over 200 seeds, at the smallest budgets (4m) too: all together hold the truth in 90 to 99 % of
+    cases, every player's own as often as 90 %, but for chance, and those of the three largest in 90 %.
     """
     game = make(players, seed=11)
     truth = game.shapley() if hasattr(game, "shapley") else _reference(game, players)
-    solutions = [sampled(game, players, budget, seed) for seed in range(200)]
-    errors = np.array([s.errors for s in solutions])
-    inside = np.abs(np.array([s.values for s in solutions]) - truth) <= 1.96 * errors + 1e-12
-    assert 0.90 <= inside.mean() <= 0.99
+    found = coverage([sampled(game, players, budget, seed) for seed in range(200)], truth)
+    assert 0.90 <= found.pooled <= 0.99
+    assert found.worst >= at_least(200, 0.90)
+    assert found.top >= 0.90
 
 
 def _reference(game, players: int):

@@ -33,6 +33,8 @@ ALONE = 4e7
 """Multiply-adds that one thread runs in less time than it takes to wake others and to hear from them."""
 TELLING = 32
 """Rows from which on a batch tells how long an event takes; fewer use a core badly."""
+MANY_ROWS = 1 << 16
+"""Rows that are worth a guess by whatever was seen."""
 WITNESSES = 2
 """Batches that must have told it before it is trusted: one alone may have been held up."""
 
@@ -57,7 +59,7 @@ class Asker:
         self._lock = threading.Lock()
         self._rows = self._calls = self._events = 0
         self._sent_rows = self._sent_calls = 0
-        self._event_seconds = math.inf
+        self._event_seconds = self._quickest = math.inf
         self._told = 0
 
     def cost(self) -> Cost:
@@ -107,6 +109,7 @@ class Asker:
             self._rows += rows
             self._calls += 1
             self._events += rows * events
+            self._quickest = min(self._quickest, seconds / (rows * events))
         return answer, seconds
 
     def share(self, jobs: Iterable[Callable[[], T]], work: float = math.inf) -> Iterable[T]:
@@ -122,6 +125,14 @@ class Asker:
     def aside(self, job: Callable[[], None]) -> AbstractContextManager[None]:
         """Runs a job beside what the context does; it has ended when the context ends."""
         return self._pool.aside(job)
+
+    def expected(self, rows: int, events: int, work: int) -> float:
+        """Seconds that rows of so many events and so much work each may take one worker, as far as is known.
+
+        Calls of few rows are slow, and differ from time to time: only where many rows are asked about are they heeded.
+        """
+        heeded = self._calls > 0 and (rows > MANY_ROWS or self._told >= WITNESSES)
+        return rows * max(work / SLOW, self._quickest * events if heeded else 0.0)
 
     def batch_rows(self, work: int, events: int, cells: int, until: float) -> int:
         """Rows of a batch, a power of two: work (multiply-adds), events and cells are those of one row.

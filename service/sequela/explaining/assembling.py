@@ -186,7 +186,7 @@ def _quality(
     residual = 0.0 if solution is None else float(np.abs(solution.values.sum(axis=0) - gain).max())
     return LevelQuality(
         stop_reason=played.reason,
-        players=len(played.players),
+        players=len(played.players) - len(played.null),
         coalitions=played.coalitions,
         largest_standard_error=0.0 if solution is None else float(solution.largest_error.max()),
         additivity_residual=residual,
@@ -196,6 +196,7 @@ def _quality(
         near_misses=near_misses,
         seconds=played.seconds,
         estimator=played.estimator,
+        null_players=len(played.null),
     )
 
 

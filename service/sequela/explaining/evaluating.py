@@ -18,6 +18,9 @@ from sequela.timeshap.players import Players
 class Runs(Protocol):
     """A way to run mixes of one sequence X and one background B through a model."""
 
+    def live(self, players: Players) -> NDArray[np.bool_]:
+        """Which players can change an output, (players,); the others have no cell that differs, or none that is run."""
+
     def endpoints(self, players: Players) -> NDArray[np.float64]:
         """Raw outputs (2, outputs) of B and X."""
 
@@ -27,25 +30,39 @@ class Runs(Protocol):
         Raises TimeUp past `until`, Cancelled when the caller is gone, DoesNotFit when the model fails.
         """
 
+    def seconds(self, coalitions: int) -> float:
+        """What so many coalitions may take, at a guess on the safe side; 0 where there is nothing to guess by."""
+
 
 class Evaluator:
-    """The values of coalitions of one request, for some targets, after the link."""
+    """The values of coalitions of one request, for some targets, after the link.
+
+    clipped: coalitions that the link clipped so far, but for ∅ and N; clipped_ends: of these two.
+    """
 
     def __init__(self, runs: Runs, targets: Sequence[int], link: Link, asker: Asker) -> None:
         self.asker = asker
-        self.clipped = 0
+        self.clipped = self.clipped_ends = 0
         self._runs, self._targets, self.link = runs, list(targets), link
+        self._ends: NDArray[np.float64] | None = None
 
     def of(self, places: Sequence[int]) -> Evaluator:
         """The same for some of its targets, by place, in this order."""
         if list(places) == list(range(len(self._targets))):
             return self
-        return Evaluator(self._runs, [self._targets[place] for place in places], self.link, self.asker)
+        picked = Evaluator(self._runs, [self._targets[place] for place in places], self.link, self.asker)
+        if self._ends is not None:
+            picked._look_at_ends(self._ends[:, list(places)])
+        return picked
 
     @property
     def clock(self) -> Clock:
         """The request's."""
         return self.asker.clock
+
+    def live(self, players: Players) -> NDArray[np.bool_]:
+        """Which players can change a value, (players,)."""
+        return self._runs.live(players)
 
     def values(
         self, players: Players, coalitions: NDArray[np.bool_], until: float = np.inf
@@ -63,4 +80,13 @@ class Evaluator:
 
     def endpoints(self, players: Players) -> NDArray[np.float64]:
         """f(B) and f(X) before the link, (2, targets)."""
-        return self._runs.endpoints(players)[:, self._targets]
+        raw = self._runs.endpoints(players)[:, self._targets]
+        self._look_at_ends(raw)
+        return raw
+
+    def _look_at_ends(self, raw: NDArray[np.float64]) -> None:
+        self._ends, self.clipped_ends = raw, linked(self.link, raw).clipped
+
+    def seconds(self, coalitions: int) -> float:
+        """What so many coalitions may take, at a guess on the safe side; 0 where there is nothing to guess by."""
+        return self._runs.seconds(coalitions)

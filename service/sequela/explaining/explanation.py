@@ -14,7 +14,7 @@ from sequela.explaining.schema import Link
 from sequela.timeshap.players import PlayerKind
 from sequela.timeshap.pruning import Verdict
 
-METHOD_VERSION = "1"
+METHOD_VERSION = "2"
 """Changes whenever the same question may get other numbers."""
 
 PerTarget = tuple[float, ...]

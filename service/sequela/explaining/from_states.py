@@ -50,6 +50,15 @@ class StateRuns:
     pasts: Pasts
     asker: Asker
 
+    def live(self, players: Players) -> NDArray[np.bool_]:
+        """As in `Runs`: events after the one whose output is explained are not run."""
+        return self.masker.live(players, self._stop)
+
+    def seconds(self, coalitions: int) -> float:
+        """As in `Runs`: as if coalitions shared nothing."""
+        events = self._stop + len(self.frame.before[0]) + len(self.frame.after[0])
+        return self.asker.expected(coalitions, events, self.model.work(events))
+
     def endpoints(self, players: Players) -> Outputs:
         """Raw outputs (2, outputs) of B and X."""
         nobody_and_all = np.repeat([[False], [True]], len(players), axis=1)

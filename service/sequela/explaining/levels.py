@@ -174,12 +174,16 @@ def play_cells(games: Games, rules: Rules, events: Played, features: Played, cho
 
 
 def _chosen(played: Played, kind: PlayerKind, choice: Choice, extent: Extent) -> Selection:
-    """A selection in rows of the level: only single events, and only features that lie in events."""
+    """A selection in rows of the level: only single events, and only features that lie in events. Null players are
+    never chosen, nor counted by a rank: their cells would all be 0.
+    """
     rows = np.array(
         [
             row
             for row, player in enumerate(played.players.names)
-            if player.kind is kind and (player.feature is None or player.feature < extent.features)
+            if player.kind is kind
+            and row not in played.null
+            and (player.feature is None or player.feature < extent.features)
         ],
         dtype=np.intp,
     )

@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela.explaining.clock import TimeUp
-from sequela.explaining.estimating import SOLVERS
 from sequela.explaining.evaluating import Evaluator
 from sequela.explaining.explanation import StopReason
 from sequela.explaining.question import Estimator
 from sequela.explaining.sampling import Sample
 from sequela.explaining.stages import Stages
-from sequela.timeshap.coalitions import EXACT_AT_ONCE, all_coalitions, minimum_budget
+from sequela.timeshap.coalitions import EXACT_AT_ONCE, FEWEST_TO_TRUST, all_coalitions, minimum_budget
 from sequela.timeshap.coalitions import stages as nested_sizes
+from sequela.timeshap.null_players import reduced
 from sequela.timeshap.players import Players
 from sequela.timeshap.solving import Solution, solve_small
 
@@ -47,8 +47,8 @@ class Rules:
 class Played:
     """A game's outcome; `solution` is None where it was not computed, and `detail` says why.
 
-    out_of_time: the clock stopped it, whether or not that left a solution. estimator: None where there was nothing to
-    estimate.
+    players: all, null ones included, whose attributions are 0. null: these, by their places. out_of_time: the clock
+    stopped it, whether or not that left a solution. estimator: None where there was nothing to estimate.
     """
 
     players: Players
@@ -60,18 +60,24 @@ class Played:
     seconds: float = 0.0
     out_of_time: bool = False
     estimator: Estimator | None = None
+    null: frozenset[int] = frozenset()
 
 
 def play(evaluator: Evaluator, players: Players, gain: NDArray[np.float64], rules: Rules) -> Played:
-    """Plays a game. gain: f(X) - f(B) on the link's scale, (targets,). Raises Cancelled and DoesNotFit."""
-    start, clipped = evaluator.clock.now(), evaluator.clipped
-    played = _play(evaluator, players, gain, rules)
-    sampled = played.solution is not None and played.reason is not StopReason.EXACT
+    """Plays a game, without its null players. gain: f(X) - f(B) on the link's scale, (targets,).
+
+    Raises Cancelled and DoesNotFit.
+    """
+    start = evaluator.clock.now()
+    game = reduced(players, evaluator.live(players))
+    played = _play(evaluator, game.players, gain, rules)
     return replace(
         played,
+        players=players,
+        solution=game.expanded(played.solution),
+        null=game.null,
         seconds=evaluator.clock.now() - start,
-        clipped=evaluator.clipped - clipped,
-        estimator=rules.estimator if sampled else None,
+        clipped=min(played.clipped + evaluator.clipped_ends, played.coalitions),
     )
 
 
@@ -84,33 +90,41 @@ def _play(evaluator: Evaluator, players: Players, gain: NDArray[np.float64], rul
             f"{m} players, the limit is {rules.most_players}; a larger pruning tolerance leaves fewer events"
         )
         return Played(players, StopReason.NOT_COMPUTED, detail=detail)
-    sizes = nested_sizes(m, rules.budget, rules.at_once)
+    sizes = _sizes(evaluator, m, rules)
     if not sizes:
         detail = f"{rules.budget} coalitions are below the minimum of {minimum_budget(m)} for {m} players"
         return Played(players, StopReason.NOT_COMPUTED, detail=detail)
-    solver = SOLVERS[rules.estimator]
-    sample = Sample(evaluator, players, len(gain), sizes, rules.seed, rules.until, solver)
+    sample = Sample(evaluator, players, len(gain), sizes, rules.seed, rules.until, rules.estimator)
     # Where stages leap, a first one before the whole game costs little, and is there should the time not suffice.
     whole = sizes[-1] == all_coalitions(m) and not rules.target.all() and not rules.leap
-    return _stage_by_stage(
-        sample, Stages(sizes, whole, rules.until, rules.leap), gain, rules.target, solver.farthest
-    )
+    stages = Stages(sizes, whole, rules.until, rules.leap, _fewest(rules))
+    if whole:
+        stages.expect(evaluator.seconds(sizes[-1]) / sizes[-1])
+    return _stage_by_stage(sample, stages, gain, rules.target)
+
+
+def _sizes(evaluator: Evaluator, players: int, rules: Rules) -> tuple[int, ...]:
+    """Of the nested stages. A small game is played at once unless there may be no time for all of it."""
+    whole, left = all_coalitions(players), rules.until - evaluator.clock.now()
+    at_once = rules.at_once if whole <= rules.at_once and evaluator.seconds(whole) < left else 0
+    return nested_sizes(players, rules.budget, at_once, _fewest(rules))
+
+
+def _fewest(rules: Rules) -> int:
+    """Coalitions from which on error bars within the target end a game; none where there is no target."""
+    return FEWEST_TO_TRUST if rules.target.all() else 0
 
 
 def _stage_by_stage(
-    sample: Sample,
-    stages: Stages,
-    gain: NDArray[np.float64],
-    target: NDArray[np.float64],
-    farthest: float,
+    sample: Sample, stages: Stages, gain: NDArray[np.float64], target: NDArray[np.float64]
 ) -> Played:
     """Grows the sample until it is sure enough, or the last stage or the time ends it.
 
     A standard error falls with the square root of the sample, so stages that cannot reach the target yet are not
-    solved; that is trusted up to `farthest` sizes of the stage it follows from, since small samples do not know well
-    how sure they are.
+    solved; that is trusted up to `Solver.farthest` sizes of the stage it follows from, since small samples do not know
+    well how sure they are.
     """
-    players, hopeless = sample.players, 0.0 if target.all() else np.inf
+    hopeless = float(stages.fewest) if target.all() else np.inf
     solved: Played | None = None
     while True:
         size = stages.after(sample.size, hopeless)
@@ -120,17 +134,17 @@ def _stage_by_stage(
                 sample.grow(size, following)
         except TimeUp:
             return replace(_salvage(sample, solved, gain), out_of_time=True)
-        reason = _reason(len(players), size, size == stages.last)
+        reason = _reason(len(sample.players), size, size == stages.last)
         if reason is None and size < hopeless:
             continue
-        solution = sample.solve(gain)
-        if reason is None:
-            missing = float((solution.largest_error / target).max())
-            hopeless = size * min(NEAR * missing**2, farthest)
-            reason = StopReason.TARGET if missing <= 1 else None
-        solved = Played(players, reason or StopReason.DEADLINE, solution, size)
+        solved = _solved(sample, reason or StopReason.DEADLINE, gain)
         if reason is not None:
             return solved
+        assert solved.solution is not None
+        missing = float((solved.solution.largest_error / target).max())
+        if missing <= 1:
+            return replace(solved, reason=StopReason.TARGET)
+        hopeless = size * min(NEAR * missing**2, sample.farthest)
 
 
 def _reason(players: int, size: int, is_last: bool) -> StopReason | None:
@@ -146,4 +160,11 @@ def _salvage(sample: Sample, solved: Played | None, gain: NDArray[np.float64]) -
         return Played(sample.players, StopReason.NOT_COMPUTED, detail=detail)
     if solved and solved.coalitions == sample.size:
         return solved
-    return Played(sample.players, StopReason.DEADLINE, sample.solve(gain), sample.size)
+    return _solved(sample, StopReason.DEADLINE, gain)
+
+
+def _solved(sample: Sample, reason: StopReason, gain: NDArray[np.float64]) -> Played:
+    """The stage last grown to."""
+    solution, used = sample.solve(gain)
+    estimator = None if reason is StopReason.EXACT else used
+    return Played(sample.players, reason, solution, sample.size, clipped=sample.clipped, estimator=estimator)

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela.explaining.clock import TimeUp
-from sequela.explaining.estimating import Solver
+from sequela.explaining.estimating import SOLVERS, USUAL
 from sequela.explaining.evaluating import Evaluator
+from sequela.explaining.question import Estimator
 from sequela.timeshap.coalitions import Portion, allocation, pairs_of, portions, strata
 from sequela.timeshap.players import Players
 from sequela.timeshap.solving import Solution
@@ -20,6 +21,8 @@ MOST_MEMBERSHIPS = 1 << 25
 """Coalitions times players held at a time, a byte each."""
 ASIDE = 1 << 17
 """Memberships from which on it pays to draw them in another thread."""
+LONGEST_SOLVING = 0.5
+"""Of the time left, what may be kept for solving; where an estimator may take longer, the base estimator solves."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +36,8 @@ class _Drawn:
 class Sample:
     """The pairs evaluated so far: for each stratum the odd parts (k_s, targets) of its first k_s pairs.
 
-    sizes: those of the stages that it may grow by. until: when it must stop, on the monotonic clock.
+    sizes: those of the stages that it may grow by. until: when it must stop, on the monotonic clock. clipped: how many
+    of its coalitions the link clipped. farthest: see `Solver`.
     """
 
     def __init__(
@@ -44,15 +48,20 @@ class Sample:
         sizes: tuple[int, ...],
         seed: int,
         until: float,
-        solver: Solver,
+        estimator: Estimator,
     ) -> None:
         self.players = players
-        self.size = 0
-        self._evaluator, self._until, self._solver = evaluator, until, solver
+        self.size = self.clipped = 0
+        self._evaluator, self._until, self._estimator = evaluator, until, estimator
         self._layers = strata(len(players))
         self._sampler = pairs_of(len(players), sizes, seed)
         self._odd = [np.empty((0, targets)) for _ in self._layers]
         self._ahead: _Drawn | None = None
+
+    @property
+    def farthest(self) -> float:
+        """See `Solver`."""
+        return SOLVERS[self._estimator].farthest
 
     def grow(self, size: int, following: int | None) -> None:
         """Evaluates what a design of `size` coalitions adds, as long as time to solve it is left.
@@ -60,7 +69,7 @@ class Sample:
         What the `following` size adds is drawn meanwhile. After TimeUp the sample stands as it stood before.
         """
         counts = allocation(len(self.players), size)
-        until = self._until - self._solver.seconds(len(self.players), sum(counts))
+        until, clipped = self._until - self._kept(sum(counts)), self._evaluator.clipped
         fresh: list[list[NDArray[np.float64]]] = [[odd] for odd in self._odd]
         *earlier, last = portions([len(odd) for odd in self._odd], counts, self._most)
         for portion in earlier:
@@ -70,10 +79,24 @@ class Sample:
             self._evaluate(drawn, until, fresh)
         self._odd = [np.concatenate(parts) for parts in fresh]
         self.size = size
+        self.clipped += self._evaluator.clipped - clipped
 
-    def solve(self, gain: NDArray[np.float64]) -> Solution:
-        """Solves the stage last grown to."""
-        return self._solver.solve(self._sampler, self._layers, self._odd, gain, self._evaluator.asker.share)
+    def solve(self, gain: NDArray[np.float64]) -> tuple[Solution, Estimator]:
+        """The stage last grown to, solved, and by which estimator: the base one where time suffices for no other."""
+        usual = USUAL * SOLVERS[self._estimator].seconds(len(self.players), sum(map(len, self._odd)))
+        in_time = usual <= self._until - self._evaluator.clock.now()
+        used = self._estimator if in_time else Estimator.REGRESSION
+        share = self._evaluator.asker.share
+        return SOLVERS[used].solve(self._sampler, self._layers, self._odd, gain, share), used
+
+    def _kept(self, pairs: int) -> float:
+        """Seconds kept for solving a stage of so many pairs."""
+        left = self._until - self._evaluator.clock.now()
+        asked, base = (
+            SOLVERS[each].seconds(len(self.players), pairs)
+            for each in (self._estimator, Estimator.REGRESSION)
+        )
+        return asked if asked <= LONGEST_SOLVING * left else base
 
     def _evaluate(self, drawn: _Drawn, until: float, fresh: Sequence[list[NDArray[np.float64]]]) -> None:
         pairs = drawn.pairs

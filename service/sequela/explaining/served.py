@@ -117,6 +117,14 @@ class ServedRuns:
     rows: Rows
     masker: Masker
 
+    def live(self, players: Players) -> NDArray[np.bool_]:
+        """As in `Runs`."""
+        return self.masker.live(players, self.masker.sequence.length)
+
+    def seconds(self, _: int) -> float:
+        """As in `Runs`: small games are sampled first, so nothing is guessed."""
+        return 0.0
+
     def endpoints(self, players: Players) -> Outputs:
         """Raw outputs (2, outputs) of B and X."""
         return self.outputs(players, np.repeat([[False], [True]], len(players), axis=1), np.inf)

@@ -11,6 +11,8 @@ FIRST_PART = 1 / 16
 """Of a game that is played whole, the part that is there should the time not suffice for all of it."""
 SMALL = 1 << 16
 """Games of up to so many coalitions are played whole at once."""
+GUESSED = 1 / 8
+"""Of the time left, what a first stage may take by a guess that leaves no room for more."""
 
 
 class Stages:
@@ -18,10 +20,13 @@ class Stages:
 
     whole: nothing but the last stage will do, since it is the whole game. leap: where no earlier stage can reach the
     target, the share of the time left within which a stage is gone to at once: every stage costs a way there and back.
+    fewest: no smaller stage may be the last, but for time: of these the first will do.
     """
 
-    def __init__(self, sizes: Sequence[int], whole: bool, until: float, leap: float = 0.0) -> None:
-        self.last = sizes[-1]
+    def __init__(
+        self, sizes: Sequence[int], whole: bool, until: float, leap: float = 0.0, fewest: int = 0
+    ) -> None:
+        self.last, self.fewest = sizes[-1], fewest
         self._sizes, self._whole, self._until, self._leap = tuple(sizes), whole, until, leap
         self._seconds = 0.0
 
@@ -32,16 +37,28 @@ class Stages:
         later = [each for each in self._sizes if each > size]
         if self._whole:
             wish = self.last if size else self._first_part()
+        elif later[0] < self.fewest:
+            wish = self._first_to_trust(later) if size else later[0]
         else:
             wish = later[1] if len(later) > 1 and later[1] < hopeless else later[0]
             near = [each for each in later if each <= hopeless and self._fits(each - size, self._leap)]
             wish = max(wish, *near) if size and near else wish
-        return max((each for each in later if each <= wish and self._fits(each - size)), default=later[0])
+        share = 1.0 if size or self._fits(wish) else GUESSED
+        return max(
+            (each for each in later if each <= wish and self._fits(each - size, share)), default=later[0]
+        )
+
+    def _first_to_trust(self, later: Sequence[int]) -> int:
+        return next((each for each in later if each >= self.fewest), self.last)
 
     def _first_part(self) -> int:
         """What a whole game begins with."""
         parts = [each for each in self._sizes if each <= FIRST_PART * self.last]
         return parts[-1] if parts and self.last > SMALL else self.last
+
+    def expect(self, seconds: float) -> None:
+        """How long a coalition takes, at a guess, until a stage has told it."""
+        self._seconds = seconds
 
     @contextmanager
     def timed(self, size: int, grown: int) -> Iterator[None]:

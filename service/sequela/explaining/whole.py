@@ -27,6 +27,14 @@ class WholeRuns:
     output_event: int
     asker: Asker
 
+    def live(self, players: Players) -> NDArray[np.bool_]:
+        """As in `Runs`."""
+        return self.masker.live(players, self.masker.sequence.length)
+
+    def seconds(self, coalitions: int) -> float:
+        """As in `Runs`."""
+        return self.asker.expected(coalitions, self._events, self.model.work(self._events))
+
     def endpoints(self, players: Players) -> Outputs:
         """Raw outputs (2, outputs) of B and X."""
         return self.outputs(players, np.repeat([[False], [True]], len(players), axis=1), np.inf)

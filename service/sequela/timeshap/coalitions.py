@@ -37,6 +37,12 @@ GROWTH = 1.4
 """How much larger each nested stage is than the one before."""
 EXACT_AT_ONCE = 4096
 """Games of up to this many coalitions are enumerated without sampling first."""
+FEWEST_TO_TRUST = 1024
+"""Samples of fewer coalitions do not end a game because their error bars are within the target: an effect that few
+coalitions have ("these three or four players in, and none of those three or four") may not be in the sample at all,
+and the bars are then far too small. Games of such rules with 20, 30 and 40 players, stopped at the default target as
+soon as the bars allowed, covered 55-81 % (single players 12-65 %); from here on 91-96 %, from 2048 on 94-96 %.
+"""
 
 
 def minimum_budget(players: int) -> int:
@@ -51,8 +57,8 @@ def all_coalitions(players: int) -> int:
     return 1 << players
 
 
-def stages(players: int, budget: int, at_once: int = EXACT_AT_ONCE) -> tuple[int, ...]:
-    """Budgets of the nested stages, each about 1.4 times the one before.
+def stages(players: int, budget: int, at_once: int = EXACT_AT_ONCE, fewest: int = 0) -> tuple[int, ...]:
+    """Budgets of the nested stages, each about 1.4 times the one before; `fewest` is one of them where it fits in.
 
     The last one is `budget` or, where that suffices, all 2^m coalitions; a game of at most `at_once`
     coalitions has one stage. Empty where the budget is below the minimum.
@@ -67,7 +73,8 @@ def stages(players: int, budget: int, at_once: int = EXACT_AT_ONCE) -> tuple[int
     sizes = []
     while n * GROWTH < last:
         sizes.append(n)
-        n = int(np.ceil(n * GROWTH))
+        larger = int(np.ceil(n * GROWTH))
+        n = fewest if n < fewest < larger else larger
     return (*sizes, last)
 
 

@@ -44,6 +44,24 @@ class Masker:
         )
         return Mask(events, static)
 
+    def live(self, players: Players, stop: int) -> NDArray[np.bool_]:
+        """Which players own a cell that differs, bit by bit, between X and B: among events 0 … stop - 1 or the static
+        inputs. (players,)
+        """
+        live = np.zeros(len(players), dtype=np.bool_)
+        live[players.grid[:stop][self._differing[:stop]]] = True
+        for owner, switch in zip(players.static, self._static, strict=True):
+            live[owner] |= switch.differing.any()
+        return live
+
+    @cached_property
+    def _differing(self) -> NDArray[np.bool_]:
+        """Which event cells differ, (l, features)."""
+        cells = np.zeros((self.sequence.length, self.columns.features), dtype=np.bool_)
+        for switch, columns in zip(self._events, self.columns.events, strict=True):
+            np.logical_or.at(cells.T, columns, switch.differing.T != 0)
+        return cells
+
     @cached_property
     def _events(self) -> tuple[_Switch, ...]:
         return tuple(map(_switch, self.sequence.events, self.background.events))

@@ -1,0 +1,60 @@
+"""Plays a numpy game as a level is played: stages, stopping and solving are the service's own."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from core_sampling import Game, gain
+from numpy.typing import NDArray
+from pools import pool_of
+from sequela.explaining.asking import Asker
+from sequela.explaining.clock import Clock
+from sequela.explaining.evaluating import Evaluator
+from sequela.explaining.playing import Played, Rules, play
+from sequela.explaining.ports import Observers
+from sequela.explaining.schema import Link
+from sequela.timeshap.players import Extent, Players, event_players
+
+BATCH = 64
+
+
+@dataclass(eq=False)
+class GameRuns:
+    """Values of a game, as `evaluating.Runs` gives outputs. null: players said to change nothing. each: seconds that a
+    coalition takes. asked: how many coalitions each time.
+    """
+
+    game: Game
+    null: tuple[int, ...] = ()
+    each: float = 0.0
+    asked: list[int] = field(default_factory=list)
+
+    def live(self, players: Players) -> NDArray[np.bool_]:
+        return ~np.isin(np.arange(len(players)), self.null)
+
+    def seconds(self, coalitions: int) -> float:
+        return coalitions * self.each
+
+    def endpoints(self, players: Players) -> NDArray[np.float64]:
+        return self.game(np.repeat([[False], [True]], len(players), axis=1))
+
+    def outputs(self, players: Players, coalitions: NDArray[np.bool_], until: float) -> NDArray[np.float64]:
+        self.asked.append(len(coalitions))
+        for start in range(0, len(coalitions) if self.each else 0, BATCH):
+            Clock(until - Clock.now()).check()
+            time.sleep(self.each * min(BATCH, len(coalitions) - start))
+        return self.game(coalitions)
+
+
+def played(game: Game, players: int, target: float, clock: Clock | None = None, **options: Any) -> Played:
+    """A level of `players` events. target: standard error to stop at, 0 for none."""
+    clock = clock or Clock()
+    runs = options.pop("runs", None) or GameRuns(game)
+    usual: dict[str, Any] = {"budget": 32_768, "seed": 0, "until": clock.end}
+    with pool_of(1) as pool:
+        evaluator = Evaluator(runs, [0], Link.IDENTITY, Asker(clock, pool, Observers(())))
+        rules = Rules(most_players=512, target=np.array([target]), **usual | options)
+        return play(evaluator, event_players(Extent(players, 1), ()), gain(game, players), rules)
