@@ -15,7 +15,15 @@ from typing import Any
 import pytest
 import trustme
 from client.commanding import Run
-from sequela_client import AsyncSequela, CallerError, OperatorError, Sequela, SequelaError, TryAgain
+from sequela_client import (
+    AsyncSequela,
+    CallerError,
+    DeadlineExceeded,
+    OperatorError,
+    Sequela,
+    SequelaError,
+    TryAgain,
+)
 from serving import Serving, embedded
 
 OTHER = trustme.CA()
@@ -200,6 +208,17 @@ def test_a_server_that_hangs_up_in_plain_text() -> None:
         error = refused(f"127.0.0.1:{listener.getsockname()[1]}")
     assert isinstance(error, TryAgain)
     assert "no server answers" in error.message
+
+
+def test_a_server_that_says_nothing() -> None:
+    """Where a firewall swallows what is sent, the address is named."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+        with (
+            Sequela(address, timeout=0.2) as sequela,
+            pytest.raises(DeadlineExceeded, match=f"no answer from {address} in time"),
+        ):
+            sequela.get_model("m")
 
 
 @pytest.mark.parametrize(
