@@ -24,6 +24,8 @@ from sequela_client import (
     SequelaError,
     TryAgain,
 )
+from sequela_client.server_address import ServerAddress
+from sequela_client.unreachable import Peer, unreachable
 from serving import Serving, embedded
 
 OTHER = trustme.CA()
@@ -151,6 +153,29 @@ def test_a_certificate_for_another_host(files: Files) -> None:
         error = refused(server.bound.grpc, ca=files.ca)
     assert (type(error), error.reason) == (CallerError, "CERTIFICATE_OF_OTHER_HOST")
     assert "is not for '127.0.0.1'" in error.message
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (
+            "UNKNOWN: ipv4:10.0.0.1:7: Ssl handshake failed (TSI_PROTOCOL_FAILURE): SSL_ERROR_SSL: error:1000007d:SSL "
+            "routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED: unable to get local issuer certificate",
+            "CERTIFICATE_NOT_TRUSTED",
+        ),
+        (
+            "UNKNOWN: ipv4:10.0.0.1:7: Peer name 10.0.0.1 is not in peer certificate",
+            "CERTIFICATE_OF_OTHER_HOST",
+        ),
+        ("UNKNOWN: ipv4:10.0.0.1:7: Ssl handshake failed: NO_SHARED_CIPHER", "TLS_HANDSHAKE_FAILED"),
+    ],
+)
+def test_the_words_of_older_versions(words: str, reason: str) -> None:
+    """As grpcio 1.76 puts it, the oldest that the client runs with."""
+    peer = Peer(ServerAddress.parse("10.0.0.1:7"), secure=True)
+    error = unreachable(f"failed to connect to all addresses; last error: {words}", peer)
+    assert error is not None
+    assert error.reason == reason
 
 
 def test_a_certificate_that_has_expired(files: Files) -> None:

@@ -13,6 +13,7 @@ from sequela_client.tls import wants_tls
 _NOT_CONNECTED = re.compile(r"failed to connect|DNS resolution failed|errors resolving", re.IGNORECASE)
 _LATE = "Deadline Exceeded"
 _UNTRUSTED = re.compile(r"CERTIFICATE_VERIFY_FAILED(?:: (?P<why>[^:]+))?")
+_OTHER_HOST = re.compile(r"Hostname Verification|not in peer certificate")
 _CLOSED = re.compile(r"Socket closed|Connection reset|Broken pipe|GOAWAY", re.IGNORECASE)
 
 
@@ -52,7 +53,7 @@ def _untrusted(message: str, peer: Peer) -> SequelaError | None:
 
 
 def _other_host(message: str, peer: Peer) -> SequelaError | None:
-    if "Hostname Verification" not in message:
+    if not _OTHER_HOST.search(message):
         return None
     where, host = peer.address.target, peer.address.host or peer.address.target
     return CallerError(

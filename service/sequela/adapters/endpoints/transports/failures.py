@@ -23,7 +23,7 @@ _CONNECTING = [
     for pattern, told in (
         (r"certificate has expired", "its certificate has expired"),
         (
-            r"Hostname Verification|hostname mismatch|IP address mismatch",
+            r"Hostname Verification|not in peer certificate|hostname mismatch|IP address mismatch",
             "its certificate is for another host; name it by a host that is in its certificate",
         ),
         (
