@@ -32,6 +32,7 @@ EXPOSE 50051 9464
 STOPSIGNAL SIGTERM
 # hadolint ignore=DL3025 # the shell puts the port in
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
-    CMD python -c "from urllib.request import urlopen; urlopen('http://127.0.0.1:${SEQUELA_METRICS_PORT}/readyz', timeout=2)"
+    CMD python -c "from urllib.request import ProxyHandler, build_opener; \
+    build_opener(ProxyHandler({})).open('http://127.0.0.1:${SEQUELA_METRICS_PORT}/readyz', timeout=2)"
 ENTRYPOINT ["sequela"]
 CMD ["serve"]

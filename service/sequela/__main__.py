@@ -1,4 +1,4 @@
-"""`python -m sequela` is `sequela serve`."""
+"""`python -P -m sequela` is `sequela serve`."""
 
 import os
 import sys

@@ -42,6 +42,9 @@ def server_arguments(arguments: Sequence[str]) -> list[str]:
     given, others = parser.parse_known_args(arguments)
     try:
         repository = Path(tempfile.mkdtemp(prefix="sequela-"))
+    except OSError as error:
+        parser.error(f"{error.strerror}; mount a folder that can be written at /tmp, or name one in TMPDIR")
+    try:
         write_model(repository / given.model_name / "1", given)
     except (InvalidInput, OSError) as error:
         parser.error(str(error))

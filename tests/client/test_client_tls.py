@@ -15,7 +15,17 @@ from typing import Any
 import pytest
 import trustme
 from client.commanding import Run
-from sequela_client import AsyncSequela, CallerError, OperatorError, Sequela, SequelaError, TryAgain
+from sequela_client import (
+    AsyncSequela,
+    CallerError,
+    DeadlineExceeded,
+    OperatorError,
+    Sequela,
+    SequelaError,
+    TryAgain,
+)
+from sequela_client.server_address import ServerAddress
+from sequela_client.unreachable import Peer, unreachable
 from serving import Serving, embedded
 
 OTHER = trustme.CA()
@@ -145,6 +155,29 @@ def test_a_certificate_for_another_host(files: Files) -> None:
     assert "is not for '127.0.0.1'" in error.message
 
 
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (
+            "UNKNOWN: ipv4:10.0.0.1:7: Ssl handshake failed (TSI_PROTOCOL_FAILURE): SSL_ERROR_SSL: error:1000007d:SSL "
+            "routines:OPENSSL_internal:CERTIFICATE_VERIFY_FAILED: unable to get local issuer certificate",
+            "CERTIFICATE_NOT_TRUSTED",
+        ),
+        (
+            "UNKNOWN: ipv4:10.0.0.1:7: Peer name 10.0.0.1 is not in peer certificate",
+            "CERTIFICATE_OF_OTHER_HOST",
+        ),
+        ("UNKNOWN: ipv4:10.0.0.1:7: Ssl handshake failed: NO_SHARED_CIPHER", "TLS_HANDSHAKE_FAILED"),
+    ],
+)
+def test_the_words_of_older_versions(words: str, reason: str) -> None:
+    """As grpcio 1.76 puts it, the oldest that the client runs with."""
+    peer = Peer(ServerAddress.parse("10.0.0.1:7"), secure=True)
+    error = unreachable(f"failed to connect to all addresses; last error: {words}", peer)
+    assert error is not None
+    assert error.reason == reason
+
+
 def test_a_certificate_that_has_expired(files: Files) -> None:
     """That is for the server's operator."""
     long_ago = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
@@ -200,6 +233,17 @@ def test_a_server_that_hangs_up_in_plain_text() -> None:
         error = refused(f"127.0.0.1:{listener.getsockname()[1]}")
     assert isinstance(error, TryAgain)
     assert "no server answers" in error.message
+
+
+def test_a_server_that_says_nothing() -> None:
+    """Where a firewall swallows what is sent, the address is named."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+        with (
+            Sequela(address, timeout=0.2) as sequela,
+            pytest.raises(DeadlineExceeded, match=f"no answer from {address} in time"),
+        ):
+            sequela.get_model("m")
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from sequela.settings import PREFIX, Settings, read_settings
+from serving import Serving
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
@@ -92,3 +97,17 @@ def test_the_pieces_find_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
         int(SERVICES["sequela"]["stop_grace_period"].removesuffix("s"))
         > given.drain_delay + given.drain_grace
     )
+
+
+def test_the_image_checks_its_health_past_any_proxy(server: Serving) -> None:
+    """The command of HEALTHCHECK, in a shell as Docker runs it: well where the server is ready, though a proxy is set;
+    ill where nobody listens.
+    """
+    found = re.search(r"HEALTHCHECK .*?CMD (.*?\"\n)", DOCKERFILE, re.DOTALL)
+    assert found
+    command = found[1].replace("\\\n", "").replace("python", shlex.quote(sys.executable), 1)
+    _, _, port = server.bound.http.rpartition(":")
+    for number, well in ((port, True), ("1", False)):
+        given = {**os.environ, "SEQUELA_METRICS_PORT": number, "http_proxy": "http://127.0.0.1:9"}
+        done = subprocess.run(["sh", "-c", command], env=given, capture_output=True, check=False)
+        assert (done.returncode == 0) is well, done.stderr

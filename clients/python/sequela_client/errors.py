@@ -106,6 +106,10 @@ _BY_CODE: dict[int, type[SequelaError]] = {
 }
 
 
+_OF_GRPC_ITSELF = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
+"""Codes that need no server to say them."""
+
+
 def from_rpc(error: grpc.RpcError, unreachable: Callable[[str], SequelaError | None]) -> SequelaError:
     """The exception for a failed call, from its code and the google.rpc details it carries.
 
@@ -117,7 +121,7 @@ def from_rpc(error: grpc.RpcError, unreachable: Callable[[str], SequelaError | N
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED and not has_info:
         # gRPC itself says so about a message over the limit: trying again would not help.
         return CallerError(message, reason="MESSAGE_TOO_LARGE")
-    if code is grpc.StatusCode.UNAVAILABLE and not has_info and (lost := unreachable(message)):
+    if code in _OF_GRPC_ITSELF and not has_info and (lost := unreachable(message)):
         return lost
     return _kind(code.value[0], info.reason)(
         message or code.name,

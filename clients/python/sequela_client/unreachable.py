@@ -6,12 +6,14 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sequela_client.errors import CallerError, OperatorError, SequelaError, TryAgain
+from sequela_client.errors import CallerError, DeadlineExceeded, OperatorError, SequelaError, TryAgain
 from sequela_client.server_address import ServerAddress
 from sequela_client.tls import wants_tls
 
 _NOT_CONNECTED = re.compile(r"failed to connect|DNS resolution failed|errors resolving", re.IGNORECASE)
+_LATE = "Deadline Exceeded"
 _UNTRUSTED = re.compile(r"CERTIFICATE_VERIFY_FAILED(?:: (?P<why>[^:]+))?")
+_OTHER_HOST = re.compile(r"Hostname Verification|not in peer certificate")
 _CLOSED = re.compile(r"Socket closed|Connection reset|Broken pipe|GOAWAY", re.IGNORECASE)
 
 
@@ -24,10 +26,12 @@ class Peer:
 
 
 def unreachable(message: str, peer: Peer) -> SequelaError | None:
-    """The error for a connection that did not come about; None where the message is about something else.
+    """The error for a connection that did not come about, or an answer; None where the message is about something else.
 
     May ask the server once whether it speaks TLS, for two seconds at most.
     """
+    if message == _LATE:
+        return DeadlineExceeded(f"no answer from {peer.address.target} in time")
     if not _NOT_CONNECTED.match(message):
         return None
     return next((told for look in _LOOKS if (told := look(message, peer))), None)
@@ -49,7 +53,7 @@ def _untrusted(message: str, peer: Peer) -> SequelaError | None:
 
 
 def _other_host(message: str, peer: Peer) -> SequelaError | None:
-    if "Hostname Verification" not in message:
+    if not _OTHER_HOST.search(message):
         return None
     where, host = peer.address.target, peer.address.host or peer.address.target
     return CallerError(

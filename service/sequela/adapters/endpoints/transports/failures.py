@@ -15,6 +15,31 @@ RETRY_SECONDS = 1.0
 """When a caller may come back, where the endpoint does not say."""
 LONGEST_WAIT_SECONDS = 1e6
 _ADDRESS = re.compile(r"ipv[46]:[^\s;]+?(?=:?(\s|;|$))")
+_HUNG_UP = re.compile(
+    r"(failed to connect|backends failing).*Socket closed|disconnected without sending", re.DOTALL
+)
+_CONNECTING = [
+    (re.compile(pattern, re.IGNORECASE | re.DOTALL), told)
+    for pattern, told in (
+        (r"certificate has expired", "its certificate has expired"),
+        (
+            r"Hostname Verification|not in peer certificate|hostname mismatch|IP address mismatch",
+            "its certificate is for another host; name it by a host that is in its certificate",
+        ),
+        (
+            r"CERTIFICATE_VERIFY_FAILED",
+            "its certificate is from an authority that is not trusted; name that one's file as `ca` in endpoint.toml",
+        ),
+        (
+            r"WRONG_VERSION_NUMBER",
+            "it does not speak TLS; the scheme is grpc or http then, or the port is another",
+        ),
+        (
+            r"http1\.x server|Expected SETTINGS frame",
+            "it speaks HTTP/1, not gRPC; the scheme is http or https then, or the port is another",
+        ),
+    )
+]
 
 
 def one_line(text: str) -> str:
@@ -27,8 +52,17 @@ def one_line(text: str) -> str:
 def unreachable(uri: EndpointUri, words: str) -> TryAgain:
     """It was not reached, or hung up, or says that it is unavailable."""
     # Where its name leads is not for callers to know; gRPC would tell.
-    text = f"{uri} is not available: {one_line(_ADDRESS.sub('its address', words))}"
+    known = _connecting(uri, words)
+    text = f"{uri} is not available: {known or one_line(_ADDRESS.sub('its address', words))}"
     return TryAgain(Unavailable("ENDPOINT_UNAVAILABLE", text, retry_after=RETRY_SECONDS))
+
+
+def _connecting(uri: EndpointUri, words: str) -> str:
+    """What the libraries' words about a connection mean, and what to do; empty where they say nothing of the kind."""
+    found = next((told for pattern, told in _CONNECTING if pattern.search(words)), "")
+    if not found and not uri.secure and _HUNG_UP.search(words):
+        return f"it hangs up without an answer; if it speaks TLS, its scheme is {uri.scheme}s"
+    return found
 
 
 def overloaded(uri: EndpointUri, words: str, retry_after: float = RETRY_SECONDS) -> Overloaded:
