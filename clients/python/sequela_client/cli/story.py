@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterable, Iterator
 
 from sequela_client.attributions import Attribution, PlayerKind
@@ -13,16 +15,26 @@ _TOLD = 3
 """How many of each are told; the tables have the rest."""
 
 
+_INFERRED = re.compile(r"(.+\.)?f?\d+")
+
+
+def has_story(explanation: Explanation) -> bool:
+    """Whether there are words to tell it with: features that somebody named. Numbered ones are for tables only."""
+    names = [feature.name for feature in explanation.feature_info]
+    return explanation.explained and not all(map(_INFERRED.fullmatch, names))
+
+
 def tell(explanation: Explanation) -> Iterator[str]:
     """The story of the first target, line by line."""
     explanation = printable(explanation)
     words = Wording(explanation, digits=2)
     target = explanation.targets[0]
-    yield f"Alert {explanation.caller_id}: {explanation.length} events of one account"
+    yield _opening(explanation)
     if explanation.labels:
         yield ", ".join(f"{key} {value}" for key, value in sorted(explanation.labels.items()))
     yield ""
-    yield f"{target.label or target.name}: {_score(target.score)}. An average history gets {_score(target.base_value)}."
+    base = _score(target.base_value, target.score)
+    yield f"{target.label or target.name}: {_score(target.score, target.base_value)}. An average history gets {base}."
     yield from _part("What raised it, and by how much", _events(words, explanation, 1))
     yield from _part("What lowered it", _events(words, explanation, -1))
     yield from _part("Look at these facts first", _facts(words, explanation))
@@ -31,6 +43,17 @@ def tell(explanation: Explanation) -> Iterator[str]:
         named = ", ".join(f"{words.player(item)} {words.signed(item.value)}" for item in features)
         yield from ("", f"Over {_scope(explanation)}, these features raised it most: {named}.")
     yield from _older(words, explanation)
+
+
+def _opening(explanation: Explanation) -> str:
+    """Whose story it is, how long, and from when to when where that is known of both ends."""
+    count = f"{explanation.length} event{'' if explanation.length == 1 else 's'}"
+    times = {event.t: event.info.time for event in explanation.event_values}
+    first, last = times.get(1 - explanation.length), times.get(0)
+    period = (
+        f", from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}" if first and last and first != last else ""
+    )
+    return f"{f'Alert {explanation.caller_id}: ' if explanation.caller_id else ''}{count}{period}"
 
 
 def _scope(explanation: Explanation) -> str:
@@ -42,9 +65,19 @@ def _scope(explanation: Explanation) -> str:
     return f"the {recent} recent events" if recent > 1 else "the latest event"
 
 
-def _score(value: float) -> str:
-    """To two decimals, as probabilities are read; what would read as nothing is said to be little."""
-    return "less than 0.01" if 0 < value < 0.005 else f"{value:.2f}"
+def _score(value: float, other: float) -> str:
+    """To two decimals, as probabilities are read; what would read as nothing is said to be little. Numbers of another
+    size keep the digits that tell them from each other.
+    """
+    largest = max(abs(value), abs(other))
+    if 0.01 <= largest <= 1 and min(value, other) >= 0:
+        return "less than 0.01" if 0 < value < 0.005 else f"{value:.2f}"
+    digits = 0 if value == other else max(0, math.ceil(-math.log10(abs(value - other))) + 1)
+    return (
+        f"{value:,.{min(max(digits, 2 if largest < 1000 else 0), 9)}f}"
+        if math.isfinite(value)
+        else f"{value}"
+    )
 
 
 def _part(title: str, lines: Iterable[str]) -> Iterator[str]:
@@ -75,7 +108,7 @@ def _facts(words: Wording, explanation: Explanation) -> Iterator[str]:
 
 
 def _when(words: Wording, item: Attribution) -> str:
-    return words.time(item.t or 0) or ("the latest event" if item.t == 0 else f"event {item.t}")
+    return words.time(item.t or 0) or ("the latest event" if item.t == 0 else f"event t={item.t}")
 
 
 def _older(words: Wording, explanation: Explanation) -> Iterator[str]:
