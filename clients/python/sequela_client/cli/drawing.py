@@ -38,10 +38,16 @@ def draw(console: Console, explanation: Explanation, rows: int) -> None:
     names = [target.name for target in explanation.targets]
     for name in names[:_TARGETS]:
         draw_target(console, explanation.target(name), rows)
-    if len(names) > _TARGETS:
-        console.print(
-            f"{len(names) - _TARGETS} more targets: {', '.join(names[_TARGETS:])} (see --target, --json)"
-        )
+    if len(names) > _TARGETS or explanation.output_count > len(names):
+        console.print(_shown(min(len(names), _TARGETS), len(names), explanation.output_count))
+
+
+def _shown(drawn: int, targets: int, outputs: int) -> str:
+    """How many of the targets were drawn, and of how many outputs of the model they are."""
+    text = f"{drawn} of {targets:,} targets shown"
+    if outputs > targets:
+        text += f", of {outputs:,} outputs"
+    return f"{text} (see --target, --json, --csv)"
 
 
 def draw_target(console: Console, explanation: Explanation, rows: int) -> None:
