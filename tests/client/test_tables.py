@@ -168,6 +168,8 @@ def test_json_lines(tmp_path: Path, name: str) -> None:
     [
         ([{"a": 1, "b": 2}, {"a": 3}], "record 2, column 2 (b): the value is missing"),
         ([{"a": 1}, {"a": None}], "record 2, column 1 (a): the value is missing"),
+        ([{"a": 1}, {"a": 10**400}], "record 2, column 1 (a)"),
+        ([{"a": 1}, {"a": float("inf")}], "record 2, column 1 (a): inf is not a finite number"),
         ([{"a": 1}, {"a": [2]}], "record 2, 'a' holds list"),
         ([{"a": 1}, 5], "record 2 is not an object"),
         ([{"inputs": [[1]]}], "several alerts in one file?"),
@@ -199,6 +201,16 @@ def test_json_faults(tmp_path: Path, text: str, what: str) -> None:
     with pytest.raises(CallerError, match=r"t\.json") as failed:
         load(path)
     assert what in str(failed.value)
+
+
+def test_numbers_past_any_integer(tmp_path: Path) -> None:
+    """JSON's numbers have no limit; what a float holds is read as one, what it does not is refused."""
+    path = tmp_path / "t.json"
+    path.write_text(json.dumps([[2**70], [1]]))
+    np.testing.assert_array_equal(load(path).values, [[2.0**70], [1.0]])
+    path.write_text(json.dumps([[10**400], [1]]))
+    with pytest.raises(CallerError, match="row 1, column 1: '1000"):
+        load(path)
 
 
 def test_arrays(tmp_path: Path) -> None:

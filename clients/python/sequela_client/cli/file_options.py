@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -52,7 +53,8 @@ def take_reading(options: dict[str, Any]) -> Reading:
 
 def take_rows(options: dict[str, Any]) -> RowOptions:
     """What columns and rows are, as the options say; takes them out."""
-    columns = tuple(name.strip() for name in (options.pop("columns") or "").split(",") if name.strip())
+    named = next(csv.reader([options.pop("columns") or ""], skipinitialspace=True), [])
+    columns = tuple(name.strip() for name in named if name.strip())
     entity, time = options.pop("entity"), options.pop("time_column")
     return RowOptions(columns, entity, time, options.pop("id_column"), options.pop("sort_by"))
 

@@ -45,7 +45,8 @@ def nested(where: str, lists: Any) -> NDArray[Any]:
     if array.dtype.kind not in "OU":
         raise invalid(where, "not an array of numbers")
     flat = [_number(where, index, lists) for index in np.ndindex(array.shape)]
-    return np.array(flat).reshape(array.shape)
+    done = np.array(flat)
+    return (done if done.dtype.kind in "biuf" else np.array(flat, np.float64)).reshape(array.shape)
 
 
 def checked(array: NDArray[Any], where: str = "") -> NDArray[Any]:

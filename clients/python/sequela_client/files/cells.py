@@ -35,10 +35,7 @@ def number(cell: Cell, decimal: str = ".") -> float | int:
     if is_missing(cell):
         return math.nan
     if not isinstance(cell, str):
-        value = float(cell or 0)
-        if math.isinf(value):
-            raise ValueError(f"{cell} is not a finite number")
-        return int(cell) if isinstance(cell, bool) else cell or 0
+        return _finite(cell, int(cell) if isinstance(cell, bool) else cell or 0)
     text = cell.strip().replace("\u2212", "-")
     if text.lower() in _WORDS:
         return _WORDS[text.lower()]
@@ -50,13 +47,15 @@ def number(cell: Cell, decimal: str = ".") -> float | int:
     return _finite(cell, int(written) if _WHOLE.fullmatch(written) else float(written))
 
 
-def _finite(cell: str, value: float | int) -> float | int:
+def _finite(cell: Cell, value: float | int) -> float | int:
+    if isinstance(cell, float) and math.isinf(cell):
+        raise ValueError(f"{cell} is not a finite number")
     try:
         fits = math.isfinite(float(value))
     except OverflowError:
         fits = False
     if not fits:
-        raise ValueError(f"{cell!r} is larger than any number that a model takes")
+        raise ValueError(f"{str(cell)[:40]!r} is larger than any number that a model takes")
     return value
 
 
