@@ -379,6 +379,39 @@ def test_an_index_that_goes_back(ask: Ask, tmp_path: Path) -> None:
         assert scored(done) == (pytest.approx(right, abs=1e-6), 3)
 
 
+@pytest.mark.parametrize(
+    ("first", "then", "said"),
+    [
+        ("03.02.2026", "02.02.2026", "goes back from 03.02.2026 to 02.02.2026"),
+        ("13/02/2026 10:00", "12/02/2026 11:00", "goes back from 13/02/2026 10:00 to 12/02/2026 11:00"),
+        ("2026/02/03", "2026/02/02", "goes back"),
+        ("03/02/2026", "02/02/2026", "goes back"),
+        ("03/02/2026", "02/03/2026", ""),
+        ("01.02.2026", "02.02.2026", ""),
+    ],
+)
+def test_dates_as_people_write_them(ask: Ask, tmp_path: Path, first: str, then: str, said: str) -> None:
+    """Whatever the column is called; where day and month may be either, only what goes back in both is refused."""
+    model = models.written(tmp_path / "m", models.weighted(1), models.features("amount"))
+    path = text(tmp_path, "t.csv", f"Buchungstag,amount\n{first},1.5\n{then},-3\n")
+    done = ask(model, path, *zeros(tmp_path, 1))
+    if said:
+        assert said in refused(done)
+        return
+    assert scored(done) == (pytest.approx(models.score(model, [[1.5], [-3]]), abs=1e-6), 2)
+    known = json.loads(done.stdout)["event_values"][0]["info"]["time"]
+    assert known == (None if "/" in first else "2026-02-02T00:00:00+00:00")
+
+
+def test_a_column_of_dates_beside_values_without_names(ask: Ask, tmp_path: Path) -> None:
+    """`date,value` for a model whose feature nobody named: a date is no number that it takes."""
+    model = models.written(tmp_path / "m", models.weighted(1))
+    path = text(tmp_path, "t.csv", "date,value\n2026-02-01,1.5\n2026-02-02,-3\n")
+    done = ask(model, path, *zeros(tmp_path, 1))
+    assert scored(done) == (pytest.approx(models.score(model, [[1.5], [-3]]), abs=1e-6), 2)
+    assert done.stderr == "Note: t.csv: times from column 1 (date)\n"
+
+
 def test_pandas_numbers_beside_its_index(ask: Ask, tmp_path: Path) -> None:
     """`,0,1` is a header with an index, for a model with names too."""
     model = models.written(tmp_path / "m", models.weighted(2), models.features("a", "b"))

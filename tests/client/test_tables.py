@@ -94,6 +94,11 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     "counting from one": ("1,2,3\n0.5,1.5,2.5\n", "the first row counts 1, 2, 3"),
     "a zero over whole numbers": ("0\n1\n0\n", "the first row counts 0"),
     "an event in a comment": ("1,2\n#3,4\n5,6\n", "line 2 begins with '#' but holds values"),
+    "an event in a comment under a header": (
+        "ref,a\n#1,3.5\nx,4.5\n",
+        "line 2 begins with '#' but holds values",
+    ),
+    "all events in comments": ("ref,a\n#1,3.5\n", "line 2 begins with '#' but holds values"),
     "Latin-1": ("gr\u00f6\u00dfe,b\n1,2\n".encode("latin-1"), "line 1: byte 0xf6 is not UTF-8"),
     "UTF-16 without a mark": ("a,b\n1,2\n".encode("utf-16-le"), "UTF-16 without a byte order mark"),
     "a workbook": (b"PK\x03\x04rest", "an Excel workbook"),

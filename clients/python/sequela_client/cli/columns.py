@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from sequela_client.cli.described import Layout
+from sequela_client.cli.moments import are_dates
 from sequela_client.errors import CallerError
 from sequela_client.explanation import Explanation
 from sequela_client.files import Loaded, Table
@@ -141,6 +142,9 @@ def _in_order(table: Table, layout: Layout) -> Matching:
     only, columns, note = layout.events[0], list(range(table.width)), ""
     if table.width == only.width + 1 and _is_index(table):
         columns, note = columns[1:], f"left out: {table.names[0] or 'the first column'} (it numbers the rows)"
+    if len(columns) > only.width:
+        # A date is no number that a model takes.
+        columns = [at for at in columns if not are_dates(table.column(at), table.decimal)]
     if len(columns) != only.width:
         raise refused(table, _wrong_count(table, layout, only.width))
     sources = {
@@ -162,14 +166,14 @@ def _wrong_count(table: Table, layout: Layout, width: int) -> str:
 
 
 def _is_index(table: Table) -> bool:
-    """Whether the first column numbers the rows, as pandas writes an index."""
+    """Whether the first column numbers the rows, as pandas and R write an index."""
     if not table.names or table.names[0] not in INDEX_NAMES:
         return False
     try:
         counted = [number(cell, table.decimal) for cell in table.column(0)]
     except ValueError:
         return False
-    return counted == list(range(len(counted)))
+    return counted in (list(range(len(counted))), list(range(1, len(counted) + 1)))
 
 
 def chosen(table: Table, wanted: Sequence[str], layout: Layout | None) -> Matching | list[int]:

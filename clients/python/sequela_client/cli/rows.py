@@ -5,21 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from itertools import groupby, pairwise
 
 from sequela_client.cli.columns import INDEX_NAMES, listed, picked, refused
+from sequela_client.cli.moments import Moment, are_dates, goes_back, readings, times
 from sequela_client.files import Table
-from sequela_client.files.cells import Cell, is_missing, number
+from sequela_client.files.cells import Cell
 from sequela_client.inputs import EventInfo
-
-_EPOCHS = {1.0: "seconds", 1e3: "milliseconds", 1e6: "microseconds", 1e9: "nanoseconds"}
-_FIRST, _LAST = 3e8, 5e9
-"""Seconds since 1970 from 1979 to 2128: numbers in that range are taken for times, others for counters."""
 
 _TIME = re.compile(
     r"time|date|ts|([a-z]+[_ .:-])?(timestamp|datetime)|(event|transaction|trans|start|end|complete)[_ .:-]?(time|date)"
-    r"|(created|occurred|happened|recorded)[_ ]at",
+    r"|t|step|seq|position|event[_ ](no|nr|number|index)|(created|occurred|happened|recorded)[_ ]at",
     re.IGNORECASE,
 )
 """Names of columns that say when an event was."""
@@ -30,8 +26,6 @@ _OWNER = re.compile(
 
 """Names of columns that say whose an event is."""
 _CALENDAR = re.compile(r"year|quarter|month|week|day|hour|minute|second|time|date|period", re.IGNORECASE)
-
-Moment = datetime | float
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +74,7 @@ def in_time(table: Table, column: str | None) -> Table:
     """The rows sorted by a column, the smallest first; rows that are equal stay in their order."""
     if column is None:
         return table
-    at = picked(table, column)[0]
-    moments = [_moment(table, row, at) for row in range(len(table.rows))]
-    if len({type(moment) for moment in moments}) > 1:
-        raise refused(table, f"column {column!r} holds times and numbers")
+    moments = _moments(table, picked(table, column)[0])
     return table.picked(sorted(range(len(moments)), key=moments.__getitem__))
 
 
@@ -101,37 +92,34 @@ def check_unread(table: Table, unread: Iterable[int]) -> None:
                 f"{_several(name, found)}: several sequences in one file? --entity {name}={found[0]} explains one; if "
                 "all rows are one sequence, name its columns with --columns",
             )
-        if is_time(table, column) or (name in INDEX_NAMES and _falls(_moments(table, column))):
-            _check_forward(table, column, _moments(table, column))
+        ways = readings(table.column(column), table.decimal)
+        if ways and (is_time(table, column) or (name in INDEX_NAMES and _falls(ways[0]))):
+            _check_forward(table, column, ways)
 
 
 def _in_blocks(table: Table, column: int) -> bool:
     """Whether a column names one owner after the other, each for several rows, and is no part of a calendar."""
     owners = [_text(cell) for cell in table.column(column)]
     blocks = [len(list(rows)) for _, rows in groupby(owners)]
-    if (
-        _CALENDAR.search(table.names[column])
-        or is_time(table, column)
-        or _times(_moments(table, column) or ())
-    ):
+    if _CALENDAR.search(table.names[column]) or is_time(table, column):
         return False
     return min(blocks) > 1 and len(blocks) == len(set(owners))
 
 
-def _falls(moments: Sequence[Moment] | None) -> bool:
+def _falls(moments: Sequence[Moment]) -> bool:
     """Whether an index counts down, as that of a table turned over."""
-    counts = [moment for moment in moments or () if isinstance(moment, float)]
+    counts = [moment for moment in moments if isinstance(moment, float)]
     return len(counts) > 2 and all(later < earlier for earlier, later in pairwise(counts))
 
 
 def is_time(table: Table, column: int) -> bool:
-    """Whether a column is named like a time, or is an index of times."""
+    """Whether a column is named like a time, or is the only one that holds dates."""
     if not table.names:
         return False
-    if table.names[column] in INDEX_NAMES:
-        moments = _moments(table, column)
-        return bool(moments) and isinstance(moments[0], datetime)  # type: ignore[index]
-    return _TIME.fullmatch(table.names[column]) is not None
+    if _TIME.fullmatch(table.names[column]):
+        return True
+    dates = [at for at in range(table.width) if are_dates(table.column(at), table.decimal)]
+    return dates == [column]
 
 
 def events(table: Table, options: RowOptions, unread: Sequence[int]) -> tuple[tuple[EventInfo, ...], str]:
@@ -146,12 +134,12 @@ def events(table: Table, options: RowOptions, unread: Sequence[int]) -> tuple[tu
     names = [_text(table.rows[row][ids]) if ids is not None else "" for row in rows]
     if at is None:
         return tuple(EventInfo(name) for name in names), ""
-    moments = [_moment(table, row, at) for row in rows]
-    _check_forward(table, at, moments)
+    moments = _moments(table, at)
+    _check_forward(table, at, [moments])
     title = table.names[at] if table.names else "time"
-    if times := _times(moments):
-        return tuple(EventInfo(name, time) for name, time in zip(names, times[0], strict=True)), (
-            f"times from {table.title(at)}{times[1]}"
+    if found := times(moments):
+        return tuple(EventInfo(name, time) for name, time in zip(names, found[0], strict=True)), (
+            f"times from {table.title(at)}{found[1]}"
         )
     texts = [_text(table.rows[row][at]) for row in rows]
     return tuple(
@@ -160,52 +148,39 @@ def events(table: Table, options: RowOptions, unread: Sequence[int]) -> tuple[tu
 
 
 def _time_column(table: Table, unread: Sequence[int]) -> int | None:
-    """The one column that is named like a time and holds nothing else."""
-    named = [column for column in unread if is_time(table, column)]
-    fitting = [column for column in named if (moments := _moments(table, column)) and _times(moments)]
+    """The one column that is like a time, and holds nothing else that can be read in one way only."""
+    fitting = []
+    for column in unread:
+        ways = readings(table.column(column), table.decimal) if is_time(table, column) else []
+        if len(ways) == 1 and times(ways[0]):
+            fitting.append(column)
     return fitting[0] if len(fitting) == 1 else None
 
 
-def _moments(table: Table, column: int) -> list[Moment] | None:
-    """All moments of a column; None where a cell is none."""
-    moments = [_parsed(cell, table.decimal) for cell in table.column(column)]
-    known = [moment for moment in moments if moment is not None]
-    alike = len({type(moment) for moment in known}) == 1
-    return known if len(known) == len(moments) and alike else None
-
-
-def _moment(table: Table, row: int, column: int) -> Moment:
-    cell = table.rows[row][column]
-    moment = _parsed(cell, table.decimal)
-    if moment is None:
+def _moments(table: Table, column: int) -> list[Moment]:
+    """All moments of a column. Raises CallerError where a cell is none, or where day and month may be either."""
+    cells = table.column(column)
+    ways = readings(cells, table.decimal)
+    if len(ways) == 1:
+        return ways[0]
+    if ways:
         raise table.refusal(
-            f"{table.place(row, column)}: {cell!r} is neither a time as 2026-04-02T07:35:05Z nor a number"
+            f"{table.place(0, column)}: {cells[0]!r}: day or month first? Write times as 2026-04-02T07:35:05Z"
         )
-    return moment
-
-
-def _parsed(cell: Cell, decimal: str) -> Moment | None:
-    """A time or a number; a time without a zone is taken for UTC, and so shown as it stands."""
-    if is_missing(cell) or isinstance(cell, bool):
-        return None
-    try:
-        return float(number(cell, decimal))
-    except ValueError:
-        pass
-    try:
-        time = datetime.fromisoformat(str(cell).strip())
-    except ValueError:
-        return None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
-
-
-def _check_forward(table: Table, column: int, moments: Sequence[Moment] | None) -> None:
-    """Raises CallerError where a later row is earlier."""
-    back = next(
-        (row for row in range(1, len(moments or ())) if moments and moments[row] < moments[row - 1]),  # type: ignore[operator]
-        None,
+    kinds = [readings([cell], table.decimal) for cell in cells]
+    wrong = next((row for row, kind in enumerate(kinds) if not kind), None)
+    if wrong is None:
+        raise refused(table, f"{table.title(column)} holds times and numbers")
+    raise table.refusal(
+        f"{table.place(wrong, column)}: {cells[wrong]!r} is neither a time as 2026-04-02T07:35:05Z nor a number"
     )
-    if back is None:
+
+
+def _check_forward(table: Table, column: int, ways: Sequence[Sequence[Moment]]) -> None:
+    """Raises CallerError where a later row is earlier, however the column is read."""
+    steps = [goes_back(moments) for moments in ways]
+    back = steps[0]
+    if back is None or None in steps:
         return
     name = (table.names[column] if table.names else "") or str(column + 1)
     before, here = (_text(table.rows[row][column]) for row in (back - 1, back))
@@ -215,18 +190,6 @@ def _check_forward(table: Table, column: int, moments: Sequence[Moment] | None) 
         f"--sort-by {name} sorts the rows; --entity COLUMN=VALUE takes those of one sequence; where the order is "
         "right all the same, name the features' columns with --columns",
     )
-
-
-def _times(moments: Sequence[Moment]) -> tuple[list[datetime], str] | None:
-    """Times, and the unit where they were numbers; None for numbers that count from no date."""
-    if moments and all(isinstance(moment, datetime) for moment in moments):
-        return [moment for moment in moments if isinstance(moment, datetime)], ""
-    numbers = [moment for moment in moments if isinstance(moment, float)]
-    for scale, unit in _EPOCHS.items():
-        if 0 < len(numbers) == len(moments) and all(_FIRST <= each / scale < _LAST for each in numbers):
-            start = datetime(1970, 1, 1, tzinfo=UTC)
-            return [start + timedelta(seconds=each / scale) for each in numbers], f", in {unit} since 1970"
-    return None
 
 
 def _several(name: str, found: Sequence[str]) -> str:

@@ -35,6 +35,7 @@ def delimited(path: Path, reading: Reading) -> Table:
     written = dialect([line for _, line in told if line.strip()], reading)
     rows = _trimmed(_events(told, written))
     names, body = _regular(*_headed(rows, reading, written), written)
+    remark = _remark(comments, len(rows[0][1]), written)
     if not body:
         raise ValueError("it holds no events")
     return Table(
@@ -42,7 +43,7 @@ def delimited(path: Path, reading: Reading) -> Table:
         tuple(tuple(row) for _, row in body),
         tuple(number for number, _ in body),
         names,
-        () if names else _remark(comments, len(body[0][1]), written),
+        () if names else remark,
         decimal=written.decimal,
         seen=written.words,
     )

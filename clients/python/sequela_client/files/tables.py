@@ -40,7 +40,7 @@ class Table:
 
     def title(self, index: int) -> str:
         """How a message names a column."""
-        return f"column {index + 1}" + (f" ({self.names[index]})" if self.names else "")
+        return f"column {index + 1}" + (f" ({self.names[index]})" if self.names and self.names[index] else "")
 
     def place(self, row: int, index: int) -> str:
         """How a message names a cell."""
