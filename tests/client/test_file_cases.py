@@ -136,6 +136,13 @@ def test_json_null_is_a_missing_value(ask: Ask, tmp_path: Path) -> None:
     assert "record 2, column 2 (b): the value is missing" in refused(ask(model, records, *zeros(tmp_path, 2)))
 
 
+def test_columns_of_different_lengths(ask: Ask, tmp_path: Path) -> None:
+    """Columns by name that do not make rows are refused with their lengths."""
+    model = models.written(tmp_path / "m", models.weighted(2), models.features("a", "b"))
+    path = text(tmp_path, "t.json", '{"a": [1, 2], "b": [3]}')
+    assert "its columns differ in length: a 2, b 1" in refused(ask(model, path, *zeros(tmp_path, 2)))
+
+
 def test_words_are_read_by_the_schemas_categories(ask: Ask, tmp_path: Path) -> None:
     """The event log of the field: activity and resource are words, the costs a number; features stand in any order."""
     activities, people = ["check ticket", "register request", "examine casually"], ["Ellen", "Mike", "Pete"]

@@ -147,6 +147,7 @@ JSON: dict[str, tuple[str, object]] = {
     ),
     "pandas' orient=index": ("t.json", {str(i): row for i, row in enumerate(RECORDS)}),
     "pandas' orient=table": ("t.json", {"schema": {"fields": []}, "data": RECORDS}),
+    "columns, one of words": ("t.json", {"a": ["1.5", 3.0, -5.0], "b": [2.25, 4.5, 0.125]}),
     "an alert of records": ("t.json", {"id": "x", "inputs": RECORDS}),
     "numbers as text": ("t.json", [{name: str(value) for name, value in row.items()} for row in RECORDS]),
 }
@@ -196,6 +197,8 @@ def test_json_in_doubt(tmp_path: Path, content: object, what: str) -> None:
         ('{"inputs": [[1]], "lables": {"x": "y"}}', "the key 'lables' is not known; is 'labels' meant?"),
         ('{"inputs": [[1]], "events": [{"times": "2026-01-01"}]}', "is 'time' meant?"),
         ('[["1.5", "x"]]', "row 1, column 2: 'x' is not a number"),
+        ("null", "not an array of numbers"),
+        ('{"type": "x", "y": [1]}', "input type: not an array of numbers"),
         ("[[1, 2], [3]]", "row 2 has 1 values, row 1 has 2"),
     ],
 )

@@ -126,7 +126,11 @@ def _as_table(loaded: Loaded, layout: Layout | None) -> Held:
         return held
     if all(array.ndim == 1 for array in held.values()):
         columns = {name: array.tolist() for name, array in held.items()}
-        return columns_in(loaded.path, columns) or held
+        if (found := columns_in(loaded.path, columns)) is not None:
+            return found
+        if set(held) & set(layout.names):
+            lengths = ", ".join(f"{name} {len(array)}" for name, array in held.items())
+            raise invalid(loaded.path, f"its columns differ in length: {lengths}")
     return held
 
 

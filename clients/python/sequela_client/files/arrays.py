@@ -42,7 +42,7 @@ def nested(where: str, lists: Any) -> NDArray[Any]:
         raise invalid(where, f"its rows differ in length{_first_ragged(lists)}") from error
     if array.dtype.kind in "biuf":
         return array
-    if array.dtype.kind not in "OU":
+    if array.dtype.kind not in "OU" or not isinstance(lists, list):
         raise invalid(where, "not an array of numbers")
     flat = [_number(where, index, lists) for index in np.ndindex(array.shape)]
     done = np.array(flat)

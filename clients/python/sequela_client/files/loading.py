@@ -17,7 +17,7 @@ from sequela_client.files.arrays import nested, npy, npz
 from sequela_client.files.delimited import delimited
 from sequela_client.files.encodings import decoded
 from sequela_client.files.reading import Reading, invalid
-from sequela_client.files.records import json_lines, parsed, table_in
+from sequela_client.files.records import columns_in, json_lines, parsed, table_in
 from sequela_client.files.tables import Table
 from sequela_client.inputs import EventInfo
 
@@ -148,10 +148,22 @@ def _is_record(content: Any) -> bool:
     )
 
 
+def _has_words(content: Mapping[str, Any]) -> bool:
+    """Whether lists by name hold texts, as columns do and inputs do not."""
+    lists = list(content.values())
+    return all(isinstance(each, list) for each in lists) and any(
+        isinstance(cell, str) for each in lists for cell in each
+    )
+
+
 def _held(path: Path, content: Any) -> Held:
     table = table_in(path, [content] if _is_record(content) and content else content)
     if table is not None:
         return table
+    if isinstance(content, Mapping) and _has_words(content):
+        table = columns_in(path, content)
+        if table is not None:
+            return table
     if isinstance(content, Mapping):
         return {name: nested(f"{path}, input {name}", value) for name, value in content.items()}
     return nested(str(path), content)
