@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from client.commanding import Run
+from client.file_answers import Ask
 from client.scripted import Script, serving
 from matrix import BY_NAME
 from sequela_client import Sequela
@@ -84,3 +85,12 @@ def arguments(real: str, alert: Path, tmp_path: Path) -> list[object]:
         *("explain", "--server", real, "--model", GRU.path, "--sequence", alert),
         *("--background", tmp_path / "background.npy"),
     ]
+
+
+@pytest.fixture
+def ask(run: Run, real: str) -> Ask:
+    """Explains a file, as JSON."""
+    return lambda model, file, *more: run(
+        *("explain", "--server", real, "--model", model, "--sequence", file),
+        *("--level", "event", "--pruning-tolerance", 0, "--json", "-", *more),
+    )

@@ -96,7 +96,7 @@ def test_backgrounds(tmp_path: Path) -> None:
         ("a.json", '{"inputs": [[1]], "labels": ["x"]}', "a.json"),
         ("a.npy", "no", "a.npy"),
         ("a.npz", "no", "a.npz"),
-        ("a.txt", "1", "must end in .json, .csv, .npy, .npz"),
+        ("a.dat", "1", "must end in .json, .csv, .npy, .npz"),
     ],
 )
 def test_bad_files_are_named(tmp_path: Path, name: str, text: str, what: str) -> None:
@@ -118,7 +118,7 @@ ALERTS = st.recursive(
 
 
 @settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
-@given(ending=st.sampled_from([".json", ".csv", ".npy", ".npz"]), content=st.binary(max_size=60))
+@given(ending=st.sampled_from([".json", ".jsonl", ".csv", ".npy", ".npz"]), content=st.binary(max_size=60))
 def test_any_bytes_are_read_or_refused(
     tmp_path_factory: pytest.TempPathFactory, ending: str, content: bytes
 ) -> None:

@@ -51,6 +51,19 @@ def gru(**changed: Any) -> dict[str, Any]:
     }
 
 
+@pytest.mark.parametrize("name", ["multi_input", "one_hot"])
+def test_a_model_says_which_columns_its_features_have(sequela: Sequela, name: str) -> None:
+    """In the schema's order, with kinds and categories: who has columns by name can put them in place."""
+    path = BY_NAME[name].path
+    schema = json.loads(path.with_name("schema.json").read_text())
+    found = sequela.register_model(path).features
+    assert [feature.name for feature in found] == [item["name"] for item in schema["features"]]
+    for feature, item in zip(found, schema["features"], strict=True):
+        assert feature.columns == {key: tuple(columns) for key, columns in item["columns"].items()}
+        assert feature.kind == item.get("kind", "numeric")
+        assert feature.categories == tuple(item.get("categories", ()))
+
+
 @pytest.mark.parametrize("name", ["gru", "multi_input", "targets64", "one_hot"])
 def test_numbers_are_brute_forces(sequela: Sequela, name: str) -> None:
     """Without pruning, every event's and feature's value is the exact Shapley value, for every target."""

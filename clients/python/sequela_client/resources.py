@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,6 +35,17 @@ class ModelInput:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelFeature(Feature):
+    """A feature, and what its columns hold. `kind`: numeric, categorical, one_hot or group. `categories`: names of the
+    ids, or of the one-hot columns. `columns`: those of each input that belong to it, counted from 0.
+    """
+
+    kind: str = ""
+    categories: tuple[str, ...] = ()
+    columns: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """An output of a model."""
 
@@ -55,7 +66,7 @@ class Model:
     state: str
     state_detail: str
     inputs: tuple[ModelInput, ...]
-    features: tuple[Feature, ...]
+    features: tuple[ModelFeature, ...]
     targets: tuple[Target, ...]
     link: str
     fixed_length: int | None
@@ -144,7 +155,16 @@ def model(message: pb.Model) -> Model:
             for item in message.inputs
         ),
         features=tuple(
-            Feature(item.name, item.label, item.unit, item.description, item.static)
+            ModelFeature(
+                item.name,
+                item.label,
+                item.unit,
+                item.description,
+                item.static,
+                word(pb.FeatureKind, item.kind),
+                tuple(item.categories),
+                {each.input: tuple(each.columns) for each in item.columns},
+            )
             for item in message.features
         ),
         targets=tuple(Target(item.name, item.label) for item in message.targets),

@@ -1,69 +1,243 @@
-"""The columns of CSV files, put in a model's order by their names."""
+"""The columns of a table, put where a model takes them: by the names of its features, or in order."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import dataclass, replace
 
-import numpy as np
+from sequela_client.cli.described import Layout
+from sequela_client.cli.moments import are_dates
+from sequela_client.errors import CallerError
+from sequela_client.explanation import Explanation
+from sequela_client.files import Loaded, Table
+from sequela_client.files.cells import number
+from sequela_client.resources import ModelFeature
 
-from sequela_client.client import Sequela
-from sequela_client.errors import UPLOADS_DISABLED, CallerError, NotFound, SequelaError
-from sequela_client.files import column_names
-from sequela_client.inputs import Values
-from sequela_client.models import ModelFile, choose
-from sequela_client.resources import Model
+Place = tuple[str, int]
+"""An input's name and a column of it."""
+
+INDEX_NAMES = frozenset({"", "Unnamed: 0", "index", "level_0"})
+"""How pandas calls an index that has no name, in files."""
+_SHOWN = 12
 
 
-def in_order(sequela: Sequela, model: str, path: Path, values: Values) -> Values:
-    """A file's values with the columns as the model takes them; as they are where the file names none.
-
-    A model that the server cannot describe (at an endpoint, or sent along with the question) has its columns
-    taken in the file's order. Raises CallerError where the names are not those of the model's features.
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a column of the model comes from. `words`: the table's column holds names of a one-hot feature's
+    categories, of which this is the one at `at`.
     """
-    header = column_names(path)
-    described = _described(sequela, model) if header else None
-    if described is None:
-        return values
-    order = _order(path, header, _features(described))
-    return np.asarray(values)[:, order]
+
+    column: int
+    feature: ModelFeature
+    at: int = 0
+    words: bool = False
 
 
-def _order(path: Path, header: Sequence[str], features: Sequence[str]) -> list[int]:
-    """Which column each feature is in."""
-    if sorted(header) == sorted(features):
-        return [header.index(name) for name in features]
-    # Names that nobody gave say nothing about the columns.
-    if all(name == f"f{column}" for column, name in enumerate(features)):
-        return list(range(len(header)))
-    raise CallerError(
-        f"{path.name}: columns {', '.join(header)}; the model's features are {', '.join(features)}",
-        reason="COLUMNS_DIFFER",
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """Where each column of the model comes from. `note`: what the caller should know of it, if anything."""
+
+    sources: dict[Place, Source]
+    note: str = ""
+
+    @property
+    def used(self) -> set[int]:
+        """The table's columns that are used."""
+        return {source.column for source in self.sources.values()}
+
+
+def refused(table: Table, what: str) -> CallerError:
+    """Columns that are not the model's."""
+    return CallerError(f"{table.path.name}: {what}", reason="COLUMNS_DIFFER")
+
+
+def listed(names: Sequence[str]) -> str:
+    """Some names, for a message."""
+    more = f", … ({len(names)} in all)" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
+
+
+def named(table: Table, layout: Layout | None) -> Table:
+    """The table with the names that a comment line holds, where they are the features'; without pandas' numbers."""
+    if table.names == tuple(map(str, range(table.width))):
+        return replace(table, names=())
+    if not table.remark or layout is None or layout.unnamed:
+        return table
+    found = set(table.remark) & set(layout.names)
+    return replace(table, names=table.remark) if found else table
+
+
+def transposed(table: Table, layout: Layout) -> Table:
+    """A pandas Series as a file, a feature's name and its value on each line, as the one row that it is."""
+    if table.width != 2 or len(layout.names) < 2:
+        return table
+    names = tuple(str(cell).strip() for cell in table.column(0))
+    if sorted(names) != sorted(layout.names):
+        return table
+    return replace(table, names=names, rows=(table.column(1),), lines=(table.lines[0],))
+
+
+def matching(table: Table, layout: Layout) -> Matching:
+    """Which column is which. Raises CallerError where that is not sure."""
+    if table.names:
+        sources, missing = _by_name(table, layout)
+        if not missing:
+            return Matching(sources)
+        if not layout.unnamed and not _numbered(table.names):
+            raise refused(
+                table,
+                f"columns {listed(table.names)}; the model's features are {listed(layout.names)}; "
+                f"missing: {listed(missing)}. --columns says which columns to take, in the model's order",
+            )
+    return _in_order(table, layout)
+
+
+def _numbered(names: Sequence[str]) -> bool:
+    """Whether they are an index without a name and pandas' numbers for columns without names."""
+    return names[0] in INDEX_NAMES and list(names[1:]) == list(map(str, range(len(names) - 1)))
+
+
+def _by_name(table: Table, layout: Layout) -> tuple[dict[Place, Source], list[str]]:
+    """Sources of the features that the table has, and the names of the others."""
+    sources: dict[Place, Source] = {}
+    missing = []
+    for feature in layout.features:
+        places = [(name, column) for name, columns in feature.columns.items() for column in columns]
+        found = _columns_of(table, feature, len(places))
+        if found is None:
+            missing.append(feature.name)
+            continue
+        words = len(found) < len(places)
+        for at, place in enumerate(places):
+            sources[place] = Source(found[0 if words else at], feature, at, words)
+    return sources, missing
+
+
+def _columns_of(table: Table, feature: ModelFeature, count: int) -> list[int] | None:
+    """The columns that hold a feature: one by its name, or one for each of its columns."""
+    spellings = [[feature.name]]
+    if count > 1:
+        spellings = [[feature.name]] if feature.kind == "one_hot" and feature.categories else []
+        for sign in "._=":
+            spellings.append([f"{feature.name}{sign}{at}" for at in range(count)])
+            spellings.append([f"{feature.name}{sign}{category}" for category in feature.categories])
+    for spelling in spellings:
+        if spelling and all(name in table.names for name in spelling):
+            if twice := [name for name in spelling if table.names.count(name) > 1]:
+                raise refused(table, f"there are {table.names.count(twice[0])} columns named {twice[0]!r}")
+            return [table.names.index(name) for name in spelling]
+    return None
+
+
+def _in_order(table: Table, layout: Layout) -> Matching:
+    """The table's columns are the model's, one after the other."""
+    if len(layout.events) != 1 or len(layout.inputs) != 1:
+        inputs = ", ".join(item.name for item in layout.inputs)
+        raise refused(
+            table,
+            f"the model takes several inputs ({inputs}); columns are told apart by the features' names "
+            f"({listed(layout.names)}), or write JSON: {{input: rows}}",
+        )
+    only, columns, note = layout.events[0], list(range(table.width)), ""
+    if table.width == only.width + 1 and _is_index(table):
+        columns, note = columns[1:], f"left out: {table.names[0] or 'the first column'} (it numbers the rows)"
+    if len(columns) > only.width:
+        # A date is no number that a model takes.
+        columns = [at for at in columns if not are_dates(table.column(at), table.decimal)]
+    if len(columns) != only.width:
+        raise refused(table, _wrong_count(table, layout, only.width))
+    sources = {
+        (only.name, at): Source(column, *layout.owner(only.name, at)) for at, column in enumerate(columns)
+    }
+    return Matching(sources, note)
+
+
+def _wrong_count(table: Table, layout: Layout, width: int) -> str:
+    have = f"{table.width} columns" + (f" ({listed(table.names)})" if table.names else " without names")
+    take = "no names of its own" if layout.unnamed else listed(layout.names)
+    first = table.names[1] if len(table.names) > 1 else "2"
+    commas = ", or the file has decimal commas (--decimal ,)" if width * 2 == table.width else ""
+    seen = f" (read with {table.seen})" if table.seen else ""
+    return (
+        f"{have}{seen}; the model takes {width} ({take}). --columns {first},… says which to take, in the model's "
+        f"order{commas}"
     )
 
 
-def _features(model: Model) -> list[str]:
-    """One name for each column; none where a model has several inputs or features of several columns."""
-    widths = [each.width for each in model.inputs if each.role in ("events", "static")]
-    names = [feature.name for feature in model.features]
-    return names if widths == [len(names)] else []
-
-
-def _described(sequela: Sequela, model: str) -> Model | None:
-    """What the server says of the model; a file that it does not know yet is registered."""
-    chosen = choose(model)
-    if not isinstance(chosen, ModelFile):
-        return sequela.get_model(chosen.name) if chosen.name else None
+def _is_index(table: Table) -> bool:
+    """Whether the first column numbers the rows, as pandas and R write an index."""
+    if not table.names or table.names[0] not in INDEX_NAMES:
+        return False
     try:
-        return sequela.get_model(f"models/{chosen.read().digest}")
-    except NotFound:
-        return _registered(sequela, model)
+        counted = [number(cell, table.decimal) for cell in table.column(0)]
+    except ValueError:
+        return False
+    return counted in (list(range(len(counted))), list(range(1, len(counted) + 1)))
 
 
-def _registered(sequela: Sequela, model: str) -> Model | None:
-    try:
-        return sequela.register_model(model)
-    except SequelaError as refused:
-        if refused.reason != UPLOADS_DISABLED:
-            raise
-        return None
+def chosen(table: Table, wanted: Sequence[str], layout: Layout | None) -> Matching | list[int]:
+    """The columns that the caller picked. Raises CallerError where the table lacks one, or where its name is that of
+    a feature in another place.
+    """
+    columns = [column for each in wanted for column in picked(table, each)]
+    if layout is None:
+        return columns
+    names = tuple(table.names[column] for column in columns) if table.names else ()
+    part = replace(table, names=names, rows=tuple(tuple(row[at] for at in columns) for row in table.rows))
+    if names and sorted(names) == sorted(layout.names):
+        found = matching(part, layout)
+    else:
+        _check_places(table, names, layout)
+        width = sum(item.width for item in layout.events)
+        if len(columns) != width:
+            raise refused(
+                table,
+                f"--columns names {len(columns)}; the model takes {width}: {listed(layout.names)}, in this order",
+            )
+        found = _in_order(part, layout)
+    return Matching({at: replace(each, column=columns[each.column]) for at, each in found.sources.items()})
+
+
+def _check_places(table: Table, names: Sequence[str], layout: Layout) -> None:
+    order = [layout.owner(item.name, at)[0].name for item in layout.events for at in range(item.width)]
+    for at, name in enumerate(names):
+        if name in order and order.index(name) != at and not layout.unnamed:
+            raise refused(
+                table,
+                f"--columns has {name} in place {at + 1}, the model has it in place {order.index(name) + 1}",
+            )
+
+
+def picked(table: Table, wanted: str) -> list[int]:
+    """The column of that name, or those of a number or of a range such as 2-7, counted from 1, where columns have no
+    names. Raises CallerError where there are none.
+    """
+    if wanted in table.names:
+        if table.names.count(wanted) > 1:
+            raise refused(table, f"there are {table.names.count(wanted)} columns named {wanted!r}")
+        return [table.names.index(wanted)]
+    numbered = re.fullmatch(r"(\d+)(?:-(\d+))?", wanted)
+    if numbered and (not table.names or "" in table.names):
+        first, last = int(numbered[1]), int(numbered[2] or numbered[1])
+        if 1 <= first <= last <= table.width:
+            return list(range(first - 1, last))
+    have = f"it has {listed(table.names)}" if table.names else f"columns are numbered 1 to {table.width}"
+    raise refused(table, f"there is no column {wanted!r}; {have}")
+
+
+def check_order(loaded: Loaded, answer: Explanation) -> None:
+    """Columns that were taken in the file's order, because nothing was known of the model, were in the model's order.
+
+    Raises CallerError where its answer names the same features in another one.
+    """
+    table = loaded.values
+    if not isinstance(table, Table) or not table.names:
+        return
+    names = tuple(feature.name for feature in answer.feature_info if not feature.static)
+    if sorted(names) == sorted(table.names) and names != table.names:
+        raise refused(
+            table,
+            f"columns {listed(table.names)} were taken in the file's order, and the model's features are "
+            f"{listed(names)}: --columns {','.join(names)} takes them so",
+        )

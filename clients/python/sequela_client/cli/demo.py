@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import textwrap
 from contextlib import ExitStack
 from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.text import Text
 
-from sequela_client.cli.drawing import draw
 from sequela_client.cli.embedded import embedded_server
+from sequela_client.cli.report import report
 from sequela_client.cli.serve import server_package
-from sequela_client.cli.story import tell
 from sequela_client.cli.terminal import terminal
 from sequela_client.cli.waiting import waiting
 from sequela_client.client import Sequela
@@ -21,7 +18,10 @@ from sequela_client.explanation import Explanation
 from sequela_client.files import read_sequence
 
 
-@click.command(short_help="Explain a bundled alert of an account takeover.")
+@click.command(
+    short_help="Explain a bundled alert of an account takeover.",
+    epilog="Example: sequela demo --alert false-alert",
+)
 @click.option("--alert", help="Which of the bundled alerts; without it the first one.")
 @click.option("--rows", type=click.IntRange(1), default=8, show_default=True, help="Rows of a table at most.")
 def demo(alert: str | None, rows: int) -> None:
@@ -56,13 +56,7 @@ def _only(models: Path) -> str:
 
 
 def _show(console: Console, answer: Explanation, rows: int) -> None:
-    first, *lines = tell(answer)
-    console.print(Text(first, style="bold"))
-    for line in lines:
-        indent = " " * 5 if line.startswith(" ") else ""
-        console.print(Text(textwrap.fill(line, console.width, subsequent_indent=indent)))
-    console.rule("In numbers")
-    draw(console, answer, rows)
+    report(console, answer, rows)
     console.print("Explain your own:")
     console.print(
         "sequela explain --model model.onnx --sequence alert.json --background average.json", soft_wrap=True

@@ -40,8 +40,6 @@ def draw(console: Console, explanation: Explanation, rows: int) -> None:
         draw_target(console, explanation.target(name), rows)
     if len(names) > _TARGETS or explanation.output_count > len(names):
         console.print(_shown(min(len(names), _TARGETS), len(names), explanation.output_count))
-    for each in explanation.warnings:
-        console.print(f"Note: {each.message}")
 
 
 def _shown(drawn: int, targets: int, outputs: int) -> str:

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
 import click
 
-from sequela_client.cli.columns import in_order
-from sequela_client.cli.drawing import draw
+from sequela_client.cli import data
+from sequela_client.cli.columns import check_order
+from sequela_client.cli.described import Layout, layout
 from sequela_client.cli.embedded import embedded_server
-from sequela_client.cli.terminal import terminal
+from sequela_client.cli.file_options import file_options, load_background, take_reading, take_rows
+from sequela_client.cli.named_models import model_file_there, with_names_there
+from sequela_client.cli.report import report
+from sequela_client.cli.rows import RowOptions
+from sequela_client.cli.terminal import printable, terminal
 from sequela_client.cli.waiting import waiting
 from sequela_client.client import Sequela
 from sequela_client.errors import NotFound
 from sequela_client.explanation import Explanation
-from sequela_client.files import is_data_file, read_background, read_sequence
+from sequela_client.files import Loaded, is_data_file, load
 from sequela_client.flows import MODEL_NOT_FOUND
+from sequela_client.inputs import BackgroundLike
+from sequela_client.inputs import Sequence as Given
 from sequela_client.models import Endpoint, is_endpoint
 from sequela_client.options import Estimator, FeatureScope, Level, Link
 
@@ -93,7 +99,28 @@ def server_options(command: Command) -> Command:
     return command
 
 
-@click.command(short_help="Explain one sequence.")
+def tls_arguments(secure: bool, ca: Path | None, cert: Path | None, key: Path | None) -> dict[str, Any]:
+    """The options that say how to ask a server, as the client takes them."""
+    return {"secure": secure, "ca": ca, "certificate": cert, "key": key}
+
+
+EPILOG = """\b
+Examples:
+  sequela explain --model model.onnx --sequence alert.csv --background average.csv
+  sequela explain --model model.onnx --sequence events.csv --entity account=4711 --time timestamp
+  sequela explain --server host:50051 --model fraud --sequence alert.json --csv -
+
+\b
+Exit codes:
+  0  done
+  1  the request or a file is wrong: change it
+  2  the command was called wrongly
+  3  the server is busy or not there: try again
+  4  the server refuses or is broken: its operator must act
+"""
+
+
+@click.command(short_help="Explain one sequence.", epilog=EPILOG)
 @click.option(
     "--model", required=True, help="An ONNX file, a registered model's name, or grpc://host:port/name."
 )
@@ -101,9 +128,13 @@ def server_options(command: Command) -> Command:
     "--schema", type=click.Path(path_type=Path), help="The schema.json of a model named by its endpoint."
 )
 @click.option(
-    "--sequence", required=True, type=click.Path(path_type=Path), help="A .json, .csv, .npy or .npz file."
+    "--sequence",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="A file with the events, oldest first: .csv, .tsv, .txt, .json, .jsonl, .npy or .npz.",
 )
 @click.option("--background", help="A file of such a kind, or a name; without it the model's default.")
+@file_options
 @server_options
 @click.option("--json", "json_file", metavar="FILE", help="Write JSON there; -: only that.")
 @click.option("--csv", "csv_file", metavar="FILE", help="Write CSV there; -: only that.")
@@ -132,9 +163,10 @@ def explain(
     rows: int,
     **options: Any,
 ) -> None:
-    """Explains the score of the sequence in a file: draws it, and writes it as JSON or CSV.
+    """Explains the score of the sequence in a file: tells what made it, and writes it as JSON or CSV.
 
-    Exit codes: 0 done, 1 the request is wrong, 2 the command is, 3 try again, 4 the operator must act.
+    Columns of a table are matched with the model's features by name. What is left out or assumed is said on
+    standard error.
     """
     if schema and not is_endpoint(model):
         raise click.UsageError("--schema goes with a model named by its endpoint; a file's lies beside it")
@@ -142,23 +174,43 @@ def explain(
         raise click.UsageError(
             "--secure, --ca, --cert and --key go with --server; one that is started is your own"
         )
-    given = read_sequence(sequence)
-    average = Path(background) if background and is_data_file(background) else None
-    values = read_background(average) if average else None
+    model_file_there(model)
+    reading, columns = take_reading(options), take_rows(options)
+    given = load(sequence, reading)
+    average = load_background(Path(background), reading) if background and is_data_file(background) else None
     wanted: Any = {name: value for name, value in options.items() if value not in (None, ())}
     with ExitStack() as stack:
         address = stack.enter_context(_own_server(model)) if server is None else server
-        tls: Any = {"secure": secure, "ca": ca, "certificate": cert, "key": key}
+        tls = tls_arguments(secure, ca, cert, key)
         sequela = stack.enter_context(Sequela(address, timeout=timeout, **tls))
+        if server is not None:
+            stack.enter_context(with_names_there(sequela))
+        known = layout(sequela, model, schema) if _asks_for_layout(given, average) else None
+        alert, base = _read(given, average, known, columns)
         stack.enter_context(waiting("explaining"))
         chosen = Endpoint(model, schema=schema) if schema else model
-        given = replace(given, inputs=in_order(sequela, model, sequence, given.inputs))
-        if average and values:
-            values = replace(values, rows=in_order(sequela, model, average, values.rows))
         answer = sequela.explain(
-            given, model=chosen, background=values or background, caller_id=caller_id, labels=labels, **wanted
+            alert, model=chosen, background=base or background, caller_id=caller_id, labels=labels, **wanted
         )
+    if known is None and not columns.columns:
+        check_order(given, answer)
     _give_out(answer, json_file, csv_file, rows)
+
+
+def _asks_for_layout(given: Loaded, average: Loaded | None) -> bool:
+    return any(data.needs_layout(loaded) for loaded in (given, average) if loaded)
+
+
+def _read(
+    given: Loaded, average: Loaded | None, known: Layout | None, columns: RowOptions
+) -> tuple[Given, BackgroundLike]:
+    """Both files as the model takes them; what was assumed is said."""
+    notes = data.Notes()
+    alert = data.sequence(given, known, columns, notes)
+    base = data.background(average, known, columns, notes) if average else None
+    for note in notes.said:
+        click.echo(printable(f"Note: {note}"), err=True)
+    return alert, base
 
 
 @contextmanager
@@ -177,13 +229,13 @@ def _own_server(model: str) -> Iterator[str]:
 
 
 def _give_out(answer: Explanation, json_file: str | None, csv_file: str | None, rows: int) -> None:
-    """Files as asked for; the tables unless standard output is taken by one."""
+    """Files as asked for; the report unless standard output is taken by one."""
     if json_file:
         _write(json_file, answer.to_json() + "\n")
     if csv_file:
         _write(csv_file, answer.to_csv())
     if "-" not in (json_file, csv_file):
-        draw(terminal(), answer, rows)
+        report(terminal(), answer, rows)
 
 
 def _write(path: str, text: str) -> None:

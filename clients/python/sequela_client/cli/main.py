@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ import click
 
 from sequela_client.cli.demo import demo
 from sequela_client.cli.explain import explain
+from sequela_client.cli.models import models
 from sequela_client.cli.serve import serve
 from sequela_client.cli.terminal import printable, write_in_any_encoding
 from sequela_client.errors import CallerError, DeadlineExceeded, OperatorError, SequelaError, TryAgain
@@ -20,6 +22,17 @@ EXIT_CODES: Final[dict[type[SequelaError], int]] = {
     OperatorError: 4,
 }
 """2 is click's own: the command was called wrongly."""
+
+EPILOG = """\b
+Begin with:
+  sequela demo
+  sequela explain --model model.onnx --sequence alert.csv
+  sequela explain --help
+
+\b
+Exit codes: 0 done, 1 the request or a file is wrong, 2 the command was called wrongly, 3 try again,
+4 the operator must act.
+"""
 
 
 class Commands(click.Group):
@@ -33,6 +46,15 @@ class Commands(click.Group):
             line = " ".join(printable(f"error: {error}{_advice(error)}").split())
             click.secho(line, fg="red", err=True)
             ctx.exit(next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), 1))
+        except (click.ClickException, click.exceptions.Exit, click.Abort, EOFError, BrokenPipeError):
+            raise
+        except Exception as error:
+            # A fault of our own: one line for who runs the command, the trace for who asks Python for it.
+            if sys.flags.dev_mode:
+                raise
+            line = " ".join(printable(f"error: unexpected {type(error).__name__}: {error}").split())
+            click.secho(f"{line} (a fault of sequela: please report it)", fg="red", err=True)
+            ctx.exit(1)
 
 
 def _advice(error: SequelaError) -> str:
@@ -54,7 +76,7 @@ def _version() -> str:
         return "unknown (not installed)"
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EPILOG)
 @click.version_option(_version(), prog_name="sequela")
 def main() -> None:
     """Explains the scores of sequence models: which events, features and cells made the score."""
@@ -64,3 +86,4 @@ def main() -> None:
 main.add_command(serve)
 main.add_command(explain)
 main.add_command(demo)
+main.add_command(models)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator
 
 from sequela_client.attributions import Attribution, PlayerKind
@@ -19,12 +20,21 @@ _LITTLE = 0.1
 """Of the whole difference, what hardly matters; a tolerance may be larger than that."""
 
 
+_INFERRED = re.compile(r"(.+\.)?f?\d+")
+
+
+def has_story(explanation: Explanation) -> bool:
+    """Whether there are words to tell it with: features that somebody named. Numbered ones are for tables only."""
+    names = [feature.name for feature in explanation.feature_info]
+    return explanation.explained and not all(map(_INFERRED.fullmatch, names))
+
+
 def tell(explanation: Explanation) -> Iterator[str]:
     """The story of the first target, line by line."""
     explanation = printable(explanation)
     words = Wording(explanation, digits=2)
     target = explanation.targets[0]
-    yield f"Alert {explanation.caller_id}: {explanation.length} events of one account"
+    yield _opening(explanation)
     if explanation.labels:
         yield ", ".join(f"{key} {value}" for key, value in sorted(explanation.labels.items()))
     yield ""
@@ -41,6 +51,17 @@ def tell(explanation: Explanation) -> Iterator[str]:
         named = ", ".join(_feature(words, explanation, item) for item in features)
         yield from ("", f"Over {_scope(explanation)}, these features raised it most: {named}.")
     yield from _older(words, explanation)
+
+
+def _opening(explanation: Explanation) -> str:
+    """Whose story it is, how long, and from when to when where that is known of both ends."""
+    count = f"{explanation.length} event{'' if explanation.length == 1 else 's'}"
+    times = {event.t: event.info.time for event in explanation.event_values}
+    first, last = times.get(1 - explanation.length), times.get(0)
+    period = (
+        f", from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M}" if first and last and first != last else ""
+    )
+    return f"{f'Alert {explanation.caller_id}: ' if explanation.caller_id else ''}{count}{period}"
 
 
 def _scope(explanation: Explanation) -> str:
@@ -107,7 +128,7 @@ def _when(words: Wording, item: Attribution) -> str:
 
 
 def _event(words: Wording, t: int) -> str:
-    return words.time(t) or ("the latest event" if t == 0 else f"event {t}")
+    return words.time(t) or ("the latest event" if t == 0 else f"event t={t}")
 
 
 def _older(words: Wording, explanation: Explanation) -> Iterator[str]:

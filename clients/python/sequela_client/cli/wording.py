@@ -63,10 +63,11 @@ class Wording:
         event = self._events.get(t)
         if event is None:
             return ""
-        if event.info.display:
+        if self._features.keys() & event.info.display.keys():
             return " · ".join(self._said(event.info.display))
+        captions = [f"{name} {text}" for name, text in sorted(event.info.display.items())]
         known = [name for name in self._strongest() if event.values.get(name)]
-        return " · ".join(f"{self.feature(name)} {self.value(t, name)}" for name in known)
+        return " · ".join(captions + [f"{self.feature(name)} {self.value(t, name)}" for name in known])
 
     def _said(self, display: Mapping[str, str]) -> list[str]:
         """The caller's words: words before numbers, without the features' names; then other captions."""
@@ -77,7 +78,7 @@ class Wording:
     def facts(self, t: int) -> str:
         """All that the caller said of an event, each with its caption; else as `event`."""
         event = self._events.get(t)
-        if event is None or not event.info.display:
+        if event is None or not self._features.keys() & event.info.display.keys():
             return self.event(t)
         known = [name for name in self._features if name in event.info.display]
         names = known + sorted(event.info.display.keys() - self._features.keys())
@@ -165,7 +166,19 @@ def events_name(block: Attribution) -> str:
 
 
 def quality(level: Quality) -> str:
-    """How sure a level is."""
+    """How sure a level is, and which players it left out for they cannot matter."""
+    return f"{_sureness(level)}{_null_players(level.null_players)}"
+
+
+def _null_players(count: int) -> str:
+    if not count:
+        return ""
+    if count == 1:
+        return "; 1 player equals the background and is 0"
+    return f"; {count} players equal the background and are 0"
+
+
+def _sureness(level: Quality) -> str:
     match level.stop_reason:
         case StopReason.EXACT:
             return f"exact: all {level.coalitions} coalitions"

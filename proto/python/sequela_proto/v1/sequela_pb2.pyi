@@ -266,6 +266,36 @@ PLAYER_KIND_STATIC: PlayerKind.ValueType  # 9
 """all static inputs"""
 Global___PlayerKind: _TypeAlias = PlayerKind  # noqa: Y015
 
+class _FeatureKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _FeatureKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FeatureKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    FEATURE_KIND_UNSPECIFIED: _FeatureKind.ValueType  # 0
+    FEATURE_KIND_NUMERIC: _FeatureKind.ValueType  # 1
+    """one column of numbers"""
+    FEATURE_KIND_CATEGORICAL: _FeatureKind.ValueType  # 2
+    """one column of category ids"""
+    FEATURE_KIND_ONE_HOT: _FeatureKind.ValueType  # 3
+    """one column for each category"""
+    FEATURE_KIND_GROUP: _FeatureKind.ValueType  # 4
+    """columns that only make sense together"""
+
+class FeatureKind(_FeatureKind, metaclass=_FeatureKindEnumTypeWrapper):
+    """What a feature's columns hold."""
+
+FEATURE_KIND_UNSPECIFIED: FeatureKind.ValueType  # 0
+FEATURE_KIND_NUMERIC: FeatureKind.ValueType  # 1
+"""one column of numbers"""
+FEATURE_KIND_CATEGORICAL: FeatureKind.ValueType  # 2
+"""one column of category ids"""
+FEATURE_KIND_ONE_HOT: FeatureKind.ValueType  # 3
+"""one column for each category"""
+FEATURE_KIND_GROUP: FeatureKind.ValueType  # 4
+"""columns that only make sense together"""
+Global___FeatureKind: _TypeAlias = FeatureKind  # noqa: Y015
+
 class _InputRole:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -1681,12 +1711,25 @@ class Feature(_message.Message):
     UNIT_FIELD_NUMBER: _builtins.int
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     STATIC_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    CATEGORIES_FIELD_NUMBER: _builtins.int
+    COLUMNS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     label: _builtins.str
     unit: _builtins.str
     description: _builtins.str
     static: _builtins.bool
     """True for a static input."""
+    kind: Global___FeatureKind.ValueType
+    """What its columns hold. This and what follows: in Model only."""
+    @_builtins.property
+    def categories(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of the ids of a categorical feature, or of the columns of a one-hot one, in order; empty where not named."""
+
+    @_builtins.property
+    def columns(self) -> _containers.RepeatedCompositeFieldContainer[Global___FeatureColumns]:
+        """The columns that belong to it, in order."""
+
     def __init__(
         self,
         *,
@@ -1695,14 +1738,42 @@ class Feature(_message.Message):
         unit: _builtins.str = ...,
         description: _builtins.str = ...,
         static: _builtins.bool = ...,
+        kind: Global___FeatureKind.ValueType = ...,
+        categories: _abc.Iterable[_builtins.str] | None = ...,
+        columns: _abc.Iterable[Global___FeatureColumns] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "label", b"label", "name", b"name", "static", b"static", "unit", b"unit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["categories", b"categories", "columns", b"columns", "description", b"description", "kind", b"kind", "label", b"label", "name", b"name", "static", b"static", "unit", b"unit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Feature: _TypeAlias = Feature  # noqa: Y015
+
+@_typing.final
+class FeatureColumns(_message.Message):
+    """Columns of one input, counted from 0."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INPUT_FIELD_NUMBER: _builtins.int
+    COLUMNS_FIELD_NUMBER: _builtins.int
+    input: _builtins.str
+    @_builtins.property
+    def columns(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    def __init__(
+        self,
+        *,
+        input: _builtins.str = ...,
+        columns: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "input", b"input"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FeatureColumns: _TypeAlias = FeatureColumns  # noqa: Y015
 
 @_typing.final
 class EventValues(_message.Message):

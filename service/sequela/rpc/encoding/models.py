@@ -8,7 +8,7 @@ from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela.explaining.explanation import Feature
 from sequela.explaining.ports import Model, ModelRecord, ModelSource, ModelState
-from sequela.explaining.schema import Dtype, FeatureSchema, InputSchema, ModelSchema, Role
+from sequela.explaining.schema import Dtype, FeatureKind, FeatureSchema, InputSchema, ModelSchema, Role
 from sequela.rpc.encoding.common import LINKS, feature, timestamp, warning
 
 ROLES: Mapping[Role, pb.InputRole.ValueType] = {
@@ -24,6 +24,12 @@ DTYPES: Mapping[Dtype, pb.DataType.ValueType] = {
     Dtype.INT32: pb.DATA_TYPE_INT32,
     Dtype.INT64: pb.DATA_TYPE_INT64,
     Dtype.BOOL: pb.DATA_TYPE_BOOL,
+}
+KINDS: Mapping[FeatureKind, pb.FeatureKind.ValueType] = {
+    FeatureKind.NUMERIC: pb.FEATURE_KIND_NUMERIC,
+    FeatureKind.CATEGORICAL: pb.FEATURE_KIND_CATEGORICAL,
+    FeatureKind.ONE_HOT: pb.FEATURE_KIND_ONE_HOT,
+    FeatureKind.GROUP: pb.FEATURE_KIND_GROUP,
 }
 SOURCES: Mapping[ModelSource, pb.ModelSource.ValueType] = {
     ModelSource.REPOSITORY: pb.MODEL_SOURCE_REPOSITORY,
@@ -57,7 +63,7 @@ def _describe(message: pb.Model, loaded: Model) -> None:
     schema = loaded.schema
     default = loaded.default_background
     message.inputs.extend(map(_input, schema.inputs))
-    message.features.extend(feature(_feature(schema, item)) for item in schema.features)
+    message.features.extend(_feature(schema, item) for item in schema.features)
     message.targets.extend(pb.Target(name=target.name, label=target.label) for target in schema.targets)
     message.link = LINKS[schema.link]
     message.fixed_length = loaded.fixed_length or 0
@@ -82,8 +88,21 @@ def _input(item: InputSchema) -> pb.ModelInput:
     )
 
 
-def _feature(schema: ModelSchema, item: FeatureSchema) -> Feature:
+def _feature(schema: ModelSchema, item: FeatureSchema) -> pb.Feature:
+    """A feature, and where its columns lie: who has columns by name can put them in place."""
     static = {each.name for each in schema.inputs if each.role is Role.STATIC}
-    return Feature(
-        item.name, item.label or item.name, item.unit, item.description, not static.isdisjoint(item.columns)
+    message = feature(
+        Feature(
+            item.name,
+            item.label or item.name,
+            item.unit,
+            item.description,
+            not static.isdisjoint(item.columns),
+        )
     )
+    message.kind = KINDS[item.kind]
+    message.categories.extend(item.categories)
+    message.columns.extend(
+        pb.FeatureColumns(input=name, columns=columns) for name, columns in item.columns.items()
+    )
+    return message

@@ -1,0 +1,127 @@
+"""What a model takes, as the server or a schema.json says: its inputs, and which feature has which columns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sequela_client.client import Sequela
+from sequela_client.errors import UPLOADS_DISABLED, NotFound, SequelaError
+from sequela_client.models import ModelFile, choose
+from sequela_client.resources import Model, ModelFeature, ModelInput
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The inputs that carry values, and the features in them."""
+
+    inputs: tuple[ModelInput, ...]
+    features: tuple[ModelFeature, ...]
+
+    @property
+    def events(self) -> tuple[ModelInput, ...]:
+        """The event inputs."""
+        return tuple(item for item in self.inputs if item.role == "events")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The features' names."""
+        return tuple(feature.name for feature in self.features)
+
+    @property
+    def unnamed(self) -> bool:
+        """Whether nobody named the features: such names say nothing about a file's columns."""
+        return all(map(_is_inferred, self.features))
+
+    def owner(self, name: str, column: int) -> tuple[ModelFeature, int]:
+        """The feature that a column of an input belongs to, and its place among the feature's columns."""
+        for feature in self.features:
+            places = [(each, at) for each, columns in feature.columns.items() for at in columns]
+            if (name, column) in places:
+                return feature, places.index((name, column))
+        return ModelFeature(f"{name}.{column}", "", "", "", False), 0
+
+
+def _is_inferred(feature: ModelFeature) -> bool:
+    places = [(name, column) for name, columns in feature.columns.items() for column in columns]
+    if len(places) != 1:
+        return False
+    name, column = places[0]
+    return feature.name in (f"f{column}", f"{name}.f{column}", f"{name}.{column}", name)
+
+
+def layout(sequela: Sequela, model: str, schema: Path | None) -> Layout | None:
+    """What a model takes; None where neither the server nor a schema beside it says. A file that the server does not
+    know yet is registered.
+    """
+    chosen = choose(model)
+    if isinstance(chosen, ModelFile):
+        found = _of_file(sequela, model, chosen)
+        return _of(found) if found else _of_schema(chosen.schema)
+    if chosen.name:
+        return _of(sequela.get_model(chosen.name))
+    return _of_schema(schema) if schema else None
+
+
+def _of(model: Model) -> Layout | None:
+    inputs = tuple(item for item in model.inputs if item.role in ("events", "static"))
+    known = all(feature.columns for feature in model.features)
+    return Layout(inputs, model.features) if inputs and model.features and known else None
+
+
+def _of_file(sequela: Sequela, model: str, chosen: ModelFile) -> Model | None:
+    try:
+        return sequela.get_model(f"models/{chosen.read().digest}")
+    except NotFound:
+        pass
+    try:
+        return sequela.register_model(model)
+    except SequelaError as refused:
+        if refused.reason != UPLOADS_DISABLED:
+            raise
+        return None
+
+
+def _of_schema(path: Path) -> Layout | None:
+    """What a schema.json says, where it names features; its faults are for the server to tell."""
+    try:
+        schema = json.loads(path.read_bytes())
+        features = tuple(map(_feature, schema["features"]))
+        inputs = tuple(map(_input, schema.get("inputs", ()))) or _input_of(features)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    carrying = tuple(item for item in inputs if item.role in ("events", "static"))
+    return Layout(carrying, features) if carrying and features else None
+
+
+def _feature(item: Mapping[str, Any]) -> ModelFeature:
+    return ModelFeature(
+        item["name"],
+        item.get("label", ""),
+        item.get("unit", ""),
+        item.get("description", ""),
+        False,
+        item.get("kind", "numeric"),
+        tuple(item.get("categories", ())),
+        {name: tuple(columns) for name, columns in item["columns"].items()},
+    )
+
+
+def _input(item: Mapping[str, Any]) -> ModelInput:
+    return ModelInput(
+        item["name"],
+        item["role"],
+        item.get("dtype", "float32"),
+        item.get("width", 1),
+        allow_nan=bool(item.get("allow_nan", False)),
+    )
+
+
+def _input_of(features: tuple[ModelFeature, ...]) -> tuple[ModelInput, ...]:
+    """The one input that all features lie in."""
+    names = {name for feature in features for name in feature.columns}
+    columns = [column for feature in features for each in feature.columns.values() for column in each]
+    return (ModelInput(names.pop(), "events", "float32", max(columns) + 1),) if len(names) == 1 else ()

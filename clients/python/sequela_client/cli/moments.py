@@ -1,0 +1,89 @@
+"""When events were, from the cells of a column: times, or numbers that count."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+from sequela_client.files.cells import Cell, is_missing, number
+
+Moment = datetime | float
+
+_EPOCHS = {1.0: "seconds", 1e3: "milliseconds", 1e6: "microseconds", 1e9: "nanoseconds"}
+_FIRST, _LAST = 3e8, 5e9
+"""Seconds since 1970 from 1979 to 2128: numbers in that range are taken for times, others for counters."""
+
+_YEAR_FIRST = re.compile(r"(\d{4})[/.](\d{1,2})[/.](\d{1,2})(?:[T ]+(.*))?")
+_YEAR_LAST = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4})(?:[T ]+(.*))?")
+
+
+def readings(cells: Sequence[Cell], decimal: str) -> list[list[Moment]]:
+    """The column's moments in every way that all of its cells can be read: none where one is no moment, two where day
+    and month cannot be told apart. A time without a zone is taken for UTC, and so shown as it stands.
+    """
+    if any(is_missing(cell) or isinstance(cell, bool) for cell in cells):
+        return []
+    try:
+        return [[float(number(cell, decimal)) for cell in cells]]
+    except ValueError:
+        pass
+    texts = [str(cell).strip() for cell in cells]
+    ways = [[_time(text, order) for text in texts] for order in ((0, 1), (1, 0))]
+    found = [[time for time in way if time is not None] for way in ways]
+    whole: list[list[Moment]] = [list(times) for times in found if len(times) == len(texts)]
+    return whole[:1] if len(whole) == 2 and whole[0] == whole[1] else whole
+
+
+def _time(text: str, order: tuple[int, int]) -> datetime | None:
+    """A time in ISO 8601, or with day and month in this order (of 0: day, 1: month) before or after the year."""
+    try:
+        return _zoned(datetime.fromisoformat(text))
+    except ValueError:
+        pass
+    if match := _YEAR_FIRST.fullmatch(text):
+        year, month, day, clock = match[1], match[2], match[3], match[4]
+    elif match := _YEAR_LAST.fullmatch(text):
+        first, second = (match[1], match[3])
+        # With points, the day comes first wherever it is written so.
+        day, month = (first, second) if order == (0, 1) or match[2] == "." else (second, first)
+        year, clock = match[4], match[5]
+    else:
+        return None
+    try:
+        return _zoned(datetime.fromisoformat(f"{year}-{int(month):02}-{int(day):02}T{clock or '00:00'}"))
+    except ValueError:
+        return None
+
+
+def _zoned(time: datetime) -> datetime:
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def goes_back(moments: Sequence[Moment]) -> int | None:
+    """The first row that is earlier than the one before it."""
+    steps = enumerate(pairwise(moments), 1)
+    return next((row for row, (before, here) in steps if here < before), None)  # type: ignore[operator]
+
+
+def are_dates(cells: Sequence[Cell], decimal: str) -> bool:
+    """Whether all of a column are times with a date, and none is a number."""
+    for part in (cells[:1], cells):  # most columns are told by their first cell
+        found = readings(part, decimal)
+        if not found or not found[0] or not isinstance(found[0][0], datetime):
+            return False
+    return True
+
+
+def times(moments: Sequence[Moment]) -> tuple[list[datetime], str] | None:
+    """Times, and the unit where they were numbers; None for numbers that count from no date."""
+    dates = [moment for moment in moments if isinstance(moment, datetime)]
+    if dates and len(dates) == len(moments):
+        return dates, ""
+    numbers = [moment for moment in moments if isinstance(moment, float)]
+    for scale, unit in _EPOCHS.items():
+        if 0 < len(numbers) == len(moments) and all(_FIRST <= each / scale < _LAST for each in numbers):
+            start = datetime(1970, 1, 1, tzinfo=UTC)
+            return [start + timedelta(seconds=each / scale) for each in numbers], f", in {unit} since 1970"
+    return None

@@ -1,0 +1,200 @@
+"""The rows of a table: whose they are, when they happened, and that the oldest comes first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+
+from sequela_client.cli.columns import INDEX_NAMES, listed, picked, refused
+from sequela_client.cli.moments import Moment, are_dates, goes_back, readings, times
+from sequela_client.files import Table
+from sequela_client.files.cells import Cell
+from sequela_client.inputs import EventInfo
+
+_TIME = re.compile(
+    r"time|date|ts|([a-z]+[_ .:-])?(timestamp|datetime)|(event|transaction|trans|start|end|complete)[_ .:-]?(time|date)"
+    r"|t|step|seq|position|event[_ ](no|nr|number|index)|(created|occurred|happened|recorded)[_ ]at",
+    re.IGNORECASE,
+)
+"""Names of columns that say when an event was."""
+_OWNER = re.compile(
+    r"(entity|case|account|user|customer|client|card|patient|session|sequence|series|subject|unit|uid|"
+    r"case:concept:name|id|.*[_ .:-]id|.*[a-z]I[dD]|.*ID)"
+)
+
+"""Names of columns that say whose an event is."""
+_CALENDAR = re.compile(r"year|quarter|month|week|day|hour|minute|second|time|date|period", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class RowOptions:
+    """What the caller says of a table's rows and columns."""
+
+    columns: tuple[str, ...] = ()
+    entity: str | None = None
+    time: str | None = None
+    id: str | None = None
+    sort_by: str | None = None
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """The options that were given, as they are written."""
+        said = {
+            "--columns": self.columns,
+            "--entity": self.entity,
+            "--time": self.time,
+            "--id": self.id,
+            "--sort-by": self.sort_by,
+        }
+        return tuple(name for name, value in said.items() if value)
+
+
+def of_entity(table: Table, wanted: str | None) -> tuple[Table, str]:
+    """One entity's rows, in their order, and its name. `wanted`: COLUMN=VALUE, or COLUMN where that has one value."""
+    if wanted is None:
+        return table, ""
+    name, given, value = wanted.partition("=")
+    if wanted in table.names:
+        name, given, value = wanted, "", ""
+    column = picked(table, name)[0]
+    owners = [_text(cell) for cell in table.column(column)]
+    found = list(dict.fromkeys(owners))
+    if not given:
+        if len(found) > 1:
+            raise refused(table, f"{_several(name, found)}: --entity {name}={found[0]} explains one")
+        return table, found[0]
+    if value not in found:
+        raise refused(table, f"no row has {value!r} in column {name!r}, which has {listed(found)}")
+    return table.picked(row for row, owner in enumerate(owners) if owner == value), value
+
+
+def in_time(table: Table, column: str | None) -> Table:
+    """The rows sorted by a column, the smallest first; rows that are equal stay in their order."""
+    if column is None:
+        return table
+    moments = _moments(table, picked(table, column)[0])
+    return table.picked(sorted(range(len(moments)), key=moments.__getitem__))
+
+
+def check_unread(table: Table, unread: Iterable[int]) -> None:
+    """Columns that are no features may say that the rows are not what they seem. Raises CallerError where one names
+    several owners, or where time does not go forward.
+    """
+    for column in unread if table.names else ():
+        name = table.names[column]
+        owners = [_text(cell) for cell in table.column(column)]
+        found = list(dict.fromkeys(owners))
+        if 1 < len(found) < len(owners) and (_OWNER.fullmatch(name) or _in_blocks(table, column)):
+            raise refused(
+                table,
+                f"{_several(name, found)}: several sequences in one file? --entity {name}={found[0]} explains one; if "
+                "all rows are one sequence, name its columns with --columns",
+            )
+        ways = readings(table.column(column), table.decimal)
+        if ways and (is_time(table, column) or (name in INDEX_NAMES and _falls(ways[0]))):
+            _check_forward(table, column, ways)
+
+
+def _in_blocks(table: Table, column: int) -> bool:
+    """Whether a column names one owner after the other, each for several rows, and is no part of a calendar."""
+    owners = [_text(cell) for cell in table.column(column)]
+    blocks = [len(list(rows)) for _, rows in groupby(owners)]
+    if _CALENDAR.search(table.names[column]) or is_time(table, column):
+        return False
+    return min(blocks) > 1 and len(blocks) == len(set(owners))
+
+
+def _falls(moments: Sequence[Moment]) -> bool:
+    """Whether an index counts down, as that of a table turned over."""
+    counts = [moment for moment in moments if isinstance(moment, float)]
+    return len(counts) > 2 and all(later < earlier for earlier, later in pairwise(counts))
+
+
+def is_time(table: Table, column: int) -> bool:
+    """Whether a column is named like a time, or is the only one that holds dates."""
+    if not table.names:
+        return False
+    if _TIME.fullmatch(table.names[column]):
+        return True
+    dates = [at for at in range(table.width) if are_dates(table.column(at), table.decimal)]
+    return dates == [column]
+
+
+def events(table: Table, options: RowOptions, unread: Sequence[int]) -> tuple[tuple[EventInfo, ...], str]:
+    """What is known of each row besides its values, and in words which column its time is from. A column that is named
+    like a time is taken where all of it are times.
+    """
+    at = picked(table, options.time)[0] if options.time else _time_column(table, unread)
+    ids = picked(table, options.id)[0] if options.id else None
+    if at is None and ids is None:
+        return (), ""
+    rows = range(len(table.rows))
+    names = [_text(table.rows[row][ids]) if ids is not None else "" for row in rows]
+    if at is None:
+        return tuple(EventInfo(name) for name in names), ""
+    moments = _moments(table, at)
+    _check_forward(table, at, [moments])
+    title = table.names[at] if table.names else "time"
+    if found := times(moments):
+        return tuple(EventInfo(name, time) for name, time in zip(names, found[0], strict=True)), (
+            f"times from {table.title(at)}{found[1]}"
+        )
+    texts = [_text(table.rows[row][at]) for row in rows]
+    return tuple(
+        EventInfo(name, display={title: text}) for name, text in zip(names, texts, strict=True)
+    ), f"{table.title(at)} counts, from no date: shown as it stands"
+
+
+def _time_column(table: Table, unread: Sequence[int]) -> int | None:
+    """The one column that is like a time, and holds nothing else that can be read in one way only."""
+    fitting = []
+    for column in unread:
+        ways = readings(table.column(column), table.decimal) if is_time(table, column) else []
+        if len(ways) == 1 and times(ways[0]):
+            fitting.append(column)
+    return fitting[0] if len(fitting) == 1 else None
+
+
+def _moments(table: Table, column: int) -> list[Moment]:
+    """All moments of a column. Raises CallerError where a cell is none, or where day and month may be either."""
+    cells = table.column(column)
+    ways = readings(cells, table.decimal)
+    if len(ways) == 1:
+        return ways[0]
+    if ways:
+        raise table.refusal(
+            f"{table.place(0, column)}: {cells[0]!r}: day or month first? Write times as 2026-04-02T07:35:05Z"
+        )
+    kinds = [readings([cell], table.decimal) for cell in cells]
+    wrong = next((row for row, kind in enumerate(kinds) if not kind), None)
+    if wrong is None:
+        raise refused(table, f"{table.title(column)} holds times and numbers")
+    raise table.refusal(
+        f"{table.place(wrong, column)}: {cells[wrong]!r} is neither a time as 2026-04-02T07:35:05Z nor a number"
+    )
+
+
+def _check_forward(table: Table, column: int, ways: Sequence[Sequence[Moment]]) -> None:
+    """Raises CallerError where a later row is earlier, however the column is read."""
+    steps = [goes_back(moments) for moments in ways]
+    back = steps[0]
+    if back is None or None in steps:
+        return
+    name = (table.names[column] if table.names else "") or str(column + 1)
+    before, here = (_text(table.rows[row][column]) for row in (back - 1, back))
+    raise refused(
+        table,
+        f"{table.unit} {table.lines[back]}: {name} goes back from {before} to {here}; the oldest event comes first. "
+        f"--sort-by {name} sorts the rows; --entity COLUMN=VALUE takes those of one sequence; where the order is "
+        "right all the same, name the features' columns with --columns",
+    )
+
+
+def _several(name: str, found: Sequence[str]) -> str:
+    return f"column {name!r} has {len(found)} values ({listed(found)})"
+
+
+def _text(cell: Cell) -> str:
+    return "" if cell is None else str(cell).strip()

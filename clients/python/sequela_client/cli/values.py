@@ -1,0 +1,107 @@
+"""The cells of a table as a model's inputs: numbers, ids of categories, missing values where the model takes them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sequela_client.cli.columns import Matching, Source, listed
+from sequela_client.cli.described import Layout
+from sequela_client.files import Table
+from sequela_client.files.cells import is_missing, is_number, number
+from sequela_client.resources import ModelInput
+
+
+def arrays(table: Table, layout: Layout, found: Matching) -> Mapping[str, NDArray[Any]]:
+    """Each input's values: (l, width) of events, (width) of a static input. Raises CallerError, naming the cell."""
+    return {
+        item.name: (_static if item.role == "static" else _events)(table, item, found)
+        for item in layout.inputs
+    }
+
+
+def _events(table: Table, item: ModelInput, found: Matching) -> NDArray[Any]:
+    rows = [
+        [_value(table, row, found.sources[item.name, at], item) for at in range(item.width)]
+        for row in range(len(table.rows))
+    ]
+    return _array(rows, item)
+
+
+def _static(table: Table, item: ModelInput, found: Matching) -> NDArray[Any]:
+    """One value for the whole sequence, which every row repeats."""
+    for at in range(item.width):
+        column = found.sources[item.name, at].column
+        cells = [str(cell).strip() for cell in table.column(column)]
+        other = next((row for row, cell in enumerate(cells) if cell != cells[0]), None)
+        if other is not None:
+            raise table.refusal(
+                f"{table.place(other, column)}: {cells[other]!r}, but {cells[0]!r} before; input {item.name!r} has one "
+                "value for the whole sequence"
+            )
+    return _array([_value(table, 0, found.sources[item.name, at], item) for at in range(item.width)], item)
+
+
+def _array(values: Any, item: ModelInput) -> NDArray[Any]:
+    """Whole numbers stay whole where the model takes such: an id may be larger than a float holds."""
+    array = np.asarray(values, np.float64)
+    if item.dtype in ("int32", "int64") and not np.isnan(array).any():
+        flat = np.array(values, dtype=object).ravel()
+        if all(isinstance(value, int) and -(2**63) <= value < 2**63 for value in flat):
+            return np.array(values, np.int64)
+    return array
+
+
+def _value(table: Table, row: int, source: Source, item: ModelInput) -> float | int:
+    cell = table.rows[row][source.column]
+    feature = source.feature
+    if source.words:
+        return int(_category(table, row, source) == source.at)
+    if feature.kind == "categorical" and feature.categories and isinstance(cell, str):
+        return _category(table, row, source)
+    if is_missing(cell):
+        if not item.allow_nan:
+            raise table.missing(row, source.column)
+        return math.nan
+    if feature.kind == "categorical" and not is_number(cell, table.decimal):
+        raise table.refusal(
+            f"{table.place(row, source.column)}: {cell!r} is no id, and the schema names no categories of "
+            f"{feature.name!r}"
+        )
+    return table.number(row, source.column)
+
+
+def _category(table: Table, row: int, source: Source) -> int:
+    """A category's id, from its name or the id itself. Raises CallerError where it may be either, or neither."""
+    cell, categories = table.rows[row][source.column], source.feature.categories
+    text = "" if cell is None else str(cell).strip()
+    id_given = _whole(text, table.decimal)
+    found = text if text in categories else str(id_given)
+    if found in categories:
+        index = categories.index(found)
+        if id_given is not None and id_given != index:
+            raise table.refusal(
+                f"{table.place(row, source.column)}: {text!r} is the name of category {index} of "
+                f"{source.feature.name!r} and may be an id; write ids as numbers in JSON or .npy"
+            )
+        return index
+    if is_missing(cell):
+        raise table.missing(
+            row, source.column, f"the categories of {source.feature.name!r} are {listed(categories)}"
+        )
+    if id_given is not None and 0 <= id_given < len(categories) and not source.words:
+        return id_given
+    raise table.refusal(
+        f"{table.place(row, source.column)}: {text!r} is none of the categories of {source.feature.name!r}: "
+        f"{listed(categories)}"
+    )
+
+
+def _whole(text: str, decimal: str) -> int | None:
+    """The whole number that a text is; pandas writes ids with a point where one of them is missing."""
+    value = number(text, decimal) if is_number(text, decimal) else math.nan
+    return int(value) if math.isfinite(value) and value == int(value) else None

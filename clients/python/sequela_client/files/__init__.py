@@ -1,0 +1,13 @@
+"""Sequences and backgrounds in files: CSV and its kin, JSON, npy, npz. All hold the oldest event first.
+
+JSON: `{"id", "labels", "inputs": {name: nested lists}, "events": [{"id", "time", "display": {…}}]}`, or just the
+values: nested lists, records, or columns by name. CSV: one row an event, after a header of column names or none.
+npy: (l, d). npz: arrays by input name. docs/files.md has an example of each.
+"""
+
+from sequela_client.files.loading import Loaded, is_data_file, load
+from sequela_client.files.reading import Reading
+from sequela_client.files.sequences import read_background, read_sequence
+from sequela_client.files.tables import Table
+
+__all__ = ["Loaded", "Reading", "Table", "is_data_file", "load", "read_background", "read_sequence"]

@@ -1,0 +1,113 @@
+"""Arrays in files: npy, npz, and nested lists of JSON."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sequela_client.files.cells import number
+from sequela_client.files.reading import invalid
+from sequela_client.files.tables import Table
+
+
+def npy(path: Path) -> NDArray[Any] | Table:
+    """The array of a file; an array of named fields is a table. Raises ValueError, in words."""
+    with path.open("rb") as file:
+        try:
+            array = np.lib.format.read_array(file, allow_pickle=False)
+        except ValueError as error:
+            raise ValueError(_plainly(error)) from error
+    return _table(path, array) if array.dtype.names else checked(array)
+
+
+def npz(path: Path) -> dict[str, NDArray[Any]]:
+    """Arrays by name. Raises ValueError, in words."""
+    with path.open("rb") as file, np.lib.npyio.NpzFile(file, allow_pickle=False) as archive:
+        names = list(archive)
+        try:
+            return {name: checked(archive[name], f"array {name}: ") for name in names}
+        except ValueError as error:
+            raise ValueError(_plainly(error)) from error
+
+
+def nested(where: str, lists: Any) -> NDArray[Any]:
+    """Nested lists of numbers as an array; null is NaN. Raises CallerError, naming the place."""
+    try:
+        array = np.asarray(lists)
+    except ValueError as error:
+        raise invalid(where, f"its rows differ in length{_first_ragged(lists)}") from error
+    if array.dtype.kind in "biuf":
+        return array
+    if array.dtype.kind not in "OU" or not isinstance(lists, list):
+        raise invalid(where, "not an array of numbers")
+    flat = [_number(where, index, lists) for index in np.ndindex(array.shape)]
+    done = np.array(flat)
+    return (done if done.dtype.kind in "biuf" else np.array(flat, np.float64)).reshape(array.shape)
+
+
+def checked(array: NDArray[Any], where: str = "") -> NDArray[Any]:
+    """The same. Raises ValueError for what holds no numbers."""
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"{where}it holds {_what(array)}, not numbers; write it with astype('float32')")
+    if array.ndim == 0:
+        raise ValueError(f"{where}it holds a single number without axes, not (events, columns)")
+    return array
+
+
+def _what(array: NDArray[Any]) -> str:
+    kinds = {
+        "O": "Python objects",
+        "U": "texts",
+        "S": "bytes",
+        "M": "dates",
+        "m": "durations",
+        "c": "complex numbers",
+    }
+    return kinds.get(array.dtype.kind, str(array.dtype))
+
+
+def _number(where: str, index: tuple[int, ...], lists: Any) -> float | int:
+    """One element of nested lists, as a cell."""
+    cell = lists
+    for each in index:
+        cell = cell[each]
+    try:
+        if isinstance(cell, dict | list):
+            raise ValueError("not an array of numbers")
+        return number(cell)
+    except ValueError as error:
+        place = ", ".join(
+            f"{axis} {each + 1}" for axis, each in zip(("row", "column", "place"), index, strict=False)
+        )
+        raise invalid(where, f"not an array of numbers: {place}: {error}") from error
+
+
+def _first_ragged(lists: Any) -> str:
+    """Where the first row of another length is."""
+    if not isinstance(lists, list) or not all(isinstance(row, list) for row in lists):
+        return ""
+    other = next((at for at, row in enumerate(lists) if len(row) != len(lists[0])), 0)
+    return f": row {other + 1} has {len(lists[other])} values, row 1 has {len(lists[0])}" if other else ""
+
+
+def _table(path: Path, array: NDArray[Any]) -> Table:
+    """A structured array, as pandas' to_records makes it."""
+    names = array.dtype.names or ()
+    if array.ndim != 1 or any(
+        array.dtype[name].kind not in "biufU" or array.dtype[name].shape for name in names
+    ):
+        raise ValueError("it holds named fields that are not one number or text each")
+    rows = tuple(tuple(row) for row in array.tolist())
+    if not rows:
+        raise ValueError("it holds no events")
+    return Table(path, rows, tuple(range(1, len(rows) + 1)), names, unit="row")
+
+
+def _plainly(error: ValueError) -> str:
+    if "allow_pickle" in str(error):
+        return "it holds Python objects (written with allow_pickle), which are never loaded; astype('float32') first"
+    return re.sub(r"\s+", " ", str(error))

@@ -1,0 +1,89 @@
+"""One cell of a table as a number, a missing value, or neither."""
+
+from __future__ import annotations
+
+import math
+import re
+
+Cell = str | float | int | bool | None
+"""A cell as its file holds it; None: a JSON null."""
+
+_MISSING = frozenset(
+    {"", "na", "n/a", "<na>", "#n/a", "#na", "nan", "-nan", "null", "none", "nil", "nat", "?"}
+)
+"""What tools write for a missing value, in lower case. None of them is ever read as a number."""
+
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_WHOLE = re.compile(r"[+-]?[0-9]+")
+_THOUSANDS = re.compile(
+    "[+-]?[0-9]{1,3}(([, '’\u00a0\u202f][0-9]{3})+(\\.[0-9]+)?|([. '’\u00a0\u202f][0-9]{3})+(,[0-9]+)?)"
+)
+_DECIMAL_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+([eE][+-]?[0-9]+)?")
+_INFINITE = re.compile(r"[+-]?inf(inity)?", re.IGNORECASE)
+_WORDS = {"true": 1, "false": 0}
+
+
+def is_missing(cell: Cell) -> bool:
+    """Whether there is no value."""
+    if isinstance(cell, str):
+        return cell.strip().lower() in _MISSING
+    return cell is None or (isinstance(cell, float) and math.isnan(cell))
+
+
+def number(cell: Cell, decimal: str = ".") -> float | int:
+    """The cell's number; NaN for a missing value. Raises ValueError, in words, for what is no number."""
+    if is_missing(cell):
+        return math.nan
+    if not isinstance(cell, str):
+        return _finite(cell, int(cell) if isinstance(cell, bool) else cell or 0)
+    text = cell.strip().replace("\u2212", "-")
+    if text.lower() in _WORDS:
+        return _WORDS[text.lower()]
+    written = text.replace(",", ".") if decimal == "," and "." not in text else text
+    if decimal == "," and "." in text:
+        raise ValueError(_why_not(text, decimal))
+    if not _NUMBER.fullmatch(written):
+        raise ValueError(_why_not(text, decimal))
+    return _finite(cell, int(written) if _WHOLE.fullmatch(written) else float(written))
+
+
+def _finite(cell: Cell, value: float | int) -> float | int:
+    if isinstance(cell, float) and math.isinf(cell):
+        raise ValueError(f"{cell} is not a finite number")
+    try:
+        fits = math.isfinite(float(value))
+    except OverflowError:
+        fits = False
+    if not fits:
+        raise ValueError(f"{str(cell)[:40]!r} is larger than any number that a model takes")
+    return value
+
+
+def is_number(cell: Cell, decimal: str = ".") -> bool:
+    """Whether it is a number; a missing value is not."""
+    try:
+        return not is_missing(cell) and number(cell, decimal) is not None
+    except ValueError:
+        return False
+
+
+def has_thousands(text: str) -> bool:
+    """Whether it may be a number with separators for thousands, as 1,234 or 1.234.567,8."""
+    return _THOUSANDS.fullmatch(text.strip()) is not None
+
+
+def has_decimal_comma(text: str) -> bool:
+    """Whether it may be a number with a decimal comma."""
+    return _DECIMAL_COMMA.fullmatch(text.strip()) is not None
+
+
+def _why_not(text: str, decimal: str) -> str:
+    if _INFINITE.fullmatch(text):
+        return f"{text!r} is not a finite number"
+    if decimal == "," and _NUMBER.fullmatch(text):
+        return f"{text!r} has a decimal point, the file was read with decimal commas (--decimal says which)"
+    if has_thousands(text):
+        return f"{text!r} seems to have separators for thousands; write the number without them"
+    if has_decimal_comma(text):
+        return f"{text!r} has a decimal comma, the file was read with decimal points (--decimal ,)"
+    return f"{text!r} is not a number"

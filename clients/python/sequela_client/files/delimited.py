@@ -1,0 +1,134 @@
+"""CSV and its kin: what stands between the columns, decimal marks, comment lines and headers are seen from the file.
+
+A missing value is never dropped, and neither is a row: what cannot be told for sure is refused, with the line and the
+option that helps.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from sequela_client.files.cells import is_missing, is_number
+from sequela_client.files.dialects import Dialect, Row, dialect, split
+from sequela_client.files.encodings import decoded
+from sequela_client.files.headers import has_header
+from sequela_client.files.reading import Reading
+from sequela_client.files.tables import Table
+
+_SEPARATOR = re.compile("sep=(.)", re.IGNORECASE)
+"""A first line that tells Excel what stands between columns."""
+
+
+def delimited(path: Path, reading: Reading) -> Table:
+    """The file's table. Raises ValueError, in words."""
+    text = decoded(path.read_bytes(), reading.encoding)
+    lines = list(enumerate(io.StringIO(text, newline=None), 1))
+    if lines and (said := _SEPARATOR.fullmatch(lines[0][1].strip())):
+        lines, reading = lines[1:], replace(reading, delimiter=reading.delimiter or said[1])
+    comments = [(number, line) for number, line in lines if line.lstrip().startswith("#")]
+    told = [(number, line) for number, line in lines if not line.lstrip().startswith("#")]
+    written = dialect([line for _, line in told if line.strip()], reading)
+    rows = _trimmed(_events(told, written))
+    names, body = _regular(*_headed(rows, reading, written), written)
+    remark = _remark(comments, len(rows[0][1]), written)
+    if not body:
+        raise ValueError("it holds no events")
+    return Table(
+        path,
+        tuple(tuple(row) for _, row in body),
+        tuple(number for number, _ in body),
+        names,
+        () if names else remark,
+        decimal=written.decimal,
+        seen=written.words,
+    )
+
+
+def _events(told: Sequence[tuple[int, str]], written: Dialect) -> list[Row]:
+    """The rows that are not blank. Raises ValueError where a blank line may be a missing value."""
+    rows = split([line for _, line in told], written.delimiter)
+    numbered = [(told[index - 1][0], row) for index, row in rows]
+    filled = [index for index, (_, row) in enumerate(numbered) if not _is_blank(row)]
+    if not filled:
+        raise ValueError("it holds no events")
+    if not written.delimiter:
+        for number, row in numbered[filled[0] : filled[-1]]:
+            if _is_blank(row):
+                raise ValueError(
+                    f"line {number} is blank: is a value missing there? Remove the line, or write the value"
+                )
+    return [numbered[index] for index in filled]
+
+
+def _is_blank(row: Sequence[str]) -> bool:
+    """Whether a line holds nothing; `""` is an empty value."""
+    return not row
+
+
+def _headed(rows: list[Row], reading: Reading, written: Dialect) -> tuple[tuple[str, ...], list[Row]]:
+    """Names, where there is a header, and the rows under it."""
+    header = reading.header
+    if header is None:
+        header = has_header([row for _, row in rows], written.decimal)
+    if not header:
+        return (), rows
+    return tuple(name.strip() for name in rows[0][1]), rows[1:]
+
+
+def _trimmed(rows: list[Row]) -> list[Row]:
+    """Rows without the empty column that a delimiter at every line's end makes; the header may lack it."""
+    width = len(rows[-1][1])
+    ends = [len(row) == width and not row[-1].strip() for _, row in rows]
+    if width < 2 or not all(ends[1:]) or not (ends[0] or (len(rows) > 1 and len(rows[0][1]) == width - 1)):
+        return rows
+    return [(number, row[: width - 1]) for number, row in rows]
+
+
+def _regular(names: tuple[str, ...], body: list[Row], written: Dialect) -> tuple[tuple[str, ...], list[Row]]:
+    """The same. Raises ValueError where rows differ in length, or one is the header again."""
+    if not body:
+        return names, body
+    width = len(body[0][1])
+    if names and len(names) == width - 1:
+        raise ValueError(
+            f"the header has {len(names)} names, line {body[0][0]} has {width} values (read with {written.words}): "
+            "names of rows in the first column, as R writes them (row.names=FALSE leaves them out)"
+            + (", or decimal commas (--decimal ,)?" if written.delimiter == "," else "?")
+        )
+    for number, row in body:
+        if names and len(row) == len(names) and tuple(cell.strip() for cell in row) == names and any(names):
+            raise ValueError(
+                f"line {number} repeats the header: two files in one? Remove the line, or all before it"
+            )
+        if len(row) != (len(names) or width):
+            raise ValueError(
+                f"line {number} has {len(row)} columns, not {len(names) or width} (read with {written.words}; "
+                "--delimiter and --decimal say otherwise)"
+            )
+    return names, body
+
+
+def _remark(comments: Sequence[tuple[int, str]], width: int, written: Dialect) -> tuple[str, ...]:
+    """Names that the last fitting comment line holds, as `# time,amount` or `# Columns: time,amount`.
+
+    Raises ValueError for a comment that holds an event's values: it may be one.
+    """
+    found: tuple[str, ...] = ()
+    for number, line in comments:
+        text = line.strip().lstrip("#").strip()
+        cells = next(csv.reader([text], delimiter=written.delimiter or "\x1f", skipinitialspace=True), [])
+        if len(cells) != width:
+            continue
+        if any(is_number(cell, written.decimal) for cell in (cells[1:] or cells)):
+            raise ValueError(
+                f"line {number} begins with '#' but holds values: an event? Remove the line, or its '#'"
+            )
+        first = cells[0].rpartition(":")[2]
+        if not any(map(is_missing, cells)):
+            found = tuple(name.strip() for name in (first, *cells[1:]))
+    return found

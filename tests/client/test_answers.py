@@ -1,0 +1,245 @@
+"""What the command gives out stands on its own: the story, notes, CSV, names of models, and failures in plain words."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from client import file_models as models
+from client.commanding import Run
+from inference_server import InferenceServer, ServedModel
+from rich.console import Console
+from sequela_client import Explanation, Sequela
+from sequela_client.attributions import StopReason
+from sequela_client.cli import explain as explaining
+from sequela_client.cli.report import report
+from sequela_client.cli.story import has_story, tell
+from sequela_client.cli.wording import quality
+from sequela_client.export import COLUMNS
+from sequela_client.parts import ExplanationWarning, Feature
+
+DEMO = Path(__file__).parents[2] / "service" / "sequela" / "demo"
+
+
+@pytest.fixture
+def told(client: Sequela) -> Explanation:
+    """An explanation of four events, two of them pruned."""
+    return client.explain([[1.0, 2.0]] * 4, model="m", caller_id="alert-1", labels={"outcome": "fraud"})
+
+
+def printed(explanation: Explanation) -> str:
+    """The report, 100 columns wide."""
+    console = Console(file=io.StringIO(), width=100, markup=False, emoji=False, highlight=False)
+    report(console, explanation, 10)
+    return console.file.getvalue()  # type: ignore[attr-defined,no-any-return]
+
+
+def test_explain_tells_what_demo_tells(run: Run, real: str, tmp_path: Path) -> None:
+    """The bundled alert by file: its story with labels and raw values, then the numbers, and a CSV that adds up."""
+    alert = json.loads((DEMO / "alerts" / "takeover-47.json").read_text())
+    model = next((DEMO / "models").rglob("model.onnx"))
+    done = run(
+        *("explain", "--server", real, "--model", model, "--sequence", DEMO / "alerts" / "takeover-47.json"),
+        *("--level", "event", "--level", "cell", "--max-coalitions", 256, "--csv", tmp_path / "out.csv"),
+    )
+    assert done.exit_code == 0, done.output
+    story, tables = done.stdout.split("In numbers")
+    lines = story.splitlines()
+    assert lines[0].startswith("Alert takeover-47: 47 events, from 20")
+    assert lines[1] == ", ".join(f"{key} {value}" for key, value in sorted(alert["labels"].items()))
+    assert "What raised it, and by how much:" in story
+    assert "EUR" in story
+    assert "Events" in tables
+    with (tmp_path / "out.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["caller_id"] for row in rows} == {"takeover-47"}
+    assert json.loads(rows[0]["labels"]) == alert["labels"]
+    newest = next(row for row in rows if row["kind"] == "event" and row["t"] == "0")
+    assert newest["event_time"][:16] == alert["events"][-1]["time"][:16]
+    assert newest["event_id"] == alert["events"][-1]["id"]
+    for level in ("event", "cell"):
+        mine = [row for row in rows if row["level"] == level]
+        found = sum(float(row["value"]) for row in mine)
+        assert found == pytest.approx(float(mine[0]["score"]) - float(mine[0]["base_value"]), abs=1e-6)
+
+
+def test_every_row_of_the_csv_can_be_read_alone(told: Explanation) -> None:
+    """Score, base value, difference, model, tolerance and verdict stand in each row, by target."""
+    rows = list(csv.DictReader(io.StringIO(told.to_csv())))
+    assert tuple(rows[0]) == COLUMNS
+    for index, target in enumerate(told.targets):
+        mine = [row for row in rows if row["target"] == target.name]
+        for level in told.levels:
+            values = [float(row["value"]) for row in mine if row["level"] == level]
+            assert sum(values) == pytest.approx(target.score - target.base_value, abs=1e-9)
+        one = told.pruning.for_target(index)
+        for row in mine:
+            assert float(row["score"]) == target.score
+            assert float(row["base_value"]) == target.base_value
+            assert float(row["pruning_tolerance"]) == one.tolerance
+            assert row["verdict"] == one.verdict
+            assert (row["model"], row["model_digest"]) == (told.model, told.model_digest)
+            assert (row["events"], row["pruned_events"]) == ("4", "2")
+            assert json.loads(row["labels"]) == {"outcome": "fraud"}
+
+
+def test_a_score_alone_is_a_row_too(told: Explanation) -> None:
+    """Below the minimum score there is a row for each target, without an attribution or a base value."""
+    bare = replace(
+        told,
+        explained=False,
+        event_level=None,
+        feature_level=None,
+        cell_level=None,
+        targets=tuple(replace(target, base_value=float("nan")) for target in told.targets),
+    )
+    rows = list(csv.DictReader(io.StringIO(bare.to_csv())))
+    assert [(row["target"], row["value"], row["base_value"]) for row in rows] == [
+        ("fraud", "", ""),
+        ("honest", "", ""),
+    ]
+    assert float(rows[0]["score"]) == told.targets[0].score
+    assert not has_story(bare)
+
+
+def test_notes_are_printed_once_and_written(told: Explanation) -> None:
+    """What an answer rests on stands above the tables, and in JSON and CSV."""
+    warned = replace(
+        told, warnings=(ExplanationWarning("OUTPUTS_LEFT_OUT", "2 of 9 outputs were explained."),)
+    )
+    assert printed(warned).count("Note: 2 of 9 outputs were explained.") == 1
+    assert json.loads(warned.to_json())["warnings"][0]["reason"] == "OUTPUTS_LEFT_OUT"
+    rows = csv.DictReader(io.StringIO(warned.to_csv()))
+    assert {row["warnings"] for row in rows} == {"2 of 9 outputs were explained."}
+    assert "Note:" not in printed(told)
+
+
+def test_no_story_of_numbered_features(told: Explanation) -> None:
+    """Features that nobody named make tables only."""
+    numbered = tuple(Feature(name, "", "", "", False) for name in ("f0", "left.f1"))
+    assert has_story(told)
+    assert not has_story(replace(told, feature_info=numbered))
+    assert "In numbers" not in printed(replace(told, feature_info=numbered))
+
+
+@pytest.mark.parametrize(
+    ("score", "base", "said"),
+    [
+        (0.93, 0.25, "0.93. An average history gets 0.25."),
+        (0.93, 0.001, "0.93. An average history gets less than 0.01."),
+        (15321.5, 15300.25, "15,322. An average history gets 15,300."),
+        (-1.5, 0.25, "-1.50. An average history gets 0.25."),
+        (0.00052, 0.00048, "0.000520. An average history gets 0.000480."),
+    ],
+)
+def test_scores_of_any_size(told: Explanation, score: float, base: float, said: str) -> None:
+    """Probabilities to two decimals; other scores so that they differ where they differ."""
+    first = replace(told.targets[0], score=score, base_value=base)
+    assert said in "\n".join(tell(replace(told, targets=(first, *told.targets[1:]))))
+
+
+def test_how_many_of_the_outputs(told: Explanation) -> None:
+    """The report says how many outputs the model has, where they are more than were explained."""
+    assert "2 of 2 targets shown, of 1,683 outputs" in printed(replace(told, output_count=1683))
+    many = replace(told, output_count=2)
+    assert "targets shown" not in printed(many)
+
+
+def test_players_that_left_the_game(told: Explanation) -> None:
+    """How many players equal the background is said beside a level's quality."""
+    level = told.levels["event"].quality
+    assert quality(replace(level, null_players=12)).endswith("; 12 players equal the background and are 0")
+    assert quality(replace(level, null_players=1)).endswith("; 1 player equals the background and is 0")
+    assert "equal" not in quality(replace(level, stop_reason=StopReason.EXACT))
+
+
+def test_models_are_listed(run: Run, real: str, tmp_path: Path) -> None:
+    """`sequela models` names those that a server has; a misspelt name is answered with them."""
+    model = models.written(tmp_path / "listed", models.weighted(2), models.features("amount", "hour"))
+    with Sequela(real) as client:
+        client.register_model(model, name="weighted-sums")
+    done = run("models", "--server", real)
+    assert done.exit_code == 0, done.output
+    for word in ("weighted-sums", "ready", "amount, hour", "score"):
+        assert word in done.stdout
+    np.save(tmp_path / "x.npy", np.ones((2, 2), np.float32))
+    failed = run("explain", "--server", real, "--model", "weighted", "--sequence", tmp_path / "x.npy")
+    assert failed.exit_code == 1
+    assert "the server has" in failed.stderr
+    assert "weighted-sums" in failed.stderr
+
+
+def test_a_misspelt_path_of_a_model(run: Run, tmp_path: Path) -> None:
+    """Files beside it are named; a folder is told to be one."""
+    model = models.written(tmp_path / "m", models.weighted(1))
+    np.save(tmp_path / "x.npy", np.ones((2, 1), np.float32))
+    near = run("explain", "--model", model.with_name("modell.onnx"), "--sequence", tmp_path / "x.npy")
+    assert (near.exit_code, near.stderr.count("\n")) == (1, 1)
+    assert "modell.onnx: No such file; " in near.stderr
+    assert "has model.onnx" in near.stderr
+    folder = run("explain", "--model", model.parent, "--sequence", tmp_path / "x.npy")
+    assert f"a folder, not an ONNX file; it holds {model}" in folder.stderr
+
+
+def test_a_fault_of_our_own_is_one_line(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No trace, unless Python's development mode asks for it."""
+    if sys.flags.dev_mode:
+        pytest.skip("in development mode the trace is wanted")
+
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("of our own")
+
+    monkeypatch.setattr(explaining, "load", broken)
+    done = run("explain", "--model", "m", "--sequence", tmp_path / "x.npy")
+    assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
+    assert done.stderr.startswith("error: unexpected ZeroDivisionError: of our own")
+
+
+def test_without_a_sequence(run: Run) -> None:
+    """What is missing is named, with the usage."""
+    done = run("explain", "--model", "m")
+    assert done.exit_code == 2
+    assert "Missing option '--sequence'" in done.stderr
+    assert "Usage: " in done.stderr
+
+
+@pytest.mark.parametrize("command", [(), ("explain",), ("models",), ("demo",)])
+def test_help_has_examples(run: Run, command: tuple[str, ...]) -> None:
+    """Every command's help shows how it is called."""
+    done = run(*command, "--help")
+    assert done.exit_code == 0
+    assert f"sequela {' '.join(command)}".strip() in done.stdout.split("Options:")[1]
+    assert "Exit codes" in run("--help").stdout
+
+
+def test_an_endpoints_columns_by_the_schemas_names(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model behind an endpoint has its columns matched by the schema that goes with it."""
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    model = models.written(tmp_path / "m", models.weighted(2), models.features("amount", "hour"))
+    (tmp_path / "t.csv").write_text("hour,amount\n2,1.5\n4,-3\n")
+    np.save(tmp_path / "zeros.npy", np.zeros(2, np.float32))
+    with InferenceServer({"m": ServedModel(model.read_bytes())}) as server:
+        done = run(
+            *(
+                "explain",
+                "--model",
+                server.uri("m"),
+                "--schema",
+                model.with_name("schema.json"),
+                "--level",
+                "event",
+            ),
+            *("--sequence", tmp_path / "t.csv", "--background", tmp_path / "zeros.npy", "--json", "-"),
+        )
+    assert done.exit_code == 0, done.output
+    right = models.score(model, [[1.5, 2], [-3, 4]])
+    assert json.loads(done.stdout)["targets"][0]["score"] == pytest.approx(right, abs=1e-6)
