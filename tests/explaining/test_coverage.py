@@ -84,7 +84,7 @@ def test_null_players_are_left_out_of_the_sample() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("players", [20, 30, 40])
+@pytest.mark.parametrize("players", [20, 40])
 @pytest.mark.parametrize("number", range(len(NAMES)), ids=NAMES)
 def test_every_player_is_covered_where_the_target_stops(players: int, number: int) -> None:
     """By regression, 100 seeds: every player in 92 %, up to chance, the three largest in 90 %."""
@@ -99,15 +99,15 @@ def test_every_player_is_covered_where_the_target_stops(players: int, number: in
 @pytest.mark.parametrize(("budget", "share"), [(512, 0.0), (2048, 0.02)])
 @pytest.mark.parametrize("number", range(len(NAMES)), ids=NAMES)
 def test_every_player_is_covered_by_the_control_variate(number: int, budget: int, share: float) -> None:
-    """30 players, 60 seeds, at a fixed budget and where a target stops: as above. A rule that few coalitions have may
+    """30 players, 40 seeds, at a fixed budget and where a target stops: as above. A rule that few coalitions have may
     be missed by any 512 of them, whatever the estimator.
     """
     game = known_games(30, seed=11)[number]
-    found = covered(game, 60, share, budget=budget, estimator=Estimator.CONTROL_VARIATE)
+    found = covered(game, 40, share, budget=budget, estimator=Estimator.CONTROL_VARIATE)
     if game.name == "rules" and budget < FEWEST_TO_TRUST:
         assert found.worst < 0.9
         return
-    assert found.worst >= at_least(60, 0.92)
+    assert found.worst >= at_least(40, 0.92)
     assert found.top >= 0.90
 
 

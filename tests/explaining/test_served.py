@@ -111,7 +111,7 @@ def test_small_games_are_sampled_before_they_are_played_whole() -> None:
 
 @pytest.mark.parametrize("estimator", Estimator)
 def test_no_target_is_trusted_to_a_handful_of_rows(estimator: Estimator) -> None:
-    """However large the target, from 1,024 coalitions on, and after two stages: rows are money, being wrong is more.
+    """However large the target, from 1,024 coalitions on: rows are money, being wrong is more.
     A budget below that is kept, and said to be what ended the level.
     """
     options: dict[str, Any] = {

@@ -191,6 +191,7 @@ def test_error_bars_are_neither_too_narrow_nor_too_wide(make, players: int) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("players", "budget"),
     [(12, 512), (14, 256), (14, 1024), (30, 256), (30, 1024), (46, 184), (46, 512)],
@@ -198,25 +199,36 @@ def test_error_bars_are_neither_too_narrow_nor_too_wide(make, players: int) -> N
 @GAMES
 def test_error_bars_cover_what_they_claim(players: int, budget: int, make) -> None:
     """95 % intervals over 50 seeds, whatever estimator was taken: every player's own hold the truth as often as 92 %,
-    but for chance, those of the three largest in 90 %, and all together in no more than 99.7 %.
+    but for chance, those of the three largest in 90 %; and bars are no more than 2.2 times as wide as errors are large.
     """
     game = make(players, seed=11)
-    found = coverage([varied(game, players, budget, seed) for seed in range(50)], _truth(game, players))
+    truth = _truth(game, players)
+    solutions = [varied(game, players, budget, seed) for seed in range(50)]
+    found = coverage(solutions, truth)
     assert found.worst >= at_least(50, 0.92)
     assert found.top >= 0.90
-    assert found.pooled <= 0.997
+    assert _width(solutions, truth) <= 2.2
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @GAMES
 def test_stopping_when_the_error_bar_allows_stays_honest(make) -> None:
     """Stages grow until the largest error is within the target: intervals still cover, over 50 seeds."""
     game, players = make(24, seed=5), 24
     target = 0.75 * varied(game, players, 512).largest_error
-    found = coverage([_stopped(game, players, target, seed) for seed in range(50)], _truth(game, players))
+    truth = _truth(game, players)
+    solutions = [_stopped(game, players, target, seed) for seed in range(50)]
+    found = coverage(solutions, truth)
     assert found.worst >= at_least(50, 0.92)
     assert found.top >= 0.90
-    assert found.pooled <= 0.997
+    assert _width(solutions, truth) <= 2.2
+
+
+def _width(solutions: list[Solution], truth: NDArray[np.float64]) -> float:
+    """Of the bars, in units of the errors: root mean squares."""
+    errors = np.array([solution.values for solution in solutions]) - truth
+    return rms(np.array([solution.errors for solution in solutions])) / rms(errors)
 
 
 def _stopped(game: Game, players: int, target: NDArray[np.float64], seed: int) -> Solution:
