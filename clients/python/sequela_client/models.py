@@ -34,15 +34,18 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class ModelBytes:
-    """A model file's content. `digest` is the one of ModelReference: the model's bytes, then its schema's."""
+    """A model file's content."""
 
     onnx: bytes
     schema_json: bytes
 
     @property
     def digest(self) -> str:
-        """SHA-256 as 64 hexadecimal digits."""
-        return hashlib.sha256(self.onnx + self.schema_json).hexdigest()
+        """As in ModelReference: SHA-256 of the model; with a schema, SHA-256 of the two digests in a row."""
+        onnx = hashlib.sha256(self.onnx)
+        if not self.schema_json:
+            return onnx.hexdigest()
+        return hashlib.sha256(onnx.digest() + hashlib.sha256(self.schema_json).digest()).hexdigest()
 
     @property
     def inline(self) -> pb.ModelReference:

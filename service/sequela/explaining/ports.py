@@ -141,8 +141,8 @@ class Model(Protocol):
 
     @property
     def digest(self) -> str:
-        """SHA-256 over the ONNX bytes and, where one was given, the schema's bytes; behind an endpoint over its
-        identity (design §6). 64 hexadecimal digits.
+        """Of a file as in `identity.model_digest`; behind an endpoint a SHA-256 over its identity (design §6). 64
+        hexadecimal digits.
         """
 
     @property

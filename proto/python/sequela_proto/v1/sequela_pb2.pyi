@@ -557,8 +557,8 @@ class ModelReference(_message.Message):
     name: _builtins.str
     """`models/m`, `models/m/versions/v`, or in short `m`, `m/v`; v is a whole number. Without a version: the highest."""
     digest: _builtins.str
-    """SHA-256 of a model that the server already has, as 64 hexadecimal digits: over the ONNX bytes, then the schema's
-    bytes where a schema was given.
+    """Of a model that the server already has, 64 hexadecimal digits: SHA-256(onnx); where a schema was given,
+    SHA-256(SHA-256(onnx) ‖ SHA-256(schema)), each inner digest as its 32 bytes.
     """
     @_builtins.property
     def inline(self) -> Global___InlineModel:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
@@ -26,6 +25,7 @@ from sequela.adapters.onnx_models.provider import ExecutionProvider, takes_part,
 from sequela.adapters.onnx_models.session import Session, open_session
 from sequela.adapters.onnx_models.work import step_work
 from sequela.errors import DoesNotFit
+from sequela.explaining.identity import model_digest
 from sequela.explaining.limits import Limits
 
 _log = structlog.get_logger(__name__)
@@ -45,10 +45,8 @@ class ModelBytes:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over the ONNX bytes, then the schema's; 64 hexadecimal digits."""
-        digest = hashlib.sha256(self.onnx)
-        digest.update(self.schema_json)
-        return digest.hexdigest()
+        """As in `identity.model_digest`."""
+        return model_digest(self.onnx, self.schema_json)
 
 
 @dataclass(frozen=True, slots=True)
