@@ -133,9 +133,9 @@ def open_model(
         description.most_rows,
         reading.sizes.batch,
     )
-    return ServedModel(
-        name, source.digest(description), reading, background, _execution(source, description), way, doubt
-    )
+    execution = _execution(source, description)
+    digest = source.digest(description)
+    return ServedModel(name, digest, reading, background, execution, way, doubt, warnings=reading.warnings)
 
 
 def _execution(source: Source, description: Description) -> str:

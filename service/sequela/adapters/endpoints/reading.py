@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
-from sequela.adapters.endpoints.transports.transport import Description, OutputSignature
-from sequela.adapters.model_io.outputs import OutputLayout
-from sequela.adapters.model_io.schema import Draft, complete_schema, draft_schema, output_name
+from sequela.adapters.endpoints.transports.transport import Description
+from sequela.adapters.model_io.output_choice import choose_output
+from sequela.adapters.model_io.outputs import OutputLayout, forecast_steps
+from sequela.adapters.model_io.schema import Draft, complete_schema, draft_schema
 from sequela.adapters.model_io.schema_json import read_schema
-from sequela.adapters.model_io.signature import Axis, InputSignature, Signature
+from sequela.adapters.model_io.signature import (
+    Axis,
+    InputSignature,
+    OutputSignature,
+    Signature,
+    shown_axes,
+)
 from sequela.adapters.model_io.sizes import FixedSizes, read_sizes
 from sequela.errors import InvalidInput
+from sequela.explaining.explanation import ExplanationWarning
 from sequela.explaining.limits import Limits
 from sequela.explaining.schema import InputSchema, ModelSchema, Role
 
 RANKS: dict[Role, int] = {Role.EVENTS: 3, Role.STATIC: 2, Role.MASK: 2, Role.LENGTH: 1}
 """Axes that an input has where neither the endpoint nor the schema says."""
 
+EXPECTED = "(n), (n, outputs), (n, steps, outputs), (n, events) or (n, events, outputs)"
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A model's complete schema, what it takes, its output, and the sizes that it fixes."""
+    """A model's complete schema, what it takes, its output (empty: the endpoint has no name for it), the sizes that it
+    fixes, and what a reader of the answers should know.
+    """
 
     schema: ModelSchema
     signature: Signature
     output: str
     sizes: FixedSizes
+    warnings: tuple[ExplanationWarning, ...] = ()
 
 
 def read(
@@ -38,17 +52,18 @@ def read(
     """
     signature = _signature(description, schema_json, uri_path, schema_path)
     draft = draft_schema({}, signature, schema_json, limits, uri_path, schema_path)
-    output = output_name(draft, signature)
+    choice = choose_output(draft.schema.output, signature.outputs, draft.path, uri_path)
+    output = choice.output
     sizes = read_sizes(draft.schema.inputs, signature, limits, draft.path)
     layout = _layout(_axes_of(output, description.outputs), output, sizes.length, draft, limits)
     # Whether outputs are bounded an endpoint does not tell; a schema may.
-    return Reading(complete_schema(draft, {}, output, layout, False), signature, output, sizes)
+    schema = complete_schema(draft, {}, output, layout, False)
+    return Reading(schema, signature, output, sizes, choice.warnings)
 
 
 def _signature(description: Description, schema_json: bytes, uri_path: str, schema_path: str) -> Signature:
-    names = tuple(item.name for item in description.outputs)
-    if description.inputs and names:
-        return Signature(description.inputs, names)
+    if description.inputs and description.outputs:
+        return Signature(description.inputs, description.outputs)
     if not schema_json:
         text = "the endpoint does not say what its model takes and gives; give a schema with inputs"
         raise InvalidInput.at(uri_path, "SCHEMA_NEEDED", text)
@@ -57,7 +72,7 @@ def _signature(description: Description, schema_json: bytes, uri_path: str, sche
     if not inputs:
         text = "inputs: missing, and the endpoint does not say what its model takes"
         raise InvalidInput.at(schema_path, "SCHEMA_NEEDED", text)
-    return Signature(inputs, names or (schema.output,))
+    return Signature(inputs, description.outputs or (OutputSignature(schema.output),))
 
 
 def _input(item: InputSchema) -> InputSignature:
@@ -80,26 +95,35 @@ def _layout(
     told = len(draft.schema.targets) or 1
     if axes is None:
         return OutputLayout(bool(draft.per_event), told)
-    if len(axes) > 3 or not axes:
-        text = f"output {output!r} has {len(axes)} axes, expected (n), (n, outputs), (n, events), (n, events, outputs)"
-        raise InvalidInput.at(draft.path, "MODEL_OUTPUT_UNSUPPORTED", text)
     per_event = _per_event(axes, output, length, draft)
-    last = axes[-1] if len(axes) > 1 + per_event else 1
-    count = last if isinstance(last, int) else told
+    rest = tuple(axis for axis in axes[1 + per_event :] if axis != 1)
+    if not axes or len(rest) > 2 - per_event:
+        text = f"output {output!r} has the axes {shown_axes(axes)}, expected {EXPECTED}"
+        raise InvalidInput.at(draft.path, "MODEL_OUTPUT_UNSUPPORTED", text)
+    sizes = [axis for axis in rest if isinstance(axis, int)]
+    count = math.prod(sizes) if len(sizes) == len(rest) else told
     if count > limits.max_columns:
         text = f"output {output!r} has {count} columns, the limit is {limits.max_columns}"
         raise InvalidInput.at(draft.path, "MODEL_TOO_LARGE", text)
-    return OutputLayout(per_event, count)
+    steps = 0 if per_event or len(sizes) < len(rest) else forecast_steps(_sizes(axes[1:]), output)
+    return OutputLayout(per_event, count, steps)
+
+
+def _sizes(axes: tuple[Axis, ...]) -> tuple[int, ...]:
+    return tuple(axis for axis in axes if isinstance(axis, int))
 
 
 def _per_event(axes: tuple[Axis, ...], output: str, length: int | None, draft: Draft) -> bool:
-    if len(axes) == 3:
-        return True
-    if len(axes) == 1:
+    """A fixed second axis that is not the number of events holds outputs, or steps of a forecast."""
+    if len(axes) < 2:
         return False
     if draft.per_event is not None:
         return draft.per_event
-    if axes[1] == length or not isinstance(axes[1], int):
-        text = f"output {output!r} may have a step for each event, or be the model's outputs; say per_event in a schema"
+    follows = not isinstance(axes[1], int)
+    if len(axes) > 2 and follows:
+        return True
+    if axes[1] == length or follows:
+        text = f"output {output!r} {shown_axes(axes)} may have a step for each event, or be the model's outputs; "
+        text += 'say "per_event": true or false in a schema'
         raise InvalidInput.at(draft.path, "SCHEMA_NEEDED", text)
     return False

@@ -25,6 +25,8 @@ from sequela.explaining.schema import (
 SCHEMA_KEY = "sequela.schema"
 FEATURES_KEY = "feature_names"
 TARGETS_KEY = "target_names"
+ANSWER = "score"
+"""The target of an output that has no name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,17 +84,6 @@ def _written(text: bytes, limits: Limits, path: str) -> Draft:
     return Draft(read_schema(text, path), True, path)
 
 
-def output_name(draft: Draft, signature: Signature) -> str:
-    """The output to explain: the one that the schema names, else the first. Raises InvalidInput
-    (SCHEMA_DOES_NOT_FIT).
-    """
-    wanted = draft.schema.output or signature.outputs[0]
-    if wanted not in signature.outputs:
-        text = f"output: {wanted!r} is not an output of the model, which gives {', '.join(signature.outputs)}"
-        raise InvalidInput.at(draft.path, "SCHEMA_DOES_NOT_FIT", text)
-    return wanted
-
-
 def complete_schema(
     draft: Draft, metadata: Mapping[str, str], output: str, layout: OutputLayout, bounded: bool
 ) -> ModelSchema:
@@ -100,21 +91,22 @@ def complete_schema(
 
     Raises InvalidInput (SCHEMA_DOES_NOT_FIT) for targets that do not fit.
     """
-    targets = draft.schema.targets or _targets(metadata, output, layout.count)
+    targets = draft.schema.targets or _targets(metadata, output, layout)
     check_targets(targets, layout.count, draft.path)
     return replace(
         draft.schema,
         targets=targets,
         output=output,
         per_event=layout.per_event,
+        classes=layout.classes if draft.schema.classes is None else draft.schema.classes,
         bounded=bounded if draft.schema.bounded is None else draft.schema.bounded,
     )
 
 
-def _targets(metadata: Mapping[str, str], output: str, count: int) -> tuple[TargetSchema, ...]:
-    """Named by the metadata, else after the output."""
-    unnamed = (output,) if count == 1 else tuple(f"output{number}" for number in range(count))
-    names = _names(metadata, TARGETS_KEY) or unnamed
+def _targets(metadata: Mapping[str, str], output: str, layout: OutputLayout) -> tuple[TargetSchema, ...]:
+    """Named by the metadata, else by what is known of the output's columns, else after the output."""
+    unnamed = (output or ANSWER,) if layout.count == 1 else layout.numbered
+    names = _names(metadata, TARGETS_KEY) or layout.names or unnamed
     return tuple(TargetSchema(name) for name in names)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from onnx import ModelProto, TensorProto, ValueInfoProto
 
 from sequela.adapters.model_io.signature import Axis, InputSignature, Signature
+from sequela.adapters.onnx_models.graph_outputs import read_outputs
 from sequela.errors import InvalidInput
 from sequela.explaining.schema import Dtype
 
@@ -33,7 +34,7 @@ def read_graph(model: ModelProto, path: str) -> Signature:
     inputs = tuple(_input(value, path) for value in model.graph.input if value.name not in initialized)
     if not inputs:
         raise InvalidInput.at(path, "MODEL_INPUT_UNSUPPORTED", "takes no inputs")
-    return Signature(inputs, tuple(value.name for value in model.graph.output))
+    return Signature(inputs, tuple(read_outputs(model)))
 
 
 def _input(value: ValueInfoProto, path: str) -> InputSignature:

@@ -11,20 +11,26 @@ from onnx import ModelProto
 
 from sequela.adapters.model_io.default_background import default_background
 from sequela.adapters.model_io.feeds import Feeder
+from sequela.adapters.model_io.output_choice import choose_output
 from sequela.adapters.model_io.outputs import output_layout
-from sequela.adapters.model_io.schema import complete_schema, draft_schema, output_name
+from sequela.adapters.model_io.schema import complete_schema, draft_schema
 from sequela.adapters.model_io.sizes import FixedSizes, read_sizes
 from sequela.adapters.onnx_models.bounded import is_bounded
+from sequela.adapters.onnx_models.chance import refuse_chance
+from sequela.adapters.onnx_models.class_labels import Labels
 from sequela.adapters.onnx_models.file import read_onnx
 from sequela.adapters.onnx_models.from_states import Candidate, run_from_states
 from sequela.adapters.onnx_models.graph import read_graph
 from sequela.adapters.onnx_models.layout import time_first
 from sequela.adapters.onnx_models.model import OnnxModel
+from sequela.adapters.onnx_models.output_values import with_plain_outputs
 from sequela.adapters.onnx_models.probe import Probed, probe
 from sequela.adapters.onnx_models.provider import ExecutionProvider, takes_part, used
+from sequela.adapters.onnx_models.rows import allowed_noise, one_at_a_time, scaled_by_batch, suspicion
 from sequela.adapters.onnx_models.session import Session, open_session
 from sequela.adapters.onnx_models.work import step_work
 from sequela.errors import DoesNotFit
+from sequela.explaining.explanation import ExplanationWarning
 from sequela.explaining.identity import model_digest
 from sequela.explaining.limits import Limits
 
@@ -64,16 +70,19 @@ class Loader:
         DoesNotFit where the model does not run.
         """
         file = read_onnx(source.onnx, self.limits, source.onnx_path)
-        graph = read_graph(file.model, source.onnx_path)
+        plain = with_plain_outputs(file.model)
+        graph = read_graph(plain, source.onnx_path)
         draft = draft_schema(
             file.metadata, graph, source.schema_json, self.limits, source.onnx_path, source.schema_path
         )
-        output = output_name(draft, graph)
+        choice = choose_output(draft.schema.output, graph.outputs, draft.path, source.onnx_path)
+        output = choice.output
+        refuse_chance(plain, output, source.onnx_path)
         sizes = read_sizes(draft.schema.inputs, graph, self.limits, draft.path)
-        model = time_first(file.model)
+        model = time_first(plain)
         open_graph = partial(self._open, source.onnx_path, output)
         feeder = Feeder(draft.schema.inputs, graph)
-        session, probed = _tried(feeder, open_graph(model, sizes.batch), sizes)
+        session, probed = _independent(model, *_tried(feeder, open_graph(model, sizes.batch), sizes))
         if not takes_part(self.provider, session.runtime):
             _log.warning(
                 "execution_provider_not_used",
@@ -82,7 +91,10 @@ class Loader:
                 used=used(session.runtime),
             )
         layout = output_layout(probed.shapes, output, draft.per_event, self.limits, draft.path)
-        schema = complete_schema(draft, file.metadata, output, layout, is_bounded(file.model, output))
+        labelled = Labels.of(file.model, output)
+        schema = complete_schema(
+            draft, file.metadata, output, labelled.named(layout), is_bounded(plain, output)
+        )
         candidate = Candidate(model, schema, sizes.length, feeder, session, probed, open_graph)
         recurrence, how = run_from_states(candidate)
         execution = _execution(how, sizes.length, session, self.threads, probed)
@@ -99,6 +111,7 @@ class Loader:
             session=session,
             step_work=step_work(model),
             recurrence=recurrence,
+            warnings=(*choice.warnings, *labelled.warnings, *_row_warnings(model, output, probed)),
         )
 
     def _open(self, path: str, output: str, model: ModelProto, batch: int | None) -> Session:
@@ -119,6 +132,27 @@ def _tried(feeder: Feeder, session: Session, sizes: FixedSizes) -> tuple[Session
     return single, probe(feeder, single, sizes.length)
 
 
+def _independent(model: ModelProto, session: Session, probed: Probed) -> tuple[Session, Probed]:
+    """Where rows influence each other, one is run at a time.
+
+    Raises DoesNotFit (MODEL_ROWS_COUPLED) where the model takes several in every call.
+    """
+    scaled = scaled_by_batch(model, session.output)
+    if probed.distance <= allowed_noise(model) and not scaled:
+        return session, probed
+    if session.fixed_batch not in (None, 1) and not scaled:
+        text = (
+            f"the {session.fixed_batch} sequences that the model takes in every call influence each other; "
+        )
+        text += f"export it with a batch of 1. {suspicion(model, session.output)}"
+        raise DoesNotFit("MODEL_ROWS_COUPLED", text)
+    return replace(session, most_rows=1), replace(probed, independent_rows=False)
+
+
+def _row_warnings(model: ModelProto, output: str, probed: Probed) -> tuple[ExplanationWarning, ...]:
+    return () if probed.independent_rows else (one_at_a_time(model, output),)
+
+
 def _execution(how: str, length: int | None, session: Session, threads: int, probed: Probed) -> str:
     facts = [how, f"onnxruntime {onnxruntime.__version__}, {used(session.runtime)}, threads: {threads}"]
     if length is not None:
@@ -126,7 +160,5 @@ def _execution(how: str, length: int | None, session: Session, threads: int, pro
     if session.fixed_batch is not None and BATCH not in how:
         facts.append(f"{BATCH}: {session.fixed_batch}")
     if not probed.independent_rows:
-        facts.append(
-            "WARNING: the rows of a batch influence each other, so attributions depend on how batches are cut"
-        )
+        facts.append("one sequence in every call: the rows of a batch influence each other")
     return "; ".join(facts)

@@ -4,7 +4,7 @@ independent.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,26 +13,27 @@ from numpy.typing import NDArray
 
 from sequela.adapters.model_io.feeds import Feeder
 from sequela.adapters.model_io.outputs import Shape
+from sequela.adapters.onnx_models.rows import SIZES, Trial, try_rows, varied
 from sequela.adapters.onnx_models.session import Session
 from sequela.errors import DoesNotFit
 from sequela.explaining.ports import Frame
 from sequela.explaining.schema import InputSchema, Role
 from sequela.timeshap.cells import Cells
 
-TRIED_ROWS = 3
 TRIED_LENGTHS = ((2, 3), (16, 17), (128, 129))
 """Numbers of events tried; a model may need more than a few of them, as a convolution without padding does.
 """
-TOLERANCE = 1e-3
-"""Of the largest output. Float noise between batch sizes lies far below, other rows' influence far above."""
 
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """The output's shape by number of events, and whether rows give the same alone and beside others."""
+    """The output's shape by number of events, and how far rows alone are from rows beside others, in shares of a row's
+    largest output. `independent_rows`: that is float noise.
+    """
 
     shapes: Mapping[int, Shape]
-    independent_rows: bool
+    distance: float
+    independent_rows: bool = True
 
 
 def probe(feeder: Feeder, session: Session, fixed_length: int | None) -> Probed:
@@ -50,14 +51,23 @@ def probe(feeder: Feeder, session: Session, fixed_length: int | None) -> Probed:
 
 
 def _probed(feeder: Feeder, session: Session, lengths: tuple[int, ...]) -> Probed:
-    shapes, independent = {}, True
-    for length in lengths:
-        cells = sample(feeder.inputs, TRIED_ROWS, length)
-        together = session.run(feeder.feeds(cells, no_padding(cells)))
-        alone = np.concatenate([session.run(feeder.feeds(row, no_padding(row))) for row in _rows(cells)])
-        shapes[length] = together.shape
-        independent &= _agree(together, alone)
-    return Probed(shapes, independent)
+    trials = {length: _trial(feeder, session, length) for length in lengths}
+    shapes = {length: trial.shape for length, trial in trials.items()}
+    return Probed(shapes, max(trial.distance for trial in trials.values()))
+
+
+def _trial(feeder: Feeder, session: Session, length: int) -> Trial:
+    """On rows as different as the model takes them: not each knows an id of 1, or values of any size."""
+    for ids in (2, 1):
+        cells = sample(feeder.inputs, len(SIZES), length, ids)
+        for rows in (varied(cells), cells):
+            try:
+                return try_rows(feeder, session, rows, no_padding(cells))
+            except DoesNotFit as error:
+                failed = error
+                if error.reason != "MODEL_FAILED":
+                    raise
+    raise failed
 
 
 def sample(inputs: Sequence[InputSchema], rows: int, length: int, ids: int = 1) -> Cells:
@@ -77,21 +87,7 @@ def sample(inputs: Sequence[InputSchema], rows: int, length: int, ids: int = 1) 
     )
 
 
-def _rows(cells: Cells) -> Iterator[Cells]:
-    for row in range(TRIED_ROWS):
-        chosen = slice(row, row + 1)
-        yield Cells(tuple(a[chosen] for a in cells.events), tuple(a[chosen] for a in cells.static))
-
-
 def no_padding(cells: Cells) -> Frame:
     """The frame of a sequence that is all real events."""
     empty = tuple(np.empty((0, events.shape[-1]), dtype=events.dtype) for events in cells.events)
     return Frame(empty, empty)
-
-
-def _agree(together: NDArray[np.float64], alone: NDArray[np.float64]) -> bool:
-    if together.shape != alone.shape:
-        return False
-    finite = np.isfinite(together)
-    scale = float(np.abs(together[finite]).max(initial=0.0))
-    return bool(np.allclose(together, alone, rtol=0.0, atol=TOLERANCE * scale, equal_nan=True))

@@ -31,12 +31,17 @@ ERROR_HEAD = re.compile(r"^\[ONNXRuntimeError\] : \d+ : ")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Session:
-    """Runs a graph for one of its outputs. Safe to call from several threads at once."""
+    """Runs a graph for one of its outputs. Safe to call from several threads at once.
+
+    `fixed_batch` is the number of rows of every call, where the graph fixes it; `most_rows` is how many different
+    ones go into a call, where that is fewer.
+    """
 
     runtime: Any
     output: str
     fixed_batch: int | None
     watchdog: Watchdog
+    most_rows: int | None = None
 
     def run(self, feeds: Feeds, until: float = math.inf) -> NDArray[np.float64]:
         """The output of n rows in float64, its first axis n; split and filled up where the batch size is
@@ -46,11 +51,11 @@ class Session:
         MODEL_TOO_SLOW where a call came to the limit of one call; TimeUp where it came to `until` first.
         """
         rows = len(next(iter(feeds.values())))
-        if self.fixed_batch is None:
+        size = self.fixed_batch or self.most_rows
+        if size is None:
             return self._call(feeds, rows, until)
-        parts = [
-            self._call(chunk, self.fixed_batch, until) for chunk in _chunks(feeds, rows, self.fixed_batch)
-        ]
+        step = self.most_rows or size
+        parts = [self._call(chunk, size, until)[:step] for chunk in _chunks(feeds, rows, step, size)]
         return np.concatenate(parts)[:rows]
 
     def fetch(self, names: Sequence[str], feeds: Feeds, until: float = math.inf) -> list[Any]:
@@ -66,8 +71,13 @@ class Session:
             (output,) = self._fetched([self.output], feeds, run, until)
         if not isinstance(output, np.ndarray) or output.dtype.kind not in "fiub":
             raise DoesNotFit("MODEL_FAILED", f"the model's output {self.output!r} is not a tensor of numbers")
+        if output.ndim == 0 and rows == 1:  # a squeeze of all axes of 1 takes the batch's too
+            output = output.reshape(1)
         if output.ndim == 0 or len(output) != rows:
-            text = f"the model's output {self.output!r} has shape {output.shape} for {rows} sequences"
+            text = (
+                f"the model's output {self.output!r} has shape {output.shape} for {rows} sequences; keep the "
+            )
+            text += "batch as its first axis: squeeze(-1) instead of squeeze(), no sum or mean over all axes"
             raise DoesNotFit("MODEL_FAILED", text)
         return output.astype(np.float64)
 
@@ -126,8 +136,8 @@ def one_line(error: Exception) -> str:
     return text if len(text) <= LONGEST_MESSAGE else text[: LONGEST_MESSAGE - 1] + "…"
 
 
-def _chunks(feeds: Feeds, rows: int, size: int) -> Iterator[Feeds]:
-    """Chunks of `size` rows; the last one is filled up by repeating its last row."""
-    for start in range(0, rows, size):
-        chosen = np.minimum(np.arange(start, start + size), rows - 1)
+def _chunks(feeds: Feeds, rows: int, step: int, size: int) -> Iterator[Feeds]:
+    """Chunks of `step` rows, each filled up to `size` by repeating its last row."""
+    for start in range(0, rows, step):
+        chosen = np.minimum(np.arange(start, start + size), min(start + step, rows) - 1)
         yield {name: values[chosen] for name, values in feeds.items()}

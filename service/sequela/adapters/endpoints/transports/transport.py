@@ -9,18 +9,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.adapters.model_io.signature import Axis, InputSignature
+from sequela.adapters.model_io.signature import InputSignature, OutputSignature
 
 Feeds = Mapping[str, NDArray[Any]]
 """Values by input name, the batch as their first axis."""
-
-
-@dataclass(frozen=True, slots=True)
-class OutputSignature:
-    """An output: its name and axes, the batch first."""
-
-    name: str
-    axes: tuple[Axis, ...]
 
 
 @dataclass(frozen=True, slots=True)
