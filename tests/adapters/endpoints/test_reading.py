@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from sequela.adapters.endpoints.reading import Reading, read
-from sequela.adapters.endpoints.transports.transport import Description, OutputSignature
-from sequela.adapters.model_io.signature import Axis, InputSignature
+from sequela.adapters.endpoints.transports.transport import Description
+from sequela.adapters.model_io.signature import Axis, Content, InputSignature, OutputSignature
 from sequela.errors import SequelaError
 from sequela.explaining.limits import Limits
 from sequela.explaining.schema import Dtype
@@ -22,7 +22,7 @@ def tensor(name: str, *axes: Axis, dtype: Dtype = Dtype.FLOAT32) -> InputSignatu
 
 
 ONE = (tensor("events", None, None, 5),)
-SCORE = (OutputSignature("score", (None, 1)),)
+SCORE = (OutputSignature("score", Content.FLOATS, "FP32", (None, 1)),)
 
 
 def reading(
@@ -53,7 +53,7 @@ def test_a_schema_alone() -> None:
 
 
 def output(*axes: Axis, name: str = "score") -> tuple[OutputSignature, ...]:
-    return (OutputSignature(name, axes),)
+    return (OutputSignature(name, Content.FLOATS, "FP32", axes),)
 
 
 @pytest.mark.parametrize(
@@ -63,12 +63,15 @@ def output(*axes: Axis, name: str = "score") -> tuple[OutputSignature, ...]:
         ((None, 1), {}, False, 1),
         ((None, 3), {}, False, 3),
         ((None, None, 2), {}, True, 2),
+        ((None, None, 2, 1), {}, True, 2),
+        ((None, 12, 1), {}, False, 12),
+        ((None, 12, 3), {}, False, 36),
         ((None, None), {"per_event": True}, True, 1),
         ((None, None), {"per_event": False, "targets": [{"name": "a"}, {"name": "b"}]}, False, 2),
     ],
 )
 def test_outputs(axes: tuple[Axis, ...], schema: dict[str, Any], per_event: bool, targets: int) -> None:
-    """(n), (n, outputs), (n, events), (n, events, outputs)."""
+    """(n), (n, outputs), (n, steps, outputs), (n, events), (n, events, outputs); axes of 1 do not count."""
     found = reading(schema or None, outputs=output(*axes))
     assert (found.schema.per_event, len(found.schema.targets)) == (per_event, targets)
 

@@ -37,10 +37,13 @@ def test_predictions(web: RestServer, given: Any, values: Any) -> None:
         np.testing.assert_array_equal(transport.infer({"events": ROWS}, "score", soon()), values)
 
 
-def test_the_first_of_named_predictions(web: RestServer) -> None:
-    """Where no output is asked for."""
-    web.twist = saying({"predictions": [{"a": 1, "b": 2}, {"b": 4, "a": 3}]})
+def test_the_only_of_named_predictions(web: RestServer) -> None:
+    """Where no output is asked for. Of several, which may be a label and its score, none is taken: they are named."""
+    web.twist = saying({"predictions": [{"a": 1}, {"a": 3}]})
     np.testing.assert_array_equal(ask(web.uri("m", "v1")), [1, 3])
+    web.twist = saying({"predictions": [{"label": 1, "score": 0.5}, {"label": 0, "score": 0.25}]})
+    with pytest.raises(DoesNotFit, match=r"'label', 'score'; say which one.*\{\"output\": \"score\"\}"):
+        ask(web.uri("m", "v1"))
 
 
 @pytest.mark.parametrize(

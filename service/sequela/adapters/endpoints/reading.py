@@ -98,7 +98,7 @@ def _layout(
     per_event = _per_event(axes, output, length, draft)
     rest = tuple(axis for axis in axes[1 + per_event :] if axis != 1)
     if not axes or len(rest) > 2 - per_event:
-        text = f"output {output!r} has the axes {shown_axes(axes)}, expected {EXPECTED}"
+        text = f"output {output!r} has {len(axes)} axes, {shown_axes(axes)}, expected {EXPECTED}"
         raise InvalidInput.at(draft.path, "MODEL_OUTPUT_UNSUPPORTED", text)
     sizes = [axis for axis in rest if isinstance(axis, int)]
     count = math.prod(sizes) if len(sizes) == len(rest) else told
