@@ -85,7 +85,7 @@ def test_roles_are_inferred(inputs: Inputs, expected: str) -> None:
 
 
 def test_features_are_inferred() -> None:
-    """One for each column: floats are counted, ids take their input's name; one for each static input."""
+    """One for each column, told apart by its input where there are several; one for each static input."""
     inputs: Inputs = {
         "x": (FLOAT, ["n", "l", 2]),
         "kind": (INT64, ["n", "l"]),
@@ -97,12 +97,12 @@ def test_features_are_inferred() -> None:
     }
     features = schema_of(scoring(inputs)).features
     assert [(feature.name, dict(feature.columns), feature.kind) for feature in features] == [
-        ("f0", {"x": (0,)}, FeatureKind.NUMERIC),
-        ("f1", {"x": (1,)}, FeatureKind.NUMERIC),
+        ("x.f0", {"x": (0,)}, FeatureKind.NUMERIC),
+        ("x.f1", {"x": (1,)}, FeatureKind.NUMERIC),
         ("kind", {"kind": (0,)}, FeatureKind.CATEGORICAL),
-        ("f2", {"more": (0,)}, FeatureKind.NUMERIC),
-        ("ids0", {"ids": (0,)}, FeatureKind.CATEGORICAL),
-        ("ids1", {"ids": (1,)}, FeatureKind.CATEGORICAL),
+        ("more.f0", {"more": (0,)}, FeatureKind.NUMERIC),
+        ("ids.0", {"ids": (0,)}, FeatureKind.CATEGORICAL),
+        ("ids.1", {"ids": (1,)}, FeatureKind.CATEGORICAL),
         ("profile", {"profile": (0, 1, 2)}, FeatureKind.GROUP),
         ("region", {"region": (0,)}, FeatureKind.CATEGORICAL),
     ]

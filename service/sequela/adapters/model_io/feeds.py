@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sequela.adapters.model_io.narrow_types import cast
 from sequela.adapters.model_io.signature import InputSignature, Signature
 from sequela.explaining.ports import Frame
 from sequela.explaining.schema import InputSchema, Role
@@ -49,4 +50,4 @@ class Feeder:
 def shaped(values: NDArray[Any], seen: InputSignature) -> NDArray[Any]:
     """In the signature's rank and element type; inputs of one column may leave out the column axis."""
     flat = values if values.ndim == seen.rank else values[..., 0]
-    return np.ascontiguousarray(flat, dtype=seen.numpy_type)
+    return cast(flat, seen)

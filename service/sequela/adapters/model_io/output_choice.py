@@ -22,7 +22,7 @@ BESIDE_A_SCORE = re.compile(
 SCORE_NAMES = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        r"prob(a|s|$|_)",
+        r"prob(a|s|$|_)|sigmoid|softmax",
         r"score",
         r"logit",
         r"^(outputs?|pred(iction)?s?|y|y_?hat|y_?pred|forecasts?|result)(_?0)?$",

@@ -127,17 +127,16 @@ def _features(
 
 
 def _event_features(inputs: tuple[InputSchema, ...]) -> Iterator[FeatureSchema]:
-    number = 0
-    for item in inputs:
-        if item.role is not Role.EVENTS:
-            continue
+    """`f0`, `f1`, … of a lone event input; of several `left.f0`, `right.f0`. A column of ids has its input's name."""
+    events = [item for item in inputs if item.role is Role.EVENTS]
+    for item in events:
+        prefix = f"{item.name}." if len(events) > 1 else ""
         for column in range(item.width):
-            if _holds_ids(item):
-                name = item.name if item.width == 1 else f"{item.name}{column}"
-                yield FeatureSchema(name, {item.name: (column,)}, FeatureKind.CATEGORICAL)
-            else:
-                yield FeatureSchema(f"f{number}", {item.name: (column,)})
-                number += 1
+            if not _holds_ids(item):
+                yield FeatureSchema(f"{prefix}f{column}", {item.name: (column,)})
+                continue
+            name = item.name if item.width == 1 else f"{prefix or item.name}{column}"
+            yield FeatureSchema(name, {item.name: (column,)}, FeatureKind.CATEGORICAL)
 
 
 def _static_features(inputs: tuple[InputSchema, ...]) -> Iterator[FeatureSchema]:

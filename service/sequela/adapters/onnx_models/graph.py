@@ -18,10 +18,15 @@ ELEMENT_TYPES: Mapping[int, Dtype] = {
     TensorProto.INT32: Dtype.INT32,
     TensorProto.INT64: Dtype.INT64,
     TensorProto.BOOL: Dtype.BOOL,
+    # Cast on their way in as well; what they do not hold is refused there.
+    **dict.fromkeys(
+        (TensorProto.INT8, TensorProto.INT16, TensorProto.UINT8, TensorProto.UINT16), Dtype.INT32
+    ),
+    **dict.fromkeys((TensorProto.UINT32, TensorProto.UINT64), Dtype.INT64),
 }
-NUMPY_TYPES: Mapping[int, str] = {element: dtype.value for element, dtype in ELEMENT_TYPES.items()} | {
-    TensorProto.FLOAT16: "float16"
-}
+NUMPY_TYPES: Mapping[int, str] = {
+    element: TensorProto.DataType.Name(element).lower() for element in ELEMENT_TYPES
+} | {TensorProto.FLOAT: "float32", TensorProto.DOUBLE: "float64"}
 
 
 def read_graph(model: ModelProto, path: str) -> Signature:
@@ -42,7 +47,8 @@ def _input(value: ValueInfoProto, path: str) -> InputSignature:
     if tensor.elem_type not in ELEMENT_TYPES:
         names = ", ".join(sorted(TensorProto.DataType.Name(element).lower() for element in ELEMENT_TYPES))
         held = TensorProto.DataType.Name(tensor.elem_type).lower()
-        text = f"input {value.name!r} holds {held}; inputs are tensors of {names}"
+        text = f"input {value.name!r} holds {held}; inputs are tensors of {names}: put a Cast from one of these in "
+        text += "front of it"
         raise InvalidInput.at(path, "MODEL_INPUT_UNSUPPORTED", text)
     axes = tuple(_axis(dimension.dim_value, dimension.dim_param) for dimension in tensor.shape.dim)
     if not 1 <= len(axes) <= 3:

@@ -32,6 +32,9 @@ DTYPES: Mapping[str, Dtype] = {
     "INT32": Dtype.INT32,
     "INT64": Dtype.INT64,
     "BOOL": Dtype.BOOL,
+    # Cast as well; what they do not hold is refused.
+    **dict.fromkeys(("INT8", "INT16", "UINT8", "UINT16"), Dtype.INT32),
+    **dict.fromkeys(("UINT32", "UINT64"), Dtype.INT64),
 }
 """Datatypes that an input may have."""
 
