@@ -144,6 +144,7 @@ def _execution(source: Source, description: Description) -> str:
     facts += [f"revision {source.revision}"] if source.revision else []
     facts += [] if source.pinned(description) else ["nothing pins what is served: answers are not reused"]
     facts += [f"platform {description.platform}"] if description.platform else []
+    facts += ["not tried: the rows of a call are taken not to influence each other"]
     return "; ".join(facts)
 
 

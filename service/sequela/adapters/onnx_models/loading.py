@@ -116,7 +116,8 @@ class Loader:
 
     def _open(self, path: str, output: str, model: ModelProto, batch: int | None) -> Session:
         content = model.SerializeToString()
-        return open_session(content, output, batch, self.threads, self.limits, path, self.provider)
+        session = open_session(content, output, batch, self.threads, self.limits, path, self.provider)
+        return replace(session, noise=allowed_noise(model))
 
 
 def _tried(feeder: Feeder, session: Session, sizes: FixedSizes) -> tuple[Session, Probed]:
@@ -138,7 +139,7 @@ def _independent(model: ModelProto, session: Session, probed: Probed) -> tuple[S
     Raises DoesNotFit (MODEL_ROWS_COUPLED) where the model takes several in every call.
     """
     scaled = scaled_by_batch(model, session.output)
-    if probed.distance <= allowed_noise(model) and not scaled:
+    if probed.independent_rows and not scaled:
         return session, probed
     if session.fixed_batch not in (None, 1) and not scaled:
         text = (

@@ -27,13 +27,10 @@ TRIED_LENGTHS = ((2, 3), (16, 17), (128, 129))
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """The output's shape by number of events, and how far rows alone are from rows beside others, in shares of a row's
-    largest output. `independent_rows`: that is float noise.
-    """
+    """The output's shape by number of events, and whether rows give the same alone and beside others."""
 
     shapes: Mapping[int, Shape]
-    distance: float
-    independent_rows: bool = True
+    independent_rows: bool
 
 
 def probe(feeder: Feeder, session: Session, fixed_length: int | None) -> Probed:
@@ -53,7 +50,7 @@ def probe(feeder: Feeder, session: Session, fixed_length: int | None) -> Probed:
 def _probed(feeder: Feeder, session: Session, lengths: tuple[int, ...]) -> Probed:
     trials = {length: _trial(feeder, session, length) for length in lengths}
     shapes = {length: trial.shape for length, trial in trials.items()}
-    return Probed(shapes, max(trial.distance for trial in trials.values()))
+    return Probed(shapes, all(trial.distance <= session.noise for trial in trials.values()))
 
 
 def _trial(feeder: Feeder, session: Session, length: int) -> Trial:

@@ -34,7 +34,8 @@ class Session:
     """Runs a graph for one of its outputs. Safe to call from several threads at once.
 
     `fixed_batch` is the number of rows of every call, where the graph fixes it; `most_rows` is how many different
-    ones go into a call, where that is fewer.
+    ones go into a call, where that is fewer. `noise`: what a row's output may differ by alone and beside others, in
+    shares of its largest value.
     """
 
     runtime: Any
@@ -42,6 +43,7 @@ class Session:
     fixed_batch: int | None
     watchdog: Watchdog
     most_rows: int | None = None
+    noise: float = 0.0
 
     def run(self, feeds: Feeds, until: float = math.inf) -> NDArray[np.float64]:
         """The output of n rows in float64, its first axis n; split and filled up where the batch size is
