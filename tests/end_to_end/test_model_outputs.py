@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
 from matrix import ROOT as FIXTURES
-from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 from sequela_client import CallerError, Explanation, Sequela, SequelaError
 from serving import Serving
@@ -254,81 +252,6 @@ def test_as_many_steps_ahead_as_events(sequela: Sequela, tmp_path: Path, axes: S
     assert len(steps.targets) == (axes[1] if len(axes) > 1 else 1)
 
 
-FLOATS = {
-    "bfloat16": TensorProto.BFLOAT16,
-    "float8e4m3fn": TensorProto.FLOAT8E4M3FN,
-    "float8e5m2": TensorProto.FLOAT8E5M2,
-    "float8e4m3fnuz": TensorProto.FLOAT8E4M3FNUZ,
-    "float8e5m2fnuz": TensorProto.FLOAT8E5M2FNUZ,
-    "float16": TensorProto.FLOAT16,
-}
-
-
-def cast_twice(kind: int, last: int) -> bytes:
-    """A mean in an element type, and, for the truth, cast on to another."""
-    nodes = [reduced("x", "mean", [1, 2]), helper.make_node("Cast", ["mean"], ["score"], to=kind)]
-    outputs = [value("score", kind, ["n"])]
-    if last != kind:
-        nodes.append(helper.make_node("Cast", ["score"], ["number"], to=last))
-        outputs = [value("number", last, ["n"])]
-    graph = helper.make_graph(nodes, "g", [value("x", FLOAT, ["n", "l", 3])], outputs)
-    for node in graph.node:
-        if node.op_type == "ReduceMean":
-            node.CopyFrom(helper.make_node("ReduceMean", ["x", "axes"], ["mean"], keepdims=0))
-    graph.initializer.append(numpy_helper.from_array(np.array([1, 2], np.int64), "axes"))
-    made: bytes = helper.make_model(
-        graph, opset_imports=[helper.make_opsetid("", 19)], ir_version=9
-    ).SerializeToString()
-    return made
-
-
-@pytest.mark.parametrize("name", FLOATS)
-def test_small_floats_are_numbers(sequela: Sequela, tmp_path: Path, name: str) -> None:
-    """Their bytes are not: a float8 of 0.25 used to be 40."""
-    answer = explained(sequela, cast_twice(FLOATS[name], FLOATS[name]), tmp_path)
-    assert_true(answer, truth(cast_twice(FLOATS[name], FLOAT), "number"))
-
-
-def test_other_element_types_are_refused_by_name(sequela: Sequela, tmp_path: Path) -> None:
-    """What nothing here can read."""
-    content = cast_twice(TensorProto.COMPLEX64, TensorProto.COMPLEX64)
-    with pytest.raises(CallerError, match="'score' complex64"):
-        explained(sequela, content, tmp_path)
-
-
-def typed(kind: int) -> bytes:
-    """The mean of an input of an element type."""
-    nodes = [helper.make_node("Cast", ["x"], ["float"], to=FLOAT), reduced("float", "score", [1, 2])]
-    return model(nodes, [value("x", kind, ["n", "l", 3])], [value("score", FLOAT, ["n"])])
-
-
-NARROW: list[tuple[int, NDArray[Any], str]] = [
-    (TensorProto.UINT8, np.array([[0, 255, 3]], np.int32), "256"),
-    (TensorProto.INT8, np.array([[-128, 127, 3]], np.int32), "-129"),
-    (TensorProto.UINT16, np.array([[0, 65535, 3]], np.int32), "-1"),
-    (TensorProto.INT16, np.array([[-32768, 0, 3]], np.int32), "40000"),
-    (TensorProto.UINT32, np.array([[0, 4294967295, 3]], np.int64), "-1"),
-    (TensorProto.UINT64, np.array([[0, 1 << 40, 3]], np.int64), "-7"),
-    (TensorProto.FLOAT16, np.array([[0.5, 60000.0, 3]], np.float32), "70000"),
-]
-
-
-@pytest.mark.parametrize(("kind", "fits", "wrong"), NARROW, ids=[str(row[0]) for row in NARROW])
-def test_narrow_inputs(sequela: Sequela, tmp_path: Path, kind: int, fits: NDArray[Any], wrong: str) -> None:
-    """What fits is taken as it is; what does not is refused by name, never wrapped around."""
-    content = typed(kind)
-    features = [{"name": f"f{column}", "columns": {"x": [column]}} for column in range(3)]
-    schema = json.dumps({"features": features}).encode()  # numbers, not ids
-    answer = explained(sequela, content, tmp_path, schema, sequence=fits)
-    assert answer.score == pytest.approx(float(fits.astype(np.float64).mean()), rel=1e-3)
-    too_far = fits.copy()
-    too_far[0, 0] = float(wrong)
-    name = TensorProto.DataType.Name(kind).lower()
-    with pytest.raises(SequelaError, match=f"'x' takes {name}, from .*; {wrong}(.0)? does not fit") as caught:
-        explained(sequela, content, tmp_path, schema, sequence=too_far)
-    assert caught.value.reason == "VALUE_OUT_OF_RANGE"
-
-
 def test_names_of_features_by_input(sequela: Sequela, tmp_path: Path) -> None:
     """Several inputs are told apart in the names of their features."""
     nodes = [
@@ -346,3 +269,46 @@ def test_names_of_features_by_input(sequela: Sequela, tmp_path: Path) -> None:
     )
     assert list(answer.features) == ["left.f0", "left.f1", "right.f0", "right.f1"]
     assert answer.features["left.f1"].value == pytest.approx(float(SEQUENCE[:, 1].mean()) / 2, abs=FLOAT32)
+
+
+def test_a_background_that_has_no_score(sequela: Sequela, tmp_path: Path) -> None:
+    """log(0) of a background of zeros: the error says that it is the background's, not the sequence's."""
+    nodes = [
+        helper.make_node("Abs", ["x"], ["size"]),
+        reduced("size", "mean", [1, 2]),
+        helper.make_node("Log", ["mean"], ["log"]),
+        helper.make_node("Sub", ["log", "log"], ["nothing"]),
+        helper.make_node("Add", ["mean", "nothing"], ["score"]),
+    ]
+    content = model(nodes, [value("x", FLOAT, ["n", "l", 3])], [value("score", FLOAT, ["n"])])
+    with pytest.raises(
+        SequelaError, match=r"nan for target 'score' with the background alone.*choose another"
+    ):
+        explained(sequela, content, tmp_path)
+    nodes[2] = helper.make_node("Log", ["below"], ["log"])
+    nodes.insert(2, helper.make_node("Sub", ["mean", "mean"], ["below"]))
+    content = model(nodes, [value("x", FLOAT, ["n", "l", 3])], [value("score", FLOAT, ["n"])])
+    with pytest.raises(SequelaError, match=r"nan for target 'score'$"):
+        explained(sequela, content, tmp_path)
+
+
+def test_a_model_that_ends_before_the_sequence(sequela: Sequela, tmp_path: Path) -> None:
+    """A table of 16 positions: the error says how many events were too many."""
+    held = [
+        numpy_helper.from_array(np.ones((16, 3), np.float32), "table"),
+        numpy_helper.from_array(np.array([0], np.int64), "start"),
+        numpy_helper.from_array(np.array(0, np.int64), "zero"),
+        numpy_helper.from_array(np.array(1, np.int64), "one"),
+    ]
+    nodes = [
+        helper.make_node("Shape", ["x"], ["length"], start=1, end=2),
+        helper.make_node("Squeeze", ["length"], ["end"]),
+        helper.make_node("Range", ["zero", "end", "one"], ["places"]),
+        helper.make_node("Gather", ["table", "places"], ["positions"]),
+        helper.make_node("Add", ["x", "positions"], ["placed"]),
+        reduced("placed", "score", [1, 2]),
+    ]
+    content = model(nodes, [value("x", FLOAT, ["n", "l", 3])], [value("score", FLOAT, ["n"])], held)
+    assert_true(explained(sequela, content, tmp_path), truth(content, "score"))
+    with pytest.raises(SequelaError, match=r"\(on 20 events\)"):
+        explained(sequela, content, tmp_path, sequence=np.ones((20, 3), np.float32))

@@ -8,11 +8,14 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from sequela.errors import DoesNotFit
 from sequela.explaining.asking import Asker
 from sequela.explaining.clock import Clock
 from sequela.explaining.link import linked
 from sequela.explaining.schema import Link
 from sequela.timeshap.players import Players
+
+NOT_FINITE = "MODEL_OUTPUT_NOT_FINITE"
 
 
 class Runs(Protocol):
@@ -56,5 +59,17 @@ class Evaluator:
         return self._runs.outputs(players, everyone, np.inf)[:, self._targets]
 
     def endpoints(self, players: Players) -> NDArray[np.float64]:
-        """f(B) and f(X) before the link, (2, targets)."""
-        return self._runs.endpoints(players)[:, self._targets]
+        """f(B) and f(X) before the link, (2, targets). Raises as `values` does; where a score is not finite, the error
+        says whether it is the background's.
+        """
+        try:
+            return self._runs.endpoints(players)[:, self._targets]
+        except DoesNotFit as error:
+            if error.reason != NOT_FINITE:
+                raise
+            self.score(players)  # raises the same where it is the sequence's
+            text = f"{error.message} with the background alone, which is the base value: choose another background, "
+            text += (
+                "such as an average event; zeros may be padding to the model, or outside of what it can take"
+            )
+            raise DoesNotFit(NOT_FINITE, text) from None

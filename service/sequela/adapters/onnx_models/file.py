@@ -126,7 +126,9 @@ def _check_operators(model: ModelProto, nodes: list[NodeProto], path: str) -> No
     for node in nodes:
         if node.domain not in ALLOWED_DOMAINS and (node.domain, node.op_type) not in own:
             text = (
-                f"node {node.name!r} is {node.op_type!r} of {node.domain!r}; custom operators are not loaded"
+                f"node {node.name!r} is {node.op_type!r} of {node.domain!r}; custom operators are not loaded: "
+                "export the model with ONNX's own, without steps before it (such as tokenising), and send what "
+                "these give"
             )
             raise InvalidInput.at(path, "MODEL_CUSTOM_OPERATORS", text)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from sequela.adapters.onnx_models.guard import Run, Watchdog, limit_memory, watchdog
 from sequela.adapters.onnx_models.provider import ExecutionProvider, chain
+from sequela.adapters.onnx_models.runtime_words import one_line, why_refused
 from sequela.errors import DoesNotFit, InvalidInput
 from sequela.explaining.clock import TimeUp
 from sequela.explaining.limits import Limits
@@ -23,10 +23,6 @@ Feeds = Mapping[str, NDArray[Any]]
 
 FATAL_ONLY = 4
 MOST_FOLDED_BYTES = "optimization.constant_folding_max_output_size_in_bytes"
-LONGEST_MESSAGE = 300
-# onnxruntime says where in its own sources it failed: `/onnxruntime_src/…/gather.cc:154 …`.
-SOURCE_PLACE = re.compile(r"\S+\.(?:cc|h|cpp):\d+ (?:[^()]*onnxruntime::[^()]*\([^()]*\)(?: const)? ?)?")
-ERROR_HEAD = re.compile(r"^\[ONNXRuntimeError\] : \d+ : ")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,15 +123,9 @@ def open_session(
         runtime = onnxruntime.InferenceSession(content, options, providers=providers)
     except Exception as error:  # onnxruntime's errors share no base of their own
         raise InvalidInput.at(
-            path, "MODEL_NOT_RUNNABLE", f"onnxruntime refuses it: {one_line(error)}"
+            path, "MODEL_NOT_RUNNABLE", f"onnxruntime refuses it: {why_refused(error)}"
         ) from None
     return Session(runtime, output, fixed_batch, watchdog(limits.max_model_call_seconds))
-
-
-def one_line(error: Exception) -> str:
-    """What onnxruntime said, short and without the places in its sources."""
-    text = ERROR_HEAD.sub("", SOURCE_PLACE.sub("", " ".join(str(error).split())))
-    return text if len(text) <= LONGEST_MESSAGE else text[: LONGEST_MESSAGE - 1] + "…"
 
 
 def _chunks(feeds: Feeds, rows: int, step: int, size: int) -> Iterator[Feeds]:
