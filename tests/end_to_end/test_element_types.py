@@ -17,9 +17,9 @@ from single_rows import assert_true, explained, truth
 from small_onnx import FLOAT, model, reduced, value
 
 
-@pytest.fixture
-def sequela(server: Serving) -> Iterator[Sequela]:
-    with Sequela(server.bound.grpc) as client:
+@pytest.fixture(scope="module")
+def sequela() -> Iterator[Sequela]:
+    with Serving() as serving, Sequela(serving.bound.grpc) as client:
         yield client
 
 

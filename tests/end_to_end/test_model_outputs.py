@@ -22,9 +22,9 @@ STRING = TensorProto.STRING
 Outputs = Mapping[str, tuple[int, Sequence[str | int]]]
 
 
-@pytest.fixture
-def sequela(server: Serving) -> Iterator[Sequela]:
-    with Sequela(server.bound.grpc) as client:
+@pytest.fixture(scope="module")
+def sequela() -> Iterator[Sequela]:
+    with Serving() as serving, Sequela(serving.bound.grpc) as client:
         yield client
 
 

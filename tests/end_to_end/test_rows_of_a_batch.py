@@ -24,9 +24,9 @@ WEIGHTS = RNG.normal(size=(3, 4)).astype(np.float32)
 HEAD = RNG.normal(size=(4, 1)).astype(np.float32)
 
 
-@pytest.fixture
-def sequela(server: Serving) -> Iterator[Sequela]:
-    with Sequela(server.bound.grpc) as client:
+@pytest.fixture(scope="module")
+def sequela() -> Iterator[Sequela]:
+    with Serving() as serving, Sequela(serving.bound.grpc) as client:
         yield client
 
 
