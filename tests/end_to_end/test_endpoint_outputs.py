@@ -116,10 +116,3 @@ def test_labels_beside_scores_in_version_1(sequela: Sequela, name: str, words: s
     with pytest.raises(SequelaError, match=words) as caught:
         explained(sequela, name, GRU.sample(5)["events"])
     assert caught.value.reason == "ENDPOINT_ANSWER_INVALID"
-
-
-def test_what_was_not_tried_is_said(sequela: Sequela) -> None:
-    """Rows are money: nothing is sent to find out whether they influence each other."""
-    for name in ("grpc", "plain"):
-        described = sequela.get_model(f"models/{name}")
-        assert "the rows of a call are taken not to influence each other" in described.execution

@@ -19,6 +19,7 @@ from sequela.explaining.clock import Clock
 from sequela.explaining.explanation import Explanation, ExplanationWarning
 from sequela.explaining.question import Estimator, ModelChoice
 from sequela.explaining.records import Record
+from sequela.explaining.rows_alone import RowsAlone
 from sequela.explaining.schema import ModelSchema
 from sequela.timeshap.cells import Cells
 
@@ -102,6 +103,10 @@ class Endpoint(Protocol):
     @property
     def attempts(self) -> int:
         """How often a call is sent at most."""
+
+    @property
+    def rows_alone(self) -> RowsAlone:
+        """What is still to be tried of the model's rows."""
 
     def check(self) -> None:
         """Raises Forbidden when the operator has switched it off, Unavailable while it is known to be down."""

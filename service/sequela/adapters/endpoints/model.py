@@ -24,6 +24,7 @@ from sequela.explaining.background import Background
 from sequela.explaining.explanation import ExplanationWarning
 from sequela.explaining.limits import Limits
 from sequela.explaining.ports import Frame, Recurrence
+from sequela.explaining.rows_alone import HALF_TOLERANCE, TOLERANCE, RowsAlone
 from sequela.explaining.schema import ModelSchema
 from sequela.timeshap.cells import Cells
 
@@ -132,6 +133,7 @@ def open_model(
         line,
         description.most_rows,
         reading.sizes.batch,
+        RowsAlone(HALF_TOLERANCE if reading.in_halves else TOLERANCE),
     )
     execution = _execution(source, description)
     digest = source.digest(description)
@@ -144,7 +146,6 @@ def _execution(source: Source, description: Description) -> str:
     facts += [f"revision {source.revision}"] if source.revision else []
     facts += [] if source.pinned(description) else ["nothing pins what is served: answers are not reused"]
     facts += [f"platform {description.platform}"] if description.platform else []
-    facts += ["not tried: the rows of a call are taken not to influence each other"]
     return "; ".join(facts)
 
 

@@ -26,6 +26,7 @@ from sequela.explaining.schema import InputSchema, ModelSchema, Role
 RANKS: dict[Role, int] = {Role.EVENTS: 3, Role.STATIC: 2, Role.MASK: 2, Role.LENGTH: 1}
 """Axes that an input has where neither the endpoint nor the schema says."""
 
+HALVES = ("FP16", "BF16")
 EXPECTED = "(n), (n, outputs), (n, steps, outputs), (n, events) or (n, events, outputs)"
 
 
@@ -40,6 +41,11 @@ class Reading:
     output: str
     sizes: FixedSizes
     warnings: tuple[ExplanationWarning, ...] = ()
+
+    @property
+    def in_halves(self) -> bool:
+        """Whether its output comes in 16 bits."""
+        return any(item.name == self.output and item.element in HALVES for item in self.signature.outputs)
 
 
 def read(

@@ -28,7 +28,7 @@ def why_refused(error: Exception) -> str:
     if found := IR_VERSION.search(text):
         said, newest = found.groups()
         return (
-            f"IR version {said}, the newest that it runs is {newest}: export with an older onnx package, or set "
+            f"IR version {said}, max supported IR version: {newest}; export with an older onnx package, or set "
             f"model.ir_version = {newest} and save it again"
         )
     if found := NO_OPERATOR.search(text):
