@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.errors import DoesNotFit
+from sequela.errors import DoesNotFit, SequelaError
 from sequela.explaining.asking import Asker
 from sequela.explaining.clock import Clock
 from sequela.explaining.link import linked
@@ -67,7 +67,10 @@ class Evaluator:
         except DoesNotFit as error:
             if error.reason != NOT_FINITE:
                 raise
-            self.score(players)  # raises the same where it is the sequence's
+            try:
+                self.score(players)
+            except SequelaError:  # it is the sequence's own, or the model fails for good
+                raise error from None
             text = f"{error.message} with the background alone, which is the base value: choose another background, "
             text += (
                 "such as an average event; zeros may be padding to the model, or outside of what it can take"
