@@ -58,10 +58,10 @@ def choose_output(
         text = f"output {outputs[0].shown}: {NO_TENSOR}"
         raise InvalidInput.at(path, "MODEL_OUTPUT_UNSUPPORTED", text)
     floats = [item for item in usable if item.content is not Content.WHOLE_NUMBERS]
-    chosen = _score(floats) if floats else _only(usable)
-    if chosen is None:
-        raise InvalidInput.at(path, "SCHEMA_NEEDED", _question(floats or usable))
-    return OutputChoice(chosen.name, tuple(_warnings(chosen, outputs)))
+    candidates = _named_like_a_score(_fresh(floats)) if floats else usable
+    if len(candidates) > 1:
+        raise InvalidInput.at(path, "SCHEMA_NEEDED", _question(candidates))
+    return OutputChoice(candidates[0].name, tuple(_warnings(candidates[0], outputs)))
 
 
 def _named(wanted: str, outputs: Sequence[OutputSignature], path: str) -> OutputSignature:
@@ -75,19 +75,18 @@ def _named(wanted: str, outputs: Sequence[OutputSignature], path: str) -> Output
     return found
 
 
-def _score(floats: Sequence[OutputSignature]) -> OutputSignature | None:
-    """The one that is the score; None where several may be."""
+def _fresh(floats: Sequence[OutputSignature]) -> Sequence[OutputSignature]:
+    """Those that are no state, attention or embedding, unless there is nothing else."""
     fresh = [item for item in floats if not item.final_state and not BESIDE_A_SCORE.search(item.name)]
-    candidates = fresh or floats
-    for name in SCORE_NAMES:
-        named = [item for item in candidates if name.search(item.name)]
-        if len(candidates) > 1 and named:
-            return _only(named)
-    return _only(candidates)
+    return fresh or floats
 
 
-def _only(outputs: Sequence[OutputSignature]) -> OutputSignature | None:
-    return outputs[0] if len(outputs) == 1 else None
+def _named_like_a_score(outputs: Sequence[OutputSignature]) -> Sequence[OutputSignature]:
+    """Of several, those with the name that says the most; all where none says it."""
+    if len(outputs) == 1:
+        return outputs
+    named = ([item for item in outputs if name.search(item.name)] for name in SCORE_NAMES)
+    return next(filter(None, named), outputs)
 
 
 def _question(outputs: Sequence[OutputSignature]) -> str:

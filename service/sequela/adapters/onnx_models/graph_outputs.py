@@ -10,6 +10,7 @@ from sequela.adapters.model_io.signature import Axis, Content, OutputSignature
 from sequela.adapters.onnx_models.bounded import FIRST_INPUT_ON
 from sequela.adapters.onnx_models.recurrent_nodes import is_recurrent
 
+QUANTISED = "DynamicQuantizeLSTM"
 FLOATS = frozenset({TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16})
 WHOLE_NUMBERS = frozenset(
     {
@@ -58,7 +59,7 @@ def _axes(value: ValueInfoProto) -> tuple[Axis, ...] | None:
 def _is_final_state(name: str, producers: Mapping[str, NodeProto]) -> bool:
     """Whether it is what a recurrent node ends with, but for moves."""
     node = producers.get(name)
-    while node is not None and not is_recurrent(node):
+    while node is not None and not (is_recurrent(node) or node.op_type == QUANTISED):
         if node.op_type not in FIRST_INPUT_ON or not node.input:
             return False
         name = node.input[0]
