@@ -209,6 +209,24 @@ def test_one_length_cannot_tell_steps_from_classes() -> None:
     assert len(schema_of(five_of_five(), json.dumps(classes).encode()).targets) == 5
 
 
+def test_targets_tell_steps_from_classes() -> None:
+    """One for each event, or one for each class; no number of them that fits neither is taken."""
+    for count, per_event in ((1, True), (5, False)):
+        schema = schema_of(
+            five_of_five(), json.dumps({"targets": [{"name": f"t{k}"} for k in range(count)]}).encode()
+        )
+        assert (schema.per_event, len(schema.targets)) == (per_event, count)
+    three = json.dumps({"targets": [{"name": f"t{k}"} for k in range(3)]}).encode()
+    assert refusal(five_of_five(), three).reason == "SCHEMA_NEEDED"
+
+
+def test_a_schema_that_does_not_say_per_event() -> None:
+    """What it leaves out is told by the model, whatever else it says."""
+    steps = over_events([reduced("events", "score", [2])], value("score", FLOAT, None))
+    assert schema_of(steps, b'{"output": "score"}').per_event
+    assert refusal(steps, b'{"per_event": false}').reason == "SCHEMA_DOES_NOT_FIT"
+
+
 def test_metadata_names() -> None:
     """`feature_names` name the event columns, or static inputs as well; `target_names` the outputs."""
     inputs: Inputs = {"x": (FLOAT, ["n", "l", 2]), "age": (FLOAT, ["n"])}

@@ -109,7 +109,7 @@ class ServedModel:
             raise
 
     def _scores(self, outputs: NDArray[np.float64], rows: int, step: int) -> NDArray[np.float64]:
-        if outputs.ndim < 1 + self.schema.per_event or len(outputs) != rows:
+        if outputs.ndim < 1 + bool(self.schema.per_event) or len(outputs) != rows:
             raise _not_fitting(f"shape {outputs.shape} for {rows} sequences")
         try:
             return Scores(self.schema).at(outputs, step)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sequela.adapters.endpoints.transports.transport import Description
 from sequela.adapters.model_io.output_choice import choose_output
-from sequela.adapters.model_io.outputs import OutputLayout, forecast_steps
+from sequela.adapters.model_io.outputs import OutputLayout, as_targets, forecast_steps
 from sequela.adapters.model_io.schema import Draft, complete_schema, draft_schema
 from sequela.adapters.model_io.schema_json import read_schema
 from sequela.adapters.model_io.signature import (
@@ -123,8 +123,11 @@ def _per_event(axes: tuple[Axis, ...], output: str, length: int | None, draft: D
     """A fixed second axis that is not the number of events holds outputs, or steps of a forecast."""
     if len(axes) < 2:
         return False
-    if draft.per_event is not None:
-        return draft.per_event
+    said, sizes = draft.per_event, _sizes(axes[1:])
+    if axes[1] == length and len(sizes) == len(axes) - 1:
+        said = as_targets((0, *sizes), said, len(draft.schema.targets))
+    if said is not None:
+        return said
     follows = not isinstance(axes[1], int)
     if len(axes) > 2 and follows:
         return True

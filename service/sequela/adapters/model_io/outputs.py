@@ -44,19 +44,20 @@ class OutputLayout:
 
 
 def output_layout(
-    shapes: Mapping[int, Shape], output: str, per_event: bool | None, limits: Limits, path: str
+    shapes: Mapping[int, Shape], output: str, per_event: bool | None, targets: int, limits: Limits, path: str
 ) -> OutputLayout:
     """Reads the output's shapes, by the number of events they were seen at; axes of 1 do not count.
 
     (n, 12, 1) is a forecast of twelve steps. One fixed length alone does not tell (n, 8) events from (n, 8)
-    classes, nor (n, 8, 2) events from steps ahead: then `per_event` decides, as a schema says it.
+    classes, nor (n, 8, 2) events from steps ahead: then `per_event` decides, or the number of `targets` (0: not
+    said), as a schema says it.
     Raises InvalidInput: MODEL_OUTPUT_UNSUPPORTED for other shapes, MODEL_TOO_LARGE past the limit of columns,
     SCHEMA_NEEDED where nothing decides, SCHEMA_DOES_NOT_FIT where the schema says otherwise.
     """
     shape = next(iter(shapes.values()))
     over_time = all(len(seen) > 1 and seen[1] == length for length, seen in shapes.items())
     if over_time and len(shapes) == 1:
-        over_time = _as_said(shape, output, per_event, path)
+        over_time = _as_said(shape, output, as_targets(shape, per_event, targets), path)
     elif per_event is not None and per_event != over_time:
         held = "a step for each event" if over_time else "no step for each event"
         text = f"per_event: is {str(per_event).lower()}, but output {output!r} has {held}"
@@ -86,6 +87,14 @@ def _unsupported(shapes: Mapping[int, Shape], output: str) -> str:
         f"(n, events, outputs): {shown}; name another output in a schema, or export the model with one of "
     )
     return text + "these shapes"
+
+
+def as_targets(shape: Shape, per_event: bool | None, targets: int) -> bool | None:
+    """`per_event`, or what the number of targets tells of it: so many outputs for each event, or in all."""
+    if per_event is not None or not targets or shape[1] == 1:
+        return per_event
+    each = math.prod(shape[2:])
+    return {each: True, each * shape[1]: False}.get(targets)
 
 
 def _as_said(shape: Shape, output: str, per_event: bool | None, path: str) -> bool:

@@ -39,8 +39,8 @@ class Draft:
 
     @property
     def per_event(self) -> bool | None:
-        """What the writer of the schema says of it."""
-        return self.schema.per_event if self.given else None
+        """What the writer of the schema says of it; None where he says nothing."""
+        return self.schema.per_event
 
 
 def draft_schema(

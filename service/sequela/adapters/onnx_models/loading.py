@@ -90,7 +90,8 @@ class Loader:
                 wanted=self.provider.value,
                 used=used(session.runtime),
             )
-        layout = output_layout(probed.shapes, output, draft.per_event, self.limits, draft.path)
+        told = len(draft.schema.targets)
+        layout = output_layout(probed.shapes, output, draft.per_event, told, self.limits, draft.path)
         labelled = Labels.of(file.model, output)
         schema = complete_schema(
             draft, file.metadata, output, labelled.named(layout), is_bounded(plain, output)
