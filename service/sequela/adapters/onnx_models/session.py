@@ -75,7 +75,7 @@ class Session:
             text = (
                 f"the model's output {self.output!r} has shape {output.shape} for {rows} sequences; keep the "
             )
-            text += "batch as its first axis: squeeze(-1) instead of squeeze(), no sum or mean over all axes"
+            text += "batch as its first axis (batch_first=True, squeeze(-1) instead of squeeze(), no mean over all axes)"
             raise DoesNotFit("MODEL_FAILED", text)
         return output.astype(np.float64)
 
