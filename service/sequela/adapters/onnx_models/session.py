@@ -72,10 +72,9 @@ class Session:
         if output.ndim == 0 and rows == 1:  # a squeeze of all axes of 1 takes the batch's too
             output = output.reshape(1)
         if output.ndim == 0 or len(output) != rows:
-            text = (
-                f"the model's output {self.output!r} has shape {output.shape} for {rows} sequences; keep the "
-            )
-            text += "batch as its first axis (batch_first=True, squeeze(-1) instead of squeeze(), no mean over all axes)"
+            text = f"the model's output {self.output!r} has shape {output.shape} for {rows} sequences; keep "
+            text += "the batch as its first axis (batch_first=True, squeeze(-1) instead of squeeze(), no mean over "
+            text += "all axes)"
             raise DoesNotFit("MODEL_FAILED", text)
         return output.astype(np.float64)
 
