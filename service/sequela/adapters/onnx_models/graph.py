@@ -17,17 +17,26 @@ ELEMENT_TYPES: Mapping[int, Dtype] = {
     TensorProto.INT32: Dtype.INT32,
     TensorProto.INT64: Dtype.INT64,
     TensorProto.BOOL: Dtype.BOOL,
+    TensorProto.INT8: Dtype.INT32,
+    TensorProto.UINT8: Dtype.INT32,
+    TensorProto.INT16: Dtype.INT32,
+    TensorProto.UINT16: Dtype.INT32,
 }
 NUMPY_TYPES: Mapping[int, str] = {element: dtype.value for element, dtype in ELEMENT_TYPES.items()} | {
-    TensorProto.FLOAT16: "float16"
+    TensorProto.FLOAT16: "float16",
+    TensorProto.INT8: "int8",
+    TensorProto.UINT8: "uint8",
+    TensorProto.INT16: "int16",
+    TensorProto.UINT16: "uint16",
 }
+"""Small types are cast on their way in, where the value fits."""
+MOST_AXES = 8
 
 
 def read_graph(model: ModelProto, path: str) -> Signature:
     """The inputs that a caller must feed, and the outputs.
 
-    Raises InvalidInput (MODEL_INPUT_UNSUPPORTED) for an input that is not a tensor of numbers with 1 to 3
-    axes.
+    Raises InvalidInput (MODEL_INPUT_UNSUPPORTED) for an input that is not a tensor of numbers.
     """
     initialized = {tensor.name for tensor in model.graph.initializer}
     inputs = tuple(_input(value, path) for value in model.graph.input if value.name not in initialized)
@@ -41,13 +50,17 @@ def _input(value: ValueInfoProto, path: str) -> InputSignature:
     if tensor.elem_type not in ELEMENT_TYPES:
         names = ", ".join(sorted(TensorProto.DataType.Name(element).lower() for element in ELEMENT_TYPES))
         held = TensorProto.DataType.Name(tensor.elem_type).lower()
-        text = f"input {value.name!r} holds {held}; inputs are tensors of {names}"
+        text = (
+            f"input {value.name!r} holds {held}; inputs are tensors of {names}: export the model with an input of one of "
+            "these, which its first operator casts"
+        )
+        raise InvalidInput.at(path, "MODEL_INPUT_UNSUPPORTED", text)
+    if not tensor.HasField("shape"):
+        text = f"input {value.name!r} does not say which axes it has; export the model with the shapes of its inputs"
         raise InvalidInput.at(path, "MODEL_INPUT_UNSUPPORTED", text)
     axes = tuple(_axis(dimension.dim_value, dimension.dim_param) for dimension in tensor.shape.dim)
-    if not 1 <= len(axes) <= 3:
-        text = (
-            f"input {value.name!r} has {len(axes)} axes, expected (batch, events, columns) or fewer of these"
-        )
+    if len(axes) > MOST_AXES:
+        text = f"input {value.name!r} has {len(axes)} axes, the limit is {MOST_AXES}"
         raise InvalidInput.at(path, "MODEL_INPUT_UNSUPPORTED", text)
     return InputSignature(value.name, ELEMENT_TYPES[tensor.elem_type], NUMPY_TYPES[tensor.elem_type], axes)
 

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 
 import onnxruntime
 import structlog
 from onnx import ModelProto
 
+from sequela.adapters.model_io.assumptions import assumptions
 from sequela.adapters.model_io.default_background import default_background
-from sequela.adapters.model_io.feeds import Feeder
 from sequela.adapters.model_io.outputs import output_layout
 from sequela.adapters.model_io.schema import complete_schema, draft_schema, output_name
-from sequela.adapters.model_io.sizes import FixedSizes, read_sizes
 from sequela.adapters.onnx_models.bounded import is_bounded
 from sequela.adapters.onnx_models.file import read_onnx
 from sequela.adapters.onnx_models.from_states import Candidate, run_from_states
 from sequela.adapters.onnx_models.graph import read_graph
+from sequela.adapters.onnx_models.input_uses import input_uses
 from sequela.adapters.onnx_models.layout import time_first
 from sequela.adapters.onnx_models.model import OnnxModel
-from sequela.adapters.onnx_models.probe import Probed, probe
+from sequela.adapters.onnx_models.probe import Probed
 from sequela.adapters.onnx_models.provider import ExecutionProvider, takes_part, used
 from sequela.adapters.onnx_models.session import Session, open_session
+from sequela.adapters.onnx_models.trial import Trials
 from sequela.adapters.onnx_models.work import step_work
-from sequela.errors import DoesNotFit
 from sequela.explaining.limits import Limits
 
 _log = structlog.get_logger(__name__)
@@ -67,15 +67,16 @@ class Loader:
         """
         file = read_onnx(source.onnx, self.limits, source.onnx_path)
         graph = read_graph(file.model, source.onnx_path)
+        model = time_first(file.model)
+        uses = input_uses(model, graph)
         draft = draft_schema(
-            file.metadata, graph, source.schema_json, self.limits, source.onnx_path, source.schema_path
+            file.metadata, graph, source.schema_json, self.limits, source.onnx_path, source.schema_path, uses
         )
         output = output_name(draft, graph)
-        sizes = read_sizes(draft.schema.inputs, graph, self.limits, draft.path)
-        model = time_first(file.model)
         open_graph = partial(self._open, source.onnx_path, output)
-        feeder = Feeder(draft.schema.inputs, graph)
-        session, probed = _tried(feeder, open_graph(model, sizes.batch), sizes)
+        trial = Trials(model, graph, uses, open_graph, self.limits, source.onnx_path).chosen(draft)
+        draft, model, sizes, feeder = trial.draft, trial.model, trial.sizes, trial.feeder
+        session, probed = trial.session, trial.probed
         if not takes_part(self.provider, session.runtime):
             _log.warning(
                 "execution_provider_not_used",
@@ -101,24 +102,12 @@ class Loader:
             session=session,
             step_work=step_work(model),
             recurrence=recurrence,
+            warnings=assumptions(draft, graph, uses, probed.independent_rows),
         )
 
     def _open(self, path: str, output: str, model: ModelProto, batch: int | None) -> Session:
         content = model.SerializeToString()
         return open_session(content, output, batch, self.threads, self.limits, path, self.provider)
-
-
-def _tried(feeder: Feeder, session: Session, sizes: FixedSizes) -> tuple[Session, Probed]:
-    """Some exporters declare a free batch over weights or shapes that hold for one sequence only: where a
-    batch fails, sequences are tried one at a time.
-    """
-    try:
-        return session, probe(feeder, session, sizes.length)
-    except DoesNotFit as error:
-        if sizes.batch is not None or error.reason != "MODEL_FAILED":
-            raise
-    single = replace(session, fixed_batch=1)
-    return single, probe(feeder, single, sizes.length)
 
 
 def _execution(how: str, length: int | None, session: Session, threads: int, probed: Probed) -> str:

@@ -1,0 +1,79 @@
+"""Which axes of an event input count sequences, events and columns.
+
+Most models take (batch, time, columns). Another order is recognised only where no other reading is possible, or where
+the graph itself tells; what a trial must tell is left to it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sequela.adapters.model_io.arrangement import CHANNELS_FIRST, TIME_FIRST, USUAL
+from sequela.adapters.model_io.axis_names import meaning
+from sequela.adapters.model_io.entries import entry
+from sequela.adapters.model_io.signature import InputSignature
+from sequela.adapters.model_io.uses import Use
+from sequela.errors import InvalidInput
+from sequela.explaining.schema import Axis, InputSchema, Role
+
+Order = tuple[Axis, ...]
+ORDERS: dict[int, tuple[Order, ...]] = {
+    3: (USUAL[Role.EVENTS], CHANNELS_FIRST, TIME_FIRST),
+    2: ((Axis.BATCH, Axis.TIME), (Axis.TIME, Axis.BATCH)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class EventAxes:
+    """The order of an input's axes, and another one that a trial should tell from it."""
+
+    order: Order
+    other: Order | None = None
+
+
+def event_axes(item: InputSignature, use: Use | None, width: int | None, path: str) -> EventAxes:
+    """Of an event input; `width` is its number of columns where a schema says it.
+
+    Raises InvalidInput (SCHEMA_NEEDED) where two orders are likely, with what to write in a schema for each.
+    """
+    usual = ORDERS.get(item.rank, ((Axis.BATCH, Axis.TIME, Axis.FEATURES),))[0]
+    possible = [order for order in ORDERS.get(item.rank, ()) if _is_possible(order, item, width)]
+    used = use.axes if use and use.axes in possible else None
+    if len(possible) < 2:
+        return EventAxes(possible[0] if possible else usual)
+    if usual not in possible:
+        return EventAxes(used or possible[0])
+    turned = TIME_FIRST[: item.rank]
+    if used is None or used == usual:
+        return EventAxes(usual, turned if used is None and item.rank == 3 and turned in possible else None)
+    assert use is not None
+    if item.axes[1] == 1 or (used == CHANNELS_FIRST and use.recurrent):
+        return EventAxes(used)
+    if used == CHANNELS_FIRST:
+        raise _undecided(item, use, width or 1, path)
+    return EventAxes(usual, used)
+
+
+def _is_possible(order: Order, item: InputSignature, width: int | None) -> bool:
+    for word, size in zip(order, item.axes, strict=True):
+        if meaning(size) not in (None, word):
+            return False
+        if word is Axis.FEATURES and not (isinstance(size, int) or width):
+            return False
+        if word is Axis.FEATURES and width and isinstance(size, int) and size != width:
+            return False
+    return True
+
+
+def _undecided(item: InputSignature, use: Use, width: int, path: str) -> InvalidInput:
+    def line(order: Order) -> str:
+        size = item.axes[order.index(Axis.FEATURES)]
+        columns = size if isinstance(size, int) else width
+        return f'"inputs": [{entry(InputSchema(item.name, Role.EVENTS, item.dtype, columns, axes=order))}]'
+
+    text = (
+        f"input {item.name!r} {item.shown} goes into {use.node}, which runs along its last axis: probably its columns "
+        f"come before its events (channels first). Say so in a schema: {line(CHANNELS_FIRST)}; "
+        f"or, if events come first: {line(USUAL[Role.EVENTS])}"
+    )
+    return InvalidInput.at(path, "SCHEMA_NEEDED", text)

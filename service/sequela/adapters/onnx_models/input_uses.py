@@ -1,0 +1,164 @@
+"""How recurrent and convolution nodes read a graph's inputs: which axis they take for time, and which inputs are initial
+states.
+
+Values are followed from the inputs on, through operators that only move axes or work on each number by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+
+from sequela.adapters.model_io.signature import Axis as Size
+from sequela.adapters.model_io.signature import Signature
+from sequela.adapters.model_io.uses import StateUse, Use
+from sequela.adapters.onnx_models.recurrent_nodes import FIRST_STATE, STATES, is_recurrent, shown
+from sequela.explaining.schema import Axis
+
+RECURRENT_AXES = (Axis.TIME, Axis.BATCH, Axis.FEATURES)
+CONVOLUTION_AXES = (Axis.BATCH, Axis.FEATURES, Axis.TIME)
+KEPT = frozenset(
+    {"Identity", "Cast", "CastLike", "Dropout", "Relu", "Sigmoid", "Tanh", "Neg", "Abs", "Exp", "Log", "Sqrt", "Clip"}
+    | {"Add", "Sub", "Mul", "Div", "Pow", "Where", "IsNaN", "Not", "Min", "Max", "LayerNormalization", "Softmax"}
+    | {"BatchNormalization", "InstanceNormalization", "LeakyRelu", "Elu", "Gelu", "MatMul", "Concat", "Slice", "Split"}
+    | {"Pad", "QuantizeLinear", "DequantizeLinear", "HardSigmoid", "Erf", "Expand"}
+)
+"""Operators that leave the axes of their first input with several where they are; a product replaces the last."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Followed:
+    """A value made of an input: for each of its axes, that of the input (None: one of its own)."""
+
+    source: str
+    axes: tuple[int | None, ...]
+
+
+def input_uses(model: ModelProto, signature: Signature) -> dict[str, Use]:
+    """By input name; what nodes disagree on is left out."""
+    graph = model.graph
+    constants = _constants(model)
+    ranks = {item.name: item.rank for item in signature.inputs}
+    followed = {name: _Followed(name, tuple(range(rank))) for name, rank in ranks.items()}
+    found: dict[str, list[Use]] = {}
+    for node in graph.node:
+        for name, use in _uses(node, followed, constants, signature):
+            found.setdefault(name, []).append(use)
+        if node.output and (value := _moved(node, followed, constants)) is not None:
+            followed |= {output: value for output in node.output if output}
+    return {name: uses[0] for name, uses in found.items() if len({_told(use) for use in uses}) == 1}
+
+
+def _told(use: Use) -> tuple[object, ...]:
+    return (use.axes, use.state)
+
+
+def _uses(
+    node: NodeProto,
+    followed: Mapping[str, _Followed],
+    constants: Mapping[str, TensorProto],
+    signature: Signature,
+) -> Iterator[tuple[str, Use]]:
+    data = followed.get(node.input[0]) if node.input else None
+    if is_recurrent(node):
+        if data and (axes := _named(data, RECURRENT_AXES, signature)):
+            yield data.source, Use(shown(node), axes, recurrent=True)
+        for place in range(FIRST_STATE, min(len(node.input), FIRST_STATE + STATES[node.op_type])):
+            state = followed.get(node.input[place])
+            if state and len(state.axes) == 3 and state.axes[1] is not None:
+                yield state.source, Use(shown(node), state=_state(state, node, constants, signature))
+    elif node.op_type == "Conv" and data and (axes := _named(data, CONVOLUTION_AXES, signature)):
+        yield data.source, Use(shown(node), axes)
+
+
+def _named(data: _Followed, words: tuple[Axis, ...], signature: Signature) -> tuple[Axis, ...]:
+    """The input's axes in its own order; empty where the node does not tell all of them."""
+    if len(data.axes) != len(words):
+        return ()
+    named = {axis: word for axis, word in zip(data.axes, words, strict=True) if axis is not None}
+    rank = next(item.rank for item in signature.inputs if item.name == data.source)
+    return tuple(named[axis] for axis in range(rank)) if set(named) == set(range(rank)) else ()
+
+
+def _state(
+    state: _Followed, node: NodeProto, constants: Mapping[str, TensorProto], signature: Signature
+) -> StateUse:
+    seen = next(item for item in signature.inputs if item.name == state.source)
+    sizes: list[Size] = list(seen.axes)
+    batch = state.axes[1]
+    assert batch is not None
+    weights = constants.get(node.input[2])
+    if state.axes[2] is not None and weights is not None and not isinstance(sizes[state.axes[2]], int):
+        sizes[state.axes[2]] = weights.dims[2]
+    return StateUse(batch, tuple(sizes))
+
+
+def _moved(
+    node: NodeProto, followed: Mapping[str, _Followed], constants: Mapping[str, TensorProto]
+) -> _Followed | None:
+    """What comes out of a node, where that follows one input."""
+    given = [(place, followed[name]) for place, name in enumerate(node.input) if name in followed]
+    if not given:
+        return None
+    place, value = given[0]
+    axes = value.axes
+    match node.op_type:
+        case "Transpose" if place == 0:
+            perm = _attribute(node, "perm") or list(range(len(axes)))[::-1]
+            return _Followed(value.source, tuple(axes[axis] for axis in perm))
+        case "Unsqueeze" | "Squeeze" if place == 0:
+            return _squeezed(node, value, constants)
+        case "Gather" if place == 1:  # rows of a table, by ids
+            return _Followed(value.source, (*axes, None))
+        case "Gather" if place == 0:
+            return _gathered(node, value, constants)
+        case operator if operator in KEPT:
+            widest = max((item for _, item in given), key=lambda item: len(item.axes))
+            if operator == "MatMul" and place != 0:
+                return None
+            return widest
+    return None
+
+
+def _squeezed(
+    node: NodeProto, value: _Followed, constants: Mapping[str, TensorProto]
+) -> _Followed | None:
+    told = _attribute(node, "axes")
+    if told is None and len(node.input) > 1 and node.input[1] in constants:
+        told = [int(axis) for axis in numpy_helper.to_array(constants[node.input[1]]).reshape(-1)]
+    if told is None:
+        return None
+    axes = list(value.axes)
+    rank = len(axes) + (len(told) if node.op_type == "Unsqueeze" else 0)
+    for axis in sorted(each % rank for each in told):
+        if node.op_type == "Unsqueeze":
+            axes.insert(axis, None)
+    if node.op_type == "Squeeze":
+        gone = {each % rank for each in told}
+        axes = [axis for place, axis in enumerate(axes) if place not in gone]
+    return _Followed(value.source, tuple(axes))
+
+
+def _gathered(node: NodeProto, value: _Followed, constants: Mapping[str, TensorProto]) -> _Followed | None:
+    index = constants.get(node.input[1])
+    if index is None or len(index.dims) > 1:
+        return None
+    axis = (_attribute(node, "axis") or 0) % len(value.axes)
+    if len(index.dims) == 1:
+        return value
+    return _Followed(value.source, (*value.axes[:axis], *value.axes[axis + 1 :]))
+
+
+def _attribute(node: NodeProto, name: str) -> object | None:
+    found = next((item for item in node.attribute if item.name == name), None)
+    return None if found is None else helper.get_attribute_value(found)
+
+
+def _constants(model: ModelProto) -> dict[str, TensorProto]:
+    held = {tensor.name: tensor for tensor in model.graph.initializer}
+    for node in model.graph.node:
+        if node.op_type == "Constant":
+            held |= {node.output[0]: item.t for item in node.attribute if item.name == "value"}
+    return held
