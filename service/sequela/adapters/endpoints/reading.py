@@ -5,14 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sequela.adapters.endpoints.transports.transport import Description, OutputSignature
+from sequela.adapters.model_io.arrangement import USUAL
+from sequela.adapters.model_io.assumptions import assumptions
 from sequela.adapters.model_io.outputs import OutputLayout
 from sequela.adapters.model_io.schema import Draft, complete_schema, draft_schema, output_name
 from sequela.adapters.model_io.schema_json import read_schema
-from sequela.adapters.model_io.signature import Axis, InputSignature, Signature
+from sequela.adapters.model_io.signature import Axis as Size
+from sequela.adapters.model_io.signature import InputSignature, Signature
 from sequela.adapters.model_io.sizes import FixedSizes, read_sizes
 from sequela.errors import InvalidInput
+from sequela.explaining.explanation import ExplanationWarning
 from sequela.explaining.limits import Limits
-from sequela.explaining.schema import InputSchema, ModelSchema, Role
+from sequela.explaining.schema import Axis, InputSchema, ModelSchema, Role
 
 RANKS: dict[Role, int] = {Role.EVENTS: 3, Role.STATIC: 2, Role.MASK: 2, Role.LENGTH: 1}
 """Axes that an input has where neither the endpoint nor the schema says."""
@@ -20,12 +24,16 @@ RANKS: dict[Role, int] = {Role.EVENTS: 3, Role.STATIC: 2, Role.MASK: 2, Role.LEN
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A model's complete schema, what it takes, its output, and the sizes that it fixes."""
+    """A model's complete schema, what it takes in the server's order of axes and in its own, its output, the sizes that
+    it fixes, and what was assumed.
+    """
 
     schema: ModelSchema
     signature: Signature
+    served: Signature
     output: str
     sizes: FixedSizes
+    warnings: tuple[ExplanationWarning, ...] = ()
 
 
 def read(
@@ -39,10 +47,25 @@ def read(
     signature = _signature(description, schema_json, uri_path, schema_path)
     draft = draft_schema({}, signature, schema_json, limits, uri_path, schema_path)
     output = output_name(draft, signature)
-    sizes = read_sizes(draft.schema.inputs, signature, limits, draft.path)
+    _check_batch_first(draft)
+    sizes = read_sizes(draft.schema.inputs, draft.arranged, limits, draft.path)
     layout = _layout(_axes_of(output, description.outputs), output, sizes.length, draft, limits)
     # Whether outputs are bounded an endpoint does not tell; a schema may.
-    return Reading(complete_schema(draft, {}, output, layout, False), signature, output, sizes)
+    schema = complete_schema(draft, {}, output, layout, False)
+    assumed = assumptions(draft, signature, {}, True)
+    return Reading(schema, draft.arranged, signature, output, sizes, assumed)
+
+
+def _check_batch_first(draft: Draft) -> None:
+    """Servers put the rows of a call, and those of several calls, together along the first axis."""
+    for index, item in enumerate(draft.schema.inputs):
+        if item.axes and item.axes[0] is not Axis.BATCH:
+            text = (
+                f"inputs[{index}] {item.name!r}: axes: {', '.join(item.axes)}; behind an endpoint the batch comes "
+                "first: "
+                "serve a model that takes it so (batch_first=True)"
+            )
+            raise InvalidInput.at(draft.path, "SCHEMA_DOES_NOT_FIT", text)
 
 
 def _signature(description: Description, schema_json: bytes, uri_path: str, schema_path: str) -> Signature:
@@ -61,18 +84,24 @@ def _signature(description: Description, schema_json: bytes, uri_path: str, sche
 
 
 def _input(item: InputSchema) -> InputSignature:
-    rank = item.rank or RANKS[item.role]
-    columns = item.role in (Role.EVENTS, Role.STATIC) and rank == RANKS[item.role]
-    axes: tuple[Axis, ...] = (None,) * (rank - columns)
-    return InputSignature(item.name, item.dtype, item.dtype.value, (*axes, item.width) if columns else axes)
+    """As the schema alone tells it; the batch comes first."""
+    columns: tuple[Size, ...] = item.shape or (item.width,)
+    if item.role is Role.STATE:
+        return InputSignature(item.name, item.dtype, item.dtype.value, (None, *columns))
+    words = item.axes or USUAL[item.role]
+    if (item.rank or RANKS[item.role]) < len(words):
+        words = tuple(word for word in words if word is not Axis.FEATURES)
+    sizes = {Axis.BATCH: (None,), Axis.TIME: (None,), Axis.FEATURES: columns}
+    axes = tuple(size for word in words for size in sizes[word])
+    return InputSignature(item.name, item.dtype, item.dtype.value, axes)
 
 
-def _axes_of(output: str, outputs: tuple[OutputSignature, ...]) -> tuple[Axis, ...] | None:
+def _axes_of(output: str, outputs: tuple[OutputSignature, ...]) -> tuple[Size, ...] | None:
     return next((item.axes for item in outputs if item.name == output), None)
 
 
 def _layout(
-    axes: tuple[Axis, ...] | None, output: str, length: int | None, draft: Draft, limits: Limits
+    axes: tuple[Size, ...] | None, output: str, length: int | None, draft: Draft, limits: Limits
 ) -> OutputLayout:
     """(n), (n, outputs), (n, events) or (n, events, outputs); rows are not spent on finding out, so that a schema must
     say what the axes leave open.
@@ -92,7 +121,7 @@ def _layout(
     return OutputLayout(per_event, count)
 
 
-def _per_event(axes: tuple[Axis, ...], output: str, length: int | None, draft: Draft) -> bool:
+def _per_event(axes: tuple[Size, ...], output: str, length: int | None, draft: Draft) -> bool:
     if len(axes) == 3:
         return True
     if len(axes) == 1:

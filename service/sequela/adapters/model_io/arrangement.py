@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.adapters.model_io.signature import InputSignature
 from sequela.adapters.model_io.signature import Axis as Size
+from sequela.adapters.model_io.signature import InputSignature
 from sequela.explaining.schema import Axis, InputSchema, Role
 
 CHANNELS_FIRST = (Axis.BATCH, Axis.FEATURES, Axis.TIME)
@@ -33,7 +33,7 @@ USUAL: dict[Role, tuple[Axis, ...]] = {
 @dataclass(frozen=True, slots=True)
 class Arrangement:
     """An input of the model beside the server's own order. `words` name the model's axes, `features` standing once for
-    all axes of columns; `columns` are the sizes of these.
+    all axes of columns; `columns` are the sizes of these. A model without an axis for sequences takes one in each call.
     """
 
     words: tuple[Axis, ...]
@@ -43,7 +43,7 @@ class Arrangement:
     @property
     def order(self) -> tuple[int, ...]:
         """For each axis of the model, its place among the server's axes, whose columns are not merged."""
-        outer = [word for word in self.usual if word is not Axis.FEATURES]
+        outer = [word for word in self.usual if word is not Axis.FEATURES and word in self.words]
         first = len(outer)
         places: list[int] = []
         for word in self.words:
@@ -56,7 +56,13 @@ class Arrangement:
     @property
     def is_usual(self) -> bool:
         """Whether the model takes what the server works with as it is."""
-        return self.order == tuple(range(len(self.order))) and len(self.columns) <= 1
+        in_order = self.order == tuple(range(len(self.order))) and len(self.columns) <= 1
+        return in_order and not self.one_by_one
+
+    @property
+    def one_by_one(self) -> bool:
+        """Whether the model has no axis for sequences."""
+        return bool(self.words) and Axis.BATCH not in self.words
 
     def turned(self, values: NDArray[Any]) -> NDArray[Any]:
         """Values in the server's order, as the model takes them."""
@@ -77,6 +83,8 @@ def arranged(item: InputSchema, seen: InputSignature) -> tuple[Arrangement, Inpu
     outer = [word for word in words if word is not Axis.FEATURES]
     count = seen.rank - len(outer)
     most = {Role.MASK: 0, Role.LENGTH: 1}.get(item.role, count)
+    if item.axes and Axis.FEATURES not in words:
+        most = 0
     if not usual or not 0 <= count <= most:
         return Arrangement((), (), ()), seen
     if count == 0:
@@ -86,6 +94,8 @@ def arranged(item: InputSchema, seen: InputSignature) -> tuple[Arrangement, Inpu
     found = Arrangement(words, usual, columns)
     places = dict(zip(found.order, seen.axes, strict=True))
     before = tuple(places[place] for place in range(len(outer)))
+    if found.one_by_one:
+        before = (1, *before)
     return found, InputSignature(seen.name, seen.dtype, seen.numpy_type, (*before, *_merged(columns)))
 
 

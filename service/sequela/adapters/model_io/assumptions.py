@@ -36,39 +36,46 @@ def _of_input(
         counted = [COUNTED[word] for word in item.axes]
         shown = f"{', '.join(counted[:-1])} and {counted[-1]}"
         text = (
-            f"Input {item.name!r} {seen.shown} is read with {shown} along its axes in this order; callers send (events, "
+            f"Input {item.name!r} {seen.shown} is read with {shown} along its axes in this order; callers send "
+            "(events, "
             f"columns). The model's axes or a trial told so. To fix it, say it in a schema: {entry(item)}."
         )
         yield ExplanationWarning("LAYOUT_RECOGNISED", text)
     if item.role is Role.STATE and written is None:
         text = (
-            f"Input {item.name!r} {seen.shown} is taken for an initial state and starts from zeros. To start from another "
+            f"Input {item.name!r} {seen.shown} is taken for an initial state and starts from zeros. To start from "
+            "another "
             f'value, say it in a schema: {{"name": "{item.name}", "role": "state", "dtype": "{item.dtype.value}", '
             '"initial": 0.5}.'
         )
         yield ExplanationWarning("STATES_START_AT_ZERO", text)
     if item.role is Role.STATIC and len(item.shape) > 1 and not written:
         text = (
-            f"Input {item.name!r} {seen.shown} has a number of steps of its own and is switched as one player, beside the "
+            f"Input {item.name!r} {seen.shown} has a number of steps of its own and is switched as one player, "
+            "beside the "
             f"events: {entry(item)}."
         )
         yield ExplanationWarning("LAYOUT_RECOGNISED", text)
     if item.role is Role.EVENTS and item.shape and not written:
         shape = ", ".join(map(str, item.shape))
         text = (
-            f"Input {item.name!r} {seen.shown} has {item.width} columns for each event; callers send (events, {shape}) or "
+            f"Input {item.name!r} {seen.shown} has {item.width} columns for each event; callers send (events, "
+            f"{shape}) or "
             f"(events, {item.width}). A schema may name and group them: {entry(item)}."
         )
         yield ExplanationWarning("LAYOUT_RECOGNISED", text)
 
 
-def _suspicion(item: InputSchema, written: InputSchema | None, use: Use | None) -> Iterator[ExplanationWarning]:
+def _suspicion(
+    item: InputSchema, written: InputSchema | None, use: Use | None
+) -> Iterator[ExplanationWarning]:
     """A recurrent node that runs over what is read as the axis of sequences."""
     if not (use and use.axes == TIME_FIRST and not item.axes and not (written and written.axes)):
         return
     turned = InputSchema(item.name, item.role, item.dtype, item.width, axes=TIME_FIRST)
     text = (
-        f"{use.node} runs along the first axis of input {item.name!r}, which is read as the axis of sequences: probably "
+        f"{use.node} runs along the first axis of input {item.name!r}, which is read as the axis of sequences: "
+        "probably "
         "batch_first=True is missing in the model, so that events do not reach each other. Export it again; or, if "
         f"events come first in it, say so in a schema: {entries([turned])}."
     )

@@ -14,7 +14,18 @@ WORDS: dict[Axis, frozenset[str]] = {
     ),
     Axis.BATCH: frozenset({"batch", "batches", "bs", "batchsize", "samples", "rows", "users", "none"}),
     Axis.FEATURES: frozenset(
-        {"channel", "channels", "ch", "feature", "features", "feat", "dim", "columns", "variables", "inputsize"}
+        {
+            "channel",
+            "channels",
+            "ch",
+            "feature",
+            "features",
+            "feat",
+            "dim",
+            "columns",
+            "variables",
+            "inputsize",
+        }
     ),
 }
 LETTERS: dict[str, Axis] = {

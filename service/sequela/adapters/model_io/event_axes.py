@@ -19,7 +19,7 @@ from sequela.explaining.schema import Axis, InputSchema, Role
 Order = tuple[Axis, ...]
 ORDERS: dict[int, tuple[Order, ...]] = {
     3: (USUAL[Role.EVENTS], CHANNELS_FIRST, TIME_FIRST),
-    2: ((Axis.BATCH, Axis.TIME), (Axis.TIME, Axis.BATCH)),
+    2: ((Axis.BATCH, Axis.TIME), (Axis.TIME, Axis.BATCH), (Axis.TIME, Axis.FEATURES)),
 }
 
 
@@ -55,6 +55,10 @@ def event_axes(item: InputSignature, use: Use | None, width: int | None, path: s
 
 
 def _is_possible(order: Order, item: InputSignature, width: int | None) -> bool:
+    if item.rank == 2 and order[0] is Axis.TIME:  # unusual enough to need a name
+        several = isinstance(item.axes[1], int) and item.axes[1] > 1
+        if meaning(item.axes[0]) is not Axis.TIME or several != (order[1] is Axis.FEATURES):
+            return False
     for word, size in zip(order, item.axes, strict=True):
         if meaning(size) not in (None, word):
             return False

@@ -26,13 +26,14 @@ from dataclasses import dataclass, replace
 from sequela.adapters.model_io.arrangement import USUAL
 from sequela.adapters.model_io.entries import entries, entry, guessed
 from sequela.adapters.model_io.event_axes import EventAxes, Order, event_axes
-from sequela.adapters.model_io.ranks import check_rank
-from sequela.adapters.model_io.signature import Axis, InputSignature, Signature
+from sequela.adapters.model_io.ranks import check_rank, one_number
+from sequela.adapters.model_io.signature import Axis as Size
+from sequela.adapters.model_io.signature import InputSignature, Signature
 from sequela.adapters.model_io.states import is_state, state_input
 from sequela.adapters.model_io.static_sequences import static_sequence, static_sequences
 from sequela.adapters.model_io.uses import Use
 from sequela.errors import InvalidInput
-from sequela.explaining.schema import Dtype, InputSchema, Role
+from sequela.explaining.schema import Axis, Dtype, InputSchema, Role
 
 MASK_NAME = re.compile("mask", re.IGNORECASE)
 INVERTED_NAME = re.compile("pad", re.IGNORECASE)
@@ -61,7 +62,8 @@ def infer_inputs(signature: Signature, uses: Mapping[str, Use], path: str) -> In
     states = {item.name for item in signature.inputs if is_state(item, uses.get(item.name), signature)}
     data = [item for item in signature.inputs if item.name not in states]
     for item in data:
-        check_rank(item, path)
+        check_rank(item, uses.get(item.name), path)
+    _check_numbers(data, signature, uses, path)
     axes = {item.name: event_axes(item, uses.get(item.name), None, path) for item in data if item.rank > 1}
     inputs = _inputs(signature, {name: found.order for name, found in axes.items()}, states, path)
     other = {name: found.other or found.order for name, found in axes.items()}
@@ -103,6 +105,22 @@ def _with_shape(item: InputSchema, seen: InputSignature) -> InputSchema:
     return replace(item, shape=sizes, width=math.prod(sizes) if item.width == 1 else item.width)
 
 
+def _check_numbers(
+    data: Sequence[InputSignature], signature: Signature, uses: Mapping[str, Use], path: str
+) -> None:
+    """An input without axes holds one number for the whole call, which only a schema can say."""
+    alone = [item for item in data if item.rank == 0]
+    if not alone:
+        return
+    others = replace(signature, inputs=tuple(item for item in signature.inputs if item not in alone))
+    likely = (*infer_inputs(others, uses, path).inputs, *map(one_number, alone))
+    text = (
+        f"input {alone[0].name!r} takes one number for the whole call; say in a schema which it is, here "
+        f"{likely[-1].initial:g}: {entries(likely)}; or export the model with this number fixed in it"
+    )
+    raise InvalidInput.at(path, "SCHEMA_NEEDED", text)
+
+
 def _inputs(
     signature: Signature, orders: Mapping[str, Order], states: Container[str], path: str
 ) -> tuple[InputSchema, ...]:
@@ -131,10 +149,11 @@ def _inputs(
 
 def _in_order(item: InputSignature, order: Order) -> InputSignature:
     """As the server works with it, columns not merged."""
-    if order in ((), USUAL[Role.EVENTS][: item.rank]):
+    usual = USUAL[Role.EVENTS]
+    if order in ((), usual[: item.rank]):
         return item
-    usual = USUAL[Role.EVENTS][: item.rank]
-    return replace(item, axes=tuple(item.axes[order.index(word)] for word in usual))
+    sizes: dict[Axis, Size] = {Axis.BATCH: 1, **dict(zip(order, item.axes, strict=True))}
+    return replace(item, axes=tuple(sizes[word] for word in usual if word in sizes))
 
 
 def _with_axes(found: InputSchema, item: InputSignature, order: Order) -> InputSchema:
@@ -161,7 +180,7 @@ def _named_like_a_length(item: InputSignature) -> bool:
     return one_value and item.dtype in INTEGERS and LENGTH_NAME.search(item.name) is not None
 
 
-def _times(inputs: Sequence[InputSignature]) -> tuple[Axis, ...]:
+def _times(inputs: Sequence[InputSignature]) -> tuple[Size, ...]:
     """The second axes that count events."""
     triples = tuple(item.axes[1] for item in inputs if item.rank >= 3)
     return triples or tuple(item.axes[1] for item in inputs if item.rank == 2 and _over_time(item, inputs))
@@ -177,7 +196,7 @@ def _over_time(item: InputSignature, inputs: Sequence[InputSignature]) -> bool:
     return not fixed or len(pairs) == 1
 
 
-def _same(axis: Axis, time: Axis) -> bool:
+def _same(axis: Size, time: Size) -> bool:
     """Free axes may be the same one unless both have names; a fixed one never is a free one."""
     if isinstance(axis, int) or isinstance(time, int):
         return axis == time

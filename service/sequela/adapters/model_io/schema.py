@@ -98,9 +98,7 @@ def _other(inferred: Inferred, drafted: Callable[[tuple[InputSchema, ...]], Draf
         return None
 
 
-def _arranged(
-    inputs: tuple[InputSchema, ...], signature: Signature, limits: Limits, path: str
-) -> Signature:
+def _arranged(inputs: tuple[InputSchema, ...], signature: Signature, limits: Limits, path: str) -> Signature:
     """The signature in the server's order, which the inputs fit."""
     check_entries(inputs, signature, path)
     known = {item.name: item for item in inputs}

@@ -92,28 +92,29 @@ def _entry_problems(inputs: Sequence[InputSchema], signature: Signature) -> Iter
 
 def _arrangement_problems(item: InputSchema, seen: InputSignature) -> Iterator[str]:
     usual = USUAL.get(item.role, ())
-    allowed = (usual, tuple(word for word in usual if word is not Axis.FEATURES))
-    if item.axes and not any(sorted(item.axes) == sorted(words) for words in allowed):
+    if (item.axes and not set(item.axes) <= set(usual)) or len(set(item.axes)) < len(item.axes):
         each = ", ".join(word.value for word in usual) or "none"
         said = ", ".join(word.value for word in item.axes)
         yield f"axes: {said}; an input of the role {item.role.value} has {each}, each once, in the model's order"
-    elif item.axes and (len(item.axes) != seen.rank and not item.shape):
+    elif item.axes and item.role is Role.EVENTS and Axis.TIME not in item.axes:
+        yield "axes: time is missing, which events lie along"
+    elif item.axes and len(item.axes) != seen.rank and not item.shape:
         yield f"axes: {len(item.axes)} of them, the model takes {seen.shown}"
     outer = 2 if item.role is Role.EVENTS else 1
     if item.shape:
         yield from _shape_problems(item, seen)
-    elif item.role in (Role.EVENTS, Role.STATIC) and seen.rank > outer + 1:
+    elif item.role in MEANING and seen.rank > outer + 1:
         behind = "batch and time" if outer == 2 else "the batch"
         yield (
-            f"shape: missing; the model takes {seen.shown}, so say the sizes behind {behind}, "
-            'for example "shape": [4, 2]'
+            f"role is {item.role.value}, that is {MEANING[item.role]}; the model takes {seen.shown}; with more axes "
+            f'say the sizes of those behind {behind}, for example "shape": [4, 2]'
         )
     if item.allow_nan and item.dtype not in (Dtype.FLOAT32, Dtype.FLOAT64):
         yield f"allow_nan: {item.dtype.value} holds no NaN"
 
 
 def _shape_problems(item: InputSchema, seen: InputSignature) -> Iterator[str]:
-    if item.role not in (Role.EVENTS, Role.STATIC):
+    if item.role not in (Role.EVENTS, Role.STATIC, Role.STATE):
         yield f"shape: an input of the role {item.role.value} has none"
         return
     outer = 2 if item.role is Role.EVENTS else 1
@@ -123,14 +124,16 @@ def _shape_problems(item: InputSchema, seen: InputSignature) -> Iterator[str]:
     elif seen.rank != outer + len(item.shape):
         behind = "batch and time" if outer == 2 else "the batch"
         yield f"shape: {shown} are {len(item.shape)} axes behind {behind}; the model takes {seen.shown}"
-    elif item.width != math.prod(item.shape):
+    elif item.role is not Role.STATE and item.width != math.prod(item.shape):
         yield f"width is {item.width}, the shape {shown} makes {math.prod(item.shape)}"
 
 
 def _input_problems(inputs: Sequence[InputSchema], arranged: Signature) -> Iterator[str]:
     seen = {item.name: item for item in arranged.inputs}
     for index, item in enumerate(inputs):
-        yield from (f"inputs[{index}] {item.name!r}: {problem}" for problem in _against(item, seen[item.name]))
+        yield from (
+            f"inputs[{index}] {item.name!r}: {problem}" for problem in _against(item, seen[item.name])
+        )
 
 
 def _against(item: InputSchema, seen: InputSignature) -> Iterator[str]:

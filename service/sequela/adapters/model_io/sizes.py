@@ -23,7 +23,9 @@ class FixedSizes:
 
 
 def read_sizes(inputs: Sequence[InputSchema], signature: Signature, limits: Limits, path: str) -> FixedSizes:
-    """`signature` is in the server's order of axes. Raises InvalidInput: MODEL_INPUT_UNSUPPORTED where inputs disagree, MODEL_TOO_LARGE past the limits."""
+    """`signature` is in the server's order of axes. Raises InvalidInput: MODEL_INPUT_UNSUPPORTED where inputs "
+    "disagree, MODEL_TOO_LARGE past the limits.
+    """
     over_time = {item.name for item in inputs if item.role in (Role.EVENTS, Role.MASK)}
     states = {item.name for item in inputs if item.role is Role.STATE}
     batch = _common("sequences", [item for item in signature.inputs if item.name not in states], 0, path)

@@ -34,23 +34,36 @@ def state_input(item: InputSignature, initial: float = 0.0) -> InputSchema:
     return InputSchema(item.name, Role.STATE, item.dtype, math.prod(sizes) if sizes else 1, initial=initial)
 
 
-def state_axes(item: InputSignature, use: Use | None) -> tuple[int | None, tuple[Size, ...]]:
+def state_axes(
+    item: InputSchema, seen: InputSignature, use: Use | None
+) -> tuple[int | None, tuple[Size, ...]]:
     """Its axis that counts sequences (None: it has none), and what is known of the sizes of all its axes."""
     if use and use.state:
-        return use.state.batch, use.state.sizes
-    named = [place for place, size in enumerate(item.axes) if meaning(size) is Axis.BATCH]
-    free = [place for place, size in enumerate(item.axes) if not isinstance(size, int)]
-    if named:
-        return named[0], item.axes
-    if free:
-        return free[0], item.axes
-    if item.rank == 3:
-        return 1, item.axes
-    return (0 if item.rank == 2 else None), item.axes
+        batch: int | None = use.state.batch
+        sizes = use.state.sizes
+    else:
+        batch, sizes = _batch_axis(seen), seen.axes
+    told = [place for place in range(len(sizes)) if place != batch]
+    if len(item.shape) == len(told):
+        known = dict(zip(told, item.shape, strict=True))
+        sizes = tuple(known.get(place, size) for place, size in enumerate(sizes))
+    return batch, sizes
+
+
+def _batch_axis(seen: InputSignature) -> int | None:
+    named = [place for place, size in enumerate(seen.axes) if meaning(size) is Axis.BATCH]
+    free = [place for place, size in enumerate(seen.axes) if not isinstance(size, int)]
+    if named or free:
+        return (named or free)[0]
+    return {2: 0, 3: 1}.get(seen.rank)
 
 
 def _has_shape(item: InputSignature) -> bool:
     """(layers, sequences, width) or (sequences, width)."""
     *outer, last = item.axes
     layers = outer[:-1]
-    return isinstance(last, int) and all(isinstance(size, int) for size in layers) and not isinstance(outer[-1], int)
+    return (
+        isinstance(last, int)
+        and all(isinstance(size, int) for size in layers)
+        and not isinstance(outer[-1], int)
+    )

@@ -20,8 +20,9 @@ class StateUse:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """How a node reads an input: `axes` in the input's own order, or as an initial state. `node` is named for people;
-    `recurrent`: it runs over time, so that its axes are certain; a convolution may be meant to run over columns.
+    """How a node reads an input: `axes` in the input's own order (none: a convolution over several axes, as over an
+    image), or as an initial state. `node` is named for people; `recurrent`: it runs over time, so that its axes are
+    certain; a convolution may be meant to run over columns.
     """
 
     node: str

@@ -51,7 +51,8 @@ def _input(value: ValueInfoProto, path: str) -> InputSignature:
         names = ", ".join(sorted(TensorProto.DataType.Name(element).lower() for element in ELEMENT_TYPES))
         held = TensorProto.DataType.Name(tensor.elem_type).lower()
         text = (
-            f"input {value.name!r} holds {held}; inputs are tensors of {names}: export the model with an input of one of "
+            f"input {value.name!r} holds {held}; inputs are tensors of {names}: export the model with an input of "
+            "one of "
             "these, which its first operator casts"
         )
         raise InvalidInput.at(path, "MODEL_INPUT_UNSUPPORTED", text)

@@ -5,19 +5,24 @@ What the model wants otherwise, nodes in front of it make. Behind them the graph
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
-from sequela.adapters.model_io.arrangement import arranged
-from sequela.adapters.model_io.signature import Axis as Size
+from sequela.adapters.model_io.arrangement import Arrangement, arranged
+from sequela.adapters.model_io.entries import entry
 from sequela.adapters.model_io.signature import InputSignature, Signature
 from sequela.adapters.model_io.states import state_axes
 from sequela.adapters.model_io.uses import Use
 from sequela.adapters.onnx_models.names import Fresh, fresh_names
+from sequela.adapters.onnx_models.recurrent_nodes import STANDARD_DOMAINS
 from sequela.errors import InvalidInput
 from sequela.explaining.schema import InputSchema, Role
+
+AXES_ARE_INPUTS = 13
+"""The opset from which on Unsqueeze is told its axes by an input."""
 
 
 def usual_order(
@@ -43,7 +48,7 @@ def usual_order(
     for name, (arrangement, usual) in turned.items():
         inside = fresh(f"{name}/in_the_models_order")
         _rename(made.graph, name, inside)
-        front += _turning(name, inside, arrangement.columns, arrangement.order, fresh, made.graph)
+        front += _turning(name, inside, arrangement, fresh, made.graph)
         _input(made.graph, name).CopyFrom(_value(usual, _input(made.graph, name)))
     rows = next(item.name for item in inputs if item.role is Role.EVENTS)
     for seen in states:
@@ -56,31 +61,56 @@ def usual_order(
     return made
 
 
-def usual_output(model: ModelProto, output: str, rank: int) -> ModelProto:
+def steps_first(model: ModelProto, output: str, rank: int) -> ModelProto:
     """The model with the first two axes of an output exchanged: a time-first model's has a step for each event."""
+    order = [1, 0, *range(2, rank)]
+    return _behind(
+        model, output, lambda inside: helper.make_node("Transpose", [inside], [output], perm=order)
+    )
+
+
+def one_row(model: ModelProto, output: str) -> ModelProto:
+    """The model with an axis for sequences in front of its output, which has none."""
+    opset = max((item.version for item in model.opset_import if item.domain in STANDARD_DOMAINS), default=1)
+
+    def add(inside: str) -> NodeProto:
+        if opset < AXES_ARE_INPUTS:
+            return helper.make_node("Unsqueeze", [inside], [output], axes=[0])
+        return helper.make_node("Unsqueeze", [inside, f"{output}/first_axis"], [output])
+
+    made = _behind(model, output, add)
+    _constant(f"{output}/first_axis", [0], made.graph)
+    return made
+
+
+def _behind(model: ModelProto, output: str, node: Callable[[str], NodeProto]) -> ModelProto:
+    """The model with a node behind an output, which keeps its name."""
     made = ModelProto()
     made.CopyFrom(model)
-    fresh = fresh_names(made)
-    inside = fresh(f"{output}/in_the_models_order")
-    for node in made.graph.node:
-        for place, name in enumerate(node.output):
+    inside = fresh_names(made)(f"{output}/in_the_models_order")
+    for each in made.graph.node:
+        for place, name in enumerate(each.output):
             if name == output:
-                node.output[place] = inside
+                each.output[place] = inside
     _rename(made.graph, output, inside)
-    order = [1, 0, *range(2, rank)]
-    made.graph.node.append(helper.make_node("Transpose", [inside], [output], name=f"{output}/turned", perm=order))
+    added = node(inside)
+    added.name = f"{output}/turned"
+    made.graph.node.append(added)
     next(value for value in made.graph.output if value.name == output).type.tensor_type.ClearField("shape")
     return made
 
 
 def _turning(
-    source: str, target: str, columns: Sequence[Size], order: Sequence[int], fresh: Fresh, graph: GraphProto
+    source: str, target: str, arrangement: Arrangement, fresh: Fresh, graph: GraphProto
 ) -> Iterator[NodeProto]:
     """From the server's order into the model's."""
+    columns, order = arrangement.columns, arrangement.order
     sizes = [size for size in columns if isinstance(size, int)]
-    if len(columns) > 1:
-        outer = len(order) - len(columns)
-        shape = _constant(fresh(f"{source}/shape"), [0] * outer + sizes, graph)
+    if len(columns) > 1 or arrangement.one_by_one:
+        outer = [0] * (len(order) - len(columns))
+        if arrangement.one_by_one:
+            outer[:1] = [-1] if outer else []
+        shape = _constant(fresh(f"{source}/shape"), outer + sizes, graph)
         split = fresh(f"{source}/split")
         yield helper.make_node("Reshape", [source, shape], [split], name=split)
         source = split
@@ -97,20 +127,21 @@ def _state(
     path: str,
 ) -> Iterator[NodeProto]:
     """As many rows as the events have, all filled with what the state begins with."""
-    batch, sizes = state_axes(seen, use)
+    batch, sizes = state_axes(item, seen, use)
     unknown = [place for place, size in enumerate(sizes) if not isinstance(size, int) and place != batch]
     if unknown:
         text = (
-            f"input {seen.name!r} {seen.shown} is a state of unknown size; export the model with a fixed size for all "
-            "its axes but the batch"
+            f"input {seen.name!r} {seen.shown} is a state of unknown size; say in the schema the sizes of all its "
+            "axes but "
+            f"the batch: {entry(replace(item, shape=(1,) * (seen.rank - 2) + (64,)))}"
         )
         raise InvalidInput.at(path, "SCHEMA_DOES_NOT_FIT", text)
     element = _input(graph, seen.name).type.tensor_type.elem_type
-    filled = helper.make_tensor(
-        fresh(f"{seen.name}/initial"), element, [1], [_cast(item.initial, element)]
-    )
+    filled = helper.make_tensor(fresh(f"{seen.name}/initial"), element, [1], [_cast(item.initial, element)])
     if batch is None or isinstance(sizes[batch], int):
-        shape = _constant(fresh(f"{seen.name}/shape"), [int(size) for size in sizes if isinstance(size, int)], graph)
+        shape = _constant(
+            fresh(f"{seen.name}/shape"), [int(size) for size in sizes if isinstance(size, int)], graph
+        )
     else:
         shape = fresh(f"{seen.name}/shape")
         parts = []

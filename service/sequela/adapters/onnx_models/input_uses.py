@@ -1,13 +1,14 @@
-"""How recurrent and convolution nodes read a graph's inputs: which axis they take for time, and which inputs are initial
-states.
+"""How recurrent and convolution nodes read a graph's inputs: which axis they take for time, and which inputs are
+initial states.
 
 Values are followed from the inputs on, through operators that only move axes or work on each number by itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
@@ -20,12 +21,52 @@ from sequela.explaining.schema import Axis
 RECURRENT_AXES = (Axis.TIME, Axis.BATCH, Axis.FEATURES)
 CONVOLUTION_AXES = (Axis.BATCH, Axis.FEATURES, Axis.TIME)
 KEPT = frozenset(
-    {"Identity", "Cast", "CastLike", "Dropout", "Relu", "Sigmoid", "Tanh", "Neg", "Abs", "Exp", "Log", "Sqrt", "Clip"}
-    | {"Add", "Sub", "Mul", "Div", "Pow", "Where", "IsNaN", "Not", "Min", "Max", "LayerNormalization", "Softmax"}
-    | {"BatchNormalization", "InstanceNormalization", "LeakyRelu", "Elu", "Gelu", "MatMul", "Concat", "Slice", "Split"}
+    {
+        "Identity",
+        "Cast",
+        "CastLike",
+        "Dropout",
+        "Relu",
+        "Sigmoid",
+        "Tanh",
+        "Neg",
+        "Abs",
+        "Exp",
+        "Log",
+        "Sqrt",
+        "Clip",
+    }
+    | {
+        "Add",
+        "Sub",
+        "Mul",
+        "Div",
+        "Pow",
+        "Where",
+        "IsNaN",
+        "Not",
+        "Min",
+        "Max",
+        "LayerNormalization",
+        "Softmax",
+    }
+    | {
+        "BatchNormalization",
+        "InstanceNormalization",
+        "LeakyRelu",
+        "Elu",
+        "Gelu",
+        "MatMul",
+        "Concat",
+        "Slice",
+        "Split",
+    }
     | {"Pad", "QuantizeLinear", "DequantizeLinear", "HardSigmoid", "Erf", "Expand"}
 )
 """Operators that leave the axes of their first input with several where they are; a product replaces the last."""
+
+
+Constants: TypeAlias = Mapping[str, TensorProto]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +99,7 @@ def _told(use: Use) -> tuple[object, ...]:
 def _uses(
     node: NodeProto,
     followed: Mapping[str, _Followed],
-    constants: Mapping[str, TensorProto],
+    constants: Constants,
     signature: Signature,
 ) -> Iterator[tuple[str, Use]]:
     data = followed.get(node.input[0]) if node.input else None
@@ -69,8 +110,10 @@ def _uses(
             state = followed.get(node.input[place])
             if state and len(state.axes) == 3 and state.axes[1] is not None:
                 yield state.source, Use(shown(node), state=_state(state, node, constants, signature))
-    elif node.op_type == "Conv" and data and (axes := _named(data, CONVOLUTION_AXES, signature)):
-        yield data.source, Use(shown(node), axes)
+    elif node.op_type == "Conv" and data:
+        axes = _named(data, CONVOLUTION_AXES, signature)
+        if axes or len(data.axes) > len(CONVOLUTION_AXES):
+            yield data.source, Use(shown(node), axes)
 
 
 def _named(data: _Followed, words: tuple[Axis, ...], signature: Signature) -> tuple[Axis, ...]:
@@ -82,9 +125,7 @@ def _named(data: _Followed, words: tuple[Axis, ...], signature: Signature) -> tu
     return tuple(named[axis] for axis in range(rank)) if set(named) == set(range(rank)) else ()
 
 
-def _state(
-    state: _Followed, node: NodeProto, constants: Mapping[str, TensorProto], signature: Signature
-) -> StateUse:
+def _state(state: _Followed, node: NodeProto, constants: Constants, signature: Signature) -> StateUse:
     seen = next(item for item in signature.inputs if item.name == state.source)
     sizes: list[Size] = list(seen.axes)
     batch = state.axes[1]
@@ -95,36 +136,26 @@ def _state(
     return StateUse(batch, tuple(sizes))
 
 
-def _moved(
-    node: NodeProto, followed: Mapping[str, _Followed], constants: Mapping[str, TensorProto]
-) -> _Followed | None:
+def _moved(node: NodeProto, followed: Mapping[str, _Followed], constants: Constants) -> _Followed | None:
     """What comes out of a node, where that follows one input."""
     given = [(place, followed[name]) for place, name in enumerate(node.input) if name in followed]
     if not given:
         return None
     place, value = given[0]
-    axes = value.axes
-    match node.op_type:
-        case "Transpose" if place == 0:
-            perm = _attribute(node, "perm") or list(range(len(axes)))[::-1]
-            return _Followed(value.source, tuple(axes[axis] for axis in perm))
-        case "Unsqueeze" | "Squeeze" if place == 0:
-            return _squeezed(node, value, constants)
-        case "Gather" if place == 1:  # rows of a table, by ids
-            return _Followed(value.source, (*axes, None))
-        case "Gather" if place == 0:
-            return _gathered(node, value, constants)
-        case operator if operator in KEPT:
-            widest = max((item for _, item in given), key=lambda item: len(item.axes))
-            if operator == "MatMul" and place != 0:
-                return None
-            return widest
-    return None
+    if node.op_type in KEPT and (node.op_type != "MatMul" or place == 0):
+        return max((item for _, item in given), key=lambda item: len(item.axes))
+    if node.op_type == "Gather" and place == 1:  # rows of a table, by ids
+        return _Followed(value.source, (*value.axes, None))
+    move = MOVES.get(node.op_type)
+    return move(node, value, constants) if move and place == 0 else None
 
 
-def _squeezed(
-    node: NodeProto, value: _Followed, constants: Mapping[str, TensorProto]
-) -> _Followed | None:
+def _transposed(node: NodeProto, value: _Followed, _: Constants) -> _Followed | None:
+    perm = _attribute(node, "perm") or list(range(len(value.axes)))[::-1]
+    return _Followed(value.source, tuple(value.axes[axis] for axis in perm))
+
+
+def _squeezed(node: NodeProto, value: _Followed, constants: Constants) -> _Followed | None:
     told = _attribute(node, "axes")
     if told is None and len(node.input) > 1 and node.input[1] in constants:
         told = [int(axis) for axis in numpy_helper.to_array(constants[node.input[1]]).reshape(-1)]
@@ -141,7 +172,7 @@ def _squeezed(
     return _Followed(value.source, tuple(axes))
 
 
-def _gathered(node: NodeProto, value: _Followed, constants: Mapping[str, TensorProto]) -> _Followed | None:
+def _gathered(node: NodeProto, value: _Followed, constants: Constants) -> _Followed | None:
     index = constants.get(node.input[1])
     if index is None or len(index.dims) > 1:
         return None
@@ -151,7 +182,15 @@ def _gathered(node: NodeProto, value: _Followed, constants: Mapping[str, TensorP
     return _Followed(value.source, (*value.axes[:axis], *value.axes[axis + 1 :]))
 
 
-def _attribute(node: NodeProto, name: str) -> object | None:
+MOVES: Mapping[str, Callable[[NodeProto, _Followed, Constants], _Followed | None]] = {
+    "Transpose": _transposed,
+    "Squeeze": _squeezed,
+    "Unsqueeze": _squeezed,
+    "Gather": _gathered,
+}
+
+
+def _attribute(node: NodeProto, name: str) -> Any:
     found = next((item for item in node.attribute if item.name == name), None)
     return None if found is None else helper.get_attribute_value(found)
 
@@ -160,5 +199,7 @@ def _constants(model: ModelProto) -> dict[str, TensorProto]:
     held = {tensor.name: tensor for tensor in model.graph.initializer}
     for node in model.graph.node:
         if node.op_type == "Constant":
-            held |= {node.output[0]: item.t for item in node.attribute if item.name == "value"}
+            for item in node.attribute:
+                if item.name == "value":
+                    held[node.output[0]] = item.t
     return held

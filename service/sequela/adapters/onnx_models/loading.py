@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 
@@ -27,6 +28,7 @@ from sequela.adapters.onnx_models.session import Session, open_session
 from sequela.adapters.onnx_models.trial import Trials
 from sequela.adapters.onnx_models.work import step_work
 from sequela.explaining.limits import Limits
+from sequela.explaining.schema import InputSchema, Role
 
 _log = structlog.get_logger(__name__)
 
@@ -74,7 +76,7 @@ class Loader:
         )
         output = output_name(draft, graph)
         open_graph = partial(self._open, source.onnx_path, output)
-        trial = Trials(model, graph, uses, open_graph, self.limits, source.onnx_path).chosen(draft)
+        trial = Trials(model, output, graph, uses, open_graph, self.limits, source.onnx_path).chosen(draft)
         draft, model, sizes, feeder = trial.draft, trial.model, trial.sizes, trial.feeder
         session, probed = trial.session, trial.probed
         if not takes_part(self.provider, session.runtime):
@@ -88,7 +90,7 @@ class Loader:
         schema = complete_schema(draft, file.metadata, output, layout, is_bounded(file.model, output))
         candidate = Candidate(model, schema, sizes.length, feeder, session, probed, open_graph)
         recurrence, how = run_from_states(candidate)
-        execution = _execution(how, sizes.length, session, self.threads, probed)
+        execution = _execution(how, schema.inputs, sizes.length, session, self.threads, probed)
         _log.info("model_loaded", model=name, digest=source.digest, execution=execution)
         return OnnxModel(
             name=name,
@@ -110,12 +112,24 @@ class Loader:
         return open_session(content, output, batch, self.threads, self.limits, path, self.provider)
 
 
-def _execution(how: str, length: int | None, session: Session, threads: int, probed: Probed) -> str:
+def _execution(
+    how: str,
+    inputs: Sequence[InputSchema],
+    length: int | None,
+    session: Session,
+    threads: int,
+    probed: Probed,
+) -> str:
     facts = [how, f"onnxruntime {onnxruntime.__version__}, {used(session.runtime)}, threads: {threads}"]
     if length is not None:
         facts.append(f"events in every call: {length}")
     if session.fixed_batch is not None and BATCH not in how:
         facts.append(f"{BATCH}: {session.fixed_batch}")
+    for item in inputs:
+        if item.axes:
+            facts.append(f"input {item.name!r} is turned to ({', '.join(item.axes)})")
+        if item.role is Role.STATE:
+            facts.append(f"input {item.name!r} starts from {item.initial:g}")
     if not probed.independent_rows:
         facts.append(
             "WARNING: the rows of a batch influence each other, so attributions depend on how batches are cut"

@@ -78,7 +78,9 @@ def _fails(failed: dict[int, DoesNotFit]) -> DoesNotFit:
         text += f": {first.message}"
     else:
         text += f": with {shortest:,}, {first.message}; with {longest:,}, {last.message}"
-    return DoesNotFit("MODEL_FAILED", f'{text}. If it needs another number, say it in a schema: "trial_length": 300')
+    return DoesNotFit(
+        "MODEL_FAILED", f'{text}. If it needs another number, say it in a schema: "trial_length": 300'
+    )
 
 
 def _probed(feeder: Feeder, session: Session, lengths: tuple[int, ...]) -> Probed:

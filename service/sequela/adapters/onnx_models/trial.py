@@ -14,7 +14,7 @@ from sequela.adapters.model_io.schema import Draft
 from sequela.adapters.model_io.signature import Signature
 from sequela.adapters.model_io.sizes import FixedSizes, read_sizes
 from sequela.adapters.model_io.uses import Use
-from sequela.adapters.onnx_models.input_order import usual_order, usual_output
+from sequela.adapters.onnx_models.input_order import one_row, steps_first, usual_order
 from sequela.adapters.onnx_models.probe import Probed, no_padding, probe, sample, tried_lengths
 from sequela.adapters.onnx_models.session import Session
 from sequela.errors import DoesNotFit, InvalidInput, SequelaError
@@ -43,6 +43,7 @@ class Trials:
     """
 
     model: ModelProto
+    output: str
     signature: Signature
     uses: Mapping[str, Use]
     open: Open
@@ -58,7 +59,7 @@ class Trials:
             return self.tried(draft)
         try:
             first = self.tried(draft)
-        except DoesNotFit as error:
+        except DoesNotFit:
             other = self._other(draft.other)
             if other is None:
                 raise
@@ -75,8 +76,10 @@ class Trials:
         model = usual_order(self.model, inputs, self.signature, self.uses, draft.path)
         feeder = Feeder(inputs, draft.arranged)
         lengths = tried_lengths(sizes.length, draft.schema.trial_length, self.limits)
+        if any(item.axes and Axis.BATCH not in item.axes for item in inputs):
+            model = one_row(model, self.output)
         session = self.open(model, sizes.batch)
-        if any(item.axes[:1] == (Axis.TIME,) for item in inputs):
+        if any(item.axes[:2] == TIME_FIRST[:2] for item in inputs):
             model, session = self._with_usual_output(model, session, feeder, lengths, sizes)
         return Trial(draft, model, sizes, feeder, *tried_rows(feeder, session, sizes, lengths))
 
@@ -106,7 +109,7 @@ class Trials:
                 continue
             shape = getattr(output, "shape", ())
             if len(shape) > 1 and shape[:2] == (length, rows):
-                turned = usual_output(model, session.output, len(shape))
+                turned = steps_first(model, session.output, len(shape))
                 return turned, self.open(turned, sizes.batch)
             break
         return model, session
@@ -146,14 +149,19 @@ def _check_trial_length(draft: Draft, sizes: FixedSizes, limits: Limits) -> None
 
 def _undecided(draft: Draft, path: str) -> InvalidInput:
     assert draft.other is not None
-    turned = [item.name for item in draft.other.schema.inputs if item.axes == TIME_FIRST[: len(item.axes)] and item.axes]
+    turned = [
+        item.name
+        for item in draft.other.schema.inputs
+        if item.axes == TIME_FIRST[: len(item.axes)] and item.axes
+    ]
     usual = [
         replace(item, axes=(Axis.BATCH, Axis.TIME, Axis.FEATURES)) if item.role is Role.EVENTS else item
         for item in draft.schema.inputs
     ]
     text = (
-        f"its rows influence each other if the first axis of {', '.join(map(repr, turned))} counts sequences, and do not "
-        "if it counts events: probably events come first, then sequences (batch_first=False). Say so in a schema: "
+        f"its rows influence each other if the first axis of {', '.join(map(repr, turned))} counts sequences, "
+        "and do not if it counts events: probably events come first, then sequences (batch_first=False). Say so "
+        "in a schema: "
         f"{entries(draft.other.schema.inputs)}; or, if sequences come first: {entries(usual)}"
     )
     return InvalidInput.at(path, "SCHEMA_NEEDED", text)
