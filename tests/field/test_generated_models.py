@@ -17,8 +17,12 @@ from sequela_client.errors import SequelaError
 from serving import Serving, embedded
 
 FAST, ALL = 24, 400
-DOCUMENTED = frozenset({"SCHEMA_NEEDED", "SHAPE_MISMATCH", "TOO_MANY_EVENTS", "PADDING_UNKNOWN"})
-"""Of a refusal without a schema: it is asked for, or what was sent does not fit the usual reading of the axes."""
+DOCUMENTED = frozenset(
+    {"SCHEMA_NEEDED", "SHAPE_MISMATCH", "TOO_MANY_EVENTS", "PADDING_UNKNOWN", "MODEL_OUTPUT_UNSUPPORTED"}
+)
+"""Of a refusal without a schema: it is asked for, or what was sent, or the output, does not fit the usual reading of
+axes that are all fixed.
+"""
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from sequela.adapters.model_io.arrangement import TIME_FIRST
 from sequela.adapters.model_io.entries import entries, entry
@@ -21,47 +22,59 @@ def assumptions(
     """`signature` has the model's own order of axes."""
     written = {item.name: item for item in draft.written}
     seen = {item.name: item for item in signature.inputs}
-    found: list[ExplanationWarning] = []
+    found = [*_turned(draft.schema.inputs, written, seen), *_states(draft.schema.inputs, written, seen)]
     for item in draft.schema.inputs:
-        found += _of_input(item, written.get(item.name), seen[item.name])
+        found += _of_shape(item, written.get(item.name), seen[item.name])
         if not independent_rows:
             found += _suspicion(item, written.get(item.name), uses.get(item.name))
     return tuple(found)
 
 
-def _of_input(
+def _turned(
+    inputs: Sequence[InputSchema], written: Mapping[str, InputSchema], seen: Mapping[str, InputSignature]
+) -> Iterator[ExplanationWarning]:
+    turned = [item for item in inputs if item.axes and not (item.name in written and written[item.name].axes)]
+    if not turned:
+        return
+    read = "; ".join(
+        f"{item.name!r} {seen[item.name].shown} as ({', '.join(COUNTED[word] for word in item.axes)})"
+        for item in turned
+    )
+    text = (
+        f"The order of axes was recognised: {read}. Callers send (events, columns). To fix it, say it in a schema: "
+        f"{entries(inputs)}."
+    )
+    yield ExplanationWarning("LAYOUT_RECOGNISED", text)
+
+
+def _states(
+    inputs: Sequence[InputSchema], written: Mapping[str, InputSchema], seen: Mapping[str, InputSignature]
+) -> Iterator[ExplanationWarning]:
+    states = [item for item in inputs if item.role is Role.STATE and item.name not in written]
+    if not states:
+        return
+    shown = ", ".join(f"{item.name!r} {seen[item.name].shown}" for item in states)
+    text = (
+        f"Taken for initial states, which start from zeros: {shown}. To start from another value, say it in a schema, "
+        f"here 0.5: {entries(replace(item, initial=0.5) if item in states else item for item in inputs)}."
+    )
+    yield ExplanationWarning("STATES_START_AT_ZERO", text)
+
+
+def _of_shape(
     item: InputSchema, written: InputSchema | None, seen: InputSignature
 ) -> Iterator[ExplanationWarning]:
-    if item.axes and not (written and written.axes):
-        counted = [COUNTED[word] for word in item.axes]
-        shown = f"{', '.join(counted[:-1])} and {counted[-1]}"
-        text = (
-            f"Input {item.name!r} {seen.shown} is read with {shown} along its axes in this order; callers send "
-            "(events, "
-            f"columns). The model's axes or a trial told so. To fix it, say it in a schema: {entry(item)}."
-        )
-        yield ExplanationWarning("LAYOUT_RECOGNISED", text)
-    if item.role is Role.STATE and written is None:
-        text = (
-            f"Input {item.name!r} {seen.shown} is taken for an initial state and starts from zeros. To start from "
-            "another "
-            f'value, say it in a schema: {{"name": "{item.name}", "role": "state", "dtype": "{item.dtype.value}", '
-            '"initial": 0.5}.'
-        )
-        yield ExplanationWarning("STATES_START_AT_ZERO", text)
     if item.role is Role.STATIC and len(item.shape) > 1 and not written:
         text = (
             f"Input {item.name!r} {seen.shown} has a number of steps of its own and is switched as one player, "
-            "beside the "
-            f"events: {entry(item)}."
+            f"beside the events: {entry(item)}."
         )
         yield ExplanationWarning("LAYOUT_RECOGNISED", text)
     if item.role is Role.EVENTS and item.shape and not written:
         shape = ", ".join(map(str, item.shape))
         text = (
-            f"Input {item.name!r} {seen.shown} has {item.width} columns for each event; callers send (events, "
-            f"{shape}) or "
-            f"(events, {item.width}). A schema may name and group them: {entry(item)}."
+            f"Input {item.name!r} {seen.shown} has {item.width} columns for each event; callers send "
+            f"(events, {shape}) or (events, {item.width}). A schema may name and group them: {entry(item)}."
         )
         yield ExplanationWarning("LAYOUT_RECOGNISED", text)
 

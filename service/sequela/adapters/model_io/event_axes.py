@@ -6,11 +6,12 @@ the graph itself tells; what a trial must tell is left to it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sequela.adapters.model_io.arrangement import CHANNELS_FIRST, TIME_FIRST, USUAL
 from sequela.adapters.model_io.axis_names import meaning
-from sequela.adapters.model_io.entries import entry
+from sequela.adapters.model_io.signature import Axis as Size
 from sequela.adapters.model_io.signature import InputSignature
 from sequela.adapters.model_io.uses import Use
 from sequela.errors import InvalidInput
@@ -31,11 +32,31 @@ class EventAxes:
     other: Order | None = None
 
 
-def event_axes(item: InputSignature, use: Use | None, width: int | None, path: str) -> EventAxes:
-    """Of an event input; `width` is its number of columns where a schema says it.
+class UndecidedAxes(Exception):
+    """Channels first is likely, the usual order is possible: only a schema can say."""
 
-    Raises InvalidInput (SCHEMA_NEEDED) where two orders are likely, with what to write in a schema for each.
-    """
+    def __init__(self, item: InputSignature, use: Use) -> None:
+        super().__init__(item.name)
+        self.item, self.use = item, use
+
+    def refusal(self, path: str, pasted: Callable[[InputSchema], str]) -> InvalidInput:
+        """`pasted` gives what to write in a schema where the input is as given."""
+        likely, usual = (pasted(self._as(order)) for order in (CHANNELS_FIRST, USUAL[Role.EVENTS]))
+        text = (
+            f"input {self.item.name!r} {self.item.shown} goes into {self.use.node}, which runs along its last axis: "
+            f"probably its columns come before its events (channels first). Say so in a schema: {likely}; "
+            f"or, if events come first: {usual}"
+        )
+        return InvalidInput.at(path, "SCHEMA_NEEDED", text)
+
+    def _as(self, order: Order) -> InputSchema:
+        columns = self.item.axes[order.index(Axis.FEATURES)]
+        width = columns if isinstance(columns, int) else 1
+        return InputSchema(self.item.name, Role.EVENTS, self.item.dtype, width, axes=order)
+
+
+def event_axes(item: InputSignature, use: Use | None, width: int | None) -> EventAxes:
+    """Of an event input; `width` is its number of columns where a schema says it. Raises UndecidedAxes."""
     usual = ORDERS.get(item.rank, ((Axis.BATCH, Axis.TIME, Axis.FEATURES),))[0]
     possible = [order for order in ORDERS.get(item.rank, ()) if _is_possible(order, item, width)]
     used = use.axes if use and use.axes in possible else None
@@ -50,7 +71,7 @@ def event_axes(item: InputSignature, use: Use | None, width: int | None, path: s
     if item.axes[1] == 1 or (used == CHANNELS_FIRST and use.recurrent):
         return EventAxes(used)
     if used == CHANNELS_FIRST:
-        raise _undecided(item, use, width or 1, path)
+        raise UndecidedAxes(item, use)
     return EventAxes(usual, used)
 
 
@@ -62,22 +83,13 @@ def _is_possible(order: Order, item: InputSignature, width: int | None) -> bool:
     for word, size in zip(order, item.axes, strict=True):
         if meaning(size) not in (None, word):
             return False
-        if word is Axis.FEATURES and not (isinstance(size, int) or width):
+        if word is Axis.FEATURES and not isinstance(size, int) and not (width and _may_be_free(item, size)):
             return False
         if word is Axis.FEATURES and width and isinstance(size, int) and size != width:
             return False
     return True
 
 
-def _undecided(item: InputSignature, use: Use, width: int, path: str) -> InvalidInput:
-    def line(order: Order) -> str:
-        size = item.axes[order.index(Axis.FEATURES)]
-        columns = size if isinstance(size, int) else width
-        return f'"inputs": [{entry(InputSchema(item.name, Role.EVENTS, item.dtype, columns, axes=order))}]'
-
-    text = (
-        f"input {item.name!r} {item.shown} goes into {use.node}, which runs along its last axis: probably its columns "
-        f"come before its events (channels first). Say so in a schema: {line(CHANNELS_FIRST)}; "
-        f"or, if events come first: {line(USUAL[Role.EVENTS])}"
-    )
-    return InvalidInput.at(path, "SCHEMA_NEEDED", text)
+def _may_be_free(item: InputSignature, size: Size) -> bool:
+    """Columns are fixed, unless all axes are free or the axis is named after them."""
+    return meaning(size) is Axis.FEATURES or not any(isinstance(each, int) for each in item.axes)

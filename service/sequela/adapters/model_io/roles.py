@@ -24,8 +24,8 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sequela.adapters.model_io.arrangement import USUAL
-from sequela.adapters.model_io.entries import entries, entry, guessed
-from sequela.adapters.model_io.event_axes import EventAxes, Order, event_axes
+from sequela.adapters.model_io.entries import entries, guessed
+from sequela.adapters.model_io.event_axes import EventAxes, Order, UndecidedAxes, event_axes
 from sequela.adapters.model_io.ranks import check_rank, one_number
 from sequela.adapters.model_io.signature import Axis as Size
 from sequela.adapters.model_io.signature import InputSignature, Signature
@@ -38,6 +38,8 @@ from sequela.explaining.schema import Axis, Dtype, InputSchema, Role
 MASK_NAME = re.compile("mask", re.IGNORECASE)
 INVERTED_NAME = re.compile("pad", re.IGNORECASE)
 LENGTH_NAME = re.compile("(^|[^a-z]|seq|sequence)(len|lens|length|lengths)([^a-z]|$)", re.IGNORECASE)
+EXAMPLE = 8
+"""Columns, where only a schema can say how many there are."""
 INTEGERS = (Dtype.INT32, Dtype.INT64)
 FLOATS = (Dtype.FLOAT32, Dtype.FLOAT64)
 
@@ -64,7 +66,14 @@ def infer_inputs(signature: Signature, uses: Mapping[str, Use], path: str) -> In
     for item in data:
         check_rank(item, uses.get(item.name), path)
     _check_numbers(data, signature, uses, path)
-    axes = {item.name: event_axes(item, uses.get(item.name), None, path) for item in data if item.rank > 1}
+    axes: dict[str, EventAxes] = {}
+    for item in data:
+        try:
+            axes[item.name] = event_axes(item, uses.get(item.name), None) if item.rank > 1 else EventAxes(())
+        except UndecidedAxes as undecided:
+            orders = {name: found.order for name, found in axes.items()}
+            likely = _inputs(signature, orders, states, path)
+            raise undecided.refusal(path, lambda given: entries(_replaced(likely, given))) from None  # noqa: B023
     inputs = _inputs(signature, {name: found.order for name, found in axes.items()}, states, path)
     other = {name: found.other or found.order for name, found in axes.items()}
     if all(found.other is None for found in axes.values()):
@@ -88,7 +97,10 @@ def complete_inputs(
         whole = _with_shape(item, there)
         axes = EventAxes(())
         if item.role is Role.EVENTS and there.rank > 1:
-            axes = event_axes(there, uses.get(item.name), item.width, path)
+            try:
+                axes = event_axes(there, uses.get(item.name), item.width)
+            except UndecidedAxes as undecided:
+                raise undecided.refusal(path, lambda given: entries(_replaced(written, given))) from None
         found.append(_with_axes(whole, there, axes.order))
         turned.append(_with_axes(whole, there, axes.other or axes.order))
     return Inferred(tuple(found), tuple(turned) if turned != found else None)
@@ -129,7 +141,7 @@ def _inputs(
     seen = tuple(_in_order(item, orders.get(item.name, ())) for item in known)
     apart = static_sequences([item for item in seen if item.rank >= 3], path)
     others = tuple(item for item in seen if item.name not in apart)
-    found = {item.name: _input(item, _role(item, others), path) for item in others}
+    found = {item.name: _input(item, _role(item, others)) for item in others}
     found |= {item.name: static_sequence(item) for item in seen if item.name in apart}
     if not any(item.role is Role.EVENTS for item in found.values()):
         shown = ", ".join(f"{item.name} {item.shown}" for item in signature.inputs)
@@ -139,12 +151,35 @@ def _inputs(
             f"none of its inputs looks like events: {shown}; say in a schema what each carries: "
             f"{entries(guessed(item, Role.EVENTS if item.rank > 1 else Role.STATIC) for item in known)}",
         )
-    return tuple(
+    inputs = tuple(
         state_input(item)
         if item.name in states
         else _with_axes(found[item.name], item, orders.get(item.name, ()))
         for item in signature.inputs
     )
+    _check_told(inputs, others, path)
+    return inputs
+
+
+def _check_told(inputs: tuple[InputSchema, ...], seen: Sequence[InputSignature], path: str) -> None:
+    """What only a schema can say: the number of columns, and what a mask marks."""
+    known = {item.name: item for item in inputs}
+    for item in seen:
+        found = known[item.name]
+        columns = item.axes[2:] if found.role is Role.EVENTS else item.axes[1:]
+        if found.role in (Role.EVENTS, Role.STATIC) and not all(isinstance(size, int) for size in columns):
+            text = (
+                f"{item.shown} does not tell its number of columns; say it in a schema, here with {EXAMPLE}"
+            )
+        elif found.role is Role.MASK and INVERTED_NAME.search(item.name):
+            text = "may mark padding; if 1 stands for a real event in it, say in a schema"
+        else:
+            continue
+        raise InvalidInput.at(path, "SCHEMA_NEEDED", f"input {item.name!r} {text}: {entries(inputs)}")
+
+
+def _replaced(inputs: tuple[InputSchema, ...], given: InputSchema) -> tuple[InputSchema, ...]:
+    return tuple(given if item.name == given.name else item for item in inputs)
 
 
 def _in_order(item: InputSignature, order: Order) -> InputSignature:
@@ -203,21 +238,9 @@ def _same(axis: Size, time: Size) -> bool:
     return axis == time or axis is None or time is None
 
 
-def _input(item: InputSignature, role: Role, path: str) -> InputSchema:
-    if role is Role.MASK and INVERTED_NAME.search(item.name):
-        text = (
-            f"input {item.name!r} may mark padding; if 1 stands for a real event in it, give a schema that says so: "
-            f"{entry(InputSchema(item.name, Role.MASK, item.dtype))}"
-        )
-        raise InvalidInput.at(path, "SCHEMA_NEEDED", text)
+def _input(item: InputSignature, role: Role) -> InputSchema:
     if role in (Role.MASK, Role.LENGTH) or (role is Role.EVENTS and item.rank == 2) or item.rank == 1:
         return InputSchema(item.name, role, item.dtype)
     columns = item.axes[2:] if role is Role.EVENTS else item.axes[1:]
-    sizes = tuple(size for size in columns if isinstance(size, int))
-    if len(sizes) < len(columns):
-        text = (
-            f"input {item.name!r} {item.shown} does not tell its number of columns; say it in a schema, here with 8: "
-            f"{entry(InputSchema(item.name, role, item.dtype, 8))}"
-        )
-        raise InvalidInput.at(path, "SCHEMA_NEEDED", text)
+    sizes = tuple(size if isinstance(size, int) else EXAMPLE for size in columns)
     return InputSchema(item.name, role, item.dtype, math.prod(sizes), shape=sizes if len(sizes) > 1 else ())

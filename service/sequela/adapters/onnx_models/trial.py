@@ -59,7 +59,7 @@ class Trials:
             return self.tried(draft)
         try:
             first = self.tried(draft)
-        except DoesNotFit:
+        except SequelaError:
             other = self._other(draft.other)
             if other is None:
                 raise
