@@ -121,6 +121,7 @@ def _mean_row(
 def _by_name(schema: ModelSchema, arrays: Sequence[NamedArray], path: str) -> dict[str, _Sent]:
     """What was sent, by input name; an empty name stands for the only data input."""
     states = {item.name: item for item in schema.inputs if item.role is Role.STATE}
+    marked = {item.name: item for item in schema.inputs if item.role is Role.MASK and item.pad_value}
     names = [item.name for item in schema.inputs]
     data = [item.name for item in schema.inputs if item.role in (Role.EVENTS, Role.STATIC)]
     sent: dict[str, _Sent] = {}
@@ -131,12 +132,22 @@ def _by_name(schema: ModelSchema, arrays: Sequence[NamedArray], path: str) -> di
             raise InvalidInput.at(
                 here, "INPUT_UNKNOWN", f"{item.name!r} is not an input; the model takes {', '.join(names)}"
             )
+        if name in marked:
+            raise InvalidInput.at(here, "MASK_UNCLEAR", _is_marked(marked[name]))
         if name in states:
             raise InvalidInput.at(here, "INPUT_IS_STATE", _is_filled(states[name]))
         if name in sent:
             raise InvalidInput.at(here, "INPUT_REPEATED", f"{name!r} was sent twice")
         sent[name] = _Sent(f"{path}[{index}].tensor", item.array)
     return sent
+
+
+def _is_marked(item: InputSchema) -> str:
+    return (
+        f"{item.name!r} marks padding with {item.pad_value:g} in this model, and the server fills it in: leave it "
+        "out, and "
+        "send the real events alone"
+    )
 
 
 def _is_filled(item: InputSchema) -> str:

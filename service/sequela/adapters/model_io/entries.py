@@ -19,6 +19,8 @@ def entry(item: InputSchema) -> str:
         keys["shape"] = list(item.shape)
     if item.axes:
         keys["axes"] = [word.value for word in item.axes]
+    if item.pad_value:
+        keys["pad_value"] = item.pad_value
     if item.allow_nan:
         keys["allow_nan"] = True
     if item.initial or item.role is Role.STATE:

@@ -38,7 +38,9 @@ class Feeder:
             if item.role is Role.STATE:
                 continue
             if item.role is Role.MASK:
-                values = np.broadcast_to(real, (rows, len(real)))
+                # 1 for an event and 0 for padding, or 0 for an event and what the schema says for padding.
+                marks = np.where(real, 0.0, item.pad_value) if item.pad_value else real
+                values = np.broadcast_to(marks, (rows, len(real)))
             elif item.role is Role.LENGTH:
                 values = np.full((rows, 1), batch.length)
             else:

@@ -21,6 +21,7 @@ from sequela.adapters.onnx_models.from_states import Candidate, run_from_states
 from sequela.adapters.onnx_models.graph import read_graph
 from sequela.adapters.onnx_models.input_uses import input_uses
 from sequela.adapters.onnx_models.layout import time_first
+from sequela.adapters.onnx_models.masks import with_tried_masks
 from sequela.adapters.onnx_models.model import OnnxModel
 from sequela.adapters.onnx_models.probe import Probed
 from sequela.adapters.onnx_models.provider import ExecutionProvider, takes_part, used
@@ -77,6 +78,7 @@ class Loader:
         output = output_name(draft, graph)
         open_graph = partial(self._open, source.onnx_path, output)
         trial = Trials(model, output, graph, uses, open_graph, self.limits, source.onnx_path).chosen(draft)
+        trial, about_masks = with_tried_masks(trial)
         draft, model, sizes, feeder = trial.draft, trial.model, trial.sizes, trial.feeder
         session, probed = trial.session, trial.probed
         if not takes_part(self.provider, session.runtime):
@@ -104,7 +106,7 @@ class Loader:
             session=session,
             step_work=step_work(model),
             recurrence=recurrence,
-            warnings=assumptions(draft, graph, uses, probed.independent_rows),
+            warnings=(*assumptions(draft, graph, uses, probed.independent_rows), *about_masks),
         )
 
     def _open(self, path: str, output: str, model: ModelProto, batch: int | None) -> Session:
