@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sequela.adapters.endpoints.transports.transport import Description, OutputSignature
 from sequela.adapters.model_io.arrangement import USUAL
 from sequela.adapters.model_io.assumptions import assumptions
+from sequela.adapters.model_io.entries import entries
 from sequela.adapters.model_io.outputs import OutputLayout
 from sequela.adapters.model_io.schema import Draft, complete_schema, draft_schema, output_name
 from sequela.adapters.model_io.schema_json import read_schema
@@ -52,8 +54,20 @@ def read(
     layout = _layout(_axes_of(output, description.outputs), output, sizes.length, draft, limits)
     # Whether outputs are bounded an endpoint does not tell; a schema may.
     schema = complete_schema(draft, {}, output, layout, False)
-    assumed = assumptions(draft, signature, {}, True)
+    assumed = (*assumptions(draft, signature, {}, True), *_masks(draft))
     return Reading(schema, draft.arranged, signature, output, sizes, assumed)
+
+
+def _masks(draft: Draft) -> Iterator[ExplanationWarning]:
+    """No row is spent on finding out what a mask marks."""
+    masks = [item for item in draft.schema.inputs if item.role is Role.MASK]
+    if masks and not draft.written:
+        text = (
+            f"The mask {', '.join(repr(item.name) for item in masks)} is read with 1 for an event and 0 for "
+            "padding; if it "
+            f'is the other way round, say "pad_value": 1 in a schema: {entries(draft.schema.inputs)}.'
+        )
+        yield ExplanationWarning("MASK_NOT_PROVEN", text)
 
 
 def _check_batch_first(draft: Draft) -> None:

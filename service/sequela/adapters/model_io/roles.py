@@ -8,7 +8,7 @@ inputs of rank 3 (`event_axes`); behind that the batch is the first axis, and ti
     rank 2, bool, or named like a mask, over time     mask (n, l)
     rank 2, over time                                 events (n, l), a width of 1
     rank 2, any other                                 static (n, width)
-    rank 1 or (n, 1), integer, named like a length    length (n)
+    rank 1 or (n, 1), integer, named like a length    length (n); so where a recurrent node takes it for one
     rank 1, any other                                 static (n), a width of 1
 
 A rank-2 input lies over time if its second axis is that of a rank-3 input, except that a fixed number of
@@ -72,13 +72,13 @@ def infer_inputs(signature: Signature, uses: Mapping[str, Use], path: str) -> In
             axes[item.name] = event_axes(item, uses.get(item.name), None) if item.rank > 1 else EventAxes(())
         except UndecidedAxes as undecided:
             orders = {name: found.order for name, found in axes.items()}
-            likely = _inputs(signature, orders, states, path)
+            likely = _inputs(signature, orders, states, path, uses)
             raise undecided.refusal(path, lambda given: entries(_replaced(likely, given))) from None  # noqa: B023
-    inputs = _inputs(signature, {name: found.order for name, found in axes.items()}, states, path)
+    inputs = _inputs(signature, {name: found.order for name, found in axes.items()}, states, path, uses)
     other = {name: found.other or found.order for name, found in axes.items()}
     if all(found.other is None for found in axes.values()):
         return Inferred(inputs)
-    return Inferred(inputs, _inputs(signature, other, states, path))
+    return Inferred(inputs, _inputs(signature, other, states, path, uses))
 
 
 def complete_inputs(
@@ -134,14 +134,22 @@ def _check_numbers(
 
 
 def _inputs(
-    signature: Signature, orders: Mapping[str, Order], states: Container[str], path: str
+    signature: Signature,
+    orders: Mapping[str, Order],
+    states: Container[str],
+    path: str,
+    uses: Mapping[str, Use],
 ) -> tuple[InputSchema, ...]:
     """Where the axes of inputs of several axes are in these orders."""
     known = [item for item in signature.inputs if item.name not in states]
     seen = tuple(_in_order(item, orders.get(item.name, ())) for item in known)
     apart = static_sequences([item for item in seen if item.rank >= 3], path)
     others = tuple(item for item in seen if item.name not in apart)
-    found = {item.name: _input(item, _role(item, others)) for item in others}
+    lengths = {name for name, use in uses.items() if use.lengths}
+    found = {
+        item.name: _input(item, Role.LENGTH if item.name in lengths else _role(item, others))
+        for item in others
+    }
     found |= {item.name: static_sequence(item) for item in seen if item.name in apart}
     if not any(item.role is Role.EVENTS for item in found.values()):
         shown = ", ".join(f"{item.name} {item.shown}" for item in signature.inputs)

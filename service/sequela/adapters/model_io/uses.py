@@ -22,10 +22,11 @@ class StateUse:
 class Use:
     """How a node reads an input: `axes` in the input's own order (none: a convolution over several axes, as over an
     image), or as an initial state. `node` is named for people; `recurrent`: it runs over time, so that its axes are
-    certain; a convolution may be meant to run over columns.
+    certain; a convolution may be meant to run over columns. `lengths`: it takes the input for numbers of real events.
     """
 
     node: str
     axes: tuple[Axis, ...] = ()
     recurrent: bool = False
+    lengths: bool = False
     state: StateUse | None = None

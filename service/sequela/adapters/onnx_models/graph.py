@@ -31,6 +31,12 @@ NUMPY_TYPES: Mapping[int, str] = {element: dtype.value for element, dtype in ELE
 }
 """Small types are cast on their way in, where the value fits."""
 MOST_AXES = 8
+OTHER_KINDS: Mapping[str, str] = {
+    "sequence_type": "a list of tensors (a Sequence of ONNX)",
+    "map_type": "a dictionary (a Map of ONNX)",
+    "optional_type": "an optional value (an Optional of ONNX)",
+    "sparse_tensor_type": "a sparse tensor",
+}
 
 
 def read_graph(model: ModelProto, path: str) -> Signature:
@@ -46,6 +52,13 @@ def read_graph(model: ModelProto, path: str) -> Signature:
 
 
 def _input(value: ValueInfoProto, path: str) -> InputSignature:
+    kind = value.type.WhichOneof("value") or "tensor_type"
+    if kind != "tensor_type":
+        text = (
+            f"input {value.name!r} is {OTHER_KINDS.get(kind, kind)}; inputs are tensors: export the model with one for "
+            "each part"
+        )
+        raise InvalidInput.at(path, "MODEL_INPUT_UNSUPPORTED", text)
     tensor = value.type.tensor_type
     if tensor.elem_type not in ELEMENT_TYPES:
         names = ", ".join(sorted(TensorProto.DataType.Name(element).lower() for element in ELEMENT_TYPES))

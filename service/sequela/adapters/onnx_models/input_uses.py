@@ -15,7 +15,14 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 from sequela.adapters.model_io.signature import Axis as Size
 from sequela.adapters.model_io.signature import Signature
 from sequela.adapters.model_io.uses import StateUse, Use
-from sequela.adapters.onnx_models.recurrent_nodes import FIRST_STATE, STATES, is_recurrent, shown
+from sequela.adapters.onnx_models.names import needed
+from sequela.adapters.onnx_models.recurrent_nodes import (
+    FIRST_STATE,
+    SEQUENCE_LENGTHS,
+    STATES,
+    is_recurrent,
+    shown,
+)
 from sequela.explaining.schema import Axis
 
 RECURRENT_AXES = (Axis.TIME, Axis.BATCH, Axis.FEATURES)
@@ -85,7 +92,7 @@ def input_uses(model: ModelProto, signature: Signature) -> dict[str, Use]:
     followed = {name: _Followed(name, tuple(range(rank))) for name, rank in ranks.items()}
     found: dict[str, list[Use]] = {}
     for node in graph.node:
-        for name, use in _uses(node, followed, constants, signature):
+        for name, use in (*_uses(node, followed, constants, signature), *_lengths(node, model, signature)):
             found.setdefault(name, []).append(use)
         if node.output and (value := _moved(node, followed, constants)) is not None:
             followed |= {output: value for output in node.output if output}
@@ -93,7 +100,7 @@ def input_uses(model: ModelProto, signature: Signature) -> dict[str, Use]:
 
 
 def _told(use: Use) -> tuple[object, ...]:
-    return (use.axes, use.state)
+    return (use.axes, use.state, use.lengths)
 
 
 def _uses(
@@ -114,6 +121,19 @@ def _uses(
         axes = _named(data, CONVOLUTION_AXES, signature)
         if axes or len(data.axes) > len(CONVOLUTION_AXES):
             yield data.source, Use(shown(node), axes)
+
+
+def _lengths(node: NodeProto, model: ModelProto, signature: Signature) -> Iterator[tuple[str, Use]]:
+    """The one input that a recurrent node's numbers of real events are made of."""
+    if not is_recurrent(node) or len(node.input) <= SEQUENCE_LENGTHS or not node.input[SEQUENCE_LENGTHS]:
+        return
+    made_of = {
+        name for each in needed(model.graph.node, [node.input[SEQUENCE_LENGTHS]]) for name in each.input
+    }
+    made_of.add(node.input[SEQUENCE_LENGTHS])
+    sources = [item for item in signature.inputs if item.name in made_of]
+    if len(sources) == 1 and sources[0].rank in (1, 2) and sources[0].axes[1:] in ((), (1,)):
+        yield sources[0].name, Use(shown(node), lengths=True)
 
 
 def _named(data: _Followed, words: tuple[Axis, ...], signature: Signature) -> tuple[Axis, ...]:

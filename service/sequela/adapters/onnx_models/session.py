@@ -29,6 +29,8 @@ in 1.31)."""
 LONGEST_MESSAGE = 300
 # onnxruntime says where in its own sources it failed: `/onnxruntime_src/…/gather.cc:154 …`.
 SOURCE_PLACE = re.compile(r"\S+\.(?:cc|h|cpp):\d+ (?:[^()]*onnxruntime::[^()]*\([^()]*\)(?: const)? ?)?")
+NEWER_OPSET = re.compile(r"Opset (\d+) is under development.* is till opset (\d+)")
+NEWER_IR = re.compile(r"Unsupported model IR version: (\d+), max supported IR version: (\d+)")
 ERROR_HEAD = re.compile(r"^\[ONNXRuntimeError\] : \d+ : ")
 
 
@@ -119,10 +121,25 @@ def open_session(
             content, options, providers=providers, disabled_optimizers=list(CRASHING_OPTIMIZERS)
         )
     except Exception as error:  # onnxruntime's errors share no base of their own
-        raise InvalidInput.at(
-            path, "MODEL_NOT_RUNNABLE", f"onnxruntime refuses it: {one_line(error)}"
-        ) from None
+        raise InvalidInput.at(path, "MODEL_NOT_RUNNABLE", _refusal(error)) from None
     return Session(runtime, output, fixed_batch, watchdog(limits.max_model_call_seconds))
+
+
+def _refusal(error: Exception) -> str:
+    """What to do about a file that is too new; else what onnxruntime said."""
+    text = " ".join(str(error).split())
+    if found := NEWER_OPSET.search(text):
+        return (
+            f"written in opset {found[1]}, and onnxruntime {onnxruntime.__version__} takes up to {found[2]}: "
+            f"export the model with opset_version={found[2]} or lower"
+        )
+    if found := NEWER_IR.search(text):
+        return (
+            f"written in IR version {found[1]}, and onnxruntime {onnxruntime.__version__} takes up to {found[2]}: "
+            "export "
+            f"the model with an older onnx, or set model.ir_version = {found[2]} before saving it"
+        )
+    return f"onnxruntime refuses it: {one_line(error)}"
 
 
 def one_line(error: Exception) -> str:
