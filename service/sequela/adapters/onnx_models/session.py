@@ -135,9 +135,9 @@ def _refusal(error: Exception) -> str:
         )
     if found := NEWER_IR.search(text):
         return (
-            f"written in IR version {found[1]}, and onnxruntime {onnxruntime.__version__} takes up to {found[2]}: "
-            "export "
-            f"the model with an older onnx, or set model.ir_version = {found[2]} before saving it"
+            f"written in IR version {found[1]}, and the max supported IR version of onnxruntime "
+            f"{onnxruntime.__version__} is {found[2]}: export the model with an older onnx, or set model.ir_version = "
+            f"{found[2]} before saving it"
         )
     return f"onnxruntime refuses it: {one_line(error)}"
 
