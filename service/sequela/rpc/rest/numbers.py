@@ -14,6 +14,6 @@ def as_array(values: Any) -> NDArray[Any]:
     """
     array = np.asarray(values)
     flat = array.ravel().tolist() if array.dtype == object else []
-    if not flat or not all(item is None or isinstance(item, int | float) for item in flat):
+    if None not in flat or not all(item is None or isinstance(item, int | float) for item in flat):
         return array
     return np.array([np.nan if item is None else float(item) for item in flat]).reshape(array.shape)
