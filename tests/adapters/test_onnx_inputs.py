@@ -235,3 +235,40 @@ def test_lengths_are_known_by_their_use() -> None:
     inputs = [value("x", FLOAT, ["n", "l", 3]), value("how_many", INT64, ["n"])]
     found = loaded(model(nodes, inputs, [value("score", FLOAT, ["n"])], weights))
     assert found.schema.inputs[1].role.value == "length"
+
+
+def steps_of_a_recurrent_layer(axes: Shape) -> bytes:
+    """An RNN over the first axis, and its output at every step."""
+    rng = np.random.default_rng(0)
+    shapes = {"w": (1, 4, 3), "r": (1, 4, 4), "b": (1, 8)}
+    weights = [numpy_helper.from_array(rng.normal(size=s).astype(np.float32), n) for n, s in shapes.items()]
+    nodes = [
+        helper.make_node("RNN", ["x", "w", "r", "b"], ["h"], hidden_size=4),
+        reduced("h", "score", [1, 3]),
+    ]
+    return model(nodes, [value("x", FLOAT, axes)], [value("score", FLOAT, None)], weights)
+
+
+def test_steps_along_the_first_axis_are_asked_about() -> None:
+    """Both readings run, and in one of them rows influence each other: forgotten, or meant? Both lines are there."""
+    onnx = steps_of_a_recurrent_layer([None, None, 3])
+    error = refused(onnx)
+    assert error.reason == "SCHEMA_NEEDED"
+    assert '"axes": ["time", "batch", "features"]' in error.message
+    assert '"axes": ["batch", "time", "features"]' in error.message
+    assert "batch_first" in error.message
+    rows = np.random.default_rng(1).normal(size=(2, 5, 3)).astype(np.float32)
+    cells = Cells((rows,))
+    turned = loaded(onnx, {"inputs": [entry("x", width=3, axes=["time", "batch", "features"])]})
+    named = loaded(steps_of_a_recurrent_layer(["l", "n", 3]))
+    for found in (turned, named):
+        assert found.schema.per_event
+        whole = found.run(cells, no_padding(cells), 0)
+        alone = [found.run(Cells((rows[i : i + 1],)), no_padding(cells), 0)[0] for i in (0, 1)]
+        np.testing.assert_allclose(whole, alone, rtol=1e-5)
+        moved = Cells(
+            (rows + np.eye(5, 1, dtype=np.float32)[None],)
+        )  # the oldest event reaches the last step
+        assert np.abs(found.run(moved, no_padding(cells), 0) - whole).max() > 1e-4
+    usual = loaded(onnx, {"inputs": [entry("x", width=3, axes=["batch", "time", "features"])]})
+    assert "influence each other" in usual.execution
