@@ -259,7 +259,8 @@ def test_steps_along_the_first_axis_are_asked_about() -> None:
     assert "batch_first" in error.message
     rows = np.random.default_rng(1).normal(size=(2, 5, 3)).astype(np.float32)
     cells = Cells((rows,))
-    turned = loaded(onnx, {"inputs": [entry("x", width=3, axes=["time", "batch", "features"])]})
+    steps = {"per_event": True}
+    turned = loaded(onnx, {"inputs": [entry("x", width=3, axes=["time", "batch", "features"])], **steps})
     named = loaded(steps_of_a_recurrent_layer(["l", "n", 3]))
     for found in (turned, named):
         assert found.schema.per_event
@@ -270,5 +271,5 @@ def test_steps_along_the_first_axis_are_asked_about() -> None:
             (rows + np.eye(5, 1, dtype=np.float32)[None],)
         )  # the oldest event reaches the last step
         assert np.abs(found.run(moved, no_padding(cells), 0) - whole).max() > 1e-4
-    usual = loaded(onnx, {"inputs": [entry("x", width=3, axes=["batch", "time", "features"])]})
+    usual = loaded(onnx, {"inputs": [entry("x", width=3, axes=["batch", "time", "features"])], **steps})
     assert "influence each other" in usual.execution
