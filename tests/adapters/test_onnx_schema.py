@@ -112,7 +112,14 @@ UNCLEAR: list[tuple[str, Inputs, str, str]] = [
     ("free width", {"x": (FLOAT, ["n", "l", "d"])}, "SCHEMA_NEEDED", "'x' (n, l, d)"),
     ("no events", {"age": (FLOAT, ["n"])}, "SCHEMA_NEEDED", "age (n)"),
     ("inverted mask", {"x": EVENTS, "padding_mask": (BOOL, ["n", "l"])}, "SCHEMA_NEEDED", "'padding_mask'"),
-    ("four axes", {"x": (FLOAT, ["n", "l", 2, 2])}, "MODEL_INPUT_UNSUPPORTED", "4 axes"),
+    ("free columns", {"x": (FLOAT, ["n", "l", 2, None])}, "SCHEMA_NEEDED", "'x' (n, l, 2, ?)"),
+    ("one number", {"x": EVENTS, "rate": (INT64, [])}, "SCHEMA_NEEDED", '{"name": "rate", "role": "state"'),
+    (
+        "a cache",
+        {"x": EVENTS, "past_key_values.0.key": (FLOAT, ["n", 2, "p", 4])},
+        "MODEL_INPUT_UNSUPPORTED",
+        "cache",
+    ),
     (
         "batches",
         {"x": (FLOAT, [2, "l", 4]), "y": (FLOAT, [3, "l", 4])},
@@ -122,8 +129,8 @@ UNCLEAR: list[tuple[str, Inputs, str, str]] = [
     (
         "lengths",
         {"x": (FLOAT, ["n", 8, 4]), "y": (FLOAT, ["n", 9, 4])},
-        "MODEL_INPUT_UNSUPPORTED",
-        "events: x (n, 8, 4), y (n, 9, 4)",
+        "SCHEMA_NEEDED",
+        "different numbers of steps: x (n, 8, 4), y (n, 9, 4)",
     ),
 ]
 

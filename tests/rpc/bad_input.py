@@ -108,7 +108,9 @@ TENSORS = [
     with_values(
         "another number of features", "SHAPE_MISMATCH", "sequence.inputs[0].tensor.shape", np.zeros((3, 2))
     ),
-    with_values("a batch axis", "TENSOR_SHAPE", "sequence.inputs[0].tensor.shape", np.zeros((1, 3, COLUMNS))),
+    with_values(
+        "a batch axis", "SHAPE_MISMATCH", "sequence.inputs[0].tensor.shape", np.zeros((1, 3, COLUMNS))
+    ),
     with_values(
         "an unknown input", "INPUT_UNKNOWN", "sequence.inputs[0].name", np.zeros((3, COLUMNS)), "nope"
     ),

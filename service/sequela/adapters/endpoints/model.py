@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sequela.adapters.endpoints.feeds import served_feeds
 from sequela.adapters.endpoints.line import Line, Way
 from sequela.adapters.endpoints.reading import Reading, read
-from sequela.adapters.endpoints.transports.transport import Description, Feeds
+from sequela.adapters.endpoints.transports.transport import Description
 from sequela.adapters.model_io.default_background import default_background
-from sequela.adapters.model_io.feeds import Feeder
 from sequela.adapters.model_io.scores import Scores
 from sequela.errors import DoesNotFit
 from sequela.explaining.background import Background
@@ -96,9 +96,7 @@ class ServedModel:
         DoesNotFit: ENDPOINT_ANSWER_INVALID, MODEL_OUTPUT_NOT_FINITE.
         """
         rows = len(batch.events[0])
-        feeds = _filled(
-            Feeder(self.schema.inputs, self.reading.signature).feeds(batch, frame), self.reading.sizes.batch
-        )
+        feeds = served_feeds(self.reading, batch, frame)
         ask = partial(self.endpoint.line.transport.infer, feeds, self.reading.output)
         try:
             outputs = self.endpoint.line.traffic.call(self.endpoint.sent(rows), until, ask)
@@ -147,14 +145,6 @@ def _execution(source: Source, description: Description) -> str:
     facts += [] if source.pinned(description) else ["nothing pins what is served: answers are not reused"]
     facts += [f"platform {description.platform}"] if description.platform else []
     return "; ".join(facts)
-
-
-def _filled(feeds: Feeds, batch: int | None) -> Feeds:
-    """As many rows as a fixed batch has; the last one is repeated."""
-    if batch is None:
-        return feeds
-    chosen = np.minimum(np.arange(batch), len(next(iter(feeds.values()))) - 1)
-    return {name: values[chosen] for name, values in feeds.items()}
 
 
 def _not_fitting(text: str) -> DoesNotFit:

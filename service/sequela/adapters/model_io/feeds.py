@@ -18,7 +18,9 @@ from sequela.timeshap.cells import Cells
 
 @dataclass(frozen=True, slots=True)
 class Feeder:
-    """A model's inputs as its schema orders them, and the signature's view of each."""
+    """A model's inputs as its schema orders them, and the signature's view of each, in the server's order of axes.
+    States are left to whoever knows the model's own axes.
+    """
 
     inputs: Sequence[InputSchema]
     signature: Signature
@@ -33,8 +35,12 @@ class Feeder:
         }
         feeds = {}
         for item in self.inputs:
+            if item.role is Role.STATE:
+                continue
             if item.role is Role.MASK:
-                values = np.broadcast_to(real, (rows, len(real)))
+                # 1 for an event and 0 for padding, or 0 for an event and what the schema says for padding.
+                marks = np.where(real, 0.0, item.pad_value) if item.pad_value else real
+                values = np.broadcast_to(marks, (rows, len(real)))
             elif item.role is Role.LENGTH:
                 values = np.full((rows, 1), batch.length)
             else:

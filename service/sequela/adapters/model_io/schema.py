@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
+from sequela.adapters.model_io.arrangement import arranged
 from sequela.adapters.model_io.outputs import OutputLayout
-from sequela.adapters.model_io.roles import infer_inputs
-from sequela.adapters.model_io.schema_check import check_features, check_inputs, check_targets
+from sequela.adapters.model_io.roles import Inferred, complete_inputs, infer_inputs
+from sequela.adapters.model_io.schema_check import (
+    check_entries,
+    check_features,
+    check_inputs,
+    check_targets,
+)
 from sequela.adapters.model_io.schema_json import read_schema
 from sequela.adapters.model_io.signature import Signature
+from sequela.adapters.model_io.uses import Use
 from sequela.errors import InvalidInput
 from sequela.explaining.limits import Limits
 from sequela.explaining.schema import (
@@ -31,11 +38,19 @@ ANSWER = "score"
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What is known of a schema before the model has run. `given`: somebody wrote it, at `path`."""
+    """What is known of a schema before the model has run. `given`: somebody wrote it, at `path`.
+
+    `written`: its inputs as they were written, empty where they are inferred. `arranged`: the model's inputs in the
+    server's own order (states left as they are). `other`: another reading of the inputs' axes, which a trial should
+    tell from this one.
+    """
 
     schema: ModelSchema
     given: bool
     path: str
+    written: tuple[InputSchema, ...] = ()
+    arranged: Signature = field(default_factory=lambda: Signature((), ()))
+    other: Draft | None = None
 
     @property
     def per_event(self) -> bool | None:
@@ -50,19 +65,50 @@ def draft_schema(
     limits: Limits,
     model_path: str,
     schema_path: str,
+    uses: Mapping[str, Use] | None = None,
 ) -> Draft:
     """The schema from `schema_json`, else from the model's metadata; inputs and features that it leaves out
-    are inferred. Both are checked. The paths tell where model and schema stand in the request.
+    are inferred, with what is known of the graph (`uses`). Both are checked. The paths tell where model and schema
+    stand in the request.
 
     Raises InvalidInput: SCHEMA_TOO_LARGE, SCHEMA_INVALID, SCHEMA_DOES_NOT_FIT, SCHEMA_NEEDED.
     """
     draft = _draft(metadata, schema_json, limits, model_path, schema_path)
-    inputs = draft.schema.inputs or infer_inputs(signature, model_path)
-    check_inputs(inputs, signature, limits, draft.path)
-    features = draft.schema.features or _features(inputs, metadata, model_path)
-    schema = replace(draft.schema, inputs=inputs, features=features)
-    check_features(schema, draft.path)
-    return replace(draft, schema=schema)
+    draft = replace(draft, written=draft.schema.inputs)
+    known = uses or {}
+    inferred = (
+        complete_inputs(draft.written, signature, known, draft.path)
+        if draft.written
+        else infer_inputs(signature, known, model_path)
+    )
+
+    def drafted(inputs: tuple[InputSchema, ...]) -> Draft:
+        turned = _arranged(inputs, signature, limits, draft.path)
+        features = draft.schema.features or _features(inputs, metadata, model_path)
+        schema = replace(draft.schema, inputs=inputs, features=features)
+        check_features(schema, draft.path)
+        return replace(draft, schema=schema, arranged=turned)
+
+    return replace(drafted(inferred.inputs), other=_other(inferred, drafted))
+
+
+def _other(inferred: Inferred, drafted: Callable[[tuple[InputSchema, ...]], Draft]) -> Draft | None:
+    """Where the other reading does not even fit, there is none."""
+    try:
+        return drafted(inferred.other) if inferred.other else None
+    except InvalidInput:
+        return None
+
+
+def _arranged(inputs: tuple[InputSchema, ...], signature: Signature, limits: Limits, path: str) -> Signature:
+    """The signature in the server's order, which the inputs fit."""
+    check_entries(inputs, signature, path)
+    known = {item.name: item for item in inputs}
+    turned = replace(
+        signature, inputs=tuple(arranged(known[seen.name], seen)[1] for seen in signature.inputs)
+    )
+    check_inputs(inputs, turned, limits, path)
+    return turned
 
 
 def _draft(

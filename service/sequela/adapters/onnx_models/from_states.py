@@ -123,7 +123,7 @@ class Candidate:
                 yield item.name, Timed(frozenset(), 1)
             elif item.role is Role.STATIC:
                 yield item.name, Still(frozenset({item.name}))
-            elif item.name in used:
+            elif item.role is not Role.STATE and item.name in used:
                 raise LeftWhole(f"input {item.name!r} says which events are real")
 
     def _needed(self, model: ModelProto, settled: Settled = ()) -> list[NodeProto]:

@@ -27,13 +27,19 @@ ELEMENT_TYPES: Mapping[int, Dtype] = {
 NUMPY_TYPES: Mapping[int, str] = {
     element: TensorProto.DataType.Name(element).lower() for element in ELEMENT_TYPES
 } | {TensorProto.FLOAT: "float32", TensorProto.DOUBLE: "float64"}
+MOST_AXES = 8
+OTHER_KINDS: Mapping[str, str] = {
+    "sequence_type": "a list of tensors (a Sequence of ONNX)",
+    "map_type": "a dictionary (a Map of ONNX)",
+    "optional_type": "an optional value (an Optional of ONNX)",
+    "sparse_tensor_type": "a sparse tensor",
+}
 
 
 def read_graph(model: ModelProto, path: str) -> Signature:
     """The inputs that a caller must feed, and the outputs.
 
-    Raises InvalidInput (MODEL_INPUT_UNSUPPORTED) for an input that is not a tensor of numbers with 1 to 3
-    axes.
+    Raises InvalidInput (MODEL_INPUT_UNSUPPORTED) for an input that is not a tensor of numbers.
     """
     initialized = {tensor.name for tensor in model.graph.initializer}
     inputs = tuple(_input(value, path) for value in model.graph.input if value.name not in initialized)
@@ -43,18 +49,29 @@ def read_graph(model: ModelProto, path: str) -> Signature:
 
 
 def _input(value: ValueInfoProto, path: str) -> InputSignature:
+    kind = value.type.WhichOneof("value") or "tensor_type"
+    if kind != "tensor_type":
+        text = (
+            f"input {value.name!r} is {OTHER_KINDS.get(kind, kind)}; inputs are tensors: export the model with one for "
+            "each part"
+        )
+        raise InvalidInput.at(path, "MODEL_INPUT_UNSUPPORTED", text)
     tensor = value.type.tensor_type
     if tensor.elem_type not in ELEMENT_TYPES:
         names = ", ".join(sorted(TensorProto.DataType.Name(element).lower() for element in ELEMENT_TYPES))
         held = TensorProto.DataType.Name(tensor.elem_type).lower()
-        text = f"input {value.name!r} holds {held}; inputs are tensors of {names}: put a Cast from one of these in "
-        text += "front of it"
+        text = (
+            f"input {value.name!r} holds {held}; inputs are tensors of {names}: export the model with an input of "
+            "one of "
+            "these, which its first operator casts"
+        )
+        raise InvalidInput.at(path, "MODEL_INPUT_UNSUPPORTED", text)
+    if not tensor.HasField("shape"):
+        text = f"input {value.name!r} does not say which axes it has; export the model with the shapes of its inputs"
         raise InvalidInput.at(path, "MODEL_INPUT_UNSUPPORTED", text)
     axes = tuple(_axis(dimension.dim_value, dimension.dim_param) for dimension in tensor.shape.dim)
-    if not 1 <= len(axes) <= 3:
-        text = (
-            f"input {value.name!r} has {len(axes)} axes, expected (batch, events, columns) or fewer of these"
-        )
+    if len(axes) > MOST_AXES:
+        text = f"input {value.name!r} has {len(axes)} axes, the limit is {MOST_AXES}"
         raise InvalidInput.at(path, "MODEL_INPUT_UNSUPPORTED", text)
     return InputSignature(value.name, ELEMENT_TYPES[tensor.elem_type], NUMPY_TYPES[tensor.elem_type], axes)
 

@@ -16,12 +16,15 @@ from sequela.adapters.model_io.outputs import Shape
 from sequela.adapters.onnx_models.rows import SIZES, Trial, try_rows, varied
 from sequela.adapters.onnx_models.session import Session
 from sequela.errors import DoesNotFit
+from sequela.explaining.limits import Limits
 from sequela.explaining.ports import Frame
 from sequela.explaining.schema import InputSchema, Role
 from sequela.timeshap.cells import Cells
 
-TRIED_LENGTHS = ((2, 3), (16, 17), (128, 129))
-"""Numbers of events tried; a model may need more than a few of them, as a convolution without padding does.
+TRIED_ROWS = 3
+TRIED_LENGTHS = (2, 16, 64, 100, 150, 200, 256, 384, 512, 768, 1024, 2048, 4096)
+"""Numbers of events tried, each with one more; a model may need more than a few of them, as a convolution without
+padding does, and take no more than some.
 """
 
 
@@ -33,18 +36,50 @@ class Probed:
     independent_rows: bool
 
 
-def probe(feeder: Feeder, session: Session, fixed_length: int | None) -> Probed:
-    """Raises DoesNotFit (MODEL_FAILED) where the model runs at none of the lengths tried."""
-    attempts = iter(TRIED_LENGTHS if fixed_length is None else ((fixed_length,),))
-    lengths = next(attempts)
-    while True:
+def probe(feeder: Feeder, session: Session, lengths: Sequence[tuple[int, ...]]) -> Probed:
+    """Tries `lengths`, several at a time, until the model runs.
+
+    Raises DoesNotFit: MODEL_FAILED where the model runs at none of them, and what `Session.run` raises.
+    """
+    failed: dict[int, DoesNotFit] = {}
+    for together in lengths:
         try:
-            return _probed(feeder, session, lengths)
+            return _probed(feeder, session, together)
         except DoesNotFit as error:
-            following = next(attempts, None)
-            if following is None or error.reason != "MODEL_FAILED":
+            if error.reason != "MODEL_FAILED":
                 raise
-            lengths = following
+            failed[together[0]] = error
+    raise _fails(failed)
+
+
+def tried_lengths(fixed: int | None, told: int | None, limits: Limits) -> tuple[tuple[int, ...], ...]:
+    """Numbers of events to try a model with, two at a time where one alone would not show which axis of an output
+    follows them. `told`: the schema's `trial_length`.
+    """
+    if fixed is not None:
+        return ((fixed,),)
+    if told is not None:
+        both = [(told, told + 1), (told - 1, told)]
+        return (*(pair for pair in both if min(pair) > 0 and max(pair) <= limits.max_events), (told,))
+    tried = [(length, length + 1) for length in TRIED_LENGTHS if length < limits.max_events]
+    return tuple(tried) or ((1,),)
+
+
+def _fails(failed: dict[int, DoesNotFit]) -> DoesNotFit:
+    """What the model said to the fewest events and to the most, where that differs."""
+    (shortest, first), *others = failed.items()
+    if not others:
+        return first
+    longest, last = others[-1]
+    shown = ", ".join(f"{length:,}" for length in failed)
+    text = f"the model runs on none of the numbers of events tried ({shown})"
+    if first.message == last.message:
+        text += f": {first.message}"
+    else:
+        text += f": with {shortest:,}, {first.message}; with {longest:,}, {last.message}"
+    return DoesNotFit(
+        "MODEL_FAILED", f'{text}. If it needs another number, say it in a schema: "trial_length": 300'
+    )
 
 
 def _probed(feeder: Feeder, session: Session, lengths: tuple[int, ...]) -> Probed:

@@ -23,6 +23,9 @@ Feeds = Mapping[str, NDArray[Any]]
 
 FATAL_ONLY = 4
 MOST_FOLDED_BYTES = "optimization.constant_folding_max_output_size_in_bytes"
+CRASHING_OPTIMIZERS = ("MatmulTransposeFusion",)
+"""It ends the process for a Transpose that moves the batch, a Cast and a MatMul behind each other (seen
+in 1.31)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -119,7 +122,9 @@ def open_session(
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
     try:
         providers = chain(provider, limits.max_model_memory_bytes)
-        runtime = onnxruntime.InferenceSession(content, options, providers=providers)
+        runtime = onnxruntime.InferenceSession(
+            content, options, providers=providers, disabled_optimizers=list(CRASHING_OPTIMIZERS)
+        )
     except Exception as error:  # onnxruntime's errors share no base of their own
         raise InvalidInput.at(
             path, "MODEL_NOT_RUNNABLE", f"onnxruntime refuses it: {why_refused(error)}"

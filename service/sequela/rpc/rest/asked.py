@@ -152,4 +152,4 @@ def _int(digits: str) -> int:
 
 
 def _no_number(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not a number of JSON")
+    raise ValueError(f"{constant} is not a number of JSON (null stands for a missing value)")

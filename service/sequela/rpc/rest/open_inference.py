@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from sequela_proto.inference import open_inference_pb2 as oip
 from starlette.responses import Response
 from starlette.routing import Route
@@ -19,6 +18,7 @@ from sequela.rpc.inference.tensors import DATATYPES
 from sequela.rpc.rest.answers import answer, written
 from sequela.rpc.rest.asked import Asked, kind, listed, mapping, parsed, text
 from sequela.rpc.rest.every_request import EveryRequest
+from sequela.rpc.rest.numbers import as_array
 
 REQUEST = ("id", "parameters", "inputs", "outputs", "model_name", "model_version")
 """KServe's client repeats the model's name here; that in the path counts."""
@@ -121,7 +121,7 @@ def _fill(tensor: oip.ModelInferRequest.InferInputTensor, data: list[Any], path:
         return
     try:
         held = getattr(tensor.contents, DATATYPES[tensor.datatype].contents)
-        held.extend(np.asarray(data).ravel().tolist())
+        held.extend(as_array(data).ravel().tolist())
     except (TypeError, ValueError, OverflowError) as error:
         said = f"must be elements of {tensor.datatype}: {str(error)[:80]}"
         raise InvalidInput.at(path, "TENSOR_VALUE", said) from None

@@ -37,6 +37,7 @@ DTYPES: Mapping[str, Dtype] = {
     **dict.fromkeys(("UINT32", "UINT64"), Dtype.INT64),
 }
 """Datatypes that an input may have."""
+MOST_AXES = 8
 
 
 class WrongAnswer(Exception):
@@ -58,7 +59,7 @@ class Tensor:
 
 
 def input_signatures(tensors: Iterable[Tensor]) -> tuple[InputSignature, ...]:
-    """Raises DoesNotFit (MODEL_INPUT_UNSUPPORTED) for an input that is not a tensor of numbers with 1 to 3 axes."""
+    """Raises DoesNotFit (MODEL_INPUT_UNSUPPORTED) for an input that is not a tensor of numbers with 1 to 8 axes."""
     return tuple(_input(tensor) for tensor in tensors)
 
 
@@ -123,9 +124,10 @@ def _input(tensor: Tensor) -> InputSignature:
     if tensor.datatype not in DTYPES:
         text = f"input {tensor.name!r} holds {tensor.datatype}; inputs are tensors of {', '.join(DTYPES)}"
         raise DoesNotFit("MODEL_INPUT_UNSUPPORTED", one_line(text))
-    if not 1 <= len(tensor.shape) <= 3:
-        expected = "expected (batch, events, columns) or fewer of these"
-        text = f"input {tensor.name!r} has {len(tensor.shape)} axes, {expected}"
+    if not 1 <= len(tensor.shape) <= MOST_AXES:
+        text = (
+            f"input {tensor.name!r} has {len(tensor.shape)} axes, must be from 1 (the batch) to {MOST_AXES}"
+        )
         raise DoesNotFit("MODEL_INPUT_UNSUPPORTED", one_line(text))
     return InputSignature(tensor.name, DTYPES[tensor.datatype], NUMPY_TYPES[tensor.datatype], tensor.axes)
 

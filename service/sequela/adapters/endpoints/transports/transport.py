@@ -41,7 +41,7 @@ class Transport(Protocol):
     DoesNotFit (ENDPOINT_REFUSED)       the server says no, or fails: unknown model, wrong tensors, its model crashed,
                                         credentials; its own words follow, cut to a line
     DoesNotFit (ENDPOINT_ANSWER_INVALID)  an answer that is not one: another shape, type, name or version, too large
-    DoesNotFit (MODEL_INPUT_UNSUPPORTED)  `describe`: an input that is no tensor of numbers with 1 to 3 axes
+    DoesNotFit (MODEL_INPUT_UNSUPPORTED)  `describe`: an input that is no tensor of numbers with 1 to 8 axes
     Forbidden (ENDPOINT_NOT_ALLOWED)    the host's name leads to an address that is not let through
     """
 
