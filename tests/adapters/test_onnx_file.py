@@ -208,28 +208,3 @@ def test_the_copy_of_an_identity() -> None:
     content = over_events([same("events", "score")], value("score", FLOAT, ["n", "l", 4]))
     schema = Loader().load("m", ModelBytes(content, b"", "onnx", "schema")).schema
     assert (schema.per_event, len(schema.targets), schema.bounded) == (True, 4, False)
-
-
-OTHER_FILES: list[tuple[bytes, str]] = [
-    (
-        b"version https://git-lfs.github.com/spec/v1\noid sha256:4d\nsize 1\n",
-        "a pointer of Git LFS.*git lfs pull",
-    ),
-    (b"PK\x03\x04" + bytes(100), "a zip archive, as torch.save.*torch.onnx.export"),
-    (b"\x89HDF\r\n\x1a\n" + bytes(64), "an HDF5 file, as Keras saves"),
-    (b"\x80\x04\x95\x00\x00", "a pickle.*skl2onnx"),
-    (b"\x1f\x8b\x08\x00", "compressed with gzip"),
-    (b"\n<!DOCTYPE html><html>404</html>", "XML or HTML"),
-    (b'{"learner": {}}', "JSON, as LightGBM and XGBoost"),
-    (b"\x1c\x00\x00\x00TFL3" + bytes(64), "TensorFlow Lite"),
-    (b"\x20\x00\x00\x00ORTM" + bytes(64), r"\(\.ort\)"),
-    (b"nonsense", "not an ONNX model, or only a part of one"),
-]
-
-
-@pytest.mark.parametrize(("content", "words"), OTHER_FILES, ids=[row[1][:12] for row in OTHER_FILES])
-def test_files_of_other_kinds_are_named(content: bytes, words: str) -> None:
-    """What was sent instead of a model, and what to do."""
-    with pytest.raises(InvalidInput, match=words) as caught:
-        read(content)
-    assert caught.value.reason == "MODEL_NOT_ONNX"

@@ -20,7 +20,6 @@ from onnx import (
     TensorProto,
 )
 
-from sequela.adapters.onnx_models.other_files import other_kind
 from sequela.errors import InvalidInput
 from sequela.explaining.limits import Limits
 
@@ -92,22 +91,18 @@ def _parsed(content: bytes, path: str) -> ModelProto:
     try:
         model = ModelProto.FromString(content)
     except Exception:  # protobuf's DecodeError, which only the door may name
-        raise _no_model(content, f"its {len(content)} bytes are not an ONNX model", path) from None
+        text = f"its {len(content)} bytes are not an ONNX model, or only a part of one"
+        raise InvalidInput.at(path, "MODEL_NOT_ONNX", text) from None
     for part, there in (
         ("ir_version", model.ir_version > 0),
         ("opset_import", len(model.opset_import) > 0),
         ("graph output", len(model.graph.output) > 0),
     ):
         if not there:
-            raise _no_model(content, f"no {part}: not an ONNX model", path)
+            raise InvalidInput.at(
+                path, "MODEL_NOT_ONNX", f"no {part}: not an ONNX model, or only a part of one"
+            )
     return model
-
-
-def _no_model(content: bytes, text: str, path: str) -> InvalidInput:
-    """What it is, where that is known."""
-    kind = other_kind(content)
-    said = f"{text}, but {kind}" if kind else f"{text}, or only a part of one"
-    return InvalidInput.at(path, "MODEL_NOT_ONNX", said)
 
 
 def _nodes(model: ModelProto) -> Iterator[NodeProto]:
