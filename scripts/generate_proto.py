@@ -1,7 +1,8 @@
 """Generates `proto/python/sequela_proto` from the protos; with --check, tells whether it is up to date.
 
 The import path is mapped (`-Isequela_proto=proto/sequela`), so that the stubs import `sequela_proto.v1`
-while the name on the wire stays `sequela.v1`: nothing is rewritten. Likewise `sequela_proto.inference`.
+while the name on the wire stays `sequela.v1`: nothing is rewritten. Likewise `sequela_proto.inference` and
+`sequela_proto.onnx_weights`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,11 @@ ROOT = Path(__file__).resolve().parent.parent
 OUTPUT = ROOT / "proto" / "python"
 PROTO = ROOT / "proto"
 # Folders with protos, by the package that is made of them.
-SOURCES = {"sequela_proto/v1": PROTO / "sequela" / "v1", "sequela_proto/inference": PROTO / "inference"}
+SOURCES = {
+    "sequela_proto/v1": PROTO / "sequela" / "v1",
+    "sequela_proto/inference": PROTO / "inference",
+    "sequela_proto/onnx_weights": PROTO / "sequela" / "onnx_weights" / "v1",
+}
 # The generator, older than what runs here: see the group protoc in pyproject.toml.
 PROTOC = Path(sys.prefix) / "protoc"
 PACKAGES = ("sequela_proto", *SOURCES)

@@ -174,16 +174,20 @@ def failing_when_run() -> bytes:
 
 
 def with_scalar_output() -> bytes:
-    """One score for the whole batch."""
-    node = helper.make_node("ReduceMean", ["events"], ["score"], keepdims=0)
-    return _model([node], output=_value("score", TensorProto.FLOAT, []))
+    """One score for the whole batch, of two columns' mean: no row is told from its columns, even alone."""
+    node = helper.make_node("ReduceMean", ["events"], ["score"], axes=[0, 1], keepdims=0)
+    return _model([node], output=_value("score", TensorProto.FLOAT, [WIDTH]))
 
 
 def with_deep_output() -> bytes:
-    """Scores of a shape that means nothing here, (n, l, 4, 1)."""
+    """Scores of a shape that means nothing here, (n, l, 4, 2)."""
     axes = numpy_helper.from_array(np.array([3], dtype=np.int64), "axes")
-    output = _value("score", TensorProto.FLOAT, ["n", "l", WIDTH, 1])
-    return _model([helper.make_node("Unsqueeze", ["events", "axes"], ["score"])], [axes], output=output)
+    output = _value("score", TensorProto.FLOAT, ["n", "l", WIDTH, 2])
+    nodes = [
+        helper.make_node("Unsqueeze", ["events", "axes"], ["deep"]),
+        helper.make_node("Concat", ["deep", "deep"], ["score"], axis=3),
+    ]
+    return _model(nodes, [axes], output=output)
 
 
 def _value(name: str, kind: int, shape: Sequence[int | str]) -> ValueInfoProto:

@@ -15,6 +15,7 @@ from sequela.explaining.clock import Clock
 from sequela.explaining.pool import Pool
 from sequela.explaining.ports import Frame, Model
 from sequela.explaining.question import Estimator
+from sequela.explaining.rows_alone import RowsAlone
 from sequela.timeshap.cells import Cells
 
 T = TypeVar("T")
@@ -30,6 +31,7 @@ class NearbyEndpoint:
     coalitions: int = 2048
     attempts: int = 3
     lanes: int = 1
+    rows_alone: RowsAlone = field(default_factory=lambda: RowsAlone(left=0))
     most_rows: int = 64
     row_seconds: float = 0.0
     uri: str = "grpc://nearby:1/m"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -28,10 +27,6 @@ ONE_HOT = BY_NAME["one_hot"].path.read_bytes()
 def small(width: int) -> bytes:
     """A model that is told apart by its number of columns."""
     return scoring({"x": (FLOAT, ["n", "l", width])})
-
-
-def digest_of(onnx: bytes, schema: bytes = b"") -> str:
-    return hashlib.sha256(onnx + schema).hexdigest()
 
 
 def width(model: object) -> int:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from adapters.replicas import ONE_HOT, SCHEMA, SlowLoader, digest_of, put, repository, small, width
+from adapters.replicas import ONE_HOT, SCHEMA, SlowLoader, put, repository, small, width
+from digests import digest_of
 from sequela.adapters.endpoints.switchboard import EndpointRules, Switchboard
 from sequela.adapters.memory import MemoryKeyValue
 from sequela.adapters.model_cache import ModelCache

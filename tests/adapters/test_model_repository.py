@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,16 +18,17 @@ from adapters.replicas import (
     Broken,
     SlowLoader,
     Switched,
-    digest_of,
     put,
     repository,
     small,
     width,
 )
+from digests import digest_of
 from redis_server import RedisServer, redis_server
 from sequela.adapters.keyvalue import KeyValue
 from sequela.adapters.memory import MemoryKeyValue
 from sequela.adapters.model_cache import ModelCache
+from sequela.adapters.model_names import ModelName
 from sequela.adapters.onnx_models.model import OnnxModel
 from sequela.adapters.pieces import InPieces
 from sequela.adapters.redis import RedisKeyValue
@@ -42,6 +45,8 @@ from sequela.explaining.ports import Frame, ModelSource, ModelState, Observers
 from sequela.explaining.question import DigestedModel, EndpointModel, InlineModel, NamedModel
 from sequela.explaining.records import CacheAsked, Record
 from sequela.timeshap.cells import Cells
+
+SCHEMA_OF_GRU = b'{"link": "logit"}'
 
 __all__ = ["redis_server"]
 
@@ -190,6 +195,41 @@ def test_inline_models_are_kept_by_digest() -> None:
     assert models.list(50, "").items == ()
     with pytest.raises(NotFound):
         repository(store=store).resolve(DigestedModel(digest))
+
+
+def test_two_models_never_share_a_digest() -> None:
+    """A file that ends with the text of a schema is another model than the file without it, and that schema beside it.
+
+    The text is one unknown field of protobuf: a line feed, a length of 32, and 32 bytes.
+    """
+    schema = b"\n " + b'{"link":"logit"}'.ljust(32)
+    models = repository()
+    joined, apart = models.resolve(InlineModel(GRU + schema)), models.resolve(InlineModel(GRU, schema))
+    assert (joined.schema.link, apart.schema.link) == ("identity", "logit")
+    assert (joined.digest, apart.digest) == (digest_of(GRU + schema), digest_of(GRU, schema))
+
+
+@pytest.mark.parametrize("name", ["m", "m/1"])
+def test_uploads_kept_under_an_older_digest_are_unknown_until_they_come_again(name: str) -> None:
+    """Formerly the digest was the SHA-256 of file and schema in one: such an upload is not found, and registering its
+    content again makes it known, under the same version too where one is wanted.
+    """
+    store = MemoryKeyValue()
+    old = hashlib.sha256(GRU + SCHEMA_OF_GRU).hexdigest()
+    entry = ModelName("m", 1).entry
+    content = len(SCHEMA_OF_GRU).to_bytes(8, "big") + SCHEMA_OF_GRU + GRU
+    record = {"digest": old, "create_time": "2026-01-01T00:00:00Z"}
+    store.put(f"model-bytes:{entry}:{old}", content)
+    store.put(f"model-name:{entry}", json.dumps(record).encode())
+    store.put(f"model-digest:{old}", entry.encode())
+    store.index_add("models", entry)
+    models = repository(store=store)
+    for choice in (NamedModel("m"), NamedModel("m/1"), DigestedModel(old)):
+        with pytest.raises(NotFound):
+            models.resolve(choice)
+    again = models.register(name, GRU, SCHEMA_OF_GRU)
+    assert again.digest == digest_of(GRU, SCHEMA_OF_GRU)
+    assert models.resolve(NamedModel("m")).digest == again.digest
 
 
 def test_inline_errors_name_their_field() -> None:

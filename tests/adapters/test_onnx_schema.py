@@ -85,7 +85,7 @@ def test_roles_are_inferred(inputs: Inputs, expected: str) -> None:
 
 
 def test_features_are_inferred() -> None:
-    """One for each column: floats are counted, ids take their input's name; one for each static input."""
+    """One for each column, told apart by its input where there are several; one for each static input."""
     inputs: Inputs = {
         "x": (FLOAT, ["n", "l", 2]),
         "kind": (INT64, ["n", "l"]),
@@ -97,12 +97,12 @@ def test_features_are_inferred() -> None:
     }
     features = schema_of(scoring(inputs)).features
     assert [(feature.name, dict(feature.columns), feature.kind) for feature in features] == [
-        ("f0", {"x": (0,)}, FeatureKind.NUMERIC),
-        ("f1", {"x": (1,)}, FeatureKind.NUMERIC),
+        ("x.f0", {"x": (0,)}, FeatureKind.NUMERIC),
+        ("x.f1", {"x": (1,)}, FeatureKind.NUMERIC),
         ("kind", {"kind": (0,)}, FeatureKind.CATEGORICAL),
-        ("f2", {"more": (0,)}, FeatureKind.NUMERIC),
-        ("ids0", {"ids": (0,)}, FeatureKind.CATEGORICAL),
-        ("ids1", {"ids": (1,)}, FeatureKind.CATEGORICAL),
+        ("more.f0", {"more": (0,)}, FeatureKind.NUMERIC),
+        ("ids.0", {"ids": (0,)}, FeatureKind.CATEGORICAL),
+        ("ids.1", {"ids": (1,)}, FeatureKind.CATEGORICAL),
         ("profile", {"profile": (0, 1, 2)}, FeatureKind.GROUP),
         ("region", {"region": (0,)}, FeatureKind.CATEGORICAL),
     ]
@@ -112,7 +112,14 @@ UNCLEAR: list[tuple[str, Inputs, str, str]] = [
     ("free width", {"x": (FLOAT, ["n", "l", "d"])}, "SCHEMA_NEEDED", "'x' (n, l, d)"),
     ("no events", {"age": (FLOAT, ["n"])}, "SCHEMA_NEEDED", "age (n)"),
     ("inverted mask", {"x": EVENTS, "padding_mask": (BOOL, ["n", "l"])}, "SCHEMA_NEEDED", "'padding_mask'"),
-    ("four axes", {"x": (FLOAT, ["n", "l", 2, 2])}, "MODEL_INPUT_UNSUPPORTED", "4 axes"),
+    ("free columns", {"x": (FLOAT, ["n", "l", 2, None])}, "SCHEMA_NEEDED", "'x' (n, l, 2, ?)"),
+    ("one number", {"x": EVENTS, "rate": (INT64, [])}, "SCHEMA_NEEDED", '{"name": "rate", "role": "state"'),
+    (
+        "a cache",
+        {"x": EVENTS, "past_key_values.0.key": (FLOAT, ["n", 2, "p", 4])},
+        "MODEL_INPUT_UNSUPPORTED",
+        "cache",
+    ),
     (
         "batches",
         {"x": (FLOAT, [2, "l", 4]), "y": (FLOAT, [3, "l", 4])},
@@ -122,8 +129,8 @@ UNCLEAR: list[tuple[str, Inputs, str, str]] = [
     (
         "lengths",
         {"x": (FLOAT, ["n", 8, 4]), "y": (FLOAT, ["n", 9, 4])},
-        "MODEL_INPUT_UNSUPPORTED",
-        "events: x (n, 8, 4), y (n, 9, 4)",
+        "SCHEMA_NEEDED",
+        "different numbers of steps: x (n, 8, 4), y (n, 9, 4)",
     ),
 ]
 
@@ -183,30 +190,11 @@ def test_more_limits() -> None:
     assert "4097 columns" in refusal(over_events(nodes, value("score", FLOAT, None), rows)).message
 
 
-def five_of_five() -> bytes:
-    """A fixed length of five and an output (n, 5): steps or classes, nothing tells."""
-    inputs = [value("events", FLOAT, ["n", 5, 2])]
-    return model([reduced("events", "score", [2])], inputs, [value("score", FLOAT, ["n", 5])])
-
-
 def written(onnx: bytes, change: Callable[[dict[str, Any]], object] = lambda _: None) -> bytes:
     """The inferred schema as a schema.json, changed."""
     document = json.loads(write_schema(schema_of(onnx)))
     change(document)
     return json.dumps(document).encode()
-
-
-def test_one_length_cannot_tell_steps_from_classes() -> None:
-    """Where both are possible a schema is needed, and is believed."""
-    assert refusal(five_of_five()).reason == "SCHEMA_NEEDED"
-    document = {
-        "inputs": [{"name": "events", "role": "events", "width": 2}],
-        "features": [{"name": "f", "columns": {"events": [0, 1]}, "kind": "group"}],
-    }
-    steps = document | {"targets": [{"name": "score"}], "per_event": True}
-    classes = document | {"targets": [{"name": f"class{k}"} for k in range(5)]}
-    assert schema_of(five_of_five(), json.dumps(steps).encode()).per_event
-    assert len(schema_of(five_of_five(), json.dumps(classes).encode()).targets) == 5
 
 
 def test_metadata_names() -> None:
@@ -346,7 +334,7 @@ def test_a_schema_may_say_what_the_graph_leaves_open() -> None:
 
 
 def test_another_output_may_be_explained() -> None:
-    """The schema chooses among a graph's outputs; without it the first one counts."""
+    """The schema chooses among a graph's outputs; without it the one that is no hidden state."""
     half = numpy_helper.from_array(np.array(0.5, np.float32), "half")
     nodes = [
         reduced("events", "logits", [1]),
@@ -355,9 +343,9 @@ def test_another_output_may_be_explained() -> None:
     ]
     outputs = [value("hidden", FLOAT, ["n", 4]), value("p", FLOAT, ["n", 4])]
     onnx = model(nodes, [value("events", FLOAT, ["n", "l", 4])], outputs, [half])
-    chosen = schema_of(onnx, written(onnx, lambda d: (d.update(output="p"), d.pop("bounded"))))
-    assert (schema_of(onnx).output, schema_of(onnx).bounded) == ("hidden", False)
-    assert (chosen.output, chosen.bounded) == ("p", True)
+    chosen = schema_of(onnx, written(onnx, lambda d: (d.update(output="hidden"), d.pop("bounded"))))
+    assert (schema_of(onnx).output, schema_of(onnx).bounded) == ("p", True)
+    assert (chosen.output, chosen.bounded) == ("hidden", False)
 
 
 @pytest.mark.parametrize(

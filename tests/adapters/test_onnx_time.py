@@ -196,7 +196,7 @@ WHOLE = {
             else_branch = other () => (float else_out) { else_out = Identity (steps) }
         >
         score = Gather <axis = 1> (again, newest)""",
-        "ReduceMax 'top' runs over events",
+        "the rows of a batch influence each other",
     ),
     "a branch for a single event": (
         COUNT

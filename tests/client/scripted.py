@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 import grpc
+from digests import digest_of
 from google.protobuf import any_pb2
 from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2, status_pb2
@@ -178,7 +179,7 @@ class Script(rpc.ExplanationServiceServicer, rpc.ModelServiceServicer, rpc.Backg
         self.calls.append(("RegisterModel", content))
         if not self.uploads:
             refuse(context, grpc.StatusCode.FAILED_PRECONDITION, "UPLOADS_DISABLED")
-        digest = hashlib.sha256(content + header.schema_json).hexdigest()
+        digest = digest_of(content, header.schema_json)
         if header.digest != digest:
             refuse(context, grpc.StatusCode.INVALID_ARGUMENT, "DIGEST_MISMATCH")
         self.models.add(digest)

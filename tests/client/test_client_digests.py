@@ -9,6 +9,7 @@ import grpc
 import numpy as np
 import pytest
 from client.scripted import Script
+from digests import digest_of
 from sequela_client import (
     AsyncSequela,
     BackgroundValues,
@@ -61,7 +62,7 @@ def test_schema_beside_the_file_belongs_to_it(client: Sequela, script: Script, m
     schema = json.dumps({"inputs": []}).encode()
     model_file.with_name("schema.json").write_bytes(schema)
     client.explain(SEQUENCE, model=model_file)
-    assert script.calls[-1][1].model.digest == sha256(model_file.read_bytes() + schema).hexdigest()
+    assert script.calls[-1][1].model.digest == digest_of(model_file.read_bytes(), schema)
 
 
 def test_sends_inline_where_uploads_are_off(client: Sequela, script: Script, model_file: Path) -> None:

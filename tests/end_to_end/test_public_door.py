@@ -103,3 +103,17 @@ def test_an_explanation_is_fetched_exactly_as_it_was_made(sequela: Sequela) -> N
     assert again.pruning == made.pruning
     listed = [each.name for each in sequela.list_explanations(caller_id="alert-7")]
     assert listed == [made.name]
+
+
+@SWEEP
+def test_score_and_explain_agree(sequela: Sequela, case: Case) -> None:
+    """The same sequence scores the same by either method: within the last bits of float32, since Explain runs it beside
+    its background, or from states.
+    """
+    sequence = case.sample(6)
+    answer = sequela.explain(sequence, model=case.name, background=case.average(), levels=["event"])
+    scored = sequela.score([sequence], model=case.name)
+    size = np.abs(scored.values).max()
+    for target in answer.targets:
+        column = scored.targets.index(target.name)
+        assert target.raw_score == pytest.approx(scored.values[0, column], abs=3e-7 * size)

@@ -253,3 +253,34 @@ def test_order_does_not_matter_and_constants_stay(
         assert np.all(rows >= every.min(axis=0))
         assert np.all(rows <= every.max(axis=0))
     assert made.length == (max(lengths) if shape is BackgroundShape.SEQUENCE else 1)
+
+
+def one_event(*columns: float) -> Cells:
+    return Cells((np.array([columns], np.float32),))
+
+
+MISSING = ModelSchema(
+    inputs=(InputSchema("x", Role.EVENTS, Dtype.FLOAT32, 4, allow_nan=True),),
+    features=(
+        FeatureSchema("a", {"x": (0,)}),
+        FeatureSchema("b", {"x": (1,)}),
+        FeatureSchema("kind", {"x": (2, 3)}, FeatureKind.ONE_HOT),
+    ),
+    targets=(TargetSchema("score"),),
+)
+
+
+@pytest.mark.parametrize(("how", "expected"), [(Average.MEAN, 4.0), (Average.MEDIAN, 2.0)])
+def test_missing_values_are_left_out(how: Average, expected: float) -> None:
+    """Column by column; a column of which nothing is known stays missing. Of categories, missing is one more."""
+    nan = np.nan
+    given = [
+        one_event(1, nan, nan, nan),
+        one_event(nan, nan, 1, 0),
+        one_event(2, nan, nan, nan),
+        one_event(9, nan, 0, 1),
+    ]
+    averager = Averager(MISSING, how)
+    for cells in given:
+        averager.add(cells)
+    np.testing.assert_array_equal(averager.finish().mean_event["x"], [expected, nan, nan, nan])

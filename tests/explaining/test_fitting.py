@@ -51,7 +51,13 @@ def with_value(value: float) -> np.ndarray:
         ({"events": numbers(0, 5)}, "sequence.inputs[0].tensor.shape", "NO_EVENTS", "at least one"),
         ({"events": with_value(np.nan)}, "sequence.inputs[0].tensor", "TENSOR_NOT_FINITE", "[3, 2]"),
         ({"events": with_value(-np.inf)}, "sequence.inputs[0].tensor", "TENSOR_NOT_FINITE", "[3, 2]"),
-        ({"events": with_value(1e300)}, "sequence.inputs[0].tensor", "TENSOR_NOT_FINITE", "[3, 2]"),
+        (
+            {"events": with_value(1e300)},
+            "sequence.inputs[0].tensor",
+            "TENSOR_OUT_OF_RANGE",
+            "1e+300 at [3, 2]",
+        ),
+        ({"events": with_value(np.nan)}, "sequence.inputs[0].tensor", "TENSOR_NOT_FINITE", "allow_nan"),
         ({"events": numbers(101, 5)}, "sequence.inputs", "TOO_MANY_EVENTS", "101 events, the limit is 100"),
     ],
 )

@@ -116,7 +116,9 @@ TENSORS = [
     ),
     with_columns("fewer names than columns", "COLUMN_NAMES", "a", "b"),
     with_columns("a name twice", "COLUMN_NAMES", *["a"] * COLUMNS),
-    with_values("a batch axis", "TENSOR_SHAPE", "sequence.inputs[0].tensor.shape", np.zeros((1, 3, COLUMNS))),
+    with_values(
+        "a batch axis", "SHAPE_MISMATCH", "sequence.inputs[0].tensor.shape", np.zeros((1, 3, COLUMNS))
+    ),
     with_values(
         "an unknown input", "INPUT_UNKNOWN", "sequence.inputs[0].name", np.zeros((3, COLUMNS)), "nope"
     ),

@@ -7,7 +7,7 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from rpc.asking import explain_request
-from rpc.bad_input import EVENT, INVALID, LONG, NAN, ONE_SEQUENCE, TABLE, Bad, header, spoiled
+from rpc.bad_input import EVENT, INFINITE, INVALID, LONG, NAN, ONE_SEQUENCE, TABLE, Bad, header, spoiled
 from sequela_proto.v1 import sequela_pb2 as pb
 from serving import Failure, Serving, inputs, tensor
 
@@ -34,7 +34,7 @@ def test_all_violations_come_at_once(server: Serving) -> None:
     request = explain_request(
         model=pb.ModelReference(digest="abc"),
         options=pb.ExplainOptions(pruning_tolerance=-1, max_coalitions=0),
-        sequence=pb.Sequence(inputs=inputs(spoiled(NAN)), events=[EVENT(id=LONG)] * 50),
+        sequence=pb.Sequence(inputs=inputs(spoiled(INFINITE)), events=[EVENT(id=LONG)] * 50),
     )
     with pytest.raises(grpc.RpcError) as caught:
         server.explanations.Explain(request)

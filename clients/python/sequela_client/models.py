@@ -11,6 +11,7 @@ from pathlib import Path
 from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela_client.errors import CallerError
+from sequela_client.weights import read_whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +35,19 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class ModelBytes:
-    """A model file's content. `digest` is the one of ModelReference: the model's bytes, then its schema's."""
+    """A model file's content, in one piece. `weights`: the files beside it that its weights came from."""
 
     onnx: bytes
     schema_json: bytes
+    weights: tuple[Path, ...] = ()
 
     @property
     def digest(self) -> str:
-        """SHA-256 as 64 hexadecimal digits."""
-        return hashlib.sha256(self.onnx + self.schema_json).hexdigest()
+        """As in ModelReference: SHA-256 of the model; with a schema, SHA-256 of the two digests in a row."""
+        onnx = hashlib.sha256(self.onnx)
+        if not self.schema_json:
+            return onnx.hexdigest()
+        return hashlib.sha256(onnx.digest() + hashlib.sha256(self.schema_json).digest()).hexdigest()
 
     @property
     def inline(self) -> pb.ModelReference:
@@ -61,15 +66,16 @@ class ModelBytes:
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """An ONNX file; the schema.json beside it, where there is one, belongs to it."""
+    """An ONNX file; weights and a schema.json beside it, where there are any, belong to it."""
 
     path: Path
 
     def read(self) -> ModelBytes:
-        """Raises CallerError where the file cannot be read."""
+        """Raises CallerError where the file, or the weights beside it, cannot be read."""
         try:
             schema = self.schema.read_bytes() if self.schema.is_file() else b""
-            return ModelBytes(self.path.read_bytes(), schema)
+            whole = read_whole(self.path)
+            return ModelBytes(whole.content, schema, whole.files)
         except OSError as error:
             raise CallerError(f"model {self.path}: {error.strerror}", reason="FILE_NOT_READABLE") from error
 
@@ -78,12 +84,11 @@ class ModelFile:
         """Where its schema would lie."""
         return self.path.with_name("schema.json")
 
-    @property
-    def stamp(self) -> tuple[object, ...]:
-        """Changes when either file does: size and time of change."""
+    def stamp(self, weights: tuple[Path, ...] = ()) -> tuple[object, ...]:
+        """Changes when any of its files does: size and time of change."""
         return tuple(
             (stat.st_size, stat.st_mtime_ns)
-            for path in (self.path, self.schema)
+            for path in (self.path, self.schema, *weights)
             if path.is_file()
             for stat in (path.stat(),)
         )
@@ -93,15 +98,17 @@ class Digests:
     """Digests of files by path, each good for as long as its file's stamp stays."""
 
     def __init__(self) -> None:
-        self._known: dict[Path, tuple[tuple[object, ...], str]] = {}
+        self._known: dict[Path, tuple[tuple[object, ...], tuple[Path, ...], str]] = {}
 
     def of(self, file: ModelFile) -> str:
-        """The file's digest, without reading it again where it did not change."""
-        stamp = file.stamp
+        """The file's digest, without reading it again where neither it nor what belongs to it changed."""
         known = self._known.get(file.path)
-        if known is None or known[0] != stamp:
-            known = self._known[file.path] = (stamp, file.read().digest)
-        return known[1]
+        if known and known[0] == file.stamp(known[1]):
+            return known[2]
+        before, content = file.stamp(), file.read()
+        if file.stamp() == before:  # else it changed while it was read
+            self._known[file.path] = (file.stamp(content.weights), content.weights, content.digest)
+        return content.digest
 
 
 def is_endpoint(model: str) -> bool:

@@ -14,6 +14,7 @@ import structlog
 
 from sequela.adapters.model_folders import ENDPOINT_FILE, ONNX_FILE, SCHEMA_FILE, ModelFolder
 from sequela.adapters.model_names import ModelName
+from sequela.adapters.model_weights import read_whole
 from sequela.adapters.onnx_models.loading import Loader, ModelBytes
 from sequela.adapters.onnx_models.model import OnnxModel
 from sequela.errors import InvalidInput, SequelaError
@@ -70,7 +71,7 @@ class ConfiguredModels:
     def _load(self, folder: ModelFolder) -> ModelRecord:
         loading = _loading(folder.name)
         try:
-            model = self._loader.load(folder.name.full, _read(folder))
+            model = self._loader.load(folder.name.full, _read(folder, self._loader.limits.max_model_bytes))
         except SequelaError as error:
             return _failed(loading, error.message)
         except OSError as error:
@@ -87,8 +88,12 @@ class ConfiguredModels:
         )
 
 
-def _read(folder: ModelFolder) -> ModelBytes:
-    """The files' bytes. Raises OSError, and InvalidInput where the folder says as well that it is served elsewhere."""
+def _read(folder: ModelFolder, most_bytes: int) -> ModelBytes:
+    """The files' bytes, the model in one piece.
+
+    Raises OSError, what `read_whole` raises, and InvalidInput where the folder says as well that it is served
+    elsewhere.
+    """
     onnx, schema = folder.path / ONNX_FILE, folder.path / SCHEMA_FILE
     place = f"{folder.name.model}/{folder.name.version}"
     if not onnx.exists() and not (folder.path / ENDPOINT_FILE).exists():
@@ -98,7 +103,7 @@ def _read(folder: ModelFolder) -> ModelBytes:
         text = f"{ONNX_FILE} and {ENDPOINT_FILE} lie side by side; one of them must go"
         raise InvalidInput.at(place, "MODEL_AMBIGUOUS", text)
     return ModelBytes(
-        onnx=onnx.read_bytes(),
+        onnx=read_whole(onnx, most_bytes, f"{place}/{ONNX_FILE}"),
         schema_json=schema.read_bytes() if schema.exists() else b"",
         onnx_path=f"{place}/{ONNX_FILE}",
         schema_path=f"{place}/{SCHEMA_FILE}",

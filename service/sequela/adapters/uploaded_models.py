@@ -128,7 +128,8 @@ class UploadedModels:
         record = _RECORD.dump_json(_Record(ours.digest, ours.create_time))
         self._store.put_if_absent(f"model-name:{name.entry}", record)
         standing = self._get(name)
-        if standing is None:  # nobody can read what stands there: ours replaces it
+        if standing is None or (standing.digest != ours.digest and self.read(standing) is None):
+            # Nobody can read what stands there, or it was kept under a digest of another making: ours replaces it.
             self._store.put(f"model-name:{name.entry}", record)
             standing = ours
         if standing.digest != ours.digest:

@@ -15,18 +15,21 @@ def converted(array: NDArray[Any], item: InputSchema, path: str) -> NDArray[Any]
     """The array in the input's element type, where that keeps its meaning; raises InvalidInput otherwise.
 
     Floats convert into each other as long as they stay finite; integers and booleans convert into floats;
-    whole floats and integers in range convert into integers.
+    whole floats and integers in range convert into integers. NaN is one value, whatever its bits, and taken only where
+    the input allows it.
     """
+    _finite(array, item, path)
     wanted = np.dtype(item.dtype.value)
     if array.dtype == wanted:
         result = array
     elif wanted.kind == "f":
         with np.errstate(over="ignore"):
             result = array.astype(wanted)
+        _fits(array, result, item, path)
     else:
         result = _whole(array, wanted, item, path)
-    _finite(result, item, path)
-    return result
+    missing = np.isnan(result) if wanted.kind == "f" and item.allow_nan else np.False_
+    return np.where(missing, wanted.type(np.nan), result) if missing.any() else result
 
 
 def checked(
@@ -37,14 +40,22 @@ def checked(
         want in (None, have) for want, have in zip(shape, array.shape, strict=True)
     )
     if not fits:
-        raise InvalidInput.at(
-            f"{path}.shape", "SHAPE_MISMATCH", f"{array.shape}, input {item.name!r} takes {expected}"
-        )
+        text = f"{array.shape}, input {item.name!r} takes {expected}{_suspicion(array, shape)}"
+        raise InvalidInput.at(f"{path}.shape", "SHAPE_MISMATCH", text)
     if array.size == 0:
         raise InvalidInput.at(
             f"{path}.shape", "NO_EVENTS", f"input {item.name!r} is empty; at least one event is needed"
         )
     return array
+
+
+def _suspicion(array: NDArray[Any], shape: tuple[int | None, ...]) -> str:
+    """What is likely to be wrong with an array of another shape."""
+    if array.ndim == 2 and len(shape) == 2 and array.shape[0] == shape[1]:
+        return ": transposed? Events come first, then columns"
+    if array.ndim == len(shape) + 1 and array.shape[0] == 1:
+        return ": leave out the batch axis, as in x[0]"
+    return ""
 
 
 def check_categories(array: NDArray[Any], schema: ModelSchema, item: InputSchema, path: str) -> None:
@@ -69,7 +80,6 @@ def check_categories(array: NDArray[Any], schema: ModelSchema, item: InputSchema
 
 
 def _whole(array: NDArray[Any], wanted: np.dtype[Any], item: InputSchema, path: str) -> NDArray[Any]:
-    _finite(array, item, path)
     if array.dtype.kind == "b":
         return array.astype(wanted)
     # One past the largest value is a power of two, which a float holds exactly; the largest value itself may not be.
@@ -85,11 +95,29 @@ def _whole(array: NDArray[Any], wanted: np.dtype[Any], item: InputSchema, path: 
     return array.astype(wanted)
 
 
-def _finite(array: NDArray[Any], item: InputSchema, path: str) -> None:
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        place = [int(i) for i in np.argwhere(~np.isfinite(array))[0]]
+def _fits(array: NDArray[Any], result: NDArray[Any], item: InputSchema, path: str) -> None:
+    """A finite number must not become infinite."""
+    over = np.isinf(result)
+    if over.any():
+        place = tuple(int(i) for i in np.argwhere(over)[0])
+        largest = np.finfo(result.dtype).max
+        text = f"input {item.name!r} takes {result.dtype.name}, up to {largest:.4g}"
         raise InvalidInput.at(
-            path,
-            "TENSOR_NOT_FINITE",
-            f"input {item.name!r} holds a value that is not finite, first at {place}",
+            path, "TENSOR_OUT_OF_RANGE", f"{text}; {array[place]:g} at {list(place)} does not fit"
         )
+
+
+def _finite(array: NDArray[Any], item: InputSchema, path: str) -> None:
+    if array.dtype.kind != "f":
+        return
+    bad = np.isinf(array) if item.allow_nan else ~np.isfinite(array)
+    if not bad.any():
+        return
+    place = tuple(int(i) for i in np.argwhere(bad)[0])
+    text = f"input {item.name!r} holds {array[place]}, first at {list(place)}"
+    if np.isnan(array[place]):
+        text += (
+            '. If NaN means "missing" to the model, set "allow_nan": true for this input in the model\'s schema; '
+            "else fill in what is missing as it was filled in when the model was trained"
+        )
+    raise InvalidInput.at(path, "TENSOR_NOT_FINITE", text)

@@ -23,6 +23,8 @@ MAX_KEPT = 20_000_000
 """Numbers that a median, or a mode of very many categories, may keep for one input."""
 
 _PENDING = 1 << 16
+_MISSING = -1.7e308
+"""NaN while modes are counted: NaN is not equal to itself."""
 # Which of equally frequent rows is the mode: the smallest id, and the largest one-hot row, whose first column is set.
 _TIES = {FeatureKind.CATEGORICAL: -1, FeatureKind.ONE_HOT: 1}
 
@@ -155,26 +157,32 @@ class _InputAverage:
 
 
 class _Mean:
-    """Sums in float64."""
+    """Sums in float64. What is missing (NaN) is left out; a column of which nothing is known stays NaN."""
 
     def __init__(self, columns: int) -> None:
         self._totals: Floats = np.zeros((0, columns))
-        self._counts: Floats = np.zeros((0, 1))
+        self._counts: Floats = np.zeros((0, columns))
 
     def add(self, values: NDArray[Any]) -> None:
         positions, repeats, _ = values.shape
         if positions > len(self._counts):
             new = ((0, positions - len(self._counts)), (0, 0))
             self._totals, self._counts = np.pad(self._totals, new), np.pad(self._counts, new)
-        self._totals[:positions] += values.sum(axis=1, dtype=np.float64)
-        self._counts[:positions] += repeats
+        missing = np.isnan(values) if values.dtype.kind == "f" else np.zeros((), dtype=bool)
+        if missing.any():
+            self._totals[:positions] += np.where(missing, 0, values).sum(axis=1, dtype=np.float64)
+            self._counts[:positions] += (~missing).sum(axis=1)
+        else:
+            self._totals[:positions] += values.sum(axis=1, dtype=np.float64)
+            self._counts[:positions] += repeats
 
     def value(self) -> Floats:
-        return self._totals / self._counts
+        known = self._counts > 0
+        return np.where(known, self._totals / np.where(known, self._counts, 1), np.nan)
 
 
 class _Median:
-    """Keeps the values."""
+    """Keeps the values. What is missing (NaN) is left out, as of a mean."""
 
     def __init__(self, max_kept: int) -> None:
         self._kept: list[NDArray[Any]] = []
@@ -194,13 +202,20 @@ class _Median:
             while len(longest_first[-1]) <= position:
                 longest_first.pop()
             values = np.concatenate([kept[position] for kept in longest_first])
-            medians.append(np.median(values.astype(np.float64), axis=0))
+            medians.append(_median(values.astype(np.float64)))
         return np.array(medians)
+
+
+def _median(values: Floats) -> Floats:
+    if not np.isnan(values).any():
+        return np.asarray(np.median(values, axis=0))
+    known = [column[~np.isnan(column)] for column in values.T]
+    return np.array([np.median(column) if len(column) else np.nan for column in known])
 
 
 class _Mode:
     """Counts distinct rows of the columns. Of equally frequent ones the largest wins (ties 1), or the
-    smallest (ties -1).
+    smallest (ties -1). What is missing (NaN) is a category like others, below them.
     """
 
     def __init__(self, max_kept: int, ties: int) -> None:
@@ -218,6 +233,8 @@ class _Mode:
         )
         rows[:, 0] = np.repeat(np.arange(positions), repeats)
         rows[:, 1:] = values.reshape(-1, columns)
+        if values.dtype.kind == "f":
+            rows[np.isnan(rows)] = _MISSING
         self._pending.append(rows)
         self._pending_rows += len(rows)
         if self._pending_rows >= _PENDING:
@@ -230,7 +247,8 @@ class _Mode:
         by_value = self._distinct[:, :0:-1].T * self._ties
         order = np.lexsort((*by_value, self._counts, self._distinct[:, 0]))
         ordered = self._distinct[order]
-        return ordered[np.flatnonzero(np.diff(ordered[:, 0], append=np.inf)), 1:]
+        modes = ordered[np.flatnonzero(np.diff(ordered[:, 0], append=np.inf)), 1:]
+        return np.where(modes == _MISSING, np.nan, modes) if modes.dtype.kind == "f" else modes
 
     def _count(self) -> None:
         if not self._pending:

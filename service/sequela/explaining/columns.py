@@ -31,7 +31,7 @@ def in_order(
 
     Raises InvalidInput (COLUMNS_DIFFER) where a column that the model takes is missing.
     """
-    if not columns or item.role not in (Role.EVENTS, Role.STATIC):
+    if not columns or item.role not in (Role.EVENTS, Role.STATIC) or len(item.shape) > 1:
         return array
     found = _match(schema, item, columns)
     if found.missing:
@@ -44,7 +44,7 @@ def named_by_caller(schema: ModelSchema, inputs: Sequence[NamedArray]) -> ModelS
     """The schema with features that have no names of their own called as the caller's columns are."""
     names: dict[str, str] = {}
     for item, given in _with_names(schema, inputs):
-        if _match(schema, item, given.columns).by_position:
+        if _match(schema, item, given.columns).by_position and len(item.shape) <= 1:
             alone = (
                 feature for feature in _owners(schema, item) if sum(map(len, feature.columns.values())) == 1
             )
@@ -86,6 +86,10 @@ class _Matched:
 
 
 def _match(schema: ModelSchema, item: InputSchema, columns: Sequence[str]) -> _Matched:
+    if (
+        len(item.shape) > 1
+    ):  # the columns sent are those of the last axis alone, which the schema does not name
+        return _Matched(by_position=True)
     wanted = [_names(feature, item, column) for column, feature in enumerate(_owners(schema, item))]
     places = {name: place for place, name in enumerate(columns)}
     found = [next((places[name] for name in names if name in places), None) for names in wanted]

@@ -13,6 +13,8 @@ from sequela.explaining.layout import Layout
 from sequela.explaining.schema import Display, FeatureKind, FeatureSchema, Transform
 from sequela.timeshap.cells import Cells
 
+MISSING = "missing"
+
 
 def event_values(layout: Layout, cells: Cells, row: int) -> tuple[str, ...]:
     """One event's values, in the order of the event features. `row` counts from the oldest event."""
@@ -28,13 +30,23 @@ def static_values(layout: Layout, cells: Cells) -> tuple[str, ...]:
 
 def _shown(feature: FeatureSchema, values: dict[str, NDArray[Any]]) -> str:
     columns = [values[name][column] for name, picked in feature.columns.items() for column in picked]
+    if all(map(_is_missing, columns)):
+        return MISSING
     match feature.kind:
         case FeatureKind.CATEGORICAL:
             return _category(feature, int(columns[0]))
         case FeatureKind.ONE_HOT:
-            return _category(feature, int(np.argmax(columns))) if any(columns) else "none"
+            return (
+                _category(feature, int(np.argmax(np.nan_to_num(columns))))
+                if np.nansum(np.abs(columns))
+                else "none"
+            )
         case FeatureKind.NUMERIC | FeatureKind.GROUP:
             return ", ".join(_number(feature.display, value) for value in columns)
+
+
+def _is_missing(value: Any) -> bool:
+    return bool(np.isnan(value))
 
 
 def _category(feature: FeatureSchema, index: int) -> str:
@@ -43,6 +55,8 @@ def _category(feature: FeatureSchema, index: int) -> str:
 
 
 def _number(display: Display, value: Any) -> str:
+    if _is_missing(value):
+        return MISSING
     if isinstance(value, np.bool_):
         return "yes" if value else "no"
     raw = display.mean + display.scale * float(value)

@@ -8,11 +8,14 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from sequela.errors import DoesNotFit, SequelaError
 from sequela.explaining.asking import Asker
 from sequela.explaining.clock import Clock
 from sequela.explaining.link import linked
 from sequela.explaining.schema import Link
 from sequela.timeshap.players import Players
+
+NOT_FINITE = "MODEL_OUTPUT_NOT_FINITE"
 
 
 class Runs(Protocol):
@@ -79,10 +82,28 @@ class Evaluator:
         return self._runs.outputs(players, everyone, np.inf)[:, self._targets]
 
     def endpoints(self, players: Players) -> NDArray[np.float64]:
-        """f(B) and f(X) before the link, (2, targets)."""
-        raw = self._runs.endpoints(players)[:, self._targets]
+        """f(B) and f(X) before the link, (2, targets). Raises as `values` does; where a score is not finite, the error
+        says whether it is the background's.
+        """
+        raw = self._both(players)[:, self._targets]
         self._look_at_ends(raw)
         return raw
+
+    def _both(self, players: Players) -> NDArray[np.float64]:
+        try:
+            return self._runs.endpoints(players)
+        except DoesNotFit as error:
+            if error.reason != NOT_FINITE:
+                raise
+            try:
+                self.score(players)
+            except SequelaError:  # it is the sequence's own, or the model fails for good
+                raise error from None
+            text = (
+                f"{error.message} with the background alone, which is the base value: choose another background, such "
+                "as an average event; zeros may be padding to the model, or outside of what it can take"
+            )
+            raise DoesNotFit(NOT_FINITE, text) from None
 
     def _look_at_ends(self, raw: NDArray[np.float64]) -> None:
         self._ends, self.clipped_ends = raw, linked(self.link, raw).clipped

@@ -131,6 +131,8 @@ def _mean_row(
 
 def _by_name(schema: ModelSchema, arrays: Sequence[NamedArray], path: str) -> dict[str, _Sent]:
     """What was sent, by input name; an empty name stands for the only data input."""
+    states = {item.name: item for item in schema.inputs if item.role is Role.STATE}
+    marked = {item.name: item for item in schema.inputs if item.role is Role.MASK and item.pad_value}
     names = [item.name for item in schema.inputs]
     data = [item.name for item in schema.inputs if item.role in (Role.EVENTS, Role.STATIC)]
     sent: dict[str, _Sent] = {}
@@ -139,6 +141,10 @@ def _by_name(schema: ModelSchema, arrays: Sequence[NamedArray], path: str) -> di
         here = f"{path}[{index}].name"
         if name not in names:
             raise InvalidInput.at(here, "INPUT_UNKNOWN", _unknown(schema, item.name, names))
+        if name in marked:
+            raise InvalidInput.at(here, "MASK_UNCLEAR", _is_marked(marked[name]))
+        if name in states:
+            raise InvalidInput.at(here, "INPUT_IS_STATE", _is_filled(states[name]))
         if name in sent:
             raise InvalidInput.at(here, "INPUT_REPEATED", f"{name!r} was sent twice")
         taken = next(each for each in schema.inputs if each.name == name)
@@ -154,6 +160,21 @@ def _unknown(schema: ModelSchema, name: str, names: Sequence[str]) -> str:
     return text
 
 
+def _is_marked(item: InputSchema) -> str:
+    return (
+        f"{item.name!r} marks padding with {item.pad_value:g} in this model, and the server fills it in: leave it "
+        "out, and "
+        "send the real events alone"
+    )
+
+
+def _is_filled(item: InputSchema) -> str:
+    return (
+        f"{item.name!r} is an initial state, which the server fills with {item.initial:g} for every sequence: leave it "
+        'out; another start is the schema\'s to say ("initial")'
+    )
+
+
 def _required(sent: Mapping[str, _Sent], item: InputSchema, path: str) -> _Sent:
     if item.name not in sent:
         raise InvalidInput.at(
@@ -165,23 +186,35 @@ def _required(sent: Mapping[str, _Sent], item: InputSchema, path: str) -> _Sent:
 def _events(schema: ModelSchema, item: InputSchema, sent: _Sent) -> NDArray[Any]:
     """(l, width)"""
     array = sent.array[:, None] if sent.array.ndim == 1 and item.width == 1 else sent.array
-    expected = f"(events, {item.width})"
-    return _checked(schema, item, array, (None, item.width), expected, sent.path)
+    expected = f"(events, {item.width}){_or_of_shape('events, ', item)}"
+    return _checked(schema, item, _flat(array, item), (None, item.width), expected, sent.path)
 
 
 def _rows(schema: ModelSchema, item: InputSchema, sent: _Sent) -> NDArray[Any]:
     """(k, width); an average event has one row."""
     array = sent.array
+    if array.shape == item.shape:
+        array = array[None]
     if array.ndim == 1:
         array = array[:, None] if item.width == 1 else array[None, :]
-    expected = f"({item.width}) or (rows, {item.width})"
-    return _checked(schema, item, array, (None, item.width), expected, sent.path)
+    expected = f"({item.width}) or (rows, {item.width}){_or_of_shape('rows, ', item)}"
+    return _checked(schema, item, _flat(array, item), (None, item.width), expected, sent.path)
 
 
 def _static(schema: ModelSchema, item: InputSchema, sent: _Sent) -> NDArray[Any]:
     """(width,)"""
-    array = np.atleast_1d(sent.array)
-    return _checked(schema, item, array, (item.width,), f"({item.width})", sent.path)
+    array = sent.array.reshape(-1) if sent.array.shape == item.shape else sent.array
+    expected = f"({item.width}){_or_of_shape('', item)}"
+    return _checked(schema, item, np.atleast_1d(array), (item.width,), expected, sent.path)
+
+
+def _flat(array: NDArray[Any], item: InputSchema) -> NDArray[Any]:
+    """Rows of the input's shape as rows of columns; anything else as it is."""
+    return array.reshape(len(array), -1) if item.shape and array.shape[1:] == item.shape else array
+
+
+def _or_of_shape(before: str, item: InputSchema) -> str:
+    return f" or ({before}{', '.join(map(str, item.shape))})" if item.shape else ""
 
 
 def _checked(
@@ -203,7 +236,10 @@ def _one_length(items: Sequence[InputSchema], arrays: Sequence[NDArray[Any]], pa
     if len(set(lengths.values())) > 1:
         shown = ", ".join(f"{name} {length}" for name, length in lengths.items())
         raise InvalidInput.at(
-            f"{path}.inputs", "LENGTHS_DIFFER", f"inputs have different numbers of events: {shown}"
+            f"{path}.inputs",
+            "LENGTHS_DIFFER",
+            f"inputs have different numbers of events: {shown}. If one of them has steps of its own (a known future), "
+            'say so in the model\'s schema: role "static", with its "shape"',
         )
     return next(iter(lengths.values()))
 
@@ -238,7 +274,7 @@ def _from_mask(sent: _Sent, steps: int) -> slice:
 
 
 def _from_length(sent: _Sent, steps: int, padding: Padding | None) -> slice:
-    if sent.array.size != 1 or sent.array.reshape(-1)[0] != int(sent.array.reshape(-1)[0]):
+    if sent.array.size != 1 or not float(sent.array.reshape(-1)[0]).is_integer():
         raise InvalidInput.at(sent.path, "LENGTH_INVALID", "must be one whole number")
     length = int(sent.array.reshape(-1)[0])
     if not 1 <= length <= steps:

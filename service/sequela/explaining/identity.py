@@ -23,6 +23,16 @@ from sequela.explaining.resolving import Task
 from sequela.explaining.tolerances import budget_of, link_of, needed_levels
 
 
+def model_digest(onnx: bytes, schema_json: bytes) -> str:
+    """SHA-256 of a model's file as 64 hexadecimal digits; with a schema, SHA-256(SHA-256(onnx) ‖ SHA-256(schema)), so
+    that no other two texts make the same digest.
+    """
+    file = hashlib.sha256(onnx)
+    if not schema_json:
+        return file.hexdigest()
+    return hashlib.sha256(file.digest() + hashlib.sha256(schema_json).digest()).hexdigest()
+
+
 def content_key(task: Task) -> str:
     """SHA-256 of what the numbers depend on, as 64 hexadecimal digits."""
     options = task.question.options

@@ -19,6 +19,7 @@ from sequela.explaining.clock import Clock
 from sequela.explaining.explanation import Explanation, ExplanationWarning
 from sequela.explaining.question import Estimator, ModelChoice
 from sequela.explaining.records import Record
+from sequela.explaining.rows_alone import RowsAlone
 from sequela.explaining.schema import ModelSchema
 from sequela.timeshap.cells import Cells
 
@@ -103,6 +104,10 @@ class Endpoint(Protocol):
     def attempts(self) -> int:
         """How often a call is sent at most."""
 
+    @property
+    def rows_alone(self) -> RowsAlone:
+        """What is still to be tried of the model's rows."""
+
     def check(self) -> None:
         """Raises Forbidden when the operator has switched it off, Unavailable while it is known to be down."""
 
@@ -141,8 +146,8 @@ class Model(Protocol):
 
     @property
     def digest(self) -> str:
-        """SHA-256 over the ONNX bytes and, where one was given, the schema's bytes; behind an endpoint over its
-        identity (design §6). 64 hexadecimal digits.
+        """Of a file as in `identity.model_digest`; behind an endpoint a SHA-256 over its identity (design §6). 64
+        hexadecimal digits.
         """
 
     @property

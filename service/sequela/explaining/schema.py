@@ -135,22 +135,22 @@ class TargetSchema:
 class ModelSchema:
     """A model's inputs, logical features and targets.
 
-    Inputs, features and targets that a `schema.json` leaves out are inferred, each as a whole. `output` names the
-    graph output that is explained (empty: the only, or else the first one). `per_event` says that it has a step per
-    event: (n, l) or (n, l, targets). `padding` is needed only by fixed-length models whose callers send fewer
-    events than the length. `bounded` says that outputs lie in [0, 1], so that default tolerances are absolute (None:
-    inferred from the graph's last operator). `background` holds the model's default: per input its average event
-    (width), or a matrix (k, width) whose last row is t = 0; static inputs (width). `trial_length` is the number of
-    events that the model is tried with when it is loaded, where it needs more than a few. `classes` says that several
-    outputs are alternatives, of which the one with the highest score comes first by default (None: they are, unless
-    they are steps of a forecast).
+    Inputs, features and targets that a `schema.json` leaves out are inferred, each as a whole. `output` names
+    the graph output that is explained (empty: the one that is the score). `per_event` says that it has a step
+    per event: (n, l) or (n, l, targets) (None: told by the model). `padding` is needed only by fixed-length
+    models whose callers send fewer events than the length. `bounded` says that outputs lie in [0, 1], so that
+    default tolerances are absolute (None: inferred from the graph's last operator). `background` holds the
+    model's default: per input its average event (width), or a matrix (k, width) whose last row is t = 0;
+    static inputs (width). `trial_length` is the number of events that the model is tried with when it is
+    loaded, where it needs more than a few. `classes` says that several outputs are alternatives, of which the
+    one with the highest score comes first by default (None: they are, unless they are steps of a forecast).
     """
 
     inputs: tuple[InputSchema, ...] = ()
     features: tuple[FeatureSchema, ...] = ()
     targets: tuple[TargetSchema, ...] = ()
     output: str = ""
-    per_event: bool = False
+    per_event: bool | None = None
     link: Link = Link.IDENTITY
     padding: Padding | None = None
     bounded: bool | None = None

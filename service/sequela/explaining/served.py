@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
@@ -95,6 +96,23 @@ class Rows:
             found.update(part)
         return np.stack([found[digest] for digest in digests])
 
+    def fresh(self, digests: Sequence[bytes]) -> list[int]:
+        """The first row of each digest that was not sent so far."""
+        first = {digest: row for row, digest in reversed(list(enumerate(digests)))}
+        return sorted(row for digest, row in first.items() if digest not in self.known)
+
+    def again(self, build: Build, until: float, rows: Sequence[int]) -> list[Outputs]:
+        """Outputs (outputs,) of rows, each sent in a call of its own, known or not."""
+        endpoint, clock = self.sender.endpoint, self.sender.asker.clock
+
+        def asked(row: int) -> Outputs:
+            answer: Outputs = self.sender.send(build(np.array([row])), self.frame, self.output_event, until)[
+                0
+            ]
+            return answer
+
+        return endpoint.run((partial(asked, row) for row in rows), clock, until)
+
     def _asked(
         self, digests: Sequence[bytes], rows: NDArray[np.intp], build: Build, until: float
     ) -> Iterable[dict[bytes, Outputs]]:
@@ -133,7 +151,16 @@ class ServedRuns:
         """Raw outputs (n, outputs) of coalitions (n, players)."""
         mask = self.masker.over(players, 0, self.masker.sequence.length)
         digests = self._digests(mask, coalitions, until)
-        return self.rows.outputs(digests, partial(mask.apply, coalitions), until)
+        build = partial(mask.apply, coalitions)
+        alone = self.rows.sender.endpoint.rows_alone
+        tried = alone.chosen(self.rows.fresh(digests), coalitions) if alone.left else []
+        outputs = self.rows.outputs(digests, build, until)
+        if tried:
+            with suppress(TimeUp):  # another request has the time
+                alone.check(
+                    self.rows.sender.endpoint.uri, tried, outputs, partial(self.rows.again, build, until)
+                )
+        return outputs
 
     def _digests(self, mask: Mask, coalitions: NDArray[np.bool_], until: float) -> list[bytes]:
         asker = self.rows.sender.asker

@@ -37,11 +37,13 @@ CODES: dict[type[errors.SequelaError], grpc.StatusCode] = {
     errors.Unsupported: grpc.StatusCode.UNIMPLEMENTED,
 }
 
-# Statuses travel in HTTP/2 headers, of which peers commonly accept 8 KiB, partly in base64.
+# Statuses travel in HTTP/2 headers, of which peers commonly accept 8 KiB: the message once with three bytes for each
+# that is not ASCII, and once in base64 with all violations. A message may hold a schema's entries to paste.
 MAX_VIOLATIONS = 16
 MAX_DESCRIPTION = 160
 MAX_FIELD = 96
-MAX_MESSAGE = 400
+MAX_MESSAGE = 1_600
+MAX_VIOLATIONS_BYTES = 2_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,7 @@ def told(error: Exception) -> Failure:
     return Failure(
         code,
         error.reason,
-        _cut(error.message, MAX_MESSAGE),
+        _cut(error.message, _room(error.message, MAX_MESSAGE)),
         _bounded(error.violations),
         error.retry_after,
         tuple((key, _cut(value, MAX_DESCRIPTION)) for key, value in error.metadata.items()),
@@ -123,14 +125,29 @@ def _retry_delay(failed: Failure) -> Duration | None:
 
 
 def _bounded(violations: tuple[errors.Violation, ...]) -> tuple[errors.Violation, ...]:
-    kept = [
-        errors.Violation(_cut(each.field, MAX_FIELD), _cut(each.description, MAX_DESCRIPTION))
-        for each in violations[:MAX_VIOLATIONS]
-    ]
+    """At least one, and as many as there is room for."""
+    kept: list[errors.Violation] = []
+    room = MAX_VIOLATIONS_BYTES
+    for each in violations[:MAX_VIOLATIONS]:
+        short = errors.Violation(_cut(each.field, MAX_FIELD), _cut(each.description, MAX_DESCRIPTION))
+        room -= len(short.field.encode()) + len(short.description.encode())
+        if kept and room < 0:
+            break
+        kept.append(short)
     if more := len(violations) - len(kept):
         kept[-1] = errors.Violation(kept[-1].field, f"{kept[-1].description} (and {more} more)")
     return tuple(kept)
 
 
+def _room(text: str, length: int) -> int:
+    """How many characters of a text take at most so many bytes of a header."""
+    taken = 0
+    for place, character in enumerate(text):
+        taken += 1 if " " <= character <= "~" and character != "%" else 3 * len(character.encode())
+        if taken > length:
+            return place
+    return len(text)
+
+
 def _cut(text: str, length: int) -> str:
-    return text if len(text) <= length else text[: length - 1] + "…"
+    return text if len(text) <= length else text[: max(length - 1, 0)] + "…"

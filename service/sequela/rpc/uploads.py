@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from dataclasses import dataclass, field
 from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela.errors import InvalidInput
+from sequela.explaining.identity import model_digest
 from sequela.explaining.limits import Limits
 from sequela.rpc.decoding.findings import Findings
 from sequela.rpc.decoding.references import DIGEST, PART, VERSION, schema_text
@@ -29,7 +29,7 @@ class ModelUpload:
     def onnx(self) -> bytes:
         """The whole file. Raises InvalidInput where it is not what the header's digest says."""
         onnx = b"".join(self.chunks)
-        digest = hashlib.sha256(onnx + self.schema_json).hexdigest()
+        digest = model_digest(onnx, self.schema_json)
         if self.digest not in ("", digest):
             text = f"{self.digest}, but what came in has {digest}"
             raise InvalidInput.at("header.digest", "DIGEST_MISMATCH", text)

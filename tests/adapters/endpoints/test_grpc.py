@@ -16,9 +16,8 @@ from sequela.adapters.endpoints.transports.addresses import AddressGuard, open_g
 from sequela.adapters.endpoints.transports.credentials import Credentials
 from sequela.adapters.endpoints.transports.grpc_way import GrpcFinder
 from sequela.adapters.endpoints.transports.limits import TransportLimits
-from sequela.adapters.endpoints.transports.transport import OutputSignature
 from sequela.adapters.endpoints.transports.uri import EndpointUri
-from sequela.adapters.model_io.signature import InputSignature
+from sequela.adapters.model_io.signature import Content, InputSignature, OutputSignature
 from sequela.errors import DoesNotFit, Forbidden, Overloaded, Unavailable
 from sequela.explaining.clock import TimeUp
 from sequela.explaining.ports import TryAgain
@@ -92,7 +91,7 @@ def test_describe(server: InferenceServer) -> None:
         InputSignature("events", Dtype.FLOAT32, "float32", (None, None, 3)),
         InputSignature("ids", Dtype.INT64, "int64", (None, None)),
     )
-    assert described.outputs == (OutputSignature("score", (None,)),)
+    assert described.outputs == (OutputSignature("score", Content.FLOATS, "FP32", (None,)),)
     assert (described.versions, described.platform, described.most_rows) == (("1",), "onnxruntime_onnx", None)
 
 

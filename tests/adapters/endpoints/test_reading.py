@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 from sequela.adapters.endpoints.reading import Reading, read
-from sequela.adapters.endpoints.transports.transport import Description, OutputSignature
-from sequela.adapters.model_io.signature import Axis, InputSignature
+from sequela.adapters.endpoints.transports.transport import Description
+from sequela.adapters.model_io.signature import Axis, Content, InputSignature, OutputSignature
 from sequela.errors import SequelaError
 from sequela.explaining.limits import Limits
 from sequela.explaining.schema import Dtype
@@ -22,7 +22,7 @@ def tensor(name: str, *axes: Axis, dtype: Dtype = Dtype.FLOAT32) -> InputSignatu
 
 
 ONE = (tensor("events", None, None, 5),)
-SCORE = (OutputSignature("score", (None, 1)),)
+SCORE = (OutputSignature("score", Content.FLOATS, "FP32", (None, 1)),)
 
 
 def reading(
@@ -53,7 +53,7 @@ def test_a_schema_alone() -> None:
 
 
 def output(*axes: Axis, name: str = "score") -> tuple[OutputSignature, ...]:
-    return (OutputSignature(name, axes),)
+    return (OutputSignature(name, Content.FLOATS, "FP32", axes),)
 
 
 @pytest.mark.parametrize(
@@ -63,12 +63,16 @@ def output(*axes: Axis, name: str = "score") -> tuple[OutputSignature, ...]:
         ((None, 1), {}, False, 1),
         ((None, 3), {}, False, 3),
         ((None, None, 2), {}, True, 2),
+        ((None, None, 2, 1), {}, True, 2),
+        ((None, None, 2), {"bounded": True}, True, 2),
+        ((None, 12, 1), {}, False, 12),
+        ((None, 12, 3), {}, False, 36),
         ((None, None), {"per_event": True}, True, 1),
         ((None, None), {"per_event": False, "targets": [{"name": "a"}, {"name": "b"}]}, False, 2),
     ],
 )
 def test_outputs(axes: tuple[Axis, ...], schema: dict[str, Any], per_event: bool, targets: int) -> None:
-    """(n), (n, outputs), (n, events), (n, events, outputs)."""
+    """(n), (n, outputs), (n, steps, outputs), (n, events), (n, events, outputs); axes of 1 do not count."""
     found = reading(schema or None, outputs=output(*axes))
     assert (found.schema.per_event, len(found.schema.targets)) == (per_event, targets)
 
@@ -115,6 +119,11 @@ WRONG: dict[str, tuple[dict[str, Any], str, tuple[str, ...]]] = {
         {"schema": {"targets": [{"name": "a"}, {"name": "b"}]}},
         "SCHEMA_DOES_NOT_FIT",
         ("2", "1"),
+    ),
+    "one target for three outputs": (
+        {"schema": {"targets": [{"name": "a"}]}, "outputs": output(None, 3)},
+        "SCHEMA_DOES_NOT_FIT",
+        ("1", "3"),
     ),
     "steps or outputs": ({"outputs": output(None, None)}, "SCHEMA_NEEDED", ("score", "per_event")),
     "four axes": ({"outputs": output(None, None, None, 2)}, "MODEL_OUTPUT_UNSUPPORTED", ("score", "4")),

@@ -16,8 +16,8 @@ from inference_rest import RestServer, cut_off, reset
 from inference_server import Certificates, ServedModel
 from sequela.adapters.endpoints.transports.addresses import AddressGuard
 from sequela.adapters.endpoints.transports.credentials import Credentials
-from sequela.adapters.endpoints.transports.transport import Description, OutputSignature
-from sequela.adapters.model_io.signature import InputSignature
+from sequela.adapters.endpoints.transports.transport import Description
+from sequela.adapters.model_io.signature import Content, InputSignature, OutputSignature
 from sequela.errors import DoesNotFit, Forbidden
 from sequela.explaining.ports import TryAgain
 from sequela.explaining.schema import Dtype
@@ -87,7 +87,7 @@ def test_describe(web: RestServer) -> None:
             InputSignature("events", Dtype.FLOAT32, "float32", (None, None, 3)),
             InputSignature("ids", Dtype.INT64, "int64", (None, None)),
         ),
-        outputs=(OutputSignature("score", (None,)),),
+        outputs=(OutputSignature("score", Content.FLOATS, "FP32", (None,)),),
         versions=("1",),
         platform="onnxruntime_onnx",
         most_rows=64,

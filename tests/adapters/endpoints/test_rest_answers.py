@@ -37,10 +37,13 @@ def test_predictions(web: RestServer, given: Any, values: Any) -> None:
         np.testing.assert_array_equal(transport.infer({"events": ROWS}, "score", soon()), values)
 
 
-def test_the_first_of_named_predictions(web: RestServer) -> None:
-    """Where no output is asked for."""
-    web.twist = saying({"predictions": [{"a": 1, "b": 2}, {"b": 4, "a": 3}]})
+def test_the_only_of_named_predictions(web: RestServer) -> None:
+    """Where no output is asked for. Of several, which may be a label and its score, none is taken: they are named."""
+    web.twist = saying({"predictions": [{"a": 1}, {"a": 3}]})
     np.testing.assert_array_equal(ask(web.uri("m", "v1")), [1, 3])
+    web.twist = saying({"predictions": [{"label": 1, "score": 0.5}, {"label": 0, "score": 0.25}]})
+    with pytest.raises(DoesNotFit, match=r"'label', 'score'; say which one.*\{\"output\": \"score\"\}"):
+        ask(web.uri("m", "v1"))
 
 
 @pytest.mark.parametrize(
@@ -150,3 +153,21 @@ def test_metadata_that_is_none(web: RestServer, metadata: Any, words: str) -> No
         failing(DoesNotFit, "ENDPOINT_ANSWER_INVALID", "metadata", words),
     ):
         transport.describe(soon())
+
+
+def tensor(name: str, datatype: str, *data: Any) -> dict[str, Any]:
+    return {"name": name, "datatype": datatype, "shape": [len(ROWS)], "data": list(data) * len(ROWS)}
+
+
+def test_the_only_floats_of_several_outputs(web: RestServer) -> None:
+    """Where metadata and schema name no output: a label and a text beside the score are not taken for it."""
+    web.twist = saying(
+        {"outputs": [tensor("label", "INT64", 1), tensor("name", "BYTES", "good"), tensor("p", "FP32", 0.25)]}
+    )
+    np.testing.assert_array_equal(ask(web.uri("m")), [0.25] * len(ROWS))
+    web.twist = saying({"outputs": [tensor("a", "FP32", 0.5), tensor("b", "FP64", 0.25)]})
+    with pytest.raises(DoesNotFit, match=r"several outputs, 'a' FP32, 'b' FP64; say which one"):
+        ask(web.uri("m"))
+    web.twist = saying({"outputs": [tensor("name", "BYTES", "good")]})
+    with pytest.raises(DoesNotFit, match="'name' holds BYTES, not numbers"):
+        ask(web.uri("m"))

@@ -413,7 +413,7 @@ Global___BackgroundShape: _TypeAlias = BackgroundShape  # noqa: Y015
 @_typing.final
 class Tensor(_message.Message):
     """A dense array in row-major order. Exactly one of `raw`, `numbers` and `integers` holds the elements; their count is
-    the product of `shape`. NaN and infinity are refused.
+    the product of `shape`. Infinity is refused, and NaN where the model's input does not allow it (ModelInput.allow_nan).
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -431,7 +431,8 @@ class Tensor(_message.Message):
     """Little-endian bytes; bool is one byte an element."""
     @_builtins.property
     def shape(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
-        """Length of every axis, each at least 1. Events: (l, d) or (l) when d = 1. Static values: (s) or () when s = 1. Mask:
+        """Length of every axis, each at least 1. Events: (l, d) or (l) when d = 1, whatever the order of the model's own axes.
+        Static values: (s) or () when s = 1. Where the model has several axes of columns, these or all of them as one. Mask:
         (l), 1 for a real event. Length: () or (1), the number of real events. With padding, l counts the padding too.
         """
 
@@ -597,8 +598,8 @@ class ModelReference(_message.Message):
     name: _builtins.str
     """`models/m`, `models/m/versions/v`, or in short `m`, `m/v`; v is a whole number. Without a version: the highest."""
     digest: _builtins.str
-    """SHA-256 of a model that the server already has, as 64 hexadecimal digits: over the ONNX bytes, then the schema's
-    bytes where a schema was given.
+    """Of a model that the server already has, 64 hexadecimal digits: SHA-256(onnx); where a schema was given,
+    SHA-256(SHA-256(onnx) ‖ SHA-256(schema)), each inner digest as its 32 bytes.
     """
     @_builtins.property
     def inline(self) -> Global___InlineModel:

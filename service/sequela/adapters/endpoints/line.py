@@ -5,13 +5,14 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from sequela.adapters.endpoints.traffic import Traffic
 from sequela.adapters.endpoints.transports.transport import Transport
 from sequela.explaining.clock import Clock
 from sequela.explaining.question import Estimator
+from sequela.explaining.rows_alone import RowsAlone
 
 T = TypeVar("T")
 
@@ -59,6 +60,7 @@ class Way:
     line: Line
     most_rows: int | None
     fixed_rows: int | None
+    rows_alone: RowsAlone = field(default_factory=RowsAlone)
 
     @property
     def coalitions(self) -> int:

@@ -13,17 +13,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sequela.adapters.endpoints.feeds import served_feeds
 from sequela.adapters.endpoints.line import Line, Way
 from sequela.adapters.endpoints.reading import Reading, read
-from sequela.adapters.endpoints.transports.transport import Description, Feeds
+from sequela.adapters.endpoints.transports.transport import Description
 from sequela.adapters.model_io.default_background import default_background
-from sequela.adapters.model_io.feeds import Feeder
 from sequela.adapters.model_io.scores import Scores
 from sequela.errors import DoesNotFit
 from sequela.explaining.background import Background
 from sequela.explaining.explanation import ExplanationWarning
 from sequela.explaining.limits import Limits
 from sequela.explaining.ports import Frame, Recurrence
+from sequela.explaining.rows_alone import HALF_TOLERANCE, TOLERANCE, RowsAlone
 from sequela.explaining.schema import ModelSchema
 from sequela.timeshap.cells import Cells
 
@@ -95,9 +96,7 @@ class ServedModel:
         DoesNotFit: ENDPOINT_ANSWER_INVALID, MODEL_OUTPUT_NOT_FINITE.
         """
         rows = len(batch.events[0])
-        feeds = _filled(
-            Feeder(self.schema.inputs, self.reading.signature).feeds(batch, frame), self.reading.sizes.batch
-        )
+        feeds = served_feeds(self.reading, batch, frame)
         ask = partial(self.endpoint.line.transport.infer, feeds, self.reading.output)
         try:
             outputs = self.endpoint.line.traffic.call(self.endpoint.sent(rows), until, ask)
@@ -108,7 +107,7 @@ class ServedModel:
             raise
 
     def _scores(self, outputs: NDArray[np.float64], rows: int, step: int) -> NDArray[np.float64]:
-        if outputs.ndim < 1 + self.schema.per_event or len(outputs) != rows:
+        if outputs.ndim < 1 + bool(self.schema.per_event) or len(outputs) != rows:
             raise _not_fitting(f"shape {outputs.shape} for {rows} sequences")
         try:
             return Scores(self.schema).at(outputs, step)
@@ -132,10 +131,11 @@ def open_model(
         line,
         description.most_rows,
         reading.sizes.batch,
+        RowsAlone(HALF_TOLERANCE if reading.in_halves else TOLERANCE),
     )
-    return ServedModel(
-        name, source.digest(description), reading, background, _execution(source, description), way, doubt
-    )
+    execution = _execution(source, description)
+    digest = source.digest(description)
+    return ServedModel(name, digest, reading, background, execution, way, doubt, warnings=reading.warnings)
 
 
 def _execution(source: Source, description: Description) -> str:
@@ -145,14 +145,6 @@ def _execution(source: Source, description: Description) -> str:
     facts += [] if source.pinned(description) else ["nothing pins what is served: answers are not reused"]
     facts += [f"platform {description.platform}"] if description.platform else []
     return "; ".join(facts)
-
-
-def _filled(feeds: Feeds, batch: int | None) -> Feeds:
-    """As many rows as a fixed batch has; the last one is repeated."""
-    if batch is None:
-        return feeds
-    chosen = np.minimum(np.arange(batch), len(next(iter(feeds.values()))) - 1)
-    return {name: values[chosen] for name, values in feeds.items()}
 
 
 def _not_fitting(text: str) -> DoesNotFit:

@@ -1,13 +1,14 @@
 """What each input of a signature carries, worked out from its rank, its element type and its name.
 
-The law, for graphs that come without a schema. The batch is the first axis; time is the second axis of inputs
-of rank 3.
+The law, for graphs that come without a schema. States are found first (`states`), then the order of the axes of
+inputs of rank 3 (`event_axes`); behind that the batch is the first axis, and time is the second axis of inputs of rank
+3 and more.
 
-    rank 3                                            events (n, l, width)
+    rank 3 and more                                   events (n, l, width), a fixed future (n, h, width) static
     rank 2, bool, or named like a mask, over time     mask (n, l)
     rank 2, over time                                 events (n, l), a width of 1
     rank 2, any other                                 static (n, width)
-    rank 1 or (n, 1), integer, named like a length    length (n)
+    rank 1 or (n, 1), integer, named like a length    length (n); so where a recurrent node takes it for one
     rank 1, any other                                 static (n), a width of 1
 
 A rank-2 input lies over time if its second axis is that of a rank-3 input, except that a fixed number of
@@ -17,35 +18,194 @@ the only candidate.
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from sequela.adapters.model_io.signature import Axis, InputSignature, Signature
+from sequela.adapters.model_io.arrangement import USUAL
+from sequela.adapters.model_io.entries import entries, guessed
+from sequela.adapters.model_io.event_axes import EventAxes, Order, UndecidedAxes, event_axes
+from sequela.adapters.model_io.ranks import check_rank, one_number
+from sequela.adapters.model_io.signature import Axis as Size
+from sequela.adapters.model_io.signature import InputSignature, Signature
+from sequela.adapters.model_io.states import is_state, state_input
+from sequela.adapters.model_io.static_sequences import static_sequence, static_sequences
+from sequela.adapters.model_io.uses import Use
 from sequela.errors import InvalidInput
-from sequela.explaining.schema import Dtype, InputSchema, Role
+from sequela.explaining.schema import Axis, Dtype, InputSchema, Role
 
 MASK_NAME = re.compile("mask", re.IGNORECASE)
 INVERTED_NAME = re.compile("pad", re.IGNORECASE)
 LENGTH_NAME = re.compile("(^|[^a-z]|seq|sequence)(len|lens|length|lengths)([^a-z]|$)", re.IGNORECASE)
+EXAMPLE = 8
+"""Columns, where only a schema can say how many there are."""
 INTEGERS = (Dtype.INT32, Dtype.INT64)
 FLOATS = (Dtype.FLOAT32, Dtype.FLOAT64)
 
 
-def infer_inputs(signature: Signature, path: str) -> tuple[InputSchema, ...]:
-    """The inputs with their roles, in the signature's order.
-
-    Raises InvalidInput (SCHEMA_NEEDED) where the signature does not tell: a free number of columns, no events, or
-    a mask that by its name may mark padding instead of real events.
+@dataclass(frozen=True, slots=True)
+class Inferred:
+    """The inputs with their roles, in the signature's order, and another reading of them that a trial should tell from
+    it.
     """
-    inputs = tuple(_input(item, _role(item, signature.inputs), path) for item in signature.inputs)
-    if not any(item.role is Role.EVENTS for item in inputs):
+
+    inputs: tuple[InputSchema, ...]
+    other: tuple[InputSchema, ...] | None = None
+
+
+def infer_inputs(signature: Signature, uses: Mapping[str, Use], path: str) -> Inferred:
+    """`uses` is what is known of the graph behind the signature.
+
+    Raises InvalidInput (SCHEMA_NEEDED) where it does not tell: a free number of columns, no events, two sequences of
+    different lengths, an order of axes that may be one or another, or a mask that by its name may mark padding instead
+    of real events.
+    """
+    states = {item.name for item in signature.inputs if is_state(item, uses.get(item.name), signature)}
+    data = [item for item in signature.inputs if item.name not in states]
+    for item in data:
+        check_rank(item, uses.get(item.name), path)
+    _check_numbers(data, signature, uses, path)
+    axes: dict[str, EventAxes] = {}
+    for item in data:
+        try:
+            axes[item.name] = event_axes(item, uses.get(item.name), None) if item.rank > 1 else EventAxes(())
+        except UndecidedAxes as undecided:
+            orders = {name: found.order for name, found in axes.items()}
+            likely = _inputs(signature, orders, states, path, uses)
+            raise undecided.refusal(path, lambda given: entries(_replaced(likely, given))) from None  # noqa: B023
+    inputs = _inputs(signature, {name: found.order for name, found in axes.items()}, states, path, uses)
+    other = {name: found.other or found.order for name, found in axes.items()}
+    if all(found.other is None for found in axes.values()):
+        return Inferred(inputs)
+    return Inferred(inputs, _inputs(signature, other, states, path, uses))
+
+
+def complete_inputs(
+    written: tuple[InputSchema, ...], signature: Signature, uses: Mapping[str, Use], path: str
+) -> Inferred:
+    """A schema's inputs with the order of axes, and the shapes, that they leave out. Raises as `infer_inputs`."""
+    seen = {item.name: item for item in signature.inputs}
+    found: list[InputSchema] = []
+    turned: list[InputSchema] = []
+    for item in written:
+        there = seen.get(item.name)
+        if there is None or item.axes or item.role not in (Role.EVENTS, Role.STATIC):
+            found.append(item)
+            turned.append(item)
+            continue
+        whole = _with_shape(item, there)
+        axes = EventAxes(())
+        if item.role is Role.EVENTS and there.rank > 1:
+            try:
+                axes = event_axes(there, uses.get(item.name), item.width)
+            except UndecidedAxes as undecided:
+                raise undecided.refusal(path, lambda given: entries(_replaced(written, given))) from None
+        found.append(_with_axes(whole, there, axes.order))
+        turned.append(_with_axes(whole, there, axes.other or axes.order))
+    return Inferred(tuple(found), tuple(turned) if turned != found else None)
+
+
+def _with_shape(item: InputSchema, seen: InputSignature) -> InputSchema:
+    """An endpoint's input may have fewer axes than its role."""
+    columns = seen.axes[2 if item.role is Role.EVENTS else 1 :]
+    sizes = tuple(size for size in columns if isinstance(size, int))
+    if item.shape:
+        return replace(item, width=math.prod(item.shape)) if item.width == 1 else item
+    if len(columns) < 2 or len(sizes) < len(columns):
+        return item
+    return replace(item, shape=sizes, width=math.prod(sizes) if item.width == 1 else item.width)
+
+
+def _check_numbers(
+    data: Sequence[InputSignature], signature: Signature, uses: Mapping[str, Use], path: str
+) -> None:
+    """An input without axes holds one number for the whole call, which only a schema can say."""
+    alone = [item for item in data if item.rank == 0]
+    if not alone:
+        return
+    others = replace(signature, inputs=tuple(item for item in signature.inputs if item not in alone))
+    likely = (*infer_inputs(others, uses, path).inputs, *map(one_number, alone))
+    text = (
+        f"input {alone[0].name!r} takes one number for the whole call; say in a schema which it is, here "
+        f"{likely[-1].initial:g}: {entries(likely)}; or export the model with this number fixed in it"
+    )
+    raise InvalidInput.at(path, "SCHEMA_NEEDED", text)
+
+
+def _inputs(
+    signature: Signature,
+    orders: Mapping[str, Order],
+    states: Container[str],
+    path: str,
+    uses: Mapping[str, Use],
+) -> tuple[InputSchema, ...]:
+    """Where the axes of inputs of several axes are in these orders."""
+    known = [item for item in signature.inputs if item.name not in states]
+    seen = tuple(_in_order(item, orders.get(item.name, ())) for item in known)
+    apart = static_sequences([item for item in seen if item.rank >= 3], path)
+    others = tuple(item for item in seen if item.name not in apart)
+    lengths = {name for name, use in uses.items() if use.lengths}
+    found = {
+        item.name: _input(item, Role.LENGTH if item.name in lengths else _role(item, others))
+        for item in others
+    }
+    found |= {item.name: static_sequence(item) for item in seen if item.name in apart}
+    if not any(item.role is Role.EVENTS for item in found.values()):
         shown = ", ".join(f"{item.name} {item.shown}" for item in signature.inputs)
-        raise InvalidInput.at(path, "SCHEMA_NEEDED", f"none of its inputs looks like events: {shown}")
+        raise InvalidInput.at(
+            path,
+            "SCHEMA_NEEDED",
+            f"none of its inputs looks like events: {shown}; say in a schema what each carries: "
+            f"{entries(guessed(item, Role.EVENTS if item.rank > 1 else Role.STATIC) for item in known)}",
+        )
+    inputs = tuple(
+        state_input(item)
+        if item.name in states
+        else _with_axes(found[item.name], item, orders.get(item.name, ()))
+        for item in signature.inputs
+    )
+    _check_told(inputs, others, path)
     return inputs
 
 
+def _check_told(inputs: tuple[InputSchema, ...], seen: Sequence[InputSignature], path: str) -> None:
+    """What only a schema can say: the number of columns, and what a mask marks."""
+    known = {item.name: item for item in inputs}
+    for item in seen:
+        found = known[item.name]
+        columns = item.axes[2:] if found.role is Role.EVENTS else item.axes[1:]
+        if found.role in (Role.EVENTS, Role.STATIC) and not all(isinstance(size, int) for size in columns):
+            text = (
+                f"{item.shown} does not tell its number of columns; say it in a schema, here with {EXAMPLE}"
+            )
+        elif found.role is Role.MASK and INVERTED_NAME.search(item.name):
+            text = "may mark padding; if 1 stands for a real event in it, say in a schema"
+        else:
+            continue
+        raise InvalidInput.at(path, "SCHEMA_NEEDED", f"input {item.name!r} {text}: {entries(inputs)}")
+
+
+def _replaced(inputs: tuple[InputSchema, ...], given: InputSchema) -> tuple[InputSchema, ...]:
+    return tuple(given if item.name == given.name else item for item in inputs)
+
+
+def _in_order(item: InputSignature, order: Order) -> InputSignature:
+    """As the server works with it, columns not merged."""
+    usual = USUAL[Role.EVENTS]
+    if order in ((), usual[: item.rank]):
+        return item
+    sizes: dict[Axis, Size] = {Axis.BATCH: 1, **dict(zip(order, item.axes, strict=True))}
+    return replace(item, axes=tuple(sizes[word] for word in usual if word in sizes))
+
+
+def _with_axes(found: InputSchema, item: InputSignature, order: Order) -> InputSchema:
+    turned = found.role in (Role.EVENTS, Role.MASK) and order not in ((), USUAL[Role.EVENTS][: item.rank])
+    return replace(found, axes=order) if turned else found
+
+
 def _role(item: InputSignature, inputs: Sequence[InputSignature]) -> Role:
-    if item.rank == 3:
+    if item.rank >= 3:
         return Role.EVENTS
     if _named_like_a_length(item):
         return Role.LENGTH
@@ -63,15 +223,15 @@ def _named_like_a_length(item: InputSignature) -> bool:
     return one_value and item.dtype in INTEGERS and LENGTH_NAME.search(item.name) is not None
 
 
-def _times(inputs: Sequence[InputSignature]) -> tuple[Axis, ...]:
+def _times(inputs: Sequence[InputSignature]) -> tuple[Size, ...]:
     """The second axes that count events."""
-    triples = tuple(item.axes[1] for item in inputs if item.rank == 3)
+    triples = tuple(item.axes[1] for item in inputs if item.rank >= 3)
     return triples or tuple(item.axes[1] for item in inputs if item.rank == 2 and _over_time(item, inputs))
 
 
 def _over_time(item: InputSignature, inputs: Sequence[InputSignature]) -> bool:
     """Whether the second axis of a rank-2 input that is no mask counts events."""
-    triples = [other.axes[1] for other in inputs if other.rank == 3]
+    triples = [other.axes[1] for other in inputs if other.rank >= 3]
     fixed = isinstance(item.axes[1], int)
     if triples:
         return not (fixed and item.dtype in FLOATS) and any(_same(item.axes[1], time) for time in triples)
@@ -79,21 +239,16 @@ def _over_time(item: InputSignature, inputs: Sequence[InputSignature]) -> bool:
     return not fixed or len(pairs) == 1
 
 
-def _same(axis: Axis, time: Axis) -> bool:
+def _same(axis: Size, time: Size) -> bool:
     """Free axes may be the same one unless both have names; a fixed one never is a free one."""
     if isinstance(axis, int) or isinstance(time, int):
         return axis == time
     return axis == time or axis is None or time is None
 
 
-def _input(item: InputSignature, role: Role, path: str) -> InputSchema:
-    if role is Role.MASK and INVERTED_NAME.search(item.name):
-        text = f"input {item.name!r} may mark padding; give a schema if 1 stands for a real event in it"
-        raise InvalidInput.at(path, "SCHEMA_NEEDED", text)
+def _input(item: InputSignature, role: Role) -> InputSchema:
     if role in (Role.MASK, Role.LENGTH) or (role is Role.EVENTS and item.rank == 2) or item.rank == 1:
         return InputSchema(item.name, role, item.dtype)
-    width = item.axes[-1]
-    if not isinstance(width, int):
-        text = f"input {item.name!r} {item.shown} does not tell its number of columns; give a schema"
-        raise InvalidInput.at(path, "SCHEMA_NEEDED", text)
-    return InputSchema(item.name, role, item.dtype, width)
+    columns = item.axes[2:] if role is Role.EVENTS else item.axes[1:]
+    sizes = tuple(size if isinstance(size, int) else EXAMPLE for size in columns)
+    return InputSchema(item.name, role, item.dtype, math.prod(sizes), shape=sizes if len(sizes) > 1 else ())

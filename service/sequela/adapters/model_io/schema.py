@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
+from sequela.adapters.model_io.arrangement import arranged
 from sequela.adapters.model_io.outputs import OutputLayout
-from sequela.adapters.model_io.roles import infer_inputs
-from sequela.adapters.model_io.schema_check import check_features, check_inputs, check_targets
+from sequela.adapters.model_io.roles import Inferred, complete_inputs, infer_inputs
+from sequela.adapters.model_io.schema_check import (
+    check_entries,
+    check_features,
+    check_inputs,
+    check_targets,
+)
 from sequela.adapters.model_io.schema_json import read_schema
 from sequela.adapters.model_io.signature import Signature
+from sequela.adapters.model_io.uses import Use
 from sequela.errors import InvalidInput
 from sequela.explaining.limits import Limits
 from sequela.explaining.schema import (
@@ -25,20 +32,30 @@ from sequela.explaining.schema import (
 SCHEMA_KEY = "sequela.schema"
 FEATURES_KEY = "feature_names"
 TARGETS_KEY = "target_names"
+ANSWER = "score"
+"""The target of an output that has no name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What is known of a schema before the model has run. `given`: somebody wrote it, at `path`."""
+    """What is known of a schema before the model has run. `given`: somebody wrote it, at `path`.
+
+    `written`: its inputs as they were written, empty where they are inferred. `arranged`: the model's inputs in the
+    server's own order (states left as they are). `other`: another reading of the inputs' axes, which a trial should
+    tell from this one.
+    """
 
     schema: ModelSchema
     given: bool
     path: str
+    written: tuple[InputSchema, ...] = ()
+    arranged: Signature = field(default_factory=lambda: Signature((), ()))
+    other: Draft | None = None
 
     @property
     def per_event(self) -> bool | None:
-        """What the writer of the schema says of it."""
-        return self.schema.per_event if self.given else None
+        """What the writer of the schema says of it; None where he says nothing."""
+        return self.schema.per_event
 
 
 def draft_schema(
@@ -48,19 +65,50 @@ def draft_schema(
     limits: Limits,
     model_path: str,
     schema_path: str,
+    uses: Mapping[str, Use] | None = None,
 ) -> Draft:
     """The schema from `schema_json`, else from the model's metadata; inputs and features that it leaves out
-    are inferred. Both are checked. The paths tell where model and schema stand in the request.
+    are inferred, with what is known of the graph (`uses`). Both are checked. The paths tell where model and schema
+    stand in the request.
 
     Raises InvalidInput: SCHEMA_TOO_LARGE, SCHEMA_INVALID, SCHEMA_DOES_NOT_FIT, SCHEMA_NEEDED.
     """
     draft = _draft(metadata, schema_json, limits, model_path, schema_path)
-    inputs = draft.schema.inputs or infer_inputs(signature, model_path)
-    check_inputs(inputs, signature, limits, draft.path)
-    features = draft.schema.features or _features(inputs, metadata, model_path)
-    schema = replace(draft.schema, inputs=inputs, features=features)
-    check_features(schema, draft.path)
-    return replace(draft, schema=schema)
+    draft = replace(draft, written=draft.schema.inputs)
+    known = uses or {}
+    inferred = (
+        complete_inputs(draft.written, signature, known, draft.path)
+        if draft.written
+        else infer_inputs(signature, known, model_path)
+    )
+
+    def drafted(inputs: tuple[InputSchema, ...]) -> Draft:
+        turned = _arranged(inputs, signature, limits, draft.path)
+        features = draft.schema.features or _features(inputs, metadata, model_path)
+        schema = replace(draft.schema, inputs=inputs, features=features)
+        check_features(schema, draft.path)
+        return replace(draft, schema=schema, arranged=turned)
+
+    return replace(drafted(inferred.inputs), other=_other(inferred, drafted))
+
+
+def _other(inferred: Inferred, drafted: Callable[[tuple[InputSchema, ...]], Draft]) -> Draft | None:
+    """Where the other reading does not even fit, there is none."""
+    try:
+        return drafted(inferred.other) if inferred.other else None
+    except InvalidInput:
+        return None
+
+
+def _arranged(inputs: tuple[InputSchema, ...], signature: Signature, limits: Limits, path: str) -> Signature:
+    """The signature in the server's order, which the inputs fit."""
+    check_entries(inputs, signature, path)
+    known = {item.name: item for item in inputs}
+    turned = replace(
+        signature, inputs=tuple(arranged(known[seen.name], seen)[1] for seen in signature.inputs)
+    )
+    check_inputs(inputs, turned, limits, path)
+    return turned
 
 
 def _draft(
@@ -82,17 +130,6 @@ def _written(text: bytes, limits: Limits, path: str) -> Draft:
     return Draft(read_schema(text, path), True, path)
 
 
-def output_name(draft: Draft, signature: Signature) -> str:
-    """The output to explain: the one that the schema names, else the first. Raises InvalidInput
-    (SCHEMA_DOES_NOT_FIT).
-    """
-    wanted = draft.schema.output or signature.outputs[0]
-    if wanted not in signature.outputs:
-        text = f"output: {wanted!r} is not an output of the model, which gives {', '.join(signature.outputs)}"
-        raise InvalidInput.at(draft.path, "SCHEMA_DOES_NOT_FIT", text)
-    return wanted
-
-
 def complete_schema(
     draft: Draft, metadata: Mapping[str, str], output: str, layout: OutputLayout, bounded: bool
 ) -> ModelSchema:
@@ -100,21 +137,22 @@ def complete_schema(
 
     Raises InvalidInput (SCHEMA_DOES_NOT_FIT) for targets that do not fit.
     """
-    targets = draft.schema.targets or _targets(metadata, output, layout.count)
+    targets = draft.schema.targets or _targets(metadata, output, layout)
     check_targets(targets, layout.count, draft.path)
     return replace(
         draft.schema,
         targets=targets,
         output=output,
         per_event=layout.per_event,
+        classes=layout.classes if draft.schema.classes is None else draft.schema.classes,
         bounded=bounded if draft.schema.bounded is None else draft.schema.bounded,
     )
 
 
-def _targets(metadata: Mapping[str, str], output: str, count: int) -> tuple[TargetSchema, ...]:
-    """Named by the metadata, else after the output."""
-    unnamed = (output,) if count == 1 else tuple(f"output{number}" for number in range(count))
-    names = _names(metadata, TARGETS_KEY) or unnamed
+def _targets(metadata: Mapping[str, str], output: str, layout: OutputLayout) -> tuple[TargetSchema, ...]:
+    """Named by the metadata, else by what is known of the output's columns, else after the output."""
+    unnamed = (output or ANSWER,) if layout.count == 1 else layout.numbered
+    names = _names(metadata, TARGETS_KEY) or layout.names or unnamed
     return tuple(TargetSchema(name) for name in names)
 
 
@@ -135,17 +173,16 @@ def _features(
 
 
 def _event_features(inputs: tuple[InputSchema, ...]) -> Iterator[FeatureSchema]:
-    number = 0
-    for item in inputs:
-        if item.role is not Role.EVENTS:
-            continue
+    """`f0`, `f1`, … of a lone event input; of several `left.f0`, `right.f0`. A column of ids has its input's name."""
+    events = [item for item in inputs if item.role is Role.EVENTS]
+    for item in events:
+        prefix = f"{item.name}." if len(events) > 1 else ""
         for column in range(item.width):
-            if _holds_ids(item):
-                name = item.name if item.width == 1 else f"{item.name}{column}"
-                yield FeatureSchema(name, {item.name: (column,)}, FeatureKind.CATEGORICAL)
-            else:
-                yield FeatureSchema(f"f{number}", {item.name: (column,)})
-                number += 1
+            if not _holds_ids(item):
+                yield FeatureSchema(f"{prefix}f{column}", {item.name: (column,)})
+                continue
+            name = item.name if item.width == 1 else f"{prefix or item.name}{column}"
+            yield FeatureSchema(name, {item.name: (column,)}, FeatureKind.CATEGORICAL)
 
 
 def _static_features(inputs: tuple[InputSchema, ...]) -> Iterator[FeatureSchema]:

@@ -4,13 +4,24 @@ the schema.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
+from sequela.adapters.model_io.arrangement import USUAL
 from sequela.adapters.model_io.signature import InputSignature, Signature
 from sequela.errors import InvalidInput, Violation
 from sequela.explaining.limits import Limits
-from sequela.explaining.schema import FeatureKind, FeatureSchema, InputSchema, ModelSchema, Role, TargetSchema
+from sequela.explaining.schema import (
+    Axis,
+    Dtype,
+    FeatureKind,
+    FeatureSchema,
+    InputSchema,
+    ModelSchema,
+    Role,
+    TargetSchema,
+)
 
 REASON = "SCHEMA_DOES_NOT_FIT"
 MOST_SHOWN = 10
@@ -23,10 +34,19 @@ MEANING = {
 }
 
 
-def check_inputs(inputs: Sequence[InputSchema], signature: Signature, limits: Limits, path: str) -> None:
-    """Raises InvalidInput: SCHEMA_DOES_NOT_FIT, which names each input at fault and why; MODEL_TOO_LARGE."""
-    _refuse(_input_problems(inputs, signature), path)
-    columns = sum(item.width for item in inputs)
+def check_entries(inputs: Sequence[InputSchema], signature: Signature, path: str) -> None:
+    """Each input of the model has one entry, whose axes and shape can be those of the model's. Raises InvalidInput
+    (SCHEMA_DOES_NOT_FIT), which names each input at fault and why.
+    """
+    _refuse(_entry_problems(inputs, signature), path)
+
+
+def check_inputs(inputs: Sequence[InputSchema], arranged: Signature, limits: Limits, path: str) -> None:
+    """`arranged` is the model's signature in the server's order of axes. Raises InvalidInput: SCHEMA_DOES_NOT_FIT,
+    which names each input at fault and why; MODEL_TOO_LARGE.
+    """
+    _refuse(_input_problems(inputs, arranged), path)
+    columns = sum(item.width for item in inputs if item.role is not Role.STATE)
     if columns > limits.max_columns:
         text = f"its inputs have {columns} columns, the limit is {limits.max_columns}"
         raise InvalidInput.at(path, "MODEL_TOO_LARGE", text)
@@ -53,7 +73,7 @@ def _refuse(problems: Iterable[str], path: str) -> None:
         raise InvalidInput(REASON, f"{path}: {text}", violations=violations[:MOST_SHOWN])
 
 
-def _input_problems(inputs: Sequence[InputSchema], signature: Signature) -> Iterator[str]:
+def _entry_problems(inputs: Sequence[InputSchema], signature: Signature) -> Iterator[str]:
     seen = {item.name: item for item in signature.inputs}
     named = {item.name for item in inputs}
     for name in _repeated(item.name for item in inputs):
@@ -67,12 +87,60 @@ def _input_problems(inputs: Sequence[InputSchema], signature: Signature) -> Iter
         if item.name not in seen:
             yield f"{place}: not an input of the model, which takes {', '.join(seen)}"
         else:
-            yield from (f"{place}: {problem}" for problem in _against(item, seen[item.name]))
+            yield from (f"{place}: {problem}" for problem in _arrangement_problems(item, seen[item.name]))
+
+
+def _arrangement_problems(item: InputSchema, seen: InputSignature) -> Iterator[str]:
+    usual = USUAL.get(item.role, ())
+    if (item.axes and not set(item.axes) <= set(usual)) or len(set(item.axes)) < len(item.axes):
+        each = ", ".join(word.value for word in usual) or "none"
+        said = ", ".join(word.value for word in item.axes)
+        yield f"axes: {said}; an input of the role {item.role.value} has {each}, each once, in the model's order"
+    elif item.axes and item.role is Role.EVENTS and Axis.TIME not in item.axes:
+        yield "axes: time is missing, which events lie along"
+    elif item.axes and len(item.axes) != seen.rank and not item.shape:
+        yield f"axes: {len(item.axes)} of them, the model takes {seen.shown}"
+    outer = 2 if item.role is Role.EVENTS else 1
+    if item.shape:
+        yield from _shape_problems(item, seen)
+    elif item.role in MEANING and seen.rank > outer + 1:
+        behind = "batch and time" if outer == 2 else "the batch"
+        yield (
+            f"role is {item.role.value}, that is {MEANING[item.role]}; the model takes {seen.shown}; with more axes "
+            f'say the sizes of those behind {behind}, for example "shape": [4, 2]'
+        )
+    if item.allow_nan and item.dtype not in (Dtype.FLOAT32, Dtype.FLOAT64):
+        yield f"allow_nan: {item.dtype.value} holds no NaN"
+
+
+def _shape_problems(item: InputSchema, seen: InputSignature) -> Iterator[str]:
+    if item.role not in (Role.EVENTS, Role.STATIC, Role.STATE):
+        yield f"shape: an input of the role {item.role.value} has none"
+        return
+    outer = 2 if item.role is Role.EVENTS else 1
+    shown = list(item.shape)
+    if min(item.shape) < 1:
+        yield f"shape: {shown}, every size must be at least 1"
+    elif seen.rank != outer + len(item.shape):
+        behind = "batch and time" if outer == 2 else "the batch"
+        yield f"shape: {shown} are {len(item.shape)} axes behind {behind}; the model takes {seen.shown}"
+    elif item.role is not Role.STATE and item.width != math.prod(item.shape):
+        yield f"width is {item.width}, the shape {shown} makes {math.prod(item.shape)}"
+
+
+def _input_problems(inputs: Sequence[InputSchema], arranged: Signature) -> Iterator[str]:
+    seen = {item.name: item for item in arranged.inputs}
+    for index, item in enumerate(inputs):
+        yield from (
+            f"inputs[{index}] {item.name!r}: {problem}" for problem in _against(item, seen[item.name])
+        )
 
 
 def _against(item: InputSchema, seen: InputSignature) -> Iterator[str]:
     if item.dtype is not seen.dtype:
         yield f"dtype is {item.dtype.value}, the model takes {seen.dtype.value}"
+    if item.role is Role.STATE:
+        return
     if seen.rank not in RANKS[item.role]:
         yield f"role is {item.role.value}, that is {MEANING[item.role]}; the model takes {seen.shown}"
         return

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from sequela.explaining.schema import Dtype
 
 Axis = int | str | None
 """A fixed size, a named free axis, or a free axis without a name."""
+
+
+def shown_axes(axes: tuple[Axis, ...]) -> str:
+    """`(n, l, 4)`"""
+    return "(" + ", ".join("?" if axis is None else str(axis) for axis in axes) + ")"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +33,40 @@ class InputSignature:
     @property
     def shown(self) -> str:
         """`(n, l, 4)`"""
-        return "(" + ", ".join("?" if axis is None else str(axis) for axis in self.axes) + ")"
+        return shown_axes(self.axes)
+
+
+class Content(Enum):
+    """What an output holds."""
+
+    FLOATS = auto()
+    WHOLE_NUMBERS = auto()  # integers and booleans: a class label, as a rule
+    NO_NUMBERS = auto()  # texts, lists, maps
+    NOT_TOLD = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class OutputSignature:
+    """An output: its name, what it holds, that in the model's own words (`int64`), and its axes, the batch first (None:
+    not told). `final_state`: it is the last state of a recurrent node.
+    """
+
+    name: str
+    content: Content = Content.NOT_TOLD
+    element: str = ""
+    axes: tuple[Axis, ...] | None = None
+    final_state: bool = False
+
+    @property
+    def shown(self) -> str:
+        """`'label' int64 (n)`"""
+        parts = [repr(self.name), self.element, "" if self.axes is None else shown_axes(self.axes)]
+        return " ".join(part for part in parts if part)
 
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """A model seen from outside. `outputs` are names, in the model's order."""
+    """A model seen from outside; outputs are in the model's order."""
 
     inputs: tuple[InputSignature, ...]
-    outputs: tuple[str, ...]
+    outputs: tuple[OutputSignature, ...]

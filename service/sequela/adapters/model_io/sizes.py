@@ -23,14 +23,17 @@ class FixedSizes:
 
 
 def read_sizes(inputs: Sequence[InputSchema], signature: Signature, limits: Limits, path: str) -> FixedSizes:
-    """Raises InvalidInput: MODEL_INPUT_UNSUPPORTED where inputs disagree, MODEL_TOO_LARGE past the limits."""
+    """`signature` is in the server's order of axes. Raises InvalidInput: MODEL_INPUT_UNSUPPORTED where inputs "
+    "disagree, MODEL_TOO_LARGE past the limits.
+    """
     over_time = {item.name for item in inputs if item.role in (Role.EVENTS, Role.MASK)}
-    batch = _common("sequences", signature.inputs, 0, path)
+    states = {item.name for item in inputs if item.role is Role.STATE}
+    batch = _common("sequences", [item for item in signature.inputs if item.name not in states], 0, path)
     length = _common("events", [item for item in signature.inputs if item.name in over_time], 1, path)
     if (length or 0) > limits.max_events:
         text = f"takes {length} events in every call, the limit is {limits.max_events}"
         raise InvalidInput.at(path, "MODEL_TOO_LARGE", text)
-    cells = (batch or 1) * (length or 1) * sum(item.width for item in inputs)
+    cells = (batch or 1) * (length or 1) * sum(item.width for item in inputs if item.role is not Role.STATE)
     if cells > MOST_CELLS:
         text = f"takes {cells} numbers in every call, the limit is {MOST_CELLS}"
         raise InvalidInput.at(path, "MODEL_TOO_LARGE", text)

@@ -25,6 +25,9 @@ from sequela.errors import InvalidInput
 from sequela.explaining.limits import Limits
 
 ALLOWED_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft"})
+IN_ONE_PIECE = (
+    "export it in one piece: torch.onnx.export(..., external_data=False), or onnx.save(onnx.load(path), path)"
+)
 MOST_ELEMENTS_A_BYTE = 8  # no element type of ONNX is smaller than a bit
 
 
@@ -58,13 +61,29 @@ def read_onnx(content: bytes, limits: Limits, path: str) -> OnnxFile:
         text = f"{len(nodes)} nodes, the limit is {limits.max_model_nodes}"
         raise InvalidInput.at(path, "MODEL_TOO_LARGE", text)
     _check_operators(model, nodes, path)
-    sparse = list(_sparse_tensors(model, nodes))
-    for block in sparse:
+    for block in _sparse_tensors(model, nodes):
         _check_dense_size(block, limits, path)
-    parts = (part for block in sparse for part in (block.values, block.indices))
-    for tensor in (*_tensors(model, nodes), *parts):
+    for tensor in dense_tensors(model):
         _check_tensor(tensor, path)
     return OnnxFile(content, model)
+
+
+def dense_tensors(model: ModelProto) -> Iterator[TensorProto]:
+    """Every tensor of a file, wherever it stands; of sparse ones their values and indices."""
+    nodes = list(_nodes(model))
+    yield from _tensors(model, nodes)
+    for block in _sparse_tensors(model, nodes):
+        yield from (block.values, block.indices)
+
+
+def is_outside(tensor: TensorProto) -> bool:
+    """Whether its elements are said to lie in another file."""
+    return tensor.data_location == TensorProto.EXTERNAL or len(tensor.external_data) > 0
+
+
+def location(tensor: TensorProto) -> str:
+    """The name of that file."""
+    return next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
 
 
 def _parsed(content: bytes, path: str) -> ModelProto:
@@ -108,7 +127,9 @@ def _check_operators(model: ModelProto, nodes: list[NodeProto], path: str) -> No
     for node in nodes:
         if node.domain not in ALLOWED_DOMAINS and (node.domain, node.op_type) not in own:
             text = (
-                f"node {node.name!r} is {node.op_type!r} of {node.domain!r}; custom operators are not loaded"
+                f"node {node.name!r} is {node.op_type!r} of {node.domain!r}; custom operators are not loaded: "
+                "export the model with ONNX's own, without steps before it (such as tokenising), and send what "
+                "these give"
             )
             raise InvalidInput.at(path, "MODEL_CUSTOM_OPERATORS", text)
 
@@ -146,8 +167,9 @@ def _sparse_tensors(model: ModelProto, nodes: list[NodeProto]) -> Iterator[Spars
 
 
 def _check_tensor(tensor: TensorProto, path: str) -> None:
-    if tensor.data_location == TensorProto.EXTERNAL or len(tensor.external_data):
-        text = f"tensor {tensor.name!r} lies in another file; save the model in one piece"
+    if is_outside(tensor):
+        text = f"tensor {tensor.name!r} lies in another file, {location(tensor)!r}, which is not sent along: "
+        text += f"{IN_ONE_PIECE}. The Python client and the model repository read a file beside the model"
         raise InvalidInput.at(path, "MODEL_EXTERNAL_DATA", text)
     claimed = math.prod(tensor.dims)
     held = tensor.ByteSize()

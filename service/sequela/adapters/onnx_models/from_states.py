@@ -85,7 +85,8 @@ class Candidate:
         if self.session.fixed_batch is not None:
             raise LeftWhole(f"sequences in every call: {self.session.fixed_batch}")
         if not self.probed.independent_rows:
-            raise LeftWhole("the rows of a batch influence each other")
+            reason = _opaque(self._needed(self.model)) or "the rows of a batch influence each other"
+            raise LeftWhole(reason)
 
     def _checked(self) -> OnnxRecurrence:
         nodes = self._needed(self.model)
@@ -122,7 +123,7 @@ class Candidate:
                 yield item.name, Timed(frozenset(), 1)
             elif item.role is Role.STATIC:
                 yield item.name, Still(frozenset({item.name}))
-            elif item.name in used:
+            elif item.role is not Role.STATE and item.name in used:
                 raise LeftWhole(f"input {item.name!r} says which events are real")
 
     def _needed(self, model: ModelProto, settled: Settled = ()) -> list[NodeProto]:
@@ -187,7 +188,8 @@ def _opset(model: ModelProto) -> int:
 
 def _not_recurrent(nodes: Sequence[NodeProto]) -> str:
     """Some graphs recur in ways that are not taken apart."""
-    for node in nodes:
-        if node.op_type in OPAQUE:
-            return f"{shown(node)} {OPAQUE[node.op_type]}"
-    return "it has no recurrent nodes"
+    return _opaque(nodes) or "it has no recurrent nodes"
+
+
+def _opaque(nodes: Sequence[NodeProto]) -> str:
+    return next((f"{shown(node)} {OPAQUE[node.op_type]}" for node in nodes if node.op_type in OPAQUE), "")

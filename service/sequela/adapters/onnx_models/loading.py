@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
@@ -10,23 +10,33 @@ import onnxruntime
 import structlog
 from onnx import ModelProto
 
+from sequela.adapters.model_io.assumptions import assumptions
 from sequela.adapters.model_io.default_background import default_background
-from sequela.adapters.model_io.feeds import Feeder
+from sequela.adapters.model_io.output_choice import choose_output
 from sequela.adapters.model_io.outputs import output_layout
-from sequela.adapters.model_io.schema import complete_schema, draft_schema, output_name
-from sequela.adapters.model_io.sizes import FixedSizes, read_sizes
+from sequela.adapters.model_io.schema import complete_schema, draft_schema
 from sequela.adapters.onnx_models.bounded import is_bounded
+from sequela.adapters.onnx_models.chance import refuse_chance
+from sequela.adapters.onnx_models.class_labels import Labels
 from sequela.adapters.onnx_models.file import read_onnx
 from sequela.adapters.onnx_models.from_states import Candidate, run_from_states
 from sequela.adapters.onnx_models.graph import read_graph
+from sequela.adapters.onnx_models.input_uses import input_uses
 from sequela.adapters.onnx_models.layout import time_first
+from sequela.adapters.onnx_models.masks import with_tried_masks
 from sequela.adapters.onnx_models.model import OnnxModel
-from sequela.adapters.onnx_models.probe import Probed, probe
+from sequela.adapters.onnx_models.output_values import with_plain_outputs
+from sequela.adapters.onnx_models.probe import Probed
 from sequela.adapters.onnx_models.provider import ExecutionProvider, takes_part, used
+from sequela.adapters.onnx_models.rows import allowed_noise, one_at_a_time, scaled_by_batch, suspicion
 from sequela.adapters.onnx_models.session import Session, open_session
+from sequela.adapters.onnx_models.trial import Trials
 from sequela.adapters.onnx_models.work import step_work
 from sequela.errors import DoesNotFit
+from sequela.explaining.explanation import ExplanationWarning
+from sequela.explaining.identity import model_digest
 from sequela.explaining.limits import Limits
+from sequela.explaining.schema import InputSchema, Role
 
 _log = structlog.get_logger(__name__)
 
@@ -45,10 +55,8 @@ class ModelBytes:
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 over the ONNX bytes, then the schema's; 64 hexadecimal digits."""
-        digest = hashlib.sha256(self.onnx)
-        digest.update(self.schema_json)
-        return digest.hexdigest()
+        """As in `identity.model_digest`."""
+        return model_digest(self.onnx, self.schema_json)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +74,21 @@ class Loader:
         DoesNotFit where the model does not run.
         """
         file = read_onnx(source.onnx, self.limits, source.onnx_path)
-        graph = read_graph(file.model, source.onnx_path)
+        plain = with_plain_outputs(file.model)
+        graph = read_graph(plain, source.onnx_path)
+        model = time_first(plain)
+        uses = input_uses(model, graph)
         draft = draft_schema(
-            file.metadata, graph, source.schema_json, self.limits, source.onnx_path, source.schema_path
+            file.metadata, graph, source.schema_json, self.limits, source.onnx_path, source.schema_path, uses
         )
-        output = output_name(draft, graph)
-        sizes = read_sizes(draft.schema.inputs, graph, self.limits, draft.path)
-        model = time_first(file.model)
+        choice = choose_output(draft.schema.output, graph.outputs, draft.path, source.onnx_path)
+        output = choice.output
+        refuse_chance(plain, output, source.onnx_path)
         open_graph = partial(self._open, source.onnx_path, output)
-        feeder = Feeder(draft.schema.inputs, graph)
-        session, probed = _tried(feeder, open_graph(model, sizes.batch), sizes)
+        trial = Trials(model, output, graph, uses, open_graph, self.limits, source.onnx_path).chosen(draft)
+        trial, about_masks = with_tried_masks(trial)
+        draft, model, sizes, feeder = trial.draft, trial.model, trial.sizes, trial.feeder
+        session, probed = _independent(model, trial.session, trial.probed)
         if not takes_part(self.provider, session.runtime):
             _log.warning(
                 "execution_provider_not_used",
@@ -83,11 +96,15 @@ class Loader:
                 wanted=self.provider.value,
                 used=used(session.runtime),
             )
-        layout = output_layout(probed.shapes, output, draft.per_event, self.limits, draft.path)
-        schema = complete_schema(draft, file.metadata, output, layout, is_bounded(file.model, output))
+        told = len(draft.schema.targets)
+        layout = output_layout(probed.shapes, output, draft.per_event, told, self.limits, draft.path)
+        labelled = Labels.of(file.model, output)
+        schema = complete_schema(
+            draft, file.metadata, output, labelled.named(layout), is_bounded(plain, output)
+        )
         candidate = Candidate(model, schema, sizes.length, feeder, session, probed, open_graph)
         recurrence, how = run_from_states(candidate)
-        execution = _execution(how, sizes.length, session, self.threads, probed)
+        execution = _execution(how, schema.inputs, sizes.length, session, self.threads, probed)
         _log.info("model_loaded", model=name, digest=source.digest, execution=execution)
         return OnnxModel(
             name=name,
@@ -101,34 +118,60 @@ class Loader:
             session=session,
             step_work=step_work(model),
             recurrence=recurrence,
+            warnings=(
+                *choice.warnings,
+                *labelled.warnings,
+                *assumptions(draft, graph, uses, probed.independent_rows),
+                *about_masks,
+                *_row_warnings(model, output, probed),
+            ),
         )
 
     def _open(self, path: str, output: str, model: ModelProto, batch: int | None) -> Session:
         content = model.SerializeToString()
-        return open_session(content, output, batch, self.threads, self.limits, path, self.provider)
+        session = open_session(content, output, batch, self.threads, self.limits, path, self.provider)
+        return replace(session, noise=allowed_noise(model))
 
 
-def _tried(feeder: Feeder, session: Session, sizes: FixedSizes) -> tuple[Session, Probed]:
-    """Some exporters declare a free batch over weights or shapes that hold for one sequence only: where a
-    batch fails, sequences are tried one at a time.
+def _independent(model: ModelProto, session: Session, probed: Probed) -> tuple[Session, Probed]:
+    """Where rows influence each other, one is run at a time.
+
+    Raises DoesNotFit (MODEL_ROWS_COUPLED) where the model takes several in every call.
     """
-    try:
-        return session, probe(feeder, session, sizes.length)
-    except DoesNotFit as error:
-        if sizes.batch is not None or error.reason != "MODEL_FAILED":
-            raise
-    single = replace(session, fixed_batch=1)
-    return single, probe(feeder, single, sizes.length)
+    scaled = scaled_by_batch(model, session.output)
+    if probed.independent_rows and not scaled:
+        return session, probed
+    if session.fixed_batch not in (None, 1) and not scaled:
+        text = (
+            f"the {session.fixed_batch} sequences that the model takes in every call influence each other; "
+        )
+        text += f"export it with a batch of 1. {suspicion(model, session.output)}"
+        raise DoesNotFit("MODEL_ROWS_COUPLED", text)
+    return replace(session, most_rows=1), replace(probed, independent_rows=False)
 
 
-def _execution(how: str, length: int | None, session: Session, threads: int, probed: Probed) -> str:
+def _row_warnings(model: ModelProto, output: str, probed: Probed) -> tuple[ExplanationWarning, ...]:
+    return () if probed.independent_rows else (one_at_a_time(model, output),)
+
+
+def _execution(
+    how: str,
+    inputs: Sequence[InputSchema],
+    length: int | None,
+    session: Session,
+    threads: int,
+    probed: Probed,
+) -> str:
     facts = [how, f"onnxruntime {onnxruntime.__version__}, {used(session.runtime)}, threads: {threads}"]
     if length is not None:
         facts.append(f"events in every call: {length}")
     if session.fixed_batch is not None and BATCH not in how:
         facts.append(f"{BATCH}: {session.fixed_batch}")
+    for item in inputs:
+        if item.axes:
+            facts.append(f"input {item.name!r} is turned to ({', '.join(item.axes)})")
+        if item.role is Role.STATE:
+            facts.append(f"input {item.name!r} starts from {item.initial:g}")
     if not probed.independent_rows:
-        facts.append(
-            "WARNING: the rows of a batch influence each other, so attributions depend on how batches are cut"
-        )
+        facts.append("one sequence in every call: the rows of a batch influence each other")
     return "; ".join(facts)

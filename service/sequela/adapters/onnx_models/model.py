@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sequela.adapters.model_io.feeds import Feeder
 from sequela.adapters.model_io.scores import Scores
 from sequela.adapters.onnx_models.session import Session
+from sequela.errors import DoesNotFit
 from sequela.explaining.background import Background
 from sequela.explaining.explanation import ExplanationWarning
 from sequela.explaining.ports import Endpoint, Frame, Recurrence
@@ -58,5 +59,11 @@ class OnnxModel:
         Raises DoesNotFit: MODEL_FAILED where onnxruntime fails on the batch (an id that no embedding has, too
         few events for a convolution) or gives another shape than before; MODEL_OUTPUT_NOT_FINITE.
         """
-        outputs = self.session.run(self.feeder.feeds(batch, frame), until)
+        try:
+            outputs = self.session.run(self.feeder.feeds(batch, frame), until)
+        except DoesNotFit as error:
+            if error.reason != "MODEL_FAILED":
+                raise
+            text = f"{error.message} (on {batch.length:,} events)"
+            raise DoesNotFit("MODEL_FAILED", text) from None
         return Scores(self.schema).at(outputs, len(frame.before[0]) + batch.length - 1 + output_event)

@@ -4,7 +4,7 @@ independent.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,18 +13,19 @@ from numpy.typing import NDArray
 
 from sequela.adapters.model_io.feeds import Feeder
 from sequela.adapters.model_io.outputs import Shape
+from sequela.adapters.onnx_models.rows import SIZES, Trial, try_rows, varied
 from sequela.adapters.onnx_models.session import Session
 from sequela.errors import DoesNotFit
+from sequela.explaining.limits import Limits
 from sequela.explaining.ports import Frame
 from sequela.explaining.schema import InputSchema, Role
 from sequela.timeshap.cells import Cells
 
 TRIED_ROWS = 3
-TRIED_LENGTHS = ((2, 3), (16, 17), (128, 129))
-"""Numbers of events tried; a model may need more than a few of them, as a convolution without padding does.
+TRIED_LENGTHS = (2, 16, 64, 100, 150, 200, 256, 384, 512, 768, 1024, 2048, 4096)
+"""Numbers of events tried, each with one more; a model may need more than a few of them, as a convolution without
+padding does, and take no more than some.
 """
-TOLERANCE = 1e-3
-"""Of the largest output. Float noise between batch sizes lies far below, other rows' influence far above."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,29 +36,70 @@ class Probed:
     independent_rows: bool
 
 
-def probe(feeder: Feeder, session: Session, fixed_length: int | None) -> Probed:
-    """Raises DoesNotFit (MODEL_FAILED) where the model runs at none of the lengths tried."""
-    attempts = iter(TRIED_LENGTHS if fixed_length is None else ((fixed_length,),))
-    lengths = next(attempts)
-    while True:
+def probe(feeder: Feeder, session: Session, lengths: Sequence[tuple[int, ...]]) -> Probed:
+    """Tries `lengths`, several at a time, until the model runs.
+
+    Raises DoesNotFit: MODEL_FAILED where the model runs at none of them, and what `Session.run` raises.
+    """
+    failed: dict[int, DoesNotFit] = {}
+    for together in lengths:
         try:
-            return _probed(feeder, session, lengths)
+            return _probed(feeder, session, together)
         except DoesNotFit as error:
-            following = next(attempts, None)
-            if following is None or error.reason != "MODEL_FAILED":
+            if error.reason != "MODEL_FAILED":
                 raise
-            lengths = following
+            failed[together[0]] = error
+    raise _fails(failed)
+
+
+def tried_lengths(fixed: int | None, told: int | None, limits: Limits) -> tuple[tuple[int, ...], ...]:
+    """Numbers of events to try a model with, two at a time where one alone would not show which axis of an output
+    follows them. `told`: the schema's `trial_length`.
+    """
+    if fixed is not None:
+        return ((fixed,),)
+    if told is not None:
+        both = [(told, told + 1), (told - 1, told)]
+        return (*(pair for pair in both if min(pair) > 0 and max(pair) <= limits.max_events), (told,))
+    tried = [(length, length + 1) for length in TRIED_LENGTHS if length < limits.max_events]
+    return tuple(tried) or ((1,),)
+
+
+def _fails(failed: dict[int, DoesNotFit]) -> DoesNotFit:
+    """What the model said to the fewest events and to the most, where that differs."""
+    (shortest, first), *others = failed.items()
+    if not others:
+        return first
+    longest, last = others[-1]
+    shown = ", ".join(f"{length:,}" for length in failed)
+    text = f"the model runs on none of the numbers of events tried ({shown})"
+    if first.message == last.message:
+        text += f": {first.message}"
+    else:
+        text += f": with {shortest:,}, {first.message}; with {longest:,}, {last.message}"
+    return DoesNotFit(
+        "MODEL_FAILED", f'{text}. If it needs another number, say it in a schema: "trial_length": 300'
+    )
 
 
 def _probed(feeder: Feeder, session: Session, lengths: tuple[int, ...]) -> Probed:
-    shapes, independent = {}, True
-    for length in lengths:
-        cells = sample(feeder.inputs, TRIED_ROWS, length)
-        together = session.run(feeder.feeds(cells, no_padding(cells)))
-        alone = np.concatenate([session.run(feeder.feeds(row, no_padding(row))) for row in _rows(cells)])
-        shapes[length] = together.shape
-        independent &= _agree(together, alone)
-    return Probed(shapes, independent)
+    trials = {length: _trial(feeder, session, length) for length in lengths}
+    shapes = {length: trial.shape for length, trial in trials.items()}
+    return Probed(shapes, all(trial.distance <= session.noise for trial in trials.values()))
+
+
+def _trial(feeder: Feeder, session: Session, length: int) -> Trial:
+    """On rows as different as the model takes them: not each knows an id of 1, or values of any size."""
+    for ids in (2, 1):
+        cells = sample(feeder.inputs, len(SIZES), length, ids)
+        for rows in (varied(cells), cells):
+            try:
+                return try_rows(feeder, session, rows, no_padding(cells))
+            except DoesNotFit as error:
+                failed = error
+                if error.reason != "MODEL_FAILED":
+                    raise
+    raise failed
 
 
 def sample(inputs: Sequence[InputSchema], rows: int, length: int, ids: int = 1) -> Cells:
@@ -77,21 +119,7 @@ def sample(inputs: Sequence[InputSchema], rows: int, length: int, ids: int = 1) 
     )
 
 
-def _rows(cells: Cells) -> Iterator[Cells]:
-    for row in range(TRIED_ROWS):
-        chosen = slice(row, row + 1)
-        yield Cells(tuple(a[chosen] for a in cells.events), tuple(a[chosen] for a in cells.static))
-
-
 def no_padding(cells: Cells) -> Frame:
     """The frame of a sequence that is all real events."""
     empty = tuple(np.empty((0, events.shape[-1]), dtype=events.dtype) for events in cells.events)
     return Frame(empty, empty)
-
-
-def _agree(together: NDArray[np.float64], alone: NDArray[np.float64]) -> bool:
-    if together.shape != alone.shape:
-        return False
-    finite = np.isfinite(together)
-    scale = float(np.abs(together[finite]).max(initial=0.0))
-    return bool(np.allclose(together, alone, rtol=0.0, atol=TOLERANCE * scale, equal_nan=True))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from sequela.adapters.onnx_models.guard import Run, Watchdog, limit_memory, watchdog
 from sequela.adapters.onnx_models.provider import ExecutionProvider, chain
+from sequela.adapters.onnx_models.runtime_words import one_line, why_refused
 from sequela.errors import DoesNotFit, InvalidInput
 from sequela.explaining.clock import TimeUp
 from sequela.explaining.limits import Limits
@@ -23,20 +23,26 @@ Feeds = Mapping[str, NDArray[Any]]
 
 FATAL_ONLY = 4
 MOST_FOLDED_BYTES = "optimization.constant_folding_max_output_size_in_bytes"
-LONGEST_MESSAGE = 300
-# onnxruntime says where in its own sources it failed: `/onnxruntime_src/…/gather.cc:154 …`.
-SOURCE_PLACE = re.compile(r"\S+\.(?:cc|h|cpp):\d+ (?:[^()]*onnxruntime::[^()]*\([^()]*\)(?: const)? ?)?")
-ERROR_HEAD = re.compile(r"^\[ONNXRuntimeError\] : \d+ : ")
+CRASHING_OPTIMIZERS = ("MatmulTransposeFusion",)
+"""It ends the process for a Transpose that moves the batch, a Cast and a MatMul behind each other (seen
+in 1.31)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Session:
-    """Runs a graph for one of its outputs. Safe to call from several threads at once."""
+    """Runs a graph for one of its outputs. Safe to call from several threads at once.
+
+    `fixed_batch` is the number of rows of every call, where the graph fixes it; `most_rows` is how many different
+    ones go into a call, where that is fewer. `noise`: what a row's output may differ by alone and beside others, in
+    shares of its largest value.
+    """
 
     runtime: Any
     output: str
     fixed_batch: int | None
     watchdog: Watchdog
+    most_rows: int | None = None
+    noise: float = 0.0
 
     def run(self, feeds: Feeds, until: float = math.inf) -> NDArray[np.float64]:
         """The output of n rows in float64, its first axis n; split and filled up where the batch size is
@@ -46,11 +52,11 @@ class Session:
         MODEL_TOO_SLOW where a call came to the limit of one call; TimeUp where it came to `until` first.
         """
         rows = len(next(iter(feeds.values())))
-        if self.fixed_batch is None:
+        size = self.fixed_batch or self.most_rows
+        if size is None:
             return self._call(feeds, rows, until)
-        parts = [
-            self._call(chunk, self.fixed_batch, until) for chunk in _chunks(feeds, rows, self.fixed_batch)
-        ]
+        step = self.most_rows or size
+        parts = [self._call(chunk, size, until)[:step] for chunk in _chunks(feeds, rows, step, size)]
         return np.concatenate(parts)[:rows]
 
     def fetch(self, names: Sequence[str], feeds: Feeds, until: float = math.inf) -> list[Any]:
@@ -66,8 +72,12 @@ class Session:
             (output,) = self._fetched([self.output], feeds, run, until)
         if not isinstance(output, np.ndarray) or output.dtype.kind not in "fiub":
             raise DoesNotFit("MODEL_FAILED", f"the model's output {self.output!r} is not a tensor of numbers")
+        if output.ndim == 0 and rows == 1:  # a squeeze of all axes of 1 takes the batch's too
+            output = output.reshape(1)
         if output.ndim == 0 or len(output) != rows:
-            text = f"the model's output {self.output!r} has shape {output.shape} for {rows} sequences"
+            text = f"the model's output {self.output!r} has shape {output.shape} for {rows} sequences; keep "
+            text += "the batch as its first axis (batch_first=True, squeeze(-1) instead of squeeze(), no mean over "
+            text += "all axes)"
             raise DoesNotFit("MODEL_FAILED", text)
         return output.astype(np.float64)
 
@@ -112,22 +122,18 @@ def open_session(
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
     try:
         providers = chain(provider, limits.max_model_memory_bytes)
-        runtime = onnxruntime.InferenceSession(content, options, providers=providers)
+        runtime = onnxruntime.InferenceSession(
+            content, options, providers=providers, disabled_optimizers=list(CRASHING_OPTIMIZERS)
+        )
     except Exception as error:  # onnxruntime's errors share no base of their own
         raise InvalidInput.at(
-            path, "MODEL_NOT_RUNNABLE", f"onnxruntime refuses it: {one_line(error)}"
+            path, "MODEL_NOT_RUNNABLE", f"onnxruntime refuses it: {why_refused(error)}"
         ) from None
     return Session(runtime, output, fixed_batch, watchdog(limits.max_model_call_seconds))
 
 
-def one_line(error: Exception) -> str:
-    """What onnxruntime said, short and without the places in its sources."""
-    text = ERROR_HEAD.sub("", SOURCE_PLACE.sub("", " ".join(str(error).split())))
-    return text if len(text) <= LONGEST_MESSAGE else text[: LONGEST_MESSAGE - 1] + "…"
-
-
-def _chunks(feeds: Feeds, rows: int, size: int) -> Iterator[Feeds]:
-    """Chunks of `size` rows; the last one is filled up by repeating its last row."""
-    for start in range(0, rows, size):
-        chosen = np.minimum(np.arange(start, start + size), rows - 1)
+def _chunks(feeds: Feeds, rows: int, step: int, size: int) -> Iterator[Feeds]:
+    """Chunks of `step` rows, each filled up to `size` by repeating its last row."""
+    for start in range(0, rows, step):
+        chosen = np.minimum(np.arange(start, start + size), min(start + step, rows) - 1)
         yield {name: values[chosen] for name, values in feeds.items()}

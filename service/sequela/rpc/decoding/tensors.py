@@ -1,4 +1,4 @@
-"""Tensors: element type, shape, number of elements and finite values are checked once, here."""
+"""Tensors: element type, shape and number of elements are checked once, here; so is that no value is infinite."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ DTYPES: dict[int, np.dtype[Any]] = {
 }
 UNTYPED: dict[str, np.dtype[Any]] = {"numbers": np.dtype("<f8"), "integers": np.dtype("<i8")}
 
-# Events and columns; a batch axis is never sent.
-MAX_AXES = 2
+# Events and columns, and columns may have several axes; a batch axis is never sent.
+MAX_AXES = 7
 
 
 def arrays(
@@ -148,10 +148,10 @@ def _from_values(
 def _finite(array: Array, path: str, found: Findings) -> Array | None:
     if array.dtype.kind != "f":
         return array
-    bad = ~np.isfinite(array)
+    bad = np.isinf(array)  # whether NaN is a value, the model's schema says
     if bad.any():
         place = tuple(int(axis) for axis in np.argwhere(bad)[0])
         where = f"{array[place]} at {list(place)}"
-        found.add(path, "TENSOR_NOT_FINITE", f"{where}; {int(bad.sum())} values are not finite")
+        found.add(path, "TENSOR_NOT_FINITE", f"{where}; {int(bad.sum())} values are infinite")
         return None
     return array

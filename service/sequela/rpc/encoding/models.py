@@ -67,7 +67,7 @@ def _describe(message: pb.Model, loaded: Model) -> None:
     message.targets.extend(pb.Target(name=target.name, label=target.label) for target in schema.targets)
     message.link = LINKS[schema.link]
     message.fixed_length = loaded.fixed_length or 0
-    message.per_event = schema.per_event
+    message.per_event = bool(schema.per_event)
     message.bounded = bool(schema.bounded)
     message.warnings.extend(map(warning, loaded.warnings))
     message.default_background_digest = default.digest if default else ""

@@ -31,7 +31,7 @@ def metadata(name: str, model: Model, limits: Limits) -> oip.ModelMetadataRespon
         name=name,
         versions=[version(model)],
         platform=PLATFORM,
-        inputs=[_input(model, item) for item in model.schema.inputs],
+        inputs=[_input(model, item) for item in model.schema.inputs if item.role is not Role.STATE],
         outputs=_outputs(model, limits),
     )
 
@@ -44,9 +44,10 @@ def version(model: Model) -> str:
 def _input(model: Model, item: InputSchema) -> Tensor:
     """Events may be as many as they are, unless the length is fixed and nothing says where to pad."""
     length = ANY if model.schema.padding else model.fixed_length or ANY
+    columns = item.shape or (item.width,)
     shapes: Mapping[Role, tuple[int, ...]] = {
-        Role.EVENTS: (ANY, length, item.width),
-        Role.STATIC: (ANY, item.width),
+        Role.EVENTS: (ANY, length, *columns),
+        Role.STATIC: (ANY, *columns),
         Role.MASK: (ANY, length),
         Role.LENGTH: (ANY,),
     }

@@ -25,6 +25,7 @@ from sequela.rpc.inference.tensors import check_rows
 from sequela.rpc.rest.answers import answer, written
 from sequela.rpc.rest.asked import Asked, listed, mapping, parsed
 from sequela.rpc.rest.every_request import EveryRequest
+from sequela.rpc.rest.numbers import as_array
 
 KNOWN = ("instances", "inputs", "parameters", "signature_name")
 """`inputs` is another name of `instances`; `signature_name` comes from TensorFlow Serving, and means nothing here."""
@@ -138,7 +139,7 @@ def _sequence(instance: Any, path: str) -> pb.Sequence:
 
 def _tensor(name: str, value: Any, path: str) -> pb.InputTensor:
     try:
-        array = np.asarray(value)
+        array = as_array(value)
     except (ValueError, OverflowError):  # the first for lists of different lengths
         array = np.asarray(None)
     if array.dtype.kind not in DTYPES or array.size == 0:

@@ -19,6 +19,7 @@ from sequela.rpc.inference.tensors import DATATYPES
 from sequela.rpc.rest.answers import answer, written
 from sequela.rpc.rest.asked import Asked, kind, listed, mapping, parsed, text
 from sequela.rpc.rest.every_request import EveryRequest
+from sequela.rpc.rest.numbers import as_array
 
 REQUEST = ("id", "parameters", "inputs", "outputs", "model_name", "model_version")
 """KServe's client repeats the model's name here; that in the path counts."""
@@ -120,7 +121,7 @@ def _fill(tensor: oip.ModelInferRequest.InferInputTensor, data: list[Any], path:
     if tensor.datatype not in DATATYPES:
         return
     try:
-        values = np.asarray(data).ravel()
+        values = as_array(data).ravel()
         _check_range(values, DATATYPES[tensor.datatype].dtype, tensor.datatype, path)
         held = getattr(tensor.contents, DATATYPES[tensor.datatype].contents)
         held.extend(values.tolist())

@@ -17,6 +17,7 @@ from sequela.adapters.endpoints.transports.oip import (
     checked_output,
     echo_problem,
     input_signatures,
+    output_index,
     output_signatures,
     versions_problem,
 )
@@ -66,7 +67,7 @@ def read_output(request: pb.ModelInferRequest, answer: Answer, output: str) -> N
     problem = echo_problem(request.model_name, request.model_version, answer.model_name, answer.model_version)
     if problem:
         raise WrongAnswer(problem)
-    index = _index(answer, output)
+    index = output_index([(tensor.name, tensor.datatype) for tensor in answer.outputs], output)
     tensor = answer.outputs[index]
     values = _raw(answer, index) if answer.raw_output_contents else _typed(tensor)
     return checked_output(tensor.name, values, tuple(tensor.shape), request.inputs[0].shape[0])
@@ -74,14 +75,6 @@ def read_output(request: pb.ModelInferRequest, answer: Answer, output: str) -> N
 
 def _tensor(metadata: pb.ModelMetadataResponse.TensorMetadata) -> Tensor:
     return Tensor(metadata.name, metadata.datatype, tuple(metadata.shape))
-
-
-def _index(answer: Answer, output: str) -> int:
-    names = [tensor.name for tensor in answer.outputs]
-    if not names or (output and output not in names):
-        wanted = f"output {output!r}" if output else "an output"
-        raise WrongAnswer(f"{wanted} was asked for, and it has {', '.join(map(repr, names)) or 'none'}")
-    return names.index(output) if output else 0
 
 
 def _raw(answer: Answer, index: int) -> NDArray[Any]:

@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela.adapters.endpoints.transports.failures import one_line
-from sequela.adapters.endpoints.transports.transport import OutputSignature
-from sequela.adapters.model_io.signature import Axis, InputSignature
+from sequela.adapters.model_io.signature import Axis, Content, InputSignature, OutputSignature
 from sequela.errors import DoesNotFit
 from sequela.explaining.schema import Dtype
 
@@ -33,8 +32,12 @@ DTYPES: Mapping[str, Dtype] = {
     "INT32": Dtype.INT32,
     "INT64": Dtype.INT64,
     "BOOL": Dtype.BOOL,
+    # Cast as well; what they do not hold is refused.
+    **dict.fromkeys(("INT8", "INT16", "UINT8", "UINT16"), Dtype.INT32),
+    **dict.fromkeys(("UINT32", "UINT64"), Dtype.INT64),
 }
 """Datatypes that an input may have."""
+MOST_AXES = 8
 
 
 class WrongAnswer(Exception):
@@ -56,13 +59,40 @@ class Tensor:
 
 
 def input_signatures(tensors: Iterable[Tensor]) -> tuple[InputSignature, ...]:
-    """Raises DoesNotFit (MODEL_INPUT_UNSUPPORTED) for an input that is not a tensor of numbers with 1 to 3 axes."""
+    """Raises DoesNotFit (MODEL_INPUT_UNSUPPORTED) for an input that is not a tensor of numbers with 1 to 8 axes."""
     return tuple(_input(tensor) for tensor in tensors)
 
 
 def output_signatures(tensors: Iterable[Tensor]) -> tuple[OutputSignature, ...]:
     """Of all outputs, whatever they hold."""
-    return tuple(OutputSignature(tensor.name, tensor.axes) for tensor in tensors)
+    return tuple(
+        OutputSignature(tensor.name, content(tensor.datatype), tensor.datatype, tensor.axes)
+        for tensor in tensors
+    )
+
+
+def content(datatype: str) -> Content:
+    """What a tensor of a datatype holds."""
+    if datatype not in NUMPY_TYPES:
+        return Content.NO_NUMBERS if datatype else Content.NOT_TOLD
+    return Content.FLOATS if datatype.startswith("FP") else Content.WHOLE_NUMBERS
+
+
+def output_index(held: Sequence[tuple[str, str]], output: str) -> int:
+    """Which of an answer's outputs, each a name and a datatype, is meant; `output` empty: the only one, or the only
+    one of floats. Raises WrongAnswer.
+    """
+    named = [index for index, (name, _) in enumerate(held) if output in ("", name)]
+    floats = [index for index in named if content(held[index][1]) is Content.FLOATS]
+    shown = ", ".join(f"{name!r} {datatype}" for name, datatype in held) or "none"
+    if not named:
+        wanted = f"output {output!r}" if output else "an output"
+        raise WrongAnswer(f"{wanted} was asked for, and it has {shown}")
+    if output or len(named) == 1:
+        return named[0]
+    if len(floats) != 1:
+        raise WrongAnswer(f'it has several outputs, {shown}; say which one: "output" in a schema')
+    return floats[0]
 
 
 def checked_output(name: str, values: NDArray[Any], shape: tuple[int, ...], rows: int) -> NDArray[np.float64]:
@@ -94,9 +124,10 @@ def _input(tensor: Tensor) -> InputSignature:
     if tensor.datatype not in DTYPES:
         text = f"input {tensor.name!r} holds {tensor.datatype}; inputs are tensors of {', '.join(DTYPES)}"
         raise DoesNotFit("MODEL_INPUT_UNSUPPORTED", one_line(text))
-    if not 1 <= len(tensor.shape) <= 3:
-        expected = "expected (batch, events, columns) or fewer of these"
-        text = f"input {tensor.name!r} has {len(tensor.shape)} axes, {expected}"
+    if not 1 <= len(tensor.shape) <= MOST_AXES:
+        text = (
+            f"input {tensor.name!r} has {len(tensor.shape)} axes, must be from 1 (the batch) to {MOST_AXES}"
+        )
         raise DoesNotFit("MODEL_INPUT_UNSUPPORTED", one_line(text))
     return InputSignature(tensor.name, DTYPES[tensor.datatype], NUMPY_TYPES[tensor.datatype], tensor.axes)
 

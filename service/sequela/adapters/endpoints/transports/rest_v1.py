@@ -5,6 +5,7 @@ Source: KServe's "V1 Inference Protocol", which is that of TensorFlow Serving.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
@@ -75,9 +76,17 @@ def predictions(answer: Any, output: str, rows: int) -> NDArray[np.float64]:
 
 
 def _named(rows: list[dict[str, Any]], output: str) -> list[Any]:
-    """One output of rows that have several by name: the one asked for, or the first."""
+    """One output of rows that have several by name: the one asked for, or the only one. Which of several is the score,
+    and which a label, is not guessed: a score of exactly 1 looks like a label.
+    """
+    held = ", ".join(map(repr, rows[0])) or "none"
+    if not output and len(rows[0]) > 1:
+        line = f'{{"output": {json.dumps(list(rows[0])[-1])}}}'
+        raise WrongAnswer(f"predictions have {held}; say which one is the score in a schema, as in {line}")
     name = output or next(iter(rows[0]), "")
     if any(name not in row for row in rows):
-        held = ", ".join(map(repr, rows[0])) or "none"
         raise WrongAnswer(f"output {name!r} was asked for, and predictions have {held}")
-    return [row[name] for row in rows]
+    values = [row[name] for row in rows]
+    if any(isinstance(value, str) for value in values):
+        raise WrongAnswer(f"output {name!r} holds texts, not numbers; predictions have {held}")
+    return values

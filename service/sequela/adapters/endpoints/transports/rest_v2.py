@@ -20,6 +20,7 @@ from sequela.adapters.endpoints.transports.oip import (
     checked_output,
     echo_problem,
     input_signatures,
+    output_index,
     output_signatures,
     versions_problem,
 )
@@ -122,11 +123,8 @@ class RestV2Transport:
         problem = echo_problem(self._rest.uri.name, self._version, *said)
         if problem:
             raise WrongAnswer(problem)
-        found = next((each for each in answer.outputs if output in ("", each.name)), None)
-        if found is None:
-            held = ", ".join(repr(each.name) for each in answer.outputs) or "none"
-            wanted = f"output {output!r}" if output else "an output"
-            raise WrongAnswer(f"{wanted} was asked for, and it has {held}")
+        index = output_index([(each.name, each.datatype) for each in answer.outputs], output)
+        found = answer.outputs[index]
         if found.datatype not in NUMPY_TYPES:
             raise WrongAnswer(f"output {found.name!r} holds {found.datatype}, not numbers")
         values = numbers(found.data, f"output {found.name!r}").reshape(-1)

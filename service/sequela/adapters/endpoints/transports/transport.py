@@ -9,18 +9,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.adapters.model_io.signature import Axis, InputSignature
+from sequela.adapters.model_io.signature import InputSignature, OutputSignature
 
 Feeds = Mapping[str, NDArray[Any]]
 """Values by input name, the batch as their first axis."""
-
-
-@dataclass(frozen=True, slots=True)
-class OutputSignature:
-    """An output: its name and axes, the batch first."""
-
-    name: str
-    axes: tuple[Axis, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +41,7 @@ class Transport(Protocol):
     DoesNotFit (ENDPOINT_REFUSED)       the server says no, or fails: unknown model, wrong tensors, its model crashed,
                                         credentials; its own words follow, cut to a line
     DoesNotFit (ENDPOINT_ANSWER_INVALID)  an answer that is not one: another shape, type, name or version, too large
-    DoesNotFit (MODEL_INPUT_UNSUPPORTED)  `describe`: an input that is no tensor of numbers with 1 to 3 axes
+    DoesNotFit (MODEL_INPUT_UNSUPPORTED)  `describe`: an input that is no tensor of numbers with 1 to 8 axes
     Forbidden (ENDPOINT_NOT_ALLOWED)    the host's name leads to an address that is not let through
     """
 

@@ -1,0 +1,135 @@
+"""Weights that an ONNX file keeps in files beside it, put in, so that one model is sent in one piece.
+
+Today's torch.onnx.export writes `model.onnx` and `model.onnx.data`. Only files of the model's own folder are read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from google.protobuf.message import DecodeError
+from sequela_proto.onnx_weights import onnx_weights_pb2 as onnx
+
+from sequela_client.errors import CallerError
+
+ELSEWHERE = 1
+"""The data location of a tensor whose elements lie in another file."""
+MOST_BYTES = (1 << 31) - 1
+"""Of a protobuf message, which a model in one piece is."""
+ONE_PIECE = (
+    "export it in one piece: torch.onnx.export(..., external_data=False), or onnx.save(onnx.load(path), path)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WholeModel:
+    """A model in one piece, and the files beside it that are in it now."""
+
+    content: bytes
+    files: tuple[Path, ...] = ()
+
+
+def read_whole(path: Path) -> WholeModel:
+    """The model of a file. Raises OSError, and CallerError (MODEL_EXTERNAL_DATA, MODEL_TOO_LARGE) for weights that are
+    not there or must not be read.
+    """
+    content = path.read_bytes()
+    if b"location" not in content:  # the key that every tensor in another file has
+        return WholeModel(content)
+    try:
+        model = onnx.Model.FromString(content)
+    except DecodeError:  # the server says what is wrong with it
+        return WholeModel(content)
+    outside = [tensor for tensor in _tensors(model) if tensor.data_location == ELSEWHERE]
+    if not outside:
+        return WholeModel(content)
+    files = {name: _beside(path, name) for name in dict.fromkeys(map(_location, outside))}
+    size = len(content) + sum(_part(path, tensor, files)[1] for tensor in outside)
+    if size > MOST_BYTES:
+        text = f"model {path}: {size} bytes with its weights, and a model in one piece holds at most {MOST_BYTES}"
+        raise CallerError(text, reason="MODEL_TOO_LARGE")
+    for tensor in outside:
+        tensor.raw_data = _read(path, tensor, files)
+        tensor.ClearField("external_data")
+        tensor.ClearField("data_location")
+    return WholeModel(model.SerializeToString(), tuple(files.values()))
+
+
+def _tensors(model: onnx.Model) -> Iterator[onnx.Tensor]:
+    """Every one, wherever it stands."""
+    yield from _of_graph(model.graph)
+    for function in model.functions:
+        yield from _of_attributes(function.attribute_proto)
+        for node in function.node:
+            yield from _of_attributes(node.attribute)
+
+
+def _of_graph(graph: onnx.Graph) -> Iterator[onnx.Tensor]:
+    yield from graph.initializer
+    for sparse in graph.sparse_initializer:
+        yield from (sparse.values, sparse.indices)
+    for node in graph.node:
+        yield from _of_attributes(node.attribute)
+
+
+def _of_attributes(attributes: Iterable[onnx.Attribute]) -> Iterator[onnx.Tensor]:
+    for attribute in attributes:
+        yield from (*([attribute.t] if attribute.HasField("t") else []), *attribute.tensors)
+        for sparse in (
+            *([attribute.sparse_tensor] if attribute.HasField("sparse_tensor") else []),
+            *attribute.sparse_tensors,
+        ):
+            yield from (sparse.values, sparse.indices)
+        for graph in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
+            yield from _of_graph(graph)
+
+
+def _entries(tensor: onnx.Tensor) -> dict[str, str]:
+    return {entry.key: entry.value for entry in tensor.external_data}
+
+
+def _location(tensor: onnx.Tensor) -> str:
+    return _entries(tensor).get("location", "")
+
+
+def _beside(path: Path, name: str) -> Path:
+    """The file of that name in the model's folder."""
+    if not name or Path(name).name != name or "\\" in name or name in (".", ".."):
+        raise _refusal(
+            path, f"its weights are said to lie in {name!r}; only files in the model's own folder are read"
+        )
+    file = path.parent / name
+    if not file.is_file():
+        raise _refusal(path, f"its weights lie in {name!r}, which is not in its folder; put it there")
+    # A link may lead to where the model itself lies (a cache that keeps both elsewhere), and nowhere else.
+    if file.resolve().parent not in (path.parent.resolve(), path.resolve().parent):
+        raise _refusal(path, f"its weights file {name!r} is a link out of its folder, which is not followed")
+    return file
+
+
+def _part(path: Path, tensor: onnx.Tensor, files: dict[str, Path]) -> tuple[int, int]:
+    """Where a tensor's bytes begin in its file, and how many they are."""
+    entries, name = _entries(tensor), _location(tensor)
+    size = files[name].stat().st_size
+    try:
+        offset = int(entries.get("offset", 0))
+        length = int(entries.get("length", size - offset))
+    except ValueError:
+        offset = length = -1
+    if offset < 0 or length < 0 or offset + length > size:
+        said = f"{entries.get('length', 'all')} bytes from {entries.get('offset', 0)} on"
+        raise _refusal(path, f"tensor {tensor.name!r} is {said} of {name!r}, which has {size} bytes")
+    return offset, length
+
+
+def _read(path: Path, tensor: onnx.Tensor, files: dict[str, Path]) -> bytes:
+    offset, length = _part(path, tensor, files)
+    with files[_location(tensor)].open("rb") as file:
+        file.seek(offset)
+        return file.read(length)
+
+
+def _refusal(path: Path, text: str) -> CallerError:
+    return CallerError(f"model {path}: {text}, or {ONE_PIECE}", reason="MODEL_EXTERNAL_DATA")

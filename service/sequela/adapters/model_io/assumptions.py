@@ -1,0 +1,95 @@
+"""What was assumed about a model's inputs that no schema says: warnings for whoever reads its answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from sequela.adapters.model_io.arrangement import TIME_FIRST
+from sequela.adapters.model_io.entries import entries, entry
+from sequela.adapters.model_io.schema import Draft
+from sequela.adapters.model_io.signature import InputSignature, Signature
+from sequela.adapters.model_io.uses import Use
+from sequela.explaining.explanation import ExplanationWarning
+from sequela.explaining.schema import Axis, InputSchema, Role
+
+COUNTED = {Axis.BATCH: "sequences", Axis.TIME: "events", Axis.FEATURES: "columns"}
+
+
+def assumptions(
+    draft: Draft, signature: Signature, uses: Mapping[str, Use], independent_rows: bool
+) -> tuple[ExplanationWarning, ...]:
+    """`signature` has the model's own order of axes."""
+    written = {item.name: item for item in draft.written}
+    seen = {item.name: item for item in signature.inputs}
+    found = [*_turned(draft.schema.inputs, written, seen), *_states(draft.schema.inputs, written, seen)]
+    for item in draft.schema.inputs:
+        found += _of_shape(item, written.get(item.name), seen[item.name])
+        if not independent_rows:
+            found += _suspicion(item, written.get(item.name), uses.get(item.name))
+    return tuple(found)
+
+
+def _turned(
+    inputs: Sequence[InputSchema], written: Mapping[str, InputSchema], seen: Mapping[str, InputSignature]
+) -> Iterator[ExplanationWarning]:
+    turned = [item for item in inputs if item.axes and not (item.name in written and written[item.name].axes)]
+    if not turned:
+        return
+    read = "; ".join(
+        f"{item.name!r} {seen[item.name].shown} as ({', '.join(COUNTED[word] for word in item.axes)})"
+        for item in turned
+    )
+    text = (
+        f"The order of axes was recognised: {read}. Callers send (events, columns). To fix it, say it in a schema: "
+        f"{entries(inputs)}."
+    )
+    yield ExplanationWarning("LAYOUT_RECOGNISED", text)
+
+
+def _states(
+    inputs: Sequence[InputSchema], written: Mapping[str, InputSchema], seen: Mapping[str, InputSignature]
+) -> Iterator[ExplanationWarning]:
+    states = [item for item in inputs if item.role is Role.STATE and item.name not in written]
+    if not states:
+        return
+    shown = ", ".join(f"{item.name!r} {seen[item.name].shown}" for item in states)
+    text = (
+        f"Taken for initial states, which start from zeros: {shown}. To start from another value, say it in a schema, "
+        f"here 0.5: {entries(replace(item, initial=0.5) if item in states else item for item in inputs)}."
+    )
+    yield ExplanationWarning("STATES_START_AT_ZERO", text)
+
+
+def _of_shape(
+    item: InputSchema, written: InputSchema | None, seen: InputSignature
+) -> Iterator[ExplanationWarning]:
+    if item.role is Role.STATIC and len(item.shape) > 1 and not written:
+        text = (
+            f"Input {item.name!r} {seen.shown} has a number of steps of its own and is switched as one player, "
+            f"beside the events: {entry(item)}."
+        )
+        yield ExplanationWarning("LAYOUT_RECOGNISED", text)
+    if item.role is Role.EVENTS and item.shape and not written:
+        shape = ", ".join(map(str, item.shape))
+        text = (
+            f"Input {item.name!r} {seen.shown} has {item.width} columns for each event; callers send "
+            f"(events, {shape}) or (events, {item.width}). A schema may name and group them: {entry(item)}."
+        )
+        yield ExplanationWarning("LAYOUT_RECOGNISED", text)
+
+
+def _suspicion(
+    item: InputSchema, written: InputSchema | None, use: Use | None
+) -> Iterator[ExplanationWarning]:
+    """A recurrent node that runs over what is read as the axis of sequences."""
+    if not (use and use.axes == TIME_FIRST and not item.axes and not (written and written.axes)):
+        return
+    turned = InputSchema(item.name, item.role, item.dtype, item.width, axes=TIME_FIRST)
+    text = (
+        f"{use.node} runs along the first axis of input {item.name!r}, which is read as the axis of sequences: "
+        "probably "
+        "batch_first=True is missing in the model, so that events do not reach each other. Export it again; or, if "
+        f"events come first in it, say so in a schema: {entries([turned])}."
+    )
+    yield ExplanationWarning("LAYOUT_SUSPECTED", text)

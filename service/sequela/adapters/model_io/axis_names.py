@@ -1,0 +1,47 @@
+"""What the names of free axes say: exporters ask for them, so that most models have them."""
+
+from __future__ import annotations
+
+import re
+
+from sequela.adapters.model_io.signature import Axis as Size
+from sequela.explaining.schema import Axis
+
+WORDS: dict[Axis, frozenset[str]] = {
+    Axis.TIME: frozenset(
+        {"time", "times", "timestep", "timesteps", "seq", "sequence", "seqlen", "len", "length", "lengths"}
+        | {"step", "steps", "event", "events", "frame", "frames", "window", "history", "tokens", "token"}
+    ),
+    Axis.BATCH: frozenset({"batch", "batches", "bs", "batchsize", "samples", "rows", "users", "none"}),
+    Axis.FEATURES: frozenset(
+        {
+            "channel",
+            "channels",
+            "ch",
+            "feature",
+            "features",
+            "feat",
+            "dim",
+            "columns",
+            "variables",
+            "inputsize",
+        }
+    ),
+}
+LETTERS: dict[str, Axis] = {
+    **dict.fromkeys(("l", "t"), Axis.TIME),
+    **dict.fromkeys(("n", "b"), Axis.BATCH),
+    **dict.fromkeys(("c", "d", "f"), Axis.FEATURES),
+}
+"""Letters as documents of frameworks have them: (N, L, H), (B, T, C)."""
+
+
+def meaning(axis: Size) -> Axis | None:
+    """What the name of an axis says that it counts; None where it has none, or says nothing or several things."""
+    if not isinstance(axis, str):
+        return None
+    words = [word for word in re.split(r"[^a-z]+", axis.lower()) if word]
+    if len(words) == 1 and words[0] in LETTERS:
+        return LETTERS[words[0]]
+    said = {kind for kind, known in WORDS.items() if not known.isdisjoint(words)}
+    return said.pop() if len(said) == 1 else None

@@ -1,0 +1,112 @@
+"""What a mask marks, by trial: padding must not reach the output, and events must.
+
+Some models take 1 for a real event, others 1 for padding (torch's key_padding_mask), others a large negative number
+that is added for padding. Names do not tell; the output does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sequela.adapters.model_io.entries import entries
+from sequela.adapters.model_io.feeds import Feeder
+from sequela.adapters.onnx_models.probe import TRIED_ROWS, sample
+from sequela.adapters.onnx_models.session import Session
+from sequela.adapters.onnx_models.trial import Trial
+from sequela.errors import DoesNotFit, InvalidInput
+from sequela.explaining.explanation import ExplanationWarning
+from sequela.explaining.ports import Frame
+from sequela.explaining.schema import Dtype, InputSchema, Padding, Role
+from sequela.timeshap.cells import Cells
+
+ADDED = -1e9
+TOLERANCE = 1e-5
+"""Of the largest output: what padding may change. A hidden step changes nothing; one that counts, far more."""
+
+
+def with_tried_masks(trial: Trial) -> tuple[Trial, tuple[ExplanationWarning, ...]]:
+    """The trial with its masks read as the model reads them.
+
+    Raises InvalidInput (SCHEMA_DOES_NOT_FIT) where a schema says otherwise.
+    """
+    inputs = trial.draft.schema.inputs
+    length = max(trial.probed.shapes)
+    if length < 2 or not any(item.role is Role.MASK for item in inputs):
+        return trial, ()
+    padding = trial.draft.schema.padding
+    sides = tuple(Padding) if padding is None else (padding,)
+
+    def hides(marked: tuple[InputSchema, ...]) -> bool:
+        feeder = Feeder(marked, trial.feeder.signature)
+        return any(_hides(feeder, trial.session, length, side) for side in sides)
+
+    if hides(inputs):
+        return trial, ()
+    for other in _others(inputs):
+        if hides(other):
+            return _read_as(trial, other)
+    masks = ", ".join(repr(item.name) for item in inputs if item.role is Role.MASK)
+    text = (
+        f"A trial did not show that the mask {masks} hides padding from the model's output. It is read with 1 for "
+        "an event "
+        'and 0 for padding; if it means something else, say what padding holds in a schema: "pad_value", for '
+        "example 1 or "
+        "-1e9, on the mask's input."
+    )
+    return trial, (ExplanationWarning("MASK_NOT_PROVEN", text),)
+
+
+def _others(inputs: Sequence[InputSchema]) -> Iterator[tuple[InputSchema, ...]]:
+    """With another value for padding in masks."""
+    floats = all(item.dtype in (Dtype.FLOAT32, Dtype.FLOAT64) for item in inputs if item.role is Role.MASK)
+    for value in (0.0, 1.0, ADDED) if floats else (0.0, 1.0):
+        yield tuple(replace(item, pad_value=value) if item.role is Role.MASK else item for item in inputs)
+
+
+def _read_as(trial: Trial, inputs: tuple[InputSchema, ...]) -> tuple[Trial, tuple[ExplanationWarning, ...]]:
+    draft = trial.draft
+    masks = [item for item in inputs if item.role is Role.MASK]
+    shown = ", ".join(
+        f"{item.name!r} takes {item.pad_value:g} for padding and 0 for an event" for item in masks
+    )
+    if draft.written:
+        text = f"the mask {shown}: events would be hidden otherwise. Say so: {entries(inputs)}"
+        raise InvalidInput.at(draft.path, "SCHEMA_DOES_NOT_FIT", text)
+    text = f"A trial told that the mask {shown}. To fix it, say it in a schema: {entries(inputs)}."
+    read = replace(
+        trial,
+        draft=replace(draft, schema=replace(draft.schema, inputs=inputs)),
+        feeder=Feeder(inputs, trial.feeder.signature),
+    )
+    return read, (ExplanationWarning("MASK_RECOGNISED", text),)
+
+
+def _hides(feeder: Feeder, session: Session, length: int, side: Padding) -> bool:
+    """Whether events reach the output, and padding on this side does not."""
+    real = length - length // 2
+    cells = sample(feeder.inputs, TRIED_ROWS, real, ids=2)
+    others = sample(feeder.inputs, TRIED_ROWS, real + length, ids=2)
+    changed = replace(cells, events=tuple(values[:, -real:] for values in others.events))
+
+    def outputs(events: Cells, start: int) -> NDArray[np.float64]:
+        rows = tuple(values[0, start : start + length - real] for values in others.events)
+        empty = tuple(values[:0] for values in rows)
+        right = side is Padding.RIGHT
+        frame = Frame(empty, rows) if right else Frame(rows, empty)
+        found = session.run(feeder.feeds(events, frame))
+        if found.ndim > 1 and found.shape[1] == length:
+            return found[:, :real] if right else found[:, -real:]
+        return found
+
+    try:
+        first, repadded, moved = outputs(cells, 0), outputs(cells, length - real), outputs(changed, 0)
+    except DoesNotFit:
+        return False
+    if not (np.isfinite(first).all() and np.isfinite(repadded).all()):
+        return False
+    near = TOLERANCE * (float(np.abs(first).max(initial=0.0)) or 1.0)
+    return bool(np.abs(first - repadded).max() <= near) and not np.allclose(first, moved, rtol=0, atol=near)
