@@ -273,3 +273,12 @@ def test_steps_along_the_first_axis_are_asked_about() -> None:
         assert np.abs(found.run(moved, no_padding(cells), 0) - whole).max() > 1e-4
     usual = loaded(onnx, {"inputs": [entry("x", width=3, axes=["batch", "time", "features"])], **steps})
     assert "influence each other" in usual.execution
+
+
+@pytest.mark.parametrize("future", [[[1, 2], [3, 4], [5, 6], [7, 8]], [1, 2, 3, 4, 5, 6, 7, 8]])
+def test_a_default_background_in_the_inputs_shape(future: Any) -> None:
+    """As it is, or flat."""
+    onnx = scoring({"past": (FLOAT, ["n", 8, 3]), "future": (FLOAT, ["n", 4, 2])})
+    found = loaded(onnx, {"background": {"past": [0, 0, 0], "future": future}}).default_background
+    assert found is not None
+    np.testing.assert_array_equal(found.static["future"], np.arange(1, 9))

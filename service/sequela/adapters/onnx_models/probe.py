@@ -4,6 +4,7 @@ independent.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -38,11 +39,12 @@ class Probed:
 
 
 def probe(feeder: Feeder, session: Session, lengths: Sequence[tuple[int, ...]]) -> Probed:
-    """Tries `lengths`, several at a time, until the model runs.
+    """Tries `lengths`, several at a time, until the model runs, or until all together took as long as one call may.
 
     Raises DoesNotFit: MODEL_FAILED where the model runs at none of them, and what `Session.run` raises.
     """
     failed: dict[int, DoesNotFit] = {}
+    end = time.monotonic() + session.watchdog.seconds
     for together in lengths:
         try:
             return _probed(feeder, session, together)
@@ -50,6 +52,8 @@ def probe(feeder: Feeder, session: Session, lengths: Sequence[tuple[int, ...]]) 
             if error.reason != "MODEL_FAILED":
                 raise
             failed[together[0]] = error
+        if time.monotonic() > end:
+            break
     raise _fails(failed)
 
 
