@@ -282,3 +282,19 @@ def test_a_default_background_in_the_inputs_shape(future: Any) -> None:
     found = loaded(onnx, {"background": {"past": [0, 0, 0], "future": future}}).default_background
     assert found is not None
     np.testing.assert_array_equal(found.static["future"], np.arange(1, 9))
+
+
+@pytest.mark.parametrize(
+    ("name", "back", "role"), [("state", "state_out", "state"), ("state", "hidden", "static")]
+)
+def test_a_state_is_given_back(name: str, back: str, role: str) -> None:
+    """Without a recurrent node that starts from it, an input (n, 6) is a state only where it comes out again."""
+    nodes = [
+        reduced("x", "mean", [1]),
+        helper.make_node("Concat", ["mean", name], ["all"], axis=1),
+        reduced("all", "score", [1]),
+        helper.make_node("Identity", [name], [back]),
+    ]
+    inputs = [value("x", FLOAT, ["n", "l", 3]), value(name, FLOAT, ["n", 6])]
+    onnx = model(nodes, inputs, [value("score", FLOAT, ["n"]), value(back, FLOAT, ["n", 6])])
+    assert loaded(onnx, {"output": "score"}).schema.inputs[1].role.value == role
