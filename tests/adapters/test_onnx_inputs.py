@@ -298,3 +298,9 @@ def test_a_state_is_given_back(name: str, back: str, role: str) -> None:
     inputs = [value("x", FLOAT, ["n", "l", 3]), value(name, FLOAT, ["n", 6])]
     onnx = model(nodes, inputs, [value("score", FLOAT, ["n"]), value(back, FLOAT, ["n", 6])])
     assert loaded(onnx, {"output": "score"}).schema.inputs[1].role.value == role
+
+
+def test_a_flat_window_is_suspected() -> None:
+    """(n, 18) of floats is read as 18 events, and that is said; a free number of events is no window."""
+    for size, reasons in ((18, ["LAYOUT_SUSPECTED"]), ("l", [])):
+        assert [each.reason for each in loaded(scoring({"x": (FLOAT, ["n", size])})).warnings] == reasons

@@ -82,9 +82,11 @@ def _fails(failed: dict[int, DoesNotFit]) -> DoesNotFit:
         text += f": {first.message}"
     else:
         text += f": with {shortest:,}, {first.message}; with {longest:,}, {last.message}"
-    return DoesNotFit(
-        "MODEL_FAILED", f'{text}. If it needs another number, say it in a schema: "trial_length": 300'
+    text += (
+        ". If it takes another number, as where the exporter froze the length of its example, say it in a schema: "
+        '"trial_length": 300; or export the model with a free number of events'
     )
+    return DoesNotFit("MODEL_FAILED", text)
 
 
 def _probed(feeder: Feeder, session: Session, lengths: tuple[int, ...]) -> Probed:
