@@ -273,3 +273,34 @@ def test_steps_along_the_first_axis_are_asked_about() -> None:
         assert np.abs(found.run(moved, no_padding(cells), 0) - whole).max() > 1e-4
     usual = loaded(onnx, {"inputs": [entry("x", width=3, axes=["batch", "time", "features"])], **steps})
     assert "influence each other" in usual.execution
+
+
+@pytest.mark.parametrize("future", [[[1, 2], [3, 4], [5, 6], [7, 8]], [1, 2, 3, 4, 5, 6, 7, 8]])
+def test_a_default_background_in_the_inputs_shape(future: Any) -> None:
+    """As it is, or flat."""
+    onnx = scoring({"past": (FLOAT, ["n", 8, 3]), "future": (FLOAT, ["n", 4, 2])})
+    found = loaded(onnx, {"background": {"past": [0, 0, 0], "future": future}}).default_background
+    assert found is not None
+    np.testing.assert_array_equal(found.static["future"], np.arange(1, 9))
+
+
+@pytest.mark.parametrize(
+    ("name", "back", "role"), [("state", "state_out", "state"), ("state", "hidden", "static")]
+)
+def test_a_state_is_given_back(name: str, back: str, role: str) -> None:
+    """Without a recurrent node that starts from it, an input (n, 6) is a state only where it comes out again."""
+    nodes = [
+        reduced("x", "mean", [1]),
+        helper.make_node("Concat", ["mean", name], ["all"], axis=1),
+        reduced("all", "score", [1]),
+        helper.make_node("Identity", [name], [back]),
+    ]
+    inputs = [value("x", FLOAT, ["n", "l", 3]), value(name, FLOAT, ["n", 6])]
+    onnx = model(nodes, inputs, [value("score", FLOAT, ["n"]), value(back, FLOAT, ["n", 6])])
+    assert loaded(onnx, {"output": "score"}).schema.inputs[1].role.value == role
+
+
+def test_a_flat_window_is_suspected() -> None:
+    """(n, 18) of floats is read as 18 events, and that is said; a free number of events is no window."""
+    for size, reasons in ((18, ["LAYOUT_SUSPECTED"]), ("l", [])):
+        assert [each.reason for each in loaded(scoring({"x": (FLOAT, ["n", size])})).warnings] == reasons

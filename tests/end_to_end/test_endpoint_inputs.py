@@ -85,6 +85,8 @@ CASES = [
         v1={"inputs": [events(width=12, shape=[3, 4])], **OUTPUT},
     ),
 ]
+EVERY_DAY = {("channel_first_dyn", "v1"), ("nan_aware", "v2"), ("seq2seq", "v1")}
+"""Beside gRPC; the others take their time."""
 SERVED = [(case, way) for case in CASES for way in ("grpc", "v2", "v1") if way != "v1" or case.v1]
 
 
@@ -109,7 +111,18 @@ def sequela(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sequela]:
             yield client
 
 
-@pytest.mark.parametrize(("case", "way"), SERVED, ids=[f"{case.name}-{way}" for case, way in SERVED])
+@pytest.mark.parametrize(
+    ("case", "way"),
+    [
+        pytest.param(
+            case,
+            way,
+            id=f"{case.name}-{way}",
+            marks=() if way == "grpc" or (case.name, way) in EVERY_DAY else pytest.mark.slow,
+        )
+        for case, way in SERVED
+    ],
+)
 def test_served_models_are_explained(sequela: Sequela, case: Case, way: str) -> None:
     """Score, base value, events and the static player, as when each row is run alone."""
     zeros = {name: np.zeros(values.shape[-1], np.float32) for name, values in case.x.items()}

@@ -11,7 +11,7 @@ from sequela.adapters.model_io.schema import Draft
 from sequela.adapters.model_io.signature import InputSignature, Signature
 from sequela.adapters.model_io.uses import Use
 from sequela.explaining.explanation import ExplanationWarning
-from sequela.explaining.schema import Axis, InputSchema, Role
+from sequela.explaining.schema import Axis, Dtype, InputSchema, Role
 
 COUNTED = {Axis.BATCH: "sequences", Axis.TIME: "events", Axis.FEATURES: "columns"}
 
@@ -24,6 +24,8 @@ def assumptions(
     seen = {item.name: item for item in signature.inputs}
     found = [*_turned(draft.schema.inputs, written, seen), *_states(draft.schema.inputs, written, seen)]
     for item in draft.schema.inputs:
+        if item.name not in written:
+            found += _flat(item, seen[item.name])
         found += _of_shape(item, written.get(item.name), seen[item.name])
         if not independent_rows:
             found += _suspicion(item, written.get(item.name), uses.get(item.name))
@@ -59,6 +61,19 @@ def _states(
         f"here 0.5: {entries(replace(item, initial=0.5) if item in states else item for item in inputs)}."
     )
     yield ExplanationWarning("STATES_START_AT_ZERO", text)
+
+
+def _flat(item: InputSchema, seen: InputSignature) -> Iterator[ExplanationWarning]:
+    """A fixed number of floats for each sequence: likelier a table, or a window that was made flat."""
+    size = seen.axes[1] if seen.rank == 2 else None
+    floats = item.dtype in (Dtype.FLOAT32, Dtype.FLOAT64)
+    if item.role is Role.EVENTS and not item.axes and floats and isinstance(size, int) and size > 1:
+        text = (
+            f"Input {item.name!r} {seen.shown} is read as {size} events of one column. If a row holds the columns of "
+            "several events one behind the other, export the model with a Reshape in front, so that its input is "
+            "(batch, events, columns)."
+        )
+        yield ExplanationWarning("LAYOUT_SUSPECTED", text)
 
 
 def _of_shape(

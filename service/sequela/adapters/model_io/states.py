@@ -15,16 +15,20 @@ STATE_NAME = re.compile(
     r"(^|[^a-z])(h|c|hx|cx|hn|cn|hid|hidden|cell|state|states|statein|stateout|staten|carry)([^a-z]|$)",
     re.IGNORECASE,
 )
+BEGINNINGS = re.compile(r"^((initial|final|init|prev|previous|next|new|last|in|out)_)+")
+ENDINGS = re.compile(r"(_?(initial|final|init|prev|previous|next|new|last|in|out|n|\d+))+$")
+"""What tells a state that goes in from the same one that comes out."""
 
 
 def is_state(item: InputSignature, use: Use | None, signature: Signature) -> bool:
     """Three axes of which a recurrent node starts, or two of such a name; or by name and shape where the model also
-    gives a state back.
+    gives such a state back: `h0` and `hn`, `state` and `stateN`.
     """
     named = STATE_NAME.search(item.name) is not None
     if use and use.state:
         return item.rank == 3 or named
-    given_back = any(STATE_NAME.search(each.name) for each in signature.outputs[1:])
+    others = (each.name for each in signature.outputs if each.name != item.name)
+    given_back = any(_stem(name) == _stem(item.name) for name in others)
     return named and given_back and item.rank in (2, 3) and _has_shape(item)
 
 
@@ -56,6 +60,10 @@ def _batch_axis(seen: InputSignature) -> int | None:
     if named or free:
         return (named or free)[0]
     return {2: 0, 3: 1}.get(seen.rank)
+
+
+def _stem(name: str) -> str:
+    return ENDINGS.sub("", BEGINNINGS.sub("", name.lower()))
 
 
 def _has_shape(item: InputSignature) -> bool:

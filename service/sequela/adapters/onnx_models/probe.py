@@ -4,6 +4,7 @@ independent.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -37,11 +38,12 @@ class Probed:
 
 
 def probe(feeder: Feeder, session: Session, lengths: Sequence[tuple[int, ...]]) -> Probed:
-    """Tries `lengths`, several at a time, until the model runs.
+    """Tries `lengths`, several at a time, until the model runs, or until all together took as long as one call may.
 
     Raises DoesNotFit: MODEL_FAILED where the model runs at none of them, and what `Session.run` raises.
     """
     failed: dict[int, DoesNotFit] = {}
+    end = time.monotonic() + session.watchdog.seconds
     for together in lengths:
         try:
             return _probed(feeder, session, together)
@@ -49,6 +51,8 @@ def probe(feeder: Feeder, session: Session, lengths: Sequence[tuple[int, ...]]) 
             if error.reason != "MODEL_FAILED":
                 raise
             failed[together[0]] = error
+        if time.monotonic() > end:
+            break
     raise _fails(failed)
 
 
@@ -77,9 +81,11 @@ def _fails(failed: dict[int, DoesNotFit]) -> DoesNotFit:
         text += f": {first.message}"
     else:
         text += f": with {shortest:,}, {first.message}; with {longest:,}, {last.message}"
-    return DoesNotFit(
-        "MODEL_FAILED", f'{text}. If it needs another number, say it in a schema: "trial_length": 300'
+    text += (
+        ". If it takes another number, as where the exporter froze the length of its example, say it in a schema: "
+        '"trial_length": 300; or export the model with a free number of events'
     )
+    return DoesNotFit("MODEL_FAILED", text)
 
 
 def _probed(feeder: Feeder, session: Session, lengths: tuple[int, ...]) -> Probed:
