@@ -77,7 +77,9 @@ class Exported:
             for name, array in self.sequence.items()
         }
         other = {
-            name: np.tile(self.background[name], (self.length, 1)) if array.ndim == 2 else self.background[name]
+            name: np.tile(self.background[name], (self.length, 1))
+            if array.ndim == 2
+            else self.background[name]
             for name, array in x.items()
         }
         return brute_force.attributions(scorer, x, other, list(self._players(x)))
@@ -86,7 +88,9 @@ class Exported:
         cells = {name: range(array.shape[-1]) for name, array in x.items()}
         timed = [name for name, array in x.items() if array.ndim == 2]
         events = [
-            Player(("event", place + 1 - self.length), frozenset((n, place, c) for n in timed for c in cells[n]))
+            Player(
+                ("event", place + 1 - self.length), frozenset((n, place, c) for n in timed for c in cells[n])
+            )
             for place in range(self.length)
         ]
         static = frozenset((name, None, c) for name in x.keys() - timed for c in cells[name])

@@ -87,7 +87,9 @@ def scrub(model: onnx.ModelProto) -> None:
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("names", nargs="*", help=f"which models: {', '.join(MODELS)}; all where none is named")
+    parser.add_argument(
+        "names", nargs="*", help=f"which models: {', '.join(MODELS)}; all where none is named"
+    )
     chosen = parser.parse_args().names or list(MODELS)
     if unknown := set(chosen) - MODELS.keys():
         parser.error(f"the page exports no model called {', '.join(sorted(unknown))}")
