@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from exported_models import FOLDER, MODELS, Exported
-from sequela_client import Explanation, Sequela
+from sequela_client import Explanation, Sequela, SequelaError
 from serving import Serving
 
 from models.exported.export import MODELS as MADE
@@ -52,6 +54,18 @@ def test_the_score_explained_is_the_score(sequela: Sequela, model: Exported) -> 
     e = explained(sequela, model)
     by_name = dict(zip(scores.targets, scores.values[0], strict=True))
     assert {each.name: each.raw_score for each in e.targets} == pytest.approx(by_name, abs=1e-7)
+
+
+def test_a_fixed_time_axis_names_the_way_out(sequela: Sequela, tmp_path: Path) -> None:
+    """What torch's exporter writes where no axes are named: more events, or fewer, are told how to export again."""
+    path = tmp_path / "model.onnx"
+    model = onnx.load(FOLDER / "fixed-length" / "model.onnx")
+    onnx.save(model, path)
+    with pytest.raises(SequelaError, match="at most 12.*dynamic_shapes") as many:
+        sequela.score(np.zeros((13, 3)), model=path)
+    with pytest.raises(SequelaError, match='"padding": "left".*export') as few:
+        sequela.score(np.zeros((5, 3)), model=path)
+    assert (many.value.reason, few.value.reason) == ("TOO_MANY_EVENTS", "PADDING_UNKNOWN")
 
 
 def test_the_models_are_those_of_the_page() -> None:

@@ -251,7 +251,7 @@ def _extra_padding(
         padding = Padding.RIGHT
     if padding is None:
         text = f"{steps} events for a model of fixed length {fixed_length} whose schema names no padding side"
-        text += '; say "padding": "left" or "right" in its schema.json, as in training, or export it with a free time axis'
+        text += '; say "padding": "left" or "right" in its schema.json, as in training, or export a free time axis'
         raise DoesNotFit("PADDING_UNKNOWN", text, violations=[Violation(f"{path}.inputs", text)])
     return (missing, 0) if padding is Padding.LEFT else (0, missing)
 
