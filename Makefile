@@ -34,10 +34,10 @@ test-all: setup ## All tests: the slow ones too, with other explainers, model se
 	$(RUN)/python scripts/peer_env.py timeshap
 	$(RUN)/python scripts/peer_env.py shap
 	$(RUN)/python scripts/peer_env.py captum
+	$(RUN)/python scripts/peer_env.py exporters
 	$(RUN)/python scripts/peer_env.py triton
 	$(RUN)/python scripts/peer_env.py kserve
 	$(RUN)/python scripts/peer_env.py mlserver
-	$(RUN)/python scripts/peer_env.py exporters
 	$(PYTEST) --timeout 1200
 
 lint: setup ## Style, types, import rules, contract, container files, what is in the tree

@@ -1,10 +1,10 @@
 """Make the virtual environment a peer runs in, unless it stands already.
 
-A peer is another explainer that the slow tests and the benchmark compare with, a model server that tests explain
-through, or a framework that exports models. Each has its own environment, because what it needs does not fit ours:
-.venv-peers-NAME, half a minute and 400 to 500 MB for a model server (triton, kserve, mlserver), a minute and about a
-gigabyte for an explainer, a minute and 1.5 GB for the exporters. It may be cached from run to run: it is made again
-when its requirements change. Prints the environment's Python on the last line.
+A peer is another explainer that the slow tests and the benchmark compare with, or a model server that tests explain
+through. Each has its own environment, because what it needs does not fit ours: .venv-peers-NAME, half a minute and
+400 to 500 MB for a model server (triton, kserve, mlserver), a minute and about a gigabyte for an explainer. It may be
+cached from run to run: it is made again when its requirements change. Prints the environment's Python on the last
+line.
 """
 
 import argparse
@@ -23,11 +23,12 @@ REQUIREMENTS = {
     "timeshap": ROOT / "requirements" / "peers.txt",
     "shap": ROOT / "requirements" / "shap.txt",
     "captum": ROOT / "requirements" / "captum.txt",
+    # Frameworks that export models, for docs/exporting.md: a minute each, 1.5 GB and 1.8 GB.
+    "exporters": ROOT / "requirements" / "exporters.txt",
+    "tensorflow": ROOT / "requirements" / "tensorflow.txt",
     "triton": ROOT / "requirements" / "triton.txt",
     "kserve": ROOT / "requirements" / "kserve.txt",
     "mlserver": ROOT / "requirements" / "mlserver.txt",
-    "exporters": ROOT / "requirements" / "exporters.txt",
-    "tensorflow": ROOT / "requirements" / "tensorflow.txt",
 }
 WHEELS = {"triton": {"manylinux_2_35_x86_64", "manylinux_2_35_aarch64"}}  # the others run anywhere
 PYTHON = "python3.11"  # the newest that timeshap's requirements install on
