@@ -33,10 +33,11 @@ demo: $(SEQUELA) ## Start the server, explain an alert of the demo model, print 
 test: setup ## The fast tests
 	$(PYTEST) -m "not slow and not peers"
 
-test-all: setup ## All tests: the slow ones too, with other explainers and model servers (Python 3.11, 5 GB)
+test-all: setup ## All tests: the slow ones too, with other explainers, model servers and exporters (Python 3.11, 7 GB)
 	$(RUN)/python scripts/peer_env.py timeshap
 	$(RUN)/python scripts/peer_env.py shap
 	$(RUN)/python scripts/peer_env.py captum
+	$(RUN)/python scripts/peer_env.py exporters
 	$(RUN)/python scripts/peer_env.py triton
 	$(RUN)/python scripts/peer_env.py kserve
 	$(RUN)/python scripts/peer_env.py mlserver
@@ -61,9 +62,10 @@ format: setup ## Rewrite the code in the one style
 	$(RUN)/ruff format
 	$(RUN)/buf format --write
 
-models: $(MODELS) ## Train and export the committed ONNX models (installs torch in .venv-models)
+models: setup $(MODELS) ## Train and export the committed ONNX models (installs torch, Keras and TensorFlow, 5 GB)
 	.venv-models/bin/python -m models.fixtures.export
 	PYTHONPATH=service .venv-models/bin/python -m models.account_takeover.train
+	$(RUN)/python -m models.exported.export
 
 proto: setup ## Generate proto/python from the contract
 	$(RUN)/python scripts/generate_proto.py

@@ -291,9 +291,12 @@ def _extra_padding(
     if fixed_length is None or steps == fixed_length:
         return 0, 0
     if steps > fixed_length:
-        raise InvalidInput.at(
-            f"{path}.inputs", "TOO_MANY_EVENTS", f"{steps} events, the model takes at most {fixed_length}"
+        text = (
+            f"{steps} events, the model takes at most {fixed_length}: its time axis is fixed. Send the latest "
+            f"{fixed_length}, or export it with a free time axis (dynamic_shapes or dynamic_axes of "
+            "torch.onnx.export, None in keras.Input)"
         )
+        raise InvalidInput.at(f"{path}.inputs", "TOO_MANY_EVENTS", text)
     missing = fixed_length - steps
     padding = schema.padding
     if padding is None and real != slice(0, steps):
@@ -302,6 +305,7 @@ def _extra_padding(
         padding = Padding.RIGHT
     if padding is None:
         text = f"{steps} events for a model of fixed length {fixed_length} whose schema names no padding side"
+        text += '; say "padding": "left" or "right" in its schema.json, as in training, or export a free time axis'
         raise DoesNotFit("PADDING_UNKNOWN", text, violations=[Violation(f"{path}.inputs", text)])
     return (missing, 0) if padding is Padding.LEFT else (0, missing)
 
