@@ -145,7 +145,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
         pd.DataFrame(ROWS, columns=pd.MultiIndex.from_product([["a", "b"], [1, 2, 3]])),
         "several levels; give each column one name",
     ),
-    "missing": (turned().mask(turned() == turned().iloc[3, 2]), "nan at \\[3, 2\\]"),
+    "missing": (turned().mask(turned() == turned().iloc[3, 2]), "holds nan, first at \\[3, 3\\]"),
     "no time": (
         turned().set_index(pd.DatetimeIndex(["2026-03-01", None, *["2026-03-02"] * 3])),
         "has no time",

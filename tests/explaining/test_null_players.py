@@ -103,7 +103,10 @@ def test_events_and_features(drawn, whole: bool) -> None:
     answered = explainer(run_whole(model) if whole else model)
 
     def explained(scope: FeatureScope) -> list[LevelExplanation]:
-        wanted = {"levels": (Level.EVENT, Level.FEATURE), "targets": tuple(case.targets)}
+        wanted = {
+            "levels": (Level.EVENT, Level.FEATURE),
+            "targets": tuple(map(str, range(len(case.targets)))),
+        }
         asked = question(model, x, background, feature_scope=scope, **wanted, **EXACT)
         return levels(answered.explain(asked, Clock()))
 

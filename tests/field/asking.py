@@ -30,7 +30,9 @@ class Explain(Protocol):
 def explaining(sequela: Sequela, folder: str) -> Explain:
     """Writes the model and its schema into a folder, as people have them."""
 
-    def explain(content: bytes, sequence: Any, background: Any = None, schema: str = "") -> Explanation:
+    def explain(
+        content: bytes, sequence: Any, background: Any = None, schema: str = "", **options: Any
+    ) -> Explanation:
         path = Path(folder, "model.onnx")
         path.write_bytes(content)
         if schema:
@@ -42,6 +44,7 @@ def explaining(sequela: Sequela, folder: str) -> Explain:
             levels=["event"],
             pruning_tolerance=0,
             target_standard_error=0,
+            **options,
         )
 
     return explain

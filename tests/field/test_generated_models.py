@@ -64,6 +64,7 @@ def check(sequela: Sequela, folder: Path, spec: Spec) -> None:
             background=background,
             pruning_tolerance=0,
             target_standard_error=0,
+            targets=range(len(truth.score)),
         )
 
     def assert_right(answer: Explanation) -> None:

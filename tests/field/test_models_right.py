@@ -112,7 +112,7 @@ def test_free_columns_are_settled_by_a_schema(explain: Explain) -> None:
 def test_the_state_may_be_the_first_output(explain: Explain) -> None:
     """`return h_n, output`: (1, n, units) is read as units for each sequence."""
     content = models.state_as_first_output()
-    answer = explain(content, SEQUENCE)
+    answer = explain(content, SEQUENCE, targets=range(4))
     wanted = [truth(content, SEQUENCE, output="h_n", column=column) for column in range(4)]
     found = np.array([each.values for each in sorted(answer.events, key=lambda event: event.t)])
     np.testing.assert_allclose(found.T, [each.events for each in wanted], atol=1e-5)

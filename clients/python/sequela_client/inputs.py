@@ -9,6 +9,8 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
+from sequela_client.errors import CallerError
+
 Values = ArrayLike | Mapping[str, ArrayLike]
 """An array for a model with one input, or arrays by input name. Sequences: (l, d), oldest event first."""
 
@@ -62,5 +64,11 @@ def as_sequence(given: SequenceLike) -> Sequence:
 
 
 def by_name(values: Values) -> Mapping[str, Any]:
-    """The values by input name; a single array has the empty name."""
-    return values if isinstance(values, Mapping) else {"": values}
+    """The values by input name; a single array has the empty name. Raises CallerError for a name that is no string."""
+    if not isinstance(values, Mapping):
+        return {"": values}
+    for name in values:
+        if not isinstance(name, str):
+            text = f"inputs are named by strings, not {name!r} of type {type(name).__name__}"
+            raise CallerError(text, reason="ARGUMENT_INVALID")
+    return values

@@ -71,6 +71,12 @@ def text(field: str, value: object) -> str:
     """A string as it is. Raises CallerError (ARGUMENT_INVALID) for anything else, which names the field."""
     if not isinstance(value, str):
         raise CallerError(f"{field}: must be a string, not {_shown(value)}", reason="ARGUMENT_INVALID")
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise CallerError(
+            f"{field}: {value!a} is not valid Unicode text", reason="ARGUMENT_INVALID"
+        ) from None
     return value
 
 
@@ -162,12 +168,12 @@ def _several(sequences: SequenceLike | Iterable[SequenceLike]) -> Iterable[Seque
 
 
 def _axes(values: Any) -> int | None:
-    """Axes of an array, a tensor or a list of lists of numbers; None for what is neither."""
+    """Axes of an array, a tensor or a list of lists of numbers; None for a list of anything else."""
     if isinstance(values, list | tuple):
-        inner = _axes(values[0]) if values else None
+        first = values[0] if values else None
+        inner = 0 if isinstance(first, int | float | np.number) else None
+        inner = _axes(first) if isinstance(first, list | tuple) else inner
         return None if inner is None else inner + 1
-    if isinstance(values, int | float | np.number):
-        return 0
     return getattr(values, "ndim", None)
 
 

@@ -63,8 +63,14 @@ def is_table(given: Any) -> bool:
 
 
 def _is_records(given: Any) -> bool:
-    """A list of mappings from column names to values."""
-    return isinstance(given, list | tuple) and bool(given) and all(isinstance(row, Mapping) for row in given)
+    """A list of mappings from column names to single values; mappings to arrays are inputs of several sequences."""
+    if not isinstance(given, list | tuple) or not given:
+        return False
+    return all(isinstance(row, Mapping) and not any(map(_has_axes, row.values())) for row in given)
+
+
+def _has_axes(value: Any) -> bool:
+    return isinstance(value, list | tuple | Mapping) or bool(getattr(value, "ndim", 0))
 
 
 def _by_column(where: str, records: List[Mapping[str, Any]]) -> dict[str, Items]:
