@@ -9,17 +9,15 @@ from typing import Any
 import numpy as np
 import player_sets
 import pytest
-from asking import Watched, ask, assert_same, explainer, levels, loaded, numbers, question, run_whole
+from asking import Watched, ask, assert_same, explainer, levels, loaded, numbers, question
 from brute_force import aligned, attributions, logit
 from matrix import BY_NAME
-from numpy.typing import NDArray
 from sequela.errors import DoesNotFit, InvalidInput
 from sequela.explaining.clock import Clock
 from sequela.explaining.explanation import Explanation, StopReason
 from sequela.explaining.limits import Limits
 from sequela.explaining.question import EventInfo, FeatureScope, Level
 from sequela.explaining.schema import Link
-from sequela.timeshap.cells import Cells
 from sequela.timeshap.players import PlayerKind
 
 GRU = BY_NAME["gru"]
@@ -379,29 +377,3 @@ def test_the_scan_alone_warns_of_what_it_saw() -> None:
     assert worth[-1] < eta < older
     loud = ask_gru(12, seed=6, levels=(), pruning_tolerance=eta)
     assert [each.reason for each in loud.warnings] == ["HISTORY_OFFSETS"]
-
-
-@pytest.mark.parametrize("null", [0, 2])
-def test_every_clipped_coalition_is_counted(null: int) -> None:
-    """A model sure of itself under the logit link, 0 or 1 for many mixes, f(X) and f(B) among them: all 2^m coalitions
-    are looked at, and never more are said to be clipped than there are.
-    """
-    plain, linear = run_whole(loaded(GRU)), 3 - null
-
-    class Sure:
-        recurrence = None
-
-        def __getattr__(self, name: str) -> Any:
-            return getattr(plain, name)
-
-        def run(self, batch: Cells, *_: Any) -> NDArray[np.float64]:
-            changed = (batch.events[0][:, :, 0] != GRU.average()["events"][0]).sum(axis=1)
-            return np.choose(changed, [0.0, 0.4, 0.7, 1.0][: linear + 1], mode="clip")[:, None]
-
-    sequence = GRU.sample(3)
-    sequence["events"][:null] = GRU.average()["events"]
-    sure: Any = Sure()
-    asked = question(sure, sequence, GRU.average(), levels=EVENTS, link=Link.LOGIT, pruning_tolerance=0.0)
-    (level,) = levels(explainer(sure).explain(asked, Clock()))
-    assert level.quality.coalitions == 2**linear
-    assert level.quality.clipped_coalitions == (2 if null == 0 else 1)
