@@ -97,7 +97,7 @@ def text(field: str, value: object) -> str:
 def texts(field: str, values: object) -> dict[str, str]:
     """A mapping of strings as it is. Raises CallerError (ARGUMENT_INVALID) for anything else."""
     if not isinstance(values, Mapping):
-        problem = f"{field}: must be a dict of strings, not {_shown(values)}"
+        problem = f"{field}: must be a mapping, not {_shown(values)}"
         raise CallerError(problem, reason="ARGUMENT_INVALID")
     return {text(f"{field} key", key): text(f"{field}[{key!r}]", value) for key, value in values.items()}
 
