@@ -127,7 +127,7 @@ def choose(model: ModelLike) -> ModelFile | pb.ModelReference:
         return pb.ModelReference(endpoint=_endpoint(model))
     if not isinstance(model, str | os.PathLike):
         text = (
-            f"model: must be the path of an ONNX file, a name or an Endpoint, not {repr(model)[:40]} of type "
+            f"model: must be a path, a name or an Endpoint, not {repr(model)[:40]} of type "
             f"{type(model).__name__}; {_advice(model)}"
         )
         raise CallerError(text, reason="ARGUMENT_INVALID")
