@@ -305,3 +305,27 @@ def test_columns_of_a_model_that_nothing_is_known_of(tmp_path: Path) -> None:
     answer = SimpleNamespace(feature_info=[Feature(name, "", "", "", False) for name in ("a", "b")])
     with pytest.raises(CallerError, match="--columns a,b takes them so"):
         check_order(loaded, answer)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("word", [".", "\\N", "NA", "null"])
+def test_missing_values_as_programs_write_them(ask: Ask, tmp_path: Path, word: str) -> None:
+    """SAS, Hive and PostgreSQL, R, Spark: the value is missing, by line and column."""
+    model = models.written(tmp_path / "m", models.weighted(2), models.features("a", "b"))
+    path = text(tmp_path, "t.csv", f"a,b\n1,2\n{word},3\n")
+    assert "line 3, column 1 (a): the value is missing" in refused(ask(model, path, *zeros(tmp_path, 2)))
+
+
+def test_a_name_in_capitals_is_asked_about(ask: Ask, tmp_path: Path) -> None:
+    """Which column may be meant is said; it is not taken unasked."""
+    model = models.written(tmp_path / "m", models.weighted(2), models.features("a", "b"))
+    path = text(tmp_path, "t.csv", "A,b\n1,2\n")
+    assert "missing: a (is it 'A' for 'a'?)" in refused(ask(model, path, *zeros(tmp_path, 2)))
+
+
+@pytest.mark.parametrize("content", ["{'a': 1}", '[{"a": 1, "b": 2},]'])
+def test_what_is_not_json_is_called_so(ask: Ask, tmp_path: Path, content: str) -> None:
+    """Python's own text of a dict, and a comma too many."""
+    model = models.written(tmp_path / "m", models.weighted(2), models.features("a", "b"))
+    assert "t.json: not valid JSON: " in refused(
+        ask(model, text(tmp_path, "t.json", content), *zeros(tmp_path, 2))
+    )

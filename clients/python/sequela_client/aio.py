@@ -87,9 +87,16 @@ class AsyncSequela(Client):
         stream = self._stubs.explanations.ExplainStream(feed)
         try:
             async for answer in stream:
-                yield bulk.outcome(answer)
+                for outcome in bulk.outcomes(answer):
+                    yield outcome
+            for outcome in bulk.rest():
+                yield outcome
         except grpc.RpcError as error:
             raise feed.failure or await self._failure_of(error) from None
+        except asyncio.CancelledError:  # which grpc.aio makes of an error among the caller's sequences
+            if feed.failure is None:
+                raise
+            raise feed.failure from None
         finally:
             stream.cancel()
 
@@ -207,6 +214,10 @@ class AsyncSequela(Client):
             return await method(call.request, timeout=deadline.remaining)
         except grpc.RpcError as error:
             raise call.failure or await self._failure_of(error) from None
+        except asyncio.CancelledError:
+            if call.failure is None:
+                raise
+            raise call.failure from None
 
     async def _failure_of(self, error: grpc.RpcError) -> SequelaError:
         """As `_failure`, without holding up the event loop."""

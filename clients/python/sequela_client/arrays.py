@@ -7,8 +7,9 @@ or a word is refused.
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -41,9 +42,11 @@ def numbers(where: str, values: Any) -> NDArray[Any]:
 
     Raises CallerError (NOT_AN_ARRAY), which names `where` and the first value at fault.
     """
+    if isinstance(values, str | os.PathLike):
+        raise refused(where, f"{str(values)!r:.40} is text; read the file first, as in numpy.load(path)")
     if np.ma.isMaskedArray(values):
         values = _unmasked(where, values)
-    array = _array(where, _detached(values))
+    array = _array(where, _detached(where, values))
     dtype = array.dtype.newbyteorder("<")
     if dtype in PLAIN:
         return array.astype(dtype, copy=False)
@@ -82,10 +85,14 @@ def _number(where: str, place: int, item: Any) -> float:
         if is_number(text):
             return float(text)
     elif isinstance(item, REAL):
-        return float(item)
+        try:
+            return float(item)
+        except OverflowError:
+            raise refused(where, f"value {place} is larger than any float64") from None
     shown = repr(item)
     shown = shown if len(shown) <= _LONGEST_SHOWN else shown[: _LONGEST_SHOWN - 1] + "…"
-    raise refused(where, f"value {place} is {shown}, a {type(item).__name__}, not a number")
+    seconds = "; send seconds, as in .dt.total_seconds()" if hasattr(item, "total_seconds") else ""
+    raise refused(where, f"value {place} is {shown}, a {type(item).__name__}, not a number{seconds}")
 
 
 def _unmasked(where: str, values: Any) -> Any:
@@ -99,14 +106,31 @@ def _unmasked(where: str, values: Any) -> Any:
     return values.data
 
 
-def _detached(values: Any) -> Any:
-    """A tensor of torch or its like without gradients, on the CPU, in a type that numpy knows."""
+def _detached(where: str, values: Any) -> Any:
+    """A tensor of torch or its like, also in lists, without gradients, on the CPU, in a type that numpy knows."""
+    if isinstance(values, list | tuple):
+        inner = values[0] if values else None
+        lists = isinstance(inner, list | tuple) or hasattr(inner, "detach")
+        return [_detached(where, value) for value in values] if lists else values
     if not (hasattr(values, "detach") and hasattr(values, "cpu")):
         return values
-    tensor = values.detach().cpu()
-    if getattr(tensor, "is_sparse", False):
+    try:
+        return _plain(values.detach().cpu())
+    except (
+        Exception
+    ) as error:  # a tensor without data, such as one on the device "meta", fails in its own way
+        raise refused(where, f"a tensor whose values cannot be read: {error}") from error
+
+
+def _plain(tensor: Any) -> Any:
+    """A dense tensor that numpy can read."""
+    if getattr(tensor, "is_quantized", False):
+        tensor = tensor.dequantize()
+    if str(getattr(tensor, "layout", "torch.strided")) != "torch.strided":
         tensor = tensor.to_dense()
-    return tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor
+    if hasattr(tensor, "resolve_neg"):
+        tensor = tensor.resolve_conj().resolve_neg()
+    return tensor.float() if re.match(r"torch\.(bfloat16|float8)", str(tensor.dtype)) else tensor
 
 
 def _array(where: str, values: Any) -> NDArray[Any]:
@@ -117,8 +141,18 @@ def _array(where: str, values: Any) -> NDArray[Any]:
         text = "its rows differ in length" if ragged else f"not an array: {error}"
         raise refused(where, text) from error
     if array.dtype.kind == "O" and array.ndim == 0:
-        raise refused(where, f"a {type(values).__name__} is not an array of numbers")
+        raise refused(where, f"a {type(values).__name__} is not an array of numbers{_way_out(values)}")
     return array
+
+
+def _way_out(values: Any) -> str:
+    """What to write instead of something that is not an array yet."""
+    for method in ("collect", "toarray"):
+        if callable(getattr(values, method, None)):
+            return f"; send what .{method}() gives"
+    if isinstance(getattr(values, "name", None), str):
+        return "; pass its .name"
+    return "; write list(...)" if isinstance(values, Iterator) else ""
 
 
 def _converted(where: str, array: NDArray[Any]) -> NDArray[Any]:

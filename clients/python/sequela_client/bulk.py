@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela_client import requests
 from sequela_client.channel import Deadline
+from sequela_client.errors import CallerError
 from sequela_client.inputs import SequenceLike
 from sequela_client.resources import Outcome, outcome
 
@@ -20,10 +22,15 @@ AnyIterable = Iterable[T] | AsyncIterable[T]
 
 
 class Feed(Generic[T]):
-    """Messages made from a caller's items, after a head. Keeps an error among them, as gRPC swallows it."""
+    """Messages made from a caller's items, after a head. Keeps an error among them, as gRPC swallows it.
 
-    def __init__(self, items: AnyIterable[T], make: Callable[[T], Any], head: Iterable[Any] = ()) -> None:
-        self._items = items
+    `make`: a message from an item and its number, or None, which sends nothing.
+    """
+
+    def __init__(
+        self, items: AnyIterable[T], make: Callable[[int, T], Any], head: Iterable[Any] = ()
+    ) -> None:
+        self._items = requests.several(items)
         self._make = make
         self._head = head
         self.failure: Exception | None = None
@@ -34,7 +41,10 @@ class Feed(Generic[T]):
             if not isinstance(self._items, Iterable):
                 raise TypeError(f"{type(self._items).__name__} is not iterable here")
             yield from self._head
-            yield from map(self._make, self._items)
+            for number, item in enumerate(self._items):
+                message = self._make(number, item)
+                if message is not None:
+                    yield message
         except Exception as error:
             self.failure = error
             raise
@@ -48,8 +58,12 @@ class Feed(Generic[T]):
         try:
             for message in self._head:
                 yield message
+            number = 0
             async for item in self._items:
-                yield self._make(item)
+                message = self._make(number, item)
+                number += 1
+                if message is not None:
+                    yield message
         except Exception as error:
             self.failure = error
             raise
@@ -57,17 +71,27 @@ class Feed(Generic[T]):
 
 @dataclass(slots=True)
 class Bulk:
-    """One stream. Background values go until an answer tells their digest. `timeout`: seconds for each."""
+    """One stream. Background values go until an answer tells their digest. `timeout`: seconds for each.
+
+    A sequence of which no question can be made fails alone, as one that the server refuses.
+    """
 
     model: pb.ModelReference
     background: pb.BackgroundReference | None
     options: pb.ExplainOptions
     timeout: float | None
     _digest: str = field(default="", init=False)
+    _sent: list[int] = field(default_factory=list, init=False)
+    _refused: deque[Outcome] = field(default_factory=deque, init=False)
 
-    def message(self, given: SequenceLike) -> pb.ExplainStreamRequest:
-        """One question."""
-        request = requests.explain(given, self.options)
+    def message(self, number: int, given: SequenceLike) -> pb.ExplainStreamRequest | None:
+        """One question; None where there is none to ask."""
+        try:
+            request = requests.numbered("sequences", number, self._question, given)
+        except CallerError as error:
+            self._refused.append(Outcome(number, None, error))
+            return None
+        self._sent.append(number)
         request.model.CopyFrom(self.model)
         if self._digest:
             request.background.digest = self._digest
@@ -78,9 +102,23 @@ class Bulk:
             message.timeout.FromNanoseconds(round(self.timeout * 1e9))
         return message
 
-    def outcome(self, response: pb.ExplainStreamResponse) -> Outcome:
-        """One answer."""
+    def _question(self, given: SequenceLike) -> pb.ExplainRequest:
+        return requests.explain(given, self.options)
+
+    def outcomes(self, response: pb.ExplainStreamResponse) -> Iterator[Outcome]:
+        """One answer, after those of the sequences before it that were not sent."""
         answer = outcome(response)
+        number = self._sent[answer.index]
+        yield from self._refused_before(number)
         if answer.explanation and self.background is not None and self.background.HasField("values"):
             self._digest = answer.explanation.background_digest
-        return answer
+        yield replace(answer, index=number)
+
+    def rest(self) -> Iterator[Outcome]:
+        """What is left once the stream has ended."""
+        while self._refused:
+            yield self._refused.popleft()
+
+    def _refused_before(self, number: int) -> Iterator[Outcome]:
+        while self._refused and self._refused[0].index < number:
+            yield self._refused.popleft()

@@ -85,7 +85,8 @@ class Sequela(Client):
         stream = self._stubs.explanations.ExplainStream(iter(feed))
         try:
             for answer in stream:
-                yield bulk.outcome(answer)
+                yield from bulk.outcomes(answer)
+            yield from bulk.rest()
         except grpc.RpcError as error:
             raise feed.failure or self._failure(error) from None
         finally:

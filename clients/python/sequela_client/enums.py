@@ -27,6 +27,6 @@ def word(enum: Any, number: int) -> str:
 def member(enum: Any, field: str, value: str) -> Any:
     """A word's member. Raises CallerError, naming the field, for a word that the enum lacks."""
     members = words(enum)
-    if value not in members:
+    if not isinstance(value, str) or value not in members:
         raise CallerError(f"{field}: {value!r} is none of {', '.join(members)}", reason="OPTION_INVALID")
     return members[value]

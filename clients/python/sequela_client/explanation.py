@@ -19,6 +19,9 @@ from sequela_client.parts import (
     UsedOptions,
 )
 
+_MOST_TARGETS = 3
+"""Scores that the short form shows."""
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Explanation:
@@ -57,16 +60,15 @@ class Explanation:
     output_count: int = 0
 
     def __repr__(self) -> str:
-        """Three lines; `to_json` has everything."""
-        scores = ", ".join(f"{each.name} {each.base_value:.4g} -> {each.score:.4g}" for each in self.targets)
-        if not self.explained:
-            return f"<Explanation {self.name}\n  {scores}\n  below the minimum score, not explained>"
+        """A few lines, one for each warning among them; `to_json` has everything."""
+        scores = [f"{each.name} {each.base_value:.4g} -> {each.score:.4g}" for each in self.targets]
+        more = len(scores) - _MOST_TARGETS
+        told = ", ".join(scores[:_MOST_TARGETS]) + (f" and {more} more" if more > 0 else "")
         levels = ", ".join(f"{name} {level.quality.stop_reason}" for name, level in self.levels.items())
-        return (
-            f"<Explanation {self.name}\n"
-            f"  {scores}\n"
-            f"  {self.pruning.pruned_events} of {self.length} events pruned; levels: {levels or 'none'}>"
-        )
+        how = f"{self.pruning.pruned_events} of {self.length} events pruned; levels: {levels or 'none'}"
+        lines = [told, how if self.explained else "below the minimum score, not explained"]
+        lines += [f"warning {each.reason}: {each.message}" for each in self.warnings]
+        return "\n  ".join([f"<Explanation {self.name}", *lines]) + ">"
 
     @property
     def base_value(self) -> float:

@@ -29,6 +29,9 @@ ModelLike = str | os.PathLike[str] | Endpoint
 """A path (a str that ends in .onnx or has a separator), a registered name, an endpoint or its URI."""
 
 _RESOURCE = re.compile(r"models/[^/]+(/versions/[^/]+)?")
+_OTHER_FORMATS = frozenset(
+    {".pt", ".pth", ".ckpt", ".safetensors", ".h5", ".keras", ".tflite", ".pkl", ".joblib"}
+)
 _SEPARATORS = {"/", os.sep, os.altsep or os.sep}
 _CHUNK = 1 << 20
 
@@ -77,7 +80,9 @@ class ModelFile:
             whole = read_whole(self.path)
             return ModelBytes(whole.content, schema, whole.files)
         except OSError as error:
-            raise CallerError(f"model {self.path}: {error.strerror}", reason="FILE_NOT_READABLE") from error
+            advice = "; name the model.onnx in it" if self.path.is_dir() else ""
+            text = f"model {self.path}: {error.strerror}{advice}"
+            raise CallerError(text, reason="FILE_NOT_READABLE") from error
 
     @property
     def schema(self) -> Path:
@@ -121,8 +126,14 @@ def choose(model: ModelLike) -> ModelFile | pb.ModelReference:
     if isinstance(model, Endpoint):
         return pb.ModelReference(endpoint=_endpoint(model))
     if not isinstance(model, str | os.PathLike):
-        text = f"model: must be a path, a name or an Endpoint, not {repr(model)[:40]} of type {type(model).__name__}"
+        text = (
+            f"model: must be a path, a name or an Endpoint, not {repr(model)[:40]} of type "
+            f"{type(model).__name__}; {_advice(model)}"
+        )
         raise CallerError(text, reason="ARGUMENT_INVALID")
+    if Path(model).suffix in _OTHER_FORMATS:
+        text = f"model: {os.fspath(model)!r} is not an ONNX file; export the model to ONNX first"
+        raise CallerError(text, reason="MODEL_NOT_ONNX")
     if not isinstance(model, str):
         return ModelFile(Path(model))
     if is_endpoint(model):
@@ -133,6 +144,11 @@ def choose(model: ModelLike) -> ModelFile | pb.ModelReference:
     if _SEPARATORS & set(model) and not _RESOURCE.fullmatch(model):
         return ModelFile(Path(model))
     return pb.ModelReference(name=model)
+
+
+def _advice(model: object) -> str:
+    named = isinstance(getattr(model, "name", None), str)
+    return "pass its .name" if named else "a model in memory has to be exported to a file first"
 
 
 def _endpoint(model: Endpoint) -> pb.EndpointModel:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from difflib import get_close_matches
 from inspect import cleandoc
+from operator import index
 from typing import Any, Literal, TypedDict, TypeVar
 
 from sequela_proto.v1 import sequela_pb2 as pb
@@ -88,19 +89,26 @@ def target_names(targets: Iterable[str | int] | str | int | None) -> list[str]:
     """Output names or column numbers, as the contract wants them."""
     if targets is None:
         return []
-    if isinstance(targets, str | int):
-        return [str(targets)]
-    if not isinstance(targets, Iterable):
-        raise CallerError(
-            f"targets: must be names or column numbers, not {targets!r}", reason="OPTION_INVALID"
-        )
-    return [str(target) for target in targets]
+    one = isinstance(targets, str) or not isinstance(targets, Iterable) or getattr(targets, "ndim", 1) == 0
+    items: Any = [targets] if one else targets
+    return list(map(_target, items))
+
+
+def _target(target: Any) -> str:
+    if isinstance(target, str):
+        return str(target)
+    try:
+        if not isinstance(target, bool):
+            return str(index(target))
+    except TypeError:
+        pass
+    raise CallerError(f"targets: must be names or column numbers, not {target!r}", reason="OPTION_INVALID")
 
 
 def _set(message: pb.ExplainOptions, name: str, value: Any) -> None:
     match name:
         case "levels":
-            levels = [value] if isinstance(value, str) else value
+            levels = value if isinstance(value, Iterable) and not isinstance(value, str) else [value]
             message.levels.extend(member(pb.Level, "options.levels", level) for level in levels)
         case "targets":
             message.targets.extend(target_names(value))

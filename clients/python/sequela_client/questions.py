@@ -68,7 +68,7 @@ def score(
 
 def get_explanation(name: str) -> Flow[Explanation]:
     """An explanation made before."""
-    request = pb.GetExplanationRequest(name=name)
+    request = pb.GetExplanationRequest(name=requests.text("name", name))
     return flows.call(
         "explanations.GetExplanation", request, lambda answer: decoding.explanation(answer.explanation)
     )
@@ -92,24 +92,31 @@ def register_model(path: ModelLike, name: str) -> Flow[Model]:
     chosen = choose(path)
     if not isinstance(chosen, ModelFile):
         raise CallerError(f"{path!r} is not the path of an ONNX file", reason="NOT_A_PATH")
-    upload = chosen.read().upload(name)
+    upload = chosen.read().upload(requests.text("name", name))
     return flows.call("models.RegisterModel", upload, lambda answer: resources.model(answer.model))
 
 
 def get_model(name: str) -> Flow[Model]:
     """Describes a model."""
-    request = pb.GetModelRequest(name=name)
+    request = pb.GetModelRequest(name=requests.text("name", name))
     return flows.call("models.GetModel", request, lambda answer: resources.model(answer.model))
 
 
 def list_models(page_size: int) -> Listing[Model]:
     """Models by name."""
-    return Listing("models.ListModels", pb.ListModelsRequest(page_size=page_size), "models", resources.model)
+    return Listing(
+        "models.ListModels",
+        pb.ListModelsRequest(page_size=requests.whole("page_size", page_size)),
+        "models",
+        resources.model,
+    )
 
 
 def delete_model(name: str) -> Flow[None]:
     """Deletes an uploaded model."""
-    return flows.call("models.DeleteModel", pb.DeleteModelRequest(name=name), lambda _: None)
+    return flows.call(
+        "models.DeleteModel", pb.DeleteModelRequest(name=requests.text("name", name)), lambda _: None
+    )
 
 
 def create_background(
@@ -138,18 +145,22 @@ def average_background(
 
 def get_background(name: str) -> Flow[Background]:
     """A background with its values."""
-    return flows.call("backgrounds.GetBackground", pb.GetBackgroundRequest(name=name), _background)
+    return flows.call(
+        "backgrounds.GetBackground", pb.GetBackgroundRequest(name=requests.text("name", name)), _background
+    )
 
 
 def list_backgrounds(model: str, page_size: int) -> Listing[Background]:
     """Backgrounds by name."""
-    request = pb.ListBackgroundsRequest(page_size=page_size, model=model)
+    request = pb.ListBackgroundsRequest(
+        page_size=requests.whole("page_size", page_size), model=requests.text("model", model)
+    )
     return Listing("backgrounds.ListBackgrounds", request, "backgrounds", resources.background)
 
 
 def delete_background(name: str) -> Flow[None]:
     """Deletes a background."""
-    request = pb.DeleteBackgroundRequest(name=name)
+    request = pb.DeleteBackgroundRequest(name=requests.text("name", name))
     return flows.call("backgrounds.DeleteBackground", request, lambda _: None)
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterable, Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from itertools import zip_longest
-from typing import Any, Literal
+from operator import index
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from google.protobuf.timestamp_pb2 import Timestamp
 from sequela_proto.v1 import sequela_pb2 as pb
 
+from sequela_client.arrays import is_missing
 from sequela_client.enums import member
 from sequela_client.errors import CallerError
 from sequela_client.inputs import (
@@ -27,6 +29,8 @@ from sequela_client.options import target_names
 from sequela_client.tables import Table, as_row, as_table, is_table
 from sequela_client.tensors import input_tensors
 
+T = TypeVar("T")
+
 Average = Literal["mean", "median"]
 BackgroundShape = Literal["event", "sequence"]
 
@@ -35,8 +39,18 @@ def sequence_message(given: SequenceLike) -> pb.Sequence:
     """The values, and what people read about the events: the caller's, or else what a table's index says."""
     sequence = as_sequence(given)
     tables = {name: as_table(name, values) for name, values in by_name(sequence.inputs).items()}
-    events = sequence.events or _indexed(tables)
+    given_events = _event_infos(sequence.events)
+    events = given_events or _indexed(tables)
     return pb.Sequence(inputs=input_tensors(tables), events=[_event(info) for info in events])
+
+
+def _event_infos(events: Any) -> tuple[EventInfo, ...]:
+    if isinstance(events, EventInfo) or not isinstance(events, Iterable):
+        raise CallerError(
+            f"events: must be a list with one EventInfo for each event, not {_shown(events)}",
+            reason="ARGUMENT_INVALID",
+        )
+    return tuple(events)
 
 
 def _indexed(tables: Mapping[str, Table]) -> tuple[EventInfo, ...]:
@@ -63,7 +77,7 @@ def explain(
         sequence=sequence_message(sequence),
         options=options,
         caller_id=text("caller_id", sequence.id if caller_id is None else caller_id),
-        labels={**texts("labels", sequence.labels), **texts("labels", labels or {})},
+        labels={**texts("labels", sequence.labels), **texts("labels", {} if labels is None else labels)},
     )
 
 
@@ -83,12 +97,13 @@ def text(field: str, value: object) -> str:
 def texts(field: str, values: object) -> dict[str, str]:
     """A mapping of strings as it is. Raises CallerError (ARGUMENT_INVALID) for anything else."""
     if not isinstance(values, Mapping):
-        raise CallerError(f"{field}: must be a mapping, not {_shown(values)}", reason="ARGUMENT_INVALID")
+        problem = f"{field}: must be a mapping, not {_shown(values)}"
+        raise CallerError(problem, reason="ARGUMENT_INVALID")
     return {text(f"{field} key", key): text(f"{field}[{key!r}]", value) for key, value in values.items()}
 
 
 def _shown(value: object) -> str:
-    return f"{repr(value)[:40]} of type {type(value).__name__}"
+    return f"{' '.join(repr(value).split())[:40]} of type {type(value).__name__}"
 
 
 def score(
@@ -98,10 +113,57 @@ def score(
 ) -> pb.ScoreRequest:
     """A request for scores without its model."""
     return pb.ScoreRequest(
-        sequences=map(sequence_message, _several(sequences)),
+        sequences=_messages(sequences),
         targets=target_names(targets),
-        output_event=output_event,
+        output_event=None if output_event is None else whole("output_event", output_event),
     )
+
+
+def _messages(sequences: Any) -> list[pb.Sequence]:
+    if _is_one(sequences):
+        return [sequence_message(sequences)]
+    return [
+        numbered("sequences", place, sequence_message, each) for place, each in enumerate(several(sequences))
+    ]
+
+
+def several(sequences: Any) -> Iterable[Any]:
+    """An iterable of sequences as it is. Raises CallerError (ARGUMENT_INVALID) for what would be iterated wrongly, such
+    as a DataFrame by its columns' names, or not at all.
+    """
+    if is_table(sequences) or isinstance(sequences, Sequence | Mapping | str | bytes):
+        what = f"one {type(sequences).__name__}; send a list of sequences, [sequence] for one"
+    elif not isinstance(sequences, Iterable | AsyncIterable):
+        what = _shown(sequences)
+    else:
+        return sequences  # type: ignore[return-value]
+    raise CallerError(f"sequences: must be an iterable of sequences, not {what}", reason="ARGUMENT_INVALID")
+
+
+def numbered(field: str, place: int, make: Callable[[Any], T], item: Any) -> T:
+    """Makes something of one of several sequences. Raises CallerError, which says which one is wrong."""
+    try:
+        return make(_unpaired(item))
+    except CallerError as error:
+        raise CallerError(f"{field}[{place}]: {error.message}", reason=error.reason) from error
+
+
+def _unpaired(item: Any) -> Any:
+    """An item as it is. Raises CallerError for a key with its table, which is what iterating over groups gives."""
+    if isinstance(item, tuple) and len(item) == 2 and is_table(item[1]) and not is_table(item[0]):
+        text = "a key and a table, as groupby gives; send (table for _, table in groups)"
+        raise CallerError(text, reason="NOT_AN_ARRAY")
+    return item
+
+
+def whole(field: str, value: Any) -> int:
+    """A whole number, also numpy's. Raises CallerError (ARGUMENT_INVALID) for anything else."""
+    try:
+        return index(value)
+    except TypeError:
+        raise CallerError(
+            f"{field}: must be a whole number, not {_shown(value)}", reason="ARGUMENT_INVALID"
+        ) from None
 
 
 def background_reference(given: BackgroundLike) -> pb.BackgroundReference | None:
@@ -122,14 +184,14 @@ def background_values(given: BackgroundValues | Values) -> pb.BackgroundValues:
 
 
 def _rows(values: Values) -> dict[str, Table]:
-    return {name: as_row(name, each) for name, each in by_name(values).items()}
+    return {name: as_row(name or "the background", each) for name, each in by_name(values).items()}
 
 
 def background_header(
     name: str, average: Average | None = None, shape: BackgroundShape | None = None
 ) -> pb.CreateBackgroundHeader:
     """The first message of a background, without its model. `name` is the last part, or empty."""
-    header = pb.CreateBackgroundHeader(name=name)
+    header = pb.CreateBackgroundHeader(name=text("name", name))
     if average is not None:
         header.average = member(pb.Average, "average", average)
     if shape is not None:
@@ -137,9 +199,9 @@ def background_header(
     return header
 
 
-def averaged(given: SequenceLike) -> pb.CreateBackgroundRequest:
+def averaged(number: int, given: SequenceLike) -> pb.CreateBackgroundRequest:
     """One sequence to average."""
-    return pb.CreateBackgroundRequest(sequence=sequence_message(given))
+    return pb.CreateBackgroundRequest(sequence=numbered("sequences", number, sequence_message, given))
 
 
 def list_explanations(
@@ -152,19 +214,18 @@ def list_explanations(
 ) -> pb.ListExplanationsRequest:
     """The first page's request."""
     return pb.ListExplanationsRequest(
-        page_size=page_size,
+        page_size=whole("page_size", page_size),
         caller_id=text("caller_id", caller_id),
         model=text("model", model),
-        labels=texts("labels", labels or {}),
+        labels=texts("labels", {} if labels is None else labels),
         start_time=_timestamp("start", start),
         end_time=_timestamp("end", end),
     )
 
 
-def _several(sequences: SequenceLike | Iterable[SequenceLike]) -> Iterable[SequenceLike]:
+def _is_one(sequences: Any) -> bool:
     """One array or list (l, d), table, mapping or Sequence is one sequence; any other iterable holds several."""
-    one = isinstance(sequences, Sequence | Mapping) or is_table(sequences) or _axes(sequences) in (1, 2)
-    return [sequences] if one else sequences  # type: ignore[list-item,return-value]
+    return isinstance(sequences, Sequence | Mapping) or is_table(sequences) or _axes(sequences) in (1, 2)
 
 
 def _axes(values: Any) -> int | None:
@@ -194,11 +255,16 @@ def _timestamp(field: str, time: datetime | None) -> Timestamp | None:
     """A time without a zone is local time, as everywhere in Python."""
     if time is None:
         return None
-    if not isinstance(time, datetime):
+    if not isinstance(time, datetime) or is_missing(time):
         raise CallerError(
             f"{field}: must be a datetime, not {_shown(time)}; write datetime.fromisoformat(...)",
             reason="ARGUMENT_INVALID",
         )
+    plain = time.to_pydatetime(warn=False) if hasattr(time, "to_pydatetime") else time
     stamp = Timestamp()
-    stamp.FromDatetime(time.astimezone(UTC))
+    try:
+        stamp.FromDatetime(plain.astimezone(UTC))
+    except (OverflowError, ValueError):
+        problem = f"{field}: {time} is not between the years 1 and 9999 in UTC"
+        raise CallerError(problem, reason="ARGUMENT_INVALID") from None
     return stamp

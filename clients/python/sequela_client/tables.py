@@ -6,6 +6,7 @@ a time index or a single column of times becomes the events' times, other indice
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from collections.abc import Sequence as List
 from dataclasses import dataclass, replace
@@ -19,6 +20,9 @@ from numpy.typing import NDArray
 from sequela_client.arrays import from_items, is_missing, is_number, numbers, refused
 
 Items = list[Any]
+
+_DATE = re.compile(r"\d{4}-\d\d-\d\d|\d\d?[./]\d\d?[./]\d{2,4}")
+_STATISTICS = {"count", "mean", "std", "min", "max"}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,6 +58,9 @@ def as_row(where: str, given: Any) -> Table:
         named = () if _is_counted(index) else tuple(map(str, index))
         return Table(from_items(where, list(given)), named)
     table = as_table(where, given)
+    if set(table.ids) >= _STATISTICS:
+        text = "its rows are statistics, as describe() gives; send one of them, such as df.describe().loc['mean']"
+        raise refused(where, text)
     return replace(table, times=(), ids=())
 
 
@@ -144,13 +151,14 @@ def _of_columns(where: str, held: Mapping[str, Any]) -> Table:
 
 
 def _column(where: str, name: str, items: Any) -> NDArray[Any]:
-    place = f"{where or 'the sequence'}, column {name!r}"
+    place = f"{where or 'the sequence'}, column {name!r}" if name else where
     if isinstance(items, np.ndarray):
         return numbers(place, items)
     words = [item for item in items if isinstance(item, str) and not is_missing(item) and not is_number(item)]
     if words:
         text = f"holds text, such as {words[0]!r}; send the numbers that the model takes, or leave it out"
-        raise refused(place, text)
+        times = "; times go in as datetimes (pandas.to_datetime)" if _DATE.match(words[0]) else ""
+        raise refused(place, text + times)
     return from_items(place, items)
 
 
@@ -162,6 +170,8 @@ def _are_times(items: Items) -> bool:
 def _times(where: str, items: Iterable[Any]) -> tuple[datetime, ...]:
     """Times of events, which must not go back. Raises CallerError."""
     times = tuple(_time(where, item) for item in items)
+    if len({time.tzinfo is None for time in times}) > 1:
+        raise refused(where, "some of its times have a time zone and others have none; give all of them one")
     if any(later < earlier for earlier, later in pairwise(times)):
         text = (
             "its times go back: the oldest event comes first, the one to explain last; sort the rows by time, "
@@ -192,7 +202,9 @@ def _with_index(where: str, table: Table, index: Any) -> Table:
     items = list(index)
     if _are_times(items):
         return replace(table, times=table.times or _times(where, items))
-    return table if _is_counted(index) else replace(table, ids=tuple(map(str, items)))
+    if _is_counted(index) or all(map(is_missing, items)):
+        return table
+    return replace(table, ids=tuple("" if is_missing(item) else str(item) for item in items))
 
 
 def _is_counted(index: Any) -> bool:

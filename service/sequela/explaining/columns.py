@@ -62,7 +62,7 @@ def column_warnings(
     """What to know of how named columns were matched. `what` the columns belong to, for people."""
     for item, given in _with_names(schema, inputs):
         found = _match(schema, item, given.columns)
-        if found.by_position:
+        if found.by_position and len(given.columns) > 1:  # one column cannot be out of place
             text = (
                 f"The model's columns have no names, so the columns of the {what} were taken in the order they were "
                 f"sent: {_listed(given.columns)}. Name the features in schema.json to have them matched by name."
@@ -146,8 +146,9 @@ def _difference(schema: ModelSchema, item: InputSchema, found: _Matched) -> str:
             f"it takes {item.width}, and they have no names by which to choose: send only those, "
             "or name the features in schema.json"
         )
-    near = {name: get_close_matches(name, found.left_out, n=1) for name in found.missing}
-    meant = [f"{guess[0]!r} for {name!r}" for name, guess in near.items() if guess]
+    sent = {name.casefold().strip(): name for name in found.left_out}
+    near = {name: get_close_matches(name.casefold(), sent, n=1) for name in found.missing}
+    meant = [f"{sent[guess[0]]!r} for {name!r}" for name, guess in near.items() if guess]
     return f"missing: {_listed(found.missing)}" + (f" (is it {_listed(meant)}?)" if meant else "")
 
 

@@ -5,7 +5,10 @@ other.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
+
+from numpy.typing import NDArray
 
 from sequela.errors import DoesNotFit, InvalidInput, Violation
 from sequela.explaining.background import Background
@@ -22,6 +25,7 @@ from sequela.explaining.question import (
     NamedBackground,
     Question,
 )
+from sequela.explaining.scales import raw_values
 from sequela.explaining.schema import ModelSchema
 from sequela.explaining.targets import Targets, chosen_targets
 from sequela.timeshap.cells import Cells
@@ -68,8 +72,25 @@ def resolve(
         *fitted.warnings,
         *_warnings(question, schema, model.schema),
         *_longer(question, background, fitted),
+        *raw_values(layout(schema), fitted.cells),
     )
-    return Task(question, model, layout(schema), fitted, background, name, targets, warnings)
+    task = Task(question, model, layout(schema), fitted, background, name, targets, warnings)
+    return replace(task, warnings=(*warnings, *_equal(task)))
+
+
+def _equal(task: Task) -> Iterator[ExplanationWarning]:
+    """What to know where nothing is left to explain. Values are compared as players are: bit by bit."""
+    pairs = zip(_arrays(task.fitted.cells), _arrays(task.background_cells()), strict=True)
+    if all(own.tobytes() == other.tobytes() for own, other in pairs):
+        text = (
+            "The sequence equals its background in every value, so nothing is to be explained: all attributions are 0. "
+            "Was the sequence itself sent as the background?"
+        )
+        yield ExplanationWarning("SEQUENCE_EQUALS_BACKGROUND", text)
+
+
+def _arrays(cells: Cells) -> tuple[NDArray[Any], ...]:
+    return (*cells.events, *cells.static)
 
 
 def _warnings(question: Question, schema: ModelSchema, own: ModelSchema) -> Iterator[ExplanationWarning]:

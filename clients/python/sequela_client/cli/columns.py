@@ -88,9 +88,19 @@ def matching(table: Table, layout: Layout) -> Matching:
             raise refused(
                 table,
                 f"columns {listed(table.names)}; the model's features are {listed(layout.names)}; "
-                f"missing: {listed(missing)}. --columns says which columns to take, in the model's order",
+                f"missing: {listed(missing)}{_spelt(table, missing)}. "
+                "--columns says which columns to take, in the model's order",
             )
     return _in_order(table, layout)
+
+
+def _spelt(table: Table, missing: Sequence[str]) -> str:
+    """Which of the table's columns may be meant: those that differ in capitals and spaces alone."""
+    sent = {name.casefold().strip(): name for name in table.names}
+    meant = {name: sent[name.casefold()] for name in missing if name.casefold() in sent}
+    return (
+        f" (is it {', '.join(f'{other!r} for {name!r}' for name, other in meant.items())}?)" if meant else ""
+    )
 
 
 def _numbered(names: Sequence[str]) -> bool:

@@ -59,20 +59,20 @@ OPTIONS: list[Callable[[Command], Command]] = [
         "--feature-scope", type=click.Choice(get_args(FeatureScope)), help="Which events the features act on."
     ),
     click.option("--cell-threshold", type=float, help="Theta; events and features above it make the cells."),
-    click.option("--top-k-events", type=int, help="Instead of theta: so many events."),
-    click.option("--top-k-features", type=int, help="Instead of theta: so many features."),
-    click.option("--max-coalitions", type=int, help="At most so many in each level."),
+    click.option("--top-k-events", type=int, help="This many events, instead of theta."),
+    click.option("--top-k-features", type=int, help="This many features, instead of theta."),
+    click.option("--max-coalitions", type=int, help="At most this many in each level."),
     click.option("--target-standard-error", type=float, help="Stop sampling there; 0: use the whole budget."),
     click.option("--seed", type=int, help="Seed of the sampling."),
     click.option(
         "--refine-history", is_flag=True, default=None, help="Split the pruned events while a part matters."
     ),
-    click.option("--minimum-score", type=float, help="Below it, only score."),
+    click.option("--minimum-score", type=float, help="Below this raw score, do not explain."),
     click.option("--full-pruning-curve", is_flag=True, default=None, help="Scan every split."),
     click.option("--link", type=click.Choice(get_args(Link)), help="The scale to explain on."),
     click.option("--output-event", type=int, help="Explain the output at this event, t <= 0."),
     click.option(
-        "--estimator", type=click.Choice(get_args(Estimator)), help="How attributions follow from values."
+        "--estimator", type=click.Choice(get_args(Estimator)), help="How attributions are estimated."
     ),
 ]
 """The options of the contract; whatever is left out takes the server's default."""
@@ -90,9 +90,11 @@ def server_options(command: Command) -> Command:
     pem = click.Path(path_type=Path)
     for option in (
         click.option("--key", type=pem, metavar="FILE", help="The key of that certificate (PEM)."),
-        click.option("--cert", type=pem, metavar="FILE", help="By TLS, showing it this certificate (PEM)."),
-        click.option("--ca", type=pem, metavar="FILE", help="By TLS, trusting the authorities in it (PEM)."),
-        click.option("--secure", is_flag=True, help="By TLS, trusting the system's authorities."),
+        click.option("--cert", type=pem, metavar="FILE", help="Use TLS and present this certificate (PEM)."),
+        click.option(
+            "--ca", type=pem, metavar="FILE", help="Use TLS and trust the authorities in this file (PEM)."
+        ),
+        click.option("--secure", is_flag=True, help="Use TLS and trust the system's authorities."),
         click.option("--server", metavar="HOST:PORT", help="A running server; without it one is started."),
     ):
         command = option(command)
@@ -136,14 +138,23 @@ Exit codes:
 @click.option("--background", help="A file of such a kind, or a name; without it the model's default.")
 @file_options
 @server_options
-@click.option("--json", "json_file", metavar="FILE", help="Write JSON there; -: only that.")
-@click.option("--csv", "csv_file", metavar="FILE", help="Write CSV there; -: only that.")
-@click.option("--caller-id", help="Your id of the alert; without it the file's.")
-@click.option("--label", "labels", multiple=True, callback=_labels, metavar="KEY=VALUE", help="Repeatable.")
-@click.option("--timeout", type=float, default=60.0, show_default=True, help="Seconds for the explanation.")
 @click.option(
-    "--rows", type=click.IntRange(1), default=20, show_default=True, help="Rows of a table at most."
+    "--json", "json_file", metavar="FILE", help="Write JSON to this file; - prints it and nothing else."
 )
+@click.option(
+    "--csv", "csv_file", metavar="FILE", help="Write CSV to this file; - prints it and nothing else."
+)
+@click.option("--caller-id", help="Your id for the alert; by default the file's.")
+@click.option(
+    "--label",
+    "labels",
+    multiple=True,
+    callback=_labels,
+    metavar="KEY=VALUE",
+    help="Store this label (repeatable).",
+)
+@click.option("--timeout", type=float, default=60.0, show_default=True, help="Seconds for the explanation.")
+@click.option("--rows", type=click.IntRange(1), default=20, show_default=True, help="Most rows of a table.")
 @with_options
 def explain(
     model: str,
@@ -163,7 +174,7 @@ def explain(
     rows: int,
     **options: Any,
 ) -> None:
-    """Explains the score of the sequence in a file: tells what made it, and writes it as JSON or CSV.
+    """Explains the score of a sequence in a file: prints what made it, and writes it as JSON or CSV.
 
     Columns of a table are matched with the model's features by name. What is left out or assumed is said on
     standard error.

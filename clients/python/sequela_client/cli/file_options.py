@@ -25,17 +25,17 @@ _OPTIONS: list[Callable[[Command], Command]] = [
     click.option(
         "--entity",
         metavar="COLUMN=VALUE",
-        help="Of a file with several sequences: the rows of this one.",
+        help="Take the rows of this sequence, from a file with several.",
     ),
-    click.option("--time", "time_column", metavar="COLUMN", help="The column that says when each event was."),
+    click.option("--time", "time_column", metavar="COLUMN", help="The column with the time of each event."),
     click.option("--id", "id_column", metavar="COLUMN", help="The column with your id of each event."),
     click.option("--sort-by", metavar="COLUMN", help="Sort the rows by this column, the smallest first."),
     click.option(
         "--header/--no-header", default=None, help="Whether the first row of a text file holds names."
     ),
-    click.option("--delimiter", help="What stands between columns: , ; | tab or space."),
+    click.option("--delimiter", help="Column separator of a text file: , ; | tab or space."),
     click.option("--decimal", type=click.Choice([".", ","]), help="The decimal mark of a text file."),
-    click.option("--encoding", help="How a text file is stored, for example cp1252."),
+    click.option("--encoding", help="Encoding of a text file, for example cp1252."),
 ]
 
 

@@ -43,15 +43,16 @@ def models(server: str | None, timeout: float, **tls: Any) -> None:
         table.add_row(*_row(model))
     console.print(table)
     for model in found:
+        if model.state_detail:
+            console.print(f"{_name(model.name)} {model.state}: {model.state_detail}")
         for warning in model.warnings:
             console.print(f"Note on {_name(model.name)}: {warning.message}")
 
 
 def _row(model: Model) -> tuple[str, ...]:
-    state = f"{model.state}: {model.state_detail}" if model.state_detail else model.state
     takes = ", ".join(f"{item.name} ({item.role}, {item.width})" for item in model.inputs)
     targets = _some([target.name for target in model.targets])
-    return _name(model.name), state, takes, _some([feature.name for feature in model.features]), targets
+    return _name(model.name), model.state, takes, _some([feature.name for feature in model.features]), targets
 
 
 def _name(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Sequences and backgrounds in files: CSV and its kin, JSON, npy, npz. All hold the oldest event first.
+"""Sequences and backgrounds in files: CSV and similar text files, JSON, npy, npz. All hold the oldest event first.
 
 JSON: `{"id", "labels", "inputs": {name: nested lists}, "events": [{"id", "time", "display": {…}}]}`, or just the
 values: nested lists, records, or columns by name. CSV: one row an event, after a header of column names or none.

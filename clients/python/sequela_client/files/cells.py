@@ -9,7 +9,7 @@ Cell = str | float | int | bool | None
 """A cell as its file holds it; None: a JSON null."""
 
 _MISSING = frozenset(
-    {"", "na", "n/a", "<na>", "#n/a", "#na", "nan", "-nan", "null", "none", "nil", "nat", "?"}
+    {"", "na", "n/a", "<na>", "#n/a", "#na", "nan", "-nan", "null", "none", "nil", "nat", "?", ".", "\\n"}
 )
 """What tools write for a missing value, in lower case. None of them is ever read as a number."""
 

@@ -1,4 +1,4 @@
-"""CSV and its kin: what stands between the columns, decimal marks, comment lines and headers are seen from the file.
+"""CSV and similar text files: delimiter, decimal mark, comment lines and header are told from the file.
 
 A missing value is never dropped, and neither is a row: what cannot be told for sure is refused, with the line and the
 option that helps.

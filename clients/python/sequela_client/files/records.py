@@ -13,7 +13,10 @@ from sequela_client.files.tables import Table
 
 def parsed(text: str) -> Any:
     """A JSON value. Raises ValueError for what is none, or names a key twice: either value may be meant."""
-    return json.loads(text, object_pairs_hook=_object)
+    try:
+        return json.loads(text, object_pairs_hook=_object)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not valid JSON: {error}") from error
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -43,7 +43,8 @@ def _turned(
         for item in turned
     )
     text = (
-        f"The order of axes was recognised: {read}. Callers send (events, columns). To fix it, say it in a schema: "
+        f"The order of axes was recognised: {read}. Callers send (events, columns). "
+        "To be sure of it, say so in a schema: "
         f"{entries(inputs)}."
     )
     yield ExplanationWarning("LAYOUT_RECOGNISED", text)

@@ -100,7 +100,7 @@ def _warnings(chosen: OutputSignature, outputs: Sequence[OutputSignature]) -> li
     found = []
     if others:
         text = f"Output {chosen.name!r} is explained; the model also gives {others}. "
-        text += 'Say "output" in a schema.json for another one.'
+        text += 'For another one, set "output" in schema.json.'
         found.append(ExplanationWarning("OUTPUT_CHOSEN", text))
     if chosen.content is Content.WHOLE_NUMBERS:
         text = (

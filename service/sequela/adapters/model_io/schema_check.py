@@ -147,7 +147,7 @@ def _against(item: InputSchema, seen: InputSignature) -> Iterator[str]:
     if item.width < 1:
         yield f"width is {item.width}, must be at least 1"
     elif _columns(item, seen) not in (None, item.width):
-        yield f"width is {item.width}, the model takes {seen.shown}"
+        yield f'width is {item.width}, the model takes {seen.shown}: say "width": {_columns(item, seen)}'
 
 
 def _columns(item: InputSchema, seen: InputSignature) -> int | None:

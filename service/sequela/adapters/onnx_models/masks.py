@@ -76,7 +76,7 @@ def _read_as(trial: Trial, inputs: tuple[InputSchema, ...]) -> tuple[Trial, tupl
     if draft.written:
         text = f"the mask {shown}: events would be hidden otherwise. Say so: {entries(inputs)}"
         raise InvalidInput.at(draft.path, "SCHEMA_DOES_NOT_FIT", text)
-    text = f"A trial told that the mask {shown}. To fix it, say it in a schema: {entries(inputs)}."
+    text = f"Trials show that the mask {shown}. To be sure of it, say so in a schema: {entries(inputs)}."
     read = replace(
         trial,
         draft=replace(draft, schema=replace(draft.schema, inputs=inputs)),
