@@ -67,7 +67,7 @@ def cell_level(
 
 
 def pruning(scan: Scan, shared: Games, events: EventGame | None, features: Played | None) -> Pruning:
-    """What pruning did, and P's attribution against the tolerance (design §4.3)."""
+    """What pruning did, and P's attribution against the tolerance (docs/design.md §4.3)."""
     done = Pruning(
         pruned_events=scan.pruned,
         tolerance=_floats(shared.tolerance),

@@ -2,7 +2,7 @@
 
 The content key covers the resolved model, the background, the tensors with their padding, every option, the
 method's version, and the names and warnings that follow from named columns; never the deadline, the alert id, labels,
-or what is only displayed (design §6).
+or what is only displayed (docs/design.md §6.2).
 """
 
 from __future__ import annotations

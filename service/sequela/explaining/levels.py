@@ -87,7 +87,7 @@ def play_events(games: Games, rules: Rules) -> EventGame:
 
 def play_history(games: Games, rules: Rules) -> EventGame:
     """Every unpruned event and the history blocks: P is split while a part of it matters or hides something
-    (design §4.3).
+    (docs/design.md §4.3).
     """
     blocks: tuple[int, ...] = (games.pruned,) if games.pruned else ()
     coarse = level = _play_blocks(games, rules, blocks)

@@ -1,7 +1,7 @@
 """Plays one game: plan a stage, evaluate it, solve, and stop when it is sure enough or must.
 
 Stages are nested, so the coalitions of a stage are kept when the next one adds to them, and the number of
-coalitions alone reproduces a level (design §4.4-5).
+coalitions alone reproduces a level (docs/design.md §4.4-5, docs/estimator.md).
 """
 
 from __future__ import annotations

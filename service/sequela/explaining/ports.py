@@ -146,8 +146,8 @@ class Model(Protocol):
 
     @property
     def digest(self) -> str:
-        """Of a file as in `identity.model_digest`; behind an endpoint a SHA-256 over its identity (design §6). 64
-        hexadecimal digits.
+        """Of a file as in `identity.model_digest`; behind an endpoint a SHA-256 over its identity
+        (docs/design.md §6.2). 64 hexadecimal digits.
         """
 
     @property

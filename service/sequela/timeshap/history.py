@@ -1,4 +1,4 @@
-"""What the pruned events hide, and how they are split where they hide something (design: honest pruning).
+"""What the pruned events hide, and how they are split where they hide something (docs/design.md §4.3).
 
 The cut looks at P as a whole. The scanned curve knows more: w1 at an older split i is what the i oldest events are
 worth, so between two splits whose w1 differ by more than η lie events that matter, also where P as a whole does not.

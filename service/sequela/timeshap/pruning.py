@@ -1,4 +1,4 @@
-"""Temporal coalition pruning (TimeSHAP Algorithm 1) and what it leaves open (design: honest pruning).
+"""Temporal coalition pruning (TimeSHAP Algorithm 1) and what it leaves open (docs/design.md §4.1, §4.3).
 
 A split after event i (counted from the oldest, 1 … l - 1) makes two players: the i oldest events, and
 everything else (recent events and static inputs). The older player's Shapley value in that game is

@@ -48,8 +48,8 @@ class Source:
         return bool(self.revision) or listed
 
     def digest(self, description: Description) -> str:
-        """The model's identity (design §6), as 64 hexadecimal digits. Which other versions there are does not matter
-        to a pinned one.
+        """The model's identity (docs/design.md §6.2), as 64 hexadecimal digits. Which other versions there are does
+        not matter to a pinned one.
         """
         versions = () if self.pinned(description) else description.versions
         said = [repr(description.inputs), repr(description.outputs), versions, description.platform]
