@@ -66,8 +66,9 @@ def test_other_columns_are_refused(run: Run, real: str, named: tuple[object, ...
 def test_a_model_without_names_takes_columns_in_order(
     run: Run, arguments: list[object], tmp_path: Path
 ) -> None:
-    """Names that were only inferred do not speak against a header."""
+    """Names that were only inferred do not speak against a header: its names are used, and the order is said."""
     path = headed(tmp_path / "alert.csv", NAMES, GRU.sample(6)["events"])
     done = run(*arguments, "--sequence", path)
     assert done.exit_code == 0, done.output
-    assert section(done.stdout, "Features")[0].split()[0].startswith("f")
+    assert section(done.stdout, "Features")[0].split()[0] in NAMES
+    assert "taken in the order" in " ".join(done.stdout.split())

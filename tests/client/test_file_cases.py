@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,12 +12,11 @@ from client import file_models as models
 from client.file_answers import Ask, refused, scored, text, zeros
 from sequela_client import CallerError
 from sequela_client.cli import data
-from sequela_client.cli.columns import check_order
 from sequela_client.cli.described import Layout
 from sequela_client.cli.rows import RowOptions
 from sequela_client.files import load
-from sequela_client.parts import Feature
 from sequela_client.resources import ModelFeature, ModelInput
+from sequela_client.tables import Table as NamedColumns
 from small_onnx import FLOAT, scoring
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -297,14 +295,12 @@ def test_nan_goes_to_a_model_that_takes_it(tmp_path: Path) -> None:
 
 
 def test_columns_of_a_model_that_nothing_is_known_of(tmp_path: Path) -> None:
-    """They are taken in the file's order, which is said, and refused where the answer names them in another."""
-    notes = data.Notes()
+    """Their names go along, so that the server matches them with its features or says that it could not."""
     loaded = load(text(tmp_path, "t.csv", "b,a\n2,1.5\n"))
-    np.testing.assert_array_equal(data.sequence(loaded, None, RowOptions(), notes).inputs, [[2, 1.5]])
-    assert "columns are taken in the file's order: b, a" in notes.said[0]
-    answer = SimpleNamespace(feature_info=[Feature(name, "", "", "", False) for name in ("a", "b")])
-    with pytest.raises(CallerError, match="--columns a,b takes them so"):
-        check_order(loaded, answer)  # type: ignore[arg-type]
+    given = data.sequence(loaded, None, RowOptions(), data.Notes()).inputs
+    assert isinstance(given, NamedColumns)
+    np.testing.assert_array_equal(given.values, [[2, 1.5]])
+    assert given.columns == ("b", "a")
 
 
 @pytest.mark.parametrize("word", [".", "\\N", "NA", "null"])

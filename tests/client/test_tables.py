@@ -241,3 +241,27 @@ def test_a_mapping_of_columns_is_told_from_inputs(sequela: Sequela) -> None:
     """`df.to_dict("list")` maps columns, not inputs; the message says how columns are sent."""
     with pytest.raises(CallerError, match=r"'avg_rss12' is a feature: send all columns .* in a table"):
         explain(sequela, turned()[NAMES].to_dict("list"))
+
+
+def test_a_background_follows_the_order_of_each_sequence(sequela: Sequela) -> None:
+    """A model without names takes columns in the sequence's order, and the background's by the same names: what a
+    client learnt of one order does not serve another, in single questions and in a stream.
+    """
+    case = BY_NAME["gru"]
+    rows = case.sample(6)["events"]
+    columns = [f"column {number}" for number in range(rows.shape[1])]
+    frame, average = pd.DataFrame(rows, columns=columns), pd.Series(case.average()["events"], index=columns)
+    reverse = frame[columns[::-1]]
+    wanted = {
+        "one": sequela.explain(rows, model="gru", background=average.to_numpy()).base_value,
+        "other": sequela.explain(rows, model="gru", background=average.to_numpy()[::-1]).base_value,
+    }
+    assert wanted["one"] != wanted["other"]
+    asked = [("one", frame), ("other", reverse), ("one", rows), ("other", reverse), ("one", frame)]
+    for order, sequence in asked:
+        found = sequela.explain(sequence, model="gru", background=average)
+        assert found.base_value == wanted[order]
+    many = sequela.explain_many([sequence for _, sequence in asked * 5], model="gru", background=average)
+    for (order, _), outcome in zip(asked * 5, many, strict=True):
+        assert outcome.explanation is not None
+        assert outcome.explanation.base_value == wanted[order]

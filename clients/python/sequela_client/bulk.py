@@ -13,6 +13,7 @@ from sequela_client import requests
 from sequela_client.channel import Deadline
 from sequela_client.errors import CallerError
 from sequela_client.inputs import SequenceLike
+from sequela_client.knowledge import column_order
 from sequela_client.resources import Outcome, outcome
 
 T = TypeVar("T")
@@ -71,7 +72,8 @@ class Feed(Generic[T]):
 
 @dataclass(slots=True)
 class Bulk:
-    """One stream. Background values go until an answer tells their digest. `timeout`: seconds for each.
+    """One stream. Background values go until an answer tells their digest, for each order of columns. `timeout`:
+    seconds for each.
 
     A sequence of which no question can be made fails alone, as one that the server refuses.
     """
@@ -80,8 +82,8 @@ class Bulk:
     background: pb.BackgroundReference | None
     options: pb.ExplainOptions
     timeout: float | None
-    _digest: str = field(default="", init=False)
-    _sent: list[int] = field(default_factory=list, init=False)
+    _digests: dict[Any, str] = field(default_factory=dict, init=False)
+    _sent: list[tuple[int, Any]] = field(default_factory=list, init=False)
     _refused: deque[Outcome] = field(default_factory=deque, init=False)
 
     def message(self, number: int, given: SequenceLike) -> pb.ExplainStreamRequest | None:
@@ -91,10 +93,11 @@ class Bulk:
         except CallerError as error:
             self._refused.append(Outcome(number, None, error))
             return None
-        self._sent.append(number)
+        order = column_order(request.sequence)
+        self._sent.append((number, order))
         request.model.CopyFrom(self.model)
-        if self._digest:
-            request.background.digest = self._digest
+        if order in self._digests:
+            request.background.digest = self._digests[order]
         elif self.background is not None:
             request.background.CopyFrom(self.background)
         message = pb.ExplainStreamRequest(request=request)
@@ -108,10 +111,10 @@ class Bulk:
     def outcomes(self, response: pb.ExplainStreamResponse) -> Iterator[Outcome]:
         """One answer, after those of the sequences before it that were not sent."""
         answer = outcome(response)
-        number = self._sent[answer.index]
+        number, order = self._sent[answer.index]
         yield from self._refused_before(number)
         if answer.explanation and self.background is not None and self.background.HasField("values"):
-            self._digest = answer.explanation.background_digest
+            self._digests[order] = answer.explanation.background_digest
         yield replace(answer, index=number)
 
     def rest(self) -> Iterator[Outcome]:

@@ -104,7 +104,7 @@ def _with_values(
     knowledge: Knowledge, values: pb.BackgroundValues, request: pb.ExplainRequest
 ) -> Flow[Explanation]:
     """Asks by the digest of values that were sent before; with the values where the server knows none."""
-    digest = knowledge.background(request.model, values)
+    digest = knowledge.background(request, values)
     if digest:
         request.background.digest = digest
         try:
@@ -114,7 +114,7 @@ def _with_values(
                 raise
     request.background.values.CopyFrom(values)
     answer = yield from _ask(request)
-    knowledge.learn(request.model, values, answer.background_digest)
+    knowledge.learn(request, values, answer.background_digest)
     return answer
 
 

@@ -10,8 +10,9 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from sequela_client.errors import CallerError
+from sequela_client.tables import Table
 
-Values = ArrayLike | Mapping[str, ArrayLike]
+Values = ArrayLike | Table | Mapping[str, ArrayLike]
 """An array for a model with one input, or arrays by input name. Sequences: (l, d), oldest event first."""
 
 

@@ -30,18 +30,26 @@ class Knowledge:
         """The server takes this model only inline."""
         self._inline.add(digest)
 
-    def background(self, model: pb.ModelReference, values: pb.BackgroundValues) -> str | None:
-        """The server's digest for values that were sent before."""
-        return self._backgrounds.get(_key(model, values))
+    def background(self, request: pb.ExplainRequest, values: pb.BackgroundValues) -> str | None:
+        """The server's digest for values that were sent before with such a question."""
+        return self._backgrounds.get(_key(request, values))
 
-    def learn(self, model: pb.ModelReference, values: pb.BackgroundValues, digest: str) -> None:
-        """The server's digest for these values, with this model (its schema gives them names and types)."""
+    def learn(self, request: pb.ExplainRequest, values: pb.BackgroundValues, digest: str) -> None:
+        """The server's digest for these values with such a question: the model's schema gives them names and types,
+        and where it names no columns, the order of the sequence's columns is theirs too.
+        """
         if len(self._backgrounds) >= _BACKGROUNDS:
             self._backgrounds.pop(next(iter(self._backgrounds)), None)
-        self._backgrounds[_key(model, values)] = digest
+        self._backgrounds[_key(request, values)] = digest
 
 
-def _key(model: pb.ModelReference, values: pb.BackgroundValues) -> str:
-    digest = hashlib.sha256(model.SerializeToString(deterministic=True))
+def column_order(sequence: pb.Sequence) -> tuple[tuple[str, ...], ...]:
+    """The names of the columns of each input, in the order in which they were sent."""
+    return tuple((item.name, *item.columns) for item in sequence.inputs)
+
+
+def _key(request: pb.ExplainRequest, values: pb.BackgroundValues) -> str:
+    digest = hashlib.sha256(request.model.SerializeToString(deterministic=True))
     digest.update(values.SerializeToString(deterministic=True))
+    digest.update(repr(column_order(request.sequence)).encode())
     return digest.hexdigest()

@@ -40,6 +40,8 @@ class Table:
 
 def as_table(where: str, given: Any) -> Table:
     """A sequence's values for one input. Raises CallerError (NOT_AN_ARRAY), which names `where` and the column."""
+    if isinstance(given, Table):
+        return given
     if _is_records(given):
         return _of_columns(where, _by_column(where, given))
     if isinstance(given, np.ndarray) and given.dtype.names:

@@ -96,7 +96,9 @@ def test_mistakes_in_a_file(
     write(**(good | change))
     state, detail = look(one)
     assert state is ModelState.READY
-    assert not detail or word in detail  # said once the endpoint is asked again, which is when its answer is old
+    assert (
+        not detail or word in detail
+    )  # said once the endpoint is asked again, which is when its answer is old
     write(**(good | {"revision": "2"}))
     assert look(one) == (ModelState.READY, "")
     assert "revision 2" in one.record.execution

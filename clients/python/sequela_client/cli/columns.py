@@ -9,8 +9,7 @@ from dataclasses import dataclass, replace
 from sequela_client.cli.described import Layout
 from sequela_client.cli.moments import are_dates
 from sequela_client.errors import CallerError
-from sequela_client.explanation import Explanation
-from sequela_client.files import Loaded, Table
+from sequela_client.files import Table
 from sequela_client.files.cells import number
 from sequela_client.resources import ModelFeature
 
@@ -234,20 +233,3 @@ def picked(table: Table, wanted: str) -> list[int]:
             return list(range(first - 1, last))
     have = f"it has {listed(table.names)}" if table.names else f"columns are numbered 1 to {table.width}"
     raise refused(table, f"there is no column {wanted!r}; {have}")
-
-
-def check_order(loaded: Loaded, answer: Explanation) -> None:
-    """Columns that were taken in the file's order, because nothing was known of the model, were in the model's order.
-
-    Raises CallerError where its answer names the same features in another one.
-    """
-    table = loaded.values
-    if not isinstance(table, Table) or not table.names:
-        return
-    names = tuple(feature.name for feature in answer.feature_info if not feature.static)
-    if sorted(names) == sorted(table.names) and names != table.names:
-        raise refused(
-            table,
-            f"columns {listed(table.names)} were taken in the file's order, and the model's features are "
-            f"{listed(names)}: --columns {','.join(names)} takes them so",
-        )

@@ -22,6 +22,7 @@ from sequela_client.files.records import columns_in
 from sequela_client.files.tables import numbers
 from sequela_client.inputs import BackgroundValues, Values
 from sequela_client.inputs import Sequence as Given
+from sequela_client.tables import Table as NamedColumns
 
 
 @dataclass
@@ -88,6 +89,8 @@ def _one(values: Any, held: Held) -> Values:
         return values  # type: ignore[no-any-return]
     if isinstance(values, dict):
         return {name: array[0] for name, array in values.items()}
+    if isinstance(values, NamedColumns):
+        return replace(values, values=values.values[0])
     return values[0]  # type: ignore[no-any-return]
 
 
@@ -143,21 +146,26 @@ def _values(
         found = chosen(table, options.columns, layout)
     elif layout is None:
         found = list(range(table.width))
-        if table.names:
-            notes.add(
-                loaded,
-                f"nothing is known of the model's features, so columns are taken in the file's order: "
-                f"{listed(table.names)}",
-            )
     else:
         found = matching(table, layout)
     if isinstance(found, list):
-        return numbers(table, found), set(found)
+        return _with_names(numbers(table, found), table, found), set(found)
     assert layout is not None
     notes.add(loaded, found.note)
     values = arrays(table, layout, found)
-    alone = len(values) == 1 and len(layout.inputs) == 1
-    return (next(iter(values.values())) if alone else values), found.used
+    if len(values) > 1 or len(layout.inputs) > 1:
+        return values, found.used
+    (only,) = values.values()
+    if not layout.unnamed or options.columns:
+        return only, found.used
+    return _with_names(only, table, [source.column for source in found.sources.values()]), found.used
+
+
+def _with_names(values: NDArray[Any], table: Table, columns: Sequence[int]) -> Values:
+    """With the names of the table's columns, for the server to match or to use, where each has one of its own."""
+    names = tuple(table.names[at] for at in columns) if table.names else ()
+    usable = bool(names) and all(names) and len(set(names)) == len(names) == values.shape[-1]
+    return NamedColumns(values, names) if usable else values
 
 
 def _arrays(loaded: Loaded, held: Any, layout: Layout | None, notes: Notes) -> Values:

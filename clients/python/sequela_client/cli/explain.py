@@ -10,7 +10,6 @@ from typing import Any, get_args
 import click
 
 from sequela_client.cli import data
-from sequela_client.cli.columns import check_order
 from sequela_client.cli.described import Layout, layout
 from sequela_client.cli.embedded import embedded_server
 from sequela_client.cli.file_options import file_options, load_background, take_reading, take_rows
@@ -203,8 +202,6 @@ def explain(
         answer = sequela.explain(
             alert, model=chosen, background=base or background, caller_id=caller_id, labels=labels, **wanted
         )
-    if known is None and not columns.columns:
-        check_order(given, answer)
     _give_out(answer, json_file, csv_file, rows)
 
 
