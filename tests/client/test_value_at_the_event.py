@@ -73,24 +73,21 @@ def test_the_value_is_the_one_that_raised_the_score(false_alert: Explanation) ->
         ((cell(0, 0.1), cell(-1, -0.6)), -1),  # the strongest, whatever its sign
         ((cell(0, 0.1), cell(-1, -0.6, "device")), 0),  # of this feature
         ((cell(-3, 0.9), cell(0, 0.1)), 0),  # a pruned event's value is not known
-        ((), 0),  # the strongest event of the feature's sign
+        ((), None),  # two events have two values, and nothing tells which of them mattered
     ],
 )
 def test_the_strongest_cell_has_the_word(
-    told: Explanation, cells: tuple[Attribution, ...], wanted: int
+    told: Explanation, cells: tuple[Attribution, ...], wanted: int | None
 ) -> None:
-    """Then events; features raise the score here, by 0.7 and 0.08."""
+    """A value beside an attribution that another event earned would mislead: without a cell there is none."""
     assert with_cells(told, *cells).peak("amount") == wanted
 
 
-def test_an_event_of_the_other_sign_has_not(told: Explanation) -> None:
-    """A feature that lowers the score is read at the event that lowers it, not at the strongest one."""
-    assert told.feature_level is not None
-    lowered = tuple(replace(item, values=(-item.value,)) for item in told.feature_level.attributions)
-    changed = replace(with_cells(told), feature_level=replace(told.feature_level, attributions=lowered))
-    assert changed.peak("amount") == -1
-    assert replace(changed, event_level=None).peak("amount") == 0
-    assert replace(changed, event_values=()).peak("amount") is None
+def test_a_value_that_never_changes_needs_no_cell(told: Explanation) -> None:
+    """The same at every event whose values are known, it is read at the most recent one."""
+    alike = tuple(replace(event, values={"amount": "7", "device": "new"}) for event in told.event_values)
+    assert replace(with_cells(told), event_values=alike).peak("amount") == 0
+    assert replace(told, event_values=()).peak("amount") is None
     assert told.peak("nobody") is None
 
 

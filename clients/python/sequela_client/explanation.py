@@ -152,21 +152,20 @@ class Explanation:
     def peak(self, feature: str) -> int | None:
         """The event t whose value of a feature to read beside the feature's attribution to the first target.
 
-        That of its strongest single cell; where it has none, of the strongest event whose attribution has the same
-        sign; else the most recent one. None for a static feature, and where no event's values are known.
+        That of its strongest single cell; where it has none, the most recent one, if the value is the same at all
+        events. None where the values differ and no cell tells which of them mattered, for a static feature, and where
+        no event's values are known.
         """
-        known = {event.t for event in self.event_values if self.displayed(event.t, feature)}
-        total = self.features.get(feature)
-        cells = [item for item in self.cells if item.kind is PlayerKind.CELL and item.feature == feature]
-        events = (*self.events, *(item for item in self.history if item.first_t == item.last_t))
-        alike = [item for item in events if total is None or item.value * total.value > 0]
-        for items in (cells, alike):
-            strength = {
-                item.last_t if item.t is None else item.t: abs(item.value) for item in items if item.value
-            }
-            if found := known & strength.keys():
-                return max(found, key=lambda t: (strength[t], t))
-        return max(known, default=None)
+        known = {event.t: self.displayed(event.t, feature) for event in self.event_values}
+        known = {t: value for t, value in known.items() if value}
+        strength = {
+            item.t: abs(item.value)
+            for item in self.cells
+            if item.kind is PlayerKind.CELL and item.feature == feature and item.value and item.t in known
+        }
+        if strength:
+            return max(strength, key=lambda t: (strength[t], t))
+        return max(known, default=None) if len(set(known.values())) == 1 else None
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, as JSON knows it: times in ISO 8601."""

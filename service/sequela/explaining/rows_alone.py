@@ -48,13 +48,15 @@ class RowsAlone:
         Raises DoesNotFit: MODEL_ROWS_COUPLED, MODEL_NOT_DETERMINISTIC; what sending raises.
         """
         most = self._tolerance * np.abs(outputs).max(initial=0.0)
-        for row, alone in zip(rows, again(rows), strict=True):
-            if np.abs(alone - outputs[row]).max() > most:
-                raise self._differing(uri, alone, outputs[row], [*again([row, row]), alone], most)
-        if (outputs == np.round(outputs)).all():
+        drawn = bool((outputs == np.round(outputs)).all())
+        if drawn:
             runs = again([rows[0]] * DRAWN_RUNS)
             if np.ptp(np.stack(runs), axis=0).max() > most:
                 raise _by_chance(uri, runs)
+        for row, alone in zip(rows, again(rows), strict=True):
+            if np.abs(alone - outputs[row]).max() > most:
+                more = again([row] * (DRAWN_RUNS if drawn else 2))
+                raise self._differing(uri, alone, outputs[row], [*more, alone], most)
         self.left = max(self.left - len(rows), 0)
 
     def _differing(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from sequela_client.cli.described import Layout
 from sequela_client.cli.moments import are_dates
@@ -77,8 +78,8 @@ def transposed(table: Table, layout: Layout) -> Table:
     return replace(table, names=names, rows=(table.column(1),), lines=(table.lines[0],))
 
 
-def matching(table: Table, layout: Layout) -> Matching:
-    """Which column is which. Raises CallerError where that is not sure."""
+def matching(table: Table, layout: Layout, apart: Collection[int] = ()) -> Matching:
+    """Which column is which; those apart are known to be something else. Raises CallerError where that is not sure."""
     if table.names:
         sources, missing = _by_name(table, layout)
         if not missing:
@@ -90,7 +91,7 @@ def matching(table: Table, layout: Layout) -> Matching:
                 f"missing: {listed(missing)}{_spelt(table, missing)}. "
                 "--columns says which columns to take, in the model's order",
             )
-    return _in_order(table, layout)
+    return _in_order(table, layout, apart)
 
 
 def _spelt(table: Table, missing: Sequence[str]) -> str:
@@ -139,7 +140,7 @@ def _columns_of(table: Table, feature: ModelFeature, count: int) -> list[int] | 
     return None
 
 
-def _in_order(table: Table, layout: Layout) -> Matching:
+def _in_order(table: Table, layout: Layout, apart: Collection[int] = ()) -> Matching:
     """The table's columns are the model's, one after the other."""
     if len(layout.events) != 1 or len(layout.inputs) != 1:
         inputs = ", ".join(item.name for item in layout.inputs)
@@ -148,8 +149,9 @@ def _in_order(table: Table, layout: Layout) -> Matching:
             f"the model takes several inputs ({inputs}); columns are told apart by the features' names "
             f"({listed(layout.names)}), or write JSON: {{input: rows}}",
         )
-    only, columns, note = layout.events[0], list(range(table.width)), ""
-    if table.width == only.width + 1 and _is_index(table):
+    only, note = layout.events[0], ""
+    columns = [at for at in range(table.width) if at not in apart]
+    if len(columns) == only.width + 1 and columns[0] == 0 and _is_index(table):
         columns, note = columns[1:], f"left out: {table.names[0] or 'the first column'} (it numbers the rows)"
     if len(columns) > only.width:
         # A date is no number that a model takes.
@@ -175,14 +177,14 @@ def _wrong_count(table: Table, layout: Layout, width: int) -> str:
 
 
 def _is_index(table: Table) -> bool:
-    """Whether the first column numbers the rows, as pandas and R write an index."""
+    """Whether the first column numbers the rows, as pandas and R write an index; of rows picked from others, too."""
     if not table.names or table.names[0] not in INDEX_NAMES:
         return False
     try:
         counted = [number(cell, table.decimal) for cell in table.column(0)]
     except ValueError:
         return False
-    return counted in (list(range(len(counted))), list(range(1, len(counted) + 1)))
+    return all(each == int(each) for each in counted) and all(a < b for a, b in pairwise(counted))
 
 
 def chosen(table: Table, wanted: Sequence[str], layout: Layout | None) -> Matching | list[int]:

@@ -147,7 +147,7 @@ def _values(
     elif layout is None:
         found = list(range(table.width))
     else:
-        found = matching(table, layout)
+        found = matching(table, layout, _apart(table, options))
     if isinstance(found, list):
         return _with_names(numbers(table, found), table, found), set(found)
     assert layout is not None
@@ -159,6 +159,12 @@ def _values(
     if not layout.unnamed or options.columns:
         return only, found.used
     return _with_names(only, table, [source.column for source in found.sources.values()]), found.used
+
+
+def _apart(table: Table, options: RowOptions) -> set[int]:
+    """The columns that options name as something else than values."""
+    names = ((options.entity or "").partition("=")[0], options.time, options.id)
+    return {picked(table, name)[0] for name in names if name}
 
 
 def _with_names(values: NDArray[Any], table: Table, columns: Sequence[int]) -> Values:

@@ -14,6 +14,7 @@ from sequela_client.parts import Verdict
 
 _TOLD = 3
 """How many of each are told; the tables have the rest."""
+_VERBS = {1: "raised", -1: "lowered"}
 _LARGE = 1000.0
 """Scores that need no decimals."""
 _LITTLE = 0.1
@@ -41,16 +42,28 @@ def tell(explanation: Explanation) -> Iterator[str]:
     if not explanation.explained:
         yield f"{target.label or target.name}: {_rounded(target.score, 2)}. This is below the minimum to explain."
         return
-    score, base = _scores(target.score, target.base_value)
-    yield f"{target.label or target.name}: {score}. An average history gets {base}."
-    yield from _part("What raised it, and by how much", _events(words, explanation, 1))
-    yield from _part("What lowered it", _events(words, explanation, -1))
-    yield from _part("Look at these facts first", _facts(words, explanation))
-    features = _top(explanation.features.values(), 1)
-    if features:
-        named = ", ".join(_feature(words, explanation, item) for item in features)
-        yield from ("", f"Over {_scope(explanation)}, these features raised it most: {named}.")
+    score, base = _scores(explanation)
+    yield f"{_what(explanation)}: {score}. An average history gets {base}."
+    # What made the difference comes first, then what worked against it.
+    first = -1 if target.score < target.base_value else 1
+    yield from _part(f"What {_VERBS[first]} it, and by how much", _events(words, explanation, first))
+    yield from _part(f"What {_VERBS[-first]} it", _events(words, explanation, -first))
+    yield from _part("Look at these facts first", _facts(words, explanation, first))
+    for sign in (first, -first):
+        features = [_feature(words, explanation, item) for item in _top(explanation.features.values(), sign)]
+        if features:
+            text = (
+                f"Over {_scope(explanation)}, these features {_VERBS[sign]} it most: {', '.join(features)}."
+            )
+            yield from ("", text)
     yield from _older(words, explanation)
+
+
+def _what(explanation: Explanation) -> str:
+    """What the score is called; on the logit link the numbers are log-odds of it."""
+    target = explanation.targets[0]
+    name = target.label or target.name
+    return f"Log-odds of {name!r}" if explanation.options.link == "logit" else name
 
 
 def _opening(explanation: Explanation) -> str:
@@ -76,23 +89,34 @@ def _scope(explanation: Explanation) -> str:
 def _feature(words: Wording, explanation: Explanation, item: Attribution) -> str:
     """A feature and what it contributed, with its value where that mattered most."""
     name, t = item.feature or "", explanation.peak(item.feature or "")
-    value = words.value(t or 0, name)
+    value = words.value(t or 0, name) if t is not None or name in explanation.static_values else ""
     where = f" ({value}{'' if t is None else f', at {_event(words, t)}'})" if value else ""
     return f"{words.feature(name)} {words.signed(item.value)}{where}"
 
 
-def _scores(score: float, base: float) -> tuple[str, str]:
+def _scores(explanation: Explanation) -> tuple[str, str]:
     """Both to two decimals, as probabilities are read, large ones to none, or to as many as tell them apart; what would
-    read as nothing is said to be little.
+    read as nothing is said to be little, and a probability that would read as certain to be more than that. Of log-odds
+    the probabilities stand beside them.
     """
+    target = explanation.targets[0]
+    score, base = target.score, target.base_value
     decimals = 0 if max(abs(score), abs(base)) >= _LARGE else 2
     if score != base and f"{score:.{decimals}f}" == f"{base:.{decimals}f}":
         decimals = min(1 + math.ceil(-math.log10(abs(score - base))), 9)
-    return _rounded(score, decimals), _rounded(base, decimals)
+    if explanation.options.link != "logit":
+        return _rounded(score, decimals), _rounded(base, decimals)
+    raw, raw_base = _rounded(target.raw_score, 2), _rounded(target.raw_base_value, 2)
+    return (
+        f"{score:z,.{decimals}f} (probability {raw})",
+        f"{base:z,.{decimals}f} (probability {raw_base})",
+    )
 
 
 def _rounded(value: float, decimals: int) -> str:
     least = 10.0**-decimals
+    if 1 - least / 2 < value < 1:
+        return f"more than {1 - least:.{decimals}f}"
     return f"less than {least:.{decimals}f}" if 0 < value < least / 2 else f"{value:z,.{decimals}f}"
 
 
@@ -114,10 +138,10 @@ def _events(words: Wording, explanation: Explanation, sign: int) -> Iterator[str
         yield f"{words.signed(item.value)}  {_when(words, item)}: {words.facts(item.t or 0)}"
 
 
-def _facts(words: Wording, explanation: Explanation) -> Iterator[str]:
-    """Single values, of one feature at one event."""
+def _facts(words: Wording, explanation: Explanation, sign: int) -> Iterator[str]:
+    """Single values, of one feature at one event, that raised or lowered the score."""
     cells = [item for item in explanation.cells if item.kind is PlayerKind.CELL]
-    for item in _top(cells, 1):
+    for item in _top(cells, sign):
         name = item.feature or ""
         value = words.value(item.t or 0, name)
         yield f"{words.signed(item.value)}  {words.feature(name)}: {value}, at {_when(words, item)}"
@@ -142,7 +166,5 @@ def _older(words: Wording, explanation: Explanation) -> Iterator[str]:
     weight = "offset each other" if offset else "hardly matter" if hardly else "matter as well"
     count = explanation.pruning.pruned_events
     part = f", but {words.older_part()}" if offset else ""
-    yield from (
-        "",
-        f"The {count} older events ({events_name(pruned)}) {weight}: {words.signed(pruned.value)} together{part}.",
-    )
+    events = f"The {count} older event{'' if count == 1 else 's'} ({events_name(pruned)})"
+    yield from ("", f"{events} {weight}: {words.signed(pruned.value)} together{part}.")

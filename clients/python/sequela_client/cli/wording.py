@@ -103,7 +103,10 @@ class Wording:
         pruned, pruning = self._explanation.pruned, self._explanation.pruning
         if not pruning.pruned_events:
             return "Nothing was pruned: every event stands for itself."
-        text = f"The {pruning.pruned_events} oldest events were taken together"
+        count = pruning.pruned_events
+        text = (
+            "The oldest event was pruned" if count == 1 else f"The {count} oldest events were taken together"
+        )
         if pruned is None or pruning.tolerance is None:
             return f"{text}."
         error = f" ± {self.number(pruned.standard_error)}" if pruned.standard_error else ""
