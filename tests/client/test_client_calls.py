@@ -261,4 +261,4 @@ def test_an_explanation_shows_itself_briefly(client: Sequela) -> None:
     assert len(lines) == 3
     assert "explanations/e1" in lines[0]
     assert "fraud 0.1 -> 0.9" in lines[1]
-    assert lines[2].strip() == "2 of 4 events pruned; levels: event target, feature target, cell target>"
+    assert lines[2].strip() == "2 of 4 events pruned; levels: event sampled, feature sampled, cell sampled>"

@@ -348,7 +348,7 @@ def test_the_story_names_the_scope(client: Sequela) -> None:
 def test_says_when_nothing_passes_the_threshold(run: Run, arguments: list[object]) -> None:
     """Where no single cell is answered, the threshold is named with what else to try; that then works."""
     done = run(*arguments, "--cell-threshold", 50)
-    said = "No event and feature pass the threshold 50; try --top-k-events 3 --top-k-features 3."
+    said = "No event and feature both pass the threshold 50; try --top-k-events 3 --top-k-features 3."
     assert said in " ".join(done.stdout.split())
     tried = run(*arguments, "--top-k-events", 3, "--top-k-features", 3)
     assert tried.exit_code == 0

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sequela_client import export
-from sequela_client.attributions import Attribution, Level, PlayerKind
+from sequela_client.attributions import Attribution, Level, PlayerKind, StopReason
 from sequela_client.parts import (
     Cost,
     EventValues,
@@ -64,7 +64,7 @@ class Explanation:
         scores = [f"{each.name} {each.base_value:.4g} -> {each.score:.4g}" for each in self.targets]
         more = len(scores) - _MOST_TARGETS
         told = ", ".join(scores[:_MOST_TARGETS]) + (f" and {more} more" if more > 0 else "")
-        levels = ", ".join(f"{name} {level.quality.stop_reason}" for name, level in self.levels.items())
+        levels = ", ".join(f"{name} {_how_sure(level)}" for name, level in self.levels.items())
         how = f"{self.pruning.pruned_events} of {self.length} events pruned; levels: {levels or 'none'}"
         lines = [told, how if self.explained else "below the minimum score, not explained"]
         lines += [f"warning {each.reason}: {each.message}" for each in self.warnings]
@@ -182,3 +182,14 @@ class Explanation:
     @staticmethod
     def _of(level: Level | None, kind: PlayerKind) -> tuple[Attribution, ...]:
         return level.of(kind) if level else ()
+
+
+def _how_sure(level: Level) -> str:
+    """Exact, or sampled until its errors were small enough, or until a budget or a deadline ended it."""
+    stop = level.quality.stop_reason
+    ended = {
+        StopReason.TARGET: "sampled",
+        StopReason.BUDGET: "sampled to its budget",
+        StopReason.DEADLINE: "sampled to its deadline",
+    }
+    return ended.get(stop, stop.value.replace("_", " "))

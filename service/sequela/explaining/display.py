@@ -63,4 +63,7 @@ def _number(display: Display, value: Any) -> str:
     if display.transform is Transform.LOG1P:
         raw = float(np.expm1(raw))
     shown = f"{raw:,.{display.decimals}f}"
-    return shown.removeprefix("-") if float(shown.replace(",", "")) == 0 else shown
+    if float(shown.replace(",", "")) != 0:
+        return shown
+    # Without a scale of its own nobody chose the decimals: what is little is not to read as nothing.
+    return f"{raw:.3g}" if raw and display == Display() else shown.removeprefix("-")

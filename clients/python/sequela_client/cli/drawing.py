@@ -66,7 +66,7 @@ def draw_target(console: Console, explanation: Explanation, rows: int) -> None:
         _table(console, words, view, rows)
     if _nothing_passes(explanation):
         console.print(
-            f"No event and feature pass the threshold {explanation.options.cell_thresholds[0]:.3g}; "
+            f"No event and feature both pass the threshold {explanation.options.cell_thresholds[0]:.3g}; "
             "try --top-k-events 3 --top-k-features 3."
         )
 
