@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +93,91 @@ def test_tensors(ask: Ask, kind: str) -> None:
     if kind == "values":
         sent = [[Tensor(value) for value in row] for row in ROWS]
     assert ask(sent).score == ask(ROWS.astype(np.float32)).score
+
+
+def _sqlite_rows(frame: pd.DataFrame) -> list[Any]:
+    with sqlite3.connect(":memory:") as connection:
+        connection.row_factory = sqlite3.Row
+        frame.to_sql("events", connection, index=False)
+        found = connection.execute("select * from events").fetchall()
+    connection.close()
+    return found
+
+
+class Row(tuple[Any, ...]):
+    """As Spark's: a tuple that knows its fields."""
+
+    __fields__ = NAMES[::-1]
+
+
+TURNED = FRAME[NAMES[::-1]]
+ROWS_WITH_NAMES: dict[str, Any] = {
+    "itertuples": list(TURNED.itertuples(index=False)),
+    "iterrows": [row for _, row in TURNED.iterrows()],
+    "sqlite": _sqlite_rows(TURNED),
+    "records of numpy": list(TURNED.to_records(index=False)),
+    "Spark": [Row(row) for row in TURNED.to_numpy()],
+}
+
+
+@pytest.mark.parametrize("kind", ROWS_WITH_NAMES)
+def test_rows_that_know_their_names(ask: Ask, sequela: Sequela, model: Path, kind: str) -> None:
+    """Columns are matched by name, whatever their order; as one sequence by score() too."""
+    assert ask(ROWS_WITH_NAMES[kind]).score == ask().score
+    scores = sequela.score(ROWS_WITH_NAMES[kind], model=model).values
+    assert scores.tolist() == [[pytest.approx(ask().score)]]
+
+
+def test_several_tables_are_several_sequences(sequela: Sequela, model: Path) -> None:
+    """A DataFrame knows its columns as a row does; it is a sequence all the same."""
+    one = sequela.score(FRAME, model=model).values[0, 0]
+    assert sequela.score([FRAME, TURNED], model=model).values.tolist() == [[one], [one]]
+
+
+BIG = 2**53 + 1
+IDS: dict[str, Any] = {
+    "text": [[str(BIG)]],
+    "objects": np.array([[BIG]], dtype=object),
+    "records": [{"id": BIG}],
+    "Decimal": [[Decimal(BIG)]],
+    "column of text": pd.DataFrame({"id": [str(BIG)]}),
+    "nullable": pd.DataFrame({"id": pd.array([BIG], dtype="Int64")}),
+}
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """1 for an odd id, 0 for an even one."""
+    return models.written(tmp_path_factory.mktemp("ids") / "odd", models.odd())
+
+
+@pytest.mark.parametrize("kind", IDS)
+def test_ids_keep_all_their_digits(sequela: Sequela, odd: Path, kind: str) -> None:
+    """2^53 + 1 is odd; as float64 it would be even."""
+    assert sequela.explain(IDS[kind], model=odd, background=[0]).score == 1.0
+
+
+@pytest.mark.parametrize("value", [np.float64(BIG), np.float32(2**24 + 1)], ids=["float64", "float32"])
+def test_ids_that_lost_digits_are_refused(sequela: Sequela, odd: Path, value: Any) -> None:
+    """What came as a float from which the next id cannot be told; one below is taken."""
+    with pytest.raises(CallerError, match=r"does not hold every whole number from .* on: send it as int64"):
+        sequela.explain(np.array([[value]]), model=odd, background=[0])
+    assert sequela.explain(np.array([[value - 1 - value % 2]]), model=odd, background=[0]).score == 1.0
+
+
+def test_a_square_table_that_lies_on_its_side(ask: Ask) -> None:
+    """Three events of three features, transposed: the shape fits, the names of the rows do not."""
+    with pytest.raises(CallerError, match=r"rows are called amount, age, hours.*transposed"):
+        ask(FRAME.iloc[:3].T)
+
+
+def test_an_index_of_times_as_text(ask: Ask) -> None:
+    """What read_csv gives without parse_dates is times as well: shown, and refused where they go back."""
+    days = pd.Index([f"2026-01-0{day}" for day in range(1, 6)])
+    answer = ask(FRAME.set_index(days))
+    assert answer.event_values[0].info.time == dt.datetime(2026, 1, 5).astimezone(dt.UTC)
+    with pytest.raises(CallerError, match="its times go back"):
+        ask(FRAME.set_index(days[::-1]))
 
 
 REFUSED: dict[str, tuple[Any, str]] = {
@@ -195,7 +282,7 @@ def test_targets_by_numpys_numbers(ask: Ask, sequela: Sequela, model: Path, targ
         (lambda s, m: s.explain(ROWS, model=m, targets=True), "targets: must be names or column numbers"),
         (
             lambda s, m: s.explain(ROWS, model=m, labels=pd.Series({"a": "b"})),
-            "labels: must be a dict of strings",
+            "labels: must be a mapping, not a b",
         ),
         (
             lambda s, m: s.explain(ROWS, model="net.pt"),

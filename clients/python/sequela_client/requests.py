@@ -59,7 +59,10 @@ def _indexed(tables: Mapping[str, Table]) -> tuple[EventInfo, ...]:
     if not known:
         return ()
     if len(known) > 1:
-        text = f"{', '.join(tables)}: their indices differ, so the times or ids of the events do too"
+        text = f"{', '.join(tables)}: their indices differ, so the times or ids of the events do too. "
+        text += (
+            "Of an input that does not hold the events, such as a known future, send the values: .to_numpy()"
+        )
         raise CallerError(text, reason="INDICES_DIFFER")
     times, ids = known.pop()
     return tuple(EventInfo(id or "", time) for time, id in zip_longest(times, ids))

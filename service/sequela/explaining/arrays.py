@@ -88,6 +88,8 @@ def _whole(array: NDArray[Any], wanted: np.dtype[Any], item: InputSchema, path: 
         return array.astype(wanted)
     # One past the largest value is a power of two, which a float holds exactly; the largest value itself may not be.
     lowest, past = (0, 2) if wanted.kind == "b" else (np.iinfo(wanted).min, np.iinfo(wanted).max + 1)
+    if array.dtype.kind == "f":
+        _exact(array, wanted, item, path)
     bad = (array != np.floor(array)) | (array < lowest) | (array >= past)
     if bad.any():
         place = tuple(int(i) for i in np.argwhere(bad)[0])
@@ -97,6 +99,20 @@ def _whole(array: NDArray[Any], wanted: np.dtype[Any], item: InputSchema, path: 
             f"input {item.name!r} takes {wanted.name}; {array[place]} at {list(place)} does not convert",
         )
     return array.astype(wanted)
+
+
+def _exact(array: NDArray[Any], wanted: np.dtype[Any], item: InputSchema, path: str) -> None:
+    """A float from which the next whole number cannot be told may stand for another id."""
+    largest = 2.0 ** (np.finfo(array.dtype).nmant + 1)
+    beyond = np.isfinite(array) & (np.abs(array) >= largest)
+    if wanted.kind == "i" and beyond.any():
+        place = tuple(int(i) for i in np.argwhere(beyond)[0])
+        text = (
+            f"input {item.name!r} takes {wanted.name}; {array[place]:.17g} at {list(place)} was sent as "
+            f"{array.dtype.name}, which does not hold every whole number from {largest:,.0f} on: "
+            f"send it as {wanted.name}"
+        )
+        raise InvalidInput.at(path, "DTYPE_MISMATCH", text)
 
 
 def _fits(array: NDArray[Any], result: NDArray[Any], item: InputSchema, path: str) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sequela.errors import DoesNotFit, InvalidInput, Violation
 from sequela.explaining.background import Background
-from sequela.explaining.columns import column_warnings, named_by_caller
+from sequela.explaining.columns import check_not_transposed, column_warnings, named_by_caller
 from sequela.explaining.explanation import ExplanationWarning
 from sequela.explaining.fitting import Fitted, fit_background, fit_sequence
 from sequela.explaining.layout import Layout, layout
@@ -61,6 +61,7 @@ def resolve(
     """Finds and fits. Raises InvalidInput, NotFound, DoesNotFit and what the ports raise."""
     model = models.resolve(question.model, until)
     fitted = fit_sequence(model.schema, model.fixed_length, question.sequence, limits, "sequence")
+    check_not_transposed(model.schema, [event.id for event in question.sequence.events], "sequence.events")
     check_output_event(
         question.options.output_event, model.schema, fitted.cells.length, "options.output_event"
     )
