@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from client import file_models as models
+from matrix import BY_NAME
 from sequela_client import AsyncSequela, CallerError, EventInfo, Explanation, Sequela, Sequence
 
 NAMES = ["amount", "age", "hours"]
@@ -334,3 +335,19 @@ def test_asyncio_streams_fail_the_same_way(real: str, model: Path) -> None:
             return found
 
     assert asyncio.run(use()) == OUTCOMES
+
+
+def test_inputs_without_names(sequela: Sequela) -> None:
+    """One table for a model of several inputs, and a static input that lies along another axis."""
+    rows, kinds = ROWS, np.ones((5, 2), int)
+    whole = {"numeric": rows, "ids": kinds, "profile": [0.3, -1.0], "region": 1}
+    background = {"numeric": ZERO, "ids": [0, 0], "profile": [0, 0], "region": 0}
+    several = str(BY_NAME["multi_input"].path)
+    assert sequela.explain(whole, model=several, background=background).length == len(rows)
+    for sent, words in (
+        (FRAME, "sent without a name, but the model takes several inputs: numeric, ids, profile, region"),
+        (whole | {"profile": pd.Series([0.3, -1.0])}, "send its values along one axis, as in x.ravel()"),
+    ):
+        with pytest.raises(CallerError) as failed:
+            sequela.explain(sent, model=several, background=background)
+        assert words in str(failed.value)

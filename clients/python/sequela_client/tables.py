@@ -23,7 +23,8 @@ Items = list[Any]
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d|\d\d?[./]\d\d?[./]\d{2,4}")
 _DATE_FIRST = re.compile(r"\d{4}-\d\d-\d\d")
-_STATISTICS = {"count", "mean", "std", "min", "max"}
+STATISTICS = {"count", "mean", "std", "min", "max"}
+"""Rows that pandas' describe() gives."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,7 +61,7 @@ def as_row(where: str, given: Any) -> Table:
         named = () if _is_counted(index) else tuple(map(str, index))
         return Table(from_items(where, list(given)), named)
     table = as_table(where, given)
-    if set(table.ids) >= _STATISTICS:
+    if set(table.ids) >= STATISTICS:
         text = "its rows are statistics, as describe() gives; send one of them, such as df.describe().loc['mean']"
         raise refused(where, text)
     return replace(table, times=(), ids=())

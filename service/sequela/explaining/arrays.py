@@ -55,6 +55,8 @@ def _suspicion(array: NDArray[Any], shape: tuple[int | None, ...]) -> str:
         return ": transposed? Events come first, then columns"
     if array.ndim == len(shape) + 1 and array.shape[0] == 1:
         return ": leave out the batch axis, as in x[0]"
+    if len(shape) == 1 and array.size == shape[0]:
+        return ": send its values along one axis, as in x.ravel()"
     if array.ndim == len(shape) + 1:
         return ": several sequences? One is explained at a time"
     if array.ndim == 1 and len(shape) == 2 and array.shape[0] == shape[1]:
