@@ -106,7 +106,7 @@ def _unmasked(where: str, values: Any) -> Any:
     if np.ma.is_masked(values):
         count = int(np.ma.getmaskarray(values).sum())
         text = (
-            f"{count} values of the masked array are masked; fill them (array.filled(...)), leave the events out, "
+            f"{count} of {values.size} values of the array are masked; fill them (array.filled(...)), leave the events out, "
             "or mark padding by the model's mask input"
         )
         raise refused(where, text)

@@ -95,7 +95,7 @@ def server_options(command: Command) -> Command:
             "--ca", type=pem, metavar="FILE", help="Use TLS and trust the authorities in this file (PEM)."
         ),
         click.option("--secure", is_flag=True, help="Use TLS and trust the system's authorities."),
-        click.option("--server", metavar="HOST:PORT", help="A running server; without it one is started."),
+        click.option("--server", metavar="HOST:PORT", help="The server to ask."),
     ):
         command = option(command)
     return command
@@ -176,7 +176,7 @@ def explain(
 ) -> None:
     """Explains the score of a sequence in a file: prints what made it, and writes it as JSON or CSV.
 
-    Columns of a table are matched with the model's features by name. What is left out or assumed is said on
+    Without --server, one is started for the occasion. Columns of a table are matched with the model's features by name. What is left out or assumed is said on
     standard error.
     """
     if schema and not is_endpoint(model):
