@@ -106,8 +106,8 @@ def _unmasked(where: str, values: Any) -> Any:
     if np.ma.is_masked(values):
         count = int(np.ma.getmaskarray(values).sum())
         text = (
-            f"{count} of {values.size} values of the array are masked; fill them (array.filled(...)), leave the events out, "
-            "or mark padding by the model's mask input"
+            f"{count} of {values.size} values of the array are masked; fill them (array.filled(...)), "
+            "leave the events out, or mark padding by the model's mask input"
         )
         raise refused(where, text)
     return values.data

@@ -176,8 +176,8 @@ def explain(
 ) -> None:
     """Explains the score of a sequence in a file: prints what made it, and writes it as JSON or CSV.
 
-    Without --server, one is started for the occasion. Columns of a table are matched with the model's features by name. What is left out or assumed is said on
-    standard error.
+    Without --server, one is started for the occasion. Columns of a table are matched with the model's features by
+    name. What is left out or assumed is reported on standard error.
     """
     if schema and not is_endpoint(model):
         raise click.UsageError("--schema goes with a model named by its endpoint; a file's lies beside it")
