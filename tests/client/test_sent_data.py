@@ -241,9 +241,19 @@ def test_the_sequence_itself_as_background(ask: Ask) -> None:
     answer = ask(FRAME, FRAME)
     assert [each.reason for each in answer.warnings] == ["SEQUENCE_EQUALS_BACKGROUND"]
     assert "warning SEQUENCE_EQUALS_BACKGROUND: The sequence equals" in repr(answer)
+    tiled = FRAME.assign(**dict.fromkeys(NAMES, 0.0))  # an average event all through is no mistake
+    assert "SEQUENCE_EQUALS_BACKGROUND" not in [each.reason for each in ask(tiled, ZERO).warnings]
     almost = FRAME.copy()
     almost.iloc[0, 0] += 1
     assert "SEQUENCE_EQUALS_BACKGROUND" not in [each.reason for each in ask(FRAME, almost).warnings]
+
+
+def test_warnings_of_a_background_stay(ask: Ask) -> None:
+    """The second question sends the background's digest alone; what was said of the first holds for it too."""
+    samples = np.random.default_rng(8).normal(size=(50, 3))
+    for seed in (1, 2):
+        reasons = [each.reason for each in ask(background=samples, seed=seed).warnings]
+        assert "BACKGROUND_LONGER_THAN_SEQUENCE" in reasons
 
 
 def test_naive_timestamps_and_missing_ids(ask: Ask) -> None:

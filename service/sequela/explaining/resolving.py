@@ -80,7 +80,11 @@ def resolve(
 
 
 def _equal(task: Task) -> Iterator[ExplanationWarning]:
-    """What to know where nothing is left to explain. Values are compared as players are: bit by bit."""
+    """What to know where a matrix as background leaves nothing to explain: it may be the sequence itself. Values
+    are compared as players are, bit by bit.
+    """
+    if task.background.length <= 1:
+        return
     pairs = zip(_arrays(task.fitted.cells), _arrays(task.background_cells()), strict=True)
     if all(own.tobytes() == other.tobytes() for own, other in pairs):
         text = (
@@ -104,7 +108,8 @@ def _warnings(question: Question, schema: ModelSchema, own: ModelSchema) -> Iter
 def _longer(question: Question, background: Background, fitted: Fitted) -> Iterator[ExplanationWarning]:
     """What to know of a matrix sent as background that is longer than the sequence: it may be a data set of samples."""
     length = fitted.cells.length
-    if isinstance(question.background, GivenBackground) and background.length > max(length, 1):
+    sent = isinstance(question.background, GivenBackground | DigestedBackground)
+    if sent and background.length > max(length, 1):
         text = (
             f"The background has {background.length} rows, the sequence {length} events: its last {length} rows stand "
             "for the events, one for each position. If its rows are samples, send their average instead."
