@@ -280,6 +280,10 @@ def test_targets_by_numpys_numbers(ask: Ask, sequela: Sequela, model: Path, targ
         (lambda s, m: s.score(None, model=m), "sequences: must be an iterable of sequences, not None"),
         (lambda s, m: s.score([ROWS, "a"], model=m), "sequences[1]: the sequence: 'a' is text"),
         (lambda s, m: list(s.explain_many(FRAME, model=m)), "not one DataFrame; send a list of sequences"),
+        (
+            lambda s, m: list(s.explain_many(FRAME.to_dict("records"), model=m)),
+            "not rows with names, which are one sequence; send [rows]",
+        ),
         (lambda s, m: list(s.explain_many(5, model=m)), "sequences: must be an iterable of sequences, not 5"),
         (
             lambda s, m: s.average_background("b", FRAME, model=m),

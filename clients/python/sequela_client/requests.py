@@ -134,7 +134,12 @@ def several(sequences: Any) -> Iterable[Any]:
     """An iterable of sequences as it is. Raises CallerError (ARGUMENT_INVALID) for what would be iterated wrongly, such
     as a DataFrame by its columns' names, or not at all.
     """
-    if is_table(sequences) or isinstance(sequences, Sequence | Mapping | str | bytes):
+    if isinstance(sequences, list | tuple):
+        records = is_table(sequences) and not hasattr(sequences[0], "ndim")  # Series may be sequences
+        if not records:
+            return sequences
+        what = "rows with names, which are one sequence; send [rows]"
+    elif is_table(sequences) or isinstance(sequences, Sequence | Mapping | str | bytes):
         what = f"one {type(sequences).__name__}; send a list of sequences, [sequence] for one"
     elif not isinstance(sequences, Iterable | AsyncIterable):
         what = _shown(sequences)
