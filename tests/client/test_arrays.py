@@ -81,7 +81,7 @@ def test_booleans_stay_booleans() -> None:
 
 
 REFUSED: dict[str, tuple[Any, str]] = {
-    "masked": (np.ma.masked_array(WANTED, mask=[[0, 0], [1, 0]]), "1 values of the masked array are masked"),
+    "masked": (np.ma.masked_array(WANTED, mask=[[0, 0], [1, 0]]), "1 of 4 values of the array are masked"),
     "ragged": ([[1.0, 2.0], [3.0]], "rows differ in length"),
     "words": (np.array([["1", "two"]]), "value 1 is 'two'"),
     "thousands": ([["1,234.5"]], "value 0 is '1,234.5'"),

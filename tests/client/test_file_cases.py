@@ -325,3 +325,21 @@ def test_what_is_not_json_is_called_so(ask: Ask, tmp_path: Path, content: str) -
     assert "t.json: not valid JSON: " in refused(
         ask(model, text(tmp_path, "t.json", content), *zeros(tmp_path, 2))
     )
+
+
+def test_statistics_are_no_background(ask: Ask, tmp_path: Path) -> None:
+    """What describe() gives has the mean in one of its rows."""
+    model = models.written(tmp_path / "m", models.weighted(2), models.features("a", "b"))
+    rows = text(tmp_path, "t.csv", "a,b\n1,2\n")
+    given = text(tmp_path, "b.csv", ",a,b\ncount,2,2\nmean,1,2\nstd,1,1\nmin,0,0\n50%,1,1\nmax,2,2\n")
+    assert "b.csv: its rows are statistics, as describe() gives" in refused(
+        ask(model, rows, "--background", given)
+    )
+
+
+def test_a_feature_of_several_columns_is_told(ask: Ask, tmp_path: Path) -> None:
+    """One column by its name is not enough."""
+    schema = {"features": [{"name": "place", "columns": {"x": [0, 1]}, "kind": "group"}]}
+    model = models.written(tmp_path / "m", models.weighted(2), schema)
+    path = text(tmp_path, "t.csv", "place,b\n1,2\n")
+    assert "missing: place (2 columns: place.0, …)." in refused(ask(model, path, *zeros(tmp_path, 2)))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from client import file_models as models
+from matrix import BY_NAME
 from sequela_client import AsyncSequela, CallerError, EventInfo, Explanation, Sequela, Sequence
 
 NAMES = ["amount", "age", "hours"]
@@ -93,6 +96,91 @@ def test_tensors(ask: Ask, kind: str) -> None:
     assert ask(sent).score == ask(ROWS.astype(np.float32)).score
 
 
+def _sqlite_rows(frame: pd.DataFrame) -> list[Any]:
+    with sqlite3.connect(":memory:") as connection:
+        connection.row_factory = sqlite3.Row
+        frame.to_sql("events", connection, index=False)
+        found = connection.execute("select * from events").fetchall()
+    connection.close()
+    return found
+
+
+class Row(tuple[Any, ...]):
+    """As Spark's: a tuple that knows its fields."""
+
+    __fields__ = NAMES[::-1]
+
+
+TURNED = FRAME[NAMES[::-1]]
+ROWS_WITH_NAMES: dict[str, Any] = {
+    "itertuples": list(TURNED.itertuples(index=False)),
+    "iterrows": [row for _, row in TURNED.iterrows()],
+    "sqlite": _sqlite_rows(TURNED),
+    "records of numpy": list(TURNED.to_records(index=False)),
+    "Spark": [Row(row) for row in TURNED.to_numpy()],
+}
+
+
+@pytest.mark.parametrize("kind", ROWS_WITH_NAMES)
+def test_rows_that_know_their_names(ask: Ask, sequela: Sequela, model: Path, kind: str) -> None:
+    """Columns are matched by name, whatever their order; as one sequence by score() too."""
+    assert ask(ROWS_WITH_NAMES[kind]).score == ask().score
+    scores = sequela.score(ROWS_WITH_NAMES[kind], model=model).values
+    assert scores.tolist() == [[pytest.approx(ask().score)]]
+
+
+def test_several_tables_are_several_sequences(sequela: Sequela, model: Path) -> None:
+    """A DataFrame knows its columns as a row does; it is a sequence all the same."""
+    one = sequela.score(FRAME, model=model).values[0, 0]
+    assert sequela.score([FRAME, TURNED], model=model).values.tolist() == [[one], [one]]
+
+
+BIG = 2**53 + 1
+IDS: dict[str, Any] = {
+    "text": [[str(BIG)]],
+    "objects": np.array([[BIG]], dtype=object),
+    "records": [{"id": BIG}],
+    "Decimal": [[Decimal(BIG)]],
+    "column of text": pd.DataFrame({"id": [str(BIG)]}),
+    "nullable": pd.DataFrame({"id": pd.array([BIG], dtype="Int64")}),
+}
+
+
+@pytest.fixture(scope="module")
+def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """1 for an odd id, 0 for an even one."""
+    return models.written(tmp_path_factory.mktemp("ids") / "odd", models.odd())
+
+
+@pytest.mark.parametrize("kind", IDS)
+def test_ids_keep_all_their_digits(sequela: Sequela, odd: Path, kind: str) -> None:
+    """2^53 + 1 is odd; as float64 it would be even."""
+    assert sequela.explain(IDS[kind], model=odd, background=[0]).score == 1.0
+
+
+@pytest.mark.parametrize("value", [np.float64(BIG), np.float32(2**24 + 1)], ids=["float64", "float32"])
+def test_ids_that_lost_digits_are_refused(sequela: Sequela, odd: Path, value: Any) -> None:
+    """What came as a float from which the next id cannot be told; one below is taken."""
+    with pytest.raises(CallerError, match=r"does not hold every whole number from .* on: send it as int64"):
+        sequela.explain(np.array([[value]]), model=odd, background=[0])
+    assert sequela.explain(np.array([[value - 1 - value % 2]]), model=odd, background=[0]).score == 1.0
+
+
+def test_a_square_table_that_lies_on_its_side(ask: Ask) -> None:
+    """Three events of three features, transposed: the shape fits, the names of the rows do not."""
+    with pytest.raises(CallerError, match=r"rows are called amount, age, hours.*transposed"):
+        ask(FRAME.iloc[:3].T)
+
+
+def test_an_index_of_times_as_text(ask: Ask) -> None:
+    """What read_csv gives without parse_dates is times as well: shown, and refused where they go back."""
+    days = pd.Index([f"2026-01-0{day}" for day in range(1, 6)])
+    answer = ask(FRAME.set_index(days))
+    assert answer.event_values[0].info.time == dt.datetime(2026, 1, 5).astimezone(dt.UTC)
+    with pytest.raises(CallerError, match="its times go back"):
+        ask(FRAME.set_index(days[::-1]))
+
+
 REFUSED: dict[str, tuple[Any, str]] = {
     "a generator": ((row for row in ROWS), "a generator is not an array of numbers; write list(...)"),
     "a path": (Path("x.npy"), "'x.npy' is text; read the file first, as in numpy.load(path)"),
@@ -153,9 +241,19 @@ def test_the_sequence_itself_as_background(ask: Ask) -> None:
     answer = ask(FRAME, FRAME)
     assert [each.reason for each in answer.warnings] == ["SEQUENCE_EQUALS_BACKGROUND"]
     assert "warning SEQUENCE_EQUALS_BACKGROUND: The sequence equals" in repr(answer)
+    tiled = FRAME.assign(**dict.fromkeys(NAMES, 0.0))  # an average event all through is no mistake
+    assert "SEQUENCE_EQUALS_BACKGROUND" not in [each.reason for each in ask(tiled, ZERO).warnings]
     almost = FRAME.copy()
     almost.iloc[0, 0] += 1
     assert "SEQUENCE_EQUALS_BACKGROUND" not in [each.reason for each in ask(FRAME, almost).warnings]
+
+
+def test_warnings_of_a_background_stay(ask: Ask) -> None:
+    """The second question sends the background's digest alone; what was said of the first holds for it too."""
+    samples = np.random.default_rng(8).normal(size=(50, 3))
+    for seed in (1, 2):
+        reasons = [each.reason for each in ask(background=samples, seed=seed).warnings]
+        assert "BACKGROUND_LONGER_THAN_SEQUENCE" in reasons
 
 
 def test_naive_timestamps_and_missing_ids(ask: Ask) -> None:
@@ -182,6 +280,10 @@ def test_targets_by_numpys_numbers(ask: Ask, sequela: Sequela, model: Path, targ
         (lambda s, m: s.score(None, model=m), "sequences: must be an iterable of sequences, not None"),
         (lambda s, m: s.score([ROWS, "a"], model=m), "sequences[1]: the sequence: 'a' is text"),
         (lambda s, m: list(s.explain_many(FRAME, model=m)), "not one DataFrame; send a list of sequences"),
+        (
+            lambda s, m: list(s.explain_many(FRAME.to_dict("records"), model=m)),
+            "not rows with names, which are one sequence; send [rows]",
+        ),
         (lambda s, m: list(s.explain_many(5, model=m)), "sequences: must be an iterable of sequences, not 5"),
         (
             lambda s, m: s.average_background("b", FRAME, model=m),
@@ -195,7 +297,7 @@ def test_targets_by_numpys_numbers(ask: Ask, sequela: Sequela, model: Path, targ
         (lambda s, m: s.explain(ROWS, model=m, targets=True), "targets: must be names or column numbers"),
         (
             lambda s, m: s.explain(ROWS, model=m, labels=pd.Series({"a": "b"})),
-            "labels: must be a dict of strings",
+            "labels: must be a mapping, not a b",
         ),
         (
             lambda s, m: s.explain(ROWS, model="net.pt"),
@@ -247,3 +349,19 @@ def test_asyncio_streams_fail_the_same_way(real: str, model: Path) -> None:
             return found
 
     assert asyncio.run(use()) == OUTCOMES
+
+
+def test_inputs_without_names(sequela: Sequela) -> None:
+    """One table for a model of several inputs, and a static input that lies along another axis."""
+    rows, kinds = ROWS, np.ones((5, 2), int)
+    whole = {"numeric": rows, "ids": kinds, "profile": [0.3, -1.0], "region": 1}
+    background = {"numeric": ZERO, "ids": [0, 0], "profile": [0, 0], "region": 0}
+    several = str(BY_NAME["multi_input"].path)
+    assert sequela.explain(whole, model=several, background=background).length == len(rows)
+    for sent, words in (
+        (FRAME, "sent without a name, but the model takes several inputs: numeric, ids, profile, region"),
+        (whole | {"profile": pd.Series([0.3, -1.0])}, "send its values along one axis, as in x.ravel()"),
+    ):
+        with pytest.raises(CallerError) as failed:
+            sequela.explain(sent, model=several, background=background)
+        assert words in str(failed.value)

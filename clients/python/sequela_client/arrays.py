@@ -27,6 +27,8 @@ WIDER = (np.dtype("<i8"), np.dtype("<f4"))
 
 REAL = (bool, int, float, Decimal, Fraction, np.integer, np.floating, np.bool_)
 
+_LARGEST = np.iinfo(np.int64).max
+_WHOLE = re.compile(r"[+-]?\d+")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _MISSING = frozenset({"", "nan", "NaN", "null", "None", "NA", "N/A"})
 _LONGEST_SHOWN = 40
@@ -56,11 +58,13 @@ def numbers(where: str, values: Any) -> NDArray[Any]:
 
 
 def from_items(where: str, items: Iterable[Any]) -> NDArray[Any]:
-    """Single values as float64, or as booleans where all of them are. Raises CallerError as `numbers` does."""
+    """Single values as float64; as booleans or int64 where all of them are. Raises CallerError as `numbers` does."""
     held = list(items)
     if held and all(isinstance(item, bool | np.bool_) for item in held):
         return np.array(held, dtype=bool)
-    return np.array([_number(where, place, item) for place, item in enumerate(held)], dtype=FLOAT)
+    values = [_number(where, place, item) for place, item in enumerate(held)]
+    whole = all(isinstance(value, int) and abs(value) <= _LARGEST for value in values)
+    return np.array(values, dtype="<i8" if held and whole else FLOAT)
 
 
 def is_number(text: str) -> bool:
@@ -77,18 +81,21 @@ def is_missing(item: Any) -> bool:
     return type(item).__name__ in ("NAType", "NaTType")
 
 
-def _number(where: str, place: int, item: Any) -> float:
+def _number(where: str, place: int, item: Any) -> float | int:
+    """Whole numbers as they are: an id of 64 bits is not one of float64."""
     if is_missing(item):
         return float("nan")
     if isinstance(item, str | bytes):
         text = item.decode(errors="replace") if isinstance(item, bytes) else item
         if is_number(text):
-            return float(text)
+            return int(text) if _WHOLE.fullmatch(text.strip()) else float(text)
     elif isinstance(item, REAL):
         try:
-            return float(item)
+            value = float(item)
         except OverflowError:
             raise refused(where, f"value {place} is larger than any float64") from None
+        exact = value.is_integer() and not isinstance(item, float | np.floating)
+        return int(item) if exact else value
     shown = repr(item)
     shown = shown if len(shown) <= _LONGEST_SHOWN else shown[: _LONGEST_SHOWN - 1] + "…"
     seconds = "; send seconds, as in .dt.total_seconds()" if hasattr(item, "total_seconds") else ""
@@ -99,8 +106,8 @@ def _unmasked(where: str, values: Any) -> Any:
     if np.ma.is_masked(values):
         count = int(np.ma.getmaskarray(values).sum())
         text = (
-            f"{count} values of the masked array are masked; fill them (array.filled(...)), leave the events out, "
-            "or mark padding by the model's mask input"
+            f"{count} of {values.size} values of the array are masked; fill them (array.filled(...)), "
+            "leave the events out, or mark padding by the model's mask input"
         )
         raise refused(where, text)
     return values.data

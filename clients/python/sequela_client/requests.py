@@ -59,7 +59,10 @@ def _indexed(tables: Mapping[str, Table]) -> tuple[EventInfo, ...]:
     if not known:
         return ()
     if len(known) > 1:
-        text = f"{', '.join(tables)}: their indices differ, so the times or ids of the events do too"
+        text = f"{', '.join(tables)}: their indices differ, so the times or ids of the events do too. "
+        text += (
+            "Of an input that does not hold the events, such as a known future, send the values: .to_numpy()"
+        )
         raise CallerError(text, reason="INDICES_DIFFER")
     times, ids = known.pop()
     return tuple(EventInfo(id or "", time) for time, id in zip_longest(times, ids))
@@ -131,7 +134,12 @@ def several(sequences: Any) -> Iterable[Any]:
     """An iterable of sequences as it is. Raises CallerError (ARGUMENT_INVALID) for what would be iterated wrongly, such
     as a DataFrame by its columns' names, or not at all.
     """
-    if is_table(sequences) or isinstance(sequences, Sequence | Mapping | str | bytes):
+    if isinstance(sequences, list | tuple):
+        records = is_table(sequences) and not hasattr(sequences[0], "ndim")  # Series may be sequences
+        if not records:
+            return sequences
+        what = "rows with names, which are one sequence; send [rows]"
+    elif is_table(sequences) or isinstance(sequences, Sequence | Mapping | str | bytes):
         what = f"one {type(sequences).__name__}; send a list of sequences, [sequence] for one"
     elif not isinstance(sequences, Iterable | AsyncIterable):
         what = _shown(sequences)

@@ -22,7 +22,9 @@ from sequela_client.arrays import from_items, is_missing, is_number, numbers, re
 Items = list[Any]
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d|\d\d?[./]\d\d?[./]\d{2,4}")
-_STATISTICS = {"count", "mean", "std", "min", "max"}
+_DATE_FIRST = re.compile(r"\d{4}-\d\d-\d\d")
+STATISTICS = {"count", "mean", "std", "min", "max"}
+"""Rows that pandas' describe() gives."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,8 +44,9 @@ def as_table(where: str, given: Any) -> Table:
     """A sequence's values for one input. Raises CallerError (NOT_AN_ARRAY), which names `where` and the column."""
     if isinstance(given, Table):
         return given
-    if _is_records(given):
-        return _of_columns(where, _by_column(where, given))
+    records = _records(given)
+    if records:
+        return _of_columns(where, _by_column(where, records))
     if isinstance(given, np.ndarray) and given.dtype.names:
         return _of_columns(where, {name: given[name].tolist() for name in given.dtype.names})
     if _native(given) is None:
@@ -60,7 +63,7 @@ def as_row(where: str, given: Any) -> Table:
         named = () if _is_counted(index) else tuple(map(str, index))
         return Table(from_items(where, list(given)), named)
     table = as_table(where, given)
-    if set(table.ids) >= _STATISTICS:
+    if set(table.ids) >= STATISTICS:
         text = "its rows are statistics, as describe() gives; send one of them, such as df.describe().loc['mean']"
         raise refused(where, text)
     return replace(table, times=(), ids=())
@@ -68,14 +71,36 @@ def as_row(where: str, given: Any) -> Table:
 
 def is_table(given: Any) -> bool:
     """Whether it is one table, and not several sequences."""
-    return _is_records(given) or _native(given) is not None
+    return bool(_records(given)) or _native(given) is not None
 
 
-def _is_records(given: Any) -> bool:
-    """A list of mappings from column names to single values; mappings to arrays are inputs of several sequences."""
-    if not isinstance(given, list | tuple) or not given:
-        return False
-    return all(isinstance(row, Mapping) and not any(map(_has_axes, row.values())) for row in given)
+def _records(given: Any) -> List[Mapping[str, Any]]:
+    """The rows of a list whose rows name their values; none where they do not, or where a value has axes, as the
+    inputs of several sequences have.
+    """
+    if not isinstance(given, list | tuple) or not given or _record(given[0]) is None:
+        return []
+    records = [record for record in map(_record, given) if record is not None]
+    whole = len(records) == len(given) and not any(
+        _has_axes(value) for row in records for value in row.values()
+    )
+    return records if whole else []
+
+
+def _record(row: Any) -> Mapping[str, Any] | None:
+    """A row as its values by name: a mapping, a named tuple, a row of a database or of a DataFrame; None for others."""
+    if isinstance(row, Mapping):
+        return row
+    fields = getattr(row, "_fields", getattr(row, "__fields__", None))
+    if isinstance(row, tuple) and fields:
+        return dict(zip(fields, row, strict=True))
+    if isinstance(row, np.void) and row.dtype.names:
+        return dict(zip(row.dtype.names, row.tolist(), strict=True))
+    flat = getattr(row, "ndim", 1) == 1 and callable(getattr(row, "keys", None))
+    names = list(row.keys()) if flat else []
+    return (
+        dict(zip(names, row, strict=True)) if names and all(isinstance(name, str) for name in names) else None
+    )
 
 
 def _has_axes(value: Any) -> bool:
@@ -202,11 +227,21 @@ def _with_index(where: str, table: Table, index: Any) -> Table:
     if hasattr(index, "to_timestamp"):
         index = index.to_timestamp()
     items = list(index)
+    if items and all(isinstance(item, str) and _DATE_FIRST.match(item) for item in items):
+        items = _from_text(items)
     if _are_times(items):
         return replace(table, times=table.times or _times(where, items))
     if _is_counted(index) or all(map(is_missing, items)):
         return table
     return replace(table, ids=tuple("" if is_missing(item) else str(item) for item in items))
+
+
+def _from_text(items: Items) -> Items:
+    """Times in ISO 8601 as times, as an index is that nobody parsed; else as they are."""
+    try:
+        return [datetime.fromisoformat(item) for item in items]
+    except ValueError:
+        return items
 
 
 def _is_counted(index: Any) -> bool:

@@ -55,6 +55,8 @@ def _suspicion(array: NDArray[Any], shape: tuple[int | None, ...]) -> str:
         return ": transposed? Events come first, then columns"
     if array.ndim == len(shape) + 1 and array.shape[0] == 1:
         return ": leave out the batch axis, as in x[0]"
+    if len(shape) == 1 and array.size == shape[0]:
+        return ": send its values along one axis, as in x.ravel()"
     if array.ndim == len(shape) + 1:
         return ": several sequences? One is explained at a time"
     if array.ndim == 1 and len(shape) == 2 and array.shape[0] == shape[1]:
@@ -88,6 +90,8 @@ def _whole(array: NDArray[Any], wanted: np.dtype[Any], item: InputSchema, path: 
         return array.astype(wanted)
     # One past the largest value is a power of two, which a float holds exactly; the largest value itself may not be.
     lowest, past = (0, 2) if wanted.kind == "b" else (np.iinfo(wanted).min, np.iinfo(wanted).max + 1)
+    if array.dtype.kind == "f":
+        _exact(array, wanted, item, path)
     bad = (array != np.floor(array)) | (array < lowest) | (array >= past)
     if bad.any():
         place = tuple(int(i) for i in np.argwhere(bad)[0])
@@ -97,6 +101,20 @@ def _whole(array: NDArray[Any], wanted: np.dtype[Any], item: InputSchema, path: 
             f"input {item.name!r} takes {wanted.name}; {array[place]} at {list(place)} does not convert",
         )
     return array.astype(wanted)
+
+
+def _exact(array: NDArray[Any], wanted: np.dtype[Any], item: InputSchema, path: str) -> None:
+    """A float from which the next whole number cannot be told may stand for another id."""
+    largest = 2.0 ** (np.finfo(array.dtype).nmant + 1)
+    beyond = np.isfinite(array) & (np.abs(array) >= largest)
+    if wanted.kind == "i" and beyond.any():
+        place = tuple(int(i) for i in np.argwhere(beyond)[0])
+        text = (
+            f"input {item.name!r} takes {wanted.name}; {array[place]:.17g} at {list(place)} was sent as "
+            f"{array.dtype.name}, which does not hold every whole number from {largest:,.0f} on: "
+            f"send it as {wanted.name}"
+        )
+        raise InvalidInput.at(path, "DTYPE_MISMATCH", text)
 
 
 def _fits(array: NDArray[Any], result: NDArray[Any], item: InputSchema, path: str) -> None:

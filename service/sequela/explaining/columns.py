@@ -40,6 +40,15 @@ def in_order(
     return array if found.by_position else array[..., np.array(found.order, dtype=np.intp)]
 
 
+def check_not_transposed(schema: ModelSchema, ids: Sequence[str], path: str) -> None:
+    """Raises InvalidInput (COLUMNS_DIFFER) where the events are called as the model's features are."""
+    if len(ids) > 1 and set(ids) == {feature.name for feature in schema.features}:
+        text = (
+            f"its rows are called {_listed(ids)}, as the model's columns are: transposed? Events come first"
+        )
+        raise InvalidInput.at(path, "COLUMNS_DIFFER", text)
+
+
 def named_by_caller(schema: ModelSchema, inputs: Sequence[NamedArray]) -> ModelSchema:
     """The schema with features that have no names of their own called as the caller's columns are."""
     names: dict[str, str] = {}

@@ -129,6 +129,11 @@ def _mean_row(
     return averager.finish().mean_event
 
 
+def _unnamed(data: Sequence[str]) -> str:
+    names = ", ".join(data)
+    return f"sent without a name, but the model takes several inputs: {names}; send an array for each, by its name"
+
+
 def _by_name(schema: ModelSchema, arrays: Sequence[NamedArray], path: str) -> dict[str, _Sent]:
     """What was sent, by input name; an empty name stands for the only data input."""
     states = {item.name: item for item in schema.inputs if item.role is Role.STATE}
@@ -140,7 +145,8 @@ def _by_name(schema: ModelSchema, arrays: Sequence[NamedArray], path: str) -> di
         name = item.name or (data[0] if len(data) == 1 else "")
         here = f"{path}[{index}].name"
         if name not in names:
-            raise InvalidInput.at(here, "INPUT_UNKNOWN", _unknown(schema, item.name, names))
+            problem = _unknown(schema, item.name, names) if item.name else _unnamed(data)
+            raise InvalidInput.at(here, "INPUT_UNKNOWN", problem)
         if name in marked:
             raise InvalidInput.at(here, "MASK_UNCLEAR", _is_marked(marked[name]))
         if name in states:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sequela.errors import DoesNotFit, InvalidInput, Violation
 from sequela.explaining.background import Background
-from sequela.explaining.columns import column_warnings, named_by_caller
+from sequela.explaining.columns import check_not_transposed, column_warnings, named_by_caller
 from sequela.explaining.explanation import ExplanationWarning
 from sequela.explaining.fitting import Fitted, fit_background, fit_sequence
 from sequela.explaining.layout import Layout, layout
@@ -61,6 +61,7 @@ def resolve(
     """Finds and fits. Raises InvalidInput, NotFound, DoesNotFit and what the ports raise."""
     model = models.resolve(question.model, until)
     fitted = fit_sequence(model.schema, model.fixed_length, question.sequence, limits, "sequence")
+    check_not_transposed(model.schema, [event.id for event in question.sequence.events], "sequence.events")
     check_output_event(
         question.options.output_event, model.schema, fitted.cells.length, "options.output_event"
     )
@@ -79,7 +80,11 @@ def resolve(
 
 
 def _equal(task: Task) -> Iterator[ExplanationWarning]:
-    """What to know where nothing is left to explain. Values are compared as players are: bit by bit."""
+    """What to know where a matrix as background leaves nothing to explain: it may be the sequence itself. Values
+    are compared as players are, bit by bit.
+    """
+    if task.background.length <= 1:
+        return
     pairs = zip(_arrays(task.fitted.cells), _arrays(task.background_cells()), strict=True)
     if all(own.tobytes() == other.tobytes() for own, other in pairs):
         text = (
@@ -103,7 +108,8 @@ def _warnings(question: Question, schema: ModelSchema, own: ModelSchema) -> Iter
 def _longer(question: Question, background: Background, fitted: Fitted) -> Iterator[ExplanationWarning]:
     """What to know of a matrix sent as background that is longer than the sequence: it may be a data set of samples."""
     length = fitted.cells.length
-    if isinstance(question.background, GivenBackground) and background.length > max(length, 1):
+    sent = isinstance(question.background, GivenBackground | DigestedBackground)
+    if sent and background.length > max(length, 1):
         text = (
             f"The background has {background.length} rows, the sequence {length} events: its last {length} rows stand "
             "for the events, one for each position. If its rows are samples, send their average instead."

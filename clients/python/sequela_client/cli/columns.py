@@ -96,7 +96,7 @@ def matching(table: Table, layout: Layout, apart: Collection[int] = ()) -> Match
 
 def _spelt(table: Table, missing: Sequence[str]) -> str:
     """Which of the table's columns may be meant: those that differ in capitals and spaces alone."""
-    sent = {name.casefold().strip(): name for name in table.names}
+    sent = {name.casefold().strip(): name for name in table.names if name not in missing}
     meant = {name: sent[name.casefold()] for name in missing if name.casefold() in sent}
     return (
         f" (is it {', '.join(f'{other!r} for {name!r}' for name, other in meant.items())}?)" if meant else ""
@@ -116,7 +116,8 @@ def _by_name(table: Table, layout: Layout) -> tuple[dict[Place, Source], list[st
         places = [(name, column) for name, columns in feature.columns.items() for column in columns]
         found = _columns_of(table, feature, len(places))
         if found is None:
-            missing.append(feature.name)
+            several = f" ({len(places)} columns: {feature.name}.0, …)" if feature.name in table.names else ""
+            missing.append(feature.name + several)
             continue
         words = len(found) < len(places)
         for at, place in enumerate(places):

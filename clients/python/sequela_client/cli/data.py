@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela_client.cli import rows
-from sequela_client.cli.columns import Matching, chosen, listed, matching, named, picked, transposed
+from sequela_client.cli.columns import Matching, chosen, listed, matching, named, picked, refused, transposed
 from sequela_client.cli.described import Layout
 from sequela_client.cli.rows import RowOptions
 from sequela_client.cli.values import arrays
@@ -22,6 +22,7 @@ from sequela_client.files.records import columns_in
 from sequela_client.files.tables import numbers
 from sequela_client.inputs import BackgroundValues, Values
 from sequela_client.inputs import Sequence as Given
+from sequela_client.tables import STATISTICS
 from sequela_client.tables import Table as NamedColumns
 
 
@@ -98,6 +99,9 @@ def _rows_of(loaded: Loaded, held: Held, layout: Layout | None, options: RowOpti
     table = _as_table(replace(loaded, values=held), layout)
     if not isinstance(table, Table):
         return _arrays(loaded, table, layout, notes)
+    if table.width and {str(cell).strip() for cell in table.column(0)} >= STATISTICS:
+        text = "its rows are statistics, as describe() gives; keep one of them, such as the mean"
+        raise refused(table, text)
     columns = options.columns if _has(table, options.columns) else ()
     values, used = _values(table, layout, RowOptions(columns), loaded, notes)
     _say_left_out(loaded, table, [at for at in range(table.width) if at not in used], options, "", notes)

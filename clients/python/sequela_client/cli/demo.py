@@ -23,7 +23,7 @@ from sequela_client.files import read_sequence
     epilog="Example: sequela demo --alert false-alert",
 )
 @click.option("--alert", help="Which of the bundled alerts; without it the first one.")
-@click.option("--rows", type=click.IntRange(1), default=8, show_default=True, help="Rows of a table at most.")
+@click.option("--rows", type=click.IntRange(1), default=8, show_default=True, help="Most rows of a table.")
 def demo(alert: str | None, rows: int) -> None:
     """Starts a server with the bundled fraud model, explains a simulated alert, and tells what raised its
     score.

@@ -94,7 +94,7 @@ def server_options(command: Command) -> Command:
             "--ca", type=pem, metavar="FILE", help="Use TLS and trust the authorities in this file (PEM)."
         ),
         click.option("--secure", is_flag=True, help="Use TLS and trust the system's authorities."),
-        click.option("--server", metavar="HOST:PORT", help="A running server; without it one is started."),
+        click.option("--server", metavar="HOST:PORT", help="The server to ask."),
     ):
         command = option(command)
     return command
@@ -175,8 +175,8 @@ def explain(
 ) -> None:
     """Explains the score of a sequence in a file: prints what made it, and writes it as JSON or CSV.
 
-    Columns of a table are matched with the model's features by name. What is left out or assumed is said on
-    standard error.
+    Without --server, one is started for the occasion. Columns of a table are matched with the model's features by
+    name. What is left out or assumed is reported on standard error.
     """
     if schema and not is_endpoint(model):
         raise click.UsageError("--schema goes with a model named by its endpoint; a file's lies beside it")

@@ -152,6 +152,6 @@ def _finite(array: Array, path: str, found: Findings) -> Array | None:
     if bad.any():
         place = tuple(int(axis) for axis in np.argwhere(bad)[0])
         where = f"{array[place]} at {list(place)}"
-        found.add(path, "TENSOR_NOT_FINITE", f"{where}; {int(bad.sum())} values are infinite")
+        found.add(path, "TENSOR_NOT_FINITE", f"{where}; infinite values: {int(bad.sum())}")
         return None
     return array

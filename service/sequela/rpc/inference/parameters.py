@@ -140,7 +140,7 @@ class _Choice:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise TypeError("must be a text")
+        raise TypeError("must be a string")
     return value
 
 

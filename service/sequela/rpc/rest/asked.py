@@ -93,11 +93,9 @@ def parsed(body: bytearray, known: tuple[str, ...]) -> dict[str, Any]:
                 found, ensure_ascii=False
             ).encode()  # fails for half of a surrogate pair, which is no text
     except RecursionError:
-        raise InvalidInput(
-            "BODY_MALFORMED", "the body is no JSON that can be read: nested too deep"
-        ) from None
+        raise InvalidInput("BODY_MALFORMED", "the body is nested too deeply to be read") from None
     except ValueError as error:
-        raise InvalidInput("BODY_MALFORMED", f"the body is no JSON: {error}") from None
+        raise InvalidInput("BODY_MALFORMED", f"the body is not valid JSON: {error}") from None
     return mapping(found, "body", known)
 
 
@@ -122,7 +120,7 @@ def listed(value: Any, path: str) -> list[Any]:
 def text(value: Any, path: str) -> str:
     """A JSON text. Raises InvalidInput."""
     if not isinstance(value, str):
-        raise InvalidInput.at(path, "FIELD_INVALID", f"must be a text, not {kind(value)}")
+        raise InvalidInput.at(path, "FIELD_INVALID", f"must be a string, not {kind(value)}")
     return value
 
 
