@@ -37,6 +37,7 @@ def test_a_whole_game_is_begun_though_solving_a_part_of_it_might_take_too_long(
     assert found.solution is not None
     np.testing.assert_allclose(found.solution.values.sum(axis=0), gain(game, players), atol=1e-9)
     assert found.estimator is (None if found.reason is StopReason.EXACT else Estimator.REGRESSION)
+    assert found.out_of_time or found.reason is StopReason.EXACT or estimator is Estimator.REGRESSION
 
 
 @pytest.mark.parametrize("estimator", Estimator)

@@ -48,7 +48,8 @@ class Played:
     """A game's outcome; `solution` is None where it was not computed, and `detail` says why.
 
     players: all, null ones included, whose attributions are 0. null: these, by their places. out_of_time: the clock
-    stopped it, whether or not that left a solution. estimator: None where there was nothing to estimate.
+    stopped it, whether or not that left a solution, or left no time for the estimator that was asked for. estimator:
+    None where there was nothing to estimate.
     """
 
     players: Players
@@ -164,7 +165,15 @@ def _salvage(sample: Sample, solved: Played | None, gain: NDArray[np.float64]) -
 
 
 def _solved(sample: Sample, reason: StopReason, gain: NDArray[np.float64]) -> Played:
-    """The stage last grown to."""
+    """The stage last grown to. Where time sufficed for no estimator but the base one, the clock has had its say."""
     solution, used = sample.solve(gain)
-    estimator = None if reason is StopReason.EXACT else used
-    return Played(sample.players, reason, solution, sample.size, clipped=sample.clipped, estimator=estimator)
+    exact = reason is StopReason.EXACT
+    return Played(
+        sample.players,
+        reason,
+        solution,
+        sample.size,
+        clipped=sample.clipped,
+        out_of_time=not exact and used is not sample.estimator,
+        estimator=None if exact else used,
+    )
