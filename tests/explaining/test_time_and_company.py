@@ -190,7 +190,9 @@ def test_below_the_minimum_nothing_more_is_answered_to_anyone() -> None:
     assert first.event_values == second.event_values == ()
 
 
-def test_an_answer_that_time_left_to_another_estimator_is_never_reused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_that_time_left_to_another_estimator_is_never_reused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """The control variate was asked for, and the deadline left no time to solve it: the level says so, for its alert."""
     asked = question(
         loaded(GRU),

@@ -94,8 +94,7 @@ class Sample:
         """Seconds kept for solving a stage of so many pairs."""
         left = self._until - self._evaluator.clock.now()
         asked, base = (
-            SOLVERS[each].seconds(len(self.players), pairs)
-            for each in (self.estimator, Estimator.REGRESSION)
+            SOLVERS[each].seconds(len(self.players), pairs) for each in (self.estimator, Estimator.REGRESSION)
         )
         return asked if asked <= LONGEST_SOLVING * left else base
 
