@@ -193,7 +193,7 @@ def test_below_the_minimum_nothing_more_is_answered_to_anyone() -> None:
 def test_an_answer_that_time_left_to_another_estimator_is_never_reused(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The control variate was asked for, and the deadline left no time to solve it: the level says so, for its alert."""
+    """The control variate was asked for, and time was left for the base estimator only: the answer is for its alert."""
     asked = question(
         loaded(GRU),
         GRU.sample(30),
