@@ -82,11 +82,19 @@ def test_stages_that_no_target_may_end_are_passed_over() -> None:
 
 
 def test_a_guess_keeps_a_first_stage_small_where_time_is_short() -> None:
-    """An eighth of the time where all of it may not do; the whole game where it does."""
+    """An eighth of the time where all of it may not do, or a guess that is off by a few times would leave nothing; the
+    whole game where there is no doubt.
+    """
     sizes = stages(12, 4096, at_once=0)
     tight = Stages(sizes, whole=True, until=Clock.now() + 3600)
     tight.expect(2 * 3600 / 4096)
     assert tight.after(0, math.inf) == 252
     ample = Stages(sizes, whole=True, until=Clock.now() + 3600)
     ample.expect(0.5 * 3600 / 4096)
+    assert ample.after(0, math.inf) == 252
+    assert ample.after(252, math.inf) == 4096
+    ample.expect(0.1 * 3600 / 4096)
     assert ample.after(0, math.inf) == 4096
+    endless = Stages(sizes, whole=True, until=math.inf)
+    endless.expect(3600)
+    assert endless.after(0, math.inf) == 4096

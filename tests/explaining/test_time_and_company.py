@@ -11,9 +11,10 @@ import pytest
 from asking import Watched, ask, explainer, levels, loaded, numbers, question
 from matrix import BY_NAME
 from sequela.errors import Cancelled, OutOfTime
+from sequela.explaining import sampling
 from sequela.explaining.clock import Clock
 from sequela.explaining.explanation import Explanation, StopReason
-from sequela.explaining.question import Level
+from sequela.explaining.question import Estimator, Level
 
 GRU = BY_NAME["gru"]
 EVENTS = (Level.EVENT,)
@@ -187,3 +188,30 @@ def test_below_the_minimum_nothing_more_is_answered_to_anyone() -> None:
     first = store.explain(asked, Clock())
     second = store.explain(replace(asked, caller_id="alert-2"), Clock())
     assert first.event_values == second.event_values == ()
+
+
+def test_an_answer_that_time_left_to_another_estimator_is_never_reused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The control variate was asked for, and time was left for the base estimator only: the answer is for its alert."""
+    asked = question(
+        loaded(GRU),
+        GRU.sample(30),
+        GRU.average(),
+        levels=EVENTS,
+        pruning_tolerance=0.0,
+        target_standard_error=0.0,
+        max_coalitions=256,
+        estimator=Estimator.CONTROL_VARIATE,
+    )
+    house = explainer(loaded(GRU))
+    with monkeypatch.context() as hurried:
+        hurried.setattr(sampling, "USUAL", 1e9)
+        first = house.explain(asked, Clock(60))
+    assert levels(first)[0].quality.estimator is Estimator.REGRESSION
+    assert first.cut_short
+    second = house.explain(asked, Clock(60))
+    assert not second.cost.cached
+    assert levels(second)[0].quality.estimator is Estimator.CONTROL_VARIATE
+    assert not second.cut_short
+    assert house.explain(asked, Clock(60)).cost.cached

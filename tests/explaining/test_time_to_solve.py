@@ -37,6 +37,7 @@ def test_a_whole_game_is_begun_though_solving_a_part_of_it_might_take_too_long(
     assert found.solution is not None
     np.testing.assert_allclose(found.solution.values.sum(axis=0), gain(game, players), atol=1e-9)
     assert found.estimator is (None if found.reason is StopReason.EXACT else Estimator.REGRESSION)
+    assert found.out_of_time or found.reason is StopReason.EXACT or estimator is Estimator.REGRESSION
 
 
 @pytest.mark.parametrize("estimator", Estimator)
@@ -53,6 +54,36 @@ def test_a_game_that_does_not_fit_whole_is_sampled(players: int, target: float, 
     assert found.solution is not None
     assert found.solution.errors.all()
     assert runs.asked[0] <= 2048
+
+
+@pytest.mark.parametrize(
+    ("players", "target", "estimator"),
+    [
+        (12, 0.0, Estimator.CONTROL_VARIATE),
+        (12, 1e-6, Estimator.REGRESSION),
+        (16, 0.0, Estimator.REGRESSION),
+        (18, 0.0, Estimator.CONTROL_VARIATE),
+    ],
+)
+def test_a_guess_that_is_far_too_low_leaves_an_answer(
+    players: int, target: float, estimator: Estimator
+) -> None:
+    """All coalitions were said to fit with room to spare, and take four times the time: there is a part of them."""
+    game = network_game(players, seed=1)
+    runs = SlowerThanSaid(game, each=4 * 0.5 / (1 << players))
+    found = played(
+        game, players, target, clock=Clock(0.5), runs=runs, estimator=estimator, budget=1 << players
+    )
+    assert found.solution is not None
+    assert found.reason is StopReason.DEADLINE
+    assert 128 <= found.coalitions < 1 << players
+
+
+class SlowerThanSaid(GameRuns):
+    """Coalitions take eight times as long as they are guessed to."""
+
+    def seconds(self, coalitions: int) -> float:
+        return super().seconds(coalitions) / 8
 
 
 @pytest.mark.parametrize("players", [2, 7, 8, 9, 12, 13, 15, 16])

@@ -35,6 +35,8 @@ TELLING = 32
 """Rows from which on a batch tells how long an event takes; fewer use a core badly."""
 MANY_ROWS = 1 << 16
 """Rows that are worth a guess by whatever was seen."""
+PLANNED = 2e-6
+"""Seconds that a row takes at least, however small the model: it is drawn, ordered, and solved for."""
 WITNESSES = 2
 """Batches that must have told it before it is trusted: one alone may have been held up."""
 
@@ -132,7 +134,7 @@ class Asker:
         Calls of few rows are slow, and differ from time to time: only where many rows are asked about are they heeded.
         """
         heeded = self._calls > 0 and (rows > MANY_ROWS or self._told >= WITNESSES)
-        return rows * max(work / SLOW, self._quickest * events if heeded else 0.0)
+        return rows * max(work / SLOW, PLANNED, self._quickest * events if heeded else 0.0)
 
     def batch_rows(self, work: int, events: int, cells: int, until: float) -> int:
         """Rows of a batch, a power of two: work (multiply-adds), events and cells are those of one row.

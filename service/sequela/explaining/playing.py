@@ -16,7 +16,7 @@ from sequela.explaining.evaluating import Evaluator
 from sequela.explaining.explanation import StopReason
 from sequela.explaining.question import Estimator
 from sequela.explaining.sampling import Sample
-from sequela.explaining.stages import Stages
+from sequela.explaining.stages import GUESSED, Stages
 from sequela.timeshap.coalitions import EXACT_AT_ONCE, FEWEST_TO_TRUST, all_coalitions, minimum_budget
 from sequela.timeshap.coalitions import stages as nested_sizes
 from sequela.timeshap.null_players import reduced
@@ -48,7 +48,8 @@ class Played:
     """A game's outcome; `solution` is None where it was not computed, and `detail` says why.
 
     players: all, null ones included, whose attributions are 0. null: these, by their places. out_of_time: the clock
-    stopped it, whether or not that left a solution. estimator: None where there was nothing to estimate.
+    stopped it, whether or not that left a solution, or left no time for the estimator that was asked for. estimator:
+    None where there was nothing to estimate.
     """
 
     players: Players
@@ -96,7 +97,8 @@ def _play(evaluator: Evaluator, players: Players, gain: NDArray[np.float64], rul
         return Played(players, StopReason.NOT_COMPUTED, detail=detail)
     sample = Sample(evaluator, players, len(gain), sizes, rules.seed, rules.until, rules.estimator)
     # Where stages leap, a first one before the whole game costs little, and is there should the time not suffice.
-    whole = sizes[-1] == all_coalitions(m) and not rules.target.all() and not rules.leap
+    whole = sizes[-1] == all_coalitions(m) and not rules.leap
+    whole &= not rules.target.all() or sizes[-1] <= rules.at_once
     stages = Stages(sizes, whole, rules.until, rules.leap, _fewest(rules))
     if whole:
         stages.expect(evaluator.seconds(sizes[-1]) / sizes[-1])
@@ -104,9 +106,10 @@ def _play(evaluator: Evaluator, players: Players, gain: NDArray[np.float64], rul
 
 
 def _sizes(evaluator: Evaluator, players: int, rules: Rules) -> tuple[int, ...]:
-    """Of the nested stages. A small game is played at once unless there may be no time for all of it."""
+    """Of the nested stages. A small game has one, unless there may be no time for all of it."""
     whole, left = all_coalitions(players), rules.until - evaluator.clock.now()
-    at_once = rules.at_once if whole <= rules.at_once and evaluator.seconds(whole) < left else 0
+    sure = whole <= rules.at_once and evaluator.seconds(whole) <= GUESSED * left
+    at_once = rules.at_once if sure else 0
     return nested_sizes(players, rules.budget, at_once, _fewest(rules))
 
 
@@ -164,7 +167,15 @@ def _salvage(sample: Sample, solved: Played | None, gain: NDArray[np.float64]) -
 
 
 def _solved(sample: Sample, reason: StopReason, gain: NDArray[np.float64]) -> Played:
-    """The stage last grown to."""
+    """The stage last grown to. Where time sufficed for no estimator but the base one, the clock has had its say."""
     solution, used = sample.solve(gain)
-    estimator = None if reason is StopReason.EXACT else used
-    return Played(sample.players, reason, solution, sample.size, clipped=sample.clipped, estimator=estimator)
+    exact = reason is StopReason.EXACT
+    return Played(
+        sample.players,
+        reason,
+        solution,
+        sample.size,
+        clipped=sample.clipped,
+        out_of_time=not exact and used is not sample.estimator,
+        estimator=None if exact else used,
+    )

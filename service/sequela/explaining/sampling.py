@@ -37,7 +37,7 @@ class Sample:
     """The pairs evaluated so far: for each stratum the odd parts (k_s, targets) of its first k_s pairs.
 
     sizes: those of the stages that it may grow by. until: when it must stop, on the monotonic clock. clipped: how many
-    of its coalitions the link clipped. farthest: see `Solver`.
+    of its coalitions the link clipped. estimator: the one that was asked for. farthest: see `Solver`.
     """
 
     def __init__(
@@ -52,7 +52,8 @@ class Sample:
     ) -> None:
         self.players = players
         self.size = self.clipped = 0
-        self._evaluator, self._until, self._estimator = evaluator, until, estimator
+        self.estimator = estimator
+        self._evaluator, self._until = evaluator, until
         self._layers = strata(len(players))
         self._sampler = pairs_of(len(players), sizes, seed)
         self._odd = [np.empty((0, targets)) for _ in self._layers]
@@ -61,7 +62,7 @@ class Sample:
     @property
     def farthest(self) -> float:
         """See `Solver`."""
-        return SOLVERS[self._estimator].farthest
+        return SOLVERS[self.estimator].farthest
 
     def grow(self, size: int, following: int | None) -> None:
         """Evaluates what a design of `size` coalitions adds, as long as time to solve it is left.
@@ -83,9 +84,9 @@ class Sample:
 
     def solve(self, gain: NDArray[np.float64]) -> tuple[Solution, Estimator]:
         """The stage last grown to, solved, and by which estimator: the base one where time suffices for no other."""
-        usual = USUAL * SOLVERS[self._estimator].seconds(len(self.players), sum(map(len, self._odd)))
+        usual = USUAL * SOLVERS[self.estimator].seconds(len(self.players), sum(map(len, self._odd)))
         in_time = usual <= self._until - self._evaluator.clock.now()
-        used = self._estimator if in_time else Estimator.REGRESSION
+        used = self.estimator if in_time else Estimator.REGRESSION
         share = self._evaluator.asker.share
         return SOLVERS[used].solve(self._sampler, self._layers, self._odd, gain, share), used
 
@@ -93,8 +94,7 @@ class Sample:
         """Seconds kept for solving a stage of so many pairs."""
         left = self._until - self._evaluator.clock.now()
         asked, base = (
-            SOLVERS[each].seconds(len(self.players), pairs)
-            for each in (self._estimator, Estimator.REGRESSION)
+            SOLVERS[each].seconds(len(self.players), pairs) for each in (self.estimator, Estimator.REGRESSION)
         )
         return asked if asked <= LONGEST_SOLVING * left else base
 

@@ -10,9 +10,12 @@ from sequela.explaining.clock import Clock
 FIRST_PART = 1 / 16
 """Of a game that is played whole, the part that is there should the time not suffice for all of it."""
 SMALL = 1 << 16
-"""Games of up to so many coalitions are played whole at once."""
+"""Games of up to so many coalitions are played whole at once, where a guess leaves no doubt that there is time."""
 GUESSED = 1 / 8
-"""Of the time left, what a first stage may take by a guess that leaves no room for more."""
+"""Of the time left, what a first stage may take by a guess: where the guess is wrong, there would be nothing at all."""
+
+PART = 1 / 2
+"""Of the time left, what a part of a game may take that does not fit whole: a stage that time stops is lost."""
 
 
 class Stages:
@@ -43,10 +46,16 @@ class Stages:
             wish = later[1] if len(later) > 1 and later[1] < hopeless else later[0]
             near = [each for each in later if each <= hopeless and self._fits(each - size, self._leap)]
             wish = max(wish, *near) if size and near else wish
-        share = 1.0 if size or self._fits(wish) else GUESSED
+        share = self._share(size, wish)
         return max(
             (each for each in later if each <= wish and self._fits(each - size, share)), default=later[0]
         )
+
+    def _share(self, size: int, wish: int) -> float:
+        """Of the time left, what the stage after one of `size` may take."""
+        if not size:
+            return GUESSED
+        return PART if self._whole and not self._fits(wish - size) else 1.0
 
     def _first_to_trust(self, later: Sequence[int]) -> int:
         return next((each for each in later if each >= self.fewest), self.last)
@@ -54,7 +63,8 @@ class Stages:
     def _first_part(self) -> int:
         """What a whole game begins with."""
         parts = [each for each in self._sizes if each <= FIRST_PART * self.last]
-        return parts[-1] if parts and self.last > SMALL else self.last
+        at_once = not parts or (self.last <= SMALL and self._fits(self.last, GUESSED))
+        return self.last if at_once else parts[-1]
 
     def expect(self, seconds: float) -> None:
         """How long a coalition takes, at a guess, until a stage has told it."""

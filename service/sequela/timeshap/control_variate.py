@@ -23,7 +23,8 @@ Worth it where rows cost more than solving (`solving_seconds`). The same sample 
 Found over additive, sparse and heavy-tailed games, votes, airports, unanimity, redundant players, random networks, and
 a recurrent network's events, features and cells, of 14 and 30 players: at 512 coalitions the errors are 0.09-0.95 of
 the base estimator's (events 0.34-0.45); at 128 the bars leave most targets to the base estimator. Every single player's
-95 % interval covers as often as the base estimator's, and those of the three largest in 90 % of samples and more.
+95 % interval covers as often as the base estimator's, and those of the three largest in 90 % of samples and more; at
+4m coalitions of 46 events in 89 %, as the base estimator's own do.
 
 A target is given whichever has the smaller error bars: the process on its part of the sample, or the base estimator on
 all of it. A game that was enumerated, or has too many players for the process, is left to the base estimator.
