@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from sequela.adapters.model_io.entries import entry, guessed
 from sequela.adapters.model_io.signature import InputSignature
@@ -11,12 +12,42 @@ from sequela.errors import InvalidInput
 from sequela.explaining.schema import Dtype, InputSchema, Role
 
 CACHE_NAME = re.compile("past_key|past_value|key_values|kv_cache|(^|[^a-z])cache([^a-z]|$)", re.IGNORECASE)
+MASK_NAME = re.compile("mask", re.IGNORECASE)
 EXAMPLES = {Dtype.BOOL: 0.0, Dtype.INT32: 16000.0, Dtype.INT64: 16000.0}
 
 
 def one_number(item: InputSignature) -> InputSchema:
     """The entry of an input without axes; the number is an example."""
     return InputSchema(item.name, Role.STATE, item.dtype, initial=EXAMPLES.get(item.dtype, 0.5))
+
+
+def check_mask(item: InputSignature, inputs: Sequence[InputSignature], path: str) -> None:
+    """Raises InvalidInput (MODEL_INPUT_UNSUPPORTED) for a mask between events, such as a causal one (l, l)."""
+    if MASK_NAME.search(item.name) and _is_between_events(
+        item, [other for other in inputs if other is not item]
+    ):
+        raise InvalidInput.at(path, "MODEL_INPUT_UNSUPPORTED", between_events(item))
+
+
+def between_events(item: InputSignature) -> str:
+    """Why a mask that is no (batch, events) is not taken, and what to do."""
+    return (
+        f"input {item.name!r} {item.shown} is a mask between events, not one of the events (batch, events); nobody "
+        "sends it. Export the model with this mask made inside: in torch, make it in forward from x.shape, or pass "
+        "is_causal=True"
+    )
+
+
+def _is_between_events(item: InputSignature, others: Sequence[InputSignature]) -> bool:
+    """A square (l, l), or (n, l, l); one with axes for heads (n, 1, 1, l)."""
+    *_, before, last = (None, None, *item.axes)
+    square = last is not None and before == last
+    if item.rank == 2:
+        return square and not any(other.axes[:1] == item.axes[:1] for other in others)
+    if item.rank < 3 or any(other.axes[1:] == item.axes[1:] for other in others):
+        return False
+    heads = item.axes[1] == 1 and any(other.rank > 1 and other.axes[1] == last for other in others)
+    return square or heads or not isinstance(last, int)
 
 
 def check_rank(item: InputSignature, use: Use | None, path: str) -> None:

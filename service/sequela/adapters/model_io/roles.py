@@ -26,7 +26,7 @@ from dataclasses import dataclass, replace
 from sequela.adapters.model_io.arrangement import USUAL
 from sequela.adapters.model_io.entries import entries, guessed
 from sequela.adapters.model_io.event_axes import EventAxes, Order, UndecidedAxes, event_axes
-from sequela.adapters.model_io.ranks import check_rank, one_number
+from sequela.adapters.model_io.ranks import MASK_NAME, check_mask, check_rank, one_number
 from sequela.adapters.model_io.signature import Axis as Size
 from sequela.adapters.model_io.signature import InputSignature, Signature
 from sequela.adapters.model_io.states import is_state, state_input
@@ -35,7 +35,6 @@ from sequela.adapters.model_io.uses import Use
 from sequela.errors import InvalidInput
 from sequela.explaining.schema import Axis, Dtype, InputSchema, Role
 
-MASK_NAME = re.compile("mask", re.IGNORECASE)
 INVERTED_NAME = re.compile("pad", re.IGNORECASE)
 LENGTH_NAME = re.compile("(^|[^a-z]|seq|sequence)(len|lens|length|lengths)([^a-z]|$)", re.IGNORECASE)
 EXAMPLE = 8
@@ -64,6 +63,7 @@ def infer_inputs(signature: Signature, uses: Mapping[str, Use], path: str) -> In
     states = {item.name for item in signature.inputs if is_state(item, uses.get(item.name), signature)}
     data = [item for item in signature.inputs if item.name not in states]
     for item in data:
+        check_mask(item, data, path)
         check_rank(item, uses.get(item.name), path)
     _check_numbers(data, signature, uses, path)
     axes: dict[str, EventAxes] = {}

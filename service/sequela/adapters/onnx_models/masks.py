@@ -6,15 +6,17 @@ that is added for padding. Names do not tell; the output does.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sequela.adapters.model_io.entries import entries
 from sequela.adapters.model_io.feeds import Feeder
-from sequela.adapters.onnx_models.probe import TRIED_ROWS, sample
+from sequela.adapters.model_io.ranks import between_events
+from sequela.adapters.onnx_models.probe import TRIED_ROWS, no_padding, sample
 from sequela.adapters.onnx_models.session import Session
 from sequela.adapters.onnx_models.trial import Trial
 from sequela.errors import DoesNotFit, InvalidInput
@@ -31,12 +33,14 @@ TOLERANCE = 1e-5
 def with_tried_masks(trial: Trial) -> tuple[Trial, tuple[ExplanationWarning, ...]]:
     """The trial with its masks read as the model reads them.
 
-    Raises InvalidInput (SCHEMA_DOES_NOT_FIT) where a schema says otherwise.
+    Raises InvalidInput: SCHEMA_DOES_NOT_FIT where a schema says otherwise, MODEL_INPUT_UNSUPPORTED for a mask between
+    events.
     """
     inputs = trial.draft.schema.inputs
     length = max(trial.probed.shapes)
     if length < 2 or not any(item.role is Role.MASK for item in inputs):
         return trial, ()
+    _check_square(trial, length)
     padding = trial.draft.schema.padding
     sides = tuple(Padding) if padding is None else (padding,)
 
@@ -58,6 +62,31 @@ def with_tried_masks(trial: Trial) -> tuple[Trial, tuple[ExplanationWarning, ...
         "-1e9, on the mask's input."
     )
     return trial, (ExplanationWarning("MASK_NOT_PROVEN", text),)
+
+
+def _check_square(trial: Trial, length: int) -> None:
+    """A mask between events (l, l) goes with a single sequence; one of the events does not, but for one event."""
+    feeder, session = trial.feeder, trial.session
+    cells = sample(feeder.inputs, 1, length)
+    feeds = feeder.feeds(cells, no_padding(cells))
+    for item in trial.feeder.signature.inputs:
+        if not any(each.name == item.name and each.role is Role.MASK for each in feeder.inputs):
+            continue
+        events = feeds[item.name]
+        square = np.ones((length, length), dtype=events.dtype)
+        try:
+            one = _only(session, {**feeds, item.name: square})
+            causal = _only(session, {**feeds, item.name: np.tril(square)})
+        except DoesNotFit:
+            continue
+        if len(one) == 1 and one.shape == causal.shape and not np.array_equal(one, causal):
+            raise InvalidInput.at(trial.draft.path, "MODEL_INPUT_UNSUPPORTED", between_events(item))
+
+
+def _only(session: Session, feeds: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+    """The output as the model gives it, however many rows it has."""
+    (output,) = session.fetch([session.output], feeds)
+    return np.atleast_1d(output)
 
 
 def _others(inputs: Sequence[InputSchema]) -> Iterator[tuple[InputSchema, ...]]:
