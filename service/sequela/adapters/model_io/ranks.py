@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 
@@ -9,7 +10,7 @@ from sequela.adapters.model_io.entries import entry, guessed
 from sequela.adapters.model_io.signature import InputSignature
 from sequela.adapters.model_io.uses import Use
 from sequela.errors import InvalidInput
-from sequela.explaining.schema import Dtype, InputSchema, Role
+from sequela.explaining.schema import Axis, Dtype, InputSchema, Role
 
 CACHE_NAME = re.compile("past_key|past_value|key_values|kv_cache|(^|[^a-z])cache([^a-z]|$)", re.IGNORECASE)
 MASK_NAME = re.compile("mask", re.IGNORECASE)
@@ -61,6 +62,16 @@ def check_rank(item: InputSignature, use: Use | None, path: str) -> None:
     if item.rank > 3 and use and not use.axes and not use.state:
         text = (
             f"input {item.name!r} {item.shown} goes into {use.node}, as an image does; if its second axis counts "
-            f"events, say so in a schema: {entry(guessed(item, Role.EVENTS))}"
+            f"events, say so in a schema: {entry(guessed(item, Role.EVENTS))}{_last_counts(item)}"
         )
         raise InvalidInput.at(path, "SCHEMA_NEEDED", text)
+
+
+def _last_counts(item: InputSignature) -> str:
+    """The line where the last axis counts events, as in recordings (n, 1, channels, samples)."""
+    sizes = tuple(size for size in item.axes[1:-1] if isinstance(size, int))
+    if len(sizes) != item.rank - 2:
+        return ""
+    axes = (Axis.BATCH, Axis.FEATURES, Axis.TIME)
+    turned = InputSchema(item.name, Role.EVENTS, item.dtype, math.prod(sizes), shape=sizes, axes=axes)
+    return f"; if its last axis does: {entry(turned)}"
