@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice, product
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,8 @@ from sequela.explaining.schema import Dtype, InputSchema, Padding, Role
 from sequela.timeshap.cells import Cells
 
 ADDED = -1e9
+MOST_READINGS = 27
+"""Of all masks together; each takes a run or two."""
 TOLERANCE = 1e-5
 """Of the largest output: what padding may change. A hidden step changes nothing; one that counts, far more."""
 
@@ -33,8 +36,8 @@ TOLERANCE = 1e-5
 def with_tried_masks(trial: Trial) -> tuple[Trial, tuple[ExplanationWarning, ...]]:
     """The trial with its masks read as the model reads them.
 
-    Raises InvalidInput: SCHEMA_DOES_NOT_FIT where a schema says otherwise, MODEL_INPUT_UNSUPPORTED for a mask between
-    events.
+    Raises InvalidInput: SCHEMA_DOES_NOT_FIT where a schema says otherwise, SCHEMA_NEEDED where masks hide every event,
+    MODEL_INPUT_UNSUPPORTED for a mask between events.
     """
     inputs = trial.draft.schema.inputs
     length = max(trial.probed.shapes)
@@ -54,6 +57,10 @@ def with_tried_masks(trial: Trial) -> tuple[Trial, tuple[ExplanationWarning, ...
         if hides(other):
             return _read_as(trial, other)
     masks = ", ".join(repr(item.name) for item in inputs if item.role is Role.MASK)
+    if not _events_count(trial, length):
+        text = f"with 1 for an event in the mask {masks} no event reaches the model's output; say in a schema what "
+        text += f'padding holds ("pad_value"), and export the model so that events count: {entries(inputs)}'
+        raise InvalidInput.at(trial.draft.path, "SCHEMA_NEEDED", text)
     text = (
         f"A trial did not show that the mask {masks} hides padding from the model's output. It is read with 1 for "
         "an event "
@@ -62,6 +69,22 @@ def with_tried_masks(trial: Trial) -> tuple[Trial, tuple[ExplanationWarning, ...
         "-1e9, on the mask's input."
     )
     return trial, (ExplanationWarning("MASK_NOT_PROVEN", text),)
+
+
+def _events_count(trial: Trial, length: int) -> bool:
+    """Whether other events change the output, where there is no padding; a model that fails is not judged."""
+    cells = sample(trial.feeder.inputs, TRIED_ROWS, 2 * length, ids=2)
+    parts = (slice(None, length), slice(length, None))
+    try:
+        first, second = (
+            trial.session.run(trial.feeder.feeds(part, no_padding(part)))
+            for part in (
+                replace(cells, events=tuple(each[:, where] for each in cells.events)) for where in parts
+            )
+        )
+    except DoesNotFit:
+        return True
+    return not np.array_equal(first, second)
 
 
 def _check_square(trial: Trial, length: int) -> None:
@@ -90,17 +113,23 @@ def _only(session: Session, feeds: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
 
 
 def _others(inputs: Sequence[InputSchema]) -> Iterator[tuple[InputSchema, ...]]:
-    """With another value for padding in masks."""
-    floats = all(item.dtype in (Dtype.FLOAT32, Dtype.FLOAT64) for item in inputs if item.role is Role.MASK)
-    for value in (0.0, 1.0, ADDED) if floats else (0.0, 1.0):
-        yield tuple(replace(item, pad_value=value) if item.role is Role.MASK else item for item in inputs)
+    """With other values for padding in masks: all alike first, then of each its own."""
+    masks = [item for item in inputs if item.role is Role.MASK]
+    values = [
+        (0.0, 1.0, ADDED) if item.dtype in (Dtype.FLOAT32, Dtype.FLOAT64) else (0.0, 1.0) for item in masks
+    ]
+    mixed = islice(product(*values), MOST_READINGS)
+    for padding in sorted(mixed, key=lambda each: len(set(each))):
+        held = dict(zip((item.name for item in masks), padding, strict=True))
+        yield tuple(replace(item, pad_value=held.get(item.name, item.pad_value)) for item in inputs)
 
 
 def _read_as(trial: Trial, inputs: tuple[InputSchema, ...]) -> tuple[Trial, tuple[ExplanationWarning, ...]]:
     draft = trial.draft
     masks = [item for item in inputs if item.role is Role.MASK]
     shown = ", ".join(
-        f"{item.name!r} takes {item.pad_value:g} for padding and 0 for an event" for item in masks
+        f"{item.name!r} takes {item.pad_value or 0:g} for padding and {int(not item.pad_value)} for an event"
+        for item in masks
     )
     if draft.written:
         text = f"the mask {shown}: events would be hidden otherwise. Say so: {entries(inputs)}"

@@ -70,6 +70,6 @@ class OnnxModel:
         except DoesNotFit as error:
             if error.reason != "MODEL_FAILED":
                 raise
-            text = f"{error.message} (on {batch.length:,} events{self._ran()})"
+            text = f"{error.message} (on {batch.length:,} events){self._ran()}"
             raise DoesNotFit("MODEL_FAILED", text) from None
         return Scores(self.schema).at(outputs, len(frame.before[0]) + batch.length - 1 + output_event)
