@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from field import models
 from field.asking import SEQUENCE, Explain, refusal
-from field.parts import UNITS, WIDTH, built, constant, gru, node, weights
+from field.parts import UNITS, WIDTH, built, constant, node, weights
 from field.truth import truth
 from numpy.typing import NDArray
 from onnx import NodeProto
@@ -39,18 +40,6 @@ def convolving(targets: int, length: int | str) -> bytes:
     return built(nodes, stored, inputs=inputs, outputs=[value("score", FLOAT, None)])
 
 
-def labelling() -> bytes:
-    """A GRU's steps with their classes before them, as torch's CrossEntropyLoss takes them: (n, 4, l)."""
-    nodes, stored = gru("x")
-    more = [
-        node("Squeeze", ["states", "axis"], "steps"),
-        node("Transpose", ["steps"], "classes", perm=[1, 2, 0]),
-        node("Softmax", ["classes"], "score", axis=1),
-    ]
-    held = [*stored, constant("axis", [1], np.int64)]
-    return built([*nodes, *more], held, outputs=[value("score", FLOAT, ("n", UNITS, "l"))])
-
-
 def assert_last_steps(
     answer: Explanation, content: bytes, sequence: NDArray[Any], targets: int, **given: Any
 ) -> None:
@@ -73,7 +62,7 @@ def test_steps_behind_targets(explain: Explain, targets: int) -> None:
 
 
 def test_classes_before_steps_of_a_recurrent_model(explain: Explain) -> None:
-    content = labelling()
+    content = models.labelling()
     assert_last_steps(explain(content, SEQUENCE), content, SEQUENCE, UNITS)
 
 
