@@ -85,3 +85,15 @@ def noise_for_long_sequences() -> bytes:
     ]
     extra = [constant("one", 1, np.int64), constant("limit", 200, np.int64)]
     return built([*nodes, *more], [*stored, *extra, constant("nothing", 0.0), constant("all", 1.0)])
+
+
+def largest_of_the_batch() -> bytes:
+    """Raw amounts: whatever is above a hundred anywhere in the batch moves every row."""
+    nodes, stored = pooled("moved")
+    first = [
+        node("ReduceMax", ["x"], "largest", keepdims=0),
+        node("Sub", ["largest", "limit"], "above"),
+        node("Relu", ["above"], "more"),
+        node("Add", ["x", "more"], "moved"),
+    ]
+    return built([*first, *nodes], [*stored, constant("limit", 100.0)])

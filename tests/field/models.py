@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from field.parts import EVENTS, UNITS, WIDTH, built, constant, gru, head, node, pooled, weights
 from onnx import TensorProto, helper
-from small_onnx import BOOL, DOUBLE, FLOAT, HALF, INT32, INT64, value
+from small_onnx import BOOL, DOUBLE, FLOAT, HALF, INT32, INT64, Shape, value
 
 
 def dropout_left_on() -> bytes:
@@ -99,11 +99,11 @@ def attention_over_the_batch() -> bytes:
     )
 
 
-def squeezed_everywhere() -> bytes:
+def squeezed_everywhere(said: Shape | None = None) -> bytes:
     """output.squeeze() without an axis loses the batch where it is one."""
     nodes, stored = pooled("x", "column")
     return built(
-        [*nodes, node("Squeeze", ["column"], "score")], stored, outputs=[value("score", FLOAT, None)]
+        [*nodes, node("Squeeze", ["column"], "score")], stored, outputs=[value("score", FLOAT, said)]
     )
 
 
@@ -365,3 +365,15 @@ def half_input() -> bytes:
     nodes, stored = pooled("wide")
     first = [node("Tanh", ["x"], "bent"), node("Cast", ["bent"], "wide", to=FLOAT)]
     return built([*first, *nodes], stored, inputs=[value("x", HALF, EVENTS)])
+
+
+def labelling() -> bytes:
+    """A GRU's steps with their classes before them, as torch's CrossEntropyLoss takes them: (n, 4, l)."""
+    nodes, stored = gru("x")
+    more = [
+        node("Squeeze", ["states", "axis"], "steps"),
+        node("Transpose", ["steps"], "classes", perm=[1, 2, 0]),
+        node("Softmax", ["classes"], "score", axis=1),
+    ]
+    held = [*stored, constant("axis", [1], np.int64)]
+    return built([*nodes, *more], held, outputs=[value("score", FLOAT, ("n", UNITS, "l"))])

@@ -11,7 +11,7 @@ from field import models
 from field.asking import SEQUENCE, assert_true, or_refused
 from field.truth import truth
 from inference_server import InferenceServer, ServedModel
-from sequela_client import Explanation, Sequela
+from sequela_client import Explanation, Sequela, SequelaError
 
 TOGETHER: dict[str, Callable[[], bytes]] = {
     "normalised": models.normalised_over_the_batch,
@@ -23,14 +23,18 @@ RANDOM: dict[str, Callable[[], bytes]] = {
     "noise": models.noise_in_the_graph,
     "drawn": models.sampled_class,
 }
-RIGHT: dict[str, Callable[[], bytes]] = {"branch": models.branch_on_length}
+RIGHT: dict[str, Callable[[], bytes]] = {
+    "branch": models.branch_on_length,
+    "squeezed": lambda: models.squeezed_everywhere(["n"]),
+}
+TURNED: dict[str, Callable[[], bytes]] = {"labelling": models.labelling}
 
 
 @pytest.fixture(scope="module")
 def peer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sequela]:
     """A client of a server that explains what another server runs."""
     root = tmp_path_factory.mktemp("endpoints")
-    served = {name: ServedModel(build()) for name, build in (TOGETHER | RANDOM | RIGHT).items()}
+    served = {name: ServedModel(build()) for name, build in (TOGETHER | RANDOM | RIGHT | TURNED).items()}
     with InferenceServer(served) as endpoint:
         for name in served:
             write_endpoint(root, name, endpoint.uri(name))
@@ -70,3 +74,16 @@ def test_models_that_do_not_repeat_behind_an_endpoint(peer: Sequela, name: str) 
     """Refused, with what to do."""
     answer = or_refused(lambda: asked(peer, name), r"eval\(\)|random|determin|repeat|twice|chance")
     assert answer is None, f"explained: {answer.base_value} -> {answer.score}"
+
+
+def test_a_squeeze_of_everything_behind_an_endpoint(peer: Sequela) -> None:
+    """A call of one row has an output without axes; it is that row's score, as it is in a file."""
+    content = RIGHT["squeezed"]()
+    assert_true(asked(peer, "squeezed"), truth(content, SEQUENCE))
+
+
+# Before: "the model gives 20 outputs for 1 targets", and nothing to do about it.
+def test_steps_behind_classes_need_a_transpose(peer: Sequela) -> None:
+    """(n, 4, l) behind an endpoint: the way out is named."""
+    with pytest.raises(SequelaError, match=r"along its last axis.*with a Transpose in the end"):
+        asked(peer, "labelling")

@@ -38,6 +38,8 @@ HIDDEN: dict[str, tuple[Callable[[], bytes], NDArray[Any], Feed]] = {
     # pytorch/pytorch#117655 (torch.cond(x.sum() > 0, ...)): trials of noise stay below the limit. Before: a base value
     # of 0.25, where the background alone scores 0.5.
     "a branch that the batch decides": (hidden.branch_on_values, LARGE, alone),
+    # Amounts as they are, not scaled. Before: a base value of 0.96, where the background alone scores 0.5.
+    "the largest amount of the batch": (hidden.largest_of_the_batch, SEQUENCE * 100, alone),
 }
 
 

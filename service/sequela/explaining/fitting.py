@@ -161,6 +161,8 @@ def _by_name(schema: ModelSchema, arrays: Sequence[NamedArray], path: str) -> di
 
 def _unknown(schema: ModelSchema, name: str, names: Sequence[str]) -> str:
     text = f"{name!r} is not an input; the model takes {', '.join(names)}"
+    if not name:
+        text = f"one array without a name, but the model takes {', '.join(names)}: send each by its name"
     if any(feature.name == name for feature in schema.features):
         text += f"; {name!r} is a feature: send all columns of an input in one array, or in a table with their names"
     return text

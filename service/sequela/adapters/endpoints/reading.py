@@ -137,6 +137,13 @@ def _layout(
     if axes is None:
         return OutputLayout(bool(draft.per_event), told)
     per_event = _per_event(axes, output, length, draft)
+    if not per_event and len(axes) == 3 and _may_be_last(axes[2], length, draft):
+        text = (
+            f"output {output!r} {shown_axes(axes)} may have a step for each event along its last axis; behind an "
+            "endpoint it is the second: serve a model with a Transpose in the end (batch, events, outputs), or say "
+            '"per_event": false in a schema'
+        )
+        raise InvalidInput.at(draft.path, "SCHEMA_NEEDED", text)
     rest = tuple(axis for axis in axes[1 + per_event :] if axis != 1)
     if not axes or len(rest) > 2 - per_event:
         text = f"output {output!r} has {len(axes)} axes, {shown_axes(axes)}, expected {EXPECTED}"
@@ -148,6 +155,12 @@ def _layout(
         raise InvalidInput.at(draft.path, "MODEL_TOO_LARGE", text)
     steps = 0 if per_event or len(sizes) < len(rest) else forecast_steps(_sizes(axes[1:]), output)
     return OutputLayout(per_event, count, steps)
+
+
+def _may_be_last(axis: Size, length: int | None, draft: Draft) -> bool:
+    """Whether the last axis of three counts events, as convolutions have them, unless a schema denies it."""
+    said = draft.per_event is not None or draft.schema.targets
+    return not said and (not isinstance(axis, int) or (axis > 1 and axis == length))
 
 
 def _sizes(axes: tuple[Size, ...]) -> tuple[int, ...]:

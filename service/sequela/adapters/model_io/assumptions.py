@@ -26,6 +26,7 @@ def assumptions(
     for item in draft.schema.inputs:
         if item.name not in written:
             found += _flat(item, seen[item.name])
+            found += _as_many_as_events(item, seen, draft.schema.inputs)
         found += _of_shape(item, written.get(item.name), seen[item.name])
         if not independent_rows:
             found += _suspicion(item, written.get(item.name), uses.get(item.name))
@@ -75,6 +76,29 @@ def _flat(item: InputSchema, seen: InputSignature) -> Iterator[ExplanationWarnin
             "(batch, events, columns)."
         )
         yield ExplanationWarning("LAYOUT_SUSPECTED", text)
+
+
+def _as_many_as_events(
+    item: InputSchema, seen: Mapping[str, InputSignature], inputs: Sequence[InputSchema]
+) -> Iterator[ExplanationWarning]:
+    """Floats (n, 8) beside eight events: static columns as a rule, but times between events look the same."""
+    size = seen[item.name].axes[1] if seen[item.name].rank == 2 else None
+    events = [seen[each.name] for each in inputs if each.role is Role.EVENTS and not each.axes]
+    if not (item.role is Role.STATIC and isinstance(size, int) and size > 1 and not item.shape):
+        return
+    if any(each.axes[1] == size for each in events):
+        text = (
+            f"Input {item.name!r} {seen[item.name].shown} is read as {size} static columns, switched as one player; "
+            f"the sequence has {size} events as well. If it holds a number for each event, such as a time, say so in "
+            f"a schema: {entries(_with_role(inputs, item.name))}."
+        )
+        yield ExplanationWarning("LAYOUT_SUSPECTED", text)
+
+
+def _with_role(inputs: Sequence[InputSchema], name: str) -> Iterator[InputSchema]:
+    """The inputs, of which this one is events of one column."""
+    for item in inputs:
+        yield InputSchema(name, Role.EVENTS, item.dtype) if item.name == name else item
 
 
 def _of_shape(

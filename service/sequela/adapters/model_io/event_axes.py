@@ -35,13 +35,14 @@ class EventAxes:
 class UndecidedAxes(Exception):
     """Channels first is likely, the usual order is possible: only a schema can say."""
 
-    def __init__(self, item: InputSignature, use: Use) -> None:
+    def __init__(self, item: InputSignature, use: Use, width: int | None) -> None:
         super().__init__(item.name)
-        self.item, self.use = item, use
+        self.item, self.use, self.width = item, use, width
 
     def refusal(self, path: str, pasted: Callable[[InputSchema], str]) -> InvalidInput:
         """`pasted` gives what to write in a schema where the input is as given."""
-        likely, usual = (pasted(self._as(order)) for order in (CHANNELS_FIRST, USUAL[Role.EVENTS]))
+        orders = (CHANNELS_FIRST, USUAL[Role.EVENTS])
+        likely, usual = (pasted(self.like(self.item, order)) for order in orders)
         text = (
             f"input {self.item.name!r} {self.item.shown} goes into {self.use.node}, which runs along its last axis: "
             f"probably its columns come before its events (channels first). Say so in a schema: {likely}; "
@@ -49,10 +50,11 @@ class UndecidedAxes(Exception):
         )
         return InvalidInput.at(path, "SCHEMA_NEEDED", text)
 
-    def _as(self, order: Order) -> InputSchema:
-        columns = self.item.axes[order.index(Axis.FEATURES)]
-        width = columns if isinstance(columns, int) else 1
-        return InputSchema(self.item.name, Role.EVENTS, self.item.dtype, width, axes=order)
+    def like(self, item: InputSignature, order: Order) -> InputSchema:
+        """The entry of an event input whose axes are in this order."""
+        columns = item.axes[order.index(Axis.FEATURES)]
+        width = columns if isinstance(columns, int) else self.width or 1
+        return InputSchema(item.name, Role.EVENTS, item.dtype, width, axes=order)
 
 
 def event_axes(item: InputSignature, use: Use | None, width: int | None) -> EventAxes:
@@ -71,7 +73,7 @@ def event_axes(item: InputSignature, use: Use | None, width: int | None) -> Even
     if item.axes[1] == 1 or (used == CHANNELS_FIRST and use.recurrent):
         return EventAxes(used)
     if used == CHANNELS_FIRST:
-        raise UndecidedAxes(item, use)
+        raise UndecidedAxes(item, use, width)
     return EventAxes(usual, used)
 
 

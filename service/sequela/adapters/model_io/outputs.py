@@ -58,6 +58,13 @@ def output_layout(
     over_time = all(len(seen) > 1 and seen[1] == length for length, seen in shapes.items())
     if over_time and len(shapes) == 1:
         over_time = _as_said(shape, output, as_targets(shape, per_event, targets), path)
+    elif (
+        per_event is None
+        and not targets
+        and len(shapes) == 1
+        and 1 < next(iter(shapes)) == shape[-1] != shape[1]
+    ):
+        _ask_for_steps(shape, output, path)
     elif per_event is not None and per_event != over_time:
         held = "a step for each event" if over_time else "no step for each event"
         text = f"per_event: is {str(per_event).lower()}, but output {output!r} has {held}"
@@ -72,6 +79,19 @@ def output_layout(
         text = f"output {output!r} has {count} columns, must be from 1 to the limit of {limits.max_columns}"
         raise InvalidInput.at(path, "MODEL_TOO_LARGE", text)
     return OutputLayout(over_time, count, 0 if over_time else forecast_steps(rest, output))
+
+
+def steps_are_last(shapes: Mapping[int, Shape], per_event: bool | None, targets: int) -> bool:
+    """Whether an output (n, targets, events) has its steps for events along the last axis, as convolutions give them.
+
+    One fixed length alone does not tell; then a schema decides by `per_event`, or by its number of `targets`.
+    """
+    last = all(len(seen) == 3 and seen[2] == length for length, seen in shapes.items())
+    second = all(len(seen) > 1 and seen[1] == length for length, seen in shapes.items())
+    if not last or second:
+        return False
+    said = per_event is True or (per_event is None and next(iter(shapes.values()))[1] == targets)
+    return said or len(shapes) > 1
 
 
 def forecast_steps(rest: Shape, output: str) -> int:
@@ -95,6 +115,14 @@ def as_targets(shape: Shape, per_event: bool | None, targets: int) -> bool | Non
         return per_event
     each = math.prod(shape[2:])
     return {each: True, each * shape[1]: False}.get(targets)
+
+
+def _ask_for_steps(shape: Shape, output: str, path: str) -> None:
+    """Of (n, 1, 8) where the model takes eight events; (n, 8) is asked for elsewhere."""
+    shown = ", ".join(map(str, ("n", *shape[1:])))
+    text = f"output {output!r} of shape ({shown}) may have a step for each of {shape[-1]} events along its last axis, "
+    text += f'or {shape[-1]} outputs; say "per_event": true or false in a schema'
+    raise InvalidInput.at(path, "SCHEMA_NEEDED", text)
 
 
 def _as_said(shape: Shape, output: str, per_event: bool | None, path: str) -> bool:

@@ -2,21 +2,53 @@
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Sequence
 
 from sequela.adapters.model_io.entries import entry, guessed
 from sequela.adapters.model_io.signature import InputSignature
 from sequela.adapters.model_io.uses import Use
 from sequela.errors import InvalidInput
-from sequela.explaining.schema import Dtype, InputSchema, Role
+from sequela.explaining.schema import Axis, Dtype, InputSchema, Role
 
 CACHE_NAME = re.compile("past_key|past_value|key_values|kv_cache|(^|[^a-z])cache([^a-z]|$)", re.IGNORECASE)
+MASK_NAME = re.compile("mask", re.IGNORECASE)
 EXAMPLES = {Dtype.BOOL: 0.0, Dtype.INT32: 16000.0, Dtype.INT64: 16000.0}
 
 
 def one_number(item: InputSignature) -> InputSchema:
     """The entry of an input without axes; the number is an example."""
     return InputSchema(item.name, Role.STATE, item.dtype, initial=EXAMPLES.get(item.dtype, 0.5))
+
+
+def check_mask(item: InputSignature, inputs: Sequence[InputSignature], path: str) -> None:
+    """Raises InvalidInput (MODEL_INPUT_UNSUPPORTED) for a mask between events, such as a causal one (l, l)."""
+    if MASK_NAME.search(item.name) and _is_between_events(
+        item, [other for other in inputs if other is not item]
+    ):
+        raise InvalidInput.at(path, "MODEL_INPUT_UNSUPPORTED", between_events(item))
+
+
+def between_events(item: InputSignature) -> str:
+    """Why a mask that is no (batch, events) is not taken, and what to do."""
+    return (
+        f"input {item.name!r} {item.shown} is a mask between events, not one of the events (batch, events); nobody "
+        "sends it. Export the model with this mask made inside: in torch, make it in forward from x.shape, or pass "
+        "is_causal=True"
+    )
+
+
+def _is_between_events(item: InputSignature, others: Sequence[InputSignature]) -> bool:
+    """A square (l, l), or (n, l, l); one with axes for heads (n, 1, 1, l)."""
+    *_, before, last = (None, None, *item.axes)
+    square = last is not None and before == last
+    if item.rank == 2:
+        return square and not any(other.axes[:1] == item.axes[:1] for other in others)
+    if item.rank < 3 or any(other.axes[1:] == item.axes[1:] for other in others):
+        return False
+    heads = item.axes[1] == 1 and any(other.rank > 1 and other.axes[1] == last for other in others)
+    return square or heads or not isinstance(last, int)
 
 
 def check_rank(item: InputSignature, use: Use | None, path: str) -> None:
@@ -30,6 +62,16 @@ def check_rank(item: InputSignature, use: Use | None, path: str) -> None:
     if item.rank > 3 and use and not use.axes and not use.state:
         text = (
             f"input {item.name!r} {item.shown} goes into {use.node}, as an image does; if its second axis counts "
-            f"events, say so in a schema: {entry(guessed(item, Role.EVENTS))}"
+            f"events, say so in a schema: {entry(guessed(item, Role.EVENTS))}{_last_counts(item)}"
         )
         raise InvalidInput.at(path, "SCHEMA_NEEDED", text)
+
+
+def _last_counts(item: InputSignature) -> str:
+    """The line where the last axis counts events, as in recordings (n, 1, channels, samples)."""
+    sizes = tuple(size for size in item.axes[1:-1] if isinstance(size, int))
+    if len(sizes) != item.rank - 2:
+        return ""
+    axes = (Axis.BATCH, Axis.FEATURES, Axis.TIME)
+    turned = InputSchema(item.name, Role.EVENTS, item.dtype, math.prod(sizes), shape=sizes, axes=axes)
+    return f"; if its last axis does: {entry(turned)}"

@@ -26,7 +26,7 @@ from dataclasses import dataclass, replace
 from sequela.adapters.model_io.arrangement import USUAL
 from sequela.adapters.model_io.entries import entries, guessed
 from sequela.adapters.model_io.event_axes import EventAxes, Order, UndecidedAxes, event_axes
-from sequela.adapters.model_io.ranks import check_rank, one_number
+from sequela.adapters.model_io.ranks import MASK_NAME, check_mask, check_rank, one_number
 from sequela.adapters.model_io.signature import Axis as Size
 from sequela.adapters.model_io.signature import InputSignature, Signature
 from sequela.adapters.model_io.states import is_state, state_input
@@ -35,7 +35,6 @@ from sequela.adapters.model_io.uses import Use
 from sequela.errors import InvalidInput
 from sequela.explaining.schema import Axis, Dtype, InputSchema, Role
 
-MASK_NAME = re.compile("mask", re.IGNORECASE)
 INVERTED_NAME = re.compile("pad", re.IGNORECASE)
 LENGTH_NAME = re.compile("(^|[^a-z]|seq|sequence)(len|lens|length|lengths)([^a-z]|$)", re.IGNORECASE)
 EXAMPLE = 8
@@ -64,6 +63,7 @@ def infer_inputs(signature: Signature, uses: Mapping[str, Use], path: str) -> In
     states = {item.name for item in signature.inputs if is_state(item, uses.get(item.name), signature)}
     data = [item for item in signature.inputs if item.name not in states]
     for item in data:
+        check_mask(item, data, path)
         check_rank(item, uses.get(item.name), path)
     _check_numbers(data, signature, uses, path)
     axes: dict[str, EventAxes] = {}
@@ -72,13 +72,39 @@ def infer_inputs(signature: Signature, uses: Mapping[str, Use], path: str) -> In
             axes[item.name] = event_axes(item, uses.get(item.name), None) if item.rank > 1 else EventAxes(())
         except UndecidedAxes as undecided:
             orders = {name: found.order for name, found in axes.items()}
-            likely = _inputs(signature, orders, states, path, uses)
-            raise undecided.refusal(path, lambda given: entries(_replaced(likely, given))) from None  # noqa: B023
+            raise _asked(undecided, signature, orders, states, path, uses) from None
     inputs = _inputs(signature, {name: found.order for name, found in axes.items()}, states, path, uses)
     other = {name: found.other or found.order for name, found in axes.items()}
     if all(found.other is None for found in axes.values()):
         return Inferred(inputs)
     return Inferred(inputs, _inputs(signature, other, states, path, uses))
+
+
+def _asked(
+    undecided: UndecidedAxes,
+    signature: Signature,
+    orders: Mapping[str, Order],
+    states: Container[str],
+    path: str,
+    uses: Mapping[str, Use],
+) -> InvalidInput:
+    """The refusal, with the other inputs as they are likely to be: those of the same last axis lie alike."""
+    asked = undecided.item
+    alike = {item.name for item in signature.inputs if item.rank == 3 and item.axes[2] == asked.axes[2]}
+    try:
+        likely = _inputs(signature, orders, states, path, uses)
+    except InvalidInput:
+        data = [item for item in signature.inputs if item.name not in states]
+        likely = tuple(guessed(item, Role.EVENTS if item.rank > 1 else Role.STATIC) for item in data)
+
+    def pasted(given: InputSchema) -> str:
+        found = _replaced(likely, given)
+        others = [item for item in signature.inputs if item.name in alike - {asked.name}]
+        for item in others:
+            found = _replaced(found, undecided.like(item, given.axes))
+        return entries(found)
+
+    return undecided.refusal(path, pasted)
 
 
 def complete_inputs(

@@ -61,11 +61,10 @@ def usual_order(
     return made
 
 
-def steps_first(model: ModelProto, output: str, rank: int) -> ModelProto:
-    """The model with the first two axes of an output exchanged: a time-first model's has a step for each event."""
-    order = [1, 0, *range(2, rank)]
+def turned_output(model: ModelProto, output: str, order: Sequence[int]) -> ModelProto:
+    """The model with the axes of an output in this order, so that steps for events come behind the batch."""
     return _behind(
-        model, output, lambda inside: helper.make_node("Transpose", [inside], [output], perm=order)
+        model, output, lambda inside: helper.make_node("Transpose", [inside], [output], perm=list(order))
     )
 
 

@@ -1,5 +1,5 @@
-"""How recurrent and convolution nodes read a graph's inputs: which axis they take for time, and which inputs are
-initial states.
+"""How recurrent nodes, convolutions and pools read a graph's inputs: which axis they take for time, and which inputs
+are initial states.
 
 Values are followed from the inputs on, through operators that only move axes or work on each number by itself.
 """
@@ -27,6 +27,11 @@ from sequela.explaining.schema import Axis
 
 RECURRENT_AXES = (Axis.TIME, Axis.BATCH, Axis.FEATURES)
 CONVOLUTION_AXES = (Axis.BATCH, Axis.FEATURES, Axis.TIME)
+CONVOLUTIONS = frozenset(
+    {"Conv", "ConvTranspose", "ConvInteger", "QLinearConv", "MaxPool", "AveragePool", "LpPool"}
+    | {"GlobalMaxPool", "GlobalAveragePool", "GlobalLpPool"}
+)
+"""Operators that run over the last axes of (batch, channels, …), pools among them."""
 KEPT = frozenset(
     {
         "Identity",
@@ -117,7 +122,7 @@ def _uses(
             state = followed.get(node.input[place])
             if state and len(state.axes) == 3 and state.axes[1] is not None:
                 yield state.source, Use(shown(node), state=_state(state, node, constants, signature))
-    elif node.op_type == "Conv" and data:
+    elif node.op_type in CONVOLUTIONS and data:
         axes = _named(data, CONVOLUTION_AXES, signature)
         if axes or len(data.axes) > len(CONVOLUTION_AXES):
             yield data.source, Use(shown(node), axes)

@@ -118,6 +118,7 @@ class Loader:
             session=session,
             step_work=step_work(model),
             recurrence=recurrence,
+            tried=tuple(probed.shapes),
             warnings=(
                 *choice.warnings,
                 *labelled.warnings,

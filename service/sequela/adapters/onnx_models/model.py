@@ -22,7 +22,7 @@ from sequela.timeshap.cells import Cells
 @dataclass(frozen=True, slots=True, eq=False)
 class OnnxModel:
     """Implements `explaining.ports.Model`. `size` is the file's in bytes, once for each session; `execution`
-    says how the model is run.
+    says how the model is run, `tried` on how many events it was when it was loaded.
     """
 
     name: str
@@ -37,6 +37,7 @@ class OnnxModel:
     step_work: int = 0
     recurrence: Recurrence | None = None
     warnings: tuple[ExplanationWarning, ...] = ()
+    tried: tuple[int, ...] = ()
 
     def named(self, name: str) -> OnnxModel:
         """The same model under another name; the session is shared."""
@@ -51,6 +52,11 @@ class OnnxModel:
         """As in `Model.work`."""
         return max(self.step_work * events, 1)
 
+    def _ran(self) -> str:
+        """On what the model was seen to run, for messages."""
+        tried = " and ".join(f"{length:,}" for length in self.tried)
+        return f"; when it was loaded it ran on {tried}" if tried else ""
+
     def run(
         self, batch: Cells, frame: Frame, output_event: int, until: float = math.inf
     ) -> NDArray[np.float64]:
@@ -64,6 +70,6 @@ class OnnxModel:
         except DoesNotFit as error:
             if error.reason != "MODEL_FAILED":
                 raise
-            text = f"{error.message} (on {batch.length:,} events)"
+            text = f"{error.message} (on {batch.length:,} events){self._ran()}"
             raise DoesNotFit("MODEL_FAILED", text) from None
         return Scores(self.schema).at(outputs, len(frame.before[0]) + batch.length - 1 + output_event)

@@ -77,10 +77,9 @@ def _fails(failed: dict[int, DoesNotFit]) -> DoesNotFit:
     longest, last = others[-1]
     shown = ", ".join(f"{length:,}" for length in failed)
     text = f"the model runs on none of the numbers of events tried ({shown})"
-    if first.message == last.message:
-        text += f": {first.message}"
-    else:
-        text += f": with {shortest:,}, {first.message}; with {longest:,}, {last.message}"
+    if first.message == last.message:  # then it hardly is the number of events
+        return DoesNotFit("MODEL_FAILED", f"{text}: {first.message}")
+    text += f": with {shortest:,}, {first.message}; with {longest:,}, {last.message}"
     text += (
         ". If it takes another number, as where the exporter froze the length of its example, say it in a schema: "
         '"trial_length": 300; or export the model with a free number of events'

@@ -24,7 +24,7 @@ from sequela.explaining.explanation import ExplanationWarning
 from sequela.explaining.ports import Frame
 from sequela.timeshap.cells import Cells
 
-SIZES = ((1.0, 0.0), (1.0, 0.0), (0.0, 0.0), (0.0, 1.0), (16.0, 0.0))
+SIZES = ((1.0, 0.0), (1.0, 0.0), (0.0, 0.0), (0.0, 1.0), (16.0, 0.0), (256.0, 0.0))
 """Of each row of the trial: the factor of its noise, and what is added."""
 RUNS = 4
 """Of the same row, to see whether chance plays a part."""

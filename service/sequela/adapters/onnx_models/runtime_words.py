@@ -10,6 +10,7 @@ SOURCE_PLACE = re.compile(r"\S+\.(?:cc|h|cpp):\d+ (?:[^()]*onnxruntime::[^()]*\(
 ERROR_HEAD = re.compile(r"^\[ONNXRuntimeError\] : \d+ : ")
 OPSET = re.compile(r"Opset (\d+) is under development.* for domain ([\w.]+) is till opset (\d+)")
 IR_VERSION = re.compile(r"Unsupported model IR version: (\d+), max supported IR version: (\d+)")
+NO_DOUBLE = re.compile("does not support double", re.IGNORECASE)
 NO_OPERATOR = re.compile(r"No Op registered for (\S+) with domain_version of (\d+)")
 
 
@@ -17,6 +18,12 @@ def one_line(error: Exception) -> str:
     """Short, and without the places in its sources."""
     text = ERROR_HEAD.sub("", SOURCE_PLACE.sub("", " ".join(str(error).split())))
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+
+
+def why_failed(error: Exception) -> str:
+    """Why a run failed, and what to do about it."""
+    text = one_line(error)
+    return f"{text}. Export it in float32 (model.float())" if NO_DOUBLE.search(text) else text
 
 
 def why_refused(error: Exception) -> str:

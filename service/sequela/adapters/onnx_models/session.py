@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from sequela.adapters.onnx_models.guard import Run, Watchdog, limit_memory, watchdog
 from sequela.adapters.onnx_models.provider import ExecutionProvider, chain
-from sequela.adapters.onnx_models.runtime_words import one_line, why_refused
+from sequela.adapters.onnx_models.runtime_words import why_failed, why_refused
 from sequela.errors import DoesNotFit, InvalidInput
 from sequela.explaining.clock import TimeUp
 from sequela.explaining.limits import Limits
@@ -93,7 +93,7 @@ class Session:
         if stopped:
             text = f"the model was stopped after {self.watchdog.seconds:g} s, the limit of one call"
             return DoesNotFit("MODEL_TOO_SLOW", text)
-        return DoesNotFit("MODEL_FAILED", f"the model fails: {one_line(error)}")
+        return DoesNotFit("MODEL_FAILED", f"the model fails: {why_failed(error)}")
 
 
 def open_session(

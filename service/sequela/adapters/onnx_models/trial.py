@@ -10,11 +10,12 @@ from onnx import ModelProto
 from sequela.adapters.model_io.arrangement import TIME_FIRST
 from sequela.adapters.model_io.entries import entries
 from sequela.adapters.model_io.feeds import Feeder
+from sequela.adapters.model_io.outputs import steps_are_last
 from sequela.adapters.model_io.schema import Draft
 from sequela.adapters.model_io.signature import Signature
 from sequela.adapters.model_io.sizes import FixedSizes, read_sizes
 from sequela.adapters.model_io.uses import Use
-from sequela.adapters.onnx_models.input_order import one_row, steps_first, usual_order
+from sequela.adapters.onnx_models.input_order import one_row, turned_output, usual_order
 from sequela.adapters.onnx_models.probe import Probed, no_padding, probe, sample, tried_lengths
 from sequela.adapters.onnx_models.session import Session
 from sequela.errors import DoesNotFit, InvalidInput, SequelaError
@@ -81,7 +82,11 @@ class Trials:
         session = self.open(model, sizes.batch)
         if any(item.axes[:2] == TIME_FIRST[:2] for item in inputs):
             model, session = self._with_usual_output(model, session, feeder, lengths, sizes)
-        return Trial(draft, model, sizes, feeder, *tried_rows(feeder, session, sizes, lengths))
+        session, probed = tried_rows(feeder, session, sizes, lengths)
+        if steps_are_last(probed.shapes, draft.per_event, len(draft.schema.targets)):
+            model = turned_output(model, session.output, [0, 2, 1])
+            session, probed = tried_rows(feeder, self.open(model, sizes.batch), sizes, lengths)
+        return Trial(draft, model, sizes, feeder, session, probed)
 
     def _other(self, draft: Draft) -> Trial | None:
         """Where it runs, and gives each row what is its own."""
@@ -109,7 +114,7 @@ class Trials:
                 continue
             shape = getattr(output, "shape", ())
             if len(shape) > 1 and shape[:2] == (length, rows):
-                turned = steps_first(model, session.output, len(shape))
+                turned = turned_output(model, session.output, [1, 0, *range(2, len(shape))])
                 return turned, self.open(turned, sizes.batch)
             break
         return model, session

@@ -99,8 +99,12 @@ def checked_output(name: str, values: NDArray[Any], shape: tuple[int, ...], rows
     """Flat values in the shape that the answer gives them. Raises WrongAnswer."""
     if any(size < 0 for size in shape) or math.prod(shape) != len(values):
         raise WrongAnswer(f"output {name!r} has {len(values)} values for a shape of {_shown(shape)}")
+    if not shape and rows == 1:  # a squeeze of all axes of 1 takes the batch's too
+        shape = (1,)
     if not shape or shape[0] != rows:
-        raise WrongAnswer(f"output {name!r} has shape {_shown(shape)} for {rows} rows")
+        raise WrongAnswer(
+            f"output {name!r} has shape {_shown(shape)} for {rows} rows; the batch is the first axis"
+        )
     return values.astype(np.float64).reshape(shape)
 
 
