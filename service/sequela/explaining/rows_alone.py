@@ -24,7 +24,9 @@ TOLERANCE = 2e-4
 HALF_TOLERANCE = 1e-2
 """The same where outputs come in 16 bits."""
 DRAWN_RUNS = 6
-"""Of a row whose score is a whole number: what is drawn by chance comes out alike half of the time."""
+"""Of a row whose score may be drawn by chance: what is drawn from two comes out alike half of the time."""
+REPEATED = 0.05
+"""Of the tolerance: what runs of the same row alone may differ by."""
 
 
 class RowsAlone:
@@ -55,14 +57,14 @@ class RowsAlone:
                 raise _by_chance(uri, runs)
         for row, alone in zip(rows, again(rows), strict=True):
             if np.abs(alone - outputs[row]).max() > most:
-                more = again([row] * (DRAWN_RUNS if drawn else 2))
-                raise self._differing(uri, alone, outputs[row], [*more, alone], most)
+                runs = [*again([row] * DRAWN_RUNS), alone]
+                raise self._differing(uri, alone, outputs[row], runs, most * REPEATED)
         self.left = max(self.left - len(rows), 0)
 
     def _differing(
         self, uri: str, alone: Outputs, beside: Outputs, runs: Sequence[Outputs], most: float
     ) -> DoesNotFit:
-        if np.ptp(np.stack(runs), axis=0).max() > most:
+        if np.ptp(np.stack(runs), axis=0).max() > most:  # by chance, which is not the other rows' doing
             return _by_chance(uri, runs)
         place = int(np.abs(alone - beside).argmax())
         text = f"{uri} gives a sequence {beside[place]:.6g} beside others and {alone[place]:.6g} alone: the rows "

@@ -1,6 +1,7 @@
 """Whether a row's score is its own: the same in every run, and the same alone as beside others.
 
-A trial on rows that differ in kind: noise, zeros, ones, and noise of many times the size, since what is scaled by the
+A trial on rows that differ in kind: noise, zeros, ones, and noise of other sizes: a branch that the largest value of
+the batch chooses is seen by the rows below its threshold, and what is scaled by the
 batch (quantised activations, a normalisation) is moved most by the largest row.
 """
 
@@ -24,7 +25,7 @@ from sequela.explaining.explanation import ExplanationWarning
 from sequela.explaining.ports import Frame
 from sequela.timeshap.cells import Cells
 
-SIZES = ((1.0, 0.0), (1.0, 0.0), (0.0, 0.0), (0.0, 1.0), (16.0, 0.0), (256.0, 0.0))
+SIZES = ((1.0, 0.0), (1.0, 0.0), (0.0, 0.0), (0.0, 1.0), (1 / 16, 0.0), (16.0, 0.0), (256.0, 0.0))
 """Of each row of the trial: the factor of its noise, and what is added."""
 RUNS = 4
 """Of the same row, to see whether chance plays a part."""
