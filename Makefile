@@ -1,6 +1,8 @@
 # Every target makes the environment it needs; nothing but Python (3.11 or newer, with venv and pip) and make is assumed.
 PYTHON ?= python3
-WORKERS ?= 2
+# Of the fast tests, many of which wait for each other's servers; the slow ones compute, one to a core.
+WORKERS ?= 3
+SLOW_WORKERS ?= 2
 
 VENV := .venv
 RUN := $(VENV)/bin
@@ -17,7 +19,7 @@ BENCH_ARGS ?=
 export ORT_DISABLE_TELEMETRY := 1
 
 PIP := -m pip --disable-pip-version-check --quiet
-PYTEST := $(RUN)/python -m pytest -n $(WORKERS) --dist loadscope
+PYTEST := $(RUN)/python -m pytest --dist loadscope
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-all lint format models proto bench lock clean
@@ -31,7 +33,7 @@ demo: $(SEQUELA) ## Start the server, explain an alert of the demo model, print 
 	@$(RUN)/sequela demo
 
 test: setup ## The fast tests
-	$(PYTEST) -m "not slow and not peers"
+	$(PYTEST) -n $(WORKERS) -m "not slow and not peers"
 
 test-all: setup ## All tests: the slow ones too, with other explainers, model servers and exporters (Python 3.11, 7 GB)
 	$(RUN)/python scripts/peer_env.py timeshap
@@ -42,7 +44,7 @@ test-all: setup ## All tests: the slow ones too, with other explainers, model se
 	$(RUN)/python scripts/peer_env.py kserve
 	$(RUN)/python scripts/peer_env.py mlserver
 	$(RUN)/python scripts/peer_env.py oldest
-	$(PYTEST) --timeout 1200
+	$(PYTEST) -n $(SLOW_WORKERS) --timeout 1200
 
 lint: setup ## Style, types, import rules, contract, container files, what is in the tree
 	$(RUN)/ruff check

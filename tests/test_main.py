@@ -105,6 +105,7 @@ def test_what_is_odd_about_it_is_logged(tmp_path: Path, monkeypatch: pytest.Monk
     assert lines[-1]["why"].endswith("No such file or directory")
 
 
+@pytest.mark.slow
 def test_an_explanation_outlasts_the_grace(tmp_path: Path) -> None:
     """It is told to conclude, answers cut short (or hears why not), and the process leaves with 0."""
     ready = tmp_path / "ready.json"

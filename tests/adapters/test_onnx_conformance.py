@@ -136,6 +136,7 @@ def in_parts(name: str, events: NDArray[Any], *cuts: int) -> NDArray[np.float64]
     return recurrence.finish(last, states)
 
 
+@pytest.mark.slow
 def test_no_case_is_left_out() -> None:
     """All that ONNX has for the three operators."""
     assert set(cases()) == {*FORWARD, *NOT_FORWARD}

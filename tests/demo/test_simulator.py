@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from models.account_takeover.features import CATEGORICAL, NUMERIC, Country, Device, EventType, Network
 from models.account_takeover.simulate import Account, accounts
 
+pytestmark = pytest.mark.slow  # a whole bank is simulated
+
 TAKEOVER_SHARE = 0.25
 
 

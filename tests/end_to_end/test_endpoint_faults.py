@@ -88,6 +88,7 @@ def test_many_calls_lost_at_once(server: Serving, endpoint: InferenceServer, pro
     assert metric(server, "sequela_circuit_state", target="gru/1") == 0
 
 
+@pytest.mark.slow
 def test_half_open(server: Serving, proxy: FaultProxy) -> None:
     """A host that takes bytes for ever and answers none: the limit of one call ends the request; what comes back is
     found again.
@@ -170,6 +171,7 @@ def test_killed_in_mid_explanation_and_back(
     assert numbers(explained(server, asked())) == numbers(wanted)
 
 
+@pytest.mark.slow
 def test_a_connection_that_froze(server: Serving, endpoint: InferenceServer, proxy: FaultProxy) -> None:
     """One dead connection, of which nobody says that it is: a new one takes its place after a failed call."""
     wanted = explained(server, asked())

@@ -116,7 +116,11 @@ def resident_mb() -> float:
 
 
 @pytest.mark.parametrize(
-    "count", [36, pytest.param(1000, marks=[pytest.mark.slow, pytest.mark.timeout(900)])]
+    "count",
+    [
+        pytest.param(36, marks=pytest.mark.slow),
+        pytest.param(1000, marks=[pytest.mark.slow, pytest.mark.timeout(900)]),
+    ],
 )
 def test_faulty_requests_leave_nothing_behind(
     tmp_path: Path, endpoint: InferenceServer, proxy: FaultProxy, count: int

@@ -48,6 +48,7 @@ def test_effects_that_few_coalitions_have_are_not_missed(players: int) -> None:
     assert found.top >= 0.88
 
 
+@pytest.mark.slow
 def test_the_control_variate_does_not_miss_the_largest_player() -> None:
     """An airport of 30 companies at 512 coalitions: the one with the largest aircraft was held by 18-33 % of intervals,
     all together by 95 %.

@@ -31,6 +31,7 @@ def asked(seed: int, **options: object) -> Explanation:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("estimator", Estimator)
 def test_error_bars_of_a_small_game_hold(monkeypatch: pytest.MonkeyPatch, estimator: Estimator) -> None:
     """Over seeds, errors are what the bars say: about one of them in size, hardly ever three; and seeds differ."""

@@ -197,6 +197,7 @@ def test_wherever_the_deadline_is_noticed_there_is_an_answer() -> None:
             assert assert_honest(house.explain(asked(), Looked(number, run_out)), whole)
 
 
+@pytest.mark.slow
 def test_wherever_the_caller_leaves_the_work_stops() -> None:
     """Cancelled, whether it is the model or the drawing that is under way; the model is called no more."""
     _, calls, looks = undisturbed()

@@ -14,7 +14,7 @@ from sequela.explaining.question import Estimator
 
 
 @pytest.mark.parametrize("estimator", Estimator)
-@pytest.mark.parametrize("players", [18, 20])
+@pytest.mark.parametrize("players", [18, pytest.param(20, marks=pytest.mark.slow)])
 def test_a_whole_game_is_begun_though_solving_a_part_of_it_might_take_too_long(
     players: int, estimator: Estimator
 ) -> None:

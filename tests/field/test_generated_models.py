@@ -16,7 +16,7 @@ from sequela_client import Explanation, Sequela
 from sequela_client.errors import SequelaError
 from serving import Serving, embedded
 
-FAST, ALL = 16, 400
+FAST, ALL = 8, 400
 DOCUMENTED = frozenset(
     {"SCHEMA_NEEDED", "SHAPE_MISMATCH", "TOO_MANY_EVENTS", "PADDING_UNKNOWN", "MODEL_OUTPUT_UNSUPPORTED"}
 )

@@ -221,6 +221,7 @@ def test_the_server_says_what_it_is(serving: Serving) -> None:
     assert Failure(caught.value).code is grpc.StatusCode.UNIMPLEMENTED
 
 
+@pytest.mark.slow
 def test_rows_share_the_deadline() -> None:
     """Eight rows, each of which could use all the time: all are answered before it ends, and say what they lack."""
     options = {

@@ -93,6 +93,7 @@ def test_events_of_a_recurrent_network_gain_most() -> None:
     assert rms(np.array(ours)) < 0.5 * rms(np.array(base))
 
 
+@pytest.mark.slow
 def test_a_game_without_smoothness_is_not_made_worse() -> None:
     """Where every coalition's worth is drawn for itself there is nothing to predict: no more than a tenth is lost."""
     game = random_game(12, seed=5)
@@ -140,6 +141,7 @@ def test_the_same_sample_gives_the_same_bits_however_shared() -> None:
         assert other.errors.tobytes() == solutions[0].errors.tobytes()
 
 
+@pytest.mark.slow
 def test_of_a_large_sample_the_process_takes_its_part() -> None:
     """More pairs than 2048: what it makes of the first of them, where that is surer than the base estimator on all."""
     game = network_game(14, 5)
