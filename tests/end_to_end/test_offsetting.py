@@ -66,7 +66,7 @@ def test_events_that_cancel_each_other_are_named(sequela: Sequela) -> None:
     (warning,) = answer.warnings
     assert warning.reason == "HISTORY_OFFSETS"
     split = int(np.abs(wanted[:58]).argmax()) + 1
-    assert f"the {split} oldest (up to t={split - 60}) +{wanted[split - 1]:.2g}" in warning.message
+    assert f"(up to t={split - 60}) alone are worth +{wanted[split - 1]:.3g}" in warning.message
     assert "refine_history" in warning.message
 
 

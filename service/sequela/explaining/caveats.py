@@ -59,8 +59,9 @@ def history_offsets(
     worth, whole = inside.importance[split, target], inside.importance[-1, target]
     text = (
         f"Parts of the {shared.pruned} pruned events offset each other for target {names[target]}: by the pruning "
-        f"curve all of them are worth {whole:+.2g}, but the {split} oldest (up to t={split - shared.extent.length}) "
-        f"{worth:+.2g}, more than the tolerance of {tolerance[target]:.2g}. refine_history splits them there; "
+        f"curve all of them together are worth {whole:+.3g}, but the {split} oldest "
+        f"(up to t={split - shared.extent.length}) alone are worth {worth:+.3g}, more than the tolerance of "
+        f"{tolerance[target]:.3g}. refine_history splits them there; "
         "a smaller pruning_tolerance prunes fewer events."
     )
     return (ExplanationWarning("HISTORY_OFFSETS", text),)
