@@ -56,21 +56,26 @@ class RowsAlone:
             if np.ptp(np.stack(runs), axis=0).max() > most:
                 raise _by_chance(uri, runs)
         for row, alone in zip(rows, again(rows), strict=True):
-            if np.abs(alone - outputs[row]).max() > most:
+            apart = np.abs(alone - outputs[row]).max()
+            if apart > most * REPEATED:  # more than the sizes of batches do: by chance, or by the other rows
                 runs = [*again([row] * DRAWN_RUNS), alone]
-                raise self._differing(uri, alone, outputs[row], runs, most * REPEATED)
+                if np.ptp(np.stack(runs), axis=0).max() > most * REPEATED:
+                    raise _by_chance(uri, runs)
+            if apart > most:
+                raise _coupled(uri, alone, outputs[row])
         self.left = max(self.left - len(rows), 0)
 
-    def _differing(
-        self, uri: str, alone: Outputs, beside: Outputs, runs: Sequence[Outputs], most: float
-    ) -> DoesNotFit:
-        if np.ptp(np.stack(runs), axis=0).max() > most:  # by chance, which is not the other rows' doing
-            return _by_chance(uri, runs)
-        place = int(np.abs(alone - beside).argmax())
-        text = f"{uri} gives a sequence {beside[place]:.6g} beside others and {alone[place]:.6g} alone: the rows "
-        text += "of a batch influence each other. Put max_batch_rows = 1 into its endpoint.toml, or serve a model "
-        text += "whose rows are independent (batch_first, nothing normalised over the batch, no dynamic quantisation)"
-        return DoesNotFit("MODEL_ROWS_COUPLED", text)
+
+def _coupled(uri: str, alone: Outputs, beside: Outputs) -> DoesNotFit:
+    place = int(np.abs(alone - beside).argmax())
+    text = f"{uri} gives a sequence {beside[place]:.6g} beside others and {alone[place]:.6g} alone: the rows "
+    text += (
+        "of a batch influence each other. Put max_batch_rows = 1 into its endpoint.toml, or serve a model "
+    )
+    text += (
+        "whose rows are independent (batch_first, nothing normalised over the batch, no dynamic quantisation)"
+    )
+    return DoesNotFit("MODEL_ROWS_COUPLED", text)
 
 
 def _by_chance(uri: str, runs: Sequence[Outputs]) -> DoesNotFit:
