@@ -95,9 +95,8 @@ class _Matched:
 
 
 def _match(schema: ModelSchema, item: InputSchema, columns: Sequence[str]) -> _Matched:
-    if (
-        len(item.shape) > 1
-    ):  # the columns sent are those of the last axis alone, which the schema does not name
+    if len(item.shape) > 1:
+        # The columns sent are those of the last axis alone, which the schema does not name.
         return _Matched(by_position=True)
     wanted = [_names(feature, item, column) for column, feature in enumerate(_owners(schema, item))]
     places = {name: place for place, name in enumerate(columns)}

@@ -161,8 +161,6 @@ def _by_name(schema: ModelSchema, arrays: Sequence[NamedArray], path: str) -> di
 
 def _unknown(schema: ModelSchema, name: str, names: Sequence[str]) -> str:
     text = f"{name!r} is not an input; the model takes {', '.join(names)}"
-    if not name:
-        text = f"one array without a name, but the model takes {', '.join(names)}: send each by its name"
     if any(feature.name == name for feature in schema.features):
         text += f"; {name!r} is a feature: send all columns of an input in one array, or in a table with their names"
     return text
@@ -171,8 +169,7 @@ def _unknown(schema: ModelSchema, name: str, names: Sequence[str]) -> str:
 def _is_marked(item: InputSchema) -> str:
     return (
         f"{item.name!r} marks padding with {item.pad_value:g} in this model, and the server fills it in: leave it "
-        "out, and "
-        "send the real events alone"
+        "out, and send the real events alone"
     )
 
 

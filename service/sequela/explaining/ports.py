@@ -301,7 +301,7 @@ class Explanations(Protocol):
     """Explanations made before."""
 
     def answer(self, key: str) -> Explanation | None:
-        """A complete explanation by content key (`digest.question_key`), for reuse; None where there is none
+        """A complete explanation by content key (`identity.content_key`), for reuse; None where there is none
         or the store is down.
         """
 
