@@ -54,15 +54,20 @@ def explained(
     path.write_bytes(content)
     if schema:
         path.with_name("schema.json").write_bytes(schema)
+    return explained_as_scored(sequela, path, sequence)
+
+
+def explained_as_scored(sequela: Sequela, model: Any, sequence: NDArray[Any]) -> Explanation:
+    """Events alone, nothing pruned, against zeros; what Score says of the sequence is what was explained."""
     answer = sequela.explain(
         sequence,
-        model=path,
+        model=model,
         background=np.zeros(sequence.shape[1]),
         levels=["event"],
         pruning_tolerance=0,
         target_standard_error=0,
     )
-    scored = sequela.score([sequence], model=path)
+    scored = sequela.score([sequence], model=model)
     alone = dict(zip(scored.targets, scored.values[0], strict=True))
     for target in answer.targets:
         np.testing.assert_allclose(target.score, alone[target.name], atol=1e-6, err_msg=target.name)

@@ -13,7 +13,7 @@ from inference_rest import RestServer
 from inference_server import InferenceServer, ServedModel
 from matrix import BY_NAME, ROOT
 from sequela_client import Explanation, Sequela, SequelaError
-from single_rows import SEQUENCE
+from single_rows import SEQUENCE, explained_as_scored
 
 LABEL_FIRST = (ROOT.parent / "cases" / "models" / "label_first.onnx").read_bytes()
 GRU = BY_NAME["gru"]
@@ -62,23 +62,6 @@ def sequela(models: dict[str, ServedModel], tmp_path_factory: pytest.TempPathFac
             yield client
 
 
-def explained(sequela: Sequela, name: str, sequence: Any) -> Explanation:
-    """Events alone, nothing pruned; what Score says of the sequence is what was explained."""
-    answer = sequela.explain(
-        sequence,
-        model=name,
-        background=np.zeros(sequence.shape[1]),
-        levels=["event"],
-        pruning_tolerance=0,
-        target_standard_error=0,
-    )
-    scored = sequela.score([sequence], model=name)
-    alone = dict(zip(scored.targets, scored.values[0], strict=True))
-    for target in answer.targets:
-        assert target.score == pytest.approx(alone[target.name], abs=1e-6)
-    return answer
-
-
 def assert_alike(found: Explanation, wanted: Explanation) -> None:
     assert found.score == pytest.approx(wanted.score, abs=1e-6)
     np.testing.assert_allclose(
@@ -89,7 +72,7 @@ def assert_alike(found: Explanation, wanted: Explanation) -> None:
 @pytest.mark.parametrize("name", ["grpc", "rest"])
 def test_a_label_is_not_the_score(sequela: Sequela, name: str) -> None:
     """By the datatypes of its metadata: as the file is explained."""
-    found, wanted = (explained(sequela, each, SEQUENCE) for each in (name, "file"))
+    found, wanted = (explained_as_scored(sequela, each, SEQUENCE) for each in (name, "file"))
     assert_alike(found, wanted)
     assert found.target("output1").score == pytest.approx(0.75, abs=1e-4)
     (warning,) = found.warnings
@@ -101,7 +84,7 @@ def test_a_label_is_not_the_score(sequela: Sequela, name: str) -> None:
 def test_version_1_with_what_its_page_asks_for(sequela: Sequela, name: str) -> None:
     """A schema of inputs alone; where predictions have names, the one that a schema says."""
     sequence = GRU.sample(5)["events"]
-    assert_alike(explained(sequela, name, sequence), explained(sequela, "gru", sequence))
+    assert_alike(explained_as_scored(sequela, name, sequence), explained_as_scored(sequela, "gru", sequence))
 
 
 @pytest.mark.parametrize(
@@ -114,5 +97,5 @@ def test_version_1_with_what_its_page_asks_for(sequela: Sequela, name: str) -> N
 def test_labels_beside_scores_in_version_1(sequela: Sequela, name: str, words: str) -> None:
     """Never the first: the names are listed, and how to say which."""
     with pytest.raises(SequelaError, match=words) as caught:
-        explained(sequela, name, GRU.sample(5)["events"])
+        explained_as_scored(sequela, name, GRU.sample(5)["events"])
     assert caught.value.reason == "ENDPOINT_ANSWER_INVALID"

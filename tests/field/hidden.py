@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from field.inputs import VOCABULARY
-from field.parts import UNITS, WIDTH, built, constant, node, pooled, weights
+from field.parts import WIDTH, built, constant, node, pooled, quantised_layers, weights
 from onnx import NodeProto, TensorProto, helper
 from small_onnx import FLOAT, INT64, value
 
@@ -20,25 +20,7 @@ def _embedded(nodes: list[NodeProto], stored: list[TensorProto]) -> bytes:
 
 def quantised_ids() -> bytes:
     """A text classifier with int8 weights: the scale of a call follows from all its rows."""
-    nodes = [
-        node("DynamicQuantizeLinear", ["embedded"], ["x.int8", "x.scale", "x.zero"]),
-        node("MatMulInteger", ["x.int8", "w1.int8", "x.zero"], "hidden.int"),
-        node("Cast", ["hidden.int"], "hidden.float", to=FLOAT),
-        node("Mul", ["hidden.float", "x.scale"], "hidden.scaled"),
-        node("Mul", ["hidden.scaled", "w1.scale"], "hidden"),
-        node("Tanh", ["hidden"], "bent"),
-        node("ReduceMean", ["bent"], "mean", axes=[1], keepdims=0),
-        node("MatMul", ["mean", "w2"], "logit"),
-        node("Sigmoid", ["logit"], "score"),
-    ]
-    scale = 0.02
-    rounded = np.clip(np.round(weights(WIDTH, UNITS) / scale), -127, 127)
-    stored = [
-        constant("w1.int8", rounded, np.int8),
-        constant("w1.scale", scale),
-        constant("w2", weights(UNITS, 1, scale=4.0)),
-    ]
-    return _embedded(nodes, stored)
+    return _embedded(*quantised_layers("embedded", 4.0))
 
 
 def centred_ids() -> bytes:

@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
-from field.parts import EVENTS, UNITS, WIDTH, built, constant, gru, head, node, pooled, weights
+from field.parts import (
+    EVENTS,
+    UNITS,
+    WIDTH,
+    built,
+    constant,
+    gru,
+    head,
+    node,
+    pooled,
+    quantised_layers,
+    weights,
+)
 from onnx import TensorProto, helper
 from small_onnx import BOOL, DOUBLE, FLOAT, HALF, INT32, INT64, Shape, value
 
@@ -329,24 +341,7 @@ def stamped(opset: int = 17, ir: int = 8, domain: str = "") -> bytes:
 
 def quantised() -> bytes:
     """int8 weights, activations quantised with a scale of each call. microsoft/onnxruntime#10111, #8625."""
-    nodes = [
-        node("DynamicQuantizeLinear", ["x"], ["x.int8", "x.scale", "x.zero"]),
-        node("MatMulInteger", ["x.int8", "w1.int8", "x.zero"], "hidden.int"),
-        node("Cast", ["hidden.int"], "hidden.float", to=FLOAT),
-        node("Mul", ["hidden.float", "x.scale"], "hidden.scaled"),
-        node("Mul", ["hidden.scaled", "w1.scale"], "hidden"),
-        node("Tanh", ["hidden"], "bent"),
-        node("ReduceMean", ["bent"], "mean", axes=[1], keepdims=0),
-        node("MatMul", ["mean", "w2"], "logit"),
-        node("Sigmoid", ["logit"], "score"),
-    ]
-    scale = 0.02
-    stored = [
-        constant("w1.int8", np.clip(np.round(weights(WIDTH, UNITS) / scale), -127, 127), np.int8),
-        constant("w1.scale", scale),
-        constant("w2", weights(UNITS, 1, scale=1.5)),
-    ]
-    return built(nodes, stored)
+    return built(*quantised_layers("x", 1.5))
 
 
 def words() -> bytes:

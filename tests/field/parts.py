@@ -86,3 +86,28 @@ def built(
         constants,
         **more,
     )
+
+
+def quantised_layers(entry: str, last_scale: float) -> tuple[list[NodeProto], list[TensorProto]]:
+    """Two layers and a sigmoid on a value (n, l, 3), the first with int8 weights, its activations quantised with a
+    scale of each call.
+    """
+    nodes = [
+        node("DynamicQuantizeLinear", [entry], ["x.int8", "x.scale", "x.zero"]),
+        node("MatMulInteger", ["x.int8", "w1.int8", "x.zero"], "hidden.int"),
+        node("Cast", ["hidden.int"], "hidden.float", to=FLOAT),
+        node("Mul", ["hidden.float", "x.scale"], "hidden.scaled"),
+        node("Mul", ["hidden.scaled", "w1.scale"], "hidden"),
+        node("Tanh", ["hidden"], "bent"),
+        node("ReduceMean", ["bent"], "mean", axes=[1], keepdims=0),
+        node("MatMul", ["mean", "w2"], "logit"),
+        node("Sigmoid", ["logit"], "score"),
+    ]
+    scale = 0.02
+    rounded = np.clip(np.round(weights(WIDTH, UNITS) / scale), -127, 127)
+    stored = [
+        constant("w1.int8", rounded, np.int8),
+        constant("w1.scale", scale),
+        constant("w2", weights(UNITS, 1, scale=last_scale)),
+    ]
+    return nodes, stored
