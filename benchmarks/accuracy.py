@@ -15,16 +15,16 @@ from typing import TypeAlias
 import numpy as np
 from rich.table import Table
 from sequela.timeshap.coalitions import PairSampler, allocation, strata
-from sequela.timeshap.control_variate import solve_with_variate
-from sequela.timeshap.solving import Solution, solve
+from sequela.timeshap.control_variate.solver import solve_with_variate
+from sequela.timeshap.regression import Solution, solve
 
 from benchmarks.beside import say
 from benchmarks.effort import Effort
 from benchmarks.games import Floats, Game, enumerated, games, permuted
+from benchmarks.growth import rms
 from benchmarks.peers.jobs import run_game
-from benchmarks.peers.scoring import Scorer
+from benchmarks.peers.scorer import Scorer
 from benchmarks.report import Finding, table
-from benchmarks.statistics import rms
 
 BUDGETS = (512, 1024, 2048, 4096, 8192)
 ENUMERABLE = 14  # players

@@ -17,13 +17,13 @@ from benchmarks import levels
 from benchmarks.bare import events_per_row, rate
 from benchmarks.cases import Case
 from benchmarks.effort import Effort
+from benchmarks.growth import rmse
+from benchmarks.halts import watched
 from benchmarks.levels import Levels
 from benchmarks.ours import TOLERANCE, TOP, Ours, Timed, serving, unpruned
 from benchmarks.peers.jobs import AS_GIVEN, BATCHED, Calls, PeerFailed, run_game, run_timeshap
 from benchmarks.processes import MB, available_mb
 from benchmarks.stateful import with_states
-from benchmarks.statistics import rmse
-from benchmarks.stillness import watched
 
 REFERENCE_SEED = 1000
 SHARE = 0.9  # of the free memory that a peer may take: timeshap holds all coalitions at once

@@ -22,12 +22,12 @@ from benchmarks import levels
 from benchmarks.beside import REFERENCE_SEED, say
 from benchmarks.cases import Case, gru
 from benchmarks.effort import Effort
+from benchmarks.growth import rms
 from benchmarks.levels import Levels
 from benchmarks.ours import TIMEOUT, TOLERANCE, Options, Ours, serving
 from benchmarks.peers.jobs import Calls, PeerFailed, run_timeshap
 from benchmarks.report import Chart, Finding, ms, table
 from benchmarks.served import served
-from benchmarks.statistics import rms
 
 LENGTH = 47
 CALL_SECONDS = 0.02

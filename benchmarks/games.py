@@ -10,7 +10,7 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from benchmarks.peers.scoring import Scorer
+from benchmarks.peers.scorer import Scorer
 
 HIDDEN = 16
 GAIN = 1.5  # of the weights, over 1/sqrt(fan-in): players interact, the output does not saturate

@@ -10,10 +10,10 @@ from rich.table import Table
 
 from benchmarks.cases import Case
 from benchmarks.effort import Effort
+from benchmarks.growth import percentile
 from benchmarks.ours import Ours, Timed, serving
-from benchmarks.profiling import Share, profiled
+from benchmarks.profiles import Share, profiled
 from benchmarks.report import Finding, ms, table
-from benchmarks.statistics import percentile
 
 ROOT = Path(__file__).resolve().parents[1]
 MODEL = ROOT / "tests" / "fixtures" / "models" / "gru" / "1" / "model.onnx"

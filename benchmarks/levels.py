@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 from sequela_client import Attribution, Explanation, PlayerKind
 
+from benchmarks.growth import Attributions
 from benchmarks.peers.jobs import GameResult, TimeShapResult
-from benchmarks.statistics import Attributions
 
 Floats = npt.NDArray[np.float64]
 Levels = dict[str, Attributions]

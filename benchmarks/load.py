@@ -23,11 +23,11 @@ from benchmarks.arrivals import poisson
 from benchmarks.beside import say
 from benchmarks.cases import DEMO
 from benchmarks.effort import Effort
+from benchmarks.growth import percentile
+from benchmarks.halts import watched
 from benchmarks.ours import Ours, serving
 from benchmarks.processes import resident_mb
 from benchmarks.report import Chart, Finding, ms, table
-from benchmarks.statistics import percentile
-from benchmarks.stillness import watched
 
 ALERT = DEMO / "alerts" / "takeover-47.json"
 SHARES = (0.25, 0.50, 0.80, 0.95)

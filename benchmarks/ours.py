@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sequela_client import Explanation, Sequela
-from sequela_client.cli.embedded import embedded_server
+from sequela_client.cli.local_server import embedded_server
 
 from benchmarks.cases import DEMO, Case
 from benchmarks.effort import Effort
+from benchmarks.halts import watched
 from benchmarks.processes import children, forget_peak, peak_mb, resident_mb
-from benchmarks.stillness import watched
 
 TIMEOUT = 600.0
 TOLERANCE = 0.025

@@ -9,9 +9,9 @@ import numpy as np
 
 from benchmarks.cases import Case, gru
 from benchmarks.effort import Effort
+from benchmarks.growth import Growth, growth
 from benchmarks.ours import Ours, serving
 from benchmarks.report import Chart, Finding, ms, table
-from benchmarks.statistics import Growth, growth
 
 LENGTHS = (125, 250, 500, 1000, 2000)
 WIDTHS = (10, 20, 45, 90, 180)

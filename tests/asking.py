@@ -12,18 +12,16 @@ import numpy as np
 from brute_force import Attributions
 from matrix import Case
 from numpy.typing import NDArray
-from sequela.adapters.backgrounds import StoredBackgrounds
-from sequela.adapters.explanations import StoredExplanations
-from sequela.adapters.memory import MemoryKeyValue
-from sequela.adapters.onnx_models.loading import Loader, ModelBytes
+from sequela.adapters.onnx.loader import Loader, ModelBytes
+from sequela.adapters.store.backgrounds import StoredBackgrounds
+from sequela.adapters.store.explanations import StoredExplanations
+from sequela.adapters.store.memory import MemoryKeyValue
+from sequela.concurrency.deadline import Clock
+from sequela.concurrency.worker_pool import Pool
 from sequela.errors import NotFound
-from sequela.explaining.clock import Clock
-from sequela.explaining.explainer import Explainer
-from sequela.explaining.explanation import Attribution, Explanation, LevelExplanation
-from sequela.explaining.limits import Limits
-from sequela.explaining.pool import Pool
-from sequela.explaining.ports import Model, Observers
-from sequela.explaining.question import (
+from sequela.explain.limits import Limits
+from sequela.explain.ports import Model, Observers
+from sequela.explain.request import (
     BackgroundChoice,
     EventInfo,
     GivenBackground,
@@ -34,6 +32,8 @@ from sequela.explaining.question import (
     Options,
     Question,
 )
+from sequela.explain.result.explanation import Attribution, Explanation, LevelExplanation
+from sequela.explain.service import Explainer
 from sequela.timeshap.players import PlayerKind
 
 Arrays = Mapping[str, NDArray[Any]]

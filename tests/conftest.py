@@ -11,9 +11,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import pytest
+from api import inference_calls
 from hypothesis import settings
 from matrix import BY_NAME, ROOT
-from rpc import inferring
 from serving import Serving, embedded
 
 # No test is timed: these machines are noisy. What fails is printed so that it can be run again.
@@ -32,10 +32,10 @@ def server() -> Iterator[Serving]:
 def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     """A server with a few models of the matrix, each with a background called `usual`, and small limits of rows."""
     root = tmp_path_factory.mktemp("models")
-    for name in inferring.MODELS:
+    for name in inference_calls.MODELS:
         shutil.copytree(ROOT / name, root / name)
     limits = {"max_explained_rows": 8, "max_score_sequences": 16}
     with Serving(embedded(model_repository=root, **limits)) as running:
-        for name in inferring.MODELS:
-            inferring.create_background(running, BY_NAME[name])
+        for name in inference_calls.MODELS:
+            inference_calls.create_background(running, BY_NAME[name])
         yield running

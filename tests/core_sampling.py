@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 from sequela.timeshap.coalitions import PairSampler, allocation, strata
-from sequela.timeshap.solving import Solution, solve
+from sequela.timeshap.regression import Solution, solve
 
 Game = Callable[[NDArray[np.bool_]], NDArray[np.float64]]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sequela.timeshap.solving import Solution
+from sequela.timeshap.regression import Solution
 
 DEVIATIONS = 1.96
 ROUNDING = 1e-9

@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sequela.explaining.clock import Clock
-from sequela.explaining.pool import Pool
-from sequela.explaining.ports import Frame, Model
-from sequela.explaining.question import Estimator
-from sequela.explaining.rows_alone import RowsAlone
+from sequela.concurrency.deadline import Clock
+from sequela.concurrency.worker_pool import Pool
+from sequela.explain.evaluate.row_independence import RowsAlone
+from sequela.explain.ports import Frame, Model
+from sequela.explain.request import Estimator
 from sequela.timeshap.cells import Cells
 
 T = TypeVar("T")

@@ -10,12 +10,12 @@ import numpy as np
 from core_sampling import Game, gain
 from numpy.typing import NDArray
 from pools import pool_of
-from sequela.explaining.asking import Asker
-from sequela.explaining.clock import Clock
-from sequela.explaining.evaluating import Evaluator
-from sequela.explaining.playing import Played, Rules, play
-from sequela.explaining.ports import Observers
-from sequela.explaining.schema import Link
+from sequela.concurrency.deadline import Clock
+from sequela.explain.estimate.game import Played, Rules, play
+from sequela.explain.evaluate.evaluator import Evaluator
+from sequela.explain.evaluate.model_caller import Asker
+from sequela.explain.ports import Observers
+from sequela.explain.schema import Link
 from sequela.timeshap.players import Extent, Players, event_players
 
 BATCH = 64

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
-from sequela.explaining.pool import Pool
+from sequela.concurrency.worker_pool import Pool
 
 PATIENCE = 60.0
 """Seconds that no healthy machine needs."""

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sequela.explaining.ports import Frame, States
-from sequela.explaining.schema import ModelSchema
+from sequela.explain.ports import Frame, States
+from sequela.explain.schema import ModelSchema
 from sequela.timeshap.cells import Cells
 
 WIDTH = 3

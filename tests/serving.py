@@ -13,8 +13,8 @@ import numpy as np
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from numpy.typing import ArrayLike
+from sequela.api.server import Bound
 from sequela.bootstrap import Wired, build
-from sequela.rpc.server import Bound
 from sequela.settings import Settings
 from sequela_proto.v1 import sequela_pb2 as pb
 from sequela_proto.v1 import sequela_pb2_grpc as rpc

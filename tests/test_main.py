@@ -14,9 +14,9 @@ from pathlib import Path
 import grpc
 import httpx
 import pytest
+from api.rpc_calls import explain_request, sequence
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from redis_server import eventually
-from rpc.asking import explain_request, sequence
 from sequela_proto.v1 import sequela_pb2 as pb
 from sequela_proto.v1.sequela_pb2_grpc import ExplanationServiceStub
 from serving import PATIENCE, Failure

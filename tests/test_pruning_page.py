@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from sequela_client.parts import Verdict
+from sequela_client.explanation_parts import Verdict
 from serving import Serving, embedded
 
 ROOT = Path(__file__).resolve().parent.parent

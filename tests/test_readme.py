@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 from sequela.adapters.model_io.schema_json import read_schema
-from sequela.explaining.schema import Display, FeatureSchema, InputSchema, ModelSchema
+from sequela.explain.schema import Display, FeatureSchema, InputSchema, ModelSchema
 from sequela_client.cli.main import main
 from serving import Serving, embedded
 

@@ -6,8 +6,8 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
-from sequela.adapters.onnx_models.provider import ExecutionProvider
-from sequela.explaining.limits import Limits
+from sequela.adapters.onnx.provider import ExecutionProvider
+from sequela.explain.limits import Limits
 from sequela.settings import Settings, flag, markdown_table, misspelt_variables, read_settings
 
 README = Path(__file__).resolve().parent.parent / "README.md"

@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from sequela.adapters.endpoints.transports.addresses import AddressGuard
-from sequela.adapters.endpoints.transports.credentials import Credentials
-from sequela.adapters.endpoints.transports.limits import TransportLimits
-from sequela.adapters.endpoints.transports.opening import open_transport
-from sequela.adapters.endpoints.transports.transport import Transport
-from sequela.adapters.endpoints.transports.uri import EndpointUri
+from sequela.adapters.endpoints.addresses import AddressGuard
+from sequela.adapters.endpoints.credentials import Credentials
+from sequela.adapters.endpoints.transport import Transport
+from sequela.adapters.endpoints.transport_factory import open_transport
+from sequela.adapters.endpoints.transport_limits import TransportLimits
+from sequela.adapters.endpoints.uri import EndpointUri
 from sequela.errors import SequelaError
-from sequela.explaining.ports import TryAgain
+from sequela.explain.ports import TryAgain
 from small_onnx import FLOAT, HALF, INT64, over_events, reduced, same, scoring, value
 
 PATIENCE = 60.0

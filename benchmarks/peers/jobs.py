@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.peers.scoring import AT_ONCE, CACHED
+from benchmarks.peers.scorer import AT_ONCE, CACHED
 
 ROOT = Path(__file__).resolve().parents[2]
 

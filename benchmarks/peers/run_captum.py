@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from captum.attr import KernelShap
 
-from benchmarks.peers.masking import ROWS, masked_game
+from benchmarks.peers.masked_game import ROWS, masked_game
 from benchmarks.peers.memory import Memory
-from benchmarks.peers.scoring import Scorer
+from benchmarks.peers.scorer import Scorer
 
 
 def run(job: dict[str, Any]) -> dict[str, Any]:

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import shap
 
-from benchmarks.peers.masking import masked_game
+from benchmarks.peers.masked_game import masked_game
 from benchmarks.peers.memory import Memory
-from benchmarks.peers.scoring import Scorer
+from benchmarks.peers.scorer import Scorer
 
 
 def run(job: dict[str, Any]) -> dict[str, Any]:

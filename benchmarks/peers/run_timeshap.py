@@ -23,9 +23,9 @@ import numpy as np
 import pandas as pd
 from timeshap.explainer import local_cell_level, local_event, local_feat, local_pruning
 
-from benchmarks.peers.asking import Asking
 from benchmarks.peers.memory import Memory
-from benchmarks.peers.scoring import opened
+from benchmarks.peers.scorer import opened
+from benchmarks.peers.served_model import Asking
 
 PRUNED = "Pruned Events"  # timeshap's name for the pruned block's row
 

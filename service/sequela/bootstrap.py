@@ -8,39 +8,39 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib import metadata
 
-from sequela.adapters.backgrounds import StoredBackgrounds
-from sequela.adapters.cores import own_cores, usable_cores
-from sequela.adapters.endpoints.switchboard import Switchboard
-from sequela.adapters.explanations import StoredExplanations
-from sequela.adapters.keyvalue import KeyValue
+from sequela.adapters.endpoints.registry import Switchboard
 from sequela.adapters.logs import LogObserver
-from sequela.adapters.memory import MemoryKeyValue
-from sequela.adapters.model_cache import ModelCache
-from sequela.adapters.model_repository import ModelRepository
-from sequela.adapters.onnx_models.loading import Loader
-from sequela.adapters.operators_models import OperatorsModels
-from sequela.adapters.pieces import InPieces
-from sequela.adapters.prometheus import PrometheusObserver
-from sequela.adapters.redis import RedisKeyValue
-from sequela.adapters.redis_urls import RedisTimeouts
-from sequela.adapters.uploaded_models import UploadedModels
-from sequela.explaining.explainer import Explainer
-from sequela.explaining.pool import Pool
-from sequela.explaining.ports import Backgrounds, Explanations, Models, Observer, Observers
-from sequela.rpc.admission import Room, Rooms
-from sequela.rpc.calls import Pace
-from sequela.rpc.closing import Closing
-from sequela.rpc.http import HttpServer, application
-from sequela.rpc.inference.inferring import Inference
-from sequela.rpc.inference.open_inference import About, OpenInference
-from sequela.rpc.listening import Listening, TlsFiles
-from sequela.rpc.readiness import Readiness
-from sequela.rpc.rest.bodies import Bodies
-from sequela.rpc.rest.every_request import EveryRequest
-from sequela.rpc.rest.kserve import KServe
-from sequela.rpc.rest.open_inference import OpenInferenceRest
-from sequela.rpc.server import Draining, Server
-from sequela.rpc.services import NAMES, Behind, services
+from sequela.adapters.metrics import PrometheusObserver
+from sequela.adapters.onnx.loader import Loader
+from sequela.adapters.repository.model_cache import ModelCache
+from sequela.adapters.repository.models import ModelRepository
+from sequela.adapters.repository.operator_models import OperatorsModels
+from sequela.adapters.repository.uploaded_models import UploadedModels
+from sequela.adapters.store.backgrounds import StoredBackgrounds
+from sequela.adapters.store.chunks import InPieces
+from sequela.adapters.store.explanations import StoredExplanations
+from sequela.adapters.store.key_value import KeyValue
+from sequela.adapters.store.memory import MemoryKeyValue
+from sequela.adapters.store.redis_store import RedisKeyValue
+from sequela.adapters.store.redis_url import RedisTimeouts
+from sequela.api.deadline_policy import Pace
+from sequela.api.drain_gate import Closing
+from sequela.api.executors import Room, Rooms
+from sequela.api.grpc.listener import Listening, TlsFiles
+from sequela.api.grpc.services import NAMES, Behind, services
+from sequela.api.http_server import HttpServer, application
+from sequela.api.inference.batch_inference import Inference
+from sequela.api.inference.open_inference import About, OpenInference
+from sequela.api.readiness import Readiness
+from sequela.api.rest.bodies import Bodies
+from sequela.api.rest.kserve import KServe
+from sequela.api.rest.middleware import EveryRequest
+from sequela.api.rest.open_inference import OpenInferenceRest
+from sequela.api.server import Draining, Server
+from sequela.concurrency.cpu import own_cores, usable_cores
+from sequela.concurrency.worker_pool import Pool
+from sequela.explain.ports import Backgrounds, Explanations, Models, Observer, Observers
+from sequela.explain.service import Explainer
 from sequela.settings import Settings
 
 FEWEST_SEATS = 2

@@ -16,8 +16,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from sequela.adapters.endpoints.transports.uri import EndpointUri
-from sequela.adapters.model_folders import ENDPOINT_FILE, SCHEMA_FILE
+from sequela.adapters.endpoints.uri import EndpointUri
+from sequela.adapters.repository.model_folders import ENDPOINT_FILE, SCHEMA_FILE
 from sequela.errors import InvalidInput
 
 FORMS = {

@@ -15,9 +15,9 @@ from pathlib import Path
 import structlog
 
 from sequela.adapters import logs
+from sequela.api.server import Bound
 from sequela.bootstrap import Wired, build, version
 from sequela.errors import SequelaError
-from sequela.rpc.server import Bound
 from sequela.settings import Settings, misspelt_variables, read_settings, settings_of
 
 CANNOT_START = 1

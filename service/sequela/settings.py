@@ -13,12 +13,12 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, CliApp, PydanticBaseSettingsSource, SettingsConfigDict
 
-from sequela.adapters.endpoints.switchboard import EndpointRules
+from sequela.adapters.endpoints.allow_list import Allowance
+from sequela.adapters.endpoints.registry import EndpointRules
 from sequela.adapters.endpoints.terms import Terms
-from sequela.adapters.endpoints.transports.allowance import Allowance
-from sequela.adapters.endpoints.transports.opening import TransportLimits
-from sequela.adapters.onnx_models.provider import ExecutionProvider, installed
-from sequela.explaining.limits import Limits
+from sequela.adapters.endpoints.transport_factory import TransportLimits
+from sequela.adapters.onnx.provider import ExecutionProvider, installed
+from sequela.explain.limits import Limits
 from sequela.setting_names import (
     PREFIX,
     Misspelt,

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 from sequela.adapters import logs
-from sequela.explaining.records import BatchEvaluated, StoreState
+from sequela.explain.telemetry import BatchEvaluated, StoreState
 
 
 class Screen(io.StringIO):

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pydantic import TypeAdapter
-from sequela.explaining.schema import ModelSchema
+from sequela.explain.schema import ModelSchema
 
 from benchmarks.arem import data
 from benchmarks.arem.held_out import FIXTURES, MODEL, held_out
-from benchmarks.peers.scoring import Scorer
+from benchmarks.peers.scorer import Scorer
 
 SIZE_LIMIT = 200_000  # bytes
 

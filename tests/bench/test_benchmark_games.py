@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.accuracy import coverage
 from benchmarks.games import Game, enumerated, permuted, write_gru
-from benchmarks.peers.scoring import Scorer
+from benchmarks.peers.scorer import Scorer
 
 
 def test_random_orders_agree_with_all_coalitions(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmarks.cases import CASES, Case, convolution, gru, transformer
-from benchmarks.peers.scoring import FromStates, Scorer, opened
+from benchmarks.peers.scorer import FromStates, Scorer, opened
 from benchmarks.stateful import with_states
 
 TOLERANCE = 0.025

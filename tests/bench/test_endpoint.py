@@ -11,8 +11,8 @@ import pytest
 
 from benchmarks.cases import gru
 from benchmarks.endpoint import Row, needed
-from benchmarks.peers.asking import Asking
-from benchmarks.peers.scoring import Scorer
+from benchmarks.peers.scorer import Scorer
+from benchmarks.peers.served_model import Asking
 from benchmarks.served import served
 
 ROWS = attrgetter("rows")

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from client.commanding import Run
+from client.command_runs import Run
 from client.file_answers import Ask
 from client.scripted import Script, serving
 from matrix import BY_NAME
 from sequela_client import Sequela
-from sequela_client.cli.embedded import embedded_server
+from sequela_client.cli.local_server import embedded_server
 from sequela_client.cli.main import main
 
 GRU = BY_NAME["gru"]

@@ -13,17 +13,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from client import file_models as models
-from client.commanding import Run
+from client.command_runs import Run
 from inference_server import InferenceServer, ServedModel
 from rich.console import Console
 from sequela_client import Explanation, Sequela
 from sequela_client.attributions import StopReason
 from sequela_client.cli import explain as explaining
+from sequela_client.cli.phrases import quality
 from sequela_client.cli.report import report
 from sequela_client.cli.story import has_story, tell
-from sequela_client.cli.wording import quality
+from sequela_client.explanation_parts import ExplanationWarning, Feature
 from sequela_client.export import COLUMNS
-from sequela_client.parts import ExplanationWarning, Feature
 
 DEMO = Path(__file__).parents[2] / "service" / "sequela" / "demo"
 

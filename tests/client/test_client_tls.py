@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 import trustme
-from client.commanding import Run
+from client.command_runs import Run
 from sequela_client import (
     AsyncSequela,
     CallerError,
@@ -24,8 +24,8 @@ from sequela_client import (
     SequelaError,
     TryAgain,
 )
+from sequela_client.connection_errors import Peer, unreachable
 from sequela_client.server_address import ServerAddress
-from sequela_client.unreachable import Peer, unreachable
 from serving import Serving, embedded
 
 OTHER = trustme.CA()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from client.commanding import Run, section
+from client.command_runs import Run, section
 from matrix import BY_NAME
 
 GRU = BY_NAME["gru"]

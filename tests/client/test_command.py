@@ -12,17 +12,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from client.commanding import Run, section
+from client.command_runs import Run, section
 from client.scripted import Script
 from inference_server import InferenceServer, ServedModel
 from matrix import BY_NAME
 from sequela_client import OperatorError, Sequela, TryAgain
 from sequela_client.attributions import Attribution, PlayerKind
-from sequela_client.cli.embedded import embedded_server
+from sequela_client.cli.local_server import embedded_server
 from sequela_client.cli.main import main
+from sequela_client.cli.phrases import Wording
 from sequela_client.cli.story import tell
-from sequela_client.cli.wording import Wording
-from sequela_client.parts import Verdict
+from sequela_client.explanation_parts import Verdict
 
 GRU = BY_NAME["gru"]
 

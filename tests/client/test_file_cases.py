@@ -12,7 +12,7 @@ from client import file_models as models
 from client.file_answers import Ask, refused, scored, text, zeros
 from sequela_client import CallerError
 from sequela_client.cli import data
-from sequela_client.cli.described import Layout
+from sequela_client.cli.model_layout import Layout
 from sequela_client.cli.rows import RowOptions
 from sequela_client.files import load
 from sequela_client.resources import ModelFeature, ModelInput

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from client import file_models as models
-from client.commanding import Run
+from client.command_runs import Run
 from client.file_answers import Ask, refused, scored, text, zeros
 
 LONG = """account,when,amount,hour

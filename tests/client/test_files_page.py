@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 from client import file_models as models
 from sequela_client.cli import data
-from sequela_client.cli.described import Layout
 from sequela_client.cli.main import main
+from sequela_client.cli.model_layout import Layout
 from sequela_client.cli.rows import RowOptions
 from sequela_client.export import COLUMNS
 from sequela_client.files import load

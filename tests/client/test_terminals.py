@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from client.commanding import Run
+from client.command_runs import Run
 from matrix import BY_NAME
 from sequela_client.cli.main import main
 

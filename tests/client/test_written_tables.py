@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sequela_client import CallerError
 from sequela_client.cli import data
-from sequela_client.cli.described import Layout
+from sequela_client.cli.model_layout import Layout
 from sequela_client.cli.rows import RowOptions
 from sequela_client.files import load
 from sequela_client.resources import ModelFeature, ModelInput

@@ -127,5 +127,5 @@ def test_demo(place: Place) -> None:
 def test_as_a_library(place: Place, given: dict[str, str]) -> None:
     """Whoever imports a part of the service; a variable that asks for reports changes nothing."""
     place.environment |= given
-    finishes(place, sys.executable, "-P", "-c", "import sequela.adapters.onnx_models.session")
+    finishes(place, sys.executable, "-P", "-c", "import sequela.adapters.onnx.session")
     place.check()

@@ -23,7 +23,7 @@ from endpoint_folders import (
 )
 from fault_proxy import FaultProxy
 from inference_server import InferenceServer
-from sequela.adapters.endpoints.traffic import OPENS_AFTER
+from sequela.adapters.endpoints.limiter import OPENS_AFTER
 from sequela_proto.v1 import sequela_pb2 as pb
 from serving import Failure, Serving
 

@@ -28,7 +28,7 @@ from endpoint_folders import (
 )
 from inference_server import InferenceServer, ServedModel
 from matrix import BY_NAME
-from sequela.explaining.rows_alone import TRIED
+from sequela.explain.evaluate.row_independence import TRIED
 from sequela_proto.v1 import sequela_pb2 as pb
 from serving import Failure
 

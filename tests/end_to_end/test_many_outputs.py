@@ -11,9 +11,9 @@ import httpx
 import numpy as np
 import onnxruntime
 import pytest
+from api import inference_calls
 from matrix import BY_NAME
 from onnx import helper, numpy_helper
-from rpc import inferring
 from sequela_client import Explanation, Sequela
 from sequela_client.errors import CallerError
 from serving import Serving, embedded
@@ -220,11 +220,11 @@ def test_inference_protocols_keep_the_models_order(served: Serving, sequela: Seq
     rows = [{"x": sign * X.astype(np.float32)} for sign in (1, -1)]
     assert truth(path, X).argmax() != truth(path, -X).argmax()
     background = sequela.explain(X, model=path, background=BACKGROUND).background_digest
-    request = inferring.infer_request(
+    request = inference_calls.infer_request(
         "items", rows, ["raw_score", "event_attributions"], background=background
     )
-    response = inferring.stub(served).ModelInfer(request)
-    found = inferring.tensors(response)
+    response = inference_calls.stub(served).ModelInfer(request)
+    found = inference_calls.tensors(response)
     assert response.parameters["targets"].string_param.startswith('["item0", "item1", ')
     assert found["event_attributions"].shape == (2, EVENTS, 64)
     for row, x in zip(found["raw_score"], (X, -X), strict=True):

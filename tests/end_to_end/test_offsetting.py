@@ -16,9 +16,9 @@ from inference_server import InferenceServer, ServedModel
 from numpy.typing import NDArray
 from plain_scorer import session
 from sequela_client import Sequela
+from sequela_client.cli.phrases import Wording
 from sequela_client.cli.story import tell
-from sequela_client.cli.wording import Wording
-from sequela_client.parts import Verdict
+from sequela_client.explanation_parts import Verdict
 from serving import Serving, embedded
 from small_onnx import FLOAT, scoring
 

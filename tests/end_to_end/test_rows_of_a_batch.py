@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from matrix import ROOT as FIXTURES
 from onnx import NodeProto, TensorProto, helper, numpy_helper
-from sequela.adapters.onnx_models import loading
-from sequela.adapters.onnx_models.loading import Loader, ModelBytes
+from sequela.adapters.onnx import loader
+from sequela.adapters.onnx.loader import Loader, ModelBytes
 from sequela.errors import DoesNotFit
 from sequela_client import CallerError, Sequela, SequelaError
 from serving import Serving
@@ -204,7 +204,7 @@ def test_chance_is_refused(sequela: Sequela, tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", CHANCE)
 def test_a_trial_shows_chance_too(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Whatever operator it comes from: with the look at the graph left out, running a sequence again tells."""
-    monkeypatch.setattr(loading, "refuse_chance", lambda *_: None)
+    monkeypatch.setattr(loader, "refuse_chance", lambda *_: None)
     with pytest.raises(DoesNotFit, match=r"the same sequence is run again.*model\.eval\(\)") as caught:
         Loader().load("m", ModelBytes(CHANCE[name][0], b"", "onnx", "schema"))
     assert caught.value.reason == "MODEL_NOT_DETERMINISTIC"

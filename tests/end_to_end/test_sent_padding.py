@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from api import inference_calls
 from matrix import BY_NAME
 from numpy.typing import NDArray
-from rpc import inferring
 from sequela_client import EventInfo, Explanation, Sequela, Sequence
 from sequela_client.errors import CallerError
 from serving import Serving, embedded
@@ -130,14 +130,16 @@ def test_tensors_have_zeros_where_padding_was_sent(served: Serving, sequela: Seq
     sequela.register_model(path, name="padded")
     short = np.concatenate([EVENTS[:3], np.zeros((2, 4), dtype=np.float32)])
     background = sequela.explain(EVENTS, **Padded(path, "right").question).background_digest
-    request = inferring.infer_request(
+    request = inference_calls.infer_request(
         "padded",
         [{"events": EVENTS}, {"events": short}],
         ["event_attributions"],
         background=background,
         pruning_tolerance=0.0,
     )
-    found = inferring.tensors(inferring.stub(served).ModelInfer(request))["event_attributions"][..., 0]
+    found = inference_calls.tensors(inference_calls.stub(served).ModelInfer(request))["event_attributions"][
+        ..., 0
+    ]
     for row, events in zip(found, (EVENTS, EVENTS[:3]), strict=True):
         answer = sequela.explain(events, **Padded(path, "right").question)
         wanted = [item.value for item in answer.events][::-1]

@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner
 from field.parts import built, pooled
 from field.truth import Truth, truth
-from sequela_client.cli.embedded import embedded_server
+from sequela_client.cli.local_server import embedded_server
 from sequela_client.cli.main import main
 
 ROWS = [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]]

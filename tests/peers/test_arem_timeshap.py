@@ -20,7 +20,7 @@ from serving import Serving
 from benchmarks.arem.data import AremNotFound
 from benchmarks.arem.held_out import MODEL, HeldOut, held_out
 from benchmarks.peers.jobs import TimeShapResult, run_timeshap
-from benchmarks.peers.scoring import Scorer
+from benchmarks.peers.scorer import Scorer
 
 pytestmark = [pytest.mark.slow, pytest.mark.peers, pytest.mark.timeout(900)]
 

@@ -14,8 +14,8 @@ from matrix import BY_NAME
 from real_servers import DEMO, MODELS, RealServer
 from redis_server import eventually
 from sequela.adapters.model_io.schema_json import write_schema
-from sequela.adapters.onnx_models.loading import Loader, ModelBytes
-from sequela.explaining.schema import ModelSchema
+from sequela.adapters.onnx.loader import Loader, ModelBytes
+from sequela.explain.schema import ModelSchema
 from sequela_client import CallerError, Endpoint, Explanation, Sequela
 from serving import Serving, embedded
 

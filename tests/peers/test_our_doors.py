@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from api import inference_calls
+from api.inference_calls import BACKGROUND, ours, sample_rows
 from google.protobuf import json_format
 from matrix import BY_NAME
 from numpy.typing import NDArray
 from real_servers import PATIENCE, SCRIPTS, python
-from rpc import inferring
-from rpc.inferring import BACKGROUND, ours, sample_rows
 from sequela_proto.v1 import sequela_pb2 as pb
 from serving import Serving
 
@@ -49,10 +49,12 @@ def test_tensors_by_other_clients(serving: Serving, client: str) -> None:
     for row, values in enumerate(ROWS):
         wanted = ours(serving, CASE, values, max_coalitions=512, seed=3)
         events = np.zeros((6, 1))
-        for event, attribution in inferring.by_event(wanted).items():
+        for event, attribution in inference_calls.by_event(wanted).items():
             events[5 + event] = attribution
         np.testing.assert_allclose(found["event_attributions"][row], events, **SAME)
-        np.testing.assert_allclose(found["feature_attributions"][row], inferring.by_feature(wanted), **SAME)
+        np.testing.assert_allclose(
+            found["feature_attributions"][row], inference_calls.by_feature(wanted), **SAME
+        )
         np.testing.assert_allclose(found["score"][row], [wanted.targets[0].score], **SAME)
         parsed = json_format.Parse(found["explanation"][row], pb.Explanation())
         assert parsed.event_level.attributions == wanted.event_level.attributions

@@ -11,7 +11,7 @@ from benchmarks.cases import gru
 from benchmarks.games import Game, enumerated, write_gru
 from benchmarks.levels import timeshaps
 from benchmarks.peers.jobs import AS_GIVEN, Calls, PeerFailed, run_game, run_timeshap
-from benchmarks.peers.scoring import Scorer
+from benchmarks.peers.scorer import Scorer
 from benchmarks.served import served
 from benchmarks.stateful import with_states
 

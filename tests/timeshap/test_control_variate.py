@@ -15,14 +15,14 @@ from intervals import at_least, coverage
 from numpy.typing import NDArray
 from recurrent_games import event_game
 from sequela.timeshap.coalitions import PairSampler, allocation, stages, strata
-from sequela.timeshap.control_variate import (
+from sequela.timeshap.control_variate.solver import (
     MOST_PAIRS,
     MOST_PLAYERS,
     solve_with_variate,
     solving_seconds,
     worth_trying,
 )
-from sequela.timeshap.solving import Share, Solution, in_turn
+from sequela.timeshap.regression import Share, Solution, in_turn
 
 
 def varied(game: Game, players: int, budget: int, seed: int = 0, share: Share = in_turn) -> Solution:

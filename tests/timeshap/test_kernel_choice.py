@@ -8,10 +8,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from sequela.timeshap.kernel_choice import KERNELS, likeliest, tuned
-from sequela.timeshap.odd_kernel import OddKernel
-from sequela.timeshap.odd_process import OddProcess
-from sequela.timeshap.solving import in_turn
+from sequela.timeshap.control_variate.gaussian_process import OddProcess
+from sequela.timeshap.control_variate.kernel_choice import KERNELS, likeliest, tuned
+from sequela.timeshap.control_variate.odd_kernel import OddKernel
+from sequela.timeshap.regression import in_turn
 
 PLAYERS = 10
 

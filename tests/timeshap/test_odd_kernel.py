@@ -7,7 +7,7 @@ from games import TableGame
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from sequela.timeshap.odd_kernel import OWN_EFFECTS, OddKernel
+from sequela.timeshap.control_variate.odd_kernel import OWN_EFFECTS, OddKernel
 
 strengths = st.lists(st.floats(0.0, 0.95), min_size=1, max_size=7).filter(lambda rho: max(rho) > 0.01)
 

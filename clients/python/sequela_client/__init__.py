@@ -15,9 +15,9 @@ from sequela_client.errors import (
     Violation,
 )
 from sequela_client.explanation import Explanation
+from sequela_client.explanation_parts import ExplanationWarning, Verdict
 from sequela_client.inputs import BackgroundValues, EventInfo, Sequence
 from sequela_client.models import Endpoint
-from sequela_client.parts import ExplanationWarning, Verdict
 from sequela_client.resources import Background, ExplanationSummary, Model, Outcome, Scores
 
 __all__ = [

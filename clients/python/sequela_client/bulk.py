@@ -13,8 +13,8 @@ from sequela_client import requests
 from sequela_client.channel import Deadline
 from sequela_client.errors import CallerError
 from sequela_client.inputs import SequenceLike
-from sequela_client.knowledge import column_order
 from sequela_client.resources import Outcome, outcome
+from sequela_client.sent_content import column_order
 
 T = TypeVar("T")
 

@@ -11,11 +11,11 @@ from typing import Any, ClassVar, SupportsFloat
 import grpc
 from sequela_proto.v1 import sequela_pb2_grpc as rpc
 
+from sequela_client.connection_errors import Peer, unreachable
 from sequela_client.errors import CallerError, SequelaError, from_rpc
-from sequela_client.knowledge import Knowledge
+from sequela_client.sent_content import Knowledge
 from sequela_client.server_address import ServerAddress
 from sequela_client.tls import PathLike, channel_credentials
-from sequela_client.unreachable import Peer, unreachable
 
 _SERVICES = ("ExplanationService", "ModelService", "BackgroundService")
 

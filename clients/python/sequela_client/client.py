@@ -16,9 +16,9 @@ from sequela_client.errors import SequelaError
 from sequela_client.explanation import Explanation
 from sequela_client.flows import Call, Flow
 from sequela_client.inputs import BackgroundLike, BackgroundValues, SequenceLike, Values
-from sequela_client.listing import Listing
 from sequela_client.models import ModelLike
 from sequela_client.options import Options, documented
+from sequela_client.pages import Listing
 from sequela_client.requests import Average, BackgroundShape
 from sequela_client.resources import Background, ExplanationSummary, Model, Outcome, Scores
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from sequela_client import export
 from sequela_client.attributions import Attribution, Level, PlayerKind, StopReason
-from sequela_client.parts import (
+from sequela_client.explanation_parts import (
     Cost,
     EventValues,
     ExplanationWarning,

@@ -15,12 +15,12 @@ from typing import Any, TypeVar
 from google.protobuf.message import Message
 from sequela_proto.v1 import sequela_pb2 as pb
 
-from sequela_client import decoding
+from sequela_client import messages
 from sequela_client.bulk import Feed
 from sequela_client.errors import UPLOADS_DISABLED, CallerError, NotFound, SequelaError
 from sequela_client.explanation import Explanation
-from sequela_client.knowledge import Knowledge
 from sequela_client.models import ModelFile, ModelLike, choose
+from sequela_client.sent_content import Knowledge
 
 T = TypeVar("T")
 
@@ -119,7 +119,7 @@ def _with_values(
 
 
 def _ask(request: pb.ExplainRequest) -> Flow[Explanation]:
-    return call("explanations.Explain", request, lambda answer: decoding.explanation(answer.explanation))
+    return call("explanations.Explain", request, lambda answer: messages.explanation(answer.explanation))
 
 
 def known_model(knowledge: Knowledge, model: ModelLike) -> Flow[pb.ModelReference]:

@@ -8,18 +8,18 @@ from typing import Any
 
 from sequela_proto.v1 import sequela_pb2 as pb
 
-from sequela_client import decoding, flows, requests, resources
+from sequela_client import flows, messages, requests, resources
 from sequela_client.bulk import AnyIterable, Bulk, Feed
 from sequela_client.errors import CallerError
 from sequela_client.explanation import Explanation
 from sequela_client.flows import Flow
 from sequela_client.inputs import BackgroundLike, BackgroundValues, SequenceLike, Values
-from sequela_client.knowledge import Knowledge
-from sequela_client.listing import Listing
 from sequela_client.models import ModelFile, ModelLike, choose
 from sequela_client.options import Options, options_message
+from sequela_client.pages import Listing
 from sequela_client.requests import Average, BackgroundShape
 from sequela_client.resources import Background, ExplanationSummary, Model, Scores
+from sequela_client.sent_content import Knowledge
 
 
 def explain(
@@ -70,7 +70,7 @@ def get_explanation(name: str) -> Flow[Explanation]:
     """An explanation made before."""
     request = pb.GetExplanationRequest(name=requests.text("name", name))
     return flows.call(
-        "explanations.GetExplanation", request, lambda answer: decoding.explanation(answer.explanation)
+        "explanations.GetExplanation", request, lambda answer: messages.explanation(answer.explanation)
     )
 
 

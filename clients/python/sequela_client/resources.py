@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sequela_proto.v1 import sequela_pb2 as pb
 
-from sequela_client.decoding import cost, explanation, target_score, warnings
 from sequela_client.enums import word
 from sequela_client.errors import SequelaError, from_item
 from sequela_client.explanation import Explanation
-from sequela_client.parts import Cost, ExplanationWarning, Feature, TargetScore
+from sequela_client.explanation_parts import Cost, ExplanationWarning, Feature, TargetScore
+from sequela_client.messages import cost, explanation, target_score, warnings
 from sequela_client.tensors import arrays
 
 

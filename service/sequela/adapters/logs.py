@@ -11,7 +11,7 @@ from typing import TextIO
 
 import structlog
 
-from sequela.explaining.records import CircuitState, Record, StoreState
+from sequela.explain.telemetry import CircuitState, Record, StoreState
 
 log = structlog.get_logger("sequela")
 

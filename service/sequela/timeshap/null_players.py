@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela.timeshap.players import Players
-from sequela.timeshap.solving import Solution
+from sequela.timeshap.regression import Solution
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from sequela.adapters.endpoints.transports.oip import WrongAnswer
-from sequela.adapters.endpoints.transports.rest import parsed
-from sequela.adapters.endpoints.transports.rest_numbers import numbers
-from sequela.adapters.endpoints.transports.rest_v1 import predictions
+from sequela.adapters.endpoints.json_numbers import numbers
+from sequela.adapters.endpoints.oip import WrongAnswer
+from sequela.adapters.endpoints.rest_client import parsed
+from sequela.adapters.endpoints.rest_v1 import predictions
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3)
 VALUES = st.recursive(

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from inference_server import Certificates, InferenceServer, ServedModel
-from sequela.adapters.endpoints.transports.addresses import open_guard
-from sequela.adapters.endpoints.transports.credentials import Credentials
+from sequela.adapters.endpoints.addresses import open_guard
+from sequela.adapters.endpoints.credentials import Credentials
 from sequela.errors import DoesNotFit
-from sequela.explaining.ports import TryAgain
+from sequela.explain.ports import TryAgain
 from transports import ROWS, SCORER, eventually, failing, opened, soon
 
 

@@ -12,16 +12,16 @@ import grpc
 import numpy as np
 import pytest
 from inference_server import InferenceServer, ServedModel
-from sequela.adapters.endpoints.transports.addresses import AddressGuard, open_guard
-from sequela.adapters.endpoints.transports.credentials import Credentials
-from sequela.adapters.endpoints.transports.grpc_way import GrpcFinder
-from sequela.adapters.endpoints.transports.limits import TransportLimits
-from sequela.adapters.endpoints.transports.uri import EndpointUri
+from sequela.adapters.endpoints.addresses import AddressGuard, open_guard
+from sequela.adapters.endpoints.credentials import Credentials
+from sequela.adapters.endpoints.grpc_channel import GrpcFinder
+from sequela.adapters.endpoints.transport_limits import TransportLimits
+from sequela.adapters.endpoints.uri import EndpointUri
 from sequela.adapters.model_io.signature import Content, InputSignature, OutputSignature
+from sequela.concurrency.deadline import TimeUp
 from sequela.errors import DoesNotFit, Forbidden, Overloaded, Unavailable
-from sequela.explaining.clock import TimeUp
-from sequela.explaining.ports import TryAgain
-from sequela.explaining.schema import Dtype
+from sequela.explain.ports import TryAgain
+from sequela.explain.schema import Dtype
 from sequela_proto.inference import open_inference_pb2 as pb
 from transports import (
     PATIENCE,

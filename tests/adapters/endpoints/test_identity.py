@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 from sequela.adapters.endpoints.model import Source
-from sequela.adapters.endpoints.transports.transport import Description, OutputSignature
+from sequela.adapters.endpoints.transport import Description, OutputSignature
 from sequela.adapters.model_io.signature import InputSignature
-from sequela.explaining.schema import Dtype
+from sequela.explain.schema import Dtype
 
 SOURCE = Source("grpc://host:8001/m", "2", "git-7", b"{}", "m/1/endpoint.toml", "m/1/schema.json")
 EVENTS = InputSignature("events", Dtype.FLOAT32, "float32", (None, None, 3))

@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 from inference_rest import RestServer, cut_off, reset
 from inference_server import Certificates, ServedModel
-from sequela.adapters.endpoints.transports.addresses import AddressGuard
-from sequela.adapters.endpoints.transports.credentials import Credentials
-from sequela.adapters.endpoints.transports.transport import Description
+from sequela.adapters.endpoints.addresses import AddressGuard
+from sequela.adapters.endpoints.credentials import Credentials
+from sequela.adapters.endpoints.transport import Description
 from sequela.adapters.model_io.signature import Content, InputSignature, OutputSignature
 from sequela.errors import DoesNotFit, Forbidden
-from sequela.explaining.ports import TryAgain
-from sequela.explaining.schema import Dtype
+from sequela.explain.ports import TryAgain
+from sequela.explain.schema import Dtype
 from transports import (
     PATIENCE,
     ROWS,

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 from inference_rest import Handler, RestServer, closed, cut_off, reset, saying
+from sequela.concurrency.deadline import TimeUp
 from sequela.errors import DoesNotFit, Overloaded, Unavailable
-from sequela.explaining.clock import TimeUp
-from sequela.explaining.ports import TryAgain
+from sequela.explain.ports import TryAgain
 from transports import (
     ROWS,
     ask,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sequela.adapters.endpoints.transports.uri import EndpointUri, Protocol, check_version
+from sequela.adapters.endpoints.uri import EndpointUri, Protocol, check_version
 from sequela.errors import InvalidInput
 
 CANONICAL = {

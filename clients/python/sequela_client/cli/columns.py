@@ -7,8 +7,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from sequela_client.cli.described import Layout
-from sequela_client.cli.moments import are_dates
+from sequela_client.cli.model_layout import Layout
+from sequela_client.cli.timestamps import are_dates
 from sequela_client.errors import CallerError
 from sequela_client.files import Table
 from sequela_client.files.cells import number

@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 
 from sequela_client.cli import rows
 from sequela_client.cli.columns import Matching, chosen, listed, matching, named, picked, refused, transposed
-from sequela_client.cli.described import Layout
+from sequela_client.cli.model_layout import Layout
 from sequela_client.cli.rows import RowOptions
 from sequela_client.cli.values import arrays
 from sequela_client.errors import CallerError
 from sequela_client.files import Loaded, Table
-from sequela_client.files.loading import Held
-from sequela_client.files.reading import invalid
+from sequela_client.files.loader import Held
 from sequela_client.files.records import columns_in
 from sequela_client.files.tables import numbers
+from sequela_client.files.text_format import invalid
 from sequela_client.inputs import BackgroundValues, Values
 from sequela_client.inputs import Sequence as Given
 from sequela_client.tables import STATISTICS

@@ -10,14 +10,14 @@ from typing import Any, get_args
 import click
 
 from sequela_client.cli import data
-from sequela_client.cli.described import Layout, layout
-from sequela_client.cli.embedded import embedded_server
 from sequela_client.cli.file_options import file_options, load_background, take_reading, take_rows
+from sequela_client.cli.local_server import embedded_server
+from sequela_client.cli.model_layout import Layout, layout
 from sequela_client.cli.named_models import model_file_there, with_names_there
+from sequela_client.cli.progress import waiting
 from sequela_client.cli.report import report
 from sequela_client.cli.rows import RowOptions
 from sequela_client.cli.terminal import printable, terminal
-from sequela_client.cli.waiting import waiting
 from sequela_client.client import Sequela
 from sequela_client.errors import NotFound
 from sequela_client.explanation import Explanation

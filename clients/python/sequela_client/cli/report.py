@@ -7,9 +7,9 @@ import textwrap
 from rich.console import Console
 from rich.text import Text
 
-from sequela_client.cli.drawing import draw
 from sequela_client.cli.story import has_story, tell
 from sequela_client.cli.terminal import printable
+from sequela_client.cli.view import draw
 from sequela_client.explanation import Explanation
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 
 from sequela_client.cli.columns import INDEX_NAMES, listed, picked, refused
-from sequela_client.cli.moments import Moment, are_dates, goes_back, readings, times
+from sequela_client.cli.timestamps import Moment, are_dates, goes_back, readings, times
 from sequela_client.files import Table
 from sequela_client.files.cells import Cell
 from sequela_client.inputs import EventInfo

@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterable, Iterator
 
 from sequela_client.attributions import Attribution, PlayerKind
+from sequela_client.cli.phrases import Wording, events_name
 from sequela_client.cli.terminal import printable
-from sequela_client.cli.wording import Wording, events_name
 from sequela_client.explanation import Explanation
-from sequela_client.parts import Verdict
+from sequela_client.explanation_parts import Verdict
 
 _TOLD = 3
 """How many of each are told; the tables have the rest."""

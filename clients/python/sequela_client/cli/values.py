@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela_client.cli.columns import Matching, Source, listed
-from sequela_client.cli.described import Layout
+from sequela_client.cli.model_layout import Layout
 from sequela_client.files import Table
 from sequela_client.files.cells import is_missing, is_number, number
 from sequela_client.resources import ModelInput

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela_client.files.cells import number
-from sequela_client.files.reading import invalid
 from sequela_client.files.tables import Table
+from sequela_client.files.text_format import invalid
 
 
 def npy(path: Path) -> NDArray[Any] | Table:

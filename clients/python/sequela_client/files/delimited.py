@@ -17,8 +17,8 @@ from sequela_client.files.cells import is_missing, is_number
 from sequela_client.files.dialects import Dialect, Row, dialect, split
 from sequela_client.files.encodings import decoded
 from sequela_client.files.headers import has_header
-from sequela_client.files.reading import Reading
 from sequela_client.files.tables import Table
+from sequela_client.files.text_format import Reading
 
 _SEPARATOR = re.compile("sep=(.)", re.IGNORECASE)
 """A first line that tells Excel what stands between columns."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sequela_client.files.cells import has_decimal_comma, has_thousands, is_missing, is_number
-from sequela_client.files.reading import Reading
+from sequela_client.files.text_format import Reading
 
 DELIMITERS = {"\t": "tabs", ";": "';'", "|": "'|'", ",": "','", " ": "spaces"}
 """What may stand between columns, in words; of those that fit as well, the first is taken."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from sequela_client.files.loading import Held, load
+from sequela_client.files.loader import Held, load
 from sequela_client.files.tables import Table, numbers
 from sequela_client.inputs import BackgroundValues, Sequence
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sequela_client.errors import CallerError
 from sequela_client.files.cells import Cell, is_missing, number
-from sequela_client.files.reading import invalid
+from sequela_client.files.text_format import invalid
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from sequela.adapters.endpoints.credentials import Credentials
 from sequela.adapters.endpoints.terms import Terms
-from sequela.adapters.endpoints.transports.credentials import Credentials
-from sequela.adapters.endpoints.transports.uri import EndpointUri
+from sequela.adapters.endpoints.uri import EndpointUri
 from sequela.errors import InvalidInput, Violation
-from sequela.explaining.question import Estimator
+from sequela.explain.request import Estimator
 
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]

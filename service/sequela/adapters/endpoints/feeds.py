@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.adapters.endpoints.reading import Reading
-from sequela.adapters.endpoints.transports.transport import Feeds
+from sequela.adapters.endpoints.model_interface import Reading
+from sequela.adapters.endpoints.transport import Feeds
 from sequela.adapters.model_io.arrangement import arranged
 from sequela.adapters.model_io.feeds import Feeder
 from sequela.adapters.model_io.signature import InputSignature
 from sequela.adapters.model_io.states import state_axes
-from sequela.explaining.ports import Frame
-from sequela.explaining.schema import InputSchema, Role
+from sequela.explain.ports import Frame
+from sequela.explain.schema import InputSchema, Role
 from sequela.timeshap.cells import Cells
 
 

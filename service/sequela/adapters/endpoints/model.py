@@ -13,19 +13,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sequela.adapters.endpoints.connection import Line, Way
 from sequela.adapters.endpoints.feeds import served_feeds
-from sequela.adapters.endpoints.line import Line, Way
-from sequela.adapters.endpoints.reading import Reading, read
-from sequela.adapters.endpoints.transports.transport import Description
+from sequela.adapters.endpoints.model_interface import Reading, read
+from sequela.adapters.endpoints.transport import Description
 from sequela.adapters.model_io.default_background import default_background
 from sequela.adapters.model_io.scores import Scores
 from sequela.errors import DoesNotFit
-from sequela.explaining.background import Background
-from sequela.explaining.explanation import ExplanationWarning
-from sequela.explaining.limits import Limits
-from sequela.explaining.ports import Frame, Recurrence
-from sequela.explaining.rows_alone import HALF_TOLERANCE, TOLERANCE, RowsAlone
-from sequela.explaining.schema import ModelSchema
+from sequela.explain.background import Background
+from sequela.explain.evaluate.row_independence import HALF_TOLERANCE, TOLERANCE, RowsAlone
+from sequela.explain.limits import Limits
+from sequela.explain.ports import Frame, Recurrence
+from sequela.explain.result.explanation import ExplanationWarning
+from sequela.explain.schema import ModelSchema
 from sequela.timeshap.cells import Cells
 
 
@@ -59,7 +59,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ServedModel:
-    """Implements `explaining.ports.Model`. `doubt` is told when an answer does not fit what the endpoint once said."""
+    """Implements `explain.ports.Model`. `doubt` is told when an answer does not fit what the endpoint once said."""
 
     name: str
     digest: str

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from sequela.explaining.question import Estimator
+from sequela.explain.request import Estimator
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from sequela.adapters.model_io.signature import Axis as Size
 from sequela.adapters.model_io.signature import InputSignature
-from sequela.explaining.schema import Axis, InputSchema, Role
+from sequela.explain.schema import Axis, InputSchema, Role
 
 CHANNELS_FIRST = (Axis.BATCH, Axis.FEATURES, Axis.TIME)
 TIME_FIRST = (Axis.TIME, Axis.BATCH, Axis.FEATURES)

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from sequela.adapters.model_io.arrangement import TIME_FIRST
-from sequela.adapters.model_io.entries import entries, entry
 from sequela.adapters.model_io.schema import Draft
+from sequela.adapters.model_io.schema_entries import entries, entry
 from sequela.adapters.model_io.signature import InputSignature, Signature
 from sequela.adapters.model_io.uses import Use
-from sequela.explaining.explanation import ExplanationWarning
-from sequela.explaining.schema import Axis, Dtype, InputSchema, Role
+from sequela.explain.result.explanation import ExplanationWarning
+from sequela.explain.schema import Axis, Dtype, InputSchema, Role
 
 COUNTED = {Axis.BATCH: "sequences", Axis.TIME: "events", Axis.FEATURES: "columns"}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from sequela.adapters.model_io.signature import Axis as Size
-from sequela.explaining.schema import Axis
+from sequela.explain.schema import Axis
 
 WORDS: dict[Axis, frozenset[str]] = {
     Axis.TIME: frozenset(

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela.errors import InvalidInput
-from sequela.explaining.background import Background
-from sequela.explaining.fitting import fit_background
-from sequela.explaining.limits import Limits
-from sequela.explaining.question import GivenBackground, NamedArray
-from sequela.explaining.schema import ModelSchema
+from sequela.explain.background import Background
+from sequela.explain.inputs.preparation import fit_background
+from sequela.explain.limits import Limits
+from sequela.explain.request import GivenBackground, NamedArray
+from sequela.explain.schema import ModelSchema
 
 
 def default_background(schema: ModelSchema, limits: Limits, path: str) -> Background | None:

@@ -15,7 +15,7 @@ from sequela.adapters.model_io.signature import Axis as Size
 from sequela.adapters.model_io.signature import InputSignature
 from sequela.adapters.model_io.uses import Use
 from sequela.errors import InvalidInput
-from sequela.explaining.schema import Axis, InputSchema, Role
+from sequela.explain.schema import Axis, InputSchema, Role
 
 Order = tuple[Axis, ...]
 ORDERS: dict[int, tuple[Order, ...]] = {

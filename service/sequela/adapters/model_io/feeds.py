@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from sequela.adapters.model_io.signature import InputSignature, Signature
 from sequela.errors import DoesNotFit
-from sequela.explaining.ports import Frame
-from sequela.explaining.schema import InputSchema, Role
+from sequela.explain.ports import Frame
+from sequela.explain.schema import InputSchema, Role
 from sequela.timeshap.cells import Cells
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sequela.errors import InvalidInput
-from sequela.explaining.limits import Limits
+from sequela.explain.limits import Limits
 
 Shape = tuple[int, ...]
 

@@ -6,11 +6,11 @@ import math
 import re
 from collections.abc import Sequence
 
-from sequela.adapters.model_io.entries import entry, guessed
+from sequela.adapters.model_io.schema_entries import entry, guessed
 from sequela.adapters.model_io.signature import InputSignature
 from sequela.adapters.model_io.uses import Use
 from sequela.errors import InvalidInput
-from sequela.explaining.schema import Axis, Dtype, InputSchema, Role
+from sequela.explain.schema import Axis, Dtype, InputSchema, Role
 
 CACHE_NAME = re.compile("past_key|past_value|key_values|kv_cache|(^|[^a-z])cache([^a-z]|$)", re.IGNORECASE)
 MASK_NAME = re.compile("mask", re.IGNORECASE)

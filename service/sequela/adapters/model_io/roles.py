@@ -24,16 +24,16 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sequela.adapters.model_io.arrangement import USUAL
-from sequela.adapters.model_io.entries import entries, guessed
 from sequela.adapters.model_io.event_axes import EventAxes, Order, UndecidedAxes, event_axes
 from sequela.adapters.model_io.ranks import MASK_NAME, check_mask, check_rank, one_number
+from sequela.adapters.model_io.schema_entries import entries, guessed
 from sequela.adapters.model_io.signature import Axis as Size
 from sequela.adapters.model_io.signature import InputSignature, Signature
 from sequela.adapters.model_io.states import is_state, state_input
 from sequela.adapters.model_io.static_sequences import static_sequence, static_sequences
 from sequela.adapters.model_io.uses import Use
 from sequela.errors import InvalidInput
-from sequela.explaining.schema import Axis, Dtype, InputSchema, Role
+from sequela.explain.schema import Axis, Dtype, InputSchema, Role
 
 INVERTED_NAME = re.compile("pad", re.IGNORECASE)
 LENGTH_NAME = re.compile("(^|[^a-z]|seq|sequence)(len|lens|length|lengths)([^a-z]|$)", re.IGNORECASE)

@@ -18,8 +18,8 @@ from sequela.adapters.model_io.schema_json import read_schema
 from sequela.adapters.model_io.signature import Signature
 from sequela.adapters.model_io.uses import Use
 from sequela.errors import InvalidInput
-from sequela.explaining.limits import Limits
-from sequela.explaining.schema import (
+from sequela.explain.limits import Limits
+from sequela.explain.schema import (
     Dtype,
     FeatureKind,
     FeatureSchema,

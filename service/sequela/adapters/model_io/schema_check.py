@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from sequela.adapters.model_io.arrangement import USUAL
 from sequela.adapters.model_io.signature import InputSignature, Signature
 from sequela.errors import InvalidInput, Violation
-from sequela.explaining.limits import Limits
-from sequela.explaining.schema import (
+from sequela.explain.limits import Limits
+from sequela.explain.schema import (
     Axis,
     Dtype,
     FeatureKind,

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from sequela.errors import InvalidInput, Violation
-from sequela.explaining.schema import ModelSchema
+from sequela.explain.schema import ModelSchema
 
 LONGEST_SHOWN = 60
 MOST_SHOWN = 10

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela.errors import DoesNotFit
-from sequela.explaining.schema import ModelSchema
+from sequela.explain.schema import ModelSchema
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from sequela.explaining.schema import Dtype
+from sequela.explain.schema import Dtype
 
 Axis = int | str | None
 """A fixed size, a named free axis, or a free axis without a name."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from sequela.adapters.model_io.signature import InputSignature, Signature
 from sequela.errors import InvalidInput
-from sequela.explaining.limits import Limits
-from sequela.explaining.schema import InputSchema, Role
+from sequela.explain.limits import Limits
+from sequela.explain.schema import InputSchema, Role
 
 MOST_CELLS = 1 << 26
 """Cells of the smallest call that a signature with fixed sizes lets one make."""

@@ -9,7 +9,7 @@ from sequela.adapters.model_io.axis_names import meaning
 from sequela.adapters.model_io.signature import Axis as Size
 from sequela.adapters.model_io.signature import InputSignature, Signature
 from sequela.adapters.model_io.uses import Use
-from sequela.explaining.schema import Axis, InputSchema, Role
+from sequela.explain.schema import Axis, InputSchema, Role
 
 STATE_NAME = re.compile(
     r"(^|[^a-z])(h|c|hx|cx|hn|cn|hid|hidden|cell|state|states|statein|stateout|staten|carry)([^a-z]|$)",

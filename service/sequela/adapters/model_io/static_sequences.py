@@ -7,10 +7,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sequela.adapters.model_io.entries import entries, guessed
+from sequela.adapters.model_io.schema_entries import entries, guessed
 from sequela.adapters.model_io.signature import InputSignature
 from sequela.errors import InvalidInput
-from sequela.explaining.schema import InputSchema, Role
+from sequela.explain.schema import InputSchema, Role
 
 FUTURE_NAME = re.compile(
     r"future|(^|[^a-z])(dec|decoder|tgt|target|horizon|known|ahead|next)([^a-z]|$)|_dec$", re.IGNORECASE

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sequela.adapters.model_io.signature import Axis as Size
-from sequela.explaining.schema import Axis
+from sequela.explain.schema import Axis
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,32 @@
+"""A game of masked players over one sequence, for peers that explain functions of a plain vector."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks.peers.scorer import Scorer
+
+ROWS = 256  # masked at a time: the masked sequences of all coalitions would not fit into the memory
+
+Coalitions = npt.NDArray[Any]
+Value = Callable[[Coalitions], npt.NDArray[np.float64]]
+
+
+def masked_game(job: dict[str, Any], score: Scorer) -> Value:
+    """The value (k) of coalitions (k, m): cells are the sequence's where their player is in.
+
+    Job: sequence (l, d), background (1, d) or (l, d), players (l, d) the owner of each cell (0 … m - 1).
+    """
+    players = job["players"]
+    background = np.broadcast_to(job["background"], job["sequence"].shape)
+
+    def value(coalitions: Coalitions) -> npt.NDArray[np.float64]:
+        scores = []
+        for i in range(0, len(coalitions), ROWS):
+            inside = coalitions[i : i + ROWS].astype(bool)[:, players]
+            scores.append(score(np.where(inside, job["sequence"], background))[:, 0])
+        return np.concatenate(scores).astype(np.float64)
+
+    return value

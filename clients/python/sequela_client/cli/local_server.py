@@ -1,0 +1,71 @@
+"""A server of one's own for the length of a command, on a free port of this machine."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from sequela_client.cli.progress import waiting
+from sequela_client.cli.serve import server_command, server_package
+from sequela_client.errors import DeadlineExceeded, OperatorError
+
+_START_SECONDS = 60.0
+_STOP_SECONDS = 10.0
+# Free ports; nobody else asks it, so nobody needs to be told before it leaves.
+_OWN = ("--host", "127.0.0.1", "--port", "0", "--metrics-port", "0", "--drain-delay", "0")
+
+
+@contextmanager
+def embedded_server(arguments: Sequence[str] = ()) -> Iterator[str]:
+    """Starts a server, gives its address once it is ready, and stops it afterwards.
+
+    Raises OperatorError with the end of its log where it does not start, or has nowhere to write it.
+    """
+    server_package()
+    with _scratch() as folder:
+        ready, log = Path(folder, "ready"), Path(folder, "log")
+        command = server_command([*_OWN, "--ready-file", str(ready), *arguments])
+        with log.open("wb") as output:
+            server = subprocess.Popen(command, stdout=output, stderr=output)  # noqa: S603 our own server
+        try:
+            with waiting("starting a server"):
+                address = _address(server, ready, log)
+            yield address
+        finally:
+            _stop(server)
+
+
+def _scratch() -> tempfile.TemporaryDirectory[str]:
+    """For the server's log and its word that it is ready."""
+    try:
+        return tempfile.TemporaryDirectory(prefix="sequela-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise OperatorError(
+            f"the server that is started needs a folder for its log: {error}; name one in TMPDIR, or a --server"
+        ) from error
+
+
+def _address(server: subprocess.Popen[bytes], ready: Path, log: Path) -> str:
+    give_up = time.monotonic() + _START_SECONDS
+    while time.monotonic() < give_up:
+        if ready.is_file():
+            return str(json.loads(ready.read_text())["grpc"])
+        if server.poll() is not None:
+            last = " ".join(log.read_text(errors="replace").split("\n")[-4:])
+            raise OperatorError(f"the server stopped with code {server.returncode}: {last}")
+        time.sleep(0.02)
+    raise DeadlineExceeded(f"the server was not ready after {_START_SECONDS:g} s")
+
+
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    server.terminate()
+    try:
+        server.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()

@@ -1,0 +1,214 @@
+"""Parts of an explanation in words, for tables and for stories."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from sequela_client.attributions import Attribution, PlayerKind, Quality, StopReason
+from sequela_client.explanation import Explanation
+from sequela_client.explanation_parts import Feature, Verdict
+
+
+class Wording:
+    """How one explanation's numbers, features and players read. `digits`: those of the largest attribution."""
+
+    def __init__(self, explanation: Explanation, digits: int = 4) -> None:
+        self._explanation = explanation
+        self._features = {feature.name: feature for feature in explanation.feature_info}
+        self._events = {event.t: event for event in explanation.event_values}
+        self._decimals = _decimals(explanation, digits)
+
+    def number(self, value: float) -> str:
+        """With as many decimals as the explanation's scale needs."""
+        return f"{value:z.{self._decimals}f}"
+
+    def signed(self, value: float) -> str:
+        """The same with its sign."""
+        return f"{value:+z.{self._decimals}f}"
+
+    def measured(self, item: Attribution) -> str:
+        """An attribution and its standard error."""
+        error = f"± {self.number(item.standard_error)}" if item.standard_error else "exact"
+        return f"{self.signed(item.value)} {error}"
+
+    def feature(self, name: str) -> str:
+        """A feature's label, or else its name."""
+        known = self._features.get(name)
+        return (known.label if known else "") or name
+
+    def value(self, t: int, name: str) -> str:
+        """A feature's value at an event (a static one's at any) with its unit; empty where unknown."""
+        if name in self._explanation.static_values:
+            return _with_unit(self._explanation.static_values[name], self._features.get(name))
+        event = self._events.get(t)
+        if event is None:
+            return ""
+        if name in event.info.display:
+            return event.info.display[name]
+        return _with_unit(event.values.get(name, ""), self._features.get(name))
+
+    def peak(self, name: str) -> str:
+        """A feature's value at the event that mattered most for it, and which that is; a static one's value."""
+        t = self._explanation.peak(name)
+        return self.value(0, name) if t is None else f"{self.value(t, name)} (t={t})"
+
+    def time(self, t: int) -> str:
+        """When an event happened, to the minute; empty where the caller did not say."""
+        event = self._events.get(t)
+        return f"{event.info.time:%Y-%m-%d %H:%M}" if event and event.info.time else ""
+
+    def event(self, t: int) -> str:
+        """What an event was: the caller's own words, or else the values of its three strongest features."""
+        event = self._events.get(t)
+        if event is None:
+            return ""
+        if self._features.keys() & event.info.display.keys():
+            return " · ".join(self._said(event.info.display))
+        captions = [f"{name} {text}" for name, text in sorted(event.info.display.items())]
+        known = [name for name in self._strongest() if event.values.get(name)]
+        return " · ".join(captions + [f"{self.feature(name)} {self.value(t, name)}" for name in known])
+
+    def _said(self, display: Mapping[str, str]) -> list[str]:
+        """The caller's words: words before numbers, without the features' names; then other captions."""
+        features = sorted((display[name] for name in self._features if name in display), key=_is_number)
+        others = [f"{name} {display[name]}" for name in sorted(display.keys() - self._features.keys())]
+        return features + others
+
+    def facts(self, t: int) -> str:
+        """All that the caller said of an event, each with its caption; else as `event`."""
+        event = self._events.get(t)
+        if event is None or not self._features.keys() & event.info.display.keys():
+            return self.event(t)
+        known = [name for name in self._features if name in event.info.display]
+        names = known + sorted(event.info.display.keys() - self._features.keys())
+        return ", ".join(f"{self.feature(name)}: {event.info.display[name]}" for name in names)
+
+    def player(self, item: Attribution) -> str:
+        """Whose attribution it is."""
+        feature, event, block = self.feature(item.feature or ""), f"t={item.t}", events_name(item)
+        return {
+            PlayerKind.EVENT: event,
+            PlayerKind.FEATURE: feature,
+            PlayerKind.CELL: f"{feature}, {event}",
+            PlayerKind.EVENT_REST: f"rest of {event}",
+            PlayerKind.FEATURE_REST: f"{feature}, other events",
+            PlayerKind.PRUNED: block,
+            PlayerKind.HISTORY: block,
+            PlayerKind.STATIC: "static features",
+        }.get(item.kind, "all other cells")
+
+    def pruning(self) -> str:
+        """What was pruned, and whether that was right."""
+        pruned, pruning = self._explanation.pruned, self._explanation.pruning
+        if not pruning.pruned_events:
+            return "Nothing was pruned: every event stands for itself."
+        count = pruning.pruned_events
+        text = (
+            "The oldest event was pruned" if count == 1 else f"The {count} oldest events were taken together"
+        )
+        if pruned is None or pruning.tolerance is None:
+            return f"{text}."
+        error = f" ± {self.number(pruned.standard_error)}" if pruned.standard_error else ""
+        found = self.signed(pruned.value) + error
+        tolerance = self.number(pruning.tolerance)
+        match pruning.verdict:
+            case Verdict.EXCEEDS:
+                text += f", and they matter: {found} exceeds the tolerance of {tolerance}."
+                text += self._refined()
+            case Verdict.UNCERTAIN:
+                text += f": {found} may exceed the tolerance of {tolerance}; more coalitions would tell."
+            case Verdict.OFFSETTING:
+                text += (
+                    f": {found}, but they offset each other: {self.older_part()}, more than the tolerance of "
+                )
+                text += f"{tolerance}.{self._refined()}"
+            case _:
+                text += f": {found} stays within the tolerance of {tolerance}.{self._scanned()}"
+        if not pruning.scan_complete:
+            text += " Time ran out before all events were looked at."
+        return text
+
+    def older_part(self) -> str:
+        """The part of the pruned events that matters most by the scanned curve, and how much."""
+        last = self._explanation.pruned
+        cut = last.last_t if last and last.last_t is not None else 0
+        within = [point for point in self._explanation.pruning.curve if point.t < cut]
+        if not within:
+            return "a part of them matters"
+        worst = max(within, key=lambda point: abs(point.importance))
+        return (
+            f"the {self._explanation.length + worst.t} oldest alone count for {self.signed(worst.importance)}"
+        )
+
+    def _scanned(self) -> str:
+        """How far back the curve within the pruned events is known, where that is not all the way."""
+        curve, oldest = self._explanation.pruning.curve, 1 - self._explanation.length
+        if not curve or curve[-1].t <= oldest:
+            return ""
+        return f" Parts of them older than t={curve[-1].t} were not looked at; --full-pruning-curve looks at all."
+
+    def _refined(self) -> str:
+        """Where to see which of the pruned events matter; nothing where it was asked for and they are one part."""
+        if not self._explanation.options.refine_history:
+            return " See which with --refine-history."
+        parts = len(self._explanation.history)
+        return f" Below it is split into {parts} parts." if parts > 1 else ""
+
+    def _strongest(self) -> list[str]:
+        features = self._explanation.features
+        by_strength = sorted(features, key=lambda name: -abs(features[name].value))
+        return by_strength[:3] or list(self._features)[:3]
+
+
+def events_name(block: Attribution) -> str:
+    """A block of events, oldest first."""
+    if block.first_t == block.last_t:
+        return f"t={block.first_t}"
+    return f"t={block.first_t}…{block.last_t}"
+
+
+def quality(level: Quality) -> str:
+    """How sure a level is, and which players it left out for they cannot matter."""
+    return f"{_sureness(level)}{_null_players(level.null_players)}"
+
+
+def _null_players(count: int) -> str:
+    if not count:
+        return ""
+    if count == 1:
+        return "; 1 player equals the background and is 0"
+    return f"; {count} players equal the background and are 0"
+
+
+def _sureness(level: Quality) -> str:
+    match level.stop_reason:
+        case StopReason.EXACT:
+            return f"exact: all {level.coalitions} coalitions"
+        case StopReason.NOT_COMPUTED:
+            return f"not computed: {level.detail}"
+        case _:
+            why = {
+                StopReason.TARGET: "precise enough",
+                StopReason.BUDGET: "budget used",
+                StopReason.DEADLINE: "time used",
+            }.get(level.stop_reason, level.stop_reason.value)
+            errors = f"standard errors to {level.largest_standard_error:.2g}"
+            return f"sampled: {level.coalitions} coalitions, {errors}, {why}"
+
+
+def _is_number(text: str) -> bool:
+    return text[:1].isdigit()
+
+
+def _with_unit(value: str, feature: Feature | None) -> str:
+    return f"{value} {feature.unit}" if value and feature and feature.unit else value
+
+
+def _decimals(explanation: Explanation, digits: int) -> int:
+    """So many digits for the largest attribution."""
+    gain = explanation.score - explanation.base_value
+    numbers = [abs(gain if explanation.explained else explanation.score)]
+    numbers += [abs(item.value) for level in explanation.levels.values() for item in level.attributions]
+    largest = max(numbers)
+    return digits if largest == 0 else min(max(digits - 1 - math.floor(math.log10(largest)), 0), 9)

@@ -1,0 +1,175 @@
+"""An explanation as tables and bars in the terminal; plain text where the output is not one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from sequela_client.attributions import Attribution, Level, PlayerKind
+from sequela_client.cli.bars import Bars
+from sequela_client.cli.phrases import Wording, quality
+from sequela_client.cli.terminal import printable
+from sequela_client.explanation import Explanation
+
+_TARGETS = 3
+"""Targets drawn at most; JSON and CSV have all."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A level as a table: its rows, and what the first two columns say of each."""
+
+    title: str
+    heads: tuple[str, str]
+    level: Level
+    items: Sequence[Attribution]
+    columns: Callable[[Attribution], tuple[str, str]]
+
+
+def draw(console: Console, explanation: Explanation, rows: int) -> None:
+    """Draws each target: scores, pruning, and a table for each level of at most so many rows."""
+    explanation = printable(explanation)
+    names = [target.name for target in explanation.targets]
+    for name in names[:_TARGETS]:
+        draw_target(console, explanation.target(name), rows)
+    if len(names) > _TARGETS or explanation.output_count > len(names):
+        console.print(_shown(min(len(names), _TARGETS), len(names), explanation.output_count))
+
+
+def _shown(drawn: int, targets: int, outputs: int) -> str:
+    """How many of the targets were drawn, and of how many outputs of the model they are."""
+    text = f"{drawn} of {targets:,} targets shown"
+    if outputs > targets:
+        text += f", of {outputs:,} outputs"
+    return f"{text} (see --target, --json, --csv)"
+
+
+def draw_target(console: Console, explanation: Explanation, rows: int) -> None:
+    """Draws an explanation of one target."""
+    words = Wording(explanation)
+    _header(console, explanation, words)
+    if not explanation.explained:
+        minimum = explanation.options.minimum_score
+        console.print(
+            f"The score is below the minimum to explain{'' if minimum is None else f', {minimum:g}'}."
+        )
+        return
+    console.print(words.pruning())
+    console.print()
+    for view in _views(explanation, words):
+        _table(console, words, view, rows)
+    if _nothing_passes(explanation):
+        console.print(
+            f"No event and feature both pass the threshold {explanation.options.cell_thresholds[0]:.3g}; "
+            "try --top-k-events 3 --top-k-features 3."
+        )
+
+
+def _nothing_passes(explanation: Explanation) -> bool:
+    """Whether the threshold left no single cell."""
+    level, options = explanation.cell_level, explanation.options
+    if level is None or not level.attributions or not options.cell_thresholds:
+        return False
+    return not level.of(PlayerKind.CELL) and options.top_k_events is None
+
+
+def _header(console: Console, explanation: Explanation, words: Wording) -> None:
+    target = explanation.targets[0]
+    beside = ""
+    if explanation.explained:
+        difference = target.score - target.base_value
+        beside = f"  base value {words.number(target.base_value)}  difference {words.signed(difference)}"
+    console.print(
+        Text.assemble(
+            (f"{target.label or target.name}  ", "bold"),
+            (f"score {words.number(target.score)}", "bold"),
+            beside,
+        )
+    )
+    pruned = explanation.pruning.pruned_events
+    console.print(
+        f"model {_short(explanation.model)}  events {explanation.length}, pruned {pruned}"
+        + (f"  alert {explanation.caller_id}" if explanation.caller_id else ""),
+    )
+    if explanation.cut_short:
+        console.print("Cut short by the deadline.", style="bold")
+
+
+def _short(model: str) -> str:
+    """A model's name without `models/`; one that was named by its digest by the digest's beginning."""
+    name = model.removeprefix("models/").replace("/versions/", " version ")
+    return re.sub(r"\b([0-9a-f]{12})[0-9a-f]{52}\b", r"\1…", name)
+
+
+def _events(explanation: Explanation) -> tuple[Attribution, ...]:
+    """Most recent first, then what lies before, then the static inputs."""
+    level = explanation.event_level
+    older = explanation.history or (level.of(PlayerKind.PRUNED) if level else ())
+    static = (explanation.static,) if explanation.static else ()
+    return (*explanation.events, *older, *static)
+
+
+def _features(explanation: Explanation) -> tuple[Attribution, ...]:
+    """Strongest first, then the pruned events."""
+    level = explanation.feature_level
+    return (*_by_strength(explanation.features.values()), *(level.of(PlayerKind.PRUNED) if level else ()))
+
+
+def _by_strength(items: Iterable[Attribution]) -> tuple[Attribution, ...]:
+    return tuple(sorted(items, key=lambda item: -abs(item.value)))
+
+
+def _strongest(items: Sequence[Attribution], rows: int) -> list[Attribution]:
+    """The strongest, in their order."""
+    kept = sorted(range(len(items)), key=lambda index: -abs(items[index].value))[:rows]
+    return [items[index] for index in sorted(kept)]
+
+
+def _views(explanation: Explanation, words: Wording) -> Iterator[View]:
+    """The levels that were answered."""
+
+    def event(item: Attribution) -> tuple[str, str]:
+        if item.kind is not PlayerKind.EVENT or item.t is None:
+            return words.player(item), ""
+        return words.player(item), "  ".join(filter(None, (words.time(item.t), words.event(item.t))))
+
+    def feature(item: Attribution) -> tuple[str, str]:
+        return words.player(item), words.peak(item.feature) if item.feature else ""
+
+    def cell(item: Attribution) -> tuple[str, str]:
+        value = words.value(item.t, item.feature) if item.t is not None and item.feature else ""
+        unsure = "(a narrow choice)" if item.selection_uncertain else ""
+        return words.player(item), "  ".join(filter(None, (value, unsure)))
+
+    if explanation.event_level:
+        yield View("Events", ("event", "what"), explanation.event_level, _events(explanation), event)
+    if explanation.feature_level:
+        heads = ("feature", "value (event)")
+        yield View("Features", heads, explanation.feature_level, _features(explanation), feature)
+    if explanation.cell_level:
+        yield View("Cells", ("cell", "value"), explanation.cell_level, _by_strength(explanation.cells), cell)
+
+
+def _table(console: Console, words: Wording, view: View, rows: int) -> None:
+    console.print(Text.assemble((view.title, "bold"), f"  {quality(view.level.quality)}"))
+    items = _strongest(view.items, rows)
+    if not items:
+        return
+    bars = Bars.fitting(console, [item.value for item in items])
+    table = Table(box=box.SIMPLE_HEAD if console.encoding.startswith("utf") else box.ASCII, pad_edge=False)
+    table.add_column(view.heads[0], overflow="fold")
+    table.add_column(view.heads[1], overflow="fold")
+    table.add_column("attribution", no_wrap=True)
+    table.add_column(bars.head, no_wrap=True)
+    for item in items:
+        table.add_row(*view.columns(item), words.measured(item), bars.draw(item.value))
+    console.print(table)
+    if left_out := len(view.items) - len(items):
+        rest = sum(item.value for item in view.items) - sum(item.value for item in items)
+        console.print(f"{left_out} weaker, together {words.signed(rest)}, are left out (see --rows).\n")

@@ -1,0 +1,199 @@
+"""Any file that can hold a sequence or a background, as it stands: which column is which feature comes later."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from sequela_client.errors import CallerError
+from sequela_client.files.arrays import nested, npy, npz
+from sequela_client.files.delimited import delimited
+from sequela_client.files.encodings import decoded
+from sequela_client.files.records import columns_in, json_lines, parsed, table_in
+from sequela_client.files.tables import Table
+from sequela_client.files.text_format import Reading, invalid
+from sequela_client.inputs import EventInfo
+
+Held = Table | NDArray[Any] | Mapping[str, NDArray[Any]]
+"""What a file holds: a table, one array, or arrays by name."""
+
+_AS_CSV = "pandas.{}(path).to_csv(path, index=False); the Python client takes the DataFrame itself"
+_ADVICE = {
+    ".parquet": _AS_CSV.format("read_parquet"),
+    ".feather": _AS_CSV.format("read_feather"),
+    ".arrow": _AS_CSV.format("read_feather"),
+    ".orc": _AS_CSV.format("read_orc"),
+    ".xlsx": "save it as CSV",
+    ".xls": "save it as CSV",
+    ".ods": "save it as CSV",
+    ".pkl": "a pickle is never loaded; write CSV or .npy",
+    ".pickle": "a pickle is never loaded; write CSV or .npy",
+    ".pt": "write .npy: numpy.save(path, tensor.numpy())",
+    ".pth": "write .npy: numpy.save(path, tensor.numpy())",
+    ".mat": "write .npy: numpy.save(path, scipy.io.loadmat(path)[name])",
+    ".h5": _AS_CSV.format("read_hdf"),
+    ".hdf5": _AS_CSV.format("read_hdf"),
+    ".gz": "unpack it first",
+    ".zip": "unpack it first",
+    ".bz2": "unpack it first",
+    ".zst": "unpack it first",
+}
+"""Kinds of files that are often tried, and what to do with them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A file's values, and what else an alert in JSON tells. `mean_event`: a background's."""
+
+    path: Path
+    values: Held
+    events: tuple[EventInfo, ...] = ()
+    id: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    mean_event: Held | None = None
+
+
+def is_data_file(text: str) -> bool:
+    """Whether it ends like a file of data, be it of a kind that is not read."""
+    return Path(text).suffix.lower() in _READERS.keys() | _ADVICE.keys()
+
+
+def load(path: Path, reading: Reading | None = None) -> Loaded:
+    """What a file holds. Raises CallerError, naming the file and what is wrong in it."""
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
+        raise _unknown(path)
+    try:
+        return reader(path, reading or Reading())
+    except CallerError:
+        raise
+    except OSError as error:
+        raise CallerError(f"{path}: {error.strerror or error}", reason="FILE_NOT_READABLE") from error
+    except Exception as error:
+        # Bad bytes make numpy, zipfile, csv and json raise a dozen unrelated errors; all mean the same here.
+        raise invalid(path, str(error) or type(error).__name__) from error
+
+
+def _unknown(path: Path) -> CallerError:
+    ending = path.suffix.lower()
+    if ending in _ADVICE:
+        return invalid(path, f"files that end in {ending} are not read: {_ADVICE[ending]}")
+    return invalid(path, f"its name must end in {', '.join(_READERS)}")
+
+
+def _delimited(path: Path, reading: Reading) -> Loaded:
+    return Loaded(path, delimited(path, reading))
+
+
+def _npy(path: Path, _: Reading) -> Loaded:
+    return Loaded(path, npy(path))
+
+
+def _npz(path: Path, _: Reading) -> Loaded:
+    return Loaded(path, npz(path))
+
+
+def _json(path: Path, reading: Reading) -> Loaded:
+    text = decoded(path.read_bytes(), reading.encoding)
+    try:
+        content = parsed(text)
+    except ValueError:
+        # pandas' lines=True writes one record a line, whatever the file is called.
+        if text.count("\n") and text.lstrip().startswith(("{", "[")) and _first_line_is_json(text):
+            return _from_json(path, json_lines(text))
+        raise
+    return _from_json(path, content)
+
+
+def _first_line_is_json(text: str) -> bool:
+    try:
+        json.loads(text.lstrip().split("\n", 1)[0])
+    except ValueError:
+        return False
+    return True
+
+
+def _json_lines(path: Path, reading: Reading) -> Loaded:
+    return _from_json(path, json_lines(decoded(path.read_bytes(), reading.encoding)))
+
+
+def _from_json(path: Path, content: Any) -> Loaded:
+    if not (isinstance(content, Mapping) and "inputs" in content):
+        return Loaded(path, _held(path, content))
+    _check_keys(content, ("inputs", "id", "labels", "events", "mean_event"))
+    mean = content.get("mean_event")
+    try:
+        return Loaded(
+            path,
+            _held(path, content["inputs"]),
+            tuple(map(_event, content.get("events", ()))),
+            str(content.get("id", "")),
+            {str(key): str(value) for key, value in content.get("labels", {}).items()},
+            None if mean is None else _held(path, [mean] if _is_record(mean) else mean),
+        )
+    except (TypeError, AttributeError) as error:
+        raise ValueError(f"its events or labels are not as expected: {error}") from error
+
+
+def _is_record(content: Any) -> bool:
+    return isinstance(content, Mapping) and not any(
+        isinstance(each, list | dict) for each in content.values()
+    )
+
+
+def _has_words(content: Mapping[str, Any]) -> bool:
+    """Whether lists by name hold texts, as columns do and inputs do not."""
+    lists = list(content.values())
+    return all(isinstance(each, list) for each in lists) and any(
+        isinstance(cell, str) for each in lists for cell in each
+    )
+
+
+def _held(path: Path, content: Any) -> Held:
+    table = table_in(path, [content] if _is_record(content) and content else content)
+    if table is not None:
+        return table
+    if isinstance(content, Mapping) and _has_words(content):
+        table = columns_in(path, content)
+        if table is not None:
+            return table
+    if isinstance(content, Mapping):
+        return {name: nested(f"{path}, input {name}", value) for name, value in content.items()}
+    return nested(str(path), content)
+
+
+def _check_keys(content: Mapping[str, Any], known: tuple[str, ...]) -> None:
+    """Raises ValueError for a key that is all but one of those known; others are the caller's own affair."""
+    for key in content:
+        alike = [] if key in known else get_close_matches(key.lower(), known, 1, 0.8)
+        if alike and alike[0] not in content:
+            raise ValueError(f"the key {key!r} is not known; is {alike[0]!r} meant?")
+
+
+def _event(item: Mapping[str, Any]) -> EventInfo:
+    """A time without a zone is shown as it stands: as UTC."""
+    _check_keys(item, ("id", "time", "display"))
+    time = datetime.fromisoformat(item["time"]) if item.get("time") else None
+    if time is not None and time.tzinfo is None:
+        time = time.replace(tzinfo=UTC)
+    display = {str(key): str(value) for key, value in item.get("display", {}).items()}
+    return EventInfo(str(item.get("id", "")), time, display)
+
+
+_READERS: dict[str, Callable[[Path, Reading], Loaded]] = {
+    ".json": _json,
+    ".csv": _delimited,
+    ".npy": _npy,
+    ".npz": _npz,
+    ".tsv": _delimited,
+    ".txt": _delimited,
+    ".jsonl": _json_lines,
+    ".ndjson": _json_lines,
+}

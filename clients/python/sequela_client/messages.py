@@ -1,0 +1,170 @@
+"""An explanation message to the dataclasses that callers read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC
+from math import nan
+
+from sequela_proto.v1 import sequela_pb2 as pb
+
+from sequela_client.attributions import Attribution, Level, PlayerKind, Quality, StopReason
+from sequela_client.enums import word
+from sequela_client.explanation import Explanation
+from sequela_client.explanation_parts import (
+    Cost,
+    EventValues,
+    ExplanationWarning,
+    Feature,
+    Pruning,
+    PruningPoint,
+    TargetScore,
+    UsedOptions,
+    Verdict,
+)
+from sequela_client.inputs import EventInfo
+
+
+def explanation(message: pb.Explanation) -> Explanation:
+    """The whole answer."""
+    features = tuple(
+        Feature(item.name, item.label, item.unit, item.description, item.static) for item in message.features
+    )
+    names = [feature.name for feature in features if not feature.static]
+    static = [feature.name for feature in features if feature.static]
+    return Explanation(
+        name=message.name,
+        create_time=message.create_time.ToDatetime(UTC),
+        caller_id=message.caller_id,
+        labels=dict(message.labels),
+        model=message.model,
+        model_digest=message.model_digest,
+        background=message.background,
+        background_digest=message.background_digest,
+        length=message.event_count,
+        targets=tuple(map(target_score, message.targets)),
+        explained=message.explained,
+        pruning=_pruning(message.pruning),
+        event_level=_level(message.event_level) if message.HasField("event_level") else None,
+        feature_level=_level(message.feature_level) if message.HasField("feature_level") else None,
+        cell_level=_level(message.cell_level) if message.HasField("cell_level") else None,
+        options=_options(message.options),
+        feature_info=features,
+        event_values=tuple(_event_values(item, names) for item in reversed(message.event_values)),
+        static_values=dict(zip(static, message.static_values, strict=False)),
+        cost=cost(message.cost),
+        method_version=message.method_version,
+        cut_short=message.cut_short,
+        warnings=warnings(message.warnings),
+        output_count=message.output_count,
+    )
+
+
+def warnings(messages: Iterable[pb.Warning]) -> tuple[ExplanationWarning, ...]:
+    """What a reader should know."""
+    return tuple(ExplanationWarning(message.reason, message.message) for message in messages)
+
+
+def target_score(message: pb.TargetScore) -> TargetScore:
+    """What a target scored."""
+    return TargetScore(
+        message.name,
+        message.base_value if message.HasField("base_value") else nan,
+        message.score,
+        message.raw_base_value if message.HasField("raw_base_value") else nan,
+        message.raw_score,
+        message.label,
+    )
+
+
+def _level(message: pb.LevelExplanation) -> Level:
+    return Level(tuple(map(_attribution, message.attributions)), _quality(message.quality))
+
+
+def _quality(message: pb.LevelQuality) -> Quality:
+    return Quality(
+        stop_reason=StopReason(word(pb.StopReason, message.stop_reason)),
+        detail=message.detail,
+        players=message.players,
+        coalitions=message.coalitions,
+        largest_standard_error=message.largest_standard_error,
+        additivity_residual=message.additivity_residual,
+        clipped_coalitions=message.clipped_coalitions,
+        selection_truncated=message.selection_truncated,
+        near_misses=tuple(map(_attribution, message.near_misses)),
+        seconds=message.time.ToTimedelta().total_seconds(),
+        estimator=word(pb.Estimator, message.estimator),
+        null_players=message.null_players,
+    )
+
+
+def _attribution(message: pb.Attribution) -> Attribution:
+    return Attribution(
+        kind=PlayerKind(word(pb.PlayerKind, message.kind)),
+        values=tuple(message.values),
+        standard_errors=tuple(message.standard_errors),
+        t=message.event if message.HasField("event") else None,
+        first_t=message.first_event if message.HasField("first_event") else None,
+        last_t=message.last_event if message.HasField("last_event") else None,
+        feature=message.feature if message.HasField("feature") else None,
+        selection_uncertain=message.selection_uncertain,
+    )
+
+
+def _pruning(message: pb.Pruning) -> Pruning:
+    return Pruning(
+        pruned_events=message.pruned_events,
+        tolerances=tuple(message.tolerance),
+        scan_complete=message.scan_complete,
+        curve=tuple(PruningPoint(point.event, tuple(point.importance)) for point in message.curve),
+        values=tuple(message.attribution),
+        standard_errors=tuple(message.standard_error),
+        verdicts=tuple(Verdict(word(pb.ToleranceVerdict, verdict)) for verdict in message.verdicts),
+        history_values=tuple(message.history_attribution),
+        quality=_quality(message.quality) if message.HasField("quality") else None,
+    )
+
+
+def _options(message: pb.ResolvedOptions) -> UsedOptions:
+    return UsedOptions(
+        levels=tuple(word(pb.Level, level) for level in message.levels),
+        feature_scope=word(pb.FeatureScope, message.feature_scope),
+        pruning_tolerances=tuple(message.pruning_tolerance),
+        cell_thresholds=tuple(message.cell_threshold),
+        top_k_events=message.top_k_events if message.HasField("top_k_events") else None,
+        top_k_features=message.top_k_features if message.HasField("top_k_features") else None,
+        max_coalitions=message.max_coalitions,
+        target_standard_errors=tuple(message.target_standard_error),
+        seed=message.seed,
+        refine_history=message.refine_history,
+        minimum_score=message.minimum_score if message.HasField("minimum_score") else None,
+        full_pruning_curve=message.full_pruning_curve,
+        link=word(pb.Link, message.link),
+        output_event=message.output_event,
+        estimator=word(pb.Estimator, message.estimator),
+    )
+
+
+def _event_values(message: pb.EventValues, names: list[str]) -> EventValues:
+    info = message.info
+    time = info.time.ToDatetime(UTC) if info.HasField("time") else None
+    return EventValues(
+        message.event,
+        dict(zip(names, message.values, strict=False)),
+        EventInfo(info.id, time, dict(info.display)),
+    )
+
+
+def cost(message: pb.Cost) -> Cost:
+    """What it took."""
+    return Cost(
+        model_rows=message.model_rows,
+        model_calls=message.model_calls,
+        model_events=message.model_events,
+        stage_seconds={
+            stage: time.ToTimedelta().total_seconds() for stage, time in message.stage_times.items()
+        },
+        cached=message.cached,
+        endpoint_rows=message.endpoint_rows,
+        endpoint_calls=message.endpoint_calls,
+    )

@@ -1,0 +1,92 @@
+"""The way to an endpoint over gRPC: addresses, certificates, and how its channel behaves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+import grpc
+
+from sequela.adapters.endpoints.addresses import AddressGuard
+from sequela.adapters.endpoints.credentials import Credentials, Tls
+from sequela.adapters.endpoints.transport_limits import TransportLimits, user_agent
+from sequela.adapters.endpoints.uri import EndpointUri, bracketed
+
+ROUND_ROBIN = '{"loadBalancingConfig": [{"round_robin": {}}]}'
+KEEPALIVE_SECONDS, KEEPALIVE_TIMEOUT_SECONDS = 20.0, 5.0
+"""Of calls under way alone: servers count pings of an idle connection as abuse."""
+MOST_BACKOFF_SECONDS = 1.0
+LOOK_UP_SECONDS = 5.0
+"""Names are looked up again no sooner."""
+
+Options = tuple[tuple[str, int | str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GrpcWay:
+    """Implements `Way`."""
+
+    target: str
+    options: Options
+    tls: Tls | None
+
+    def open(self) -> grpc.Channel:
+        """A new channel; it connects when first used."""
+        if self.tls is None:
+            return grpc.insecure_channel(self.target, self.options)
+        shown = grpc.ssl_channel_credentials(self.tls.authority, self.tls.key, self.tls.certificate)
+        return grpc.secure_channel(self.target, shown, self.options)
+
+
+@dataclass(frozen=True, slots=True)
+class GrpcFinder:
+    """Finds the way as it is now: looks up a guarded name, reads the certificates."""
+
+    uri: EndpointUri
+    credentials: Credentials
+    limits: TransportLimits
+    guard: AddressGuard | None
+
+    def __call__(self, timeout: float | None) -> GrpcWay:
+        """Raises Forbidden, UnusableCredentials, OSError where the name is not known, TimeoutError."""
+        tls = self.credentials.tls() if self.uri.secure else None
+        return GrpcWay(self._target(timeout), _options(self.uri, self.limits), tls)
+
+    def _target(self, timeout: float | None) -> str:
+        """The host's name, which gRPC looks up, or where a guard watches, the addresses it lets through."""
+        if self.guard is None:
+            return f"dns:///{bracketed(self.uri.host)}:{self.uri.port}"
+        longest = (
+            self.limits.connect_seconds if timeout is None else min(timeout, self.limits.connect_seconds)
+        )
+        addresses = [ip_address(address) for address in self.guard.addresses(longest)]
+        family = addresses[0].version  # a target holds one family: the one that the resolver prefers
+        hosts = sorted(bracketed(str(address)) for address in addresses if address.version == family)
+        return f"ipv{family}:{','.join(f'{host}:{self.uri.port}' for host in hosts)}"
+
+
+def _options(uri: EndpointUri, limits: TransportLimits) -> Options:
+    name = (("grpc.ssl_target_name_override", uri.host),) if uri.secure else ()
+    return (
+        ("grpc.default_authority", f"{bracketed(uri.host)}:{uri.port}"),
+        *name,
+        ("grpc.primary_user_agent", user_agent()),
+        ("grpc.enable_http_proxy", 0),
+        ("grpc.enable_retries", 0),
+        ("grpc.service_config", ROUND_ROBIN),
+        ("grpc.service_config_disable_resolution", 1),
+        ("grpc.use_local_subchannel_pool", 1),
+        ("grpc.max_send_message_length", limits.message_bytes),
+        ("grpc.max_receive_message_length", limits.message_bytes),
+        # So it is called, but it is how long one attempt to connect may take.
+        ("grpc.min_reconnect_backoff_ms", _millis(limits.connect_seconds)),
+        ("grpc.initial_reconnect_backoff_ms", _millis(MOST_BACKOFF_SECONDS / 10)),
+        ("grpc.max_reconnect_backoff_ms", _millis(MOST_BACKOFF_SECONDS)),
+        ("grpc.dns_min_time_between_resolutions_ms", _millis(LOOK_UP_SECONDS)),
+        ("grpc.keepalive_time_ms", _millis(KEEPALIVE_SECONDS)),
+        ("grpc.keepalive_timeout_ms", _millis(KEEPALIVE_TIMEOUT_SECONDS)),
+    )
+
+
+def _millis(seconds: float) -> int:
+    return max(round(seconds * 1000), 1)

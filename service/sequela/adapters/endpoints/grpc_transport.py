@@ -1,0 +1,160 @@
+"""A served model by the Open Inference Protocol, version 2, over gRPC."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, NoReturn, TypeVar
+
+import grpc
+import numpy as np
+from numpy.typing import NDArray
+from sequela_proto.inference import open_inference_pb2 as pb
+from sequela_proto.inference import open_inference_pb2_grpc as rpc
+
+from sequela.adapters.endpoints.addresses import AddressGuard
+from sequela.adapters.endpoints.credentials import Credentials, UnusableCredentials
+from sequela.adapters.endpoints.failures import (
+    invalid_answer,
+    overloaded,
+    refused,
+    seconds_left,
+    unreachable,
+    unusable,
+)
+from sequela.adapters.endpoints.grpc_channel import GrpcFinder
+from sequela.adapters.endpoints.grpc_messages import (
+    infer_request,
+    read_description,
+    read_output,
+)
+from sequela.adapters.endpoints.oip import WrongAnswer
+from sequela.adapters.endpoints.reconnecting_connection import Kept
+from sequela.adapters.endpoints.transport import Description, Feeds
+from sequela.adapters.endpoints.transport_limits import TransportLimits
+from sequela.adapters.endpoints.uri import EndpointUri
+from sequela.concurrency.deadline import TimeUp
+from sequela.errors import SequelaError
+from sequela.explain.ports import TryAgain
+
+Request = TypeVar("Request")
+Answer = TypeVar("Answer")
+
+CLOSED = "Channel closed"
+"""What gRPC says of calls on a connection that we have closed."""
+CLOCKS_APART = 0.05
+"""Seconds by which a server may see a deadline earlier than we do."""
+_TOO_LARGE = re.compile(r"larger than max \((\d+) vs\.? (\d+)\)")
+
+
+class GrpcTransport:
+    """Implements `Transport`."""
+
+    def __init__(
+        self,
+        uri: EndpointUri,
+        version: str,
+        credentials: Credentials,
+        limits: TransportLimits,
+        guard: AddressGuard | None,
+    ) -> None:
+        self._uri, self._version, self._credentials = uri, version, credentials
+        self._message_bytes = limits.message_bytes
+        self._channel: Kept[grpc.Channel] = Kept(GrpcFinder(uri, credentials, limits, guard))
+
+    def describe(self, until: float) -> Description:
+        """As `Transport.describe`; DoesNotFit (MODEL_INPUT_UNSUPPORTED) for inputs that Sequela cannot feed."""
+        request = pb.ModelMetadataRequest(name=self._uri.name, version=self._version)
+        metadata = self._call(lambda stub: stub.ModelMetadata, request, until)
+        try:
+            described = read_description(self._uri.name, self._version, metadata)
+        except WrongAnswer as error:
+            raise invalid_answer(self._uri, f"its metadata: {error}") from None
+        return replace(described, most_rows=self._most_rows(until))
+
+    def infer(self, feeds: Feeds, output: str, until: float) -> NDArray[np.float64]:
+        """As `Transport.infer`."""
+        request = infer_request(self._uri.name, self._version, feeds, output)
+        size = request.ByteSize()
+        if size > self._message_bytes:
+            text = f"a call of {size} bytes is over the limit of {self._message_bytes} bytes"
+            raise unusable(self._uri, text)
+        answer = self._call(lambda stub: stub.ModelInfer, request, until)
+        try:
+            return read_output(request, answer, output)
+        except WrongAnswer as error:
+            raise invalid_answer(self._uri, str(error)) from None
+
+    def ready(self, until: float) -> bool:
+        """As `Transport.ready`."""
+        request = pb.ModelReadyRequest(name=self._uri.name, version=self._version)
+        try:
+            return self._call(lambda stub: stub.ModelReady, request, until).ready
+        except (SequelaError, TryAgain, TimeUp):
+            return False
+
+    def close(self) -> None:
+        """As `Transport.close`."""
+        self._channel.close()
+
+    def _most_rows(self, until: float) -> int | None:
+        """Triton's own word; servers that do not know it say so, each in its way."""
+        request = pb.ModelConfigRequest(name=self._uri.name, version=self._version)
+        try:
+            config = self._call(lambda stub: stub.ModelConfig, request, until).config
+        except SequelaError:
+            return None
+        return config.max_batch_size if config.max_batch_size > 0 else None
+
+    def _call(
+        self,
+        method: Callable[[rpc.GRPCInferenceServiceStub], grpc.UnaryUnaryMultiCallable[Request, Answer]],
+        request: Request,
+        until: float,
+    ) -> Answer:
+        start = time.monotonic()
+        try:
+            with self._channel.use(seconds_left(until)) as channel:
+                call = method(rpc.GRPCInferenceServiceStub(channel))
+                answer = call(request, timeout=seconds_left(until), metadata=self._credentials.metadata())
+        except grpc.RpcError as error:
+            self._fail(error, start, until)
+        except UnusableCredentials as error:
+            raise unusable(self._uri, str(error)) from None
+        except (OSError, ValueError) as error:  # gRPC says ValueError where the channel was closed meanwhile
+            seconds_left(until)
+            raise unreachable(self._uri, str(error)) from None
+        self._channel.answered()
+        return answer
+
+    def _fail(self, error: Any, start: float, until: float) -> NoReturn:
+        """Raises what a code stands for."""
+        code, words = error.code(), error.details() or ""
+        said = f"{code.name}: {words}"
+        match code:
+            case grpc.StatusCode.UNAVAILABLE:
+                self._channel.doubt()
+                raise unreachable(self._uri, words) from None
+            case grpc.StatusCode.CANCELLED if CLOSED in words:
+                raise unreachable(self._uri, words) from None
+            case grpc.StatusCode.DEADLINE_EXCEEDED if time.monotonic() >= until - CLOCKS_APART:
+                self._channel.unanswered(start)
+                raise TimeUp from None
+            case grpc.StatusCode.CANCELLED | grpc.StatusCode.DEADLINE_EXCEEDED:
+                # Not by us, nor ours: the work may have been done, and is not asked for again.
+                raise unreachable(self._uri, said).error from None
+            case grpc.StatusCode.RESOURCE_EXHAUSTED:
+                self._exhausted(words)
+        raise refused(self._uri, said) from None
+
+    def _exhausted(self, words: str) -> NoReturn:
+        """Too much to do, unless a message was too large: for us, or for the server."""
+        sizes = _TOO_LARGE.search(words)
+        if sizes is None:
+            raise overloaded(self._uri, words) from None
+        if int(sizes[2]) == self._message_bytes:
+            text = f"an answer of {sizes[1]} bytes is over the limit of {self._message_bytes} bytes"
+            raise invalid_answer(self._uri, text) from None
+        raise refused(self._uri, words) from None

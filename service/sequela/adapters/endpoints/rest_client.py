@@ -1,0 +1,182 @@
+"""JSON over HTTP, to one endpoint: what was asked and answered, and one table from statuses to errors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import httpcore
+import orjson
+
+from sequela.adapters.endpoints.addresses import AddressGuard, open_guard
+from sequela.adapters.endpoints.credentials import Credentials, UnusableCredentials
+from sequela.adapters.endpoints.failures import (
+    RETRY_SECONDS,
+    invalid_answer,
+    overloaded,
+    refused,
+    seconds_left,
+    unreachable,
+    unusable,
+)
+from sequela.adapters.endpoints.http_connection import HttpSite, HttpWay
+from sequela.adapters.endpoints.oip import WrongAnswer
+from sequela.adapters.endpoints.reconnecting_connection import Kept
+from sequela.adapters.endpoints.transport_limits import TransportLimits, user_agent
+from sequela.adapters.endpoints.uri import EndpointUri
+from sequela.errors import SequelaError
+from sequela.explain.ports import TryAgain
+
+OVERLOADED = 429
+UNAVAILABLE = 503
+GATEWAYS = (502, 504)
+"""What a gateway says of a server behind it, which may have done the work: such a call is not sent again."""
+LONGEST_RETRY_SECONDS = 3600.0
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class Rest:
+    """Asks, and gives back JSON. Raises as `Transport` does, and WrongAnswer. Safe to use from several threads."""
+
+    def __init__(
+        self,
+        uri: EndpointUri,
+        credentials: Credentials,
+        limits: TransportLimits,
+        guard: AddressGuard | None,
+    ) -> None:
+        self.uri = uri
+        self._credentials, self._limits = credentials, limits
+        self._guard = guard or open_guard(uri)
+        self._site: Kept[HttpSite] = Kept(self._way)
+
+    def get(self, path: str, until: float) -> Any:
+        """What stands at a path of the server."""
+        return self._ask("GET", path, b"", until)
+
+    def post(self, path: str, content: Any, until: float) -> Any:
+        """What is answered to JSON; numpy arrays are lists of numbers."""
+        body = orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
+        if len(body) > self._limits.message_bytes:
+            text = f"a call of {len(body)} bytes is over the limit of {self._limits.message_bytes} bytes"
+            raise unusable(self.uri, text)
+        return self._ask("POST", path, body, until)
+
+    def ready(self, path: str, until: float) -> bool:
+        """Whether a path is there and does not say that the model is not ready; an answer need not say anything.
+
+        Raises as `Transport.describe`.
+        """
+        try:
+            said = self.get(path, until)
+        except WrongAnswer:
+            return True
+        return not (isinstance(said, dict) and str(said.get("ready")).lower() == "false")
+
+    def close(self) -> None:
+        """Calls under way fail."""
+        self._site.close()
+
+    def _way(self, _timeout: float | None) -> HttpWay:
+        """Names are looked up for every new connection, so that a way is found without."""
+        tls = self._credentials.tls() if self.uri.secure else None
+        return HttpWay(self._guard, self._credentials, tls, self._limits.connect_seconds)
+
+    def _ask(self, method: str, path: str, body: bytes, until: float) -> Any:
+        try:
+            status, headers, content = self._exchange(method, path, body, until)
+        except UnusableCredentials as error:
+            raise unusable(self.uri, str(error)) from None
+        except httpcore.RemoteProtocolError as error:
+            raise invalid_answer(self.uri, f"it does not speak HTTP/1.1: {error}") from None
+        except (httpcore.NetworkError, httpcore.TimeoutException, OSError) as error:
+            seconds_left(until)
+            self._site.doubt()
+            raise unreachable(self.uri, str(error) or type(error).__name__) from None
+        if not 200 <= status < 300:
+            raise self._failure(status, headers, content)
+        return parsed(content)
+
+    def _exchange(self, method: str, path: str, body: bytes, until: float) -> tuple[int, Headers, bytes]:
+        """Status, headers and body. Raises ConnectionError where the server hangs up before its answer is whole."""
+        url = f"{self.uri.scheme}://{self.uri.authority}{path}"
+        with self._site.use(seconds_left(until)) as site, site.exchange(until) as exchange:
+            try:
+                with site.pool.stream(method, url, headers=self._headers(), content=body or None) as response:
+                    return response.status, response.headers, self._body(response.iter_stream())
+            except httpcore.RemoteProtocolError as error:
+                if exchange.hung_up:
+                    raise ConnectionError(str(error)) from None
+                raise
+
+    def _headers(self) -> Headers:
+        headers = [
+            ("host", self.uri.authority),
+            ("user-agent", user_agent()),
+            ("content-type", "application/json"),
+            ("accept", "application/json"),
+            ("accept-encoding", "identity"),
+            *self._credentials.metadata(),
+        ]
+        return [(name.encode(), value.encode()) for name, value in headers]
+
+    def _body(self, pieces: Iterable[bytes]) -> bytes:
+        body = bytearray()
+        for piece in pieces:
+            body += piece
+            if len(body) > self._limits.message_bytes:
+                text = f"an answer is over the limit of {self._limits.message_bytes} bytes"
+                raise invalid_answer(self.uri, text)
+        return bytes(body)
+
+    def _failure(self, status: int, headers: Headers, content: bytes) -> SequelaError | TryAgain:
+        """What a status stands for."""
+        words = f"HTTP {status}: {_words(content)}"
+        if status == UNAVAILABLE:
+            return unreachable(self.uri, words)
+        if status in GATEWAYS:
+            return unreachable(self.uri, words).error
+        if status == OVERLOADED:
+            return overloaded(self.uri, words, _retry_after(headers))
+        if 300 <= status < 400:
+            words = f"HTTP {status}, a redirect to {_header(headers, b'location')}, which is not followed"
+        return refused(self.uri, words)
+
+
+def parsed(content: bytes) -> Any:
+    """JSON, in which Python's servers also write NaN and Infinity: these are passed on as the numbers they are.
+
+    Raises WrongAnswer.
+    """
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        if b"NaN" not in content and b"Infinity" not in content:
+            raise WrongAnswer(f"it is not JSON: {error}") from None
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise WrongAnswer(f"it is not JSON: {error}") from None
+
+
+def _words(content: bytes) -> str:
+    """What an error's body says."""
+    text = content.decode(errors="replace")
+    try:
+        body = orjson.loads(content)
+    except orjson.JSONDecodeError:
+        return text
+    said = body.get("error") or body.get("detail") if isinstance(body, dict) else None
+    return said if isinstance(said, str) else text
+
+
+def _retry_after(headers: Headers) -> float:
+    """Seconds, where they are said; dates are not read."""
+    said = _header(headers, b"retry-after")
+    return min(float(said), LONGEST_RETRY_SECONDS) if said.isdecimal() else RETRY_SECONDS
+
+
+def _header(headers: Headers, name: bytes) -> str:
+    return next((value.decode(errors="replace") for key, value in headers if key.lower() == name), "")

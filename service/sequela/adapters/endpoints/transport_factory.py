@@ -1,0 +1,43 @@
+"""From an endpoint's URI to the transport that speaks its protocol."""
+
+from __future__ import annotations
+
+from sequela.adapters.endpoints.addresses import AddressGuard, open_guard
+from sequela.adapters.endpoints.credentials import Credentials, UnusableCredentials
+from sequela.adapters.endpoints.failures import unusable
+from sequela.adapters.endpoints.grpc_transport import GrpcTransport
+from sequela.adapters.endpoints.rest_client import Rest
+from sequela.adapters.endpoints.rest_v1 import RestV1Transport
+from sequela.adapters.endpoints.rest_v2 import RestV2Transport
+from sequela.adapters.endpoints.transport import Transport
+from sequela.adapters.endpoints.transport_limits import TransportLimits
+from sequela.adapters.endpoints.uri import EndpointUri, Protocol, check_version
+
+__all__ = ["TransportLimits", "open_transport"]
+
+
+def open_transport(
+    uri: EndpointUri,
+    version: str,
+    credentials: Credentials,
+    limits: TransportLimits,
+    guard: AddressGuard | None,
+) -> Transport:
+    """A transport, not yet connected. Without a guard it is the operator's own endpoint, which may lie in any network.
+
+    Raises InvalidInput (ENDPOINT_VERSION_INVALID), Forbidden (ENDPOINT_NOT_ALLOWED) for a link-local address, and
+    DoesNotFit (ENDPOINT_REFUSED) where the credentials' files are not what they should be.
+    """
+    check_version(version)
+    (guard or open_guard(uri)).check_literal()
+    try:
+        credentials.check(uri.secure)
+    except UnusableCredentials as error:
+        raise unusable(uri, str(error)) from None
+    match uri.protocol:
+        case Protocol.GRPC:
+            return GrpcTransport(uri, version, credentials, limits, guard)
+        case Protocol.REST_V2:
+            return RestV2Transport(Rest(uri, credentials, limits, guard), version)
+        case Protocol.REST_V1:
+            return RestV1Transport(Rest(uri, credentials, limits, guard), version)

@@ -1,0 +1,43 @@
+"""Entries of a schema's `inputs` as text, for messages: what a caller can paste."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from sequela.adapters.model_io.signature import InputSignature
+from sequela.explain.schema import InputSchema, Role
+
+
+def entry(item: InputSchema) -> str:
+    """One entry; keys that hold their default are left out."""
+    keys: dict[str, Any] = {"name": item.name, "role": item.role.value, "dtype": item.dtype.value}
+    if item.width != 1 and item.role is not Role.STATE:
+        keys["width"] = item.width
+    if item.shape:
+        keys["shape"] = list(item.shape)
+    if item.axes:
+        keys["axes"] = [word.value for word in item.axes]
+    if item.pad_value:
+        keys["pad_value"] = item.pad_value
+    if item.allow_nan:
+        keys["allow_nan"] = True
+    if item.initial or item.role is Role.STATE:
+        keys["initial"] = item.initial
+    return json.dumps(keys)
+
+
+def entries(items: Iterable[InputSchema]) -> str:
+    """The key with all of them."""
+    return f'"inputs": [{", ".join(map(entry, items))}]'
+
+
+def guessed(seen: InputSignature, role: Role) -> InputSchema:
+    """What an input would be in this role, as far as its axes tell; for messages."""
+    columns = seen.axes[2:] if role is Role.EVENTS else seen.axes[1:]
+    width = 1
+    for size in columns:
+        width *= size if isinstance(size, int) else 1
+    shape = tuple(size for size in columns if isinstance(size, int)) if len(columns) > 1 else ()
+    return InputSchema(seen.name, role, seen.dtype, width, shape=shape)

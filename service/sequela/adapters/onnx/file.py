@@ -1,0 +1,185 @@
+"""Reads the bytes of an ONNX file and refuses what must not be run.
+
+The bytes may come from anybody. Nothing here reads another file, runs an operator or allocates what a header
+merely claims; onnxruntime sees a model only after it has passed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from onnx import (
+    AttributeProto,
+    FunctionProto,
+    GraphProto,
+    ModelProto,
+    NodeProto,
+    SparseTensorProto,
+    TensorProto,
+)
+
+from sequela.adapters.onnx.formats import recognised
+from sequela.errors import InvalidInput
+from sequela.explain.limits import Limits
+
+ALLOWED_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft"})
+IN_ONE_PIECE = (
+    "export it in one piece: torch.onnx.export(..., external_data=False), or onnx.save(onnx.load(path), path)"
+)
+MOST_ELEMENTS_A_BYTE = 8  # no element type of ONNX is smaller than a bit
+
+
+@dataclass(frozen=True, slots=True)
+class OnnxFile:
+    """A model file that passed every check."""
+
+    content: bytes = field(repr=False)
+    model: ModelProto = field(repr=False)
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What the file notes about itself."""
+        return {entry.key: entry.value for entry in self.model.metadata_props}
+
+
+def read_onnx(content: bytes, limits: Limits, path: str) -> OnnxFile:
+    """Raises InvalidInput, each with its own reason: MODEL_TOO_LARGE, MODEL_NOT_ONNX, MODEL_EXTERNAL_DATA,
+    MODEL_CUSTOM_OPERATORS, MODEL_HAS_TRAINING. `path` is where the bytes stand in the request.
+    """
+    if len(content) > limits.max_model_bytes:
+        text = f"{len(content)} bytes, the limit is {limits.max_model_bytes}"
+        raise InvalidInput.at(path, "MODEL_TOO_LARGE", text)
+    model = _parsed(content, path)
+    if len(model.training_info):
+        raise InvalidInput.at(
+            path, "MODEL_HAS_TRAINING", "holds training information; export it for inference"
+        )
+    nodes = list(_nodes(model))
+    if len(nodes) > limits.max_model_nodes:
+        text = f"{len(nodes)} nodes, the limit is {limits.max_model_nodes}"
+        raise InvalidInput.at(path, "MODEL_TOO_LARGE", text)
+    _check_operators(model, nodes, path)
+    for block in _sparse_tensors(model, nodes):
+        _check_dense_size(block, limits, path)
+    for tensor in dense_tensors(model):
+        _check_tensor(tensor, path)
+    return OnnxFile(content, model)
+
+
+def dense_tensors(model: ModelProto) -> Iterator[TensorProto]:
+    """Every tensor of a file, wherever it stands; of sparse ones their values and indices."""
+    nodes = list(_nodes(model))
+    yield from _tensors(model, nodes)
+    for block in _sparse_tensors(model, nodes):
+        yield from (block.values, block.indices)
+
+
+def is_outside(tensor: TensorProto) -> bool:
+    """Whether its elements are said to lie in another file."""
+    return tensor.data_location == TensorProto.EXTERNAL or len(tensor.external_data) > 0
+
+
+def location(tensor: TensorProto) -> str:
+    """The name of that file."""
+    return next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
+
+
+def _parsed(content: bytes, path: str) -> ModelProto:
+    if not content:
+        raise InvalidInput.at(path, "MODEL_NOT_ONNX", "empty, expected the bytes of an ONNX model")
+    try:
+        model = ModelProto.FromString(content)
+    except Exception:  # protobuf's DecodeError, which only the door may name
+        text = f"its {len(content)} bytes are not an ONNX model, {recognised(content) or 'or only a part of one'}"
+        raise InvalidInput.at(path, "MODEL_NOT_ONNX", text) from None
+    for part, there in (
+        ("ir_version", model.ir_version > 0),
+        ("opset_import", len(model.opset_import) > 0),
+        ("graph output", len(model.graph.output) > 0),
+    ):
+        if not there:
+            raise InvalidInput.at(
+                path, "MODEL_NOT_ONNX", f"no {part}: not an ONNX model, or only a part of one"
+            )
+    return model
+
+
+def _nodes(model: ModelProto) -> Iterator[NodeProto]:
+    """Every node: of the graph, of the graphs nested in it, and of the file's own functions."""
+    bodies: list[GraphProto | FunctionProto] = [model.graph, *model.functions]
+    while bodies:
+        for node in bodies.pop().node:
+            yield node
+            bodies.extend(_subgraphs(node))
+
+
+def _subgraphs(node: NodeProto) -> Iterator[GraphProto]:
+    for attribute in node.attribute:
+        if attribute.HasField("g"):
+            yield attribute.g
+        yield from attribute.graphs
+
+
+def _check_operators(model: ModelProto, nodes: list[NodeProto], path: str) -> None:
+    own = {(function.domain, function.name) for function in model.functions}
+    for node in nodes:
+        if node.domain not in ALLOWED_DOMAINS and (node.domain, node.op_type) not in own:
+            text = (
+                f"node {node.name!r} is {node.op_type!r} of {node.domain!r}; custom operators are not loaded: "
+                "export the model with ONNX's own, without steps before it (such as tokenising), and send what "
+                "these give"
+            )
+            raise InvalidInput.at(path, "MODEL_CUSTOM_OPERATORS", text)
+
+
+def _graphs(model: ModelProto, nodes: list[NodeProto]) -> Iterator[GraphProto]:
+    yield model.graph
+    for node in nodes:
+        yield from _subgraphs(node)
+
+
+def _attributes(model: ModelProto, nodes: list[NodeProto]) -> Iterator[AttributeProto]:
+    for owner in nodes:
+        yield from owner.attribute
+    for function in model.functions:
+        yield from function.attribute_proto
+
+
+def _tensors(model: ModelProto, nodes: list[NodeProto]) -> Iterator[TensorProto]:
+    """Every dense tensor: initializers and attributes."""
+    for graph in _graphs(model, nodes):
+        yield from graph.initializer
+    for attribute in _attributes(model, nodes):
+        if attribute.HasField("t"):
+            yield attribute.t
+        yield from attribute.tensors
+
+
+def _sparse_tensors(model: ModelProto, nodes: list[NodeProto]) -> Iterator[SparseTensorProto]:
+    for graph in _graphs(model, nodes):
+        yield from graph.sparse_initializer
+    for attribute in _attributes(model, nodes):
+        if attribute.HasField("sparse_tensor"):
+            yield attribute.sparse_tensor
+        yield from attribute.sparse_tensors
+
+
+def _check_tensor(tensor: TensorProto, path: str) -> None:
+    if is_outside(tensor):
+        text = f"tensor {tensor.name!r} lies in another file, {location(tensor)!r}, which is not sent along: "
+        text += f"{IN_ONE_PIECE}. The Python client and the model repository read a file beside the model"
+        raise InvalidInput.at(path, "MODEL_EXTERNAL_DATA", text)
+    claimed = math.prod(tensor.dims)
+    held = tensor.ByteSize()
+    if min(tensor.dims, default=0) < 0 or claimed > held * MOST_ELEMENTS_A_BYTE:
+        text = f"tensor {tensor.name!r} claims the shape {list(tensor.dims)} in {held} bytes"
+        raise InvalidInput.at(path, "MODEL_TOO_LARGE", text)
+
+
+def _check_dense_size(sparse: SparseTensorProto, limits: Limits, path: str) -> None:
+    """Sparse tensors are made dense by onnxruntime, so a few bytes could ask for any amount of memory."""
+    if min(sparse.dims, default=0) < 0 or math.prod(sparse.dims) > limits.max_model_bytes:
+        text = f"sparse tensor {sparse.values.name!r} claims the shape {list(sparse.dims)}"
+        raise InvalidInput.at(path, "MODEL_TOO_LARGE", text)

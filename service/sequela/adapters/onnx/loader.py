@@ -1,0 +1,178 @@
+"""From bytes to a model that can be run: read, refuse, find the schema, open a session, try it out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
+
+import onnxruntime
+import structlog
+from onnx import ModelProto
+
+from sequela.adapters.model_io.assumptions import assumptions
+from sequela.adapters.model_io.default_background import default_background
+from sequela.adapters.model_io.output_choice import choose_output
+from sequela.adapters.model_io.outputs import output_layout
+from sequela.adapters.model_io.schema import complete_schema, draft_schema
+from sequela.adapters.onnx.batch_first import time_first
+from sequela.adapters.onnx.class_labels import Labels
+from sequela.adapters.onnx.file import read_onnx
+from sequela.adapters.onnx.graph import read_graph
+from sequela.adapters.onnx.input_uses import input_uses
+from sequela.adapters.onnx.load_trial import Trials
+from sequela.adapters.onnx.mask_trial import with_tried_masks
+from sequela.adapters.onnx.model import OnnxModel
+from sequela.adapters.onnx.output_bounds import is_bounded
+from sequela.adapters.onnx.output_values import with_plain_outputs
+from sequela.adapters.onnx.probe import Probed
+from sequela.adapters.onnx.provider import ExecutionProvider, takes_part, used
+from sequela.adapters.onnx.randomness import refuse_chance
+from sequela.adapters.onnx.row_independence import allowed_noise, one_at_a_time, scaled_by_batch, suspicion
+from sequela.adapters.onnx.session import Session, open_session
+from sequela.adapters.onnx.stateful.candidate import Candidate, run_from_states
+from sequela.adapters.onnx.work import step_work
+from sequela.errors import DoesNotFit
+from sequela.explain.identity import model_digest
+from sequela.explain.limits import Limits
+from sequela.explain.result.explanation import ExplanationWarning
+from sequela.explain.schema import InputSchema, Role
+
+_log = structlog.get_logger(__name__)
+
+
+BATCH = "sequences in every call"
+
+
+@dataclass(frozen=True)
+class ModelBytes:
+    """A model as it came, and where its two parts stand in the request, for errors to name."""
+
+    onnx: bytes = field(repr=False)
+    schema_json: bytes = field(repr=False)
+    onnx_path: str
+    schema_path: str
+
+    @cached_property
+    def digest(self) -> str:
+        """As in `identity.model_digest`."""
+        return model_digest(self.onnx, self.schema_json)
+
+
+@dataclass(frozen=True, slots=True)
+class Loader:
+    """Loads models under the server's limits. `threads` is the size of each session's thread pools."""
+
+    limits: Limits = field(default_factory=Limits)
+    threads: int = 1
+    provider: ExecutionProvider = ExecutionProvider.CPU
+
+    def load(self, name: str, source: ModelBytes) -> OnnxModel:
+        """The model, self-checked.
+
+        Raises InvalidInput for bytes and schemas that are wrong (reasons: see the modules called here),
+        DoesNotFit where the model does not run.
+        """
+        file = read_onnx(source.onnx, self.limits, source.onnx_path)
+        plain = with_plain_outputs(file.model)
+        graph = read_graph(plain, source.onnx_path)
+        model = time_first(plain)
+        uses = input_uses(model, graph)
+        draft = draft_schema(
+            file.metadata, graph, source.schema_json, self.limits, source.onnx_path, source.schema_path, uses
+        )
+        choice = choose_output(draft.schema.output, graph.outputs, draft.path, source.onnx_path)
+        output = choice.output
+        refuse_chance(plain, output, source.onnx_path)
+        open_graph = partial(self._open, source.onnx_path, output)
+        trial = Trials(model, output, graph, uses, open_graph, self.limits, source.onnx_path).chosen(draft)
+        trial, about_masks = with_tried_masks(trial)
+        draft, model, sizes, feeder = trial.draft, trial.model, trial.sizes, trial.feeder
+        session, probed = _independent(model, trial.session, trial.probed)
+        if not takes_part(self.provider, session.runtime):
+            _log.warning(
+                "execution_provider_not_used",
+                model=name,
+                wanted=self.provider.value,
+                used=used(session.runtime),
+            )
+        told = len(draft.schema.targets)
+        layout = output_layout(probed.shapes, output, draft.per_event, told, self.limits, draft.path)
+        labelled = Labels.of(file.model, output)
+        schema = complete_schema(
+            draft, file.metadata, output, labelled.named(layout), is_bounded(plain, output)
+        )
+        candidate = Candidate(model, schema, sizes.length, feeder, session, probed, open_graph)
+        recurrence, how = run_from_states(candidate)
+        execution = _execution(how, schema.inputs, sizes.length, session, self.threads, probed)
+        _log.info("model_loaded", model=name, digest=source.digest, execution=execution)
+        return OnnxModel(
+            name=name,
+            digest=source.digest,
+            schema=schema,
+            fixed_length=sizes.length,
+            default_background=default_background(schema, self.limits, draft.path),
+            execution=execution,
+            size=len(source.onnx) * (len(recurrence.sessions) + 1 if recurrence else 1),
+            feeder=feeder,
+            session=session,
+            step_work=step_work(model),
+            recurrence=recurrence,
+            tried=tuple(probed.shapes),
+            warnings=(
+                *choice.warnings,
+                *labelled.warnings,
+                *assumptions(draft, graph, uses, probed.independent_rows),
+                *about_masks,
+                *_row_warnings(model, output, probed),
+            ),
+        )
+
+    def _open(self, path: str, output: str, model: ModelProto, batch: int | None) -> Session:
+        content = model.SerializeToString()
+        session = open_session(content, output, batch, self.threads, self.limits, path, self.provider)
+        return replace(session, noise=allowed_noise(model))
+
+
+def _independent(model: ModelProto, session: Session, probed: Probed) -> tuple[Session, Probed]:
+    """Where rows influence each other, one is run at a time.
+
+    Raises DoesNotFit (MODEL_ROWS_COUPLED) where the model takes several in every call.
+    """
+    scaled = scaled_by_batch(model, session.output)
+    if probed.independent_rows and not scaled:
+        return session, probed
+    if session.fixed_batch not in (None, 1) and not scaled:
+        text = (
+            f"the {session.fixed_batch} sequences that the model takes in every call influence each other; "
+        )
+        text += f"export it with a batch of 1. {suspicion(model, session.output)}"
+        raise DoesNotFit("MODEL_ROWS_COUPLED", text)
+    return replace(session, most_rows=1), replace(probed, independent_rows=False)
+
+
+def _row_warnings(model: ModelProto, output: str, probed: Probed) -> tuple[ExplanationWarning, ...]:
+    return () if probed.independent_rows else (one_at_a_time(model, output),)
+
+
+def _execution(
+    how: str,
+    inputs: Sequence[InputSchema],
+    length: int | None,
+    session: Session,
+    threads: int,
+    probed: Probed,
+) -> str:
+    facts = [how, f"onnxruntime {onnxruntime.__version__}, {used(session.runtime)}, threads: {threads}"]
+    if length is not None:
+        facts.append(f"events in every call: {length}")
+    if session.fixed_batch is not None and BATCH not in how:
+        facts.append(f"{BATCH}: {session.fixed_batch}")
+    for item in inputs:
+        if item.axes:
+            facts.append(f"input {item.name!r} is turned to ({', '.join(item.axes)})")
+        if item.role is Role.STATE:
+            facts.append(f"input {item.name!r} starts from {item.initial:g}")
+    if not probed.independent_rows:
+        facts.append("one sequence in every call: the rows of a batch influence each other")
+    return "; ".join(facts)

@@ -1,0 +1,75 @@
+"""A model out of an ONNX file, run by onnxruntime in this process."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sequela.adapters.model_io.feeds import Feeder
+from sequela.adapters.model_io.scores import Scores
+from sequela.adapters.onnx.session import Session
+from sequela.errors import DoesNotFit
+from sequela.explain.background import Background
+from sequela.explain.ports import Endpoint, Frame, Recurrence
+from sequela.explain.result.explanation import ExplanationWarning
+from sequela.explain.schema import ModelSchema
+from sequela.timeshap.cells import Cells
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class OnnxModel:
+    """Implements `explain.ports.Model`. `size` is the file's in bytes, once for each session; `execution`
+    says how the model is run, `tried` on how many events it was when it was loaded.
+    """
+
+    name: str
+    digest: str
+    schema: ModelSchema
+    fixed_length: int | None
+    default_background: Background | None
+    execution: str
+    size: int
+    feeder: Feeder
+    session: Session
+    step_work: int = 0
+    recurrence: Recurrence | None = None
+    warnings: tuple[ExplanationWarning, ...] = ()
+    tried: tuple[int, ...] = ()
+
+    def named(self, name: str) -> OnnxModel:
+        """The same model under another name; the session is shared."""
+        return replace(self, name=name)
+
+    @property
+    def endpoint(self) -> Endpoint | None:
+        """It runs in this process."""
+        return None
+
+    def work(self, events: int) -> int:
+        """As in `Model.work`."""
+        return max(self.step_work * events, 1)
+
+    def _ran(self) -> str:
+        """On what the model was seen to run, for messages."""
+        tried = " and ".join(f"{length:,}" for length in self.tried)
+        return f"; when it was loaded it ran on {tried}" if tried else ""
+
+    def run(
+        self, batch: Cells, frame: Frame, output_event: int, until: float = math.inf
+    ) -> NDArray[np.float64]:
+        """As in `Model.run`: raw outputs (n, outputs); −l < output_event ≤ 0 counts from the last real event.
+
+        Raises DoesNotFit: MODEL_FAILED where onnxruntime fails on the batch (an id that no embedding has, too
+        few events for a convolution) or gives another shape than before; MODEL_OUTPUT_NOT_FINITE.
+        """
+        try:
+            outputs = self.session.run(self.feeder.feeds(batch, frame), until)
+        except DoesNotFit as error:
+            if error.reason != "MODEL_FAILED":
+                raise
+            text = f"{error.message} (on {batch.length:,} events){self._ran()}"
+            raise DoesNotFit("MODEL_FAILED", text) from None
+        return Scores(self.schema).at(outputs, len(frame.before[0]) + batch.length - 1 + output_event)

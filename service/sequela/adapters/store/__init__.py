@@ -1,0 +1,1 @@
+"""Where explanations, backgrounds and uploaded models are kept: in process, or in Redis."""

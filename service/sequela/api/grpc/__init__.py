@@ -1,0 +1,1 @@
+"""The gRPC API: protobuf in, protobuf out."""

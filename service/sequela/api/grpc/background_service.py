@@ -1,0 +1,85 @@
+"""BackgroundService: named backgrounds, kept for reuse."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import AsyncIterator
+
+from sequela_proto.v1 import sequela_pb2 as pb
+from sequela_proto.v1 import sequela_pb2_grpc as rpc
+
+from sequela.api.deadline_policy import Context, Pace, in_time
+from sequela.api.executors import Rooms
+from sequela.api.grpc.background_upload import Gathering
+from sequela.api.grpc.decode import pages
+from sequela.api.grpc.decode.violations import Findings
+from sequela.api.grpc.encode.backgrounds import line, whole
+from sequela.explain.limits import Limits
+from sequela.explain.ports import Backgrounds, Models
+
+
+class BackgroundService(rpc.BackgroundServiceServicer):
+    """Creates, gives, lists and deletes backgrounds."""
+
+    def __init__(
+        self, backgrounds: Backgrounds, models: Models, rooms: Rooms, pace: Pace, limits: Limits
+    ) -> None:
+        self._backgrounds = backgrounds
+        self._models = models
+        self._room = rooms.keeping
+        self._pace = pace
+        self._limits = limits
+
+    async def CreateBackground(
+        self, request_iterator: AsyncIterator[pb.CreateBackgroundRequest], context: Context
+    ) -> pb.CreateBackgroundResponse:
+        """Creates a background from a matrix or from sequences, each of which is averaged in as it comes."""
+        clock = self._pace.clock(context)
+        messages = in_time(request_iterator, clock)
+        first = await anext(messages, None)
+        gathering = await self._room.run(
+            functools.partial(Gathering, first, self._models, self._limits, clock.end), clock
+        )
+        async for message in messages:
+            await self._room.run(functools.partial(gathering.take, message), clock)
+        return await self._room.run(functools.partial(self._create, gathering), clock)
+
+    async def GetBackground(
+        self, request: pb.GetBackgroundRequest, context: Context
+    ) -> pb.GetBackgroundResponse:
+        """Gives a background with its values."""
+        clock = self._pace.clock(context)
+        return await self._room.run(functools.partial(self._get, request), clock)
+
+    async def ListBackgrounds(
+        self, request: pb.ListBackgroundsRequest, context: Context
+    ) -> pb.ListBackgroundsResponse:
+        """Lists backgrounds by name, without their values."""
+        clock = self._pace.clock(context)
+        return await self._room.run(functools.partial(self._list, request), clock)
+
+    async def DeleteBackground(
+        self, request: pb.DeleteBackgroundRequest, context: Context
+    ) -> pb.DeleteBackgroundResponse:
+        """Deletes a background."""
+        clock = self._pace.clock(context)
+        return await self._room.run(functools.partial(self._delete, request), clock)
+
+    def _create(self, gathering: Gathering) -> pb.CreateBackgroundResponse:
+        return pb.CreateBackgroundResponse(background=whole(self._backgrounds.create(gathering.finish())))
+
+    def _get(self, request: pb.GetBackgroundRequest) -> pb.GetBackgroundResponse:
+        found = self._backgrounds.get(pages.background_name(request.name))
+        return pb.GetBackgroundResponse(background=whole(found))
+
+    def _list(self, request: pb.ListBackgroundsRequest) -> pb.ListBackgroundsResponse:
+        found = Findings()
+        asked = pages.page(request, found)
+        model = pages.model_filter(request.model, found)
+        found.raise_any()
+        page = self._backgrounds.list(model, asked.size, asked.token)
+        return pb.ListBackgroundsResponse(backgrounds=map(line, page.items), next_page_token=page.next_token)
+
+    def _delete(self, request: pb.DeleteBackgroundRequest) -> pb.DeleteBackgroundResponse:
+        self._backgrounds.delete(pages.background_name(request.name))
+        return pb.DeleteBackgroundResponse()

@@ -1,0 +1,109 @@
+"""A background on its way in: a header, then a matrix or the sequences to average."""
+
+from __future__ import annotations
+
+import re
+
+from sequela_proto.v1 import sequela_pb2 as pb
+
+from sequela.api.grpc.decode.references import PART, background_values, model
+from sequela.api.grpc.decode.sequences import sequence
+from sequela.api.grpc.decode.violations import Findings
+from sequela.errors import InvalidInput, SequelaError
+from sequela.explain.background import Background, StoredBackground
+from sequela.explain.background_average import Average, Averager, BackgroundShape
+from sequela.explain.inputs.columns import named_by_caller
+from sequela.explain.inputs.preparation import fit_background, fit_sequence
+from sequela.explain.limits import Limits
+from sequela.explain.ports import Model, Models
+from sequela.explain.request import NamedModel
+
+NAME = re.compile(rf"((models/{PART})/backgrounds/({PART})?)?")
+AVERAGES: dict[int, Average] = {
+    pb.AVERAGE_UNSPECIFIED: Average.MEAN,
+    pb.AVERAGE_MEAN: Average.MEAN,
+    pb.AVERAGE_MEDIAN: Average.MEDIAN,
+}
+SHAPES: dict[int, BackgroundShape] = {
+    pb.BACKGROUND_SHAPE_UNSPECIFIED: BackgroundShape.EVENT,
+    pb.BACKGROUND_SHAPE_EVENT: BackgroundShape.EVENT,
+    pb.BACKGROUND_SHAPE_SEQUENCE: BackgroundShape.SEQUENCE,
+}
+
+
+class Gathering:
+    """Takes one message after the other; synchronous, from one thread at a time."""
+
+    def __init__(
+        self, message: pb.CreateBackgroundRequest | None, models: Models, limits: Limits, until: float
+    ) -> None:
+        """Begins with the first message, a header; has the model by `until` on the monotonic clock.
+
+        Raises InvalidInput, and what the models raise.
+        """
+        if message is None or message.WhichOneof("part") != "header":
+            raise InvalidInput.at("header", "UPLOAD_ORDER", "must come first")
+        self._limits = limits
+        self._name, self._model, self._averager = _begin(message.header, models, limits, until)
+        self._schema = self._model.schema
+        self._given: Background | None = None
+
+    def take(self, message: pb.CreateBackgroundRequest) -> None:
+        """Takes the matrix, or the next sequence. Raises InvalidInput and DoesNotFit."""
+        part = message.WhichOneof("part")
+        if part == "sequence" and self._given is None:
+            self._add(message.sequence)
+        elif part == "values" and self._given is None and not self._averager.sequences:
+            self._given = self._fit(message.values)
+        else:
+            text = "either one message of values or sequences follow the header"
+            raise InvalidInput.at(part or "part", "UPLOAD_ORDER", text)
+
+    def finish(self) -> StoredBackground:
+        """The background under its name. Raises InvalidInput when nothing came."""
+        background = self._given or self._averager.finish()
+        name = self._name if not self._name.endswith("/") else f"{self._name}{background.digest}"
+        return StoredBackground(
+            name, background, sequences=self._averager.sequences, averaged_events=self._averager.events
+        )
+
+    def _fit(self, values: pb.BackgroundValues) -> Background:
+        found = Findings()
+        given = background_values(values, "values", found, self._limits)
+        found.raise_any()
+        return fit_background(self._model.schema, given, self._limits, "values")
+
+    def _add(self, message: pb.Sequence) -> None:
+        try:
+            found = Findings()
+            given = sequence(message, "sequence", found, self._limits)
+            found.raise_any()
+            # Features without names are called as the first sequence's columns are; the others are matched with it.
+            self._schema = named_by_caller(self._schema, given.inputs)
+            fitted = fit_sequence(self._schema, self._model.fixed_length, given, self._limits, "sequence")
+            self._averager.add(fitted.cells)
+        except SequelaError as error:  # a field path cannot say which of the sequences it was
+            error.metadata["sequence_number"] = str(self._averager.sequences)
+            raise
+
+
+def _begin(
+    header: pb.CreateBackgroundHeader, models: Models, limits: Limits, until: float
+) -> tuple[str, Model, Averager]:
+    """The name (ending in `/` where the digest completes it), the model, and what averages for it."""
+    found = Findings()
+    found.name("header.name", header.name, NAME, "empty, `models/m/backgrounds/b` or `models/m/backgrounds/`")
+    average = found.choice("header.average", header.average, AVERAGES, Average.MEAN)
+    shape = found.choice("header.shape", header.shape, SHAPES, BackgroundShape.EVENT)
+    of_name = NAME.fullmatch(header.name)
+    if header.HasField("model") or not header.name or of_name is None:
+        wanted = model(header.model, "header.model", found, limits)
+    else:
+        wanted = NamedModel(of_name[2])
+    found.raise_any()
+    resolved = models.resolve(wanted, until)
+    owner = resolved.name.split("/versions/")[0]
+    if of_name and of_name[2] not in (None, owner):
+        text = f"{header.name}, but the model is {owner}"
+        raise InvalidInput.at("header.name", "NAME_INVALID", text)
+    return header.name or f"{owner}/backgrounds/", resolved, Averager(resolved.schema, average, shape, limits)

@@ -1,0 +1,110 @@
+"""Which model, which background: names, digests, or the things themselves."""
+
+from __future__ import annotations
+
+import re
+
+from sequela_proto.v1 import sequela_pb2 as pb
+
+from sequela.api.grpc.decode.tensors import arrays
+from sequela.api.grpc.decode.violations import Findings
+from sequela.explain.limits import Limits
+from sequela.explain.request import (
+    BackgroundChoice,
+    DigestedBackground,
+    DigestedModel,
+    EndpointModel,
+    GivenBackground,
+    InlineModel,
+    ModelChoice,
+    NamedBackground,
+    NamedModel,
+)
+
+# A name of dots only would mean something else to a file system.
+PART = r"(?!\.+(?:/|$))[A-Za-z0-9._-]{1,128}"
+VERSION = r"[0-9]{1,18}"
+MODEL = re.compile(rf"models/{PART}(/versions/{VERSION})?|{PART}(/{VERSION})?")
+BACKGROUND = re.compile(rf"(models/{PART}/backgrounds/)?{PART}")
+DIGEST = re.compile(r"[0-9a-f]{64}")
+
+MODEL_EXPECTED = "`models/m`, `models/m/versions/v`, `m` or `m/v`"
+
+
+def model(message: pb.ModelReference, path: str, found: Findings, limits: Limits) -> ModelChoice:
+    """Which model; a reference that says nothing is noted."""
+    match message.WhichOneof("model"):
+        case "name":
+            return NamedModel(found.name(f"{path}.name", message.name, MODEL, MODEL_EXPECTED))
+        case "digest":
+            return DigestedModel(_digest(message.digest, f"{path}.digest", found))
+        case "inline":
+            return _inline(message.inline, f"{path}.inline", found, limits)
+        case "endpoint":
+            return _endpoint(message.endpoint, f"{path}.endpoint", found, limits)
+        case _:
+            found.add(path, "MODEL_MISSING", "one of name, digest, inline and endpoint must be set")
+            return NamedModel("")
+
+
+def background(
+    message: pb.BackgroundReference, path: str, found: Findings, limits: Limits
+) -> BackgroundChoice:
+    """Which background; a reference that says nothing is noted."""
+    match message.WhichOneof("background"):
+        case "name":
+            expected = "`models/m/backgrounds/b` or `b`"
+            return NamedBackground(found.name(f"{path}.name", message.name, BACKGROUND, expected))
+        case "digest":
+            return DigestedBackground(_digest(message.digest, f"{path}.digest", found))
+        case "values":
+            return background_values(message.values, f"{path}.values", found, limits)
+        case _:
+            text = (
+                "one of name, digest and values must be set; leave the background out for the model's default"
+            )
+            found.add(path, "BACKGROUND_EMPTY", text)
+            return NamedBackground("")
+
+
+def background_values(
+    message: pb.BackgroundValues, path: str, found: Findings, limits: Limits
+) -> GivenBackground:
+    """Values of a background, not yet fitted to a model."""
+    if not message.inputs:
+        found.add(
+            f"{path}.inputs", "BACKGROUND_EMPTY", "holds no tensor; send one for each input of the model"
+        )
+    return GivenBackground(
+        arrays(message.inputs, f"{path}.inputs", found, limits),
+        arrays(message.mean_event, f"{path}.mean_event", found, limits),
+    )
+
+
+def schema_text(content: bytes, path: str, found: Findings, limits: Limits) -> bytes:
+    """The text of a schema.json."""
+    if len(content) > limits.max_schema_bytes:
+        text = f"{len(content)} bytes, the limit is {limits.max_schema_bytes}"
+        found.add(path, "SCHEMA_TOO_LARGE", text)
+    return content
+
+
+def _inline(message: pb.InlineModel, path: str, found: Findings, limits: Limits) -> InlineModel:
+    if not message.onnx:
+        found.add(f"{path}.onnx", "MODEL_EMPTY", "holds no bytes")
+    if len(message.onnx) > limits.max_model_bytes:
+        text = f"{len(message.onnx)} bytes, the limit is {limits.max_model_bytes}"
+        found.add(f"{path}.onnx", "MODEL_TOO_LARGE", text)
+    return InlineModel(message.onnx, schema_text(message.schema_json, f"{path}.schema_json", found, limits))
+
+
+def _endpoint(message: pb.EndpointModel, path: str, found: Findings, limits: Limits) -> EndpointModel:
+    return EndpointModel(
+        found.text(f"{path}.uri", message.uri, limits.max_text),
+        found.text(f"{path}.version", message.version, limits.max_text),
+        schema_text(message.schema_json, f"{path}.schema_json", found, limits),
+    )
+
+
+def _digest(digest: str, path: str, found: Findings) -> str:
+    return found.name(path, digest.lower(), DIGEST, "a SHA-256 as 64 hexadecimal digits")

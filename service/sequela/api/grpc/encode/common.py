@@ -1,0 +1,69 @@
+"""Times, enums and other small things."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TypeVar
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+from sequela_proto.v1 import sequela_pb2 as pb
+
+from sequela.explain.request import Estimator
+from sequela.explain.result.explanation import Cost, ExplanationWarning, Feature
+from sequela.explain.schema import Link
+
+Item = TypeVar("Item")
+Message = TypeVar("Message")
+
+LINKS: Mapping[Link, pb.Link.ValueType] = {Link.IDENTITY: pb.LINK_IDENTITY, Link.LOGIT: pb.LINK_LOGIT}
+ESTIMATORS: Mapping[Estimator | None, pb.Estimator.ValueType] = {
+    None: pb.ESTIMATOR_UNSPECIFIED,
+    Estimator.REGRESSION: pb.ESTIMATOR_REGRESSION,
+    Estimator.CONTROL_VARIATE: pb.ESTIMATOR_CONTROL_VARIATE,
+}
+
+
+def optional(encode: Callable[[Item], Message], item: Item | None) -> Message | None:
+    """What is not there stays away."""
+    return None if item is None else encode(item)
+
+
+def duration(seconds: float) -> Duration:
+    """Seconds, to the nanosecond."""
+    message = Duration()
+    message.FromNanoseconds(round(seconds * 1e9))
+    return message
+
+
+def timestamp(time: datetime) -> Timestamp:
+    """A time with a zone."""
+    message = Timestamp()
+    message.FromDatetime(time)
+    return message
+
+
+def cost(item: Cost) -> pb.Cost:
+    """What it took."""
+    return pb.Cost(
+        model_rows=item.model_rows,
+        model_calls=item.model_calls,
+        model_events=item.model_events,
+        stage_times={stage: duration(seconds) for stage, seconds in (item.stage_seconds or {}).items()},
+        cached=item.cached,
+        endpoint_rows=item.endpoint_rows,
+        endpoint_calls=item.endpoint_calls,
+    )
+
+
+def feature(item: Feature) -> pb.Feature:
+    """A feature as people read it."""
+    return pb.Feature(
+        name=item.name, label=item.label, unit=item.unit, description=item.description, static=item.static
+    )
+
+
+def warning(item: ExplanationWarning) -> pb.Warning:
+    """What a reader should know."""
+    return pb.Warning(reason=item.reason, message=item.message)

@@ -1,0 +1,125 @@
+"""ExplanationService: decode -> explain -> encode, in threads; the event loop only waits."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import AsyncIterator
+
+from sequela_proto.v1 import sequela_pb2 as pb
+from sequela_proto.v1 import sequela_pb2_grpc as rpc
+
+from sequela.api.deadline_policy import Context, Pace
+from sequela.api.grpc import status
+from sequela.api.grpc.decode import pages, requests
+from sequela.api.grpc.decode.violations import Findings
+from sequela.api.grpc.encode.common import cost
+from sequela.api.grpc.encode.explanations import explanation, summary
+from sequela.api.grpc.executor_choice import Seating
+from sequela.api.ordered_stream import in_order
+from sequela.concurrency.deadline import Clock
+from sequela.errors import InvalidInput
+from sequela.explain.limits import Limits
+from sequela.explain.ports import Explanations
+from sequela.explain.service import Explainer
+
+
+class ExplanationService(rpc.ExplanationServiceServicer):
+    """Explains, scores, and gives back explanations made before."""
+
+    def __init__(
+        self,
+        explainer: Explainer,
+        explanations: Explanations,
+        seating: Seating,
+        pace: Pace,
+        limits: Limits,
+    ) -> None:
+        self._explainer = explainer
+        self._seating = seating
+        self._explanations = explanations
+        self._rooms = seating.rooms
+        self._pace = pace
+        self._limits = limits
+
+    async def Explain(self, request: pb.ExplainRequest, context: Context) -> pb.ExplainResponse:
+        """Explains one score."""
+        found = await self._explained(request, self._pace.clock(context))
+        return pb.ExplainResponse(explanation=found)
+
+    def ExplainStream(
+        self, request_iterator: AsyncIterator[pb.ExplainStreamRequest], context: Context
+    ) -> AsyncIterator[pb.ExplainStreamResponse]:
+        """Explains many sequences; a request that fails is answered with its own status."""
+        answer = functools.partial(self._item, context)
+        return in_order(request_iterator, answer, self._pace.stream_window)
+
+    async def Score(self, request: pb.ScoreRequest, context: Context) -> pb.ScoreResponse:
+        """Scores sequences without explaining them."""
+        clock = self._pace.clock(context)
+        room = self._seating.room(request.model)
+        return await room.run(functools.partial(self._score, request, clock), clock)
+
+    async def GetExplanation(
+        self, request: pb.GetExplanationRequest, context: Context
+    ) -> pb.GetExplanationResponse:
+        """Gives back an explanation as it was made."""
+        clock = self._pace.clock(context)
+        return await self._rooms.keeping.run(functools.partial(self._get, request), clock)
+
+    async def ListExplanations(
+        self, request: pb.ListExplanationsRequest, context: Context
+    ) -> pb.ListExplanationsResponse:
+        """Lists explanations, newest first."""
+        clock = self._pace.clock(context)
+        return await self._rooms.keeping.run(functools.partial(self._list, request), clock)
+
+    async def _item(
+        self, context: Context, index: int, message: pb.ExplainStreamRequest
+    ) -> pb.ExplainStreamResponse:
+        try:
+            clock = self._pace.clock(context, allowed(message))
+            found = await self._explained(message.request, clock)
+        except Exception as error:  # told to the caller, and logged where it is ours
+            return pb.ExplainStreamResponse(index=index, error=status.item_status(status.told(error)))
+        return pb.ExplainStreamResponse(index=index, explanation=found)
+
+    async def _explained(self, request: pb.ExplainRequest, clock: Clock) -> pb.Explanation:
+        room = self._seating.room(request.model)
+        return await room.run(functools.partial(self._explain, request, clock), clock)
+
+    def _explain(self, request: pb.ExplainRequest, clock: Clock) -> pb.Explanation:
+        return explanation(self._explainer.explain(requests.question(request, self._limits), clock))
+
+    def _score(self, request: pb.ScoreRequest, clock: Clock) -> pb.ScoreResponse:
+        asked = requests.score_question(request, self._limits)
+        scored = self._explainer.score(asked.model, asked.sequences, asked.targets, asked.output_event, clock)
+        return pb.ScoreResponse(
+            targets=scored.targets,
+            scores=[pb.Scores(values=row) for row in scored.values.tolist()],
+            model_digest=scored.model_digest,
+            cost=cost(scored.cost),
+        )
+
+    def _get(self, request: pb.GetExplanationRequest) -> pb.GetExplanationResponse:
+        found = self._explanations.get(pages.explanation_name(request.name))
+        return pb.GetExplanationResponse(explanation=explanation(found))
+
+    def _list(self, request: pb.ListExplanationsRequest) -> pb.ListExplanationsResponse:
+        found = Findings()
+        asked = pages.page(request, found)
+        wanted = pages.explanation_filter(request, found, self._limits)
+        found.raise_any()
+        page = self._explanations.list(wanted, asked.size, asked.token)
+        return pb.ListExplanationsResponse(
+            explanations=map(summary, page.items), next_page_token=page.next_token
+        )
+
+
+def allowed(message: pb.ExplainStreamRequest) -> float | None:
+    """Seconds allowed for an item; None where it sets none. Raises InvalidInput unless positive."""
+    if not message.HasField("timeout"):
+        return None
+    seconds = message.timeout.ToNanoseconds() / 1e9
+    if seconds <= 0:
+        raise InvalidInput.at("timeout", "OPTION_OUT_OF_RANGE", f"{seconds} s, must be more than 0")
+    return seconds

@@ -1,0 +1,171 @@
+"""What every call goes through: a request id, a line in the log, metrics, and errors made into statuses."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import grpc
+import structlog
+from google.protobuf.message import DecodeError
+
+from sequela.api.deadline_policy import Context
+from sequela.api.drain_gate import Closing
+from sequela.api.grpc import status
+from sequela.errors import InvalidInput
+from sequela.explain.ports import Observer
+from sequela.explain.telemetry import Call, CallHandled, CallStarted, MessageReceived, MessageSent
+
+REQUEST_ID = "x-request-id"
+SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+PROBES = ("grpc.health.", "grpc.reflection.")
+
+KINDS = {
+    (False, False): "unary",
+    (True, False): "client_stream",
+    (False, True): "server_stream",
+    (True, True): "bidi_stream",
+}
+
+Method = Callable[[Any, Context], Any]
+
+log = structlog.get_logger("sequela.api")
+
+
+class Malformed:
+    """Stands for a message that is no protobuf of its type, so that the caller hears INVALID_ARGUMENT."""
+
+
+class EveryCall(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
+    """Wraps all four kinds of methods in one and the same way. No call outlives closing time."""
+
+    def __init__(self, observer: Observer, closing: Closing) -> None:
+        self._observer = observer
+        self._closing = closing
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Any:
+        """The handler, wrapped; None for unknown methods."""
+        handler = await continuation(handler_call_details)
+        if handler is None:
+            return None
+        service, method = handler_call_details.method.lstrip("/").split("/", 1)
+        kind = KINDS[handler.request_streaming, handler.response_streaming]
+        return self._wrapped(handler, Call(kind, service, method))
+
+    def _wrapped(self, handler: Any, call: Call) -> Any:
+        takes = self._stream_in if handler.request_streaming else self._message_in
+        gives = self._stream_out if handler.response_streaming else self._message_out
+        wrapper, behaviour = _shape(handler)
+
+        async def method(given: Any, context: Context) -> Any:
+            async with self._guarded(call, context), self._closing.inside():
+                return await gives(call, behaviour(takes(call, given), context), context)
+
+        return wrapper(
+            method,
+            request_deserializer=_lenient(handler.request_deserializer),
+            response_serializer=handler.response_serializer,
+        )
+
+    def _message_in(self, call: Call, message: Any) -> Any:
+        self._observer.notice(MessageReceived(call))
+        if isinstance(message, Malformed):
+            raise InvalidInput("MESSAGE_MALFORMED", "the request is not a message of this method")
+        return message
+
+    async def _stream_in(self, call: Call, messages: AsyncIterator[Any]) -> AsyncIterator[Any]:
+        async for message in messages:
+            yield self._message_in(call, message)
+
+    async def _message_out(self, call: Call, answer: Awaitable[Any], _: Context) -> Any:
+        message = await answer
+        self._observer.notice(MessageSent(call))
+        return message
+
+    async def _stream_out(self, call: Call, answers: Any, context: Context) -> None:
+        if not hasattr(answers, "__aiter__"):  # it writes by itself, as the health servicer's Watch does
+            await answers
+            return
+        async with contextlib.aclosing(answers):
+            async for message in answers:
+                await context.write(message)
+                self._observer.notice(MessageSent(call))
+
+    @contextlib.asynccontextmanager
+    async def _guarded(self, call: Call, context: Context) -> AsyncIterator[None]:
+        request_id = _request_id(context)
+        context.set_trailing_metadata(((REQUEST_ID, request_id),))
+        started = time.monotonic()
+        code, told = grpc.StatusCode.OK, {"reason": ""}
+        self._observer.notice(CallStarted(call))
+        with structlog.contextvars.bound_contextvars(
+            request_id=request_id, method=f"{call.service}/{call.method}"
+        ):
+            try:
+                yield
+            except grpc.aio.AbortError:
+                code = grpc.StatusCode(context.code())
+                raise
+            except Exception as error:
+                failed = status.told(error)
+                code, told = failed.code, {"reason": failed.reason, "detail": failed.message}
+                await _abort(context, failed, request_id)
+            except BaseException:
+                code = _why_cancelled(context)
+                raise
+            finally:
+                seconds = time.monotonic() - started
+                self._observer.notice(CallHandled(call, code.name, seconds))
+                _line(call)("call", code=code.name, **told, seconds=round(seconds, 6))
+
+
+def _shape(handler: Any) -> tuple[Callable[..., Any], Method]:
+    """What makes a handler of the same kind, and the method inside."""
+    if handler.request_streaming:
+        if handler.response_streaming:
+            return grpc.stream_stream_rpc_method_handler, handler.stream_stream
+        return grpc.stream_unary_rpc_method_handler, handler.stream_unary
+    if handler.response_streaming:
+        return grpc.unary_stream_rpc_method_handler, handler.unary_stream
+    return grpc.unary_unary_rpc_method_handler, handler.unary_unary
+
+
+def _lenient(deserializer: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    """A deserializer that fails later, where the failure can be given a status."""
+
+    def deserialize(data: bytes) -> Any:
+        try:
+            return deserializer(data)
+        except DecodeError:
+            return Malformed()
+
+    return deserialize
+
+
+def _request_id(context: Context) -> str:
+    for key, value in context.invocation_metadata() or ():
+        if key == REQUEST_ID and isinstance(value, str) and SANE_ID.fullmatch(value):
+            return value
+    return uuid.uuid4().hex
+
+
+async def _abort(context: Context, failed: status.Failure, request_id: str) -> None:
+    ended: Any = status.grpc_status(failed)
+    await context.abort(ended.code, ended.details, (*ended.trailing_metadata, (REQUEST_ID, request_id)))
+
+
+def _why_cancelled(context: Context) -> grpc.StatusCode:
+    return grpc.StatusCode.DEADLINE_EXCEEDED if context.time_remaining() == 0 else grpc.StatusCode.CANCELLED
+
+
+def _line(call: Call) -> Callable[..., Any]:
+    """Probes come every few seconds: their lines are for debugging."""
+    return log.debug if call.service.startswith(PROBES) else log.info  # type: ignore[no-any-return]

@@ -1,0 +1,69 @@
+"""ModelService: the models that can be explained."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import AsyncIterator
+
+from sequela_proto.v1 import sequela_pb2 as pb
+from sequela_proto.v1 import sequela_pb2_grpc as rpc
+
+from sequela.api.deadline_policy import Context, Pace, in_time
+from sequela.api.executors import Rooms
+from sequela.api.grpc.decode import pages
+from sequela.api.grpc.decode.violations import Findings
+from sequela.api.grpc.encode.models import model
+from sequela.api.grpc.model_upload import ModelUpload, model_upload
+from sequela.explain.limits import Limits
+from sequela.explain.ports import Models
+
+
+class ModelService(rpc.ModelServiceServicer):
+    """Registers, describes, lists and deletes models."""
+
+    def __init__(self, models: Models, rooms: Rooms, pace: Pace, limits: Limits) -> None:
+        self._models = models
+        self._rooms = rooms
+        self._pace = pace
+        self._limits = limits
+
+    async def RegisterModel(
+        self, request_iterator: AsyncIterator[pb.RegisterModelRequest], context: Context
+    ) -> pb.RegisterModelResponse:
+        """Uploads an ONNX model. Loading it takes the room of explanations, since it runs the model."""
+        clock = self._pace.clock(context)
+        upload = await model_upload(in_time(request_iterator, clock), self._limits)
+        return await self._rooms.explaining.run(functools.partial(self._register, upload), clock)
+
+    async def GetModel(self, request: pb.GetModelRequest, context: Context) -> pb.GetModelResponse:
+        """Describes a model."""
+        clock = self._pace.clock(context)
+        return await self._rooms.keeping.run(functools.partial(self._get, request), clock)
+
+    async def ListModels(self, request: pb.ListModelsRequest, context: Context) -> pb.ListModelsResponse:
+        """Lists models by name."""
+        clock = self._pace.clock(context)
+        return await self._rooms.keeping.run(functools.partial(self._list, request), clock)
+
+    async def DeleteModel(self, request: pb.DeleteModelRequest, context: Context) -> pb.DeleteModelResponse:
+        """Deletes an uploaded model."""
+        clock = self._pace.clock(context)
+        return await self._rooms.keeping.run(functools.partial(self._delete, request), clock)
+
+    def _register(self, upload: ModelUpload) -> pb.RegisterModelResponse:
+        record = self._models.register(upload.name, upload.onnx(), upload.schema_json)
+        return pb.RegisterModelResponse(model=model(record))
+
+    def _get(self, request: pb.GetModelRequest) -> pb.GetModelResponse:
+        return pb.GetModelResponse(model=model(self._models.get(pages.model_name(request.name))))
+
+    def _list(self, request: pb.ListModelsRequest) -> pb.ListModelsResponse:
+        found = Findings()
+        asked = pages.page(request, found)
+        found.raise_any()
+        page = self._models.list(asked.size, asked.token)
+        return pb.ListModelsResponse(models=map(model, page.items), next_page_token=page.next_token)
+
+    def _delete(self, request: pb.DeleteModelRequest) -> pb.DeleteModelResponse:
+        self._models.delete(pages.model_name(request.name))
+        return pb.DeleteModelResponse()

@@ -1,0 +1,129 @@
+"""The HTTP door: /metrics for Prometheus, /healthz and /readyz for who watches the process, and inference routes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Callable, Iterable, Iterator
+
+import uvicorn
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from sequela.api.grpc.listener import address
+from sequela.api.readiness import Report
+from sequela.api.rest.responses import answer, written
+
+# How long a page that is being read may hold up the end of the server.
+LAST_SECONDS = 1
+
+# How long a client may take over the headers of a request.
+HEADER_SECONDS = 10.0
+
+
+def application(
+    registry: CollectorRegistry, report: Callable[[], Report], inference: Iterable[Route] = ()
+) -> Starlette:
+    """The three pages, and the routes of inference where these are offered. No path leads to another."""
+    routes = [*_pages(registry, report), *inference]
+    app = Starlette(routes=routes, exception_handlers={HTTPException: _no_route})
+    app.router.redirect_slashes = False
+    return app
+
+
+def _pages(registry: CollectorRegistry, report: Callable[[], Report]) -> list[Route]:
+    def metrics(request: Request) -> Response:
+        encode, content_type = choose_encoder(request.headers.get("accept", ""))
+        return Response(encode(registry), headers={"content-type": content_type})
+
+    async def healthz(_: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def readyz(_: Request) -> Response:
+        found = report()
+        return PlainTextResponse(found.text, status_code=200 if found.ready else 503)
+
+    return [Route("/metrics", metrics), Route("/healthz", healthz), Route("/readyz", readyz)]
+
+
+async def _no_route(_: Request, error: Exception) -> Response:
+    """A path that is not there, or not by this method, in the same form as all other errors."""
+    assert isinstance(error, HTTPException)
+    return answer(written({"error": error.detail, "reason": "NO_ROUTE"}), error.status_code, error.headers)
+
+
+class Impatient(H11Protocol):
+    """Closes a connection that does not finish its headers: bodies are timed where they are read."""
+
+    _late: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Gives the first request its time."""
+        super().connection_made(transport)  # type: ignore[arg-type]  # wider than its base, as in asyncio
+        self._time()
+
+    def data_received(self, data: bytes) -> None:
+        """Gives a request that has begun its time, and stops the watch once its headers are there."""
+        super().data_received(data)
+        self._time()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Lets go."""
+        self._stop()
+        super().connection_lost(exc)
+
+    def _time(self) -> None:
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._stop()
+        elif self._late is None:
+            self._late = self.loop.call_later(HEADER_SECONDS, self.transport.close)
+
+    def _stop(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+
+class HttpServer(uvicorn.Server):
+    """Serves an application in the running event loop, on a socket of its own."""
+
+    def __init__(self, app: Starlette, host: str, port: int, most_connections: int) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=Impatient,
+                limit_concurrency=most_connections + 1,  # uvicorn counts the one that it refuses
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                ws="none",
+                timeout_graceful_shutdown=LAST_SECONDS,
+            )
+        )
+        self._address = (host, port)
+        self._task: asyncio.Task[None] | None = None
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leaves signals to the main program, which drains both doors."""
+        yield
+
+    async def open(self) -> str:
+        """Listens; the address with the real port. Raises OSError where it cannot."""
+        family = socket.AF_INET6 if ":" in self._address[0] else socket.AF_INET
+        listener = socket.create_server(self._address, family=family)
+        self._task = asyncio.create_task(self.serve([listener]))
+        return address(*listener.getsockname()[:2])
+
+    async def close(self) -> None:
+        """Ends open connections and stops."""
+        self.should_exit = True
+        if self._task:
+            await self._task

@@ -1,0 +1,167 @@
+"""The tensors that answer an inference request, by name. All but the first two are of an explanation.
+
+Shapes are written with the rows first: `events` are the steps as they were sent, `features` and `targets` those of the
+model. What was not worked out is NaN: a level that did not fit its budget or its time; below `minimum_score` the
+attributions and the base value. `docs/open_inference.md` has the same for readers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from google.protobuf import json_format
+from numpy.typing import NDArray
+
+from sequela.api.grpc.encode import explanations
+from sequela.errors import InvalidInput
+from sequela.explain.request import Level
+from sequela.explain.result.explanation import Attribution, Explanation, LevelExplanation
+from sequela.timeshap.players import PlayerKind
+
+Numbers = NDArray[np.float64]
+
+ALL_LEVELS = frozenset(Level)
+SCORES = ("score", "raw_score")
+"""What takes no explanation: the model is asked for the sequence alone, and no background is needed."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Explained:
+    """One row's answer. steps: events sent, padding too; real: which of these are real events."""
+
+    explanation: Explanation
+    steps: int
+    real: slice
+
+    def blank(self, level: Level, *axes: int) -> Numbers:
+        """(…, targets) before any attribution is filled in: zeros, or NaN where the level was not worked out."""
+        return np.full((*axes, len(self.explanation.targets)), 0.0 if self.level(level) else np.nan)
+
+    def level(self, level: Level) -> tuple[Attribution, ...]:
+        """A level's attributions; none where it was not worked out."""
+        found: LevelExplanation | None = getattr(self.explanation, f"{level.value}_level")
+        return found.attributions if found else ()
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """A tensor: its datatype, its axes after the rows, the levels it is taken from, and one row's part of it."""
+
+    datatype: str
+    axes: tuple[str, ...]
+    levels: frozenset[Level]
+    part: Callable[[Explained], Any]
+
+
+def json_text(explanation: Explanation) -> str:
+    """The whole explanation, as protobuf's JSON form of `sequela.v1.Explanation` with the contract's field names."""
+    return json_format.MessageToJson(
+        explanations.explanation(explanation),
+        indent=None,
+        preserving_proto_field_name=True,
+        always_print_fields_with_no_presence=True,
+    )
+
+
+def chosen(names: Sequence[str], asked: frozenset[Level] | None) -> tuple[str, ...]:
+    """The outputs to answer: those named, or all that the levels asked for give. Raises InvalidInput."""
+    given = ALL_LEVELS if asked is None else asked
+    if not names:
+        return tuple(
+            name for name, output in OUTPUTS.items() if name == "explanation" or output.levels <= given
+        )
+    for index, name in enumerate(names):
+        if name not in OUTPUTS:
+            text = f"{name[:60]!r} is not an output; there are {', '.join(OUTPUTS)}"
+            raise InvalidInput.at(f"outputs[{index}].name", "OUTPUT_UNKNOWN", text)
+        if name != "explanation" and not OUTPUTS[name].levels <= given:
+            text = f"{name} needs the {next(iter(OUTPUTS[name].levels))} level, which the parameter levels leaves out"
+            raise InvalidInput.at(f"outputs[{index}].name", "OPTIONS_CONFLICT", text)
+    return tuple(dict.fromkeys(names))
+
+
+def needed(names: Iterable[str], asked: frozenset[Level] | None) -> tuple[Level, ...]:
+    """The levels to work out: no more than these outputs show."""
+    if asked is not None and "explanation" in names:
+        return tuple(level for level in Level if level in asked)
+    wanted = frozenset[Level]().union(*(OUTPUTS[name].levels for name in names))
+    return tuple(level for level in Level if level in wanted)
+
+
+def _target(field: str) -> Callable[[Explained], Numbers]:
+    """(targets,); None, which is a base value nobody asked the model for, becomes NaN."""
+    return lambda row: np.array(
+        [getattr(target, field) for target in row.explanation.targets], dtype=np.float64
+    )
+
+
+def _events(field: str) -> Callable[[Explained], Numbers]:
+    """(steps, targets); 0 for pruned events and padding."""
+
+    def part(row: Explained) -> Numbers:
+        filled = row.blank(Level.EVENT, row.steps)
+        for each in row.level(Level.EVENT):
+            if each.kind is PlayerKind.EVENT and each.last_event is not None:
+                filled[row.real.stop - 1 + each.last_event] = getattr(each, field)
+        return filled
+
+    return part
+
+
+def _features(field: str) -> Callable[[Explained], Numbers]:
+    """(features, targets), in the model's order."""
+
+    def part(row: Explained) -> Numbers:
+        places = {feature.name: place for place, feature in enumerate(row.explanation.features)}
+        filled = row.blank(Level.FEATURE, len(places))
+        for each in row.level(Level.FEATURE):
+            if each.feature is not None:
+                filled[places[each.feature]] = getattr(each, field)
+        return filled
+
+    return part
+
+
+def _sum(level: Level, field: str, *kinds: PlayerKind) -> Callable[[Explained], Numbers]:
+    """(targets,), 0 where there is no such player. Standard errors add up to no less than the sum's own."""
+
+    def part(row: Explained) -> Numbers:
+        parts = [getattr(each, field) for each in row.level(level) if each.kind in kinds]
+        return np.asarray(np.sum([row.blank(level), *parts], axis=0))
+
+    return part
+
+
+def _pruned_events(row: Explained) -> Numbers:
+    pruning = row.explanation.pruning
+    return np.array(pruning.pruned_events if pruning else -1)
+
+
+VALUES, ERRORS = "values", "standard_errors"
+NO_LEVEL: frozenset[Level] = frozenset()
+EVENT, FEATURE = frozenset({Level.EVENT}), frozenset({Level.FEATURE})
+PAST = (PlayerKind.PRUNED, PlayerKind.HISTORY)
+TARGETS, BY_EVENT, BY_FEATURE = ("targets",), ("events", "targets"), ("features", "targets")
+
+OUTPUTS: Mapping[str, Output] = {
+    "score": Output("FP64", TARGETS, NO_LEVEL, _target("score")),
+    "raw_score": Output("FP64", TARGETS, NO_LEVEL, _target("raw_score")),
+    "base_value": Output("FP64", TARGETS, NO_LEVEL, _target("base_value")),
+    "explained": Output("BOOL", (), NO_LEVEL, lambda row: np.array(row.explanation.explained)),
+    "pruned_events": Output("INT64", (), NO_LEVEL, _pruned_events),
+    "event_attributions": Output("FP64", BY_EVENT, EVENT, _events(VALUES)),
+    "event_standard_errors": Output("FP64", BY_EVENT, EVENT, _events(ERRORS)),
+    "pruned_attribution": Output("FP64", TARGETS, EVENT, _sum(Level.EVENT, VALUES, *PAST)),
+    "pruned_standard_error": Output("FP64", TARGETS, EVENT, _sum(Level.EVENT, ERRORS, *PAST)),
+    "static_attribution": Output("FP64", TARGETS, EVENT, _sum(Level.EVENT, VALUES, PlayerKind.STATIC)),
+    "static_standard_error": Output("FP64", TARGETS, EVENT, _sum(Level.EVENT, ERRORS, PlayerKind.STATIC)),
+    "feature_attributions": Output("FP64", BY_FEATURE, FEATURE, _features(VALUES)),
+    "feature_standard_errors": Output("FP64", BY_FEATURE, FEATURE, _features(ERRORS)),
+    "feature_pruned_attribution": Output("FP64", TARGETS, FEATURE, _sum(Level.FEATURE, VALUES, *PAST)),
+    "feature_pruned_standard_error": Output("FP64", TARGETS, FEATURE, _sum(Level.FEATURE, ERRORS, *PAST)),
+    "explanation_name": Output("BYTES", (), NO_LEVEL, lambda row: row.explanation.name.encode()),
+    "explanation": Output("BYTES", (), ALL_LEVELS, lambda row: json_text(row.explanation).encode()),
+}

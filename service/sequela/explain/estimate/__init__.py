@@ -1,0 +1,1 @@
+"""From the values of coalitions to attributions: stages, sample, solution."""

@@ -1,0 +1,83 @@
+"""What makes two questions the same, and the names of answers.
+
+The content key covers the resolved model, the background, the tensors with their padding, every option, the
+method's version, and the names and warnings that follow from named columns; never the deadline, the alert id, labels,
+or what is only displayed (docs/design.md §6.2).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sequela.explain.estimate.solvers import settled
+from sequela.explain.option_defaults import budget_of, link_of, needed_levels
+from sequela.explain.request import Question
+from sequela.explain.result.explanation import METHOD_VERSION
+from sequela.explain.task import Task
+
+
+def model_digest(onnx: bytes, schema_json: bytes) -> str:
+    """SHA-256 of a model's file as 64 hexadecimal digits; with a schema, SHA-256(SHA-256(onnx) ‖ SHA-256(schema)), so
+    that no other two texts make the same digest.
+    """
+    file = hashlib.sha256(onnx)
+    if not schema_json:
+        return file.hexdigest()
+    return hashlib.sha256(file.digest() + hashlib.sha256(schema_json).digest()).hexdigest()
+
+
+def content_key(task: Task) -> str:
+    """SHA-256 of what the numbers depend on, as 64 hexadecimal digits."""
+    options = task.question.options
+    canonical = replace(
+        options,
+        levels=needed_levels(options.levels),
+        targets=task.targets.names,
+        link=link_of(options, task.model.schema),
+        max_coalitions=budget_of(options, task.model.endpoint),
+        estimator=settled(options, task.model.endpoint),
+    )
+    names = [feature.name for feature in task.layout.features]
+    said = [asdict(warning) for warning in task.warnings]
+    facts: list[Any] = [
+        METHOD_VERSION,
+        task.model.digest,
+        task.background.digest,
+        asdict(canonical),
+        names,
+        said,
+    ]
+    if task.targets.highest is not None:
+        facts.append({"highest": task.targets.highest})  # which these are is not known before they are scored
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode())
+    fitted = task.fitted
+    for group in (fitted.cells.events, fitted.cells.static, fitted.frame.before, fitted.frame.after):
+        for array in group:
+            _add(digest, array)
+    return digest.hexdigest()
+
+
+def explanation_name(key: str, question: Question) -> str:
+    """`explanations/e`: the same question about the same alert has one name."""
+    events = [[item.id, str(item.time), dict(item.display)] for item in question.sequence.events]
+    facts = [key, question.caller_id, dict(question.labels), events]
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+    return f"explanations/{digest.hexdigest()[:32]}"
+
+
+def unique_name() -> str:
+    """A name for an answer that a deadline cut short: no other request may be given it."""
+    return f"explanations/{uuid.uuid4().hex}"
+
+
+def _add(digest: Any, array: NDArray[Any]) -> None:
+    plain = np.ascontiguousarray(array)
+    digest.update(f"{plain.dtype.str}{plain.shape}".encode())
+    digest.update(plain.tobytes())

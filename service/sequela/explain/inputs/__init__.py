@@ -1,0 +1,1 @@
+"""What a caller sent, checked against what a model takes."""

@@ -1,0 +1,89 @@
+"""Rows of a sequence that hold padding and no events, and rows that may."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sequela.errors import InvalidInput
+from sequela.explain.result.explanation import ExplanationWarning
+from sequela.explain.schema import InputSchema, ModelSchema, Padding, Role
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """What was sent of every event input, in the model's element type: (steps, width) each."""
+
+    items: Sequence[InputSchema]
+    arrays: Sequence[NDArray[Any]]
+
+    @property
+    def blank(self) -> NDArray[np.bool_]:
+        """The rows that equal the pad value in every column of every input, (steps,)."""
+        pairs = zip(self.items, self.arrays, strict=True)
+        equal = [np.all(_equal(item, array), axis=1) for item, array in pairs]
+        return np.asarray(np.all(equal, axis=0))
+
+    @property
+    def value(self) -> str:
+        """The pad value, in words."""
+        return ", ".join(f"{value:g}" for value in dict.fromkeys(item.pad_value for item in self.items))
+
+
+def _equal(item: InputSchema, array: NDArray[Any]) -> NDArray[np.bool_]:
+    if np.isnan(item.pad_value):
+        return np.asarray(np.isnan(array))
+    return np.asarray(array == np.array(item.pad_value).astype(array.dtype))
+
+
+def real_rows(schema: ModelSchema, rows: Rows, path: str) -> slice:
+    """The rows that are events, where neither a mask nor a length was sent.
+
+    A model without such inputs sees no difference between padding that a caller sends and padding that is added here:
+    rows of padding, on the side that the schema names, are no events. Raises InvalidInput where no event is left.
+    """
+    blank = rows.blank
+    if schema.padding is None or marks(schema):
+        return slice(0, len(blank))
+    if blank.all():
+        text = f"all {len(blank)} rows equal pad_value {rows.value}, so they are padding; at least one must be an event"
+        raise InvalidInput.at(path, "NO_EVENTS", text)
+    real = np.flatnonzero(~blank)
+    left = schema.padding is Padding.LEFT
+    return slice(int(real[0]), len(blank)) if left else slice(0, int(real[-1]) + 1)
+
+
+def marks(schema: ModelSchema) -> list[str]:
+    """The names of the inputs that tell padding from events."""
+    return [item.name for item in schema.inputs if item.role in (Role.MASK, Role.LENGTH)]
+
+
+def counted_as_events(
+    schema: ModelSchema, fixed_length: int | None, rows: Rows
+) -> tuple[ExplanationWarning, ...]:
+    """Where all rows count as events, and some at an end look like padding."""
+    names, blank = marks(schema), rows.blank
+    if blank.all() or not (names or (fixed_length and schema.padding is None)):
+        return ()
+    real = np.flatnonzero(~blank)
+    before, after = int(real[0]), len(blank) - 1 - int(real[-1])
+    # One row of one column is often 0 in earnest: without a mask or a length that says more, it is not mentioned.
+    if not before + after or (not names and before + after < 2):
+        return ()
+    side = "oldest" if before >= after else "newest"
+    count = max(before, after)
+    if names:
+        help_out = f"since {' or '.join(names)} was not sent: send it if they are padding"
+    else:
+        help_out = (
+            f'if they are padding, say "padding": "{"left" if before >= after else "right"}" in schema.json'
+        )
+    text = (
+        f"The {count} {side} row{'s' * (count > 1)} equal{'s' * (count == 1)} pad_value {rows.value} in every column "
+        f"and count{'s' * (count == 1)} as events; {help_out}."
+    )
+    return (ExplanationWarning("PADDING_COUNTED_AS_EVENTS", text),)

@@ -1,0 +1,324 @@
+"""Fits what a caller sent to what a model takes: names, shapes, element types, padding.
+
+Everything the caller can get wrong about arrays is found here, and named by its path in the request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sequela.errors import DoesNotFit, InvalidInput, Violation
+from sequela.explain.background import Background
+from sequela.explain.background_average import Average, Averager, BackgroundShape
+from sequela.explain.inputs.arrays import check_categories, checked, converted
+from sequela.explain.inputs.columns import in_order
+from sequela.explain.inputs.padding import Rows, counted_as_events, real_rows
+from sequela.explain.layout import layout
+from sequela.explain.limits import Limits
+from sequela.explain.ports import Frame
+from sequela.explain.request import GivenBackground, GivenSequence, NamedArray
+from sequela.explain.result.explanation import ExplanationWarning
+from sequela.explain.schema import InputSchema, ModelSchema, Padding, Role
+from sequela.timeshap.cells import Cells
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitted:
+    """A sequence's real events as cells, and the padding around them. warnings: what was taken for granted."""
+
+    cells: Cells
+    frame: Frame
+    warnings: tuple[ExplanationWarning, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sent:
+    """An array and the path it came by."""
+
+    path: str
+    array: NDArray[Any]
+
+
+def fit_sequence(
+    schema: ModelSchema, fixed_length: int | None, given: GivenSequence, limits: Limits, path: str
+) -> Fitted:
+    """The real events and static values of a sequence, in the model's element types, and its padding.
+
+    Raises InvalidInput for names, shapes, types, values and limits; DoesNotFit where the model's length and
+    the schema's padding leave no way to place the events. `path` is where the sequence stands in the request.
+    """
+    shapes = layout(schema)
+    sent = _by_name(schema, given.inputs, f"{path}.inputs")
+    events = tuple(_events(schema, item, _required(sent, item, path)) for item in shapes.events)
+    static = tuple(_static(schema, item, _required(sent, item, path)) for item in shapes.static)
+    steps = _one_length(shapes.events, events, path)
+    if steps > limits.max_events:
+        raise InvalidInput.at(
+            f"{path}.inputs", "TOO_MANY_EVENTS", f"{steps} events, the limit is {limits.max_events}"
+        )
+    rows = Rows(shapes.events, events)
+    real = _marked(schema, sent, steps)
+    warnings = counted_as_events(schema, fixed_length, rows) if real is None else ()
+    real = real or real_rows(schema, rows, f"{path}.inputs")
+    count = real.stop - real.start
+    if given.events and len(given.events) != count:
+        padding = f" ({steps - count} of the {steps} rows are padding)" if count < steps else ""
+        raise InvalidInput.at(
+            f"{path}.events",
+            "EVENT_INFO_COUNT",
+            f"{len(given.events)} entries for {count} real events{padding}; send none, or one for each",
+        )
+    before, after = _extra_padding(schema, fixed_length, steps, real, path)
+    frame = Frame(
+        tuple(
+            _pad(item, rows[: real.start], before, 0)
+            for item, rows in zip(shapes.events, events, strict=True)
+        ),
+        tuple(
+            _pad(item, rows[real.stop :], 0, after) for item, rows in zip(shapes.events, events, strict=True)
+        ),
+    )
+    return Fitted(Cells(tuple(array[real] for array in events), static), frame, warnings)
+
+
+def real_steps(schema: ModelSchema, given: GivenSequence, path: str) -> tuple[int, slice]:
+    """How many steps were sent, and which of them are real events. Raises InvalidInput as `fit_sequence` does."""
+    sent = _by_name(schema, given.inputs, f"{path}.inputs")
+    items = layout(schema).events
+    events = tuple(_events(schema, item, _required(sent, item, path)) for item in items)
+    steps = _one_length(items, events, path)
+    marked = _marked(schema, sent, steps)
+    return steps, marked or real_rows(schema, Rows(items, events), f"{path}.inputs")
+
+
+def fit_background(schema: ModelSchema, given: GivenBackground, limits: Limits, path: str) -> Background:
+    """A background in the model's element types. Raises InvalidInput as `fit_sequence` does."""
+    shapes = layout(schema)
+    sent = _by_name(schema, given.inputs, f"{path}.inputs")
+    mean_sent = _by_name(schema, given.mean_event, f"{path}.mean_event")
+    rows = {item.name: _rows(schema, item, _required(sent, item, path)) for item in shapes.events}
+    _one_length(shapes.events, tuple(rows.values()), path)
+    static = {item.name: _static(schema, item, _required(sent, item, path)) for item in shapes.static}
+    count = len(next(iter(rows.values())))
+    if count > limits.max_background_rows:
+        raise InvalidInput.at(
+            f"{path}.inputs",
+            "BACKGROUND_TOO_LONG",
+            f"{count} rows, the limit is {limits.max_background_rows}",
+        )
+    mean: Mapping[str, NDArray[Any]]
+    if mean_sent:
+        mean = {item.name: _rows(schema, item, _required(mean_sent, item, path))[0] for item in shapes.events}
+    elif count == 1:
+        mean = {name: array[0] for name, array in rows.items()}
+    else:
+        mean = _mean_row(schema, rows, static)
+    return Background(rows, mean, static)
+
+
+def _mean_row(
+    schema: ModelSchema, rows: Mapping[str, NDArray[Any]], static: Mapping[str, NDArray[Any]]
+) -> Mapping[str, NDArray[Any]]:
+    averager = Averager(schema, Average.MEAN, BackgroundShape.EVENT)
+    averager.add(Cells(tuple(rows.values()), tuple(static.values())))
+    return averager.finish().mean_event
+
+
+def _unnamed(data: Sequence[str]) -> str:
+    names = ", ".join(data)
+    return f"sent without a name, but the model takes several inputs: {names}; send an array for each, by its name"
+
+
+def _by_name(schema: ModelSchema, arrays: Sequence[NamedArray], path: str) -> dict[str, _Sent]:
+    """What was sent, by input name; an empty name stands for the only data input."""
+    states = {item.name: item for item in schema.inputs if item.role is Role.STATE}
+    marked = {item.name: item for item in schema.inputs if item.role is Role.MASK and item.pad_value}
+    names = [item.name for item in schema.inputs]
+    data = [item.name for item in schema.inputs if item.role in (Role.EVENTS, Role.STATIC)]
+    sent: dict[str, _Sent] = {}
+    for index, item in enumerate(arrays):
+        name = item.name or (data[0] if len(data) == 1 else "")
+        here = f"{path}[{index}].name"
+        if name not in names:
+            problem = _unknown(schema, item.name, names) if item.name else _unnamed(data)
+            raise InvalidInput.at(here, "INPUT_UNKNOWN", problem)
+        if name in marked:
+            raise InvalidInput.at(here, "MASK_UNCLEAR", _is_marked(marked[name]))
+        if name in states:
+            raise InvalidInput.at(here, "INPUT_IS_STATE", _is_filled(states[name]))
+        if name in sent:
+            raise InvalidInput.at(here, "INPUT_REPEATED", f"{name!r} was sent twice")
+        taken = next(each for each in schema.inputs if each.name == name)
+        array = in_order(schema, taken, item.array, item.columns, f"{path}[{index}].columns")
+        sent[name] = _Sent(f"{path}[{index}].tensor", array)
+    return sent
+
+
+def _unknown(schema: ModelSchema, name: str, names: Sequence[str]) -> str:
+    text = f"{name!r} is not an input; the model takes {', '.join(names)}"
+    if any(feature.name == name for feature in schema.features):
+        text += f"; {name!r} is a feature: send all columns of an input in one array, or in a table with their names"
+    return text
+
+
+def _is_marked(item: InputSchema) -> str:
+    return (
+        f"{item.name!r} marks padding with {item.pad_value:g} in this model, and the server fills it in: leave it "
+        "out, and send the real events alone"
+    )
+
+
+def _is_filled(item: InputSchema) -> str:
+    return (
+        f"{item.name!r} is an initial state, which the server fills with {item.initial:g} for every sequence: leave it "
+        'out; another start is the schema\'s to say ("initial")'
+    )
+
+
+def _required(sent: Mapping[str, _Sent], item: InputSchema, path: str) -> _Sent:
+    if item.name not in sent:
+        raise InvalidInput.at(
+            f"{path}.inputs", "INPUT_MISSING", f"the model's input {item.name!r} was not sent"
+        )
+    return sent[item.name]
+
+
+def _events(schema: ModelSchema, item: InputSchema, sent: _Sent) -> NDArray[Any]:
+    """(l, width)"""
+    array = sent.array[:, None] if sent.array.ndim == 1 and item.width == 1 else sent.array
+    expected = f"(events, {item.width}){_or_of_shape('events, ', item)}"
+    return _checked(schema, item, _flat(array, item), (None, item.width), expected, sent.path)
+
+
+def _rows(schema: ModelSchema, item: InputSchema, sent: _Sent) -> NDArray[Any]:
+    """(k, width); an average event has one row."""
+    array = sent.array
+    if array.shape == item.shape:
+        array = array[None]
+    if array.ndim == 1:
+        array = array[:, None] if item.width == 1 else array[None, :]
+    expected = f"({item.width}) or (rows, {item.width}){_or_of_shape('rows, ', item)}"
+    return _checked(schema, item, _flat(array, item), (None, item.width), expected, sent.path)
+
+
+def _static(schema: ModelSchema, item: InputSchema, sent: _Sent) -> NDArray[Any]:
+    """(width,)"""
+    array = sent.array.reshape(-1) if sent.array.shape == item.shape else sent.array
+    expected = f"({item.width}){_or_of_shape('', item)}"
+    return _checked(schema, item, np.atleast_1d(array), (item.width,), expected, sent.path)
+
+
+def _flat(array: NDArray[Any], item: InputSchema) -> NDArray[Any]:
+    """Rows of the input's shape as rows of columns; anything else as it is."""
+    return array.reshape(len(array), -1) if item.shape and array.shape[1:] == item.shape else array
+
+
+def _or_of_shape(before: str, item: InputSchema) -> str:
+    return f" or ({before}{', '.join(map(str, item.shape))})" if item.shape else ""
+
+
+def _checked(
+    schema: ModelSchema,
+    item: InputSchema,
+    array: NDArray[Any],
+    shape: tuple[int | None, ...],
+    expected: str,
+    path: str,
+) -> NDArray[Any]:
+    """The array in the input's element type, of the shape given, its ids within their categories."""
+    fits = checked(converted(array, item, path), shape, expected, item, path)
+    check_categories(fits, schema, item, path)
+    return fits
+
+
+def _one_length(items: Sequence[InputSchema], arrays: Sequence[NDArray[Any]], path: str) -> int:
+    lengths = {item.name: len(array) for item, array in zip(items, arrays, strict=True)}
+    if len(set(lengths.values())) > 1:
+        shown = ", ".join(f"{name} {length}" for name, length in lengths.items())
+        raise InvalidInput.at(
+            f"{path}.inputs",
+            "LENGTHS_DIFFER",
+            f"inputs have different numbers of events: {shown}. If one of them has steps of its own (a known future), "
+            'say so in the model\'s schema: role "static", with its "shape"',
+        )
+    return next(iter(lengths.values()))
+
+
+def _marked(schema: ModelSchema, sent: Mapping[str, _Sent], steps: int) -> slice | None:
+    """The steps that are real events, from the mask or the length where one was sent; else None."""
+    for item in schema.inputs:
+        if item.role is Role.MASK and item.name in sent:
+            return _from_mask(sent[item.name], steps)
+    for item in schema.inputs:
+        if item.role is Role.LENGTH and item.name in sent:
+            return _from_length(sent[item.name], steps, schema.padding)
+    return None
+
+
+def _from_mask(sent: _Sent, steps: int) -> slice:
+    mask = sent.array.reshape(-1)
+    if mask.shape != (steps,):
+        raise InvalidInput.at(
+            f"{sent.path}.shape", "SHAPE_MISMATCH", f"{sent.array.shape}, expected ({steps})"
+        )
+    if not np.isin(mask, (0, 1)).all():
+        raise InvalidInput.at(sent.path, "MASK_INVALID", "holds values other than 0 and 1")
+    real = np.flatnonzero(mask)
+    if not len(real):
+        raise InvalidInput.at(sent.path, "NO_EVENTS", "masks every event; at least one must be real")
+    if len(real) != real[-1] - real[0] + 1:
+        raise InvalidInput.at(
+            sent.path, "MASK_HAS_HOLES", "real events must be consecutive, padding before or after them"
+        )
+    return slice(int(real[0]), int(real[-1]) + 1)
+
+
+def _from_length(sent: _Sent, steps: int, padding: Padding | None) -> slice:
+    if sent.array.size != 1 or not float(sent.array.reshape(-1)[0]).is_integer():
+        raise InvalidInput.at(sent.path, "LENGTH_INVALID", "must be one whole number")
+    length = int(sent.array.reshape(-1)[0])
+    if not 1 <= length <= steps:
+        raise InvalidInput.at(
+            sent.path, "LENGTH_INVALID", f"{length}, must be from 1 to the {steps} events sent"
+        )
+    return slice(steps - length, steps) if padding is Padding.LEFT else slice(0, length)
+
+
+def _extra_padding(
+    schema: ModelSchema, fixed_length: int | None, steps: int, real: slice, path: str
+) -> tuple[int, int]:
+    """Steps to add before and after what was sent, to reach a fixed length."""
+    if fixed_length is None or steps == fixed_length:
+        return 0, 0
+    if steps > fixed_length:
+        text = (
+            f"{steps} events, the model takes at most {fixed_length}: its time axis is fixed. Send the latest "
+            f"{fixed_length}, or export it with a free time axis (dynamic_shapes or dynamic_axes of "
+            "torch.onnx.export, None in keras.Input)"
+        )
+        raise InvalidInput.at(f"{path}.inputs", "TOO_MANY_EVENTS", text)
+    missing = fixed_length - steps
+    padding = schema.padding
+    if padding is None and real != slice(0, steps):
+        padding = Padding.LEFT if real.start else Padding.RIGHT
+    if padding is None and any(item.role in (Role.MASK, Role.LENGTH) for item in schema.inputs):
+        padding = Padding.RIGHT
+    if padding is None:
+        text = f"{steps} events for a model of fixed length {fixed_length} whose schema names no padding side"
+        text += '; say "padding": "left" or "right" in its schema.json, as in training, or export a free time axis'
+        raise DoesNotFit("PADDING_UNKNOWN", text, violations=[Violation(f"{path}.inputs", text)])
+    return (missing, 0) if padding is Padding.LEFT else (0, missing)
+
+
+def _pad(item: InputSchema, given: NDArray[Any], before: int, after: int) -> NDArray[Any]:
+    """The padding on one side: what the caller sent keeps its values, the rest is the schema's pad value."""
+
+    def fill(count: int) -> NDArray[Any]:
+        return np.full((count, item.width), item.pad_value, dtype=given.dtype)
+
+    return np.concatenate([fill(before), given, fill(after)])

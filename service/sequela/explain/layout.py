@@ -1,0 +1,52 @@
+"""Where a schema's logical features lie in the arrays: the bridge from names to the core's indices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sequela.explain.schema import FeatureSchema, InputSchema, ModelSchema, Role
+from sequela.timeshap.cells import Columns
+from sequela.timeshap.players import Extent
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layout:
+    """A schema seen by index.
+
+    features: event features in the schema's order, then the feature of each static input in the order of
+    `static`.
+    """
+
+    events: tuple[InputSchema, ...]
+    static: tuple[InputSchema, ...]
+    features: tuple[FeatureSchema, ...]
+    columns: Columns
+
+    def extent(self, length: int) -> Extent:
+        """The size of a sequence of `length` events."""
+        return Extent(length, self.columns.features, self.columns.static)
+
+
+def layout(schema: ModelSchema) -> Layout:
+    """The layout of a schema whose event columns belong to exactly one feature each."""
+    events = tuple(item for item in schema.inputs if item.role is Role.EVENTS)
+    static = tuple(item for item in schema.inputs if item.role is Role.STATIC)
+    static_names = {item.name for item in static}
+    over_events = tuple(item for item in schema.features if not static_names & item.columns.keys())
+    of_static = {name: item for item in schema.features for name in static_names & item.columns.keys()}
+    owners = tuple(np.zeros(item.width, dtype=np.intp) for item in events)
+    for index, feature in enumerate(over_events):
+        for item, owner in zip(events, owners, strict=True):
+            owner[list(feature.columns.get(item.name, ()))] = index
+    return Layout(
+        events=events,
+        static=static,
+        features=over_events + tuple(of_static.get(item.name) or _named_after(item) for item in static),
+        columns=Columns(owners, features=len(over_events), static=len(static)),
+    )
+
+
+def _named_after(item: InputSchema) -> FeatureSchema:
+    return FeatureSchema(name=item.name, columns={item.name: tuple(range(item.width))})

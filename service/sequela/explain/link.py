@@ -1,0 +1,39 @@
+"""The scale outputs are explained on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sequela.errors import DoesNotFit
+from sequela.explain.schema import Link
+
+LOWEST = 2.0**-24
+"""Probabilities are clipped to [LOWEST, 1 - LOWEST]: a float32 model's own resolution near 1."""
+ROUNDING = 1e-6
+"""How far outside [0, 1] a probability may lie through rounding."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Linked:
+    """Values on the link's scale, (n, targets), and how many of the n rows were clipped."""
+
+    values: NDArray[np.float64]
+    clipped: int
+
+
+def linked(link: Link, raw: NDArray[np.float64]) -> Linked:
+    """Raw outputs (n, targets) after the link. Raises DoesNotFit for the logit of something that is no
+    probability.
+    """
+    if link is Link.IDENTITY:
+        return Linked(raw, 0)
+    if raw.min() < -ROUNDING or raw.max() > 1 + ROUNDING:
+        worst = raw.flat[np.abs(raw - 0.5).argmax()]
+        raise DoesNotFit(
+            "OUTPUT_NOT_PROBABILITY", f"the logit link needs outputs in [0, 1]; the model gave {worst:g}"
+        )
+    clipped = np.clip(raw, LOWEST, 1 - LOWEST)
+    return Linked(np.log(clipped) - np.log1p(-clipped), int((clipped != raw).any(axis=1).sum()))

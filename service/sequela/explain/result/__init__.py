@@ -1,0 +1,1 @@
+"""The explanation that is stored and returned."""

@@ -1,0 +1,100 @@
+"""Scores sequences as they are (what-if)."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sequela.explain.evaluate.model_caller import Asker
+from sequela.explain.evaluate.remote import Rows, Sender, row_bytes, row_digests
+from sequela.explain.inputs.preparation import Fitted, fit_sequence
+from sequela.explain.limits import Limits
+from sequela.explain.ports import Model
+from sequela.explain.request import GivenSequence
+from sequela.explain.task import check_output_event
+from sequela.timeshap.cells import Cells
+
+Outputs = NDArray[np.float64]
+
+
+def score_all(
+    model: Model, sequences: Sequence[GivenSequence], output_event: int, limits: Limits, asker: Asker
+) -> Outputs:
+    """Raw outputs (sequences, outputs).
+
+    Raises InvalidInput with the path of the sequence at fault, TimeUp, Cancelled, and what `Model.run` raises.
+    """
+    fit = partial(_fitted, model, output_event, limits)
+    if model.endpoint:
+        fitted = [fit(number, sequence) for number, sequence in enumerate(sequences)]
+        return _Served(Sender(model, model.endpoint, asker), output_event).scores(fitted)
+
+    def scored(number: int, sequence: GivenSequence) -> Outputs:
+        asker.clock.check()
+        return _asked(model, fit(number, sequence), output_event, asker)
+
+    jobs = (partial(scored, number, sequence) for number, sequence in enumerate(sequences))
+    return np.concatenate(list(asker.share(jobs)))
+
+
+def _fitted(model: Model, output_event: int, limits: Limits, number: int, sequence: GivenSequence) -> Fitted:
+    fitted = fit_sequence(model.schema, model.fixed_length, sequence, limits, f"sequences[{number}]")
+    check_output_event(output_event, model.schema, fitted.cells.length, "output_event")
+    return fitted
+
+
+def _asked(model: Model, fitted: Fitted, output_event: int, asker: Asker) -> Outputs:
+    """Raw outputs (1, outputs) of one sequence."""
+
+    def question(end: float) -> Outputs:
+        return model.run(fitted.cells.as_batch(), fitted.frame, output_event, end)
+
+    return asker.ask(1, fitted.cells.length, asker.clock.end, question)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Served:
+    """By an endpoint: sequences of one length and padding go in one call, equal ones once."""
+
+    sender: Sender
+    output_event: int
+
+    def scores(self, sequences: Sequence[Fitted]) -> Outputs:
+        """Raw outputs (sequences, outputs)."""
+        alike: dict[bytes, list[int]] = defaultdict(list)
+        for number, fitted in enumerate(sequences):
+            alike[_shape(fitted)].append(number)
+        parts = [self._together([sequences[number] for number in numbers]) for numbers in alike.values()]
+        order = np.argsort([number for numbers in alike.values() for number in numbers])
+        return np.concatenate(parts)[order]
+
+    def _together(self, sequences: Sequence[Fitted]) -> Outputs:
+        """Of sequences of one length and padding."""
+        first = sequences[0]
+        size = row_bytes(self.sender.model, first.cells, first.frame)
+        digests = [row_digests(fitted.cells.as_batch())[0] for fitted in sequences]
+
+        def build(rows: NDArray[np.intp]) -> Cells:
+            return _stacked([sequences[row].cells for row in rows])
+
+        return Rows(self.sender, first.frame, self.output_event, size).outputs(digests, build, math.inf)
+
+
+def _stacked(cells: Sequence[Cells]) -> Cells:
+    """Sequences of one length as a batch."""
+    return Cells(
+        tuple(map(np.stack, zip(*(each.events for each in cells), strict=True))),
+        tuple(map(np.stack, zip(*(each.static for each in cells), strict=True))),
+    )
+
+
+def _shape(fitted: Fitted) -> bytes:
+    """What sequences of one call have in common: length and padding."""
+    frame = (*fitted.frame.before, *fitted.frame.after)
+    return repr((fitted.cells.length, [(array.shape, array.tobytes()) for array in frame])).encode()

@@ -1,0 +1,177 @@
+"""From a question to a task: the model, the background and the sequence found, checked and fitted to each
+other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from numpy.typing import NDArray
+
+from sequela.errors import DoesNotFit, InvalidInput, Violation
+from sequela.explain.background import Background
+from sequela.explain.inputs.columns import check_not_transposed, column_warnings, named_by_caller
+from sequela.explain.inputs.preparation import Fitted, fit_background, fit_sequence
+from sequela.explain.inputs.scales import raw_values
+from sequela.explain.layout import Layout, layout
+from sequela.explain.limits import Limits
+from sequela.explain.ports import Backgrounds, Model, Models
+from sequela.explain.request import (
+    BackgroundChoice,
+    DigestedBackground,
+    GivenBackground,
+    NamedBackground,
+    Question,
+)
+from sequela.explain.result.explanation import ExplanationWarning
+from sequela.explain.schema import ModelSchema
+from sequela.explain.targets import Targets, chosen_targets
+from sequela.timeshap.cells import Cells
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Task:
+    """A question with everything it names. `background_name` is empty where the background has none. `warnings`: what
+    was assumed about what the caller sent.
+    """
+
+    question: Question
+    model: Model
+    layout: Layout
+    fitted: Fitted
+    background: Background
+    background_name: str
+    targets: Targets
+    warnings: tuple[ExplanationWarning, ...] = ()
+
+    def background_cells(self) -> Cells:
+        """B, as long as the sequence."""
+        return self.background.cells(
+            self.fitted.cells.length,
+            [item.name for item in self.layout.events],
+            [item.name for item in self.layout.static],
+        )
+
+
+def resolve(
+    question: Question, models: Models, backgrounds: Backgrounds, limits: Limits, until: float
+) -> Task:
+    """Finds and fits. Raises InvalidInput, NotFound, DoesNotFit and what the ports raise."""
+    model = models.resolve(question.model, until)
+    fitted = fit_sequence(model.schema, model.fixed_length, question.sequence, limits, "sequence")
+    check_not_transposed(model.schema, [event.id for event in question.sequence.events], "sequence.events")
+    check_output_event(
+        question.options.output_event, model.schema, fitted.cells.length, "options.output_event"
+    )
+    targets = chosen_targets(model.schema, question.options.targets, limits, "options.targets")
+    schema = named_by_caller(model.schema, question.sequence.inputs)
+    name, background = _background(question.background, model, schema, backgrounds, limits)
+    _check_background(background, model.schema)
+    warnings = (
+        *fitted.warnings,
+        *_warnings(question, schema, model.schema),
+        *_longer(question, background, fitted),
+        *raw_values(layout(schema), fitted.cells),
+    )
+    task = Task(question, model, layout(schema), fitted, background, name, targets, warnings)
+    return replace(task, warnings=(*warnings, *_equal(task)))
+
+
+def _equal(task: Task) -> Iterator[ExplanationWarning]:
+    """What to know where a matrix as background leaves nothing to explain: it may be the sequence itself. Values
+    are compared as players are, bit by bit.
+    """
+    if task.background.length <= 1:
+        return
+    pairs = zip(_arrays(task.fitted.cells), _arrays(task.background_cells()), strict=True)
+    if all(own.tobytes() == other.tobytes() for own, other in pairs):
+        text = (
+            "The sequence equals its background in every value, so nothing is to be explained: all attributions are 0. "
+            "Was the sequence itself sent as the background?"
+        )
+        yield ExplanationWarning("SEQUENCE_EQUALS_BACKGROUND", text)
+
+
+def _arrays(cells: Cells) -> tuple[NDArray[Any], ...]:
+    return (*cells.events, *cells.static)
+
+
+def _warnings(question: Question, schema: ModelSchema, own: ModelSchema) -> Iterator[ExplanationWarning]:
+    """What was assumed about names. schema: with the caller's names; own: the model's."""
+    yield from column_warnings(own, question.sequence.inputs, "sequence")
+    if isinstance(question.background, GivenBackground):
+        yield from column_warnings(schema, question.background.inputs, "background")
+
+
+def _longer(question: Question, background: Background, fitted: Fitted) -> Iterator[ExplanationWarning]:
+    """What to know of a matrix sent as background that is longer than the sequence: it may be a data set of samples."""
+    length = fitted.cells.length
+    sent = isinstance(question.background, GivenBackground | DigestedBackground)
+    if sent and background.length > max(length, 1):
+        text = (
+            f"The background has {background.length} rows, the sequence {length} events: its last {length} rows stand "
+            "for the events, one for each position. If its rows are samples, send their average instead."
+        )
+        yield ExplanationWarning("BACKGROUND_LONGER_THAN_SEQUENCE", text)
+
+
+def _background(
+    choice: BackgroundChoice | None,
+    model: Model,
+    schema: ModelSchema,
+    backgrounds: Backgrounds,
+    limits: Limits,
+) -> tuple[str, Background]:
+    match choice:
+        case None:
+            if model.default_background is None:
+                text = f"model {model.name} has no default background; name one, send its values, "
+                text += 'or put "background" into its schema.json'
+                raise DoesNotFit("BACKGROUND_MISSING", text, violations=[Violation("background", text)])
+            return "", model.default_background
+        case NamedBackground(name):
+            full = name if "/" in name else f"{_unversioned(model.name)}/backgrounds/{name}"
+            return full, backgrounds.get(full).background
+        case DigestedBackground(digest):
+            return "", backgrounds.by_digest(digest)
+        case GivenBackground():
+            background = fit_background(schema, choice, limits, "background.values")
+            backgrounds.remember(background)
+            return "", background
+
+
+def _unversioned(name: str) -> str:
+    """`models/m` of `models/m/versions/v`."""
+    return name.partition("/versions/")[0]
+
+
+def _check_background(background: Background, schema: ModelSchema) -> None:
+    """A stored background may have been made for another model: names, widths and types must agree."""
+    shapes = layout(schema)
+    want = {item.name: (item.width, item.dtype.value) for item in (*shapes.events, *shapes.static)}
+    have = {
+        name: (rows.shape[-1], rows.dtype.name)
+        for name, rows in {**background.rows, **background.static}.items()
+    }
+    if want == have:
+        return
+    differing = sorted(name for name in want.keys() | have.keys() if want.get(name) != have.get(name))
+    text = f"the background does not fit the model at {', '.join(differing)}"
+    raise DoesNotFit("BACKGROUND_DOES_NOT_FIT", text, violations=[Violation("background", text)])
+
+
+def check_output_event(event: int, schema: ModelSchema, length: int, path: str) -> None:
+    """The step of a per-event output must exist. Raises InvalidInput."""
+    problem: InvalidInput | None = None
+    if event and not schema.per_event:
+        problem = InvalidInput.at(
+            path, "OUTPUT_EVENT_UNSUPPORTED", f"{event}, but the model has one output for the sequence"
+        )
+    elif not -length < event <= 0:
+        problem = InvalidInput.at(
+            path, "OUTPUT_EVENT_OUT_OF_RANGE", f"{event}, must be from {1 - length} to 0"
+        )
+    if problem:
+        raise problem

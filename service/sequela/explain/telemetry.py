@@ -1,0 +1,153 @@
+"""What observers are told: one frozen record for each thing that happened."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sequela.explain.result.explanation import Explanation
+
+
+@dataclass(frozen=True, slots=True)
+class BatchEvaluated:
+    """One call of a model."""
+
+    rows: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class StageDone:
+    """One stage of an explanation: resolve, score, prune, event, feature, cell."""
+
+    stage: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Explained:
+    """An explanation left, or an error did; `outcome` is ok, cached, cut_short, below_minimum or the error's
+    reason.
+    """
+
+    outcome: str
+    seconds: float
+    explanation: Explanation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CacheAsked:
+    """A cache was asked: which (background, explanation, model), with what result (hit, miss, error), how
+    long.
+    """
+
+    cache: str
+    result: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class StoreState:
+    """The shared store went down or came back."""
+
+    up: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointCalled:
+    """A call to an endpoint ended: `ok`, or the reason of its error. `endpoint` is the operator's name for it, or
+    `request` for all that requests name: labels stay few.
+    """
+
+    endpoint: str
+    rows: int
+    seconds: float
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointWindow:
+    """How many calls to an endpoint may be under way at a time now."""
+
+    endpoint: str
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class CircuitState:
+    """A circuit breaker opened or closed."""
+
+    target: str
+    closed: bool
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call: its kind (unary, client_stream, server_stream, bidi_stream), full service name and method."""
+
+    kind: str
+    service: str
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallStarted:
+    """A call came in."""
+
+    call: Call
+
+
+@dataclass(frozen=True, slots=True)
+class CallHandled:
+    """A call ended with a canonical code, such as OK or NOT_FOUND."""
+
+    call: Call
+    code: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class MessageReceived:
+    """A message of a call came in."""
+
+    call: Call
+
+
+@dataclass(frozen=True, slots=True)
+class MessageSent:
+    """A message of a call went out."""
+
+    call: Call
+
+
+@dataclass(frozen=True, slots=True)
+class HttpHandled:
+    """An inference request over HTTP ended: its route with the names left open, its method, and the code."""
+
+    route: str
+    method: str
+    code: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class RoomState:
+    """How many pieces of work wait for a room's threads, and how many run in them."""
+
+    room: str
+    waiting: int
+    running: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shed:
+    """A room refused work: QUEUE_FULL, DEADLINE_TOO_SHORT or DRAINING."""
+
+    room: str
+    reason: str
+
+
+DoorRecord = CallStarted | CallHandled | MessageReceived | MessageSent | HttpHandled | RoomState | Shed
+EndpointRecord = EndpointCalled | EndpointWindow | CircuitState
+Record = BatchEvaluated | StageDone | Explained | CacheAsked | StoreState | EndpointRecord | DoorRecord

@@ -1,0 +1,1 @@
+"""Fewer rows for the same error: a Gaussian process as control variate."""

@@ -1,0 +1,327 @@
+"""What all calls to an endpoint share: its switch, its breaker, its window, and what it tells of them."""
+
+from __future__ import annotations
+
+import gc
+import math
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from sequela.adapters.endpoints import limiter as module
+from sequela.adapters.endpoints.limiter import OPENS_AFTER, Traffic
+from sequela.adapters.endpoints.terms import Terms
+from sequela.concurrency.deadline import Clock, TimeUp
+from sequela.errors import DoesNotFit, Forbidden, Overloaded, Unavailable
+from sequela.explain.ports import TryAgain
+from sequela.explain.telemetry import CircuitState, EndpointCalled, EndpointWindow, Record
+from transports import PATIENCE, eventually
+
+TERMS = Terms(max_calls=4, call_seconds=0.2)
+REST = 0.02
+
+
+class Heard:
+    """What observers are told."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+
+    def notice(self, record: Record) -> None:
+        self.records.append(record)
+
+    def of(self, kind: type) -> list[Any]:
+        return [record for record in self.records if isinstance(record, kind)]
+
+
+class Host:
+    """Something to probe."""
+
+    def __init__(self) -> None:
+        self.up, self.closed = False, False
+
+    def ready(self) -> bool:
+        return self.up
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture
+def heard() -> Heard:
+    return Heard()
+
+
+@pytest.fixture
+def traffic(heard: Heard) -> Traffic:
+    return Traffic("m/1", "grpc://h:1/m", TERMS, heard, REST)
+
+
+def answer(until: float) -> Any:
+    return np.zeros(1)
+
+
+def raising(error: Exception) -> Callable[[float], Any]:
+    def ask(until: float) -> Any:
+        raise error
+
+    return ask
+
+
+def gone() -> TryAgain:
+    return TryAgain(Unavailable("ENDPOINT_UNAVAILABLE", "gone", retry_after=1.0))
+
+
+def fail(traffic: Traffic) -> None:
+    with pytest.raises(TryAgain):
+        traffic.call(1, math.inf, raising(gone()))
+
+
+def is_open(traffic: Traffic) -> bool:
+    try:
+        traffic.check()
+    except Unavailable as error:
+        return (error.reason, error.retry_after) == ("ENDPOINT_UNAVAILABLE", REST)
+    return False
+
+
+def test_a_call_is_told_and_learned_from(traffic: Traffic, heard: Heard) -> None:
+    """The end of its time is the request's, or that of one call."""
+    ends = []
+
+    def ask(until: float) -> Any:
+        ends.append(until)
+        time.sleep(0.01)
+        return np.ones(3)
+
+    soon = Clock.now() + 0.1
+    assert traffic.call(3, soon, ask).tolist() == [1, 1, 1]
+    traffic.call(3, math.inf, ask)
+    assert ends[0] == soon
+    assert Clock.now() < ends[1] <= Clock.now() + TERMS.call_seconds
+    told = heard.of(EndpointCalled)
+    assert [(each.endpoint, each.rows, each.outcome) for each in told] == [("m/1", 3, "ok")] * 2
+    took = [each.seconds for each in told]
+    assert 0.9 * min(took) <= traffic.seconds(3) <= max(took)
+
+
+def test_the_breaker_opens_after_failures_in_a_row(traffic: Traffic, heard: Heard) -> None:
+    """One answer between them starts the count anew; it closes when the endpoint is there again."""
+    host = Host()
+    traffic.lines.add(host)
+    for _ in range(OPENS_AFTER - 1):
+        fail(traffic)
+    traffic.call(1, math.inf, answer)
+    for _ in range(OPENS_AFTER - 1):
+        fail(traffic)
+    assert not is_open(traffic)
+    fail(traffic)
+    assert is_open(traffic)
+    assert [each.closed for each in heard.of(CircuitState)] == [True, False]
+    host.up = True
+    eventually(lambda: not is_open(traffic))
+    assert [each.closed for each in heard.of(CircuitState)] == [True, False, True]
+
+
+def test_calls_that_fail_together_are_one_failure(traffic: Traffic, heard: Heard) -> None:
+    """As many as are lost with their connection; the window is halved once."""
+    window = traffic.lanes
+    together = threading.Barrier(3 * OPENS_AFTER)
+
+    def lost(until: float) -> Any:
+        together.wait()
+        raise gone()
+
+    def call() -> None:
+        with pytest.raises(TryAgain):
+            traffic.call(1, math.inf, lost)
+
+    threads = [threading.Thread(target=call) for _ in range(3 * OPENS_AFTER)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not is_open(traffic)
+    assert traffic.lanes == max(window // 2, 1)
+
+
+@pytest.mark.parametrize(
+    "error", [DoesNotFit("ENDPOINT_REFUSED", "no"), Overloaded("ENDPOINT_OVERLOADED", "full")]
+)
+def test_an_endpoint_that_says_no_is_there(traffic: Traffic, heard: Heard, error: Exception) -> None:
+    """Its refusals open no breaker."""
+    for _ in range(3 * OPENS_AFTER):
+        with pytest.raises(type(error)):
+            traffic.call(1, math.inf, raising(error))
+    assert not is_open(traffic)
+    assert {each.outcome for each in heard.of(EndpointCalled)} == {error.reason}  # type: ignore[attr-defined]
+
+
+def test_the_limit_of_one_call(traffic: Traffic, heard: Heard) -> None:
+    """Where it ends a call, the endpoint is at fault; where the request's deadline does, it may not be."""
+
+    def slow(until: float) -> Any:
+        time.sleep(max(until - Clock.now(), 0))
+        raise TimeUp
+
+    with pytest.raises(Unavailable) as caught:
+        traffic.call(1, math.inf, slow)
+    assert caught.value.reason == "ENDPOINT_UNAVAILABLE"
+    assert "0.2 s" in caught.value.message
+    with pytest.raises(TimeUp):
+        traffic.call(1, Clock.now() + 0.01, slow)
+    assert [each.outcome for each in heard.of(EndpointCalled)] == ["TIME_UP"] * 2
+
+
+def test_short_deadlines_open_no_breaker(traffic: Traffic) -> None:
+    """Whoever asks with too little time, however often, tells nothing of the endpoint."""
+    for _ in range(4 * OPENS_AFTER):
+        with pytest.raises(TimeUp):
+            traffic.call(1, Clock.now(), raising(TimeUp()))
+    assert not is_open(traffic)
+
+
+def test_deadlines_far_above_what_calls_take_do(heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An endpoint that hangs is noticed also where no request gives it a whole call's time."""
+    monkeypatch.setattr(module, "LATE_SECONDS", 0.02)
+    traffic = Traffic("m/1", "grpc://h:1/m", replace(TERMS, call_seconds=60), heard, REST)
+    for _ in range(50):
+        traffic.call(1, math.inf, answer)
+
+    def hang(until: float) -> Any:
+        time.sleep(0.05)
+        raise TimeUp
+
+    for _ in range(OPENS_AFTER):
+        assert not is_open(traffic)
+        with pytest.raises(TimeUp):
+            traffic.call(1, Clock.now() + 0.05, hang)
+    assert is_open(traffic)
+    traffic.close()
+
+
+def test_the_switch(traffic: Traffic) -> None:
+    """Holds for those who ask, and for those who waited for their rows meanwhile."""
+    waiting = traffic.admitted(1, Clock(), math.inf)
+    with waiting:
+        assert traffic.amend(replace(TERMS, enabled=False))
+    with pytest.raises(Forbidden) as caught, traffic.admitted(1, Clock(), math.inf):
+        pass
+    assert caught.value.reason == "ENDPOINT_OFF"
+    assert "grpc://h:1/m" in caught.value.message
+    assert traffic.amend(TERMS)
+    with traffic.admitted(1, Clock(), math.inf):
+        pass
+
+
+def test_other_terms(traffic: Traffic, heard: Heard) -> None:
+    """Hold at once, but for more calls at a time than there are workers: then nothing changes."""
+    while traffic.lanes < 4:
+        traffic.call(1, math.inf, lambda _: (time.sleep(0.001), np.zeros(1))[1])
+    assert traffic.amend(replace(TERMS, max_calls=1))
+    assert traffic.lanes == 1
+    assert heard.of(EndpointWindow)[-1].calls == 1
+    assert not traffic.amend(replace(TERMS, max_calls=5))
+    assert traffic.terms.max_calls == 1
+
+
+def test_no_more_jobs_at_a_time_than_lanes(traffic: Traffic) -> None:
+    lock, running, most = threading.Lock(), 0, 0
+
+    def job() -> None:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        time.sleep(0.002)
+        with lock:
+            running -= 1
+
+    traffic.run([job] * 20, Clock(), math.inf)
+    assert 1 <= most <= traffic.lanes
+
+
+def test_who_waits_for_a_lane_notices_the_deadline(traffic: Traffic) -> None:
+    """While other requests' calls hold all of them."""
+    gate = threading.Event()
+    holding = threading.Thread(
+        target=lambda: traffic.run([lambda: gate.wait(60)] * 8, Clock(), math.inf), daemon=True
+    )
+    holding.start()
+    eventually(lambda: sum(each.name.startswith("endpoint-") for each in threading.enumerate()) >= 2)
+    with pytest.raises(TimeUp):
+        traffic.run([lambda: None] * 2, Clock(0.1), math.inf)
+    gate.set()
+    holding.join()
+
+
+def test_nothing_stays_of_a_traffic_that_nobody_uses(heard: Heard) -> None:
+    """Its threads end by themselves, also while its breaker is open."""
+    before = set(threading.enumerate())
+    traffic = Traffic("m/1", "grpc://h:1/m", TERMS, heard, REST)
+    traffic.run([lambda: time.sleep(0.001)] * 8, Clock(), math.inf)
+    for _ in range(OPENS_AFTER):
+        fail(traffic)
+    assert set(threading.enumerate()) - before
+    del traffic
+    gc.collect()
+    eventually(lambda: not {each for each in set(threading.enumerate()) - before if each.is_alive()})
+
+
+def test_closing(traffic: Traffic) -> None:
+    """Ends connections too."""
+    host = Host()
+    traffic.lines.add(host)
+    traffic.close()
+    assert host.closed
+    with pytest.raises(Unavailable):
+        traffic.run([lambda: None] * 2, Clock(), math.inf)
+
+
+class Waiting(Clock):
+    """Tells when somebody waits for a place, who looks at the time then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.looked = threading.Event()
+
+    def check(self, until: float = math.inf) -> None:
+        self.looked.set()
+        super().check(until)
+
+
+def switch_off(traffic: Traffic) -> None:
+    assert traffic.amend(replace(TERMS, enabled=False))
+
+
+def lose(traffic: Traffic) -> None:
+    for _ in range(OPENS_AFTER):
+        fail(traffic)
+
+
+@pytest.mark.parametrize(
+    ("change", "error"), [(switch_off, Forbidden), (lose, Unavailable)], ids=["switched off", "down"]
+)
+def test_rows_that_waited(
+    traffic: Traffic, change: Callable[[Traffic], None], error: type[Exception]
+) -> None:
+    """None leaves for an endpoint that was switched off, or went down, while they waited for their place."""
+    clock, left = Waiting(), threading.Event()
+
+    def send() -> None:
+        with traffic.admitted(1, clock, math.inf):
+            left.set()
+
+    with ThreadPoolExecutor(1) as pool:
+        with traffic.admitted(TERMS.max_rows_in_flight, Clock(), math.inf):
+            waiting = pool.submit(send)
+            assert clock.looked.wait(PATIENCE)
+            change(traffic)
+        with pytest.raises(error):
+            waiting.result(PATIENCE)
+    assert not left.is_set()

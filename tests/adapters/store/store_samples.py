@@ -1,0 +1,145 @@
+"""Explanations and backgrounds to store, and an observer that remembers."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+from sequela.explain.background import Background, StoredBackground
+from sequela.explain.request import EventInfo, FeatureScope, Level
+from sequela.explain.result.explanation import (
+    Attribution,
+    Cost,
+    EventValues,
+    Explanation,
+    Feature,
+    LevelExplanation,
+    LevelQuality,
+    Pruning,
+    PruningPoint,
+    ResolvedOptions,
+    StopReason,
+    TargetScore,
+)
+from sequela.explain.schema import Link
+from sequela.explain.telemetry import Record
+from sequela.timeshap.players import PlayerKind
+from sequela.timeshap.pruning import Verdict
+
+NOON = datetime(2026, 3, 1, 12, 0, 0, 123457, tzinfo=UTC)
+
+
+class Heard:
+    """An observer that remembers."""
+
+    def __init__(self) -> None:
+        self.records: list[Record] = []
+
+    def notice(self, record: Record) -> None:
+        """Takes one record."""
+        self.records.append(record)
+
+    def of(self, kind: type) -> list[Record]:
+        """The records of one kind."""
+        return [record for record in self.records if isinstance(record, kind)]
+
+
+def background(seed: int = 0, rows: int = 1) -> Background:
+    """A background of three inputs, of every element type."""
+    rng = np.random.default_rng(seed)
+    return Background(
+        rows={
+            "x": rng.normal(size=(rows, 4)).astype(np.float32),
+            "ids": rng.integers(-(2**62), 2**62, (rows, 2)),
+            "flags": rng.integers(0, 2, (rows, 1)).astype(bool),
+        },
+        mean_event={
+            "x": rng.normal(size=4).astype(np.float32),
+            "ids": np.array([1, 2]),
+            "flags": np.array([True]),
+        },
+        static={"client": rng.normal(size=3), "small": np.array([7], np.int32)},
+    )
+
+
+def stored(name: str = "models/m/backgrounds/b", seed: int = 0, rows: int = 1) -> StoredBackground:
+    """A named background."""
+    return StoredBackground(name, background(seed, rows), NOON, sequences=12, averaged_events=345)
+
+
+def level(rng: np.random.Generator, players: int = 3) -> LevelExplanation:
+    """A level whose numbers use all their bits."""
+
+    def numbers() -> tuple[float, ...]:
+        return tuple(rng.normal(size=2).tolist())
+
+    attributions = tuple(
+        Attribution(PlayerKind.CELL, numbers(), numbers(), -number, -number, f"f{number}", number == 1)
+        for number in range(players)
+    )
+    quality = LevelQuality(
+        StopReason.TARGET, players, 512, math.inf, 5e-324, "détail", 3, True, attributions[:1], 0.1 + 0.2
+    )
+    return LevelExplanation(attributions, quality)
+
+
+def explanation(
+    number: int = 0,
+    *,
+    caller_id: str = "",
+    model: str = "models/m/versions/1",
+    labels: dict[str, str] | None = None,
+    cut_short: bool = False,
+    players: int = 3,
+) -> Explanation:
+    """An explanation with every field filled, made `number` seconds after noon."""
+    rng = np.random.default_rng(number)
+    return Explanation(
+        name=f"explanations/e{number}",
+        create_time=NOON + timedelta(seconds=number),
+        caller_id=caller_id,
+        labels=labels or {},
+        model=model,
+        model_digest="a" * 64,
+        background="",
+        background_digest="b" * 64,
+        event_count=480,
+        targets=(TargetScore("fraud", rng.normal(), -0.0, 1e-310, math.pi),),
+        explained=True,
+        pruning=Pruning(
+            pruned_events=463,
+            tolerance=(0.025, 0.1),
+            scan_complete=False,
+            curve=(PruningPoint(-17, (0.1, -1 / 3)),),
+            attribution=(0.5,),
+            standard_error=(0.01,),
+            verdicts=(Verdict.EXCEEDS,),
+            history_attribution=(0.31,),
+            quality=level(rng).quality,
+        ),
+        event_level=level(rng, players),
+        feature_level=level(rng),
+        cell_level=None,
+        options=ResolvedOptions(
+            levels=(Level.EVENT, Level.FEATURE),
+            feature_scope=FeatureScope.UNPRUNED,
+            pruning_tolerance=(0.025, 0.1),
+            cell_threshold=(),
+            top_k_events=5,
+            top_k_features=None,
+            max_coalitions=32_768,
+            target_standard_error=(0.005,),
+            seed=2**64 - 1,
+            refine_history=True,
+            minimum_score=None,
+            full_pruning_curve=False,
+            link=Link.LOGIT,
+            output_event=-3,
+        ),
+        features=(Feature("amount", "Amount", "EUR"),),
+        event_values=(EventValues(0, ("4,210.00",), EventInfo("t1", NOON, {"Amount": "4,210.00 €"})),),
+        static_values=("34",),
+        cost=Cost(1000, 10, 50_000, {"prune": 0.001}),
+        cut_short=cut_short,
+    )

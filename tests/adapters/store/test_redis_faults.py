@@ -1,0 +1,320 @@
+"""A real Redis that stops, hangs and comes back: nothing fails that need not, and observers are told."""
+
+from __future__ import annotations
+
+import socketserver
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from adapters.store.store_samples import Heard, background, explanation, stored
+from redis_server import RedisServer, eventually, fragile_redis, running
+from sequela.adapters.store.backgrounds import StoredBackgrounds
+from sequela.adapters.store.explanations import StoredExplanations
+from sequela.adapters.store.key_value import StoreDown
+from sequela.adapters.store.layers import NearFirst
+from sequela.adapters.store.memory import MemoryKeyValue
+from sequela.adapters.store.redis_store import RedisKeyValue
+from sequela.adapters.store.redis_url import RedisTimeouts
+from sequela.errors import Unavailable
+from sequela.explain.ports import Filter, Observers
+from sequela.explain.telemetry import CacheAsked, StoreState
+from structlog.testing import capture_logs
+
+__all__ = ["fragile_redis"]
+
+TIMEOUTS = RedisTimeouts(connect=0.1, answer=0.2)
+FAR_TOO_LONG = 5.0
+"""Seconds. The timeouts are tenths of seconds; without them a call would take redis-py's own default or for ever."""
+
+
+def opened(server: RedisServer, heard: Heard, rest: float = 0.05) -> RedisKeyValue:
+    """The store of one replica."""
+    return RedisKeyValue(server.url, heard, TIMEOUTS, rest=rest)
+
+
+def states(heard: Heard) -> list[bool]:
+    """What the observer was told of the store."""
+    return [record.up for record in heard.of(StoreState)]
+
+
+def within_time(call: Callable[[], object]) -> object:
+    """The call's answer; it fails when there is none in a time that only a hanging call takes."""
+    answers: list[object] = []
+    thread = threading.Thread(target=lambda: answers.append(_answer(call)), daemon=True)
+    thread.start()
+    thread.join(FAR_TOO_LONG)
+    assert answers, "the call hangs"
+    return answers[0]
+
+
+def _answer(call: Callable[[], object]) -> object:
+    try:
+        return call()
+    except StoreDown as error:
+        return error
+
+
+def test_explanations_go_on_while_redis_is_stopped(fragile_redis: RedisServer) -> None:
+    """Kept and answered in the process, without an error; once Redis is back, others find what was made meanwhile."""
+    heard = Heard()
+    store = StoredExplanations(opened(fragile_redis, heard), heard)
+    store.keep("before", explanation(1))
+    fragile_redis.stop()
+    for number in range(2, 5):
+        store.keep(f"key {number}", explanation(number, caller_id="alert"))
+        assert store.answer(f"key {number}") == explanation(number, caller_id="alert")
+        assert store.get(f"explanations/e{number}") == explanation(number, caller_id="alert")
+    assert store.answer("before") == explanation(1)
+    assert store.answer("unknown") is None
+    assert states(heard) == [True, False]
+    assert "error" in {record.result for record in heard.of(CacheAsked)}
+    with pytest.raises(Unavailable) as error:
+        store.list(Filter(), 10, "")
+    assert (error.value.reason, error.value.retry_after) == ("STORE_DOWN", 1.0)
+    with pytest.raises(Unavailable):
+        store.get("explanations/unknown")
+
+    fragile_redis.start()
+    eventually(lambda: states(heard) == [True, False, True])
+    store.keep("after", explanation(5))
+    other = StoredExplanations(opened(fragile_redis, Heard()), Heard())
+    assert [item.name for item in other.list(Filter(), 10, "").items] == [
+        f"explanations/e{n}" for n in (5, 4, 3, 2, 1)
+    ]
+    assert len(other.list(Filter(caller_id="alert"), 10, "").items) == 3
+    assert other.answer("key 2") == explanation(2, caller_id="alert")
+
+
+def test_backgrounds_while_redis_is_stopped(fragile_redis: RedisServer) -> None:
+    """What the process has seen is found, by name and by digest; changes are refused, not lost."""
+    heard = Heard()
+    store = StoredBackgrounds(opened(fragile_redis, heard), heard)
+    store.create(stored())
+    fragile_redis.stop()
+    assert store.get(stored().name).background.digest == background().digest
+    assert store.by_digest(background().digest).digest == background().digest
+    store.remember(background(5))
+    assert store.by_digest(background(5).digest).digest == background(5).digest
+    for refused in (
+        lambda: store.create(stored("models/m/backgrounds/new")),
+        lambda: store.delete(stored().name),
+        lambda: store.list("", 10, ""),
+        lambda: store.get("models/m/backgrounds/unknown"),
+        lambda: store.by_digest("f" * 64),
+    ):
+        with pytest.raises(Unavailable) as error:
+            refused()
+        assert error.value.retry_after == 1.0
+
+    fragile_redis.start()
+    eventually(lambda: states(heard) == [True, False, True])
+    assert [item.name for item in store.list("", 10, "").items] == [stored().name]
+    store.create(stored("models/m/backgrounds/new"))
+    store.delete(stored().name)
+    assert [item.name for item in store.list("", 10, "").items] == ["models/m/backgrounds/new"]
+
+
+def test_backgrounds_survive_a_restart_of_the_server(fragile_redis: RedisServer) -> None:
+    """A new store object on the same Redis, and a Redis that was itself started again, have them bit for bit."""
+    StoredBackgrounds(opened(fragile_redis, Heard()), Heard()).create(stored(rows=100))
+    fragile_redis.stop()
+    fragile_redis.start()
+    store = StoredBackgrounds(opened(fragile_redis, Heard()), Heard())
+    found = store.get(stored().name)
+    assert found.background.digest == background(rows=100).digest
+    assert (found.create_time, found.sequences) == (stored().create_time, 12)
+    assert [item.name for item in store.list("models/m", 10, "").items] == [stored().name]
+
+
+def test_a_redis_that_hangs_holds_nobody_up(fragile_redis: RedisServer) -> None:
+    """Every call returns within the timeouts, on connections open before and on new ones; afterwards it comes back."""
+    heard = Heard()
+    redis = opened(fragile_redis, heard)
+    redis.put("key", b"value")
+    fragile_redis.pause()
+    assert isinstance(within_time(lambda: redis.get("key")), StoreDown)
+    assert states(heard) == [True, False]
+    fresh = opened(fragile_redis, Heard())
+    assert isinstance(within_time(lambda: fresh.put("key", b"value")), StoreDown)
+    assert isinstance(within_time(lambda: fresh.index_add("index", "entry")), StoreDown)
+    assert within_time(fresh.check) is False
+    fragile_redis.resume()
+    eventually(lambda: states(heard) == [True, False, True])
+    assert redis.get("key") == b"value"
+    eventually(fresh.check)
+
+
+def test_refused_calls_do_not_touch_redis(fragile_redis: RedisServer) -> None:
+    """After the first failure, with the probe an hour away, a thousand calls take no time at all."""
+    redis = opened(fragile_redis, Heard(), rest=3600)
+    redis.check()
+    fragile_redis.pause()
+    with pytest.raises(StoreDown):
+        redis.get("key")
+
+    def thousand() -> int:
+        return sum(isinstance(_answer(lambda: redis.get("key")), StoreDown) for _ in range(1000))
+
+    assert within_time(thousand) == 1000  # a thousand timeouts would be minutes
+    redis.close()
+
+
+def test_many_threads_meet_one_failure(
+    fragile_redis: RedisServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Eight threads at work while Redis goes and comes: no error but StoreDown; each change told and logged once."""
+    heard = Heard()
+    redis = opened(fragile_redis, heard)
+    store = NearFirst(MemoryKeyValue(), redis, "test", heard)
+    stop, wrong = threading.Event(), []
+
+    def work(number: int) -> None:
+        while not stop.is_set():
+            try:
+                store.put(f"key {number}", b"value")
+                store.get(f"other {number}")
+            except StoreDown:
+                time.sleep(0.001)
+            except Exception as error:
+                wrong.append(error)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for expected in ([True, False, True], [True, False, True, False, True]):
+        eventually(lambda: states(heard)[-1:] == [True])
+        fragile_redis.stop()
+        eventually(lambda: states(heard)[-1:] == [False])
+        fragile_redis.start()
+        eventually(lambda expected=expected: states(heard) == expected)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert capsys.readouterr().out.count("store_down") == 2
+
+
+def test_a_redis_absent_at_the_start_is_found_later(fragile_redis: RedisServer) -> None:
+    """Opening a store needs no Redis; observers hear first that it is down, then that it came."""
+    fragile_redis.stop()
+    heard = Heard()
+    redis = opened(fragile_redis, heard)
+    assert redis.check() is False
+    assert states(heard) == [False]
+    fragile_redis.start()
+    eventually(lambda: states(heard) == [False, True])
+    assert redis.check() is True
+
+
+def test_a_refusal_of_redis_is_no_outage(fragile_redis: RedisServer) -> None:
+    """Out of memory: writing fails with StoreDown, which stores live with, while reading goes on. Redis's own
+    words are logged once for each way it says so, and not told to the caller.
+    """
+    heard = Heard()
+    redis = opened(fragile_redis, heard)
+    redis.put("key", b"value")
+    fragile_redis.client().config_set("maxmemory", "1")
+    with capture_logs() as logged:
+        for number in range(3):
+            with pytest.raises(StoreDown, match="refuses") as error:
+                redis.put(f"other {number}", b"value")
+            with pytest.raises(StoreDown, match="refuses"):  # whatever an entry reads like
+                redis.index_add("index", f"WRONGTYPE Operation {number}", 60.0)
+    assert "maxmemory" not in str(error.value)
+    assert [(line["event"], line["log_level"]) for line in logged] == [("store_refused", "error")]
+    assert "maxmemory" in logged[0]["detail"]
+    assert redis.get("key") == b"value"
+    StoredExplanations(redis, heard).keep("key", explanation(1))
+    assert states(heard) == [True]
+
+
+def test_a_redis_that_only_refuses_is_up(fragile_redis: RedisServer) -> None:
+    """It answers: the check says so, and observers hear it, though no call ever worked."""
+    fragile_redis.client().execute_command("ACL", "SETUSER", "barred", "on", ">secret", "-@all")
+    heard = Heard()
+    url = f"redis://barred:secret@127.0.0.1:{fragile_redis.port}"
+    redis = RedisKeyValue(url, heard, TIMEOUTS)
+    assert redis.check() is True
+    assert states(heard) == [True]
+    with pytest.raises(StoreDown, match="refuses"):
+        redis.get("key")
+    redis.close()
+
+
+@pytest.mark.slow
+def test_a_cluster_absent_at_the_start_is_found_later() -> None:
+    """A cluster's client asks for its nodes when it is made: that too happens within the breaker. One that is
+    still being set up, so that no node has slots, is as good as absent.
+    """
+    for server in running("--cluster-enabled", "yes"):
+        server.stop()
+        heard = Heard()
+        redis = RedisKeyValue(f"cluster://127.0.0.1:{server.port}", heard, TIMEOUTS, rest=0.05)
+        assert redis.check() is False
+        server.start()
+        unready = RedisKeyValue(f"cluster://127.0.0.1:{server.port}", Heard(), TIMEOUTS)
+        assert unready.check() is False
+        unready.close()
+        server.client().execute_command("CLUSTER", "ADDSLOTS", *range(16384))
+        eventually(redis.check)
+        assert states(heard) == [False, True]
+        redis.put("key", b"value")
+        assert redis.get("key") == b"value"
+        server.stop()
+        assert redis.check() is False
+        redis.close()
+
+
+def test_what_is_not_redis_is_down() -> None:
+    """A server that answers in another protocol: an outage, told once."""
+
+    class Web(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            self.rfile.readline()
+            self.wfile.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    heard = Heard()
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Web) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        redis = RedisKeyValue(f"redis://127.0.0.1:{server.server_address[1]}", heard, TIMEOUTS, rest=3600)
+        assert redis.check() is False
+        server.shutdown()
+    (record,) = heard.of(StoreState)
+    assert not record.up
+    assert "InvalidResponse" in record.detail
+    redis.close()
+
+
+def test_a_wrong_password_is_told(fragile_redis: RedisServer) -> None:
+    """As an outage; Redis's own words go to observers, without the password, and not to the caller."""
+    fragile_redis.client().config_set("requirepass", "secret")
+    heard, address = Heard(), f"127.0.0.1:{fragile_redis.port}"
+    redis = RedisKeyValue(f"redis://:wrong-one@{address}", heard, TIMEOUTS, rest=3600)
+    for _ in range(2):
+        with pytest.raises(StoreDown) as error:
+            redis.get("key")
+        assert "password" not in error.value.message
+        assert "wrong-one" not in error.value.message
+    (record,) = heard.of(StoreState)
+    assert (record.up, "password" in record.detail, "wrong-one" in record.detail) == (False, True, False)
+    assert RedisKeyValue(f"redis://:secret@{address}", Observers([]), TIMEOUTS).check()
+    redis.close()
+
+
+@pytest.mark.slow
+def test_sentinels_lead_to_the_master(fragile_redis: RedisServer, tmp_path: Path) -> None:
+    """A real sentinel is asked where the master is; one that is not there is passed over."""
+    config = tmp_path / "sentinel.conf"
+    config.write_text(f"sentinel monitor mymaster 127.0.0.1 {fragile_redis.port} 1\n")
+    for sentinel in running(str(config), "--sentinel"):
+        hosts = f"127.0.0.1:1,127.0.0.1:{sentinel.port}"
+        redis = RedisKeyValue(f"sentinel://{hosts}/mymaster/1", Observers([]), TIMEOUTS)
+        redis.put("key", b"value")
+        assert redis.get("key") == b"value"
+        redis.close()
+        unknown = RedisKeyValue(f"sentinel://{hosts}/other", Observers([]), TIMEOUTS)
+        assert unknown.check() is False
+        unknown.close()

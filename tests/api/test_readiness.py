@@ -1,0 +1,83 @@
+"""/readyz says which model keeps the server from being ready and why, and what lies in the repository in vain."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+import structlog
+from adapters.store.replicas import SlowLoader, put
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from matrix import BY_NAME
+from sequela.adapters.endpoints.registry import EndpointRules, Switchboard
+from sequela.adapters.repository.operator_models import OperatorsModels
+from sequela.api.readiness import Readiness
+from sequela.explain.ports import Observers
+from sequela_client import Sequela
+from serving import PATIENCE, Serving, embedded
+
+GRU = BY_NAME["gru"].path.read_bytes()
+
+
+def readyz(server: Serving) -> httpx.Response:
+    return httpx.get(f"http://{server.bound.http}/readyz", timeout=PATIENCE)
+
+
+def test_a_model_that_failed_is_named(tmp_path: Path) -> None:
+    """With its reason and what to do, and not as loading; others load all the same. gRPC health is NOT_SERVING."""
+    put(tmp_path, "bad", "1", b"no model")
+    put(tmp_path, "good", "1", GRU)
+    put(tmp_path, "good", "latest", b"")
+    with (
+        structlog.testing.capture_logs() as logged,
+        Serving(embedded(model_repository=tmp_path), wait=False) as server,
+        Sequela(server.bound.grpc) as client,
+    ):
+        server.wired.configured.wait()
+        found = readyz(server)
+        health = health_pb2_grpc.HealthStub(server.channel).Check(health_pb2.HealthCheckRequest())
+        assert health.status == health_pb2.HealthCheckResponse.NOT_SERVING
+        assert client.score(BY_NAME["gru"].sample(3), model="good").values.shape == (1, 1)
+    assert found.status_code == 503
+    first, model, note = found.text.splitlines()
+    assert first == "models failed to load: mend or remove their folders and restart"
+    assert model.startswith(
+        "models/bad/versions/1 FAILED: bad/1/model.onnx: its 8 bytes are not an ONNX model"
+    )
+    assert note.startswith(
+        "note: model repository: good/latest/ is passed over: a version folder is a whole number"
+    )
+    (warned,) = [each["note"] for each in logged if each["event"] == "model_repository"]
+    assert note == f"note: model repository: {warned}"
+
+
+def test_what_is_loading_is_named(tmp_path: Path) -> None:
+    """As LOADING, until it is there."""
+    put(tmp_path, "gru", "1", GRU)
+    loader = SlowLoader()
+    board = Switchboard(EndpointRules(), loader.limits, Observers([]))
+    configured = OperatorsModels.in_folder(tmp_path, loader, board)
+    readiness = Readiness((), configured.ready, configured)
+    configured.start()
+    found = readiness.report()
+    assert (found.ready, found.text) == (False, "loading models\nmodels/gru/versions/1 LOADING\n")
+    loader.go.set()
+    configured.wait()
+    found = readiness.report()
+    assert (found.ready, found.text) == (True, "ok\n")
+
+
+def test_ready_with_notes(tmp_path: Path) -> None:
+    """A misspelt file and an endpoint that is down keep nobody from being ready: ok, and a line each."""
+    put(tmp_path, "gru", "1", GRU)
+    (tmp_path / "gru" / "1" / "Schema.json").write_text("{}")
+    (tmp_path / "away" / "1").mkdir(parents=True)
+    (tmp_path / "away" / "1" / "endpoint.toml").write_text('uri = "grpc://127.0.0.1:1/m"')
+    with Serving(embedded(model_repository=tmp_path)) as server:
+        found = readyz(server)
+    assert found.status_code == 200
+    first, endpoint, schema = found.text.splitlines()
+    assert first == "ok"
+    assert endpoint.startswith("note: models/away/versions/1 LOADING")
+    assert endpoint.endswith("(an endpoint does not hold the server back)")
+    assert schema.startswith("note: model repository: gru/1/Schema.json is passed over")

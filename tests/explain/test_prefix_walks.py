@@ -1,0 +1,206 @@
+"""Walks cut into many small pieces: several walks, branches from the middle of the trunk, legs of several batches."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+from asking import one_worker
+from numpy.typing import NDArray
+from recurrent import PlainRnn
+from sequela.concurrency.deadline import Clock
+from sequela.explain.evaluate import model_caller
+from sequela.explain.evaluate.model_caller import Asker
+from sequela.explain.evaluate.prefix_states import execution
+from sequela.explain.evaluate.prefix_states.execution import StateRuns
+from sequela.explain.evaluate.prefix_states.state_cache import BackgroundPasts, Pasts
+from sequela.explain.evaluate.prefix_states.walk import Held, Leg, Outputs, Walker
+from sequela.explain.evaluate.whole import WholeRuns
+from sequela.explain.ports import Frame, Observers
+from sequela.timeshap.cells import Cells, Columns
+from sequela.timeshap.masking import Masker
+from sequela.timeshap.players import (
+    Extent,
+    Players,
+    cell_players,
+    event_players,
+    full_feature_players,
+    unpruned_feature_players,
+)
+from sequela.timeshap.prefix_tree import walks
+from sequela.timeshap.pruning import ladder
+
+LENGTH = 30
+FEATURES = 12
+GAMES: dict[str, Callable[[Extent], Players]] = {
+    "events": lambda extent: event_players(extent, ()),
+    "pruned": lambda extent: event_players(extent, (18,)),
+    "blocks": lambda extent: event_players(extent, (15, 6, 2)),
+    "unpruned features": lambda extent: unpruned_feature_players(extent, 19),
+    "features": full_feature_players,
+    "cells": lambda extent: cell_players(extent, 21, [-5, -2, 0], [1, 4]),
+    "cells of one event": lambda extent: cell_players(extent, 0, [-9], list(range(6))),
+}
+
+MET_AT_ONCE = ("features", "unpruned features")
+"""All players are met at one event: a leg, whose branches are a batch each."""
+
+
+class WideRnn(PlainRnn):
+    """Of twelve columns, so that games of features have coalitions enough."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._w = np.random.default_rng(self.seed + 1).normal(size=(FEATURES, 3)) / 2
+
+
+@dataclass
+class Seen:
+    """What the walks were cut into."""
+
+    walks: int = 0
+    spans: list[slice] = field(default_factory=list)
+    firsts: list[int] = field(default_factory=list)
+    batches: list[int] = field(default_factory=list)
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
+    """Every constant tiny, and a walker that tells what it was given."""
+    found = Seen()
+
+    class Telling(Walker):
+        __slots__ = ()
+
+        def pass_through(self, leg: Leg, span: slice, held: Held) -> Held:
+            found.batches.append(-(-(span.stop - span.start) // leg.rows))
+            found.firsts.append(held.first)
+            return super().pass_through(leg, span, held)
+
+        def finish(self, leg: Leg, span: slice, held: Held) -> Outputs:
+            found.spans.append(span)
+            found.batches.append(-(-(span.stop - span.start) // leg.rows))
+            found.firsts.append(held.first)
+            return super().finish(leg, span, held)
+
+    def counted(*arguments: Any) -> Any:
+        for walk in walks(*arguments):
+            found.walks += 1
+            yield walk
+
+    monkeypatch.setattr(execution, "Walker", Telling)
+    monkeypatch.setattr(execution, "walks", counted)
+    monkeypatch.setattr(StateRuns, "_most", 128)
+    for name, value in {
+        "LITTLE_WORK": 0,
+        "TRUNK": 6,
+        "BRANCHES": 5,
+        "FEWEST": 3,
+        "TURN": 2e7,
+        "ALONE": 0,
+    }.items():
+        monkeypatch.setattr(execution, name, value)
+    monkeypatch.setattr(model_caller, "MOST_ROWS", 4)
+    monkeypatch.setattr(model_caller, "ALONE", 0)
+    return found
+
+
+def runs(model: WideRnn, frame: Frame, output_event: int = 0) -> tuple[StateRuns, WholeRuns, Extent]:
+    rng = np.random.default_rng(3)
+    static = tuple(rng.normal(size=2) for _ in model.enters)
+    x = Cells((rng.normal(size=(LENGTH, FEATURES)),), static)
+    b = Cells((rng.normal(size=(LENGTH, FEATURES)),), tuple(s + 1 for s in static))
+    masker = Masker(x, b, Columns((np.arange(FEATURES),), features=FEATURES, static=len(static)))
+    asker = Asker(Clock(), one_worker(), Observers(()))
+    pasts = Pasts(model, masker, frame, ladder(LENGTH), asker, BackgroundPasts(), None)
+    whole: Any = model
+    return (
+        StateRuns(whole, model, masker, frame, output_event, pasts, asker),
+        WholeRuns(whole, masker, frame, output_event, asker),
+        Extent(LENGTH, FEATURES, len(static)),
+    )
+
+
+def padding(before: int, after: int) -> Frame:
+    return Frame((np.full((before, FEATURES), 0.5),), (np.full((after, FEATURES), -0.5),))
+
+
+def coalitions_of(players: Players) -> NDArray[np.bool_]:
+    """Some hundred in pairs, with repetitions, nobody and all."""
+    drawn = np.random.default_rng(1).random((350, len(players))) < 0.5
+    drawn[0] = True
+    return np.concatenate([drawn, ~drawn, drawn[:9]])
+
+
+@pytest.mark.parametrize("game", GAMES)
+@pytest.mark.parametrize("enters", [(), (True, False)])
+@pytest.mark.parametrize(("before", "after"), [(0, 0), (4, 0), (0, 3)])
+def test_every_game_cut_small(
+    game: str, enters: tuple[bool, ...], before: int, after: int, seen: Seen
+) -> None:
+    """However the coalitions are cut, every one has the value that the whole model gives it."""
+    states, whole, extent = runs(WideRnn(enters), padding(before, after))
+    players = GAMES[game](extent)
+    coalitions = coalitions_of(players)
+    found = states.outputs(players, coalitions, math.inf)
+    wanted = whole.outputs(players, coalitions, math.inf)
+    np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-13)
+    assert len(np.unique(wanted.round(9), axis=0)) > len(wanted) // 8
+    assert seen.walks > 3
+    assert any(span.start > 0 for span in seen.spans)
+    if game not in MET_AT_ONCE:
+        assert max(seen.batches) > 1
+
+
+@pytest.mark.parametrize("event", [-2, -11])
+def test_an_earlier_output_cut_small(event: int, seen: Seen) -> None:
+    """Later events are players that change nothing: many coalitions come to the same class."""
+    states, whole, extent = runs(WideRnn((True,), per_event=True), padding(2, 2), event)
+    for game in GAMES.values():
+        players = game(extent)
+        coalitions = coalitions_of(players)
+        found = states.outputs(players, coalitions, math.inf)
+        np.testing.assert_allclose(found, whole.outputs(players, coalitions, math.inf), rtol=0, atol=1e-13)
+    assert max(seen.batches) > 1
+
+
+def test_branches_begin_in_the_middle_of_what_is_held(seen: Seen) -> None:
+    """A branch's later legs know that the states they are given begin at a class other than the first."""
+    states, whole, extent = runs(WideRnn(), padding(0, 0))
+    players = event_players(extent, ())
+    coalitions = coalitions_of(players)
+    found = states.outputs(players, coalitions, math.inf)
+    assert any(first > 0 for first in seen.firsts)
+    assert len(seen.spans) > 5 * seen.walks
+    np.testing.assert_allclose(found, whole.outputs(players, coalitions, math.inf), rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("trunk", "branches", "fewest"), [(1, 1, 1), (1, 1000, 1), (10_000, 1, 1), (2, 3, 50)]
+)
+def test_the_constants_change_no_value(
+    trunk: int, branches: int, fewest: int, seen: Seen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All trunk, no trunk, one branch, a branch for every class."""
+    for name, value in {"TRUNK": trunk, "BRANCHES": branches, "FEWEST": fewest}.items():
+        monkeypatch.setattr(execution, name, value)
+    states, whole, extent = runs(WideRnn((True,)), padding(0, 0))
+    for game in ("pruned", "cells"):
+        players = GAMES[game](extent)
+        coalitions = coalitions_of(players)
+        found = states.outputs(players, coalitions, math.inf)
+        np.testing.assert_allclose(found, whole.outputs(players, coalitions, math.inf), rtol=0, atol=1e-13)
+    assert seen.walks > 2
+
+
+def test_walks_are_bounded_by_the_states_they_hold() -> None:
+    """A power of two that fits into MOST_STATES; at least 1024, so that coalitions share something."""
+    states, *_ = runs(WideRnn(), padding(0, 0))
+    size = states.recurrence.initial(1)[0].nbytes
+    most = states._most
+    assert most & (most - 1) == 0
+    assert most * size <= execution.MOST_STATES < 2 * most * size
