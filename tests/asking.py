@@ -16,21 +16,21 @@ from sequela.adapters.onnx.loader import Loader, ModelBytes
 from sequela.adapters.store.backgrounds import StoredBackgrounds
 from sequela.adapters.store.explanations import StoredExplanations
 from sequela.adapters.store.memory import MemoryKeyValue
-from sequela.concurrency.deadline import Clock
-from sequela.concurrency.worker_pool import Pool
+from sequela.concurrency.deadline import Deadline
+from sequela.concurrency.worker_pool import WorkerPool
 from sequela.errors import NotFound
 from sequela.explain.limits import Limits
 from sequela.explain.ports import Model, Observers
 from sequela.explain.request import (
     BackgroundChoice,
     EventInfo,
+    ExplainRequest,
     GivenBackground,
     GivenSequence,
     ModelChoice,
     NamedArray,
     NamedModel,
     Options,
-    Question,
 )
 from sequela.explain.result.explanation import Attribution, Explanation, LevelExplanation
 from sequela.explain.service import Explainer
@@ -66,7 +66,7 @@ def _loaded(name: str, path: Path) -> Model:
 
 
 def explainer(
-    *models: Model, observer: Any = None, limits: Limits | None = None, pool: Pool | None = None
+    *models: Model, observer: Any = None, limits: Limits | None = None, pool: WorkerPool | None = None
 ) -> Explainer:
     """An explainer with empty stores of its own."""
     observer = observer or Observers(())
@@ -82,9 +82,9 @@ def explainer(
 
 
 @cache
-def one_worker() -> Pool:
+def one_worker() -> WorkerPool:
     """Shared, as a server's pool is."""
-    return Pool(1)
+    return WorkerPool(1)
 
 
 def named(arrays: Arrays) -> tuple[NamedArray, ...]:
@@ -98,10 +98,10 @@ def question(
     background: Arrays | BackgroundChoice | None,
     events: tuple[EventInfo, ...] = (),
     **options: Any,
-) -> Question:
+) -> ExplainRequest:
     """A question about a sequence."""
     given = GivenBackground(named(background)) if isinstance(background, Mapping) else background
-    return Question(
+    return ExplainRequest(
         model=NamedModel(model.name),
         sequence=GivenSequence(named(sequence), events),
         background=given,
@@ -114,7 +114,7 @@ def ask(
 ) -> Explanation:
     """The explanation of one sequence by a model of the matrix."""
     model = loaded(case)
-    return explainer(model).explain(question(model, sequence, background, **options), Clock(timeout))
+    return explainer(model).explain(question(model, sequence, background, **options), Deadline(timeout))
 
 
 def key(attribution: Attribution) -> tuple[Any, ...]:

@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sequela.concurrency.deadline import Clock
-from sequela.concurrency.worker_pool import Pool
-from sequela.explain.evaluate.row_independence import RowsAlone
+from sequela.concurrency.deadline import Deadline
+from sequela.concurrency.worker_pool import WorkerPool
+from sequela.explain.evaluate.row_independence import RowIndependence
 from sequela.explain.ports import Frame, Model
 from sequela.explain.request import Estimator
 from sequela.timeshap.cells import Cells
@@ -31,14 +31,14 @@ class NearbyEndpoint:
     coalitions: int = 2048
     attempts: int = 3
     lanes: int = 1
-    rows_alone: RowsAlone = field(default_factory=lambda: RowsAlone(left=0))
+    rows_alone: RowIndependence = field(default_factory=lambda: RowIndependence(left=0))
     most_rows: int = 64
     row_seconds: float = 0.0
     uri: str = "grpc://nearby:1/m"
     version: str = "1"
     revision: str = ""
     estimator: Estimator | None = None
-    pool: Pool = field(default_factory=partial(Pool, 1))
+    pool: WorkerPool = field(default_factory=partial(WorkerPool, 1))
 
     def check(self) -> None:
         pass
@@ -53,12 +53,12 @@ class NearbyEndpoint:
         return rows
 
     @contextmanager
-    def admitted(self, _: int, clock: Clock, until: float) -> Iterator[None]:
-        clock.check(until)
+    def admitted(self, _: int, deadline: Deadline, until: float) -> Iterator[None]:
+        deadline.check(until)
         yield
 
-    def run(self, jobs: Iterable[Callable[[], T]], clock: Clock, until: float) -> list[T]:
-        return self.pool.run(jobs, partial(clock.check, until))
+    def run(self, jobs: Iterable[Callable[[], T]], deadline: Deadline, until: float) -> list[T]:
+        return self.pool.run(jobs, partial(deadline.check, until))
 
 
 class Nearby:

@@ -10,10 +10,10 @@ import numpy as np
 from core_sampling import Game, gain
 from numpy.typing import NDArray
 from pools import pool_of
-from sequela.concurrency.deadline import Clock
-from sequela.explain.estimate.game import Played, Rules, play
+from sequela.concurrency.deadline import Deadline
+from sequela.explain.estimate.game import GameOutcome, GameRules, play
 from sequela.explain.evaluate.evaluator import Evaluator
-from sequela.explain.evaluate.model_caller import Asker
+from sequela.explain.evaluate.model_caller import ModelCaller
 from sequela.explain.ports import Observers
 from sequela.explain.schema import Link
 from sequela.timeshap.players import Extent, Players, event_players
@@ -23,7 +23,7 @@ BATCH = 64
 
 @dataclass(eq=False)
 class GameRuns:
-    """Values of a game, as `evaluating.Runs` gives outputs. null: players said to change nothing. each: seconds that a
+    """Values of a game, as an `Execution` gives outputs. null: players said to change nothing. each: seconds that a
     coalition takes. asked: how many coalitions each time.
     """
 
@@ -44,17 +44,19 @@ class GameRuns:
     def outputs(self, players: Players, coalitions: NDArray[np.bool_], until: float) -> NDArray[np.float64]:
         self.asked.append(len(coalitions))
         for start in range(0, len(coalitions) if self.each else 0, BATCH):
-            Clock(until - Clock.now()).check()
+            Deadline(until - Deadline.now()).check()
             time.sleep(self.each * min(BATCH, len(coalitions) - start))
         return self.game(coalitions)
 
 
-def played(game: Game, players: int, target: float, clock: Clock | None = None, **options: Any) -> Played:
+def played(
+    game: Game, players: int, target: float, deadline: Deadline | None = None, **options: Any
+) -> GameOutcome:
     """A level of `players` events. target: standard error to stop at, 0 for none."""
-    clock = clock or Clock()
+    deadline = deadline or Deadline()
     runs = options.pop("runs", None) or GameRuns(game)
-    usual: dict[str, Any] = {"budget": 32_768, "seed": 0, "until": clock.end}
+    usual: dict[str, Any] = {"budget": 32_768, "seed": 0, "until": deadline.end}
     with pool_of(1) as pool:
-        evaluator = Evaluator(runs, [0], Link.IDENTITY, Asker(clock, pool, Observers(())))
-        rules = Rules(most_players=512, target=np.array([target]), **usual | options)
+        evaluator = Evaluator(runs, [0], Link.IDENTITY, ModelCaller(deadline, pool, Observers(())))
+        rules = GameRules(most_players=512, target=np.array([target]), **usual | options)
         return play(evaluator, event_players(Extent(players, 1), ()), gain(game, players), rules)

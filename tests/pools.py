@@ -8,15 +8,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
-from sequela.concurrency.worker_pool import Pool
+from sequela.concurrency.worker_pool import WorkerPool
 
 PATIENCE = 60.0
 """Seconds that no healthy machine needs."""
 
 
 @contextmanager
-def pool_of(workers: int) -> Iterator[Pool]:
-    pool = Pool(workers)
+def pool_of(workers: int) -> Iterator[WorkerPool]:
+    pool = WorkerPool(workers)
     try:
         yield pool
     finally:

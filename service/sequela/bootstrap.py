@@ -38,7 +38,7 @@ from sequela.api.rest.middleware import EveryRequest
 from sequela.api.rest.open_inference import OpenInferenceRest
 from sequela.api.server import Draining, Server
 from sequela.concurrency.cpu import own_cores, usable_cores
-from sequela.concurrency.worker_pool import Pool
+from sequela.concurrency.worker_pool import WorkerPool
 from sequela.explain.ports import Backgrounds, Explanations, Models, Observer, Observers
 from sequela.explain.service import Explainer
 from sequela.settings import Settings
@@ -84,7 +84,7 @@ def build(
     store, close = _store(settings, observer)
     closing.callback(close)
     workers = settings.workers or usable_cores()
-    pool = Pool(workers, own_cores(workers))
+    pool = WorkerPool(workers, own_cores(workers))
     closing.callback(pool.close)
     metrics.watch(pool)
     loader = Loader(limits, settings.model_threads, settings.execution_provider)

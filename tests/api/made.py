@@ -8,9 +8,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sequela.concurrency.deadline import Clock, TimeUp
+from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.errors import OutOfTime
-from sequela.explain.request import Estimator, EventInfo, FeatureScope, Level, Question
+from sequela.explain.request import Estimator, EventInfo, ExplainRequest, FeatureScope, Level
 from sequela.explain.result.explanation import (
     Attribution,
     Cost,
@@ -109,13 +109,13 @@ def explanation() -> Explanation:
 class Scripted:
     """An explainer that does what a test says. `begun` counts the questions that reached it."""
 
-    def __init__(self, act: Callable[[Question, Clock], Any]) -> None:
+    def __init__(self, act: Callable[[ExplainRequest, Deadline], Any]) -> None:
         self._act = act
         self.begun = threading.Semaphore(0)
 
-    def explain(self, question: Question, clock: Clock) -> Explanation:
+    def explain(self, question: ExplainRequest, deadline: Deadline) -> Explanation:
         self.begun.release()
-        self._act(question, clock)
+        self._act(question, deadline)
         return replace(explanation(), caller_id=question.caller_id)
 
 
@@ -130,11 +130,11 @@ class Gate(Scripted):
         self.open = threading.Event()
         self.stopped: list[BaseException] = []
 
-    def _hold(self, _: Question, clock: Clock) -> None:
+    def _hold(self, _: ExplainRequest, deadline: Deadline) -> None:
         try:
             while not self.open.wait(0.005):
-                clock.check()
-        except TimeUp:
+                deadline.check()
+        except DeadlinePassed:
             raise OutOfTime("DEADLINE_TOO_SHORT", "held until the time was up") from None
         except BaseException as error:
             self.stopped.append(error)

@@ -14,7 +14,7 @@ from api.rpc_calls import explain_request, sequence, upload
 from asking import FixedModels, Watched, loaded
 from matrix import BY_NAME
 from redis_server import eventually
-from sequela.concurrency.deadline import Clock
+from sequela.concurrency.deadline import Deadline
 from sequela.errors import Cancelled
 from sequela.explain.request import ModelChoice
 from sequela_proto.v1 import sequela_pb2 as pb
@@ -45,10 +45,10 @@ class Stuck(Scripted):
 
     def __init__(self) -> None:
         super().__init__(self._hold)
-        self.clock, self.over = Clock(), threading.Event()
+        self.deadline, self.over = Deadline(), threading.Event()
 
-    def _hold(self, _: Any, clock: Clock) -> None:
-        self.clock = clock
+    def _hold(self, _: Any, deadline: Deadline) -> None:
+        self.deadline = deadline
         self.over.wait(PATIENCE)
 
 
@@ -139,7 +139,7 @@ def test_work_that_does_not_conclude_is_let_go(stuck: Stuck) -> None:
         server.drain()
         assert_draining(failure(call))
         with pytest.raises(Cancelled):
-            stuck.clock.check()
+            stuck.deadline.check()
 
 
 def test_streams_still_open_hear_of_the_drain(stuck: Stuck) -> None:

@@ -14,7 +14,7 @@ from api.rpc_calls import explain_request
 from api.test_bad_input import assert_serving
 from redis_server import eventually
 from sequela.api.executors import Room
-from sequela.concurrency.deadline import Clock
+from sequela.concurrency.deadline import Deadline
 from sequela.errors import Cancelled
 from sequela.explain.ports import Observers
 from sequela_proto.v1 import sequela_pb2 as pb
@@ -106,7 +106,7 @@ def test_a_stream_hung_up_ends_all_its_items(gate: Gate) -> None:
 def test_the_deadline_reaches_the_work(gate: Gate) -> None:
     """The explainer's clock ends before the caller's deadline, and at the default where there is none."""
     seen = []
-    gate._act = lambda _, clock: seen.append(clock.remaining)
+    gate._act = lambda _, deadline: seen.append(deadline.remaining)
     with Serving(embedded(default_timeout=7.0), explainer=gate) as server:
         server.explanations.Explain(explain_request(), timeout=50.0)
         server.explanations.Explain(explain_request())
@@ -119,13 +119,13 @@ def test_those_who_conclude_at_once_do_so_one_after_another() -> None:
 
     async def ends() -> list[float]:
         room, go = Room("served", 4, 0, Observers(()), concluding=0.5), threading.Event()
-        clocks = [Clock(100.0) for _ in range(4)]
-        given = [clock.end for clock in clocks]
-        working = [asyncio.create_task(room.run(go.wait, clock)) for clock in clocks]
+        clocks = [Deadline(100.0) for _ in range(4)]
+        given = [deadline.end for deadline in clocks]
+        working = [asyncio.create_task(room.run(go.wait, deadline)) for deadline in clocks]
         await asyncio.sleep(0.05)
         go.set()
         await asyncio.gather(*working)
         room.clear()
-        return [before - clock.end for before, clock in zip(given, clocks, strict=True)]
+        return [before - deadline.end for before, deadline in zip(given, clocks, strict=True)]
 
     assert asyncio.run(ends()) == pytest.approx([0.0, 0.5, 1.0, 1.5])

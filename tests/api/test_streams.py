@@ -9,8 +9,8 @@ import grpc
 import pytest
 from api.made import Gate, Scripted
 from api.rpc_calls import explain_request
-from sequela.concurrency.deadline import Clock
-from sequela.explain.request import Question
+from sequela.concurrency.deadline import Deadline
+from sequela.explain.request import ExplainRequest
 from sequela_proto.v1 import sequela_pb2 as pb
 from serving import PATIENCE, Failure, Serving, embedded
 
@@ -24,7 +24,7 @@ def test_answers_keep_the_order() -> None:
     """The first question ends only after the second one has; it is still answered first."""
     second_done = threading.Event()
 
-    def act(question: Question, _: Clock) -> None:
+    def act(question: ExplainRequest, _: Deadline) -> None:
         if question.caller_id == "0":
             assert second_done.wait(PATIENCE)
         else:
@@ -51,7 +51,7 @@ def test_no_more_than_the_window_is_read_ahead() -> None:
 def test_an_unexpected_error_of_one_item_leaves_the_others() -> None:
     """A fault of ours is INTERNAL for its item, and tells nothing of its cause."""
 
-    def act(question: Question, _: Clock) -> None:
+    def act(question: ExplainRequest, _: Deadline) -> None:
         if question.caller_id == "1":
             raise RuntimeError("secret")
 

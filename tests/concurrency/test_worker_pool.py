@@ -13,7 +13,7 @@ from functools import partial
 
 import pytest
 from pools import PATIENCE, Spy, busy_for, pool_of
-from sequela.concurrency.worker_pool import Pool
+from sequela.concurrency.worker_pool import WorkerPool
 from sequela.errors import Unavailable
 
 WORKERS = (1, 2, 3)
@@ -161,7 +161,7 @@ def test_a_failing_iterator_ends_the_run(workers: int) -> None:
 def test_failures_leave_nothing_behind() -> None:
     """Once the error is gone, so is what the jobs held, without waiting for the garbage collector."""
 
-    def ask(pool: Pool) -> weakref.ref[Spy]:
+    def ask(pool: WorkerPool) -> weakref.ref[Spy]:
         held = Spy()
         with pytest.raises(Broken):
             pool.run([held.job(1), partial(fail, 2), held.job(3)])
@@ -195,7 +195,7 @@ def test_jobs_run_in_the_callers_context(workers: int) -> None:
 def test_closing_ends_what_waits() -> None:
     """Jobs that run come to their end; those that wait, and later ones, raise DRAINING; the threads leave."""
     before = set(threading.enumerate())
-    pool = Pool(2)
+    pool = WorkerPool(2)
     both_busy, let_go, ended = threading.Barrier(3), threading.Event(), []
 
     def hold() -> None:
@@ -223,7 +223,7 @@ def test_closing_ends_what_waits() -> None:
 
 def test_a_job_aside_runs_beside_the_context_and_has_ended_with_it() -> None:
     """Another thread takes it while the caller goes on."""
-    pool = Pool(2)
+    pool = WorkerPool(2)
     begun, done = threading.Event(), []
     with pool.aside(lambda: (begun.set(), done.append(threading.current_thread()))[0]):
         assert begun.wait(10)
@@ -234,7 +234,7 @@ def test_a_job_aside_runs_beside_the_context_and_has_ended_with_it() -> None:
 
 def test_what_a_job_aside_raises_reaches_the_caller() -> None:
     """At the end of the context; the pool goes on."""
-    pool = Pool(1)
+    pool = WorkerPool(1)
 
     def fail() -> None:
         raise ValueError("aside")
@@ -255,7 +255,7 @@ def test_a_failing_context_drops_a_job_aside_that_has_not_begun() -> None:
         assert hold.wait(PATIENCE)
         ran.append("begun")
 
-    def inside(pool: Pool, caller: ThreadPoolExecutor) -> None:
+    def inside(pool: WorkerPool, caller: ThreadPoolExecutor) -> None:
         with pool.aside(stay):
             assert held.wait(PATIENCE)
             busy.append(caller.submit(pool.run, [lambda: ran.append("other")] * 2))
@@ -304,6 +304,6 @@ def test_looking_does_not_end_what_goes_well() -> None:
 
 def test_a_core_that_is_not_there_leaves_the_worker_where_it_is() -> None:
     """Sandboxes forbid binding threads, and cores are taken away: jobs are done all the same."""
-    pool = Pool(2, cores=(10**6, -1))
+    pool = WorkerPool(2, cores=(10**6, -1))
     assert pool.run([threading.get_ident] * 5)
     pool.close()

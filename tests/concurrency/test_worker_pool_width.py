@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 from pools import PATIENCE, Spy, busy_for, pool_of
-from sequela.concurrency.worker_pool import Pool
+from sequela.concurrency.worker_pool import WorkerPool
 
 
 @pytest.mark.parametrize("width", [1, 2, 3])
@@ -58,7 +58,7 @@ def test_threads_are_hired_when_they_are_needed() -> None:
     def hired() -> int:
         return sum(each.name.startswith(f"{name}-") for each in threading.enumerate())
 
-    pool = Pool(8, name=name)
+    pool = WorkerPool(8, name=name)
     pool.resize(2)
     assert hired() == 0
     pool.run([lambda: None])

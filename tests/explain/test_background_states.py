@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from asking import assert_alike, explainer, levels, loaded, named, numbers, question, run_whole
 from matrix import BY_NAME, Case
-from sequela.concurrency.deadline import Clock
+from sequela.concurrency.deadline import Deadline
 from sequela.explain.evaluate.prefix_states import execution
 from sequela.explain.evaluate.prefix_states.state_cache import GRID
 from sequela.explain.ports import Model
@@ -79,7 +79,7 @@ def answered(house: Explainer, case: Case, model: Model, asked: Asked) -> Explan
         target_standard_error=0.0,
         full_pruning_curve=True,
     )
-    return house.explain(sent, Clock())
+    return house.explain(sent, Deadline())
 
 
 def all_answered(case: Case, questions: Sequence[Asked]) -> dict[Asked, Explanation]:

@@ -9,7 +9,7 @@ import pytest
 from asking import explainer, levels, loaded, question, run_whole
 from matrix import BY_NAME
 from numpy.typing import NDArray
-from sequela.concurrency.deadline import Clock
+from sequela.concurrency.deadline import Deadline
 from sequela.explain.request import Level
 from sequela.explain.schema import Link
 from sequela.timeshap.cells import Cells
@@ -39,6 +39,6 @@ def test_every_clipped_coalition_is_counted(null: int) -> None:
     sequence["events"][:null] = GRU.average()["events"]
     sure: Any = Sure()
     asked = question(sure, sequence, GRU.average(), levels=EVENTS, link=Link.LOGIT, pruning_tolerance=0.0)
-    (level,) = levels(explainer(sure).explain(asked, Clock()))
+    (level,) = levels(explainer(sure).explain(asked, Deadline()))
     assert level.quality.coalitions == 2**linear
     assert level.quality.clipped_coalitions == (2 if null == 0 else 1)

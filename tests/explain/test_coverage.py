@@ -9,7 +9,7 @@ from intervals import Coverage, at_least, coverage
 from known_games import KnownGame, airport, known_games, rules
 from played_games import GameRuns, played
 from recurrent_games import event_game
-from sequela.explain.estimate.game import Played
+from sequela.explain.estimate.game import GameOutcome
 from sequela.explain.request import Estimator
 from sequela.explain.result.explanation import StopReason
 from sequela.timeshap.coalitions import FEWEST_TO_TRUST
@@ -22,12 +22,12 @@ SHARE = 0.005
 NAMES = [game.name for game in known_games(12, 0)]
 
 
-def solutions(levels: list[Played]) -> list[Solution]:
+def solutions(levels: list[GameOutcome]) -> list[Solution]:
     assert all(level.solution for level in levels)
     return [level.solution for level in levels if level.solution]
 
 
-def stopped(game: KnownGame, seeds: int, share: float = SHARE, **options: object) -> list[Played]:
+def stopped(game: KnownGame, seeds: int, share: float = SHARE, **options: object) -> list[GameOutcome]:
     target = share * float(np.abs(game.attributions).max())
     return [played(game, game.players, target, seed=seed, **options) for seed in range(seeds)]
 

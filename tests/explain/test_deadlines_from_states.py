@@ -13,15 +13,15 @@ from typing import Any
 import pytest
 from asking import Stepped, assert_alike, explainer, levels, loaded, numbers, one_worker, question
 from matrix import BY_NAME
-from sequela.concurrency.deadline import Clock, TimeUp
-from sequela.concurrency.worker_pool import Pool
+from sequela.concurrency.deadline import Deadline, DeadlinePassed
+from sequela.concurrency.worker_pool import WorkerPool
 from sequela.errors import Cancelled, OutOfTime
 from sequela.explain.estimate import sample
 from sequela.explain.evaluate import model_caller
-from sequela.explain.evaluate.model_caller import TELLING, Asker
+from sequela.explain.evaluate.model_caller import TELLING, ModelCaller
 from sequela.explain.evaluate.prefix_states import execution
 from sequela.explain.ports import Observers
-from sequela.explain.request import Question
+from sequela.explain.request import ExplainRequest
 from sequela.explain.result.explanation import Explanation, StopReason
 from sequela.explain.telemetry import StageDone
 
@@ -39,7 +39,7 @@ def walks_of_many_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sample, "ASIDE", 0)
 
 
-def asked(seed: int = 0, **options: Any) -> Question:
+def asked(seed: int = 0, **options: Any) -> ExplainRequest:
     """A scan of seven windows, then three games, whose stages are as many as the error asks for."""
     settings = {"pruning_tolerance": 1e-6, "max_coalitions": 256, "target_standard_error": 1e-9}
     return question(
@@ -71,10 +71,10 @@ class Told:
         self.calls.append(Place(self.stage, run, rows))
 
 
-class Looked(Clock):
+class Looked(Deadline):
     """Does something when it is looked at for the so manieth time."""
 
-    def __init__(self, number: int, then: Callable[[Clock], None]) -> None:
+    def __init__(self, number: int, then: Callable[[Deadline], None]) -> None:
         super().__init__()
         self.looks, self._number, self._then = 0, number, then
 
@@ -85,14 +85,14 @@ class Looked(Clock):
         super().check(until)
 
 
-def run_out(clock: Clock) -> None:
-    clock.end = clock.now()
+def run_out(deadline: Deadline) -> None:
+    deadline.end = deadline.now()
 
 
-def stopped(clock: Clock) -> None:
+def stopped(deadline: Deadline) -> None:
     """As a model that is stopped within a batch."""
-    run_out(clock)
-    raise TimeUp
+    run_out(deadline)
+    raise DeadlinePassed
 
 
 def chosen(calls: list[Place]) -> list[int]:
@@ -106,23 +106,23 @@ def chosen(calls: list[Place]) -> list[int]:
 
 def undisturbed() -> tuple[Explanation, list[Place], int]:
     """The answer, all calls of the model, and how often the clock was looked at."""
-    told, clock = Told(), Looked(0, run_out)
+    told, deadline = Told(), Looked(0, run_out)
     model: Any = Stepped(loaded(CASE), told.call)
-    answer = explainer(model, observer=told).explain(asked(), clock)
-    return answer, told.calls, clock.looks
+    answer = explainer(model, observer=told).explain(asked(), deadline)
+    return answer, told.calls, deadline.looks
 
 
-def disturbed(number: int, then: Callable[[Clock], None], pool: Pool | None = None) -> Explanation:
+def disturbed(number: int, then: Callable[[Deadline], None], pool: WorkerPool | None = None) -> Explanation:
     """The answer where something happens as the model is called for the so manieth time."""
-    clock, told = Clock(), Told()
+    deadline, told = Deadline(), Told()
 
     def before(run: str, rows: int) -> None:
         told.call(run, rows)
         if len(told.calls) == number:
-            then(clock)
+            then(deadline)
 
     model: Any = Stepped(loaded(CASE), before)
-    return explainer(model, pool=pool).explain(asked(), clock)
+    return explainer(model, pool=pool).explain(asked(), deadline)
 
 
 def assert_honest(answer: Explanation, whole: Explanation) -> bool:
@@ -170,7 +170,7 @@ def test_the_sweeps_below_reach_every_place() -> None:
 
 
 @pytest.mark.parametrize("then", [run_out, stopped])
-def test_whichever_call_uses_up_the_time_there_is_an_answer(then: Callable[[Clock], None]) -> None:
+def test_whichever_call_uses_up_the_time_there_is_an_answer(then: Callable[[Deadline], None]) -> None:
     """The model is late, or is stopped: from the first call after the score on there is an honest answer."""
     whole, calls, _ = undisturbed()
     scored = sum(place.after == "resolve" for place in calls)
@@ -204,26 +204,26 @@ def test_wherever_the_caller_leaves_the_work_stops() -> None:
     """Cancelled, whether it is the model or the drawing that is under way; the model is called no more."""
     _, calls, looks = undisturbed()
     for number in (*range(1, 20), *range(20, looks + 1, 29)):
-        told, clock = Told(), Looked(number, Clock.cancel)
+        told, deadline = Told(), Looked(number, Deadline.cancel)
         model: Any = Stepped(loaded(CASE), told.call)
         with pytest.raises(Cancelled):
-            explainer(model).explain(asked(), clock)
+            explainer(model).explain(asked(), deadline)
         assert len(told.calls) < number
     for number in chosen(calls[:-1]):
         with pytest.raises(Cancelled):
-            disturbed(number, Clock.cancel)
+            disturbed(number, Deadline.cancel)
 
 
 def test_several_workers_run_out_of_time_together() -> None:
     """Branches, and a stage drawn beside them, in threads of their own."""
     whole, calls, _ = undisturbed()
     scored = sum(place.after == "resolve" for place in calls)
-    pool = Pool(3)
+    pool = WorkerPool(3)
     try:
         for number in range(scored + 1, len(calls) - 9, 29):
             assert assert_honest(disturbed(number, stopped, pool), whole)
             with pytest.raises(Cancelled):
-                disturbed(number, Clock.cancel, pool)
+                disturbed(number, Deadline.cancel, pool)
         assert pool.busy == pool.waiting == 0
     finally:
         pool.close()
@@ -254,45 +254,45 @@ def test_no_more_calls_at_a_time_than_workers(workers: int) -> None:
     places for, and everybody gets the answer that they would get alone.
     """
     crowd = Crowd()
-    pool = Pool(workers)
+    pool = WorkerPool(workers)
     model: Any = Stepped(loaded(CASE), lambda *_: crowd.enter(), crowd.leave)
     house = explainer(model, pool=pool)
     try:
         with ThreadPoolExecutor(6) as callers:
-            answers = list(callers.map(lambda seed: house.explain(asked(seed), Clock()), range(6)))
+            answers = list(callers.map(lambda seed: house.explain(asked(seed), Deadline()), range(6)))
     finally:
         pool.close()
     assert crowd.most == workers
     assert crowd.calls > 200
     assert crowd.now == 0
     for seed in (0, 5):
-        alone = explainer(loaded(CASE)).explain(asked(seed), Clock())
+        alone = explainer(loaded(CASE)).explain(asked(seed), Deadline())
         assert_alike(answers[seed], alone, 0.0)
 
 
-def asker(clock: Clock) -> Asker:
-    return Asker(clock, one_worker(), Observers(()))
+def caller(deadline: Deadline) -> ModelCaller:
+    return ModelCaller(deadline, one_worker(), Observers(()))
 
 
 @pytest.mark.parametrize("seconds", [(0.05,), (0.05, 0.0), (0.0, 0.05), (0.05, 0.0, 0.05)])
 def test_one_slow_batch_does_not_refuse_the_next(seconds: tuple[float, ...]) -> None:
     """Alone, first, last or between: a batch that would end in time, were it as fast as the fastest so far, begins."""
-    clock = Clock()
-    request = asker(clock)
+    deadline = Deadline()
+    request = caller(deadline)
     for each in seconds:
         request.ask(64, 10, math.inf, lambda _, each=each: time.sleep(each))
-    clock.end = clock.now() + 2.0
+    deadline.end = deadline.now() + 2.0
     # As slow as the slowest batch it would take five seconds.
     assert request.ask(640, 100, math.inf, lambda _: "asked") == "asked"
 
 
 def test_batches_of_few_rows_tell_nothing() -> None:
     """Pasts, run slowly one row at a time, do not keep a large batch from beginning."""
-    clock = Clock()
-    request = asker(clock)
+    deadline = Deadline()
+    request = caller(deadline)
     for _ in range(3):
         request.ask(1, 1, math.inf, lambda _: time.sleep(0.02))
-    clock.end = clock.now() + 2.0
+    deadline.end = deadline.now() + 2.0
     assert request.ask(1000, 100, math.inf, lambda _: "asked") == "asked"
 
 
@@ -303,7 +303,7 @@ def test_a_slow_beginning_changes_no_answer(length: int, monkeypatch: pytest.Mon
     """
     monkeypatch.undo()
     held_up: list[float] = []
-    monkeypatch.setattr(Clock, "now", staticmethod(lambda: time.monotonic() + sum(held_up)))
+    monkeypatch.setattr(Deadline, "now", staticmethod(lambda: time.monotonic() + sum(held_up)))
 
     def before(_: str, rows: int) -> None:
         if rows >= TELLING and not held_up:
@@ -313,6 +313,6 @@ def test_a_slow_beginning_changes_no_answer(length: int, monkeypatch: pytest.Mon
         loaded(CASE), CASE.sample(length), CASE.average(), pruning_tolerance=0.0, max_coalitions=2048
     )
     model: Any = Stepped(loaded(CASE), before)
-    answer = explainer(model).explain(sent, Clock(420.0))
+    answer = explainer(model).explain(sent, Deadline(420.0))
     assert held_up == [60.0]
-    assert_alike(answer, explainer(loaded(CASE)).explain(sent, Clock()), 0.0)
+    assert_alike(answer, explainer(loaded(CASE)).explain(sent, Deadline()), 0.0)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from asking import Watched, explainer, levels, loaded, numbers, question
 from matrix import CASES, Case
-from sequela.concurrency.deadline import Clock
-from sequela.concurrency.worker_pool import Pool
+from sequela.concurrency.deadline import Deadline
+from sequela.concurrency.worker_pool import WorkerPool
 from sequela.explain.evaluate.prefix_states import execution
 from sequela.explain.ports import Model
 from sequela.explain.result.explanation import Explanation
@@ -23,9 +23,9 @@ def explained(case: Case, model: Model, workers: int, **options: Any) -> Explana
     asked = question(
         model, case.sample(length), case.average(), pruning_tolerance=0.0, max_coalitions=2048, **options
     )
-    pool = Pool(workers)
+    pool = WorkerPool(workers)
     try:
-        return explainer(model, pool=pool).explain(asked, Clock())
+        return explainer(model, pool=pool).explain(asked, Deadline())
     finally:
         pool.close()
 

@@ -8,23 +8,23 @@ import pytest
 from asking import one_worker
 from hypothesis import given
 from hypothesis import strategies as st
-from sequela.concurrency.deadline import Clock, TimeUp
-from sequela.explain.evaluate.model_caller import CACHE, LONGEST, MOST_ROWS, SHARE_OF_TIME, SLOW, Asker
+from sequela.concurrency.deadline import Deadline, DeadlinePassed
+from sequela.explain.evaluate.model_caller import CACHE, LONGEST, MOST_ROWS, SHARE_OF_TIME, SLOW, ModelCaller
 from sequela.explain.ports import Observers
 
 shapes = st.tuples(st.integers(1, 10**9), st.integers(1, 3000), st.integers(1, 10**6))
 
 
-def asker(seconds: float = math.inf) -> Asker:
-    return Asker(Clock(seconds), one_worker(), Observers(()))
+def caller(seconds: float = math.inf) -> ModelCaller:
+    return ModelCaller(Deadline(seconds), one_worker(), Observers(()))
 
 
 @given(shapes)
 def test_rows_follow_from_the_shape(shape: tuple[int, int, int]) -> None:
     """A power of two, at least a pair; no more than the cache, five milliseconds of a slow core and 1024 rows allow."""
     work, events, cells = shape
-    rows = asker().batch_rows(work, events, cells, math.inf)
-    assert rows == asker(3600.0).batch_rows(work, events, cells, math.inf)
+    rows = caller().batch_rows(work, events, cells, math.inf)
+    assert rows == caller(3600.0).batch_rows(work, events, cells, math.inf)
     assert rows & (rows - 1) == 0
     assert 2 <= rows <= MOST_ROWS
     if rows > 2:
@@ -37,34 +37,34 @@ def test_a_batch_takes_no_more_than_a_tenth_of_the_time_left(
     shape: tuple[int, int, int], left: float
 ) -> None:
     """Estimated on a slow core; a pair of rows is the least."""
-    rows = asker(left).batch_rows(*shape, math.inf)
-    assert rows <= asker().batch_rows(*shape, math.inf)
+    rows = caller(left).batch_rows(*shape, math.inf)
+    assert rows <= caller().batch_rows(*shape, math.inf)
     assert rows == 2 or rows * shape[0] <= SHARE_OF_TIME * left * SLOW
 
 
 def test_a_batch_that_would_end_late_is_not_begun() -> None:
     """Once two batches have told how long an event takes, one that does not fit into the time left raises TimeUp."""
-    clock = Clock()
-    asked = Asker(clock, one_worker(), Observers(()))
+    deadline = Deadline()
+    asked = ModelCaller(deadline, one_worker(), Observers(()))
     begun = []
 
     def slow(_: float) -> None:
         begun.append(1)
-        ends = clock.now() + 0.02
-        while clock.now() < ends:
+        ends = deadline.now() + 0.02
+        while deadline.now() < ends:
             pass
 
     for _ in range(2):
         asked.ask(64, 1, math.inf, slow)
-    clock.end = clock.now() + 0.1
-    with pytest.raises(TimeUp):
+    deadline.end = deadline.now() + 0.1
+    with pytest.raises(DeadlinePassed):
         asked.ask(64 * 100, 1, math.inf, slow)
     assert begun == [1, 1]
 
 
 def test_the_cost_counts_rows_calls_and_events() -> None:
     """Events are those of all rows together."""
-    asked = asker()
+    asked = caller()
     for rows, events in ((3, 5), (10, 1)):
         asked.ask(rows, events, math.inf, lambda until: until)
     cost = asked.cost()
@@ -73,9 +73,9 @@ def test_the_cost_counts_rows_calls_and_events() -> None:
 
 def test_the_question_is_told_when_it_must_have_its_answer() -> None:
     """The level's end, or the request's where that comes first."""
-    clock = Clock()
-    asked = Asker(clock, one_worker(), Observers(()))
-    soon = clock.now() + 10
+    deadline = Deadline()
+    asked = ModelCaller(deadline, one_worker(), Observers(()))
+    soon = deadline.now() + 10
     assert asked.ask(1, 1, soon, lambda until: until) == soon
-    clock.end = soon - 5
+    deadline.end = soon - 5
     assert asked.ask(1, 1, soon, lambda until: until) == soon - 5

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from matrix import BY_NAME, Case
 from nearby import Nearby
 from numpy.typing import NDArray
-from sequela.concurrency.deadline import Clock
+from sequela.concurrency.deadline import Deadline
 from sequela.explain.evaluate.prefix_states import execution
 from sequela.explain.limits import Limits
 from sequela.explain.request import Estimator, FeatureScope, GivenBackground, Level
@@ -108,7 +108,7 @@ def test_events_and_features(drawn, whole: bool) -> None:
             "targets": tuple(map(str, range(len(case.targets)))),
         }
         asked = question(model, x, background, feature_scope=scope, **wanted, **EXACT)
-        return levels(answered.explain(asked, Clock()))
+        return levels(answered.explain(asked, Deadline()))
 
     def truth(players: list[player_sets.Player]) -> Attributions:
         return attributions(case.scorer(), x, b, players)
@@ -152,7 +152,7 @@ def test_sampled_games_leave_them_out_too(walks: int, monkeypatch: pytest.Monkey
     options: dict[str, Any] = {"pruning_tolerance": 0.0, "levels": EVENTS}
     found = [
         explainer(each).explain(
-            question(each, x, GRU.average(), estimator=Estimator.REGRESSION, **options), Clock()
+            question(each, x, GRU.average(), estimator=Estimator.REGRESSION, **options), Deadline()
         )
         for each in (model, run_whole(model), Nearby(model))
     ]
@@ -177,9 +177,9 @@ def test_the_limit_of_players_is_that_of_the_game() -> None:
     """200 events of which 120 are at the background are a game of 80 players."""
     model = loaded(GRU)
     asked = question(model, gru_sequence(200, *range(120, 200)), GRU.average(), levels=EVENTS, **EXACT)
-    narrow = explainer(model, limits=Limits(max_players=80)).explain(asked, Clock())
+    narrow = explainer(model, limits=Limits(max_players=80)).explain(asked, Deadline())
     assert levels(narrow)[0].quality.stop_reason is StopReason.BUDGET
-    too_narrow = explainer(model, limits=Limits(max_players=79)).explain(asked, Clock())
+    too_narrow = explainer(model, limits=Limits(max_players=79)).explain(asked, Deadline())
     quality = levels(too_narrow)[0].quality
     assert quality.stop_reason is StopReason.NOT_COMPUTED
     assert quality.detail.startswith("80 players, the limit is 79")
@@ -222,7 +222,7 @@ def test_a_difference_that_no_player_made_is_not_given_to_any() -> None:
 
     drifting: Any = Drifting()
     asked = question(drifting, GRU.background(5), GRU.average(), levels=EVENTS, **EXACT)
-    (level,) = levels(explainer(drifting).explain(asked, Clock()))
+    (level,) = levels(explainer(drifting).explain(asked, Deadline()))
     assert not any(any(each.values) for each in level.attributions)
     assert level.quality.additivity_residual == pytest.approx(0.01)
 

@@ -12,14 +12,14 @@ import pytest
 from asking import one_worker
 from numpy.typing import NDArray
 from recurrent import PlainRnn
-from sequela.concurrency.deadline import Clock, TimeUp
+from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.errors import Cancelled
-from sequela.explain.estimate.game import Rules, play
+from sequela.explain.estimate.game import GameRules, play
 from sequela.explain.evaluate.evaluator import Evaluator
-from sequela.explain.evaluate.model_caller import Asker
-from sequela.explain.evaluate.prefix_states.execution import StateRuns
-from sequela.explain.evaluate.prefix_states.state_cache import BOOKKEEPING, BackgroundPasts, Pasts
-from sequela.explain.evaluate.whole import WholeRuns
+from sequela.explain.evaluate.model_caller import ModelCaller
+from sequela.explain.evaluate.prefix_states.execution import PrefixStateExecution
+from sequela.explain.evaluate.prefix_states.state_cache import BOOKKEEPING, BackgroundStateCache, PrefixStates
+from sequela.explain.evaluate.whole import WholeExecution
 from sequela.explain.ports import Frame, Observers, States
 from sequela.explain.result.explanation import StopReason
 from sequela.explain.schema import Link
@@ -56,17 +56,17 @@ def runs(
     masker: Masker,
     frame: Frame | None = None,
     output_event: int = 0,
-    shared: BackgroundPasts | None = None,
+    shared: BackgroundStateCache | None = None,
     key: str | None = None,
-    clock: Clock | None = None,
-) -> tuple[StateRuns, WholeRuns]:
-    asker = Asker(clock or Clock(), one_worker(), Observers(()))
+    deadline: Deadline | None = None,
+) -> tuple[PrefixStateExecution, WholeExecution]:
+    caller = ModelCaller(deadline or Deadline(), one_worker(), Observers(()))
     frame = frame or padding(0, 0)
     steps = ladder(masker.sequence.length)
-    pasts = Pasts(model, masker, frame, steps, asker, shared or BackgroundPasts(), key)
+    pasts = PrefixStates(model, masker, frame, steps, caller, shared or BackgroundStateCache(), key)
     whole: Any = model
-    states = StateRuns(whole, model, masker, frame, output_event, pasts, asker)
-    return states, WholeRuns(whole, masker, frame, output_event, asker)
+    states = PrefixStateExecution(whole, model, masker, frame, output_event, pasts, caller)
+    return states, WholeExecution(whole, masker, frame, output_event, caller)
 
 
 def random_coalitions(players: Players, count: int, seed: int = 0) -> NDArray[np.bool_]:
@@ -160,12 +160,12 @@ def test_the_pruned_block_is_two_states() -> None:
 
 def test_background_states_are_kept_and_change_nothing() -> None:
     """A second sequence finds the background's states; its answers are those of one that does not, to the bit."""
-    model, shared = PlainRnn(), BackgroundPasts()
+    model, shared = PlainRnn(), BackgroundStateCache()
     masker, extent = pieces(model)
     players = event_players(extent, (30,))
     coalitions = random_coalitions(players, 40)
 
-    def answer(store: BackgroundPasts) -> tuple[Any, int]:
+    def answer(store: BackgroundStateCache) -> tuple[Any, int]:
         before = model.events_run
         from_states, _ = runs(model, masker, shared=store, key="model/background/0")
         found = from_states.outputs(players, coalitions, math.inf)
@@ -190,7 +190,7 @@ def test_background_states_are_kept_and_change_nothing() -> None:
 def test_kept_background_states_give_way_when_room_is_short() -> None:
     """The least recently used grid goes; what is kept never exceeds the room."""
     states = (np.zeros((1, 4)),)
-    shared = BackgroundPasts(room=3 * (states[0].nbytes + 2 * BOOKKEEPING) + 1)
+    shared = BackgroundStateCache(room=3 * (states[0].nbytes + 2 * BOOKKEEPING) + 1)
     for key in "abc":
         shared.keep(key, (states,))
     shared.get("a")
@@ -212,21 +212,23 @@ class Interrupting(PlainRnn):
         return super()._steps(batch, states)
 
 
-def interrupted(then: Callable[[Clock], None], after: int = 12) -> tuple[StateRuns, Interrupting, Clock]:
-    clock = Clock()
-    model = Interrupting(after, lambda: then(clock))
+def interrupted(
+    then: Callable[[Deadline], None], after: int = 12
+) -> tuple[PrefixStateExecution, Interrupting, Deadline]:
+    deadline = Deadline()
+    model = Interrupting(after, lambda: then(deadline))
     masker, _ = pieces(model)
-    from_states, _ = runs(model, masker, clock=clock)
-    return from_states, model, clock
+    from_states, _ = runs(model, masker, deadline=deadline)
+    return from_states, model, deadline
 
 
-def run_out(clock: Clock) -> None:
-    clock.end = clock.now()
+def run_out(deadline: Deadline) -> None:
+    deadline.end = deadline.now()
 
 
-@pytest.mark.parametrize(("then", "error"), [(run_out, TimeUp), (Clock.cancel, Cancelled)])
+@pytest.mark.parametrize(("then", "error"), [(run_out, DeadlinePassed), (Deadline.cancel, Cancelled)])
 def test_an_expired_or_cancelled_request_stops_between_batches(
-    then: Callable[[Clock], None], error: type[Exception]
+    then: Callable[[Deadline], None], error: type[Exception]
 ) -> None:
     """No batch begins once the time is up, or the caller gone."""
     from_states, model, _ = interrupted(then)
@@ -245,8 +247,8 @@ def test_a_level_ends_with_its_share_of_the_time() -> None:
     model = PlainRnn()
     masker, extent = pieces(model)
     from_states, _ = runs(model, masker)
-    evaluator = Evaluator(from_states, [0], Link.IDENTITY, from_states.asker)
-    rules = Rules(2048, 100, np.zeros(1), seed=0, until=Clock.now() - 1)
+    evaluator = Evaluator(from_states, [0], Link.IDENTITY, from_states.caller)
+    rules = GameRules(2048, 100, np.zeros(1), seed=0, until=Deadline.now() - 1)
     played = play(evaluator, event_players(extent, ()), np.ones(1), rules)
     assert (played.reason, played.out_of_time) == (StopReason.NOT_COMPUTED, True)
     assert "time" in played.detail

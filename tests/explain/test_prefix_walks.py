@@ -12,14 +12,14 @@ import pytest
 from asking import one_worker
 from numpy.typing import NDArray
 from recurrent import PlainRnn
-from sequela.concurrency.deadline import Clock
+from sequela.concurrency.deadline import Deadline
 from sequela.explain.evaluate import model_caller
-from sequela.explain.evaluate.model_caller import Asker
+from sequela.explain.evaluate.model_caller import ModelCaller
 from sequela.explain.evaluate.prefix_states import execution
-from sequela.explain.evaluate.prefix_states.execution import StateRuns
-from sequela.explain.evaluate.prefix_states.state_cache import BackgroundPasts, Pasts
+from sequela.explain.evaluate.prefix_states.execution import PrefixStateExecution
+from sequela.explain.evaluate.prefix_states.state_cache import BackgroundStateCache, PrefixStates
 from sequela.explain.evaluate.prefix_states.walk import Held, Leg, Outputs, Walker
-from sequela.explain.evaluate.whole import WholeRuns
+from sequela.explain.evaluate.whole import WholeExecution
 from sequela.explain.ports import Frame, Observers
 from sequela.timeshap.cells import Cells, Columns
 from sequela.timeshap.masking import Masker
@@ -94,7 +94,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
 
     monkeypatch.setattr(execution, "Walker", Telling)
     monkeypatch.setattr(execution, "walks", counted)
-    monkeypatch.setattr(StateRuns, "_most", 128)
+    monkeypatch.setattr(PrefixStateExecution, "_most", 128)
     for name, value in {
         "LITTLE_WORK": 0,
         "TRUNK": 6,
@@ -109,18 +109,20 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
     return found
 
 
-def runs(model: WideRnn, frame: Frame, output_event: int = 0) -> tuple[StateRuns, WholeRuns, Extent]:
+def runs(
+    model: WideRnn, frame: Frame, output_event: int = 0
+) -> tuple[PrefixStateExecution, WholeExecution, Extent]:
     rng = np.random.default_rng(3)
     static = tuple(rng.normal(size=2) for _ in model.enters)
     x = Cells((rng.normal(size=(LENGTH, FEATURES)),), static)
     b = Cells((rng.normal(size=(LENGTH, FEATURES)),), tuple(s + 1 for s in static))
     masker = Masker(x, b, Columns((np.arange(FEATURES),), features=FEATURES, static=len(static)))
-    asker = Asker(Clock(), one_worker(), Observers(()))
-    pasts = Pasts(model, masker, frame, ladder(LENGTH), asker, BackgroundPasts(), None)
+    caller = ModelCaller(Deadline(), one_worker(), Observers(()))
+    pasts = PrefixStates(model, masker, frame, ladder(LENGTH), caller, BackgroundStateCache(), None)
     whole: Any = model
     return (
-        StateRuns(whole, model, masker, frame, output_event, pasts, asker),
-        WholeRuns(whole, masker, frame, output_event, asker),
+        PrefixStateExecution(whole, model, masker, frame, output_event, pasts, caller),
+        WholeExecution(whole, masker, frame, output_event, caller),
         Extent(LENGTH, FEATURES, len(static)),
     )
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from asking import assert_alike, explainer, key, levels, loaded, question, run_whole
 from matrix import CASES, Case
-from sequela.concurrency.deadline import Clock
+from sequela.concurrency.deadline import Deadline
 from sequela.explain.evaluate.prefix_states import execution
 from sequela.explain.ports import Model
 from sequela.explain.request import FeatureScope
@@ -27,7 +27,7 @@ def walks_however_small(monkeypatch: pytest.MonkeyPatch) -> None:
 def explained(case: Case, model: Model, length: int, **options: Any) -> Explanation:
     settings = {"target_standard_error": 0.0, "max_coalitions": 512, **options}
     asked = question(model, case.sample(length), case.average(), **settings)
-    return explainer(model).explain(asked, Clock())
+    return explainer(model).explain(asked, Deadline())
 
 
 def compared(case: Case, length: int | None = None, **options: Any) -> Explanation:
@@ -121,7 +121,7 @@ def earlier_output(case: Case, length: int, event: int, tolerance: float) -> Non
     ended = {name: values[: length + event] for name, values in case.sample(length).items()}
     options = {"target_standard_error": 0.0, "max_coalitions": 512, "pruning_tolerance": tolerance}
     whole = explainer(run_whole(model)).explain(
-        question(run_whole(model), ended, case.average(), **options), Clock()
+        question(run_whole(model), ended, case.average(), **options), Deadline()
     )
     assert states.pruning
     assert whole.pruning

@@ -10,17 +10,17 @@ from asking import loaded, named
 from matrix import BY_NAME
 from plain_scorer import PlainScorer
 from sequela.errors import DoesNotFit, InvalidInput, SequelaError
-from sequela.explain.inputs.preparation import Fitted, fit_background, fit_sequence
+from sequela.explain.inputs.preparation import PreparedSequence, prepare_background, prepare_sequence
 from sequela.explain.limits import Limits
 from sequela.explain.request import EventInfo, GivenBackground, GivenSequence, NamedArray
 
 LIMITS = Limits(max_events=100, max_background_rows=50)
 
 
-def fit(case: str, notes: tuple[EventInfo, ...] = (), **arrays: Any) -> Fitted:
+def fit(case: str, notes: tuple[EventInfo, ...] = (), **arrays: Any) -> PreparedSequence:
     model = loaded(BY_NAME[case])
     given = GivenSequence(named({name: np.asarray(array) for name, array in arrays.items()}), notes)
-    return fit_sequence(model.schema, model.fixed_length, given, LIMITS, "sequence")
+    return prepare_sequence(model.schema, model.fixed_length, given, LIMITS, "sequence")
 
 
 def refused(
@@ -73,7 +73,7 @@ def test_an_input_sent_twice_is_refused() -> None:
     model = loaded(BY_NAME["gru"])
     twice = GivenSequence((NamedArray("events", numbers(6, 5)), NamedArray("", numbers(6, 5))))
     with pytest.raises(InvalidInput) as caught:
-        fit_sequence(model.schema, None, twice, LIMITS, "sequence")
+        prepare_sequence(model.schema, None, twice, LIMITS, "sequence")
     assert caught.value.reason == "INPUT_REPEATED"
 
 
@@ -161,7 +161,7 @@ def test_a_fixed_length_model_needs_to_know_its_side_of_padding() -> None:
     model = loaded(BY_NAME["batch_one"])
     given = GivenSequence(named({"events": numbers(5, 4)}))
     with pytest.raises(DoesNotFit) as caught:
-        fit_sequence(model.schema, 8, given, LIMITS, "sequence")
+        prepare_sequence(model.schema, 8, given, LIMITS, "sequence")
     assert caught.value.reason == "PADDING_UNKNOWN"
 
 
@@ -174,7 +174,7 @@ def test_a_background_is_checked_like_a_sequence() -> None:
         (np.full(5, np.inf), "TENSOR_NOT_FINITE"),
     ):
         with pytest.raises(InvalidInput) as caught:
-            fit_background(schema, GivenBackground(named({"events": array})), LIMITS, "background.values")
+            prepare_background(schema, GivenBackground(named({"events": array})), LIMITS, "background.values")
         assert caught.value.reason == reason
         assert caught.value.violations[0].field.startswith("background.values.inputs")
 
@@ -184,14 +184,14 @@ def test_a_background_matrix_gets_a_mean_event() -> None:
     case = BY_NAME["multi_input"]
     schema = loaded(case).schema
     sample = case.sample(5)
-    background = fit_background(schema, GivenBackground(named(sample)), LIMITS, "background")
+    background = prepare_background(schema, GivenBackground(named(sample)), LIMITS, "background")
     np.testing.assert_allclose(background.mean_event["numeric"], sample["numeric"].mean(axis=0), atol=1e-6)
     for column in range(2):
         values, counts = np.unique(sample["ids"][:, column], return_counts=True)
         assert background.mean_event["ids"][column] == values[counts.argmax()]
     events = {name: sample[name] for name in ("numeric", "ids")}
     mean = {name: array[0] for name, array in events.items()}
-    sent = fit_background(schema, GivenBackground(named(sample), named(mean)), LIMITS, "background")
+    sent = prepare_background(schema, GivenBackground(named(sample), named(mean)), LIMITS, "background")
     assert np.array_equal(sent.mean_event["numeric"], sample["numeric"][0])
 
 
@@ -199,11 +199,11 @@ def test_a_digest_does_not_depend_on_the_order_of_inputs() -> None:
     """The same values have one digest, and come back in the model's order."""
     schema = loaded(BY_NAME["multi_input"]).schema
     sample = BY_NAME["multi_input"].average()
-    first = fit_background(schema, GivenBackground(named(sample)), LIMITS, "b")
-    turned = fit_background(schema, GivenBackground(named(dict(reversed(sample.items())))), LIMITS, "b")
+    first = prepare_background(schema, GivenBackground(named(sample)), LIMITS, "b")
+    turned = prepare_background(schema, GivenBackground(named(dict(reversed(sample.items())))), LIMITS, "b")
     assert first.digest == turned.digest
     changed = sample | {"profile": sample["profile"] + 1}
-    assert fit_background(schema, GivenBackground(named(changed)), LIMITS, "b").digest != first.digest
+    assert prepare_background(schema, GivenBackground(named(changed)), LIMITS, "b").digest != first.digest
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ def test_ids_outside_their_categories_are_refused(name: str, value: int, limit: 
     assert f"{value} is no id" in error.message
     assert limit in error.message
     with pytest.raises(InvalidInput):
-        fit_background(loaded(case).schema, GivenBackground(named(sample)), LIMITS, "background")
+        prepare_background(loaded(case).schema, GivenBackground(named(sample)), LIMITS, "background")
 
 
 def test_padding_counts_towards_the_limit() -> None:

@@ -11,7 +11,7 @@ import pytest
 from asking import Arrays, assert_alike, explainer, loaded, named, numbers, question
 from matrix import BY_NAME, Case
 from nearby import Nearby
-from sequela.concurrency.deadline import Clock
+from sequela.concurrency.deadline import Deadline
 from sequela.errors import Cancelled, SequelaError, Unavailable
 from sequela.explain.evaluate.remote import rows_of_a_call
 from sequela.explain.ports import TryAgain
@@ -31,7 +31,7 @@ ROWS_ARE_DEAR = 1.0
 
 def explained(model: Any, sequence: Arrays = SEQUENCE, timeout: float = 60.0, **options: Any) -> Explanation:
     asked = question(model, sequence, BACKGROUND, **{"pruning_tolerance": 0.0, **options})
-    return explainer(model).explain(asked, Clock(timeout))
+    return explainer(model).explain(asked, Deadline(timeout))
 
 
 def padded(case: Case, length: int, pads: int, seed: int = 0) -> Arrays:
@@ -166,17 +166,17 @@ def test_without_time_to_send_again_the_error_is_told() -> None:
 
 def test_a_caller_who_leaves_stops_the_rows() -> None:
     """No call begins after that, not even one that waits to be sent again."""
-    clock = Clock(60.0)
+    deadline = Deadline(60.0)
 
     def leave(number: int, batch: Cells) -> None:
         del batch
         if number == 3:
-            clock.cancel()
+            deadline.cancel()
             raise TryAgain(Unavailable("ENDPOINT_UNAVAILABLE", "lost"))
 
     model = Nearby(loaded(GRU), leave)
     with pytest.raises(Cancelled):
-        explainer(model).explain(question(model, SEQUENCE, BACKGROUND), clock)
+        explainer(model).explain(question(model, SEQUENCE, BACKGROUND), deadline)
     assert len(model.batches) == 3
 
 
@@ -184,9 +184,9 @@ def test_unpinned_answers_are_kept_and_never_reused() -> None:
     """Two equal questions about a model that may change are two answers with two names; pinned, they are one."""
     for pinned, rows in ((False, 2), (True, 1)):
         model = Nearby(loaded(GRU), pinned=pinned)
-        asker = explainer(model)
+        caller = explainer(model)
         asked = question(model, SEQUENCE, BACKGROUND, levels=(Level.EVENT,))
-        first, second = asker.explain(asked, Clock()), asker.explain(asked, Clock())
+        first, second = caller.explain(asked, Deadline()), caller.explain(asked, Deadline())
         assert model.rows_sent == rows * first.cost.endpoint_rows
         assert (first.name == second.name) is pinned
         assert numbers(first.event_level) == numbers(second.event_level)
@@ -197,11 +197,11 @@ def test_the_usual_estimator_need_not_be_named() -> None:
     endpoint it is chosen by what rows take, so that naming it asks for something else; another one does anywhere.
     """
     for model, alike in ((loaded(GRU), True), (Nearby(loaded(GRU)), False)):
-        asker = explainer(model)
+        caller = explainer(model)
 
-        def asked(asker: Explainer = asker, model: Any = model, **options: Any) -> Explanation:
-            return asker.explain(
-                question(model, SEQUENCE, BACKGROUND, levels=(Level.EVENT,), **options), Clock()
+        def asked(caller: Explainer = caller, model: Any = model, **options: Any) -> Explanation:
+            return caller.explain(
+                question(model, SEQUENCE, BACKGROUND, levels=(Level.EVENT,), **options), Deadline()
             )
 
         plain, same = asked(), asked(estimator=Estimator.REGRESSION)
@@ -240,7 +240,7 @@ def test_the_control_variate_needs_fewer_rows() -> None:
         options: dict[str, Any] = {"target_standard_error": 0.0005, "max_coalitions": 1 << 15}
         asked = question(model, sequence, background, pruning_tolerance=0.0, **options)
         asked = replace(asked, options=replace(asked.options, estimator=estimator))
-        answer = explainer(model).explain(asked, Clock())
+        answer = explainer(model).explain(asked, Deadline())
         return model.rows_sent, answer
 
     plain, wanted = rows(Estimator.REGRESSION)
@@ -263,8 +263,8 @@ def test_scores_of_one_length_go_in_one_call() -> None:
     model = Nearby(loaded(GRU))
     drawn = [GRU.sample(length, seed) for seed in range(20) for length in (5, 7)] + [GRU.sample(5, 0)]
     given = [GivenSequence(named(each)) for each in drawn]
-    found = explainer(model).score(NamedModel(model.name), given, (), 0, Clock())
-    own = explainer(loaded(GRU)).score(NamedModel(model.name), given, (), 0, Clock())
+    found = explainer(model).score(NamedModel(model.name), given, (), 0, Deadline())
+    own = explainer(loaded(GRU)).score(NamedModel(model.name), given, (), 0, Deadline())
     np.testing.assert_allclose(found.values, own.values, atol=1e-6)
     assert [len(batch.events[0]) for batch in model.batches] == [20, 20]
     assert (found.cost.endpoint_rows, found.cost.endpoint_calls) == (40, 2)
@@ -299,8 +299,8 @@ def test_scores_of_padded_sequences(case: Case) -> None:
     drawn = [padded(case, 5, 0), padded(case, 5, 2), padded(case, 5, 3), padded(case, 5, 2, seed=1)]
     given = [GivenSequence(named(each)) for each in drawn]
     name = NamedModel(loaded(case).name)
-    found = explainer(Nearby(loaded(case))).score(name, given, (), 0, Clock())
-    alone = [explainer(loaded(case)).score(name, [each], (), 0, Clock()).values for each in given]
+    found = explainer(Nearby(loaded(case))).score(name, given, (), 0, Deadline())
+    alone = [explainer(loaded(case)).score(name, [each], (), 0, Deadline()).values for each in given]
     np.testing.assert_allclose(found.values, np.concatenate(alone), atol=1e-6)
 
 
@@ -332,17 +332,17 @@ def test_rows_of_a_call_follow_what_calls_take(
     """fixed: seconds of any call; each: of a row."""
     endpoint = Nearby(loaded(GRU), most_rows=256, lanes=lanes).endpoint
     endpoint.seconds = lambda count: fixed + each * count  # type: ignore[method-assign]
-    assert rows_of_a_call(endpoint, rows, 1, Clock(left), np.inf) == wanted
+    assert rows_of_a_call(endpoint, rows, 1, Deadline(left), np.inf) == wanted
 
 
 def test_a_small_game_leaves_something_where_its_whole_does_not_fit() -> None:
     """Asked to be exact, with time for a part of the coalitions: a sample, and how sure it is."""
-    clock = Clock(60.0)
+    deadline = Deadline(60.0)
 
     def late(number: int, batch: Cells) -> None:
         del batch
         if number == 8:
-            clock.hurry(clock.now())
+            deadline.hurry(deadline.now())
 
     model = Nearby(loaded(GRU), late, most_rows=64)
     asked = question(
@@ -353,7 +353,7 @@ def test_a_small_game_leaves_something_where_its_whole_does_not_fit() -> None:
         levels=(Level.EVENT,),
         target_standard_error=0.0,
     )
-    level = explainer(model).explain(asked, clock).event_level
+    level = explainer(model).explain(asked, deadline).event_level
     assert level is not None
     assert level.quality.stop_reason is StopReason.DEADLINE
     assert 128 <= level.quality.coalitions < 2**10

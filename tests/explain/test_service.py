@@ -12,7 +12,7 @@ import pytest
 from asking import Watched, ask, assert_same, explainer, levels, loaded, numbers, question
 from brute_force import aligned, attributions, logit
 from matrix import BY_NAME
-from sequela.concurrency.deadline import Clock
+from sequela.concurrency.deadline import Deadline
 from sequela.errors import DoesNotFit, InvalidInput
 from sequela.explain.limits import Limits
 from sequela.explain.request import EventInfo, FeatureScope, Level
@@ -81,7 +81,7 @@ def test_more_players_than_the_limit_are_named() -> None:
     """The limit on players is told with the number and the way out."""
     model = loaded(GRU)
     asked = question(model, GRU.sample(20), GRU.average(), pruning_tolerance=0.0, levels=EVENTS)
-    answer = explainer(model, limits=Limits(max_players=10)).explain(asked, Clock())
+    answer = explainer(model, limits=Limits(max_players=10)).explain(asked, Deadline())
     assert answer.event_level is not None
     assert answer.event_level.quality.stop_reason is StopReason.NOT_COMPUTED
     assert "20 players, the limit is 10" in answer.event_level.quality.detail
@@ -238,8 +238,8 @@ def test_permuting_features_permutes_the_answer() -> None:
         "target_standard_error": 0.0,
         "levels": (Level.FEATURE,),
     }
-    plain = explainer(model).explain(question(model, *given, **options), Clock())
-    other = explainer(turned).explain(question(model, *given, **options), Clock())
+    plain = explainer(model).explain(question(model, *given, **options), Deadline())
+    other = explainer(turned).explain(question(model, *given, **options), Deadline())
     assert plain.feature_level is not None
     assert other.feature_level is not None
     wanted = {a.feature: a.values[0] for a in plain.feature_level.attributions}
@@ -291,7 +291,7 @@ def test_raw_values_are_shown_as_people_read_them() -> None:
     model = loaded(case)
     notes = tuple(EventInfo(id=f"tx-{i}") for i in range(6))
     asked = question(model, case.sample(6), case.average(), notes, pruning_tolerance=1e6)
-    answer = explainer(model).explain(asked, Clock())
+    answer = explainer(model).explain(asked, Deadline())
     assert [shown.info.id for shown in answer.event_values if shown.info] == [f"tx-{i}" for i in range(6)]
     assert [bool(shown.values) for shown in answer.event_values] == [False] * 5 + [True]
     shown = dict(
@@ -315,10 +315,10 @@ def test_memory_is_bounded_by_the_batch() -> None:
         target_standard_error=0.0,
         max_coalitions=2048,
     )
-    explainer(model).explain(replace(asked, options=replace(asked.options, max_coalitions=128)), Clock())
+    explainer(model).explain(replace(asked, options=replace(asked.options, max_coalitions=128)), Deadline())
     tracemalloc.start()
     try:
-        explainer(model).explain(asked, Clock())
+        explainer(model).explain(asked, Deadline())
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from asking import Watched, ask, explainer, levels, loaded, numbers, question
 from matrix import BY_NAME
-from sequela.concurrency.deadline import Clock
+from sequela.concurrency.deadline import Deadline
 from sequela.errors import Cancelled, OutOfTime
 from sequela.explain.estimate import sample
 from sequela.explain.request import Estimator, Level
@@ -20,31 +20,31 @@ GRU = BY_NAME["gru"]
 EVENTS = (Level.EVENT,)
 
 
-def out_of_time_at(case: Any, batch: int) -> tuple[Watched, Clock]:
+def out_of_time_at(case: Any, batch: int) -> tuple[Watched, Deadline]:
     """A model whose batch of that number uses up all the time of the clock."""
-    clock = Clock()
+    deadline = Deadline()
 
     def spend(number: int) -> None:
         if number == batch:
-            clock.end = clock.now()
+            deadline.end = deadline.now()
 
-    return Watched(loaded(case), spend), clock
+    return Watched(loaded(case), spend), deadline
 
 
 def test_a_deadline_gives_the_best_answer_so_far() -> None:
     """Time runs out while sampling: the level says DEADLINE, is additive, and the answer is never reused."""
-    model, clock = out_of_time_at(GRU, batch=6)
+    model, deadline = out_of_time_at(GRU, batch=6)
     house = explainer(model)
     asked = question(
         model, GRU.sample(60), GRU.average(), pruning_tolerance=0.0, target_standard_error=0.0, levels=EVENTS
     )
-    first = house.explain(asked, clock)
+    first = house.explain(asked, deadline)
     (level,) = levels(first)
     assert level.quality.stop_reason is StopReason.DEADLINE
     assert level.quality.additivity_residual < 1e-9
     assert level.quality.coalitions < 32_768
     assert first.cut_short
-    second = house.explain(replace(asked, options=replace(asked.options, max_coalitions=32_768)), Clock())
+    second = house.explain(replace(asked, options=replace(asked.options, max_coalitions=32_768)), Deadline())
     assert not second.cost.cached
     assert second.name != first.name
     assert levels(second)[0].quality.stop_reason is StopReason.BUDGET
@@ -52,9 +52,9 @@ def test_a_deadline_gives_the_best_answer_so_far() -> None:
 
 def test_levels_that_time_leaves_no_room_for_say_so() -> None:
     """Time runs out before the first sample: every level is NOT_COMPUTED; score and base value stand."""
-    model, clock = out_of_time_at(GRU, batch=1)
+    model, deadline = out_of_time_at(GRU, batch=1)
     asked = question(model, GRU.sample(60), GRU.average(), pruning_tolerance=0.0)
-    answer = explainer(model).explain(asked, clock)
+    answer = explainer(model).explain(asked, deadline)
     assert [level.quality.stop_reason for level in levels(answer)] == [StopReason.NOT_COMPUTED] * 3
     assert "time" in levels(answer)[0].quality.detail
     assert answer.cut_short
@@ -64,9 +64,9 @@ def test_levels_that_time_leaves_no_room_for_say_so() -> None:
 def test_a_scan_cut_short_prunes_what_it_did_not_see() -> None:
     """The deadline ends the scan: P is everything older than the scanned part, and the answer says so."""
     case = BY_NAME["linear64"]
-    model, clock = out_of_time_at(case, batch=24)
+    model, deadline = out_of_time_at(case, batch=24)
     asked = question(model, case.sample(9000), case.average(), levels=EVENTS, pruning_tolerance=1e-15)
-    answer = explainer(model).explain(asked, clock)
+    answer = explainer(model).explain(asked, deadline)
     assert answer.pruning is not None
     assert not answer.pruning.scan_complete
     oldest_seen = answer.pruning.curve[-1].event
@@ -83,11 +83,11 @@ def test_a_deadline_too_short_for_a_score_is_an_error() -> None:
 
 def test_a_cancelled_request_stops_between_batches() -> None:
     """When the caller is gone, no further batch is evaluated."""
-    clock = Clock()
-    model = Watched(loaded(GRU), lambda batch: clock.cancel() if batch == 3 else None)
+    deadline = Deadline()
+    model = Watched(loaded(GRU), lambda batch: deadline.cancel() if batch == 3 else None)
     asked = question(model, GRU.sample(2000), GRU.average(), pruning_tolerance=0.0)
     with pytest.raises(Cancelled):
-        explainer(model).explain(asked, clock)
+        explainer(model).explain(asked, deadline)
     assert model.batches == 3
 
 
@@ -96,15 +96,15 @@ def test_the_same_content_is_worked_out_once() -> None:
     model = Watched(loaded(GRU), lambda _: None)
     house = explainer(model)
     asked = question(model, GRU.sample(9), GRU.average())
-    first = house.explain(replace(asked, caller_id="alert-1"), Clock())
+    first = house.explain(replace(asked, caller_id="alert-1"), Deadline())
     batches = model.batches
-    second = house.explain(replace(asked, caller_id="alert-2", labels={"queue": "night"}), Clock())
+    second = house.explain(replace(asked, caller_id="alert-2", labels={"queue": "night"}), Deadline())
     assert model.batches == batches
     assert second.cost.cached
     assert (second.caller_id, second.labels) == ("alert-2", {"queue": "night"})
     assert first.name != second.name
     assert [numbers(level) for level in levels(first)] == [numbers(level) for level in levels(second)]
-    other = house.explain(question(model, GRU.sample(9), GRU.average(), seed=1), Clock())
+    other = house.explain(question(model, GRU.sample(9), GRU.average(), seed=1), Deadline())
     assert not other.cost.cached
 
 
@@ -115,7 +115,7 @@ def test_the_same_question_at_once_is_worked_out_once() -> None:
     asked = question(model, GRU.sample(9), GRU.average())
     answers: list[Explanation] = []
     threads = [
-        threading.Thread(target=lambda: answers.append(house.explain(asked, Clock()))) for _ in range(8)
+        threading.Thread(target=lambda: answers.append(house.explain(asked, Deadline()))) for _ in range(8)
     ]
     for thread in threads:
         thread.start()
@@ -136,11 +136,11 @@ def test_a_follower_waits_no_longer_than_its_own_deadline() -> None:
     model = Watched(loaded(GRU), hold)
     house = explainer(model)
     asked = question(model, GRU.sample(9), GRU.average())
-    leader = threading.Thread(target=lambda: house.explain(asked, Clock()))
+    leader = threading.Thread(target=lambda: house.explain(asked, Deadline()))
     leader.start()
     started.wait(10)
     with pytest.raises(OutOfTime):
-        house.explain(asked, Clock(timeout=0.1))
+        house.explain(asked, Deadline(timeout=0.1))
     release.set()
     leader.join()
 
@@ -156,15 +156,15 @@ def test_a_refinement_cut_short_is_never_reused() -> None:
         refine_history=True,
         target_standard_error=0.0,
     )
-    whole = explainer(loaded(GRU)).explain(asked, Clock())
+    whole = explainer(loaded(GRU)).explain(asked, Deadline())
     assert any(each.kind == "history" for each in levels(whole)[0].attributions)
-    model, clock = out_of_time_at(GRU, batch=3)
+    model, deadline = out_of_time_at(GRU, batch=3)
     house = explainer(model)
-    first = house.explain(asked, clock)
+    first = house.explain(asked, deadline)
     assert first.cut_short
     assert levels(first)[0].quality.stop_reason is StopReason.EXACT
     assert "not refined further" in levels(first)[0].quality.detail
-    second = house.explain(asked, Clock())
+    second = house.explain(asked, Deadline())
     assert not second.cost.cached
     assert numbers(second.event_level) == numbers(whole.event_level)
 
@@ -173,9 +173,9 @@ def test_what_is_stored_stays_as_it_was_made() -> None:
     """Asked again, by its own alert and by another one, the stored answer keeps its cost and its time."""
     store = explainer(loaded(GRU))
     asked = replace(question(loaded(GRU), GRU.sample(9), GRU.average()), caller_id="alert-1")
-    first = store.explain(asked, Clock())
+    first = store.explain(asked, Deadline())
     for caller in ("alert-1", "alert-2", "alert-1"):
-        again = store.explain(replace(asked, caller_id=caller), Clock())
+        again = store.explain(replace(asked, caller_id=caller), Deadline())
         assert again.cost.cached
     assert store._explanations.get(first.name) == first
 
@@ -185,8 +185,8 @@ def test_below_the_minimum_nothing_more_is_answered_to_anyone() -> None:
     model = loaded(GRU)
     asked = question(model, GRU.sample(9), GRU.average(), minimum_score=2.0)
     store = explainer(model)
-    first = store.explain(asked, Clock())
-    second = store.explain(replace(asked, caller_id="alert-2"), Clock())
+    first = store.explain(asked, Deadline())
+    second = store.explain(replace(asked, caller_id="alert-2"), Deadline())
     assert first.event_values == second.event_values == ()
 
 
@@ -207,11 +207,11 @@ def test_an_answer_that_time_left_to_another_estimator_is_never_reused(
     house = explainer(loaded(GRU))
     with monkeypatch.context() as hurried:
         hurried.setattr(sample, "USUAL", 1e9)
-        first = house.explain(asked, Clock(60))
+        first = house.explain(asked, Deadline(60))
     assert levels(first)[0].quality.estimator is Estimator.REGRESSION
     assert first.cut_short
-    second = house.explain(asked, Clock(60))
+    second = house.explain(asked, Deadline(60))
     assert not second.cost.cached
     assert levels(second)[0].quality.estimator is Estimator.CONTROL_VARIATE
     assert not second.cut_short
-    assert house.explain(asked, Clock(60)).cost.cached
+    assert house.explain(asked, Deadline(60)).cost.cached

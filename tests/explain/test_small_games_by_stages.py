@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from asking import explainer, levels, loaded, question
 from matrix import BY_NAME
-from sequela.concurrency.deadline import Clock
+from sequela.concurrency.deadline import Deadline
 from sequela.explain import pipeline
 from sequela.explain.estimate.solvers import SOLVERS
 from sequela.explain.request import Estimator, Level
@@ -27,7 +27,7 @@ def asked(seed: int, **options: object) -> Explanation:
         "estimator": Estimator.REGRESSION,
     }
     return explainer(model).explain(
-        question(model, CASE.sample(LENGTH), CASE.average(), **(usual | options)), Clock()
+        question(model, CASE.sample(LENGTH), CASE.average(), **(usual | options)), Deadline()
     )
 
 

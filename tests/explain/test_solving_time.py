@@ -7,7 +7,7 @@ import pytest
 from core_sampling import gain
 from games import network_game
 from played_games import GameRuns, played
-from sequela.concurrency.deadline import Clock
+from sequela.concurrency.deadline import Deadline
 from sequela.explain.estimate.solvers import SOLVERS
 from sequela.explain.request import Estimator
 from sequela.explain.result.explanation import StopReason
@@ -27,7 +27,7 @@ def test_a_whole_game_is_begun_though_solving_a_part_of_it_might_take_too_long(
         game,
         players,
         0.0,
-        clock=Clock(most / 3),
+        deadline=Deadline(most / 3),
         estimator=estimator,
         budget=1 << players,
         runs=GameRuns(game, each=1e-5),
@@ -47,7 +47,7 @@ def test_a_game_that_does_not_fit_whole_is_sampled(players: int, target: float, 
     game = network_game(players, seed=1)
     runs = GameRuns(game, each=2e-4)
     found = played(
-        game, players, target, clock=Clock(0.4), runs=runs, estimator=estimator, budget=1 << players
+        game, players, target, deadline=Deadline(0.4), runs=runs, estimator=estimator, budget=1 << players
     )
     assert found.reason is StopReason.DEADLINE
     assert 128 <= found.coalitions < 1 << players
@@ -72,7 +72,7 @@ def test_a_guess_that_is_far_too_low_leaves_an_answer(
     game = network_game(players, seed=1)
     runs = SlowerThanSaid(game, each=4 * 0.5 / (1 << players))
     found = played(
-        game, players, target, clock=Clock(0.5), runs=runs, estimator=estimator, budget=1 << players
+        game, players, target, deadline=Deadline(0.5), runs=runs, estimator=estimator, budget=1 << players
     )
     assert found.solution is not None
     assert found.reason is StopReason.DEADLINE

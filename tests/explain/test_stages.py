@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from sequela.concurrency.deadline import Clock
-from sequela.explain.estimate.stages import FIRST_PART, SMALL, Stages
+from sequela.concurrency.deadline import Deadline
+from sequela.explain.estimate.stages import FIRST_PART, SMALL, StagePlan
 from sequela.timeshap.coalitions import FEWEST_TO_TRUST, stages
 
 SIZES = stages(30, 32_768)
@@ -13,7 +13,7 @@ SIZES = stages(30, 32_768)
 
 def way(sizes: tuple[int, ...], whole: bool = False, hopeless: float = 0.0) -> list[int]:
     """All stages taken one after the other."""
-    taken = Stages(sizes, whole, math.inf)
+    taken = StagePlan(sizes, whole, math.inf)
     found = [0]
     while found[-1] < taken.last:
         found.append(taken.after(found[-1], hopeless))
@@ -44,7 +44,7 @@ def test_a_whole_game_is_played_at_once() -> None:
 def test_what_would_not_end_in_time_gives_way_to_smaller_stages() -> None:
     """By the time that coalitions took so far; the next stage is always tried."""
     sizes = stages(18, 1 << 18)
-    slow = Stages(sizes, whole=True, until=Clock.now() + 3600)
+    slow = StagePlan(sizes, whole=True, until=Deadline.now() + 3600)
     assert slow.after(sizes[0], 0.0) == 1 << 18
     slow._seconds = 3600 / (sizes[5] - sizes[0])
     assert sizes[3] <= slow.after(sizes[0], 0.0) <= sizes[5]
@@ -54,7 +54,7 @@ def test_what_would_not_end_in_time_gives_way_to_smaller_stages() -> None:
 
 def test_where_every_stage_costs_a_way_hopeless_ones_are_leapt_over() -> None:
     """As far as there is no hope and the share of the time reaches; the first stage tells how long coalitions take."""
-    far = Stages(SIZES, whole=False, until=Clock.now() + 3600, leap=0.25)
+    far = StagePlan(SIZES, whole=False, until=Deadline.now() + 3600, leap=0.25)
     assert far.after(0, math.inf) == SIZES[1]
     far._seconds = 1e-6
     assert far.after(SIZES[1], math.inf) == SIZES[-1]
@@ -70,14 +70,14 @@ def test_stages_that_no_target_may_end_are_passed_over() -> None:
     assert FEWEST_TO_TRUST in sizes
     assert set(sizes) - set(SIZES) > {FEWEST_TO_TRUST}
     for leap in (0.0, 0.25):
-        found = Stages(sizes, whole=False, until=math.inf, leap=leap, fewest=FEWEST_TO_TRUST)
+        found = StagePlan(sizes, whole=False, until=math.inf, leap=leap, fewest=FEWEST_TO_TRUST)
         assert found.after(0, FEWEST_TO_TRUST) == sizes[0]
         assert found.after(sizes[0], FEWEST_TO_TRUST) == FEWEST_TO_TRUST
         assert found.after(FEWEST_TO_TRUST, 0.0) == 1434
-    slow = Stages(sizes, whole=False, until=Clock.now() + 3600, fewest=FEWEST_TO_TRUST)
+    slow = StagePlan(sizes, whole=False, until=Deadline.now() + 3600, fewest=FEWEST_TO_TRUST)
     slow._seconds = 3600 / (500 - sizes[0])
     assert slow.after(sizes[0], FEWEST_TO_TRUST) == 495
-    short = Stages(stages(30, 500, fewest=FEWEST_TO_TRUST), False, math.inf, 0.0, FEWEST_TO_TRUST)
+    short = StagePlan(stages(30, 500, fewest=FEWEST_TO_TRUST), False, math.inf, 0.0, FEWEST_TO_TRUST)
     assert short.after(short._sizes[0], FEWEST_TO_TRUST) == 500
 
 
@@ -86,15 +86,15 @@ def test_a_guess_keeps_a_first_stage_small_where_time_is_short() -> None:
     whole game where there is no doubt.
     """
     sizes = stages(12, 4096, at_once=0)
-    tight = Stages(sizes, whole=True, until=Clock.now() + 3600)
+    tight = StagePlan(sizes, whole=True, until=Deadline.now() + 3600)
     tight.expect(2 * 3600 / 4096)
     assert tight.after(0, math.inf) == 252
-    ample = Stages(sizes, whole=True, until=Clock.now() + 3600)
+    ample = StagePlan(sizes, whole=True, until=Deadline.now() + 3600)
     ample.expect(0.5 * 3600 / 4096)
     assert ample.after(0, math.inf) == 252
     assert ample.after(252, math.inf) == 4096
     ample.expect(0.1 * 3600 / 4096)
     assert ample.after(0, math.inf) == 4096
-    endless = Stages(sizes, whole=True, until=math.inf)
+    endless = StagePlan(sizes, whole=True, until=math.inf)
     endless.expect(3600)
     assert endless.after(0, math.inf) == 4096

@@ -19,7 +19,7 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from sequela.concurrency.worker_pool import Pool
+from sequela.concurrency.worker_pool import WorkerPool
 from sequela.explain.ports import ModelState
 from sequela.explain.result.explanation import METHOD_VERSION, Explanation, LevelExplanation
 from sequela.explain.telemetry import (
@@ -31,7 +31,7 @@ from sequela.explain.telemetry import (
     CircuitState,
     EndpointCalled,
     EndpointWindow,
-    Explained,
+    ExplanationFinished,
     HttpHandled,
     MessageReceived,
     MessageSent,
@@ -70,7 +70,7 @@ class PrometheusObserver:
             _Endpoints(self.registry),
         )
 
-    def watch(self, pool: Pool) -> None:
+    def watch(self, pool: WorkerPool) -> None:
         """Shows what the workers do whenever the metrics are read."""
         size = Gauge("sequela_pool_workers", "Workers that run models.", registry=self.registry)
         busy = Gauge("sequela_pool_busy", "Workers that run a batch now.", registry=self.registry)
@@ -180,7 +180,7 @@ class _Rooms:
 class _Explanations:
     """What came out of explaining, how long it took, and how sure it is."""
 
-    takes = (StageDone, Explained)
+    takes = (StageDone, ExplanationFinished)
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._outcomes = Counter(
@@ -220,7 +220,7 @@ class _Explanations:
         match record:
             case StageDone(stage, seconds):
                 self._stages.labels(stage).observe(seconds)
-            case Explained(outcome, seconds, explanation):
+            case ExplanationFinished(outcome, seconds, explanation):
                 self._outcomes.labels(outcome).inc()
                 self._seconds.labels("all").observe(seconds)
                 # An answer from the store was counted when it was made.

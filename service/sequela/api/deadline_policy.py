@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import grpc
 
-from sequela.concurrency.deadline import Clock
+from sequela.concurrency.deadline import Deadline
 from sequela.errors import OutOfTime
 
 T = TypeVar("T")
@@ -32,22 +32,22 @@ class Pace:
     reserve: float
     stream_window: int
 
-    def clock(self, context: Context, allowed: float | None = None) -> Clock:
+    def deadline(self, context: Context, allowed: float | None = None) -> Deadline:
         """The clock of a call, or of one of its items that is allowed less."""
         return self.within(context.time_remaining(), allowed)
 
-    def within(self, *limits: float | None) -> Clock:
+    def within(self, *limits: float | None) -> Deadline:
         """The clock of what has so many seconds, the least of them; None sets no limit."""
         seconds = min((each for each in limits if each is not None), default=self.default_timeout)
-        return Clock(seconds, min(self.reserve, LARGEST_SHARE * seconds) + ROUNDED_UP * seconds)
+        return Deadline(seconds, min(self.reserve, LARGEST_SHARE * seconds) + ROUNDED_UP * seconds)
 
 
-async def in_time(messages: AsyncIterator[T], clock: Clock) -> AsyncIterator[T]:
+async def in_time(messages: AsyncIterator[T], deadline: Deadline) -> AsyncIterator[T]:
     """The messages of a stream; raises OutOfTime when the next one does not come within the clock."""
     loop = asyncio.get_running_loop()
     while True:
         try:
-            async with asyncio.timeout_at(loop.time() + clock.remaining):
+            async with asyncio.timeout_at(loop.time() + deadline.remaining):
                 message = await anext(messages)
         except StopAsyncIteration:
             return

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from sequela.api.drain_gate import Closing, draining
-from sequela.concurrency.deadline import Clock
+from sequela.concurrency.deadline import Deadline
 from sequela.errors import OutOfTime, Overloaded, SequelaError, Unavailable
 from sequela.explain.ports import Observer
 from sequela.explain.telemetry import RoomState, Shed
@@ -49,32 +49,32 @@ class Room:
         self._mean_seconds = 0.1
         self._open = True
         self._queueing = Closing()
-        self._clocks: set[Clock] = set()
+        self._clocks: set[Deadline] = set()
         self._threads = ThreadPoolExecutor(seats, thread_name_prefix=name)
         self._tell()
 
-    async def run(self, work: Callable[[], T], clock: Clock) -> T:
+    async def run(self, work: Callable[[], T], deadline: Deadline) -> T:
         """Runs `work` in a thread, waiting for a seat no longer than the clock allows.
 
         When the waiting task is cancelled the clock is cancelled too: the work stops at its next look at it.
         Raises Overloaded (QUEUE_FULL), Unavailable (DRAINING), OutOfTime (DEADLINE_TOO_SHORT), and what
         `work` raises.
         """
-        await self._sit_down(clock)
-        clock.keep_back(self._concluding * (self._running - 1))
-        self._clocks.add(clock)
+        await self._sit_down(deadline)
+        deadline.keep_back(self._concluding * (self._running - 1))
+        self._clocks.add(deadline)
         future = self._threads.submit(contextvars.copy_context().run, work)
-        stand_up = functools.partial(self._stand_up, clock, clock.now())
+        stand_up = functools.partial(self._stand_up, deadline, deadline.now())
         future.add_done_callback(functools.partial(_ended, asyncio.get_running_loop(), stand_up))
         ended = asyncio.wrap_future(future)
         ended.add_done_callback(_heard)
         try:
             return await asyncio.shield(ended)
         except asyncio.CancelledError:
-            clock.cancel()
+            deadline.cancel()
             raise
         except OutOfTime:
-            if clock.hurried:  # the caller's own deadline had room: another server may still answer
+            if deadline.hurried:  # the caller's own deadline had room: another server may still answer
                 raise draining() from None
             raise
 
@@ -82,22 +82,22 @@ class Room:
         """Takes no more work and sends away what waits; what runs concludes by `until` on the monotonic clock."""
         self._open = False
         self._queueing.within(0)
-        for clock in self._clocks:
-            clock.hurry(until)
+        for deadline in self._clocks:
+            deadline.hurry(until)
 
     def clear(self) -> None:
         """Lets the threads go as they end, without waiting for them."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _sit_down(self, clock: Clock) -> None:
+    async def _sit_down(self, deadline: Deadline) -> None:
         if not self._open:
             raise self._shed(draining())
         if self._running + self._waiting >= self.seats + self._queue:
             raise self._shed(self._overloaded())
         self._changed(waiting=1)
-        deadline = asyncio.get_running_loop().time() + clock.remaining
+        end = asyncio.get_running_loop().time() + deadline.remaining
         try:
-            async with self._queueing.inside(), asyncio.timeout_at(deadline):
+            async with self._queueing.inside(), asyncio.timeout_at(end):
                 await self._free.acquire()
         except Unavailable as error:
             raise self._shed(error) from None
@@ -105,14 +105,14 @@ class Room:
             raise self._shed(_too_late("waiting for a free worker")) from None
         finally:
             self._changed(waiting=-1)
-        if not self._open or clock.remaining <= 0:
+        if not self._open or deadline.remaining <= 0:
             self._free.release()
             raise self._shed(_too_late("before any work began") if self._open else draining())
         self._changed(running=1)
 
-    def _stand_up(self, clock: Clock, started: float) -> None:
-        self._clocks.discard(clock)
-        self._mean_seconds += NEWEST * (Clock.now() - started - self._mean_seconds)
+    def _stand_up(self, deadline: Deadline, started: float) -> None:
+        self._clocks.discard(deadline)
+        self._mean_seconds += NEWEST * (Deadline.now() - started - self._mean_seconds)
         self._free.release()
         self._changed(running=-1)
 

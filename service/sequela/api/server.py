@@ -17,7 +17,7 @@ from sequela.api.grpc.listener import Listening
 from sequela.api.grpc.services import Service
 from sequela.api.http_server import HttpServer
 from sequela.api.readiness import Readiness
-from sequela.concurrency.deadline import Clock
+from sequela.concurrency.deadline import Deadline
 from sequela.explain.ports import Observer
 
 # Work is told to conclude when this share of the grace is over: the rest is for the batch at hand, for solving, and
@@ -94,7 +94,7 @@ class Server:
             self._following.cancel()
         await self._readiness.leave()
         await asyncio.sleep(draining.delay)
-        self._rooms.close(Clock.now() + WORKING_SHARE * draining.grace)
+        self._rooms.close(Deadline.now() + WORKING_SHARE * draining.grace)
         self._closing.within(draining.grace)
         self._readiness.servicer.dismiss()
         await self._grpc.stop(draining.grace + LAST_WORDS)

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 
-class Breaker:
+class CircuitBreaker:
     """Closed while things work. `fail` opens it; then `probe` runs every `rest` seconds, off any caller's
     way, until it returns True. `told` hears of every change, and of the first success: (closed, why). `name` is
     that of the thread.

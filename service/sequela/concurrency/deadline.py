@@ -12,13 +12,13 @@ KEPT_BACK = 0.3
 """Of the time left, what may be kept back for others that conclude at the same time."""
 
 
-class TimeUp(Exception):
+class DeadlinePassed(Exception):
     """The share of time ran out between two batches or within one. Models raise it too; no request ends with it:
     levels conclude with what they have. Its cause is an error of an endpoint that took the time, if one did.
     """
 
 
-class Clock:
+class Deadline:
     """Deadline and cancellation, looked at between batches. Times are seconds of the monotonic clock.
 
     A small reserve before the deadline is kept for solving, encoding and sending the answer.
@@ -54,9 +54,9 @@ class Clock:
         """Leaves this share of the time that is left."""
         self.end = min(self.end, self.now() + share * self.remaining)
 
-    def beside(self) -> Clock:
+    def beside(self) -> Deadline:
         """Another clock with the same end, for a part of the work that is cancelled by itself."""
-        return Clock(self.remaining)
+        return Deadline(self.remaining)
 
     def cancel(self) -> None:
         """The caller is gone: the work stops at the next batch."""
@@ -71,4 +71,4 @@ class Clock:
         if self._gone.is_set():
             raise Cancelled("CANCELLED", "the caller cancelled the request")
         if self.now() >= min(until, self.end):
-            raise TimeUp
+            raise DeadlinePassed

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sequela.concurrency.deadline import Clock
+from sequela.concurrency.deadline import Deadline
 
 POLL_SECONDS = 0.05
 """How often a waiting caller looks whether it has been cancelled."""
@@ -25,14 +25,14 @@ class SingleFlight:
         self._busy: set[str] = set()
 
     @contextmanager
-    def lead(self, key: str, clock: Clock) -> Iterator[None]:
+    def lead(self, key: str, deadline: Deadline) -> Iterator[None]:
         """Waits for the turn on `key`. Raises TimeUp when the deadline comes first, Cancelled when the
         caller is gone.
         """
         with self._changed:
             while key in self._busy:
-                clock.check()
-                left = clock.remaining
+                deadline.check()
+                left = deadline.remaining
                 self._changed.wait(POLL_SECONDS if math.isinf(left) else min(max(left, 0), POLL_SECONDS))
             self._busy.add(key)
         try:

@@ -28,7 +28,7 @@ LOOK = 0.02
 """Seconds between looks of who waits."""
 
 
-class Pool:
+class WorkerPool:
     """Runs the jobs of several requests, at most `workers` at a time. Safe to call from several threads at once.
 
     cores: one for each worker's thread; none: the system places them. `width` is how many of the workers may be at
@@ -209,8 +209,8 @@ _Hand: TypeAlias = SimpleQueue[_Task | None]
 
 @dataclass(slots=True, eq=False)
 class _Run:
-    """One call of `Pool.run`; `running` counts its jobs in the pool's threads. Changed under the pool's lock, but for
-    results and failures.
+    """One call of `WorkerPool.run`; `running` counts its jobs in the pool's threads. Changed under the pool's lock,
+    except for results and failures.
     """
 
     source: Iterator[Callable[[], Any]]

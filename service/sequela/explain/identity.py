@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from sequela.explain.estimate.solvers import settled
 from sequela.explain.option_defaults import budget_of, link_of, needed_levels
-from sequela.explain.request import Question
+from sequela.explain.request import ExplainRequest
 from sequela.explain.result.explanation import METHOD_VERSION
 from sequela.explain.task import Task
 
@@ -35,7 +35,7 @@ def model_digest(onnx: bytes, schema_json: bytes) -> str:
 
 def content_key(task: Task) -> str:
     """SHA-256 of what the numbers depend on, as 64 hexadecimal digits."""
-    options = task.question.options
+    options = task.request.options
     canonical = replace(
         options,
         levels=needed_levels(options.levels),
@@ -64,10 +64,10 @@ def content_key(task: Task) -> str:
     return digest.hexdigest()
 
 
-def explanation_name(key: str, question: Question) -> str:
+def explanation_name(key: str, request: ExplainRequest) -> str:
     """`explanations/e`: the same question about the same alert has one name."""
-    events = [[item.id, str(item.time), dict(item.display)] for item in question.sequence.events]
-    facts = [key, question.caller_id, dict(question.labels), events]
+    events = [[item.id, str(item.time), dict(item.display)] for item in request.sequence.events]
+    facts = [key, request.caller_id, dict(request.labels), events]
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
     return f"explanations/{digest.hexdigest()[:32]}"
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.explain.estimate.game import Played, Rules, play
+from sequela.explain.estimate.game import GameOutcome, GameRules, play
 from sequela.explain.evaluate.evaluator import Evaluator
 from sequela.explain.request import FeatureScope, Level
 from sequela.explain.result.explanation import StopReason
@@ -32,7 +32,7 @@ MOST_BLOCKS = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Games:
+class LevelContext:
     """What all levels of one explanation share. gain: f(X) - f(B), (targets,); tolerance: η, (targets,). history: what
     the scan knows of the pruned events.
     """
@@ -51,15 +51,15 @@ class EventGame:
     refined).
     """
 
-    coarse: Played
-    level: Played
+    coarse: GameOutcome
+    level: GameOutcome
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CellGame:
     """The cell level, and the selections it rests on (rows of the event and the feature level)."""
 
-    played: Played
+    played: GameOutcome
     events: Selection
     features: Selection
 
@@ -79,13 +79,13 @@ def ends(levels: Iterable[Level], start: float, end: float) -> dict[Level, float
     return result
 
 
-def play_events(games: Games, rules: Rules) -> EventGame:
+def play_events(games: LevelContext, rules: GameRules) -> EventGame:
     """Every unpruned event and P."""
     played = _play_blocks(games, rules, (games.pruned,) if games.pruned else ())
     return EventGame(played, played)
 
 
-def play_history(games: Games, rules: Rules) -> EventGame:
+def play_history(games: LevelContext, rules: GameRules) -> EventGame:
     """Every unpruned event and the history blocks: P is split while a part of it matters or hides something
     (docs/design.md §4.3).
     """
@@ -106,16 +106,16 @@ def play_history(games: Games, rules: Rules) -> EventGame:
     return EventGame(coarse, level)
 
 
-def _play_blocks(games: Games, rules: Rules, blocks: tuple[int, ...]) -> Played:
+def _play_blocks(games: LevelContext, rules: GameRules, blocks: tuple[int, ...]) -> GameOutcome:
     return play(games.evaluator, event_players(games.extent, blocks), games.gain, rules)
 
 
-def play_features(games: Games, rules: Rules, scope: FeatureScope) -> Played:
+def play_features(games: LevelContext, rules: GameRules, scope: FeatureScope) -> GameOutcome:
     """Every feature, in the scope asked for."""
     return play(games.evaluator, _feature_players(games, scope), games.gain, rules)
 
 
-def _feature_players(games: Games, scope: FeatureScope) -> Players:
+def _feature_players(games: LevelContext, scope: FeatureScope) -> Players:
     if scope is FeatureScope.FULL_SEQUENCE:
         return full_feature_players(games.extent)
     return unpruned_feature_players(games.extent, games.pruned)
@@ -127,7 +127,7 @@ class Threshold:
 
     theta: NDArray[np.float64]
 
-    def choose(self, played: Played, rows: NDArray[np.intp], _: PlayerKind) -> Selection:
+    def choose(self, played: GameOutcome, rows: NDArray[np.intp], _: PlayerKind) -> Selection:
         """Of these rows of a level."""
         assert played.solution is not None
         return above(played.solution.values[rows], played.solution.errors[rows], self.theta)
@@ -140,7 +140,7 @@ class Ranks:
     events: int
     features: int
 
-    def choose(self, played: Played, rows: NDArray[np.intp], kind: PlayerKind) -> Selection:
+    def choose(self, played: GameOutcome, rows: NDArray[np.intp], kind: PlayerKind) -> Selection:
         """Of these rows of a level."""
         assert played.solution is not None
         count = self.events if kind is PlayerKind.EVENT else self.features
@@ -150,14 +150,18 @@ class Ranks:
 Choice = Threshold | Ranks
 
 
-def play_cells(games: Games, rules: Rules, events: Played, features: Played, choice: Choice) -> CellGame:
+def play_cells(
+    games: LevelContext, rules: GameRules, events: GameOutcome, features: GameOutcome, choice: Choice
+) -> CellGame:
     """The groups of cells of the relevant events and features (TimeSHAP §3.3)."""
     for name, needed in (("event", events), ("feature", features)):
         if needed.solution is None:
             detail = f"needs the {name} level, which was not computed: {needed.detail}"
             none = Selection(())
             return CellGame(
-                Played(event_players(games.extent, ()), StopReason.NOT_COMPUTED, detail=detail), none, none
+                GameOutcome(event_players(games.extent, ()), StopReason.NOT_COMPUTED, detail=detail),
+                none,
+                none,
             )
     chosen_events, chosen_features = bounded(
         _chosen(events, PlayerKind.EVENT, choice, games.extent),
@@ -173,7 +177,7 @@ def play_cells(games: Games, rules: Rules, events: Played, features: Played, cho
     return CellGame(play(games.evaluator, players, games.gain, rules), chosen_events, chosen_features)
 
 
-def _chosen(played: Played, kind: PlayerKind, choice: Choice, extent: Extent) -> Selection:
+def _chosen(played: GameOutcome, kind: PlayerKind, choice: Choice, extent: Extent) -> Selection:
     """A selection in rows of the level: only single events, and only features that lie in events. Null players are
     never chosen, nor counted by a rank: their cells would all be 0.
     """
@@ -196,13 +200,13 @@ def _chosen(played: Played, kind: PlayerKind, choice: Choice, extent: Extent) ->
     )
 
 
-def _event(played: Played, row: int) -> int:
+def _event(played: GameOutcome, row: int) -> int:
     event = played.players.names[row].last_event
     assert event is not None
     return event
 
 
-def _feature(played: Played, row: int) -> int:
+def _feature(played: GameOutcome, row: int) -> int:
     feature = played.players.names[row].feature
     assert feature is not None
     return feature

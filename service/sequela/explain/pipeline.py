@@ -10,22 +10,22 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.concurrency.deadline import Clock
-from sequela.explain.estimate.game import Played, Rules
+from sequela.concurrency.deadline import Deadline
+from sequela.explain.estimate.game import GameOutcome, GameRules
 from sequela.explain.estimate.solvers import estimator_for, settled
-from sequela.explain.evaluate.evaluator import Evaluator, Runs
-from sequela.explain.evaluate.model_caller import Asker
-from sequela.explain.evaluate.prefix_states.execution import StateRuns
-from sequela.explain.evaluate.prefix_states.state_cache import BackgroundPasts, Pasts
-from sequela.explain.evaluate.remote import Rows, Sender, ServedRuns, row_bytes
-from sequela.explain.evaluate.whole import WholeRuns
+from sequela.explain.evaluate.evaluator import Evaluator, Execution
+from sequela.explain.evaluate.model_caller import ModelCaller
+from sequela.explain.evaluate.prefix_states.execution import PrefixStateExecution
+from sequela.explain.evaluate.prefix_states.state_cache import BackgroundStateCache, PrefixStates
+from sequela.explain.evaluate.remote import RemoteExecution, Rows, Sender, row_bytes
+from sequela.explain.evaluate.whole import WholeExecution
 from sequela.explain.identity import unique_name
 from sequela.explain.levels import (
     SCAN_SHARE,
     CellGame,
     Choice,
     EventGame,
-    Games,
+    LevelContext,
     Ranks,
     Threshold,
     ends,
@@ -76,7 +76,7 @@ SERVED_AT_ONCE = 256
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Endpoints:
+class BaseAndScore:
     """f(B) and f(X), (2, targets) each, or f(X) alone, (1, targets): raw and after the link."""
 
     raw: NDArray[np.float64]
@@ -84,19 +84,22 @@ class _Endpoints:
 
     @property
     def base(self) -> NDArray[np.float64]:
+        """f(B) after the link, (targets,)."""
         return np.asarray(self.linked[0])
 
     @property
     def score(self) -> NDArray[np.float64]:
+        """f(X) after the link, (targets,)."""
         return np.asarray(self.linked[1])
 
     @property
     def gain(self) -> NDArray[np.float64]:
+        """f(X) - f(B), (targets,)."""
         return self.score - self.base
 
 
 @dataclass(slots=True)
-class _Stages:
+class StageTimer:
     """Wall time by stage."""
 
     observer: Observer
@@ -104,22 +107,23 @@ class _Stages:
 
     @contextmanager
     def __call__(self, name: str) -> Iterator[None]:
-        start = Clock.now()
+        """Times one stage and tells the observer."""
+        start = Deadline.now()
         yield
-        self.seconds[name] = Clock.now() - start
+        self.seconds[name] = Deadline.now() - start
         self.observer.notice(StageDone(name, self.seconds[name]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Games:
+class LevelGames:
     """The games played; None where a level was not asked for."""
 
     events: EventGame | None = None
-    features: Played | None = None
+    features: GameOutcome | None = None
     cells: CellGame | None = None
 
     @property
-    def played(self) -> list[Played]:
+    def played(self) -> list[GameOutcome]:
         """All of them."""
         games = [
             self.events and self.events.level,
@@ -131,53 +135,58 @@ class _Games:
 
 
 def work_out(
-    task: Task, name: str, limits: Limits, asker: Asker, pasts: BackgroundPasts, observer: Observer
+    task: Task,
+    name: str,
+    limits: Limits,
+    caller: ModelCaller,
+    prefix_states: BackgroundStateCache,
+    observer: Observer,
 ) -> Explanation:
     """The explanation of a task, under its name; one that the deadline cut short gets a name of its own.
 
     Raises TimeUp where not even f(X) and f(B) fit into the time, Cancelled, and DoesNotFit where the model fails.
     """
-    options, stages = task.question.options, _Stages(observer)
-    evaluator = _evaluator(task, asker, pasts)
+    options, stages = task.request.options, StageTimer(observer)
+    evaluator = _evaluator(task, caller, prefix_states)
     with stages("score"):
         raw = _raw_scores(task, evaluator)
         order = task.targets.by_score(raw[-1])
         task, evaluator = replace(task, targets=task.targets.picked(order)), evaluator.of(order)
-        scores = _Endpoints(raw[:, order], linked(evaluator.link, raw[:, order]).values)
+        scores = BaseAndScore(raw[:, order], linked(evaluator.link, raw[:, order]).values)
     if len(raw) < 2:
-        return _answer(task, name, scores, NO_TOLERANCES, asker, stages)
+        return _answer(task, name, scores, NO_TOLERANCES, caller, stages)
     used = tolerances(options, task.model.schema, scores.base, scores.score)
     with stages("prune"):
         found = _prune(task, evaluator, scores, used)
     inside = history(found.pruned, found.splits, found.curve, used.pruning)
-    shared = Games(evaluator, _extent(task), found.pruned, scores.gain, used.pruning, inside)
+    shared = LevelContext(evaluator, _extent(task), found.pruned, scores.gain, used.pruning, inside)
     chosen = _with_estimator(task, found.pruned)
     games = _play(shared, chosen, used, limits, stages)
-    answer = _answer(chosen, name, scores, used, asker, stages)
+    answer = _answer(chosen, name, scores, used, caller, stages)
     explained = _explained(answer, chosen, found, shared, games)
     caveats = _caveats(chosen, scores, used, shared, games, explained.pruning)
     return replace(explained, warnings=(*answer.warnings, *caveats))
 
 
-def _evaluator(task: Task, asker: Asker, shared: BackgroundPasts) -> Evaluator:
-    link = link_of(task.question.options, task.model.schema)
-    return Evaluator(_runs(task, asker, shared), task.targets.columns, link, asker)
+def _evaluator(task: Task, caller: ModelCaller, shared: BackgroundStateCache) -> Evaluator:
+    link = link_of(task.request.options, task.model.schema)
+    return Evaluator(_runs(task, caller, shared), task.targets.columns, link, caller)
 
 
-def _runs(task: Task, asker: Asker, shared: BackgroundPasts) -> Runs:
+def _runs(task: Task, caller: ModelCaller, shared: BackgroundStateCache) -> Execution:
     """By its endpoint where it is served elsewhere; here from states where it can be run so."""
-    model, fitted, event = task.model, task.fitted, task.question.options.output_event
+    model, fitted, event = task.model, task.fitted, task.request.options.output_event
     masker = Masker(fitted.cells, task.background_cells(), task.layout.columns)
     if model.endpoint:
         size = row_bytes(model, fitted.cells, fitted.frame)
-        rows = Rows(Sender(model, model.endpoint, asker), fitted.frame, event, size)
-        return ServedRuns(rows, masker)
+        rows = Rows(Sender(model, model.endpoint, caller), fitted.frame, event, size)
+        return RemoteExecution(rows, masker)
     if model.recurrence is None:
-        return WholeRuns(model, masker, fitted.frame, event, asker)
-    pasts = Pasts(
-        model.recurrence, masker, fitted.frame, ladder(fitted.cells.length), asker, shared, _shared_key(task)
+        return WholeExecution(model, masker, fitted.frame, event, caller)
+    prefix_states = PrefixStates(
+        model.recurrence, masker, fitted.frame, ladder(fitted.cells.length), caller, shared, _shared_key(task)
     )
-    return StateRuns(model, model.recurrence, masker, fitted.frame, event, pasts, asker)
+    return PrefixStateExecution(model, model.recurrence, masker, fitted.frame, event, prefix_states, caller)
 
 
 def _shared_key(task: Task) -> str | None:
@@ -198,7 +207,7 @@ def _raw_scores(task: Task, evaluator: Evaluator) -> NDArray[np.float64]:
     """f(B) and f(X) before the link, (2, targets); f(X) alone, (1, targets), where the first target's is below the
     minimum: then nothing more is asked of the model.
     """
-    players, least = event_players(_extent(task), ()), task.question.options.minimum_score
+    players, least = event_players(_extent(task), ()), task.request.options.minimum_score
     if least is not None:
         raw = evaluator.score(players)
         if raw[0, task.targets.by_score(raw[0])[0]] < least:
@@ -208,9 +217,9 @@ def _raw_scores(task: Task, evaluator: Evaluator) -> NDArray[np.float64]:
 
 def _with_estimator(task: Task, pruned: int) -> Task:
     """With one estimator for all levels, so that the answer's own options ask for the same again."""
-    options = task.question.options
+    options = task.request.options
     chosen = settled(options, task.model.endpoint) or _suited(task, pruned)
-    return replace(task, question=replace(task.question, options=replace(options, estimator=chosen)))
+    return replace(task, request=replace(task.request, options=replace(options, estimator=chosen)))
 
 
 def _suited(task: Task, pruned: int) -> Estimator:
@@ -219,15 +228,15 @@ def _suited(task: Task, pruned: int) -> Estimator:
     assert endpoint is not None
     players = max(task.fitted.cells.length - pruned, len(task.layout.features)) + 1
     size = row_bytes(task.model, task.fitted.cells, task.fitted.frame)
-    return estimator_for(endpoint, size, budget_of(task.question.options, endpoint), players)
+    return estimator_for(endpoint, size, budget_of(task.request.options, endpoint), players)
 
 
-def _prune(task: Task, evaluator: Evaluator, scores: _Endpoints, used: Tolerances) -> Scan:
-    options = task.question.options
+def _prune(task: Task, evaluator: Evaluator, scores: BaseAndScore, used: Tolerances) -> Scan:
+    options = task.request.options
     if not _needs_scan(options):
         return not_scanned(len(scores.base))
-    clock = evaluator.clock
-    until = clock.now() + SCAN_SHARE * clock.remaining
+    deadline = evaluator.deadline
+    until = deadline.now() + SCAN_SHARE * deadline.remaining
     scanner = Scanner(evaluator, _extent(task), scores.base, scores.score, used.pruning, until)
     if options.full_pruning_curve:
         return scanner.whole_curve()
@@ -238,7 +247,7 @@ def _opens_history(task: Task) -> bool:
     """Whether the curve within P is needed: it says where to split. At an endpoint it may take no more rows than a
     level does; where it would, P is split as far as the cut's own scan went, and in halves.
     """
-    options, endpoint = task.question.options, task.model.endpoint
+    options, endpoint = task.request.options, task.model.endpoint
     rows = 2 * (task.fitted.cells.length - 1)
     wanted = options.refine_history and Level.EVENT in needed_levels(options.levels)
     return wanted and (endpoint is None or rows <= budget_of(options, endpoint))
@@ -250,15 +259,17 @@ def _needs_scan(options: Options) -> bool:
     return options.full_pruning_curve or not (whole and needed_levels(options.levels) == (Level.FEATURE,))
 
 
-def _play(shared: Games, task: Task, used: Tolerances, limits: Limits, stages: _Stages) -> _Games:
-    options = task.question.options
+def _play(
+    shared: LevelContext, task: Task, used: Tolerances, limits: Limits, stages: StageTimer
+) -> LevelGames:
+    options = task.request.options
     wanted = needed_levels(options.levels)
     budget = budget_of(options, task.model.endpoint)
-    clock = shared.evaluator.clock
-    until = ends(wanted, clock.now(), clock.end)
+    deadline = shared.evaluator.deadline
+    until = ends(wanted, deadline.now(), deadline.end)
 
-    def rules(level: Level) -> Rules:
-        return Rules(
+    def rules(level: Level) -> GameRules:
+        return GameRules(
             budget,
             limits.max_players,
             used.standard_error,
@@ -270,7 +281,7 @@ def _play(shared: Games, task: Task, used: Tolerances, limits: Limits, stages: _
             LEAP if task.model.endpoint else 0.0,
         )
 
-    games = _Games()
+    games = LevelGames()
     if Level.EVENT in wanted:
         with stages("event"):
             play_level = play_history if options.refine_history else play_events
@@ -296,15 +307,15 @@ def _choice(options: Options, used: Tolerances) -> Choice:
 
 
 def _answer(
-    task: Task, name: str, scores: _Endpoints, used: Tolerances, asker: Asker, stages: _Stages
+    task: Task, name: str, scores: BaseAndScore, used: Tolerances, caller: ModelCaller, stages: StageTimer
 ) -> Explanation:
     """The part of the answer that every question gets."""
-    question = task.question
+    request = task.request
     return Explanation(
         name=name,
         create_time=datetime.now(UTC),
-        caller_id=question.caller_id,
-        labels=dict(question.labels),
+        caller_id=request.caller_id,
+        labels=dict(request.labels),
         model=task.model.name,
         model_digest=task.model.digest,
         background=task.background_name,
@@ -316,21 +327,23 @@ def _answer(
         event_level=None,
         feature_level=None,
         cell_level=None,
-        options=resolved(question.options, task.model, used),
+        options=resolved(request.options, task.model, used),
         features=assembly.features(task.layout),
         event_values=(),
         static_values=(),
-        cost=replace(asker.cost(), stage_seconds=dict(stages.seconds)),
+        cost=replace(caller.cost(), stage_seconds=dict(stages.seconds)),
         warnings=(
             *task.model.warnings,
             *task.warnings,
-            *outputs_left_out(question.options, len(task.targets.names), task.model.schema),
+            *outputs_left_out(request.options, len(task.targets.names), task.model.schema),
         ),
         output_count=len(task.model.schema.targets),
     )
 
 
-def _explained(answer: Explanation, task: Task, found: Scan, shared: Games, games: _Games) -> Explanation:
+def _explained(
+    answer: Explanation, task: Task, found: Scan, shared: LevelContext, games: LevelGames
+) -> Explanation:
     """The answer with what pruning and the levels found."""
     layout, cells, gain = task.layout, task.fitted.cells, shared.gain
     events = assembly.level(layout, games.events.level, gain) if games.events else None
@@ -338,7 +351,7 @@ def _explained(answer: Explanation, task: Task, found: Scan, shared: Games, game
     opened = None
     if games.cells and games.events and games.features:
         opened = assembly.cell_level(layout, games.cells, games.events.level, games.features, gain)
-    pruned = _needs_scan(task.question.options)
+    pruned = _needs_scan(task.request.options)
     answer = replace(
         answer,
         explained=True,
@@ -346,9 +359,7 @@ def _explained(answer: Explanation, task: Task, found: Scan, shared: Games, game
         event_level=events,
         feature_level=features,
         cell_level=opened,
-        event_values=assembly.shown_events(
-            layout, cells, found.pruned, events, task.question.sequence.events
-        ),
+        event_values=assembly.shown_events(layout, cells, found.pruned, events, task.request.sequence.events),
         static_values=static_values(layout, cells),
     )
     if not found.complete or any(game.out_of_time for game in games.played):
@@ -357,10 +368,15 @@ def _explained(answer: Explanation, task: Task, found: Scan, shared: Games, game
 
 
 def _caveats(
-    task: Task, scores: _Endpoints, used: Tolerances, shared: Games, games: _Games, pruning: Pruning | None
+    task: Task,
+    scores: BaseAndScore,
+    used: Tolerances,
+    shared: LevelContext,
+    games: LevelGames,
+    pruning: Pruning | None,
 ) -> tuple[ExplanationWarning, ...]:
     """What was found on the way that a reader should know."""
-    names, schema, options = task.targets.names, task.model.schema, task.question.options
+    names, schema, options = task.targets.names, task.model.schema, task.request.options
     link = link_of(options, schema)
     absolute = bool(schema.bounded) and link is Link.IDENTITY
     limits = limits_of(options, absolute, used, games.played, games.cells)

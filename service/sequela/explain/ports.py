@@ -13,10 +13,10 @@ from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.concurrency.deadline import Clock
+from sequela.concurrency.deadline import Deadline
 from sequela.errors import SequelaError
 from sequela.explain.background import Background, StoredBackground
-from sequela.explain.evaluate.row_independence import RowsAlone
+from sequela.explain.evaluate.row_independence import RowIndependence
 from sequela.explain.request import Estimator, ModelChoice
 from sequela.explain.result.explanation import Explanation, ExplanationWarning
 from sequela.explain.schema import ModelSchema
@@ -105,7 +105,7 @@ class Endpoint(Protocol):
         """How often a call is sent at most."""
 
     @property
-    def rows_alone(self) -> RowsAlone:
+    def rows_alone(self) -> RowIndependence:
         """What is still to be tried of the model's rows."""
 
     def check(self) -> None:
@@ -124,16 +124,16 @@ class Endpoint(Protocol):
     def sent(self, rows: int) -> int:
         """The rows that leave for so many: a fixed batch is filled up."""
 
-    def admitted(self, rows: int, clock: Clock, until: float) -> AbstractContextManager[None]:
+    def admitted(self, rows: int, deadline: Deadline, until: float) -> AbstractContextManager[None]:
         """Waits until so many rows may be sent, and holds their place while the context lasts.
 
         Raises TimeUp where that would be past `until`, Cancelled when the caller has gone, and what `check` raises.
         """
 
-    def run(self, jobs: Iterable[Callable[[], T]], clock: Clock, until: float) -> list[T]:
+    def run(self, jobs: Iterable[Callable[[], T]], deadline: Deadline, until: float) -> list[T]:
         """Runs jobs of one call each, as many at a time as keep the endpoint busy, in turn with other requests'.
 
-        Results and errors are as in `Pool.run`; raises TimeUp and Cancelled also while jobs wait for their turn.
+        Results and errors are as in `WorkerPool.run`; raises TimeUp and Cancelled also while jobs wait for their turn.
         """
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.concurrency.deadline import TimeUp
+from sequela.concurrency.deadline import DeadlinePassed
 from sequela.explain.evaluate.evaluator import Evaluator
 from sequela.timeshap.players import Extent, event_players
 from sequela.timeshap.pruning import first_prunable, importances, scan_order, scan_windows, split_coalitions
@@ -70,7 +70,7 @@ class Scanner:
             start = len(curve)
             try:
                 values = self.evaluator.values(players, split_coalitions(players, splits), self.until)
-            except TimeUp:
+            except DeadlinePassed:
                 return self._unfinished(order[:start], curve)
             curve = np.concatenate([curve, importances(values, self.base, self.score)])
             if enough(curve[start:]):

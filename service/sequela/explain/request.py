@@ -150,7 +150,7 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Question:
+class ExplainRequest:
     """One alert to explain."""
 
     model: ModelChoice

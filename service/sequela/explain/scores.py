@@ -11,9 +11,9 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.explain.evaluate.model_caller import Asker
+from sequela.explain.evaluate.model_caller import ModelCaller
 from sequela.explain.evaluate.remote import Rows, Sender, row_bytes, row_digests
-from sequela.explain.inputs.preparation import Fitted, fit_sequence
+from sequela.explain.inputs.preparation import PreparedSequence, prepare_sequence
 from sequela.explain.limits import Limits
 from sequela.explain.ports import Model
 from sequela.explain.request import GivenSequence
@@ -24,7 +24,7 @@ Outputs = NDArray[np.float64]
 
 
 def score_all(
-    model: Model, sequences: Sequence[GivenSequence], output_event: int, limits: Limits, asker: Asker
+    model: Model, sequences: Sequence[GivenSequence], output_event: int, limits: Limits, caller: ModelCaller
 ) -> Outputs:
     """Raw outputs (sequences, outputs).
 
@@ -33,29 +33,31 @@ def score_all(
     fit = partial(_fitted, model, output_event, limits)
     if model.endpoint:
         fitted = [fit(number, sequence) for number, sequence in enumerate(sequences)]
-        return _Served(Sender(model, model.endpoint, asker), output_event).scores(fitted)
+        return _Served(Sender(model, model.endpoint, caller), output_event).scores(fitted)
 
     def scored(number: int, sequence: GivenSequence) -> Outputs:
-        asker.clock.check()
-        return _asked(model, fit(number, sequence), output_event, asker)
+        caller.deadline.check()
+        return _asked(model, fit(number, sequence), output_event, caller)
 
     jobs = (partial(scored, number, sequence) for number, sequence in enumerate(sequences))
-    return np.concatenate(list(asker.share(jobs)))
+    return np.concatenate(list(caller.share(jobs)))
 
 
-def _fitted(model: Model, output_event: int, limits: Limits, number: int, sequence: GivenSequence) -> Fitted:
-    fitted = fit_sequence(model.schema, model.fixed_length, sequence, limits, f"sequences[{number}]")
+def _fitted(
+    model: Model, output_event: int, limits: Limits, number: int, sequence: GivenSequence
+) -> PreparedSequence:
+    fitted = prepare_sequence(model.schema, model.fixed_length, sequence, limits, f"sequences[{number}]")
     check_output_event(output_event, model.schema, fitted.cells.length, "output_event")
     return fitted
 
 
-def _asked(model: Model, fitted: Fitted, output_event: int, asker: Asker) -> Outputs:
+def _asked(model: Model, fitted: PreparedSequence, output_event: int, caller: ModelCaller) -> Outputs:
     """Raw outputs (1, outputs) of one sequence."""
 
-    def question(end: float) -> Outputs:
+    def call(end: float) -> Outputs:
         return model.run(fitted.cells.as_batch(), fitted.frame, output_event, end)
 
-    return asker.ask(1, fitted.cells.length, asker.clock.end, question)
+    return caller.ask(1, fitted.cells.length, caller.deadline.end, call)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,7 +67,7 @@ class _Served:
     sender: Sender
     output_event: int
 
-    def scores(self, sequences: Sequence[Fitted]) -> Outputs:
+    def scores(self, sequences: Sequence[PreparedSequence]) -> Outputs:
         """Raw outputs (sequences, outputs)."""
         alike: dict[bytes, list[int]] = defaultdict(list)
         for number, fitted in enumerate(sequences):
@@ -74,7 +76,7 @@ class _Served:
         order = np.argsort([number for numbers in alike.values() for number in numbers])
         return np.concatenate(parts)[order]
 
-    def _together(self, sequences: Sequence[Fitted]) -> Outputs:
+    def _together(self, sequences: Sequence[PreparedSequence]) -> Outputs:
         """Of sequences of one length and padding."""
         first = sequences[0]
         size = row_bytes(self.sender.model, first.cells, first.frame)
@@ -94,7 +96,7 @@ def _stacked(cells: Sequence[Cells]) -> Cells:
     )
 
 
-def _shape(fitted: Fitted) -> bytes:
+def _shape(fitted: PreparedSequence) -> bytes:
     """What sequences of one call have in common: length and padding."""
     frame = (*fitted.frame.before, *fitted.frame.after)
     return repr((fitted.cells.length, [(array.shape, array.tobytes()) for array in frame])).encode()

@@ -9,27 +9,27 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.concurrency.deadline import Clock, TimeUp
+from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.concurrency.single_flight import SingleFlight
-from sequela.concurrency.worker_pool import Pool
+from sequela.concurrency.worker_pool import WorkerPool
 from sequela.errors import NotFound, OutOfTime, SequelaError, Unavailable
-from sequela.explain.evaluate.model_caller import Asker
-from sequela.explain.evaluate.prefix_states.state_cache import BackgroundPasts
+from sequela.explain.evaluate.model_caller import ModelCaller
+from sequela.explain.evaluate.prefix_states.state_cache import BackgroundStateCache
 from sequela.explain.identity import content_key, explanation_name, unique_name
 from sequela.explain.limits import Limits
 from sequela.explain.pipeline import work_out
 from sequela.explain.ports import Backgrounds, Explanations, Models, Observer
-from sequela.explain.request import GivenSequence, ModelChoice, Question
+from sequela.explain.request import ExplainRequest, GivenSequence, ModelChoice
 from sequela.explain.result.assembly import shown_events
 from sequela.explain.result.explanation import Cost, Explanation
 from sequela.explain.scores import score_all
 from sequela.explain.targets import scored_targets
 from sequela.explain.task import Task, resolve
-from sequela.explain.telemetry import Explained, StageDone
+from sequela.explain.telemetry import ExplanationFinished, StageDone
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Scored:
+class ScoreResult:
     """Raw scores (sequences, targets)."""
 
     targets: tuple[str, ...]
@@ -50,27 +50,27 @@ class Explainer:
         explanations: Explanations,
         observer: Observer,
         limits: Limits,
-        pool: Pool,
+        pool: WorkerPool,
     ) -> None:
         self._models, self._backgrounds, self._explanations = models, backgrounds, explanations
         self._observer, self._limits = observer, limits
         self._pool = pool
-        self._pasts = BackgroundPasts()
+        self._prefix_states = BackgroundStateCache()
         self._flights = SingleFlight()
 
-    def explain(self, question: Question, clock: Clock) -> Explanation:
+    def explain(self, request: ExplainRequest, deadline: Deadline) -> Explanation:
         """Explains one score, or gives back what was found before.
 
         Raises InvalidInput, NotFound, DoesNotFit, OutOfTime (not even f(X) and f(B) fit), Cancelled,
         Unavailable.
         """
-        start = clock.now()
+        start = deadline.now()
         try:
-            explanation = self._explain(question, clock)
+            explanation = self._explain(request, deadline)
         except SequelaError as error:
-            self._observer.notice(Explained(error.reason, clock.now() - start))
+            self._observer.notice(ExplanationFinished(error.reason, deadline.now() - start))
             raise
-        self._observer.notice(Explained(_outcome(explanation), clock.now() - start, explanation))
+        self._observer.notice(ExplanationFinished(_outcome(explanation), deadline.now() - start, explanation))
         return explanation
 
     def score(
@@ -79,49 +79,49 @@ class Explainer:
         sequences: Sequence[GivenSequence],
         targets: tuple[str, ...],
         output_event: int,
-        clock: Clock,
-    ) -> Scored:
+        deadline: Deadline,
+    ) -> ScoreResult:
         """Raw scores of sequences. Raises as `explain` does."""
-        asker = Asker(clock, self._pool, self._observer)
+        caller = ModelCaller(deadline, self._pool, self._observer)
         try:
-            model = self._models.resolve(choice, clock.end)
+            model = self._models.resolve(choice, deadline.end)
             columns = scored_targets(model.schema, targets, len(sequences), self._limits, "targets")
-            rows = score_all(model, sequences, output_event, self._limits, asker)
-        except TimeUp as late:
+            rows = score_all(model, sequences, output_event, self._limits, caller)
+        except DeadlinePassed as late:
             raise _out_of_time(late) from None
-        return Scored(columns.names, rows[:, list(columns.columns)], model.digest, asker.cost())
+        return ScoreResult(columns.names, rows[:, list(columns.columns)], model.digest, caller.cost())
 
-    def _explain(self, question: Question, clock: Clock) -> Explanation:
-        start = clock.now()
+    def _explain(self, request: ExplainRequest, deadline: Deadline) -> Explanation:
+        start = deadline.now()
         try:
-            task = resolve(question, self._models, self._backgrounds, self._limits, clock.end)
-            self._observer.notice(StageDone("resolve", clock.now() - start))
+            task = resolve(request, self._models, self._backgrounds, self._limits, deadline.end)
+            self._observer.notice(StageDone("resolve", deadline.now() - start))
             endpoint = task.model.endpoint
             if endpoint and not endpoint.pinned:
-                return self._answered_anew(task, clock)
-            return self._answered_once(task, content_key(task), clock)
-        except TimeUp as late:
+                return self._answered_anew(task, deadline)
+            return self._answered_once(task, content_key(task), deadline)
+        except DeadlinePassed as late:
             raise _out_of_time(late) from None
 
-    def _answered_anew(self, task: Task, clock: Clock) -> Explanation:
+    def _answered_anew(self, task: Task, deadline: Deadline) -> Explanation:
         """Kept for its alert alone: what is served may be another model tomorrow."""
-        explanation = self._work_out(task, unique_name(), clock)
+        explanation = self._work_out(task, unique_name(), deadline)
         self._explanations.keep(None, explanation)
         return explanation
 
-    def _answered_once(self, task: Task, key: str, clock: Clock) -> Explanation:
-        with self._flights.lead(key, clock):
+    def _answered_once(self, task: Task, key: str, deadline: Deadline) -> Explanation:
+        with self._flights.lead(key, deadline):
             found = self._explanations.answer(key)
             if found:
                 return self._answered_before(found, task, key)
-            explanation = self._work_out(task, explanation_name(key, task.question), clock)
+            explanation = self._work_out(task, explanation_name(key, task.request), deadline)
             self._explanations.keep(key, explanation)
             return explanation
 
     def _answered_before(self, found: Explanation, task: Task, key: str) -> Explanation:
         """What was found for the same content, under this alert's name; what is stored under it stays as it was."""
         cost = Cost(cached=True)
-        name = explanation_name(key, task.question)
+        name = explanation_name(key, task.request)
         try:
             return replace(self._explanations.get(name), cost=cost)
         except (NotFound, Unavailable):
@@ -129,23 +129,23 @@ class Explainer:
             self._explanations.keep(key, explanation)
             return explanation
 
-    def _work_out(self, task: Task, name: str, clock: Clock) -> Explanation:
-        asker = Asker(clock, self._pool, self._observer)
-        return work_out(task, name, self._limits, asker, self._pasts, self._observer)
+    def _work_out(self, task: Task, name: str, deadline: Deadline) -> Explanation:
+        caller = ModelCaller(deadline, self._pool, self._observer)
+        return work_out(task, name, self._limits, caller, self._prefix_states, self._observer)
 
 
 def _for_alert(found: Explanation, task: Task, name: str, cost: Cost) -> Explanation:
     """An answer found for the same content, with this alert's own name, labels and event notes."""
-    question = task.question
+    request = task.request
     pruned = found.pruning.pruned_events if found.pruning else 0
-    infos = question.sequence.events
+    infos = request.sequence.events
     shown = shown_events(task.layout, task.fitted.cells, pruned, found.event_level, infos)
     return replace(
         found,
         name=name,
         create_time=datetime.now(UTC),
-        caller_id=question.caller_id,
-        labels=dict(question.labels),
+        caller_id=request.caller_id,
+        labels=dict(request.labels),
         model=task.model.name,
         background=task.background_name,
         event_values=shown if found.explained else (),
@@ -161,7 +161,7 @@ def _outcome(explanation: Explanation) -> str:
     return "cut_short" if explanation.cut_short else "ok"
 
 
-def _out_of_time(late: TimeUp) -> SequelaError:
+def _out_of_time(late: DeadlinePassed) -> SequelaError:
     """What took the time, where that is known."""
     if isinstance(late.__cause__, SequelaError):
         return late.__cause__

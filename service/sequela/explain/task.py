@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sequela.errors import DoesNotFit, InvalidInput, Violation
 from sequela.explain.background import Background
 from sequela.explain.inputs.columns import check_not_transposed, column_warnings, named_by_caller
-from sequela.explain.inputs.preparation import Fitted, fit_background, fit_sequence
+from sequela.explain.inputs.preparation import PreparedSequence, prepare_background, prepare_sequence
 from sequela.explain.inputs.scales import raw_values
 from sequela.explain.layout import Layout, layout
 from sequela.explain.limits import Limits
@@ -21,9 +21,9 @@ from sequela.explain.ports import Backgrounds, Model, Models
 from sequela.explain.request import (
     BackgroundChoice,
     DigestedBackground,
+    ExplainRequest,
     GivenBackground,
     NamedBackground,
-    Question,
 )
 from sequela.explain.result.explanation import ExplanationWarning
 from sequela.explain.schema import ModelSchema
@@ -37,10 +37,10 @@ class Task:
     was assumed about what the caller sent.
     """
 
-    question: Question
+    request: ExplainRequest
     model: Model
     layout: Layout
-    fitted: Fitted
+    fitted: PreparedSequence
     background: Background
     background_name: str
     targets: Targets
@@ -56,26 +56,26 @@ class Task:
 
 
 def resolve(
-    question: Question, models: Models, backgrounds: Backgrounds, limits: Limits, until: float
+    request: ExplainRequest, models: Models, backgrounds: Backgrounds, limits: Limits, until: float
 ) -> Task:
     """Finds and fits. Raises InvalidInput, NotFound, DoesNotFit and what the ports raise."""
-    model = models.resolve(question.model, until)
-    fitted = fit_sequence(model.schema, model.fixed_length, question.sequence, limits, "sequence")
-    check_not_transposed(model.schema, [event.id for event in question.sequence.events], "sequence.events")
+    model = models.resolve(request.model, until)
+    fitted = prepare_sequence(model.schema, model.fixed_length, request.sequence, limits, "sequence")
+    check_not_transposed(model.schema, [event.id for event in request.sequence.events], "sequence.events")
     check_output_event(
-        question.options.output_event, model.schema, fitted.cells.length, "options.output_event"
+        request.options.output_event, model.schema, fitted.cells.length, "options.output_event"
     )
-    targets = chosen_targets(model.schema, question.options.targets, limits, "options.targets")
-    schema = named_by_caller(model.schema, question.sequence.inputs)
-    name, background = _background(question.background, model, schema, backgrounds, limits)
+    targets = chosen_targets(model.schema, request.options.targets, limits, "options.targets")
+    schema = named_by_caller(model.schema, request.sequence.inputs)
+    name, background = _background(request.background, model, schema, backgrounds, limits)
     _check_background(background, model.schema)
     warnings = (
         *fitted.warnings,
-        *_warnings(question, schema, model.schema),
-        *_longer(question, background, fitted),
+        *_warnings(request, schema, model.schema),
+        *_longer(request, background, fitted),
         *raw_values(layout(schema), fitted.cells),
     )
-    task = Task(question, model, layout(schema), fitted, background, name, targets, warnings)
+    task = Task(request, model, layout(schema), fitted, background, name, targets, warnings)
     return replace(task, warnings=(*warnings, *_equal(task)))
 
 
@@ -98,17 +98,19 @@ def _arrays(cells: Cells) -> tuple[NDArray[Any], ...]:
     return (*cells.events, *cells.static)
 
 
-def _warnings(question: Question, schema: ModelSchema, own: ModelSchema) -> Iterator[ExplanationWarning]:
+def _warnings(request: ExplainRequest, schema: ModelSchema, own: ModelSchema) -> Iterator[ExplanationWarning]:
     """What was assumed about names. schema: with the caller's names; own: the model's."""
-    yield from column_warnings(own, question.sequence.inputs, "sequence")
-    if isinstance(question.background, GivenBackground):
-        yield from column_warnings(schema, question.background.inputs, "background")
+    yield from column_warnings(own, request.sequence.inputs, "sequence")
+    if isinstance(request.background, GivenBackground):
+        yield from column_warnings(schema, request.background.inputs, "background")
 
 
-def _longer(question: Question, background: Background, fitted: Fitted) -> Iterator[ExplanationWarning]:
+def _longer(
+    request: ExplainRequest, background: Background, fitted: PreparedSequence
+) -> Iterator[ExplanationWarning]:
     """What to know of a matrix sent as background that is longer than the sequence: it may be a data set of samples."""
     length = fitted.cells.length
-    sent = isinstance(question.background, GivenBackground | DigestedBackground)
+    sent = isinstance(request.background, GivenBackground | DigestedBackground)
     if sent and background.length > max(length, 1):
         text = (
             f"The background has {background.length} rows, the sequence {length} events: its last {length} rows stand "
@@ -137,7 +139,7 @@ def _background(
         case DigestedBackground(digest):
             return "", backgrounds.by_digest(digest)
         case GivenBackground():
-            background = fit_background(schema, choice, limits, "background.values")
+            background = prepare_background(schema, choice, limits, "background.values")
             backgrounds.remember(background)
             return "", background
 

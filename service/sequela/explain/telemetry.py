@@ -24,7 +24,7 @@ class StageDone:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Explained:
+class ExplanationFinished:
     """An explanation left, or an error did; `outcome` is ok, cached, cut_short, below_minimum or the error's
     reason.
     """
@@ -150,4 +150,6 @@ class Shed:
 
 DoorRecord = CallStarted | CallHandled | MessageReceived | MessageSent | HttpHandled | RoomState | Shed
 EndpointRecord = EndpointCalled | EndpointWindow | CircuitState
-Record = BatchEvaluated | StageDone | Explained | CacheAsked | StoreState | EndpointRecord | DoorRecord
+Record = (
+    BatchEvaluated | StageDone | ExplanationFinished | CacheAsked | StoreState | EndpointRecord | DoorRecord
+)

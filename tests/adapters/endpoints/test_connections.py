@@ -7,7 +7,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from sequela.concurrency.deadline import TimeUp
+from sequela.concurrency.deadline import DeadlinePassed
 from sequela.explain.ports import TryAgain
 from transports import PATIENCE, ROWS, failing, loopback, opened, soon
 
@@ -42,7 +42,7 @@ def test_a_name_that_is_never_looked_up(monkeypatch: pytest.MonkeyPatch, route: 
         failing(TryAgain, "ENDPOINT_UNAVAILABLE", "not looked up in time"),
     ):
         transport.infer({"events": ROWS}, "", soon())
-    with opened(uri, connect_seconds=60.0, guard=loopback) as transport, pytest.raises(TimeUp):
+    with opened(uri, connect_seconds=60.0, guard=loopback) as transport, pytest.raises(DeadlinePassed):
         transport.infer({"events": ROWS}, "", soon(0.05))
     free.set()
 
@@ -51,6 +51,6 @@ def test_a_name_that_is_never_looked_up(monkeypatch: pytest.MonkeyPatch, route: 
 def test_the_calls_time_counts_while_connecting(silent: str, route: str) -> None:
     """A call that has less time than connecting may take ends with its time; nobody is ready then."""
     with opened(route.format(silent), connect_seconds=60.0) as transport:
-        with pytest.raises(TimeUp):
+        with pytest.raises(DeadlinePassed):
             transport.describe(soon(0.1))
         assert not transport.ready(soon(0.1))

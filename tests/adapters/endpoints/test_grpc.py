@@ -18,7 +18,7 @@ from sequela.adapters.endpoints.grpc_channel import GrpcFinder
 from sequela.adapters.endpoints.transport_limits import TransportLimits
 from sequela.adapters.endpoints.uri import EndpointUri
 from sequela.adapters.model_io.signature import Content, InputSignature, OutputSignature
-from sequela.concurrency.deadline import TimeUp
+from sequela.concurrency.deadline import DeadlinePassed
 from sequela.errors import DoesNotFit, Forbidden, Overloaded, Unavailable
 from sequela.explain.ports import TryAgain
 from sequela.explain.schema import Dtype
@@ -168,9 +168,9 @@ def test_the_end_of_the_time(server: InferenceServer) -> None:
     free = threading.Event()
     server.twists["ModelInfer"] = lambda request, context, answer: (free.wait(PATIENCE), answer())[1]
     with opened(server.uri("scorer")) as transport:
-        with pytest.raises(TimeUp):
+        with pytest.raises(DeadlinePassed):
             transport.infer({"events": ROWS}, "", soon(0.2))
-        with pytest.raises(TimeUp):
+        with pytest.raises(DeadlinePassed):
             transport.infer({"events": ROWS}, "", soon(-1))
         free.set()
 

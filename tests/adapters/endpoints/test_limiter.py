@@ -16,7 +16,7 @@ import pytest
 from sequela.adapters.endpoints import limiter as module
 from sequela.adapters.endpoints.limiter import OPENS_AFTER, Traffic
 from sequela.adapters.endpoints.terms import Terms
-from sequela.concurrency.deadline import Clock, TimeUp
+from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.errors import DoesNotFit, Forbidden, Overloaded, Unavailable
 from sequela.explain.ports import TryAgain
 from sequela.explain.telemetry import CircuitState, EndpointCalled, EndpointWindow, Record
@@ -99,11 +99,11 @@ def test_a_call_is_told_and_learned_from(traffic: Traffic, heard: Heard) -> None
         time.sleep(0.01)
         return np.ones(3)
 
-    soon = Clock.now() + 0.1
+    soon = Deadline.now() + 0.1
     assert traffic.call(3, soon, ask).tolist() == [1, 1, 1]
     traffic.call(3, math.inf, ask)
     assert ends[0] == soon
-    assert Clock.now() < ends[1] <= Clock.now() + TERMS.call_seconds
+    assert Deadline.now() < ends[1] <= Deadline.now() + TERMS.call_seconds
     told = heard.of(EndpointCalled)
     assert [(each.endpoint, each.rows, each.outcome) for each in told] == [("m/1", 3, "ok")] * 2
     took = [each.seconds for each in told]
@@ -166,23 +166,23 @@ def test_the_limit_of_one_call(traffic: Traffic, heard: Heard) -> None:
     """Where it ends a call, the endpoint is at fault; where the request's deadline does, it may not be."""
 
     def slow(until: float) -> Any:
-        time.sleep(max(until - Clock.now(), 0))
-        raise TimeUp
+        time.sleep(max(until - Deadline.now(), 0))
+        raise DeadlinePassed
 
     with pytest.raises(Unavailable) as caught:
         traffic.call(1, math.inf, slow)
     assert caught.value.reason == "ENDPOINT_UNAVAILABLE"
     assert "0.2 s" in caught.value.message
-    with pytest.raises(TimeUp):
-        traffic.call(1, Clock.now() + 0.01, slow)
+    with pytest.raises(DeadlinePassed):
+        traffic.call(1, Deadline.now() + 0.01, slow)
     assert [each.outcome for each in heard.of(EndpointCalled)] == ["TIME_UP"] * 2
 
 
 def test_short_deadlines_open_no_breaker(traffic: Traffic) -> None:
     """Whoever asks with too little time, however often, tells nothing of the endpoint."""
     for _ in range(4 * OPENS_AFTER):
-        with pytest.raises(TimeUp):
-            traffic.call(1, Clock.now(), raising(TimeUp()))
+        with pytest.raises(DeadlinePassed):
+            traffic.call(1, Deadline.now(), raising(DeadlinePassed()))
     assert not is_open(traffic)
 
 
@@ -195,27 +195,27 @@ def test_deadlines_far_above_what_calls_take_do(heard: Heard, monkeypatch: pytes
 
     def hang(until: float) -> Any:
         time.sleep(0.05)
-        raise TimeUp
+        raise DeadlinePassed
 
     for _ in range(OPENS_AFTER):
         assert not is_open(traffic)
-        with pytest.raises(TimeUp):
-            traffic.call(1, Clock.now() + 0.05, hang)
+        with pytest.raises(DeadlinePassed):
+            traffic.call(1, Deadline.now() + 0.05, hang)
     assert is_open(traffic)
     traffic.close()
 
 
 def test_the_switch(traffic: Traffic) -> None:
     """Holds for those who ask, and for those who waited for their rows meanwhile."""
-    waiting = traffic.admitted(1, Clock(), math.inf)
+    waiting = traffic.admitted(1, Deadline(), math.inf)
     with waiting:
         assert traffic.amend(replace(TERMS, enabled=False))
-    with pytest.raises(Forbidden) as caught, traffic.admitted(1, Clock(), math.inf):
+    with pytest.raises(Forbidden) as caught, traffic.admitted(1, Deadline(), math.inf):
         pass
     assert caught.value.reason == "ENDPOINT_OFF"
     assert "grpc://h:1/m" in caught.value.message
     assert traffic.amend(TERMS)
-    with traffic.admitted(1, Clock(), math.inf):
+    with traffic.admitted(1, Deadline(), math.inf):
         pass
 
 
@@ -242,7 +242,7 @@ def test_no_more_jobs_at_a_time_than_lanes(traffic: Traffic) -> None:
         with lock:
             running -= 1
 
-    traffic.run([job] * 20, Clock(), math.inf)
+    traffic.run([job] * 20, Deadline(), math.inf)
     assert 1 <= most <= traffic.lanes
 
 
@@ -250,12 +250,12 @@ def test_who_waits_for_a_lane_notices_the_deadline(traffic: Traffic) -> None:
     """While other requests' calls hold all of them."""
     gate = threading.Event()
     holding = threading.Thread(
-        target=lambda: traffic.run([lambda: gate.wait(60)] * 8, Clock(), math.inf), daemon=True
+        target=lambda: traffic.run([lambda: gate.wait(60)] * 8, Deadline(), math.inf), daemon=True
     )
     holding.start()
     eventually(lambda: sum(each.name.startswith("endpoint-") for each in threading.enumerate()) >= 2)
-    with pytest.raises(TimeUp):
-        traffic.run([lambda: None] * 2, Clock(0.1), math.inf)
+    with pytest.raises(DeadlinePassed):
+        traffic.run([lambda: None] * 2, Deadline(0.1), math.inf)
     gate.set()
     holding.join()
 
@@ -264,7 +264,7 @@ def test_nothing_stays_of_a_traffic_that_nobody_uses(heard: Heard) -> None:
     """Its threads end by themselves, also while its breaker is open."""
     before = set(threading.enumerate())
     traffic = Traffic("m/1", "grpc://h:1/m", TERMS, heard, REST)
-    traffic.run([lambda: time.sleep(0.001)] * 8, Clock(), math.inf)
+    traffic.run([lambda: time.sleep(0.001)] * 8, Deadline(), math.inf)
     for _ in range(OPENS_AFTER):
         fail(traffic)
     assert set(threading.enumerate()) - before
@@ -280,10 +280,10 @@ def test_closing(traffic: Traffic) -> None:
     traffic.close()
     assert host.closed
     with pytest.raises(Unavailable):
-        traffic.run([lambda: None] * 2, Clock(), math.inf)
+        traffic.run([lambda: None] * 2, Deadline(), math.inf)
 
 
-class Waiting(Clock):
+class Waiting(Deadline):
     """Tells when somebody waits for a place, who looks at the time then."""
 
     def __init__(self) -> None:
@@ -311,16 +311,16 @@ def test_rows_that_waited(
     traffic: Traffic, change: Callable[[Traffic], None], error: type[Exception]
 ) -> None:
     """None leaves for an endpoint that was switched off, or went down, while they waited for their place."""
-    clock, left = Waiting(), threading.Event()
+    deadline, left = Waiting(), threading.Event()
 
     def send() -> None:
-        with traffic.admitted(1, clock, math.inf):
+        with traffic.admitted(1, deadline, math.inf):
             left.set()
 
     with ThreadPoolExecutor(1) as pool:
-        with traffic.admitted(TERMS.max_rows_in_flight, Clock(), math.inf):
+        with traffic.admitted(TERMS.max_rows_in_flight, Deadline(), math.inf):
             waiting = pool.submit(send)
-            assert clock.looked.wait(PATIENCE)
+            assert deadline.looked.wait(PATIENCE)
             change(traffic)
         with pytest.raises(error):
             waiting.result(PATIENCE)

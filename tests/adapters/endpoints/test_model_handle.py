@@ -18,7 +18,7 @@ from sequela.adapters.endpoints.limiter import Traffic
 from sequela.adapters.endpoints.model import Source
 from sequela.adapters.endpoints.model_handle import Serving
 from sequela.adapters.endpoints.terms import Terms
-from sequela.concurrency.deadline import Clock, TimeUp
+from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.errors import DoesNotFit, Forbidden, InvalidInput, Unavailable
 from sequela.explain.limits import Limits
 from sequela.explain.ports import Observers
@@ -151,11 +151,11 @@ def test_an_endpoint_that_hangs(endpoint: InferenceServer, serving: Serving) -> 
     """Neither who asks nor who waits for that waits past the own deadline."""
     free = threading.Event()
     endpoint.twists["ModelMetadata"] = lambda request, context, answer: (free.wait(30), answer())[1]
-    start = Clock.now()
+    start = Deadline.now()
     with ThreadPoolExecutor(4) as threads:
         waits = [threads.submit(serving.model, start + 0.1) for _ in range(4)]
         for wait in waits:
-            with pytest.raises(TimeUp):
+            with pytest.raises(DeadlinePassed):
                 wait.result()
     with ThreadPoolExecutor(4) as threads:
         waits = [threads.submit(serving.model, math.inf) for _ in range(4)]  # the limit of one call

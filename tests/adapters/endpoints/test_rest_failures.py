@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from inference_rest import Handler, RestServer, closed, cut_off, reset, saying
-from sequela.concurrency.deadline import TimeUp
+from sequela.concurrency.deadline import DeadlinePassed
 from sequela.errors import DoesNotFit, Overloaded, Unavailable
 from sequela.explain.ports import TryAgain
 from transports import (
@@ -120,9 +120,9 @@ def test_the_end_of_the_time(web: RestServer, protocol: str, drip: str) -> None:
     """Each byte comes soon enough, and all of them do not: the time holds for the call as a whole."""
     web.twist = lambda handler, answer: DRIPS[drip](handler)
     with opened(web.uri("m", protocol)) as transport:
-        with pytest.raises(TimeUp):
+        with pytest.raises(DeadlinePassed):
             transport.infer({"events": ROWS}, "", soon(0.15))
-        with pytest.raises(TimeUp):
+        with pytest.raises(DeadlinePassed):
             transport.infer({"events": ROWS}, "", soon(-1))
         web.twist = None
         np.testing.assert_allclose(transport.infer({"events": ROWS}, "", soon()), expected(ROWS), rtol=1e-6)

@@ -10,13 +10,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sequela.adapters.endpoints.row_limits import BURST, RowRate, RowsInFlight
-from sequela.concurrency.deadline import Clock, TimeUp
+from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.errors import Cancelled
 
 PATIENCE = 60.0
 
 
-class HandClock(Clock):
+class HandClock(Deadline):
     """Its time goes on only while somebody waits."""
 
     def __init__(self, timeout: float = math.inf) -> None:
@@ -32,12 +32,12 @@ class HandClock(Clock):
 
 def leaving(rate: float, rows: list[int], rest: Callable[[int], float] = lambda _: 0.0) -> list[float]:
     """When calls of so many rows leave, one after another, the n-th after a rest."""
-    clock, limit = HandClock(), RowRate()
+    deadline, limit = HandClock(), RowRate()
     times = []
     for number, count in enumerate(rows):
-        clock.time += rest(number)
-        limit.wait(count, rate, clock, math.inf)
-        times.append(clock.time)
+        deadline.time += rest(number)
+        limit.wait(count, rate, deadline, math.inf)
+        times.append(deadline.time)
     return times
 
 
@@ -59,42 +59,42 @@ def test_a_rate_is_used_up() -> None:
 
 
 def test_without_a_rate_nobody_waits() -> None:
-    clock = HandClock()
-    RowRate().wait(10**9, None, clock, math.inf)
-    assert clock.time == clock.start
+    deadline = HandClock()
+    RowRate().wait(10**9, None, deadline, math.inf)
+    assert deadline.time == deadline.start
 
 
 def test_rows_that_cannot_leave_in_time() -> None:
     """Are refused at once, and take nobody else's time."""
-    clock, limit = HandClock(), RowRate()
-    limit.wait(100, 100.0, clock, math.inf)
-    now = clock.time
+    deadline, limit = HandClock(), RowRate()
+    limit.wait(100, 100.0, deadline, math.inf)
+    now = deadline.time
     for _ in range(5):
-        with pytest.raises(TimeUp):
-            limit.wait(50, 100.0, clock, now + 0.4)
-    assert clock.time == now
-    limit.wait(50, 100.0, clock, now + 0.6)
-    assert clock.time == pytest.approx(now + 0.5)
+        with pytest.raises(DeadlinePassed):
+            limit.wait(50, 100.0, deadline, now + 0.4)
+    assert deadline.time == now
+    limit.wait(50, 100.0, deadline, now + 0.6)
+    assert deadline.time == pytest.approx(now + 0.5)
 
 
 def test_rows_of_a_caller_who_left() -> None:
     """Their time is free again."""
-    clock, limit, gone = HandClock(), RowRate(), HandClock()
-    limit.wait(100, 100.0, clock, math.inf)
-    gone.time = clock.time
+    deadline, limit, gone = HandClock(), RowRate(), HandClock()
+    limit.wait(100, 100.0, deadline, math.inf)
+    gone.time = deadline.time
     gone.cancel()
     with pytest.raises(Cancelled):
         limit.wait(1000, 100.0, gone, math.inf)
-    now = clock.time
-    limit.wait(10, 100.0, clock, math.inf)
-    assert clock.time == pytest.approx(now + 0.1)
+    now = deadline.time
+    limit.wait(10, 100.0, deadline, math.inf)
+    assert deadline.time == pytest.approx(now + 0.1)
 
 
 def test_the_deadline_of_the_request_counts_too() -> None:
-    clock, limit = HandClock(timeout=0.5), RowRate()
-    limit.wait(100, 100.0, clock, math.inf)
-    with pytest.raises(TimeUp):
-        limit.wait(100, 100.0, clock, math.inf)
+    deadline, limit = HandClock(timeout=0.5), RowRate()
+    limit.wait(100, 100.0, deadline, math.inf)
+    with pytest.raises(DeadlinePassed):
+        limit.wait(100, 100.0, deadline, math.inf)
 
 
 def test_rows_under_way_never_pass_the_limit() -> None:
@@ -104,7 +104,7 @@ def test_rows_under_way_never_pass_the_limit() -> None:
 
     def call(rows: int) -> None:
         nonlocal under_way, most
-        with held.held(rows, 50, Clock(), math.inf):
+        with held.held(rows, 50, Deadline(), math.inf):
             with lock:
                 under_way += rows
                 most = max(most, under_way)
@@ -122,27 +122,31 @@ def test_more_rows_than_the_limit_go_alone() -> None:
     held = RowsInFlight()
 
     def other(rows: int) -> None:
-        with held.held(rows, 50, Clock(0.05), math.inf):
+        with held.held(rows, 50, Deadline(0.05), math.inf):
             pass
 
-    with held.held(500, 50, Clock(), math.inf), pytest.raises(TimeUp):
+    with held.held(500, 50, Deadline(), math.inf), pytest.raises(DeadlinePassed):
         other(1)
-    with held.held(1, 50, Clock(), math.inf), pytest.raises(TimeUp):
+    with held.held(1, 50, Deadline(), math.inf), pytest.raises(DeadlinePassed):
         other(500)
     other(500)
 
 
 def test_who_waits_for_a_place_may_leave() -> None:
     """A cancelled caller does not wait for others to end."""
-    held, clock = RowsInFlight(), Clock()
-    clock.cancel()
-    with held.held(50, 50, Clock(), math.inf), pytest.raises(Cancelled), held.held(1, 50, clock, math.inf):
+    held, deadline = RowsInFlight(), Deadline()
+    deadline.cancel()
+    with (
+        held.held(50, 50, Deadline(), math.inf),
+        pytest.raises(Cancelled),
+        held.held(1, 50, deadline, math.inf),
+    ):
         pass
 
 
 def test_a_place_is_free_again_after_a_failure() -> None:
     held = RowsInFlight()
-    with pytest.raises(ValueError, match="call"), held.held(50, 50, Clock(), math.inf):
+    with pytest.raises(ValueError, match="call"), held.held(50, 50, Deadline(), math.inf):
         raise ValueError("call")
-    with held.held(50, 50, Clock(0.05), math.inf):
+    with held.held(50, 50, Deadline(0.05), math.inf):
         pass

@@ -13,7 +13,7 @@ from matrix import BY_NAME, CASES, FLOAT32, Case
 from numpy.typing import NDArray
 from sequela.adapters.onnx.loader import Loader, ModelBytes
 from sequela.adapters.onnx.model import OnnxModel
-from sequela.concurrency.deadline import TimeUp
+from sequela.concurrency.deadline import DeadlinePassed
 from sequela.errors import DoesNotFit
 from sequela.explain.ports import Frame, Recurrence
 from sequela.timeshap.cells import Cells
@@ -221,7 +221,7 @@ def test_calls_end_at_their_time() -> None:
     """A time that has passed: TimeUp, from `advance` and `finish` alike."""
     recurrence, cells = recurrence_of(loaded("gru")), cells_of(BY_NAME["gru"], 2, 3)
     for call in (recurrence.advance, recurrence.finish):
-        with pytest.raises(TimeUp):
+        with pytest.raises(DeadlinePassed):
             call(cells, recurrence.initial(2), time.monotonic() - 1)
 
 

@@ -10,7 +10,7 @@ import hostile
 import numpy as np
 import pytest
 from sequela.adapters.onnx.session import Session, open_session
-from sequela.concurrency.deadline import TimeUp
+from sequela.concurrency.deadline import DeadlinePassed
 from sequela.errors import DoesNotFit
 from sequela.explain.limits import Limits
 
@@ -28,7 +28,7 @@ def test_a_call_ends_at_the_callers_time() -> None:
     session = looping(1 << 40)
     for run in (session.run, lambda feeds, until: session.fetch(["score"], feeds, until)):
         until = time.monotonic() + 0.05
-        with pytest.raises(TimeUp):
+        with pytest.raises(DeadlinePassed):
             run(FEEDS, until)
         assert time.monotonic() >= until
     assert looping(3).run(FEEDS, time.monotonic() + 60).shape[0] == 1
@@ -36,7 +36,7 @@ def test_a_call_ends_at_the_callers_time() -> None:
 
 def test_no_call_begins_too_late() -> None:
     """A time that has passed is told before the model is asked."""
-    with pytest.raises(TimeUp):
+    with pytest.raises(DeadlinePassed):
         looping(1).run(FEEDS, time.monotonic() - 1)
 
 
@@ -57,7 +57,7 @@ def test_each_of_many_calls_has_its_own_time() -> None:
     def ask(number: int) -> float:
         until = time.monotonic() + 0.3 - 0.03 * number
         assert np.isfinite(short.run(FEEDS, until + 60)).all()
-        with pytest.raises(TimeUp):
+        with pytest.raises(DeadlinePassed):
             endless.run(FEEDS, until)
         return time.monotonic() - until
 

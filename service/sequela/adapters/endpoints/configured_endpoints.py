@@ -21,7 +21,7 @@ from sequela.adapters.endpoints.model import ServedModel, Source
 from sequela.adapters.endpoints.model_handle import Serving
 from sequela.adapters.endpoints.registry import Switchboard
 from sequela.adapters.repository.model_folders import ENDPOINT_FILE, SCHEMA_FILE, ModelFolder
-from sequela.concurrency.deadline import Clock, TimeUp
+from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.errors import DoesNotFit, Overloaded, SequelaError, Unavailable
 from sequela.explain.limits import Limits
 from sequela.explain.ports import ModelRecord, ModelSource, ModelState
@@ -63,13 +63,13 @@ class ConfiguredEndpoint:
     def ask(self) -> None:
         """Asks the endpoint what it serves, where that is due."""
         serving = self._serving
-        if serving is None or (Clock.now() < self._due and not serving.doubtful):
+        if serving is None or (Deadline.now() < self._due and not serving.doubtful):
             return
         # Well before what was heard is over, so that no request has to wait for it.
-        self._due = Clock.now() + self._switchboard.rules.ttl / 2
+        self._due = Deadline.now() + self._switchboard.rules.ttl / 2
         with self._told():
             terms = serving.line.traffic.terms
-            model = serving.refresh(Clock.now() + terms.call_seconds)
+            model = serving.refresh(Deadline.now() + terms.call_seconds)
             if serving is self._serving:
                 self._misses = 0
                 self._describes(model, terms.enabled)
@@ -79,7 +79,7 @@ class ConfiguredEndpoint:
         """Whatever goes wrong becomes the record's state."""
         try:
             yield
-        except (Unavailable, Overloaded, TimeUp) as error:
+        except (Unavailable, Overloaded, DeadlinePassed) as error:
             self._unreached(error)
         except DoesNotFit as error:
             self._refuses(error)
@@ -133,7 +133,7 @@ class ConfiguredEndpoint:
     def _unreached(self, error: Exception) -> None:
         """A model that was there stays, unless it cannot be reached again: its calls have attempts of their own."""
         detail = str(error) or "it does not say in time what it serves"
-        self._due = Clock.now() + self._switchboard.rules.rest
+        self._due = Deadline.now() + self._switchboard.rules.rest
         self._misses += isinstance(error, Unavailable)
         state = ModelState.LOADING if self.record.model is None or self._misses > 1 else self.record.state
         self._stands(replace(self.record, state=state, detail=detail))

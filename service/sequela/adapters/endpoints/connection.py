@@ -10,8 +10,8 @@ from typing import TypeVar
 
 from sequela.adapters.endpoints.limiter import Traffic
 from sequela.adapters.endpoints.transport import Transport
-from sequela.concurrency.deadline import Clock
-from sequela.explain.evaluate.row_independence import RowsAlone
+from sequela.concurrency.deadline import Deadline
+from sequela.explain.evaluate.row_independence import RowIndependence
 from sequela.explain.request import Estimator
 
 T = TypeVar("T")
@@ -38,7 +38,7 @@ class Line:
 
     def ready(self) -> bool:
         """Whether the endpoint would take calls now."""
-        return self.transport.ready(Clock.now() + PROBE_SECONDS)
+        return self.transport.ready(Deadline.now() + PROBE_SECONDS)
 
     def close(self) -> None:
         """Ends the connection."""
@@ -60,7 +60,7 @@ class Way:
     line: Line
     most_rows: int | None
     fixed_rows: int | None
-    rows_alone: RowsAlone = field(default_factory=RowsAlone)
+    rows_alone: RowIndependence = field(default_factory=RowIndependence)
 
     @property
     def coalitions(self) -> int:
@@ -103,10 +103,10 @@ class Way:
         """As in `Endpoint`."""
         return self.fixed_rows or rows
 
-    def admitted(self, rows: int, clock: Clock, until: float) -> AbstractContextManager[None]:
+    def admitted(self, rows: int, deadline: Deadline, until: float) -> AbstractContextManager[None]:
         """As in `Endpoint`."""
-        return self.line.traffic.admitted(rows, clock, until)
+        return self.line.traffic.admitted(rows, deadline, until)
 
-    def run(self, jobs: Iterable[Callable[[], T]], clock: Clock, until: float) -> list[T]:
+    def run(self, jobs: Iterable[Callable[[], T]], deadline: Deadline, until: float) -> list[T]:
         """As in `Endpoint`."""
-        return self.line.traffic.run(jobs, clock, until)
+        return self.line.traffic.run(jobs, deadline, until)

@@ -6,7 +6,7 @@ import re
 import time
 
 from sequela.adapters.endpoints.uri import EndpointUri
-from sequela.concurrency.deadline import TimeUp
+from sequela.concurrency.deadline import DeadlinePassed
 from sequela.errors import DoesNotFit, Overloaded, Unavailable
 from sequela.explain.ports import TryAgain
 
@@ -90,5 +90,5 @@ def seconds_left(until: float) -> float | None:
     """Until `until` on the monotonic clock; None where that is as good as never. Raises TimeUp past it."""
     left = until - time.monotonic()
     if left <= 0:
-        raise TimeUp
+        raise DeadlinePassed
     return None if left > LONGEST_WAIT_SECONDS else left

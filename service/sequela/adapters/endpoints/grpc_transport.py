@@ -35,7 +35,7 @@ from sequela.adapters.endpoints.reconnecting_connection import Kept
 from sequela.adapters.endpoints.transport import Description, Feeds
 from sequela.adapters.endpoints.transport_limits import TransportLimits
 from sequela.adapters.endpoints.uri import EndpointUri
-from sequela.concurrency.deadline import TimeUp
+from sequela.concurrency.deadline import DeadlinePassed
 from sequela.errors import SequelaError
 from sequela.explain.ports import TryAgain
 
@@ -92,7 +92,7 @@ class GrpcTransport:
         request = pb.ModelReadyRequest(name=self._uri.name, version=self._version)
         try:
             return self._call(lambda stub: stub.ModelReady, request, until).ready
-        except (SequelaError, TryAgain, TimeUp):
+        except (SequelaError, TryAgain, DeadlinePassed):
             return False
 
     def close(self) -> None:
@@ -141,7 +141,7 @@ class GrpcTransport:
                 raise unreachable(self._uri, words) from None
             case grpc.StatusCode.DEADLINE_EXCEEDED if time.monotonic() >= until - CLOCKS_APART:
                 self._channel.unanswered(start)
-                raise TimeUp from None
+                raise DeadlinePassed from None
             case grpc.StatusCode.CANCELLED | grpc.StatusCode.DEADLINE_EXCEEDED:
                 # Not by us, nor ours: the work may have been done, and is not asked for again.
                 raise unreachable(self._uri, said).error from None

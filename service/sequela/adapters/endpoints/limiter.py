@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from sequela.adapters.endpoints.concurrency_window import Meter, Window
 from sequela.adapters.endpoints.row_limits import RowRate, RowsInFlight
 from sequela.adapters.endpoints.terms import Terms
-from sequela.concurrency.circuit_breaker import Breaker
-from sequela.concurrency.deadline import Clock, TimeUp
-from sequela.concurrency.worker_pool import Pool
+from sequela.concurrency.circuit_breaker import CircuitBreaker
+from sequela.concurrency.deadline import Deadline, DeadlinePassed
+from sequela.concurrency.worker_pool import WorkerPool
 from sequela.errors import Forbidden, Overloaded, SequelaError, Unavailable
 from sequela.explain.ports import Observer, TryAgain
 from sequela.explain.telemetry import CircuitState, EndpointCalled, EndpointWindow
@@ -60,16 +60,16 @@ class Traffic:
         self._rate, self._in_flight = RowRate(), RowsInFlight()
         self._lock = threading.Lock()
         self._window = Window(terms.max_calls)
-        self._pool = Pool(terms.max_calls, name="endpoint")
+        self._pool = WorkerPool(terms.max_calls, name="endpoint")
         self._pool.resize(self._window.size)
         self._failures, self._failed_at = 0, -math.inf
         tell = _Teller(label, observer)
-        self._breaker = Breaker(partial(_any_ready, self.lines), tell, rest, "endpoint-probe")
+        self._breaker = CircuitBreaker(partial(_any_ready, self.lines), tell, rest, "endpoint-probe")
         self._end = weakref.finalize(self, _end, self._pool, self._breaker)
 
-    def run(self, jobs: Iterable[Callable[[], T]], clock: Clock, until: float) -> list[T]:
+    def run(self, jobs: Iterable[Callable[[], T]], deadline: Deadline, until: float) -> list[T]:
         """As `Endpoint.run`."""
-        return self._pool.run(jobs, partial(clock.check, until))
+        return self._pool.run(jobs, partial(deadline.check, until))
 
     @property
     def lanes(self) -> int:
@@ -88,11 +88,11 @@ class Traffic:
             raise Unavailable("ENDPOINT_UNAVAILABLE", f"the endpoint is down: {why}", retry_after=self.rest)
 
     @contextmanager
-    def admitted(self, rows: int, clock: Clock, until: float) -> Iterator[None]:
+    def admitted(self, rows: int, deadline: Deadline, until: float) -> Iterator[None]:
         """As `Endpoint.admitted`."""
         self.check()
-        self._rate.wait(rows, self.terms.max_rows_per_second, clock, until)
-        with self._in_flight.held(rows, self.terms.max_rows_in_flight, clock, until):
+        self._rate.wait(rows, self.terms.max_rows_per_second, deadline, until)
+        with self._in_flight.held(rows, self.terms.max_rows_in_flight, deadline, until):
             self.check()  # it may have gone down, or been switched off, meanwhile
             yield
 
@@ -103,11 +103,11 @@ class Traffic:
 
         Raises what `Transport.infer` raises, and Unavailable where the call came to the limit of one call.
         """
-        start = Clock.now()
+        start = Deadline.now()
         limit = start + self.terms.call_seconds
         try:
             answer = ask(min(until, limit))
-        except TimeUp:
+        except DeadlinePassed:
             self._tell(rows, start, "TIME_UP")
             if until <= limit:
                 self._late(rows, start)
@@ -120,7 +120,7 @@ class Traffic:
         except SequelaError as error:
             self._note(error, rows, start)
             raise
-        self._worked(rows, Clock.now() - start)
+        self._worked(rows, Deadline.now() - start)
         self._tell(rows, start, "ok")
         return answer
 
@@ -151,13 +151,13 @@ class Traffic:
             self._shrink(start)
 
     def _tell(self, rows: int, start: float, outcome: str) -> None:
-        self._observer.notice(EndpointCalled(self.label, rows, Clock.now() - start, outcome))
+        self._observer.notice(EndpointCalled(self.label, rows, Deadline.now() - start, outcome))
 
     def _worked(self, rows: int, seconds: float) -> None:
         self._meter.add(rows, seconds)
         self._came_through()
         with self._lock:
-            self._window.worked(rows, seconds, Clock.now())
+            self._window.worked(rows, seconds, Deadline.now())
             self._apply()
 
     def _came_through(self) -> None:
@@ -179,14 +179,14 @@ class Traffic:
         with self._lock:
             if start <= self._failed_at:
                 return False
-            self._failed_at = Clock.now()
+            self._failed_at = Deadline.now()
             self._window.failed()
             self._apply()
             return True
 
     def _late(self, rows: int, start: float) -> None:
         """A deadline came first. That the endpoint is slow is only known where others were answered much sooner."""
-        seconds = Clock.now() - start
+        seconds = Deadline.now() - start
         if seconds > max(LATE * self._meter.seconds(rows), LATE_SECONDS):
             self._failed(self._silent(seconds, "until a deadline"), start)
 
@@ -214,6 +214,6 @@ def _any_ready(lines: WeakSet[Probed]) -> bool:
     return any(line.ready() for line in tuple(lines))
 
 
-def _end(pool: Pool, breaker: Breaker) -> None:
+def _end(pool: WorkerPool, breaker: CircuitBreaker) -> None:
     pool.close()
     breaker.close()

@@ -21,7 +21,7 @@ from sequela.adapters.model_io.default_background import default_background
 from sequela.adapters.model_io.scores import Scores
 from sequela.errors import DoesNotFit
 from sequela.explain.background import Background
-from sequela.explain.evaluate.row_independence import HALF_TOLERANCE, TOLERANCE, RowsAlone
+from sequela.explain.evaluate.row_independence import HALF_TOLERANCE, TOLERANCE, RowIndependence
 from sequela.explain.limits import Limits
 from sequela.explain.ports import Frame, Recurrence
 from sequela.explain.result.explanation import ExplanationWarning
@@ -131,7 +131,7 @@ def open_model(
         line,
         description.most_rows,
         reading.sizes.batch,
-        RowsAlone(HALF_TOLERANCE if reading.in_halves else TOLERANCE),
+        RowIndependence(HALF_TOLERANCE if reading.in_halves else TOLERANCE),
     )
     execution = _execution(source, description)
     digest = source.digest(description)

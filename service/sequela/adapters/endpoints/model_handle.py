@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from sequela.adapters.endpoints.connection import Line
 from sequela.adapters.endpoints.model import ServedModel, Source, open_model
 from sequela.adapters.endpoints.transport import Description
-from sequela.concurrency.deadline import Clock, TimeUp
+from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.errors import Overloaded, SequelaError, Unavailable
 from sequela.explain.limits import Limits
 from sequela.explain.ports import TryAgain
@@ -55,12 +55,12 @@ class Serving:
         """
         self.line.traffic.check()
         known = self._known
-        if known and Clock.now() < known.until and not self.doubtful:
+        if known and Deadline.now() < known.until and not self.doubtful:
             return known.model
         with self._one_asks(until):
             if self._known is not known and self._known:
                 return self._known.model
-            if self._failed and Clock.now() < self._failed_until:
+            if self._failed and Deadline.now() < self._failed_until:
                 raise _again(self._failed)  # those who waited while it was asked in vain hear what was heard
             return self._learn(until)
 
@@ -77,7 +77,7 @@ class Serving:
         try:
             description = self._described(until)
         except (Unavailable, Overloaded) as error:
-            self._failed, self._failed_until = error, Clock.now() + self.line.traffic.rest
+            self._failed, self._failed_until = error, Deadline.now() + self.line.traffic.rest
             raise
         self._failed = None
         known = self._known
@@ -85,20 +85,20 @@ class Serving:
             model = known.model
         else:
             model = open_model(self.name, self.source, description, self.line, self.limits, self.doubt)
-        self._known, self.doubtful = _Known(description, model, Clock.now() + self.ttl), False
+        self._known, self.doubtful = _Known(description, model, Deadline.now() + self.ttl), False
         return model
 
     def _described(self, until: float) -> Description:
         traffic = self.line.traffic
-        limit = Clock.now() + traffic.terms.call_seconds
+        limit = Deadline.now() + traffic.terms.call_seconds
         for attempt in range(traffic.terms.attempts):
             try:
                 return self.line.transport.describe(min(until, limit))
             except TryAgain as error:
                 failed: SequelaError = error.error
                 if attempt < traffic.terms.attempts - 1:
-                    time.sleep(max(min(PAUSE * 2**attempt, min(until, limit) - Clock.now()), 0.0))
-            except TimeUp:
+                    time.sleep(max(min(PAUSE * 2**attempt, min(until, limit) - Deadline.now()), 0.0))
+            except DeadlinePassed:
                 if until <= limit:
                     raise
                 text = (
@@ -109,9 +109,9 @@ class Serving:
 
     @contextmanager
     def _one_asks(self, until: float) -> Iterator[None]:
-        left = until - Clock.now()
+        left = until - Deadline.now()
         if not self._asking.acquire(timeout=min(max(left, 0.0), threading.TIMEOUT_MAX)):
-            raise TimeUp
+            raise DeadlinePassed
         try:
             yield
         finally:

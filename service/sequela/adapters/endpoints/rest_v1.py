@@ -16,7 +16,7 @@ from sequela.adapters.endpoints.json_numbers import numbers
 from sequela.adapters.endpoints.oip import WrongAnswer
 from sequela.adapters.endpoints.rest_client import Rest
 from sequela.adapters.endpoints.transport import Description, Feeds
-from sequela.concurrency.deadline import TimeUp
+from sequela.concurrency.deadline import DeadlinePassed
 from sequela.errors import SequelaError
 from sequela.explain.ports import TryAgain
 
@@ -48,7 +48,7 @@ class RestV1Transport:
         """As `Transport.ready`."""
         try:
             return self._rest.ready(self._path, until)
-        except (SequelaError, TryAgain, TimeUp):
+        except (SequelaError, TryAgain, DeadlinePassed):
             return False
 
     def close(self) -> None:

@@ -27,7 +27,7 @@ from sequela.adapters.endpoints.oip import (
 )
 from sequela.adapters.endpoints.rest_client import Rest
 from sequela.adapters.endpoints.transport import Description, Feeds
-from sequela.concurrency.deadline import TimeUp
+from sequela.concurrency.deadline import DeadlinePassed
 from sequela.errors import SequelaError
 from sequela.explain.ports import TryAgain
 
@@ -103,7 +103,7 @@ class RestV2Transport:
         """As `Transport.ready`."""
         try:
             return self._rest.ready(f"{self._path}/ready", until)
-        except (SequelaError, TryAgain, TimeUp):
+        except (SequelaError, TryAgain, DeadlinePassed):
             return False
 
     def close(self) -> None:

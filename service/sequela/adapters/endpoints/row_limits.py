@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sequela.concurrency.deadline import Clock, TimeUp
+from sequela.concurrency.deadline import Deadline, DeadlinePassed
 
 BURST = 1.0
 """Seconds' worth of rows that may leave at once after a quiet time."""
@@ -22,16 +22,16 @@ class RowRate:
         self._lock = threading.Lock()
         self._next = 0.0
 
-    def wait(self, rows: int, rate: float | None, clock: Clock, until: float) -> None:
+    def wait(self, rows: int, rate: float | None, deadline: Deadline, until: float) -> None:
         """Waits for the time of so many rows. Raises TimeUp at once where that is past `until`, and Cancelled; these
         rows' time is then free again.
         """
         if rate is None:
             return
-        pause = self._reserve(rows / rate, clock.now(), min(until, clock.end))
+        pause = self._reserve(rows / rate, deadline.now(), min(until, deadline.end))
         try:
-            clock.pause(pause)
-            clock.check(until)
+            deadline.pause(pause)
+            deadline.check(until)
         except BaseException:
             with self._lock:
                 self._next -= rows / rate
@@ -43,7 +43,7 @@ class RowRate:
             # The whole of it must fit into what may leave by then, so that a large call waits for its own rows.
             ready = start + seconds
             if ready > until:
-                raise TimeUp
+                raise DeadlinePassed
             self._next = ready
             return max(ready - now, 0.0)
 
@@ -57,12 +57,12 @@ class RowsInFlight:
         self._rows = 0
 
     @contextmanager
-    def held(self, rows: int, most: int, clock: Clock, until: float) -> Iterator[None]:
+    def held(self, rows: int, most: int, deadline: Deadline, until: float) -> Iterator[None]:
         """Waits until `most` has room for so many rows more, and holds it. More rows than `most` go alone. Raises
         TimeUp and Cancelled.
         """
         with self._changed:
-            self._wait(rows, most, clock, until)
+            self._wait(rows, most, deadline, until)
             self._rows += rows
         try:
             yield
@@ -71,12 +71,12 @@ class RowsInFlight:
                 self._rows -= rows
                 self._changed.notify_all()
 
-    def _wait(self, rows: int, most: int, clock: Clock, until: float) -> None:
+    def _wait(self, rows: int, most: int, deadline: Deadline, until: float) -> None:
         ticket = object()
         self._line.append(ticket)
         try:
             while self._line[0] is not ticket or (self._rows and self._rows + rows > most):
-                clock.check(until)
+                deadline.check(until)
                 self._changed.wait(LOOK)
         finally:
             self._line.remove(ticket)

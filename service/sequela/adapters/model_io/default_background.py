@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from sequela.errors import InvalidInput
 from sequela.explain.background import Background
-from sequela.explain.inputs.preparation import fit_background
+from sequela.explain.inputs.preparation import prepare_background
 from sequela.explain.limits import Limits
 from sequela.explain.request import GivenBackground, NamedArray
 from sequela.explain.schema import ModelSchema
@@ -21,7 +21,7 @@ def default_background(schema: ModelSchema, limits: Limits, path: str) -> Backgr
         return None
     try:
         inputs = tuple(NamedArray(name, _array(name, rows)) for name, rows in schema.background.items())
-        return fit_background(schema, GivenBackground(inputs), limits, "background")
+        return prepare_background(schema, GivenBackground(inputs), limits, "background")
     except InvalidInput as error:
         raise InvalidInput.at(path, "SCHEMA_DOES_NOT_FIT", error.message) from None
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import onnxruntime
 
-from sequela.concurrency.deadline import TimeUp
+from sequela.concurrency.deadline import DeadlinePassed
 
 GROW_AS_ASKED = 1
 
@@ -50,7 +50,7 @@ class Watchdog:
         """
         now = time.monotonic()
         if now >= until:
-            raise TimeUp
+            raise DeadlinePassed
         run = Run(min(until, now + self.seconds))
         self._runs.add(run)
         if run.end < self._alarm:

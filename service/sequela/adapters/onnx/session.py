@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sequela.adapters.onnx.provider import ExecutionProvider, chain
 from sequela.adapters.onnx.run_guard import Run, Watchdog, limit_memory, watchdog
 from sequela.adapters.onnx.runtime_errors import why_failed, why_refused
-from sequela.concurrency.deadline import TimeUp
+from sequela.concurrency.deadline import DeadlinePassed
 from sequela.errors import DoesNotFit, InvalidInput
 from sequela.explain.limits import Limits
 
@@ -86,7 +86,7 @@ class Session:
             return list(self.runtime.run(names, feeds, run.options))
         except Exception as error:  # onnxruntime's errors share no base of their own
             if run.stopped and run.end == until:
-                raise TimeUp from None
+                raise DeadlinePassed from None
             raise self._failure(error, run.stopped) from None
 
     def _failure(self, error: Exception, stopped: bool) -> DoesNotFit:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from cachetools import LRUCache
 
 from sequela.adapters.onnx.model import OnnxModel
-from sequela.concurrency.deadline import Clock
+from sequela.concurrency.deadline import Deadline
 from sequela.concurrency.single_flight import SingleFlight
 from sequela.explain.ports import Observer
 from sequela.explain.telemetry import CacheAsked
@@ -49,7 +49,7 @@ class ModelCache:
             self._models.pop(digest, None)
 
     def _load(self, digest: str, load: Callable[[], OnnxModel]) -> OnnxModel:
-        with self._flight.lead(digest, Clock()):
+        with self._flight.lead(digest, Deadline()):
             model = self.peek(digest) or load()
             self._keep(model)
             return model

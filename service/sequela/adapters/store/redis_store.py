@@ -14,7 +14,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from sequela.adapters.store.key_value import RETRY_AFTER, StoreDown
 from sequela.adapters.store.redis_url import Client, RedisTimeouts, connector
-from sequela.concurrency.circuit_breaker import Breaker
+from sequela.concurrency.circuit_breaker import CircuitBreaker
 from sequela.explain.ports import Observer
 from sequela.explain.telemetry import StoreState
 
@@ -70,7 +70,7 @@ class RedisKeyValue:
         self._lock = threading.Lock()
         self._client: Client | None = None
         self._refusal = ""
-        self._breaker = Breaker(self._probe, self._tell, rest, "store-probe")
+        self._breaker = CircuitBreaker(self._probe, self._tell, rest, "store-probe")
 
     def check(self) -> bool:
         """Whether Redis answers, if only to refuse, as of now; observers hear of it."""

@@ -34,36 +34,36 @@ class BackgroundService(rpc.BackgroundServiceServicer):
         self, request_iterator: AsyncIterator[pb.CreateBackgroundRequest], context: Context
     ) -> pb.CreateBackgroundResponse:
         """Creates a background from a matrix or from sequences, each of which is averaged in as it comes."""
-        clock = self._pace.clock(context)
-        messages = in_time(request_iterator, clock)
+        deadline = self._pace.deadline(context)
+        messages = in_time(request_iterator, deadline)
         first = await anext(messages, None)
         gathering = await self._room.run(
-            functools.partial(Gathering, first, self._models, self._limits, clock.end), clock
+            functools.partial(Gathering, first, self._models, self._limits, deadline.end), deadline
         )
         async for message in messages:
-            await self._room.run(functools.partial(gathering.take, message), clock)
-        return await self._room.run(functools.partial(self._create, gathering), clock)
+            await self._room.run(functools.partial(gathering.take, message), deadline)
+        return await self._room.run(functools.partial(self._create, gathering), deadline)
 
     async def GetBackground(
         self, request: pb.GetBackgroundRequest, context: Context
     ) -> pb.GetBackgroundResponse:
         """Gives a background with its values."""
-        clock = self._pace.clock(context)
-        return await self._room.run(functools.partial(self._get, request), clock)
+        deadline = self._pace.deadline(context)
+        return await self._room.run(functools.partial(self._get, request), deadline)
 
     async def ListBackgrounds(
         self, request: pb.ListBackgroundsRequest, context: Context
     ) -> pb.ListBackgroundsResponse:
         """Lists backgrounds by name, without their values."""
-        clock = self._pace.clock(context)
-        return await self._room.run(functools.partial(self._list, request), clock)
+        deadline = self._pace.deadline(context)
+        return await self._room.run(functools.partial(self._list, request), deadline)
 
     async def DeleteBackground(
         self, request: pb.DeleteBackgroundRequest, context: Context
     ) -> pb.DeleteBackgroundResponse:
         """Deletes a background."""
-        clock = self._pace.clock(context)
-        return await self._room.run(functools.partial(self._delete, request), clock)
+        deadline = self._pace.deadline(context)
+        return await self._room.run(functools.partial(self._delete, request), deadline)
 
     def _create(self, gathering: Gathering) -> pb.CreateBackgroundResponse:
         return pb.CreateBackgroundResponse(background=whole(self._backgrounds.create(gathering.finish())))

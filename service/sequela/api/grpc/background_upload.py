@@ -13,7 +13,7 @@ from sequela.errors import InvalidInput, SequelaError
 from sequela.explain.background import Background, StoredBackground
 from sequela.explain.background_average import Average, Averager, BackgroundShape
 from sequela.explain.inputs.columns import named_by_caller
-from sequela.explain.inputs.preparation import fit_background, fit_sequence
+from sequela.explain.inputs.preparation import prepare_background, prepare_sequence
 from sequela.explain.limits import Limits
 from sequela.explain.ports import Model, Models
 from sequela.explain.request import NamedModel
@@ -71,7 +71,7 @@ class Gathering:
         found = Findings()
         given = background_values(values, "values", found, self._limits)
         found.raise_any()
-        return fit_background(self._model.schema, given, self._limits, "values")
+        return prepare_background(self._model.schema, given, self._limits, "values")
 
     def _add(self, message: pb.Sequence) -> None:
         try:
@@ -80,7 +80,7 @@ class Gathering:
             found.raise_any()
             # Features without names are called as the first sequence's columns are; the others are matched with it.
             self._schema = named_by_caller(self._schema, given.inputs)
-            fitted = fit_sequence(self._schema, self._model.fixed_length, given, self._limits, "sequence")
+            fitted = prepare_sequence(self._schema, self._model.fixed_length, given, self._limits, "sequence")
             self._averager.add(fitted.cells)
         except SequelaError as error:  # a field path cannot say which of the sequences it was
             error.metadata["sequence_number"] = str(self._averager.sequences)

@@ -16,7 +16,7 @@ from sequela.api.grpc.encode.common import cost
 from sequela.api.grpc.encode.explanations import explanation, summary
 from sequela.api.grpc.executor_choice import Seating
 from sequela.api.ordered_stream import in_order
-from sequela.concurrency.deadline import Clock
+from sequela.concurrency.deadline import Deadline
 from sequela.errors import InvalidInput
 from sequela.explain.limits import Limits
 from sequela.explain.ports import Explanations
@@ -43,7 +43,7 @@ class ExplanationService(rpc.ExplanationServiceServicer):
 
     async def Explain(self, request: pb.ExplainRequest, context: Context) -> pb.ExplainResponse:
         """Explains one score."""
-        found = await self._explained(request, self._pace.clock(context))
+        found = await self._explained(request, self._pace.deadline(context))
         return pb.ExplainResponse(explanation=found)
 
     def ExplainStream(
@@ -55,44 +55,46 @@ class ExplanationService(rpc.ExplanationServiceServicer):
 
     async def Score(self, request: pb.ScoreRequest, context: Context) -> pb.ScoreResponse:
         """Scores sequences without explaining them."""
-        clock = self._pace.clock(context)
+        deadline = self._pace.deadline(context)
         room = self._seating.room(request.model)
-        return await room.run(functools.partial(self._score, request, clock), clock)
+        return await room.run(functools.partial(self._score, request, deadline), deadline)
 
     async def GetExplanation(
         self, request: pb.GetExplanationRequest, context: Context
     ) -> pb.GetExplanationResponse:
         """Gives back an explanation as it was made."""
-        clock = self._pace.clock(context)
-        return await self._rooms.keeping.run(functools.partial(self._get, request), clock)
+        deadline = self._pace.deadline(context)
+        return await self._rooms.keeping.run(functools.partial(self._get, request), deadline)
 
     async def ListExplanations(
         self, request: pb.ListExplanationsRequest, context: Context
     ) -> pb.ListExplanationsResponse:
         """Lists explanations, newest first."""
-        clock = self._pace.clock(context)
-        return await self._rooms.keeping.run(functools.partial(self._list, request), clock)
+        deadline = self._pace.deadline(context)
+        return await self._rooms.keeping.run(functools.partial(self._list, request), deadline)
 
     async def _item(
         self, context: Context, index: int, message: pb.ExplainStreamRequest
     ) -> pb.ExplainStreamResponse:
         try:
-            clock = self._pace.clock(context, allowed(message))
-            found = await self._explained(message.request, clock)
+            deadline = self._pace.deadline(context, allowed(message))
+            found = await self._explained(message.request, deadline)
         except Exception as error:  # told to the caller, and logged where it is ours
             return pb.ExplainStreamResponse(index=index, error=status.item_status(status.told(error)))
         return pb.ExplainStreamResponse(index=index, explanation=found)
 
-    async def _explained(self, request: pb.ExplainRequest, clock: Clock) -> pb.Explanation:
+    async def _explained(self, request: pb.ExplainRequest, deadline: Deadline) -> pb.Explanation:
         room = self._seating.room(request.model)
-        return await room.run(functools.partial(self._explain, request, clock), clock)
+        return await room.run(functools.partial(self._explain, request, deadline), deadline)
 
-    def _explain(self, request: pb.ExplainRequest, clock: Clock) -> pb.Explanation:
-        return explanation(self._explainer.explain(requests.question(request, self._limits), clock))
+    def _explain(self, request: pb.ExplainRequest, deadline: Deadline) -> pb.Explanation:
+        return explanation(self._explainer.explain(requests.question(request, self._limits), deadline))
 
-    def _score(self, request: pb.ScoreRequest, clock: Clock) -> pb.ScoreResponse:
+    def _score(self, request: pb.ScoreRequest, deadline: Deadline) -> pb.ScoreResponse:
         asked = requests.score_question(request, self._limits)
-        scored = self._explainer.score(asked.model, asked.sequences, asked.targets, asked.output_event, clock)
+        scored = self._explainer.score(
+            asked.model, asked.sequences, asked.targets, asked.output_event, deadline
+        )
         return pb.ScoreResponse(
             targets=scored.targets,
             scores=[pb.Scores(values=row) for row in scored.values.tolist()],

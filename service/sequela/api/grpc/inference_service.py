@@ -33,18 +33,18 @@ class InferenceService(rpc.GRPCInferenceServiceServicer):
 
     async def ModelReady(self, request: oip.ModelReadyRequest, context: Context) -> oip.ModelReadyResponse:
         """Whether a model is loaded."""
-        ready = await self._inference.ready(request.name, request.version, self._pace.clock(context))
+        ready = await self._inference.ready(request.name, request.version, self._pace.deadline(context))
         return oip.ModelReadyResponse(ready=ready)
 
     async def ModelMetadata(
         self, request: oip.ModelMetadataRequest, context: Context
     ) -> oip.ModelMetadataResponse:
         """A model's tensors."""
-        return await self._inference.metadata(request.name, request.version, self._pace.clock(context))
+        return await self._inference.metadata(request.name, request.version, self._pace.deadline(context))
 
     async def ModelInfer(self, request: oip.ModelInferRequest, context: Context) -> oip.ModelInferResponse:
         """Explains the rows of a batch."""
-        return await self._inference.infer(request, self._pace.clock(context))
+        return await self._inference.infer(request, self._pace.deadline(context))
 
     async def ModelConfig(self, request: oip.ModelConfigRequest, context: Context) -> oip.ModelConfigResponse:
         """Triton's own."""

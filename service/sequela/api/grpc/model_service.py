@@ -31,24 +31,24 @@ class ModelService(rpc.ModelServiceServicer):
         self, request_iterator: AsyncIterator[pb.RegisterModelRequest], context: Context
     ) -> pb.RegisterModelResponse:
         """Uploads an ONNX model. Loading it takes the room of explanations, since it runs the model."""
-        clock = self._pace.clock(context)
-        upload = await model_upload(in_time(request_iterator, clock), self._limits)
-        return await self._rooms.explaining.run(functools.partial(self._register, upload), clock)
+        deadline = self._pace.deadline(context)
+        upload = await model_upload(in_time(request_iterator, deadline), self._limits)
+        return await self._rooms.explaining.run(functools.partial(self._register, upload), deadline)
 
     async def GetModel(self, request: pb.GetModelRequest, context: Context) -> pb.GetModelResponse:
         """Describes a model."""
-        clock = self._pace.clock(context)
-        return await self._rooms.keeping.run(functools.partial(self._get, request), clock)
+        deadline = self._pace.deadline(context)
+        return await self._rooms.keeping.run(functools.partial(self._get, request), deadline)
 
     async def ListModels(self, request: pb.ListModelsRequest, context: Context) -> pb.ListModelsResponse:
         """Lists models by name."""
-        clock = self._pace.clock(context)
-        return await self._rooms.keeping.run(functools.partial(self._list, request), clock)
+        deadline = self._pace.deadline(context)
+        return await self._rooms.keeping.run(functools.partial(self._list, request), deadline)
 
     async def DeleteModel(self, request: pb.DeleteModelRequest, context: Context) -> pb.DeleteModelResponse:
         """Deletes an uploaded model."""
-        clock = self._pace.clock(context)
-        return await self._rooms.keeping.run(functools.partial(self._delete, request), clock)
+        deadline = self._pace.deadline(context)
+        return await self._rooms.keeping.run(functools.partial(self._delete, request), deadline)
 
     def _register(self, upload: ModelUpload) -> pb.RegisterModelResponse:
         record = self._models.register(upload.name, upload.onnx(), upload.schema_json)

@@ -17,12 +17,12 @@ from sequela.api.grpc.decode.violations import Findings
 from sequela.api.inference.error_paths import Tell, retelling
 from sequela.api.inference.parameters import Parameters
 from sequela.api.ordered_stream import in_order
-from sequela.concurrency.deadline import Clock
+from sequela.concurrency.deadline import Deadline
 from sequela.explain.limits import Limits
 from sequela.explain.ports import Model, Models
 from sequela.explain.request import GivenSequence, Level, NamedModel
 from sequela.explain.result.explanation import Explanation
-from sequela.explain.service import Explainer, Scored
+from sequela.explain.service import Explainer, ScoreResult
 
 T = TypeVar("T")
 
@@ -48,13 +48,13 @@ class Inference:
     pace: Pace
     limits: Limits
 
-    async def looked_up(self, work: Callable[[], T], clock: Clock) -> T:
+    async def looked_up(self, work: Callable[[], T], deadline: Deadline) -> T:
         """What is no explaining: reading a request, finding a model."""
-        return await self.rooms.keeping.run(work, clock)
+        return await self.rooms.keeping.run(work, deadline)
 
     async def written(self, work: Callable[[], T]) -> T:
         """Writes an answer, in the time that was kept back for it: rows may have used all other."""
-        return await self.rooms.keeping.run(work, Clock(self.pace.default_timeout))
+        return await self.rooms.keeping.run(work, Deadline(self.pace.default_timeout))
 
     def model(self, name: str, version: str, tell: Tell, until: float) -> Model:
         """The model by name, `m/v` or digest. Raises what `Models.resolve` raises."""
@@ -65,7 +65,7 @@ class Inference:
             return self.models.resolve(choice, until)
 
     async def explained(
-        self, asked: Questions, clock: Clock, finish: Callable[[GivenSequence, Explanation], T]
+        self, asked: Questions, deadline: Deadline, finish: Callable[[GivenSequence, Explanation], T]
     ) -> list[T]:
         """What `finish` makes of every row's explanation, in the worker's thread; raises the first row's error.
 
@@ -74,14 +74,14 @@ class Inference:
         """
 
         async def answer(index: int, _: pb.Sequence) -> T:
-            own = clock.beside()
+            own = deadline.beside()
             return await self._room(asked).run(partial(self._explain, asked, index, own, finish), own)
 
         return [each async for each in in_order(_each(asked.rows), answer, self._abreast(asked))]
 
-    async def scored(self, asked: Questions, clock: Clock) -> Scored:
+    async def scored(self, asked: Questions, deadline: Deadline) -> ScoreResult:
         """Raw scores of all rows."""
-        return await self._room(asked).run(partial(self._score, asked, clock), clock)
+        return await self._room(asked).run(partial(self._score, asked, deadline), deadline)
 
     def _room(self, asked: Questions) -> Room:
         return self.rooms.served if asked.model.endpoint else self.rooms.explaining
@@ -90,17 +90,21 @@ class Inference:
         return min(self._room(asked).seats, self.pace.stream_window)
 
     def _explain(
-        self, asked: Questions, index: int, clock: Clock, finish: Callable[[GivenSequence, Explanation], T]
+        self,
+        asked: Questions,
+        index: int,
+        deadline: Deadline,
+        finish: Callable[[GivenSequence, Explanation], T],
     ) -> T:
         after, abreast = len(asked.rows) - index - 1, self._abreast(asked)
-        clock.shorten(abreast / (after + abreast))
+        deadline.shorten(abreast / (after + abreast))
         with retelling(asked.tell, index):
             question = requests.question(_request(asked, asked.rows[index]), self.limits)
             if asked.levels is not None:
                 question = replace(question, options=replace(question.options, levels=asked.levels))
-            return finish(question.sequence, self.explainer.explain(question, clock))
+            return finish(question.sequence, self.explainer.explain(question, deadline))
 
-    def _score(self, asked: Questions, clock: Clock) -> Scored:
+    def _score(self, asked: Questions, deadline: Deadline) -> ScoreResult:
         with retelling(asked.tell):
             given = asked.parameters.said
             request = pb.ScoreRequest(
@@ -110,7 +114,7 @@ class Inference:
                 request.output_event = given.output_event
             wanted = requests.score_question(request, self.limits)
             return self.explainer.score(
-                NamedModel(asked.model.name), wanted.sequences, wanted.targets, wanted.output_event, clock
+                NamedModel(asked.model.name), wanted.sequences, wanted.targets, wanted.output_event, deadline
             )
 
 

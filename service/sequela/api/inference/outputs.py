@@ -29,7 +29,7 @@ SCORES = ("score", "raw_score")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Explained:
+class ExplainedRow:
     """One row's answer. steps: events sent, padding too; real: which of these are real events."""
 
     explanation: Explanation
@@ -53,7 +53,7 @@ class Output:
     datatype: str
     axes: tuple[str, ...]
     levels: frozenset[Level]
-    part: Callable[[Explained], Any]
+    part: Callable[[ExplainedRow], Any]
 
 
 def json_text(explanation: Explanation) -> str:
@@ -91,17 +91,17 @@ def needed(names: Iterable[str], asked: frozenset[Level] | None) -> tuple[Level,
     return tuple(level for level in Level if level in wanted)
 
 
-def _target(field: str) -> Callable[[Explained], Numbers]:
+def _target(field: str) -> Callable[[ExplainedRow], Numbers]:
     """(targets,); None, which is a base value nobody asked the model for, becomes NaN."""
     return lambda row: np.array(
         [getattr(target, field) for target in row.explanation.targets], dtype=np.float64
     )
 
 
-def _events(field: str) -> Callable[[Explained], Numbers]:
+def _events(field: str) -> Callable[[ExplainedRow], Numbers]:
     """(steps, targets); 0 for pruned events and padding."""
 
-    def part(row: Explained) -> Numbers:
+    def part(row: ExplainedRow) -> Numbers:
         filled = row.blank(Level.EVENT, row.steps)
         for each in row.level(Level.EVENT):
             if each.kind is PlayerKind.EVENT and each.last_event is not None:
@@ -111,10 +111,10 @@ def _events(field: str) -> Callable[[Explained], Numbers]:
     return part
 
 
-def _features(field: str) -> Callable[[Explained], Numbers]:
+def _features(field: str) -> Callable[[ExplainedRow], Numbers]:
     """(features, targets), in the model's order."""
 
-    def part(row: Explained) -> Numbers:
+    def part(row: ExplainedRow) -> Numbers:
         places = {feature.name: place for place, feature in enumerate(row.explanation.features)}
         filled = row.blank(Level.FEATURE, len(places))
         for each in row.level(Level.FEATURE):
@@ -125,17 +125,17 @@ def _features(field: str) -> Callable[[Explained], Numbers]:
     return part
 
 
-def _sum(level: Level, field: str, *kinds: PlayerKind) -> Callable[[Explained], Numbers]:
+def _sum(level: Level, field: str, *kinds: PlayerKind) -> Callable[[ExplainedRow], Numbers]:
     """(targets,), 0 where there is no such player. Standard errors add up to no less than the sum's own."""
 
-    def part(row: Explained) -> Numbers:
+    def part(row: ExplainedRow) -> Numbers:
         parts = [getattr(each, field) for each in row.level(level) if each.kind in kinds]
         return np.asarray(np.sum([row.blank(level), *parts], axis=0))
 
     return part
 
 
-def _pruned_events(row: Explained) -> Numbers:
+def _pruned_events(row: ExplainedRow) -> Numbers:
     pruning = row.explanation.pruning
     return np.array(pruning.pruned_events if pruning else -1)
 

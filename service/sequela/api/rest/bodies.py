@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from sequela.api.rest.request import gone
 from sequela.api.rest.responses import TOO_LARGE
-from sequela.concurrency.deadline import Clock
+from sequela.concurrency.deadline import Deadline
 from sequela.errors import InvalidInput, OutOfTime, Overloaded
 from sequela.explain.ports import Observer
 from sequela.explain.telemetry import Shed
@@ -34,7 +34,7 @@ class Bodies:
         self._observer = observer
 
     @contextlib.asynccontextmanager
-    async def held(self, request: Request, clock: Clock) -> AsyncIterator[bytearray]:
+    async def held(self, request: Request, deadline: Deadline) -> AsyncIterator[bytearray]:
         """A request's body, for which there is room as long as the context lasts.
 
         Raises InvalidInput for too many bytes or values, Overloaded where there is no room, OutOfTime, and Cancelled
@@ -43,15 +43,15 @@ class Bodies:
         self._check_length(request.headers.get("content-length", "0"))
         body = bytearray()
         try:
-            await self._read(request, body, clock)
+            await self._read(request, body, deadline)
             self._check_values(body)
             yield body
         finally:
             self._held -= len(body)
 
-    async def _read(self, request: Request, body: bytearray, clock: Clock) -> None:
+    async def _read(self, request: Request, body: bytearray, deadline: Deadline) -> None:
         try:
-            async with asyncio.timeout_at(asyncio.get_running_loop().time() + clock.remaining):
+            async with asyncio.timeout_at(asyncio.get_running_loop().time() + deadline.remaining):
                 async for chunk in request.stream():
                     self._add(body, chunk)
         except TimeoutError:

@@ -62,15 +62,15 @@ class KServe:
 
     async def models(self, asked: Asked) -> Response:
         """The names of all models, without versions."""
-        names = await self.inference.looked_up(self._names, asked.clock)
+        names = await self.inference.looked_up(self._names, asked.deadline)
         return answer(written({"models": names}))
 
     async def ready(self, asked: Asked) -> Response:
         """Whether a model would be explained now."""
         name, version = asked.model
-        find = functools.partial(self.inference.model, name, version, of_instances, asked.clock.end)
+        find = functools.partial(self.inference.model, name, version, of_instances, asked.deadline.end)
         try:
-            await self.inference.looked_up(find, asked.clock)
+            await self.inference.looked_up(find, asked.deadline)
         except (Unavailable, DoesNotFit, Forbidden) as error:
             return answer(written({"error": error.message, "name": name, "ready": False}), 503)
         return answer(written({"name": name, "ready": True}))
@@ -78,8 +78,10 @@ class KServe:
     async def explain(self, asked: Asked) -> Response:
         """Every instance's raw scores and its explanation, as JSON of `sequela.v1.Explanation`."""
         most = self.inference.limits.max_explained_rows
-        wanted = await self.inference.looked_up(functools.partial(self._to_explain, asked, most), asked.clock)
-        found = await self.inference.explained(wanted, asked.clock, _explained)
+        wanted = await self.inference.looked_up(
+            functools.partial(self._to_explain, asked, most), asked.deadline
+        )
+        found = await self.inference.explained(wanted, asked.deadline, _explained)
         scores = ",".join(scores for scores, _ in found)
         texts = ",".join(text for _, text in found)
         return answer(f'{{"predictions":[{scores}],"explanations":[{texts}]}}'.encode())
@@ -87,8 +89,8 @@ class KServe:
     async def predict(self, asked: Asked) -> Response:
         """The model's own outputs of every instance."""
         most = self.inference.limits.max_score_sequences
-        wanted = await self.inference.looked_up(functools.partial(self._read, asked, most), asked.clock)
-        scored = await self.inference.scored(wanted, asked.clock)
+        wanted = await self.inference.looked_up(functools.partial(self._read, asked, most), asked.deadline)
+        scored = await self.inference.scored(wanted, asked.deadline)
         return answer(written({"predictions": scored.values.tolist()}))
 
     def _to_explain(self, asked: Asked, most: int) -> Questions:
@@ -98,7 +100,9 @@ class KServe:
         return replace(wanted, parameters=wanted.parameters.for_outputs(first))
 
     def _read(self, asked: Asked, most: int) -> Questions:
-        model = self.inference.model(*asked.model, of_instances, asked.clock.end)  # before a body is parsed
+        model = self.inference.model(
+            *asked.model, of_instances, asked.deadline.end
+        )  # before a body is parsed
         body = parsed(asked.body, KNOWN)
         said = parameters(mapping(body.get("parameters", {}), "parameters", ()), self.inference.limits)
         rows = _rows(body, most)

@@ -81,9 +81,9 @@ class EveryRequest:
     async def _answered(self, request: Request, handler: Handler) -> Response:
         async with self.closing.inside():
             check_headers(request)
-            clock = self.pace.within(allowed(request))
-            async with self.bodies.held(request, clock) as body:
-                return await while_there(request, handler(Asked(request.path_params, body, clock)))
+            deadline = self.pace.within(allowed(request))
+            async with self.bodies.held(request, deadline) as body:
+                return await while_there(request, handler(Asked(request.path_params, body, deadline)))
 
 
 def _request_id(request: Request) -> str:

@@ -60,12 +60,12 @@ class OpenInferenceRest:
 
     async def model_ready(self, asked: Asked) -> Response:
         """Whether a model would be explained now."""
-        ready = await self.protocol.ready(*asked.model, asked.clock)
+        ready = await self.protocol.ready(*asked.model, asked.deadline)
         return answer(written({"name": asked.model[0], "ready": ready}), 200 if ready else 503)
 
     async def metadata(self, asked: Asked) -> Response:
         """A model's tensors."""
-        said = await self.protocol.metadata(*asked.model, asked.clock)
+        said = await self.protocol.metadata(*asked.model, asked.deadline)
         body: dict[str, Any] = {"name": said.name, "versions": [*said.versions], "platform": said.platform}
         for side in ("inputs", "outputs"):
             body[side] = [
@@ -77,13 +77,13 @@ class OpenInferenceRest:
     async def infer(self, asked: Asked) -> Response:
         """Explains, or only scores, the rows of a request."""
         inference = self.protocol.inference
-        request = await inference.looked_up(functools.partial(self._read, asked), asked.clock)
-        response = await self.protocol.infer(request, asked.clock)
+        request = await inference.looked_up(functools.partial(self._read, asked), asked.deadline)
+        response = await self.protocol.infer(request, asked.deadline)
         return answer(await inference.written(functools.partial(_response, response)))
 
     def _read(self, asked: Asked) -> oip.ModelInferRequest:
         """For a model that there is: a body without one is not parsed."""
-        self.protocol.inference.model(*asked.model, of_tensors, asked.clock.end)
+        self.protocol.inference.model(*asked.model, of_tensors, asked.deadline.end)
         return _request(asked)
 
 

@@ -12,7 +12,7 @@ from typing import Any, NoReturn, TypeVar
 from starlette.requests import Request
 
 from sequela.api.rest.responses import COMPRESSED, FROM_PAGE
-from sequela.concurrency.deadline import Clock
+from sequela.concurrency.deadline import Deadline
 from sequela.errors import Cancelled, Forbidden, InvalidInput, Unsupported
 
 T = TypeVar("T")
@@ -31,7 +31,7 @@ class Asked:
 
     names: Mapping[str, str]
     body: bytearray = field(repr=False)
-    clock: Clock
+    deadline: Deadline
 
     @property
     def model(self) -> tuple[str, str]:

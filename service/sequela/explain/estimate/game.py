@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.concurrency.deadline import TimeUp
+from sequela.concurrency.deadline import DeadlinePassed
 from sequela.explain.estimate.sample import Sample
-from sequela.explain.estimate.stages import GUESSED, Stages
+from sequela.explain.estimate.stages import GUESSED, StagePlan
 from sequela.explain.evaluate.evaluator import Evaluator
 from sequela.explain.request import Estimator
 from sequela.explain.result.explanation import StopReason
@@ -28,9 +28,9 @@ NEAR = 0.7
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Rules:
+class GameRules:
     """What holds for a level. target: standard error to reach, (targets,). until: on the monotonic clock. at_once:
-    games of up to so many coalitions are played whole without sampling first. leap: see `Stages`.
+    games of up to so many coalitions are played whole without sampling first. leap: see `StagePlan`.
     """
 
     budget: int
@@ -44,7 +44,7 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Played:
+class GameOutcome:
     """A game's outcome; `solution` is None where it was not computed, and `detail` says why.
 
     players: all, null ones included, whose attributions are 0. null: these, by their places. out_of_time: the clock
@@ -64,12 +64,12 @@ class Played:
     null: frozenset[int] = frozenset()
 
 
-def play(evaluator: Evaluator, players: Players, gain: NDArray[np.float64], rules: Rules) -> Played:
+def play(evaluator: Evaluator, players: Players, gain: NDArray[np.float64], rules: GameRules) -> GameOutcome:
     """Plays a game, without its null players. gain: f(X) - f(B) on the link's scale, (targets,).
 
     Raises Cancelled and DoesNotFit.
     """
-    start = evaluator.clock.now()
+    start = evaluator.deadline.now()
     game = reduced(players, evaluator.live(players))
     played = _play(evaluator, game.players, gain, rules)
     return replace(
@@ -77,50 +77,50 @@ def play(evaluator: Evaluator, players: Players, gain: NDArray[np.float64], rule
         players=players,
         solution=game.expanded(played.solution),
         null=game.null,
-        seconds=evaluator.clock.now() - start,
+        seconds=evaluator.deadline.now() - start,
         clipped=min(played.clipped + evaluator.clipped_ends, played.coalitions),
     )
 
 
-def _play(evaluator: Evaluator, players: Players, gain: NDArray[np.float64], rules: Rules) -> Played:
+def _play(evaluator: Evaluator, players: Players, gain: NDArray[np.float64], rules: GameRules) -> GameOutcome:
     m = len(players)
     if m < 2:
-        return Played(players, StopReason.EXACT, solve_small(gain, m), coalitions=all_coalitions(m))
+        return GameOutcome(players, StopReason.EXACT, solve_small(gain, m), coalitions=all_coalitions(m))
     if m > rules.most_players:
         detail = (
             f"{m} players, the limit is {rules.most_players}; a larger pruning tolerance leaves fewer events"
         )
-        return Played(players, StopReason.NOT_COMPUTED, detail=detail)
+        return GameOutcome(players, StopReason.NOT_COMPUTED, detail=detail)
     sizes = _sizes(evaluator, m, rules)
     if not sizes:
         detail = f"{rules.budget} coalitions are below the minimum of {minimum_budget(m)} for {m} players"
-        return Played(players, StopReason.NOT_COMPUTED, detail=detail)
+        return GameOutcome(players, StopReason.NOT_COMPUTED, detail=detail)
     sample = Sample(evaluator, players, len(gain), sizes, rules.seed, rules.until, rules.estimator)
     # Where stages leap, a first one before the whole game costs little, and is there should the time not suffice.
     whole = sizes[-1] == all_coalitions(m) and not rules.leap
     whole &= not rules.target.all() or sizes[-1] <= rules.at_once
-    stages = Stages(sizes, whole, rules.until, rules.leap, _fewest(rules))
+    stages = StagePlan(sizes, whole, rules.until, rules.leap, _fewest(rules))
     if whole:
         stages.expect(evaluator.seconds(sizes[-1]) / sizes[-1])
     return _stage_by_stage(sample, stages, gain, rules.target)
 
 
-def _sizes(evaluator: Evaluator, players: int, rules: Rules) -> tuple[int, ...]:
+def _sizes(evaluator: Evaluator, players: int, rules: GameRules) -> tuple[int, ...]:
     """Of the nested stages. A small game has one, unless there may be no time for all of it."""
-    whole, left = all_coalitions(players), rules.until - evaluator.clock.now()
+    whole, left = all_coalitions(players), rules.until - evaluator.deadline.now()
     sure = whole <= rules.at_once and evaluator.seconds(whole) <= GUESSED * left
     at_once = rules.at_once if sure else 0
     return nested_sizes(players, rules.budget, at_once, _fewest(rules))
 
 
-def _fewest(rules: Rules) -> int:
+def _fewest(rules: GameRules) -> int:
     """Coalitions from which on error bars within the target end a game; none where there is no target."""
     return FEWEST_TO_TRUST if rules.target.all() else 0
 
 
 def _stage_by_stage(
-    sample: Sample, stages: Stages, gain: NDArray[np.float64], target: NDArray[np.float64]
-) -> Played:
+    sample: Sample, stages: StagePlan, gain: NDArray[np.float64], target: NDArray[np.float64]
+) -> GameOutcome:
     """Grows the sample until it is sure enough, or the last stage or the time ends it.
 
     A standard error falls with the square root of the sample, so stages that cannot reach the target yet are not
@@ -128,14 +128,14 @@ def _stage_by_stage(
     well how sure they are.
     """
     hopeless = float(stages.fewest) if target.all() else np.inf
-    solved: Played | None = None
+    solved: GameOutcome | None = None
     while True:
         size = stages.after(sample.size, hopeless)
         following = stages.after(size, hopeless) if size < stages.last else None
         try:
             with stages.timed(sample.size, size):
                 sample.grow(size, following)
-        except TimeUp:
+        except DeadlinePassed:
             return replace(_salvage(sample, solved, gain), out_of_time=True)
         reason = _reason(len(sample.players), size, size == stages.last)
         if reason is None and size < hopeless:
@@ -156,21 +156,21 @@ def _reason(players: int, size: int, is_last: bool) -> StopReason | None:
     return StopReason.BUDGET if is_last else None
 
 
-def _salvage(sample: Sample, solved: Played | None, gain: NDArray[np.float64]) -> Played:
+def _salvage(sample: Sample, solved: GameOutcome | None, gain: NDArray[np.float64]) -> GameOutcome:
     """The last stage that was evaluated whole, when the time is up."""
     if not sample.size:
         detail = f"the time left did not suffice for {minimum_budget(len(sample.players))} coalitions"
-        return Played(sample.players, StopReason.NOT_COMPUTED, detail=detail)
+        return GameOutcome(sample.players, StopReason.NOT_COMPUTED, detail=detail)
     if solved and solved.coalitions == sample.size:
         return solved
     return _solved(sample, StopReason.DEADLINE, gain)
 
 
-def _solved(sample: Sample, reason: StopReason, gain: NDArray[np.float64]) -> Played:
+def _solved(sample: Sample, reason: StopReason, gain: NDArray[np.float64]) -> GameOutcome:
     """The stage last grown to. Where time sufficed for no estimator but the base one, the clock has had its say."""
     solution, used = sample.solve(gain)
     exact = reason is StopReason.EXACT
-    return Played(
+    return GameOutcome(
         sample.players,
         reason,
         solution,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.concurrency.deadline import TimeUp
+from sequela.concurrency.deadline import DeadlinePassed
 from sequela.explain.estimate.solvers import SOLVERS, USUAL
 from sequela.explain.evaluate.evaluator import Evaluator
 from sequela.explain.request import Estimator
@@ -85,14 +85,14 @@ class Sample:
     def solve(self, gain: NDArray[np.float64]) -> tuple[Solution, Estimator]:
         """The stage last grown to, solved, and by which estimator: the base one where time suffices for no other."""
         usual = USUAL * SOLVERS[self.estimator].seconds(len(self.players), sum(map(len, self._odd)))
-        in_time = usual <= self._until - self._evaluator.clock.now()
+        in_time = usual <= self._until - self._evaluator.deadline.now()
         used = self.estimator if in_time else Estimator.REGRESSION
-        share = self._evaluator.asker.share
+        share = self._evaluator.caller.share
         return SOLVERS[used].solve(self._sampler, self._layers, self._odd, gain, share), used
 
     def _kept(self, pairs: int) -> float:
         """Seconds kept for solving a stage of so many pairs."""
-        left = self._until - self._evaluator.clock.now()
+        left = self._until - self._evaluator.deadline.now()
         asked, base = (
             SOLVERS[each].seconds(len(self.players), pairs) for each in (self.estimator, Estimator.REGRESSION)
         )
@@ -113,7 +113,7 @@ class Sample:
             return ahead
         parts = []
         for part in portion:
-            self._evaluator.clock.check(self._until)
+            self._evaluator.deadline.check(self._until)
             parts.append(self._sampler.pairs(*part))
         return _Drawn(portion, np.concatenate(parts))
 
@@ -125,10 +125,10 @@ class Sample:
             return nullcontext()
 
         def draw() -> None:
-            with suppress(TimeUp):  # it is this stage's values that count
+            with suppress(DeadlinePassed):  # it is this stage's values that count
                 self._ahead = self._drawn(upcoming)
 
-        return self._evaluator.asker.aside(draw)
+        return self._evaluator.caller.aside(draw)
 
     @property
     def _most(self) -> int:

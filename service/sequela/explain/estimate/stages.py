@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from sequela.concurrency.deadline import Clock
+from sequela.concurrency.deadline import Deadline
 
 FIRST_PART = 1 / 16
 """Of a game that is played whole, the part that is there should the time not suffice for all of it."""
@@ -18,7 +18,7 @@ PART = 1 / 2
 """Of the time left, what a part of a game may take that does not fit whole: a stage that time stops is lost."""
 
 
-class Stages:
+class StagePlan:
     """The sizes of the nested stages, ascending. until: when the last must have ended, on the monotonic clock.
 
     whole: nothing but the last stage will do, since it is the whole game. leap: where no earlier stage can reach the
@@ -73,9 +73,9 @@ class Stages:
     @contextmanager
     def timed(self, size: int, grown: int) -> Iterator[None]:
         """Learns from a stage how long coalitions take."""
-        start = Clock.now()
+        start = Deadline.now()
         yield
-        self._seconds = (Clock.now() - start) / (grown - size)
+        self._seconds = (Deadline.now() - start) / (grown - size)
 
     def _fits(self, coalitions: int, share: float = 1.0) -> bool:
-        return coalitions * self._seconds < share * (self._until - Clock.now())
+        return coalitions * self._seconds < share * (self._until - Deadline.now())

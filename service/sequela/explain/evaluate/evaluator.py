@@ -8,9 +8,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.concurrency.deadline import Clock
+from sequela.concurrency.deadline import Deadline
 from sequela.errors import DoesNotFit, SequelaError
-from sequela.explain.evaluate.model_caller import Asker
+from sequela.explain.evaluate.model_caller import ModelCaller
 from sequela.explain.link import linked
 from sequela.explain.schema import Link
 from sequela.timeshap.players import Players
@@ -18,7 +18,7 @@ from sequela.timeshap.players import Players
 NOT_FINITE = "MODEL_OUTPUT_NOT_FINITE"
 
 
-class Runs(Protocol):
+class Execution(Protocol):
     """A way to run mixes of one sequence X and one background B through a model."""
 
     def live(self, players: Players) -> NDArray[np.bool_]:
@@ -43,8 +43,8 @@ class Evaluator:
     clipped: coalitions that the link clipped so far, but for ∅ and N; clipped_ends: of these two.
     """
 
-    def __init__(self, runs: Runs, targets: Sequence[int], link: Link, asker: Asker) -> None:
-        self.asker = asker
+    def __init__(self, runs: Execution, targets: Sequence[int], link: Link, caller: ModelCaller) -> None:
+        self.caller = caller
         self.clipped = self.clipped_ends = 0
         self._runs, self._targets, self.link = runs, list(targets), link
         self._ends: NDArray[np.float64] | None = None
@@ -53,15 +53,15 @@ class Evaluator:
         """The same for some of its targets, by place, in this order."""
         if list(places) == list(range(len(self._targets))):
             return self
-        picked = Evaluator(self._runs, [self._targets[place] for place in places], self.link, self.asker)
+        picked = Evaluator(self._runs, [self._targets[place] for place in places], self.link, self.caller)
         if self._ends is not None:
             picked._look_at_ends(self._ends[:, list(places)])
         return picked
 
     @property
-    def clock(self) -> Clock:
+    def deadline(self) -> Deadline:
         """The request's."""
-        return self.asker.clock
+        return self.caller.deadline
 
     def live(self, players: Players) -> NDArray[np.bool_]:
         """Which players can change a value, (players,)."""
@@ -70,7 +70,7 @@ class Evaluator:
     def values(
         self, players: Players, coalitions: NDArray[np.bool_], until: float = np.inf
     ) -> NDArray[np.float64]:
-        """Values (n, targets) of coalitions (n, players). Raises as `Runs.outputs` does."""
+        """Values (n, targets) of coalitions (n, players). Raises as `Execution.outputs` does."""
         raw = self._runs.outputs(players, coalitions, until)
         result = linked(self.link, raw[:, self._targets])
         self.clipped += result.clipped

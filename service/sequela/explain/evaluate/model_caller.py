@@ -10,8 +10,8 @@ from functools import partial
 from itertools import pairwise
 from typing import TypeVar
 
-from sequela.concurrency.deadline import Clock
-from sequela.concurrency.worker_pool import Pool
+from sequela.concurrency.deadline import Deadline
+from sequela.concurrency.worker_pool import WorkerPool
 from sequela.explain.ports import Observer
 from sequela.explain.result.explanation import Cost
 from sequela.explain.telemetry import BatchEvaluated
@@ -52,11 +52,11 @@ def _one_by_one(jobs: Iterable[Callable[[], T]]) -> list[T]:
     return [job() for job in jobs]
 
 
-class Asker:
+class ModelCaller:
     """One request's way to its model, with its running cost. Used by all threads that work on the request."""
 
-    def __init__(self, clock: Clock, pool: Pool, observer: Observer) -> None:
-        self.clock = clock
+    def __init__(self, deadline: Deadline, pool: WorkerPool, observer: Observer) -> None:
+        self.deadline = deadline
         self._pool, self._observer = pool, observer
         self._lock = threading.Lock()
         self._rows = self._calls = self._events = 0
@@ -74,38 +74,36 @@ class Asker:
             endpoint_calls=self._sent_calls,
         )
 
-    def send(self, rows: int, sent: int, events: int, until: float, question: Callable[[float], T]) -> T:
+    def send(self, rows: int, sent: int, events: int, until: float, call: Callable[[float], T]) -> T:
         """Asks an endpoint about rows, for which `sent` rows leave; counted also where they leave in vain."""
-        end = min(until, self.clock.end)
-        self.clock.check(end)
+        end = min(until, self.deadline.end)
+        self.deadline.check(end)
         with self._lock:
             self._sent_rows += sent
             self._sent_calls += 1
-        return self._answered(rows, events, end, question)[0]
+        return self._answered(rows, events, end, call)[0]
 
-    def ask(self, rows: int, events: int, until: float, question: Callable[[float], T]) -> T:
-        """Asks about a batch of rows of so many events each. `question` is told when it must have its answer.
+    def ask(self, rows: int, events: int, until: float, call: Callable[[float], T]) -> T:
+        """Asks about a batch of rows of so many events each. `call` is told when it must have its answer.
 
         A batch that would not be done in time, were it as fast as the fastest so far, is not begun. Raises
         TimeUp past `until` or the clock's end, Cancelled when the caller is gone, and what the question raises.
         """
-        end = min(until, self.clock.end)
+        end = min(until, self.deadline.end)
         known = self._told >= WITNESSES
-        self.clock.check(end - self._event_seconds * rows * events if known else end)
-        answer, seconds = self._answered(rows, events, end, question)
+        self.deadline.check(end - self._event_seconds * rows * events if known else end)
+        answer, seconds = self._answered(rows, events, end, call)
         if rows >= TELLING:
             with self._lock:
                 self._told += 1
                 self._event_seconds = min(self._event_seconds, seconds / (rows * events))
         return answer
 
-    def _answered(
-        self, rows: int, events: int, end: float, question: Callable[[float], T]
-    ) -> tuple[T, float]:
+    def _answered(self, rows: int, events: int, end: float, call: Callable[[float], T]) -> tuple[T, float]:
         """The answer, counted, and the seconds that it took."""
-        start = self.clock.now()
-        answer = question(end)
-        seconds = self.clock.now() - start
+        start = self.deadline.now()
+        answer = call(end)
+        seconds = self.deadline.now() - start
         self._observer.notice(BatchEvaluated(rows, seconds))
         with self._lock:
             self._rows += rows
@@ -143,7 +141,7 @@ class Asker:
         where the time left, as a stage is planned, is short are batches smaller. A layer is taken to be as wide
         as the square root of its weights.
         """
-        left = min(until, self.clock.end) - self.clock.now()
+        left = min(until, self.deadline.end) - self.deadline.now()
         seconds = min(LONGEST, SHARE_OF_TIME * max(left, 0.0))
         size = 4 * (cells + math.sqrt(work * events))
         rows = min(seconds * SLOW / max(work, 1), CACHE / size, MOST_ROWS)

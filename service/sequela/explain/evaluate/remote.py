@@ -14,9 +14,9 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.concurrency.deadline import Clock, TimeUp
+from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.errors import SequelaError
-from sequela.explain.evaluate.model_caller import Asker, cut
+from sequela.explain.evaluate.model_caller import ModelCaller, cut
 from sequela.explain.ports import Endpoint, Frame, Model, TryAgain
 from sequela.timeshap.cells import Cells
 from sequela.timeshap.masking import Mask, Masker
@@ -46,7 +46,7 @@ class Sender:
 
     model: Model
     endpoint: Endpoint
-    asker: Asker
+    caller: ModelCaller
 
     def send(self, batch: Cells, frame: Frame, output_event: int, until: float) -> Outputs:
         """Raw outputs (n, outputs) of a batch.
@@ -55,18 +55,18 @@ class Sender:
         """
         rows, events = len(batch.events[0]), batch.length + len(frame.before[0]) + len(frame.after[0])
 
-        def question(end: float) -> Outputs:
+        def call(end: float) -> Outputs:
             return self.model.run(batch, frame, output_event, end)
 
         sent = self.endpoint.sent(rows)
         for pause in _pauses(self.endpoint.attempts):
             try:
-                with self.endpoint.admitted(sent, self.asker.clock, until):
-                    return self.asker.send(rows, sent, events, until, question)
+                with self.endpoint.admitted(sent, self.caller.deadline, until):
+                    return self.caller.send(rows, sent, events, until, call)
             except TryAgain as error:
                 if pause is None:
                     raise error.error from None
-                _rest(pause, self.asker.clock, until, error.error)
+                _rest(pause, self.caller.deadline, until, error.error)
         raise AssertionError("an endpoint is asked at least once")
 
 
@@ -103,7 +103,7 @@ class Rows:
 
     def again(self, build: Build, until: float, rows: Sequence[int]) -> list[Outputs]:
         """Outputs (outputs,) of rows, each sent in a call of its own, known or not."""
-        endpoint, clock = self.sender.endpoint, self.sender.asker.clock
+        endpoint, deadline = self.sender.endpoint, self.sender.caller.deadline
 
         def asked(row: int) -> Outputs:
             answer: Outputs = self.sender.send(build(np.array([row])), self.frame, self.output_event, until)[
@@ -111,12 +111,12 @@ class Rows:
             ]
             return answer
 
-        return endpoint.run((partial(asked, row) for row in rows), clock, until)
+        return endpoint.run((partial(asked, row) for row in rows), deadline, until)
 
     def _asked(
         self, digests: Sequence[bytes], rows: NDArray[np.intp], build: Build, until: float
     ) -> Iterable[dict[bytes, Outputs]]:
-        endpoint, clock = self.sender.endpoint, self.sender.asker.clock
+        endpoint, deadline = self.sender.endpoint, self.sender.caller.deadline
 
         def asked(part: slice) -> dict[bytes, Outputs]:
             outputs = self.sender.send(build(rows[part]), self.frame, self.output_event, until)
@@ -124,23 +124,23 @@ class Rows:
             self.known.update(answers)
             return answers
 
-        most = rows_of_a_call(endpoint, len(rows), self.size, clock, until)
-        return endpoint.run((partial(asked, part) for part in cut(0, len(rows), most)), clock, until)
+        most = rows_of_a_call(endpoint, len(rows), self.size, deadline, until)
+        return endpoint.run((partial(asked, part) for part in cut(0, len(rows), most)), deadline, until)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ServedRuns:
-    """Runs sequences that mix X and B by an endpoint. Implements `evaluate.Runs`."""
+class RemoteExecution:
+    """Runs sequences that mix X and B by an endpoint. Implements `evaluate.Execution`."""
 
     rows: Rows
     masker: Masker
 
     def live(self, players: Players) -> NDArray[np.bool_]:
-        """As in `Runs`."""
+        """As in `Execution`."""
         return self.masker.live(players, self.masker.sequence.length)
 
     def seconds(self, _: int) -> float:
-        """As in `Runs`: small games are sampled first, so nothing is guessed."""
+        """As in `Execution`: small games are sampled first, so nothing is guessed."""
         return 0.0
 
     def endpoints(self, players: Players) -> Outputs:
@@ -156,20 +156,20 @@ class ServedRuns:
         tried = alone.chosen(self.rows.fresh(digests), coalitions) if alone.left else []
         outputs = self.rows.outputs(digests, build, until)
         if tried:
-            with suppress(TimeUp):  # another request has the time
+            with suppress(DeadlinePassed):  # another request has the time
                 alone.check(
                     self.rows.sender.endpoint.uri, tried, outputs, partial(self.rows.again, build, until)
                 )
         return outputs
 
     def _digests(self, mask: Mask, coalitions: NDArray[np.bool_], until: float) -> list[bytes]:
-        asker = self.rows.sender.asker
+        caller = self.rows.sender.caller
 
         def digested(part: slice) -> list[bytes]:
-            asker.clock.check(until)
+            caller.deadline.check(until)
             return row_digests(mask.apply(coalitions, np.arange(part.start, part.stop)))
 
-        parts = asker.share(partial(digested, part) for part in cut(0, len(coalitions), LOOKED_AT))
+        parts = caller.share(partial(digested, part) for part in cut(0, len(coalitions), LOOKED_AT))
         return list(chain.from_iterable(parts))
 
 
@@ -182,13 +182,13 @@ def row_bytes(model: Model, sequence: Cells, frame: Frame) -> int:
     return max(sum(array.nbytes for array in arrays) + marks, VALUE_BYTES * steps * len(model.schema.targets))
 
 
-def rows_of_a_call(endpoint: Endpoint, rows: int, size_of_row: int, clock: Clock, until: float) -> int:
+def rows_of_a_call(endpoint: Endpoint, rows: int, size_of_row: int, deadline: Deadline, until: float) -> int:
     """How many rows, of so many bytes each, go into each call so that all are back soonest, as calls of late went; the
     more the better.
 
     Calls that would take much of the time left are cut smaller, as long as that makes them shorter.
     """
-    left = SHARE_OF_TIME * (min(until, clock.end) - clock.now())
+    left = SHARE_OF_TIME * (min(until, deadline.end) - deadline.now())
     best = size = endpoint.rows(size_of_row)
     while size > 1:
         size //= 2
@@ -229,9 +229,9 @@ def _pauses(attempts: int) -> Iterator[float | None]:
     yield None
 
 
-def _rest(seconds: float, clock: Clock, until: float, why: SequelaError) -> None:
+def _rest(seconds: float, deadline: Deadline, until: float, why: SequelaError) -> None:
     """Waits; raises TimeUp where there is no time for that, Cancelled when the caller has gone meanwhile."""
-    if min(until, clock.end) - clock.now() < seconds:
-        raise TimeUp from why
-    clock.pause(seconds)
-    clock.check(until)
+    if min(until, deadline.end) - deadline.now() < seconds:
+        raise DeadlinePassed from why
+    deadline.pause(seconds)
+    deadline.check(until)

@@ -29,7 +29,7 @@ REPEATED = 0.05
 """Of the tolerance: what runs of the same row alone may differ by."""
 
 
-class RowsAlone:
+class RowIndependence:
     """How many rows of a model are still to be tried. All requests share it: at worst a row more is sent."""
 
     def __init__(self, tolerance: float = TOLERANCE, left: int = TRIED) -> None:

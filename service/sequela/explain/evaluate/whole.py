@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.explain.evaluate.model_caller import Asker, cut
+from sequela.explain.evaluate.model_caller import ModelCaller, cut
 from sequela.explain.ports import Frame, Model
 from sequela.timeshap.masking import Mask, Masker
 from sequela.timeshap.players import Players
@@ -18,22 +18,22 @@ Outputs = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class WholeRuns:
-    """Runs sequences that mix X and B. Implements `evaluate.Runs`."""
+class WholeExecution:
+    """Runs sequences that mix X and B. Implements `evaluate.Execution`."""
 
     model: Model
     masker: Masker
     frame: Frame
     output_event: int
-    asker: Asker
+    caller: ModelCaller
 
     def live(self, players: Players) -> NDArray[np.bool_]:
-        """As in `Runs`."""
+        """As in `Execution`."""
         return self.masker.live(players, self.masker.sequence.length)
 
     def seconds(self, coalitions: int) -> float:
-        """As in `Runs`."""
-        return self.asker.expected(coalitions, self._events, self.model.work(self._events))
+        """As in `Execution`."""
+        return self.caller.expected(coalitions, self._events, self.model.work(self._events))
 
     def endpoints(self, players: Players) -> Outputs:
         """Raw outputs (2, outputs) of B and X."""
@@ -43,24 +43,24 @@ class WholeRuns:
         """Raw outputs (n, outputs) of coalitions (n, players)."""
         mask = self.masker.over(players, 0, self.masker.sequence.length)
         work = len(coalitions) * self.model.work(self._events)
-        return np.concatenate(list(self.asker.share(self._jobs(mask, coalitions, until), work)))
+        return np.concatenate(list(self.caller.share(self._jobs(mask, coalitions, until), work)))
 
     def _jobs(
         self, mask: Mask, coalitions: NDArray[np.bool_], until: float
     ) -> Iterator[Callable[[], Outputs]]:
         padding = (*self.frame.before, *self.frame.after)
         cells = sum(array.size for array in (*self.masker.sequence.events, *padding))
-        rows = self.asker.batch_rows(self.model.work(self._events), self._events, cells, until)
+        rows = self.caller.batch_rows(self.model.work(self._events), self._events, cells, until)
         for part in cut(0, len(coalitions), rows):
             yield partial(self._run, mask, coalitions, np.arange(part.start, part.stop), until)
 
     def _run(
         self, mask: Mask, coalitions: NDArray[np.bool_], part: NDArray[np.intp], until: float
     ) -> Outputs:
-        def question(end: float) -> Outputs:
+        def call(end: float) -> Outputs:
             return self.model.run(mask.apply(coalitions, part), self.frame, self.output_event, end)
 
-        return self.asker.ask(len(part), self._events, until, question)
+        return self.caller.ask(len(part), self._events, until, call)
 
     @property
     def _events(self) -> int:

@@ -28,7 +28,7 @@ from sequela.timeshap.cells import Cells
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Fitted:
+class PreparedSequence:
     """A sequence's real events as cells, and the padding around them. warnings: what was taken for granted."""
 
     cells: Cells
@@ -44,9 +44,9 @@ class _Sent:
     array: NDArray[Any]
 
 
-def fit_sequence(
+def prepare_sequence(
     schema: ModelSchema, fixed_length: int | None, given: GivenSequence, limits: Limits, path: str
-) -> Fitted:
+) -> PreparedSequence:
     """The real events and static values of a sequence, in the model's element types, and its padding.
 
     Raises InvalidInput for names, shapes, types, values and limits; DoesNotFit where the model's length and
@@ -83,11 +83,11 @@ def fit_sequence(
             _pad(item, rows[real.stop :], 0, after) for item, rows in zip(shapes.events, events, strict=True)
         ),
     )
-    return Fitted(Cells(tuple(array[real] for array in events), static), frame, warnings)
+    return PreparedSequence(Cells(tuple(array[real] for array in events), static), frame, warnings)
 
 
 def real_steps(schema: ModelSchema, given: GivenSequence, path: str) -> tuple[int, slice]:
-    """How many steps were sent, and which of them are real events. Raises InvalidInput as `fit_sequence` does."""
+    """How many steps were sent, and which of them are real events. Raises InvalidInput as `prepare_sequence` does."""
     sent = _by_name(schema, given.inputs, f"{path}.inputs")
     items = layout(schema).events
     events = tuple(_events(schema, item, _required(sent, item, path)) for item in items)
@@ -96,8 +96,8 @@ def real_steps(schema: ModelSchema, given: GivenSequence, path: str) -> tuple[in
     return steps, marked or real_rows(schema, Rows(items, events), f"{path}.inputs")
 
 
-def fit_background(schema: ModelSchema, given: GivenBackground, limits: Limits, path: str) -> Background:
-    """A background in the model's element types. Raises InvalidInput as `fit_sequence` does."""
+def prepare_background(schema: ModelSchema, given: GivenBackground, limits: Limits, path: str) -> Background:
+    """A background in the model's element types. Raises InvalidInput as `prepare_sequence` does."""
     shapes = layout(schema)
     sent = _by_name(schema, given.inputs, f"{path}.inputs")
     mean_sent = _by_name(schema, given.mean_event, f"{path}.mean_event")

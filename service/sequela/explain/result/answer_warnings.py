@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.explain.estimate.game import Played
-from sequela.explain.levels import CellGame, EventGame, Games
+from sequela.explain.estimate.game import GameOutcome
+from sequela.explain.levels import CellGame, EventGame, LevelContext
 from sequela.explain.link import LOWEST
 from sequela.explain.option_defaults import (
     CELL_THRESHOLD,
@@ -41,7 +41,7 @@ def outputs_left_out(options: Options, explained: int, schema: ModelSchema) -> W
 
 
 def history_offsets(
-    names: Sequence[str], shared: Games, events: EventGame | None, found: Sequence[Verdict]
+    names: Sequence[str], shared: LevelContext, events: EventGame | None, found: Sequence[Verdict]
 ) -> Warnings:
     """Where parts of the pruned events offset each other: how much, and what helps; or, where they were split already,
     in how many parts they still do. found: the verdicts, none where P was in no game.
@@ -122,7 +122,7 @@ class Limit:
 
 
 def limits_of(
-    options: Options, absolute: bool, used: Tolerances, played: Sequence[Played], cells: CellGame | None
+    options: Options, absolute: bool, used: Tolerances, played: Sequence[GameOutcome], cells: CellGame | None
 ) -> list[Limit]:
     """The tolerances: η has an effect where events were pruned, θ where no cell passed, a target error where sampling
     stopped. absolute: those that the question leaves out are no fractions of the difference, which could not exceed it.

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.explain.estimate.game import Played
+from sequela.explain.estimate.game import GameOutcome
 from sequela.explain.layout import Layout
-from sequela.explain.levels import CellGame, EventGame, Games
+from sequela.explain.levels import CellGame, EventGame, LevelContext
 from sequela.explain.pruning_scan import Scan
 from sequela.explain.request import EventInfo
 from sequela.explain.result.display import event_values
@@ -31,14 +31,14 @@ from sequela.timeshap.players import Player, PlayerKind
 from sequela.timeshap.pruning import verdict
 
 
-def level(layout: Layout, played: Played, gain: NDArray[np.float64]) -> LevelExplanation:
+def level(layout: Layout, played: GameOutcome, gain: NDArray[np.float64]) -> LevelExplanation:
     """One level. gain: f(X) - f(B), (targets,)."""
     rows = range(len(played.players) if played.solution else 0)
     return LevelExplanation(tuple(_attribution(layout, played, row) for row in rows), _quality(played, gain))
 
 
 def cell_level(
-    layout: Layout, game: CellGame, events: Played, features: Played, gain: NDArray[np.float64]
+    layout: Layout, game: CellGame, events: GameOutcome, features: GameOutcome, gain: NDArray[np.float64]
 ) -> LevelExplanation:
     """The cell level, its players flagged where the selection they rest on is uncertain."""
     doubtful_events = {events.players.names[row].last_event for row in game.events.uncertain}
@@ -66,7 +66,9 @@ def cell_level(
     return LevelExplanation(attributions, quality)
 
 
-def pruning(scan: Scan, shared: Games, events: EventGame | None, features: Played | None) -> Pruning:
+def pruning(
+    scan: Scan, shared: LevelContext, events: EventGame | None, features: GameOutcome | None
+) -> Pruning:
     """What pruning did, and P's attribution against the tolerance (docs/design.md §4.3)."""
     done = Pruning(
         pruned_events=scan.pruned,
@@ -91,7 +93,7 @@ def pruning(scan: Scan, shared: Games, events: EventGame | None, features: Playe
     )
 
 
-def _history(played: Played) -> PerTarget:
+def _history(played: GameOutcome) -> PerTarget:
     """The sum over the history blocks; empty where P is whole."""
     blocks = [i for i, player in enumerate(played.players.names) if player.kind is PlayerKind.HISTORY]
     if not blocks or played.solution is None:
@@ -161,7 +163,7 @@ def _is_one_event(attribution: Attribution) -> bool:
     return attribution.kind is PlayerKind.HISTORY and attribution.first_event == attribution.last_event
 
 
-def _attribution(layout: Layout, played: Played, row: int, uncertain: bool = False) -> Attribution:
+def _attribution(layout: Layout, played: GameOutcome, row: int, uncertain: bool = False) -> Attribution:
     assert played.solution is not None
     player = played.players.names[row]
     return Attribution(
@@ -176,7 +178,7 @@ def _attribution(layout: Layout, played: Played, row: int, uncertain: bool = Fal
 
 
 def _quality(
-    played: Played,
+    played: GameOutcome,
     gain: NDArray[np.float64],
     *,
     truncated: bool = False,

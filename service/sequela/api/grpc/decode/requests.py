@@ -11,11 +11,11 @@ from sequela.api.grpc.decode.references import background, model
 from sequela.api.grpc.decode.sequences import sequence, texts
 from sequela.api.grpc.decode.violations import Findings
 from sequela.explain.limits import Limits
-from sequela.explain.request import GivenSequence, ModelChoice, Question
+from sequela.explain.request import ExplainRequest, GivenSequence, ModelChoice
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ScoreQuestion:
+class ScoreRequest:
     """Sequences to score, the targets asked for (none: all), and the event of a per-event output."""
 
     model: ModelChoice
@@ -24,10 +24,10 @@ class ScoreQuestion:
     output_event: int
 
 
-def question(message: pb.ExplainRequest, limits: Limits) -> Question:
+def question(message: pb.ExplainRequest, limits: Limits) -> ExplainRequest:
     """What is to be explained. Raises InvalidInput with every violation of the message."""
     found = Findings()
-    asked = Question(
+    asked = ExplainRequest(
         model=model(message.model, "model", found, limits),
         background=(
             background(message.background, "background", found, limits)
@@ -43,11 +43,11 @@ def question(message: pb.ExplainRequest, limits: Limits) -> Question:
     return asked
 
 
-def score_question(message: pb.ScoreRequest, limits: Limits) -> ScoreQuestion:
+def score_question(message: pb.ScoreRequest, limits: Limits) -> ScoreRequest:
     """What is to be scored. Raises InvalidInput with every violation of the message."""
     found = Findings()
     found.within("sequences", len(message.sequences), 1, limits.max_score_sequences)
-    asked = ScoreQuestion(
+    asked = ScoreRequest(
         model(message.model, "model", found, limits),
         tuple(
             sequence(each, f"sequences[{index}]", found, limits)

@@ -14,8 +14,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.explain.evaluate.model_caller import ALONE, TURN, Asker
-from sequela.explain.evaluate.prefix_states.state_cache import Pasts, Side
+from sequela.explain.evaluate.model_caller import ALONE, TURN, ModelCaller
+from sequela.explain.evaluate.prefix_states.state_cache import PrefixStates, Side
 from sequela.explain.evaluate.prefix_states.walk import Held, Leg, Outputs, Padding, Walker
 from sequela.explain.ports import Frame, Model, Recurrence
 from sequela.timeshap.masking import Masker
@@ -39,31 +39,31 @@ MOST_PASTS = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class StateRuns:
-    """Runs mixes of X and B from states. Implements `evaluate.Runs`."""
+class PrefixStateExecution:
+    """Runs mixes of X and B from states. Implements `evaluate.Execution`."""
 
     model: Model
     recurrence: Recurrence
     masker: Masker
     frame: Frame
     output_event: int
-    pasts: Pasts
-    asker: Asker
+    prefix_states: PrefixStates
+    caller: ModelCaller
 
     def live(self, players: Players) -> NDArray[np.bool_]:
-        """As in `Runs`: events after the one whose output is explained are not run."""
+        """As in `Execution`: events after the one whose output is explained are not run."""
         return self.masker.live(players, self._stop)
 
     def seconds(self, coalitions: int) -> float:
-        """As in `Runs`: as if coalitions shared nothing."""
+        """As in `Execution`: as if coalitions shared nothing."""
         events = self._stop + len(self.frame.before[0]) + len(self.frame.after[0])
-        return self.asker.expected(coalitions, events, self.model.work(events))
+        return self.caller.expected(coalitions, events, self.model.work(events))
 
     def endpoints(self, players: Players) -> Outputs:
         """Raw outputs (2, outputs) of B and X."""
         nobody_and_all = np.repeat([[False], [True]], len(players), axis=1)
-        begin = max((at for at in self.pasts.ladder if at < self._stop), default=0)
-        walker = Walker(self.recurrence, self.asker, nobody_and_all, np.inf)
+        begin = max((at for at in self.prefix_states.ladder if at < self._stop), default=0)
+        walker = Walker(self.recurrence, self.caller, nobody_and_all, np.inf)
         if not begin or self._is_little(2):
             return self._walked(walker, [self._at_once(2)], players)
         both = np.arange(2)
@@ -72,7 +72,7 @@ class StateRuns:
 
     def outputs(self, players: Players, coalitions: Coalitions, until: float) -> Outputs:
         """Raw outputs (n, outputs) of coalitions (n, players)."""
-        walker = Walker(self.recurrence, self.asker, coalitions, until)
+        walker = Walker(self.recurrence, self.caller, coalitions, until)
         if self._is_little(len(coalitions)):
             return self._walked(walker, [self._at_once(len(coalitions))], players)
         met = meetings(players, self._stop, self.recurrence.static_enters)
@@ -91,11 +91,11 @@ class StateRuns:
         legs = [self._leg(step, players, before, walker.until) for step in steps]
         while len(legs) > 1 and legs[0].classes <= TRUNK:
             leg = legs.pop(0)
-            (held,) = self.asker.share([partial(walker.pass_through, leg, slice(0, leg.classes), held)])
+            (held,) = self.caller.share([partial(walker.pass_through, leg, slice(0, leg.classes), held)])
         work = sum(leg.classes * leg.work for leg in legs)
         spans = _spans(legs, len(walker.coalitions), work)
         jobs = (partial(_branch, walker, legs, span, held) for span in spans)
-        return np.concatenate(list(self.asker.share(jobs, work)))
+        return np.concatenate(list(self.caller.share(jobs, work)))
 
     def _begun(
         self, walker: Walker, steps: Sequence[Step], players: Players
@@ -114,7 +114,7 @@ class StateRuns:
         return Held(self.recurrence.initial(1)), steps, self.frame.before if padded else ()
 
     def _past(self, stop: int, sides: Sequence[Side], until: float) -> Held:
-        ended = [self.pasts.states(stop, side, until) for side in sides]
+        ended = [self.prefix_states.states(stop, side, until) for side in sides]
         return Held(tuple(map(np.concatenate, zip(*ended, strict=True))))
 
     def _sides(self, walker: Walker, step: Step, players: Players, static: NDArray[np.bool_]) -> list[Side]:
@@ -139,7 +139,7 @@ class StateRuns:
         events = step.stop - step.start + sum(len(side[0]) for side in (before, after) if side)
         cells = sum(switch.background.size for switch in mask.events) + sum(rows.size for rows in around)
         work = self.model.work(events)
-        return Leg(step, mask, before, after, self.asker.batch_rows(work, events, cells, until), work)
+        return Leg(step, mask, before, after, self.caller.batch_rows(work, events, cells, until), work)
 
     def _is_little(self, coalitions: int) -> bool:
         padding = len(self.frame.before[0]) + len(self.frame.after[0])

@@ -11,7 +11,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from sequela.explain.evaluate.model_caller import Asker
+from sequela.explain.evaluate.model_caller import ModelCaller
 from sequela.explain.ports import Frame, Recurrence, States
 from sequela.timeshap.cells import Cells
 from sequela.timeshap.masking import Masker
@@ -33,7 +33,7 @@ class Side:
     static: tuple[bool, ...]
 
 
-class BackgroundPasts:
+class BackgroundStateCache:
     """States of backgrounds by position, shared by all requests; the least recently used give way.
 
     Keys name the model, the background and, where its rows are counted from the last event, the length.
@@ -68,7 +68,7 @@ def _bytes(grid: Sequence[States]) -> int:
 
 
 @dataclass(slots=True, eq=False)
-class Pasts:
+class PrefixStates:
     """The pasts of one request. Used by its own thread.
 
     ladder: positions, ascending, where states are kept on the way: later questions will begin there. key: B's in
@@ -79,13 +79,13 @@ class Pasts:
     masker: Masker
     frame: Frame
     ladder: Sequence[int]
-    asker: Asker
-    shared: BackgroundPasts
+    caller: ModelCaller
+    shared: BackgroundStateCache
     key: str | None
     _reached: dict[Side, dict[int, States]] = field(default_factory=dict)
 
     def states(self, stop: int, side: Side, until: float) -> States:
-        """After events 0 … stop - 1 of a side, one row. Raises as `Asker.ask` does."""
+        """After events 0 … stop - 1 of a side, one row. Raises as `ModelCaller.ask` does."""
         reached = self._reached.setdefault(side, {})
         if stop in reached:
             return reached[stop]
@@ -131,8 +131,8 @@ class Pasts:
         )
         batch = Cells(tuple(events), static).as_batch()
 
-        def question(end: float) -> States:
+        def call(end: float) -> States:
             return self.recurrence.advance(batch, states, end)
 
-        (ended,) = self.asker.share([partial(self.asker.ask, 1, len(events[0]), until, question)])
+        (ended,) = self.caller.share([partial(self.caller.ask, 1, len(events[0]), until, call)])
         return ended

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.explain.evaluate.model_caller import Asker, cut
+from sequela.explain.evaluate.model_caller import ModelCaller, cut
 from sequela.explain.ports import Recurrence, States
 from sequela.timeshap.cells import Cells
 from sequela.timeshap.masking import Mask
@@ -53,11 +53,11 @@ class Leg:
 class Walker:
     """Takes the coalitions (n, players) of one game through a recurrent model, until a time of the monotonic clock.
 
-    Raises as `Asker.ask` does.
+    Raises as `ModelCaller.ask` does.
     """
 
     recurrence: Recurrence
-    asker: Asker
+    caller: ModelCaller
     coalitions: NDArray[np.bool_]
     until: float
 
@@ -77,4 +77,4 @@ class Walker:
             parents = leg.step.parents[part] - held.first
             batch = leg.mask.apply(self.coalitions, leg.step.rows[part]).between(leg.before, leg.after)
             states = tuple(array.take(parents, axis=0) for array in held.states)
-            yield self.asker.ask(len(parents), batch.length, self.until, partial(ask, batch, states))
+            yield self.caller.ask(len(parents), batch.length, self.until, partial(ask, batch, states))
