@@ -43,7 +43,7 @@ class FixedModels:
     """The `Models` port over a few models already loaded; nothing else is asked of it here."""
 
     def __init__(self, *models: Model) -> None:
-        self._models = {model.name: model for model in models}
+        self._models = {model.info.name: model for model in models}
 
     def resolve(self, choice: ModelChoice, until: float = math.inf) -> Model:
         assert isinstance(choice, NamedModel)
@@ -102,7 +102,7 @@ def question(
     """A question about a sequence."""
     given = GivenBackground(named(background)) if isinstance(background, Mapping) else background
     return ExplainRequest(
-        model=NamedModel(model.name),
+        model=NamedModel(model.info.name),
         sequence=GivenSequence(named(sequence), events),
         background=given,
         options=Options(**options),

@@ -79,7 +79,7 @@ def test_an_explanation_at_work_concludes() -> None:
         pruning_tolerance=0, target_standard_error=0, max_coalitions=1 << 20, levels=[pb.LEVEL_EVENT]
     )
     asked = explain_request(
-        model=pb.ModelReference(name=loaded(BY_NAME["gru"]).name),
+        model=pb.ModelReference(name=loaded(BY_NAME["gru"]).info.name),
         sequence=sequence(events=60),
         options=options,
     )

@@ -20,7 +20,7 @@ LIMITS = Limits(max_events=100, max_background_rows=50)
 def fit(case: str, notes: tuple[EventInfo, ...] = (), **arrays: Any) -> PreparedSequence:
     model = loaded(BY_NAME[case])
     given = GivenSequence(named({name: np.asarray(array) for name, array in arrays.items()}), notes)
-    return prepare_sequence(model.schema, model.fixed_length, given, LIMITS, "sequence")
+    return prepare_sequence(model.info.schema, model.info.fixed_length, given, LIMITS, "sequence")
 
 
 def refused(
@@ -73,7 +73,7 @@ def test_an_input_sent_twice_is_refused() -> None:
     model = loaded(BY_NAME["gru"])
     twice = GivenSequence((NamedArray("events", numbers(6, 5)), NamedArray("", numbers(6, 5))))
     with pytest.raises(InvalidInput) as caught:
-        prepare_sequence(model.schema, None, twice, LIMITS, "sequence")
+        prepare_sequence(model.info.schema, None, twice, LIMITS, "sequence")
     assert caught.value.reason == "INPUT_REPEATED"
 
 
@@ -161,13 +161,13 @@ def test_a_fixed_length_model_needs_to_know_its_side_of_padding() -> None:
     model = loaded(BY_NAME["batch_one"])
     given = GivenSequence(named({"events": numbers(5, 4)}))
     with pytest.raises(DoesNotFit) as caught:
-        prepare_sequence(model.schema, 8, given, LIMITS, "sequence")
+        prepare_sequence(model.info.schema, 8, given, LIMITS, "sequence")
     assert caught.value.reason == "PADDING_UNKNOWN"
 
 
 def test_a_background_is_checked_like_a_sequence() -> None:
     """Its rows, its values, its limit."""
-    schema = loaded(BY_NAME["gru"]).schema
+    schema = loaded(BY_NAME["gru"]).info.schema
     for array, reason in (
         (numbers(4), "SHAPE_MISMATCH"),
         (numbers(51, 5), "BACKGROUND_TOO_LONG"),
@@ -182,7 +182,7 @@ def test_a_background_is_checked_like_a_sequence() -> None:
 def test_a_background_matrix_gets_a_mean_event() -> None:
     """Older events than the matrix holds are its mean row (ids: the mode), unless one was sent."""
     case = BY_NAME["multi_input"]
-    schema = loaded(case).schema
+    schema = loaded(case).info.schema
     sample = case.sample(5)
     background = prepare_background(schema, GivenBackground(named(sample)), LIMITS, "background")
     np.testing.assert_allclose(background.mean_event["numeric"], sample["numeric"].mean(axis=0), atol=1e-6)
@@ -197,7 +197,7 @@ def test_a_background_matrix_gets_a_mean_event() -> None:
 
 def test_a_digest_does_not_depend_on_the_order_of_inputs() -> None:
     """The same values have one digest, and come back in the model's order."""
-    schema = loaded(BY_NAME["multi_input"]).schema
+    schema = loaded(BY_NAME["multi_input"]).info.schema
     sample = BY_NAME["multi_input"].average()
     first = prepare_background(schema, GivenBackground(named(sample)), LIMITS, "b")
     turned = prepare_background(schema, GivenBackground(named(dict(reversed(sample.items())))), LIMITS, "b")
@@ -220,7 +220,7 @@ def test_ids_outside_their_categories_are_refused(name: str, value: int, limit: 
     assert f"{value} is no id" in error.message
     assert limit in error.message
     with pytest.raises(InvalidInput):
-        prepare_background(loaded(case).schema, GivenBackground(named(sample)), LIMITS, "background")
+        prepare_background(loaded(case).info.schema, GivenBackground(named(sample)), LIMITS, "background")
 
 
 def test_padding_counts_towards_the_limit() -> None:

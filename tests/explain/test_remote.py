@@ -298,7 +298,7 @@ def test_scores_of_padded_sequences(case: Case) -> None:
     """What-if: padded as they come, to the length that a model fixes, or not at all, sequences score as alone."""
     drawn = [padded(case, 5, 0), padded(case, 5, 2), padded(case, 5, 3), padded(case, 5, 2, seed=1)]
     given = [GivenSequence(named(each)) for each in drawn]
-    name = NamedModel(loaded(case).name)
+    name = NamedModel(loaded(case).info.name)
     found = explainer(Nearby(loaded(case))).score(name, given, (), 0, Deadline())
     alone = [explainer(loaded(case)).score(name, [each], (), 0, Deadline()).values for each in given]
     np.testing.assert_allclose(found.values, np.concatenate(alone), atol=1e-6)

@@ -229,9 +229,9 @@ def test_permuting_features_permutes_the_answer() -> None:
     """The schema's order of features does not matter to what each gets."""
     case = BY_NAME["one_hot"]
     model = loaded(case)
-    features = model.schema.features
+    features = model.info.schema.features
     turned = Watched(model, lambda _: None)
-    turned.schema = replace(model.schema, features=features[::-1])
+    turned.info = replace(model.info, schema=replace(model.info.schema, features=features[::-1]))
     given = case.sample(6), case.average()
     options: dict[str, Any] = {
         "pruning_tolerance": 0.0,

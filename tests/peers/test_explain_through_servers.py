@@ -151,8 +151,8 @@ def _schema(path: Path) -> ModelSchema:
     text = beside.read_bytes() if beside.exists() else b""
     model = Loader().load("models/m/versions/1", ModelBytes(path.read_bytes(), text, "onnx", "schema"))
     ranks = {seen.name: seen.rank for seen in model.feeder.signature.inputs}
-    inputs = tuple(replace(item, rank=ranks[item.name]) for item in model.schema.inputs)
-    return replace(model.schema, inputs=inputs)
+    inputs = tuple(replace(item, rank=ranks[item.name]) for item in model.info.schema.inputs)
+    return replace(model.info.schema, inputs=inputs)
 
 
 def _put(folder: Path, name: str, content: bytes, schema: bytes) -> None:

@@ -40,7 +40,7 @@ def content_key(task: Task) -> str:
         options,
         levels=needed_levels(options.levels),
         targets=task.targets.names,
-        link=link_of(options, task.model.schema),
+        link=link_of(options, task.model.info.schema),
         max_coalitions=budget_of(options, task.model.endpoint),
         estimator=settled(options, task.model.endpoint),
     )
@@ -48,7 +48,7 @@ def content_key(task: Task) -> str:
     said = [asdict(warning) for warning in task.warnings]
     facts: list[Any] = [
         METHOD_VERSION,
-        task.model.digest,
+        task.model.info.digest,
         task.background.digest,
         asdict(canonical),
         names,

@@ -98,7 +98,7 @@ def resolved(options: Options, model: Model, used: Tolerances) -> ResolvedOption
         refine_history=options.refine_history,
         minimum_score=options.minimum_score,
         full_pruning_curve=options.full_pruning_curve,
-        link=link_of(options, model.schema),
+        link=link_of(options, model.info.schema),
         output_event=options.output_event,
         estimator=options.estimator,
     )

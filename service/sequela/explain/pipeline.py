@@ -155,7 +155,7 @@ def work_out(
         scores = BaseAndScore(raw[:, order], linked(evaluator.link, raw[:, order]).values)
     if len(raw) < 2:
         return _answer(task, name, scores, NO_TOLERANCES, caller, stages)
-    used = tolerances(options, task.model.schema, scores.base, scores.score)
+    used = tolerances(options, task.model.info.schema, scores.base, scores.score)
     with stages("prune"):
         found = _prune(task, evaluator, scores, used)
     inside = history(found.pruned, found.splits, found.curve, used.pruning)
@@ -169,7 +169,7 @@ def work_out(
 
 
 def _evaluator(task: Task, caller: ModelCaller, shared: BackgroundStateCache) -> Evaluator:
-    link = link_of(task.request.options, task.model.schema)
+    link = link_of(task.request.options, task.model.info.schema)
     return Evaluator(_runs(task, caller, shared), task.targets.columns, link, caller)
 
 
@@ -196,7 +196,7 @@ def _shared_key(task: Task) -> str | None:
     if len(task.fitted.frame.before[0]):
         return None
     length = task.fitted.cells.length if task.background.length > 1 else 0
-    return f"{task.model.digest}/{task.background.digest}/{length}"
+    return f"{task.model.info.digest}/{task.background.digest}/{length}"
 
 
 def _extent(task: Task) -> Extent:
@@ -316,8 +316,8 @@ def _answer(
         create_time=datetime.now(UTC),
         caller_id=request.caller_id,
         labels=dict(request.labels),
-        model=task.model.name,
-        model_digest=task.model.digest,
+        model=task.model.info.name,
+        model_digest=task.model.info.digest,
         background=task.background_name,
         background_digest=task.background.digest,
         event_count=task.fitted.cells.length,
@@ -333,11 +333,11 @@ def _answer(
         static_values=(),
         cost=replace(caller.cost(), stage_seconds=dict(stages.seconds)),
         warnings=(
-            *task.model.warnings,
+            *task.model.info.warnings,
             *task.warnings,
-            *outputs_left_out(request.options, len(task.targets.names), task.model.schema),
+            *outputs_left_out(request.options, len(task.targets.names), task.model.info.schema),
         ),
-        output_count=len(task.model.schema.targets),
+        output_count=len(task.model.info.schema.targets),
     )
 
 
@@ -376,7 +376,7 @@ def _caveats(
     pruning: Pruning | None,
 ) -> tuple[ExplanationWarning, ...]:
     """What was found on the way that a reader should know."""
-    names, schema, options = task.targets.names, task.model.schema, task.request.options
+    names, schema, options = task.targets.names, task.model.info.schema, task.request.options
     link = link_of(options, schema)
     absolute = bool(schema.bounded) and link is Link.IDENTITY
     limits = limits_of(options, absolute, used, games.played, games.cells)

@@ -137,34 +137,34 @@ class Endpoint(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ModelInfo:
+    """What is known of a model before it is run.
+
+    Attributes:
+        name: `models/m/versions/v`.
+        digest: 64 hexadecimal digits: of a file as in `identity.model_digest`; behind an endpoint a SHA-256 over its
+            identity (docs/design.md §6.2).
+        schema: Every field filled in; event and static inputs are in the order of `Cells`.
+        fixed_length: The number of events (padding included) that the model takes, where that is fixed.
+        default_background: The background that its schema names.
+        warnings: What was assumed or found out when it was loaded, for the readers of every answer.
+    """
+
+    name: str
+    digest: str
+    schema: ModelSchema
+    fixed_length: int | None = None
+    default_background: Background | None = None
+    warnings: tuple[ExplanationWarning, ...] = ()
+
+
 class Model(Protocol):
     """A model that scores batches. Safe to call from several threads at once."""
 
     @property
-    def name(self) -> str:
-        """`models/m/versions/v`."""
-
-    @property
-    def digest(self) -> str:
-        """Of a file as in `identity.model_digest`; behind an endpoint a SHA-256 over its identity
-        (docs/design.md §6.2). 64 hexadecimal digits.
-        """
-
-    @property
-    def schema(self) -> ModelSchema:
-        """Every field filled in; event and static inputs are in the order of `Cells`."""
-
-    @property
-    def fixed_length(self) -> int | None:
-        """The number of events (padding included) it takes, where that is fixed."""
-
-    @property
-    def default_background(self) -> Background | None:
-        """The background its schema names."""
-
-    @property
-    def warnings(self) -> tuple[ExplanationWarning, ...]:
-        """What was assumed about it or found out when it was loaded, that every answer's reader should know."""
+    def info(self) -> ModelInfo:
+        """Its name, schema and other facts."""
 
     @property
     def recurrence(self) -> Recurrence | None:

@@ -46,8 +46,10 @@ def score_all(
 def _fitted(
     model: Model, output_event: int, limits: Limits, number: int, sequence: GivenSequence
 ) -> PreparedSequence:
-    fitted = prepare_sequence(model.schema, model.fixed_length, sequence, limits, f"sequences[{number}]")
-    check_output_event(output_event, model.schema, fitted.cells.length, "output_event")
+    fitted = prepare_sequence(
+        model.info.schema, model.info.fixed_length, sequence, limits, f"sequences[{number}]"
+    )
+    check_output_event(output_event, model.info.schema, fitted.cells.length, "output_event")
     return fitted
 
 

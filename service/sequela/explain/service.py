@@ -85,11 +85,11 @@ class Explainer:
         caller = ModelCaller(deadline, self._pool, self._observer)
         try:
             model = self._models.resolve(choice, deadline.end)
-            columns = scored_targets(model.schema, targets, len(sequences), self._limits, "targets")
+            columns = scored_targets(model.info.schema, targets, len(sequences), self._limits, "targets")
             rows = score_all(model, sequences, output_event, self._limits, caller)
         except DeadlinePassed as late:
             raise _out_of_time(late) from None
-        return ScoreResult(columns.names, rows[:, list(columns.columns)], model.digest, caller.cost())
+        return ScoreResult(columns.names, rows[:, list(columns.columns)], model.info.digest, caller.cost())
 
     def _explain(self, request: ExplainRequest, deadline: Deadline) -> Explanation:
         start = deadline.now()
@@ -146,7 +146,7 @@ def _for_alert(found: Explanation, task: Task, name: str, cost: Cost) -> Explana
         create_time=datetime.now(UTC),
         caller_id=request.caller_id,
         labels=dict(request.labels),
-        model=task.model.name,
+        model=task.model.info.name,
         background=task.background_name,
         event_values=shown if found.explained else (),
         cost=cost,

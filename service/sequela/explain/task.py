@@ -60,18 +60,22 @@ def resolve(
 ) -> Task:
     """Finds and fits. Raises InvalidInput, NotFound, DoesNotFit and what the ports raise."""
     model = models.resolve(request.model, until)
-    fitted = prepare_sequence(model.schema, model.fixed_length, request.sequence, limits, "sequence")
-    check_not_transposed(model.schema, [event.id for event in request.sequence.events], "sequence.events")
-    check_output_event(
-        request.options.output_event, model.schema, fitted.cells.length, "options.output_event"
+    fitted = prepare_sequence(
+        model.info.schema, model.info.fixed_length, request.sequence, limits, "sequence"
     )
-    targets = chosen_targets(model.schema, request.options.targets, limits, "options.targets")
-    schema = named_by_caller(model.schema, request.sequence.inputs)
+    check_not_transposed(
+        model.info.schema, [event.id for event in request.sequence.events], "sequence.events"
+    )
+    check_output_event(
+        request.options.output_event, model.info.schema, fitted.cells.length, "options.output_event"
+    )
+    targets = chosen_targets(model.info.schema, request.options.targets, limits, "options.targets")
+    schema = named_by_caller(model.info.schema, request.sequence.inputs)
     name, background = _background(request.background, model, schema, backgrounds, limits)
-    _check_background(background, model.schema)
+    _check_background(background, model.info.schema)
     warnings = (
         *fitted.warnings,
-        *_warnings(request, schema, model.schema),
+        *_warnings(request, schema, model.info.schema),
         *_longer(request, background, fitted),
         *raw_values(layout(schema), fitted.cells),
     )
@@ -128,13 +132,13 @@ def _background(
 ) -> tuple[str, Background]:
     match choice:
         case None:
-            if model.default_background is None:
-                text = f"model {model.name} has no default background; name one, send its values, "
+            if model.info.default_background is None:
+                text = f"model {model.info.name} has no default background; name one, send its values, "
                 text += 'or put "background" into its schema.json'
                 raise DoesNotFit("BACKGROUND_MISSING", text, violations=[Violation("background", text)])
-            return "", model.default_background
+            return "", model.info.default_background
         case NamedBackground(name):
-            full = name if "/" in name else f"{_unversioned(model.name)}/backgrounds/{name}"
+            full = name if "/" in name else f"{_unversioned(model.info.name)}/backgrounds/{name}"
             return full, backgrounds.get(full).background
         case DigestedBackground(digest):
             return "", backgrounds.by_digest(digest)

@@ -52,7 +52,7 @@ def test_it_becomes_ready(one: ConfiguredEndpoint) -> None:
     assert one.record.state is ModelState.LOADING
     assert look(one) == (ModelState.READY, "")
     assert one.record.model is not None
-    assert one.record.digest == one.record.model.digest
+    assert one.record.digest == one.record.model.info.digest
     assert "version 1" in one.record.execution
 
 

@@ -92,12 +92,12 @@ def test_another_version_served(endpoint: InferenceServer, serving: Serving) -> 
     """Is another model where none is pinned."""
     first = serving.model(soon())
     endpoint.models["m"].version = "2"
-    assert serving.refresh(soon()).digest != first.digest
+    assert serving.refresh(soon()).info.digest != first.info.digest
 
 
 def test_what_identifies_a_model(endpoint: InferenceServer, serving: Serving) -> None:
     """Where it is, its version and revision, the schema and what the endpoint says; no more."""
-    first = serving.model(soon()).digest
+    first = serving.model(soon()).info.digest
     where = serving.source
     others = [
         replace(where, version="1"),
@@ -108,7 +108,7 @@ def test_what_identifies_a_model(endpoint: InferenceServer, serving: Serving) ->
     serving.ttl = 0.0
     for other in (*others, where):
         serving.source, serving._known = other, None
-        found = serving.model(soon()).digest
+        found = serving.model(soon()).info.digest
         assert (found == first) == (other is where)
 
 
@@ -122,7 +122,7 @@ def test_a_description_that_does_not_fit(endpoint: InferenceServer, serving: Ser
             serving.model(soon())
         assert caught.value.reason == "SCHEMA_DOES_NOT_FIT"
     models["m"] = right
-    assert serving.model(soon()).schema.inputs[0].name == "events"
+    assert serving.model(soon()).info.schema.inputs[0].name == "events"
 
 
 def test_an_endpoint_that_is_away(endpoint: InferenceServer, serving: Serving) -> None:

@@ -139,7 +139,7 @@ def test_harmless_files_pass(case: Case) -> None:
 def test_a_files_own_functions_pass() -> None:
     """A function that the file itself defines is no custom operator, and runs."""
     content = with_function([helper.make_node("Tanh", ["x"], ["y"])])
-    assert Loader().load("m", ModelBytes(content, b"", "onnx", "schema")).schema.features
+    assert Loader().load("m", ModelBytes(content, b"", "onnx", "schema")).info.schema.features
 
 
 def test_unused_domains_pass() -> None:
@@ -206,5 +206,5 @@ def test_every_cut_of_a_model_is_answered() -> None:
 def test_the_copy_of_an_identity() -> None:
     """Outputs that are inputs, unchanged, are read as steps of events."""
     content = over_events([same("events", "score")], value("score", FLOAT, ["n", "l", 4]))
-    schema = Loader().load("m", ModelBytes(content, b"", "onnx", "schema")).schema
+    schema = Loader().load("m", ModelBytes(content, b"", "onnx", "schema")).info.schema
     assert (schema.per_event, len(schema.targets), schema.bounded) == (True, 4, False)

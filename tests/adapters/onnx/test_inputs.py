@@ -52,9 +52,9 @@ ORDERS: list[tuple[Shape, str]] = [
 def test_the_order_of_axes(axes: Shape, expected: str) -> None:
     """By names, and by what is free: columns never are."""
     found = loaded(scoring({"x": (FLOAT, axes)}))
-    (item,) = found.schema.inputs
+    (item,) = found.info.schema.inputs
     assert (item.width, " ".join(item.axes)) == (3, expected)
-    assert [warning.reason for warning in found.warnings] == (["LAYOUT_RECOGNISED"] if expected else [])
+    assert [warning.reason for warning in found.info.warnings] == (["LAYOUT_RECOGNISED"] if expected else [])
 
 
 def by_convolution(axes: Shape, columns: int) -> bytes:
@@ -69,15 +69,15 @@ def test_a_schemas_width_decides_between_two_orders() -> None:
     onnx = by_convolution(["n", 3, 8], 3)
     assert refused(onnx).reason == "SCHEMA_NEEDED"
     turned = loaded(onnx, {"inputs": [entry("x", width=3)]})
-    assert (turned.fixed_length, turned.schema.inputs[0].axes) == (8, ("batch", "features", "time"))
+    assert (turned.info.fixed_length, turned.info.schema.inputs[0].axes) == (8, ("batch", "features", "time"))
     usual = loaded(onnx, {"inputs": [entry("x", width=8)]})
-    assert (usual.fixed_length, usual.schema.inputs[0].axes) == (3, ())
+    assert (usual.info.fixed_length, usual.info.schema.inputs[0].axes) == (3, ())
     assert refused(onnx, {"inputs": [entry("x", width=5)]}).reason == "SCHEMA_DOES_NOT_FIT"
 
 
 def test_one_column_before_the_events() -> None:
     """(n, 1, 8) into a convolution: eight events, for a sequence of one event is none."""
-    assert loaded(by_convolution(["n", 1, 8], 1)).fixed_length == 8
+    assert loaded(by_convolution(["n", 1, 8], 1)).info.fixed_length == 8
 
 
 WRONG: list[tuple[str, dict[str, Any], str]] = [
@@ -111,13 +111,13 @@ def test_two_sequences_of_different_lengths() -> None:
     free = loaded(scoring({"x": (FLOAT, ["n", "l", 3]), "z": (FLOAT, ["n", 4, 2])}))
     named = loaded(scoring({"past": (FLOAT, ["n", 8, 3]), "decoder_inputs": (FLOAT, ["n", 4, 2])}))
     for found in (free, named):
-        second = found.schema.inputs[1]
+        second = found.info.schema.inputs[1]
         assert (second.role.value, second.shape, second.width) == ("static", (4, 2), 8)
     onnx = scoring({"x": (FLOAT, ["n", 8, 3]), "z": (FLOAT, ["n", 4, 2])})
     error = refused(onnx)
     pasted = error.message[error.message.index('"inputs"') :]
     again = loaded(onnx, json.loads("{" + pasted + "}"))
-    assert [item.role.value for item in again.schema.inputs] == ["events", "static"]
+    assert [item.role.value for item in again.info.schema.inputs] == ["events", "static"]
 
 
 def masked(name: str, kind: int, shown: float) -> bytes:
@@ -145,9 +145,9 @@ def test_what_a_mask_marks_is_tried(shown: float, pad_value: float) -> None:
     """Padding must not reach the output. A schema that says the opposite is refused."""
     onnx = masked("mask", BOOL, shown)
     found = loaded(onnx)
-    mask = found.schema.inputs[1]
+    mask = found.info.schema.inputs[1]
     assert mask.pad_value == pad_value
-    assert [warning.reason for warning in found.warnings] == (["MASK_RECOGNISED"] if pad_value else [])
+    assert [warning.reason for warning in found.info.warnings] == (["MASK_RECOGNISED"] if pad_value else [])
     rows = np.random.default_rng(0).normal(size=(2, 4, 3)).astype(np.float32)
     cells = Cells((rows,))
     expected = rows.mean(axis=(1, 2))
@@ -160,7 +160,7 @@ def test_what_a_mask_marks_is_tried(shown: float, pad_value: float) -> None:
 def test_a_mask_that_hides_nothing_is_said() -> None:
     """Nothing proves what it marks."""
     found = loaded(scoring({"x": (FLOAT, ["n", "l", 3]), "mask": (FLOAT, ["n", "l"])}))
-    assert "MASK_NOT_PROVEN" in {warning.reason for warning in found.warnings}
+    assert "MASK_NOT_PROVEN" in {warning.reason for warning in found.info.warnings}
 
 
 def test_a_value_that_a_small_type_does_not_hold() -> None:
@@ -171,7 +171,7 @@ def test_a_value_that_a_small_type_does_not_hold() -> None:
     )
     for found, fits, past in ((half, 65504.0, 70_000.0), (small, 255, 256)):
         for number in (fits, past):
-            cells = Cells((np.full((1, 2, 1), number, found.schema.inputs[0].dtype.value),))
+            cells = Cells((np.full((1, 2, 1), number, found.info.schema.inputs[0].dtype.value),))
             if number == fits:
                 found.run(cells, no_padding(cells), 0)
             else:
@@ -194,7 +194,7 @@ def test_lengths_that_failed_are_said() -> None:
     assert error.reason == "MODEL_FAILED"
     assert "(2, 16, 64, 100," in error.message
     assert "trial_length" in error.message
-    assert loaded(onnx, {"trial_length": 137}).schema.trial_length == 137
+    assert loaded(onnx, {"trial_length": 137}).info.schema.trial_length == 137
     assert "128" not in error.message
     assert "10000" in refused(onnx, {"trial_length": 20_000}).message
     fixed = scoring({"x": (FLOAT, ["n", 8, 3])})
@@ -218,7 +218,7 @@ def test_an_optimizer_that_ends_the_process_is_off() -> None:
         reduced("p", "score", [0, 2]),
     ]
     onnx = model(nodes, [value("x", HALF, ["n", "l", 3])], [value("score", FLOAT, ["n"])], [weights])
-    assert loaded(onnx).schema.inputs[0].width == 3
+    assert loaded(onnx).info.schema.inputs[0].width == 3
 
 
 def test_lengths_are_known_by_their_use() -> None:
@@ -234,7 +234,7 @@ def test_lengths_are_known_by_their_use() -> None:
     ]
     inputs = [value("x", FLOAT, ["n", "l", 3]), value("how_many", INT64, ["n"])]
     found = loaded(model(nodes, inputs, [value("score", FLOAT, ["n"])], weights))
-    assert found.schema.inputs[1].role.value == "length"
+    assert found.info.schema.inputs[1].role.value == "length"
 
 
 def steps_of_a_recurrent_layer(axes: Shape) -> bytes:
@@ -263,7 +263,7 @@ def test_steps_along_the_first_axis_are_asked_about() -> None:
     turned = loaded(onnx, {"inputs": [entry("x", width=3, axes=["time", "batch", "features"])], **steps})
     named = loaded(steps_of_a_recurrent_layer(["l", "n", 3]))
     for found in (turned, named):
-        assert found.schema.per_event
+        assert found.info.schema.per_event
         whole = found.run(cells, no_padding(cells), 0)
         alone = [found.run(Cells((rows[i : i + 1],)), no_padding(cells), 0)[0] for i in (0, 1)]
         np.testing.assert_allclose(whole, alone, rtol=1e-5)
@@ -279,7 +279,7 @@ def test_steps_along_the_first_axis_are_asked_about() -> None:
 def test_a_default_background_in_the_inputs_shape(future: Any) -> None:
     """As it is, or flat."""
     onnx = scoring({"past": (FLOAT, ["n", 8, 3]), "future": (FLOAT, ["n", 4, 2])})
-    found = loaded(onnx, {"background": {"past": [0, 0, 0], "future": future}}).default_background
+    found = loaded(onnx, {"background": {"past": [0, 0, 0], "future": future}}).info.default_background
     assert found is not None
     np.testing.assert_array_equal(found.static["future"], np.arange(1, 9))
 
@@ -297,10 +297,10 @@ def test_a_state_is_given_back(name: str, back: str, role: str) -> None:
     ]
     inputs = [value("x", FLOAT, ["n", "l", 3]), value(name, FLOAT, ["n", 6])]
     onnx = model(nodes, inputs, [value("score", FLOAT, ["n"]), value(back, FLOAT, ["n", 6])])
-    assert loaded(onnx, {"output": "score"}).schema.inputs[1].role.value == role
+    assert loaded(onnx, {"output": "score"}).info.schema.inputs[1].role.value == role
 
 
 def test_a_flat_window_is_suspected() -> None:
     """(n, 18) of floats is read as 18 events, and that is said; a free number of events is no window."""
     for size, reasons in ((18, ["LAYOUT_SUSPECTED"]), ("l", [])):
-        assert [each.reason for each in loaded(scoring({"x": (FLOAT, ["n", size])})).warnings] == reasons
+        assert [each.reason for each in loaded(scoring({"x": (FLOAT, ["n", size])})).info.warnings] == reasons

@@ -75,12 +75,12 @@ def events(*shape: int) -> Cells:
 def test_schema_is_what_the_model_is(case: Case) -> None:
     """Inputs, features, output and fixed length are those that the matrix knows, each field filled in."""
     model = loaded(case.name)
-    schema = model.schema
+    schema = model.info.schema
     found = {item.name: (item.role.value, item.width, item.dtype.value) for item in schema.inputs}
     assert found == {item.name: (item.role, item.width, item.dtype) for item in case.inputs}
     assert {f.name: {k: list(v) for k, v in f.columns.items()} for f in schema.features} == case.features
     assert len(schema.targets) == len(case.targets)
-    assert (model.fixed_length, schema.per_event, schema.output) == (case.steps, case.per_event, "score")
+    assert (model.info.fixed_length, schema.per_event, schema.output) == (case.steps, case.per_event, "score")
     assert schema.bounded == (case.name not in ("regression", "constant") and not case.name.endswith("64"))
 
 
@@ -105,7 +105,7 @@ def test_batch_equals_single_runs(case: Case) -> None:
     together = model.run(cells, frame, 0)
     alone = [model.run(rows_of(cells, slice(row, row + 1)), frame, 0) for row in range(ROWS)]
     np.testing.assert_allclose(together, np.concatenate(alone), rtol=0, atol=case.tolerance)
-    assert not model.warnings
+    assert not model.info.warnings
     assert f"onnxruntime {onnxruntime.__version__}, CPU, threads: 1" in model.execution
 
 
@@ -155,7 +155,7 @@ def test_half_precision_inputs_and_outputs() -> None:
     """float16 models take float32 features; their scores come as float64."""
     model = load(scoring({"events": (HALF, ["n", "l", 4])}, kind=HALF))
     cells = events(2, 3, 4)
-    assert model.schema.inputs[0].dtype.value == "float32"
+    assert model.info.schema.inputs[0].dtype.value == "float32"
     got = model.run(cells, no_frame(cells), 0)
     assert got.dtype == np.float64
     expected = 1 / (1 + np.exp(-cells.events[0].mean(axis=(1, 2)) / 10))
@@ -227,12 +227,12 @@ def test_models_that_need_many_events() -> None:
 
 def test_default_background_comes_from_the_schema() -> None:
     """The schema's background, in the model's own element type."""
-    background = loaded("one_hot").default_background
+    background = loaded("one_hot").info.default_background
     assert background is not None
     np.testing.assert_array_equal(
         background.rows["events"], np.array([[0.1, 0, 1, 0, -0.2, 0.3]], np.float32), strict=True
     )
-    assert loaded("gru").default_background is None
+    assert loaded("gru").info.default_background is None
 
 
 def test_other_axes_of_outputs() -> None:
@@ -240,7 +240,7 @@ def test_other_axes_of_outputs() -> None:
     nodes = [helper.make_node("ReduceMean", ["events"], ["score"], axes=[1], keepdims=1)]
     model = load(over_events(nodes, value("score", FLOAT, None)))
     cells = events(2, 1, 4)
-    assert not model.schema.per_event
+    assert not model.info.schema.per_event
     np.testing.assert_allclose(model.run(cells, no_frame(cells), 0), cells.events[0][:, 0], rtol=1e-6)
 
 
@@ -262,7 +262,7 @@ def test_bounded_reaches_through_moves() -> None:
             value("score", TensorProto.DOUBLE, ["n", 8]),
         )
     )
-    assert (bounded.schema.bounded, added.schema.bounded) == (True, False)
+    assert (bounded.info.schema.bounded, added.info.schema.bounded) == (True, False)
 
 
 def test_models_that_take_one_sequence_and_say_otherwise() -> None:

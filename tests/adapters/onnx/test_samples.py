@@ -88,7 +88,9 @@ def test_a_quantised_text_model_is_left_whole_and_gives_what_it_gives(name: str)
     assert model.recurrence is None
     assert TEXT[name] in model.execution
     ids = np.random.default_rng(0).integers(30, size=(3, 12, 1))
-    expected = np.concatenate([bare(name, **{model.schema.inputs[0].name: row[None, :, 0]}) for row in ids])
+    expected = np.concatenate(
+        [bare(name, **{model.info.schema.inputs[0].name: row[None, :, 0]}) for row in ids]
+    )
     cells = Cells((ids,))
     for event in (0, -5):
         found = model.run(cells, no_frame(cells), event)
@@ -141,7 +143,7 @@ def test_models_that_are_fed_their_states_start_from_zeros() -> None:
     expected = bare(MASKING, stacked_logmel=spectrum, dvec=voice, h0=state, c0=state)
     np.testing.assert_allclose(masking.run(cells, no_frame(cells), 0), expected[:, -1], rtol=1e-4)
     for model in (one, masking):
-        assert {warning.reason for warning in model.warnings} >= {"STATES_START_AT_ZERO"}
+        assert {warning.reason for warning in model.info.warnings} >= {"STATES_START_AT_ZERO"}
 
 
 def test_a_model_without_an_axis_for_sequences() -> None:
@@ -151,7 +153,7 @@ def test_a_model_without_an_axis_for_sequences() -> None:
     zeros = np.zeros((1, 1, 128), np.float32)
     expected = [bare(SPEECH, input=rows, h=zeros, c=zeros) for rows in frames]
     cells = Cells((frames,))
-    assert model.schema.per_event
+    assert model.info.schema.per_event
     for event in (0, -3):
         found = model.run(cells, no_frame(cells), event)[:, 0]
         np.testing.assert_allclose(found, [row[event - 1] for row in expected], rtol=1e-5)

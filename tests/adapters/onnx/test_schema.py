@@ -22,7 +22,7 @@ EVENTS: tuple[int, Shape] = (FLOAT, ["n", "l", 4])
 
 
 def schema_of(onnx: bytes, schema_json: bytes = b"") -> ModelSchema:
-    return Loader().load("m", ModelBytes(onnx, schema_json, "onnx", "schema")).schema
+    return Loader().load("m", ModelBytes(onnx, schema_json, "onnx", "schema")).info.schema
 
 
 def refusal(onnx: bytes, schema_json: bytes = b"") -> InvalidInput:

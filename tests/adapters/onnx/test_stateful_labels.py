@@ -222,7 +222,7 @@ WHOLE = {
 
 def cells_of(model: OnnxModel) -> Cells:
     rng = np.random.default_rng(1)
-    static = tuple(rng.normal(size=(5, 4)) for item in model.schema.inputs if item.name == "profile")
+    static = tuple(rng.normal(size=(5, 4)) for item in model.info.schema.inputs if item.name == "profile")
     return Cells((rng.normal(size=(5, 7, WIDTH)),), static)
 
 

@@ -31,7 +31,7 @@ def test_configured_models_are_found_by_name(tmp_path: Path) -> None:
     assert models.ready()
     for name in ("fraud", "models/fraud", "fraud/10", "models/fraud/versions/10"):
         model = models.resolve(NamedModel(name))
-        assert (model.name, width(model)) == ("models/fraud/versions/10", 10)
+        assert (model.info.name, width(model)) == ("models/fraud/versions/10", 10)
     assert width(models.resolve(NamedModel("fraud/2"))) == 2
     record = models.get("fraud/9")
     assert (record.state, record.source, record.digest) == (
@@ -45,9 +45,9 @@ def test_a_schema_beside_the_model_counts(tmp_path: Path) -> None:
     """It names the features, and the digest covers it."""
     put(tmp_path, "m", "1", ONE_HOT, SCHEMA)
     model = repository(tmp_path).resolve(NamedModel("m"))
-    assert [feature.name for feature in model.schema.features] == ["amount", "channel", "place"]
-    assert model.digest == digest_of(ONE_HOT, SCHEMA)
-    assert model.default_background is not None
+    assert [feature.name for feature in model.info.schema.features] == ["amount", "channel", "place"]
+    assert model.info.digest == digest_of(ONE_HOT, SCHEMA)
+    assert model.info.default_background is not None
 
 
 def test_one_failing_model_stops_no_other(tmp_path: Path) -> None:

@@ -63,9 +63,9 @@ def test_uploads_are_found_by_every_replica() -> None:
         (NamedModel("m/7"), "models/m/versions/7"),
     ):
         model = other.resolve(choice)
-        assert model.name == name
-        assert model.digest == digest == record.digest
-        assert model.schema.features[0].name == "amount"
+        assert model.info.name == name
+        assert model.info.digest == digest == record.digest
+        assert model.info.schema.features[0].name == "amount"
     found = other.get("m")
     assert (found.create_time, found.state, found.source) == (
         record.create_time,
@@ -100,7 +100,7 @@ def test_uploads_at_once_get_versions_of_their_own() -> None:
         records = list(pool.map(lambda k: replicas[k % 2].register("m", small(k), b""), range(1, 7)))
     assert {record.name for record in records} == {f"models/m/versions/{k}" for k in range(1, 7)}
     for record in records:
-        assert replicas[0].resolve(NamedModel(record.name)).digest == record.digest
+        assert replicas[0].resolve(NamedModel(record.name)).info.digest == record.digest
 
 
 def test_a_model_without_a_name_is_named_by_its_digest() -> None:
@@ -109,7 +109,7 @@ def test_a_model_without_a_name_is_named_by_its_digest() -> None:
     record = models.register("", small(3), b"")
     assert record.name == f"models/{digest_of(small(3))}/versions/1"
     assert models.get(f"models/{record.digest}").name == record.name
-    assert models.resolve(DigestedModel(record.digest)).name == record.name
+    assert models.resolve(DigestedModel(record.digest)).info.name == record.name
 
 
 def test_bad_uploads_leave_nothing() -> None:
@@ -190,7 +190,7 @@ def test_inline_models_are_kept_by_digest() -> None:
     with pytest.raises(NotFound):
         models.resolve(DigestedModel(digest))
     sent = models.resolve(InlineModel(ONE_HOT, SCHEMA))
-    assert (sent.digest, sent.name) == (digest, f"models/{digest}/versions/1")
+    assert (sent.info.digest, sent.info.name) == (digest, f"models/{digest}/versions/1")
     assert models.resolve(DigestedModel(digest)) is sent
     assert models.list(50, "").items == ()
     with pytest.raises(NotFound):
@@ -205,8 +205,8 @@ def test_two_models_never_share_a_digest() -> None:
     schema = b"\n " + b'{"link":"logit"}'.ljust(32)
     models = repository()
     joined, apart = models.resolve(InlineModel(GRU + schema)), models.resolve(InlineModel(GRU, schema))
-    assert (joined.schema.link, apart.schema.link) == ("identity", "logit")
-    assert (joined.digest, apart.digest) == (digest_of(GRU + schema), digest_of(GRU, schema))
+    assert (joined.info.schema.link, apart.info.schema.link) == ("identity", "logit")
+    assert (joined.info.digest, apart.info.digest) == (digest_of(GRU + schema), digest_of(GRU, schema))
 
 
 @pytest.mark.parametrize("name", ["m", "m/1"])
@@ -229,7 +229,7 @@ def test_uploads_kept_under_an_older_digest_are_unknown_until_they_come_again(na
             models.resolve(choice)
     again = models.register(name, GRU, SCHEMA_OF_GRU)
     assert again.digest == digest_of(GRU, SCHEMA_OF_GRU)
-    assert models.resolve(NamedModel("m")).digest == again.digest
+    assert models.resolve(NamedModel("m")).info.digest == again.digest
 
 
 def test_inline_errors_name_their_field() -> None:
@@ -373,7 +373,7 @@ def test_uploads_survive_in_a_real_redis(redis_server: RedisServer) -> None:
     )
     record = first.register("m", GRU, b"")
     model = second.resolve(NamedModel("m"))
-    assert model.digest == record.digest
+    assert model.info.digest == record.digest
     cells = Cells((np.ones((2, 3, 5), np.float32),))
     empty = Frame((np.empty((0, 5), np.float32),), (np.empty((0, 5), np.float32),))
     np.testing.assert_array_equal(

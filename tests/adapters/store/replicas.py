@@ -31,7 +31,7 @@ def small(width: int) -> bytes:
 
 def width(model: object) -> int:
     assert isinstance(model, OnnxModel)
-    return model.schema.inputs[0].width
+    return model.info.schema.inputs[0].width
 
 
 def repository(

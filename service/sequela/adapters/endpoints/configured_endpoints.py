@@ -124,7 +124,7 @@ class ConfiguredEndpoint:
                 self.record,
                 state=ModelState.READY if enabled else ModelState.FAILED,
                 detail=self._refusal if enabled else "switched off",
-                digest=model.digest,
+                digest=model.info.digest,
                 execution=model.execution,
                 model=model,
             )

@@ -20,12 +20,9 @@ from sequela.adapters.endpoints.transport import Description
 from sequela.adapters.model_io.default_background import default_background
 from sequela.adapters.model_io.scores import Scores
 from sequela.errors import DoesNotFit
-from sequela.explain.background import Background
 from sequela.explain.evaluate.row_independence import HALF_TOLERANCE, TOLERANCE, RowIndependence
 from sequela.explain.limits import Limits
-from sequela.explain.ports import Frame, Recurrence
-from sequela.explain.result.explanation import ExplanationWarning
-from sequela.explain.schema import ModelSchema
+from sequela.explain.ports import Frame, ModelInfo, Recurrence
 from sequela.timeshap.cells import Cells
 
 
@@ -61,29 +58,16 @@ class Source:
 class ServedModel:
     """Implements `explain.ports.Model`. `doubt` is told when an answer does not fit what the endpoint once said."""
 
-    name: str
-    digest: str
+    info: ModelInfo
     reading: Reading
-    default_background: Background | None
     execution: str
     endpoint: Way
     doubt: Callable[[], None]
     recurrence: Recurrence | None = None
-    warnings: tuple[ExplanationWarning, ...] = ()
-
-    @property
-    def schema(self) -> ModelSchema:
-        """As in `Model`."""
-        return self.reading.schema
-
-    @property
-    def fixed_length(self) -> int | None:
-        """As in `Model`."""
-        return self.reading.sizes.length
 
     def named(self, name: str) -> ServedModel:
         """The same model under another name."""
-        return replace(self, name=name)
+        return replace(self, info=replace(self.info, name=name))
 
     def work(self, events: int) -> int:
         """As in `Model`: nobody here knows how much it is."""
@@ -107,10 +91,10 @@ class ServedModel:
             raise
 
     def _scores(self, outputs: NDArray[np.float64], rows: int, step: int) -> NDArray[np.float64]:
-        if outputs.ndim < 1 + bool(self.schema.per_event) or len(outputs) != rows:
+        if outputs.ndim < 1 + bool(self.info.schema.per_event) or len(outputs) != rows:
             raise _not_fitting(f"shape {outputs.shape} for {rows} sequences")
         try:
-            return Scores(self.schema).at(outputs, step)
+            return Scores(self.info.schema).at(outputs, step)
         except DoesNotFit as error:
             if error.reason == "MODEL_FAILED":
                 raise _not_fitting(error.message) from None
@@ -135,7 +119,8 @@ def open_model(
     )
     execution = _execution(source, description)
     digest = source.digest(description)
-    return ServedModel(name, digest, reading, background, execution, way, doubt, warnings=reading.warnings)
+    info = ModelInfo(name, digest, reading.schema, reading.sizes.length, background, reading.warnings)
+    return ServedModel(info, reading, execution, way, doubt)
 
 
 def _execution(source: Source, description: Description) -> str:

@@ -104,7 +104,7 @@ class Switchboard:
             serving = self._servings.get(key) or self._opened(choice, uri)
             self._servings[key] = serving
         model = serving.model(until)
-        return model.named(ModelName(model.digest, 1).full)
+        return model.named(ModelName(model.info.digest, 1).full)
 
     def close(self) -> None:
         """Ends all calls, connections and threads."""

@@ -35,6 +35,7 @@ from sequela.adapters.onnx.work import step_work
 from sequela.errors import DoesNotFit
 from sequela.explain.identity import model_digest
 from sequela.explain.limits import Limits
+from sequela.explain.ports import ModelInfo
 from sequela.explain.result.explanation import ExplanationWarning
 from sequela.explain.schema import InputSchema, Role
 
@@ -106,19 +107,12 @@ class Loader:
         recurrence, how = run_from_states(candidate)
         execution = _execution(how, schema.inputs, sizes.length, session, self.threads, probed)
         _log.info("model_loaded", model=name, digest=source.digest, execution=execution)
-        return OnnxModel(
+        info = ModelInfo(
             name=name,
             digest=source.digest,
             schema=schema,
             fixed_length=sizes.length,
             default_background=default_background(schema, self.limits, draft.path),
-            execution=execution,
-            size=len(source.onnx) * (len(recurrence.sessions) + 1 if recurrence else 1),
-            feeder=feeder,
-            session=session,
-            step_work=step_work(model),
-            recurrence=recurrence,
-            tried=tuple(probed.shapes),
             warnings=(
                 *choice.warnings,
                 *labelled.warnings,
@@ -126,6 +120,16 @@ class Loader:
                 *about_masks,
                 *_row_warnings(model, output, probed),
             ),
+        )
+        return OnnxModel(
+            info=info,
+            execution=execution,
+            size=len(source.onnx) * (len(recurrence.sessions) + 1 if recurrence else 1),
+            feeder=feeder,
+            session=session,
+            step_work=step_work(model),
+            recurrence=recurrence,
+            tried=tuple(probed.shapes),
         )
 
     def _open(self, path: str, output: str, model: ModelProto, batch: int | None) -> Session:

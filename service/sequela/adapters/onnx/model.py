@@ -12,10 +12,7 @@ from sequela.adapters.model_io.feeds import Feeder
 from sequela.adapters.model_io.scores import Scores
 from sequela.adapters.onnx.session import Session
 from sequela.errors import DoesNotFit
-from sequela.explain.background import Background
-from sequela.explain.ports import Endpoint, Frame, Recurrence
-from sequela.explain.result.explanation import ExplanationWarning
-from sequela.explain.schema import ModelSchema
+from sequela.explain.ports import Endpoint, Frame, ModelInfo, Recurrence
 from sequela.timeshap.cells import Cells
 
 
@@ -25,23 +22,18 @@ class OnnxModel:
     says how the model is run, `tried` on how many events it was when it was loaded.
     """
 
-    name: str
-    digest: str
-    schema: ModelSchema
-    fixed_length: int | None
-    default_background: Background | None
+    info: ModelInfo
     execution: str
     size: int
     feeder: Feeder
     session: Session
     step_work: int = 0
     recurrence: Recurrence | None = None
-    warnings: tuple[ExplanationWarning, ...] = ()
     tried: tuple[int, ...] = ()
 
     def named(self, name: str) -> OnnxModel:
         """The same model under another name; the session is shared."""
-        return replace(self, name=name)
+        return replace(self, info=replace(self.info, name=name))
 
     @property
     def endpoint(self) -> Endpoint | None:
@@ -72,4 +64,4 @@ class OnnxModel:
                 raise
             text = f"{error.message} (on {batch.length:,} events){self._ran()}"
             raise DoesNotFit("MODEL_FAILED", text) from None
-        return Scores(self.schema).at(outputs, len(frame.before[0]) + batch.length - 1 + output_event)
+        return Scores(self.info.schema).at(outputs, len(frame.before[0]) + batch.length - 1 + output_event)

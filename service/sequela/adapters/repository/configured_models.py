@@ -82,7 +82,7 @@ class ConfiguredModels:
         return replace(
             loading,
             state=ModelState.READY,
-            digest=model.digest,
+            digest=model.info.digest,
             execution=model.execution,
             model=model,
         )

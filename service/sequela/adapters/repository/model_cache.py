@@ -57,7 +57,7 @@ class ModelCache:
     def _keep(self, model: OnnxModel) -> None:
         with self._lock:
             if self._weight(model) <= self._models.maxsize:
-                self._models[model.digest] = model
+                self._models[model.info.digest] = model
 
     def _weight(self, model: OnnxModel) -> int:
         return max(model.size, self._place)

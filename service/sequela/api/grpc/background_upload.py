@@ -45,7 +45,7 @@ class Gathering:
             raise InvalidInput.at("header", "UPLOAD_ORDER", "must come first")
         self._limits = limits
         self._name, self._model, self._averager = _begin(message.header, models, limits, until)
-        self._schema = self._model.schema
+        self._schema = self._model.info.schema
         self._given: Background | None = None
 
     def take(self, message: pb.CreateBackgroundRequest) -> None:
@@ -71,7 +71,7 @@ class Gathering:
         found = Findings()
         given = background_values(values, "values", found, self._limits)
         found.raise_any()
-        return prepare_background(self._model.schema, given, self._limits, "values")
+        return prepare_background(self._model.info.schema, given, self._limits, "values")
 
     def _add(self, message: pb.Sequence) -> None:
         try:
@@ -80,7 +80,9 @@ class Gathering:
             found.raise_any()
             # Features without names are called as the first sequence's columns are; the others are matched with it.
             self._schema = named_by_caller(self._schema, given.inputs)
-            fitted = prepare_sequence(self._schema, self._model.fixed_length, given, self._limits, "sequence")
+            fitted = prepare_sequence(
+                self._schema, self._model.info.fixed_length, given, self._limits, "sequence"
+            )
             self._averager.add(fitted.cells)
         except SequelaError as error:  # a field path cannot say which of the sequences it was
             error.metadata["sequence_number"] = str(self._averager.sequences)
@@ -102,8 +104,12 @@ def _begin(
         wanted = NamedModel(of_name[2])
     found.raise_any()
     resolved = models.resolve(wanted, until)
-    owner = resolved.name.split("/versions/")[0]
+    owner = resolved.info.name.split("/versions/")[0]
     if of_name and of_name[2] not in (None, owner):
         text = f"{header.name}, but the model is {owner}"
         raise InvalidInput.at("header.name", "NAME_INVALID", text)
-    return header.name or f"{owner}/backgrounds/", resolved, Averager(resolved.schema, average, shape, limits)
+    return (
+        header.name or f"{owner}/backgrounds/",
+        resolved,
+        Averager(resolved.info.schema, average, shape, limits),
+    )

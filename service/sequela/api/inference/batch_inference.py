@@ -108,13 +108,19 @@ class Inference:
         with retelling(asked.tell):
             given = asked.parameters.said
             request = pb.ScoreRequest(
-                model=pb.ModelReference(name=asked.model.name), sequences=asked.rows, targets=given.targets
+                model=pb.ModelReference(name=asked.model.info.name),
+                sequences=asked.rows,
+                targets=given.targets,
             )
             if given.HasField("output_event"):
                 request.output_event = given.output_event
             wanted = requests.score_question(request, self.limits)
             return self.explainer.score(
-                NamedModel(asked.model.name), wanted.sequences, wanted.targets, wanted.output_event, deadline
+                NamedModel(asked.model.info.name),
+                wanted.sequences,
+                wanted.targets,
+                wanted.output_event,
+                deadline,
             )
 
 
@@ -128,7 +134,7 @@ def reference(name: str, version: str) -> pb.ModelReference:
 def _request(asked: Questions, row: pb.Sequence) -> pb.ExplainRequest:
     given = asked.parameters
     return pb.ExplainRequest(
-        model=pb.ModelReference(name=asked.model.name),
+        model=pb.ModelReference(name=asked.model.info.name),
         background=given.background,
         sequence=row,
         options=given.said,

@@ -31,19 +31,19 @@ def metadata(name: str, model: Model, limits: Limits) -> oip.ModelMetadataRespon
         name=name,
         versions=[version(model)],
         platform=PLATFORM,
-        inputs=[_input(model, item) for item in model.schema.inputs if item.role is not Role.STATE],
+        inputs=[_input(model, item) for item in model.info.schema.inputs if item.role is not Role.STATE],
         outputs=_outputs(model, limits),
     )
 
 
 def version(model: Model) -> str:
     """`v` of `models/m/versions/v`."""
-    return model.name.rpartition("/")[2]
+    return model.info.name.rpartition("/")[2]
 
 
 def _input(model: Model, item: InputSchema) -> Tensor:
     """Events may be as many as they are, unless the length is fixed and nothing says where to pad."""
-    length = ANY if model.schema.padding else model.fixed_length or ANY
+    length = ANY if model.info.schema.padding else model.info.fixed_length or ANY
     columns = item.shape or (item.width,)
     shapes: Mapping[Role, tuple[int, ...]] = {
         Role.EVENTS: (ANY, length, *columns),
@@ -57,8 +57,8 @@ def _input(model: Model, item: InputSchema) -> Tensor:
 def _outputs(model: Model, limits: Limits) -> Iterator[Tensor]:
     sizes = {
         "events": ANY,
-        "features": len(model.schema.features),
-        "targets": min(len(model.schema.targets), limits.max_targets),
+        "features": len(model.info.schema.features),
+        "targets": min(len(model.info.schema.targets), limits.max_targets),
     }
     for name, output in OUTPUTS.items():
         shape = (ANY, *(sizes[axis] for axis in output.axes))

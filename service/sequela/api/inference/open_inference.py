@@ -97,14 +97,14 @@ class OpenInference:
         most = limits.max_score_sequences if set(names) <= set(SCORES) else limits.max_explained_rows
         given = rows(batches(request, most))
         model = self.inference.model(request.model_name, request.model_version, of_tensors, deadline.end)
-        said = said.for_outputs(first_targets(model.schema, limits))
+        said = said.for_outputs(first_targets(model.info.schema, limits))
         levels = outputs.needed(names, said.levels)
         return Wanted(Questions(model, given, said, of_tensors, levels), names)
 
 
 def _row(wanted: Wanted, given: GivenSequence, explanation: Explanation) -> tuple[tuple[str, ...], Row]:
     """The targets, and one row's part of every output."""
-    steps, real = real_steps(wanted.asked.model.schema, given, "sequence")
+    steps, real = real_steps(wanted.asked.model.info.schema, given, "sequence")
     row = ExplainedRow(explanation, steps, real)
     targets = tuple(target.name for target in explanation.targets)
     return targets, {name: OUTPUTS[name].part(row) for name in wanted.names}
@@ -122,7 +122,7 @@ def _of_rows(
 
 
 def _of_scores(wanted: Wanted, scored: ScoreResult) -> tuple[tuple[str, ...], list[Answer]]:
-    link = link_of(wanted.asked.parameters.options, wanted.asked.model.schema)
+    link = link_of(wanted.asked.parameters.options, wanted.asked.model.info.schema)
     values = {"raw_score": lambda: scored.values, "score": lambda: linked(link, scored.values).values}
     return scored.targets, [Answer(name, "FP64", values[name]()) for name in wanted.names]
 

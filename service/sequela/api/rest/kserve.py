@@ -96,7 +96,7 @@ class KServe:
     def _to_explain(self, asked: Asked, most: int) -> Questions:
         """As `_read`; the outputs in the model's order, as far as the limit goes: predictions have no names."""
         wanted = self._read(asked, most)
-        first = first_targets(wanted.model.schema, self.inference.limits)
+        first = first_targets(wanted.model.info.schema, self.inference.limits)
         return replace(wanted, parameters=wanted.parameters.for_outputs(first))
 
     def _read(self, asked: Asked, most: int) -> Questions:

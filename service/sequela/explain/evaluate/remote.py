@@ -177,9 +177,11 @@ def row_bytes(model: Model, sequence: Cells, frame: Frame) -> int:
     """Of a sequence's tensors, or of its outputs where these are more."""
     arrays = (*sequence.events, *sequence.static, *frame.before, *frame.after)
     events = sequence.length + len(frame.before[0]) + len(frame.after[0])
-    steps = events if model.schema.per_event else 1
+    steps = events if model.info.schema.per_event else 1
     marks = VALUE_BYTES * (events + 1)  # a mask and a length
-    return max(sum(array.nbytes for array in arrays) + marks, VALUE_BYTES * steps * len(model.schema.targets))
+    return max(
+        sum(array.nbytes for array in arrays) + marks, VALUE_BYTES * steps * len(model.info.schema.targets)
+    )
 
 
 def rows_of_a_call(endpoint: Endpoint, rows: int, size_of_row: int, deadline: Deadline, until: float) -> int:

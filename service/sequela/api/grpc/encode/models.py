@@ -60,16 +60,16 @@ def model(record: ModelRecord) -> pb.Model:
 
 
 def _describe(message: pb.Model, loaded: Model) -> None:
-    schema = loaded.schema
-    default = loaded.default_background
+    schema = loaded.info.schema
+    default = loaded.info.default_background
     message.inputs.extend(map(_input, schema.inputs))
     message.features.extend(_feature(schema, item) for item in schema.features)
     message.targets.extend(pb.Target(name=target.name, label=target.label) for target in schema.targets)
     message.link = LINKS[schema.link]
-    message.fixed_length = loaded.fixed_length or 0
+    message.fixed_length = loaded.info.fixed_length or 0
     message.per_event = bool(schema.per_event)
     message.bounded = bool(schema.bounded)
-    message.warnings.extend(map(warning, loaded.warnings))
+    message.warnings.extend(map(warning, loaded.info.warnings))
     message.default_background_digest = default.digest if default else ""
     if endpoint := loaded.endpoint:
         message.endpoint_uri = endpoint.uri

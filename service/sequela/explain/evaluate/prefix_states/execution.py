@@ -134,7 +134,7 @@ class PrefixStateExecution:
     def _leg(self, step: Step, players: Players, padding: Padding, until: float) -> Leg:
         mask = self.masker.over(players, step.start, step.stop)
         before = padding if step.start == 0 else ()
-        after = self.frame.after if step.stop == self._stop and not self.model.schema.per_event else ()
+        after = self.frame.after if step.stop == self._stop and not self.model.info.schema.per_event else ()
         around = [*before, *after]
         events = step.stop - step.start + sum(len(side[0]) for side in (before, after) if side)
         cells = sum(switch.background.size for switch in mask.events) + sum(rows.size for rows in around)
