@@ -223,7 +223,7 @@ def test_memory_bounds_its_indexes() -> None:
 def test_memory_forgets_at_the_ttl() -> None:
     """On a clock of the test's own: there just before, gone at the moment."""
     now = [0.0]
-    store = MemoryKeyValue(deadline=lambda: now[0])
+    store = MemoryKeyValue(clock=lambda: now[0])
     store.put("key", b"value", 5.0)
     store.index_add("index", "entry", 5.0)
     now[0] = 4.999

@@ -37,7 +37,7 @@ class MemoryKeyValue:
         self,
         max_bytes: int = 256 << 20,
         max_entries: int = 100_000,
-        deadline: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._max_bytes = max_bytes
         self._max_entries = max_entries
@@ -45,9 +45,9 @@ class MemoryKeyValue:
         self._lasting: dict[str, bytes] = {}
         self._lasting_bytes = 0
         self._fading: TLRUCache[str, _Fading] = TLRUCache(
-            max_bytes, lambda _, entry, now: now + entry.ttl, deadline, lambda entry: _size(entry.value)
+            max_bytes, lambda _, entry, now: now + entry.ttl, clock, lambda entry: _size(entry.value)
         )
-        self._indexes = MemoryIndexes(max_entries, deadline)
+        self._indexes = MemoryIndexes(max_entries, clock)
 
     def get(self, key: str) -> bytes | None:
         """See `KeyValue`."""

@@ -22,9 +22,9 @@ class MemoryIndexes:
     Indexes without a ttl are not bounded here: their entries name keys that are.
     """
 
-    def __init__(self, max_entries: int, deadline: Callable[[], float]) -> None:
+    def __init__(self, max_entries: int, clock: Callable[[], float]) -> None:
         self._max_entries = max_entries
-        self._deadline = deadline
+        self._clock = clock
         self._held = 0
         self._lasting: dict[str, _Index] = {}
         self._fading: OrderedDict[str, _Index] = OrderedDict()
@@ -38,7 +38,7 @@ class MemoryIndexes:
         if ttl is None:
             self._lasting[name] = index
         else:
-            index.expires = self._deadline() + ttl
+            index.expires = self._clock() + ttl
             self._fading[name] = index
             self._held += len(index.entries)
             self._bound()
@@ -69,7 +69,7 @@ class MemoryIndexes:
 
     def _find(self, name: str) -> _Index | None:
         index = self._lasting.get(name) or self._fading.get(name)
-        return index if index and index.expires > self._deadline() else None
+        return index if index and index.expires > self._clock() else None
 
     def _take(self, name: str) -> _Index | None:
         """Takes a living index out of its map, to be put back as the latest written."""
@@ -92,7 +92,7 @@ class MemoryIndexes:
         """Drops what expired and what was written longest ago; of a last one too large, the end."""
         while len(self._fading) > 1:
             name, oldest = next(iter(self._fading.items()))
-            if self._held <= self._max_entries and oldest.expires > self._deadline():
+            if self._held <= self._max_entries and oldest.expires > self._clock():
                 return
             self._drop(name)
         name, latest = next(iter(self._fading.items()))
