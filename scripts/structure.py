@@ -1,6 +1,6 @@
 """Counts how the product's code is built: modules, functions, docstrings, comments, and names that mislead.
 
-    python scripts/structure.py [--json] [--root FOLDER]
+    python scripts/structure.py [--json | --check] [--root FOLDER]
 
 It counts what lies in `service/` and `clients/python/`; a file without code is no module. A function's lines go from
 `def` to its end without its docstring, so that a better description does not make a function longer. Parameters are
@@ -24,6 +24,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ("service", "clients/python")
+FORBIDDEN = ("shadow_the_standard_library", "participle_modules", "repeated_classes")
 MAX_MEMBERS = 6  # of a port
 # Nouns that end like a participle, and are what one looks for under that name.
 NOUNS = (
@@ -195,12 +196,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Counts how the product's code is built.")
     parser.add_argument("--root", type=Path, default=ROOT, help="folder of the checkout")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
+    parser.add_argument("--check", action="store_true", help="print names that may not be, and fail on any")
     asked = parser.parse_args()
     modules = list(read(asked.root))
     names = sorted({m.package for m in modules if m.code_lines})
     rows = {name: measures([m for m in modules if m.package == name]) for name in names}
     rows["total"] = measures(modules)
     lists = longest(modules) | misleading(modules)
+    if asked.check:
+        sys.exit("\n".join(f"{rule}: {name}" for rule in FORBIDDEN for name in lists[rule]) or None)
     if asked.json:
         print(json.dumps({"packages": rows, **lists}, indent=1))
     else:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.structure import is_participle, longest, measures, misleading, read
+from scripts.structure import FORBIDDEN, ROOT, is_participle, longest, measures, misleading, read
 
 QUEUE = '''"""A module: not counted as code."""
 
@@ -100,3 +100,9 @@ def test_the_last_word_makes_a_participle() -> None:
         assert is_participle(name), name
     for name in ("named_models", "pruning", "NamedPadding", "kept", "_"):
         assert not is_participle(name), name
+
+
+def test_no_name_of_the_product_misleads() -> None:
+    """What `make lint` checks with `--check`."""
+    found = misleading(list(read(ROOT)))
+    assert [name for rule in FORBIDDEN for name in found[rule]] == []
