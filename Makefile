@@ -55,6 +55,7 @@ lint: setup ## Style, types, import rules, contract, container files, what is in
 	$(RUN)/buf format --diff --exit-code
 	$(RUN)/python scripts/generate_proto.py --check
 	$(RUN)/python scripts/check_tree.py
+	$(RUN)/python scripts/structure.py --check
 	$(RUN)/hadolint Dockerfile
 	$(RUN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
 	@if command -v promtool >/dev/null; then promtool check config deploy/prometheus.yml; fi

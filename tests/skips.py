@@ -13,6 +13,7 @@ import pytest
 ALLOWED = (
     "SEQUELA_SHARED",  # real data, which is not part of the product
     "no wheel for this platform",
+    "no digests of this machine",  # the last bits of results differ between processors
 )
 
 
