@@ -5,10 +5,8 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import os
 import re
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,6 @@ import pytest
 from click.testing import CliRunner
 from field.parts import built, pooled
 from field.truth import Truth, truth
-from sequela_client.cli.embedded import embedded_server
 from sequela_client.cli.main import main
 
 ROWS = [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]]
@@ -36,17 +33,8 @@ class Refused(Exception):
     """What the command wrote, with the exit code for a wrong request."""
 
 
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    """A server in a process of its own, whose log stays out of the command's output."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
-        with embedded_server() as where:
-            yield where
-
-
 @pytest.fixture
-def explained(address: str, tmp_path: Path) -> Explained:
+def explained(real: str, tmp_path: Path) -> Explained:
     """Runs `sequela explain`; the model's features are a, b and c, or unnamed where `names` is empty."""
 
     def explain(name: str, content: str | bytes, names: Any = NAMES) -> Any:
@@ -73,7 +61,7 @@ def explained(address: str, tmp_path: Path) -> Explained:
             "--background",
             str(tmp_path / "background.npy"),
         ]
-        result = CliRunner().invoke(main, ["explain", "--server", address, *files, *options])
+        result = CliRunner().invoke(main, ["explain", "--server", real, *files, *options])
         if result.exit_code == 0:
             return json.loads(result.stdout)
         assert result.exit_code == 1, result.output
