@@ -17,6 +17,8 @@ BENCH_ARGS ?=
 
 # onnxruntime reports its use unless it is told not to; the service sees to that by itself, the other tools here do not.
 export ORT_DISABLE_TELEMETRY := 1
+# Where this is set, every process of the tests compiles all it imports anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 PIP := -m pip --disable-pip-version-check --quiet
 PYTEST := $(RUN)/python -m pytest --dist loadscope

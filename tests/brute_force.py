@@ -61,11 +61,11 @@ def coalitions(m: int) -> Iterator[Coalition]:
 def shapley(values: Values, m: int) -> NDArray[np.float64]:
     """φ_i = Σ over S without i of |S|! (m - |S| - 1)! / m! · (v(S ∪ {i}) - v(S)): (m, targets)."""
     attributions = np.zeros((m, len(values[frozenset()])))
+    weights = [math.factorial(s) * math.factorial(m - s - 1) / math.factorial(m) for s in range(m)]
     for coalition in coalitions(m):
-        for player in set(range(m)) - coalition:
-            size = len(coalition)
-            weight = math.factorial(size) * math.factorial(m - size - 1) / math.factorial(m)
-            attributions[player] += weight * (values[coalition | {player}] - values[coalition])
+        if absent := [player for player in range(m) if player not in coalition]:
+            joined = np.array([values[coalition | {player}] for player in absent])
+            attributions[absent] += weights[len(coalition)] * (joined - values[coalition])
     return attributions
 
 

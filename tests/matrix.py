@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from player_sets import Layout
 ROOT = Path(__file__).resolve().parent / "fixtures" / "models"
 FLOAT32 = 1e-5
 FLOAT64 = 1e-9
+_scorer = cache(PlainScorer)
+"""Its session takes longer to make than most answers."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class Case:
     def scorer(self, output_event: int = 0) -> PlainScorer:
         """f, for the brute force; `output_event` matters to models with an output per event only."""
         step = output_event if self.per_event else None
-        return PlainScorer(self.path, self.inputs, self.steps, self.padding, self.batch, step)
+        return _scorer(self.path, tuple(self.inputs), self.steps, self.padding, self.batch, step)
 
     def sample(self, length: int, seed: int = 0) -> dict[str, NDArray[Any]]:
         """A sequence: (l, width) an event input, (width,) a static one; no masks or lengths."""

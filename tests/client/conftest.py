@@ -1,8 +1,6 @@
 """A scripted server for faults and counts. What the numbers mean is tested against the real one."""
 
 import json
-import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +12,6 @@ from client.file_answers import Ask
 from client.scripted import Script, serving
 from matrix import BY_NAME
 from sequela_client import Sequela
-from sequela_client.cli.local_server import embedded_server
 from sequela_client.cli.main import main
 
 GRU = BY_NAME["gru"]
@@ -46,15 +43,6 @@ def model_file(tmp_path: Path) -> Path:
     path = tmp_path / "model.onnx"
     path.write_bytes(b"onnx" * 1000)
     return path
-
-
-@pytest.fixture(scope="module")
-def real() -> Iterator[str]:
-    """The address of a real server, in a process of its own so that its log stays out of the command's output."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
-        with embedded_server() as address:
-            yield address
 
 
 @pytest.fixture

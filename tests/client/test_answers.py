@@ -174,6 +174,8 @@ def test_models_are_listed(run: Run, real: str, tmp_path: Path) -> None:
     assert failed.exit_code == 1
     assert "the server has" in failed.stderr
     assert "weighted-sums" in failed.stderr
+    with Sequela(real) as client:
+        client.delete_model("weighted-sums")
 
 
 def test_a_misspelt_path_of_a_model(run: Run, tmp_path: Path) -> None:

@@ -23,6 +23,12 @@ def bank() -> list[Account]:
 
 
 @pytest.fixture(scope="session")
+def some() -> list[Account]:
+    """The first thousand of them."""
+    return list(islice(accounts(TRAINING_SEED, TAKEOVER_SHARE), 1000))
+
+
+@pytest.fixture(scope="session")
 def bank_numeric(bank: list[Account]) -> NDArray[np.float32]:
     """The numeric inputs of all their events, (events, 9)."""
     return np.concatenate([account.numeric() for account in bank])

@@ -14,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from models.account_takeover.features import CATEGORICAL, NUMERIC
-from models.account_takeover.simulate import accounts, draw_account
+from models.account_takeover.simulate import Account, accounts, draw_account
 
 ROOT = Path(__file__).parents[2]
 DEMO = ROOT / "service" / "sequela" / "demo"
@@ -98,6 +98,21 @@ def test_the_schema_takes_inputs_back_to_raw_values(schema: dict[str, Any]) -> N
         assert features[feature.name]["categories"] == list(feature.categories)
 
 
+def test_the_background_is_near_the_average_event_of_some_accounts(
+    schema: dict[str, Any], some: list[Account]
+) -> None:
+    """As the next test says of all training accounts: of their first thousand, within five standard errors."""
+    lengths = np.array([len(account.history) for account in some])
+    sums = np.array([account.numeric().sum(axis=0, dtype=np.float64) for account in some])
+    mean = sums.sum(axis=0) / lengths.sum()
+    # Of a ratio: events of one account are alike, so that accounts are drawn, not events.
+    errors = np.sqrt(((sums - lengths[:, None] * mean) ** 2).sum(axis=0)) / lengths.sum()
+    assert np.all(np.abs(schema["background"]["numeric"] - mean) < 5 * errors)
+    ids = np.concatenate([account.categorical() for account in some])
+    assert schema["background"]["categorical"] == [int(np.bincount(column).argmax()) for column in ids.T]
+
+
+@pytest.mark.slow
 def test_the_background_is_the_average_event(
     schema: dict[str, Any], bank_numeric: NDArray[np.float32], bank_categorical: NDArray[np.int64]
 ) -> None:

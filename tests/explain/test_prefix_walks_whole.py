@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pytest
 from asking import assert_alike, explainer, key, levels, loaded, question, run_whole
-from matrix import CASES, Case
+from matrix import BY_NAME, CASES, Case
 from sequela.concurrency.deadline import Deadline
 from sequela.explain.evaluate.prefix_states import execution
 from sequela.explain.ports import Model
@@ -46,6 +47,12 @@ def compared(case: Case, length: int | None = None, **options: Any) -> Explanati
 
 def pruning_in_the_middle(case: Case, output_event: int = 0) -> float:
     """A tolerance that prunes about half of the sequence: a little above what most older splits reach."""
+    return _pruning_in_the_middle(case.name, output_event)
+
+
+@cache
+def _pruning_in_the_middle(name: str, output_event: int) -> float:
+    case = BY_NAME[name]
     length = case.steps or LENGTH
     options = {"full_pruning_curve": True, "pruning_tolerance": 0.0, "output_event": output_event}
     whole = explained(case, run_whole(loaded(case)), length, **options)
@@ -64,31 +71,27 @@ def test_pruning(case: Case) -> None:
     assert levels(answer)[0].attributions[0].kind == "pruned"
 
 
+@cache
+def refined(name: str) -> Explanation:
+    """The answer at that tolerance with refined history, compared once."""
+    case = BY_NAME[name]
+    return compared(case, pruning_tolerance=pruning_in_the_middle(case), refine_history=True)
+
+
 @every_recurrent_case
 def test_refined_history(case: Case) -> None:
     """Blocks of history are players whose events lie together at the old end."""
-    compared(case, pruning_tolerance=pruning_in_the_middle(case), refine_history=True)
+    refined(case.name)
 
 
 def test_some_history_is_refined() -> None:
     """At that tolerance the blocks that the test above speaks of exist for some of the models."""
-    refined = [
+    found = [
         case
         for case in RECURRENT
-        if any(
-            player.kind == "history"
-            for player in levels(
-                explained(
-                    case,
-                    loaded(case),
-                    case.steps or LENGTH,
-                    pruning_tolerance=pruning_in_the_middle(case),
-                    refine_history=True,
-                )
-            )[0].attributions
-        )
+        if any(player.kind == "history" for player in levels(refined(case.name))[0].attributions)
     ]
-    assert len(refined) >= 3
+    assert len(found) >= 3
 
 
 @pytest.mark.parametrize("length", [2, 5, 7])

@@ -39,7 +39,9 @@ def door(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
 
 
 def post(door: Serving, path: str, content: bytes | str, **headers: str) -> httpx.Response:
-    return httpx.post(f"http://{door.bound.http}{path}", content=content, headers=headers, timeout=20)
+    return httpx.post(
+        f"http://{door.bound.http}{path}", content=content, headers=headers, timeout=20, verify=False
+    )
 
 
 def infer(**changed: Any) -> str:

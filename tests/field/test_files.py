@@ -5,10 +5,8 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import os
 import re
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,6 @@ import pytest
 from click.testing import CliRunner
 from field.parts import built, pooled
 from field.truth import Truth, truth
-from sequela_client.cli.local_server import embedded_server
 from sequela_client.cli.main import main
 
 ROWS = [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]]
@@ -28,7 +25,7 @@ POOLED = built(NODES, STORED)
 NAMES = {"features": [{"name": name, "columns": {"x": [at]}} for at, name in enumerate("abc")]}
 TRUE = truth(POOLED, np.array(ROWS))
 
-ExplanationFinished = Callable[..., Any]
+Explained = Callable[..., Any]
 """From a file's name and content to the JSON of its explanation, or to what the command says instead."""
 
 
@@ -36,17 +33,8 @@ class Refused(Exception):
     """What the command wrote, with the exit code for a wrong request."""
 
 
-@pytest.fixture(scope="module")
-def address() -> Iterator[str]:
-    """A server in a process of its own, whose log stays out of the command's output."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
-        with embedded_server() as where:
-            yield where
-
-
 @pytest.fixture
-def explained(address: str, tmp_path: Path) -> ExplanationFinished:
+def explained(real: str, tmp_path: Path) -> Explained:
     """Runs `sequela explain`; the model's features are a, b and c, or unnamed where `names` is empty."""
 
     def explain(name: str, content: str | bytes, names: Any = NAMES) -> Any:
@@ -73,7 +61,7 @@ def explained(address: str, tmp_path: Path) -> ExplanationFinished:
             "--background",
             str(tmp_path / "background.npy"),
         ]
-        result = CliRunner().invoke(main, ["explain", "--server", address, *files, *options])
+        result = CliRunner().invoke(main, ["explain", "--server", real, *files, *options])
         if result.exit_code == 0:
             return json.loads(result.stdout)
         assert result.exit_code == 1, result.output
@@ -125,7 +113,7 @@ RIGHT: dict[str, tuple[str, str | bytes]] = {
 
 
 @pytest.mark.parametrize("name", RIGHT)
-def test_ordinary_files(explained: ExplanationFinished, name: str) -> None:
+def test_ordinary_files(explained: Explained, name: str) -> None:
     """The rows as they stand in the file."""
     file, content = RIGHT[name]
     assert_explains(explained(file, content, {} if "over two lines" in name else NAMES))
@@ -149,7 +137,7 @@ REFUSED: dict[str, tuple[str, str | bytes, str]] = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_files_that_are_refused_say_where(explained: ExplanationFinished, name: str) -> None:
+def test_files_that_are_refused_say_where(explained: Explained, name: str) -> None:
     """The line, or the value."""
     file, content, words = REFUSED[name]
     with pytest.raises(Refused, match=words):
@@ -159,7 +147,7 @@ def test_files_that_are_refused_say_where(explained: ExplanationFinished, name: 
 # needs: files, a first line that is neither all names nor all numbers. Before: it was taken for a header, and the
 # oldest event was dropped. The kind: pandas-dev/pandas#17483, #33188, pytorch/tutorials#1708, bids-standard/pybids#570
 @pytest.mark.parametrize("first", ["1,NA,3", "-,2,3", ",2,3", "1,2,n/a"])
-def test_a_first_event_with_a_gap_is_not_a_header(explained: ExplanationFinished, first: str) -> None:
+def test_a_first_event_with_a_gap_is_not_a_header(explained: Explained, first: str) -> None:
     """Refused, with the line; three events are never two."""
     with pytest.raises(Refused, match=r"line 1|the first row has .* say --header or --no-header"):
         explained("x.csv", f"{first}\n4,5,6\n7,8,9\n", {})
@@ -168,7 +156,7 @@ def test_a_first_event_with_a_gap_is_not_a_header(explained: ExplanationFinished
 # needs: files, a row of nothing but empty cells is an event of which nothing is known, not a blank line. Before: it was
 # dropped. pandas-dev/pandas#12443, capitalone/DataProfiler#196
 @pytest.mark.parametrize("cells", [",,", '"","",""'])
-def test_a_row_of_empty_cells_is_not_a_blank_line(explained: ExplanationFinished, cells: str) -> None:
+def test_a_row_of_empty_cells_is_not_a_blank_line(explained: Explained, cells: str) -> None:
     """Refused, with the line."""
     with pytest.raises(Refused, match="line 3"):
         explained("x.csv", PLAIN.replace("4,5,6", cells))
@@ -176,7 +164,7 @@ def test_a_row_of_empty_cells_is_not_a_blank_line(explained: ExplanationFinished
 
 # needs: files, Python's own notation is not that of data files. Before: 1_0 was read as ten, and a header of months was
 # read as the oldest event. pyexcel/pyexcel#138, weecology/retriever#1327, kinverarity1/lasio#592
-def test_underscores_are_no_digits(explained: ExplanationFinished) -> None:
+def test_underscores_are_no_digits(explained: Explained) -> None:
     """A value with one is refused; names with one are names."""
     with pytest.raises(Refused, match="1_0"):
         explained("x.csv", PLAIN.replace("1,2", "1_0,2"))
@@ -188,7 +176,7 @@ def test_underscores_are_no_digits(explained: ExplanationFinished) -> None:
 
 # needs: files, words that Python reads as numbers are names in a header. Before: the header was an event of nan and
 # inf, refused by the server as such.
-def test_a_header_of_words_that_look_like_numbers(explained: ExplanationFinished) -> None:
+def test_a_header_of_words_that_look_like_numbers(explained: Explained) -> None:
     """`nan`, `inf` and `infinity` may be columns' names."""
     answer = or_refused(lambda: explained("x.csv", PLAIN.replace("a,b,c", "nan,inf,infinity"), {}), "line 1")
     if answer is not None:
@@ -197,14 +185,14 @@ def test_a_header_of_words_that_look_like_numbers(explained: ExplanationFinished
 
 # needs: files, an object with the same key twice. Before: the last one won, without a word. serde-rs/json#762,
 # hjson/hjson-js#35
-def test_a_key_given_twice(explained: ExplanationFinished) -> None:
+def test_a_key_given_twice(explained: Explained) -> None:
     """Refused, with the key."""
     with pytest.raises(Refused, match="x"):
         explained("x.json", '{"x": [[1, 2, 3]], "x": [[4, 5, 6]]}')
 
 
 # needs: files, keys beside `inputs` that nobody reads. Before: `lables` was dropped, and the explanation had no labels.
-def test_a_misspelt_key(explained: ExplanationFinished) -> None:
+def test_a_misspelt_key(explained: Explained) -> None:
     """Refused, with the keys there are."""
     with pytest.raises(Refused, match="lables"):
         explained("x.json", json.dumps({"inputs": ROWS, "lables": {"queue": "a"}}))
@@ -232,7 +220,7 @@ OTHERS: dict[str, tuple[str, str | bytes]] = {
 
 
 @pytest.mark.parametrize("name", OTHERS)
-def test_what_other_programs_write(explained: ExplanationFinished, name: str) -> None:
+def test_what_other_programs_write(explained: Explained, name: str) -> None:
     """The same rows, or a refusal that names the format or the way out."""
     hints = "separator|delimiter|comment|encoding|utf-16|gzip|decompress|records|end in"
     answer = or_refused(lambda: explained(*OTHERS[name]), hints)

@@ -33,7 +33,7 @@ PROTOCOLS = {
 }
 
 
-class ExplanationFinished:
+class ExplainedThroughServer:
     """Sequela before a real server: every model there by every protocol, named `model-protocol`, and as a file, named
     `model`; all with the schema of the file.
     """
@@ -49,7 +49,7 @@ class ExplanationFinished:
                 _put(root / f"{model}-{protocol}", "endpoint.toml", said, schema)
         self._serving = Serving(embedded(model_repository=root))
 
-    def __enter__(self) -> ExplanationFinished:
+    def __enter__(self) -> ExplainedThroughServer:
         self._serving.__enter__()
         self.sequela = Sequela(self._serving.bound.grpc).__enter__()
         for model in MODELS:
@@ -81,13 +81,13 @@ class ExplanationFinished:
 @pytest.fixture(scope="module")
 def explained(
     real_server: RealServer, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[ExplanationFinished]:
-    with ExplanationFinished(real_server, tmp_path_factory.mktemp("models")) as explained:
+) -> Iterator[ExplainedThroughServer]:
+    with ExplainedThroughServer(real_server, tmp_path_factory.mktemp("models")) as explained:
         yield explained
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_attributions_are_the_files(explained: ExplanationFinished, model: str) -> None:
+def test_attributions_are_the_files(explained: ExplainedThroughServer, model: str) -> None:
     """By every protocol that the server speaks: the same cut, players and stop; scores and all attributions within
     1e-5; rows of the endpoint are counted.
     """
@@ -115,14 +115,14 @@ def assert_same(served: Explanation, own: Explanation) -> None:
         )
 
 
-def test_an_answer_is_reused_where_the_endpoint_is_pinned(explained: ExplanationFinished) -> None:
+def test_an_answer_is_reused_where_the_endpoint_is_pinned(explained: ExplainedThroughServer) -> None:
     """A revision pins what is served: the second question sends no row."""
     first, _ = explained.both("transformer", "grpc", seed=3)
     again, _ = explained.both("transformer", "grpc", seed=3)
     assert (again.name, again.cost.cached, again.cost.endpoint_rows) == (first.name, True, 0)
 
 
-def test_what_if_scores_come_from_the_server(explained: ExplanationFinished) -> None:
+def test_what_if_scores_come_from_the_server(explained: ExplainedThroughServer) -> None:
     """Sequences of several lengths, one of them twice: each different one is sent once."""
     sequences = [_drawn("multi_input", length, seed)[0] for length, seed in ((5, 0), (9, 1), (5, 2), (5, 0))]
     served = explained.sequela.score(sequences, model="multi_input-grpc")
