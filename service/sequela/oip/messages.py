@@ -11,6 +11,7 @@ from sequela.oip.invalid_tensor import InvalidTensor
 from sequela.oip.tensors import (
     Array,
     Tensor,
+    accepted_datatype,
     array_from_raw,
     array_from_typed,
     check_only_contents,
@@ -97,14 +98,6 @@ def _input(tensor: InputTensor, raw: bytes | None, datatypes: Mapping[str, Datat
         return Tensor(tensor.name, tensor.datatype, shaped(elements, tensor.shape))
     except InvalidTensor as error:
         raise error.below(path) from None
-
-
-def accepted_datatype(name: str, datatypes: Mapping[str, Datatype]) -> Datatype:
-    """One of these datatypes. Raises InvalidTensor (TENSOR_DTYPE)."""
-    if name not in datatypes:
-        text = f"is {name[:20]!r}, must be one of {', '.join(datatypes)}"
-        raise InvalidTensor("datatype", "TENSOR_DTYPE", text)
-    return datatypes[name]
 
 
 def _from_raw(raw: bytes, tensor: InputTensor | OutputTensor, datatype: Datatype) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sequela_proto.inference import open_inference_pb2 as pb
 
-from sequela.oip.datatypes import BYTES, DATATYPES, Datatype
+from sequela.oip.datatypes import BYTES, DATATYPES, Datatype, datatype_of
 from sequela.oip.invalid_tensor import InvalidTensor
 
 Array = NDArray[Any]
@@ -42,6 +42,12 @@ class Tensor:
     def shape(self) -> tuple[int, ...]:
         """The sizes of all axes."""
         return self.values.shape if isinstance(self.values, np.ndarray) else (len(self.values),)
+
+
+def named_tensors(arrays: Mapping[str, Array]) -> Iterator[Tensor]:
+    """Arrays of numbers by name, each as a tensor of its own datatype."""
+    for name, values in arrays.items():
+        yield Tensor(name, datatype_of(values.dtype).name, values)
 
 
 def raw_contents(tensor: Tensor) -> bytes:
@@ -122,12 +128,20 @@ def shaped(elements: Array, shape: Sequence[int]) -> Array:
     return elements.reshape(tuple(shape))
 
 
-def known_datatype(name: str, longest: int = 20) -> Datatype:
-    """The datatype of numbers with this name. Raises InvalidTensor (TENSOR_DTYPE) for strings and unknown ones."""
-    if name in DATATYPES:
-        return DATATYPES[name]
-    text = f"holds {name if name == BYTES else repr(name[:longest])}, not numbers"
-    raise InvalidTensor("datatype", "TENSOR_DTYPE", text)
+def accepted_datatype(name: str, datatypes: Mapping[str, Datatype]) -> Datatype:
+    """One of these datatypes. Raises InvalidTensor (TENSOR_DTYPE)."""
+    if name not in datatypes:
+        text = f"is {name[:20]!r}, must be one of {', '.join(datatypes)}"
+        raise InvalidTensor("datatype", "TENSOR_DTYPE", text)
+    return datatypes[name]
+
+
+def known_datatype(name: str) -> Datatype:
+    """Any datatype of numbers. Raises InvalidTensor (TENSOR_DTYPE) for strings and for unknown names."""
+    if name not in DATATYPES:
+        text = f"holds {name if name == BYTES else repr(name[:20])}, not numbers"
+        raise InvalidTensor("datatype", "TENSOR_DTYPE", text)
+    return DATATYPES[name]
 
 
 def shown_shape(shape: Sequence[int]) -> str:
