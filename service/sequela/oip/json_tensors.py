@@ -22,7 +22,7 @@ def read_json_tensor(
             TENSOR_SIZE.
     """
     accepted = accepted_datatype(datatype, datatypes)
-    check_shape(shape)
+    check_shape(shape)  # before the data, which may be long
     return Tensor(name, datatype, shaped(json_elements(data, accepted), shape))
 
 

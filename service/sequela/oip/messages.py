@@ -34,6 +34,7 @@ def read_inputs(request: pb.ModelInferRequest, datatypes: Mapping[str, Datatype]
             (elements do not fill the shape), TENSOR_ELEMENTS (elements are missing, in a wrong field, or sent twice),
             TENSOR_VALUE.
     """
+    # Elements are raw for all inputs of a request, or for none.
     raw: Sequence[bytes | None] = request.raw_input_contents or [None] * len(request.inputs)
     if len(raw) != len(request.inputs):
         text = f"has {len(raw)} entries for {len(request.inputs)} inputs; send one for each, or none"
@@ -52,6 +53,7 @@ def read_output(response: pb.ModelInferResponse, index: int) -> Array:
             datatype's are ignored.
     """
     output, raw = response.outputs[index], response.raw_output_contents
+    # Servers differ in what they leave beside the elements, so that an output is read more leniently than an input.
     datatype = known_datatype(output.datatype)
     if not raw:
         elements = array_from_typed(output.contents, datatype)

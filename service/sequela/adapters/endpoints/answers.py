@@ -38,8 +38,9 @@ def output_index(outputs: Sequence[tuple[str, str]], output: str) -> int:
     if not named:
         wanted = f"output {output!r}" if output else "an output"
         raise WrongAnswer(f"{wanted} was requested, but the answer has {shown}")
-    if output or len(named) == 1:
+    if output or len(named) == 1:  # if two have the name, it is the first
         return named[0]
+    # Labels and strings beside the score are not taken for it.
     if len(floats) != 1:
         raise WrongAnswer(
             f'the answer has several outputs, {shown}; say which one is the score: "output" in a schema'
