@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from sequela.adapters.endpoints.json_numbers import numbers
-from sequela.adapters.endpoints.oip import WrongAnswer
-from sequela.adapters.endpoints.rest_client import parsed
+from sequela.adapters.endpoints.answers import WrongAnswer, json_floats
+from sequela.adapters.endpoints.rest_answers import ANYTHING, PREDICT, read_answer
 from sequela.adapters.endpoints.rest_v1 import predictions
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3)
@@ -27,7 +26,8 @@ def test_any_predictions(value: Any, rows: int) -> None:
     """Of version 1, given as they are or in their place."""
     for answer in (value, {"predictions": value}):
         with suppress(WrongAnswer):
-            assert predictions(answer, "", rows).shape[0] == rows
+            found = read_answer(PREDICT, json.dumps(answer).encode(), "it")
+            assert predictions(found.predictions, "", rows).shape[0] == rows
 
 
 @given(
@@ -40,11 +40,11 @@ def test_any_predictions(value: Any, rows: int) -> None:
 def test_numbers(rows: list[list[Any]]) -> None:
     """All that are numbers come out as Python has them, null as NaN."""
     wanted = [[np.nan if value is None else float(value) for value in row] for row in rows]
-    np.testing.assert_array_equal(numbers(rows, "it"), np.array(wanted, np.float64))
+    np.testing.assert_array_equal(json_floats(rows, "it"), np.array(wanted, np.float64))
 
 
 @given(st.binary(max_size=40) | st.text('[]{}:,"0NaInfity-', max_size=30).map(str.encode))
 def test_any_bytes(content: bytes) -> None:
     """Of no JSON, one error."""
     with suppress(WrongAnswer):
-        assert json.dumps(parsed(content)) == json.dumps(json.loads(content))
+        assert json.dumps(read_answer(ANYTHING, content, "it")) == json.dumps(json.loads(content))

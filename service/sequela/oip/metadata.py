@@ -1,0 +1,116 @@
+"""What the protocol says of a model: its names, versions and tensors.
+
+Source: the protocol's specification, version 2 ("Model Metadata").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sequela_proto.inference import open_inference_pb2 as pb
+
+FREE_AXIS = -1
+"""The size of an axis that may have any."""
+
+TensorMessage = pb.ModelMetadataResponse.TensorMetadata
+
+
+@dataclass(frozen=True, slots=True)
+class TensorMetadata:
+    """An input or output of a model. A size below 1 is free (`FREE_AXIS`)."""
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelMetadata:
+    """A model's metadata. What a server leaves out is empty."""
+
+    name: str = ""
+    versions: tuple[str, ...] = ()
+    platform: str = ""
+    inputs: tuple[TensorMetadata, ...] = ()
+    outputs: tuple[TensorMetadata, ...] = ()
+
+
+def read_metadata(message: pb.ModelMetadataResponse) -> ModelMetadata:
+    """From the message."""
+    return ModelMetadata(
+        message.name,
+        tuple(message.versions),
+        message.platform,
+        _read_tensors(message.inputs),
+        _read_tensors(message.outputs),
+    )
+
+
+def write_metadata(metadata: ModelMetadata) -> pb.ModelMetadataResponse:
+    """As a message."""
+    return pb.ModelMetadataResponse(
+        name=metadata.name,
+        versions=metadata.versions,
+        platform=metadata.platform,
+        inputs=_written_tensors(metadata.inputs),
+        outputs=_written_tensors(metadata.outputs),
+    )
+
+
+def json_metadata(metadata: ModelMetadata) -> dict[str, Any]:
+    """As JSON."""
+    return {
+        "name": metadata.name,
+        "versions": list(metadata.versions),
+        "platform": metadata.platform,
+        "inputs": _json_tensors(metadata.inputs),
+        "outputs": _json_tensors(metadata.outputs),
+    }
+
+
+def model_mismatch(name: str, version: str, given_name: str, given_version: str) -> str:
+    """What is wrong with an answer that should be from a model and version.
+
+    Args:
+        name: The model that was called.
+        version: The version that was called; empty for the one that the server chooses.
+        given_name: The model that the answer names; empty where it does not.
+        given_version: The version that the answer names; empty where it does not.
+
+    Returns:
+        A verb and its object, for a message that starts with what was read; empty where nothing is wrong.
+    """
+    if given_name and given_name != name:
+        return f"is from model {given_name!r}, not {name!r}"
+    if version and given_version and given_version != version:
+        return f"is from version {given_version!r}, not {version!r}"
+    return ""
+
+
+def version_missing(version: str, versions: Sequence[str]) -> str:
+    """What is wrong with metadata that should list a version.
+
+    Args:
+        version: The version that was called; empty for the one that the server chooses.
+        versions: Those that the metadata lists; empty where it lists none.
+
+    Returns:
+        As `model_mismatch`.
+    """
+    if version and versions and version not in versions:
+        return f"lists the versions {', '.join(map(repr, versions))}, but not {version!r}"
+    return ""
+
+
+def _read_tensors(messages: Iterable[TensorMessage]) -> tuple[TensorMetadata, ...]:
+    return tuple(TensorMetadata(each.name, each.datatype, tuple(each.shape)) for each in messages)
+
+
+def _written_tensors(tensors: Iterable[TensorMetadata]) -> list[TensorMessage]:
+    return [TensorMessage(name=each.name, datatype=each.datatype, shape=each.shape) for each in tensors]
+
+
+def _json_tensors(tensors: Iterable[TensorMetadata]) -> list[dict[str, Any]]:
+    return [{"name": each.name, "datatype": each.datatype, "shape": list(each.shape)} for each in tensors]
