@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sequela.explain.ports import Frame, States
+from sequela.explain.ports import Frame, ModelInfo, States
 from sequela.explain.schema import ModelSchema
 from sequela.timeshap.cells import Cells
 
@@ -27,11 +26,12 @@ class PlainRnn:
     per_event: bool = False
     seed: int = 0
     events_run: int = 0
-    schema: Any = field(init=False)
+    info: ModelInfo = field(init=False)
 
     def __post_init__(self) -> None:
         rng = np.random.default_rng(self.seed)
-        self.schema = ModelSchema(inputs=(), features=(), targets=(), per_event=self.per_event)
+        schema = ModelSchema(inputs=(), features=(), targets=(), per_event=self.per_event)
+        self.info = ModelInfo("", "", schema)
         self._w, self._r = rng.normal(size=(3, WIDTH)), 0.7 * rng.normal(size=(WIDTH, WIDTH))
         self._s = [rng.normal(size=(2, WIDTH)) for _ in self.enters]
         self._out = rng.normal(size=(WIDTH, 2))

@@ -263,8 +263,8 @@ def test_scores_of_one_length_go_in_one_call() -> None:
     model = Nearby(loaded(GRU))
     drawn = [GRU.sample(length, seed) for seed in range(20) for length in (5, 7)] + [GRU.sample(5, 0)]
     given = [GivenSequence(named(each)) for each in drawn]
-    found = explainer(model).score(NamedModel(model.name), given, (), 0, Deadline())
-    own = explainer(loaded(GRU)).score(NamedModel(model.name), given, (), 0, Deadline())
+    found = explainer(model).score(NamedModel(model.info.name), given, (), 0, Deadline())
+    own = explainer(loaded(GRU)).score(NamedModel(model.info.name), given, (), 0, Deadline())
     np.testing.assert_allclose(found.values, own.values, atol=1e-6)
     assert [len(batch.events[0]) for batch in model.batches] == [20, 20]
     assert (found.cost.endpoint_rows, found.cost.endpoint_calls) == (40, 2)
