@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib import metadata
 
-from sequela.adapters.endpoints.registry import Switchboard
+from sequela.adapters.endpoints.registry import EndpointRegistry
 from sequela.adapters.logs import LogObserver
 from sequela.adapters.metrics import PrometheusObserver
 from sequela.adapters.onnx.loader import Loader
@@ -88,7 +88,7 @@ def build(
     closing.callback(pool.close)
     metrics.watch(pool)
     loader = Loader(limits, settings.model_threads, settings.execution_provider)
-    switchboard = Switchboard(settings.endpoint_rules, limits, observer)
+    switchboard = EndpointRegistry(settings.endpoint_rules, limits, observer)
     closing.callback(switchboard.close)
     configured = OperatorsModels.in_folder(settings.model_repository, loader, switchboard)
     metrics.watch_models(configured.states)

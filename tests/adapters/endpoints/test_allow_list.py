@@ -16,7 +16,7 @@ from sequela.adapters.endpoints.addresses import (
     looked_up,
     open_guard,
 )
-from sequela.adapters.endpoints.allow_list import Allowance
+from sequela.adapters.endpoints.allow_list import AllowList
 from sequela.adapters.endpoints.uri import EndpointUri
 from sequela.errors import Forbidden
 
@@ -25,7 +25,7 @@ MODELS = ["grpc://*.models.example:8001/*", "https://rest.example/v2/models/frau
 
 def allowed(text: str, patterns: Sequence[str] = MODELS, networks: Sequence[str] = ()) -> bool:
     try:
-        Allowance(patterns, networks).check(EndpointUri.parse(text))
+        AllowList(patterns, networks).check(EndpointUri.parse(text))
     except Forbidden:
         return False
     return True
@@ -69,7 +69,7 @@ def test_not_on_the_list(text: str) -> None:
 def test_a_refusal_names_the_field() -> None:
     """And the endpoint, so that the operator knows what to add."""
     with pytest.raises(Forbidden) as caught:
-        Allowance([], []).check(EndpointUri.parse("grpc://models.example:8001/x"))
+        AllowList([], []).check(EndpointUri.parse("grpc://models.example:8001/x"))
     assert caught.value.reason == "ENDPOINT_NOT_ALLOWED"
     assert [violation.field for violation in caught.value.violations] == ["model.endpoint.uri"]
     assert "grpc://models.example:8001/x" in caught.value.message
@@ -97,7 +97,7 @@ def test_an_empty_list_allows_nothing() -> None:
 def test_bad_patterns(pattern: str) -> None:
     """What is no pattern is refused when the server starts, and named."""
     with pytest.raises(ValueError, match="is not an endpoint pattern"):
-        Allowance([pattern], [])
+        AllowList([pattern], [])
 
 
 @pytest.mark.parametrize(
@@ -106,14 +106,14 @@ def test_bad_patterns(pattern: str) -> None:
 def test_the_end_of_a_host_is_written_out(pattern: str) -> None:
     """`10.0.*` would match 10.0.example.com: networks are for that."""
     with pytest.raises(ValueError, match="must not end"):
-        Allowance([pattern], [])
+        AllowList([pattern], [])
 
 
 @pytest.mark.parametrize("network", ["", "10.0.0.0/33", "10.0.0.1/8", "models.example"])
 def test_bad_networks(network: str) -> None:
     """What is no network is refused when the server starts."""
     with pytest.raises(ValueError, match=r"does not appear to be|has host bits set"):
-        Allowance([], [network])
+        AllowList([], [network])
 
 
 PRIVATE = [
@@ -177,7 +177,7 @@ def resolving(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
 
 
 def guard(*networks: str) -> AddressGuard:
-    return Allowance(MODELS, networks).check(EndpointUri.parse("grpc://a.models.example:8001/m"))
+    return AllowList(MODELS, networks).check(EndpointUri.parse("grpc://a.models.example:8001/m"))
 
 
 def test_a_name_with_public_addresses(monkeypatch: pytest.MonkeyPatch) -> None:

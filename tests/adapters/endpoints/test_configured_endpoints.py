@@ -9,7 +9,7 @@ import pytest
 from endpoint_folders import write_endpoint
 from inference_server import InferenceServer, ServedModel
 from sequela.adapters.endpoints.configured_endpoints import ConfiguredEndpoint, ConfiguredEndpoints
-from sequela.adapters.endpoints.registry import EndpointRules, Switchboard
+from sequela.adapters.endpoints.registry import EndpointRegistry, EndpointRules
 from sequela.adapters.repository.model_folders import find_folders
 from sequela.explain.limits import Limits
 from sequela.explain.ports import ModelState, Observers
@@ -26,14 +26,14 @@ def endpoint() -> Iterator[InferenceServer]:
 
 
 @pytest.fixture
-def board() -> Iterator[Switchboard]:
-    board = Switchboard(RULES, Limits(), Observers(()))
+def board() -> Iterator[EndpointRegistry]:
+    board = EndpointRegistry(RULES, Limits(), Observers(()))
     yield board
     board.close()
 
 
 @pytest.fixture
-def one(tmp_path: Path, endpoint: InferenceServer, board: Switchboard) -> ConfiguredEndpoint:
+def one(tmp_path: Path, endpoint: InferenceServer, board: EndpointRegistry) -> ConfiguredEndpoint:
     """Written, not yet looked at."""
     write_endpoint(tmp_path, "m", endpoint.uri("m"), SCHEMA, call_seconds=1.0)
     (folder,) = find_folders(tmp_path)
@@ -140,7 +140,7 @@ def test_a_model_that_no_longer_fits(one: ConfiguredEndpoint, endpoint: Inferenc
     eventually(lambda: look(one)[0] is ModelState.READY)
 
 
-def test_several(tmp_path: Path, endpoint: InferenceServer, board: Switchboard) -> None:
+def test_several(tmp_path: Path, endpoint: InferenceServer, board: EndpointRegistry) -> None:
     """One is down, one is wrong, one works: each stands for itself, and is looked after until that ends."""
     write_endpoint(tmp_path, "down", "grpc://127.0.0.1:1/m", SCHEMA)
     write_endpoint(tmp_path, "wrong", endpoint.uri("m"), b"{", attempts=2)

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 from sequela.adapters.endpoints.endpoint_file import EndpointFile, read_endpoint
-from sequela.adapters.endpoints.terms import Terms
+from sequela.adapters.endpoints.endpoint_terms import EndpointTerms
 from sequela.errors import InvalidInput
 from sequela.explain.request import Estimator
 
 FOLDER = Path("/models/m/1")
 PLACE = "m/1/endpoint.toml"
-USUAL = Terms(True, 11, 12.5, 13, 14, 15.5, 6, 170)
+USUAL = EndpointTerms(True, 11, 12.5, 13, 14, 15.5, 6, 170)
 """Unlike the defaults, every one of them."""
 
 
@@ -45,7 +45,7 @@ TERMS = {
 
 
 def test_all_terms_are_tried() -> None:
-    assert list(TERMS) == [each.name for each in fields(Terms)]
+    assert list(TERMS) == [each.name for each in fields(EndpointTerms)]
 
 
 @pytest.mark.parametrize("key", TERMS)
@@ -53,7 +53,9 @@ def test_a_term(key: str) -> None:
     """It alone differs from the server's own."""
     text, value = TERMS[key]
     terms = read(f'uri = "grpc://host:8001/m"\n{key} = {text}').terms
-    changed = {each.name for each in fields(Terms) if getattr(terms, each.name) != getattr(USUAL, each.name)}
+    changed = {
+        each.name for each in fields(EndpointTerms) if getattr(terms, each.name) != getattr(USUAL, each.name)
+    }
     assert changed == {key}
     assert getattr(terms, key) == value
 

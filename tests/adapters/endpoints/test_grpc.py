@@ -14,7 +14,7 @@ import pytest
 from inference_server import InferenceServer, ServedModel
 from sequela.adapters.endpoints.addresses import AddressGuard, open_guard
 from sequela.adapters.endpoints.credentials import Credentials
-from sequela.adapters.endpoints.grpc_channel import GrpcFinder
+from sequela.adapters.endpoints.grpc_channel import GrpcChannelFinder
 from sequela.adapters.endpoints.transport_limits import TransportLimits
 from sequela.adapters.endpoints.uri import EndpointUri
 from sequela.adapters.model_io.signature import Content, InputSignature, OutputSignature
@@ -296,12 +296,13 @@ def test_targets(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a guarded name, all addresses of the family that comes first; of the operator's own, the name."""
     uri, limits = EndpointUri.parse("grpc://models.example:9/m"), TransportLimits(1, 1.0)
     names = Names(monkeypatch, "::1", "127.0.0.1")
-    assert GrpcFinder(uri, Credentials(), limits, loopback(uri))(None).target == "ipv6:[::1]:9"
+    assert GrpcChannelFinder(uri, Credentials(), limits, loopback(uri))(None).target == "ipv6:[::1]:9"
     names.addresses = ("127.0.0.2", "127.0.0.1", "::1")
     assert (
-        GrpcFinder(uri, Credentials(), limits, loopback(uri))(None).target == "ipv4:127.0.0.1:9,127.0.0.2:9"
+        GrpcChannelFinder(uri, Credentials(), limits, loopback(uri))(None).target
+        == "ipv4:127.0.0.1:9,127.0.0.2:9"
     )
-    assert GrpcFinder(uri, Credentials(), limits, None)(None).target == "dns:///models.example:9"
+    assert GrpcChannelFinder(uri, Credentials(), limits, None)(None).target == "dns:///models.example:9"
 
 
 def test_link_local_is_refused_from_the_operator_too() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from sequela.adapters.endpoints.model import Source
+from sequela.adapters.endpoints.remote_model import Source
 from sequela.adapters.endpoints.transport import Description, OutputSignature
 from sequela.adapters.model_io.signature import InputSignature
 from sequela.explain.schema import Dtype

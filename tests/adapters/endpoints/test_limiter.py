@@ -14,15 +14,15 @@ from typing import Any
 import numpy as np
 import pytest
 from sequela.adapters.endpoints import limiter as module
-from sequela.adapters.endpoints.limiter import OPENS_AFTER, Traffic
-from sequela.adapters.endpoints.terms import Terms
+from sequela.adapters.endpoints.endpoint_terms import EndpointTerms
+from sequela.adapters.endpoints.limiter import OPENS_AFTER, Limiter
 from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.errors import DoesNotFit, Forbidden, Overloaded, Unavailable
 from sequela.explain.ports import TryAgain
 from sequela.explain.telemetry import CircuitState, EndpointCalled, EndpointWindow, Record
 from transports import PATIENCE, eventually
 
-TERMS = Terms(max_calls=4, call_seconds=0.2)
+TERMS = EndpointTerms(max_calls=4, call_seconds=0.2)
 REST = 0.02
 
 
@@ -58,8 +58,8 @@ def heard() -> Heard:
 
 
 @pytest.fixture
-def traffic(heard: Heard) -> Traffic:
-    return Traffic("m/1", "grpc://h:1/m", TERMS, heard, REST)
+def traffic(heard: Heard) -> Limiter:
+    return Limiter("m/1", "grpc://h:1/m", TERMS, heard, REST)
 
 
 def answer(until: float) -> Any:
@@ -77,12 +77,12 @@ def gone() -> TryAgain:
     return TryAgain(Unavailable("ENDPOINT_UNAVAILABLE", "gone", retry_after=1.0))
 
 
-def fail(traffic: Traffic) -> None:
+def fail(traffic: Limiter) -> None:
     with pytest.raises(TryAgain):
         traffic.call(1, math.inf, raising(gone()))
 
 
-def is_open(traffic: Traffic) -> bool:
+def is_open(traffic: Limiter) -> bool:
     try:
         traffic.check()
     except Unavailable as error:
@@ -90,7 +90,7 @@ def is_open(traffic: Traffic) -> bool:
     return False
 
 
-def test_a_call_is_told_and_learned_from(traffic: Traffic, heard: Heard) -> None:
+def test_a_call_is_told_and_learned_from(traffic: Limiter, heard: Heard) -> None:
     """The end of its time is the request's, or that of one call."""
     ends = []
 
@@ -110,7 +110,7 @@ def test_a_call_is_told_and_learned_from(traffic: Traffic, heard: Heard) -> None
     assert 0.9 * min(took) <= traffic.seconds(3) <= max(took)
 
 
-def test_the_breaker_opens_after_failures_in_a_row(traffic: Traffic, heard: Heard) -> None:
+def test_the_breaker_opens_after_failures_in_a_row(traffic: Limiter, heard: Heard) -> None:
     """One answer between them starts the count anew; it closes when the endpoint is there again."""
     host = Host()
     traffic.lines.add(host)
@@ -128,7 +128,7 @@ def test_the_breaker_opens_after_failures_in_a_row(traffic: Traffic, heard: Hear
     assert [each.closed for each in heard.of(CircuitState)] == [True, False, True]
 
 
-def test_calls_that_fail_together_are_one_failure(traffic: Traffic, heard: Heard) -> None:
+def test_calls_that_fail_together_are_one_failure(traffic: Limiter, heard: Heard) -> None:
     """As many as are lost with their connection; the window is halved once."""
     window = traffic.lanes
     together = threading.Barrier(3 * OPENS_AFTER)
@@ -153,7 +153,7 @@ def test_calls_that_fail_together_are_one_failure(traffic: Traffic, heard: Heard
 @pytest.mark.parametrize(
     "error", [DoesNotFit("ENDPOINT_REFUSED", "no"), Overloaded("ENDPOINT_OVERLOADED", "full")]
 )
-def test_an_endpoint_that_says_no_is_there(traffic: Traffic, heard: Heard, error: Exception) -> None:
+def test_an_endpoint_that_says_no_is_there(traffic: Limiter, heard: Heard, error: Exception) -> None:
     """Its refusals open no breaker."""
     for _ in range(3 * OPENS_AFTER):
         with pytest.raises(type(error)):
@@ -162,7 +162,7 @@ def test_an_endpoint_that_says_no_is_there(traffic: Traffic, heard: Heard, error
     assert {each.outcome for each in heard.of(EndpointCalled)} == {error.reason}  # type: ignore[attr-defined]
 
 
-def test_the_limit_of_one_call(traffic: Traffic, heard: Heard) -> None:
+def test_the_limit_of_one_call(traffic: Limiter, heard: Heard) -> None:
     """Where it ends a call, the endpoint is at fault; where the request's deadline does, it may not be."""
 
     def slow(until: float) -> Any:
@@ -178,7 +178,7 @@ def test_the_limit_of_one_call(traffic: Traffic, heard: Heard) -> None:
     assert [each.outcome for each in heard.of(EndpointCalled)] == ["TIME_UP"] * 2
 
 
-def test_short_deadlines_open_no_breaker(traffic: Traffic) -> None:
+def test_short_deadlines_open_no_breaker(traffic: Limiter) -> None:
     """Whoever asks with too little time, however often, tells nothing of the endpoint."""
     for _ in range(4 * OPENS_AFTER):
         with pytest.raises(DeadlinePassed):
@@ -189,7 +189,7 @@ def test_short_deadlines_open_no_breaker(traffic: Traffic) -> None:
 def test_deadlines_far_above_what_calls_take_do(heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
     """An endpoint that hangs is noticed also where no request gives it a whole call's time."""
     monkeypatch.setattr(module, "LATE_SECONDS", 0.02)
-    traffic = Traffic("m/1", "grpc://h:1/m", replace(TERMS, call_seconds=60), heard, REST)
+    traffic = Limiter("m/1", "grpc://h:1/m", replace(TERMS, call_seconds=60), heard, REST)
     for _ in range(50):
         traffic.call(1, math.inf, answer)
 
@@ -205,7 +205,7 @@ def test_deadlines_far_above_what_calls_take_do(heard: Heard, monkeypatch: pytes
     traffic.close()
 
 
-def test_the_switch(traffic: Traffic) -> None:
+def test_the_switch(traffic: Limiter) -> None:
     """Holds for those who ask, and for those who waited for their rows meanwhile."""
     waiting = traffic.admitted(1, Deadline(), math.inf)
     with waiting:
@@ -219,7 +219,7 @@ def test_the_switch(traffic: Traffic) -> None:
         pass
 
 
-def test_other_terms(traffic: Traffic, heard: Heard) -> None:
+def test_other_terms(traffic: Limiter, heard: Heard) -> None:
     """Hold at once, but for more calls at a time than there are workers: then nothing changes."""
     while traffic.lanes < 4:
         traffic.call(1, math.inf, lambda _: (time.sleep(0.001), np.zeros(1))[1])
@@ -230,7 +230,7 @@ def test_other_terms(traffic: Traffic, heard: Heard) -> None:
     assert traffic.terms.max_calls == 1
 
 
-def test_no_more_jobs_at_a_time_than_lanes(traffic: Traffic) -> None:
+def test_no_more_jobs_at_a_time_than_lanes(traffic: Limiter) -> None:
     lock, running, most = threading.Lock(), 0, 0
 
     def job() -> None:
@@ -246,7 +246,7 @@ def test_no_more_jobs_at_a_time_than_lanes(traffic: Traffic) -> None:
     assert 1 <= most <= traffic.lanes
 
 
-def test_who_waits_for_a_lane_notices_the_deadline(traffic: Traffic) -> None:
+def test_who_waits_for_a_lane_notices_the_deadline(traffic: Limiter) -> None:
     """While other requests' calls hold all of them."""
     gate = threading.Event()
     holding = threading.Thread(
@@ -263,7 +263,7 @@ def test_who_waits_for_a_lane_notices_the_deadline(traffic: Traffic) -> None:
 def test_nothing_stays_of_a_traffic_that_nobody_uses(heard: Heard) -> None:
     """Its threads end by themselves, also while its breaker is open."""
     before = set(threading.enumerate())
-    traffic = Traffic("m/1", "grpc://h:1/m", TERMS, heard, REST)
+    traffic = Limiter("m/1", "grpc://h:1/m", TERMS, heard, REST)
     traffic.run([lambda: time.sleep(0.001)] * 8, Deadline(), math.inf)
     for _ in range(OPENS_AFTER):
         fail(traffic)
@@ -273,7 +273,7 @@ def test_nothing_stays_of_a_traffic_that_nobody_uses(heard: Heard) -> None:
     eventually(lambda: not {each for each in set(threading.enumerate()) - before if each.is_alive()})
 
 
-def test_closing(traffic: Traffic) -> None:
+def test_closing(traffic: Limiter) -> None:
     """Ends connections too."""
     host = Host()
     traffic.lines.add(host)
@@ -295,11 +295,11 @@ class Waiting(Deadline):
         super().check(until)
 
 
-def switch_off(traffic: Traffic) -> None:
+def switch_off(traffic: Limiter) -> None:
     assert traffic.amend(replace(TERMS, enabled=False))
 
 
-def lose(traffic: Traffic) -> None:
+def lose(traffic: Limiter) -> None:
     for _ in range(OPENS_AFTER):
         fail(traffic)
 
@@ -308,7 +308,7 @@ def lose(traffic: Traffic) -> None:
     ("change", "error"), [(switch_off, Forbidden), (lose, Unavailable)], ids=["switched off", "down"]
 )
 def test_rows_that_waited(
-    traffic: Traffic, change: Callable[[Traffic], None], error: type[Exception]
+    traffic: Limiter, change: Callable[[Limiter], None], error: type[Exception]
 ) -> None:
     """None leaves for an endpoint that was switched off, or went down, while they waited for their place."""
     deadline, left = Waiting(), threading.Event()

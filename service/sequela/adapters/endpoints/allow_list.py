@@ -17,7 +17,7 @@ _PATTERN = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Pattern:
+class UriPattern:
     """`scheme://host[:port]/path`; `*` in the host or the path stands for any characters of that part, alone as the
     port for any port. The end of a host is written out, or all of it is `*`: `10.1.*` would match 10.1.example.com.
     """
@@ -28,7 +28,7 @@ class Pattern:
     path: re.Pattern[str]
 
     @classmethod
-    def parse(cls, text: str) -> Pattern:
+    def parse(cls, text: str) -> UriPattern:
         """Raises ValueError."""
         found = _PATTERN.fullmatch(text)
         if found is None or found["scheme"].lower() not in SCHEMES:
@@ -48,13 +48,13 @@ class Pattern:
         return place and bool(self.host.fullmatch(uri.host) and self.path.fullmatch(uri.path))
 
 
-class Allowance:
+class AllowList:
     """Endpoints that requests may name match a pattern, and their hosts have public addresses, or ones of the
     networks (`10.1.0.0/16`). Raises ValueError for a pattern or network that is none.
     """
 
     def __init__(self, patterns: Sequence[str], networks: Sequence[str]) -> None:
-        self._patterns = tuple(Pattern.parse(pattern) for pattern in patterns)
+        self._patterns = tuple(UriPattern.parse(pattern) for pattern in patterns)
         self._networks = tuple(ip_network(network) for network in networks)
 
     def check(self, uri: EndpointUri) -> AddressGuard:

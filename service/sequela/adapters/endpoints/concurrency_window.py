@@ -17,7 +17,7 @@ would pass for what calls take.
 """
 
 
-class Meter:
+class CallTimes:
     """Seconds of a call as a line over its rows, fitted to the calls of late. Safe to call from several threads."""
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class Meter:
         return mean_seconds + slope * (rows - mean_rows)
 
 
-class Window:
+class ConcurrencyWindow:
     """How many calls are let go at a time, from 1 to `most`: as TCP Vegas finds it, by how much longer calls take
     than the quickest of their size, which is about the share of them that waits before the endpoint.
 

@@ -17,9 +17,9 @@ from pathlib import Path
 import structlog
 
 from sequela.adapters.endpoints.endpoint_file import read_endpoint
-from sequela.adapters.endpoints.model import ServedModel, Source
-from sequela.adapters.endpoints.model_handle import Serving
-from sequela.adapters.endpoints.registry import Switchboard
+from sequela.adapters.endpoints.registry import EndpointRegistry
+from sequela.adapters.endpoints.remote_model import ServedModel, Source
+from sequela.adapters.endpoints.remote_model_handle import RemoteModelHandle
 from sequela.adapters.repository.model_folders import ENDPOINT_FILE, SCHEMA_FILE, ModelFolder
 from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.errors import DoesNotFit, Overloaded, SequelaError, Unavailable
@@ -41,14 +41,14 @@ class _Files:
 class ConfiguredEndpoint:
     """One folder's endpoint; `record` is how it stands. One thread reads, one asks."""
 
-    def __init__(self, folder: ModelFolder, switchboard: Switchboard, limits: Limits) -> None:
+    def __init__(self, folder: ModelFolder, switchboard: EndpointRegistry, limits: Limits) -> None:
         self.record = ModelRecord(
             folder.name.full, "", ModelSource.ENDPOINT, ModelState.LOADING, datetime.now(UTC)
         )
         self._folder, self._switchboard, self._limits = folder, switchboard, limits
         self._files: _Files | None = None
         self._refused: _Files | None = None
-        self._serving: Serving | None = None
+        self._serving: RemoteModelHandle | None = None
         self._due = 0.0
         self._misses = 0
         self._refusal = ""
@@ -91,7 +91,7 @@ class ConfiguredEndpoint:
             _log.exception("endpoint_crashed", model=self._folder.name.full)
             self._failed(f"{type(error).__name__} while it was looked at")
 
-    def _opened_anew(self, files: _Files) -> Serving | None:
+    def _opened_anew(self, files: _Files) -> RemoteModelHandle | None:
         """A mistake in a file that changed changes nothing that works: None then. It may be in another file, so that
         this one is read again.
         """
@@ -107,7 +107,7 @@ class ConfiguredEndpoint:
         self._refusal = ""
         return opened
 
-    def _opened(self, files: _Files) -> Serving:
+    def _opened(self, files: _Files) -> RemoteModelHandle:
         name, rules = self._folder.name, self._switchboard.rules
         place = f"{name.model}/{name.version}"
         endpoint_path, schema_path = f"{place}/{ENDPOINT_FILE}", f"{place}/{SCHEMA_FILE}"
@@ -116,7 +116,7 @@ class ConfiguredEndpoint:
             str(file.uri), file.version, file.revision, files.schema_json, endpoint_path, schema_path
         )
         line = self._switchboard.own(name, file)
-        return Serving(name.full, source, line, self._limits, rules.ttl)
+        return RemoteModelHandle(name.full, source, line, self._limits, rules.ttl)
 
     def _describes(self, model: ServedModel, enabled: bool) -> None:
         self._stands(
@@ -168,7 +168,7 @@ class ConfiguredEndpoint:
 class ConfiguredEndpoints:
     """All of them. `start` begins looking after them, in threads of their own."""
 
-    def __init__(self, folders: Sequence[ModelFolder], switchboard: Switchboard, limits: Limits) -> None:
+    def __init__(self, folders: Sequence[ModelFolder], switchboard: EndpointRegistry, limits: Limits) -> None:
         self._endpoints = {folder.name: ConfiguredEndpoint(folder, switchboard, limits) for folder in folders}
         self._rest = switchboard.rules.rest
         self._stopping = threading.Event()

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from sequela.adapters.endpoints.limiter import Traffic
+from sequela.adapters.endpoints.limiter import Limiter
 from sequela.adapters.endpoints.transport import Transport
 from sequela.concurrency.deadline import Deadline
 from sequela.explain.evaluate.row_independence import RowIndependence
@@ -22,14 +22,14 @@ LONGEST_SHARE = 0.25
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
-class Line:
+class Connection:
     """Ends when nothing refers to it any more. Its breaker looks whether any line of its traffic is ready.
 
     tensor_bytes: of one call at most, before they are put into a message.
     """
 
     transport: Transport
-    traffic: Traffic
+    traffic: Limiter
     tensor_bytes: int
 
     def __post_init__(self) -> None:
@@ -57,7 +57,7 @@ class Way:
     version: str
     revision: str
     pinned: bool
-    line: Line
+    line: Connection
     most_rows: int | None
     fixed_rows: int | None
     rows_alone: RowIndependence = field(default_factory=RowIndependence)

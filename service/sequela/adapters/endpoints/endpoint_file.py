@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sequela.adapters.endpoints.credentials import Credentials
-from sequela.adapters.endpoints.terms import Terms
+from sequela.adapters.endpoints.endpoint_terms import EndpointTerms
 from sequela.adapters.endpoints.uri import EndpointUri
 from sequela.errors import InvalidInput, Violation
 from sequela.explain.request import Estimator
@@ -52,18 +52,20 @@ class EndpointFile:
     uri: EndpointUri
     version: str
     revision: str
-    terms: Terms
+    terms: EndpointTerms
     credentials: Credentials = field(repr=False)
 
 
-def read_endpoint(text: bytes, folder: Path, path: str, usual: Terms) -> EndpointFile:
+def read_endpoint(text: bytes, folder: Path, path: str, usual: EndpointTerms) -> EndpointFile:
     """Reads a file; `usual` holds where it says nothing. `path` names it in errors.
 
     Raises InvalidInput: ENDPOINT_FILE_INVALID, ENDPOINT_URI_INVALID, and what reading credentials raises.
     """
     said = _parsed(text, path)
-    given = {item.name: getattr(said, item.name) for item in fields(Terms)}
-    terms = Terms(**{name: getattr(usual, name) if value is None else value for name, value in given.items()})
+    given = {item.name: getattr(said, item.name) for item in fields(EndpointTerms)}
+    terms = EndpointTerms(
+        **{name: getattr(usual, name) if value is None else value for name, value in given.items()}
+    )
     return EndpointFile(
         uri=EndpointUri.parse(said.uri, f"{path}: uri"),
         version=said.version,

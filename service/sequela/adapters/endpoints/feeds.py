@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.adapters.endpoints.model_interface import Reading
+from sequela.adapters.endpoints.model_interface import ModelInterface
 from sequela.adapters.endpoints.transport import Feeds
 from sequela.adapters.model_io.arrangement import arranged
 from sequela.adapters.model_io.feeds import Feeder
@@ -20,7 +20,7 @@ from sequela.explain.schema import InputSchema, Role
 from sequela.timeshap.cells import Cells
 
 
-def served_feeds(reading: Reading, batch: Cells, frame: Frame) -> Feeds:
+def served_feeds(reading: ModelInterface, batch: Cells, frame: Frame) -> Feeds:
     """Values by input name; states come last, so that the first has the batch as its first axis."""
     feeds = _filled(Feeder(reading.schema.inputs, reading.signature).feeds(batch, frame), reading.sizes.batch)
     rows = len(next(iter(feeds.values())))

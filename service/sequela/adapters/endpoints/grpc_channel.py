@@ -23,8 +23,8 @@ Options = tuple[tuple[str, int | str], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class GrpcWay:
-    """Implements `Way`."""
+class GrpcChannelSpec:
+    """Implements `ConnectionSpec`."""
 
     target: str
     options: Options
@@ -39,7 +39,7 @@ class GrpcWay:
 
 
 @dataclass(frozen=True, slots=True)
-class GrpcFinder:
+class GrpcChannelFinder:
     """Finds the way as it is now: looks up a guarded name, reads the certificates."""
 
     uri: EndpointUri
@@ -47,10 +47,10 @@ class GrpcFinder:
     limits: TransportLimits
     guard: AddressGuard | None
 
-    def __call__(self, timeout: float | None) -> GrpcWay:
+    def __call__(self, timeout: float | None) -> GrpcChannelSpec:
         """Raises Forbidden, UnusableCredentials, OSError where the name is not known, TimeoutError."""
         tls = self.credentials.tls() if self.uri.secure else None
-        return GrpcWay(self._target(timeout), _options(self.uri, self.limits), tls)
+        return GrpcChannelSpec(self._target(timeout), _options(self.uri, self.limits), tls)
 
     def _target(self, timeout: float | None) -> str:
         """The host's name, which gRPC looks up, or where a guard watches, the addresses it lets through."""

@@ -24,14 +24,14 @@ from sequela.adapters.endpoints.failures import (
     unreachable,
     unusable,
 )
-from sequela.adapters.endpoints.grpc_channel import GrpcFinder
+from sequela.adapters.endpoints.grpc_channel import GrpcChannelFinder
 from sequela.adapters.endpoints.grpc_messages import (
     infer_request,
     read_description,
     read_output,
 )
 from sequela.adapters.endpoints.oip import WrongAnswer
-from sequela.adapters.endpoints.reconnecting_connection import Kept
+from sequela.adapters.endpoints.reconnecting_connection import ReconnectingConnection
 from sequela.adapters.endpoints.transport import Description, Feeds
 from sequela.adapters.endpoints.transport_limits import TransportLimits
 from sequela.adapters.endpoints.uri import EndpointUri
@@ -62,7 +62,9 @@ class GrpcTransport:
     ) -> None:
         self._uri, self._version, self._credentials = uri, version, credentials
         self._message_bytes = limits.message_bytes
-        self._channel: Kept[grpc.Channel] = Kept(GrpcFinder(uri, credentials, limits, guard))
+        self._channel: ReconnectingConnection[grpc.Channel] = ReconnectingConnection(
+            GrpcChannelFinder(uri, credentials, limits, guard)
+        )
 
     def describe(self, until: float) -> Description:
         """As `Transport.describe`; DoesNotFit (MODEL_INPUT_UNSUPPORTED) for inputs that Sequela cannot feed."""

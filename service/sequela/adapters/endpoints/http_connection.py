@@ -37,21 +37,21 @@ class Exchange(threading.local):
 
 
 @dataclass(frozen=True, slots=True)
-class HttpWay:
-    """Implements `Way`. connect_seconds: until a connection stands."""
+class HttpConnectionSpec:
+    """Implements `ConnectionSpec`. connect_seconds: until a connection stands."""
 
     guard: AddressGuard
     credentials: Credentials
     tls: Tls | None
     connect_seconds: float
 
-    def open(self) -> HttpSite:
+    def open(self) -> HttpConnections:
         """Connections are made when first needed. Raises UnusableCredentials."""
         context = None if self.tls is None else self.credentials.context()
-        return HttpSite(self.guard, context, self.connect_seconds)
+        return HttpConnections(self.guard, context, self.connect_seconds)
 
 
-class HttpSite:
+class HttpConnections:
     """The connections. Safe to use from several threads at once."""
 
     def __init__(self, guard: AddressGuard, context: ssl.SSLContext | None, connect_seconds: float) -> None:

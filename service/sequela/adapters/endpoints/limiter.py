@@ -14,9 +14,9 @@ from weakref import WeakSet
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.adapters.endpoints.concurrency_window import Meter, Window
+from sequela.adapters.endpoints.concurrency_window import CallTimes, ConcurrencyWindow
+from sequela.adapters.endpoints.endpoint_terms import EndpointTerms
 from sequela.adapters.endpoints.row_limits import RowRate, RowsInFlight
-from sequela.adapters.endpoints.terms import Terms
 from sequela.concurrency.circuit_breaker import CircuitBreaker
 from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.concurrency.worker_pool import WorkerPool
@@ -34,7 +34,7 @@ LATE_SECONDS = 1.0
 """seconds, from both of which on a call without an answer has not come through, whatever deadline it had."""
 
 
-class Probed(Protocol):
+class ProbeTarget(Protocol):
     """What can tell whether the endpoint is there."""
 
     def ready(self) -> bool:
@@ -44,22 +44,22 @@ class Probed(Protocol):
         """Ends the connection."""
 
 
-class Traffic:
+class Limiter:
     """Safe to call from several threads at once. Its threads end when nothing refers to it any more.
 
     label: what metrics call it; place: what messages do. rest: seconds between looks at an endpoint that is down.
     `lines`: those that go there now.
     """
 
-    def __init__(self, label: str, place: str, terms: Terms, observer: Observer, rest: float) -> None:
+    def __init__(self, label: str, place: str, terms: EndpointTerms, observer: Observer, rest: float) -> None:
         self.label, self.terms = label, terms
         self._place = place
-        self.lines: WeakSet[Probed] = WeakSet()
+        self.lines: WeakSet[ProbeTarget] = WeakSet()
         self._observer, self.rest = observer, rest
-        self._meter = Meter()
+        self._meter = CallTimes()
         self._rate, self._in_flight = RowRate(), RowsInFlight()
         self._lock = threading.Lock()
-        self._window = Window(terms.max_calls)
+        self._window = ConcurrencyWindow(terms.max_calls)
         self._pool = WorkerPool(terms.max_calls, name="endpoint")
         self._pool.resize(self._window.size)
         self._failures, self._failed_at = 0, -math.inf
@@ -124,7 +124,7 @@ class Traffic:
         self._tell(rows, start, "ok")
         return answer
 
-    def amend(self, terms: Terms) -> bool:
+    def amend(self, terms: EndpointTerms) -> bool:
         """Other terms from now on. False, and nothing done, where they allow more calls than there are workers."""
         if terms.max_calls > self._pool.workers:
             return False
@@ -210,7 +210,7 @@ class _Teller:
         self._observer.notice(CircuitState(self._label, closed, why))
 
 
-def _any_ready(lines: WeakSet[Probed]) -> bool:
+def _any_ready(lines: WeakSet[ProbeTarget]) -> bool:
     return any(line.ready() for line in tuple(lines))
 
 

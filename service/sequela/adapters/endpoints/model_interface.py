@@ -35,7 +35,7 @@ EXPECTED = "(n), (n, outputs), (n, steps, outputs), (n, events) or (n, events, o
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ModelInterface:
     """A model's complete schema, what it takes in the server's order of axes and in its own, its output (empty: the
     endpoint has no name for it), the sizes that it fixes, and what was assumed.
     """
@@ -53,9 +53,9 @@ class Reading:
         return any(item.name == self.output and item.element in HALVES for item in self.signature.outputs)
 
 
-def read(
+def read_interface(
     description: Description, schema_json: bytes, limits: Limits, uri_path: str, schema_path: str
-) -> Reading:
+) -> ModelInterface:
     """Puts both together. The paths tell where they stand in the request, or in the repository.
 
     Raises InvalidInput: SCHEMA_NEEDED where neither tells, SCHEMA_DOES_NOT_FIT where they disagree, and what reading
@@ -71,7 +71,7 @@ def read(
     # Whether outputs are bounded an endpoint does not tell; a schema may.
     schema = complete_schema(draft, {}, output, layout, False)
     assumed = (*choice.warnings, *assumptions(draft, signature, {}, True), *_masks(draft))
-    return Reading(schema, draft.arranged, signature, output, sizes, assumed)
+    return ModelInterface(schema, draft.arranged, signature, output, sizes, assumed)
 
 
 def _masks(draft: Draft) -> Iterator[ExplanationWarning]:

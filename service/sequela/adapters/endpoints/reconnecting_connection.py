@@ -20,21 +20,21 @@ class Closeable(Protocol):
         """Calls under way fail."""
 
 
-Connection_co = TypeVar("Connection_co", bound=Closeable, covariant=True)
-Connection = TypeVar("Connection", bound=Closeable)
+T_co = TypeVar("T_co", bound=Closeable, covariant=True)
+T = TypeVar("T", bound=Closeable)
 
 
-class Way(Protocol[Connection_co]):
+class ConnectionSpec(Protocol[T_co]):
     """All that a connection is made from; another one needs another connection."""
 
-    def open(self) -> Connection_co:
+    def open(self) -> T_co:
         """A new connection."""
 
 
-class _Shared(Generic[Connection]):
+class _Shared(Generic[T]):
     """A connection that, once it has been replaced, is closed when its last call has ended: its rows are paid for."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: T) -> None:
         self.connection = connection
         self._lock = threading.Lock()
         self._calls, self._replaced = 0, False
@@ -61,22 +61,22 @@ class _Shared(Generic[Connection]):
             self.connection.close()
 
 
-class Kept(Generic[Connection]):
+class ReconnectingConnection(Generic[T]):
     """Keeps one connection. Safe to use from several threads at once.
 
     find: the way as it is now, found within so many seconds (None: no limit).
     """
 
-    def __init__(self, find: Callable[[float | None], Way[Connection]]) -> None:
+    def __init__(self, find: Callable[[float | None], ConnectionSpec[T]]) -> None:
         self._find = find
         self._lock = threading.Lock()
-        self._way: Way[Connection] | None = None
-        self._shared: _Shared[Connection] | None = None
+        self._way: ConnectionSpec[T] | None = None
+        self._shared: _Shared[T] | None = None
         self._doubted = self._silent = self._closed = False
         self._answered = -math.inf
 
     @contextmanager
-    def use(self, timeout: float | None) -> Iterator[Connection]:
+    def use(self, timeout: float | None) -> Iterator[T]:
         """For one call. Raises what `find` and `open` raise, ConnectionError where it was closed, TimeoutError after
         `timeout` seconds.
         """
@@ -113,7 +113,7 @@ class Kept(Generic[Connection]):
             if self._shared is not None:
                 self._shared.connection.close()
 
-    def _current(self, timeout: float | None) -> _Shared[Connection]:
+    def _current(self, timeout: float | None) -> _Shared[T]:
         if self._closed:
             raise ConnectionError("the connection was closed")
         if self._shared is None or self._doubted or self._silent:
@@ -124,7 +124,7 @@ class Kept(Generic[Connection]):
         assert self._shared is not None
         return self._shared
 
-    def _replace(self, way: Way[Connection]) -> None:
+    def _replace(self, way: ConnectionSpec[T]) -> None:
         previous, self._way, self._shared = self._shared, way, _Shared(way.open())
         if previous is not None:
             previous.replace()

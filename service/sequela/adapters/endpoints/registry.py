@@ -10,14 +10,14 @@ from weakref import WeakValueDictionary
 from cachetools import LRUCache
 
 from sequela.adapters.endpoints.addresses import AddressGuard
-from sequela.adapters.endpoints.allow_list import Allowance
-from sequela.adapters.endpoints.connection import Line
+from sequela.adapters.endpoints.allow_list import AllowList
+from sequela.adapters.endpoints.connection import Connection
 from sequela.adapters.endpoints.credentials import Credentials
 from sequela.adapters.endpoints.endpoint_file import EndpointFile
-from sequela.adapters.endpoints.limiter import Traffic
-from sequela.adapters.endpoints.model import ServedModel, Source
-from sequela.adapters.endpoints.model_handle import Serving
-from sequela.adapters.endpoints.terms import Terms
+from sequela.adapters.endpoints.endpoint_terms import EndpointTerms
+from sequela.adapters.endpoints.limiter import Limiter
+from sequela.adapters.endpoints.remote_model import ServedModel, Source
+from sequela.adapters.endpoints.remote_model_handle import RemoteModelHandle
 from sequela.adapters.endpoints.transport_factory import TransportLimits, open_transport
 from sequela.adapters.endpoints.uri import EndpointUri
 from sequela.errors import InvalidInput
@@ -42,8 +42,8 @@ class EndpointRules:
     connections are kept.
     """
 
-    allowance: Allowance = field(default_factory=lambda: Allowance((), ()))
-    terms: Terms = field(default_factory=Terms)
+    allowance: AllowList = field(default_factory=lambda: AllowList((), ()))
+    terms: EndpointTerms = field(default_factory=EndpointTerms)
     transport: TransportLimits = field(default_factory=lambda: TransportLimits(4 << 20, 1.0))
     ttl: float = 10.0
     rest: float = 1.0
@@ -51,16 +51,16 @@ class EndpointRules:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Owned:
+class EndpointAccess:
     """An endpoint that the operator has set up."""
 
     uri: EndpointUri
     version: str
-    traffic: Traffic
+    traffic: Limiter
     credentials: Credentials
 
 
-class Switchboard:
+class EndpointRegistry:
     """Safe to call from several threads at once."""
 
     def __init__(self, rules: EndpointRules, limits: Limits, observer: Observer) -> None:
@@ -68,11 +68,11 @@ class Switchboard:
         self._limits, self._observer = limits, observer
         self._lock = threading.Lock()
         self._files: dict[ModelName, EndpointFile] = {}
-        self._owned: dict[ModelName, Owned] = {}
-        self._traffic: WeakValueDictionary[EndpointUri, Traffic] = WeakValueDictionary()
-        self._servings: LRUCache[tuple[str, ...], Serving] = LRUCache(rules.kept)
+        self._owned: dict[ModelName, EndpointAccess] = {}
+        self._traffic: WeakValueDictionary[EndpointUri, Limiter] = WeakValueDictionary()
+        self._servings: LRUCache[tuple[str, ...], RemoteModelHandle] = LRUCache(rules.kept)
 
-    def own(self, owner: ModelName, file: EndpointFile) -> Line:
+    def own(self, owner: ModelName, file: EndpointFile) -> Connection:
         """A line to what the operator has set up under this name; requests that name the same endpoint share its
         traffic and its credentials from now on. One file that switches it off is enough.
 
@@ -82,7 +82,7 @@ class Switchboard:
             self._files[owner] = file
             self._check_agreement(file)
             traffic = self._amended(owner, file)
-            owned = self._owned[owner] = Owned(file.uri, file.version, traffic, file.credentials)
+            owned = self._owned[owner] = EndpointAccess(file.uri, file.version, traffic, file.credentials)
             self._servings.clear()
         return self._line(file.uri, file.version, owned, None)
 
@@ -96,7 +96,7 @@ class Switchboard:
 
     def named(self, choice: EndpointModel, until: float) -> ServedModel:
         """The model that a request names by its endpoint. Raises InvalidInput, Forbidden (ENDPOINT_NOT_ALLOWED), and
-        what `Serving.model` raises.
+        what `RemoteModelHandle.model` raises.
         """
         uri = EndpointUri.parse(choice.uri, URI_PATH)
         key = (str(uri), choice.version, hashlib.sha256(choice.schema_json).hexdigest())
@@ -120,12 +120,12 @@ class Switchboard:
                 text += "what holds for an endpoint holds for all requests, so make them alike"
                 raise InvalidInput("ENDPOINT_FILE_INVALID", text)
 
-    def _in_force(self, uri: EndpointUri, terms: Terms) -> Terms:
+    def _in_force(self, uri: EndpointUri, terms: EndpointTerms) -> EndpointTerms:
         """These terms, switched off where any file says so."""
         files = [other for other in self._files.values() if other.uri == uri]
         return replace(terms, enabled=all(other.terms.enabled for other in files))
 
-    def _amended(self, owner: ModelName, file: EndpointFile) -> Traffic:
+    def _amended(self, owner: ModelName, file: EndpointFile) -> Limiter:
         """The endpoint's traffic on these terms, where that is possible; else a new one, which other owners join as
         they are read.
         """
@@ -134,30 +134,34 @@ class Switchboard:
         for traffic in sorted(known, key=lambda traffic: traffic.terms != terms):
             if traffic.amend(terms):
                 return traffic
-        return Traffic(
+        return Limiter(
             f"{owner.model}/{owner.version}", str(file.uri), terms, self._observer, self.rules.rest
         )
 
-    def _opened(self, choice: EndpointModel, uri: EndpointUri) -> Serving:
+    def _opened(self, choice: EndpointModel, uri: EndpointUri) -> RemoteModelHandle:
         """With the operator's credentials and on its terms where it has set up what the request names."""
         guard = self.rules.allowance.check(uri)
         owned = next((owned for owned in self._owned.values() if owned.uri == uri), None)
         version = choice.version or (owned.version if owned else "")
         line = self._line(uri, version, owned, None) if owned else self._guarded_line(uri, version, guard)
         source = Source(str(uri), version, "", choice.schema_json, URI_PATH, SCHEMA_PATH)
-        return Serving("", source, line, self._limits, self.rules.ttl)
+        return RemoteModelHandle("", source, line, self._limits, self.rules.ttl)
 
-    def _guarded_line(self, uri: EndpointUri, version: str, guard: AddressGuard) -> Line:
+    def _guarded_line(self, uri: EndpointUri, version: str, guard: AddressGuard) -> Connection:
         traffic = self._traffic.get(uri)
         if traffic is None:
             counted = _OnlyCalls(self._observer)
-            traffic = Traffic(IN_REQUESTS, str(uri), self.rules.terms, counted, self.rules.rest)
+            traffic = Limiter(IN_REQUESTS, str(uri), self.rules.terms, counted, self.rules.rest)
             self._traffic[uri] = traffic
-        return self._line(uri, version, Owned(uri, "", traffic, Credentials()), guard)
+        return self._line(uri, version, EndpointAccess(uri, "", traffic, Credentials()), guard)
 
-    def _line(self, uri: EndpointUri, version: str, owned: Owned, guard: AddressGuard | None) -> Line:
+    def _line(
+        self, uri: EndpointUri, version: str, owned: EndpointAccess, guard: AddressGuard | None
+    ) -> Connection:
         transport = open_transport(uri, version, owned.credentials, self.rules.transport, guard)
-        return Line(transport, owned.traffic, int(ROOM[uri.scheme] * self.rules.transport.message_bytes))
+        return Connection(
+            transport, owned.traffic, int(ROOM[uri.scheme] * self.rules.transport.message_bytes)
+        )
 
 
 class _OnlyCalls:

@@ -20,9 +20,9 @@ from sequela.adapters.endpoints.failures import (
     unreachable,
     unusable,
 )
-from sequela.adapters.endpoints.http_connection import HttpSite, HttpWay
+from sequela.adapters.endpoints.http_connection import HttpConnections, HttpConnectionSpec
 from sequela.adapters.endpoints.oip import WrongAnswer
-from sequela.adapters.endpoints.reconnecting_connection import Kept
+from sequela.adapters.endpoints.reconnecting_connection import ReconnectingConnection
 from sequela.adapters.endpoints.transport_limits import TransportLimits, user_agent
 from sequela.adapters.endpoints.uri import EndpointUri
 from sequela.errors import SequelaError
@@ -50,7 +50,7 @@ class Rest:
         self.uri = uri
         self._credentials, self._limits = credentials, limits
         self._guard = guard or open_guard(uri)
-        self._site: Kept[HttpSite] = Kept(self._way)
+        self._site: ReconnectingConnection[HttpConnections] = ReconnectingConnection(self._way)
 
     def get(self, path: str, until: float) -> Any:
         """What stands at a path of the server."""
@@ -79,10 +79,10 @@ class Rest:
         """Calls under way fail."""
         self._site.close()
 
-    def _way(self, _timeout: float | None) -> HttpWay:
+    def _way(self, _timeout: float | None) -> HttpConnectionSpec:
         """Names are looked up for every new connection, so that a way is found without."""
         tls = self._credentials.tls() if self.uri.secure else None
-        return HttpWay(self._guard, self._credentials, tls, self._limits.connect_seconds)
+        return HttpConnectionSpec(self._guard, self._credentials, tls, self._limits.connect_seconds)
 
     def _ask(self, method: str, path: str, body: bytes, until: float) -> Any:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from contextlib import suppress
 
-from sequela.adapters.endpoints.registry import Switchboard
+from sequela.adapters.endpoints.registry import EndpointRegistry
 from sequela.adapters.onnx.loader import Loader, ModelBytes
 from sequela.adapters.onnx.model import OnnxModel
 from sequela.adapters.repository.model_cache import ModelCache
@@ -37,7 +37,7 @@ class ModelRepository:
         uploaded: UploadedModels,
         cache: ModelCache,
         loader: Loader,
-        switchboard: Switchboard,
+        switchboard: EndpointRegistry,
         uploads_allowed: bool = True,
     ) -> None:
         self._configured = configured

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from sequela.adapters.endpoints.connection import Line
-from sequela.adapters.endpoints.model import ServedModel, Source, open_model
+from sequela.adapters.endpoints.connection import Connection
+from sequela.adapters.endpoints.remote_model import ServedModel, Source, open_model
 from sequela.adapters.endpoints.transport import Description
 from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.errors import Overloaded, SequelaError, Unavailable
@@ -30,7 +30,7 @@ class _Known:
 
 
 @dataclass(slots=True, eq=False)
-class Serving:
+class RemoteModelHandle:
     """Safe to call from several threads at once; one of them asks, the others wait for what it hears.
 
     ttl: seconds for which a description is taken to hold. doubtful: an answer did not fit it.
@@ -38,7 +38,7 @@ class Serving:
 
     name: str
     source: Source
-    line: Line
+    line: Connection
     limits: Limits
     ttl: float
     doubtful: bool = False

@@ -13,11 +13,11 @@ from typing import Any
 import grpc
 import pytest
 from inference_server import InferenceServer, ServedModel
-from sequela.adapters.endpoints.connection import Line
-from sequela.adapters.endpoints.limiter import Traffic
-from sequela.adapters.endpoints.model import Source
-from sequela.adapters.endpoints.model_handle import Serving
-from sequela.adapters.endpoints.terms import Terms
+from sequela.adapters.endpoints.connection import Connection
+from sequela.adapters.endpoints.endpoint_terms import EndpointTerms
+from sequela.adapters.endpoints.limiter import Limiter
+from sequela.adapters.endpoints.remote_model import Source
+from sequela.adapters.endpoints.remote_model_handle import RemoteModelHandle
 from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.errors import DoesNotFit, Forbidden, InvalidInput, Unavailable
 from sequela.explain.limits import Limits
@@ -25,7 +25,7 @@ from sequela.explain.ports import Observers
 from transports import SCORER, TWO_INPUTS, opened, soon
 
 REST = 0.05
-TERMS = Terms(call_seconds=0.3, attempts=3)
+TERMS = EndpointTerms(call_seconds=0.3, attempts=3)
 TTL = 1000.0
 SCHEMA = b'{"inputs": [{"name": "events", "role": "events", "dtype": "float32", "width": 3}]}'
 
@@ -41,11 +41,11 @@ def source(endpoint: InferenceServer, schema: bytes = SCHEMA, version: str = "")
 
 
 @pytest.fixture
-def serving(endpoint: InferenceServer) -> Iterator[Serving]:
+def serving(endpoint: InferenceServer) -> Iterator[RemoteModelHandle]:
     with opened(endpoint.uri("m")) as transport:
-        traffic = Traffic("m/1", "grpc://h:1/m", TERMS, Observers(()), REST)
-        yield Serving(
-            "models/m/versions/1", source(endpoint), Line(transport, traffic, 1 << 20), Limits(), TTL
+        traffic = Limiter("m/1", "grpc://h:1/m", TERMS, Observers(()), REST)
+        yield RemoteModelHandle(
+            "models/m/versions/1", source(endpoint), Connection(transport, traffic, 1 << 20), Limits(), TTL
         )
         traffic.close()
 
@@ -54,7 +54,7 @@ def asked(endpoint: InferenceServer) -> int:
     return sum(call.method == "ModelMetadata" for call in endpoint.calls)
 
 
-def test_one_asks_for_all(endpoint: InferenceServer, serving: Serving) -> None:
+def test_one_asks_for_all(endpoint: InferenceServer, serving: RemoteModelHandle) -> None:
     """Eight at once, and those after them: one look, and the same model for all."""
 
     def slowly(request: Any, context: Any, answer: Any) -> Any:
@@ -69,7 +69,7 @@ def test_one_asks_for_all(endpoint: InferenceServer, serving: Serving) -> None:
     assert asked(endpoint) == 1
 
 
-def test_a_description_holds_for_a_while(endpoint: InferenceServer, serving: Serving) -> None:
+def test_a_description_holds_for_a_while(endpoint: InferenceServer, serving: RemoteModelHandle) -> None:
     """Then it is asked for again; where it is the same, so is the model."""
     serving.ttl = 0.05
     first = serving.model(soon())
@@ -78,7 +78,7 @@ def test_a_description_holds_for_a_while(endpoint: InferenceServer, serving: Ser
     assert asked(endpoint) == 2
 
 
-def test_a_doubt(endpoint: InferenceServer, serving: Serving) -> None:
+def test_a_doubt(endpoint: InferenceServer, serving: RemoteModelHandle) -> None:
     """Ends what was taken to hold, once."""
     serving.model(soon())
     serving.doubt()
@@ -88,14 +88,14 @@ def test_a_doubt(endpoint: InferenceServer, serving: Serving) -> None:
     assert not serving.doubtful
 
 
-def test_another_version_served(endpoint: InferenceServer, serving: Serving) -> None:
+def test_another_version_served(endpoint: InferenceServer, serving: RemoteModelHandle) -> None:
     """Is another model where none is pinned."""
     first = serving.model(soon())
     endpoint.models["m"].version = "2"
     assert serving.refresh(soon()).info.digest != first.info.digest
 
 
-def test_what_identifies_a_model(endpoint: InferenceServer, serving: Serving) -> None:
+def test_what_identifies_a_model(endpoint: InferenceServer, serving: RemoteModelHandle) -> None:
     """Where it is, its version and revision, the schema and what the endpoint says; no more."""
     first = serving.model(soon()).info.digest
     where = serving.source
@@ -112,7 +112,7 @@ def test_what_identifies_a_model(endpoint: InferenceServer, serving: Serving) ->
         assert (found == first) == (other is where)
 
 
-def test_a_description_that_does_not_fit(endpoint: InferenceServer, serving: Serving) -> None:
+def test_a_description_that_does_not_fit(endpoint: InferenceServer, serving: RemoteModelHandle) -> None:
     """Is an error for whoever asks; the right one is found at the next look."""
     models: dict[str, ServedModel] = endpoint.models  # type: ignore[assignment]
     right = models["m"]
@@ -125,7 +125,7 @@ def test_a_description_that_does_not_fit(endpoint: InferenceServer, serving: Ser
     assert serving.model(soon()).info.schema.inputs[0].name == "events"
 
 
-def test_an_endpoint_that_is_away(endpoint: InferenceServer, serving: Serving) -> None:
+def test_an_endpoint_that_is_away(endpoint: InferenceServer, serving: RemoteModelHandle) -> None:
     """So many attempts, then Unavailable; who comes right after hears the same, without asking."""
     calls = 0
 
@@ -147,7 +147,7 @@ def test_an_endpoint_that_is_away(endpoint: InferenceServer, serving: Serving) -
     assert serving.model(soon())
 
 
-def test_an_endpoint_that_hangs(endpoint: InferenceServer, serving: Serving) -> None:
+def test_an_endpoint_that_hangs(endpoint: InferenceServer, serving: RemoteModelHandle) -> None:
     """Neither who asks nor who waits for that waits past the own deadline."""
     free = threading.Event()
     endpoint.twists["ModelMetadata"] = lambda request, context, answer: (free.wait(30), answer())[1]
@@ -167,7 +167,7 @@ def test_an_endpoint_that_hangs(endpoint: InferenceServer, serving: Serving) -> 
     assert serving.model(soon())
 
 
-def test_an_unknown_model(endpoint: InferenceServer, serving: Serving) -> None:
+def test_an_unknown_model(endpoint: InferenceServer, serving: RemoteModelHandle) -> None:
     """The endpoint's own words."""
     endpoint.models.clear()  # type: ignore[attr-defined]
     with pytest.raises(DoesNotFit, match="NOT_FOUND") as caught:
@@ -175,7 +175,7 @@ def test_an_unknown_model(endpoint: InferenceServer, serving: Serving) -> None:
     assert caught.value.reason == "ENDPOINT_REFUSED"
 
 
-def test_switched_off(endpoint: InferenceServer, serving: Serving) -> None:
+def test_switched_off(endpoint: InferenceServer, serving: RemoteModelHandle) -> None:
     """Nobody asks, not even for what it serves."""
     serving.line.traffic.amend(replace(TERMS, enabled=False))
     with pytest.raises(Forbidden) as caught:

@@ -8,7 +8,7 @@ from sequela.explain.request import Estimator
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class EndpointTerms:
     """What holds for all requests to an endpoint together, unless it is said to be of one call.
 
     max_rows_per_second: None for no limit. max_calls: under way at a time; as many of them are used as keep the
@@ -26,7 +26,7 @@ class Terms:
     max_coalitions: int = 2_048
     estimator: Estimator | None = None
 
-    def differing(self, other: Terms) -> tuple[str, ...]:
+    def differing(self, other: EndpointTerms) -> tuple[str, ...]:
         """The names of what differs, but for the switch."""
         names = (each.name for each in fields(self) if each.name != "enabled")
         return tuple(name for name in names if getattr(self, name) != getattr(other, name))

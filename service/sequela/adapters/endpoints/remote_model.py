@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.adapters.endpoints.connection import Line, Way
+from sequela.adapters.endpoints.connection import Connection, Way
 from sequela.adapters.endpoints.feeds import served_feeds
-from sequela.adapters.endpoints.model_interface import Reading, read
+from sequela.adapters.endpoints.model_interface import ModelInterface, read_interface
 from sequela.adapters.endpoints.transport import Description
 from sequela.adapters.model_io.default_background import default_background
 from sequela.adapters.model_io.scores import Scores
@@ -59,7 +59,7 @@ class ServedModel:
     """Implements `explain.ports.Model`. `doubt` is told when an answer does not fit what the endpoint once said."""
 
     info: ModelInfo
-    reading: Reading
+    reading: ModelInterface
     execution: str
     endpoint: Way
     doubt: Callable[[], None]
@@ -102,10 +102,15 @@ class ServedModel:
 
 
 def open_model(
-    name: str, source: Source, description: Description, line: Line, limits: Limits, doubt: Callable[[], None]
+    name: str,
+    source: Source,
+    description: Description,
+    line: Connection,
+    limits: Limits,
+    doubt: Callable[[], None],
 ) -> ServedModel:
     """The model as its endpoint describes it. Raises InvalidInput where it cannot be explained so."""
-    reading = read(description, source.schema_json, limits, source.uri_path, source.schema_path)
+    reading = read_interface(description, source.schema_json, limits, source.uri_path, source.schema_path)
     background = default_background(reading.schema, limits, source.schema_path)
     way = Way(
         source.uri,
