@@ -204,13 +204,15 @@ class Settings(BaseSettings):
         RULES.transport.connect_seconds, gt=0, description="Seconds to connect to an endpoint."
     )
     endpoint_description_ttl: float = Field(
-        RULES.ttl, gt=0, description="Seconds for which an endpoint's word of what it serves holds."
+        RULES.ttl_seconds, gt=0, description="Seconds for which an endpoint's word of what it serves holds."
     )
     endpoint_retry_after: float = Field(
-        RULES.rest, gt=0, description="Seconds between looks at an endpoint that is down, and at its file."
+        RULES.retry_seconds,
+        gt=0,
+        description="Seconds between looks at an endpoint that is down, and at its file.",
     )
     endpoint_connections: int = Field(
-        RULES.kept, ge=1, description="Models named in requests to which connections are kept."
+        RULES.max_connections, ge=1, description="Models named in requests to which connections are kept."
     )
 
     # What is kept

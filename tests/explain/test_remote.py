@@ -11,10 +11,9 @@ import pytest
 from asking import Arrays, assert_alike, explainer, loaded, named, numbers, question
 from matrix import BY_NAME, Case
 from nearby import Nearby
+from sequela.adapters.endpoints.failures import RetryableError
 from sequela.concurrency.deadline import Deadline
 from sequela.errors import Cancelled, SequelaError, Unavailable
-from sequela.explain.evaluate.remote import rows_of_a_call
-from sequela.explain.ports import TryAgain
 from sequela.explain.request import Estimator, GivenSequence, Level, NamedModel
 from sequela.explain.result.explanation import Explanation, LevelExplanation, StopReason
 from sequela.explain.service import Explainer
@@ -52,7 +51,7 @@ def failing(times: int) -> Callable[[int, Cells], None]:
     def twist(number: int, batch: Cells) -> None:
         del batch
         if number <= times:
-            raise TryAgain(Unavailable("ENDPOINT_UNAVAILABLE", "lost", retry_after=1.0))
+            raise RetryableError(Unavailable("ENDPOINT_UNAVAILABLE", "lost", retry_after=1.0))
 
     return twist
 
@@ -172,7 +171,7 @@ def test_a_caller_who_leaves_stops_the_rows() -> None:
         del batch
         if number == 3:
             deadline.cancel()
-            raise TryAgain(Unavailable("ENDPOINT_UNAVAILABLE", "lost"))
+            raise RetryableError(Unavailable("ENDPOINT_UNAVAILABLE", "lost"))
 
     model = Nearby(loaded(GRU), leave)
     with pytest.raises(Cancelled):
@@ -313,26 +312,6 @@ def test_below_the_minimum_score_one_row_is_sent() -> None:
     explained(plain)
     explained(above, minimum_score=-2.0)
     assert above.rows_sent == plain.rows_sent
-
-
-@pytest.mark.parametrize(
-    ("fixed", "each", "lanes", "rows", "left", "wanted"),
-    [
-        (0.0, 0.0, 8, 1000, 60.0, 256),  # nothing known: as many as may be
-        (0.02, 0.0, 8, 1000, 60.0, 256),  # latency alone: fewer calls
-        (0.0, 0.001, 8, 1000, 60.0, 128),  # rows take the time: all lanes share them
-        (0.0, 0.001, 1, 1000, 60.0, 256),  # but for one lane, where that gains nothing
-        (0.0, 0.01, 8, 4096, 1.0, 16),  # a fifth of the time left at most
-        (0.2, 0.0, 8, 1000, 0.5, 256),  # latency is not shortened by smaller calls
-    ],
-)
-def test_rows_of_a_call_follow_what_calls_take(
-    fixed: float, each: float, lanes: int, rows: int, left: float, wanted: int
-) -> None:
-    """fixed: seconds of any call; each: of a row."""
-    endpoint = Nearby(loaded(GRU), most_rows=256, lanes=lanes).endpoint
-    endpoint.seconds = lambda count: fixed + each * count  # type: ignore[method-assign]
-    assert rows_of_a_call(endpoint, rows, 1, Deadline(left), np.inf) == wanted
 
 
 def test_a_small_game_leaves_something_where_its_whole_does_not_fit() -> None:

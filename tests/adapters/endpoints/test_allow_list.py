@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from sequela.adapters.endpoints.addresses import (
     AddressGuard,
-    embedded,
+    embedded_addresses,
     is_public,
-    looked_up,
+    look_up,
     open_guard,
 )
 from sequela.adapters.endpoints.allow_list import AllowList
@@ -211,7 +211,7 @@ def test_a_real_name() -> None:
 def test_an_unknown_name() -> None:
     """What no resolver knows is an OSError, not a refusal."""
     with pytest.raises(socket.gaierror):
-        looked_up("no-such-name.invalid", 1, None)
+        look_up("no-such-name.invalid", 1, None)
 
 
 def test_a_resolver_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -225,9 +225,9 @@ def test_a_resolver_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_addresses_inside_addresses() -> None:
     """Teredo carries its server and its client, both count; others carry one or none."""
-    assert [str(each) for each in embedded(ip_address("2001:0:808:808::f5ff:fffe"))] == [
+    assert [str(each) for each in embedded_addresses(ip_address("2001:0:808:808::f5ff:fffe"))] == [
         "8.8.8.8",
         "10.0.0.1",
     ]
-    assert [str(each) for each in embedded(ip_address("2001:4860::1"))] == ["2001:4860::1"]
+    assert [str(each) for each in embedded_addresses(ip_address("2001:4860::1"))] == ["2001:4860::1"]
     assert is_public(ip_address("8.8.8.8"))

@@ -6,7 +6,7 @@ import heapq
 from dataclasses import dataclass, field
 
 import pytest
-from sequela.adapters.endpoints.concurrency_window import GOOD_FOR, CallTimes, ConcurrencyWindow
+from sequela.adapters.endpoints.concurrency_window import RELEARN_SECONDS, CallTimes, ConcurrencyWindow
 
 ROWS = 32
 MOST = 64
@@ -95,7 +95,7 @@ def test_a_server_that_changes_is_learned_anew(factor: float) -> None:
     window, server = ConcurrencyWindow(MOST), Simulated(4, 0.02, 0.02)
     server.run(window, WARM)
     server.service *= factor
-    while server.now < 3.5 * GOOD_FOR:  # between two times of learning
+    while server.now < 3.5 * RELEARN_SECONDS:  # between two times of learning
         server.run(window, 100)
     assert server.run(window, 1000) > 0.85
     assert max(server.sizes) <= 4 * (1 + 2 * 0.02 / server.service) + 8

@@ -16,7 +16,7 @@ from sequela.explain.ports import ModelState, Observers
 from transports import SCORER, TWO_INPUTS, eventually
 
 SCHEMA = b'{"inputs": [{"name": "events", "role": "events", "dtype": "float32", "width": 3}]}'
-RULES = EndpointRules(ttl=0.1, rest=0.02)
+RULES = EndpointRules(ttl_seconds=0.1, retry_seconds=0.02)
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def one(tmp_path: Path, endpoint: InferenceServer, board: EndpointRegistry) -> C
 def look(one: ConfiguredEndpoint) -> tuple[ModelState, str]:
     """As its threads do."""
     one.read()
-    one.ask()
+    one.refresh()
     return one.record.state, one.record.detail
 
 

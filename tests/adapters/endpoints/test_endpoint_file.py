@@ -78,7 +78,7 @@ def test_the_rest() -> None:
 
 URI = 'uri = "grpc://host:8001/m"\n'
 WRONG = {
-    "no uri": ('version = "1"', "uri: missing"),
+    "no uri": ('version = "1"', "uri: this key is required"),
     "another key": (URI + "max_rows = 3", "max_rows: not a key"),
     "a number for a text": (URI + "version = 1", "version", "not 1"),
     "a text for a number": (URI + 'max_calls = "8"', "max_calls", "not '8'"),
@@ -96,7 +96,7 @@ WRONG = {
     "too few coalitions": (URI + "max_coalitions = 127", "max_coalitions", "128", "not 127"),
     "a word for a switch": (URI + 'enabled = "yes"', "enabled", "not 'yes'"),
     "two mistakes": (URI + "attempts = 0\nmax_calls = 0", "attempts", "max_calls"),
-    "no TOML": ("uri: grpc://host/m", "not TOML"),
+    "no TOML": ("uri: grpc://host/m", "not valid TOML"),
 }
 
 
@@ -112,7 +112,7 @@ def test_mistakes(case: str) -> None:
 
 
 def test_bytes_that_are_no_text() -> None:
-    with pytest.raises(InvalidInput, match="not TOML") as caught:
+    with pytest.raises(InvalidInput, match="not valid TOML") as caught:
         read_endpoint(b"\xff\xfe", FOLDER, PLACE, USUAL)
     assert caught.value.reason == "ENDPOINT_FILE_INVALID"
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sequela.adapters.endpoints.row_limits import BURST, RowRate, RowsInFlight
+from sequela.adapters.endpoints.row_limits import BURST_SECONDS, RowRate, RowsInFlight
 from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.errors import Cancelled
 
@@ -49,13 +49,13 @@ def test_a_rate_holds_in_every_window(rows: list[int], rest: Callable[[int], flo
     times = leaving(rate, rows, rest)
     for first, last in itertools.combinations(range(len(rows)), 2):
         left = sum(rows[first : last + 1])
-        assert left <= rate * (times[last] - times[first] + BURST) + max(rows[0], 1e-6) * 1e-6
+        assert left <= rate * (times[last] - times[first] + BURST_SECONDS) + max(rows[0], 1e-6) * 1e-6
 
 
 def test_a_rate_is_used_up() -> None:
     """Who always has rows gets the rate."""
     times = leaving(100.0, [10] * 1000)
-    assert 9990 / (times[-1] - times[0] + BURST) == pytest.approx(100, rel=0.01)
+    assert 9990 / (times[-1] - times[0] + BURST_SECONDS) == pytest.approx(100, rel=0.01)
 
 
 def test_without_a_rate_nobody_waits() -> None:

@@ -1,4 +1,4 @@
-"""How much may be asked of an endpoint."""
+"""The operator's terms for an endpoint: how much may be asked of it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,18 @@ from sequela.explain.request import Estimator
 
 @dataclass(frozen=True, slots=True)
 class EndpointTerms:
-    """What holds for all requests to an endpoint together, unless it is said to be of one call.
+    """Terms that hold for all requests to an endpoint together. The names are those of keys in `endpoint.toml`.
 
-    max_rows_per_second: None for no limit. max_calls: under way at a time; as many of them are used as keep the
-    endpoint busy. call_seconds: of one call at most. attempts: to send one call. max_coalitions, estimator: of a level,
-    where the question does not say.
+    Attributes:
+        enabled: False refuses all calls.
+        max_batch_rows: Rows of one call at most.
+        max_rows_per_second: Rows sent per second at most; None for no limit.
+        max_rows_in_flight: Rows in flight at most.
+        max_calls: Calls under way at a time at most; fewer are used where that keeps the endpoint busy.
+        call_seconds: Time that one call may take.
+        attempts: How often one call is sent at most.
+        max_coalitions: Coalitions of a level, where a request does not say.
+        estimator: The estimator where a request does not say; None to choose it by what rows take.
     """
 
     enabled: bool = True
@@ -27,6 +34,6 @@ class EndpointTerms:
     estimator: Estimator | None = None
 
     def differing(self, other: EndpointTerms) -> tuple[str, ...]:
-        """The names of what differs, but for the switch."""
+        """The names of terms that differ, apart from `enabled`."""
         names = (each.name for each in fields(self) if each.name != "enabled")
         return tuple(name for name in names if getattr(self, name) != getattr(other, name))

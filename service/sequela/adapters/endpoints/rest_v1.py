@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.adapters.endpoints.failures import invalid_answer
+from sequela.adapters.endpoints.failures import RetryableError, invalid_answer
 from sequela.adapters.endpoints.json_numbers import numbers
 from sequela.adapters.endpoints.oip import WrongAnswer
 from sequela.adapters.endpoints.rest_client import Rest
 from sequela.adapters.endpoints.transport import Description, Feeds
 from sequela.concurrency.deadline import DeadlinePassed
 from sequela.errors import SequelaError
-from sequela.explain.ports import TryAgain
 
 
 class RestV1Transport:
@@ -48,7 +47,7 @@ class RestV1Transport:
         """As `Transport.ready`."""
         try:
             return self._rest.ready(self._path, until)
-        except (SequelaError, TryAgain, DeadlinePassed):
+        except (SequelaError, RetryableError, DeadlinePassed):
             return False
 
     def close(self) -> None:

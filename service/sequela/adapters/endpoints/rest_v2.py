@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from sequela.adapters.endpoints.failures import invalid_answer
+from sequela.adapters.endpoints.failures import RetryableError, invalid_answer
 from sequela.adapters.endpoints.json_numbers import numbers
 from sequela.adapters.endpoints.oip import (
     DATATYPES,
@@ -29,7 +29,6 @@ from sequela.adapters.endpoints.rest_client import Rest
 from sequela.adapters.endpoints.transport import Description, Feeds
 from sequela.concurrency.deadline import DeadlinePassed
 from sequela.errors import SequelaError
-from sequela.explain.ports import TryAgain
 
 
 @dataclass(frozen=True)
@@ -103,7 +102,7 @@ class RestV2Transport:
         """As `Transport.ready`."""
         try:
             return self._rest.ready(f"{self._path}/ready", until)
-        except (SequelaError, TryAgain, DeadlinePassed):
+        except (SequelaError, RetryableError, DeadlinePassed):
             return False
 
     def close(self) -> None:
