@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from sequela.adapters.endpoints.endpoint_client import CallLimits, EndpointClient, ServedVersion
+from sequela.adapters.endpoints.endpoint_client import CallLimits, EndpointClient
 from sequela.adapters.endpoints.endpoint_terms import EndpointTerms
 from sequela.adapters.endpoints.limiter import Limiter
 from sequela.explain.evaluate.row_independence import RowIndependence
-from sequela.explain.ports import Frame, LocalModel, Observers, RemoteModel
+from sequela.explain.ports import EndpointInfo, Frame, LocalModel, Observers, RemoteModel
 from sequela.explain.request import Estimator
 from sequela.timeshap.cells import Cells
 
@@ -38,10 +38,10 @@ class Nearby(RemoteModel):
         twist: Twist = lambda number, batch: None,
         pinned: bool = True,
         row_seconds: float = 0.0,
-        most_rows: int = 64,
-        coalitions: int = 2048,
+        max_batch_rows: int = 64,
+        max_coalitions: int = 2048,
         attempts: int = 3,
-        lanes: int = 1,
+        max_calls: int = 1,
         estimator: Estimator | None = None,
     ) -> None:
         def infer(batch: Cells, frame: Frame, output_event: int, until: float) -> NDArray[np.float64]:
@@ -50,17 +50,18 @@ class Nearby(RemoteModel):
             return model.run(batch, frame, output_event, until)
 
         batches: list[Cells] = []
+        uri = "grpc://nearby:1/m"
         terms = EndpointTerms(
-            max_batch_rows=most_rows,
-            max_calls=lanes,
+            max_batch_rows=max_batch_rows,
+            max_calls=max_calls,
             attempts=attempts,
-            max_coalitions=coalitions,
+            max_coalitions=max_coalitions,
             estimator=estimator,
         )
-        limiter = FixedTimes("nearby", "grpc://nearby:1/m", terms, Observers(()), 1.0)
+        limiter = FixedTimes("nearby", uri, terms, Observers(()), 1.0)
         limiter.row_seconds = row_seconds
-        served = ServedVersion("grpc://nearby:1/m", "1", "", pinned, "")
-        endpoint = EndpointClient(served, limiter, infer, CallLimits(1 << 30), RowIndependence(left=0))
+        info = EndpointInfo(uri, "1", "", pinned, "", max_coalitions, estimator)
+        endpoint = EndpointClient(info, limiter, infer, CallLimits(1 << 30), RowIndependence(left=0))
         super().__init__(model.info, endpoint)
         object.__setattr__(self, "batches", batches)
 

@@ -183,7 +183,7 @@ def guard(*networks: str) -> AddressGuard:
 def test_a_name_with_public_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     """The addresses come back each once, in the resolver's order."""
     resolving(monkeypatch, "8.8.8.8", "2001:4860:4860::8888", "8.8.8.8")
-    assert guard().addresses(None) == ("8.8.8.8", "2001:4860:4860::8888")
+    assert guard().look_up(None) == ("8.8.8.8", "2001:4860:4860::8888")
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_a_name_with_a_private_address(monkeypatch: pytest.MonkeyPatch, bad: str
     """One such address among good ones is enough, and the error does not tell which it is."""
     resolving(monkeypatch, "8.8.8.8", bad)
     with pytest.raises(Forbidden) as caught:
-        guard("10.9.0.0/16").addresses(None)
+        guard("10.9.0.0/16").look_up(None)
     assert caught.value.reason == "ENDPOINT_NOT_ALLOWED"
     assert caught.value.violations[0].field == "model.endpoint.uri"
     assert "an address that is not public" in caught.value.message
@@ -204,8 +204,8 @@ def test_a_real_name() -> None:
     """localhost is private here as everywhere, unless loopback is listed."""
     uri = EndpointUri.parse("grpc://localhost:8001/m")
     with pytest.raises(Forbidden):
-        AddressGuard(uri).addresses(10)
-    assert AddressGuard(uri, (ip_network("127.0.0.0/8"), ip_network("::1/128"))).addresses(10)
+        AddressGuard(uri).look_up(10)
+    assert AddressGuard(uri, (ip_network("127.0.0.0/8"), ip_network("::1/128"))).look_up(10)
 
 
 def test_an_unknown_name() -> None:
@@ -219,7 +219,7 @@ def test_a_resolver_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> Non
     free = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **named: free.wait(60) and [])
     with pytest.raises(TimeoutError):
-        guard().addresses(0.01)
+        guard().look_up(0.01)
     free.set()
 
 

@@ -40,7 +40,7 @@ class Simulated:
             while len(self._under_way) < window.size:
                 self._send()
             self.now, sent = heapq.heappop(self._under_way)
-            window.worked(ROWS, self.now - sent, self.now)
+            window.record_answer(ROWS, self.now - sent, self.now)
             self.sizes.append(window.size)
         return calls * self.service / self.units / (self.now - start)
 
@@ -85,7 +85,7 @@ def test_no_more_than_allowed(most: int) -> None:
     assert set(server.sizes) <= set(range(1, most + 1))
     assert window.size == most
     for _ in range(10):
-        window.failed()
+        window.record_failure()
     assert window.size == 1
 
 
@@ -106,10 +106,10 @@ def test_a_failure_halves_and_success_grows_slowly() -> None:
     window = ConcurrencyWindow(MOST)
     server = Simulated(1000, 0.02)
     server.run(window, WARM)
-    window.failed()
+    window.record_failure()
     assert window.size == MOST // 2
     for _ in range(MOST // 2):
-        window.worked(ROWS, 0.02, server.now)
+        window.record_answer(ROWS, 0.02, server.now)
     assert window.size == MOST // 2 + 1
 
 
@@ -117,7 +117,7 @@ def test_another_limit() -> None:
     """Holds at once."""
     window = ConcurrencyWindow(MOST)
     Simulated(1000, 0.02).run(window, WARM)
-    window.limit(3)
+    window.set_max_calls(3)
     assert window.size == 3
 
 
@@ -126,7 +126,7 @@ def test_calls_of_different_sizes_are_not_compared() -> None:
     window = ConcurrencyWindow(MOST)
     for call in range(1000):
         rows = (1, 256)[call % 2]
-        window.worked(rows, 0.001 * rows, now=call / 1000)
+        window.record_answer(rows, 0.001 * rows, now=call / 1000)
     assert window.size == MOST
 
 

@@ -207,15 +207,15 @@ def test_deadlines_far_above_what_calls_take_do(heard: Heard, monkeypatch: pytes
 
 def test_the_switch(limiter: Limiter) -> None:
     """Holds for those who ask, and for those who waited for their rows meanwhile."""
-    waiting = limiter.admitted(1, Deadline(), math.inf)
+    waiting = limiter.admit(1, Deadline(), math.inf)
     with waiting:
         assert limiter.amend(replace(TERMS, enabled=False))
-    with pytest.raises(Forbidden) as caught, limiter.admitted(1, Deadline(), math.inf):
+    with pytest.raises(Forbidden) as caught, limiter.admit(1, Deadline(), math.inf):
         pass
     assert caught.value.reason == "ENDPOINT_OFF"
     assert "grpc://h:1/m" in caught.value.message
     assert limiter.amend(TERMS)
-    with limiter.admitted(1, Deadline(), math.inf):
+    with limiter.admit(1, Deadline(), math.inf):
         pass
 
 
@@ -314,11 +314,11 @@ def test_rows_that_waited(
     deadline, left = Waiting(), threading.Event()
 
     def send() -> None:
-        with limiter.admitted(1, deadline, math.inf):
+        with limiter.admit(1, deadline, math.inf):
             left.set()
 
     with ThreadPoolExecutor(1) as pool:
-        with limiter.admitted(TERMS.max_rows_in_flight, Deadline(), math.inf):
+        with limiter.admit(TERMS.max_rows_in_flight, Deadline(), math.inf):
             waiting = pool.submit(send)
             assert deadline.looked.wait(PATIENCE)
             change(limiter)

@@ -99,12 +99,12 @@ def test_silent(finder: Finder) -> None:
     """
     kept = ReconnectingConnection(finder)
     first = now(kept)
-    kept.answered()
-    kept.unanswered(0.0)
+    kept.note_answer()
+    kept.note_no_answer(0.0)
     assert now(kept) is first
     other = ReconnectingConnection(finder)
     first = now(other)
-    other.unanswered(0.0)
+    other.note_no_answer(0.0)
     assert now(other) is not first
     assert first.closed
 

@@ -11,7 +11,9 @@ import trustme
 from redis_server import eventually
 from serving import PATIENCE, Serving, embedded
 
-UNTRUSTED = "its certificate is from an authority that is not trusted; set `ca` in endpoint.toml to a file with it"
+UNTRUSTED = (
+    "its certificate is from an authority that is not trusted; set `ca` in endpoint.toml to a file with it"
+)
 MISTAKES = {
     "grpcs://{tls}/m": UNTRUSTED,
     "https://{tls}/v2/models/m": UNTRUSTED,

@@ -76,10 +76,10 @@ def test_models_are_loaded_in_the_background(tmp_path: Path) -> None:
     """While one is LOADING callers are told to come back, and the server is not ready."""
     put(tmp_path, "m", "1", small(3))
     loader = SlowLoader()
-    switchboard = EndpointRegistry(EndpointRules(), loader.limits, Observers([]))
-    configured = OperatorsModels.in_folder(tmp_path, loader, switchboard)
+    endpoint_registry = EndpointRegistry(EndpointRules(), loader.limits, Observers([]))
+    configured = OperatorsModels.in_folder(tmp_path, loader, endpoint_registry)
     models = ModelRepository(
-        configured, UploadedModels(MemoryKeyValue()), ModelCache(Observers([])), loader, switchboard
+        configured, UploadedModels(MemoryKeyValue()), ModelCache(Observers([])), loader, endpoint_registry
     )
     assert models.get("m").state is ModelState.LOADING
     configured.start()

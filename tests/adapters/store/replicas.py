@@ -43,8 +43,8 @@ def repository(
 ) -> ModelRepository:
     """A replica; its configured models are loaded already."""
     loading = loader or Loader()
-    switchboard = EndpointRegistry(EndpointRules(), loading.limits, Observers([]))
-    configured = OperatorsModels.in_folder(root, loading, switchboard)
+    endpoint_registry = EndpointRegistry(EndpointRules(), loading.limits, Observers([]))
+    configured = OperatorsModels.in_folder(root, loading, endpoint_registry)
     configured.start()
     configured.wait()
     return ModelRepository(
@@ -52,7 +52,7 @@ def repository(
         UploadedModels(store or MemoryKeyValue()),
         cache or ModelCache(Observers([])),
         loading,
-        switchboard,
+        endpoint_registry,
         uploads_allowed,
     )
 

@@ -39,7 +39,7 @@ class AddressGuard:
             return
         self._check([address])
 
-    def addresses(self, timeout: float | None) -> tuple[str, ...]:
+    def look_up(self, timeout: float | None) -> tuple[str, ...]:
         """Looks up the host.
 
         Args:

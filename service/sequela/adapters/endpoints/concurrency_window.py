@@ -69,7 +69,7 @@ class ConcurrencyWindow:
         self._shortest: dict[int, float] = {}  # seconds, by the bit length of the number of rows
         self._learned_at = -math.inf
 
-    def worked(self, rows: int, seconds: float, now: float) -> None:
+    def record_answer(self, rows: int, seconds: float, now: float) -> None:
         """Takes in a call that was answered at `now` on the monotonic clock."""
         if now > self._learned_at + RELEARN_SECONDS:
             self._learned_at = now
@@ -82,11 +82,11 @@ class ConcurrencyWindow:
         if self._calls >= self.size:
             self._decide(self._queued / self._calls * self.size)
 
-    def failed(self) -> None:
+    def record_failure(self) -> None:
         """Takes in a call that failed."""
         self._restart(self.size // 2, doubling=False)
 
-    def limit(self, max_calls: int) -> None:
+    def set_max_calls(self, max_calls: int) -> None:
         """Changes the maximum."""
         self._max_calls = max_calls
         self.size = min(self.size, max_calls)

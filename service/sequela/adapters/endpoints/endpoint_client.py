@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
@@ -34,17 +34,6 @@ class Infer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class ServedVersion:
-    """Which model an endpoint serves. Attributes as in `ports.EndpointInfo`."""
-
-    uri: str
-    version: str
-    revision: str
-    pinned: bool
-    platform: str
-
-
-@dataclass(frozen=True, slots=True)
 class CallLimits:
     """What bounds the rows of one call, beside the operator's terms.
 
@@ -61,9 +50,17 @@ class CallLimits:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EndpointClient:
-    """Scores rows by one model behind an endpoint. Implements `explain.ports.RemoteEndpoint`."""
+    """Scores rows by one model behind an endpoint. Implements `explain.ports.RemoteEndpoint`.
 
-    served: ServedVersion
+    Attributes:
+        opened_info: The facts when the model was opened; the operator's preferences may have changed since.
+        limiter: Bounds the calls of all requests.
+        infer: Sends one batch once.
+        call_limits: What bounds the rows of one call.
+        row_independence: As in `RemoteEndpoint`.
+    """
+
+    opened_info: EndpointInfo
     limiter: Limiter
     infer: Infer
     call_limits: CallLimits
@@ -72,16 +69,8 @@ class EndpointClient:
     @property
     def info(self) -> EndpointInfo:
         """As in `RemoteEndpoint`."""
-        served, terms = self.served, self.limiter.terms
-        return EndpointInfo(
-            served.uri,
-            served.version,
-            served.revision,
-            served.pinned,
-            served.platform,
-            terms.max_coalitions,
-            terms.estimator,
-        )
+        terms = self.limiter.terms
+        return replace(self.opened_info, max_coalitions=terms.max_coalitions, estimator=terms.estimator)
 
     def check(self) -> None:
         """As in `RemoteEndpoint`."""
@@ -143,7 +132,7 @@ class EndpointClient:
     ) -> Outputs:
         end = min(until, deadline.end)
         sent_rows = self.call_limits.fixed_rows or part.stop - part.start
-        with self.limiter.admitted(sent_rows, deadline, until):
+        with self.limiter.admit(sent_rows, deadline, until):
             deadline.check(end)
             listener.call_sent(sent_rows)
             start = deadline.now()

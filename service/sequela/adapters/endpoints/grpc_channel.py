@@ -63,7 +63,7 @@ class GrpcChannelFinder:
         seconds = (
             self.limits.connect_seconds if timeout is None else min(timeout, self.limits.connect_seconds)
         )
-        addresses = [ip_address(address) for address in self.guard.addresses(seconds)]
+        addresses = [ip_address(address) for address in self.guard.look_up(seconds)]
         family = addresses[0].version  # a target has one family: the one that the resolver prefers
         hosts = sorted(bracketed(str(address)) for address in addresses if address.version == family)
         return f"ipv{family}:{','.join(f'{host}:{self.uri.port}' for host in hosts)}"

@@ -131,7 +131,7 @@ class GrpcTransport:
         ) as error:  # gRPC raises ValueError where the channel was closed meanwhile
             seconds_left(until)
             raise unreachable(self._uri, str(error)) from None
-        self._channel.answered()
+        self._channel.note_answer()
         return answer
 
     def _fail(self, error: Any, start: float, until: float) -> NoReturn:
@@ -145,7 +145,7 @@ class GrpcTransport:
             case grpc.StatusCode.CANCELLED if CLOSED in words:
                 raise unreachable(self._uri, words) from None
             case grpc.StatusCode.DEADLINE_EXCEEDED if time.monotonic() >= until - CLOCK_SKEW_SECONDS:
-                self._channel.unanswered(start)
+                self._channel.note_no_answer(start)
                 raise DeadlinePassed from None
             case grpc.StatusCode.CANCELLED | grpc.StatusCode.DEADLINE_EXCEEDED:
                 # Not cancelled by us, nor our deadline: the server may have done the work, so it is not asked again.

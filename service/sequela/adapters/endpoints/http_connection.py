@@ -103,7 +103,7 @@ class _Network(httpcore.NetworkBackend):
         """Raises Forbidden, DeadlinePassed, OSError where the name is not known, and httpcore's errors."""
         failed: Exception = httpcore.ConnectError("the host has no address")
         end = time.monotonic() + self._connect_seconds
-        for address in self._guard.addresses(self.left(end)):
+        for address in self._guard.look_up(self.left(end)):
             try:
                 left = self.left(end)
                 stream = self._plain.connect_tcp(address, port, left, local_address, socket_options)

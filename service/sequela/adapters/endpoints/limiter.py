@@ -103,7 +103,7 @@ class Limiter:
             raise Unavailable("ENDPOINT_UNAVAILABLE", text, retry_after=self.retry_seconds)
 
     @contextmanager
-    def admitted(self, rows: int, deadline: Deadline, until: float) -> Iterator[None]:
+    def admit(self, rows: int, deadline: Deadline, until: float) -> Iterator[None]:
         """Waits until so many rows may be sent, and counts them as in flight while the context lasts.
 
         Raises:
@@ -113,7 +113,7 @@ class Limiter:
         """
         self.check()
         self._rate.wait(rows, self.terms.max_rows_per_second, deadline, until)
-        with self._in_flight.held(rows, self.terms.max_rows_in_flight, deadline, until):
+        with self._in_flight.hold(rows, self.terms.max_rows_in_flight, deadline, until):
             self.check()  # it may have gone down, or been switched off, meanwhile
             yield
 
@@ -161,7 +161,7 @@ class Limiter:
             return False
         with self._lock:
             self.terms = terms
-            self._window.limit(terms.max_calls)
+            self._window.set_max_calls(terms.max_calls)
             self._apply_window()
         return True
 
@@ -178,7 +178,7 @@ class Limiter:
         self._call_times.add(rows, seconds)
         self._note_alive()
         with self._lock:
-            self._window.worked(rows, seconds, Deadline.now())
+            self._window.record_answer(rows, seconds, Deadline.now())
             self._apply_window()
 
     def _note_error(self, error: SequelaError, rows: int, start: float) -> None:
@@ -215,7 +215,7 @@ class Limiter:
             if start <= self._last_failure:
                 return False
             self._last_failure = Deadline.now()
-            self._window.failed()
+            self._window.record_failure()
             self._apply_window()
             return True
 

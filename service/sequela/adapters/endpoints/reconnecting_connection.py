@@ -102,11 +102,11 @@ class ReconnectingConnection(Generic[T]):
         """A call failed: the host may have moved, or certificates may have been replaced. The next call looks."""
         self._doubtful = True
 
-    def answered(self) -> None:
+    def note_answer(self) -> None:
         """A call was answered."""
         self._answered_at = time.monotonic()
 
-    def unanswered(self, since: float) -> None:
+    def note_no_answer(self, since: float) -> None:
         """A call sent at `since` (monotonic) was not answered. Where nothing was, the next call reconnects."""
         if max(self._answered_at, since) + SILENT_SECONDS < time.monotonic():
             self._silent = True

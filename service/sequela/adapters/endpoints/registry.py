@@ -112,7 +112,7 @@ class EndpointRegistry:
                 access.limiter.amend(self._switched(access.uri, access.limiter.terms))
                 self._handles.clear()
 
-    def named(self, choice: EndpointModel, until: float) -> RemoteModel:
+    def resolve(self, choice: EndpointModel, until: float) -> RemoteModel:
         """The model that a request names by its endpoint.
 
         Args:

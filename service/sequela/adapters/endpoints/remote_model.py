@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sequela.adapters.endpoints.connection import Connection
-from sequela.adapters.endpoints.endpoint_client import CallLimits, EndpointClient, ServedVersion
+from sequela.adapters.endpoints.endpoint_client import CallLimits, EndpointClient
 from sequela.adapters.endpoints.inference_call import InferenceCall
 from sequela.adapters.endpoints.model_interface import ModelInterface, read_interface
 from sequela.adapters.endpoints.transport import Description
@@ -98,9 +98,18 @@ def _client(
     connection: Connection,
     report_mismatch: Callable[[], None],
 ) -> EndpointClient:
-    pinned = source.pinned(description)
+    terms = connection.limiter.terms
+    info = EndpointInfo(
+        uri=source.uri,
+        version=source.version,
+        revision=source.revision,
+        pinned=source.pinned(description),
+        platform=description.platform,
+        max_coalitions=terms.max_coalitions,
+        estimator=terms.estimator,
+    )
     return EndpointClient(
-        ServedVersion(source.uri, source.version, source.revision, pinned, description.platform),
+        info,
         connection.limiter,
         InferenceCall(interface, connection, report_mismatch),
         CallLimits(connection.tensor_bytes, description.max_rows, interface.sizes.batch),

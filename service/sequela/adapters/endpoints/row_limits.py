@@ -65,7 +65,7 @@ class RowsInFlight:
         self._rows = 0
 
     @contextmanager
-    def held(self, rows: int, max_rows: int, deadline: Deadline, until: float) -> Iterator[None]:
+    def hold(self, rows: int, max_rows: int, deadline: Deadline, until: float) -> Iterator[None]:
         """Waits until so many more rows fit under `max_rows`, and counts them while the context lasts.
 
         A call with more rows than `max_rows` goes alone. Raises DeadlinePassed and Cancelled.

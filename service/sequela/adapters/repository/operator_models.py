@@ -29,14 +29,16 @@ class OperatorsModels:
         self._models, self._endpoints, self._passed_over = models, endpoints, passed_over
 
     @classmethod
-    def in_folder(cls, root: Path | None, loader: Loader, switchboard: EndpointRegistry) -> OperatorsModels:
+    def in_folder(
+        cls, root: Path | None, loader: Loader, endpoint_registry: EndpointRegistry
+    ) -> OperatorsModels:
         """Those of a model repository; none without one. Raises OSError where it cannot be read."""
         folders = find_folders(root) if root else []
         served = [folder for folder in folders if folder.is_endpoint]
         own = [folder for folder in folders if not folder.is_endpoint]
         return cls(
             ConfiguredModels(own, loader),
-            ConfiguredEndpoints(served, switchboard, loader.limits),
+            ConfiguredEndpoints(served, endpoint_registry, loader.limits),
             repository_notes(root) if root else (),
         )
 

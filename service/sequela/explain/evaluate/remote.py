@@ -159,7 +159,7 @@ class RemoteExecution:
         digests = self._digests(mask, coalitions, until)
         build = partial(mask.apply, coalitions)
         independence = self.scorer.endpoint.row_independence
-        chosen = independence.chosen(self.scorer.unsent(digests), coalitions) if independence.left else []
+        chosen = independence.choose(self.scorer.unsent(digests), coalitions) if independence.left else []
         outputs = self.scorer.outputs(digests, build, until)
         if chosen:
             score_alone = partial(self.scorer.score_alone, build, until)

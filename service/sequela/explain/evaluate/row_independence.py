@@ -43,7 +43,7 @@ class RowIndependence:
         self.left = left
         self._tolerance = tolerance
 
-    def chosen(self, rows: Sequence[int], coalitions: NDArray[np.bool_]) -> list[int]:
+    def choose(self, rows: Sequence[int], coalitions: NDArray[np.bool_]) -> list[int]:
         """Chooses among rows of a call, given their coalitions (n, players), those with the fewest players present.
 
         The background alone is never chosen. Empty where nothing is left to try, or a row would be alone anyway.
