@@ -85,16 +85,15 @@ class EndpointClient:
         self, rows: RemoteRows, deadline: Deadline, until: float, listener: CallListener
     ) -> Outputs:
         """As in `RemoteEndpoint`."""
-        end = min(until, deadline.end)
         size = choose_call_rows(
             rows.count,
             self._max_call_rows(rows.row_bytes, rows.max_call_rows),
             self.limiter.concurrency,
             self.limiter.call_seconds,
-            end - deadline.now(),
+            min(until, deadline.end) - deadline.now(),
         )
-        score = partial(self._score_part, rows, deadline, until, listener)
-        jobs = (partial(score, part) for part in cut(0, rows.count, size))
+        sender = _Sender(self, rows, deadline, until, listener)
+        jobs = (partial(sender.score, part) for part in cut(0, rows.count, size))
         return np.concatenate(self.limiter.run(jobs, deadline, until))
 
     def _max_call_rows(self, row_bytes: int, limit: int | None = None) -> int:
@@ -105,48 +104,48 @@ class EndpointClient:
             limits.append(int(terms.max_rows_per_second * MAX_SECONDS_OF_ROWS))
         return max(min(limits), 1)
 
-    def _score_part(
-        self, rows: RemoteRows, deadline: Deadline, until: float, listener: CallListener, part: slice
-    ) -> Outputs:
-        """Scores the rows of one call, which is sent again where that may help."""
-        batch = rows.build(np.arange(part.start, part.stop))
-        call = partial(self._call, rows, batch, deadline, until, listener, part)
-        for failures in range(1, self.limiter.terms.attempts):
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sender:
+    """Sends the calls of one `EndpointClient.score_batches`, whose arguments it holds."""
+
+    client: EndpointClient
+    rows: RemoteRows
+    deadline: Deadline
+    until: float
+    listener: CallListener
+
+    def score(self, part: slice) -> Outputs:
+        """Raw outputs (m, outputs) of the rows of one call, which is sent again where that may help."""
+        batch = self.rows.build(np.arange(part.start, part.stop))
+        for failures in range(1, self.client.limiter.terms.attempts):
             try:
-                return call()
+                return self._send(batch, part)
             except RetryableError as error:
-                _wait(backoff_seconds(failures), deadline, until, error.error)
+                self._wait(backoff_seconds(failures), error.error)
         try:
-            return call()
+            return self._send(batch, part)
         except RetryableError as error:
             raise error.error from None
 
-    def _call(
-        self,
-        rows: RemoteRows,
-        batch: Cells,
-        deadline: Deadline,
-        until: float,
-        listener: CallListener,
-        part: slice,
-    ) -> Outputs:
-        end = min(until, deadline.end)
-        sent_rows = self.call_limits.fixed_rows or part.stop - part.start
-        with self.limiter.admit(sent_rows, deadline, until):
+    def _send(self, batch: Cells, part: slice) -> Outputs:
+        """Sends a call once, when the limits let it."""
+        deadline, end = self.deadline, min(self.until, self.deadline.end)
+        sent_rows = self.client.call_limits.fixed_rows or part.stop - part.start
+        with self.client.limiter.admit(sent_rows, deadline, self.until):
             deadline.check(end)
-            listener.call_sent(sent_rows)
+            self.listener.call_sent(sent_rows)
             start = deadline.now()
-            outputs = self.infer(batch, rows.frame, rows.output_event, end)
-            listener.call_answered(part, outputs, deadline.now() - start)
+            outputs = self.client.infer(batch, self.rows.frame, self.rows.output_event, end)
+            self.listener.call_answered(part, outputs, deadline.now() - start)
         return outputs
 
+    def _wait(self, seconds: float, cause: SequelaError) -> None:
+        """Waits before the call is sent again.
 
-def _wait(seconds: float, deadline: Deadline, until: float, cause: SequelaError) -> None:
-    """Waits before a call is sent again.
-
-    Raises DeadlinePassed from the cause where there is no time for that, and Cancelled when the caller has gone.
-    """
-    if min(until, deadline.end) - deadline.now() < seconds:
-        raise DeadlinePassed from cause
-    deadline.pause(seconds)
-    deadline.check(until)
+        Raises DeadlinePassed from the cause where there is no time for that, and Cancelled when the caller has gone.
+        """
+        if min(self.until, self.deadline.end) - self.deadline.now() < seconds:
+            raise DeadlinePassed from cause
+        self.deadline.pause(seconds)
+        self.deadline.check(self.until)

@@ -26,14 +26,14 @@ def endpoint_feeds(interface: ModelInterface, batch: Cells, frame: Frame) -> Fee
         Feeder(interface.schema.inputs, interface.signature).feeds(batch, frame), interface.sizes.batch
     )
     rows = len(next(iter(feeds.values())))
-    served = {item.name: item for item in interface.served.inputs}
+    server_inputs = {item.name: item for item in interface.server_signature.inputs}
     rearranged = {
-        item.name: arranged(item, served[item.name])[0].turned(feeds[item.name])
+        item.name: arranged(item, server_inputs[item.name])[0].turned(feeds[item.name])
         for item in interface.schema.inputs
         if item.role is not Role.STATE
     }
     states = (item for item in interface.schema.inputs if item.role is Role.STATE)
-    return {**rearranged, **{item.name: _state(item, served[item.name], rows) for item in states}}
+    return {**rearranged, **{item.name: _state(item, server_inputs[item.name], rows) for item in states}}
 
 
 def _state(item: InputSchema, seen: InputSignature, rows: int) -> NDArray[Any]:

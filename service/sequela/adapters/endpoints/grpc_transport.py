@@ -122,19 +122,17 @@ class GrpcTransport:
                 call = method(rpc.GRPCInferenceServiceStub(channel))
                 answer = call(request, timeout=seconds_left(until), metadata=self._credentials.metadata())
         except grpc.RpcError as error:
-            self._fail(error, start, until)
+            self._raise_for(error, start, until)
         except UnusableCredentials as error:
             raise unusable(self._uri, str(error)) from None
-        except (
-            OSError,
-            ValueError,
-        ) as error:  # gRPC raises ValueError where the channel was closed meanwhile
+        except (OSError, ValueError) as error:
+            # gRPC raises ValueError where the channel was closed meanwhile.
             seconds_left(until)
             raise unreachable(self._uri, str(error)) from None
         self._channel.note_answer()
         return answer
 
-    def _fail(self, error: Any, start: float, until: float) -> NoReturn:
+    def _raise_for(self, error: Any, start: float, until: float) -> NoReturn:
         """Raises the error that a status code stands for."""
         code, words = error.code(), error.details() or ""
         detail = f"{code.name}: {words}"
@@ -151,10 +149,10 @@ class GrpcTransport:
                 # Not cancelled by us, nor our deadline: the server may have done the work, so it is not asked again.
                 raise unreachable(self._uri, detail).error from None
             case grpc.StatusCode.RESOURCE_EXHAUSTED:
-                self._exhausted(words)
+                self._raise_exhausted(words)
         raise refused(self._uri, detail) from None
 
-    def _exhausted(self, words: str) -> NoReturn:
+    def _raise_exhausted(self, words: str) -> NoReturn:
         """The server is overloaded, unless a message was too large for us or for the server."""
         sizes = _TOO_LARGE.search(words)
         if sizes is None:

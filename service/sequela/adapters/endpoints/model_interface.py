@@ -31,6 +31,7 @@ RANKS: dict[Role, int] = {Role.EVENTS: 3, Role.STATIC: 2, Role.MASK: 2, Role.LEN
 """The number of axes of an input, where neither the endpoint nor the schema says."""
 
 HALVES = ("FP16", "BF16")
+"""Datatypes of 16 bits."""
 EXPECTED = "(n), (n, outputs), (n, steps, outputs), (n, events) or (n, events, outputs)"
 
 
@@ -41,7 +42,7 @@ class ModelInterface:
     Attributes:
         schema: The complete schema.
         signature: Inputs and outputs with the axes in our order.
-        served: Inputs and outputs with the axes in the server's order.
+        server_signature: Inputs and outputs with the axes in the server's order.
         output: The name of the output to explain; empty where the endpoint has none.
         sizes: The batch size and length that the model fixes.
         warnings: What was assumed.
@@ -49,7 +50,7 @@ class ModelInterface:
 
     schema: ModelSchema
     signature: Signature
-    served: Signature
+    server_signature: Signature
     output: str
     sizes: FixedSizes
     warnings: tuple[ExplanationWarning, ...] = ()
@@ -149,34 +150,34 @@ def _layout(
 
     What the axes leave open a schema must say: finding it out would cost rows.
     """
-    told = len(draft.schema.targets) or 1
+    known_columns = len(draft.schema.targets) or 1
     if axes is None:
-        return OutputLayout(bool(draft.per_event), told)
+        return OutputLayout(bool(draft.per_event), known_columns)
     per_event = _per_event(axes, output, length, draft)
     if not per_event and len(axes) == 3 and _may_be_last(axes[2], length, draft):
         text = (
             f"output {output!r} {shown_axes(axes)} may have a step for each event along its last axis; behind an "
-            "endpoint it is the second: serve a model with a Transpose in the end (batch, events, outputs), or say "
+            "endpoint it is the second: serve a model with a Transpose in the end (batch, events, outputs), or set "
             '"per_event": false in a schema'
         )
         raise InvalidInput.at(draft.path, "SCHEMA_NEEDED", text)
-    rest = tuple(axis for axis in axes[1 + per_event :] if axis != 1)
-    if not axes or len(rest) > 2 - per_event:
+    inner = tuple(axis for axis in axes[1 + per_event :] if axis != 1)
+    if not axes or len(inner) > 2 - per_event:
         text = f"output {output!r} has {len(axes)} axes, {shown_axes(axes)}, expected {EXPECTED}"
         raise InvalidInput.at(draft.path, "MODEL_OUTPUT_UNSUPPORTED", text)
-    sizes = [axis for axis in rest if isinstance(axis, int)]
-    count = math.prod(sizes) if len(sizes) == len(rest) else told
+    sizes = [axis for axis in inner if isinstance(axis, int)]
+    count = math.prod(sizes) if len(sizes) == len(inner) else known_columns
     if count > limits.max_columns:
         text = f"output {output!r} has {count} columns, the limit is {limits.max_columns}"
         raise InvalidInput.at(draft.path, "MODEL_TOO_LARGE", text)
-    steps = 0 if per_event or len(sizes) < len(rest) else forecast_steps(_sizes(axes[1:]), output)
+    steps = 0 if per_event or len(sizes) < len(inner) else forecast_steps(_sizes(axes[1:]), output)
     return OutputLayout(per_event, count, steps)
 
 
 def _may_be_last(axis: Size, length: int | None, draft: Draft) -> bool:
     """Whether the last of three axes may be events, as in convolutions, and no schema says otherwise."""
-    said = draft.per_event is not None or draft.schema.targets
-    return not said and (not isinstance(axis, int) or (axis > 1 and axis == length))
+    stated = draft.per_event is not None or draft.schema.targets
+    return not stated and (not isinstance(axis, int) or (axis > 1 and axis == length))
 
 
 def _sizes(axes: tuple[Size, ...]) -> tuple[int, ...]:
@@ -189,15 +190,15 @@ def _per_event(axes: tuple[Size, ...], output: str, length: int | None, draft: D
     """
     if len(axes) < 2:
         return False
-    said, sizes = draft.per_event, _sizes(axes[1:])
+    stated, sizes = draft.per_event, _sizes(axes[1:])
     if axes[1] == length and len(sizes) == len(axes) - 1:
-        said = as_targets((0, *sizes), said, len(draft.schema.targets))
-    if said is not None:
-        return said
-    follows = not isinstance(axes[1], int)
-    if len(axes) > 2 and follows:
+        stated = as_targets((0, *sizes), stated, len(draft.schema.targets))
+    if stated is not None:
+        return stated
+    unknown_size = not isinstance(axes[1], int)
+    if len(axes) > 2 and unknown_size:
         return True
-    if axes[1] == length or follows:
+    if axes[1] == length or unknown_size:
         text = f"output {output!r} {shown_axes(axes)} may have a step for each event, or be the model's outputs; "
         text += 'set "per_event": true or false in a schema'
         raise InvalidInput.at(draft.path, "SCHEMA_NEEDED", text)

@@ -41,7 +41,7 @@ class RemoteModelSource:
     def pinned(self, description: Description) -> bool:
         """Whether the model cannot change unnoticed: its version is one that the server lists, or there is a revision.
 
-        Servers that list no versions may ignore the one asked for. A revision is the operator's word.
+        Servers that list no versions may ignore the one asked for. A revision is the operator's own statement.
         """
         listed = bool(self.version) and self.version in description.versions
         return bool(self.revision) or listed
@@ -122,6 +122,6 @@ def describe_endpoint(info: EndpointInfo) -> str:
     facts = [f"at {info.uri}"]
     facts += [f"version {info.version}"] if info.version else []
     facts += [f"revision {info.revision}"] if info.revision else []
-    facts += [] if info.pinned else ["nothing pins what is served: answers are not reused"]
+    facts += [] if info.pinned else ["not pinned to a version or revision: answers are not reused"]
     facts += [f"platform {info.platform}"] if info.platform else []
     return "; ".join(facts)
