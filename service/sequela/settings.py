@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings, CliApp, PydanticBaseSettingsSource, 
 from sequela.adapters.endpoints.allow_list import AllowList
 from sequela.adapters.endpoints.endpoint_terms import EndpointTerms
 from sequela.adapters.endpoints.registry import EndpointRules
-from sequela.adapters.endpoints.transport_factory import TransportLimits
+from sequela.adapters.endpoints.transport_limits import TransportLimits
 from sequela.adapters.onnx.provider import ExecutionProvider, installed
 from sequela.explain.limits import Limits
 from sequela.setting_names import (

@@ -9,9 +9,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.adapters.endpoints.backoff import backoff_seconds
 from sequela.adapters.endpoints.call_size import choose_call_rows
-from sequela.adapters.endpoints.failures import RetryableError
+from sequela.adapters.endpoints.failures import RetryableError, backoff_seconds
 from sequela.adapters.endpoints.limiter import Limiter
 from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.errors import SequelaError

@@ -1,7 +1,12 @@
-"""The errors of `Transport`. An endpoint's own words are cut to one printable line."""
+"""What goes wrong with a call to an endpoint, and when to send it again.
+
+An endpoint's own words are cut to one printable line.
+"""
 
 from __future__ import annotations
 
+import math
+import random
 import re
 import time
 
@@ -12,6 +17,8 @@ from sequela.errors import DoesNotFit, Overloaded, SequelaError, Unavailable
 MAX_LINE_CHARACTERS = 200
 RETRY_SECONDS = 1.0
 """When a caller may retry, where the endpoint does not say."""
+FIRST_BACKOFF_SECONDS = 0.05
+"""The longest wait after the first failure of a call; it doubles with each further one."""
 MAX_WAIT_SECONDS = 1e6
 """Libraries refuse timeouts that are much longer; they get none instead."""
 _ADDRESS = re.compile(r"ipv[46]:[^\s;]+?(?=:?(\s|;|$))")
@@ -54,6 +61,15 @@ class RetryableError(Exception):
     def __init__(self, error: SequelaError) -> None:
         super().__init__(error.message)
         self.error = error
+
+
+def backoff_seconds(failures: int) -> float:
+    """How long to wait before a call is sent again, after so many failures, 1 or more.
+
+    Half of it is random, so that callers who failed together do not come back together. Results do not depend on it.
+    """
+    longest = FIRST_BACKOFF_SECONDS * math.ldexp(1.0, failures - 1)
+    return longest * (0.5 + random.random() / 2)  # noqa: S311  # nothing secret
 
 
 def one_line(text: str) -> str:

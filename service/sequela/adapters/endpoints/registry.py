@@ -18,7 +18,8 @@ from sequela.adapters.endpoints.endpoint_terms import EndpointTerms
 from sequela.adapters.endpoints.limiter import Limiter
 from sequela.adapters.endpoints.remote_model import RemoteModelSource
 from sequela.adapters.endpoints.remote_model_handle import RemoteModelHandle
-from sequela.adapters.endpoints.transport_factory import TransportLimits, open_transport
+from sequela.adapters.endpoints.transport_factory import open_transport
+from sequela.adapters.endpoints.transport_limits import TransportLimits
 from sequela.adapters.endpoints.uri import URI_FIELD, EndpointUri
 from sequela.errors import InvalidInput
 from sequela.explain.limits import Limits

@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from sequela.adapters.endpoints.backoff import backoff_seconds
 from sequela.adapters.endpoints.connection import Connection
-from sequela.adapters.endpoints.failures import RetryableError
+from sequela.adapters.endpoints.failures import RetryableError, backoff_seconds
 from sequela.adapters.endpoints.remote_model import RemoteModelSource, open_model
 from sequela.adapters.endpoints.transport import Description
 from sequela.concurrency.deadline import Deadline, DeadlinePassed

@@ -13,8 +13,6 @@ from sequela.adapters.endpoints.transport import Transport
 from sequela.adapters.endpoints.transport_limits import TransportLimits
 from sequela.adapters.endpoints.uri import EndpointUri, Protocol, check_version
 
-__all__ = ["TransportLimits", "open_transport"]
-
 
 def open_transport(
     uri: EndpointUri,
