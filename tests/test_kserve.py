@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 from sequela.adapters.endpoints.endpoint_file import EndpointFile, read_endpoint
-from sequela.adapters.endpoints.terms import Terms
+from sequela.adapters.endpoints.endpoint_terms import EndpointTerms
 from sequela.kserve import server_arguments
 from sequela.settings import Settings, read_settings
 
@@ -31,7 +31,9 @@ def served(*arguments: str) -> tuple[Settings, EndpointFile]:
     settings = read_settings(server_arguments(arguments)[1:])
     assert settings.model_repository
     folder = settings.model_repository / "takeover" / "1"
-    return settings, read_endpoint((folder / "endpoint.toml").read_bytes(), folder, "endpoint.toml", Terms())
+    return settings, read_endpoint(
+        (folder / "endpoint.toml").read_bytes(), folder, "endpoint.toml", EndpointTerms()
+    )
 
 
 @pytest.fixture(autouse=True)

@@ -16,12 +16,12 @@ import pytest
 from numpy.typing import NDArray
 from sequela.adapters.endpoints.addresses import AddressGuard
 from sequela.adapters.endpoints.credentials import Credentials
+from sequela.adapters.endpoints.failures import RetryableError
 from sequela.adapters.endpoints.transport import Transport
 from sequela.adapters.endpoints.transport_factory import open_transport
 from sequela.adapters.endpoints.transport_limits import TransportLimits
 from sequela.adapters.endpoints.uri import EndpointUri
 from sequela.errors import SequelaError
-from sequela.explain.ports import TryAgain
 from small_onnx import FLOAT, HALF, INT64, over_events, reduced, same, scoring, value
 
 PATIENCE = 60.0
@@ -76,10 +76,10 @@ def opened(
 
 @contextmanager
 def failing(error: type[Exception], reason: str, *words: str) -> Iterator[None]:
-    """The block raises this error, whose message holds the words; TryAgain carries its own."""
+    """The block raises this error, whose message holds the words; RetryableError carries its own."""
     with pytest.raises(error) as caught:
         yield
-    found = caught.value.error if isinstance(caught.value, TryAgain) else caught.value
+    found = caught.value.error if isinstance(caught.value, RetryableError) else caught.value
     assert isinstance(found, SequelaError)
     assert found.reason == reason
     for word in words:

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib import metadata
 
-from sequela.adapters.endpoints.registry import Switchboard
+from sequela.adapters.endpoints.registry import EndpointRegistry
 from sequela.adapters.logs import LogObserver
 from sequela.adapters.metrics import PrometheusObserver
 from sequela.adapters.onnx.loader import Loader
@@ -88,13 +88,15 @@ def build(
     closing.callback(pool.close)
     metrics.watch(pool)
     loader = Loader(limits, settings.model_threads, settings.execution_provider)
-    switchboard = Switchboard(settings.endpoint_rules, limits, observer)
-    closing.callback(switchboard.close)
-    configured = OperatorsModels.in_folder(settings.model_repository, loader, switchboard)
+    endpoint_registry = EndpointRegistry(settings.endpoint_rules, limits, observer)
+    closing.callback(endpoint_registry.close)
+    configured = OperatorsModels.in_folder(settings.model_repository, loader, endpoint_registry)
     metrics.watch_models(configured.states)
     cache = ModelCache(observer, settings.model_cache_models, settings.model_cache_bytes)
     uploaded = UploadedModels(store)
-    models = models or ModelRepository(configured, uploaded, cache, loader, switchboard, settings.uploads)
+    models = models or ModelRepository(
+        configured, uploaded, cache, loader, endpoint_registry, settings.uploads
+    )
     backgrounds = backgrounds or StoredBackgrounds(store, observer, settings.background_ttl, near)
     explanations = explanations or StoredExplanations(store, observer, settings.explanation_ttl, near)
     explainer = explainer or Explainer(models, backgrounds, explanations, observer, limits, pool)

@@ -13,10 +13,10 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, CliApp, PydanticBaseSettingsSource, SettingsConfigDict
 
-from sequela.adapters.endpoints.allow_list import Allowance
+from sequela.adapters.endpoints.allow_list import AllowList
+from sequela.adapters.endpoints.endpoint_terms import EndpointTerms
 from sequela.adapters.endpoints.registry import EndpointRules
-from sequela.adapters.endpoints.terms import Terms
-from sequela.adapters.endpoints.transport_factory import TransportLimits
+from sequela.adapters.endpoints.transport_limits import TransportLimits
 from sequela.adapters.onnx.provider import ExecutionProvider, installed
 from sequela.explain.limits import Limits
 from sequela.setting_names import (
@@ -30,7 +30,7 @@ from sequela.setting_names import (
 )
 
 DEFAULT = Limits()
-TERMS = Terms()
+TERMS = EndpointTerms()
 RULES = EndpointRules()
 DAY = 86_400.0
 _MESSAGES = {"bool_parsing": "must be true or false"}
@@ -204,13 +204,15 @@ class Settings(BaseSettings):
         RULES.transport.connect_seconds, gt=0, description="Seconds to connect to an endpoint."
     )
     endpoint_description_ttl: float = Field(
-        RULES.ttl, gt=0, description="Seconds for which an endpoint's word of what it serves holds."
+        RULES.ttl_seconds, gt=0, description="Seconds for which an endpoint's word of what it serves holds."
     )
     endpoint_retry_after: float = Field(
-        RULES.rest, gt=0, description="Seconds between looks at an endpoint that is down, and at its file."
+        RULES.retry_seconds,
+        gt=0,
+        description="Seconds between looks at an endpoint that is down, and at its file.",
     )
     endpoint_connections: int = Field(
-        RULES.kept, ge=1, description="Models named in requests to which connections are kept."
+        RULES.max_connections, ge=1, description="Models named in requests to which connections are kept."
     )
 
     # What is kept
@@ -278,13 +280,13 @@ class Settings(BaseSettings):
     @field_validator("endpoint_allow")
     @classmethod
     def _patterns(cls, patterns: str) -> str:
-        Allowance(patterns.split(), ())
+        AllowList(patterns.split(), ())
         return patterns
 
     @field_validator("endpoint_networks")
     @classmethod
     def _networks(cls, networks: str) -> str:
-        Allowance((), networks.split())
+        AllowList((), networks.split())
         return networks
 
     @property
@@ -295,10 +297,10 @@ class Settings(BaseSettings):
     @property
     def endpoint_rules(self) -> EndpointRules:
         """What holds for models that other servers run."""
-        names = (each.name for each in fields(Terms) if each.name not in ("enabled", "estimator"))
+        names = (each.name for each in fields(EndpointTerms) if each.name not in ("enabled", "estimator"))
         return EndpointRules(
-            Allowance(self.endpoint_allow.split(), self.endpoint_networks.split()),
-            Terms(**{name: getattr(self, f"endpoint_{name}") for name in names}),
+            AllowList(self.endpoint_allow.split(), self.endpoint_networks.split()),
+            EndpointTerms(**{name: getattr(self, f"endpoint_{name}") for name in names}),
             TransportLimits(self.endpoint_message_bytes, self.endpoint_connect_timeout),
             self.endpoint_description_ttl,
             self.endpoint_retry_after,

@@ -9,7 +9,7 @@ import structlog
 from adapters.store.replicas import SlowLoader, put
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from matrix import BY_NAME
-from sequela.adapters.endpoints.registry import EndpointRules, Switchboard
+from sequela.adapters.endpoints.registry import EndpointRegistry, EndpointRules
 from sequela.adapters.repository.operator_models import OperatorsModels
 from sequela.api.readiness import Readiness
 from sequela.explain.ports import Observers
@@ -55,7 +55,7 @@ def test_what_is_loading_is_named(tmp_path: Path) -> None:
     """As LOADING, until it is there."""
     put(tmp_path, "gru", "1", GRU)
     loader = SlowLoader()
-    board = Switchboard(EndpointRules(), loader.limits, Observers([]))
+    board = EndpointRegistry(EndpointRules(), loader.limits, Observers([]))
     configured = OperatorsModels.in_folder(tmp_path, loader, board)
     readiness = Readiness((), configured.ready, configured)
     configured.start()

@@ -23,7 +23,7 @@ from endpoint_folders import (
 )
 from fault_proxy import FaultProxy
 from inference_server import InferenceServer
-from sequela.adapters.endpoints.limiter import OPENS_AFTER
+from sequela.adapters.endpoints.limiter import MAX_FAILURES
 from sequela_proto.v1 import sequela_pb2 as pb
 from serving import Failure, Serving
 
@@ -75,7 +75,7 @@ def test_many_calls_lost_at_once(server: Serving, endpoint: InferenceServer, pro
     many = threading.Event()
 
     def reset(request: Any, context: Any, answer: Callable[[], Any]) -> Any:
-        if model.at_once >= OPENS_AFTER and not many.is_set():  # this one comes on top
+        if model.at_once >= MAX_FAILURES and not many.is_set():  # this one comes on top
             many.set()
             proxy.reset()
         return answer()
@@ -213,11 +213,15 @@ def test_attempts_are_bounded(server: Serving, endpoint: InferenceServer) -> Non
 
 
 GIVEN_UP = (Code.CANCELLED, Code.DEADLINE_EXCEEDED)
-TRIED = (Code.INTERNAL, Code.NOT_FOUND, Code.UNAUTHENTICATED)
+ROWS_TO_TRY = (Code.INTERNAL, Code.NOT_FOUND, Code.UNAUTHENTICATED)
 NO_REFUSALS = (Code.OK, Code.UNAVAILABLE, Code.RESOURCE_EXHAUSTED, *GIVEN_UP)
 REFUSALS = [
-    *TRIED,
-    *(pytest.param(code, marks=pytest.mark.slow) for code in Code if code not in (*TRIED, *NO_REFUSALS)),
+    *ROWS_TO_TRY,
+    *(
+        pytest.param(code, marks=pytest.mark.slow)
+        for code in Code
+        if code not in (*ROWS_TO_TRY, *NO_REFUSALS)
+    ),
 ]
 
 

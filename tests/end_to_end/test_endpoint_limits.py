@@ -28,7 +28,7 @@ from endpoint_folders import (
 )
 from inference_server import InferenceServer, ServedModel
 from matrix import BY_NAME
-from sequela.explain.evaluate.row_independence import TRIED
+from sequela.explain.evaluate.row_independence import ROWS_TO_TRY
 from sequela_proto.v1 import sequela_pb2 as pb
 from serving import Failure
 
@@ -200,7 +200,7 @@ def test_answers_of_a_pinned_version_are_reused(
         assert numbers(again) == numbers(first)
         assert sum(model.batches) == first.cost.endpoint_rows
         first, again = (explained(server, request("free", **OPTIONS)) for _ in range(2))
-        assert first.cost.endpoint_rows - TRIED == again.cost.endpoint_rows
+        assert first.cost.endpoint_rows - ROWS_TO_TRY == again.cost.endpoint_rows
         assert first.cost.endpoint_rows + again.cost.endpoint_rows == sum(free.batches)
 
 

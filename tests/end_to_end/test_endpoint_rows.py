@@ -57,7 +57,7 @@ def explained(sequela: Sequela, name: str, seed: int = 0) -> Explanation:
 def test_rows_that_influence_each_other(sequela: Sequela, name: str) -> None:
     """Refused, with both scores and the way out; which gives the truth."""
     name, content = name.replace(" ", "-"), COUPLED[name][0]
-    with pytest.raises(SequelaError, match=r"influence each other\. Put max_batch_rows = 1 into") as caught:
+    with pytest.raises(SequelaError, match=r"influence each other\. Set max_batch_rows = 1 in") as caught:
         explained(sequela, name)
     assert caught.value.reason == "MODEL_ROWS_COUPLED"
     assert_true(explained(sequela, f"{name}{ALONE}"), truth(content, "score"))

@@ -8,13 +8,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from asking import Arrays, assert_alike, explainer, loaded, named, numbers, question
+from asking import Arrays, assert_alike, explainer, loaded, named, numbers, one_worker, question
 from matrix import BY_NAME, Case
 from nearby import Nearby
+from numpy.typing import NDArray
+from sequela.adapters.endpoints.failures import RetryableError
 from sequela.concurrency.deadline import Deadline
 from sequela.errors import Cancelled, SequelaError, Unavailable
-from sequela.explain.evaluate.remote import rows_of_a_call
-from sequela.explain.ports import TryAgain
+from sequela.explain.evaluate.model_caller import ModelCaller
+from sequela.explain.evaluate.remote import RemoteScorer, row_digests
+from sequela.explain.ports import Frame, Observers
 from sequela.explain.request import Estimator, GivenSequence, Level, NamedModel
 from sequela.explain.result.explanation import Explanation, LevelExplanation, StopReason
 from sequela.explain.service import Explainer
@@ -52,7 +55,7 @@ def failing(times: int) -> Callable[[int, Cells], None]:
     def twist(number: int, batch: Cells) -> None:
         del batch
         if number <= times:
-            raise TryAgain(Unavailable("ENDPOINT_UNAVAILABLE", "lost", retry_after=1.0))
+            raise RetryableError(Unavailable("ENDPOINT_UNAVAILABLE", "lost", retry_after=1.0))
 
     return twist
 
@@ -88,9 +91,34 @@ def test_no_row_is_sent_twice_over_a_whole_explanation() -> None:
     assert len(rows) == len(set(rows))
 
 
+def test_what_calls_brought_before_one_failed_stays_known() -> None:
+    """Rows of three calls, of which the second is refused: asked again, those of the first are not sent again."""
+
+    def refuse(number: int, batch: Cells) -> None:
+        del batch
+        if number == 2:
+            raise SequelaError("ENDPOINT_REFUSED", "no")
+
+    model = Nearby(loaded(GRU), refuse, max_batch_rows=8)
+    batch = Cells((np.stack([GRU.sample(5, seed)[INPUT] for seed in range(24)]),), ())
+    frame = Frame((batch.events[0][0, :0],), (batch.events[0][0, :0],))
+    caller = ModelCaller(Deadline(), one_worker(), Observers(()))
+    scorer = RemoteScorer.of(model, caller, Cells((batch.events[0][0],), ()), frame, 0)
+
+    def build(rows: NDArray[np.intp]) -> Cells:
+        return Cells((batch.events[0][rows],), ())
+
+    with pytest.raises(SequelaError, match="no"):
+        scorer.outputs(row_digests(batch), build, np.inf)
+    found = scorer.outputs(row_digests(batch), build, np.inf)
+    assert [len(each.events[0]) for each in model.batches] == [8, 8, 8, 8]
+    np.testing.assert_allclose(found, loaded(GRU).run(batch, frame, 0), atol=1e-6)
+    assert (caller.cost().endpoint_rows, caller.cost().model_rows) == (32, 24)
+
+
 def test_a_level_has_fewer_coalitions_by_default() -> None:
     """The endpoint's default holds where a question does not say, and the answer states it."""
-    served = explained(Nearby(loaded(GRU), coalitions=256), target_standard_error=0.0)
+    served = explained(Nearby(loaded(GRU), max_coalitions=256), target_standard_error=0.0)
     assert served.options.max_coalitions == 256
     assert served.event_level is not None
     assert served.event_level.quality.coalitions == 256
@@ -172,7 +200,7 @@ def test_a_caller_who_leaves_stops_the_rows() -> None:
         del batch
         if number == 3:
             deadline.cancel()
-            raise TryAgain(Unavailable("ENDPOINT_UNAVAILABLE", "lost"))
+            raise RetryableError(Unavailable("ENDPOINT_UNAVAILABLE", "lost"))
 
     model = Nearby(loaded(GRU), leave)
     with pytest.raises(Cancelled):
@@ -236,7 +264,7 @@ def test_the_control_variate_needs_fewer_rows() -> None:
     sequence, background = ACCOUNT.sample(12), ACCOUNT.average()
 
     def rows(estimator: Estimator) -> tuple[int, Explanation]:
-        model = Nearby(loaded(ACCOUNT), most_rows=256)
+        model = Nearby(loaded(ACCOUNT), max_batch_rows=256)
         options: dict[str, Any] = {"target_standard_error": 0.0005, "max_coalitions": 1 << 15}
         asked = question(model, sequence, background, pruning_tolerance=0.0, **options)
         asked = replace(asked, options=replace(asked.options, estimator=estimator))
@@ -315,26 +343,6 @@ def test_below_the_minimum_score_one_row_is_sent() -> None:
     assert above.rows_sent == plain.rows_sent
 
 
-@pytest.mark.parametrize(
-    ("fixed", "each", "lanes", "rows", "left", "wanted"),
-    [
-        (0.0, 0.0, 8, 1000, 60.0, 256),  # nothing known: as many as may be
-        (0.02, 0.0, 8, 1000, 60.0, 256),  # latency alone: fewer calls
-        (0.0, 0.001, 8, 1000, 60.0, 128),  # rows take the time: all lanes share them
-        (0.0, 0.001, 1, 1000, 60.0, 256),  # but for one lane, where that gains nothing
-        (0.0, 0.01, 8, 4096, 1.0, 16),  # a fifth of the time left at most
-        (0.2, 0.0, 8, 1000, 0.5, 256),  # latency is not shortened by smaller calls
-    ],
-)
-def test_rows_of_a_call_follow_what_calls_take(
-    fixed: float, each: float, lanes: int, rows: int, left: float, wanted: int
-) -> None:
-    """fixed: seconds of any call; each: of a row."""
-    endpoint = Nearby(loaded(GRU), most_rows=256, lanes=lanes).endpoint
-    endpoint.seconds = lambda count: fixed + each * count  # type: ignore[method-assign]
-    assert rows_of_a_call(endpoint, rows, 1, Deadline(left), np.inf) == wanted
-
-
 def test_a_small_game_leaves_something_where_its_whole_does_not_fit() -> None:
     """Asked to be exact, with time for a part of the coalitions: a sample, and how sure it is."""
     deadline = Deadline(60.0)
@@ -344,7 +352,7 @@ def test_a_small_game_leaves_something_where_its_whole_does_not_fit() -> None:
         if number == 8:
             deadline.hurry(deadline.now())
 
-    model = Nearby(loaded(GRU), late, most_rows=64)
+    model = Nearby(loaded(GRU), late, max_batch_rows=64)
     asked = question(
         model,
         GRU.sample(10),

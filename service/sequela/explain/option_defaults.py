@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.explain.ports import Endpoint, Model
+from sequela.explain.ports import Model, RemoteEndpoint
 from sequela.explain.request import Level, Options
 from sequela.explain.result.explanation import ResolvedOptions
 from sequela.explain.schema import Link, ModelSchema
@@ -76,9 +76,9 @@ def top_k(options: Options) -> tuple[int, int] | None:
     return options.top_k_events or TOP_K, options.top_k_features or TOP_K
 
 
-def budget_of(options: Options, endpoint: Endpoint | None) -> int:
+def budget_of(options: Options, endpoint: RemoteEndpoint | None) -> int:
     """Coalitions of a level at most: rows of an endpoint are money."""
-    usual = endpoint.coalitions if endpoint else MAX_COALITIONS
+    usual = endpoint.info.max_coalitions if endpoint else MAX_COALITIONS
     return usual if options.max_coalitions is None else options.max_coalitions
 
 

@@ -17,7 +17,7 @@ from sequela.explain.evaluate.evaluator import Evaluator, Execution
 from sequela.explain.evaluate.model_caller import ModelCaller
 from sequela.explain.evaluate.prefix_states.execution import PrefixStateExecution
 from sequela.explain.evaluate.prefix_states.state_cache import BackgroundStateCache, PrefixStates
-from sequela.explain.evaluate.remote import RemoteExecution, Rows, Sender, row_bytes
+from sequela.explain.evaluate.remote import RemoteExecution, RemoteScorer, row_bytes
 from sequela.explain.evaluate.whole import WholeExecution
 from sequela.explain.identity import unique_name
 from sequela.explain.levels import (
@@ -46,7 +46,7 @@ from sequela.explain.option_defaults import (
     tolerances,
     top_k,
 )
-from sequela.explain.ports import Observer
+from sequela.explain.ports import Observer, RemoteModel
 from sequela.explain.pruning_scan import Scan, Scanner, not_scanned
 from sequela.explain.request import Estimator, FeatureScope, Level, Options
 from sequela.explain.result import assembly
@@ -177,10 +177,9 @@ def _runs(task: Task, caller: ModelCaller, shared: BackgroundStateCache) -> Exec
     """By its endpoint where it is served elsewhere; here from states where it can be run so."""
     model, fitted, event = task.model, task.fitted, task.request.options.output_event
     masker = Masker(fitted.cells, task.background_cells(), task.layout.columns)
-    if model.endpoint:
-        size = row_bytes(model, fitted.cells, fitted.frame)
-        rows = Rows(Sender(model, model.endpoint, caller), fitted.frame, event, size)
-        return RemoteExecution(rows, masker)
+    if isinstance(model, RemoteModel):
+        scorer = RemoteScorer.of(model, caller, fitted.cells, fitted.frame, event)
+        return RemoteExecution(scorer, masker)
     if model.recurrence is None:
         return WholeExecution(model, masker, fitted.frame, event, caller)
     prefix_states = PrefixStates(
@@ -224,11 +223,12 @@ def _with_estimator(task: Task, pruned: int) -> Task:
 
 def _suited(task: Task, pruned: int) -> Estimator:
     """The one that suits what rows have been found to take."""
-    endpoint = task.model.endpoint
-    assert endpoint is not None
+    model = task.model
+    assert isinstance(model, RemoteModel)
     players = max(task.fitted.cells.length - pruned, len(task.layout.features)) + 1
-    size = row_bytes(task.model, task.fitted.cells, task.fitted.frame)
-    return estimator_for(endpoint, size, budget_of(task.request.options, endpoint), players)
+    size = row_bytes(model, task.fitted.cells, task.fitted.frame)
+    budget = budget_of(task.request.options, model.endpoint)
+    return estimator_for(model.endpoint, size, budget, players)
 
 
 def _prune(task: Task, evaluator: Evaluator, scores: BaseAndScore, used: Tolerances) -> Scan:

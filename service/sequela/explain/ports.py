@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
@@ -14,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela.concurrency.deadline import Deadline
-from sequela.errors import SequelaError
 from sequela.explain.background import Background, StoredBackground
 from sequela.explain.evaluate.row_independence import RowIndependence
 from sequela.explain.request import Estimator, ModelChoice
@@ -24,7 +22,6 @@ from sequela.explain.telemetry import Record
 from sequela.timeshap.cells import Cells
 
 Item = TypeVar("Item")
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,84 +53,106 @@ class Recurrence(Protocol):
         """The states before the first event."""
 
     def advance(self, batch: Cells, states: States, until: float = math.inf) -> States:
-        """The states after the batch's events (n, k ≥ 1, d_j). Raises as `Model.run` does."""
+        """The states after the batch's events (n, k ≥ 1, d_j). Raises as `LocalModel.run` does."""
 
     def finish(self, batch: Cells, states: States, until: float = math.inf) -> NDArray[np.float64]:
-        """Raw outputs (n, outputs) after the batch's last event. Raises as `Model.run` does."""
+        """Raw outputs (n, outputs) after the batch's last event. Raises as `LocalModel.run` does."""
 
 
-class TryAgain(Exception):
-    """A call did not come through to an endpoint, or its answer did not come back; the same call may be sent again.
+@dataclass(frozen=True, slots=True)
+class EndpointInfo:
+    """What is known of the endpoint that serves a model, and what its operator prefers.
 
-    `error` is what the caller hears where that does not help either.
+    Attributes:
+        uri: Where the model is served.
+        version: The version that is asked for there; empty leaves the choice to the server.
+        revision: The operator's own mark of what is served; empty where there is none.
+        pinned: Whether the model cannot change unnoticed. Only then may answers be given to other requests.
+        platform: The server's name for what runs the model, where it says.
+        max_coalitions: Coalitions of a level at most, where a request does not say.
+        estimator: The estimator to use where a request does not say; None to choose it by what rows take.
     """
 
-    def __init__(self, error: SequelaError) -> None:
-        super().__init__(error.message)
-        self.error = error
+    uri: str
+    version: str
+    revision: str
+    pinned: bool
+    platform: str
+    max_coalitions: int
+    estimator: Estimator | None
 
 
-class Endpoint(Protocol):
-    """The way to a model that another server runs; all requests share it. Safe to call from several threads at once."""
+@dataclass(frozen=True, slots=True, eq=False)
+class RemoteRows:
+    """Sequences of one length and padding that an endpoint is to score. A batch is built when its call leaves.
+
+    Attributes:
+        count: The number of rows n.
+        build: Makes a batch of the rows with these numbers, (m,) from 0 to n - 1.
+        frame: The padding of every row.
+        output_event: As in `LocalModel.run`.
+        row_bytes: Size of one row's tensors, or of its outputs where these are larger.
+        max_call_rows: Rows of one call at most, beside the endpoint's own limits; None for no other limit.
+    """
+
+    count: int
+    build: Callable[[NDArray[np.intp]], Cells]
+    frame: Frame
+    output_event: int
+    row_bytes: int
+    max_call_rows: int | None = None
+
+
+class CallListener(Protocol):
+    """Hears of the calls that score rows, from the threads that make them."""
+
+    def call_sent(self, rows: int) -> None:
+        """A call leaves with so many rows, those that fill up a fixed batch included. It may still fail."""
+
+    def call_answered(self, rows: slice, outputs: NDArray[np.float64], seconds: float) -> None:
+        """A call brought the raw outputs (m, outputs) of these rows, and took so long."""
+
+
+class RemoteEndpoint(Protocol):
+    """A model's endpoint. All requests share it. Safe to call from several threads at once."""
 
     @property
-    def uri(self) -> str:
-        """Where it is served."""
+    def info(self) -> EndpointInfo:
+        """Where the model is served, and the operator's preferences as they are now."""
 
     @property
-    def version(self) -> str:
-        """The version asked for there; empty: the server's choice."""
-
-    @property
-    def revision(self) -> str:
-        """The operator's mark of what is served."""
-
-    @property
-    def pinned(self) -> bool:
-        """What is served cannot change unnoticed: answers may be given to other requests."""
-
-    @property
-    def coalitions(self) -> int:
-        """Coalitions of a level where the question does not say."""
-
-    @property
-    def estimator(self) -> Estimator | None:
-        """What the operator wants used where a question does not say; None: chosen by what rows take."""
-
-    @property
-    def attempts(self) -> int:
-        """How often a call is sent at most."""
-
-    @property
-    def rows_alone(self) -> RowIndependence:
-        """What is still to be tried of the model's rows."""
+    def row_independence(self) -> RowIndependence:
+        """Which rows are still to be scored a second time, alone, to see whether rows influence each other."""
 
     def check(self) -> None:
-        """Raises Forbidden when the operator has switched it off, Unavailable while it is known to be down."""
+        """Raises Forbidden where the operator has switched it off, and Unavailable while it is known to be down."""
 
-    def seconds(self, rows: int) -> float:
-        """What a call of so many rows should take, as calls of late went; 0 before any."""
+    def expected_seconds(self, rows: int, row_bytes: int) -> float:
+        """How long so many rows should take, call by call, judged by recent calls; 0 before the first call."""
 
-    @property
-    def lanes(self) -> int:
-        """Calls that may be under way at a time now."""
+    def score_batches(
+        self, rows: RemoteRows, deadline: Deadline, until: float, listener: CallListener
+    ) -> NDArray[np.float64]:
+        """Scores rows in as many calls as it takes, as many at a time as keep the endpoint busy.
 
-    def rows(self, row_bytes: int) -> int:
-        """The most rows of so many bytes that one call may hold."""
+        Call sizes, retries, rate limits and turns with other requests are the endpoint's own matter.
 
-    def sent(self, rows: int) -> int:
-        """The rows that leave for so many: a fixed batch is filled up."""
+        Args:
+            rows: What to score.
+            deadline: The request's deadline and cancellation.
+            until: When the outputs are needed, on the monotonic clock; the deadline's end holds too.
+            listener: Hears of every call. What calls brought before one failed is not lost: it was told of it.
 
-    def admitted(self, rows: int, deadline: Deadline, until: float) -> AbstractContextManager[None]:
-        """Waits until so many rows may be sent, and holds their place while the context lasts.
+        Returns:
+            Raw outputs (n, outputs).
 
-        Raises TimeUp where that would be past `until`, Cancelled when the caller has gone, and what `check` raises.
-        """
-
-    def run(self, jobs: Iterable[Callable[[], T]], deadline: Deadline, until: float) -> list[T]:
-        """Runs jobs of one call each, as many at a time as keep the endpoint busy, in turn with other requests'.
-
-        Results and errors are as in `WorkerPool.run`; raises TimeUp and Cancelled also while jobs wait for their turn.
+        Raises:
+            DeadlinePassed: Some rows did not fit into the time. Its cause is the endpoint's error, where one took
+                the time.
+            Cancelled: The caller has gone.
+            Forbidden, Unavailable: As `check`, or calls failed and were not, or not any more, sent again.
+            Overloaded: The endpoint has too much to do.
+            DoesNotFit: The endpoint refuses, its answer is not valid, or outputs are not finite.
         """
 
 
@@ -159,20 +178,20 @@ class ModelInfo:
     warnings: tuple[ExplanationWarning, ...] = ()
 
 
-class Model(Protocol):
-    """A model that scores batches. Safe to call from several threads at once."""
+class LocalModel(Protocol):
+    """A model that this process runs. Safe to call from several threads at once."""
 
     @property
     def info(self) -> ModelInfo:
         """Its name, schema and other facts."""
 
     @property
-    def recurrence(self) -> Recurrence | None:
-        """The same model run from states; None where it can only be run whole."""
+    def endpoint(self) -> None:
+        """None: this tells it from a `RemoteModel`."""
 
     @property
-    def endpoint(self) -> Endpoint | None:
-        """The way to it; None where it runs in this process."""
+    def recurrence(self) -> Recurrence | None:
+        """The same model run from states; None where it can only be run whole."""
 
     def work(self, events: int) -> int:
         """About how many multiply-adds one row of so many events takes: follows from the graph alone."""
@@ -180,14 +199,36 @@ class Model(Protocol):
     def run(
         self, batch: Cells, frame: Frame, output_event: int, until: float = math.inf
     ) -> NDArray[np.float64]:
-        """Raw outputs (n, outputs) of a batch of n sequences of l real events.
+        """Scores a batch of n sequences of l real events.
 
-        The batch's event inputs are (n, l, d_j). The frame's padding is put around them, mask and length
-        inputs are built from it. `output_event` t ≤ 0 selects the step of a per-event output, counted from
-        the last real event. Raises DoesNotFit when the model fails on the batch or gives values that are not
-        finite, TimeUp when it had to be stopped at `until` (on the monotonic clock). Behind an endpoint also
-        TryAgain, Unavailable and Overloaded.
+        Args:
+            batch: Event inputs (n, l, d_j) and static inputs (n, d_j).
+            frame: The padding put around the events. Mask and length inputs are built from it.
+            output_event: t ≤ 0 selects the step of a per-event output, counted from the last real event.
+            until: When the outputs are needed, on the monotonic clock.
+
+        Returns:
+            Raw outputs (n, outputs).
+
+        Raises:
+            DoesNotFit: The model fails on the batch, or gives values that are not finite.
+            DeadlinePassed: It had to be stopped at `until`.
         """
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RemoteModel:
+    """A model that another server runs; its endpoint scores rows."""
+
+    info: ModelInfo
+    endpoint: RemoteEndpoint
+
+    def named(self, name: str) -> RemoteModel:
+        """The same model under another name."""
+        return replace(self, info=replace(self.info, name=name))
+
+
+Model: TypeAlias = LocalModel | RemoteModel
 
 
 class ModelState(StrEnum):

@@ -1,21 +1,20 @@
-"""Scores sequences as they are (what-if)."""
+"""Scores sequences as they are, without explaining them (what-if)."""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sequela.explain.evaluate.model_caller import ModelCaller
-from sequela.explain.evaluate.remote import Rows, Sender, row_bytes, row_digests
+from sequela.explain.evaluate.remote import RemoteScorer, row_digests
 from sequela.explain.inputs.preparation import PreparedSequence, prepare_sequence
 from sequela.explain.limits import Limits
-from sequela.explain.ports import Model
+from sequela.explain.ports import LocalModel, Model, RemoteModel
 from sequela.explain.request import GivenSequence
 from sequela.explain.task import check_output_event
 from sequela.timeshap.cells import Cells
@@ -26,71 +25,82 @@ Outputs = NDArray[np.float64]
 def score_all(
     model: Model, sequences: Sequence[GivenSequence], output_event: int, limits: Limits, caller: ModelCaller
 ) -> Outputs:
-    """Raw outputs (sequences, outputs).
+    """Scores n sequences.
 
-    Raises InvalidInput with the path of the sequence at fault, TimeUp, Cancelled, and what `Model.run` raises.
+    Returns:
+        Raw outputs (n, outputs).
+
+    Raises:
+        InvalidInput: A sequence does not fit the model; the error's path names it.
+        DeadlinePassed, Cancelled: As for every request.
+        SequelaError: What `LocalModel.run` or `RemoteEndpoint.score_batches` raises.
     """
-    fit = partial(_fitted, model, output_event, limits)
-    if model.endpoint:
-        fitted = [fit(number, sequence) for number, sequence in enumerate(sequences)]
-        return _Served(Sender(model, model.endpoint, caller), output_event).scores(fitted)
+    prepare = partial(_prepare, model, output_event, limits)
+    if isinstance(model, RemoteModel):
+        prepared = [prepare(number, sequence) for number, sequence in enumerate(sequences)]
+        return _score_remotely(model, prepared, output_event, caller)
+    score = partial(_score_one, model, output_event, caller)
 
-    def scored(number: int, sequence: GivenSequence) -> Outputs:
+    def job(number: int, sequence: GivenSequence) -> Outputs:
         caller.deadline.check()
-        return _asked(model, fit(number, sequence), output_event, caller)
+        return score(prepare(number, sequence))
 
-    jobs = (partial(scored, number, sequence) for number, sequence in enumerate(sequences))
+    jobs = (partial(job, number, sequence) for number, sequence in enumerate(sequences))
     return np.concatenate(list(caller.share(jobs)))
 
 
-def _fitted(
+def _prepare(
     model: Model, output_event: int, limits: Limits, number: int, sequence: GivenSequence
 ) -> PreparedSequence:
-    fitted = prepare_sequence(
+    prepared = prepare_sequence(
         model.info.schema, model.info.fixed_length, sequence, limits, f"sequences[{number}]"
     )
-    check_output_event(output_event, model.info.schema, fitted.cells.length, "output_event")
-    return fitted
+    check_output_event(output_event, model.info.schema, prepared.cells.length, "output_event")
+    return prepared
 
 
-def _asked(model: Model, fitted: PreparedSequence, output_event: int, caller: ModelCaller) -> Outputs:
+def _score_one(
+    model: LocalModel, output_event: int, caller: ModelCaller, prepared: PreparedSequence
+) -> Outputs:
     """Raw outputs (1, outputs) of one sequence."""
 
     def call(end: float) -> Outputs:
-        return model.run(fitted.cells.as_batch(), fitted.frame, output_event, end)
+        return model.run(prepared.cells.as_batch(), prepared.frame, output_event, end)
 
-    return caller.ask(1, fitted.cells.length, caller.deadline.end, call)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Served:
-    """By an endpoint: sequences of one length and padding go in one call, equal ones once."""
-
-    sender: Sender
-    output_event: int
-
-    def scores(self, sequences: Sequence[PreparedSequence]) -> Outputs:
-        """Raw outputs (sequences, outputs)."""
-        alike: dict[bytes, list[int]] = defaultdict(list)
-        for number, fitted in enumerate(sequences):
-            alike[_shape(fitted)].append(number)
-        parts = [self._together([sequences[number] for number in numbers]) for numbers in alike.values()]
-        order = np.argsort([number for numbers in alike.values() for number in numbers])
-        return np.concatenate(parts)[order]
-
-    def _together(self, sequences: Sequence[PreparedSequence]) -> Outputs:
-        """Of sequences of one length and padding."""
-        first = sequences[0]
-        size = row_bytes(self.sender.model, first.cells, first.frame)
-        digests = [row_digests(fitted.cells.as_batch())[0] for fitted in sequences]
-
-        def build(rows: NDArray[np.intp]) -> Cells:
-            return _stacked([sequences[row].cells for row in rows])
-
-        return Rows(self.sender, first.frame, self.output_event, size).outputs(digests, build, math.inf)
+    return caller.ask(1, prepared.cells.length, caller.deadline.end, call)
 
 
-def _stacked(cells: Sequence[Cells]) -> Cells:
+def _score_remotely(
+    model: RemoteModel, sequences: Sequence[PreparedSequence], output_event: int, caller: ModelCaller
+) -> Outputs:
+    """Raw outputs (n, outputs). Sequences of one length and padding go in one call, equal ones once."""
+    numbers_by_shape: dict[bytes, list[int]] = defaultdict(list)
+    for number, prepared in enumerate(sequences):
+        numbers_by_shape[_shape(prepared)].append(number)
+    groups = list(numbers_by_shape.values())
+    parts = [
+        _score_group(model, [sequences[number] for number in numbers], output_event, caller)
+        for numbers in groups
+    ]
+    order = np.argsort([number for numbers in groups for number in numbers])
+    return np.concatenate(parts)[order]
+
+
+def _score_group(
+    model: RemoteModel, sequences: Sequence[PreparedSequence], output_event: int, caller: ModelCaller
+) -> Outputs:
+    """Raw outputs (n, outputs) of sequences of one length and padding."""
+    first = sequences[0]
+    digests = [row_digests(prepared.cells.as_batch())[0] for prepared in sequences]
+
+    def build(rows: NDArray[np.intp]) -> Cells:
+        return _stack([sequences[row].cells for row in rows])
+
+    scorer = RemoteScorer.of(model, caller, first.cells, first.frame, output_event)
+    return scorer.outputs(digests, build, math.inf)
+
+
+def _stack(cells: Sequence[Cells]) -> Cells:
     """Sequences of one length as a batch."""
     return Cells(
         tuple(map(np.stack, zip(*(each.events for each in cells), strict=True))),
@@ -98,7 +108,7 @@ def _stacked(cells: Sequence[Cells]) -> Cells:
     )
 
 
-def _shape(fitted: PreparedSequence) -> bytes:
-    """What sequences of one call have in common: length and padding."""
-    frame = (*fitted.frame.before, *fitted.frame.after)
-    return repr((fitted.cells.length, [(array.shape, array.tobytes()) for array in frame])).encode()
+def _shape(prepared: PreparedSequence) -> bytes:
+    """What the sequences of one call have in common: length and padding."""
+    frame = (*prepared.frame.before, *prepared.frame.after)
+    return repr((prepared.cells.length, [(array.shape, array.tobytes()) for array in frame])).encode()

@@ -97,7 +97,7 @@ class Explainer:
             task = resolve(request, self._models, self._backgrounds, self._limits, deadline.end)
             self._observer.notice(StageDone("resolve", deadline.now() - start))
             endpoint = task.model.endpoint
-            if endpoint and not endpoint.pinned:
+            if endpoint and not endpoint.info.pinned:
                 return self._answered_anew(task, deadline)
             return self._answered_once(task, content_key(task), deadline)
         except DeadlinePassed as late:

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from sequela.adapters.endpoints.addresses import (
     AddressGuard,
-    embedded,
+    embedded_addresses,
     is_public,
-    looked_up,
+    look_up,
     open_guard,
 )
-from sequela.adapters.endpoints.allow_list import Allowance
+from sequela.adapters.endpoints.allow_list import AllowList
 from sequela.adapters.endpoints.uri import EndpointUri
 from sequela.errors import Forbidden
 
@@ -25,7 +25,7 @@ MODELS = ["grpc://*.models.example:8001/*", "https://rest.example/v2/models/frau
 
 def allowed(text: str, patterns: Sequence[str] = MODELS, networks: Sequence[str] = ()) -> bool:
     try:
-        Allowance(patterns, networks).check(EndpointUri.parse(text))
+        AllowList(patterns, networks).check(EndpointUri.parse(text))
     except Forbidden:
         return False
     return True
@@ -69,7 +69,7 @@ def test_not_on_the_list(text: str) -> None:
 def test_a_refusal_names_the_field() -> None:
     """And the endpoint, so that the operator knows what to add."""
     with pytest.raises(Forbidden) as caught:
-        Allowance([], []).check(EndpointUri.parse("grpc://models.example:8001/x"))
+        AllowList([], []).check(EndpointUri.parse("grpc://models.example:8001/x"))
     assert caught.value.reason == "ENDPOINT_NOT_ALLOWED"
     assert [violation.field for violation in caught.value.violations] == ["model.endpoint.uri"]
     assert "grpc://models.example:8001/x" in caught.value.message
@@ -97,7 +97,7 @@ def test_an_empty_list_allows_nothing() -> None:
 def test_bad_patterns(pattern: str) -> None:
     """What is no pattern is refused when the server starts, and named."""
     with pytest.raises(ValueError, match="is not an endpoint pattern"):
-        Allowance([pattern], [])
+        AllowList([pattern], [])
 
 
 @pytest.mark.parametrize(
@@ -106,14 +106,14 @@ def test_bad_patterns(pattern: str) -> None:
 def test_the_end_of_a_host_is_written_out(pattern: str) -> None:
     """`10.0.*` would match 10.0.example.com: networks are for that."""
     with pytest.raises(ValueError, match="must not end"):
-        Allowance([pattern], [])
+        AllowList([pattern], [])
 
 
 @pytest.mark.parametrize("network", ["", "10.0.0.0/33", "10.0.0.1/8", "models.example"])
 def test_bad_networks(network: str) -> None:
     """What is no network is refused when the server starts."""
     with pytest.raises(ValueError, match=r"does not appear to be|has host bits set"):
-        Allowance([], [network])
+        AllowList([], [network])
 
 
 PRIVATE = [
@@ -177,13 +177,13 @@ def resolving(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
 
 
 def guard(*networks: str) -> AddressGuard:
-    return Allowance(MODELS, networks).check(EndpointUri.parse("grpc://a.models.example:8001/m"))
+    return AllowList(MODELS, networks).check(EndpointUri.parse("grpc://a.models.example:8001/m"))
 
 
 def test_a_name_with_public_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     """The addresses come back each once, in the resolver's order."""
     resolving(monkeypatch, "8.8.8.8", "2001:4860:4860::8888", "8.8.8.8")
-    assert guard().addresses(None) == ("8.8.8.8", "2001:4860:4860::8888")
+    assert guard().look_up(None) == ("8.8.8.8", "2001:4860:4860::8888")
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_a_name_with_a_private_address(monkeypatch: pytest.MonkeyPatch, bad: str
     """One such address among good ones is enough, and the error does not tell which it is."""
     resolving(monkeypatch, "8.8.8.8", bad)
     with pytest.raises(Forbidden) as caught:
-        guard("10.9.0.0/16").addresses(None)
+        guard("10.9.0.0/16").look_up(None)
     assert caught.value.reason == "ENDPOINT_NOT_ALLOWED"
     assert caught.value.violations[0].field == "model.endpoint.uri"
     assert "an address that is not public" in caught.value.message
@@ -204,14 +204,14 @@ def test_a_real_name() -> None:
     """localhost is private here as everywhere, unless loopback is listed."""
     uri = EndpointUri.parse("grpc://localhost:8001/m")
     with pytest.raises(Forbidden):
-        AddressGuard(uri).addresses(10)
-    assert AddressGuard(uri, (ip_network("127.0.0.0/8"), ip_network("::1/128"))).addresses(10)
+        AddressGuard(uri).look_up(10)
+    assert AddressGuard(uri, (ip_network("127.0.0.0/8"), ip_network("::1/128"))).look_up(10)
 
 
 def test_an_unknown_name() -> None:
     """What no resolver knows is an OSError, not a refusal."""
     with pytest.raises(socket.gaierror):
-        looked_up("no-such-name.invalid", 1, None)
+        look_up("no-such-name.invalid", 1, None)
 
 
 def test_a_resolver_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,15 +219,15 @@ def test_a_resolver_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> Non
     free = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **named: free.wait(60) and [])
     with pytest.raises(TimeoutError):
-        guard().addresses(0.01)
+        guard().look_up(0.01)
     free.set()
 
 
 def test_addresses_inside_addresses() -> None:
     """Teredo carries its server and its client, both count; others carry one or none."""
-    assert [str(each) for each in embedded(ip_address("2001:0:808:808::f5ff:fffe"))] == [
+    assert [str(each) for each in embedded_addresses(ip_address("2001:0:808:808::f5ff:fffe"))] == [
         "8.8.8.8",
         "10.0.0.1",
     ]
-    assert [str(each) for each in embedded(ip_address("2001:4860::1"))] == ["2001:4860::1"]
+    assert [str(each) for each in embedded_addresses(ip_address("2001:4860::1"))] == ["2001:4860::1"]
     assert is_public(ip_address("8.8.8.8"))

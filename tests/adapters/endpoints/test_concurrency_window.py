@@ -6,7 +6,7 @@ import heapq
 from dataclasses import dataclass, field
 
 import pytest
-from sequela.adapters.endpoints.concurrency_window import GOOD_FOR, Meter, Window
+from sequela.adapters.endpoints.concurrency_window import RELEARN_SECONDS, CallTimes, ConcurrencyWindow
 
 ROWS = 32
 MOST = 64
@@ -32,7 +32,7 @@ class Simulated:
     def __post_init__(self) -> None:
         self._free = [0.0] * self.units
 
-    def run(self, window: Window, calls: int) -> float:
+    def run(self, window: ConcurrencyWindow, calls: int) -> float:
         """So many calls; the share of the server's time that it was busy."""
         start = self.now
         self.sizes.clear()
@@ -40,7 +40,7 @@ class Simulated:
             while len(self._under_way) < window.size:
                 self._send()
             self.now, sent = heapq.heappop(self._under_way)
-            window.worked(ROWS, self.now - sent, self.now)
+            window.record_answer(ROWS, self.now - sent, self.now)
             self.sizes.append(window.size)
         return calls * self.service / self.units / (self.now - start)
 
@@ -63,7 +63,7 @@ SERVERS = [
 @pytest.mark.parametrize(("units", "service", "latency"), SERVERS)
 def test_a_server_is_kept_busy_and_no_queue_piles_up(units: int, service: float, latency: float) -> None:
     """Nine tenths of its time at least; at most a few calls more than it can have under way wait before it."""
-    window, server = Window(MOST), Simulated(units, service, latency)
+    window, server = ConcurrencyWindow(MOST), Simulated(units, service, latency)
     server.run(window, WARM)
     assert server.run(window, 1000) > 0.9
     useful = units * (1 + 2 * latency / service)
@@ -72,7 +72,7 @@ def test_a_server_is_kept_busy_and_no_queue_piles_up(units: int, service: float,
 
 def test_a_server_without_bounds_is_sent_all_that_is_allowed() -> None:
     """Where calls take as long however many there are, waiting for one before another helps nobody."""
-    window, server = Window(MOST), Simulated(1000, 0.02, 0.02)
+    window, server = ConcurrencyWindow(MOST), Simulated(1000, 0.02, 0.02)
     server.run(window, WARM)
     assert window.size == MOST
 
@@ -80,22 +80,22 @@ def test_a_server_without_bounds_is_sent_all_that_is_allowed() -> None:
 @pytest.mark.parametrize("most", [1, 2, 5])
 def test_no_more_than_allowed(most: int) -> None:
     """Nor fewer than one."""
-    window, server = Window(most), Simulated(1000, 0.02)
+    window, server = ConcurrencyWindow(most), Simulated(1000, 0.02)
     server.run(window, 100)
     assert set(server.sizes) <= set(range(1, most + 1))
     assert window.size == most
     for _ in range(10):
-        window.failed()
+        window.record_failure()
     assert window.size == 1
 
 
 @pytest.mark.parametrize("factor", [0.2, 5.0])
 def test_a_server_that_changes_is_learned_anew(factor: float) -> None:
     """Calls that take five times as long, or a fifth: after a while it is kept busy again without a queue."""
-    window, server = Window(MOST), Simulated(4, 0.02, 0.02)
+    window, server = ConcurrencyWindow(MOST), Simulated(4, 0.02, 0.02)
     server.run(window, WARM)
     server.service *= factor
-    while server.now < 3.5 * GOOD_FOR:  # between two times of learning
+    while server.now < 3.5 * RELEARN_SECONDS:  # between two times of learning
         server.run(window, 100)
     assert server.run(window, 1000) > 0.85
     assert max(server.sizes) <= 4 * (1 + 2 * 0.02 / server.service) + 8
@@ -103,36 +103,36 @@ def test_a_server_that_changes_is_learned_anew(factor: float) -> None:
 
 def test_a_failure_halves_and_success_grows_slowly() -> None:
     """One more for each window's worth of calls that did not wait."""
-    window = Window(MOST)
+    window = ConcurrencyWindow(MOST)
     server = Simulated(1000, 0.02)
     server.run(window, WARM)
-    window.failed()
+    window.record_failure()
     assert window.size == MOST // 2
     for _ in range(MOST // 2):
-        window.worked(ROWS, 0.02, server.now)
+        window.record_answer(ROWS, 0.02, server.now)
     assert window.size == MOST // 2 + 1
 
 
 def test_another_limit() -> None:
     """Holds at once."""
-    window = Window(MOST)
+    window = ConcurrencyWindow(MOST)
     Simulated(1000, 0.02).run(window, WARM)
-    window.limit(3)
+    window.set_max_calls(3)
     assert window.size == 3
 
 
 def test_calls_of_different_sizes_are_not_compared() -> None:
     """Large calls take longer than small ones; that is no sign of waiting."""
-    window = Window(MOST)
+    window = ConcurrencyWindow(MOST)
     for call in range(1000):
         rows = (1, 256)[call % 2]
-        window.worked(rows, 0.001 * rows, now=call / 1000)
+        window.record_answer(rows, 0.001 * rows, now=call / 1000)
     assert window.size == MOST
 
 
 def test_the_meter_finds_the_line() -> None:
     """A constant and so much a row, exactly; before any call it knows nothing."""
-    meter = Meter()
+    meter = CallTimes()
     assert meter.seconds(10) == 0
     for rows in (1, 64, 17, 256, 3) * 20:
         meter.add(rows, 0.01 + 0.0001 * rows)
@@ -142,7 +142,7 @@ def test_the_meter_finds_the_line() -> None:
 
 def test_calls_of_one_size_tell_no_slope() -> None:
     """Any other size is taken to take as long."""
-    meter = Meter()
+    meter = CallTimes()
     for _ in range(10):
         meter.add(32, 0.02)
     assert meter.seconds(1) == meter.seconds(256) == pytest.approx(0.02)
@@ -150,11 +150,11 @@ def test_calls_of_one_size_tell_no_slope() -> None:
 
 def test_slopes_stay_sensible() -> None:
     """A row more makes no call shorter, and none takes less than nothing, whatever the noise."""
-    meter = Meter()
+    meter = CallTimes()
     for rows, seconds in ((1, 0.5), (100, 0.1), (50, 0.2)) * 5:
         meter.add(rows, seconds)
     assert meter.seconds(10) == meter.seconds(1000) > 0
-    steep = Meter()
+    steep = CallTimes()
     for rows, seconds in ((100, 0.001), (110, 1.0)) * 5:
         steep.add(rows, seconds)
     assert steep.seconds(0) >= 0
@@ -162,7 +162,7 @@ def test_slopes_stay_sensible() -> None:
 
 def test_what_was_long_ago_is_forgotten() -> None:
     """After a hundred calls a server that became slower is known to be slow."""
-    meter = Meter()
+    meter = CallTimes()
     for _ in range(1000):
         meter.add(32, 0.01)
     for _ in range(100):

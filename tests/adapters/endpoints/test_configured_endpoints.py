@@ -9,14 +9,14 @@ import pytest
 from endpoint_folders import write_endpoint
 from inference_server import InferenceServer, ServedModel
 from sequela.adapters.endpoints.configured_endpoints import ConfiguredEndpoint, ConfiguredEndpoints
-from sequela.adapters.endpoints.registry import EndpointRules, Switchboard
+from sequela.adapters.endpoints.registry import EndpointRegistry, EndpointRules
 from sequela.adapters.repository.model_folders import find_folders
 from sequela.explain.limits import Limits
 from sequela.explain.ports import ModelState, Observers
 from transports import SCORER, TWO_INPUTS, eventually
 
 SCHEMA = b'{"inputs": [{"name": "events", "role": "events", "dtype": "float32", "width": 3}]}'
-RULES = EndpointRules(ttl=0.1, rest=0.02)
+RULES = EndpointRules(ttl_seconds=0.1, retry_seconds=0.02)
 
 
 @pytest.fixture
@@ -26,24 +26,24 @@ def endpoint() -> Iterator[InferenceServer]:
 
 
 @pytest.fixture
-def board() -> Iterator[Switchboard]:
-    board = Switchboard(RULES, Limits(), Observers(()))
-    yield board
-    board.close()
+def registry() -> Iterator[EndpointRegistry]:
+    registry = EndpointRegistry(RULES, Limits(), Observers(()))
+    yield registry
+    registry.close()
 
 
 @pytest.fixture
-def one(tmp_path: Path, endpoint: InferenceServer, board: Switchboard) -> ConfiguredEndpoint:
+def one(tmp_path: Path, endpoint: InferenceServer, registry: EndpointRegistry) -> ConfiguredEndpoint:
     """Written, not yet looked at."""
     write_endpoint(tmp_path, "m", endpoint.uri("m"), SCHEMA, call_seconds=1.0)
     (folder,) = find_folders(tmp_path)
-    return ConfiguredEndpoint(folder, board, Limits())
+    return ConfiguredEndpoint(folder, registry, Limits())
 
 
 def look(one: ConfiguredEndpoint) -> tuple[ModelState, str]:
     """As its threads do."""
     one.read()
-    one.ask()
+    one.refresh()
     return one.record.state, one.record.detail
 
 
@@ -140,12 +140,12 @@ def test_a_model_that_no_longer_fits(one: ConfiguredEndpoint, endpoint: Inferenc
     eventually(lambda: look(one)[0] is ModelState.READY)
 
 
-def test_several(tmp_path: Path, endpoint: InferenceServer, board: Switchboard) -> None:
+def test_several(tmp_path: Path, endpoint: InferenceServer, registry: EndpointRegistry) -> None:
     """One is down, one is wrong, one works: each stands for itself, and is looked after until that ends."""
     write_endpoint(tmp_path, "down", "grpc://127.0.0.1:1/m", SCHEMA)
     write_endpoint(tmp_path, "wrong", endpoint.uri("m"), b"{", attempts=2)
     write_endpoint(tmp_path, "works", endpoint.uri("m"), SCHEMA)
-    endpoints = ConfiguredEndpoints(find_folders(tmp_path), board, Limits())
+    endpoints = ConfiguredEndpoints(find_folders(tmp_path), registry, Limits())
 
     def states() -> dict[str, ModelState]:
         return {name.model: record.state for name, record in endpoints.records().items()}

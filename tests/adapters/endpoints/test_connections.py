@@ -7,8 +7,8 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from sequela.adapters.endpoints.failures import RetryableError
 from sequela.concurrency.deadline import DeadlinePassed
-from sequela.explain.ports import TryAgain
 from transports import PATIENCE, ROWS, failing, loopback, opened, soon
 
 ROUTES = ["grpc://{}/m", "grpcs://{}/m", "https://{}/v2/models/m", "https://{}/v1/models/m"]
@@ -26,7 +26,7 @@ def test_a_handshake_that_never_ends(silent: str, route: str) -> None:
     """Is given up when connecting takes too long, while the call still has time: it may be sent elsewhere."""
     with (
         opened(route.format(silent), connect_seconds=0.1) as transport,
-        failing(TryAgain, "ENDPOINT_UNAVAILABLE"),
+        failing(RetryableError, "ENDPOINT_UNAVAILABLE"),
     ):
         transport.infer({"events": ROWS}, "", soon(15.0))  # less than gRPC's own patience
 
@@ -39,7 +39,7 @@ def test_a_name_that_is_never_looked_up(monkeypatch: pytest.MonkeyPatch, route: 
     uri = route.format("models.example")
     with (
         opened(uri, connect_seconds=0.05, guard=loopback) as transport,
-        failing(TryAgain, "ENDPOINT_UNAVAILABLE", "not looked up in time"),
+        failing(RetryableError, "ENDPOINT_UNAVAILABLE", "not looked up in time"),
     ):
         transport.infer({"events": ROWS}, "", soon())
     with opened(uri, connect_seconds=60.0, guard=loopback) as transport, pytest.raises(DeadlinePassed):

@@ -8,8 +8,8 @@ import pytest
 from inference_server import Certificates, InferenceServer, ServedModel
 from sequela.adapters.endpoints.addresses import open_guard
 from sequela.adapters.endpoints.credentials import Credentials
+from sequela.adapters.endpoints.failures import RetryableError
 from sequela.errors import DoesNotFit
-from sequela.explain.ports import TryAgain
 from transports import ROWS, SCORER, eventually, failing, opened, soon
 
 
@@ -37,7 +37,7 @@ def test_a_guarded_name_is_what_the_certificate_is_held_against(tmp_path: Path) 
         opened(
             f"grpcs://localhost:{server.port}/m", credentials=Credentials(other.ca), guard=open_guard
         ) as transport,
-        failing(TryAgain, "ENDPOINT_UNAVAILABLE"),
+        failing(RetryableError, "ENDPOINT_UNAVAILABLE"),
     ):
         transport.infer({"events": ROWS}, "", soon())
 
@@ -47,7 +47,7 @@ def test_an_authority_that_is_not_trusted(certificates: Certificates) -> None:
     with (
         serving(certificates) as server,
         opened(server.uri("m")) as transport,
-        failing(TryAgain, "ENDPOINT_UNAVAILABLE"),
+        failing(RetryableError, "ENDPOINT_UNAVAILABLE"),
     ):
         transport.infer({"events": ROWS}, "", soon())
 
@@ -130,7 +130,7 @@ def test_files_that_are_not_what_they_should_be(certificates: Certificates, tmp_
     certificate, key = certificates.client
     wrong = [
         (Credentials(missing), missing, "No such file"),
-        (Credentials(garbage), garbage, "not a bundle of certificates"),
+        (Credentials(garbage), garbage, "not a PEM file with certificates"),
         (Credentials(certificate=certificate, key=garbage), garbage, "unencrypted key"),
         (Credentials(certificate=certificate, key=missing), missing, "No such file"),
         (

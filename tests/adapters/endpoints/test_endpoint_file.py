@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 from sequela.adapters.endpoints.endpoint_file import EndpointFile, read_endpoint
-from sequela.adapters.endpoints.terms import Terms
+from sequela.adapters.endpoints.endpoint_terms import EndpointTerms
 from sequela.errors import InvalidInput
 from sequela.explain.request import Estimator
 
 FOLDER = Path("/models/m/1")
 PLACE = "m/1/endpoint.toml"
-USUAL = Terms(True, 11, 12.5, 13, 14, 15.5, 6, 170)
+USUAL = EndpointTerms(True, 11, 12.5, 13, 14, 15.5, 6, 170)
 """Unlike the defaults, every one of them."""
 
 
@@ -45,7 +45,7 @@ TERMS = {
 
 
 def test_all_terms_are_tried() -> None:
-    assert list(TERMS) == [each.name for each in fields(Terms)]
+    assert list(TERMS) == [each.name for each in fields(EndpointTerms)]
 
 
 @pytest.mark.parametrize("key", TERMS)
@@ -53,7 +53,9 @@ def test_a_term(key: str) -> None:
     """It alone differs from the server's own."""
     text, value = TERMS[key]
     terms = read(f'uri = "grpc://host:8001/m"\n{key} = {text}').terms
-    changed = {each.name for each in fields(Terms) if getattr(terms, each.name) != getattr(USUAL, each.name)}
+    changed = {
+        each.name for each in fields(EndpointTerms) if getattr(terms, each.name) != getattr(USUAL, each.name)
+    }
     assert changed == {key}
     assert getattr(terms, key) == value
 
@@ -76,7 +78,7 @@ def test_the_rest() -> None:
 
 URI = 'uri = "grpc://host:8001/m"\n'
 WRONG = {
-    "no uri": ('version = "1"', "uri: missing"),
+    "no uri": ('version = "1"', "uri: this key is required"),
     "another key": (URI + "max_rows = 3", "max_rows: not a key"),
     "a number for a text": (URI + "version = 1", "version", "not 1"),
     "a text for a number": (URI + 'max_calls = "8"', "max_calls", "not '8'"),
@@ -94,7 +96,7 @@ WRONG = {
     "too few coalitions": (URI + "max_coalitions = 127", "max_coalitions", "128", "not 127"),
     "a word for a switch": (URI + 'enabled = "yes"', "enabled", "not 'yes'"),
     "two mistakes": (URI + "attempts = 0\nmax_calls = 0", "attempts", "max_calls"),
-    "no TOML": ("uri: grpc://host/m", "not TOML"),
+    "no TOML": ("uri: grpc://host/m", "not valid TOML"),
 }
 
 
@@ -110,7 +112,7 @@ def test_mistakes(case: str) -> None:
 
 
 def test_bytes_that_are_no_text() -> None:
-    with pytest.raises(InvalidInput, match="not TOML") as caught:
+    with pytest.raises(InvalidInput, match="not valid TOML") as caught:
         read_endpoint(b"\xff\xfe", FOLDER, PLACE, USUAL)
     assert caught.value.reason == "ENDPOINT_FILE_INVALID"
 

@@ -14,13 +14,13 @@ import pytest
 from inference_server import InferenceServer, ServedModel
 from sequela.adapters.endpoints.addresses import AddressGuard, open_guard
 from sequela.adapters.endpoints.credentials import Credentials
-from sequela.adapters.endpoints.grpc_channel import GrpcFinder
+from sequela.adapters.endpoints.failures import RetryableError
+from sequela.adapters.endpoints.grpc_channel import GrpcChannelFinder
 from sequela.adapters.endpoints.transport_limits import TransportLimits
 from sequela.adapters.endpoints.uri import EndpointUri
 from sequela.adapters.model_io.signature import Content, InputSignature, OutputSignature
 from sequela.concurrency.deadline import DeadlinePassed
 from sequela.errors import DoesNotFit, Forbidden, Overloaded, Unavailable
-from sequela.explain.ports import TryAgain
 from sequela.explain.schema import Dtype
 from sequela_proto.inference import open_inference_pb2 as pb
 from transports import (
@@ -92,17 +92,17 @@ def test_describe(server: InferenceServer) -> None:
         InputSignature("ids", Dtype.INT64, "int64", (None, None)),
     )
     assert described.outputs == (OutputSignature("score", Content.FLOATS, "FP32", (None,)),)
-    assert (described.versions, described.platform, described.most_rows) == (("1",), "onnxruntime_onnx", None)
+    assert (described.versions, described.platform, described.max_rows) == (("1",), "onnxruntime_onnx", None)
 
 
 @pytest.mark.parametrize(("rows", "most"), [(64, 64), (0, None)])
-def test_most_rows_of_triton(rows: int, most: int | None) -> None:
+def test_max_rows_of_triton(rows: int, most: int | None) -> None:
     """Where the server knows ModelConfig, its max_batch_size counts, and 0 says nothing."""
     with (
         InferenceServer({"m": ServedModel(SCORER, rows)}, triton=True) as server,
         opened(server.uri("m")) as transport,
     ):
-        assert transport.describe(soon()).most_rows == most
+        assert transport.describe(soon()).max_rows == most
 
 
 @pytest.mark.parametrize("code", [Code.UNIMPLEMENTED, Code.INVALID_ARGUMENT, Code.UNKNOWN, Code.INTERNAL])
@@ -110,7 +110,7 @@ def test_servers_without_a_model_config(server: InferenceServer, code: Code) -> 
     """However a server says that it has none, the rest of the description stands."""
     server.twists["ModelConfig"] = lambda request, context, answer: context.abort(code, "unsupported")
     with opened(server.uri("scorer")) as transport:
-        assert transport.describe(soon()).most_rows is None
+        assert transport.describe(soon()).max_rows is None
 
 
 def test_an_input_that_cannot_be_fed(server: InferenceServer) -> None:
@@ -138,7 +138,7 @@ def test_what_is_sent(server: InferenceServer) -> None:
 
 TOLD_APART = (Code.UNAVAILABLE, Code.CANCELLED, Code.DEADLINE_EXCEEDED, Code.RESOURCE_EXHAUSTED)
 REFUSALS = {
-    Code.UNAVAILABLE: (TryAgain, "ENDPOINT_UNAVAILABLE"),
+    Code.UNAVAILABLE: (RetryableError, "ENDPOINT_UNAVAILABLE"),
     Code.CANCELLED: (Unavailable, "ENDPOINT_UNAVAILABLE"),
     Code.DEADLINE_EXCEEDED: (Unavailable, "ENDPOINT_UNAVAILABLE"),
     Code.RESOURCE_EXHAUSTED: (Overloaded, "ENDPOINT_OVERLOADED"),
@@ -158,7 +158,7 @@ def test_every_code_has_its_error(server: InferenceServer, code: Code) -> None:
 
 def test_what_helps_says_when() -> None:
     """An endpoint that is down: the error that the caller hears in the end says when to come back."""
-    with opened("grpc://127.0.0.1:1/m") as transport, pytest.raises(TryAgain) as caught:
+    with opened("grpc://127.0.0.1:1/m") as transport, pytest.raises(RetryableError) as caught:
         transport.infer({"events": ROWS}, "", soon())
     assert caught.value.error.retry_after == 1.0
 
@@ -187,12 +187,12 @@ def test_wrong_calls(server: InferenceServer) -> None:
 
 
 def test_nobody_there_and_back(server: InferenceServer) -> None:
-    """An endpoint that is down is TryAgain; once it is back, the same transport finds it."""
+    """An endpoint that is down is RetryableError; once it is back, the same transport finds it."""
     with opened(server.uri("scorer")) as transport:
         transport.infer({"events": ROWS}, "", soon())
         assert transport.ready(soon())
         server.stop()
-        with failing(TryAgain, "ENDPOINT_UNAVAILABLE", "scorer"):
+        with failing(RetryableError, "ENDPOINT_UNAVAILABLE", "scorer"):
             transport.infer({"events": ROWS}, "", soon())
         assert not transport.ready(soon())
         server.start()
@@ -226,7 +226,7 @@ def test_killed_in_mid_call(server: InferenceServer) -> None:
         call = pool.submit(transport.infer, {"events": ROWS}, "", soon())
         started.wait(PATIENCE)
         server.stop()
-        with failing(TryAgain, "ENDPOINT_UNAVAILABLE"):
+        with failing(RetryableError, "ENDPOINT_UNAVAILABLE"):
             call.result(PATIENCE)
 
 
@@ -242,9 +242,9 @@ def test_closed_in_mid_call(server: InferenceServer) -> None:
         call = pool.submit(transport.infer, {"events": ROWS}, "", soon())
         started.wait(PATIENCE)
         transport.close()
-        with failing(TryAgain, "ENDPOINT_UNAVAILABLE"):
+        with failing(RetryableError, "ENDPOINT_UNAVAILABLE"):
             call.result(PATIENCE)
-        with failing(TryAgain, "ENDPOINT_UNAVAILABLE", "closed"):
+        with failing(RetryableError, "ENDPOINT_UNAVAILABLE", "closed"):
             transport.infer({"events": ROWS}, "", soon())
         assert not transport.ready(soon())
         free.set()
@@ -255,7 +255,7 @@ def test_a_host_that_is_not_known() -> None:
     for guard in (None, open_guard):
         with (
             opened("grpc://no-such-name.invalid:1/m", guard=guard) as transport,
-            failing(TryAgain, "ENDPOINT_UNAVAILABLE"),
+            failing(RetryableError, "ENDPOINT_UNAVAILABLE"),
         ):
             transport.infer({"events": ROWS}, "", soon())
 
@@ -276,7 +276,7 @@ def test_a_guarded_name_that_moves(server: InferenceServer, monkeypatch: pytest.
     """What was checked is what is connected to; once it does not answer, the name is looked up and checked again."""
     names = Names(monkeypatch, "127.0.0.2")
     with opened(f"grpc://{names.HOST}:{server.port}/scorer", guard=loopback) as transport:
-        with pytest.raises(TryAgain) as caught:
+        with pytest.raises(RetryableError) as caught:
             transport.infer({"events": ROWS}, "", soon())
         assert "127.0.0" not in caught.value.error.message
         assert "its address: " in caught.value.error.message
@@ -286,7 +286,7 @@ def test_a_guarded_name_that_moves(server: InferenceServer, monkeypatch: pytest.
         transport.infer({"events": ROWS}, "", soon())
         assert names.asked == [names.HOST] * 2
         server.stop()
-        with failing(TryAgain, "ENDPOINT_UNAVAILABLE"):
+        with failing(RetryableError, "ENDPOINT_UNAVAILABLE"):
             transport.infer({"events": ROWS}, "", soon())
         with failing(Forbidden, "ENDPOINT_NOT_ALLOWED"):
             transport.infer({"events": ROWS}, "", soon())
@@ -296,12 +296,13 @@ def test_targets(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a guarded name, all addresses of the family that comes first; of the operator's own, the name."""
     uri, limits = EndpointUri.parse("grpc://models.example:9/m"), TransportLimits(1, 1.0)
     names = Names(monkeypatch, "::1", "127.0.0.1")
-    assert GrpcFinder(uri, Credentials(), limits, loopback(uri))(None).target == "ipv6:[::1]:9"
+    assert GrpcChannelFinder(uri, Credentials(), limits, loopback(uri))(None).target == "ipv6:[::1]:9"
     names.addresses = ("127.0.0.2", "127.0.0.1", "::1")
     assert (
-        GrpcFinder(uri, Credentials(), limits, loopback(uri))(None).target == "ipv4:127.0.0.1:9,127.0.0.2:9"
+        GrpcChannelFinder(uri, Credentials(), limits, loopback(uri))(None).target
+        == "ipv4:127.0.0.1:9,127.0.0.2:9"
     )
-    assert GrpcFinder(uri, Credentials(), limits, None)(None).target == "dns:///models.example:9"
+    assert GrpcChannelFinder(uri, Credentials(), limits, None)(None).target == "dns:///models.example:9"
 
 
 def test_link_local_is_refused_from_the_operator_too() -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from sequela.adapters.endpoints.model import Source
+from sequela.adapters.endpoints.remote_model import RemoteModelSource
 from sequela.adapters.endpoints.transport import Description, OutputSignature
 from sequela.adapters.model_io.signature import InputSignature
 from sequela.explain.schema import Dtype
 
-SOURCE = Source("grpc://host:8001/m", "2", "git-7", b"{}", "m/1/endpoint.toml", "m/1/schema.json")
+SOURCE = RemoteModelSource("grpc://host:8001/m", "2", "git-7", b"{}", "m/1/endpoint.toml", "m/1/schema.json")
 EVENTS = InputSignature("events", Dtype.FLOAT32, "float32", (None, None, 3))
 SCORE = OutputSignature("score", (None, 1))
 SAID = Description((EVENTS,), (SCORE,), ("1", "2"), "onnxruntime_onnx", 64)
@@ -49,7 +49,7 @@ def test_what_the_endpoint_says(fact: str) -> None:
 def test_what_does_not_matter() -> None:
     """Neither where things are written, nor how many rows a call may have; twice the same is the same."""
     moved = replace(SOURCE, uri_path="n/1/endpoint.toml", schema_path="n/1/schema.json")
-    assert moved.digest(replace(SAID, most_rows=None)) == SOURCE.digest(SAID)
+    assert moved.digest(replace(SAID, max_rows=None)) == SOURCE.digest(SAID)
     assert len(SOURCE.digest(SAID)) == 64
 
 

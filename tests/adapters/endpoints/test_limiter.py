@@ -14,15 +14,15 @@ from typing import Any
 import numpy as np
 import pytest
 from sequela.adapters.endpoints import limiter as module
-from sequela.adapters.endpoints.limiter import OPENS_AFTER, Traffic
-from sequela.adapters.endpoints.terms import Terms
+from sequela.adapters.endpoints.endpoint_terms import EndpointTerms
+from sequela.adapters.endpoints.failures import RetryableError
+from sequela.adapters.endpoints.limiter import MAX_FAILURES, Limiter
 from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.errors import DoesNotFit, Forbidden, Overloaded, Unavailable
-from sequela.explain.ports import TryAgain
 from sequela.explain.telemetry import CircuitState, EndpointCalled, EndpointWindow, Record
 from transports import PATIENCE, eventually
 
-TERMS = Terms(max_calls=4, call_seconds=0.2)
+TERMS = EndpointTerms(max_calls=4, call_seconds=0.2)
 REST = 0.02
 
 
@@ -58,8 +58,8 @@ def heard() -> Heard:
 
 
 @pytest.fixture
-def traffic(heard: Heard) -> Traffic:
-    return Traffic("m/1", "grpc://h:1/m", TERMS, heard, REST)
+def limiter(heard: Heard) -> Limiter:
+    return Limiter("m/1", "grpc://h:1/m", TERMS, heard, REST)
 
 
 def answer(until: float) -> Any:
@@ -73,24 +73,24 @@ def raising(error: Exception) -> Callable[[float], Any]:
     return ask
 
 
-def gone() -> TryAgain:
-    return TryAgain(Unavailable("ENDPOINT_UNAVAILABLE", "gone", retry_after=1.0))
+def gone() -> RetryableError:
+    return RetryableError(Unavailable("ENDPOINT_UNAVAILABLE", "gone", retry_after=1.0))
 
 
-def fail(traffic: Traffic) -> None:
-    with pytest.raises(TryAgain):
-        traffic.call(1, math.inf, raising(gone()))
+def fail(limiter: Limiter) -> None:
+    with pytest.raises(RetryableError):
+        limiter.call(1, math.inf, raising(gone()))
 
 
-def is_open(traffic: Traffic) -> bool:
+def is_open(limiter: Limiter) -> bool:
     try:
-        traffic.check()
+        limiter.check()
     except Unavailable as error:
         return (error.reason, error.retry_after) == ("ENDPOINT_UNAVAILABLE", REST)
     return False
 
 
-def test_a_call_is_told_and_learned_from(traffic: Traffic, heard: Heard) -> None:
+def test_a_call_is_told_and_learned_from(limiter: Limiter, heard: Heard) -> None:
     """The end of its time is the request's, or that of one call."""
     ends = []
 
@@ -100,69 +100,69 @@ def test_a_call_is_told_and_learned_from(traffic: Traffic, heard: Heard) -> None
         return np.ones(3)
 
     soon = Deadline.now() + 0.1
-    assert traffic.call(3, soon, ask).tolist() == [1, 1, 1]
-    traffic.call(3, math.inf, ask)
+    assert limiter.call(3, soon, ask).tolist() == [1, 1, 1]
+    limiter.call(3, math.inf, ask)
     assert ends[0] == soon
     assert Deadline.now() < ends[1] <= Deadline.now() + TERMS.call_seconds
     told = heard.of(EndpointCalled)
     assert [(each.endpoint, each.rows, each.outcome) for each in told] == [("m/1", 3, "ok")] * 2
     took = [each.seconds for each in told]
-    assert 0.9 * min(took) <= traffic.seconds(3) <= max(took)
+    assert 0.9 * min(took) <= limiter.call_seconds(3) <= max(took)
 
 
-def test_the_breaker_opens_after_failures_in_a_row(traffic: Traffic, heard: Heard) -> None:
+def test_the_breaker_opens_after_failures_in_a_row(limiter: Limiter, heard: Heard) -> None:
     """One answer between them starts the count anew; it closes when the endpoint is there again."""
     host = Host()
-    traffic.lines.add(host)
-    for _ in range(OPENS_AFTER - 1):
-        fail(traffic)
-    traffic.call(1, math.inf, answer)
-    for _ in range(OPENS_AFTER - 1):
-        fail(traffic)
-    assert not is_open(traffic)
-    fail(traffic)
-    assert is_open(traffic)
+    limiter.connections.add(host)
+    for _ in range(MAX_FAILURES - 1):
+        fail(limiter)
+    limiter.call(1, math.inf, answer)
+    for _ in range(MAX_FAILURES - 1):
+        fail(limiter)
+    assert not is_open(limiter)
+    fail(limiter)
+    assert is_open(limiter)
     assert [each.closed for each in heard.of(CircuitState)] == [True, False]
     host.up = True
-    eventually(lambda: not is_open(traffic))
+    eventually(lambda: not is_open(limiter))
     assert [each.closed for each in heard.of(CircuitState)] == [True, False, True]
 
 
-def test_calls_that_fail_together_are_one_failure(traffic: Traffic, heard: Heard) -> None:
+def test_calls_that_fail_together_are_one_failure(limiter: Limiter, heard: Heard) -> None:
     """As many as are lost with their connection; the window is halved once."""
-    window = traffic.lanes
-    together = threading.Barrier(3 * OPENS_AFTER)
+    window = limiter.concurrency
+    together = threading.Barrier(3 * MAX_FAILURES)
 
     def lost(until: float) -> Any:
         together.wait()
         raise gone()
 
     def call() -> None:
-        with pytest.raises(TryAgain):
-            traffic.call(1, math.inf, lost)
+        with pytest.raises(RetryableError):
+            limiter.call(1, math.inf, lost)
 
-    threads = [threading.Thread(target=call) for _ in range(3 * OPENS_AFTER)]
+    threads = [threading.Thread(target=call) for _ in range(3 * MAX_FAILURES)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert not is_open(traffic)
-    assert traffic.lanes == max(window // 2, 1)
+    assert not is_open(limiter)
+    assert limiter.concurrency == max(window // 2, 1)
 
 
 @pytest.mark.parametrize(
     "error", [DoesNotFit("ENDPOINT_REFUSED", "no"), Overloaded("ENDPOINT_OVERLOADED", "full")]
 )
-def test_an_endpoint_that_says_no_is_there(traffic: Traffic, heard: Heard, error: Exception) -> None:
+def test_an_endpoint_that_says_no_is_there(limiter: Limiter, heard: Heard, error: Exception) -> None:
     """Its refusals open no breaker."""
-    for _ in range(3 * OPENS_AFTER):
+    for _ in range(3 * MAX_FAILURES):
         with pytest.raises(type(error)):
-            traffic.call(1, math.inf, raising(error))
-    assert not is_open(traffic)
+            limiter.call(1, math.inf, raising(error))
+    assert not is_open(limiter)
     assert {each.outcome for each in heard.of(EndpointCalled)} == {error.reason}  # type: ignore[attr-defined]
 
 
-def test_the_limit_of_one_call(traffic: Traffic, heard: Heard) -> None:
+def test_the_limit_of_one_call(limiter: Limiter, heard: Heard) -> None:
     """Where it ends a call, the endpoint is at fault; where the request's deadline does, it may not be."""
 
     def slow(until: float) -> Any:
@@ -170,67 +170,67 @@ def test_the_limit_of_one_call(traffic: Traffic, heard: Heard) -> None:
         raise DeadlinePassed
 
     with pytest.raises(Unavailable) as caught:
-        traffic.call(1, math.inf, slow)
+        limiter.call(1, math.inf, slow)
     assert caught.value.reason == "ENDPOINT_UNAVAILABLE"
     assert "0.2 s" in caught.value.message
     with pytest.raises(DeadlinePassed):
-        traffic.call(1, Deadline.now() + 0.01, slow)
+        limiter.call(1, Deadline.now() + 0.01, slow)
     assert [each.outcome for each in heard.of(EndpointCalled)] == ["TIME_UP"] * 2
 
 
-def test_short_deadlines_open_no_breaker(traffic: Traffic) -> None:
+def test_short_deadlines_open_no_breaker(limiter: Limiter) -> None:
     """Whoever asks with too little time, however often, tells nothing of the endpoint."""
-    for _ in range(4 * OPENS_AFTER):
+    for _ in range(4 * MAX_FAILURES):
         with pytest.raises(DeadlinePassed):
-            traffic.call(1, Deadline.now(), raising(DeadlinePassed()))
-    assert not is_open(traffic)
+            limiter.call(1, Deadline.now(), raising(DeadlinePassed()))
+    assert not is_open(limiter)
 
 
 def test_deadlines_far_above_what_calls_take_do(heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
     """An endpoint that hangs is noticed also where no request gives it a whole call's time."""
     monkeypatch.setattr(module, "LATE_SECONDS", 0.02)
-    traffic = Traffic("m/1", "grpc://h:1/m", replace(TERMS, call_seconds=60), heard, REST)
+    limiter = Limiter("m/1", "grpc://h:1/m", replace(TERMS, call_seconds=60), heard, REST)
     for _ in range(50):
-        traffic.call(1, math.inf, answer)
+        limiter.call(1, math.inf, answer)
 
     def hang(until: float) -> Any:
         time.sleep(0.05)
         raise DeadlinePassed
 
-    for _ in range(OPENS_AFTER):
-        assert not is_open(traffic)
+    for _ in range(MAX_FAILURES):
+        assert not is_open(limiter)
         with pytest.raises(DeadlinePassed):
-            traffic.call(1, Deadline.now() + 0.05, hang)
-    assert is_open(traffic)
-    traffic.close()
+            limiter.call(1, Deadline.now() + 0.05, hang)
+    assert is_open(limiter)
+    limiter.close()
 
 
-def test_the_switch(traffic: Traffic) -> None:
+def test_the_switch(limiter: Limiter) -> None:
     """Holds for those who ask, and for those who waited for their rows meanwhile."""
-    waiting = traffic.admitted(1, Deadline(), math.inf)
+    waiting = limiter.admit(1, Deadline(), math.inf)
     with waiting:
-        assert traffic.amend(replace(TERMS, enabled=False))
-    with pytest.raises(Forbidden) as caught, traffic.admitted(1, Deadline(), math.inf):
+        assert limiter.amend(replace(TERMS, enabled=False))
+    with pytest.raises(Forbidden) as caught, limiter.admit(1, Deadline(), math.inf):
         pass
     assert caught.value.reason == "ENDPOINT_OFF"
     assert "grpc://h:1/m" in caught.value.message
-    assert traffic.amend(TERMS)
-    with traffic.admitted(1, Deadline(), math.inf):
+    assert limiter.amend(TERMS)
+    with limiter.admit(1, Deadline(), math.inf):
         pass
 
 
-def test_other_terms(traffic: Traffic, heard: Heard) -> None:
+def test_other_terms(limiter: Limiter, heard: Heard) -> None:
     """Hold at once, but for more calls at a time than there are workers: then nothing changes."""
-    while traffic.lanes < 4:
-        traffic.call(1, math.inf, lambda _: (time.sleep(0.001), np.zeros(1))[1])
-    assert traffic.amend(replace(TERMS, max_calls=1))
-    assert traffic.lanes == 1
+    while limiter.concurrency < 4:
+        limiter.call(1, math.inf, lambda _: (time.sleep(0.001), np.zeros(1))[1])
+    assert limiter.amend(replace(TERMS, max_calls=1))
+    assert limiter.concurrency == 1
     assert heard.of(EndpointWindow)[-1].calls == 1
-    assert not traffic.amend(replace(TERMS, max_calls=5))
-    assert traffic.terms.max_calls == 1
+    assert not limiter.amend(replace(TERMS, max_calls=5))
+    assert limiter.terms.max_calls == 1
 
 
-def test_no_more_jobs_at_a_time_than_lanes(traffic: Traffic) -> None:
+def test_no_more_jobs_at_a_time_than_lanes(limiter: Limiter) -> None:
     lock, running, most = threading.Lock(), 0, 0
 
     def job() -> None:
@@ -242,20 +242,20 @@ def test_no_more_jobs_at_a_time_than_lanes(traffic: Traffic) -> None:
         with lock:
             running -= 1
 
-    traffic.run([job] * 20, Deadline(), math.inf)
-    assert 1 <= most <= traffic.lanes
+    limiter.run([job] * 20, Deadline(), math.inf)
+    assert 1 <= most <= limiter.concurrency
 
 
-def test_who_waits_for_a_lane_notices_the_deadline(traffic: Traffic) -> None:
+def test_who_waits_for_a_lane_notices_the_deadline(limiter: Limiter) -> None:
     """While other requests' calls hold all of them."""
     gate = threading.Event()
     holding = threading.Thread(
-        target=lambda: traffic.run([lambda: gate.wait(60)] * 8, Deadline(), math.inf), daemon=True
+        target=lambda: limiter.run([lambda: gate.wait(60)] * 8, Deadline(), math.inf), daemon=True
     )
     holding.start()
     eventually(lambda: sum(each.name.startswith("endpoint-") for each in threading.enumerate()) >= 2)
     with pytest.raises(DeadlinePassed):
-        traffic.run([lambda: None] * 2, Deadline(0.1), math.inf)
+        limiter.run([lambda: None] * 2, Deadline(0.1), math.inf)
     gate.set()
     holding.join()
 
@@ -263,24 +263,24 @@ def test_who_waits_for_a_lane_notices_the_deadline(traffic: Traffic) -> None:
 def test_nothing_stays_of_a_traffic_that_nobody_uses(heard: Heard) -> None:
     """Its threads end by themselves, also while its breaker is open."""
     before = set(threading.enumerate())
-    traffic = Traffic("m/1", "grpc://h:1/m", TERMS, heard, REST)
-    traffic.run([lambda: time.sleep(0.001)] * 8, Deadline(), math.inf)
-    for _ in range(OPENS_AFTER):
-        fail(traffic)
+    limiter = Limiter("m/1", "grpc://h:1/m", TERMS, heard, REST)
+    limiter.run([lambda: time.sleep(0.001)] * 8, Deadline(), math.inf)
+    for _ in range(MAX_FAILURES):
+        fail(limiter)
     assert set(threading.enumerate()) - before
-    del traffic
+    del limiter
     gc.collect()
     eventually(lambda: not {each for each in set(threading.enumerate()) - before if each.is_alive()})
 
 
-def test_closing(traffic: Traffic) -> None:
+def test_closing(limiter: Limiter) -> None:
     """Ends connections too."""
     host = Host()
-    traffic.lines.add(host)
-    traffic.close()
+    limiter.connections.add(host)
+    limiter.close()
     assert host.closed
     with pytest.raises(Unavailable):
-        traffic.run([lambda: None] * 2, Deadline(), math.inf)
+        limiter.run([lambda: None] * 2, Deadline(), math.inf)
 
 
 class Waiting(Deadline):
@@ -295,33 +295,33 @@ class Waiting(Deadline):
         super().check(until)
 
 
-def switch_off(traffic: Traffic) -> None:
-    assert traffic.amend(replace(TERMS, enabled=False))
+def switch_off(limiter: Limiter) -> None:
+    assert limiter.amend(replace(TERMS, enabled=False))
 
 
-def lose(traffic: Traffic) -> None:
-    for _ in range(OPENS_AFTER):
-        fail(traffic)
+def lose(limiter: Limiter) -> None:
+    for _ in range(MAX_FAILURES):
+        fail(limiter)
 
 
 @pytest.mark.parametrize(
     ("change", "error"), [(switch_off, Forbidden), (lose, Unavailable)], ids=["switched off", "down"]
 )
 def test_rows_that_waited(
-    traffic: Traffic, change: Callable[[Traffic], None], error: type[Exception]
+    limiter: Limiter, change: Callable[[Limiter], None], error: type[Exception]
 ) -> None:
     """None leaves for an endpoint that was switched off, or went down, while they waited for their place."""
     deadline, left = Waiting(), threading.Event()
 
     def send() -> None:
-        with traffic.admitted(1, deadline, math.inf):
+        with limiter.admit(1, deadline, math.inf):
             left.set()
 
     with ThreadPoolExecutor(1) as pool:
-        with traffic.admitted(TERMS.max_rows_in_flight, Deadline(), math.inf):
+        with limiter.admit(TERMS.max_rows_in_flight, Deadline(), math.inf):
             waiting = pool.submit(send)
             assert deadline.looked.wait(PATIENCE)
-            change(traffic)
+            change(limiter)
         with pytest.raises(error):
             waiting.result(PATIENCE)
     assert not left.is_set()

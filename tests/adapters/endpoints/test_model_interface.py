@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from sequela.adapters.endpoints.model_interface import Reading, read
+from sequela.adapters.endpoints.model_interface import ModelInterface, read_interface
 from sequela.adapters.endpoints.transport import Description
 from sequela.adapters.model_io.signature import Axis, Content, InputSignature, OutputSignature
 from sequela.errors import SequelaError
@@ -30,9 +30,9 @@ def reading(
     inputs: tuple[InputSignature, ...] = ONE,
     outputs: tuple[OutputSignature, ...] = SCORE,
     limits: Limits | None = None,
-) -> Reading:
+) -> ModelInterface:
     text = b"" if schema is None else json.dumps(schema).encode()
-    return read(Description(inputs, outputs), text, limits or Limits(), URI, SCHEMA)
+    return read_interface(Description(inputs, outputs), text, limits or Limits(), URI, SCHEMA)
 
 
 def test_metadata_alone() -> None:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import pytest
-from sequela.adapters.endpoints.reconnecting_connection import Kept
+from sequela.adapters.endpoints.reconnecting_connection import ReconnectingConnection
 from transports import PATIENCE
 
 
@@ -53,7 +53,7 @@ def finder() -> Finder:
     return finder
 
 
-def now(kept: Kept[Connection]) -> Connection:
+def now(kept: ReconnectingConnection[Connection]) -> Connection:
     """What a call of this moment uses."""
     with kept.use(None) as connection:
         return connection
@@ -61,7 +61,7 @@ def now(kept: Kept[Connection]) -> Connection:
 
 def test_kept_while_nobody_doubts(finder: Finder) -> None:
     """The way is found when first needed, and not again."""
-    kept = Kept(finder)
+    kept = ReconnectingConnection(finder)
     assert finder.found == 0
     assert now(kept) is now(kept)
     assert finder.found == 1
@@ -69,7 +69,7 @@ def test_kept_while_nobody_doubts(finder: Finder) -> None:
 
 def test_doubted(finder: Finder) -> None:
     """The way is found again; the connection stays where it is the same, and is replaced and closed where not."""
-    kept = Kept(finder)
+    kept = ReconnectingConnection(finder)
     first = now(kept)
     kept.doubt()
     assert now(kept) is first
@@ -84,7 +84,7 @@ def test_doubted(finder: Finder) -> None:
 
 def test_replaced_while_in_use(finder: Finder) -> None:
     """A call under way keeps its connection to its end, while later ones have the new one."""
-    kept = Kept(finder)
+    kept = ReconnectingConnection(finder)
     with kept.use(None) as first:
         finder.address = "b"
         kept.doubt()
@@ -97,21 +97,21 @@ def test_silent(finder: Finder) -> None:
     """A connection over which nothing has come for long is replaced, though the way is the same; one that answers
     is not.
     """
-    kept = Kept(finder)
+    kept = ReconnectingConnection(finder)
     first = now(kept)
-    kept.answered()
-    kept.unanswered(0.0)
+    kept.note_answer()
+    kept.note_no_answer(0.0)
     assert now(kept) is first
-    other = Kept(finder)
+    other = ReconnectingConnection(finder)
     first = now(other)
-    other.unanswered(0.0)
+    other.note_no_answer(0.0)
     assert now(other) is not first
     assert first.closed
 
 
 def test_closed(finder: Finder) -> None:
     """For good."""
-    kept = Kept(finder)
+    kept = ReconnectingConnection(finder)
     connection = now(kept)
     kept.close()
     assert connection.closed
@@ -122,7 +122,7 @@ def test_closed(finder: Finder) -> None:
 def test_while_another_finds_the_way() -> None:
     """A caller waits no longer than it may for what another one is finding."""
     finder = Finder()
-    kept = Kept(finder)
+    kept = ReconnectingConnection(finder)
     with ThreadPoolExecutor(1) as pool:
         other = pool.submit(now, kept)
         assert finder.asked.wait(PATIENCE)

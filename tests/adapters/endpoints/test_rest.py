@@ -16,10 +16,10 @@ from inference_rest import RestServer, cut_off, reset
 from inference_server import Certificates, ServedModel
 from sequela.adapters.endpoints.addresses import AddressGuard
 from sequela.adapters.endpoints.credentials import Credentials
+from sequela.adapters.endpoints.failures import RetryableError
 from sequela.adapters.endpoints.transport import Description
 from sequela.adapters.model_io.signature import Content, InputSignature, OutputSignature
 from sequela.errors import DoesNotFit, Forbidden
-from sequela.explain.ports import TryAgain
 from sequela.explain.schema import Dtype
 from transports import (
     PATIENCE,
@@ -90,7 +90,7 @@ def test_describe(web: RestServer) -> None:
         outputs=(OutputSignature("score", Content.FLOATS, "FP32", (None,)),),
         versions=("1",),
         platform="onnxruntime_onnx",
-        most_rows=64,
+        max_rows=64,
     )
     with opened(web.uri("two", "v1")) as transport:
         assert transport.describe(soon()) == Description()
@@ -140,9 +140,9 @@ def test_closed_in_mid_call(web: RestServer) -> None:
         call = pool.submit(transport.infer, {"events": ROWS}, "", soon())
         started.wait(PATIENCE)
         transport.close()
-        with failing(TryAgain, "ENDPOINT_UNAVAILABLE"):
+        with failing(RetryableError, "ENDPOINT_UNAVAILABLE"):
             call.result(PATIENCE)
-        with failing(TryAgain, "ENDPOINT_UNAVAILABLE", "closed"):
+        with failing(RetryableError, "ENDPOINT_UNAVAILABLE", "closed"):
             transport.infer({"events": ROWS}, "", soon())
         free.set()
 
@@ -186,7 +186,7 @@ def test_what_was_checked_is_what_is_connected_to(web: RestServer, monkeypatch: 
         names.addresses = ("10.0.0.1",)
         transport.infer({"events": ROWS}, "", soon())
         web.twist = reset
-        with failing(TryAgain, "ENDPOINT_UNAVAILABLE"):
+        with failing(RetryableError, "ENDPOINT_UNAVAILABLE"):
             transport.infer({"events": ROWS}, "", soon())
         with failing(Forbidden, "ENDPOINT_NOT_ALLOWED"):
             transport.infer({"events": ROWS}, "", soon())
@@ -194,7 +194,7 @@ def test_what_was_checked_is_what_is_connected_to(web: RestServer, monkeypatch: 
 
 def test_a_host_that_is_not_known() -> None:
     """May be asked for again."""
-    with failing(TryAgain, "ENDPOINT_UNAVAILABLE"):
+    with failing(RetryableError, "ENDPOINT_UNAVAILABLE"):
         ask("http://no-such-name.invalid/v2/models/m")
 
 
@@ -221,7 +221,7 @@ def test_mutual_tls(certificates: Certificates) -> None:
         np.testing.assert_allclose(
             ask(uri, credentials=credentials, guard=loopback), expected(ROWS), rtol=1e-6
         )
-        with failing(TryAgain, "ENDPOINT_UNAVAILABLE"):
+        with failing(RetryableError, "ENDPOINT_UNAVAILABLE"):
             ask(uri, credentials=Credentials(certificates.ca))
 
 
@@ -229,11 +229,14 @@ def test_servers_that_are_not_believed(certificates: Certificates, tmp_path: Pat
     """Another authority's, or another name's."""
     with (
         RestServer({"m": ServedModel(SCORER)}, certificates) as web,
-        failing(TryAgain, "ENDPOINT_UNAVAILABLE"),
+        failing(RetryableError, "ENDPOINT_UNAVAILABLE"),
     ):
         ask(web.uri("m"))
     other = Certificates(tmp_path, "other.example")
-    with RestServer({"m": ServedModel(SCORER)}, other) as web, failing(TryAgain, "ENDPOINT_UNAVAILABLE"):
+    with (
+        RestServer({"m": ServedModel(SCORER)}, other) as web,
+        failing(RetryableError, "ENDPOINT_UNAVAILABLE"),
+    ):
         ask(web.uri("m"), credentials=Credentials(other.ca))
 
 

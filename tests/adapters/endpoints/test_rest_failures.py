@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 from inference_rest import Handler, RestServer, closed, cut_off, reset, saying
+from sequela.adapters.endpoints.failures import RetryableError
 from sequela.concurrency.deadline import DeadlinePassed
 from sequela.errors import DoesNotFit, Overloaded, Unavailable
-from sequela.explain.ports import TryAgain
 from transports import (
     ROWS,
     ask,
@@ -33,7 +33,7 @@ STATUSES = {
     500: (DoesNotFit, "ENDPOINT_REFUSED"),
     501: (DoesNotFit, "ENDPOINT_REFUSED"),
     502: (Unavailable, "ENDPOINT_UNAVAILABLE"),
-    503: (TryAgain, "ENDPOINT_UNAVAILABLE"),
+    503: (RetryableError, "ENDPOINT_UNAVAILABLE"),
     504: (Unavailable, "ENDPOINT_UNAVAILABLE"),
 }
 
@@ -137,7 +137,7 @@ def test_lost_connections(web: RestServer, protocol: str, how: str) -> None:
     """A call whose answer does not come back may be sent again."""
     web.twist = LOST[how]
     with opened(web.uri("m", protocol)) as transport:
-        with failing(TryAgain, "ENDPOINT_UNAVAILABLE", "/models/m"):
+        with failing(RetryableError, "ENDPOINT_UNAVAILABLE", "/models/m"):
             transport.infer({"events": ROWS}, "", soon())
         web.twist = None
         transport.infer({"events": ROWS}, "", soon())
@@ -157,10 +157,10 @@ def test_what_does_not_speak_http(web: RestServer) -> None:
 
 @BOTH
 def test_nobody_there_and_back(web: RestServer, protocol: str) -> None:
-    """An endpoint that is down is TryAgain; once it is back, the same transport finds it."""
+    """An endpoint that is down is RetryableError; once it is back, the same transport finds it."""
     with opened(web.uri("m", protocol)) as transport:
         web.stop()
-        with failing(TryAgain, "ENDPOINT_UNAVAILABLE", "/models/m"):
+        with failing(RetryableError, "ENDPOINT_UNAVAILABLE", "/models/m"):
             transport.infer({"events": ROWS}, "", soon())
         assert not transport.ready(soon())
         web.start()

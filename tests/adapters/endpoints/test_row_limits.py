@@ -9,7 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sequela.adapters.endpoints.row_limits import BURST, RowRate, RowsInFlight
+from sequela.adapters.endpoints.row_limits import BURST_SECONDS, RowRate, RowsInFlight
 from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.errors import Cancelled
 
@@ -49,13 +49,13 @@ def test_a_rate_holds_in_every_window(rows: list[int], rest: Callable[[int], flo
     times = leaving(rate, rows, rest)
     for first, last in itertools.combinations(range(len(rows)), 2):
         left = sum(rows[first : last + 1])
-        assert left <= rate * (times[last] - times[first] + BURST) + max(rows[0], 1e-6) * 1e-6
+        assert left <= rate * (times[last] - times[first] + BURST_SECONDS) + max(rows[0], 1e-6) * 1e-6
 
 
 def test_a_rate_is_used_up() -> None:
     """Who always has rows gets the rate."""
     times = leaving(100.0, [10] * 1000)
-    assert 9990 / (times[-1] - times[0] + BURST) == pytest.approx(100, rel=0.01)
+    assert 9990 / (times[-1] - times[0] + BURST_SECONDS) == pytest.approx(100, rel=0.01)
 
 
 def test_without_a_rate_nobody_waits() -> None:
@@ -104,7 +104,7 @@ def test_rows_under_way_never_pass_the_limit() -> None:
 
     def call(rows: int) -> None:
         nonlocal under_way, most
-        with held.held(rows, 50, Deadline(), math.inf):
+        with held.hold(rows, 50, Deadline(), math.inf):
             with lock:
                 under_way += rows
                 most = max(most, under_way)
@@ -122,12 +122,12 @@ def test_more_rows_than_the_limit_go_alone() -> None:
     held = RowsInFlight()
 
     def other(rows: int) -> None:
-        with held.held(rows, 50, Deadline(0.05), math.inf):
+        with held.hold(rows, 50, Deadline(0.05), math.inf):
             pass
 
-    with held.held(500, 50, Deadline(), math.inf), pytest.raises(DeadlinePassed):
+    with held.hold(500, 50, Deadline(), math.inf), pytest.raises(DeadlinePassed):
         other(1)
-    with held.held(1, 50, Deadline(), math.inf), pytest.raises(DeadlinePassed):
+    with held.hold(1, 50, Deadline(), math.inf), pytest.raises(DeadlinePassed):
         other(500)
     other(500)
 
@@ -137,16 +137,16 @@ def test_who_waits_for_a_place_may_leave() -> None:
     held, deadline = RowsInFlight(), Deadline()
     deadline.cancel()
     with (
-        held.held(50, 50, Deadline(), math.inf),
+        held.hold(50, 50, Deadline(), math.inf),
         pytest.raises(Cancelled),
-        held.held(1, 50, deadline, math.inf),
+        held.hold(1, 50, deadline, math.inf),
     ):
         pass
 
 
 def test_a_place_is_free_again_after_a_failure() -> None:
     held = RowsInFlight()
-    with pytest.raises(ValueError, match="call"), held.held(50, 50, Deadline(), math.inf):
+    with pytest.raises(ValueError, match="call"), held.hold(50, 50, Deadline(), math.inf):
         raise ValueError("call")
-    with held.held(50, 50, Deadline(0.05), math.inf):
+    with held.hold(50, 50, Deadline(0.05), math.inf):
         pass

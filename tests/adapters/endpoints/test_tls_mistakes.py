@@ -12,16 +12,16 @@ from redis_server import eventually
 from serving import PATIENCE, Serving, embedded
 
 UNTRUSTED = (
-    "its certificate is from an authority that is not trusted; name that one's file as `ca` in endpoint.toml"
+    "its certificate is from an authority that is not trusted; set `ca` in endpoint.toml to a file with it"
 )
 MISTAKES = {
     "grpcs://{tls}/m": UNTRUSTED,
     "https://{tls}/v2/models/m": UNTRUSTED,
-    "grpcs://{plain}/m": "it does not speak TLS; the scheme is grpc or http then",
-    "https://{http}/v2/models/m": "it does not speak TLS; the scheme is grpc or http then",
-    "grpc://{http}/m": "it speaks HTTP/1, not gRPC; the scheme is http or https then",
-    "grpc://{tls}/m": "it hangs up without an answer; if it speaks TLS, its scheme is grpcs",
-    "http://{tls}/v2/models/m": "it hangs up without an answer; if it speaks TLS, its scheme is https",
+    "grpcs://{plain}/m": "it does not speak TLS; use the scheme grpc or http, or another port",
+    "https://{http}/v2/models/m": "it does not speak TLS; use the scheme grpc or http, or another port",
+    "grpc://{http}/m": "it speaks HTTP/1, not gRPC; use the scheme http or https, or another port",
+    "grpc://{tls}/m": "it closes the connection without an answer; if it speaks TLS, use the scheme grpcs",
+    "http://{tls}/v2/models/m": "it closes the connection without an answer; if it speaks TLS, use the scheme https",
 }
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from adapters.store.replicas import ONE_HOT, SCHEMA, SlowLoader, put, repository, small, width
 from digests import digest_of
-from sequela.adapters.endpoints.registry import EndpointRules, Switchboard
+from sequela.adapters.endpoints.registry import EndpointRegistry, EndpointRules
 from sequela.adapters.repository.model_cache import ModelCache
 from sequela.adapters.repository.models import ModelRepository
 from sequela.adapters.repository.operator_models import OperatorsModels
@@ -76,10 +76,10 @@ def test_models_are_loaded_in_the_background(tmp_path: Path) -> None:
     """While one is LOADING callers are told to come back, and the server is not ready."""
     put(tmp_path, "m", "1", small(3))
     loader = SlowLoader()
-    switchboard = Switchboard(EndpointRules(), loader.limits, Observers([]))
-    configured = OperatorsModels.in_folder(tmp_path, loader, switchboard)
+    endpoint_registry = EndpointRegistry(EndpointRules(), loader.limits, Observers([]))
+    configured = OperatorsModels.in_folder(tmp_path, loader, endpoint_registry)
     models = ModelRepository(
-        configured, UploadedModels(MemoryKeyValue()), ModelCache(Observers([])), loader, switchboard
+        configured, UploadedModels(MemoryKeyValue()), ModelCache(Observers([])), loader, endpoint_registry
     )
     assert models.get("m").state is ModelState.LOADING
     configured.start()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from matrix import BY_NAME
-from sequela.adapters.endpoints.registry import EndpointRules, Switchboard
+from sequela.adapters.endpoints.registry import EndpointRegistry, EndpointRules
 from sequela.adapters.onnx.loader import Loader, ModelBytes
 from sequela.adapters.onnx.model import OnnxModel
 from sequela.adapters.repository.model_cache import ModelCache
@@ -43,8 +43,8 @@ def repository(
 ) -> ModelRepository:
     """A replica; its configured models are loaded already."""
     loading = loader or Loader()
-    switchboard = Switchboard(EndpointRules(), loading.limits, Observers([]))
-    configured = OperatorsModels.in_folder(root, loading, switchboard)
+    endpoint_registry = EndpointRegistry(EndpointRules(), loading.limits, Observers([]))
+    configured = OperatorsModels.in_folder(root, loading, endpoint_registry)
     configured.start()
     configured.wait()
     return ModelRepository(
@@ -52,7 +52,7 @@ def repository(
         UploadedModels(store or MemoryKeyValue()),
         cache or ModelCache(Observers([])),
         loading,
-        switchboard,
+        endpoint_registry,
         uploads_allowed,
     )
 

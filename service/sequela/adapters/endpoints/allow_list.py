@@ -1,4 +1,4 @@
-"""The operator's allow-list: which endpoints requests may name, and where these may lie."""
+"""The operator's allow-list: which endpoints requests may name, and in which networks these may be."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ _PATTERN = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Pattern:
-    """`scheme://host[:port]/path`; `*` in the host or the path stands for any characters of that part, alone as the
-    port for any port. The end of a host is written out, or all of it is `*`: `10.1.*` would match 10.1.example.com.
+class UriPattern:
+    """A pattern for URIs, `scheme://host[:port]/path`.
+
+    A `*` in the host or the path matches any characters of that part, and `*` as the port any port. The last label of a
+    host must have no `*` unless the host is `*` alone: `10.1.*` would match 10.1.example.com too.
     """
 
     scheme: str
@@ -28,8 +30,8 @@ class Pattern:
     path: re.Pattern[str]
 
     @classmethod
-    def parse(cls, text: str) -> Pattern:
-        """Raises ValueError."""
+    def parse(cls, text: str) -> UriPattern:
+        """Reads a pattern. Raises ValueError."""
         found = _PATTERN.fullmatch(text)
         if found is None or found["scheme"].lower() not in SCHEMES:
             raise ValueError(
@@ -38,27 +40,34 @@ class Pattern:
         scheme, host = found["scheme"].lower(), found["host"]
         try:
             port = None if found["port"] == "*" else read_port(scheme, found["port"])
-            return cls(scheme, _host(host), port, _wild(found["path"]))
+            return cls(scheme, _host_pattern(host), port, _wildcard(found["path"]))
         except ValueError as error:
             raise ValueError(f"{text!r} is not an endpoint pattern: {error}") from None
 
     def matches(self, uri: EndpointUri) -> bool:
-        """Part by part, so that no wildcard reaches from one into another."""
-        place = self.scheme == uri.scheme and self.port in (None, uri.port)
-        return place and bool(self.host.fullmatch(uri.host) and self.path.fullmatch(uri.path))
+        """Whether a URI matches, part by part: a wildcard does not reach into the next part."""
+        same_server = self.scheme == uri.scheme and self.port in (None, uri.port)
+        return same_server and bool(self.host.fullmatch(uri.host) and self.path.fullmatch(uri.path))
 
 
-class Allowance:
-    """Endpoints that requests may name match a pattern, and their hosts have public addresses, or ones of the
-    networks (`10.1.0.0/16`). Raises ValueError for a pattern or network that is none.
+class AllowList:
+    """Which endpoints requests may name: those that match a pattern, and whose hosts have public addresses or addresses
+    of the operator's networks.
+
+    Args:
+        patterns: See `UriPattern`.
+        networks: As `10.1.0.0/16`.
+
+    Raises:
+        ValueError: A pattern or a network is not valid.
     """
 
     def __init__(self, patterns: Sequence[str], networks: Sequence[str]) -> None:
-        self._patterns = tuple(Pattern.parse(pattern) for pattern in patterns)
+        self._patterns = tuple(UriPattern.parse(pattern) for pattern in patterns)
         self._networks = tuple(ip_network(network) for network in networks)
 
     def check(self, uri: EndpointUri) -> AddressGuard:
-        """What its host is held against whenever it is looked up. Raises Forbidden (ENDPOINT_NOT_ALLOWED)."""
+        """Returns the guard that checks its host's addresses. Raises Forbidden (ENDPOINT_NOT_ALLOWED)."""
         if not any(pattern.matches(uri) for pattern in self._patterns):
             text = "is not on the operator's list of endpoints that requests may name (--endpoint-allow)"
             raise not_allowed(f"{uri} {text}")
@@ -67,13 +76,13 @@ class Allowance:
         return guard
 
 
-def _host(text: str) -> re.Pattern[str]:
+def _host_pattern(text: str) -> re.Pattern[str]:
     if "*" not in text:
-        return _wild(read_host(text))
+        return _wildcard(read_host(text))
     if text != "*" and "*" in text.rpartition(".")[2]:
-        raise ValueError("a host must not end in a part with '*'")
-    return _wild(text.lower())
+        raise ValueError("the host must not end in a label with '*'")
+    return _wildcard(text.lower())
 
 
-def _wild(text: str) -> re.Pattern[str]:
+def _wildcard(text: str) -> re.Pattern[str]:
     return re.compile(re.escape(text).replace(r"\*", ".*"))

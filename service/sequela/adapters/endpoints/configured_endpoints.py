@@ -1,8 +1,8 @@
 """The operator's endpoints: `<root>/<name>/<version>/endpoint.toml` in the model repository, a `schema.json` beside it.
 
-A thread reads the files that change, so that the switch and the terms hold soon, whatever an endpoint does. Another one
-for each endpoint asks it anew what it serves, and tries again where it is down. None of it stops the server or any
-other model.
+One thread reads the files that change, so that the switch and the terms take effect soon, whatever an endpoint does.
+One thread for each endpoint asks it for its description now and then, and again while it is down. Nothing that goes
+wrong here stops the server or affects another model.
 """
 
 from __future__ import annotations
@@ -17,137 +17,142 @@ from pathlib import Path
 import structlog
 
 from sequela.adapters.endpoints.endpoint_file import read_endpoint
-from sequela.adapters.endpoints.model import ServedModel, Source
-from sequela.adapters.endpoints.model_handle import Serving
-from sequela.adapters.endpoints.registry import Switchboard
+from sequela.adapters.endpoints.registry import EndpointRegistry
+from sequela.adapters.endpoints.remote_model import RemoteModelSource, describe_endpoint
+from sequela.adapters.endpoints.remote_model_handle import RemoteModelHandle
 from sequela.adapters.repository.model_folders import ENDPOINT_FILE, SCHEMA_FILE, ModelFolder
 from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.errors import DoesNotFit, Overloaded, SequelaError, Unavailable
 from sequela.explain.limits import Limits
-from sequela.explain.ports import ModelRecord, ModelSource, ModelState
+from sequela.explain.ports import ModelRecord, ModelSource, ModelState, RemoteModel
 from sequela.names import ModelName
 
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Files:
-    """The content of a folder."""
+class _FolderContent:
+    """The files of a folder."""
 
     endpoint: bytes
     schema_json: bytes
 
 
 class ConfiguredEndpoint:
-    """One folder's endpoint; `record` is how it stands. One thread reads, one asks."""
+    """The endpoint of one folder; `record` is its state now. One thread calls `read`, another one `refresh`."""
 
-    def __init__(self, folder: ModelFolder, switchboard: Switchboard, limits: Limits) -> None:
+    def __init__(self, folder: ModelFolder, registry: EndpointRegistry, limits: Limits) -> None:
         self.record = ModelRecord(
             folder.name.full, "", ModelSource.ENDPOINT, ModelState.LOADING, datetime.now(UTC)
         )
-        self._folder, self._switchboard, self._limits = folder, switchboard, limits
-        self._files: _Files | None = None
-        self._refused: _Files | None = None
-        self._serving: Serving | None = None
+        self._folder, self._registry, self._limits = folder, registry, limits
+        self._content: _FolderContent | None = None
+        self._refused: _FolderContent | None = None
+        self._handle: RemoteModelHandle | None = None
         self._due = 0.0
-        self._misses = 0
+        self._failures = 0
         self._refusal = ""
 
     def read(self) -> None:
-        """Reads the files where they changed."""
-        with self._told():
-            files = _read(self._folder.path)
-            if (files != self._files or self._refused) and (fresh := self._opened_anew(files)):
-                self._serving, self._files, self._refused, self._due = fresh, files, None, 0.0
+        """Reads the files and applies them if they changed."""
+        with self._errors_recorded():
+            content = _read(self._folder.path)
+            if (content != self._content or self._refused) and (handle := self._reopen(content)):
+                self._handle, self._content, self._refused, self._due = handle, content, None, 0.0
 
-    def ask(self) -> None:
-        """Asks the endpoint what it serves, where that is due."""
-        serving = self._serving
-        if serving is None or (Deadline.now() < self._due and not serving.doubtful):
+    def refresh(self) -> None:
+        """Asks the endpoint for its description, if that is due."""
+        handle = self._handle
+        if handle is None or (Deadline.now() < self._due and not handle.doubtful):
             return
-        # Well before what was heard is over, so that no request has to wait for it.
-        self._due = Deadline.now() + self._switchboard.rules.ttl / 2
-        with self._told():
-            terms = serving.line.traffic.terms
-            model = serving.refresh(Deadline.now() + terms.call_seconds)
-            if serving is self._serving:
-                self._misses = 0
-                self._describes(model, terms.enabled)
+        # Well before the description expires, so that no request has to wait for a new one.
+        self._due = Deadline.now() + self._registry.rules.ttl_seconds / 2
+        with self._errors_recorded():
+            terms = handle.connection.limiter.terms
+            model = handle.refresh(Deadline.now() + terms.call_seconds)
+            if handle is self._handle:
+                self._failures = 0
+                self._note_model(model, terms.enabled)
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Whatever goes wrong becomes the record's state."""
+    def _errors_recorded(self) -> Iterator[None]:
+        """Turns every error into a state of the record."""
         try:
             yield
         except (Unavailable, Overloaded, DeadlinePassed) as error:
-            self._unreached(error)
+            self._note_unreachable(error)
         except DoesNotFit as error:
-            self._refuses(error)
+            self._note_refusal(error)
         except SequelaError as error:
-            self._failed(error.message)
+            self._note_failed(error.message)
         except OSError as error:
-            self._failed(f"cannot be read: {error.strerror}")
-        except Exception as error:  # whatever one endpoint does, the others are looked after
+            self._note_failed(f"its files cannot be read: {error.strerror}")
+        except Exception as error:  # a bug that shows with one endpoint must not stop the others
             _log.exception("endpoint_crashed", model=self._folder.name.full)
-            self._failed(f"{type(error).__name__} while it was looked at")
+            self._note_failed(f"unexpected {type(error).__name__}; see the server's log")
 
-    def _opened_anew(self, files: _Files) -> Serving | None:
-        """A mistake in a file that changed changes nothing that works: None then. It may be in another file, so that
-        this one is read again.
+    def _reopen(self, content: _FolderContent) -> RemoteModelHandle | None:
+        """Opens the model that changed files describe.
+
+        Returns None where they have a mistake and a model was there before, which then stays. The mistake may be in
+        another endpoint's file, so this one is tried again at the next look.
         """
         try:
-            opened = self._opened(files)
+            handle = self._open(content)
         except SequelaError as error:
             if self.record.model is None:
                 raise
-            if files != self._refused:
+            if content != self._refused:
                 _log.error("endpoint_file_refused", model=self._folder.name.full, detail=error.message)
-            self._refused, self._refusal = files, f"its newer file is refused: {error.message}"
+            self._refused = content
+            self._refusal = f"its changed file is refused, the earlier one holds: {error.message}"
             return None
         self._refusal = ""
-        return opened
+        return handle
 
-    def _opened(self, files: _Files) -> Serving:
-        name, rules = self._folder.name, self._switchboard.rules
+    def _open(self, content: _FolderContent) -> RemoteModelHandle:
+        name, rules = self._folder.name, self._registry.rules
         place = f"{name.model}/{name.version}"
         endpoint_path, schema_path = f"{place}/{ENDPOINT_FILE}", f"{place}/{SCHEMA_FILE}"
-        file = read_endpoint(files.endpoint, self._folder.path, endpoint_path, rules.terms)
-        source = Source(
-            str(file.uri), file.version, file.revision, files.schema_json, endpoint_path, schema_path
+        file = read_endpoint(content.endpoint, self._folder.path, endpoint_path, rules.terms)
+        source = RemoteModelSource(
+            str(file.uri), file.version, file.revision, content.schema_json, endpoint_path, schema_path
         )
-        line = self._switchboard.own(name, file)
-        return Serving(name.full, source, line, self._limits, rules.ttl)
+        connection = self._registry.configure(name, file)
+        return RemoteModelHandle(name.full, source, connection, self._limits, rules.ttl_seconds)
 
-    def _describes(self, model: ServedModel, enabled: bool) -> None:
-        self._stands(
+    def _note_model(self, model: RemoteModel, enabled: bool) -> None:
+        self._set_record(
             replace(
                 self.record,
                 state=ModelState.READY if enabled else ModelState.FAILED,
                 detail=self._refusal if enabled else "switched off",
                 digest=model.info.digest,
-                execution=model.execution,
+                execution=describe_endpoint(model.endpoint.info),
                 model=model,
             )
         )
 
-    def _unreached(self, error: Exception) -> None:
-        """A model that was there stays, unless it cannot be reached again: its calls have attempts of their own."""
-        detail = str(error) or "it does not say in time what it serves"
-        self._due = Deadline.now() + self._switchboard.rules.rest
-        self._misses += isinstance(error, Unavailable)
-        state = ModelState.LOADING if self.record.model is None or self._misses > 1 else self.record.state
-        self._stands(replace(self.record, state=state, detail=detail))
+    def _note_unreachable(self, error: Exception) -> None:
+        """A known model stays ready at the first failure: its calls are retried anyway."""
+        detail = str(error) or "it did not describe its model in time"
+        self._due = Deadline.now() + self._registry.rules.retry_seconds
+        self._failures += isinstance(error, Unavailable)
+        state = self.record.state
+        if self.record.model is None or self._failures > 1:
+            state = ModelState.LOADING
+        self._set_record(replace(self.record, state=state, detail=detail))
 
-    def _refuses(self, error: DoesNotFit) -> None:
-        """It says no, which tells nothing about a model that was there; or something that does not fit."""
+    def _note_refusal(self, error: DoesNotFit) -> None:
+        """A refused call says nothing about a model that is known; a description that does not fit does."""
         if error.reason == "ENDPOINT_REFUSED" and self.record.model is not None:
-            self._stands(replace(self.record, detail=error.message))
+            self._set_record(replace(self.record, detail=error.message))
         else:
-            self._failed(error.message)
+            self._note_failed(error.message)
 
-    def _failed(self, detail: str) -> None:
-        if self._serving is None:
-            self._switchboard.disown(self._folder.name)
+    def _note_failed(self, detail: str) -> None:
+        if self._handle is None:
+            self._registry.forget(self._folder.name)
         failed = ModelRecord(
             self.record.name,
             "",
@@ -156,52 +161,53 @@ class ConfiguredEndpoint:
             self.record.create_time,
             detail,
         )
-        self._stands(failed)
+        self._set_record(failed)
 
-    def _stands(self, record: ModelRecord) -> None:
+    def _set_record(self, record: ModelRecord) -> None:
         if (record.state, record.detail) != (self.record.state, self.record.detail):
-            tell = _log.info if record.state is ModelState.READY else _log.warning
-            tell("endpoint", model=record.name, state=record.state.value, detail=record.detail)
+            log = _log.info if record.state is ModelState.READY else _log.warning
+            log("endpoint", model=record.name, state=record.state.value, detail=record.detail)
         self.record = record
 
 
 class ConfiguredEndpoints:
-    """All of them. `start` begins looking after them, in threads of their own."""
+    """All endpoints of the model repository. `start` begins to look after them, in threads of their own."""
 
-    def __init__(self, folders: Sequence[ModelFolder], switchboard: Switchboard, limits: Limits) -> None:
-        self._endpoints = {folder.name: ConfiguredEndpoint(folder, switchboard, limits) for folder in folders}
-        self._rest = switchboard.rules.rest
+    def __init__(self, folders: Sequence[ModelFolder], registry: EndpointRegistry, limits: Limits) -> None:
+        self._endpoints = {folder.name: ConfiguredEndpoint(folder, registry, limits) for folder in folders}
+        self._interval_seconds = registry.rules.retry_seconds
         self._stopping = threading.Event()
 
     def start(self) -> None:
-        """Begins, where there are any."""
+        """Reads all files once, and starts the threads."""
         endpoints = self._endpoints.values()
         for endpoint in endpoints:
             endpoint.read()
-            self._every_while("endpoint-models", [endpoint.ask])
+            self._repeat("endpoint-models", [endpoint.refresh])
         if endpoints:
-            self._every_while("endpoint-files", [endpoint.read for endpoint in endpoints])
+            self._repeat("endpoint-files", [endpoint.read for endpoint in endpoints])
 
     def stop(self) -> None:
-        """Looks no more."""
+        """Lets the threads end."""
         self._stopping.set()
 
     def records(self) -> dict[ModelName, ModelRecord]:
-        """All of them as they stand now."""
+        """The state of each endpoint now."""
         return {name: endpoint.record for name, endpoint in self._endpoints.items()}
 
-    def _every_while(self, name: str, steps: Sequence[Callable[[], None]]) -> None:
+    def _repeat(self, name: str, steps: Sequence[Callable[[], None]]) -> None:
         """Takes these steps again and again, in a thread of its own."""
 
-        def go_on() -> None:
+        def loop() -> None:
             while not self._stopping.is_set():
                 for step in steps:
                     step()
-                self._stopping.wait(self._rest)
+                self._stopping.wait(self._interval_seconds)
 
-        threading.Thread(target=go_on, name=name, daemon=True).start()
+        threading.Thread(target=loop, name=name, daemon=True).start()
 
 
-def _read(path: Path) -> _Files:
+def _read(path: Path) -> _FolderContent:
     schema = path / SCHEMA_FILE
-    return _Files((path / ENDPOINT_FILE).read_bytes(), schema.read_bytes() if schema.exists() else b"")
+    endpoint = (path / ENDPOINT_FILE).read_bytes()
+    return _FolderContent(endpoint, schema.read_bytes() if schema.exists() else b"")

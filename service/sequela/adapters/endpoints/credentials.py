@@ -1,5 +1,6 @@
-"""What Sequela shows to an endpoint, and by what it knows it: files that the operator named. Nothing of what they
-hold is kept longer than a call or a connection, and nothing of it is ever shown.
+"""Credentials for an endpoint, read from files that the operator names.
+
+Their content is kept no longer than a call or a connection, and appears in no message.
 """
 
 from __future__ import annotations
@@ -11,17 +12,17 @@ from pathlib import Path
 
 import httpcore
 
-MOST_TOKEN_BYTES = 16 << 10
+MAX_TOKEN_BYTES = 16 << 10
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 
 
 class UnusableCredentials(Exception):
-    """A file that cannot be read or does not hold what it should; the message names it."""
+    """A file cannot be read or does not hold what it should. The message names it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """PEM bytes; None where there is none: then the roots that the library brings along."""
+    """Content of PEM files; None where there is none. Without an authority the library's own roots are trusted."""
 
     authority: bytes | None
     certificate: bytes | None
@@ -33,8 +34,14 @@ class Tls:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Files (PEM): the authority that the endpoint's certificate comes from, our certificate and its key (mTLS), and
-    a bearer token. `plaintext_token`: the token may also be sent where no TLS is spoken.
+    """Files with credentials; None where there is none.
+
+    Attributes:
+        authority: PEM file with the authorities that may issue the endpoint's certificate.
+        certificate: PEM file with our certificate (mTLS).
+        key: PEM file with its key, unencrypted.
+        token: File with a bearer token.
+        plaintext_token: Whether the token may also be sent without TLS.
     """
 
     authority: Path | None = None
@@ -44,14 +51,11 @@ class Credentials:
     plaintext_token: bool = False
 
     def check(self, secure: bool) -> None:
-        """Whether they go with a connection with or without TLS, and are what they should be.
-
-        Raises UnusableCredentials.
-        """
+        """Checks the files. Raises UnusableCredentials where one cannot be used with TLS (secure) or without."""
         if (self.certificate is None) is not (self.key is None):
             what = "certificate" if self.key is None else "key"
             raise UnusableCredentials(
-                f"{what}: a certificate and its key go together, and the other is missing"
+                f"{what}: a certificate and its key go together, and the other one is missing"
             )
         if not secure:
             self._check_plain()
@@ -60,16 +64,16 @@ class Credentials:
         self.metadata()
 
     def tls(self) -> Tls:
-        """What the files hold now. Raises UnusableCredentials."""
+        """Reads the PEM files. Raises UnusableCredentials."""
         files = (self.authority, self.certificate, self.key)
         return Tls(*(None if file is None else _content(file) for file in files))
 
     def context(self) -> ssl.SSLContext:
-        """The same for Python's TLS. Raises UnusableCredentials."""
-        context = self._trusting()
+        """A context for Python's TLS. Raises UnusableCredentials."""
+        context = self._default_context()
         if self.certificate and self.key:
             try:
-                # A password that is never right: else one would be asked for on the terminal.
+                # Without a password OpenSSL would ask for one on the terminal; an encrypted key is an error.
                 context.load_cert_chain(self.certificate, self.key, password="")
             except (OSError, ValueError) as error:
                 text = f"{self.certificate.name}, {self.key.name}: not a certificate with its unencrypted key: {error}"
@@ -77,36 +81,34 @@ class Credentials:
         return context
 
     def metadata(self) -> tuple[tuple[str, str], ...]:
-        """What goes with each call; the token's file is read anew, as it may have been changed.
-
-        Raises UnusableCredentials.
-        """
+        """Headers for each call. Reads the token again, since its file may have changed. Raises UnusableCredentials."""
         if self.token is None:
             return ()
         token = _content(self.token).decode(errors="replace").strip()
-        if not _TOKEN.fullmatch(token) or len(token) > MOST_TOKEN_BYTES:
-            what = f"one line of 1 to {MOST_TOKEN_BYTES} printable characters"
-            raise UnusableCredentials(f"{self.token.name}: does not hold a token ({what})")
+        if not _TOKEN.fullmatch(token) or len(token) > MAX_TOKEN_BYTES:
+            allowed = f"one line of 1 to {MAX_TOKEN_BYTES} printable ASCII characters"
+            raise UnusableCredentials(f"{self.token.name}: does not hold a token, which is {allowed}")
         return (("authorization", f"Bearer {token}"),)
 
     def _check_plain(self) -> None:
         for file in (self.authority, self.certificate):
             if file is not None:
                 raise UnusableCredentials(
-                    f"{file.name}: a certificate is of no use without TLS (grpcs, https)"
+                    f"{file.name}: a certificate is not used without TLS; use the scheme grpcs or https"
                 )
         if self.token and not self.plaintext_token:
             raise UnusableCredentials(
-                f"{self.token.name}: a token is not sent without TLS (grpcs, https) unless plaintext_token says so"
+                f"{self.token.name}: a token is not sent without TLS; use the scheme grpcs or https, or set "
+                "plaintext_token = true"
             )
 
-    def _trusting(self) -> ssl.SSLContext:
+    def _default_context(self) -> ssl.SSLContext:
         if self.authority is None:
             return httpcore.default_ssl_context()
         try:
             return ssl.create_default_context(cafile=self.authority)
         except OSError as error:
-            text = f"{self.authority.name}: not a bundle of certificates: {_reason(error)}"
+            text = f"{self.authority.name}: not a PEM file with certificates: {_reason(error)}"
             raise UnusableCredentials(text) from None
 
 

@@ -1,4 +1,4 @@
-"""The text of an `endpoint.toml`: where a model of the repository is served, and on what terms."""
+"""Reads an `endpoint.toml`: where a model of the repository is served, and on what terms."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sequela.adapters.endpoints.credentials import Credentials
-from sequela.adapters.endpoints.terms import Terms
+from sequela.adapters.endpoints.endpoint_terms import EndpointTerms
 from sequela.adapters.endpoints.uri import EndpointUri
 from sequela.errors import InvalidInput, Violation
 from sequela.explain.request import Estimator
@@ -19,10 +19,8 @@ Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]
 
 
-class _Text(BaseModel):
-    """The keys of the file. Those of the terms are left out where the server's own hold; files are looked for beside
-    it.
-    """
+class _EndpointToml(BaseModel):
+    """The keys of the file. Terms left out are the server's settings; paths are relative to the file's folder."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
 
@@ -47,57 +45,66 @@ class _Text(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class EndpointFile:
-    """What the operator says of one endpoint."""
+    """What the operator says of one endpoint. Attributes as the keys in docs/endpoints.md."""
 
     uri: EndpointUri
     version: str
     revision: str
-    terms: Terms
+    terms: EndpointTerms
     credentials: Credentials = field(repr=False)
 
 
-def read_endpoint(text: bytes, folder: Path, path: str, usual: Terms) -> EndpointFile:
-    """Reads a file; `usual` holds where it says nothing. `path` names it in errors.
+def read_endpoint(text: bytes, folder: Path, path: str, defaults: EndpointTerms) -> EndpointFile:
+    """Reads a file.
 
-    Raises InvalidInput: ENDPOINT_FILE_INVALID, ENDPOINT_URI_INVALID, and what reading credentials raises.
+    Args:
+        text: The file's content.
+        folder: Where files with credentials are looked for.
+        path: Names the file in errors.
+        defaults: The terms that hold where the file says nothing.
+
+    Raises:
+        InvalidInput: ENDPOINT_FILE_INVALID, ENDPOINT_URI_INVALID.
     """
-    said = _parsed(text, path)
-    given = {item.name: getattr(said, item.name) for item in fields(Terms)}
-    terms = Terms(**{name: getattr(usual, name) if value is None else value for name, value in given.items()})
+    keys = _parse(text, path)
+    given = {item.name: getattr(keys, item.name) for item in fields(EndpointTerms)}
+    terms = EndpointTerms(
+        **{name: getattr(defaults, name) if value is None else value for name, value in given.items()}
+    )
     return EndpointFile(
-        uri=EndpointUri.parse(said.uri, f"{path}: uri"),
-        version=said.version,
-        revision=said.revision,
+        uri=EndpointUri.parse(keys.uri, f"{path}: uri"),
+        version=keys.version,
+        revision=keys.revision,
         terms=terms,
         credentials=Credentials(
-            authority=_beside(folder, said.ca),
-            certificate=_beside(folder, said.certificate),
-            key=_beside(folder, said.key),
-            token=_beside(folder, said.token),
-            plaintext_token=said.plaintext_token,
+            authority=_beside(folder, keys.ca),
+            certificate=_beside(folder, keys.certificate),
+            key=_beside(folder, keys.key),
+            token=_beside(folder, keys.token),
+            plaintext_token=keys.plaintext_token,
         ),
     )
 
 
-def _parsed(text: bytes, path: str) -> _Text:
+def _parse(text: bytes, path: str) -> _EndpointToml:
     try:
-        return _Text.model_validate(tomllib.loads(text.decode()))
+        return _EndpointToml.model_validate(tomllib.loads(text.decode()))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InvalidInput.at(path, "ENDPOINT_FILE_INVALID", f"not TOML: {error}") from None
+        raise InvalidInput.at(path, "ENDPOINT_FILE_INVALID", f"not valid TOML: {error}") from None
     except ValidationError as error:
-        problems = [_described(problem) for problem in error.errors(include_url=False)]
+        problems = [_problem_text(problem) for problem in error.errors(include_url=False)]
         violations = [Violation(path, problem) for problem in problems]
         raise InvalidInput(
             "ENDPOINT_FILE_INVALID", f"{path}: {'; '.join(problems)}", violations=violations
         ) from None
 
 
-def _described(problem: Any) -> str:
+def _problem_text(problem: Any) -> str:
     place = ".".join(map(str, problem["loc"]))
     if problem["type"] == "extra_forbidden":
-        return f"{place}: not a key of an endpoint file; there are {', '.join(_Text.model_fields)}"
+        return f"{place}: not a key of an endpoint file; the keys are {', '.join(_EndpointToml.model_fields)}"
     if problem["type"] == "missing":
-        return f"{place}: missing"
+        return f"{place}: this key is required"
     return f"{place}: {problem['msg']}, not {problem['input']!r}"
 
 

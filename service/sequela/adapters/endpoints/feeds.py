@@ -1,5 +1,5 @@
-"""A batch as a served model takes it: filled up to a fixed number of rows, in the model's order of axes, with the
-states that it starts from.
+"""A batch as an endpoint's model takes it: filled up to a fixed number of rows, in the model's order of axes, with its
+initial states.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.adapters.endpoints.model_interface import Reading
+from sequela.adapters.endpoints.model_interface import ModelInterface
 from sequela.adapters.endpoints.transport import Feeds
 from sequela.adapters.model_io.arrangement import arranged
 from sequela.adapters.model_io.feeds import Feeder
@@ -20,18 +20,20 @@ from sequela.explain.schema import InputSchema, Role
 from sequela.timeshap.cells import Cells
 
 
-def served_feeds(reading: Reading, batch: Cells, frame: Frame) -> Feeds:
-    """Values by input name; states come last, so that the first has the batch as its first axis."""
-    feeds = _filled(Feeder(reading.schema.inputs, reading.signature).feeds(batch, frame), reading.sizes.batch)
+def endpoint_feeds(interface: ModelInterface, batch: Cells, frame: Frame) -> Feeds:
+    """Values by input name. The first one has the batch as its first axis: initial states come last."""
+    feeds = _fill_up(
+        Feeder(interface.schema.inputs, interface.signature).feeds(batch, frame), interface.sizes.batch
+    )
     rows = len(next(iter(feeds.values())))
-    served = {item.name: item for item in reading.served.inputs}
-    turned = {
-        item.name: arranged(item, served[item.name])[0].turned(feeds[item.name])
-        for item in reading.schema.inputs
+    server_inputs = {item.name: item for item in interface.server_signature.inputs}
+    rearranged = {
+        item.name: arranged(item, server_inputs[item.name])[0].turned(feeds[item.name])
+        for item in interface.schema.inputs
         if item.role is not Role.STATE
     }
-    states = (item for item in reading.schema.inputs if item.role is Role.STATE)
-    return {**turned, **{item.name: _state(item, served[item.name], rows) for item in states}}
+    states = (item for item in interface.schema.inputs if item.role is Role.STATE)
+    return {**rearranged, **{item.name: _state(item, server_inputs[item.name], rows) for item in states}}
 
 
 def _state(item: InputSchema, seen: InputSignature, rows: int) -> NDArray[Any]:
@@ -42,8 +44,8 @@ def _state(item: InputSchema, seen: InputSignature, rows: int) -> NDArray[Any]:
     return np.full(shape, item.initial, dtype=seen.numpy_type)
 
 
-def _filled(feeds: Feeds, batch: int | None) -> Feeds:
-    """As many rows as a fixed batch has; the last one is repeated."""
+def _fill_up(feeds: Feeds, batch: int | None) -> Feeds:
+    """Repeats the last row until a fixed batch is full."""
     if batch is None:
         return feeds
     chosen = np.minimum(np.arange(batch), len(next(iter(feeds.values()))) - 1)

@@ -1,4 +1,4 @@
-"""The way to an endpoint over gRPC: addresses, certificates, and how its channel behaves."""
+"""The gRPC channel to an endpoint: its addresses, certificates and options."""
 
 from __future__ import annotations
 
@@ -14,53 +14,57 @@ from sequela.adapters.endpoints.uri import EndpointUri, bracketed
 
 ROUND_ROBIN = '{"loadBalancingConfig": [{"round_robin": {}}]}'
 KEEPALIVE_SECONDS, KEEPALIVE_TIMEOUT_SECONDS = 20.0, 5.0
-"""Of calls under way alone: servers count pings of an idle connection as abuse."""
-MOST_BACKOFF_SECONDS = 1.0
-LOOK_UP_SECONDS = 5.0
-"""Names are looked up again no sooner."""
+"""Pings go out only while calls are under way: servers count pings of an idle connection as abuse."""
+MAX_BACKOFF_SECONDS = 1.0
+"""The longest wait between attempts to connect."""
+MIN_RESOLUTION_SECONDS = 5.0
+"""Names are looked up again no sooner than this."""
 
 Options = tuple[tuple[str, int | str], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class GrpcWay:
-    """Implements `Way`."""
+class GrpcChannelSpec:
+    """All that a channel is made from. Implements `ConnectionSpec`."""
 
     target: str
     options: Options
     tls: Tls | None
 
     def open(self) -> grpc.Channel:
-        """A new channel; it connects when first used."""
+        """Opens a channel, which connects at its first call."""
         if self.tls is None:
             return grpc.insecure_channel(self.target, self.options)
-        shown = grpc.ssl_channel_credentials(self.tls.authority, self.tls.key, self.tls.certificate)
-        return grpc.secure_channel(self.target, shown, self.options)
+        credentials = grpc.ssl_channel_credentials(self.tls.authority, self.tls.key, self.tls.certificate)
+        return grpc.secure_channel(self.target, credentials, self.options)
 
 
 @dataclass(frozen=True, slots=True)
-class GrpcFinder:
-    """Finds the way as it is now: looks up a guarded name, reads the certificates."""
+class GrpcChannelFinder:
+    """Finds the spec as it is now: looks up a guarded name, and reads the certificates."""
 
     uri: EndpointUri
     credentials: Credentials
     limits: TransportLimits
     guard: AddressGuard | None
 
-    def __call__(self, timeout: float | None) -> GrpcWay:
-        """Raises Forbidden, UnusableCredentials, OSError where the name is not known, TimeoutError."""
+    def __call__(self, timeout: float | None) -> GrpcChannelSpec:
+        """Finds the spec within so many seconds (None for no limit).
+
+        Raises Forbidden, UnusableCredentials, OSError where the name is not known, TimeoutError.
+        """
         tls = self.credentials.tls() if self.uri.secure else None
-        return GrpcWay(self._target(timeout), _options(self.uri, self.limits), tls)
+        return GrpcChannelSpec(self._target(timeout), _options(self.uri, self.limits), tls)
 
     def _target(self, timeout: float | None) -> str:
-        """The host's name, which gRPC looks up, or where a guard watches, the addresses it lets through."""
+        """The host's name, which gRPC looks up; with a guard, the addresses that it allows."""
         if self.guard is None:
             return f"dns:///{bracketed(self.uri.host)}:{self.uri.port}"
-        longest = (
+        seconds = (
             self.limits.connect_seconds if timeout is None else min(timeout, self.limits.connect_seconds)
         )
-        addresses = [ip_address(address) for address in self.guard.addresses(longest)]
-        family = addresses[0].version  # a target holds one family: the one that the resolver prefers
+        addresses = [ip_address(address) for address in self.guard.look_up(seconds)]
+        family = addresses[0].version  # a target has one family: the one that the resolver prefers
         hosts = sorted(bracketed(str(address)) for address in addresses if address.version == family)
         return f"ipv{family}:{','.join(f'{host}:{self.uri.port}' for host in hosts)}"
 
@@ -78,11 +82,11 @@ def _options(uri: EndpointUri, limits: TransportLimits) -> Options:
         ("grpc.use_local_subchannel_pool", 1),
         ("grpc.max_send_message_length", limits.message_bytes),
         ("grpc.max_receive_message_length", limits.message_bytes),
-        # So it is called, but it is how long one attempt to connect may take.
+        # In spite of its name, this is how long one attempt to connect may take.
         ("grpc.min_reconnect_backoff_ms", _millis(limits.connect_seconds)),
-        ("grpc.initial_reconnect_backoff_ms", _millis(MOST_BACKOFF_SECONDS / 10)),
-        ("grpc.max_reconnect_backoff_ms", _millis(MOST_BACKOFF_SECONDS)),
-        ("grpc.dns_min_time_between_resolutions_ms", _millis(LOOK_UP_SECONDS)),
+        ("grpc.initial_reconnect_backoff_ms", _millis(MAX_BACKOFF_SECONDS / 10)),
+        ("grpc.max_reconnect_backoff_ms", _millis(MAX_BACKOFF_SECONDS)),
+        ("grpc.dns_min_time_between_resolutions_ms", _millis(MIN_RESOLUTION_SECONDS)),
         ("grpc.keepalive_time_ms", _millis(KEEPALIVE_SECONDS)),
         ("grpc.keepalive_timeout_ms", _millis(KEEPALIVE_TIMEOUT_SECONDS)),
     )

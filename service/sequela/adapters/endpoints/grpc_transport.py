@@ -1,4 +1,4 @@
-"""A served model by the Open Inference Protocol, version 2, over gRPC."""
+"""A model behind an endpoint that speaks the Open Inference Protocol, version 2, over gRPC."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from sequela.adapters.endpoints.addresses import AddressGuard
 from sequela.adapters.endpoints.answers import WrongAnswer
 from sequela.adapters.endpoints.credentials import Credentials, UnusableCredentials
 from sequela.adapters.endpoints.failures import (
+    RetryableError,
     invalid_answer,
     overloaded,
     refused,
@@ -25,27 +26,26 @@ from sequela.adapters.endpoints.failures import (
     unreachable,
     unusable,
 )
-from sequela.adapters.endpoints.grpc_channel import GrpcFinder
+from sequela.adapters.endpoints.grpc_channel import GrpcChannelFinder
 from sequela.adapters.endpoints.grpc_messages import (
     infer_request,
     read_description,
     read_output,
 )
-from sequela.adapters.endpoints.reconnecting_connection import Kept
+from sequela.adapters.endpoints.reconnecting_connection import ReconnectingConnection
 from sequela.adapters.endpoints.transport import Description, Feeds
 from sequela.adapters.endpoints.transport_limits import TransportLimits
 from sequela.adapters.endpoints.uri import EndpointUri
 from sequela.concurrency.deadline import DeadlinePassed
 from sequela.errors import SequelaError
-from sequela.explain.ports import TryAgain
 
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")
 
 CLOSED = "Channel closed"
-"""What gRPC says of calls on a connection that we have closed."""
-CLOCKS_APART = 0.05
-"""Seconds by which a server may see a deadline earlier than we do."""
+"""gRPC's words about calls on a channel that was closed here."""
+CLOCK_SKEW_SECONDS = 0.05
+"""A server may see a deadline this much earlier than we do."""
 _TOO_LARGE = re.compile(r"larger than max \((\d+) vs\.? (\d+)\)")
 
 
@@ -62,24 +62,26 @@ class GrpcTransport:
     ) -> None:
         self._uri, self._version, self._credentials = uri, version, credentials
         self._message_bytes = limits.message_bytes
-        self._channel: Kept[grpc.Channel] = Kept(GrpcFinder(uri, credentials, limits, guard))
+        self._channel: ReconnectingConnection[grpc.Channel] = ReconnectingConnection(
+            GrpcChannelFinder(uri, credentials, limits, guard)
+        )
 
     def describe(self, until: float) -> Description:
-        """As `Transport.describe`; DoesNotFit (MODEL_INPUT_UNSUPPORTED) for inputs that Sequela cannot feed."""
+        """As `Transport.describe`."""
         request = pb.ModelMetadataRequest(name=self._uri.name, version=self._version)
         metadata = self._call(lambda stub: stub.ModelMetadata, request, until)
         try:
             described = read_description(self._uri.name, self._version, metadata)
         except WrongAnswer as error:
             raise invalid_answer(self._uri, str(error)) from None
-        return replace(described, most_rows=self._most_rows(until))
+        return replace(described, max_rows=self._max_rows(until))
 
     def infer(self, feeds: Feeds, output: str, until: float) -> NDArray[np.float64]:
         """As `Transport.infer`."""
         request = infer_request(self._uri.name, self._version, feeds, output)
         size = request.ByteSize()
         if size > self._message_bytes:
-            text = f"a call of {size} bytes is over the limit of {self._message_bytes} bytes"
+            text = f"the call has {size} bytes, over the limit of {self._message_bytes} bytes"
             raise unusable(self._uri, text)
         answer = self._call(lambda stub: stub.ModelInfer, request, until)
         try:
@@ -92,15 +94,15 @@ class GrpcTransport:
         request = pb.ModelReadyRequest(name=self._uri.name, version=self._version)
         try:
             return self._call(lambda stub: stub.ModelReady, request, until).ready
-        except (SequelaError, TryAgain, DeadlinePassed):
+        except (SequelaError, RetryableError, DeadlinePassed):
             return False
 
     def close(self) -> None:
         """As `Transport.close`."""
         self._channel.close()
 
-    def _most_rows(self, until: float) -> int | None:
-        """Triton's own word; servers that do not know it say so, each in its way."""
+    def _max_rows(self, until: float) -> int | None:
+        """Triton's extension of the protocol; other servers answer with errors of several kinds."""
         request = pb.ModelConfigRequest(name=self._uri.name, version=self._version)
         try:
             config = self._call(lambda stub: stub.ModelConfig, request, until).config
@@ -120,41 +122,42 @@ class GrpcTransport:
                 call = method(rpc.GRPCInferenceServiceStub(channel))
                 answer = call(request, timeout=seconds_left(until), metadata=self._credentials.metadata())
         except grpc.RpcError as error:
-            self._fail(error, start, until)
+            self._raise_for(error, start, until)
         except UnusableCredentials as error:
             raise unusable(self._uri, str(error)) from None
-        except (OSError, ValueError) as error:  # gRPC says ValueError where the channel was closed meanwhile
+        except (OSError, ValueError) as error:
+            # gRPC raises ValueError where the channel was closed meanwhile.
             seconds_left(until)
             raise unreachable(self._uri, str(error)) from None
-        self._channel.answered()
+        self._channel.note_answer()
         return answer
 
-    def _fail(self, error: Any, start: float, until: float) -> NoReturn:
-        """Raises what a code stands for."""
+    def _raise_for(self, error: Any, start: float, until: float) -> NoReturn:
+        """Raises the error that a status code stands for."""
         code, words = error.code(), error.details() or ""
-        said = f"{code.name}: {words}"
+        detail = f"{code.name}: {words}"
         match code:
             case grpc.StatusCode.UNAVAILABLE:
                 self._channel.doubt()
                 raise unreachable(self._uri, words) from None
             case grpc.StatusCode.CANCELLED if CLOSED in words:
                 raise unreachable(self._uri, words) from None
-            case grpc.StatusCode.DEADLINE_EXCEEDED if time.monotonic() >= until - CLOCKS_APART:
-                self._channel.unanswered(start)
+            case grpc.StatusCode.DEADLINE_EXCEEDED if time.monotonic() >= until - CLOCK_SKEW_SECONDS:
+                self._channel.note_no_answer(start)
                 raise DeadlinePassed from None
             case grpc.StatusCode.CANCELLED | grpc.StatusCode.DEADLINE_EXCEEDED:
-                # Not by us, nor ours: the work may have been done, and is not asked for again.
-                raise unreachable(self._uri, said).error from None
+                # Not cancelled by us, nor our deadline: the server may have done the work, so it is not asked again.
+                raise unreachable(self._uri, detail).error from None
             case grpc.StatusCode.RESOURCE_EXHAUSTED:
-                self._exhausted(words)
-        raise refused(self._uri, said) from None
+                self._raise_exhausted(words)
+        raise refused(self._uri, detail) from None
 
-    def _exhausted(self, words: str) -> NoReturn:
-        """Too much to do, unless a message was too large: for us, or for the server."""
+    def _raise_exhausted(self, words: str) -> NoReturn:
+        """The server is overloaded, unless a message was too large for us or for the server."""
         sizes = _TOO_LARGE.search(words)
         if sizes is None:
             raise overloaded(self._uri, words) from None
         if int(sizes[2]) == self._message_bytes:
-            text = f"an answer of {sizes[1]} bytes is over the limit of {self._message_bytes} bytes"
+            text = f"the answer has {sizes[1]} bytes, over the limit of {self._message_bytes} bytes"
             raise invalid_answer(self._uri, text) from None
         raise refused(self._uri, words) from None

@@ -1,7 +1,7 @@
-"""HTTP connections to one endpoint that keep a deadline as a whole, and go where the guard lets them.
+"""HTTP connections to one endpoint: each call has a deadline as a whole, and a guard allows the addresses.
 
-What timeouts of single reads and writes cannot hold, a socket that looks at the clock each time does: a server that
-drips its answer byte by byte is cut off like one that says nothing.
+Timeouts of single reads and writes do not bound a call: a server that sends its answer byte by byte would never reach
+one. So every read and write gets the time that is left for its call.
 """
 
 from __future__ import annotations
@@ -23,36 +23,39 @@ from sequela.adapters.endpoints.addresses import AddressGuard
 from sequela.adapters.endpoints.credentials import Credentials, Tls
 from sequela.adapters.endpoints.failures import seconds_left
 
-PIECE_BYTES = 16 << 10
-"""Written at a time: one TLS record."""
-KEPT_SECONDS = 30.0
+WRITE_BYTES = 16 << 10
+"""Bytes written at a time: one TLS record."""
+IDLE_SECONDS = 30.0
 """How long an idle connection is kept."""
 
 
 class Exchange(threading.local):
-    """Of the call that a thread has under way: its end on the monotonic clock, and whether the server hung up."""
+    """The call that a thread has under way: its end (monotonic), and whether the server closed the connection."""
 
     until: float = math.inf
-    hung_up: bool = False
+    closed_by_server: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class HttpWay:
-    """Implements `Way`. connect_seconds: until a connection stands."""
+class HttpConnectionSpec:
+    """All that the connections are made from. Implements `ConnectionSpec`.
+
+    connect_seconds: time that connecting may take.
+    """
 
     guard: AddressGuard
     credentials: Credentials
     tls: Tls | None
     connect_seconds: float
 
-    def open(self) -> HttpSite:
-        """Connections are made when first needed. Raises UnusableCredentials."""
+    def open(self) -> HttpConnections:
+        """Opens connections when they are first needed. Raises UnusableCredentials."""
         context = None if self.tls is None else self.credentials.context()
-        return HttpSite(self.guard, context, self.connect_seconds)
+        return HttpConnections(self.guard, context, self.connect_seconds)
 
 
-class HttpSite:
-    """The connections. Safe to use from several threads at once."""
+class HttpConnections:
+    """A pool of connections. Safe to use from several threads at once."""
 
     def __init__(self, guard: AddressGuard, context: ssl.SSLContext | None, connect_seconds: float) -> None:
         self._exchange = Exchange()
@@ -60,27 +63,27 @@ class HttpSite:
         self.pool = httpcore.ConnectionPool(
             ssl_context=context,
             max_connections=None,
-            keepalive_expiry=KEPT_SECONDS,
+            keepalive_expiry=IDLE_SECONDS,
             network_backend=self._network,
         )
 
     @contextmanager
     def exchange(self, until: float) -> Iterator[Exchange]:
-        """While this thread has a call under way."""
-        self._exchange.until, self._exchange.hung_up = until, False
+        """Sets the end of the call that this thread makes within the context."""
+        self._exchange.until, self._exchange.closed_by_server = until, False
         try:
             yield self._exchange
         finally:
             self._exchange.until = math.inf
 
     def close(self) -> None:
-        """Calls under way fail."""
+        """Closes all connections; calls under way fail."""
         self._network.cut()
         self.pool.close()
 
 
 class _Network(httpcore.NetworkBackend):
-    """Connects to the addresses that the guard lets through, one after another."""
+    """Connects to the addresses that the guard allows, one after another."""
 
     def __init__(self, guard: AddressGuard, connect_seconds: float, exchange: Exchange) -> None:
         self._guard, self._connect_seconds, self._exchange = guard, connect_seconds, exchange
@@ -93,45 +96,45 @@ class _Network(httpcore.NetworkBackend):
         self,
         host: str,  # noqa: ARG002  # the guard knows it
         port: int,
-        timeout: float | None = None,  # noqa: ARG002  # the exchange's end counts
+        timeout: float | None = None,  # noqa: ARG002  # the end of the call counts
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        """Raises Forbidden, TimeUp, OSError where the name is not known, and httpcore's errors."""
+        """Raises Forbidden, DeadlinePassed, OSError where the name is not known, and httpcore's errors."""
         failed: Exception = httpcore.ConnectError("the host has no address")
         end = time.monotonic() + self._connect_seconds
-        for address in self._guard.addresses(self.left(end)):
+        for address in self._guard.look_up(self.left(end)):
             try:
                 left = self.left(end)
                 stream = self._plain.connect_tcp(address, port, left, local_address, socket_options)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failed = error
             else:
-                return self.watched(stream, end)
+                return self.bounded(stream, end)
         raise failed
 
     def left(self, end: float) -> float:
-        """Seconds that connecting may take. Raises TimeUp where the call is over, ConnectTimeout past `end`."""
+        """Seconds left to connect. Raises DeadlinePassed where the call is over, ConnectTimeout after `end`."""
         of_call, of_connecting = seconds_left(self._exchange.until), end - time.monotonic()
         if of_connecting <= 0:
             raise httpcore.ConnectTimeout(f"no connection within {self._connect_seconds:g} s")
         return of_connecting if of_call is None else min(of_call, of_connecting)
 
-    def watched(self, stream: httpcore.NetworkStream, end: float) -> httpcore.NetworkStream:
-        """The stream, held to the exchange's end; `end` is that of connecting.
+    def bounded(self, stream: httpcore.NetworkStream, end: float) -> httpcore.NetworkStream:
+        """Wraps a stream so that it keeps to the end of each call; `end` is that of connecting.
 
-        Raises httpcore.ConnectError where all were cut meanwhile.
+        Raises httpcore.ConnectError where the pool was closed meanwhile.
         """
-        held = _Stream(stream, self, self._exchange, end)
+        wrapped = _Stream(stream, self, self._exchange, end)
         with self._lock:
             if self._open:
-                self._streams.add(held)
-                return held
+                self._streams.add(wrapped)
+                return wrapped
         stream.close()
         raise httpcore.ConnectError("the connection was closed")
 
     def cut(self) -> None:
-        """Ends all connections, for good; threads that wait for them wake up."""
+        """Shuts all connections down for good; threads that wait for them wake up."""
         with self._lock:
             self._open = False
             for stream in self._streams:
@@ -139,7 +142,7 @@ class _Network(httpcore.NetworkBackend):
 
 
 class _Stream(httpcore.NetworkStream):
-    """Raises TimeUp past the exchange's end, whatever timeout is asked for."""
+    """Raises DeadlinePassed at the end of the call, whatever timeout httpcore asks for."""
 
     def __init__(
         self, stream: httpcore.NetworkStream, network: _Network, exchange: Exchange, connected_by: float
@@ -149,13 +152,13 @@ class _Stream(httpcore.NetworkStream):
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002
         content = self._stream.read(max_bytes, seconds_left(self._exchange.until))
-        self._exchange.hung_up = not content
+        self._exchange.closed_by_server = not content
         return content
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002
-        for start in range(0, len(buffer), PIECE_BYTES):
+        for start in range(0, len(buffer), WRITE_BYTES):
             left = seconds_left(self._exchange.until)
-            self._stream.write(buffer[start : start + PIECE_BYTES], left)
+            self._stream.write(buffer[start : start + WRITE_BYTES], left)
 
     def close(self) -> None:
         self._stream.close()
@@ -168,13 +171,13 @@ class _Stream(httpcore.NetworkStream):
     ) -> httpcore.NetworkStream:
         left = self._network.left(self._connected_by)
         stream = self._stream.start_tls(ssl_context, server_hostname, left)
-        return self._network.watched(stream, self._connected_by)
+        return self._network.bounded(stream, self._connected_by)
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
 
     def cut(self) -> None:
-        """Closing alone would leave a thread that reads waiting."""
-        with suppress(OSError):  # it has ended already
-            # The plain socket's own way: TLS would want to say goodbye, and another thread is reading.
+        """Shuts the socket down: closing it would leave a thread that reads waiting."""
+        with suppress(OSError):  # it is closed already
+            # Not through TLS, which would send a closing message while another thread reads.
             socket.socket.shutdown(self.get_extra_info("socket"), socket.SHUT_RDWR)

@@ -1,4 +1,4 @@
-"""All that goes to one endpoint, whoever asks: its terms, its switch, its breaker, its lanes, and what calls take."""
+"""Bounds the calls to one endpoint, whoever makes them: its switch, circuit breaker, rate and concurrency limits."""
 
 from __future__ import annotations
 
@@ -14,194 +14,223 @@ from weakref import WeakSet
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.adapters.endpoints.concurrency_window import Meter, Window
+from sequela.adapters.endpoints.concurrency_window import CallTimes, ConcurrencyWindow
+from sequela.adapters.endpoints.endpoint_terms import EndpointTerms
+from sequela.adapters.endpoints.failures import RetryableError
 from sequela.adapters.endpoints.row_limits import RowRate, RowsInFlight
-from sequela.adapters.endpoints.terms import Terms
 from sequela.concurrency.circuit_breaker import CircuitBreaker
 from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.concurrency.worker_pool import WorkerPool
 from sequela.errors import Forbidden, Overloaded, SequelaError, Unavailable
-from sequela.explain.ports import Observer, TryAgain
+from sequela.explain.ports import Observer
 from sequela.explain.telemetry import CircuitState, EndpointCalled, EndpointWindow
 
 T = TypeVar("T")
 
-OPENS_AFTER = 5
-"""Failures in a row, each of calls begun after the one before, from which on the breaker is open."""
-LATE = 5.0
-"""Times what a call should take, and"""
+MAX_FAILURES = 5
+"""Failures in a row that open the circuit breaker. Of calls that were under way together only one counts."""
+LATE_FACTOR = 5.0
+"""A call that a deadline ended counts as failed if it took this many times as long as expected, and"""
 LATE_SECONDS = 1.0
-"""seconds, from both of which on a call without an answer has not come through, whatever deadline it had."""
+"""at least this many seconds."""
 
 
-class Probed(Protocol):
-    """What can tell whether the endpoint is there."""
+class ProbeTarget(Protocol):
+    """What the circuit breaker asks whether the endpoint is back."""
 
     def ready(self) -> bool:
-        """Whether it would take calls now."""
+        """Whether the endpoint would take calls now."""
 
     def close(self) -> None:
-        """Ends the connection."""
+        """Closes its connection."""
 
 
-class Traffic:
-    """Safe to call from several threads at once. Its threads end when nothing refers to it any more.
+class Limiter:
+    """Bounds the calls to one endpoint. Safe to call from several threads at once.
 
-    label: what metrics call it; place: what messages do. rest: seconds between looks at an endpoint that is down.
-    `lines`: those that go there now.
+    Its threads end when nothing refers to it any more.
+
+    Attributes:
+        label: The endpoint's name in metrics.
+        terms: The operator's terms as they are now.
+        retry_seconds: Time between probes of an endpoint that is down, and what callers are told to wait.
+        connections: The connections that are open to the endpoint.
     """
 
-    def __init__(self, label: str, place: str, terms: Terms, observer: Observer, rest: float) -> None:
-        self.label, self.terms = label, terms
-        self._place = place
-        self.lines: WeakSet[Probed] = WeakSet()
-        self._observer, self.rest = observer, rest
-        self._meter = Meter()
+    def __init__(
+        self, label: str, uri: str, terms: EndpointTerms, observer: Observer, retry_seconds: float
+    ) -> None:
+        self.label, self.terms, self.retry_seconds = label, terms, retry_seconds
+        self.connections: WeakSet[ProbeTarget] = WeakSet()
+        self._uri, self._observer = uri, observer
+        self._call_times = CallTimes()
         self._rate, self._in_flight = RowRate(), RowsInFlight()
         self._lock = threading.Lock()
-        self._window = Window(terms.max_calls)
+        self._window = ConcurrencyWindow(terms.max_calls)
         self._pool = WorkerPool(terms.max_calls, name="endpoint")
         self._pool.resize(self._window.size)
-        self._failures, self._failed_at = 0, -math.inf
-        tell = _Teller(label, observer)
-        self._breaker = CircuitBreaker(partial(_any_ready, self.lines), tell, rest, "endpoint-probe")
+        self._failures, self._last_failure = 0, -math.inf
+        report = _BreakerReport(label, observer)
+        probe = partial(_any_ready, self.connections)
+        self._breaker = CircuitBreaker(probe, report, retry_seconds, "endpoint-probe")
         self._end = weakref.finalize(self, _end, self._pool, self._breaker)
 
     def run(self, jobs: Iterable[Callable[[], T]], deadline: Deadline, until: float) -> list[T]:
-        """As `Endpoint.run`."""
+        """Runs jobs of one call each, as many at a time as keep the endpoint busy, in turn with other requests' jobs.
+
+        Results and errors are as in `WorkerPool.run`. Raises DeadlinePassed and Cancelled also while jobs wait for
+        their turn.
+        """
         return self._pool.run(jobs, partial(deadline.check, until))
 
     @property
-    def lanes(self) -> int:
-        """As `Endpoint.lanes`."""
+    def concurrency(self) -> int:
+        """Calls that may be under way at a time now."""
         return self._pool.width
 
-    def seconds(self, rows: int) -> float:
-        """As `Endpoint.seconds`."""
-        return self._meter.seconds(rows)
+    def call_seconds(self, rows: int) -> float:
+        """How long a call of so many rows should take, judged by recent calls; 0 before the first one."""
+        return self._call_times.seconds(rows)
 
     def check(self) -> None:
-        """Raises Forbidden (ENDPOINT_OFF) and Unavailable (ENDPOINT_UNAVAILABLE)."""
+        """Raises Forbidden (ENDPOINT_OFF) where the operator switched the endpoint off, and Unavailable
+        (ENDPOINT_UNAVAILABLE) while the circuit breaker is open.
+        """
         if not self.terms.enabled:
-            raise Forbidden("ENDPOINT_OFF", f"the operator has switched off {self._place}")
+            raise Forbidden("ENDPOINT_OFF", f"the operator has switched off {self._uri}")
         if why := self._breaker.why_open:
-            raise Unavailable("ENDPOINT_UNAVAILABLE", f"the endpoint is down: {why}", retry_after=self.rest)
+            text = f"the endpoint is down: {why}"
+            raise Unavailable("ENDPOINT_UNAVAILABLE", text, retry_after=self.retry_seconds)
 
     @contextmanager
-    def admitted(self, rows: int, deadline: Deadline, until: float) -> Iterator[None]:
-        """As `Endpoint.admitted`."""
+    def admit(self, rows: int, deadline: Deadline, until: float) -> Iterator[None]:
+        """Waits until so many rows may be sent, and counts them as in flight while the context lasts.
+
+        Raises:
+            DeadlinePassed: They may not be sent before `until`.
+            Cancelled: The caller has gone.
+            Forbidden, Unavailable: As `check`.
+        """
         self.check()
         self._rate.wait(rows, self.terms.max_rows_per_second, deadline, until)
-        with self._in_flight.held(rows, self.terms.max_rows_in_flight, deadline, until):
+        with self._in_flight.hold(rows, self.terms.max_rows_in_flight, deadline, until):
             self.check()  # it may have gone down, or been switched off, meanwhile
             yield
 
     def call(
-        self, rows: int, until: float, ask: Callable[[float], NDArray[np.float64]]
+        self, rows: int, until: float, infer: Callable[[float], NDArray[np.float64]]
     ) -> NDArray[np.float64]:
-        """Makes one call, and learns from it. `ask` is told when it must have its answer, on the monotonic clock.
+        """Makes one call, measures it, and adapts the limits to how it ends.
 
-        Raises what `Transport.infer` raises, and Unavailable where the call came to the limit of one call.
+        Args:
+            rows: Rows of the call.
+            until: When the answer is needed, on the monotonic clock.
+            infer: Makes the call; gets the time by which it must be over.
+
+        Raises:
+            Unavailable: The call took longer than one call may; or as `infer`.
+            SequelaError, RetryableError, DeadlinePassed: As `infer`.
         """
         start = Deadline.now()
         limit = start + self.terms.call_seconds
         try:
-            answer = ask(min(until, limit))
+            answer = infer(min(until, limit))
         except DeadlinePassed:
-            self._tell(rows, start, "TIME_UP")
+            self._report(rows, start, "TIME_UP")
             if until <= limit:
-                self._late(rows, start)
+                self._note_deadline(rows, start)
                 raise
-            silent = self._silent(self.terms.call_seconds, "the limit of one call")
-            raise self._failed(silent, start) from None
-        except TryAgain as error:
-            self._note(error.error, rows, start)
+            error = self._no_answer(self.terms.call_seconds, "the limit for one call")
+            self._note_failure(error.message, start)
+            raise error from None
+        except RetryableError as error:
+            self._note_error(error.error, rows, start)
             raise
         except SequelaError as error:
-            self._note(error, rows, start)
+            self._note_error(error, rows, start)
             raise
-        self._worked(rows, Deadline.now() - start)
-        self._tell(rows, start, "ok")
+        self._note_answer(rows, Deadline.now() - start)
+        self._report(rows, start, "ok")
         return answer
 
-    def amend(self, terms: Terms) -> bool:
-        """Other terms from now on. False, and nothing done, where they allow more calls than there are workers."""
+    def amend(self, terms: EndpointTerms) -> bool:
+        """Replaces the terms. Returns False, and changes nothing, where they allow more calls at a time than the
+        limiter was made for.
+        """
         if terms.max_calls > self._pool.workers:
             return False
         with self._lock:
             self.terms = terms
-            self._window.limit(terms.max_calls)
-            self._apply()
+            self._window.set_max_calls(terms.max_calls)
+            self._apply_window()
         return True
 
     def close(self) -> None:
-        """Ends its threads and connections; calls that wait or are under way fail."""
+        """Ends threads and connections; calls that wait or are under way fail."""
         self._end()
-        for line in tuple(self.lines):
-            line.close()
+        for connection in tuple(self.connections):
+            connection.close()
 
-    def _note(self, error: SequelaError, rows: int, start: float) -> None:
-        """An endpoint that says no is there."""
-        self._tell(rows, start, error.reason)
-        if isinstance(error, Unavailable):
-            self._failed(error, start)
-            return
-        self._came_through()
-        if isinstance(error, Overloaded):
-            self._shrink(start)
-
-    def _tell(self, rows: int, start: float, outcome: str) -> None:
+    def _report(self, rows: int, start: float, outcome: str) -> None:
         self._observer.notice(EndpointCalled(self.label, rows, Deadline.now() - start, outcome))
 
-    def _worked(self, rows: int, seconds: float) -> None:
-        self._meter.add(rows, seconds)
-        self._came_through()
+    def _note_answer(self, rows: int, seconds: float) -> None:
+        self._call_times.add(rows, seconds)
+        self._note_alive()
         with self._lock:
-            self._window.worked(rows, seconds, Deadline.now())
-            self._apply()
+            self._window.record_answer(rows, seconds, Deadline.now())
+            self._apply_window()
 
-    def _came_through(self) -> None:
-        """The endpoint is there, whatever it said."""
+    def _note_error(self, error: SequelaError, rows: int, start: float) -> None:
+        """An endpoint that refuses is alive; one that is unavailable has failed."""
+        self._report(rows, start, error.reason)
+        if isinstance(error, Unavailable):
+            self._note_failure(error.message, start)
+            return
+        self._note_alive()
+        if isinstance(error, Overloaded):
+            self._shrink_window(start)
+
+    def _note_alive(self) -> None:
         self._failures = 0
         self._breaker.succeed()
 
-    def _failed(self, error: SequelaError, start: float) -> SequelaError:
-        if self._shrink(start):
+    def _note_failure(self, message: str, start: float) -> None:
+        if self._shrink_window(start):
             self._failures += 1
-        if self._failures >= OPENS_AFTER:
-            self._breaker.fail(error.message)
-        return error
+        if self._failures >= MAX_FAILURES:
+            self._breaker.fail(message)
 
-    def _shrink(self, start: float) -> bool:
-        """False for a call that was under way already when another one failed: what ends together, as with a lost
-        connection, tells one thing.
+    def _note_deadline(self, rows: int, start: float) -> None:
+        """A request's deadline ended the call. The endpoint is to blame only where calls are usually much faster."""
+        seconds = Deadline.now() - start
+        if seconds > max(LATE_FACTOR * self.call_seconds(rows), LATE_SECONDS):
+            self._note_failure(self._no_answer(seconds, "when a deadline ended the call").message, start)
+
+    def _shrink_window(self, start: float) -> bool:
+        """Halves the window. Returns False, and does nothing, for a call that began before the last failure: calls that
+        are lost together, as with their connection, are one failure.
         """
         with self._lock:
-            if start <= self._failed_at:
+            if start <= self._last_failure:
                 return False
-            self._failed_at = Deadline.now()
-            self._window.failed()
-            self._apply()
+            self._last_failure = Deadline.now()
+            self._window.record_failure()
+            self._apply_window()
             return True
 
-    def _late(self, rows: int, start: float) -> None:
-        """A deadline came first. That the endpoint is slow is only known where others were answered much sooner."""
-        seconds = Deadline.now() - start
-        if seconds > max(LATE * self._meter.seconds(rows), LATE_SECONDS):
-            self._failed(self._silent(seconds, "until a deadline"), start)
-
-    def _silent(self, seconds: float, why: str) -> Unavailable:
-        text = f"{self._place} did not answer within {seconds:.3g} s, {why}"
-        return Unavailable("ENDPOINT_UNAVAILABLE", text, retry_after=self.rest)
-
-    def _apply(self) -> None:
+    def _apply_window(self) -> None:
         if self._window.size != self._pool.width:
             self._pool.resize(self._window.size)
             self._observer.notice(EndpointWindow(self.label, self._window.size))
 
+    def _no_answer(self, seconds: float, why: str) -> Unavailable:
+        text = f"{self._uri} did not answer within {seconds:.3g} s, {why}"
+        return Unavailable("ENDPOINT_UNAVAILABLE", text, retry_after=self.retry_seconds)
 
-class _Teller:
-    """Tells observers what the breaker does. Knows no traffic, so that nothing keeps that alive."""
+
+class _BreakerReport:
+    """Tells observers when the breaker opens or closes. Does not refer to the limiter, which it would keep alive."""
 
     def __init__(self, label: str, observer: Observer) -> None:
         self._label, self._observer = label, observer
@@ -210,8 +239,8 @@ class _Teller:
         self._observer.notice(CircuitState(self._label, closed, why))
 
 
-def _any_ready(lines: WeakSet[Probed]) -> bool:
-    return any(line.ready() for line in tuple(lines))
+def _any_ready(connections: WeakSet[ProbeTarget]) -> bool:
+    return any(connection.ready() for connection in tuple(connections))
 
 
 def _end(pool: WorkerPool, breaker: CircuitBreaker) -> None:

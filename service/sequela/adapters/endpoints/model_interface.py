@@ -1,4 +1,4 @@
-"""What a served model takes and gives: what its endpoint says, and what a schema adds. Read before any row is sent."""
+"""What a remote model takes and gives, from its endpoint's description and a schema. Read before any row is sent."""
 
 from __future__ import annotations
 
@@ -28,38 +28,54 @@ from sequela.explain.result.explanation import ExplanationWarning
 from sequela.explain.schema import Axis, InputSchema, ModelSchema, Role
 
 RANKS: dict[Role, int] = {Role.EVENTS: 3, Role.STATIC: 2, Role.MASK: 2, Role.LENGTH: 1}
-"""Axes that an input has where neither the endpoint nor the schema says."""
+"""The number of axes of an input, where neither the endpoint nor the schema says."""
 
 HALVES = ("FP16", "BF16")
+"""Datatypes of 16 bits."""
 EXPECTED = "(n), (n, outputs), (n, steps, outputs), (n, events) or (n, events, outputs)"
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """A model's complete schema, what it takes in the server's order of axes and in its own, its output (empty: the
-    endpoint has no name for it), the sizes that it fixes, and what was assumed.
+class ModelInterface:
+    """What a remote model takes and gives.
+
+    Attributes:
+        schema: The complete schema.
+        signature: Inputs and outputs with the axes in our order.
+        server_signature: Inputs and outputs with the axes in the server's order.
+        output: The name of the output to explain; empty where the endpoint has none.
+        sizes: The batch size and length that the model fixes.
+        warnings: What was assumed.
     """
 
     schema: ModelSchema
     signature: Signature
-    served: Signature
+    server_signature: Signature
     output: str
     sizes: FixedSizes
     warnings: tuple[ExplanationWarning, ...] = ()
 
     @property
     def in_halves(self) -> bool:
-        """Whether its output comes in 16 bits."""
+        """Whether the output is a 16-bit float."""
         return any(item.name == self.output and item.element in HALVES for item in self.signature.outputs)
 
 
-def read(
+def read_interface(
     description: Description, schema_json: bytes, limits: Limits, uri_path: str, schema_path: str
-) -> Reading:
-    """Puts both together. The paths tell where they stand in the request, or in the repository.
+) -> ModelInterface:
+    """Combines an endpoint's description with a schema.
 
-    Raises InvalidInput: SCHEMA_NEEDED where neither tells, SCHEMA_DOES_NOT_FIT where they disagree, and what reading
-    a schema raises.
+    Args:
+        description: What the endpoint says.
+        schema_json: The schema; empty for none.
+        limits: What a model may have at most.
+        uri_path: Names the endpoint's place in errors.
+        schema_path: Names the schema's place in errors.
+
+    Raises:
+        InvalidInput: SCHEMA_NEEDED where neither says enough, SCHEMA_DOES_NOT_FIT where they disagree, and what
+            reading a schema raises.
     """
     signature = _signature(description, schema_json, uri_path, schema_path)
     draft = draft_schema({}, signature, schema_json, limits, uri_path, schema_path)
@@ -68,25 +84,25 @@ def read(
     _check_batch_first(draft)
     sizes = read_sizes(draft.schema.inputs, draft.arranged, limits, draft.path)
     layout = _layout(_axes_of(output, description.outputs), output, sizes.length, draft, limits)
-    # Whether outputs are bounded an endpoint does not tell; a schema may.
+    # An endpoint does not say whether outputs are bounded; a schema may.
     schema = complete_schema(draft, {}, output, layout, False)
     assumed = (*choice.warnings, *assumptions(draft, signature, {}, True), *_masks(draft))
-    return Reading(schema, draft.arranged, signature, output, sizes, assumed)
+    return ModelInterface(schema, draft.arranged, signature, output, sizes, assumed)
 
 
 def _masks(draft: Draft) -> Iterator[ExplanationWarning]:
-    """No row is spent on finding out what a mask marks."""
+    """Warns of masks whose meaning is assumed: finding it out would cost rows."""
     masks = [item for item in draft.schema.inputs if item.role is Role.MASK]
     if masks and not draft.written:
         text = (
-            f"The mask {', '.join(repr(item.name) for item in masks)} is read with 1 for an event and 0 for "
-            f'padding; if it is the other way round, say "pad_value": 1 in a schema: {entries(draft.schema.inputs)}.'
+            f"The mask {', '.join(repr(item.name) for item in masks)} is assumed to be 1 for an event and 0 for "
+            f'padding; if it is the other way round, set "pad_value": 1 in a schema: {entries(draft.schema.inputs)}.'
         )
         yield ExplanationWarning("MASK_NOT_PROVEN", text)
 
 
 def _check_batch_first(draft: Draft) -> None:
-    """Servers put the rows of a call, and those of several calls, together along the first axis."""
+    """Raises InvalidInput for an input whose first axis is not the batch: servers join calls along the first axis."""
     for index, item in enumerate(draft.schema.inputs):
         if item.axes and item.axes[0] is not Axis.BATCH:
             text = (
@@ -100,18 +116,18 @@ def _signature(description: Description, schema_json: bytes, uri_path: str, sche
     if description.inputs and description.outputs:
         return Signature(description.inputs, description.outputs)
     if not schema_json:
-        text = "the endpoint does not say what its model takes and gives; give a schema with inputs"
+        text = "the endpoint does not describe its model's inputs and outputs; give a schema with inputs"
         raise InvalidInput.at(uri_path, "SCHEMA_NEEDED", text)
     schema = read_schema(schema_json, schema_path)
     inputs = description.inputs or tuple(map(_input, schema.inputs))
     if not inputs:
-        text = "inputs: missing, and the endpoint does not say what its model takes"
+        text = "inputs: missing, and the endpoint does not describe its model's inputs"
         raise InvalidInput.at(schema_path, "SCHEMA_NEEDED", text)
     return Signature(inputs, description.outputs or (OutputSignature(schema.output),))
 
 
 def _input(item: InputSchema) -> InputSignature:
-    """As the schema alone tells it; the batch comes first."""
+    """An input as the schema alone describes it; the batch is the first axis."""
     columns: tuple[Size, ...] = item.shape or (item.width,)
     if item.role is Role.STATE:
         return InputSignature(item.name, item.dtype, item.dtype.value, (None, *columns))
@@ -130,37 +146,38 @@ def _axes_of(output: str, outputs: tuple[OutputSignature, ...]) -> tuple[Size, .
 def _layout(
     axes: tuple[Size, ...] | None, output: str, length: int | None, draft: Draft, limits: Limits
 ) -> OutputLayout:
-    """(n), (n, outputs), (n, events) or (n, events, outputs); rows are not spent on finding out, so that a schema must
-    say what the axes leave open.
+    """The layout of the output: (n), (n, outputs), (n, events) or (n, events, outputs).
+
+    What the axes leave open a schema must say: finding it out would cost rows.
     """
-    told = len(draft.schema.targets) or 1
+    known_columns = len(draft.schema.targets) or 1
     if axes is None:
-        return OutputLayout(bool(draft.per_event), told)
+        return OutputLayout(bool(draft.per_event), known_columns)
     per_event = _per_event(axes, output, length, draft)
     if not per_event and len(axes) == 3 and _may_be_last(axes[2], length, draft):
         text = (
             f"output {output!r} {shown_axes(axes)} may have a step for each event along its last axis; behind an "
-            "endpoint it is the second: serve a model with a Transpose in the end (batch, events, outputs), or say "
+            "endpoint it is the second: serve a model with a Transpose in the end (batch, events, outputs), or set "
             '"per_event": false in a schema'
         )
         raise InvalidInput.at(draft.path, "SCHEMA_NEEDED", text)
-    rest = tuple(axis for axis in axes[1 + per_event :] if axis != 1)
-    if not axes or len(rest) > 2 - per_event:
+    inner = tuple(axis for axis in axes[1 + per_event :] if axis != 1)
+    if not axes or len(inner) > 2 - per_event:
         text = f"output {output!r} has {len(axes)} axes, {shown_axes(axes)}, expected {EXPECTED}"
         raise InvalidInput.at(draft.path, "MODEL_OUTPUT_UNSUPPORTED", text)
-    sizes = [axis for axis in rest if isinstance(axis, int)]
-    count = math.prod(sizes) if len(sizes) == len(rest) else told
+    sizes = [axis for axis in inner if isinstance(axis, int)]
+    count = math.prod(sizes) if len(sizes) == len(inner) else known_columns
     if count > limits.max_columns:
         text = f"output {output!r} has {count} columns, the limit is {limits.max_columns}"
         raise InvalidInput.at(draft.path, "MODEL_TOO_LARGE", text)
-    steps = 0 if per_event or len(sizes) < len(rest) else forecast_steps(_sizes(axes[1:]), output)
+    steps = 0 if per_event or len(sizes) < len(inner) else forecast_steps(_sizes(axes[1:]), output)
     return OutputLayout(per_event, count, steps)
 
 
 def _may_be_last(axis: Size, length: int | None, draft: Draft) -> bool:
-    """Whether the last axis of three counts events, as convolutions have them, unless a schema denies it."""
-    said = draft.per_event is not None or draft.schema.targets
-    return not said and (not isinstance(axis, int) or (axis > 1 and axis == length))
+    """Whether the last of three axes may be events, as in convolutions, and no schema says otherwise."""
+    stated = draft.per_event is not None or draft.schema.targets
+    return not stated and (not isinstance(axis, int) or (axis > 1 and axis == length))
 
 
 def _sizes(axes: tuple[Size, ...]) -> tuple[int, ...]:
@@ -168,19 +185,21 @@ def _sizes(axes: tuple[Size, ...]) -> tuple[int, ...]:
 
 
 def _per_event(axes: tuple[Size, ...], output: str, length: int | None, draft: Draft) -> bool:
-    """A fixed second axis that is not the number of events holds outputs, or steps of a forecast."""
+    """Whether there is an output for each event. A fixed second axis that is not the number of events holds outputs, or
+    steps of a forecast.
+    """
     if len(axes) < 2:
         return False
-    said, sizes = draft.per_event, _sizes(axes[1:])
+    stated, sizes = draft.per_event, _sizes(axes[1:])
     if axes[1] == length and len(sizes) == len(axes) - 1:
-        said = as_targets((0, *sizes), said, len(draft.schema.targets))
-    if said is not None:
-        return said
-    follows = not isinstance(axes[1], int)
-    if len(axes) > 2 and follows:
+        stated = as_targets((0, *sizes), stated, len(draft.schema.targets))
+    if stated is not None:
+        return stated
+    unknown_size = not isinstance(axes[1], int)
+    if len(axes) > 2 and unknown_size:
         return True
-    if axes[1] == length or follows:
+    if axes[1] == length or unknown_size:
         text = f"output {output!r} {shown_axes(axes)} may have a step for each event, or be the model's outputs; "
-        text += 'say "per_event": true or false in a schema'
+        text += 'set "per_event": true or false in a schema'
         raise InvalidInput.at(draft.path, "SCHEMA_NEEDED", text)
     return False

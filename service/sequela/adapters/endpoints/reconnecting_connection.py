@@ -1,4 +1,4 @@
-"""One connection that all calls share: opened when first needed, and anew once what it was made from has changed."""
+"""One connection that all calls share, replaced once what it was made from has changed or it has gone silent."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Generic, Protocol, TypeVar
 
-SILENCE = 0.8
-"""Seconds without any answer after which a connection is taken to be dead and not to know it; less than a probe's."""
+SILENT_SECONDS = 0.8
+"""A connection without any answer for this long is taken to be dead. Less than a probe may take."""
 
 
 class Closeable(Protocol):
-    """Something that holds a connection."""
+    """A connection of some library."""
 
     def close(self) -> None:
-        """Calls under way fail."""
+        """Closes it; calls under way fail."""
 
 
-Connection_co = TypeVar("Connection_co", bound=Closeable, covariant=True)
-Connection = TypeVar("Connection", bound=Closeable)
+T_co = TypeVar("T_co", bound=Closeable, covariant=True)
+T = TypeVar("T", bound=Closeable)
 
 
-class Way(Protocol[Connection_co]):
-    """All that a connection is made from; another one needs another connection."""
+class ConnectionSpec(Protocol[T_co]):
+    """All that a connection is made from: addresses, certificates, options. A different spec needs a new connection."""
 
-    def open(self) -> Connection_co:
-        """A new connection."""
+    def open(self) -> T_co:
+        """Opens a new connection."""
 
 
-class _Shared(Generic[Connection]):
-    """A connection that, once it has been replaced, is closed when its last call has ended: its rows are paid for."""
+class _SharedConnection(Generic[T]):
+    """A connection with a count of its calls. Once replaced, it is closed when the last of them has ended."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: T) -> None:
         self.connection = connection
         self._lock = threading.Lock()
         self._calls, self._replaced = 0, False
@@ -48,39 +48,44 @@ class _Shared(Generic[Connection]):
         """A call has ended."""
         with self._lock:
             self._calls -= 1
-            self._close_unless_needed()
+            self._close_if_unused()
 
     def replace(self) -> None:
-        """No more calls begin."""
+        """No more calls begin. Those under way go on: their rows are paid for."""
         with self._lock:
             self._replaced = True
-            self._close_unless_needed()
+            self._close_if_unused()
 
-    def _close_unless_needed(self) -> None:
+    def _close_if_unused(self) -> None:
         if self._replaced and not self._calls:
             self.connection.close()
 
 
-class Kept(Generic[Connection]):
-    """Keeps one connection. Safe to use from several threads at once.
+class ReconnectingConnection(Generic[T]):
+    """Keeps one connection, opened when first needed. Safe to use from several threads at once.
 
-    find: the way as it is now, found within so many seconds (None: no limit).
+    Args:
+        find_spec: Finds the spec as it is now, within so many seconds (None for no limit).
     """
 
-    def __init__(self, find: Callable[[float | None], Way[Connection]]) -> None:
-        self._find = find
+    def __init__(self, find_spec: Callable[[float | None], ConnectionSpec[T]]) -> None:
+        self._find_spec = find_spec
         self._lock = threading.Lock()
-        self._way: Way[Connection] | None = None
-        self._shared: _Shared[Connection] | None = None
-        self._doubted = self._silent = self._closed = False
-        self._answered = -math.inf
+        self._spec: ConnectionSpec[T] | None = None
+        self._shared: _SharedConnection[T] | None = None
+        self._doubtful = self._silent = self._closed = False
+        self._answered_at = -math.inf
 
     @contextmanager
-    def use(self, timeout: float | None) -> Iterator[Connection]:
-        """For one call. Raises what `find` and `open` raise, ConnectionError where it was closed, TimeoutError after
-        `timeout` seconds.
+    def use(self, timeout: float | None) -> Iterator[T]:
+        """Yields the connection for one call.
+
+        Raises:
+            TimeoutError: There was no connection within `timeout` seconds.
+            ConnectionError: It was closed.
+            Exception: What `find_spec` and `open` raise.
         """
-        # Another caller may be finding the way, for longer than this one may wait.
+        # Another caller may be finding the spec, for longer than this one may wait.
         if not self._lock.acquire(timeout=-1 if timeout is None else timeout):
             raise TimeoutError
         try:
@@ -94,37 +99,37 @@ class Kept(Generic[Connection]):
             shared.leave()
 
     def doubt(self) -> None:
-        """A call did not come through: the host may have moved, or the certificates may have been replaced."""
-        self._doubted = True
+        """A call failed: the host may have moved, or certificates may have been replaced. The next call looks."""
+        self._doubtful = True
 
-    def answered(self) -> None:
+    def note_answer(self) -> None:
         """A call was answered."""
-        self._answered = time.monotonic()
+        self._answered_at = time.monotonic()
 
-    def unanswered(self, since: float) -> None:
-        """A call has waited since then, in vain."""
-        if max(self._answered, since) + SILENCE < time.monotonic():
+    def note_no_answer(self, since: float) -> None:
+        """A call sent at `since` (monotonic) was not answered. Where nothing was, the next call reconnects."""
+        if max(self._answered_at, since) + SILENT_SECONDS < time.monotonic():
             self._silent = True
 
     def close(self) -> None:
-        """Calls under way and later ones fail."""
+        """Closes the connection for good; calls under way and later ones fail."""
         with self._lock:
             self._closed = True
             if self._shared is not None:
                 self._shared.connection.close()
 
-    def _current(self, timeout: float | None) -> _Shared[Connection]:
+    def _current(self, timeout: float | None) -> _SharedConnection[T]:
         if self._closed:
             raise ConnectionError("the connection was closed")
-        if self._shared is None or self._doubted or self._silent:
-            way = self._find(timeout)
-            if self._shared is None or way != self._way or self._silent:
-                self._replace(way)
-            self._doubted = self._silent = False
+        if self._shared is None or self._doubtful or self._silent:
+            spec = self._find_spec(timeout)
+            if self._shared is None or spec != self._spec or self._silent:
+                self._replace(spec)
+            self._doubtful = self._silent = False
         assert self._shared is not None
         return self._shared
 
-    def _replace(self, way: Way[Connection]) -> None:
-        previous, self._way, self._shared = self._shared, way, _Shared(way.open())
+    def _replace(self, spec: ConnectionSpec[T]) -> None:
+        previous, self._spec, self._shared = self._shared, spec, _SharedConnection(spec.open())
         if previous is not None:
             previous.replace()

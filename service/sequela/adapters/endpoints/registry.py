@@ -1,4 +1,4 @@
-"""All endpoints that this process talks to, the operator's and those that requests name, each with one traffic."""
+"""All endpoints that this process calls: the operator's, and those that requests name."""
 
 from __future__ import annotations
 
@@ -10,158 +10,197 @@ from weakref import WeakValueDictionary
 from cachetools import LRUCache
 
 from sequela.adapters.endpoints.addresses import AddressGuard
-from sequela.adapters.endpoints.allow_list import Allowance
-from sequela.adapters.endpoints.connection import Line
+from sequela.adapters.endpoints.allow_list import AllowList
+from sequela.adapters.endpoints.connection import Connection
 from sequela.adapters.endpoints.credentials import Credentials
 from sequela.adapters.endpoints.endpoint_file import EndpointFile
-from sequela.adapters.endpoints.limiter import Traffic
-from sequela.adapters.endpoints.model import ServedModel, Source
-from sequela.adapters.endpoints.model_handle import Serving
-from sequela.adapters.endpoints.terms import Terms
-from sequela.adapters.endpoints.transport_factory import TransportLimits, open_transport
-from sequela.adapters.endpoints.uri import EndpointUri
+from sequela.adapters.endpoints.endpoint_terms import EndpointTerms
+from sequela.adapters.endpoints.limiter import Limiter
+from sequela.adapters.endpoints.remote_model import RemoteModelSource
+from sequela.adapters.endpoints.remote_model_handle import RemoteModelHandle
+from sequela.adapters.endpoints.transport_factory import open_transport
+from sequela.adapters.endpoints.transport_limits import TransportLimits
+from sequela.adapters.endpoints.uri import URI_FIELD, EndpointUri
 from sequela.errors import InvalidInput
 from sequela.explain.limits import Limits
-from sequela.explain.ports import Observer
+from sequela.explain.ports import Observer, RemoteModel
 from sequela.explain.request import EndpointModel
 from sequela.explain.telemetry import EndpointCalled, Record
 from sequela.names import ModelName
 
-IN_REQUESTS = "request"
-"""What metrics call all endpoints that requests name: labels stay few."""
-URI_PATH = "model.endpoint.uri"
-SCHEMA_PATH = "model.endpoint.schema_json"
-ROOM = {"grpc": 0.9, "grpcs": 0.9, "http": 0.1, "https": 0.1}
-"""Of the largest message, for tensors: some is for names and shapes, and JSON writes a number in many bytes."""
+REQUEST_LABEL = "request"
+"""The label in metrics of all endpoints that requests name: one for each would be too many."""
+SCHEMA_FIELD = "model.endpoint.schema_json"
+TENSOR_SHARE = {"grpc": 0.9, "grpcs": 0.9, "http": 0.1, "https": 0.1}
+"""The share of a message's bytes that tensors may fill. The rest is for names and shapes, and JSON writes a number in
+many bytes.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointRules:
-    """What the operator allows and prefers. terms: of endpoints that say nothing else. ttl: seconds for which an
-    endpoint's description holds. rest: seconds between looks at one that is down. kept: models of requests whose
-    connections are kept.
+    """What the operator allows and prefers for all endpoints.
+
+    Attributes:
+        allow_list: Which endpoints requests may name.
+        terms: The terms of endpoints for which nothing else is said.
+        transport: Message sizes and connection times.
+        ttl_seconds: How long an endpoint's description is taken to hold.
+        retry_seconds: Time between probes of an endpoint that is down.
+        max_connections: Models named in requests whose connections are kept.
     """
 
-    allowance: Allowance = field(default_factory=lambda: Allowance((), ()))
-    terms: Terms = field(default_factory=Terms)
+    allow_list: AllowList = field(default_factory=lambda: AllowList((), ()))
+    terms: EndpointTerms = field(default_factory=EndpointTerms)
     transport: TransportLimits = field(default_factory=lambda: TransportLimits(4 << 20, 1.0))
-    ttl: float = 10.0
-    rest: float = 1.0
-    kept: int = 64
+    ttl_seconds: float = 10.0
+    retry_seconds: float = 1.0
+    max_connections: int = 64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Owned:
-    """An endpoint that the operator has set up."""
+class EndpointAccess:
+    """How an endpoint is called.
+
+    Attributes:
+        uri: Where the model is served.
+        version: The version to ask for, where a request does not say.
+        limiter: Bounds the calls of all requests.
+        credentials: What Sequela shows to the endpoint.
+    """
 
     uri: EndpointUri
     version: str
-    traffic: Traffic
+    limiter: Limiter
     credentials: Credentials
 
 
-class Switchboard:
-    """Safe to call from several threads at once."""
+class EndpointRegistry:
+    """Gives connections to endpoints, with one limiter for each endpoint. Safe to call from several threads at once."""
 
     def __init__(self, rules: EndpointRules, limits: Limits, observer: Observer) -> None:
         self.rules = rules
         self._limits, self._observer = limits, observer
         self._lock = threading.Lock()
         self._files: dict[ModelName, EndpointFile] = {}
-        self._owned: dict[ModelName, Owned] = {}
-        self._traffic: WeakValueDictionary[EndpointUri, Traffic] = WeakValueDictionary()
-        self._servings: LRUCache[tuple[str, ...], Serving] = LRUCache(rules.kept)
+        self._configured: dict[ModelName, EndpointAccess] = {}
+        self._request_limiters: WeakValueDictionary[EndpointUri, Limiter] = WeakValueDictionary()
+        self._handles: LRUCache[tuple[str, ...], RemoteModelHandle] = LRUCache(rules.max_connections)
 
-    def own(self, owner: ModelName, file: EndpointFile) -> Line:
-        """A line to what the operator has set up under this name; requests that name the same endpoint share its
-        traffic and its credentials from now on. One file that switches it off is enough.
+    def configure(self, owner: ModelName, file: EndpointFile) -> Connection:
+        """Takes in what the operator's file says under this name, and gives a connection to the endpoint.
 
-        Raises InvalidInput as long as another file says other terms of it.
+        Requests that name the same endpoint share its limiter and credentials from now on. One file that switches an
+        endpoint off is enough.
+
+        Raises:
+            InvalidInput: Another file states other terms for the same endpoint.
         """
         with self._lock:
             self._files[owner] = file
             self._check_agreement(file)
-            traffic = self._amended(owner, file)
-            owned = self._owned[owner] = Owned(file.uri, file.version, traffic, file.credentials)
-            self._servings.clear()
-        return self._line(file.uri, file.version, owned, None)
+            limiter = self._limiter_on_terms(owner, file)
+            access = EndpointAccess(file.uri, file.version, limiter, file.credentials)
+            self._configured[owner] = access
+            self._handles.clear()
+        return self._connect(file.uri, file.version, access, None)
 
-    def disown(self, owner: ModelName) -> None:
-        """Nothing is set up under this name any more."""
+    def forget(self, owner: ModelName) -> None:
+        """The operator has no valid file under this name any more."""
         with self._lock:
             self._files.pop(owner, None)
-            if owned := self._owned.pop(owner, None):
-                owned.traffic.amend(self._in_force(owned.uri, owned.traffic.terms))
-                self._servings.clear()
+            if access := self._configured.pop(owner, None):
+                access.limiter.amend(self._switched(access.uri, access.limiter.terms))
+                self._handles.clear()
 
-    def named(self, choice: EndpointModel, until: float) -> ServedModel:
-        """The model that a request names by its endpoint. Raises InvalidInput, Forbidden (ENDPOINT_NOT_ALLOWED), and
-        what `Serving.model` raises.
+    def resolve(self, choice: EndpointModel, until: float) -> RemoteModel:
+        """The model that a request names by its endpoint.
+
+        Args:
+            choice: URI, version and schema.
+            until: When the model is needed, on the monotonic clock.
+
+        Raises:
+            InvalidInput: ENDPOINT_URI_INVALID, ENDPOINT_VERSION_INVALID, or a schema that does not fit.
+            Forbidden: ENDPOINT_NOT_ALLOWED, ENDPOINT_OFF.
+            SequelaError, DeadlinePassed: As `RemoteModelHandle.model`.
         """
-        uri = EndpointUri.parse(choice.uri, URI_PATH)
+        uri = EndpointUri.parse(choice.uri, URI_FIELD)
         key = (str(uri), choice.version, hashlib.sha256(choice.schema_json).hexdigest())
         with self._lock:
-            serving = self._servings.get(key) or self._opened(choice, uri)
-            self._servings[key] = serving
-        model = serving.model(until)
+            handle = self._handles.get(key) or self._open_handle(choice, uri)
+            self._handles[key] = handle
+        model = handle.model(until)
         return model.named(ModelName(model.info.digest, 1).full)
 
     def close(self) -> None:
         """Ends all calls, connections and threads."""
         with self._lock:
-            for traffic in {*self._traffic.values(), *(owned.traffic for owned in self._owned.values())}:
-                traffic.close()
+            configured = (access.limiter for access in self._configured.values())
+            for limiter in {*self._request_limiters.values(), *configured}:
+                limiter.close()
 
     def _check_agreement(self, file: EndpointFile) -> None:
         for name, other in self._files.items():
             differing = file.terms.differing(other.terms) if other.uri == file.uri else ()
             if differing:
-                text = f"{file.uri} stands in {name.model}/{name.version} too, with another {', '.join(differing)}; "
-                text += "what holds for an endpoint holds for all requests, so make them alike"
+                text = (
+                    f"{file.uri} is also in {name.model}/{name.version}, with different values of "
+                    f"{', '.join(differing)}; terms hold for all requests to an endpoint, so make them equal"
+                )
                 raise InvalidInput("ENDPOINT_FILE_INVALID", text)
 
-    def _in_force(self, uri: EndpointUri, terms: Terms) -> Terms:
-        """These terms, switched off where any file says so."""
+    def _switched(self, uri: EndpointUri, terms: EndpointTerms) -> EndpointTerms:
+        """These terms, switched off where any file switches the endpoint off."""
         files = [other for other in self._files.values() if other.uri == uri]
         return replace(terms, enabled=all(other.terms.enabled for other in files))
 
-    def _amended(self, owner: ModelName, file: EndpointFile) -> Traffic:
-        """The endpoint's traffic on these terms, where that is possible; else a new one, which other owners join as
-        they are read.
+    def _limiter_on_terms(self, owner: ModelName, file: EndpointFile) -> Limiter:
+        """The endpoint's limiter with these terms. Where they need a new one, other owners get it when their files are
+        read again.
         """
-        terms = self._in_force(file.uri, file.terms)
-        known = {owned.traffic for owned in self._owned.values() if owned.uri == file.uri}
-        for traffic in sorted(known, key=lambda traffic: traffic.terms != terms):
-            if traffic.amend(terms):
-                return traffic
-        return Traffic(
-            f"{owner.model}/{owner.version}", str(file.uri), terms, self._observer, self.rules.rest
-        )
+        terms = self._switched(file.uri, file.terms)
+        known = {access.limiter for access in self._configured.values() if access.uri == file.uri}
+        for limiter in sorted(known, key=lambda limiter: limiter.terms != terms):
+            if limiter.amend(terms):
+                return limiter
+        label = f"{owner.model}/{owner.version}"
+        return Limiter(label, str(file.uri), terms, self._observer, self.rules.retry_seconds)
 
-    def _opened(self, choice: EndpointModel, uri: EndpointUri) -> Serving:
-        """With the operator's credentials and on its terms where it has set up what the request names."""
-        guard = self.rules.allowance.check(uri)
-        owned = next((owned for owned in self._owned.values() if owned.uri == uri), None)
-        version = choice.version or (owned.version if owned else "")
-        line = self._line(uri, version, owned, None) if owned else self._guarded_line(uri, version, guard)
-        source = Source(str(uri), version, "", choice.schema_json, URI_PATH, SCHEMA_PATH)
-        return Serving("", source, line, self._limits, self.rules.ttl)
+    def _open_handle(self, choice: EndpointModel, uri: EndpointUri) -> RemoteModelHandle:
+        """Uses the operator's credentials and terms where a file of the operator has the same endpoint."""
+        guard = self.rules.allow_list.check(uri)
+        configured = next((access for access in self._configured.values() if access.uri == uri), None)
+        if configured:
+            version = choice.version or configured.version
+            connection = self._connect(uri, version, configured, None)
+        else:
+            version = choice.version
+            access = EndpointAccess(uri, "", self._request_limiter(uri), Credentials())
+            connection = self._connect(uri, version, access, guard)
+        source = RemoteModelSource(str(uri), version, "", choice.schema_json, URI_FIELD, SCHEMA_FIELD)
+        return RemoteModelHandle("", source, connection, self._limits, self.rules.ttl_seconds)
 
-    def _guarded_line(self, uri: EndpointUri, version: str, guard: AddressGuard) -> Line:
-        traffic = self._traffic.get(uri)
-        if traffic is None:
-            counted = _OnlyCalls(self._observer)
-            traffic = Traffic(IN_REQUESTS, str(uri), self.rules.terms, counted, self.rules.rest)
-            self._traffic[uri] = traffic
-        return self._line(uri, version, Owned(uri, "", traffic, Credentials()), guard)
+    def _request_limiter(self, uri: EndpointUri) -> Limiter:
+        limiter = self._request_limiters.get(uri)
+        if limiter is None:
+            observer = _CallObserver(self._observer)
+            limiter = Limiter(REQUEST_LABEL, str(uri), self.rules.terms, observer, self.rules.retry_seconds)
+            self._request_limiters[uri] = limiter
+        return limiter
 
-    def _line(self, uri: EndpointUri, version: str, owned: Owned, guard: AddressGuard | None) -> Line:
-        transport = open_transport(uri, version, owned.credentials, self.rules.transport, guard)
-        return Line(transport, owned.traffic, int(ROOM[uri.scheme] * self.rules.transport.message_bytes))
+    def _connect(
+        self, uri: EndpointUri, version: str, access: EndpointAccess, guard: AddressGuard | None
+    ) -> Connection:
+        transport = open_transport(uri, version, access.credentials, self.rules.transport, guard)
+        tensor_bytes = int(TENSOR_SHARE[uri.scheme] * self.rules.transport.message_bytes)
+        return Connection(transport, access.limiter, tensor_bytes)
 
 
-class _OnlyCalls:
-    """Passes on what can be counted for many endpoints under one name; the state of one would hide the others'."""
+class _CallObserver:
+    """Passes on calls only. They can be counted for many endpoints under one label; one endpoint's state under it would
+    hide the others'.
+    """
 
     def __init__(self, observer: Observer) -> None:
         self._observer = observer

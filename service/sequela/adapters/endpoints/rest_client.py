@@ -13,6 +13,7 @@ from sequela.adapters.endpoints.answers import WrongAnswer
 from sequela.adapters.endpoints.credentials import Credentials, UnusableCredentials
 from sequela.adapters.endpoints.failures import (
     RETRY_SECONDS,
+    RetryableError,
     invalid_answer,
     overloaded,
     refused,
@@ -20,13 +21,12 @@ from sequela.adapters.endpoints.failures import (
     unreachable,
     unusable,
 )
-from sequela.adapters.endpoints.http_connection import HttpSite, HttpWay
-from sequela.adapters.endpoints.reconnecting_connection import Kept
+from sequela.adapters.endpoints.http_connection import HttpConnections, HttpConnectionSpec
+from sequela.adapters.endpoints.reconnecting_connection import ReconnectingConnection
 from sequela.adapters.endpoints.rest_answers import ERROR, READY, read_answer
 from sequela.adapters.endpoints.transport_limits import TransportLimits, user_agent
 from sequela.adapters.endpoints.uri import EndpointUri
 from sequela.errors import SequelaError
-from sequela.explain.ports import TryAgain
 
 OVERLOADED = 429
 UNAVAILABLE = 503
@@ -50,7 +50,7 @@ class Rest:
         self.uri = uri
         self._credentials, self._limits = credentials, limits
         self._guard = guard or open_guard(uri)
-        self._site: Kept[HttpSite] = Kept(self._way)
+        self._connections: ReconnectingConnection[HttpConnections] = ReconnectingConnection(self._find_spec)
 
     def get(self, path: str, until: float) -> bytes:
         """The body of the answer to GET."""
@@ -77,12 +77,12 @@ class Rest:
 
     def close(self) -> None:
         """Calls under way fail."""
-        self._site.close()
+        self._connections.close()
 
-    def _way(self, _timeout: float | None) -> HttpWay:
+    def _find_spec(self, _timeout: float | None) -> HttpConnectionSpec:
         """Names are looked up for every new connection, so that a way is found without."""
         tls = self._credentials.tls() if self.uri.secure else None
-        return HttpWay(self._guard, self._credentials, tls, self._limits.connect_seconds)
+        return HttpConnectionSpec(self._guard, self._credentials, tls, self._limits.connect_seconds)
 
     def _ask(self, method: str, path: str, body: bytes, until: float) -> bytes:
         try:
@@ -93,7 +93,7 @@ class Rest:
             raise invalid_answer(self.uri, f"it does not speak HTTP/1.1: {error}") from None
         except (httpcore.NetworkError, httpcore.TimeoutException, OSError) as error:
             seconds_left(until)
-            self._site.doubt()
+            self._connections.doubt()
             raise unreachable(self.uri, str(error) or type(error).__name__) from None
         if not 200 <= status < 300:
             raise self._failure(status, headers, content)
@@ -102,12 +102,12 @@ class Rest:
     def _exchange(self, method: str, path: str, body: bytes, until: float) -> tuple[int, Headers, bytes]:
         """Status, headers and body. Raises ConnectionError where the server hangs up before its answer is whole."""
         url = f"{self.uri.scheme}://{self.uri.authority}{path}"
-        with self._site.use(seconds_left(until)) as site, site.exchange(until) as exchange:
+        with self._connections.use(seconds_left(until)) as site, site.exchange(until) as exchange:
             try:
                 with site.pool.stream(method, url, headers=self._headers(), content=body or None) as response:
                     return response.status, response.headers, self._body(response.iter_stream())
             except httpcore.RemoteProtocolError as error:
-                if exchange.hung_up:
+                if exchange.closed_by_server:
                     raise ConnectionError(str(error)) from None
                 raise
 
@@ -131,7 +131,7 @@ class Rest:
                 raise invalid_answer(self.uri, text)
         return bytes(body)
 
-    def _failure(self, status: int, headers: Headers, content: bytes) -> SequelaError | TryAgain:
+    def _failure(self, status: int, headers: Headers, content: bytes) -> SequelaError | RetryableError:
         """What a status stands for."""
         words = f"HTTP {status}: {_words(content)}"
         if status == UNAVAILABLE:

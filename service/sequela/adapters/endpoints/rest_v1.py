@@ -12,13 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela.adapters.endpoints.answers import WrongAnswer, json_floats
-from sequela.adapters.endpoints.failures import invalid_answer
+from sequela.adapters.endpoints.failures import RetryableError, invalid_answer
 from sequela.adapters.endpoints.rest_answers import ANYTHING, PREDICT, read_answer
 from sequela.adapters.endpoints.rest_client import Rest
 from sequela.adapters.endpoints.transport import Description, Feeds
 from sequela.concurrency.deadline import DeadlinePassed
 from sequela.errors import SequelaError
-from sequela.explain.ports import TryAgain
 
 
 class RestV1Transport:
@@ -49,7 +48,7 @@ class RestV1Transport:
         """As `Transport.ready`."""
         try:
             return self._rest.ready(self._path, until)
-        except (SequelaError, TryAgain, DeadlinePassed):
+        except (SequelaError, RetryableError, DeadlinePassed):
             return False
 
     def close(self) -> None:

@@ -17,14 +17,13 @@ from sequela.adapters.endpoints.answers import (
     output_rows,
     valid_tensor,
 )
-from sequela.adapters.endpoints.failures import invalid_answer
+from sequela.adapters.endpoints.failures import RetryableError, invalid_answer
 from sequela.adapters.endpoints.rest_answers import CONFIG, INFER, METADATA, InferAnswer, read_answer
 from sequela.adapters.endpoints.rest_client import Rest
 from sequela.adapters.endpoints.signatures import description
 from sequela.adapters.endpoints.transport import Description, Feeds
 from sequela.concurrency.deadline import DeadlinePassed
 from sequela.errors import SequelaError
-from sequela.explain.ports import TryAgain
 from sequela.oip.json_tensors import json_tensor
 from sequela.oip.metadata import model_mismatch, version_missing
 from sequela.oip.tensors import known_datatype, named_tensors, shaped
@@ -45,7 +44,7 @@ class RestV2Transport:
             problem = problem or version_missing(self._version, metadata.versions)
             if problem:
                 raise WrongAnswer(f"its metadata {problem}")
-        return replace(description(metadata), most_rows=self._most_rows(until))
+        return replace(description(metadata), max_rows=self._most_rows(until))
 
     def infer(self, feeds: Feeds, output: str, until: float) -> NDArray[np.float64]:
         """As `Transport.infer`."""
@@ -58,7 +57,7 @@ class RestV2Transport:
         """As `Transport.ready`."""
         try:
             return self._rest.ready(f"{self._path}/ready", until)
-        except (SequelaError, TryAgain, DeadlinePassed):
+        except (SequelaError, RetryableError, DeadlinePassed):
             return False
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""How many rows may leave for an endpoint: so many a second, and so many under way."""
+"""How many rows may be sent to an endpoint: so many a second, and so many in flight."""
 
 from __future__ import annotations
 
@@ -9,39 +9,45 @@ from contextlib import contextmanager
 
 from sequela.concurrency.deadline import Deadline, DeadlinePassed
 
-BURST = 1.0
-"""Seconds' worth of rows that may leave at once after a quiet time."""
-LOOK = 0.05
-"""Seconds between looks at the clock of who waits for a place."""
+BURST_SECONDS = 1.0
+"""After a quiet time, the rows of this many seconds may be sent at once."""
+POLL_SECONDS = 0.05
+"""How often a thread that waits for its rows to be sent checks its deadline."""
 
 
 class RowRate:
-    """Lets rows go at a rate, in the order in which they are asked for (GCRA: each row has its time)."""
+    """Limits rows per second. Callers go in the order in which they ask.
+
+    This is the generic cell rate algorithm (GCRA): it keeps the time at which the next row may leave.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._next = 0.0
 
-    def wait(self, rows: int, rate: float | None, deadline: Deadline, until: float) -> None:
-        """Waits for the time of so many rows. Raises TimeUp at once where that is past `until`, and Cancelled; these
-        rows' time is then free again.
+    def wait(self, rows: int, rows_per_second: float | None, deadline: Deadline, until: float) -> None:
+        """Waits until so many rows may leave; does not wait where there is no rate.
+
+        Raises DeadlinePassed at once where that is after `until`, and Cancelled. Others may then use the time that was
+        reserved.
         """
-        if rate is None:
+        if rows_per_second is None:
             return
-        pause = self._reserve(rows / rate, deadline.now(), min(until, deadline.end))
+        seconds = rows / rows_per_second
+        pause_seconds = self._reserve(seconds, deadline.now(), min(until, deadline.end))
         try:
-            deadline.pause(pause)
+            deadline.pause(pause_seconds)
             deadline.check(until)
         except BaseException:
             with self._lock:
-                self._next -= rows / rate
+                self._next -= seconds
             raise
 
     def _reserve(self, seconds: float, now: float, until: float) -> float:
+        """Seconds to wait before rows that take so much of the rate may leave."""
         with self._lock:
-            start = max(self._next, now - BURST)
-            # The whole of it must fit into what may leave by then, so that a large call waits for its own rows.
-            ready = start + seconds
+            start = max(self._next, now - BURST_SECONDS)
+            ready = start + seconds  # a large call waits until all of its rows may leave
             if ready > until:
                 raise DeadlinePassed
             self._next = ready
@@ -49,20 +55,23 @@ class RowRate:
 
 
 class RowsInFlight:
-    """Counts the rows under way. Who asks first goes first: small calls do not pass a large one for ever."""
+    """Limits the rows in flight. Callers go in the order in which they ask, so that small calls do not overtake a large
+    one for ever.
+    """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._line: deque[object] = deque()
+        self._queue: deque[object] = deque()
         self._rows = 0
 
     @contextmanager
-    def held(self, rows: int, most: int, deadline: Deadline, until: float) -> Iterator[None]:
-        """Waits until `most` has room for so many rows more, and holds it. More rows than `most` go alone. Raises
-        TimeUp and Cancelled.
+    def hold(self, rows: int, max_rows: int, deadline: Deadline, until: float) -> Iterator[None]:
+        """Waits until so many more rows fit under `max_rows`, and counts them while the context lasts.
+
+        A call with more rows than `max_rows` goes alone. Raises DeadlinePassed and Cancelled.
         """
         with self._changed:
-            self._wait(rows, most, deadline, until)
+            self._wait(rows, max_rows, deadline, until)
             self._rows += rows
         try:
             yield
@@ -71,13 +80,13 @@ class RowsInFlight:
                 self._rows -= rows
                 self._changed.notify_all()
 
-    def _wait(self, rows: int, most: int, deadline: Deadline, until: float) -> None:
+    def _wait(self, rows: int, max_rows: int, deadline: Deadline, until: float) -> None:
         ticket = object()
-        self._line.append(ticket)
+        self._queue.append(ticket)
         try:
-            while self._line[0] is not ticket or (self._rows and self._rows + rows > most):
+            while self._queue[0] is not ticket or (self._rows and self._rows + rows > max_rows):
                 deadline.check(until)
-                self._changed.wait(LOOK)
+                self._changed.wait(POLL_SECONDS)
         finally:
-            self._line.remove(ticket)
+            self._queue.remove(ticket)
             self._changed.notify_all()

@@ -1,4 +1,4 @@
-"""One protocol's way to a served model; what stands before it knows limits, schemas and retries, and no protocol."""
+"""The port that each protocol implements. Limits, schemas and retries are above it and know no protocol."""
 
 from __future__ import annotations
 
@@ -17,42 +17,47 @@ Feeds = Mapping[str, NDArray[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What an endpoint says of its model; empty parts where its protocol or its server does not say.
+    """What an endpoint says of its model. A part is empty where its protocol or its server does not say.
 
-    most_rows: rows of a call at most, where the server limits them.
+    Attributes:
+        inputs: The model's inputs.
+        outputs: The model's outputs.
+        versions: The versions that the server has.
+        platform: The server's name for what runs the model.
+        max_rows: Rows of one call at most, where the server limits them.
     """
 
     inputs: tuple[InputSignature, ...] = ()
     outputs: tuple[OutputSignature, ...] = ()
     versions: tuple[str, ...] = ()
     platform: str = ""
-    most_rows: int | None = None
+    max_rows: int | None = None
 
 
 class Transport(Protocol):
-    """Speaks to one model of one server. Safe to call from several threads at once; connects when first asked.
+    """Calls one model of one server. Safe to call from several threads at once; connects at the first call.
 
-    `until` is on the monotonic clock: a call is over by then, whatever the server does. What goes wrong is raised as
+    `until` is on the monotonic clock: a call is over by then, whatever the server does. Errors are
 
-    TimeUp                              it came to `until`
-    TryAgain (ENDPOINT_UNAVAILABLE)     not reached, reset, or the server says that it is unavailable
+    DeadlinePassed                      the call was not over by `until`
+    RetryableError (ENDPOINT_UNAVAILABLE)  not reached, connection lost, or the server says that it is unavailable
     Unavailable (ENDPOINT_UNAVAILABLE)  cancelled or timed out by the server or a gateway: the work may have been done
-    Overloaded (ENDPOINT_OVERLOADED)    the server says that it has too much to do
-    DoesNotFit (ENDPOINT_REFUSED)       the server says no, or fails: unknown model, wrong tensors, its model crashed,
+    Overloaded (ENDPOINT_OVERLOADED)    the server says that it is overloaded
+    DoesNotFit (ENDPOINT_REFUSED)       the server refuses or fails: unknown model, wrong tensors, its model crashed,
                                         credentials; its own words follow, cut to a line
-    DoesNotFit (ENDPOINT_ANSWER_INVALID)  an answer that is not one: another shape, type, name or version, too large
-    DoesNotFit (MODEL_INPUT_UNSUPPORTED)  `describe`: an input that is no tensor of numbers with 1 to 8 axes
-    Forbidden (ENDPOINT_NOT_ALLOWED)    the host's name leads to an address that is not let through
+    DoesNotFit (ENDPOINT_ANSWER_INVALID)  wrong shape, type, name or version in the answer, or too large an answer
+    DoesNotFit (MODEL_INPUT_UNSUPPORTED)  `describe`: an input is not a tensor of numbers with 1 to 8 axes
+    Forbidden (ENDPOINT_NOT_ALLOWED)    the host's name leads to an address that is not allowed
     """
 
     def describe(self, until: float) -> Description:
-        """What the server says of the model."""
+        """Returns what the server says of the model."""
 
     def infer(self, feeds: Feeds, output: str, until: float) -> NDArray[np.float64]:
-        """One output (n, …) of a batch of n rows; `output` empty: the only one, or the first."""
+        """Returns one output (n, …) of a batch of n rows; the only or the first one where `output` is empty."""
 
     def ready(self, until: float) -> bool:
-        """Whether the server would take calls for the model now. Raises nothing."""
+        """Whether the server would take calls for the model now. Never raises."""
 
     def close(self) -> None:
-        """Ends the connection; calls under way fail."""
+        """Closes the connection; calls under way fail."""

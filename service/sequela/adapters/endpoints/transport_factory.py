@@ -1,4 +1,4 @@
-"""From an endpoint's URI to the transport that speaks its protocol."""
+"""Opens the transport for an endpoint's URI."""
 
 from __future__ import annotations
 
@@ -13,8 +13,6 @@ from sequela.adapters.endpoints.transport import Transport
 from sequela.adapters.endpoints.transport_limits import TransportLimits
 from sequela.adapters.endpoints.uri import EndpointUri, Protocol, check_version
 
-__all__ = ["TransportLimits", "open_transport"]
-
 
 def open_transport(
     uri: EndpointUri,
@@ -23,10 +21,19 @@ def open_transport(
     limits: TransportLimits,
     guard: AddressGuard | None,
 ) -> Transport:
-    """A transport, not yet connected. Without a guard it is the operator's own endpoint, which may lie in any network.
+    """Opens a transport, which connects at its first call.
 
-    Raises InvalidInput (ENDPOINT_VERSION_INVALID), Forbidden (ENDPOINT_NOT_ALLOWED) for a link-local address, and
-    DoesNotFit (ENDPOINT_REFUSED) where the credentials' files are not what they should be.
+    Args:
+        uri: Where the model is served.
+        version: The version to ask for; empty leaves the choice to the server.
+        credentials: What Sequela shows to the endpoint.
+        limits: Message sizes and connection times.
+        guard: Which addresses the host may have. None for the operator's own endpoints, which may be in any network.
+
+    Raises:
+        InvalidInput: ENDPOINT_VERSION_INVALID.
+        Forbidden: ENDPOINT_NOT_ALLOWED, for a link-local address.
+        DoesNotFit: ENDPOINT_REFUSED, where a file of the credentials cannot be used.
     """
     check_version(version)
     (guard or open_guard(uri)).check_literal()

@@ -1,4 +1,4 @@
-"""What a transport is held to, and how it names itself."""
+"""Limits of a transport, and the name that it gives itself."""
 
 from __future__ import annotations
 
@@ -8,14 +8,19 @@ from importlib.metadata import PackageNotFoundError, version
 
 @dataclass(frozen=True, slots=True)
 class TransportLimits:
-    """message_bytes: of one call, and of one answer. connect_seconds: until a connection stands."""
+    """Limits of a transport.
+
+    Attributes:
+        message_bytes: Size of one call and of one answer at most.
+        connect_seconds: Time that connecting may take.
+    """
 
     message_bytes: int
     connect_seconds: float
 
 
 def user_agent() -> str:
-    """How Sequela names itself to endpoints."""
+    """The name that Sequela gives itself to endpoints."""
     try:
         return f"sequela/{version('sequela')}"
     except PackageNotFoundError:  # run from its source

@@ -1,4 +1,8 @@
-"""Where a model is served: the protocol, the host, the port and the name, read from a URI of one of four forms."""
+"""The URI of a model behind an endpoint: protocol, host, port and name.
+
+Only the forms below are accepted, by one expression that must match from end to end. A general parser would also take
+user names, escapes, queries and odd addresses, each of which could lead past the allow-list.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +18,9 @@ FORMS = (
     "with grpcs or https for TLS"
 )
 URI_FIELD, VERSION_FIELD = "model.endpoint.uri", "model.endpoint.version"
-MOST_CHARACTERS, MOST_SHOWN = 1024, 100
-LONGEST_HOST, LONGEST_LABEL, LONGEST_NAME = 253, 63, 200
+MAX_CHARACTERS, MAX_SHOWN_CHARACTERS = 1024, 100
+MAX_HOST_CHARACTERS, MAX_LABEL_CHARACTERS, MAX_NAME_CHARACTERS = 253, 63, 200
+"""The first two are those of DNS."""
 PORTS = range(1, 1 << 16)
 
 _URI = re.compile(
@@ -29,7 +34,7 @@ _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 
 
 class Protocol(Enum):
-    """How a model is spoken to; the value is the path in front of its name."""
+    """The protocol that an endpoint speaks. The value is the path in front of the model's name."""
 
     GRPC = "/"
     REST_V2 = "/v2/models/"
@@ -37,13 +42,13 @@ class Protocol(Enum):
 
 
 SCHEMES = {"grpc": False, "grpcs": True, "http": False, "https": True}
-"""Whether TLS is spoken."""
+"""Whether each scheme means TLS."""
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointUri:
-    """One model of one server. The host is in lower case, IPv6 without brackets and as short as can be."""
+    """One model of one server. The host is in lower case; IPv6 addresses have no brackets and their shortest form."""
 
     scheme: str
     protocol: Protocol
@@ -53,9 +58,9 @@ class EndpointUri:
 
     @classmethod
     def parse(cls, text: str, field: str = URI_FIELD) -> EndpointUri:
-        """Raises InvalidInput (ENDPOINT_URI_INVALID) about the field for every other form."""
-        if len(text) > MOST_CHARACTERS:
-            raise _invalid(field, text, f"has {len(text)} characters, the limit is {MOST_CHARACTERS}")
+        """Reads a URI; `field` is what errors name. Raises InvalidInput (ENDPOINT_URI_INVALID)."""
+        if len(text) > MAX_CHARACTERS:
+            raise _invalid(field, text, f"has {len(text)} characters, the limit is {MAX_CHARACTERS}")
         found = _URI.fullmatch(text)
         if found is None:
             raise _invalid(field, text, f"expected {FORMS}")
@@ -69,7 +74,7 @@ class EndpointUri:
 
     @property
     def secure(self) -> bool:
-        """Whether TLS is spoken."""
+        """Whether the connection uses TLS."""
         return SCHEMES[self.scheme]
 
     @property
@@ -79,7 +84,7 @@ class EndpointUri:
 
     @property
     def authority(self) -> str:
-        """`host:port`, IPv6 in brackets; without the port where the scheme implies it."""
+        """`host:port`, IPv6 addresses in brackets; without the port where it is the scheme's own."""
         host = bracketed(self.host)
         return host if self.port == DEFAULT_PORTS.get(self.scheme) else f"{host}:{self.port}"
 
@@ -88,7 +93,7 @@ class EndpointUri:
 
 
 def bracketed(host: str) -> str:
-    """A host as it stands before a port."""
+    """A host as it is written before a port."""
     return f"[{host}]" if ":" in host else host
 
 
@@ -103,29 +108,29 @@ def read_port(scheme: str, text: str | None) -> int:
 
 
 def read_host(text: str) -> str:
-    """A name, an IPv4 address or an IPv6 one in brackets, in its one form. Raises ValueError."""
+    """A host name, an IPv4 address, or an IPv6 address in brackets, in its canonical form. Raises ValueError."""
     host = text.lower()
     if host.startswith("["):
         return _address(IPv6Address, host[1:-1])
     labels = host.split(".")
-    if _NUMBER.fullmatch(labels[-1]):  # resolvers take 127.1 and 0x7f000001 for addresses too
+    if _NUMBER.fullmatch(labels[-1]):  # resolvers accept 127.1 and 0x7f000001 as addresses too
         return _address(IPv4Address, host)
-    well_formed = all(_LABEL.fullmatch(label) and len(label) <= LONGEST_LABEL for label in labels)
-    if not well_formed or len(host) > LONGEST_HOST:
-        raise ValueError(f"{host!r} is not the name of a host")
+    well_formed = all(_LABEL.fullmatch(label) and len(label) <= MAX_LABEL_CHARACTERS for label in labels)
+    if not well_formed or len(host) > MAX_HOST_CHARACTERS:
+        raise ValueError(f"{host!r} is not a host name")
     return host
 
 
 def read_name(text: str, what: str) -> str:
-    """A name that stands for itself in a path. Raises ValueError."""
-    if not _NAME.fullmatch(text) or not text.strip(".") or len(text) > LONGEST_NAME:
-        allowed = f"1 to {LONGEST_NAME} letters, digits, '_', '-', '.' and '~', not dots alone"
-        raise ValueError(f"the {what} {text[:MOST_SHOWN]!r} is not {allowed}")
+    """A name that needs no escapes in a path. Raises ValueError."""
+    if not _NAME.fullmatch(text) or not text.strip(".") or len(text) > MAX_NAME_CHARACTERS:
+        allowed = f"1 to {MAX_NAME_CHARACTERS} letters, digits, '_', '-', '.' and '~', not dots alone"
+        raise ValueError(f"the {what} {text[:MAX_SHOWN_CHARACTERS]!r} is not {allowed}")
     return text
 
 
 def check_version(version: str, field: str = VERSION_FIELD) -> str:
-    """The version; empty leaves the choice to the server. Raises InvalidInput (ENDPOINT_VERSION_INVALID)."""
+    """Returns the version; empty leaves the choice to the server. Raises InvalidInput (ENDPOINT_VERSION_INVALID)."""
     try:
         return read_name(version, "version") if version else ""
     except ValueError as error:
@@ -134,10 +139,10 @@ def check_version(version: str, field: str = VERSION_FIELD) -> str:
 
 def _protocol(scheme: str, path: str) -> Protocol:
     if scheme not in SCHEMES:
-        raise ValueError(f"the scheme {scheme!r} is not known")
+        raise ValueError(f"the scheme {scheme!r} is not supported")
     protocol = Protocol(f"/{path}")
     if (protocol is Protocol.GRPC) is not scheme.startswith("grpc"):
-        raise ValueError(f"{protocol.value}name does not go with {scheme}")
+        raise ValueError(f"the path {protocol.value}name does not go with {scheme}")
     return protocol
 
 
@@ -145,10 +150,10 @@ def _address(kind: type[IPv4Address] | type[IPv6Address], text: str) -> str:
     try:
         return str(kind(text))
     except AddressValueError:
-        raise ValueError(f"{text!r} is not an address") from None
+        raise ValueError(f"{text!r} is not an IP address") from None
 
 
 def _invalid(field: str, text: str, why: str) -> InvalidInput:
-    shown = re.sub(r"//[^/]*@", "//…@", text)  # a password may stand there
-    shown = shown if len(shown) <= MOST_SHOWN else shown[: MOST_SHOWN - 1] + "…"
+    shown = re.sub(r"//[^/]*@", "//…@", text)  # it may hold a password
+    shown = shown if len(shown) <= MAX_SHOWN_CHARACTERS else shown[: MAX_SHOWN_CHARACTERS - 1] + "…"
     return InvalidInput.at(field, "ENDPOINT_URI_INVALID", f"{shown!r}: {why}")

@@ -12,13 +12,13 @@ from sequela.adapters.model_io.feeds import Feeder
 from sequela.adapters.model_io.scores import Scores
 from sequela.adapters.onnx.session import Session
 from sequela.errors import DoesNotFit
-from sequela.explain.ports import Endpoint, Frame, ModelInfo, Recurrence
+from sequela.explain.ports import Frame, ModelInfo, Recurrence
 from sequela.timeshap.cells import Cells
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OnnxModel:
-    """Implements `explain.ports.Model`. `size` is the file's in bytes, once for each session; `execution`
+    """Implements `explain.ports.LocalModel`. `size` is the file's in bytes, once for each session; `execution`
     says how the model is run, `tried` on how many events it was when it was loaded.
     """
 
@@ -36,12 +36,12 @@ class OnnxModel:
         return replace(self, info=replace(self.info, name=name))
 
     @property
-    def endpoint(self) -> Endpoint | None:
-        """It runs in this process."""
+    def endpoint(self) -> None:
+        """As in `LocalModel`."""
         return None
 
     def work(self, events: int) -> int:
-        """As in `Model.work`."""
+        """As in `LocalModel.work`."""
         return max(self.step_work * events, 1)
 
     def _ran(self) -> str:
@@ -52,7 +52,7 @@ class OnnxModel:
     def run(
         self, batch: Cells, frame: Frame, output_event: int, until: float = math.inf
     ) -> NDArray[np.float64]:
-        """As in `Model.run`: raw outputs (n, outputs); −l < output_event ≤ 0 counts from the last real event.
+        """As in `LocalModel.run`: raw outputs (n, outputs); −l < output_event ≤ 0 counts from the last real event.
 
         Raises DoesNotFit: MODEL_FAILED where onnxruntime fails on the batch (an id that no embedding has, too
         few events for a convolution) or gives another shape than before; MODEL_OUTPUT_NOT_FINITE.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from contextlib import suppress
 
-from sequela.adapters.endpoints.registry import Switchboard
+from sequela.adapters.endpoints.registry import EndpointRegistry
 from sequela.adapters.onnx.loader import Loader, ModelBytes
 from sequela.adapters.onnx.model import OnnxModel
 from sequela.adapters.repository.model_cache import ModelCache
@@ -37,14 +37,14 @@ class ModelRepository:
         uploaded: UploadedModels,
         cache: ModelCache,
         loader: Loader,
-        switchboard: Switchboard,
+        endpoint_registry: EndpointRegistry,
         uploads_allowed: bool = True,
     ) -> None:
         self._configured = configured
         self._uploaded = uploaded
         self._cache = cache
         self._loader = loader
-        self._switchboard = switchboard
+        self._endpoint_registry = endpoint_registry
         self._uploads_allowed = uploads_allowed
 
     def resolve(self, choice: ModelChoice, until: float = math.inf) -> Model:
@@ -59,7 +59,7 @@ class ModelRepository:
                 source = ModelBytes(onnx, schema_json, "model.inline.onnx", "model.inline.schema_json")
                 return self._configured.by_digest(source.digest) or self._loaded(source)
             case EndpointModel():
-                return self._switchboard.named(choice, until)
+                return self._endpoint_registry.resolve(choice, until)
 
     def is_served(self, choice: ModelChoice) -> bool:
         """See `Models`."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import structlog
 
 from sequela.adapters.endpoints.configured_endpoints import ConfiguredEndpoints
-from sequela.adapters.endpoints.registry import Switchboard
+from sequela.adapters.endpoints.registry import EndpointRegistry
 from sequela.adapters.onnx.loader import Loader
 from sequela.adapters.onnx.model import OnnxModel
 from sequela.adapters.repository.configured_models import ConfiguredModels
@@ -29,14 +29,16 @@ class OperatorsModels:
         self._models, self._endpoints, self._passed_over = models, endpoints, passed_over
 
     @classmethod
-    def in_folder(cls, root: Path | None, loader: Loader, switchboard: Switchboard) -> OperatorsModels:
+    def in_folder(
+        cls, root: Path | None, loader: Loader, endpoint_registry: EndpointRegistry
+    ) -> OperatorsModels:
         """Those of a model repository; none without one. Raises OSError where it cannot be read."""
         folders = find_folders(root) if root else []
         served = [folder for folder in folders if folder.is_endpoint]
         own = [folder for folder in folders if not folder.is_endpoint]
         return cls(
             ConfiguredModels(own, loader),
-            ConfiguredEndpoints(served, switchboard, loader.limits),
+            ConfiguredEndpoints(served, endpoint_registry, loader.limits),
             repository_notes(root) if root else (),
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from sequela.explain.ports import Endpoint
+from sequela.explain.ports import RemoteEndpoint
 from sequela.explain.request import Estimator, Options
 from sequela.timeshap.coalitions import all_coalitions
 from sequela.timeshap.control_variate.solver import (
@@ -56,23 +56,28 @@ SOLVERS: Mapping[Estimator, Solver] = {
 }
 
 
-def settled(options: Options, endpoint: Endpoint | None) -> Estimator | None:
+def settled(options: Options, endpoint: RemoteEndpoint | None) -> Estimator | None:
     """The estimator that the question or the operator settles; None where what rows take decides. In this process rows
     are cheap, and the same question is to have the same answer.
     """
-    return options.estimator or (endpoint.estimator if endpoint else Estimator.REGRESSION)
+    return options.estimator or (endpoint.info.estimator if endpoint else Estimator.REGRESSION)
 
 
-def estimator_for(endpoint: Endpoint, row_bytes: int, budget: int, players: int) -> Estimator:
-    """What levels of up to so many players should use where nothing settles it.
+def estimator_for(endpoint: RemoteEndpoint, row_bytes: int, budget: int, players: int) -> Estimator:
+    """Chooses an estimator for a model behind an endpoint, where neither the request nor the operator did.
 
-    The control variate reaches a target with a fraction of the rows: it pays where those saved would take the
-    endpoint, its calls taken one by one, longer than solving takes.
+    The control variate reaches a target with a fraction of the rows. It is chosen where the rows it saves would take
+    longer than solving it.
+
+    Args:
+        endpoint: Says how long rows take.
+        row_bytes: Size of one row (see `ports.RemoteRows`).
+        budget: Coalitions of a level at most.
+        players: Players of the largest level.
     """
     pairs = min(budget // 2, MOST_PAIRS)
     if not worth_trying(players, pairs):
         return Estimator.REGRESSION
-    rows = min(endpoint.rows(row_bytes), budget)
-    saved = SAVED * 2 * pairs / rows * endpoint.seconds(rows)
+    saved = SAVED * endpoint.expected_seconds(2 * pairs, row_bytes)
     solving = USUAL * SOLVED_AGAIN * _variate_seconds(players, pairs)
     return Estimator.CONTROL_VARIATE if saved > solving else Estimator.REGRESSION

@@ -74,14 +74,20 @@ class ModelCaller:
             endpoint_calls=self._sent_calls,
         )
 
-    def send(self, rows: int, sent: int, events: int, until: float, call: Callable[[float], T]) -> T:
-        """Asks an endpoint about rows, for which `sent` rows leave; counted also where they leave in vain."""
-        end = min(until, self.deadline.end)
-        self.deadline.check(end)
+    def count_sent(self, rows: int) -> None:
+        """Counts a call to an endpoint with so many rows; calls that fail count too."""
         with self._lock:
-            self._sent_rows += sent
+            self._sent_rows += rows
             self._sent_calls += 1
-        return self._answered(rows, events, end, call)[0]
+
+    def count_answer(self, rows: int, events: int, seconds: float) -> None:
+        """Counts a call that scored rows of so many events each, and took so long."""
+        self._observer.notice(BatchEvaluated(rows, seconds))
+        with self._lock:
+            self._rows += rows
+            self._calls += 1
+            self._events += rows * events
+            self._quickest = min(self._quickest, seconds / (rows * events))
 
     def ask(self, rows: int, events: int, until: float, call: Callable[[float], T]) -> T:
         """Asks about a batch of rows of so many events each. `call` is told when it must have its answer.
@@ -104,12 +110,7 @@ class ModelCaller:
         start = self.deadline.now()
         answer = call(end)
         seconds = self.deadline.now() - start
-        self._observer.notice(BatchEvaluated(rows, seconds))
-        with self._lock:
-            self._rows += rows
-            self._calls += 1
-            self._events += rows * events
-            self._quickest = min(self._quickest, seconds / (rows * events))
+        self.count_answer(rows, events, seconds)
         return answer, seconds
 
     def share(self, jobs: Iterable[Callable[[], T]], work: float = math.inf) -> Iterable[T]:

@@ -1,10 +1,9 @@
-"""Values of coalitions by a model behind an endpoint. Its rows are money: equal ones are sent once."""
+"""Values of coalitions by a model behind an endpoint. Each row costs money, so equal rows are sent once."""
 
 from __future__ import annotations
 
 import hashlib
-import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,125 +13,130 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.concurrency.deadline import Deadline, DeadlinePassed
-from sequela.errors import SequelaError
+from sequela.concurrency.deadline import DeadlinePassed
 from sequela.explain.evaluate.model_caller import ModelCaller, cut
-from sequela.explain.ports import Endpoint, Frame, Model, TryAgain
+from sequela.explain.ports import Frame, RemoteEndpoint, RemoteModel, RemoteRows
 from sequela.timeshap.cells import Cells
 from sequela.timeshap.masking import Mask, Masker
 from sequela.timeshap.players import Players
 
 Outputs = NDArray[np.float64]
 Build: TypeAlias = Callable[[NDArray[np.intp]], Cells]
+"""Makes a batch of the rows with these numbers."""
 
-LOOKED_AT = 256
-"""Rows built at a time to see which are new."""
-FIRST_PAUSE = 0.05
-"""Seconds before a call is sent again, doubled each time; half of it is left to chance."""
-SHARE_OF_TIME = 0.2
-"""Of the time left that one call may take, were it as slow as those of late."""
-SHORTER = 0.8
-"""A smaller call must take at most so much of a larger one's time to be worth it."""
-WORTH_A_CALL = 32
-"""Rows that a call should have for our own work on it to be worth it."""
-MOST_KNOWN = 1 << 22
-"""Outputs remembered at most, 8 bytes each."""
+DIGESTED_AT_ONCE = 256
+"""Rows that are built at a time to compute their digests."""
+MAX_KNOWN_OUTPUTS = 1 << 22
+"""Outputs remembered for one sequence at most, 8 bytes each."""
 VALUE_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sender:
-    """Sends batches to one model's endpoint, again where a call did not come through."""
+class _CallCost:
+    """Counts the calls for one batch of rows, and passes their outputs on. Implements `ports.CallListener`.
 
-    model: Model
-    endpoint: Endpoint
+    events: events of one row, padding included.
+    """
+
     caller: ModelCaller
+    events: int
+    keep: Callable[[slice, Outputs], None]
 
-    def send(self, batch: Cells, frame: Frame, output_event: int, until: float) -> Outputs:
-        """Raw outputs (n, outputs) of a batch.
+    def call_sent(self, rows: int) -> None:
+        self.caller.count_sent(rows)
 
-        Raises what `Endpoint.admitted` and `Model.run` raise, but TryAgain.
-        """
-        rows, events = len(batch.events[0]), batch.length + len(frame.before[0]) + len(frame.after[0])
-
-        def call(end: float) -> Outputs:
-            return self.model.run(batch, frame, output_event, end)
-
-        sent = self.endpoint.sent(rows)
-        for pause in _pauses(self.endpoint.attempts):
-            try:
-                with self.endpoint.admitted(sent, self.caller.deadline, until):
-                    return self.caller.send(rows, sent, events, until, call)
-            except TryAgain as error:
-                if pause is None:
-                    raise error.error from None
-                _rest(pause, self.caller.deadline, until, error.error)
-        raise AssertionError("an endpoint is asked at least once")
+    def call_answered(self, rows: slice, outputs: Outputs, seconds: float) -> None:
+        self.caller.count_answer(len(outputs), self.events, seconds)
+        self.keep(rows, outputs)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Rows:
-    """Rows of one length and padding, by digest; each different one is sent once.
+class RemoteScorer:
+    """Scores rows of one length and padding by an endpoint; rows that are equal, by their digests, are sent once.
 
-    frame: the padding of all. size: bytes of a row. known: the outputs (outputs,) of rows sent so far.
+    Attributes:
+        frame: The padding of every row.
+        events: Events of one row, padding included.
+        row_bytes: See `ports.RemoteRows`.
+        known: The outputs (outputs,) of each row sent so far, by digest.
     """
 
-    sender: Sender
+    endpoint: RemoteEndpoint
+    caller: ModelCaller
     frame: Frame
     output_event: int
-    size: int
+    events: int
+    row_bytes: int
     known: dict[bytes, Outputs] = field(default_factory=dict)
 
-    def outputs(self, digests: Sequence[bytes], build: Build, until: float) -> Outputs:
-        """Raw outputs (n, outputs) of the rows of these digests; `build` makes a batch of some of them, by number.
+    @classmethod
+    def of(
+        cls, model: RemoteModel, caller: ModelCaller, sequence: Cells, frame: Frame, output_event: int
+    ) -> RemoteScorer:
+        """Scores rows that are like this sequence in length and padding."""
+        size = row_bytes(model, sequence, frame)
+        return cls(model.endpoint, caller, frame, output_event, _framed_events(sequence, frame), size)
 
-        Raises as `Sender.send` does; what calls brought before one failed stays known.
+    def outputs(self, digests: Sequence[bytes], build: Build, until: float) -> Outputs:
+        """Raw outputs (n, outputs) of n rows.
+
+        Args:
+            digests: The digest of each row.
+            build: Makes a batch of some of the rows.
+            until: When the outputs are needed, on the monotonic clock.
+
+        Raises:
+            As `RemoteEndpoint.score_batches`. What calls brought before one failed stays known.
         """
-        if self.known and len(self.known) * len(next(iter(self.known.values()))) > MOST_KNOWN:
+        if self.known and len(self.known) * len(next(iter(self.known.values()))) > MAX_KNOWN_OUTPUTS:
             self.known.clear()  # forgetting costs rows, not correctness
         found = {digest: self.known[digest] for digest in digests if digest in self.known}
         fresh = {digest: row for row, digest in enumerate(digests) if digest not in found}
-        for part in self._asked(list(fresh), np.fromiter(fresh.values(), dtype=np.intp), build, until):
-            found.update(part)
+        if fresh:
+            outputs = self._send_fresh(fresh, build, until)
+            found.update(zip(fresh, outputs, strict=True))
         return np.stack([found[digest] for digest in digests])
 
-    def fresh(self, digests: Sequence[bytes]) -> list[int]:
+    def unsent(self, digests: Sequence[bytes]) -> list[int]:
         """The first row of each digest that was not sent so far."""
         first = {digest: row for row, digest in reversed(list(enumerate(digests)))}
         return sorted(row for digest, row in first.items() if digest not in self.known)
 
-    def again(self, build: Build, until: float, rows: Sequence[int]) -> list[Outputs]:
+    def score_alone(self, build: Build, until: float, rows: Sequence[int]) -> list[Outputs]:
         """Outputs (outputs,) of rows, each sent in a call of its own, known or not."""
-        endpoint, deadline = self.sender.endpoint, self.sender.caller.deadline
+        return list(self._send(np.asarray(rows, dtype=np.intp), build, until, _forget, max_call_rows=1))
 
-        def asked(row: int) -> Outputs:
-            answer: Outputs = self.sender.send(build(np.array([row])), self.frame, self.output_event, until)[
-                0
-            ]
-            return answer
+    def _send_fresh(self, fresh: dict[bytes, int], build: Build, until: float) -> Outputs:
+        digests = list(fresh)
 
-        return endpoint.run((partial(asked, row) for row in rows), deadline, until)
+        def keep(part: slice, outputs: Outputs) -> None:
+            self.known.update(zip(digests[part], outputs, strict=True))
 
-    def _asked(
-        self, digests: Sequence[bytes], rows: NDArray[np.intp], build: Build, until: float
-    ) -> Iterable[dict[bytes, Outputs]]:
-        endpoint, deadline = self.sender.endpoint, self.sender.caller.deadline
+        return self._send(np.fromiter(fresh.values(), dtype=np.intp), build, until, keep)
 
-        def asked(part: slice) -> dict[bytes, Outputs]:
-            outputs = self.sender.send(build(rows[part]), self.frame, self.output_event, until)
-            answers = dict(zip(digests[part], outputs, strict=True))
-            self.known.update(answers)
-            return answers
+    def _send(
+        self,
+        rows: NDArray[np.intp],
+        build: Build,
+        until: float,
+        keep: Callable[[slice, Outputs], None],
+        max_call_rows: int | None = None,
+    ) -> Outputs:
+        def build_some(places: NDArray[np.intp]) -> Cells:
+            return build(rows[places])
 
-        most = rows_of_a_call(endpoint, len(rows), self.size, deadline, until)
-        return endpoint.run((partial(asked, part) for part in cut(0, len(rows), most)), deadline, until)
+        wanted = RemoteRows(
+            len(rows), build_some, self.frame, self.output_event, self.row_bytes, max_call_rows
+        )
+        cost = _CallCost(self.caller, self.events, keep)
+        return self.endpoint.score_batches(wanted, self.caller.deadline, until, cost)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RemoteExecution:
-    """Runs sequences that mix X and B by an endpoint. Implements `evaluate.Execution`."""
+    """Runs sequences that mix X and B by an endpoint. Implements `evaluator.Execution`."""
 
-    rows: Rows
+    scorer: RemoteScorer
     masker: Masker
 
     def live(self, players: Players) -> NDArray[np.bool_]:
@@ -140,7 +144,7 @@ class RemoteExecution:
         return self.masker.live(players, self.masker.sequence.length)
 
     def seconds(self, _: int) -> float:
-        """As in `Execution`: small games are sampled first, so nothing is guessed."""
+        """As in `Execution`. Small games are sampled first, so nothing needs to be guessed: always 0."""
         return 0.0
 
     def endpoints(self, players: Players) -> Outputs:
@@ -148,71 +152,50 @@ class RemoteExecution:
         return self.outputs(players, np.repeat([[False], [True]], len(players), axis=1), np.inf)
 
     def outputs(self, players: Players, coalitions: NDArray[np.bool_], until: float) -> Outputs:
-        """Raw outputs (n, outputs) of coalitions (n, players)."""
+        """Raw outputs (n, outputs) of coalitions (n, players). Raises as `RemoteScorer.outputs`, and DoesNotFit
+        where rows of one call influence each other.
+        """
         mask = self.masker.over(players, 0, self.masker.sequence.length)
         digests = self._digests(mask, coalitions, until)
         build = partial(mask.apply, coalitions)
-        alone = self.rows.sender.endpoint.rows_alone
-        tried = alone.chosen(self.rows.fresh(digests), coalitions) if alone.left else []
-        outputs = self.rows.outputs(digests, build, until)
-        if tried:
+        independence = self.scorer.endpoint.row_independence
+        chosen = independence.choose(self.scorer.unsent(digests), coalitions) if independence.left else []
+        outputs = self.scorer.outputs(digests, build, until)
+        if chosen:
+            score_alone = partial(self.scorer.score_alone, build, until)
             with suppress(DeadlinePassed):  # another request has the time
-                alone.check(
-                    self.rows.sender.endpoint.uri, tried, outputs, partial(self.rows.again, build, until)
-                )
+                independence.check(self.scorer.endpoint.info.uri, chosen, outputs, score_alone)
         return outputs
 
     def _digests(self, mask: Mask, coalitions: NDArray[np.bool_], until: float) -> list[bytes]:
-        caller = self.rows.sender.caller
+        caller = self.scorer.caller
 
-        def digested(part: slice) -> list[bytes]:
+        def digests_of(part: slice) -> list[bytes]:
             caller.deadline.check(until)
             return row_digests(mask.apply(coalitions, np.arange(part.start, part.stop)))
 
-        parts = caller.share(partial(digested, part) for part in cut(0, len(coalitions), LOOKED_AT))
+        parts = caller.share(partial(digests_of, part) for part in cut(0, len(coalitions), DIGESTED_AT_ONCE))
         return list(chain.from_iterable(parts))
 
 
-def row_bytes(model: Model, sequence: Cells, frame: Frame) -> int:
-    """Of a sequence's tensors, or of its outputs where these are more."""
+def row_bytes(model: RemoteModel, sequence: Cells, frame: Frame) -> int:
+    """Size of one row's tensors, or of its outputs where these are larger."""
     arrays = (*sequence.events, *sequence.static, *frame.before, *frame.after)
-    events = sequence.length + len(frame.before[0]) + len(frame.after[0])
+    events = _framed_events(sequence, frame)
     steps = events if model.info.schema.per_event else 1
-    marks = VALUE_BYTES * (events + 1)  # a mask and a length
-    return max(
-        sum(array.nbytes for array in arrays) + marks, VALUE_BYTES * steps * len(model.info.schema.targets)
-    )
-
-
-def rows_of_a_call(endpoint: Endpoint, rows: int, size_of_row: int, deadline: Deadline, until: float) -> int:
-    """How many rows, of so many bytes each, go into each call so that all are back soonest, as calls of late went; the
-    more the better.
-
-    Calls that would take much of the time left are cut smaller, as long as that makes them shorter.
-    """
-    left = SHARE_OF_TIME * (min(until, deadline.end) - deadline.now())
-    best = size = endpoint.rows(size_of_row)
-    while size > 1:
-        size //= 2
-        shorter = endpoint.seconds(size) < SHORTER * endpoint.seconds(best)
-        late = endpoint.seconds(best) > left
-        sooner = _all_back(endpoint, rows, size) < SHORTER * _all_back(endpoint, rows, best)
-        if shorter and (late or (sooner and size >= WORTH_A_CALL)):
-            best = size
-    return best
-
-
-def _all_back(endpoint: Endpoint, rows: int, size: int) -> float:
-    """Seconds until all rows are back."""
-    calls = -(-rows // size)
-    rounds = -(-calls // endpoint.lanes)
-    return rounds * endpoint.seconds(min(size, rows))
+    mask_and_length = VALUE_BYTES * (events + 1)
+    inputs = sum(array.nbytes for array in arrays) + mask_and_length
+    return max(inputs, VALUE_BYTES * steps * len(model.info.schema.targets))
 
 
 def row_digests(batch: Cells) -> list[bytes]:
-    """A digest of each row (event and static values alike) of a batch of one length."""
+    """A digest of each row (its event and static values) of a batch of one length."""
     arrays = [np.ascontiguousarray(array) for array in (*batch.events, *batch.static)]
     return [_digest([array[row].data for array in arrays]) for row in range(len(arrays[0]))]
+
+
+def _framed_events(sequence: Cells, frame: Frame) -> int:
+    return sequence.length + len(frame.before[0]) + len(frame.after[0])
 
 
 def _digest(parts: list[memoryview]) -> bytes:
@@ -222,18 +205,5 @@ def _digest(parts: list[memoryview]) -> bytes:
     return digest.digest()
 
 
-def _pauses(attempts: int) -> Iterator[float | None]:
-    """Seconds to wait after each attempt that fails; None after the last. Chance keeps callers from coming back all at
-    once, and enters no result.
-    """
-    for attempt in range(attempts - 1):
-        yield FIRST_PAUSE * 2**attempt * (0.5 + random.random() / 2)  # noqa: S311  # nothing secret
-    yield None
-
-
-def _rest(seconds: float, deadline: Deadline, until: float, why: SequelaError) -> None:
-    """Waits; raises TimeUp where there is no time for that, Cancelled when the caller has gone meanwhile."""
-    if min(until, deadline.end) - deadline.now() < seconds:
-        raise DeadlinePassed from why
-    deadline.pause(seconds)
-    deadline.check(until)
+def _forget(_part: slice, _outputs: Outputs) -> None:
+    """Outputs of rows that were sent a second time are compared, and not kept."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela.explain.evaluate.model_caller import ModelCaller, cut
-from sequela.explain.ports import Frame, Model
+from sequela.explain.ports import Frame, LocalModel
 from sequela.timeshap.masking import Mask, Masker
 from sequela.timeshap.players import Players
 
@@ -21,7 +21,7 @@ Outputs = NDArray[np.float64]
 class WholeExecution:
     """Runs sequences that mix X and B. Implements `evaluate.Execution`."""
 
-    model: Model
+    model: LocalModel
     masker: Masker
     frame: Frame
     output_event: int

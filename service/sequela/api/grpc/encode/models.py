@@ -71,7 +71,8 @@ def _describe(message: pb.Model, loaded: Model) -> None:
     message.bounded = bool(schema.bounded)
     message.warnings.extend(map(warning, loaded.info.warnings))
     message.default_background_digest = default.digest if default else ""
-    if endpoint := loaded.endpoint:
+    if loaded.endpoint:
+        endpoint = loaded.endpoint.info
         message.endpoint_uri = endpoint.uri
         message.endpoint_version = endpoint.version
         message.endpoint_revision = endpoint.revision

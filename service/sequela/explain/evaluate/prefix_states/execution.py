@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sequela.explain.evaluate.model_caller import ALONE, TURN, ModelCaller
 from sequela.explain.evaluate.prefix_states.state_cache import PrefixStates, Side
 from sequela.explain.evaluate.prefix_states.walk import Held, Leg, Outputs, Padding, Walker
-from sequela.explain.ports import Frame, Model, Recurrence
+from sequela.explain.ports import Frame, LocalModel, Recurrence
 from sequela.timeshap.masking import Masker
 from sequela.timeshap.players import Players
 from sequela.timeshap.prefix_tree import Step, meetings, walks
@@ -42,7 +42,7 @@ MOST_PASTS = 8
 class PrefixStateExecution:
     """Runs mixes of X and B from states. Implements `evaluate.Execution`."""
 
-    model: Model
+    model: LocalModel
     recurrence: Recurrence
     masker: Masker
     frame: Frame

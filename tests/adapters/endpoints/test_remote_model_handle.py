@@ -13,11 +13,11 @@ from typing import Any
 import grpc
 import pytest
 from inference_server import InferenceServer, ServedModel
-from sequela.adapters.endpoints.connection import Line
-from sequela.adapters.endpoints.limiter import Traffic
-from sequela.adapters.endpoints.model import Source
-from sequela.adapters.endpoints.model_handle import Serving
-from sequela.adapters.endpoints.terms import Terms
+from sequela.adapters.endpoints.connection import Connection
+from sequela.adapters.endpoints.endpoint_terms import EndpointTerms
+from sequela.adapters.endpoints.limiter import Limiter
+from sequela.adapters.endpoints.remote_model import RemoteModelSource
+from sequela.adapters.endpoints.remote_model_handle import RemoteModelHandle
 from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.errors import DoesNotFit, Forbidden, InvalidInput, Unavailable
 from sequela.explain.limits import Limits
@@ -25,7 +25,7 @@ from sequela.explain.ports import Observers
 from transports import SCORER, TWO_INPUTS, opened, soon
 
 REST = 0.05
-TERMS = Terms(call_seconds=0.3, attempts=3)
+TERMS = EndpointTerms(call_seconds=0.3, attempts=3)
 TTL = 1000.0
 SCHEMA = b'{"inputs": [{"name": "events", "role": "events", "dtype": "float32", "width": 3}]}'
 
@@ -36,25 +36,25 @@ def endpoint() -> Iterator[InferenceServer]:
         yield running
 
 
-def source(endpoint: InferenceServer, schema: bytes = SCHEMA, version: str = "") -> Source:
-    return Source(endpoint.uri("m"), version, "", schema, "uri", "schema.json")
+def source(endpoint: InferenceServer, schema: bytes = SCHEMA, version: str = "") -> RemoteModelSource:
+    return RemoteModelSource(endpoint.uri("m"), version, "", schema, "uri", "schema.json")
 
 
 @pytest.fixture
-def serving(endpoint: InferenceServer) -> Iterator[Serving]:
+def handle(endpoint: InferenceServer) -> Iterator[RemoteModelHandle]:
     with opened(endpoint.uri("m")) as transport:
-        traffic = Traffic("m/1", "grpc://h:1/m", TERMS, Observers(()), REST)
-        yield Serving(
-            "models/m/versions/1", source(endpoint), Line(transport, traffic, 1 << 20), Limits(), TTL
+        limiter = Limiter("m/1", "grpc://h:1/m", TERMS, Observers(()), REST)
+        yield RemoteModelHandle(
+            "models/m/versions/1", source(endpoint), Connection(transport, limiter, 1 << 20), Limits(), TTL
         )
-        traffic.close()
+        limiter.close()
 
 
 def asked(endpoint: InferenceServer) -> int:
     return sum(call.method == "ModelMetadata" for call in endpoint.calls)
 
 
-def test_one_asks_for_all(endpoint: InferenceServer, serving: Serving) -> None:
+def test_one_asks_for_all(endpoint: InferenceServer, handle: RemoteModelHandle) -> None:
     """Eight at once, and those after them: one look, and the same model for all."""
 
     def slowly(request: Any, context: Any, answer: Any) -> Any:
@@ -63,69 +63,69 @@ def test_one_asks_for_all(endpoint: InferenceServer, serving: Serving) -> None:
 
     endpoint.twists["ModelMetadata"] = slowly
     with ThreadPoolExecutor(8) as threads:
-        models = list(threads.map(lambda _: serving.model(soon()), range(8)))
-    models.append(serving.model(soon()))
+        models = list(threads.map(lambda _: handle.model(soon()), range(8)))
+    models.append(handle.model(soon()))
     assert all(model is models[0] for model in models)
     assert asked(endpoint) == 1
 
 
-def test_a_description_holds_for_a_while(endpoint: InferenceServer, serving: Serving) -> None:
+def test_a_description_holds_for_a_while(endpoint: InferenceServer, handle: RemoteModelHandle) -> None:
     """Then it is asked for again; where it is the same, so is the model."""
-    serving.ttl = 0.05
-    first = serving.model(soon())
+    handle.ttl_seconds = 0.05
+    first = handle.model(soon())
     time.sleep(0.1)
-    assert serving.model(soon()) is first
+    assert handle.model(soon()) is first
     assert asked(endpoint) == 2
 
 
-def test_a_doubt(endpoint: InferenceServer, serving: Serving) -> None:
+def test_a_doubt(endpoint: InferenceServer, handle: RemoteModelHandle) -> None:
     """Ends what was taken to hold, once."""
-    serving.model(soon())
-    serving.doubt()
-    serving.model(soon())
-    serving.model(soon())
+    handle.model(soon())
+    handle.report_mismatch()
+    handle.model(soon())
+    handle.model(soon())
     assert asked(endpoint) == 2
-    assert not serving.doubtful
+    assert not handle.doubtful
 
 
-def test_another_version_served(endpoint: InferenceServer, serving: Serving) -> None:
+def test_another_version_served(endpoint: InferenceServer, handle: RemoteModelHandle) -> None:
     """Is another model where none is pinned."""
-    first = serving.model(soon())
+    first = handle.model(soon())
     endpoint.models["m"].version = "2"
-    assert serving.refresh(soon()).info.digest != first.info.digest
+    assert handle.refresh(soon()).info.digest != first.info.digest
 
 
-def test_what_identifies_a_model(endpoint: InferenceServer, serving: Serving) -> None:
+def test_what_identifies_a_model(endpoint: InferenceServer, handle: RemoteModelHandle) -> None:
     """Where it is, its version and revision, the schema and what the endpoint says; no more."""
-    first = serving.model(soon()).info.digest
-    where = serving.source
+    first = handle.model(soon()).info.digest
+    where = handle.source
     others = [
         replace(where, version="1"),
         replace(where, revision="r"),
         replace(where, uri=where.uri + "2"),
         replace(where, schema_json=SCHEMA + b" "),
     ]
-    serving.ttl = 0.0
+    handle.ttl_seconds = 0.0
     for other in (*others, where):
-        serving.source, serving._known = other, None
-        found = serving.model(soon()).info.digest
+        handle.source, handle._cached = other, None
+        found = handle.model(soon()).info.digest
         assert (found == first) == (other is where)
 
 
-def test_a_description_that_does_not_fit(endpoint: InferenceServer, serving: Serving) -> None:
+def test_a_description_that_does_not_fit(endpoint: InferenceServer, handle: RemoteModelHandle) -> None:
     """Is an error for whoever asks; the right one is found at the next look."""
     models: dict[str, ServedModel] = endpoint.models  # type: ignore[assignment]
     right = models["m"]
     models["m"] = ServedModel(TWO_INPUTS)
     for _ in range(2):
         with pytest.raises(InvalidInput) as caught:
-            serving.model(soon())
+            handle.model(soon())
         assert caught.value.reason == "SCHEMA_DOES_NOT_FIT"
     models["m"] = right
-    assert serving.model(soon()).info.schema.inputs[0].name == "events"
+    assert handle.model(soon()).info.schema.inputs[0].name == "events"
 
 
-def test_an_endpoint_that_is_away(endpoint: InferenceServer, serving: Serving) -> None:
+def test_an_endpoint_that_is_away(endpoint: InferenceServer, handle: RemoteModelHandle) -> None:
     """So many attempts, then Unavailable; who comes right after hears the same, without asking."""
     calls = 0
 
@@ -136,49 +136,49 @@ def test_an_endpoint_that_is_away(endpoint: InferenceServer, serving: Serving) -
 
     endpoint.twists["ModelMetadata"] = away
     with pytest.raises(Unavailable) as caught:
-        serving.model(soon())
+        handle.model(soon())
     assert caught.value.reason == "ENDPOINT_UNAVAILABLE"
     assert calls == TERMS.attempts
     endpoint.twists.clear()
     with pytest.raises(Unavailable, match="starting"):
-        serving.model(soon())
+        handle.model(soon())
     assert calls == TERMS.attempts
     time.sleep(2 * REST)
-    assert serving.model(soon())
+    assert handle.model(soon())
 
 
-def test_an_endpoint_that_hangs(endpoint: InferenceServer, serving: Serving) -> None:
+def test_an_endpoint_that_hangs(endpoint: InferenceServer, handle: RemoteModelHandle) -> None:
     """Neither who asks nor who waits for that waits past the own deadline."""
     free = threading.Event()
     endpoint.twists["ModelMetadata"] = lambda request, context, answer: (free.wait(30), answer())[1]
     start = Deadline.now()
     with ThreadPoolExecutor(4) as threads:
-        waits = [threads.submit(serving.model, start + 0.1) for _ in range(4)]
+        waits = [threads.submit(handle.model, start + 0.1) for _ in range(4)]
         for wait in waits:
             with pytest.raises(DeadlinePassed):
                 wait.result()
     with ThreadPoolExecutor(4) as threads:
-        waits = [threads.submit(serving.model, math.inf) for _ in range(4)]  # the limit of one call
+        waits = [threads.submit(handle.model, math.inf) for _ in range(4)]  # the limit of one call
         for wait in waits:
-            with pytest.raises(Unavailable, match="does not say what it serves within"):
+            with pytest.raises(Unavailable, match="did not describe its model within"):
                 wait.result()
     free.set()
     time.sleep(2 * REST)
-    assert serving.model(soon())
+    assert handle.model(soon())
 
 
-def test_an_unknown_model(endpoint: InferenceServer, serving: Serving) -> None:
+def test_an_unknown_model(endpoint: InferenceServer, handle: RemoteModelHandle) -> None:
     """The endpoint's own words."""
     endpoint.models.clear()  # type: ignore[attr-defined]
     with pytest.raises(DoesNotFit, match="NOT_FOUND") as caught:
-        serving.model(soon())
+        handle.model(soon())
     assert caught.value.reason == "ENDPOINT_REFUSED"
 
 
-def test_switched_off(endpoint: InferenceServer, serving: Serving) -> None:
+def test_switched_off(endpoint: InferenceServer, handle: RemoteModelHandle) -> None:
     """Nobody asks, not even for what it serves."""
-    serving.line.traffic.amend(replace(TERMS, enabled=False))
+    handle.connection.limiter.amend(replace(TERMS, enabled=False))
     with pytest.raises(Forbidden) as caught:
-        serving.model(soon())
+        handle.model(soon())
     assert caught.value.reason == "ENDPOINT_OFF"
     assert endpoint.calls == []
