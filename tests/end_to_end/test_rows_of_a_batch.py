@@ -204,7 +204,7 @@ def test_chance_is_refused(sequela: Sequela, tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", CHANCE)
 def test_a_trial_shows_chance_too(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Whatever operator it comes from: with the look at the graph left out, running a sequence again tells."""
-    monkeypatch.setattr(loader, "refuse_chance", lambda *_: None)
+    monkeypatch.setattr(loader, "refuse_randomness", lambda *_: None)
     with pytest.raises(DoesNotFit, match=r"the same sequence is run again.*model\.eval\(\)") as caught:
         Loader().load("m", ModelBytes(CHANCE[name][0], b"", "onnx", "schema"))
     assert caught.value.reason == "MODEL_NOT_DETERMINISTIC"

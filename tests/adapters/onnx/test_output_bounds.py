@@ -70,7 +70,7 @@ BOUNDED = {
     score = Squeeze (z_h, zero)""",
 }
 """Each depends on whether there are more than `bound` events; in Python's terms `x[:, -bound:]`, `min(l, bound)`."""
-UNBOUNDED = {
+MAX_EVENTS = {
     "from the least integer": "least = Constant <value_ints = [-9223372036854775808]> () "
     "kept = Slice (in_time, least, big, zero)" + AGAIN,
     "to the largest of 32 bits": "top = Constant <value_ints = [2147483647]> () "
@@ -122,10 +122,10 @@ def test_a_bound_is_met_by_sequences_that_are_long_enough(name: str, bound: int)
     assert "picks events" in model.execution or "uses the number of events" in model.execution
 
 
-@pytest.mark.parametrize("name", UNBOUNDED)
+@pytest.mark.parametrize("name", MAX_EVENTS)
 def test_what_holds_for_any_number_of_events_runs_from_states(name: str) -> None:
     """And gives what it gives whole on more events than it was tried at, cut anywhere."""
-    model = model_of(GRU + UNBOUNDED[name])
+    model = model_of(GRU + MAX_EVENTS[name])
     assert model.recurrence is not None, model.execution
     events, empty = np.random.default_rng(1).normal(size=(3, MANY, WIDTH)), (np.empty((0, WIDTH)),)
     expected = model.run(Cells((events,)), Frame(empty, empty), 0)

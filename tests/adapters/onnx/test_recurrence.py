@@ -231,7 +231,7 @@ def test_a_graph_that_nobody_thought_of_is_run_whole(monkeypatch: pytest.MonkeyP
     def fail(*_: object) -> None:
         raise IndexError
 
-    monkeypatch.setattr("sequela.adapters.onnx.stateful.candidate.label_values", fail)
+    monkeypatch.setattr("sequela.adapters.onnx.stateful.conversion.label_values", fail)
     with capture_logs() as logged:
         model = Loader().load("m", ModelBytes(BY_NAME["gru"].path.read_bytes(), b"", "onnx", "schema"))
     assert model.recurrence is None

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sequela.adapters.endpoints.model_interface import Reading
 from sequela.adapters.endpoints.transport import Feeds
-from sequela.adapters.model_io.arrangement import arranged
+from sequela.adapters.model_io.arrangement import arrange
 from sequela.adapters.model_io.feeds import Feeder
 from sequela.adapters.model_io.signature import InputSignature
 from sequela.adapters.model_io.states import state_axes
@@ -26,7 +26,7 @@ def served_feeds(reading: Reading, batch: Cells, frame: Frame) -> Feeds:
     rows = len(next(iter(feeds.values())))
     served = {item.name: item for item in reading.served.inputs}
     turned = {
-        item.name: arranged(item, served[item.name])[0].turned(feeds[item.name])
+        item.name: arrange(item, served[item.name])[0].to_model_order(feeds[item.name])
         for item in reading.schema.inputs
         if item.role is not Role.STATE
     }

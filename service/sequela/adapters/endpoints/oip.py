@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela.adapters.endpoints.failures import one_line
-from sequela.adapters.model_io.signature import Axis, Content, InputSignature, OutputSignature
+from sequela.adapters.model_io.signature import AxisSize, Content, InputSignature, OutputSignature
 from sequela.errors import DoesNotFit
 from sequela.explain.schema import Dtype
 
@@ -53,7 +53,7 @@ class Tensor:
     shape: tuple[int, ...]
 
     @property
-    def axes(self) -> tuple[Axis, ...]:
+    def axes(self) -> tuple[AxisSize, ...]:
         """As signatures have them."""
         return tuple(size if size > 0 else None for size in self.shape)
 
@@ -74,7 +74,7 @@ def output_signatures(tensors: Iterable[Tensor]) -> tuple[OutputSignature, ...]:
 def content(datatype: str) -> Content:
     """What a tensor of a datatype holds."""
     if datatype not in NUMPY_TYPES:
-        return Content.NO_NUMBERS if datatype else Content.NOT_TOLD
+        return Content.NOT_NUMERIC if datatype else Content.UNKNOWN
     return Content.FLOATS if datatype.startswith("FP") else Content.WHOLE_NUMBERS
 
 

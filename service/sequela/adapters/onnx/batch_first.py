@@ -10,7 +10,7 @@ from sequela.adapters.onnx.recurrent_nodes import (
     FIRST_STATE,
     is_recurrent,
 )
-from sequela.adapters.onnx.value_names import Fresh, fresh_names
+from sequela.adapters.onnx.value_names import FreshName, fresh_names
 
 EVENTS = 0
 BATCH_AND_TIME = (1, 0, 2)
@@ -19,26 +19,26 @@ STEPS = (2, 0, 1, 3)
 """(l, directions, n, width) to (n, l, directions, width)."""
 
 
-def time_first(model: ModelProto) -> ModelProto:
+def with_time_first(model: ModelProto) -> ModelProto:
     """The model with each of its nodes of `layout` 1 as one of layout 0 between transpositions; the same
     model where there is none.
     """
     if not any(map(_is_batch_first, model.graph.node)):
         return model
-    made = ModelProto()
-    made.CopyFrom(model)
+    rewritten = ModelProto()
+    rewritten.CopyFrom(model)
     fresh = fresh_names(model)
-    nodes = [new for node in model.graph.node for new in _turned(node, fresh)]
-    del made.graph.node[:]
-    made.graph.node.extend(nodes)
-    return made
+    nodes = [new for node in model.graph.node for new in _with_time_first(node, fresh)]
+    del rewritten.graph.node[:]
+    rewritten.graph.node.extend(nodes)
+    return rewritten
 
 
 def _is_batch_first(node: NodeProto) -> bool:
     return is_recurrent(node) and any(item.name == "layout" and item.i == 1 for item in node.attribute)
 
 
-def _turned(node: NodeProto, fresh: Fresh) -> Iterator[NodeProto]:
+def _with_time_first(node: NodeProto, fresh: FreshName) -> Iterator[NodeProto]:
     if not _is_batch_first(node):
         yield node
         return

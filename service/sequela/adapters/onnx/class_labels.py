@@ -12,14 +12,14 @@ from sequela.explain.result.explanation import ExplanationWarning
 
 
 @dataclass(frozen=True, slots=True)
-class Labels:
+class ClassLabels:
     """Of an output's columns; none where its values are not a map by class. `output`: its name."""
 
     output: str
     names: tuple[str, ...]
 
     @classmethod
-    def of(cls, model: ModelProto, output: str) -> Labels:
+    def of(cls, model: ModelProto, output: str) -> ClassLabels:
         """Those of an output of the model as its file has it."""
         return cls(output, class_labels(model).get(output, ()))
 

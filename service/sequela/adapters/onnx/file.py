@@ -20,7 +20,7 @@ from onnx import (
     TensorProto,
 )
 
-from sequela.adapters.onnx.formats import recognised
+from sequela.adapters.onnx.formats import describe_format
 from sequela.errors import InvalidInput
 from sequela.explain.limits import Limits
 
@@ -28,7 +28,7 @@ ALLOWED_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft"})
 IN_ONE_PIECE = (
     "export it in one piece: torch.onnx.export(..., external_data=False), or onnx.save(onnx.load(path), path)"
 )
-MOST_ELEMENTS_A_BYTE = 8  # no element type of ONNX is smaller than a bit
+MAX_ELEMENTS_PER_BYTE = 8  # no element type of ONNX is smaller than a bit
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def _parsed(content: bytes, path: str) -> ModelProto:
     try:
         model = ModelProto.FromString(content)
     except Exception:  # protobuf's DecodeError, which only the door may name
-        text = f"its {len(content)} bytes are not an ONNX model, {recognised(content) or 'or only a part of one'}"
+        text = f"its {len(content)} bytes are not an ONNX model, {describe_format(content) or 'or only a part of one'}"
         raise InvalidInput.at(path, "MODEL_NOT_ONNX", text) from None
     for part, there in (
         ("ir_version", model.ir_version > 0),
@@ -173,7 +173,7 @@ def _check_tensor(tensor: TensorProto, path: str) -> None:
         raise InvalidInput.at(path, "MODEL_EXTERNAL_DATA", text)
     claimed = math.prod(tensor.dims)
     held = tensor.ByteSize()
-    if min(tensor.dims, default=0) < 0 or claimed > held * MOST_ELEMENTS_A_BYTE:
+    if min(tensor.dims, default=0) < 0 or claimed > held * MAX_ELEMENTS_PER_BYTE:
         text = f"tensor {tensor.name!r} claims the shape {list(tensor.dims)} in {held} bytes"
         raise InvalidInput.at(path, "MODEL_TOO_LARGE", text)
 

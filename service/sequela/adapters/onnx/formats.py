@@ -25,7 +25,7 @@ _AT_FOUR: tuple[tuple[bytes, str], ...] = (
 )
 
 
-def recognised(content: bytes) -> str:
+def describe_format(content: bytes) -> str:
     """`but` what the file is, and the way out; empty where its first bytes do not tell."""
     start = content[:64].lstrip()
     meaning = next((meaning for beginning, meaning in _BEGINNINGS if start.startswith(beginning)), "")

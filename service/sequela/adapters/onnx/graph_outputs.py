@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto
 
-from sequela.adapters.model_io.signature import Axis, Content, OutputSignature
-from sequela.adapters.onnx.output_bounds import FIRST_INPUT_ON
+from sequela.adapters.model_io.signature import AxisSize, Content, OutputSignature
+from sequela.adapters.onnx.output_bounds import MOVE_OPERATORS
 from sequela.adapters.onnx.recurrent_nodes import is_recurrent
 
 QUANTISED = "DynamicQuantizeLSTM"
@@ -34,20 +34,20 @@ def read_outputs(model: ModelProto) -> Iterator[OutputSignature]:
 def _content(value: ValueInfoProto) -> tuple[Content, str]:
     kind = value.type.WhichOneof("value")
     if kind is None:
-        return Content.NOT_TOLD, ""
+        return Content.UNKNOWN, ""
     if kind != "tensor_type":
         maps = kind == "sequence_type" and value.type.sequence_type.elem_type.HasField("map_type")
-        return Content.NO_NUMBERS, "list of maps" if maps else kind.removesuffix("_type")
+        return Content.NOT_NUMERIC, "list of maps" if maps else kind.removesuffix("_type")
     element = value.type.tensor_type.elem_type
     if element == TensorProto.UNDEFINED:
-        return Content.NOT_TOLD, ""
+        return Content.UNKNOWN, ""
     name = TensorProto.DataType.Name(element).lower()
     if element in FLOATS:
         return Content.FLOATS, name
-    return (Content.WHOLE_NUMBERS if element in WHOLE_NUMBERS else Content.NO_NUMBERS), name
+    return (Content.WHOLE_NUMBERS if element in WHOLE_NUMBERS else Content.NOT_NUMERIC), name
 
 
-def _axes(value: ValueInfoProto) -> tuple[Axis, ...] | None:
+def _axes(value: ValueInfoProto) -> tuple[AxisSize, ...] | None:
     tensor = value.type.tensor_type
     if not value.type.HasField("tensor_type") or not tensor.HasField("shape"):
         return None
@@ -60,7 +60,7 @@ def _is_final_state(name: str, producers: Mapping[str, NodeProto]) -> bool:
     """Whether it is what a recurrent node ends with, but for moves."""
     node = producers.get(name)
     while node is not None and not (is_recurrent(node) or node.op_type == QUANTISED):
-        if node.op_type not in FIRST_INPUT_ON or not node.input:
+        if node.op_type not in MOVE_OPERATORS or not node.input:
             return False
         name = node.input[0]
         node = producers.get(name)

@@ -11,13 +11,13 @@ from dataclasses import replace
 import numpy as np
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
-from sequela.adapters.model_io.arrangement import Arrangement, arranged
+from sequela.adapters.model_io.arrangement import Arrangement, arrange
+from sequela.adapters.model_io.input_use import InputUse
 from sequela.adapters.model_io.schema_entries import entry
 from sequela.adapters.model_io.signature import InputSignature, Signature
 from sequela.adapters.model_io.states import state_axes
-from sequela.adapters.model_io.uses import Use
 from sequela.adapters.onnx.recurrent_nodes import STANDARD_DOMAINS
-from sequela.adapters.onnx.value_names import Fresh, fresh_names
+from sequela.adapters.onnx.value_names import FreshName, fresh_names
 from sequela.errors import InvalidInput
 from sequela.explain.schema import InputSchema, Role
 
@@ -25,8 +25,12 @@ AXES_ARE_INPUTS = 13
 """The opset from which on Unsqueeze is told its axes by an input."""
 
 
-def usual_order(
-    model: ModelProto, inputs: Sequence[InputSchema], signature: Signature, uses: Mapping[str, Use], path: str
+def to_server_order(
+    model: ModelProto,
+    inputs: Sequence[InputSchema],
+    signature: Signature,
+    uses: Mapping[str, InputUse],
+    path: str,
 ) -> ModelProto:
     """The model itself where it needs no such nodes. `signature` has the model's own axes.
 
@@ -35,40 +39,40 @@ def usual_order(
     known = {item.name: item for item in inputs}
     turned = {}
     for seen in signature.inputs:
-        arrangement, usual = arranged(known[seen.name], seen)
-        if not arrangement.is_usual:
+        arrangement, usual = arrange(known[seen.name], seen)
+        if not arrangement.is_server_order:
             turned[seen.name] = (arrangement, usual)
     states = [seen for seen in signature.inputs if known[seen.name].role is Role.STATE]
     if not (turned or states):
         return model
-    made = ModelProto()
-    made.CopyFrom(model)
-    fresh = fresh_names(made)
+    rewritten = ModelProto()
+    rewritten.CopyFrom(model)
+    fresh = fresh_names(rewritten)
     front: list[NodeProto] = []
     for name, (arrangement, usual) in turned.items():
         inside = fresh(f"{name}/in_the_models_order")
-        _rename(made.graph, name, inside)
-        front += _turning(name, inside, arrangement, fresh, made.graph)
-        _input(made.graph, name).CopyFrom(_value(usual, _input(made.graph, name)))
+        _rename(rewritten.graph, name, inside)
+        front += _turning(name, inside, arrangement, fresh, rewritten.graph)
+        _input(rewritten.graph, name).CopyFrom(_value(usual, _input(rewritten.graph, name)))
     rows = next(item.name for item in inputs if item.role is Role.EVENTS)
     for seen in states:
-        front += _state(known[seen.name], seen, uses.get(seen.name), rows, fresh, made.graph, path)
-    kept = [item for item in made.graph.input if item.name not in {seen.name for seen in states}]
-    nodes = [*front, *made.graph.node]
-    del made.graph.node[:], made.graph.input[:]
-    made.graph.node.extend(nodes)
-    made.graph.input.extend(kept)
-    return made
+        front += _state(known[seen.name], seen, uses.get(seen.name), rows, fresh, rewritten.graph, path)
+    kept = [item for item in rewritten.graph.input if item.name not in {seen.name for seen in states}]
+    nodes = [*front, *rewritten.graph.node]
+    del rewritten.graph.node[:], rewritten.graph.input[:]
+    rewritten.graph.node.extend(nodes)
+    rewritten.graph.input.extend(kept)
+    return rewritten
 
 
-def turned_output(model: ModelProto, output: str, order: Sequence[int]) -> ModelProto:
+def transpose_output(model: ModelProto, output: str, order: Sequence[int]) -> ModelProto:
     """The model with the axes of an output in this order, so that steps for events come behind the batch."""
     return _behind(
         model, output, lambda inside: helper.make_node("Transpose", [inside], [output], perm=list(order))
     )
 
 
-def one_row(model: ModelProto, output: str) -> ModelProto:
+def add_batch_axis(model: ModelProto, output: str) -> ModelProto:
     """The model with an axis for sequences in front of its output, which has none."""
     opset = max((item.version for item in model.opset_import if item.domain in STANDARD_DOMAINS), default=1)
 
@@ -77,37 +81,39 @@ def one_row(model: ModelProto, output: str) -> ModelProto:
             return helper.make_node("Unsqueeze", [inside], [output], axes=[0])
         return helper.make_node("Unsqueeze", [inside, f"{output}/first_axis"], [output])
 
-    made = _behind(model, output, add)
-    _constant(f"{output}/first_axis", [0], made.graph)
-    return made
+    rewritten = _behind(model, output, add)
+    _constant(f"{output}/first_axis", [0], rewritten.graph)
+    return rewritten
 
 
 def _behind(model: ModelProto, output: str, node: Callable[[str], NodeProto]) -> ModelProto:
     """The model with a node behind an output, which keeps its name."""
-    made = ModelProto()
-    made.CopyFrom(model)
-    inside = fresh_names(made)(f"{output}/in_the_models_order")
-    for each in made.graph.node:
+    rewritten = ModelProto()
+    rewritten.CopyFrom(model)
+    inside = fresh_names(rewritten)(f"{output}/in_the_models_order")
+    for each in rewritten.graph.node:
         for place, name in enumerate(each.output):
             if name == output:
                 each.output[place] = inside
-    _rename(made.graph, output, inside)
+    _rename(rewritten.graph, output, inside)
     added = node(inside)
     added.name = f"{output}/turned"
-    made.graph.node.append(added)
-    next(value for value in made.graph.output if value.name == output).type.tensor_type.ClearField("shape")
-    return made
+    rewritten.graph.node.append(added)
+    next(value for value in rewritten.graph.output if value.name == output).type.tensor_type.ClearField(
+        "shape"
+    )
+    return rewritten
 
 
 def _turning(
-    source: str, target: str, arrangement: Arrangement, fresh: Fresh, graph: GraphProto
+    source: str, target: str, arrangement: Arrangement, fresh: FreshName, graph: GraphProto
 ) -> Iterator[NodeProto]:
     """From the server's order into the model's."""
     columns, order = arrangement.columns, arrangement.order
     sizes = [size for size in columns if isinstance(size, int)]
-    if len(columns) > 1 or arrangement.one_by_one:
+    if len(columns) > 1 or arrangement.lacks_batch_axis:
         outer = [0] * (len(order) - len(columns))
-        if arrangement.one_by_one:
+        if arrangement.lacks_batch_axis:
             outer[:1] = [-1] if outer else []
         shape = _constant(fresh(f"{source}/shape"), outer + sizes, graph)
         split = fresh(f"{source}/split")
@@ -119,9 +125,9 @@ def _turning(
 def _state(
     item: InputSchema,
     seen: InputSignature,
-    use: Use | None,
+    use: InputUse | None,
     rows: str,
-    fresh: Fresh,
+    fresh: FreshName,
     graph: GraphProto,
     path: str,
 ) -> Iterator[NodeProto]:
@@ -130,7 +136,7 @@ def _state(
     unknown = [place for place, size in enumerate(sizes) if not isinstance(size, int) and place != batch]
     if unknown:
         text = (
-            f"input {seen.name!r} {seen.shown} is a state of unknown size; say in the schema the sizes of all its "
+            f"input {seen.name!r} {seen.description} is a state of unknown size; say in the schema the sizes of all its "
             "axes but "
             f"the batch: {entry(replace(item, shape=(1,) * (seen.rank - 2) + (64,)))}"
         )
@@ -155,7 +161,7 @@ def _state(
     yield helper.make_node("ConstantOfShape", [shape], [seen.name], name=f"{seen.name}/filled", value=filled)
 
 
-def _row_count(source: str, target: str, fresh: Fresh, graph: GraphProto) -> Iterator[NodeProto]:
+def _row_count(source: str, target: str, fresh: FreshName, graph: GraphProto) -> Iterator[NodeProto]:
     whole, first = fresh(f"{target}/of"), _constant(fresh(f"{target}/first"), [0], graph)
     yield helper.make_node("Shape", [source], [whole], name=whole)
     yield helper.make_node("Gather", [whole, first], [target], name=target, axis=0)

@@ -12,17 +12,16 @@ from typing import Any, TypeAlias
 
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from sequela.adapters.model_io.signature import Axis as Size
-from sequela.adapters.model_io.signature import Signature
-from sequela.adapters.model_io.uses import StateUse, Use
+from sequela.adapters.model_io.input_use import InputUse, StateUse
+from sequela.adapters.model_io.signature import AxisSize, Signature
 from sequela.adapters.onnx.recurrent_nodes import (
     FIRST_STATE,
     SEQUENCE_LENGTHS,
     STATES,
+    describe_node,
     is_recurrent,
-    shown,
 )
-from sequela.adapters.onnx.value_names import needed
+from sequela.adapters.onnx.value_names import needed_nodes
 from sequela.explain.schema import Axis
 
 RECURRENT_AXES = (Axis.TIME, Axis.BATCH, Axis.FEATURES)
@@ -32,7 +31,7 @@ CONVOLUTIONS = frozenset(
     | {"GlobalMaxPool", "GlobalAveragePool", "GlobalLpPool"}
 )
 """Operators that run over the last axes of (batch, channels, …), pools among them."""
-KEPT = frozenset(
+AXIS_PRESERVING = frozenset(
     {
         "Identity",
         "Cast",
@@ -82,66 +81,69 @@ Constants: TypeAlias = Mapping[str, TensorProto]
 
 
 @dataclass(frozen=True, slots=True)
-class _Followed:
+class _TracedValue:
     """A value made of an input: for each of its axes, that of the input (None: one of its own)."""
 
     source: str
     axes: tuple[int | None, ...]
 
 
-def input_uses(model: ModelProto, signature: Signature) -> dict[str, Use]:
+def input_uses(model: ModelProto, signature: Signature) -> dict[str, InputUse]:
     """By input name; what nodes disagree on is left out."""
     graph = model.graph
     constants = _constants(model)
     ranks = {item.name: item.rank for item in signature.inputs}
-    followed = {name: _Followed(name, tuple(range(rank))) for name, rank in ranks.items()}
-    found: dict[str, list[Use]] = {}
+    traced = {name: _TracedValue(name, tuple(range(rank))) for name, rank in ranks.items()}
+    found: dict[str, list[InputUse]] = {}
     for node in graph.node:
-        for name, use in (*_uses(node, followed, constants, signature), *_lengths(node, model, signature)):
+        for name, use in (*_uses(node, traced, constants, signature), *_lengths(node, model, signature)):
             found.setdefault(name, []).append(use)
-        if node.output and (value := _moved(node, followed, constants)) is not None:
-            followed |= {output: value for output in node.output if output}
+        if node.output and (value := _moved(node, traced, constants)) is not None:
+            traced |= {output: value for output in node.output if output}
     return {name: uses[0] for name, uses in found.items() if len({_told(use) for use in uses}) == 1}
 
 
-def _told(use: Use) -> tuple[object, ...]:
+def _told(use: InputUse) -> tuple[object, ...]:
     return (use.axes, use.state, use.lengths)
 
 
 def _uses(
     node: NodeProto,
-    followed: Mapping[str, _Followed],
+    traced: Mapping[str, _TracedValue],
     constants: Constants,
     signature: Signature,
-) -> Iterator[tuple[str, Use]]:
-    data = followed.get(node.input[0]) if node.input else None
+) -> Iterator[tuple[str, InputUse]]:
+    data = traced.get(node.input[0]) if node.input else None
     if is_recurrent(node):
         if data and (axes := _named(data, RECURRENT_AXES, signature)):
-            yield data.source, Use(shown(node), axes, recurrent=True)
+            yield data.source, InputUse(describe_node(node), axes, recurrent=True)
         for place in range(FIRST_STATE, min(len(node.input), FIRST_STATE + STATES[node.op_type])):
-            state = followed.get(node.input[place])
+            state = traced.get(node.input[place])
             if state and len(state.axes) == 3 and state.axes[1] is not None:
-                yield state.source, Use(shown(node), state=_state(state, node, constants, signature))
+                yield (
+                    state.source,
+                    InputUse(describe_node(node), state=_state(state, node, constants, signature)),
+                )
     elif node.op_type in CONVOLUTIONS and data:
         axes = _named(data, CONVOLUTION_AXES, signature)
         if axes or len(data.axes) > len(CONVOLUTION_AXES):
-            yield data.source, Use(shown(node), axes)
+            yield data.source, InputUse(describe_node(node), axes)
 
 
-def _lengths(node: NodeProto, model: ModelProto, signature: Signature) -> Iterator[tuple[str, Use]]:
+def _lengths(node: NodeProto, model: ModelProto, signature: Signature) -> Iterator[tuple[str, InputUse]]:
     """The one input that a recurrent node's numbers of real events are made of."""
     if not is_recurrent(node) or len(node.input) <= SEQUENCE_LENGTHS or not node.input[SEQUENCE_LENGTHS]:
         return
     made_of = {
-        name for each in needed(model.graph.node, [node.input[SEQUENCE_LENGTHS]]) for name in each.input
+        name for each in needed_nodes(model.graph.node, [node.input[SEQUENCE_LENGTHS]]) for name in each.input
     }
     made_of.add(node.input[SEQUENCE_LENGTHS])
     sources = [item for item in signature.inputs if item.name in made_of]
     if len(sources) == 1 and sources[0].rank in (1, 2) and sources[0].axes[1:] in ((), (1,)):
-        yield sources[0].name, Use(shown(node), lengths=True)
+        yield sources[0].name, InputUse(describe_node(node), lengths=True)
 
 
-def _named(data: _Followed, words: tuple[Axis, ...], signature: Signature) -> tuple[Axis, ...]:
+def _named(data: _TracedValue, words: tuple[Axis, ...], signature: Signature) -> tuple[Axis, ...]:
     """The input's axes in its own order; empty where the node does not tell all of them."""
     if len(data.axes) != len(words):
         return ()
@@ -150,9 +152,9 @@ def _named(data: _Followed, words: tuple[Axis, ...], signature: Signature) -> tu
     return tuple(named[axis] for axis in range(rank)) if set(named) == set(range(rank)) else ()
 
 
-def _state(state: _Followed, node: NodeProto, constants: Constants, signature: Signature) -> StateUse:
+def _state(state: _TracedValue, node: NodeProto, constants: Constants, signature: Signature) -> StateUse:
     seen = next(item for item in signature.inputs if item.name == state.source)
-    sizes: list[Size] = list(seen.axes)
+    sizes: list[AxisSize] = list(seen.axes)
     batch = state.axes[1]
     assert batch is not None
     weights = constants.get(node.input[2])
@@ -161,26 +163,26 @@ def _state(state: _Followed, node: NodeProto, constants: Constants, signature: S
     return StateUse(batch, tuple(sizes))
 
 
-def _moved(node: NodeProto, followed: Mapping[str, _Followed], constants: Constants) -> _Followed | None:
+def _moved(node: NodeProto, traced: Mapping[str, _TracedValue], constants: Constants) -> _TracedValue | None:
     """What comes out of a node, where that follows one input."""
-    given = [(place, followed[name]) for place, name in enumerate(node.input) if name in followed]
+    given = [(place, traced[name]) for place, name in enumerate(node.input) if name in traced]
     if not given:
         return None
     place, value = given[0]
-    if node.op_type in KEPT and (node.op_type != "MatMul" or place == 0):
+    if node.op_type in AXIS_PRESERVING and (node.op_type != "MatMul" or place == 0):
         return max((item for _, item in given), key=lambda item: len(item.axes))
     if node.op_type == "Gather" and place == 1:  # rows of a table, by ids
-        return _Followed(value.source, (*value.axes, None))
-    move = MOVES.get(node.op_type)
+        return _TracedValue(value.source, (*value.axes, None))
+    move = AXIS_MOVES.get(node.op_type)
     return move(node, value, constants) if move and place == 0 else None
 
 
-def _transposed(node: NodeProto, value: _Followed, _: Constants) -> _Followed | None:
+def _transposed(node: NodeProto, value: _TracedValue, _: Constants) -> _TracedValue | None:
     perm = _attribute(node, "perm") or list(range(len(value.axes)))[::-1]
-    return _Followed(value.source, tuple(value.axes[axis] for axis in perm))
+    return _TracedValue(value.source, tuple(value.axes[axis] for axis in perm))
 
 
-def _squeezed(node: NodeProto, value: _Followed, constants: Constants) -> _Followed | None:
+def _squeezed(node: NodeProto, value: _TracedValue, constants: Constants) -> _TracedValue | None:
     told = _attribute(node, "axes")
     if told is None and len(node.input) > 1 and node.input[1] in constants:
         told = [int(axis) for axis in numpy_helper.to_array(constants[node.input[1]]).reshape(-1)]
@@ -194,20 +196,20 @@ def _squeezed(node: NodeProto, value: _Followed, constants: Constants) -> _Follo
     if node.op_type == "Squeeze":
         gone = {each % rank for each in told}
         axes = [axis for place, axis in enumerate(axes) if place not in gone]
-    return _Followed(value.source, tuple(axes))
+    return _TracedValue(value.source, tuple(axes))
 
 
-def _gathered(node: NodeProto, value: _Followed, constants: Constants) -> _Followed | None:
+def _gathered(node: NodeProto, value: _TracedValue, constants: Constants) -> _TracedValue | None:
     index = constants.get(node.input[1])
     if index is None or len(index.dims) > 1:
         return None
     axis = (_attribute(node, "axis") or 0) % len(value.axes)
     if len(index.dims) == 1:
         return value
-    return _Followed(value.source, (*value.axes[:axis], *value.axes[axis + 1 :]))
+    return _TracedValue(value.source, (*value.axes[:axis], *value.axes[axis + 1 :]))
 
 
-MOVES: Mapping[str, Callable[[NodeProto, _Followed, Constants], _Followed | None]] = {
+AXIS_MOVES: Mapping[str, Callable[[NodeProto, _TracedValue, Constants], _TracedValue | None]] = {
     "Transpose": _transposed,
     "Squeeze": _squeezed,
     "Unsqueeze": _squeezed,

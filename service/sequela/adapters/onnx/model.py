@@ -29,7 +29,7 @@ class OnnxModel:
     session: Session
     step_work: int = 0
     recurrence: Recurrence | None = None
-    tried: tuple[int, ...] = ()
+    trial_lengths: tuple[int, ...] = ()
 
     def named(self, name: str) -> OnnxModel:
         """The same model under another name; the session is shared."""
@@ -44,10 +44,10 @@ class OnnxModel:
         """As in `Model.work`."""
         return max(self.step_work * events, 1)
 
-    def _ran(self) -> str:
+    def _trial_text(self) -> str:
         """On what the model was seen to run, for messages."""
-        tried = " and ".join(f"{length:,}" for length in self.tried)
-        return f"; when it was loaded it ran on {tried}" if tried else ""
+        trial_lengths = " and ".join(f"{length:,}" for length in self.trial_lengths)
+        return f"; when it was loaded it ran on {trial_lengths}" if trial_lengths else ""
 
     def run(
         self, batch: Cells, frame: Frame, output_event: int, until: float = math.inf
@@ -62,6 +62,6 @@ class OnnxModel:
         except DoesNotFit as error:
             if error.reason != "MODEL_FAILED":
                 raise
-            text = f"{error.message} (on {batch.length:,} events){self._ran()}"
+            text = f"{error.message} (on {batch.length:,} events){self._trial_text()}"
             raise DoesNotFit("MODEL_FAILED", text) from None
         return Scores(self.info.schema).at(outputs, len(frame.before[0]) + batch.length - 1 + output_event)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from onnx import GraphProto, ModelProto, NodeProto
 
 BOUNDED = frozenset({"Sigmoid", "HardSigmoid", "Softmax"})
-FIRST_INPUT_ON = frozenset(
+MOVE_OPERATORS = frozenset(
     {
         "Squeeze",
         "Unsqueeze",
@@ -41,7 +41,7 @@ def _bounded(value: str, producers: Producers) -> bool:
     node = producers.get(value)
     if node is None or node.domain not in ("", "ai.onnx"):
         return False
-    if node.op_type in FIRST_INPUT_ON:
+    if node.op_type in MOVE_OPERATORS:
         return _bounded(node.input[0], producers)
     if node.op_type == "Concat":
         return _all_bounded(node.input, producers)

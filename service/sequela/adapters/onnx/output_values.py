@@ -12,7 +12,7 @@ from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper
 
 from sequela.adapters.onnx.value_names import fresh_names
 
-CAST = frozenset(
+CAST_TYPES = frozenset(
     {
         TensorProto.BFLOAT16,
         TensorProto.FLOAT8E4M3FN,
@@ -37,21 +37,21 @@ def class_labels(model: ModelProto) -> Mapping[str, tuple[str, ...]]:
 def with_plain_outputs(model: ModelProto) -> ModelProto:
     """The model with tensors of numbers as outputs, where that can be had; the same model where nothing is to do."""
     maps = class_labels(model)
-    cast = [value.name for value in model.graph.output if value.type.tensor_type.elem_type in CAST]
+    cast = [value.name for value in model.graph.output if value.type.tensor_type.elem_type in CAST_TYPES]
     if not maps and not cast:
         return model
-    made = ModelProto()
-    made.CopyFrom(model)
+    rewritten = ModelProto()
+    rewritten.CopyFrom(model)
     for name in cast:
-        _cast(made, name)
-    for node in made.graph.node:
+        _cast(rewritten, name)
+    for node in rewritten.graph.node:
         if _is_zip_map(node) and node.output[0] in maps:
             node.CopyFrom(helper.make_node("Identity", node.input, node.output, name=node.name))
-    for value in made.graph.output:
+    for value in rewritten.graph.output:
         if value.name in maps:
             value.type.Clear()
             value.type.tensor_type.elem_type = TensorProto.FLOAT
-    return made
+    return rewritten
 
 
 def _is_zip_map(node: NodeProto) -> bool:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from sequela.adapters.model_io.feeds import Feeder
 from sequela.adapters.model_io.outputs import Shape
-from sequela.adapters.onnx.row_independence import SIZES, Trial, try_rows, varied
+from sequela.adapters.onnx.row_independence import ROW_SCALES, RowComparison, compare_rows, with_row_scales
 from sequela.adapters.onnx.session import Session
 from sequela.errors import DoesNotFit
 from sequela.explain.limits import Limits
@@ -22,22 +22,22 @@ from sequela.explain.ports import Frame
 from sequela.explain.schema import InputSchema, Role
 from sequela.timeshap.cells import Cells
 
-TRIED_ROWS = 3
-TRIED_LENGTHS = (2, 16, 64, 100, 150, 200, 256, 384, 512, 768, 1024, 2048, 4096)
+TRIAL_ROWS = 3
+TRIAL_LENGTHS = (2, 16, 64, 100, 150, 200, 256, 384, 512, 768, 1024, 2048, 4096)
 """Numbers of events tried, each with one more; a model may need more than a few of them, as a convolution without
 padding does, and take no more than some.
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Probed:
+class ProbeResult:
     """The output's shape by number of events, and whether rows give the same alone and beside others."""
 
     shapes: Mapping[int, Shape]
     independent_rows: bool
 
 
-def probe(feeder: Feeder, session: Session, lengths: Sequence[tuple[int, ...]]) -> Probed:
+def probe(feeder: Feeder, session: Session, lengths: Sequence[tuple[int, ...]]) -> ProbeResult:
     """Tries `lengths`, several at a time, until the model runs, or until all together took as long as one call may.
 
     Raises DoesNotFit: MODEL_FAILED where the model runs at none of them, and what `Session.run` raises.
@@ -46,7 +46,7 @@ def probe(feeder: Feeder, session: Session, lengths: Sequence[tuple[int, ...]]) 
     end = time.monotonic() + session.watchdog.seconds
     for together in lengths:
         try:
-            return _probed(feeder, session, together)
+            return _probe_together(feeder, session, together)
         except DoesNotFit as error:
             if error.reason != "MODEL_FAILED":
                 raise
@@ -56,7 +56,7 @@ def probe(feeder: Feeder, session: Session, lengths: Sequence[tuple[int, ...]]) 
     raise _fails(failed)
 
 
-def tried_lengths(fixed: int | None, told: int | None, limits: Limits) -> tuple[tuple[int, ...], ...]:
+def trial_lengths(fixed: int | None, told: int | None, limits: Limits) -> tuple[tuple[int, ...], ...]:
     """Numbers of events to try a model with, two at a time where one alone would not show which axis of an output
     follows them. `told`: the schema's `trial_length`.
     """
@@ -65,7 +65,7 @@ def tried_lengths(fixed: int | None, told: int | None, limits: Limits) -> tuple[
     if told is not None:
         both = [(told, told + 1), (told - 1, told)]
         return (*(pair for pair in both if min(pair) > 0 and max(pair) <= limits.max_events), (told,))
-    tried = [(length, length + 1) for length in TRIED_LENGTHS if length < limits.max_events]
+    tried = [(length, length + 1) for length in TRIAL_LENGTHS if length < limits.max_events]
     return tuple(tried) or ((1,),)
 
 
@@ -87,19 +87,19 @@ def _fails(failed: dict[int, DoesNotFit]) -> DoesNotFit:
     return DoesNotFit("MODEL_FAILED", text)
 
 
-def _probed(feeder: Feeder, session: Session, lengths: tuple[int, ...]) -> Probed:
+def _probe_together(feeder: Feeder, session: Session, lengths: tuple[int, ...]) -> ProbeResult:
     trials = {length: _trial(feeder, session, length) for length in lengths}
     shapes = {length: trial.shape for length, trial in trials.items()}
-    return Probed(shapes, all(trial.distance <= session.noise for trial in trials.values()))
+    return ProbeResult(shapes, all(trial.distance <= session.row_tolerance for trial in trials.values()))
 
 
-def _trial(feeder: Feeder, session: Session, length: int) -> Trial:
+def _trial(feeder: Feeder, session: Session, length: int) -> RowComparison:
     """On rows as different as the model takes them: not each knows an id of 1, or values of any size."""
     for ids in (2, 1):
-        cells = sample(feeder.inputs, len(SIZES), length, ids)
-        for rows in (varied(cells), cells):
+        cells = sample_cells(feeder.inputs, len(ROW_SCALES), length, ids)
+        for rows in (with_row_scales(cells), cells):
             try:
-                return try_rows(feeder, session, rows, no_padding(cells))
+                return compare_rows(feeder, session, rows, no_padding(cells))
             except DoesNotFit as error:
                 failed = error
                 if error.reason != "MODEL_FAILED":
@@ -107,7 +107,7 @@ def _trial(feeder: Feeder, session: Session, length: int) -> Trial:
     raise failed
 
 
-def sample(inputs: Sequence[InputSchema], rows: int, length: int, ids: int = 1) -> Cells:
+def sample_cells(inputs: Sequence[InputSchema], rows: int, length: int, ids: int = 1) -> Cells:
     """Seeded noise for floats; the first `ids` ids: 0 is the only one that every vocabulary holds. Static
     inputs are the same at every length.
     """

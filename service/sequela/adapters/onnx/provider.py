@@ -29,7 +29,7 @@ def installed() -> tuple[ExecutionProvider, ...]:
     return tuple(provider for provider in ExecutionProvider if provider.full_name in offered)
 
 
-def chain(provider: ExecutionProvider, memory_bytes: int) -> list[tuple[str, Mapping[str, Any]]]:
+def session_providers(provider: ExecutionProvider, memory_bytes: int) -> list[tuple[str, Mapping[str, Any]]]:
     """What a session is opened with: the CPU takes the nodes that the provider does not know.
 
     On CUDA each session holds at most so many bytes, and float32 stays float32: rounding to TF32 would add noise
@@ -41,11 +41,11 @@ def chain(provider: ExecutionProvider, memory_bytes: int) -> list[tuple[str, Map
     return [(provider.full_name, {"gpu_mem_limit": memory_bytes, "use_tf32": 0}), cpu]
 
 
-def takes_part(provider: ExecutionProvider, runtime: Any) -> bool:
+def is_active(provider: ExecutionProvider, runtime: Any) -> bool:
     """Whether a session really runs on it: onnxruntime goes on without a provider that it cannot load."""
     return provider.full_name in runtime.get_providers()
 
 
-def used(runtime: Any) -> str:
+def active_providers(runtime: Any) -> str:
     """What a session really runs on, for people."""
     return ", ".join(name.removesuffix(SUFFIX) for name in runtime.get_providers())

@@ -8,12 +8,12 @@ from typing import Any
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, numpy_helper
 
-from sequela.adapters.onnx.recurrent_nodes import shown
-from sequela.adapters.onnx.value_names import needed
+from sequela.adapters.onnx.recurrent_nodes import describe_node
+from sequela.adapters.onnx.value_names import needed_nodes
 from sequela.errors import InvalidInput
 
-RANDOM = frozenset({"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"})
-DRAWING = frozenset({"Multinomial", "Bernoulli", "Sampling"})
+RANDOM_OPERATORS = frozenset({"RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"})
+SAMPLING_OPERATORS = frozenset({"Multinomial", "Bernoulli", "Sampling"})
 TRAINING_MODE, RATIO = 2, 1
 """Places among a Dropout's inputs."""
 
@@ -23,16 +23,16 @@ FOR_INFERENCE = "Call model.eval() before the export, and do not export with tra
 Constants = Mapping[str, TensorProto]
 
 
-def refuse_chance(model: ModelProto, output: str, path: str) -> None:
+def refuse_randomness(model: ModelProto, output: str, path: str) -> None:
     """Raises InvalidInput (MODEL_NOT_DETERMINISTIC) where the same sequence would score differently each time."""
     constants = _constants(model)
-    for node in within(model, needed(model.graph.node, [output])):
+    for node in walk_nodes(model, needed_nodes(model.graph.node, [output])):
         problem = _problem(node, constants)
         if problem:
             raise InvalidInput.at(path, "MODEL_NOT_DETERMINISTIC", problem)
 
 
-def within(model: ModelProto, nodes: Iterable[NodeProto]) -> Iterator[NodeProto]:
+def walk_nodes(model: ModelProto, nodes: Iterable[NodeProto]) -> Iterator[NodeProto]:
     """Nodes, those of the graphs inside them, and of the file's own functions that they call."""
     bodies = {(function.domain, function.name): function for function in model.functions}
     waiting, called = list(nodes), set()
@@ -50,29 +50,29 @@ def within(model: ModelProto, nodes: Iterable[NodeProto]) -> Iterator[NodeProto]
 
 def _problem(node: NodeProto, constants: Constants) -> str:
     """Why its output is not a function of the row; empty where it is."""
-    if node.op_type in RANDOM:
+    if node.op_type in RANDOM_OPERATORS:
         return (
-            f"{shown(node)} draws random numbers, so that {DIFFERENT}; a seed does not help. Export the model "
+            f"{describe_node(node)} draws random numbers, so that {DIFFERENT}; a seed does not help. Export the model "
             "without sampling, or with the noise as an input"
         )
-    if node.op_type in DRAWING:
+    if node.op_type in SAMPLING_OPERATORS:
         return (
-            f"{shown(node)} draws its result by chance, so that {DIFFERENT}. Export the probabilities that it "
+            f"{describe_node(node)} draws its result by chance, so that {DIFFERENT}. Export the probabilities that it "
             "draws from"
         )
-    if node.op_type == "Dropout" and _drops(node, constants):
-        return f"{shown(node)} is a dropout in training mode, so that {DIFFERENT}. {FOR_INFERENCE}"
+    if node.op_type == "Dropout" and _drops_values(node, constants):
+        return f"{describe_node(node)} is a dropout in training mode, so that {DIFFERENT}. {FOR_INFERENCE}"
     if node.op_type == "BatchNormalization" and any(
         a.name == "training_mode" and a.i for a in node.attribute
     ):
         return (
-            f"{shown(node)} is a batch normalisation in training mode, so that a score depends on the other "
+            f"{describe_node(node)} is a batch normalisation in training mode, so that a score depends on the other "
             f"rows of its batch. {FOR_INFERENCE}"
         )
     return ""
 
 
-def _drops(node: NodeProto, constants: Constants) -> bool:
+def _drops_values(node: NodeProto, constants: Constants) -> bool:
     mode, ratio = (_constant(node, place, constants) for place in (TRAINING_MODE, RATIO))
     return mode is not None and bool(mode.any()) and (ratio is None or bool(ratio.any()))
 
@@ -85,7 +85,7 @@ def _constant(node: NodeProto, place: int, constants: Constants) -> NDArray[Any]
 def _constants(model: ModelProto) -> Constants:
     """By name, wherever they stand."""
     held = {tensor.name: tensor for tensor in model.graph.initializer}
-    for node in within(model, model.graph.node):
+    for node in walk_nodes(model, model.graph.node):
         for attribute in node.attribute:
             if node.op_type == "Constant" and attribute.HasField("t"):
                 held[node.output[0]] = attribute.t

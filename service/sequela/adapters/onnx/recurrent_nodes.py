@@ -20,7 +20,7 @@ def is_recurrent(node: NodeProto) -> bool:
     return node.domain in STANDARD_DOMAINS and node.op_type in STATES
 
 
-def shown(node: NodeProto) -> str:
+def describe_node(node: NodeProto) -> str:
     """`GRU '/layer/GRU'`; exporters that name no nodes name at least their outputs."""
     name = node.name or next((output for output in node.output if output), "")
     return f"{node.op_type} {name!r}"

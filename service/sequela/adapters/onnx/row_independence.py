@@ -16,20 +16,20 @@ from numpy.typing import NDArray
 from onnx import ModelProto, TensorProto
 
 from sequela.adapters.model_io.feeds import Feeder
-from sequela.adapters.onnx.randomness import within
-from sequela.adapters.onnx.recurrent_nodes import is_recurrent, shown
+from sequela.adapters.onnx.randomness import walk_nodes
+from sequela.adapters.onnx.recurrent_nodes import describe_node, is_recurrent
 from sequela.adapters.onnx.session import Session
-from sequela.adapters.onnx.value_names import needed
+from sequela.adapters.onnx.value_names import needed_nodes
 from sequela.errors import DoesNotFit
 from sequela.explain.ports import Frame
 from sequela.explain.result.explanation import ExplanationWarning
 from sequela.timeshap.cells import Cells
 
-SIZES = ((1.0, 0.0), (1.0, 0.0), (0.0, 0.0), (0.0, 1.0), (1 / 16, 0.0), (16.0, 0.0), (256.0, 0.0))
+ROW_SCALES = ((1.0, 0.0), (1.0, 0.0), (0.0, 0.0), (0.0, 1.0), (1 / 16, 0.0), (16.0, 0.0), (256.0, 0.0))
 """Of each row of the trial: the factor of its noise, and what is added."""
-RUNS = 4
+REPEATS = 4
 """Of the same row, to see whether chance plays a part."""
-REPEATED = 1e-6
+REPEAT_TOLERANCE = 1e-6
 """Of the largest output: what two runs of the same tensors may differ by."""
 NOISE = 1e-5
 """Of the largest output of a row: what it may differ by alone and beside others. Float32 noise between batch sizes lies
@@ -37,19 +37,19 @@ well below: the models that the tests know stay below 1e-7.
 """
 COARSE_NOISE: Mapping[int, float] = {TensorProto.FLOAT16: 4e-3, TensorProto.BFLOAT16: 3e-2}
 """The same where a model computes in 16 bits: a few of their last places."""
-SCALED_BY_BATCH = frozenset({"DynamicQuantizeLinear", "DynamicQuantizeLSTM", "DynamicQuantizeMatMul"})
+BATCH_SCALED_OPERATORS = frozenset({"DynamicQuantizeLinear", "DynamicQuantizeLSTM", "DynamicQuantizeMatMul"})
 """Operators that round by the largest value of the whole batch."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Trial:
+class RowComparison:
     """The shape of a batch's output, and how far rows alone are from it, in shares of a row's largest output."""
 
     shape: tuple[int, ...]
     distance: float
 
 
-def try_rows(feeder: Feeder, session: Session, cells: Cells, frame: Frame) -> Trial:
+def compare_rows(feeder: Feeder, session: Session, cells: Cells, frame: Frame) -> RowComparison:
     """Runs rows together, alone, in pairs and again.
 
     Raises DoesNotFit: MODEL_NOT_DETERMINISTIC where a row gives something else when it is run again; what
@@ -58,36 +58,36 @@ def try_rows(feeder: Feeder, session: Session, cells: Cells, frame: Frame) -> Tr
     rows = len(cells.events[0])
 
     def outputs(part: slice) -> NDArray[np.float64]:
-        return session.run(feeder.feeds(rows_of(cells, part), frame))
+        return session.run(feeder.feeds(select_rows(cells, part), frame))
 
     together = outputs(slice(0, rows))
-    _check_repeated(feeder, session, rows_of(cells, slice(0, 1)), frame)
+    _check_repeated(feeder, session, select_rows(cells, slice(0, 1)), frame)
     alone = np.concatenate([outputs(slice(row, row + 1)) for row in range(rows)])
     pairs = outputs(slice(rows - 2, rows))
     distances = (_distance(together, alone), _distance(pairs, alone[-2:]))
-    return Trial(together.shape, max(distances))
+    return RowComparison(together.shape, max(distances))
 
 
-def varied(cells: Cells) -> Cells:
+def with_row_scales(cells: Cells) -> Cells:
     """As many rows as there are sizes, each float column in its row's size; ids stay."""
 
     def of_sizes(values: NDArray[Any]) -> NDArray[Any]:
         if values.dtype.kind != "f":
             return values
         shape = (-1,) + (1,) * (values.ndim - 1)
-        factors, added = (np.reshape(column, shape) for column in zip(*SIZES, strict=True))
+        factors, added = (np.reshape(column, shape) for column in zip(*ROW_SCALES, strict=True))
         resized: NDArray[Any] = values * factors + added
         return resized
 
     return Cells(tuple(map(of_sizes, cells.events)), tuple(map(of_sizes, cells.static)))
 
 
-def rows_of(cells: Cells, part: slice) -> Cells:
+def select_rows(cells: Cells, part: slice) -> Cells:
     """Some rows."""
     return Cells(tuple(a[part] for a in cells.events), tuple(a[part] for a in cells.static))
 
 
-def allowed_noise(model: ModelProto) -> float:
+def row_tolerance(model: ModelProto) -> float:
     """What counts as float noise of this model, in shares of a row's largest output."""
     values = [*model.graph.input, *model.graph.output, *model.graph.value_info]
     types = {tensor.data_type for tensor in model.graph.initializer}
@@ -102,36 +102,36 @@ def allowed_noise(model: ModelProto) -> float:
     return max((COARSE_NOISE.get(kind, NOISE) for kind in types), default=NOISE)
 
 
-def scaled_by_batch(model: ModelProto, output: str) -> str:
+def find_batch_scaling(model: ModelProto, output: str) -> str:
     """The first node that rounds by the largest value of its batch, for people; empty where there is none."""
-    nodes = within(model, needed(model.graph.node, [output]))
-    return next((shown(node) for node in nodes if node.op_type in SCALED_BY_BATCH), "")
+    nodes = walk_nodes(model, needed_nodes(model.graph.node, [output]))
+    return next((describe_node(node) for node in nodes if node.op_type in BATCH_SCALED_OPERATORS), "")
 
 
-def one_at_a_time(model: ModelProto, output: str) -> ExplanationWarning:
+def single_row_warning(model: ModelProto, output: str) -> ExplanationWarning:
     """That a model's rows influence each other, and what is likely to be the reason."""
     text = "The rows of a batch influence each other in this model, so that sequences are run one at a time, "
-    text += f"which takes longer. {suspicion(model, output)}"
+    text += f"which takes longer. {likely_cause(model, output)}"
     return ExplanationWarning("ROWS_RUN_ONE_AT_A_TIME", text)
 
 
-def suspicion(model: ModelProto, output: str) -> str:
+def likely_cause(model: ModelProto, output: str) -> str:
     """What is likely to be wrong with the export of a model whose rows influence each other."""
-    scaled = scaled_by_batch(model, output)
+    scaled = find_batch_scaling(model, output)
     if scaled:
         return f"{scaled} rounds by the largest value of its batch: quantise statically, or explain the float model."
-    nodes = needed(model.graph.node, [output])
-    recurrent = next((node for node in within(model, nodes) if is_recurrent(node)), None)
+    nodes = needed_nodes(model.graph.node, [output])
+    recurrent = next((node for node in walk_nodes(model, nodes) if is_recurrent(node)), None)
     if recurrent is not None:
-        return f"Is batch_first=True missing in the layer that became {shown(recurrent)}?"
+        return f"Is batch_first=True missing in the layer that became {describe_node(recurrent)}?"
     return "Does it normalise, or take a softmax, over the batch's axis? Name the axis (dim=-1) and export again."
 
 
 def _check_repeated(feeder: Feeder, session: Session, row: Cells, frame: Frame) -> None:
     # The very same tensors: where memory lies may decide the last bits of a sum.
     feeds = feeder.feeds(row, frame)
-    first, *others = (session.run(feeds) for _ in range(RUNS))
-    if any(_off(first, other) > REPEATED for other in others):
+    first, *others = (session.run(feeds) for _ in range(REPEATS))
+    if any(_off(first, other) > REPEAT_TOLERANCE for other in others):
         text = "the model gives another output when the same sequence is run again: export it for inference "
         text += "(model.eval(), no sampling, no noise)"
         raise DoesNotFit("MODEL_NOT_DETERMINISTIC", text)

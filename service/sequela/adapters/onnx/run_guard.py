@@ -18,7 +18,7 @@ from sequela.concurrency.deadline import DeadlinePassed
 GROW_AS_ASKED = 1
 
 
-class Run:
+class ModelCall:
     """One call under watch. `options` is what onnxruntime is given; `stopped` says that it came to `end`."""
 
     def __init__(self, end: float) -> None:
@@ -37,13 +37,13 @@ class Watchdog:
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self._runs: set[Run] = set()
+        self._runs: set[ModelCall] = set()
         self._alarm = math.inf
         self._earlier: SimpleQueue[float] = SimpleQueue()
         threading.Thread(target=self._watch, name="watch-models", daemon=True).start()
 
     @contextmanager
-    def run(self, until: float = math.inf) -> Iterator[Run]:
+    def run(self, until: float = math.inf) -> Iterator[ModelCall]:
         """Watches a call for as long as the context lasts; it ends at `until` on the monotonic clock if not before.
 
         Raises TimeUp where that has passed already.
@@ -51,7 +51,7 @@ class Watchdog:
         now = time.monotonic()
         if now >= until:
             raise DeadlinePassed
-        run = Run(min(until, now + self.seconds))
+        run = ModelCall(min(until, now + self.seconds))
         self._runs.add(run)
         if run.end < self._alarm:
             self._alarm = run.end

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-LONGEST = 300
+MAX_CHARACTERS = 300
 # onnxruntime says where in its own sources it failed: `/onnxruntime_src/…/gather.cc:154 …`.
 SOURCE_PLACE = re.compile(r"\S+\.(?:cc|h|cpp):\d+ (?:[^()]*onnxruntime::[^()]*\([^()]*\)(?: const)? ?)?")
 ERROR_HEAD = re.compile(r"^\[ONNXRuntimeError\] : \d+ : ")
@@ -17,7 +17,7 @@ NO_OPERATOR = re.compile(r"No Op registered for (\S+) with domain_version of (\d
 def one_line(error: Exception) -> str:
     """Short, and without the places in its sources."""
     text = ERROR_HEAD.sub("", SOURCE_PLACE.sub("", " ".join(str(error).split())))
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+    return text if len(text) <= MAX_CHARACTERS else text[: MAX_CHARACTERS - 1] + "…"
 
 
 def why_failed(error: Exception) -> str:

@@ -11,8 +11,8 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from sequela.adapters.onnx.provider import ExecutionProvider, chain
-from sequela.adapters.onnx.run_guard import Run, Watchdog, limit_memory, watchdog
+from sequela.adapters.onnx.provider import ExecutionProvider, session_providers
+from sequela.adapters.onnx.run_guard import ModelCall, Watchdog, limit_memory, watchdog
 from sequela.adapters.onnx.runtime_errors import why_failed, why_refused
 from sequela.concurrency.deadline import DeadlinePassed
 from sequela.errors import DoesNotFit, InvalidInput
@@ -22,7 +22,7 @@ Feeds = Mapping[str, NDArray[Any]]
 """Values by input name, the batch as their first axis."""
 
 FATAL_ONLY = 4
-MOST_FOLDED_BYTES = "optimization.constant_folding_max_output_size_in_bytes"
+MAX_FOLDED_BYTES = "optimization.constant_folding_max_output_size_in_bytes"
 CRASHING_OPTIMIZERS = ("MatmulTransposeFusion",)
 """It ends the process for a Transpose that moves the batch, a Cast and a MatMul behind each other (seen
 in 1.31)."""
@@ -42,7 +42,7 @@ class Session:
     fixed_batch: int | None
     watchdog: Watchdog
     most_rows: int | None = None
-    noise: float = 0.0
+    row_tolerance: float = 0.0
 
     def run(self, feeds: Feeds, until: float = math.inf) -> NDArray[np.float64]:
         """The output of n rows in float64, its first axis n; split and filled up where the batch size is
@@ -81,7 +81,7 @@ class Session:
             raise DoesNotFit("MODEL_FAILED", text)
         return output.astype(np.float64)
 
-    def _fetched(self, names: Sequence[str], feeds: Feeds, run: Run, until: float) -> list[Any]:
+    def _fetched(self, names: Sequence[str], feeds: Feeds, run: ModelCall, until: float) -> list[Any]:
         try:
             return list(self.runtime.run(names, feeds, run.options))
         except Exception as error:  # onnxruntime's errors share no base of their own
@@ -117,11 +117,11 @@ def open_session(
     options.log_severity_level = FATAL_ONLY
     options.add_session_config_entry("session.use_env_allocators", "1")
     # Constants worked out at load lie outside the memory limit: none may be larger than the file itself.
-    options.add_session_config_entry(MOST_FOLDED_BYTES, str(len(content)))
+    options.add_session_config_entry(MAX_FOLDED_BYTES, str(len(content)))
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
     try:
-        providers = chain(provider, limits.max_model_memory_bytes)
+        providers = session_providers(provider, limits.max_model_memory_bytes)
         runtime = onnxruntime.InferenceSession(
             content, options, providers=providers, disabled_optimizers=list(CRASHING_OPTIMIZERS)
         )

@@ -7,11 +7,11 @@ from typing import TypeAlias
 
 from onnx import GraphProto, ModelProto, NodeProto
 
-Fresh: TypeAlias = Callable[[str], str]
+FreshName: TypeAlias = Callable[[str], str]
 """A new name like the given one."""
 
 
-def captures(node: NodeProto) -> set[str]:
+def captured_names(node: NodeProto) -> set[str]:
     """Names that the graphs inside a node may take from outside."""
     inside = list(_nested(node))
     used = {name for graph in inside for each in graph.node for name in each.input}
@@ -26,20 +26,20 @@ def _nested(node: NodeProto) -> Iterator[GraphProto]:
                 yield from _nested(each)
 
 
-def needed(nodes: Sequence[NodeProto], values: Iterable[str]) -> list[NodeProto]:
+def needed_nodes(nodes: Sequence[NodeProto], values: Iterable[str]) -> list[NodeProto]:
     """The nodes that these values are made by, in the graph's order."""
     wanted, kept = set(values), []
     for node in reversed(nodes):
         if wanted.intersection(node.output):
-            wanted |= {*node.input, *captures(node)}
+            wanted |= {*node.input, *captured_names(node)}
             wanted.discard("")
             kept.append(node)
     return kept[::-1]
 
 
-def fresh_names(model: ModelProto) -> Fresh:
+def fresh_names(model: ModelProto) -> FreshName:
     """Gives names that the model does not use, and none twice."""
-    taken = {name for node in model.graph.node for name in (*node.input, *node.output, *captures(node))}
+    taken = {name for node in model.graph.node for name in (*node.input, *node.output, *captured_names(node))}
     taken |= {value.name for value in (*model.graph.input, *model.graph.output)}
     taken |= {tensor.name for tensor in model.graph.initializer}
 

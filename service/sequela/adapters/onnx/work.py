@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from onnx import GraphProto, ModelProto, NodeProto
 
-WEIGHTS: Mapping[str, tuple[int, ...]] = {
+WEIGHT_INPUTS: Mapping[str, tuple[int, ...]] = {
     **dict.fromkeys(("MatMul", "Gemm", "MatMulInteger", "FusedMatMul", "FusedGemm"), (0, 1)),
     **dict.fromkeys(("Conv", "ConvTranspose", "ConvInteger", "DynamicQuantizeMatMul"), (1,)),
     **dict.fromkeys(("RNN", "GRU", "LSTM", "DynamicQuantizeLSTM"), (1, 2)),
@@ -16,7 +16,9 @@ WEIGHTS: Mapping[str, tuple[int, ...]] = {
 """Operators that multiply by every weight once for each event, and the inputs that may hold weights. Tables
 that rows are taken from (embeddings) cost nothing.
 """
-PASSING = frozenset({"Identity", "Cast", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "DequantizeLinear"})
+WEIGHT_PRESERVING = frozenset(
+    {"Identity", "Cast", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "DequantizeLinear"}
+)
 
 
 def step_work(model: ModelProto) -> int:
@@ -27,9 +29,9 @@ def step_work(model: ModelProto) -> int:
 def _weights(graph: GraphProto, outside: Mapping[str, int]) -> Iterator[int]:
     sizes = {**outside, **_sizes(graph)}
     for node in graph.node:
-        if node.op_type in PASSING and node.input and node.input[0] in sizes:
+        if node.op_type in WEIGHT_PRESERVING and node.input and node.input[0] in sizes:
             sizes[node.output[0]] = sizes[node.input[0]]
-        places = WEIGHTS.get(node.op_type, ())
+        places = WEIGHT_INPUTS.get(node.op_type, ())
         yield sum(sizes.get(node.input[place], 0) for place in places if place < len(node.input))
         for inside in _inside(node):
             handed = {

@@ -4,142 +4,152 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sequela.adapters.onnx.stateful.affine import Lines, events
-from sequela.adapters.onnx.stateful.labels import (
-    Label,
-    Last,
-    Node,
-    Still,
-    Timed,
-    axis_of,
-    first,
-    is_plain,
-    moved,
-    reshaped,
+from sequela.adapters.onnx.stateful.affine import AffineArray, sequence_length
+from sequela.adapters.onnx.stateful.time_dependence import (
+    Constant,
+    LastEvent,
+    NodeContext,
+    PerEvent,
+    TimeDependence,
+    first_input,
+    holds_only_events,
+    positive_axis,
+    reshape_label,
+    with_axis,
 )
 
 
-def transpose(node: Node) -> Label:
+def transpose(node: NodeContext) -> TimeDependence:
     """Axes in another order."""
-    label = first(node)
+    label = first_input(node)
     order = node.attribute("perm") or range(node.rank(0))[::-1]
-    return moved(label, list(order).index(label.axis))
+    return with_axis(label, list(order).index(label.axis))
 
 
-def reshape(node: Node) -> Label:
+def reshape(node: NodeContext) -> TimeDependence:
     """The same numbers in the same order."""
     if node.has(1):
         node.arrays(1)
-    return reshaped(node, first(node), node.shapes(0), node.outputs())
+    return reshape_label(node, first_input(node), node.shapes(0), node.outputs())
 
 
-def expand(node: Node) -> Label:
+def expand(node: NodeContext) -> TimeDependence:
     """Broadcast to a shape, which does not look at events."""
-    label = first(node)
+    label = first_input(node)
     node.arrays(1)
-    return moved(label, label.axis + len(node.outputs()[0]) - node.rank(0))
+    return with_axis(label, label.axis + len(node.outputs()[0]) - node.rank(0))
 
 
-def concat(node: Node) -> Label:
+def concat(node: NodeContext) -> TimeDependence:
     """Side by side along an axis that is not time."""
-    labels = set(node.timed.values())
+    labels = set(node.per_event_inputs.values())
     label = replace(next(iter(labels)), statics=node.statics)
-    if len(node.timed) < len(node.labels) or {replace(other, statics=node.statics) for other in labels} != {
-        label
-    }:
-        raise node.refused("puts events beside what is no event")
-    if axis_of(node, node.attribute("axis")) == label.axis:
-        raise node.refused("puts events in a row")
+    if len(node.per_event_inputs) < len(node.labels) or {
+        replace(other, statics=node.statics) for other in labels
+    } != {label}:
+        raise node.refusal("puts events beside what is no event")
+    if positive_axis(node, node.attribute("axis")) == label.axis:
+        raise node.refusal("puts events in a row")
     return label
 
 
-def gather(node: Node) -> Label:
+def gather(node: NodeContext) -> TimeDependence:
     """Rows of a table (an embedding), columns of every event, or the last event."""
-    axis, data, indices = axis_of(node, node.attribute("axis", 0)), node.timed.get(0), node.timed.get(1)
+    axis, data, indices = (
+        positive_axis(node, node.attribute("axis", 0)),
+        node.per_event_inputs.get(0),
+        node.per_event_inputs.get(1),
+    )
     if data is None:
-        return _looked_up(node, axis, node.timed[1])
+        return _look_up(node, axis, node.per_event_inputs[1])
     if indices:
-        raise node.refused("is told by the events what to take")
+        raise node.refusal("is told by the events what to take")
     if axis == data.axis:
-        return _picked(node, data)
-    if not isinstance(node.labels[1], Still):
-        raise node.refused("uses the number of events")
+        return _gather_event(node, data)
+    if not isinstance(node.labels[1], Constant):
+        raise node.refusal("uses the number of events")
     ahead = node.rank(1) - 1 if axis < data.axis else 0
     return replace(data, statics=node.statics, axis=data.axis + ahead)
 
 
-def _looked_up(node: Node, axis: int, indices: Timed) -> Label:
-    if not isinstance(node.labels[0], Still):
-        raise node.refused("uses the number of events")
+def _look_up(node: NodeContext, axis: int, indices: PerEvent) -> TimeDependence:
+    if not isinstance(node.labels[0], Constant):
+        raise node.refusal("uses the number of events")
     return replace(indices, statics=node.statics, axis=axis + indices.axis)
 
 
-def _picked(node: Node, data: Timed) -> Label:
-    index, most = node.lines(1), node.observed.most
-    if not (index.single.size == 1 and _is_newest(index, events(most)) and _is_plain(node, data)):
-        raise node.refused("picks events")
-    return Last(node.statics)
+def _gather_event(node: NodeContext, data: PerEvent) -> TimeDependence:
+    index, most = node.affine(1), node.observed.max_events
+    if not (
+        index.at_one_event.size == 1
+        and _is_newest(index, sequence_length(most))
+        and _holds_only_events(node, data)
+    ):
+        raise node.refusal("picks events")
+    return LastEvent(node.statics)
 
 
-def cut(node: Node) -> Label:
+def slice_axes(node: NodeContext) -> TimeDependence:
     """Columns of every event, all events, or the last one alone."""
-    label = first(node)
+    label = first_input(node)
     if not node.has(1):
-        raise node.refused(f"is written as before opset 10, in opset {node.opset}")
-    starts, ends = node.lines(1), node.lines(2)
-    axes = [axis % node.rank(0) for axis in node.integers(3, "axes") or range(starts.single.size)]
+        raise node.refusal(f"is written as before opset 10, in opset {node.opset}")
+    starts, ends = node.affine(1), node.affine(2)
+    axes = [axis % node.rank(0) for axis in node.integers(3, "axes") or range(starts.at_one_event.size)]
     strides = node.integers(4, "steps") or [1] * len(axes)
-    kept: Label = replace(label, statics=node.statics)
+    kept: TimeDependence = replace(label, statics=node.statics)
     for place, axis in enumerate(axes):
         start, end = starts[place], ends[place]
         if axis == label.axis:
-            kept = _cut_time(node, label, start, end, strides[place])
-        elif not (start.flat and end.flat):
-            raise node.refused("uses the number of events")
+            kept = _slice_time(node, label, start, end, strides[place])
+        elif not (start.is_constant and end.is_constant):
+            raise node.refusal("uses the number of events")
     return kept
 
 
-def _cut_time(node: Node, label: Timed, start: Lines, end: Lines, stride: int) -> Label:
-    length = events(node.observed.most)
-    if stride != 1 or not (length - end).never_above() or not _is_plain(node, label):
-        raise node.refused("picks events")
-    if start.always_zero() or (start + length).never_above():
+def _slice_time(
+    node: NodeContext, label: PerEvent, start: AffineArray, end: AffineArray, stride: int
+) -> TimeDependence:
+    length = sequence_length(node.observed.max_events)
+    if stride != 1 or not (length - end).is_never_positive() or not _holds_only_events(node, label):
+        raise node.refusal("picks events")
+    if start.is_always_zero() or (start + length).is_never_positive():
         return replace(label, statics=node.statics)
     if _is_newest(start, length):
-        return Last(node.statics)
-    raise node.refused("picks events")
+        return LastEvent(node.statics)
+    raise node.refusal("picks events")
 
 
-def _is_newest(index: Lines, length: Lines) -> bool:
+def _is_newest(index: AffineArray, length: AffineArray) -> bool:
     """Whether it is -1 or l - 1, for any number of events."""
-    return (index - -1).always_zero() or (length - index - 1).always_zero()
+    return (index - -1).is_always_zero() or (length - index - 1).is_always_zero()
 
 
-def _is_plain(node: Node, label: Timed) -> bool:
-    return is_plain(label, node.observed, node.shapes(0))
+def _holds_only_events(node: NodeContext, label: PerEvent) -> bool:
+    return holds_only_events(label, node.observed, node.shapes(0))
 
 
-def split(node: Node) -> Label:
+def split(node: NodeContext) -> TimeDependence:
     """Into parts along an axis that is not time."""
-    label = first(node)
-    if axis_of(node, node.attribute("axis", 0)) == label.axis:
-        raise node.refused("picks events")
+    label = first_input(node)
+    if positive_axis(node, node.attribute("axis", 0)) == label.axis:
+        raise node.refusal("picks events")
     return replace(label, statics=node.statics)
 
 
-def one_hot(node: Node) -> Label:
+def one_hot(node: NodeContext) -> TimeDependence:
     """Ids to columns, along a new axis."""
-    label = first(node)
+    label = first_input(node)
     node.arrays(1)
     axis = node.attribute("axis", -1) % (node.rank(0) + 1)
     return replace(label, statics=node.statics, axis=label.axis + (axis <= label.axis))
 
 
-def pad(node: Node) -> Label:
+def pad(node: NodeContext) -> TimeDependence:
     """Beside the events, never before or after them."""
-    label, rank = first(node), node.rank(0)
+    label, rank = first_input(node), node.rank(0)
     pads, axes = node.integers(1, "pads") or [], node.integers(3, "axes") or list(range(rank))
     around = {axis % rank: (pads[i], pads[i + len(axes)]) for i, axis in enumerate(axes)}
     if any(around.get(label.axis, ())):
-        raise node.refused("adds events")
+        raise node.refusal("adds events")
     return replace(label, statics=node.statics)

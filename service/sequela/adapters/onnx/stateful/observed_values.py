@@ -14,30 +14,30 @@ from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, numpy_helpe
 
 from sequela.adapters.model_io.outputs import Shape
 from sequela.adapters.onnx.session import Feeds, Session
-from sequela.adapters.onnx.stateful.affine import Array, Lines, through
-from sequela.adapters.onnx.stateful.refusal import LeftWhole
+from sequela.adapters.onnx.stateful import NotStateful
+from sequela.adapters.onnx.stateful.affine import AffineArray, Array, fit_affine
 
 OBSERVED_ROWS = 2
-SHORT = (3, 5, 2)
+SHORT_LENGTHS = (3, 5, 2)
 """Numbers of events. An axis that follows them lies over time; a hidden size does not. None is below those that
 the model was tried at: onnxruntime aborts the process at a recurrent node that a graph leaves no events for.
 """
-LONG = 97
-FEWEST = 4
-UNBOUNDED = 2**30
+LONG_LENGTH = 97
+MIN_FIXED_EVENTS = 4
+MAX_EVENTS = 2**30
 """More events than any sequence has, and fewer than the ends that exporters write for "all": those start at
 2³¹ - 1.
 """
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Observed:
+class ObservedValues:
     """The values of a graph at each of these lengths, and its constants. It is never run on more than `most`
     events.
     """
 
     lengths: tuple[int, ...]
-    most: int
+    max_events: int
     runs: tuple[Mapping[str, Any], ...]
     constants: Mapping[str, TensorProto]
 
@@ -57,45 +57,47 @@ class Observed:
             return (numpy_helper.to_array(self.constants[name]),) * len(self.runs)
         arrays = tuple(array for run in self.runs if isinstance(array := run.get(name), np.ndarray))
         if len(arrays) < len(self.runs):
-            raise LeftWhole(f"value {name!r} is not a tensor")
+            raise NotStateful(f"value {name!r} is not a tensor")
         return arrays
 
-    def lines(self, name: str) -> Lines | None:
+    def affine(self, name: str) -> AffineArray | None:
         """Its numbers for any number of events; None where they do not follow it in a line."""
-        return through(self.arrays(name), self.lengths, self.most)
+        return fit_affine(self.arrays(name), self.lengths, self.max_events)
 
-    def settled(self, name: str) -> bool:
+    def is_same_at_all_lengths(self, name: str) -> bool:
         """Whether the value is the same at every length seen."""
         first, *others = self.arrays(name)
         return all(np.array_equal(first, other) for other in others)
 
 
-def watched(model: ModelProto, nodes: Sequence[NodeProto]) -> ModelProto:
+def with_all_outputs(model: ModelProto, nodes: Sequence[NodeProto]) -> ModelProto:
     """The model with every value of these nodes as an output."""
-    made = ModelProto()
-    made.CopyFrom(model)
+    rewritten = ModelProto()
+    rewritten.CopyFrom(model)
     names = dict.fromkeys(name for node in nodes for name in node.output if name)
-    del made.graph.output[:]
-    del made.graph.value_info[:]
-    made.graph.output.extend(ValueInfoProto(name=name) for name in names)
-    return made
+    del rewritten.graph.output[:]
+    del rewritten.graph.value_info[:]
+    rewritten.graph.output.extend(ValueInfoProto(name=name) for name in names)
+    return rewritten
 
 
 def observed_lengths(fixed: int | None) -> tuple[int, ...]:
     """The numbers of events to look at. A graph made for a fixed number is made for no more, and for few less."""
     if fixed is None:
-        return (*SHORT, LONG)
-    longest = min(max(fixed, FEWEST), LONG)
+        return (*SHORT_LENGTHS, LONG_LENGTH)
+    longest = min(max(fixed, MIN_FIXED_EVENTS), LONG_LENGTH)
     return (longest, longest - 1, longest - 2)
 
 
-def observe(
+def observe_values(
     watching: ModelProto, session: Session, feeds: Mapping[int, Feeds], fixed: int | None
-) -> Observed:
+) -> ObservedValues:
     """Runs a watched model on feeds of `observed_lengths`. Raises DoesNotFit where it fails."""
     names = [output.name for output in watching.graph.output]
     runs = tuple(
         {**fed, **dict(zip(names, session.fetch(names, fed), strict=True))} for fed in feeds.values()
     )
-    most = UNBOUNDED if fixed is None else max(fixed, *feeds)
-    return Observed(tuple(feeds), most, runs, {tensor.name: tensor for tensor in watching.graph.initializer})
+    most = MAX_EVENTS if fixed is None else max(fixed, *feeds)
+    return ObservedValues(
+        tuple(feeds), most, runs, {tensor.name: tensor for tensor in watching.graph.initializer}
+    )

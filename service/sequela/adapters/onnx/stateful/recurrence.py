@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.adapters.model_io.feeds import shaped
+from sequela.adapters.model_io.feeds import to_input_array
 from sequela.adapters.model_io.scores import Scores
 from sequela.adapters.model_io.signature import InputSignature
 from sequela.adapters.onnx.session import Session
-from sequela.adapters.onnx.stateful.rewrite import State
+from sequela.adapters.onnx.stateful.rewrite import NodeState
 from sequela.explain.ports import States
 from sequela.timeshap.cells import Cells
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Runner:
+class GraphRunner:
     """A graph from states. `events` and `static` are its inputs in the order of `Cells`; None where it does
     not take one.
     """
@@ -27,20 +27,20 @@ class Runner:
     session: Session
     events: tuple[InputSignature | None, ...]
     static: tuple[InputSignature | None, ...]
-    states: tuple[State, ...]
+    states: tuple[NodeState, ...]
 
     def feeds(self, batch: Cells, states: States) -> dict[str, NDArray[Any]]:
         """Values by name."""
         feeds = {
-            seen.name: shaped(values, seen)
+            seen.name: to_input_array(values, seen)
             for seen, values in zip(self.events, batch.events, strict=True)
             if seen is not None
         }
         for seen, values in zip(self.static, batch.static, strict=True):
             if seen is not None:
-                feeds[seen.name] = shaped(values, seen)
+                feeds[seen.name] = to_input_array(values, seen)
         for state, values in zip(self.states, states, strict=True):
-            feeds[state.entry] = np.ascontiguousarray(values, dtype=state.initial.dtype)[None]
+            feeds[state.input_name] = np.ascontiguousarray(values, dtype=state.initial.dtype)[None]
         return feeds
 
 
@@ -48,21 +48,21 @@ class Runner:
 class OnnxRecurrence:
     """Implements `explain.ports.Recurrence`. `exits` are the states' outputs."""
 
-    advancing: Runner
-    finishing: Runner
+    advance_runner: GraphRunner
+    finish_runner: GraphRunner
     scores: Scores
-    states: tuple[State, ...]
-    exits: tuple[str, ...]
+    states: tuple[NodeState, ...]
+    state_outputs: tuple[str, ...]
     static_enters: tuple[bool, ...]
 
     def __str__(self) -> str:
         """`GRU, LSTM (2 states, …)`"""
-        return ", ".join(dict.fromkeys(state.cell for state in self.states))
+        return ", ".join(dict.fromkeys(state.node for state in self.states))
 
     @property
     def sessions(self) -> tuple[Session, ...]:
         """Those it runs."""
-        return self.advancing.session, self.finishing.session
+        return self.advance_runner.session, self.finish_runner.session
 
     def initial(self, rows: int) -> States:
         """As in `Recurrence.initial`."""
@@ -70,9 +70,13 @@ class OnnxRecurrence:
 
     def advance(self, batch: Cells, states: States, until: float = math.inf) -> States:
         """As in `Recurrence.advance`. The head is not computed."""
-        left = self.advancing.session.fetch(self.exits, self.advancing.feeds(batch, states), until)
+        left = self.advance_runner.session.fetch(
+            self.state_outputs, self.advance_runner.feeds(batch, states), until
+        )
         return tuple(state[0] for state in left)
 
     def finish(self, batch: Cells, states: States, until: float = math.inf) -> NDArray[np.float64]:
         """As in `Recurrence.finish`."""
-        return self.scores.last(self.finishing.session.run(self.finishing.feeds(batch, states), until))
+        return self.scores.last(
+            self.finish_runner.session.run(self.finish_runner.feeds(batch, states), until)
+        )

@@ -8,11 +8,11 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.adapters.onnx.stateful.refusal import LeftWhole
+from sequela.adapters.onnx.stateful import NotStateful
 from sequela.explain.ports import Recurrence
 from sequela.timeshap.cells import Cells
 
-Whole = Callable[[Cells], NDArray[np.float64]]
+WholeGraphRun = Callable[[Cells], NDArray[np.float64]]
 """The model's outputs after the last event, run whole."""
 
 TOLERANCE = 1e-4
@@ -22,24 +22,24 @@ state that is lost or misread far above.
 FIRST_EVENTS = 4
 
 
-def check(recurrence: Recurrence, whole: Whole, cells: Cells) -> None:
+def check_equivalence(recurrence: Recurrence, whole: WholeGraphRun, cells: Cells) -> None:
     """Raises LeftWhole where a model run from states gives anything else."""
     expected = whole(cells)
-    for cuts in _ways(cells.length):
-        found = _in_parts(recurrence, cells, cuts)
+    for cuts in _cut_positions(cells.length):
+        found = _run_in_parts(recurrence, cells, cuts)
         off = _distance(found, expected)
         if not off <= TOLERANCE:
-            raise LeftWhole(f"from states its outputs are {off:.2g} of the largest one off")
+            raise NotStateful(f"from states its outputs are {off:.2g} of the largest one off")
 
 
-def _ways(length: int) -> Iterator[Sequence[int]]:
+def _cut_positions(length: int) -> Iterator[Sequence[int]]:
     """Where to cut: nowhere, once, and after each of the first events."""
     yield ()
     yield from ((cut,) for cut in sorted({1, length // 2, length - 1} - {0, length}))
     yield range(1, min(length, FIRST_EVENTS))
 
 
-def _in_parts(recurrence: Recurrence, cells: Cells, cuts: Sequence[int]) -> NDArray[np.float64]:
+def _run_in_parts(recurrence: Recurrence, cells: Cells, cuts: Sequence[int]) -> NDArray[np.float64]:
     *earlier, last = (
         Cells(tuple(events[:, start:end] for events in cells.events), cells.static)
         for start, end in pairwise((0, *cuts, cells.length))

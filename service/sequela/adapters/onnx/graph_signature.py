@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from onnx import ModelProto, TensorProto, ValueInfoProto
 
-from sequela.adapters.model_io.signature import Axis, InputSignature, Signature
+from sequela.adapters.model_io.signature import AxisSize, InputSignature, Signature
 from sequela.adapters.onnx.graph_outputs import read_outputs
 from sequela.errors import InvalidInput
 from sequela.explain.schema import Dtype
@@ -27,7 +27,7 @@ ELEMENT_TYPES: Mapping[int, Dtype] = {
 NUMPY_TYPES: Mapping[int, str] = {
     element: TensorProto.DataType.Name(element).lower() for element in ELEMENT_TYPES
 } | {TensorProto.FLOAT: "float32", TensorProto.DOUBLE: "float64"}
-MOST_AXES = 8
+MAX_AXES = 8
 OTHER_KINDS: Mapping[str, str] = {
     "sequence_type": "a list of tensors (a Sequence of ONNX)",
     "map_type": "a dictionary (a Map of ONNX)",
@@ -36,7 +36,7 @@ OTHER_KINDS: Mapping[str, str] = {
 }
 
 
-def read_graph(model: ModelProto, path: str) -> Signature:
+def read_signature(model: ModelProto, path: str) -> Signature:
     """The inputs that a caller must feed, and the outputs.
 
     Raises InvalidInput (MODEL_INPUT_UNSUPPORTED) for an input that is not a tensor of numbers.
@@ -70,12 +70,12 @@ def _input(value: ValueInfoProto, path: str) -> InputSignature:
         text = f"input {value.name!r} does not say which axes it has; export the model with the shapes of its inputs"
         raise InvalidInput.at(path, "MODEL_INPUT_UNSUPPORTED", text)
     axes = tuple(_axis(dimension.dim_value, dimension.dim_param) for dimension in tensor.shape.dim)
-    if len(axes) > MOST_AXES:
-        text = f"input {value.name!r} has {len(axes)} axes, the limit is {MOST_AXES}"
+    if len(axes) > MAX_AXES:
+        text = f"input {value.name!r} has {len(axes)} axes, the limit is {MAX_AXES}"
         raise InvalidInput.at(path, "MODEL_INPUT_UNSUPPORTED", text)
     return InputSignature(value.name, ELEMENT_TYPES[tensor.elem_type], NUMPY_TYPES[tensor.elem_type], axes)
 
 
-def _axis(size: int, name: str) -> Axis:
+def _axis(size: int, name: str) -> AxisSize:
     """Exporters write a free axis as a name, as nothing, or as 0 or -1."""
     return size if size > 0 else name or None
