@@ -66,12 +66,12 @@ def read(
     choice = choose_output(draft.schema.output, signature.outputs, draft.path, uri_path)
     output = choice.output
     _check_batch_first(draft)
-    sizes = read_sizes(draft.schema.inputs, draft.arrange, limits, draft.path)
+    sizes = read_sizes(draft.schema.inputs, draft.server_signature, limits, draft.path)
     layout = _layout(_axes_of(output, description.outputs), output, sizes.length, draft, limits)
     # Whether outputs are bounded an endpoint does not tell; a schema may.
     schema = complete_schema(draft, {}, output, layout, False)
     assumed = (*choice.warnings, *assumptions(draft, signature, {}, True), *_masks(draft))
-    return Reading(schema, draft.arrange, signature, output, sizes, assumed)
+    return Reading(schema, draft.server_signature, signature, output, sizes, assumed)
 
 
 def _masks(draft: Draft) -> Iterator[ExplanationWarning]:

@@ -61,7 +61,7 @@ class Output:
 
 
 @dataclass(frozen=True)
-class InputRoles:
+class Inferred:
     """What the model gave."""
 
     outputs: tuple[Output, ...]
@@ -69,7 +69,7 @@ class InputRoles:
     model_version: str | None = None
 
 
-METADATA, CONFIG, INFERRED = TypeAdapter(Metadata), TypeAdapter(Config), TypeAdapter(InputRoles)
+METADATA, CONFIG, INFERRED = TypeAdapter(Metadata), TypeAdapter(Config), TypeAdapter(Inferred)
 
 
 class RestV2Transport:
@@ -118,7 +118,7 @@ class RestV2Transport:
             return None
         return config.max_batch_size if config.max_batch_size > 0 else None
 
-    def _output(self, answer: InputRoles, output: str, rows: int) -> NDArray[np.float64]:
+    def _output(self, answer: Inferred, output: str, rows: int) -> NDArray[np.float64]:
         said = (answer.model_name or "", answer.model_version or "")
         problem = echo_problem(self._rest.uri.name, self._version, *said)
         if problem:

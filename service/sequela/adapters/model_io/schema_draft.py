@@ -40,7 +40,7 @@ UNNAMED_TARGET = "score"
 class Draft:
     """What is known of a schema before the model has run. `given`: somebody wrote it, at `path`.
 
-    `written`: its inputs as they were written, empty where they are inferred. `arranged`: the model's inputs in the
+    `written`: its inputs as they were written, empty where they are inferred. `server_signature`: the model's inputs in the
     server's own order (states left as they are). `other`: another reading of the inputs' axes, which a trial should
     tell from this one.
     """
@@ -49,7 +49,7 @@ class Draft:
     given: bool
     path: str
     written: tuple[InputSchema, ...] = ()
-    arrange: Signature = field(default_factory=lambda: Signature((), ()))
+    server_signature: Signature = field(default_factory=lambda: Signature((), ()))
     alternative: Draft | None = None
 
     @property
@@ -87,7 +87,7 @@ def draft_schema(
         features = draft.schema.features or _features(inputs, metadata, model_path)
         schema = replace(draft.schema, inputs=inputs, features=features)
         check_features(schema, draft.path)
-        return replace(draft, schema=schema, arrange=turned)
+        return replace(draft, schema=schema, server_signature=turned)
 
     return replace(drafted(inferred.inputs), alternative=_alternative(inferred, drafted))
 

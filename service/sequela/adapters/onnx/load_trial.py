@@ -72,10 +72,10 @@ class LoadTrial:
     def attempt(self, draft: Draft) -> TrialResult:
         """Raises InvalidInput (MODEL_TOO_LARGE, SCHEMA_DOES_NOT_FIT), DoesNotFit (MODEL_FAILED)."""
         inputs = draft.schema.inputs
-        sizes = read_sizes(inputs, draft.arrange, self.limits, draft.path)
+        sizes = read_sizes(inputs, draft.server_signature, self.limits, draft.path)
         _check_trial_length(draft, sizes, self.limits)
         model = to_server_order(self.model, inputs, self.signature, self.uses, draft.path)
-        feeder = Feeder(inputs, draft.arrange)
+        feeder = Feeder(inputs, draft.server_signature)
         lengths = trial_lengths(sizes.length, draft.schema.trial_length, self.limits)
         if any(item.axes and Axis.BATCH not in item.axes for item in inputs):
             model = add_batch_axis(model, self.output)
