@@ -27,7 +27,7 @@ from sequela.explain.ports import Frame
 from sequela.timeshap.cells import Cells
 
 ROOT = Path(__file__).resolve().parents[3] / ".venv" / "onnx-samples"
-QUANTISED = "rounds its events by the largest among them"
+QUANTISED = "quantises by the largest value among the events"
 TEXT = {
     "text2tashkeel/models/bilstm.int8.onnx": QUANTISED,
     "text2tashkeel/models/rawi.int8.onnx": QUANTISED,

@@ -45,10 +45,10 @@ class Feeder:
                 values = np.full((rows, 1), batch.length)
             else:
                 values = next(by_role[item.role])
-            feeds[item.name] = to_input_array(values, self.seen(item))
+            feeds[item.name] = to_input_array(values, self.signature_of(item))
         return feeds
 
-    def seen(self, item: InputSchema) -> InputSignature:
+    def signature_of(self, item: InputSchema) -> InputSignature:
         """The signature's own input behind a schema's."""
         return next(seen for seen in self.signature.inputs if seen.name == item.name)
 

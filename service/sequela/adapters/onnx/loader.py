@@ -108,7 +108,9 @@ class Loader:
         schema = complete_schema(
             draft, file.metadata, output, labelled.named(layout), is_bounded(plain, output)
         )
-        conversion = StatefulConversion(model, schema, sizes.length, feeder, session, probe_result, open_graph)
+        conversion = StatefulConversion(
+            model, schema, sizes.length, feeder, session, probe_result, open_graph
+        )
         recurrence, how = convert_to_stateful(conversion)
         execution = _execution(how, schema.inputs, sizes.length, session, self.threads, probe_result)
         _log.info("model_loaded", model=name, digest=source.digest, execution=execution)

@@ -1,6 +1,6 @@
-"""Branches that are taken whatever the events and however many: put in the place of their If.
+"""Inlines `If` nodes whose condition is the same at every length.
 
-Exporters write `squeeze` so, when they do not know whether an axis is 1.
+Exporters write `squeeze` as an `If` when they do not know whether an axis has size 1.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from onnx import GraphProto, ModelProto, NodeProto, helper
 
 from sequela.adapters.onnx.recurrent_nodes import describe_node
 from sequela.adapters.onnx.stateful import NotStateful
+from sequela.adapters.onnx.stateful.node_context import LENGTH_USED
 from sequela.adapters.onnx.stateful.observed_values import ObservedValues
 from sequela.adapters.onnx.stateful.shape_arithmetic import SHAPE_OPERATORS
 from sequela.adapters.onnx.stateful.time_dependence import Constant, TimeDependence
@@ -20,9 +21,13 @@ from sequela.adapters.onnx.value_names import captured_names
 def inline_constant_branches(
     model: ModelProto, observed: ObservedValues
 ) -> tuple[ModelProto, list[NodeProto]]:
-    """The model without the Ifs whose condition was the same at all lengths seen, and these Ifs."""
-    told = _input_dependent_values(model.graph)
-    inlined = [node for node in model.graph.node if _is_constant_branch(node, told, observed)]
+    """Replaces each `If` whose condition was the same at all observed lengths by the branch it takes.
+
+    Returns:
+        A copy of the model without these nodes, and the nodes, for `check_inlined_branches`.
+    """
+    input_dependent = _input_dependent_values(model.graph)
+    inlined = [node for node in model.graph.node if _is_constant_branch(node, input_dependent, observed)]
     rewritten = ModelProto()
     rewritten.CopyFrom(model)
     del rewritten.graph.node[:]
@@ -37,23 +42,29 @@ def inline_constant_branches(
 
 
 def check_inlined_branches(inlined: Iterable[NodeProto], labels: Mapping[str, TimeDependence]) -> None:
-    """Raises LeftWhole where the condition of such an If is another at some length that was not seen."""
+    """Proves from the labels that the conditions are constant at lengths that were not observed, too.
+
+    Raises:
+        NotStateful: A condition may depend on the number of events.
+    """
     for node in inlined:
         if labels[node.input[0]] != Constant():
-            raise NotStateful(f"{describe_node(node)} uses the number of events")
+            raise NotStateful(f"{describe_node(node)} {LENGTH_USED}")
 
 
 def _input_dependent_values(graph: GraphProto) -> set[str]:
-    """Values that depend on what the inputs hold, and not on their shapes alone."""
-    told = {item.name for item in graph.input} - {tensor.name for tensor in graph.initializer}
+    """The values that depend on what the inputs hold, and not on their shapes alone."""
+    dependent = {item.name for item in graph.input} - {tensor.name for tensor in graph.initializer}
     for node in graph.node:
-        if node.op_type not in SHAPE_OPERATORS and not told.isdisjoint((*node.input, *captured_names(node))):
-            told.update(name for name in node.output if name)
-    return told
+        if node.op_type not in SHAPE_OPERATORS and not dependent.isdisjoint(
+            (*node.input, *captured_names(node))
+        ):
+            dependent.update(name for name in node.output if name)
+    return dependent
 
 
-def _is_constant_branch(node: NodeProto, told: set[str], observed: ObservedValues) -> bool:
-    if node.op_type != "If" or node.input[0] in told:
+def _is_constant_branch(node: NodeProto, input_dependent: set[str], observed: ObservedValues) -> bool:
+    if node.op_type != "If" or node.input[0] in input_dependent:
         return False
     return node.input[0] in observed and observed.is_same_at_all_lengths(node.input[0])
 
@@ -64,5 +75,6 @@ def _taken_branch(node: NodeProto, observed: ObservedValues) -> GraphProto:
 
 
 def _branch_outputs(branch: GraphProto, node: NodeProto) -> Iterator[NodeProto]:
+    """Copies from the branch's outputs to the node's."""
     for inside, outside in zip(branch.output, node.output, strict=True):
         yield helper.make_node("Identity", [inside.name], [outside], name=f"{node.name}/{outside}")

@@ -1,4 +1,4 @@
-"""Finds out whether a model can be run from states, and makes what runs it so."""
+"""Tries to convert a loaded model into one that is run from states: analysis, rewrite, check."""
 
 from __future__ import annotations
 
@@ -46,21 +46,25 @@ from sequela.timeshap.cells import Cells
 _log = structlog.get_logger(__name__)
 
 CHECK_SIZES = ((4, 6), (1, 300))
-"""Rows and events of the check: several rows, and one as long as real ones are."""
+"""Rows and events of the final check: several short sequences, and one as long as real ones are."""
 OPAQUE_OPERATORS = {
-    **dict.fromkeys(("Loop", "Scan"), "is not taken apart into steps"),
-    "DynamicQuantizeLSTM": "rounds its events by the largest among them",
+    **dict.fromkeys(("Loop", "Scan"), "is a loop, which is run whole"),
+    "DynamicQuantizeLSTM": "quantises by the largest value among the events",
 }
-
+"""Operators that recur, but whose states are not accessible: why."""
 
 InlinedIfs: TypeAlias = tuple[NodeProto, ...]
-"""Ifs that their branches were put in the place of."""
+"""The `If` nodes that were replaced by a branch."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StatefulConversion:
-    """A model as it was loaded and tried. `open` opens a session for another graph with the same output, and
-    its fixed batch size.
+    """A model as it was loaded and tried, to be converted.
+
+    Attributes:
+        fixed_length: The number of events that the file fixes, if it does.
+        session: Runs the whole graph.
+        open: Opens a session for another graph with the same output, given its fixed batch size or None.
     """
 
     model: ModelProto
@@ -71,21 +75,25 @@ class StatefulConversion:
     probe_result: ProbeResult
     open: Callable[[ModelProto, int | None], Session]
 
-    def recurrence(self) -> OnnxRecurrence:
-        """What runs the model from states, proven by structure and by trial. Raises LeftWhole."""
+    def convert(self) -> OnnxRecurrence:
+        """Converts the model; the result is proven by the graph's structure and checked by running it.
+
+        Raises:
+            NotStateful: The model has to be run whole.
+        """
         self._check_trial()
         try:
-            return self._checked()
+            return self._convert()
         except SequelaError as error:
             raise NotStateful(f"it fails on sequences of other lengths: {error.message}") from None
         except NotStateful:
             raise
-        except Exception as error:  # a graph written in a way nobody thought of is still good to be run whole
-            _log.exception("model_not_taken_apart")
-            raise NotStateful(f"{type(error).__name__} while it was taken apart") from None
+        except Exception as error:  # A graph that the analysis did not foresee can still be run whole.
+            _log.exception("model_analysis_failed")
+            raise NotStateful(f"{type(error).__name__} during the analysis of its graph") from None
 
     def _check_trial(self) -> None:
-        """Rows are what states are kept by; few events are what is run from them."""
+        """States are kept for each row and advanced by a few events, so the model must allow both."""
         if self.fixed_length is None and min(self.probe_result.shapes) > min(SHORT_LENGTHS):
             raise NotStateful(f"it does not run on {min(SHORT_LENGTHS)} events")
         if self.session.fixed_batch is not None:
@@ -94,33 +102,34 @@ class StatefulConversion:
             reason = _opaque_node(self._needed(self.model)) or "the rows of a batch influence each other"
             raise NotStateful(reason)
 
-    def _checked(self) -> OnnxRecurrence:
+    def _convert(self) -> OnnxRecurrence:
         nodes = self._needed(self.model)
         if not any(map(is_recurrent, nodes)):
-            raise NotStateful(_not_recurrent(nodes))
-        inputs = dict(self._inputs(nodes))
-        timed = [name for name, label in inputs.items() if isinstance(label, PerEvent)]
-        model, observed, inlined = self._observed(free_time_axis(self.model, timed), ())
+            raise NotStateful(_opaque_node(nodes) or "it has no recurrent nodes")
+        inputs = dict(self._input_labels(nodes))
+        event_inputs = [name for name, label in inputs.items() if isinstance(label, PerEvent)]
+        model, observed, inlined = self._observe(free_time_axis(self.model, event_inputs), ())
         labels = label_values(self._needed(model, inlined), inputs, observed, _opset(model))
         check_inlined_branches(inlined, labels)
         nodes = self._needed(model)
         self._check_output(labels[self.schema.output], observed)
         entering = frozenset().union(*(labels[node.input[0]].statics for node in nodes if is_recurrent(node)))
-        recurrence = self._made(model, observed, entering)
+        recurrence = self._recurrence(model, observed, entering)
         for rows, length in CHECK_SIZES:
-            check_equivalence(recurrence, self._whole, self._noise(rows, self.fixed_length or length))
+            check_equivalence(recurrence, self._run_whole, self._noise(rows, self.fixed_length or length))
         return recurrence
 
     def _noise(self, rows: int, length: int) -> Cells:
-        """What the check is made on: ids that differ, where the model takes them."""
+        """Sequences for the final check, with different ids if the model takes them."""
         cells = sample_cells(self.schema.inputs, rows, length, ids=2)
         try:
-            self._whole(cells)
+            self._run_whole(cells)
         except DoesNotFit:
             return sample_cells(self.schema.inputs, rows, length)
         return cells
 
-    def _inputs(self, nodes: Sequence[NodeProto]) -> Iterator[tuple[str, TimeDependence]]:
+    def _input_labels(self, nodes: Sequence[NodeProto]) -> Iterator[tuple[str, TimeDependence]]:
+        """The labels of the graph's inputs, in the server's order of axes (so time is axis 1)."""
         for sparse in self.model.graph.sparse_initializer:
             yield sparse.values.name, Constant()
         used = {name for node in nodes for name in (*node.input, *captured_names(node))}
@@ -130,23 +139,24 @@ class StatefulConversion:
             elif item.role is Role.STATIC:
                 yield item.name, Constant(frozenset({item.name}))
             elif item.role is not Role.STATE and item.name in used:
-                raise NotStateful(f"input {item.name!r} says which events are real")
+                raise NotStateful(f"input {item.name!r} marks which events are real")
 
     def _needed(self, model: ModelProto, inlined: InlinedIfs = ()) -> list[NodeProto]:
+        """The nodes behind the output, and behind the conditions of inlined branches, which are proven later."""
         return needed_nodes(model.graph.node, [self.schema.output, *(node.input[0] for node in inlined)])
 
-    def _observed(
+    def _observe(
         self, model: ModelProto, inlined: InlinedIfs
     ) -> tuple[ModelProto, ObservedValues, InlinedIfs]:
-        """The model without branches that seem to be always taken, what its values are, and these branches."""
-        watching = with_all_outputs(model, self._needed(model, inlined))
+        """Observes the model and inlines branches until none is left that may be constant."""
+        exposed = with_all_outputs(model, self._needed(model, inlined))
         feeds = {
             length: self._feeds(sample_cells(self.schema.inputs, OBSERVED_ROWS, length))
             for length in observed_lengths(self.fixed_length)
         }
-        observed = observe_values(watching, self.open(watching, None), feeds, self.fixed_length)
+        observed = observe_values(exposed, self.open(exposed, None), feeds, self.fixed_length)
         without, more = inline_constant_branches(model, observed)
-        return self._observed(without, (*inlined, *more)) if more else (model, observed, inlined)
+        return self._observe(without, (*inlined, *more)) if more else (model, observed, inlined)
 
     def _feeds(self, cells: Cells) -> dict[str, NDArray[np.generic]]:
         return self.feeder.feeds(cells, no_padding(cells))
@@ -159,32 +169,42 @@ class StatefulConversion:
         elif not isinstance(label, LastEvent) or self.schema.per_event:
             raise NotStateful("its output does not follow from the last event")
 
-    def _made(self, model: ModelProto, observed: ObservedValues, entering: frozenset[str]) -> OnnxRecurrence:
-        rewritten = rewrite(model, self.schema.output, observed)
+    def _recurrence(
+        self, model: ModelProto, observed: ObservedValues, entering: frozenset[str]
+    ) -> OnnxRecurrence:
+        """`entering`: the static inputs that reach a recurrent node."""
+        graphs = rewrite(model, self.schema.output, observed)
         return OnnxRecurrence(
-            advance_runner=self._runner(rewritten.advance_graph, rewritten.states),
-            finish_runner=self._runner(rewritten.finish_graph, rewritten.states),
+            advance_runner=self._runner(graphs.advance_graph, graphs.states),
+            finish_runner=self._runner(graphs.finish_graph, graphs.states),
             scores=Scores(self.schema),
-            states=rewritten.states,
-            state_outputs=tuple(state.output_name for state in rewritten.states),
+            states=graphs.states,
+            state_outputs=tuple(state.output_name for state in graphs.states),
             static_enters=tuple(i.name in entering for i in self.schema.inputs if i.role is Role.STATIC),
         )
 
-    def _runner(self, part: StatefulGraph, states: tuple[NodeState, ...]) -> GraphRunner:
-        def seen(role: Role) -> tuple[InputSignature | None, ...]:
+    def _runner(self, graph: StatefulGraph, states: tuple[NodeState, ...]) -> GraphRunner:
+        def signatures(role: Role) -> tuple[InputSignature | None, ...]:
             items = [item for item in self.schema.inputs if item.role is role]
-            return tuple(self.feeder.seen(item) if item.name in part.inputs else None for item in items)
+            return tuple(
+                self.feeder.signature_of(item) if item.name in graph.inputs else None for item in items
+            )
 
-        return GraphRunner(self.open(part.model, None), seen(Role.EVENTS), seen(Role.STATIC), states)
+        session = self.open(graph.model, None)
+        return GraphRunner(session, signatures(Role.EVENTS), signatures(Role.STATIC), states)
 
-    def _whole(self, cells: Cells) -> NDArray[np.float64]:
+    def _run_whole(self, cells: Cells) -> NDArray[np.float64]:
         return Scores(self.schema).last(self.session.run(self._feeds(cells)))
 
 
-def convert_to_stateful(candidate: StatefulConversion) -> tuple[OnnxRecurrence | None, str]:
-    """What runs the model from states, where that is possible; and how the model is run, in words."""
+def convert_to_stateful(conversion: StatefulConversion) -> tuple[OnnxRecurrence | None, str]:
+    """Converts a model if that is possible.
+
+    Returns:
+        The recurrence, or None for a model that is run whole; and a text for operators that says which it is and why.
+    """
     try:
-        found = candidate.recurrence()
+        found = conversion.convert()
     except NotStateful as reason:
         return None, f"whole graph: {reason}"
     return found, f"from states: {found}"
@@ -194,17 +214,7 @@ def _opset(model: ModelProto) -> int:
     return max((item.version for item in model.opset_import if item.domain in STANDARD_DOMAINS), default=1)
 
 
-def _not_recurrent(nodes: Sequence[NodeProto]) -> str:
-    """Some graphs recur in ways that are not taken apart."""
-    return _opaque_node(nodes) or "it has no recurrent nodes"
-
-
 def _opaque_node(nodes: Sequence[NodeProto]) -> str:
-    return next(
-        (
-            f"{describe_node(node)} {OPAQUE_OPERATORS[node.op_type]}"
-            for node in nodes
-            if node.op_type in OPAQUE_OPERATORS
-        ),
-        "",
-    )
+    """The first node that recurs but is run whole, with the reason; empty if there is none."""
+    opaque = (node for node in nodes if node.op_type in OPAQUE_OPERATORS)
+    return next((f"{describe_node(node)} {OPAQUE_OPERATORS[node.op_type]}" for node in opaque), "")

@@ -1,4 +1,19 @@
-"""Labels every value of a graph with how it depends on time, from the inputs to the output."""
+"""Labels every value of a graph with how it depends on time, from the inputs to the output.
+
+What an operator gives, by the labels of its inputs; the first row that fits decides:
+
+    labels of the inputs                          label of the outputs
+    any, of Shape and Size                        `shape_arithmetic.label_shape_operator`
+    Constant only                                 Constant
+    Constant, AffineInLength, LengthDependent     `shape_arithmetic.label_length_arithmetic`
+    LengthDependent, with values of events        refused
+    AffineInLength, with values of events         refused, except as a parameter of LENGTH_PARAMETERISED beside PerEvent
+    LastEvent, no PerEvent                        LastEvent
+    LastEvent and PerEvent                        refused
+    PerEvent                                      the operator's rule in `op_rules.RULES`; refused without one
+
+"Refused" raises `NotStateful`: the graph is run whole.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +22,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from onnx import NodeProto
 
 from sequela.adapters.onnx.recurrent_nodes import is_recurrent
+from sequela.adapters.onnx.stateful.node_context import LENGTH_USED, NodeContext
 from sequela.adapters.onnx.stateful.observed_values import ObservedValues
 from sequela.adapters.onnx.stateful.op_rules import RULES
 from sequela.adapters.onnx.stateful.shape_arithmetic import (
@@ -19,7 +35,6 @@ from sequela.adapters.onnx.stateful.time_dependence import (
     Constant,
     LastEvent,
     LengthDependent,
-    NodeContext,
     PerEvent,
     TimeDependence,
     matches_shapes,
@@ -27,36 +42,48 @@ from sequela.adapters.onnx.stateful.time_dependence import (
 from sequela.adapters.onnx.value_names import captured_names
 
 LENGTH_PARAMETERISED = ("Reshape", "Expand", "Slice", "Gather")
-"""Operators that may be told by the number of events what to do with events: to which shape, which to take."""
+"""Operators that may take the number of events as a parameter: the target shape, or the indices to keep."""
 
 
 def label_values(
     nodes: Iterable[NodeProto], inputs: Mapping[str, TimeDependence], observed: ObservedValues, opset: int
 ) -> dict[str, TimeDependence]:
-    """Labels by name, of nodes in the graph's order. Raises LeftWhole at the first node that mixes events."""
+    """Labels all values of a graph.
+
+    Args:
+        nodes: The nodes in the graph's (topological) order.
+        inputs: The labels of the graph's inputs, by name.
+        observed: Every value at a few lengths; its constants are labelled Constant.
+        opset: The version of ONNX's standard operators.
+
+    Returns:
+        A label for each value, by name.
+
+    Raises:
+        NotStateful: At the first node that combines events outside of a recurrent layer.
+    """
     labels: dict[str, TimeDependence] = {name: Constant() for name in observed.constants} | dict(inputs)
     for proto in nodes:
-        seen = tuple(labels[name] if name else None for name in proto.input)
-        node = NodeContext(proto, opset, seen, observed)
+        known = tuple(labels[name] if name else None for name in proto.input)
+        node = NodeContext(proto, opset, known, observed)
         captured = tuple(labels[name] for name in captured_names(proto) if name in labels)
-        outputs = dict(zip(proto.output, _outputs(node, captured), strict=False))
+        outputs = dict(zip(proto.output, _output_labels(node, captured), strict=False))
         _check_shapes(node, outputs)
         labels |= outputs
     return labels
 
 
 def _check_shapes(node: NodeContext, outputs: Mapping[str, TimeDependence]) -> None:
-    """What a rule says of time must be what was seen."""
+    """A label that a rule gives must agree with the shapes that were observed."""
     for name, label in outputs.items():
-        if (
-            name
-            and isinstance(label, PerEvent)
-            and not matches_shapes(label, node.observed, node.observed.shapes(name))
-        ):
-            raise node.refusal("gives another number of events")
+        if not name or not isinstance(label, PerEvent):
+            continue
+        if not matches_shapes(label, node.observed, node.observed.shapes(name)):
+            raise node.refusal("changes the number of events")
 
 
-def _outputs(node: NodeContext, captured: Sequence[TimeDependence]) -> Iterator[TimeDependence]:
+def _output_labels(node: NodeContext, captured: Sequence[TimeDependence]) -> Iterator[TimeDependence]:
+    """Of each output: a recurrent node gives its steps, then one or two final states."""
     if is_recurrent(node.proto):
         steps = RULES[node.operator](node)
         yield from (steps, LastEvent(steps.statics), LastEvent(steps.statics))
@@ -66,6 +93,7 @@ def _outputs(node: NodeContext, captured: Sequence[TimeDependence]) -> Iterator[
 
 
 def _label(node: NodeContext, captured: Sequence[TimeDependence]) -> TimeDependence:
+    """`captured`: the labels of outer values that graphs inside the node (If, Loop) read."""
     if node.operator in SHAPE_OPERATORS:
         return label_shape_operator(node)
     given = [label for label in (*node.labels, *captured) if label is not None]
@@ -75,14 +103,13 @@ def _label(node: NodeContext, captured: Sequence[TimeDependence]) -> TimeDepende
         return Constant(statics)
     if kinds <= {Constant, AffineInLength, LengthDependent}:
         return LengthDependent(statics) if captured else label_length_arithmetic(node)
-    if LengthDependent in kinds or (
-        AffineInLength in kinds and not (PerEvent in kinds and node.operator in LENGTH_PARAMETERISED)
-    ):
-        raise node.refusal("uses the number of events")
+    takes_length = PerEvent in kinds and node.operator in LENGTH_PARAMETERISED
+    if LengthDependent in kinds or (AffineInLength in kinds and not takes_length):
+        raise node.refusal(LENGTH_USED)
     if PerEvent not in kinds:
         return LastEvent(statics)
     if LastEvent in kinds:
-        raise node.refusal("brings the last event together with every event")
+        raise node.refusal("combines the last event with every event")
     if node.operator not in RULES or captured:
         raise node.refusal("is not known to keep events apart")
     return RULES[node.operator](node)

@@ -1,4 +1,4 @@
-"""A model run from states, by onnxruntime."""
+"""A model that is run from saved states by onnxruntime."""
 
 from __future__ import annotations
 
@@ -20,8 +20,12 @@ from sequela.timeshap.cells import Cells
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GraphRunner:
-    """A graph from states. `events` and `static` are its inputs in the order of `Cells`; None where it does
-    not take one.
+    """Runs one rewritten graph.
+
+    Attributes:
+        events: The graph's event inputs in the order of `Cells.events`; None for one that it does not take.
+        static: The same for `Cells.static`.
+        states: Its states, in the order in which callers hand them over.
     """
 
     session: Session
@@ -30,15 +34,15 @@ class GraphRunner:
     states: tuple[NodeState, ...]
 
     def feeds(self, batch: Cells, states: States) -> dict[str, NDArray[Any]]:
-        """Values by name."""
+        """The graph's inputs by name."""
         feeds = {
-            seen.name: to_input_array(values, seen)
-            for seen, values in zip(self.events, batch.events, strict=True)
-            if seen is not None
+            signature.name: to_input_array(values, signature)
+            for signature, values in zip(self.events, batch.events, strict=True)
+            if signature is not None
         }
-        for seen, values in zip(self.static, batch.static, strict=True):
-            if seen is not None:
-                feeds[seen.name] = to_input_array(values, seen)
+        for signature, values in zip(self.static, batch.static, strict=True):
+            if signature is not None:
+                feeds[signature.name] = to_input_array(values, signature)
         for state, values in zip(self.states, states, strict=True):
             feeds[state.input_name] = np.ascontiguousarray(values, dtype=state.initial.dtype)[None]
         return feeds
@@ -46,7 +50,14 @@ class GraphRunner:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OnnxRecurrence:
-    """Implements `explain.ports.Recurrence`. `exits` are the states' outputs."""
+    """Implements `explain.ports.Recurrence` with two graphs.
+
+    Attributes:
+        advance_runner: From states to states; the layers behind the recurrent ones are not computed.
+        finish_runner: From states to the output.
+        state_outputs: The names of the outputs that hold the states.
+        static_enters: For each static input, whether it reaches a recurrent node and so the states.
+    """
 
     advance_runner: GraphRunner
     finish_runner: GraphRunner
@@ -56,12 +67,12 @@ class OnnxRecurrence:
     static_enters: tuple[bool, ...]
 
     def __str__(self) -> str:
-        """`GRU, LSTM (2 states, …)`"""
+        """The recurrent nodes: `GRU '/gru/GRU', LSTM '/lstm/LSTM'`."""
         return ", ".join(dict.fromkeys(state.node for state in self.states))
 
     @property
     def sessions(self) -> tuple[Session, ...]:
-        """Those it runs."""
+        """The two sessions that it holds."""
         return self.advance_runner.session, self.finish_runner.session
 
     def initial(self, rows: int) -> States:
@@ -69,14 +80,12 @@ class OnnxRecurrence:
         return tuple(np.repeat(state.initial[None], rows, axis=0) for state in self.states)
 
     def advance(self, batch: Cells, states: States, until: float = math.inf) -> States:
-        """As in `Recurrence.advance`. The head is not computed."""
-        left = self.advance_runner.session.fetch(
-            self.state_outputs, self.advance_runner.feeds(batch, states), until
-        )
+        """As in `Recurrence.advance`."""
+        feeds = self.advance_runner.feeds(batch, states)
+        left = self.advance_runner.session.fetch(self.state_outputs, feeds, until)
         return tuple(state[0] for state in left)
 
     def finish(self, batch: Cells, states: States, until: float = math.inf) -> NDArray[np.float64]:
         """As in `Recurrence.finish`."""
-        return self.scores.last(
-            self.finish_runner.session.run(self.finish_runner.feeds(batch, states), until)
-        )
+        feeds = self.finish_runner.feeds(batch, states)
+        return self.scores.last(self.finish_runner.session.run(feeds, until))
