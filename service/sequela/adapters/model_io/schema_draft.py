@@ -40,9 +40,9 @@ UNNAMED_TARGET = "score"
 class Draft:
     """What is known of a schema before the model has run. `given`: somebody wrote it, at `path`.
 
-    `written`: its inputs as they were written, empty where they are inferred. `server_signature`: the model's inputs in the
-    server's own order (states left as they are). `other`: another reading of the inputs' axes, which a trial should
-    tell from this one.
+    `written`: its inputs as they were written, empty where they are inferred. `server_signature`: the model's inputs
+    in the server's own order (states left as they are). `other`: another reading of the inputs' axes, which a trial
+    should tell from this one.
     """
 
     schema: ModelSchema

@@ -1,79 +1,72 @@
-"""What an ONNX graph says of its inputs and outputs: names, element types, axes."""
+"""Reads a model's signature from its ONNX graph: names, element types and axes of inputs and outputs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from onnx import ModelProto, TensorProto, ValueInfoProto
+from onnx import ModelProto, TypeProto, ValueInfoProto
 
 from sequela.adapters.model_io.signature import AxisSize, InputSignature, Signature
+from sequela.adapters.onnx.element_types import ELEMENT_TYPES, element_name
 from sequela.adapters.onnx.graph_outputs import read_outputs
 from sequela.errors import InvalidInput
 from sequela.explain.schema import Dtype
 
-ELEMENT_TYPES: Mapping[int, Dtype] = {
-    TensorProto.FLOAT: Dtype.FLOAT32,
-    TensorProto.FLOAT16: Dtype.FLOAT32,  # cast on its way in
-    TensorProto.DOUBLE: Dtype.FLOAT64,
-    TensorProto.INT32: Dtype.INT32,
-    TensorProto.INT64: Dtype.INT64,
-    TensorProto.BOOL: Dtype.BOOL,
-    # Cast on their way in as well; what they do not hold is refused there.
-    **dict.fromkeys(
-        (TensorProto.INT8, TensorProto.INT16, TensorProto.UINT8, TensorProto.UINT16), Dtype.INT32
-    ),
-    **dict.fromkeys((TensorProto.UINT32, TensorProto.UINT64), Dtype.INT64),
-}
-NUMPY_TYPES: Mapping[int, str] = {
-    element: TensorProto.DataType.Name(element).lower() for element in ELEMENT_TYPES
-} | {TensorProto.FLOAT: "float32", TensorProto.DOUBLE: "float64"}
 MAX_AXES = 8
 OTHER_KINDS: Mapping[str, str] = {
-    "sequence_type": "a list of tensors (a Sequence of ONNX)",
-    "map_type": "a dictionary (a Map of ONNX)",
-    "optional_type": "an optional value (an Optional of ONNX)",
+    "sequence_type": "a list of tensors (an ONNX Sequence)",
+    "map_type": "a dictionary (an ONNX Map)",
+    "optional_type": "an optional value (an ONNX Optional)",
     "sparse_tensor_type": "a sparse tensor",
 }
+REASON = "MODEL_INPUT_UNSUPPORTED"
 
 
 def read_signature(model: ModelProto, path: str) -> Signature:
-    """The inputs that a caller must feed, and the outputs.
+    """Reads the inputs that a caller must feed (those without an initializer), and the outputs.
 
-    Raises InvalidInput (MODEL_INPUT_UNSUPPORTED) for an input that is not a tensor of numbers.
+    Args:
+        model: The model, with tensors of numbers as outputs.
+        path: The field of the request that holds the model, for errors.
+
+    Raises:
+        InvalidInput: MODEL_INPUT_UNSUPPORTED for an input that is not a tensor of numbers with known axes.
     """
     initialized = {tensor.name for tensor in model.graph.initializer}
     inputs = tuple(_input(value, path) for value in model.graph.input if value.name not in initialized)
     if not inputs:
-        raise InvalidInput.at(path, "MODEL_INPUT_UNSUPPORTED", "takes no inputs")
+        raise InvalidInput.at(path, REASON, "the model takes no inputs, so there is nothing to explain")
     return Signature(inputs, tuple(read_outputs(model)))
 
 
 def _input(value: ValueInfoProto, path: str) -> InputSignature:
     kind = value.type.WhichOneof("value") or "tensor_type"
     if kind != "tensor_type":
-        text = (
-            f"input {value.name!r} is {OTHER_KINDS.get(kind, kind)}; inputs are tensors: export the model with one for "
-            "each part"
-        )
-        raise InvalidInput.at(path, "MODEL_INPUT_UNSUPPORTED", text)
+        text = f"input {value.name!r} is {OTHER_KINDS.get(kind, kind)}, but inputs must be tensors: "
+        text += "export the model with one tensor input for each part"
+        raise InvalidInput.at(path, REASON, text)
     tensor = value.type.tensor_type
-    if tensor.elem_type not in ELEMENT_TYPES:
-        names = ", ".join(sorted(TensorProto.DataType.Name(element).lower() for element in ELEMENT_TYPES))
-        held = TensorProto.DataType.Name(tensor.elem_type).lower()
-        text = (
-            f"input {value.name!r} holds {held}; inputs are tensors of {names}: export the model with an input of "
-            "one of "
-            "these, which its first operator casts"
-        )
-        raise InvalidInput.at(path, "MODEL_INPUT_UNSUPPORTED", text)
+    dtype = _dtype(value.name, tensor, path)
     if not tensor.HasField("shape"):
-        text = f"input {value.name!r} does not say which axes it has; export the model with the shapes of its inputs"
-        raise InvalidInput.at(path, "MODEL_INPUT_UNSUPPORTED", text)
+        text = f"input {value.name!r} has no shape: export the model with the shapes of its inputs"
+        raise InvalidInput.at(path, REASON, text)
     axes = tuple(_axis(dimension.dim_value, dimension.dim_param) for dimension in tensor.shape.dim)
     if len(axes) > MAX_AXES:
         text = f"input {value.name!r} has {len(axes)} axes, the limit is {MAX_AXES}"
-        raise InvalidInput.at(path, "MODEL_INPUT_UNSUPPORTED", text)
-    return InputSignature(value.name, ELEMENT_TYPES[tensor.elem_type], NUMPY_TYPES[tensor.elem_type], axes)
+        raise InvalidInput.at(path, REASON, text)
+    return InputSignature(value.name, dtype, ELEMENT_TYPES[tensor.elem_type].numpy, axes)
+
+
+def _dtype(name: str, tensor: TypeProto.Tensor, path: str) -> Dtype:
+    known = ELEMENT_TYPES.get(tensor.elem_type)
+    if known is None or known.dtype is None:
+        allowed = ", ".join(sorted(element_name(item) for item, kind in ELEMENT_TYPES.items() if kind.dtype))
+        text = (
+            f"input {name!r} has elements of type {element_name(tensor.elem_type)}, allowed are {allowed}: "
+        )
+        text += "export the model with an input of one of these types and a Cast behind it"
+        raise InvalidInput.at(path, REASON, text)
+    return known.dtype
 
 
 def _axis(size: int, name: str) -> AxisSize:

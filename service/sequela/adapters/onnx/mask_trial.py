@@ -1,7 +1,7 @@
-"""What a mask marks, by trial: padding must not reach the output, and events must.
+"""Finds out by running a model what its masks mark: padding must not reach the output, and events must.
 
 Some models take 1 for a real event, others 1 for padding (torch's key_padding_mask), others a large negative number
-that is added for padding. Names do not tell; the output does.
+that is added where padding lies. Names do not tell; the output does.
 """
 
 from __future__ import annotations
@@ -23,21 +23,26 @@ from sequela.adapters.onnx.session import Session
 from sequela.errors import DoesNotFit, InvalidInput
 from sequela.explain.ports import Frame
 from sequela.explain.result.explanation import ExplanationWarning
-from sequela.explain.schema import Dtype, InputSchema, Padding, Role
+from sequela.explain.schema import InputSchema, Padding, Role
 from sequela.timeshap.cells import Cells
 
 ADDITIVE_PADDING = -1e9
+"""What a mask that is added to attention scores holds for padding."""
 MAX_READINGS = 27
-"""Of all masks together; each takes a run or two."""
+"""How many combinations of meanings are tried for all masks together; each takes up to three runs."""
 TOLERANCE = 1e-5
-"""Of the largest output: what padding may change. A hidden step changes nothing; one that counts, far more."""
+"""How much padding may change an output, as a share of the largest one. Padding that counts changes it far more."""
 
 
 def with_mask_meaning(trial: TrialResult) -> tuple[TrialResult, tuple[ExplanationWarning, ...]]:
-    """The trial with its masks read as the model reads them.
+    """Finds the meaning of a model's masks.
 
-    Raises InvalidInput: SCHEMA_DOES_NOT_FIT where a schema says otherwise, SCHEMA_NEEDED where masks hide every event,
-    MODEL_INPUT_UNSUPPORTED for a mask between events.
+    Returns:
+        The trial with the meaning that the model gives its masks, and a warning about what was assumed, if anything.
+
+    Raises:
+        InvalidInput: SCHEMA_DOES_NOT_FIT if a schema says otherwise; SCHEMA_NEEDED if the masks hide every event;
+            MODEL_INPUT_UNSUPPORTED for a mask between events.
     """
     inputs = trial.draft.schema.inputs
     length = max(trial.probe_result.shapes)
@@ -58,21 +63,19 @@ def with_mask_meaning(trial: TrialResult) -> tuple[TrialResult, tuple[Explanatio
             return _read_as(trial, other)
     masks = ", ".join(repr(item.name) for item in inputs if item.role is Role.MASK)
     if not _events_count(trial, length):
-        text = f"with 1 for an event in the mask {masks} no event reaches the model's output; say in a schema what "
-        text += f'padding holds ("pad_value"), and export the model so that events count: {entries(inputs)}'
+        text = f"with 1 for an event in the mask {masks}, no event reaches the model's output. Export the model so "
+        text += f'that events count, and set what marks padding ("pad_value") in a schema: {entries(inputs)}'
         raise InvalidInput.at(trial.draft.path, "SCHEMA_NEEDED", text)
     text = (
-        f"A trial did not show that the mask {masks} hides padding from the model's output. It is read with 1 for "
-        "an event "
-        'and 0 for padding; if it means something else, say what padding holds in a schema: "pad_value", for '
-        "example 1 or "
-        "-1e9, on the mask's input."
+        f"Trial runs did not show that the mask {masks} hides padding from the model's output. It is filled with 1 for "
+        "an event and 0 for padding. If it means something else, set the value that marks padding in a schema: "
+        '"pad_value", for example 1 or -1e9, on the mask\'s input.'
     )
     return trial, (ExplanationWarning("MASK_NOT_PROVEN", text),)
 
 
 def _events_count(trial: TrialResult, length: int) -> bool:
-    """Whether other events change the output, where there is no padding; a model that fails is not judged."""
+    """Whether other events change the output of sequences without padding; true for a model that fails."""
     cells = sample_cells(trial.feeder.inputs, TRIAL_ROWS, 2 * length, ids=2)
     parts = (slice(None, length), slice(length, None))
     try:
@@ -88,7 +91,11 @@ def _events_count(trial: TrialResult, length: int) -> bool:
 
 
 def _check_square(trial: TrialResult, length: int) -> None:
-    """A mask between events (l, l) goes with a single sequence; one of the events does not, but for one event."""
+    """Refuses a mask between events, (l, l): with a single sequence, a model that takes (batch, l) rejects it.
+
+    Raises:
+        InvalidInput: MODEL_INPUT_UNSUPPORTED.
+    """
     feeder, session = trial.feeder, trial.session
     cells = sample_cells(feeder.inputs, 1, length)
     feeds = feeder.feeds(cells, no_padding(cells))
@@ -107,18 +114,15 @@ def _check_square(trial: TrialResult, length: int) -> None:
 
 
 def _raw_output(session: Session, feeds: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
-    """The output as the model gives it, however many rows it has."""
+    """The output as the model gives it, whatever its number of rows."""
     (output,) = session.fetch([session.output], feeds)
     return np.atleast_1d(output)
 
 
 def _other_readings(inputs: Sequence[InputSchema]) -> Iterator[tuple[InputSchema, ...]]:
-    """With other values for padding in masks: all alike first, then of each its own."""
+    """The inputs with other padding values in their masks: first the same value in all, then different ones."""
     masks = [item for item in inputs if item.role is Role.MASK]
-    values = [
-        (0.0, 1.0, ADDITIVE_PADDING) if item.dtype in (Dtype.FLOAT32, Dtype.FLOAT64) else (0.0, 1.0)
-        for item in masks
-    ]
+    values = [(0.0, 1.0, ADDITIVE_PADDING) if item.dtype.is_float else (0.0, 1.0) for item in masks]
     mixed = islice(product(*values), MAX_READINGS)
     for padding in sorted(mixed, key=lambda each: len(set(each))):
         held = dict(zip((item.name for item in masks), padding, strict=True))
@@ -130,14 +134,15 @@ def _read_as(
 ) -> tuple[TrialResult, tuple[ExplanationWarning, ...]]:
     draft = trial.draft
     masks = [item for item in inputs if item.role is Role.MASK]
-    shown = ", ".join(
+    meanings = ", ".join(
         f"{item.name!r} takes {item.pad_value or 0:g} for padding and {int(not item.pad_value)} for an event"
         for item in masks
     )
     if draft.written:
-        text = f"the mask {shown}: events would be hidden otherwise. Say so: {entries(inputs)}"
+        text = f"the mask {meanings}; with what the schema says, events would be hidden. "
+        text += f"Write instead: {entries(inputs)}"
         raise InvalidInput.at(draft.path, "SCHEMA_DOES_NOT_FIT", text)
-    text = f"Trials show that the mask {shown}. To be sure of it, say so in a schema: {entries(inputs)}."
+    text = f"Trial runs show that the mask {meanings}. To state it yourself, write in a schema: {entries(inputs)}."
     read = replace(
         trial,
         draft=replace(draft, schema=replace(draft.schema, inputs=inputs)),
@@ -147,7 +152,7 @@ def _read_as(
 
 
 def _hides_padding(feeder: Feeder, session: Session, length: int, side: Padding) -> bool:
-    """Whether events reach the output, and padding on this side does not."""
+    """Whether padding on this side leaves the output as it is, while other events change it."""
     real = length - length // 2
     cells = sample_cells(feeder.inputs, TRIAL_ROWS, real, ids=2)
     others = sample_cells(feeder.inputs, TRIAL_ROWS, real + length, ids=2)

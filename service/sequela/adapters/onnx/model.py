@@ -1,4 +1,4 @@
-"""A model out of an ONNX file, run by onnxruntime in this process."""
+"""A model from an ONNX file, run by onnxruntime in this process."""
 
 from __future__ import annotations
 
@@ -18,8 +18,14 @@ from sequela.timeshap.cells import Cells
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OnnxModel:
-    """Implements `explain.ports.Model`. `size` is the file's in bytes, once for each session; `execution`
-    says how the model is run, `tried` on how many events it was when it was loaded.
+    """Implements `explain.ports.Model`.
+
+    Attributes:
+        execution: How the model is run, as a text for operators.
+        size: The bytes that it counts with in the cache: the file's, once for each session.
+        step_work: About how many multiply-adds one event takes.
+        recurrence: Runs the model from states, if that is possible.
+        trial_lengths: The numbers of events that it ran on when it was loaded.
     """
 
     info: ModelInfo
@@ -37,25 +43,24 @@ class OnnxModel:
 
     @property
     def endpoint(self) -> Endpoint | None:
-        """It runs in this process."""
+        """None, since it runs in this process."""
         return None
 
     def work(self, events: int) -> int:
         """As in `Model.work`."""
         return max(self.step_work * events, 1)
 
-    def _trial_text(self) -> str:
-        """On what the model was seen to run, for messages."""
-        trial_lengths = " and ".join(f"{length:,}" for length in self.trial_lengths)
-        return f"; when it was loaded it ran on {trial_lengths}" if trial_lengths else ""
-
     def run(
         self, batch: Cells, frame: Frame, output_event: int, until: float = math.inf
     ) -> NDArray[np.float64]:
-        """As in `Model.run`: raw outputs (n, outputs); −l < output_event ≤ 0 counts from the last real event.
+        """As in `Model.run`: raw outputs (n, targets).
 
-        Raises DoesNotFit: MODEL_FAILED where onnxruntime fails on the batch (an id that no embedding has, too
-        few events for a convolution) or gives another shape than before; MODEL_OUTPUT_NOT_FINITE.
+        Outputs with a step for each event give the one of `output_event`, where −l < output_event ≤ 0 counts from the
+        last real event.
+
+        Raises:
+            DoesNotFit: MODEL_FAILED if onnxruntime fails on the batch (an id that no embedding has, too few events for
+                a convolution) or gives another shape than before; MODEL_OUTPUT_NOT_FINITE.
         """
         try:
             outputs = self.session.run(self.feeder.feeds(batch, frame), until)
@@ -65,3 +70,7 @@ class OnnxModel:
             text = f"{error.message} (on {batch.length:,} events){self._trial_text()}"
             raise DoesNotFit("MODEL_FAILED", text) from None
         return Scores(self.info.schema).at(outputs, len(frame.before[0]) + batch.length - 1 + output_event)
+
+    def _trial_text(self) -> str:
+        lengths = " and ".join(f"{length:,}" for length in self.trial_lengths)
+        return f"; when it was loaded it ran on {lengths}" if lengths else ""

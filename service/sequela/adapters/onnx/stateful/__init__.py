@@ -14,7 +14,8 @@ sequences cheap. It is exact only if nothing but the recurrent nodes carries inf
     5  wrap the rewritten graphs as a `Recurrence`             `recurrence`
     6  compare with the whole graph on noise                   `self_check`
 
-`conversion` runs these steps. A graph that fails one of them raises `NotStateful` and is run whole, which is always right.
+`conversion` runs these steps. A graph that fails one of them raises `NotStateful` and is run whole, which is always
+right.
 """
 
 from __future__ import annotations

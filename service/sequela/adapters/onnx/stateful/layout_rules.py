@@ -1,7 +1,7 @@
 """Rules for operators that move, reshape or select values: the label of their output.
 
-A rule takes a node with at least one PerEvent input (and no LastEvent or LengthDependent one) and gives the label of its
-output, or raises `NotStateful`.
+A rule takes a node with at least one PerEvent input (and no LastEvent or LengthDependent one) and gives the label of
+its output, or raises `NotStateful`.
 """
 
 from __future__ import annotations

@@ -152,6 +152,8 @@ def reshape_label(
     """The label after a reshape, which keeps the order of the numbers and so the stride between events.
 
     Args:
+        node: The node that reshapes.
+        label: The label of its input.
         before: The input's shape at each observed length.
         after: The output's shape at each observed length.
 

@@ -104,6 +104,7 @@ def observe_values(
     """Runs a model made by `with_all_outputs`.
 
     Args:
+        model: The model with all values as outputs.
         session: Runs `model`.
         feeds: Inputs by number of events, for each of `observed_lengths(fixed)`.
         fixed: The number of events that the file fixes, if it does.

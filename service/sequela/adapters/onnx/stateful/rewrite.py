@@ -63,6 +63,7 @@ def rewrite(model: ModelProto, output: str, observed: ObservedValues) -> Statefu
     """Rewrites a model whose structure was proven by `label_propagation`; drops what neither graph needs.
 
     Args:
+        model: The model with branches inlined, and a free number of events.
         output: The name of the output that is explained.
         observed: The model's values, for initial states that the graph computes.
 

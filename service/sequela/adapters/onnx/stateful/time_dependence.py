@@ -81,6 +81,8 @@ def matches_shapes(label: PerEvent, observed: ObservedValues, shapes: Sequence[S
     """Whether the label's axis grows with the number of events, and no other axis does.
 
     Args:
+        label: The label to check.
+        observed: The graph's values; its lengths are the numbers of events.
         shapes: The value's shape at each observed length.
     """
     axis, first = label.axis, shapes[0]
