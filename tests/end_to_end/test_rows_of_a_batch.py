@@ -92,7 +92,7 @@ def softmax_over_rows() -> bytes:
 
 COUPLED = {
     "batch_first forgotten": ((CASES / "mixed.onnx").read_bytes(), "Is batch_first=True missing"),
-    "normalised over the batch": (normalised(), "normalise, or take a softmax, over the batch's axis?"),
+    "normalised over the batch": (normalised(), "normalise, or apply a softmax, along the batch axis?"),
     "quantised by the batch": (quantised(), "'q' rounds by the largest value of its batch"),
     "softmax over the batch": (softmax_over_rows(), "dim=-1"),
 }
@@ -132,7 +132,7 @@ def test_a_fixed_batch_of_several_rows_that_mix(sequela: Sequela, tmp_path: Path
         helper.make_node("Sub", ["x", "centre"], ["apart"]),
     ]
     with pytest.raises(
-        SequelaError, match=r"the 4 sequences .* influence each other; .* a batch of 1"
+        SequelaError, match=r"takes 4 sequences in every call, .* influence each other; .* a batch of 1"
     ) as caught:
         explained(sequela, made([*nodes, *dense("apart")], {"w": WEIGHTS}, 4), tmp_path)
     assert caught.value.reason == "MODEL_ROWS_COUPLED"
@@ -170,7 +170,7 @@ CHANCE = {
             helper.make_node("Sigmoid", ["x"], ["p"]),
             helper.make_node("Bernoulli", ["p"], ["drawn"]),
         ),
-        "Bernoulli 'drawn' draws its result by chance.*probabilities",
+        "Bernoulli 'drawn' draws its result at random.*probabilities",
     ),
     "batch normalisation in training mode": (
         made(
@@ -204,7 +204,7 @@ def test_chance_is_refused(sequela: Sequela, tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", CHANCE)
 def test_a_trial_shows_chance_too(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Whatever operator it comes from: with the look at the graph left out, running a sequence again tells."""
-    monkeypatch.setattr(loader, "refuse_chance", lambda *_: None)
+    monkeypatch.setattr(loader, "refuse_randomness", lambda *_: None)
     with pytest.raises(DoesNotFit, match=r"the same sequence is run again.*model\.eval\(\)") as caught:
         Loader().load("m", ModelBytes(CHANCE[name][0], b"", "onnx", "schema"))
     assert caught.value.reason == "MODEL_NOT_DETERMINISTIC"

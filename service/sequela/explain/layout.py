@@ -1,4 +1,4 @@
-"""Where a schema's logical features lie in the arrays: the bridge from names to the core's indices."""
+"""Translates a schema's inputs and features by name into the indices that the method works with."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ from sequela.timeshap.players import Extent
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layout:
-    """A schema seen by index.
+    """A schema by index.
 
-    features: event features in the schema's order, then the feature of each static input in the order of
-    `static`.
+    Attributes:
+        events: The event inputs, in the order of `Cells.events`.
+        static: The static inputs, in the order of `Cells.static`.
+        features: The event features in the schema's order, then the feature of each static input.
+        columns: For each event input, the index of the feature that each column belongs to.
     """
 
     events: tuple[InputSchema, ...]
@@ -25,12 +28,12 @@ class Layout:
     columns: Columns
 
     def extent(self, length: int) -> Extent:
-        """The size of a sequence of `length` events."""
+        """The extent of a sequence of `length` events: how many events, features and static inputs may be players."""
         return Extent(length, self.columns.features, self.columns.static)
 
 
 def layout(schema: ModelSchema) -> Layout:
-    """The layout of a schema whose event columns belong to exactly one feature each."""
+    """Builds the layout of a complete schema, in which each column belongs to exactly one feature."""
     events = tuple(item for item in schema.inputs if item.role is Role.EVENTS)
     static = tuple(item for item in schema.inputs if item.role is Role.STATIC)
     static_names = {item.name for item in static}
@@ -43,10 +46,10 @@ def layout(schema: ModelSchema) -> Layout:
     return Layout(
         events=events,
         static=static,
-        features=over_events + tuple(of_static.get(item.name) or _named_after(item) for item in static),
+        features=over_events + tuple(of_static.get(item.name) or _feature_of_input(item) for item in static),
         columns=Columns(owners, features=len(over_events), static=len(static)),
     )
 
 
-def _named_after(item: InputSchema) -> FeatureSchema:
+def _feature_of_input(item: InputSchema) -> FeatureSchema:
     return FeatureSchema(name=item.name, columns={item.name: tuple(range(item.width))})

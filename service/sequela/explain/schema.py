@@ -1,7 +1,8 @@
-"""What a model takes and gives, and how people read it.
+"""A model's schema: what the model takes and gives, and how people read it.
 
-A schema comes from a `schema.json` beside the model, from ONNX metadata, or is inferred from the graph;
-however it came, this is its one form. Columns are counted from 0 within their input.
+A schema comes from a `schema.json` beside the model, from the ONNX metadata, or is inferred from the graph. However it
+came, this is its one form, and docs/schema.md describes its keys. Columns are counted from 0 within their input. In
+shapes, n is the number of sequences, l the number of events.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ class Role(StrEnum):
     """What an input of the model carries."""
 
     EVENTS = "events"  # (n, l, width), or (n, l) for a width of 1
-    STATIC = "static"  # (n, width), or (n,): one value set per sequence
+    STATIC = "static"  # (n, width), or (n,): one set of values for each sequence
     MASK = "mask"  # (n, l): 1 for a real event, 0 for padding
     LENGTH = "length"  # (n,): the number of real events
-    STATE = "state"  # an initial state (h0, c0): filled in by the server, never sent
+    STATE = "state"  # an initial state (h0, c0), filled in by the server and never sent
 
 
 class Axis(StrEnum):
-    """What an axis of an event input counts."""
+    """What an axis of an input counts."""
 
     BATCH = "batch"
     TIME = "time"
@@ -30,7 +31,7 @@ class Axis(StrEnum):
 
 
 class Dtype(StrEnum):
-    """Element types an input may have."""
+    """The element types that a schema knows. Models with smaller types take the next larger one of these."""
 
     FLOAT32 = "float32"
     FLOAT64 = "float64"
@@ -38,9 +39,14 @@ class Dtype(StrEnum):
     INT64 = "int64"
     BOOL = "bool"
 
+    @property
+    def is_float(self) -> bool:
+        """Whether it holds fractions; an input of another type holds ids or flags."""
+        return self in (Dtype.FLOAT32, Dtype.FLOAT64)
+
 
 class Padding(StrEnum):
-    """On which side a fixed-length model's padding lies, along time (oldest event first)."""
+    """The side of a sequence on which a model of fixed length is padded. Sequences begin with the oldest event."""
 
     LEFT = "left"
     RIGHT = "right"
@@ -50,9 +56,9 @@ class FeatureKind(StrEnum):
     """How a feature's columns are averaged and displayed."""
 
     NUMERIC = "numeric"
-    CATEGORICAL = "categorical"  # one integer column of category ids
-    ONE_HOT = "one_hot"  # one column per category
-    GROUP = "group"  # columns that only make sense together (an embedding block, a user's group)
+    CATEGORICAL = "categorical"  # one column of integer ids
+    ONE_HOT = "one_hot"  # one column for each category
+    GROUP = "group"  # columns that only make sense together, such as an embedding
 
 
 class Transform(StrEnum):
@@ -63,7 +69,7 @@ class Transform(StrEnum):
 
 
 class Link(StrEnum):
-    """The scale the output is explained on."""
+    """The scale on which an output is explained."""
 
     IDENTITY = "identity"
     LOGIT = "logit"
@@ -73,13 +79,19 @@ class Link(StrEnum):
 class InputSchema:
     """One input tensor of the model.
 
-    `rank`: its axes, the batch included. Told by the model itself; only an endpoint that does not describe its model
-    needs it, for inputs of one column, which may leave out the column axis.
-    `axes`: the order of an event input's axes, where it is not batch, time, features. Callers always send
-    (time, features).
-    `allow_nan`: NaN means "missing" to the model and may be sent; infinity may not.
-    `shape`: the axes of a static input behind the batch, where there is more than one; `width` is their product.
-    `initial`: what a state begins with.
+    Attributes:
+        name: The input's name in the graph.
+        role: What it carries.
+        dtype: Its element type.
+        width: The number of columns.
+        pad_value: What padding holds. For a mask: the value that marks padding.
+        rank: The number of axes, the batch included. Models tell it themselves; only an endpoint that does not describe
+            its model needs it, for an input of one column, which may have no axis for columns.
+        axes: The order of the model's own axes, if it is not (batch, time, features). Callers always send
+            (time, features).
+        allow_nan: NaN means "missing" to the model and may be sent. Infinity may not.
+        shape: The model's axes of columns, if there are several; `width` is their product.
+        initial: The value that a state starts with.
     """
 
     name: str
@@ -96,7 +108,7 @@ class InputSchema:
 
 @dataclass(frozen=True, slots=True)
 class Display:
-    """Takes a column back to the unit people know: `inverse(transform)(mean + scale * x)`."""
+    """Converts a standardised value x back to its own unit: the inverse of `transform` of mean + scale · x."""
 
     mean: float = 0.0
     scale: float = 1.0
@@ -106,11 +118,16 @@ class Display:
 
 @dataclass(frozen=True, slots=True)
 class FeatureSchema:
-    """One logical feature: the columns that are switched together.
+    """One logical feature: columns that are present or absent together.
 
-    `columns` maps an input's name to the columns of it that belong to the feature. A feature lies either in
-    event inputs or in one static input, never in both. `categories` names the ids of a categorical feature,
-    or the columns of a one-hot one, in order.
+    Attributes:
+        name: Its name in answers.
+        columns: For each input, the columns that belong to the feature. They lie either in event inputs or in one
+            static input, never in both.
+        kind: How its columns are averaged and displayed.
+        label, unit, description: Texts for people.
+        categories: The names of a categorical feature's ids, or of a one-hot feature's columns, in order.
+        display: How a value is shown.
     """
 
     name: str
@@ -125,7 +142,7 @@ class FeatureSchema:
 
 @dataclass(frozen=True, slots=True)
 class TargetSchema:
-    """One output of the model; targets are in the order of the model's output columns."""
+    """One column of the model's output. Targets are in the order of these columns."""
 
     name: str
     label: str = ""
@@ -135,15 +152,24 @@ class TargetSchema:
 class ModelSchema:
     """A model's inputs, logical features and targets.
 
-    Inputs, features and targets that a `schema.json` leaves out are inferred, each as a whole. `output` names
-    the graph output that is explained (empty: the one that is the score). `per_event` says that it has a step
-    per event: (n, l) or (n, l, targets) (None: told by the model). `padding` is needed only by fixed-length
-    models whose callers send fewer events than the length. `bounded` says that outputs lie in [0, 1], so that
-    default tolerances are absolute (None: inferred from the graph's last operator). `background` holds the
-    model's default: per input its average event (width), or a matrix (k, width) whose last row is t = 0;
-    static inputs (width). `trial_length` is the number of events that the model is tried with when it is
-    loaded, where it needs more than a few. `classes` says that several outputs are alternatives, of which the
-    one with the highest score comes first by default (None: they are, unless they are steps of a forecast).
+    A `schema.json` may leave out inputs, features and targets; each is then inferred as a whole.
+
+    Attributes:
+        inputs: The graph's inputs.
+        features: What is switched and named together.
+        targets: The columns of the output.
+        output: The graph output that is explained. Empty: the one that is the score.
+        per_event: Whether the output has one step for each event, (n, l) or (n, l, targets). None: the model tells.
+        link: The scale on which the output is explained by default.
+        padding: The side on which a model of fixed length is padded, needed if callers send fewer events.
+        bounded: Whether outputs lie in [0, 1], so that default tolerances are absolute. None: inferred from the graph's
+            last operator.
+        background: The model's default background. For each event input an average event (width,), or a matrix
+            (k, width) whose last row is t = 0; for each static input its values (width,).
+        trial_length: The number of events that the model is tried with when it is loaded, if it needs another number
+            than those tried by default.
+        classes: Whether several outputs are alternatives, so that the one with the highest score is explained first.
+            None: they are, unless they are the steps of a forecast.
     """
 
     inputs: tuple[InputSchema, ...] = ()

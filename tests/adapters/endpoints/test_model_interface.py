@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sequela.adapters.endpoints.model_interface import ModelInterface, read_interface
 from sequela.adapters.endpoints.transport import Description
-from sequela.adapters.model_io.signature import Axis, Content, InputSignature, OutputSignature
+from sequela.adapters.model_io.signature import AxisSize, Content, InputSignature, OutputSignature
 from sequela.errors import SequelaError
 from sequela.explain.limits import Limits
 from sequela.explain.schema import Dtype
@@ -17,7 +17,7 @@ URI, SCHEMA = "model.endpoint.uri", "m/1/schema.json"
 EVENTS = {"name": "events", "role": "events", "dtype": "float32", "width": 5}
 
 
-def tensor(name: str, *axes: Axis, dtype: Dtype = Dtype.FLOAT32) -> InputSignature:
+def tensor(name: str, *axes: AxisSize, dtype: Dtype = Dtype.FLOAT32) -> InputSignature:
     return InputSignature(name, dtype, dtype.value, axes)
 
 
@@ -52,7 +52,7 @@ def test_a_schema_alone() -> None:
     assert found.schema.bounded
 
 
-def output(*axes: Axis, name: str = "score") -> tuple[OutputSignature, ...]:
+def output(*axes: AxisSize, name: str = "score") -> tuple[OutputSignature, ...]:
     return (OutputSignature(name, Content.FLOATS, "FP32", axes),)
 
 
@@ -71,7 +71,7 @@ def output(*axes: Axis, name: str = "score") -> tuple[OutputSignature, ...]:
         ((None, None), {"per_event": False, "targets": [{"name": "a"}, {"name": "b"}]}, False, 2),
     ],
 )
-def test_outputs(axes: tuple[Axis, ...], schema: dict[str, Any], per_event: bool, targets: int) -> None:
+def test_outputs(axes: tuple[AxisSize, ...], schema: dict[str, Any], per_event: bool, targets: int) -> None:
     """(n), (n, outputs), (n, steps, outputs), (n, events), (n, events, outputs); axes of 1 do not count."""
     found = reading(schema or None, outputs=output(*axes))
     assert (found.schema.per_event, len(found.schema.targets)) == (per_event, targets)

@@ -70,7 +70,7 @@ BOUNDED = {
     score = Squeeze (z_h, zero)""",
 }
 """Each depends on whether there are more than `bound` events; in Python's terms `x[:, -bound:]`, `min(l, bound)`."""
-UNBOUNDED = {
+MAX_EVENTS = {
     "from the least integer": "least = Constant <value_ints = [-9223372036854775808]> () "
     "kept = Slice (in_time, least, big, zero)" + AGAIN,
     "to the largest of 32 bits": "top = Constant <value_ints = [2147483647]> () "
@@ -119,13 +119,16 @@ def test_a_bound_is_met_by_sequences_that_are_long_enough(name: str, bound: int)
     """Among the lengths that a graph is tried at and beyond: it is left whole."""
     model = model_of(GRU + BOUNDED[name].replace("{bound}", str(bound)))
     assert model.recurrence is None
-    assert "picks events" in model.execution or "uses the number of events" in model.execution
+    assert (
+        "selects some of the events" in model.execution
+        or "depends on the number of events" in model.execution
+    )
 
 
-@pytest.mark.parametrize("name", UNBOUNDED)
+@pytest.mark.parametrize("name", MAX_EVENTS)
 def test_what_holds_for_any_number_of_events_runs_from_states(name: str) -> None:
     """And gives what it gives whole on more events than it was tried at, cut anywhere."""
-    model = model_of(GRU + UNBOUNDED[name])
+    model = model_of(GRU + MAX_EVENTS[name])
     assert model.recurrence is not None, model.execution
     events, empty = np.random.default_rng(1).normal(size=(3, MANY, WIDTH)), (np.empty((0, WIDTH)),)
     expected = model.run(Cells((events,)), Frame(empty, empty), 0)
@@ -150,7 +153,10 @@ def test_a_graph_for_a_fixed_number_of_events_meets_a_smaller_bound(name: str, b
     """It is left whole, as with a free number."""
     model = model_of(GRU + BOUNDED[name].replace("{bound}", str(bound)), FIXED)
     assert model.recurrence is None
-    assert "picks events" in model.execution or "uses the number of events" in model.execution
+    assert (
+        "selects some of the events" in model.execution
+        or "depends on the number of events" in model.execution
+    )
 
 
 @pytest.mark.parametrize("length", ["l", FIXED])
@@ -160,14 +166,14 @@ def test_differences_of_events_leave_a_single_one_without_any(length: int | str)
     kept = Sub (later, earlier)"""
     model = model_of(GRU + differences + AGAIN, length)
     assert model.recurrence is None
-    assert "Slice 'later' picks events" in model.execution
+    assert "Slice 'later' selects some of the events" in model.execution
 
 
 @pytest.mark.parametrize(
     ("bound", "said"),
     [
-        (50, "Slice 'kept' gives another number of events"),
-        (150, "from states its outputs are"),
+        (50, "Slice 'kept' changes the number of events"),
+        (150, "run from states, its outputs differ by"),
     ],
 )
 def test_were_the_proof_fooled_long_sequences_would_tell(

@@ -7,7 +7,7 @@ import warnings
 import pytest
 from matrix import BY_NAME
 from sequela.adapters.onnx.loader import Loader, ModelBytes
-from sequela.adapters.onnx.provider import ExecutionProvider, chain
+from sequela.adapters.onnx.provider import ExecutionProvider, session_providers
 from structlog.testing import capture_logs
 
 MEMORY = 3 << 20
@@ -16,7 +16,7 @@ CPU = ("CPUExecutionProvider", {})
 
 def test_cuda_goes_before_the_cpu() -> None:
     """In the memory it may take, in full float32; the CPU is left the operators that CUDA does not know."""
-    (name, options), last = chain(ExecutionProvider.CUDA, MEMORY)
+    (name, options), last = session_providers(ExecutionProvider.CUDA, MEMORY)
     assert name == "CUDAExecutionProvider"
     assert options == {"gpu_mem_limit": MEMORY, "use_tf32": 0}
     assert last == CPU
@@ -24,7 +24,7 @@ def test_cuda_goes_before_the_cpu() -> None:
 
 def test_the_cpu_stands_alone() -> None:
     """Its memory is limited elsewhere."""
-    assert chain(ExecutionProvider.CPU, MEMORY) == [CPU]
+    assert session_providers(ExecutionProvider.CPU, MEMORY) == [CPU]
 
 
 @pytest.mark.parametrize("provider", ExecutionProvider)

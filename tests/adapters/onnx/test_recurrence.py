@@ -32,8 +32,8 @@ STATES = {
 """How many states each model that runs from states has."""
 REASONS = {
     "bidirectional_lstm": "LSTM '/layer/LSTM' runs in both directions",
-    "keras_loop": "Loop 'sequential_1_1/gru_1/while_loop' is not taken apart into steps",
-    **dict.fromkeys(("lengths", "fixed_lengths"), "input 'length' says which events are real"),
+    "keras_loop": "Loop 'sequential_1_1/gru_1/while_loop' is a loop, which is run whole",
+    **dict.fromkeys(("lengths", "fixed_lengths"), "input 'length' marks which events are real"),
     "batch_one": "sequences in every call: 1",
     "batch_four": "sequences in every call: 4",
 }
@@ -231,9 +231,9 @@ def test_a_graph_that_nobody_thought_of_is_run_whole(monkeypatch: pytest.MonkeyP
     def fail(*_: object) -> None:
         raise IndexError
 
-    monkeypatch.setattr("sequela.adapters.onnx.stateful.candidate.label_values", fail)
+    monkeypatch.setattr("sequela.adapters.onnx.stateful.conversion.label_values", fail)
     with capture_logs() as logged:
         model = Loader().load("m", ModelBytes(BY_NAME["gru"].path.read_bytes(), b"", "onnx", "schema"))
     assert model.recurrence is None
-    assert model.execution.startswith("whole graph: IndexError while it was taken apart; ")
-    assert [line["event"] for line in logged] == ["model_not_taken_apart", "model_loaded"]
+    assert model.execution.startswith("whole graph: IndexError during the analysis of its graph; ")
+    assert [line["event"] for line in logged] == ["model_analysis_failed", "model_loaded"]

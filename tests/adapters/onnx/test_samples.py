@@ -17,17 +17,17 @@ from sequela.adapters.onnx.loader import Loader, ModelBytes
 from sequela.adapters.onnx.model import OnnxModel
 from sequela.adapters.onnx.session import open_session
 from sequela.adapters.onnx.stateful.label_propagation import label_values
-from sequela.adapters.onnx.stateful.labels import Timed
-from sequela.adapters.onnx.stateful.observed_values import observe, observed_lengths, watched
+from sequela.adapters.onnx.stateful.observed_values import observe_values, observed_lengths, with_all_outputs
 from sequela.adapters.onnx.stateful.rewrite import rewrite
-from sequela.adapters.onnx.value_names import needed
+from sequela.adapters.onnx.stateful.time_dependence import PerEvent
+from sequela.adapters.onnx.value_names import needed_nodes
 from sequela.errors import InvalidInput
 from sequela.explain.limits import Limits
 from sequela.explain.ports import Frame
 from sequela.timeshap.cells import Cells
 
 ROOT = Path(__file__).resolve().parents[3] / ".venv" / "onnx-samples"
-QUANTISED = "rounds its events by the largest among them"
+QUANTISED = "quantises by the largest value among the events"
 TEXT = {
     "text2tashkeel/models/bilstm.int8.onnx": QUANTISED,
     "text2tashkeel/models/rawi.int8.onnx": QUANTISED,
@@ -193,24 +193,24 @@ def test_the_speech_model_is_rewritten_to_run_from_states() -> None:
     frames = rng.normal(size=(9, 576)).astype(np.float32)
     zeros = np.zeros((1, 1, 128), np.float32)
     expected = bare(SPEECH, input=frames, h=zeros, c=zeros)[-1]
-    nodes = needed(model.graph.node, [output])
-    watching = watched(model, nodes)
+    nodes = needed_nodes(model.graph.node, [output])
+    watching = with_all_outputs(model, nodes)
     session = open_session(watching.SerializeToString(), output, None, 1, Limits(), "model")
     many = rng.normal(size=(97, 576)).astype(np.float32)
     feeds = {length: {"input": many[:length]} for length in observed_lengths(None)}
-    observed = observe(watching, session, feeds, None)
-    labels = label_values(nodes, {"input": Timed(frozenset(), 0)}, observed, opset=16)
-    assert labels[output] == Timed(frozenset(), 0)
+    observed = observe_values(watching, session, feeds, None)
+    labels = label_values(nodes, {"input": PerEvent(frozenset(), 0)}, observed, opset=16)
+    assert labels[output] == PerEvent(frozenset(), 0)
 
     made = rewrite(model, output, observed)
     stepping, scoring = (
         open_session(part.model.SerializeToString(), output, None, 1, Limits(), "model")
-        for part in (made.advancing, made.finishing)
+        for part in (made.advance_graph, made.finish_graph)
     )
-    exits = [state.exit for state in made.states]
+    exits = [state.output_name for state in made.states]
     for cut in (1, 4, 8):
-        start = {state.entry: state.initial[None, None] for state in made.states}
+        start = {state.input_name: state.initial[None, None] for state in made.states}
         states = stepping.fetch(exits, {"input": frames[:cut], **start})
-        left = {state.entry: value for state, value in zip(made.states, states, strict=True)}
+        left = {state.input_name: value for state, value in zip(made.states, states, strict=True)}
         found = scoring.fetch([output], {"input": frames[cut:], **left})[0][-1]
         assert found == pytest.approx(expected, rel=1e-5)

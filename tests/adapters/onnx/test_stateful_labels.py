@@ -67,43 +67,46 @@ FROM_STATES = {
         chosen = Where (positive_ones, steps, zeros) score = Gather <axis = 1> (chosen, newest)""",
 }
 WHOLE = {
-    "a mean over time": ("score = ReduceMean <axes = [1], keepdims = 0> (steps)", "runs over events"),
+    "a mean over time": (
+        "score = ReduceMean <axes = [1], keepdims = 0> (steps)",
+        "runs along the event axis",
+    ),
     "a maximum over time and columns": (
         "top = ReduceMax <axes = [1, 2]> (steps) flat = Squeeze (top, one) score = Mul (last, flat)",
-        "ReduceMax 'top' runs over events",
+        "ReduceMax 'top' runs along the event axis",
     ),
     "weights over time": (
         "w = Softmax <axis = 1> (steps) p = Mul (w, steps) score = ReduceSum <keepdims = 0> (p, one)",
-        "Softmax 'w' runs over events",
+        "Softmax 'w' runs along the event axis",
     ),
     "attention": (
         """turned = Transpose <perm = [0, 2, 1]> (steps) alike = MatMul (steps, turned)
         mixed = MatMul (alike, steps) score = Gather <axis = 1> (mixed, newest)""",
-        "MatMul 'alike' brings different events together",
+        "MatMul 'alike' combines different events",
     ),
     "a sum over time": (
         "turned = Transpose <perm = [0, 2, 1]> (steps) s = CumSum (turned, two) score = Gather <axis = 2> (s, newest)",
-        "CumSum 's' runs over events",
+        "CumSum 's' runs along the event axis",
     ),
-    "the first step": ("score = Gather <axis = 1> (steps, scalar_zero)", "picks events"),
+    "the first step": ("score = Gather <axis = 1> (steps, scalar_zero)", "selects some of the events"),
     "the last step but one": (
         "back = Constant <value_int = -2> () score = Gather <axis = 1> (steps, back)",
-        "Gather 'score' picks events",
+        "Gather 'score' selects some of the events",
     ),
     "the last step but one by the number of events": (
         COUNT + "place = Sub (count, scalar_two) score = Gather <axis = 1> (steps, place)",
-        "Gather 'score' picks events",
+        "Gather 'score' selects some of the events",
     ),
     "an event for a static input": (
         """column = Slice (profile, zero, one, one) top = ReduceMax <keepdims = 0> (column) none = Sub (top, top)
         at = Cast <to = 7> (none) place = Sub (at, scalar_one) score = Gather <axis = 1> (steps, place)""",
-        "Gather 'score' is told by a static input what to take",
+        "Gather 'score' selects by a static input",
     ),
     "a sum for each event of it and all others": (
         """column = Unsqueeze (steps, three) shape = Shape (events) count = Slice (shape, one, two)
         front = Shape (steps) wanted = Concat <axis = 0> (front, count) many = Expand (column, wanted)
         sums = ReduceSum <keepdims = 0> (many, three) score = Gather <axis = 1> (sums, newest)""",
-        "Expand 'many' gives another number of events",
+        "Expand 'many' changes the number of events",
     ),
     "the order reversed": (
         "turned = Slice (events, minus, lowest, one, minus) score = Gather <axis = 1> (turned, newest) "
@@ -113,17 +116,17 @@ WHOLE = {
     "a GRU over the order reversed": (
         """turned = Slice (in_time, minus, lowest, zero, minus) z, z_h = GRU <hidden_size = 6> (turned, W, R)
         score = Squeeze (z_h, zero)""",
-        "Slice 'turned' picks events",
+        "Slice 'turned' selects some of the events",
     ),
     "division by the number of events": (
         COUNT + "length = Cast <to = 1> (count) score = Div (last, length)",
-        "Div 'score' uses the number of events",
+        "Div 'score' depends on the number of events",
     ),
     "positions": (
         COUNT
         + """at = Range (scalar_zero, count, scalar_one) place = Cast <to = 1> (at)
         column = Unsqueeze (place, one) moved = Add (steps, column) score = Gather <axis = 1> (moved, newest)""",
-        "Add 'moved' uses the number of events",
+        "Add 'moved' depends on the number of events",
     ),
     "neighbours": (
         """channels = Transpose <perm = [0, 2, 1]> (events)
@@ -133,21 +136,21 @@ WHOLE = {
     ),
     "an event put in front": (
         "more = Pad (in_time, ahead) z, z_h = GRU <hidden_size = 6> (more, W, R) score = Squeeze (z_h, zero)",
-        "Pad 'more' adds events",
+        "Pad 'more' pads along the event axis",
     ),
     "events twice": (
         """twice = Concat <axis = 0> (in_time, in_time) z, z_h = GRU <hidden_size = 6> (twice, W, R)
         score = Squeeze (z_h, zero)""",
-        "Concat 'twice' puts events in a row",
+        "Concat 'twice' concatenates along the event axis",
     ),
     "the last step at every event": (
         """many = Unsqueeze (last, one) shape = Shape (steps) all = Expand (many, shape)
         joined = Add (all, steps) score = Gather <axis = 1> (joined, newest)""",
-        "Expand 'all' uses the number of events",
+        "Expand 'all' depends on the number of events",
     ),
     "the last step added to every step": (
         "many = Unsqueeze (last, one) joined = Add (many, steps) score = Gather <axis = 1> (joined, newest)",
-        "Add 'joined' brings the last event together with every event",
+        "Add 'joined' combines the last event with every event",
     ),
     "a GRU that runs over the rows": (
         "z, z_h = GRU <hidden_size = 6> (events, W, R) s = Squeeze (z, one) score = Gather <axis = 1> (s, newest)",
@@ -169,12 +172,12 @@ WHOLE = {
     "a column by the number of events": (
         COUNT + "wrapped = Mod (count, four) score_at = Gather <axis = 2> (steps, wrapped) "
         "score = Gather <axis = 1> (score_at, newest)",
-        "Gather 'score_at' uses the number of events",
+        "Gather 'score_at' depends on the number of events",
     ),
     "columns by the number of events": (
         COUNT + "end = Add (count, one) cut = Slice (steps, zero, end, two) "
         "row = ReduceSum <keepdims = 0> (cut, two) score = Gather <axis = 1> (row, newest_one)",
-        "Slice 'cut' uses the number of events",
+        "Slice 'cut' depends on the number of events",
     ),
     "a table by the number of events": (
         COUNT
@@ -182,12 +185,12 @@ WHOLE = {
         ids = ArgMax <axis = 2, keepdims = 0> (events) none = Mul (ids, scalar_zero)
         taken = Gather (table, none) column = Unsqueeze (taken, two) moved = Add (column, steps)
         score = Gather <axis = 1> (moved, newest_one)""",
-        "Gather 'taken' uses the number of events",
+        "Gather 'taken' depends on the number of events",
     ),
     "attention written as sums": (
         """alike = Einsum <equation = "blh,bmh->blm"> (steps, steps)
         mixed = Einsum <equation = "blm,bmh->blh"> (alike, steps) score = Gather <axis = 1> (mixed, newest)""",
-        "Einsum 'alike' brings different events together",
+        "Einsum 'alike' combines different events",
     ),
     "a branch that events choose": (
         """top = ReduceMax <keepdims = 0> (events) is_high = Greater (top, half)
@@ -206,16 +209,16 @@ WHOLE = {
             else_branch = other () => (float else_out) { else_out = Identity (steps) }
         >
         score = Gather <axis = 1> (again, newest)""",
-        "If 'again' uses the number of events",
+        "If 'again' depends on the number of events",
     ),
     "events sorted": (
         "values, ids = TopK <axis = 1> (steps, one) score = Squeeze (values, one)",
-        "TopK 'values' runs over events",
+        "TopK 'values' runs along the event axis",
     ),
     "events flattened": (
         "row = ReduceSum <keepdims = 0> (events, two) best = ArgMax <axis = 1> (row) hit = Cast <to = 1> (best) "
         "score = Mul (last, hit)",
-        "ArgMax 'best' runs over events",
+        "ArgMax 'best' runs along the event axis",
     ),
 }
 

@@ -55,7 +55,7 @@ def test_weights_are_not_sent_along(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     put_beside(path)
     with pytest.raises(
-        InvalidInput, match=r"'model.onnx.data', which is not sent along.*external_data=False"
+        InvalidInput, match=r"'model.onnx.data', which is not part of the request.*external_data=False"
     ) as caught:
         repository().resolve(InlineModel(path.read_bytes()))
     assert caught.value.reason == "MODEL_EXTERNAL_DATA"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sequela.adapters.endpoints.model_interface import ModelInterface
 from sequela.adapters.endpoints.transport import Feeds
-from sequela.adapters.model_io.arrangement import arranged
+from sequela.adapters.model_io.arrangement import arrange
 from sequela.adapters.model_io.feeds import Feeder
 from sequela.adapters.model_io.signature import InputSignature
 from sequela.adapters.model_io.states import state_axes
@@ -28,7 +28,7 @@ def endpoint_feeds(interface: ModelInterface, batch: Cells, frame: Frame) -> Fee
     rows = len(next(iter(feeds.values())))
     server_inputs = {item.name: item for item in interface.server_signature.inputs}
     rearranged = {
-        item.name: arranged(item, server_inputs[item.name])[0].turned(feeds[item.name])
+        item.name: arrange(item, server_inputs[item.name])[0].to_model_order(feeds[item.name])
         for item in interface.schema.inputs
         if item.role is not Role.STATE
     }

@@ -7,21 +7,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sequela.adapters.endpoints.transport import Description
-from sequela.adapters.model_io.arrangement import USUAL
+from sequela.adapters.model_io.arrangement import SERVER_AXES
 from sequela.adapters.model_io.assumptions import assumptions
+from sequela.adapters.model_io.fixed_sizes import FixedSizes, read_sizes
 from sequela.adapters.model_io.output_choice import choose_output
-from sequela.adapters.model_io.outputs import OutputLayout, as_targets, forecast_steps
-from sequela.adapters.model_io.schema import Draft, complete_schema, draft_schema
+from sequela.adapters.model_io.outputs import OutputLayout, forecast_steps, per_event_from_targets
+from sequela.adapters.model_io.schema_draft import Draft, complete_schema, draft_schema
 from sequela.adapters.model_io.schema_entries import entries
 from sequela.adapters.model_io.schema_json import read_schema
-from sequela.adapters.model_io.signature import Axis as Size
 from sequela.adapters.model_io.signature import (
+    AxisSize,
     InputSignature,
     OutputSignature,
     Signature,
-    shown_axes,
+    format_axes,
 )
-from sequela.adapters.model_io.sizes import FixedSizes, read_sizes
 from sequela.errors import InvalidInput
 from sequela.explain.limits import Limits
 from sequela.explain.result.explanation import ExplanationWarning
@@ -82,12 +82,12 @@ def read_interface(
     choice = choose_output(draft.schema.output, signature.outputs, draft.path, uri_path)
     output = choice.output
     _check_batch_first(draft)
-    sizes = read_sizes(draft.schema.inputs, draft.arranged, limits, draft.path)
+    sizes = read_sizes(draft.schema.inputs, draft.server_signature, limits, draft.path)
     layout = _layout(_axes_of(output, description.outputs), output, sizes.length, draft, limits)
     # An endpoint does not say whether outputs are bounded; a schema may.
     schema = complete_schema(draft, {}, output, layout, False)
     assumed = (*choice.warnings, *assumptions(draft, signature, {}, True), *_masks(draft))
-    return ModelInterface(schema, draft.arranged, signature, output, sizes, assumed)
+    return ModelInterface(schema, draft.server_signature, signature, output, sizes, assumed)
 
 
 def _masks(draft: Draft) -> Iterator[ExplanationWarning]:
@@ -128,10 +128,10 @@ def _signature(description: Description, schema_json: bytes, uri_path: str, sche
 
 def _input(item: InputSchema) -> InputSignature:
     """An input as the schema alone describes it; the batch is the first axis."""
-    columns: tuple[Size, ...] = item.shape or (item.width,)
+    columns: tuple[AxisSize, ...] = item.shape or (item.width,)
     if item.role is Role.STATE:
         return InputSignature(item.name, item.dtype, item.dtype.value, (None, *columns))
-    words = item.axes or USUAL[item.role]
+    words = item.axes or SERVER_AXES[item.role]
     if (item.rank or RANKS[item.role]) < len(words):
         words = tuple(word for word in words if word is not Axis.FEATURES)
     sizes = {Axis.BATCH: (None,), Axis.TIME: (None,), Axis.FEATURES: columns}
@@ -139,12 +139,12 @@ def _input(item: InputSchema) -> InputSignature:
     return InputSignature(item.name, item.dtype, item.dtype.value, axes)
 
 
-def _axes_of(output: str, outputs: tuple[OutputSignature, ...]) -> tuple[Size, ...] | None:
+def _axes_of(output: str, outputs: tuple[OutputSignature, ...]) -> tuple[AxisSize, ...] | None:
     return next((item.axes for item in outputs if item.name == output), None)
 
 
 def _layout(
-    axes: tuple[Size, ...] | None, output: str, length: int | None, draft: Draft, limits: Limits
+    axes: tuple[AxisSize, ...] | None, output: str, length: int | None, draft: Draft, limits: Limits
 ) -> OutputLayout:
     """The layout of the output: (n), (n, outputs), (n, events) or (n, events, outputs).
 
@@ -156,14 +156,14 @@ def _layout(
     per_event = _per_event(axes, output, length, draft)
     if not per_event and len(axes) == 3 and _may_be_last(axes[2], length, draft):
         text = (
-            f"output {output!r} {shown_axes(axes)} may have a step for each event along its last axis; behind an "
+            f"output {output!r} {format_axes(axes)} may have a step for each event along its last axis; behind an "
             "endpoint it is the second: serve a model with a Transpose in the end (batch, events, outputs), or set "
             '"per_event": false in a schema'
         )
         raise InvalidInput.at(draft.path, "SCHEMA_NEEDED", text)
     inner = tuple(axis for axis in axes[1 + per_event :] if axis != 1)
     if not axes or len(inner) > 2 - per_event:
-        text = f"output {output!r} has {len(axes)} axes, {shown_axes(axes)}, expected {EXPECTED}"
+        text = f"output {output!r} has {len(axes)} axes, {format_axes(axes)}, expected {EXPECTED}"
         raise InvalidInput.at(draft.path, "MODEL_OUTPUT_UNSUPPORTED", text)
     sizes = [axis for axis in inner if isinstance(axis, int)]
     count = math.prod(sizes) if len(sizes) == len(inner) else known_columns
@@ -174,17 +174,17 @@ def _layout(
     return OutputLayout(per_event, count, steps)
 
 
-def _may_be_last(axis: Size, length: int | None, draft: Draft) -> bool:
+def _may_be_last(axis: AxisSize, length: int | None, draft: Draft) -> bool:
     """Whether the last of three axes may be events, as in convolutions, and no schema says otherwise."""
     stated = draft.per_event is not None or draft.schema.targets
     return not stated and (not isinstance(axis, int) or (axis > 1 and axis == length))
 
 
-def _sizes(axes: tuple[Size, ...]) -> tuple[int, ...]:
+def _sizes(axes: tuple[AxisSize, ...]) -> tuple[int, ...]:
     return tuple(axis for axis in axes if isinstance(axis, int))
 
 
-def _per_event(axes: tuple[Size, ...], output: str, length: int | None, draft: Draft) -> bool:
+def _per_event(axes: tuple[AxisSize, ...], output: str, length: int | None, draft: Draft) -> bool:
     """Whether there is an output for each event. A fixed second axis that is not the number of events holds outputs, or
     steps of a forecast.
     """
@@ -192,14 +192,14 @@ def _per_event(axes: tuple[Size, ...], output: str, length: int | None, draft: D
         return False
     stated, sizes = draft.per_event, _sizes(axes[1:])
     if axes[1] == length and len(sizes) == len(axes) - 1:
-        stated = as_targets((0, *sizes), stated, len(draft.schema.targets))
+        stated = per_event_from_targets((0, *sizes), stated, len(draft.schema.targets))
     if stated is not None:
         return stated
     unknown_size = not isinstance(axes[1], int)
     if len(axes) > 2 and unknown_size:
         return True
     if axes[1] == length or unknown_size:
-        text = f"output {output!r} {shown_axes(axes)} may have a step for each event, or be the model's outputs; "
+        text = f"output {output!r} {format_axes(axes)} may have a step for each event, or be the model's outputs; "
         text += 'set "per_event": true or false in a schema'
         raise InvalidInput.at(draft.path, "SCHEMA_NEEDED", text)
     return False

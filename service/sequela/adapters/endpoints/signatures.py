@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from sequela.adapters.endpoints.failures import one_line
 from sequela.adapters.endpoints.transport import Description
-from sequela.adapters.model_io.signature import Axis, Content, InputSignature, OutputSignature
+from sequela.adapters.model_io.signature import AxisSize, Content, InputSignature, OutputSignature
 from sequela.errors import DoesNotFit
 from sequela.oip.datatypes import DATATYPES
 from sequela.oip.metadata import ModelMetadata, TensorMetadata
@@ -40,7 +40,7 @@ def output_signatures(tensors: Iterable[TensorMetadata]) -> tuple[OutputSignatur
 
 def _content(datatype: str) -> Content:
     if datatype not in DATATYPES:
-        return Content.NO_NUMBERS if datatype else Content.NOT_TOLD
+        return Content.NOT_NUMERIC if datatype else Content.UNKNOWN
     return Content.FLOATS if DATATYPES[datatype].is_float else Content.WHOLE_NUMBERS
 
 
@@ -59,5 +59,5 @@ def _unsupported(tensor: TensorMetadata, problem: str) -> DoesNotFit:
     return DoesNotFit("MODEL_INPUT_UNSUPPORTED", one_line(f"input {tensor.name!r} {problem}"))
 
 
-def _axes(tensor: TensorMetadata) -> tuple[Axis, ...]:
+def _axes(tensor: TensorMetadata) -> tuple[AxisSize, ...]:
     return tuple(size if size > 0 else None for size in tensor.shape)

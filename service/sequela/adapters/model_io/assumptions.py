@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from sequela.adapters.model_io.arrangement import TIME_FIRST
-from sequela.adapters.model_io.schema import Draft
+from sequela.adapters.model_io.input_use import InputUse
+from sequela.adapters.model_io.schema_draft import Draft
 from sequela.adapters.model_io.schema_entries import entries, entry
 from sequela.adapters.model_io.signature import InputSignature, Signature
-from sequela.adapters.model_io.uses import Use
 from sequela.explain.result.explanation import ExplanationWarning
 from sequela.explain.schema import Axis, Dtype, InputSchema, Role
 
@@ -17,30 +17,33 @@ COUNTED = {Axis.BATCH: "sequences", Axis.TIME: "events", Axis.FEATURES: "columns
 
 
 def assumptions(
-    draft: Draft, signature: Signature, uses: Mapping[str, Use], independent_rows: bool
+    draft: Draft, signature: Signature, uses: Mapping[str, InputUse], independent_rows: bool
 ) -> tuple[ExplanationWarning, ...]:
     """`signature` has the model's own order of axes."""
     written = {item.name: item for item in draft.written}
     seen = {item.name: item for item in signature.inputs}
-    found = [*_turned(draft.schema.inputs, written, seen), *_states(draft.schema.inputs, written, seen)]
+    found = [
+        *_recognised_axes(draft.schema.inputs, written, seen),
+        *_states(draft.schema.inputs, written, seen),
+    ]
     for item in draft.schema.inputs:
         if item.name not in written:
-            found += _flat(item, seen[item.name])
+            found += _flat_window(item, seen[item.name])
             found += _as_many_as_events(item, seen, draft.schema.inputs)
-        found += _of_shape(item, written.get(item.name), seen[item.name])
+        found += _shape_assumed(item, written.get(item.name), seen[item.name])
         if not independent_rows:
-            found += _suspicion(item, written.get(item.name), uses.get(item.name))
+            found += _wrong_axis(item, written.get(item.name), uses.get(item.name))
     return tuple(found)
 
 
-def _turned(
+def _recognised_axes(
     inputs: Sequence[InputSchema], written: Mapping[str, InputSchema], seen: Mapping[str, InputSignature]
 ) -> Iterator[ExplanationWarning]:
     turned = [item for item in inputs if item.axes and not (item.name in written and written[item.name].axes)]
     if not turned:
         return
     read = "; ".join(
-        f"{item.name!r} {seen[item.name].shown} as ({', '.join(COUNTED[word] for word in item.axes)})"
+        f"{item.name!r} {seen[item.name].description} as ({', '.join(COUNTED[word] for word in item.axes)})"
         for item in turned
     )
     text = (
@@ -57,7 +60,7 @@ def _states(
     states = [item for item in inputs if item.role is Role.STATE and item.name not in written]
     if not states:
         return
-    shown = ", ".join(f"{item.name!r} {seen[item.name].shown}" for item in states)
+    shown = ", ".join(f"{item.name!r} {seen[item.name].description}" for item in states)
     text = (
         f"Taken for initial states, which start from zeros: {shown}. To start from another value, say it in a schema, "
         f"here 0.5: {entries(replace(item, initial=0.5) if item in states else item for item in inputs)}."
@@ -65,13 +68,14 @@ def _states(
     yield ExplanationWarning("STATES_START_AT_ZERO", text)
 
 
-def _flat(item: InputSchema, seen: InputSignature) -> Iterator[ExplanationWarning]:
+def _flat_window(item: InputSchema, seen: InputSignature) -> Iterator[ExplanationWarning]:
     """A fixed number of floats for each sequence: likelier a table, or a window that was made flat."""
     size = seen.axes[1] if seen.rank == 2 else None
     floats = item.dtype in (Dtype.FLOAT32, Dtype.FLOAT64)
     if item.role is Role.EVENTS and not item.axes and floats and isinstance(size, int) and size > 1:
         text = (
-            f"Input {item.name!r} {seen.shown} is read as {size} events of one column. If a row holds the columns of "
+            f"Input {item.name!r} {seen.description} is read as {size} events of one column. If a row holds "
+            "the columns of "
             "several events one behind the other, export the model with a Reshape in front, so that its input is "
             "(batch, events, columns)."
         )
@@ -88,7 +92,7 @@ def _as_many_as_events(
         return
     if any(each.axes[1] == size for each in events):
         text = (
-            f"Input {item.name!r} {seen[item.name].shown} is read as {size} static columns, switched as one player; "
+            f"Input {item.name!r} {seen[item.name].description} is read as {size} static columns, switched as one player; "
             f"the sequence has {size} events as well. If it holds a number for each event, such as a time, say so in "
             f"a schema: {entries(_with_role(inputs, item.name))}."
         )
@@ -101,26 +105,26 @@ def _with_role(inputs: Sequence[InputSchema], name: str) -> Iterator[InputSchema
         yield InputSchema(name, Role.EVENTS, item.dtype) if item.name == name else item
 
 
-def _of_shape(
+def _shape_assumed(
     item: InputSchema, written: InputSchema | None, seen: InputSignature
 ) -> Iterator[ExplanationWarning]:
     if item.role is Role.STATIC and len(item.shape) > 1 and not written:
         text = (
-            f"Input {item.name!r} {seen.shown} has a number of steps of its own and is switched as one player, "
+            f"Input {item.name!r} {seen.description} has a number of steps of its own and is switched as one player, "
             f"beside the events: {entry(item)}."
         )
         yield ExplanationWarning("LAYOUT_RECOGNISED", text)
     if item.role is Role.EVENTS and item.shape and not written:
         shape = ", ".join(map(str, item.shape))
         text = (
-            f"Input {item.name!r} {seen.shown} has {item.width} columns for each event; callers send "
+            f"Input {item.name!r} {seen.description} has {item.width} columns for each event; callers send "
             f"(events, {shape}) or (events, {item.width}). A schema may name and group them: {entry(item)}."
         )
         yield ExplanationWarning("LAYOUT_RECOGNISED", text)
 
 
-def _suspicion(
-    item: InputSchema, written: InputSchema | None, use: Use | None
+def _wrong_axis(
+    item: InputSchema, written: InputSchema | None, use: InputUse | None
 ) -> Iterator[ExplanationWarning]:
     """A recurrent node that runs over what is read as the axis of sequences."""
     if not (use and use.axes == TIME_FIRST and not item.axes and not (written and written.axes)):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from sequela.adapters.model_io.signature import Axis as Size
+from sequela.adapters.model_io.signature import AxisSize
 from sequela.explain.schema import Axis
 
-WORDS: dict[Axis, frozenset[str]] = {
+AXIS_WORDS: dict[Axis, frozenset[str]] = {
     Axis.TIME: frozenset(
         {"time", "times", "timestep", "timesteps", "seq", "sequence", "seqlen", "len", "length", "lengths"}
         | {"step", "steps", "event", "events", "frame", "frames", "window", "history", "tokens", "token"}
@@ -28,7 +28,7 @@ WORDS: dict[Axis, frozenset[str]] = {
         }
     ),
 }
-LETTERS: dict[str, Axis] = {
+AXIS_LETTERS: dict[str, Axis] = {
     **dict.fromkeys(("l", "t"), Axis.TIME),
     **dict.fromkeys(("n", "b"), Axis.BATCH),
     **dict.fromkeys(("c", "d", "f"), Axis.FEATURES),
@@ -36,12 +36,12 @@ LETTERS: dict[str, Axis] = {
 """Letters as documents of frameworks have them: (N, L, H), (B, T, C)."""
 
 
-def meaning(axis: Size) -> Axis | None:
+def axis_meaning(axis: AxisSize) -> Axis | None:
     """What the name of an axis says that it counts; None where it has none, or says nothing or several things."""
     if not isinstance(axis, str):
         return None
     words = [word for word in re.split(r"[^a-z]+", axis.lower()) if word]
-    if len(words) == 1 and words[0] in LETTERS:
-        return LETTERS[words[0]]
-    said = {kind for kind, known in WORDS.items() if not known.isdisjoint(words)}
+    if len(words) == 1 and words[0] in AXIS_LETTERS:
+        return AXIS_LETTERS[words[0]]
+    said = {kind for kind, known in AXIS_WORDS.items() if not known.isdisjoint(words)}
     return said.pop() if len(said) == 1 else None

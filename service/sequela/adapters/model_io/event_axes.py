@@ -9,17 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sequela.adapters.model_io.arrangement import CHANNELS_FIRST, TIME_FIRST, USUAL
-from sequela.adapters.model_io.axis_names import meaning
-from sequela.adapters.model_io.signature import Axis as Size
-from sequela.adapters.model_io.signature import InputSignature
-from sequela.adapters.model_io.uses import Use
+from sequela.adapters.model_io.arrangement import CHANNELS_FIRST, SERVER_AXES, TIME_FIRST
+from sequela.adapters.model_io.axis_names import axis_meaning
+from sequela.adapters.model_io.input_use import InputUse
+from sequela.adapters.model_io.signature import AxisSize, InputSignature
 from sequela.errors import InvalidInput
 from sequela.explain.schema import Axis, InputSchema, Role
 
 Order = tuple[Axis, ...]
 ORDERS: dict[int, tuple[Order, ...]] = {
-    3: (USUAL[Role.EVENTS], CHANNELS_FIRST, TIME_FIRST),
+    3: (SERVER_AXES[Role.EVENTS], CHANNELS_FIRST, TIME_FIRST),
     2: ((Axis.BATCH, Axis.TIME), (Axis.TIME, Axis.BATCH), (Axis.TIME, Axis.FEATURES)),
 }
 
@@ -29,22 +28,23 @@ class EventAxes:
     """The order of an input's axes, and another one that a trial should tell from it."""
 
     order: Order
-    other: Order | None = None
+    alternative: Order | None = None
 
 
 class UndecidedAxes(Exception):
     """Channels first is likely, the usual order is possible: only a schema can say."""
 
-    def __init__(self, item: InputSignature, use: Use, width: int | None) -> None:
+    def __init__(self, item: InputSignature, use: InputUse, width: int | None) -> None:
         super().__init__(item.name)
         self.item, self.use, self.width = item, use, width
 
     def refusal(self, path: str, pasted: Callable[[InputSchema], str]) -> InvalidInput:
         """`pasted` gives what to write in a schema where the input is as given."""
-        orders = (CHANNELS_FIRST, USUAL[Role.EVENTS])
+        orders = (CHANNELS_FIRST, SERVER_AXES[Role.EVENTS])
         likely, usual = (pasted(self.like(self.item, order)) for order in orders)
         text = (
-            f"input {self.item.name!r} {self.item.shown} goes into {self.use.node}, which runs along its last axis: "
+            f"input {self.item.name!r} {self.item.description} goes into {self.use.node}, which runs along its "
+            "last axis: "
             f"probably its columns come before its events (channels first). Say so in a schema: {likely}; "
             f"or, if events come first: {usual}"
         )
@@ -57,7 +57,7 @@ class UndecidedAxes(Exception):
         return InputSchema(item.name, Role.EVENTS, item.dtype, width, axes=order)
 
 
-def event_axes(item: InputSignature, use: Use | None, width: int | None) -> EventAxes:
+def event_axes(item: InputSignature, use: InputUse | None, width: int | None) -> EventAxes:
     """Of an event input; `width` is its number of columns where a schema says it. Raises UndecidedAxes."""
     usual = ORDERS.get(item.rank, ((Axis.BATCH, Axis.TIME, Axis.FEATURES),))[0]
     possible = [order for order in ORDERS.get(item.rank, ()) if _is_possible(order, item, width)]
@@ -80,10 +80,10 @@ def event_axes(item: InputSignature, use: Use | None, width: int | None) -> Even
 def _is_possible(order: Order, item: InputSignature, width: int | None) -> bool:
     if item.rank == 2 and order[0] is Axis.TIME:  # unusual enough to need a name
         several = isinstance(item.axes[1], int) and item.axes[1] > 1
-        if meaning(item.axes[0]) is not Axis.TIME or several != (order[1] is Axis.FEATURES):
+        if axis_meaning(item.axes[0]) is not Axis.TIME or several != (order[1] is Axis.FEATURES):
             return False
     for word, size in zip(order, item.axes, strict=True):
-        if meaning(size) not in (None, word):
+        if axis_meaning(size) not in (None, word):
             return False
         if word is Axis.FEATURES and not isinstance(size, int) and not (width and _may_be_free(item, size)):
             return False
@@ -92,6 +92,6 @@ def _is_possible(order: Order, item: InputSignature, width: int | None) -> bool:
     return True
 
 
-def _may_be_free(item: InputSignature, size: Size) -> bool:
+def _may_be_free(item: InputSignature, size: AxisSize) -> bool:
     """Columns are fixed, unless all axes are free or the axis is named after them."""
-    return meaning(size) is Axis.FEATURES or not any(isinstance(each, int) for each in item.axes)
+    return axis_meaning(size) is Axis.FEATURES or not any(isinstance(each, int) for each in item.axes)

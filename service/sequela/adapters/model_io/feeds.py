@@ -45,15 +45,15 @@ class Feeder:
                 values = np.full((rows, 1), batch.length)
             else:
                 values = next(by_role[item.role])
-            feeds[item.name] = shaped(values, self.seen(item))
+            feeds[item.name] = to_input_array(values, self.signature_of(item))
         return feeds
 
-    def seen(self, item: InputSchema) -> InputSignature:
+    def signature_of(self, item: InputSchema) -> InputSignature:
         """The signature's own input behind a schema's."""
         return next(seen for seen in self.signature.inputs if seen.name == item.name)
 
 
-def shaped(values: NDArray[Any], seen: InputSignature) -> NDArray[Any]:
+def to_input_array(values: NDArray[Any], seen: InputSignature) -> NDArray[Any]:
     """In the signature's rank and element type; inputs of one column may leave out the column axis. Raises DoesNotFit
     (VALUE_OUT_OF_RANGE) for a value that a small element type does not hold.
     """

@@ -53,14 +53,14 @@ def choose_output(
     """
     if wanted:
         return OutputChoice(_named(wanted, outputs, schema_path).name)
-    usable = [item for item in outputs if item.content is not Content.NO_NUMBERS]
+    usable = [item for item in outputs if item.content is not Content.NOT_NUMERIC]
     if not usable:
-        text = f"output {outputs[0].shown}: {NO_TENSOR}"
+        text = f"output {outputs[0].description}: {NO_TENSOR}"
         raise InvalidInput.at(path, "MODEL_OUTPUT_UNSUPPORTED", text)
     floats = [item for item in usable if item.content is not Content.WHOLE_NUMBERS]
-    candidates = _named_like_a_score(_fresh(floats)) if floats else usable
+    candidates = _named_like_a_score(_without_side_outputs(floats)) if floats else usable
     if len(candidates) > 1:
-        raise InvalidInput.at(path, "SCHEMA_NEEDED", _question(candidates))
+        raise InvalidInput.at(path, "SCHEMA_NEEDED", _choice_text(candidates))
     return OutputChoice(candidates[0].name, tuple(_warnings(candidates[0], outputs)))
 
 
@@ -70,12 +70,12 @@ def _named(wanted: str, outputs: Sequence[OutputSignature], path: str) -> Output
         shown = ", ".join(item.name for item in outputs)
         text = f"output: {wanted!r} is not an output of the model, which gives {shown}"
         raise InvalidInput.at(path, "SCHEMA_DOES_NOT_FIT", text)
-    if found.content is Content.NO_NUMBERS:
-        raise InvalidInput.at(path, "SCHEMA_DOES_NOT_FIT", f"output: {found.shown}: {NO_TENSOR}")
+    if found.content is Content.NOT_NUMERIC:
+        raise InvalidInput.at(path, "SCHEMA_DOES_NOT_FIT", f"output: {found.description}: {NO_TENSOR}")
     return found
 
 
-def _fresh(floats: Sequence[OutputSignature]) -> Sequence[OutputSignature]:
+def _without_side_outputs(floats: Sequence[OutputSignature]) -> Sequence[OutputSignature]:
     """Those that are no state, attention or embedding, unless there is nothing else."""
     fresh = [item for item in floats if not item.final_state and not BESIDE_A_SCORE.search(item.name)]
     return fresh or floats
@@ -89,14 +89,14 @@ def _named_like_a_score(outputs: Sequence[OutputSignature]) -> Sequence[OutputSi
     return next(filter(None, named), outputs)
 
 
-def _question(outputs: Sequence[OutputSignature]) -> str:
-    shown = ", ".join(item.shown for item in outputs)
+def _choice_text(outputs: Sequence[OutputSignature]) -> str:
+    shown = ", ".join(item.description for item in outputs)
     line = f'{{"output": "{outputs[0].name}"}}'
     return f"several of its outputs may be the score: {shown}; say which one in a schema.json, as in {line}"
 
 
 def _warnings(chosen: OutputSignature, outputs: Sequence[OutputSignature]) -> list[ExplanationWarning]:
-    others = ", ".join(item.shown for item in outputs if item is not chosen)
+    others = ", ".join(item.description for item in outputs if item is not chosen)
     found = []
     if others:
         text = f"Output {chosen.name!r} is explained; the model also gives {others}. "

@@ -32,7 +32,7 @@ class OutputLayout:
         return self.count > 1 and not self.steps
 
     @property
-    def numbered(self) -> tuple[str, ...]:
+    def numbered_names(self) -> tuple[str, ...]:
         """Names by number: `step1` is the first step ahead."""
         if not self.steps:
             return tuple(f"output{number}" for number in range(self.count))
@@ -57,7 +57,7 @@ def output_layout(
     shape = next(iter(shapes.values()))
     over_time = all(len(seen) > 1 and seen[1] == length for length, seen in shapes.items())
     if over_time and len(shapes) == 1:
-        over_time = _as_said(shape, output, as_targets(shape, per_event, targets), path)
+        over_time = _as_said(shape, output, per_event_from_targets(shape, per_event, targets), path)
     elif (
         per_event is None
         and not targets
@@ -109,7 +109,7 @@ def _unsupported(shapes: Mapping[int, Shape], output: str) -> str:
     return text + "these shapes"
 
 
-def as_targets(shape: Shape, per_event: bool | None, targets: int) -> bool | None:
+def per_event_from_targets(shape: Shape, per_event: bool | None, targets: int) -> bool | None:
     """`per_event`, or what the number of targets tells of it: so many outputs for each event, or in all."""
     if per_event is not None or not targets or shape[1] == 1:
         return per_event

@@ -8,7 +8,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
-from sequela.adapters.model_io.arrangement import USUAL
+from sequela.adapters.model_io.arrangement import SERVER_AXES
 from sequela.adapters.model_io.signature import InputSignature, Signature
 from sequela.errors import InvalidInput, Violation
 from sequela.explain.limits import Limits
@@ -24,7 +24,7 @@ from sequela.explain.schema import (
 )
 
 REASON = "SCHEMA_DOES_NOT_FIT"
-MOST_SHOWN = 10
+MAX_PROBLEMS = 10
 RANKS = {Role.EVENTS: (2, 3), Role.STATIC: (1, 2), Role.MASK: (2,), Role.LENGTH: (1, 2)}
 MEANING = {
     Role.EVENTS: "(batch, events, columns) or (batch, events)",
@@ -41,11 +41,11 @@ def check_entries(inputs: Sequence[InputSchema], signature: Signature, path: str
     _refuse(_entry_problems(inputs, signature), path)
 
 
-def check_inputs(inputs: Sequence[InputSchema], arranged: Signature, limits: Limits, path: str) -> None:
+def check_inputs(inputs: Sequence[InputSchema], arrange: Signature, limits: Limits, path: str) -> None:
     """`arranged` is the model's signature in the server's order of axes. Raises InvalidInput: SCHEMA_DOES_NOT_FIT,
     which names each input at fault and why; MODEL_TOO_LARGE.
     """
-    _refuse(_input_problems(inputs, arranged), path)
+    _refuse(_input_problems(inputs, arrange), path)
     columns = sum(item.width for item in inputs if item.role is not Role.STATE)
     if columns > limits.max_columns:
         text = f"its inputs have {columns} columns, the limit is {limits.max_columns}"
@@ -69,8 +69,8 @@ def check_targets(targets: Sequence[TargetSchema], outputs: int, path: str) -> N
 def _refuse(problems: Iterable[str], path: str) -> None:
     violations = [Violation(path, problem) for problem in problems]
     if violations:
-        text = "; ".join(item.description for item in violations[:MOST_SHOWN])
-        raise InvalidInput(REASON, f"{path}: {text}", violations=violations[:MOST_SHOWN])
+        text = "; ".join(item.description for item in violations[:MAX_PROBLEMS])
+        raise InvalidInput(REASON, f"{path}: {text}", violations=violations[:MAX_PROBLEMS])
 
 
 def _entry_problems(inputs: Sequence[InputSchema], signature: Signature) -> Iterator[str]:
@@ -79,7 +79,7 @@ def _entry_problems(inputs: Sequence[InputSchema], signature: Signature) -> Iter
     for name in _repeated(item.name for item in inputs):
         yield f"inputs: {name!r} is there twice"
     for missing in (item for item in signature.inputs if item.name not in named):
-        yield f"inputs: the model's input {missing.name!r} {missing.shown} is missing"
+        yield f"inputs: the model's input {missing.name!r} {missing.description} is missing"
     if not any(item.role is Role.EVENTS for item in inputs):
         yield "inputs: none has the role events"
     for index, item in enumerate(inputs):
@@ -91,7 +91,7 @@ def _entry_problems(inputs: Sequence[InputSchema], signature: Signature) -> Iter
 
 
 def _arrangement_problems(item: InputSchema, seen: InputSignature) -> Iterator[str]:
-    usual = USUAL.get(item.role, ())
+    usual = SERVER_AXES.get(item.role, ())
     if (item.axes and not set(item.axes) <= set(usual)) or len(set(item.axes)) < len(item.axes):
         each = ", ".join(word.value for word in usual) or "none"
         said = ", ".join(word.value for word in item.axes)
@@ -99,14 +99,15 @@ def _arrangement_problems(item: InputSchema, seen: InputSignature) -> Iterator[s
     elif item.axes and item.role is Role.EVENTS and Axis.TIME not in item.axes:
         yield "axes: time is missing, which events lie along"
     elif item.axes and len(item.axes) != seen.rank and not item.shape:
-        yield f"axes: {len(item.axes)} of them, the model takes {seen.shown}"
+        yield f"axes: {len(item.axes)} of them, the model takes {seen.description}"
     outer = 2 if item.role is Role.EVENTS else 1
     if item.shape:
         yield from _shape_problems(item, seen)
     elif item.role in MEANING and seen.rank > outer + 1:
         behind = "batch and time" if outer == 2 else "the batch"
         yield (
-            f"role is {item.role.value}, that is {MEANING[item.role]}; the model takes {seen.shown}; with more axes "
+            f"role is {item.role.value}, that is {MEANING[item.role]}; the model takes {seen.description}; "
+            "with more axes "
             f'say the sizes of those behind {behind}, for example "shape": [4, 2]'
         )
     if item.allow_nan and item.dtype not in (Dtype.FLOAT32, Dtype.FLOAT64):
@@ -123,31 +124,32 @@ def _shape_problems(item: InputSchema, seen: InputSignature) -> Iterator[str]:
         yield f"shape: {shown}, every size must be at least 1"
     elif seen.rank != outer + len(item.shape):
         behind = "batch and time" if outer == 2 else "the batch"
-        yield f"shape: {shown} are {len(item.shape)} axes behind {behind}; the model takes {seen.shown}"
+        yield f"shape: {shown} are {len(item.shape)} axes behind {behind}; the model takes {seen.description}"
     elif item.role is not Role.STATE and item.width != math.prod(item.shape):
         yield f"width is {item.width}, the shape {shown} makes {math.prod(item.shape)}"
 
 
-def _input_problems(inputs: Sequence[InputSchema], arranged: Signature) -> Iterator[str]:
-    seen = {item.name: item for item in arranged.inputs}
+def _input_problems(inputs: Sequence[InputSchema], arrange: Signature) -> Iterator[str]:
+    seen = {item.name: item for item in arrange.inputs}
     for index, item in enumerate(inputs):
         yield from (
-            f"inputs[{index}] {item.name!r}: {problem}" for problem in _against(item, seen[item.name])
+            f"inputs[{index}] {item.name!r}: {problem}"
+            for problem in _problems_against(item, seen[item.name])
         )
 
 
-def _against(item: InputSchema, seen: InputSignature) -> Iterator[str]:
+def _problems_against(item: InputSchema, seen: InputSignature) -> Iterator[str]:
     if item.dtype is not seen.dtype:
         yield f"dtype is {item.dtype.value}, the model takes {seen.dtype.value}"
     if item.role is Role.STATE:
         return
     if seen.rank not in RANKS[item.role]:
-        yield f"role is {item.role.value}, that is {MEANING[item.role]}; the model takes {seen.shown}"
+        yield f"role is {item.role.value}, that is {MEANING[item.role]}; the model takes {seen.description}"
         return
     if item.width < 1:
         yield f"width is {item.width}, must be at least 1"
     elif _columns(item, seen) not in (None, item.width):
-        yield f'width is {item.width}, the model takes {seen.shown}: say "width": {_columns(item, seen)}'
+        yield f'width is {item.width}, the model takes {seen.description}: say "width": {_columns(item, seen)}'
 
 
 def _columns(item: InputSchema, seen: InputSignature) -> int | None:
@@ -169,10 +171,10 @@ def _feature_problems(schema: ModelSchema) -> Iterator[str]:
             yield f"{place}: {name!r} is not an input that carries values"
         if not unknown:
             known = {name: inputs[name] for name in feature.columns}
-            yield from (f"{place}: {problem}" for problem in _within(feature, known))
+            yield from (f"{place}: {problem}" for problem in _problems_within(feature, known))
 
 
-def _within(feature: FeatureSchema, inputs: dict[str, InputSchema]) -> Iterator[str]:
+def _problems_within(feature: FeatureSchema, inputs: dict[str, InputSchema]) -> Iterator[str]:
     count = sum(len(columns) for columns in feature.columns.values())
     if not feature.name:
         yield "its name is empty"

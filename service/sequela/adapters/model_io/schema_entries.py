@@ -33,7 +33,7 @@ def entries(items: Iterable[InputSchema]) -> str:
     return f'"inputs": [{", ".join(map(entry, items))}]'
 
 
-def guessed(seen: InputSignature, role: Role) -> InputSchema:
+def guess_input(seen: InputSignature, role: Role) -> InputSchema:
     """What an input would be in this role, as far as its axes tell; for messages."""
     columns = seen.axes[2:] if role is Role.EVENTS else seen.axes[1:]
     width = 1

@@ -10,8 +10,8 @@ from pydantic_core import ErrorDetails
 from sequela.errors import InvalidInput, Violation
 from sequela.explain.schema import ModelSchema
 
-LONGEST_SHOWN = 60
-MOST_SHOWN = 10
+MAX_CHARACTERS = 60
+MAX_PROBLEMS = 10
 
 # Pydantic hands this configuration on to plain dataclasses only below another type, hence the `| None`.
 _SCHEMA: TypeAdapter[ModelSchema | None] = TypeAdapter(
@@ -29,7 +29,7 @@ def read_schema(text: bytes, path: str) -> ModelSchema:
     try:
         schema = _SCHEMA.validate_json(text)
     except ValidationError as error:
-        raise _refusal(error.errors(include_url=False)[:MOST_SHOWN], path) from None
+        raise _refusal(error.errors(include_url=False)[:MAX_PROBLEMS], path) from None
     if schema is None:
         raise InvalidInput.at(path, "SCHEMA_INVALID", "holds null, expected an object")
     return schema
@@ -70,4 +70,4 @@ def _place(location: tuple[int | str, ...]) -> str:
 
 def _shortened(value: Any) -> str:
     shown = repr(value)
-    return shown if len(shown) <= LONGEST_SHOWN else shown[: LONGEST_SHOWN - 1] + "…"
+    return shown if len(shown) <= MAX_CHARACTERS else shown[: MAX_CHARACTERS - 1] + "…"

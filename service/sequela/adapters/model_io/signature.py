@@ -7,11 +7,11 @@ from enum import Enum, auto
 
 from sequela.explain.schema import Dtype
 
-Axis = int | str | None
+AxisSize = int | str | None
 """A fixed size, a named free axis, or a free axis without a name."""
 
 
-def shown_axes(axes: tuple[Axis, ...]) -> str:
+def format_axes(axes: tuple[AxisSize, ...]) -> str:
     """`(n, l, 4)`"""
     return "(" + ", ".join("?" if axis is None else str(axis) for axis in axes) + ")"
 
@@ -23,7 +23,7 @@ class InputSignature:
     name: str
     dtype: Dtype
     numpy_type: str
-    axes: tuple[Axis, ...]
+    axes: tuple[AxisSize, ...]
 
     @property
     def rank(self) -> int:
@@ -31,9 +31,9 @@ class InputSignature:
         return len(self.axes)
 
     @property
-    def shown(self) -> str:
+    def description(self) -> str:
         """`(n, l, 4)`"""
-        return shown_axes(self.axes)
+        return format_axes(self.axes)
 
 
 class Content(Enum):
@@ -41,8 +41,8 @@ class Content(Enum):
 
     FLOATS = auto()
     WHOLE_NUMBERS = auto()  # integers and booleans: a class label, as a rule
-    NO_NUMBERS = auto()  # texts, lists, maps
-    NOT_TOLD = auto()
+    NOT_NUMERIC = auto()  # texts, lists, maps
+    UNKNOWN = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +52,15 @@ class OutputSignature:
     """
 
     name: str
-    content: Content = Content.NOT_TOLD
+    content: Content = Content.UNKNOWN
     element: str = ""
-    axes: tuple[Axis, ...] | None = None
+    axes: tuple[AxisSize, ...] | None = None
     final_state: bool = False
 
     @property
-    def shown(self) -> str:
+    def description(self) -> str:
         """`'label' int64 (n)`"""
-        parts = [repr(self.name), self.element, "" if self.axes is None else shown_axes(self.axes)]
+        parts = [repr(self.name), self.element, "" if self.axes is None else format_axes(self.axes)]
         return " ".join(part for part in parts if part)
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 import re
 
-from sequela.adapters.model_io.axis_names import meaning
-from sequela.adapters.model_io.signature import Axis as Size
-from sequela.adapters.model_io.signature import InputSignature, Signature
-from sequela.adapters.model_io.uses import Use
+from sequela.adapters.model_io.axis_names import axis_meaning
+from sequela.adapters.model_io.input_use import InputUse
+from sequela.adapters.model_io.signature import AxisSize, InputSignature, Signature
 from sequela.explain.schema import Axis, InputSchema, Role
 
 STATE_NAME = re.compile(
@@ -20,7 +19,7 @@ ENDINGS = re.compile(r"(_?(initial|final|init|prev|previous|next|new|last|in|out
 """What tells a state that goes in from the same one that comes out."""
 
 
-def is_state(item: InputSignature, use: Use | None, signature: Signature) -> bool:
+def is_state(item: InputSignature, use: InputUse | None, signature: Signature) -> bool:
     """Three axes of which a recurrent node starts, or two of such a name; or by name and shape where the model also
     gives such a state back: `h0` and `hn`, `state` and `stateN`.
     """
@@ -39,8 +38,8 @@ def state_input(item: InputSignature, initial: float = 0.0) -> InputSchema:
 
 
 def state_axes(
-    item: InputSchema, seen: InputSignature, use: Use | None
-) -> tuple[int | None, tuple[Size, ...]]:
+    item: InputSchema, seen: InputSignature, use: InputUse | None
+) -> tuple[int | None, tuple[AxisSize, ...]]:
     """Its axis that counts sequences (None: it has none), and what is known of the sizes of all its axes."""
     if use and use.state:
         batch: int | None = use.state.batch
@@ -55,7 +54,7 @@ def state_axes(
 
 
 def _batch_axis(seen: InputSignature) -> int | None:
-    named = [place for place, size in enumerate(seen.axes) if meaning(size) is Axis.BATCH]
+    named = [place for place, size in enumerate(seen.axes) if axis_meaning(size) is Axis.BATCH]
     free = [place for place, size in enumerate(seen.axes) if not isinstance(size, int)]
     if named or free:
         return (named or free)[0]

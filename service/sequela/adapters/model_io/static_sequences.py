@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from sequela.adapters.model_io.schema_entries import entries, guessed
+from sequela.adapters.model_io.schema_entries import entries, guess_input
 from sequela.adapters.model_io.signature import InputSignature
 from sequela.errors import InvalidInput
 from sequela.explain.schema import InputSchema, Role
@@ -54,7 +54,7 @@ def _undecided(items: Sequence[InputSignature], path: str) -> InvalidInput:
     longest = max(fixed, key=lambda name: fixed[name], default=items[0].name)
     sequence = items[0].name if len(fixed) < len(items) and items[0].name not in fixed else longest
     likely = [_entry(item, Role.EVENTS if item.name == sequence else Role.STATIC) for item in items]
-    shown = ", ".join(f"{item.name} {item.shown}" for item in items)
+    shown = ", ".join(f"{item.name} {item.description}" for item in items)
     text = (
         f"its inputs have different numbers of steps: {shown}. One sequence is explained; an input with steps of its "
         "own, as a known future, is static, with the shape of its values. If the sequence is "
@@ -66,6 +66,6 @@ def _undecided(items: Sequence[InputSignature], path: str) -> InvalidInput:
 def _entry(item: InputSignature, role: Role) -> InputSchema:
     """Free numbers of steps are written as 4, for the reader to change."""
     if role is Role.EVENTS:
-        return guessed(item, role)
+        return guess_input(item, role)
     shape = tuple(size if isinstance(size, int) else 4 for size in item.axes[1:])
-    return replace(guessed(item, role), width=math.prod(shape), shape=shape)
+    return replace(guess_input(item, role), width=math.prod(shape), shape=shape)

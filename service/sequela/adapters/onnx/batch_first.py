@@ -1,4 +1,4 @@
-"""Recurrent nodes with the batch as their first axis, which onnxruntime's CPU kernels refuse, made to run."""
+"""Rewrites recurrent nodes whose batch is the first axis (`layout` 1), which onnxruntime's CPU kernels refuse."""
 
 from __future__ import annotations
 
@@ -6,57 +6,58 @@ from collections.abc import Iterator, Sequence
 
 from onnx import ModelProto, NodeProto, helper
 
-from sequela.adapters.onnx.recurrent_nodes import (
-    FIRST_STATE,
-    is_recurrent,
-)
-from sequela.adapters.onnx.value_names import Fresh, fresh_names
+from sequela.adapters.onnx.recurrent_nodes import FIRST_STATE, is_recurrent
+from sequela.adapters.onnx.value_names import FreshName, fresh_names
 
-EVENTS = 0
-BATCH_AND_TIME = (1, 0, 2)
-"""(n, l, d) to (l, n, d) and back; of states, (n, directions, width) to (directions, n, width) and back."""
-STEPS = (2, 0, 1, 3)
+EVENTS_INPUT = 0
+SWAP_BATCH = (1, 0, 2)
+"""(n, l, d) to (l, n, d) and back; for states (n, directions, width) to (directions, n, width) and back."""
+STEPS_TO_BATCH_FIRST = (2, 0, 1, 3)
 """(l, directions, n, width) to (n, l, directions, width)."""
 
 
-def time_first(model: ModelProto) -> ModelProto:
-    """The model with each of its nodes of `layout` 1 as one of layout 0 between transpositions; the same
-    model where there is none.
+def with_time_first(model: ModelProto) -> ModelProto:
+    """The model with each recurrent node of `layout` 1 as one of layout 0 between transpositions.
+
+    Returns:
+        The same model if it has no such node.
     """
     if not any(map(_is_batch_first, model.graph.node)):
         return model
-    made = ModelProto()
-    made.CopyFrom(model)
+    rewritten = ModelProto()
+    rewritten.CopyFrom(model)
     fresh = fresh_names(model)
-    nodes = [new for node in model.graph.node for new in _turned(node, fresh)]
-    del made.graph.node[:]
-    made.graph.node.extend(nodes)
-    return made
+    nodes = [new for node in model.graph.node for new in _rewritten(node, fresh)]
+    del rewritten.graph.node[:]
+    rewritten.graph.node.extend(nodes)
+    return rewritten
 
 
 def _is_batch_first(node: NodeProto) -> bool:
     return is_recurrent(node) and any(item.name == "layout" and item.i == 1 for item in node.attribute)
 
 
-def _turned(node: NodeProto, fresh: Fresh) -> Iterator[NodeProto]:
+def _rewritten(node: NodeProto, fresh: FreshName) -> Iterator[NodeProto]:
+    """The node itself, or the transpositions in front of it, the node of layout 0, and those behind it."""
     if not _is_batch_first(node):
         yield node
         return
-    turned = NodeProto()
-    turned.CopyFrom(node)
-    del turned.attribute[:]
-    turned.attribute.extend(item for item in node.attribute if item.name != "layout")
-    for place in (EVENTS, *range(FIRST_STATE, min(len(node.input), FIRST_STATE + 2))):
-        if node.input[place]:
-            turned.input[place] = fresh(node.input[place])
-            yield _transposed(node.input[place], turned.input[place], BATCH_AND_TIME)
+    time_first = NodeProto()
+    time_first.CopyFrom(node)
+    del time_first.attribute[:]
+    time_first.attribute.extend(item for item in node.attribute if item.name != "layout")
+    for index in (EVENTS_INPUT, *range(FIRST_STATE, min(len(node.input), FIRST_STATE + 2))):
+        if node.input[index]:
+            time_first.input[index] = fresh(node.input[index])
+            yield _transpose(node.input[index], time_first.input[index], SWAP_BATCH)
     behind = []
-    for place, name in enumerate(node.output):
+    for index, name in enumerate(node.output):
         if name:
-            turned.output[place] = fresh(name)
-            behind.append(_transposed(turned.output[place], name, BATCH_AND_TIME if place else STEPS))
-    yield from (turned, *behind)
+            time_first.output[index] = fresh(name)
+            order = SWAP_BATCH if index else STEPS_TO_BATCH_FIRST
+            behind.append(_transpose(time_first.output[index], name, order))
+    yield from (time_first, *behind)
 
 
-def _transposed(source: str, target: str, order: Sequence[int]) -> NodeProto:
+def _transpose(source: str, target: str, order: Sequence[int]) -> NodeProto:
     return helper.make_node("Transpose", [source], [target], name=f"{target}/turned", perm=list(order))

@@ -1,4 +1,4 @@
-"""The classes of a classifier that was converted with ZipMap: they name the targets."""
+"""The class names of a classifier that was converted with ZipMap: they name the targets."""
 
 from __future__ import annotations
 
@@ -12,29 +12,33 @@ from sequela.explain.result.explanation import ExplanationWarning
 
 
 @dataclass(frozen=True, slots=True)
-class Labels:
-    """Of an output's columns; none where its values are not a map by class. `output`: its name."""
+class ClassLabels:
+    """The classes that an output's columns stand for.
+
+    Attributes:
+        output: The output's name.
+        names: One for each column; empty if the output is not a list of maps by class.
+    """
 
     output: str
     names: tuple[str, ...]
 
     @classmethod
-    def of(cls, model: ModelProto, output: str) -> Labels:
-        """Those of an output of the model as its file has it."""
+    def of(cls, model: ModelProto, output: str) -> ClassLabels:
+        """Reads them from the model as its file has it, before ZipMap is removed."""
         return cls(output, class_labels(model).get(output, ()))
 
-    def named(self, layout: OutputLayout) -> OutputLayout:
-        """The layout with these names, where they fit it."""
+    def name_columns(self, layout: OutputLayout) -> OutputLayout:
+        """The layout with these names, if there is a different one for each column."""
         fits = len(set(self.names)) == layout.count and all(self.names)
         return replace(layout, names=self.names) if fits else layout
 
     @property
     def warnings(self) -> tuple[ExplanationWarning, ...]:
-        """That the probabilities were read from behind the maps."""
+        """A warning that the tensor in front of ZipMap is explained, if there is one."""
         if not self.names:
             return ()
-        text = (
-            f"Output {self.output!r} is a list of maps (ZipMap): the probabilities behind it are explained, "
-        )
-        text += "its targets are named after the classes. Convert with zipmap=False to have them as an array."
+        text = f"Output {self.output!r} is a list of maps (ZipMap). The array of probabilities that they are made "
+        text += "of is explained, and its targets are named after the classes. To have the array itself as output, "
+        text += "convert the model with zipmap=False."
         return (ExplanationWarning("ZIPMAP_READ_AS_ARRAY", text),)

@@ -1,7 +1,7 @@
 """Reads the bytes of an ONNX file and refuses what must not be run.
 
-The bytes may come from anybody. Nothing here reads another file, runs an operator or allocates what a header
-merely claims; onnxruntime sees a model only after it has passed.
+The bytes may come from anybody. Nothing here reads another file, runs an operator, or allocates a size that a header
+merely claims; onnxruntime gets a model only after it has passed these checks.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from onnx import (
     TensorProto,
 )
 
-from sequela.adapters.onnx.formats import recognised
+from sequela.adapters.onnx.formats import describe_format
+from sequela.adapters.onnx.subgraphs import subgraphs
 from sequela.errors import InvalidInput
 from sequela.explain.limits import Limits
 
@@ -28,7 +29,7 @@ ALLOWED_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft"})
 IN_ONE_PIECE = (
     "export it in one piece: torch.onnx.export(..., external_data=False), or onnx.save(onnx.load(path), path)"
 )
-MOST_ELEMENTS_A_BYTE = 8  # no element type of ONNX is smaller than a bit
+MAX_ELEMENTS_PER_BYTE = 8  # No element type of ONNX is smaller than one bit.
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,25 +41,33 @@ class OnnxFile:
 
     @property
     def metadata(self) -> Mapping[str, str]:
-        """What the file notes about itself."""
+        """The file's own key-value notes (`metadata_props`)."""
         return {entry.key: entry.value for entry in self.model.metadata_props}
 
 
 def read_onnx(content: bytes, limits: Limits, path: str) -> OnnxFile:
-    """Raises InvalidInput, each with its own reason: MODEL_TOO_LARGE, MODEL_NOT_ONNX, MODEL_EXTERNAL_DATA,
-    MODEL_CUSTOM_OPERATORS, MODEL_HAS_TRAINING. `path` is where the bytes stand in the request.
+    """Parses and checks a model.
+
+    Args:
+        content: The bytes of the file.
+        limits: The server's limits on the size of models.
+        path: The field of the request that holds them, for errors.
+
+    Raises:
+        InvalidInput: MODEL_TOO_LARGE, MODEL_NOT_ONNX, MODEL_EXTERNAL_DATA, MODEL_CUSTOM_OPERATORS or
+            MODEL_HAS_TRAINING.
     """
     if len(content) > limits.max_model_bytes:
-        text = f"{len(content)} bytes, the limit is {limits.max_model_bytes}"
+        text = f"the model has {len(content)} bytes, the limit is {limits.max_model_bytes}"
         raise InvalidInput.at(path, "MODEL_TOO_LARGE", text)
     model = _parsed(content, path)
     if len(model.training_info):
         raise InvalidInput.at(
-            path, "MODEL_HAS_TRAINING", "holds training information; export it for inference"
+            path, "MODEL_HAS_TRAINING", "the model holds training information; export it for inference"
         )
     nodes = list(_nodes(model))
     if len(nodes) > limits.max_model_nodes:
-        text = f"{len(nodes)} nodes, the limit is {limits.max_model_nodes}"
+        text = f"the model has {len(nodes)} nodes, the limit is {limits.max_model_nodes}"
         raise InvalidInput.at(path, "MODEL_TOO_LARGE", text)
     _check_operators(model, nodes, path)
     for block in _sparse_tensors(model, nodes):
@@ -69,7 +78,7 @@ def read_onnx(content: bytes, limits: Limits, path: str) -> OnnxFile:
 
 
 def dense_tensors(model: ModelProto) -> Iterator[TensorProto]:
-    """Every tensor of a file, wherever it stands; of sparse ones their values and indices."""
+    """Every tensor of a file, wherever it is; for sparse tensors, their values and indices."""
     nodes = list(_nodes(model))
     yield from _tensors(model, nodes)
     for block in _sparse_tensors(model, nodes):
@@ -77,22 +86,25 @@ def dense_tensors(model: ModelProto) -> Iterator[TensorProto]:
 
 
 def is_outside(tensor: TensorProto) -> bool:
-    """Whether its elements are said to lie in another file."""
+    """Whether a tensor's elements are stored in another file."""
     return tensor.data_location == TensorProto.EXTERNAL or len(tensor.external_data) > 0
 
 
 def location(tensor: TensorProto) -> str:
-    """The name of that file."""
+    """The name of the file that a tensor's elements are stored in."""
     return next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
 
 
 def _parsed(content: bytes, path: str) -> ModelProto:
     if not content:
-        raise InvalidInput.at(path, "MODEL_NOT_ONNX", "empty, expected the bytes of an ONNX model")
+        raise InvalidInput.at(
+            path, "MODEL_NOT_ONNX", "the model is empty, expected the bytes of an ONNX file"
+        )
     try:
         model = ModelProto.FromString(content)
-    except Exception:  # protobuf's DecodeError, which only the door may name
-        text = f"its {len(content)} bytes are not an ONNX model, {recognised(content) or 'or only a part of one'}"
+    except Exception:  # protobuf's DecodeError, which this layer does not import.
+        format_found = describe_format(content) or "or only a part of one"
+        text = f"its {len(content)} bytes are not an ONNX model, {format_found}"
         raise InvalidInput.at(path, "MODEL_NOT_ONNX", text) from None
     for part, there in (
         ("ir_version", model.ir_version > 0),
@@ -101,25 +113,20 @@ def _parsed(content: bytes, path: str) -> ModelProto:
     ):
         if not there:
             raise InvalidInput.at(
-                path, "MODEL_NOT_ONNX", f"no {part}: not an ONNX model, or only a part of one"
+                path,
+                "MODEL_NOT_ONNX",
+                f"the file has no {part}: it is not an ONNX model, or only a part of one",
             )
     return model
 
 
 def _nodes(model: ModelProto) -> Iterator[NodeProto]:
-    """Every node: of the graph, of the graphs nested in it, and of the file's own functions."""
+    """Every node of the graph, of the graphs nested in it, and of the file's own functions."""
     bodies: list[GraphProto | FunctionProto] = [model.graph, *model.functions]
     while bodies:
         for node in bodies.pop().node:
             yield node
-            bodies.extend(_subgraphs(node))
-
-
-def _subgraphs(node: NodeProto) -> Iterator[GraphProto]:
-    for attribute in node.attribute:
-        if attribute.HasField("g"):
-            yield attribute.g
-        yield from attribute.graphs
+            bodies.extend(subgraphs(node))
 
 
 def _check_operators(model: ModelProto, nodes: list[NodeProto], path: str) -> None:
@@ -127,9 +134,9 @@ def _check_operators(model: ModelProto, nodes: list[NodeProto], path: str) -> No
     for node in nodes:
         if node.domain not in ALLOWED_DOMAINS and (node.domain, node.op_type) not in own:
             text = (
-                f"node {node.name!r} is {node.op_type!r} of {node.domain!r}; custom operators are not loaded: "
-                "export the model with ONNX's own, without steps before it (such as tokenising), and send what "
-                "these give"
+                f"node {node.name!r} is the operator {node.op_type!r} of {node.domain!r}; custom operators are not "
+                "loaded. Export the model with ONNX's own operators only; leave out steps in front of it such as "
+                "tokenising, and send their results"
             )
             raise InvalidInput.at(path, "MODEL_CUSTOM_OPERATORS", text)
 
@@ -137,7 +144,7 @@ def _check_operators(model: ModelProto, nodes: list[NodeProto], path: str) -> No
 def _graphs(model: ModelProto, nodes: list[NodeProto]) -> Iterator[GraphProto]:
     yield model.graph
     for node in nodes:
-        yield from _subgraphs(node)
+        yield from subgraphs(node)
 
 
 def _attributes(model: ModelProto, nodes: list[NodeProto]) -> Iterator[AttributeProto]:
@@ -168,18 +175,19 @@ def _sparse_tensors(model: ModelProto, nodes: list[NodeProto]) -> Iterator[Spars
 
 def _check_tensor(tensor: TensorProto, path: str) -> None:
     if is_outside(tensor):
-        text = f"tensor {tensor.name!r} lies in another file, {location(tensor)!r}, which is not sent along: "
-        text += f"{IN_ONE_PIECE}. The Python client and the model repository read a file beside the model"
+        text = f"tensor {tensor.name!r} is stored in another file, {location(tensor)!r}, which is not part of the "
+        text += f"request: {IN_ONE_PIECE}. The Python client and the model repository do read a file beside the model"
         raise InvalidInput.at(path, "MODEL_EXTERNAL_DATA", text)
     claimed = math.prod(tensor.dims)
     held = tensor.ByteSize()
-    if min(tensor.dims, default=0) < 0 or claimed > held * MOST_ELEMENTS_A_BYTE:
-        text = f"tensor {tensor.name!r} claims the shape {list(tensor.dims)} in {held} bytes"
+    if min(tensor.dims, default=0) < 0 or claimed > held * MAX_ELEMENTS_PER_BYTE:
+        text = f"tensor {tensor.name!r} claims the shape {list(tensor.dims)}, but has only {held} bytes"
         raise InvalidInput.at(path, "MODEL_TOO_LARGE", text)
 
 
 def _check_dense_size(sparse: SparseTensorProto, limits: Limits, path: str) -> None:
-    """Sparse tensors are made dense by onnxruntime, so a few bytes could ask for any amount of memory."""
+    """Onnxruntime makes sparse tensors dense, so a few bytes could ask for any amount of memory."""
     if min(sparse.dims, default=0) < 0 or math.prod(sparse.dims) > limits.max_model_bytes:
-        text = f"sparse tensor {sparse.values.name!r} claims the shape {list(sparse.dims)}"
+        text = f"sparse tensor {sparse.values.name!r} claims the shape {list(sparse.dims)}, "
+        text += f"the limit is {limits.max_model_bytes} elements"
         raise InvalidInput.at(path, "MODEL_TOO_LARGE", text)

@@ -1,4 +1,4 @@
-"""What an ONNX graph says of its outputs."""
+"""Reads the outputs of an ONNX graph: what they hold, and which are final states of recurrent layers."""
 
 from __future__ import annotations
 
@@ -6,48 +6,39 @@ from collections.abc import Iterator, Mapping
 
 from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto
 
-from sequela.adapters.model_io.signature import Axis, Content, OutputSignature
-from sequela.adapters.onnx.output_bounds import FIRST_INPUT_ON
+from sequela.adapters.model_io.signature import AxisSize, Content, OutputSignature
+from sequela.adapters.onnx.element_types import ELEMENT_TYPES, element_name
+from sequela.adapters.onnx.output_bounds import MOVE_OPERATORS
 from sequela.adapters.onnx.recurrent_nodes import is_recurrent
 
-QUANTISED = "DynamicQuantizeLSTM"
-FLOATS = frozenset({TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16})
-WHOLE_NUMBERS = frozenset(
-    {
-        *(TensorProto.INT8, TensorProto.INT16, TensorProto.INT32, TensorProto.INT64),
-        *(TensorProto.UINT8, TensorProto.UINT16, TensorProto.UINT32, TensorProto.UINT64, TensorProto.BOOL),
-    }
-)
-"""Element types whose numbers float64 holds as they are, but for integers past 2⁵³."""
+QUANTISED_RECURRENT = "DynamicQuantizeLSTM"
 
 
 def read_outputs(model: ModelProto) -> Iterator[OutputSignature]:
-    """All of them, whatever they hold, in the model's order."""
+    """All outputs in the model's order, whatever they hold."""
     producers = {name: node for node in model.graph.node for name in node.output}
     for value in model.graph.output:
         content, element = _content(value)
-        yield OutputSignature(
-            value.name, content, element, _axes(value), _is_final_state(value.name, producers)
-        )
+        final_state = _is_final_state(value.name, producers)
+        yield OutputSignature(value.name, content, element, _axes(value), final_state)
 
 
 def _content(value: ValueInfoProto) -> tuple[Content, str]:
+    """What an output holds, and its type as messages name it."""
     kind = value.type.WhichOneof("value")
     if kind is None:
-        return Content.NOT_TOLD, ""
+        return Content.UNKNOWN, ""
     if kind != "tensor_type":
         maps = kind == "sequence_type" and value.type.sequence_type.elem_type.HasField("map_type")
-        return Content.NO_NUMBERS, "list of maps" if maps else kind.removesuffix("_type")
+        return Content.NOT_NUMERIC, "list of maps" if maps else kind.removesuffix("_type")
     element = value.type.tensor_type.elem_type
     if element == TensorProto.UNDEFINED:
-        return Content.NOT_TOLD, ""
-    name = TensorProto.DataType.Name(element).lower()
-    if element in FLOATS:
-        return Content.FLOATS, name
-    return (Content.WHOLE_NUMBERS if element in WHOLE_NUMBERS else Content.NO_NUMBERS), name
+        return Content.UNKNOWN, ""
+    known = ELEMENT_TYPES.get(element)
+    return known.content if known else Content.NOT_NUMERIC, element_name(element)
 
 
-def _axes(value: ValueInfoProto) -> tuple[Axis, ...] | None:
+def _axes(value: ValueInfoProto) -> tuple[AxisSize, ...] | None:
     tensor = value.type.tensor_type
     if not value.type.HasField("tensor_type") or not tensor.HasField("shape"):
         return None
@@ -57,10 +48,10 @@ def _axes(value: ValueInfoProto) -> tuple[Axis, ...] | None:
 
 
 def _is_final_state(name: str, producers: Mapping[str, NodeProto]) -> bool:
-    """Whether it is what a recurrent node ends with, but for moves."""
+    """Whether a recurrent node gives it as a final state, possibly moved or reshaped on its way out."""
     node = producers.get(name)
-    while node is not None and not (is_recurrent(node) or node.op_type == QUANTISED):
-        if node.op_type not in FIRST_INPUT_ON or not node.input:
+    while node is not None and not (is_recurrent(node) or node.op_type == QUANTISED_RECURRENT):
+        if node.op_type not in MOVE_OPERATORS or not node.input:
             return False
         name = node.input[0]
         node = producers.get(name)

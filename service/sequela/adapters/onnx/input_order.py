@@ -1,6 +1,7 @@
-"""The graph with its inputs in the server's own order: sequences first, then events, then columns; and without states.
+"""Puts nodes in front of a graph so that it takes inputs in the server's order of axes, and needs no states.
 
-What the model wants otherwise, nodes in front of it make. Behind them the graph is the same.
+The server works with (batch, time, columns). A graph that wants another order gets a Reshape and a Transpose behind
+each such input; initial states are filled in by nodes as well. Behind these nodes the graph is unchanged.
 """
 
 from __future__ import annotations
@@ -9,105 +10,117 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
+from onnx import GraphProto, ModelProto, NodeProto, ValueInfoProto, helper, numpy_helper
 
-from sequela.adapters.model_io.arrangement import Arrangement, arranged
+from sequela.adapters.model_io.arrangement import Arrangement, arrange
+from sequela.adapters.model_io.input_use import InputUse
 from sequela.adapters.model_io.schema_entries import entry
-from sequela.adapters.model_io.signature import InputSignature, Signature
+from sequela.adapters.model_io.signature import AxisSize, InputSignature, Signature
 from sequela.adapters.model_io.states import state_axes
-from sequela.adapters.model_io.uses import Use
+from sequela.adapters.onnx.element_types import is_float
 from sequela.adapters.onnx.recurrent_nodes import STANDARD_DOMAINS
-from sequela.adapters.onnx.value_names import Fresh, fresh_names
+from sequela.adapters.onnx.subgraphs import rename_value
+from sequela.adapters.onnx.value_names import FreshName, fresh_names
 from sequela.errors import InvalidInput
 from sequela.explain.schema import InputSchema, Role
 
 AXES_ARE_INPUTS = 13
-"""The opset from which on Unsqueeze is told its axes by an input."""
+"""The opset from which on Unsqueeze takes its axes as an input."""
 
 
-def usual_order(
-    model: ModelProto, inputs: Sequence[InputSchema], signature: Signature, uses: Mapping[str, Use], path: str
+def to_server_order(
+    model: ModelProto,
+    inputs: Sequence[InputSchema],
+    signature: Signature,
+    uses: Mapping[str, InputUse],
+    path: str,
 ) -> ModelProto:
-    """The model itself where it needs no such nodes. `signature` has the model's own axes.
+    """The model with inputs in the server's order, without states; the same model if nothing has to change.
 
-    Raises InvalidInput (SCHEMA_DOES_NOT_FIT) for a state whose size is not known.
+    Args:
+        model: The model with its own order of axes.
+        inputs: The inputs as the schema describes them.
+        signature: The model's signature, with its own order of axes.
+        uses: How the graph uses its inputs, which may tell the sizes of states.
+        path: Where the schema stands in the request, for errors.
+
+    Raises:
+        InvalidInput: SCHEMA_DOES_NOT_FIT for a state whose size is unknown.
     """
-    known = {item.name: item for item in inputs}
-    turned = {}
-    for seen in signature.inputs:
-        arrangement, usual = arranged(known[seen.name], seen)
-        if not arrangement.is_usual:
-            turned[seen.name] = (arrangement, usual)
-    states = [seen for seen in signature.inputs if known[seen.name].role is Role.STATE]
-    if not (turned or states):
+    by_name = {item.name: item for item in inputs}
+    arranged = {seen.name: arrange(by_name[seen.name], seen) for seen in signature.inputs}
+    changed = {name: both for name, both in arranged.items() if not both[0].is_server_order}
+    states = [seen for seen in signature.inputs if by_name[seen.name].role is Role.STATE]
+    if not (changed or states):
         return model
-    made = ModelProto()
-    made.CopyFrom(model)
-    fresh = fresh_names(made)
+    rewritten = ModelProto()
+    rewritten.CopyFrom(model)
+    fresh = fresh_names(rewritten)
     front: list[NodeProto] = []
-    for name, (arrangement, usual) in turned.items():
+    for name, (arrangement, server_input) in changed.items():
         inside = fresh(f"{name}/in_the_models_order")
-        _rename(made.graph, name, inside)
-        front += _turning(name, inside, arrangement, fresh, made.graph)
-        _input(made.graph, name).CopyFrom(_value(usual, _input(made.graph, name)))
-    rows = next(item.name for item in inputs if item.role is Role.EVENTS)
+        rename_value(rewritten.graph, name, inside)
+        front += _to_model_order(name, inside, arrangement, fresh, rewritten.graph)
+        _input(rewritten.graph, name).CopyFrom(_value_info(server_input, _input(rewritten.graph, name)))
+    rows_from = next(item.name for item in inputs if item.role is Role.EVENTS)
     for seen in states:
-        front += _state(known[seen.name], seen, uses.get(seen.name), rows, fresh, made.graph, path)
-    kept = [item for item in made.graph.input if item.name not in {seen.name for seen in states}]
-    nodes = [*front, *made.graph.node]
-    del made.graph.node[:], made.graph.input[:]
-    made.graph.node.extend(nodes)
-    made.graph.input.extend(kept)
-    return made
+        item, use = by_name[seen.name], uses.get(seen.name)
+        batch, sizes = state_axes(item, seen, use)
+        _check_state_sizes(item, seen, batch, sizes, path)
+        front += _filled_state(item, batch, sizes, rows_from, fresh, rewritten.graph)
+    kept = [item for item in rewritten.graph.input if item.name not in {seen.name for seen in states}]
+    nodes = [*front, *rewritten.graph.node]
+    del rewritten.graph.node[:], rewritten.graph.input[:]
+    rewritten.graph.node.extend(nodes)
+    rewritten.graph.input.extend(kept)
+    return rewritten
 
 
-def turned_output(model: ModelProto, output: str, order: Sequence[int]) -> ModelProto:
-    """The model with the axes of an output in this order, so that steps for events come behind the batch."""
-    return _behind(
+def transpose_output(model: ModelProto, output: str, order: Sequence[int]) -> ModelProto:
+    """The model with the axes of an output in this order, so that the batch is first and events are second."""
+    return _append_to_output(
         model, output, lambda inside: helper.make_node("Transpose", [inside], [output], perm=list(order))
     )
 
 
-def one_row(model: ModelProto, output: str) -> ModelProto:
-    """The model with an axis for sequences in front of its output, which has none."""
+def add_batch_axis(model: ModelProto, output: str) -> ModelProto:
+    """The model with a batch axis of size 1 in front of its output, which has none."""
     opset = max((item.version for item in model.opset_import if item.domain in STANDARD_DOMAINS), default=1)
 
-    def add(inside: str) -> NodeProto:
+    def unsqueeze(inside: str) -> NodeProto:
         if opset < AXES_ARE_INPUTS:
             return helper.make_node("Unsqueeze", [inside], [output], axes=[0])
         return helper.make_node("Unsqueeze", [inside, f"{output}/first_axis"], [output])
 
-    made = _behind(model, output, add)
-    _constant(f"{output}/first_axis", [0], made.graph)
-    return made
+    rewritten = _append_to_output(model, output, unsqueeze)
+    _constant(f"{output}/first_axis", [0], rewritten.graph)
+    return rewritten
 
 
-def _behind(model: ModelProto, output: str, node: Callable[[str], NodeProto]) -> ModelProto:
-    """The model with a node behind an output, which keeps its name."""
-    made = ModelProto()
-    made.CopyFrom(model)
-    inside = fresh_names(made)(f"{output}/in_the_models_order")
-    for each in made.graph.node:
-        for place, name in enumerate(each.output):
-            if name == output:
-                each.output[place] = inside
-    _rename(made.graph, output, inside)
-    added = node(inside)
-    added.name = f"{output}/turned"
-    made.graph.node.append(added)
-    next(value for value in made.graph.output if value.name == output).type.tensor_type.ClearField("shape")
-    return made
+def _append_to_output(model: ModelProto, output: str, make_node: Callable[[str], NodeProto]) -> ModelProto:
+    """The model with one more node behind an output, which keeps its name."""
+    rewritten = ModelProto()
+    rewritten.CopyFrom(model)
+    inside = fresh_names(rewritten)(f"{output}/in_the_models_order")
+    rename_value(rewritten.graph, output, inside)
+    node = make_node(inside)
+    node.name = f"{output}/turned"
+    rewritten.graph.node.append(node)
+    value = next(value for value in rewritten.graph.output if value.name == output)
+    value.type.tensor_type.ClearField("shape")
+    return rewritten
 
 
-def _turning(
-    source: str, target: str, arrangement: Arrangement, fresh: Fresh, graph: GraphProto
+def _to_model_order(
+    source: str, target: str, arrangement: Arrangement, fresh: FreshName, graph: GraphProto
 ) -> Iterator[NodeProto]:
-    """From the server's order into the model's."""
+    """The nodes from the server's order to the model's."""
     columns, order = arrangement.columns, arrangement.order
     sizes = [size for size in columns if isinstance(size, int)]
-    if len(columns) > 1 or arrangement.one_by_one:
+    if len(columns) > 1 or arrangement.lacks_batch_axis:
+        # In a Reshape, 0 keeps an axis and -1 takes what is left: here the batch of 1 together with time.
         outer = [0] * (len(order) - len(columns))
-        if arrangement.one_by_one:
+        if arrangement.lacks_batch_axis:
             outer[:1] = [-1] if outer else []
         shape = _constant(fresh(f"{source}/shape"), outer + sizes, graph)
         split = fresh(f"{source}/split")
@@ -116,78 +129,62 @@ def _turning(
     yield helper.make_node("Transpose", [source], [target], name=target, perm=list(order))
 
 
-def _state(
+def _check_state_sizes(
+    item: InputSchema, seen: InputSignature, batch: int | None, sizes: Sequence[AxisSize], path: str
+) -> None:
+    if all(isinstance(size, int) or axis == batch for axis, size in enumerate(sizes)):
+        return
+    example = entry(replace(item, shape=(1,) * (seen.rank - 2) + (64,)))
+    text = f"input {seen.name!r} {seen.description} is an initial state of unknown size: add the sizes of all its "
+    text += f'axes but the batch to the schema as "shape", for example {example}'
+    raise InvalidInput.at(path, "SCHEMA_DOES_NOT_FIT", text)
+
+
+def _filled_state(
     item: InputSchema,
-    seen: InputSignature,
-    use: Use | None,
-    rows: str,
-    fresh: Fresh,
+    batch: int | None,
+    sizes: Sequence[AxisSize],
+    rows_from: str,
+    fresh: FreshName,
     graph: GraphProto,
-    path: str,
 ) -> Iterator[NodeProto]:
-    """As many rows as the events have, all filled with what the state begins with."""
-    batch, sizes = state_axes(item, seen, use)
-    unknown = [place for place, size in enumerate(sizes) if not isinstance(size, int) and place != batch]
-    if unknown:
-        text = (
-            f"input {seen.name!r} {seen.shown} is a state of unknown size; say in the schema the sizes of all its "
-            "axes but "
-            f"the batch: {entry(replace(item, shape=(1,) * (seen.rank - 2) + (64,)))}"
-        )
-        raise InvalidInput.at(path, "SCHEMA_DOES_NOT_FIT", text)
-    element = _input(graph, seen.name).type.tensor_type.elem_type
-    filled = helper.make_tensor(fresh(f"{seen.name}/initial"), element, [1], [_cast(item.initial, element)])
+    """The nodes that fill a state with its initial value, for as many rows as the input `rows_from` has."""
+    element = _input(graph, item.name).type.tensor_type.elem_type
+    initial = item.initial if is_float(element) else int(item.initial)
+    value = helper.make_tensor(fresh(f"{item.name}/initial"), element, [1], [initial])
+    fixed = [size for size in sizes if isinstance(size, int)]
     if batch is None or isinstance(sizes[batch], int):
-        shape = _constant(
-            fresh(f"{seen.name}/shape"), [int(size) for size in sizes if isinstance(size, int)], graph
-        )
+        shape = _constant(fresh(f"{item.name}/shape"), fixed, graph)
     else:
-        shape = fresh(f"{seen.name}/shape")
+        shape = fresh(f"{item.name}/shape")
         parts = []
-        for place, size in enumerate(sizes):
-            if place == batch:
-                parts.append(fresh(f"{seen.name}/rows"))
-                yield from _row_count(rows, parts[-1], fresh, graph)
+        for axis, size in enumerate(sizes):
+            if axis == batch:
+                parts.append(fresh(f"{item.name}/rows"))
+                yield from _row_count(rows_from, parts[-1], fresh, graph)
             else:
                 assert isinstance(size, int)
-                parts.append(_constant(fresh(f"{seen.name}/size"), [size], graph))
+                parts.append(_constant(fresh(f"{item.name}/size"), [size], graph))
         yield helper.make_node("Concat", parts, [shape], name=shape, axis=0)
-    yield helper.make_node("ConstantOfShape", [shape], [seen.name], name=f"{seen.name}/filled", value=filled)
+    yield helper.make_node("ConstantOfShape", [shape], [item.name], name=f"{item.name}/filled", value=value)
 
 
-def _row_count(source: str, target: str, fresh: Fresh, graph: GraphProto) -> Iterator[NodeProto]:
-    whole, first = fresh(f"{target}/of"), _constant(fresh(f"{target}/first"), [0], graph)
-    yield helper.make_node("Shape", [source], [whole], name=whole)
-    yield helper.make_node("Gather", [whole, first], [target], name=target, axis=0)
+def _row_count(source: str, target: str, fresh: FreshName, graph: GraphProto) -> Iterator[NodeProto]:
+    shape, first = fresh(f"{target}/of"), _constant(fresh(f"{target}/first"), [0], graph)
+    yield helper.make_node("Shape", [source], [shape], name=shape)
+    yield helper.make_node("Gather", [shape, first], [target], name=target, axis=0)
 
 
 def _constant(name: str, values: Sequence[int], graph: GraphProto) -> str:
+    """Adds an initializer to the graph; gives its name."""
     graph.initializer.append(numpy_helper.from_array(np.array(values, dtype=np.int64), name))
     return name
-
-
-def _cast(value: float, element: int) -> float | int:
-    whole = element not in (TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16)
-    return int(value) if whole else value
-
-
-def _rename(graph: GraphProto, old: str, new: str) -> None:
-    """Everywhere that nodes read it, in graphs within nodes too."""
-    for node in graph.node:
-        for place, name in enumerate(node.input):
-            if name == old:
-                node.input[place] = new
-        for attribute in node.attribute:
-            for inside in (*((attribute.g,) if attribute.HasField("g") else ()), *attribute.graphs):
-                _rename(inside, old, new)
-                for value in inside.output:
-                    if value.name == old:
-                        value.name = new
 
 
 def _input(graph: GraphProto, name: str) -> ValueInfoProto:
     return next(item for item in graph.input if item.name == name)
 
 
-def _value(usual: InputSignature, old: ValueInfoProto) -> ValueInfoProto:
-    return helper.make_tensor_value_info(usual.name, old.type.tensor_type.elem_type, list(usual.axes))
+def _value_info(server_input: InputSignature, old: ValueInfoProto) -> ValueInfoProto:
+    element = old.type.tensor_type.elem_type
+    return helper.make_tensor_value_info(server_input.name, element, list(server_input.axes))

@@ -1,172 +1,200 @@
-"""A model tried out when it is loaded: the order of its axes that a trial must tell, its output, its rows."""
+"""Tries a model when it is loaded: the order of its axes where only a run can tell, its output, and its rows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from onnx import ModelProto
 
 from sequela.adapters.model_io.arrangement import TIME_FIRST
 from sequela.adapters.model_io.feeds import Feeder
+from sequela.adapters.model_io.fixed_sizes import FixedSizes, read_sizes
+from sequela.adapters.model_io.input_use import InputUse
 from sequela.adapters.model_io.outputs import steps_are_last
-from sequela.adapters.model_io.schema import Draft
+from sequela.adapters.model_io.schema_draft import Draft
 from sequela.adapters.model_io.schema_entries import entries
 from sequela.adapters.model_io.signature import Signature
-from sequela.adapters.model_io.sizes import FixedSizes, read_sizes
-from sequela.adapters.model_io.uses import Use
-from sequela.adapters.onnx.input_order import one_row, turned_output, usual_order
-from sequela.adapters.onnx.probe import Probed, no_padding, probe, sample, tried_lengths
+from sequela.adapters.onnx.input_order import add_batch_axis, to_server_order, transpose_output
+from sequela.adapters.onnx.probe import ProbeResult, no_padding, probe, sample_cells, trial_lengths
 from sequela.adapters.onnx.session import Session
 from sequela.errors import DoesNotFit, InvalidInput, SequelaError
 from sequela.explain.limits import Limits
 from sequela.explain.schema import Axis, Role
 
-Open = Callable[[ModelProto, int | None], Session]
+OpenSession = Callable[[ModelProto, int | None], Session]
+"""Opens a session for a graph and its fixed batch size."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Trial:
-    """A model that ran, its inputs and its output in the server's order of axes."""
+class TrialResult:
+    """A model that ran.
+
+    Attributes:
+        draft: The reading of its schema with which it ran.
+        model: The graph, with inputs and output in the server's order of axes.
+        sizes: The sizes that its inputs fix.
+        feeder: Makes its inputs.
+        session: Runs `model`.
+        probe_result: What its runs showed.
+    """
 
     draft: Draft
     model: ModelProto
     sizes: FixedSizes
     feeder: Feeder
     session: Session
-    probed: Probed
+    probe_result: ProbeResult
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Trials:
-    """What is tried. `model` and `signature` have the model's own order of axes; `open` opens a session for a graph and
-    its fixed batch size.
+class LoadTrial:
+    """A model to be tried.
+
+    Attributes:
+        model: The graph with its own order of axes.
+        output: The output that is explained.
+        signature: The graph's inputs and outputs, with its own order of axes.
+        uses: How the graph uses its inputs.
+        open: Opens sessions.
+        path: The field of the request that holds the model, for errors.
     """
 
     model: ModelProto
     output: str
     signature: Signature
-    uses: Mapping[str, Use]
-    open: Open
+    uses: Mapping[str, InputUse]
+    open: OpenSession
     limits: Limits
     path: str
 
-    def chosen(self, draft: Draft) -> Trial:
-        """The draft's first reading where it runs and its rows are independent; else the other one where that does.
+    def choose(self, draft: Draft) -> TrialResult:
+        """Tries the draft's first reading of the axes, and its alternative if the first one does not run.
 
-        Raises InvalidInput (SCHEMA_NEEDED) where both run and either may be meant, and what `tried` raises.
+        Raises:
+            InvalidInput: SCHEMA_NEEDED if both run and either may be meant; what `attempt` raises.
+            DoesNotFit: As `attempt`.
         """
-        if draft.other is None:
-            return self.tried(draft)
+        if draft.alternative is None:
+            return self.attempt(draft)
         try:
-            first = self.tried(draft)
+            first = self.attempt(draft)
         except SequelaError:
-            other = self._other(draft.other)
-            if other is None:
+            alternative = self._alternative(draft.alternative)
+            if alternative is None:
                 raise
-            return other
-        if not first.probed.independent_rows and self._other(draft.other):
-            raise _undecided(draft, self.path)
+            return alternative
+        if not first.probe_result.independent_rows and self._alternative(draft.alternative):
+            raise _undecided_refusal(draft, draft.alternative, self.path)
         return first
 
-    def tried(self, draft: Draft) -> Trial:
-        """Raises InvalidInput (MODEL_TOO_LARGE, SCHEMA_DOES_NOT_FIT), DoesNotFit (MODEL_FAILED)."""
+    def attempt(self, draft: Draft) -> TrialResult:
+        """Tries one reading of the axes.
+
+        Raises:
+            InvalidInput: MODEL_TOO_LARGE, SCHEMA_DOES_NOT_FIT.
+            DoesNotFit: MODEL_FAILED.
+        """
         inputs = draft.schema.inputs
-        sizes = read_sizes(inputs, draft.arranged, self.limits, draft.path)
+        sizes = read_sizes(inputs, draft.server_signature, self.limits, draft.path)
         _check_trial_length(draft, sizes, self.limits)
-        model = usual_order(self.model, inputs, self.signature, self.uses, draft.path)
-        feeder = Feeder(inputs, draft.arranged)
-        lengths = tried_lengths(sizes.length, draft.schema.trial_length, self.limits)
+        feeder = Feeder(inputs, draft.server_signature)
+        lengths = trial_lengths(sizes.length, draft.schema.trial_length, self.limits)
+        model = to_server_order(self.model, inputs, self.signature, self.uses, draft.path)
         if any(item.axes and Axis.BATCH not in item.axes for item in inputs):
-            model = one_row(model, self.output)
+            model = add_batch_axis(model, self.output)
         session = self.open(model, sizes.batch)
         if any(item.axes[:2] == TIME_FIRST[:2] for item in inputs):
-            model, session = self._with_usual_output(model, session, feeder, lengths, sizes)
-        session, probed = tried_rows(feeder, session, sizes, lengths)
-        if steps_are_last(probed.shapes, draft.per_event, len(draft.schema.targets)):
-            model = turned_output(model, session.output, [0, 2, 1])
-            session, probed = tried_rows(feeder, self.open(model, sizes.batch), sizes, lengths)
-        return Trial(draft, model, sizes, feeder, session, probed)
+            model, session = self._with_batch_first_output(model, session, feeder, lengths, sizes)
+        session, found = probe_rows(feeder, session, sizes, lengths)
+        if steps_are_last(found.shapes, draft.per_event, len(draft.schema.targets)):
+            model = transpose_output(model, session.output, [0, 2, 1])
+            session, found = probe_rows(feeder, self.open(model, sizes.batch), sizes, lengths)
+        return TrialResult(draft, model, sizes, feeder, session, found)
 
-    def _other(self, draft: Draft) -> Trial | None:
-        """Where it runs, and gives each row what is its own."""
+    def _alternative(self, draft: Draft) -> TrialResult | None:
+        """The trial of a draft, if the model runs and its rows are independent."""
         try:
-            trial = self.tried(draft)
+            result = self.attempt(draft)
         except SequelaError:
             return None
-        return trial if trial.probed.independent_rows else None
+        return result if result.probe_result.independent_rows else None
 
-    def _with_usual_output(
+    def _with_batch_first_output(
         self,
         model: ModelProto,
         session: Session,
         feeder: Feeder,
-        lengths: tuple[tuple[int, ...], ...],
+        lengths: Sequence[tuple[int, ...]],
         sizes: FixedSizes,
     ) -> tuple[ModelProto, Session]:
-        """A step for each event lies along the first axis, as the events do."""
-        for length in (pair[0] for pair in lengths):
+        """A time-first model may give its steps time-first too: then their axes are swapped."""
+        for length in (group[0] for group in lengths):
+            # The number of rows must differ from that of events, or the two axes look alike.
             rows = sizes.batch or (2 if length == 3 else 3)
-            cells = sample(feeder.inputs, rows, length)
+            cells = sample_cells(feeder.inputs, rows, length)
             try:
                 (output,) = session.fetch([session.output], feeder.feeds(cells, no_padding(cells)))
             except DoesNotFit:
                 continue
             shape = getattr(output, "shape", ())
             if len(shape) > 1 and shape[:2] == (length, rows):
-                turned = turned_output(model, session.output, [1, 0, *range(2, len(shape))])
-                return turned, self.open(turned, sizes.batch)
+                swapped = transpose_output(model, session.output, [1, 0, *range(2, len(shape))])
+                return swapped, self.open(swapped, sizes.batch)
             break
         return model, session
 
 
-def tried_rows(
-    feeder: Feeder, session: Session, sizes: FixedSizes, lengths: tuple[tuple[int, ...], ...]
-) -> tuple[Session, Probed]:
-    """Some exporters declare a free batch over weights or shapes that hold for one sequence only: where a
-    batch fails, sequences are tried one at a time.
+def probe_rows(
+    feeder: Feeder, session: Session, sizes: FixedSizes, lengths: Sequence[tuple[int, ...]]
+) -> tuple[Session, ProbeResult]:
+    """Probes a model; if a batch fails, one sequence at a time.
+
+    Some exporters declare a free batch although weights or shapes inside hold for one sequence only.
+
+    Returns:
+        The session, limited to one row where that was needed, and what its runs showed.
     """
     try:
         return session, probe(feeder, session, lengths)
     except DoesNotFit as error:
         if sizes.batch is not None or error.reason != "MODEL_FAILED":
             raise
-        failed = error
+        failure = error
     single = replace(session, fixed_batch=1)
     try:
         return single, probe(feeder, single, lengths)
     except DoesNotFit:
-        raise failed from None
+        raise failure from None
 
 
 def _check_trial_length(draft: Draft, sizes: FixedSizes, limits: Limits) -> None:
-    told = draft.schema.trial_length
-    if told is None:
+    length = draft.schema.trial_length
+    if length is None:
         return
-    if not 1 <= told <= limits.max_events:
-        text = f"trial_length: is {told}, must be from 1 to the limit of {limits.max_events} events"
-    elif sizes.length not in (None, told):
-        text = f"trial_length: is {told}, but the model takes {sizes.length} events in every call"
+    if not 1 <= length <= limits.max_events:
+        text = f"trial_length: is {length}, must be from 1 to the limit of {limits.max_events} events"
+    elif sizes.length not in (None, length):
+        text = f"trial_length: is {length}, but the model takes {sizes.length} events in every call"
     else:
         return
     raise InvalidInput.at(draft.path, "SCHEMA_DOES_NOT_FIT", text)
 
 
-def _undecided(draft: Draft, path: str) -> InvalidInput:
-    assert draft.other is not None
-    turned = [
-        item.name
-        for item in draft.other.schema.inputs
-        if item.axes == TIME_FIRST[: len(item.axes)] and item.axes
+def _undecided_refusal(draft: Draft, alternative: Draft, path: str) -> InvalidInput:
+    """The error that offers both readings as schema entries."""
+    time_first = [
+        repr(item.name)
+        for item in alternative.schema.inputs
+        if item.axes and item.axes == TIME_FIRST[: len(item.axes)]
     ]
-    usual = [
+    batch_first = [
         replace(item, axes=(Axis.BATCH, Axis.TIME, Axis.FEATURES)) if item.role is Role.EVENTS else item
         for item in draft.schema.inputs
     ]
     text = (
-        f"its rows influence each other if the first axis of {', '.join(map(repr, turned))} counts sequences, "
-        "and do not if it counts events: probably events come first, then sequences (batch_first=False). Say so "
-        "in a schema: "
-        f"{entries(draft.other.schema.inputs)}; or, if sequences come first: {entries(usual)}"
+        f"its rows influence each other if the first axis of {', '.join(time_first)} counts sequences, and do not if "
+        "it counts events. Probably events come first, then sequences (batch_first=False). If so, write in a schema: "
+        f"{entries(alternative.schema.inputs)}; or, if sequences come first: {entries(batch_first)}"
     )
     return InvalidInput.at(path, "SCHEMA_NEEDED", text)

@@ -1,53 +1,62 @@
-"""From bytes to a model that can be run: read, refuse, find the schema, open a session, try it out."""
+"""Loads a model: from the bytes of its file to an `OnnxModel`. The package's docstring lists the steps."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
-import onnxruntime
 import structlog
 from onnx import ModelProto
 
 from sequela.adapters.model_io.assumptions import assumptions
 from sequela.adapters.model_io.default_background import default_background
-from sequela.adapters.model_io.output_choice import choose_output
+from sequela.adapters.model_io.input_use import InputUse
+from sequela.adapters.model_io.output_choice import OutputChoice, choose_output
 from sequela.adapters.model_io.outputs import output_layout
-from sequela.adapters.model_io.schema import complete_schema, draft_schema
-from sequela.adapters.onnx.batch_first import time_first
-from sequela.adapters.onnx.class_labels import Labels
-from sequela.adapters.onnx.file import read_onnx
-from sequela.adapters.onnx.graph import read_graph
+from sequela.adapters.model_io.schema_draft import Draft, complete_schema, draft_schema
+from sequela.adapters.model_io.signature import Signature
+from sequela.adapters.onnx.batch_first import with_time_first
+from sequela.adapters.onnx.class_labels import ClassLabels
+from sequela.adapters.onnx.execution_text import execution_text
+from sequela.adapters.onnx.file import OnnxFile, read_onnx
+from sequela.adapters.onnx.graph_signature import read_signature
 from sequela.adapters.onnx.input_uses import input_uses
-from sequela.adapters.onnx.load_trial import Trials
-from sequela.adapters.onnx.mask_trial import with_tried_masks
+from sequela.adapters.onnx.load_trial import LoadTrial, TrialResult
+from sequela.adapters.onnx.mask_trial import with_mask_meaning
 from sequela.adapters.onnx.model import OnnxModel
 from sequela.adapters.onnx.output_bounds import is_bounded
 from sequela.adapters.onnx.output_values import with_plain_outputs
-from sequela.adapters.onnx.probe import Probed
-from sequela.adapters.onnx.provider import ExecutionProvider, takes_part, used
-from sequela.adapters.onnx.randomness import refuse_chance
-from sequela.adapters.onnx.row_independence import allowed_noise, one_at_a_time, scaled_by_batch, suspicion
+from sequela.adapters.onnx.provider import ExecutionProvider, active_providers, is_active
+from sequela.adapters.onnx.randomness import refuse_randomness
+from sequela.adapters.onnx.row_independence import (
+    find_batch_scaling,
+    likely_cause,
+    row_tolerance,
+    single_row_warning,
+)
 from sequela.adapters.onnx.session import Session, open_session
-from sequela.adapters.onnx.stateful.candidate import Candidate, run_from_states
+from sequela.adapters.onnx.stateful.conversion import StatefulConversion, convert_to_stateful
 from sequela.adapters.onnx.work import step_work
 from sequela.errors import DoesNotFit
 from sequela.explain.identity import model_digest
 from sequela.explain.limits import Limits
 from sequela.explain.ports import ModelInfo
 from sequela.explain.result.explanation import ExplanationWarning
-from sequela.explain.schema import InputSchema, Role
+from sequela.explain.schema import ModelSchema
 
 _log = structlog.get_logger(__name__)
 
 
-BATCH = "sequences in every call"
-
-
 @dataclass(frozen=True)
 class ModelBytes:
-    """A model as it came, and where its two parts stand in the request, for errors to name."""
+    """A model as it came.
+
+    Attributes:
+        onnx: The bytes of the ONNX file.
+        schema_json: The bytes of its schema.json; empty if there is none.
+        onnx_path, schema_path: Where the two are in the request, for errors.
+    """
 
     onnx: bytes = field(repr=False)
     schema_json: bytes = field(repr=False)
@@ -60,123 +69,214 @@ class ModelBytes:
         return model_digest(self.onnx, self.schema_json)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ModelGraph:
+    """Steps 1 to 5: what the file says.
+
+    Attributes:
+        file: The file as it is.
+        plain: Its graph with tensors of numbers as outputs.
+        runnable: `plain` with recurrent nodes that onnxruntime can run.
+        signature: The inputs and outputs of `plain`.
+        uses: How the graph uses its inputs.
+    """
+
+    file: OnnxFile
+    plain: ModelProto
+    runnable: ModelProto
+    signature: Signature
+    uses: Mapping[str, InputUse]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModelInterface:
+    """Step 6: the schema as far as it is known before the model runs, and the output that is explained."""
+
+    draft: Draft
+    choice: OutputChoice
+
+    @property
+    def output(self) -> str:
+        """The name of the output."""
+        return self.choice.output
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModelTrial:
+    """Steps 8 to 10: the model as it ran, how to open sessions for other graphs, and warnings about its masks."""
+
+    result: TrialResult
+    open: partial[Session]
+    mask_warnings: tuple[ExplanationWarning, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Loader:
-    """Loads models under the server's limits. `threads` is the size of each session's thread pools."""
+    """Loads models under the server's limits.
+
+    Attributes:
+        threads: The size of each session's thread pools.
+        provider: What sessions compute on.
+    """
 
     limits: Limits = field(default_factory=Limits)
     threads: int = 1
     provider: ExecutionProvider = ExecutionProvider.CPU
 
     def load(self, name: str, source: ModelBytes) -> OnnxModel:
-        """The model, self-checked.
+        """Loads a model and tries it out.
 
-        Raises InvalidInput for bytes and schemas that are wrong (reasons: see the modules called here),
-        DoesNotFit where the model does not run.
+        Raises:
+            InvalidInput: The bytes or the schema are wrong. The functions that are called here list the reasons.
+            DoesNotFit: The model does not run.
         """
+        graph = self._read_graph(source)
+        interface = self._find_interface(graph, source)
+        refuse_randomness(graph.plain, interface.output, source.onnx_path)
+        trial = self._try(graph, interface, source)
+        schema = self._complete_schema(graph, interface, trial)
+        self._log_unused_provider(name, trial.result.session)
+        model = self._assemble(name, source, graph, interface, trial, schema)
+        _log.info("model_loaded", model=name, digest=source.digest, execution=model.execution)
+        return model
+
+    def _read_graph(self, source: ModelBytes) -> ModelGraph:
         file = read_onnx(source.onnx, self.limits, source.onnx_path)
         plain = with_plain_outputs(file.model)
-        graph = read_graph(plain, source.onnx_path)
-        model = time_first(plain)
-        uses = input_uses(model, graph)
+        signature = read_signature(plain, source.onnx_path)
+        runnable = with_time_first(plain)
+        return ModelGraph(file, plain, runnable, signature, input_uses(runnable, signature))
+
+    def _find_interface(self, graph: ModelGraph, source: ModelBytes) -> ModelInterface:
         draft = draft_schema(
-            file.metadata, graph, source.schema_json, self.limits, source.onnx_path, source.schema_path, uses
+            graph.file.metadata,
+            graph.signature,
+            source.schema_json,
+            self.limits,
+            source.onnx_path,
+            source.schema_path,
+            graph.uses,
         )
-        choice = choose_output(draft.schema.output, graph.outputs, draft.path, source.onnx_path)
-        output = choice.output
-        refuse_chance(plain, output, source.onnx_path)
-        open_graph = partial(self._open, source.onnx_path, output)
-        trial = Trials(model, output, graph, uses, open_graph, self.limits, source.onnx_path).chosen(draft)
-        trial, about_masks = with_tried_masks(trial)
-        draft, model, sizes, feeder = trial.draft, trial.model, trial.sizes, trial.feeder
-        session, probed = _independent(model, trial.session, trial.probed)
-        if not takes_part(self.provider, session.runtime):
-            _log.warning(
-                "execution_provider_not_used",
-                model=name,
-                wanted=self.provider.value,
-                used=used(session.runtime),
+        outputs = graph.signature.outputs
+        return ModelInterface(
+            draft, choose_output(draft.schema.output, outputs, draft.path, source.onnx_path)
+        )
+
+    def _try(self, graph: ModelGraph, interface: ModelInterface, source: ModelBytes) -> ModelTrial:
+        open_graph = partial(self._open, source.onnx_path, interface.output)
+        trial = LoadTrial(
+            graph.runnable,
+            interface.output,
+            graph.signature,
+            graph.uses,
+            open_graph,
+            self.limits,
+            source.onnx_path,
+        )
+        result, mask_warnings = with_mask_meaning(trial.choose(interface.draft))
+        return ModelTrial(_with_independent_rows(result), open_graph, mask_warnings)
+
+    def _complete_schema(
+        self, graph: ModelGraph, interface: ModelInterface, trial: ModelTrial
+    ) -> ModelSchema:
+        draft, output = trial.result.draft, interface.output
+        layout = output_layout(
+            trial.result.probe_result.shapes,
+            output,
+            draft.per_event,
+            len(draft.schema.targets),
+            self.limits,
+            draft.path,
+        )
+        layout = ClassLabels.of(graph.file.model, output).name_columns(layout)
+        return complete_schema(draft, graph.file.metadata, output, layout, is_bounded(graph.plain, output))
+
+    def _assemble(
+        self,
+        name: str,
+        source: ModelBytes,
+        graph: ModelGraph,
+        interface: ModelInterface,
+        trial: ModelTrial,
+        schema: ModelSchema,
+    ) -> OnnxModel:
+        result = trial.result
+        recurrence, mode = convert_to_stateful(
+            StatefulConversion(
+                result.model,
+                schema,
+                result.sizes.length,
+                result.feeder,
+                result.session,
+                result.probe_result,
+                trial.open,
             )
-        told = len(draft.schema.targets)
-        layout = output_layout(probed.shapes, output, draft.per_event, told, self.limits, draft.path)
-        labelled = Labels.of(file.model, output)
-        schema = complete_schema(
-            draft, file.metadata, output, labelled.named(layout), is_bounded(plain, output)
         )
-        candidate = Candidate(model, schema, sizes.length, feeder, session, probed, open_graph)
-        recurrence, how = run_from_states(candidate)
-        execution = _execution(how, schema.inputs, sizes.length, session, self.threads, probed)
-        _log.info("model_loaded", model=name, digest=source.digest, execution=execution)
         info = ModelInfo(
             name=name,
             digest=source.digest,
             schema=schema,
-            fixed_length=sizes.length,
-            default_background=default_background(schema, self.limits, draft.path),
-            warnings=(
-                *choice.warnings,
-                *labelled.warnings,
-                *assumptions(draft, graph, uses, probed.independent_rows),
-                *about_masks,
-                *_row_warnings(model, output, probed),
-            ),
+            fixed_length=result.sizes.length,
+            default_background=default_background(schema, self.limits, result.draft.path),
+            warnings=_warnings(graph, interface, trial),
         )
         return OnnxModel(
             info=info,
-            execution=execution,
+            execution=execution_text(mode, schema.inputs, result, self.threads),
             size=len(source.onnx) * (len(recurrence.sessions) + 1 if recurrence else 1),
-            feeder=feeder,
-            session=session,
-            step_work=step_work(model),
+            feeder=result.feeder,
+            session=result.session,
+            step_work=step_work(result.model),
             recurrence=recurrence,
-            tried=tuple(probed.shapes),
+            trial_lengths=tuple(result.probe_result.shapes),
         )
 
     def _open(self, path: str, output: str, model: ModelProto, batch: int | None) -> Session:
         content = model.SerializeToString()
         session = open_session(content, output, batch, self.threads, self.limits, path, self.provider)
-        return replace(session, noise=allowed_noise(model))
+        return replace(session, row_tolerance=row_tolerance(model))
+
+    def _log_unused_provider(self, name: str, session: Session) -> None:
+        if not is_active(self.provider, session.runtime):
+            _log.warning(
+                "execution_provider_not_used",
+                model=name,
+                wanted=self.provider.value,
+                used=active_providers(session.runtime),
+            )
 
 
-def _independent(model: ModelProto, session: Session, probed: Probed) -> tuple[Session, Probed]:
-    """Where rows influence each other, one is run at a time.
+def _with_independent_rows(trial: TrialResult) -> TrialResult:
+    """Limits a model whose rows influence each other to one row a call.
 
-    Raises DoesNotFit (MODEL_ROWS_COUPLED) where the model takes several in every call.
+    Raises:
+        DoesNotFit: MODEL_ROWS_COUPLED if such a model takes several rows in every call.
     """
-    scaled = scaled_by_batch(model, session.output)
-    if probed.independent_rows and not scaled:
-        return session, probed
+    session, found = trial.session, trial.probe_result
+    scaled = find_batch_scaling(trial.model, session.output)
+    if found.independent_rows and not scaled:
+        return trial
     if session.fixed_batch not in (None, 1) and not scaled:
         text = (
-            f"the {session.fixed_batch} sequences that the model takes in every call influence each other; "
+            f"the model takes {session.fixed_batch} sequences in every call, and they influence each other; "
         )
-        text += f"export it with a batch of 1. {suspicion(model, session.output)}"
+        text += f"export it with a batch of 1. {likely_cause(trial.model, session.output)}"
         raise DoesNotFit("MODEL_ROWS_COUPLED", text)
-    return replace(session, most_rows=1), replace(probed, independent_rows=False)
+    return replace(
+        trial, session=replace(session, max_rows=1), probe_result=replace(found, independent_rows=False)
+    )
 
 
-def _row_warnings(model: ModelProto, output: str, probed: Probed) -> tuple[ExplanationWarning, ...]:
-    return () if probed.independent_rows else (one_at_a_time(model, output),)
-
-
-def _execution(
-    how: str,
-    inputs: Sequence[InputSchema],
-    length: int | None,
-    session: Session,
-    threads: int,
-    probed: Probed,
-) -> str:
-    facts = [how, f"onnxruntime {onnxruntime.__version__}, {used(session.runtime)}, threads: {threads}"]
-    if length is not None:
-        facts.append(f"events in every call: {length}")
-    if session.fixed_batch is not None and BATCH not in how:
-        facts.append(f"{BATCH}: {session.fixed_batch}")
-    for item in inputs:
-        if item.axes:
-            facts.append(f"input {item.name!r} is turned to ({', '.join(item.axes)})")
-        if item.role is Role.STATE:
-            facts.append(f"input {item.name!r} starts from {item.initial:g}")
-    if not probed.independent_rows:
-        facts.append("one sequence in every call: the rows of a batch influence each other")
-    return "; ".join(facts)
+def _warnings(
+    graph: ModelGraph, interface: ModelInterface, trial: ModelTrial
+) -> tuple[ExplanationWarning, ...]:
+    """What was assumed or noticed, in the order of the steps."""
+    result, output = trial.result, interface.output
+    independent = result.probe_result.independent_rows
+    return (
+        *interface.choice.warnings,
+        *ClassLabels.of(graph.file.model, output).warnings,
+        *assumptions(result.draft, graph.signature, graph.uses, independent),
+        *trial.mask_warnings,
+        *(() if independent else (single_row_warning(result.model, output),)),
+    )

@@ -1,7 +1,7 @@
-"""What a mask marks, by trial: padding must not reach the output, and events must.
+"""Finds out by running a model what its masks mark: padding must not reach the output, and events must.
 
 Some models take 1 for a real event, others 1 for padding (torch's key_padding_mask), others a large negative number
-that is added for padding. Names do not tell; the output does.
+that is added where padding lies. Names do not tell; the output does.
 """
 
 from __future__ import annotations
@@ -15,65 +15,68 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela.adapters.model_io.feeds import Feeder
-from sequela.adapters.model_io.ranks import between_events
 from sequela.adapters.model_io.schema_entries import entries
-from sequela.adapters.onnx.load_trial import Trial
-from sequela.adapters.onnx.probe import TRIED_ROWS, no_padding, sample
+from sequela.adapters.model_io.unsupported_inputs import square_mask_text
+from sequela.adapters.onnx.load_trial import TrialResult
+from sequela.adapters.onnx.probe import TRIAL_ROWS, no_padding, sample_cells
 from sequela.adapters.onnx.session import Session
 from sequela.errors import DoesNotFit, InvalidInput
 from sequela.explain.ports import Frame
 from sequela.explain.result.explanation import ExplanationWarning
-from sequela.explain.schema import Dtype, InputSchema, Padding, Role
+from sequela.explain.schema import InputSchema, Padding, Role
 from sequela.timeshap.cells import Cells
 
-ADDED = -1e9
-MOST_READINGS = 27
-"""Of all masks together; each takes a run or two."""
+ADDITIVE_PADDING = -1e9
+"""What a mask that is added to attention scores holds for padding."""
+MAX_READINGS = 27
+"""How many combinations of meanings are tried for all masks together; each takes up to three runs."""
 TOLERANCE = 1e-5
-"""Of the largest output: what padding may change. A hidden step changes nothing; one that counts, far more."""
+"""How much padding may change an output, as a share of the largest one. Padding that counts changes it far more."""
 
 
-def with_tried_masks(trial: Trial) -> tuple[Trial, tuple[ExplanationWarning, ...]]:
-    """The trial with its masks read as the model reads them.
+def with_mask_meaning(trial: TrialResult) -> tuple[TrialResult, tuple[ExplanationWarning, ...]]:
+    """Finds the meaning of a model's masks.
 
-    Raises InvalidInput: SCHEMA_DOES_NOT_FIT where a schema says otherwise, SCHEMA_NEEDED where masks hide every event,
-    MODEL_INPUT_UNSUPPORTED for a mask between events.
+    Returns:
+        The trial with the meaning that the model gives its masks, and a warning about what was assumed, if anything.
+
+    Raises:
+        InvalidInput: SCHEMA_DOES_NOT_FIT if a schema says otherwise; SCHEMA_NEEDED if the masks hide every event;
+            MODEL_INPUT_UNSUPPORTED for a mask between events.
     """
     inputs = trial.draft.schema.inputs
-    length = max(trial.probed.shapes)
+    length = max(trial.probe_result.shapes)
     if length < 2 or not any(item.role is Role.MASK for item in inputs):
         return trial, ()
     _check_square(trial, length)
     padding = trial.draft.schema.padding
     sides = tuple(Padding) if padding is None else (padding,)
 
-    def hides(marked: tuple[InputSchema, ...]) -> bool:
+    def hides_padding(marked: tuple[InputSchema, ...]) -> bool:
         feeder = Feeder(marked, trial.feeder.signature)
-        return any(_hides(feeder, trial.session, length, side) for side in sides)
+        return any(_hides_padding(feeder, trial.session, length, side) for side in sides)
 
-    if hides(inputs):
+    if hides_padding(inputs):
         return trial, ()
-    for other in _others(inputs):
-        if hides(other):
+    for other in _other_readings(inputs):
+        if hides_padding(other):
             return _read_as(trial, other)
     masks = ", ".join(repr(item.name) for item in inputs if item.role is Role.MASK)
     if not _events_count(trial, length):
-        text = f"with 1 for an event in the mask {masks} no event reaches the model's output; say in a schema what "
-        text += f'padding holds ("pad_value"), and export the model so that events count: {entries(inputs)}'
+        text = f"with 1 for an event in the mask {masks}, no event reaches the model's output. Export the model so "
+        text += f'that events count, and set what marks padding ("pad_value") in a schema: {entries(inputs)}'
         raise InvalidInput.at(trial.draft.path, "SCHEMA_NEEDED", text)
     text = (
-        f"A trial did not show that the mask {masks} hides padding from the model's output. It is read with 1 for "
-        "an event "
-        'and 0 for padding; if it means something else, say what padding holds in a schema: "pad_value", for '
-        "example 1 or "
-        "-1e9, on the mask's input."
+        f"Trial runs did not show that the mask {masks} hides padding from the model's output. It is filled with 1 for "
+        "an event and 0 for padding. If it means something else, set the value that marks padding in a schema: "
+        '"pad_value", for example 1 or -1e9, on the mask\'s input.'
     )
     return trial, (ExplanationWarning("MASK_NOT_PROVEN", text),)
 
 
-def _events_count(trial: Trial, length: int) -> bool:
-    """Whether other events change the output, where there is no padding; a model that fails is not judged."""
-    cells = sample(trial.feeder.inputs, TRIED_ROWS, 2 * length, ids=2)
+def _events_count(trial: TrialResult, length: int) -> bool:
+    """Whether other events change the output of sequences without padding; true for a model that fails."""
+    cells = sample_cells(trial.feeder.inputs, TRIAL_ROWS, 2 * length, ids=2)
     parts = (slice(None, length), slice(length, None))
     try:
         first, second = (
@@ -87,10 +90,14 @@ def _events_count(trial: Trial, length: int) -> bool:
     return not np.array_equal(first, second)
 
 
-def _check_square(trial: Trial, length: int) -> None:
-    """A mask between events (l, l) goes with a single sequence; one of the events does not, but for one event."""
+def _check_square(trial: TrialResult, length: int) -> None:
+    """Refuses a mask between events, (l, l): with a single sequence, a model that takes (batch, l) rejects it.
+
+    Raises:
+        InvalidInput: MODEL_INPUT_UNSUPPORTED.
+    """
     feeder, session = trial.feeder, trial.session
-    cells = sample(feeder.inputs, 1, length)
+    cells = sample_cells(feeder.inputs, 1, length)
     feeds = feeder.feeds(cells, no_padding(cells))
     for item in trial.feeder.signature.inputs:
         if not any(each.name == item.name and each.role is Role.MASK for each in feeder.inputs):
@@ -98,43 +105,44 @@ def _check_square(trial: Trial, length: int) -> None:
         events = feeds[item.name]
         square = np.ones((length, length), dtype=events.dtype)
         try:
-            one = _only(session, {**feeds, item.name: square})
-            causal = _only(session, {**feeds, item.name: np.tril(square)})
+            one = _raw_output(session, {**feeds, item.name: square})
+            causal = _raw_output(session, {**feeds, item.name: np.tril(square)})
         except DoesNotFit:
             continue
         if len(one) == 1 and one.shape == causal.shape and not np.array_equal(one, causal):
-            raise InvalidInput.at(trial.draft.path, "MODEL_INPUT_UNSUPPORTED", between_events(item))
+            raise InvalidInput.at(trial.draft.path, "MODEL_INPUT_UNSUPPORTED", square_mask_text(item))
 
 
-def _only(session: Session, feeds: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
-    """The output as the model gives it, however many rows it has."""
+def _raw_output(session: Session, feeds: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+    """The output as the model gives it, whatever its number of rows."""
     (output,) = session.fetch([session.output], feeds)
     return np.atleast_1d(output)
 
 
-def _others(inputs: Sequence[InputSchema]) -> Iterator[tuple[InputSchema, ...]]:
-    """With other values for padding in masks: all alike first, then of each its own."""
+def _other_readings(inputs: Sequence[InputSchema]) -> Iterator[tuple[InputSchema, ...]]:
+    """The inputs with other padding values in their masks: first the same value in all, then different ones."""
     masks = [item for item in inputs if item.role is Role.MASK]
-    values = [
-        (0.0, 1.0, ADDED) if item.dtype in (Dtype.FLOAT32, Dtype.FLOAT64) else (0.0, 1.0) for item in masks
-    ]
-    mixed = islice(product(*values), MOST_READINGS)
+    values = [(0.0, 1.0, ADDITIVE_PADDING) if item.dtype.is_float else (0.0, 1.0) for item in masks]
+    mixed = islice(product(*values), MAX_READINGS)
     for padding in sorted(mixed, key=lambda each: len(set(each))):
         held = dict(zip((item.name for item in masks), padding, strict=True))
         yield tuple(replace(item, pad_value=held.get(item.name, item.pad_value)) for item in inputs)
 
 
-def _read_as(trial: Trial, inputs: tuple[InputSchema, ...]) -> tuple[Trial, tuple[ExplanationWarning, ...]]:
+def _read_as(
+    trial: TrialResult, inputs: tuple[InputSchema, ...]
+) -> tuple[TrialResult, tuple[ExplanationWarning, ...]]:
     draft = trial.draft
     masks = [item for item in inputs if item.role is Role.MASK]
-    shown = ", ".join(
+    meanings = ", ".join(
         f"{item.name!r} takes {item.pad_value or 0:g} for padding and {int(not item.pad_value)} for an event"
         for item in masks
     )
     if draft.written:
-        text = f"the mask {shown}: events would be hidden otherwise. Say so: {entries(inputs)}"
+        text = f"the mask {meanings}; with what the schema says, events would be hidden. "
+        text += f"Write instead: {entries(inputs)}"
         raise InvalidInput.at(draft.path, "SCHEMA_DOES_NOT_FIT", text)
-    text = f"Trials show that the mask {shown}. To be sure of it, say so in a schema: {entries(inputs)}."
+    text = f"Trial runs show that the mask {meanings}. To state it yourself, write in a schema: {entries(inputs)}."
     read = replace(
         trial,
         draft=replace(draft, schema=replace(draft.schema, inputs=inputs)),
@@ -143,11 +151,11 @@ def _read_as(trial: Trial, inputs: tuple[InputSchema, ...]) -> tuple[Trial, tupl
     return read, (ExplanationWarning("MASK_RECOGNISED", text),)
 
 
-def _hides(feeder: Feeder, session: Session, length: int, side: Padding) -> bool:
-    """Whether events reach the output, and padding on this side does not."""
+def _hides_padding(feeder: Feeder, session: Session, length: int, side: Padding) -> bool:
+    """Whether padding on this side leaves the output as it is, while other events change it."""
     real = length - length // 2
-    cells = sample(feeder.inputs, TRIED_ROWS, real, ids=2)
-    others = sample(feeder.inputs, TRIED_ROWS, real + length, ids=2)
+    cells = sample_cells(feeder.inputs, TRIAL_ROWS, real, ids=2)
+    others = sample_cells(feeder.inputs, TRIAL_ROWS, real + length, ids=2)
     changed = replace(cells, events=tuple(values[:, -real:] for values in others.events))
 
     def outputs(events: Cells, start: int) -> NDArray[np.float64]:

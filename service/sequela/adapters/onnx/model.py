@@ -1,4 +1,4 @@
-"""A model out of an ONNX file, run by onnxruntime in this process."""
+"""A model from an ONNX file, run by onnxruntime in this process."""
 
 from __future__ import annotations
 
@@ -18,8 +18,14 @@ from sequela.timeshap.cells import Cells
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OnnxModel:
-    """Implements `explain.ports.LocalModel`. `size` is the file's in bytes, once for each session; `execution`
-    says how the model is run, `tried` on how many events it was when it was loaded.
+    """Implements `explain.ports.LocalModel`.
+
+    Attributes:
+        execution: How the model is run, as a text for operators.
+        size: The bytes that it counts with in the cache: the file's, once for each session.
+        step_work: About how many multiply-adds one event takes.
+        recurrence: Runs the model from states, if that is possible.
+        trial_lengths: The numbers of events that it ran on when it was loaded.
     """
 
     info: ModelInfo
@@ -29,7 +35,7 @@ class OnnxModel:
     session: Session
     step_work: int = 0
     recurrence: Recurrence | None = None
-    tried: tuple[int, ...] = ()
+    trial_lengths: tuple[int, ...] = ()
 
     def named(self, name: str) -> OnnxModel:
         """The same model under another name; the session is shared."""
@@ -37,31 +43,34 @@ class OnnxModel:
 
     @property
     def endpoint(self) -> None:
-        """As in `LocalModel`."""
+        """None, since it runs in this process."""
         return None
 
     def work(self, events: int) -> int:
         """As in `LocalModel.work`."""
         return max(self.step_work * events, 1)
 
-    def _ran(self) -> str:
-        """On what the model was seen to run, for messages."""
-        tried = " and ".join(f"{length:,}" for length in self.tried)
-        return f"; when it was loaded it ran on {tried}" if tried else ""
-
     def run(
         self, batch: Cells, frame: Frame, output_event: int, until: float = math.inf
     ) -> NDArray[np.float64]:
-        """As in `LocalModel.run`: raw outputs (n, outputs); −l < output_event ≤ 0 counts from the last real event.
+        """As in `LocalModel.run`: raw outputs (n, targets).
 
-        Raises DoesNotFit: MODEL_FAILED where onnxruntime fails on the batch (an id that no embedding has, too
-        few events for a convolution) or gives another shape than before; MODEL_OUTPUT_NOT_FINITE.
+        Outputs with a step for each event give the one of `output_event`, where −l < output_event ≤ 0 counts from the
+        last real event.
+
+        Raises:
+            DoesNotFit: MODEL_FAILED if onnxruntime fails on the batch (an id that no embedding has, too few events for
+                a convolution) or gives another shape than before; MODEL_OUTPUT_NOT_FINITE.
         """
         try:
             outputs = self.session.run(self.feeder.feeds(batch, frame), until)
         except DoesNotFit as error:
             if error.reason != "MODEL_FAILED":
                 raise
-            text = f"{error.message} (on {batch.length:,} events){self._ran()}"
+            text = f"{error.message} (on {batch.length:,} events){self._trial_text()}"
             raise DoesNotFit("MODEL_FAILED", text) from None
         return Scores(self.info.schema).at(outputs, len(frame.before[0]) + batch.length - 1 + output_event)
+
+    def _trial_text(self) -> str:
+        lengths = " and ".join(f"{length:,}" for length in self.trial_lengths)
+        return f"; when it was loaded it ran on {lengths}" if lengths else ""

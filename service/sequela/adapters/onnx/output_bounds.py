@@ -1,4 +1,4 @@
-"""Whether a graph's output is bounded to [0, 1]."""
+"""Tells whether a graph's output lies in [0, 1], so that default tolerances may be absolute."""
 
 from __future__ import annotations
 
@@ -6,27 +6,18 @@ from collections.abc import Iterable, Mapping
 
 from onnx import GraphProto, ModelProto, NodeProto
 
+from sequela.adapters.onnx.recurrent_nodes import STANDARD_DOMAINS
+
 BOUNDED = frozenset({"Sigmoid", "HardSigmoid", "Softmax"})
-FIRST_INPUT_ON = frozenset(
-    {
-        "Squeeze",
-        "Unsqueeze",
-        "Reshape",
-        "Flatten",
-        "Transpose",
-        "Gather",
-        "GatherElements",
-        "GatherND",
-        "Slice",
-        "Split",
-    }
-    | {"Identity", "Cast", "Expand", "Dropout"}
+MOVE_OPERATORS = frozenset(
+    {"Squeeze", "Unsqueeze", "Reshape", "Flatten", "Transpose", "Identity", "Cast", "Expand", "Dropout"}
+    | {"Gather", "GatherElements", "GatherND", "Slice", "Split"}
 )
-"""Operators whose output holds values of their first input, and no other."""
+"""Operators whose output holds values of their first input, and no others."""
 
 
 def is_bounded(model: ModelProto, output: str) -> bool:
-    """Whether the last operator that changes values, behind those that only move them, keeps to [0, 1]."""
+    """Whether the last operator that changes values gives values in [0, 1]; those that only move them are skipped."""
     return _bounded(output, _producers(model.graph))
 
 
@@ -39,9 +30,9 @@ def _producers(graph: GraphProto) -> Producers:
 
 def _bounded(value: str, producers: Producers) -> bool:
     node = producers.get(value)
-    if node is None or node.domain not in ("", "ai.onnx"):
+    if node is None or node.domain not in STANDARD_DOMAINS:
         return False
-    if node.op_type in FIRST_INPUT_ON:
+    if node.op_type in MOVE_OPERATORS:
         return _bounded(node.input[0], producers)
     if node.op_type == "Concat":
         return _all_bounded(node.input, producers)

@@ -1,6 +1,4 @@
-"""Runs a model a few times when it is loaded: what its output looks like, and whether a batch's rows are
-independent.
-"""
+"""Runs a model a few times when it is loaded: the shape of its output, and whether rows are independent."""
 
 from __future__ import annotations
 
@@ -14,7 +12,12 @@ from numpy.typing import NDArray
 
 from sequela.adapters.model_io.feeds import Feeder
 from sequela.adapters.model_io.outputs import Shape
-from sequela.adapters.onnx.row_independence import SIZES, Trial, try_rows, varied
+from sequela.adapters.onnx.row_independence import (
+    ROW_SCALES,
+    RowComparison,
+    compare_rows,
+    with_row_scales,
+)
 from sequela.adapters.onnx.session import Session
 from sequela.errors import DoesNotFit
 from sequela.explain.limits import Limits
@@ -22,105 +25,123 @@ from sequela.explain.ports import Frame
 from sequela.explain.schema import InputSchema, Role
 from sequela.timeshap.cells import Cells
 
-TRIED_ROWS = 3
-TRIED_LENGTHS = (2, 16, 64, 100, 150, 200, 256, 384, 512, 768, 1024, 2048, 4096)
-"""Numbers of events tried, each with one more; a model may need more than a few of them, as a convolution without
-padding does, and take no more than some.
+TRIAL_ROWS = 3
+TRIAL_LENGTHS = (2, 16, 64, 100, 150, 200, 256, 384, 512, 768, 1024, 2048, 4096)
+"""Numbers of events to try, each together with one more. A model may need many, as a convolution without padding does,
+or take no more than some.
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Probed:
-    """The output's shape by number of events, and whether rows give the same alone and beside others."""
+class ProbeResult:
+    """What the runs showed.
+
+    Attributes:
+        shapes: The output's shape, batch included, for each number of events that was run.
+        independent_rows: Whether rows give the same output alone and beside others.
+    """
 
     shapes: Mapping[int, Shape]
     independent_rows: bool
 
 
-def probe(feeder: Feeder, session: Session, lengths: Sequence[tuple[int, ...]]) -> Probed:
-    """Tries `lengths`, several at a time, until the model runs, or until all together took as long as one call may.
+def probe(feeder: Feeder, session: Session, lengths: Sequence[tuple[int, ...]]) -> ProbeResult:
+    """Tries groups of lengths until the model runs at all lengths of one.
 
-    Raises DoesNotFit: MODEL_FAILED where the model runs at none of them, and what `Session.run` raises.
+    It stops trying when all groups together have taken as long as one call may.
+
+    Raises:
+        DoesNotFit: MODEL_FAILED if the model runs at none of them; what `Session.run` raises.
     """
-    failed: dict[int, DoesNotFit] = {}
+    failures: dict[int, DoesNotFit] = {}
     end = time.monotonic() + session.watchdog.seconds
-    for together in lengths:
+    for group in lengths:
         try:
-            return _probed(feeder, session, together)
+            return _probe_group(feeder, session, group)
         except DoesNotFit as error:
             if error.reason != "MODEL_FAILED":
                 raise
-            failed[together[0]] = error
+            failures[group[0]] = error
         if time.monotonic() > end:
             break
-    raise _fails(failed)
+    raise _failure(failures)
 
 
-def tried_lengths(fixed: int | None, told: int | None, limits: Limits) -> tuple[tuple[int, ...], ...]:
-    """Numbers of events to try a model with, two at a time where one alone would not show which axis of an output
-    follows them. `told`: the schema's `trial_length`.
+def trial_lengths(fixed: int | None, requested: int | None, limits: Limits) -> tuple[tuple[int, ...], ...]:
+    """The numbers of events to try a model with.
+
+    They come in pairs where possible, since one length alone does not show which axis of an output follows it.
+
+    Args:
+        fixed: The number of events that the model takes in every call, if it fixes one.
+        requested: The schema's `trial_length`.
+        limits: The server's limit on events.
     """
     if fixed is not None:
         return ((fixed,),)
-    if told is not None:
-        both = [(told, told + 1), (told - 1, told)]
-        return (*(pair for pair in both if min(pair) > 0 and max(pair) <= limits.max_events), (told,))
-    tried = [(length, length + 1) for length in TRIED_LENGTHS if length < limits.max_events]
-    return tuple(tried) or ((1,),)
+    if requested is not None:
+        pairs = [(requested, requested + 1), (requested - 1, requested)]
+        return (
+            *(pair for pair in pairs if min(pair) > 0 and max(pair) <= limits.max_events),
+            (requested,),
+        )
+    pairs = [(length, length + 1) for length in TRIAL_LENGTHS if length < limits.max_events]
+    return tuple(pairs) or ((1,),)
 
 
-def _fails(failed: dict[int, DoesNotFit]) -> DoesNotFit:
-    """What the model said to the fewest events and to the most, where that differs."""
-    (shortest, first), *others = failed.items()
+def _failure(failures: dict[int, DoesNotFit]) -> DoesNotFit:
+    """One error with what the model said to the fewest events, and to the most if that differs."""
+    (shortest, first), *others = failures.items()
     if not others:
         return first
     longest, last = others[-1]
-    shown = ", ".join(f"{length:,}" for length in failed)
-    text = f"the model runs on none of the numbers of events tried ({shown})"
-    if first.message == last.message:  # then it hardly is the number of events
+    tried = ", ".join(f"{length:,}" for length in failures)
+    text = f"the model runs on none of the numbers of events tried ({tried})"
+    if first.message == last.message:  # Then the number of events is hardly the reason.
         return DoesNotFit("MODEL_FAILED", f"{text}: {first.message}")
     text += f": with {shortest:,}, {first.message}; with {longest:,}, {last.message}"
     text += (
-        ". If it takes another number, as where the exporter froze the length of its example, say it in a schema: "
-        '"trial_length": 300; or export the model with a free number of events'
+        ". If it needs another number, for example because the exporter fixed the length of its example, set it in "
+        'the schema, as in "trial_length": 300; or export the model with a free number of events'
     )
     return DoesNotFit("MODEL_FAILED", text)
 
 
-def _probed(feeder: Feeder, session: Session, lengths: tuple[int, ...]) -> Probed:
-    trials = {length: _trial(feeder, session, length) for length in lengths}
-    shapes = {length: trial.shape for length, trial in trials.items()}
-    return Probed(shapes, all(trial.distance <= session.noise for trial in trials.values()))
+def _probe_group(feeder: Feeder, session: Session, lengths: tuple[int, ...]) -> ProbeResult:
+    comparisons = {length: _compare(feeder, session, length) for length in lengths}
+    shapes = {length: found.shape for length, found in comparisons.items()}
+    independent = all(found.distance <= session.row_tolerance for found in comparisons.values())
+    return ProbeResult(shapes, independent)
 
 
-def _trial(feeder: Feeder, session: Session, length: int) -> Trial:
-    """On rows as different as the model takes them: not each knows an id of 1, or values of any size."""
+def _compare(feeder: Feeder, session: Session, length: int) -> RowComparison:
+    """Compares rows as different as the model takes them: not each knows an id of 1, or values of any size."""
     for ids in (2, 1):
-        cells = sample(feeder.inputs, len(SIZES), length, ids)
-        for rows in (varied(cells), cells):
+        cells = sample_cells(feeder.inputs, len(ROW_SCALES), length, ids)
+        for rows in (with_row_scales(cells), cells):
             try:
-                return try_rows(feeder, session, rows, no_padding(cells))
+                return compare_rows(feeder, session, rows, no_padding(cells))
             except DoesNotFit as error:
-                failed = error
+                failure = error
                 if error.reason != "MODEL_FAILED":
                     raise
-    raise failed
+    raise failure
 
 
-def sample(inputs: Sequence[InputSchema], rows: int, length: int, ids: int = 1) -> Cells:
-    """Seeded noise for floats; the first `ids` ids: 0 is the only one that every vocabulary holds. Static
-    inputs are the same at every length.
+def sample_cells(inputs: Sequence[InputSchema], rows: int, length: int, ids: int = 1) -> Cells:
+    """Seeded sequences to try a model with: normal noise for floats, the ids 0 to `ids` - 1 for integers.
+
+    0 is the only id that every vocabulary has. Static inputs are the same at every length.
     """
 
-    def values(place: int, item: InputSchema, *shape: int) -> NDArray[Any]:
-        rng = np.random.default_rng([place, *shape])
-        is_float = item.dtype.value.startswith("float")
-        return rng.normal(size=shape) if is_float else rng.integers(ids, size=shape)
+    def values(seed: int, item: InputSchema, *shape: int) -> NDArray[Any]:
+        rng = np.random.default_rng([seed, *shape])
+        return rng.normal(size=shape) if item.dtype.is_float else rng.integers(ids, size=shape)
 
-    placed = list(enumerate(inputs))
+    numbered = list(enumerate(inputs))
     return Cells(
-        tuple(values(i, item, rows, length, item.width) for i, item in placed if item.role is Role.EVENTS),
-        tuple(values(i, item, rows, item.width) for i, item in placed if item.role is Role.STATIC),
+        tuple(values(i, item, rows, length, item.width) for i, item in numbered if item.role is Role.EVENTS),
+        tuple(values(i, item, rows, item.width) for i, item in numbered if item.role is Role.STATIC),
     )
 
 

@@ -1,4 +1,4 @@
-"""What onnxruntime computes on."""
+"""Execution providers: what onnxruntime computes on."""
 
 from __future__ import annotations
 
@@ -12,28 +12,27 @@ SUFFIX = "ExecutionProvider"
 
 
 class ExecutionProvider(StrEnum):
-    """An execution provider of onnxruntime, as operators name it."""
+    """An execution provider of onnxruntime, as settings name it."""
 
     CPU = "cpu"
     CUDA = "cuda"
 
     @property
     def full_name(self) -> str:
-        """As onnxruntime names it."""
+        """The name that onnxruntime uses: `CPUExecutionProvider`."""
         return f"{self.name}{SUFFIX}"
 
 
 def installed() -> tuple[ExecutionProvider, ...]:
-    """Those that the installed onnxruntime was built with."""
-    offered = onnxruntime.get_available_providers()
-    return tuple(provider for provider in ExecutionProvider if provider.full_name in offered)
+    """The providers that the installed onnxruntime was built with."""
+    available = onnxruntime.get_available_providers()
+    return tuple(provider for provider in ExecutionProvider if provider.full_name in available)
 
 
-def chain(provider: ExecutionProvider, memory_bytes: int) -> list[tuple[str, Mapping[str, Any]]]:
-    """What a session is opened with: the CPU takes the nodes that the provider does not know.
+def session_providers(provider: ExecutionProvider, memory_bytes: int) -> list[tuple[str, Mapping[str, Any]]]:
+    """The providers to open a session with, in order: the CPU runs the nodes that `provider` does not support.
 
-    On CUDA each session holds at most so many bytes, and float32 stays float32: rounding to TF32 would add noise
-    in the third digit.
+    On CUDA each session may hold `memory_bytes`, and float32 stays float32: TF32 would add noise in the third digit.
     """
     cpu: tuple[str, Mapping[str, Any]] = (ExecutionProvider.CPU.full_name, {})
     if provider is ExecutionProvider.CPU:
@@ -41,11 +40,11 @@ def chain(provider: ExecutionProvider, memory_bytes: int) -> list[tuple[str, Map
     return [(provider.full_name, {"gpu_mem_limit": memory_bytes, "use_tf32": 0}), cpu]
 
 
-def takes_part(provider: ExecutionProvider, runtime: Any) -> bool:
-    """Whether a session really runs on it: onnxruntime goes on without a provider that it cannot load."""
+def is_active(provider: ExecutionProvider, runtime: Any) -> bool:
+    """Whether a session runs on the provider. onnxruntime goes on without one that it cannot load."""
     return provider.full_name in runtime.get_providers()
 
 
-def used(runtime: Any) -> str:
-    """What a session really runs on, for people."""
+def active_providers(runtime: Any) -> str:
+    """What a session runs on, as messages name it: `CUDA, CPU`."""
     return ", ".join(name.removesuffix(SUFFIX) for name in runtime.get_providers())

@@ -1,4 +1,4 @@
-"""Keeps a model's runs within bounds of time and memory: a few bytes can ask for any amount of either."""
+"""Limits the time and the memory of a model's runs: a file of a few bytes can ask for any amount of either."""
 
 from __future__ import annotations
 
@@ -15,11 +15,18 @@ import onnxruntime
 
 from sequela.concurrency.deadline import DeadlinePassed
 
-GROW_AS_ASKED = 1
+EXTEND_AS_REQUESTED = 1
+"""onnxruntime's arena strategy that allocates what is asked for, instead of the next power of two."""
 
 
-class Run:
-    """One call under watch. `options` is what onnxruntime is given; `stopped` says that it came to `end`."""
+class ModelCall:
+    """One call of a model with a time limit.
+
+    Attributes:
+        end: When the call must end, on the monotonic clock.
+        options: What the call is given to onnxruntime with; setting `terminate` on them stops it.
+        stopped: Whether it was stopped at its end.
+    """
 
     def __init__(self, end: float) -> None:
         self.end = end
@@ -28,77 +35,82 @@ class Run:
 
 
 class Watchdog:
-    """Stops calls that take longer than `seconds`, or that go on past a time of their own.
+    """Stops calls that take longer than `seconds`, or that run past a deadline of their own.
 
-    onnxruntime looks at the stop between the nodes of a graph and never within one, so a call outlasts its time
-    by as much as a node takes. One thread sleeps until the earliest end of all calls; it is woken only for one
-    that ends earlier still, so for most calls watching is an entry in a set.
+    onnxruntime checks for the stop between the nodes of a graph, never within one, so a call outlasts its limit by as
+    much as a node takes. One thread sleeps until the earliest end of all calls. It is woken only for a call that ends
+    earlier still, so watching most calls costs an entry in a set.
     """
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self._runs: set[Run] = set()
-        self._alarm = math.inf
-        self._earlier: SimpleQueue[float] = SimpleQueue()
+        self._calls: set[ModelCall] = set()
+        self._wake_at = math.inf
+        self._earlier_ends: SimpleQueue[float] = SimpleQueue()
         threading.Thread(target=self._watch, name="watch-models", daemon=True).start()
 
     @contextmanager
-    def run(self, until: float = math.inf) -> Iterator[Run]:
-        """Watches a call for as long as the context lasts; it ends at `until` on the monotonic clock if not before.
+    def watch(self, until: float = math.inf) -> Iterator[ModelCall]:
+        """Watches a call for as long as the context lasts.
 
-        Raises TimeUp where that has passed already.
+        Args:
+            until: A deadline on the monotonic clock, if it is earlier than the limit of one call.
+
+        Raises:
+            DeadlinePassed: The deadline has passed already.
         """
         now = time.monotonic()
         if now >= until:
             raise DeadlinePassed
-        run = Run(min(until, now + self.seconds))
-        self._runs.add(run)
-        if run.end < self._alarm:
-            self._alarm = run.end
-            self._earlier.put(run.end)
+        call = ModelCall(min(until, now + self.seconds))
+        self._calls.add(call)
+        if call.end < self._wake_at:
+            self._wake_at = call.end
+            self._earlier_ends.put(call.end)
         try:
-            yield run
+            yield call
         finally:
-            self._runs.discard(run)
+            self._calls.discard(call)
 
     def _watch(self) -> None:
-        alarm = math.inf
+        wake_at = math.inf
         while True:
             try:
-                alarm = min(alarm, self._earlier.get(timeout=_seconds_to(alarm)))
+                wake_at = min(wake_at, self._earlier_ends.get(timeout=_seconds_until(wake_at)))
             except Empty:
-                alarm = self._stop_late()
+                wake_at = self._stop_late_calls()
 
-    def _stop_late(self) -> float:
-        """Stops the calls that have come to their end. The earliest end of the others."""
-        # There is no lock, so the order counts: a call that this look misses finds no alarm set, and sends one.
-        self._alarm = math.inf
-        runs, now = self._runs.copy(), time.monotonic()
-        for run in runs:
-            if run.end <= now:
-                run.stopped = True
-                run.options.terminate = True
-        self._alarm = min((run.end for run in runs if not run.stopped), default=math.inf)
-        return self._alarm
+    def _stop_late_calls(self) -> float:
+        """Stops the calls that have reached their end; gives the earliest end of the others."""
+        # There is no lock, so the order counts: a call that is added after the copy finds no time to wake at, and
+        # therefore sends its own.
+        self._wake_at = math.inf
+        calls, now = self._calls.copy(), time.monotonic()
+        for call in calls:
+            if call.end <= now:
+                call.stopped = True
+                call.options.terminate = True
+        self._wake_at = min((call.end for call in calls if not call.stopped), default=math.inf)
+        return self._wake_at
 
 
-def _seconds_to(alarm: float) -> float | None:
-    if math.isinf(alarm):
+def _seconds_until(wake_at: float) -> float | None:
+    if math.isinf(wake_at):
         return None
-    return min(max(alarm - time.monotonic(), 0.0), threading.TIMEOUT_MAX)
+    return min(max(wake_at - time.monotonic(), 0.0), threading.TIMEOUT_MAX)
 
 
 @functools.cache
 def watchdog(seconds: float) -> Watchdog:
-    """The process's watchdog for this limit."""
+    """The process's one watchdog for this limit."""
     return Watchdog(seconds)
 
 
 @functools.lru_cache(maxsize=1)
-def limit_memory(most_bytes: int) -> None:
-    """All sessions opened from now on, until another limit is set, hold at most so many bytes together."""
+def limit_memory(max_bytes: int) -> None:
+    """Limits the memory that all sessions opened from now on hold together, until another limit is set."""
     memory = onnxruntime.OrtMemoryInfo(
         "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
     )
-    arena = onnxruntime.OrtArenaCfg({"max_mem": most_bytes, "arena_extend_strategy": GROW_AS_ASKED})
+    arena = onnxruntime.OrtArenaCfg({"max_mem": max_bytes, "arena_extend_strategy": EXTEND_AS_REQUESTED})
     onnxruntime.create_and_register_allocator(memory, arena)

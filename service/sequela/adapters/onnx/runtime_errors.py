@@ -1,13 +1,13 @@
-"""What onnxruntime says, in one line, with a way out where it is known."""
+"""Shortens onnxruntime's error messages to one line, and adds what to do where that is known."""
 
 from __future__ import annotations
 
 import re
 
-LONGEST = 300
-# onnxruntime says where in its own sources it failed: `/onnxruntime_src/…/gather.cc:154 …`.
-SOURCE_PLACE = re.compile(r"\S+\.(?:cc|h|cpp):\d+ (?:[^()]*onnxruntime::[^()]*\([^()]*\)(?: const)? ?)?")
-ERROR_HEAD = re.compile(r"^\[ONNXRuntimeError\] : \d+ : ")
+MAX_CHARACTERS = 300
+# onnxruntime names the place in its own sources: `/onnxruntime_src/…/gather.cc:154 …`.
+SOURCE_LOCATION = re.compile(r"\S+\.(?:cc|h|cpp):\d+ (?:[^()]*onnxruntime::[^()]*\([^()]*\)(?: const)? ?)?")
+ERROR_PREFIX = re.compile(r"^\[ONNXRuntimeError\] : \d+ : ")
 OPSET = re.compile(r"Opset (\d+) is under development.* for domain ([\w.]+) is till opset (\d+)")
 IR_VERSION = re.compile(r"Unsupported model IR version: (\d+), max supported IR version: (\d+)")
 NO_DOUBLE = re.compile("does not support double", re.IGNORECASE)
@@ -15,30 +15,31 @@ NO_OPERATOR = re.compile(r"No Op registered for (\S+) with domain_version of (\d
 
 
 def one_line(error: Exception) -> str:
-    """Short, and without the places in its sources."""
-    text = ERROR_HEAD.sub("", SOURCE_PLACE.sub("", " ".join(str(error).split())))
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+    """The message in one line of limited length, without locations in onnxruntime's sources."""
+    text = ERROR_PREFIX.sub("", SOURCE_LOCATION.sub("", " ".join(str(error).split())))
+    return text if len(text) <= MAX_CHARACTERS else text[: MAX_CHARACTERS - 1] + "…"
 
 
 def why_failed(error: Exception) -> str:
     """Why a run failed, and what to do about it."""
     text = one_line(error)
-    return f"{text}. Export it in float32 (model.float())" if NO_DOUBLE.search(text) else text
+    return f"{text}. Export the model in float32 (model.float())" if NO_DOUBLE.search(text) else text
 
 
 def why_refused(error: Exception) -> str:
-    """Why it does not take a model, and what to do about it."""
+    """Why onnxruntime does not load a model, and what to do about it."""
     text = " ".join(str(error).split())
     if found := OPSET.search(text):
-        said, domain, newest = found.groups()
-        return f"opset {said} of {domain}, the newest that it runs is {newest}: export with opset_version={newest}"
+        opset, domain, newest = found.groups()
+        text = f"opset {opset} of {domain} is too new, the newest supported is {newest}"
+        return f"{text}: export with opset_version={newest}"
     if found := IR_VERSION.search(text):
-        said, newest = found.groups()
+        version, newest = found.groups()
         return (
-            f"IR version {said}, max supported IR version: {newest}; export with an older onnx package, or set "
-            f"model.ir_version = {newest} and save it again"
+            f"IR version {version} is too new, the newest supported is {newest}: export with an older onnx package, or "
+            f"set model.ir_version = {newest} and save the model again"
         )
     if found := NO_OPERATOR.search(text):
         name, version = found.groups()
-        return f"it has no operator {name} in opset {version}: export with the opset_version that has it"
+        return f"operator {name} does not exist in opset {version}: export with the opset_version that has it"
     return one_line(error)

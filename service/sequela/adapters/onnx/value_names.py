@@ -1,45 +1,39 @@
-"""Names within a graph: what a node uses, what is needed for a value, and names that nobody has yet."""
+"""Names of values in a graph: which ones a node reads, which nodes a value needs, and new names."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
-from onnx import GraphProto, ModelProto, NodeProto
+from onnx import ModelProto, NodeProto
 
-Fresh: TypeAlias = Callable[[str], str]
-"""A new name like the given one."""
+from sequela.adapters.onnx.subgraphs import nested_subgraphs
 
-
-def captures(node: NodeProto) -> set[str]:
-    """Names that the graphs inside a node may take from outside."""
-    inside = list(_nested(node))
-    used = {name for graph in inside for each in graph.node for name in each.input}
-    return used | {output.name for graph in inside for output in graph.output}
+FreshName: TypeAlias = Callable[[str], str]
+"""Gives a name that nothing in the graph has yet, similar to the given one."""
 
 
-def _nested(node: NodeProto) -> Iterator[GraphProto]:
-    for attribute in node.attribute:
-        for inside in (*((attribute.g,) if attribute.HasField("g") else ()), *attribute.graphs):
-            yield inside
-            for each in inside.node:
-                yield from _nested(each)
+def captured_names(node: NodeProto) -> set[str]:
+    """Names that the graphs inside a node may take from the graph around it."""
+    graphs = list(nested_subgraphs(node))
+    used = {name for graph in graphs for inner in graph.node for name in inner.input}
+    return used | {output.name for graph in graphs for output in graph.output}
 
 
-def needed(nodes: Sequence[NodeProto], values: Iterable[str]) -> list[NodeProto]:
-    """The nodes that these values are made by, in the graph's order."""
-    wanted, kept = set(values), []
+def needed_nodes(nodes: Sequence[NodeProto], values: Iterable[str]) -> list[NodeProto]:
+    """The nodes that these values are computed by, in the graph's order."""
+    wanted, needed = set(values), []
     for node in reversed(nodes):
         if wanted.intersection(node.output):
-            wanted |= {*node.input, *captures(node)}
+            wanted |= {*node.input, *captured_names(node)}
             wanted.discard("")
-            kept.append(node)
-    return kept[::-1]
+            needed.append(node)
+    return needed[::-1]
 
 
-def fresh_names(model: ModelProto) -> Fresh:
-    """Gives names that the model does not use, and none twice."""
-    taken = {name for node in model.graph.node for name in (*node.input, *node.output, *captures(node))}
+def fresh_names(model: ModelProto) -> FreshName:
+    """A source of names that the model does not use; it gives none twice."""
+    taken = {name for node in model.graph.node for name in (*node.input, *node.output, *captured_names(node))}
     taken |= {value.name for value in (*model.graph.input, *model.graph.output)}
     taken |= {tensor.name for tensor in model.graph.initializer}
 

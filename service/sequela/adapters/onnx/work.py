@@ -1,52 +1,55 @@
-"""How much arithmetic a graph takes for each event, from its weights alone."""
+"""Estimates the arithmetic that a graph does for each event, from its weights alone."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from onnx import GraphProto, ModelProto, NodeProto
 
-WEIGHTS: Mapping[str, tuple[int, ...]] = {
+from sequela.adapters.onnx.subgraphs import subgraphs
+
+WEIGHT_INPUTS: Mapping[str, tuple[int, ...]] = {
     **dict.fromkeys(("MatMul", "Gemm", "MatMulInteger", "FusedMatMul", "FusedGemm"), (0, 1)),
     **dict.fromkeys(("Conv", "ConvTranspose", "ConvInteger", "DynamicQuantizeMatMul"), (1,)),
     **dict.fromkeys(("RNN", "GRU", "LSTM", "DynamicQuantizeLSTM"), (1, 2)),
     **dict.fromkeys(("QLinearMatMul", "QLinearConv"), (3,)),
 }
-"""Operators that multiply by every weight once for each event, and the inputs that may hold weights. Tables
-that rows are taken from (embeddings) cost nothing.
+"""Operators that multiply by each weight once for each event, and which of their inputs may be weights. Tables that
+rows are taken from (embeddings) cost nothing.
 """
-PASSING = frozenset({"Identity", "Cast", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "DequantizeLinear"})
+WEIGHT_PRESERVING = frozenset(
+    {"Identity", "Cast", "Transpose", "Reshape", "Squeeze", "Unsqueeze", "DequantizeLinear"}
+)
+"""Operators behind which weights are still weights."""
 
 
 def step_work(model: ModelProto) -> int:
-    """Multiply-adds of one row and one event, about: the weights that it is multiplied by."""
-    return sum(_weights(model.graph, {}))
+    """About how many multiply-adds one event of one sequence takes: the number of weights it is multiplied by."""
+    return sum(_weight_counts(model.graph, {}))
 
 
-def _weights(graph: GraphProto, outside: Mapping[str, int]) -> Iterator[int]:
-    sizes = {**outside, **_sizes(graph)}
+def _weight_counts(graph: GraphProto, outside: Mapping[str, int]) -> Iterator[int]:
+    """For each node, its number of weights. `outside`: sizes of constants of the graphs around this one."""
+    sizes = {**outside, **_constant_sizes(graph)}
     for node in graph.node:
-        if node.op_type in PASSING and node.input and node.input[0] in sizes:
+        if node.op_type in WEIGHT_PRESERVING and node.input and node.input[0] in sizes:
             sizes[node.output[0]] = sizes[node.input[0]]
-        places = WEIGHTS.get(node.op_type, ())
-        yield sum(sizes.get(node.input[place], 0) for place in places if place < len(node.input))
-        for inside in _inside(node):
-            handed = {
-                value.name: sizes.get(name, 0) for value, name in zip(inside.input, node.input, strict=False)
+        yield _weight_count(node, sizes)
+        for inner in subgraphs(node):
+            passed = {
+                value.name: sizes.get(name, 0) for value, name in zip(inner.input, node.input, strict=False)
             }
-            yield from _weights(inside, {**sizes, **handed})
+            yield from _weight_counts(inner, {**sizes, **passed})
 
 
-def _sizes(graph: GraphProto) -> dict[str, int]:
-    """Of the graph's constants, by name."""
+def _weight_count(node: NodeProto, sizes: Mapping[str, int]) -> int:
+    indices = WEIGHT_INPUTS.get(node.op_type, ())
+    return sum(sizes.get(node.input[index], 0) for index in indices if index < len(node.input))
+
+
+def _constant_sizes(graph: GraphProto) -> dict[str, int]:
+    """The number of elements of each constant, by name."""
     held = ((node.output[0], item.t) for node in graph.node for item in node.attribute if item.HasField("t"))
     tensors = (*((tensor.name, tensor) for tensor in graph.initializer), *held)
     return {name: math.prod(tensor.dims) for name, tensor in tensors}
-
-
-def _inside(node: NodeProto) -> Iterable[GraphProto]:
-    for attribute in node.attribute:
-        if attribute.HasField("g"):
-            yield attribute.g
-        yield from attribute.graphs

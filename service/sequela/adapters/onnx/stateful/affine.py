@@ -1,8 +1,8 @@
-"""Whole numbers that follow the number of events in a straight line.
+"""Whole numbers that are affine in the number of events: a + b · l for l events.
 
-A line is known from two lengths, so what a graph makes of shapes by adding and moving is known for every
-length as soon as it was seen at a few. What it is compared with, and what it bounds, is judged where the line
-ends: at a single event and at the most events.
+Exporters build shapes and indices by adding, scaling and moving the sizes of other tensors. Two lengths determine a and
+b, so such numbers are known for every length once they were seen at a few. An affine number lies between its values at
+the two extremes, one event and the most events, so comparisons and bounds are decided there.
 """
 
 from __future__ import annotations
@@ -15,64 +15,66 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[Any]
-whole = np.frompyfunc(int, 1, 1)
-"""Python's integers: differences of the extremes that exporters write do not fit in 64 bits."""
-FEWEST_BYTES = 4
-"""Of a number: smaller types cannot count events."""
+to_python_integers = np.frompyfunc(int, 1, 1)
+"""Differences of the extremes that exporters write (±2⁶³) do not fit in 64 bits; Python's integers have no limit."""
+MIN_ITEM_BYTES = 4
+"""Size of an element in bytes. Smaller types cannot count events."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Lines:
-    """Numbers a + b · l for l events, given at a single event and at the most events: all in between lies
-    between.
-    """
+class AffineArray:
+    """An array of numbers a + b · l, given by its values at one event and at the most events."""
 
-    single: Array
-    most: Array
+    at_one_event: Array
+    at_max_events: Array
 
     @property
-    def flat(self) -> bool:
-        """Whether no number follows the number of events."""
-        return bool(np.all(self.single == self.most))
+    def is_constant(self) -> bool:
+        """Whether no number depends on the number of events."""
+        return bool(np.all(self.at_one_event == self.at_max_events))
 
-    def __getitem__(self, place: int) -> Lines:
-        """One of several."""
-        return Lines(self.single[place : place + 1], self.most[place : place + 1])
+    def __getitem__(self, index: int) -> AffineArray:
+        """One of the numbers, as an array of one."""
+        return AffineArray(self.at_one_event[index : index + 1], self.at_max_events[index : index + 1])
 
-    def __sub__(self, other: Lines | int) -> Lines:
-        """How far above other numbers they are."""
+    def __sub__(self, other: AffineArray | int) -> AffineArray:
+        """The difference."""
         if isinstance(other, int):
-            return Lines(self.single - other, self.most - other)
-        return Lines(self.single - other.single, self.most - other.most)
+            return AffineArray(self.at_one_event - other, self.at_max_events - other)
+        return AffineArray(self.at_one_event - other.at_one_event, self.at_max_events - other.at_max_events)
 
-    def __add__(self, other: Lines) -> Lines:
+    def __add__(self, other: AffineArray) -> AffineArray:
         """The sum."""
-        return Lines(self.single + other.single, self.most + other.most)
+        return AffineArray(self.at_one_event + other.at_one_event, self.at_max_events + other.at_max_events)
 
-    def never_above(self) -> bool:
-        """Whether all are at most 0, for any number of events."""
-        return bool(np.all(self.single <= 0) and np.all(self.most <= 0))
+    def is_never_positive(self) -> bool:
+        """Whether all numbers are at most 0 at every length."""
+        return bool(np.all(self.at_one_event <= 0) and np.all(self.at_max_events <= 0))
 
-    def always_zero(self) -> bool:
-        """Whether all are 0, for any number of events."""
-        return bool(np.all(self.single == 0) and np.all(self.most == 0))
+    def is_always_zero(self) -> bool:
+        """Whether all numbers are 0 at every length."""
+        return bool(np.all(self.at_one_event == 0) and np.all(self.at_max_events == 0))
 
-    def stay_below(self) -> Array:
-        """Of each, whether it is below 0 either for any number of events or for none."""
-        return np.asarray((self.single < 0) == (self.most < 0))
+    def negativity_is_fixed(self) -> Array:
+        """For each number: whether `< 0` has the same truth value at every length."""
+        return np.asarray((self.at_one_event < 0) == (self.at_max_events < 0))
 
-    def stay_above(self) -> Array:
-        """The same, above 0."""
-        return np.asarray((self.single > 0) == (self.most > 0))
+    def positivity_is_fixed(self) -> Array:
+        """For each number: whether `> 0` has the same truth value at every length."""
+        return np.asarray((self.at_one_event > 0) == (self.at_max_events > 0))
 
 
-def through(arrays: Sequence[Array], lengths: Sequence[int], most: int) -> Lines | None:
-    """The lines through what was seen at three lengths or more; None where they are none."""
-    if len({array.shape for array in arrays}) > 1 or not all(map(_is_whole, arrays)):
+def fit_affine(arrays: Sequence[Array], lengths: Sequence[int], max_events: int) -> AffineArray | None:
+    """Fits a + b · l to an array that was seen at three lengths or more.
+
+    Returns:
+        The affine array, or None if the values are not whole numbers or not affine in the length.
+    """
+    if len({array.shape for array in arrays}) > 1 or not all(map(_holds_whole_numbers, arrays)):
         return None
-    start, near, *others = (np.asarray(whole(array), dtype=object) for array in arrays)
+    start, near, *others = (np.asarray(to_python_integers(array), dtype=object) for array in arrays)
     rise, span = near - start, lengths[1] - lengths[0]
-    # A slope of a half is rounded somewhere: by a cast, if not by the graph itself.
+    # A fractional slope means that something was rounded, by a cast if not by the graph itself: not affine.
     if np.any(rise % span):
         return None
 
@@ -81,15 +83,15 @@ def through(arrays: Sequence[Array], lengths: Sequence[int], most: int) -> Lines
 
     if any(np.any(at(length) != seen) for length, seen in zip(lengths[2:], others, strict=True)):
         return None
-    return Lines(at(1), at(most))
+    return AffineArray(at(1), at(max_events))
 
 
-def events(most: int) -> Lines:
-    """The number of events itself."""
-    return Lines(np.array([1], dtype=object), np.array([most], dtype=object))
+def sequence_length(max_events: int) -> AffineArray:
+    """The number of events itself: 1 · l."""
+    return AffineArray(np.array([1], dtype=object), np.array([max_events], dtype=object))
 
 
-def _is_whole(array: Array) -> bool:
-    if array.dtype.kind not in "iuf" or array.dtype.itemsize < FEWEST_BYTES:
+def _holds_whole_numbers(array: Array) -> bool:
+    if array.dtype.kind not in "iuf" or array.dtype.itemsize < MIN_ITEM_BYTES:
         return False
     return bool(np.isfinite(array).all() and (array == np.floor(array)).all())

@@ -1,6 +1,6 @@
-"""Branches that are taken whatever the events and however many: put in the place of their If.
+"""Inlines `If` nodes whose condition is the same at every length.
 
-Exporters write `squeeze` so, when they do not know whether an axis is 1.
+Exporters write `squeeze` as an `If` when they do not know whether an axis has size 1.
 """
 
 from __future__ import annotations
@@ -9,58 +9,72 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from onnx import GraphProto, ModelProto, NodeProto, helper
 
-from sequela.adapters.onnx.recurrent_nodes import shown
-from sequela.adapters.onnx.stateful.labels import Label, Still
-from sequela.adapters.onnx.stateful.observed_values import Observed
-from sequela.adapters.onnx.stateful.refusal import LeftWhole
-from sequela.adapters.onnx.stateful.shape_arithmetic import SHAPES
-from sequela.adapters.onnx.value_names import captures
+from sequela.adapters.onnx.recurrent_nodes import describe_node
+from sequela.adapters.onnx.stateful import NotStateful
+from sequela.adapters.onnx.stateful.node_context import LENGTH_USED
+from sequela.adapters.onnx.stateful.observed_values import ObservedValues
+from sequela.adapters.onnx.stateful.shape_arithmetic import SHAPE_OPERATORS
+from sequela.adapters.onnx.stateful.time_dependence import Constant, TimeDependence
+from sequela.adapters.onnx.value_names import captured_names
 
 
-def settle_branches(model: ModelProto, observed: Observed) -> tuple[ModelProto, list[NodeProto]]:
-    """The model without the Ifs whose condition was the same at all lengths seen, and these Ifs."""
-    told = _told_by_inputs(model.graph)
-    settled = [node for node in model.graph.node if _is_settled(node, told, observed)]
-    made = ModelProto()
-    made.CopyFrom(model)
-    del made.graph.node[:]
+def inline_constant_branches(
+    model: ModelProto, observed: ObservedValues
+) -> tuple[ModelProto, list[NodeProto]]:
+    """Replaces each `If` whose condition was the same at all observed lengths by the branch it takes.
+
+    Returns:
+        A copy of the model without these nodes, and the nodes, for `check_inlined_branches`.
+    """
+    input_dependent = _input_dependent_values(model.graph)
+    inlined = [node for node in model.graph.node if _is_constant_branch(node, input_dependent, observed)]
+    rewritten = ModelProto()
+    rewritten.CopyFrom(model)
+    del rewritten.graph.node[:]
     for node in model.graph.node:
-        if node not in settled:
-            made.graph.node.append(node)
+        if node not in inlined:
+            rewritten.graph.node.append(node)
             continue
-        branch = _taken(node, observed)
-        made.graph.initializer.extend(branch.initializer)
-        made.graph.node.extend((*branch.node, *_handed_on(branch, node)))
-    return made, settled
+        branch = _taken_branch(node, observed)
+        rewritten.graph.initializer.extend(branch.initializer)
+        rewritten.graph.node.extend((*branch.node, *_branch_outputs(branch, node)))
+    return rewritten, inlined
 
 
-def check_branches(settled: Iterable[NodeProto], labels: Mapping[str, Label]) -> None:
-    """Raises LeftWhole where the condition of such an If is another at some length that was not seen."""
-    for node in settled:
-        if labels[node.input[0]] != Still():
-            raise LeftWhole(f"{shown(node)} uses the number of events")
+def check_inlined_branches(inlined: Iterable[NodeProto], labels: Mapping[str, TimeDependence]) -> None:
+    """Proves from the labels that the conditions are constant at lengths that were not observed, too.
+
+    Raises:
+        NotStateful: A condition may depend on the number of events.
+    """
+    for node in inlined:
+        if labels[node.input[0]] != Constant():
+            raise NotStateful(f"{describe_node(node)} {LENGTH_USED}")
 
 
-def _told_by_inputs(graph: GraphProto) -> set[str]:
-    """Values that depend on what the inputs hold, and not on their shapes alone."""
-    told = {item.name for item in graph.input} - {tensor.name for tensor in graph.initializer}
+def _input_dependent_values(graph: GraphProto) -> set[str]:
+    """The values that depend on what the inputs hold, and not on their shapes alone."""
+    dependent = {item.name for item in graph.input} - {tensor.name for tensor in graph.initializer}
     for node in graph.node:
-        if node.op_type not in SHAPES and not told.isdisjoint((*node.input, *captures(node))):
-            told.update(name for name in node.output if name)
-    return told
+        if node.op_type not in SHAPE_OPERATORS and not dependent.isdisjoint(
+            (*node.input, *captured_names(node))
+        ):
+            dependent.update(name for name in node.output if name)
+    return dependent
 
 
-def _is_settled(node: NodeProto, told: set[str], observed: Observed) -> bool:
-    if node.op_type != "If" or node.input[0] in told:
+def _is_constant_branch(node: NodeProto, input_dependent: set[str], observed: ObservedValues) -> bool:
+    if node.op_type != "If" or node.input[0] in input_dependent:
         return False
-    return node.input[0] in observed and observed.settled(node.input[0])
+    return node.input[0] in observed and observed.is_same_at_all_lengths(node.input[0])
 
 
-def _taken(node: NodeProto, observed: Observed) -> GraphProto:
+def _taken_branch(node: NodeProto, observed: ObservedValues) -> GraphProto:
     name = "then_branch" if observed.arrays(node.input[0])[0].all() else "else_branch"
     return next(item.g for item in node.attribute if item.name == name)
 
 
-def _handed_on(branch: GraphProto, node: NodeProto) -> Iterator[NodeProto]:
+def _branch_outputs(branch: GraphProto, node: NodeProto) -> Iterator[NodeProto]:
+    """Copies from the branch's outputs to the node's."""
     for inside, outside in zip(branch.output, node.output, strict=True):
         yield helper.make_node("Identity", [inside.name], [outside], name=f"{node.name}/{outside}")

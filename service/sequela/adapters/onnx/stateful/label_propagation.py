@@ -1,4 +1,19 @@
-"""Labels every value of a graph with how it depends on time, from the inputs to the output."""
+"""Labels every value of a graph with how it depends on time, from the inputs to the output.
+
+What an operator gives, by the labels of its inputs; the first row that fits decides:
+
+    labels of the inputs                          label of the outputs
+    any, of Shape and Size                        `shape_arithmetic.label_shape_operator`
+    Constant only                                 Constant
+    Constant, AffineInLength, LengthDependent     `shape_arithmetic.label_length_arithmetic`
+    LengthDependent, with values of events        refused
+    AffineInLength, with values of events         refused, except as a parameter of LENGTH_PARAMETERISED beside PerEvent
+    LastEvent, no PerEvent                        LastEvent
+    LastEvent and PerEvent                        refused
+    PerEvent                                      the operator's rule in `op_rules.RULES`; refused without one
+
+"Refused" raises `NotStateful`: the graph is run whole.
+"""
 
 from __future__ import annotations
 
@@ -7,63 +22,94 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from onnx import NodeProto
 
 from sequela.adapters.onnx.recurrent_nodes import is_recurrent
-from sequela.adapters.onnx.stateful.labels import Counted, Label, Last, Linear, Node, Still, Timed, fits
-from sequela.adapters.onnx.stateful.observed_values import Observed
+from sequela.adapters.onnx.stateful.node_context import LENGTH_USED, NodeContext
+from sequela.adapters.onnx.stateful.observed_values import ObservedValues
 from sequela.adapters.onnx.stateful.op_rules import RULES
-from sequela.adapters.onnx.stateful.shape_arithmetic import SHAPES, reckoned, sized
-from sequela.adapters.onnx.value_names import captures
+from sequela.adapters.onnx.stateful.shape_arithmetic import (
+    SHAPE_OPERATORS,
+    label_length_arithmetic,
+    label_shape_operator,
+)
+from sequela.adapters.onnx.stateful.time_dependence import (
+    AffineInLength,
+    Constant,
+    LastEvent,
+    LengthDependent,
+    PerEvent,
+    TimeDependence,
+    matches_shapes,
+)
+from sequela.adapters.onnx.value_names import captured_names
 
-TOLD_BY_COUNTS = ("Reshape", "Expand", "Slice", "Gather")
-"""Operators that may be told by the number of events what to do with events: to which shape, which to take."""
+LENGTH_PARAMETERISED = ("Reshape", "Expand", "Slice", "Gather")
+"""Operators that may take the number of events as a parameter: the target shape, or the indices to keep."""
 
 
 def label_values(
-    nodes: Iterable[NodeProto], inputs: Mapping[str, Label], observed: Observed, opset: int
-) -> dict[str, Label]:
-    """Labels by name, of nodes in the graph's order. Raises LeftWhole at the first node that mixes events."""
-    labels: dict[str, Label] = {name: Still() for name in observed.constants} | dict(inputs)
+    nodes: Iterable[NodeProto], inputs: Mapping[str, TimeDependence], observed: ObservedValues, opset: int
+) -> dict[str, TimeDependence]:
+    """Labels all values of a graph.
+
+    Args:
+        nodes: The nodes in the graph's (topological) order.
+        inputs: The labels of the graph's inputs, by name.
+        observed: Every value at a few lengths; its constants are labelled Constant.
+        opset: The version of ONNX's standard operators.
+
+    Returns:
+        A label for each value, by name.
+
+    Raises:
+        NotStateful: At the first node that combines events outside of a recurrent layer.
+    """
+    labels: dict[str, TimeDependence] = {name: Constant() for name in observed.constants} | dict(inputs)
     for proto in nodes:
-        seen = tuple(labels[name] if name else None for name in proto.input)
-        node = Node(proto, opset, seen, observed)
-        captured = tuple(labels[name] for name in captures(proto) if name in labels)
-        outputs = dict(zip(proto.output, _outputs(node, captured), strict=False))
+        known = tuple(labels[name] if name else None for name in proto.input)
+        node = NodeContext(proto, opset, known, observed)
+        captured = tuple(labels[name] for name in captured_names(proto) if name in labels)
+        outputs = dict(zip(proto.output, _output_labels(node, captured), strict=False))
         _check_shapes(node, outputs)
         labels |= outputs
     return labels
 
 
-def _check_shapes(node: Node, outputs: Mapping[str, Label]) -> None:
-    """What a rule says of time must be what was seen."""
+def _check_shapes(node: NodeContext, outputs: Mapping[str, TimeDependence]) -> None:
+    """A label that a rule gives must agree with the shapes that were observed."""
     for name, label in outputs.items():
-        if name and isinstance(label, Timed) and not fits(label, node.observed, node.observed.shapes(name)):
-            raise node.refused("gives another number of events")
+        if not name or not isinstance(label, PerEvent):
+            continue
+        if not matches_shapes(label, node.observed, node.observed.shapes(name)):
+            raise node.refusal("changes the number of events")
 
 
-def _outputs(node: Node, captured: Sequence[Label]) -> Iterator[Label]:
+def _output_labels(node: NodeContext, captured: Sequence[TimeDependence]) -> Iterator[TimeDependence]:
+    """Of each output: a recurrent node gives its steps, then one or two final states."""
     if is_recurrent(node.proto):
         steps = RULES[node.operator](node)
-        yield from (steps, Last(steps.statics), Last(steps.statics))
+        yield from (steps, LastEvent(steps.statics), LastEvent(steps.statics))
     else:
         label = _label(node, captured)
         yield from (label for _ in node.proto.output)
 
 
-def _label(node: Node, captured: Sequence[Label]) -> Label:
-    if node.operator in SHAPES:
-        return sized(node)
+def _label(node: NodeContext, captured: Sequence[TimeDependence]) -> TimeDependence:
+    """`captured`: the labels of outer values that graphs inside the node (If, Loop) read."""
+    if node.operator in SHAPE_OPERATORS:
+        return label_shape_operator(node)
     given = [label for label in (*node.labels, *captured) if label is not None]
     kinds = {type(label) for label in given}
     statics = node.statics.union(*(label.statics for label in captured))
-    if kinds <= {Still}:
-        return Still(statics)
-    if kinds <= {Still, Linear, Counted}:
-        return Counted(statics) if captured else reckoned(node)
-    if Counted in kinds or (Linear in kinds and not (Timed in kinds and node.operator in TOLD_BY_COUNTS)):
-        raise node.refused("uses the number of events")
-    if Timed not in kinds:
-        return Last(statics)
-    if Last in kinds:
-        raise node.refused("brings the last event together with every event")
+    if kinds <= {Constant}:
+        return Constant(statics)
+    if kinds <= {Constant, AffineInLength, LengthDependent}:
+        return LengthDependent(statics) if captured else label_length_arithmetic(node)
+    takes_length = PerEvent in kinds and node.operator in LENGTH_PARAMETERISED
+    if LengthDependent in kinds or (AffineInLength in kinds and not takes_length):
+        raise node.refusal(LENGTH_USED)
+    if PerEvent not in kinds:
+        return LastEvent(statics)
+    if LastEvent in kinds:
+        raise node.refusal("combines the last event with every event")
     if node.operator not in RULES or captured:
-        raise node.refused("is not known to keep events apart")
+        raise node.refusal("is not known to keep events apart")
     return RULES[node.operator](node)

@@ -1,145 +1,161 @@
-"""Operators that move what events have of their own, or take the last event: what comes out of each."""
+"""Rules for operators that move, reshape or select values: the label of their output.
+
+A rule takes a node with at least one PerEvent input (and no LastEvent or LengthDependent one) and gives the label of
+its output, or raises `NotStateful`.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from sequela.adapters.onnx.stateful.affine import Lines, events
-from sequela.adapters.onnx.stateful.labels import (
-    Label,
-    Last,
-    Node,
-    Still,
-    Timed,
-    axis_of,
-    first,
-    is_plain,
-    moved,
-    reshaped,
+from sequela.adapters.onnx.stateful.affine import AffineArray, sequence_length
+from sequela.adapters.onnx.stateful.node_context import (
+    LENGTH_USED,
+    NodeContext,
+    first_input,
+    positive_axis,
+    reshape_label,
+)
+from sequela.adapters.onnx.stateful.time_dependence import (
+    Constant,
+    LastEvent,
+    PerEvent,
+    TimeDependence,
+    holds_only_events,
+    with_axis,
 )
 
+SELECTS_EVENTS = "selects some of the events"
+SELECTED_BY_EVENTS = "selects by values of the events"
 
-def transpose(node: Node) -> Label:
-    """Axes in another order."""
-    label = first(node)
+
+def transpose(node: NodeContext) -> TimeDependence:
+    """Transpose: the event axis moves with the permutation."""
+    label = first_input(node)
     order = node.attribute("perm") or range(node.rank(0))[::-1]
-    return moved(label, list(order).index(label.axis))
+    return with_axis(label, list(order).index(label.axis))
 
 
-def reshape(node: Node) -> Label:
-    """The same numbers in the same order."""
+def reshape(node: NodeContext) -> TimeDependence:
+    """Reshape, Flatten, Squeeze, Unsqueeze: the same numbers in the same order."""
     if node.has(1):
         node.arrays(1)
-    return reshaped(node, first(node), node.shapes(0), node.outputs())
+    return reshape_label(node, first_input(node), node.shapes(0), node.output_shapes())
 
 
-def expand(node: Node) -> Label:
-    """Broadcast to a shape, which does not look at events."""
-    label = first(node)
+def expand(node: NodeContext) -> TimeDependence:
+    """Expand: broadcasts to a shape, which may add axes in front."""
+    label = first_input(node)
     node.arrays(1)
-    return moved(label, label.axis + len(node.outputs()[0]) - node.rank(0))
+    return with_axis(label, label.axis + len(node.output_shapes()[0]) - node.rank(0))
 
 
-def concat(node: Node) -> Label:
-    """Side by side along an axis that is not time."""
-    labels = set(node.timed.values())
+def concat(node: NodeContext) -> TimeDependence:
+    """Concat: all inputs have the same event axis, and are joined along another one."""
+    labels = set(node.per_event_inputs.values())
     label = replace(next(iter(labels)), statics=node.statics)
-    if len(node.timed) < len(node.labels) or {replace(other, statics=node.statics) for other in labels} != {
-        label
-    }:
-        raise node.refused("puts events beside what is no event")
-    if axis_of(node, node.attribute("axis")) == label.axis:
-        raise node.refused("puts events in a row")
+    aligned = {replace(other, statics=node.statics) for other in labels} == {label}
+    if len(node.per_event_inputs) < len(node.labels) or not aligned:
+        raise node.refusal("concatenates events with values that are not aligned with them")
+    if positive_axis(node, node.attribute("axis")) == label.axis:
+        raise node.refusal("concatenates along the event axis")
     return label
 
 
-def gather(node: Node) -> Label:
-    """Rows of a table (an embedding), columns of every event, or the last event."""
-    axis, data, indices = axis_of(node, node.attribute("axis", 0)), node.timed.get(0), node.timed.get(1)
+def gather(node: NodeContext) -> TimeDependence:
+    """Gather: rows of a table by ids (an embedding), columns of every event, or the last event."""
+    axis = positive_axis(node, node.attribute("axis", 0))
+    data, indices = node.per_event_inputs.get(0), node.per_event_inputs.get(1)
     if data is None:
-        return _looked_up(node, axis, node.timed[1])
+        return _look_up(node, axis, node.per_event_inputs[1])
     if indices:
-        raise node.refused("is told by the events what to take")
+        raise node.refusal(SELECTED_BY_EVENTS)
     if axis == data.axis:
-        return _picked(node, data)
-    if not isinstance(node.labels[1], Still):
-        raise node.refused("uses the number of events")
-    ahead = node.rank(1) - 1 if axis < data.axis else 0
-    return replace(data, statics=node.statics, axis=data.axis + ahead)
+        return _gather_event(node, data)
+    if not isinstance(node.labels[1], Constant):
+        raise node.refusal(LENGTH_USED)
+    # The axes of the indices replace the gathered one, so an event axis behind it moves.
+    moved_by = node.rank(1) - 1 if axis < data.axis else 0
+    return replace(data, statics=node.statics, axis=data.axis + moved_by)
 
 
-def _looked_up(node: Node, axis: int, indices: Timed) -> Label:
-    if not isinstance(node.labels[0], Still):
-        raise node.refused("uses the number of events")
+def _look_up(node: NodeContext, axis: int, indices: PerEvent) -> TimeDependence:
+    """A table that is the same for all events, read at an id for each event."""
+    if not isinstance(node.labels[0], Constant):
+        raise node.refusal(LENGTH_USED)
     return replace(indices, statics=node.statics, axis=axis + indices.axis)
 
 
-def _picked(node: Node, data: Timed) -> Label:
-    index, most = node.lines(1), node.observed.most
-    if not (index.single.size == 1 and _is_newest(index, events(most)) and _is_plain(node, data)):
-        raise node.refused("picks events")
-    return Last(node.statics)
+def _gather_event(node: NodeContext, data: PerEvent) -> TimeDependence:
+    index, length = node.affine(1), sequence_length(node.observed.max_events)
+    is_newest = index.at_one_event.size == 1 and _is_newest(index, length)
+    if not (is_newest and _first_holds_only_events(node, data)):
+        raise node.refusal(SELECTS_EVENTS)
+    return LastEvent(node.statics)
 
 
-def cut(node: Node) -> Label:
-    """Columns of every event, all events, or the last one alone."""
-    label = first(node)
+def slice_axes(node: NodeContext) -> TimeDependence:
+    """Slice: columns of every event, all events, or the last event alone."""
+    label = first_input(node)
     if not node.has(1):
-        raise node.refused(f"is written as before opset 10, in opset {node.opset}")
-    starts, ends = node.lines(1), node.lines(2)
-    axes = [axis % node.rank(0) for axis in node.integers(3, "axes") or range(starts.single.size)]
+        raise node.refusal(f"has the form that it had before opset 10, in a model of opset {node.opset}")
+    starts, ends = node.affine(1), node.affine(2)
+    axes = [axis % node.rank(0) for axis in node.integers(3, "axes") or range(starts.at_one_event.size)]
     strides = node.integers(4, "steps") or [1] * len(axes)
-    kept: Label = replace(label, statics=node.statics)
-    for place, axis in enumerate(axes):
-        start, end = starts[place], ends[place]
+    result: TimeDependence = replace(label, statics=node.statics)
+    for index, axis in enumerate(axes):
+        start, end = starts[index], ends[index]
         if axis == label.axis:
-            kept = _cut_time(node, label, start, end, strides[place])
-        elif not (start.flat and end.flat):
-            raise node.refused("uses the number of events")
-    return kept
+            result = _slice_time(node, label, start, end, strides[index])
+        elif not (start.is_constant and end.is_constant):
+            raise node.refusal(LENGTH_USED)
+    return result
 
 
-def _cut_time(node: Node, label: Timed, start: Lines, end: Lines, stride: int) -> Label:
-    length = events(node.observed.most)
-    if stride != 1 or not (length - end).never_above() or not _is_plain(node, label):
-        raise node.refused("picks events")
-    if start.always_zero() or (start + length).never_above():
+def _slice_time(
+    node: NodeContext, label: PerEvent, start: AffineArray, end: AffineArray, stride: int
+) -> TimeDependence:
+    length = sequence_length(node.observed.max_events)
+    reaches_end = (length - end).is_never_positive()
+    if stride != 1 or not reaches_end or not _first_holds_only_events(node, label):
+        raise node.refusal(SELECTS_EVENTS)
+    if start.is_always_zero() or (start + length).is_never_positive():
         return replace(label, statics=node.statics)
     if _is_newest(start, length):
-        return Last(node.statics)
-    raise node.refused("picks events")
+        return LastEvent(node.statics)
+    raise node.refusal(SELECTS_EVENTS)
 
 
-def _is_newest(index: Lines, length: Lines) -> bool:
-    """Whether it is -1 or l - 1, for any number of events."""
-    return (index - -1).always_zero() or (length - index - 1).always_zero()
+def _is_newest(index: AffineArray, length: AffineArray) -> bool:
+    """Whether an index is -1 or l - 1 at every length."""
+    return (index - -1).is_always_zero() or (length - index - 1).is_always_zero()
 
 
-def _is_plain(node: Node, label: Timed) -> bool:
-    return is_plain(label, node.observed, node.shapes(0))
+def _first_holds_only_events(node: NodeContext, label: PerEvent) -> bool:
+    return holds_only_events(label, node.observed, node.shapes(0))
 
 
-def split(node: Node) -> Label:
-    """Into parts along an axis that is not time."""
-    label = first(node)
-    if axis_of(node, node.attribute("axis", 0)) == label.axis:
-        raise node.refused("picks events")
+def split(node: NodeContext) -> TimeDependence:
+    """Split: into parts along an axis that is not time."""
+    label = first_input(node)
+    if positive_axis(node, node.attribute("axis", 0)) == label.axis:
+        raise node.refusal(SELECTS_EVENTS)
     return replace(label, statics=node.statics)
 
 
-def one_hot(node: Node) -> Label:
-    """Ids to columns, along a new axis."""
-    label = first(node)
+def one_hot(node: NodeContext) -> TimeDependence:
+    """OneHot: ids become columns along a new axis."""
+    label = first_input(node)
     node.arrays(1)
     axis = node.attribute("axis", -1) % (node.rank(0) + 1)
     return replace(label, statics=node.statics, axis=label.axis + (axis <= label.axis))
 
 
-def pad(node: Node) -> Label:
-    """Beside the events, never before or after them."""
-    label, rank = first(node), node.rank(0)
+def pad(node: NodeContext) -> TimeDependence:
+    """Pad: along other axes than time."""
+    label, rank = first_input(node), node.rank(0)
     pads, axes = node.integers(1, "pads") or [], node.integers(3, "axes") or list(range(rank))
-    around = {axis % rank: (pads[i], pads[i + len(axes)]) for i, axis in enumerate(axes)}
-    if any(around.get(label.axis, ())):
-        raise node.refused("adds events")
+    pads_by_axis = {axis % rank: (pads[i], pads[i + len(axes)]) for i, axis in enumerate(axes)}
+    if any(pads_by_axis.get(label.axis, ())):
+        raise node.refusal("pads along the event axis")
     return replace(label, statics=node.statics)

@@ -1,6 +1,7 @@
-"""What every value of a graph looks like, seen by running the graph on a few sequences.
+"""The values inside a graph, observed by running it on a few short sequences.
 
-Exporters build shapes out of other shapes; to see them costs less, and proves more, than to infer them.
+Exporters compute shapes from other shapes. Running the graph shows them with less effort, and more certainly, than
+shape inference does.
 """
 
 from __future__ import annotations
@@ -14,88 +15,108 @@ from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto, numpy_helpe
 
 from sequela.adapters.model_io.outputs import Shape
 from sequela.adapters.onnx.session import Feeds, Session
-from sequela.adapters.onnx.stateful.affine import Array, Lines, through
-from sequela.adapters.onnx.stateful.refusal import LeftWhole
+from sequela.adapters.onnx.stateful import NotStateful
+from sequela.adapters.onnx.stateful.affine import AffineArray, Array, fit_affine
 
 OBSERVED_ROWS = 2
-SHORT = (3, 5, 2)
-"""Numbers of events. An axis that follows them lies over time; a hidden size does not. None is below those that
-the model was tried at: onnxruntime aborts the process at a recurrent node that a graph leaves no events for.
+SHORT_LENGTHS = (3, 5, 2)
+"""Numbers of events. Odd ones, so that an axis that follows them is not a hidden size by chance. None is smaller than
+those the model ran at when it was loaded: onnxruntime aborts the process at a recurrent node that is left no events.
 """
-LONG = 97
-FEWEST = 4
-UNBOUNDED = 2**30
-"""More events than any sequence has, and fewer than the ends that exporters write for "all": those start at
-2³¹ - 1.
-"""
+LONG_LENGTH = 97
+MIN_FIXED_EVENTS = 4
+MAX_EVENTS = 2**30
+"""More events than any sequence has, but less than the "to the end" that exporters write, 2³¹ - 1 and more."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Observed:
-    """The values of a graph at each of these lengths, and its constants. It is never run on more than `most`
-    events.
+class ObservedValues:
+    """Every value of a graph at a few lengths.
+
+    Attributes:
+        lengths: The numbers of events the graph was run on.
+        max_events: The most events it will ever be run on.
+        runs: For each length, the values by name.
+        constants: The graph's initializers by name.
     """
 
     lengths: tuple[int, ...]
-    most: int
+    max_events: int
     runs: tuple[Mapping[str, Any], ...]
     constants: Mapping[str, TensorProto]
 
     def __contains__(self, name: str) -> bool:
-        """Whether it was seen."""
+        """Whether the value was observed."""
         return name in self.constants or name in self.runs[0]
 
     def shapes(self, name: str) -> tuple[Shape, ...]:
-        """One for each length. Raises LeftWhole for what is no tensor."""
+        """The value's shape at each length. Raises NotStateful if it is not a tensor."""
         if name in self.constants:
             return (tuple(self.constants[name].dims),) * len(self.runs)
         return tuple(array.shape for array in self.arrays(name))
 
     def arrays(self, name: str) -> tuple[Array, ...]:
-        """One for each length. Raises LeftWhole for what is no tensor."""
+        """The value at each length. Raises NotStateful if it is not a tensor."""
         if name in self.constants:
             return (numpy_helper.to_array(self.constants[name]),) * len(self.runs)
         arrays = tuple(array for run in self.runs if isinstance(array := run.get(name), np.ndarray))
         if len(arrays) < len(self.runs):
-            raise LeftWhole(f"value {name!r} is not a tensor")
+            raise NotStateful(f"value {name!r} is not a tensor")
         return arrays
 
-    def lines(self, name: str) -> Lines | None:
-        """Its numbers for any number of events; None where they do not follow it in a line."""
-        return through(self.arrays(name), self.lengths, self.most)
+    def affine(self, name: str) -> AffineArray | None:
+        """The value as a function of the number of events, or None if it is not affine in it."""
+        return fit_affine(self.arrays(name), self.lengths, self.max_events)
 
-    def settled(self, name: str) -> bool:
-        """Whether the value is the same at every length seen."""
+    def is_same_at_all_lengths(self, name: str) -> bool:
+        """Whether the value was the same at every observed length."""
         first, *others = self.arrays(name)
         return all(np.array_equal(first, other) for other in others)
 
 
-def watched(model: ModelProto, nodes: Sequence[NodeProto]) -> ModelProto:
-    """The model with every value of these nodes as an output."""
-    made = ModelProto()
-    made.CopyFrom(model)
+def with_all_outputs(model: ModelProto, nodes: Sequence[NodeProto]) -> ModelProto:
+    """A copy of the model that has every value of these nodes as an output."""
+    rewritten = ModelProto()
+    rewritten.CopyFrom(model)
     names = dict.fromkeys(name for node in nodes for name in node.output if name)
-    del made.graph.output[:]
-    del made.graph.value_info[:]
-    made.graph.output.extend(ValueInfoProto(name=name) for name in names)
-    return made
+    del rewritten.graph.output[:]
+    del rewritten.graph.value_info[:]
+    rewritten.graph.output.extend(ValueInfoProto(name=name) for name in names)
+    return rewritten
 
 
 def observed_lengths(fixed: int | None) -> tuple[int, ...]:
-    """The numbers of events to look at. A graph made for a fixed number is made for no more, and for few less."""
+    """The numbers of events to run a graph on.
+
+    Args:
+        fixed: The number of events that the file fixes, if it does. Such a graph is exported for no more events, and
+            often runs on a few less only.
+    """
     if fixed is None:
-        return (*SHORT, LONG)
-    longest = min(max(fixed, FEWEST), LONG)
+        return (*SHORT_LENGTHS, LONG_LENGTH)
+    longest = min(max(fixed, MIN_FIXED_EVENTS), LONG_LENGTH)
     return (longest, longest - 1, longest - 2)
 
 
-def observe(
-    watching: ModelProto, session: Session, feeds: Mapping[int, Feeds], fixed: int | None
-) -> Observed:
-    """Runs a watched model on feeds of `observed_lengths`. Raises DoesNotFit where it fails."""
-    names = [output.name for output in watching.graph.output]
+def observe_values(
+    model: ModelProto, session: Session, feeds: Mapping[int, Feeds], fixed: int | None
+) -> ObservedValues:
+    """Runs a model made by `with_all_outputs`.
+
+    Args:
+        model: The model with all values as outputs.
+        session: Runs `model`.
+        feeds: Inputs by number of events, for each of `observed_lengths(fixed)`.
+        fixed: The number of events that the file fixes, if it does.
+
+    Raises:
+        DoesNotFit: The model fails at one of the lengths.
+    """
+    names = [output.name for output in model.graph.output]
     runs = tuple(
         {**fed, **dict(zip(names, session.fetch(names, fed), strict=True))} for fed in feeds.values()
     )
-    most = UNBOUNDED if fixed is None else max(fixed, *feeds)
-    return Observed(tuple(feeds), most, runs, {tensor.name: tensor for tensor in watching.graph.initializer})
+    most = MAX_EVENTS if fixed is None else max(fixed, *feeds)
+    return ObservedValues(
+        tuple(feeds), most, runs, {tensor.name: tensor for tensor in model.graph.initializer}
+    )

@@ -1,4 +1,9 @@
-"""Operators that reckon with what events have of their own: what comes out of each, and the table of all."""
+"""Rules for operators that compute with values of events, and the table of all rules.
+
+A rule takes a node with at least one PerEvent input (and no LastEvent or LengthDependent one) and gives the label of
+its output, or raises `NotStateful` if the operator may combine events. To let one more operator run from states, add
+its rule here or in `layout_rules`, and its name to `RULES`.
+"""
 
 from __future__ import annotations
 
@@ -6,234 +11,222 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TypeAlias
 
-from sequela.adapters.onnx.stateful.affine import events
-from sequela.adapters.onnx.stateful.labels import Label, Node, Still, Timed, axis_of, first, is_plain, moved
+from sequela.adapters.onnx.recurrent_nodes import SEQUENCE_LENGTHS
+from sequela.adapters.onnx.stateful.affine import sequence_length
 from sequela.adapters.onnx.stateful.layout_rules import (
     concat,
-    cut,
     expand,
     gather,
     one_hot,
     pad,
     reshape,
+    slice_axes,
     split,
     transpose,
 )
+from sequela.adapters.onnx.stateful.node_context import NodeContext, first_input, positive_axis
+from sequela.adapters.onnx.stateful.time_dependence import (
+    Constant,
+    PerEvent,
+    TimeDependence,
+    holds_only_events,
+    with_axis,
+)
 
-Rule: TypeAlias = Callable[[Node], Label]
+Rule: TypeAlias = Callable[[NodeContext], TimeDependence]
+
+ALONG_EVENTS = "runs along the event axis"
 
 
-def one_by_one(node: Node) -> Label:
-    """Every number out of one number of each input, with broadcasting: time is the same axis from the end."""
-    places = {label.axis - node.rank(place): label for place, label in node.timed.items()}
-    if len({(place, label.inner) for place, label in places.items()}) > 1:
-        raise node.refused("brings different events together")
-    (place,) = places
-    for other, label in enumerate(node.labels):
-        if isinstance(label, Still) and any(
-            len(shape) >= -place and shape[place] != 1 for shape in node.shapes(other)
+def elementwise(node: NodeContext) -> TimeDependence:
+    """Each number of the result comes from one number of each input, with broadcasting.
+
+    Broadcasting aligns axes from the end, so all inputs must have time at the same distance from it.
+    """
+    from_end = {label.axis - node.rank(index): label for index, label in node.per_event_inputs.items()}
+    if len({(axis, label.inner) for axis, label in from_end.items()}) > 1:
+        raise node.refusal("combines different events")
+    (axis,) = from_end
+    for index, label in enumerate(node.labels):
+        if isinstance(label, Constant) and any(
+            len(shape) >= -axis and shape[axis] != 1 for shape in node.shapes(index)
         ):
-            raise node.refused("takes a constant for each event")
-    return Timed(node.statics, len(node.outputs()[0]) + place, places[place].inner)
+            raise node.refusal("combines events with a constant for each event")
+    return PerEvent(node.statics, len(node.output_shapes()[0]) + axis, from_end[axis].inner)
 
 
-def einsum(node: Node) -> Label:
-    """Time has one letter wherever it stands, and keeps it."""
+def einsum(node: NodeContext) -> TimeDependence:
+    """Einsum: time has the same letter in every term that has it, and in the result."""
     before, _, after = node.attribute("equation").decode().replace(" ", "").partition("->")
     terms = before.split(",")
-    letters = {(terms[place][label.axis], label.inner) for place, label in node.timed.items()}
+    letters = {(terms[index][label.axis], label.inner) for index, label in node.per_event_inputs.items()}
     ((letter, inner), *others) = letters
-    held = [place for place, term in enumerate(terms) if letter in term]
-    if "." in before or others or held != list(node.timed) or letter not in after:
-        raise node.refused("brings different events together")
-    return Timed(node.statics, after.index(letter), inner)
+    with_letter = [index for index, term in enumerate(terms) if letter in term]
+    if "." in before or others or with_letter != list(node.per_event_inputs) or letter not in after:
+        raise node.refusal("combines different events")
+    return PerEvent(node.statics, after.index(letter), inner)
 
 
-def matmul(node: Node) -> Label:
-    """Time may lie along any axis but the one summed over."""
-    if len(node.timed) == 2:
-        return _both(node, node.timed[0], node.timed[1])
-    ((place, label),) = node.timed.items()
-    summed = -1 if place == 0 or node.rank(1) == 1 else -2
-    axis = label.axis - node.rank(place)
+def matmul(node: NodeContext) -> TimeDependence:
+    """MatMul: time may be any axis but the one that is summed over."""
+    if len(node.per_event_inputs) == 2:
+        return _batched_matmul(node, node.per_event_inputs[0], node.per_event_inputs[1])
+    ((index, label),) = node.per_event_inputs.items()
+    summed = -1 if index == 0 or node.rank(1) == 1 else -2
+    axis = label.axis - node.rank(index)
     if axis == summed:
-        raise node.refused("sums over events")
-    # A vector as the other operand takes its axis with it: the last but one, or the last.
-    axis += node.rank(1 - place) == 1 and axis < summed
-    return Timed(node.statics, len(node.outputs()[0]) + axis, label.inner)
+        raise node.refusal("sums over events")
+    # If the other operand is a vector, the product loses the axis that is summed over, and later axes move up.
+    axis += node.rank(1 - index) == 1 and axis < summed
+    return PerEvent(node.statics, len(node.output_shapes()[0]) + axis, label.inner)
 
 
-def _both(node: Node, left: Timed, right: Timed) -> Label:
-    """A product for each event, where both have time among the axes in front."""
-    places = {left.axis - node.rank(0), right.axis - node.rank(1)}
-    if len(places) > 1 or max(places) > -3 or left.inner != right.inner:
-        raise node.refused("brings different events together")
-    return Timed(node.statics, len(node.outputs()[0]) + places.pop(), left.inner)
+def _batched_matmul(node: NodeContext, left: PerEvent, right: PerEvent) -> TimeDependence:
+    """Both operands have events: a product for each event, if time is among the batch axes of both."""
+    positions = {left.axis - node.rank(0), right.axis - node.rank(1)}
+    if len(positions) > 1 or max(positions) > -3 or left.inner != right.inner:
+        raise node.refusal("combines different events")
+    return PerEvent(node.statics, len(node.output_shapes()[0]) + positions.pop(), left.inner)
 
 
-def gemm(node: Node) -> Label:
-    """A matrix whose rows are events."""
-    label = node.timed.get(0)
-    if label is None or len(node.timed) > 1 or not all(isinstance(other, Still) for other in node.labels[1:]):
-        raise node.refused("brings different events together")
+def gemm(node: NodeContext) -> TimeDependence:
+    """Gemm: a matrix whose rows are events, times a constant one."""
+    label = node.per_event_inputs.get(0)
+    if (
+        label is None
+        or len(node.per_event_inputs) > 1
+        or not all(isinstance(other, Constant) for other in node.labels[1:])
+    ):
+        raise node.refusal("combines different events")
     if label.axis != (1 if node.attribute("transA", 0) else 0):
-        raise node.refused("sums over events")
+        raise node.refusal("sums over events")
     return replace(label, statics=node.statics, axis=0)
 
 
-def reduce(node: Node) -> Label:
-    """Over axes that are not time."""
-    label = first(node)
+def reduce(node: NodeContext) -> TimeDependence:
+    """ReduceSum and the like, over other axes than time."""
+    label = first_input(node)
     axes = node.integers(1, "axes")
     if not axes:
-        raise node.refused("runs over events")
-    return _without(node, label, {axis % node.rank(0) for axis in axes})
+        raise node.refusal(ALONG_EVENTS)
+    return _reduced(node, label, {axis % node.rank(0) for axis in axes})
 
 
-def arg(node: Node) -> Label:
-    """The place of an extreme along an axis that is not time."""
-    return _without(node, first(node), {axis_of(node, node.attribute("axis", 0))})
+def arg_extreme(node: NodeContext) -> TimeDependence:
+    """ArgMax and ArgMin, along another axis than time."""
+    return _reduced(node, first_input(node), {positive_axis(node, node.attribute("axis", 0))})
 
 
-def _without(node: Node, label: Timed, axes: set[int]) -> Label:
+def _reduced(node: NodeContext, label: PerEvent, axes: set[int]) -> TimeDependence:
     if label.axis in axes:
-        raise node.refused("runs over events")
+        raise node.refusal(ALONG_EVENTS)
     lost = 0 if node.attribute("keepdims", 1) else sum(axis < label.axis for axis in axes)
-    return moved(label, label.axis - lost)
+    return with_axis(label, label.axis - lost)
 
 
-def along(node: Node) -> Label:
-    """Along one axis that is not time."""
+def along_axis(node: NodeContext) -> TimeDependence:
+    """CumSum, TopK and the like, along another axis than time."""
     axis = node.integers(1, "axis") if node.operator == "CumSum" else [node.attribute("axis", -1)]
-    label = first(node)
-    if axis is None or axis_of(node, axis[0]) == label.axis:
-        raise node.refused("runs over events")
+    label = first_input(node)
+    if axis is None or positive_axis(node, axis[0]) == label.axis:
+        raise node.refusal(ALONG_EVENTS)
     return replace(label, statics=node.statics)
 
 
-def softmax(node: Node) -> Label:
-    """Along one axis; before opset 13 along it and all behind it."""
-    return along(node) if node.opset >= 13 else normalize(node, 1)
+def softmax(node: NodeContext) -> TimeDependence:
+    """Softmax: along one axis; before opset 13, along this axis and all that follow it."""
+    return along_axis(node) if node.opset >= 13 else normalize(node, 1)
 
 
-def normalize(node: Node, default: int = -1) -> Label:
-    """Along an axis and all behind it; scale and bias are constants."""
-    label = first(node)
-    if label.axis >= axis_of(node, node.attribute("axis", default)) or len(node.timed) > 1:
-        raise node.refused("runs over events")
+def normalize(node: NodeContext, default: int = -1) -> TimeDependence:
+    """Layer normalisation: along an axis and all that follow it; scale and bias are constants."""
+    label = first_input(node)
+    if label.axis >= positive_axis(node, node.attribute("axis", default)) or len(node.per_event_inputs) > 1:
+        raise node.refusal(ALONG_EVENTS)
     return replace(label, statics=node.statics)
 
 
-def batch_normalize(node: Node) -> Label:
-    """With the means and variances of training, for each channel."""
-    label = first(node)
-    if node.attribute("training_mode", 0) or label.axis == 1 or len(node.timed) > 1:
-        raise node.refused("runs over events")
+def batch_normalize(node: NodeContext) -> TimeDependence:
+    """Batch normalisation in inference mode: by constants for each channel (axis 1)."""
+    label = first_input(node)
+    if node.attribute("training_mode", 0) or label.axis == 1 or len(node.per_event_inputs) > 1:
+        raise node.refusal(ALONG_EVENTS)
     return replace(label, statics=node.statics)
 
 
-def row_by_row(node: Node) -> Label:
-    """Each row of the first axis by itself, however its other axes are mixed."""
-    label = first(node)
-    if label.axis != 0 or len(node.timed) > 1:
-        raise node.refused("mixes events")
+def per_row(node: NodeContext) -> TimeDependence:
+    """Operators that treat each index of the first axis on its own: time must be that axis."""
+    label = first_input(node)
+    if label.axis != 0 or len(node.per_event_inputs) > 1:
+        raise node.refusal("mixes events")
     return replace(label, statics=node.statics)
 
 
-def convolve(node: Node) -> Label:
-    """Each row of the first axis by itself, or by a kernel that is one event wide."""
-    label = first(node)
+def convolve(node: NodeContext) -> TimeDependence:
+    """Conv: along other axes than time, or with a kernel that is one event wide."""
+    label = first_input(node)
     if label.axis < 2:
-        return row_by_row(node)
-    place, spatial = label.axis - 2, node.rank(0) - 2
+        return per_row(node)
+    index, spatial = label.axis - 2, node.rank(0) - 2
     pads = node.attribute("pads", [0] * 2 * spatial)
     width = node.shapes(1)[0][label.axis]
-    stride = node.attribute("strides", [1] * spatial)[place]
-    if (width, stride, pads[place], pads[place + spatial]) != (1, 1, 0, 0) or len(node.timed) > 1:
-        raise node.refused("mixes events")
+    stride = node.attribute("strides", [1] * spatial)[index]
+    if (width, stride, pads[index], pads[index + spatial]) != (1, 1, 0, 0) or len(node.per_event_inputs) > 1:
+        raise node.refusal("mixes events")
     return replace(label, statics=node.statics)
 
 
-def recur(node: Node) -> Label:
-    """A recurrent node that runs forward over the events, from the states that it is given."""
+def recurrent(node: NodeContext) -> TimeDependence:
+    """RNN, GRU, LSTM: forward along the event axis (axis 0), with constant weights and initial states."""
     if (direction := node.attribute("direction", b"forward")) != b"forward":
-        raise node.refused("runs backward" if direction == b"reverse" else "runs in both directions")
-    label = node.timed.get(0)
-    if label is None or len(node.timed) > 1 or label.axis != 0:
-        raise node.refused("does not run over the events")
-    if not is_plain(label, node.observed, node.shapes(0)):
-        raise node.refused("does not run over the events")
-    if node.has(4) and not (node.lines(4) - events(node.observed.most)).always_zero():
-        raise node.refused("is told how many events are real")
-    if not all(isinstance(other, Still) and not other.statics for other in _constants(node)):
-        raise node.refused("has weights or initial states that are not constant")
+        raise node.refusal("runs backward" if direction == b"reverse" else "runs in both directions")
+    label = node.per_event_inputs.get(0)
+    if label is None or len(node.per_event_inputs) > 1 or label.axis != 0:
+        raise node.refusal("does not run along the event axis")
+    if not holds_only_events(label, node.observed, node.shapes(0)):
+        raise node.refusal("does not run along the event axis")
+    if (
+        node.has(SEQUENCE_LENGTHS)
+        and not (node.affine(SEQUENCE_LENGTHS) - sequence_length(node.observed.max_events)).is_always_zero()
+    ):
+        raise node.refusal("takes the number of real events as an input")
+    if not all(isinstance(other, Constant) and not other.statics for other in _constants(node)):
+        raise node.refusal("has weights or initial states that are not constant")
     return label
 
 
-def _constants(node: Node) -> list[Label]:
-    """The labels of all inputs but the events and their number."""
-    return [label for place, label in enumerate(node.labels) if label is not None and place not in (0, 4)]
+def _constants(node: NodeContext) -> list[TimeDependence]:
+    """The labels of weights, biases and initial states: all inputs but the events and their number."""
+    return [
+        label
+        for index, label in enumerate(node.labels)
+        if label is not None and index not in (0, SEQUENCE_LENGTHS)
+    ]
 
 
-ONE_BY_ONE = (
+ELEMENTWISE = (
     *("Add", "Sub", "Mul", "Div", "Pow", "Mod", "Min", "Max", "Sum", "Mean", "Where", "PRelu", "Clip"),
     *("Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "And", "Or", "Xor", "Not"),
     *("Abs", "Neg", "Exp", "Log", "Sqrt", "Reciprocal", "Floor", "Ceil", "Round", "Sign", "Erf"),
-    *(
-        "Sin",
-        "Cos",
-        "Tan",
-        "Asin",
-        "Acos",
-        "Atan",
-        "Sinh",
-        "Cosh",
-        "Asinh",
-        "Acosh",
-        "Atanh",
-        "IsNaN",
-        "IsInf",
-    ),
-    *(
-        "QuantizeLinear",
-        "DequantizeLinear",
-        "Relu",
-        "LeakyRelu",
-        "ThresholdedRelu",
-        "Elu",
-        "Selu",
-        "Celu",
-        "Gelu",
-        "Sigmoid",
-        "HardSigmoid",
-    ),
-    *(
-        "Tanh",
-        "Softplus",
-        "Softsign",
-        "HardSwish",
-        "Mish",
-        "Swish",
-        "Identity",
-        "Cast",
-        "CastLike",
-        "Dropout",
-    ),
+    *("Sin", "Cos", "Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh", "Asinh", "Acosh", "Atanh"),
+    *("IsNaN", "IsInf", "QuantizeLinear", "DequantizeLinear", "Identity", "Cast", "CastLike", "Dropout"),
+    *("Relu", "LeakyRelu", "ThresholdedRelu", "Elu", "Selu", "Celu", "Gelu", "Sigmoid", "HardSigmoid"),
+    *("Tanh", "Softplus", "Softsign", "HardSwish", "Mish", "Swish"),
 )
 RULES: Mapping[str, Rule] = {
-    **dict.fromkeys(ONE_BY_ONE, one_by_one),
+    **dict.fromkeys(ELEMENTWISE, elementwise),
     **dict.fromkeys(("Reshape", "Flatten", "Squeeze", "Unsqueeze"), reshape),
     **dict.fromkeys(
         ("ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceL1", "ReduceL2"), reduce
     ),
     **dict.fromkeys(("ReduceLogSum", "ReduceLogSumExp", "ReduceSumSquare"), reduce),
-    **dict.fromkeys(("ArgMax", "ArgMin"), arg),
+    **dict.fromkeys(("ArgMax", "ArgMin"), arg_extreme),
     **dict.fromkeys(("Softmax", "LogSoftmax", "Hardmax"), softmax),
     **dict.fromkeys(("LayerNormalization", "RMSNormalization"), normalize),
-    **dict.fromkeys(("CumSum", "LpNormalization", "TopK"), along),
-    **dict.fromkeys(("RNN", "GRU", "LSTM"), recur),
-    **dict.fromkeys(("ConvTranspose", "MaxPool", "AveragePool", "LpPool"), row_by_row),
-    **dict.fromkeys(("GlobalMaxPool", "GlobalAveragePool", "InstanceNormalization"), row_by_row),
+    **dict.fromkeys(("CumSum", "LpNormalization", "TopK"), along_axis),
+    **dict.fromkeys(("RNN", "GRU", "LSTM"), recurrent),
+    **dict.fromkeys(("ConvTranspose", "MaxPool", "AveragePool", "LpPool"), per_row),
+    **dict.fromkeys(("GlobalMaxPool", "GlobalAveragePool", "InstanceNormalization"), per_row),
     "Transpose": transpose,
     "Einsum": einsum,
     "Expand": expand,
@@ -242,7 +235,7 @@ RULES: Mapping[str, Rule] = {
     "Concat": concat,
     "Conv": convolve,
     "Gather": gather,
-    "Slice": cut,
+    "Slice": slice_axes,
     "BatchNormalization": batch_normalize,
     "Split": split,
     "OneHot": one_hot,

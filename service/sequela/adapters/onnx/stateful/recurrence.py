@@ -1,4 +1,4 @@
-"""A model run from states, by onnxruntime."""
+"""A model that is run from saved states by onnxruntime."""
 
 from __future__ import annotations
 
@@ -9,70 +9,83 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.adapters.model_io.feeds import shaped
+from sequela.adapters.model_io.feeds import to_input_array
 from sequela.adapters.model_io.scores import Scores
 from sequela.adapters.model_io.signature import InputSignature
 from sequela.adapters.onnx.session import Session
-from sequela.adapters.onnx.stateful.rewrite import State
+from sequela.adapters.onnx.stateful.rewrite import NodeState
 from sequela.explain.ports import States
 from sequela.timeshap.cells import Cells
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Runner:
-    """A graph from states. `events` and `static` are its inputs in the order of `Cells`; None where it does
-    not take one.
+class GraphRunner:
+    """Runs one rewritten graph.
+
+    Attributes:
+        events: The graph's event inputs in the order of `Cells.events`; None for one that it does not take.
+        static: The same for `Cells.static`.
+        states: Its states, in the order in which callers hand them over.
     """
 
     session: Session
     events: tuple[InputSignature | None, ...]
     static: tuple[InputSignature | None, ...]
-    states: tuple[State, ...]
+    states: tuple[NodeState, ...]
 
     def feeds(self, batch: Cells, states: States) -> dict[str, NDArray[Any]]:
-        """Values by name."""
+        """The graph's inputs by name."""
         feeds = {
-            seen.name: shaped(values, seen)
-            for seen, values in zip(self.events, batch.events, strict=True)
-            if seen is not None
+            signature.name: to_input_array(values, signature)
+            for signature, values in zip(self.events, batch.events, strict=True)
+            if signature is not None
         }
-        for seen, values in zip(self.static, batch.static, strict=True):
-            if seen is not None:
-                feeds[seen.name] = shaped(values, seen)
+        for signature, values in zip(self.static, batch.static, strict=True):
+            if signature is not None:
+                feeds[signature.name] = to_input_array(values, signature)
         for state, values in zip(self.states, states, strict=True):
-            feeds[state.entry] = np.ascontiguousarray(values, dtype=state.initial.dtype)[None]
+            feeds[state.input_name] = np.ascontiguousarray(values, dtype=state.initial.dtype)[None]
         return feeds
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OnnxRecurrence:
-    """Implements `explain.ports.Recurrence`. `exits` are the states' outputs."""
+    """Implements `explain.ports.Recurrence` with two graphs.
 
-    advancing: Runner
-    finishing: Runner
+    Attributes:
+        advance_runner: From states to states; the layers behind the recurrent ones are not computed.
+        finish_runner: From states to the output.
+        state_outputs: The names of the outputs that hold the states.
+        static_enters: For each static input, whether it reaches a recurrent node and so the states.
+    """
+
+    advance_runner: GraphRunner
+    finish_runner: GraphRunner
     scores: Scores
-    states: tuple[State, ...]
-    exits: tuple[str, ...]
+    states: tuple[NodeState, ...]
+    state_outputs: tuple[str, ...]
     static_enters: tuple[bool, ...]
 
     def __str__(self) -> str:
-        """`GRU, LSTM (2 states, …)`"""
-        return ", ".join(dict.fromkeys(state.cell for state in self.states))
+        """The recurrent nodes: `GRU '/gru/GRU', LSTM '/lstm/LSTM'`."""
+        return ", ".join(dict.fromkeys(state.node for state in self.states))
 
     @property
     def sessions(self) -> tuple[Session, ...]:
-        """Those it runs."""
-        return self.advancing.session, self.finishing.session
+        """The two sessions that it holds."""
+        return self.advance_runner.session, self.finish_runner.session
 
     def initial(self, rows: int) -> States:
         """As in `Recurrence.initial`."""
         return tuple(np.repeat(state.initial[None], rows, axis=0) for state in self.states)
 
     def advance(self, batch: Cells, states: States, until: float = math.inf) -> States:
-        """As in `Recurrence.advance`. The head is not computed."""
-        left = self.advancing.session.fetch(self.exits, self.advancing.feeds(batch, states), until)
+        """As in `Recurrence.advance`."""
+        feeds = self.advance_runner.feeds(batch, states)
+        left = self.advance_runner.session.fetch(self.state_outputs, feeds, until)
         return tuple(state[0] for state in left)
 
     def finish(self, batch: Cells, states: States, until: float = math.inf) -> NDArray[np.float64]:
         """As in `Recurrence.finish`."""
-        return self.scores.last(self.finishing.session.run(self.finishing.feeds(batch, states), until))
+        feeds = self.finish_runner.feeds(batch, states)
+        return self.scores.last(self.finish_runner.session.run(feeds, until))

@@ -1,4 +1,4 @@
-"""The same graph with its recurrent nodes' initial states as inputs and their final states as outputs."""
+"""Rewrites a graph so that the states of its recurrent nodes are inputs and outputs."""
 
 from __future__ import annotations
 
@@ -14,132 +14,148 @@ from sequela.adapters.onnx.recurrent_nodes import (
     FIRST_STATE,
     SEQUENCE_LENGTHS,
     STATES,
+    describe_node,
     is_recurrent,
-    shown,
 )
-from sequela.adapters.onnx.stateful.observed_values import Observed
-from sequela.adapters.onnx.stateful.refusal import LeftWhole
-from sequela.adapters.onnx.value_names import Fresh, captures, fresh_names, needed
+from sequela.adapters.onnx.stateful import NotStateful
+from sequela.adapters.onnx.stateful.observed_values import ObservedValues
+from sequela.adapters.onnx.value_names import FreshName, captured_names, fresh_names, needed_nodes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class State:
-    """One state of a recurrent node: its input and output, both (1, n, width), what it starts from (width,),
-    and the node as people know it.
+class NodeState:
+    """One state of a recurrent node.
+
+    Attributes:
+        input_name: The graph input that takes the state, shape (1, n, width).
+        output_name: The graph output that gives the state after the last event, shape (1, n, width).
+        initial: What the state starts from, shape (width,).
+        node: The node, as messages name it.
     """
 
-    entry: str
-    exit: str
+    input_name: str
+    output_name: str
     initial: NDArray[Any]
-    cell: str
+    node: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Part:
-    """A graph from states to some outputs, and which of the model's inputs it takes."""
+class StatefulGraph:
+    """A graph that starts from given states, and the names of the model's inputs that it takes."""
 
     model: ModelProto
     inputs: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class FromStates:
-    """A model taken apart: one graph from states to states, one from states to the model's output.
+class StatefulGraphs:
+    """A rewritten model: one graph from states to states, and one from states to the model's output.
 
-    Two, because onnxruntime computes all that a graph's outputs need, whichever of them are fetched.
+    There are two because onnxruntime computes everything that a graph's outputs need, whichever of them are fetched.
     """
 
-    states: tuple[State, ...]
-    advancing: Part
-    finishing: Part
+    states: tuple[NodeState, ...]
+    advance_graph: StatefulGraph
+    finish_graph: StatefulGraph
 
 
-def rewrite(model: ModelProto, output: str, observed: Observed) -> FromStates:
-    """Drops all that neither the output nor the states need. The graph's structure has been proven.
+def rewrite(model: ModelProto, output: str, observed: ObservedValues) -> StatefulGraphs:
+    """Rewrites a model whose structure was proven by `label_propagation`; drops what neither graph needs.
 
-    Raises LeftWhole where a node does not start all sequences alike.
+    Args:
+        model: The model with branches inlined, and a free number of events.
+        output: The name of the output that is explained.
+        observed: The model's values, for initial states that the graph computes.
+
+    Raises:
+        NotStateful: A node starts the sequences of a batch from different states.
     """
     fresh = fresh_names(model)
     nodes: list[NodeProto] = []
-    states: list[State] = []
-    for original in needed(model.graph.node, [output]):
+    states: list[NodeState] = []
+    for original in needed_nodes(model.graph.node, [output]):
         node = NodeProto()
         node.CopyFrom(original)
         if is_recurrent(node):
-            states += _open(node, observed, fresh)
+            states += _expose_states(node, observed, fresh)
         nodes.append(node)
-    exits = [state.exit for state in states]
-    return FromStates(
-        tuple(states), _part(model, nodes, states, exits), _part(model, nodes, states, [output])
+    state_outputs = [state.output_name for state in states]
+    return StatefulGraphs(
+        tuple(states),
+        _stateful_graph(model, nodes, states, state_outputs),
+        _stateful_graph(model, nodes, states, [output]),
     )
 
 
-def _open(node: NodeProto, observed: Observed, fresh: Fresh) -> Iterator[State]:
-    """Gives the node names for its states; its other inputs and outputs stay."""
+def _expose_states(node: NodeProto, observed: ObservedValues, fresh: FreshName) -> Iterator[NodeState]:
+    """Names the states of a node in place; its other inputs and outputs stay."""
     count = STATES[node.op_type]
-    initial = [_initial(node, place, observed) for place in range(FIRST_STATE, FIRST_STATE + count)]
+    initial = [_initial_state(node, index, observed) for index in range(FIRST_STATE, FIRST_STATE + count)]
     node.input.extend([""] * (FIRST_STATE + count - len(node.input)))
     node.output.extend([""] * (1 + count - len(node.output)))
+    # The rules let a node with sequence lengths through only if they equal the number of events.
     node.input[SEQUENCE_LENGTHS] = ""
     for number, start in enumerate(initial):
-        state = State(
+        state = NodeState(
             fresh("state_in"),
             node.output[1 + number] or fresh("state_out"),
             np.ascontiguousarray(start),
-            shown(node),
+            describe_node(node),
         )
-        node.input[FIRST_STATE + number], node.output[1 + number] = state.entry, state.exit
+        node.input[FIRST_STATE + number], node.output[1 + number] = state.input_name, state.output_name
         yield state
 
 
-def _initial(node: NodeProto, place: int, observed: Observed) -> NDArray[Any]:
-    """(width,): what the node starts every row from."""
+def _initial_state(node: NodeProto, index: int, observed: ObservedValues) -> NDArray[Any]:
+    """What the node starts every sequence from, (width,)."""
     width = observed.shapes(node.input[2])[0][-1]
-    if place >= len(node.input) or not node.input[place]:
+    if index >= len(node.input) or not node.input[index]:
         return np.zeros(width, observed.arrays(node.input[0])[0].dtype)
-    rows: NDArray[Any] = observed.arrays(node.input[place])[0].reshape(-1, width)
+    rows: NDArray[Any] = observed.arrays(node.input[index])[0].reshape(-1, width)
     if (rows != rows[0]).any():
-        raise LeftWhole(f"{shown(node)} does not start all sequences alike")
+        raise NotStateful(f"{describe_node(node)} starts the sequences of a batch from different states")
     start: NDArray[Any] = rows[0]
     return start
 
 
-def _part(
-    model: ModelProto, nodes: Sequence[NodeProto], states: Sequence[State], outputs: Sequence[str]
-) -> Part:
-    kept = needed(nodes, outputs)
-    used = {name for node in kept for name in (*node.input, *captures(node))} | set(outputs)
-    held = [tensor for tensor in model.graph.initializer if tensor.name in used]
-    constants = {tensor.name for tensor in held}
+def _stateful_graph(
+    model: ModelProto, nodes: Sequence[NodeProto], states: Sequence[NodeState], outputs: Sequence[str]
+) -> StatefulGraph:
+    kept = needed_nodes(nodes, outputs)
+    used = {name for node in kept for name in (*node.input, *captured_names(node))} | set(outputs)
+    initializers = [tensor for tensor in model.graph.initializer if tensor.name in used]
+    constants = {tensor.name for tensor in initializers}
     inputs = [value for value in model.graph.input if value.name in used - constants]
-    made = ModelProto(ir_version=model.ir_version, opset_import=model.opset_import, functions=model.functions)
-    made.graph.name = model.graph.name
-    made.graph.node.extend(kept)
-    made.graph.initializer.extend(held)
-    made.graph.sparse_initializer.extend(model.graph.sparse_initializer)
-    made.graph.input.extend((*inputs, *map(_entry, states)))
-    made.graph.output.extend(ValueInfoProto(name=name) for name in outputs)
-    return Part(made, frozenset(value.name for value in inputs))
+    rewritten = ModelProto(
+        ir_version=model.ir_version, opset_import=model.opset_import, functions=model.functions
+    )
+    rewritten.graph.name = model.graph.name
+    rewritten.graph.node.extend(kept)
+    rewritten.graph.initializer.extend(initializers)
+    rewritten.graph.sparse_initializer.extend(model.graph.sparse_initializer)
+    rewritten.graph.input.extend((*inputs, *map(_state_input, states)))
+    rewritten.graph.output.extend(ValueInfoProto(name=name) for name in outputs)
+    return StatefulGraph(rewritten, frozenset(value.name for value in inputs))
 
 
-def _entry(state: State) -> ValueInfoProto:
-    kind = helper.np_dtype_to_tensor_dtype(state.initial.dtype)
-    return helper.make_tensor_value_info(state.entry, kind, [1, None, len(state.initial)])
+def _state_input(state: NodeState) -> ValueInfoProto:
+    element_type = helper.np_dtype_to_tensor_dtype(state.initial.dtype)
+    return helper.make_tensor_value_info(state.input_name, element_type, [1, None, len(state.initial)])
 
 
-def any_length(model: ModelProto, timed: Iterable[str]) -> ModelProto:
-    """The model with a free number of events in these inputs; the same model where it is free already."""
-    free = set(timed)
-    fixed = [item for item in model.graph.input if item.name in free and _length(item).dim_value > 0]
+def free_time_axis(model: ModelProto, event_inputs: Iterable[str]) -> ModelProto:
+    """The model with a free number of events in these inputs; the same model if all of them are free already."""
+    names = set(event_inputs)
+    fixed = [item for item in model.graph.input if item.name in names and _time_axis(item).dim_value > 0]
     if not fixed:
         return model
-    made = ModelProto()
-    made.CopyFrom(model)
-    for value in made.graph.input:
-        if value.name in free:
-            _length(value).Clear()
-    return made
+    rewritten = ModelProto()
+    rewritten.CopyFrom(model)
+    for value in rewritten.graph.input:
+        if value.name in names:
+            _time_axis(value).Clear()
+    return rewritten
 
 
-def _length(value: ValueInfoProto) -> Any:
+def _time_axis(value: ValueInfoProto) -> Any:
     return value.type.tensor_type.shape.dim[1]

@@ -1,4 +1,4 @@
-"""Whether a model gives from states what it gives whole: on seeded noise, cut at several places."""
+"""Compares a model run from states with the same model run whole, on seeded noise that is cut at several events."""
 
 from __future__ import annotations
 
@@ -8,38 +8,44 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.adapters.onnx.stateful.refusal import LeftWhole
+from sequela.adapters.onnx.stateful import NotStateful
 from sequela.explain.ports import Recurrence
 from sequela.timeshap.cells import Cells
 
-Whole = Callable[[Cells], NDArray[np.float64]]
-"""The model's outputs after the last event, run whole."""
+WholeGraphRun = Callable[[Cells], NDArray[np.float64]]
+"""Runs the whole graph on sequences; gives the outputs after the last event, (n, targets)."""
 
 TOLERANCE = 1e-4
-"""Of the largest output. Float32 noise lies far below (the models that the tests know have none on a CPU), a
-state that is lost or misread far above.
+"""Allowed difference, as a share of the largest output. Float32 rounding is far smaller (the models of the tests have
+none on a CPU); a lost or misread state makes far more.
 """
 FIRST_EVENTS = 4
+"""How many of the first events are run one at a time."""
 
 
-def check(recurrence: Recurrence, whole: Whole, cells: Cells) -> None:
-    """Raises LeftWhole where a model run from states gives anything else."""
+def check_equivalence(recurrence: Recurrence, whole: WholeGraphRun, cells: Cells) -> None:
+    """Runs sequences whole and in parts, each part from the states that the one before left.
+
+    Raises:
+        NotStateful: The outputs differ by more than the tolerance.
+    """
     expected = whole(cells)
-    for cuts in _ways(cells.length):
-        found = _in_parts(recurrence, cells, cuts)
-        off = _distance(found, expected)
-        if not off <= TOLERANCE:
-            raise LeftWhole(f"from states its outputs are {off:.2g} of the largest one off")
+    for cuts in _cut_positions(cells.length):
+        difference = _relative_difference(_run_in_parts(recurrence, cells, cuts), expected)
+        if not difference <= TOLERANCE:
+            raise NotStateful(
+                f"run from states, its outputs differ by {difference:.2g} of the largest output"
+            )
 
 
-def _ways(length: int) -> Iterator[Sequence[int]]:
-    """Where to cut: nowhere, once, and after each of the first events."""
+def _cut_positions(length: int) -> Iterator[Sequence[int]]:
+    """The numbers of events to cut after: none, one, and each of the first events."""
     yield ()
     yield from ((cut,) for cut in sorted({1, length // 2, length - 1} - {0, length}))
     yield range(1, min(length, FIRST_EVENTS))
 
 
-def _in_parts(recurrence: Recurrence, cells: Cells, cuts: Sequence[int]) -> NDArray[np.float64]:
+def _run_in_parts(recurrence: Recurrence, cells: Cells, cuts: Sequence[int]) -> NDArray[np.float64]:
     *earlier, last = (
         Cells(tuple(events[:, start:end] for events in cells.events), cells.static)
         for start, end in pairwise((0, *cuts, cells.length))
@@ -50,8 +56,8 @@ def _in_parts(recurrence: Recurrence, cells: Cells, cuts: Sequence[int]) -> NDAr
     return recurrence.finish(last, states)
 
 
-def _distance(found: NDArray[np.float64], expected: NDArray[np.float64]) -> float:
-    """As a share of the largest output."""
+def _relative_difference(found: NDArray[np.float64], expected: NDArray[np.float64]) -> float:
+    """The largest difference as a share of the largest output; infinite for another shape."""
     if found.shape != expected.shape:
         return float("inf")
     scale = float(np.abs(expected).max(initial=0.0))

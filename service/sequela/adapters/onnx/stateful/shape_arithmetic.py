@@ -1,115 +1,122 @@
-"""What comes out of reckoning with the number of events, away from the events themselves.
+"""Labels for arithmetic on the number of events, in which no event's values take part.
 
-What follows it in a line is known for any number of events, and so is what does not follow it. All else is
-`Counted`, even where it was the same whenever it was looked at: min(l, 64) is l until there are 65 events.
+Numbers that stay affine in the length are known for every length, and so are those that do not depend on it at all.
+Everything else is LengthDependent, even where it was the same at every length observed: min(l, 64) is l until there are
+65 events.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from sequela.adapters.onnx.stateful.affine import Array, Lines
-from sequela.adapters.onnx.stateful.labels import (
-    Counted,
-    Label,
-    Last,
-    Linear,
-    Node,
-    Still,
-    Timed,
-    varying_axis,
+from sequela.adapters.onnx.stateful.affine import AffineArray, Array
+from sequela.adapters.onnx.stateful.node_context import NodeContext, length_axis
+from sequela.adapters.onnx.stateful.time_dependence import (
+    AffineInLength,
+    Constant,
+    LastEvent,
+    LengthDependent,
+    PerEvent,
+    TimeDependence,
 )
 
-SHAPES = ("Shape", "Size")
-COMPARISONS: Mapping[str, Callable[[Lines], Array]] = {
-    **dict.fromkeys(("Less", "GreaterOrEqual"), Lines.stay_below),
-    **dict.fromkeys(("Greater", "LessOrEqual"), Lines.stay_above),
-    "Equal": lambda difference: difference.stay_below() & difference.stay_above(),
+SHAPE_OPERATORS = ("Shape", "Size")
+COMPARISONS: Mapping[str, Callable[[AffineArray], Array]] = {
+    **dict.fromkeys(("Less", "GreaterOrEqual"), AffineArray.negativity_is_fixed),
+    **dict.fromkeys(("Greater", "LessOrEqual"), AffineArray.positivity_is_fixed),
+    "Equal": lambda difference: difference.negativity_is_fixed() & difference.positivity_is_fixed(),
 }
-EXTREMES: Mapping[str, Callable[[Lines], Array]] = dict.fromkeys(
-    ("Max", "Min"), lambda difference: difference.stay_below() | difference.stay_above()
+EXTREMES: Mapping[str, Callable[[AffineArray], Array]] = dict.fromkeys(
+    ("Max", "Min"), lambda difference: difference.negativity_is_fixed() | difference.positivity_is_fixed()
 )
-"""By the difference of their inputs: whether they choose the same for any number of events."""
-FIRST, CHOSEN, ALL = range(1), range(1, 3), range(2**31)
-KEEP_LINES: Mapping[str, range] = {
-    **dict.fromkeys(("Identity", "Cast", "CastLike", "Squeeze", "Unsqueeze", "Reshape", "Flatten"), FIRST),
-    **dict.fromkeys(("Transpose", "Slice", "Gather", "Split", "Expand", "Tile", "Neg", "ReduceSum"), FIRST),
-    **dict.fromkeys(("Concat", "Add", "Sub", "Sum"), ALL),
-    # Three points of a product of two lines that lie in a line are those of a line.
-    "Mul": ALL,
-    "Where": CHOSEN,
+"""Both tables tell from the difference of the two inputs whether the result is decided alike at every length."""
+FIRST_OPERAND, BRANCH_OPERANDS, ALL_OPERANDS = range(1), range(1, 3), range(2**31)
+AFFINE_OPERANDS: Mapping[str, range] = {
+    **dict.fromkeys(
+        ("Identity", "Cast", "CastLike", "Squeeze", "Unsqueeze", "Reshape", "Flatten"), FIRST_OPERAND
+    ),
+    **dict.fromkeys(
+        ("Transpose", "Slice", "Gather", "Split", "Expand", "Tile", "Neg", "ReduceSum"), FIRST_OPERAND
+    ),
+    **dict.fromkeys(("Concat", "Add", "Sub", "Sum"), ALL_OPERANDS),
+    # A product of two affine numbers is quadratic, so three lengths in a line prove that it is affine after all.
+    "Mul": ALL_OPERANDS,
+    "Where": BRANCH_OPERANDS,
 }
-"""Operators that give lines where these of their inputs are lines, and the others still."""
+"""Operators whose result may be affine: which of their inputs may be affine, if all others are constant."""
 
 
-def sized(node: Node) -> Label:
-    """The sizes of a value: events lie along one axis, and no other follows them."""
+def label_shape_operator(node: NodeContext) -> TimeDependence:
+    """The label of a value's sizes: of one with events, the size of the event axis is affine in the length."""
     match node.labels[0]:
-        case Still() | Linear():
-            return Still()
-        case Timed():
-            return _in_lines(node)
-        case Last() if all(node.observed.settled(name) for name in node.given_outputs):
-            return Still()
+        case Constant() | AffineInLength():
+            return Constant()
+        case PerEvent():
+            return _label_outputs(node)
+        case LastEvent() if all(node.observed.is_same_at_all_lengths(name) for name in node.output_names):
+            return Constant()
         case _:
-            return Counted()
+            return LengthDependent()
 
 
-def reckoned(node: Node) -> Label:
-    """Of inputs that no event's values are in."""
+def label_length_arithmetic(node: NodeContext) -> TimeDependence:
+    """The label of a result that no event's values are in."""
     if node.operator == "ConstantOfShape":
-        return _spread(node, node.labels[0])
-    if node.operator == "Expand" and isinstance(node.labels[0], Still):
-        return _spread(node, node.labels[1])
+        return _label_broadcast(node, node.labels[0])
+    if node.operator == "Expand" and isinstance(node.labels[0], Constant):
+        return _label_broadcast(node, node.labels[1])
     if node.statics:
-        return Counted(node.statics)
+        return LengthDependent(node.statics)
     if node.operator in COMPARISONS:
-        return Still() if _is_decided(node, COMPARISONS) else Counted()
-    if _keeps_lines(node):
-        return _in_lines(node)
-    return Counted()
+        return Constant() if _is_decided_for_all_lengths(node, COMPARISONS) else LengthDependent()
+    if _stays_affine(node):
+        return _label_outputs(node)
+    return LengthDependent()
 
 
-def _spread(node: Node, shape: Label | None) -> Label:
-    """One value over a shape, and so over time too where the shape follows the number of events."""
-    if not isinstance(shape, Linear):
-        return Counted(node.statics)
-    axis = varying_axis(node, node.outputs())
-    return Still(node.statics) if axis is None else Timed(node.statics, axis)
+def _label_broadcast(node: NodeContext, shape: TimeDependence | None) -> TimeDependence:
+    """One value repeated over a shape: it has a part for each event if the shape follows the number of events."""
+    if not isinstance(shape, AffineInLength):
+        return LengthDependent(node.statics)
+    axis = length_axis(node, node.output_shapes())
+    return Constant(node.statics) if axis is None else PerEvent(node.statics, axis)
 
 
-def _in_lines(node: Node) -> Label:
-    lines = [node.observed.lines(name) for name in node.given_outputs]
-    if any(line is None for line in lines):
-        return Counted()
-    return Still() if all(line.flat for line in lines if line) else Linear()
+def _label_outputs(node: NodeContext) -> TimeDependence:
+    """By the values that were observed."""
+    values = [node.observed.affine(name) for name in node.output_names]
+    if any(value is None for value in values):
+        return LengthDependent()
+    return Constant() if all(value.is_constant for value in values if value) else AffineInLength()
 
 
-def _keeps_lines(node: Node) -> bool:
+def _stays_affine(node: NodeContext) -> bool:
     if node.operator in EXTREMES:
-        return _is_decided(node, EXTREMES)
+        return _is_decided_for_all_lengths(node, EXTREMES)
     if node.operator == "ReduceProd":
-        return _is_product_of_few(node)
-    places = KEEP_LINES.get(node.operator, range(0))
+        return _is_known_product(node)
+    may_be_affine = AFFINE_OPERANDS.get(node.operator, range(0))
     return all(
-        isinstance(label, Still) or (place in places and isinstance(label, Linear))
-        for place, label in enumerate(node.labels)
+        isinstance(label, Constant) or (index in may_be_affine and isinstance(label, AffineInLength))
+        for index, label in enumerate(node.labels)
         if label is not None
     )
 
 
-def _is_product_of_few(node: Node) -> bool:
-    """A product of k lines is known from k + 1 lengths."""
-    if not isinstance(node.labels[0], Linear):
+def _is_known_product(node: NodeContext) -> bool:
+    """A product of k affine numbers is a polynomial of degree k, which k + 1 lengths determine."""
+    if not isinstance(node.labels[0], AffineInLength):
         return False
     return bool(node.arrays(0)[0].size < len(node.observed.lengths))
 
 
-def _is_decided(node: Node, table: Mapping[str, Callable[[Lines], Array]]) -> bool:
-    """Whether two lines do not cross."""
-    if any(isinstance(label, Counted) for label in node.labels) or len(node.labels) != 2:
+def _is_decided_for_all_lengths(
+    node: NodeContext, table: Mapping[str, Callable[[AffineArray], Array]]
+) -> bool:
+    """Whether two affine numbers compare alike at every length."""
+    if any(isinstance(label, LengthDependent) for label in node.labels) or len(node.labels) != 2:
         return False
-    one, other = (node.observed.lines(name) for name in node.proto.input)
+    one, other = (node.observed.affine(name) for name in node.proto.input)
     if one is None or other is None:
         return False
     return bool(table[node.operator](one - other).all())

@@ -10,7 +10,7 @@ from sequela.errors import InvalidInput
 from sequela.explain.limits import Limits
 from sequela.explain.schema import InputSchema, Role
 
-MOST_CELLS = 1 << 26
+MAX_CALL_CELLS = 1 << 26
 """Cells of the smallest call that a signature with fixed sizes lets one make."""
 
 
@@ -34,8 +34,8 @@ def read_sizes(inputs: Sequence[InputSchema], signature: Signature, limits: Limi
         text = f"takes {length} events in every call, the limit is {limits.max_events}"
         raise InvalidInput.at(path, "MODEL_TOO_LARGE", text)
     cells = (batch or 1) * (length or 1) * sum(item.width for item in inputs if item.role is not Role.STATE)
-    if cells > MOST_CELLS:
-        text = f"takes {cells} numbers in every call, the limit is {MOST_CELLS}"
+    if cells > MAX_CALL_CELLS:
+        text = f"takes {cells} numbers in every call, the limit is {MAX_CALL_CELLS}"
         raise InvalidInput.at(path, "MODEL_TOO_LARGE", text)
     return FixedSizes(batch, length)
 
@@ -43,7 +43,7 @@ def read_sizes(inputs: Sequence[InputSchema], signature: Signature, limits: Limi
 def _common(what: str, inputs: Sequence[InputSignature], axis: int, path: str) -> int | None:
     sizes = {size for item in inputs if isinstance(size := item.axes[axis], int)}
     if len(sizes) > 1:
-        shown = ", ".join(f"{item.name} {item.shown}" for item in inputs)
+        shown = ", ".join(f"{item.name} {item.description}" for item in inputs)
         text = f"its inputs take different numbers of {what}: {shown}"
         raise InvalidInput.at(path, "MODEL_INPUT_UNSUPPORTED", text)
     return sizes.pop() if sizes else None

@@ -23,15 +23,14 @@ import re
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sequela.adapters.model_io.arrangement import USUAL
+from sequela.adapters.model_io.arrangement import SERVER_AXES
 from sequela.adapters.model_io.event_axes import EventAxes, Order, UndecidedAxes, event_axes
-from sequela.adapters.model_io.ranks import MASK_NAME, check_mask, check_rank, one_number
-from sequela.adapters.model_io.schema_entries import entries, guessed
-from sequela.adapters.model_io.signature import Axis as Size
-from sequela.adapters.model_io.signature import InputSignature, Signature
+from sequela.adapters.model_io.input_use import InputUse
+from sequela.adapters.model_io.schema_entries import entries, guess_input
+from sequela.adapters.model_io.signature import AxisSize, InputSignature, Signature
 from sequela.adapters.model_io.states import is_state, state_input
 from sequela.adapters.model_io.static_sequences import static_sequence, static_sequences
-from sequela.adapters.model_io.uses import Use
+from sequela.adapters.model_io.unsupported_inputs import MASK_NAME, check_mask, check_rank, scalar_input
 from sequela.errors import InvalidInput
 from sequela.explain.schema import Axis, Dtype, InputSchema, Role
 
@@ -44,16 +43,16 @@ FLOATS = (Dtype.FLOAT32, Dtype.FLOAT64)
 
 
 @dataclass(frozen=True, slots=True)
-class Inferred:
+class InputRoles:
     """The inputs with their roles, in the signature's order, and another reading of them that a trial should tell from
     it.
     """
 
     inputs: tuple[InputSchema, ...]
-    other: tuple[InputSchema, ...] | None = None
+    alternative: tuple[InputSchema, ...] | None = None
 
 
-def infer_inputs(signature: Signature, uses: Mapping[str, Use], path: str) -> Inferred:
+def infer_inputs(signature: Signature, uses: Mapping[str, InputUse], path: str) -> InputRoles:
     """`uses` is what is known of the graph behind the signature.
 
     Raises InvalidInput (SCHEMA_NEEDED) where it does not tell: a free number of columns, no events, two sequences of
@@ -72,21 +71,21 @@ def infer_inputs(signature: Signature, uses: Mapping[str, Use], path: str) -> In
             axes[item.name] = event_axes(item, uses.get(item.name), None) if item.rank > 1 else EventAxes(())
         except UndecidedAxes as undecided:
             orders = {name: found.order for name, found in axes.items()}
-            raise _asked(undecided, signature, orders, states, path, uses) from None
+            raise _undecided_refusal(undecided, signature, orders, states, path, uses) from None
     inputs = _inputs(signature, {name: found.order for name, found in axes.items()}, states, path, uses)
-    other = {name: found.other or found.order for name, found in axes.items()}
-    if all(found.other is None for found in axes.values()):
-        return Inferred(inputs)
-    return Inferred(inputs, _inputs(signature, other, states, path, uses))
+    other = {name: found.alternative or found.order for name, found in axes.items()}
+    if all(found.alternative is None for found in axes.values()):
+        return InputRoles(inputs)
+    return InputRoles(inputs, _inputs(signature, other, states, path, uses))
 
 
-def _asked(
+def _undecided_refusal(
     undecided: UndecidedAxes,
     signature: Signature,
     orders: Mapping[str, Order],
     states: Container[str],
     path: str,
-    uses: Mapping[str, Use],
+    uses: Mapping[str, InputUse],
 ) -> InvalidInput:
     """The refusal, with the other inputs as they are likely to be: those of the same last axis lie alike."""
     asked = undecided.item
@@ -95,21 +94,21 @@ def _asked(
         likely = _inputs(signature, orders, states, path, uses)
     except InvalidInput:
         data = [item for item in signature.inputs if item.name not in states]
-        likely = tuple(guessed(item, Role.EVENTS if item.rank > 1 else Role.STATIC) for item in data)
+        likely = tuple(guess_input(item, Role.EVENTS if item.rank > 1 else Role.STATIC) for item in data)
 
     def pasted(given: InputSchema) -> str:
-        found = _replaced(likely, given)
+        found = _with_input(likely, given)
         others = [item for item in signature.inputs if item.name in alike - {asked.name}]
         for item in others:
-            found = _replaced(found, undecided.like(item, given.axes))
+            found = _with_input(found, undecided.like(item, given.axes))
         return entries(found)
 
     return undecided.refusal(path, pasted)
 
 
 def complete_inputs(
-    written: tuple[InputSchema, ...], signature: Signature, uses: Mapping[str, Use], path: str
-) -> Inferred:
+    written: tuple[InputSchema, ...], signature: Signature, uses: Mapping[str, InputUse], path: str
+) -> InputRoles:
     """A schema's inputs with the order of axes, and the shapes, that they leave out. Raises as `infer_inputs`."""
     seen = {item.name: item for item in signature.inputs}
     found: list[InputSchema] = []
@@ -126,10 +125,10 @@ def complete_inputs(
             try:
                 axes = event_axes(there, uses.get(item.name), item.width)
             except UndecidedAxes as undecided:
-                raise undecided.refusal(path, lambda given: entries(_replaced(written, given))) from None
+                raise undecided.refusal(path, lambda given: entries(_with_input(written, given))) from None
         found.append(_with_axes(whole, there, axes.order))
-        turned.append(_with_axes(whole, there, axes.other or axes.order))
-    return Inferred(tuple(found), tuple(turned) if turned != found else None)
+        turned.append(_with_axes(whole, there, axes.alternative or axes.order))
+    return InputRoles(tuple(found), tuple(turned) if turned != found else None)
 
 
 def _with_shape(item: InputSchema, seen: InputSignature) -> InputSchema:
@@ -144,14 +143,14 @@ def _with_shape(item: InputSchema, seen: InputSignature) -> InputSchema:
 
 
 def _check_numbers(
-    data: Sequence[InputSignature], signature: Signature, uses: Mapping[str, Use], path: str
+    data: Sequence[InputSignature], signature: Signature, uses: Mapping[str, InputUse], path: str
 ) -> None:
     """An input without axes holds one number for the whole call, which only a schema can say."""
     alone = [item for item in data if item.rank == 0]
     if not alone:
         return
     others = replace(signature, inputs=tuple(item for item in signature.inputs if item not in alone))
-    likely = (*infer_inputs(others, uses, path).inputs, *map(one_number, alone))
+    likely = (*infer_inputs(others, uses, path).inputs, *map(scalar_input, alone))
     text = (
         f"input {alone[0].name!r} takes one number for the whole call; say in a schema which it is, here "
         f"{likely[-1].initial:g}: {entries(likely)}; or export the model with this number fixed in it"
@@ -164,7 +163,7 @@ def _inputs(
     orders: Mapping[str, Order],
     states: Container[str],
     path: str,
-    uses: Mapping[str, Use],
+    uses: Mapping[str, InputUse],
 ) -> tuple[InputSchema, ...]:
     """Where the axes of inputs of several axes are in these orders."""
     known = [item for item in signature.inputs if item.name not in states]
@@ -178,12 +177,12 @@ def _inputs(
     }
     found |= {item.name: static_sequence(item) for item in seen if item.name in apart}
     if not any(item.role is Role.EVENTS for item in found.values()):
-        shown = ", ".join(f"{item.name} {item.shown}" for item in signature.inputs)
+        shown = ", ".join(f"{item.name} {item.description}" for item in signature.inputs)
         raise InvalidInput.at(
             path,
             "SCHEMA_NEEDED",
             f"none of its inputs looks like events: {shown}; say in a schema what each carries: "
-            f"{entries(guessed(item, Role.EVENTS if item.rank > 1 else Role.STATIC) for item in known)}",
+            f"{entries(guess_input(item, Role.EVENTS if item.rank > 1 else Role.STATIC) for item in known)}",
         )
     inputs = tuple(
         state_input(item)
@@ -191,20 +190,20 @@ def _inputs(
         else _with_axes(found[item.name], item, orders.get(item.name, ()))
         for item in signature.inputs
     )
-    _check_told(inputs, others, path)
+    _check_columns_and_masks(inputs, others, path)
     return inputs
 
 
-def _check_told(inputs: tuple[InputSchema, ...], seen: Sequence[InputSignature], path: str) -> None:
+def _check_columns_and_masks(
+    inputs: tuple[InputSchema, ...], seen: Sequence[InputSignature], path: str
+) -> None:
     """What only a schema can say: the number of columns, and what a mask marks."""
     known = {item.name: item for item in inputs}
     for item in seen:
         found = known[item.name]
         columns = item.axes[2:] if found.role is Role.EVENTS else item.axes[1:]
         if found.role in (Role.EVENTS, Role.STATIC) and not all(isinstance(size, int) for size in columns):
-            text = (
-                f"{item.shown} does not tell its number of columns; say it in a schema, here with {EXAMPLE}"
-            )
+            text = f"{item.description} does not tell its number of columns; say it in a schema, here with {EXAMPLE}"
         elif found.role is Role.MASK and INVERTED_NAME.search(item.name):
             text = "may mark padding; if 1 stands for a real event in it, say in a schema"
         else:
@@ -212,21 +211,24 @@ def _check_told(inputs: tuple[InputSchema, ...], seen: Sequence[InputSignature],
         raise InvalidInput.at(path, "SCHEMA_NEEDED", f"input {item.name!r} {text}: {entries(inputs)}")
 
 
-def _replaced(inputs: tuple[InputSchema, ...], given: InputSchema) -> tuple[InputSchema, ...]:
+def _with_input(inputs: tuple[InputSchema, ...], given: InputSchema) -> tuple[InputSchema, ...]:
     return tuple(given if item.name == given.name else item for item in inputs)
 
 
 def _in_order(item: InputSignature, order: Order) -> InputSignature:
     """As the server works with it, columns not merged."""
-    usual = USUAL[Role.EVENTS]
+    usual = SERVER_AXES[Role.EVENTS]
     if order in ((), usual[: item.rank]):
         return item
-    sizes: dict[Axis, Size] = {Axis.BATCH: 1, **dict(zip(order, item.axes, strict=True))}
+    sizes: dict[Axis, AxisSize] = {Axis.BATCH: 1, **dict(zip(order, item.axes, strict=True))}
     return replace(item, axes=tuple(sizes[word] for word in usual if word in sizes))
 
 
 def _with_axes(found: InputSchema, item: InputSignature, order: Order) -> InputSchema:
-    turned = found.role in (Role.EVENTS, Role.MASK) and order not in ((), USUAL[Role.EVENTS][: item.rank])
+    turned = found.role in (Role.EVENTS, Role.MASK) and order not in (
+        (),
+        SERVER_AXES[Role.EVENTS][: item.rank],
+    )
     return replace(found, axes=order) if turned else found
 
 
@@ -238,9 +240,9 @@ def _role(item: InputSignature, inputs: Sequence[InputSignature]) -> Role:
     if item.rank == 1:
         return Role.STATIC
     masks = item.dtype is Dtype.BOOL or MASK_NAME.search(item.name)
-    if masks and any(_same(item.axes[1], time) for time in _times(inputs)):
+    if masks and any(_may_be_same(item.axes[1], time) for time in _times(inputs)):
         return Role.MASK
-    return Role.EVENTS if _over_time(item, inputs) else Role.STATIC
+    return Role.EVENTS if _is_over_time(item, inputs) else Role.STATIC
 
 
 def _named_like_a_length(item: InputSignature) -> bool:
@@ -249,23 +251,25 @@ def _named_like_a_length(item: InputSignature) -> bool:
     return one_value and item.dtype in INTEGERS and LENGTH_NAME.search(item.name) is not None
 
 
-def _times(inputs: Sequence[InputSignature]) -> tuple[Size, ...]:
+def _times(inputs: Sequence[InputSignature]) -> tuple[AxisSize, ...]:
     """The second axes that count events."""
     triples = tuple(item.axes[1] for item in inputs if item.rank >= 3)
-    return triples or tuple(item.axes[1] for item in inputs if item.rank == 2 and _over_time(item, inputs))
+    return triples or tuple(item.axes[1] for item in inputs if item.rank == 2 and _is_over_time(item, inputs))
 
 
-def _over_time(item: InputSignature, inputs: Sequence[InputSignature]) -> bool:
+def _is_over_time(item: InputSignature, inputs: Sequence[InputSignature]) -> bool:
     """Whether the second axis of a rank-2 input that is no mask counts events."""
     triples = [other.axes[1] for other in inputs if other.rank >= 3]
     fixed = isinstance(item.axes[1], int)
     if triples:
-        return not (fixed and item.dtype in FLOATS) and any(_same(item.axes[1], time) for time in triples)
+        return not (fixed and item.dtype in FLOATS) and any(
+            _may_be_same(item.axes[1], time) for time in triples
+        )
     pairs = [other for other in inputs if other.rank == 2 and not MASK_NAME.search(other.name)]
     return not fixed or len(pairs) == 1
 
 
-def _same(axis: Size, time: Size) -> bool:
+def _may_be_same(axis: AxisSize, time: AxisSize) -> bool:
     """Free axes may be the same one unless both have names; a fixed one never is a free one."""
     if isinstance(axis, int) or isinstance(time, int):
         return axis == time

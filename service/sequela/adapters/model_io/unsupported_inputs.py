@@ -6,9 +6,9 @@ import math
 import re
 from collections.abc import Sequence
 
-from sequela.adapters.model_io.schema_entries import entry, guessed
+from sequela.adapters.model_io.input_use import InputUse
+from sequela.adapters.model_io.schema_entries import entry, guess_input
 from sequela.adapters.model_io.signature import InputSignature
-from sequela.adapters.model_io.uses import Use
 from sequela.errors import InvalidInput
 from sequela.explain.schema import Axis, Dtype, InputSchema, Role
 
@@ -17,7 +17,7 @@ MASK_NAME = re.compile("mask", re.IGNORECASE)
 EXAMPLES = {Dtype.BOOL: 0.0, Dtype.INT32: 16000.0, Dtype.INT64: 16000.0}
 
 
-def one_number(item: InputSignature) -> InputSchema:
+def scalar_input(item: InputSignature) -> InputSchema:
     """The entry of an input without axes; the number is an example."""
     return InputSchema(item.name, Role.STATE, item.dtype, initial=EXAMPLES.get(item.dtype, 0.5))
 
@@ -27,13 +27,14 @@ def check_mask(item: InputSignature, inputs: Sequence[InputSignature], path: str
     if MASK_NAME.search(item.name) and _is_between_events(
         item, [other for other in inputs if other is not item]
     ):
-        raise InvalidInput.at(path, "MODEL_INPUT_UNSUPPORTED", between_events(item))
+        raise InvalidInput.at(path, "MODEL_INPUT_UNSUPPORTED", square_mask_text(item))
 
 
-def between_events(item: InputSignature) -> str:
+def square_mask_text(item: InputSignature) -> str:
     """Why a mask that is no (batch, events) is not taken, and what to do."""
     return (
-        f"input {item.name!r} {item.shown} is a mask between events, not one of the events (batch, events); nobody "
+        f"input {item.name!r} {item.description} is a mask between events, not one of the events (batch, "
+        "events); nobody "
         "sends it. Export the model with this mask made inside: in torch, make it in forward from x.shape, or pass "
         "is_causal=True"
     )
@@ -51,18 +52,18 @@ def _is_between_events(item: InputSignature, others: Sequence[InputSignature]) -
     return square or heads or not isinstance(last, int)
 
 
-def check_rank(item: InputSignature, use: Use | None, path: str) -> None:
+def check_rank(item: InputSignature, use: InputUse | None, path: str) -> None:
     """Raises InvalidInput: SCHEMA_NEEDED for what may be an image, MODEL_INPUT_UNSUPPORTED for a cache of events."""
     if item.rank > 3 and CACHE_NAME.search(item.name):
         text = (
-            f"input {item.name!r} {item.shown} is a cache of past events, which nobody has when a whole sequence is "
+            f"input {item.name!r} {item.description} is a cache of past events, which nobody has when a whole sequence is "
             "explained; export the model without it (use_cache=False)"
         )
         raise InvalidInput.at(path, "MODEL_INPUT_UNSUPPORTED", text)
     if item.rank > 3 and use and not use.axes and not use.state:
         text = (
-            f"input {item.name!r} {item.shown} goes into {use.node}, as an image does; if its second axis counts "
-            f"events, say so in a schema: {entry(guessed(item, Role.EVENTS))}{_last_counts(item)}"
+            f"input {item.name!r} {item.description} goes into {use.node}, as an image does; if its second axis counts "
+            f"events, say so in a schema: {entry(guess_input(item, Role.EVENTS))}{_last_counts(item)}"
         )
         raise InvalidInput.at(path, "SCHEMA_NEEDED", text)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sequela.adapters.model_io.signature import Axis as Size
+from sequela.adapters.model_io.signature import AxisSize
 from sequela.explain.schema import Axis
 
 
@@ -15,11 +15,11 @@ class StateUse:
     """
 
     batch: int
-    sizes: tuple[Size, ...]
+    sizes: tuple[AxisSize, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class InputUse:
     """How a node reads an input: `axes` in the input's own order (none: a convolution over several axes, as over an
     image), or as an initial state. `node` is named for people; `recurrent`: it runs over time, so that its axes are
     certain; a convolution may be meant to run over columns. `lengths`: it takes the input for numbers of real events.

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from sequela.adapters.model_io.arrangement import arranged
+from sequela.adapters.model_io.arrangement import arrange
+from sequela.adapters.model_io.input_roles import InputRoles, complete_inputs, infer_inputs
+from sequela.adapters.model_io.input_use import InputUse
 from sequela.adapters.model_io.outputs import OutputLayout
-from sequela.adapters.model_io.roles import Inferred, complete_inputs, infer_inputs
 from sequela.adapters.model_io.schema_check import (
     check_entries,
     check_features,
@@ -16,7 +17,6 @@ from sequela.adapters.model_io.schema_check import (
 )
 from sequela.adapters.model_io.schema_json import read_schema
 from sequela.adapters.model_io.signature import Signature
-from sequela.adapters.model_io.uses import Use
 from sequela.errors import InvalidInput
 from sequela.explain.limits import Limits
 from sequela.explain.schema import (
@@ -32,7 +32,7 @@ from sequela.explain.schema import (
 SCHEMA_KEY = "sequela.schema"
 FEATURES_KEY = "feature_names"
 TARGETS_KEY = "target_names"
-ANSWER = "score"
+UNNAMED_TARGET = "score"
 """The target of an output that has no name."""
 
 
@@ -40,17 +40,17 @@ ANSWER = "score"
 class Draft:
     """What is known of a schema before the model has run. `given`: somebody wrote it, at `path`.
 
-    `written`: its inputs as they were written, empty where they are inferred. `arranged`: the model's inputs in the
-    server's own order (states left as they are). `other`: another reading of the inputs' axes, which a trial should
-    tell from this one.
+    `written`: its inputs as they were written, empty where they are inferred. `server_signature`: the model's inputs
+    in the server's own order (states left as they are). `other`: another reading of the inputs' axes, which a trial
+    should tell from this one.
     """
 
     schema: ModelSchema
     given: bool
     path: str
     written: tuple[InputSchema, ...] = ()
-    arranged: Signature = field(default_factory=lambda: Signature((), ()))
-    other: Draft | None = None
+    server_signature: Signature = field(default_factory=lambda: Signature((), ()))
+    alternative: Draft | None = None
 
     @property
     def per_event(self) -> bool | None:
@@ -65,7 +65,7 @@ def draft_schema(
     limits: Limits,
     model_path: str,
     schema_path: str,
-    uses: Mapping[str, Use] | None = None,
+    uses: Mapping[str, InputUse] | None = None,
 ) -> Draft:
     """The schema from `schema_json`, else from the model's metadata; inputs and features that it leaves out
     are inferred, with what is known of the graph (`uses`). Both are checked. The paths tell where model and schema
@@ -87,15 +87,15 @@ def draft_schema(
         features = draft.schema.features or _features(inputs, metadata, model_path)
         schema = replace(draft.schema, inputs=inputs, features=features)
         check_features(schema, draft.path)
-        return replace(draft, schema=schema, arranged=turned)
+        return replace(draft, schema=schema, server_signature=turned)
 
-    return replace(drafted(inferred.inputs), other=_other(inferred, drafted))
+    return replace(drafted(inferred.inputs), alternative=_alternative(inferred, drafted))
 
 
-def _other(inferred: Inferred, drafted: Callable[[tuple[InputSchema, ...]], Draft]) -> Draft | None:
+def _alternative(inferred: InputRoles, drafted: Callable[[tuple[InputSchema, ...]], Draft]) -> Draft | None:
     """Where the other reading does not even fit, there is none."""
     try:
-        return drafted(inferred.other) if inferred.other else None
+        return drafted(inferred.alternative) if inferred.alternative else None
     except InvalidInput:
         return None
 
@@ -104,9 +104,7 @@ def _arranged(inputs: tuple[InputSchema, ...], signature: Signature, limits: Lim
     """The signature in the server's order, which the inputs fit."""
     check_entries(inputs, signature, path)
     known = {item.name: item for item in inputs}
-    turned = replace(
-        signature, inputs=tuple(arranged(known[seen.name], seen)[1] for seen in signature.inputs)
-    )
+    turned = replace(signature, inputs=tuple(arrange(known[seen.name], seen)[1] for seen in signature.inputs))
     check_inputs(inputs, turned, limits, path)
     return turned
 
@@ -151,7 +149,7 @@ def complete_schema(
 
 def _targets(metadata: Mapping[str, str], output: str, layout: OutputLayout) -> tuple[TargetSchema, ...]:
     """Named by the metadata, else by what is known of the output's columns, else after the output."""
-    unnamed = (output or ANSWER,) if layout.count == 1 else layout.numbered
+    unnamed = (output or UNNAMED_TARGET,) if layout.count == 1 else layout.numbered_names
     names = _names(metadata, TARGETS_KEY) or layout.names or unnamed
     return tuple(TargetSchema(name) for name in names)
 
