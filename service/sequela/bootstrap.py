@@ -14,13 +14,13 @@ from sequela.adapters.metrics import PrometheusObserver
 from sequela.adapters.onnx.loader import Loader
 from sequela.adapters.repository.model_cache import ModelCache
 from sequela.adapters.repository.models import ModelRepository
-from sequela.adapters.repository.operator_models import OperatorsModels
-from sequela.adapters.repository.uploaded_models import UploadedModels
-from sequela.adapters.store.backgrounds import StoredBackgrounds
-from sequela.adapters.store.chunks import InPieces
-from sequela.adapters.store.explanations import StoredExplanations
-from sequela.adapters.store.key_value import KeyValue
+from sequela.adapters.repository.operator_models import OperatorModels
+from sequela.adapters.repository.uploads import Uploads
+from sequela.adapters.store.backgrounds import BackgroundStore
+from sequela.adapters.store.chunks import ChunkedStore
+from sequela.adapters.store.explanations import ExplanationStore
 from sequela.adapters.store.memory import MemoryKeyValue
+from sequela.adapters.store.ports import KeyValue
 from sequela.adapters.store.redis_store import RedisKeyValue
 from sequela.adapters.store.redis_url import RedisTimeouts
 from sequela.api.deadline_policy import Pace
@@ -62,7 +62,7 @@ class Wired:
 
     settings: Settings
     metrics: PrometheusObserver
-    configured: OperatorsModels
+    configured: OperatorModels
     server: Server
     draining: Draining
     close: Callable[[], None]
@@ -90,13 +90,13 @@ def build(
     loader = Loader(limits, settings.model_threads, settings.execution_provider)
     switchboard = Switchboard(settings.endpoint_rules, limits, observer)
     closing.callback(switchboard.close)
-    configured = OperatorsModels.in_folder(settings.model_repository, loader, switchboard)
+    configured = OperatorModels.in_folder(settings.model_repository, loader, switchboard)
     metrics.watch_models(configured.states)
     cache = ModelCache(observer, settings.model_cache_models, settings.model_cache_bytes)
-    uploaded = UploadedModels(store)
+    uploaded = Uploads(store)
     models = models or ModelRepository(configured, uploaded, cache, loader, switchboard, settings.uploads)
-    backgrounds = backgrounds or StoredBackgrounds(store, observer, settings.background_ttl, near)
-    explanations = explanations or StoredExplanations(store, observer, settings.explanation_ttl, near)
+    backgrounds = backgrounds or BackgroundStore(store, observer, settings.background_ttl, near)
+    explanations = explanations or ExplanationStore(store, observer, settings.explanation_ttl, near)
     explainer = explainer or Explainer(models, backgrounds, explanations, observer, limits, pool)
 
     rooms = _rooms(settings, pool.workers, observer)
@@ -134,7 +134,7 @@ def _store(settings: Settings, observer: Observer) -> tuple[KeyValue, Callable[[
     redis = RedisKeyValue(settings.redis_url, observer, timeouts, settings.redis_retry_after)
     # Observers hear whether it is up before the first caller comes, and nobody waits for that.
     threading.Thread(target=redis.check, name="store-check", daemon=True).start()
-    return InPieces(redis), redis.close
+    return ChunkedStore(redis), redis.close
 
 
 def _rooms(settings: Settings, workers: int, observer: Observer) -> Rooms:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import httpx
 import structlog
-from adapters.store.replicas import SlowLoader, put
+from adapters.repository.replicas import SlowLoader, put
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from matrix import BY_NAME
 from sequela.adapters.endpoints.registry import EndpointRules, Switchboard
-from sequela.adapters.repository.operator_models import OperatorsModels
+from sequela.adapters.repository.operator_models import OperatorModels
 from sequela.api.readiness import Readiness
 from sequela.explain.ports import Observers
 from sequela_client import Sequela
@@ -56,7 +56,7 @@ def test_what_is_loading_is_named(tmp_path: Path) -> None:
     put(tmp_path, "gru", "1", GRU)
     loader = SlowLoader()
     board = Switchboard(EndpointRules(), loader.limits, Observers([]))
-    configured = OperatorsModels.in_folder(tmp_path, loader, board)
+    configured = OperatorModels.in_folder(tmp_path, loader, board)
     readiness = Readiness((), configured.ready, configured)
     configured.start()
     found = readiness.report()

@@ -11,7 +11,7 @@ from typing import cast
 
 import numpy as np
 import pytest
-from adapters.store.replicas import (
+from adapters.repository.replicas import (
     GRU,
     ONE_HOT,
     SCHEMA,
@@ -27,9 +27,9 @@ from digests import digest_of
 from redis_server import RedisServer, redis_server
 from sequela.adapters.onnx.model import OnnxModel
 from sequela.adapters.repository.model_cache import ModelCache
-from sequela.adapters.store.chunks import InPieces
-from sequela.adapters.store.key_value import KeyValue
+from sequela.adapters.store.chunks import ChunkedStore
 from sequela.adapters.store.memory import MemoryKeyValue
+from sequela.adapters.store.ports import KeyValue
 from sequela.adapters.store.redis_store import RedisKeyValue
 from sequela.errors import (
     AlreadyExists,
@@ -368,7 +368,9 @@ def test_uploads_survive_in_a_real_redis(redis_server: RedisServer) -> None:
     """Two replicas over one Redis: a model in several pieces is registered on one and run on the other."""
     namespace = f"{uuid.uuid4()}:"
     first, second = (
-        repository(store=InPieces(RedisKeyValue(redis_server.url, Observers([]), namespace=namespace), 1_000))
+        repository(
+            store=ChunkedStore(RedisKeyValue(redis_server.url, Observers([]), namespace=namespace), 1_000)
+        )
         for _ in range(2)
     )
     record = first.register("m", GRU, b"")

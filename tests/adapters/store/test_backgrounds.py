@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 import pytest
 from adapters.store.store_samples import NOON, Heard, background, stored
 from redis_server import RedisServer, redis_server
-from sequela.adapters.store.backgrounds import StoredBackgrounds
-from sequela.adapters.store.chunks import InPieces
-from sequela.adapters.store.key_value import KeyValue
+from sequela.adapters.store.backgrounds import BackgroundStore
+from sequela.adapters.store.chunks import ChunkedStore
 from sequela.adapters.store.memory import MemoryKeyValue
 from sequela.adapters.store.page_tokens import page_token
+from sequela.adapters.store.ports import KeyValue
 from sequela.adapters.store.redis_store import RedisKeyValue
 from sequela.errors import AlreadyExists, InvalidInput, NotFound
 from sequela.explain.ports import Backgrounds, Observers
@@ -32,20 +32,20 @@ def shared(request: pytest.FixtureRequest) -> Iterator[KeyValue]:
         return
     server: RedisServer = request.getfixturevalue("redis_server")
     redis = RedisKeyValue(server.url, Observers([]), namespace=f"{uuid.uuid4()}:")
-    yield InPieces(redis, piece_bytes=100)
+    yield ChunkedStore(redis, piece_bytes=100)
     redis.close()
 
 
 @pytest.fixture
 def here(shared: KeyValue) -> Backgrounds:
     """One replica."""
-    return StoredBackgrounds(shared, Observers([]))
+    return BackgroundStore(shared, Observers([]))
 
 
 @pytest.fixture
 def there(shared: KeyValue) -> Backgrounds:
     """Another one."""
-    return StoredBackgrounds(shared, Observers([]))
+    return BackgroundStore(shared, Observers([]))
 
 
 def test_what_one_replica_creates_another_finds(here: Backgrounds, there: Backgrounds) -> None:
@@ -171,7 +171,7 @@ def test_damaged_bytes_are_a_miss_that_a_new_creation_repairs(redis_server: Redi
     namespace = f"{uuid.uuid4()}:"
 
     def replica() -> Backgrounds:
-        return StoredBackgrounds(
+        return BackgroundStore(
             RedisKeyValue(redis_server.url, Observers([]), namespace=namespace), Observers([])
         )
 
@@ -190,7 +190,7 @@ def test_names_stay_and_digests_fade(redis_server: RedisServer) -> None:
     """In Redis: what has a name has no time to live, what is found by digest alone has one."""
     namespace = f"{uuid.uuid4()}:"
     redis = RedisKeyValue(redis_server.url, Observers([]), namespace=namespace)
-    backgrounds = StoredBackgrounds(redis, Observers([]), digest_seconds=1000)
+    backgrounds = BackgroundStore(redis, Observers([]), digest_seconds=1000)
     backgrounds.create(stored())
     backgrounds.remember(background(1))
     client = redis_server.client()
@@ -205,8 +205,8 @@ def test_names_stay_and_digests_fade(redis_server: RedisServer) -> None:
 def test_the_values_are_read_from_redis_once(redis_server: RedisServer) -> None:
     """After the first get they are found though they are gone from Redis; observers hear of hits alone."""
     namespace, heard = f"{uuid.uuid4()}:", Heard()
-    StoredBackgrounds(RedisKeyValue(redis_server.url, heard, namespace=namespace), heard).create(stored())
-    replica = StoredBackgrounds(RedisKeyValue(redis_server.url, heard, namespace=namespace), heard)
+    BackgroundStore(RedisKeyValue(redis_server.url, heard, namespace=namespace), heard).create(stored())
+    replica = BackgroundStore(RedisKeyValue(redis_server.url, heard, namespace=namespace), heard)
     replica.get(stored().name)
     redis_server.client().delete(*redis_server.client().keys(f"{namespace}background-named:*"))
     assert replica.get(stored().name).background.digest == background().digest

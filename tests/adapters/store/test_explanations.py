@@ -11,9 +11,9 @@ import pytest
 from adapters.store.store_samples import NOON, Heard, explanation
 from redis_server import RedisServer, redis_server
 from sequela.adapters.store import explanations as stored_explanations
-from sequela.adapters.store.explanations import StoredExplanations
-from sequela.adapters.store.key_value import KeyValue
+from sequela.adapters.store.explanations import ExplanationStore
 from sequela.adapters.store.memory import MemoryKeyValue
+from sequela.adapters.store.ports import KeyValue
 from sequela.adapters.store.redis_store import RedisKeyValue
 from sequela.errors import InvalidInput, NotFound
 from sequela.explain.ports import Explanations, Filter, Observers
@@ -37,13 +37,13 @@ def shared(request: pytest.FixtureRequest) -> Iterator[KeyValue]:
 @pytest.fixture
 def here(shared: KeyValue) -> Explanations:
     """One replica."""
-    return StoredExplanations(shared, Observers([]))
+    return ExplanationStore(shared, Observers([]))
 
 
 @pytest.fixture
 def there(shared: KeyValue) -> Explanations:
     """Another one."""
-    return StoredExplanations(shared, Observers([]))
+    return ExplanationStore(shared, Observers([]))
 
 
 def names(store: Explanations, wanted: Filter | None = None, size: int = 100) -> list[str]:
@@ -95,10 +95,8 @@ def test_one_cut_short_is_not_given_out_even_if_a_key_leads_to_it(
 ) -> None:
     """Whatever wrote it there."""
     here.keep("key", explanation(1))
-    StoredExplanations(shared, Observers([])).keep(
-        "other", dataclasses.replace(explanation(1), cut_short=True)
-    )
-    assert StoredExplanations(shared, Observers([])).answer("key") is None
+    ExplanationStore(shared, Observers([])).keep("other", dataclasses.replace(explanation(1), cut_short=True))
+    assert ExplanationStore(shared, Observers([])).answer("key") is None
 
 
 def test_lists_are_newest_first_and_page(here: Explanations) -> None:
@@ -198,7 +196,7 @@ def test_expired_explanations_leave_the_lists(redis_server: RedisServer) -> None
     """Entries whose explanation is gone are skipped, and removed from the index."""
     namespace = f"{uuid.uuid4()}:"
     redis = RedisKeyValue(redis_server.url, Observers([]), namespace=namespace)
-    store = StoredExplanations(redis, Observers([]))
+    store = ExplanationStore(redis, Observers([]))
     for number in range(5):
         store.keep(f"key {number}", explanation(number, caller_id="a"))
     redis_server.client().delete(
@@ -211,7 +209,7 @@ def test_expired_explanations_leave_the_lists(redis_server: RedisServer) -> None
 def test_the_index_is_trimmed_while_it_is_written() -> None:
     """Explanations older than their time to live leave the index without anybody listing them."""
     shared = MemoryKeyValue()
-    store = StoredExplanations(shared, Observers([]), seconds=60)
+    store = ExplanationStore(shared, Observers([]), seconds=60)
     for number in range(100):  # made long ago by their own account
         store.keep(f"key {number}", explanation(number, caller_id="a"))
     assert shared.index_page("explanations", "", 10) == ()
@@ -221,7 +219,7 @@ def test_everything_in_redis_has_a_time_to_live(redis_server: RedisServer) -> No
     """Values and indexes alike."""
     namespace = f"{uuid.uuid4()}:"
     redis = RedisKeyValue(redis_server.url, Observers([]), namespace=namespace)
-    StoredExplanations(redis, Observers([]), seconds=1000).keep("key", explanation(1, caller_id="a"))
+    ExplanationStore(redis, Observers([]), seconds=1000).keep("key", explanation(1, caller_id="a"))
     keys = redis_server.client().keys(f"{namespace}*")
     assert len(keys) == 4
     assert all(900 < redis_server.client().ttl(key) <= 1000 for key in keys)
@@ -232,7 +230,7 @@ def test_damaged_bytes_are_a_miss(redis_server: RedisServer) -> None:
     namespace = f"{uuid.uuid4()}:"
 
     def replica() -> Explanations:
-        return StoredExplanations(
+        return ExplanationStore(
             RedisKeyValue(redis_server.url, Observers([]), namespace=namespace), Observers([])
         )
 
@@ -252,7 +250,7 @@ def test_damaged_bytes_are_a_miss(redis_server: RedisServer) -> None:
 def test_observers_hear_of_hits_and_misses() -> None:
     """An answer that is there, and one that is not."""
     heard = Heard()
-    store = StoredExplanations(MemoryKeyValue(), heard)
+    store = ExplanationStore(MemoryKeyValue(), heard)
     store.answer("key")
     store.keep("key", explanation(1))
     store.answer("key")

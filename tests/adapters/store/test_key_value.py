@@ -12,10 +12,10 @@ from adapters.store.store_samples import Heard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis_server import RedisServer, eventually, redis_server, running
-from sequela.adapters.store.chunks import InPieces
-from sequela.adapters.store.key_value import KeyValue, StoreFull
-from sequela.adapters.store.layers import FarFirst, NearFirst
+from sequela.adapters.store.cache import CachedStore, FallbackStore
+from sequela.adapters.store.chunks import ChunkedStore
 from sequela.adapters.store.memory import ENTRY_OVERHEAD, MemoryKeyValue
+from sequela.adapters.store.ports import KeyValue, StoreFull
 from sequela.adapters.store.redis_store import RedisKeyValue
 from sequela.explain.ports import Observers
 from sequela.explain.telemetry import CacheAsked
@@ -50,9 +50,9 @@ def store(request: pytest.FixtureRequest) -> Iterator[KeyValue]:
     urls = {"unix": server.unix_url, "cluster": f"redis+cluster://127.0.0.1:{server.port}"}
     redis = RedisKeyValue(urls.get(kind, server.url), Observers([]), namespace=f"{uuid.uuid4()}:")
     around: dict[str, Callable[[], KeyValue]] = {
-        "pieces": lambda: InPieces(redis, piece_bytes=8),
-        "near_first": lambda: NearFirst(MemoryKeyValue(), redis, "test", Observers([]), 0.05),
-        "far_first": lambda: FarFirst(MemoryKeyValue(), redis),
+        "pieces": lambda: ChunkedStore(redis, piece_bytes=8),
+        "near_first": lambda: CachedStore(MemoryKeyValue(), redis, "test", Observers([]), 0.05),
+        "far_first": lambda: FallbackStore(MemoryKeyValue(), redis),
     }
     yield around[kind]() if kind in around else redis
     redis.close()
@@ -238,7 +238,7 @@ def test_pieces_leave_nothing_behind(redis_server: RedisServer) -> None:
     """A value in pieces lies under several keys; deleting it, or losing a put_if_absent, removes them all."""
     namespace = f"{uuid.uuid4()}:"
     redis = RedisKeyValue(redis_server.url, Observers([]), namespace=namespace)
-    store = InPieces(redis, piece_bytes=10)
+    store = ChunkedStore(redis, piece_bytes=10)
     store.put("key", bytes(95), 60.0)
     keys = redis_server.client().keys(f"{namespace}*")
     assert len(keys) == 1 + 10
@@ -252,7 +252,7 @@ def test_pieces_leave_nothing_behind(redis_server: RedisServer) -> None:
 def test_a_value_with_a_piece_missing_is_not_there(redis_server: RedisServer) -> None:
     """Nor is one of foreign bytes; putting it again repairs it."""
     namespace = f"{uuid.uuid4()}:"
-    store = InPieces(RedisKeyValue(redis_server.url, Observers([]), namespace=namespace), piece_bytes=10)
+    store = ChunkedStore(RedisKeyValue(redis_server.url, Observers([]), namespace=namespace), piece_bytes=10)
     store.put("key", bytes(95))
     redis_server.client().delete(next(redis_server.client().scan_iter(f"{namespace}key/*/3")))
     assert store.get("key") is None
@@ -267,7 +267,7 @@ def test_near_first_asks_the_shared_store_once(redis_server: RedisServer) -> Non
     """The second get of a key is answered without Redis; observers hear of every get."""
     heard = Heard()
     far = RedisKeyValue(redis_server.url, heard, namespace=f"{uuid.uuid4()}:")
-    store = NearFirst(MemoryKeyValue(), far, "test", heard)
+    store = CachedStore(MemoryKeyValue(), far, "test", heard)
     far.put("key", b"value")
     assert store.get("key") == b"value"
     far.delete("key")
@@ -285,7 +285,7 @@ def test_near_first_asks_the_shared_store_once(redis_server: RedisServer) -> Non
 def test_far_first_follows_the_shared_store(redis_server: RedisServer) -> None:
     """What another replica changes or deletes is seen at once."""
     far = RedisKeyValue(redis_server.url, Observers([]), namespace=f"{uuid.uuid4()}:")
-    store = FarFirst(MemoryKeyValue(), far)
+    store = FallbackStore(MemoryKeyValue(), far)
     store.put("key", b"value")
     far.put("key", b"changed")
     assert store.get("key") == b"changed"

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from adapters.store.store_samples import Heard, background, explanation, stored
 from redis_server import RedisServer, eventually, fragile_redis, running
-from sequela.adapters.store.backgrounds import StoredBackgrounds
-from sequela.adapters.store.explanations import StoredExplanations
-from sequela.adapters.store.key_value import StoreDown
-from sequela.adapters.store.layers import NearFirst
+from sequela.adapters.store.backgrounds import BackgroundStore
+from sequela.adapters.store.cache import CachedStore
+from sequela.adapters.store.explanations import ExplanationStore
 from sequela.adapters.store.memory import MemoryKeyValue
+from sequela.adapters.store.ports import StoreDown
 from sequela.adapters.store.redis_store import RedisKeyValue
 from sequela.adapters.store.redis_url import RedisTimeouts
 from sequela.errors import Unavailable
@@ -60,7 +60,7 @@ def _answer(call: Callable[[], object]) -> object:
 def test_explanations_go_on_while_redis_is_stopped(fragile_redis: RedisServer) -> None:
     """Kept and answered in the process, without an error; once Redis is back, others find what was made meanwhile."""
     heard = Heard()
-    store = StoredExplanations(opened(fragile_redis, heard), heard)
+    store = ExplanationStore(opened(fragile_redis, heard), heard)
     store.keep("before", explanation(1))
     fragile_redis.stop()
     for number in range(2, 5):
@@ -80,7 +80,7 @@ def test_explanations_go_on_while_redis_is_stopped(fragile_redis: RedisServer) -
     fragile_redis.start()
     eventually(lambda: states(heard) == [True, False, True])
     store.keep("after", explanation(5))
-    other = StoredExplanations(opened(fragile_redis, Heard()), Heard())
+    other = ExplanationStore(opened(fragile_redis, Heard()), Heard())
     assert [item.name for item in other.list(Filter(), 10, "").items] == [
         f"explanations/e{n}" for n in (5, 4, 3, 2, 1)
     ]
@@ -91,7 +91,7 @@ def test_explanations_go_on_while_redis_is_stopped(fragile_redis: RedisServer) -
 def test_backgrounds_while_redis_is_stopped(fragile_redis: RedisServer) -> None:
     """What the process has seen is found, by name and by digest; changes are refused, not lost."""
     heard = Heard()
-    store = StoredBackgrounds(opened(fragile_redis, heard), heard)
+    store = BackgroundStore(opened(fragile_redis, heard), heard)
     store.create(stored())
     fragile_redis.stop()
     assert store.get(stored().name).background.digest == background().digest
@@ -119,10 +119,10 @@ def test_backgrounds_while_redis_is_stopped(fragile_redis: RedisServer) -> None:
 
 def test_backgrounds_survive_a_restart_of_the_server(fragile_redis: RedisServer) -> None:
     """A new store object on the same Redis, and a Redis that was itself started again, have them bit for bit."""
-    StoredBackgrounds(opened(fragile_redis, Heard()), Heard()).create(stored(rows=100))
+    BackgroundStore(opened(fragile_redis, Heard()), Heard()).create(stored(rows=100))
     fragile_redis.stop()
     fragile_redis.start()
-    store = StoredBackgrounds(opened(fragile_redis, Heard()), Heard())
+    store = BackgroundStore(opened(fragile_redis, Heard()), Heard())
     found = store.get(stored().name)
     assert found.background.digest == background(rows=100).digest
     assert (found.create_time, found.sequences) == (stored().create_time, 12)
@@ -168,7 +168,7 @@ def test_many_threads_meet_one_failure(
     """Eight threads at work while Redis goes and comes: no error but StoreDown; each change told and logged once."""
     heard = Heard()
     redis = opened(fragile_redis, heard)
-    store = NearFirst(MemoryKeyValue(), redis, "test", heard)
+    store = CachedStore(MemoryKeyValue(), redis, "test", heard)
     stop, wrong = threading.Event(), []
 
     def work(number: int) -> None:
@@ -227,7 +227,7 @@ def test_a_refusal_of_redis_is_no_outage(fragile_redis: RedisServer) -> None:
     assert [(line["event"], line["log_level"]) for line in logged] == [("store_refused", "error")]
     assert "maxmemory" in logged[0]["detail"]
     assert redis.get("key") == b"value"
-    StoredExplanations(redis, heard).keep("key", explanation(1))
+    ExplanationStore(redis, heard).keep("key", explanation(1))
     assert states(heard) == [True]
 
 

@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from adapters.store.replicas import repository, small
+from adapters.repository.replicas import repository, small
 from adapters.store.store_samples import Heard, background, explanation, stored
 from redis.exceptions import ResponseError
 from redis_server import RedisServer, eventually, redis_server, running
-from sequela.adapters.store.backgrounds import StoredBackgrounds
-from sequela.adapters.store.chunks import InPieces
-from sequela.adapters.store.explanations import StoredExplanations
+from sequela.adapters.store.backgrounds import BackgroundStore
+from sequela.adapters.store.chunks import ChunkedStore
+from sequela.adapters.store.explanations import ExplanationStore
 from sequela.adapters.store.redis_store import RedisKeyValue
 from sequela.errors import NotFound
 from sequela.explain.ports import Filter
@@ -32,7 +32,7 @@ class Spoiled:
         self.namespace = f"{uuid.uuid4()}:"
         self.heard = Heard()
         self.redis = RedisKeyValue(server.url, self.heard, namespace=self.namespace)
-        self.store = InPieces(self.redis)
+        self.store = ChunkedStore(self.redis)
         self._client = server.client()
 
     def spoil(self, *keys: str) -> list[str]:
@@ -172,9 +172,9 @@ def test_models_after_their_keys_were_spoiled(spoiled: Spoiled) -> None:
 
 def test_backgrounds_after_their_keys_were_spoiled(spoiled: Spoiled) -> None:
     """Unknown by name and by digest, not listed; creating it again brings it back."""
-    StoredBackgrounds(spoiled.store, spoiled.heard).create(stored())
+    BackgroundStore(spoiled.store, spoiled.heard).create(stored())
     names = spoiled.spoil_all("background")
-    fresh = StoredBackgrounds(spoiled.store, spoiled.heard)
+    fresh = BackgroundStore(spoiled.store, spoiled.heard)
     with capture_logs() as logged:
         assert fresh.list("", 10, "").items == ()
         for unknown in (
@@ -187,22 +187,22 @@ def test_backgrounds_after_their_keys_were_spoiled(spoiled: Spoiled) -> None:
         fresh.create(stored())
     assert set(corrupt(logged)) <= set(names)
     assert len(corrupt(logged)) == len(set(corrupt(logged)))
-    again = StoredBackgrounds(spoiled.store, spoiled.heard)
+    again = BackgroundStore(spoiled.store, spoiled.heard)
     assert again.get(stored().name).background.digest == background().digest
     assert [item.name for item in again.list("", 10, "").items] == [stored().name]
 
 
 def test_explanations_after_their_keys_were_spoiled(spoiled: Spoiled) -> None:
     """No answer and an empty list; what is kept next is found again, in both indexes."""
-    StoredExplanations(spoiled.store, spoiled.heard).keep("key", explanation(1, caller_id="alert"))
+    ExplanationStore(spoiled.store, spoiled.heard).keep("key", explanation(1, caller_id="alert"))
     spoiled.spoil_all("explanation")
     spoiled.spoil("answer:key")
-    fresh = StoredExplanations(spoiled.store, spoiled.heard)
+    fresh = ExplanationStore(spoiled.store, spoiled.heard)
     assert fresh.answer("key") is None
     assert fresh.list(Filter(), 10, "").items == ()
     assert fresh.list(Filter(caller_id="alert"), 10, "").items == ()
     fresh.keep("key", explanation(2, caller_id="alert"))
-    again = StoredExplanations(spoiled.store, spoiled.heard)
+    again = ExplanationStore(spoiled.store, spoiled.heard)
     assert again.answer("key") == explanation(2, caller_id="alert")
     for wanted in (Filter(), Filter(caller_id="alert")):
         assert [item.name for item in again.list(wanted, 10, "").items] == ["explanations/e2"]

@@ -9,8 +9,8 @@ from sequela.adapters.endpoints.registry import Switchboard
 from sequela.adapters.onnx.loader import Loader, ModelBytes
 from sequela.adapters.onnx.model import OnnxModel
 from sequela.adapters.repository.model_cache import ModelCache
-from sequela.adapters.repository.operator_models import OperatorsModels
-from sequela.adapters.repository.uploaded_models import Upload, UploadedModels
+from sequela.adapters.repository.operator_models import OperatorModels
+from sequela.adapters.repository.uploads import Upload, Uploads
 from sequela.adapters.store.page_tokens import page_position, page_token
 from sequela.errors import (
     AlreadyExists,
@@ -33,8 +33,8 @@ class ModelRepository:
 
     def __init__(
         self,
-        configured: OperatorsModels,
-        uploaded: UploadedModels,
+        configured: OperatorModels,
+        uploaded: Uploads,
         cache: ModelCache,
         loader: Loader,
         switchboard: Switchboard,

@@ -11,33 +11,33 @@ from sequela.adapters.endpoints.configured_endpoints import ConfiguredEndpoints
 from sequela.adapters.endpoints.registry import Switchboard
 from sequela.adapters.onnx.loader import Loader
 from sequela.adapters.onnx.model import OnnxModel
-from sequela.adapters.repository.configured_models import ConfiguredModels
+from sequela.adapters.repository.layout_warnings import layout_warnings
+from sequela.adapters.repository.local_models import LocalModels
 from sequela.adapters.repository.model_folders import find_folders
-from sequela.adapters.repository.unread_files import repository_notes
 from sequela.explain.ports import ModelRecord, ModelSource, ModelState
 from sequela.names import ModelName, ModelPattern
 
 _log = structlog.get_logger(__name__)
 
 
-class OperatorsModels:
+class OperatorModels:
     """Both kinds as one."""
 
     def __init__(
-        self, models: ConfiguredModels, endpoints: ConfiguredEndpoints, passed_over: Sequence[str] = ()
+        self, models: LocalModels, endpoints: ConfiguredEndpoints, passed_over: Sequence[str] = ()
     ) -> None:
         self._models, self._endpoints, self._passed_over = models, endpoints, passed_over
 
     @classmethod
-    def in_folder(cls, root: Path | None, loader: Loader, switchboard: Switchboard) -> OperatorsModels:
+    def in_folder(cls, root: Path | None, loader: Loader, switchboard: Switchboard) -> OperatorModels:
         """Those of a model repository; none without one. Raises OSError where it cannot be read."""
         folders = find_folders(root) if root else []
         served = [folder for folder in folders if folder.is_endpoint]
         own = [folder for folder in folders if not folder.is_endpoint]
         return cls(
-            ConfiguredModels(own, loader),
+            LocalModels(own, loader),
             ConfiguredEndpoints(served, switchboard, loader.limits),
-            repository_notes(root) if root else (),
+            layout_warnings(root) if root else (),
         )
 
     def start(self) -> None:

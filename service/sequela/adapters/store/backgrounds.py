@@ -14,10 +14,10 @@ from datetime import datetime
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
-from sequela.adapters.store.key_value import KeyValue, StoreDown
-from sequela.adapters.store.layers import FarFirst, NearFirst
+from sequela.adapters.store.cache import CachedStore, FallbackStore
 from sequela.adapters.store.memory import MemoryKeyValue
 from sequela.adapters.store.page_tokens import page_position, page_token
+from sequela.adapters.store.ports import KeyValue, StoreDown
 from sequela.adapters.store.serialization import decode_background, encode_background, seal, unseal
 from sequela.errors import AlreadyExists, NotFound
 from sequela.explain.background import Background, StoredBackground
@@ -34,7 +34,7 @@ _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Record:
+class _BackgroundRecord:
     """What a name holds."""
 
     digest: str
@@ -43,10 +43,10 @@ class _Record:
     averaged_events: int
 
 
-_records = TypeAdapter(_Record)
+_records = TypeAdapter(_BackgroundRecord)
 
 
-class StoredBackgrounds:
+class BackgroundStore:
     """The `Backgrounds` port. While the shared store is down, what this process has seen is still found, and
     what would have to be changed there raises StoreDown.
     """
@@ -61,13 +61,13 @@ class StoredBackgrounds:
         self._store = store
         self._digest_seconds = digest_seconds
         self._near = MemoryKeyValue(near_bytes)
-        self._names = FarFirst(MemoryKeyValue(near_bytes), store)
-        self._values = NearFirst(self._near, store, "background", observer)
+        self._names = FallbackStore(MemoryKeyValue(near_bytes), store)
+        self._values = CachedStore(self._near, store, "background", observer)
 
     def create(self, stored: StoredBackground) -> StoredBackground:
         """See `Backgrounds`."""
         digest, values = stored.background.digest, encode_background(stored.background)
-        record = _Record(digest, stored.create_time, stored.sequences, stored.averaged_events)
+        record = _BackgroundRecord(digest, stored.create_time, stored.sequences, stored.averaged_events)
         # The values first: a name never stands without them, whatever fails in between.
         self._values.put(_named(stored.name, digest), values)
         standing = self._claim(stored.name, record)
@@ -133,7 +133,7 @@ class StoredBackgrounds:
         self._values.delete(_named(name, record.digest))
         self._names.delete(_name(name))
 
-    def _claim(self, name: str, record: _Record) -> _Record:
+    def _claim(self, name: str, record: _BackgroundRecord) -> _BackgroundRecord:
         """What the name holds, once this record was put under it unless it held one."""
         ours = seal(_records.dump_json(record))
         standing = _decode(name, self._names.put_if_absent(_name(name), ours))
@@ -147,7 +147,7 @@ class StoredBackgrounds:
         background = record and self._load(_named(name, record.digest), record.digest)
         return _stored(name, record, background) if record and background else None
 
-    def _record(self, name: str) -> _Record | None:
+    def _record(self, name: str) -> _BackgroundRecord | None:
         data = self._names.get(_name(name))
         return None if data is None else _decode(name, data)
 
@@ -162,7 +162,7 @@ class StoredBackgrounds:
         return background
 
 
-def _decode(name: str, data: bytes) -> _Record | None:
+def _decode(name: str, data: bytes) -> _BackgroundRecord | None:
     content = unseal(data)
     try:
         if content is not None:
@@ -173,7 +173,7 @@ def _decode(name: str, data: bytes) -> _Record | None:
     return None
 
 
-def _stored(name: str, record: _Record, background: Background) -> StoredBackground:
+def _stored(name: str, record: _BackgroundRecord, background: Background) -> StoredBackground:
     return StoredBackground(name, background, record.create_time, record.sequences, record.averaged_events)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import structlog
 
-from sequela.adapters.store.key_value import KeyValue
+from sequela.adapters.store.ports import KeyValue
 
 PIECE_BYTES = 1 << 20
 """1 MiB takes about 10 ms on a gigabit network."""
@@ -20,7 +20,7 @@ _HEAD = struct.Struct("<I32s")  # number of pieces, SHA-256 of the value
 _log = structlog.get_logger(__name__)
 
 
-class InPieces:
+class ChunkedStore:
     """A store in front of another one. A value longer than `piece_bytes` lies under several keys, named by
     its digest, and its own key says which; that key is written last, so that nobody finds half a value. A
     value with a piece missing, or of foreign bytes, is not there.

@@ -17,10 +17,10 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from sequela.adapters.store.key_value import KeyValue, StoreDown
-from sequela.adapters.store.layers import NearFirst
+from sequela.adapters.store.cache import CachedStore
 from sequela.adapters.store.memory import MemoryKeyValue
 from sequela.adapters.store.page_tokens import page_position, page_token
+from sequela.adapters.store.ports import KeyValue, StoreDown
 from sequela.adapters.store.serialization import decode_explanation, encode_explanation, seal, unseal
 from sequela.errors import NotFound
 from sequela.explain.ports import Filter, Observer, Page
@@ -56,7 +56,7 @@ class _Owed:
     entry: str
 
 
-class StoredExplanations:
+class ExplanationStore:
     """The `Explanations` port. While the shared store is down explanations are kept in the process, answered
     from it, and written to the store once it is back, some with each later one.
     """
@@ -72,8 +72,8 @@ class StoredExplanations:
         self._observer = observer
         self._seconds = seconds
         self._near = MemoryKeyValue(near_bytes)
-        self._answers = NearFirst(self._near, store, "answer", observer)
-        self._explanations = NearFirst(self._near, store, "explanation", observer)
+        self._answers = CachedStore(self._near, store, "answer", observer)
+        self._explanations = CachedStore(self._near, store, "explanation", observer)
         self._owed: deque[_Owed] = deque(maxlen=OWED)
         self._written = itertools.count(1)
 

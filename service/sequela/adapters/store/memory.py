@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from cachetools import TLRUCache
 
-from sequela.adapters.store.key_value import StoreFull
 from sequela.adapters.store.memory_index import MemoryIndexes
+from sequela.adapters.store.ports import StoreFull
 
 ENTRY_OVERHEAD = 256
 """Bytes counted for an entry beside its value: key, objects, table slots."""

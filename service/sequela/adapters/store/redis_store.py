@@ -12,7 +12,7 @@ from redis.exceptions import ClusterError, InvalidResponse, RedisClusterExceptio
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
-from sequela.adapters.store.key_value import RETRY_AFTER, StoreDown
+from sequela.adapters.store.ports import RETRY_AFTER, StoreDown
 from sequela.adapters.store.redis_url import Client, RedisTimeouts, connector
 from sequela.concurrency.circuit_breaker import CircuitBreaker
 from sequela.explain.ports import Observer

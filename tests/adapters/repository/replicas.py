@@ -12,10 +12,10 @@ from sequela.adapters.onnx.loader import Loader, ModelBytes
 from sequela.adapters.onnx.model import OnnxModel
 from sequela.adapters.repository.model_cache import ModelCache
 from sequela.adapters.repository.models import ModelRepository
-from sequela.adapters.repository.operator_models import OperatorsModels
-from sequela.adapters.repository.uploaded_models import UploadedModels
-from sequela.adapters.store.key_value import KeyValue, StoreDown
+from sequela.adapters.repository.operator_models import OperatorModels
+from sequela.adapters.repository.uploads import Uploads
 from sequela.adapters.store.memory import MemoryKeyValue
+from sequela.adapters.store.ports import KeyValue, StoreDown
 from sequela.explain.ports import Observers
 from small_onnx import FLOAT, scoring
 
@@ -44,12 +44,12 @@ def repository(
     """A replica; its configured models are loaded already."""
     loading = loader or Loader()
     switchboard = Switchboard(EndpointRules(), loading.limits, Observers([]))
-    configured = OperatorsModels.in_folder(root, loading, switchboard)
+    configured = OperatorModels.in_folder(root, loading, switchboard)
     configured.start()
     configured.wait()
     return ModelRepository(
         configured,
-        UploadedModels(store or MemoryKeyValue()),
+        Uploads(store or MemoryKeyValue()),
         cache or ModelCache(Observers([])),
         loading,
         switchboard,

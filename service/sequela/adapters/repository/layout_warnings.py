@@ -17,7 +17,7 @@ _VERSION = "a version folder is a whole number without leading zeros, such as 1"
 _NAME = "a model's name has at most 128 letters, digits, '.', '_' and '-'"
 
 
-def repository_notes(root: Path) -> list[str]:
+def layout_warnings(root: Path) -> list[str]:
     """One sentence for each, with the way out. Never fails; hidden files are nobody's business."""
     found = list(_of_root(root))
     if len(found) > MOST:

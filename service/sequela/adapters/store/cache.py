@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from sequela.adapters.store.key_value import KeyValue, StoreDown
+from sequela.adapters.store.ports import KeyValue, StoreDown
 from sequela.explain.ports import Observer
 from sequela.explain.telemetry import CacheAsked
 
@@ -38,7 +38,7 @@ class _Layers:
 
 
 @dataclass(frozen=True, slots=True)
-class NearFirst(_Layers):
+class CachedStore(_Layers):
     """For keys that always hold the same: a copy in the process is as good as the shared one, and quicker.
 
     While the shared store is down, what is put stays in the process, and StoreDown is still raised. Observers
@@ -90,7 +90,7 @@ class NearFirst(_Layers):
 
 
 @dataclass(frozen=True, slots=True)
-class FarFirst(_Layers):
+class FallbackStore(_Layers):
     """For keys that may change: the shared store is asked, and the last answer only while it is down.
 
     Changes are never made in the process alone: they raise StoreDown.

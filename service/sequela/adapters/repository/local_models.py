@@ -23,7 +23,7 @@ from sequela.names import ModelName
 _log = structlog.get_logger(__name__)
 
 
-class ConfiguredModels:
+class LocalModels:
     """Their records by name. `start` begins loading in a thread of its own; `wait` waits for its end."""
 
     def __init__(self, folders: Sequence[ModelFolder], loader: Loader) -> None:

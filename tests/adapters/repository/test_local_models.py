@@ -6,13 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from adapters.store.replicas import ONE_HOT, SCHEMA, SlowLoader, put, repository, small, width
+from adapters.repository.replicas import ONE_HOT, SCHEMA, SlowLoader, put, repository, small, width
 from digests import digest_of
 from sequela.adapters.endpoints.registry import EndpointRules, Switchboard
 from sequela.adapters.repository.model_cache import ModelCache
 from sequela.adapters.repository.models import ModelRepository
-from sequela.adapters.repository.operator_models import OperatorsModels
-from sequela.adapters.repository.uploaded_models import UploadedModels
+from sequela.adapters.repository.operator_models import OperatorModels
+from sequela.adapters.repository.uploads import Uploads
 from sequela.adapters.store.memory import MemoryKeyValue
 from sequela.errors import (
     DoesNotFit,
@@ -77,9 +77,9 @@ def test_models_are_loaded_in_the_background(tmp_path: Path) -> None:
     put(tmp_path, "m", "1", small(3))
     loader = SlowLoader()
     switchboard = Switchboard(EndpointRules(), loader.limits, Observers([]))
-    configured = OperatorsModels.in_folder(tmp_path, loader, switchboard)
+    configured = OperatorModels.in_folder(tmp_path, loader, switchboard)
     models = ModelRepository(
-        configured, UploadedModels(MemoryKeyValue()), ModelCache(Observers([])), loader, switchboard
+        configured, Uploads(MemoryKeyValue()), ModelCache(Observers([])), loader, switchboard
     )
     assert models.get("m").state is ModelState.LOADING
     configured.start()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sequela.adapters.repository.unread_files import MOST, repository_notes
+from sequela.adapters.repository.layout_warnings import MOST, layout_warnings
 
 
 def lay(root: Path, *files: str) -> None:
@@ -49,7 +49,7 @@ def lay(root: Path, *files: str) -> None:
 def test_what_is_no_model(tmp_path: Path, file: str, said: str) -> None:
     """One note each, beside a model that is one."""
     lay(tmp_path, "good/1/model.onnx", "good/1/schema.json", file)
-    (note,) = repository_notes(tmp_path)
+    (note,) = layout_warnings(tmp_path)
     assert note.startswith(said)
 
 
@@ -57,7 +57,7 @@ def test_what_is_no_model(tmp_path: Path, file: str, said: str) -> None:
 def test_a_schema_of_another_name(tmp_path: Path, name: str) -> None:
     """It would be missed in silence, since a model needs none."""
     lay(tmp_path, "fraud/1/model.onnx", f"fraud/1/{name}")
-    (note,) = repository_notes(tmp_path)
+    (note,) = layout_warnings(tmp_path)
     assert note == f"fraud/1/{name} is passed over: a schema is JSON and called schema.json; rename it"
 
 
@@ -79,13 +79,13 @@ def test_nothing_of_others(tmp_path: Path) -> None:
         ),
         *("fraud/1/schema.json.bak", "served/2/endpoint.toml", "served/2/token", "fraud/..data/model.onnx"),
     )
-    assert repository_notes(tmp_path) == []
+    assert layout_warnings(tmp_path) == []
 
 
 def test_a_repository_of_something_else(tmp_path: Path) -> None:
     """No folder at all is said once; a folder of thousand files fills no log."""
-    assert "it holds no folder" in repository_notes(tmp_path)[0]
+    assert "it holds no folder" in layout_warnings(tmp_path)[0]
     lay(tmp_path, *(f"{number}.onnx" for number in range(MOST + 5)), "good/1/model.onnx")
-    notes = repository_notes(tmp_path)
+    notes = layout_warnings(tmp_path)
     assert len(notes) == MOST + 1
     assert notes[-1] == "5 more files and folders are passed over"

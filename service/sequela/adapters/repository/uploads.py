@@ -19,7 +19,7 @@ from cachetools import LRUCache
 from pydantic import TypeAdapter, ValidationError
 
 from sequela.adapters.onnx.loader import ModelBytes
-from sequela.adapters.store.key_value import KeyValue, StoreDown
+from sequela.adapters.store.ports import KeyValue, StoreDown
 from sequela.errors import AlreadyExists
 from sequela.names import ModelName, ModelPattern
 
@@ -30,7 +30,7 @@ LENGTH_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True)
-class _Record:
+class _UploadRecord:
     """What a name holds, as it is stored."""
 
     digest: str
@@ -46,11 +46,11 @@ class Upload:
     create_time: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
-_RECORD = TypeAdapter(_Record)
+_RECORD = TypeAdapter(_UploadRecord)
 _log = structlog.get_logger(__name__)
 
 
-class UploadedModels:
+class Uploads:
     """What was uploaded. Every call may raise StoreDown; `find` then still knows what it found before."""
 
     def __init__(self, store: KeyValue) -> None:
@@ -125,7 +125,7 @@ class UploadedModels:
         # The bytes first: a name never stands without them, whatever fails in between.
         length = len(source.schema_json).to_bytes(LENGTH_BYTES, "big")
         self._store.put(_bytes_key(ours), length + source.schema_json + source.onnx)
-        record = _RECORD.dump_json(_Record(ours.digest, ours.create_time))
+        record = _RECORD.dump_json(_UploadRecord(ours.digest, ours.create_time))
         self._store.put_if_absent(f"model-name:{name.entry}", record)
         standing = self._get(name)
         if standing is None or (standing.digest != ours.digest and self.read(standing) is None):

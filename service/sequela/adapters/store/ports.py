@@ -29,7 +29,7 @@ class KeyValue(Protocol):
 
     Keys and index names are text like `explanation:0f3a`, without the namespace, which the store adds itself.
     `ttl` is in seconds; None means that the entry stays until it is deleted, while an entry with a ttl may be
-    dropped earlier where room is short. Values may be large: `pieces.InPieces` cuts them up for the network.
+    dropped earlier where room is short. Values may be large: `pieces.ChunkedStore` cuts them up for the network.
 
     An index is a set of texts in the order of their UTF-8 bytes. Whatever order a list is to have is written
     into its entries (a time that counts down, then the name), so that one call pages through any list, and
