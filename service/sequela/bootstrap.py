@@ -13,15 +13,15 @@ from sequela.adapters.logs import LogObserver
 from sequela.adapters.metrics import PrometheusObserver
 from sequela.adapters.onnx.loader import Loader
 from sequela.adapters.repository.model_cache import ModelCache
-from sequela.adapters.repository.models import ModelRepository
+from sequela.adapters.repository.model_repository import ModelRepository
 from sequela.adapters.repository.operator_models import OperatorModels
 from sequela.adapters.repository.uploads import Uploads
 from sequela.adapters.store.backgrounds import BackgroundStore
-from sequela.adapters.store.chunks import ChunkedStore
 from sequela.adapters.store.explanations import ExplanationStore
-from sequela.adapters.store.memory import MemoryKeyValue
-from sequela.adapters.store.ports import KeyValue
-from sequela.adapters.store.redis_store import RedisKeyValue
+from sequela.adapters.store.memory import memory_store
+from sequela.adapters.store.ports import Store
+from sequela.adapters.store.redis_connection import RedisConnection
+from sequela.adapters.store.redis_store import redis_store
 from sequela.adapters.store.redis_url import RedisTimeouts
 from sequela.api.deadline_policy import Pace
 from sequela.api.drain_gate import Closing
@@ -126,15 +126,15 @@ def version() -> str:
         return "0+checkout"
 
 
-def _store(settings: Settings, observer: Observer) -> tuple[KeyValue, Callable[[], None]]:
+def _store(settings: Settings, observer: Observer) -> tuple[Store, Callable[[], None]]:
     """The store, and what closes it."""
     if settings.redis_url is None:
-        return MemoryKeyValue(settings.memory_bytes), lambda: None
+        return memory_store(settings.memory_bytes), lambda: None
     timeouts = RedisTimeouts(settings.redis_connect_timeout, settings.redis_timeout)
-    redis = RedisKeyValue(settings.redis_url, observer, timeouts, settings.redis_retry_after)
+    redis = RedisConnection(settings.redis_url, observer, timeouts, settings.redis_retry_after)
     # Observers hear whether it is up before the first caller comes, and nobody waits for that.
     threading.Thread(target=redis.check, name="store-check", daemon=True).start()
-    return ChunkedStore(redis), redis.close
+    return redis_store(redis), redis.close
 
 
 def _rooms(settings: Settings, workers: int, observer: Observer) -> Rooms:

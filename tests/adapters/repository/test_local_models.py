@@ -10,10 +10,10 @@ from adapters.repository.replicas import ONE_HOT, SCHEMA, SlowLoader, put, repos
 from digests import digest_of
 from sequela.adapters.endpoints.registry import EndpointRules, Switchboard
 from sequela.adapters.repository.model_cache import ModelCache
-from sequela.adapters.repository.models import ModelRepository
+from sequela.adapters.repository.model_repository import ModelRepository
 from sequela.adapters.repository.operator_models import OperatorModels
 from sequela.adapters.repository.uploads import Uploads
-from sequela.adapters.store.memory import MemoryKeyValue
+from sequela.adapters.store.memory import memory_store
 from sequela.errors import (
     DoesNotFit,
     InvalidInput,
@@ -79,7 +79,7 @@ def test_models_are_loaded_in_the_background(tmp_path: Path) -> None:
     switchboard = Switchboard(EndpointRules(), loader.limits, Observers([]))
     configured = OperatorModels.in_folder(tmp_path, loader, switchboard)
     models = ModelRepository(
-        configured, Uploads(MemoryKeyValue()), ModelCache(Observers([])), loader, switchboard
+        configured, Uploads(memory_store()), ModelCache(Observers([])), loader, switchboard
     )
     assert models.get("m").state is ModelState.LOADING
     configured.start()

@@ -1,4 +1,4 @@
-"""A store in the process together with a shared one, in the two orders that are safe."""
+"""A cache in the process in front of a shared store, in the two orders that are safe."""
 
 from __future__ import annotations
 
@@ -9,121 +9,112 @@ from sequela.adapters.store.ports import KeyValue, StoreDown
 from sequela.explain.ports import Observer
 from sequela.explain.telemetry import CacheAsked
 
-NEAR_SECONDS = 86_400.0
-"""How long a copy in the process is kept: as long as one may want to get through without the shared store."""
+CACHE_SECONDS = 86_400.0
+"""How long a copy in the process is kept: a day, so that work goes on through an outage of the shared store."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Layers:
-    """Indexes lie in the shared store alone, since only that sees the entries of every replica."""
+class CachedStore:
+    """Implements `KeyValue` for keys whose value never changes: the cache is read first, then the shared store.
 
-    near: KeyValue
-    far: KeyValue
+    While the shared store is down, `put` still fills the cache before it raises StoreDown.
 
-    def index_add(self, index: str, entry: str, ttl: float | None = None) -> None:
-        """See `KeyValue`."""
-        self.far.index_add(index, entry, ttl)
-
-    def index_remove(self, index: str, *entries: str) -> None:
-        """See `KeyValue`."""
-        self.far.index_remove(index, *entries)
-
-    def index_page(self, index: str, after: str, limit: int) -> tuple[str, ...]:
-        """See `KeyValue`."""
-        return self.far.index_page(index, after, limit)
-
-    def index_trim(self, index: str, after: str) -> None:
-        """See `KeyValue`."""
-        self.far.index_trim(index, after)
-
-
-@dataclass(frozen=True, slots=True)
-class CachedStore(_Layers):
-    """For keys that always hold the same: a copy in the process is as good as the shared one, and quicker.
-
-    While the shared store is down, what is put stays in the process, and StoreDown is still raised. Observers
-    hear of every get, as one of the cache `cache`.
+    Attributes:
+        cache: The store in the process.
+        shared: The store that all replicas share.
+        name: The cache's name in metrics. The observer is told of every `get`.
+        observer: Who is told.
+        max_seconds: How long a copy is kept at most.
     """
 
-    cache: str
+    cache: KeyValue
+    shared: KeyValue
+    name: str
     observer: Observer
-    near_seconds: float = NEAR_SECONDS
+    max_seconds: float = CACHE_SECONDS
 
     def get(self, key: str) -> bytes | None:
         """See `KeyValue`."""
         start = time.monotonic()
+        result = "error"
         try:
             value = self._get(key)
-        except StoreDown:
-            self.observer.notice(CacheAsked(self.cache, "error", time.monotonic() - start))
-            raise
-        result = "miss" if value is None else "hit"
-        self.observer.notice(CacheAsked(self.cache, result, time.monotonic() - start))
-        return value
+            result = "miss" if value is None else "hit"
+            return value
+        finally:
+            self.observer.notice(CacheAsked(self.name, result, time.monotonic() - start))
 
     def put(self, key: str, value: bytes, ttl: float | None = None) -> None:
         """See `KeyValue`."""
-        self.near.put(key, value, self._near_ttl(ttl))
-        self.far.put(key, value, ttl)
+        self.cache.put(key, value, self._cache_ttl(ttl))
+        self.shared.put(key, value, ttl)
 
     def put_if_absent(self, key: str, value: bytes, ttl: float | None = None) -> bytes:
         """See `KeyValue`."""
-        standing = self.far.put_if_absent(key, value, ttl)
-        self.near.put(key, standing, self._near_ttl(ttl))
-        return standing
+        present = self.shared.put_if_absent(key, value, ttl)
+        self.cache.put(key, present, self._cache_ttl(ttl))
+        return present
 
     def delete(self, key: str) -> bool:
-        """See `KeyValue`. Copies in other processes stay until they are dropped."""
-        deleted = self.far.delete(key)
-        return self.near.delete(key) or deleted
+        """See `KeyValue`. Copies in other processes stay until they expire or are dropped."""
+        deleted = self.shared.delete(key)
+        return self.cache.delete(key) or deleted
 
     def _get(self, key: str) -> bytes | None:
-        value = self.near.get(key)
+        value = self.cache.get(key)
         if value is None:
-            value = self.far.get(key)
+            value = self.shared.get(key)
             if value is not None:
-                self.near.put(key, value, self.near_seconds)
+                self.cache.put(key, value, self.max_seconds)
         return value
 
-    def _near_ttl(self, ttl: float | None) -> float:
-        return self.near_seconds if ttl is None else min(ttl, self.near_seconds)
+    def _cache_ttl(self, ttl: float | None) -> float:
+        return self.max_seconds if ttl is None else min(ttl, self.max_seconds)
 
 
 @dataclass(frozen=True, slots=True)
-class FallbackStore(_Layers):
-    """For keys that may change: the shared store is asked, and the last answer only while it is down.
+class FallbackStore:
+    """Implements `KeyValue` for keys whose value may change: the shared store is read first.
 
-    Changes are never made in the process alone: they raise StoreDown.
+    The cache holds the last answers, and is read only while the shared store is down. Changes are never made in the
+    cache alone: they raise StoreDown.
+
+    Attributes:
+        cache: The store in the process.
+        shared: The store that all replicas share.
     """
+
+    cache: KeyValue
+    shared: KeyValue
 
     def get(self, key: str) -> bytes | None:
         """See `KeyValue`."""
         try:
-            value = self.far.get(key)
+            value = self.shared.get(key)
         except StoreDown:
-            value = self.near.get(key)
+            value = self.cache.get(key)
             if value is None:
                 raise
             return value
         if value is None:
-            self.near.delete(key)
+            self.cache.delete(key)
         else:
-            self.near.put(key, value, NEAR_SECONDS)
+            self.cache.put(key, value, CACHE_SECONDS)
         return value
 
     def put(self, key: str, value: bytes, ttl: float | None = None) -> None:
         """See `KeyValue`."""
-        self.far.put(key, value, ttl)
-        self.near.put(key, value, NEAR_SECONDS)
+        self.shared.put(key, value, ttl)
+        self.cache.put(key, value, CACHE_SECONDS)
 
     def put_if_absent(self, key: str, value: bytes, ttl: float | None = None) -> bytes:
         """See `KeyValue`."""
-        standing = self.far.put_if_absent(key, value, ttl)
-        self.near.put(key, standing, NEAR_SECONDS)
-        return standing
+        present = self.shared.put_if_absent(key, value, ttl)
+        self.cache.put(key, present, CACHE_SECONDS)
+        return present
 
     def delete(self, key: str) -> bool:
         """See `KeyValue`."""
-        deleted = self.far.delete(key)
-        self.near.delete(key)
+        deleted = self.shared.delete(key)
+        self.cache.delete(key)
         return deleted

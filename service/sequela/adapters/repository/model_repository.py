@@ -34,14 +34,14 @@ class ModelRepository:
     def __init__(
         self,
         configured: OperatorModels,
-        uploaded: Uploads,
+        uploads: Uploads,
         cache: ModelCache,
         loader: Loader,
         switchboard: Switchboard,
         uploads_allowed: bool = True,
     ) -> None:
         self._configured = configured
-        self._uploaded = uploaded
+        self._uploads = uploads
         self._cache = cache
         self._loader = loader
         self._switchboard = switchboard
@@ -85,7 +85,7 @@ class ModelRepository:
             text = f"models/{wanted.model} belongs to the operator's model repository; choose another name"
             raise AlreadyExists("MODEL_NAME_TAKEN", text)
         model = self._loaded(source)
-        return _record(self._uploaded.keep(wanted, source), model)
+        return _record(self._uploads.create(wanted, source), model)
 
     def get(self, name: str) -> ModelRecord:
         """See `Models`."""
@@ -103,7 +103,7 @@ class ModelRepository:
         after = page_position(_LIST, token)
         found = {
             upload.name.entry: _record(upload, self._cache.peek(upload.digest))
-            for upload in self._uploaded.page(after, page_size + 1)
+            for upload in self._uploads.page(after, page_size + 1)
         }
         own = self._configured.records().items()
         found.update({name.entry: record for name, record in own if name.entry > after})
@@ -117,7 +117,7 @@ class ModelRepository:
         if self._configured.find(pattern):
             text = f"{name} comes from the model repository, which belongs to the operator"
             raise Forbidden("MODEL_OF_REPOSITORY", text)
-        forgotten = self._uploaded.delete(pattern)
+        forgotten = self._uploads.delete(pattern)
         if not forgotten:
             raise _unknown(name)
         for upload in forgotten:
@@ -143,16 +143,16 @@ class ModelRepository:
         known = self._configured.by_digest(digest) or self._cache.peek(digest)
         if known:
             return known
-        upload = self._uploaded.by_digest(digest)
+        upload = self._uploads.by_digest(digest)
         if upload is None:
             raise _unknown(f"of digest {digest}")
         return self._opened(upload)
 
     def _find(self, pattern: ModelPattern) -> Upload | None:
         """By name; content that came under another name is also found by its digest."""
-        upload = self._uploaded.find(pattern)
+        upload = self._uploads.find(pattern)
         if upload is None and pattern.version is None and is_digest(pattern.model):
-            return self._uploaded.by_digest(pattern.model)
+            return self._uploads.by_digest(pattern.model)
         return upload
 
     def _described(self, upload: Upload) -> ModelRecord:
@@ -163,7 +163,7 @@ class ModelRepository:
 
     def _opened(self, upload: Upload) -> OnnxModel:
         def load() -> OnnxModel:
-            source = self._uploaded.read(upload)
+            source = self._uploads.read(upload)
             if source is None:
                 raise _unknown(upload.name.full)
             return self._loader.load(_digest_name(upload.digest), source)
