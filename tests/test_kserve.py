@@ -8,8 +8,9 @@ import pytest
 import yaml
 from sequela.adapters.endpoints.endpoint_file import EndpointFile, read_endpoint
 from sequela.adapters.endpoints.terms import Terms
+from sequela.command_line import read_settings
 from sequela.kserve import server_arguments
-from sequela.settings import Settings, read_settings
+from sequela.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "deploy" / "kserve"

@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 import yaml
-from sequela.settings import PREFIX, Settings, read_settings
+from sequela.command_line import read_settings
+from sequela.setting_names import PREFIX
+from sequela.settings import Settings
 from serving import Serving
 
 ROOT = Path(__file__).resolve().parents[2]
