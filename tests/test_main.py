@@ -28,7 +28,7 @@ PACKAGES = ("service", "clients/python", "proto/python")
 @contextmanager
 def process(*arguments: str) -> Iterator[subprocess.Popen[str]]:
     path = os.pathsep.join(str(ROOT / package) for package in PACKAGES)
-    given = [sys.executable, "-m", "sequela", "serve", "--port", "0", "--metrics-port", "0", *arguments]
+    given = [sys.executable, "-m", "sequela", "serve", "--port", "0", "--http-port", "0", *arguments]
     running = subprocess.Popen(
         given, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": path}
     )

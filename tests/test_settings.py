@@ -20,7 +20,7 @@ MUTUAL_TLS = ["--tls-certificate", "c", "--tls-key", "k", "--tls-client-ca", "ca
 def test_defaults_need_nothing() -> None:
     """Without flags and variables the server listens on loopback, in plain text, with no Redis."""
     settings = read_settings([])
-    assert (settings.host, settings.port, settings.metrics_port) == ("127.0.0.1", 50051, 9464)
+    assert (settings.host, settings.port, settings.http_port) == ("127.0.0.1", 50051, 9464)
     assert settings.redis_url is None
     assert settings.limits == Limits()
 
@@ -63,7 +63,7 @@ def test_every_limit_is_a_setting(limit: str) -> None:
             "--execution-provider (SEQUELA_EXECUTION_PROVIDER): must be 'cpu' or 'cuda', not 'abacus'",
         ),
         (["--host", "0.0.0.0"], "--host 0.0.0.0 can be reached from other machines"),
-        (["--metrics-host", "0.0.0.0"], "--metrics-host 0.0.0.0 can be reached from other machines"),
+        (["--http-host", "0.0.0.0"], "--http-host 0.0.0.0 can be reached from other machines"),
         (
             [*MUTUAL_TLS, "--http-inference"],
             "--http-inference offers explanations over plain HTTP, without the client certificates",
@@ -127,15 +127,15 @@ def test_misspelt_variables_are_named() -> None:
 def test_a_service_of_kubernetes_is_no_port(monkeypatch: pytest.MonkeyPatch) -> None:
     """A Service called `sequela` sets SEQUELA_PORT=tcp://… in every container: the default holds, flags and all."""
     monkeypatch.setenv("SEQUELA_PORT", "tcp://10.0.0.1:50051")
-    monkeypatch.setenv("SEQUELA_METRICS_PORT", "tcp://10.0.0.1:9464")
-    assert (read_settings([]).port, read_settings([]).metrics_port) == (50051, 9464)
+    monkeypatch.setenv("SEQUELA_HTTP_PORT", "tcp://10.0.0.1:9464")
+    assert (read_settings([]).port, read_settings([]).http_port) == (50051, 9464)
     assert read_settings(["--port", "7000"]).port == 7000
 
 
 @pytest.mark.parametrize("given", ["--no-http-inference", "--insecure"])
 def test_metrics_may_be_reached_from_elsewhere(given: str) -> None:
     """Without explanations beside them, or where the operator lets these leave in plain HTTP."""
-    assert read_settings(["--metrics-host", "0.0.0.0", given]).metrics_host == "0.0.0.0"
+    assert read_settings(["--http-host", "0.0.0.0", given]).http_host == "0.0.0.0"
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_metrics_may_be_reached_from_elsewhere(given: str) -> None:
         (["--no-http-inference"], False),
         (MUTUAL_TLS[:4], True),
         (MUTUAL_TLS, False),
-        ([*MUTUAL_TLS, "--metrics-host", "0.0.0.0"], False),
+        ([*MUTUAL_TLS, "--http-host", "0.0.0.0"], False),
         ([*MUTUAL_TLS, "--insecure"], False),
         ([*MUTUAL_TLS, "--insecure", "--http-inference"], True),
     ],

@@ -112,7 +112,7 @@ def build(
     every = EveryRequest(observer, ending, pace, bodies)
     routes = [*KServe(inference.inference).routes(every), *OpenInferenceRest(inference).routes(every)]
     pages = application(metrics.registry, readiness.report, routes if settings.explains_over_http else ())
-    http = HttpServer(pages, settings.metrics_host, settings.metrics_port, settings.max_http_connections)
+    http = HttpServer(pages, settings.http_host, settings.http_port, settings.max_http_connections)
     server = Server(_listening(settings), offered, rooms, readiness, http, observer, ending)
     draining = Draining(settings.drain_delay, settings.drain_grace)
     return Wired(settings, metrics, configured, server, draining, closing.close)

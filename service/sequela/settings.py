@@ -69,11 +69,11 @@ class Settings(EndpointSettings, BaseSettings):
     insecure: bool = Field(
         False, description="Allow any address without TLS, for gRPC and for inference over HTTP."
     )
-    metrics_host: str = Field(
+    http_host: str = Field(
         "127.0.0.1",
         description="Address to listen on for plain HTTP: /metrics, /healthz, /readyz and inference.",
     )
-    metrics_port: int = Field(9464, ge=0, le=65_535, description="Port for HTTP; 0 picks a free one.")
+    http_port: int = Field(9464, ge=0, le=65_535, description="Port for HTTP; 0 picks a free one.")
     http_inference: bool | None = Field(
         None,
         description="Offer inference over HTTP (KServe's protocols). Unset, it is on, except with --tls-client-ca. "
@@ -293,9 +293,9 @@ class Settings(EndpointSettings, BaseSettings):
     def _explain_safely(self) -> Self:
         if self.insecure or not self.explains_over_http:
             return self
-        if not _is_loopback(self.metrics_host):
+        if not _is_loopback(self.http_host):
             raise ValueError(
-                f"--metrics-host {self.metrics_host} can be reached from other machines, and inference over HTTP is "
+                f"--http-host {self.http_host} can be reached from other machines, and inference over HTTP is "
                 "not encrypted: set --no-http-inference, or --insecure to allow it"
             )
         if self.tls_client_ca:
