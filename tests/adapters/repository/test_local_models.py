@@ -60,7 +60,10 @@ def test_one_failing_model_stops_no_other(tmp_path: Path) -> None:
     assert width(models.resolve(NamedModel("good"))) == 3
     assert models.get("bad").state is ModelState.FAILED
     assert "bad/1/model.onnx: its 8 bytes are not an ONNX model" in models.get("bad").detail
-    assert models.get("empty").detail == "empty/1: holds neither model.onnx nor endpoint.toml"
+    assert (
+        models.get("empty").detail
+        == "empty/1: contains neither model.onnx nor endpoint.toml; add one of them"
+    )
     assert (
         "misfit/1/schema.json: inputs: the model's input 'x' (n, l, 3) is missing"
         in models.get("misfit").detail

@@ -308,7 +308,7 @@ def test_the_cache_is_bounded() -> None:
         def notice(self, record: Record) -> None:
             heard.append(record)
 
-    by_count = repository(cache=ModelCache(Ear(), models=2))
+    by_count = repository(cache=ModelCache(Ear(), max_models=2))
     for k in (3, 4, 3, 5):
         by_count.resolve(InlineModel(small(k)))
     assert width(by_count.resolve(DigestedModel(digest_of(small(3))))) == 3
@@ -316,12 +316,12 @@ def test_the_cache_is_bounded() -> None:
         by_count.resolve(DigestedModel(digest_of(small(4))))
     assert [r.result for r in heard if isinstance(r, CacheAsked)] == ["miss", "miss", "hit", "miss"]
 
-    by_bytes = repository(cache=ModelCache(Observers([]), most_bytes=len(GRU) + 10))
+    by_bytes = repository(cache=ModelCache(Observers([]), max_bytes=len(GRU) + 10))
     assert by_bytes.resolve(InlineModel(GRU))
     by_bytes.resolve(InlineModel(small(3)))
     with pytest.raises(NotFound):
         by_bytes.resolve(DigestedModel(digest_of(GRU)))
-    tiny = repository(cache=ModelCache(Observers([]), most_bytes=10))
+    tiny = repository(cache=ModelCache(Observers([]), max_bytes=10))
     assert tiny.resolve(InlineModel(GRU))
 
 
