@@ -7,12 +7,11 @@ explanations:{digest}  those with one caller's id, newest first; the digest is t
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from sequela.explain.ports import Filter
 from sequela.explain.result.explanation import Explanation
-from sequela.names import ModelPattern, parse_name
+from sequela.names import parse_name
 
 _ALL = "explanations"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -46,27 +45,20 @@ def scope(wanted: Filter) -> str:
     return repr((_ALL, wanted.caller_id, wanted.model, labels, wanted.start, wanted.end))
 
 
-def matcher(wanted: Filter) -> Callable[[Explanation], bool]:
-    """Returns a function that says whether an explanation passes the filter. Raises InvalidInput for a bad model name.
-
-    Times are not checked: the position in the set does that.
-    """
+def matches(wanted: Filter, explanation: Explanation) -> bool:
+    """Returns whether an explanation passes a filter. Times are not checked: the position in the set does that."""
     labels = (wanted.labels or {}).items()
-    model = parse_name(wanted.model, "model") if wanted.model else None
-
-    def matches(explanation: Explanation) -> bool:
-        return (
-            wanted.caller_id in ("", explanation.caller_id)
-            and (model is None or _is_version_of(model, explanation.model))
-            and all(explanation.labels.get(key) == value for key, value in labels)
-        )
-
-    return matches
+    return (
+        wanted.caller_id in ("", explanation.caller_id)
+        and (not wanted.model or _names_model(wanted.model, explanation.model))
+        and all(explanation.labels.get(key) == value for key, value in labels)
+    )
 
 
-def _is_version_of(wanted: ModelPattern, model: str) -> bool:
-    found = parse_name(model, "model")
-    return wanted.model == found.model and wanted.version in (None, found.version)
+def _names_model(wanted: str, full: str) -> bool:
+    """Returns whether a name in any form means the model `models/m/versions/v`, or all versions of it."""
+    pattern, model = parse_name(wanted, "model"), parse_name(full, "model")
+    return pattern.model == model.model and pattern.version in (None, model.version)
 
 
 def _countdown(create_time: datetime) -> str:

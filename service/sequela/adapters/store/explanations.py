@@ -99,7 +99,7 @@ class ExplanationStore:
 
     def list(self, wanted: Filter, page_size: int, token: str) -> Page[Explanation]:
         """See `Explanations`. A page may be shorter than its size, even empty, and still have a next one."""
-        name, scope, matches = index.set_name(wanted.caller_id), index.scope(wanted), index.matcher(wanted)
+        name, scope = index.set_name(wanted.caller_id), index.scope(wanted)
         position = page_position(scope, token) or (
             "" if wanted.end is None else index.position_after(wanted.end)
         )
@@ -112,7 +112,7 @@ class ExplanationStore:
             if len(found) == page_size:
                 return Page(tuple(found), page_token(scope, position))
             explanation = self._read(name, entry)
-            if explanation is not None and matches(explanation):
+            if explanation is not None and index.matches(wanted, explanation):
                 found.append(explanation)
             position = entry
         more = len(entries) == MAX_SCANNED_PER_PAGE
