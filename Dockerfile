@@ -24,15 +24,15 @@ ENV PATH=/opt/sequela/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONSAFEPATH=1 \
     ORT_DISABLE_TELEMETRY=1 \
-    SEQUELA_METRICS_HOST=0.0.0.0 \
+    SEQUELA_HTTP_HOST=0.0.0.0 \
     SEQUELA_HTTP_INFERENCE=false \
-    SEQUELA_METRICS_PORT=9464
+    SEQUELA_HTTP_PORT=9464
 USER 10001:10001
 EXPOSE 50051 9464
 STOPSIGNAL SIGTERM
 # hadolint ignore=DL3025 # the shell puts the port in
 HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
     CMD python -c "from urllib.request import ProxyHandler, build_opener; \
-    build_opener(ProxyHandler({})).open('http://127.0.0.1:${SEQUELA_METRICS_PORT}/readyz', timeout=2)"
+    build_opener(ProxyHandler({})).open('http://127.0.0.1:${SEQUELA_HTTP_PORT}/readyz', timeout=2)"
 ENTRYPOINT ["sequela"]
 CMD ["serve"]

@@ -1,19 +1,19 @@
-"""Writes the table of settings into README.md, between its two `<!-- settings -->` marks."""
+"""Writes the tables of all settings into docs/settings.md, between its two `<!-- settings -->` marks."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from sequela.settings import markdown_table
+from sequela.command_line import markdown_tables
 
 MARK = "<!-- settings -->"
-README = Path(__file__).resolve().parent.parent / "README.md"
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "settings.md"
 
 
 def main() -> None:
-    """Leaves everything around the table as it is."""
-    before, _, after = README.read_text().split(MARK)
-    README.write_text(f"{before}{MARK}\n\n{markdown_table()}\n{MARK}{after}")
+    """Replaces the tables and leaves the rest of the page as it is."""
+    before, _, after = PAGE.read_text().split(MARK)
+    PAGE.write_text(f"{before}{MARK}\n\n{markdown_tables()}\n{MARK}{after}")
 
 
 if __name__ == "__main__":

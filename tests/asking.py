@@ -13,9 +13,9 @@ from brute_force import Attributions
 from matrix import Case
 from numpy.typing import NDArray
 from sequela.adapters.onnx.loader import Loader, ModelBytes
-from sequela.adapters.store.backgrounds import StoredBackgrounds
-from sequela.adapters.store.explanations import StoredExplanations
-from sequela.adapters.store.memory import MemoryKeyValue
+from sequela.adapters.store.backgrounds import BackgroundStore
+from sequela.adapters.store.explanations import ExplanationStore
+from sequela.adapters.store.memory import memory_store
 from sequela.concurrency.deadline import Deadline
 from sequela.concurrency.worker_pool import WorkerPool
 from sequela.errors import NotFound
@@ -70,11 +70,11 @@ def explainer(
 ) -> Explainer:
     """An explainer with empty stores of its own."""
     observer = observer or Observers(())
-    store = MemoryKeyValue()
+    store = memory_store()
     return Explainer(
         FixedModels(*models),  # type: ignore[arg-type]
-        StoredBackgrounds(store, observer),
-        StoredExplanations(store, observer),
+        BackgroundStore(store, observer),
+        ExplanationStore(store, observer),
         observer,
         limits or Limits(),
         pool or one_worker(),

@@ -26,7 +26,7 @@ PATIENCE = 60.0
 
 def embedded(**changed: Any) -> Settings:
     """The defaults, on free ports, leaving quickly."""
-    return Settings(**{"port": 0, "metrics_port": 0, "drain_delay": 0.0, "drain_grace": 5.0, **changed})
+    return Settings(**{"port": 0, "http_port": 0, "drain_delay": 0.0, "drain_grace": 5.0, **changed})
 
 
 class Serving:

@@ -8,8 +8,9 @@ import pytest
 import yaml
 from sequela.adapters.endpoints.endpoint_file import EndpointFile, read_endpoint
 from sequela.adapters.endpoints.endpoint_terms import EndpointTerms
+from sequela.command_line import read_settings
 from sequela.kserve import server_arguments
-from sequela.settings import Settings, read_settings
+from sequela.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "deploy" / "kserve"
@@ -56,7 +57,7 @@ def test_the_predictor_becomes_an_endpoint(arguments: list[str], uri: str) -> No
     """By the protocol that the operator names, the first one by default."""
     settings, endpoint = served(*arguments, *APPENDED)
     assert str(endpoint.uri) == uri
-    assert (settings.metrics_host, settings.metrics_port, settings.http_inference) == ("0.0.0.0", 8080, True)
+    assert (settings.http_host, settings.http_port, settings.http_inference) == ("0.0.0.0", 8080, True)
     assert settings.host == "127.0.0.1"
 
 
@@ -83,7 +84,7 @@ def test_what_is_wrong_ends_with_status_2(arguments: list[str]) -> None:
 def test_what_is_said_twice_counts_as_said_last() -> None:
     """KServe always appends its port, and its number of workers where concurrency is limited; Sequela's are its own."""
     settings, _ = served("--http_port=9000", "--max-events=99", *APPENDED, "--workers", "7")
-    assert (settings.metrics_port, settings.max_events, settings.workers) == (8080, 99, None)
+    assert (settings.http_port, settings.max_events, settings.workers) == (8080, 99, None)
 
 
 def test_a_pinned_predictor_and_its_schema(tmp_path: Path) -> None:
@@ -105,9 +106,9 @@ def test_the_manifests_arguments_are_taken(tmp_path: Path) -> None:
     settings, endpoint = served(*arguments, *APPENDED)
     assert str(endpoint.uri) == "http://takeover-predictor.default/v2/models/takeover"
     assert CONTAINER["command"] == ["python", "-P", "-m", "sequela.kserve"]
-    assert [port["containerPort"] for port in CONTAINER["ports"]] == [settings.metrics_port]
+    assert [port["containerPort"] for port in CONTAINER["ports"]] == [settings.http_port]
     for probe in ("readinessProbe", "livenessProbe"):
-        assert CONTAINER[probe]["httpGet"]["port"] == settings.metrics_port
+        assert CONTAINER[probe]["httpGet"]["port"] == settings.http_port
     assert settings.default_timeout < EXPLAINER["timeout"]
     assert EXPLAINER["terminationGracePeriodSeconds"] > settings.drain_delay + settings.drain_grace
 

@@ -28,7 +28,7 @@ PACKAGES = ("service", "clients/python", "proto/python")
 @contextmanager
 def process(*arguments: str) -> Iterator[subprocess.Popen[str]]:
     path = os.pathsep.join(str(ROOT / package) for package in PACKAGES)
-    given = [sys.executable, "-m", "sequela", "serve", "--port", "0", "--metrics-port", "0", *arguments]
+    given = [sys.executable, "-m", "sequela", "serve", "--port", "0", "--http-port", "0", *arguments]
     running = subprocess.Popen(
         given, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": path}
     )
@@ -81,7 +81,7 @@ def test_it_says_why_it_cannot_start(tmp_path: Path) -> None:
         assert server.returncode == 1
     last = json.loads(log.splitlines()[-1])
     assert last["event"] == "cannot start"
-    assert last["why"] == f"--model-repository {tmp_path / 'nowhere'}: No such file or directory"
+    assert last["detail"] == f"--model-repository {tmp_path / 'nowhere'}: No such file or directory"
 
 
 def test_what_is_odd_about_it_is_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,15 +94,20 @@ def test_what_is_odd_about_it_is_logged(tmp_path: Path, monkeypatch: pytest.Monk
     with process("--ready-file", str(ready), "--drain-delay", "0") as server:
         assert server.stderr
         lines = []
-        while not lines or lines[-1]["event"] != "no ready file":
+        while not lines or lines[-1]["event"] != "ready file not written":
             lines.append(json.loads(server.stderr.readline()))
         server.send_signal(signal.SIGTERM)
         server.communicate(timeout=PATIENCE)
         assert server.returncode == 0
     first = lines[0]
-    assert [each["event"] for each in lines] == ["unknown variable", "listening", "ready", "no ready file"]
+    assert [each["event"] for each in lines] == [
+        "unknown variable",
+        "listening",
+        "ready",
+        "ready file not written",
+    ]
     assert (first["level"], first["name"], first["nearest"]) == ("warning", "SEQUELA_PROT", "SEQUELA_PORT")
-    assert lines[-1]["why"].endswith("No such file or directory")
+    assert lines[-1]["detail"].endswith("No such file or directory")
 
 
 @pytest.mark.slow

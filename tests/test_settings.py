@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 from sequela.adapters.onnx.provider import ExecutionProvider
+from sequela.command_line import help_text, markdown_tables, misspelt_variables, read_settings
 from sequela.explain.limits import Limits
-from sequela.settings import Settings, flag, markdown_table, misspelt_variables, read_settings
+from sequela.setting_names import flag
+from sequela.settings import SECTIONS, Settings
 
-README = Path(__file__).resolve().parent.parent / "README.md"
-
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "settings.md"
 
 MUTUAL_TLS = ["--tls-certificate", "c", "--tls-key", "k", "--tls-client-ca", "ca"]
 
@@ -19,7 +20,7 @@ MUTUAL_TLS = ["--tls-certificate", "c", "--tls-key", "k", "--tls-client-ca", "ca
 def test_defaults_need_nothing() -> None:
     """Without flags and variables the server listens on loopback, in plain text, with no Redis."""
     settings = read_settings([])
-    assert (settings.host, settings.port, settings.metrics_port) == ("127.0.0.1", 50051, 9464)
+    assert (settings.host, settings.port, settings.http_port) == ("127.0.0.1", 50051, 9464)
     assert settings.redis_url is None
     assert settings.limits == Limits()
 
@@ -44,15 +45,29 @@ def test_every_limit_is_a_setting(limit: str) -> None:
     [
         (
             ["--max-events", "0"],
-            "--max-events (SEQUELA_MAX_EVENTS): Input should be greater than or equal to 1, not '0'",
+            "--max-events (SEQUELA_MAX_EVENTS): must be at least 1, not '0'",
         ),
-        (["--port", "x"], "--port (SEQUELA_PORT): Input should be a valid integer"),
-        (["--log-level", "loud"], "--log-level"),
+        (["--port", "x"], "--port (SEQUELA_PORT): must be a whole number, not 'x'"),
+        (["--port", "70000"], "--port (SEQUELA_PORT): must be at most 65535, not '70000'"),
+        (["--port"], "argument --port: expected one argument"),
+        (["--keepalive", "0"], "--keepalive (SEQUELA_KEEPALIVE): must be greater than 0, not '0'"),
+        (["--keepalive", "x"], "--keepalive (SEQUELA_KEEPALIVE): must be a number, not 'x'"),
+        (["elsewhere"], "unrecognized arguments: elsewhere"),
+        (
+            ["--log-level", "loud"],
+            "--log-level (SEQUELA_LOG_LEVEL): must be 'debug', 'info', 'warning' or 'error', not 'loud'",
+        ),
         (["--workers", "0"], "--workers (SEQUELA_WORKERS)"),
-        (["--execution-provider", "abacus"], "--execution-provider (SEQUELA_EXECUTION_PROVIDER)"),
+        (
+            ["--execution-provider", "abacus"],
+            "--execution-provider (SEQUELA_EXECUTION_PROVIDER): must be 'cpu' or 'cuda', not 'abacus'",
+        ),
         (["--host", "0.0.0.0"], "--host 0.0.0.0 can be reached from other machines"),
-        (["--metrics-host", "0.0.0.0"], "--metrics-host 0.0.0.0 can be reached from other machines"),
-        ([*MUTUAL_TLS, "--http-inference"], "--http-inference explains in plain HTTP to clients without"),
+        (["--http-host", "0.0.0.0"], "--http-host 0.0.0.0 can be reached from other machines"),
+        (
+            [*MUTUAL_TLS, "--http-inference"],
+            "--http-inference offers explanations over plain HTTP, without the client certificates",
+        ),
         (["--max-http-body-bytes", "1"], "--max-http-body-bytes (SEQUELA_MAX_HTTP_BODY_BYTES)"),
         (["--max-http-bodies", "0"], "--max-http-bodies (SEQUELA_MAX_HTTP_BODIES)"),
         (["--max-http-connections", "0"], "--max-http-connections (SEQUELA_MAX_HTTP_CONNECTIONS)"),
@@ -112,15 +127,15 @@ def test_misspelt_variables_are_named() -> None:
 def test_a_service_of_kubernetes_is_no_port(monkeypatch: pytest.MonkeyPatch) -> None:
     """A Service called `sequela` sets SEQUELA_PORT=tcp://… in every container: the default holds, flags and all."""
     monkeypatch.setenv("SEQUELA_PORT", "tcp://10.0.0.1:50051")
-    monkeypatch.setenv("SEQUELA_METRICS_PORT", "tcp://10.0.0.1:9464")
-    assert (read_settings([]).port, read_settings([]).metrics_port) == (50051, 9464)
+    monkeypatch.setenv("SEQUELA_HTTP_PORT", "tcp://10.0.0.1:9464")
+    assert (read_settings([]).port, read_settings([]).http_port) == (50051, 9464)
     assert read_settings(["--port", "7000"]).port == 7000
 
 
 @pytest.mark.parametrize("given", ["--no-http-inference", "--insecure"])
 def test_metrics_may_be_reached_from_elsewhere(given: str) -> None:
     """Without explanations beside them, or where the operator lets these leave in plain HTTP."""
-    assert read_settings(["--metrics-host", "0.0.0.0", given]).metrics_host == "0.0.0.0"
+    assert read_settings(["--http-host", "0.0.0.0", given]).http_host == "0.0.0.0"
 
 
 @pytest.mark.parametrize(
@@ -130,7 +145,7 @@ def test_metrics_may_be_reached_from_elsewhere(given: str) -> None:
         (["--no-http-inference"], False),
         (MUTUAL_TLS[:4], True),
         (MUTUAL_TLS, False),
-        ([*MUTUAL_TLS, "--metrics-host", "0.0.0.0"], False),
+        ([*MUTUAL_TLS, "--http-host", "0.0.0.0"], False),
         ([*MUTUAL_TLS, "--insecure"], False),
         ([*MUTUAL_TLS, "--insecure", "--http-inference"], True),
     ],
@@ -151,26 +166,39 @@ def test_a_provider_that_is_not_installed_is_refused(
         read_settings(arguments)
     assert caught.value.code == 2
     said = capsys.readouterr().err
-    assert "--execution-provider (SEQUELA_EXECUTION_PROVIDER): the installed onnxruntime offers cpu" in said
+    assert "(SEQUELA_EXECUTION_PROVIDER): must be one that the installed onnxruntime offers: cpu (" in said
     assert "onnxruntime-gpu" in said
     assert "not 'cuda'" in said
     offered.append("CUDAExecutionProvider")
     assert read_settings(arguments).execution_provider is ExecutionProvider.CUDA
 
 
-def test_help_names_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
-    """--help shows each flag with what it means."""
+@pytest.mark.parametrize("asked", [["--help"], ["--port", "0", "-h"]])
+def test_help_names_every_setting(asked: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """--help shows each option under its section, with what it means and its default."""
     with pytest.raises(SystemExit) as caught:
-        read_settings(["--help"])
+        read_settings(asked)
     assert caught.value.code == 0
-    shown = " ".join(capsys.readouterr().out.split())
+    printed = capsys.readouterr().out
+    assert max(map(len, printed.splitlines())) <= 120
+    shown = " ".join(printed.split())
     for name, field in Settings.model_fields.items():
         assert flag(name) in shown
         assert field.description
         assert " ".join(field.description.split()) in shown
+    assert "--execution-provider cpu|cuda (default: cpu)" in shown
+    assert "--uploads, --no-uploads (default: on)" in shown
 
 
-def test_the_readme_lists_every_setting() -> None:
-    """The README's table is the one that the settings write: `python scripts/settings_table.py`."""
-    table = README.read_text().split("<!-- settings -->")[1]
-    assert table.strip() == markdown_table().strip()
+def test_sections_begin_with_a_setting() -> None:
+    """Each heading of the help names a setting, and all settings stand below one."""
+    assert set(SECTIONS) <= set(Settings.model_fields)
+    headings = [line[:-1] for line in help_text().splitlines() if line.endswith(":") and line[0] != " "]
+    assert headings == list(SECTIONS.values())
+
+
+def test_the_page_lists_every_setting() -> None:
+    """The tables of docs/settings.md are those that `python scripts/settings_table.py` writes."""
+    tables = PAGE.read_text().split("<!-- settings -->")[1]
+    assert tables.strip() == markdown_tables().strip()
+    assert all(f"`{flag(name)}`" in tables for name in Settings.model_fields)

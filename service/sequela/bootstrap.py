@@ -13,15 +13,15 @@ from sequela.adapters.logs import LogObserver
 from sequela.adapters.metrics import PrometheusObserver
 from sequela.adapters.onnx.loader import Loader
 from sequela.adapters.repository.model_cache import ModelCache
-from sequela.adapters.repository.models import ModelRepository
-from sequela.adapters.repository.operator_models import OperatorsModels
-from sequela.adapters.repository.uploaded_models import UploadedModels
-from sequela.adapters.store.backgrounds import StoredBackgrounds
-from sequela.adapters.store.chunks import InPieces
-from sequela.adapters.store.explanations import StoredExplanations
-from sequela.adapters.store.key_value import KeyValue
-from sequela.adapters.store.memory import MemoryKeyValue
-from sequela.adapters.store.redis_store import RedisKeyValue
+from sequela.adapters.repository.model_repository import ModelRepository
+from sequela.adapters.repository.operator_models import OperatorModels
+from sequela.adapters.repository.uploads import Uploads
+from sequela.adapters.store.backgrounds import BackgroundStore
+from sequela.adapters.store.explanations import ExplanationStore
+from sequela.adapters.store.memory import memory_store
+from sequela.adapters.store.ports import Store
+from sequela.adapters.store.redis_connection import RedisConnection
+from sequela.adapters.store.redis_store import redis_store
 from sequela.adapters.store.redis_url import RedisTimeouts
 from sequela.api.deadline_policy import Pace
 from sequela.api.drain_gate import Closing
@@ -62,7 +62,7 @@ class Wired:
 
     settings: Settings
     metrics: PrometheusObserver
-    configured: OperatorsModels
+    configured: OperatorModels
     server: Server
     draining: Draining
     close: Callable[[], None]
@@ -90,15 +90,15 @@ def build(
     loader = Loader(limits, settings.model_threads, settings.execution_provider)
     endpoint_registry = EndpointRegistry(settings.endpoint_rules, limits, observer)
     closing.callback(endpoint_registry.close)
-    configured = OperatorsModels.in_folder(settings.model_repository, loader, endpoint_registry)
+    configured = OperatorModels.in_folder(settings.model_repository, loader, endpoint_registry)
     metrics.watch_models(configured.states)
     cache = ModelCache(observer, settings.model_cache_models, settings.model_cache_bytes)
-    uploaded = UploadedModels(store)
+    uploaded = Uploads(store)
     models = models or ModelRepository(
         configured, uploaded, cache, loader, endpoint_registry, settings.uploads
     )
-    backgrounds = backgrounds or StoredBackgrounds(store, observer, settings.background_ttl, near)
-    explanations = explanations or StoredExplanations(store, observer, settings.explanation_ttl, near)
+    backgrounds = backgrounds or BackgroundStore(store, observer, settings.background_ttl, near)
+    explanations = explanations or ExplanationStore(store, observer, settings.explanation_ttl, near)
     explainer = explainer or Explainer(models, backgrounds, explanations, observer, limits, pool)
 
     rooms = _rooms(settings, pool.workers, observer)
@@ -114,7 +114,7 @@ def build(
     every = EveryRequest(observer, ending, pace, bodies)
     routes = [*KServe(inference.inference).routes(every), *OpenInferenceRest(inference).routes(every)]
     pages = application(metrics.registry, readiness.report, routes if settings.explains_over_http else ())
-    http = HttpServer(pages, settings.metrics_host, settings.metrics_port, settings.max_http_connections)
+    http = HttpServer(pages, settings.http_host, settings.http_port, settings.max_http_connections)
     server = Server(_listening(settings), offered, rooms, readiness, http, observer, ending)
     draining = Draining(settings.drain_delay, settings.drain_grace)
     return Wired(settings, metrics, configured, server, draining, closing.close)
@@ -128,15 +128,15 @@ def version() -> str:
         return "0+checkout"
 
 
-def _store(settings: Settings, observer: Observer) -> tuple[KeyValue, Callable[[], None]]:
+def _store(settings: Settings, observer: Observer) -> tuple[Store, Callable[[], None]]:
     """The store, and what closes it."""
     if settings.redis_url is None:
-        return MemoryKeyValue(settings.memory_bytes), lambda: None
+        return memory_store(settings.memory_bytes), lambda: None
     timeouts = RedisTimeouts(settings.redis_connect_timeout, settings.redis_timeout)
-    redis = RedisKeyValue(settings.redis_url, observer, timeouts, settings.redis_retry_after)
+    redis = RedisConnection(settings.redis_url, observer, timeouts, settings.redis_retry_after)
     # Observers hear whether it is up before the first caller comes, and nobody waits for that.
     threading.Thread(target=redis.check, name="store-check", daemon=True).start()
-    return InPieces(redis), redis.close
+    return redis_store(redis), redis.close
 
 
 def _rooms(settings: Settings, workers: int, observer: Observer) -> Rooms:

@@ -49,7 +49,7 @@ def server_arguments(arguments: Sequence[str]) -> list[str]:
     except (InvalidInput, OSError) as error:
         parser.error(str(error))
     # KServe's gateways come in plain HTTP, from other pods.
-    listening = ["--metrics-host", "0.0.0.0", "--metrics-port", str(given.http_port)]  # noqa: S104
+    listening = ["--http-host", "0.0.0.0", "--http-port", str(given.http_port)]  # noqa: S104
     mine = ["--model-repository", str(repository), *listening, "--http-inference", "--insecure"]
     return ["serve", *mine, *others]
 

@@ -1,4 +1,4 @@
-"""`sequela serve`: settings -> wire -> serve -> drain."""
+"""`sequela serve`: reads the settings, builds the server, serves, and drains on a signal."""
 
 from __future__ import annotations
 
@@ -17,19 +17,27 @@ import structlog
 from sequela.adapters import logs
 from sequela.api.server import Bound
 from sequela.bootstrap import Wired, build, version
+from sequela.command_line import misspelt_variables, options_for_path, read_settings
 from sequela.errors import SequelaError
-from sequela.settings import Settings, misspelt_variables, read_settings, settings_of
+from sequela.settings import Settings
 
-CANNOT_START = 1
+CANNOT_START = 1  # exit status
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 log = structlog.get_logger("sequela.main")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serves until a signal comes. 0 after a drain, 1 where it cannot start, 2 for bad settings."""
+    """Serves until a signal arrives.
+
+    Args:
+        arguments: The command line, with or without the word `serve`. By default that of the process.
+
+    Returns:
+        The exit status: 0 after a drain, 1 if the server cannot start. Wrong settings exit with 2.
+    """
     given = list(sys.argv[1:] if arguments is None else arguments)
-    # gRPC writes to standard error by itself; what is less than an error would break up our lines.
+    # gRPC's C++ core writes to standard error by itself, between our lines; only its errors are worth that.
     os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
     settings = read_settings(given[1:] if given[:1] == ["serve"] else given)
     logs.configure(settings.log_level)
@@ -38,22 +46,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         asyncio.run(serve(settings))
     except (OSError, SequelaError) as error:
-        log.error("cannot start", why=_why(error, settings))
+        log.error("cannot start", detail=_detail(error, settings))
         return CANNOT_START
     return 0
 
 
 async def serve(settings: Settings) -> None:
-    """Serves until SIGTERM or SIGINT, then drains. Raises OSError or SequelaError where it cannot start."""
-    leaving = _first_signal()
+    """Serves until SIGTERM or SIGINT, then drains. Raises OSError or SequelaError if it cannot start."""
+    stopping = _first_signal()
     wired = build(settings)
     bound = await wired.server.open()
     wired.configured.start()
     log.info("listening", version=version(), grpc=bound.grpc, http=bound.http)
-    announcing = asyncio.create_task(_announce(wired, bound))
-    await leaving.wait()
-    announcing.cancel()
-    log.info("draining", delay=settings.drain_delay, grace=settings.drain_grace)
+    announcement = asyncio.create_task(_announce(wired, bound))
+    await stopping.wait()
+    announcement.cancel()
+    log.info("draining", delay_seconds=settings.drain_delay, grace_seconds=settings.drain_grace)
     wired.configured.stop()
     await wired.server.drain(wired.draining)
     wired.close()
@@ -66,36 +74,37 @@ async def _announce(wired: Wired, bound: Bound) -> None:
     if wired.settings.ready_file:
         try:
             _write(wired.settings.ready_file, json.dumps(dataclasses.asdict(bound)))
-        except OSError as error:  # whoever waits for the file has to be told elsewhere
-            log.error("no ready file", why=_why(error, wired.settings))
+        except OSError as error:  # the server is ready all the same
+            log.error("ready file not written", detail=_detail(error, wired.settings))
 
 
-def _why(error: OSError | SequelaError, settings: Settings) -> str:
-    """With the setting that names the file, where it is about one."""
+def _detail(error: OSError | SequelaError, settings: Settings) -> str:
+    """Returns the message, with the option that names the file if the error is about one."""
     if not isinstance(error, OSError) or not error.strerror or error.filename is None:
         return str(error)
-    return f"{settings_of(settings, str(error.filename))}{error.filename}: {error.strerror}"
+    option = options_for_path(settings, str(error.filename))
+    return f"{option} {error.filename}: {error.strerror}".lstrip()
 
 
 def _write(path: Path, text: str) -> None:
-    """Whole or not at all, since somebody may be waiting for the file."""
+    """Writes the file in one step, because another process may read it as soon as it exists."""
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     draft.write_text(f"{text}\n")
     draft.replace(path)
 
 
 def _first_signal() -> asyncio.Event:
-    """Set by the first signal; the second one ends the process at once."""
+    """Returns an event that the first signal sets. A second signal ends the process at once."""
     loop = asyncio.get_running_loop()
-    leaving = asyncio.Event()
+    stopping = asyncio.Event()
 
-    def leave() -> None:
-        leaving.set()
+    def stop() -> None:
+        stopping.set()
         for each in SIGNALS:
             loop.remove_signal_handler(each)
             signal.signal(each, signal.SIG_DFL)
 
     for each in SIGNALS:
-        with contextlib.suppress(NotImplementedError):  # not on every platform
-            loop.add_signal_handler(each, leave)
-    return leaving
+        with contextlib.suppress(NotImplementedError):  # Windows has no signal handlers in event loops
+            loop.add_signal_handler(each, stop)
+    return stopping

@@ -1,44 +1,44 @@
-"""Every setting of the server: its default, its flag, its `SEQUELA_*` variable, and what it means."""
+"""Every setting of the server: its name, default, limits and meaning.
+
+A setting `max_events` is given by the option `--max-events` or by the environment variable `SEQUELA_MAX_EVENTS`.
+`command_line` reads them.
+"""
 
 from __future__ import annotations
 
 import ipaddress
-import sys
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Literal, NoReturn, Self
+from typing import Literal, Self
 
-from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, CliApp, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from sequela.adapters.endpoints.allow_list import AllowList
-from sequela.adapters.endpoints.endpoint_terms import EndpointTerms
-from sequela.adapters.endpoints.registry import EndpointRules
-from sequela.adapters.endpoints.transport_limits import TransportLimits
 from sequela.adapters.onnx.provider import ExecutionProvider, installed
+from sequela.endpoint_settings import EndpointSettings
 from sequela.explain.limits import Limits
-from sequela.setting_names import (
-    PREFIX,
-    Misspelt,
-    Variables,
-    flag,
-    unknown_flags,
-    unknown_variables,
-    variable,
-)
+from sequela.setting_names import PREFIX, VariableSource
 
 DEFAULT = Limits()
-TERMS = EndpointTerms()
-RULES = EndpointRules()
-DAY = 86_400.0
-_MESSAGES = {"bool_parsing": "must be true or false"}
-GPU_HINT = " (cuda: install onnxruntime-gpu in place of onnxruntime)"
+DAY = 86_400.0  # seconds
+GPU_HINT = "cuda needs onnxruntime-gpu, installed in place of onnxruntime"
+
+SECTIONS = {
+    "host": "Network",
+    "workers": "Concurrency and deadlines",
+    "max_events": "Limits of one request",
+    "model_repository": "Models",
+    "endpoint_allow": "Models behind endpoints",
+    "redis_url": "Storage",
+}
+"""The headings in the help and in docs/settings.md in their order, each by the first setting below it."""
 
 
-class Settings(BaseSettings):
-    """Flags go before variables, variables before defaults. Times are in seconds, sizes in bytes."""
+class Settings(EndpointSettings, BaseSettings):
+    """All settings. Options take precedence over variables, and variables over defaults.
+
+    Times are in seconds and sizes in bytes.
+    """
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -46,106 +46,164 @@ class Settings(BaseSettings):
         cli_prog_name="sequela serve",
         cli_kebab_case=True,
         cli_implicit_flags=True,
-        cli_hide_none_type=True,
+        cli_hide_none_type=True,  # so that `bool | None` is a switch too
         frozen=True,
         extra="forbid",
     )
 
-    # Where it listens
+    # Network
     host: str = Field(
         "127.0.0.1",
-        description="Address for gRPC. Any but a loopback address wants TLS files or --insecure.",
+        description="Address to listen on for gRPC. An address other than loopback needs the TLS files or --insecure.",
     )
-    port: int = Field(50051, ge=0, le=65_535, description="Port for gRPC; 0: any free one.")
-    tls_certificate: Path | None = Field(None, description="PEM file with the server's certificate chain.")
-    tls_key: Path | None = Field(None, description="PEM file with the certificate's key.")
+    port: int = Field(50051, ge=0, le=65_535, description="Port for gRPC; 0 picks a free one.")
+    tls_certificate: Path | None = Field(
+        None, description="PEM file with the certificate chain of the gRPC server. Needs --tls-key."
+    )
+    tls_key: Path | None = Field(None, description="PEM file with the private key of that certificate.")
     tls_client_ca: Path | None = Field(
-        None, description="PEM file with the authority whose certificates clients must show."
+        None,
+        description="PEM file with the certificate authority of the clients. gRPC clients must then present a "
+        "certificate that it signed.",
     )
-    insecure: bool = Field(False, description="Listen on any address without TLS.")
-    metrics_host: str = Field(
-        "127.0.0.1", description="Address for /metrics, /healthz, /readyz and inference, in plain HTTP."
+    insecure: bool = Field(
+        False, description="Allow any address without TLS, for gRPC and for inference over HTTP."
     )
-    metrics_port: int = Field(9464, ge=0, le=65_535, description="Port for them; 0: any free one.")
+    http_host: str = Field(
+        "127.0.0.1",
+        description="Address to listen on for plain HTTP: /metrics, /healthz, /readyz and inference.",
+    )
+    http_port: int = Field(9464, ge=0, le=65_535, description="Port for HTTP; 0 picks a free one.")
     http_inference: bool | None = Field(
         None,
-        description="Explain over HTTP too (KServe's protocols); on any but a loopback address, or beside "
-        "--tls-client-ca, wants --insecure. Unset: on, but off beside --tls-client-ca.",
+        description="Offer inference over HTTP (KServe's protocols). Unset, it is on, except with --tls-client-ca. "
+        "With --tls-client-ca, or on an address other than loopback, it needs --insecure.",
     )
-    max_http_connections: int = Field(1024, ge=1, description="HTTP connections at a time; more are refused.")
+    max_http_connections: int = Field(
+        1024, ge=1, description="Largest number of open HTTP connections; further ones are refused."
+    )
     max_http_body_bytes: int = Field(
-        8 << 20, ge=1024, description="Largest HTTP body taken; it may hold one value for every 8 of them."
+        8 << 20,
+        ge=1024,
+        description="Largest HTTP request body. A body may contain one value for every 8 bytes of this limit.",
     )
     max_http_bodies: int = Field(
         8,
         ge=1,
-        description="HTTP bodies of that size held at a time, or more smaller ones; more are refused.",
+        description="Memory for HTTP request bodies, as a multiple of --max-http-body-bytes. Requests that do not fit "
+        "are refused.",
     )
     ready_file: Path | None = Field(
-        None, description="File that gets the bound addresses as JSON once the server is ready."
+        None, description="File to write the bound addresses to, as JSON, once the server is ready."
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        "info", description="What is logged: debug, info, warning or error."
+        "info", description="Lowest level that is logged: debug, info, warning or error."
     )
-    max_message_bytes: int = Field(64 << 20, ge=1024, description="Largest gRPC message taken.")
-    keepalive: float = Field(60.0, gt=0, description="Seconds of silence after which a connection is pinged.")
-    min_ping_interval: float = Field(10.0, ge=0, description="Seconds that clients leave between pings.")
+    max_message_bytes: int = Field(64 << 20, ge=1024, description="Largest gRPC message.")
+    keepalive: float = Field(
+        60.0, gt=0, description="Seconds without traffic after which the server pings a gRPC connection."
+    )
+    min_ping_interval: float = Field(
+        10.0,
+        ge=0,
+        description="Seconds that a gRPC client must leave between two pings; the connection of one that pings more "
+        "often is closed.",
+    )
     max_connection_age: float = Field(
-        0.0, ge=0, description="Seconds after which a client is asked to connect anew; 0: never."
+        0.0,
+        ge=0,
+        description="Seconds after which a gRPC client is told to open a new connection; 0 means never.",
     )
-    connection_age_grace: float = Field(30.0, gt=0, description="Seconds that its calls then have to finish.")
+    connection_age_grace: float = Field(
+        30.0,
+        gt=0,
+        description="Seconds that running calls then have to finish before the old connection is closed.",
+    )
 
-    # How much at a time, and for how long
+    # Concurrency and deadlines
     workers: int | None = Field(
         None,
         ge=1,
-        description="Batches worked on at a time; unset: one for each core that affinity and quota leave.",
+        description="Number of threads that run models. Unset: one for each core that the process may use.",
     )
     max_concurrent: int | None = Field(
         None,
         ge=1,
-        description="Explanations that take turns at that; unset: one for each worker, two at least.",
+        description="How many explanations share the workers at a time. Unset: as many as workers, but at least 2.",
     )
-    queue_size: int = Field(64, ge=0, description="Explanations that may wait for that; more are refused.")
-    lookup_threads: int = Field(8, ge=1, description="Look-ups, listings and averages worked on at a time.")
-    lookup_queue: int = Field(256, ge=0, description="Look-ups that may wait for that; more are refused.")
-    stream_window: int = Field(8, ge=1, description="Questions of one stream read ahead of its answers.")
-    default_timeout: float = Field(60.0, gt=0, description="Seconds for a call that sets no deadline.")
+    queue_size: int = Field(64, ge=0, description="How many explanations may wait; further ones are refused.")
+    lookup_threads: int = Field(
+        8, ge=1, description="How many look-ups, listings and background averages run at a time."
+    )
+    lookup_queue: int = Field(256, ge=0, description="How many of these may wait; further ones are refused.")
+    stream_window: int = Field(
+        8, ge=1, description="How many requests of one stream are read ahead of its answers."
+    )
+    default_timeout: float = Field(
+        60.0, gt=0, description="Deadline, in seconds, of a call that does not set one."
+    )
     deadline_reserve: float = Field(
         0.02,
         ge=0,
-        description="Seconds of a deadline kept for sending the answer, at most 0.4 of it, beside a hundredth.",
+        description="Seconds before a deadline that are reserved for sending the answer, but at most 40 % of the "
+        "deadline. Another 1 % of it is always reserved.",
     )
     drain_delay: float = Field(
-        2.0, ge=0, description="Seconds between saying NOT_SERVING and taking no more work."
+        2.0,
+        ge=0,
+        description="Seconds that the server still accepts calls after it reports NOT_SERVING on shutdown.",
     )
-    drain_grace: float = Field(25.0, ge=0, description="Seconds that calls then have to finish.")
+    drain_grace: float = Field(
+        25.0, ge=0, description="Seconds that running calls then have to finish before they are ended."
+    )
 
     # Limits of one request
-    max_events: int = Field(DEFAULT.max_events, ge=1, description="Events of a sequence.")
-    max_columns: int = Field(DEFAULT.max_columns, ge=1, description="Columns of a model's inputs.")
-    max_coalitions: int = Field(DEFAULT.max_coalitions, ge=128, description="Coalitions of a level.")
-    max_targets: int = Field(DEFAULT.max_targets, ge=1, description="Targets explained at once.")
-    max_players: int = Field(DEFAULT.max_players, ge=2, description="Players of a level.")
-    max_text: int = Field(DEFAULT.max_text, ge=1, description="Characters of an id, a label or a caption.")
+    max_events: int = Field(DEFAULT.max_events, ge=1, description="Largest number of events in a sequence.")
+    max_columns: int = Field(
+        DEFAULT.max_columns, ge=1, description="Largest number of columns in all inputs of a model together."
+    )
+    max_coalitions: int = Field(
+        DEFAULT.max_coalitions, ge=128, description="Largest number of coalitions that a level may ask for."
+    )
+    max_targets: int = Field(
+        DEFAULT.max_targets, ge=1, description="Largest number of targets of one explanation."
+    )
+    max_players: int = Field(DEFAULT.max_players, ge=2, description="Largest number of players in a level.")
+    max_text: int = Field(
+        DEFAULT.max_text, ge=1, description="Largest number of characters in an id, a label or a caption."
+    )
     max_labels: int = Field(
-        DEFAULT.max_labels, ge=0, description="Labels of a request, captions of an event."
+        DEFAULT.max_labels,
+        ge=0,
+        description="Largest number of labels of a request, and of captions of an event.",
     )
-    max_score_sequences: int = Field(DEFAULT.max_score_sequences, ge=1, description="Sequences of one Score.")
+    max_score_sequences: int = Field(
+        DEFAULT.max_score_sequences, ge=1, description="Largest number of sequences in one Score request."
+    )
     max_explained_rows: int = Field(
-        DEFAULT.max_explained_rows, ge=1, description="Rows explained by one inference call."
+        DEFAULT.max_explained_rows,
+        ge=1,
+        description="Largest number of rows that one inference call explains.",
     )
-    max_background_rows: int = Field(DEFAULT.max_background_rows, ge=1, description="Rows of a background.")
+    max_background_rows: int = Field(
+        DEFAULT.max_background_rows, ge=1, description="Largest number of rows in a background."
+    )
     max_averaged_sequences: int = Field(
-        DEFAULT.max_averaged_sequences, ge=1, description="Sequences averaged into a background."
+        DEFAULT.max_averaged_sequences,
+        ge=1,
+        description="Largest number of sequences that are averaged into one background.",
     )
-    max_model_bytes: int = Field(DEFAULT.max_model_bytes, ge=1, description="Size of an ONNX model.")
-    max_schema_bytes: int = Field(DEFAULT.max_schema_bytes, ge=1, description="Size of a schema.json.")
-    max_model_nodes: int = Field(DEFAULT.max_model_nodes, ge=1, description="Nodes of an ONNX graph.")
+    max_model_bytes: int = Field(
+        DEFAULT.max_model_bytes, ge=1, description="Largest ONNX model, weights included."
+    )
+    max_schema_bytes: int = Field(DEFAULT.max_schema_bytes, ge=1, description="Largest schema.json.")
+    max_model_nodes: int = Field(
+        DEFAULT.max_model_nodes, ge=1, description="Largest number of nodes in an ONNX graph."
+    )
     max_model_memory_bytes: int = Field(
         DEFAULT.max_model_memory_bytes,
         ge=1 << 20,
-        description="Memory of all models together while they run.",
+        description="Memory that all models of the process together may use while they run.",
     )
     max_model_call_seconds: float = Field(
         DEFAULT.max_model_call_seconds, gt=0, description="Seconds that one call of a model may take."
@@ -153,81 +211,49 @@ class Settings(BaseSettings):
 
     # Models
     model_repository: Path | None = Field(
-        None, description="Folder with the operator's models, <name>/<version>/model.onnx or endpoint.toml."
+        None,
+        description="Folder with the operator's models: NAME/VERSION/model.onnx, or NAME/VERSION/endpoint.toml for a "
+        "model behind an endpoint.",
     )
-    uploads: bool = Field(True, description="Take models from callers, registered or inline.")
+    uploads: bool = Field(True, description="Accept models from callers, uploaded or inline.")
     execution_provider: ExecutionProvider = Field(
-        ExecutionProvider.CPU, description="What models run on: cpu, or cuda with the CPU for the rest."
+        ExecutionProvider.CPU,
+        description="What models run on: cpu, or cuda with the CPU for operators that CUDA does not have.",
     )
-    model_threads: int = Field(1, ge=1, description="Threads that one call of a model may use.")
-    model_cache_models: int = Field(64, ge=1, description="Uploaded models kept loaded.")
-    model_cache_bytes: int = Field(1 << 30, ge=1, description="Size of the files of those kept loaded.")
-
-    # Models that other servers run; an endpoint.toml in the model repository may say otherwise of its own
-    endpoint_allow: str = Field(
-        "",
-        description="Endpoints that requests may name, as patterns such as grpc://*.models.example:8001/*, with "
-        "spaces between.",
+    model_threads: int = Field(1, ge=1, description="Number of threads that one call of a model may use.")
+    model_cache_models: int = Field(
+        64, ge=1, description="Largest number of uploaded and inline models that stay loaded."
     )
-    endpoint_networks: str = Field(
-        "",
-        description="Networks that names in these may resolve to beside public addresses, such as 10.0.0.0/8, with "
-        "spaces between.",
-    )
-    endpoint_max_concurrent: int = Field(
-        16, ge=1, description="Explanations of such models under way at a time; they mostly wait."
-    )
-    endpoint_max_batch_rows: int = Field(TERMS.max_batch_rows, ge=1, description="Rows of one call.")
-    endpoint_max_rows_per_second: float | None = Field(
-        TERMS.max_rows_per_second, gt=0, description="Rows a second to one endpoint; unset: no limit."
-    )
-    endpoint_max_rows_in_flight: int = Field(
-        TERMS.max_rows_in_flight, ge=1, description="Rows under way to one endpoint."
-    )
-    endpoint_max_calls: int = Field(
-        TERMS.max_calls,
+    model_cache_bytes: int = Field(
+        1 << 30,
         ge=1,
-        le=256,
-        description="Calls under way to one endpoint; fewer where they pile up.",
-    )
-    endpoint_call_seconds: float = Field(TERMS.call_seconds, gt=0, description="Seconds for one call.")
-    endpoint_attempts: int = Field(
-        TERMS.attempts, ge=1, le=10, description="How often a call that was not taken is sent at most."
-    )
-    endpoint_max_coalitions: int = Field(
-        TERMS.max_coalitions, ge=128, description="Coalitions of a level where a question does not say."
-    )
-    endpoint_message_bytes: int = Field(
-        RULES.transport.message_bytes, ge=1 << 16, description="Largest message to or from an endpoint."
-    )
-    endpoint_connect_timeout: float = Field(
-        RULES.transport.connect_seconds, gt=0, description="Seconds to connect to an endpoint."
-    )
-    endpoint_description_ttl: float = Field(
-        RULES.ttl_seconds, gt=0, description="Seconds for which an endpoint's word of what it serves holds."
-    )
-    endpoint_retry_after: float = Field(
-        RULES.retry_seconds,
-        gt=0,
-        description="Seconds between looks at an endpoint that is down, and at its file.",
-    )
-    endpoint_connections: int = Field(
-        RULES.max_connections, ge=1, description="Models named in requests to which connections are kept."
+        description="Largest total file size of the uploaded and inline models that stay loaded.",
     )
 
-    # What is kept
+    # Storage
     redis_url: str | None = Field(
         None,
-        description="Where backgrounds, uploads and explanations are shared; unset: kept in the process.",
+        description="Redis or Valkey that replicas share, for backgrounds, uploaded models and explanations. Unset: "
+        "they are kept in the process, and lost when it ends.",
     )
-    redis_connect_timeout: float = Field(0.1, gt=0, description="Seconds to connect to Redis.")
-    redis_timeout: float = Field(0.2, gt=0, description="Seconds for an answer of Redis.")
-    redis_retry_after: float = Field(1.0, gt=0, description="Seconds between probes of a Redis that is down.")
-    memory_bytes: int = Field(256 << 20, ge=1 << 20, description="Room of the store in the process.")
-    cache_bytes: int = Field(64 << 20, ge=1 << 20, description="Room of each cache before the store.")
-    explanation_ttl: float = Field(7 * DAY, gt=0, description="Seconds that an explanation is kept.")
+    redis_connect_timeout: float = Field(0.1, gt=0, description="Seconds that connecting to Redis may take.")
+    redis_timeout: float = Field(0.2, gt=0, description="Seconds that Redis may take to answer.")
+    redis_retry_after: float = Field(
+        1.0, gt=0, description="Seconds between two probes of a Redis that is down."
+    )
+    memory_bytes: int = Field(
+        256 << 20,
+        ge=1 << 20,
+        description="Size of the store in the process: of entries that expire, and again of those that do not.",
+    )
+    cache_bytes: int = Field(
+        64 << 20, ge=1 << 20, description="Size of each cache in the process, in front of the store."
+    )
+    explanation_ttl: float = Field(7 * DAY, gt=0, description="How long, in seconds, an explanation is kept.")
     background_ttl: float = Field(
-        30 * DAY, gt=0, description="Seconds that a background sent inline is found by its digest."
+        30 * DAY,
+        gt=0,
+        description="How long, in seconds, an inline background is found by its digest.",
     )
 
     @classmethod
@@ -238,26 +264,28 @@ class Settings(BaseSettings):
         *_: object,
         **__: object,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """What the program says goes before variables; no file is read."""
-        return init_settings, Variables(settings_cls)
+        """Reads arguments first, then environment variables. No file is read."""
+        return init_settings, VariableSource(settings_cls)
 
     @field_validator("execution_provider")
     @classmethod
     def _installed(cls, provider: ExecutionProvider) -> ExecutionProvider:
         if provider not in installed():
-            raise ValueError(f"the installed onnxruntime offers {', '.join(installed())}{GPU_HINT}")
+            raise ValueError(
+                f"must be one that the installed onnxruntime offers: {', '.join(installed())} ({GPU_HINT})"
+            )
         return provider
 
     @model_validator(mode="after")
     def _listen_safely(self) -> Self:
         if (self.tls_certificate is None) != (self.tls_key is None):
-            raise ValueError("--tls-certificate and --tls-key go together: give both or none")
+            raise ValueError("--tls-certificate and --tls-key go together: set both or neither")
         if self.tls_client_ca and not self.tls_key:
             raise ValueError("--tls-client-ca needs --tls-certificate and --tls-key")
         if not (self.tls_key or self.insecure or _is_loopback(self.host)):
             raise ValueError(
-                f"--host {self.host} can be reached from other machines: give --tls-certificate and --tls-key, "
-                "or --insecure to do without"
+                f"--host {self.host} can be reached from other machines: set --tls-certificate and --tls-key, or "
+                "--insecure to listen without TLS"
             )
         return self
 
@@ -265,110 +293,27 @@ class Settings(BaseSettings):
     def _explain_safely(self) -> Self:
         if self.insecure or not self.explains_over_http:
             return self
-        if not _is_loopback(self.metrics_host):
+        if not _is_loopback(self.http_host):
             raise ValueError(
-                f"--metrics-host {self.metrics_host} can be reached from other machines, where explanations would "
-                "leave in plain HTTP: give --no-http-inference, or --insecure to let them"
+                f"--http-host {self.http_host} can be reached from other machines, and inference over HTTP is "
+                "not encrypted: set --no-http-inference, or --insecure to allow it"
             )
         if self.tls_client_ca:
             raise ValueError(
-                "--http-inference explains in plain HTTP to clients without the certificates that --tls-client-ca "
-                "wants: leave it out, or give --insecure to let it"
+                "--http-inference offers explanations over plain HTTP, without the client certificates that "
+                "--tls-client-ca requires: leave it out, or set --insecure to allow it"
             )
         return self
 
-    @field_validator("endpoint_allow")
-    @classmethod
-    def _patterns(cls, patterns: str) -> str:
-        AllowList(patterns.split(), ())
-        return patterns
-
-    @field_validator("endpoint_networks")
-    @classmethod
-    def _networks(cls, networks: str) -> str:
-        AllowList((), networks.split())
-        return networks
-
     @property
     def explains_over_http(self) -> bool:
-        """Whether the HTTP door has inference: where nobody says, not beside clients that must show certificates."""
+        """Whether inference is offered over HTTP. Unless it is set, it is off where gRPC needs client certificates."""
         return self.tls_client_ca is None if self.http_inference is None else self.http_inference
-
-    @property
-    def endpoint_rules(self) -> EndpointRules:
-        """What holds for models that other servers run."""
-        names = (each.name for each in fields(EndpointTerms) if each.name not in ("enabled", "estimator"))
-        return EndpointRules(
-            AllowList(self.endpoint_allow.split(), self.endpoint_networks.split()),
-            EndpointTerms(**{name: getattr(self, f"endpoint_{name}") for name in names}),
-            TransportLimits(self.endpoint_message_bytes, self.endpoint_connect_timeout),
-            self.endpoint_description_ttl,
-            self.endpoint_retry_after,
-            self.endpoint_connections,
-        )
 
     @property
     def limits(self) -> Limits:
         """The limits of one request."""
         return Limits(**{each.name: getattr(self, each.name) for each in fields(Limits)})
-
-
-def read_settings(arguments: Sequence[str]) -> Settings:
-    """Settings from flags and variables. Exits with status 2 and a line for each thing that is wrong."""
-    switches = [
-        name for name, field in Settings.model_fields.items() if field.annotation in (bool, bool | None)
-    ]
-    if unknown := unknown_flags(arguments, Settings.model_fields, switches):
-        _exit(f"{each} (sequela serve --help lists all options)" for each in unknown)
-    try:
-        return CliApp.run(Settings, cli_args=list(arguments))
-    except ValidationError as error:
-        _exit(
-            _complaint(each["loc"], _MESSAGES.get(each["type"], each["msg"]), each["input"])
-            for each in error.errors()
-        )
-
-
-def misspelt_variables(environment: Mapping[str, str]) -> list[Misspelt]:
-    """Variables that begin with SEQUELA_ and are no setting: they change nothing."""
-    return unknown_variables(environment, Settings.model_fields)
-
-
-def settings_of(settings: Settings, path: str) -> str:
-    """The flags of the settings that name this file or folder, with a space behind; empty where none does."""
-    named = [flag(name) for name, value in settings if isinstance(value, Path) and str(value) == path]
-    return f"{' and '.join(named)} " if named else ""
-
-
-def markdown_table() -> str:
-    """The README's table of settings."""
-    rows = ["| Flag | Variable | Default | Meaning |", "|---|---|---|---|"]
-    for name, field in Settings.model_fields.items():
-        cells = (f"`{flag(name)}`", f"`{variable(name)}`", _shown(field), field.description or "")
-        rows.append(f"| {' | '.join(cells)} |")
-    return "\n".join(rows) + "\n"
-
-
-def _exit(complaints: Iterable[str]) -> NoReturn:
-    for complaint in complaints:
-        print(f"sequela serve: {complaint}", file=sys.stderr)  # noqa: T201  # for a person
-    raise SystemExit(2)
-
-
-def _complaint(place: tuple[int | str, ...], message: str, value: object) -> str:
-    message = message.removeprefix("Value error, ")
-    if not place:
-        return message
-    name = str(place[0])
-    return f"{flag(name)} ({variable(name)}): {message}, not {value!r}"
-
-
-def _shown(field: FieldInfo) -> str:
-    if field.default is None:
-        return "unset"
-    if isinstance(field.default, bool):
-        return "on" if field.default else "off"
-    return f"`{field.default:.15g}`" if isinstance(field.default, float) else f"`{field.default}`"
 
 
 def _is_loopback(host: str) -> bool:

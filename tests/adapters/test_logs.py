@@ -78,4 +78,7 @@ def test_the_store_is_told_of_when_it_changes() -> None:
         observer.notice(BatchEvaluated(1, 0.1))
         observer.notice(StoreState(False, "refused"))
         observer.notice(StoreState(True))
-    assert [(line["log_level"], line["up"]) for line in logged] == [("warning", False), ("info", True)]
+    assert logged == [
+        {"event": "store down", "detail": "refused", "log_level": "warning"},
+        {"event": "store up", "log_level": "info"},
+    ]

@@ -101,7 +101,7 @@ def test_a_port_that_is_taken_is_an_error(server: Serving) -> None:
 
 def test_ipv6() -> None:
     """IPv6 addresses are written in brackets, and work."""
-    with Serving(embedded(host="::1", metrics_host="::1")) as server:
+    with Serving(embedded(host="::1", http_host="::1")) as server:
         assert server.bound.grpc.startswith("[::1]:")
         assert server.bound.http.startswith("[::1]:")
         with grpc.insecure_channel(server.bound.grpc) as channel:

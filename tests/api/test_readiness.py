@@ -6,11 +6,11 @@ from pathlib import Path
 
 import httpx
 import structlog
-from adapters.store.replicas import SlowLoader, put
+from adapters.repository.replicas import SlowLoader, put
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from matrix import BY_NAME
 from sequela.adapters.endpoints.registry import EndpointRegistry, EndpointRules
-from sequela.adapters.repository.operator_models import OperatorsModels
+from sequela.adapters.repository.operator_models import OperatorModels
 from sequela.api.readiness import Readiness
 from sequela.explain.ports import Observers
 from sequela_client import Sequela
@@ -45,9 +45,9 @@ def test_a_model_that_failed_is_named(tmp_path: Path) -> None:
         "models/bad/versions/1 FAILED: bad/1/model.onnx: its 8 bytes are not an ONNX model"
     )
     assert note.startswith(
-        "note: model repository: good/latest/ is passed over: a version folder is a whole number"
+        "note: model repository: good/latest/ is ignored: a version folder must be a whole number"
     )
-    (warned,) = [each["note"] for each in logged if each["event"] == "model_repository"]
+    (warned,) = [each["detail"] for each in logged if each["event"] == "file in model repository ignored"]
     assert note == f"note: model repository: {warned}"
 
 
@@ -56,7 +56,7 @@ def test_what_is_loading_is_named(tmp_path: Path) -> None:
     put(tmp_path, "gru", "1", GRU)
     loader = SlowLoader()
     board = EndpointRegistry(EndpointRules(), loader.limits, Observers([]))
-    configured = OperatorsModels.in_folder(tmp_path, loader, board)
+    configured = OperatorModels.in_folder(tmp_path, loader, board)
     readiness = Readiness((), configured.ready, configured)
     configured.start()
     found = readiness.report()
@@ -79,5 +79,5 @@ def test_ready_with_notes(tmp_path: Path) -> None:
     first, endpoint, schema = found.text.splitlines()
     assert first == "ok"
     assert endpoint.startswith("note: models/away/versions/1 LOADING")
-    assert endpoint.endswith("(an endpoint does not hold the server back)")
-    assert schema.startswith("note: model repository: gru/1/Schema.json is passed over")
+    assert endpoint.endswith("(the server is ready without endpoints)")
+    assert schema.startswith("note: model repository: gru/1/Schema.json is ignored")

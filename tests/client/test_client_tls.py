@@ -217,7 +217,7 @@ def test_the_port_of_metrics(server: Serving) -> None:
     """HTTP where gRPC was expected."""
     error = refused(server.bound.http)
     assert (type(error), error.reason) == (CallerError, "NOT_GRPC")
-    assert "not at its --metrics-port" in error.message
+    assert "not at its --http-port" in error.message
 
 
 def test_a_server_that_hangs_up_in_plain_text() -> None:

@@ -306,7 +306,7 @@ def test_demo_knows_its_alerts(run: Run) -> None:
 @pytest.mark.slow
 def test_serve_is_the_server() -> None:
     """All arguments reach the server, even --help."""
-    assert "--metrics-port" in command("serve", "--help").stdout
+    assert "--http-port" in command("serve", "--help").stdout
 
 
 def test_says_its_version(run: Run) -> None:

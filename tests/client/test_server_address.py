@@ -64,7 +64,7 @@ def test_a_proxy_does_not_lead_to_this_machine(
 
 def test_ipv6_alone() -> None:
     """A server on IPv6's loopback address, by the address that it says it listens on, and without brackets."""
-    with Serving(embedded(host="::1", metrics_host="::1")) as server:
+    with Serving(embedded(host="::1", http_host="::1")) as server:
         port = server.bound.grpc.rpartition(":")[2]
         assert server.bound.grpc == f"[::1]:{port}"
         with Sequela(server.bound.grpc, timeout=20) as sequela:

@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 import yaml
-from sequela.settings import PREFIX, Settings, read_settings
+from sequela.command_line import read_settings
+from sequela.setting_names import PREFIX
+from sequela.settings import Settings
 from serving import Serving
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -81,18 +83,18 @@ def test_the_settings_are_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_no_explanation_leaves_in_plain_http(monkeypatch: pytest.MonkeyPatch) -> None:
     """Metrics can be reached from other containers, inference by HTTP only where somebody switches it on."""
     given = settings(monkeypatch)
-    assert (given.metrics_host, given.http_inference) == ("0.0.0.0", False)
+    assert (given.http_host, given.http_inference) == ("0.0.0.0", False)
 
 
 def test_the_pieces_find_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ports and names are the same on both sides; a drain has the time it wants."""
     given = settings(monkeypatch)
-    assert f"EXPOSE {given.port} {given.metrics_port}" in DOCKERFILE
+    assert f"EXPOSE {given.port} {given.http_port}" in DOCKERFILE
     assert SERVICES["sequela"]["ports"] == [f"127.0.0.1:{given.port}:{given.port}"]
     assert given.redis_url == "redis://redis:6379/0"
     assert str(given.model_repository) == SERVICES["sequela"]["volumes"][0]["target"]
     targets = PROMETHEUS["scrape_configs"][0]["static_configs"][0]["targets"]
-    assert targets == [f"sequela:{given.metrics_port}"]
+    assert targets == [f"sequela:{given.http_port}"]
     assert (
         int(SERVICES["sequela"]["stop_grace_period"].removesuffix("s"))
         > given.drain_delay + given.drain_grace
@@ -108,6 +110,6 @@ def test_the_image_checks_its_health_past_any_proxy(server: Serving) -> None:
     command = found[1].replace("\\\n", "").replace("python", shlex.quote(sys.executable), 1)
     _, _, port = server.bound.http.rpartition(":")
     for number, well in ((port, True), ("1", False)):
-        given = {**os.environ, "SEQUELA_METRICS_PORT": number, "http_proxy": "http://127.0.0.1:9"}
+        given = {**os.environ, "SEQUELA_HTTP_PORT": number, "http_proxy": "http://127.0.0.1:9"}
         done = subprocess.run(["sh", "-c", command], env=given, capture_output=True, check=False)
         assert (done.returncode == 0) is well, done.stderr

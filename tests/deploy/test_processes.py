@@ -110,7 +110,7 @@ def test_kserve(place: Place) -> None:
 )
 def test_serve(place: Place, command: tuple[str, ...]) -> None:
     """The server, by the command and as a module."""
-    with runs(place, *command, "--metrics-port", "0"):
+    with runs(place, *command, "--http-port", "0"):
         pass
     place.check()
 

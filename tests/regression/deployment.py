@@ -38,7 +38,7 @@ PATIENCE = 240.0
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 SERVED = ("gru", "transformer", "multi_input", "classes", "fixed_left", "regression", "lengths")
 """Models that the endpoint servers have."""
-SERVE = ("serve", "--port", "0", "--metrics-port", "0", "--workers", "1")
+SERVE = ("serve", "--port", "0", "--http-port", "0", "--workers", "1")
 
 
 class OneRowAtATime(ServedModel):

@@ -86,7 +86,7 @@ def _http(message: str, peer: Peer) -> SequelaError | None:
         return None
     return CallerError(
         f"{peer.address.target} speaks HTTP/1, not gRPC; Sequela explains at its --port (50051 by default), not at "
-        "its --metrics-port (9464)",
+        "its --http-port (9464)",
         reason="NOT_GRPC",
     )
 

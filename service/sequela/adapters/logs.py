@@ -1,6 +1,9 @@
-"""Structured logs on stderr: JSON lines, or coloured text where a person looks on.
+"""Structured logs on standard error: JSON lines, or coloured text on a terminal.
 
-Values of sequences and models are never logged; names, sizes, times and request ids are.
+The values of sequences and models are never logged; names, sizes, times and request ids are.
+
+An event is a few plain words in lower case (`store down`). What differs from one to the next is a field, with the unit
+in its name (`grace_seconds`); `detail` says why something failed.
 """
 
 from __future__ import annotations
@@ -17,14 +20,19 @@ log = structlog.get_logger("sequela")
 
 
 def configure(level: str, stream: TextIO = sys.stderr) -> None:
-    """Sets up structlog; what libraries log comes out the same way, from WARNING on."""
+    """Sets up logging. What libraries log is written in the same form, if it is a warning or worse.
+
+    Args:
+        level: The lowest level of Sequela's own messages: debug, info, warning or error.
+        stream: Where the lines are written.
+    """
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    # Tracebacks show no local variables: those hold sequences.
+    # Tracebacks leave out local variables, because they contain the values of sequences.
     if stream.isatty():
         plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
         final: list[structlog.typing.Processor] = [plain]
@@ -52,13 +60,16 @@ def configure(level: str, stream: TextIO = sys.stderr) -> None:
 
 
 class LogObserver:
-    """Says when the shared store or an endpoint goes down and when it comes back; all else is counted, not told."""
+    """Logs when the shared store or an endpoint goes down, and when it comes back. Other records are ignored."""
 
     def notice(self, record: Record) -> None:
-        """Takes one record."""
-        if isinstance(record, StoreState):
-            tell = log.info if record.up else log.warning
-            tell("shared store", up=record.up, detail=record.detail)
-        elif isinstance(record, CircuitState):
-            tell = log.info if record.closed else log.warning
-            tell("endpoint", target=record.target, up=record.closed, detail=record.detail)
+        """See `Observer`."""
+        match record:
+            case StoreState(True):
+                log.info("store up")
+            case StoreState(False, detail):
+                log.warning("store down", detail=detail)
+            case CircuitState(target, True):
+                log.info("endpoint up", target=target)
+            case CircuitState(target, False, detail):
+                log.warning("endpoint down", target=target, detail=detail)

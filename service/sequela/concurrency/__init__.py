@@ -1,1 +1,1 @@
-"""Threads, deadlines and calls at a time: nothing here knows what an explanation is."""
+"""Threads, deadlines and single flight. Nothing here knows what an explanation is."""

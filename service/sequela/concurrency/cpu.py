@@ -1,4 +1,4 @@
-"""How many cores this process really has: containers are given less than the machine, by affinity or by quota."""
+"""How many cores this process may use. Containers get fewer than the machine has, by affinity or by quota."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ GROUPS = Path("sys/fs/cgroup")
 
 
 def usable_cores(root: Path = ROOT) -> int:
-    """The cores of the affinity mask, or those that the control group's quota pays for where these are fewer.
+    """Returns the number of cores in the affinity mask, or that of the control group's quota if it is lower.
 
-    A quota of 1.5 counts as 2. At least 1. `root` is where `proc` and `sys` are found.
+    A quota of 1.5 cores counts as 2. The result is at least 1. Tests put their own `proc` and `sys` below `root`.
     """
     return max(1, min([_allowed(), *map(math.ceil, _quotas(root))]))
 
 
 def own_cores(workers: int) -> tuple[int, ...]:
-    """The cores of the affinity mask where there are as many as workers; else none is a worker's own."""
+    """Returns the cores of the affinity mask, one for each worker, or nothing if the numbers differ."""
     try:
         cores = tuple(sorted(os.sched_getaffinity(0)))
-    except AttributeError:  # not on every platform
+    except AttributeError:  # macOS and Windows
         return ()
     return cores if len(cores) == workers else ()
 
@@ -31,12 +31,12 @@ def own_cores(workers: int) -> tuple[int, ...]:
 def _allowed() -> int:
     try:
         return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on every platform
+    except AttributeError:  # macOS and Windows
         return os.cpu_count() or 1
 
 
 def _quotas(root: Path) -> Iterator[float]:
-    """The quotas in cores that bind this process: those of its control group and of all above it."""
+    """Yields the quotas, in cores, of this process's control group and of all groups above it."""
     for line in _read(root / "proc/self/cgroup").splitlines():
         _, controllers, group = line.split(":", 2)
         inside = PurePosixPath(group.lstrip("/"))
@@ -49,7 +49,7 @@ def _quotas(root: Path) -> Iterator[float]:
 
 
 def _quota(budget: str = "", period: str = "") -> Iterator[float]:
-    """Microseconds of work in every period; `max` (version 2) and -1 (version 1) set no bound."""
+    """Yields budget / period, both in microseconds. `max` (version 2) and -1 (version 1) mean no limit."""
     if budget.strip().isdigit() and period:
         yield int(budget) / int(period)
 

@@ -1,4 +1,4 @@
-"""One request's time: its deadline, and whether its caller is still there."""
+"""The deadline of a request, and its cancellation."""
 
 from __future__ import annotations
 
@@ -8,67 +8,79 @@ import time
 
 from sequela.errors import Cancelled
 
-KEPT_BACK = 0.3
-"""Of the time left, what may be kept back for others that conclude at the same time."""
+MAX_RESERVED_SHARE = 0.3
+"""The largest share of the time left that `keep_back` takes."""
 
 
 class DeadlinePassed(Exception):
-    """The share of time ran out between two batches or within one. Models raise it too; no request ends with it:
-    levels conclude with what they have. Its cause is an error of an endpoint that took the time, if one did.
+    """The time for a part of the work is over.
+
+    No request fails with it: a level then answers with the coalitions that it has evaluated. Models raise it when a
+    call is stopped. If an endpoint took the time, its error is the `__cause__`.
     """
 
 
 class Deadline:
-    """Deadline and cancellation, looked at between batches. Times are seconds of the monotonic clock.
+    """The end of a request's time, and whether it was cancelled. The work checks both between batches.
 
-    A small reserve before the deadline is kept for solving, encoding and sending the answer.
+    Args:
+        timeout: Seconds from now to the caller's deadline.
+        reserve: Seconds before that for solving, encoding and sending the answer.
+
+    Attributes:
+        start: When the deadline was made, in seconds of the monotonic clock.
+        end: When the work must end, on the same clock.
+        hurried: Whether `hurry` moved the end.
     """
 
     def __init__(self, timeout: float = math.inf, reserve: float = 0.0) -> None:
         self.start = time.monotonic()
         self.end = self.start + timeout - reserve
         self.hurried = False
-        self._gone = threading.Event()
+        self._cancelled = threading.Event()
 
     @staticmethod
     def now() -> float:
-        """The monotonic clock."""
+        """Returns the time of the monotonic clock, in seconds."""
         return time.monotonic()
 
     @property
     def remaining(self) -> float:
-        """Seconds left; may be infinite or negative."""
+        """The seconds left, which may be infinite or negative."""
         return self.end - self.now()
 
     def keep_back(self, seconds: float) -> None:
-        """Brings the end forward by so much, or by a share of the time left where that is less."""
-        self.end -= min(seconds, KEPT_BACK * max(self.remaining, 0.0)) if seconds else 0.0
+        """Moves the end forward by so many seconds, but not by more than a share of the time left.
+
+        This leaves processor time to other requests that end at the same moment.
+        """
+        self.end -= min(seconds, MAX_RESERVED_SHARE * max(self.remaining, 0.0)) if seconds else 0.0
 
     def hurry(self, until: float) -> None:
-        """Brings the end forward to `until`, where it is later: the work concludes with what it has by then."""
+        """Moves the end forward to `until`, unless it is earlier already. The work then ends with what it has."""
         if until < self.end:
             self.hurried = True
             self.end = until
 
     def shorten(self, share: float) -> None:
-        """Leaves this share of the time that is left."""
+        """Moves the end forward, so that only this share of the time left remains."""
         self.end = min(self.end, self.now() + share * self.remaining)
 
     def beside(self) -> Deadline:
-        """Another clock with the same end, for a part of the work that is cancelled by itself."""
+        """Returns another deadline with the same end, for a part of the work that is cancelled separately."""
         return Deadline(self.remaining)
 
     def cancel(self) -> None:
-        """The caller is gone: the work stops at the next batch."""
-        self._gone.set()
+        """Cancels the request. The work stops before the next batch."""
+        self._cancelled.set()
 
     def pause(self, seconds: float) -> None:
-        """Waits so long, or until the caller is gone."""
-        self._gone.wait(seconds)
+        """Waits for so many seconds, or until the request is cancelled."""
+        self._cancelled.wait(seconds)
 
     def check(self, until: float = math.inf) -> None:
-        """Raises Cancelled when the caller is gone, TimeUp past `until` or the end."""
-        if self._gone.is_set():
+        """Raises Cancelled if the request was cancelled, and DeadlinePassed after `until` or the end."""
+        if self._cancelled.is_set():
             raise Cancelled("CANCELLED", "the caller cancelled the request")
         if self.now() >= min(until, self.end):
             raise DeadlinePassed

@@ -1,12 +1,12 @@
-"""The same question asked twice at once is worked out once.
+"""Computes a result once when several requests ask for it at the same time.
 
-The first caller leads; the others wait, no longer than their own deadline. A leader that fails, is cancelled, or
-ends with an answer that may not be shared hands over: one of those waiting leads next.
+The first request computes it. The others wait, but no longer than their own deadlines, and then find the result where
+the first one stored it. If there is none, because the first one failed, was cancelled, or has an answer that may not be
+shared, one of the others computes it next.
 """
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,11 +14,11 @@ from contextlib import contextmanager
 from sequela.concurrency.deadline import Deadline
 
 POLL_SECONDS = 0.05
-"""How often a waiting caller looks whether it has been cancelled."""
+"""How often a waiting request checks whether it was cancelled."""
 
 
 class SingleFlight:
-    """Lets one thread at a time work on a key."""
+    """Lets one thread at a time work on a key. Safe to use from several threads at once."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -26,14 +26,16 @@ class SingleFlight:
 
     @contextmanager
     def lead(self, key: str, deadline: Deadline) -> Iterator[None]:
-        """Waits for the turn on `key`. Raises TimeUp when the deadline comes first, Cancelled when the
-        caller is gone.
+        """Waits until no other thread works on `key`, and holds it while the context lasts.
+
+        Raises:
+            DeadlinePassed: The deadline came first.
+            Cancelled: The request was cancelled.
         """
         with self._changed:
             while key in self._busy:
                 deadline.check()
-                left = deadline.remaining
-                self._changed.wait(POLL_SECONDS if math.isinf(left) else min(max(left, 0), POLL_SECONDS))
+                self._changed.wait(min(max(deadline.remaining, 0), POLL_SECONDS))
             self._busy.add(key)
         try:
             yield

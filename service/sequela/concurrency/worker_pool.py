@@ -1,288 +1,219 @@
-"""The worker pool that all requests share: as many jobs at a time as there are workers, whoever asks.
+"""The pool of threads that all requests share. It runs as many jobs at a time as it has workers.
 
-Requests take turns job by job, so a small one does not wait for a large one to end. A request of a single job runs
-it in its own thread where a place is free, so that small requests change no threads; several jobs run in the
-pool's threads. Each of these is bound to a core where the process has no more cores than workers: two threads that
-wake each other are easily left on one core for the first milliseconds, which may be all there is to do.
+Requests take turns job by job, so a small request does not wait until a large one has ended. A request with one job
+runs it in its own thread if a worker is free, which saves a change of threads. Several jobs run in the pool's threads.
+Each of these threads is bound to a core if there are as many cores as workers. Otherwise the system often leaves two
+threads that wake each other on one core for some milliseconds, and many requests take no longer than that.
 """
 
 from __future__ import annotations
 
 import contextlib
-import contextvars
 import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import partial
-from operator import itemgetter
 from queue import Empty, SimpleQueue
-from typing import Any, NamedTuple, NoReturn, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
+from sequela.concurrency.job_group import JobGroup, Task
 from sequela.errors import Unavailable
 
 T = TypeVar("T")
 
-LOOK = 0.02
-"""Seconds between looks of who waits."""
+CHECK_INTERVAL_SECONDS = 0.02
+"""How often a waiting caller checks whether it should go on waiting."""
+
+_Inbox: TypeAlias = SimpleQueue[Task | None]
+"""Where one thread waits for its next task. None ends the thread."""
 
 
 class WorkerPool:
     """Runs the jobs of several requests, at most `workers` at a time. Safe to call from several threads at once.
 
-    cores: one for each worker's thread; none: the system places them. `width` is how many of the workers may be at
-    work now. A job must not call `run` itself: it would wait for the place that it holds.
+    A job must not call `run`: it would wait for the worker that it occupies.
+
+    Args:
+        workers: How many jobs run at a time.
+        cores: The core of each worker's thread. Without them the system places the threads.
+        name: What the names of the threads begin with.
+
+    Attributes:
+        workers: The number of workers.
+        width: How many of them may work now; see `resize`.
     """
 
     def __init__(self, workers: int, cores: Sequence[int] = (), name: str = "pool") -> None:
         self.workers = self.width = workers
         self._lock = threading.Lock()
         self._free = workers
-        self._turns: deque[_Run] = deque()  # the runs with jobs that wait, the next one first
+        self._queue: deque[JobGroup] = deque()  # those with waiting jobs, in the order of their turns
         self._closed = False
         self._cores, self._name = tuple(cores), name
-        self._hands: list[_Hand] = []
-        # The last to stop is the first to go on: a worker that just ended a job gets the next one itself.
-        self._idle: list[_Hand] = []
+        self._inboxes: list[_Inbox] = []
+        # A stack: a thread that has just ended a job gets the next one, so that no other thread has to wake up.
+        self._idle: list[_Inbox] = []
 
     @property
     def busy(self) -> int:
-        """Jobs that run now."""
+        """The number of jobs that run."""
         return self.width - self._free
 
     @property
     def waiting(self) -> int:
-        """Requests with jobs that wait for their turn."""
-        return len(self._turns)
+        """The number of requests with jobs that wait."""
+        return len(self._queue)
 
-    def run(self, jobs: Iterable[Callable[[], T]], look: Callable[[], None] | None = None) -> list[T]:
-        """What the jobs return, in their order.
+    def run(self, jobs: Iterable[Callable[[], T]], check: Callable[[], None] | None = None) -> list[T]:
+        """Runs jobs and returns their results in order.
 
-        look: called every while by who waits; what it raises ends the wait. Jobs not begun are then dropped, and those
-        that run are left to themselves.
+        Each job is taken from its iterator when its turn comes, and runs in the caller's context (`contextvars`). When
+        a job or the iterator raises, jobs that have not begun are dropped, and those that run are waited for.
 
-        Each is taken from its iterator when its turn comes, and runs in the caller's context (`contextvars`).
-        When a job fails, or taking the next one does, those not begun are dropped, those running are waited for,
-        and what is raised is what running one after the other would have raised. Raises Unavailable (DRAINING)
-        once the pool is closed.
+        Args:
+            jobs: The jobs.
+            check: Called now and then while the caller waits. If it raises, the wait ends: jobs that have not begun are
+                dropped, and those that run are left alone.
+
+        Raises:
+            Unavailable: DRAINING. The pool is closed.
+            Exception: What the jobs would have raised if they had run one after the other.
         """
-        run = _Run(iter(jobs))
-        if run.has_one() and self._takes_place():
-            run.do(run.pull())
+        group = JobGroup(iter(jobs))
+        if group.has_one_job() and self._take_worker():
+            group.execute(group.next_task())
             with self._lock:
                 self._free += 1
-                self._deal()
+                self._dispatch()
         else:
-            self._line_up(run)
-            self._wait(run, look)
-        return run.outcome()
+            self._enqueue(group)
+            self._wait(group, check)
+        return group.outcome()
 
     @contextlib.contextmanager
     def aside(self, job: Callable[[], None]) -> Iterator[None]:
-        """Runs a job beside what the context does; it has ended when the context ends. Raises as `run` does. Where
-        the context fails, a job not begun is dropped.
+        """Runs a job while the context lasts, and waits for it at the end. Raises what `run` raises.
+
+        If the context raises, a job that has not begun is dropped.
         """
-        run = _Run(iter((job,)))
-        self._line_up(run)
+        group = JobGroup(iter((job,)))
+        self._enqueue(group)
         try:
             yield
         except BaseException:
-            self._drop(run)
+            self._drop(group)
             raise
-        run.ended.get()
-        run.outcome()
+        group.ended.get()
+        group.outcome()
 
     def resize(self, width: int) -> None:
-        """Lets so many workers, from 1 to all, be at work from now on; those that are too many end what they do."""
+        """Sets how many workers, from 1 to all, may work. If too many work at the moment, they end their jobs."""
         with self._lock:
             self._free += width - self.width
             self.width = width
-            self._deal()
+            self._dispatch()
 
     def close(self) -> None:
-        """Drops the jobs that wait, and lets the pool's threads go once theirs have ended. Waits for none."""
+        """Drops waiting jobs, and ends each thread after its job. Does not wait for them."""
         with self._lock:
             self._closed = True
-            while self._turns:
-                run = self._turns.popleft()
-                run.fail(len(run.results), _closing())
-                run.conclude()
-        for hand in self._hands:
-            hand.put(None)
+            while self._queue:
+                group = self._queue.popleft()
+                group.fail(len(group.results), _draining())
+                group.conclude()
+        for inbox in self._inboxes:
+            inbox.put(None)
 
-    def _wait(self, run: _Run, look: Callable[[], None] | None) -> None:
+    def _wait(self, group: JobGroup, check: Callable[[], None] | None) -> None:
         while True:
             with contextlib.suppress(Empty):
-                run.ended.get(timeout=LOOK if look else None)
+                group.ended.get(timeout=CHECK_INTERVAL_SECONDS if check else None)
                 return
             try:
-                if look:
-                    look()
+                if check:
+                    check()
             except BaseException:
-                self._abandon(run)
+                self._abandon(group)
                 raise
 
-    def _abandon(self, run: _Run) -> None:
+    def _abandon(self, group: JobGroup) -> None:
+        """Drops what has not begun, and does not wait for what runs."""
         with self._lock:
-            run.fail(len(run.results), Unavailable("DROPPED", "nobody waits for it"))
-            if run in self._turns:
-                self._turns.remove(run)
+            group.fail(len(group.results), _dropped())
+            if group in self._queue:
+                self._queue.remove(group)
 
-    def _drop(self, run: _Run) -> None:
+    def _drop(self, group: JobGroup) -> None:
+        """Drops what has not begun, and waits for what runs."""
         with self._lock:
-            if run in self._turns:
-                self._turns.remove(run)
-                run.fail(0, Unavailable("DROPPED", "nobody waits for it"))
-                run.conclude()
-        run.ended.get()
+            if group in self._queue:
+                self._queue.remove(group)
+                group.fail(0, _dropped())
+                group.conclude()
+        group.ended.get()
 
-    def _takes_place(self) -> bool:
+    def _take_worker(self) -> bool:
+        """Returns whether a worker is free and nobody waits for it; the caller's thread then counts as it."""
         with self._lock:
-            if self._turns or self._free <= 0 or self._closed:
+            if self._queue or self._free <= 0 or self._closed:
                 return False
             self._free -= 1
             return True
 
-    def _line_up(self, run: _Run) -> None:
+    def _enqueue(self, group: JobGroup) -> None:
         with self._lock:
             if self._closed:
-                run.fail(0, _closing())
-                run.conclude()
+                group.fail(0, _draining())
+                group.conclude()
             else:
-                self._turns.append(run)
-                self._deal()
+                self._queue.append(group)
+                self._dispatch()
 
-    def _work(self, hand: _Hand, core: set[int]) -> None:
-        # A sandbox may forbid it, or the core have been taken away.
+    def _work(self, inbox: _Inbox, core: set[int]) -> None:
+        # A sandbox may forbid this, or the core may have been taken away.
         with contextlib.suppress(OSError, ValueError):
             if core:
                 os.sched_setaffinity(0, core)  # of this thread alone
-        while (task := hand.get()) is not None:
-            run = task.run
-            # A copy, since two threads cannot be in one context at a time.
-            run.context.copy().run(run.do, task)
+        while (task := inbox.get()) is not None:
+            group = task.group
+            # Two threads cannot enter the same context at a time, so each job gets a copy.
+            group.context.copy().run(group.execute, task)
             with self._lock:
                 self._free += 1
-                self._idle.append(hand)
-                self._deal()
-                run.running -= 1
-                run.conclude()
-            del task, run  # an idle thread holds on to no arrays
+                self._idle.append(inbox)
+                self._dispatch()
+                group.running -= 1
+                group.conclude()
+            del task, group  # an idle thread must not keep arrays alive
 
-    def _deal(self) -> None:
-        """Hands out the free places, turn by turn."""
-        while self._free > 0 and self._turns:
-            run = self._turns.popleft()
-            if run.exhausted:
-                run.conclude()
+    def _dispatch(self) -> None:
+        """Gives jobs to free workers, one from each group in turn."""
+        while self._free > 0 and self._queue:
+            group = self._queue.popleft()
+            if group.exhausted:
+                group.conclude()
                 continue
-            task = run.pull()
-            if not run.exhausted:
-                self._turns.append(run)
+            task = group.next_task()
+            if not group.exhausted:
+                self._queue.append(group)
             self._free -= 1
-            run.running += 1
-            (self._idle.pop() if self._idle else self._hire()).put(task)
+            group.running += 1
+            (self._idle.pop() if self._idle else self._start_thread()).put(task)
 
-    def _hire(self) -> _Hand:
-        """One more thread; there are never more than workers, since so many jobs run at most."""
-        number, hand = len(self._hands), _Hand()
-        self._hands.append(hand)
+    def _start_thread(self) -> _Inbox:
+        """Starts a thread. There are never more than workers, because no more jobs run at a time."""
+        number, inbox = len(self._inboxes), _Inbox()
+        self._inboxes.append(inbox)
         core = {self._cores[number]} if self._cores else set[int]()
         threading.Thread(
-            target=self._work, args=(hand, core), name=f"{self._name}-{number}", daemon=True
+            target=self._work, args=(inbox, core), name=f"{self._name}-{number}", daemon=True
         ).start()
-        return hand
+        return inbox
 
 
-class _Task(NamedTuple):
-    """One job, and the place of its result."""
-
-    run: _Run
-    place: int
-    job: Callable[[], Any]
+def _dropped() -> Unavailable:
+    return Unavailable("DROPPED", "the request no longer waits for this job")
 
 
-_Hand: TypeAlias = SimpleQueue[_Task | None]
-"""Where one thread waits for its next task; None sends it away."""
-
-
-@dataclass(slots=True, eq=False)
-class _Run:
-    """One call of `WorkerPool.run`; `running` counts its jobs in the pool's threads. Changed under the pool's lock,
-    except for results and failures.
-    """
-
-    source: Iterator[Callable[[], Any]]
-    context: contextvars.Context = field(default_factory=contextvars.copy_context)
-    ended: SimpleQueue[None] = field(default_factory=SimpleQueue)
-    results: list[Any] = field(default_factory=list)
-    ahead: deque[Callable[[], Any]] = field(default_factory=deque)
-    running: int = 0
-    over: bool = False
-    failures: list[tuple[int, BaseException]] = field(default_factory=list)
-
-    def has_one(self) -> bool:
-        """Whether there is exactly one job."""
-        self._look_ahead(2)
-        return len(self.ahead) == 1
-
-    @property
-    def exhausted(self) -> bool:
-        """Whether no more jobs are to begin."""
-        if not self.failures:
-            self._look_ahead(1)
-        return bool(self.failures) or not self.ahead
-
-    def pull(self) -> _Task:
-        """The next job."""
-        self._look_ahead(1)
-        self.results.append(None)
-        return _Task(self, len(self.results) - 1, self.ahead.popleft())
-
-    def _look_ahead(self, count: int) -> None:
-        while len(self.ahead) < count:
-            try:
-                job = next(self.source, None)
-            except BaseException as error:
-                self.source = iter(())
-                job = partial(_raise, error)  # in its turn: the jobs before it may still fail by themselves
-            if job is None:
-                return
-            self.ahead.append(job)
-
-    def do(self, task: _Task) -> None:
-        """Runs a job of this run."""
-        try:
-            self.results[task.place] = task.job()
-        except BaseException as error:
-            self.fail(task.place, error)
-
-    def fail(self, place: int, error: BaseException) -> None:
-        """No more jobs begin."""
-        self.failures.append((place, error))
-
-    def conclude(self) -> None:
-        """Lets the caller go on once nothing runs and nothing more is to begin."""
-        if not self.over and not self.running and self.exhausted:
-            self.over = True
-            self.ended.put(None)
-
-    def outcome(self) -> list[Any]:
-        """The results. Raises what the first job in order to fail raised: jobs begin in order, so none before it
-        was left out.
-        """
-        if not self.failures:
-            return self.results
-        try:
-            raise min(self.failures, key=itemgetter(0))[1]
-        finally:
-            self.failures.clear()  # the error knows this frame: a circle that would keep the jobs' arrays
-
-
-def _raise(error: BaseException) -> NoReturn:
-    raise error
-
-
-def _closing() -> Unavailable:
+def _draining() -> Unavailable:
     return Unavailable("DRAINING", "the server is draining", retry_after=1.0)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from adapters.store.replicas import repository
+from adapters.repository.replicas import repository
 from matrix import BY_NAME
 from sequela.adapters.onnx.loader import Loader
 from sequela.errors import DoesNotFit, InvalidInput

@@ -4,48 +4,47 @@ from __future__ import annotations
 
 import itertools
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
+from adapters.store import redis_stores
+from adapters.store.redis_stores import connected
 from adapters.store.store_samples import NOON, Heard, background, stored
 from redis_server import RedisServer, redis_server
-from sequela.adapters.store.backgrounds import StoredBackgrounds
-from sequela.adapters.store.chunks import InPieces
-from sequela.adapters.store.key_value import KeyValue
-from sequela.adapters.store.memory import MemoryKeyValue
+from sequela.adapters.store.backgrounds import BackgroundStore
+from sequela.adapters.store.memory import memory_store
 from sequela.adapters.store.page_tokens import page_token
-from sequela.adapters.store.redis_store import RedisKeyValue
+from sequela.adapters.store.ports import Store
+from sequela.adapters.store.redis_store import redis_store
 from sequela.errors import AlreadyExists, InvalidInput, NotFound
 from sequela.explain.ports import Backgrounds, Observers
 from sequela.explain.telemetry import CacheAsked
 
 __all__ = ["redis_server"]
 
-Store = Callable[[], KeyValue]
-
 
 @pytest.fixture(params=["memory", "redis"])
-def shared(request: pytest.FixtureRequest) -> Iterator[KeyValue]:
+def shared(request: pytest.FixtureRequest) -> Iterator[Store]:
     """The store below, as replicas share it."""
     if request.param == "memory":
-        yield MemoryKeyValue()
+        yield memory_store()
         return
     server: RedisServer = request.getfixturevalue("redis_server")
-    redis = RedisKeyValue(server.url, Observers([]), namespace=f"{uuid.uuid4()}:")
-    yield InPieces(redis, piece_bytes=100)
+    redis = connected(server)
+    yield redis_store(redis, chunk_bytes=100)
     redis.close()
 
 
 @pytest.fixture
-def here(shared: KeyValue) -> Backgrounds:
+def here(shared: Store) -> Backgrounds:
     """One replica."""
-    return StoredBackgrounds(shared, Observers([]))
+    return BackgroundStore(shared, Observers([]))
 
 
 @pytest.fixture
-def there(shared: KeyValue) -> Backgrounds:
+def there(shared: Store) -> Backgrounds:
     """Another one."""
-    return StoredBackgrounds(shared, Observers([]))
+    return BackgroundStore(shared, Observers([]))
 
 
 def test_what_one_replica_creates_another_finds(here: Backgrounds, there: Backgrounds) -> None:
@@ -171,9 +170,7 @@ def test_damaged_bytes_are_a_miss_that_a_new_creation_repairs(redis_server: Redi
     namespace = f"{uuid.uuid4()}:"
 
     def replica() -> Backgrounds:
-        return StoredBackgrounds(
-            RedisKeyValue(redis_server.url, Observers([]), namespace=namespace), Observers([])
-        )
+        return BackgroundStore(redis_stores.shared(redis_server, namespace=namespace), Observers([]))
 
     replica().create(stored())
     (key,) = redis_server.client().keys(f"{namespace}{part}*")
@@ -189,8 +186,8 @@ def test_damaged_bytes_are_a_miss_that_a_new_creation_repairs(redis_server: Redi
 def test_names_stay_and_digests_fade(redis_server: RedisServer) -> None:
     """In Redis: what has a name has no time to live, what is found by digest alone has one."""
     namespace = f"{uuid.uuid4()}:"
-    redis = RedisKeyValue(redis_server.url, Observers([]), namespace=namespace)
-    backgrounds = StoredBackgrounds(redis, Observers([]), digest_seconds=1000)
+    redis = redis_stores.shared(redis_server, namespace=namespace)
+    backgrounds = BackgroundStore(redis, Observers([]), digest_ttl_seconds=1000)
     backgrounds.create(stored())
     backgrounds.remember(background(1))
     client = redis_server.client()
@@ -205,8 +202,8 @@ def test_names_stay_and_digests_fade(redis_server: RedisServer) -> None:
 def test_the_values_are_read_from_redis_once(redis_server: RedisServer) -> None:
     """After the first get they are found though they are gone from Redis; observers hear of hits alone."""
     namespace, heard = f"{uuid.uuid4()}:", Heard()
-    StoredBackgrounds(RedisKeyValue(redis_server.url, heard, namespace=namespace), heard).create(stored())
-    replica = StoredBackgrounds(RedisKeyValue(redis_server.url, heard, namespace=namespace), heard)
+    BackgroundStore(redis_stores.shared(redis_server, heard, namespace), heard).create(stored())
+    replica = BackgroundStore(redis_stores.shared(redis_server, heard, namespace), heard)
     replica.get(stored().name)
     redis_server.client().delete(*redis_server.client().keys(f"{namespace}background-named:*"))
     assert replica.get(stored().name).background.digest == background().digest

@@ -8,13 +8,15 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
+from adapters.store import redis_stores
+from adapters.store.redis_stores import connected
 from adapters.store.store_samples import NOON, Heard, explanation
 from redis_server import RedisServer, redis_server
 from sequela.adapters.store import explanations as stored_explanations
-from sequela.adapters.store.explanations import StoredExplanations
-from sequela.adapters.store.key_value import KeyValue
-from sequela.adapters.store.memory import MemoryKeyValue
-from sequela.adapters.store.redis_store import RedisKeyValue
+from sequela.adapters.store.explanations import ExplanationStore
+from sequela.adapters.store.memory import memory_store
+from sequela.adapters.store.ports import Store
+from sequela.adapters.store.redis_store import redis_store
 from sequela.errors import InvalidInput, NotFound
 from sequela.explain.ports import Explanations, Filter, Observers
 from sequela.explain.telemetry import CacheAsked
@@ -23,27 +25,27 @@ __all__ = ["redis_server"]
 
 
 @pytest.fixture(params=["memory", "redis"])
-def shared(request: pytest.FixtureRequest) -> Iterator[KeyValue]:
+def shared(request: pytest.FixtureRequest) -> Iterator[Store]:
     """The store below, as replicas share it."""
     if request.param == "memory":
-        yield MemoryKeyValue()
+        yield memory_store()
         return
     server: RedisServer = request.getfixturevalue("redis_server")
-    redis = RedisKeyValue(server.url, Observers([]), namespace=f"{uuid.uuid4()}:")
-    yield redis
+    redis = connected(server)
+    yield redis_store(redis)
     redis.close()
 
 
 @pytest.fixture
-def here(shared: KeyValue) -> Explanations:
+def here(shared: Store) -> Explanations:
     """One replica."""
-    return StoredExplanations(shared, Observers([]))
+    return ExplanationStore(shared, Observers([]))
 
 
 @pytest.fixture
-def there(shared: KeyValue) -> Explanations:
+def there(shared: Store) -> Explanations:
     """Another one."""
-    return StoredExplanations(shared, Observers([]))
+    return ExplanationStore(shared, Observers([]))
 
 
 def names(store: Explanations, wanted: Filter | None = None, size: int = 100) -> list[str]:
@@ -90,15 +92,11 @@ def test_one_cut_short_is_kept_but_never_reused(here: Explanations, there: Expla
         assert replica.answer("key") == explanation(2)
 
 
-def test_one_cut_short_is_not_given_out_even_if_a_key_leads_to_it(
-    shared: KeyValue, here: Explanations
-) -> None:
+def test_one_cut_short_is_not_given_out_even_if_a_key_leads_to_it(shared: Store, here: Explanations) -> None:
     """Whatever wrote it there."""
     here.keep("key", explanation(1))
-    StoredExplanations(shared, Observers([])).keep(
-        "other", dataclasses.replace(explanation(1), cut_short=True)
-    )
-    assert StoredExplanations(shared, Observers([])).answer("key") is None
+    ExplanationStore(shared, Observers([])).keep("other", dataclasses.replace(explanation(1), cut_short=True))
+    assert ExplanationStore(shared, Observers([])).answer("key") is None
 
 
 def test_lists_are_newest_first_and_page(here: Explanations) -> None:
@@ -163,7 +161,7 @@ def test_a_page_ends_where_it_has_looked_at_enough(
     here: Explanations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It may then be empty and still have a next one; all together are complete."""
-    monkeypatch.setattr(stored_explanations, "SCANNED_PER_PAGE", 4)
+    monkeypatch.setattr(stored_explanations, "MAX_SCANNED_PER_PAGE", 4)
     for number in range(12):
         here.keep(f"key {number}", explanation(number, labels={"rare": "yes"} if number == 1 else {}))
     wanted = Filter(labels={"rare": "yes"})
@@ -197,31 +195,31 @@ def test_a_token_survives_labels_in_another_order(here: Explanations) -> None:
 def test_expired_explanations_leave_the_lists(redis_server: RedisServer) -> None:
     """Entries whose explanation is gone are skipped, and removed from the index."""
     namespace = f"{uuid.uuid4()}:"
-    redis = RedisKeyValue(redis_server.url, Observers([]), namespace=namespace)
-    store = StoredExplanations(redis, Observers([]))
+    redis = redis_stores.shared(redis_server, namespace=namespace)
+    store = ExplanationStore(redis, Observers([]))
     for number in range(5):
         store.keep(f"key {number}", explanation(number, caller_id="a"))
     redis_server.client().delete(
         f"{namespace}explanation:explanations/e3", f"{namespace}explanation:explanations/e0"
     )
     assert names(store, size=2) == [f"explanations/e{number}" for number in (4, 2, 1)]
-    assert len(redis.index_page("explanations", "", 10)) == 3
+    assert len(redis.index.page("explanations", "", 10)) == 3
 
 
 def test_the_index_is_trimmed_while_it_is_written() -> None:
     """Explanations older than their time to live leave the index without anybody listing them."""
-    shared = MemoryKeyValue()
-    store = StoredExplanations(shared, Observers([]), seconds=60)
+    shared = memory_store()
+    store = ExplanationStore(shared, Observers([]), ttl_seconds=60)
     for number in range(100):  # made long ago by their own account
         store.keep(f"key {number}", explanation(number, caller_id="a"))
-    assert shared.index_page("explanations", "", 10) == ()
+    assert shared.index.page("explanations", "", 10) == ()
 
 
 def test_everything_in_redis_has_a_time_to_live(redis_server: RedisServer) -> None:
     """Values and indexes alike."""
     namespace = f"{uuid.uuid4()}:"
-    redis = RedisKeyValue(redis_server.url, Observers([]), namespace=namespace)
-    StoredExplanations(redis, Observers([]), seconds=1000).keep("key", explanation(1, caller_id="a"))
+    redis = redis_stores.shared(redis_server, namespace=namespace)
+    ExplanationStore(redis, Observers([]), ttl_seconds=1000).keep("key", explanation(1, caller_id="a"))
     keys = redis_server.client().keys(f"{namespace}*")
     assert len(keys) == 4
     assert all(900 < redis_server.client().ttl(key) <= 1000 for key in keys)
@@ -232,9 +230,7 @@ def test_damaged_bytes_are_a_miss(redis_server: RedisServer) -> None:
     namespace = f"{uuid.uuid4()}:"
 
     def replica() -> Explanations:
-        return StoredExplanations(
-            RedisKeyValue(redis_server.url, Observers([]), namespace=namespace), Observers([])
-        )
+        return ExplanationStore(redis_stores.shared(redis_server, namespace=namespace), Observers([]))
 
     client, made = redis_server.client(), explanation(1)
     for damage in (b"", b"garbage", b"\x80\x04\x95"):
@@ -252,7 +248,7 @@ def test_damaged_bytes_are_a_miss(redis_server: RedisServer) -> None:
 def test_observers_hear_of_hits_and_misses() -> None:
     """An answer that is there, and one that is not."""
     heard = Heard()
-    store = StoredExplanations(MemoryKeyValue(), heard)
+    store = ExplanationStore(memory_store(), heard)
     store.answer("key")
     store.keep("key", explanation(1))
     store.answer("key")

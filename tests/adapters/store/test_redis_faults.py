@@ -11,15 +11,17 @@ from pathlib import Path
 import pytest
 from adapters.store.store_samples import Heard, background, explanation, stored
 from redis_server import RedisServer, eventually, fragile_redis, running
-from sequela.adapters.store.backgrounds import StoredBackgrounds
-from sequela.adapters.store.explanations import StoredExplanations
-from sequela.adapters.store.key_value import StoreDown
-from sequela.adapters.store.layers import NearFirst
+from sequela.adapters.logs import LogObserver
+from sequela.adapters.store.backgrounds import BackgroundStore
+from sequela.adapters.store.cache import CachedStore
+from sequela.adapters.store.explanations import ExplanationStore
 from sequela.adapters.store.memory import MemoryKeyValue
-from sequela.adapters.store.redis_store import RedisKeyValue
+from sequela.adapters.store.ports import Store, StoreDown
+from sequela.adapters.store.redis_connection import RedisConnection
+from sequela.adapters.store.redis_store import redis_store
 from sequela.adapters.store.redis_url import RedisTimeouts
 from sequela.errors import Unavailable
-from sequela.explain.ports import Filter, Observers
+from sequela.explain.ports import Filter, Observer, Observers
 from sequela.explain.telemetry import CacheAsked, StoreState
 from structlog.testing import capture_logs
 
@@ -30,9 +32,14 @@ FAR_TOO_LONG = 5.0
 """Seconds. The timeouts are tenths of seconds; without them a call would take redis-py's own default or for ever."""
 
 
-def opened(server: RedisServer, heard: Heard, rest: float = 0.05) -> RedisKeyValue:
+def opened(server: RedisServer, observer: Observer, probe_interval_seconds: float = 0.05) -> RedisConnection:
+    """The connection of one replica."""
+    return RedisConnection(server.url, observer, TIMEOUTS, probe_interval_seconds)
+
+
+def shared(server: RedisServer, observer: Observer) -> Store:
     """The store of one replica."""
-    return RedisKeyValue(server.url, heard, TIMEOUTS, rest=rest)
+    return redis_store(opened(server, observer))
 
 
 def states(heard: Heard) -> list[bool]:
@@ -60,7 +67,7 @@ def _answer(call: Callable[[], object]) -> object:
 def test_explanations_go_on_while_redis_is_stopped(fragile_redis: RedisServer) -> None:
     """Kept and answered in the process, without an error; once Redis is back, others find what was made meanwhile."""
     heard = Heard()
-    store = StoredExplanations(opened(fragile_redis, heard), heard)
+    store = ExplanationStore(shared(fragile_redis, heard), heard)
     store.keep("before", explanation(1))
     fragile_redis.stop()
     for number in range(2, 5):
@@ -80,7 +87,7 @@ def test_explanations_go_on_while_redis_is_stopped(fragile_redis: RedisServer) -
     fragile_redis.start()
     eventually(lambda: states(heard) == [True, False, True])
     store.keep("after", explanation(5))
-    other = StoredExplanations(opened(fragile_redis, Heard()), Heard())
+    other = ExplanationStore(shared(fragile_redis, Heard()), Heard())
     assert [item.name for item in other.list(Filter(), 10, "").items] == [
         f"explanations/e{n}" for n in (5, 4, 3, 2, 1)
     ]
@@ -91,7 +98,7 @@ def test_explanations_go_on_while_redis_is_stopped(fragile_redis: RedisServer) -
 def test_backgrounds_while_redis_is_stopped(fragile_redis: RedisServer) -> None:
     """What the process has seen is found, by name and by digest; changes are refused, not lost."""
     heard = Heard()
-    store = StoredBackgrounds(opened(fragile_redis, heard), heard)
+    store = BackgroundStore(shared(fragile_redis, heard), heard)
     store.create(stored())
     fragile_redis.stop()
     assert store.get(stored().name).background.digest == background().digest
@@ -119,10 +126,10 @@ def test_backgrounds_while_redis_is_stopped(fragile_redis: RedisServer) -> None:
 
 def test_backgrounds_survive_a_restart_of_the_server(fragile_redis: RedisServer) -> None:
     """A new store object on the same Redis, and a Redis that was itself started again, have them bit for bit."""
-    StoredBackgrounds(opened(fragile_redis, Heard()), Heard()).create(stored(rows=100))
+    BackgroundStore(shared(fragile_redis, Heard()), Heard()).create(stored(rows=100))
     fragile_redis.stop()
     fragile_redis.start()
-    store = StoredBackgrounds(opened(fragile_redis, Heard()), Heard())
+    store = BackgroundStore(shared(fragile_redis, Heard()), Heard())
     found = store.get(stored().name)
     assert found.background.digest == background(rows=100).digest
     assert (found.create_time, found.sequences) == (stored().create_time, 12)
@@ -132,31 +139,33 @@ def test_backgrounds_survive_a_restart_of_the_server(fragile_redis: RedisServer)
 def test_a_redis_that_hangs_holds_nobody_up(fragile_redis: RedisServer) -> None:
     """Every call returns within the timeouts, on connections open before and on new ones; afterwards it comes back."""
     heard = Heard()
-    redis = opened(fragile_redis, heard)
-    redis.put("key", b"value")
+    redis = shared(fragile_redis, heard)
+    redis.values.put("key", b"value")
     fragile_redis.pause()
-    assert isinstance(within_time(lambda: redis.get("key")), StoreDown)
+    assert isinstance(within_time(lambda: redis.values.get("key")), StoreDown)
     assert states(heard) == [True, False]
-    fresh = opened(fragile_redis, Heard())
-    assert isinstance(within_time(lambda: fresh.put("key", b"value")), StoreDown)
-    assert isinstance(within_time(lambda: fresh.index_add("index", "entry")), StoreDown)
-    assert within_time(fresh.check) is False
+    fresh_connection = opened(fragile_redis, Heard())
+    fresh = redis_store(fresh_connection)
+    assert isinstance(within_time(lambda: fresh.values.put("key", b"value")), StoreDown)
+    assert isinstance(within_time(lambda: fresh.index.add("index", "entry")), StoreDown)
+    assert within_time(fresh_connection.check) is False
     fragile_redis.resume()
     eventually(lambda: states(heard) == [True, False, True])
-    assert redis.get("key") == b"value"
-    eventually(fresh.check)
+    assert redis.values.get("key") == b"value"
+    eventually(fresh_connection.check)
 
 
 def test_refused_calls_do_not_touch_redis(fragile_redis: RedisServer) -> None:
     """After the first failure, with the probe an hour away, a thousand calls take no time at all."""
-    redis = opened(fragile_redis, Heard(), rest=3600)
+    redis = opened(fragile_redis, Heard(), probe_interval_seconds=3600)
+    values = redis_store(redis).values
     redis.check()
     fragile_redis.pause()
     with pytest.raises(StoreDown):
-        redis.get("key")
+        values.get("key")
 
     def thousand() -> int:
-        return sum(isinstance(_answer(lambda: redis.get("key")), StoreDown) for _ in range(1000))
+        return sum(isinstance(_answer(lambda: values.get("key")), StoreDown) for _ in range(1000))
 
     assert within_time(thousand) == 1000  # a thousand timeouts would be minutes
     redis.close()
@@ -167,8 +176,8 @@ def test_many_threads_meet_one_failure(
 ) -> None:
     """Eight threads at work while Redis goes and comes: no error but StoreDown; each change told and logged once."""
     heard = Heard()
-    redis = opened(fragile_redis, heard)
-    store = NearFirst(MemoryKeyValue(), redis, "test", heard)
+    redis = shared(fragile_redis, Observers([heard, LogObserver()]))
+    store = CachedStore(MemoryKeyValue(), redis.values, "test", heard)
     stop, wrong = threading.Event(), []
 
     def work(number: int) -> None:
@@ -194,7 +203,7 @@ def test_many_threads_meet_one_failure(
     for thread in threads:
         thread.join()
     assert wrong == []
-    assert capsys.readouterr().out.count("store_down") == 2
+    assert capsys.readouterr().out.count("store down") == 2
 
 
 def test_a_redis_absent_at_the_start_is_found_later(fragile_redis: RedisServer) -> None:
@@ -214,20 +223,20 @@ def test_a_refusal_of_redis_is_no_outage(fragile_redis: RedisServer) -> None:
     words are logged once for each way it says so, and not told to the caller.
     """
     heard = Heard()
-    redis = opened(fragile_redis, heard)
-    redis.put("key", b"value")
+    store = shared(fragile_redis, heard)
+    store.values.put("key", b"value")
     fragile_redis.client().config_set("maxmemory", "1")
     with capture_logs() as logged:
         for number in range(3):
-            with pytest.raises(StoreDown, match="refuses") as error:
-                redis.put(f"other {number}", b"value")
-            with pytest.raises(StoreDown, match="refuses"):  # whatever an entry reads like
-                redis.index_add("index", f"WRONGTYPE Operation {number}", 60.0)
+            with pytest.raises(StoreDown, match="refused") as error:
+                store.values.put(f"other {number}", b"value")
+            with pytest.raises(StoreDown, match="refused"):  # whatever an entry reads like
+                store.index.add("index", f"WRONGTYPE Operation {number}", 60.0)
     assert "maxmemory" not in str(error.value)
-    assert [(line["event"], line["log_level"]) for line in logged] == [("store_refused", "error")]
+    assert [(line["event"], line["log_level"]) for line in logged] == [("store refused a call", "error")]
     assert "maxmemory" in logged[0]["detail"]
-    assert redis.get("key") == b"value"
-    StoredExplanations(redis, heard).keep("key", explanation(1))
+    assert store.values.get("key") == b"value"
+    ExplanationStore(store, heard).keep("key", explanation(1))
     assert states(heard) == [True]
 
 
@@ -236,11 +245,11 @@ def test_a_redis_that_only_refuses_is_up(fragile_redis: RedisServer) -> None:
     fragile_redis.client().execute_command("ACL", "SETUSER", "barred", "on", ">secret", "-@all")
     heard = Heard()
     url = f"redis://barred:secret@127.0.0.1:{fragile_redis.port}"
-    redis = RedisKeyValue(url, heard, TIMEOUTS)
+    redis = RedisConnection(url, heard, TIMEOUTS)
     assert redis.check() is True
     assert states(heard) == [True]
-    with pytest.raises(StoreDown, match="refuses"):
-        redis.get("key")
+    with pytest.raises(StoreDown, match="refused"):
+        redis_store(redis).values.get("key")
     redis.close()
 
 
@@ -252,17 +261,20 @@ def test_a_cluster_absent_at_the_start_is_found_later() -> None:
     for server in running("--cluster-enabled", "yes"):
         server.stop()
         heard = Heard()
-        redis = RedisKeyValue(f"cluster://127.0.0.1:{server.port}", heard, TIMEOUTS, rest=0.05)
+        redis = RedisConnection(
+            f"cluster://127.0.0.1:{server.port}", heard, TIMEOUTS, probe_interval_seconds=0.05
+        )
         assert redis.check() is False
         server.start()
-        unready = RedisKeyValue(f"cluster://127.0.0.1:{server.port}", Heard(), TIMEOUTS)
+        unready = RedisConnection(f"cluster://127.0.0.1:{server.port}", Heard(), TIMEOUTS)
         assert unready.check() is False
         unready.close()
         server.client().execute_command("CLUSTER", "ADDSLOTS", *range(16384))
         eventually(redis.check)
         assert states(heard) == [False, True]
-        redis.put("key", b"value")
-        assert redis.get("key") == b"value"
+        values = redis_store(redis).values
+        values.put("key", b"value")
+        assert values.get("key") == b"value"
         server.stop()
         assert redis.check() is False
         redis.close()
@@ -279,7 +291,9 @@ def test_what_is_not_redis_is_down() -> None:
     heard = Heard()
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Web) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        redis = RedisKeyValue(f"redis://127.0.0.1:{server.server_address[1]}", heard, TIMEOUTS, rest=3600)
+        redis = RedisConnection(
+            f"redis://127.0.0.1:{server.server_address[1]}", heard, TIMEOUTS, probe_interval_seconds=3600
+        )
         assert redis.check() is False
         server.shutdown()
     (record,) = heard.of(StoreState)
@@ -292,15 +306,15 @@ def test_a_wrong_password_is_told(fragile_redis: RedisServer) -> None:
     """As an outage; Redis's own words go to observers, without the password, and not to the caller."""
     fragile_redis.client().config_set("requirepass", "secret")
     heard, address = Heard(), f"127.0.0.1:{fragile_redis.port}"
-    redis = RedisKeyValue(f"redis://:wrong-one@{address}", heard, TIMEOUTS, rest=3600)
+    redis = RedisConnection(f"redis://:wrong-one@{address}", heard, TIMEOUTS, probe_interval_seconds=3600)
     for _ in range(2):
         with pytest.raises(StoreDown) as error:
-            redis.get("key")
+            redis_store(redis).values.get("key")
         assert "password" not in error.value.message
         assert "wrong-one" not in error.value.message
     (record,) = heard.of(StoreState)
     assert (record.up, "password" in record.detail, "wrong-one" in record.detail) == (False, True, False)
-    assert RedisKeyValue(f"redis://:secret@{address}", Observers([]), TIMEOUTS).check()
+    assert RedisConnection(f"redis://:secret@{address}", Observers([]), TIMEOUTS).check()
     redis.close()
 
 
@@ -311,10 +325,11 @@ def test_sentinels_lead_to_the_master(fragile_redis: RedisServer, tmp_path: Path
     config.write_text(f"sentinel monitor mymaster 127.0.0.1 {fragile_redis.port} 1\n")
     for sentinel in running(str(config), "--sentinel"):
         hosts = f"127.0.0.1:1,127.0.0.1:{sentinel.port}"
-        redis = RedisKeyValue(f"sentinel://{hosts}/mymaster/1", Observers([]), TIMEOUTS)
-        redis.put("key", b"value")
-        assert redis.get("key") == b"value"
+        redis = RedisConnection(f"sentinel://{hosts}/mymaster/1", Observers([]), TIMEOUTS)
+        values = redis_store(redis).values
+        values.put("key", b"value")
+        assert values.get("key") == b"value"
         redis.close()
-        unknown = RedisKeyValue(f"sentinel://{hosts}/other", Observers([]), TIMEOUTS)
+        unknown = RedisConnection(f"sentinel://{hosts}/other", Observers([]), TIMEOUTS)
         assert unknown.check() is False
         unknown.close()

@@ -9,14 +9,16 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from adapters.store.replicas import repository, small
+from adapters.repository.replicas import repository, small
+from adapters.store.redis_stores import connected
 from adapters.store.store_samples import Heard, background, explanation, stored
 from redis.exceptions import ResponseError
 from redis_server import RedisServer, eventually, redis_server, running
-from sequela.adapters.store.backgrounds import StoredBackgrounds
-from sequela.adapters.store.chunks import InPieces
-from sequela.adapters.store.explanations import StoredExplanations
-from sequela.adapters.store.redis_store import RedisKeyValue
+from sequela.adapters.store.backgrounds import BackgroundStore
+from sequela.adapters.store.explanations import ExplanationStore
+from sequela.adapters.store.ports import Store
+from sequela.adapters.store.redis_connection import RedisConnection
+from sequela.adapters.store.redis_store import redis_store
 from sequela.errors import NotFound
 from sequela.explain.ports import Filter
 from sequela.explain.telemetry import StoreState
@@ -31,8 +33,8 @@ class Spoiled:
     def __init__(self, server: RedisServer) -> None:
         self.namespace = f"{uuid.uuid4()}:"
         self.heard = Heard()
-        self.redis = RedisKeyValue(server.url, self.heard, namespace=self.namespace)
-        self.store = InPieces(self.redis)
+        self.redis = connected(server, self.heard, self.namespace)
+        self.store = redis_store(self.redis)
         self._client = server.client()
 
     def spoil(self, *keys: str) -> list[str]:
@@ -64,8 +66,10 @@ def spoiled(redis_server: RedisServer) -> Iterator[Spoiled]:
 
 def corrupt(logged: list[dict[str, object]]) -> list[object]:
     """The keys that were logged as corrupt, at error level."""
-    assert all(line["log_level"] == "error" for line in logged if line["event"] == "store_corrupt")
-    return [line["key"] for line in logged if line["event"] == "store_corrupt"]
+    assert all(
+        line["log_level"] == "error" for line in logged if line["event"] == "store key of wrong type deleted"
+    )
+    return [line["key"] for line in logged if line["event"] == "store key of wrong type deleted"]
 
 
 def test_a_value_of_another_type_is_a_miss(spoiled: Spoiled) -> None:
@@ -73,43 +77,43 @@ def test_a_value_of_another_type_is_a_miss(spoiled: Spoiled) -> None:
     (name,) = spoiled.spoil("key")
     with capture_logs() as logged:
         for _ in range(3):
-            assert spoiled.redis.get("key") is None
+            assert spoiled.store.values.get("key") is None
     assert corrupt(logged) == [name]
-    spoiled.redis.put("key", b"value")
-    assert spoiled.redis.get("key") == b"value"
+    spoiled.store.values.put("key", b"value")
+    assert spoiled.store.values.get("key") == b"value"
     assert [record.up for record in spoiled.heard.of(StoreState)] == [True]
 
 
 @pytest.mark.parametrize(
     "put",
     [
-        lambda redis: redis.put("key", b"value", 60.0),
-        lambda redis: redis.put_if_absent("key", b"value"),
-        lambda redis: redis.put_if_absent("key", b"value", 60.0),
+        lambda store: store.values.put("key", b"value", 60.0),
+        lambda store: store.values.put_if_absent("key", b"value"),
+        lambda store: store.values.put_if_absent("key", b"value", 60.0),
     ],
 )
-def test_a_value_is_put_over_another_type(spoiled: Spoiled, put: Callable[[RedisKeyValue], object]) -> None:
+def test_a_value_is_put_over_another_type(spoiled: Spoiled, put: Callable[[Store], object]) -> None:
     """In every way of putting, without a get before."""
     spoiled.spoil("key")
-    put(spoiled.redis)
-    assert spoiled.redis.get("key") == b"value"
+    put(spoiled.store)
+    assert spoiled.store.values.get("key") == b"value"
 
 
 @pytest.mark.parametrize("ttl", [None, 60.0])
 def test_an_index_of_another_type_is_empty(spoiled: Spoiled, ttl: float | None) -> None:
     """For every call; the first entry added begins it anew."""
     calls: list[Callable[[], object]] = [
-        lambda: spoiled.redis.index_page("index", "", 9),
-        lambda: spoiled.redis.index_remove("index", "entry"),
-        lambda: spoiled.redis.index_trim("index", "a"),
-        lambda: spoiled.redis.index_add("index", "entry", ttl),
+        lambda: spoiled.store.index.page("index", "", 9),
+        lambda: spoiled.store.index.remove("index", "entry"),
+        lambda: spoiled.store.index.trim("index", "a"),
+        lambda: spoiled.store.index.add("index", "entry", ttl),
     ]
     for call in calls:
         (name,) = spoiled.spoil("index")
         with capture_logs() as logged:
             call()
         assert corrupt(logged) == [name]
-    assert spoiled.redis.index_page("index", "", 9) == ("entry",)
+    assert spoiled.store.index.page("index", "", 9) == ("entry",)
 
 
 def test_replicas_that_meet_a_spoiled_index_lose_no_entry(spoiled: Spoiled) -> None:
@@ -118,7 +122,7 @@ def test_replicas_that_meet_a_spoiled_index_lose_no_entry(spoiled: Spoiled) -> N
 
     def add(replica: int) -> None:
         together.wait()
-        spoiled.redis.index_add("index", f"entry {replica}")
+        spoiled.store.index.add("index", f"entry {replica}")
 
     with ThreadPoolExecutor(4) as replicas:
         for _ in range(50):
@@ -126,7 +130,7 @@ def test_replicas_that_meet_a_spoiled_index_lose_no_entry(spoiled: Spoiled) -> N
             with capture_logs() as logged:
                 list(replicas.map(add, range(4)))
             assert corrupt(logged) == [name]
-            assert len(spoiled.redis.index_page("index", "", 9)) == 4
+            assert len(spoiled.store.index.page("index", "", 9)) == 4
 
 
 @pytest.mark.slow
@@ -134,14 +138,15 @@ def test_a_cluster_drops_another_type_too() -> None:
     """Values and indexes, on whichever node they lie."""
     for server in running("--cluster-enabled", "yes"):
         server.client().execute_command("CLUSTER", "ADDSLOTS", *range(16384))
-        redis = RedisKeyValue(f"cluster://127.0.0.1:{server.port}", Heard(), rest=0.05)
+        redis = RedisConnection(f"cluster://127.0.0.1:{server.port}", Heard(), probe_interval_seconds=0.05)
+        store = redis_store(redis)
         eventually(redis.check)
         for key in ("sequela:v1:key", "sequela:v1:index"):
             eventually(functools.partial(_pushed, server, key))
-        assert redis.put_if_absent("key", b"value") == b"value"
-        redis.index_add("index", "entry", 60.0)
-        assert redis.get("key") == b"value"
-        assert redis.index_page("index", "", 9) == ("entry",)
+        assert store.values.put_if_absent("key", b"value") == b"value"
+        store.index.add("index", "entry", 60.0)
+        assert store.values.get("key") == b"value"
+        assert store.index.page("index", "", 9) == ("entry",)
         redis.close()
 
 
@@ -172,9 +177,9 @@ def test_models_after_their_keys_were_spoiled(spoiled: Spoiled) -> None:
 
 def test_backgrounds_after_their_keys_were_spoiled(spoiled: Spoiled) -> None:
     """Unknown by name and by digest, not listed; creating it again brings it back."""
-    StoredBackgrounds(spoiled.store, spoiled.heard).create(stored())
+    BackgroundStore(spoiled.store, spoiled.heard).create(stored())
     names = spoiled.spoil_all("background")
-    fresh = StoredBackgrounds(spoiled.store, spoiled.heard)
+    fresh = BackgroundStore(spoiled.store, spoiled.heard)
     with capture_logs() as logged:
         assert fresh.list("", 10, "").items == ()
         for unknown in (
@@ -187,22 +192,22 @@ def test_backgrounds_after_their_keys_were_spoiled(spoiled: Spoiled) -> None:
         fresh.create(stored())
     assert set(corrupt(logged)) <= set(names)
     assert len(corrupt(logged)) == len(set(corrupt(logged)))
-    again = StoredBackgrounds(spoiled.store, spoiled.heard)
+    again = BackgroundStore(spoiled.store, spoiled.heard)
     assert again.get(stored().name).background.digest == background().digest
     assert [item.name for item in again.list("", 10, "").items] == [stored().name]
 
 
 def test_explanations_after_their_keys_were_spoiled(spoiled: Spoiled) -> None:
     """No answer and an empty list; what is kept next is found again, in both indexes."""
-    StoredExplanations(spoiled.store, spoiled.heard).keep("key", explanation(1, caller_id="alert"))
+    ExplanationStore(spoiled.store, spoiled.heard).keep("key", explanation(1, caller_id="alert"))
     spoiled.spoil_all("explanation")
     spoiled.spoil("answer:key")
-    fresh = StoredExplanations(spoiled.store, spoiled.heard)
+    fresh = ExplanationStore(spoiled.store, spoiled.heard)
     assert fresh.answer("key") is None
     assert fresh.list(Filter(), 10, "").items == ()
     assert fresh.list(Filter(caller_id="alert"), 10, "").items == ()
     fresh.keep("key", explanation(2, caller_id="alert"))
-    again = StoredExplanations(spoiled.store, spoiled.heard)
+    again = ExplanationStore(spoiled.store, spoiled.heard)
     assert again.answer("key") == explanation(2, caller_id="alert")
     for wanted in (Filter(), Filter(caller_id="alert")):
         assert [item.name for item in again.list(wanted, 10, "").items] == ["explanations/e2"]

@@ -17,7 +17,7 @@ from sequela_client.errors import DeadlineExceeded, OperatorError
 _START_SECONDS = 60.0
 _STOP_SECONDS = 10.0
 # Free ports; nobody else asks it, so nobody needs to be told before it leaves.
-_OWN = ("--host", "127.0.0.1", "--port", "0", "--metrics-port", "0", "--drain-delay", "0")
+_OWN = ("--host", "127.0.0.1", "--port", "0", "--http-port", "0", "--drain-delay", "0")
 
 
 @contextmanager

@@ -92,7 +92,8 @@ def _as_many_as_events(
         return
     if any(each.axes[1] == size for each in events):
         text = (
-            f"Input {item.name!r} {seen[item.name].description} is read as {size} static columns, switched as one player; "
+            f"Input {item.name!r} {seen[item.name].description} is read as {size} static columns, switched as "
+            "one player; "
             f"the sequence has {size} events as well. If it holds a number for each event, such as a time, say so in "
             f"a schema: {entries(_with_role(inputs, item.name))}."
         )

@@ -56,7 +56,8 @@ def check_rank(item: InputSignature, use: InputUse | None, path: str) -> None:
     """Raises InvalidInput: SCHEMA_NEEDED for what may be an image, MODEL_INPUT_UNSUPPORTED for a cache of events."""
     if item.rank > 3 and CACHE_NAME.search(item.name):
         text = (
-            f"input {item.name!r} {item.description} is a cache of past events, which nobody has when a whole sequence is "
+            f"input {item.name!r} {item.description} is a cache of past events, which nobody has when a whole "
+            "sequence is "
             "explained; export the model without it (use_cache=False)"
         )
         raise InvalidInput.at(path, "MODEL_INPUT_UNSUPPORTED", text)

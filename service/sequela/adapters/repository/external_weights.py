@@ -1,7 +1,7 @@
-"""Weights that an ONNX file of the model repository keeps in files beside it, put in.
+"""Reads an ONNX file of the model repository together with the weights that it keeps in other files.
 
-Today's torch.onnx.export writes `model.onnx` and `model.onnx.data`. Only files of the model's own folder are read, and
-no more than a model may have.
+torch.onnx.export writes `model.onnx` and `model.onnx.data`. Only files in the model's own folder are read, and no more
+bytes than a model may have. That is why onnx's own loader is not used: it reads without a limit.
 """
 
 from __future__ import annotations
@@ -15,32 +15,38 @@ from sequela.adapters.onnx.file import IN_ONE_PIECE, dense_tensors, is_outside, 
 from sequela.errors import InvalidInput
 
 LOCATION = b"location"
-"""The key that every tensor in another file has."""
+"""Every tensor in another file has this key. A file that does not contain it need not be parsed."""
 
 
-def read_whole(path: Path, most_bytes: int, place: str) -> bytes:
-    """The bytes of a model in one piece; those of the file where it is one. `place` names it in errors.
+def read_whole(path: Path, max_bytes: int, place: str) -> bytes:
+    """Returns the bytes of a model with all its weights.
 
-    Raises OSError, and InvalidInput: MODEL_EXTERNAL_DATA for weights that are not there or must not be read,
-    MODEL_TOO_LARGE past `most_bytes`.
+    Args:
+        path: The ONNX file.
+        max_bytes: How large the model may be, weights included.
+        place: What errors call the file.
+
+    Raises:
+        OSError: A file cannot be read.
+        InvalidInput: MODEL_EXTERNAL_DATA if weights are missing or must not be read, MODEL_TOO_LARGE.
     """
     content = path.read_bytes()
-    if len(content) > most_bytes or LOCATION not in content:
+    if len(content) > max_bytes or LOCATION not in content:
         return content
     try:
         model = ModelProto.FromString(content)
-    except Exception:  # protobuf's DecodeError; whoever loads the model says what is wrong with it
+    except Exception:  # protobuf's DecodeError; loading the model will report it
         return content
     outside = [tensor for tensor in dense_tensors(model) if is_outside(tensor)]
     if not outside:
         return content
-    files = {name: _beside(path, name, place) for name in dict.fromkeys(map(location, outside))}
-    parts = [_part(tensor, files, place) for tensor in outside]
-    size = len(content) + sum(length for _, length in parts)
-    if size > most_bytes:
-        text = f"{size} bytes with its weights, the limit is {most_bytes}"
+    files = {name: _weights_file(path, name, place) for name in dict.fromkeys(map(location, outside))}
+    extents = [_extent(tensor, files, place) for tensor in outside]
+    size = len(content) + sum(length for _, length in extents)
+    if size > max_bytes:
+        text = f"{size} bytes with its weights, the limit is {max_bytes} (--max-model-bytes)"
         raise InvalidInput.at(place, "MODEL_TOO_LARGE", text)
-    for tensor, (offset, length) in zip(outside, parts, strict=True):
+    for tensor, (offset, length) in zip(outside, extents, strict=True):
         with files[location(tensor)].open("rb") as file:
             file.seek(offset)
             tensor.raw_data = file.read(length)
@@ -50,35 +56,38 @@ def read_whole(path: Path, most_bytes: int, place: str) -> bytes:
     return whole
 
 
-def _beside(path: Path, name: str, place: str) -> Path:
-    """The file of that name in the model's folder."""
+def _weights_file(path: Path, name: str, place: str) -> Path:
+    """Returns the file of that name in the model's folder."""
     if not name or Path(name).name != name or "\\" in name:
-        text = f"its weights are said to lie in {name!r}; only files in the model's own folder are read"
+        text = f"its weights are in {name!r}; only files in the model's own folder are read;"
         raise _refusal(place, text)
     file = path.parent / name
     if not file.is_file():
-        raise _refusal(place, f"its weights lie in {name!r}, which is not in its folder; put it there")
-    # A link may lead to where the model itself lies (as mounted volumes have it), and nowhere else.
+        raise _refusal(place, f"its weights are in {name!r}, which is not in its folder; put it there, or")
+    # A link may lead to the folder that the model itself is linked to, as in mounted volumes, and nowhere else.
     if file.resolve().parent not in (path.parent.resolve(), path.resolve().parent):
-        raise _refusal(place, f"its weights file {name!r} is a link out of its folder, which is not followed")
+        raise _refusal(
+            place,
+            f"its weights file {name!r} is a link out of its folder, which is not followed; put the file there, or",
+        )
     return file
 
 
-def _part(tensor: TensorProto, files: Mapping[str, Path], place: str) -> tuple[int, int]:
-    """Where a tensor's bytes begin in its file, and how many they are."""
-    said = {entry.key: entry.value for entry in tensor.external_data}
+def _extent(tensor: TensorProto, files: Mapping[str, Path], place: str) -> tuple[int, int]:
+    """Returns where the bytes of a tensor begin in its file, and how many they are."""
+    entries = {entry.key: entry.value for entry in tensor.external_data}
     name = location(tensor)
     size = files[name].stat().st_size
     try:
-        offset = int(said.get("offset", 0))
-        length = int(said.get("length", size - offset))
+        offset = int(entries.get("offset", 0))
+        length = int(entries.get("length", size - offset))
     except ValueError:
         offset = length = -1
     if offset < 0 or length < 0 or offset + length > size:
-        part = f"{said.get('length', 'all')} bytes from {said.get('offset', 0)} on"
-        raise _refusal(place, f"tensor {tensor.name!r} is {part} of {name!r}, which has {size} bytes")
+        part = f"{entries.get('length', 'all')} bytes from {entries.get('offset', 0)} on"
+        raise _refusal(place, f"tensor {tensor.name!r} is {part} of {name!r}, which has {size} bytes;")
     return offset, length
 
 
 def _refusal(place: str, text: str) -> InvalidInput:
-    return InvalidInput.at(place, "MODEL_EXTERNAL_DATA", f"{text}, or {IN_ONE_PIECE}")
+    return InvalidInput.at(place, "MODEL_EXTERNAL_DATA", f"{text} {IN_ONE_PIECE}")

@@ -1,4 +1,4 @@
-"""Loaded models by digest: the least recently used give way; one that many ask for at once is loaded once."""
+"""A cache of loaded models by digest. A model that several requests ask for at once is loaded once."""
 
 from __future__ import annotations
 
@@ -14,28 +14,34 @@ from sequela.concurrency.single_flight import SingleFlight
 from sequela.explain.ports import Observer
 from sequela.explain.telemetry import CacheAsked
 
-MOST_MODELS = 64
-MOST_BYTES = 1 << 30
+MAX_MODELS = 64
+MAX_BYTES = 1 << 30
 
 
 class ModelCache:
-    """At most `models` sessions of files of at most `bytes` together."""
+    """Keeps the most recently used models.
 
-    def __init__(self, observer: Observer, models: int = MOST_MODELS, most_bytes: int = MOST_BYTES) -> None:
+    Args:
+        observer: Told of every look-up.
+        max_models: How many models are kept.
+        max_bytes: Size of their files together. A single file larger than that is loaded, but not kept.
+    """
+
+    def __init__(self, observer: Observer, max_models: int = MAX_MODELS, max_bytes: int = MAX_BYTES) -> None:
         self._observer = observer
         self._lock = threading.Lock()
         self._flight = SingleFlight()
-        # A small file counts for its share of the places, so that one limit keeps both.
-        self._place = -(-most_bytes // models)
-        self._models: LRUCache[str, OnnxModel] = LRUCache(most_bytes, getsizeof=self._weight)
+        # A small file is counted as max_bytes / max_models, so that the cache's one limit enforces both.
+        self._min_weight = -(-max_bytes // max_models)
+        self._models: LRUCache[str, OnnxModel] = LRUCache(max_bytes, getsizeof=self._weight)
 
     def peek(self, digest: str) -> OnnxModel | None:
-        """The model, if it is loaded."""
+        """Returns the model if it is loaded, or None."""
         with self._lock:
             return self._models.get(digest)
 
     def get(self, digest: str, load: Callable[[], OnnxModel]) -> OnnxModel:
-        """The model, loaded where it is not; raises what `load` raises, and remembers no failure."""
+        """Returns the model, and loads it if necessary. Raises what `load` raises; failures are not cached."""
         start = time.monotonic()
         found = self.peek(digest)
         model = found or self._load(digest, load)
@@ -44,7 +50,7 @@ class ModelCache:
         return model
 
     def drop(self, digest: str) -> None:
-        """Forgets the model; those who run it keep it until they are done."""
+        """Removes the model. Requests that are running it are not affected."""
         with self._lock:
             self._models.pop(digest, None)
 
@@ -60,4 +66,4 @@ class ModelCache:
                 self._models[model.info.digest] = model
 
     def _weight(self, model: OnnxModel) -> int:
-        return max(model.size, self._place)
+        return max(model.size, self._min_weight)

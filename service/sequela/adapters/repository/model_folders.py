@@ -1,4 +1,4 @@
-"""The model repository's folders: `<root>/<name>/<version>`, each with a model's file, or an endpoint's."""
+"""The folders of a model repository: `<root>/<name>/<version>`, each with an ONNX file or the file of an endpoint."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ SCHEMA_FILE = "schema.json"
 
 @dataclass(frozen=True, slots=True)
 class ModelFolder:
-    """Where one version of a model lies."""
+    """The folder of one version of a model."""
 
     name: ModelName
     path: Path
 
     @property
     def is_endpoint(self) -> bool:
-        """Whether it says where a model is served, instead of holding one."""
+        """Whether it contains the file of an endpoint and no ONNX file."""
         return (self.path / ENDPOINT_FILE).exists() and not (self.path / ONNX_FILE).exists()
 
 
 def find_folders(root: Path) -> list[ModelFolder]:
-    """Every version folder; others, hidden ones among them, are nobody's model. Raises OSError."""
+    """Returns all version folders, sorted by name. Other folders and hidden ones are left out. Raises OSError."""
     return sorted(
         (
             ModelFolder(ModelName(model.name, int(version.name)), version)
-            for model in _folders(root)
+            for model in _subfolders(root)
             if is_model(model.name) and not model.name.startswith(".")
-            for version in _folders(model)
+            for version in _subfolders(model)
             if is_version(version.name)
         ),
         key=lambda folder: folder.name,
     )
 
 
-def _folders(path: Path) -> Iterator[Path]:
+def _subfolders(path: Path) -> Iterator[Path]:
     return (item for item in path.iterdir() if item.is_dir())

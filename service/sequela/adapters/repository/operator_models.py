@@ -1,4 +1,4 @@
-"""The operator's models by name, those of this process and those served elsewhere alike."""
+"""The operator's models: those that run in this process, and those behind endpoints."""
 
 from __future__ import annotations
 
@@ -11,91 +11,98 @@ from sequela.adapters.endpoints.configured_endpoints import ConfiguredEndpoints
 from sequela.adapters.endpoints.registry import EndpointRegistry
 from sequela.adapters.onnx.loader import Loader
 from sequela.adapters.onnx.model import OnnxModel
-from sequela.adapters.repository.configured_models import ConfiguredModels
+from sequela.adapters.repository.layout_warnings import layout_warnings
+from sequela.adapters.repository.local_models import LocalModels
 from sequela.adapters.repository.model_folders import find_folders
-from sequela.adapters.repository.unread_files import repository_notes
 from sequela.explain.ports import ModelRecord, ModelSource, ModelState
 from sequela.names import ModelName, ModelPattern
 
 _log = structlog.get_logger(__name__)
 
 
-class OperatorsModels:
-    """Both kinds as one."""
+class OperatorModels:
+    """All models of a model repository by name.
+
+    Args:
+        models: Those that run in this process.
+        endpoints: Those behind endpoints.
+        warnings: What is wrong with the layout of the repository, one sentence each.
+    """
 
     def __init__(
-        self, models: ConfiguredModels, endpoints: ConfiguredEndpoints, passed_over: Sequence[str] = ()
+        self, models: LocalModels, endpoints: ConfiguredEndpoints, warnings: Sequence[str] = ()
     ) -> None:
-        self._models, self._endpoints, self._passed_over = models, endpoints, passed_over
+        self._models, self._endpoints, self._warnings = models, endpoints, warnings
 
     @classmethod
     def in_folder(
         cls, root: Path | None, loader: Loader, endpoint_registry: EndpointRegistry
-    ) -> OperatorsModels:
-        """Those of a model repository; none without one. Raises OSError where it cannot be read."""
+    ) -> OperatorModels:
+        """Finds the models of a repository; without one there are none. Raises OSError if it cannot be read."""
         folders = find_folders(root) if root else []
-        served = [folder for folder in folders if folder.is_endpoint]
-        own = [folder for folder in folders if not folder.is_endpoint]
+        remote = [folder for folder in folders if folder.is_endpoint]
+        local = [folder for folder in folders if not folder.is_endpoint]
         return cls(
-            ConfiguredModels(own, loader),
-            ConfiguredEndpoints(served, endpoint_registry, loader.limits),
-            repository_notes(root) if root else (),
+            LocalModels(local, loader),
+            ConfiguredEndpoints(remote, endpoint_registry, loader.limits),
+            layout_warnings(root) if root else (),
         )
 
     def start(self) -> None:
-        """Begins to load the ones and to look after the others; the log says what is passed over."""
-        for note in self._passed_over:
-            _log.warning("model_repository", note=note)
+        """Starts loading models and watching endpoints, and logs the warnings."""
+        for warning in self._warnings:
+            _log.warning("file in model repository ignored", detail=warning)
         self._models.start()
         self._endpoints.start()
 
     def wait(self) -> None:
-        """Waits until every model of this process is loaded or has failed."""
+        """Waits until every model that runs in this process is loaded or has failed."""
         self._models.wait()
 
     def stop(self) -> None:
-        """Loads no further model, looks no more."""
+        """Stops loading models and watching endpoints."""
         self._models.stop()
         self._endpoints.stop()
 
     def ready(self) -> bool:
-        """Whether this process's models are loaded. An endpoint that is down would else take out every replica."""
+        """Returns whether all models that run in this process are loaded.
+
+        Endpoints do not count: one that is down would make every replica unready.
+        """
         return self._models.ready()
 
     def unready(self) -> list[ModelRecord]:
-        """Models of this process that are loading or have failed."""
+        """Returns the models of this process that are loading or have failed."""
         return _unready(self._models.records())
 
     def notes(self) -> list[str]:
-        """What does not keep the server from being ready, and should be known: endpoints that are not there, and what
-        is passed over in the repository.
-        """
-        waiting = _unready(self._endpoints.records())
+        """Returns what operators should know although the server is ready: endpoints that are down, and warnings."""
+        down = _unready(self._endpoints.records())
         return [
-            *(f"{record.told} (an endpoint does not hold the server back)" for record in waiting),
-            *(f"model repository: {note}" for note in self._passed_over),
+            *(f"{record.told} (the server is ready without endpoints)" for record in down),
+            *(f"model repository: {warning}" for warning in self._warnings),
         ]
 
     def records(self) -> dict[ModelName, ModelRecord]:
-        """All of them as they stand now."""
+        """Returns the records of all models in their present state."""
         return {**self._models.records(), **self._endpoints.records()}
 
     def states(self) -> dict[str, str]:
-        """How each of them stands, by `m/v`."""
+        """Returns the state of each model by `m/v`, for metrics."""
         return {f"{name.model}/{name.version}": record.state.value for name, record in self.records().items()}
 
     def find(self, pattern: ModelPattern) -> ModelRecord | None:
-        """The version asked for, or else the highest."""
+        """Returns the version that the pattern names, or the highest one."""
         records = self.records()
         names = [name for name in records if pattern.matches(name)]
         return records[max(names)] if names else None
 
     def by_digest(self, digest: str) -> OnnxModel | None:
-        """A loaded model of this process with this content."""
+        """Returns a loaded model of this process with this digest, or None."""
         return self._models.by_digest(digest)
 
     def is_served(self, pattern: ModelPattern) -> bool:
-        """Whether another server runs it."""
+        """Returns whether the model is behind an endpoint."""
         record = self.find(pattern)
         return record is not None and record.source is ModelSource.ENDPOINT
 

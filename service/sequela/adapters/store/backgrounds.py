@@ -1,9 +1,11 @@
-"""Named backgrounds, kept in a key-value store.
+"""Named backgrounds, and inline backgrounds by digest.
 
-background-name:{name}           what the name holds: a digest and where it came from; without end
-background-named:{name}:{digest} the values under that name; without end
-background:{digest}              the values for whoever knows their digest; for a while
-backgrounds                      an index of names
+Keys and sets:
+
+    background-name:{name}            digest and origin of a name's background; does not expire
+    background-named:{name}:{digest}  the values under that name; do not expire
+    background:{digest}               the values for a request that names their digest; expire
+    backgrounds                       the set of all names
 """
 
 from __future__ import annotations
@@ -14,28 +16,28 @@ from datetime import datetime
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
-from sequela.adapters.store.key_value import KeyValue, StoreDown
-from sequela.adapters.store.layers import FarFirst, NearFirst
+from sequela.adapters.store.cache import CachedStore, FallbackStore
 from sequela.adapters.store.memory import MemoryKeyValue
 from sequela.adapters.store.page_tokens import page_position, page_token
+from sequela.adapters.store.ports import Store, StoreDown
 from sequela.adapters.store.serialization import decode_background, encode_background, seal, unseal
 from sequela.errors import AlreadyExists, NotFound
 from sequela.explain.background import Background, StoredBackground
 from sequela.explain.ports import Observer, Page
 
-DIGEST_SECONDS = 30 * 86_400.0
-"""How long an inline background is found again by its digest alone."""
+DIGEST_TTL_SECONDS = 30 * 86_400.0
+"""How long an inline background is found by its digest."""
 
-NEAR_BYTES = 64 << 20
-"""Room for copies in the process."""
+CACHE_BYTES = 64 << 20
+"""Size of each cache in the process."""
 
-_INDEX = "backgrounds"
+_NAMES = "backgrounds"
 _log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Record:
-    """What a name holds."""
+class _BackgroundRecord:
+    """What is stored under a name, beside the values."""
 
     digest: str
     create_time: datetime
@@ -43,81 +45,93 @@ class _Record:
     averaged_events: int
 
 
-_records = TypeAdapter(_Record)
+_records = TypeAdapter(_BackgroundRecord)
 
 
-class StoredBackgrounds:
-    """The `Backgrounds` port. While the shared store is down, what this process has seen is still found, and
-    what would have to be changed there raises StoreDown.
+class BackgroundStore:
+    """Implements the `Backgrounds` port.
+
+    While the shared store is down, backgrounds that this process has read or written are still found. Calls that would
+    change the shared store raise StoreDown.
+
+    Args:
+        store: The backend that replicas share.
+        observer: Told of every look-up in the cache.
+        digest_ttl_seconds: How long an inline background is found by its digest.
+        cache_bytes: Size of the cache of values, and separately of the cache of names.
     """
 
     def __init__(
         self,
-        store: KeyValue,
+        store: Store,
         observer: Observer,
-        digest_seconds: float = DIGEST_SECONDS,
-        near_bytes: int = NEAR_BYTES,
+        digest_ttl_seconds: float = DIGEST_TTL_SECONDS,
+        cache_bytes: int = CACHE_BYTES,
     ) -> None:
-        self._store = store
-        self._digest_seconds = digest_seconds
-        self._near = MemoryKeyValue(near_bytes)
-        self._names = FarFirst(MemoryKeyValue(near_bytes), store)
-        self._values = NearFirst(self._near, store, "background", observer)
+        self._index = store.index
+        self._digest_ttl_seconds = digest_ttl_seconds
+        self._cache = MemoryKeyValue(cache_bytes)
+        self._names = FallbackStore(MemoryKeyValue(cache_bytes), store.values)
+        self._values = CachedStore(self._cache, store.values, "background", observer)
 
     def create(self, stored: StoredBackground) -> StoredBackground:
         """See `Backgrounds`."""
         digest, values = stored.background.digest, encode_background(stored.background)
-        record = _Record(digest, stored.create_time, stored.sequences, stored.averaged_events)
-        # The values first: a name never stands without them, whatever fails in between.
-        self._values.put(_named(stored.name, digest), values)
-        standing = self._claim(stored.name, record)
-        if standing.digest != digest:
-            self._values.delete(_named(stored.name, digest))
-            raise AlreadyExists(
-                "BACKGROUND_EXISTS", f"{stored.name} holds another background, of digest {standing.digest}"
+        record = _BackgroundRecord(digest, stored.create_time, stored.sequences, stored.averaged_events)
+        # The values are written first, so that no name is ever without them, whatever fails in between.
+        self._values.put(_named_key(stored.name, digest), values)
+        present = self._claim(stored.name, record)
+        if present.digest != digest:
+            self._values.delete(_named_key(stored.name, digest))
+            text = (
+                f"{stored.name} exists with other values (digest {present.digest}); choose another name, or delete it "
+                "first"
             )
-        self._values.put(_digested(digest), values, self._digest_seconds)
-        self._store.index_add(_INDEX, stored.name)
-        return _stored(stored.name, standing, stored.background)
+            raise AlreadyExists("BACKGROUND_EXISTS", text)
+        self._values.put(_digest_key(digest), values, self._digest_ttl_seconds)
+        self._index.add(_NAMES, stored.name)
+        return _stored(stored.name, present, stored.background)
 
     def get(self, name: str) -> StoredBackground:
         """See `Backgrounds`."""
         found = self._find(name)
         if found is None:
-            raise _unknown(f"no background is named {name!r}")
+            raise _not_found(f"no background is named {name!r}")
         return found
 
     def by_digest(self, digest: str) -> Background:
         """See `Backgrounds`."""
-        background = self._load(_digested(digest), digest)
+        background = self._read(_digest_key(digest), digest)
         if background is None:
-            raise _unknown(f"no background has the digest {digest!r}")
+            raise _not_found(
+                f"no background has the digest {digest!r}, or it has expired; send its values again"
+            )
         return background
 
     def remember(self, background: Background) -> None:
         """See `Backgrounds`."""
-        key = _digested(background.digest)
-        if self._near.get(key) is not None:
+        key = _digest_key(background.digest)
+        if self._cache.get(key) is not None:
             return
         try:
-            self._values.put(key, encode_background(background), self._digest_seconds)
+            self._values.put(key, encode_background(background), self._digest_ttl_seconds)
         except StoreDown:
-            return  # it stays in the process
+            return  # it is in the cache of this process
 
     def list(self, model: str, page_size: int, token: str) -> Page[StoredBackground]:
         """See `Backgrounds`."""
         prefix = f"{model}/backgrounds/" if model else ""
-        position = page_position(_INDEX + prefix, token) or prefix
+        position = page_position(_NAMES + prefix, token) or prefix
         found: list[StoredBackground] = []
-        while names := self._store.index_page(_INDEX, position, page_size + 1 - len(found)):
+        while names := self._index.page(_NAMES, position, page_size + 1 - len(found)):
             for name in names:
                 if not name.startswith(prefix):
                     return Page(tuple(found))
                 if len(found) == page_size:
-                    return Page(tuple(found), page_token(_INDEX + prefix, position))
+                    return Page(tuple(found), page_token(_NAMES + prefix, position))
                 background = self._find(name)
                 if background is None:
-                    self._store.index_remove(_INDEX, name)
+                    self._index.remove(_NAMES, name)
                 else:
                     found.append(background)
                 position = name
@@ -127,67 +141,67 @@ class StoredBackgrounds:
         """See `Backgrounds`."""
         record = self._record(name)
         if record is None:
-            raise _unknown(f"no background is named {name!r}")
-        # The name last: who creates the same content right now finds the name, or puts the values again.
-        self._store.index_remove(_INDEX, name)
-        self._values.delete(_named(name, record.digest))
-        self._names.delete(_name(name))
+            raise _not_found(f"no background is named {name!r}")
+        # The name is deleted last: whoever creates the same background at this moment finds the name, or writes again.
+        self._index.remove(_NAMES, name)
+        self._values.delete(_named_key(name, record.digest))
+        self._names.delete(_name_key(name))
 
-    def _claim(self, name: str, record: _Record) -> _Record:
-        """What the name holds, once this record was put under it unless it held one."""
+    def _claim(self, name: str, record: _BackgroundRecord) -> _BackgroundRecord:
+        """Writes the record unless the name has one. Returns the record that the name has afterwards."""
         ours = seal(_records.dump_json(record))
-        standing = _decode(name, self._names.put_if_absent(_name(name), ours))
-        if standing is None:  # nobody can read it: ours replaces it
-            self._names.put(_name(name), ours)
+        present = _decode(name, self._names.put_if_absent(_name_key(name), ours))
+        if present is None:  # it cannot be read, so ours replaces it
+            self._names.put(_name_key(name), ours)
             return record
-        return standing
+        return present
 
     def _find(self, name: str) -> StoredBackground | None:
         record = self._record(name)
-        background = record and self._load(_named(name, record.digest), record.digest)
+        background = record and self._read(_named_key(name, record.digest), record.digest)
         return _stored(name, record, background) if record and background else None
 
-    def _record(self, name: str) -> _Record | None:
-        data = self._names.get(_name(name))
+    def _record(self, name: str) -> _BackgroundRecord | None:
+        data = self._names.get(_name_key(name))
         return None if data is None else _decode(name, data)
 
-    def _load(self, key: str, digest: str) -> Background | None:
+    def _read(self, key: str, digest: str) -> Background | None:
         data = self._values.get(key)
         if data is None:
             return None
         background = decode_background(data)
         if background is None or background.digest != digest:
-            _log.warning("stored_background_unreadable", key=key)
+            _log.warning("stored background unreadable", key=key)
             return None
         return background
 
 
-def _decode(name: str, data: bytes) -> _Record | None:
+def _decode(name: str, data: bytes) -> _BackgroundRecord | None:
     content = unseal(data)
     try:
         if content is not None:
             return _records.validate_json(content)
     except ValidationError:
         pass
-    _log.warning("stored_background_unreadable", name=name)
+    _log.warning("stored background unreadable", key=_name_key(name))
     return None
 
 
-def _stored(name: str, record: _Record, background: Background) -> StoredBackground:
+def _stored(name: str, record: _BackgroundRecord, background: Background) -> StoredBackground:
     return StoredBackground(name, background, record.create_time, record.sequences, record.averaged_events)
 
 
-def _unknown(message: str) -> NotFound:
+def _not_found(message: str) -> NotFound:
     return NotFound("BACKGROUND_NOT_FOUND", message)
 
 
-def _name(name: str) -> str:
+def _name_key(name: str) -> str:
     return f"background-name:{name}"
 
 
-def _named(name: str, digest: str) -> str:
+def _named_key(name: str, digest: str) -> str:
     return f"background-named:{name}:{digest}"
 
 
-def _digested(digest: str) -> str:
+def _digest_key(digest: str) -> str:
     return f"background:{digest}"

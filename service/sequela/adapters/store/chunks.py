@@ -1,4 +1,4 @@
-"""Large values over the network: cut into pieces that each pass well within a store's timeouts."""
+"""Large values in a store over the network, cut into chunks that each pass well within the store's timeouts."""
 
 from __future__ import annotations
 
@@ -9,87 +9,85 @@ from collections.abc import Iterator
 
 import structlog
 
-from sequela.adapters.store.key_value import KeyValue
+from sequela.adapters.store.ports import KeyValue
 
-PIECE_BYTES = 1 << 20
-"""1 MiB takes about 10 ms on a gigabit network."""
+CHUNK_BYTES = 1 << 20
+"""1 MiB takes about 10 ms on a gigabit network; the default timeout of Redis is 200 ms."""
 
 _WHOLE = b"\x00"
-_PIECES = b"\x01"
-_HEAD = struct.Struct("<I32s")  # number of pieces, SHA-256 of the value
+_CHUNKED = b"\x01"
+_HEADER = struct.Struct("<I32s")  # number of chunks, SHA-256 of the value
 _log = structlog.get_logger(__name__)
 
 
-class InPieces:
-    """A store in front of another one. A value longer than `piece_bytes` lies under several keys, named by
-    its digest, and its own key says which; that key is written last, so that nobody finds half a value. A
-    value with a piece missing, or of foreign bytes, is not there.
+class ChunkedStore:
+    """Implements `KeyValue` in front of another one, and stores values longer than `chunk_bytes` under several keys.
+
+    The keys of the chunks contain the value's digest. The value's own key holds a header that names them. It is written
+    last, so nobody reads an incomplete value. A value with a missing or foreign chunk counts as absent.
     """
 
-    def __init__(self, store: KeyValue, piece_bytes: int = PIECE_BYTES) -> None:
-        self._store = store
-        self._piece_bytes = piece_bytes
-        self.index_add = store.index_add
-        self.index_remove = store.index_remove
-        self.index_page = store.index_page
-        self.index_trim = store.index_trim
+    def __init__(self, values: KeyValue, chunk_bytes: int = CHUNK_BYTES) -> None:
+        self._values = values
+        self._chunk_bytes = chunk_bytes
 
     def get(self, key: str) -> bytes | None:
         """See `KeyValue`."""
-        head = self._store.get(key)
-        return None if head is None else self._join(key, head)
+        header = self._values.get(key)
+        return None if header is None else self._read(key, header)
 
     def put(self, key: str, value: bytes, ttl: float | None = None) -> None:
         """See `KeyValue`."""
-        self._store.put(key, self._cut(key, value, ttl), ttl)
+        self._values.put(key, self._write(key, value, ttl), ttl)
 
     def put_if_absent(self, key: str, value: bytes, ttl: float | None = None) -> bytes:
         """See `KeyValue`."""
-        ours = self._cut(key, value, ttl)
-        head = self._store.put_if_absent(key, ours, ttl)
-        if head == ours:
+        ours = self._write(key, value, ttl)
+        header = self._values.put_if_absent(key, ours, ttl)
+        if header == ours:
             return value
-        standing = self._join(key, head)
-        if standing is None:  # what stands there is broken: ours replaces it
-            self._store.put(key, ours, ttl)
+        present = self._read(key, header)
+        if present is None:  # it cannot be read, so ours replaces it
+            self._values.put(key, ours, ttl)
             return value
-        self._drop(key, ours)
-        return standing
+        self._delete_chunks(key, ours)
+        return present
 
     def delete(self, key: str) -> bool:
         """See `KeyValue`."""
-        head = self._store.get(key)
-        if head is not None:
-            self._drop(key, head)
-        return self._store.delete(key)
+        header = self._values.get(key)
+        if header is not None:
+            self._delete_chunks(key, header)
+        return self._values.delete(key)
 
-    def _cut(self, key: str, value: bytes, ttl: float | None) -> bytes:
-        if len(value) <= self._piece_bytes:
+    def _write(self, key: str, value: bytes, ttl: float | None) -> bytes:
+        """Stores the chunks, and returns what the key itself has to hold."""
+        if len(value) <= self._chunk_bytes:
             return _WHOLE + value
-        starts = range(0, len(value), self._piece_bytes)
-        head = _PIECES + _HEAD.pack(len(starts), hashlib.sha256(value).digest())
-        for piece, start in zip(_piece_keys(key, head), starts, strict=True):
-            self._store.put(piece, value[start : start + self._piece_bytes], ttl)
-        return head
+        starts = range(0, len(value), self._chunk_bytes)
+        header = _CHUNKED + _HEADER.pack(len(starts), hashlib.sha256(value).digest())
+        for chunk_key, start in zip(_chunk_keys(key, header), starts, strict=True):
+            self._values.put(chunk_key, value[start : start + self._chunk_bytes], ttl)
+        return header
 
-    def _join(self, key: str, head: bytes) -> bytes | None:
-        if head[:1] == _WHOLE:
-            return head[1:]
-        found = map(self._store.get, _piece_keys(key, head))
-        value = b"".join(piece for piece in itertools.takewhile(bool, found) if piece)
-        if hashlib.sha256(value).digest() != head[-32:]:
-            _log.warning("stored_value_unreadable", key=key)
+    def _read(self, key: str, header: bytes) -> bytes | None:
+        if header[:1] == _WHOLE:
+            return header[1:]
+        chunks = map(self._values.get, _chunk_keys(key, header))
+        value = b"".join(chunk for chunk in itertools.takewhile(bool, chunks) if chunk)
+        if hashlib.sha256(value).digest() != header[-32:]:
+            _log.warning("stored value unreadable", key=key)
             return None
         return value
 
-    def _drop(self, key: str, head: bytes) -> None:
-        for piece in _piece_keys(key, head):
-            if not self._store.delete(piece):
-                return  # gone already, or foreign bytes that look like a head
+    def _delete_chunks(self, key: str, header: bytes) -> None:
+        for chunk_key in _chunk_keys(key, header):
+            if not self._values.delete(chunk_key):
+                return  # already deleted, or the header was foreign bytes that look like one
 
 
-def _piece_keys(key: str, head: bytes) -> Iterator[str]:
-    """The keys of the pieces that a head names: none for a whole value, or for foreign bytes."""
-    if head[:1] == _PIECES and len(head) == 1 + _HEAD.size:
-        count, digest = _HEAD.unpack(head[1:])
+def _chunk_keys(key: str, header: bytes) -> Iterator[str]:
+    """Yields the keys of the chunks; none for a value that is whole, or for foreign bytes."""
+    if header[:1] == _CHUNKED and len(header) == 1 + _HEADER.size:
+        count, digest = _HEADER.unpack(header[1:])
         yield from (f"{key}/{digest.hex()}/{number}" for number in range(count))

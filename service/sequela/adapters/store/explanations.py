@@ -1,81 +1,68 @@
-"""Explanations made before, kept in a key-value store for a while.
+"""Explanations, kept for a limited time.
 
-explanation:{name}       an explanation
-answer:{question key}    the name of a complete explanation that answers the question
-explanations             an index of all, newest first
-explanations:{digest}    an index of those with a caller's id, newest first, under the id's digest
+Keys, beside the sets of `explanation_index`:
+
+    explanation:{name}      an explanation
+    answer:{request key}    the name of a complete explanation that answers such a request
 """
 
 from __future__ import annotations
 
-import hashlib
-import itertools
 import time
-from collections import deque
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from sequela.adapters.store.key_value import KeyValue, StoreDown
-from sequela.adapters.store.layers import NearFirst
+from sequela.adapters.store import explanation_index as index
+from sequela.adapters.store.cache import CachedStore
 from sequela.adapters.store.memory import MemoryKeyValue
+from sequela.adapters.store.outbox import Outbox, PendingWrite
 from sequela.adapters.store.page_tokens import page_position, page_token
+from sequela.adapters.store.ports import Store, StoreDown
 from sequela.adapters.store.serialization import decode_explanation, encode_explanation, seal, unseal
 from sequela.errors import NotFound
 from sequela.explain.ports import Filter, Observer, Page
 from sequela.explain.result.explanation import Explanation
 from sequela.explain.telemetry import CacheAsked
 
-EXPLANATION_SECONDS = 7 * 86_400.0
+EXPLANATION_TTL_SECONDS = 7 * 86_400.0
 """How long an explanation is kept."""
 
-NEAR_BYTES = 64 << 20
-"""Room for copies in the process."""
+CACHE_BYTES = 64 << 20
+"""Size of the cache in the process."""
 
-SCANNED_PER_PAGE = 1_000
-"""Explanations looked at for one page. A page that ends here is short, and has a next one."""
+MAX_SCANNED_PER_PAGE = 1_000
+"""How many explanations are read for one page. A page that reaches this is short, and has a next one."""
 
-OWED = 1_000
-"""Explanations kept in the process while the shared store is down that are written to it afterwards."""
-
-_PAID_AT_ONCE = 4
-_TRIM_EVERY = 100
-_INDEX = "explanations"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_COUNT_FROM = 1 << 63
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class _Owed:
-    """What the shared store still has to be told; the values lie in the process."""
+class ExplanationStore:
+    """Implements the `Explanations` port.
 
-    keys: tuple[str, ...]
-    indexes: tuple[str, ...]
-    entry: str
+    While the shared store is down, explanations are kept in the process and found there. Once it is back they are
+    written to it, a few with each new one.
 
-
-class StoredExplanations:
-    """The `Explanations` port. While the shared store is down explanations are kept in the process, answered
-    from it, and written to the store once it is back, some with each later one.
+    Args:
+        store: The backend that replicas share.
+        observer: Told of every look-up in the cache.
+        ttl_seconds: How long an explanation is kept.
+        cache_bytes: Size of the cache in the process.
     """
 
     def __init__(
         self,
-        store: KeyValue,
+        store: Store,
         observer: Observer,
-        seconds: float = EXPLANATION_SECONDS,
-        near_bytes: int = NEAR_BYTES,
+        ttl_seconds: float = EXPLANATION_TTL_SECONDS,
+        cache_bytes: int = CACHE_BYTES,
     ) -> None:
         self._store = store
         self._observer = observer
-        self._seconds = seconds
-        self._near = MemoryKeyValue(near_bytes)
-        self._answers = NearFirst(self._near, store, "answer", observer)
-        self._explanations = NearFirst(self._near, store, "explanation", observer)
-        self._owed: deque[_Owed] = deque(maxlen=OWED)
-        self._written = itertools.count(1)
+        self._ttl_seconds = ttl_seconds
+        self._cache = MemoryKeyValue(cache_bytes)
+        self._answers = CachedStore(self._cache, store.values, "answer", observer)
+        self._explanations = CachedStore(self._cache, store.values, "explanation", observer)
+        self._outbox = Outbox(self._cache, store, ttl_seconds)
 
     def answer(self, key: str) -> Explanation | None:
         """See `Explanations`."""
@@ -89,16 +76,17 @@ class StoredExplanations:
     def keep(self, key: str | None, explanation: Explanation) -> None:
         """See `Explanations`."""
         name = explanation.name
-        values = {_kept(name): encode_explanation(explanation)}
+        values = {_key(name): encode_explanation(explanation)}
         if key is not None and not explanation.cut_short:
             values[f"answer:{key}"] = seal(name.encode())
-        for place, value in values.items():
-            self._near.put(place, value, self._seconds)
-        indexes = {_index(""), _index(explanation.caller_id)}
-        self._owed.append(_Owed(tuple(values), tuple(indexes), _entry(explanation.create_time, name)))
+        for each, value in values.items():
+            self._cache.put(each, value, self._ttl_seconds)
+        sets = {index.set_name(""), index.set_name(explanation.caller_id)}
+        entry = index.entry(explanation.create_time, name)
+        self._outbox.add(PendingWrite(tuple(values), tuple(sets), entry))
         start = time.monotonic()
         try:
-            self._pay()
+            self._outbox.flush()
         except StoreDown:
             self._observer.notice(CacheAsked("explanation", "error", time.monotonic() - start))
 
@@ -106,64 +94,43 @@ class StoredExplanations:
         """See `Explanations`."""
         explanation = self._find(name)
         if explanation is None:
-            raise NotFound("EXPLANATION_NOT_FOUND", f"no explanation is named {name!r}, or its time is over")
+            raise NotFound("EXPLANATION_NOT_FOUND", f"no explanation is named {name!r}, or it has expired")
         return explanation
 
     def list(self, wanted: Filter, page_size: int, token: str) -> Page[Explanation]:
         """See `Explanations`. A page may be shorter than its size, even empty, and still have a next one."""
-        index, scope = _index(wanted.caller_id), _scope(wanted)
-        position = page_position(scope, token) or ("" if wanted.end is None else _behind(wanted.end))
-        last = None if wanted.start is None else _behind(wanted.start)
+        name, scope = index.set_name(wanted.caller_id), index.scope(wanted)
+        position = page_position(scope, token) or (
+            "" if wanted.end is None else index.position_after(wanted.end)
+        )
+        last = None if wanted.start is None else index.position_after(wanted.start)
         found: list[Explanation] = []
-        entries = self._store.index_page(index, position, SCANNED_PER_PAGE)
+        entries = self._store.index.page(name, position, MAX_SCANNED_PER_PAGE)
         for entry in entries:
             if last is not None and entry > last:
                 return Page(tuple(found))
             if len(found) == page_size:
                 return Page(tuple(found), page_token(scope, position))
-            explanation = self._listed(index, entry)
-            if explanation is not None and _matches(wanted, explanation):
+            explanation = self._read(name, entry)
+            if explanation is not None and index.matches(wanted, explanation):
                 found.append(explanation)
             position = entry
-        more = len(entries) == SCANNED_PER_PAGE
+        more = len(entries) == MAX_SCANNED_PER_PAGE
         return Page(tuple(found), page_token(scope, position) if more else "")
 
-    def _pay(self) -> None:
-        """Writes what is owed, the newest first: the present explanation does not wait for older ones."""
-        for _ in range(_PAID_AT_ONCE):
-            try:
-                owed = self._owed.pop()
-            except IndexError:
-                return
-            try:
-                self._write(owed)
-            except StoreDown:
-                self._owed.append(owed)
-                raise
-
-    def _write(self, owed: _Owed) -> None:
-        for key in owed.keys:
-            value = self._near.get(key)
-            if value is not None:  # else it was dropped from the process meanwhile
-                self._store.put(key, value, self._seconds)
-        for index in owed.indexes:
-            self._store.index_add(index, owed.entry, self._seconds)
-        if next(self._written) % _TRIM_EVERY == 0:
-            for index in owed.indexes:
-                self._store.index_trim(index, _behind(datetime.now(UTC) - timedelta(seconds=self._seconds)))
-
     def _find(self, name: str) -> Explanation | None:
-        data = self._explanations.get(_kept(name))
+        data = self._explanations.get(_key(name))
         return None if data is None else _decode(name, data)
 
-    def _listed(self, index: str, entry: str) -> Explanation | None:
-        # Not through the copies in the process: a list should not push out what is asked for again.
-        name = entry.partition("|")[2]
-        data = self._store.get(_kept(name))
+    def _read(self, set_name: str, entry: str) -> Explanation | None:
+        """Reads what an entry of a set names. An entry that is out of date is removed."""
+        # The cache is not used: a long list would push out what is asked for again.
+        name = index.name_of(entry)
+        data = self._store.values.get(_key(name))
         explanation = None if data is None else _decode(name, data)
-        # The same question about the same alert keeps its name, so an older entry may lead to a newer answer.
-        if explanation is None or _entry(explanation.create_time, name) != entry:
-            self._store.index_remove(index, entry)
+        # An alert that is explained again keeps its name, so an older entry may lead to a newer explanation.
+        if explanation is None or index.entry(explanation.create_time, name) != entry:
+            self._store.index.remove(set_name, entry)
             return None
         return explanation
 
@@ -171,48 +138,9 @@ class StoredExplanations:
 def _decode(name: str, data: bytes) -> Explanation | None:
     explanation = decode_explanation(data)
     if explanation is None:
-        _log.warning("stored_explanation_unreadable", name=name)
+        _log.warning("stored explanation unreadable", key=_key(name))
     return explanation
 
 
-def _scope(wanted: Filter) -> str:
-    labels = sorted((wanted.labels or {}).items())
-    return repr((_INDEX, wanted.caller_id, wanted.model, labels, wanted.start, wanted.end))
-
-
-def _matches(wanted: Filter, explanation: Explanation) -> bool:
-    labels = (wanted.labels or {}).items()
-    return (
-        wanted.caller_id in ("", explanation.caller_id)
-        and (not wanted.model or _is_of(wanted.model, explanation.model))
-        and all(explanation.labels.get(key) == value for key, value in labels)
-    )
-
-
-def _is_of(wanted: str, model: str) -> bool:
-    """Whether `models/m/versions/v` is the model, or a version of it, that any form of name means."""
-    full = wanted if wanted.startswith("models/") else "models/" + wanted.replace("/", "/versions/", 1)
-    return model == full or model.startswith(full + "/versions/")
-
-
-def _kept(name: str) -> str:
+def _key(name: str) -> str:
     return f"explanation:{name}"
-
-
-def _index(caller_id: str) -> str:
-    """The index of a caller's id, whatever characters that has; of all for an empty one."""
-    return f"{_INDEX}:{hashlib.sha256(caller_id.encode()).hexdigest()[:32]}" if caller_id else _INDEX
-
-
-def _entry(made: datetime, name: str) -> str:
-    """Sorts the newest first: the microseconds count down."""
-    return f"{_countdown(made)}|{name}"
-
-
-def _behind(made: datetime) -> str:
-    """A position behind every entry of that microsecond, before all older ones."""
-    return f"{_countdown(made)}~"
-
-
-def _countdown(made: datetime) -> str:
-    return f"{_COUNT_FROM - (made - _EPOCH) // timedelta(microseconds=1):016x}"

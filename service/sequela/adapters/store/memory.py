@@ -1,121 +1,213 @@
-"""The key-value port inside the process: bounded, and gone with it."""
+"""The backend in the process: limited in size, and lost when the process ends.
+
+The index keeps sorted lists with the standard library's `bisect`. docs/design.md says why no library is used.
+"""
 
 from __future__ import annotations
 
+import math
 import threading
 import time
+from bisect import bisect_left, bisect_right
+from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cachetools import TLRUCache
 
-from sequela.adapters.store.key_value import StoreFull
-from sequela.adapters.store.memory_index import MemoryIndexes
+from sequela.adapters.store.ports import Store, StoreFull
 
-ENTRY_OVERHEAD = 256
-"""Bytes counted for an entry beside its value: key, objects, table slots."""
+ENTRY_OVERHEAD_BYTES = 256
+"""Counted for each entry beside its value: the key, Python's objects and the places in hash tables."""
+
+MAX_BYTES = 256 << 20
+MAX_ENTRIES = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class _Fading:
+class _ExpiringValue:
     value: bytes
     ttl: float
 
 
-def _size(value: bytes) -> int:
-    return len(value) + ENTRY_OVERHEAD
+def memory_store(max_bytes: int = MAX_BYTES, max_entries: int = MAX_ENTRIES) -> Store:
+    """Returns an empty store. The arguments are those of `MemoryKeyValue`."""
+    return Store(MemoryKeyValue(max_bytes, max_entries), MemoryIndex(max_entries))
 
 
 class MemoryKeyValue:
-    """Entries with a ttl give way to newer ones, the least recently used first; entries without one never do.
+    """Implements `KeyValue`. When space runs out, entries with a ttl are dropped, the least recently used first.
 
-    max_bytes: room for the entries with a ttl, and as much again for those without, which are refused with
-    StoreFull past it. max_entries: how many keys with a ttl, and how many index entries with one, are kept.
+    Args:
+        max_bytes: The limit for all entries with a ttl together, and separately for all without one. An entry without
+            a ttl is never dropped; one that does not fit is refused with StoreFull.
+        max_entries: How many entries with a ttl are kept.
+        clock: Returns the time in seconds.
     """
 
     def __init__(
         self,
-        max_bytes: int = 256 << 20,
-        max_entries: int = 100_000,
+        max_bytes: int = MAX_BYTES,
+        max_entries: int = MAX_ENTRIES,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._max_bytes = max_bytes
         self._max_entries = max_entries
         self._lock = threading.RLock()
-        self._lasting: dict[str, bytes] = {}
-        self._lasting_bytes = 0
-        self._fading: TLRUCache[str, _Fading] = TLRUCache(
+        self._permanent: dict[str, bytes] = {}
+        self._permanent_bytes = 0
+        self._expiring: TLRUCache[str, _ExpiringValue] = TLRUCache(
             max_bytes, lambda _, entry, now: now + entry.ttl, clock, lambda entry: _size(entry.value)
         )
-        self._indexes = MemoryIndexes(max_entries, clock)
 
     def get(self, key: str) -> bytes | None:
         """See `KeyValue`."""
         with self._lock:
-            if key in self._lasting:
-                return self._lasting[key]
-            entry = self._fading.get(key)
+            if key in self._permanent:
+                return self._permanent[key]
+            entry = self._expiring.get(key)
             return entry.value if entry else None
 
     def put(self, key: str, value: bytes, ttl: float | None = None) -> None:
         """See `KeyValue`."""
         with self._lock:
             if ttl is None:
-                self._put_lasting(key, value)
+                self._put_permanent(key, value)
             else:
-                self._put_fading(key, _Fading(value, ttl))
+                self._put_expiring(key, _ExpiringValue(value, ttl))
 
     def put_if_absent(self, key: str, value: bytes, ttl: float | None = None) -> bytes:
         """See `KeyValue`."""
         with self._lock:
-            standing = self.get(key)
-            if standing is not None:
-                return standing
+            present = self.get(key)
+            if present is not None:
+                return present
             self.put(key, value, ttl)
             return value
 
     def delete(self, key: str) -> bool:
         """See `KeyValue`."""
         with self._lock:
-            lasting = self._lasting.pop(key, None)
-            if lasting is None:
-                return self._fading.pop(key, None) is not None
-            self._lasting_bytes -= _size(lasting)
+            permanent = self._permanent.pop(key, None)
+            if permanent is None:
+                return self._expiring.pop(key, None) is not None
+            self._permanent_bytes -= _size(permanent)
             return True
 
-    def index_add(self, index: str, entry: str, ttl: float | None = None) -> None:
-        """See `KeyValue`."""
-        with self._lock:
-            self._indexes.add(index, entry, ttl)
-
-    def index_remove(self, index: str, *entries: str) -> None:
-        """See `KeyValue`."""
-        with self._lock:
-            self._indexes.remove(index, entries)
-
-    def index_page(self, index: str, after: str, limit: int) -> tuple[str, ...]:
-        """See `KeyValue`."""
-        with self._lock:
-            return self._indexes.page(index, after, limit)
-
-    def index_trim(self, index: str, after: str) -> None:
-        """See `KeyValue`."""
-        with self._lock:
-            self._indexes.trim(index, after)
-
-    def _put_lasting(self, key: str, value: bytes) -> None:
-        before = self._lasting.get(key)
-        grown = self._lasting_bytes + _size(value) - (_size(before) if before is not None else 0)
-        if grown > self._max_bytes:
+    def _put_permanent(self, key: str, value: bytes) -> None:
+        present = self._permanent.get(key)
+        total = self._permanent_bytes + _size(value) - (_size(present) if present is not None else 0)
+        if total > self._max_bytes:
             raise StoreFull(self._max_bytes)
-        self._fading.pop(key, None)
-        self._lasting[key] = value
-        self._lasting_bytes = grown
+        self._expiring.pop(key, None)
+        self._permanent[key] = value
+        self._permanent_bytes = total
 
-    def _put_fading(self, key: str, entry: _Fading) -> None:
+    def _put_expiring(self, key: str, entry: _ExpiringValue) -> None:
         self.delete(key)
         if _size(entry.value) > self._max_bytes:
-            return  # there will never be room for it
-        self._fading[key] = entry
-        while len(self._fading) > self._max_entries:
-            self._fading.popitem()
+            return  # it would not fit into an empty store either
+        self._expiring[key] = entry
+        while len(self._expiring) > self._max_entries:
+            self._expiring.popitem()
+
+
+@dataclass(slots=True)
+class _SortedSet:
+    expires: float
+    entries: list[str] = field(default_factory=list)
+
+
+class MemoryIndex:
+    """Implements `Index`. When space runs out, whole sets with a ttl are dropped, the least recently written first.
+
+    Sets without a ttl have no limit of their own: their entries name keys, and the number of keys is limited.
+
+    Args:
+        max_entries: How many entries all sets with a ttl may have together.
+        clock: Returns the time in seconds.
+    """
+
+    def __init__(self, max_entries: int = MAX_ENTRIES, clock: Callable[[], float] = time.monotonic) -> None:
+        self._max_entries = max_entries
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._permanent: dict[str, _SortedSet] = {}
+        self._expiring: OrderedDict[str, _SortedSet] = OrderedDict()
+        self._expiring_entries = 0
+
+    def add(self, name: str, entry: str, ttl: float | None = None) -> None:
+        """See `Index`."""
+        with self._lock:
+            found = self._pop(name) or _SortedSet(math.inf)
+            place = bisect_left(found.entries, entry)
+            if found.entries[place : place + 1] != [entry]:
+                found.entries.insert(place, entry)
+            if ttl is None:
+                self._permanent[name] = found
+            else:
+                found.expires = self._clock() + ttl
+                self._expiring[name] = found  # at the end: the most recently written
+                self._expiring_entries += len(found.entries)
+                self._drop_surplus()
+
+    def remove(self, name: str, *entries: str) -> None:
+        """See `Index`."""
+        with self._lock:
+            found = self._find(name)
+            if found is None:
+                return
+            for entry in entries:
+                place = bisect_left(found.entries, entry)
+                if found.entries[place : place + 1] == [entry]:
+                    self._delete(name, found, place, place + 1)
+
+    def page(self, name: str, after: str, limit: int) -> tuple[str, ...]:
+        """See `Index`."""
+        with self._lock:
+            found = self._find(name)
+            if found is None:
+                return ()
+            start = bisect_right(found.entries, after)
+            return tuple(found.entries[start : start + limit])
+
+    def trim(self, name: str, after: str) -> None:
+        """See `Index`."""
+        with self._lock:
+            found = self._find(name)
+            if found is not None:
+                self._delete(name, found, bisect_right(found.entries, after), len(found.entries))
+
+    def _find(self, name: str) -> _SortedSet | None:
+        found = self._permanent.get(name) or self._expiring.get(name)
+        return found if found and found.expires > self._clock() else None
+
+    def _pop(self, name: str) -> _SortedSet | None:
+        found = self._find(name)
+        self._permanent.pop(name, None)
+        self._drop(name)
+        return found
+
+    def _drop(self, name: str) -> None:
+        found = self._expiring.pop(name, None)
+        if found:
+            self._expiring_entries -= len(found.entries)
+
+    def _delete(self, name: str, found: _SortedSet, start: int, stop: int) -> None:
+        del found.entries[start:stop]
+        if name in self._expiring:
+            self._expiring_entries -= stop - start
+
+    def _drop_surplus(self) -> None:
+        """Drops expired sets and those written longest ago. A last set that is too large loses its end."""
+        while len(self._expiring) > 1:
+            name, oldest = next(iter(self._expiring.items()))
+            if self._expiring_entries <= self._max_entries and oldest.expires > self._clock():
+                return
+            self._drop(name)
+        name, newest = next(iter(self._expiring.items()))
+        self._delete(name, newest, min(self._max_entries, len(newest.entries)), len(newest.entries))
+
+
+def _size(value: bytes) -> int:
+    return len(value) + ENTRY_OVERHEAD_BYTES

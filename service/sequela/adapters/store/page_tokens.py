@@ -1,4 +1,4 @@
-"""Page tokens: where the next page of a list starts, in a form that callers hand back and do not read."""
+"""Page tokens: where the next page of a list starts. Callers send them back unread."""
 
 from __future__ import annotations
 
@@ -8,35 +8,37 @@ import hashlib
 
 from sequela.errors import InvalidInput
 
-_CHECK_BYTES = 8
+_CHECKSUM_BYTES = 8
 
 
 def page_token(scope: str, position: str) -> str:
-    """The token of a position in the list that `scope` names (its name and its filter)."""
-    return base64.urlsafe_b64encode(_check(scope, position) + position.encode()).decode().rstrip("=")
+    """Returns a token for a position in a list. `scope` identifies the list: its name and its filter."""
+    return base64.urlsafe_b64encode(_checksum(scope, position) + position.encode()).decode().rstrip("=")
 
 
 def page_position(scope: str, token: str) -> str:
-    """The position of a token; empty for an empty one, the start of the list.
+    """Returns the position that a token holds. An empty token means the start of the list, an empty position.
 
-    Raises InvalidInput for a token that was not given out for this very list.
+    Raises:
+        InvalidInput: PAGE_TOKEN_INVALID. The token was not made for this list and this filter.
     """
     if not token:
         return ""
     try:
         data = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
-        position = data[_CHECK_BYTES:].decode()
+        position = data[_CHECKSUM_BYTES:].decode()
     except (binascii.Error, ValueError) as error:
-        raise _refused() from error
-    if data[:_CHECK_BYTES] != _check(scope, position):
-        raise _refused()
+        raise _invalid() from error
+    if data[:_CHECKSUM_BYTES] != _checksum(scope, position):
+        raise _invalid()
     return position
 
 
-def _check(scope: str, position: str) -> bytes:
-    # Against mistakes, not enemies: who computes it gets a page of a list that they may read anyway.
-    return hashlib.sha256(repr((scope, position)).encode()).digest()[:_CHECK_BYTES]
+def _checksum(scope: str, position: str) -> bytes:
+    # It guards against mistakes, not attacks: whoever forges one gets a page of a list that they may read anyway.
+    return hashlib.sha256(repr((scope, position)).encode()).digest()[:_CHECKSUM_BYTES]
 
 
-def _refused() -> InvalidInput:
-    return InvalidInput.at("page_token", "PAGE_TOKEN_INVALID", "not a token that this list gave out")
+def _invalid() -> InvalidInput:
+    text = "not a next_page_token of this list with this filter; leave it empty to start at the first page"
+    return InvalidInput.at("page_token", "PAGE_TOKEN_INVALID", text)

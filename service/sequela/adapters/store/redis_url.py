@@ -1,4 +1,4 @@
-"""From a URL to a redis-py client: one server, a master behind sentinels, or a cluster."""
+"""Makes redis-py clients from a URL: for one server, for a master behind sentinels, or for a cluster."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from redis.sentinel import Sentinel
 from sequela.errors import InvalidInput
 
 Client = Any
-"""A redis-py client, which types its answers for sync and async callers at once, so for neither."""
+"""A redis-py client. Its type hints cover the sync and the async client at once, so they fit neither."""
 
 _ADDRESS = re.compile(r"(?:\[(?P<ipv6>[0-9A-Fa-f:.%]+)\]|(?P<name>[^:\[\]@\s]+))(?::(?P<port>[0-9]{1,5}))?")
 
@@ -30,8 +30,18 @@ FORMS = (
 
 @dataclass(frozen=True, slots=True)
 class RedisUrl:
-    """A URL in parts. `urllib.parse` has ideas of its own of several hosts and of brackets among them, and they change
-    with Python's patches.
+    """A URL in its parts.
+
+    `urllib.parse` is not used: it rejects several hosts and brackets among them, and how it does differs between patch
+    versions of Python.
+
+    Attributes:
+        text: The URL as it was given.
+        scheme: What stands before `://`, in lower case.
+        access: `user:password`.
+        hosts: `host:port,host:port`.
+        path: From the first `/` after the hosts.
+        query: What follows `?`.
     """
 
     text: str
@@ -43,7 +53,7 @@ class RedisUrl:
 
     @classmethod
     def split(cls, text: str) -> RedisUrl:
-        """Never fails: what is missing is empty."""
+        """Splits a URL. Parts that are missing are empty; it never fails."""
         scheme, found, rest = text.partition("://")
         if not found:
             return cls(text, "", "", "", text, "")
@@ -54,21 +64,24 @@ class RedisUrl:
 
     @property
     def shown(self) -> str:
-        """Without user and password."""
+        """The URL without user and password, for messages."""
         address = self.text.rpartition("@")[2].partition("?")[0].rpartition("://")[2]
         return f"{self.scheme}://{address}" if self.scheme else address
 
     @property
     def has_raw_password(self) -> bool:
-        """Whether a password holds one of `/?#` as it is, which ends the hosts for whoever reads the URL."""
+        """Whether the password contains one of `/?#` unescaped. Such a character would end the hosts too early."""
         return "#" in self.access or "@" in self.path or "@" in self.query.partition("=")[0]
 
 
 @dataclass(frozen=True, slots=True)
 class RedisTimeouts:
-    """Seconds. A fast path waits for Redis no longer than this, and never tries twice.
+    """Time limits of one call to Redis, in seconds. A call is never tried twice.
 
-    health_check: a connection idle for longer is pinged before it is used.
+    Attributes:
+        connect: To open a connection.
+        answer: For each read from or write to the connection.
+        health_check: A connection that was idle for longer is pinged before it is used.
     """
 
     connect: float = 0.1
@@ -77,20 +90,22 @@ class RedisTimeouts:
 
 
 def connector(url: str, timeouts: RedisTimeouts) -> Callable[[], Client]:
-    """Makes clients for the URL. A cluster's client asks for the nodes at once, all others connect when first
-    used.
+    """Returns a function that makes a client for the URL.
 
-    Raises InvalidInput for a URL of no known form.
+    A client for a cluster asks for the nodes when it is made; all others connect when they are first used.
+
+    Raises:
+        InvalidInput: The URL has none of the forms in `FORMS`.
     """
     parts = RedisUrl.split(url)
     if parts.scheme != "unix" and parts.has_raw_password:
-        raise _invalid(parts, "write '/', '?' and '#' of the password as %2F, %3F and %23")
+        raise _invalid(parts, "write '/', '?' and '#' in the password as %2F, %3F and %23")
     options: dict[str, Any] = {
         "socket_connect_timeout": timeouts.connect,
         "socket_timeout": timeouts.answer,
         "health_check_interval": timeouts.health_check,
         "retry": Retry(NoBackoff(), 0),
-        "protocol": 2,  # saves the round trips in which protocol 3 is agreed on
+        "protocol": 2,  # version 3 would take another round trip per connection to agree on
     }
     match parts.scheme:
         case "redis" | "rediss" | "unix":
@@ -99,14 +114,14 @@ def connector(url: str, timeouts: RedisTimeouts) -> Callable[[], Client]:
             return _master(parts, options)
         case "cluster" | "redis+cluster" | "rediss+cluster":
             return _cluster(parts, options)
-    raise _invalid(parts, f"the scheme {parts.scheme!r} is not known")
+    raise _invalid(parts, f"the scheme {parts.scheme!r} is unknown")
 
 
 def _single(parts: RedisUrl, options: Mapping[str, Any]) -> Callable[[], Client]:
     if parts.scheme == "unix" and not parts.path:
         raise _invalid(parts, "the path of the socket is missing")
     if "," in parts.hosts:
-        text = f"{parts.hosts!r} are several hosts; name them with redis+sentinel:// or redis+cluster://"
+        text = f"{parts.hosts!r} names several hosts, which needs redis+sentinel:// or redis+cluster://"
         raise _invalid(parts, text)
     try:
         Redis.from_url(parts.text, **options)
@@ -118,7 +133,7 @@ def _single(parts: RedisUrl, options: Mapping[str, Any]) -> Callable[[], Client]
 def _master(parts: RedisUrl, options: Mapping[str, Any]) -> Callable[[], Client]:
     service, _, db = parts.path.strip("/").partition("/")
     if not service or not (db or "0").isdigit():
-        raise _invalid(parts, "the hosts must be followed by /service, or /service/db with a number")
+        raise _invalid(parts, "after the hosts, /service or /service/db is expected, where db is a number")
     hosts, access = _hosts(parts, 26379), _access(parts)
     manager = cast(Any, Sentinel)(hosts, sentinel_kwargs=dict(options), **options)
     return lambda: manager.master_for(unquote(service), db=int(db or 0), **access)
@@ -126,7 +141,7 @@ def _master(parts: RedisUrl, options: Mapping[str, Any]) -> Callable[[], Client]
 
 def _cluster(parts: RedisUrl, options: Mapping[str, Any]) -> Callable[[], Client]:
     if parts.path.strip("/"):
-        raise _invalid(parts, "a cluster has no databases, so nothing follows the hosts")
+        raise _invalid(parts, f"a cluster has no databases, so {parts.path!r} must not follow the hosts")
     hosts, access = _hosts(parts, 6379), _access(parts)
     return lambda: RedisCluster(
         startup_nodes=[cast(Any, ClusterNode)(*host) for host in hosts],
@@ -148,7 +163,7 @@ def _hosts(parts: RedisUrl, default_port: int) -> list[tuple[str, int]]:
 
 
 def _access(parts: RedisUrl) -> dict[str, Any]:
-    """User, password and TLS; the query may name `ssl_ca_certs`, `ssl_certfile`, `ssl_keyfile`."""
+    """Returns user, password and TLS options. The query may set `ssl_ca_certs`, `ssl_certfile`, `ssl_keyfile`."""
     user, _, password = parts.access.partition(":")
     access: dict[str, Any] = {"username": unquote(user) or None, "password": unquote(password) or None}
     if parts.scheme.startswith("rediss"):
@@ -160,4 +175,6 @@ def _access(parts: RedisUrl) -> dict[str, Any]:
 
 
 def _invalid(url: RedisUrl, why: str) -> InvalidInput:
-    return InvalidInput.at("redis_url", "REDIS_URL_INVALID", f"{url.shown}: {why}; known forms are {FORMS}")
+    return InvalidInput.at(
+        "redis_url", "REDIS_URL_INVALID", f"{url.shown}: {why}; the known forms are {FORMS}"
+    )

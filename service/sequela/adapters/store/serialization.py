@@ -1,7 +1,9 @@
-"""How backgrounds and explanations lie in a store. Nothing is ever unpickled, and bytes that are not ours, or
-are damaged, decode to None.
+"""The format of backgrounds and explanations in a store.
 
-A sealed value is a mark, a CRC-32 of the rest, a letter (`p` plain, `z` zlib) and the content.
+Nothing is ever unpickled. Bytes that are damaged, or that another program wrote, decode to None.
+
+A sealed value consists of a magic number, the CRC-32 of the rest, one letter (`p` for plain, `z` for zlib) and the
+content.
 """
 
 from __future__ import annotations
@@ -20,23 +22,23 @@ from pydantic_core import to_json
 from sequela.explain.background import Background
 from sequela.explain.result.explanation import Explanation
 
-_MARK = b"SQ1"
-_CHECK = struct.Struct("<I")
+_MAGIC = b"SQ1"
+_CRC = struct.Struct("<I")
 _HEADER = struct.Struct("<I")
-_COMPRESS_FROM = 1 << 10
-_MAX_BYTES = 1 << 30
+_COMPRESS_FROM_BYTES = 1 << 10
+_MAX_CONTENT_BYTES = 1 << 30  # so that damaged bytes cannot decompress without end
 _DTYPES = ("<f4", "<f8", "<i4", "<i8", "|b1")
 
 _explanations = TypeAdapter(Explanation)
 
 
 def encode_explanation(explanation: Explanation) -> bytes:
-    """JSON. A float is written so that it reads back as the same bits; infinity and NaN have their names."""
+    """Returns sealed JSON. Floats are written so that they read back bit for bit; infinity and NaN by name."""
     return seal(to_json(explanation, inf_nan_mode="constants"))
 
 
 def decode_explanation(data: bytes) -> Explanation | None:
-    """The explanation, equal in every field, or None."""
+    """Returns the explanation, equal in every field, or None if the bytes are not one."""
     content = unseal(data)
     try:
         return None if content is None else _explanations.validate_json(content)
@@ -45,36 +47,36 @@ def decode_explanation(data: bytes) -> Explanation | None:
 
 
 def encode_background(background: Background) -> bytes:
-    """A JSON header of (part, input, element type, shape), then the little-endian bytes in that order."""
-    arrays = [(part, name, _portable(array)) for part, name, array in _arrays(background)]
+    """Returns the sealed arrays: a JSON header of (part, input, element type, shape), then little-endian bytes."""
+    arrays = [(part, name, _little_endian(array)) for part, name, array in _arrays(background)]
     header = json.dumps([(part, name, array.dtype.str, array.shape) for part, name, array in arrays]).encode()
     return seal(_HEADER.pack(len(header)) + header + b"".join(array.tobytes() for _, _, array in arrays))
 
 
 def decode_background(data: bytes) -> Background | None:
-    """The background, with read-only arrays equal bit for bit, or None."""
+    """Returns the background, with read-only arrays that are equal bit for bit, or None if the bytes are not one."""
     content = unseal(data)
     try:
-        return None if content is None else _background(content)
+        return None if content is None else _read_background(content)
     except (ValueError, TypeError, KeyError, struct.error):
         return None
 
 
 def seal(content: bytes) -> bytes:
-    """Marks and checks the content, and compresses it where that is worth it."""
-    packed = b"z" + zlib.compress(content, 1) if len(content) >= _COMPRESS_FROM else b"p" + content
-    return _MARK + _CHECK.pack(zlib.crc32(packed)) + packed
+    """Adds the magic number and the checksum, and compresses content of a kilobyte or more."""
+    packed = b"z" + zlib.compress(content, 1) if len(content) >= _COMPRESS_FROM_BYTES else b"p" + content
+    return _MAGIC + _CRC.pack(zlib.crc32(packed)) + packed
 
 
 def unseal(data: bytes) -> bytes | None:
-    """The content of sealed bytes; None where they are damaged, or not ours."""
-    packed = data[len(_MARK) + _CHECK.size :]
-    if data[: -len(packed) or None] != _MARK + _CHECK.pack(zlib.crc32(packed)):
+    """Returns the content of sealed bytes, or None if they are damaged or foreign."""
+    packed = data[len(_MAGIC) + _CRC.size :]
+    if data[: -len(packed) or None] != _MAGIC + _CRC.pack(zlib.crc32(packed)):
         return None
     if packed[:1] != b"z":
         return packed[1:]
     try:
-        return zlib.decompressobj().decompress(packed[1:], _MAX_BYTES)
+        return zlib.decompressobj().decompress(packed[1:], _MAX_CONTENT_BYTES)
     except zlib.error:
         return None
 
@@ -85,18 +87,18 @@ def _arrays(background: Background) -> Iterator[tuple[str, str, NDArray[Any]]]:
             yield part, name, array
 
 
-def _portable(array: NDArray[Any]) -> NDArray[Any]:
+def _little_endian(array: NDArray[Any]) -> NDArray[Any]:
     return np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
 
 
-def _background(content: bytes) -> Background:
+def _read_background(content: bytes) -> Background:
     (length,) = _HEADER.unpack_from(content)
-    place = _HEADER.size + length
+    offset = _HEADER.size + length
     parts: dict[str, dict[str, NDArray[Any]]] = {"rows": {}, "mean_event": {}, "static": {}}
-    for part, name, dtype, shape in json.loads(content[_HEADER.size : place]):
+    for part, name, dtype, shape in json.loads(content[_HEADER.size : offset]):
         if dtype not in _DTYPES:
             raise ValueError(dtype)
         count = int(np.prod(shape, dtype=np.int64))
-        parts[part][name] = np.frombuffer(content, dtype, count, place).reshape(shape)
-        place += parts[part][name].nbytes
+        parts[part][name] = np.frombuffer(content, dtype, count, offset).reshape(shape)
+        offset += parts[part][name].nbytes
     return Background(**parts)

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from adapters.store.replicas import ONE_HOT, SCHEMA, SlowLoader, put, repository, small, width
+from adapters.repository.replicas import ONE_HOT, SCHEMA, SlowLoader, put, repository, small, width
 from digests import digest_of
 from sequela.adapters.endpoints.registry import EndpointRegistry, EndpointRules
 from sequela.adapters.repository.model_cache import ModelCache
-from sequela.adapters.repository.models import ModelRepository
-from sequela.adapters.repository.operator_models import OperatorsModels
-from sequela.adapters.repository.uploaded_models import UploadedModels
-from sequela.adapters.store.memory import MemoryKeyValue
+from sequela.adapters.repository.model_repository import ModelRepository
+from sequela.adapters.repository.operator_models import OperatorModels
+from sequela.adapters.repository.uploads import Uploads
+from sequela.adapters.store.memory import memory_store
 from sequela.errors import (
     DoesNotFit,
     InvalidInput,
@@ -60,7 +60,10 @@ def test_one_failing_model_stops_no_other(tmp_path: Path) -> None:
     assert width(models.resolve(NamedModel("good"))) == 3
     assert models.get("bad").state is ModelState.FAILED
     assert "bad/1/model.onnx: its 8 bytes are not an ONNX model" in models.get("bad").detail
-    assert models.get("empty").detail == "empty/1: holds neither model.onnx nor endpoint.toml"
+    assert (
+        models.get("empty").detail
+        == "empty/1: contains neither model.onnx nor endpoint.toml; add one of them"
+    )
     assert (
         "misfit/1/schema.json: inputs: the model's input 'x' (n, l, 3) is missing"
         in models.get("misfit").detail
@@ -77,9 +80,9 @@ def test_models_are_loaded_in_the_background(tmp_path: Path) -> None:
     put(tmp_path, "m", "1", small(3))
     loader = SlowLoader()
     endpoint_registry = EndpointRegistry(EndpointRules(), loader.limits, Observers([]))
-    configured = OperatorsModels.in_folder(tmp_path, loader, endpoint_registry)
+    configured = OperatorModels.in_folder(tmp_path, loader, endpoint_registry)
     models = ModelRepository(
-        configured, UploadedModels(MemoryKeyValue()), ModelCache(Observers([])), loader, endpoint_registry
+        configured, Uploads(memory_store()), ModelCache(Observers([])), loader, endpoint_registry
     )
     assert models.get("m").state is ModelState.LOADING
     configured.start()

@@ -1,6 +1,6 @@
-"""The operator's models: `<root>/<name>/<version>/model.onnx`, an optional `schema.json` beside it.
+"""The operator's models that run in this process: `<root>/<name>/<version>/model.onnx`, with an optional `schema.json`.
 
-They are loaded in the background; one that fails keeps its reason and stops no other.
+They are loaded in the background. A model that fails to load keeps the reason, and does not affect the others.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from sequela.names import ModelName
 _log = structlog.get_logger(__name__)
 
 
-class ConfiguredModels:
-    """Their records by name. `start` begins loading in a thread of its own; `wait` waits for its end."""
+class LocalModels:
+    """Loads the models of some folders, and keeps their records by name."""
 
     def __init__(self, folders: Sequence[ModelFolder], loader: Loader) -> None:
         self._loader = loader
@@ -35,28 +35,28 @@ class ConfiguredModels:
         self._thread = threading.Thread(target=self._load_all, name="load-models", daemon=True)
 
     def start(self) -> None:
-        """Begins loading."""
+        """Starts loading, in a thread."""
         self._thread.start()
 
     def wait(self, seconds: float | None = None) -> None:
-        """Waits until every model is loaded or has failed."""
+        """Waits until every model is loaded or has failed, but not longer than `seconds`."""
         self._thread.join(seconds)
 
     def stop(self) -> None:
-        """Loads no further model."""
+        """Stops after the model that is being loaded."""
         self._stopping.set()
 
     def ready(self) -> bool:
-        """Whether every model is loaded; one that failed keeps the server from being ready."""
+        """Returns whether every model is loaded. A model that failed keeps the server from being ready."""
         return all(record.state is ModelState.READY for record in self.records().values())
 
     def records(self) -> dict[ModelName, ModelRecord]:
-        """All of them as they stand now."""
+        """Returns the records in their present state."""
         with self._lock:
             return dict(self._records)
 
     def by_digest(self, digest: str) -> OnnxModel | None:
-        """A loaded model with this content."""
+        """Returns a loaded model with this digest, or None."""
         models = (record.model for record in self.records().values() if record.digest == digest)
         return next((model for model in models if isinstance(model, OnnxModel)), None)
 
@@ -75,10 +75,10 @@ class ConfiguredModels:
         except SequelaError as error:
             return _failed(loading, error.message)
         except OSError as error:
-            return _failed(loading, f"cannot be read: {error.strerror}")
-        except Exception as error:  # whatever one model does, the others are loaded
-            _log.exception("model_load_crashed", model=folder.name.full)
-            return _failed(loading, f"{type(error).__name__} while it was loaded")
+            return _failed(loading, f"its files cannot be read: {error.strerror}")
+        except Exception as error:  # a bug that one model reveals must not stop the others
+            _log.exception("model loading crashed", model=folder.name.full)
+            return _failed(loading, f"loading it raised {type(error).__name__}; the log has the details")
         return replace(
             loading,
             state=ModelState.READY,
@@ -88,22 +88,23 @@ class ConfiguredModels:
         )
 
 
-def _read(folder: ModelFolder, most_bytes: int) -> ModelBytes:
-    """The files' bytes, the model in one piece.
+def _read(folder: ModelFolder, max_bytes: int) -> ModelBytes:
+    """Returns the files of a model, with its weights put into the ONNX file.
 
-    Raises OSError, what `read_whole` raises, and InvalidInput where the folder says as well that it is served
-    elsewhere.
+    Raises:
+        OSError: A file cannot be read.
+        InvalidInput: MODEL_MISSING or MODEL_AMBIGUOUS, and what `read_whole` raises.
     """
     onnx, schema = folder.path / ONNX_FILE, folder.path / SCHEMA_FILE
     place = f"{folder.name.model}/{folder.name.version}"
     if not onnx.exists() and not (folder.path / ENDPOINT_FILE).exists():
-        text = f"holds neither {ONNX_FILE} nor {ENDPOINT_FILE}"
+        text = f"contains neither {ONNX_FILE} nor {ENDPOINT_FILE}; add one of them"
         raise InvalidInput.at(place, "MODEL_MISSING", text)
     if (folder.path / ENDPOINT_FILE).exists():
-        text = f"{ONNX_FILE} and {ENDPOINT_FILE} lie side by side; one of them must go"
+        text = f"contains both {ONNX_FILE} and {ENDPOINT_FILE}; remove one of them"
         raise InvalidInput.at(place, "MODEL_AMBIGUOUS", text)
     return ModelBytes(
-        onnx=read_whole(onnx, most_bytes, f"{place}/{ONNX_FILE}"),
+        onnx=read_whole(onnx, max_bytes, f"{place}/{ONNX_FILE}"),
         schema_json=schema.read_bytes() if schema.exists() else b"",
         onnx_path=f"{place}/{ONNX_FILE}",
         schema_path=f"{place}/{SCHEMA_FILE}",
@@ -115,5 +116,5 @@ def _loading(name: ModelName) -> ModelRecord:
 
 
 def _failed(loading: ModelRecord, detail: str) -> ModelRecord:
-    _log.error("model_failed", model=loading.name, detail=detail)
+    _log.error("model failed to load", model=loading.name, detail=detail)
     return replace(loading, state=ModelState.FAILED, detail=detail)

@@ -1,4 +1,4 @@
-"""All models that can be explained: the operator's, uploaded ones, and those sent along with a question."""
+"""All models that can be explained: the operator's, uploaded ones, and those sent inline with a request."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from sequela.adapters.endpoints.registry import EndpointRegistry
 from sequela.adapters.onnx.loader import Loader, ModelBytes
 from sequela.adapters.onnx.model import OnnxModel
 from sequela.adapters.repository.model_cache import ModelCache
-from sequela.adapters.repository.operator_models import OperatorsModels
-from sequela.adapters.repository.uploaded_models import Upload, UploadedModels
+from sequela.adapters.repository.operator_models import OperatorModels
+from sequela.adapters.repository.uploads import Upload, Uploads
 from sequela.adapters.store.page_tokens import page_position, page_token
 from sequela.errors import (
     AlreadyExists,
@@ -29,19 +29,28 @@ _LIST = "models"
 
 
 class ModelRepository:
-    """The `Models` port. The operator's names come before those of uploads."""
+    """Implements the `Models` port. A name of the operator's takes precedence over an upload of the same name.
+
+    Args:
+        operator_models: The models of the model repository.
+        uploads: Uploaded models.
+        cache: Uploaded and inline models that are loaded.
+        loader: Loads them.
+        switchboard: Connects to endpoints that requests name.
+        uploads_allowed: Whether callers may upload models or send them inline.
+    """
 
     def __init__(
         self,
-        configured: OperatorsModels,
-        uploaded: UploadedModels,
+        operator_models: OperatorModels,
+        uploads: Uploads,
         cache: ModelCache,
         loader: Loader,
         endpoint_registry: EndpointRegistry,
         uploads_allowed: bool = True,
     ) -> None:
-        self._configured = configured
-        self._uploaded = uploaded
+        self._operator_models = operator_models
+        self._uploads = uploads
         self._cache = cache
         self._loader = loader
         self._endpoint_registry = endpoint_registry
@@ -51,13 +60,13 @@ class ModelRepository:
         """See `Models`."""
         match choice:
             case NamedModel(name):
-                return self._named(parse_name(name, "model.name"))
+                return self._by_name(parse_name(name, "model.name"))
             case DigestedModel(digest):
-                return self._digested(digest)
+                return self._by_digest(digest)
             case InlineModel(onnx, schema_json):
                 self._check_allowed()
                 source = ModelBytes(onnx, schema_json, "model.inline.onnx", "model.inline.schema_json")
-                return self._configured.by_digest(source.digest) or self._loaded(source)
+                return self._operator_models.by_digest(source.digest) or self._load(source)
             case EndpointModel():
                 return self._endpoint_registry.resolve(choice, until)
 
@@ -66,7 +75,7 @@ class ModelRepository:
         match choice:
             case NamedModel(name):
                 with suppress(InvalidInput):
-                    return self._configured.is_served(parse_name(name, "model.name"))
+                    return self._operator_models.is_served(parse_name(name, "model.name"))
                 return False
             case EndpointModel():
                 return True
@@ -78,109 +87,110 @@ class ModelRepository:
         self._check_allowed()
         source = ModelBytes(onnx, schema_json, "onnx_chunk", "header.schema_json")
         wanted = parse_name(name, "header.name") if name else ModelPattern(source.digest, 1)
-        for own, record in self._configured.records().items():
-            if wanted.matches(own) and record.digest == source.digest:
+        for configured, record in self._operator_models.records().items():
+            if wanted.matches(configured) and record.digest == source.digest:
                 return record
-        if self._configured.find(ModelPattern(wanted.model, None)):
-            text = f"models/{wanted.model} belongs to the operator's model repository; choose another name"
+        if self._operator_models.find(ModelPattern(wanted.model, None)):
+            text = f"models/{wanted.model} is in the operator's model repository; choose another name"
             raise AlreadyExists("MODEL_NAME_TAKEN", text)
-        model = self._loaded(source)
-        return _record(self._uploaded.keep(wanted, source), model)
+        model = self._load(source)
+        return _record(self._uploads.create(wanted, source), model)
 
     def get(self, name: str) -> ModelRecord:
         """See `Models`."""
         pattern = parse_name(name, "name")
-        record = self._configured.find(pattern)
+        record = self._operator_models.find(pattern)
         if record:
             return record
         upload = self._find(pattern)
         if upload:
-            return self._described(upload)
-        raise _unknown(name)
+            return self._describe(upload)
+        raise _not_found(name)
 
     def list(self, page_size: int, token: str) -> Page[ModelRecord]:
-        """See `Models`. Uploads not loaded in this process are listed without what their graph tells."""
+        """See `Models`. Uploads that are not loaded in this process are listed without their schema."""
         after = page_position(_LIST, token)
         found = {
             upload.name.entry: _record(upload, self._cache.peek(upload.digest))
-            for upload in self._uploaded.page(after, page_size + 1)
+            for upload in self._uploads.page(after, page_size + 1)
         }
-        own = self._configured.records().items()
-        found.update({name.entry: record for name, record in own if name.entry > after})
+        configured = self._operator_models.records().items()
+        found.update({name.entry: record for name, record in configured if name.entry > after})
         entries = sorted(found)[:page_size]
         more = len(found) > page_size
         return Page(tuple(found[entry] for entry in entries), page_token(_LIST, entries[-1]) if more else "")
 
     def delete(self, name: str) -> None:
-        """See `Models`; without a version, all versions."""
+        """See `Models`. Without a version, all versions are deleted."""
         pattern = parse_name(name, "name")
-        if self._configured.find(pattern):
-            text = f"{name} comes from the model repository, which belongs to the operator"
+        if self._operator_models.find(pattern):
+            text = f"{name} is in the operator's model repository; only uploaded models can be deleted"
             raise Forbidden("MODEL_OF_REPOSITORY", text)
-        forgotten = self._uploaded.delete(pattern)
-        if not forgotten:
-            raise _unknown(name)
-        for upload in forgotten:
+        deleted = self._uploads.delete(pattern)
+        if not deleted:
+            raise _not_found(name)
+        for upload in deleted:
             self._cache.drop(upload.digest)
 
     def ready(self) -> bool:
         """See `Models`."""
-        return self._configured.ready()
+        return self._operator_models.ready()
 
-    def _named(self, pattern: ModelPattern) -> Model:
-        record = self._configured.find(pattern)
+    def _by_name(self, pattern: ModelPattern) -> Model:
+        record = self._operator_models.find(pattern)
         if record:
             return _usable(record)
         upload = self._find(pattern)
         if upload is None:
-            raise _unknown(_shown(pattern))
-        return self._opened(upload).named(upload.name.full)
+            raise _not_found(_short_name(pattern))
+        return self._load_upload(upload).named(upload.name.full)
 
-    def _digested(self, digest: str) -> Model:
+    def _by_digest(self, digest: str) -> Model:
         if not is_digest(digest):
-            text = f"{digest[:80]!r} is not a digest of 64 hexadecimal digits"
+            text = f"{digest[:80]!r} is not a digest; expected 64 hexadecimal digits in lower case"
             raise InvalidInput.at("model.digest", "DIGEST_INVALID", text)
-        known = self._configured.by_digest(digest) or self._cache.peek(digest)
-        if known:
-            return known
-        upload = self._uploaded.by_digest(digest)
+        loaded = self._operator_models.by_digest(digest) or self._cache.peek(digest)
+        if loaded:
+            return loaded
+        upload = self._uploads.by_digest(digest)
         if upload is None:
-            raise _unknown(f"of digest {digest}")
-        return self._opened(upload)
+            raise _not_found(f"of digest {digest}")
+        return self._load_upload(upload)
 
     def _find(self, pattern: ModelPattern) -> Upload | None:
-        """By name; content that came under another name is also found by its digest."""
-        upload = self._uploaded.find(pattern)
+        """Finds an upload by name. A digest as the name finds an upload with any name."""
+        upload = self._uploads.find(pattern)
         if upload is None and pattern.version is None and is_digest(pattern.model):
-            return self._uploaded.by_digest(pattern.model)
+            return self._uploads.by_digest(pattern.model)
         return upload
 
-    def _described(self, upload: Upload) -> ModelRecord:
+    def _describe(self, upload: Upload) -> ModelRecord:
         try:
-            return _record(upload, self._opened(upload))
+            return _record(upload, self._load_upload(upload))
         except (InvalidInput, DoesNotFit) as error:
             return _record(upload, None, ModelState.FAILED, error.message)
 
-    def _opened(self, upload: Upload) -> OnnxModel:
+    def _load_upload(self, upload: Upload) -> OnnxModel:
         def load() -> OnnxModel:
-            source = self._uploaded.read(upload)
+            source = self._uploads.read(upload)
             if source is None:
-                raise _unknown(upload.name.full)
+                raise _not_found(upload.name.full)
             return self._loader.load(_digest_name(upload.digest), source)
 
         return self._cache.get(upload.digest, load)
 
-    def _loaded(self, source: ModelBytes) -> OnnxModel:
+    def _load(self, source: ModelBytes) -> OnnxModel:
         digest = source.digest
         return self._cache.get(digest, lambda: self._loader.load(_digest_name(digest), source))
 
     def _check_allowed(self) -> None:
         if not self._uploads_allowed:
-            raise Forbidden("UPLOADS_DISABLED", "the operator has switched off models sent by callers")
+            text = "this server does not accept models from callers (--no-uploads); name one that it has"
+            raise Forbidden("UPLOADS_DISABLED", text)
 
 
 def _digest_name(digest: str) -> str:
-    """The name of a model that came without one."""
+    """Returns the name of a model that was sent without one."""
     return ModelName(digest, 1).full
 
 
@@ -189,7 +199,7 @@ def _usable(record: ModelRecord) -> Model:
         if record.detail:
             text = f"{record.name} cannot be reached: {record.detail}"
             raise Unavailable("ENDPOINT_UNAVAILABLE", text, retry_after=LOADING_RETRY_SECONDS)
-        text = f"{record.name} is still being loaded"
+        text = f"{record.name} is still being loaded; try again"
         raise Unavailable("MODEL_LOADING", text, retry_after=LOADING_RETRY_SECONDS)
     if record.model is None:
         raise DoesNotFit("MODEL_NOT_LOADED", f"{record.name} failed to load: {record.detail}")
@@ -213,9 +223,9 @@ def _record(
     )
 
 
-def _unknown(name: str) -> NotFound:
+def _not_found(name: str) -> NotFound:
     return NotFound("MODEL_NOT_FOUND", f"no model {name}")
 
 
-def _shown(pattern: ModelPattern) -> str:
+def _short_name(pattern: ModelPattern) -> str:
     return pattern.model if pattern.version is None else f"{pattern.model}/{pattern.version}"

@@ -7,30 +7,27 @@ import json
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import pytest
-from adapters.store.replicas import (
+from adapters.repository.replicas import (
     GRU,
     ONE_HOT,
     SCHEMA,
-    Broken,
+    BreakableStore,
     SlowLoader,
-    Switched,
     put,
     repository,
     small,
     width,
 )
+from adapters.store.redis_stores import connected
 from digests import digest_of
 from redis_server import RedisServer, redis_server
 from sequela.adapters.onnx.model import OnnxModel
 from sequela.adapters.repository.model_cache import ModelCache
-from sequela.adapters.store.chunks import InPieces
-from sequela.adapters.store.key_value import KeyValue
-from sequela.adapters.store.memory import MemoryKeyValue
-from sequela.adapters.store.redis_store import RedisKeyValue
+from sequela.adapters.store.memory import memory_store
+from sequela.adapters.store.redis_store import redis_store
 from sequela.errors import (
     AlreadyExists,
     DoesNotFit,
@@ -53,7 +50,7 @@ __all__ = ["redis_server"]
 
 def test_uploads_are_found_by_every_replica() -> None:
     """By name and by digest, with the same schema, digest and time."""
-    store = MemoryKeyValue()
+    store = memory_store()
     record = repository(store=store).register("m/7", ONE_HOT, SCHEMA)
     other = repository(store=store)
     digest = digest_of(ONE_HOT, SCHEMA)
@@ -94,7 +91,7 @@ def test_registering_again_answers_with_what_is_there() -> None:
 
 def test_uploads_at_once_get_versions_of_their_own() -> None:
     """Six uploads of different models under one name, at once on two replicas, are six versions."""
-    store = MemoryKeyValue()
+    store = memory_store()
     replicas = [repository(store=store), repository(store=store)]
     with ThreadPoolExecutor(6) as pool:
         records = list(pool.map(lambda k: replicas[k % 2].register("m", small(k), b""), range(1, 7)))
@@ -140,7 +137,7 @@ def test_the_operators_names_are_taken(tmp_path: Path) -> None:
 
 def test_deleted_uploads_are_gone_everywhere() -> None:
     """One version, or all of them, by name and by digest; the name may then be used again."""
-    store = MemoryKeyValue()
+    store = memory_store()
     models, other = repository(store=store), repository(store=store)
     for k in (3, 4, 5):
         models.register("m", small(k), b"")
@@ -184,7 +181,7 @@ def test_lists_are_paged(tmp_path: Path) -> None:
 
 def test_inline_models_are_kept_by_digest() -> None:
     """The first question sends the bytes, the next only their digest; other replicas do not know it."""
-    store = MemoryKeyValue()
+    store = memory_store()
     models = repository(store=store)
     digest = digest_of(ONE_HOT, SCHEMA)
     with pytest.raises(NotFound):
@@ -214,15 +211,15 @@ def test_uploads_kept_under_an_older_digest_are_unknown_until_they_come_again(na
     """Formerly the digest was the SHA-256 of file and schema in one: such an upload is not found, and registering its
     content again makes it known, under the same version too where one is wanted.
     """
-    store = MemoryKeyValue()
+    store = memory_store()
     old = hashlib.sha256(GRU + SCHEMA_OF_GRU).hexdigest()
     entry = ModelName("m", 1).entry
     content = len(SCHEMA_OF_GRU).to_bytes(8, "big") + SCHEMA_OF_GRU + GRU
     record = {"digest": old, "create_time": "2026-01-01T00:00:00Z"}
-    store.put(f"model-bytes:{entry}:{old}", content)
-    store.put(f"model-name:{entry}", json.dumps(record).encode())
-    store.put(f"model-digest:{old}", entry.encode())
-    store.index_add("models", entry)
+    store.values.put(f"model-bytes:{entry}:{old}", content)
+    store.values.put(f"model-name:{entry}", json.dumps(record).encode())
+    store.values.put(f"model-digest:{old}", entry.encode())
+    store.index.add("models", entry)
     models = repository(store=store)
     for choice in (NamedModel("m"), NamedModel("m/1"), DigestedModel(old)):
         with pytest.raises(NotFound):
@@ -311,7 +308,7 @@ def test_the_cache_is_bounded() -> None:
         def notice(self, record: Record) -> None:
             heard.append(record)
 
-    by_count = repository(cache=ModelCache(Ear(), models=2))
+    by_count = repository(cache=ModelCache(Ear(), max_models=2))
     for k in (3, 4, 3, 5):
         by_count.resolve(InlineModel(small(k)))
     assert width(by_count.resolve(DigestedModel(digest_of(small(3))))) == 3
@@ -319,22 +316,22 @@ def test_the_cache_is_bounded() -> None:
         by_count.resolve(DigestedModel(digest_of(small(4))))
     assert [r.result for r in heard if isinstance(r, CacheAsked)] == ["miss", "miss", "hit", "miss"]
 
-    by_bytes = repository(cache=ModelCache(Observers([]), most_bytes=len(GRU) + 10))
+    by_bytes = repository(cache=ModelCache(Observers([]), max_bytes=len(GRU) + 10))
     assert by_bytes.resolve(InlineModel(GRU))
     by_bytes.resolve(InlineModel(small(3)))
     with pytest.raises(NotFound):
         by_bytes.resolve(DigestedModel(digest_of(GRU)))
-    tiny = repository(cache=ModelCache(Observers([]), most_bytes=10))
+    tiny = repository(cache=ModelCache(Observers([]), max_bytes=10))
     assert tiny.resolve(InlineModel(GRU))
 
 
 def test_known_uploads_are_used_while_the_store_is_down() -> None:
     """What this replica has run stays usable; what it would have to look up is Unavailable, and nothing is lost."""
-    store = Switched()
-    models = repository(store=cast(KeyValue, store))
+    breakable = BreakableStore()
+    models = repository(store=breakable.store)
     models.register("m", small(3), b"")
     models.resolve(NamedModel("m"))
-    kept, store.store = store.store, Broken()
+    breakable.set_down(True)
     assert width(models.resolve(NamedModel("m"))) == 3
     assert models.resolve(DigestedModel(digest_of(small(3))))
     for door in (
@@ -345,21 +342,21 @@ def test_known_uploads_are_used_while_the_store_is_down() -> None:
         with pytest.raises(Unavailable) as caught:
             door()
         assert caught.value.reason == "STORE_DOWN"
-    store.store = kept
+    breakable.set_down(False)
     assert len(models.list(50, "").items) == 1
 
 
 def test_unreadable_entries_are_passed_over() -> None:
     """Bytes that somebody else put into the store are no model, and may be replaced."""
-    store = MemoryKeyValue()
+    store = memory_store()
     models = repository(store=store)
     record = models.register("m", small(3), b"")
-    store.put("model-name:m/000000000000000001", b"garbage")
+    store.values.put("model-name:m/000000000000000001", b"garbage")
     fresh = repository(store=store)
     with pytest.raises(NotFound):
         fresh.resolve(NamedModel("m"))
     assert fresh.register("m/1", small(3), b"").digest == record.digest
-    store.put(f"model-bytes:m/000000000000000001:{record.digest}", b"garbage" * 10)
+    store.values.put(f"model-bytes:m/000000000000000001:{record.digest}", b"garbage" * 10)
     with pytest.raises(NotFound):
         repository(store=store).resolve(NamedModel("m"))
 
@@ -368,8 +365,7 @@ def test_uploads_survive_in_a_real_redis(redis_server: RedisServer) -> None:
     """Two replicas over one Redis: a model in several pieces is registered on one and run on the other."""
     namespace = f"{uuid.uuid4()}:"
     first, second = (
-        repository(store=InPieces(RedisKeyValue(redis_server.url, Observers([]), namespace=namespace), 1_000))
-        for _ in range(2)
+        repository(store=redis_store(connected(redis_server, namespace=namespace), 1_000)) for _ in range(2)
     )
     record = first.register("m", GRU, b"")
     model = second.resolve(NamedModel("m"))

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 from matrix import BY_NAME
 from sequela.adapters.endpoints.registry import EndpointRegistry, EndpointRules
 from sequela.adapters.onnx.loader import Loader, ModelBytes
 from sequela.adapters.onnx.model import OnnxModel
 from sequela.adapters.repository.model_cache import ModelCache
-from sequela.adapters.repository.models import ModelRepository
-from sequela.adapters.repository.operator_models import OperatorsModels
-from sequela.adapters.repository.uploaded_models import UploadedModels
-from sequela.adapters.store.key_value import KeyValue, StoreDown
-from sequela.adapters.store.memory import MemoryKeyValue
+from sequela.adapters.repository.model_repository import ModelRepository
+from sequela.adapters.repository.operator_models import OperatorModels
+from sequela.adapters.repository.uploads import Uploads
+from sequela.adapters.store.memory import MemoryIndex, MemoryKeyValue, memory_store
+from sequela.adapters.store.ports import Index, KeyValue, Store, StoreDown
 from sequela.explain.ports import Observers
 from small_onnx import FLOAT, scoring
 
@@ -36,7 +36,7 @@ def width(model: object) -> int:
 
 def repository(
     root: Path | None = None,
-    store: KeyValue | None = None,
+    store: Store | None = None,
     cache: ModelCache | None = None,
     loader: Loader | None = None,
     uploads_allowed: bool = True,
@@ -44,12 +44,12 @@ def repository(
     """A replica; its configured models are loaded already."""
     loading = loader or Loader()
     endpoint_registry = EndpointRegistry(EndpointRules(), loading.limits, Observers([]))
-    configured = OperatorsModels.in_folder(root, loading, endpoint_registry)
+    configured = OperatorModels.in_folder(root, loading, endpoint_registry)
     configured.start()
     configured.wait()
     return ModelRepository(
         configured,
-        UploadedModels(store or MemoryKeyValue()),
+        Uploads(store or memory_store()),
         cache or ModelCache(Observers([])),
         loading,
         endpoint_registry,
@@ -82,21 +82,26 @@ class SlowLoader(Loader):
         return super().load(name, source)
 
 
-class Broken:
-    """A store that has gone down."""
+class Breakable:
+    """A backend that a test can take down: every call then raises StoreDown."""
 
-    def __getattr__(self, name: str) -> Callable[..., object]:
-        def down(*_: object) -> object:
-            raise StoreDown("test")
-
-        return down
-
-
-class Switched:
-    """A store that a test can take down."""
-
-    def __init__(self) -> None:
-        self.store: object = MemoryKeyValue()
+    def __init__(self, backend: object) -> None:
+        self.down = False
+        self._backend = backend
 
     def __getattr__(self, name: str) -> object:
-        return getattr(self.store, name)
+        if self.down:
+            raise StoreDown("test")
+        return getattr(self._backend, name)
+
+
+class BreakableStore:
+    """A store in the process that a test can take down."""
+
+    def __init__(self) -> None:
+        self._backends = (Breakable(MemoryKeyValue()), Breakable(MemoryIndex()))
+        self.store = Store(cast(KeyValue, self._backends[0]), cast(Index, self._backends[1]))
+
+    def set_down(self, down: bool) -> None:
+        for backend in self._backends:
+            backend.down = down

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sequela.adapters.repository.unread_files import MOST, repository_notes
+from sequela.adapters.repository.layout_warnings import MAX_WARNINGS, layout_warnings
 
 
 def lay(root: Path, *files: str) -> None:
@@ -20,36 +20,39 @@ def lay(root: Path, *files: str) -> None:
 @pytest.mark.parametrize(
     ("file", "said"),
     [
-        ("fraud/latest/model.onnx", "fraud/latest/ is passed over: a version folder is a whole number"),
-        ("fraud/v1/endpoint.toml", "fraud/v1/ is passed over: a version folder is a whole number"),
+        ("fraud/latest/model.onnx", "fraud/latest/ is ignored: a version folder must be a whole number"),
+        ("fraud/v1/endpoint.toml", "fraud/v1/ is ignored: a version folder must be a whole number"),
         (
             "fraud/01/model.onnx",
-            "fraud/01/ is passed over: a version folder is a whole number without leading",
+            "fraud/01/ is ignored: a version folder must be a whole number without leading",
         ),
-        ("my fraud/1/model.onnx", "my fraud/ is passed over: a model's name has at most 128 letters"),
+        ("my fraud/1/model.onnx", "my fraud/ is ignored: a model name consists of at most 128 letters"),
         (
             "fraud/model.onnx",
-            "fraud/model.onnx is passed over: it belongs into a version folder; move it to fraud/1/",
+            "fraud/model.onnx is ignored: it is not in a version folder; move it to fraud/1/",
         ),
         (
             "fraud.onnx",
-            "fraud.onnx is passed over: it lies in the repository itself; move it to <name>/1/model.onnx",
+            "fraud.onnx is ignored: it is not in a model's folder; move it to <name>/1/model.onnx",
         ),
-        ("endpoint.toml", "endpoint.toml is passed over: it lies in the repository itself"),
-        ("fraud/1/gru.onnx", "fraud/1/gru.onnx is passed over: the model is called model.onnx; rename it"),
-        ("fraud/1/Model.ONNX", "fraud/1/Model.ONNX is passed over: the model is called model.onnx"),
+        ("endpoint.toml", "endpoint.toml is ignored: it is not in a model's folder"),
+        ("fraud/1/gru.onnx", "fraud/1/gru.onnx is ignored: the model must be named model.onnx; rename it"),
+        ("fraud/1/Model.ONNX", "fraud/1/Model.ONNX is ignored: the model must be named model.onnx"),
         (
             "fraud/1/Endpoint.toml",
-            "fraud/1/Endpoint.toml is passed over: an endpoint is TOML and called endpoint.toml",
+            "fraud/1/Endpoint.toml is ignored: an endpoint must be TOML and named endpoint.toml",
         ),
-        ("fraud/config.pbtxt", "fraud/ holds no model; expected fraud/1/model.onnx or fraud/1/endpoint.toml"),
-        ("nested/fraud/1/model.onnx", "nested/ holds no model"),
+        (
+            "fraud/config.pbtxt",
+            "fraud/ contains no model; expected fraud/1/model.onnx or fraud/1/endpoint.toml",
+        ),
+        ("nested/fraud/1/model.onnx", "nested/ contains no model"),
     ],
 )
 def test_what_is_no_model(tmp_path: Path, file: str, said: str) -> None:
     """One note each, beside a model that is one."""
     lay(tmp_path, "good/1/model.onnx", "good/1/schema.json", file)
-    (note,) = repository_notes(tmp_path)
+    (note,) = layout_warnings(tmp_path)
     assert note.startswith(said)
 
 
@@ -57,8 +60,8 @@ def test_what_is_no_model(tmp_path: Path, file: str, said: str) -> None:
 def test_a_schema_of_another_name(tmp_path: Path, name: str) -> None:
     """It would be missed in silence, since a model needs none."""
     lay(tmp_path, "fraud/1/model.onnx", f"fraud/1/{name}")
-    (note,) = repository_notes(tmp_path)
-    assert note == f"fraud/1/{name} is passed over: a schema is JSON and called schema.json; rename it"
+    (note,) = layout_warnings(tmp_path)
+    assert note == f"fraud/1/{name} is ignored: the schema must be JSON and named schema.json; rename it"
 
 
 def test_nothing_of_others(tmp_path: Path) -> None:
@@ -79,13 +82,13 @@ def test_nothing_of_others(tmp_path: Path) -> None:
         ),
         *("fraud/1/schema.json.bak", "served/2/endpoint.toml", "served/2/token", "fraud/..data/model.onnx"),
     )
-    assert repository_notes(tmp_path) == []
+    assert layout_warnings(tmp_path) == []
 
 
 def test_a_repository_of_something_else(tmp_path: Path) -> None:
     """No folder at all is said once; a folder of thousand files fills no log."""
-    assert "it holds no folder" in repository_notes(tmp_path)[0]
-    lay(tmp_path, *(f"{number}.onnx" for number in range(MOST + 5)), "good/1/model.onnx")
-    notes = repository_notes(tmp_path)
-    assert len(notes) == MOST + 1
-    assert notes[-1] == "5 more files and folders are passed over"
+    assert "it contains no folders" in layout_warnings(tmp_path)[0]
+    lay(tmp_path, *(f"{number}.onnx" for number in range(MAX_WARNINGS + 5)), "good/1/model.onnx")
+    notes = layout_warnings(tmp_path)
+    assert len(notes) == MAX_WARNINGS + 1
+    assert notes[-1] == "5 more files and folders are ignored"

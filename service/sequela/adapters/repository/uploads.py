@@ -1,0 +1,202 @@
+"""Uploaded models, kept in the store that replicas share.
+
+Keys and sets (`m/v` is `ModelName.entry`):
+
+    model-name:{m/v}            digest and upload time of a version; does not expire
+    model-bytes:{m/v}:{digest}  the files of that version; do not expire
+    model-digest:{digest}       the version that last got these files; does not expire
+    models                      the set of all versions
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import islice, takewhile
+
+import structlog
+from cachetools import LRUCache
+from pydantic import TypeAdapter, ValidationError
+
+from sequela.adapters.onnx.loader import ModelBytes
+from sequela.adapters.store.ports import Store, StoreDown
+from sequela.errors import AlreadyExists
+from sequela.names import ModelName, ModelPattern
+
+VERSIONS = "models"
+
+PAGE_SIZE = 100
+"""Entries read from the set at a time."""
+
+MAX_CACHED_NAMES = 1_000
+"""Names that are still known while the store is down."""
+
+LENGTH_BYTES = 8
+"""Before the files stands the length of the schema, as a big-endian integer of so many bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A version of an uploaded model, and the digest of its files."""
+
+    name: ModelName
+    digest: str
+    create_time: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+@dataclass(frozen=True, slots=True)
+class _UploadRecord:
+    """An upload as it is stored under its name."""
+
+    digest: str
+    create_time: datetime
+
+
+_records = TypeAdapter(_UploadRecord)
+_log = structlog.get_logger(__name__)
+
+
+class Uploads:
+    """All uploaded models. Every method may raise StoreDown; `find` then still knows what it found before."""
+
+    def __init__(self, store: Store) -> None:
+        self._values = store.values
+        self._index = store.index
+        self._lock = threading.Lock()
+        self._known: LRUCache[ModelPattern, Upload] = LRUCache(MAX_CACHED_NAMES)
+
+    def create(self, wanted: ModelPattern, source: ModelBytes) -> Upload:
+        """Stores a model under the version that `wanted` names.
+
+        Without a version, a version of that name with the same files is returned, or else the next version is used.
+
+        Raises:
+            AlreadyExists: MODEL_VERSION_EXISTS. The version has other files.
+        """
+        present = self._versions(wanted.model)
+        if wanted.version is not None:
+            return self._claim(ModelName(wanted.model, wanted.version), source)
+        for upload in present:
+            if upload.digest == source.digest:
+                return upload
+        version = max((upload.name.version for upload in present), default=0) + 1
+        while True:
+            try:
+                return self._claim(ModelName(wanted.model, version), source)
+            except AlreadyExists:  # another upload took the version in the meantime
+                version += 1
+
+    def find(self, pattern: ModelPattern) -> Upload | None:
+        """Returns the version that the pattern names, or the highest one."""
+        try:
+            found = self._newest(pattern)
+        except StoreDown:
+            with self._lock:
+                known = self._known.get(pattern)
+            if known is None:
+                raise
+            return known
+        self._remember(pattern, found)
+        return found
+
+    def by_digest(self, digest: str) -> Upload | None:
+        """Returns an upload with these files."""
+        entry = self._values.get(_digest_key(digest))
+        upload = self._read_record(ModelName.of_entry(entry.decode())) if entry else None
+        return upload if upload and upload.digest == digest else None
+
+    def read(self, upload: Upload) -> ModelBytes | None:
+        """Returns the files of an upload, or None if they are gone."""
+        data = self._values.get(_bytes_key(upload))
+        if data is None:
+            return None
+        split = LENGTH_BYTES + int.from_bytes(data[:LENGTH_BYTES], "big")
+        source = ModelBytes(data[split:], data[LENGTH_BYTES:split], "model", "schema_json")
+        return source if source.digest == upload.digest else None
+
+    def page(self, after: str, limit: int) -> list[Upload]:
+        """Returns the first `limit` uploads after an entry, in the order of entries."""
+        return list(islice(self._uploads(after), limit))
+
+    def delete(self, pattern: ModelPattern) -> list[Upload]:
+        """Deletes the version that the pattern names, or all versions. Returns what was deleted."""
+        found = [upload for upload in self._versions(pattern.model) if pattern.matches(upload.name)]
+        for upload in found:
+            self._index.remove(VERSIONS, upload.name.entry)
+            self._values.delete(_bytes_key(upload))
+            self._values.delete(_name_key(upload.name))
+        with self._lock:
+            for known in [known for known in self._known if known.model == pattern.model]:
+                del self._known[known]
+        return found
+
+    def _claim(self, name: ModelName, source: ModelBytes) -> Upload:
+        """Stores the files under a version, unless the version has others."""
+        ours = Upload(name, source.digest)
+        # The files are written first, so that no name is ever without them, whatever fails in between.
+        length = len(source.schema_json).to_bytes(LENGTH_BYTES, "big")
+        self._values.put(_bytes_key(ours), length + source.schema_json + source.onnx)
+        record = _records.dump_json(_UploadRecord(ours.digest, ours.create_time))
+        self._values.put_if_absent(_name_key(name), record)
+        present = self._read_record(name)
+        if present is None or (present.digest != ours.digest and self.read(present) is None):
+            # The record cannot be read, or was written by a release that computed digests differently: replace it.
+            self._values.put(_name_key(name), record)
+            present = ours
+        if present.digest != ours.digest:
+            self._values.delete(_bytes_key(ours))
+            text = (
+                f"{name.full} exists with other content (digest {present.digest}); choose another version, or leave "
+                "the version out to get the next one"
+            )
+            raise AlreadyExists("MODEL_VERSION_EXISTS", text)
+        self._values.put(_digest_key(ours.digest), name.entry.encode())
+        self._index.add(VERSIONS, name.entry)
+        return present
+
+    def _remember(self, pattern: ModelPattern, found: Upload | None) -> None:
+        with self._lock:
+            if found:
+                self._known[pattern] = found
+            else:
+                self._known.pop(pattern, None)
+
+    def _newest(self, pattern: ModelPattern) -> Upload | None:
+        if pattern.version is not None:
+            return self._read_record(ModelName(pattern.model, pattern.version))
+        return max(self._versions(pattern.model), key=lambda upload: upload.name, default=None)
+
+    def _versions(self, model: str) -> list[Upload]:
+        return list(takewhile(lambda upload: upload.name.model == model, self._uploads(f"{model}/")))
+
+    def _uploads(self, after: str) -> Iterator[Upload]:
+        """Yields all uploads after an entry, in the order of entries."""
+        while entries := self._index.page(VERSIONS, after, PAGE_SIZE):
+            names = map(ModelName.of_entry, entries)
+            yield from (upload for name in names if (upload := self._read_record(name)))
+            after = entries[-1]
+
+    def _read_record(self, name: ModelName) -> Upload | None:
+        data = self._values.get(_name_key(name))
+        if data is None:
+            return None
+        try:
+            record = _records.validate_json(data)
+        except ValidationError:
+            _log.warning("stored model unreadable", key=_name_key(name))
+            return None
+        return Upload(name, record.digest, record.create_time)
+
+
+def _name_key(name: ModelName) -> str:
+    return f"model-name:{name.entry}"
+
+
+def _bytes_key(upload: Upload) -> str:
+    return f"model-bytes:{upload.name.entry}:{upload.digest}"
+
+
+def _digest_key(digest: str) -> str:
+    return f"model-digest:{digest}"

@@ -1,0 +1,175 @@
+"""Calls to Redis 6.2 or newer: quick to give up when it is down, and quick to notice that it is back."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+import structlog
+from redis.exceptions import ClusterError, InvalidResponse, RedisClusterException, RedisError
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from sequela.adapters.store.ports import RETRY_AFTER_SECONDS, StoreDown
+from sequela.adapters.store.redis_url import Client, RedisTimeouts, connector
+from sequela.concurrency.circuit_breaker import CircuitBreaker
+from sequela.explain.ports import Observer
+from sequela.explain.telemetry import StoreState
+
+NAMESPACE = "sequela:v1:"
+"""The prefix of every key. It has no hash tag: a call touches one key, so a cluster may spread keys over its nodes."""
+
+Answer = TypeVar("Answer")
+
+_OUTAGES = (
+    RedisConnectionError,
+    RedisTimeoutError,
+    ClusterError,
+    RedisClusterException,
+    InvalidResponse,  # a server answers that is not Redis
+    OSError,
+)
+_UNREACHABLE = "it cannot be reached, or does not answer in time"
+_REFUSED = "it refused the call"
+_WRONG_TYPE = "it holds a value of another type"
+_DELETE_UNLESS_TYPE = """
+if redis.call('type', KEYS[1]).ok ~= ARGV[1] then return redis.call('del', KEYS[1]) end
+return 0
+"""
+"""A script, so that the check and the deletion are one step. Another replica may write the key at the same time."""
+
+_log = structlog.get_logger(__name__)
+
+
+class _WrongType(StoreDown):
+    """The key holds a value of another Redis type, which some other program wrote."""
+
+
+class RedisConnection:
+    """Runs commands on Redis. Safe to use from several threads at once.
+
+    Every call is one round trip, within the timeouts, and is never repeated. After a failure all calls raise StoreDown
+    at once, until Redis answers a probe in the background. Callers are not told why Redis failed or refused a call:
+    the observer is told of an outage, the log of a refusal.
+
+    Args:
+        url: See `redis_url.FORMS`.
+        observer: Told when Redis goes down and when it comes back.
+        timeouts: Time limits of one call.
+        probe_interval_seconds: How often Redis is probed while it is down.
+        namespace: The prefix of every key.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        observer: Observer,
+        timeouts: RedisTimeouts | None = None,
+        probe_interval_seconds: float = RETRY_AFTER_SECONDS,
+        namespace: str = NAMESPACE,
+    ) -> None:
+        self.namespace = namespace
+        self._connect = connector(url, timeouts or RedisTimeouts())
+        self._observer = observer
+        self._lock = threading.Lock()
+        self._client: Client | None = None
+        self._last_refusal = ""
+        self._breaker = CircuitBreaker(self._probe, self._notify, probe_interval_seconds, "store-probe")
+
+    def check(self) -> bool:
+        """Asks Redis once, and returns whether it answered. A refusal is an answer too. The observer is told."""
+        with contextlib.suppress(StoreDown):
+            self.call(self._ping)
+        return self._breaker.why_open is None
+
+    def close(self) -> None:
+        """Closes the connections and stops probing."""
+        self._breaker.close()
+        with self._lock:
+            if self._client is not None:
+                self._client.close()
+                self._client = None
+
+    def call(self, command: Callable[[Client], Answer]) -> Answer:
+        """Runs a command and returns its answer. Raises StoreDown."""
+        if self._breaker.why_open is not None:
+            raise StoreDown(_UNREACHABLE)
+        client = self._client
+        try:
+            client = self._connected()
+            answer = command(client)
+        except _OUTAGES as error:
+            self._discard(client)
+            self._breaker.fail(_describe(error))
+            raise StoreDown(_UNREACHABLE) from error
+        except RedisError as error:  # it answers, but refuses this: out of memory, no permission
+            self._breaker.succeed()
+            raise self._refusal(error) from error
+        self._breaker.succeed()
+        return answer
+
+    def call_typed(self, redis_type: str, name: str, command: Callable[[Client], Answer]) -> Answer:
+        """Runs a command on a key that must be of one Redis type. Raises StoreDown.
+
+        A key of another type cannot be read, so it is logged, deleted, and treated as one that was never there.
+        """
+        try:
+            return self.call(command)
+        except _WrongType:
+            if self.call(lambda redis: redis.eval(_DELETE_UNLESS_TYPE, 1, name, redis_type)):
+                _log.error("store key of wrong type deleted", key=name, expected_type=redis_type)
+            return self.call(command)
+
+    def _refusal(self, error: RedisError) -> StoreDown:
+        detail = _describe(error)
+        if "WRONGTYPE Operation" in detail:
+            return _WrongType(_WRONG_TYPE)
+        if detail != self._last_refusal:  # otherwise every call would be logged
+            self._last_refusal = detail
+            _log.error("store refused a call", detail=detail)
+        return StoreDown(_REFUSED)
+
+    def _probe(self) -> bool:
+        client = self._client
+        try:
+            client = self._connected()
+            self._ping(client)
+        except _OUTAGES:
+            self._discard(client)
+            return False
+        except RedisError:
+            return True
+        return True
+
+    def _ping(self, client: Client) -> None:
+        client.get(self.namespace + "probe")  # PING may be allowed where reading keys is not
+
+    def _connected(self) -> Client:
+        with self._lock:
+            if self._client is None:
+                self._client = self._open()
+            return self._client
+
+    def _open(self) -> Client:
+        try:
+            return self._connect()
+        except Exception as error:  # redis-py raises IndexError for a cluster that is still being set up
+            raise RedisConnectionError(_describe(error)) from error
+
+    def _discard(self, client: Client | None) -> None:
+        """The next call connects again, and asks a cluster for its nodes again. No dead connection is reused."""
+        with self._lock:
+            if self._client is client:
+                self._client = None
+
+    def _notify(self, up: bool, detail: str) -> None:
+        self._observer.notice(StoreState(up, detail))
+        self._last_refusal = ""
+
+
+def _describe(error: Exception) -> str:
+    # redis-py repeats the whole command of a pipeline, with its entries, so no two refusals would be equal.
+    message = str(error).rpartition("of pipeline caused error: ")[2]
+    return f"{type(error).__name__}: {message}"
