@@ -10,7 +10,7 @@ from importlib import metadata
 
 from sequela.adapters.endpoints.registry import EndpointRegistry
 from sequela.adapters.logs import LogObserver
-from sequela.adapters.metrics import PrometheusObserver
+from sequela.adapters.metrics.observer import PrometheusObserver
 from sequela.adapters.onnx.loader import Loader
 from sequela.adapters.repository.model_cache import ModelCache
 from sequela.adapters.repository.model_repository import ModelRepository

@@ -87,7 +87,9 @@ CASES = [
 ]
 EVERY_DAY = {("channel_first_dyn", "v1"), ("nan_aware", "v2"), ("seq2seq", "v1")}
 """Beside gRPC; the others take their time."""
-SERVED = [(case, way) for case in CASES for way in ("grpc", "v2", "v1") if way != "v1" or case.v1]
+SERVED = [
+    (case, protocol) for case in CASES for protocol in ("grpc", "v2", "v1") if protocol != "v1" or case.v1
+]
 
 
 @pytest.fixture(scope="module")
@@ -97,10 +99,12 @@ def sequela(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sequela]:
         path.stem: ServedModel(path.read_bytes()) for path in MODELS.glob("*.onnx") if path.stem != "zipmap"
     }
     with InferenceServer(models) as grpc_server, RestServer(models) as rest_server:
-        for case, way in SERVED:
-            schema = case.v1 if way == "v1" else case.oip
-            uri = grpc_server.uri(case.name) if way == "grpc" else rest_server.uri(case.name, way)
-            write_endpoint(root, f"{case.name}-{way}", uri, json.dumps(schema).encode() if schema else None)
+        for case, protocol in SERVED:
+            schema = case.v1 if protocol == "v1" else case.oip
+            uri = grpc_server.uri(case.name) if protocol == "grpc" else rest_server.uri(case.name, protocol)
+            write_endpoint(
+                root, f"{case.name}-{protocol}", uri, json.dumps(schema).encode() if schema else None
+            )
         turned = json.dumps({"inputs": [events(axes=["time", "batch", "features"])]}).encode()
         write_endpoint(root, "time_major", grpc_server.uri("time_major"), turned)
         with (
@@ -112,22 +116,26 @@ def sequela(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sequela]:
 
 
 @pytest.mark.parametrize(
-    ("case", "way"),
+    ("case", "protocol"),
     [
         pytest.param(
             case,
-            way,
-            id=f"{case.name}-{way}",
-            marks=() if way == "grpc" or (case.name, way) in EVERY_DAY else pytest.mark.slow,
+            protocol,
+            id=f"{case.name}-{protocol}",
+            marks=() if protocol == "grpc" or (case.name, protocol) in EVERY_DAY else pytest.mark.slow,
         )
-        for case, way in SERVED
+        for case, protocol in SERVED
     ],
 )
-def test_served_models_are_explained(sequela: Sequela, case: Case, way: str) -> None:
+def test_served_models_are_explained(sequela: Sequela, case: Case, protocol: str) -> None:
     """Score, base value, events and the static player, as when each row is run alone."""
     zeros = {name: np.zeros(values.shape[-1], np.float32) for name, values in case.x.items()}
     answer = sequela.explain(
-        case.x, model=f"{case.name}-{way}", background=zeros, pruning_tolerance=0, target_standard_error=0
+        case.x,
+        model=f"{case.name}-{protocol}",
+        background=zeros,
+        pruning_tolerance=0,
+        target_standard_error=0,
     )
     absent = {name: np.zeros_like(values) for name, values in case.x.items()}
     truth = Alone((MODELS / f"{case.name}.onnx").read_bytes(), case.feed).events(case.x, absent)

@@ -164,12 +164,12 @@ def test_faulty_requests_leave_nothing_behind(
             trouble.end()
             eventually(works)
 
-        run(range(36))  # lanes, caches and channels are there from now on
+        run(range(36))  # threads, caches and channels are there from now on
         gc.collect()
         threads, held, memory = threading.active_count(), files(), resident_mb()
         run(range(36, 36 + count))
         gc.collect()
-        # A lane, a seat or a probe more or less; what leaks does so once for every request.
+        # A thread or a probe more or less; what leaks does so once for every request.
         eventually(lambda: threading.active_count() <= threads + 10)
         eventually(lambda: files() <= held + 10)
         assert proxy.connections <= 2
@@ -208,8 +208,8 @@ def test_connections_of_requests_are_closed(
             assert isinstance(answer, pb.Explanation), answer.message
         gc.collect()
         eventually(lambda: proxy.connections <= 3)
-        lanes = [each for each in threading.enumerate() if each.name.startswith("endpoint-")]
-        assert len(lanes) <= 3 * 8
+        threads = [each for each in threading.enumerate() if each.name.startswith("endpoint-")]
+        assert len(threads) <= 3 * 8
     eventually(lambda: proxy.connections == 0)
 
 

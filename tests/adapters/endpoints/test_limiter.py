@@ -230,7 +230,7 @@ def test_other_terms(limiter: Limiter, heard: Heard) -> None:
     assert limiter.terms.max_calls == 1
 
 
-def test_no_more_jobs_at_a_time_than_lanes(limiter: Limiter) -> None:
+def test_no_more_jobs_at_a_time_than_the_window_allows(limiter: Limiter) -> None:
     lock, running, most = threading.Lock(), 0, 0
 
     def job() -> None:
@@ -246,7 +246,7 @@ def test_no_more_jobs_at_a_time_than_lanes(limiter: Limiter) -> None:
     assert 1 <= most <= limiter.concurrency
 
 
-def test_who_waits_for_a_lane_notices_the_deadline(limiter: Limiter) -> None:
+def test_who_waits_for_a_turn_notices_the_deadline(limiter: Limiter) -> None:
     """While other requests' calls hold all of them."""
     gate = threading.Event()
     holding = threading.Thread(
@@ -260,7 +260,7 @@ def test_who_waits_for_a_lane_notices_the_deadline(limiter: Limiter) -> None:
     holding.join()
 
 
-def test_nothing_stays_of_a_traffic_that_nobody_uses(heard: Heard) -> None:
+def test_nothing_stays_of_a_limiter_that_nobody_uses(heard: Heard) -> None:
     """Its threads end by themselves, also while its breaker is open."""
     before = set(threading.enumerate())
     limiter = Limiter("m/1", "grpc://h:1/m", TERMS, heard, REST)

@@ -21,7 +21,7 @@ class Connection:
 
 
 @dataclass(frozen=True)
-class Way:
+class Spec:
     """Equal where the address is."""
 
     address: str
@@ -32,18 +32,18 @@ class Way:
 
 @dataclass
 class Finder:
-    """Finds the way to an address that a test sets, once it may."""
+    """Finds the spec for an address that a test sets, once it may."""
 
     address: str = "a"
     found: int = 0
     asked: threading.Event = field(default_factory=threading.Event)
     free: threading.Event = field(default_factory=threading.Event)
 
-    def __call__(self, timeout: float | None) -> Way:
+    def __call__(self, timeout: float | None) -> Spec:
         self.asked.set()
         assert self.free.wait(PATIENCE)
         self.found += 1
-        return Way(self.address)
+        return Spec(self.address)
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def now(kept: ReconnectingConnection[Connection]) -> Connection:
 
 
 def test_kept_while_nobody_doubts(finder: Finder) -> None:
-    """The way is found when first needed, and not again."""
+    """The spec is found when first needed, and not again."""
     kept = ReconnectingConnection(finder)
     assert finder.found == 0
     assert now(kept) is now(kept)
@@ -68,7 +68,7 @@ def test_kept_while_nobody_doubts(finder: Finder) -> None:
 
 
 def test_doubted(finder: Finder) -> None:
-    """The way is found again; the connection stays where it is the same, and is replaced and closed where not."""
+    """The spec is found again; the connection stays where it is the same, and is replaced and closed where not."""
     kept = ReconnectingConnection(finder)
     first = now(kept)
     kept.doubt()
@@ -94,7 +94,7 @@ def test_replaced_while_in_use(finder: Finder) -> None:
 
 
 def test_silent(finder: Finder) -> None:
-    """A connection over which nothing has come for long is replaced, though the way is the same; one that answers
+    """A connection over which nothing has come for long is replaced, though the spec is the same; one that answers
     is not.
     """
     kept = ReconnectingConnection(finder)
@@ -119,7 +119,7 @@ def test_closed(finder: Finder) -> None:
         now(kept)
 
 
-def test_while_another_finds_the_way() -> None:
+def test_while_another_finds_the_spec() -> None:
     """A caller waits no longer than it may for what another one is finding."""
     finder = Finder()
     kept = ReconnectingConnection(finder)

@@ -1,0 +1,118 @@
+"""Metrics of the api: gRPC calls, HTTP requests and executors."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from sequela.adapters.metrics.buckets import SECONDS
+from sequela.explain.telemetry import (
+    Call,
+    CallHandled,
+    CallStarted,
+    HttpHandled,
+    MessageReceived,
+    MessageSent,
+    Record,
+    RoomState,
+    Shed,
+)
+
+
+class CallMetrics:
+    """Counts gRPC calls. The names are those of the usual gRPC middleware, so existing dashboards work."""
+
+    takes = (CallStarted, CallHandled, MessageReceived, MessageSent)
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        labels = ("grpc_type", "grpc_service", "grpc_method")
+        self._started = Counter("grpc_server_started", "gRPC calls that began.", labels, registry=registry)
+        self._handled = Counter(
+            "grpc_server_handled",
+            "gRPC calls that ended, by status code.",
+            (*labels, "grpc_code"),
+            registry=registry,
+        )
+        self._seconds = Histogram(
+            "grpc_server_handling_seconds",
+            "Seconds from the beginning to the end of a gRPC call.",
+            labels,
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self._received = Counter("grpc_server_msg_received", "Messages received.", labels, registry=registry)
+        self._sent = Counter("grpc_server_msg_sent", "Messages sent.", labels, registry=registry)
+
+    def notice(self, record: Record) -> None:
+        """See `Observer`."""
+        match record:
+            case CallStarted(call):
+                self._started.labels(*_call_labels(call)).inc()
+            case CallHandled(call, code, seconds):
+                self._handled.labels(*_call_labels(call), code).inc()
+                self._seconds.labels(*_call_labels(call)).observe(seconds)
+            case MessageReceived(call):
+                self._received.labels(*_call_labels(call)).inc()
+            case MessageSent(call):
+                self._sent.labels(*_call_labels(call)).inc()
+
+
+class HttpMetrics:
+    """Counts inference requests over HTTP."""
+
+    takes = (HttpHandled,)
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        labels = ("route", "method")
+        self._handled = Counter(
+            "sequela_http_requests",
+            "HTTP requests that ended, by status code.",
+            (*labels, "code"),
+            registry=registry,
+        )
+        self._seconds = Histogram(
+            "sequela_http_request_seconds",
+            "Seconds from an HTTP request to its answer.",
+            labels,
+            buckets=SECONDS,
+            registry=registry,
+        )
+
+    def notice(self, record: Record) -> None:
+        """See `Observer`."""
+        match record:
+            case HttpHandled(route, method, code, seconds):
+                self._handled.labels(route, method, str(code)).inc()
+                self._seconds.labels(route, method).observe(seconds)
+
+
+class ExecutorMetrics:
+    """Counts what runs and waits in each executor, and what was refused."""
+
+    takes = (RoomState, Shed)
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._waiting = Gauge(
+            "sequela_queue_depth", "Requests that wait for a thread.", ("room",), registry=registry
+        )
+        self._running = Gauge(
+            "sequela_inflight", "Requests that run in a thread.", ("room",), registry=registry
+        )
+        self._rejected = Counter(
+            "sequela_admission_rejected",
+            "Requests that were refused before they began, by reason.",
+            ("room", "reason"),
+            registry=registry,
+        )
+
+    def notice(self, record: Record) -> None:
+        """See `Observer`."""
+        match record:
+            case RoomState(room, waiting, running):
+                self._waiting.labels(room).set(waiting)
+                self._running.labels(room).set(running)
+            case Shed(room, reason):
+                self._rejected.labels(room, reason).inc()
+
+
+def _call_labels(call: Call) -> tuple[str, str, str]:
+    return call.kind, call.service, call.method

@@ -1,0 +1,141 @@
+"""Metrics of explaining: explanations, calls of models and the states of models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from sequela.adapters.metrics.buckets import ERRORS, EVENTS, RESIDUALS, ROWS, SECONDS
+from sequela.explain.ports import ModelState
+from sequela.explain.result.explanation import Explanation, LevelExplanation
+from sequela.explain.telemetry import BatchEvaluated, ExplanationFinished, Record, StageDone
+
+
+class ExplanationMetrics:
+    """Counts explanations, and measures their time and precision."""
+
+    takes = (StageDone, ExplanationFinished)
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._outcomes = Counter(
+            "sequela_explanations",
+            "Explanations that ended, by outcome: ok, cached, cut_short, below_minimum or the reason of an error.",
+            ("outcome",),
+            registry=registry,
+        )
+        self._seconds = Histogram(
+            "sequela_explain_duration_seconds",
+            "Seconds of an explanation (level all) and of each of its levels.",
+            ("level",),
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self._stages = Histogram(
+            "sequela_stage_duration_seconds",
+            "Seconds of a stage: resolve, score, prune, event, feature or cell.",
+            ("stage",),
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self._pruned = Histogram(
+            "sequela_pruned_events",
+            "Number of pruned events of an explanation.",
+            buckets=EVENTS,
+            registry=registry,
+        )
+        self._residual = Histogram(
+            "sequela_additivity_residual",
+            "Largest |sum of attributions - (score - base value)| of a level.",
+            ("level",),
+            buckets=RESIDUALS,
+            registry=registry,
+        )
+        self._error = Histogram(
+            "sequela_standard_error",
+            "Largest standard error of a level.",
+            ("level",),
+            buckets=ERRORS,
+            registry=registry,
+        )
+
+    def notice(self, record: Record) -> None:
+        """See `Observer`."""
+        match record:
+            case StageDone(stage, seconds):
+                self._stages.labels(stage).observe(seconds)
+            case ExplanationFinished(outcome, seconds, explanation):
+                self._outcomes.labels(outcome).inc()
+                self._seconds.labels("all").observe(seconds)
+                # An explanation from the store was observed when it was computed.
+                if explanation and not explanation.cost.cached:
+                    self._observe(explanation)
+
+    def _observe(self, explanation: Explanation) -> None:
+        if explanation.pruning:
+            self._pruned.observe(explanation.pruning.pruned_events)
+        for name, level in _levels(explanation):
+            self._seconds.labels(name).observe(level.quality.seconds)
+            self._residual.labels(name).observe(level.quality.additivity_residual)
+            self._error.labels(name).observe(level.quality.largest_standard_error)
+
+
+class ModelMetrics:
+    """Counts the calls of models."""
+
+    takes = (BatchEvaluated,)
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._calls = Counter("sequela_model_calls", "Calls of models in this process.", registry=registry)
+        self._rows = Counter(
+            "sequela_model_rows", "Rows of these calls: sequences, or parts of sequences.", registry=registry
+        )
+        self._batch = Histogram(
+            "sequela_model_batch_rows", "Rows in one call.", buckets=ROWS, registry=registry
+        )
+        self._seconds = Histogram(
+            "sequela_model_call_seconds", "Seconds of one call.", buckets=SECONDS, registry=registry
+        )
+
+    def notice(self, record: Record) -> None:
+        """See `Observer`."""
+        match record:
+            case BatchEvaluated(rows, seconds):
+                self._calls.inc()
+                self._rows.inc(rows)
+                self._batch.observe(rows)
+                self._seconds.observe(seconds)
+
+
+class ModelStateCollector(Collector):
+    """Shows the state of each of the operator's models: 1 for the state it is in, 0 for the others.
+
+    Args:
+        states: Returns the state of each model by `m/v`.
+    """
+
+    def __init__(self, states: Callable[[], Mapping[str, str]]) -> None:
+        self._states = states
+
+    def collect(self) -> Iterator[Metric]:
+        """Returns the metrics. prometheus_client calls it whenever they are read."""
+        family = GaugeMetricFamily(
+            "sequela_model_state",
+            "1 for the state that a model of the operator is in, 0 for the other states.",
+            labels=("model", "state"),
+        )
+        for model, state in self._states().items():
+            for each in ModelState:
+                family.add_metric((model, each.value), each.value == state)
+        yield family
+
+
+def _levels(explanation: Explanation) -> list[tuple[str, LevelExplanation]]:
+    levels = {
+        "event": explanation.event_level,
+        "feature": explanation.feature_level,
+        "cell": explanation.cell_level,
+    }
+    return [(name, level) for name, level in levels.items() if level and level.attributions]

@@ -1,0 +1,59 @@
+"""Prometheus metrics of everything that is observed.
+
+The number of label values is limited: labels contain no ids, and only those model names that the operator has set up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from prometheus_client import CollectorRegistry, Gauge, Info, PlatformCollector, ProcessCollector
+
+from sequela.adapters.metrics.api_metrics import CallMetrics, ExecutorMetrics, HttpMetrics
+from sequela.adapters.metrics.explain_metrics import ExplanationMetrics, ModelMetrics, ModelStateCollector
+from sequela.adapters.metrics.remote_metrics import EndpointMetrics, StoreMetrics
+from sequela.concurrency.worker_pool import WorkerPool
+from sequela.explain.result.explanation import METHOD_VERSION
+from sequela.explain.telemetry import Record
+
+
+class PrometheusObserver:
+    """Implements `Observer`: turns records into metrics, in a registry of its own."""
+
+    def __init__(self, version: str) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        Info("sequela_build", "Version of the server and of the method.", registry=self.registry).info(
+            {"version": version, "method_version": METHOD_VERSION}
+        )
+        self._groups = (
+            CallMetrics(self.registry),
+            HttpMetrics(self.registry),
+            ExecutorMetrics(self.registry),
+            ExplanationMetrics(self.registry),
+            ModelMetrics(self.registry),
+            StoreMetrics(self.registry),
+            EndpointMetrics(self.registry),
+        )
+
+    def watch(self, pool: WorkerPool) -> None:
+        """Adds metrics of the worker pool, which are read from it whenever they are scraped."""
+        size = Gauge("sequela_pool_workers", "Threads that run models.", registry=self.registry)
+        busy = Gauge("sequela_pool_busy", "Threads that run a batch at the moment.", registry=self.registry)
+        waiting = Gauge(
+            "sequela_pool_waiting", "Requests with batches that wait for a thread.", registry=self.registry
+        )
+        size.set(pool.workers)
+        busy.set_function(lambda: pool.busy)
+        waiting.set_function(lambda: pool.waiting)
+
+    def watch_models(self, states: Callable[[], Mapping[str, str]]) -> None:
+        """Adds the state of each of the operator's models, by `m/v`."""
+        self.registry.register(ModelStateCollector(states))
+
+    def notice(self, record: Record) -> None:
+        """See `Observer`."""
+        for group in self._groups:
+            if isinstance(record, group.takes):
+                group.notice(record)

@@ -1,0 +1,98 @@
+"""Metrics of what the service depends on: the shared store and endpoints."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from sequela.adapters.metrics.buckets import SECONDS, STORE_SECONDS
+from sequela.explain.telemetry import (
+    CacheAsked,
+    CircuitState,
+    EndpointCalled,
+    EndpointWindow,
+    Record,
+    StoreState,
+)
+
+
+class StoreMetrics:
+    """Counts cache look-ups, and shows whether the shared store is up."""
+
+    takes = (CacheAsked, StoreState)
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._lookups = Counter(
+            "sequela_cache_requests",
+            "Cache look-ups, by result: hit, miss or error.",
+            ("cache", "result"),
+            registry=registry,
+        )
+        self._seconds = Histogram(
+            "sequela_cache_operation_seconds",
+            "Seconds of a cache look-up.",
+            ("cache",),
+            buckets=STORE_SECONDS,
+            registry=registry,
+        )
+        self._up = Gauge(
+            "sequela_redis_up",
+            "1 while Redis answers, 0 while it is down or not configured.",
+            registry=registry,
+        )
+
+    def notice(self, record: Record) -> None:
+        """See `Observer`."""
+        match record:
+            case CacheAsked(cache, result, seconds):
+                self._lookups.labels(cache, result).inc()
+                self._seconds.labels(cache).observe(seconds)
+            case StoreState(up):
+                self._up.set(up)
+
+
+class EndpointMetrics:
+    """Counts calls to endpoints. The label `endpoint` is the operator's name for it, or `request`."""
+
+    takes = (EndpointCalled, EndpointWindow, CircuitState)
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._calls = Counter(
+            "sequela_endpoint_calls",
+            "Calls to endpoints, by outcome: ok or the reason of an error.",
+            ("endpoint", "outcome"),
+            registry=registry,
+        )
+        self._rows = Counter(
+            "sequela_endpoint_rows", "Rows sent to endpoints.", ("endpoint",), registry=registry
+        )
+        self._seconds = Histogram(
+            "sequela_endpoint_call_seconds",
+            "Seconds of one call.",
+            ("endpoint",),
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self._window = Gauge(
+            "sequela_endpoint_window",
+            "Calls that may run at a time.",
+            ("endpoint",),
+            registry=registry,
+        )
+        self._circuit = Gauge(
+            "sequela_circuit_state",
+            "1 while the circuit breaker of a target is open, 0 while it is closed.",
+            ("target",),
+            registry=registry,
+        )
+
+    def notice(self, record: Record) -> None:
+        """See `Observer`."""
+        match record:
+            case EndpointCalled(endpoint, rows, seconds, outcome):
+                self._calls.labels(endpoint, outcome).inc()
+                self._rows.labels(endpoint).inc(rows)
+                self._seconds.labels(endpoint).observe(seconds)
+            case EndpointWindow(endpoint, calls):
+                self._window.labels(endpoint).set(calls)
+            case CircuitState(target, closed):
+                self._circuit.labels(target).set(not closed)
