@@ -31,12 +31,12 @@ LENGTH = 60
 
 @pytest.fixture(autouse=True)
 def walks_of_many_calls(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trunks and branches of several batches, and stages drawn aside, however small the model is."""
+    """Trunks and branches of several batches, and stages drawn in another thread, however small the model is."""
     for name, value in {"LITTLE_WORK": 0, "TRUNK": 64, "BRANCHES": 3, "FEWEST": 16, "ALONE": 0}.items():
         monkeypatch.setattr(execution, name, value)
     monkeypatch.setattr(model_caller, "MOST_ROWS", 128)
     monkeypatch.setattr(model_caller, "ALONE", 0)
-    monkeypatch.setattr(sample, "ASIDE", 0)
+    monkeypatch.setattr(sample, "MIN_DRAWN_BESIDE", 0)
 
 
 def asked(seed: int = 0, **options: Any) -> ExplainRequest:
@@ -185,7 +185,7 @@ def test_whichever_call_uses_up_the_time_there_is_an_answer(then: Callable[[Dead
 
 
 def test_wherever_the_deadline_is_noticed_there_is_an_answer() -> None:
-    """Also while a stage is drawn, aside or not."""
+    """Also while a stage is drawn, in another thread or not."""
     whole, calls, looks = undisturbed()
     scored = sum(place.after == "resolve" for place in calls)
     for number in (*range(1, scored + 8), *range(scored + 8, looks + 1, 29)):
@@ -280,10 +280,10 @@ def test_one_slow_batch_does_not_refuse_the_next(seconds: tuple[float, ...]) -> 
     deadline = Deadline()
     request = caller(deadline)
     for each in seconds:
-        request.ask(64, 10, math.inf, lambda _, each=each: time.sleep(each))
+        request.run(64, 10, math.inf, lambda _, each=each: time.sleep(each))
     deadline.end = deadline.now() + 2.0
     # As slow as the slowest batch it would take five seconds.
-    assert request.ask(640, 100, math.inf, lambda _: "asked") == "asked"
+    assert request.run(640, 100, math.inf, lambda _: "asked") == "asked"
 
 
 def test_batches_of_few_rows_tell_nothing() -> None:
@@ -291,9 +291,9 @@ def test_batches_of_few_rows_tell_nothing() -> None:
     deadline = Deadline()
     request = caller(deadline)
     for _ in range(3):
-        request.ask(1, 1, math.inf, lambda _: time.sleep(0.02))
+        request.run(1, 1, math.inf, lambda _: time.sleep(0.02))
     deadline.end = deadline.now() + 2.0
-    assert request.ask(1000, 100, math.inf, lambda _: "asked") == "asked"
+    assert request.run(1000, 100, math.inf, lambda _: "asked") == "asked"
 
 
 @pytest.mark.parametrize("length", [24, 60, 120])

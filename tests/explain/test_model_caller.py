@@ -55,10 +55,10 @@ def test_a_batch_that_would_end_late_is_not_begun() -> None:
             pass
 
     for _ in range(2):
-        asked.ask(64, 1, math.inf, slow)
+        asked.run(64, 1, math.inf, slow)
     deadline.end = deadline.now() + 0.1
     with pytest.raises(DeadlinePassed):
-        asked.ask(64 * 100, 1, math.inf, slow)
+        asked.run(64 * 100, 1, math.inf, slow)
     assert begun == [1, 1]
 
 
@@ -66,7 +66,7 @@ def test_the_cost_counts_rows_calls_and_events() -> None:
     """Events are those of all rows together."""
     asked = caller()
     for rows, events in ((3, 5), (10, 1)):
-        asked.ask(rows, events, math.inf, lambda until: until)
+        asked.run(rows, events, math.inf, lambda until: until)
     cost = asked.cost()
     assert (cost.model_rows, cost.model_calls, cost.model_events) == (13, 2, 25)
 
@@ -76,6 +76,6 @@ def test_the_question_is_told_when_it_must_have_its_answer() -> None:
     deadline = Deadline()
     asked = ModelCaller(deadline, one_worker(), Observers(()))
     soon = deadline.now() + 10
-    assert asked.ask(1, 1, soon, lambda until: until) == soon
+    assert asked.run(1, 1, soon, lambda until: until) == soon
     deadline.end = soon - 5
-    assert asked.ask(1, 1, soon, lambda until: until) == soon - 5
+    assert asked.run(1, 1, soon, lambda until: until) == soon - 5

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from recurrent import PlainRnn
 from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.errors import Cancelled
-from sequela.explain.estimate.game import GameRules, play
+from sequela.explain.estimate.game import play
+from sequela.explain.estimate.rules import GameRules
 from sequela.explain.evaluate.evaluator import Evaluator
 from sequela.explain.evaluate.model_caller import ModelCaller
 from sequela.explain.evaluate.prefix_states.execution import PrefixStateExecution
@@ -33,7 +34,7 @@ from sequela.timeshap.players import (
     full_feature_players,
     unpruned_feature_players,
 )
-from sequela.timeshap.pruning import ladder, scan_windows, split_coalitions
+from sequela.timeshap.pruning import scan_windows, split_coalitions, window_ends
 
 LENGTH = 40
 
@@ -62,7 +63,7 @@ def runs(
 ) -> tuple[PrefixStateExecution, WholeExecution]:
     caller = ModelCaller(deadline or Deadline(), one_worker(), Observers(()))
     frame = frame or padding(0, 0)
-    steps = ladder(masker.sequence.length)
+    steps = window_ends(masker.sequence.length)
     pasts = PrefixStates(model, masker, frame, steps, caller, shared or BackgroundStateCache(), key)
     whole: Any = model
     states = PrefixStateExecution(whole, model, masker, frame, output_event, pasts, caller)

@@ -32,7 +32,7 @@ from sequela.timeshap.players import (
     unpruned_feature_players,
 )
 from sequela.timeshap.prefix_tree import walks
-from sequela.timeshap.pruning import ladder
+from sequela.timeshap.pruning import window_ends
 
 LENGTH = 30
 FEATURES = 12
@@ -118,7 +118,7 @@ def runs(
     b = Cells((rng.normal(size=(LENGTH, FEATURES)),), tuple(s + 1 for s in static))
     masker = Masker(x, b, Columns((np.arange(FEATURES),), features=FEATURES, static=len(static)))
     caller = ModelCaller(Deadline(), one_worker(), Observers(()))
-    pasts = PrefixStates(model, masker, frame, ladder(LENGTH), caller, BackgroundStateCache(), None)
+    pasts = PrefixStates(model, masker, frame, window_ends(LENGTH), caller, BackgroundStateCache(), None)
     whole: Any = model
     return (
         PrefixStateExecution(whole, model, masker, frame, output_event, pasts, caller),

@@ -40,7 +40,7 @@ def score_all(
         return _asked(model, fit(number, sequence), output_event, caller)
 
     jobs = (partial(scored, number, sequence) for number, sequence in enumerate(sequences))
-    return np.concatenate(list(caller.share(jobs)))
+    return np.concatenate(list(caller.run_jobs(jobs)))
 
 
 def _fitted(
@@ -59,7 +59,7 @@ def _asked(model: Model, fitted: PreparedSequence, output_event: int, caller: Mo
     def call(end: float) -> Outputs:
         return model.run(fitted.cells.as_batch(), fitted.frame, output_event, end)
 
-    return caller.ask(1, fitted.cells.length, caller.deadline.end, call)
+    return caller.run(1, fitted.cells.length, caller.deadline.end, call)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

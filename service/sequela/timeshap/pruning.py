@@ -50,7 +50,7 @@ def scan_windows(length: int) -> list[NDArray[np.intp]]:
     return [order[start:stop] for start, stop in pairwise(edges) if start < len(order)]
 
 
-def ladder(length: int) -> list[int]:
+def window_ends(length: int) -> list[int]:
     """The oldest split of each window of the scan, ascending: everything a window runs begins there."""
     return [int(window[-1]) for window in reversed(scan_windows(length))]
 

@@ -29,12 +29,12 @@ SOLVED_AGAIN = 1.6
 class Solver:
     """How to solve a sample (see `solving.solve`), and seconds that this takes at most for (players, pairs).
 
-    farthest: sizes of the stage solved last up to which its error bar tells how large a sample will do.
+    max_growth: how many times larger than the stage solved last the sample may be that its error bar predicts.
     """
 
     solve: Callable[..., Solution]
     seconds: Callable[[int, int], float]
-    farthest: float
+    max_growth: float
 
 
 def _regression_seconds(players: int, pairs: int) -> float:

@@ -83,7 +83,7 @@ class ModelCaller:
             self._sent_calls += 1
         return self._answered(rows, events, end, call)[0]
 
-    def ask(self, rows: int, events: int, until: float, call: Callable[[float], T]) -> T:
+    def run(self, rows: int, events: int, until: float, call: Callable[[float], T]) -> T:
         """Asks about a batch of rows of so many events each. `call` is told when it must have its answer.
 
         A batch that would not be done in time, were it as fast as the fastest so far, is not begun. Raises
@@ -112,7 +112,7 @@ class ModelCaller:
             self._quickest = min(self._quickest, seconds / (rows * events))
         return answer, seconds
 
-    def share(self, jobs: Iterable[Callable[[], T]], work: float = math.inf) -> Iterable[T]:
+    def run_jobs(self, jobs: Iterable[Callable[[], T]], work: float = math.inf) -> Iterable[T]:
         """Runs jobs on the server's workers, in turn with other requests'; the results in the jobs' order.
 
         work: multiply-adds of all together; where that is little they are one turn.
@@ -122,11 +122,11 @@ class ModelCaller:
         (results,) = self._pool.run([partial(_one_by_one, jobs)])
         return results
 
-    def aside(self, job: Callable[[], None]) -> AbstractContextManager[None]:
+    def beside(self, job: Callable[[], None]) -> AbstractContextManager[None]:
         """Runs a job beside what the context does; it has ended when the context ends."""
         return self._pool.aside(job)
 
-    def expected(self, rows: int, events: int, work: int) -> float:
+    def expected_seconds(self, rows: int, events: int, work: int) -> float:
         """Seconds that rows of so many events and so much work each may take one worker, as far as is known.
 
         Calls of few rows are slow, and differ from time to time: only where many rows are asked about are they heeded.

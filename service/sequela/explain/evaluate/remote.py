@@ -169,7 +169,7 @@ class RemoteExecution:
             caller.deadline.check(until)
             return row_digests(mask.apply(coalitions, np.arange(part.start, part.stop)))
 
-        parts = caller.share(partial(digested, part) for part in cut(0, len(coalitions), LOOKED_AT))
+        parts = caller.run_jobs(partial(digested, part) for part in cut(0, len(coalitions), LOOKED_AT))
         return list(chain.from_iterable(parts))
 
 

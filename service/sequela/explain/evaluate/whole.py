@@ -33,7 +33,7 @@ class WholeExecution:
 
     def seconds(self, coalitions: int) -> float:
         """As in `Execution`."""
-        return self.caller.expected(coalitions, self._events, self.model.work(self._events))
+        return self.caller.expected_seconds(coalitions, self._events, self.model.work(self._events))
 
     def endpoints(self, players: Players) -> Outputs:
         """Raw outputs (2, outputs) of B and X."""
@@ -43,7 +43,7 @@ class WholeExecution:
         """Raw outputs (n, outputs) of coalitions (n, players)."""
         mask = self.masker.over(players, 0, self.masker.sequence.length)
         work = len(coalitions) * self.model.work(self._events)
-        return np.concatenate(list(self.caller.share(self._jobs(mask, coalitions, until), work)))
+        return np.concatenate(list(self.caller.run_jobs(self._jobs(mask, coalitions, until), work)))
 
     def _jobs(
         self, mask: Mask, coalitions: NDArray[np.bool_], until: float
@@ -60,7 +60,7 @@ class WholeExecution:
         def call(end: float) -> Outputs:
             return self.model.run(mask.apply(coalitions, part), self.frame, self.output_event, end)
 
-        return self.caller.ask(len(part), self._events, until, call)
+        return self.caller.run(len(part), self._events, until, call)
 
     @property
     def _events(self) -> int:

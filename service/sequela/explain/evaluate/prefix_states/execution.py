@@ -57,12 +57,12 @@ class PrefixStateExecution:
     def seconds(self, coalitions: int) -> float:
         """As in `Execution`: as if coalitions shared nothing."""
         events = self._stop + len(self.frame.before[0]) + len(self.frame.after[0])
-        return self.caller.expected(coalitions, events, self.model.work(events))
+        return self.caller.expected_seconds(coalitions, events, self.model.work(events))
 
     def endpoints(self, players: Players) -> Outputs:
         """Raw outputs (2, outputs) of B and X."""
         nobody_and_all = np.repeat([[False], [True]], len(players), axis=1)
-        begin = max((at for at in self.prefix_states.ladder if at < self._stop), default=0)
+        begin = max((at for at in self.prefix_states.window_ends if at < self._stop), default=0)
         walker = Walker(self.recurrence, self.caller, nobody_and_all, np.inf)
         if not begin or self._is_little(2):
             return self._walked(walker, [self._at_once(2)], players)
@@ -91,11 +91,11 @@ class PrefixStateExecution:
         legs = [self._leg(step, players, before, walker.until) for step in steps]
         while len(legs) > 1 and legs[0].classes <= TRUNK:
             leg = legs.pop(0)
-            (held,) = self.caller.share([partial(walker.pass_through, leg, slice(0, leg.classes), held)])
+            (held,) = self.caller.run_jobs([partial(walker.pass_through, leg, slice(0, leg.classes), held)])
         work = sum(leg.classes * leg.work for leg in legs)
         spans = _spans(legs, len(walker.coalitions), work)
         jobs = (partial(_branch, walker, legs, span, held) for span in spans)
-        return np.concatenate(list(self.caller.share(jobs, work)))
+        return np.concatenate(list(self.caller.run_jobs(jobs, work)))
 
     def _begun(
         self, walker: Walker, steps: Sequence[Step], players: Players

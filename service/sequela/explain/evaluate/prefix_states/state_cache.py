@@ -71,21 +71,21 @@ def _bytes(grid: Sequence[States]) -> int:
 class PrefixStates:
     """The pasts of one request. Used by its own thread.
 
-    ladder: positions, ascending, where states are kept on the way: later questions will begin there. key: B's in
+    window_ends: positions, ascending, where states are kept on the way: later questions will begin there. key: B's in
     `shared`; None where it must not be shared.
     """
 
     recurrence: Recurrence
     masker: Masker
     frame: Frame
-    ladder: Sequence[int]
+    window_ends: Sequence[int]
     caller: ModelCaller
     shared: BackgroundStateCache
     key: str | None
     _reached: dict[Side, dict[int, States]] = field(default_factory=dict)
 
     def states(self, stop: int, side: Side, until: float) -> States:
-        """After events 0 … stop - 1 of a side, one row. Raises as `ModelCaller.ask` does."""
+        """After events 0 … stop - 1 of a side, one row. Raises as `ModelCaller.run` does."""
         reached = self._reached.setdefault(side, {})
         if stop in reached:
             return reached[stop]
@@ -94,7 +94,7 @@ class PrefixStates:
             return reached[stop]
         position = max((at for at in reached if at < stop), default=0)
         states = reached[position] if position else self._before(side, until)
-        for following in (*(at for at in self.ladder if position < at < stop), stop):
+        for following in (*(at for at in self.window_ends if position < at < stop), stop):
             states = self._advanced(states, position, following, side, until)
             reached[following] = states
             position = following
@@ -134,5 +134,5 @@ class PrefixStates:
         def call(end: float) -> States:
             return self.recurrence.advance(batch, states, end)
 
-        (ended,) = self.caller.share([partial(self.caller.ask, 1, len(events[0]), until, call)])
+        (ended,) = self.caller.run_jobs([partial(self.caller.run, 1, len(events[0]), until, call)])
         return ended

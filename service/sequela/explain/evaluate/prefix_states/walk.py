@@ -53,7 +53,7 @@ class Leg:
 class Walker:
     """Takes the coalitions (n, players) of one game through a recurrent model, until a time of the monotonic clock.
 
-    Raises as `ModelCaller.ask` does.
+    Raises as `ModelCaller.run` does.
     """
 
     recurrence: Recurrence
@@ -77,4 +77,4 @@ class Walker:
             parents = leg.step.parents[part] - held.first
             batch = leg.mask.apply(self.coalitions, leg.step.rows[part]).between(leg.before, leg.after)
             states = tuple(array.take(parents, axis=0) for array in held.states)
-            yield self.caller.ask(len(parents), batch.length, self.until, partial(ask, batch, states))
+            yield self.caller.run(len(parents), batch.length, self.until, partial(ask, batch, states))
