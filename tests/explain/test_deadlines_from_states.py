@@ -18,7 +18,7 @@ from sequela.concurrency.worker_pool import WorkerPool
 from sequela.errors import Cancelled, OutOfTime
 from sequela.explain.estimate import sample
 from sequela.explain.evaluate import model_caller
-from sequela.explain.evaluate.model_caller import TELLING, ModelCaller
+from sequela.explain.evaluate.model_caller import MIN_MEASURED_ROWS, ModelCaller
 from sequela.explain.evaluate.prefix_states import execution
 from sequela.explain.ports import Observers
 from sequela.explain.request import ExplainRequest
@@ -30,12 +30,18 @@ LENGTH = 60
 
 
 @pytest.fixture(autouse=True)
-def walks_of_many_calls(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trunks and branches of several batches, and stages drawn in another thread, however small the model is."""
-    for name, value in {"LITTLE_WORK": 0, "TRUNK": 64, "BRANCHES": 3, "FEWEST": 16, "ALONE": 0}.items():
+def trees_of_many_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shared steps and branches of several batches, and stages drawn in another thread, however small the model is."""
+    for name, value in {
+        "MAX_UNSHARED_WORK": 0,
+        "MAX_SHARED_CLASSES": 64,
+        "TARGET_BRANCHES": 3,
+        "MIN_BRANCH_CLASSES": 16,
+        "MAX_SINGLE_THREAD_WORK": 0,
+    }.items():
         monkeypatch.setattr(execution, name, value)
-    monkeypatch.setattr(model_caller, "MOST_ROWS", 128)
-    monkeypatch.setattr(model_caller, "ALONE", 0)
+    monkeypatch.setattr(model_caller, "MAX_BATCH_ROWS", 128)
+    monkeypatch.setattr(model_caller, "MAX_SINGLE_THREAD_WORK", 0)
     monkeypatch.setattr(sample, "MIN_DRAWN_BESIDE", 0)
 
 
@@ -155,7 +161,7 @@ def assert_honest(answer: Explanation, whole: Explanation) -> bool:
 
 
 def test_the_sweeps_below_reach_every_place() -> None:
-    """A past and a walk in the scan; trunks, branches and pasts in the games; looks at the clock between draws."""
+    """Prefixes and trees in the scan; shared steps, branches and prefixes in the games; checks of the deadline between draws."""
     answer, calls, looks = undisturbed()
     assert answer.pruning is not None
     assert 0 < answer.pruning.pruned_events < LENGTH
@@ -250,7 +256,7 @@ class Crowd:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_no_more_calls_at_a_time_than_workers(workers: int) -> None:
-    """Six callers at once, each with pasts, scans and walks of its own: the model never sees more than the pool has
+    """Six callers at once, each with prefixes, scans and trees of its own: the model never sees more than the pool has
     places for, and everybody gets the answer that they would get alone.
     """
     crowd = Crowd()
@@ -306,7 +312,7 @@ def test_a_slow_beginning_changes_no_answer(length: int, monkeypatch: pytest.Mon
     monkeypatch.setattr(Deadline, "now", staticmethod(lambda: time.monotonic() + sum(held_up)))
 
     def before(_: str, rows: int) -> None:
-        if rows >= TELLING and not held_up:
+        if rows >= MIN_MEASURED_ROWS and not held_up:
             held_up.append(60.0)
 
     sent = question(

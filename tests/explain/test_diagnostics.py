@@ -22,7 +22,7 @@ from sequela.timeshap.players import Players
 from sequela.timeshap.regression import Solution
 
 GRU = BY_NAME["gru"]
-LENGTH = 12
+LENGTH = 9
 OPTIONS: dict[str, Any] = {"pruning_tolerance": 0.003, "top_k_events": 2, "top_k_features": 2}
 
 
@@ -62,9 +62,9 @@ class Recorder:
         return self.games[-1]
 
 
-def diagnosed(diagnostics: Diagnostics, **options: Any) -> Explanation:
+def diagnosed(diagnostics: Diagnostics, length: int = LENGTH, **options: Any) -> Explanation:
     model = loaded(GRU)
-    asked = question(model, GRU.sample(LENGTH), GRU.average(), **OPTIONS | options)
+    asked = question(model, GRU.sample(length), GRU.average(), **OPTIONS | options)
     return explainer(model, diagnostics=diagnostics).explain(asked, Deadline())
 
 
@@ -137,7 +137,7 @@ def test_stages_are_recorded() -> None:
         Diagnostics(tracer=recorder),
         levels=("event",),
         pruning_tolerance=0.0,
-        max_coalitions=600,
+        max_coalitions=300,
         target_standard_error=0.0,
     )
     (game,) = recorder.games
@@ -159,7 +159,7 @@ def test_a_forced_execution_agrees(kind: ExecutionKind) -> None:
 def test_whole_runs_more_events() -> None:
     """What is forced is what runs."""
     whole, states = (
-        diagnosed(Diagnostics(execution=kind)).cost.model_events
+        diagnosed(Diagnostics(execution=kind), length=40).cost.model_events
         for kind in (ExecutionKind.WHOLE, ExecutionKind.STATES)
     )
     assert whole > 2 * states

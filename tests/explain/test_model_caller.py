@@ -9,7 +9,14 @@ from asking import one_worker
 from hypothesis import given
 from hypothesis import strategies as st
 from sequela.concurrency.deadline import Deadline, DeadlinePassed
-from sequela.explain.evaluate.model_caller import CACHE, LONGEST, MOST_ROWS, SHARE_OF_TIME, SLOW, ModelCaller
+from sequela.explain.evaluate.model_caller import (
+    CACHE_BYTES,
+    MAX_BATCH_ROWS,
+    MAX_BATCH_SECONDS,
+    MAX_BATCH_SHARE,
+    WORK_PER_SECOND,
+    ModelCaller,
+)
 from sequela.explain.ports import Observers
 
 shapes = st.tuples(st.integers(1, 10**9), st.integers(1, 3000), st.integers(1, 10**6))
@@ -26,10 +33,10 @@ def test_rows_follow_from_the_shape(shape: tuple[int, int, int]) -> None:
     rows = caller().batch_rows(work, events, cells, math.inf)
     assert rows == caller(3600.0).batch_rows(work, events, cells, math.inf)
     assert rows & (rows - 1) == 0
-    assert 2 <= rows <= MOST_ROWS
+    assert 2 <= rows <= MAX_BATCH_ROWS
     if rows > 2:
-        assert rows * work <= LONGEST * SLOW
-        assert rows * 4 * cells <= CACHE
+        assert rows * work <= MAX_BATCH_SECONDS * WORK_PER_SECOND
+        assert rows * 4 * cells <= CACHE_BYTES
 
 
 @given(shapes, st.floats(0.001, 0.04))
@@ -39,7 +46,7 @@ def test_a_batch_takes_no_more_than_a_tenth_of_the_time_left(
     """Estimated on a slow core; a pair of rows is the least."""
     rows = caller(left).batch_rows(*shape, math.inf)
     assert rows <= caller().batch_rows(*shape, math.inf)
-    assert rows == 2 or rows * shape[0] <= SHARE_OF_TIME * left * SLOW
+    assert rows == 2 or rows * shape[0] <= MAX_BATCH_SHARE * left * WORK_PER_SECOND
 
 
 def test_a_batch_that_would_end_late_is_not_begun() -> None:

@@ -19,7 +19,11 @@ from sequela.explain.estimate.rules import GameRules
 from sequela.explain.evaluate.evaluator import Evaluator
 from sequela.explain.evaluate.model_caller import ModelCaller
 from sequela.explain.evaluate.prefix_states.execution import PrefixStateExecution
-from sequela.explain.evaluate.prefix_states.state_cache import BOOKKEEPING, BackgroundStateCache, PrefixStates
+from sequela.explain.evaluate.prefix_states.state_cache import (
+    OVERHEAD_BYTES,
+    BackgroundStateCache,
+    PrefixStates,
+)
 from sequela.explain.evaluate.whole import WholeExecution
 from sequela.explain.ports import Frame, Observers, States
 from sequela.explain.result.explanation import StopReason
@@ -131,7 +135,7 @@ def test_the_scan_has_the_values_of_the_whole_model(length: int) -> None:
 
 
 @pytest.mark.parametrize("events", [6, 10, 13])
-def test_all_coalitions_of_events_walk_the_prefix_tree(events: int) -> None:
+def test_all_coalitions_of_events_run_by_the_prefix_tree(events: int) -> None:
     """2^m coalitions cost about 2^(m+1) - 2 events run, beside the past, instead of m · 2^m."""
     model = PlainRnn()
     masker, extent = pieces(model)
@@ -191,7 +195,7 @@ def test_background_states_are_kept_and_change_nothing() -> None:
 def test_kept_background_states_give_way_when_room_is_short() -> None:
     """The least recently used grid goes; what is kept never exceeds the room."""
     states = (np.zeros((1, 4)),)
-    shared = BackgroundStateCache(room=3 * (states[0].nbytes + 2 * BOOKKEEPING) + 1)
+    shared = BackgroundStateCache(max_bytes=3 * (states[0].nbytes + 2 * OVERHEAD_BYTES) + 1)
     for key in "abc":
         shared.keep(key, (states,))
     shared.get("a")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.errors import SequelaError
-from sequela.explain.evaluate.model_caller import ModelCaller, cut
+from sequela.explain.evaluate.model_caller import ModelCaller, even_slices
 from sequela.explain.ports import Endpoint, Frame, Model, TryAgain
 from sequela.timeshap.cells import Cells
 from sequela.timeshap.masking import Mask, Masker
@@ -125,7 +125,9 @@ class Rows:
             return answers
 
         most = rows_of_a_call(endpoint, len(rows), self.size, deadline, until)
-        return endpoint.run((partial(asked, part) for part in cut(0, len(rows), most)), deadline, until)
+        return endpoint.run(
+            (partial(asked, part) for part in even_slices(0, len(rows), most)), deadline, until
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -169,7 +171,9 @@ class RemoteExecution:
             caller.deadline.check(until)
             return row_digests(mask.apply(coalitions, np.arange(part.start, part.stop)))
 
-        parts = caller.run_jobs(partial(digested, part) for part in cut(0, len(coalitions), LOOKED_AT))
+        parts = caller.run_jobs(
+            partial(digested, part) for part in even_slices(0, len(coalitions), LOOKED_AT)
+        )
         return list(chain.from_iterable(parts))
 
 
