@@ -161,7 +161,7 @@ def assert_honest(answer: Explanation, whole: Explanation) -> bool:
 
 
 def test_the_sweeps_below_reach_every_place() -> None:
-    """Prefixes and trees in the scan; shared steps, branches and prefixes in the games; checks of the deadline between draws."""
+    """Prefixes and trees in the scan; shared steps, branches and prefixes in the games; checks between draws."""
     answer, calls, looks = undisturbed()
     assert answer.pruning is not None
     assert 0 < answer.pruning.pruned_events < LENGTH
