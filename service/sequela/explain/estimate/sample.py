@@ -27,7 +27,7 @@ MAX_MEMBERSHIP_BYTES = 1 << 25
 MIN_DRAWN_BESIDE = 1 << 17
 """Memberships from which on it pays to draw them in another thread while the model runs."""
 MAX_SOLVING_SHARE = 0.5
-"""Share of the time left that may be kept for solving. If an estimator may need more, the base estimator solves."""
+"""JobRunner of the time left that may be kept for solving. If an estimator may need more, the base estimator solves."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,8 +9,8 @@ from sequela.explain.ports import Endpoint
 from sequela.explain.request import Estimator, Options
 from sequela.timeshap.coalitions import all_coalitions
 from sequela.timeshap.control_variate.solver import (
-    MOST_PAIRS,
-    SPEED,
+    MAX_PAIRS,
+    WORK_PER_SECOND,
     solve_with_variate,
     solving_seconds,
     worth_trying,
@@ -39,7 +39,7 @@ class Solver:
 
 def _regression_seconds(players: int, pairs: int) -> float:
     """Two passes over the pairs, and a matrix inverted."""
-    return (2 * pairs + 2 * players) * players**2 / SPEED
+    return (2 * pairs + 2 * players) * players**2 / WORK_PER_SECOND
 
 
 def _variate_seconds(players: int, pairs: int) -> float:
@@ -69,7 +69,7 @@ def estimator_for(endpoint: Endpoint, row_bytes: int, budget: int, players: int)
     The control variate reaches a target with a fraction of the rows: it pays where those saved would take the
     endpoint, its calls taken one by one, longer than solving takes.
     """
-    pairs = min(budget // 2, MOST_PAIRS)
+    pairs = min(budget // 2, MAX_PAIRS)
     if not worth_trying(players, pairs):
         return Estimator.REGRESSION
     rows = min(endpoint.rows(row_bytes), budget)
