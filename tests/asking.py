@@ -66,9 +66,13 @@ def _loaded(name: str, path: Path) -> Model:
 
 
 def explainer(
-    *models: Model, observer: Any = None, limits: Limits | None = None, pool: WorkerPool | None = None
+    *models: Model,
+    observer: Any = None,
+    limits: Limits | None = None,
+    pool: WorkerPool | None = None,
+    **options: Any,
 ) -> Explainer:
-    """An explainer with empty stores of its own."""
+    """An explainer with empty stores of its own. options: other arguments of `Explainer`."""
     observer = observer or Observers(())
     store = memory_store()
     return Explainer(
@@ -78,6 +82,7 @@ def explainer(
         observer,
         limits or Limits(),
         pool or one_worker(),
+        **options,
     )
 
 
@@ -162,8 +167,7 @@ class Watched:
 
 def levels(answer: Explanation) -> list[LevelExplanation]:
     """The levels that were answered, in order."""
-    found = [answer.event_level, answer.feature_level, answer.cell_level]
-    return [level for level in found if level is not None]
+    return list(answer.levels.values())
 
 
 def numbers(level: LevelExplanation | None) -> list[Any]:

@@ -11,7 +11,9 @@ from core_sampling import Game, gain
 from numpy.typing import NDArray
 from pools import pool_of
 from sequela.concurrency.deadline import Deadline
-from sequela.explain.estimate.game import GameOutcome, GameRules, play
+from sequela.explain.estimate.game import play
+from sequela.explain.estimate.outcome import GameOutcome
+from sequela.explain.estimate.rules import GameRules
 from sequela.explain.evaluate.evaluator import Evaluator
 from sequela.explain.evaluate.model_caller import ModelCaller
 from sequela.explain.ports import Observers
@@ -55,8 +57,8 @@ def played(
     """A level of `players` events. target: standard error to stop at, 0 for none."""
     deadline = deadline or Deadline()
     runs = options.pop("runs", None) or GameRuns(game)
-    usual: dict[str, Any] = {"budget": 32_768, "seed": 0, "until": deadline.end}
+    usual: dict[str, Any] = {"max_coalitions": 32_768, "seed": 0, "until": deadline.end}
     with pool_of(1) as pool:
         evaluator = Evaluator(runs, [0], Link.IDENTITY, ModelCaller(deadline, pool, Observers(())))
-        rules = GameRules(most_players=512, target=np.array([target]), **usual | options)
+        rules = GameRules(max_players=512, target=np.array([target]), **usual | options)
         return play(evaluator, event_players(Extent(players, 1), ()), gain(game, players), rules)

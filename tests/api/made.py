@@ -70,9 +70,11 @@ def explanation() -> Explanation:
             history_attribution=(0.021, 0.031),
             quality=QUALITY,
         ),
-        event_level=level(kind.PRUNED, kind.HISTORY, kind.EVENT, kind.STATIC),
-        feature_level=level(kind.PRUNED, kind.FEATURE),
-        cell_level=level(kind.CELL, kind.EVENT_REST, kind.FEATURE_REST, kind.OTHER),
+        levels={
+            "event": level(kind.PRUNED, kind.HISTORY, kind.EVENT, kind.STATIC),
+            "feature": level(kind.PRUNED, kind.FEATURE),
+            "cell": level(kind.CELL, kind.EVENT_REST, kind.FEATURE_REST, kind.OTHER),
+        },
         options=ResolvedOptions(
             levels=(Level.EVENT, Level.FEATURE, Level.CELL),
             feature_scope=FeatureScope.FULL_SEQUENCE,

@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from sequela.api.grpc.encode.explanations import explanation as encoded
 from sequela.api.grpc.encode.explanations import summary
-from sequela.explain.result.explanation import Attribution, Cost, LevelQuality
+from sequela.explain.result.explanation import Attribution, Cost, Explanation, LevelQuality
 from sequela.timeshap.players import PlayerKind
 
 RENAMED = {(LevelQuality, "seconds"): "time", (Cost, "stage_seconds"): "stage_times"}
@@ -37,7 +37,8 @@ def test_what_is_unset_stays_unset() -> None:
     """Levels that were not asked for, options without a value: no field is there."""
     made = explanation()
     options = replace(made.options, minimum_score=None, top_k_events=None, top_k_features=None)
-    message = encoded(replace(made, pruning=None, cell_level=None, options=options))
+    levels = {name: made.levels[name] for name in ("event", "feature")}
+    message = encoded(replace(made, pruning=None, levels=levels, options=options))
     assert not message.HasField("pruning")
     assert not message.HasField("cell_level")
     assert not any(
@@ -52,6 +53,9 @@ def compare(item: Any, message: Any) -> None:
         name = RENAMED.get((type(item), field.name), field.name)
         if isinstance(item, Attribution) and field.name in ("first_event", "last_event"):
             compare_events(item, message)
+        elif isinstance(item, Explanation) and field.name == "levels":
+            for level, each in value.items():
+                compare(each, getattr(message, f"{level}_level"))
         else:
             same(value, getattr(message, name), message.DESCRIPTOR.fields_by_name[name])
 

@@ -10,7 +10,7 @@ from api.rpc_calls import GRU, explain_request, sequence
 from sequela.adapters.onnx.loader import Loader, ModelBytes
 from sequela.explain.evaluate import model_caller
 from sequela.explain.evaluate.prefix_states import execution
-from sequela.explain.evaluate.prefix_states.execution import LITTLE_WORK
+from sequela.explain.evaluate.prefix_states.execution import MAX_UNSHARED_WORK
 from sequela_proto.v1 import sequela_pb2 as pb
 from serving import PATIENCE, Serving, embedded
 
@@ -44,10 +44,12 @@ def answers(workers: int) -> list[bytes]:
 def test_answers_do_not_depend_on_workers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Alone or beside others, with one worker or several, the same question gives the same bits."""
     for module in (model_caller, execution):
-        monkeypatch.setattr(module, "ALONE", 0)  # so that a model as small as this one is shared out
+        monkeypatch.setattr(
+            module, "MAX_SINGLE_THREAD_WORK", 0
+        )  # so that a model as small as this one is shared out
     model = Loader().load("gru", ModelBytes(GRU, b"", "onnx", "schema_json"))
     assert model.recurrence
-    assert COALITIONS * model.work(EVENTS) > 2 * LITTLE_WORK
+    assert COALITIONS * model.work(EVENTS) > 2 * MAX_UNSHARED_WORK
     alone = answers(workers=1)
     assert all(alone)
     assert len(set(alone)) == ALERTS

@@ -66,10 +66,10 @@ def test_events_without_pruning(case: Case) -> None:
     """η = 0: every event is a player, and static inputs together are one."""
     truth = Truth(case)
     answer = truth.ask(levels=(Level.EVENT,), pruning_tolerance=0.0)
-    assert answer.event_level is not None
+    assert answer.levels.get("event") is not None
     assert answer.pruning is not None
     assert answer.pruning.pruned_events == 0
-    assert_same(answer.event_level, truth.of(player_sets.events(truth.layout)), case.tolerance)
+    assert_same(answer.levels.get("event"), truth.of(player_sets.events(truth.layout)), case.tolerance)
 
 
 @SWEEP
@@ -81,15 +81,19 @@ def test_the_cut_and_the_levels_after_it(case: Case) -> None:
     assert pruned >= 2
     answer = truth.ask(levels=(Level.EVENT, Level.FEATURE), pruning_tolerance=eta)
     assert answer.pruning is not None
-    assert answer.event_level is not None
-    assert answer.feature_level is not None
+    assert answer.levels.get("event") is not None
+    assert answer.levels.get("feature") is not None
     assert answer.pruning.pruned_events == pruned
-    assert_same(answer.event_level, truth.of(player_sets.events(truth.layout, pruned)), case.tolerance)
-    assert_same(answer.feature_level, truth.of(player_sets.features(truth.layout, pruned)), case.tolerance)
-    full = truth.ask(levels=(Level.FEATURE,), pruning_tolerance=eta, feature_scope=FeatureScope.FULL_SEQUENCE)
-    assert full.feature_level is not None
     assert_same(
-        full.feature_level, truth.of(player_sets.features_of_all_events(truth.layout)), case.tolerance
+        answer.levels.get("event"), truth.of(player_sets.events(truth.layout, pruned)), case.tolerance
+    )
+    assert_same(
+        answer.levels.get("feature"), truth.of(player_sets.features(truth.layout, pruned)), case.tolerance
+    )
+    full = truth.ask(levels=(Level.FEATURE,), pruning_tolerance=eta, feature_scope=FeatureScope.FULL_SEQUENCE)
+    assert full.levels.get("feature") is not None
+    assert_same(
+        full.levels.get("feature"), truth.of(player_sets.features_of_all_events(truth.layout)), case.tolerance
     )
 
 
@@ -106,11 +110,11 @@ def test_cells_by_rank(case: Case) -> None:
     strength = {p.key[1]: np.abs(features.of(*p.key)).max() for p in varying}
     strongest = sorted(strength, key=strength.__getitem__, reverse=True)[:2]
     players = player_sets.cells(truth.layout, pruned, player_sets.strongest(events, "event", 2), strongest)
-    assert answer.cell_level is not None
+    assert answer.levels.get("cell") is not None
     if case.name == "constant":
-        assert not any(any(a.values) for a in answer.cell_level.attributions)
+        assert not any(any(a.values) for a in answer.levels["cell"].attributions)
         return
-    assert_same(answer.cell_level, truth.of(players), case.tolerance)
+    assert_same(answer.levels.get("cell"), truth.of(players), case.tolerance)
 
 
 @SWEEP
@@ -127,10 +131,10 @@ def test_cells_by_threshold(case: Case) -> None:
         player_sets.above(features, "feature", theta),
     )
     answer = truth.ask(pruning_tolerance=0.0, cell_threshold=theta, max_coalitions=1 << 16)
-    assert answer.cell_level is not None
+    assert answer.levels.get("cell") is not None
     if len(players) <= 13:
-        assert_same(answer.cell_level, truth.of(players), case.tolerance)
-    assert answer.cell_level.quality.additivity_residual < 1e-9 * max(1.0, abs(answer.targets[0].score))
+        assert_same(answer.levels.get("cell"), truth.of(players), case.tolerance)
+    assert answer.levels["cell"].quality.additivity_residual < 1e-9 * max(1.0, abs(answer.targets[0].score))
 
 
 @pytest.mark.parametrize(
@@ -155,13 +159,13 @@ def test_history_blocks(name: str, seed: int, eta: float) -> None:
     truth = Truth(case, length=9, seed=seed)
     pruned = truth.cut(eta)
     answer = truth.ask(levels=(Level.EVENT,), pruning_tolerance=eta, refine_history=True)
-    assert answer.event_level is not None
+    assert answer.levels.get("event") is not None
     assert answer.pruning is not None
     assert answer.pruning.pruned_events == pruned
     blocks = _refined(truth, pruned, eta)
     assert len(blocks) > 1
     players = player_sets.blocks(truth.layout, blocks, pruned)
-    assert_same(answer.event_level, truth.of(players), case.tolerance)
+    assert_same(answer.levels.get("event"), truth.of(players), case.tolerance)
     whole = truth.of(player_sets.events(truth.layout, pruned)).of("pruned")
     parts = sum(truth.of(players).of("block", truth.layout.t(b[0]), truth.layout.t(b[-1])) for b in blocks)
     np.testing.assert_allclose(answer.pruning.attribution, whole, atol=case.tolerance)
@@ -197,7 +201,7 @@ def _refined(truth: Truth, cut: int, eta: float) -> list[range]:
 def test_what_is_exact_says_so(case: Case) -> None:
     """Every level of a small game is EXACT, with its number of coalitions, and costs what it says."""
     answer = Truth(case).ask(pruning_tolerance=0.0, top_k_events=1, top_k_features=1)
-    for level in (answer.event_level, answer.feature_level, answer.cell_level):
+    for level in (answer.levels.get("event"), answer.levels.get("feature"), answer.levels.get("cell")):
         assert level is not None
         assert level.quality.stop_reason is StopReason.EXACT
         assert level.quality.coalitions == 2**level.quality.players

@@ -11,7 +11,7 @@ from asking import assert_alike, explainer, levels, loaded, named, numbers, ques
 from matrix import BY_NAME, Case
 from sequela.concurrency.deadline import Deadline
 from sequela.explain.evaluate.prefix_states import execution
-from sequela.explain.evaluate.prefix_states.state_cache import GRID
+from sequela.explain.evaluate.prefix_states.state_cache import GRID_EVENTS
 from sequela.explain.ports import Model
 from sequela.explain.request import GivenBackground
 from sequela.explain.result.explanation import Explanation
@@ -22,8 +22,8 @@ ROWS = 50
 
 
 @pytest.fixture(autouse=True)
-def walks_however_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(execution, "LITTLE_WORK", 0)
+def share_however_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execution, "MAX_UNSHARED_WORK", 0)
 
 
 def rows(case: Case, count: int, seed: int) -> dict[str, Any]:
@@ -126,7 +126,7 @@ def test_a_second_sequence_finds_the_background_states(
     alone = all_answered(case, [second])[second]
     after = all_answered(case, [Asked(background, 77), second])[second]
     assert bits(after) == bits(alone)
-    assert after.cost.model_events <= alone.cost.model_events - 4 * GRID
+    assert after.cost.model_events <= alone.cost.model_events - 4 * GRID_EVENTS
 
 
 def test_a_matrix_is_kept_for_its_length_alone() -> None:

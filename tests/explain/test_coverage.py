@@ -9,7 +9,7 @@ from intervals import Coverage, at_least, coverage
 from known_games import KnownGame, airport, known_games, rules
 from played_games import GameRuns, played
 from recurrent_games import event_game
-from sequela.explain.estimate.game import GameOutcome
+from sequela.explain.estimate.outcome import GameOutcome
 from sequela.explain.request import Estimator
 from sequela.explain.result.explanation import StopReason
 from sequela.timeshap.coalitions import FEWEST_TO_TRUST
@@ -54,7 +54,7 @@ def test_the_control_variate_does_not_miss_the_largest_player() -> None:
     all together by 95 %.
     """
     game = airport(np.random.default_rng(0).pareto(1.5, size=30))
-    found = covered(game, 25, share=0.0, budget=512, estimator=Estimator.CONTROL_VARIATE)
+    found = covered(game, 25, share=0.0, max_coalitions=512, estimator=Estimator.CONTROL_VARIATE)
     assert found.top >= 0.9
     assert found.worst >= at_least(25, 0.92)
 
@@ -70,7 +70,8 @@ def test_null_players_are_left_out_of_the_sample() -> None:
         return small(z[:, live])
 
     levels = [
-        played(large, 30, 0.0, seed=seed, budget=1024, runs=GameRuns(small, null)) for seed in range(40)
+        played(large, 30, 0.0, seed=seed, max_coalitions=1024, runs=GameRuns(small, null))
+        for seed in range(40)
     ]
     assert all(level.null == frozenset(null) for level in levels)
     found = solutions(levels)
@@ -104,7 +105,7 @@ def test_every_player_is_covered_by_the_control_variate(number: int, budget: int
     be missed by any 512 of them, whatever the estimator.
     """
     game = known_games(30, seed=11)[number]
-    found = covered(game, 40, share, budget=budget, estimator=Estimator.CONTROL_VARIATE)
+    found = covered(game, 40, share, max_coalitions=budget, estimator=Estimator.CONTROL_VARIATE)
     if game.name == "rules" and budget < FEWEST_TO_TRUST:
         assert found.worst < 0.9
         return
@@ -119,8 +120,10 @@ def test_every_player_is_covered_by_the_control_variate(number: int, budget: int
 def test_every_event_is_covered(budget: int, estimator: Estimator) -> None:
     """Of a recurrent network, 30 of them, 60 seeds; the strongest was held by 32 % of intervals at 128 coalitions."""
     game = event_game(30, seed=11)
-    truth = solutions([played(game, 30, 0.0, budget=1 << 18, seed=999)])[0].values
-    levels = [played(game, 30, 0.0, budget=budget, seed=seed, estimator=estimator) for seed in range(60)]
+    truth = solutions([played(game, 30, 0.0, max_coalitions=1 << 18, seed=999)])[0].values
+    levels = [
+        played(game, 30, 0.0, max_coalitions=budget, seed=seed, estimator=estimator) for seed in range(60)
+    ]
     found = coverage(solutions(levels), truth)
     assert found.worst >= at_least(60, 0.92)
     assert found.top >= 0.90
@@ -129,7 +132,7 @@ def test_every_event_is_covered(budget: int, estimator: Estimator) -> None:
 def test_a_small_budget_ends_below_the_floor_and_says_so() -> None:
     """A level may have fewer coalitions than a target needs to be trusted: then the budget ended it."""
     game = rules(30, seed=1)
-    assert played(game, 30, 1e9, budget=300).reason is StopReason.BUDGET
-    assert played(game, 30, 1e9, budget=FEWEST_TO_TRUST).reason is StopReason.BUDGET
+    assert played(game, 30, 1e9, max_coalitions=300).reason is StopReason.BUDGET
+    assert played(game, 30, 1e9, max_coalitions=FEWEST_TO_TRUST).reason is StopReason.BUDGET
     assert played(game, 30, 1e9).reason is StopReason.TARGET
     assert played(game, 30, 1e9).coalitions == FEWEST_TO_TRUST

@@ -18,7 +18,7 @@ from sequela.concurrency.worker_pool import WorkerPool
 from sequela.errors import Cancelled, OutOfTime
 from sequela.explain.estimate import sample
 from sequela.explain.evaluate import model_caller
-from sequela.explain.evaluate.model_caller import TELLING, ModelCaller
+from sequela.explain.evaluate.model_caller import MIN_MEASURED_ROWS, ModelCaller
 from sequela.explain.evaluate.prefix_states import execution
 from sequela.explain.ports import Observers
 from sequela.explain.request import ExplainRequest
@@ -30,13 +30,19 @@ LENGTH = 60
 
 
 @pytest.fixture(autouse=True)
-def walks_of_many_calls(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trunks and branches of several batches, and stages drawn aside, however small the model is."""
-    for name, value in {"LITTLE_WORK": 0, "TRUNK": 64, "BRANCHES": 3, "FEWEST": 16, "ALONE": 0}.items():
+def trees_of_many_calls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shared steps and branches of several batches, and stages drawn in another thread, however small the model is."""
+    for name, value in {
+        "MAX_UNSHARED_WORK": 0,
+        "MAX_SHARED_CLASSES": 64,
+        "TARGET_BRANCHES": 3,
+        "MIN_BRANCH_CLASSES": 16,
+        "MAX_SINGLE_THREAD_WORK": 0,
+    }.items():
         monkeypatch.setattr(execution, name, value)
-    monkeypatch.setattr(model_caller, "MOST_ROWS", 128)
-    monkeypatch.setattr(model_caller, "ALONE", 0)
-    monkeypatch.setattr(sample, "ASIDE", 0)
+    monkeypatch.setattr(model_caller, "MAX_BATCH_ROWS", 128)
+    monkeypatch.setattr(model_caller, "MAX_SINGLE_THREAD_WORK", 0)
+    monkeypatch.setattr(sample, "MIN_DRAWN_BESIDE", 0)
 
 
 def asked(seed: int = 0, **options: Any) -> ExplainRequest:
@@ -155,7 +161,7 @@ def assert_honest(answer: Explanation, whole: Explanation) -> bool:
 
 
 def test_the_sweeps_below_reach_every_place() -> None:
-    """A past and a walk in the scan; trunks, branches and pasts in the games; looks at the clock between draws."""
+    """Prefixes and trees in the scan; shared steps, branches and prefixes in the games; checks between draws."""
     answer, calls, looks = undisturbed()
     assert answer.pruning is not None
     assert 0 < answer.pruning.pruned_events < LENGTH
@@ -185,7 +191,7 @@ def test_whichever_call_uses_up_the_time_there_is_an_answer(then: Callable[[Dead
 
 
 def test_wherever_the_deadline_is_noticed_there_is_an_answer() -> None:
-    """Also while a stage is drawn, aside or not."""
+    """Also while a stage is drawn, in another thread or not."""
     whole, calls, looks = undisturbed()
     scored = sum(place.after == "resolve" for place in calls)
     for number in (*range(1, scored + 8), *range(scored + 8, looks + 1, 29)):
@@ -250,7 +256,7 @@ class Crowd:
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_no_more_calls_at_a_time_than_workers(workers: int) -> None:
-    """Six callers at once, each with pasts, scans and walks of its own: the model never sees more than the pool has
+    """Six callers at once, each with prefixes, scans and trees of its own: the model never sees more than the pool has
     places for, and everybody gets the answer that they would get alone.
     """
     crowd = Crowd()
@@ -280,10 +286,10 @@ def test_one_slow_batch_does_not_refuse_the_next(seconds: tuple[float, ...]) -> 
     deadline = Deadline()
     request = caller(deadline)
     for each in seconds:
-        request.ask(64, 10, math.inf, lambda _, each=each: time.sleep(each))
+        request.run(64, 10, math.inf, lambda _, each=each: time.sleep(each))
     deadline.end = deadline.now() + 2.0
     # As slow as the slowest batch it would take five seconds.
-    assert request.ask(640, 100, math.inf, lambda _: "asked") == "asked"
+    assert request.run(640, 100, math.inf, lambda _: "asked") == "asked"
 
 
 def test_batches_of_few_rows_tell_nothing() -> None:
@@ -291,9 +297,9 @@ def test_batches_of_few_rows_tell_nothing() -> None:
     deadline = Deadline()
     request = caller(deadline)
     for _ in range(3):
-        request.ask(1, 1, math.inf, lambda _: time.sleep(0.02))
+        request.run(1, 1, math.inf, lambda _: time.sleep(0.02))
     deadline.end = deadline.now() + 2.0
-    assert request.ask(1000, 100, math.inf, lambda _: "asked") == "asked"
+    assert request.run(1000, 100, math.inf, lambda _: "asked") == "asked"
 
 
 @pytest.mark.parametrize("length", [24, 60, 120])
@@ -306,7 +312,7 @@ def test_a_slow_beginning_changes_no_answer(length: int, monkeypatch: pytest.Mon
     monkeypatch.setattr(Deadline, "now", staticmethod(lambda: time.monotonic() + sum(held_up)))
 
     def before(_: str, rows: int) -> None:
-        if rows >= TELLING and not held_up:
+        if rows >= MIN_MEASURED_ROWS and not held_up:
             held_up.append(60.0)
 
     sent = question(

@@ -51,7 +51,7 @@ def test_the_number_of_workers_changes_no_bit(case: Case) -> None:
 @pytest.mark.parametrize("case", [case for case in CASES if loaded(case).recurrence], ids=str)
 def test_from_states_is_as_good_as_whole(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
     """The same coalitions, the same attributions to float noise, for a fraction of the events run."""
-    monkeypatch.setattr(execution, "LITTLE_WORK", 0)  # however small the model is
+    monkeypatch.setattr(execution, "MAX_UNSHARED_WORK", 0)  # however small the model is
     tight = {"target_standard_error": 0.0}
     whole = explained(case, Watched(loaded(case), lambda _: None), 1, **tight)
     states = explained(case, loaded(case), 1, **tight)

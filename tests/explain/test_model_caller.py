@@ -9,7 +9,14 @@ from asking import one_worker
 from hypothesis import given
 from hypothesis import strategies as st
 from sequela.concurrency.deadline import Deadline, DeadlinePassed
-from sequela.explain.evaluate.model_caller import CACHE, LONGEST, MOST_ROWS, SHARE_OF_TIME, SLOW, ModelCaller
+from sequela.explain.evaluate.model_caller import (
+    CACHE_BYTES,
+    MAX_BATCH_ROWS,
+    MAX_BATCH_SECONDS,
+    MAX_BATCH_SHARE,
+    WORK_PER_SECOND,
+    ModelCaller,
+)
 from sequela.explain.ports import Observers
 
 shapes = st.tuples(st.integers(1, 10**9), st.integers(1, 3000), st.integers(1, 10**6))
@@ -26,10 +33,10 @@ def test_rows_follow_from_the_shape(shape: tuple[int, int, int]) -> None:
     rows = caller().batch_rows(work, events, cells, math.inf)
     assert rows == caller(3600.0).batch_rows(work, events, cells, math.inf)
     assert rows & (rows - 1) == 0
-    assert 2 <= rows <= MOST_ROWS
+    assert 2 <= rows <= MAX_BATCH_ROWS
     if rows > 2:
-        assert rows * work <= LONGEST * SLOW
-        assert rows * 4 * cells <= CACHE
+        assert rows * work <= MAX_BATCH_SECONDS * WORK_PER_SECOND
+        assert rows * 4 * cells <= CACHE_BYTES
 
 
 @given(shapes, st.floats(0.001, 0.04))
@@ -39,7 +46,7 @@ def test_a_batch_takes_no_more_than_a_tenth_of_the_time_left(
     """Estimated on a slow core; a pair of rows is the least."""
     rows = caller(left).batch_rows(*shape, math.inf)
     assert rows <= caller().batch_rows(*shape, math.inf)
-    assert rows == 2 or rows * shape[0] <= SHARE_OF_TIME * left * SLOW
+    assert rows == 2 or rows * shape[0] <= MAX_BATCH_SHARE * left * WORK_PER_SECOND
 
 
 def test_a_batch_that_would_end_late_is_not_begun() -> None:
@@ -55,10 +62,10 @@ def test_a_batch_that_would_end_late_is_not_begun() -> None:
             pass
 
     for _ in range(2):
-        asked.ask(64, 1, math.inf, slow)
+        asked.run(64, 1, math.inf, slow)
     deadline.end = deadline.now() + 0.1
     with pytest.raises(DeadlinePassed):
-        asked.ask(64 * 100, 1, math.inf, slow)
+        asked.run(64 * 100, 1, math.inf, slow)
     assert begun == [1, 1]
 
 
@@ -66,7 +73,7 @@ def test_the_cost_counts_rows_calls_and_events() -> None:
     """Events are those of all rows together."""
     asked = caller()
     for rows, events in ((3, 5), (10, 1)):
-        asked.ask(rows, events, math.inf, lambda until: until)
+        asked.run(rows, events, math.inf, lambda until: until)
     cost = asked.cost()
     assert (cost.model_rows, cost.model_calls, cost.model_events) == (13, 2, 25)
 
@@ -76,6 +83,6 @@ def test_the_question_is_told_when_it_must_have_its_answer() -> None:
     deadline = Deadline()
     asked = ModelCaller(deadline, one_worker(), Observers(()))
     soon = deadline.now() + 10
-    assert asked.ask(1, 1, soon, lambda until: until) == soon
+    assert asked.run(1, 1, soon, lambda until: until) == soon
     deadline.end = soon - 5
-    assert asked.ask(1, 1, soon, lambda until: until) == soon - 5
+    assert asked.run(1, 1, soon, lambda until: until) == soon - 5

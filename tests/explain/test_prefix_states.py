@@ -14,11 +14,16 @@ from numpy.typing import NDArray
 from recurrent import PlainRnn
 from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.errors import Cancelled
-from sequela.explain.estimate.game import GameRules, play
+from sequela.explain.estimate.game import play
+from sequela.explain.estimate.rules import GameRules
 from sequela.explain.evaluate.evaluator import Evaluator
 from sequela.explain.evaluate.model_caller import ModelCaller
 from sequela.explain.evaluate.prefix_states.execution import PrefixStateExecution
-from sequela.explain.evaluate.prefix_states.state_cache import BOOKKEEPING, BackgroundStateCache, PrefixStates
+from sequela.explain.evaluate.prefix_states.state_cache import (
+    OVERHEAD_BYTES,
+    BackgroundStateCache,
+    PrefixStates,
+)
 from sequela.explain.evaluate.whole import WholeExecution
 from sequela.explain.ports import Frame, Observers, States
 from sequela.explain.result.explanation import StopReason
@@ -33,7 +38,7 @@ from sequela.timeshap.players import (
     full_feature_players,
     unpruned_feature_players,
 )
-from sequela.timeshap.pruning import ladder, scan_windows, split_coalitions
+from sequela.timeshap.pruning import scan_windows, split_coalitions, window_ends
 
 LENGTH = 40
 
@@ -62,7 +67,7 @@ def runs(
 ) -> tuple[PrefixStateExecution, WholeExecution]:
     caller = ModelCaller(deadline or Deadline(), one_worker(), Observers(()))
     frame = frame or padding(0, 0)
-    steps = ladder(masker.sequence.length)
+    steps = window_ends(masker.sequence.length)
     pasts = PrefixStates(model, masker, frame, steps, caller, shared or BackgroundStateCache(), key)
     whole: Any = model
     states = PrefixStateExecution(whole, model, masker, frame, output_event, pasts, caller)
@@ -130,7 +135,7 @@ def test_the_scan_has_the_values_of_the_whole_model(length: int) -> None:
 
 
 @pytest.mark.parametrize("events", [6, 10, 13])
-def test_all_coalitions_of_events_walk_the_prefix_tree(events: int) -> None:
+def test_all_coalitions_of_events_run_by_the_prefix_tree(events: int) -> None:
     """2^m coalitions cost about 2^(m+1) - 2 events run, beside the past, instead of m · 2^m."""
     model = PlainRnn()
     masker, extent = pieces(model)
@@ -190,7 +195,7 @@ def test_background_states_are_kept_and_change_nothing() -> None:
 def test_kept_background_states_give_way_when_room_is_short() -> None:
     """The least recently used grid goes; what is kept never exceeds the room."""
     states = (np.zeros((1, 4)),)
-    shared = BackgroundStateCache(room=3 * (states[0].nbytes + 2 * BOOKKEEPING) + 1)
+    shared = BackgroundStateCache(max_bytes=3 * (states[0].nbytes + 2 * OVERHEAD_BYTES) + 1)
     for key in "abc":
         shared.keep(key, (states,))
     shared.get("a")

@@ -77,9 +77,9 @@ def test_equal_rows_are_sent_once() -> None:
     assert len(rows) == len(set(rows)) == 2**3
     assert answer.cost.endpoint_rows == 2**3
     own = explained(loaded(GRU), {INPUT: events}, levels=(Level.EVENT,), max_coalitions=2048)
-    assert own.event_level is not None
-    assert answer.event_level is not None
-    for one, other in zip(answer.event_level.attributions, own.event_level.attributions, strict=True):
+    assert own.levels.get("event") is not None
+    assert answer.levels.get("event") is not None
+    for one, other in zip(answer.levels["event"].attributions, own.levels["event"].attributions, strict=True):
         np.testing.assert_allclose(one.values, other.values, atol=1e-6)
 
 
@@ -120,8 +120,8 @@ def test_a_level_has_fewer_coalitions_by_default() -> None:
     """The endpoint's default holds where a question does not say, and the answer states it."""
     served = explained(Nearby(loaded(GRU), max_coalitions=256), target_standard_error=0.0)
     assert served.options.max_coalitions == 256
-    assert served.event_level is not None
-    assert served.event_level.quality.coalitions == 256
+    assert served.levels.get("event") is not None
+    assert served.levels["event"].quality.coalitions == 256
     assert explained(Nearby(loaded(GRU)), max_coalitions=300).options.max_coalitions == 300
 
 
@@ -130,11 +130,11 @@ def test_small_games_are_sampled_before_they_are_played_whole() -> None:
     options = {"levels": (Level.EVENT,), "target_standard_error": 0.05}
     served = explained(Nearby(loaded(GRU)), GRU.sample(12), max_coalitions=1 << 12, **options)
     own = explained(loaded(GRU), GRU.sample(12), **options)
-    assert served.event_level is not None
-    assert own.event_level is not None
-    assert own.event_level.quality.coalitions == 2**12
-    assert served.event_level.quality.stop_reason is StopReason.TARGET
-    assert served.event_level.quality.coalitions == FEWEST_TO_TRUST < 2**12
+    assert served.levels.get("event") is not None
+    assert own.levels.get("event") is not None
+    assert own.levels["event"].quality.coalitions == 2**12
+    assert served.levels["event"].quality.stop_reason is StopReason.TARGET
+    assert served.levels["event"].quality.coalitions == FEWEST_TO_TRUST < 2**12
 
 
 @pytest.mark.parametrize("estimator", Estimator)
@@ -148,10 +148,10 @@ def test_no_target_is_trusted_to_a_handful_of_rows(estimator: Estimator) -> None
         "estimator": estimator,
     }
     model = Nearby(loaded(GRU))
-    found = explained(model, GRU.sample(30), **options).event_level
+    found = explained(model, GRU.sample(30), **options).levels.get("event")
     assert found is not None
     assert (found.quality.stop_reason, found.quality.coalitions) == (StopReason.TARGET, FEWEST_TO_TRUST)
-    small = explained(Nearby(loaded(GRU)), GRU.sample(30), max_coalitions=1000, **options).event_level
+    small = explained(Nearby(loaded(GRU)), GRU.sample(30), max_coalitions=1000, **options).levels.get("event")
     assert small is not None
     assert (small.quality.stop_reason, small.quality.coalitions) == (StopReason.BUDGET, 1000)
 
@@ -160,7 +160,7 @@ def test_calls_that_are_lost_are_sent_again_and_counted() -> None:
     """Two of the first three calls are lost: the answer is the same, its cost has all of them."""
     plain, unlucky = Nearby(loaded(GRU)), Nearby(loaded(GRU), failing(2))
     wanted, found = explained(plain), explained(unlucky)
-    assert numbers(found.event_level) == numbers(wanted.event_level)
+    assert numbers(found.levels.get("event")) == numbers(wanted.levels.get("event"))
     assert found.cost.endpoint_calls == wanted.cost.endpoint_calls + 2
     assert found.cost.endpoint_rows == wanted.cost.endpoint_rows + 2 * 2
     assert found.cost.model_rows == wanted.cost.model_rows
@@ -217,7 +217,7 @@ def test_unpinned_answers_are_kept_and_never_reused() -> None:
         first, second = caller.explain(asked, Deadline()), caller.explain(asked, Deadline())
         assert model.rows_sent == rows * first.cost.endpoint_rows
         assert (first.name == second.name) is pinned
-        assert numbers(first.event_level) == numbers(second.event_level)
+        assert numbers(first.levels.get("event")) == numbers(second.levels.get("event"))
 
 
 def test_the_usual_estimator_need_not_be_named() -> None:
@@ -243,18 +243,18 @@ def test_the_control_variate_is_chosen_where_rows_are_dear() -> None:
     """Cheap rows, and models of this process, are left to regression. The answer says which, and asks for it again."""
     dear = explained(Nearby(loaded(GRU), row_seconds=ROWS_ARE_DEAR), timeout=3600.0)
     assert dear.options.estimator is Estimator.CONTROL_VARIATE
-    assert dear.event_level is not None
-    assert dear.event_level.quality.estimator is Estimator.CONTROL_VARIATE
+    assert dear.levels.get("event") is not None
+    assert dear.levels["event"].quality.estimator is Estimator.CONTROL_VARIATE
     for cheap in (Nearby(loaded(GRU), row_seconds=1e-7), loaded(GRU)):
         assert explained(cheap).options.estimator is Estimator.REGRESSION
     again = explained(
         Nearby(loaded(GRU)),
         estimator=dear.options.estimator,
-        max_coalitions=dear.event_level.quality.coalitions,
+        max_coalitions=dear.levels["event"].quality.coalitions,
         target_standard_error=0.0,
         levels=(Level.EVENT,),
     )
-    assert numbers(again.event_level) == numbers(dear.event_level)
+    assert numbers(again.levels.get("event")) == numbers(dear.levels.get("event"))
 
 
 def test_the_control_variate_needs_fewer_rows() -> None:
@@ -275,8 +275,8 @@ def test_the_control_variate_needs_fewer_rows() -> None:
     fewer, found = rows(Estimator.CONTROL_VARIATE)
     assert fewer < 0.67 * plain
     for level, other in (
-        (found.event_level, wanted.event_level),
-        (found.feature_level, wanted.feature_level),
+        (found.levels.get("event"), wanted.levels.get("event")),
+        (found.levels.get("feature"), wanted.levels.get("feature")),
     ):
         assert level is not None
         assert other is not None
@@ -307,8 +307,8 @@ def test_the_control_variate_asks_for_no_more_than_it_needs(target: float) -> No
 
     def played(most: int, target: float) -> LevelExplanation:
         answer = explained(Nearby(loaded(GRU)), max_coalitions=most, target_standard_error=target, **options)
-        assert answer.event_level is not None
-        return answer.event_level
+        assert answer.levels.get("event") is not None
+        return answer.levels.get("event")
 
     def largest(level: LevelExplanation) -> float:
         return max(max(each.standard_errors) for each in level.attributions)
@@ -361,7 +361,7 @@ def test_a_small_game_leaves_something_where_its_whole_does_not_fit() -> None:
         levels=(Level.EVENT,),
         target_standard_error=0.0,
     )
-    level = explainer(model).explain(asked, deadline).event_level
+    level = explainer(model).explain(asked, deadline).levels.get("event")
     assert level is not None
     assert level.quality.stop_reason is StopReason.DEADLINE
     assert 128 <= level.quality.coalitions < 2**10

@@ -54,7 +54,7 @@ def test_the_recorded_number_of_coalitions_reproduces_a_level() -> None:
         max_coalitions=level.quality.coalitions,
         seed=5,
     )
-    assert numbers(again.event_level) == numbers(level)
+    assert numbers(again.levels.get("event")) == numbers(level)
     assert levels(again)[0].quality.stop_reason is StopReason.BUDGET
 
 
@@ -82,9 +82,9 @@ def test_more_players_than_the_limit_are_named() -> None:
     model = loaded(GRU)
     asked = question(model, GRU.sample(20), GRU.average(), pruning_tolerance=0.0, levels=EVENTS)
     answer = explainer(model, limits=Limits(max_players=10)).explain(asked, Deadline())
-    assert answer.event_level is not None
-    assert answer.event_level.quality.stop_reason is StopReason.NOT_COMPUTED
-    assert "20 players, the limit is 10" in answer.event_level.quality.detail
+    assert answer.levels.get("event") is not None
+    assert answer.levels["event"].quality.stop_reason is StopReason.NOT_COMPUTED
+    assert "20 players, the limit is 10" in answer.levels["event"].quality.detail
 
 
 def test_one_event_gets_everything() -> None:
@@ -104,7 +104,7 @@ def test_one_feature_gets_what_the_pruned_block_leaves(scope: FeatureScope) -> N
     case = BY_NAME["univariate"]
     answer = ask(case, case.sample(5), case.average(), feature_scope=scope, pruning_tolerance=0.001)
     score = answer.targets[0]
-    features = answer.feature_level
+    features = answer.levels.get("feature")
     assert features is not None
     total = sum(a.values[0] for a in features.attributions)
     assert total == pytest.approx(score.score - score.base_value, abs=1e-12)
@@ -146,7 +146,7 @@ def test_thousands_of_events_are_an_ordinary_answer() -> None:
 def test_a_threshold_that_selects_no_cell_is_an_answer() -> None:
     """Nothing is relevant: only P and all other cells are left, and they add up."""
     answer = ask_gru(12, cell_threshold=50.0, pruning_tolerance=0.01)
-    cells = answer.cell_level
+    cells = answer.levels.get("cell")
     assert cells is not None
     kinds = {a.kind for a in cells.attributions}
     assert kinds <= {PlayerKind.PRUNED, PlayerKind.OTHER}
@@ -176,8 +176,8 @@ def test_logit_attributions_equal_the_brute_force() -> None:
         target_standard_error=0.0,
     )
     wanted = attributions(logit(GRU.scorer()), sequence, background, player_sets.events(GRU.layout(6)))
-    assert answer.event_level is not None
-    assert_same(answer.event_level, wanted, 1e-4)
+    assert answer.levels.get("event") is not None
+    assert_same(answer.levels.get("event"), wanted, 1e-4)
     score = answer.targets[0]
     assert score.score == pytest.approx(np.log(score.raw_score / (1 - score.raw_score)), abs=1e-6)
 
@@ -206,8 +206,8 @@ def test_an_earlier_output_is_explained_without_cutting_the_sequence(name: str) 
         target_standard_error=0.0,
     )
     wanted = attributions(case.scorer(-2), sequence, case.background(6), player_sets.events(case.layout(6)))
-    assert answer.event_level is not None
-    assert_same(answer.event_level, wanted, case.tolerance)
+    assert answer.levels.get("event") is not None
+    assert_same(answer.levels.get("event"), wanted, case.tolerance)
 
 
 @pytest.mark.parametrize(("length", "rows"), [(4, 6), (6, 6), (8, 5), (5, 1)])
@@ -221,8 +221,8 @@ def test_a_background_matrix_is_aligned_at_the_most_recent_event(length: int, ro
         case, sequence, {"events": matrix}, levels=EVENTS, pruning_tolerance=0.0, target_standard_error=0.0
     )
     wanted = attributions(case.scorer(), sequence, background, player_sets.events(case.layout(length)))
-    assert answer.event_level is not None
-    assert_same(answer.event_level, wanted, case.tolerance)
+    assert answer.levels.get("event") is not None
+    assert_same(answer.levels.get("event"), wanted, case.tolerance)
 
 
 def test_permuting_features_permutes_the_answer() -> None:
@@ -240,10 +240,10 @@ def test_permuting_features_permutes_the_answer() -> None:
     }
     plain = explainer(model).explain(question(model, *given, **options), Deadline())
     other = explainer(turned).explain(question(model, *given, **options), Deadline())
-    assert plain.feature_level is not None
-    assert other.feature_level is not None
-    wanted = {a.feature: a.values[0] for a in plain.feature_level.attributions}
-    found = {a.feature: a.values[0] for a in other.feature_level.attributions}
+    assert plain.levels.get("feature") is not None
+    assert other.levels.get("feature") is not None
+    wanted = {a.feature: a.values[0] for a in plain.levels["feature"].attributions}
+    found = {a.feature: a.values[0] for a in other.levels["feature"].attributions}
     assert list(found) == list(wanted)[::-1]
     assert found == pytest.approx(wanted, abs=1e-9)
 

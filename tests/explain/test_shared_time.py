@@ -166,7 +166,7 @@ def test_a_refinement_cut_short_is_never_reused() -> None:
     assert "not refined further" in levels(first)[0].quality.detail
     second = house.explain(asked, Deadline())
     assert not second.cost.cached
-    assert numbers(second.event_level) == numbers(whole.event_level)
+    assert numbers(second.levels.get("event")) == numbers(whole.levels.get("event"))
 
 
 def test_what_is_stored_stays_as_it_was_made() -> None:

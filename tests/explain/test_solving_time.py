@@ -29,7 +29,7 @@ def test_a_whole_game_is_begun_though_solving_a_part_of_it_might_take_too_long(
         0.0,
         deadline=Deadline(most / 3),
         estimator=estimator,
-        budget=1 << players,
+        max_coalitions=1 << players,
         runs=GameRuns(game, each=1e-5),
     )
     assert found.reason in (StopReason.EXACT, StopReason.DEADLINE)
@@ -47,7 +47,13 @@ def test_a_game_that_does_not_fit_whole_is_sampled(players: int, target: float, 
     game = network_game(players, seed=1)
     runs = GameRuns(game, each=2e-4)
     found = played(
-        game, players, target, deadline=Deadline(0.4), runs=runs, estimator=estimator, budget=1 << players
+        game,
+        players,
+        target,
+        deadline=Deadline(0.4),
+        runs=runs,
+        estimator=estimator,
+        max_coalitions=1 << players,
     )
     assert found.reason is StopReason.DEADLINE
     assert 128 <= found.coalitions < 1 << players
@@ -72,7 +78,13 @@ def test_a_guess_that_is_far_too_low_leaves_an_answer(
     game = network_game(players, seed=1)
     runs = SlowerThanSaid(game, each=4 * 0.5 / (1 << players))
     found = played(
-        game, players, target, deadline=Deadline(0.5), runs=runs, estimator=estimator, budget=1 << players
+        game,
+        players,
+        target,
+        deadline=Deadline(0.5),
+        runs=runs,
+        estimator=estimator,
+        max_coalitions=1 << players,
     )
     assert found.solution is not None
     assert found.reason is StopReason.DEADLINE
@@ -91,14 +103,14 @@ class SlowerThanSaid(GameRuns):
 def test_budgets_about_a_whole_game(players: int, short: int) -> None:
     """All coalitions, or one or two fewer: exact where all are there, else sampled, or too few to say anything."""
     game, total = network_game(players, seed=1), 1 << players
-    found = played(game, players, 0.0, budget=total - short)
+    found = played(game, players, 0.0, max_coalitions=total - short)
     if not short:
         assert (found.reason, found.coalitions) == (StopReason.EXACT, total)
     elif total - short < min(max(4 * players, 128), total):
         assert found.reason is StopReason.NOT_COMPUTED
     else:
         assert (found.reason, found.coalitions) == (StopReason.BUDGET, total - short)
-        exact = played(game, players, 0.0, budget=total)
+        exact = played(game, players, 0.0, max_coalitions=total)
         assert found.solution
         assert exact.solution
         np.testing.assert_allclose(found.solution.values, exact.solution.values, atol=0.01)

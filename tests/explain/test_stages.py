@@ -5,37 +5,37 @@ from __future__ import annotations
 import math
 
 from sequela.concurrency.deadline import Deadline
-from sequela.explain.estimate.stages import FIRST_PART, SMALL, StagePlan
+from sequela.explain.estimate.stages import FIRST_PART, MAX_UNSPLIT, StagePlan
 from sequela.timeshap.coalitions import FEWEST_TO_TRUST, stages
 
 SIZES = stages(30, 32_768)
 
 
-def way(sizes: tuple[int, ...], whole: bool = False, hopeless: float = 0.0) -> list[int]:
+def stage_sizes(sizes: tuple[int, ...], whole: bool = False, smallest_useful: float = 0.0) -> list[int]:
     """All stages taken one after the other."""
     taken = StagePlan(sizes, whole, math.inf)
     found = [0]
     while found[-1] < taken.last:
-        found.append(taken.after(found[-1], hopeless))
+        found.append(taken.after(found[-1], smallest_useful))
     return found[1:]
 
 
 def test_every_stage_may_reach_the_target() -> None:
     """Where there is hope none is left out."""
-    assert way(SIZES) == list(SIZES)
+    assert stage_sizes(SIZES) == list(SIZES)
 
 
-def test_hopeless_stages_are_taken_two_at_a_time() -> None:
+def test_stages_that_cannot_reach_the_target_are_taken_two_at_a_time() -> None:
     """The last one is never left out."""
-    assert way(SIZES, hopeless=math.inf) == [*SIZES[1:-1:2], *SIZES[-1:]]
+    assert stage_sizes(SIZES, smallest_useful=math.inf) == [*SIZES[1:-1:2], *SIZES[-1:]]
 
 
 def test_a_whole_game_is_played_at_once() -> None:
     """A large one after a part of it, which is there should the time not suffice."""
     small, large = stages(16, 1 << 16), stages(18, 1 << 18)
-    assert small[-1] == SMALL
-    assert way(small, whole=True) == [SMALL]
-    first, last = way(large, whole=True)
+    assert small[-1] == MAX_UNSPLIT
+    assert stage_sizes(small, whole=True) == [MAX_UNSPLIT]
+    first, last = stage_sizes(large, whole=True)
     assert first in large
     assert first <= FIRST_PART * last
     assert last == 1 << 18
@@ -52,9 +52,9 @@ def test_what_would_not_end_in_time_gives_way_to_smaller_stages() -> None:
     assert slow.after(sizes[0], 0.0) == sizes[1]
 
 
-def test_where_every_stage_costs_a_way_hopeless_ones_are_leapt_over() -> None:
+def test_where_every_stage_costs_a_round_trip_useless_ones_are_skipped() -> None:
     """As far as there is no hope and the share of the time reaches; the first stage tells how long coalitions take."""
-    far = StagePlan(SIZES, whole=False, until=Deadline.now() + 3600, leap=0.25)
+    far = StagePlan(SIZES, whole=False, until=Deadline.now() + 3600, direct_share=0.25)
     assert far.after(0, math.inf) == SIZES[1]
     far._seconds = 1e-6
     assert far.after(SIZES[1], math.inf) == SIZES[-1]
@@ -69,12 +69,14 @@ def test_stages_that_no_target_may_end_are_passed_over() -> None:
     sizes = stages(30, 32_768, fewest=FEWEST_TO_TRUST)
     assert FEWEST_TO_TRUST in sizes
     assert set(sizes) - set(SIZES) > {FEWEST_TO_TRUST}
-    for leap in (0.0, 0.25):
-        found = StagePlan(sizes, whole=False, until=math.inf, leap=leap, fewest=FEWEST_TO_TRUST)
+    for direct_share in (0.0, 0.25):
+        found = StagePlan(
+            sizes, whole=False, until=math.inf, direct_share=direct_share, min_trusted=FEWEST_TO_TRUST
+        )
         assert found.after(0, FEWEST_TO_TRUST) == sizes[0]
         assert found.after(sizes[0], FEWEST_TO_TRUST) == FEWEST_TO_TRUST
         assert found.after(FEWEST_TO_TRUST, 0.0) == 1434
-    slow = StagePlan(sizes, whole=False, until=Deadline.now() + 3600, fewest=FEWEST_TO_TRUST)
+    slow = StagePlan(sizes, whole=False, until=Deadline.now() + 3600, min_trusted=FEWEST_TO_TRUST)
     slow._seconds = 3600 / (500 - sizes[0])
     assert slow.after(sizes[0], FEWEST_TO_TRUST) == 495
     short = StagePlan(stages(30, 500, fewest=FEWEST_TO_TRUST), False, math.inf, 0.0, FEWEST_TO_TRUST)

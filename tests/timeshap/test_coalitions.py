@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sequela.timeshap.coalitions import (
-    ENUMERABLE,
     EXACT_AT_ONCE,
-    WORD_PLAYERS,
+    MAX_LOOKUP_PLAYERS,
+    MAX_PERMUTED,
     PairSampler,
     all_coalitions,
     allocation,
@@ -89,7 +89,7 @@ def test_a_sample_of_a_small_game_depends_on_the_seed() -> None:
 @pytest.mark.parametrize("players", [2, 7, 8, 9, 16, 17, 20])
 def test_looking_subsets_up_is_unranking_them(players: int) -> None:
     """The table and the combinatorial number system name the same subset by the same rank."""
-    assert players <= WORD_PLAYERS
+    assert players <= MAX_LOOKUP_PLAYERS
     for layer in strata(players):
         ranks = np.random.default_rng(players).integers(0, layer.total, 50)
         rows = unrank_by_number(players, layer, ranks)
@@ -135,7 +135,7 @@ def test_at_half_size_each_pair_is_named_by_the_side_with_the_last_player(player
     layers = strata(players)
     pairs = PairSampler(players, 1).pairs(len(layers) - 1, 0, 300)
     assert pairs[:, -1].all()
-    assert (layers[-1].total > ENUMERABLE) == (players == 44)
+    assert (layers[-1].total > MAX_PERMUTED) == (players == 44)
 
 
 @given(st.integers(1, 40), st.integers(1, 50_000))
@@ -168,14 +168,14 @@ def test_draws_are_even() -> None:
     share = 15 / 31
     deviation = np.sqrt(share * (1 - share) / len(rows))
     assert (np.abs(rows.mean(axis=0) - share) < 6 * deviation).all()
-    assert comb(31, 15) > ENUMERABLE
+    assert comb(31, 15) > MAX_PERMUTED
 
 
 def test_a_stratum_that_is_drawn_can_be_taken_whole() -> None:
     """C(30, 4) pairs are more than are put in order: drawing them to the last one gives each once."""
     players, index = 30, 3
     layer = strata(players)[index]
-    assert layer.total == comb(30, 4) > ENUMERABLE
+    assert layer.total == comb(30, 4) > MAX_PERMUTED
     pairs = PairSampler(players, 3).pairs(index, 0, layer.total)
     assert len(np.unique(pairs, axis=0)) == layer.total
 

@@ -16,16 +16,16 @@ from numpy.typing import NDArray
 from recurrent_games import event_game
 from sequela.timeshap.coalitions import PairSampler, allocation, stages, strata
 from sequela.timeshap.control_variate.solver import (
-    MOST_PAIRS,
-    MOST_PLAYERS,
+    MAX_PAIRS,
+    MAX_PLAYERS,
     solve_with_variate,
     solving_seconds,
     worth_trying,
 )
-from sequela.timeshap.regression import Share, Solution, in_turn
+from sequela.timeshap.regression import JobRunner, Solution, in_turn
 
 
-def varied(game: Game, players: int, budget: int, seed: int = 0, share: Share = in_turn) -> Solution:
+def varied(game: Game, players: int, budget: int, seed: int = 0, share: JobRunner = in_turn) -> Solution:
     """As `sampled`, with the control variate."""
     sampler, odd = PairSampler(players, seed), []
     for stratum, count in enumerate(allocation(players, budget)):
@@ -145,7 +145,7 @@ def test_the_same_sample_gives_the_same_bits_however_shared() -> None:
 def test_of_a_large_sample_the_process_takes_its_part() -> None:
     """More pairs than 2048: what it makes of the first of them, where that is surer than the base estimator on all."""
     game = network_game(14, 5)
-    limit = 2 * MOST_PAIRS + 2
+    limit = 2 * MAX_PAIRS + 2
     at_most, more = varied(game, 14, limit), varied(game, 14, 2 * limit)
     assert more.largest_error[0] < sampled(game, 14, 2 * limit).largest_error[0]
     np.testing.assert_allclose(more.values, at_most.values, atol=4 * at_most.largest_error.max())
@@ -153,7 +153,7 @@ def test_of_a_large_sample_the_process_takes_its_part() -> None:
 
 def test_games_of_many_players_are_left_to_the_base_estimator() -> None:
     """More than 512: the base estimator's bits."""
-    players, budget = MOST_PLAYERS + 8, 4 * (MOST_PLAYERS + 8)
+    players, budget = MAX_PLAYERS + 8, 4 * (MAX_PLAYERS + 8)
     game = network_game(players, 5)
     ours, base = varied(game, players, budget), sampled(game, players, budget)
     assert ours.values.tobytes() == base.values.tobytes()
@@ -164,8 +164,8 @@ def test_games_of_many_players_are_left_to_the_base_estimator() -> None:
 def test_time_to_solve_grows_with_the_sample_and_ends_with_it() -> None:
     """More pairs and more players take longer, up to the limits."""
     assert 0 < solving_seconds(30, 500) < solving_seconds(30, 2000) < solving_seconds(60, 2000)
-    assert solving_seconds(30, 10 * MOST_PAIRS) == solving_seconds(30, MOST_PAIRS)
-    assert solving_seconds(MOST_PLAYERS + 1, 2000) == 0
+    assert solving_seconds(30, 10 * MAX_PAIRS) == solving_seconds(30, MAX_PAIRS)
+    assert solving_seconds(MAX_PLAYERS + 1, 2000) == 0
 
 
 def vote_game(players: int, seed: int) -> Game:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from sequela.timeshap.control_variate.gaussian_process import BLOCK, NUGGET, OddProcess, whitening
+from sequela.timeshap.control_variate.gaussian_process import MAX_DIRECT_SIZE, NUGGET, OddProcess, whitening
 from sequela.timeshap.control_variate.odd_kernel import OddKernel
 
 
@@ -94,7 +94,7 @@ def test_likelihood_slopes_are_differences(seed: int) -> None:
         assert slope == pytest.approx((up.likelihood - down.likelihood) / (2 * step), rel=1e-3, abs=1e-3)
 
 
-@pytest.mark.parametrize("size", [1, 5, BLOCK, BLOCK + 1, 3 * BLOCK + 7])
+@pytest.mark.parametrize("size", [1, 5, MAX_DIRECT_SIZE, MAX_DIRECT_SIZE + 1, 3 * MAX_DIRECT_SIZE + 7])
 def test_whitening_inverts_the_cholesky_factor(size: int) -> None:
     """L⁻¹, lower triangular, in one block or many."""
     rows = np.random.default_rng(size).normal(size=(size, size + 5))

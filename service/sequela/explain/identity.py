@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela.explain.estimate.solvers import settled
-from sequela.explain.option_defaults import budget_of, link_of, needed_levels
+from sequela.explain.option_defaults import budget_of, link_of
 from sequela.explain.request import ExplainRequest
 from sequela.explain.result.explanation import METHOD_VERSION
 from sequela.explain.task import Task
@@ -38,7 +38,6 @@ def content_key(task: Task) -> str:
     options = task.request.options
     canonical = replace(
         options,
-        levels=needed_levels(options.levels),
         targets=task.targets.names,
         link=link_of(options, task.model.info.schema),
         max_coalitions=budget_of(options, task.model.endpoint),

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela.explain.ports import Model, RemoteEndpoint
-from sequela.explain.request import Level, Options
+from sequela.explain.request import Options
 from sequela.explain.result.explanation import ResolvedOptions
 from sequela.explain.schema import Link, ModelSchema
 
@@ -63,12 +63,6 @@ def link_of(options: Options, schema: ModelSchema) -> Link:
     return options.link or schema.link
 
 
-def needed_levels(levels: tuple[Level, ...]) -> tuple[Level, ...]:
-    """The levels asked for and those they rest on, in the order in which they are computed."""
-    wanted = set(Level) if Level.CELL in levels else set(levels)
-    return tuple(level for level in Level if level in wanted)
-
-
 def top_k(options: Options) -> tuple[int, int] | None:
     """How many events and features make the cells, where ranks choose them."""
     if options.top_k_events is None and options.top_k_features is None:
@@ -86,7 +80,7 @@ def resolved(options: Options, model: Model, used: Tolerances) -> ResolvedOption
     """The options with every default filled in, for the answer."""
     ranks = top_k(options)
     return ResolvedOptions(
-        levels=needed_levels(options.levels),
+        levels=options.levels,
         feature_scope=options.feature_scope,
         pruning_tolerance=tuple(used.pruning.tolist()),
         cell_threshold=() if used.cells is None else tuple(used.cells.tolist()),

@@ -131,7 +131,7 @@ class Options:
     No levels: f(X), f(B) and the pruning scan alone.
     """
 
-    levels: tuple[Level, ...] = (Level.EVENT, Level.FEATURE, Level.CELL)
+    levels: tuple[str, ...] = (Level.EVENT, Level.FEATURE, Level.CELL)
     targets: tuple[str, ...] = ()
     pruning_tolerance: float | None = None
     feature_scope: FeatureScope = FeatureScope.UNPRUNED

@@ -46,7 +46,7 @@ def score_all(
         return score(prepare(number, sequence))
 
     jobs = (partial(job, number, sequence) for number, sequence in enumerate(sequences))
-    return np.concatenate(list(caller.share(jobs)))
+    return np.concatenate(list(caller.run_jobs(jobs)))
 
 
 def _prepare(
@@ -67,7 +67,7 @@ def _score_one(
     def call(end: float) -> Outputs:
         return model.run(prepared.cells.as_batch(), prepared.frame, output_event, end)
 
-    return caller.ask(1, prepared.cells.length, caller.deadline.end, call)
+    return caller.run(1, prepared.cells.length, caller.deadline.end, call)
 
 
 def _score_remotely(

@@ -13,11 +13,13 @@ from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.concurrency.single_flight import SingleFlight
 from sequela.concurrency.worker_pool import WorkerPool
 from sequela.errors import NotFound, OutOfTime, SequelaError, Unavailable
+from sequela.explain.diagnostics import NO_DIAGNOSTICS, Diagnostics
 from sequela.explain.evaluate.model_caller import ModelCaller
 from sequela.explain.evaluate.prefix_states.state_cache import BackgroundStateCache
 from sequela.explain.identity import content_key, explanation_name, unique_name
+from sequela.explain.levels.registry import LEVELS, LevelRegistry
 from sequela.explain.limits import Limits
-from sequela.explain.pipeline import work_out
+from sequela.explain.pipeline import Pipeline
 from sequela.explain.ports import Backgrounds, Explanations, Models, Observer
 from sequela.explain.request import ExplainRequest, GivenSequence, ModelChoice
 from sequela.explain.result.assembly import shown_events
@@ -51,11 +53,14 @@ class Explainer:
         observer: Observer,
         limits: Limits,
         pool: WorkerPool,
+        levels: LevelRegistry = LEVELS,
+        diagnostics: Diagnostics = NO_DIAGNOSTICS,
     ) -> None:
         self._models, self._backgrounds, self._explanations = models, backgrounds, explanations
         self._observer, self._limits = observer, limits
         self._pool = pool
-        self._prefix_states = BackgroundStateCache()
+        self._levels, self._diagnostics = levels, diagnostics
+        self._pipeline = Pipeline(limits, observer, BackgroundStateCache(), levels, diagnostics)
         self._flights = SingleFlight()
 
     def explain(self, request: ExplainRequest, deadline: Deadline) -> Explanation:
@@ -94,14 +99,20 @@ class Explainer:
     def _explain(self, request: ExplainRequest, deadline: Deadline) -> Explanation:
         start = deadline.now()
         try:
+            request = self._with_required_levels(request)
             task = resolve(request, self._models, self._backgrounds, self._limits, deadline.end)
             self._observer.notice(StageDone("resolve", deadline.now() - start))
             endpoint = task.model.endpoint
-            if endpoint and not endpoint.info.pinned:
+            if self._diagnostics.active or (endpoint and not endpoint.info.pinned):
                 return self._answered_anew(task, deadline)
             return self._answered_once(task, content_key(task), deadline)
         except DeadlinePassed as late:
             raise _out_of_time(late) from None
+
+    def _with_required_levels(self, request: ExplainRequest) -> ExplainRequest:
+        """The request with all levels that the levels asked for require: they are part of the answer."""
+        levels = self._levels.with_required(request.options.levels)
+        return replace(request, options=replace(request.options, levels=levels))
 
     def _answered_anew(self, task: Task, deadline: Deadline) -> Explanation:
         """Kept for its alert alone: what is served may be another model tomorrow."""
@@ -130,8 +141,7 @@ class Explainer:
             return explanation
 
     def _work_out(self, task: Task, name: str, deadline: Deadline) -> Explanation:
-        caller = ModelCaller(deadline, self._pool, self._observer)
-        return work_out(task, name, self._limits, caller, self._prefix_states, self._observer)
+        return self._pipeline.run(task, name, ModelCaller(deadline, self._pool, self._observer))
 
 
 def _for_alert(found: Explanation, task: Task, name: str, cost: Cost) -> Explanation:
@@ -139,7 +149,7 @@ def _for_alert(found: Explanation, task: Task, name: str, cost: Cost) -> Explana
     request = task.request
     pruned = found.pruning.pruned_events if found.pruning else 0
     infos = request.sequence.events
-    shown = shown_events(task.layout, task.fitted.cells, pruned, found.event_level, infos)
+    shown = shown_events(task.layout, task.fitted.cells, pruned, found.levels, infos)
     return replace(
         found,
         name=name,

@@ -29,6 +29,7 @@ from sequela.explain.result.explanation import ExplanationWarning
 from sequela.explain.schema import ModelSchema
 from sequela.explain.targets import Targets, chosen_targets
 from sequela.timeshap.cells import Cells
+from sequela.timeshap.players import Extent
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,6 +46,11 @@ class Task:
     background_name: str
     targets: Targets
     warnings: tuple[ExplanationWarning, ...] = ()
+
+    @property
+    def extent(self) -> Extent:
+        """The size of the sequence."""
+        return self.layout.extent(self.fitted.cells.length)
 
     def background_cells(self) -> Cells:
         """B, as long as the sequence."""

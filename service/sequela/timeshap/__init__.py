@@ -1,1 +1,1 @@
-"""The workshop: numpy only, pure functions that plan coalitions and conclude from their values."""
+"""The method in plain numpy: which coalitions to evaluate, and what follows from their values. It runs no model."""

@@ -1,7 +1,7 @@
-"""The cells of a sequence: what coalitions switch between the sequence and the background.
+"""The cells of a sequence, which coalitions switch between the sequence and the background.
 
-A model can take several inputs, so the values of one sequence are several arrays; all of them share the
-events axis, or have none. Logical features group their columns.
+A model can take several inputs, so one sequence has several arrays. Event inputs share the axis of events, static
+inputs have none. A logical feature is one or more columns.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cells:
-    """Values of one sequence, or of a batch of n of them.
+    """The values of one sequence of l events, or of a batch of n such sequences.
 
-    events: one array for each event input, (l, d_j), or (n, l, d_j) in a batch; oldest event first.
-    static: one array for each static input, (s_j,), or (n, s_j) in a batch.
+    Attributes:
+        events: An array for each event input, (l, d_j), or (n, l, d_j) in a batch; the oldest event comes first.
+        static: An array for each static input, (s_j,), or (n, s_j) in a batch.
     """
 
     events: tuple[NDArray[Any], ...]
@@ -27,15 +28,20 @@ class Cells:
 
     @property
     def length(self) -> int:
-        """Number of events l."""
+        """The number of events l."""
         return int(self.events[0].shape[-2])
 
     def as_batch(self) -> Cells:
-        """A batch of this one sequence."""
+        """A batch that holds only this sequence."""
         return Cells(tuple(array[None] for array in self.events), tuple(array[None] for array in self.static))
 
     def between(self, before: Sequence[NDArray[Any]], after: Sequence[NDArray[Any]]) -> Cells:
-        """A batch's events with the same rows (k, d_j) before and after those of every sequence; empty: none."""
+        """The batch with the same rows around the events of every sequence.
+
+        Args:
+            before: Rows (k, d_j) for each event input; an empty sequence adds none.
+            after: Likewise.
+        """
         events = self.events
         for rows, at in ((before, 0), (after, 1)):
             if len(rows) and len(rows[0]):
@@ -47,10 +53,12 @@ class Cells:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Columns:
-    """Which logical feature every column belongs to.
+    """The logical feature that each column belongs to.
 
-    events: for each event input the feature index of its columns, (d_j,). Event features come first: 0 …
-    features - 1. Static input j as a whole is feature `features + j`.
+    Attributes:
+        events: For each event input the feature index of its columns, (d_j,).
+        features: The number of event features; they have the indices 0 … features - 1.
+        static: The number of static inputs. Static input j as a whole is feature `features + j`.
     """
 
     events: tuple[NDArray[np.intp], ...]

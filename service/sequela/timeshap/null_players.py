@@ -1,8 +1,8 @@
-"""Null players: those whose cells cannot change the score, and the game without them.
+"""Null players, whose cells cannot change the score, and the game without them (docs/estimator.md, "Null players").
 
-A player all of whose cells hold the same bits in X and in B adds nothing to any coalition. Its Shapley value is 0 by
-the dummy axiom, exactly, and the other players' values are those of the game without it (a dummy never changes what
-the others add). So it is left out: fewer players, more games that can be enumerated, no noise.
+A player whose cells all hold the same bits in X and in B adds nothing to any coalition. By the dummy axiom its Shapley
+value is exactly 0, and the other players' values are those of the game without it. So it is left out: a game of fewer
+players can more often be enumerated, and has less noise.
 """
 
 from __future__ import annotations
@@ -18,18 +18,23 @@ from sequela.timeshap.regression import Solution
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ReducedGame:
-    """A game without its null players. players: the others. live: which of all players these are, (all players,)."""
+    """A game without its null players.
+
+    Attributes:
+        players: The other players, called live.
+        live: Which of all players these are, (all players,).
+    """
 
     players: Players
     live: NDArray[np.bool_]
 
     @property
     def null(self) -> frozenset[int]:
-        """The null players, by their place among all players."""
+        """The null players, by their positions among all players."""
         return frozenset(np.flatnonzero(~self.live).tolist())
 
     def expanded(self, solution: Solution | None) -> Solution | None:
-        """The solution of the whole game: null players are 0, without error."""
+        """The solution of the game of all players: null players have attribution 0 and error 0."""
         if solution is None or self.live.all():
             return solution
         values, errors = (
@@ -40,21 +45,34 @@ class ReducedGame:
 
 
 def reduced(players: Players, live: NDArray[np.bool_]) -> ReducedGame:
-    """The game of the live players. The cells of the others, the same in X and B, go to any live player."""
+    """The game of the live players.
+
+    The cells of null players are equal in X and B, so it does not matter which live player gets them.
+
+    Args:
+        players: All players.
+        live: Which of them are live, (players,).
+    """
     if live.all():
         return ReducedGame(players, live)
     names = tuple(name for name, lives in zip(players.names, live, strict=True) if lives)
     place = np.where(live, np.cumsum(live) - 1, -1)
     grid, static = place[players.grid], place[players.static]
-    heirs = _heirs(grid)
-    grid = np.where(grid < 0, heirs[:, None], grid)
-    static = np.where(static < 0, heirs[0], static)
+    new_owners = _new_owners(grid)
+    grid = np.where(grid < 0, new_owners[:, None], grid)
+    static = np.where(static < 0, new_owners[0], static)
     return ReducedGame(Players(names, grid, static), live)
 
 
-def _heirs(grid: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Who gets the null cells of each event: a player of that event, else of the event before it that has one, else of
-    the first that has one. So no player is met earlier than it would be, but for the first (timeshap/prefixes.py).
+def _new_owners(grid: NDArray[np.intp]) -> NDArray[np.intp]:
+    """The player that gets the null cells of each event, (l,).
+
+    It is a live player of that event, else of the latest event before it that has one, else of the first event that
+    has one. So no player but the first appears earlier than it would, and coalitions share as many states as they can
+    (prefix_tree.py).
+
+    Args:
+        grid: The owners of the cells, (l, features), -1 for null players.
     """
     largest = grid.max(axis=1, initial=-1)
     owned = np.flatnonzero(largest >= 0)

@@ -1,9 +1,7 @@
-"""Players: who owns which cells.
+"""The players of each level, as a map from cells to the players that own them.
 
-Events, features, cells and history blocks are one game with different owners, so this file is all that tells
-them
-apart: each builder fills the same map from cells to players. TimeSHAP §3.1 (events, features), §3.3 (cells),
-Eq. 6-12.
+Events, features, cells and history blocks differ in this map only, so one code path plays all levels. Sources: TimeSHAP
+§3.1, Eq. 6 and 7 (features, events) and §3.3, Eq. 8-12 (cells); docs/design.md §4.2.
 """
 
 from __future__ import annotations
@@ -33,10 +31,13 @@ class PlayerKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Player:
-    """One player's name.
+    """What identifies a player.
 
-    first_event, last_event: the oldest and newest event t ≤ 0 of an EVENT, CELL, EVENT_REST (both the same),
-    PRUNED or HISTORY player. feature: the feature index of a FEATURE, CELL or FEATURE_REST player.
+    Attributes:
+        kind: What it stands for.
+        first_event: The oldest event t <= 0 of an EVENT, CELL, EVENT_REST, PRUNED or HISTORY player.
+        last_event: Its newest event; the same for a player of one event.
+        feature: The feature index of a FEATURE, CELL or FEATURE_REST player.
     """
 
     kind: PlayerKind
@@ -46,7 +47,7 @@ class Player:
 
     @property
     def events(self) -> int:
-        """How many events the player spans (0 where it is not bound to events)."""
+        """The number of events that the player spans; 0 if it is not bound to events."""
         if self.first_event is None or self.last_event is None:
             return 0
         return self.last_event - self.first_event + 1
@@ -54,9 +55,12 @@ class Player:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Players:
-    """The players of one game and the map from cells to them.
+    """The players of one game, and the map from cells to them.
 
-    grid: (l, features), the owner of every event cell. static: (static inputs,), the owner of each.
+    Attributes:
+        names: The players; a player's number is its position here.
+        grid: The owner of every event cell, (l, features).
+        static: The owner of every static input, (static inputs,).
     """
 
     names: tuple[Player, ...]
@@ -69,7 +73,7 @@ class Players:
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """The size of a sequence: events l, event features, static inputs."""
+    """The size of a sequence: the number of events l, of event features, and of static inputs."""
 
     length: int
     features: int
@@ -77,11 +81,14 @@ class Extent:
 
 
 def event_players(extent: Extent, blocks: Sequence[int]) -> Players:
-    """One player for every unpruned event, and one for each block of pruned events (TimeSHAP Eq. 7).
+    """The players of the event level (TimeSHAP Eq. 7).
 
-    blocks: sizes of consecutive blocks from the oldest event on; their sum is the number of pruned events.
-    One block is the pruned block P, several are history blocks, none means that nothing was pruned. All
-    static inputs together are the last player.
+    The blocks of pruned events come first, then every unpruned event, then one player for all static inputs.
+
+    Args:
+        extent: The size of the sequence.
+        blocks: Sizes of consecutive blocks from the oldest event on. One block is the pruned block P, several are
+            history blocks; empty if nothing was pruned.
     """
     pruned = sum(blocks)
     kind = PlayerKind.PRUNED if len(blocks) == 1 else PlayerKind.HISTORY
@@ -100,8 +107,9 @@ def event_players(extent: Extent, blocks: Sequence[int]) -> Players:
 
 
 def unpruned_feature_players(extent: Extent, pruned: int) -> Players:
-    """One player for every feature over the unpruned events, P (if any) first, one for each static input
-    (Eq. 6).
+    """The players of the feature level in scope UNPRUNED (TimeSHAP Eq. 6).
+
+    P comes first, if there is one, then every feature over the unpruned events, then every static input.
     """
     players = full_feature_players(extent)
     if not pruned:
@@ -112,7 +120,7 @@ def unpruned_feature_players(extent: Extent, pruned: int) -> Players:
 
 
 def full_feature_players(extent: Extent) -> Players:
-    """One player for every feature over every event, and one for each static input (TimeSHAP §4.1, Eq. 6)."""
+    """The players in scope FULL_SEQUENCE: every feature over all events, then every static input (TimeSHAP Eq. 6)."""
     features = np.arange(extent.features + extent.static, dtype=np.intp)
     names = tuple(Player(PlayerKind.FEATURE, feature=int(feature)) for feature in features)
     grid = np.tile(features[: extent.features], (extent.length, 1))
@@ -120,36 +128,40 @@ def full_feature_players(extent: Extent) -> Players:
 
 
 def cell_players(extent: Extent, pruned: int, events: Sequence[int], features: Sequence[int]) -> Players:
-    """The groups of cells of TimeSHAP Eq. 8-11: P, C*, E', F', C', then the static player; empty groups are
-    left out.
+    """The players of the cell level (TimeSHAP Eq. 8-12).
 
-    events: the relevant events E*, as t ≤ 0, all unpruned. features: the relevant event features F*, as
-    indices.
+    In this order: P, the cells C* of E* × F*, the rest E' of each relevant event, the rest F' of each relevant feature,
+    all other cells C', and one player for all static inputs. Empty groups are left out.
+
+    Args:
+        extent: The size of the sequence.
+        pruned: The number of pruned events.
+        events: The relevant events E*, as t <= 0; none of them is pruned.
+        features: The relevant event features F*, as indices.
     """
     rows = [t + extent.length - 1 for t in events]
     names = [_pruned_player(extent, pruned)] if pruned else []
     owner = np.full((extent.length, extent.features), -1, dtype=np.intp)
     owner[:pruned] = 0
 
-    def claim(player: Player, mask: NDArray[np.bool_]) -> None:
+    def add(player: Player, row: int | slice, column: int | slice) -> None:
+        """Gives a player all cells of these rows and columns that nobody owns yet."""
+        mask = np.zeros_like(owner, dtype=bool)
+        mask[row, column] = owner[row, column] == -1
         if mask.any():
             owner[mask] = len(names)
             names.append(player)
 
-    def free(row: int | slice, column: int | slice) -> NDArray[np.bool_]:
-        mask = np.zeros_like(owner, dtype=bool)
-        mask[row, column] = owner[row, column] == -1
-        return mask
-
     everything = slice(None)
+    # The order matters: each group gets what the groups before it have left.
     for t, row in zip(events, rows, strict=True):
         for feature in features:
-            claim(Player(PlayerKind.CELL, t, t, feature), free(row, feature))
+            add(Player(PlayerKind.CELL, t, t, feature), row, feature)
     for t, row in zip(events, rows, strict=True):
-        claim(Player(PlayerKind.EVENT_REST, t, t), free(row, everything))
+        add(Player(PlayerKind.EVENT_REST, t, t), row, everything)
     for feature in features:
-        claim(Player(PlayerKind.FEATURE_REST, feature=feature), free(everything, feature))
-    claim(Player(PlayerKind.OTHER), free(everything, everything))
+        add(Player(PlayerKind.FEATURE_REST, feature=feature), everything, feature)
+    add(Player(PlayerKind.OTHER), everything, everything)
     return _with_one_static_player(names, owner, extent)
 
 

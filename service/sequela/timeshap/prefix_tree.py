@@ -1,9 +1,9 @@
-"""Which coalitions share a past, for models that run forward over events from states.
+"""Which coalitions share a prefix, for models that run forward over events from states.
 
-The oldest event comes first. A player is met at the first event where it owns a cell; two coalitions that agree
-on every player met so far share the states there, so what they share is run once. Events, history blocks,
-features and cells differ only in when their players are met: one plan serves them all. All 2^m coalitions of m
-events need 2^(m+1) - 2 steps instead of m·2^m, and the pruned block is two states.
+The oldest event comes first. A player appears at the first event in which it owns a cell. Coalitions that agree on
+every player that has appeared so far have the same states there, so these events are run once for all of them. Events,
+history blocks, features and cells differ only in when their players appear, so one tree serves all levels. All 2^m
+coalitions of m events need 2^(m+1) - 2 steps instead of m·2^m, and the pruned block has two states.
 """
 
 from __future__ import annotations
@@ -17,18 +17,21 @@ from numpy.typing import NDArray
 
 from sequela.timeshap.players import Players
 
-CALL_ROWS = 96
-"""What beginning another call costs, in rows run over one event."""
-CARRIED = 0.25
-"""What it costs to carry one row's states from call to call, likewise."""
+CALL_COST = 96
+"""The cost of another call of the model, in rows that are run over one event."""
+CARRY_COST = 0.25
+"""The cost of passing the states of one row from call to call, in the same unit."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Meetings:
-    """The order in which events meet players.
+class PlayerOrder:
+    """The order in which players appear.
 
-    order: the players met, first met first, (p,). events: where each of them is met, (p,), ascending. Players
-    that own nothing within the `stop` events run are left out: they change nothing.
+    Attributes:
+        order: The players that appear, (p,). Players that own nothing within the events that are run are left out,
+            since they change nothing.
+        events: The event at which each of them appears, (p,), ascending.
+        stop: The number of events that are run.
     """
 
     order: NDArray[np.intp]
@@ -36,26 +39,35 @@ class Meetings:
     stop: int
 
 
-def meetings(players: Players, stop: int, static_enters: Sequence[bool]) -> Meetings:
-    """When events 0 … stop - 1 meet the players. A static input that enters the states is met at event 0, one
-    that reaches the output alone at the last event.
+def player_order(players: Players, stop: int, static_enters: Sequence[bool]) -> PlayerOrder:
+    """When players appear among the events 0 … stop - 1.
+
+    Args:
+        players: All players, with the map from cells to them.
+        stop: The number of events that are run.
+        static_enters: For each static input, whether it reaches the states. Such a static input counts as part of
+            event 0; one that reaches the output alone counts as part of the last event.
     """
     first = np.full(len(players), stop, dtype=np.intp)
-    # From the last event back, so that the first one has the last word.
+    # Assigned from the last event back, so that the oldest event of each player is the one that stays.
     backward = players.grid[:stop][::-1]
     first[backward] = np.arange(stop - 1, -1, -1, dtype=np.intp)[:, None]
     for owner, enters in zip(players.static, static_enters, strict=True):
         first[owner] = min(first[owner], 0 if enters else stop - 1)
     order = np.argsort(first, kind="stable")
     order = order[first[order] < stop]
-    return Meetings(order, first[order], stop)
+    return PlayerOrder(order, first[order], stop)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
-    """Events start … stop - 1, run once for each class of coalitions that agree up to there.
+    """The events start … stop - 1, run once for each class of coalitions that agree up to `stop`.
 
-    rows: one coalition of each class, (classes,). parents: the class it had in the step before, (classes,).
+    Attributes:
+        start: The first event.
+        stop: The event after the last one.
+        rows: One coalition of each class, (classes,).
+        parents: The class that it belonged to in the step before, (classes,).
     """
 
     start: int
@@ -65,10 +77,13 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Walk:
-    """Steps from the first event to the last for some of the coalitions.
+class PrefixTree:
+    """The steps from the first event to the last, for some of the coalitions.
 
-    coalitions: which ones, (k,). leaves: the class that each of them has in the last step, (k,).
+    Attributes:
+        steps: In the order of events. A class of one step is the parent of one or more classes of the next.
+        coalitions: The rows of the coalitions, (k,).
+        leaves: The class of each of them in the last step, (k,).
     """
 
     steps: tuple[Step, ...]
@@ -76,70 +91,82 @@ class Walk:
     leaves: NDArray[np.intp]
 
 
-def walks(met: Meetings, coalitions: NDArray[np.bool_], most: int) -> Iterator[Walk]:
-    """The steps that coalitions (n, players) need, at most `most` coalitions a walk.
+def prefix_trees(order: PlayerOrder, coalitions: NDArray[np.bool_], most: int) -> Iterator[PrefixTree]:
+    """The trees for coalitions (n, players), with at most `most` coalitions each.
 
-    Where steps begin is decided once for all of them; coalitions that share much are in one walk.
+    Coalitions that share much are in the same tree. All trees have steps over the same events.
     """
-    order, changes = _sorted(coalitions[:, met.order[: _telling(met, coalitions.shape[1])]])
-    bounds = _bounds(met, changes)
-    for start in range(0, len(order), most):
+    seen = coalitions[:, order.order[: _distinguishing(order, coalitions.shape[1])]]
+    rows, changes = _sorted(seen)
+    ranges = _step_ranges(order, changes)
+    for start in range(0, len(rows), most):
         part = slice(start, start + most)
-        yield _walk(bounds, order[part], changes[part])
+        yield _tree(ranges, rows[part], changes[part])
 
 
-def _telling(met: Meetings, players: int) -> int:
-    """How many of the players met tell coalitions apart for as long as they share anything.
+def _distinguishing(order: PlayerOrder, players: int) -> int:
+    """How many of the players, in order, are needed to tell coalitions apart for as long as they share anything.
 
-    Those met last do not, every coalition being different; unless some are never met, so that coalitions may
-    come to the same.
+    Those that appear at the last event are not needed, because all coalitions differ. If some players never appear,
+    coalitions may be equal in all others, so then all that appear are needed.
     """
-    if len(met.order) < players:
-        return len(met.order)
-    return int(np.searchsorted(met.events, met.events[-1]))
+    if len(order.order) < players:
+        return len(order.order)
+    return int(np.searchsorted(order.events, order.events[-1]))
 
 
 @dataclass(frozen=True, slots=True)
-class _Bound:
-    """A step's events, and how many players are met by its end."""
+class _StepRange:
+    """The events of a step, and how many players have appeared by its end."""
 
     start: int
     stop: int
-    met: int
+    appeared: int
 
 
-def _walk(bounds: Sequence[_Bound], order: NDArray[np.intp], changes: NDArray[np.intp]) -> Walk:
-    """changes: where each coalition first differs from the one before it; the first of a walk begins every class."""
+def _tree(ranges: Sequence[_StepRange], rows: NDArray[np.intp], changes: NDArray[np.intp]) -> PrefixTree:
+    """The tree of sorted coalitions.
+
+    Args:
+        ranges: The events of the steps.
+        rows: The coalitions, sorted.
+        changes: The first player in which each of them differs from the one before it.
+    """
     steps = []
-    above = np.zeros(len(order), dtype=np.intp)
-    for bound in bounds:
-        begins = changes < bound.met
+    parents = np.zeros(len(rows), dtype=np.intp)
+    for each in ranges:
+        # A new class begins at each coalition that differs from the one before in a player that has appeared.
+        begins = changes < each.appeared
         begins[0] = True
-        at = np.flatnonzero(begins)
-        steps.append(Step(bound.start, bound.stop, order[at], above[at]))
-        above = np.cumsum(begins) - 1
-    return Walk(tuple(steps), order, above)
+        first = np.flatnonzero(begins)
+        steps.append(Step(each.start, each.stop, rows[first], parents[first]))
+        parents = np.cumsum(begins) - 1
+    return PrefixTree(tuple(steps), rows, parents)
 
 
 def _sorted(seen: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Coalitions (n, p) in lexicographic order, and the first player in which each differs from the one before it;
-    p for one that is the same.
+    """Sorts coalitions (n, p) lexicographically.
+
+    Returns:
+        Their rows in this order, and for each the first player in which it differs from the one before it: 0 for the
+        first coalition, p for one that is equal to the one before.
     """
     n, p = seen.shape
     words = _words(seen)
-    order = np.argsort(words[0], kind="stable") if len(words) == 1 else np.lexsort(words[::-1])
+    rows = np.argsort(words[0], kind="stable") if len(words) == 1 else np.lexsort(words[::-1])
     changes = np.full(n, p, dtype=np.intp)
     changes[0] = 0
+    # From the last word back, so that the first word that differs is the one that stays.
     for index in range(len(words) - 1, -1, -1):
-        ordered = words[index][order]
+        ordered = words[index][rows]
         differing = ordered[1:] ^ ordered[:-1]
         places = 64 * index + _leading_zeros(differing)
         changes[1:] = np.where(differing != 0, places, changes[1:])
-    return order, changes
+    return rows, changes
 
 
 def _words(seen: NDArray[np.bool_]) -> list[NDArray[np.uint64]]:
-    """The same as numbers of 64 players each, the first player in the highest bit; at least one number."""
+    """The coalitions (n, p) as numbers of 64 players each, the first player in the highest bit; at least one number."""
     n, p = seen.shape
     width = max(-(-p // 64), 1) * 8
     packed = np.zeros((n, width), dtype=np.uint8)
@@ -148,34 +175,37 @@ def _words(seen: NDArray[np.bool_]) -> list[NDArray[np.uint64]]:
 
 
 def _leading_zeros(words: NDArray[np.uint64]) -> NDArray[np.intp]:
+    # Fill every bit below the highest one, so that counting bits gives its place.
     filled = words.copy()
     for shift in (1, 2, 4, 8, 16, 32):
         filled |= filled >> np.uint64(shift)
     return 64 - np.bitwise_count(filled).astype(np.intp)
 
 
-def _bounds(met: Meetings, changes: NDArray[np.intp]) -> list[_Bound]:
-    """Where steps begin: behind every event where so many coalitions still share their states that another call
-    is cheaper than running what they share once for each of them.
+def _step_ranges(order: PlayerOrder, changes: NDArray[np.intp]) -> list[_StepRange]:
+    """The events of each step.
 
-    From the last event back, so that a step's classes, those at its end, are known.
+    A step ends where so many coalitions still share their states that another call costs less than running what they
+    share once for each of them.
     """
-    counts = np.cumsum(np.bincount(changes, minlength=len(met.order) + 1))
-    # Players met at the same event are met together; a step may begin at any event that meets somebody.
-    begins = np.unique(met.events[met.events > 0])
-    known = np.searchsorted(met.events, begins)
-    classes = counts[known - 1] if len(known) else known
-    many = int(counts[len(met.order) - 1]) if len(met.order) else 1
+    # counts[p]: the classes of coalitions that differ in the first p + 1 players.
+    counts = np.cumsum(np.bincount(changes, minlength=len(order.order) + 1))
+    # A step may begin at any event, but the first, at which a player appears.
+    begins = np.unique(order.events[order.events > 0])
+    appeared = np.searchsorted(order.events, begins)
+    classes = counts[appeared - 1] if len(appeared) else appeared
+    many = int(counts[len(order.order) - 1]) if len(order.order) else 1
     splitting = np.append(classes[1:], many)[: len(classes)] > classes
-    begins, known, classes = begins[splitting], known[splitting], classes[splitting]
+    begins, appeared, classes = begins[splitting], appeared[splitting], classes[splitting]
     older = np.append(0, begins)[:-1]
     cuts: list[tuple[int, int]] = []
+    # From the last event back, so that the number of classes at the end of a step is known.
     for event, before, shared, seen in zip(
-        begins[::-1], older[::-1], classes[::-1], known[::-1], strict=True
+        begins[::-1], older[::-1], classes[::-1], appeared[::-1], strict=True
     ):
-        # Merged, the events since the cut before would be run for `many` classes instead of `shared`.
-        if (event - before) * (many - shared) > CALL_ROWS + CARRIED * shared:
+        # Without a cut here, the events since the previous begin would be run for `many` classes, not for `shared`.
+        if (event - before) * (many - shared) > CALL_COST + CARRY_COST * shared:
             cuts.append((int(event), int(seen)))
             many = int(shared)
-    edges = [(0, 0), *reversed(cuts), (met.stop, len(met.order))]
-    return [_Bound(start, stop, seen) for (start, _), (stop, seen) in pairwise(edges)]
+    edges = [(0, 0), *reversed(cuts), (order.stop, len(order.order))]
+    return [_StepRange(start, stop, seen) for (start, _), (stop, seen) in pairwise(edges)]

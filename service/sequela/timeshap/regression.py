@@ -1,26 +1,23 @@
-"""From values of coalitions to Shapley values with standard errors.
+"""The base estimator: from values of coalitions to Shapley values with standard errors.
 
-Regression on complementary pairs with KernelSHAP's weights (TimeSHAP Eq. 2-4), constrained to be efficient,
-so that additivity is exact. For a pair with named side z (0/1), x̃ = z - s/m, the odd part g = (v(S) -
-v(Sᶜ))/2, and Δ = v(N) - v(∅):
+A regression on complementary pairs with KernelSHAP's weights (TimeSHAP Eq. 2-4), constrained so that attributions add
+up exactly (docs/estimator.md, "The base estimator"). For a pair with named side z (0/1) of s players, let
+x̃ = z - s/m, g = (v(S) - v(Sᶜ))/2 its odd part, and Δ = v(N) - v(∅). Then
 
     y = g - (Δ/m)·(s - m/2),   w = T_s / k_s,   T_s = 2/(s(m - s)), half of it at s = m/2
     φ = Δ/m + M X̃ᵀWy,          M = (X̃ᵀWX̃ + 11ᵀ)⁻¹
 
-A stratum taken whole adds the same to X̃ᵀWX̃ whatever its size: 2/(m(m - 1)) (I - 11ᵀ/m), or half of it at s =
-m/2.
+A stratum that is taken whole adds the same to X̃ᵀWX̃ whatever its size: 2/(m(m - 1)) (I - 11ᵀ/m), half of it at
+s = m/2. If every stratum is taken whole, φ is the Shapley value itself.
 
-With every stratum enumerated, φ is the Shapley value itself. Otherwise, with the residual r, the leverage
-h = w x̃ᵀM x̃, and ψ = M x̃ w r/(1 - h)^¾, strata being independent samples without replacement,
+Otherwise, with the residual r and the leverage h = w x̃ᵀM x̃, each pair has the influence ψ = M x̃ w r/(1 - h)^¾ on the
+attributions. Strata are independent samples without replacement, so
 
     Var φ = Σ_s (1 - k_s/N_s) · k_s/(k_s - 1) · Σ_{p∈s} (ψ_p - ψ̄_s)².
 
-Strata of fewer than four sampled pairs have no variance to speak of and are merged with their neighbours.
-
-The exponent lies between those of the sandwich estimators HC2 (½) and HC3 (1). At the smallest designs (n =
-4m), where h is near ½, HC3's error bars were found up to twice too wide (95 % intervals covered 99.9 %) and
-HC2's too narrow (82 %); with ¾ they covered 92-98 % over random, multilayer and sparse games of 12 to 100
-players. For larger designs h is small and all agree.
+The exponent ¾ lies between those of the sandwich estimators HC2 (½) and HC3 (1). It matters for the smallest samples
+only (n = 4m), where h is near ½: there 95 % intervals covered 82 % with ½, 92-98 % with ¾ (random, multilayer and
+sparse games of 12 to 100 players), and 99.9 % with 1, at bars up to twice too wide.
 """
 
 from __future__ import annotations
@@ -36,28 +33,36 @@ from numpy.typing import NDArray
 from sequela.timeshap.coalitions import Pairs, Portion, Stratum, portions
 
 T = TypeVar("T")
-FEWEST_FOR_VARIANCE = 4
-CELLS = 1 << 16
-"""Pairs × players summed up at a time, about: bounds memory, and stays in cache."""
-SHARED_PLAYERS = 256
-"""Games of more players are summed up one portion after the other: their products are large."""
+MIN_VARIANCE_PAIRS = 4
+"""Pairs that a variance needs. Strata with fewer sampled pairs are merged with their neighbours."""
+BLOCK_CELLS = 1 << 16
+"""Pairs × players that are summed up at a time, about: bounds the memory, and stays in the cache."""
+MAX_PARALLEL_PLAYERS = 256
+"""Games of more players are summed up one block after the other, because their matrices (m, m) need much memory."""
+MAX_LEVERAGE = 1 - 1e-9
+"""Keeps 1 - h above 0 if rounding takes a leverage to 1."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Solution:
-    """Attributions (players, targets) and their standard errors, 0 where exact."""
+    """The result of a game.
+
+    Attributes:
+        values: Attributions φ, (players, targets).
+        errors: Their standard errors, (players, targets); 0 if the game was enumerated.
+    """
 
     values: NDArray[np.float64]
     errors: NDArray[np.float64]
 
     @property
     def largest_error(self) -> NDArray[np.float64]:
-        """(targets,)"""
+        """The largest standard error of any player, (targets,)."""
         return np.asarray(self.errors.max(axis=0, initial=0.0))
 
 
 def solve_small(gain: NDArray[np.float64], players: int) -> Solution:
-    """Games of no or one player: all of Δ (targets,) goes to the one."""
+    """Solves a game of one player, who gets all of Δ (targets,), or of none."""
     values = np.repeat(gain[None, :], players, axis=0)
     return Solution(values, np.zeros_like(values))
 
@@ -67,11 +72,11 @@ def in_turn(jobs: Iterable[Callable[[], T]]) -> Iterable[T]:
     return (job() for job in jobs)
 
 
-class Share(Protocol):
-    """Runs jobs, and gives their results in their order."""
+class JobRunner(Protocol):
+    """Runs jobs, possibly side by side, and returns their results in the order of the jobs."""
 
     def __call__(self, jobs: Iterable[Callable[[], T]]) -> Iterable[T]:
-        """Runs them."""
+        """Runs the jobs."""
 
 
 def solve(
@@ -79,20 +84,28 @@ def solve(
     layers: Sequence[Stratum],
     odd: Sequence[NDArray[np.float64]],
     gain: NDArray[np.float64],
-    share: Share = in_turn,
+    run_jobs: JobRunner = in_turn,
 ) -> Solution:
-    """Solves a game of m ≥ 2 players.
+    """Solves a game of m >= 2 players.
 
-    odd: for each stratum the odd parts g of its first k_s pairs, (k_s, targets). gain: Δ, (targets,). share: may
-    run its parts side by side; the parts and the order they are added up in are always the same.
+    Args:
+        sampler: The pairs of every stratum.
+        layers: The strata.
+        odd: For each stratum the odd parts g of its first k_s pairs, (k_s, targets).
+        gain: Δ, (targets,).
+        run_jobs: Runs the sums. The jobs and the order in which their results are added are always the same, so
+            results do not depend on it.
     """
     m = sampler.players
-    sample = _Sample(sampler, layers, odd, gain / m)
+    sample = _WeightedPairs(sampler, layers, odd, gain / m)
+    # Whole strata are added to X̃ᵀWX̃ by their formula; the matrix of ones makes it invertible.
     normal = sample.known * (np.eye(m) - 1 / m) + 1.0
     moment = np.zeros((m, len(gain)))
-    if m > SHARED_PLAYERS:
-        share = in_turn
-    for gram, part in share(partial(_products, sample, parts) for parts in sample.portions(sample.sampled)):
+    if m > MAX_PARALLEL_PLAYERS:
+        run_jobs = in_turn
+    for gram, part in run_jobs(
+        partial(_products, sample, parts) for parts in sample.portions(sample.sampled)
+    ):
         normal += gram
         moment += part
     for parts in sample.portions(sample.whole):
@@ -100,15 +113,20 @@ def solve(
         moment += block.x.T @ block.y
     inverse = np.linalg.inv(normal).astype(np.float64, copy=False)
     slope = inverse @ moment
-    # The constraint Σu = 0 holds in exact arithmetic; centring removes what rounding leaves, so additivity
-    # is exact.
+    # In exact arithmetic the slope adds up to 0; centring removes what rounding leaves, so additivity is exact.
     slope -= slope.mean(axis=0)
-    return Solution(gain / m + slope, _errors(sample, inverse, slope, share))
+    return Solution(gain / m + slope, _errors(sample, inverse, slope, run_jobs))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Block:
-    """Pairs: √w x̃ (k, m), √w y (k, targets), and which rows belong to which stratum."""
+    """Some pairs with their weights.
+
+    Attributes:
+        x: √w x̃, (k, m).
+        y: √w y, (k, targets).
+        rows: The strata, each with its rows.
+    """
 
     x: NDArray[np.float64]
     y: NDArray[np.float64]
@@ -116,20 +134,22 @@ class _Block:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Sample:
+class _WeightedPairs:
+    """The pairs of a sample as the regression needs them. `mean_gain` is Δ/m, (targets,); the rest as in `solve`."""
+
     sampler: Pairs
     layers: Sequence[Stratum]
     odd: Sequence[NDArray[np.float64]]
-    share: NDArray[np.float64]
+    mean_gain: NDArray[np.float64]
 
     @property
     def sampled(self) -> list[int]:
-        """Strata of which some pairs are known."""
+        """The strata of which some pairs, but not all, are known."""
         return [i for i, odd in enumerate(self.odd) if 0 < len(odd) < self.layers[i].total]
 
     @property
     def whole(self) -> list[int]:
-        """Strata of which all pairs are known."""
+        """The strata of which all pairs are known."""
         return [i for i, odd in enumerate(self.odd) if len(odd) == self.layers[i].total]
 
     @property
@@ -139,12 +159,12 @@ class _Sample:
         return sum(1.0 if 2 * self.layers[i].size == m else 2.0 for i in self.whole) / (m * (m - 1))
 
     def portions(self, strata: Sequence[int]) -> Iterator[Portion]:
-        """The pairs of some strata, in order, whatever the portions they came in."""
+        """The known pairs of some strata, in blocks. They do not depend on the stages in which the pairs came."""
         counts = [len(odd) if index in strata else 0 for index, odd in enumerate(self.odd)]
-        return portions([0] * len(counts), counts, max(CELLS // self.sampler.players, 1))
+        return portions([0] * len(counts), counts, max(BLOCK_CELLS // self.sampler.players, 1))
 
     def block(self, parts: Portion) -> _Block:
-        """Their numbers."""
+        """The weighted values of some pairs."""
         m = self.sampler.players
         sizes = np.array([self.layers[stratum].size for stratum, _, _ in parts])
         taken = np.array([len(self.odd[stratum]) for stratum, _, _ in parts])
@@ -155,19 +175,19 @@ class _Sample:
         x -= np.repeat(sizes / m, lengths)[:, None]
         x *= roots
         y = np.concatenate([self.odd[i][start:stop] for i, start, stop in parts], dtype=np.float64)
-        y -= np.repeat(sizes - m / 2, lengths)[:, None] * self.share
+        y -= np.repeat(sizes - m / 2, lengths)[:, None] * self.mean_gain
         y *= roots
         ends = np.cumsum(lengths)
         rows = [slice(int(end - n), int(end)) for n, end in zip(lengths, ends, strict=True)]
         return _Block(x, y, list(zip([i for i, _, _ in parts], rows, strict=True)))
 
     def groups(self) -> list[list[int]]:
-        """Neighbouring strata that are sampled, not enumerated, merged until each group has four pairs."""
+        """The sampled strata, neighbours merged until each group has `MIN_VARIANCE_PAIRS` pairs."""
         groups: list[list[int]] = []
         current: list[int] = []
         for index in self.sampled:
             current.append(index)
-            if self.count(current) >= FEWEST_FOR_VARIANCE:
+            if self.count(current) >= MIN_VARIANCE_PAIRS:
                 groups.append(current)
                 current = []
         if current and groups:
@@ -177,24 +197,24 @@ class _Sample:
         return groups
 
     def count(self, group: Sequence[int]) -> int:
-        """Σ k_s"""
+        """The known pairs of a group, Σ k_s."""
         return sum(len(self.odd[i]) for i in group)
 
     def correction(self, group: Sequence[int]) -> float:
-        """(1 - k/N) · k/(k - 1)"""
+        """The factor of a group's variance, (1 - k/N) · k/(k - 1): finite population, unbiased."""
         k, total = self.count(group), sum(self.layers[i].total for i in group)
-        # k = 1 cannot happen above the minimum budget; were it to, its single pair would count in full.
+        # A group of one pair does not occur above the minimum budget; max() keeps it from dividing by 0.
         return (1 - k / total) * k / max(k - 1, 1)
 
 
-def _products(sample: _Sample, parts: Portion) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _products(sample: _WeightedPairs, parts: Portion) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """X̃ᵀWX̃ and X̃ᵀWy of some pairs."""
     block = sample.block(parts)
     return block.x.T @ block.x, block.x.T @ block.y
 
 
 def _errors(
-    sample: _Sample, inverse: NDArray[np.float64], slope: NDArray[np.float64], share: Share
+    sample: _WeightedPairs, inverse: NDArray[np.float64], slope: NDArray[np.float64], run_jobs: JobRunner
 ) -> NDArray[np.float64]:
     """Standard errors (players, targets)."""
     groups = sample.groups()
@@ -203,38 +223,53 @@ def _errors(
     owner = {stratum: number for number, group in enumerate(groups) for stratum in group}
     counts = np.array([sample.count(group) for group in groups])
     corrections = np.array([sample.correction(group) for group in groups])
-    pulls = _Pulls(sample, inverse, slope, owner, np.sqrt(corrections))
+    influences = _Influences(sample, inverse, slope, owner, np.sqrt(corrections))
     sums = np.zeros((len(groups), *slope.shape))
     squares = np.zeros_like(slope)
-    for sums_part, squares_part in share(
-        partial(pulls.summed, parts) for parts in sample.portions(sample.sampled)
+    for sums_part, squares_part in run_jobs(
+        partial(influences.summed, parts) for parts in sample.portions(sample.sampled)
     ):
         sums += sums_part
         squares += squares_part
+    # Σ(ψ - ψ̄)² = Σψ² - (Σψ)²/k, so one pass over the pairs is enough.
     totals = np.tensordot(inverse, sums, axes=(1, 1))
     squares -= np.einsum("igt,g->it", totals**2, corrections / counts)
     return np.sqrt(np.maximum(squares, 0.0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Pulls:
-    """How far each pair pulls the attributions. owner: the group of each stratum; scales: √ of its correction."""
+class _Influences:
+    """The influence ψ of each pair on the attributions, without the factor M of `summed`'s first result.
 
-    sample: _Sample
+    Attributes:
+        sample: The pairs.
+        inverse: M, (m, m).
+        slope: φ - Δ/m, (m, targets).
+        owner: The group of each stratum.
+        scales: The square root of each group's correction.
+    """
+
+    sample: _WeightedPairs
     inverse: NDArray[np.float64]
     slope: NDArray[np.float64]
     owner: dict[int, int]
     scales: NDArray[np.float64]
 
     def summed(self, parts: Portion) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Of some pairs: x̃ times pull by group, (groups, m, targets), and Σ ψ² corrected, (m, targets)."""
+        """Sums over some pairs.
+
+        Returns:
+            For each group Σ x̃ w r/(1 - h)^¾, (groups, m, targets), which M turns into Σ ψ; and Σ ψ² over all groups
+            with their corrections, (m, targets).
+        """
         block = self.sample.block(parts)
         sums = np.zeros((len(self.scales), *self.slope.shape))
         reached = block.x @ self.inverse
         leverage = np.einsum("ij,ij->i", reached, block.x)
-        left = np.sqrt(1 - np.minimum(leverage, 1 - 1e-9))[:, None]
-        pull = (block.y - block.x @ self.slope) / (left * np.sqrt(left))
+        # (1 - h)^¾ from two square roots, which are faster than a power.
+        root = np.sqrt(1 - np.minimum(leverage, MAX_LEVERAGE))[:, None]
+        influence = (block.y - block.x @ self.slope) / (root * np.sqrt(root))
         for stratum, rows in block.rows:
-            sums[self.owner[stratum]] += block.x[rows].T @ pull[rows]
-            pull[rows] *= self.scales[self.owner[stratum]]
-        return sums, np.square(reached, out=reached).T @ pull**2
+            sums[self.owner[stratum]] += block.x[rows].T @ influence[rows]
+            influence[rows] *= self.scales[self.owner[stratum]]
+        return sums, np.square(reached, out=reached).T @ influence**2

@@ -1,6 +1,4 @@
-"""Which events and features are relevant enough to be opened into cells (TimeSHAP §3.3), and how sure that
-is.
-"""
+"""Which events and features are relevant, so that they are opened into cells, and how sure this is (TimeSHAP §3.3)."""
 
 from __future__ import annotations
 
@@ -11,16 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 MAX_CELL_PLAYERS = 256
-"""Past this many cell players the strongest events and features stay."""
+"""The most players of the cell level. If there would be more, the weakest events and features are dropped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Rows of a level's attributions that were chosen, strongest first, and how sure the choice is.
+    """The relevant players of a level, by rows of its attributions.
 
-    uncertain: chosen rows whose |φ| is within two standard errors of the border. near_misses: rows not
-    chosen, but within two standard errors of it. truncated: rows were dropped to bound the number of cell
-    players.
+    Attributes:
+        chosen: The relevant rows, strongest first.
+        uncertain: Chosen rows within two standard errors of the border.
+        near_misses: Rows that were not chosen, but are within two standard errors of the border, strongest first.
+        truncated: Rows were dropped to bound the number of cell players.
     """
 
     chosen: tuple[int, ...]
@@ -32,25 +32,31 @@ class Selection:
 def above(
     attributions: NDArray[np.float64], errors: NDArray[np.float64], threshold: NDArray[np.float64]
 ) -> Selection:
-    """The rows with |φ| > θ for some target. attributions, errors: (rows, targets); threshold: (targets,)."""
+    """Chooses the rows with |φ| > θ for some target.
+
+    Args:
+        attributions: φ, (rows, targets).
+        errors: Standard errors, (rows, targets).
+        threshold: θ, (targets,).
+    """
     size = np.abs(attributions)
     excess = (size - threshold).max(axis=1, initial=-np.inf)
-    doubtful = (np.abs(size - threshold) <= 2 * errors) & (errors > 0)
+    near = (np.abs(size - threshold) <= 2 * errors) & (errors > 0)
     sure = ((size - 2 * errors) > threshold).any(axis=1)
     chosen = excess > 0
     uncertain = chosen & ~sure
-    missed = ~chosen & doubtful.any(axis=1)
+    missed = ~chosen & near.any(axis=1)
     return _selection(size, chosen, uncertain, missed)
 
 
 def strongest(attributions: NDArray[np.float64], errors: NDArray[np.float64], count: int) -> Selection:
-    """The `count` rows with the largest |φ| over targets; ties go to the first row."""
+    """Chooses the `count` rows with the largest |φ| over targets; of equal rows the first. Arguments as of `above`."""
     size = np.abs(attributions)
     if not len(size):
         return Selection(())
     chosen = np.zeros(len(size), dtype=bool)
     chosen[np.argsort(-size.max(axis=1), kind="stable")[:count]] = True
-    # Two standard errors up and down, for whichever target a row is strongest in.
+    # A row is uncertain if its lower bound is below the upper bound of a row that was not chosen, over all targets.
     low, high = (size - 2 * errors).max(axis=1), (size + 2 * errors).max(axis=1)
     uncertain = chosen & (low < high[~chosen].max(initial=-np.inf))
     missed = ~chosen & (high > low[chosen].min(initial=np.inf))
@@ -60,9 +66,9 @@ def strongest(attributions: NDArray[np.float64], errors: NDArray[np.float64], co
 def bounded(
     events: Selection, features: Selection, extra: int, limit: int = MAX_CELL_PLAYERS
 ) -> tuple[Selection, Selection]:
-    """Drops the weakest of the longer list until the cell game has at most `limit` players.
+    """Drops the weakest events or features, from the longer list, until the cell level has at most `limit` players.
 
-    The game has at most |F*||E*| + |F*| + |E*| + 2 players (TimeSHAP §3.3), and `extra` for static inputs.
+    It has up to |F*||E*| + |F*| + |E*| + 2 players (TimeSHAP §3.3), and `extra` for static inputs.
     """
     e, f = len(events.chosen), len(features.chosen)
     while e * f + e + f + 2 + extra > limit:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from sequela.explain.background import Background, StoredBackground
-from sequela.explain.request import EventInfo, FeatureScope, Level
+from sequela.explain.request import EventInfo, FeatureScope
 from sequela.explain.result.explanation import (
     Attribution,
     Cost,
@@ -118,11 +118,9 @@ def explanation(
             history_attribution=(0.31,),
             quality=level(rng).quality,
         ),
-        event_level=level(rng, players),
-        feature_level=level(rng),
-        cell_level=None,
+        levels={"event": level(rng, players), "feature": level(rng)},
         options=ResolvedOptions(
-            levels=(Level.EVENT, Level.FEATURE),
+            levels=("event", "feature"),
             feature_scope=FeatureScope.UNPRUNED,
             pruning_tolerance=(0.025, 0.1),
             cell_threshold=(),

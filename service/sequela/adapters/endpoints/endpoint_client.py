@@ -14,7 +14,7 @@ from sequela.adapters.endpoints.failures import RetryableError, backoff_seconds
 from sequela.adapters.endpoints.limiter import Limiter
 from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.errors import SequelaError
-from sequela.explain.evaluate.model_caller import cut
+from sequela.explain.evaluate.model_caller import even_slices
 from sequela.explain.evaluate.row_independence import RowIndependence
 from sequela.explain.ports import CallListener, EndpointInfo, Frame, RemoteRows
 from sequela.timeshap.cells import Cells
@@ -92,7 +92,7 @@ class EndpointClient:
             min(until, deadline.end) - deadline.now(),
         )
         sender = _Sender(self, rows, deadline, until, listener)
-        jobs = (partial(sender.score, part) for part in cut(0, rows.count, size))
+        jobs = (partial(sender.score, part) for part in even_slices(0, rows.count, size))
         return np.concatenate(self.limiter.run(jobs, deadline, until))
 
     def _max_call_rows(self, row_bytes: int, limit: int | None = None) -> int:

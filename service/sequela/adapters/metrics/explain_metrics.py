@@ -133,9 +133,5 @@ class ModelStateCollector(Collector):
 
 
 def _levels(explanation: Explanation) -> list[tuple[str, LevelExplanation]]:
-    levels = {
-        "event": explanation.event_level,
-        "feature": explanation.feature_level,
-        "cell": explanation.cell_level,
-    }
-    return [(name, level) for name, level in levels.items() if level and level.attributions]
+    """The levels that have attributions, with their names."""
+    return [(name, level) for name, level in explanation.levels.items() if level.attributions]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from sequela.api.grpc.encode import explanations
 from sequela.errors import InvalidInput
 from sequela.explain.request import Level
-from sequela.explain.result.explanation import Attribution, Explanation, LevelExplanation
+from sequela.explain.result.explanation import Attribution, Explanation
 from sequela.timeshap.players import PlayerKind
 
 Numbers = NDArray[np.float64]
@@ -42,7 +42,7 @@ class ExplainedRow:
 
     def level(self, level: Level) -> tuple[Attribution, ...]:
         """A level's attributions; none where it was not worked out."""
-        found: LevelExplanation | None = getattr(self.explanation, f"{level.value}_level")
+        found = self.explanation.levels.get(level)
         return found.attributions if found else ()
 
 

@@ -43,7 +43,7 @@ class Parameters:
     @property
     def levels(self) -> frozenset[Level] | None:
         """The levels asked for; None where none is named."""
-        return frozenset(self.options.levels) if self.said.levels else None
+        return frozenset(map(Level, self.options.levels)) if self.said.levels else None
 
     def for_outputs(self, names: Sequence[str]) -> Parameters:
         """With these targets where none was named: columns of several rows must mean the same, in a known order."""

@@ -1,7 +1,7 @@
-"""Plays one game: plan a stage, evaluate it, solve, and stop when it is sure enough or must.
+"""Plays one game: evaluates stage after stage, solves, and stops when the errors or the budget allow it.
 
-Stages are nested, so the coalitions of a stage are kept when the next one adds to them, and the number of
-coalitions alone reproduces a level (docs/design.md §4.4-5, docs/estimator.md).
+Stages are nested: the coalitions of a stage are also in all later ones. So the number of coalitions alone reproduces
+a level (docs/design.md §4.4-4.5, docs/estimator.md "Stages").
 """
 
 from __future__ import annotations
@@ -12,170 +12,168 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela.concurrency.deadline import DeadlinePassed
+from sequela.explain.estimate.outcome import GameOutcome
+from sequela.explain.estimate.rules import GameRules
 from sequela.explain.estimate.sample import Sample
-from sequela.explain.estimate.stages import GUESSED, StagePlan
+from sequela.explain.estimate.stages import FIRST_STAGE_SHARE, StagePlan
+from sequela.explain.estimate.trace import GameTrace
 from sequela.explain.evaluate.evaluator import Evaluator
-from sequela.explain.request import Estimator
 from sequela.explain.result.explanation import StopReason
-from sequela.timeshap.coalitions import EXACT_AT_ONCE, FEWEST_TO_TRUST, all_coalitions, minimum_budget
+from sequela.timeshap.coalitions import all_coalitions, minimum_budget
 from sequela.timeshap.coalitions import stages as nested_sizes
 from sequela.timeshap.null_players import reduced
 from sequela.timeshap.players import Players
-from sequela.timeshap.regression import Solution, solve_small
+from sequela.timeshap.regression import solve_small
 
-NEAR = 0.7
-"""A stage is solved when it is this near to the size at which the target should be reached, or larger."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class GameRules:
-    """What holds for a level. target: standard error to reach, (targets,). until: on the monotonic clock. at_once:
-    games of up to so many coalitions are played whole without sampling first. leap: see `StagePlan`.
-    """
-
-    budget: int
-    most_players: int
-    target: NDArray[np.float64]
-    seed: int
-    until: float
-    estimator: Estimator = Estimator.REGRESSION
-    at_once: int = EXACT_AT_ONCE
-    leap: float = 0.0
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class GameOutcome:
-    """A game's outcome; `solution` is None where it was not computed, and `detail` says why.
-
-    players: all, null ones included, whose attributions are 0. null: these, by their places. out_of_time: the clock
-    stopped it, whether or not that left a solution, or left no time for the estimator that was asked for. estimator:
-    None where there was nothing to estimate.
-    """
-
-    players: Players
-    reason: StopReason
-    solution: Solution | None = None
-    coalitions: int = 0
-    clipped: int = 0
-    detail: str = ""
-    seconds: float = 0.0
-    out_of_time: bool = False
-    estimator: Estimator | None = None
-    null: frozenset[int] = frozenset()
+SOLVE_MARGIN = 0.7
+"""A stage is solved from this fraction of the size on at which the target should be reached."""
 
 
 def play(evaluator: Evaluator, players: Players, gain: NDArray[np.float64], rules: GameRules) -> GameOutcome:
-    """Plays a game, without its null players. gain: f(X) - f(B) on the link's scale, (targets,).
+    """Plays one game. Null players are left out of the game and get attribution 0 (docs/design.md §4.6).
 
-    Raises Cancelled and DoesNotFit.
+    Args:
+        evaluator: Gives the values of coalitions.
+        players: All players.
+        gain: f(X) - f(B) on the link's scale, (targets,): what the attributions add up to.
+        rules: Budget, target and time.
+
+    Raises:
+        Cancelled: The caller is gone.
+        DoesNotFit: The model fails.
     """
     start = evaluator.deadline.now()
     game = reduced(players, evaluator.live(players))
-    played = _play(evaluator, game.players, gain, rules)
-    return replace(
-        played,
+    trace = rules.tracer.game(rules.label, players, game.live, gain)
+    found = _Game(evaluator, game.players, gain, rules, trace).play()
+    outcome = replace(
+        found,
         players=players,
-        solution=game.expanded(played.solution),
+        solution=game.expanded(found.solution),
         null=game.null,
         seconds=evaluator.deadline.now() - start,
-        clipped=min(played.clipped + evaluator.clipped_ends, played.coalitions),
+        clipped=min(found.clipped + evaluator.clipped_ends, found.coalitions),
     )
+    trace.finished(outcome)
+    return outcome
 
 
-def _play(evaluator: Evaluator, players: Players, gain: NDArray[np.float64], rules: GameRules) -> GameOutcome:
-    m = len(players)
-    if m < 2:
-        return GameOutcome(players, StopReason.EXACT, solve_small(gain, m), coalitions=all_coalitions(m))
-    if m > rules.most_players:
-        detail = (
-            f"{m} players, the limit is {rules.most_players}; a larger pruning tolerance leaves fewer events"
+@dataclass(frozen=True, slots=True, eq=False)
+class _Game:
+    """A game of live players only; the arguments are those of `play`."""
+
+    evaluator: Evaluator
+    players: Players
+    gain: NDArray[np.float64]
+    rules: GameRules
+    trace: GameTrace
+
+    def play(self) -> GameOutcome:
+        m, rules = len(self.players), self.rules
+        if m < 2:
+            # One player gets all of the difference; no player leaves none to share.
+            solution = solve_small(self.gain, m)
+            return GameOutcome(self.players, StopReason.EXACT, solution, coalitions=all_coalitions(m))
+        if m > rules.max_players:
+            return self._not_computed(
+                f"{m} players, the limit is {rules.max_players}; a larger pruning tolerance leaves fewer events"
+            )
+        sizes = self._stage_sizes()
+        if not sizes:
+            return self._not_computed(
+                f"{rules.max_coalitions} coalitions are below the minimum of {minimum_budget(m)} for {m} players"
+            )
+        return self._grow(self._sample(sizes), self._plan(sizes))
+
+    def _not_computed(self, detail: str) -> GameOutcome:
+        return GameOutcome(self.players, StopReason.NOT_COMPUTED, detail=detail)
+
+    def _stage_sizes(self) -> tuple[int, ...]:
+        """The sizes of the nested stages. A small game has a single stage, unless time might not suffice for it."""
+        whole, rules = all_coalitions(len(self.players)), self.rules
+        left = rules.until - self.evaluator.deadline.now()
+        small = whole <= rules.max_enumerated and self.evaluator.seconds(whole) <= FIRST_STAGE_SHARE * left
+        max_enumerated = rules.max_enumerated if small else 0
+        return nested_sizes(len(self.players), rules.max_coalitions, max_enumerated, rules.min_trusted)
+
+    def _sample(self, sizes: tuple[int, ...]) -> Sample:
+        rules = self.rules
+        return Sample(
+            self.evaluator,
+            self.players,
+            len(self.gain),
+            sizes,
+            rules.seed,
+            rules.until,
+            rules.estimator,
+            self.trace,
         )
-        return GameOutcome(players, StopReason.NOT_COMPUTED, detail=detail)
-    sizes = _sizes(evaluator, m, rules)
-    if not sizes:
-        detail = f"{rules.budget} coalitions are below the minimum of {minimum_budget(m)} for {m} players"
-        return GameOutcome(players, StopReason.NOT_COMPUTED, detail=detail)
-    sample = Sample(evaluator, players, len(gain), sizes, rules.seed, rules.until, rules.estimator)
-    # Where stages leap, a first one before the whole game costs little, and is there should the time not suffice.
-    whole = sizes[-1] == all_coalitions(m) and not rules.leap
-    whole &= not rules.target.all() or sizes[-1] <= rules.at_once
-    stages = StagePlan(sizes, whole, rules.until, rules.leap, _fewest(rules))
-    if whole:
-        stages.expect(evaluator.seconds(sizes[-1]) / sizes[-1])
-    return _stage_by_stage(sample, stages, gain, rules.target)
 
+    def _plan(self, sizes: tuple[int, ...]) -> StagePlan:
+        rules, last = self.rules, sizes[-1]
+        # With direct stages, a small first stage costs little and leaves an answer if time runs out in the whole game.
+        whole = last == all_coalitions(len(self.players)) and not rules.direct_share
+        whole &= not rules.has_target or last <= rules.max_enumerated
+        plan = StagePlan(sizes, whole, rules.until, rules.direct_share, rules.min_trusted)
+        if whole:
+            plan.expect(self.evaluator.seconds(last) / last)
+        return plan
 
-def _sizes(evaluator: Evaluator, players: int, rules: GameRules) -> tuple[int, ...]:
-    """Of the nested stages. A small game has one, unless there may be no time for all of it."""
-    whole, left = all_coalitions(players), rules.until - evaluator.deadline.now()
-    sure = whole <= rules.at_once and evaluator.seconds(whole) <= GUESSED * left
-    at_once = rules.at_once if sure else 0
-    return nested_sizes(players, rules.budget, at_once, _fewest(rules))
+    def _grow(self, sample: Sample, plan: StagePlan) -> GameOutcome:
+        """Grows the sample until the target is reached, or until the last stage or the deadline ends it.
 
+        A standard error falls with the square root of the sample, so stages that cannot reach the target are not
+        solved. An error bar is trusted to predict the size that is needed only up to `Sample.max_growth` times the
+        size of its own stage, because small samples estimate their errors badly.
+        """
+        target = self.rules.target
+        smallest_useful = float(plan.min_trusted) if self.rules.has_target else np.inf
+        solved: GameOutcome | None = None
+        while True:
+            size = plan.after(sample.size, smallest_useful)
+            following = plan.after(size, smallest_useful) if size < plan.last else None
+            try:
+                with plan.timed(sample.size, size):
+                    sample.grow(size, following)
+            except DeadlinePassed:
+                return replace(self._last_complete_stage(sample, solved), out_of_time=True)
+            reason = self._reason(size, plan)
+            if reason is None and size < smallest_useful:
+                continue
+            solved = self._solved(sample, reason or StopReason.DEADLINE)
+            if reason is not None:
+                return solved
+            assert solved.solution is not None
+            ratio = float((solved.solution.largest_error / target).max())
+            if ratio <= 1:
+                return replace(solved, reason=StopReason.TARGET)
+            smallest_useful = size * min(SOLVE_MARGIN * ratio**2, sample.max_growth)
 
-def _fewest(rules: GameRules) -> int:
-    """Coalitions from which on error bars within the target end a game; none where there is no target."""
-    return FEWEST_TO_TRUST if rules.target.all() else 0
+    def _reason(self, size: int, plan: StagePlan) -> StopReason | None:
+        """Why a stage of this size is the last one; None if it is not."""
+        if size == all_coalitions(len(self.players)):
+            return StopReason.EXACT
+        return StopReason.BUDGET if size == plan.last else None
 
-
-def _stage_by_stage(
-    sample: Sample, stages: StagePlan, gain: NDArray[np.float64], target: NDArray[np.float64]
-) -> GameOutcome:
-    """Grows the sample until it is sure enough, or the last stage or the time ends it.
-
-    A standard error falls with the square root of the sample, so stages that cannot reach the target yet are not
-    solved; that is trusted up to `Solver.farthest` sizes of the stage it follows from, since small samples do not know
-    well how sure they are.
-    """
-    hopeless = float(stages.fewest) if target.all() else np.inf
-    solved: GameOutcome | None = None
-    while True:
-        size = stages.after(sample.size, hopeless)
-        following = stages.after(size, hopeless) if size < stages.last else None
-        try:
-            with stages.timed(sample.size, size):
-                sample.grow(size, following)
-        except DeadlinePassed:
-            return replace(_salvage(sample, solved, gain), out_of_time=True)
-        reason = _reason(len(sample.players), size, size == stages.last)
-        if reason is None and size < hopeless:
-            continue
-        solved = _solved(sample, reason or StopReason.DEADLINE, gain)
-        if reason is not None:
+    def _last_complete_stage(self, sample: Sample, solved: GameOutcome | None) -> GameOutcome:
+        """The last stage that was evaluated completely before the time ran out."""
+        if not sample.size:
+            minimum = minimum_budget(len(self.players))
+            return self._not_computed(f"the time left did not suffice for {minimum} coalitions")
+        if solved and solved.coalitions == sample.size:
             return solved
-        assert solved.solution is not None
-        missing = float((solved.solution.largest_error / target).max())
-        if missing <= 1:
-            return replace(solved, reason=StopReason.TARGET)
-        hopeless = size * min(NEAR * missing**2, sample.farthest)
+        return self._solved(sample, StopReason.DEADLINE)
 
-
-def _reason(players: int, size: int, is_last: bool) -> StopReason | None:
-    if size == all_coalitions(players):
-        return StopReason.EXACT
-    return StopReason.BUDGET if is_last else None
-
-
-def _salvage(sample: Sample, solved: GameOutcome | None, gain: NDArray[np.float64]) -> GameOutcome:
-    """The last stage that was evaluated whole, when the time is up."""
-    if not sample.size:
-        detail = f"the time left did not suffice for {minimum_budget(len(sample.players))} coalitions"
-        return GameOutcome(sample.players, StopReason.NOT_COMPUTED, detail=detail)
-    if solved and solved.coalitions == sample.size:
-        return solved
-    return _solved(sample, StopReason.DEADLINE, gain)
-
-
-def _solved(sample: Sample, reason: StopReason, gain: NDArray[np.float64]) -> GameOutcome:
-    """The stage last grown to. Where time sufficed for no estimator but the base one, the clock has had its say."""
-    solution, used = sample.solve(gain)
-    exact = reason is StopReason.EXACT
-    return GameOutcome(
-        sample.players,
-        reason,
-        solution,
-        sample.size,
-        clipped=sample.clipped,
-        out_of_time=not exact and used is not sample.estimator,
-        estimator=None if exact else used,
-    )
+    def _solved(self, sample: Sample, reason: StopReason) -> GameOutcome:
+        """Solves the current stage. If there was time for the base estimator only, the deadline has had an effect."""
+        solution, used = sample.solve(self.gain)
+        exact = reason is StopReason.EXACT
+        return GameOutcome(
+            self.players,
+            reason,
+            solution,
+            sample.size,
+            clipped=sample.clipped,
+            out_of_time=not exact and used is not sample.estimator,
+            estimator=None if exact else used,
+        )

@@ -1,4 +1,8 @@
-"""The sample of one game: which pairs of coalitions are evaluated, stage by stage, and what their values were."""
+"""The sample of one game: which pairs of coalitions have been evaluated, and their odd parts.
+
+For a pair {S, Sᶜ} the odd part is g = (v(S) - v(Sᶜ))/2; Shapley values depend on nothing else
+(docs/estimator.md, "Which coalitions").
+"""
 
 from __future__ import annotations
 
@@ -11,33 +15,45 @@ from numpy.typing import NDArray
 
 from sequela.concurrency.deadline import DeadlinePassed
 from sequela.explain.estimate.solvers import SOLVERS, USUAL
+from sequela.explain.estimate.trace import NO_TRACE, GameTrace
 from sequela.explain.evaluate.evaluator import Evaluator
 from sequela.explain.request import Estimator
 from sequela.timeshap.coalitions import Portion, allocation, pairs_of, portions, strata
 from sequela.timeshap.players import Players
 from sequela.timeshap.regression import Solution
 
-MOST_MEMBERSHIPS = 1 << 25
-"""Coalitions times players held at a time, a byte each."""
-ASIDE = 1 << 17
-"""Memberships from which on it pays to draw them in another thread."""
-LONGEST_SOLVING = 0.5
-"""Of the time left, what may be kept for solving; where an estimator may take longer, the base estimator solves."""
+MAX_MEMBERSHIP_BYTES = 1 << 25
+"""Size in bytes of the coalitions (n, players) that are held at a time, one byte for each membership."""
+MIN_DRAWN_BESIDE = 1 << 17
+"""Memberships from which on it pays to draw them in another thread while the model runs."""
+MAX_SOLVING_SHARE = 0.5
+"""JobRunner of the time left that may be kept for solving. If an estimator may need more, the base estimator solves."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Drawn:
-    """A portion's pairs, the named sides, (k, players)."""
+class PairBatch:
+    """The named sides (k, players) of the pairs of a portion."""
 
     portion: Portion
     pairs: NDArray[np.bool_]
 
 
 class Sample:
-    """The pairs evaluated so far: for each stratum the odd parts (k_s, targets) of its first k_s pairs.
+    """The pairs evaluated so far, as the odd parts (k_s, targets) of the first k_s pairs of each stratum s.
 
-    sizes: those of the stages that it may grow by. until: when it must stop, on the monotonic clock. clipped: how many
-    of its coalitions the link clipped. estimator: the one that was asked for. farthest: see `Solver`.
+    Args:
+        evaluator: Gives the values of coalitions.
+        players: The players of the game, at least two.
+        targets: The number of targets.
+        sizes: The sizes in coalitions that the sample may grow to, ascending.
+        seed: The seed of the order of pairs.
+        until: When the game must have ended, in seconds on the monotonic clock.
+        estimator: The estimator that was asked for.
+        trace: Is told what was evaluated and solved.
+
+    Attributes:
+        size: The number of coalitions of the last complete stage; 0 before it.
+        clipped: How many of them the link clipped.
     """
 
     def __init__(
@@ -49,88 +65,105 @@ class Sample:
         seed: int,
         until: float,
         estimator: Estimator,
+        trace: GameTrace = NO_TRACE,
     ) -> None:
         self.players = players
         self.size = self.clipped = 0
         self.estimator = estimator
-        self._evaluator, self._until = evaluator, until
-        self._layers = strata(len(players))
+        self._evaluator, self._until, self._trace = evaluator, until, trace
+        self._strata = strata(len(players))
         self._sampler = pairs_of(len(players), sizes, seed)
-        self._odd = [np.empty((0, targets)) for _ in self._layers]
-        self._ahead: _Drawn | None = None
+        self._odd = [np.empty((0, targets)) for _ in self._strata]
+        self._drawn_ahead: PairBatch | None = None
 
     @property
-    def farthest(self) -> float:
-        """See `Solver`."""
-        return SOLVERS[self.estimator].farthest
+    def max_growth(self) -> float:
+        """As in `Solver`."""
+        return SOLVERS[self.estimator].max_growth
 
     def grow(self, size: int, following: int | None) -> None:
-        """Evaluates what a design of `size` coalitions adds, as long as time to solve it is left.
+        """Evaluates the coalitions that a sample of `size` has beyond the present one.
 
-        What the `following` size adds is drawn meanwhile. After TimeUp the sample stands as it stood before.
+        While the model runs, the pairs that the stage of `following` coalitions adds are drawn in another thread.
+
+        Raises:
+            DeadlinePassed: There is not enough time to evaluate and solve the stage. The sample is then unchanged.
         """
         counts = allocation(len(self.players), size)
-        until, clipped = self._until - self._kept(sum(counts)), self._evaluator.clipped
-        fresh: list[list[NDArray[np.float64]]] = [[odd] for odd in self._odd]
-        *earlier, last = portions([len(odd) for odd in self._odd], counts, self._most)
+        until, clipped = self._until - self._solving_seconds(sum(counts)), self._evaluator.clipped
+        parts: list[list[NDArray[np.float64]]] = [[odd] for odd in self._odd]
+        *earlier, last = portions([len(odd) for odd in self._odd], counts, self._max_pairs)
         for portion in earlier:
-            self._evaluate(self._drawn(portion), until, fresh)
-        drawn = self._drawn(last)
-        with self._drawn_meanwhile(counts, following):
-            self._evaluate(drawn, until, fresh)
-        self._odd = [np.concatenate(parts) for parts in fresh]
+            self._evaluate(self._draw(portion), until, parts)
+        batch = self._draw(last)
+        with self._drawing_ahead(counts, following):
+            self._evaluate(batch, until, parts)
+        self._odd = [np.concatenate(each) for each in parts]
         self.size = size
         self.clipped += self._evaluator.clipped - clipped
 
     def solve(self, gain: NDArray[np.float64]) -> tuple[Solution, Estimator]:
-        """The stage last grown to, solved, and by which estimator: the base one where time suffices for no other."""
+        """Solves the current stage with the estimator asked for, or with the base estimator if time is short.
+
+        Args:
+            gain: f(X) - f(B) on the link's scale, (targets,).
+
+        Returns:
+            The solution, and the estimator that was used.
+        """
         usual = USUAL * SOLVERS[self.estimator].seconds(len(self.players), sum(map(len, self._odd)))
         in_time = usual <= self._until - self._evaluator.deadline.now()
         used = self.estimator if in_time else Estimator.REGRESSION
-        share = self._evaluator.caller.share
-        return SOLVERS[used].solve(self._sampler, self._layers, self._odd, gain, share), used
+        run_jobs = self._evaluator.caller.run_jobs
+        solution = SOLVERS[used].solve(self._sampler, self._strata, self._odd, gain, run_jobs)
+        self._trace.solved(self.size, solution, used)
+        return solution, used
 
-    def _kept(self, pairs: int) -> float:
-        """Seconds kept for solving a stage of so many pairs."""
+    def _solving_seconds(self, pairs: int) -> float:
+        """Seconds to keep for solving a stage of so many pairs."""
         left = self._until - self._evaluator.deadline.now()
-        asked, base = (
+        requested, base = (
             SOLVERS[each].seconds(len(self.players), pairs) for each in (self.estimator, Estimator.REGRESSION)
         )
-        return asked if asked <= LONGEST_SOLVING * left else base
+        return requested if requested <= MAX_SOLVING_SHARE * left else base
 
-    def _evaluate(self, drawn: _Drawn, until: float, fresh: Sequence[list[NDArray[np.float64]]]) -> None:
-        pairs = drawn.pairs
-        values = self._evaluator.values(self.players, np.concatenate([pairs, ~pairs]), until)
+    def _evaluate(self, batch: PairBatch, until: float, parts: Sequence[list[NDArray[np.float64]]]) -> None:
+        """Evaluates both sides of the pairs, and appends their odd parts to those of their strata."""
+        pairs = batch.pairs
+        coalitions = np.concatenate([pairs, ~pairs])
+        values = self._evaluator.values(self.players, coalitions, until)
+        self._trace.evaluated(coalitions, values)
         odd = (values[: len(pairs)] - values[len(pairs) :]) / 2
-        edges = np.cumsum([stop - start for _, start, stop in drawn.portion])[:-1]
-        for (stratum, _, _), part in zip(drawn.portion, np.split(odd, edges), strict=True):
-            fresh[stratum].append(part)
+        edges = np.cumsum([stop - start for _, start, stop in batch.portion])[:-1]
+        for (stratum, _, _), part in zip(batch.portion, np.split(odd, edges), strict=True):
+            parts[stratum].append(part)
 
-    def _drawn(self, portion: Portion) -> _Drawn:
-        """Raises TimeUp and Cancelled, looked at between strata."""
-        ahead, self._ahead = self._ahead, None
+    def _draw(self, portion: Portion) -> PairBatch:
+        """The pairs of a portion. The deadline is checked between strata: raises DeadlinePassed and Cancelled."""
+        ahead, self._drawn_ahead = self._drawn_ahead, None
         if ahead and ahead.portion == portion:
             return ahead
-        parts = []
+        pairs = []
         for part in portion:
             self._evaluator.deadline.check(self._until)
-            parts.append(self._sampler.pairs(*part))
-        return _Drawn(portion, np.concatenate(parts))
+            pairs.append(self._sampler.pairs(*part))
+        return PairBatch(portion, np.concatenate(pairs))
 
-    def _drawn_meanwhile(self, counts: Sequence[int], size: int | None) -> AbstractContextManager[None]:
+    def _drawing_ahead(self, counts: Sequence[int], size: int | None) -> AbstractContextManager[None]:
         if size is None:
             return nullcontext()
-        upcoming = next(portions(counts, allocation(len(self.players), size), self._most))
-        if sum(stop - start for _, start, stop in upcoming) * len(self.players) < ASIDE:
+        upcoming = next(portions(counts, allocation(len(self.players), size), self._max_pairs))
+        if sum(stop - start for _, start, stop in upcoming) * len(self.players) < MIN_DRAWN_BESIDE:
             return nullcontext()
 
         def draw() -> None:
-            with suppress(DeadlinePassed):  # it is this stage's values that count
-                self._ahead = self._drawn(upcoming)
+            # Drawing ahead may fail by the deadline; the values of the present stage still count.
+            with suppress(DeadlinePassed):
+                self._drawn_ahead = self._draw(upcoming)
 
-        return self._evaluator.caller.aside(draw)
+        return self._evaluator.caller.beside(draw)
 
     @property
-    def _most(self) -> int:
-        """Pairs held at a time: many share more, but they take room."""
-        return max(MOST_MEMBERSHIPS // (2 * len(self.players)), 1)
+    def _max_pairs(self) -> int:
+        """Pairs held at a time. More pairs share more states of a recurrent model, but need memory."""
+        return max(MAX_MEMBERSHIP_BYTES // (2 * len(self.players)), 1)

@@ -9,8 +9,8 @@ from sequela.explain.ports import RemoteEndpoint
 from sequela.explain.request import Estimator, Options
 from sequela.timeshap.coalitions import all_coalitions
 from sequela.timeshap.control_variate.solver import (
-    MOST_PAIRS,
-    SPEED,
+    MAX_PAIRS,
+    WORK_PER_SECOND,
     solve_with_variate,
     solving_seconds,
     worth_trying,
@@ -29,17 +29,17 @@ SOLVED_AGAIN = 1.6
 class Solver:
     """How to solve a sample (see `solving.solve`), and seconds that this takes at most for (players, pairs).
 
-    farthest: sizes of the stage solved last up to which its error bar tells how large a sample will do.
+    max_growth: how many times larger than the stage solved last the sample may be that its error bar predicts.
     """
 
     solve: Callable[..., Solution]
     seconds: Callable[[int, int], float]
-    farthest: float
+    max_growth: float
 
 
 def _regression_seconds(players: int, pairs: int) -> float:
     """Two passes over the pairs, and a matrix inverted."""
-    return (2 * pairs + 2 * players) * players**2 / SPEED
+    return (2 * pairs + 2 * players) * players**2 / WORK_PER_SECOND
 
 
 def _variate_seconds(players: int, pairs: int) -> float:
@@ -75,7 +75,7 @@ def estimator_for(endpoint: RemoteEndpoint, row_bytes: int, budget: int, players
         budget: Coalitions of a level at most.
         players: Players of the largest level.
     """
-    pairs = min(budget // 2, MOST_PAIRS)
+    pairs = min(budget // 2, MAX_PAIRS)
     if not worth_trying(players, pairs):
         return Estimator.REGRESSION
     saved = SAVED * endpoint.expected_seconds(2 * pairs, row_bytes)

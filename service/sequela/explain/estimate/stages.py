@@ -1,4 +1,7 @@
-"""Which nested stage of a game comes next: as few as will do, and smaller ones where time is short."""
+"""Which nested stage of a game comes next: as few stages as possible, and smaller ones if time is short.
+
+The rules are in docs/estimator.md, "Stages".
+"""
 
 from __future__ import annotations
 
@@ -8,71 +11,89 @@ from contextlib import contextmanager
 from sequela.concurrency.deadline import Deadline
 
 FIRST_PART = 1 / 16
-"""Of a game that is played whole, the part that is there should the time not suffice for all of it."""
-SMALL = 1 << 16
-"""Games of up to so many coalitions are played whole at once, where a guess leaves no doubt that there is time."""
-GUESSED = 1 / 8
-"""Of the time left, what a first stage may take by a guess: where the guess is wrong, there would be nothing at all."""
-
-PART = 1 / 2
-"""Of the time left, what a part of a game may take that does not fit whole: a stage that time stops is lost."""
+"""Share of a whole game that is evaluated first, so that there is an answer if time does not suffice for all of it."""
+MAX_UNSPLIT = 1 << 16
+"""Whole games of up to this many coalitions are evaluated in one stage, if the estimate leaves time to spare."""
+FIRST_STAGE_SHARE = 1 / 8
+"""Share of the time left that a first stage may take by an estimate. If the estimate is wrong, there is no answer."""
+PART_SHARE = 1 / 2
+"""Share of the time left that one part of a whole game may take. A stage that the deadline stops is lost."""
 
 
 class StagePlan:
-    """The sizes of the nested stages, ascending. until: when the last must have ended, on the monotonic clock.
+    """Chooses the next stage of one game.
 
-    whole: nothing but the last stage will do, since it is the whole game. leap: where no earlier stage can reach the
-    target, the share of the time left within which a stage is gone to at once: every stage costs a way there and back.
-    fewest: no smaller stage may be the last, but for time: of these the first will do.
+    Args:
+        sizes: Coalitions of the nested stages, ascending.
+        whole: Only the last stage is of use, because it is the whole game.
+        until: When the last stage must have ended, in seconds on the monotonic clock.
+        direct_share: Stages that cannot reach the target are skipped, as long as the stage that is evaluated
+            instead takes at most this share of the time left. Behind an endpoint every stage costs a round trip.
+        min_trusted: No smaller stage may end the game by its error bars, so of these only the first is evaluated.
     """
 
     def __init__(
-        self, sizes: Sequence[int], whole: bool, until: float, leap: float = 0.0, fewest: int = 0
+        self,
+        sizes: Sequence[int],
+        whole: bool,
+        until: float,
+        direct_share: float = 0.0,
+        min_trusted: int = 0,
     ) -> None:
-        self.last, self.fewest = sizes[-1], fewest
-        self._sizes, self._whole, self._until, self._leap = tuple(sizes), whole, until, leap
+        self.last, self.min_trusted = sizes[-1], min_trusted
+        self._sizes, self._whole = tuple(sizes), whole
+        self._until, self._direct_share = until, direct_share
         self._seconds = 0.0
 
-    def after(self, size: int, hopeless: float) -> int:
-        """The stage after one of `size`, which is not the last. Sizes below `hopeless` cannot reach the target:
-        of these every second one will do. A stage that would not end in time gives way to the next smaller one.
+    def after(self, size: int, smallest_useful: float) -> int:
+        """The size of the stage after one of `size` coalitions, which must not be the last stage.
+
+        Sizes below `smallest_useful` cannot reach the target. A stage that would not end in time is replaced by the
+        largest one that would.
         """
         later = [each for each in self._sizes if each > size]
+        preferred = self._preferred(size, later, smallest_useful)
+        share = self._share(size, preferred)
+        in_time = (each for each in later if each <= preferred and self._fits(each - size, share))
+        return max(in_time, default=later[0])
+
+    def _preferred(self, size: int, later: Sequence[int], smallest_useful: float) -> int:
+        """The stage to take if there is time for it."""
         if self._whole:
-            wish = self.last if size else self._first_part()
-        elif later[0] < self.fewest:
-            wish = self._first_to_trust(later) if size else later[0]
-        else:
-            wish = later[1] if len(later) > 1 and later[1] < hopeless else later[0]
-            near = [each for each in later if each <= hopeless and self._fits(each - size, self._leap)]
-            wish = max(wish, *near) if size and near else wish
-        share = self._share(size, wish)
-        return max(
-            (each for each in later if each <= wish and self._fits(each - size, share)), default=later[0]
-        )
-
-    def _share(self, size: int, wish: int) -> float:
-        """Of the time left, what the stage after one of `size` may take."""
+            return self.last if size else self._first_part()
+        if later[0] < self.min_trusted:
+            return self._first_trusted(later) if size else later[0]
+        # Of stages that cannot reach the target every second one is enough.
+        following = later[1] if len(later) > 1 and later[1] < smallest_useful else later[0]
         if not size:
-            return GUESSED
-        return PART if self._whole and not self._fits(wish - size) else 1.0
+            return following
+        reachable = (
+            each for each in later if each <= smallest_useful and self._fits(each - size, self._direct_share)
+        )
+        return max(following, *reachable, following)
 
-    def _first_to_trust(self, later: Sequence[int]) -> int:
-        return next((each for each in later if each >= self.fewest), self.last)
+    def _share(self, size: int, preferred: int) -> float:
+        """Share of the time left that the stage after one of `size` coalitions may take."""
+        if not size:
+            return FIRST_STAGE_SHARE
+        return PART_SHARE if self._whole and not self._fits(preferred - size) else 1.0
+
+    def _first_trusted(self, later: Sequence[int]) -> int:
+        return next((each for each in later if each >= self.min_trusted), self.last)
 
     def _first_part(self) -> int:
-        """What a whole game begins with."""
+        """The first stage of a game that is evaluated whole."""
         parts = [each for each in self._sizes if each <= FIRST_PART * self.last]
-        at_once = not parts or (self.last <= SMALL and self._fits(self.last, GUESSED))
-        return self.last if at_once else parts[-1]
+        unsplit = self.last <= MAX_UNSPLIT and self._fits(self.last, FIRST_STAGE_SHARE)
+        return self.last if unsplit or not parts else parts[-1]
 
     def expect(self, seconds: float) -> None:
-        """How long a coalition takes, at a guess, until a stage has told it."""
+        """Sets the estimated seconds per coalition. The first stage replaces it by a measurement."""
         self._seconds = seconds
 
     @contextmanager
     def timed(self, size: int, grown: int) -> Iterator[None]:
-        """Learns from a stage how long coalitions take."""
+        """Measures the seconds per coalition while the sample grows from `size` to `grown` coalitions."""
         start = Deadline.now()
         yield
         self._seconds = (Deadline.now() - start) / (grown - size)

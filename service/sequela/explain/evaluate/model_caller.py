@@ -1,4 +1,4 @@
-"""Asks the model: the only place that does. Deadlines, cancellation, batch sizes and costs live here."""
+"""Calls the model for one request. Deadline, cancellation, batch sizes and cost of a request are handled here."""
 
 from __future__ import annotations
 
@@ -18,42 +18,48 @@ from sequela.explain.telemetry import BatchEvaluated
 
 T = TypeVar("T")
 
-SLOW = 2e10
-"""Multiply-adds a second that a core reaches at least on a batch in its cache; batches are sized by it."""
-LONGEST = 0.005
-"""Seconds that a batch may take at that speed: others get their turn, and a deadline is noticed, that often."""
-SHARE_OF_TIME = 0.1
-"""Of the time left, likewise."""
-TURN = 4 * LONGEST * SLOW
-"""Multiply-adds of the batches that one turn at the workers may run."""
-CACHE = 2 << 20
-"""Bytes that a batch's inputs and one layer's values over all its events may fill: a core's own cache, about."""
-MOST_ROWS = 1024
-ALONE = 4e7
-"""Multiply-adds that one thread runs in less time than it takes to wake others and to hear from them."""
-TELLING = 32
-"""Rows from which on a batch tells how long an event takes; fewer use a core badly."""
-MANY_ROWS = 1 << 16
-"""Rows that are worth a guess by whatever was seen."""
-PLANNED = 2e-6
-"""Seconds that a row takes at least, however small the model: it is drawn, ordered, and solved for."""
-WITNESSES = 2
-"""Batches that must have told it before it is trusted: one alone may have been held up."""
+WORK_PER_SECOND = 2e10
+"""Multiply-adds per second that a core reaches at least on a batch in its cache. Batches are sized by it."""
+MAX_BATCH_SECONDS = 0.005
+"""Seconds that a batch may take at that speed. Deadlines are noticed, and other requests get their turn, this often."""
+MAX_BATCH_SHARE = 0.1
+"""Share of the time left that a batch may take at that speed."""
+MAX_JOB_WORK = 4 * MAX_BATCH_SECONDS * WORK_PER_SECOND
+"""Multiply-adds of the batches that one job of the worker pool may run."""
+CACHE_BYTES = 2 << 20
+"""Bytes that the inputs of a batch and the values of one layer over all events may fill: about a core's own cache."""
+MAX_BATCH_ROWS = 1024
+MAX_SINGLE_THREAD_WORK = 4e7
+"""Multiply-adds that one thread finishes before it could wake other threads and wait for them."""
+MIN_MEASURED_ROWS = 32
+"""Batches of at least this many rows show how long an event takes. Smaller ones use a core badly."""
+MIN_MEASUREMENTS = 2
+"""Such batches that are needed before their time is trusted: a single one may have been held up."""
+MIN_ESTIMATED_ROWS = 1 << 16
+"""From this many rows on, an estimate uses the fastest call so far, however few rows it had."""
+MIN_ROW_SECONDS = 2e-6
+"""Seconds that a row takes at least, however small the model: it is drawn, sorted, and solved for."""
 
 
-def cut(start: int, stop: int, most: int) -> Iterator[slice]:
-    """Batches of at most so many rows, as even as can be: an odd row left over would be run in another way."""
+def even_slices(start: int, stop: int, most: int) -> Iterator[slice]:
+    """Slices of at most `most` rows, as even as possible: a single row left over could run on another code path."""
     count = -(-(stop - start) // most)
     edges = [start + (stop - start) * number // count for number in range(count + 1)] if count else []
     yield from (slice(*edge) for edge in pairwise(edges))
 
 
-def _one_by_one(jobs: Iterable[Callable[[], T]]) -> list[T]:
+def _run_all(jobs: Iterable[Callable[[], T]]) -> list[T]:
     return [job() for job in jobs]
 
 
 class ModelCaller:
-    """One request's way to its model, with its running cost. Used by all threads that work on the request."""
+    """Calls the model for one request and adds up what it costs. Used by all threads that work on the request.
+
+    Args:
+        deadline: The request's.
+        pool: The workers that all requests share.
+        observer: Is told of every call.
+    """
 
     def __init__(self, deadline: Deadline, pool: WorkerPool, observer: Observer) -> None:
         self.deadline = deadline
@@ -61,11 +67,12 @@ class ModelCaller:
         self._lock = threading.Lock()
         self._rows = self._calls = self._events = 0
         self._sent_rows = self._sent_calls = 0
-        self._event_seconds = self._quickest = math.inf
-        self._told = 0
+        # Seconds per row and event: of batches that are large enough to measure, and of any call.
+        self._event_seconds = self._fastest = math.inf
+        self._measurements = 0
 
     def cost(self) -> Cost:
-        """What was asked so far."""
+        """What the request has cost so far."""
         return Cost(
             self._rows,
             self._calls,
@@ -87,63 +94,80 @@ class ModelCaller:
             self._rows += rows
             self._calls += 1
             self._events += rows * events
-            self._quickest = min(self._quickest, seconds / (rows * events))
+            self._fastest = min(self._fastest, seconds / (rows * events))
 
-    def ask(self, rows: int, events: int, until: float, call: Callable[[float], T]) -> T:
-        """Asks about a batch of rows of so many events each. `call` is told when it must have its answer.
+    def run(self, rows: int, events: int, until: float, call: Callable[[float], T]) -> T:
+        """Runs a batch of the model in this process. Arguments as of `send`.
 
-        A batch that would not be done in time, were it as fast as the fastest so far, is not begun. Raises
-        TimeUp past `until` or the clock's end, Cancelled when the caller is gone, and what the question raises.
+        A batch is not begun if it would not end in time even at the speed of the fastest batch so far.
+
+        Raises:
+            DeadlinePassed: `until` or the deadline has passed, or would.
+            Cancelled: The caller is gone.
         """
         end = min(until, self.deadline.end)
-        known = self._told >= WITNESSES
+        known = self._measurements >= MIN_MEASUREMENTS
         self.deadline.check(end - self._event_seconds * rows * events if known else end)
-        answer, seconds = self._answered(rows, events, end, call)
-        if rows >= TELLING:
+        answer, seconds = self._timed(rows, events, end, call)
+        if rows >= MIN_MEASURED_ROWS:
             with self._lock:
-                self._told += 1
+                self._measurements += 1
                 self._event_seconds = min(self._event_seconds, seconds / (rows * events))
         return answer
 
-    def _answered(self, rows: int, events: int, end: float, call: Callable[[float], T]) -> tuple[T, float]:
-        """The answer, counted, and the seconds that it took."""
+    def _timed(self, rows: int, events: int, end: float, call: Callable[[float], T]) -> tuple[T, float]:
+        """The answer, and the seconds that it took."""
         start = self.deadline.now()
         answer = call(end)
         seconds = self.deadline.now() - start
         self.count_answer(rows, events, seconds)
         return answer, seconds
 
-    def share(self, jobs: Iterable[Callable[[], T]], work: float = math.inf) -> Iterable[T]:
-        """Runs jobs on the server's workers, in turn with other requests'; the results in the jobs' order.
+    def run_jobs(self, jobs: Iterable[Callable[[], T]], work: float = math.inf) -> Iterable[T]:
+        """Runs jobs on the workers, in turn with other requests. Results are in the order of the jobs.
 
-        work: multiply-adds of all together; where that is little they are one turn.
+        Args:
+            jobs: They must not call `run_jobs` themselves.
+            work: Multiply-adds of all jobs together. Little work runs as a single job.
         """
-        if work > ALONE:
+        if work > MAX_SINGLE_THREAD_WORK:
             return self._pool.run(jobs)
-        (results,) = self._pool.run([partial(_one_by_one, jobs)])
+        (results,) = self._pool.run([partial(_run_all, jobs)])
         return results
 
-    def aside(self, job: Callable[[], None]) -> AbstractContextManager[None]:
-        """Runs a job beside what the context does; it has ended when the context ends."""
+    def beside(self, job: Callable[[], None]) -> AbstractContextManager[None]:
+        """Runs a job in another thread while the context lasts. It has ended when the context ends."""
         return self._pool.aside(job)
 
-    def expected(self, rows: int, events: int, work: int) -> float:
-        """Seconds that rows of so many events and so much work each may take one worker, as far as is known.
+    def expected_seconds(self, rows: int, events: int, work: int) -> float:
+        """The estimated seconds that rows take on one worker.
 
-        Calls of few rows are slow, and differ from time to time: only where many rows are asked about are they heeded.
+        Args:
+            rows: Their number.
+            events: The events of a row.
+            work: The multiply-adds of a row.
         """
-        heeded = self._calls > 0 and (rows > MANY_ROWS or self._told >= WITNESSES)
-        return rows * max(work / SLOW, PLANNED, self._quickest * events if heeded else 0.0)
+        # Calls of few rows are slow, and differ from time to time, so they do not decide about few rows.
+        measured = self._calls > 0 and (rows > MIN_ESTIMATED_ROWS or self._measurements >= MIN_MEASUREMENTS)
+        return rows * max(
+            work / WORK_PER_SECOND, MIN_ROW_SECONDS, self._fastest * events if measured else 0.0
+        )
 
     def batch_rows(self, work: int, events: int, cells: int, until: float) -> int:
-        """Rows of a batch, a power of two: work (multiply-adds), events and cells are those of one row.
+        """The rows of a batch, a power of two.
 
-        A function of the shape alone, because the last bits of a model's outputs depend on the batch; only
-        where the time left, as a stage is planned, is short are batches smaller. A layer is taken to be as wide
-        as the square root of its weights.
+        The size follows from the model's shape alone, because the last bits of a model's outputs depend on the size
+        of the batch. Only if little time is left are batches smaller. A layer is taken to be as wide as the square
+        root of its weights.
+
+        Args:
+            work: The multiply-adds of a row.
+            events: The events of a row.
+            cells: The values of a row.
+            until: When the batches must have ended, in seconds on the monotonic clock.
         """
         left = min(until, self.deadline.end) - self.deadline.now()
-        seconds = min(LONGEST, SHARE_OF_TIME * max(left, 0.0))
-        size = 4 * (cells + math.sqrt(work * events))
-        rows = min(seconds * SLOW / max(work, 1), CACHE / size, MOST_ROWS)
+        seconds = min(MAX_BATCH_SECONDS, MAX_BATCH_SHARE * max(left, 0.0))
+        row_bytes = 4 * (cells + math.sqrt(work * events))
+        rows = min(seconds * WORK_PER_SECOND / max(work, 1), CACHE_BYTES / row_bytes, MAX_BATCH_ROWS)
         return 1 << max(int(math.log2(max(rows, 1))), 1)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela.concurrency.deadline import DeadlinePassed
-from sequela.explain.evaluate.model_caller import ModelCaller, cut
+from sequela.explain.evaluate.model_caller import ModelCaller, even_slices
 from sequela.explain.ports import Frame, RemoteEndpoint, RemoteModel, RemoteRows
 from sequela.timeshap.cells import Cells
 from sequela.timeshap.masking import Mask, Masker
@@ -174,7 +174,9 @@ class RemoteExecution:
             caller.deadline.check(until)
             return row_digests(mask.apply(coalitions, np.arange(part.start, part.stop)))
 
-        parts = caller.share(partial(digests_of, part) for part in cut(0, len(coalitions), DIGESTED_AT_ONCE))
+        parts = caller.run_jobs(
+            partial(digests_of, part) for part in even_slices(0, len(coalitions), DIGESTED_AT_ONCE)
+        )
         return list(chain.from_iterable(parts))
 
 

@@ -1,4 +1,4 @@
-"""Values of coalitions by a model that is run whole: every coalition is a sequence of its own."""
+"""Values of coalitions by a model that is run on whole sequences, one for each coalition."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.explain.evaluate.model_caller import ModelCaller, cut
+from sequela.explain.evaluate.model_caller import ModelCaller, even_slices
 from sequela.explain.ports import Frame, LocalModel
 from sequela.timeshap.masking import Mask, Masker
 from sequela.timeshap.players import Players
@@ -19,7 +19,15 @@ Outputs = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WholeExecution:
-    """Runs sequences that mix X and B. Implements `evaluate.Execution`."""
+    """Runs whole perturbations of X and B. Implements `Execution`.
+
+    Attributes:
+        model: The model.
+        masker: Builds the perturbations.
+        frame: The padding around the events.
+        output_event: The step of a per-event output that is explained, t <= 0.
+        caller: Calls the model.
+    """
 
     model: LocalModel
     masker: Masker
@@ -33,25 +41,26 @@ class WholeExecution:
 
     def seconds(self, coalitions: int) -> float:
         """As in `Execution`."""
-        return self.caller.expected(coalitions, self._events, self.model.work(self._events))
+        return self.caller.expected_seconds(coalitions, self._events, self.model.work(self._events))
 
     def endpoints(self, players: Players) -> Outputs:
-        """Raw outputs (2, outputs) of B and X."""
+        """As in `Execution`."""
         return self.outputs(players, np.repeat([[False], [True]], len(players), axis=1), np.inf)
 
     def outputs(self, players: Players, coalitions: NDArray[np.bool_], until: float) -> Outputs:
-        """Raw outputs (n, outputs) of coalitions (n, players)."""
+        """As in `Execution`."""
         mask = self.masker.over(players, 0, self.masker.sequence.length)
         work = len(coalitions) * self.model.work(self._events)
-        return np.concatenate(list(self.caller.share(self._jobs(mask, coalitions, until), work)))
+        return np.concatenate(list(self.caller.run_jobs(self._batches(mask, coalitions, until), work)))
 
-    def _jobs(
+    def _batches(
         self, mask: Mask, coalitions: NDArray[np.bool_], until: float
     ) -> Iterator[Callable[[], Outputs]]:
+        """One job for each batch."""
         padding = (*self.frame.before, *self.frame.after)
         cells = sum(array.size for array in (*self.masker.sequence.events, *padding))
         rows = self.caller.batch_rows(self.model.work(self._events), self._events, cells, until)
-        for part in cut(0, len(coalitions), rows):
+        for part in even_slices(0, len(coalitions), rows):
             yield partial(self._run, mask, coalitions, np.arange(part.start, part.stop), until)
 
     def _run(
@@ -60,8 +69,9 @@ class WholeExecution:
         def call(end: float) -> Outputs:
             return self.model.run(mask.apply(coalitions, part), self.frame, self.output_event, end)
 
-        return self.caller.ask(len(part), self._events, until, call)
+        return self.caller.run(len(part), self._events, until, call)
 
     @property
     def _events(self) -> int:
+        """Events of a row, with padding."""
         return self.masker.sequence.length + len(self.frame.before[0]) + len(self.frame.after[0])

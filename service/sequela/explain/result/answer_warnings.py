@@ -3,31 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.explain.estimate.game import GameOutcome
-from sequela.explain.levels import CellGame, EventGame, LevelContext
+from sequela.explain.base_and_score import BaseAndScore
+from sequela.explain.levels.cell import CellResult
+from sequela.explain.levels.definition import LevelContext, LevelResults
 from sequela.explain.link import LOWEST
 from sequela.explain.option_defaults import (
     CELL_THRESHOLD,
     PRUNING_TOLERANCE,
     TARGET_STANDARD_ERROR,
-    Tolerances,
+    link_of,
 )
-from sequela.explain.request import Options
-from sequela.explain.result.explanation import ExplanationWarning, StopReason
-from sequela.explain.schema import ModelSchema
+from sequela.explain.request import Level, Options
+from sequela.explain.result.explanation import Explanation, ExplanationWarning, Pruning, StopReason
+from sequela.explain.schema import Link, ModelSchema
+from sequela.explain.task import Task
 from sequela.timeshap.players import PlayerKind
 from sequela.timeshap.pruning import Verdict
 
 Warnings = tuple[ExplanationWarning, ...]
 
-PAST = (PlayerKind.PRUNED, PlayerKind.HISTORY)
+HISTORY_KINDS = (PlayerKind.PRUNED, PlayerKind.HISTORY)
 ROUNDING = 2.0**-22
 """Of a score: smaller differences may be a float32 model's rounding."""
+
+
+def with_caveats(
+    answer: Explanation, task: Task, scores: BaseAndScore, context: LevelContext, results: LevelResults
+) -> Explanation:
+    """Adds warnings that follow from what was found."""
+    names, link = task.targets.names, link_of(task.request.options, task.model.info.schema)
+    absolute = bool(task.model.info.schema.bounded) and link is Link.IDENTITY
+    difference = Difference(names, scores.base, scores.score, absolute)
+    caveats = (
+        *(history_offsets(names, context, results, answer.pruning) if answer.pruning else ()),
+        *tolerance_exceeds_difference(difference, limits_of(context, absolute, results)),
+        *(outputs_clipped(names, scores.raw) if link is Link.LOGIT else ()),
+    )
+    return replace(answer, warnings=(*answer.warnings, *caveats))
 
 
 def outputs_left_out(options: Options, explained: int, schema: ModelSchema) -> Warnings:
@@ -41,26 +58,33 @@ def outputs_left_out(options: Options, explained: int, schema: ModelSchema) -> W
 
 
 def history_offsets(
-    names: Sequence[str], shared: LevelContext, events: EventGame | None, found: Sequence[Verdict]
+    names: Sequence[str], context: LevelContext, results: LevelResults, pruning: Pruning
 ) -> Warnings:
-    """Where parts of the pruned events offset each other: how much, and what helps; or, where they were split already,
-    in how many parts they still do. found: the verdicts, none where P was in no game.
+    """Warns that parts of the pruned events offset each other: by how much, and what helps.
+
+    If the history was split already, the warning says in how many parts events still offset each other.
+
+    Args:
+        names: The targets.
+        context: What the levels shared.
+        results: The results of the levels.
+        pruning: Its verdicts are empty if P was in no game; the curve alone then decides.
     """
-    inside, tolerance = shared.history, shared.tolerance
-    verdicts = found or [Verdict.OFFSETTING] * len(names)
-    hidden = np.array([verdict is Verdict.OFFSETTING for verdict in verdicts]) & (inside.peak > tolerance)
+    inside, tolerance = context.history, context.tolerances.pruning
+    verdicts = pruning.verdicts or [Verdict.OFFSETTING] * len(names)
+    hidden = np.array([each is Verdict.OFFSETTING for each in verdicts]) & (inside.peak > tolerance)
     if not hidden.any():
         return ()
-    blocks = _blocks(events)
+    blocks = _blocks(results)
     if len(blocks) > 1:
         return _still_offset(inside.hiding(blocks), len(blocks))
     target = int(np.argmax(np.where(hidden, inside.peak, -1.0)))
     split = inside.farthest(target)
     worth, whole = inside.importance[split, target], inside.importance[-1, target]
     text = (
-        f"Parts of the {shared.pruned} pruned events offset each other for target {names[target]}: by the pruning "
+        f"Parts of the {context.pruned} pruned events offset each other for target {names[target]}: by the pruning "
         f"curve all of them together are worth {whole:+.3g}, but the {split} oldest "
-        f"(up to t={split - shared.extent.length}) alone are worth {worth:+.3g}, more than the tolerance of "
+        f"(up to t={split - context.extent.length}) alone are worth {worth:+.3g}, more than the tolerance of "
         f"{tolerance[target]:.3g}. refine_history splits them there; "
         "a smaller pruning_tolerance prunes fewer events."
     )
@@ -77,11 +101,13 @@ def _still_offset(hiding: int, parts: int) -> Warnings:
     return (ExplanationWarning("HISTORY_OFFSETS", text),)
 
 
-def _blocks(events: EventGame | None) -> list[int]:
-    """The sizes of the blocks of history in the event level's game; none where it was not solved."""
-    if events is None or events.level.solution is None:
+def _blocks(results: LevelResults) -> list[int]:
+    """The sizes of the blocks of history in the game that judged them; empty if it was not solved."""
+    first = next(iter(results.values()), None)
+    if first is None or first.outcome.solution is None:
         return []
-    return [player.events for player in events.level.players.names if player.kind in PAST]
+    players = first.outcome.players.names
+    return [player.events for player in players if player.kind in HISTORY_KINDS]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,35 +147,35 @@ class Limit:
         return self.option.replace("_", " ")
 
 
-def limits_of(
-    options: Options, absolute: bool, used: Tolerances, played: Sequence[GameOutcome], cells: CellGame | None
-) -> list[Limit]:
-    """The tolerances: η has an effect where events were pruned, θ where no cell passed, a target error where sampling
-    stopped. absolute: those that the question leaves out are no fractions of the difference, which could not exceed it.
+def limits_of(context: LevelContext, absolute: bool, results: LevelResults) -> list[Limit]:
+    """The tolerances, and whether each one had an effect.
+
+    η has an effect if events were pruned, θ if no cell passed it, a target error if sampling stopped by it.
+
+    Args:
+        context: What the levels shared.
+        absolute: Defaults are absolute. Otherwise they are fractions of the difference and cannot exceed it, so only
+            tolerances that the request names are listed.
+        results: The results of the levels.
     """
-    pruned = any(player.kind in PAST for each in played for player in each.players.names)
-    stopped = any(each.reason is StopReason.TARGET for each in played)
-    none_passed = cells is not None and _none_passed(cells)
+    options, used = context.options, context.tolerances
+    games = [game for result in results.values() for game in result.games]
+    pruned = any(player.kind in HISTORY_KINDS for game in games for player in game.players.names)
+    stopped = any(game.reason is StopReason.TARGET for game in games)
+    cells = results.get(Level.CELL)
+    none_passed = isinstance(cells, CellResult) and cells.nothing_relevant
+    requested = {
+        "pruning_tolerance": options.pruning_tolerance,
+        "cell_threshold": options.cell_threshold,
+        "target_standard_error": options.target_standard_error,
+    }
     found = [
-        (options.pruning_tolerance, "pruning_tolerance", used.pruning, PRUNING_TOLERANCE, pruned),
-        (options.cell_threshold, "cell_threshold", used.cells, CELL_THRESHOLD, none_passed),
-        (
-            options.target_standard_error,
-            "target_standard_error",
-            used.standard_error,
-            TARGET_STANDARD_ERROR,
-            stopped,
-        ),
+        Limit("pruning_tolerance", used.pruning, PRUNING_TOLERANCE, pruned),
+        Limit("target_standard_error", used.standard_error, TARGET_STANDARD_ERROR, stopped),
     ]
-    return [
-        Limit(option, values, usual, effective)
-        for asked, option, values, usual, effective in found
-        if values is not None and (absolute or asked is not None)
-    ]
-
-
-def _none_passed(cells: CellGame) -> bool:
-    return cells.played.solution is not None and not (cells.events.chosen and cells.features.chosen)
+    if used.cells is not None:
+        found.insert(1, Limit("cell_threshold", used.cells, CELL_THRESHOLD, none_passed))
+    return [each for each in found if absolute or requested[each.option] is not None]
 
 
 def tolerance_exceeds_difference(there: Difference, limits: Sequence[Limit]) -> Warnings:

@@ -1,104 +1,144 @@
-"""Turns solutions over players into the explanation that is stored and handed out."""
+"""Assembles the explanation that is stored and returned."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.explain.estimate.game import GameOutcome
+from sequela.explain.base_and_score import BaseAndScore
+from sequela.explain.estimate.outcome import GameOutcome
+from sequela.explain.identity import unique_name
 from sequela.explain.layout import Layout
-from sequela.explain.levels import CellGame, EventGame, LevelContext
-from sequela.explain.pruning_scan import Scan
+from sequela.explain.levels.definition import LevelContext, LevelDefinition, LevelResults
+from sequela.explain.option_defaults import Tolerances, resolved
+from sequela.explain.pruning_scan import Scan, needs_scan
 from sequela.explain.request import EventInfo
-from sequela.explain.result.display import event_values
+from sequela.explain.result.answer_warnings import outputs_left_out
+from sequela.explain.result.display import event_values, static_values
 from sequela.explain.result.explanation import (
     Attribution,
+    Cost,
     EventValues,
+    Explanation,
     Feature,
     LevelExplanation,
-    LevelQuality,
     PerTarget,
     Pruning,
     PruningPoint,
     TargetScore,
 )
+from sequela.explain.result.level_assembly import level_quality, per_target
 from sequela.explain.targets import Targets
+from sequela.explain.task import Task
 from sequela.timeshap.cells import Cells
-from sequela.timeshap.players import Player, PlayerKind
+from sequela.timeshap.players import PlayerKind
 from sequela.timeshap.pruning import verdict
 
 
-def level(layout: Layout, played: GameOutcome, gain: NDArray[np.float64]) -> LevelExplanation:
-    """One level. gain: f(X) - f(B), (targets,)."""
-    rows = range(len(played.players) if played.solution else 0)
-    return LevelExplanation(tuple(_attribution(layout, played, row) for row in rows), _quality(played, gain))
-
-
-def cell_level(
-    layout: Layout, game: CellGame, events: GameOutcome, features: GameOutcome, gain: NDArray[np.float64]
-) -> LevelExplanation:
-    """The cell level, its players flagged where the selection they rest on is uncertain."""
-    doubtful_events = {events.players.names[row].last_event for row in game.events.uncertain}
-    doubtful_features = {features.players.names[row].feature for row in game.features.uncertain}
-
-    def uncertain(player: Player) -> bool:
-        by_event = player.kind in (PlayerKind.CELL, PlayerKind.EVENT_REST)
-        by_feature = player.kind in (PlayerKind.CELL, PlayerKind.FEATURE_REST)
-        return (by_event and player.last_event in doubtful_events) or (
-            by_feature and player.feature in doubtful_features
-        )
-
-    played = game.played
-    rows = range(len(played.players) if played.solution else 0)
-    names = played.players.names
-    attributions = tuple(_attribution(layout, played, row, uncertain(names[row])) for row in rows)
-    misses = [(events, row) for row in game.events.near_misses]
-    misses += [(features, row) for row in game.features.near_misses]
-    quality = _quality(
-        played,
-        gain,
-        truncated=game.events.truncated or game.features.truncated,
-        near_misses=tuple(_attribution(layout, source, row, True) for source, row in misses),
+def basic_explanation(
+    task: Task, name: str, scores: BaseAndScore, used: Tolerances, cost: Cost
+) -> Explanation:
+    """The part of the answer that every request gets, also one whose score is below the minimum."""
+    request, info = task.request, task.model.info
+    left_out = outputs_left_out(request.options, len(task.targets.names), info.schema)
+    return Explanation(
+        name=name,
+        create_time=datetime.now(UTC),
+        caller_id=request.caller_id,
+        labels=dict(request.labels),
+        model=info.name,
+        model_digest=info.digest,
+        background=task.background_name,
+        background_digest=task.background.digest,
+        event_count=task.fitted.cells.length,
+        targets=target_scores(task.targets, scores.linked, scores.raw),
+        explained=False,
+        pruning=None,
+        levels={},
+        options=resolved(request.options, task.model, used),
+        features=features(task.layout),
+        event_values=(),
+        static_values=(),
+        cost=cost,
+        warnings=(*info.warnings, *task.warnings, *left_out),
+        output_count=len(info.schema.targets),
     )
-    return LevelExplanation(attributions, quality)
 
 
-def pruning(
-    scan: Scan, shared: LevelContext, events: EventGame | None, features: GameOutcome | None
-) -> Pruning:
-    """What pruning did, and P's attribution against the tolerance (docs/design.md §4.3)."""
-    done = Pruning(
+def explained(
+    basis: Explanation,
+    task: Task,
+    scan: Scan,
+    context: LevelContext,
+    levels: Sequence[LevelDefinition],
+    results: LevelResults,
+) -> Explanation:
+    """Adds the results of pruning and levels to the basic answer.
+
+    An answer that the deadline cut short gets a random name, because no other request may be given it.
+    """
+    layout, cells, request = task.layout, task.fitted.cells, task.request
+    assembled = {each.name: each.assemble(context, results[each.name], results) for each in levels}
+    answer = replace(
+        basis,
+        explained=True,
+        pruning=pruning(scan, context, results) if needs_scan(request.options, levels) else None,
+        levels=assembled,
+        event_values=shown_events(layout, cells, scan.pruned, assembled, request.sequence.events),
+        static_values=static_values(layout, cells),
+    )
+    games = (game for result in results.values() for game in result.games)
+    if scan.complete and not any(game.out_of_time for game in games):
+        return answer
+    return replace(answer, name=unique_name(), cut_short=True)
+
+
+def pruning(scan: Scan, context: LevelContext, results: LevelResults) -> Pruning:
+    """What pruning did, and the attribution of P against the tolerance (docs/design.md §4.3).
+
+    P is judged in the first level that was played: in the event level, if there is one.
+    """
+    tolerance = context.tolerances.pruning
+    found = Pruning(
         pruned_events=scan.pruned,
-        tolerance=_floats(shared.tolerance),
+        tolerance=per_target(tolerance),
         scan_complete=scan.complete,
         curve=tuple(
-            PruningPoint(int(split) - shared.extent.length, _floats(importance))
+            PruningPoint(int(split) - context.extent.length, per_target(importance))
             for split, importance in zip(scan.splits, scan.curve, strict=True)
         ),
     )
-    game = events.coarse if events else features
-    if game is None or game.solution is None or game.players.names[0].kind is not PlayerKind.PRUNED:
-        return done
+    first = next(iter(results.values()), None)
+    if first is None or not _has_pruned_block(first.unrefined):
+        return found
+    game = first.unrefined
+    assert game.solution is not None
     value, error = game.solution.values[0], game.solution.errors[0]
     return replace(
-        done,
-        attribution=_floats(value),
-        standard_error=_floats(error),
-        verdicts=tuple(map(verdict, value, error, shared.tolerance, shared.history.peak)),
-        history_attribution=_history(events.level) if events else (),
-        quality=_quality(game, shared.gain),
+        found,
+        attribution=per_target(value),
+        standard_error=per_target(error),
+        verdicts=tuple(map(verdict, value, error, tolerance, context.history.peak)),
+        history_attribution=_history(first.outcome),
+        quality=level_quality(game, context.gain, context.layout),
     )
 
 
-def _history(played: GameOutcome) -> PerTarget:
-    """The sum over the history blocks; empty where P is whole."""
-    blocks = [i for i, player in enumerate(played.players.names) if player.kind is PlayerKind.HISTORY]
-    if not blocks or played.solution is None:
+def _has_pruned_block(game: GameOutcome) -> bool:
+    """Whether the game was solved and its first player is P."""
+    return game.solution is not None and game.players.names[0].kind is PlayerKind.PRUNED
+
+
+def _history(outcome: GameOutcome) -> PerTarget:
+    """The sum of the attributions of history blocks, for each target; empty if P was not split."""
+    blocks = [i for i, player in enumerate(outcome.players.names) if player.kind is PlayerKind.HISTORY]
+    if not blocks or outcome.solution is None:
         return ()
-    return _floats(played.solution.values[blocks].sum(axis=0))
+    return per_target(outcome.solution.values[blocks].sum(axis=0))
 
 
 def target_scores(
@@ -140,14 +180,24 @@ def shown_events(
     layout: Layout,
     cells: Cells,
     pruned: int,
-    level: LevelExplanation | None,
+    levels: Mapping[str, LevelExplanation],
     infos: Sequence[EventInfo],
 ) -> tuple[EventValues, ...]:
-    """The events that stand alone as people read them, old to new: the unpruned ones, and history blocks of one
-    event. Other pruned events come with the caller's notes only, where there are any.
+    """The values of the events that stand alone, as people read them, from old to new.
+
+    These are the unpruned events, and history blocks of one event. Other pruned events are listed with the caller's
+    notes only, if there are any.
+
+    Args:
+        layout: The model's features.
+        cells: The sequence.
+        pruned: The number of pruned events.
+        levels: The levels of the answer.
+        infos: The caller's notes, one for each event or none.
     """
     first = 1 - cells.length
-    single = {each.first_event for each in (level.attributions if level else ()) if _is_one_event(each)}
+    attributions = (each for level in levels.values() for each in level.attributions)
+    single = {each.first_event for each in attributions if _is_one_event(each)}
     return tuple(
         EventValues(
             event=first + row,
@@ -160,47 +210,5 @@ def shown_events(
 
 
 def _is_one_event(attribution: Attribution) -> bool:
+    """Whether this is a history block of a single event."""
     return attribution.kind is PlayerKind.HISTORY and attribution.first_event == attribution.last_event
-
-
-def _attribution(layout: Layout, played: GameOutcome, row: int, uncertain: bool = False) -> Attribution:
-    assert played.solution is not None
-    player = played.players.names[row]
-    return Attribution(
-        kind=player.kind,
-        values=_floats(played.solution.values[row]),
-        standard_errors=_floats(played.solution.errors[row]),
-        first_event=player.first_event,
-        last_event=player.last_event,
-        feature=None if player.feature is None else layout.features[player.feature].name,
-        selection_uncertain=uncertain,
-    )
-
-
-def _quality(
-    played: GameOutcome,
-    gain: NDArray[np.float64],
-    *,
-    truncated: bool = False,
-    near_misses: tuple[Attribution, ...] = (),
-) -> LevelQuality:
-    solution = played.solution
-    residual = 0.0 if solution is None else float(np.abs(solution.values.sum(axis=0) - gain).max())
-    return LevelQuality(
-        stop_reason=played.reason,
-        players=len(played.players) - len(played.null),
-        coalitions=played.coalitions,
-        largest_standard_error=0.0 if solution is None else float(solution.largest_error.max()),
-        additivity_residual=residual,
-        detail=played.detail,
-        clipped_coalitions=played.clipped,
-        selection_truncated=truncated,
-        near_misses=near_misses,
-        seconds=played.seconds,
-        estimator=played.estimator,
-        null_players=len(played.null),
-    )
-
-
-def _floats(values: NDArray[np.float64]) -> PerTarget:
-    return tuple(values.tolist())

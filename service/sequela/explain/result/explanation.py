@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sequela.explain.request import Estimator, EventInfo, FeatureScope, Level
+from sequela.explain.request import Estimator, EventInfo, FeatureScope
 from sequela.explain.schema import Link
 from sequela.timeshap.players import PlayerKind
 from sequela.timeshap.pruning import Verdict
@@ -133,7 +133,7 @@ class Cost:
 class ResolvedOptions:
     """Options with every default filled in; tolerances in units of the explained output."""
 
-    levels: tuple[Level, ...]
+    levels: tuple[str, ...]
     feature_scope: FeatureScope
     pruning_tolerance: PerTarget
     cell_threshold: PerTarget
@@ -194,9 +194,7 @@ class Explanation:
     targets: tuple[TargetScore, ...]
     explained: bool
     pruning: Pruning | None
-    event_level: LevelExplanation | None
-    feature_level: LevelExplanation | None
-    cell_level: LevelExplanation | None
+    levels: Mapping[str, LevelExplanation]
     options: ResolvedOptions
     features: tuple[Feature, ...]
     event_values: tuple[EventValues, ...]

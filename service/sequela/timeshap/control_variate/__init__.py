@@ -1,1 +1,1 @@
-"""Fewer rows for the same error: a Gaussian process as control variate."""
+"""The control variate: a Gaussian process that saves rows where rows are expensive."""

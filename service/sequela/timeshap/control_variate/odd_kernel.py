@@ -1,20 +1,20 @@
-"""How alike a smooth game treats two coalitions, and the Shapley values of that likeness in closed form.
+"""The kernel: how alike a smooth game treats two coalitions, and the Shapley values of this likeness in closed form.
 
-Coalitions are signs: z_i = 1 where player i is in, -1 where not. Games are odd: g(-z) = -g(z). With ρ_i in [0, 1)
-the strength of player i's interactions, λ_i = atanh ρ_i and b = Σλ_i,
+Coalitions are signs: z_i = 1 if player i is in, else -1. Games are odd: g(-z) = -g(z). With ρ_i in [0, 1) the strength
+of player i's interactions, λ_i = atanh ρ_i and b = Σλ_i,
 
     K(z, z') = sinh(Σ λ_i z_i z'_i)/sinh b + 10 z·z'/m.
 
-The first term is the odd part of e^κ Π(1 + ρ_i z_i z'_i), κ = Σ ln cosh λ_i - ln sinh b: interactions of one, three,
-five … players, each weaker by the ρ of its players. The second leaves the players' own effects all but free.
+The first term is the odd part of e^κ Π(1 + ρ_i z_i z'_i), κ = Σ ln cosh λ_i - ln sinh b. It holds interactions of one,
+three, five … players, each weaker by the ρ of its players. The second term leaves the players' own effects nearly free.
 
-The Shapley value of a product comes from Owen's multilinear extension (Management Science 18, 1972); players who
-join independently have the mean sign s, and even parts give nothing, so that in the first term
+The Shapley value of a product follows from Owen's multilinear extension (Management Science 18, 1972), in which players
+join independently, with mean sign s. Even parts add nothing, so in the first term
 
     φ_i K(·, z')  = e^κ ρ_i z'_i ∫ Π_{j≠i}(1 + ρ_j z'_j s) ds        over -1 … 1
     φ_i φ'_i K    = e^κ ρ_i ∫∫ Π_{j≠i}(1 + ρ_j s s') ds ds'
 
-and 20 z'_i/m and 40/m in the second. The integrands are polynomials of degree m - 1: Gauss-Legendre quadrature with
+and 20 z'_i/m and 40/m in the second. The integrands are polynomials of degree m - 1, so Gauss-Legendre quadrature with
 ⌊m/2⌋ + 1 nodes is exact. Products are taken in logarithms, and Π_{j≠i} by dividing by the player's own factor.
 """
 
@@ -26,20 +26,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 OWN_EFFECTS = 10.0
-"""Variance of the players' own effects together, beside 1 for the interactions."""
+"""The variance of all players' own effects together; that of the interactions is 1."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OddKernel:
-    """The covariance K of an odd game. strengths: ρ, (m,), in [0, 1), not all 0."""
+    """The covariance K of an odd game. `strengths` are ρ, (m,), in [0, 1), not all 0."""
 
     strengths: NDArray[np.float64]
 
     def between(self, signs: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
-        """K of coalitions (p, m) and others (q, m): (p, q)."""
+        """K between coalitions (p, m) and others (q, m), (p, q)."""
         rates, bound = self.rates, self._bound
         alike = (signs * rates) @ others.T
-        # sinh(a)/sinh(b) from powers that cannot overflow.
+        # sinh(a)/sinh(b) from exponentials that cannot overflow, since |a| <= b. Arrays are reused: they are large.
         result: NDArray[np.float64] = np.exp(alike - bound)
         np.negative(alike, out=alike)
         alike -= bound
@@ -49,7 +49,7 @@ class OddKernel:
         return result
 
     def slopes(self, signs: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Σ_pq w_pq ∂K(z_p, z_q)/∂λ_i for coalitions (p, m) and weights (p, p): (m,)."""
+        """Σ_pq w_pq ∂K(z_p, z_q)/∂λ_i for coalitions (p, m) and weights w (p, p), (m,)."""
         rates, bound = self.rates, self._bound
         alike = (signs * rates) @ signs.T
         up, down = np.exp(alike - bound), np.exp(-alike - bound)
@@ -60,7 +60,7 @@ class OddKernel:
         return np.asarray((own - common) / scale)
 
     def attributions(self, signs: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Φ: the Shapley values of z ↦ K(z, z') for coalitions z' (p, m): (p, m)."""
+        """The Shapley values Φ of z ↦ K(z, z') for coalitions z' (p, m), (p, m)."""
         nodes, weights = self._quadrature
         tilted = np.outer(nodes, self.strengths)
         # ln(1 + ρ s z) = ½ ln(1 - ρ²s²) + z atanh(ρ s), as z is a sign.
@@ -73,7 +73,7 @@ class OddKernel:
         return result
 
     def attribution_variances(self) -> NDArray[np.float64]:
-        """φ_i φ'_i K: the variance of each player's attribution before anything is known, (m,)."""
+        """The variance φ_i φ'_i K of each player's attribution before any value is known, (m,)."""
         nodes, weights = self._quadrature
         total = np.zeros(len(self.strengths))
         for node, weight in zip(nodes, weights, strict=True):
@@ -84,22 +84,22 @@ class OddKernel:
 
     @property
     def rates(self) -> NDArray[np.float64]:
-        """Each player's λ."""
+        """λ of each player, (m,)."""
         return np.arctanh(self.strengths)
 
     @property
     def _bound(self) -> float:
-        """Their sum b."""
+        """b, the sum of the rates."""
         return float(self.rates.sum())
 
     @property
     def _log_scale(self) -> float:
-        """The factor's logarithm κ."""
+        """κ, the logarithm of the factor."""
         log_sinh = self._bound + np.log(-np.expm1(-2 * self._bound) / 2)
         return float(-np.log1p(-(self.strengths**2)).sum() / 2 - log_sinh)
 
     @property
     def _quadrature(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Nodes and weights on -1 … 1."""
+        """The nodes and weights on -1 … 1."""
         nodes, weights = np.polynomial.legendre.leggauss(len(self.strengths) // 2 + 1)
         return nodes, weights

@@ -19,11 +19,13 @@ from sequela.explain.result.explanation import (
 )
 from sequela.timeshap.pruning import Verdict
 
-LEVELS: Mapping[Level, pb.Level.ValueType] = {
+LEVELS: Mapping[str, pb.Level.ValueType] = {
     Level.EVENT: pb.LEVEL_EVENT,
     Level.FEATURE: pb.LEVEL_FEATURE,
     Level.CELL: pb.LEVEL_CELL,
 }
+LEVEL_FIELD = "{}_level"
+"""The field of `Explanation` that holds a level, by the level's name."""
 SCOPES: Mapping[FeatureScope, pb.FeatureScope.ValueType] = {
     FeatureScope.UNPRUNED: pb.FEATURE_SCOPE_UNPRUNED,
     FeatureScope.FULL_SEQUENCE: pb.FEATURE_SCOPE_FULL_SEQUENCE,
@@ -38,7 +40,7 @@ VERDICTS: Mapping[Verdict, pb.ToleranceVerdict.ValueType] = {
 
 def explanation(item: Explanation) -> pb.Explanation:
     """The whole explanation."""
-    return pb.Explanation(
+    message = pb.Explanation(
         name=item.name,
         create_time=timestamp(item.create_time),
         caller_id=item.caller_id,
@@ -51,9 +53,6 @@ def explanation(item: Explanation) -> pb.Explanation:
         targets=map(_target, item.targets),
         explained=item.explained,
         pruning=optional(_pruning, item.pruning),
-        event_level=optional(level, item.event_level),
-        feature_level=optional(level, item.feature_level),
-        cell_level=optional(level, item.cell_level),
         options=_options(item.options),
         features=map(feature, item.features),
         event_values=map(_event_values, item.event_values),
@@ -64,6 +63,9 @@ def explanation(item: Explanation) -> pb.Explanation:
         warnings=map(warning, item.warnings),
         output_count=item.output_count,
     )
+    for name, found in item.levels.items():
+        getattr(message, LEVEL_FIELD.format(name)).CopyFrom(level(found))
+    return message
 
 
 def summary(item: Explanation) -> pb.ExplanationSummary:

@@ -1,1 +1,1 @@
-"""Coalitions that share their first events: a recurrent model runs what is common once."""
+"""Runs a recurrent model from states, so that events which coalitions share are run once."""

@@ -1,7 +1,8 @@
-"""Values of coalitions by a recurrent model: what coalitions share of the past is run once (timeshap/prefixes.py).
+"""Values of coalitions by a recurrent model that is run from states: what coalitions share is run once.
 
-A walk has a trunk, legs of so few classes that they are a batch or two, and branches, which share no leg: they run side
-by side and wait for nobody.
+Coalitions that agree on the oldest events share their states after these events (timeshap/prefix_tree.py). The first
+steps of a prefix tree have few classes, which all coalitions share; they run one after the other. Behind them the tree
+has branches that share nothing, which run side by side.
 """
 
 from __future__ import annotations
@@ -14,33 +15,49 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.explain.evaluate.model_caller import ALONE, TURN, ModelCaller
-from sequela.explain.evaluate.prefix_states.state_cache import PrefixStates, Side
-from sequela.explain.evaluate.prefix_states.walk import Held, Leg, Outputs, Padding, Walker
+from sequela.explain.evaluate.model_caller import MAX_JOB_WORK, MAX_SINGLE_THREAD_WORK, ModelCaller
+from sequela.explain.evaluate.prefix_states.state_cache import PrefixSource, PrefixStates
+from sequela.explain.evaluate.prefix_states.step_runner import (
+    ClassStates,
+    Outputs,
+    Padding,
+    RunnableStep,
+    StepRunner,
+)
 from sequela.explain.ports import Frame, LocalModel, Recurrence
 from sequela.timeshap.masking import Masker
 from sequela.timeshap.players import Players
-from sequela.timeshap.prefix_tree import Step, meetings, walks
+from sequela.timeshap.prefix_tree import Step, player_order, prefix_trees
 
 Coalitions: TypeAlias = NDArray[np.bool_]
 
-MOST_STATES = 8 << 20
-"""Bytes of states held at a time."""
-LITTLE_WORK = 2_000_000
-"""Multiply-adds that take less time than finding out what coalitions share."""
-TRUNK = 512
-"""Classes that a leg of the trunk has at most."""
-BRANCHES = 16
-"""Branches of a walk, about: more than there are cores, so that none is idle for long."""
-FEWEST = 128
-"""Classes that a branch ends in at least, where there are as many."""
-MOST_PASTS = 8
-"""Classes of the first step that begin from the request's pasts, one by one; more are run as batches."""
+MAX_STATE_BYTES = 8 << 20
+"""Size in bytes of the states of one prefix tree."""
+MAX_UNSHARED_WORK = 2_000_000
+"""Multiply-adds up to which running everything is faster than finding out what coalitions share."""
+MAX_SHARED_CLASSES = 512
+"""Classes of a step up to which it is run for all branches together."""
+TARGET_BRANCHES = 16
+"""Branches of a tree, about: more than there are cores, so that no core waits long for the last branch."""
+MIN_BRANCH_CLASSES = 128
+"""Classes that a branch has at least in the last step, if there are as many."""
+MAX_STORED_PREFIXES = 8
+"""Classes of the first step whose states are taken from `PrefixStates`, one by one. More classes run as a batch."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PrefixStateExecution:
-    """Runs mixes of X and B from states. Implements `evaluate.Execution`."""
+    """Runs perturbations of X and B from states. Implements `Execution`.
+
+    Attributes:
+        model: The model.
+        recurrence: The same model, run from states.
+        masker: Builds the perturbations.
+        frame: The padding around the events.
+        output_event: The step of a per-event output that is explained, t <= 0.
+        prefix_states: The states after prefixes of X and B.
+        caller: Calls the model.
+    """
 
     model: LocalModel
     recurrence: Recurrence
@@ -51,133 +68,152 @@ class PrefixStateExecution:
     caller: ModelCaller
 
     def live(self, players: Players) -> NDArray[np.bool_]:
-        """As in `Execution`: events after the one whose output is explained are not run."""
+        """As in `Execution`. Events after the one whose output is explained are not run."""
         return self.masker.live(players, self._stop)
 
     def seconds(self, coalitions: int) -> float:
-        """As in `Execution`: as if coalitions shared nothing."""
+        """As in `Execution`, as if coalitions shared nothing."""
         events = self._stop + len(self.frame.before[0]) + len(self.frame.after[0])
-        return self.caller.expected(coalitions, events, self.model.work(events))
+        return self.caller.expected_seconds(coalitions, events, self.model.work(events))
 
     def endpoints(self, players: Players) -> Outputs:
-        """Raw outputs (2, outputs) of B and X."""
-        nobody_and_all = np.repeat([[False], [True]], len(players), axis=1)
-        begin = max((at for at in self.prefix_states.ladder if at < self._stop), default=0)
-        walker = Walker(self.recurrence, self.caller, nobody_and_all, np.inf)
+        """As in `Execution`. The states on the way are kept, since the pruning scan begins there."""
+        neither_and_all = np.repeat([[False], [True]], len(players), axis=1)
+        begin = max((end for end in self.prefix_states.kept_ends if end < self._stop), default=0)
+        runner = StepRunner(self.recurrence, self.caller, neither_and_all, np.inf)
         if not begin or self._is_little(2):
-            return self._walked(walker, [self._at_once(2)], players)
+            return self._run(runner, [self._single_step(2)], players)
         both = np.arange(2)
         steps = [Step(0, begin, both, np.zeros(2, dtype=np.intp)), Step(begin, self._stop, both, both)]
-        return self._walked(walker, steps, players)
+        return self._run(runner, steps, players)
 
     def outputs(self, players: Players, coalitions: Coalitions, until: float) -> Outputs:
-        """Raw outputs (n, outputs) of coalitions (n, players)."""
-        walker = Walker(self.recurrence, self.caller, coalitions, until)
+        """As in `Execution`."""
+        runner = StepRunner(self.recurrence, self.caller, coalitions, until)
         if self._is_little(len(coalitions)):
-            return self._walked(walker, [self._at_once(len(coalitions))], players)
-        met = meetings(players, self._stop, self.recurrence.static_enters)
+            return self._run(runner, [self._single_step(len(coalitions))], players)
+        order = player_order(players, self._stop, self.recurrence.static_enters)
         found = [
-            (walk.coalitions, self._walked(walker, walk.steps, players)[walk.leaves])
-            for walk in walks(met, coalitions, self._most)
+            (tree.coalitions, self._run(runner, tree.steps, players)[tree.leaves])
+            for tree in prefix_trees(order, coalitions, self._max_coalitions)
         ]
         outputs = np.empty((len(coalitions), found[0][1].shape[1]))
-        for chosen, values in found:
-            outputs[chosen] = values
+        for rows, values in found:
+            outputs[rows] = values
         return outputs
 
-    def _walked(self, walker: Walker, steps: Sequence[Step], players: Players) -> Outputs:
-        """Of the last step's classes, in their order."""
-        held, steps, before = self._begun(walker, steps, players)
-        legs = [self._leg(step, players, before, walker.until) for step in steps]
-        while len(legs) > 1 and legs[0].classes <= TRUNK:
-            leg = legs.pop(0)
-            (held,) = self.caller.share([partial(walker.pass_through, leg, slice(0, leg.classes), held)])
-        work = sum(leg.classes * leg.work for leg in legs)
-        spans = _spans(legs, len(walker.coalitions), work)
-        jobs = (partial(_branch, walker, legs, span, held) for span in spans)
-        return np.concatenate(list(self.caller.share(jobs, work)))
+    def _run(self, runner: StepRunner, steps: Sequence[Step], players: Players) -> Outputs:
+        """The outputs of the classes of the last step, in their order."""
+        states, steps, padding = self._begin(runner, steps, players)
+        runnable = [self._runnable(step, players, padding, runner.until) for step in steps]
+        while len(runnable) > 1 and runnable[0].classes <= MAX_SHARED_CLASSES:
+            step = runnable.pop(0)
+            every_class = slice(0, step.classes)
+            (states,) = self.caller.run_jobs([partial(runner.advance, step, every_class, states)])
+        work = sum(step.classes * step.work for step in runnable)
+        spans = _branch_spans(runnable, len(runner.coalitions), work)
+        jobs = (partial(_run_branch, runner, runnable, span, states) for span in spans)
+        return np.concatenate(list(self.caller.run_jobs(jobs, work)))
 
-    def _begun(
-        self, walker: Walker, steps: Sequence[Step], players: Players
-    ) -> tuple[Held, Sequence[Step], Padding]:
-        """The states to begin from, the steps that are left, and the padding that is still to be run."""
+    def _begin(
+        self, runner: StepRunner, steps: Sequence[Step], players: Players
+    ) -> tuple[ClassStates, Sequence[Step], Padding]:
+        """The states to begin from, the steps that are left, and the padding that must still be run."""
         first, *later = steps
-        static = self._entering(walker, first, players)
-        sides = self._sides(walker, first, players, static)
-        if later and sides and len(sides) <= MOST_PASTS:
-            return self._past(first.stop, sides, walker.until), later, ()
+        static = self._static_from_x(runner, first, players)
+        sources = self._sources(runner, first, players, static)
+        if later and sources and len(sources) <= MAX_STORED_PREFIXES:
+            return self._stored(first.stop, sources, runner.until), later, ()
         padded = len(self.frame.before[0]) > 0
+        # Padding sees the static inputs too, so it is run once for each combination of them.
         combinations, parents = np.unique(static, axis=0, return_inverse=True)
-        if padded and len(combinations) <= MOST_PASTS:
-            begun = self._past(0, [Side(False, tuple(each.tolist())) for each in combinations], walker.until)
-            return begun, [replace(first, parents=parents.reshape(-1)), *later], ()
-        return Held(self.recurrence.initial(1)), steps, self.frame.before if padded else ()
+        if padded and len(combinations) <= MAX_STORED_PREFIXES:
+            sources = [PrefixSource(False, tuple(each.tolist())) for each in combinations]
+            states = self._stored(0, sources, runner.until)
+            return states, [replace(first, parents=parents.reshape(-1)), *later], ()
+        return ClassStates(self.recurrence.initial(1)), steps, self.frame.before if padded else ()
 
-    def _past(self, stop: int, sides: Sequence[Side], until: float) -> Held:
-        ended = [self.prefix_states.states(stop, side, until) for side in sides]
-        return Held(tuple(map(np.concatenate, zip(*ended, strict=True))))
+    def _stored(self, stop: int, sources: Sequence[PrefixSource], until: float) -> ClassStates:
+        """The states after events 0 … stop - 1, one row for each source."""
+        states = [self.prefix_states.states(stop, source, until) for source in sources]
+        return ClassStates(tuple(map(np.concatenate, zip(*states, strict=True))))
 
-    def _sides(self, walker: Walker, step: Step, players: Players, static: NDArray[np.bool_]) -> list[Side]:
-        """Where the classes of a first step take their events from; none where one mixes them."""
+    def _sources(
+        self, runner: StepRunner, step: Step, players: Players, static: NDArray[np.bool_]
+    ) -> list[PrefixSource]:
+        """The source of each class of a first step; empty if a class mixes events of X and of B."""
         owning = np.zeros(len(players), dtype=np.bool_)
         owning[players.grid[: step.stop]] = True
-        from_x = walker.coalitions[step.rows][:, owning]
+        from_x = runner.coalitions[step.rows][:, owning]
         if not (from_x.all(axis=1) | ~from_x.any(axis=1)).all():
             return []
-        return [Side(bool(x[0]), tuple(s.tolist())) for x, s in zip(from_x, static, strict=True)]
+        return [PrefixSource(bool(x[0]), tuple(s.tolist())) for x, s in zip(from_x, static, strict=True)]
 
-    def _entering(self, walker: Walker, step: Step, players: Players) -> NDArray[np.bool_]:
+    def _static_from_x(self, runner: StepRunner, step: Step, players: Players) -> NDArray[np.bool_]:
         """Which static inputs come from X, of those that reach the states, (classes, static inputs)."""
         enters = np.array(self.recurrence.static_enters, dtype=np.bool_)
-        return np.asarray(walker.coalitions[step.rows][:, players.static] & enters)
+        return np.asarray(runner.coalitions[step.rows][:, players.static] & enters)
 
-    def _leg(self, step: Step, players: Players, padding: Padding, until: float) -> Leg:
+    def _runnable(self, step: Step, players: Players, padding: Padding, until: float) -> RunnableStep:
         mask = self.masker.over(players, step.start, step.stop)
         before = padding if step.start == 0 else ()
+        # A model with an output per event is read at the event itself, before any padding that follows.
         after = self.frame.after if step.stop == self._stop and not self.model.info.schema.per_event else ()
-        around = [*before, *after]
-        events = step.stop - step.start + sum(len(side[0]) for side in (before, after) if side)
-        cells = sum(switch.background.size for switch in mask.events) + sum(rows.size for rows in around)
+        rows_around = [*before, *after]
+        events = step.stop - step.start + sum(len(rows[0]) for rows in (before, after) if rows)
+        cells = sum(switch.background.size for switch in mask.events) + sum(rows.size for rows in rows_around)
         work = self.model.work(events)
-        return Leg(step, mask, before, after, self.caller.batch_rows(work, events, cells, until), work)
+        rows = self.caller.batch_rows(work, events, cells, until)
+        return RunnableStep(step, mask, before, after, rows, work)
 
     def _is_little(self, coalitions: int) -> bool:
         padding = len(self.frame.before[0]) + len(self.frame.after[0])
-        return coalitions * self.model.work(self._stop + padding) <= LITTLE_WORK
+        return coalitions * self.model.work(self._stop + padding) <= MAX_UNSHARED_WORK
 
-    def _at_once(self, coalitions: int) -> Step:
-        """All events of every coalition."""
+    def _single_step(self, coalitions: int) -> Step:
+        """All events of every coalition in one step, in which nothing is shared."""
         return Step(0, self._stop, np.arange(coalitions), np.zeros(coalitions, dtype=np.intp))
 
     @property
     def _stop(self) -> int:
-        """Events after the one whose output is explained change nothing."""
+        """The events that are run: those after the one whose output is explained change nothing."""
         return self.masker.sequence.length + self.output_event
 
     @property
-    def _most(self) -> int:
-        """Coalitions in a walk: a power of two."""
-        size = sum(array.nbytes for array in self.recurrence.initial(1))
-        return max(1 << (MOST_STATES // max(size, 1)).bit_length() - 1, 1024)
+    def _max_coalitions(self) -> int:
+        """Coalitions of one tree: a power of two whose states fit into `MAX_STATE_BYTES`, at least 1024."""
+        row_bytes = sum(array.nbytes for array in self.recurrence.initial(1))
+        return max(1 << (MAX_STATE_BYTES // max(row_bytes, 1)).bit_length() - 1, 1024)
 
 
-def _spans(legs: Sequence[Leg], coalitions: int, work: int) -> Iterator[slice]:
-    """The last leg's classes of each branch: a turn's work at most, one batch where one leg is left. work: of all."""
-    last = legs[-1]
-    if work <= ALONE:
+def _branch_spans(steps: Sequence[RunnableStep], coalitions: int, work: int) -> Iterator[slice]:
+    """The classes of the last step that each branch ends in.
+
+    Args:
+        steps: Those that the branches run.
+        coalitions: Their number in the game.
+        work: The multiply-adds of all branches. One branch has at most `MAX_JOB_WORK` of it, and one batch if
+            there is a single step.
+    """
+    last = steps[-1]
+    if work <= MAX_SINGLE_THREAD_WORK:
         yield slice(0, last.classes)
         return
-    most = last.rows if len(legs) == 1 else int(TURN * last.classes / work)
-    size = max(min(coalitions // BRANCHES, most), min(FEWEST, last.rows))
-    yield from (slice(at, min(at + size, last.classes)) for at in range(0, last.classes, size))
+    most = last.rows if len(steps) == 1 else int(MAX_JOB_WORK * last.classes / work)
+    size = max(min(coalitions // TARGET_BRANCHES, most), min(MIN_BRANCH_CLASSES, last.rows))
+    yield from (slice(start, min(start + size, last.classes)) for start in range(0, last.classes, size))
 
 
-def _branch(walker: Walker, legs: Sequence[Leg], span: slice, held: Held) -> Outputs:
-    """Outputs of some of the last leg's classes, from the states that the trunk ends with."""
+def _run_branch(
+    runner: StepRunner, steps: Sequence[RunnableStep], span: slice, states: ClassStates
+) -> Outputs:
+    """The outputs of the classes in `span` of the last step, from the states before the first step."""
+    # Going backwards, the classes of a step tell which classes of the step before are needed. Classes are sorted, so
+    # these lie side by side.
     spans = [span]
-    for leg in reversed(legs[1:]):
-        parents = leg.step.parents[spans[0]]
+    for step in reversed(steps[1:]):
+        parents = step.step.parents[spans[0]]
         spans.insert(0, slice(int(parents[0]), int(parents[-1]) + 1))
-    for leg, part in zip(legs[:-1], spans, strict=False):
-        held = walker.pass_through(leg, part, held)
-    return walker.finish(legs[-1], span, held)
+    for step, part in zip(steps[:-1], spans, strict=False):
+        states = runner.advance(step, part, states)
+    return runner.finish(steps[-1], span, states)

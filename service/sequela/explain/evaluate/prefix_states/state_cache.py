@@ -1,4 +1,4 @@
-"""The states of a recurrent model after the first events of X and of B: what coalitions begin from."""
+"""The states of a recurrent model after the first events of X or of B, from which coalitions continue."""
 
 from __future__ import annotations
 
@@ -16,31 +16,35 @@ from sequela.explain.ports import Frame, Recurrence, States
 from sequela.timeshap.cells import Cells
 from sequela.timeshap.masking import Masker
 
-GRID = 16
-"""Background states are kept after every so many events; the events in between are run again. What is kept never
-changes an answer's bits: states are always worked out from the grid.
+GRID_EVENTS = 16
+"""States of backgrounds are kept after every so many events, and the events in between are run again. States are
+always computed from the grid, so that what is in the cache never changes a bit of an answer.
 """
-ROOM = 64 << 20
-BOOKKEEPING = 512
-"""Bytes that an array takes beside its values, and an entry beside its arrays."""
+MAX_CACHE_BYTES = 64 << 20
+OVERHEAD_BYTES = 512
+"""Memory of an array beside its values, and of a cache entry beside its arrays, about."""
 
 
 @dataclass(frozen=True, slots=True)
-class Side:
-    """Where the events before a past's end come from (X, or else B), and each static input."""
+class PrefixSource:
+    """Where a prefix takes its values from: the events from X (else B), and each static input from X (else B)."""
 
     events: bool
     static: tuple[bool, ...]
 
 
 class BackgroundStateCache:
-    """States of backgrounds by position, shared by all requests; the least recently used give way.
+    """States of backgrounds, shared by all requests. The least recently used are dropped first.
 
-    Keys name the model, the background and, where its rows are counted from the last event, the length.
+    A key names the model and the background. For a background matrix, whose rows are counted from the last event, it
+    also names the length of the sequence. Safe to use from several threads at once.
+
+    Args:
+        max_bytes: The memory that the states may take, with `OVERHEAD_BYTES` for each array and entry.
     """
 
-    def __init__(self, room: int = ROOM) -> None:
-        self._room, self._used = room, 0
+    def __init__(self, max_bytes: int = MAX_CACHE_BYTES) -> None:
+        self._max_bytes, self._bytes = max_bytes, 0
         self._lock = threading.Lock()
         self._grids: OrderedDict[str, tuple[States, ...]] = OrderedDict()
 
@@ -52,81 +56,91 @@ class BackgroundStateCache:
             return self._grids.get(key, ())
 
     def keep(self, key: str, grid: tuple[States, ...]) -> None:
-        """Takes a grid that reaches further."""
+        """Stores a grid, unless the one that is stored has more events."""
         with self._lock:
             known = self._grids.pop(key, ())
             self._grids[key] = max(known, grid, key=len)
-            self._used += _bytes(self._grids[key]) - _bytes(known)
-            while self._used > self._room:
-                self._used -= _bytes(self._grids.popitem(last=False)[1])
+            self._bytes += _bytes(self._grids[key]) - _bytes(known)
+            while self._bytes > self._max_bytes:
+                self._bytes -= _bytes(self._grids.popitem(last=False)[1])
 
 
 def _bytes(grid: Sequence[States]) -> int:
-    """Of a grid; one that is there at all takes the room of its entry too."""
+    """Size in bytes of a grid, with the overhead of its cache entry; 0 for a grid that is not stored."""
     arrays = [array for states in grid for array in states]
-    return sum(array.nbytes + BOOKKEEPING for array in arrays) + BOOKKEEPING * bool(grid)
+    return sum(array.nbytes + OVERHEAD_BYTES for array in arrays) + OVERHEAD_BYTES * bool(grid)
 
 
 @dataclass(slots=True, eq=False)
 class PrefixStates:
-    """The pasts of one request. Used by its own thread.
+    """The states after prefixes of X and B, for one request. Used by the thread of the request alone.
 
-    ladder: positions, ascending, where states are kept on the way: later questions will begin there. key: B's in
-    `shared`; None where it must not be shared.
+    Attributes:
+        recurrence: The model.
+        masker: Holds X and B.
+        frame: The padding around the events.
+        kept_ends: Numbers of events, ascending, after which states are kept because later calls will begin there.
+        caller: Calls the model.
+        cache: The states of backgrounds that requests share.
+        key: The background's key in `cache`; None if it must not be shared.
     """
 
     recurrence: Recurrence
     masker: Masker
     frame: Frame
-    ladder: Sequence[int]
+    kept_ends: Sequence[int]
     caller: ModelCaller
-    shared: BackgroundStateCache
+    cache: BackgroundStateCache
     key: str | None
-    _reached: dict[Side, dict[int, States]] = field(default_factory=dict)
+    _known: dict[PrefixSource, dict[int, States]] = field(default_factory=dict)
 
-    def states(self, stop: int, side: Side, until: float) -> States:
-        """After events 0 … stop - 1 of a side, one row. Raises as `ModelCaller.ask` does."""
-        reached = self._reached.setdefault(side, {})
-        if stop in reached:
-            return reached[stop]
-        if self.key and not side.events and not any(side.static):
-            reached[stop] = self._from_grid(self.key, stop, side, until)
-            return reached[stop]
-        position = max((at for at in reached if at < stop), default=0)
-        states = reached[position] if position else self._before(side, until)
-        for following in (*(at for at in self.ladder if position < at < stop), stop):
-            states = self._advanced(states, position, following, side, until)
-            reached[following] = states
-            position = following
+    def states(self, stop: int, source: PrefixSource, until: float) -> States:
+        """The states (1, width) after events 0 … stop - 1 of a source. Raises as `ModelCaller.run` does."""
+        known = self._known.setdefault(source, {})
+        if stop in known:
+            return known[stop]
+        if self.key and not source.events and not any(source.static):
+            known[stop] = self._from_grid(self.key, stop, source, until)
+            return known[stop]
+        position = max((end for end in known if end < stop), default=0)
+        states = known[position] if position else self._after_padding(source, until)
+        # Stop at every end that is kept, so that later calls find its states.
+        for end in (*(end for end in self.kept_ends if position < end < stop), stop):
+            states = self._advanced(states, position, end, source, until)
+            known[end] = states
+            position = end
         return states
 
-    def _from_grid(self, key: str, stop: int, side: Side, until: float) -> States:
-        grid = self.shared.get(key)
-        if len(grid) <= stop // GRID:
-            fresh = list(grid) or [self._before(side, until)]
-            for start in range((len(fresh) - 1) * GRID, stop - GRID + 1, GRID):
-                fresh.append(self._advanced(fresh[-1], start, start + GRID, side, until))
-            grid = tuple(fresh)
-            self.shared.keep(key, grid)
-        return self._advanced(grid[stop // GRID], stop // GRID * GRID, stop, side, until)
+    def _from_grid(self, key: str, stop: int, source: PrefixSource, until: float) -> States:
+        grid = self.cache.get(key)
+        if len(grid) <= stop // GRID_EVENTS:
+            longer = list(grid) or [self._after_padding(source, until)]
+            for start in range((len(longer) - 1) * GRID_EVENTS, stop - GRID_EVENTS + 1, GRID_EVENTS):
+                longer.append(self._advanced(longer[-1], start, start + GRID_EVENTS, source, until))
+            grid = tuple(longer)
+            self.cache.keep(key, grid)
+        start = stop // GRID_EVENTS * GRID_EVENTS
+        return self._advanced(grid[stop // GRID_EVENTS], start, stop, source, until)
 
-    def _before(self, side: Side, until: float) -> States:
-        """After the padding before the first event."""
+    def _after_padding(self, source: PrefixSource, until: float) -> States:
+        """The states before the first real event."""
         padding = self.frame.before
         states = self.recurrence.initial(1)
-        return self._run(padding, states, side, until) if len(padding[0]) else states
+        return self._run(padding, states, source, until) if len(padding[0]) else states
 
-    def _advanced(self, states: States, start: int, stop: int, side: Side, until: float) -> States:
+    def _advanced(self, states: States, start: int, stop: int, source: PrefixSource, until: float) -> States:
         if start == stop:
             return states
-        cells = self.masker.sequence if side.events else self.masker.background
-        return self._run(tuple(array[start:stop] for array in cells.events), states, side, until)
+        cells = self.masker.sequence if source.events else self.masker.background
+        return self._run(tuple(array[start:stop] for array in cells.events), states, source, until)
 
-    def _run(self, events: Sequence[NDArray[Any]], states: States, side: Side, until: float) -> States:
+    def _run(
+        self, events: Sequence[NDArray[Any]], states: States, source: PrefixSource, until: float
+    ) -> States:
         static = tuple(
-            x if inside else b
-            for inside, x, b in zip(
-                side.static, self.masker.sequence.static, self.masker.background.static, strict=True
+            x if from_x else b
+            for from_x, x, b in zip(
+                source.static, self.masker.sequence.static, self.masker.background.static, strict=True
             )
         )
         batch = Cells(tuple(events), static).as_batch()
@@ -134,5 +148,5 @@ class PrefixStates:
         def call(end: float) -> States:
             return self.recurrence.advance(batch, states, end)
 
-        (ended,) = self.caller.share([partial(self.caller.ask, 1, len(events[0]), until, call)])
+        (ended,) = self.caller.run_jobs([partial(self.caller.run, 1, len(events[0]), until, call)])
         return ended

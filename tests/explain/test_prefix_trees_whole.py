@@ -21,8 +21,8 @@ every_recurrent_case = pytest.mark.parametrize("case", RECURRENT, ids=str)
 
 
 @pytest.fixture(autouse=True)
-def walks_however_small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(execution, "LITTLE_WORK", 0)
+def share_however_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(execution, "MAX_UNSHARED_WORK", 0)
 
 
 def explained(case: Case, model: Model, length: int, **options: Any) -> Explanation:

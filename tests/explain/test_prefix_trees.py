@@ -1,4 +1,4 @@
-"""Walks cut into many small pieces: several walks, branches from the middle of the trunk, legs of several batches."""
+"""Prefix trees in many small parts: several trees, branches from the middle of a step, steps of several batches."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sequela.explain.evaluate.model_caller import ModelCaller
 from sequela.explain.evaluate.prefix_states import execution
 from sequela.explain.evaluate.prefix_states.execution import PrefixStateExecution
 from sequela.explain.evaluate.prefix_states.state_cache import BackgroundStateCache, PrefixStates
-from sequela.explain.evaluate.prefix_states.walk import Held, Leg, Outputs, Walker
+from sequela.explain.evaluate.prefix_states.step_runner import ClassStates, Outputs, RunnableStep, StepRunner
 from sequela.explain.evaluate.whole import WholeExecution
 from sequela.explain.ports import Frame, Observers
 from sequela.timeshap.cells import Cells, Columns
@@ -31,8 +31,8 @@ from sequela.timeshap.players import (
     full_feature_players,
     unpruned_feature_players,
 )
-from sequela.timeshap.prefix_tree import walks
-from sequela.timeshap.pruning import ladder
+from sequela.timeshap.prefix_tree import prefix_trees
+from sequela.timeshap.pruning import window_ends
 
 LENGTH = 30
 FEATURES = 12
@@ -60,9 +60,9 @@ class WideRnn(PlainRnn):
 
 @dataclass
 class Seen:
-    """What the walks were cut into."""
+    """How the trees were divided."""
 
-    walks: int = 0
+    trees: int = 0
     spans: list[slice] = field(default_factory=list)
     firsts: list[int] = field(default_factory=list)
     batches: list[int] = field(default_factory=list)
@@ -70,42 +70,42 @@ class Seen:
 
 @pytest.fixture
 def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
-    """Every constant tiny, and a walker that tells what it was given."""
+    """Every constant tiny, and a runner that records what it was given."""
     found = Seen()
 
-    class Telling(Walker):
+    class RecordingRunner(StepRunner):
         __slots__ = ()
 
-        def pass_through(self, leg: Leg, span: slice, held: Held) -> Held:
-            found.batches.append(-(-(span.stop - span.start) // leg.rows))
-            found.firsts.append(held.first)
-            return super().pass_through(leg, span, held)
+        def advance(self, step: RunnableStep, span: slice, before: ClassStates) -> ClassStates:
+            found.batches.append(-(-(span.stop - span.start) // step.rows))
+            found.firsts.append(before.first)
+            return super().advance(step, span, before)
 
-        def finish(self, leg: Leg, span: slice, held: Held) -> Outputs:
+        def finish(self, step: RunnableStep, span: slice, before: ClassStates) -> Outputs:
             found.spans.append(span)
-            found.batches.append(-(-(span.stop - span.start) // leg.rows))
-            found.firsts.append(held.first)
-            return super().finish(leg, span, held)
+            found.batches.append(-(-(span.stop - span.start) // step.rows))
+            found.firsts.append(before.first)
+            return super().finish(step, span, before)
 
     def counted(*arguments: Any) -> Any:
-        for walk in walks(*arguments):
-            found.walks += 1
-            yield walk
+        for tree in prefix_trees(*arguments):
+            found.trees += 1
+            yield tree
 
-    monkeypatch.setattr(execution, "Walker", Telling)
-    monkeypatch.setattr(execution, "walks", counted)
-    monkeypatch.setattr(PrefixStateExecution, "_most", 128)
+    monkeypatch.setattr(execution, "StepRunner", RecordingRunner)
+    monkeypatch.setattr(execution, "prefix_trees", counted)
+    monkeypatch.setattr(PrefixStateExecution, "_max_coalitions", 128)
     for name, value in {
-        "LITTLE_WORK": 0,
-        "TRUNK": 6,
-        "BRANCHES": 5,
-        "FEWEST": 3,
-        "TURN": 2e7,
-        "ALONE": 0,
+        "MAX_UNSHARED_WORK": 0,
+        "MAX_SHARED_CLASSES": 6,
+        "TARGET_BRANCHES": 5,
+        "MIN_BRANCH_CLASSES": 3,
+        "MAX_JOB_WORK": 2e7,
+        "MAX_SINGLE_THREAD_WORK": 0,
     }.items():
         monkeypatch.setattr(execution, name, value)
-    monkeypatch.setattr(model_caller, "MOST_ROWS", 4)
-    monkeypatch.setattr(model_caller, "ALONE", 0)
+    monkeypatch.setattr(model_caller, "MAX_BATCH_ROWS", 4)
+    monkeypatch.setattr(model_caller, "MAX_SINGLE_THREAD_WORK", 0)
     return found
 
 
@@ -118,10 +118,10 @@ def runs(
     b = Cells((rng.normal(size=(LENGTH, FEATURES)),), tuple(s + 1 for s in static))
     masker = Masker(x, b, Columns((np.arange(FEATURES),), features=FEATURES, static=len(static)))
     caller = ModelCaller(Deadline(), one_worker(), Observers(()))
-    pasts = PrefixStates(model, masker, frame, ladder(LENGTH), caller, BackgroundStateCache(), None)
+    states = PrefixStates(model, masker, frame, window_ends(LENGTH), caller, BackgroundStateCache(), None)
     whole: Any = model
     return (
-        PrefixStateExecution(whole, model, masker, frame, output_event, pasts, caller),
+        PrefixStateExecution(whole, model, masker, frame, output_event, states, caller),
         WholeExecution(whole, masker, frame, output_event, caller),
         Extent(LENGTH, FEATURES, len(static)),
     )
@@ -152,7 +152,7 @@ def test_every_game_cut_small(
     wanted = whole.outputs(players, coalitions, math.inf)
     np.testing.assert_allclose(found, wanted, rtol=0, atol=1e-13)
     assert len(np.unique(wanted.round(9), axis=0)) > len(wanted) // 8
-    assert seen.walks > 3
+    assert seen.trees > 3
     assert any(span.start > 0 for span in seen.spans)
     if game not in MET_AT_ONCE:
         assert max(seen.batches) > 1
@@ -177,7 +177,7 @@ def test_branches_begin_in_the_middle_of_what_is_held(seen: Seen) -> None:
     coalitions = coalitions_of(players)
     found = states.outputs(players, coalitions, math.inf)
     assert any(first > 0 for first in seen.firsts)
-    assert len(seen.spans) > 5 * seen.walks
+    assert len(seen.spans) > 5 * seen.trees
     np.testing.assert_allclose(found, whole.outputs(players, coalitions, math.inf), rtol=0, atol=1e-13)
 
 
@@ -188,7 +188,11 @@ def test_the_constants_change_no_value(
     trunk: int, branches: int, fewest: int, seen: Seen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All trunk, no trunk, one branch, a branch for every class."""
-    for name, value in {"TRUNK": trunk, "BRANCHES": branches, "FEWEST": fewest}.items():
+    for name, value in {
+        "MAX_SHARED_CLASSES": trunk,
+        "TARGET_BRANCHES": branches,
+        "MIN_BRANCH_CLASSES": fewest,
+    }.items():
         monkeypatch.setattr(execution, name, value)
     states, whole, extent = runs(WideRnn((True,)), padding(0, 0))
     for game in ("pruned", "cells"):
@@ -196,13 +200,13 @@ def test_the_constants_change_no_value(
         coalitions = coalitions_of(players)
         found = states.outputs(players, coalitions, math.inf)
         np.testing.assert_allclose(found, whole.outputs(players, coalitions, math.inf), rtol=0, atol=1e-13)
-    assert seen.walks > 2
+    assert seen.trees > 2
 
 
-def test_walks_are_bounded_by_the_states_they_hold() -> None:
-    """A power of two that fits into MOST_STATES; at least 1024, so that coalitions share something."""
+def test_trees_are_bounded_by_the_states_they_hold() -> None:
+    """A power of two that fits into MAX_STATE_BYTES; at least 1024, so that coalitions share something."""
     states, *_ = runs(WideRnn(), padding(0, 0))
     size = states.recurrence.initial(1)[0].nbytes
-    most = states._most
+    most = states._max_coalitions
     assert most & (most - 1) == 0
-    assert most * size <= execution.MOST_STATES < 2 * most * size
+    assert most * size <= execution.MAX_STATE_BYTES < 2 * most * size

@@ -1,0 +1,29 @@
+"""Switches that help to find out where a number comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sequela.explain.estimate.trace import NO_TRACE, Tracer
+from sequela.explain.evaluate.choose_execution import ExecutionKind
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostics:
+    """How an `Explainer` is observed or held to one way of working.
+
+    Attributes:
+        tracer: Is told of every game.
+        execution: The execution to use for models in this process; None chooses.
+    """
+
+    tracer: Tracer = NO_TRACE
+    execution: ExecutionKind | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether anything is switched on. Explanations are then always computed, and never reused."""
+        return self.tracer is not NO_TRACE or self.execution is not None
+
+
+NO_DIAGNOSTICS = Diagnostics()

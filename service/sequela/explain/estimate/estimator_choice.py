@@ -1,0 +1,34 @@
+"""Chooses one estimator for all levels of a request."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sequela.explain.estimate.solvers import estimator_for, settled
+from sequela.explain.evaluate.remote import row_bytes
+from sequela.explain.option_defaults import budget_of
+from sequela.explain.ports import RemoteModel
+from sequela.explain.request import Estimator
+from sequela.explain.task import Task
+
+
+def with_estimator(task: Task, pruned: int) -> Task:
+    """The task with its estimator filled in, so that the options in the answer reproduce the answer.
+
+    Args:
+        task: The request.
+        pruned: The number of pruned events: the others are players.
+    """
+    options = task.request.options
+    chosen = settled(options, task.model.endpoint) or _by_row_time(task, pruned)
+    return replace(task, request=replace(task.request, options=replace(options, estimator=chosen)))
+
+
+def _by_row_time(task: Task, pruned: int) -> Estimator:
+    """The estimator that suits the time that rows took so far."""
+    model = task.model
+    assert isinstance(model, RemoteModel)
+    players = max(task.fitted.cells.length - pruned, len(task.layout.features)) + 1
+    size = row_bytes(model, task.fitted.cells, task.fitted.frame)
+    budget = budget_of(task.request.options, model.endpoint)
+    return estimator_for(model.endpoint, size, budget, players)

@@ -1,0 +1,81 @@
+"""Chooses how a request's coalitions are run: by an endpoint, from states, or as whole sequences."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from sequela.errors import DoesNotFit
+from sequela.explain.evaluate.evaluator import Execution
+from sequela.explain.evaluate.model_caller import ModelCaller
+from sequela.explain.evaluate.prefix_states.execution import PrefixStateExecution
+from sequela.explain.evaluate.prefix_states.state_cache import BackgroundStateCache, PrefixStates
+from sequela.explain.evaluate.remote import RemoteExecution, RemoteScorer
+from sequela.explain.evaluate.whole import WholeExecution
+from sequela.explain.ports import LocalModel, RemoteModel
+from sequela.explain.task import Task
+from sequela.timeshap.masking import Masker
+from sequela.timeshap.pruning import window_ends
+
+
+class ExecutionKind(StrEnum):
+    """A way to run a model in this process, to compare one with the other."""
+
+    WHOLE = "whole"
+    STATES = "states"
+
+
+def choose_execution(
+    task: Task, caller: ModelCaller, cache: BackgroundStateCache, forced: ExecutionKind | None = None
+) -> Execution:
+    """The execution for a task: its endpoint if it has one, from states if the model can be run so, else whole.
+
+    Args:
+        task: The request.
+        caller: Runs the model.
+        cache: The states of backgrounds that all requests share.
+        forced: The execution to use for a model in this process; None chooses.
+
+    Raises:
+        DoesNotFit: The model cannot be run in the way that is forced.
+    """
+    masker = Masker(task.fitted.cells, task.background_cells(), task.layout.columns)
+    model, frame, event = task.model, task.fitted.frame, task.request.options.output_event
+    if isinstance(model, RemoteModel):
+        if forced is not None:
+            raise _cannot(task, forced, "it is served by an endpoint")
+        scorer = RemoteScorer.of(model, caller, task.fitted.cells, frame, event)
+        return RemoteExecution(scorer, masker)
+    if forced is ExecutionKind.STATES and model.recurrence is None:
+        raise _cannot(task, forced, "it was not rewritten to run from states")
+    if model.recurrence is None or forced is ExecutionKind.WHOLE:
+        return WholeExecution(model, masker, frame, event, caller)
+    return _from_states(task, model, masker, caller, cache)
+
+
+def _cannot(task: Task, forced: ExecutionKind, why: str) -> DoesNotFit:
+    text = f"model {task.model.info.name} cannot be run with execution {forced}: {why}"
+    return DoesNotFit("EXECUTION_UNSUPPORTED", text)
+
+
+def _from_states(
+    task: Task, model: LocalModel, masker: Masker, caller: ModelCaller, cache: BackgroundStateCache
+) -> PrefixStateExecution:
+    recurrence = model.recurrence
+    assert recurrence is not None
+    fitted, event = task.fitted, task.request.options.output_event
+    # Windows of the pruning scan begin at these events, so their states are kept.
+    kept = window_ends(fitted.cells.length)
+    states = PrefixStates(recurrence, masker, fitted.frame, kept, caller, cache, _background_key(task))
+    return PrefixStateExecution(model, recurrence, masker, fitted.frame, event, states, caller)
+
+
+def _background_key(task: Task) -> str | None:
+    """Under which key the background's states are shared with other requests; None if they are this request's own.
+
+    An average event repeats, so its states depend on the number of events alone. Rows of a matrix are counted from
+    the last event, so there the length of the sequence matters too. Padding before the events is the sequence's own.
+    """
+    if len(task.fitted.frame.before[0]):
+        return None
+    length = task.fitted.cells.length if task.background.length > 1 else 0
+    return f"{task.model.info.digest}/{task.background.digest}/{length}"

@@ -1,0 +1,92 @@
+"""Runs the steps of a prefix tree in batches, for the coalitions of one game."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sequela.explain.evaluate.model_caller import ModelCaller, even_slices
+from sequela.explain.ports import Recurrence, States
+from sequela.timeshap.cells import Cells
+from sequela.timeshap.masking import Mask
+from sequela.timeshap.prefix_tree import Step
+
+T = TypeVar("T")
+Outputs = NDArray[np.float64]
+Padding = tuple[NDArray[Any], ...]
+"""Rows (k, d_j) for each event input, before or after the real events."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClassStates:
+    """The states after a step, one row for each of its classes from number `first` on."""
+
+    states: States
+    first: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunnableStep:
+    """A step with everything that is needed to run it.
+
+    Attributes:
+        step: Its events, and its classes of coalitions.
+        mask: Builds the cells of these events.
+        before: The padding before the events, if they are the first ones.
+        after: The padding after the events, if they are the last ones.
+        rows: The classes in one batch.
+        work: The multiply-adds of one class.
+    """
+
+    step: Step
+    mask: Mask
+    before: Padding
+    after: Padding
+    rows: int
+    work: int
+
+    @property
+    def classes(self) -> int:
+        """The number of classes."""
+        return len(self.step.rows)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StepRunner:
+    """Runs steps of a recurrent model. All methods raise as `ModelCaller.run` does.
+
+    Attributes:
+        recurrence: The model.
+        caller: Calls it.
+        coalitions: Those of the game, (n, players).
+        until: When the calls must have ended, in seconds on the monotonic clock.
+    """
+
+    recurrence: Recurrence
+    caller: ModelCaller
+    coalitions: NDArray[np.bool_]
+    until: float
+
+    def advance(self, step: RunnableStep, span: slice, before: ClassStates) -> ClassStates:
+        """The states after a step, of the classes in `span`, from the states `before` it."""
+        parts = list(self._run(step, span, before, self.recurrence.advance))
+        return ClassStates(tuple(map(np.concatenate, zip(*parts, strict=True))), span.start)
+
+    def finish(self, step: RunnableStep, span: slice, before: ClassStates) -> Outputs:
+        """Raw outputs (classes, outputs) after the last step, of the classes in `span`."""
+        return np.concatenate(list(self._run(step, span, before, self.recurrence.finish)))
+
+    def _run(
+        self, step: RunnableStep, span: slice, before: ClassStates, run: Callable[[Cells, States, float], T]
+    ) -> Iterator[T]:
+        for part in even_slices(span.start, span.stop, step.rows):
+            parents = step.step.parents[part] - before.first
+            events = step.mask.apply(self.coalitions, step.step.rows[part])
+            batch = events.between(step.before, step.after)
+            states = tuple(array.take(parents, axis=0) for array in before.states)
+            yield self.caller.run(len(parents), batch.length, self.until, partial(run, batch, states))

@@ -1,0 +1,1 @@
+"""The levels of an explanation: one module for each, and the registry that lists them."""

@@ -1,0 +1,103 @@
+"""What a level is: the game that it plays, what it needs before, and how its result becomes an explanation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sequela.explain.estimate.game import play
+from sequela.explain.estimate.outcome import GameOutcome
+from sequela.explain.estimate.rules import GameRules
+from sequela.explain.evaluate.evaluator import Evaluator
+from sequela.explain.layout import Layout
+from sequela.explain.option_defaults import Tolerances
+from sequela.explain.request import Options
+from sequela.explain.result.explanation import LevelExplanation
+from sequela.explain.result.level_assembly import level_explanation
+from sequela.timeshap.history import History
+from sequela.timeshap.players import Extent, Players
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LevelContext:
+    """What all levels of one explanation share.
+
+    Attributes:
+        evaluator: Gives the values of coalitions.
+        layout: The model's features.
+        extent: The size of the sequence.
+        options: The options of the request.
+        tolerances: Those used, (targets,) each.
+        pruned: The number of events in the pruned block P, counted from the oldest.
+        history: What the pruning scan found within P.
+        gain: f(X) - f(B) on the link's scale, (targets,).
+    """
+
+    evaluator: Evaluator
+    layout: Layout
+    extent: Extent
+    options: Options
+    tolerances: Tolerances
+    pruned: int
+    history: History
+    gain: NDArray[np.float64]
+
+    def play(self, players: Players, rules: GameRules) -> GameOutcome:
+        """Plays a game of these players. Raises as `game.play` does."""
+        return play(self.evaluator, players, self.gain, rules)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LevelResult:
+    """The result of a level. `outcome` is the game whose attributions are the level."""
+
+    outcome: GameOutcome
+
+    @property
+    def games(self) -> tuple[GameOutcome, ...]:
+        """All games that were played for the level."""
+        return (self.outcome,)
+
+    @property
+    def unrefined(self) -> GameOutcome:
+        """The game in which the pruned block P, if there is one, is a single player."""
+        return self.outcome
+
+
+LevelResults: TypeAlias = Mapping[str, LevelResult]
+"""The results so far, by the name of the level, in the order of the registry."""
+
+
+def attributions_of(context: LevelContext, result: LevelResult, _: LevelResults) -> LevelExplanation:
+    """The explanation of a level that needs nothing but its own game."""
+    return level_explanation(context.layout, result.outcome, context.gain)
+
+
+def always(_: Options) -> bool:
+    """For any options."""
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class LevelDefinition:
+    """One level of explanation.
+
+    Attributes:
+        name: The name in options and answers. The contract's field for it is `{name}_level`.
+        time_share: Its share of the time left after pruning, relative to the shares of the other levels asked for.
+        play: Plays the level's game, given the results of the levels before it.
+        requires: The levels that must be played before; they are then part of the answer.
+        assemble: Makes the level's part of the answer, given all results.
+        needs_cut: Whether the level rests on the pruning cut, with these options.
+    """
+
+    name: str
+    time_share: float
+    play: Callable[[LevelContext, GameRules, LevelResults], LevelResult]
+    requires: tuple[str, ...] = ()
+    assemble: Callable[[LevelContext, LevelResult, LevelResults], LevelExplanation] = attributions_of
+    needs_cut: Callable[[Options], bool] = always

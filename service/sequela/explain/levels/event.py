@@ -1,0 +1,69 @@
+"""The event level: every unpruned event is a player (TimeSHAP Eq. 7, docs/design.md §4.2-4.3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from sequela.explain.estimate.outcome import GameOutcome
+from sequela.explain.estimate.rules import GameRules
+from sequela.explain.levels.definition import LevelContext, LevelDefinition, LevelResult, LevelResults
+from sequela.explain.request import Level
+from sequela.timeshap.players import event_players
+
+MAX_BLOCKS = 8
+"""The most blocks that `refine_history` splits P into. Each split plays the level again."""
+
+Blocks = tuple[int, ...]
+"""Sizes in events of the blocks of pruned events, from the oldest on."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EventResult(LevelResult):
+    """`coarse` is the game with P as one player. It is the level's game too, unless the history was refined."""
+
+    coarse: GameOutcome
+
+    @property
+    def games(self) -> tuple[GameOutcome, ...]:
+        """As in `LevelResult`."""
+        return (self.outcome, self.coarse)
+
+    @property
+    def unrefined(self) -> GameOutcome:
+        """As in `LevelResult`."""
+        return self.coarse
+
+
+def play_events(context: LevelContext, rules: GameRules, _: LevelResults) -> EventResult:
+    """Plays the events and P; with `refine_history` again for every split of P."""
+    blocks: Blocks = (context.pruned,) if context.pruned else ()
+    coarse = _play_blocks(context, rules, blocks)
+    if not context.options.refine_history:
+        return EventResult(coarse, coarse)
+    return EventResult(_refined(context, rules, blocks, coarse), coarse)
+
+
+def _refined(context: LevelContext, rules: GameRules, blocks: Blocks, coarse: GameOutcome) -> GameOutcome:
+    """Splits P as long as one of its blocks matters or hides something (docs/design.md §4.3)."""
+    outcome, history = coarse, context.history
+    while outcome.solution is not None and not outcome.out_of_time and len(blocks) < MAX_BLOCKS:
+        # Blocks are the first players, so their attributions are the first rows.
+        rows = slice(0, len(blocks))
+        index = history.to_split(blocks, outcome.solution.values[rows], outcome.solution.errors[rows])
+        if index is None:
+            break
+        blocks = history.split(blocks, index)
+        finer = _play_blocks(context, rules, blocks)
+        if finer.solution is None:
+            # The previous game is answered, together with the reason why it was not refined further.
+            detail = f"history is not refined further: {finer.detail}"
+            return replace(outcome, detail=detail, out_of_time=finer.out_of_time)
+        outcome = finer
+    return outcome
+
+
+def _play_blocks(context: LevelContext, rules: GameRules, blocks: Blocks) -> GameOutcome:
+    return context.play(event_players(context.extent, blocks), rules)
+
+
+EVENT_LEVEL = LevelDefinition(name=Level.EVENT.value, time_share=0.4, play=play_events)

@@ -1,0 +1,72 @@
+"""Plays the levels of one request, in the order of the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sequela.explain.estimate.rules import GameRules
+from sequela.explain.estimate.trace import GameLabel, Tracer
+from sequela.explain.levels.definition import LevelContext, LevelDefinition, LevelResult, LevelResults
+from sequela.explain.levels.registry import level_ends
+from sequela.explain.limits import Limits
+from sequela.explain.option_defaults import budget_of
+from sequela.explain.ports import RemoteEndpoint
+from sequela.explain.request import Estimator
+from sequela.explain.stage_timer import StageTimer
+from sequela.timeshap.coalitions import EXACT_AT_ONCE
+
+REMOTE_DIRECT_SHARE = 0.25
+"""Share of the time left that a stage behind an endpoint may take to be evaluated directly."""
+REMOTE_MAX_ENUMERATED = 256
+"""Coalitions of a game that are evaluated behind an endpoint without a first sample. Fewer rows may suffice, and rows
+of an endpoint cost money.
+"""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LevelPlayer:
+    """Plays levels.
+
+    Attributes:
+        context: What the levels share.
+        endpoint: The model's endpoint; None for a model in this process.
+        limits: The service's limits.
+        timer: Measures each level.
+        tracer: Is told of every game.
+        explanation: The name of the explanation, for the tracer.
+    """
+
+    context: LevelContext
+    endpoint: RemoteEndpoint | None
+    limits: Limits
+    timer: StageTimer
+    tracer: Tracer
+    explanation: str
+
+    def play(self, levels: Sequence[LevelDefinition]) -> LevelResults:
+        """The results of the levels, by name. Raises as `game.play` does."""
+        deadline = self.context.evaluator.deadline
+        ends = level_ends(levels, deadline.now(), deadline.end)
+        results: dict[str, LevelResult] = {}
+        for level in levels:
+            with self.timer(level.name):
+                rules = self._rules(level.name, ends[level.name])
+                results[level.name] = level.play(self.context, rules, results)
+        return results
+
+    def _rules(self, level: str, until: float) -> GameRules:
+        options = self.context.options
+        return GameRules(
+            max_coalitions=budget_of(options, self.endpoint),
+            max_players=self.limits.max_players,
+            target=self.context.tolerances.standard_error,
+            seed=options.seed,
+            until=until,
+            estimator=options.estimator or Estimator.REGRESSION,
+            max_enumerated=REMOTE_MAX_ENUMERATED if self.endpoint else EXACT_AT_ONCE,
+            # In this process another stage costs no round trip, and batches must follow from the request alone.
+            direct_share=REMOTE_DIRECT_SHARE if self.endpoint else 0.0,
+            label=GameLabel(self.explanation, level),
+            tracer=self.tracer,
+        )

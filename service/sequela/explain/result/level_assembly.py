@@ -1,0 +1,90 @@
+"""Turns the outcome of a game into the explanation of a level."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sequela.explain.estimate.outcome import GameOutcome
+from sequela.explain.layout import Layout
+from sequela.explain.result.explanation import Attribution, LevelExplanation, LevelQuality, PerTarget
+from sequela.timeshap.players import Player
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SelectionNotes:
+    """How sure the selection is that a level rests on.
+
+    Attributes:
+        is_uncertain: Whether a player is there by a choice within two standard errors of the border.
+        near_misses: The players that just missed the selection: the game they played in, and their row there.
+        truncated: The selection was cut to bound the number of players.
+    """
+
+    is_uncertain: Callable[[Player], bool] = lambda _: False
+    near_misses: tuple[tuple[GameOutcome, int], ...] = ()
+    truncated: bool = False
+
+
+NO_SELECTION = SelectionNotes()
+
+
+def level_explanation(
+    layout: Layout, outcome: GameOutcome, gain: NDArray[np.float64], notes: SelectionNotes = NO_SELECTION
+) -> LevelExplanation:
+    """The explanation of a level; without attributions if it was not computed.
+
+    Args:
+        layout: Gives features their names.
+        outcome: The game.
+        gain: f(X) - f(B) on the link's scale, (targets,).
+        notes: For levels that rest on a selection of players of other levels.
+    """
+    rows = range(len(outcome.players) if outcome.solution else 0)
+    names = outcome.players.names
+    attributions = tuple(_attribution(layout, outcome, row, notes.is_uncertain(names[row])) for row in rows)
+    return LevelExplanation(attributions, level_quality(outcome, gain, layout, notes))
+
+
+def level_quality(
+    outcome: GameOutcome, gain: NDArray[np.float64], layout: Layout, notes: SelectionNotes = NO_SELECTION
+) -> LevelQuality:
+    """How sure a level is, and what it took. Arguments as of `level_explanation`."""
+    solution = outcome.solution
+    residual = 0.0 if solution is None else float(np.abs(solution.values.sum(axis=0) - gain).max())
+    return LevelQuality(
+        stop_reason=outcome.reason,
+        players=len(outcome.players) - len(outcome.null),
+        coalitions=outcome.coalitions,
+        largest_standard_error=0.0 if solution is None else float(solution.largest_error.max()),
+        additivity_residual=residual,
+        detail=outcome.detail,
+        clipped_coalitions=outcome.clipped,
+        selection_truncated=notes.truncated,
+        near_misses=tuple(_attribution(layout, source, row, True) for source, row in notes.near_misses),
+        seconds=outcome.seconds,
+        estimator=outcome.estimator,
+        null_players=len(outcome.null),
+    )
+
+
+def per_target(values: NDArray[np.float64]) -> PerTarget:
+    """Plain floats of values (targets,)."""
+    return tuple(values.tolist())
+
+
+def _attribution(layout: Layout, outcome: GameOutcome, row: int, uncertain: bool) -> Attribution:
+    assert outcome.solution is not None
+    player = outcome.players.names[row]
+    return Attribution(
+        kind=player.kind,
+        values=per_target(outcome.solution.values[row]),
+        standard_errors=per_target(outcome.solution.errors[row]),
+        first_event=player.first_event,
+        last_event=player.last_event,
+        feature=None if player.feature is None else layout.features[player.feature].name,
+        selection_uncertain=uncertain,
+    )

@@ -1,0 +1,27 @@
+"""Wall time of the steps of an explanation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from sequela.concurrency.deadline import Deadline
+from sequela.explain.ports import Observer
+from sequela.explain.telemetry import StageDone
+
+
+@dataclass(slots=True)
+class StageTimer:
+    """Measures steps, and tells the observer. `seconds` holds the wall time of each step that ended well."""
+
+    observer: Observer
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        """Measures the step that runs within the context."""
+        start = Deadline.now()
+        yield
+        self.seconds[name] = Deadline.now() - start
+        self.observer.notice(StageDone(name, self.seconds[name]))
