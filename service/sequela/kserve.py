@@ -1,8 +1,8 @@
-"""`python -m sequela.kserve`: the server as the custom explainer of a KServe InferenceService.
+"""`python -m sequela.kserve`: runs the server as the custom explainer of a KServe InferenceService.
 
-KServe appends arguments of its own to those in the manifest: `--model_name`, `--predictor_host`, always `--http_port`,
-and `--workers` where the manifest limits concurrency. They become a model repository of one model, which the
-predictor serves; all other arguments go on to `sequela serve`, which takes this process's place.
+KServe appends its own arguments to those in the manifest: `--model_name`, `--predictor_host`, always `--http_port`, and
+`--workers` if the manifest limits concurrency. From these it writes a model repository with one model, which is
+behind the predictor's endpoint. Then `sequela serve` replaces this process, and gets all other arguments.
 """
 
 from __future__ import annotations
@@ -20,50 +20,61 @@ from sequela.adapters.endpoints.uri import EndpointUri
 from sequela.adapters.repository.model_folders import ENDPOINT_FILE, SCHEMA_FILE
 from sequela.errors import InvalidInput
 
-FORMS = {
+PREDICTOR_URIS = {
     "v1": "http{tls}://{host}/v1/models/{name}",
     "v2": "http{tls}://{host}/v2/models/{name}",
     "grpc-v2": "grpc{tls}://{host}/{name}",
 }
-"""A predictor's URI, by KServe's name of its protocol."""
+"""The URI of a predictor by KServe's name of its protocol."""
+
+DESCRIPTION = """\
+Runs the Sequela server as the custom explainer of a KServe InferenceService. KServe appends the first four options
+itself. All options that are not listed here are passed to `sequela serve`.
+"""
 
 
 def main() -> None:
-    """Serves; exits with status 2 for arguments that are wrong."""
+    """Runs the server. Exits with status 2 if an argument is wrong."""
     command = [sys.executable, "-P", "-m", "sequela", *server_arguments(sys.argv[1:])]
     os.execv(command[0], command)  # noqa: S606  # no shell is wanted
 
 
 def server_arguments(arguments: Sequence[str]) -> list[str]:
-    """Those of `sequela serve`, whose model repository is written in a new folder. Exits with status 2 for what is
-    wrong.
+    """Writes the model repository into a new folder, and returns the arguments of `sequela serve`.
+
+    Exits with status 2 if an argument is wrong, or the folder cannot be written.
     """
     parser = _parser()
     given, others = parser.parse_known_args(arguments)
     try:
         repository = Path(tempfile.mkdtemp(prefix="sequela-"))
     except OSError as error:
-        parser.error(f"{error.strerror}; mount a folder that can be written at /tmp, or name one in TMPDIR")
+        parser.error(f"{error.strerror}; mount a writable folder at /tmp, or set TMPDIR to one")
     try:
         write_model(repository / given.model_name / "1", given)
     except (InvalidInput, OSError) as error:
         parser.error(str(error))
-    # KServe's gateways come in plain HTTP, from other pods.
+    # KServe's gateways call from other pods, over plain HTTP.
     listening = ["--http-host", "0.0.0.0", "--http-port", str(given.http_port)]  # noqa: S104
-    mine = ["--model-repository", str(repository), *listening, "--http-inference", "--insecure"]
-    return ["serve", *mine, *others]
+    ours = ["--model-repository", str(repository), *listening, "--http-inference", "--insecure"]
+    return ["serve", *ours, *others]
 
 
 def write_model(folder: Path, given: argparse.Namespace) -> None:
-    """The predictor as an endpoint of the model repository. Raises InvalidInput for a host or a name that are none,
-    OSError where the schema cannot be read.
+    """Writes the folder of one version: an endpoint.toml for the predictor, and the schema if there is one.
+
+    Raises:
+        InvalidInput: The host or the model's name is not valid.
+        OSError: The schema cannot be read, or the folder cannot be written.
     """
     tls = "s" if given.predictor_use_ssl == "true" else ""
-    text = FORMS[given.predictor_protocol].format(tls=tls, host=given.predictor_host, name=given.model_name)
+    text = PREDICTOR_URIS[given.predictor_protocol].format(
+        tls=tls, host=given.predictor_host, name=given.model_name
+    )
     uri = EndpointUri.parse(text, "--predictor_host and --model_name")
     folder.mkdir(parents=True)
     lines = {"uri": str(uri), "version": given.predictor_version, "revision": given.predictor_revision}
-    # A JSON text is a TOML text too.
+    # A JSON string is also a TOML string.
     (folder / ENDPOINT_FILE).write_text(
         "".join(f"{key} = {json.dumps(text)}\n" for key, text in lines.items()), encoding="utf-8"
     )
@@ -72,18 +83,31 @@ def write_model(folder: Path, given: argparse.Namespace) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("sequela.kserve", description=__doc__, allow_abbrev=False)
-    parser.add_argument("--model_name", required=True, help="the InferenceService's name, and the model's")
-    parser.add_argument("--predictor_host", required=True, help="host, or host:port, of the predictor")
-    parser.add_argument("--http_port", type=int, default=8080, help="where to listen")
-    parser.add_argument("--workers", help="KServe's number of processes, which means nothing here")
-    parser.add_argument("--predictor_protocol", choices=FORMS, default="v1", help="how to speak to it")
-    parser.add_argument("--predictor_use_ssl", choices=("true", "false"), default="false")
-    parser.add_argument("--predictor_version", default="", help="the version to ask for; else its own choice")
+    parser = argparse.ArgumentParser("python -m sequela.kserve", description=DESCRIPTION, allow_abbrev=False)
+    parser.add_argument("--model_name", required=True, help="name of the InferenceService, and of the model")
+    parser.add_argument("--predictor_host", required=True, help="HOST or HOST:PORT of the predictor")
+    parser.add_argument("--http_port", type=int, default=8080, help="port to listen on (default: 8080)")
+    parser.add_argument("--workers", help="ignored: KServe's number of processes")
     parser.add_argument(
-        "--predictor_revision", default="", help="your mark of what it serves: changes with it"
+        "--predictor_protocol",
+        choices=PREDICTOR_URIS,
+        default="v1",
+        help="protocol of the predictor (default: v1)",
     )
-    parser.add_argument("--schema", type=Path, help="a schema.json: names, features, the default background")
+    parser.add_argument(
+        "--predictor_use_ssl", choices=("true", "false"), default="false", help="use TLS (default: false)"
+    )
+    parser.add_argument(
+        "--predictor_version", default="", help="version to ask for (default: the predictor chooses)"
+    )
+    parser.add_argument(
+        "--predictor_revision",
+        default="",
+        help="your name for what the predictor serves; change it whenever that changes",
+    )
+    parser.add_argument(
+        "--schema", type=Path, help="a schema.json with the features, labels and default background"
+    )
     return parser
 
 

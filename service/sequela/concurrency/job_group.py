@@ -12,7 +12,7 @@ from queue import SimpleQueue
 from typing import Any, NamedTuple, NoReturn
 
 
-class Task(NamedTuple):
+class JobItem(NamedTuple):
     """One job, and the place of its result."""
 
     group: JobGroup
@@ -56,18 +56,18 @@ class JobGroup:
             self._look_ahead(1)
         return bool(self.failures) or not self.lookahead
 
-    def next_task(self) -> Task:
+    def next_item(self) -> JobItem:
         """Takes the next job."""
         self._look_ahead(1)
         self.results.append(None)
-        return Task(self, len(self.results) - 1, self.lookahead.popleft())
+        return JobItem(self, len(self.results) - 1, self.lookahead.popleft())
 
-    def execute(self, task: Task) -> None:
+    def execute(self, item: JobItem) -> None:
         """Runs a job, and keeps its result or its exception."""
         try:
-            self.results[task.place] = task.job()
+            self.results[item.place] = item.job()
         except BaseException as error:
-            self.fail(task.place, error)
+            self.fail(item.place, error)
 
     def fail(self, place: int, error: BaseException) -> None:
         """Keeps an exception. No more jobs begin."""

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from queue import Empty, SimpleQueue
 from typing import TypeAlias, TypeVar
 
-from sequela.concurrency.job_group import JobGroup, Task
+from sequela.concurrency.job_group import JobGroup, JobItem
 from sequela.errors import Unavailable
 
 T = TypeVar("T")
@@ -24,8 +24,8 @@ T = TypeVar("T")
 CHECK_INTERVAL_SECONDS = 0.02
 """How often a waiting caller checks whether it should go on waiting."""
 
-_Inbox: TypeAlias = SimpleQueue[Task | None]
-"""Where one thread waits for its next task. None ends the thread."""
+_Inbox: TypeAlias = SimpleQueue[JobItem | None]
+"""Where one thread waits for its next item. None ends the thread."""
 
 
 class WorkerPool:
@@ -81,7 +81,7 @@ class WorkerPool:
         """
         group = JobGroup(iter(jobs))
         if group.has_one_job() and self._take_worker():
-            group.execute(group.next_task())
+            group.execute(group.next_item())
             with self._lock:
                 self._free += 1
                 self._dispatch()
@@ -174,17 +174,17 @@ class WorkerPool:
         with contextlib.suppress(OSError, ValueError):
             if core:
                 os.sched_setaffinity(0, core)  # of this thread alone
-        while (task := inbox.get()) is not None:
-            group = task.group
+        while (item := inbox.get()) is not None:
+            group = item.group
             # Two threads cannot enter the same context at a time, so each job gets a copy.
-            group.context.copy().run(group.execute, task)
+            group.context.copy().run(group.execute, item)
             with self._lock:
                 self._free += 1
                 self._idle.append(inbox)
                 self._dispatch()
                 group.running -= 1
                 group.conclude()
-            del task, group  # an idle thread must not keep arrays alive
+            del item, group  # an idle thread must not keep arrays alive
 
     def _dispatch(self) -> None:
         """Gives jobs to free workers, one from each group in turn."""
@@ -193,12 +193,12 @@ class WorkerPool:
             if group.exhausted:
                 group.conclude()
                 continue
-            task = group.next_task()
+            item = group.next_item()
             if not group.exhausted:
                 self._queue.append(group)
             self._free -= 1
             group.running += 1
-            (self._idle.pop() if self._idle else self._start_thread()).put(task)
+            (self._idle.pop() if self._idle else self._start_thread()).put(item)
 
     def _start_thread(self) -> _Inbox:
         """Starts a thread. There are never more than workers, because no more jobs run at a time."""

@@ -27,7 +27,7 @@ from structlog.testing import capture_logs
 
 __all__ = ["fragile_redis"]
 
-TIMEOUTS = RedisTimeouts(connect=0.1, answer=0.2)
+TIMEOUTS = RedisTimeouts(connect_seconds=0.1, answer_seconds=0.2)
 FAR_TOO_LONG = 5.0
 """Seconds. The timeouts are tenths of seconds; without them a call would take redis-py's own default or for ever."""
 

@@ -8,7 +8,7 @@ from sequela.adapters.store import redis_url
 from sequela.adapters.store.redis_url import RedisTimeouts, connector
 from sequela.errors import InvalidInput
 
-TIMEOUTS = RedisTimeouts(connect=0.11, answer=0.22, health_check=7)
+TIMEOUTS = RedisTimeouts(connect_seconds=0.11, answer_seconds=0.22, health_check_seconds=7)
 
 
 @pytest.mark.parametrize(

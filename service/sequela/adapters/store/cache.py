@@ -44,15 +44,15 @@ class CachedStore:
         finally:
             self.observer.notice(CacheAsked(self.name, result, time.monotonic() - start))
 
-    def put(self, key: str, value: bytes, ttl: float | None = None) -> None:
+    def put(self, key: str, value: bytes, ttl_seconds: float | None = None) -> None:
         """See `KeyValue`."""
-        self.cache.put(key, value, self._cache_ttl(ttl))
-        self.shared.put(key, value, ttl)
+        self.cache.put(key, value, self._cache_ttl(ttl_seconds))
+        self.shared.put(key, value, ttl_seconds)
 
-    def put_if_absent(self, key: str, value: bytes, ttl: float | None = None) -> bytes:
+    def put_if_absent(self, key: str, value: bytes, ttl_seconds: float | None = None) -> bytes:
         """See `KeyValue`."""
-        present = self.shared.put_if_absent(key, value, ttl)
-        self.cache.put(key, present, self._cache_ttl(ttl))
+        present = self.shared.put_if_absent(key, value, ttl_seconds)
+        self.cache.put(key, present, self._cache_ttl(ttl_seconds))
         return present
 
     def delete(self, key: str) -> bool:
@@ -68,8 +68,8 @@ class CachedStore:
                 self.cache.put(key, value, self.max_seconds)
         return value
 
-    def _cache_ttl(self, ttl: float | None) -> float:
-        return self.max_seconds if ttl is None else min(ttl, self.max_seconds)
+    def _cache_ttl(self, ttl_seconds: float | None) -> float:
+        return self.max_seconds if ttl_seconds is None else min(ttl_seconds, self.max_seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +102,14 @@ class FallbackStore:
             self.cache.put(key, value, CACHE_SECONDS)
         return value
 
-    def put(self, key: str, value: bytes, ttl: float | None = None) -> None:
+    def put(self, key: str, value: bytes, ttl_seconds: float | None = None) -> None:
         """See `KeyValue`."""
-        self.shared.put(key, value, ttl)
+        self.shared.put(key, value, ttl_seconds)
         self.cache.put(key, value, CACHE_SECONDS)
 
-    def put_if_absent(self, key: str, value: bytes, ttl: float | None = None) -> bytes:
+    def put_if_absent(self, key: str, value: bytes, ttl_seconds: float | None = None) -> bytes:
         """See `KeyValue`."""
-        present = self.shared.put_if_absent(key, value, ttl)
+        present = self.shared.put_if_absent(key, value, ttl_seconds)
         self.cache.put(key, present, CACHE_SECONDS)
         return present
 

@@ -36,19 +36,19 @@ class ChunkedStore:
         header = self._values.get(key)
         return None if header is None else self._read(key, header)
 
-    def put(self, key: str, value: bytes, ttl: float | None = None) -> None:
+    def put(self, key: str, value: bytes, ttl_seconds: float | None = None) -> None:
         """See `KeyValue`."""
-        self._values.put(key, self._write(key, value, ttl), ttl)
+        self._values.put(key, self._write(key, value, ttl_seconds), ttl_seconds)
 
-    def put_if_absent(self, key: str, value: bytes, ttl: float | None = None) -> bytes:
+    def put_if_absent(self, key: str, value: bytes, ttl_seconds: float | None = None) -> bytes:
         """See `KeyValue`."""
-        ours = self._write(key, value, ttl)
-        header = self._values.put_if_absent(key, ours, ttl)
+        ours = self._write(key, value, ttl_seconds)
+        header = self._values.put_if_absent(key, ours, ttl_seconds)
         if header == ours:
             return value
         present = self._read(key, header)
         if present is None:  # it cannot be read, so ours replaces it
-            self._values.put(key, ours, ttl)
+            self._values.put(key, ours, ttl_seconds)
             return value
         self._delete_chunks(key, ours)
         return present
@@ -60,14 +60,14 @@ class ChunkedStore:
             self._delete_chunks(key, header)
         return self._values.delete(key)
 
-    def _write(self, key: str, value: bytes, ttl: float | None) -> bytes:
+    def _write(self, key: str, value: bytes, ttl_seconds: float | None) -> bytes:
         """Stores the chunks, and returns what the key itself has to hold."""
         if len(value) <= self._chunk_bytes:
             return _WHOLE + value
         starts = range(0, len(value), self._chunk_bytes)
         header = _CHUNKED + _HEADER.pack(len(starts), hashlib.sha256(value).digest())
         for chunk_key, start in zip(_chunk_keys(key, header), starts, strict=True):
-            self._values.put(chunk_key, value[start : start + self._chunk_bytes], ttl)
+            self._values.put(chunk_key, value[start : start + self._chunk_bytes], ttl_seconds)
         return header
 
     def _read(self, key: str, header: bytes) -> bytes | None:

@@ -27,7 +27,7 @@ MAX_ENTRIES = 100_000
 @dataclass(frozen=True, slots=True)
 class _ExpiringValue:
     value: bytes
-    ttl: float
+    ttl_seconds: float
 
 
 def memory_store(max_bytes: int = MAX_BYTES, max_entries: int = MAX_ENTRIES) -> Store:
@@ -36,12 +36,12 @@ def memory_store(max_bytes: int = MAX_BYTES, max_entries: int = MAX_ENTRIES) -> 
 
 
 class MemoryKeyValue:
-    """Implements `KeyValue`. When space runs out, entries with a ttl are dropped, the least recently used first.
+    """Implements `KeyValue`. When space runs out, entries that expire are dropped, the least recently used first.
 
     Args:
-        max_bytes: The limit for all entries with a ttl together, and separately for all without one. An entry without
-            a ttl is never dropped; one that does not fit is refused with StoreFull.
-        max_entries: How many entries with a ttl are kept.
+        max_bytes: The limit for all entries that expire together, and separately for all others. An entry that does not
+            expire is never dropped; one that does not fit is refused with StoreFull.
+        max_entries: How many entries that expire are kept.
         clock: Returns the time in seconds.
     """
 
@@ -57,7 +57,7 @@ class MemoryKeyValue:
         self._permanent: dict[str, bytes] = {}
         self._permanent_bytes = 0
         self._expiring: TLRUCache[str, _ExpiringValue] = TLRUCache(
-            max_bytes, lambda _, entry, now: now + entry.ttl, clock, lambda entry: _size(entry.value)
+            max_bytes, lambda _, entry, now: now + entry.ttl_seconds, clock, lambda entry: _size(entry.value)
         )
 
     def get(self, key: str) -> bytes | None:
@@ -68,21 +68,21 @@ class MemoryKeyValue:
             entry = self._expiring.get(key)
             return entry.value if entry else None
 
-    def put(self, key: str, value: bytes, ttl: float | None = None) -> None:
+    def put(self, key: str, value: bytes, ttl_seconds: float | None = None) -> None:
         """See `KeyValue`."""
         with self._lock:
-            if ttl is None:
+            if ttl_seconds is None:
                 self._put_permanent(key, value)
             else:
-                self._put_expiring(key, _ExpiringValue(value, ttl))
+                self._put_expiring(key, _ExpiringValue(value, ttl_seconds))
 
-    def put_if_absent(self, key: str, value: bytes, ttl: float | None = None) -> bytes:
+    def put_if_absent(self, key: str, value: bytes, ttl_seconds: float | None = None) -> bytes:
         """See `KeyValue`."""
         with self._lock:
             present = self.get(key)
             if present is not None:
                 return present
-            self.put(key, value, ttl)
+            self.put(key, value, ttl_seconds)
             return value
 
     def delete(self, key: str) -> bool:
@@ -119,12 +119,12 @@ class _SortedSet:
 
 
 class MemoryIndex:
-    """Implements `Index`. When space runs out, whole sets with a ttl are dropped, the least recently written first.
+    """Implements `Index`. When space runs out, whole sets that expire are dropped, the least recently written first.
 
-    Sets without a ttl have no limit of their own: their entries name keys, and the number of keys is limited.
+    Sets that do not expire have no limit of their own: their entries name keys, and the number of keys is limited.
 
     Args:
-        max_entries: How many entries all sets with a ttl may have together.
+        max_entries: How many entries all sets that expire may have together.
         clock: Returns the time in seconds.
     """
 
@@ -136,17 +136,17 @@ class MemoryIndex:
         self._expiring: OrderedDict[str, _SortedSet] = OrderedDict()
         self._expiring_entries = 0
 
-    def add(self, name: str, entry: str, ttl: float | None = None) -> None:
+    def add(self, name: str, entry: str, ttl_seconds: float | None = None) -> None:
         """See `Index`."""
         with self._lock:
             found = self._pop(name) or _SortedSet(math.inf)
             place = bisect_left(found.entries, entry)
             if found.entries[place : place + 1] != [entry]:
                 found.entries.insert(place, entry)
-            if ttl is None:
+            if ttl_seconds is None:
                 self._permanent[name] = found
             else:
-                found.expires = self._clock() + ttl
+                found.expires = self._clock() + ttl_seconds
                 self._expiring[name] = found  # at the end: the most recently written
                 self._expiring_entries += len(found.entries)
                 self._drop_surplus()

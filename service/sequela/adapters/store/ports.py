@@ -33,22 +33,23 @@ class StoreFull(Overloaded):
 class KeyValue(Protocol):
     """Bytes by key. Safe to call from several threads at once.
 
-    Keys look like `explanation:0f3a`. A backend that is shared with others adds its own namespace. `ttl` is a time to
-    live in seconds. An entry without one stays until it is deleted; an entry with one may be dropped earlier when
-    space runs out.
+    Keys look like `explanation:0f3a`. A backend that is shared with other programs adds a namespace of its own.
+
+    `ttl_seconds` is the time to live. An entry without one stays until it is deleted. An entry with one may be dropped
+    earlier when space runs out.
 
     Raises:
         StoreDown: The store is not available. Every method may raise it.
-        StoreFull: An entry without a ttl does not fit. Only `put` and `put_if_absent` raise it.
+        StoreFull: An entry without a time to live does not fit. Only `put` and `put_if_absent` raise it.
     """
 
     def get(self, key: str) -> bytes | None:
         """Returns the value, or None if there is none."""
 
-    def put(self, key: str, value: bytes, ttl: float | None = None) -> None:
-        """Sets the value and its ttl, and replaces what was there."""
+    def put(self, key: str, value: bytes, ttl_seconds: float | None = None) -> None:
+        """Sets the value and its time to live, and replaces what was there."""
 
-    def put_if_absent(self, key: str, value: bytes, ttl: float | None = None) -> bytes:
+    def put_if_absent(self, key: str, value: bytes, ttl_seconds: float | None = None) -> bytes:
         """Sets the value unless the key has one. Returns the value that the key has afterwards."""
 
     def delete(self, key: str) -> bool:
@@ -62,12 +63,12 @@ class Index(Protocol):
     The wanted order is written into the entries, for example as a number that counts down, followed by a name. So one
     query reads any page of any list, and pages stay stable while others add and remove entries.
 
-    Entries do not expire one by one. A whole set expires `ttl` seconds after an entry was last added. Readers skip
-    entries whose key is gone, and remove them. Every method may raise StoreDown.
+    Entries do not expire one by one. A whole set expires `ttl_seconds` after an entry was last added. Readers
+    skip entries whose key is gone, and remove them. Every method may raise StoreDown.
     """
 
-    def add(self, name: str, entry: str, ttl: float | None = None) -> None:
-        """Adds an entry. Adding it again only renews the ttl of the set."""
+    def add(self, name: str, entry: str, ttl_seconds: float | None = None) -> None:
+        """Adds an entry. Adding it again only renews the time to live of the set."""
 
     def remove(self, name: str, *entries: str) -> None:
         """Removes entries. Entries that are not in the set are ignored."""

@@ -27,15 +27,17 @@ class RedisKeyValue:
         value: bytes | None = self.connection.call_typed("string", name, lambda redis: redis.get(name))
         return value
 
-    def put(self, key: str, value: bytes, ttl: float | None = None) -> None:
+    def put(self, key: str, value: bytes, ttl_seconds: float | None = None) -> None:
         """See `KeyValue`."""
         name = self.connection.namespace + key
-        self.connection.call(lambda redis: redis.set(name, value, px=_milliseconds(ttl)))
+        self.connection.call(lambda redis: redis.set(name, value, px=_milliseconds(ttl_seconds)))
 
-    def put_if_absent(self, key: str, value: bytes, ttl: float | None = None) -> bytes:
+    def put_if_absent(self, key: str, value: bytes, ttl_seconds: float | None = None) -> bytes:
         """See `KeyValue`."""
         name = self.connection.namespace + key
-        while not self.connection.call(lambda redis: redis.set(name, value, px=_milliseconds(ttl), nx=True)):
+        while not self.connection.call(
+            lambda redis: redis.set(name, value, px=_milliseconds(ttl_seconds), nx=True)
+        ):
             present = self.get(key)
             if present is not None:  # otherwise it expired between the two calls
                 return present
@@ -53,14 +55,14 @@ class RedisIndex:
 
     connection: RedisConnection
 
-    def add(self, name: str, entry: str, ttl: float | None = None) -> None:
+    def add(self, name: str, entry: str, ttl_seconds: float | None = None) -> None:
         """See `Index`."""
         full = self.connection.namespace + name
 
         def add(redis: Client) -> None:
             with redis.pipeline(transaction=False) as both:
                 both.zadd(full, {entry: 0})
-                both.persist(full) if ttl is None else both.pexpire(full, _milliseconds(ttl))
+                both.persist(full) if ttl_seconds is None else both.pexpire(full, _milliseconds(ttl_seconds))
                 both.execute()
 
         self.connection.call_typed("zset", full, add)
@@ -85,5 +87,5 @@ class RedisIndex:
         self.connection.call_typed("zset", full, lambda redis: redis.zremrangebylex(full, f"({after}", "+"))
 
 
-def _milliseconds(ttl: float | None) -> int | None:
-    return None if ttl is None else max(1, round(ttl * 1000))
+def _milliseconds(ttl_seconds: float | None) -> int | None:
+    return None if ttl_seconds is None else max(1, round(ttl_seconds * 1000))

@@ -76,17 +76,17 @@ class RedisUrl:
 
 @dataclass(frozen=True, slots=True)
 class RedisTimeouts:
-    """Time limits of one call to Redis, in seconds. A call is never tried twice.
+    """Time limits of one call to Redis. A call is never tried twice.
 
     Attributes:
-        connect: To open a connection.
-        answer: For each read from or write to the connection.
-        health_check: A connection that was idle for longer is pinged before it is used.
+        connect_seconds: To open a connection.
+        answer_seconds: For each read from or write to the connection.
+        health_check_seconds: A connection that was idle for longer is pinged before it is used.
     """
 
-    connect: float = 0.1
-    answer: float = 0.2
-    health_check: int = 15
+    connect_seconds: float = 0.1
+    answer_seconds: float = 0.2
+    health_check_seconds: int = 15
 
 
 def connector(url: str, timeouts: RedisTimeouts) -> Callable[[], Client]:
@@ -101,9 +101,9 @@ def connector(url: str, timeouts: RedisTimeouts) -> Callable[[], Client]:
     if parts.scheme != "unix" and parts.has_raw_password:
         raise _invalid(parts, "write '/', '?' and '#' in the password as %2F, %3F and %23")
     options: dict[str, Any] = {
-        "socket_connect_timeout": timeouts.connect,
-        "socket_timeout": timeouts.answer,
-        "health_check_interval": timeouts.health_check,
+        "socket_connect_timeout": timeouts.connect_seconds,
+        "socket_timeout": timeouts.answer_seconds,
+        "health_check_interval": timeouts.health_check_seconds,
         "retry": Retry(NoBackoff(), 0),
         "protocol": 2,  # version 3 would take another round trip per connection to agree on
     }
