@@ -1,4 +1,4 @@
-"""Where a schema's logical features lie in the arrays: the bridge from names to the core's indices."""
+"""Where the features of a schema lie in the arrays: from names to the indices that the method uses."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ from sequela.timeshap.players import Extent
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layout:
-    """A schema seen by index.
+    """A schema by index.
 
-    features: event features in the schema's order, then the feature of each static input in the order of
-    `static`.
+    Attributes:
+        events: The event inputs, in the schema's order.
+        static: The static inputs, in the schema's order.
+        features: The event features in the schema's order, then one feature for each static input.
+        columns: The feature index of every column.
     """
 
     events: tuple[InputSchema, ...]
@@ -30,7 +33,7 @@ class Layout:
 
 
 def layout(schema: ModelSchema) -> Layout:
-    """The layout of a schema whose event columns belong to exactly one feature each."""
+    """The layout of a schema. Every event column must belong to exactly one feature."""
     events = tuple(item for item in schema.inputs if item.role is Role.EVENTS)
     static = tuple(item for item in schema.inputs if item.role is Role.STATIC)
     static_names = {item.name for item in static}

@@ -1,7 +1,7 @@
-"""What a model takes and gives, and how people read it.
+"""The schema of a model: its inputs, features and targets, and how people read them.
 
-A schema comes from a `schema.json` beside the model, from ONNX metadata, or is inferred from the graph;
-however it came, this is its one form. Columns are counted from 0 within their input.
+It comes from a `schema.json` beside the model, from ONNX metadata, or is inferred from the graph. Columns are counted
+from 0 within their input.
 """
 
 from __future__ import annotations
@@ -73,13 +73,19 @@ class Link(StrEnum):
 class InputSchema:
     """One input tensor of the model.
 
-    `rank`: its axes, the batch included. Told by the model itself; only an endpoint that does not describe its model
-    needs it, for inputs of one column, which may leave out the column axis.
-    `axes`: the order of an event input's axes, where it is not batch, time, features. Callers always send
-    (time, features).
-    `allow_nan`: NaN means "missing" to the model and may be sent; infinity may not.
-    `shape`: the axes of a static input behind the batch, where there is more than one; `width` is their product.
-    `initial`: what a state begins with.
+    Attributes:
+        name: Its name.
+        role: What it carries.
+        dtype: Its element type.
+        width: The number of its columns.
+        pad_value: The value that stands for padding.
+        rank: The number of its axes, with the batch. The model itself tells it. Only an endpoint that does not
+            describe its model needs it, for inputs of one column, which may have no axis of columns.
+        axes: The order of an event input's axes, if it is not batch, time, features. Callers always send
+            (time, features).
+        allow_nan: NaN means "missing" to the model, and may be sent. Infinity may not.
+        shape: The axes of a static input after the batch, if there are several; `width` is their product.
+        initial: The value that a state begins with.
     """
 
     name: str
@@ -96,7 +102,14 @@ class InputSchema:
 
 @dataclass(frozen=True, slots=True)
 class Display:
-    """Takes a column back to the unit people know: `inverse(transform)(mean + scale * x)`."""
+    """How a standardised value x is shown: as the inverse of `transform` of `mean + scale * x`.
+
+    Attributes:
+        mean: The mean before standardising.
+        scale: The standard deviation before standardising.
+        transform: What was done to the raw value before it was standardised.
+        decimals: The decimals that are shown.
+    """
 
     mean: float = 0.0
     scale: float = 1.0
@@ -106,11 +119,18 @@ class Display:
 
 @dataclass(frozen=True, slots=True)
 class FeatureSchema:
-    """One logical feature: the columns that are switched together.
+    """One logical feature: columns that are switched together.
 
-    `columns` maps an input's name to the columns of it that belong to the feature. A feature lies either in
-    event inputs or in one static input, never in both. `categories` names the ids of a categorical feature,
-    or the columns of a one-hot one, in order.
+    Attributes:
+        name: Its name.
+        columns: Its columns, by the name of the input. A feature lies in event inputs or in one static input, never
+            in both.
+        kind: How its columns are averaged and shown.
+        label: Its name for people.
+        unit: The unit of the values that are shown.
+        description: A text for people.
+        categories: The names of the ids of a categorical feature, or of the columns of a one-hot one, in order.
+        display: How numbers are shown.
     """
 
     name: str
@@ -125,7 +145,7 @@ class FeatureSchema:
 
 @dataclass(frozen=True, slots=True)
 class TargetSchema:
-    """One output of the model; targets are in the order of the model's output columns."""
+    """One output of the model. Targets are in the order of the model's output columns."""
 
     name: str
     label: str = ""
@@ -135,15 +155,23 @@ class TargetSchema:
 class ModelSchema:
     """A model's inputs, logical features and targets.
 
-    Inputs, features and targets that a `schema.json` leaves out are inferred, each as a whole. `output` names
-    the graph output that is explained (empty: the one that is the score). `per_event` says that it has a step
-    per event: (n, l) or (n, l, targets) (None: told by the model). `padding` is needed only by fixed-length
-    models whose callers send fewer events than the length. `bounded` says that outputs lie in [0, 1], so that
-    default tolerances are absolute (None: inferred from the graph's last operator). `background` holds the
-    model's default: per input its average event (width), or a matrix (k, width) whose last row is t = 0;
-    static inputs (width). `trial_length` is the number of events that the model is tried with when it is
-    loaded, where it needs more than a few. `classes` says that several outputs are alternatives, of which the
-    one with the highest score comes first by default (None: they are, unless they are steps of a forecast).
+    If a `schema.json` leaves out inputs, features or targets, each of these lists is inferred as a whole.
+
+    Attributes:
+        inputs: The input tensors.
+        features: The logical features.
+        targets: The outputs.
+        output: The graph output that is explained; empty for the one that is the score.
+        per_event: The output has a step for each event, (n, l) or (n, l, targets); None if the model tells it.
+        link: The scale on which outputs are explained by default.
+        padding: The side of padding. Only fixed-length models need it whose callers send fewer events.
+        bounded: Outputs lie in [0, 1], so default tolerances are absolute; None if it is inferred from the last
+            operator.
+        background: The default background: for each event input its average event (width), or a matrix (k, width)
+            whose last row is t = 0; for each static input its values (width).
+        trial_length: The number of events of the trial when the model is loaded, if it needs more than a few.
+        classes: Several outputs are alternatives, and the one with the highest score comes first by default; None
+            means that they are, unless they are steps of a forecast.
     """
 
     inputs: tuple[InputSchema, ...] = ()
