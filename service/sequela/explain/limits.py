@@ -11,7 +11,7 @@ class Limits:
 
     Attributes:
         max_events: Rows of a sequence, with padding.
-        max_columns: Columns of all inputs.
+        max_columns: Columns of all inputs, and of the output.
         max_coalitions: Coalitions of a level.
         max_targets: Outputs that are explained.
         max_players: Players of a level.
@@ -23,7 +23,7 @@ class Limits:
         max_averaged_sequences: Sequences that a background is averaged from.
         max_model_bytes: Size in bytes of an ONNX file.
         max_schema_bytes: Size in bytes of a schema.
-        max_model_nodes: Nodes of a graph, with those of subgraphs.
+        max_model_nodes: Nodes of an ONNX graph.
         max_model_memory_bytes: Memory in bytes of all models in the process together.
         max_model_call_seconds: Seconds after which a call of a model is stopped.
     """

@@ -70,7 +70,7 @@ class OperatorsModels:
         """
         waiting = _unready(self._endpoints.records())
         return [
-            *(f"{record.told} (an endpoint does not hold the server back)" for record in waiting),
+            *(f"{record.summary} (an endpoint does not hold the server back)" for record in waiting),
             *(f"model repository: {note}" for note in self._passed_over),
         ]
 

@@ -32,9 +32,8 @@ def raw_values(layout: Layout, cells: Cells) -> Iterator[ExplanationWarning]:
             for column in values[name][:, list(picked)].T.astype(np.float64):
                 if _median_size(column) > MIN_SUSPECT_DEVIATIONS:
                     suspect += 1
-                    raw += [(feature.name, column)] * (
-                        _median_size(_standardised(column, feature.display)) < MAX_USUAL_DEVIATIONS
-                    )
+                    if _median_size(_standardised(column, feature.display)) < MAX_USUAL_DEVIATIONS:
+                        raw.append((feature.name, column))
     if raw and len(raw) > suspect * MIN_RAW_SHARE:
         name, column = raw[0]
         text = (
