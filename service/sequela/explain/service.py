@@ -1,7 +1,7 @@
 """The public calls: explain one score, and score sequences.
 
-`Explainer.explain` resolves what a request names (task.py), looks for a stored answer, and computes one if there is none
-(pipeline.py).
+`Explainer.explain` resolves what a request names (task.py), looks for a stored answer, and computes one if there is
+none (pipeline.py).
 """
 
 from __future__ import annotations
