@@ -14,8 +14,9 @@ from typing import TypeAlias
 
 import numpy as np
 from rich.table import Table
-from sequela.timeshap.coalitions import PairSampler, allocation, strata
+from sequela.timeshap.coalitions import allocation, strata
 from sequela.timeshap.control_variate.solver import solve_with_variate
+from sequela.timeshap.pair_order import PairSampler
 from sequela.timeshap.regression import Solution, solve
 
 from benchmarks.beside import say

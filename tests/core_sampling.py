@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from sequela.timeshap.coalitions import PairSampler, allocation, strata
+from sequela.timeshap.coalitions import allocation, strata
+from sequela.timeshap.pair_order import PairSampler
 from sequela.timeshap.regression import Solution, solve
 
 Game = Callable[[NDArray[np.bool_]], NDArray[np.float64]]

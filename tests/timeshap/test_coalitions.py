@@ -11,15 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sequela.timeshap.coalitions import (
     EXACT_AT_ONCE,
-    MAX_LOOKUP_PLAYERS,
-    MAX_PERMUTED,
-    PairSampler,
     all_coalitions,
     allocation,
     minimum_budget,
-    pairs_of,
     stages,
     strata,
+)
+from sequela.timeshap.pair_order import (
+    MAX_LOOKUP_PLAYERS,
+    MAX_PERMUTED,
+    PairSampler,
+    pairs_of,
     unrank,
     unrank_by_number,
 )

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from intervals import at_least, coverage
 from numpy.typing import NDArray
 from recurrent_games import event_game
-from sequela.timeshap.coalitions import PairSampler, allocation, stages, strata
+from sequela.timeshap.coalitions import allocation, stages, strata
 from sequela.timeshap.control_variate.solver import (
     MAX_PAIRS,
     MAX_PLAYERS,
@@ -22,6 +22,7 @@ from sequela.timeshap.control_variate.solver import (
     solving_seconds,
     worth_trying,
 )
+from sequela.timeshap.pair_order import PairSampler
 from sequela.timeshap.regression import JobRunner, Solution, in_turn
 
 

@@ -19,7 +19,8 @@ from games import (
 from hypothesis import given
 from hypothesis import strategies as st
 from intervals import at_least, coverage
-from sequela.timeshap.coalitions import PairSampler, allocation, minimum_budget, strata
+from sequela.timeshap.coalitions import allocation, minimum_budget, strata
+from sequela.timeshap.pair_order import PairSampler
 from sequela.timeshap.regression import solve
 
 

@@ -92,7 +92,7 @@ class Readiness:
         if self._draining:
             return Report(False, f"{self.why_not()}\n")
         why = self.why_not()
-        models = [record.told for record in self._standing.unready()]
+        models = [record.summary for record in self._standing.unready()]
         notes = [f"note: {note}" for note in self._standing.notes()]
         return Report(not why, "".join(f"{line}\n" for line in (why or "ok", *models, *notes)))
 

@@ -1,1 +1,1 @@
-"""The hallway: one request from start to finish, and the ports to what it needs from outside."""
+"""Explains one score, from the request to the explanation, and the ports to what this needs from outside."""

@@ -1,4 +1,4 @@
-"""A background B: the values that stand for "nothing known" (TimeSHAP Eq. 5), for sequences of any length."""
+"""A background B: the values that stand for "nothing known", for sequences of any length (TimeSHAP Eq. 5)."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ from sequela.timeshap.cells import Cells
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Background:
-    """Values by input name, in the element types of the model's inputs.
+    """Values by the name of the input, in the element types of the model.
 
-    rows: (k, d) for every event input, the last row is t = 0; k = 1 is an average event. mean_event: (d,)
-    for every event input, used before the first row. static: (s,) for every static input.
+    Attributes:
+        rows: For every event input (k, d); the last row stands for t = 0. With k = 1 it is an average event.
+        mean_event: For every event input (d,); it stands for events older than the first row.
+        static: For every static input (s,).
     """
 
     rows: Mapping[str, NDArray[Any]]
@@ -28,7 +30,7 @@ class Background:
 
     @property
     def length(self) -> int:
-        """Rows k of the matrix."""
+        """The number of rows k."""
         return len(next(iter(self.rows.values())))
 
     @property
@@ -43,9 +45,12 @@ class Background:
         return digest.hexdigest()
 
     def cells(self, length: int, events: Sequence[str], static: Sequence[str]) -> Cells:
-        """The background of a sequence of `length` events: the last rows; older events are the mean event.
+        """The background of a sequence of `length` events: the last rows, and the mean event for all older events.
 
-        events, static: the inputs' names in the order that the model's layout gives them.
+        Args:
+            length: The number of events.
+            events: The names of the event inputs, in the order of the model's layout.
+            static: The names of the static inputs, in this order too.
         """
         return Cells(
             tuple(self._input(name, length) for name in events), tuple(self.static[name] for name in static)
@@ -59,7 +64,15 @@ class Background:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredBackground:
-    """A background under its name `models/m/backgrounds/b`, with what it was averaged from (0 when given)."""
+    """A background that has a name.
+
+    Attributes:
+        name: `models/m/backgrounds/b`.
+        background: The values.
+        create_time: When it was stored.
+        sequences: How many sequences it is the average of; 0 if its values were sent.
+        averaged_events: How many events these had.
+    """
 
     name: str
     background: Background

@@ -1,8 +1,8 @@
-"""What makes two questions the same, and the names of answers.
+"""What makes two requests the same, and the names of answers (docs/design.md §6.2).
 
-The content key covers the resolved model, the background, the tensors with their padding, every option, the
-method's version, and the names and warnings that follow from named columns; never the deadline, the alert id, labels,
-or what is only displayed (docs/design.md §6.2).
+The content key covers the model, the background, the tensors with their padding, every option, the method's version,
+and the names and warnings that follow from named columns. It covers neither the deadline, the caller's id and labels,
+nor what is only displayed.
 """
 
 from __future__ import annotations
@@ -24,8 +24,9 @@ from sequela.explain.task import Task
 
 
 def model_digest(onnx: bytes, schema_json: bytes) -> str:
-    """SHA-256 of a model's file as 64 hexadecimal digits; with a schema, SHA-256(SHA-256(onnx) ‖ SHA-256(schema)), so
-    that no other two texts make the same digest.
+    """SHA-256 of a model's file, as 64 hexadecimal digits.
+
+    With a schema it is SHA-256(SHA-256(onnx) ‖ SHA-256(schema)), so that no other two texts have the same digest.
     """
     file = hashlib.sha256(onnx)
     if not schema_json:
@@ -34,7 +35,7 @@ def model_digest(onnx: bytes, schema_json: bytes) -> str:
 
 
 def content_key(task: Task) -> str:
-    """SHA-256 of what the numbers depend on, as 64 hexadecimal digits."""
+    """SHA-256 of everything that the numbers depend on, as 64 hexadecimal digits."""
     options = task.request.options
     canonical = replace(
         options,
@@ -44,17 +45,18 @@ def content_key(task: Task) -> str:
         estimator=settled(options, task.model.endpoint),
     )
     names = [feature.name for feature in task.layout.features]
-    said = [asdict(warning) for warning in task.warnings]
+    warnings = [asdict(warning) for warning in task.warnings]
     facts: list[Any] = [
         METHOD_VERSION,
         task.model.info.digest,
         task.background.digest,
         asdict(canonical),
         names,
-        said,
+        warnings,
     ]
     if task.targets.highest is not None:
-        facts.append({"highest": task.targets.highest})  # which these are is not known before they are scored
+        # Which targets these are is not known before they are scored.
+        facts.append({"highest": task.targets.highest})
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode())
     fitted = task.fitted
     for group in (fitted.cells.events, fitted.cells.static, fitted.frame.before, fitted.frame.after):
@@ -64,7 +66,7 @@ def content_key(task: Task) -> str:
 
 
 def explanation_name(key: str, request: ExplainRequest) -> str:
-    """`explanations/e`: the same question about the same alert has one name."""
+    """The name `explanations/e`. It is the same for the same request with the same id, labels and event notes."""
     events = [[item.id, str(item.time), dict(item.display)] for item in request.sequence.events]
     facts = [key, request.caller_id, dict(request.labels), events]
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
@@ -72,7 +74,7 @@ def explanation_name(key: str, request: ExplainRequest) -> str:
 
 
 def unique_name() -> str:
-    """A name for an answer that a deadline cut short: no other request may be given it."""
+    """A random name, for an answer that no other request may be given, such as one that a deadline cut short."""
     return f"explanations/{uuid.uuid4().hex}"
 
 

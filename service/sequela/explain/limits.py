@@ -1,4 +1,4 @@
-"""The limits of a request, each with its default; settings may change them."""
+"""The limits of requests and models, with their defaults. Settings change them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,26 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much one request may ask for."""
+    """How much one request may ask for, and how much a model may need.
+
+    Attributes:
+        max_events: Rows of a sequence, with padding.
+        max_columns: Columns of all inputs, and of the output.
+        max_coalitions: Coalitions of a level.
+        max_targets: Outputs that are explained.
+        max_players: Players of a level.
+        max_text: Characters of a text.
+        max_labels: Labels of a request.
+        max_score_sequences: Sequences of a request for scores.
+        max_explained_rows: Rows of a batch that is explained.
+        max_background_rows: Rows of a background.
+        max_averaged_sequences: Sequences that a background is averaged from.
+        max_model_bytes: Size in bytes of an ONNX file.
+        max_schema_bytes: Size in bytes of a schema.
+        max_model_nodes: Nodes of an ONNX graph.
+        max_model_memory_bytes: Memory in bytes of all models in the process together.
+        max_model_call_seconds: Seconds after which a call of a model is stopped.
+    """
 
     max_events: int = 10_000
     max_columns: int = 4_096
@@ -23,5 +42,5 @@ class Limits:
     max_model_bytes: int = 64 << 20
     max_schema_bytes: int = 4 << 20
     max_model_nodes: int = 20_000
-    max_model_memory_bytes: int = 8 << 30  # of all models in the process together
+    max_model_memory_bytes: int = 8 << 30
     max_model_call_seconds: float = 60.0

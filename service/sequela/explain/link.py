@@ -1,4 +1,4 @@
-"""The scale outputs are explained on."""
+"""The scale on which outputs are explained (docs/design.md §4.7)."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from sequela.errors import DoesNotFit
 from sequela.explain.schema import Link
 
 LOWEST = 2.0**-24
-"""Probabilities are clipped to [LOWEST, 1 - LOWEST]: a float32 model's own resolution near 1."""
+"""Probabilities are clipped to [LOWEST, 1 - LOWEST], because a float32 model resolves no more near 1."""
 ROUNDING = 1e-6
-"""How far outside [0, 1] a probability may lie through rounding."""
+"""How far outside of [0, 1] a probability may lie by rounding."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,8 +25,10 @@ class Linked:
 
 
 def linked(link: Link, raw: NDArray[np.float64]) -> Linked:
-    """Raw outputs (n, targets) after the link. Raises DoesNotFit for the logit of something that is no
-    probability.
+    """Applies the link to raw outputs (n, targets).
+
+    Raises:
+        DoesNotFit: The link is logit, and an output is not a probability.
     """
     if link is Link.IDENTITY:
         return Linked(raw, 0)

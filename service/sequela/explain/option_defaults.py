@@ -1,4 +1,4 @@
-"""Options against a model's output: tolerances in units of what is explained, and every default filled in."""
+"""Fills in the defaults of options that depend on the model and its scores (docs/design.md §4.7)."""
 
 from __future__ import annotations
 
@@ -13,17 +13,27 @@ from sequela.explain.result.explanation import ResolvedOptions
 from sequela.explain.schema import Link, ModelSchema
 
 MAX_COALITIONS = 32_768
+"""The default budget of a level, about that of TimeSHAP's experiments (§4)."""
 PRUNING_TOLERANCE = 0.025
+"""The default η, the one that TimeSHAP recommends (§4.1)."""
 CELL_THRESHOLD = 0.1
+"""The default θ, the one of TimeSHAP's examples (§4.3)."""
 TARGET_STANDARD_ERROR = 0.005
 TOP_K = 5
+"""The number of events or of features, if only the other one is chosen by rank."""
 RESOLUTION = 1e-6
-"""Differences below this fraction of a score are a float32 model's rounding."""
+"""Differences below this fraction of a score are the rounding of a float32 model."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tolerances:
-    """In units of the explained output, (targets,). `cells` is None where a top k chooses them."""
+    """The tolerances that are used, in units of the explained output, (targets,) each.
+
+    Attributes:
+        pruning: η.
+        cells: θ; None if events and features are chosen by rank.
+        standard_error: The standard error to reach.
+    """
 
     pruning: NDArray[np.float64]
     cells: NDArray[np.float64] | None
@@ -31,24 +41,30 @@ class Tolerances:
 
 
 NO_TOLERANCES = Tolerances(np.empty(0), np.empty(0), np.empty(0))
-"""Where nothing was explained."""
+"""The tolerances of an answer in which nothing was explained."""
 
 
 def tolerances(
     options: Options, schema: ModelSchema, base: NDArray[np.float64], score: NDArray[np.float64]
 ) -> Tolerances:
-    """The tolerances used. base, score: f(B) and f(X) after the link, (targets,).
+    """The tolerances that are used.
 
-    Defaults are absolute for outputs in [0, 1] on the identity link, else fractions of |f(X) - f(B)|, or of
-    what a float32 model resolves where that is more, so that a constant model is pruned like any other.
+    Defaults are absolute for outputs in [0, 1] on the identity link. Otherwise they are fractions of |f(X) - f(B)|, but
+    at least of what a float32 model resolves, so that a constant model is pruned like any other.
+
+    Args:
+        options: Those of the request.
+        schema: The model's.
+        base: f(B) after the link, (targets,).
+        score: f(X) after the link, (targets,).
     """
     gain = score - base
     bounded = bool(schema.bounded) and link_of(options, schema) is Link.IDENTITY
     resolution = RESOLUTION * np.maximum(np.maximum(np.abs(base), np.abs(score)), 1.0)
     unit = np.ones_like(gain) if bounded else np.maximum(np.abs(gain), resolution)
 
-    def used(asked: float | None, fraction: float) -> NDArray[np.float64]:
-        return fraction * unit if asked is None else np.full_like(gain, asked)
+    def used(requested: float | None, fraction: float) -> NDArray[np.float64]:
+        return fraction * unit if requested is None else np.full_like(gain, requested)
 
     by_rank = options.top_k_events is not None or options.top_k_features is not None
     return Tolerances(
@@ -59,25 +75,25 @@ def tolerances(
 
 
 def link_of(options: Options, schema: ModelSchema) -> Link:
-    """The link asked for, or the model's own."""
+    """The link that the request names, else the model's own."""
     return options.link or schema.link
 
 
 def top_k(options: Options) -> tuple[int, int] | None:
-    """How many events and features make the cells, where ranks choose them."""
+    """How many events and how many features are opened into cells by rank; None if a threshold chooses them."""
     if options.top_k_events is None and options.top_k_features is None:
         return None
     return options.top_k_events or TOP_K, options.top_k_features or TOP_K
 
 
 def budget_of(options: Options, endpoint: RemoteEndpoint | None) -> int:
-    """Coalitions of a level at most: rows of an endpoint are money."""
+    """The budget of a level in coalitions. Endpoints have a default of their own, because their rows may cost money."""
     usual = endpoint.info.max_coalitions if endpoint else MAX_COALITIONS
     return usual if options.max_coalitions is None else options.max_coalitions
 
 
 def resolved(options: Options, model: Model, used: Tolerances) -> ResolvedOptions:
-    """The options with every default filled in, for the answer."""
+    """The options with every default filled in, as the answer shows them."""
     ranks = top_k(options)
     return ResolvedOptions(
         levels=options.levels,

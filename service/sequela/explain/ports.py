@@ -1,4 +1,4 @@
-"""What explaining needs from outside. Adapters implement these; the tests have small ones of their own."""
+"""The ports: what explaining needs from outside. Adapters implement them, and tests have small ones of their own."""
 
 from __future__ import annotations
 
@@ -26,8 +26,11 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """The padding around the real events, for each event input: (before, d_j) and (after, d_j). Never
-    switched.
+    """The padding around the real events. It belongs to no player and is never switched.
+
+    Attributes:
+        before: For each event input the rows before the real events, (before, d_j).
+        after: For each event input the rows after them, (after, d_j).
     """
 
     before: tuple[NDArray[Any], ...]
@@ -35,28 +38,28 @@ class Frame:
 
 
 States: TypeAlias = tuple[NDArray[Any], ...]
-"""What a recurrent model remembers of the events so far: one array (n, width) for each state, n the rows."""
+"""The states of a recurrent model after some events: an array (n, width) for each state, with n the rows of a batch."""
 
 
 class Recurrence(Protocol):
-    """A model that runs forward over events from states, so that a common past is run only once.
+    """A model that runs forward over events from states, so that events which rows share are run only once.
 
-    Running events a … c from the states after a - 1 gives what running all events up to c gives, to float
-    noise. Safe to call from several threads at once.
+    Running events a … c from the states after event a - 1 gives the same as running all events up to c, up to rounding.
+    Safe to call from several threads at once.
     """
 
     @property
     def static_enters(self) -> tuple[bool, ...]:
-        """For each static input, whether it reaches the states; else it reaches the output alone."""
+        """For each static input, whether it reaches the states. Otherwise it reaches the output alone."""
 
     def initial(self, rows: int) -> States:
         """The states before the first event."""
 
     def advance(self, batch: Cells, states: States, until: float = math.inf) -> States:
-        """The states after the batch's events (n, k ≥ 1, d_j). Raises as `LocalModel.run` does."""
+        """The states after the events (n, k, d_j) of a batch, k >= 1. Raises as `LocalModel.run` does."""
 
     def finish(self, batch: Cells, states: States, until: float = math.inf) -> NDArray[np.float64]:
-        """Raw outputs (n, outputs) after the batch's last event. Raises as `LocalModel.run` does."""
+        """Raw outputs (n, outputs) after the last event of a batch. Raises as `LocalModel.run` does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,10 +194,10 @@ class LocalModel(Protocol):
 
     @property
     def recurrence(self) -> Recurrence | None:
-        """The same model run from states; None where it can only be run whole."""
+        """The same model, run from states; None if it can only be run on whole sequences."""
 
     def work(self, events: int) -> int:
-        """About how many multiply-adds one row of so many events takes: follows from the graph alone."""
+        """The multiply-adds of one row of so many events, about. They follow from the graph alone."""
 
     def run(
         self, batch: Cells, frame: Frame, output_event: int, until: float = math.inf
@@ -202,7 +205,7 @@ class LocalModel(Protocol):
         """Scores a batch of n sequences of l real events.
 
         Args:
-            batch: Event inputs (n, l, d_j) and static inputs (n, d_j).
+            batch: Event inputs (n, l, d_j) and static inputs (n, s_j).
             frame: The padding put around the events. Mask and length inputs are built from it.
             output_event: t ≤ 0 selects the step of a per-event output, counted from the last real event.
             until: When the outputs are needed, on the monotonic clock.
@@ -249,7 +252,7 @@ class ModelSource(StrEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ModelRecord:
-    """What is known of a model, usable or not. `schema` and the rest are there once it is READY."""
+    """A model as it is listed, usable or not. `execution` and `model` are set once it is READY."""
 
     name: str
     digest: str
@@ -261,14 +264,14 @@ class ModelRecord:
     model: Model | None = None
 
     @property
-    def told(self) -> str:
-        """Name, state, and why."""
+    def summary(self) -> str:
+        """Name, state, and the reason for it, in one line."""
         return f"{self.name} {self.state.value.upper()}" + (f": {self.detail}" if self.detail else "")
 
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Item]):
-    """Some items of a list, and where the next page starts (empty: no more)."""
+    """A page of a list. `next_token` is where the next page starts; empty if there is none."""
 
     items: tuple[Item, ...]
     next_token: str = ""
@@ -306,30 +309,30 @@ class Models(Protocol):
 
 
 class Backgrounds(Protocol):
-    """Named backgrounds. Raises NotFound, AlreadyExists, Unavailable (the shared store is down)."""
+    """Stored backgrounds. Methods raise NotFound, AlreadyExists, and Unavailable if the shared store is down."""
 
     def create(self, stored: StoredBackground) -> StoredBackground:
-        """Keeps a background; the same content again answers what is there."""
+        """Stores a background. If the same content is stored under this name, that is returned."""
 
     def get(self, name: str) -> StoredBackground:
-        """By full name `models/m/backgrounds/b`."""
+        """The background of a full name `models/m/backgrounds/b`."""
 
     def by_digest(self, digest: str) -> Background:
-        """By digest, whatever its name. Also finds what `remember` was given."""
+        """The background of a digest, also one that only `remember` was given."""
 
     def remember(self, background: Background) -> None:
-        """Keeps an inline background for later questions that name its digest; never fails."""
+        """Keeps a background that was sent with a request, for later requests that name its digest. Never fails."""
 
     def list(self, model: str, page_size: int, token: str) -> Page[StoredBackground]:
-        """By name; `model` (`models/m`) narrows unless empty."""
+        """The backgrounds by name; those of one model if `model` (`models/m`) is not empty."""
 
     def delete(self, name: str) -> None:
-        """Forgets a background."""
+        """Deletes a background."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which explanations to list. Empty and None mean any. Times: [start, end)."""
+    """Which explanations to list. Empty and None mean any. `start` is included, `end` is not."""
 
     caller_id: str = ""
     model: str = ""
@@ -339,30 +342,32 @@ class Filter:
 
 
 class Explanations(Protocol):
-    """Explanations made before."""
+    """Stored explanations."""
 
     def answer(self, key: str) -> Explanation | None:
-        """A complete explanation by content key (`identity.content_key`), for reuse; None where there is none
-        or the store is down.
+        """The explanation of a content key (`identity.content_key`) that can be reused.
+
+        None if there is none, or if the store is down.
         """
 
     def keep(self, key: str | None, explanation: Explanation) -> None:
-        """Keeps an explanation under its name, and for reuse under `key`, where there is one and it was not cut short.
-        Never fails: when the shared store is down it is kept in process, and observers say so.
+        """Stores an explanation under its name, and for reuse under `key`, unless that is None or it was cut short.
+
+        Never fails. If the shared store is down, the explanation is kept in the process, and observers are told.
         """
 
     def get(self, name: str) -> Explanation:
-        """By name `explanations/e`. Raises NotFound, Unavailable."""
+        """The explanation of a name `explanations/e`. Raises NotFound and Unavailable."""
 
     def list(self, wanted: Filter, page_size: int, token: str) -> Page[Explanation]:
-        """Newest first. Raises Unavailable."""
+        """The explanations that match, newest first. Raises Unavailable."""
 
 
 class Observer(Protocol):
-    """Told what happened; must not raise, must not block."""
+    """Is told what happens. It must not raise and must not block."""
 
     def notice(self, record: Record) -> None:
-        """Takes one record."""
+        """Takes a record."""
 
 
 class Observers:
@@ -372,6 +377,6 @@ class Observers:
         self._observers = tuple(observers)
 
     def notice(self, record: Record) -> None:
-        """Passes the record to all."""
+        """Passes the record to all observers."""
         for observer in self._observers:
             observer.notice(record)

@@ -1,4 +1,8 @@
-"""One request from start to finish: resolve -> score -> prune -> play the levels -> Explanation."""
+"""The public calls: explain one score, and score sequences.
+
+`Explainer.explain` resolves what a request names (task.py), looks for a stored answer, and computes one if there is
+none (pipeline.py).
+"""
 
 from __future__ import annotations
 
@@ -32,7 +36,14 @@ from sequela.explain.telemetry import ExplanationFinished, StageDone
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScoreResult:
-    """Raw scores (sequences, targets)."""
+    """The answer to a request for scores.
+
+    Attributes:
+        targets: The names of the targets.
+        values: Raw scores, (sequences, targets).
+        model_digest: 64 hexadecimal digits.
+        cost: What the scores took.
+    """
 
     targets: tuple[str, ...]
     values: NDArray[np.float64]
@@ -41,8 +52,17 @@ class ScoreResult:
 
 
 class Explainer:
-    """Answers questions. Synchronous and safe to call from several threads; each call runs in its caller's
-    thread.
+    """Answers requests. Safe to use from several threads at once; each call runs in the thread of its caller.
+
+    Args:
+        models: The models that can be explained.
+        backgrounds: Stored backgrounds.
+        explanations: Stored explanations.
+        observer: Is told what happens.
+        limits: The service's limits.
+        pool: The workers that all requests share.
+        levels: The levels that can be asked for.
+        diagnostics: Switches for finding out where a number comes from.
     """
 
     def __init__(
@@ -64,10 +84,15 @@ class Explainer:
         self._flights = SingleFlight()
 
     def explain(self, request: ExplainRequest, deadline: Deadline) -> Explanation:
-        """Explains one score, or gives back what was found before.
+        """Explains one score, or returns the stored answer to the same request.
 
-        Raises InvalidInput, NotFound, DoesNotFit, OutOfTime (not even f(X) and f(B) fit), Cancelled,
-        Unavailable.
+        Raises:
+            InvalidInput: The request is wrong.
+            NotFound: The model or the background does not exist.
+            DoesNotFit: Model, sequence and background do not fit together, or the model fails.
+            OutOfTime: There was not even time for f(X) and f(B).
+            Cancelled: The caller is gone.
+            Unavailable: The model, or the store that it needs, is not available.
         """
         start = deadline.now()
         try:
@@ -86,7 +111,7 @@ class Explainer:
         output_event: int,
         deadline: Deadline,
     ) -> ScoreResult:
-        """Raw scores of sequences. Raises as `explain` does."""
+        """Scores sequences without explaining them. Raises as `explain` does."""
         caller = ModelCaller(deadline, self._pool, self._observer)
         try:
             model = self._models.resolve(choice, deadline.end)
@@ -104,8 +129,8 @@ class Explainer:
             self._observer.notice(StageDone("resolve", deadline.now() - start))
             endpoint = task.model.endpoint
             if self._diagnostics.active or (endpoint and not endpoint.info.pinned):
-                return self._answered_anew(task, deadline)
-            return self._answered_once(task, content_key(task), deadline)
+                return self._compute(task, deadline)
+            return self._reuse_or_compute(task, content_key(task), deadline)
         except DeadlinePassed as late:
             raise _out_of_time(late) from None
 
@@ -114,38 +139,39 @@ class Explainer:
         levels = self._levels.with_required(request.options.levels)
         return replace(request, options=replace(request.options, levels=levels))
 
-    def _answered_anew(self, task: Task, deadline: Deadline) -> Explanation:
-        """Kept for its alert alone: what is served may be another model tomorrow."""
-        explanation = self._work_out(task, unique_name(), deadline)
+    def _compute(self, task: Task, deadline: Deadline) -> Explanation:
+        """Computes an answer that no other request may be given, since an endpoint may serve another model tomorrow."""
+        explanation = self._run(task, unique_name(), deadline)
         self._explanations.keep(None, explanation)
         return explanation
 
-    def _answered_once(self, task: Task, key: str, deadline: Deadline) -> Explanation:
+    def _reuse_or_compute(self, task: Task, key: str, deadline: Deadline) -> Explanation:
+        """Equal requests at the same time wait for the first of them (docs/design.md §6.3)."""
         with self._flights.lead(key, deadline):
             found = self._explanations.answer(key)
             if found:
-                return self._answered_before(found, task, key)
-            explanation = self._work_out(task, explanation_name(key, task.request), deadline)
+                return self._reuse(found, task, key)
+            explanation = self._run(task, explanation_name(key, task.request), deadline)
             self._explanations.keep(key, explanation)
             return explanation
 
-    def _answered_before(self, found: Explanation, task: Task, key: str) -> Explanation:
-        """What was found for the same content, under this alert's name; what is stored under it stays as it was."""
+    def _reuse(self, found: Explanation, task: Task, key: str) -> Explanation:
+        """The stored answer under the name of this request. What is stored under that name already is not changed."""
         cost = Cost(cached=True)
         name = explanation_name(key, task.request)
         try:
             return replace(self._explanations.get(name), cost=cost)
         except (NotFound, Unavailable):
-            explanation = _for_alert(found, task, name, cost)
+            explanation = _for_request(found, task, name, cost)
             self._explanations.keep(key, explanation)
             return explanation
 
-    def _work_out(self, task: Task, name: str, deadline: Deadline) -> Explanation:
+    def _run(self, task: Task, name: str, deadline: Deadline) -> Explanation:
         return self._pipeline.run(task, name, ModelCaller(deadline, self._pool, self._observer))
 
 
-def _for_alert(found: Explanation, task: Task, name: str, cost: Cost) -> Explanation:
-    """An answer found for the same content, with this alert's own name, labels and event notes."""
+def _for_request(found: Explanation, task: Task, name: str, cost: Cost) -> Explanation:
+    """A stored answer to the same content, with the name, labels and event notes of this request."""
     request = task.request
     pruned = found.pruning.pruned_events if found.pruning else 0
     infos = request.sequence.events
@@ -172,7 +198,7 @@ def _outcome(explanation: Explanation) -> str:
 
 
 def _out_of_time(late: DeadlinePassed) -> SequelaError:
-    """What took the time, where that is known."""
+    """The error for a deadline that passed: what took the time, if that is known."""
     if isinstance(late.__cause__, SequelaError):
         return late.__cause__
     return OutOfTime("DEADLINE_TOO_SHORT", "the deadline passed before the sequence could be scored")

@@ -1,4 +1,4 @@
-"""The outputs that a question is about: named ones, or by default those that a reader wants first."""
+"""The outputs that are explained: those that the request names, else the most important ones (docs/design.md §4.7)."""
 
 from __future__ import annotations
 
@@ -14,10 +14,14 @@ from sequela.explain.schema import ModelSchema
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """The outputs to explain: their columns, names and labels.
+    """The outputs to explain.
 
-    highest: None where they are known. Else these are all outputs, of which so many are explained once they are
-    scored: those with the highest raw scores, the highest first.
+    Attributes:
+        columns: Their columns in the model's output.
+        names: Their names.
+        labels: Their labels.
+        highest: None if the targets are known. Otherwise the attributes list all outputs, and so many of them with
+            the highest raw scores are explained, once they are scored.
     """
 
     columns: tuple[int, ...]
@@ -26,13 +30,13 @@ class Targets:
     highest: int | None = None
 
     def by_score(self, raw: NDArray[np.float64]) -> list[int]:
-        """Which of these to explain, in order, given their raw scores (columns,); ties keep the model's order."""
+        """The positions of those to explain, given the raw scores (columns,). Equal scores keep the model's order."""
         if self.highest is None:
             return list(range(len(self.columns)))
         return [int(each) for each in np.argsort(-raw, kind="stable")[: self.highest]]
 
     def picked(self, order: list[int]) -> Targets:
-        """Some of them, in this order; they are known then."""
+        """The targets at these positions, in this order; they are known then."""
         return Targets(
             tuple(self.columns[each] for each in order),
             tuple(self.names[each] for each in order),
@@ -41,8 +45,17 @@ class Targets:
 
 
 def chosen_targets(schema: ModelSchema, wanted: tuple[str, ...], limits: Limits, path: str) -> Targets:
-    """The targets by name or column number, in the caller's order. Where none is named, all of them as far as the limit
-    goes: classes by falling score, others in the model's order.
+    """The targets of an explanation.
+
+    Args:
+        schema: The model's.
+        wanted: Names or column numbers. If it is empty, all outputs are explained, up to the limit: classes by falling
+            score, others in the model's order.
+        limits: The service's limits.
+        path: Where `wanted` stands in the request.
+
+    Raises:
+        InvalidInput: A name is unknown, or two names mean the same output.
     """
     if wanted:
         return _named(schema, wanted, path)
@@ -55,8 +68,12 @@ def chosen_targets(schema: ModelSchema, wanted: tuple[str, ...], limits: Limits,
 def scored_targets(
     schema: ModelSchema, wanted: tuple[str, ...], sequences: int, limits: Limits, path: str
 ) -> Targets:
-    """The targets to score: those named, or all of them in the model's order, so that several sequences' scores stand
-    side by side.
+    """The targets of a request for scores: those that are named, else all in the model's order.
+
+    So the columns of all sequences mean the same.
+
+    Raises:
+        InvalidInput: A name is unknown or repeated, or there would be too many scores.
     """
     if wanted:
         return _named(schema, wanted, path)
@@ -70,7 +87,7 @@ def scored_targets(
 
 
 def first_targets(schema: ModelSchema, limits: Limits) -> tuple[str, ...]:
-    """The names of the targets in the model's order, as far as the limit goes."""
+    """The names of the targets in the model's order, up to the limit."""
     return tuple(target.name for target in schema.targets[: limits.max_targets])
 
 
@@ -99,6 +116,6 @@ def _column(names: tuple[str, ...], wanted: str, path: str) -> int:
 
 
 def _listed(names: tuple[str, ...], most: int = 20) -> str:
-    """Names, or the first of them and how many there are."""
+    """The names, or the first of them and their number."""
     more = f" … ({len(names):,} outputs; numbers from 0 are taken too)" if len(names) > most else ""
     return ", ".join(names[:most]) + more

@@ -1,6 +1,4 @@
-"""From a question to a task: the model, the background and the sequence found, checked and fitted to each
-other.
-"""
+"""From a request to a task: finds the model and the background, and fits them and the sequence to each other."""
 
 from __future__ import annotations
 
@@ -34,8 +32,17 @@ from sequela.timeshap.players import Extent
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Task:
-    """A question with everything it names. `background_name` is empty where the background has none. `warnings`: what
-    was assumed about what the caller sent.
+    """A request with everything that it names.
+
+    Attributes:
+        request: The request, with the levels that its levels require.
+        model: The model.
+        layout: The model's features; they have the caller's names if the model has none.
+        fitted: The sequence.
+        background: The background.
+        background_name: Its name; empty if it has none.
+        targets: The outputs to explain.
+        warnings: What was assumed about what the caller sent.
     """
 
     request: ExplainRequest
@@ -53,7 +60,7 @@ class Task:
         return self.layout.extent(self.fitted.cells.length)
 
     def background_cells(self) -> Cells:
-        """B, as long as the sequence."""
+        """B, with as many events as the sequence."""
         return self.background.cells(
             self.fitted.cells.length,
             [item.name for item in self.layout.events],
@@ -64,7 +71,20 @@ class Task:
 def resolve(
     request: ExplainRequest, models: Models, backgrounds: Backgrounds, limits: Limits, until: float
 ) -> Task:
-    """Finds and fits. Raises InvalidInput, NotFound, DoesNotFit and what the ports raise."""
+    """Finds and checks everything that a request names.
+
+    Args:
+        request: The request.
+        models: The models that can be explained.
+        backgrounds: Stored backgrounds.
+        limits: The service's limits.
+        until: When the model must be there, in seconds on the monotonic clock.
+
+    Raises:
+        InvalidInput: The request is wrong.
+        NotFound: The model or the background does not exist.
+        DoesNotFit: Model, sequence and background do not fit together.
+    """
     model = models.resolve(request.model, until)
     fitted = prepare_sequence(
         model.info.schema, model.info.fixed_length, request.sequence, limits, "sequence"
@@ -90,8 +110,9 @@ def resolve(
 
 
 def _equal(task: Task) -> Iterator[ExplanationWarning]:
-    """What to know where a matrix as background leaves nothing to explain: it may be the sequence itself. Values
-    are compared as players are, bit by bit.
+    """Warns if a background matrix equals the sequence, so that nothing is left to explain.
+
+    Values are compared bit by bit, as those of null players are.
     """
     if task.background.length <= 1:
         return
@@ -109,7 +130,7 @@ def _arrays(cells: Cells) -> tuple[NDArray[Any], ...]:
 
 
 def _warnings(request: ExplainRequest, schema: ModelSchema, own: ModelSchema) -> Iterator[ExplanationWarning]:
-    """What was assumed about names. schema: with the caller's names; own: the model's."""
+    """Warns of columns that were matched by position. `schema` has the caller's names, `own` the model's."""
     yield from column_warnings(own, request.sequence.inputs, "sequence")
     if isinstance(request.background, GivenBackground):
         yield from column_warnings(schema, request.background.inputs, "background")
@@ -118,7 +139,7 @@ def _warnings(request: ExplainRequest, schema: ModelSchema, own: ModelSchema) ->
 def _longer(
     request: ExplainRequest, background: Background, fitted: PreparedSequence
 ) -> Iterator[ExplanationWarning]:
-    """What to know of a matrix sent as background that is longer than the sequence: it may be a data set of samples."""
+    """Warns if a background that was sent has more rows than the sequence: it may be a data set of samples."""
     length = fitted.cells.length
     sent = isinstance(request.background, GivenBackground | DigestedBackground)
     if sent and background.length > max(length, 1):
@@ -160,7 +181,7 @@ def _unversioned(name: str) -> str:
 
 
 def _check_background(background: Background, schema: ModelSchema) -> None:
-    """A stored background may have been made for another model: names, widths and types must agree."""
+    """Raises DoesNotFit if names, widths or types differ: a stored background may belong to another model."""
     shapes = layout(schema)
     want = {item.name: (item.width, item.dtype.value) for item in (*shapes.events, *shapes.static)}
     have = {
@@ -175,7 +196,7 @@ def _check_background(background: Background, schema: ModelSchema) -> None:
 
 
 def check_output_event(event: int, schema: ModelSchema, length: int, path: str) -> None:
-    """The step of a per-event output must exist. Raises InvalidInput."""
+    """Raises InvalidInput if there is no step of the output at this event t <= 0."""
     problem: InvalidInput | None = None
     if event and not schema.per_event:
         problem = InvalidInput.at(

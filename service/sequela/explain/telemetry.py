@@ -1,4 +1,4 @@
-"""What observers are told: one frozen record for each thing that happened."""
+"""The records that observers get, one for each thing that happened. Durations are in seconds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sequela.explain.result.explanation import Explanation
 
 @dataclass(frozen=True, slots=True)
 class BatchEvaluated:
-    """One call of a model."""
+    """A model was called once, for so many rows."""
 
     rows: int
     seconds: float
@@ -17,7 +17,7 @@ class BatchEvaluated:
 
 @dataclass(frozen=True, slots=True)
 class StageDone:
-    """One stage of an explanation: resolve, score, prune, event, feature, cell."""
+    """A step of an explanation ended: resolve, score, prune, or a level by its name."""
 
     stage: str
     seconds: float
@@ -25,8 +25,12 @@ class StageDone:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ExplanationFinished:
-    """An explanation left, or an error did; `outcome` is ok, cached, cut_short, below_minimum or the error's
-    reason.
+    """A request was answered or failed.
+
+    Attributes:
+        outcome: `ok`, `cached`, `cut_short`, `below_minimum`, or the reason of the error.
+        seconds: The time that it took.
+        explanation: The answer; None after an error.
     """
 
     outcome: str
@@ -36,8 +40,12 @@ class ExplanationFinished:
 
 @dataclass(frozen=True, slots=True)
 class CacheAsked:
-    """A cache was asked: which (background, explanation, model), with what result (hit, miss, error), how
-    long.
+    """A cache was asked.
+
+    Attributes:
+        cache: `background`, `explanation` or `model`.
+        result: `hit`, `miss` or `error`.
+        seconds: The time that it took.
     """
 
     cache: str
@@ -47,7 +55,7 @@ class CacheAsked:
 
 @dataclass(frozen=True, slots=True)
 class StoreState:
-    """The shared store went down or came back."""
+    """The shared store became unavailable or available again."""
 
     up: bool
     detail: str = ""

@@ -30,7 +30,8 @@ from typing import Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.timeshap.coalitions import Pairs, Portion, Stratum, portions
+from sequela.timeshap.coalitions import Portion, Stratum, portions
+from sequela.timeshap.pair_order import Pairs
 
 T = TypeVar("T")
 MIN_VARIANCE_PAIRS = 4

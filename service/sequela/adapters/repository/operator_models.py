@@ -79,7 +79,7 @@ class OperatorModels:
         """Returns what operators should know although the server is ready: endpoints that are down, and warnings."""
         down = _unready(self._endpoints.records())
         return [
-            *(f"{record.told} (the server is ready without endpoints)" for record in down),
+            *(f"{record.summary} (the server is ready without endpoints)" for record in down),
             *(f"model repository: {warning}" for warning in self._warnings),
         ]
 

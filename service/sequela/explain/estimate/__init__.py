@@ -1,1 +1,1 @@
-"""From the values of coalitions to attributions: stages, sample, solution."""
+"""Plays one game: which coalitions are evaluated, stage by stage, and how attributions follow from their values."""

@@ -18,7 +18,8 @@ from sequela.explain.estimate.solvers import SOLVERS, USUAL
 from sequela.explain.estimate.trace import NO_TRACE, GameTrace
 from sequela.explain.evaluate.evaluator import Evaluator
 from sequela.explain.request import Estimator
-from sequela.timeshap.coalitions import Portion, allocation, pairs_of, portions, strata
+from sequela.timeshap.coalitions import Portion, allocation, portions, strata
+from sequela.timeshap.pair_order import pairs_of
 from sequela.timeshap.players import Players
 from sequela.timeshap.regression import Solution
 

@@ -1,4 +1,4 @@
-"""Which estimator a level's attributions come from, and what solving takes."""
+"""The estimators: how each one solves a sample, how long that takes, and which one suits a request."""
 
 from __future__ import annotations
 
@@ -18,18 +18,21 @@ from sequela.timeshap.control_variate.solver import (
 from sequela.timeshap.regression import Solution, solve
 
 USUAL = 0.25
-"""Of the time that solving takes at most, what it usually takes: by it the estimator is chosen."""
+"""The usual share of the time that solving takes at most. The estimator is chosen by the usual time."""
 SAVED = 0.4
-"""Of the rows, where errors shrink by 1.3: the least that the control variate usually brings."""
+"""Share of the rows that the control variate saves at least, usually: its errors are smaller by a factor of 1.3."""
 SOLVED_AGAIN = 1.6
-"""Times the last stage that all nested stages take to solve, whose time grows with the cube of their size."""
+"""Time to solve all nested stages, in units of the last one. The time of a stage grows with the cube of its size."""
 
 
 @dataclass(frozen=True, slots=True)
 class Solver:
-    """How to solve a sample (see `solving.solve`), and seconds that this takes at most for (players, pairs).
+    """One estimator.
 
-    max_growth: how many times larger than the stage solved last the sample may be that its error bar predicts.
+    Attributes:
+        solve: Solves a sample, as `regression.solve` does.
+        seconds: The seconds that this takes at most, for a number of players and of pairs.
+        max_growth: An error bar predicts the sample that reaches the target up to this many times its own sample.
     """
 
     solve: Callable[..., Solution]
@@ -38,12 +41,12 @@ class Solver:
 
 
 def _regression_seconds(players: int, pairs: int) -> float:
-    """Two passes over the pairs, and a matrix inverted."""
+    """Two passes over the pairs, and the inverse of a matrix."""
     return (2 * pairs + 2 * players) * players**2 / WORK_PER_SECOND
 
 
 def _variate_seconds(players: int, pairs: int) -> float:
-    """One base solution, another of what the process leaves, and the process; a whole game leaves nothing to it."""
+    """The base solution, two more for residuals and left-out errors, and the process, which whole games do not need."""
     if 2 * pairs + 2 >= all_coalitions(players):
         return _regression_seconds(players, pairs)
     return 3 * _regression_seconds(players, pairs) + solving_seconds(players, pairs)
@@ -51,14 +54,16 @@ def _variate_seconds(players: int, pairs: int) -> float:
 
 SOLVERS: Mapping[Estimator, Solver] = {
     Estimator.REGRESSION: Solver(solve, _regression_seconds, 4.0),
-    # Its error falls faster than with the square root of the sample.
+    # Its error falls faster than the square root of the sample, so predictions by that rule are trusted less far.
     Estimator.CONTROL_VARIATE: Solver(solve_with_variate, _variate_seconds, 1.5),
 }
 
 
 def settled(options: Options, endpoint: RemoteEndpoint | None) -> Estimator | None:
-    """The estimator that the question or the operator settles; None where what rows take decides. In this process rows
-    are cheap, and the same question is to have the same answer.
+    """The estimator that the request or the operator names; None if the time of rows decides.
+
+    Models in this process use the base estimator by default, because rows are cheap, and the same request must get the
+    same answer.
     """
     return options.estimator or (endpoint.info.estimator if endpoint else Estimator.REGRESSION)
 

@@ -1,1 +1,1 @@
-"""The values of coalitions: one way to run them for each kind of model."""
+"""Evaluates coalitions: whole, from states, or by an endpoint."""

@@ -1,1 +1,1 @@
-"""What a caller sent, checked against what a model takes."""
+"""Checks what a caller sent against what a model takes."""

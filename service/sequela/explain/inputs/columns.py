@@ -1,7 +1,7 @@
-"""Columns by name: the names that a caller sends along are matched with those of the model's features.
+"""Matches the column names that a caller sends with the features of the model.
 
-A model whose columns have no names of their own (`f0`, `f1`, …) takes columns in the order they were sent, and its
-features are called by the caller's names in that answer.
+If the model's columns have no names of their own (`f0`, `f1`, …), columns are taken in the order in which they were
+sent, and the answer uses the caller's names for the features.
 """
 
 from __future__ import annotations
@@ -20,16 +20,17 @@ from sequela.explain.request import NamedArray
 from sequela.explain.result.explanation import ExplanationWarning
 from sequela.explain.schema import FeatureKind, FeatureSchema, InputSchema, ModelSchema, Role
 
-MOST_NAMED = 10
-"""Names that a message lists at most."""
+MAX_LISTED = 10
+"""The most names that a message lists."""
 
 
 def in_order(
     schema: ModelSchema, item: InputSchema, array: NDArray[Any], columns: Sequence[str], path: str
 ) -> NDArray[Any]:
-    """The array (…, columns) with its columns as the model takes them; as it is where they have no names.
+    """The array (…, columns) with its columns in the model's order, or unchanged if columns have no names.
 
-    Raises InvalidInput (COLUMNS_DIFFER) where a column that the model takes is missing.
+    Raises:
+        InvalidInput: COLUMNS_DIFFER, if a column that the model takes is missing.
     """
     if not columns or item.role not in (Role.EVENTS, Role.STATIC) or len(item.shape) > 1:
         return array
@@ -41,7 +42,7 @@ def in_order(
 
 
 def check_not_transposed(schema: ModelSchema, ids: Sequence[str], path: str) -> None:
-    """Raises InvalidInput (COLUMNS_DIFFER) where the events are called as the model's features are."""
+    """Raises InvalidInput (COLUMNS_DIFFER) if the ids of the events are the names of the model's features."""
     if len(ids) > 1 and set(ids) == {feature.name for feature in schema.features}:
         text = (
             f"its rows are called {_listed(ids)}, as the model's columns are: transposed? Events come first"
@@ -50,7 +51,7 @@ def check_not_transposed(schema: ModelSchema, ids: Sequence[str], path: str) -> 
 
 
 def named_by_caller(schema: ModelSchema, inputs: Sequence[NamedArray]) -> ModelSchema:
-    """The schema with features that have no names of their own called as the caller's columns are."""
+    """The schema in which features without names of their own have the names of the caller's columns."""
     names: dict[str, str] = {}
     for item, given in _with_names(schema, inputs):
         if _match(schema, item, given.columns).by_position and len(item.shape) <= 1:
@@ -59,7 +60,8 @@ def named_by_caller(schema: ModelSchema, inputs: Sequence[NamedArray]) -> ModelS
             )
             names |= dict(zip((feature.name for feature in alone), given.columns, strict=False))
     kept = {feature.name for feature in schema.features} - names.keys()
-    if len({*names.values(), *kept}) < len(names) + len(kept):  # a name that two inputs share says nothing
+    # A name that two inputs share would not identify a feature.
+    if len({*names.values(), *kept}) < len(names) + len(kept):
         return schema
     features = (replace(feature, name=names.get(feature.name, feature.name)) for feature in schema.features)
     return replace(schema, features=tuple(features))
@@ -68,10 +70,11 @@ def named_by_caller(schema: ModelSchema, inputs: Sequence[NamedArray]) -> ModelS
 def column_warnings(
     schema: ModelSchema, inputs: Sequence[NamedArray], what: str
 ) -> Iterator[ExplanationWarning]:
-    """What to know of how named columns were matched. `what` the columns belong to, for people."""
+    """Warns of columns that were not matched by name, or left out. `what` names the owner of the columns."""
     for item, given in _with_names(schema, inputs):
         found = _match(schema, item, given.columns)
-        if found.by_position and len(given.columns) > 1:  # one column cannot be out of place
+        # A single column cannot be in the wrong place.
+        if found.by_position and len(given.columns) > 1:
             text = (
                 f"The model's columns have no names, so the columns of the {what} were taken in the order they were "
                 f"sent: {_listed(given.columns)}. Name the features in schema.json to have them matched by name."
@@ -83,9 +86,14 @@ def column_warnings(
 
 
 @dataclass(frozen=True, slots=True)
-class _Matched:
-    """order: where each of the model's columns is among those sent. missing: the model's columns that are not there.
-    left_out: names that the model does not know. by_position: the model's columns have no names.
+class _ColumnMatch:
+    """How the columns that were sent match those of an input.
+
+    Attributes:
+        order: The position, among the columns that were sent, of each of the model's columns.
+        missing: The model's columns that were not sent.
+        left_out: The names that the model does not know.
+        by_position: The model's columns have no names, so columns were taken in order.
     """
 
     order: tuple[int, ...] = ()
@@ -94,22 +102,22 @@ class _Matched:
     by_position: bool = False
 
 
-def _match(schema: ModelSchema, item: InputSchema, columns: Sequence[str]) -> _Matched:
+def _match(schema: ModelSchema, item: InputSchema, columns: Sequence[str]) -> _ColumnMatch:
     if len(item.shape) > 1:
         # The columns sent are those of the last axis alone, which the schema does not name.
-        return _Matched(by_position=True)
+        return _ColumnMatch(by_position=True)
     wanted = [_names(feature, item, column) for column, feature in enumerate(_owners(schema, item))]
     places = {name: place for place, name in enumerate(columns)}
     found = [next((places[name] for name in names if name in places), None) for names in wanted]
     order = tuple(place for place in found if place is not None)
     if len(order) == len(wanted):
         used = {columns[place] for place in order}
-        return _Matched(order, left_out=tuple(name for name in columns if name not in used))
+        return _ColumnMatch(order, left_out=tuple(name for name in columns if name not in used))
     if len(columns) == item.width and _is_unnamed(schema, item):
-        return _Matched(by_position=True)
+        return _ColumnMatch(by_position=True)
     missing = tuple(names[0] for names, place in zip(wanted, found, strict=True) if place is None)
     known = {name for names in wanted for name in names}
-    return _Matched(order, missing, tuple(name for name in columns if name not in known))
+    return _ColumnMatch(order, missing, tuple(name for name in columns if name not in known))
 
 
 def _owners(schema: ModelSchema, item: InputSchema) -> list[FeatureSchema]:
@@ -119,7 +127,7 @@ def _owners(schema: ModelSchema, item: InputSchema) -> list[FeatureSchema]:
 
 
 def _names(feature: FeatureSchema, item: InputSchema, column: int) -> tuple[str, ...]:
-    """What a column may be called: by its feature; one of several by the feature and its place or category."""
+    """The names that a column may have: that of its feature, or with its place or category if there are several."""
     columns = feature.columns[item.name]
     if len(columns) == 1 and len(feature.columns) == 1:
         return (feature.name,)
@@ -131,7 +139,7 @@ def _names(feature: FeatureSchema, item: InputSchema, column: int) -> tuple[str,
 
 
 def _is_unnamed(schema: ModelSchema, item: InputSchema) -> bool:
-    """Whether nobody gave the columns of an input names: then they count them, or repeat the input's name."""
+    """Whether the features of an input have default names, which count them or repeat the input's name."""
     counted = re.compile(rf"({re.escape(item.name)})?[._]?f?\d*")
     return all(counted.fullmatch(feature.name) for feature in _owners(schema, item))
 
@@ -139,7 +147,7 @@ def _is_unnamed(schema: ModelSchema, item: InputSchema) -> bool:
 def _with_names(
     schema: ModelSchema, inputs: Sequence[NamedArray]
 ) -> Iterator[tuple[InputSchema, NamedArray]]:
-    """The inputs that were sent with names of their columns."""
+    """The inputs that were sent with column names."""
     data = {item.name: item for item in schema.inputs if item.role in (Role.EVENTS, Role.STATIC)}
     only = next(iter(data)) if len(data) == 1 else ""
     for given in inputs:
@@ -148,7 +156,7 @@ def _with_names(
             yield item, given
 
 
-def _difference(schema: ModelSchema, item: InputSchema, found: _Matched) -> str:
+def _difference(schema: ModelSchema, item: InputSchema, found: _ColumnMatch) -> str:
     if _is_unnamed(schema, item):
         return (
             f"it takes {item.width}, and they have no names by which to choose: send only those, "
@@ -161,5 +169,5 @@ def _difference(schema: ModelSchema, item: InputSchema, found: _Matched) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:MOST_NAMED])
-    return shown if len(names) <= MOST_NAMED else f"{shown} and {len(names) - MOST_NAMED} more"
+    shown = ", ".join(names[:MAX_LISTED])
+    return shown if len(names) <= MAX_LISTED else f"{shown} and {len(names) - MAX_LISTED} more"

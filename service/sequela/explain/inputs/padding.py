@@ -1,4 +1,4 @@
-"""Rows of a sequence that hold padding and no events, and rows that may."""
+"""Finds the rows of a sequence that are padding, and warns of rows that may be."""
 
 from __future__ import annotations
 
@@ -15,22 +15,27 @@ from sequela.explain.schema import InputSchema, ModelSchema, Padding, Role
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Rows:
-    """What was sent of every event input, in the model's element type: (steps, width) each."""
+class EventRows:
+    """The rows that were sent for all event inputs.
+
+    Attributes:
+        items: The inputs.
+        arrays: Their rows in the model's element types, (steps, width) each.
+    """
 
     items: Sequence[InputSchema]
     arrays: Sequence[NDArray[Any]]
 
     @property
     def blank(self) -> NDArray[np.bool_]:
-        """The rows that equal the pad value in every column of every input, (steps,)."""
+        """Which rows equal the pad value in every column of every input, (steps,)."""
         pairs = zip(self.items, self.arrays, strict=True)
         equal = [np.all(_equal(item, array), axis=1) for item, array in pairs]
         return np.asarray(np.all(equal, axis=0))
 
     @property
     def value(self) -> str:
-        """The pad value, in words."""
+        """The pad value as text, with all values if inputs have different ones."""
         return ", ".join(f"{value:g}" for value in dict.fromkeys(item.pad_value for item in self.items))
 
 
@@ -40,11 +45,14 @@ def _equal(item: InputSchema, array: NDArray[Any]) -> NDArray[np.bool_]:
     return np.asarray(array == np.array(item.pad_value).astype(array.dtype))
 
 
-def real_rows(schema: ModelSchema, rows: Rows, path: str) -> slice:
-    """The rows that are events, where neither a mask nor a length was sent.
+def real_rows(schema: ModelSchema, rows: EventRows, path: str) -> slice:
+    """The rows that are events, if neither a mask nor a length was sent.
 
-    A model without such inputs sees no difference between padding that a caller sends and padding that is added here:
-    rows of padding, on the side that the schema names, are no events. Raises InvalidInput where no event is left.
+    A model without such inputs cannot tell padding that was sent from padding that is added here. So rows that equal
+    the pad value, on the side that the schema names, are padding.
+
+    Raises:
+        InvalidInput: No event is left.
     """
     blank = rows.blank
     if schema.padding is None or marks(schema):
@@ -58,20 +66,20 @@ def real_rows(schema: ModelSchema, rows: Rows, path: str) -> slice:
 
 
 def marks(schema: ModelSchema) -> list[str]:
-    """The names of the inputs that tell padding from events."""
+    """The names of the inputs that tell padding from events: masks and lengths."""
     return [item.name for item in schema.inputs if item.role in (Role.MASK, Role.LENGTH)]
 
 
 def counted_as_events(
-    schema: ModelSchema, fixed_length: int | None, rows: Rows
+    schema: ModelSchema, fixed_length: int | None, rows: EventRows
 ) -> tuple[ExplanationWarning, ...]:
-    """Where all rows count as events, and some at an end look like padding."""
+    """Warns if all rows count as events, but some at an end look like padding."""
     names, blank = marks(schema), rows.blank
     if blank.all() or not (names or (fixed_length and schema.padding is None)):
         return ()
     real = np.flatnonzero(~blank)
     before, after = int(real[0]), len(blank) - 1 - int(real[-1])
-    # One row of one column is often 0 in earnest: without a mask or a length that says more, it is not mentioned.
+    # A single row is often really 0. If the model has no mask or length, a single row is not mentioned.
     if not before + after or (not names and before + after < 2):
         return ()
     side = "oldest" if before >= after else "newest"

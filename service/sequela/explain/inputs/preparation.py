@@ -17,7 +17,7 @@ from sequela.explain.background import Background
 from sequela.explain.background_average import Average, Averager, BackgroundShape
 from sequela.explain.inputs.arrays import check_categories, checked, converted
 from sequela.explain.inputs.columns import in_order
-from sequela.explain.inputs.padding import Rows, counted_as_events, real_rows
+from sequela.explain.inputs.padding import EventRows, counted_as_events, real_rows
 from sequela.explain.layout import layout
 from sequela.explain.limits import Limits
 from sequela.explain.ports import Frame
@@ -61,7 +61,7 @@ def prepare_sequence(
         raise InvalidInput.at(
             f"{path}.inputs", "TOO_MANY_EVENTS", f"{steps} events, the limit is {limits.max_events}"
         )
-    rows = Rows(shapes.events, events)
+    rows = EventRows(shapes.events, events)
     real = _marked(schema, sent, steps)
     warnings = counted_as_events(schema, fixed_length, rows) if real is None else ()
     real = real or real_rows(schema, rows, f"{path}.inputs")
@@ -93,7 +93,7 @@ def real_steps(schema: ModelSchema, given: GivenSequence, path: str) -> tuple[in
     events = tuple(_events(schema, item, _required(sent, item, path)) for item in items)
     steps = _one_length(items, events, path)
     marked = _marked(schema, sent, steps)
-    return steps, marked or real_rows(schema, Rows(items, events), f"{path}.inputs")
+    return steps, marked or real_rows(schema, EventRows(items, events), f"{path}.inputs")
 
 
 def prepare_background(schema: ModelSchema, given: GivenBackground, limits: Limits, path: str) -> Background:

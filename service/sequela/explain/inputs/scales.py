@@ -1,4 +1,4 @@
-"""Raw values sent to a model of standardised ones: a schema's `display` tells the one from the other."""
+"""Warns of raw values that were sent to a model of standardised values. The schema's `display` tells them apart."""
 
 from __future__ import annotations
 
@@ -13,27 +13,28 @@ from sequela.explain.result.explanation import ExplanationWarning
 from sequela.explain.schema import Display, FeatureKind, Transform
 from sequela.timeshap.cells import Cells
 
-FAR = 10.0
-"""Standard deviations from the mean at which the median of a sequence's values is no standardised value."""
-NEAR = 5.0
-"""Standard deviations within which the same values, taken as raw ones, are ordinary."""
-SHARE = 0.5
-"""Of the columns that are far: more of them must be ordinary as raw values."""
+MIN_SUSPECT_DEVIATIONS = 10.0
+"""Standard deviations from the mean beyond which the median of a column cannot be of standardised values."""
+MAX_USUAL_DEVIATIONS = 5.0
+"""Standard deviations within which the same values, if they are raw, are usual."""
+MIN_RAW_SHARE = 0.5
+"""Share of the suspect columns that must be usual as raw values."""
 
 
 def raw_values(layout: Layout, cells: Cells) -> Iterator[ExplanationWarning]:
-    """Where columns lie far from all that a standardised column holds, and would be ordinary before standardising."""
+    """Warns of columns whose values are too large to be standardised, but would be usual before standardising."""
     values = {item.name: rows for item, rows in zip(layout.events, cells.events, strict=True)}
-    far, raw = 0, []
+    suspect, raw = 0, []
     for feature in layout.features[: layout.columns.features]:
         if feature.kind is not FeatureKind.NUMERIC or (feature.display.mean, feature.display.scale) == (0, 1):
             continue
         for name, picked in feature.columns.items():
             for column in values[name][:, list(picked)].T.astype(np.float64):
-                if _middle(column) > FAR:
-                    far += 1
-                    raw += [(feature.name, column)] * (_middle(_standardised(column, feature.display)) < NEAR)
-    if raw and len(raw) > far * SHARE:
+                if _median_size(column) > MIN_SUSPECT_DEVIATIONS:
+                    suspect += 1
+                    if _median_size(_standardised(column, feature.display)) < MAX_USUAL_DEVIATIONS:
+                        raw.append((feature.name, column))
+    if raw and len(raw) > suspect * MIN_RAW_SHARE:
         name, column = raw[0]
         text = (
             f"The values of {', '.join(dict.fromkeys(name for name, _ in raw))} look raw: the model takes standardised "
@@ -43,7 +44,8 @@ def raw_values(layout: Layout, cells: Cells) -> Iterator[ExplanationWarning]:
         yield ExplanationWarning("VALUES_NOT_STANDARDISED", text)
 
 
-def _middle(column: NDArray[np.float64]) -> float:
+def _median_size(column: NDArray[np.float64]) -> float:
+    """The median of |values|, without NaN."""
     known = np.abs(column[np.isfinite(column)])
     return float(np.median(known)) if known.size else 0.0
 

@@ -1,1 +1,1 @@
-"""The explanation that is stored and returned."""
+"""The explanation that is stored and returned, and how it is assembled."""

@@ -1,4 +1,4 @@
-"""What an answer rests on that its reader should know: outputs left out, history that offsets, tolerances too large."""
+"""Warnings about an answer: outputs left out, history that offsets, tolerances that are too large, clipped outputs."""
 
 from __future__ import annotations
 
@@ -29,26 +29,26 @@ Warnings = tuple[ExplanationWarning, ...]
 
 HISTORY_KINDS = (PlayerKind.PRUNED, PlayerKind.HISTORY)
 ROUNDING = 2.0**-22
-"""Of a score: smaller differences may be a float32 model's rounding."""
+"""Differences below this fraction of a score may be the rounding of a float32 model."""
 
 
 def with_caveats(
     answer: Explanation, task: Task, scores: BaseAndScore, context: LevelContext, results: LevelResults
 ) -> Explanation:
-    """Adds warnings that follow from what was found."""
+    """Adds the warnings that follow from scores, pruning and levels."""
     names, link = task.targets.names, link_of(task.request.options, task.model.info.schema)
     absolute = bool(task.model.info.schema.bounded) and link is Link.IDENTITY
     difference = Difference(names, scores.base, scores.score, absolute)
     caveats = (
         *(history_offsets(names, context, results, answer.pruning) if answer.pruning else ()),
-        *tolerance_exceeds_difference(difference, limits_of(context, absolute, results)),
+        *tolerance_exceeds_difference(difference, used_tolerances(context, absolute, results)),
         *(outputs_clipped(names, scores.raw) if link is Link.LOGIT else ()),
     )
     return replace(answer, warnings=(*answer.warnings, *caveats))
 
 
 def outputs_left_out(options: Options, explained: int, schema: ModelSchema) -> Warnings:
-    """Where no target was named, and the model has more outputs than are explained."""
+    """Warns if no target was named, and the model has more outputs than are explained."""
     count, total = explained, len(schema.targets)
     if options.targets or count == total:
         return ()
@@ -112,8 +112,13 @@ def _blocks(results: LevelResults) -> list[int]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Difference:
-    """What there is to explain: the targets' names, f(B) and f(X) on the link's scale, (targets,). logit: whether the
-    logit link would make it larger.
+    """The difference between score and base value, which is what is explained.
+
+    Attributes:
+        names: The targets.
+        base: f(B) on the link's scale, (targets,).
+        score: f(X) on the link's scale, (targets,).
+        logit: The link logit would help, because default tolerances would then follow the difference.
     """
 
     names: Sequence[str]
@@ -128,14 +133,19 @@ class Difference:
 
     @property
     def rounding(self) -> NDArray[np.bool_]:
-        """Where it is no more than what a float32 model may lose, (targets,)."""
+        """Where it is no more than the rounding of a float32 model, (targets,)."""
         return self.size <= ROUNDING * np.maximum(np.abs(self.base), np.abs(self.score))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Limit:
-    """A tolerance, and whether the answer would be another without it. used: (targets,). usual: the fraction of the
-    difference that is used for outputs without bounds.
+class UsedTolerance:
+    """A tolerance of the answer.
+
+    Attributes:
+        option: The name of the option.
+        used: Its value, (targets,).
+        usual: The fraction of the difference that is the default for outputs without bounds.
+        effective: Without it the answer could be another one.
     """
 
     option: str
@@ -147,7 +157,7 @@ class Limit:
         return self.option.replace("_", " ")
 
 
-def limits_of(context: LevelContext, absolute: bool, results: LevelResults) -> list[Limit]:
+def used_tolerances(context: LevelContext, absolute: bool, results: LevelResults) -> list[UsedTolerance]:
     """The tolerances, and whether each one had an effect.
 
     η has an effect if events were pruned, θ if no cell passed it, a target error if sampling stopped by it.
@@ -170,37 +180,45 @@ def limits_of(context: LevelContext, absolute: bool, results: LevelResults) -> l
         "target_standard_error": options.target_standard_error,
     }
     found = [
-        Limit("pruning_tolerance", used.pruning, PRUNING_TOLERANCE, pruned),
-        Limit("target_standard_error", used.standard_error, TARGET_STANDARD_ERROR, stopped),
+        UsedTolerance("pruning_tolerance", used.pruning, PRUNING_TOLERANCE, pruned),
+        UsedTolerance("target_standard_error", used.standard_error, TARGET_STANDARD_ERROR, stopped),
     ]
     if used.cells is not None:
-        found.insert(1, Limit("cell_threshold", used.cells, CELL_THRESHOLD, none_passed))
+        found.insert(1, UsedTolerance("cell_threshold", used.cells, CELL_THRESHOLD, none_passed))
     return [each for each in found if absolute or requested[each.option] is not None]
 
 
-def tolerance_exceeds_difference(there: Difference, limits: Sequence[Limit]) -> Warnings:
-    """Where a tolerance that had an effect is no smaller than all there is to explain of a target; others that are no
-    smaller either are named with it.
+def tolerance_exceeds_difference(difference: Difference, tolerances: Sequence[UsedTolerance]) -> Warnings:
+    """Warns if a tolerance that had an effect is at least as large as the whole difference of a target.
+
+    Other tolerances that are as large are named too.
     """
-    if there.size[0] and there.rounding[0]:
+    if difference.size[0] and difference.rounding[0]:
         text = (
-            f"Score and base value of {there.names[0]} differ by {there.size[0]:.1g} only, which may be a float32 "
-            "model's rounding: either nothing matters, or what does cancels out."
+            f"Score and base value of {difference.names[0]} differ by {difference.size[0]:.1g} only, which may be a "
+            "float32 model's rounding: either nothing matters, or what does cancels out."
         )
         return (ExplanationWarning("DIFFERENCE_IS_ROUNDING", text),)
-    exceeded = [(each.used >= there.size) & ~there.rounding for each in limits]
-    affected = np.any([at for each, at in zip(limits, exceeded, strict=True) if each.effective], axis=0)
+    exceeded = [(each.used >= difference.size) & ~difference.rounding for each in tolerances]
+    affected = np.any([at for each, at in zip(tolerances, exceeded, strict=True) if each.effective], axis=0)
     if not affected.any():
         return ()
     target = int(affected.argmax())
-    text = _too_large(there, target, [each for each, at in zip(limits, exceeded, strict=True) if at[target]])
+    text = _too_large(
+        difference, target, [each for each, at in zip(tolerances, exceeded, strict=True) if at[target]]
+    )
     others = int(affected.sum()) - 1
     more = f" The same holds for {others} more target{'s' * (others > 1)}." if others else ""
     return (ExplanationWarning("TOLERANCE_EXCEEDS_DIFFERENCE", text + more),)
 
 
 def outputs_clipped(names: Sequence[str], raw: NDArray[np.float64]) -> Warnings:
-    """Where log-odds have no end but the clipping's. raw: f(B) and f(X) as the model gave them, (2, targets)."""
+    """Warns of probabilities so near 0 or 1 that the clipping decides their log-odds.
+
+    Args:
+        names: The targets.
+        raw: f(B) and f(X) before the link, (2, targets).
+    """
     ends = (raw <= LOWEST) | (raw >= 1 - LOWEST)
     if not ends.any():
         return ()
@@ -214,17 +232,17 @@ def outputs_clipped(names: Sequence[str], raw: NDArray[np.float64]) -> Warnings:
     return (ExplanationWarning("OUTPUT_CLIPPED", text),)
 
 
-def _too_large(there: Difference, target: int, named: Sequence[Limit]) -> str:
-    size = there.size[target]
+def _too_large(difference: Difference, target: int, named: Sequence[UsedTolerance]) -> str:
+    size = difference.size[target]
     words = _joined([f"the {each} of {each.used[target]:.2g}" for each in named])
     smaller = ", ".join(f"{each.option} {each.usual * size:.1g}" for each in named)
-    logit = ", or the link logit, whose tolerances follow the difference" if there.logit else ""
+    logit = ", or the link logit, whose tolerances follow the difference" if difference.logit else ""
     return (
-        f"Score and base value of {there.names[target]} differ by {size:.2g}, which is no more than {words}: what "
+        f"Score and base value of {difference.names[target]} differ by {size:.2g}, which is no more than {words}: what "
         f"matters may be hidden. Smaller values help, for example {smaller}{logit}."
     )
 
 
 def _joined(words: Sequence[str]) -> str:
-    """As a list is read."""
+    """The words as a list in a sentence: a, b and c."""
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

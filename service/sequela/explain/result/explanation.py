@@ -1,5 +1,6 @@
-"""An explanation, exactly as it is stored and handed out. Numbers are plain floats, so that they survive
-storage bit for bit.
+"""The explanation, exactly as it is stored and returned.
+
+Numbers are plain floats, so that storing them changes no bit.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ from sequela.timeshap.players import PlayerKind
 from sequela.timeshap.pruning import Verdict
 
 METHOD_VERSION = "2"
-"""Changes whenever the same question may get other numbers."""
+"""Changes whenever the same request may get other numbers."""
 
 PerTarget = tuple[float, ...]
 """One number for each target, in the order of `Explanation.targets`."""
 
 
 class StopReason(StrEnum):
-    """Why a level stopped."""
+    """Why a level stopped (docs/design.md §4.5)."""
 
     EXACT = "exact"
     TARGET = "target"
@@ -33,7 +34,17 @@ class StopReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """What one player contributed. `feature` is a name; events are t ≤ 0, oldest and newest of the player."""
+    """The attribution of one player.
+
+    Attributes:
+        kind: What the player stands for.
+        values: φ.
+        standard_errors: Their standard errors; 0 if the game was enumerated.
+        first_event: The player's oldest event, t <= 0; None if it is not bound to events.
+        last_event: Its newest event.
+        feature: The name of its feature, if it has one.
+        selection_uncertain: The player is there by a choice within two standard errors of the border.
+    """
 
     kind: PlayerKind
     values: PerTarget
@@ -46,10 +57,21 @@ class Attribution:
 
 @dataclass(frozen=True, slots=True)
 class LevelQuality:
-    """How sure a level is, and what it took. `seconds` is wall time. `estimator` is None where nothing was solved.
+    """How sure a level is, and what it took.
 
-    players: those in the game. null_players: those that are 0 by definition, since all their cells equal the
-    background's; the game is played without them.
+    Attributes:
+        stop_reason: Why it stopped.
+        players: The players of the game, without null players.
+        coalitions: The coalitions that were evaluated.
+        largest_standard_error: Over players and targets.
+        additivity_residual: The largest |Σ φ - (f(X) - f(B))| over targets.
+        detail: Why the level was not computed, or is coarser than it could be.
+        clipped_coalitions: Coalitions whose probability the logit link clipped.
+        selection_truncated: Events or features were dropped to bound the number of cell players.
+        near_misses: Players that just missed being opened into cells.
+        seconds: Wall time.
+        estimator: The estimator that was used; None if nothing was estimated.
+        null_players: Players whose cells all equal the background's. Their attribution is 0.
     """
 
     stop_reason: StopReason
@@ -68,7 +90,7 @@ class LevelQuality:
 
 @dataclass(frozen=True, slots=True)
 class LevelExplanation:
-    """One level; no attributions where it was not computed."""
+    """One level. It has no attributions if it was not computed."""
 
     attributions: tuple[Attribution, ...]
     quality: LevelQuality
@@ -76,7 +98,7 @@ class LevelExplanation:
 
 @dataclass(frozen=True, slots=True)
 class PruningPoint:
-    """w1 of the split after event t."""
+    """A point of the pruning curve: w1 of the split after event t <= 0."""
 
     event: int
     importance: PerTarget
@@ -84,9 +106,18 @@ class PruningPoint:
 
 @dataclass(frozen=True, slots=True)
 class Pruning:
-    """What pruning did, and how honest it was: P's attribution, one verdict a target, and how sure they are.
+    """What pruning did, and what the pruned block P is worth (docs/design.md §4.3).
 
-    `verdicts` is empty where nothing was pruned or no game with P was solved.
+    Attributes:
+        pruned_events: The number of events in P.
+        tolerance: η.
+        scan_complete: False if time ran out in the scan.
+        curve: The splits that were scanned, from the recent end.
+        attribution: That of P as one player; empty if nothing was pruned, or no game with P was solved.
+        standard_error: Its standard error.
+        verdicts: How it compares with η, one for each target.
+        history_attribution: The sum over the blocks that P was split into; empty if it was not split.
+        quality: How sure the attribution is.
     """
 
     pruned_events: int
@@ -102,7 +133,7 @@ class Pruning:
 
 @dataclass(frozen=True, slots=True)
 class TargetScore:
-    """f(B) and f(X) of one target, after the link and raw; f(B) is None where the score was below the minimum."""
+    """f(B) and f(X) of one target, after the link and raw. f(B) is None if the score was below the minimum."""
 
     name: str
     base_value: float | None
@@ -114,10 +145,16 @@ class TargetScore:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What it took; outside the promise of reproducibility. Times in seconds by stage.
+    """What an answer took. It is not part of what is reproducible.
 
-    model_events: events run, summed over rows: what model time follows. endpoint_rows, endpoint_calls: what left for
-    an endpoint, in vain or again too.
+    Attributes:
+        model_rows: Rows that the model was asked about.
+        model_calls: Calls of the model.
+        model_events: Events that were run, summed over rows. The time of a model in this process follows it.
+        stage_seconds: Wall time by step.
+        cached: The answer was stored before.
+        endpoint_rows: Rows that were sent to an endpoint, also in calls that failed or were repeated.
+        endpoint_calls: Calls that were sent to an endpoint.
     """
 
     model_rows: int = 0
@@ -131,7 +168,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedOptions:
-    """Options with every default filled in; tolerances in units of the explained output."""
+    """The options with every default filled in. Tolerances are in units of the explained output."""
 
     levels: tuple[str, ...]
     feature_scope: FeatureScope
@@ -152,7 +189,7 @@ class ResolvedOptions:
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """A feature as people read it."""
+    """The texts of a feature."""
 
     name: str
     label: str
@@ -163,7 +200,7 @@ class Feature:
 
 @dataclass(frozen=True, slots=True)
 class EventValues:
-    """One event's values as people read them, in the order of the event features; none for a pruned event."""
+    """The values of one event as people read them, in the order of the event features; empty for a pruned event."""
 
     event: int
     values: tuple[str, ...]
@@ -172,7 +209,7 @@ class EventValues:
 
 @dataclass(frozen=True, slots=True)
 class ExplanationWarning:
-    """Something that an answer rests on and that its reader should know. `reason` is UPPER_SNAKE_CASE."""
+    """Something that the reader of an answer should know. `reason` is stable, in UPPER_SNAKE_CASE."""
 
     reason: str
     message: str
@@ -180,7 +217,32 @@ class ExplanationWarning:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The answer to a question. `name` is `explanations/{id}`; the digests are 64 hexadecimal digits."""
+    """The answer to a request.
+
+    Attributes:
+        name: `explanations/{id}`.
+        create_time: When it was computed.
+        caller_id: The caller's own id of what is explained.
+        labels: The caller's labels.
+        model: `models/m/versions/v`.
+        model_digest: 64 hexadecimal digits.
+        background: `models/m/backgrounds/b`; empty if the background has no name.
+        background_digest: 64 hexadecimal digits.
+        event_count: The number of real events.
+        targets: The scores of the targets that are explained.
+        explained: False if the score was below the minimum; the answer then has scores alone.
+        pruning: None if no level needed a cut.
+        levels: The levels by name, in the order in which they were computed.
+        options: Those that were used.
+        features: The features, event features first.
+        event_values: The events that stand alone, oldest first.
+        static_values: The values of the static features.
+        cost: What the answer took.
+        method_version: The method's version.
+        cut_short: The deadline had an effect on the numbers.
+        warnings: What the reader should know.
+        output_count: The number of the model's outputs.
+    """
 
     name: str
     create_time: datetime

@@ -43,7 +43,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.timeshap.coalitions import Pairs, Stratum, allocation
+from sequela.timeshap.coalitions import Stratum, allocation
 from sequela.timeshap.control_variate.gaussian_process import OddProcess
 from sequela.timeshap.control_variate.kernel_choice import (
     GUESS_PAIRS,
@@ -54,6 +54,7 @@ from sequela.timeshap.control_variate.kernel_choice import (
     tuned,
 )
 from sequela.timeshap.control_variate.odd_kernel import OddKernel
+from sequela.timeshap.pair_order import Pairs
 from sequela.timeshap.regression import JobRunner, Solution, in_turn, solve
 
 MAX_PAIRS = 2048
