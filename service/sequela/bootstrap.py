@@ -23,9 +23,9 @@ from sequela.adapters.store.key_value import KeyValue
 from sequela.adapters.store.memory import MemoryKeyValue
 from sequela.adapters.store.redis_store import RedisKeyValue
 from sequela.adapters.store.redis_url import RedisTimeouts
-from sequela.api.deadline_policy import Pace
-from sequela.api.drain_gate import Closing
-from sequela.api.executors import Room, Rooms
+from sequela.api.deadline_policy import DeadlinePolicy
+from sequela.api.drain_gate import DrainGate
+from sequela.api.executors import Executor, Executors
 from sequela.api.grpc.listener import Listening, TlsFiles
 from sequela.api.grpc.services import NAMES, Behind, services
 from sequela.api.http_server import HttpServer, application
@@ -99,21 +99,21 @@ def build(
     explanations = explanations or StoredExplanations(store, observer, settings.explanation_ttl, near)
     explainer = explainer or Explainer(models, backgrounds, explanations, observer, limits, pool)
 
-    rooms = _rooms(settings, pool.workers, observer)
-    pace = Pace(settings.default_timeout, settings.deadline_reserve, settings.stream_window)
+    executors = _executors(settings, pool.workers, observer)
+    policy = DeadlinePolicy(settings.default_timeout, settings.deadline_reserve, settings.stream_window)
     readiness = Readiness(NAMES, models.ready, configured)
     inference = OpenInference(
-        Inference(explainer, models, rooms, pace, limits), About(version(), readiness.why_not)
+        Inference(explainer, models, executors, policy, limits), About(version(), readiness.why_not)
     )
     behind = Behind(explainer, models, backgrounds, explanations)
-    offered = services(behind, rooms, pace, limits, inference)
-    ending = Closing()
+    offered = services(behind, executors, policy, limits, inference)
+    ending = DrainGate()
     bodies = Bodies(settings.max_http_body_bytes, settings.max_http_bodies, observer)
-    every = EveryRequest(observer, ending, pace, bodies)
+    every = EveryRequest(observer, ending, policy, bodies)
     routes = [*KServe(inference.inference).routes(every), *OpenInferenceRest(inference).routes(every)]
     pages = application(metrics.registry, readiness.report, routes if settings.explains_over_http else ())
     http = HttpServer(pages, settings.metrics_host, settings.metrics_port, settings.max_http_connections)
-    server = Server(_listening(settings), offered, rooms, readiness, http, observer, ending)
+    server = Server(_listening(settings), offered, executors, readiness, http, observer, ending)
     draining = Draining(settings.drain_delay, settings.drain_grace)
     return Wired(settings, metrics, configured, server, draining, closing.close)
 
@@ -137,12 +137,12 @@ def _store(settings: Settings, observer: Observer) -> tuple[KeyValue, Callable[[
     return InPieces(redis), redis.close
 
 
-def _rooms(settings: Settings, workers: int, observer: Observer) -> Rooms:
+def _executors(settings: Settings, workers: int, observer: Observer) -> Executors:
     seats = settings.max_concurrent or max(workers, FEWEST_SEATS)
-    return Rooms(
-        Room("explaining", seats, settings.queue_size, observer),
-        Room("served", settings.endpoint_max_concurrent, settings.queue_size, observer, CONCLUDING),
-        Room("keeping", settings.lookup_threads, settings.lookup_queue, observer),
+    return Executors(
+        Executor("explain", seats, settings.queue_size, observer),
+        Executor("remote", settings.endpoint_max_concurrent, settings.queue_size, observer, CONCLUDING),
+        Executor("lookup", settings.lookup_threads, settings.lookup_queue, observer),
     )
 
 

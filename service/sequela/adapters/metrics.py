@@ -31,13 +31,13 @@ from sequela.explain.telemetry import (
     CircuitState,
     EndpointCalled,
     EndpointWindow,
+    ExecutorState,
     ExplanationFinished,
     HttpHandled,
     MessageReceived,
     MessageSent,
     Record,
-    RoomState,
-    Shed,
+    RequestRejected,
     StageDone,
     StoreState,
 )
@@ -63,7 +63,7 @@ class PrometheusObserver:
         self._families = (
             _Calls(self.registry),
             _Requests(self.registry),
-            _Rooms(self.registry),
+            _Executors(self.registry),
             _Explanations(self.registry),
             _Models(self.registry),
             _Stores(self.registry),
@@ -151,30 +151,32 @@ class _Requests:
                 self._seconds.labels(route, method).observe(seconds)
 
 
-class _Rooms:
+class _Executors:
     """Admission: how much runs and waits, and what was turned away."""
 
-    takes = (RoomState, Shed)
+    takes = (ExecutorState, RequestRejected)
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._waiting = Gauge(
-            "sequela_queue_depth", "Work waiting for a thread.", ("room",), registry=registry
+            "sequela_queue_depth", "Work waiting for a thread.", ("executor",), registry=registry
         )
-        self._running = Gauge("sequela_inflight", "Work running in threads.", ("room",), registry=registry)
-        self._shed = Counter(
+        self._running = Gauge(
+            "sequela_inflight", "Work running in threads.", ("executor",), registry=registry
+        )
+        self._rejected = Counter(
             "sequela_admission_rejected",
             "Work refused before it began.",
-            ("room", "reason"),
+            ("executor", "reason"),
             registry=registry,
         )
 
     def notice(self, record: Record) -> None:
         match record:
-            case RoomState(room, waiting, running):
-                self._waiting.labels(room).set(waiting)
-                self._running.labels(room).set(running)
-            case Shed(room, reason):
-                self._shed.labels(room, reason).inc()
+            case ExecutorState(executor, waiting, running):
+                self._waiting.labels(executor).set(waiting)
+                self._running.labels(executor).set(running)
+            case RequestRejected(executor, reason):
+                self._rejected.labels(executor, reason).inc()
 
 
 class _Explanations:

@@ -1,1 +1,1 @@
-"""The door: the only rooms that know gRPC and protobuf."""
+"""The door: the only executors that know gRPC and protobuf."""

@@ -23,7 +23,7 @@ ROUNDED_UP = 0.01
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class DeadlinePolicy:
     """How calls are paced: seconds for those that set no deadline, seconds kept back of any deadline, and how many
     questions of a stream are read ahead of its answers.
     """

@@ -1,4 +1,4 @@
-"""Closing time: the one moment by which all that waits inside must end, told while it waits."""
+"""DrainGate time: the one moment by which all that waits inside must end, told while it waits."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sequela.errors import Unavailable
 RETRY_AFTER = 1.0
 
 
-class Closing:
+class DrainGate:
     """What runs `inside` goes on until closing time, of which there is none before `within` is called.
 
     Used from one event loop.

@@ -1,4 +1,4 @@
-"""Rooms: where synchronous work runs in threads, so that it never blocks the event loop.
+"""Executors: where synchronous work runs in threads, so that it never blocks the event loop.
 
 A room has a fixed number of seats and a short queue before them. What does not fit into the queue is refused
 at once: an answer that would come too late helps nobody. A seat is free again only when its thread has really
@@ -16,11 +16,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
-from sequela.api.drain_gate import Closing, draining
+from sequela.api.drain_gate import DrainGate, draining
 from sequela.concurrency.deadline import Deadline
 from sequela.errors import OutOfTime, Overloaded, SequelaError, Unavailable
 from sequela.explain.ports import Observer
-from sequela.explain.telemetry import RoomState, Shed
+from sequela.explain.telemetry import ExecutorState, RequestRejected
 
 T = TypeVar("T")
 
@@ -28,7 +28,7 @@ T = TypeVar("T")
 NEWEST = 0.1
 
 
-class Room:
+class Executor:
     """Threads for `seats` pieces of work at a time; at most `queue` more wait. Used from one event loop.
 
     concluding: seconds of a core that a piece of work takes once its time is over. Where many conclude at once, each
@@ -48,7 +48,7 @@ class Room:
         self._running = 0
         self._mean_seconds = 0.1
         self._open = True
-        self._queueing = Closing()
+        self._queueing = DrainGate()
         self._clocks: set[Deadline] = set()
         self._threads = ThreadPoolExecutor(seats, thread_name_prefix=name)
         self._tell()
@@ -122,10 +122,10 @@ class Room:
         self._tell()
 
     def _tell(self) -> None:
-        self._observer.notice(RoomState(self._name, self._waiting, self._running))
+        self._observer.notice(ExecutorState(self._name, self._waiting, self._running))
 
     def _shed(self, error: SequelaError) -> SequelaError:
-        self._observer.notice(Shed(self._name, error.reason))
+        self._observer.notice(RequestRejected(self._name, error.reason))
         return error
 
     def _overloaded(self) -> Overloaded:
@@ -138,24 +138,24 @@ class Room:
 
 
 @dataclass(frozen=True, slots=True)
-class Rooms:
+class Executors:
     """One room for what runs models, one for what has other servers run theirs and mostly waits, one for what only
     looks something up: none starves another.
     """
 
-    explaining: Room
-    served: Room
-    keeping: Room
+    explain: Executor
+    remote: Executor
+    lookup: Executor
 
     def close(self, until: float) -> None:
         """Takes no more work; what runs concludes by `until` on the monotonic clock."""
-        for room in (self.explaining, self.served, self.keeping):
-            room.close(until)
+        for executor in (self.explain, self.remote, self.lookup):
+            executor.close(until)
 
     def clear(self) -> None:
         """Lets all threads go."""
-        for room in (self.explaining, self.served, self.keeping):
-            room.clear()
+        for executor in (self.explain, self.remote, self.lookup):
+            executor.clear()
 
 
 def _heard(future: asyncio.Future[T]) -> None:

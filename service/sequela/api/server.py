@@ -10,8 +10,8 @@ import grpc
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from sequela.api.drain_gate import Closing
-from sequela.api.executors import Rooms
+from sequela.api.drain_gate import DrainGate
+from sequela.api.executors import Executors
 from sequela.api.grpc.interceptors import EveryCall
 from sequela.api.grpc.listener import Listening
 from sequela.api.grpc.services import Service
@@ -51,14 +51,14 @@ class Server:
         self,
         listening: Listening,
         services: Sequence[Service],
-        rooms: Rooms,
+        executors: Executors,
         readiness: Readiness,
         http: HttpServer,
         observer: Observer,
-        closing: Closing,
+        closing: DrainGate,
     ) -> None:
         self._listening = listening
-        self._rooms = rooms
+        self._executors = executors
         self._readiness = readiness
         self._http = http
         self._following: asyncio.Task[None] | None = None
@@ -94,10 +94,10 @@ class Server:
             self._following.cancel()
         await self._readiness.leave()
         await asyncio.sleep(draining.delay)
-        self._rooms.close(Deadline.now() + WORKING_SHARE * draining.grace)
+        self._executors.close(Deadline.now() + WORKING_SHARE * draining.grace)
         self._closing.within(draining.grace)
         self._readiness.servicer.dismiss()
         await self._grpc.stop(draining.grace + LAST_WORDS)
         await self._closing.emptied()
-        self._rooms.clear()
+        self._executors.clear()
         await self._http.close()

@@ -243,7 +243,7 @@ class Models(Protocol):
         LOADING, DoesNotFit when FAILED, TimeUp.
         """
 
-    def is_served(self, choice: ModelChoice) -> bool:
+    def is_remote(self, choice: ModelChoice) -> bool:
         """Whether another server runs it, as far as is known without asking anyone."""
 
     def register(self, name: str, onnx: bytes, schema_json: bytes) -> ModelRecord:

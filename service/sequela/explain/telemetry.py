@@ -132,24 +132,26 @@ class HttpHandled:
 
 
 @dataclass(frozen=True, slots=True)
-class RoomState:
-    """How many pieces of work wait for a room's threads, and how many run in them."""
+class ExecutorState:
+    """How many pieces of work wait for an executor's threads, and how many run in them."""
 
-    room: str
+    executor: str
     waiting: int
     running: int
 
 
 @dataclass(frozen=True, slots=True)
-class Shed:
-    """A room refused work: QUEUE_FULL, DEADLINE_TOO_SHORT or DRAINING."""
+class RequestRejected:
+    """An executor refused work: QUEUE_FULL, DEADLINE_TOO_SHORT or DRAINING."""
 
-    room: str
+    executor: str
     reason: str
 
 
-DoorRecord = CallStarted | CallHandled | MessageReceived | MessageSent | HttpHandled | RoomState | Shed
+ApiRecord = (
+    CallStarted | CallHandled | MessageReceived | MessageSent | HttpHandled | ExecutorState | RequestRejected
+)
 EndpointRecord = EndpointCalled | EndpointWindow | CircuitState
 Record = (
-    BatchEvaluated | StageDone | ExplanationFinished | CacheAsked | StoreState | EndpointRecord | DoorRecord
+    BatchEvaluated | StageDone | ExplanationFinished | CacheAsked | StoreState | EndpointRecord | ApiRecord
 )

@@ -61,12 +61,12 @@ class ModelRepository:
             case EndpointModel():
                 return self._switchboard.named(choice, until)
 
-    def is_served(self, choice: ModelChoice) -> bool:
+    def is_remote(self, choice: ModelChoice) -> bool:
         """See `Models`."""
         match choice:
             case NamedModel(name):
                 with suppress(InvalidInput):
-                    return self._configured.is_served(parse_name(name, "model.name"))
+                    return self._configured.is_remote(parse_name(name, "model.name"))
                 return False
             case EndpointModel():
                 return True

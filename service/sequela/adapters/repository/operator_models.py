@@ -92,7 +92,7 @@ class OperatorsModels:
         """A loaded model of this process with this content."""
         return self._models.by_digest(digest)
 
-    def is_served(self, pattern: ModelPattern) -> bool:
+    def is_remote(self, pattern: ModelPattern) -> bool:
         """Whether another server runs it."""
         record = self.find(pattern)
         return record is not None and record.source is ModelSource.ENDPOINT

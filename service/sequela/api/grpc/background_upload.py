@@ -8,7 +8,7 @@ from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela.api.grpc.decode.references import PART, background_values, model
 from sequela.api.grpc.decode.sequences import sequence
-from sequela.api.grpc.decode.violations import Findings
+from sequela.api.grpc.decode.violations import Violations
 from sequela.errors import InvalidInput, SequelaError
 from sequela.explain.background import Background, StoredBackground
 from sequela.explain.background_average import Average, Averager, BackgroundShape
@@ -31,7 +31,7 @@ SHAPES: dict[int, BackgroundShape] = {
 }
 
 
-class Gathering:
+class BackgroundUpload:
     """Takes one message after the other; synchronous, from one thread at a time."""
 
     def __init__(
@@ -68,14 +68,14 @@ class Gathering:
         )
 
     def _fit(self, values: pb.BackgroundValues) -> Background:
-        found = Findings()
+        found = Violations()
         given = background_values(values, "values", found, self._limits)
         found.raise_any()
         return prepare_background(self._model.info.schema, given, self._limits, "values")
 
     def _add(self, message: pb.Sequence) -> None:
         try:
-            found = Findings()
+            found = Violations()
             given = sequence(message, "sequence", found, self._limits)
             found.raise_any()
             # Features without names are called as the first sequence's columns are; the others are matched with it.
@@ -93,7 +93,7 @@ def _begin(
     header: pb.CreateBackgroundHeader, models: Models, limits: Limits, until: float
 ) -> tuple[str, Model, Averager]:
     """The name (ending in `/` where the digest completes it), the model, and what averages for it."""
-    found = Findings()
+    found = Violations()
     found.name("header.name", header.name, NAME, "empty, `models/m/backgrounds/b` or `models/m/backgrounds/`")
     average = found.choice("header.average", header.average, AVERAGES, Average.MEAN)
     shape = found.choice("header.shape", header.shape, SHAPES, BackgroundShape.EVENT)

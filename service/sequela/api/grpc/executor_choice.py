@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sequela_proto.v1 import sequela_pb2 as pb
 
-from sequela.api.executors import Room, Rooms
+from sequela.api.executors import Executor, Executors
 from sequela.explain.ports import Models
 from sequela.explain.request import EndpointModel, NamedModel
 
@@ -15,14 +15,14 @@ from sequela.explain.request import EndpointModel, NamedModel
 class Seating:
     """Looks at a model reference before it is decoded: cheap, and asks nobody."""
 
-    rooms: Rooms
+    executors: Executors
     models: Models
 
-    def room(self, reference: pb.ModelReference) -> Room:
+    def executor(self, reference: pb.ModelReference) -> Executor:
         """Where what the model is asked for takes its seat."""
-        served = self.models.is_served(
+        served = self.models.is_remote(
             EndpointModel(reference.endpoint.uri)
             if reference.HasField("endpoint")
             else NamedModel(reference.name)
         )
-        return self.rooms.served if served else self.rooms.explaining
+        return self.executors.remote if served else self.executors.explain

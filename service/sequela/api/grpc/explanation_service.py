@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 from sequela_proto.v1 import sequela_pb2 as pb
 from sequela_proto.v1 import sequela_pb2_grpc as rpc
 
-from sequela.api.deadline_policy import Context, Pace
+from sequela.api.deadline_policy import Context, DeadlinePolicy
 from sequela.api.grpc import status
 from sequela.api.grpc.decode import pages, requests
-from sequela.api.grpc.decode.violations import Findings
+from sequela.api.grpc.decode.violations import Violations
 from sequela.api.grpc.encode.common import cost
 from sequela.api.grpc.encode.explanations import explanation, summary
 from sequela.api.grpc.executor_choice import Seating
@@ -31,19 +31,19 @@ class ExplanationService(rpc.ExplanationServiceServicer):
         explainer: Explainer,
         explanations: Explanations,
         seating: Seating,
-        pace: Pace,
+        policy: DeadlinePolicy,
         limits: Limits,
     ) -> None:
         self._explainer = explainer
         self._seating = seating
         self._explanations = explanations
-        self._rooms = seating.rooms
-        self._pace = pace
+        self._executors = seating.executors
+        self._policy = policy
         self._limits = limits
 
     async def Explain(self, request: pb.ExplainRequest, context: Context) -> pb.ExplainResponse:
         """Explains one score."""
-        found = await self._explained(request, self._pace.deadline(context))
+        found = await self._explained(request, self._policy.deadline(context))
         return pb.ExplainResponse(explanation=found)
 
     def ExplainStream(
@@ -51,41 +51,41 @@ class ExplanationService(rpc.ExplanationServiceServicer):
     ) -> AsyncIterator[pb.ExplainStreamResponse]:
         """Explains many sequences; a request that fails is answered with its own status."""
         answer = functools.partial(self._item, context)
-        return in_order(request_iterator, answer, self._pace.stream_window)
+        return in_order(request_iterator, answer, self._policy.stream_window)
 
     async def Score(self, request: pb.ScoreRequest, context: Context) -> pb.ScoreResponse:
         """Scores sequences without explaining them."""
-        deadline = self._pace.deadline(context)
-        room = self._seating.room(request.model)
-        return await room.run(functools.partial(self._score, request, deadline), deadline)
+        deadline = self._policy.deadline(context)
+        executor = self._seating.executor(request.model)
+        return await executor.run(functools.partial(self._score, request, deadline), deadline)
 
     async def GetExplanation(
         self, request: pb.GetExplanationRequest, context: Context
     ) -> pb.GetExplanationResponse:
         """Gives back an explanation as it was made."""
-        deadline = self._pace.deadline(context)
-        return await self._rooms.keeping.run(functools.partial(self._get, request), deadline)
+        deadline = self._policy.deadline(context)
+        return await self._executors.lookup.run(functools.partial(self._get, request), deadline)
 
     async def ListExplanations(
         self, request: pb.ListExplanationsRequest, context: Context
     ) -> pb.ListExplanationsResponse:
         """Lists explanations, newest first."""
-        deadline = self._pace.deadline(context)
-        return await self._rooms.keeping.run(functools.partial(self._list, request), deadline)
+        deadline = self._policy.deadline(context)
+        return await self._executors.lookup.run(functools.partial(self._list, request), deadline)
 
     async def _item(
         self, context: Context, index: int, message: pb.ExplainStreamRequest
     ) -> pb.ExplainStreamResponse:
         try:
-            deadline = self._pace.deadline(context, allowed(message))
+            deadline = self._policy.deadline(context, allowed(message))
             found = await self._explained(message.request, deadline)
         except Exception as error:  # told to the caller, and logged where it is ours
-            return pb.ExplainStreamResponse(index=index, error=status.item_status(status.told(error)))
+            return pb.ExplainStreamResponse(index=index, error=status.item_status(status.to_failure(error)))
         return pb.ExplainStreamResponse(index=index, explanation=found)
 
     async def _explained(self, request: pb.ExplainRequest, deadline: Deadline) -> pb.Explanation:
-        room = self._seating.room(request.model)
-        return await room.run(functools.partial(self._explain, request, deadline), deadline)
+        executor = self._seating.executor(request.model)
+        return await executor.run(functools.partial(self._explain, request, deadline), deadline)
 
     def _explain(self, request: pb.ExplainRequest, deadline: Deadline) -> pb.Explanation:
         return explanation(self._explainer.explain(requests.question(request, self._limits), deadline))
@@ -107,7 +107,7 @@ class ExplanationService(rpc.ExplanationServiceServicer):
         return pb.GetExplanationResponse(explanation=explanation(found))
 
     def _list(self, request: pb.ListExplanationsRequest) -> pb.ListExplanationsResponse:
-        found = Findings()
+        found = Violations()
         asked = pages.page(request, found)
         wanted = pages.explanation_filter(request, found, self._limits)
         found.raise_any()

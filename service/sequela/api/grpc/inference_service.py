@@ -5,7 +5,7 @@ from __future__ import annotations
 from sequela_proto.inference import open_inference_pb2 as oip
 from sequela_proto.inference import open_inference_pb2_grpc as rpc
 
-from sequela.api.deadline_policy import Context, Pace
+from sequela.api.deadline_policy import Context, DeadlinePolicy
 from sequela.api.inference.open_inference import OpenInference
 from sequela.errors import Unsupported
 
@@ -13,9 +13,9 @@ from sequela.errors import Unsupported
 class InferenceService(rpc.GRPCInferenceServiceServicer):
     """Scores and explains batches."""
 
-    def __init__(self, inference: OpenInference, pace: Pace) -> None:
+    def __init__(self, inference: OpenInference, policy: DeadlinePolicy) -> None:
         self._inference = inference
-        self._pace = pace
+        self._policy = policy
 
     async def ServerLive(self, request: oip.ServerLiveRequest, context: Context) -> oip.ServerLiveResponse:
         """It answers, so it lives."""
@@ -33,18 +33,18 @@ class InferenceService(rpc.GRPCInferenceServiceServicer):
 
     async def ModelReady(self, request: oip.ModelReadyRequest, context: Context) -> oip.ModelReadyResponse:
         """Whether a model is loaded."""
-        ready = await self._inference.ready(request.name, request.version, self._pace.deadline(context))
+        ready = await self._inference.ready(request.name, request.version, self._policy.deadline(context))
         return oip.ModelReadyResponse(ready=ready)
 
     async def ModelMetadata(
         self, request: oip.ModelMetadataRequest, context: Context
     ) -> oip.ModelMetadataResponse:
         """A model's tensors."""
-        return await self._inference.metadata(request.name, request.version, self._pace.deadline(context))
+        return await self._inference.metadata(request.name, request.version, self._policy.deadline(context))
 
     async def ModelInfer(self, request: oip.ModelInferRequest, context: Context) -> oip.ModelInferResponse:
         """Explains the rows of a batch."""
-        return await self._inference.infer(request, self._pace.deadline(context))
+        return await self._inference.infer(request, self._policy.deadline(context))
 
     async def ModelConfig(self, request: oip.ModelConfigRequest, context: Context) -> oip.ModelConfigResponse:
         """Triton's own."""

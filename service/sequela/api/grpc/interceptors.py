@@ -14,7 +14,7 @@ import structlog
 from google.protobuf.message import DecodeError
 
 from sequela.api.deadline_policy import Context
-from sequela.api.drain_gate import Closing
+from sequela.api.drain_gate import DrainGate
 from sequela.api.grpc import status
 from sequela.errors import InvalidInput
 from sequela.explain.ports import Observer
@@ -43,7 +43,7 @@ class Malformed:
 class EveryCall(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
     """Wraps all four kinds of methods in one and the same way. No call outlives closing time."""
 
-    def __init__(self, observer: Observer, closing: Closing) -> None:
+    def __init__(self, observer: Observer, closing: DrainGate) -> None:
         self._observer = observer
         self._closing = closing
 
@@ -115,7 +115,7 @@ class EveryCall(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generi
                 code = grpc.StatusCode(context.code())
                 raise
             except Exception as error:
-                failed = status.told(error)
+                failed = status.to_failure(error)
                 code, told = failed.code, {"reason": failed.reason, "detail": failed.message}
                 await _abort(context, failed, request_id)
             except BaseException:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela.api.grpc.decode.references import DIGEST, PART, VERSION, schema_text
-from sequela.api.grpc.decode.violations import Findings
+from sequela.api.grpc.decode.violations import Violations
 from sequela.errors import InvalidInput
 from sequela.explain.identity import model_digest
 from sequela.explain.limits import Limits
@@ -58,7 +58,7 @@ async def _header(messages: AsyncIterator[pb.RegisterModelRequest], limits: Limi
     first = await anext(messages, None)
     if first is None or first.WhichOneof("part") != "header":
         raise InvalidInput.at("header", "UPLOAD_ORDER", "must come first")
-    found = Findings()
+    found = Violations()
     found.name("header.name", first.header.name, MODEL, "empty, `m` or `m/v`, v a whole number")
     schema_text(first.header.schema_json, "header.schema_json", found, limits)
     if first.header.digest:

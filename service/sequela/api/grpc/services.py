@@ -12,8 +12,8 @@ from sequela_proto.inference import open_inference_pb2_grpc as oip_rpc
 from sequela_proto.v1 import sequela_pb2 as pb
 from sequela_proto.v1 import sequela_pb2_grpc as rpc
 
-from sequela.api.deadline_policy import Pace
-from sequela.api.executors import Rooms
+from sequela.api.deadline_policy import DeadlinePolicy
+from sequela.api.executors import Executors
 from sequela.api.grpc.background_service import BackgroundService
 from sequela.api.grpc.executor_choice import Seating
 from sequela.api.grpc.explanation_service import ExplanationService
@@ -50,29 +50,29 @@ class Behind:
 
 
 def services(
-    behind: Behind, rooms: Rooms, pace: Pace, limits: Limits, inference: OpenInference
+    behind: Behind, executors: Executors, policy: DeadlinePolicy, limits: Limits, inference: OpenInference
 ) -> tuple[Service, ...]:
     """All of them."""
-    seating = Seating(rooms, behind.models)
+    seating = Seating(executors, behind.models)
     return (
         Service(
             SERVICES["ExplanationService"].full_name,
-            ExplanationService(behind.explainer, behind.explanations, seating, pace, limits),
+            ExplanationService(behind.explainer, behind.explanations, seating, policy, limits),
             rpc.add_ExplanationServiceServicer_to_server,
         ),
         Service(
             SERVICES["ModelService"].full_name,
-            ModelService(behind.models, rooms, pace, limits),
+            ModelService(behind.models, executors, policy, limits),
             rpc.add_ModelServiceServicer_to_server,
         ),
         Service(
             SERVICES["BackgroundService"].full_name,
-            BackgroundService(behind.backgrounds, behind.models, rooms, pace, limits),
+            BackgroundService(behind.backgrounds, behind.models, executors, policy, limits),
             rpc.add_BackgroundServiceServicer_to_server,
         ),
         Service(
             INFERENCE,
-            InferenceService(inference, pace),
+            InferenceService(inference, policy),
             oip_rpc.add_GRPCInferenceServiceServicer_to_server,
         ),
     )

@@ -58,7 +58,7 @@ class Failure:
     metadata: tuple[tuple[str, str], ...] = ()
 
 
-def told(error: Exception) -> Failure:
+def to_failure(error: Exception) -> Failure:
     """What the caller is told about an error; one that nobody foresaw is logged as well."""
     code = next((CODES[kind] for kind in type(error).__mro__ if kind in CODES), None)
     if code is None or not isinstance(error, errors.SequelaError):

@@ -9,11 +9,11 @@ from typing import TypeVar
 
 from sequela_proto.v1 import sequela_pb2 as pb
 
-from sequela.api.deadline_policy import Pace
-from sequela.api.executors import Room, Rooms
+from sequela.api.deadline_policy import DeadlinePolicy
+from sequela.api.executors import Executor, Executors
 from sequela.api.grpc.decode import requests
 from sequela.api.grpc.decode.references import DIGEST, model
-from sequela.api.grpc.decode.violations import Findings
+from sequela.api.grpc.decode.violations import Violations
 from sequela.api.inference.error_paths import Tell, retelling
 from sequela.api.inference.parameters import Parameters
 from sequela.api.ordered_stream import in_order
@@ -40,26 +40,26 @@ class Questions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Inference:
-    """What stands behind all inference doors. Rows take turns with all other work, in the rooms."""
+    """What stands behind all inference doors. Rows take turns with all other work, in the executors."""
 
     explainer: Explainer
     models: Models
-    rooms: Rooms
-    pace: Pace
+    executors: Executors
+    policy: DeadlinePolicy
     limits: Limits
 
     async def looked_up(self, work: Callable[[], T], deadline: Deadline) -> T:
         """What is no explaining: reading a request, finding a model."""
-        return await self.rooms.keeping.run(work, deadline)
+        return await self.executors.lookup.run(work, deadline)
 
     async def written(self, work: Callable[[], T]) -> T:
         """Writes an answer, in the time that was kept back for it: rows may have used all other."""
-        return await self.rooms.keeping.run(work, Deadline(self.pace.default_timeout))
+        return await self.executors.lookup.run(work, Deadline(self.policy.default_timeout))
 
     def model(self, name: str, version: str, tell: Tell, until: float) -> Model:
         """The model by name, `m/v` or digest. Raises what `Models.resolve` raises."""
         with retelling(tell):
-            found = Findings()
+            found = Violations()
             choice = model(reference(name, version), "model", found, self.limits)
             found.raise_any()
             return self.models.resolve(choice, until)
@@ -75,19 +75,19 @@ class Inference:
 
         async def answer(index: int, _: pb.Sequence) -> T:
             own = deadline.beside()
-            return await self._room(asked).run(partial(self._explain, asked, index, own, finish), own)
+            return await self._executor(asked).run(partial(self._explain, asked, index, own, finish), own)
 
         return [each async for each in in_order(_each(asked.rows), answer, self._abreast(asked))]
 
     async def scored(self, asked: Questions, deadline: Deadline) -> ScoreResult:
         """Raw scores of all rows."""
-        return await self._room(asked).run(partial(self._score, asked, deadline), deadline)
+        return await self._executor(asked).run(partial(self._score, asked, deadline), deadline)
 
-    def _room(self, asked: Questions) -> Room:
-        return self.rooms.served if asked.model.endpoint else self.rooms.explaining
+    def _executor(self, asked: Questions) -> Executor:
+        return self.executors.remote if asked.model.endpoint else self.executors.explain
 
     def _abreast(self, asked: Questions) -> int:
-        return min(self._room(asked).seats, self.pace.stream_window)
+        return min(self._executor(asked).seats, self.policy.stream_window)
 
     def _explain(
         self,

@@ -15,7 +15,7 @@ from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela.api.grpc.decode.options import options
 from sequela.api.grpc.decode.references import DIGEST
-from sequela.api.grpc.decode.violations import Findings, shown
+from sequela.api.grpc.decode.violations import Violations, shown
 from sequela.api.inference.error_paths import of_parameters, retelling
 from sequela.errors import Unsupported
 from sequela.explain.limits import Limits
@@ -60,7 +60,7 @@ def parameters(given: Mapping[str, Any], limits: Limits) -> Parameters:
     is; Unsupported for answers in binary form.
     """
     _check_form(given)
-    found, said = Findings(), pb.ExplainOptions()
+    found, said = Violations(), pb.ExplainOptions()
     for name in sorted(given.keys() - {*OTHERS, *IGNORED, *BINARY}):
         path = f"parameters.{name}"
         if name in OPTIONS:
@@ -93,7 +93,7 @@ def _background(name: str | None) -> pb.BackgroundReference | None:
     return pb.BackgroundReference(name=name)
 
 
-def _set(said: pb.ExplainOptions, field: FieldDescriptor, value: Any, path: str, found: Findings) -> None:
+def _set(said: pb.ExplainOptions, field: FieldDescriptor, value: Any, path: str, found: Violations) -> None:
     read = _reader(field)
     if field.is_repeated:
         parts = value if isinstance(value, list) else [part.strip() for part in str(value).split(",")]
@@ -115,7 +115,7 @@ def _reader(field: FieldDescriptor) -> Callable[[Any], Any]:
     return _number if field.cpp_type == FieldDescriptor.CPPTYPE_DOUBLE else _whole
 
 
-def _checked(read: Callable[[Any], Any], value: Any, path: str, found: Findings) -> Any:
+def _checked(read: Callable[[Any], Any], value: Any, path: str, found: Violations) -> Any:
     """What is read of a value; None after noting that it cannot be."""
     try:
         return read(value)

@@ -13,7 +13,7 @@ from sequela.api.rest.responses import TOO_LARGE
 from sequela.concurrency.deadline import Deadline
 from sequela.errors import InvalidInput, OutOfTime, Overloaded
 from sequela.explain.ports import Observer
-from sequela.explain.telemetry import Shed
+from sequela.explain.telemetry import RequestRejected
 
 LEAST_BYTES = 8
 """Bytes of the limit that each value of JSON counts for at least: in memory it takes several times as many."""
@@ -29,7 +29,7 @@ class Bodies:
 
     def __init__(self, most: int, at_a_time: int, observer: Observer) -> None:
         self._most = most
-        self._room = most * at_a_time
+        self._executor = most * at_a_time
         self._held = 0
         self._observer = observer
 
@@ -60,10 +60,10 @@ class Bodies:
             raise gone() from None
 
     def _add(self, body: bytearray, chunk: bytes) -> None:
-        """Room is taken by what has come, not by what was announced: who sends nothing holds nothing."""
+        """Executor is taken by what has come, not by what was announced: who sends nothing holds nothing."""
         if len(body) + len(chunk) > self._most:
             raise self._too_large()
-        if self._held + len(chunk) > self._room:
+        if self._held + len(chunk) > self._executor:
             raise self._full()
         self._held += len(chunk)
         body += chunk
@@ -83,6 +83,6 @@ class Bodies:
         return InvalidInput(TOO_LARGE, f"the body is longer than {self._most} bytes")
 
     def _full(self) -> Overloaded:
-        self._observer.notice(Shed("bodies", "QUEUE_FULL"))
-        text = f"requests under way hold {self._held} bytes, the limit is {self._room}"
+        self._observer.notice(RequestRejected("bodies", "QUEUE_FULL"))
+        text = f"requests under way hold {self._held} bytes, the limit is {self._executor}"
         return Overloaded("QUEUE_FULL", text, retry_after=RETRY_AFTER)

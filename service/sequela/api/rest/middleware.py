@@ -16,8 +16,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sequela.api.deadline_policy import Pace
-from sequela.api.drain_gate import Closing
+from sequela.api.deadline_policy import DeadlinePolicy
+from sequela.api.drain_gate import DrainGate
 from sequela.api.grpc import status
 from sequela.api.grpc.interceptors import SANE_ID
 from sequela.api.rest.bodies import Bodies
@@ -38,8 +38,8 @@ class EveryRequest:
     """Makes routes of handlers. No request outlives closing time."""
 
     observer: Observer
-    closing: Closing
-    pace: Pace
+    closing: DrainGate
+    policy: DeadlinePolicy
     bodies: Bodies
 
     def route(self, method: str, path: str, handler: Handler) -> Route:
@@ -73,7 +73,7 @@ class EveryRequest:
         try:
             return await self._answered(request, handler), {"reason": ""}
         except Exception as error:
-            failed = status.told(error)
+            failed = status.to_failure(error)
             # An error and the tasks that it went through hold each other, and with them what was read of the body.
             traceback.clear_frames(error.__traceback__)
             return refusal(failed, request_id), {"reason": failed.reason, "detail": failed.message}
@@ -81,7 +81,7 @@ class EveryRequest:
     async def _answered(self, request: Request, handler: Handler) -> Response:
         async with self.closing.inside():
             check_headers(request)
-            deadline = self.pace.within(allowed(request))
+            deadline = self.policy.within(allowed(request))
             async with self.bodies.held(request, deadline) as body:
                 return await while_there(request, handler(Asked(request.path_params, body, deadline)))
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from sequela_proto.v1 import sequela_pb2 as pb
 
-from sequela.api.grpc.decode.violations import Findings
+from sequela.api.grpc.decode.violations import Violations
 from sequela.explain.limits import Limits
 from sequela.explain.request import Estimator, FeatureScope, Level, Options
 from sequela.explain.schema import Link
@@ -36,7 +36,7 @@ ESTIMATORS: dict[int, Estimator | None] = {
 }
 
 
-def options(message: pb.ExplainOptions, path: str, found: Findings, limits: Limits) -> Options:
+def options(message: pb.ExplainOptions, path: str, found: Violations, limits: Limits) -> Options:
     """The options asked for, each within its range and none against another."""
     default = Options()
 
@@ -73,7 +73,7 @@ def options(message: pb.ExplainOptions, path: str, found: Findings, limits: Limi
     )
 
 
-def targets(names: Any, path: str, found: Findings, limits: Limits) -> tuple[str, ...]:
+def targets(names: Any, path: str, found: Violations, limits: Limits) -> tuple[str, ...]:
     """Output names or column numbers."""
     if len(names) > limits.max_targets:
         found.add(path, "TOO_MANY_TARGETS", f"{len(names)} targets, the limit is {limits.max_targets}")
@@ -83,12 +83,12 @@ def targets(names: Any, path: str, found: Findings, limits: Limits) -> tuple[str
     return tuple(names)
 
 
-def output_event(event: int, path: str, found: Findings, limits: Limits) -> int:
+def output_event(event: int, path: str, found: Violations, limits: Limits) -> int:
     """An event index t ≤ 0."""
     return found.within(path, event, 1 - limits.max_events, 0)
 
 
-def _levels(message: pb.ExplainOptions, path: str, found: Findings) -> tuple[Level, ...]:
+def _levels(message: pb.ExplainOptions, path: str, found: Violations) -> tuple[Level, ...]:
     """The levels asked for, in their own order, each once."""
     asked = {
         found.choice(f"{path}[{index}]", number, LEVELS, Level.EVENT)
@@ -97,7 +97,7 @@ def _levels(message: pb.ExplainOptions, path: str, found: Findings) -> tuple[Lev
     return tuple(level for level in Level if level in asked)
 
 
-def _one_way_to_cells(message: pb.ExplainOptions, path: str, found: Findings) -> None:
+def _one_way_to_cells(message: pb.ExplainOptions, path: str, found: Violations) -> None:
     ranked = [name for name in ("top_k_events", "top_k_features") if message.HasField(name)]
     if ranked and message.HasField("cell_threshold"):
         text = f"set together with {' and '.join(ranked)}; cells are chosen by a threshold or by rank"

@@ -10,7 +10,7 @@ from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela.api.grpc.decode.references import MODEL, MODEL_EXPECTED, PART
 from sequela.api.grpc.decode.sequences import moment, texts
-from sequela.api.grpc.decode.violations import Findings
+from sequela.api.grpc.decode.violations import Violations
 from sequela.explain.limits import Limits
 from sequela.explain.ports import Filter
 
@@ -38,7 +38,7 @@ class PageAsked:
     token: str
 
 
-def page(message: Paged, found: Findings) -> PageAsked:
+def page(message: Paged, found: Violations) -> PageAsked:
     """The page asked for: 0 is the default size, too much is cut, negative is noted."""
     if message.page_size < 0:
         found.add("page_size", "OPTION_OUT_OF_RANGE", f"{message.page_size}, must be at least 0")
@@ -46,7 +46,7 @@ def page(message: Paged, found: Findings) -> PageAsked:
     return PageAsked(size, found.text("page_token", message.page_token, MAX_TOKEN))
 
 
-def explanation_filter(message: pb.ListExplanationsRequest, found: Findings, limits: Limits) -> Filter:
+def explanation_filter(message: pb.ListExplanationsRequest, found: Violations, limits: Limits) -> Filter:
     """Which explanations are asked for."""
     start = moment(message.start_time, "start_time", found) if message.HasField("start_time") else None
     end = moment(message.end_time, "end_time", found) if message.HasField("end_time") else None
@@ -65,7 +65,7 @@ def explanation_filter(message: pb.ListExplanationsRequest, found: Findings, lim
     )
 
 
-def model_filter(name: str, found: Findings) -> str:
+def model_filter(name: str, found: Violations) -> str:
     """Empty, or `models/m`, also where it was given in short."""
     if not name:
         return ""
@@ -89,7 +89,7 @@ def model_name(name: str) -> str:
 
 
 def _checked(name: str, pattern: re.Pattern[str], expected: str) -> str:
-    found = Findings()
+    found = Violations()
     found.name("name", name, pattern, expected)
     found.raise_any()
     return name

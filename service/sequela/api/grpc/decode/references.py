@@ -7,7 +7,7 @@ import re
 from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela.api.grpc.decode.tensors import arrays
-from sequela.api.grpc.decode.violations import Findings
+from sequela.api.grpc.decode.violations import Violations
 from sequela.explain.limits import Limits
 from sequela.explain.request import (
     BackgroundChoice,
@@ -31,7 +31,7 @@ DIGEST = re.compile(r"[0-9a-f]{64}")
 MODEL_EXPECTED = "`models/m`, `models/m/versions/v`, `m` or `m/v`"
 
 
-def model(message: pb.ModelReference, path: str, found: Findings, limits: Limits) -> ModelChoice:
+def model(message: pb.ModelReference, path: str, found: Violations, limits: Limits) -> ModelChoice:
     """Which model; a reference that says nothing is noted."""
     match message.WhichOneof("model"):
         case "name":
@@ -48,7 +48,7 @@ def model(message: pb.ModelReference, path: str, found: Findings, limits: Limits
 
 
 def background(
-    message: pb.BackgroundReference, path: str, found: Findings, limits: Limits
+    message: pb.BackgroundReference, path: str, found: Violations, limits: Limits
 ) -> BackgroundChoice:
     """Which background; a reference that says nothing is noted."""
     match message.WhichOneof("background"):
@@ -68,7 +68,7 @@ def background(
 
 
 def background_values(
-    message: pb.BackgroundValues, path: str, found: Findings, limits: Limits
+    message: pb.BackgroundValues, path: str, found: Violations, limits: Limits
 ) -> GivenBackground:
     """Values of a background, not yet fitted to a model."""
     if not message.inputs:
@@ -81,7 +81,7 @@ def background_values(
     )
 
 
-def schema_text(content: bytes, path: str, found: Findings, limits: Limits) -> bytes:
+def schema_text(content: bytes, path: str, found: Violations, limits: Limits) -> bytes:
     """The text of a schema.json."""
     if len(content) > limits.max_schema_bytes:
         text = f"{len(content)} bytes, the limit is {limits.max_schema_bytes}"
@@ -89,7 +89,7 @@ def schema_text(content: bytes, path: str, found: Findings, limits: Limits) -> b
     return content
 
 
-def _inline(message: pb.InlineModel, path: str, found: Findings, limits: Limits) -> InlineModel:
+def _inline(message: pb.InlineModel, path: str, found: Violations, limits: Limits) -> InlineModel:
     if not message.onnx:
         found.add(f"{path}.onnx", "MODEL_EMPTY", "holds no bytes")
     if len(message.onnx) > limits.max_model_bytes:
@@ -98,7 +98,7 @@ def _inline(message: pb.InlineModel, path: str, found: Findings, limits: Limits)
     return InlineModel(message.onnx, schema_text(message.schema_json, f"{path}.schema_json", found, limits))
 
 
-def _endpoint(message: pb.EndpointModel, path: str, found: Findings, limits: Limits) -> EndpointModel:
+def _endpoint(message: pb.EndpointModel, path: str, found: Violations, limits: Limits) -> EndpointModel:
     return EndpointModel(
         found.text(f"{path}.uri", message.uri, limits.max_text),
         found.text(f"{path}.version", message.version, limits.max_text),
@@ -106,5 +106,5 @@ def _endpoint(message: pb.EndpointModel, path: str, found: Findings, limits: Lim
     )
 
 
-def _digest(digest: str, path: str, found: Findings) -> str:
+def _digest(digest: str, path: str, found: Violations) -> str:
     return found.name(path, digest.lower(), DIGEST, "a SHA-256 as 64 hexadecimal digits")

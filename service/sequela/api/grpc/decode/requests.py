@@ -9,7 +9,7 @@ from sequela_proto.v1 import sequela_pb2 as pb
 from sequela.api.grpc.decode.options import options, output_event, targets
 from sequela.api.grpc.decode.references import background, model
 from sequela.api.grpc.decode.sequences import sequence, texts
-from sequela.api.grpc.decode.violations import Findings
+from sequela.api.grpc.decode.violations import Violations
 from sequela.explain.limits import Limits
 from sequela.explain.request import ExplainRequest, GivenSequence, ModelChoice
 
@@ -26,7 +26,7 @@ class ScoreRequest:
 
 def question(message: pb.ExplainRequest, limits: Limits) -> ExplainRequest:
     """What is to be explained. Raises InvalidInput with every violation of the message."""
-    found = Findings()
+    found = Violations()
     asked = ExplainRequest(
         model=model(message.model, "model", found, limits),
         background=(
@@ -45,7 +45,7 @@ def question(message: pb.ExplainRequest, limits: Limits) -> ExplainRequest:
 
 def score_question(message: pb.ScoreRequest, limits: Limits) -> ScoreRequest:
     """What is to be scored. Raises InvalidInput with every violation of the message."""
-    found = Findings()
+    found = Violations()
     found.within("sequences", len(message.sequences), 1, limits.max_score_sequences)
     asked = ScoreRequest(
         model(message.model, "model", found, limits),

@@ -10,12 +10,12 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela.api.grpc.decode.tensors import arrays
-from sequela.api.grpc.decode.violations import Findings, shown
+from sequela.api.grpc.decode.violations import Violations, shown
 from sequela.explain.limits import Limits
 from sequela.explain.request import EventInfo, GivenSequence
 
 
-def sequence(message: pb.Sequence, path: str, found: Findings, limits: Limits) -> GivenSequence:
+def sequence(message: pb.Sequence, path: str, found: Violations, limits: Limits) -> GivenSequence:
     """A sequence; `path` is where it stands in the request."""
     if not message.inputs:
         found.add(f"{path}.inputs", "SEQUENCE_EMPTY", "holds no tensor; send one for each input of the model")
@@ -29,7 +29,7 @@ def sequence(message: pb.Sequence, path: str, found: Findings, limits: Limits) -
     return GivenSequence(inputs, infos)
 
 
-def texts(field: Mapping[str, str], path: str, found: Findings, limits: Limits) -> dict[str, str]:
+def texts(field: Mapping[str, str], path: str, found: Violations, limits: Limits) -> dict[str, str]:
     """A map of short texts, such as labels."""
     if len(field) > limits.max_labels:
         found.add(path, "TOO_MANY_TEXTS", f"{len(field)} entries, the limit is {limits.max_labels}")
@@ -40,7 +40,7 @@ def texts(field: Mapping[str, str], path: str, found: Findings, limits: Limits) 
     return dict(field)
 
 
-def moment(message: Timestamp, path: str, found: Findings) -> datetime | None:
+def moment(message: Timestamp, path: str, found: Violations) -> datetime | None:
     """A time in UTC, to the microsecond; None after noting one that is out of range."""
     try:
         return message.ToDatetime(UTC)
@@ -51,7 +51,7 @@ def moment(message: Timestamp, path: str, found: Findings) -> datetime | None:
         return None
 
 
-def _check_order(infos: Sequence[EventInfo], path: str, found: Findings) -> None:
+def _check_order(infos: Sequence[EventInfo], path: str, found: Violations) -> None:
     """Notes times that only ever run backwards: the sequence was most likely sent newest event first.
 
     Times that go both ways are left alone, since events may be recorded out of order.
@@ -67,7 +67,7 @@ def _check_order(infos: Sequence[EventInfo], path: str, found: Findings) -> None
         )
 
 
-def _event(message: pb.EventInfo, path: str, found: Findings, limits: Limits) -> EventInfo:
+def _event(message: pb.EventInfo, path: str, found: Violations, limits: Limits) -> EventInfo:
     return EventInfo(
         found.text(f"{path}.id", message.id, limits.max_text),
         moment(message.time, f"{path}.time", found) if message.HasField("time") else None,

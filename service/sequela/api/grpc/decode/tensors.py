@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sequela_proto.v1 import sequela_pb2 as pb
 
-from sequela.api.grpc.decode.violations import Findings, shown
+from sequela.api.grpc.decode.violations import Violations, shown
 from sequela.explain.limits import Limits
 from sequela.explain.request import NamedArray
 
@@ -31,7 +31,7 @@ MAX_AXES = 7
 
 
 def arrays(
-    messages: Sequence[pb.InputTensor], path: str, found: Findings, limits: Limits
+    messages: Sequence[pb.InputTensor], path: str, found: Violations, limits: Limits
 ) -> tuple[NamedArray, ...]:
     """The tensors of a repeated field at `path`; those that are wrong are noted and left out."""
     named = []
@@ -46,7 +46,7 @@ def arrays(
 
 
 def _columns(
-    names: Sequence[str], array: Array | None, path: str, found: Findings, limits: Limits
+    names: Sequence[str], array: Array | None, path: str, found: Violations, limits: Limits
 ) -> tuple[str, ...]:
     """The names of an array's columns: none, or one for each, all different."""
     if not names or array is None:
@@ -62,7 +62,7 @@ def _columns(
     return tuple(found.text(f"{path}[{i}]", name, limits.max_text) for i, name in enumerate(names))
 
 
-def _array(tensor: pb.Tensor, path: str, found: Findings) -> Array | None:
+def _array(tensor: pb.Tensor, path: str, found: Violations) -> Array | None:
     """The array, or None after noting what is wrong with it."""
     held = [field for field in ("raw", "numbers", "integers") if len(getattr(tensor, field))]
     if not held and 0 in tensor.shape:
@@ -86,7 +86,7 @@ def _array(tensor: pb.Tensor, path: str, found: Findings) -> Array | None:
     return None if flat is None else _finite(flat.reshape(shape), path, found)
 
 
-def _dtype(tensor: pb.Tensor, held: str, path: str, found: Findings) -> np.dtype[Any] | None:
+def _dtype(tensor: pb.Tensor, held: str, path: str, found: Violations) -> np.dtype[Any] | None:
     if tensor.dtype == pb.DATA_TYPE_UNSPECIFIED and held in UNTYPED:
         return UNTYPED[held]
     if tensor.dtype not in DTYPES:
@@ -94,7 +94,7 @@ def _dtype(tensor: pb.Tensor, held: str, path: str, found: Findings) -> np.dtype
     return DTYPES.get(tensor.dtype)
 
 
-def _shape(tensor: pb.Tensor, path: str, found: Findings) -> tuple[int, ...] | None:
+def _shape(tensor: pb.Tensor, path: str, found: Violations) -> tuple[int, ...] | None:
     shape = tuple(tensor.shape)
     if len(shape) > MAX_AXES:
         found.add(
@@ -110,7 +110,7 @@ def _shape(tensor: pb.Tensor, path: str, found: Findings) -> tuple[int, ...] | N
     return shape
 
 
-def _from_raw(raw: bytes, dtype: np.dtype[Any], count: int, path: str, found: Findings) -> Array | None:
+def _from_raw(raw: bytes, dtype: np.dtype[Any], count: int, path: str, found: Violations) -> Array | None:
     if len(raw) != count * dtype.itemsize:
         text = f"{len(raw)} bytes, the shape takes {count} elements of {dtype.itemsize} bytes"
         found.add(f"{path}.raw", "TENSOR_SIZE", text)
@@ -122,7 +122,7 @@ def _from_raw(raw: bytes, dtype: np.dtype[Any], count: int, path: str, found: Fi
 
 
 def _from_values(
-    values: Sequence[float], dtype: np.dtype[Any], count: int, path: str, found: Findings
+    values: Sequence[float], dtype: np.dtype[Any], count: int, path: str, found: Violations
 ) -> Array | None:
     if len(values) != count:
         found.add(path, "TENSOR_SIZE", f"{len(values)} elements, the shape takes {count}")
@@ -145,7 +145,7 @@ def _from_values(
     return converted
 
 
-def _finite(array: Array, path: str, found: Findings) -> Array | None:
+def _finite(array: Array, path: str, found: Violations) -> Array | None:
     if array.dtype.kind != "f":
         return array
     bad = np.isinf(array)  # whether NaN is a value, the model's schema says

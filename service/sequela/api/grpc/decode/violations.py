@@ -16,7 +16,7 @@ MAX_FINDINGS = 100
 SHOWN = 40
 
 
-class Findings:
+class Violations:
     """Violations in the order found; the first one gives the error its reason."""
 
     def __init__(self) -> None:
