@@ -31,7 +31,7 @@ from sequela.api.grpc.services import NAMES, Behind, services
 from sequela.api.http_server import HttpServer, application
 from sequela.api.inference.batch_inference import Inference
 from sequela.api.inference.open_inference import About, OpenInference
-from sequela.api.readiness import Readiness
+from sequela.api.readiness import ConfiguredStates, Readiness
 from sequela.api.rest.bodies import Bodies
 from sequela.api.rest.kserve import KServe
 from sequela.api.rest.middleware import EveryRequest
@@ -75,6 +75,7 @@ def build(
     backgrounds: Backgrounds | None = None,
     explanations: Explanations | None = None,
     explainer: Explainer | None = None,
+    configured_states: ConfiguredStates | None = None,
 ) -> Wired:
     """Wires the server, inside the event loop that will run it; what is given takes the place of the usual."""
     limits, near = settings.limits, settings.cache_bytes
@@ -101,7 +102,7 @@ def build(
 
     executors = _executors(settings, pool.workers, observer)
     policy = DeadlinePolicy(settings.default_timeout, settings.deadline_reserve, settings.stream_window)
-    readiness = Readiness(NAMES, models.ready, configured)
+    readiness = Readiness(NAMES, configured_states or configured)
     inference = OpenInference(
         Inference(explainer, models, executors, policy, limits), About(version(), readiness.why_not)
     )

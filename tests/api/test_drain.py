@@ -28,9 +28,6 @@ class Endless(FixedModels):
         self.begun, self.over = threading.Semaphore(0), threading.Event()
         super().__init__(Watched(loaded(BY_NAME["gru"]), self._batch))  # type: ignore[arg-type]
 
-    def ready(self) -> bool:
-        return True
-
     def is_remote(self, _: ModelChoice) -> bool:
         return False
 

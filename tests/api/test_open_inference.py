@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from api import inference_calls, rpc_calls
 from api.inference_calls import BACKGROUND, MODELS, infer_request, ours, sample_rows, stub, tensors, total
-from api.made import Gate
+from api.made import Gate, LoadingStates
 from api.test_executors import depth
 from google.protobuf import json_format
 from matrix import BY_NAME, Case
@@ -364,16 +364,13 @@ def test_a_list_may_be_text_or_levels_twice(serving: Serving) -> None:
 class Loading:
     """Models that are not there yet."""
 
-    def ready(self) -> bool:
-        return False
-
     def resolve(self, choice: Any, until: float) -> Any:
         raise Unavailable("MODEL_LOADING", "gru is still being loaded", retry_after=2.0)
 
 
 def test_a_model_that_is_loading_is_not_ready() -> None:
     """Neither is the server; who asks for an explanation hears UNAVAILABLE, and when to come back."""
-    with Serving(embedded(), wait=False, models=Loading()) as server:
+    with Serving(embedded(), wait=False, models=Loading(), configured_states=LoadingStates()) as server:
         assert not stub(server).ModelReady(oip.ModelReadyRequest(name="gru")).ready
         assert not stub(server).ServerReady(oip.ServerReadyRequest()).ready
         with pytest.raises(grpc.RpcError) as caught:

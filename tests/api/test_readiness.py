@@ -57,7 +57,7 @@ def test_what_is_loading_is_named(tmp_path: Path) -> None:
     loader = SlowLoader()
     board = Switchboard(EndpointRules(), loader.limits, Observers([]))
     configured = OperatorsModels.in_folder(tmp_path, loader, board)
-    readiness = Readiness((), configured.ready, configured)
+    readiness = Readiness((), configured)
     configured.start()
     found = readiness.report()
     assert (found.ready, found.text) == (False, "loading models\nmodels/gru/versions/1 LOADING\n")

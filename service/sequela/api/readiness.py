@@ -7,7 +7,7 @@ would help nobody.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -51,8 +51,11 @@ class Health(health.aio.HealthServicer):  # type: ignore[name-defined, misc]  # 
         self._dismissed.set()
 
 
-class Standing(Protocol):
-    """How the operator's models stand."""
+class ConfiguredStates(Protocol):
+    """The state of the operator's models."""
+
+    def ready(self) -> bool:
+        """Whether every model of this process is loaded; true where there is none."""
 
     def unready(self) -> Sequence[ModelRecord]:
         """Those that keep the server from being ready."""
@@ -72,19 +75,19 @@ class Report:
 class Readiness:
     """Not ready until every configured model is loaded, and never again once the server drains."""
 
-    def __init__(self, services: Sequence[str], models_ready: Callable[[], bool], standing: Standing) -> None:
+    def __init__(self, services: Sequence[str], models: ConfiguredStates) -> None:
         self.servicer = Health()
         self._names = ("", *services)
-        self._models_ready, self._standing = models_ready, standing
+        self._models = models
         self._draining = False
 
     def why_not(self) -> str:
         """Why the server takes no calls; empty when it does."""
         if self._draining:
             return "draining"
-        if self._models_ready():
+        if self._models.ready():
             return ""
-        failed = any(record.state is ModelState.FAILED for record in self._standing.unready())
+        failed = any(record.state is ModelState.FAILED for record in self._models.unready())
         return FAILED if failed else "loading models"
 
     def report(self) -> Report:
@@ -92,8 +95,8 @@ class Readiness:
         if self._draining:
             return Report(False, f"{self.why_not()}\n")
         why = self.why_not()
-        models = [record.told for record in self._standing.unready()]
-        notes = [f"note: {note}" for note in self._standing.notes()]
+        models = [record.told for record in self._models.unready()]
+        notes = [f"note: {note}" for note in self._models.notes()]
         return Report(not why, "".join(f"{line}\n" for line in (why or "ok", *models, *notes)))
 
     async def follow(self) -> None:

@@ -260,9 +260,6 @@ class Models(Protocol):
     def delete(self, name: str) -> None:
         """Forgets an uploaded model."""
 
-    def ready(self) -> bool:
-        """Every configured model is loaded (none configured is ready)."""
-
 
 class Backgrounds(Protocol):
     """Named backgrounds. Raises NotFound, AlreadyExists, Unavailable (the shared store is down)."""

@@ -28,6 +28,7 @@ from sequela.explain.request import (
 from sequela.explain.result.explanation import ExplanationWarning
 from sequela.explain.schema import ModelSchema
 from sequela.explain.targets import Targets, chosen_targets
+from sequela.names import background_name, model_owner
 from sequela.timeshap.cells import Cells
 
 
@@ -138,7 +139,7 @@ def _background(
                 raise DoesNotFit("BACKGROUND_MISSING", text, violations=[Violation("background", text)])
             return "", model.info.default_background
         case NamedBackground(name):
-            full = name if "/" in name else f"{_unversioned(model.info.name)}/backgrounds/{name}"
+            full = background_name(model_owner(model.info.name), name)
             return full, backgrounds.get(full).background
         case DigestedBackground(digest):
             return "", backgrounds.by_digest(digest)
@@ -146,11 +147,6 @@ def _background(
             background = prepare_background(schema, choice, limits, "background.values")
             backgrounds.remember(background)
             return "", background
-
-
-def _unversioned(name: str) -> str:
-    """`models/m` of `models/m/versions/v`."""
-    return name.partition("/versions/")[0]
 
 
 def _check_background(background: Background, schema: ModelSchema) -> None:

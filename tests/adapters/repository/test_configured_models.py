@@ -6,7 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from adapters.store.replicas import ONE_HOT, SCHEMA, SlowLoader, put, repository, small, width
+from adapters.store.replicas import (
+    ONE_HOT,
+    SCHEMA,
+    SlowLoader,
+    operators_models,
+    put,
+    repository,
+    small,
+    width,
+)
 from digests import digest_of
 from sequela.adapters.endpoints.registry import EndpointRules, Switchboard
 from sequela.adapters.repository.model_cache import ModelCache
@@ -28,7 +37,7 @@ def test_configured_models_are_found_by_name(tmp_path: Path) -> None:
     for version in (2, 9, 10):
         put(tmp_path, "fraud", str(version), small(version))
     models = repository(tmp_path)
-    assert models.ready()
+    assert operators_models(tmp_path).ready()
     for name in ("fraud", "models/fraud", "fraud/10", "models/fraud/versions/10"):
         model = models.resolve(NamedModel(name))
         assert (model.info.name, width(model)) == ("models/fraud/versions/10", 10)
@@ -69,7 +78,7 @@ def test_one_failing_model_stops_no_other(tmp_path: Path) -> None:
     with pytest.raises(DoesNotFit, match="not an ONNX model") as caught:
         models.resolve(NamedModel("bad"))
     assert caught.value.reason == "MODEL_NOT_LOADED"
-    assert not models.ready()
+    assert not operators_models(tmp_path).ready()
 
 
 def test_models_are_loaded_in_the_background(tmp_path: Path) -> None:
@@ -86,10 +95,10 @@ def test_models_are_loaded_in_the_background(tmp_path: Path) -> None:
     with pytest.raises(Unavailable) as caught:
         models.resolve(NamedModel("m"))
     assert (caught.value.reason, caught.value.retry_after) == ("MODEL_LOADING", 1.0)
-    assert not models.ready()
+    assert not configured.ready()
     loader.go.set()
     configured.wait()
-    assert models.ready()
+    assert configured.ready()
     assert width(models.resolve(NamedModel("m"))) == 3
 
 
@@ -102,7 +111,7 @@ def test_other_folders_are_nobodys_models(tmp_path: Path) -> None:
     put(tmp_path, "a b", "1", small(3))
     (tmp_path / "README.md").write_text("notes")
     assert [record.name for record in repository(tmp_path).list(50, "").items] == ["models/m/versions/1"]
-    assert repository().ready()
+    assert operators_models().ready()
 
 
 BAD_NAMES = [
@@ -141,7 +150,7 @@ def test_bad_names_are_refused(name: str, tmp_path: Path) -> None:
     for field, door in doors:
         with pytest.raises(InvalidInput) as caught:
             door()
-        assert caught.value.reason == "MODEL_NAME_INVALID"
+        assert caught.value.reason == "NAME_INVALID"
         assert [violation.field for violation in caught.value.violations] == [field]
 
 

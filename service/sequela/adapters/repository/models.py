@@ -123,17 +123,13 @@ class ModelRepository:
         for upload in forgotten:
             self._cache.drop(upload.digest)
 
-    def ready(self) -> bool:
-        """See `Models`."""
-        return self._configured.ready()
-
     def _named(self, pattern: ModelPattern) -> Model:
         record = self._configured.find(pattern)
         if record:
             return _usable(record)
         upload = self._find(pattern)
         if upload is None:
-            raise _unknown(_shown(pattern))
+            raise _unknown(pattern.short)
         return self._opened(upload).named(upload.name.full)
 
     def _digested(self, digest: str) -> Model:
@@ -215,7 +211,3 @@ def _record(
 
 def _unknown(name: str) -> NotFound:
     return NotFound("MODEL_NOT_FOUND", f"no model {name}")
-
-
-def _shown(pattern: ModelPattern) -> str:
-    return pattern.model if pattern.version is None else f"{pattern.model}/{pattern.version}"

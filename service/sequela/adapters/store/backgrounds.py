@@ -22,6 +22,7 @@ from sequela.adapters.store.serialization import decode_background, encode_backg
 from sequela.errors import AlreadyExists, NotFound
 from sequela.explain.background import Background, StoredBackground
 from sequela.explain.ports import Observer, Page
+from sequela.names import background_prefix
 
 DIGEST_SECONDS = 30 * 86_400.0
 """How long an inline background is found again by its digest alone."""
@@ -106,7 +107,7 @@ class StoredBackgrounds:
 
     def list(self, model: str, page_size: int, token: str) -> Page[StoredBackground]:
         """See `Backgrounds`."""
-        prefix = f"{model}/backgrounds/" if model else ""
+        prefix = background_prefix(model)
         position = page_position(_INDEX + prefix, token) or prefix
         found: list[StoredBackground] = []
         while names := self._store.index_page(_INDEX, position, page_size + 1 - len(found)):

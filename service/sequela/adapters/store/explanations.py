@@ -26,6 +26,7 @@ from sequela.errors import NotFound
 from sequela.explain.ports import Filter, Observer, Page
 from sequela.explain.result.explanation import Explanation
 from sequela.explain.telemetry import CacheAsked
+from sequela.names import names_model
 
 EXPLANATION_SECONDS = 7 * 86_400.0
 """How long an explanation is kept."""
@@ -184,15 +185,9 @@ def _matches(wanted: Filter, explanation: Explanation) -> bool:
     labels = (wanted.labels or {}).items()
     return (
         wanted.caller_id in ("", explanation.caller_id)
-        and (not wanted.model or _is_of(wanted.model, explanation.model))
+        and (not wanted.model or names_model(wanted.model, explanation.model))
         and all(explanation.labels.get(key) == value for key, value in labels)
     )
-
-
-def _is_of(wanted: str, model: str) -> bool:
-    """Whether `models/m/versions/v` is the model, or a version of it, that any form of name means."""
-    full = wanted if wanted.startswith("models/") else "models/" + wanted.replace("/", "/versions/", 1)
-    return model == full or model.startswith(full + "/versions/")
 
 
 def _kept(name: str) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 from sequela_proto.v1 import sequela_pb2 as pb
 
-from sequela.api.grpc.decode.references import PART, background_values, model
+from sequela import names
+from sequela.api.grpc.decode.references import background_values, model
 from sequela.api.grpc.decode.sequences import sequence
 from sequela.api.grpc.decode.violations import Violations
 from sequela.errors import InvalidInput, SequelaError
@@ -18,7 +17,6 @@ from sequela.explain.limits import Limits
 from sequela.explain.ports import Model, Models
 from sequela.explain.request import NamedModel
 
-NAME = re.compile(rf"((models/{PART})/backgrounds/({PART})?)?")
 AVERAGES: dict[int, Average] = {
     pb.AVERAGE_UNSPECIFIED: Average.MEAN,
     pb.AVERAGE_MEAN: Average.MEAN,
@@ -94,22 +92,22 @@ def _begin(
 ) -> tuple[str, Model, Averager]:
     """The name (ending in `/` where the digest completes it), the model, and what averages for it."""
     found = Violations()
-    found.name("header.name", header.name, NAME, "empty, `models/m/backgrounds/b` or `models/m/backgrounds/`")
+    found.name("header.name", header.name, names.is_new_background, names.NEW_BACKGROUND_FORMS)
     average = found.choice("header.average", header.average, AVERAGES, Average.MEAN)
     shape = found.choice("header.shape", header.shape, SHAPES, BackgroundShape.EVENT)
-    of_name = NAME.fullmatch(header.name)
-    if header.HasField("model") or not header.name or of_name is None:
+    named_owner = names.background_owner(header.name)
+    if header.HasField("model") or not named_owner:
         wanted = model(header.model, "header.model", found, limits)
     else:
-        wanted = NamedModel(of_name[2])
+        wanted = NamedModel(named_owner)
     found.raise_any()
     resolved = models.resolve(wanted, until)
-    owner = resolved.info.name.split("/versions/")[0]
-    if of_name and of_name[2] not in (None, owner):
+    owner = names.model_owner(resolved.info.name)
+    if named_owner not in ("", owner):
         text = f"{header.name}, but the model is {owner}"
         raise InvalidInput.at("header.name", "NAME_INVALID", text)
     return (
-        header.name or f"{owner}/backgrounds/",
+        header.name or names.background_prefix(owner),
         resolved,
         Averager(resolved.info.schema, average, shape, limits),
     )

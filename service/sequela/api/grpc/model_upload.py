@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 from sequela_proto.v1 import sequela_pb2 as pb
 
-from sequela.api.grpc.decode.references import DIGEST, PART, VERSION, schema_text
+from sequela import names
+from sequela.api.grpc.decode.references import schema_text
 from sequela.api.grpc.decode.violations import Violations
 from sequela.errors import InvalidInput
 from sequela.explain.identity import model_digest
 from sequela.explain.limits import Limits
-
-MODEL = re.compile(rf"({PART}(/{VERSION})?)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +57,9 @@ async def _header(messages: AsyncIterator[pb.RegisterModelRequest], limits: Limi
     if first is None or first.WhichOneof("part") != "header":
         raise InvalidInput.at("header", "UPLOAD_ORDER", "must come first")
     found = Violations()
-    found.name("header.name", first.header.name, MODEL, "empty, `m` or `m/v`, v a whole number")
+    found.name("header.name", first.header.name, names.is_upload_name, names.UPLOAD_FORMS)
     schema_text(first.header.schema_json, "header.schema_json", found, limits)
     if first.header.digest:
-        found.name("header.digest", first.header.digest.lower(), DIGEST, "a SHA-256 as 64 hexadecimal digits")
+        found.name("header.digest", first.header.digest.lower(), names.is_digest, names.DIGEST_FORM)
     found.raise_any()
     return first.header

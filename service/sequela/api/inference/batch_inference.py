@@ -12,7 +12,7 @@ from sequela_proto.v1 import sequela_pb2 as pb
 from sequela.api.deadline_policy import DeadlinePolicy
 from sequela.api.executors import Executor, Executors
 from sequela.api.grpc.decode import requests
-from sequela.api.grpc.decode.references import DIGEST, model
+from sequela.api.grpc.decode.references import model
 from sequela.api.grpc.decode.violations import Violations
 from sequela.api.inference.error_paths import Tell, retelling
 from sequela.api.inference.parameters import Parameters
@@ -23,6 +23,7 @@ from sequela.explain.ports import Model, Models
 from sequela.explain.request import GivenSequence, Level, NamedModel
 from sequela.explain.result.explanation import Explanation
 from sequela.explain.service import Explainer, ScoreResult
+from sequela.names import is_digest
 
 T = TypeVar("T")
 
@@ -126,7 +127,7 @@ class Inference:
 
 def reference(name: str, version: str) -> pb.ModelReference:
     """A model by the names that inference protocols have for it."""
-    if not version and DIGEST.fullmatch(name.lower()):
+    if not version and is_digest(name.lower()):
         return pb.ModelReference(digest=name)
     return pb.ModelReference(name=f"{name}/{version}" if version else name)
 

@@ -10,6 +10,7 @@ from sequela.api.inference.outputs import OUTPUTS
 from sequela.explain.limits import Limits
 from sequela.explain.ports import Model
 from sequela.explain.schema import Dtype, InputSchema, Role
+from sequela.names import model_version
 
 PLATFORM = "sequela"
 ANY = -1
@@ -38,7 +39,7 @@ def metadata(name: str, model: Model, limits: Limits) -> oip.ModelMetadataRespon
 
 def version(model: Model) -> str:
     """`v` of `models/m/versions/v`."""
-    return model.info.name.rpartition("/")[2]
+    return model_version(model.info.name)
 
 
 def _input(model: Model, item: InputSchema) -> Tensor:

@@ -14,12 +14,12 @@ from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
 from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela.api.grpc.decode.options import options
-from sequela.api.grpc.decode.references import DIGEST
 from sequela.api.grpc.decode.violations import Violations, shown
 from sequela.api.inference.error_paths import of_parameters, retelling
 from sequela.errors import Unsupported
 from sequela.explain.limits import Limits
 from sequela.explain.request import Level, Options
+from sequela.names import is_digest
 
 OPTIONS: Mapping[str, FieldDescriptor] = pb.ExplainOptions.DESCRIPTOR.fields_by_name
 OTHERS = ("background", "caller_id")
@@ -88,7 +88,7 @@ def _check_form(given: Mapping[str, Any]) -> None:
 def _background(name: str | None) -> pb.BackgroundReference | None:
     if name is None:
         return None
-    if DIGEST.fullmatch(name.lower()):
+    if is_digest(name.lower()):
         return pb.BackgroundReference(digest=name)
     return pb.BackgroundReference(name=name)
 

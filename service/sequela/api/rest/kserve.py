@@ -26,6 +26,7 @@ from sequela.errors import DoesNotFit, Forbidden, InvalidInput, Unavailable
 from sequela.explain.request import GivenSequence
 from sequela.explain.result.explanation import Explanation
 from sequela.explain.targets import first_targets
+from sequela.names import parse_name
 
 KNOWN = ("instances", "inputs", "parameters", "signature_name")
 """`inputs` is another name of `instances`; `signature_name` comes from TensorFlow Serving, and means nothing here."""
@@ -112,7 +113,7 @@ class KServe:
         models, token, names = self.inference.models, "", dict[str, None]()
         while True:
             page = models.list(LARGEST_PAGE, token)
-            names |= dict.fromkeys(record.name.split("/")[1] for record in page.items)
+            names |= dict.fromkeys(parse_name(record.name, "name").model for record in page.items)
             if not (token := page.next_token):
                 return list(names)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from sequela_proto.v1 import sequela_pb2 as pb
 
-from sequela.api.grpc.decode.references import MODEL, MODEL_EXPECTED, PART
+from sequela import names
 from sequela.api.grpc.decode.sequences import moment, texts
 from sequela.api.grpc.decode.violations import Violations
 from sequela.explain.limits import Limits
@@ -17,10 +17,6 @@ from sequela.explain.ports import Filter
 DEFAULT_PAGE = 50
 LARGEST_PAGE = 1_000
 MAX_TOKEN = 1_024
-
-EXPLANATION = re.compile(rf"explanations/{PART}")
-STORED_BACKGROUND = re.compile(rf"models/{PART}/backgrounds/{PART}")
-MODEL_NAME = re.compile(rf"(models/)?{PART}")
 
 
 class Paged(Protocol):
@@ -55,7 +51,7 @@ def explanation_filter(message: pb.ListExplanationsRequest, found: Violations, l
             "end_time", "OPTIONS_CONFLICT", f"{end.isoformat()} is not after start_time, {start.isoformat()}"
         )
     if message.model:
-        found.name("model", message.model, MODEL, MODEL_EXPECTED)
+        found.name("model", message.model, names.is_model_reference, names.MODEL_FORMS)
     return Filter(
         caller_id=found.text("caller_id", message.caller_id, limits.max_text),
         model=message.model,
@@ -69,27 +65,26 @@ def model_filter(name: str, found: Violations) -> str:
     """Empty, or `models/m`, also where it was given in short."""
     if not name:
         return ""
-    expected = "`models/m` or `m` (backgrounds belong to all versions of a model)"
-    return f"models/{found.name('model', name, MODEL_NAME, expected).removeprefix('models/')}"
+    return names.model_owner(found.name("model", name, names.is_model_owner, names.MODEL_OWNER_FORMS))
 
 
 def explanation_name(name: str) -> str:
     """`explanations/e`. Raises InvalidInput."""
-    return _checked(name, EXPLANATION, "`explanations/e`")
+    return _checked(name, names.is_explanation, names.EXPLANATION_FORMS)
 
 
 def background_name(name: str) -> str:
     """`models/m/backgrounds/b`. Raises InvalidInput."""
-    return _checked(name, STORED_BACKGROUND, "`models/m/backgrounds/b`")
+    return _checked(name, names.is_background, names.BACKGROUND_FORMS)
 
 
 def model_name(name: str) -> str:
     """A model's name, short or full. Raises InvalidInput."""
-    return _checked(name, MODEL, MODEL_EXPECTED)
+    return _checked(name, names.is_model_reference, names.MODEL_FORMS)
 
 
-def _checked(name: str, pattern: re.Pattern[str], expected: str) -> str:
+def _checked(name: str, fits: Callable[[str], bool], expected: str) -> str:
     found = Violations()
-    found.name("name", name, pattern, expected)
+    found.name("name", name, fits, expected)
     found.raise_any()
     return name

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 from sequela_proto.v1 import sequela_pb2 as pb
 
+from sequela import names
 from sequela.api.grpc.decode.tensors import arrays
 from sequela.api.grpc.decode.violations import Violations
 from sequela.explain.limits import Limits
@@ -21,21 +20,14 @@ from sequela.explain.request import (
     NamedModel,
 )
 
-# A name of dots only would mean something else to a file system.
-PART = r"(?!\.+(?:/|$))[A-Za-z0-9._-]{1,128}"
-VERSION = r"[0-9]{1,18}"
-MODEL = re.compile(rf"models/{PART}(/versions/{VERSION})?|{PART}(/{VERSION})?")
-BACKGROUND = re.compile(rf"(models/{PART}/backgrounds/)?{PART}")
-DIGEST = re.compile(r"[0-9a-f]{64}")
-
-MODEL_EXPECTED = "`models/m`, `models/m/versions/v`, `m` or `m/v`"
-
 
 def model(message: pb.ModelReference, path: str, found: Violations, limits: Limits) -> ModelChoice:
     """Which model; a reference that says nothing is noted."""
     match message.WhichOneof("model"):
         case "name":
-            return NamedModel(found.name(f"{path}.name", message.name, MODEL, MODEL_EXPECTED))
+            return NamedModel(
+                found.name(f"{path}.name", message.name, names.is_model_reference, names.MODEL_FORMS)
+            )
         case "digest":
             return DigestedModel(_digest(message.digest, f"{path}.digest", found))
         case "inline":
@@ -53,8 +45,8 @@ def background(
     """Which background; a reference that says nothing is noted."""
     match message.WhichOneof("background"):
         case "name":
-            expected = "`models/m/backgrounds/b` or `b`"
-            return NamedBackground(found.name(f"{path}.name", message.name, BACKGROUND, expected))
+            fits, forms = names.is_background_reference, names.BACKGROUND_REFERENCE_FORMS
+            return NamedBackground(found.name(f"{path}.name", message.name, fits, forms))
         case "digest":
             return DigestedBackground(_digest(message.digest, f"{path}.digest", found))
         case "values":
@@ -107,4 +99,4 @@ def _endpoint(message: pb.EndpointModel, path: str, found: Violations, limits: L
 
 
 def _digest(digest: str, path: str, found: Violations) -> str:
-    return found.name(path, digest.lower(), DIGEST, "a SHA-256 as 64 hexadecimal digits")
+    return found.name(path, digest.lower(), names.is_digest, names.DIGEST_FORM)

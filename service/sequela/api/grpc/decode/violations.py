@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from sequela.errors import InvalidInput, Violation
@@ -41,9 +40,9 @@ class Violations:
             self.add(field, "TEXT_TOO_LONG", f"{len(value)} characters, the limit is {limit}")
         return value
 
-    def name(self, field: str, value: str, pattern: re.Pattern[str], expected: str) -> str:
-        """The value; notes it where it does not match."""
-        if not pattern.fullmatch(value):
+    def name(self, field: str, value: str, fits: Callable[[str], bool], expected: str) -> str:
+        """The value; notes it where it is not such a name."""
+        if not fits(value):
             self.add(field, "NAME_INVALID", f"{shown(value)} is not {expected}")
         return value
 
