@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
-from sequela.adapters.endpoints.json_numbers import numbers
-from sequela.adapters.endpoints.oip import WrongAnswer
+from sequela.adapters.endpoints.answers import WrongAnswer, json_floats
 from sequela.adapters.endpoints.rest_client import parsed
 from sequela.adapters.endpoints.rest_v1 import predictions
 
@@ -40,7 +39,7 @@ def test_any_predictions(value: Any, rows: int) -> None:
 def test_numbers(rows: list[list[Any]]) -> None:
     """All that are numbers come out as Python has them, null as NaN."""
     wanted = [[np.nan if value is None else float(value) for value in row] for row in rows]
-    np.testing.assert_array_equal(numbers(rows, "it"), np.array(wanted, np.float64))
+    np.testing.assert_array_equal(json_floats(rows, "it"), np.array(wanted, np.float64))
 
 
 @given(st.binary(max_size=40) | st.text('[]{}:,"0NaInfity-', max_size=30).map(str.encode))

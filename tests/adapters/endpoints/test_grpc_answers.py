@@ -106,7 +106,7 @@ BAD = {
     "a huge shape": (raw("FP32", bytes(8), 2, 1 << 62), "2 values"),
     "strings": (raw("BYTES", b"\x01\x00\x00\x00a", 1), "BYTES"),
     "an unknown type": (raw("FP8", b"ab", 2), "FP8"),
-    "bytes for no output": (doubled(), "1 outputs and bytes of 2"),
+    "bytes for no output": (doubled(), "1 outputs, but there are raw contents of 2"),
     "both raw and typed": (typed("FP32", [2], bytes(8), fp32_contents=[1, 2]), "as bytes and as numbers"),
     "typed in the wrong field": (typed("FP32", [2], fp64_contents=[1, 2]), "0 values"),
     "typed FP16": (typed("FP16", [2], fp32_contents=[1, 2]), "FP16"),

@@ -15,6 +15,7 @@ from sequela_proto.inference import open_inference_pb2 as pb
 from sequela_proto.inference import open_inference_pb2_grpc as rpc
 
 from sequela.adapters.endpoints.addresses import AddressGuard
+from sequela.adapters.endpoints.answers import WrongAnswer
 from sequela.adapters.endpoints.credentials import Credentials, UnusableCredentials
 from sequela.adapters.endpoints.failures import (
     invalid_answer,
@@ -30,7 +31,6 @@ from sequela.adapters.endpoints.grpc_messages import (
     read_description,
     read_output,
 )
-from sequela.adapters.endpoints.oip import WrongAnswer
 from sequela.adapters.endpoints.reconnecting_connection import Kept
 from sequela.adapters.endpoints.transport import Description, Feeds
 from sequela.adapters.endpoints.transport_limits import TransportLimits

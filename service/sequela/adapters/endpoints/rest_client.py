@@ -10,6 +10,7 @@ import httpcore
 import orjson
 
 from sequela.adapters.endpoints.addresses import AddressGuard, open_guard
+from sequela.adapters.endpoints.answers import WrongAnswer
 from sequela.adapters.endpoints.credentials import Credentials, UnusableCredentials
 from sequela.adapters.endpoints.failures import (
     RETRY_SECONDS,
@@ -21,7 +22,6 @@ from sequela.adapters.endpoints.failures import (
     unusable,
 )
 from sequela.adapters.endpoints.http_connection import HttpSite, HttpWay
-from sequela.adapters.endpoints.oip import WrongAnswer
 from sequela.adapters.endpoints.reconnecting_connection import Kept
 from sequela.adapters.endpoints.transport_limits import TransportLimits, user_agent
 from sequela.adapters.endpoints.uri import EndpointUri

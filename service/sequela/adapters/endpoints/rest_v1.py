@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sequela.adapters.endpoints.answers import WrongAnswer, json_floats
 from sequela.adapters.endpoints.failures import invalid_answer
-from sequela.adapters.endpoints.json_numbers import numbers
-from sequela.adapters.endpoints.oip import WrongAnswer
 from sequela.adapters.endpoints.rest_client import Rest
 from sequela.adapters.endpoints.transport import Description, Feeds
 from sequela.concurrency.deadline import DeadlinePassed
@@ -72,7 +71,7 @@ def predictions(answer: Any, output: str, rows: int) -> NDArray[np.float64]:
         raise WrongAnswer(f"predictions for {rows} rows were asked for, and it has {held}")
     if given and all(isinstance(row, dict) for row in given):
         given = _named(given, output)
-    return numbers(given, "predictions")
+    return json_floats(given, "predictions")
 
 
 def _named(rows: list[dict[str, Any]], output: str) -> list[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,25 +12,24 @@ from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from sequela.adapters.endpoints.failures import invalid_answer
-from sequela.adapters.endpoints.json_numbers import numbers
-from sequela.adapters.endpoints.oip import (
-    DATATYPES,
-    NUMPY_TYPES,
-    Tensor,
+from sequela.adapters.endpoints.answers import (
     WrongAnswer,
-    checked_output,
-    echo_problem,
-    input_signatures,
+    json_floats,
     output_index,
-    output_signatures,
-    versions_problem,
+    output_rows,
+    valid_tensor,
 )
+from sequela.adapters.endpoints.failures import invalid_answer
+from sequela.adapters.endpoints.feed_tensors import feed_tensors
 from sequela.adapters.endpoints.rest_client import Rest
+from sequela.adapters.endpoints.signatures import description
 from sequela.adapters.endpoints.transport import Description, Feeds
 from sequela.concurrency.deadline import DeadlinePassed
 from sequela.errors import SequelaError
 from sequela.explain.ports import TryAgain
+from sequela.oip.json_tensors import json_tensor
+from sequela.oip.metadata import ModelMetadata, TensorMetadata, model_mismatch, version_missing
+from sequela.oip.tensors import known_datatype, shaped
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,13 @@ class Metadata:
     name: str = ""
     versions: tuple[str, ...] | None = None
     platform: str | None = None
-    inputs: tuple[Tensor, ...] | None = None
-    outputs: tuple[Tensor, ...] | None = None
+    inputs: tuple[TensorMetadata, ...] | None = None
+    outputs: tuple[TensorMetadata, ...] | None = None
+
+    def filled(self) -> ModelMetadata:
+        """With nothing for null."""
+        versions, inputs, outputs = self.versions or (), self.inputs or (), self.outputs or ()
+        return ModelMetadata(self.name, versions, self.platform or "", inputs, outputs)
 
 
 @dataclass(frozen=True)
@@ -82,15 +87,12 @@ class RestV2Transport:
     def describe(self, until: float) -> Description:
         """As `Transport.describe`; DoesNotFit (MODEL_INPUT_UNSUPPORTED) for inputs that Sequela cannot feed."""
         with self._checked():
-            metadata = _read(METADATA, self._rest.get(self._path, until), "its metadata")
-            versions = tuple(metadata.versions or ())
-            problem = echo_problem(self._rest.uri.name, "", metadata.name, "")
-            problem = problem or versions_problem(self._version, versions)
+            metadata = _read(METADATA, self._rest.get(self._path, until), "its metadata").filled()
+            problem = model_mismatch(self._rest.uri.name, "", metadata.name, "")
+            problem = problem or version_missing(self._version, metadata.versions)
             if problem:
                 raise WrongAnswer(f"its metadata: {problem}")
-        inputs = input_signatures(metadata.inputs or ())
-        outputs = output_signatures(metadata.outputs or ())
-        return Description(inputs, outputs, versions, metadata.platform or "", self._most_rows(until))
+        return replace(description(metadata), most_rows=self._most_rows(until))
 
     def infer(self, feeds: Feeds, output: str, until: float) -> NDArray[np.float64]:
         """As `Transport.infer`."""
@@ -120,15 +122,15 @@ class RestV2Transport:
 
     def _output(self, answer: Inferred, output: str, rows: int) -> NDArray[np.float64]:
         said = (answer.model_name or "", answer.model_version or "")
-        problem = echo_problem(self._rest.uri.name, self._version, *said)
+        problem = model_mismatch(self._rest.uri.name, self._version, *said)
         if problem:
             raise WrongAnswer(problem)
         index = output_index([(each.name, each.datatype) for each in answer.outputs], output)
         found = answer.outputs[index]
-        if found.datatype not in NUMPY_TYPES:
-            raise WrongAnswer(f"output {found.name!r} holds {found.datatype}, not numbers")
-        values = numbers(found.data, f"output {found.name!r}").reshape(-1)
-        return checked_output(found.name, values, found.shape, rows)
+        with valid_tensor(found.name):
+            known_datatype(found.datatype)
+            values = json_floats(found.data, f"output {found.name!r}").reshape(-1)
+            return output_rows(found.name, shaped(values, found.shape), rows)
 
     @contextmanager
     def _checked(self) -> Iterator[None]:
@@ -141,15 +143,7 @@ class RestV2Transport:
 
 def infer_request(feeds: Feeds, output: str) -> dict[str, Any]:
     """A call: elements as one flat list in row-major order. Without an output all are asked for."""
-    inputs = [
-        {
-            "name": name,
-            "shape": values.shape,
-            "datatype": DATATYPES[values.dtype.name],
-            "data": np.ascontiguousarray(values).reshape(-1),
-        }
-        for name, values in feeds.items()
-    ]
+    inputs = [json_tensor(tensor) for tensor in feed_tensors(feeds)]
     return {"inputs": inputs, **({"outputs": [{"name": output}]} if output else {})}
 
 

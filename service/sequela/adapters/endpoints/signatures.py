@@ -1,0 +1,56 @@
+"""An endpoint's metadata as the signature of its model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sequela.adapters.endpoints.failures import one_line
+from sequela.adapters.endpoints.transport import Description
+from sequela.adapters.model_io.signature import Axis, Content, InputSignature, OutputSignature
+from sequela.errors import DoesNotFit
+from sequela.oip.datatypes import DATATYPES
+from sequela.oip.metadata import ModelMetadata, TensorMetadata
+
+MOST_AXES = 8
+
+
+def description(metadata: ModelMetadata) -> Description:
+    """What a server says of its model. Raises DoesNotFit (MODEL_INPUT_UNSUPPORTED) as `input_signatures`."""
+    inputs, outputs = input_signatures(metadata.inputs), output_signatures(metadata.outputs)
+    return Description(inputs, outputs, metadata.versions, metadata.platform)
+
+
+def input_signatures(tensors: Iterable[TensorMetadata]) -> tuple[InputSignature, ...]:
+    """Raises DoesNotFit (MODEL_INPUT_UNSUPPORTED) for an input that is not a tensor of numbers with 1 to 8 axes."""
+    return tuple(_input(tensor) for tensor in tensors)
+
+
+def output_signatures(tensors: Iterable[TensorMetadata]) -> tuple[OutputSignature, ...]:
+    """Of all outputs, whatever they hold."""
+    return tuple(
+        OutputSignature(tensor.name, _content(tensor.datatype), tensor.datatype, _axes(tensor))
+        for tensor in tensors
+    )
+
+
+def _content(datatype: str) -> Content:
+    if datatype not in DATATYPES:
+        return Content.NO_NUMBERS if datatype else Content.NOT_TOLD
+    return Content.FLOATS if DATATYPES[datatype].is_float else Content.WHOLE_NUMBERS
+
+
+def _input(tensor: TensorMetadata) -> InputSignature:
+    if tensor.datatype not in DATATYPES:
+        text = f"input {tensor.name!r} holds {tensor.datatype}; inputs are tensors of {', '.join(DATATYPES)}"
+        raise DoesNotFit("MODEL_INPUT_UNSUPPORTED", one_line(text))
+    if not 1 <= len(tensor.shape) <= MOST_AXES:
+        text = (
+            f"input {tensor.name!r} has {len(tensor.shape)} axes, must be from 1 (the batch) to {MOST_AXES}"
+        )
+        raise DoesNotFit("MODEL_INPUT_UNSUPPORTED", one_line(text))
+    datatype = DATATYPES[tensor.datatype]
+    return InputSignature(tensor.name, datatype.input_dtype, datatype.dtype.name, _axes(tensor))
+
+
+def _axes(tensor: TensorMetadata) -> tuple[Axis, ...]:
+    return tuple(size if size > 0 else None for size in tensor.shape)

@@ -1,0 +1,25 @@
+"""The one error of this package."""
+
+from __future__ import annotations
+
+
+class InvalidTensor(Exception):
+    """A tensor that breaks the protocol. Whoever reads tensors turns it into an error of its own.
+
+    Attributes:
+        field: Path of the field at fault, relative to what was read (`inputs[0].shape`, or `shape` where a single
+            tensor was read). Empty where no single field is at fault.
+        reason: `TENSOR_DTYPE`, `TENSOR_SHAPE`, `TENSOR_SIZE`, `TENSOR_ELEMENTS`, `TENSOR_VALUE` or
+            `TENSOR_NOT_FINITE`.
+        description: What is wrong, and what is allowed, as a verb and its object: "holds BYTES, not numbers". It may
+            repeat words of whoever sent the tensor.
+    """
+
+    def __init__(self, field: str, reason: str, description: str) -> None:
+        super().__init__(f"{field}: {description}" if field else description)
+        self.field, self.reason, self.description = field, reason, description
+
+    def below(self, path: str) -> InvalidTensor:
+        """The same error, with a field that starts with `path`."""
+        field = f"{path}.{self.field}" if self.field else path
+        return InvalidTensor(field, self.reason, self.description)

@@ -1,0 +1,37 @@
+"""Tensors in the protocol's JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from sequela.oip.datatypes import Datatype
+from sequela.oip.json_numbers import json_elements
+from sequela.oip.messages import accepted_datatype
+from sequela.oip.tensors import Tensor, check_shape, shaped
+
+
+def read_json_tensor(
+    name: str, datatype: str, shape: Sequence[int], data: Any, datatypes: Mapping[str, Datatype]
+) -> Tensor:
+    """An input of a request, which must be of one of these datatypes; `data` may be nested or flat.
+
+    Raises:
+        InvalidTensor: With a field of the tensor. TENSOR_DTYPE, TENSOR_SHAPE, TENSOR_VALUE, TENSOR_NOT_FINITE,
+            TENSOR_SIZE.
+    """
+    accepted = accepted_datatype(datatype, datatypes)
+    check_shape(shape)
+    return Tensor(name, datatype, shaped(json_elements(data, accepted), shape))
+
+
+def json_tensor(tensor: Tensor) -> dict[str, Any]:
+    """Name, shape, datatype and data; data is a flat array, which orjson writes as a list, or a list of strings."""
+    data: Any = (
+        np.ascontiguousarray(tensor.values).reshape(-1)
+        if isinstance(tensor.values, np.ndarray)
+        else [each.decode() for each in tensor.values]
+    )
+    return {"name": tensor.name, "shape": tensor.shape, "datatype": tensor.datatype, "data": data}

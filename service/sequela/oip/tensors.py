@@ -1,0 +1,135 @@
+"""Arrays as the elements of a tensor: typed contents, raw contents, and back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sequela_proto.inference import open_inference_pb2 as pb
+
+from sequela.oip.datatypes import BYTES, DATATYPES, Datatype
+from sequela.oip.invalid_tensor import InvalidTensor
+
+Array = NDArray[Any]
+
+LENGTH_BYTES = 4
+"""Bytes of the little-endian length that precedes each string in raw contents."""
+FIELD_TYPES = {"int_contents": np.dtype("<i4"), "uint_contents": np.dtype("<u4")}
+"""Fields that hold several datatypes, and the type of their elements."""
+MAX_AXIS = 2**63 - 1
+"""The largest size of an axis that a message holds."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tensor:
+    """A tensor with a name. The batch is the first axis.
+
+    Attributes:
+        name: Of the model's input or output.
+        datatype: The protocol's name of the elements' type, `BYTES` for strings.
+        values: An array of any shape; for `BYTES`, the strings of a tensor with one axis.
+    """
+
+    name: str
+    datatype: str
+    values: Array | Sequence[bytes]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The sizes of all axes."""
+        return self.values.shape if isinstance(self.values, np.ndarray) else (len(self.values),)
+
+
+def raw_contents(tensor: Tensor) -> bytes:
+    """The elements in row-major order, little-endian; strings are preceded by their length."""
+    if isinstance(tensor.values, np.ndarray):
+        return tensor.values.astype(DATATYPES[tensor.datatype].dtype, copy=False).tobytes()
+    return b"".join(len(each).to_bytes(LENGTH_BYTES, "little") + each for each in tensor.values)
+
+
+def typed_contents(tensor: Tensor) -> pb.InferTensorContents:
+    """The elements in row-major order, in the field of their datatype. Raises ValueError for FP16, which has none."""
+    if not isinstance(tensor.values, np.ndarray):
+        return pb.InferTensorContents(bytes_contents=tensor.values)
+    field = DATATYPES[tensor.datatype].contents_field
+    if field is None:
+        raise ValueError(f"{tensor.datatype} has no typed contents")
+    contents = pb.InferTensorContents()
+    getattr(contents, field).extend(tensor.values.ravel().tolist())
+    return contents
+
+
+def array_from_raw(raw: bytes, datatype: Datatype) -> Array:
+    """The elements (size,) of raw contents, read-only. Raises InvalidTensor (TENSOR_SIZE)."""
+    size = datatype.dtype.itemsize
+    if len(raw) % size:
+        text = f"has {len(raw)} bytes, which are not a whole number of {datatype.name} elements of {size}"
+        raise InvalidTensor("", "TENSOR_SIZE", text)
+    return np.frombuffer(raw, datatype.dtype)
+
+
+def array_from_typed(contents: pb.InferTensorContents, datatype: Datatype) -> Array:
+    """The elements (size,) of typed contents; other fields are not looked at.
+
+    Raises InvalidTensor: TENSOR_ELEMENTS for FP16, TENSOR_VALUE where a number is too large for its datatype.
+    """
+    if datatype.contents_field is None:
+        text = f"holds {datatype.name}, which has no typed contents; send raw contents"
+        raise InvalidTensor("contents", "TENSOR_ELEMENTS", text)
+    given = getattr(contents, datatype.contents_field)
+    # 8 and 16 bits travel in fields of 32, which may hold more.
+    wide = np.array(given, FIELD_TYPES.get(datatype.contents_field, datatype.dtype))
+    if datatype.dtype.kind in "iu":
+        check_integers(wide, datatype, "contents")
+    return wide.astype(datatype.dtype, copy=False)
+
+
+def check_integers(elements: Array, datatype: Datatype, field: str) -> None:
+    """Raises InvalidTensor (TENSOR_VALUE), with this field, where one of the integers (size,) is not of a datatype."""
+    low, high = np.iinfo(datatype.dtype).min, np.iinfo(datatype.dtype).max
+    for index in {int(elements.argmin()), int(elements.argmax())} if elements.size else ():
+        value = int(elements[index])
+        if not low <= value <= high:
+            text = f"holds {value} at [{index}], must be from {low} to {high} ({datatype.name})"
+            raise InvalidTensor(field, "TENSOR_VALUE", text)
+
+
+def check_only_contents(contents: pb.InferTensorContents, datatype: Datatype) -> None:
+    """Raises InvalidTensor (TENSOR_ELEMENTS) unless the datatype's field is set, and no other."""
+    filled = [field.name for field, _ in contents.ListFields()]
+    if filled != [datatype.contents_field]:
+        wanted = datatype.contents_field or "raw contents"
+        text = f"has {' and '.join(filled) or 'no elements'}; {datatype.name} takes {wanted} and nothing else"
+        raise InvalidTensor("contents", "TENSOR_ELEMENTS", text)
+
+
+def check_shape(shape: Sequence[int]) -> None:
+    """Raises InvalidTensor (TENSOR_SHAPE) unless there is an axis, and all have a size of at least 1."""
+    if not shape or not all(1 <= size <= MAX_AXIS for size in shape):
+        text = f"is {shown_shape(shape)}; the first axis is the batch, and every size must be at least 1"
+        raise InvalidTensor("shape", "TENSOR_SHAPE", text)
+
+
+def shaped(elements: Array, shape: Sequence[int]) -> Array:
+    """Elements (size,) as an array of a shape. Raises InvalidTensor (TENSOR_SIZE) where these do not fit."""
+    if any(size < 0 for size in shape) or math.prod(shape) != len(elements):
+        text = f"has {len(elements)} values, which do not fill the shape {shown_shape(shape)}"
+        raise InvalidTensor("", "TENSOR_SIZE", text)
+    return elements.reshape(tuple(shape))
+
+
+def known_datatype(name: str, longest: int = 20) -> Datatype:
+    """The datatype of numbers with this name. Raises InvalidTensor (TENSOR_DTYPE) for strings and unknown ones."""
+    if name in DATATYPES:
+        return DATATYPES[name]
+    text = f"holds {name if name == BYTES else repr(name[:longest])}, not numbers"
+    raise InvalidTensor("datatype", "TENSOR_DTYPE", text)
+
+
+def shown_shape(shape: Sequence[int]) -> str:
+    """`(2, 3)`"""
+    return "(" + ", ".join(map(str, shape)) + ")"
