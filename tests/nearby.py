@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from sequela.concurrency.deadline import Deadline
 from sequela.concurrency.worker_pool import WorkerPool
 from sequela.explain.evaluate.row_independence import RowIndependence
+from sequela.explain.options import Estimator
 from sequela.explain.ports import Frame, Model
-from sequela.explain.request import Estimator
 from sequela.timeshap.cells import Cells
 
 T = TypeVar("T")

@@ -23,34 +23,34 @@ from sequela.adapters.store.key_value import KeyValue
 from sequela.adapters.store.memory import MemoryKeyValue
 from sequela.adapters.store.redis_store import RedisKeyValue
 from sequela.adapters.store.redis_url import RedisTimeouts
+from sequela.api.catalog import Catalog
+from sequela.api.dataplane import DataPlane
 from sequela.api.deadline_policy import DeadlinePolicy
 from sequela.api.drain_gate import DrainGate
 from sequela.api.executors import Executor, Executors
-from sequela.api.grpc.listener import Listening, TlsFiles
-from sequela.api.grpc.services import NAMES, Behind, services
+from sequela.api.grpc.listener import GrpcListener, TlsFiles
+from sequela.api.grpc.services import SERVICE_NAMES, services
 from sequela.api.http_server import HttpServer, application
-from sequela.api.inference.batch_inference import Inference
-from sequela.api.inference.open_inference import About, OpenInference
+from sequela.api.inference.open_inference import OpenInference
 from sequela.api.readiness import ConfiguredStates, Readiness
-from sequela.api.rest.bodies import Bodies
+from sequela.api.rest.body_reader import BodyReader
 from sequela.api.rest.kserve import KServe
-from sequela.api.rest.middleware import EveryRequest
+from sequela.api.rest.middleware import RouteFactory
 from sequela.api.rest.open_inference import OpenInferenceRest
-from sequela.api.server import Draining, Server
+from sequela.api.server import DrainTimes, Server
 from sequela.concurrency.cpu import own_cores, usable_cores
 from sequela.concurrency.worker_pool import WorkerPool
 from sequela.explain.ports import Backgrounds, Explanations, Models, Observer, Observers
 from sequela.explain.service import Explainer
 from sequela.settings import Settings
 
-FEWEST_SEATS = 2
-"""Explanations under way at least, so that a long one does not hold up all others; by default there are as many as
-workers. More wait longer together: beside each other they contend for the interpreter, and every answer comes late.
+MIN_EXPLAIN_THREADS = 2
+"""The smallest number of explanations at a time, so that a long one does not keep all others waiting. By default there
+are as many as workers: more of them contend for the interpreter, and then every answer comes late.
 """
 
-
-CONCLUDING = 0.012
-"""Seconds of a core in which an explanation is solved, written and sent once its time is over, about."""
+CONCLUSION_SECONDS = 0.012
+"""About how many seconds of a core it takes to solve, encode and send an explanation once its time is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Wired:
     metrics: PrometheusObserver
     configured: OperatorsModels
     server: Server
-    draining: Draining
+    drain_times: DrainTimes
     close: Callable[[], None]
 
 
@@ -102,21 +102,20 @@ def build(
 
     executors = _executors(settings, pool.workers, observer)
     policy = DeadlinePolicy(settings.default_timeout, settings.deadline_reserve, settings.stream_window)
-    readiness = Readiness(NAMES, configured_states or configured)
-    inference = OpenInference(
-        Inference(explainer, models, executors, policy, limits), About(version(), readiness.why_not)
-    )
-    behind = Behind(explainer, models, backgrounds, explanations)
-    offered = services(behind, executors, policy, limits, inference)
-    ending = DrainGate()
-    bodies = Bodies(settings.max_http_body_bytes, settings.max_http_bodies, observer)
-    every = EveryRequest(observer, ending, policy, bodies)
-    routes = [*KServe(inference.inference).routes(every), *OpenInferenceRest(inference).routes(every)]
+    dataplane = DataPlane(explainer, models, explanations, executors, policy, limits)
+    catalog = Catalog(models, backgrounds, executors, limits)
+    readiness = Readiness(SERVICE_NAMES, configured_states or configured)
+    inference = OpenInference(dataplane, version(), readiness.why_not)
+    gate = DrainGate()
+    bodies = BodyReader(settings.max_http_body_bytes, settings.max_http_bodies, observer)
+    factory = RouteFactory(observer, gate, policy, bodies)
+    routes = [*KServe(dataplane).routes(factory), *OpenInferenceRest(inference).routes(factory)]
     pages = application(metrics.registry, readiness.report, routes if settings.explains_over_http else ())
     http = HttpServer(pages, settings.metrics_host, settings.metrics_port, settings.max_http_connections)
-    server = Server(_listening(settings), offered, executors, readiness, http, observer, ending)
-    draining = Draining(settings.drain_delay, settings.drain_grace)
-    return Wired(settings, metrics, configured, server, draining, closing.close)
+    offered = services(catalog, inference)
+    server = Server(_listener(settings), offered, executors, readiness, http, observer, gate)
+    drain_times = DrainTimes(settings.drain_delay, settings.drain_grace)
+    return Wired(settings, metrics, configured, server, drain_times, closing.close)
 
 
 def version() -> str:
@@ -139,19 +138,21 @@ def _store(settings: Settings, observer: Observer) -> tuple[KeyValue, Callable[[
 
 
 def _executors(settings: Settings, workers: int, observer: Observer) -> Executors:
-    seats = settings.max_concurrent or max(workers, FEWEST_SEATS)
+    threads = settings.max_concurrent or max(workers, MIN_EXPLAIN_THREADS)
     return Executors(
-        Executor("explain", seats, settings.queue_size, observer),
-        Executor("remote", settings.endpoint_max_concurrent, settings.queue_size, observer, CONCLUDING),
+        Executor("explain", threads, settings.queue_size, observer),
+        Executor(
+            "remote", settings.endpoint_max_concurrent, settings.queue_size, observer, CONCLUSION_SECONDS
+        ),
         Executor("lookup", settings.lookup_threads, settings.lookup_queue, observer),
     )
 
 
-def _listening(settings: Settings) -> Listening:
+def _listener(settings: Settings) -> GrpcListener:
     tls = None
     if settings.tls_certificate and settings.tls_key:
         tls = TlsFiles(settings.tls_certificate, settings.tls_key, settings.tls_client_ca)
-    return Listening(
+    return GrpcListener(
         host=settings.host,
         port=settings.port,
         tls=tls,

@@ -15,7 +15,7 @@ from pathlib import Path
 import structlog
 
 from sequela.adapters import logs
-from sequela.api.server import Bound
+from sequela.api.server import BoundAddresses
 from sequela.bootstrap import Wired, build, version
 from sequela.errors import SequelaError
 from sequela.settings import Settings, misspelt_variables, read_settings, settings_of
@@ -55,12 +55,12 @@ async def serve(settings: Settings) -> None:
     announcing.cancel()
     log.info("draining", delay=settings.drain_delay, grace=settings.drain_grace)
     wired.configured.stop()
-    await wired.server.drain(wired.draining)
+    await wired.server.drain(wired.drain_times)
     wired.close()
     log.info("stopped")
 
 
-async def _announce(wired: Wired, bound: Bound) -> None:
+async def _announce(wired: Wired, bound: BoundAddresses) -> None:
     await wired.server.ready()
     log.info("ready")
     if wired.settings.ready_file:

@@ -10,8 +10,9 @@ from typing import Any
 
 from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.errors import OutOfTime
+from sequela.explain.options import Estimator, FeatureScope, Level, ResolvedOptions
 from sequela.explain.ports import ModelRecord
-from sequela.explain.request import Estimator, EventInfo, ExplainRequest, FeatureScope, Level
+from sequela.explain.request import EventInfo, ExplainRequest
 from sequela.explain.result.explanation import (
     Attribution,
     Cost,
@@ -23,7 +24,6 @@ from sequela.explain.result.explanation import (
     LevelQuality,
     Pruning,
     PruningPoint,
-    ResolvedOptions,
     StopReason,
     TargetScore,
 )

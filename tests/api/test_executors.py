@@ -118,14 +118,14 @@ def test_those_who_conclude_at_once_do_so_one_after_another() -> None:
     """Each who comes keeps back time for those who were there: of equal deadlines the later one ends earlier."""
 
     async def ends() -> list[float]:
-        executor, go = Executor("remote", 4, 0, Observers(()), concluding=0.5), threading.Event()
+        executor, go = Executor("remote", 4, 0, Observers(()), conclusion_seconds=0.5), threading.Event()
         clocks = [Deadline(100.0) for _ in range(4)]
         given = [deadline.end for deadline in clocks]
         working = [asyncio.create_task(executor.run(go.wait, deadline)) for deadline in clocks]
         await asyncio.sleep(0.05)
         go.set()
         await asyncio.gather(*working)
-        executor.clear()
+        executor.shut_down()
         return [before - deadline.end for before, deadline in zip(given, clocks, strict=True)]
 
     assert asyncio.run(ends()) == pytest.approx([0.0, 0.5, 1.0, 1.5])

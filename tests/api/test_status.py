@@ -6,7 +6,8 @@ from base64 import b64encode
 from urllib.parse import quote
 
 import pytest
-from sequela.api.grpc.status import grpc_status, to_failure
+from sequela.api.errors import to_failure
+from sequela.api.grpc.status import grpc_status
 from sequela.errors import InvalidInput, Violation
 
 HEADERS = 8192

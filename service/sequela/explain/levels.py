@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sequela.explain.estimate.game import GameOutcome, GameRules, play
 from sequela.explain.evaluate.evaluator import Evaluator
-from sequela.explain.request import FeatureScope, Level
+from sequela.explain.options import FeatureScope, Level
 from sequela.explain.result.explanation import StopReason
 from sequela.timeshap.history import History
 from sequela.timeshap.players import (

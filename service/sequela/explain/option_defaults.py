@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sequela.explain.options import Level, Options, ResolvedOptions, common_options
 from sequela.explain.ports import Endpoint, Model
-from sequela.explain.request import Level, Options
-from sequela.explain.result.explanation import ResolvedOptions
 from sequela.explain.schema import Link, ModelSchema
 
 MAX_COALITIONS = 32_768
@@ -84,21 +83,15 @@ def budget_of(options: Options, endpoint: Endpoint | None) -> int:
 
 def resolved(options: Options, model: Model, used: Tolerances) -> ResolvedOptions:
     """The options with every default filled in, for the answer."""
-    ranks = top_k(options)
+    ranks = top_k(options) or (None, None)
+    filled = replace(
+        options, levels=needed_levels(options.levels), top_k_events=ranks[0], top_k_features=ranks[1]
+    )
     return ResolvedOptions(
-        levels=needed_levels(options.levels),
-        feature_scope=options.feature_scope,
+        **common_options(filled),
         pruning_tolerance=tuple(used.pruning.tolist()),
         cell_threshold=() if used.cells is None else tuple(used.cells.tolist()),
-        top_k_events=ranks and ranks[0],
-        top_k_features=ranks and ranks[1],
         max_coalitions=budget_of(options, model.endpoint),
         target_standard_error=tuple(used.standard_error.tolist()),
-        seed=options.seed,
-        refine_history=options.refine_history,
-        minimum_score=options.minimum_score,
-        full_pruning_curve=options.full_pruning_curve,
         link=link_of(options, model.info.schema),
-        output_event=options.output_event,
-        estimator=options.estimator,
     )

@@ -46,9 +46,9 @@ from sequela.explain.option_defaults import (
     tolerances,
     top_k,
 )
+from sequela.explain.options import Estimator, FeatureScope, Level, Options
 from sequela.explain.ports import Observer
 from sequela.explain.pruning_scan import Scan, Scanner, not_scanned
-from sequela.explain.request import Estimator, FeatureScope, Level, Options
 from sequela.explain.result import assembly
 from sequela.explain.result.answer_warnings import (
     Difference,

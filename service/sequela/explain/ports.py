@@ -17,7 +17,8 @@ from sequela.concurrency.deadline import Deadline
 from sequela.errors import SequelaError
 from sequela.explain.background import Background, StoredBackground
 from sequela.explain.evaluate.row_independence import RowIndependence
-from sequela.explain.request import Estimator, ModelChoice
+from sequela.explain.options import Estimator
+from sequela.explain.request import ModelChoice
 from sequela.explain.result.explanation import Explanation, ExplanationWarning
 from sequela.explain.schema import ModelSchema
 from sequela.explain.telemetry import Record

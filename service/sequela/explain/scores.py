@@ -11,26 +11,27 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from sequela.errors import SequelaError
 from sequela.explain.evaluate.model_caller import ModelCaller
 from sequela.explain.evaluate.remote import Rows, Sender, row_bytes, row_digests
 from sequela.explain.inputs.preparation import PreparedSequence, prepare_sequence
 from sequela.explain.limits import Limits
 from sequela.explain.ports import Model
-from sequela.explain.request import GivenSequence
+from sequela.explain.request import GivenSequence, ScoreRequest
 from sequela.explain.task import check_output_event
 from sequela.timeshap.cells import Cells
 
 Outputs = NDArray[np.float64]
 
 
-def score_all(
-    model: Model, sequences: Sequence[GivenSequence], output_event: int, limits: Limits, caller: ModelCaller
-) -> Outputs:
+def score_all(model: Model, request: ScoreRequest, limits: Limits, caller: ModelCaller) -> Outputs:
     """Raw outputs (sequences, outputs).
 
-    Raises InvalidInput with the path of the sequence at fault, TimeUp, Cancelled, and what `Model.run` raises.
+    Raises InvalidInput with the path of the sequence at fault and its number in the metadata (`row`), DeadlinePassed,
+    Cancelled, and what `Model.run` raises.
     """
-    fit = partial(_fitted, model, output_event, limits)
+    fit = partial(_fitted, model, request, limits)
+    sequences, output_event = request.sequences, request.output_event
     if model.endpoint:
         fitted = [fit(number, sequence) for number, sequence in enumerate(sequences)]
         return _Served(Sender(model, model.endpoint, caller), output_event).scores(fitted)
@@ -44,12 +45,16 @@ def score_all(
 
 
 def _fitted(
-    model: Model, output_event: int, limits: Limits, number: int, sequence: GivenSequence
+    model: Model, request: ScoreRequest, limits: Limits, number: int, sequence: GivenSequence
 ) -> PreparedSequence:
-    fitted = prepare_sequence(
-        model.info.schema, model.info.fixed_length, sequence, limits, f"sequences[{number}]"
-    )
-    check_output_event(output_event, model.info.schema, fitted.cells.length, "output_event")
+    schema = model.info.schema
+    try:
+        fitted = prepare_sequence(schema, model.info.fixed_length, sequence, limits)
+    except SequelaError as error:
+        error.metadata["row"] = str(number)
+        raise
+    path = request.paths.option("output_event")
+    check_output_event(request.output_event, schema, fitted.cells.length, path)
     return fitted
 
 

@@ -12,7 +12,7 @@ from sequela.adapters.endpoints.limiter import Traffic
 from sequela.adapters.endpoints.transport import Transport
 from sequela.concurrency.deadline import Deadline
 from sequela.explain.evaluate.row_independence import RowIndependence
-from sequela.explain.request import Estimator
+from sequela.explain.options import Estimator
 
 T = TypeVar("T")
 

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from google.protobuf import json_format
 from numpy.typing import NDArray
 
-from sequela.api.grpc.encode import explanations
+from sequela.api.explanation_json import explanation_json
 from sequela.errors import InvalidInput
-from sequela.explain.request import Level
+from sequela.explain.options import Level
 from sequela.explain.result.explanation import Attribution, Explanation, LevelExplanation
 from sequela.timeshap.players import PlayerKind
 
@@ -54,16 +53,6 @@ class Output:
     axes: tuple[str, ...]
     levels: frozenset[Level]
     part: Callable[[ExplainedRow], Any]
-
-
-def json_text(explanation: Explanation) -> str:
-    """The whole explanation, as protobuf's JSON form of `sequela.v1.Explanation` with the contract's field names."""
-    return json_format.MessageToJson(
-        explanations.explanation(explanation),
-        indent=None,
-        preserving_proto_field_name=True,
-        always_print_fields_with_no_presence=True,
-    )
 
 
 def chosen(names: Sequence[str], asked: frozenset[Level] | None) -> tuple[str, ...]:
@@ -163,5 +152,5 @@ OUTPUTS: Mapping[str, Output] = {
     "feature_pruned_attribution": Output("FP64", TARGETS, FEATURE, _sum(Level.FEATURE, VALUES, *PAST)),
     "feature_pruned_standard_error": Output("FP64", TARGETS, FEATURE, _sum(Level.FEATURE, ERRORS, *PAST)),
     "explanation_name": Output("BYTES", (), NO_LEVEL, lambda row: row.explanation.name.encode()),
-    "explanation": Output("BYTES", (), ALL_LEVELS, lambda row: json_text(row.explanation).encode()),
+    "explanation": Output("BYTES", (), ALL_LEVELS, lambda row: explanation_json(row.explanation).encode()),
 }

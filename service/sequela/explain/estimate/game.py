@@ -15,7 +15,7 @@ from sequela.concurrency.deadline import DeadlinePassed
 from sequela.explain.estimate.sample import Sample
 from sequela.explain.estimate.stages import GUESSED, StagePlan
 from sequela.explain.evaluate.evaluator import Evaluator
-from sequela.explain.request import Estimator
+from sequela.explain.options import Estimator
 from sequela.explain.result.explanation import StopReason
 from sequela.timeshap.coalitions import EXACT_AT_ONCE, FEWEST_TO_TRUST, all_coalitions, minimum_budget
 from sequela.timeshap.coalitions import stages as nested_sizes

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sequela.concurrency.deadline import DeadlinePassed
 from sequela.explain.estimate.solvers import SOLVERS, USUAL
 from sequela.explain.evaluate.evaluator import Evaluator
-from sequela.explain.request import Estimator
+from sequela.explain.options import Estimator
 from sequela.timeshap.coalitions import Portion, allocation, pairs_of, portions, strata
 from sequela.timeshap.players import Players
 from sequela.timeshap.regression import Solution

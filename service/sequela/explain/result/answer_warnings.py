@@ -17,7 +17,7 @@ from sequela.explain.option_defaults import (
     TARGET_STANDARD_ERROR,
     Tolerances,
 )
-from sequela.explain.request import Options
+from sequela.explain.options import Options
 from sequela.explain.result.explanation import ExplanationWarning, StopReason
 from sequela.explain.schema import ModelSchema
 from sequela.timeshap.players import PlayerKind
