@@ -90,8 +90,11 @@ def test_version_1_with_what_its_page_asks_for(sequela: Sequela, name: str) -> N
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("mute", r"predictions have 'label', 'score'; say which one is the score.*\{\"output\": \"score\"\}"),
-        ("wrong", "output 'probability' was asked for, and predictions have 'label', 'score'"),
+        (
+            "mute",
+            r"predictions have the outputs 'label', 'score'; say which one.*\{\"output\": \"score\"\}",
+        ),
+        ("wrong", "predictions have no output 'probability'; they have 'label', 'score'"),
     ],
 )
 def test_labels_beside_scores_in_version_1(sequela: Sequela, name: str, words: str) -> None:

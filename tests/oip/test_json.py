@@ -109,6 +109,7 @@ def test_integers_in_their_range(values: list[int], name: str) -> None:
         ("FP64", [None, 1 << 70], [math.nan, 2.0**70]),
         ("INT32", [], []),
         ("FP32", [3.4028234e38], [3.4028234e38]),
+        ("UINT64", [1, (1 << 64) - 1], [1, (1 << 64) - 1]),
     ],
 )
 def test_elements(name: str, values: Any, elements: Any) -> None:
@@ -121,12 +122,12 @@ def test_elements(name: str, values: Any, elements: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "values", "field", "reason", "words"),
     [
-        ("INT64", [1.0], "data", "TENSOR_VALUE", "INT64"),
-        ("INT64", [None, 1], "data", "TENSOR_VALUE", "missing values"),
+        ("INT64", [1.0], "data", "TENSOR_VALUE", "1.0 at [0], must be an element of INT64"),
+        ("INT64", [1, None], "data", "TENSOR_VALUE", "null at [1], must be an element of INT64"),
         ("INT64", [True], "data", "TENSOR_VALUE", "not booleans"),
         ("INT64", [1 << 63], "data", "TENSOR_VALUE", "9223372036854775808 at [0]"),
         ("UINT8", [3, -1], "data", "TENSOR_VALUE", "-1 at [1], must be from 0 to 255"),
-        ("BOOL", [0.5], "data", "TENSOR_VALUE", "BOOL"),
+        ("BOOL", [1, 0.5], "data", "TENSOR_VALUE", "0.5 at [1]"),
         ("FP32", ["a"], "data", "TENSOR_VALUE", "not an array of numbers"),
         ("FP32", [[1], [1, 2]], "data", "TENSOR_VALUE", "not an array of numbers"),
         ("FP32", [0, -1e300], "", "TENSOR_NOT_FINITE", "-1e+300 at [1]"),

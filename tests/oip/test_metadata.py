@@ -40,7 +40,7 @@ def test_round_trip(metadata: ModelMetadata) -> None:
         (("m", "1"), ("", ""), ""),
         (("m", ""), ("m", "7"), ""),
         (("m", "1"), ("other", "1"), "'other'"),
-        (("m", "1"), ("m", "2"), "'1' was asked for, and it is of version '2'"),
+        (("m", "1"), ("m", "2"), "is from version '2', not '1'"),
     ],
 )
 def test_answers_of_another_model(asked: tuple[str, str], given: tuple[str, str], words: str) -> None:

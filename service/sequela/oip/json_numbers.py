@@ -50,7 +50,10 @@ def json_elements(values: Any, datatype: Datatype) -> Array:
         raise InvalidTensor("data", "TENSOR_VALUE", text) from None
     if not elements.size:
         return np.empty(0, datatype.dtype)
-    return _floats(elements, datatype) if datatype.is_float else _integers(elements, datatype)
+    if datatype.is_float:
+        return _floats(elements, datatype)
+    # Above 63 bits numpy turns integers into floats if smaller ones are among them.
+    return _integers(_exact(values, datatype) if elements.dtype.kind == "f" else elements, datatype)
 
 
 def _floats(elements: Array, datatype: Datatype) -> Array:
@@ -66,18 +69,23 @@ def _floats(elements: Array, datatype: Datatype) -> Array:
 
 
 def _integers(elements: Array, datatype: Datatype) -> Array:
-    """Booleans and integers of every width."""
-    wanted = "iub" if datatype.dtype.kind == "b" else "iu"
-    if elements.dtype.kind not in wanted:
-        given = (
-            "booleans"
-            if elements.dtype.kind == "b"
-            else "missing values, fractions, or numbers beyond 64 bits"
-        )
-        raise InvalidTensor("data", "TENSOR_VALUE", f"must hold elements of {datatype.name}, not {given}")
-    if datatype.dtype.kind != "b":
-        check_integers(elements, datatype, "data")
+    """Booleans, and integers of every width."""
+    if datatype.dtype.kind == "b":
+        return elements.astype(datatype.dtype)
+    if elements.dtype.kind == "b":
+        raise InvalidTensor("data", "TENSOR_VALUE", f"must hold elements of {datatype.name}, not booleans")
+    check_integers(elements, datatype, "data")
     return elements.astype(datatype.dtype)
+
+
+def _exact(values: Any, datatype: Datatype) -> Array:
+    """Integers as Python has them. Raises InvalidTensor where others are among them."""
+    elements = np.array(values, object).ravel()
+    for index, value in enumerate(elements):
+        if not isinstance(value, int):
+            text = f"holds {'null' if value is None else value} at [{index}], must be an element of {datatype.name}"
+            raise InvalidTensor("data", "TENSOR_VALUE", text)
+    return elements
 
 
 def _float(value: Any) -> float:

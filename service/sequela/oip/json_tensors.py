@@ -9,8 +9,7 @@ import numpy as np
 
 from sequela.oip.datatypes import Datatype
 from sequela.oip.json_numbers import json_elements
-from sequela.oip.messages import accepted_datatype
-from sequela.oip.tensors import Tensor, check_shape, shaped
+from sequela.oip.tensors import Tensor, accepted_datatype, check_shape, shaped
 
 
 def read_json_tensor(
@@ -23,7 +22,7 @@ def read_json_tensor(
             TENSOR_SIZE.
     """
     accepted = accepted_datatype(datatype, datatypes)
-    check_shape(shape)
+    check_shape(shape)  # before the data, which may be long
     return Tensor(name, datatype, shaped(json_elements(data, accepted), shape))
 
 

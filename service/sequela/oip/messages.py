@@ -11,6 +11,7 @@ from sequela.oip.invalid_tensor import InvalidTensor
 from sequela.oip.tensors import (
     Array,
     Tensor,
+    accepted_datatype,
     array_from_raw,
     array_from_typed,
     check_only_contents,
@@ -33,6 +34,7 @@ def read_inputs(request: pb.ModelInferRequest, datatypes: Mapping[str, Datatype]
             (elements do not fill the shape), TENSOR_ELEMENTS (elements are missing, in a wrong field, or sent twice),
             TENSOR_VALUE.
     """
+    # Elements are raw for all inputs of a request, or for none.
     raw: Sequence[bytes | None] = request.raw_input_contents or [None] * len(request.inputs)
     if len(raw) != len(request.inputs):
         text = f"has {len(raw)} entries for {len(request.inputs)} inputs; send one for each, or none"
@@ -51,6 +53,7 @@ def read_output(response: pb.ModelInferResponse, index: int) -> Array:
             datatype's are ignored.
     """
     output, raw = response.outputs[index], response.raw_output_contents
+    # Servers differ in what they leave beside the elements, so that an output is read more leniently than an input.
     datatype = known_datatype(output.datatype)
     if not raw:
         elements = array_from_typed(output.contents, datatype)
@@ -97,14 +100,6 @@ def _input(tensor: InputTensor, raw: bytes | None, datatypes: Mapping[str, Datat
         return Tensor(tensor.name, tensor.datatype, shaped(elements, tensor.shape))
     except InvalidTensor as error:
         raise error.below(path) from None
-
-
-def accepted_datatype(name: str, datatypes: Mapping[str, Datatype]) -> Datatype:
-    """One of these datatypes. Raises InvalidTensor (TENSOR_DTYPE)."""
-    if name not in datatypes:
-        text = f"is {name[:20]!r}, must be one of {', '.join(datatypes)}"
-        raise InvalidTensor("datatype", "TENSOR_DTYPE", text)
-    return datatypes[name]
 
 
 def _from_raw(raw: bytes, tensor: InputTensor | OutputTensor, datatype: Datatype) -> Array:

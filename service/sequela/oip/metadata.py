@@ -71,24 +71,36 @@ def json_metadata(metadata: ModelMetadata) -> dict[str, Any]:
 
 
 def model_mismatch(name: str, version: str, given_name: str, given_version: str) -> str:
-    """Why an answer is not from the model and version that were asked for.
+    """What is wrong with an answer that should be from a model and version.
 
-    Empty where it is, or where the answer does not say.
+    Args:
+        name: The model that was called.
+        version: The version that was called; empty for the one that the server chooses.
+        given_name: The model that the answer names; empty where it does not.
+        given_version: The version that the answer names; empty where it does not.
+
+    Returns:
+        A verb and its object, for a message that starts with what was read; empty where nothing is wrong.
     """
     if given_name and given_name != name:
-        return f"it is of model {given_name!r}"
+        return f"is from model {given_name!r}, not {name!r}"
     if version and given_version and given_version != version:
-        return f"version {version!r} was asked for, and it is of version {given_version!r}"
+        return f"is from version {given_version!r}, not {version!r}"
     return ""
 
 
 def version_missing(version: str, versions: Sequence[str]) -> str:
-    """Why a version that was asked for is not among those of the metadata.
+    """What is wrong with metadata that should list a version.
 
-    Empty where it is, where no version was asked for, and where the metadata lists none.
+    Args:
+        version: The version that was called; empty for the one that the server chooses.
+        versions: Those that the metadata lists; empty where it lists none.
+
+    Returns:
+        As `model_mismatch`.
     """
     if version and versions and version not in versions:
-        return f"version {version!r} was asked for, and it has {', '.join(map(repr, versions))}"
+        return f"lists the versions {', '.join(map(repr, versions))}, but not {version!r}"
     return ""
 
 

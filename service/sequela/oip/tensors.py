@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sequela_proto.inference import open_inference_pb2 as pb
 
-from sequela.oip.datatypes import BYTES, DATATYPES, Datatype
+from sequela.oip.datatypes import BYTES, DATATYPES, Datatype, datatype_of
 from sequela.oip.invalid_tensor import InvalidTensor
 
 Array = NDArray[Any]
@@ -21,7 +21,7 @@ LENGTH_BYTES = 4
 FIELD_TYPES = {"int_contents": np.dtype("<i4"), "uint_contents": np.dtype("<u4")}
 """Fields that hold several datatypes, and the type of their elements."""
 MAX_AXIS = 2**63 - 1
-"""The largest size of an axis that a message holds."""
+"""The largest size of an axis that a message holds; JSON has no such limit."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,9 +44,16 @@ class Tensor:
         return self.values.shape if isinstance(self.values, np.ndarray) else (len(self.values),)
 
 
+def named_tensors(arrays: Mapping[str, Array]) -> Iterator[Tensor]:
+    """Arrays of numbers by name, each as a tensor of its own datatype."""
+    for name, values in arrays.items():
+        yield Tensor(name, datatype_of(values.dtype).name, values)
+
+
 def raw_contents(tensor: Tensor) -> bytes:
     """The elements in row-major order, little-endian; strings are preceded by their length."""
     if isinstance(tensor.values, np.ndarray):
+        # The array may be big-endian, or a view in another order of axes.
         return tensor.values.astype(DATATYPES[tensor.datatype].dtype, copy=False).tobytes()
     return b"".join(len(each).to_bytes(LENGTH_BYTES, "little") + each for each in tensor.values)
 
@@ -91,6 +98,7 @@ def array_from_typed(contents: pb.InferTensorContents, datatype: Datatype) -> Ar
 def check_integers(elements: Array, datatype: Datatype, field: str) -> None:
     """Raises InvalidTensor (TENSOR_VALUE), with this field, where one of the integers (size,) is not of a datatype."""
     low, high = np.iinfo(datatype.dtype).min, np.iinfo(datatype.dtype).max
+    # If any is out of range, the smallest or the largest is.
     for index in {int(elements.argmin()), int(elements.argmax())} if elements.size else ():
         value = int(elements[index])
         if not low <= value <= high:
@@ -100,6 +108,7 @@ def check_integers(elements: Array, datatype: Datatype, field: str) -> None:
 
 def check_only_contents(contents: pb.InferTensorContents, datatype: Datatype) -> None:
     """Raises InvalidTensor (TENSOR_ELEMENTS) unless the datatype's field is set, and no other."""
+    # A caller who fills two fields, or the wrong one, meant something that nobody can guess.
     filled = [field.name for field, _ in contents.ListFields()]
     if filled != [datatype.contents_field]:
         wanted = datatype.contents_field or "raw contents"
@@ -116,18 +125,27 @@ def check_shape(shape: Sequence[int]) -> None:
 
 def shaped(elements: Array, shape: Sequence[int]) -> Array:
     """Elements (size,) as an array of a shape. Raises InvalidTensor (TENSOR_SIZE) where these do not fit."""
+    # Sizes are a stranger's: math.prod does not overflow, and two negative ones must not make a product that fits.
     if any(size < 0 for size in shape) or math.prod(shape) != len(elements):
         text = f"has {len(elements)} values, which do not fill the shape {shown_shape(shape)}"
         raise InvalidTensor("", "TENSOR_SIZE", text)
     return elements.reshape(tuple(shape))
 
 
-def known_datatype(name: str, longest: int = 20) -> Datatype:
-    """The datatype of numbers with this name. Raises InvalidTensor (TENSOR_DTYPE) for strings and unknown ones."""
-    if name in DATATYPES:
-        return DATATYPES[name]
-    text = f"holds {name if name == BYTES else repr(name[:longest])}, not numbers"
-    raise InvalidTensor("datatype", "TENSOR_DTYPE", text)
+def accepted_datatype(name: str, datatypes: Mapping[str, Datatype]) -> Datatype:
+    """One of these datatypes. Raises InvalidTensor (TENSOR_DTYPE)."""
+    if name not in datatypes:
+        text = f"is {name[:20]!r}, must be one of {', '.join(datatypes)}"
+        raise InvalidTensor("datatype", "TENSOR_DTYPE", text)
+    return datatypes[name]
+
+
+def known_datatype(name: str) -> Datatype:
+    """Any datatype of numbers. Raises InvalidTensor (TENSOR_DTYPE) for strings and for unknown names."""
+    if name not in DATATYPES:
+        text = f"holds {name if name == BYTES else repr(name[:20])}, not numbers"
+        raise InvalidTensor("datatype", "TENSOR_DTYPE", text)
+    return DATATYPES[name]
 
 
 def shown_shape(shape: Sequence[int]) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from sequela.adapters.endpoints.answers import WrongAnswer, json_floats
-from sequela.adapters.endpoints.rest_client import parsed
+from sequela.adapters.endpoints.rest_answers import ANYTHING, PREDICT, read_answer
 from sequela.adapters.endpoints.rest_v1 import predictions
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3)
@@ -26,7 +26,8 @@ def test_any_predictions(value: Any, rows: int) -> None:
     """Of version 1, given as they are or in their place."""
     for answer in (value, {"predictions": value}):
         with suppress(WrongAnswer):
-            assert predictions(answer, "", rows).shape[0] == rows
+            found = read_answer(PREDICT, json.dumps(answer).encode(), "it")
+            assert predictions(found.predictions, "", rows).shape[0] == rows
 
 
 @given(
@@ -46,4 +47,4 @@ def test_numbers(rows: list[list[Any]]) -> None:
 def test_any_bytes(content: bytes) -> None:
     """Of no JSON, one error."""
     with suppress(WrongAnswer):
-        assert json.dumps(parsed(content)) == json.dumps(json.loads(content))
+        assert json.dumps(read_answer(ANYTHING, content, "it")) == json.dumps(json.loads(content))

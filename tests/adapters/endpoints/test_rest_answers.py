@@ -49,12 +49,12 @@ def test_the_only_of_named_predictions(web: RestServer) -> None:
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"predictions": [0.5]}, "1 of them"),
-        ({"predictions": [0.5, 0.5, 0.5]}, "3 of them"),
-        ({"predictions": 0.5}, "none"),
-        ({"outputs": [0.5, 0.5]}, "none"),
-        ([0.5, 0.5], "none"),
-        (None, "none"),
+        ({"predictions": [0.5]}, "predictions is 1, must be 2"),
+        ({"predictions": [0.5, 0.5, 0.5]}, "predictions is 3, must be 2"),
+        ({"predictions": 0.5}, "predictions: Input should be a valid"),
+        ({"outputs": [0.5, 0.5]}, "predictions: Field required"),
+        ([0.5, 0.5], "another form"),
+        (None, "another form"),
         ({"predictions": ["0.5", "0.5"]}, "not an array of numbers"),
         ({"predictions": [[1, 2], [3]]}, "not an array of numbers"),
         ({"predictions": [0.5, {"score": 0.5}]}, "not an array of numbers"),
@@ -62,12 +62,12 @@ def test_the_only_of_named_predictions(web: RestServer) -> None:
         ({"predictions": [0.5, "x"]}, "not an array of numbers"),
         ({"predictions": [1 << 70, -(1 << 2000)]}, "not"),
         ({"predictions": [{"a": 1}, {"b": 1}]}, "'score'"),
-        (b"<html>welcome</html>", "not JSON"),
-        (b"", "not JSON"),
-        (b'{"predictions": [NaN, Infinity', "not JSON"),
-        (b"[" * 100_000 + b"NaN", "not JSON"),
-        (b'{"predictions": [' + b"[" * 200 + b"]" * 200 + b", 1]}", "not an array of numbers"),
-        (b'\xff\xfe{"predictions"', "not JSON"),
+        (b"<html>welcome</html>", "not valid JSON"),
+        (b"", "not valid JSON"),
+        (b'{"predictions": [NaN, Infinity', "not valid JSON"),
+        (b"[" * 100_000 + b"NaN", "not valid JSON"),
+        (b'{"predictions": [' + b"[" * 200 + b"]" * 200 + b", 1]}", "recursion limit"),
+        (b'\xff\xfe{"predictions"', "not valid JSON"),
     ],
 )
 def test_predictions_that_are_none(web: RestServer, given: Any, words: str) -> None:
@@ -122,7 +122,7 @@ def test_forms_of_an_answer(web: RestServer, answer: Any, values: Any) -> None:
         (inferred(shape=[-2, -1]), "2 values"),
         (inferred(shape=["a"]), "shape"),
         (inferred(data=0.5), "data"),
-        (b"\x00\x01", "not JSON"),
+        (b"\x00\x01", "not valid JSON"),
     ],
 )
 def test_answers_that_are_none(web: RestServer, answer: Any, words: str) -> None:

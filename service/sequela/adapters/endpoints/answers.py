@@ -1,4 +1,4 @@
-"""An endpoint's answers: which output is meant, and its values as float64."""
+"""A model's answer: which of its outputs is the score, and the score's values as float64."""
 
 from __future__ import annotations
 
@@ -16,50 +16,72 @@ from sequela.oip.tensors import shown_shape
 
 
 class WrongAnswer(Exception):
-    """An answer that is not one; the message says why, and may hold foreign words."""
+    """An answer that cannot be used. The message says why, and may repeat words of the server."""
 
 
-def output_index(held: Sequence[tuple[str, str]], output: str) -> int:
-    """Which of an answer's outputs, each a name and a datatype, is meant; `output` empty: the only one, or the only
-    one of floats. Raises WrongAnswer.
+def output_index(outputs: Sequence[tuple[str, str]], output: str) -> int:
+    """Chooses an output of an answer.
+
+    Args:
+        outputs: Name and datatype of every output.
+        output: The name of the one to choose; empty for the only output, or the only one of floats.
+
+    Returns:
+        Its place in `outputs`.
+
+    Raises:
+        WrongAnswer: There is no such output, or there are several and none was named.
     """
-    named = [index for index, (name, _) in enumerate(held) if output in ("", name)]
-    floats = [index for index in named if _is_float(held[index][1])]
-    shown = ", ".join(f"{name!r} {datatype}" for name, datatype in held) or "none"
+    named = [index for index, (name, _) in enumerate(outputs) if output in ("", name)]
+    floats = [index for index in named if _is_float(outputs[index][1])]
+    shown = ", ".join(f"{name!r} {datatype}" for name, datatype in outputs) or "none"
     if not named:
         wanted = f"output {output!r}" if output else "an output"
-        raise WrongAnswer(f"{wanted} was asked for, and it has {shown}")
-    if output or len(named) == 1:
+        raise WrongAnswer(f"{wanted} was requested, but the answer has {shown}")
+    if output or len(named) == 1:  # if two have the name, it is the first
         return named[0]
+    # Labels and strings beside the score are not taken for it.
     if len(floats) != 1:
-        raise WrongAnswer(f'it has several outputs, {shown}; say which one: "output" in a schema')
+        raise WrongAnswer(
+            f'the answer has several outputs, {shown}; say which one is the score: "output" in a schema'
+        )
     return floats[0]
 
 
 def output_rows(name: str, values: NDArray[Any], rows: int) -> NDArray[np.float64]:
-    """An output's values (n, …) as float64. Raises WrongAnswer where they are not for n rows."""
-    if not values.shape and rows == 1:  # a squeeze of all axes of 1 takes the batch's too
+    """An output's values as float64.
+
+    Args:
+        name: The output's name.
+        values: Its values (n, …); a scalar is taken for one row.
+        rows: The number of rows n that were sent.
+
+    Raises:
+        WrongAnswer: The first axis does not have n rows.
+    """
+    if not values.shape and rows == 1:  # a model that squeezes all axes of size 1 squeezes the batch's too
         values = values.reshape(1)
     if not values.shape or values.shape[0] != rows:
-        text = f"has shape {shown_shape(values.shape)} for {rows} rows; the batch is the first axis"
+        text = f"has the shape {shown_shape(values.shape)} for {rows} rows; its first axis must be the batch"
         raise WrongAnswer(f"output {name!r} {text}")
     return values.astype(np.float64)
 
 
-def json_floats(values: Any, what: str) -> NDArray[np.float64]:
-    """Nested lists of numbers and booleans as the array they are; null, as many write NaN, is NaN.
+def json_floats(values: Any, subject: str) -> NDArray[np.float64]:
+    """Nested lists of numbers and booleans as an array of the same shape. Null, which many write for NaN, is NaN.
 
-    Raises WrongAnswer for anything else; `what` names it.
+    Raises:
+        WrongAnswer: For anything else. `subject` is what the values are, for the message.
     """
     try:
         return json_array(values).astype(np.float64)
     except ValueError:
-        raise WrongAnswer(f"{what} is not an array of numbers") from None
+        raise WrongAnswer(f"{subject} is not an array of numbers") from None
 
 
 @contextmanager
 def valid_tensor(name: str) -> Iterator[None]:
-    """Raises WrongAnswer where a tensor breaks the protocol; `name` is the output's."""
+    """Raises WrongAnswer for an InvalidTensor; `name` is the output's."""
     try:
         yield
     except InvalidTensor as error:

@@ -71,7 +71,7 @@ class GrpcTransport:
         try:
             described = read_description(self._uri.name, self._version, metadata)
         except WrongAnswer as error:
-            raise invalid_answer(self._uri, f"its metadata: {error}") from None
+            raise invalid_answer(self._uri, str(error)) from None
         return replace(described, most_rows=self._most_rows(until))
 
     def infer(self, feeds: Feeds, output: str, until: float) -> NDArray[np.float64]:

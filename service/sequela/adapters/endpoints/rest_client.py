@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -23,6 +22,7 @@ from sequela.adapters.endpoints.failures import (
 )
 from sequela.adapters.endpoints.http_connection import HttpSite, HttpWay
 from sequela.adapters.endpoints.reconnecting_connection import Kept
+from sequela.adapters.endpoints.rest_answers import ERROR, READY, read_answer
 from sequela.adapters.endpoints.transport_limits import TransportLimits, user_agent
 from sequela.adapters.endpoints.uri import EndpointUri
 from sequela.errors import SequelaError
@@ -38,7 +38,7 @@ Headers = list[tuple[bytes, bytes]]
 
 
 class Rest:
-    """Asks, and gives back JSON. Raises as `Transport` does, and WrongAnswer. Safe to use from several threads."""
+    """Sends JSON, and returns the bodies of answers. Raises as `Transport` does. Safe to use from several threads."""
 
     def __init__(
         self,
@@ -52,12 +52,12 @@ class Rest:
         self._guard = guard or open_guard(uri)
         self._site: Kept[HttpSite] = Kept(self._way)
 
-    def get(self, path: str, until: float) -> Any:
-        """What stands at a path of the server."""
+    def get(self, path: str, until: float) -> bytes:
+        """The body of the answer to GET."""
         return self._ask("GET", path, b"", until)
 
-    def post(self, path: str, content: Any, until: float) -> Any:
-        """What is answered to JSON; numpy arrays are lists of numbers."""
+    def post(self, path: str, content: Any, until: float) -> bytes:
+        """The body of the answer to POST. `content` becomes JSON; numpy arrays become lists of numbers."""
         body = orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
         if len(body) > self._limits.message_bytes:
             text = f"a call of {len(body)} bytes is over the limit of {self._limits.message_bytes} bytes"
@@ -65,15 +65,15 @@ class Rest:
         return self._ask("POST", path, body, until)
 
     def ready(self, path: str, until: float) -> bool:
-        """Whether a path is there and does not say that the model is not ready; an answer need not say anything.
+        """Whether the path exists and does not say that the model is not ready; the answer may be empty.
 
         Raises as `Transport.describe`.
         """
+        content = self.get(path, until)
         try:
-            said = self.get(path, until)
+            return read_answer(READY, content, "the answer").ready
         except WrongAnswer:
             return True
-        return not (isinstance(said, dict) and str(said.get("ready")).lower() == "false")
 
     def close(self) -> None:
         """Calls under way fail."""
@@ -84,7 +84,7 @@ class Rest:
         tls = self._credentials.tls() if self.uri.secure else None
         return HttpWay(self._guard, self._credentials, tls, self._limits.connect_seconds)
 
-    def _ask(self, method: str, path: str, body: bytes, until: float) -> Any:
+    def _ask(self, method: str, path: str, body: bytes, until: float) -> bytes:
         try:
             status, headers, content = self._exchange(method, path, body, until)
         except UnusableCredentials as error:
@@ -97,7 +97,7 @@ class Rest:
             raise unreachable(self.uri, str(error) or type(error).__name__) from None
         if not 200 <= status < 300:
             raise self._failure(status, headers, content)
-        return parsed(content)
+        return content
 
     def _exchange(self, method: str, path: str, body: bytes, until: float) -> tuple[int, Headers, bytes]:
         """Status, headers and body. Raises ConnectionError where the server hangs up before its answer is whole."""
@@ -145,31 +145,14 @@ class Rest:
         return refused(self.uri, words)
 
 
-def parsed(content: bytes) -> Any:
-    """JSON, in which Python's servers also write NaN and Infinity: these are passed on as the numbers they are.
-
-    Raises WrongAnswer.
-    """
-    try:
-        return orjson.loads(content)
-    except orjson.JSONDecodeError as error:
-        if b"NaN" not in content and b"Infinity" not in content:
-            raise WrongAnswer(f"it is not JSON: {error}") from None
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError) as error:
-        raise WrongAnswer(f"it is not JSON: {error}") from None
-
-
 def _words(content: bytes) -> str:
-    """What an error's body says."""
+    """The server's own words in the body of an error."""
     text = content.decode(errors="replace")
     try:
-        body = orjson.loads(content)
-    except orjson.JSONDecodeError:
+        answer = read_answer(ERROR, content, "the error")
+    except WrongAnswer:
         return text
-    said = body.get("error") or body.get("detail") if isinstance(body, dict) else None
-    return said if isinstance(said, str) else text
+    return answer.error or answer.detail or text
 
 
 def _retry_after(headers: Headers) -> float:

@@ -1,4 +1,4 @@
-"""A served model by KServe's version 1 protocol, over REST: rows in, predictions out, no metadata.
+"""A model behind KServe's version 1 protocol, over REST: rows in, predictions out, no metadata.
 
 Source: KServe's "V1 Inference Protocol", which is that of TensorFlow Serving.
 """
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from sequela.adapters.endpoints.answers import WrongAnswer, json_floats
 from sequela.adapters.endpoints.failures import invalid_answer
+from sequela.adapters.endpoints.rest_answers import ANYTHING, PREDICT, read_answer
 from sequela.adapters.endpoints.rest_client import Rest
 from sequela.adapters.endpoints.transport import Description, Feeds
 from sequela.concurrency.deadline import DeadlinePassed
@@ -28,18 +29,19 @@ class RestV1Transport:
         self._path = rest.uri.path + (f"/versions/{version}" if version else "")
 
     def describe(self, until: float) -> Description:
-        """Empty: the protocol has no metadata. Raises as `Transport.describe` where the model is not served."""
+        """As `Transport.describe`. The description is empty: the protocol has no metadata."""
         try:
-            self._rest.get(self._path, until)
+            read_answer(ANYTHING, self._rest.get(self._path, until), "the answer")
         except WrongAnswer as error:
             raise invalid_answer(self._rest.uri, str(error)) from None
         return Description()
 
     def infer(self, feeds: Feeds, output: str, until: float) -> NDArray[np.float64]:
-        """As `Transport.infer`; the output's name counts where predictions have names."""
+        """As `Transport.infer`. `output` matters only where predictions have names."""
         try:
-            answer = self._rest.post(f"{self._path}:predict", {"instances": instances(feeds)}, until)
-            return predictions(answer, output, len(next(iter(feeds.values()))))
+            content = self._rest.post(f"{self._path}:predict", {"instances": instances(feeds)}, until)
+            answer = read_answer(PREDICT, content, "the answer")
+            return predictions(answer.predictions, output, len(next(iter(feeds.values()))))
         except WrongAnswer as error:
             raise invalid_answer(self._rest.uri, str(error)) from None
 
@@ -56,36 +58,48 @@ class RestV1Transport:
 
 
 def instances(feeds: Feeds) -> Any:
-    """Rows as plain arrays where there is one input, else as objects by the inputs' names."""
+    """The rows of a call: arrays if there is one input, else objects of arrays by input name."""
     arrays = {name: np.ascontiguousarray(values) for name, values in feeds.items()}
     if len(arrays) == 1:
         return next(iter(arrays.values()))
     return [dict(zip(arrays, row, strict=True)) for row in zip(*arrays.values(), strict=True)]
 
 
-def predictions(answer: Any, output: str, rows: int) -> NDArray[np.float64]:
-    """The output (n, …) of n rows. Raises WrongAnswer."""
-    given = answer.get("predictions") if isinstance(answer, dict) else None
-    if not isinstance(given, list) or len(given) != rows:
-        held = f"{len(given)} of them" if isinstance(given, list) else "none"
-        raise WrongAnswer(f"predictions for {rows} rows were asked for, and it has {held}")
+def predictions(given: list[Any], output: str, rows: int) -> NDArray[np.float64]:
+    """Reads the predictions of n rows.
+
+    Args:
+        given: One prediction for each row.
+        output: The output to read where predictions are objects of outputs by name; empty for the only one.
+        rows: The number of rows that were sent.
+
+    Returns:
+        The output (n, …).
+
+    Raises:
+        WrongAnswer: Another number of predictions, or predictions that are not numbers; no output of that name, or
+            several where no name was given.
+    """
+    if len(given) != rows:
+        raise WrongAnswer(f"the number of predictions is {len(given)}, must be {rows}: one for each row")
     if given and all(isinstance(row, dict) for row in given):
         given = _named(given, output)
     return json_floats(given, "predictions")
 
 
 def _named(rows: list[dict[str, Any]], output: str) -> list[Any]:
-    """One output of rows that have several by name: the one asked for, or the only one. Which of several is the score,
-    and which a label, is not guessed: a score of exactly 1 looks like a label.
-    """
+    """One output of predictions that are objects."""
     held = ", ".join(map(repr, rows[0])) or "none"
     if not output and len(rows[0]) > 1:
-        line = f'{{"output": {json.dumps(list(rows[0])[-1])}}}'
-        raise WrongAnswer(f"predictions have {held}; say which one is the score in a schema, as in {line}")
+        # Which one is the score is not guessed: a score of exactly 1 looks like a label.
+        example = f'{{"output": {json.dumps(list(rows[0])[-1])}}}'
+        raise WrongAnswer(
+            f"predictions have the outputs {held}; say which one is the score in a schema, as in {example}"
+        )
     name = output or next(iter(rows[0]), "")
     if any(name not in row for row in rows):
-        raise WrongAnswer(f"output {name!r} was asked for, and predictions have {held}")
+        raise WrongAnswer(f"predictions have no output {name!r}; they have {held}")
     values = [row[name] for row in rows]
     if any(isinstance(value, str) for value in values):
-        raise WrongAnswer(f"output {name!r} holds texts, not numbers; predictions have {held}")
+        raise WrongAnswer(f"output {name!r} holds strings, not numbers; predictions have {held}")
     return values

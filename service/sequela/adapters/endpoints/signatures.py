@@ -1,4 +1,4 @@
-"""An endpoint's metadata as the signature of its model."""
+"""A server's metadata as the signature of its model."""
 
 from __future__ import annotations
 
@@ -11,22 +11,27 @@ from sequela.errors import DoesNotFit
 from sequela.oip.datatypes import DATATYPES
 from sequela.oip.metadata import ModelMetadata, TensorMetadata
 
-MOST_AXES = 8
+MAX_AXES = 8
+"""Axes of an input, the batch included: those of an input in `sequela.v1`, whose sequences have no batch axis."""
 
 
 def description(metadata: ModelMetadata) -> Description:
-    """What a server says of its model. Raises DoesNotFit (MODEL_INPUT_UNSUPPORTED) as `input_signatures`."""
+    """A server's description of its model, without the largest batch, which metadata does not tell.
+
+    Raises:
+        DoesNotFit: MODEL_INPUT_UNSUPPORTED for an input that is not a tensor of numbers with 1 to 8 axes.
+    """
     inputs, outputs = input_signatures(metadata.inputs), output_signatures(metadata.outputs)
     return Description(inputs, outputs, metadata.versions, metadata.platform)
 
 
 def input_signatures(tensors: Iterable[TensorMetadata]) -> tuple[InputSignature, ...]:
-    """Raises DoesNotFit (MODEL_INPUT_UNSUPPORTED) for an input that is not a tensor of numbers with 1 to 8 axes."""
+    """The inputs. Raises DoesNotFit as `description`."""
     return tuple(_input(tensor) for tensor in tensors)
 
 
 def output_signatures(tensors: Iterable[TensorMetadata]) -> tuple[OutputSignature, ...]:
-    """Of all outputs, whatever they hold."""
+    """All outputs, those that do not hold numbers included."""
     return tuple(
         OutputSignature(tensor.name, _content(tensor.datatype), tensor.datatype, _axes(tensor))
         for tensor in tensors
@@ -41,15 +46,17 @@ def _content(datatype: str) -> Content:
 
 def _input(tensor: TensorMetadata) -> InputSignature:
     if tensor.datatype not in DATATYPES:
-        text = f"input {tensor.name!r} holds {tensor.datatype}; inputs are tensors of {', '.join(DATATYPES)}"
-        raise DoesNotFit("MODEL_INPUT_UNSUPPORTED", one_line(text))
-    if not 1 <= len(tensor.shape) <= MOST_AXES:
-        text = (
-            f"input {tensor.name!r} has {len(tensor.shape)} axes, must be from 1 (the batch) to {MOST_AXES}"
-        )
-        raise DoesNotFit("MODEL_INPUT_UNSUPPORTED", one_line(text))
+        text = f"holds {tensor.datatype or 'no datatype'}, must be one of {', '.join(DATATYPES)}"
+        raise _unsupported(tensor, text)
+    if not 1 <= len(tensor.shape) <= MAX_AXES:
+        text = f"has {len(tensor.shape)} axes, must be from 1 (the batch) to {MAX_AXES}"
+        raise _unsupported(tensor, text)
     datatype = DATATYPES[tensor.datatype]
     return InputSignature(tensor.name, datatype.input_dtype, datatype.dtype.name, _axes(tensor))
+
+
+def _unsupported(tensor: TensorMetadata, problem: str) -> DoesNotFit:
+    return DoesNotFit("MODEL_INPUT_UNSUPPORTED", one_line(f"input {tensor.name!r} {problem}"))
 
 
 def _axes(tensor: TensorMetadata) -> tuple[Axis, ...]:

@@ -1,0 +1,107 @@
+"""What servers answer in JSON, as typed models. Fields that a model does not name are ignored.
+
+Python's servers write NaN and Infinity, which JSON does not have: they are read as these numbers.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from sequela.adapters.endpoints.answers import WrongAnswer
+from sequela.oip.metadata import ModelMetadata, TensorMetadata
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class MetadataAnswer:
+    """A model's metadata (version 2). Servers leave fields out, or set them to null."""
+
+    name: str = ""
+    versions: tuple[str, ...] | None = None
+    platform: str | None = None
+    inputs: tuple[TensorMetadata, ...] | None = None
+    outputs: tuple[TensorMetadata, ...] | None = None
+
+    @property
+    def metadata(self) -> ModelMetadata:
+        """The same, where null is empty."""
+        versions, inputs, outputs = self.versions or (), self.inputs or (), self.outputs or ()
+        return ModelMetadata(self.name, versions, self.platform or "", inputs, outputs)
+
+
+@dataclass(frozen=True)
+class ConfigAnswer:
+    """A model's configuration, which only Triton has (version 2). `max_batch_size` 0: the model takes no batches."""
+
+    max_batch_size: int = 0
+
+
+@dataclass(frozen=True)
+class OutputAnswer:
+    """One output of a model (version 2). `data` may be nested or flat."""
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+    data: list[Any]
+
+
+@dataclass(frozen=True)
+class InferAnswer:
+    """The outputs of a call (version 2)."""
+
+    outputs: tuple[OutputAnswer, ...]
+    model_name: str | None = None
+    model_version: str | None = None
+
+
+@dataclass(frozen=True)
+class PredictAnswer:
+    """The outputs of a call (version 1): for each row a number, a list, or an object of outputs by name."""
+
+    predictions: list[Any]
+
+
+@dataclass(frozen=True)
+class ReadyAnswer:
+    """Whether a model is ready."""
+
+    ready: bool = True
+
+
+@dataclass(frozen=True)
+class ErrorAnswer:
+    """Why a call failed: `error` as KServe, Triton and MLServer name it, `detail` as FastAPI does."""
+
+    error: str | None = None
+    detail: str | None = None
+
+
+METADATA, CONFIG, INFER = TypeAdapter(MetadataAnswer), TypeAdapter(ConfigAnswer), TypeAdapter(InferAnswer)
+PREDICT, READY, ERROR = TypeAdapter(PredictAnswer), TypeAdapter(ReadyAnswer), TypeAdapter(ErrorAnswer)
+ANYTHING: TypeAdapter[Any] = TypeAdapter(Any)
+
+
+def read_answer(model: TypeAdapter[Answer], content: bytes, subject: str) -> Answer:
+    """Reads JSON.
+
+    Args:
+        model: What the answer should be.
+        content: The body of the answer.
+        subject: What the body is, for messages: "the answer".
+
+    Raises:
+        WrongAnswer: For text that is not valid JSON, and for JSON of another form.
+    """
+    try:
+        return model.validate_json(content)
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+    if problem["type"] == "json_invalid":
+        raise WrongAnswer(f"{subject} is not valid JSON: {problem['ctx']['error']}")
+    field = ".".join(map(str, problem["loc"]))
+    raise WrongAnswer(f"{subject} has another form than expected: {field and f'{field}: '}{problem['msg']}")
