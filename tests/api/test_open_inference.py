@@ -273,6 +273,8 @@ BAD = [
     (spoil(shape=[]), INVALID, "TENSOR_SHAPE", ("inputs[0].shape",)),
     (spoil(shape=[2, 1 << 62, 1 << 62]), INVALID, "TENSOR_SIZE", ("inputs[0]",)),
     (spoil(shape=[1, 2, 6, 5]), INVALID, "SHAPE_MISMATCH", ("inputs[0].shape",)),
+    (spoil(shape=[1] * 70, contents=[b"1234"]), INVALID, "TENSOR_SHAPE", ("inputs[0].shape",)),
+    (spoil(datatype="BOOL", shape=[1, 1, 2], contents=[b"\1\2"]), INVALID, "TENSOR_VALUE", ("inputs[0]",)),
     (spoil(contents=[b"123"]), INVALID, "TENSOR_SIZE", ("inputs[0]",)),
     (spoil(contents=[b"", b""]), INVALID, "TENSOR_ELEMENTS", ("raw_input_contents",)),
     (spoil(contents=[NAN.tobytes()]), INVALID, "TENSOR_NOT_FINITE", ("inputs[0]",)),

@@ -11,7 +11,7 @@ from sequela_proto.inference import open_inference_pb2_grpc as rpc
 
 from sequela.api.deadline_policy import Context
 from sequela.api.inference.model_choice import model_choice
-from sequela.api.inference.open_inference import SERVER_NAME, InferAnswer, InferRequest, OpenInference
+from sequela.api.inference.open_inference import SERVER_NAME, InferenceAnswer, InferRequest, OpenInference
 from sequela.errors import InvalidInput, Unsupported
 from sequela.oip.datatypes import SCHEMA_DATATYPES
 from sequela.oip.invalid_tensor import InvalidTensor
@@ -83,7 +83,7 @@ def _value(parameter: oip.InferParameter) -> Any:
     return getattr(parameter, field) if field else None
 
 
-def _response(request: oip.ModelInferRequest, answer: InferAnswer) -> oip.ModelInferResponse:
+def _response(request: oip.ModelInferRequest, answer: InferenceAnswer) -> oip.ModelInferResponse:
     """Elements are answered as raw bytes where they came so. The parameter `targets` is a JSON list."""
     response = oip.ModelInferResponse(
         model_name=request.model_name, model_version=answer.model_version, id=answer.id

@@ -46,7 +46,7 @@ class InferRequest:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class InferAnswer:
+class InferenceAnswer:
     """What is answered: by which version of the model, the targets that columns stand for, and the outputs."""
 
     id: str
@@ -68,9 +68,9 @@ class Inference:
         """Whether it takes no explanation."""
         return set(self.names) <= set(SCORES)
 
-    def answer(self, targets: tuple[str, ...], tensors: Iterable[Tensor]) -> InferAnswer:
+    def answer(self, targets: tuple[str, ...], tensors: Iterable[Tensor]) -> InferenceAnswer:
         """The answer with these outputs."""
-        return InferAnswer(self.id, model_version(self.batch.model.name), targets, tuple(tensors))
+        return InferenceAnswer(self.id, model_version(self.batch.model.name), targets, tuple(tensors))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,7 +108,7 @@ class OpenInference:
         self,
         choice: ModelChoice,
         read: Callable[[], InferRequest],
-        encode: Callable[[InferAnswer], T],
+        encode: Callable[[InferenceAnswer], T],
         deadline: Deadline,
     ) -> T:
         """Explains the rows of a request; only scores them where no other output is asked for.
@@ -117,7 +117,7 @@ class OpenInference:
         """
         inference = await self.dataplane.look_up(partial(self._inference, choice, read, deadline), deadline)
         batch = inference.batch
-        make: Callable[[], InferAnswer]
+        make: Callable[[], InferenceAnswer]
         if inference.only_scores:
             scored = await self.dataplane.score(batch.choice, batch.score_request, _unchanged, deadline)
             make = partial(_of_scores, inference, scored)
@@ -153,7 +153,7 @@ def _row(inference: Inference, request: ExplainRequest, explanation: Explanation
     return OutputRow(targets, {name: OUTPUTS[name].part(row) for name in inference.names})
 
 
-def _of_rows(inference: Inference, rows: Sequence[OutputRow]) -> InferAnswer:
+def _of_rows(inference: Inference, rows: Sequence[OutputRow]) -> InferenceAnswer:
     def tensor(name: str) -> Tensor:
         parts = [row.parts[name] for row in rows]
         datatype = OUTPUTS[name].datatype
@@ -162,7 +162,7 @@ def _of_rows(inference: Inference, rows: Sequence[OutputRow]) -> InferAnswer:
     return inference.answer(rows[0].targets, map(tensor, inference.names))
 
 
-def _of_scores(inference: Inference, scored: ScoreResult) -> InferAnswer:
+def _of_scores(inference: Inference, scored: ScoreResult) -> InferenceAnswer:
     batch = inference.batch
     link = link_of(batch.parameters.options, batch.model.schema)
     values = {"raw_score": lambda: scored.values, "score": lambda: linked(link, scored.values).values}

@@ -12,7 +12,7 @@ from pydantic import FailFast, Field, InstanceOf
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sequela.api.inference.open_inference import SERVER_NAME, InferAnswer, InferRequest, OpenInference
+from sequela.api.inference.open_inference import SERVER_NAME, InferenceAnswer, InferRequest, OpenInference
 from sequela.api.rest.http_call import HttpCall
 from sequela.api.rest.json_bodies import JsonBody, read_body
 from sequela.api.rest.middleware import RouteFactory
@@ -121,7 +121,7 @@ def _tensor(body: TensorBody, path: str) -> Tensor:
         raise InvalidInput.at(below.field, below.reason, below.description) from None
 
 
-def _response(name: str, answer: InferAnswer) -> bytes:
+def _response(name: str, answer: InferenceAnswer) -> bytes:
     return to_json(
         {
             "model_name": name,
