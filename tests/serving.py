@@ -14,7 +14,7 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from numpy.typing import ArrayLike
 from sequela.api.server import BoundAddresses
-from sequela.bootstrap import Wired, build
+from sequela.bootstrap import Application, build
 from sequela.settings import Settings
 from sequela_proto.v1 import sequela_pb2 as pb
 from sequela_proto.v1 import sequela_pb2_grpc as rpc
@@ -32,7 +32,7 @@ def embedded(**changed: Any) -> Settings:
 class Serving:
     """Opens on entry and waits until it is ready, unless told not to; drains on exit. `overrides` go to `build`."""
 
-    wired: Wired
+    wired: Application
     bound: BoundAddresses
 
     def __init__(self, settings: Settings | None = None, wait: bool = True, **overrides: Any) -> None:

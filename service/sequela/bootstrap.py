@@ -1,4 +1,4 @@
-"""From settings to a server: everything is wired here, and nowhere else."""
+"""Builds a server from settings. This is the only place that connects adapters with the API."""
 
 from __future__ import annotations
 
@@ -54,10 +54,11 @@ CONCLUSION_SECONDS = 0.012
 
 
 @dataclass(frozen=True, slots=True)
-class Wired:
-    """A whole server, ready to open. `configured` still has to start loading the operator's models.
+class Application:
+    """A server that is ready to open, and what belongs to it.
 
-    `close` ends what the workers do and what the adapters hold open, once the server has drained.
+    `configured` still has to start loading the operator's models. Once the server has drained, `close` ends the workers
+    and closes what adapters hold open.
     """
 
     settings: Settings
@@ -76,8 +77,8 @@ def build(
     explanations: Explanations | None = None,
     explainer: Explainer | None = None,
     configured_states: ConfiguredStates | None = None,
-) -> Wired:
-    """Wires the server, inside the event loop that will run it; what is given takes the place of the usual."""
+) -> Application:
+    """Builds the server, inside the event loop that will run it. Parts that are given replace the usual ones."""
     limits, near = settings.limits, settings.cache_bytes
     metrics = PrometheusObserver(version())
     observer = Observers((metrics, LogObserver()))
@@ -115,7 +116,7 @@ def build(
     offered = services(catalog, inference)
     server = Server(_listener(settings), offered, executors, readiness, http, observer, gate)
     drain_times = DrainTimes(settings.drain_delay, settings.drain_grace)
-    return Wired(settings, metrics, configured, server, drain_times, closing.close)
+    return Application(settings, metrics, configured, server, drain_times, closing.close)
 
 
 def version() -> str:
@@ -132,7 +133,7 @@ def _store(settings: Settings, observer: Observer) -> tuple[KeyValue, Callable[[
         return MemoryKeyValue(settings.memory_bytes), lambda: None
     timeouts = RedisTimeouts(settings.redis_connect_timeout, settings.redis_timeout)
     redis = RedisKeyValue(settings.redis_url, observer, timeouts, settings.redis_retry_after)
-    # Observers hear whether it is up before the first caller comes, and nobody waits for that.
+    # Observers are told whether the store is up before the first caller comes; the server does not wait for it.
     threading.Thread(target=redis.check, name="store-check", daemon=True).start()
     return InPieces(redis), redis.close
 

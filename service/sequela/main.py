@@ -16,7 +16,7 @@ import structlog
 
 from sequela.adapters import logs
 from sequela.api.server import BoundAddresses
-from sequela.bootstrap import Wired, build, version
+from sequela.bootstrap import Application, build, version
 from sequela.errors import SequelaError
 from sequela.settings import Settings, misspelt_variables, read_settings, settings_of
 
@@ -46,28 +46,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
 async def serve(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT, then drains. Raises OSError or SequelaError where it cannot start."""
     leaving = _first_signal()
-    wired = build(settings)
-    bound = await wired.server.open()
-    wired.configured.start()
+    application = build(settings)
+    bound = await application.server.open()
+    application.configured.start()
     log.info("listening", version=version(), grpc=bound.grpc, http=bound.http)
-    announcing = asyncio.create_task(_announce(wired, bound))
+    announcing = asyncio.create_task(_announce(application, bound))
     await leaving.wait()
     announcing.cancel()
     log.info("draining", delay=settings.drain_delay, grace=settings.drain_grace)
-    wired.configured.stop()
-    await wired.server.drain(wired.drain_times)
-    wired.close()
+    application.configured.stop()
+    await application.server.drain(application.drain_times)
+    application.close()
     log.info("stopped")
 
 
-async def _announce(wired: Wired, bound: BoundAddresses) -> None:
-    await wired.server.ready()
+async def _announce(application: Application, bound: BoundAddresses) -> None:
+    await application.server.ready()
     log.info("ready")
-    if wired.settings.ready_file:
+    if application.settings.ready_file:
         try:
-            _write(wired.settings.ready_file, json.dumps(dataclasses.asdict(bound)))
+            _write(application.settings.ready_file, json.dumps(dataclasses.asdict(bound)))
         except OSError as error:  # whoever waits for the file has to be told elsewhere
-            log.error("no ready file", why=_why(error, wired.settings))
+            log.error("no ready file", why=_why(error, application.settings))
 
 
 def _why(error: OSError | SequelaError, settings: Settings) -> str:

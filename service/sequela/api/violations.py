@@ -37,13 +37,13 @@ class Violations:
             raise InvalidInput(self._reason, text, violations=self._violations)
 
     def text(self, field: str, value: str, limit: int) -> str:
-        """The value; notes it where it is too long."""
+        """The value. Notes it where it is too long."""
         if len(value) > limit:
             self.add(field, "TEXT_TOO_LONG", f"{len(value)} characters, the limit is {limit}")
         return value
 
     def name(self, field: str, value: str, fits: Callable[[str], bool], expected: str) -> str:
-        """The value; notes it where it is not such a name."""
+        """The value. Notes it where it is not such a name."""
         if not fits(value):
             self.add(field, "NAME_INVALID", f"{shown(value)} is not {expected}")
         return value
@@ -57,7 +57,7 @@ class Violations:
         return value
 
     def within(self, field: str, value: int, lowest: int, highest: int) -> int:
-        """The value; notes it where it is outside [lowest, highest]."""
+        """The value. Notes it where it is outside [lowest, highest]."""
         if not lowest <= value <= highest:
             self.add(field, "OPTION_OUT_OF_RANGE", f"{value}, must be from {lowest} to {highest}")
         return value
@@ -70,10 +70,10 @@ class Violations:
         return table.members.get(number)
 
     def optional_member(self, field: str, number: int, table: EnumTable[Member]) -> Member | None:
-        """Likewise; also None, without noting it, for the number of `..._UNSPECIFIED`."""
+        """As `member`; the number of `..._UNSPECIFIED` is None too, and not noted."""
         return self.member(field, number, table) if number else None
 
 
 def shown(value: str) -> str:
-    """A value as an error message shows it: quoted, and short."""
+    """A value as messages show it: quoted, and cut to `SHOWN_LENGTH`."""
     return repr(value if len(value) <= SHOWN_LENGTH else value[: SHOWN_LENGTH - 1] + "…")

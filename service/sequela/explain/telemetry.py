@@ -123,7 +123,7 @@ class MessageSent:
 
 @dataclass(frozen=True, slots=True)
 class HttpHandled:
-    """An inference request over HTTP ended: its route with the names left open, its method, and the code."""
+    """An inference request over HTTP ended: its route with placeholders for names, its method, and the code."""
 
     route: str
     method: str
@@ -133,7 +133,7 @@ class HttpHandled:
 
 @dataclass(frozen=True, slots=True)
 class ExecutorState:
-    """How many pieces of work wait for an executor's threads, and how many run in them."""
+    """How many pieces of work wait for a thread of an executor, and how many run."""
 
     executor: str
     waiting: int
@@ -142,7 +142,10 @@ class ExecutorState:
 
 @dataclass(frozen=True, slots=True)
 class RequestRejected:
-    """An executor refused work: QUEUE_FULL, DEADLINE_TOO_SHORT or DRAINING."""
+    """An executor refused work: QUEUE_FULL, DEADLINE_TOO_SHORT or DRAINING.
+
+    The executor `bodies` is the memory that the bodies of HTTP requests share.
+    """
 
     executor: str
     reason: str

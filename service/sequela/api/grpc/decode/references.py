@@ -1,4 +1,4 @@
-"""Which model, which background: names, digests, or the things themselves."""
+"""References to models and backgrounds: a name, a digest, or the model or background itself."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from sequela.explain.request import (
 
 
 def model(message: pb.ModelReference, path: str, violations: Violations, limits: Limits) -> ModelChoice:
-    """Which model; a reference that says nothing is noted."""
+    """The model that a reference means. An empty reference is noted."""
     match message.WhichOneof("model"):
         case "name":
             return NamedModel(
@@ -40,9 +40,9 @@ def model(message: pb.ModelReference, path: str, violations: Violations, limits:
 
 
 def unchecked_model(message: pb.ModelReference) -> ModelChoice:
-    """The model by its name or address, not checked: what chooses an executor before a request is decoded.
+    """The model's name or address, unchecked: enough to choose an executor before a request is decoded.
 
-    A model sent along is not copied out of the message for it: as a nameless model it runs in this process too.
+    A model sent along is not copied out of the message for this. Like a model without a name, it runs in this process.
     """
     if message.HasField("endpoint"):
         return EndpointModel(message.endpoint.uri)
@@ -52,7 +52,7 @@ def unchecked_model(message: pb.ModelReference) -> ModelChoice:
 def background(
     message: pb.BackgroundReference, path: str, violations: Violations, limits: Limits
 ) -> BackgroundChoice:
-    """Which background; a reference that says nothing is noted."""
+    """The background that a reference means. An empty reference is noted."""
     match message.WhichOneof("background"):
         case "name":
             fits, forms = names.is_background_reference, names.BACKGROUND_REFERENCE_FORMS
@@ -72,7 +72,7 @@ def background(
 def background_values(
     message: pb.BackgroundValues, path: str, violations: Violations, limits: Limits
 ) -> GivenBackground:
-    """Values of a background, not yet fitted to a model."""
+    """The values of a background, not yet checked against a model."""
     if not message.inputs:
         violations.add(
             f"{path}.inputs", "BACKGROUND_EMPTY", "holds no tensor; send one for each input of the model"
@@ -84,7 +84,7 @@ def background_values(
 
 
 def schema_text(content: bytes, path: str, violations: Violations, limits: Limits) -> bytes:
-    """The text of a schema.json."""
+    """The content of schema.json. Too long a text is noted."""
     if len(content) > limits.max_schema_bytes:
         text = f"{len(content)} bytes, the limit is {limits.max_schema_bytes}"
         violations.add(path, "SCHEMA_TOO_LARGE", text)

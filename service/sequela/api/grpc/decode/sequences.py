@@ -1,4 +1,4 @@
-"""Sequences to explain, and what people read about their events."""
+"""Sequences of `sequela.v1`, and what people read about their events."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sequela.explain.request import EventInfo, GivenSequence, InputPaths
 
 
 def sequence(message: pb.Sequence, path: str, violations: Violations, limits: Limits) -> GivenSequence:
-    """A sequence; `path` is where it stands in the request."""
+    """A sequence at `path`. What is wrong with it is noted."""
     if not message.inputs:
         violations.add(
             f"{path}.inputs", "SEQUENCE_EMPTY", "holds no tensor; send one for each input of the model"
@@ -36,7 +36,7 @@ def sequence(message: pb.Sequence, path: str, violations: Violations, limits: Li
 
 
 def texts(field: Mapping[str, str], path: str, violations: Violations, limits: Limits) -> dict[str, str]:
-    """A map of short texts, such as labels."""
+    """A map of short strings, such as labels."""
     if len(field) > limits.max_labels:
         violations.add(path, "TOO_MANY_TEXTS", f"{len(field)} entries, the limit is {limits.max_labels}")
         return {}
@@ -58,7 +58,7 @@ def moment(message: Timestamp, path: str, violations: Violations) -> datetime | 
 
 
 def _check_order(infos: Sequence[EventInfo], path: str, violations: Violations) -> None:
-    """Notes times that only ever run backwards: the sequence was most likely sent newest event first.
+    """Notes times that only run backwards: most likely the newest event was sent first.
 
     Times that go both ways are left alone, since events may be recorded out of order.
     """

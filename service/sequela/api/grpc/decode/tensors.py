@@ -1,4 +1,4 @@
-"""Tensors: element type, shape and number of elements are checked once, here; so is that no value is infinite."""
+"""Tensors of `sequela.v1` as arrays: element type, shape, number of elements, and that no value is infinite."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ from sequela.explain.request import NamedArray
 Array = NDArray[Any]
 
 ELEMENT_TYPES = {number: np.dtype(dtype.value).newbyteorder("<") for number, dtype in DTYPES.members.items()}
-UNTYPED: dict[str, np.dtype[Any]] = {"numbers": np.dtype("<f8"), "integers": np.dtype("<i8")}
+DEFAULT_TYPES: dict[str, np.dtype[Any]] = {"numbers": np.dtype("<f8"), "integers": np.dtype("<i8")}
 
-# Events and columns, and columns may have several axes; a batch axis is never sent.
+"""The element type of each field of a tensor whose dtype is unset."""
 MAX_AXES = 7
+"""Events and columns, where columns may have several axes. A batch axis is never sent."""
 
 
 def arrays(
@@ -55,7 +56,7 @@ def _columns(
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
         violations.add(
-            path, "COLUMN_NAMES", f"{shown(repeated[0])} is there twice; columns are matched by name"
+            path, "COLUMN_NAMES", f"{shown(repeated[0])} is given twice; columns are matched by name"
         )
         return ()
     return tuple(violations.text(f"{path}[{i}]", name, limits.max_text) for i, name in enumerate(names))
@@ -88,11 +89,16 @@ def _array(tensor: pb.Tensor, path: str, violations: Violations) -> Array | None
 
 
 def _dtype(tensor: pb.Tensor, held: str, path: str, violations: Violations) -> np.dtype[Any] | None:
-    if tensor.dtype == pb.DATA_TYPE_UNSPECIFIED and held in UNTYPED:
-        return UNTYPED[held]
+    if tensor.dtype == pb.DATA_TYPE_UNSPECIFIED and held in DEFAULT_TYPES:
+        return DEFAULT_TYPES[held]
     if tensor.dtype not in ELEMENT_TYPES:
-        violations.add(f"{path}.dtype", "TENSOR_DTYPE", f"{tensor.dtype} is not an element type for {held}")
+        text = f"{tensor.dtype} is not an element type for {held}; it must be one of {_allowed()}"
+        violations.add(f"{path}.dtype", "TENSOR_DTYPE", text)
     return ELEMENT_TYPES.get(tensor.dtype)
+
+
+def _allowed() -> str:
+    return ", ".join(f"{number} ({dtype.name})" for number, dtype in DTYPES.members.items())
 
 
 def _shape(tensor: pb.Tensor, path: str, violations: Violations) -> tuple[int, ...] | None:
@@ -101,7 +107,7 @@ def _shape(tensor: pb.Tensor, path: str, violations: Violations) -> tuple[int, .
         violations.add(
             f"{path}.shape",
             "TENSOR_SHAPE",
-            f"{shape} has {len(shape)} axes, at most {MAX_AXES}: leave out the batch axis (send x[0]); of several "
+            f"{shape} has {len(shape)} axes, the limit is {MAX_AXES}: leave out the batch axis (send x[0]); of several "
             "sequences send one at a time, or their average as a background",
         )
         return None

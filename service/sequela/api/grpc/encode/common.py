@@ -1,4 +1,4 @@
-"""Times, enums and other small things."""
+"""Times, costs, features and warnings, which several messages hold."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def timestamp(time: datetime) -> Timestamp:
 
 
 def cost(item: Cost) -> pb.Cost:
-    """What it took."""
+    """What an answer took."""
     return pb.Cost(
         model_rows=item.model_rows,
         model_calls=item.model_calls,
@@ -49,12 +49,12 @@ def cost(item: Cost) -> pb.Cost:
 
 
 def feature(item: Feature) -> pb.Feature:
-    """A feature as people read it."""
+    """A feature."""
     return pb.Feature(
         name=item.name, label=item.label, unit=item.unit, description=item.description, static=item.static
     )
 
 
 def warning(item: ExplanationWarning) -> pb.Warning:
-    """What a reader should know."""
+    """A warning."""
     return pb.Warning(reason=item.reason, message=item.message)

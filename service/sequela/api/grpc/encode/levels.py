@@ -1,4 +1,4 @@
-"""One level: its attributions and how sure they are."""
+"""One level of an explanation: its attributions and their quality."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def level(item: LevelExplanation) -> pb.LevelExplanation:
 
 
 def quality(item: LevelQuality) -> pb.LevelQuality:
-    """How sure it is, and what it took."""
+    """How precise a level is, and what it took."""
     return pb.LevelQuality(
         stop_reason=STOP_REASONS.number(item.stop_reason),
         detail=item.detail,
@@ -38,7 +38,7 @@ def quality(item: LevelQuality) -> pb.LevelQuality:
 
 
 def attribution(item: Attribution) -> pb.Attribution:
-    """What one player contributed. A player of one event names it as `event`, a block names its two ends."""
+    """One player's attribution. A player of one event has `event`, a block has its first and last event."""
     message = pb.Attribution(
         kind=PLAYER_KINDS.number(item.kind),
         feature=item.feature,

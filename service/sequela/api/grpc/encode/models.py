@@ -62,7 +62,7 @@ def _input(item: InputSchema) -> pb.ModelInput:
 
 
 def _feature(schema: ModelSchema, item: FeatureSchema) -> pb.Feature:
-    """A feature, and where its columns lie: who has columns by name can put them in place."""
+    """A feature and its columns, by which callers can put named columns in place."""
     static = {each.name for each in schema.inputs if each.role is Role.STATIC}
     message = feature(
         Feature(
