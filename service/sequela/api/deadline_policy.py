@@ -1,19 +1,16 @@
-"""How much time a call has, and how its stream is read within that time."""
+"""How much time a request has, and how a stream is read within that time."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any, TypeAlias, TypeVar
-
-import grpc
+from typing import TypeVar
 
 from sequela.concurrency.deadline import Deadline
 from sequela.errors import OutOfTime
 
 T = TypeVar("T")
-Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 MAX_RESERVE_SHARE = 0.4
 """The largest share of a short deadline that is kept back for encoding and sending the answer."""
@@ -24,10 +21,10 @@ ROUNDED_UP_SHARE = 0.01
 
 @dataclass(frozen=True, slots=True)
 class DeadlinePolicy:
-    """How much time calls get.
+    """How much time requests get.
 
     Attributes:
-        default_timeout: Seconds for calls that set no deadline.
+        default_timeout: Seconds for requests that set no deadline.
         reserve: Seconds kept back of every deadline for encoding and sending the answer.
         stream_window: How many requests of a stream are read ahead of its answers.
     """
@@ -35,10 +32,6 @@ class DeadlinePolicy:
     default_timeout: float
     reserve: float
     stream_window: int
-
-    def of_call(self, context: Context, timeout: float | None = None) -> Deadline:
-        """The deadline of a gRPC call, or of one item of its stream that is allowed fewer seconds."""
-        return self.within(context.time_remaining(), timeout)
 
     def within(self, *timeouts: float | None) -> Deadline:
         """The deadline by the smallest of these limits in seconds; None sets no limit."""

@@ -13,8 +13,8 @@ from typing import Protocol
 
 from grpc_health.v1 import health, health_pb2
 
-from sequela.api.deadline_policy import Context
 from sequela.api.drain_gate import draining
+from sequela.api.grpc.context import Context
 from sequela.explain.ports import ModelRecord, ModelState
 
 SERVING = health_pb2.HealthCheckResponse.SERVING

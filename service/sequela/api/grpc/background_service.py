@@ -10,7 +10,8 @@ from sequela_proto.v1 import sequela_pb2_grpc as rpc
 
 from sequela.api.background_upload import wrong_order
 from sequela.api.catalog import Catalog
-from sequela.api.deadline_policy import Context, DeadlinePolicy, read_within
+from sequela.api.deadline_policy import DeadlinePolicy, read_within
+from sequela.api.grpc.context import Context, call_deadline
 from sequela.api.grpc.decode import backgrounds as decode
 from sequela.api.grpc.decode.pages import page
 from sequela.api.grpc.encode.backgrounds import background, backgrounds
@@ -29,7 +30,7 @@ class BackgroundService(rpc.BackgroundServiceServicer):
         self, request_iterator: AsyncIterator[pb.CreateBackgroundRequest], context: Context
     ) -> pb.CreateBackgroundResponse:
         """Creates a background from its values, or from sequences, each of which is averaged in as it comes."""
-        deadline = self._policy.of_call(context)
+        deadline = call_deadline(self._policy, context)
         messages = read_within(request_iterator, deadline)
         header = decode.background_header(await anext(messages, None), self._limits)
         upload = await self._catalog.begin_background(header, deadline)
@@ -51,7 +52,7 @@ class BackgroundService(rpc.BackgroundServiceServicer):
     ) -> pb.GetBackgroundResponse:
         """Gives a background with its values."""
         name = decode.background_name(request.name)
-        found = await self._catalog.get_background(name, background, self._policy.of_call(context))
+        found = await self._catalog.get_background(name, background, call_deadline(self._policy, context))
         return pb.GetBackgroundResponse(background=found)
 
     async def ListBackgrounds(
@@ -62,7 +63,7 @@ class BackgroundService(rpc.BackgroundServiceServicer):
         wanted_page = page(request, violations)
         model = decode.model_filter(request.model, violations)
         violations.raise_any()
-        deadline = self._policy.of_call(context)
+        deadline = call_deadline(self._policy, context)
         return await self._catalog.list_backgrounds(model, wanted_page, backgrounds, deadline)
 
     async def DeleteBackground(
@@ -70,5 +71,5 @@ class BackgroundService(rpc.BackgroundServiceServicer):
     ) -> pb.DeleteBackgroundResponse:
         """Deletes a background."""
         name = decode.background_name(request.name)
-        await self._catalog.delete_background(name, self._policy.of_call(context))
+        await self._catalog.delete_background(name, call_deadline(self._policy, context))
         return pb.DeleteBackgroundResponse()

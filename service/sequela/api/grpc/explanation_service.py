@@ -9,8 +9,8 @@ from sequela_proto.v1 import sequela_pb2 as pb
 from sequela_proto.v1 import sequela_pb2_grpc as rpc
 
 from sequela.api.dataplane import DataPlane
-from sequela.api.deadline_policy import Context
 from sequela.api.errors import to_failure
+from sequela.api.grpc.context import Context, call_deadline
 from sequela.api.grpc.decode import explanations as decode
 from sequela.api.grpc.decode.pages import page
 from sequela.api.grpc.decode.references import unchecked_model
@@ -31,7 +31,7 @@ class ExplanationService(rpc.ExplanationServiceServicer):
 
     async def Explain(self, request: pb.ExplainRequest, context: Context) -> pb.ExplainResponse:
         """Explains one score."""
-        found = await self._explain(request, self._policy.of_call(context))
+        found = await self._explain(request, call_deadline(self._policy, context))
         return pb.ExplainResponse(explanation=found)
 
     def ExplainStream(
@@ -43,7 +43,7 @@ class ExplanationService(rpc.ExplanationServiceServicer):
     async def Score(self, request: pb.ScoreRequest, context: Context) -> pb.ScoreResponse:
         """Scores sequences without explaining them."""
         read = partial(decode.score_request, request, self._limits)
-        deadline = self._policy.of_call(context)
+        deadline = call_deadline(self._policy, context)
         return await self._dataplane.score(unchecked_model(request.model), read, scores, deadline)
 
     async def GetExplanation(
@@ -51,7 +51,7 @@ class ExplanationService(rpc.ExplanationServiceServicer):
     ) -> pb.GetExplanationResponse:
         """Gives back an explanation as it was made."""
         name = decode.explanation_name(request.name)
-        found = await self._dataplane.get_explanation(name, explanation, self._policy.of_call(context))
+        found = await self._dataplane.get_explanation(name, explanation, call_deadline(self._policy, context))
         return pb.GetExplanationResponse(explanation=found)
 
     async def ListExplanations(
@@ -62,14 +62,14 @@ class ExplanationService(rpc.ExplanationServiceServicer):
         wanted_page = page(request, violations)
         wanted = decode.explanation_filter(request, violations, self._limits)
         violations.raise_any()
-        deadline = self._policy.of_call(context)
+        deadline = call_deadline(self._policy, context)
         return await self._dataplane.list_explanations(wanted, wanted_page, summaries, deadline)
 
     async def _item(
         self, context: Context, index: int, message: pb.ExplainStreamRequest
     ) -> pb.ExplainStreamResponse:
         try:
-            deadline = self._policy.of_call(context, decode.item_timeout(message))
+            deadline = call_deadline(self._policy, context, decode.item_timeout(message))
             found = await self._explain(message.request, deadline)
         except Exception as error:  # answered, and logged where nobody foresaw it
             return pb.ExplainStreamResponse(index=index, error=item_status(to_failure(error)))

@@ -9,7 +9,7 @@ from typing import Any
 from sequela_proto.inference import open_inference_pb2 as oip
 from sequela_proto.inference import open_inference_pb2_grpc as rpc
 
-from sequela.api.deadline_policy import Context
+from sequela.api.grpc.context import Context, call_deadline
 from sequela.api.inference.model_choice import model_choice
 from sequela.api.inference.open_inference import SERVER_NAME, InferenceAnswer, InferRequest, OpenInference
 from sequela.errors import InvalidInput, Unsupported
@@ -43,7 +43,7 @@ class InferenceService(rpc.GRPCInferenceServiceServicer):
     async def ModelReady(self, request: oip.ModelReadyRequest, context: Context) -> oip.ModelReadyResponse:
         """Whether a model can be explained now."""
         choice = model_choice(request.name, request.version, "name")
-        deadline = self._policy.of_call(context)
+        deadline = call_deadline(self._policy, context)
         problem = await self._inference.dataplane.model_problem(choice, deadline)
         return oip.ModelReadyResponse(ready=problem is None)
 
@@ -52,14 +52,14 @@ class InferenceService(rpc.GRPCInferenceServiceServicer):
     ) -> oip.ModelMetadataResponse:
         """A model's tensors."""
         choice = model_choice(request.name, request.version, "name")
-        found = await self._inference.metadata(request.name, choice, self._policy.of_call(context))
+        found = await self._inference.metadata(request.name, choice, call_deadline(self._policy, context))
         return write_metadata(found)
 
     async def ModelInfer(self, request: oip.ModelInferRequest, context: Context) -> oip.ModelInferResponse:
         """Explains the rows of a batch."""
         choice = model_choice(request.model_name, request.model_version, "model_name")
         read, encode = partial(_request, request), partial(_response, request)
-        return await self._inference.infer(choice, read, encode, self._policy.of_call(context))
+        return await self._inference.infer(choice, read, encode, call_deadline(self._policy, context))
 
     async def ModelConfig(self, request: oip.ModelConfigRequest, context: Context) -> oip.ModelConfigResponse:
         """Not offered."""

@@ -11,9 +11,9 @@ import grpc
 import structlog
 from google.protobuf.message import DecodeError
 
-from sequela.api.deadline_policy import Context
 from sequela.api.drain_gate import DrainGate
 from sequela.api.errors import Failure, to_failure
+from sequela.api.grpc.context import Context
 from sequela.api.grpc.status import grpc_status
 from sequela.api.request_id import request_id_of
 from sequela.errors import InvalidInput
