@@ -20,6 +20,7 @@ from sequela.concurrency.deadline import Deadline
 from sequela.concurrency.worker_pool import WorkerPool
 from sequela.errors import NotFound
 from sequela.explain.limits import Limits
+from sequela.explain.options import Options
 from sequela.explain.ports import Model, Observers
 from sequela.explain.request import (
     BackgroundChoice,
@@ -30,7 +31,6 @@ from sequela.explain.request import (
     ModelChoice,
     NamedArray,
     NamedModel,
-    Options,
 )
 from sequela.explain.result.explanation import Attribution, Explanation, LevelExplanation
 from sequela.explain.service import Explainer

@@ -10,8 +10,8 @@ from sequela.adapters.endpoints.endpoint_client import CallLimits, EndpointClien
 from sequela.adapters.endpoints.endpoint_terms import EndpointTerms
 from sequela.adapters.endpoints.limiter import Limiter
 from sequela.explain.evaluate.row_independence import RowIndependence
+from sequela.explain.options import Estimator
 from sequela.explain.ports import EndpointInfo, Frame, LocalModel, Observers, RemoteModel
-from sequela.explain.request import Estimator
 from sequela.timeshap.cells import Cells
 
 Twist = Callable[[int, Cells], None]

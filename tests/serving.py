@@ -13,8 +13,8 @@ import numpy as np
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 from numpy.typing import ArrayLike
-from sequela.api.server import Bound
-from sequela.bootstrap import Wired, build
+from sequela.api.server import BoundAddresses
+from sequela.bootstrap import Application, build
 from sequela.settings import Settings
 from sequela_proto.v1 import sequela_pb2 as pb
 from sequela_proto.v1 import sequela_pb2_grpc as rpc
@@ -32,8 +32,8 @@ def embedded(**changed: Any) -> Settings:
 class Serving:
     """Opens on entry and waits until it is ready, unless told not to; drains on exit. `overrides` go to `build`."""
 
-    wired: Wired
-    bound: Bound
+    wired: Application
+    bound: BoundAddresses
 
     def __init__(self, settings: Settings | None = None, wait: bool = True, **overrides: Any) -> None:
         self.settings = settings or embedded()
@@ -72,7 +72,7 @@ class Serving:
         if not self._drained:
             self._drained = True
             self.wired.configured.stop()
-            self.run(self.wired.server.drain(self.wired.draining))
+            self.run(self.wired.server.drain(self.wired.drain_times))
             self.wired.close()
 
     def _end(self) -> None:

@@ -1,4 +1,4 @@
-"""From settings to a server: everything is wired here, and nowhere else."""
+"""Builds a server from settings. This is the only place that connects adapters with the API."""
 
 from __future__ import annotations
 
@@ -23,48 +23,49 @@ from sequela.adapters.store.ports import Store
 from sequela.adapters.store.redis_connection import RedisConnection
 from sequela.adapters.store.redis_store import redis_store
 from sequela.adapters.store.redis_url import RedisTimeouts
-from sequela.api.deadline_policy import Pace
-from sequela.api.drain_gate import Closing
-from sequela.api.executors import Room, Rooms
-from sequela.api.grpc.listener import Listening, TlsFiles
-from sequela.api.grpc.services import NAMES, Behind, services
+from sequela.api.catalog import Catalog
+from sequela.api.dataplane import DataPlane
+from sequela.api.deadline_policy import DeadlinePolicy
+from sequela.api.drain_gate import DrainGate
+from sequela.api.executors import Executor, Executors
+from sequela.api.grpc.listener import GrpcListener, TlsFiles
+from sequela.api.grpc.services import SERVICE_NAMES, services
 from sequela.api.http_server import HttpServer, application
-from sequela.api.inference.batch_inference import Inference
-from sequela.api.inference.open_inference import About, OpenInference
-from sequela.api.readiness import Readiness
-from sequela.api.rest.bodies import Bodies
+from sequela.api.inference.open_inference import OpenInference
+from sequela.api.readiness import ConfiguredStates, Readiness
+from sequela.api.rest.body_reader import BodyReader
 from sequela.api.rest.kserve import KServe
-from sequela.api.rest.middleware import EveryRequest
+from sequela.api.rest.middleware import RouteFactory
 from sequela.api.rest.open_inference import OpenInferenceRest
-from sequela.api.server import Draining, Server
+from sequela.api.server import DrainTimes, Server
 from sequela.concurrency.cpu import own_cores, usable_cores
 from sequela.concurrency.worker_pool import WorkerPool
 from sequela.explain.ports import Backgrounds, Explanations, Models, Observer, Observers
 from sequela.explain.service import Explainer
 from sequela.settings import Settings
 
-FEWEST_SEATS = 2
-"""Explanations under way at least, so that a long one does not hold up all others; by default there are as many as
-workers. More wait longer together: beside each other they contend for the interpreter, and every answer comes late.
+MIN_EXPLAIN_THREADS = 2
+"""The smallest number of explanations at a time, so that a long one does not keep all others waiting. By default there
+are as many as workers: more of them contend for the interpreter, and then every answer comes late.
 """
 
-
-CONCLUDING = 0.012
-"""Seconds of a core in which an explanation is solved, written and sent once its time is over, about."""
+CONCLUSION_SECONDS = 0.012
+"""About how many seconds of a core it takes to solve, encode and send an explanation once its time is over."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wired:
-    """A whole server, ready to open. `configured` still has to start loading the operator's models.
+class Application:
+    """A server that is ready to open, and what belongs to it.
 
-    `close` ends what the workers do and what the adapters hold open, once the server has drained.
+    `configured` still has to start loading the operator's models. Once the server has drained, `close` ends the workers
+    and closes what adapters hold open.
     """
 
     settings: Settings
     metrics: PrometheusObserver
     configured: OperatorModels
     server: Server
-    draining: Draining
+    drain_times: DrainTimes
     close: Callable[[], None]
 
 
@@ -75,8 +76,9 @@ def build(
     backgrounds: Backgrounds | None = None,
     explanations: Explanations | None = None,
     explainer: Explainer | None = None,
-) -> Wired:
-    """Wires the server, inside the event loop that will run it; what is given takes the place of the usual."""
+    configured_states: ConfiguredStates | None = None,
+) -> Application:
+    """Builds the server, inside the event loop that will run it. Parts that are given replace the usual ones."""
     limits, near = settings.limits, settings.cache_bytes
     metrics = PrometheusObserver(version())
     observer = Observers((metrics, LogObserver()))
@@ -101,23 +103,22 @@ def build(
     explanations = explanations or ExplanationStore(store, observer, settings.explanation_ttl, near)
     explainer = explainer or Explainer(models, backgrounds, explanations, observer, limits, pool)
 
-    rooms = _rooms(settings, pool.workers, observer)
-    pace = Pace(settings.default_timeout, settings.deadline_reserve, settings.stream_window)
-    readiness = Readiness(NAMES, models.ready, configured)
-    inference = OpenInference(
-        Inference(explainer, models, rooms, pace, limits), About(version(), readiness.why_not)
-    )
-    behind = Behind(explainer, models, backgrounds, explanations)
-    offered = services(behind, rooms, pace, limits, inference)
-    ending = Closing()
-    bodies = Bodies(settings.max_http_body_bytes, settings.max_http_bodies, observer)
-    every = EveryRequest(observer, ending, pace, bodies)
-    routes = [*KServe(inference.inference).routes(every), *OpenInferenceRest(inference).routes(every)]
+    executors = _executors(settings, pool.workers, observer)
+    policy = DeadlinePolicy(settings.default_timeout, settings.deadline_reserve, settings.stream_window)
+    dataplane = DataPlane(explainer, models, explanations, executors, policy, limits)
+    catalog = Catalog(models, backgrounds, executors, limits)
+    readiness = Readiness(SERVICE_NAMES, configured_states or configured)
+    inference = OpenInference(dataplane, version(), readiness.why_not)
+    gate = DrainGate()
+    bodies = BodyReader(settings.max_http_body_bytes, settings.max_http_bodies, observer)
+    factory = RouteFactory(observer, gate, policy, bodies)
+    routes = [*KServe(dataplane).routes(factory), *OpenInferenceRest(inference).routes(factory)]
     pages = application(metrics.registry, readiness.report, routes if settings.explains_over_http else ())
     http = HttpServer(pages, settings.http_host, settings.http_port, settings.max_http_connections)
-    server = Server(_listening(settings), offered, rooms, readiness, http, observer, ending)
-    draining = Draining(settings.drain_delay, settings.drain_grace)
-    return Wired(settings, metrics, configured, server, draining, closing.close)
+    offered = services(catalog, inference)
+    server = Server(_listener(settings), offered, executors, readiness, http, observer, gate)
+    drain_times = DrainTimes(settings.drain_delay, settings.drain_grace)
+    return Application(settings, metrics, configured, server, drain_times, closing.close)
 
 
 def version() -> str:
@@ -134,25 +135,27 @@ def _store(settings: Settings, observer: Observer) -> tuple[Store, Callable[[], 
         return memory_store(settings.memory_bytes), lambda: None
     timeouts = RedisTimeouts(settings.redis_connect_timeout, settings.redis_timeout)
     redis = RedisConnection(settings.redis_url, observer, timeouts, settings.redis_retry_after)
-    # Observers hear whether it is up before the first caller comes, and nobody waits for that.
+    # Observers are told whether the store is up before the first caller comes; the server does not wait for it.
     threading.Thread(target=redis.check, name="store-check", daemon=True).start()
     return redis_store(redis), redis.close
 
 
-def _rooms(settings: Settings, workers: int, observer: Observer) -> Rooms:
-    seats = settings.max_concurrent or max(workers, FEWEST_SEATS)
-    return Rooms(
-        Room("explaining", seats, settings.queue_size, observer),
-        Room("served", settings.endpoint_max_concurrent, settings.queue_size, observer, CONCLUDING),
-        Room("keeping", settings.lookup_threads, settings.lookup_queue, observer),
+def _executors(settings: Settings, workers: int, observer: Observer) -> Executors:
+    threads = settings.max_concurrent or max(workers, MIN_EXPLAIN_THREADS)
+    return Executors(
+        Executor("explain", threads, settings.queue_size, observer),
+        Executor(
+            "remote", settings.endpoint_max_concurrent, settings.queue_size, observer, CONCLUSION_SECONDS
+        ),
+        Executor("lookup", settings.lookup_threads, settings.lookup_queue, observer),
     )
 
 
-def _listening(settings: Settings) -> Listening:
+def _listener(settings: Settings) -> GrpcListener:
     tls = None
     if settings.tls_certificate and settings.tls_key:
         tls = TlsFiles(settings.tls_certificate, settings.tls_key, settings.tls_client_ca)
-    return Listening(
+    return GrpcListener(
         host=settings.host,
         port=settings.port,
         tls=tls,

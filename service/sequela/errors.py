@@ -1,7 +1,7 @@
-"""What can go wrong, free of transport. The door (rpc) has one table from these classes to status codes.
+"""What can go wrong, free of transport. `api.errors` has one table from these classes to status codes.
 
-Every error has a stable `reason` in UPPER_SNAKE_CASE, a message that names the value and the limit, and,
-where a field of the request is at fault, its path as written in the contract (`sequence.inputs[0].tensor`).
+Every error has a stable `reason` in UPPER_SNAKE_CASE, a message that names the value and the limit, and, where a field
+of the request is at fault, the path by which its caller wrote it (`sequence.inputs[0].tensor`, `instances[0].amounts`).
 """
 
 from __future__ import annotations

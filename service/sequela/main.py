@@ -15,8 +15,8 @@ from pathlib import Path
 import structlog
 
 from sequela.adapters import logs
-from sequela.api.server import Bound
-from sequela.bootstrap import Wired, build, version
+from sequela.api.server import BoundAddresses
+from sequela.bootstrap import Application, build, version
 from sequela.command_line import misspelt_variables, options_for_path, read_settings
 from sequela.errors import SequelaError
 from sequela.settings import Settings
@@ -54,28 +54,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
 async def serve(settings: Settings) -> None:
     """Serves until SIGTERM or SIGINT, then drains. Raises OSError or SequelaError if it cannot start."""
     stopping = _first_signal()
-    wired = build(settings)
-    bound = await wired.server.open()
-    wired.configured.start()
+    application = build(settings)
+    bound = await application.server.open()
+    application.configured.start()
     log.info("listening", version=version(), grpc=bound.grpc, http=bound.http)
-    announcement = asyncio.create_task(_announce(wired, bound))
+    announcement = asyncio.create_task(_announce(application, bound))
     await stopping.wait()
     announcement.cancel()
     log.info("draining", delay_seconds=settings.drain_delay, grace_seconds=settings.drain_grace)
-    wired.configured.stop()
-    await wired.server.drain(wired.draining)
-    wired.close()
+    application.configured.stop()
+    await application.server.drain(application.drain_times)
+    application.close()
     log.info("stopped")
 
 
-async def _announce(wired: Wired, bound: Bound) -> None:
-    await wired.server.ready()
+async def _announce(application: Application, bound: BoundAddresses) -> None:
+    await application.server.ready()
     log.info("ready")
-    if wired.settings.ready_file:
+    if application.settings.ready_file:
         try:
-            _write(wired.settings.ready_file, json.dumps(dataclasses.asdict(bound)))
+            _write(application.settings.ready_file, json.dumps(dataclasses.asdict(bound)))
         except OSError as error:  # the server is ready all the same
-            log.error("ready file not written", detail=_detail(error, wired.settings))
+            log.error("ready file not written", detail=_detail(error, application.settings))
 
 
 def _detail(error: OSError | SequelaError, settings: Settings) -> str:

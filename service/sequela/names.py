@@ -1,4 +1,12 @@
-"""Names of models: `models/m/versions/v`, in short `m/v`; without a version `models/m` or `m`."""
+"""The names of models, backgrounds and explanations, and digests: parsed and composed here and nowhere else.
+
+    models/m/versions/v        a version of a model; `m/v` in short, `models/m` or `m` without a version
+    models/m/backgrounds/b     a background, which belongs to all versions of its model
+    explanations/e             an explanation
+
+`m`, `b` and `e` are 1 to 128 letters, digits, `.`, `_` and `-`, and not dots alone, which would mean a folder. `v` is a
+whole number without leading zeros. A digest is a SHA-256, written as 64 hexadecimal digits.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +15,32 @@ from dataclasses import dataclass
 
 from sequela.errors import InvalidInput
 
-LONGEST = 128
-HIGHEST_VERSION_DIGITS = 18
-_MODEL = re.compile(rf"[A-Za-z0-9._-]{{1,{LONGEST}}}")
-_VERSION = re.compile(rf"0|[1-9][0-9]{{0,{HIGHEST_VERSION_DIGITS - 1}}}")
+MAX_NAME_LENGTH = 128
+MAX_VERSION_DIGITS = 18
+"""The largest number of digits that always fits 64 bits."""
+
+MODEL_FORMS = "`models/m`, `models/m/versions/v`, `m` or `m/v`, with v a whole number without leading zeros"
+MODEL_OWNER_FORMS = "`models/m` or `m` (backgrounds belong to all versions of a model)"
+UPLOAD_FORMS = "empty, `m` or `m/v`, with v a whole number without leading zeros"
+BACKGROUND_FORMS = "`models/m/backgrounds/b`"
+BACKGROUND_REFERENCE_FORMS = "`models/m/backgrounds/b` or `b`"
+NEW_BACKGROUND_FORMS = "empty, `models/m/backgrounds/b` or `models/m/backgrounds/`"
+EXPLANATION_FORMS = "`explanations/e`"
+DIGEST_FORM = "a SHA-256 as 64 hexadecimal digits"
+"""What is allowed, for error messages."""
+
+_PART = rf"(?!\.+(?:/|$))[A-Za-z0-9._-]{{1,{MAX_NAME_LENGTH}}}"
+_NUMBER = rf"(?:0|[1-9][0-9]{{0,{MAX_VERSION_DIGITS - 1}}})"
+_MODEL_PART = re.compile(_PART)
+_VERSION = re.compile(_NUMBER)
+_MODEL = re.compile(
+    rf"models/(?P<full>{_PART})(?:/versions/(?P<full_version>{_NUMBER}))?"
+    rf"|(?P<short>{_PART})(?:/(?P<short_version>{_NUMBER}))?"
+)
+_UPLOAD = re.compile(rf"(?:{_PART}(?:/{_NUMBER})?)?")
+_BACKGROUND = re.compile(rf"(?P<owner>models/{_PART})/backgrounds/(?P<name>{_PART})")
+_NEW_BACKGROUND = re.compile(rf"(?:(?P<owner>models/{_PART})/backgrounds/(?:{_PART})?)?")
+_EXPLANATION = re.compile(rf"explanations/{_PART}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -23,61 +53,143 @@ class ModelName:
 
     @property
     def full(self) -> str:
-        """The resource name."""
+        """`models/m/versions/v`."""
         return f"models/{self.model}/versions/{self.version}"
 
     @property
     def entry(self) -> str:
-        """`m/v` with the version's digits filled up: so written, names sort as models and versions do."""
-        return f"{self.model}/{self.version:0{HIGHEST_VERSION_DIGITS}}"
+        """`m/v` with zeros before the version: written so, names sort by model and version."""
+        return f"{self.model}/{self.version:0{MAX_VERSION_DIGITS}}"
 
     @classmethod
     def of_entry(cls, entry: str) -> ModelName:
-        """The name that an entry was written from."""
+        """The name that an entry stands for."""
         model, version = entry.split("/")
         return cls(model, int(version))
 
 
 @dataclass(frozen=True, slots=True)
 class ModelPattern:
-    """What a caller wrote: a model, and a version or None."""
+    """A model, and one of its versions or None for any."""
 
     model: str
     version: int | None
 
+    @property
+    def short(self) -> str:
+        """`m`, or `m/v`."""
+        return self.model if self.version is None else f"{self.model}/{self.version}"
+
     def matches(self, name: ModelName) -> bool:
-        """Whether a model could be meant."""
+        """Whether the model is this one."""
         return name.model == self.model and self.version in (None, name.version)
 
 
 def parse_name(text: str, path: str) -> ModelPattern:
-    """Reads a name. Raises InvalidInput (MODEL_NAME_INVALID), naming `path`."""
-    parts = text.split("/")
-    if parts[0] == "models" and len(parts) > 1:
-        parts = parts[1:]
-        if len(parts) == 3 and parts[1] == "versions":
-            del parts[1]
-    model, version = parts[0], parts[1] if len(parts) > 1 else None
-    if len(parts) > 2 or not is_model(model) or not (version is None or is_version(version)):
-        raise InvalidInput.at(
-            path,
-            "MODEL_NAME_INVALID",
-            f"{text[:LONGEST]!r} is not a model's name; expected models/m or models/m/versions/v, m of at "
-            f"most {LONGEST} letters, digits, '.', '_' and '-', and v a whole number",
-        )
-    return ModelPattern(model, None if version is None else int(version))
+    """Reads a model's name, short or full. Raises InvalidInput (NAME_INVALID) for the field at `path`."""
+    found = _pattern(text)
+    if found is None:
+        text = f"{text[:MAX_NAME_LENGTH]!r} is not a model's name; expected {MODEL_FORMS}"
+        raise InvalidInput.at(path, "NAME_INVALID", text)
+    return found
+
+
+def is_model_reference(text: str) -> bool:
+    """Whether it is a model's name in any form, with or without a version."""
+    return _pattern(text) is not None
+
+
+def is_model_owner(text: str) -> bool:
+    """Whether it is `models/m` or `m`."""
+    found = _pattern(text)
+    return found is not None and found.version is None
+
+
+def is_upload_name(text: str) -> bool:
+    """Whether an upload may ask for this name: empty, `m` or `m/v`."""
+    return _UPLOAD.fullmatch(text) is not None
 
 
 def is_model(text: str) -> bool:
-    """Whether a model may be called so; `.` and `..` are no names, because they are ways."""
-    return _MODEL.fullmatch(text) is not None and text.strip(".") != ""
+    """Whether it is an `m`."""
+    return _MODEL_PART.fullmatch(text) is not None
 
 
 def is_version(text: str) -> bool:
-    """Whether it is a whole number without leading zeros."""
+    """Whether it is a `v`."""
     return _VERSION.fullmatch(text) is not None
 
 
 def is_digest(text: str) -> bool:
-    """Whether it is written as 64 hexadecimal digits."""
+    """Whether it is a digest, in lower case."""
     return _DIGEST.fullmatch(text) is not None
+
+
+def model_owner(text: str) -> str:
+    """`models/m` of a model's name in any form."""
+    found = _pattern(text)
+    return f"models/{found.model}" if found else text
+
+
+def model_version(full: str) -> str:
+    """`v` of `models/m/versions/v`; empty where there is none."""
+    found = _pattern(full)
+    return "" if found is None or found.version is None else str(found.version)
+
+
+def names_model(wanted: str, full: str) -> bool:
+    """Whether `wanted`, in any form, means the model `models/m/versions/v` or all versions of it."""
+    pattern, model = _pattern(wanted), _pattern(full)
+    if pattern is None or model is None:
+        return False
+    return pattern.model == model.model and pattern.version in (None, model.version)
+
+
+def is_background(text: str) -> bool:
+    """Whether it is `models/m/backgrounds/b`."""
+    return _BACKGROUND.fullmatch(text) is not None
+
+
+def is_background_reference(text: str) -> bool:
+    """Whether it is `models/m/backgrounds/b` or `b`."""
+    return is_background(text) or is_model(text)
+
+
+def is_new_background(text: str) -> bool:
+    """Whether a new background may ask for this name: empty, whole, or without `b`, which is then its digest."""
+    return _NEW_BACKGROUND.fullmatch(text) is not None
+
+
+def background_owner(text: str) -> str:
+    """`models/m` of the name of a background, which may lack `b`; empty where it says no model."""
+    found = _NEW_BACKGROUND.fullmatch(text)
+    return (found["owner"] or "") if found else ""
+
+
+def background_name(owner: str, name: str) -> str:
+    """`models/m/backgrounds/b` of the background `b` (or already a full name) of the model `models/m`."""
+    return name if is_background(name) else f"{background_prefix(owner)}{name}"
+
+
+def background_prefix(owner: str) -> str:
+    """What the names of all backgrounds of `models/m` begin with; empty for no model."""
+    return f"{owner}/backgrounds/" if owner else ""
+
+
+def is_explanation(text: str) -> bool:
+    """Whether it is `explanations/e`."""
+    return _EXPLANATION.fullmatch(text) is not None
+
+
+def explanation_name(identifier: str) -> str:
+    """`explanations/e`."""
+    return f"explanations/{identifier}"
+
+
+def _pattern(text: str) -> ModelPattern | None:
+    found = _MODEL.fullmatch(text)
+    if not found:
+        return None
+    model = found["full"] or found["short"]
+    version = found["full_version"] or found["short_version"]
+    return ModelPattern(model, None if version is None else int(version))

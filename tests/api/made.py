@@ -10,7 +10,9 @@ from typing import Any
 
 from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.errors import OutOfTime
-from sequela.explain.request import Estimator, EventInfo, ExplainRequest, FeatureScope, Level
+from sequela.explain.options import Estimator, FeatureScope, Level, ResolvedOptions
+from sequela.explain.ports import ModelRecord
+from sequela.explain.request import EventInfo, ExplainRequest
 from sequela.explain.result.explanation import (
     Attribution,
     Cost,
@@ -22,7 +24,6 @@ from sequela.explain.result.explanation import (
     LevelQuality,
     Pruning,
     PruningPoint,
-    ResolvedOptions,
     StopReason,
     TargetScore,
 )
@@ -106,6 +107,22 @@ def explanation() -> Explanation:
         warnings=(ExplanationWarning("OUTPUTS_LEFT_OUT", "2 of 5 outputs were explained"),),
         output_count=5,
     )
+
+
+class LoadingStates:
+    """The operator's models, which are being loaded until a test says otherwise."""
+
+    def __init__(self) -> None:
+        self.loaded = threading.Event()
+
+    def ready(self) -> bool:
+        return self.loaded.is_set()
+
+    def unready(self) -> list[ModelRecord]:
+        return []
+
+    def notes(self) -> list[str]:
+        return []
 
 
 class Scripted:

@@ -28,10 +28,7 @@ class Endless(FixedModels):
         self.begun, self.over = threading.Semaphore(0), threading.Event()
         super().__init__(Watched(loaded(BY_NAME["gru"]), self._batch))  # type: ignore[arg-type]
 
-    def ready(self) -> bool:
-        return True
-
-    def is_served(self, _: ModelChoice) -> bool:
+    def is_remote(self, _: ModelChoice) -> bool:
         return False
 
     def _batch(self, number: int) -> None:
@@ -115,15 +112,15 @@ def test_who_waits_hears_of_the_drain_at_once() -> None:
         running = server.explanations.Explain.future(explain_request())
         assert gate.begun.acquire(timeout=PATIENCE)
         waiting = [server.explanations.Explain.future(explain_request()) for _ in range(3)]
-        room = {"room": "explaining"}
-        eventually(lambda: registry.get_sample_value("sequela_queue_depth", room) == 3)
+        executor = {"executor": "explain"}
+        eventually(lambda: registry.get_sample_value("sequela_queue_depth", executor) == 3)
         draining = threading.Thread(target=server.drain)
         draining.start()
         for call in waiting:
             assert_draining(failure(call))
         assert not running.done()
-        assert registry.get_sample_value("sequela_queue_depth", room) == 0
-        rejected = {**room, "reason": "DRAINING"}
+        assert registry.get_sample_value("sequela_queue_depth", executor) == 0
+        rejected = {**executor, "reason": "DRAINING"}
         assert registry.get_sample_value("sequela_admission_rejected_total", rejected) == 3
         gate.open.set()
         assert running.result(PATIENCE).explanation.name

@@ -13,7 +13,7 @@ from api.made import Gate
 from api.rpc_calls import explain_request
 from api.test_bad_input import assert_serving
 from redis_server import eventually
-from sequela.api.executors import Room
+from sequela.api.executors import Executor
 from sequela.concurrency.deadline import Deadline
 from sequela.errors import Cancelled
 from sequela.explain.ports import Observers
@@ -35,8 +35,8 @@ def narrow(gate: Gate) -> Iterator[Serving]:
         gate.open.set()
 
 
-def depth(server: Serving, name: str, room: str = "explaining") -> float | None:
-    return server.wired.metrics.registry.get_sample_value(name, {"room": room})
+def depth(server: Serving, name: str, executor: str = "explain") -> float | None:
+    return server.wired.metrics.registry.get_sample_value(name, {"executor": executor})
 
 
 def ask(server: Serving, timeout: float = PATIENCE) -> Any:
@@ -60,7 +60,7 @@ def test_a_full_queue_sheds_and_recovers(narrow: Serving, gate: Gate) -> None:
     gate.open.set()
     assert running.result().explanation.name == waiting.result().explanation.name
     narrow.explanations.Explain(explain_request())
-    rejected = {"room": "explaining", "reason": "QUEUE_FULL"}
+    rejected = {"executor": "explain", "reason": "QUEUE_FULL"}
     registry = narrow.wired.metrics.registry
     assert registry.get_sample_value("sequela_admission_rejected_total", rejected) == 1
     eventually(lambda: depth(narrow, "sequela_inflight") == 0)
@@ -118,14 +118,14 @@ def test_those_who_conclude_at_once_do_so_one_after_another() -> None:
     """Each who comes keeps back time for those who were there: of equal deadlines the later one ends earlier."""
 
     async def ends() -> list[float]:
-        room, go = Room("served", 4, 0, Observers(()), concluding=0.5), threading.Event()
+        executor, go = Executor("remote", 4, 0, Observers(()), conclusion_seconds=0.5), threading.Event()
         clocks = [Deadline(100.0) for _ in range(4)]
         given = [deadline.end for deadline in clocks]
-        working = [asyncio.create_task(room.run(go.wait, deadline)) for deadline in clocks]
+        working = [asyncio.create_task(executor.run(go.wait, deadline)) for deadline in clocks]
         await asyncio.sleep(0.05)
         go.set()
         await asyncio.gather(*working)
-        room.clear()
+        executor.shut_down()
         return [before - deadline.end for before, deadline in zip(given, clocks, strict=True)]
 
     assert asyncio.run(ends()) == pytest.approx([0.0, 0.5, 1.0, 1.5])

@@ -145,7 +145,7 @@ BAD = [
         "SHAPE_MISMATCH",
         "instances[0]",
     ),
-    ("an unknown input", {"instances": [{"x": [[1.0]]}]}, 400, "INPUT_UNKNOWN", "instances[0]"),
+    ("an unknown input", {"instances": [{"x": [[1.0]]}]}, 400, "INPUT_UNKNOWN", "instances[0].x"),
     ("an instance of nothing", {"instances": [{}]}, 400, "SEQUENCE_EMPTY", "instances[0]"),
     (
         "no such option",

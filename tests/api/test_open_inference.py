@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from api import inference_calls, rpc_calls
 from api.inference_calls import BACKGROUND, MODELS, infer_request, ours, sample_rows, stub, tensors, total
-from api.made import Gate
+from api.made import Gate, LoadingStates
 from api.test_executors import depth
 from google.protobuf import json_format
 from matrix import BY_NAME, Case
@@ -273,6 +273,8 @@ BAD = [
     (spoil(shape=[]), INVALID, "TENSOR_SHAPE", ("inputs[0].shape",)),
     (spoil(shape=[2, 1 << 62, 1 << 62]), INVALID, "TENSOR_SIZE", ("inputs[0]",)),
     (spoil(shape=[1, 2, 6, 5]), INVALID, "SHAPE_MISMATCH", ("inputs[0].shape",)),
+    (spoil(shape=[1] * 70, contents=[b"1234"]), INVALID, "TENSOR_SHAPE", ("inputs[0].shape",)),
+    (spoil(datatype="BOOL", shape=[1, 1, 2], contents=[b"\1\2"]), INVALID, "TENSOR_VALUE", ("inputs[0]",)),
     (spoil(contents=[b"123"]), INVALID, "TENSOR_SIZE", ("inputs[0]",)),
     (spoil(contents=[b"", b""]), INVALID, "TENSOR_ELEMENTS", ("raw_input_contents",)),
     (spoil(contents=[NAN.tobytes()]), INVALID, "TENSOR_NOT_FINITE", ("inputs[0]",)),
@@ -289,7 +291,7 @@ BAD = [
     (spoil(p_wrong=1), INVALID, "PARAMETER_UNKNOWN", ("parameters['wrong']",)),
     (spoil(p_max_coalitions=0), INVALID, "OPTION_OUT_OF_RANGE", ("parameters.max_coalitions",)),
     (spoil(p_max_coalitions="many"), INVALID, "PARAMETER_INVALID", ("parameters.max_coalitions",)),
-    (spoil(p_top_k_events=1 << 40), INVALID, "PARAMETER_INVALID", ("parameters.top_k_events",)),
+    (spoil(p_top_k_events=1 << 40), INVALID, "OPTION_OUT_OF_RANGE", ("parameters.top_k_events",)),
     (spoil(p_pruning_tolerance="nan"), INVALID, "OPTION_OUT_OF_RANGE", ("parameters.pruning_tolerance",)),
     (spoil(p_levels="event,history"), INVALID, "PARAMETER_INVALID", ("parameters.levels",)),
     (spoil(p_estimator="guess"), INVALID, "PARAMETER_INVALID", ("parameters.estimator",)),
@@ -364,16 +366,13 @@ def test_a_list_may_be_text_or_levels_twice(serving: Serving) -> None:
 class Loading:
     """Models that are not there yet."""
 
-    def ready(self) -> bool:
-        return False
-
     def resolve(self, choice: Any, until: float) -> Any:
         raise Unavailable("MODEL_LOADING", "gru is still being loaded", retry_after=2.0)
 
 
 def test_a_model_that_is_loading_is_not_ready() -> None:
     """Neither is the server; who asks for an explanation hears UNAVAILABLE, and when to come back."""
-    with Serving(embedded(), wait=False, models=Loading()) as server:
+    with Serving(embedded(), wait=False, models=Loading(), configured_states=LoadingStates()) as server:
         assert not stub(server).ModelReady(oip.ModelReadyRequest(name="gru")).ready
         assert not stub(server).ServerReady(oip.ServerReadyRequest()).ready
         with pytest.raises(grpc.RpcError) as caught:

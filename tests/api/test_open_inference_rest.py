@@ -86,7 +86,7 @@ def with_tensor(**changed: Any) -> Any:
 BAD = [
     ("no inputs", {}, "FIELD_INVALID", "inputs"),
     ("no name", {"inputs": [{"shape": [1]}]}, "FIELD_INVALID", "inputs[0].name"),
-    ("another field", with_tensor(dat=1), "FIELD_UNKNOWN", "dat"),
+    ("another field", with_tensor(dat=1), "FIELD_UNKNOWN", "inputs[0].dat"),
     ("a shape of text", with_tensor(shape=["a"]), "TENSOR_SHAPE", "inputs[0].shape"),
     ("a shape too large", with_tensor(shape=[1 << 70]), "TENSOR_SHAPE", "inputs[0].shape"),
     ("data of text", with_tensor(data=["a"] * 5), "TENSOR_VALUE", "inputs[0].data"),
@@ -109,7 +109,7 @@ BAD = [
     (
         "a parameter too large",
         {**with_tensor(), "parameters": {"seed": 1 << 70}},
-        "PARAMETER_INVALID",
+        "OPTION_OUT_OF_RANGE",
         "parameters.seed",
     ),
     ("no such output", {**with_tensor(), "outputs": [{"name": "x"}]}, "OUTPUT_UNKNOWN", "outputs[0].name"),

@@ -12,7 +12,7 @@ import grpc
 import httpx
 import pytest
 import structlog
-from api.made import Gate, Scripted
+from api.made import Gate, LoadingStates, Scripted
 from api.rpc_calls import EVENTS, explain_request, register, sequence
 from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -24,16 +24,6 @@ from serving import PATIENCE, Failure, Serving, embedded
 SERVICES = [f"sequela.v1.{name}Service" for name in ("Explanation", "Model", "Background")]
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
-
-
-class Loading:
-    """Models that are not there yet."""
-
-    def __init__(self) -> None:
-        self.loaded = threading.Event()
-
-    def ready(self) -> bool:
-        return self.loaded.is_set()
 
 
 def page(server: Serving, path: str, **headers: str) -> httpx.Response:
@@ -91,14 +81,14 @@ def test_reflection_lists_services_and_describes_them(server: Serving) -> None:
 
 def test_not_ready_until_the_models_are_loaded() -> None:
     """While a model loads, health says NOT_SERVING and /readyz 503; then both turn. /healthz is well throughout."""
-    models = Loading()
-    with Serving(wait=False, models=models) as server:
+    loading = LoadingStates()
+    with Serving(wait=False, configured_states=loading) as server:
         states = watch(server)
         assert next(states) == NOT_SERVING
         assert page(server, "/readyz").status_code == 503
         assert "loading" in page(server, "/readyz").text
         assert page(server, "/healthz").status_code == 200
-        models.loaded.set()
+        loading.loaded.set()
         assert next(states) == SERVING
         assert page(server, "/readyz").status_code == 200
 

@@ -6,7 +6,8 @@ from base64 import b64encode
 from urllib.parse import quote
 
 import pytest
-from sequela.api.grpc.status import grpc_status, told
+from sequela.api.errors import to_failure
+from sequela.api.grpc.status import grpc_status
 from sequela.errors import InvalidInput, Violation
 
 HEADERS = 8192
@@ -15,7 +16,7 @@ HEADERS = 8192
 def test_a_schema_to_paste_is_not_cut() -> None:
     """A message of 1,600 characters arrives whole."""
     text = "x" * 1600
-    assert told(InvalidInput("SCHEMA_NEEDED", text)).message == text
+    assert to_failure(InvalidInput("SCHEMA_NEEDED", text)).message == text
 
 
 @pytest.mark.parametrize("letter", ["x", "%", "é", "\u4e2d", "\U0001f600"])
@@ -23,7 +24,7 @@ def test_a_schema_to_paste_is_not_cut() -> None:
 def test_the_longest_errors_fit_into_headers(letter: str, count: int) -> None:
     """The message and, in base64, the details, together, whatever they are written in."""
     violations = [Violation("f" * 500, letter * 500)] * count
-    failed = told(InvalidInput("REASON", letter * 5000, violations=violations))
+    failed = to_failure(InvalidInput("REASON", letter * 5000, violations=violations))
     status = grpc_status(failed)
     trailers = dict(status.trailing_metadata)
     details = b64encode(bytes(trailers["grpc-status-details-bin"]))

@@ -10,7 +10,7 @@ from asking import explainer, levels, loaded, question, run_whole
 from matrix import BY_NAME
 from numpy.typing import NDArray
 from sequela.concurrency.deadline import Deadline
-from sequela.explain.request import Level
+from sequela.explain.options import Level
 from sequela.explain.schema import Link
 from sequela.timeshap.cells import Cells
 

@@ -17,7 +17,7 @@ from sequela.errors import InvalidInput
 from sequela.explain.estimate.rules import GameRules
 from sequela.explain.levels.definition import LevelContext, LevelDefinition, LevelResult, LevelResults
 from sequela.explain.levels.registry import LEVELS, LevelRegistry, level_ends
-from sequela.explain.request import Level
+from sequela.explain.options import Level
 from sequela.explain.result.explanation import Explanation, StopReason
 from sequela.timeshap.players import event_players
 

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from sequela.concurrency.deadline import Deadline
 from sequela.explain.evaluate.prefix_states import execution
 from sequela.explain.limits import Limits
-from sequela.explain.request import Estimator, FeatureScope, GivenBackground, Level
+from sequela.explain.options import Estimator, FeatureScope, Level
+from sequela.explain.request import GivenBackground
 from sequela.explain.result.explanation import LevelExplanation, StopReason
 from sequela.timeshap.cells import Cells, Columns
 from sequela.timeshap.masking import Masker

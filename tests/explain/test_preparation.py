@@ -20,7 +20,7 @@ LIMITS = Limits(max_events=100, max_background_rows=50)
 def fit(case: str, notes: tuple[EventInfo, ...] = (), **arrays: Any) -> PreparedSequence:
     model = loaded(BY_NAME[case])
     given = GivenSequence(named({name: np.asarray(array) for name, array in arrays.items()}), notes)
-    return prepare_sequence(model.info.schema, model.info.fixed_length, given, LIMITS, "sequence")
+    return prepare_sequence(model.info.schema, model.info.fixed_length, given, LIMITS)
 
 
 def refused(
@@ -73,7 +73,7 @@ def test_an_input_sent_twice_is_refused() -> None:
     model = loaded(BY_NAME["gru"])
     twice = GivenSequence((NamedArray("events", numbers(6, 5)), NamedArray("", numbers(6, 5))))
     with pytest.raises(InvalidInput) as caught:
-        prepare_sequence(model.info.schema, None, twice, LIMITS, "sequence")
+        prepare_sequence(model.info.schema, None, twice, LIMITS)
     assert caught.value.reason == "INPUT_REPEATED"
 
 
@@ -161,7 +161,7 @@ def test_a_fixed_length_model_needs_to_know_its_side_of_padding() -> None:
     model = loaded(BY_NAME["batch_one"])
     given = GivenSequence(named({"events": numbers(5, 4)}))
     with pytest.raises(DoesNotFit) as caught:
-        prepare_sequence(model.info.schema, 8, given, LIMITS, "sequence")
+        prepare_sequence(model.info.schema, 8, given, LIMITS)
     assert caught.value.reason == "PADDING_UNKNOWN"
 
 

@@ -17,8 +17,9 @@ from sequela.concurrency.deadline import Deadline
 from sequela.errors import Cancelled, SequelaError, Unavailable
 from sequela.explain.evaluate.model_caller import ModelCaller
 from sequela.explain.evaluate.remote import RemoteScorer, row_digests
+from sequela.explain.options import Estimator, Level
 from sequela.explain.ports import Frame, Observers
-from sequela.explain.request import Estimator, GivenSequence, Level, NamedModel
+from sequela.explain.request import GivenSequence, NamedModel, ScoreRequest
 from sequela.explain.result.explanation import Explanation, LevelExplanation, StopReason
 from sequela.explain.service import Explainer
 from sequela.timeshap.cells import Cells
@@ -291,8 +292,8 @@ def test_scores_of_one_length_go_in_one_call() -> None:
     model = Nearby(loaded(GRU))
     drawn = [GRU.sample(length, seed) for seed in range(20) for length in (5, 7)] + [GRU.sample(5, 0)]
     given = [GivenSequence(named(each)) for each in drawn]
-    found = explainer(model).score(NamedModel(model.info.name), given, (), 0, Deadline())
-    own = explainer(loaded(GRU)).score(NamedModel(model.info.name), given, (), 0, Deadline())
+    found = explainer(model).score(ScoreRequest(NamedModel(model.info.name), tuple(given)), Deadline())
+    own = explainer(loaded(GRU)).score(ScoreRequest(NamedModel(model.info.name), tuple(given)), Deadline())
     np.testing.assert_allclose(found.values, own.values, atol=1e-6)
     assert [len(batch.events[0]) for batch in model.batches] == [20, 20]
     assert (found.cost.endpoint_rows, found.cost.endpoint_calls) == (40, 2)
@@ -327,8 +328,8 @@ def test_scores_of_padded_sequences(case: Case) -> None:
     drawn = [padded(case, 5, 0), padded(case, 5, 2), padded(case, 5, 3), padded(case, 5, 2, seed=1)]
     given = [GivenSequence(named(each)) for each in drawn]
     name = NamedModel(loaded(case).info.name)
-    found = explainer(Nearby(loaded(case))).score(name, given, (), 0, Deadline())
-    alone = [explainer(loaded(case)).score(name, [each], (), 0, Deadline()).values for each in given]
+    found = explainer(Nearby(loaded(case))).score(ScoreRequest(name, tuple(given)), Deadline())
+    alone = [explainer(loaded(case)).score(ScoreRequest(name, (each,)), Deadline()).values for each in given]
     np.testing.assert_allclose(found.values, np.concatenate(alone), atol=1e-6)
 
 

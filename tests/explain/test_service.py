@@ -15,7 +15,8 @@ from matrix import BY_NAME
 from sequela.concurrency.deadline import Deadline
 from sequela.errors import DoesNotFit, InvalidInput
 from sequela.explain.limits import Limits
-from sequela.explain.request import EventInfo, FeatureScope, Level
+from sequela.explain.options import FeatureScope, Level
+from sequela.explain.request import EventInfo
 from sequela.explain.result.explanation import Explanation, StopReason
 from sequela.explain.schema import Link
 from sequela.timeshap.players import PlayerKind

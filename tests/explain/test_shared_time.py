@@ -13,7 +13,7 @@ from matrix import BY_NAME
 from sequela.concurrency.deadline import Deadline
 from sequela.errors import Cancelled, OutOfTime
 from sequela.explain.estimate import sample
-from sequela.explain.request import Estimator, Level
+from sequela.explain.options import Estimator, Level
 from sequela.explain.result.explanation import Explanation, StopReason
 
 GRU = BY_NAME["gru"]

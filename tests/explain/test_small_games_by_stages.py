@@ -9,7 +9,7 @@ from matrix import BY_NAME
 from sequela.concurrency.deadline import Deadline
 from sequela.explain.estimate.solvers import SOLVERS
 from sequela.explain.levels import play
-from sequela.explain.request import Estimator, Level
+from sequela.explain.options import Estimator, Level
 from sequela.explain.result.explanation import Explanation, StopReason
 
 CASE = BY_NAME["transformer"]

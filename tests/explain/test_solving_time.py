@@ -9,7 +9,7 @@ from games import network_game
 from played_games import GameRuns, played
 from sequela.concurrency.deadline import Deadline
 from sequela.explain.estimate.solvers import SOLVERS
-from sequela.explain.request import Estimator
+from sequela.explain.options import Estimator
 from sequela.explain.result.explanation import StopReason
 
 

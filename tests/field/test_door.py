@@ -168,8 +168,12 @@ HTTP_REFUSED = {
         "'x' is given twice",
     ),
     "a data frame": (PREDICT, b'{"dataframe_split": {}}', "is not a field"),
-    "past FP32": (INFER, infer(data=[1e39] * 15), "1e+39 at [0] does not fit FP32"),
-    "a shape of other elements": (INFER, infer(shape=[1, 4, 3]), "15 elements, the shape takes 12"),
+    "past FP32": (INFER, infer(data=[1e39] * 15), "1e+39 at [0], but FP32 ends at 3.4028e+38"),
+    "a shape of other elements": (
+        INFER,
+        infer(shape=[1, 4, 3]),
+        "15 values, which do not fill the shape (1, 4, 3)",
+    ),
     "no batch": (
         INFER,
         infer(shape=[5, 3]),
@@ -180,7 +184,7 @@ HTTP_REFUSED = {
         json.dumps({"instances": SEQUENCE.tolist()}).encode(),
         "this is one row, since the first axis counts the rows",
     ),
-    "a free axis": (INFER, infer(shape=[1, -1, 3]), "every axis must be at least 1"),
+    "a free axis": (INFER, infer(shape=[1, -1, 3]), "every size must be at least 1"),
     "half precision": (INFER, infer(datatype="FP16"), "FP32"),
     "a fraction as an integer": (INFER, infer(datatype="INT64", data=[1.5] * 15), "INT64"),
     "a tensor of another name": (INFER, infer(name="input__0"), "takes x"),

@@ -1,1 +1,1 @@
-"""The door: the only rooms that know gRPC and protobuf."""
+"""What callers reach: the operations free of any transport, and gRPC and REST in front of them."""

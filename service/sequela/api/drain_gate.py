@@ -1,4 +1,4 @@
-"""Closing time: the one moment by which all that waits inside must end, told while it waits."""
+"""The gate through which all waiting work passes: when it closes, what is inside ends with an error."""
 
 from __future__ import annotations
 
@@ -8,46 +8,46 @@ from collections.abc import AsyncIterator
 
 from sequela.errors import Unavailable
 
-# When refused callers may come again, in seconds: balancers know by then that this server leaves.
-RETRY_AFTER = 1.0
+RETRY_SECONDS = 1.0
+"""When refused callers may try again: load balancers know by then that this server leaves."""
 
 
-class Closing:
-    """What runs `inside` goes on until closing time, of which there is none before `within` is called.
+class DrainGate:
+    """Limits the time of everything that runs `inside`, from the moment that `close_within` is called.
 
     Used from one event loop.
     """
 
     def __init__(self) -> None:
-        self._time: float | None = None
+        self._end: float | None = None
         self._inside: set[asyncio.Timeout] = set()
-        self._nobody = asyncio.Event()
-        self._nobody.set()
+        self._empty = asyncio.Event()
+        self._empty.set()
 
-    def within(self, seconds: float) -> None:
-        """Ends in that many seconds what is inside by then, and at once what comes in later."""
-        self._time = asyncio.get_running_loop().time() + seconds
+    def close_within(self, seconds: float) -> None:
+        """Ends what is still inside after that many seconds; what enters later ends at once."""
+        self._end = asyncio.get_running_loop().time() + seconds
         for each in self._inside:
             if not each.expired():
-                each.reschedule(self._time)
+                each.reschedule(self._end)
 
-    async def emptied(self) -> None:
+    async def wait_empty(self) -> None:
         """Waits until nothing is inside."""
-        await self._nobody.wait()
+        await self._empty.wait()
 
     @contextlib.asynccontextmanager
     async def inside(self) -> AsyncIterator[None]:
-        """Cancels what its body awaits at closing time. Raises Unavailable (DRAINING) then."""
+        """Cancels what the body awaits when the gate closes, and raises Unavailable (DRAINING) then."""
         try:
-            async with asyncio.timeout_at(self._time) as limit:
+            async with asyncio.timeout_at(self._end) as limit:
                 self._inside.add(limit)
-                self._nobody.clear()
+                self._empty.clear()
                 try:
                     yield
                 finally:
                     self._inside.discard(limit)
                     if not self._inside:
-                        self._nobody.set()
+                        self._empty.set()
         except TimeoutError:
             if limit.expired():
                 raise draining() from None
@@ -55,5 +55,5 @@ class Closing:
 
 
 def draining() -> Unavailable:
-    """What callers hear that this server can no longer answer."""
-    return Unavailable("DRAINING", "the server is draining", retry_after=RETRY_AFTER)
+    """The error of a server that no longer answers because it drains."""
+    return Unavailable("DRAINING", "the server is draining", retry_after=RETRY_SECONDS)

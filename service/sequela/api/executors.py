@@ -1,8 +1,8 @@
-"""Rooms: where synchronous work runs in threads, so that it never blocks the event loop.
+"""Executors: threads for synchronous work, so that it never blocks the event loop.
 
-A room has a fixed number of seats and a short queue before them. What does not fit into the queue is refused
-at once: an answer that would come too late helps nobody. A seat is free again only when its thread has really
-ended, also where the caller is long gone.
+An executor has a fixed number of threads and a short queue before them. Work that does not fit into the queue is
+refused at once, because an answer that comes too late helps nobody. A thread counts as busy until its work has really
+ended, even where the caller is long gone.
 """
 
 from __future__ import annotations
@@ -11,162 +11,180 @@ import asyncio
 import contextlib
 import contextvars
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
-from sequela.api.drain_gate import Closing, draining
+from sequela.api.drain_gate import DrainGate, draining
 from sequela.concurrency.deadline import Deadline
 from sequela.errors import OutOfTime, Overloaded, SequelaError, Unavailable
 from sequela.explain.ports import Observer
-from sequela.explain.telemetry import RoomState, Shed
+from sequela.explain.telemetry import ExecutorState, RequestRejected
 
 T = TypeVar("T")
 
-# Weight of the newest work in the running mean that tells refused callers when to try again.
-NEWEST = 0.1
+NEWEST_WEIGHT = 0.1
+"""Weight of the newest work in the running mean of seconds that tells refused callers when to try again."""
+FIRST_MEAN_SECONDS = 0.1
+"""The mean before any work has ended."""
+MIN_RETRY_SECONDS = 0.1
 
 
-class Room:
-    """Threads for `seats` pieces of work at a time; at most `queue` more wait. Used from one event loop.
+class Executor:
+    """Runs as many pieces of work at a time as it has threads; at most `queue_size` more wait.
 
-    concluding: seconds of a core that a piece of work takes once its time is over. Where many conclude at once, each
-    keeps back that much for every one that was there before it, so that they do so one after another.
+    Used from one event loop.
+
+    Args:
+        name: The executor's name in metrics and thread names.
+        threads: How many pieces of work run at a time.
+        queue_size: How many more wait.
+        observer: Told how many run and wait, and what is refused.
+        conclusion_seconds: Seconds of a core that a piece of work takes once its time is over. Where many conclude at
+            once, each keeps back that much for every one that began before it, so that they conclude one after another.
     """
 
     def __init__(
-        self, name: str, seats: int, queue: int, observer: Observer, concluding: float = 0.0
+        self, name: str, threads: int, queue_size: int, observer: Observer, conclusion_seconds: float = 0.0
     ) -> None:
-        self.seats = seats
-        self._concluding = concluding
+        self.threads = threads
+        self._conclusion_seconds = conclusion_seconds
         self._name = name
-        self._queue = queue
+        self._queue_size = queue_size
         self._observer = observer
-        self._free = asyncio.Semaphore(seats)
+        self._free = asyncio.Semaphore(threads)
         self._waiting = 0
         self._running = 0
-        self._mean_seconds = 0.1
+        self._mean_seconds = FIRST_MEAN_SECONDS
         self._open = True
-        self._queueing = Closing()
-        self._clocks: set[Deadline] = set()
-        self._threads = ThreadPoolExecutor(seats, thread_name_prefix=name)
-        self._tell()
+        self._queue_gate = DrainGate()
+        self._deadlines: set[Deadline] = set()
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        self._report()
 
     async def run(self, work: Callable[[], T], deadline: Deadline) -> T:
-        """Runs `work` in a thread, waiting for a seat no longer than the clock allows.
+        """Runs `work` in a thread, and waits for a free one no longer than the deadline allows.
 
-        When the waiting task is cancelled the clock is cancelled too: the work stops at its next look at it.
-        Raises Overloaded (QUEUE_FULL), Unavailable (DRAINING), OutOfTime (DEADLINE_TOO_SHORT), and what
-        `work` raises.
+        When the waiting task is cancelled the deadline is cancelled too: the work stops when it next checks it.
+        Raises Overloaded (QUEUE_FULL), Unavailable (DRAINING), OutOfTime (DEADLINE_TOO_SHORT), and what `work` raises.
         """
-        await self._sit_down(deadline)
-        deadline.keep_back(self._concluding * (self._running - 1))
-        self._clocks.add(deadline)
-        future = self._threads.submit(contextvars.copy_context().run, work)
-        stand_up = functools.partial(self._stand_up, deadline, deadline.now())
-        future.add_done_callback(functools.partial(_ended, asyncio.get_running_loop(), stand_up))
+        await self._acquire(deadline)
+        deadline.keep_back(self._conclusion_seconds * (self._running - 1))
+        self._deadlines.add(deadline)
+        future = self._pool.submit(contextvars.copy_context().run, work)
+        release = functools.partial(self._release, deadline, deadline.now())
+        future.add_done_callback(functools.partial(_call_in_loop, asyncio.get_running_loop(), release))
         ended = asyncio.wrap_future(future)
-        ended.add_done_callback(_heard)
+        ended.add_done_callback(_retrieve_error)
         try:
             return await asyncio.shield(ended)
         except asyncio.CancelledError:
             deadline.cancel()
             raise
         except OutOfTime:
-            if deadline.hurried:  # the caller's own deadline had room: another server may still answer
+            if deadline.hurried:  # the caller's own deadline had time left: another server may still answer
                 raise draining() from None
             raise
 
     def close(self, until: float) -> None:
         """Takes no more work and sends away what waits; what runs concludes by `until` on the monotonic clock."""
         self._open = False
-        self._queueing.within(0)
-        for deadline in self._clocks:
+        self._queue_gate.close_within(0)
+        for deadline in self._deadlines:
             deadline.hurry(until)
 
-    def clear(self) -> None:
-        """Lets the threads go as they end, without waiting for them."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+    def shut_down(self) -> None:
+        """Lets the threads end with their work, without waiting for them."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
-    async def _sit_down(self, deadline: Deadline) -> None:
+    async def _acquire(self, deadline: Deadline) -> None:
+        """Waits for a free thread."""
         if not self._open:
-            raise self._shed(draining())
-        if self._running + self._waiting >= self.seats + self._queue:
-            raise self._shed(self._overloaded())
-        self._changed(waiting=1)
+            raise self._rejection(draining())
+        if self._running + self._waiting >= self.threads + self._queue_size:
+            raise self._rejection(self._overloaded())
+        self._count(waiting=1)
         end = asyncio.get_running_loop().time() + deadline.remaining
         try:
-            async with self._queueing.inside(), asyncio.timeout_at(end):
+            async with self._queue_gate.inside(), asyncio.timeout_at(end):
                 await self._free.acquire()
         except Unavailable as error:
-            raise self._shed(error) from None
+            raise self._rejection(error) from None
         except TimeoutError:
-            raise self._shed(_too_late("waiting for a free worker")) from None
+            raise self._rejection(_too_late("while the request waited for a free worker")) from None
         finally:
-            self._changed(waiting=-1)
+            self._count(waiting=-1)
         if not self._open or deadline.remaining <= 0:
             self._free.release()
-            raise self._shed(_too_late("before any work began") if self._open else draining())
-        self._changed(running=1)
+            raise self._rejection(_too_late("before any work began") if self._open else draining())
+        self._count(running=1)
 
-    def _stand_up(self, deadline: Deadline, started: float) -> None:
-        self._clocks.discard(deadline)
-        self._mean_seconds += NEWEST * (Deadline.now() - started - self._mean_seconds)
+    def _release(self, deadline: Deadline, started: float) -> None:
+        self._deadlines.discard(deadline)
+        self._mean_seconds += NEWEST_WEIGHT * (Deadline.now() - started - self._mean_seconds)
         self._free.release()
-        self._changed(running=-1)
+        self._count(running=-1)
 
-    def _changed(self, waiting: int = 0, running: int = 0) -> None:
+    def _count(self, waiting: int = 0, running: int = 0) -> None:
         self._waiting += waiting
         self._running += running
-        self._tell()
+        self._report()
 
-    def _tell(self) -> None:
-        self._observer.notice(RoomState(self._name, self._waiting, self._running))
+    def _report(self) -> None:
+        self._observer.notice(ExecutorState(self._name, self._waiting, self._running))
 
-    def _shed(self, error: SequelaError) -> SequelaError:
-        self._observer.notice(Shed(self._name, error.reason))
+    def _rejection(self, error: SequelaError) -> SequelaError:
+        """The error, reported."""
+        self._observer.notice(RequestRejected(self._name, error.reason))
         return error
 
     def _overloaded(self) -> Overloaded:
-        rounds = (self._waiting + self._running) / self.seats
+        rounds = (self._waiting + self._running) / self.threads
         return Overloaded(
             "QUEUE_FULL",
-            f"{self._running} requests run, {self._waiting} wait; the queue takes {self._queue}",
-            retry_after=max(0.1, rounds * self._mean_seconds),
+            f"{self._running} requests run and {self._waiting} wait; at most {self._queue_size} may wait",
+            retry_after=max(MIN_RETRY_SECONDS, rounds * self._mean_seconds),
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Rooms:
-    """One room for what runs models, one for what has other servers run theirs and mostly waits, one for what only
-    looks something up: none starves another.
+class Executors:
+    """One executor for each kind of work, so that none keeps another waiting.
+
+    Attributes:
+        explain: Work that runs models in this process.
+        remote: Work on models that other servers run, which mostly waits for them.
+        lookup: Work that only looks something up, or reads and writes messages.
     """
 
-    explaining: Room
-    served: Room
-    keeping: Room
+    explain: Executor
+    remote: Executor
+    lookup: Executor
 
     def close(self, until: float) -> None:
         """Takes no more work; what runs concludes by `until` on the monotonic clock."""
-        for room in (self.explaining, self.served, self.keeping):
-            room.close(until)
+        for executor in self._all():
+            executor.close(until)
 
-    def clear(self) -> None:
-        """Lets all threads go."""
-        for room in (self.explaining, self.served, self.keeping):
-            room.clear()
+    def shut_down(self) -> None:
+        """Lets all threads end."""
+        for executor in self._all():
+            executor.shut_down()
+
+    def _all(self) -> Iterator[Executor]:
+        yield from (self.explain, self.remote, self.lookup)
 
 
-def _heard(future: asyncio.Future[T]) -> None:
-    """Work that outlives its caller may end as it likes: asyncio is not to report what nobody waits for."""
+def _retrieve_error(future: asyncio.Future[T]) -> None:
+    """Takes note of an error, so that asyncio does not report work that outlived its caller."""
     if not future.cancelled():
         future.exception()
 
 
-def _ended(loop: asyncio.AbstractEventLoop, stand_up: Callable[[], None], _: Future[T]) -> None:
-    with contextlib.suppress(RuntimeError):  # the loop is closed when work outlives the server
-        loop.call_soon_threadsafe(stand_up)
+def _call_in_loop(loop: asyncio.AbstractEventLoop, callback: Callable[[], None], _: Future[T]) -> None:
+    with contextlib.suppress(RuntimeError):  # the loop is closed where work outlives the server
+        loop.call_soon_threadsafe(callback)
 
 
 def _too_late(when: str) -> OutOfTime:

@@ -1,4 +1,4 @@
-"""The HTTP door: /metrics for Prometheus, /healthz and /readyz for who watches the process, and inference routes."""
+"""The HTTP server: /metrics for Prometheus, the probes /healthz and /readyz, and the routes of inference."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from sequela.api.grpc.listener import address
-from sequela.api.readiness import Report
-from sequela.api.rest.responses import answer, written
+from sequela.api.readiness import ReadinessReport
+from sequela.api.rest.responses import json_response, to_json
 
-# How long a page that is being read may hold up the end of the server.
-LAST_SECONDS = 1
+SHUTDOWN_SECONDS = 1
+"""How long a response that is still being sent may delay the end of the server."""
 
-# How long a client may take over the headers of a request.
 HEADER_SECONDS = 10.0
+"""How long a client may take to send the headers of a request."""
 
 
 def application(
-    registry: CollectorRegistry, report: Callable[[], Report], inference: Iterable[Route] = ()
+    registry: CollectorRegistry, report: Callable[[], ReadinessReport], inference: Iterable[Route] = ()
 ) -> Starlette:
-    """The three pages, and the routes of inference where these are offered. No path leads to another."""
+    """The three pages, and the routes of inference where they are switched on. No path redirects to another."""
     routes = [*_pages(registry, report), *inference]
     app = Starlette(routes=routes, exception_handlers={HTTPException: _no_route})
     app.router.redirect_slashes = False
     return app
 
 
-def _pages(registry: CollectorRegistry, report: Callable[[], Report]) -> list[Route]:
+def _pages(registry: CollectorRegistry, report: Callable[[], ReadinessReport]) -> list[Route]:
     def metrics(request: Request) -> Response:
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         return Response(encode(registry), headers={"content-type": content_type})
@@ -54,57 +54,59 @@ def _pages(registry: CollectorRegistry, report: Callable[[], Report]) -> list[Ro
 
 
 async def _no_route(_: Request, error: Exception) -> Response:
-    """A path that is not there, or not by this method, in the same form as all other errors."""
+    """An unknown path, or a known one by another method, in the form of all other errors."""
     assert isinstance(error, HTTPException)
-    return answer(written({"error": error.detail, "reason": "NO_ROUTE"}), error.status_code, error.headers)
+    return json_response(
+        to_json({"error": error.detail, "reason": "NO_ROUTE"}), error.status_code, error.headers
+    )
 
 
-class Impatient(H11Protocol):
-    """Closes a connection that does not finish its headers: bodies are timed where they are read."""
+class HeaderTimeoutProtocol(H11Protocol):
+    """Closes a connection that does not finish its headers in time; bodies are timed where they are read."""
 
-    _late: asyncio.TimerHandle | None = None
+    _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Gives the first request its time."""
+        """Starts the timer of the first request."""
         super().connection_made(transport)  # type: ignore[arg-type]  # wider than its base, as in asyncio
-        self._time()
+        self._watch()
 
     def data_received(self, data: bytes) -> None:
-        """Gives a request that has begun its time, and stops the watch once its headers are there."""
+        """Starts the timer of a request that has begun, and stops it once the headers are there."""
         super().data_received(data)
-        self._time()
+        self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Lets go."""
+        """Stops the timer."""
         self._stop()
         super().connection_lost(exc)
 
-    def _time(self) -> None:
+    def _watch(self) -> None:
         if self.cycle is not None and not self.cycle.response_complete:
             self._stop()
-        elif self._late is None:
-            self._late = self.loop.call_later(HEADER_SECONDS, self.transport.close)
+        elif self._timer is None:
+            self._timer = self.loop.call_later(HEADER_SECONDS, self.transport.close)
 
     def _stop(self) -> None:
-        if self._late is not None:
-            self._late.cancel()
-            self._late = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
 
 class HttpServer(uvicorn.Server):
-    """Serves an application in the running event loop, on a socket of its own."""
+    """Serves an application in the running event loop, on its own socket."""
 
-    def __init__(self, app: Starlette, host: str, port: int, most_connections: int) -> None:
+    def __init__(self, app: Starlette, host: str, port: int, max_connections: int) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
-                http=Impatient,
-                limit_concurrency=most_connections + 1,  # uvicorn counts the one that it refuses
+                http=HeaderTimeoutProtocol,
+                limit_concurrency=max_connections + 1,  # uvicorn counts the refused one too
                 lifespan="off",
                 log_config=None,
                 access_log=False,
                 ws="none",
-                timeout_graceful_shutdown=LAST_SECONDS,
+                timeout_graceful_shutdown=SHUTDOWN_SECONDS,
             )
         )
         self._address = (host, port)
@@ -112,11 +114,11 @@ class HttpServer(uvicorn.Server):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leaves signals to the main program, which drains both doors."""
+        """Leaves signals to the main program, which drains both servers."""
         yield
 
     async def open(self) -> str:
-        """Listens; the address with the real port. Raises OSError where it cannot."""
+        """Listens. Returns the address with the real port. Raises OSError where it cannot."""
         family = socket.AF_INET6 if ":" in self._address[0] else socket.AF_INET
         listener = socket.create_server(self._address, family=family)
         self._task = asyncio.create_task(self.serve([listener]))

@@ -1,4 +1,4 @@
-"""Answers in the order of the questions, several of them worked on at a time."""
+"""Answers in the order of the requests, while several of them are worked on at a time."""
 
 from __future__ import annotations
 
@@ -6,32 +6,32 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, TypeVar
 
-Asked = TypeVar("Asked")
-Answered = TypeVar("Answered")
+Request = TypeVar("Request")
+Answer = TypeVar("Answer")
 
 
 async def in_order(
-    questions: AsyncIterator[Asked],
-    answer: Callable[[int, Asked], Coroutine[Any, Any, Answered]],
+    requests: AsyncIterator[Request],
+    answer: Callable[[int, Request], Coroutine[Any, Any, Answer]],
     window: int,
-) -> AsyncIterator[Answered]:
-    """Answers each question, given with its number from 0. Raises what reading them or `answer` raises.
+) -> AsyncIterator[Answer]:
+    """Answers each request, given with its number from 0. Raises what reading them or `answer` raises.
 
-    At most `window` questions are read ahead of the answers taken: who does not read is not read from.
+    At most `window` requests are read ahead of the answers taken: a caller who does not read is not read from.
     """
     free = asyncio.Semaphore(window)
-    begun: asyncio.Queue[asyncio.Task[Answered] | None] = asyncio.Queue()
-    working: set[asyncio.Task[Any]] = set()
+    begun: asyncio.Queue[asyncio.Task[Answer] | None] = asyncio.Queue()
+    tasks: set[asyncio.Task[Any]] = set()
 
     async def read() -> None:
         index = 0
         try:
             await free.acquire()
-            async for question in questions:
-                task = asyncio.create_task(answer(index, question))
-                working.add(task)
-                task.add_done_callback(working.discard)
-                task.add_done_callback(_heard)
+            async for request in requests:
+                task = asyncio.create_task(answer(index, request))
+                tasks.add(task)
+                task.add_done_callback(tasks.discard)
+                task.add_done_callback(_retrieve_error)
                 begun.put_nowait(task)
                 index += 1
                 await free.acquire()
@@ -45,13 +45,15 @@ async def in_order(
             free.release()
         await reader
     finally:
-        left = (reader, *working)
+        left = (reader, *tasks)
         for each in left:
             each.cancel()
         await asyncio.gather(*left, return_exceptions=True)
 
 
-def _heard(task: asyncio.Task[Any]) -> None:
-    """Once one answer has failed nobody waits for those after it: asyncio is not to report how they ended."""
+def _retrieve_error(task: asyncio.Task[Any]) -> None:
+    """Takes note of an error: once one answer has failed nobody waits for the later ones, and asyncio would report
+    how they ended.
+    """
     if not task.cancelled():
         task.exception()

@@ -1,4 +1,4 @@
-"""The server: the gRPC door, the HTTP door beside it, and the way both close."""
+"""The server: gRPC and HTTP beside it, how both open, and how both drain."""
 
 from __future__ import annotations
 
@@ -10,34 +10,33 @@ import grpc
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from sequela.api.drain_gate import Closing
-from sequela.api.executors import Rooms
-from sequela.api.grpc.interceptors import EveryCall
-from sequela.api.grpc.listener import Listening
+from sequela.api.drain_gate import DrainGate
+from sequela.api.executors import Executors
+from sequela.api.grpc.interceptor import CallInterceptor
+from sequela.api.grpc.listener import GrpcListener
 from sequela.api.grpc.services import Service
 from sequela.api.http_server import HttpServer
 from sequela.api.readiness import Readiness
 from sequela.concurrency.deadline import Deadline
 from sequela.explain.ports import Observer
 
-# Work is told to conclude when this share of the grace is over: the rest is for the batch at hand, for solving, and
-# for sending the answer.
-WORKING_SHARE = 0.8
+WORK_SHARE = 0.8
+"""Work must conclude when this share of the grace is over; the rest is for its last batch, solving and sending."""
 
-# Seconds past the grace for the last statuses to reach their callers; gRPC cancels without a word of explanation.
-LAST_WORDS = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Draining:
-    """Seconds: balancers get the delay to notice, calls in flight the grace to finish."""
-
-    delay: float
-    grace: float
+STATUS_SECONDS = 1.0
+"""Time past the grace in which the last statuses reach their callers; gRPC itself cancels without an explanation."""
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
+class DrainTimes:
+    """How a server drains: load balancers get `delay_seconds` to notice, calls in flight `grace_seconds` to finish."""
+
+    delay_seconds: float
+    grace_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class BoundAddresses:
     """The addresses that were bound, with their real ports."""
 
     grpc: str
@@ -45,26 +44,26 @@ class Bound:
 
 
 class Server:
-    """Opens, and drains. Made inside the event loop that runs it."""
+    """Opens and drains. Made inside the event loop that runs it."""
 
     def __init__(
         self,
-        listening: Listening,
+        listener: GrpcListener,
         services: Sequence[Service],
-        rooms: Rooms,
+        executors: Executors,
         readiness: Readiness,
         http: HttpServer,
         observer: Observer,
-        closing: Closing,
+        gate: DrainGate,
     ) -> None:
-        self._listening = listening
-        self._rooms = rooms
+        self._listener = listener
+        self._executors = executors
         self._readiness = readiness
         self._http = http
-        self._following: asyncio.Task[None] | None = None
-        self._closing = closing
-        every_call = EveryCall(observer, closing)
-        self._grpc = grpc.aio.server(interceptors=[every_call], options=listening.options)
+        self._follow_task: asyncio.Task[None] | None = None
+        self._gate = gate
+        interceptor = CallInterceptor(observer, gate)
+        self._grpc = grpc.aio.server(interceptors=[interceptor], options=listener.options)
         for service in services:
             service.add(service.servicer, self._grpc)
         health_pb2_grpc.add_HealthServicer_to_server(readiness.servicer, self._grpc)
@@ -73,31 +72,31 @@ class Server:
             [*names, health.SERVICE_NAME, reflection.SERVICE_NAME], self._grpc
         )
 
-    async def open(self) -> Bound:
-        """Listens on both doors. Raises OSError where it cannot."""
-        bound = Bound(self._listening.bind(self._grpc), await self._http.open())
-        self._following = asyncio.create_task(self._readiness.follow())
+    async def open(self) -> BoundAddresses:
+        """Listens for gRPC and HTTP. Raises OSError where it cannot."""
+        bound = BoundAddresses(self._listener.bind(self._grpc), await self._http.open())
+        self._follow_task = asyncio.create_task(self._readiness.follow())
         await self._grpc.start()
         return bound
 
     async def ready(self) -> None:
         """Waits until the server takes calls."""
-        if self._following:
-            await asyncio.shield(self._following)
+        if self._follow_task:
+            await asyncio.shield(self._follow_task)
 
-    async def drain(self, draining: Draining) -> None:
-        """Says NOT_SERVING, waits, takes no more work, has calls conclude, ends the rest, and closes.
+    async def drain(self, times: DrainTimes) -> None:
+        """Sets NOT_SERVING, waits, takes no more work, lets calls conclude, ends the rest, and closes.
 
-        Explanations at work conclude with what they have; what cannot hears Unavailable (DRAINING).
+        Explanations under way conclude with what they have; calls that cannot end with Unavailable (DRAINING).
         """
-        if self._following:
-            self._following.cancel()
+        if self._follow_task:
+            self._follow_task.cancel()
         await self._readiness.leave()
-        await asyncio.sleep(draining.delay)
-        self._rooms.close(Deadline.now() + WORKING_SHARE * draining.grace)
-        self._closing.within(draining.grace)
+        await asyncio.sleep(times.delay_seconds)
+        self._executors.close(Deadline.now() + WORK_SHARE * times.grace_seconds)
+        self._gate.close_within(times.grace_seconds)
         self._readiness.servicer.dismiss()
-        await self._grpc.stop(draining.grace + LAST_WORDS)
-        await self._closing.emptied()
-        self._rooms.clear()
+        await self._grpc.stop(times.grace_seconds + STATUS_SECONDS)
+        await self._gate.wait_empty()
+        self._executors.shut_down()
         await self._http.close()

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sequela import names
 from sequela.explain.estimate.solvers import settled
 from sequela.explain.option_defaults import budget_of, link_of
 from sequela.explain.request import ExplainRequest
@@ -44,14 +45,14 @@ def content_key(task: Task) -> str:
         max_coalitions=budget_of(options, task.model.endpoint),
         estimator=settled(options, task.model.endpoint),
     )
-    names = [feature.name for feature in task.layout.features]
+    feature_names = [feature.name for feature in task.layout.features]
     warnings = [asdict(warning) for warning in task.warnings]
     facts: list[Any] = [
         METHOD_VERSION,
         task.model.info.digest,
         task.background.digest,
         asdict(canonical),
-        names,
+        feature_names,
         warnings,
     ]
     if task.targets.highest is not None:
@@ -70,12 +71,12 @@ def explanation_name(key: str, request: ExplainRequest) -> str:
     events = [[item.id, str(item.time), dict(item.display)] for item in request.sequence.events]
     facts = [key, request.caller_id, dict(request.labels), events]
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
-    return f"explanations/{digest.hexdigest()[:32]}"
+    return names.explanation_name(digest.hexdigest()[:32])
 
 
 def unique_name() -> str:
     """A random name, for an answer that no other request may be given, such as one that a deadline cut short."""
-    return f"explanations/{uuid.uuid4().hex}"
+    return names.explanation_name(uuid.uuid4().hex)
 
 
 def _add(digest: Any, array: NDArray[Any]) -> None:

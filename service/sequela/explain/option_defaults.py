@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sequela.explain.options import Options, ResolvedOptions, common_options
 from sequela.explain.ports import Model, RemoteEndpoint
-from sequela.explain.request import Options
-from sequela.explain.result.explanation import ResolvedOptions
 from sequela.explain.schema import Link, ModelSchema
 
 MAX_COALITIONS = 32_768
@@ -94,21 +93,13 @@ def budget_of(options: Options, endpoint: RemoteEndpoint | None) -> int:
 
 def resolved(options: Options, model: Model, used: Tolerances) -> ResolvedOptions:
     """The options with every default filled in, as the answer shows them."""
-    ranks = top_k(options)
+    ranks = top_k(options) or (None, None)
+    filled = replace(options, top_k_events=ranks[0], top_k_features=ranks[1])
     return ResolvedOptions(
-        levels=options.levels,
-        feature_scope=options.feature_scope,
+        **common_options(filled),
         pruning_tolerance=tuple(used.pruning.tolist()),
         cell_threshold=() if used.cells is None else tuple(used.cells.tolist()),
-        top_k_events=ranks and ranks[0],
-        top_k_features=ranks and ranks[1],
         max_coalitions=budget_of(options, model.endpoint),
         target_standard_error=tuple(used.standard_error.tolist()),
-        seed=options.seed,
-        refine_history=options.refine_history,
-        minimum_score=options.minimum_score,
-        full_pruning_curve=options.full_pruning_curve,
         link=link_of(options, model.info.schema),
-        output_event=options.output_event,
-        estimator=options.estimator,
     )

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from sequela.concurrency.deadline import Deadline
 from sequela.explain.background import Background, StoredBackground
 from sequela.explain.evaluate.row_independence import RowIndependence
-from sequela.explain.request import Estimator, ModelChoice
+from sequela.explain.options import Estimator
+from sequela.explain.request import ModelChoice
 from sequela.explain.result.explanation import Explanation, ExplanationWarning
 from sequela.explain.schema import ModelSchema
 from sequela.explain.telemetry import Record
@@ -287,7 +288,7 @@ class Models(Protocol):
         LOADING, DoesNotFit when FAILED, TimeUp.
         """
 
-    def is_served(self, choice: ModelChoice) -> bool:
+    def is_remote(self, choice: ModelChoice) -> bool:
         """Whether another server runs it, as far as is known without asking anyone."""
 
     def register(self, name: str, onnx: bytes, schema_json: bytes) -> ModelRecord:
@@ -303,9 +304,6 @@ class Models(Protocol):
 
     def delete(self, name: str) -> None:
         """Forgets an uploaded model."""
-
-    def ready(self) -> bool:
-        """Every configured model is loaded (none configured is ready)."""
 
 
 class Backgrounds(Protocol):

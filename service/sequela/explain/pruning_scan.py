@@ -16,7 +16,7 @@ from sequela.explain.base_and_score import ScoredTask
 from sequela.explain.evaluate.evaluator import Evaluator
 from sequela.explain.levels.definition import LevelDefinition
 from sequela.explain.option_defaults import budget_of
-from sequela.explain.request import Level, Options
+from sequela.explain.options import Level, Options
 from sequela.explain.task import Task
 from sequela.timeshap.players import Extent, event_players
 from sequela.timeshap.pruning import first_prunable, importances, scan_order, scan_windows, split_coalitions

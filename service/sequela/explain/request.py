@@ -1,38 +1,18 @@
-"""What a caller asks, as the door hands it on: shapes and names not yet checked against any model."""
+"""Requests as plain objects, free of any transport. Shapes and names are not yet checked against a model.
+
+Each part knows where its caller wrote it (`InputPaths`, `RequestPaths`), so that an error found later names that place.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from numpy.typing import NDArray
 
-from sequela.explain.schema import Link
-
-
-class Level(StrEnum):
-    """A level of explanation."""
-
-    EVENT = "event"
-    FEATURE = "feature"
-    CELL = "cell"
-
-
-class FeatureScope(StrEnum):
-    """Which events the features act on."""
-
-    UNPRUNED = "unpruned"
-    FULL_SEQUENCE = "full_sequence"
-
-
-class Estimator(StrEnum):
-    """How attributions follow from the values of coalitions."""
-
-    REGRESSION = "regression"
-    CONTROL_VARIATE = "control_variate"
+from sequela.explain.options import Options
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +49,45 @@ class EndpointModel:
 ModelChoice = NamedModel | DigestedModel | InlineModel | EndpointModel
 
 
+@dataclass(frozen=True, slots=True)
+class ArrayPath:
+    """Where a caller wrote one array: its name, its values, its shape and the names of its columns.
+
+    `shape_note` is added to messages about the shape.
+    """
+
+    name: str
+    values: str
+    shape: str
+    columns: str
+    shape_note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class InputPaths:
+    """Where a caller wrote the inputs of a sequence or a background: by default in the form of `sequela.v1`, as
+    `sequence.inputs[0].tensor.shape`. Other protocols have subclasses.
+    """
+
+    parent: str
+    field: str = "inputs"
+
+    @property
+    def inputs(self) -> str:
+        """All inputs together."""
+        return f"{self.parent}.{self.field}"
+
+    @property
+    def events(self) -> str:
+        """What people read about the events."""
+        return f"{self.parent}.events"
+
+    def array(self, index: int) -> ArrayPath:
+        """One of the inputs."""
+        here = f"{self.inputs}[{index}]"
+        return ArrayPath(f"{here}.name", f"{here}.tensor", f"{here}.tensor.shape", f"{here}.columns")
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class NamedArray:
     """One input's values, without a batch axis; finite. `name` may be empty for a model with one data
@@ -82,7 +101,7 @@ class NamedArray:
 
 @dataclass(frozen=True, slots=True)
 class NamedBackground:
-    """`models/m/backgrounds/b`, or `b` for the question's model."""
+    """`models/m/backgrounds/b`, or `b` for a background of the request's model."""
 
     name: str
 
@@ -122,36 +141,24 @@ class GivenSequence:
 
     inputs: tuple[NamedArray, ...]
     events: tuple[EventInfo, ...] = ()
+    paths: InputPaths = InputPaths("sequence")
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
-    """How to explain; None is the default that depends on the model (see `tolerances`).
+class RequestPaths:
+    """Where a caller wrote the background and the options of a request."""
 
-    No levels: f(X), f(B) and the pruning scan alone.
-    """
+    background: str = "background"
+    options: str = "options"
 
-    levels: tuple[str, ...] = (Level.EVENT, Level.FEATURE, Level.CELL)
-    targets: tuple[str, ...] = ()
-    pruning_tolerance: float | None = None
-    feature_scope: FeatureScope = FeatureScope.UNPRUNED
-    cell_threshold: float | None = None
-    top_k_events: int | None = None
-    top_k_features: int | None = None
-    max_coalitions: int | None = None
-    target_standard_error: float | None = None
-    seed: int = 0
-    refine_history: bool = False
-    minimum_score: float | None = None
-    full_pruning_curve: bool = False
-    link: Link | None = None
-    output_event: int = 0
-    estimator: Estimator | None = None
+    def option(self, name: str) -> str:
+        """One of the options."""
+        return f"{self.options}.{name}" if self.options else name
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ExplainRequest:
-    """One alert to explain."""
+    """A score to explain. `caller_id` and `labels` are the caller's own, such as the id of an alert."""
 
     model: ModelChoice
     sequence: GivenSequence
@@ -159,3 +166,20 @@ class ExplainRequest:
     options: Options = field(default_factory=Options)
     caller_id: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
+    paths: RequestPaths = RequestPaths()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScoreRequest:
+    """Sequences to score.
+
+    Attributes:
+        targets: The outputs asked for; empty for all.
+        output_event: The event t ≤ 0 whose output is asked for, of a model with an output for each event.
+    """
+
+    model: ModelChoice
+    sequences: tuple[GivenSequence, ...]
+    targets: tuple[str, ...] = ()
+    output_event: int = 0
+    paths: RequestPaths = RequestPaths(options="")

@@ -10,32 +10,33 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from sequela.errors import SequelaError
 from sequela.explain.evaluate.model_caller import ModelCaller
 from sequela.explain.evaluate.remote import RemoteScorer, row_digests
 from sequela.explain.inputs.preparation import PreparedSequence, prepare_sequence
 from sequela.explain.limits import Limits
 from sequela.explain.ports import LocalModel, Model, RemoteModel
-from sequela.explain.request import GivenSequence
+from sequela.explain.request import GivenSequence, ScoreRequest
 from sequela.explain.task import check_output_event
 from sequela.timeshap.cells import Cells
 
 Outputs = NDArray[np.float64]
 
 
-def score_all(
-    model: Model, sequences: Sequence[GivenSequence], output_event: int, limits: Limits, caller: ModelCaller
-) -> Outputs:
+def score_all(model: Model, request: ScoreRequest, limits: Limits, caller: ModelCaller) -> Outputs:
     """Scores n sequences.
 
     Returns:
         Raw outputs (n, outputs).
 
     Raises:
-        InvalidInput: A sequence does not fit the model; the error's path names it.
+        InvalidInput: A sequence does not fit the model. The error's path names it, and its metadata has its number
+            (`row`).
         DeadlinePassed, Cancelled: As for every request.
         SequelaError: What `LocalModel.run` or `RemoteEndpoint.score_batches` raises.
     """
-    prepare = partial(_prepare, model, output_event, limits)
+    prepare = partial(_prepare, model, request, limits)
+    sequences, output_event = request.sequences, request.output_event
     if isinstance(model, RemoteModel):
         prepared = [prepare(number, sequence) for number, sequence in enumerate(sequences)]
         return _score_remotely(model, prepared, output_event, caller)
@@ -50,12 +51,16 @@ def score_all(
 
 
 def _prepare(
-    model: Model, output_event: int, limits: Limits, number: int, sequence: GivenSequence
+    model: Model, request: ScoreRequest, limits: Limits, number: int, sequence: GivenSequence
 ) -> PreparedSequence:
-    prepared = prepare_sequence(
-        model.info.schema, model.info.fixed_length, sequence, limits, f"sequences[{number}]"
-    )
-    check_output_event(output_event, model.info.schema, prepared.cells.length, "output_event")
+    schema = model.info.schema
+    try:
+        prepared = prepare_sequence(schema, model.info.fixed_length, sequence, limits)
+    except SequelaError as error:
+        error.metadata["row"] = str(number)
+        raise
+    path = request.paths.option("output_event")
+    check_output_event(request.output_event, schema, prepared.cells.length, path)
     return prepared
 
 

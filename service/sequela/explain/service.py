@@ -6,7 +6,6 @@ none (pipeline.py).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -25,7 +24,7 @@ from sequela.explain.levels.registry import LEVELS, LevelRegistry
 from sequela.explain.limits import Limits
 from sequela.explain.pipeline import Pipeline
 from sequela.explain.ports import Backgrounds, Explanations, Models, Observer
-from sequela.explain.request import ExplainRequest, GivenSequence, ModelChoice
+from sequela.explain.request import ExplainRequest, ScoreRequest
 from sequela.explain.result.assembly import shown_events
 from sequela.explain.result.explanation import Cost, Explanation
 from sequela.explain.scores import score_all
@@ -103,20 +102,15 @@ class Explainer:
         self._observer.notice(ExplanationFinished(_outcome(explanation), deadline.now() - start, explanation))
         return explanation
 
-    def score(
-        self,
-        choice: ModelChoice,
-        sequences: Sequence[GivenSequence],
-        targets: tuple[str, ...],
-        output_event: int,
-        deadline: Deadline,
-    ) -> ScoreResult:
+    def score(self, request: ScoreRequest, deadline: Deadline) -> ScoreResult:
         """Scores sequences without explaining them. Raises as `explain` does."""
         caller = ModelCaller(deadline, self._pool, self._observer)
+        path = request.paths.option("targets")
         try:
-            model = self._models.resolve(choice, deadline.end)
-            columns = scored_targets(model.info.schema, targets, len(sequences), self._limits, "targets")
-            rows = score_all(model, sequences, output_event, self._limits, caller)
+            model = self._models.resolve(request.model, deadline.end)
+            count = len(request.sequences)
+            columns = scored_targets(model.info.schema, request.targets, count, self._limits, path)
+            rows = score_all(model, request, self._limits, caller)
         except DeadlinePassed as late:
             raise _out_of_time(late) from None
         return ScoreResult(columns.names, rows[:, list(columns.columns)], model.info.digest, caller.cost())

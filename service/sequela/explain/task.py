@@ -17,7 +17,6 @@ from sequela.explain.layout import Layout, layout
 from sequela.explain.limits import Limits
 from sequela.explain.ports import Backgrounds, Model, Models
 from sequela.explain.request import (
-    BackgroundChoice,
     DigestedBackground,
     ExplainRequest,
     GivenBackground,
@@ -26,6 +25,7 @@ from sequela.explain.request import (
 from sequela.explain.result.explanation import ExplanationWarning
 from sequela.explain.schema import ModelSchema
 from sequela.explain.targets import Targets, chosen_targets
+from sequela.names import background_name, model_owner
 from sequela.timeshap.cells import Cells
 from sequela.timeshap.players import Extent
 
@@ -86,19 +86,16 @@ def resolve(
         DoesNotFit: Model, sequence and background do not fit together.
     """
     model = models.resolve(request.model, until)
-    fitted = prepare_sequence(
-        model.info.schema, model.info.fixed_length, request.sequence, limits, "sequence"
-    )
-    check_not_transposed(
-        model.info.schema, [event.id for event in request.sequence.events], "sequence.events"
-    )
+    sequence, options, paths = request.sequence, request.options, request.paths
+    fitted = prepare_sequence(model.info.schema, model.info.fixed_length, sequence, limits)
+    check_not_transposed(model.info.schema, [event.id for event in sequence.events], sequence.paths.events)
     check_output_event(
-        request.options.output_event, model.info.schema, fitted.cells.length, "options.output_event"
+        options.output_event, model.info.schema, fitted.cells.length, paths.option("output_event")
     )
-    targets = chosen_targets(model.info.schema, request.options.targets, limits, "options.targets")
+    targets = chosen_targets(model.info.schema, options.targets, limits, paths.option("targets"))
     schema = named_by_caller(model.info.schema, request.sequence.inputs)
-    name, background = _background(request.background, model, schema, backgrounds, limits)
-    _check_background(background, model.info.schema)
+    name, background = _background(request, model, schema, backgrounds, limits)
+    _check_background(background, model.info.schema, paths.background)
     warnings = (
         *fitted.warnings,
         *_warnings(request, schema, model.info.schema),
@@ -151,36 +148,34 @@ def _longer(
 
 
 def _background(
-    choice: BackgroundChoice | None,
+    request: ExplainRequest,
     model: Model,
     schema: ModelSchema,
     backgrounds: Backgrounds,
     limits: Limits,
 ) -> tuple[str, Background]:
-    match choice:
+    match request.background:
         case None:
             if model.info.default_background is None:
                 text = f"model {model.info.name} has no default background; name one, send its values, "
                 text += 'or put "background" into its schema.json'
-                raise DoesNotFit("BACKGROUND_MISSING", text, violations=[Violation("background", text)])
+                raise DoesNotFit(
+                    "BACKGROUND_MISSING", text, violations=[Violation(request.paths.background, text)]
+                )
             return "", model.info.default_background
         case NamedBackground(name):
-            full = name if "/" in name else f"{_unversioned(model.info.name)}/backgrounds/{name}"
+            full = background_name(model_owner(model.info.name), name)
             return full, backgrounds.get(full).background
         case DigestedBackground(digest):
             return "", backgrounds.by_digest(digest)
-        case GivenBackground():
-            background = prepare_background(schema, choice, limits, "background.values")
+        case GivenBackground() as given:
+            path = f"{request.paths.background}.values"
+            background = prepare_background(schema, given, limits, path)
             backgrounds.remember(background)
             return "", background
 
 
-def _unversioned(name: str) -> str:
-    """`models/m` of `models/m/versions/v`."""
-    return name.partition("/versions/")[0]
-
-
-def _check_background(background: Background, schema: ModelSchema) -> None:
+def _check_background(background: Background, schema: ModelSchema, path: str) -> None:
     """Raises DoesNotFit if names, widths or types differ: a stored background may belong to another model."""
     shapes = layout(schema)
     want = {item.name: (item.width, item.dtype.value) for item in (*shapes.events, *shapes.static)}
@@ -192,7 +187,7 @@ def _check_background(background: Background, schema: ModelSchema) -> None:
         return
     differing = sorted(name for name in want.keys() | have.keys() if want.get(name) != have.get(name))
     text = f"the background does not fit the model at {', '.join(differing)}"
-    raise DoesNotFit("BACKGROUND_DOES_NOT_FIT", text, violations=[Violation("background", text)])
+    raise DoesNotFit("BACKGROUND_DOES_NOT_FIT", text, violations=[Violation(path, text)])
 
 
 def check_output_event(event: int, schema: ModelSchema, length: int, path: str) -> None:

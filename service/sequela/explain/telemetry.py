@@ -131,7 +131,7 @@ class MessageSent:
 
 @dataclass(frozen=True, slots=True)
 class HttpHandled:
-    """An inference request over HTTP ended: its route with the names left open, its method, and the code."""
+    """An inference request over HTTP ended: its route with placeholders for names, its method, and the code."""
 
     route: str
     method: str
@@ -140,24 +140,29 @@ class HttpHandled:
 
 
 @dataclass(frozen=True, slots=True)
-class RoomState:
-    """How many pieces of work wait for a room's threads, and how many run in them."""
+class ExecutorState:
+    """How many pieces of work wait for a thread of an executor, and how many run."""
 
-    room: str
+    executor: str
     waiting: int
     running: int
 
 
 @dataclass(frozen=True, slots=True)
-class Shed:
-    """A room refused work: QUEUE_FULL, DEADLINE_TOO_SHORT or DRAINING."""
+class RequestRejected:
+    """An executor refused work: QUEUE_FULL, DEADLINE_TOO_SHORT or DRAINING.
 
-    room: str
+    The executor `bodies` is the memory that the bodies of HTTP requests share.
+    """
+
+    executor: str
     reason: str
 
 
-DoorRecord = CallStarted | CallHandled | MessageReceived | MessageSent | HttpHandled | RoomState | Shed
+ApiRecord = (
+    CallStarted | CallHandled | MessageReceived | MessageSent | HttpHandled | ExecutorState | RequestRejected
+)
 EndpointRecord = EndpointCalled | EndpointWindow | CircuitState
 Record = (
-    BatchEvaluated | StageDone | ExplanationFinished | CacheAsked | StoreState | EndpointRecord | DoorRecord
+    BatchEvaluated | StageDone | ExplanationFinished | CacheAsked | StoreState | EndpointRecord | ApiRecord
 )

@@ -22,6 +22,8 @@ FIELD_TYPES = {"int_contents": np.dtype("<i4"), "uint_contents": np.dtype("<u4")
 """Fields that hold several datatypes, and the type of their elements."""
 MAX_AXIS = 2**63 - 1
 """The largest size of an axis that a message holds; JSON has no such limit."""
+MAX_AXES = 32
+"""The largest number of axes. numpy takes 64, and models have less than ten."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,11 +73,13 @@ def typed_contents(tensor: Tensor) -> pb.InferTensorContents:
 
 
 def array_from_raw(raw: bytes, datatype: Datatype) -> Array:
-    """The elements (size,) of raw contents, read-only. Raises InvalidTensor (TENSOR_SIZE)."""
+    """The elements (size,) of raw contents, read-only. Raises InvalidTensor: TENSOR_SIZE, TENSOR_VALUE."""
     size = datatype.dtype.itemsize
     if len(raw) % size:
         text = f"has {len(raw)} bytes, which are not a whole number of {datatype.name} elements of {size}"
         raise InvalidTensor("", "TENSOR_SIZE", text)
+    if datatype.dtype.kind == "b" and raw and max(raw) > 1:
+        raise InvalidTensor("", "TENSOR_VALUE", "has bytes other than 0 and 1, which are not of BOOL")
     return np.frombuffer(raw, datatype.dtype)
 
 
@@ -124,7 +128,13 @@ def check_shape(shape: Sequence[int]) -> None:
 
 
 def shaped(elements: Array, shape: Sequence[int]) -> Array:
-    """Elements (size,) as an array of a shape. Raises InvalidTensor (TENSOR_SIZE) where these do not fit."""
+    """Elements (size,) as an array of a shape.
+
+    Raises InvalidTensor: TENSOR_SIZE where these do not fit, TENSOR_SHAPE for more axes than `MAX_AXES`.
+    """
+    if len(shape) > MAX_AXES:
+        text = f"has {len(shape)} axes, the limit is {MAX_AXES}"
+        raise InvalidTensor("shape", "TENSOR_SHAPE", text)
     # Sizes are a stranger's: math.prod does not overflow, and two negative ones must not make a product that fits.
     if any(size < 0 for size in shape) or math.prod(shape) != len(elements):
         text = f"has {len(elements)} values, which do not fill the shape {shown_shape(shape)}"

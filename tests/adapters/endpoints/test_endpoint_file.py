@@ -9,7 +9,7 @@ import pytest
 from sequela.adapters.endpoints.endpoint_file import EndpointFile, read_endpoint
 from sequela.adapters.endpoints.endpoint_terms import EndpointTerms
 from sequela.errors import InvalidInput
-from sequela.explain.request import Estimator
+from sequela.explain.options import Estimator
 
 FOLDER = Path("/models/m/1")
 PLACE = "m/1/endpoint.toml"

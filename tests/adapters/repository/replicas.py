@@ -34,6 +34,17 @@ def width(model: object) -> int:
     return model.info.schema.inputs[0].width
 
 
+def operators_models(root: Path | None = None) -> OperatorModels:
+    """What the operator configured, loaded or failed."""
+    loader = Loader()
+    configured = OperatorModels.in_folder(
+        root, loader, EndpointRegistry(EndpointRules(), loader.limits, Observers([]))
+    )
+    configured.start()
+    configured.wait()
+    return configured
+
+
 def repository(
     root: Path | None = None,
     store: Store | None = None,

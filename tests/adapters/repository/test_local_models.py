@@ -6,7 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from adapters.repository.replicas import ONE_HOT, SCHEMA, SlowLoader, put, repository, small, width
+from adapters.repository.replicas import (
+    ONE_HOT,
+    SCHEMA,
+    SlowLoader,
+    operators_models,
+    put,
+    repository,
+    small,
+    width,
+)
 from digests import digest_of
 from sequela.adapters.endpoints.registry import EndpointRegistry, EndpointRules
 from sequela.adapters.repository.model_cache import ModelCache
@@ -28,7 +37,7 @@ def test_configured_models_are_found_by_name(tmp_path: Path) -> None:
     for version in (2, 9, 10):
         put(tmp_path, "fraud", str(version), small(version))
     models = repository(tmp_path)
-    assert models.ready()
+    assert operators_models(tmp_path).ready()
     for name in ("fraud", "models/fraud", "fraud/10", "models/fraud/versions/10"):
         model = models.resolve(NamedModel(name))
         assert (model.info.name, width(model)) == ("models/fraud/versions/10", 10)
@@ -72,7 +81,7 @@ def test_one_failing_model_stops_no_other(tmp_path: Path) -> None:
     with pytest.raises(DoesNotFit, match="not an ONNX model") as caught:
         models.resolve(NamedModel("bad"))
     assert caught.value.reason == "MODEL_NOT_LOADED"
-    assert not models.ready()
+    assert not operators_models(tmp_path).ready()
 
 
 def test_models_are_loaded_in_the_background(tmp_path: Path) -> None:
@@ -89,10 +98,10 @@ def test_models_are_loaded_in_the_background(tmp_path: Path) -> None:
     with pytest.raises(Unavailable) as caught:
         models.resolve(NamedModel("m"))
     assert (caught.value.reason, caught.value.retry_after) == ("MODEL_LOADING", 1.0)
-    assert not models.ready()
+    assert not configured.ready()
     loader.go.set()
     configured.wait()
-    assert models.ready()
+    assert configured.ready()
     assert width(models.resolve(NamedModel("m"))) == 3
 
 
@@ -105,7 +114,7 @@ def test_other_folders_are_nobodys_models(tmp_path: Path) -> None:
     put(tmp_path, "a b", "1", small(3))
     (tmp_path / "README.md").write_text("notes")
     assert [record.name for record in repository(tmp_path).list(50, "").items] == ["models/m/versions/1"]
-    assert repository().ready()
+    assert operators_models().ready()
 
 
 BAD_NAMES = [
@@ -144,7 +153,7 @@ def test_bad_names_are_refused(name: str, tmp_path: Path) -> None:
     for field, door in doors:
         with pytest.raises(InvalidInput) as caught:
             door()
-        assert caught.value.reason == "MODEL_NAME_INVALID"
+        assert caught.value.reason == "NAME_INVALID"
         assert [violation.field for violation in caught.value.violations] == [field]
 
 

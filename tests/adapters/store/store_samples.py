@@ -7,7 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from sequela.explain.background import Background, StoredBackground
-from sequela.explain.request import EventInfo, FeatureScope
+from sequela.explain.options import FeatureScope, ResolvedOptions
+from sequela.explain.request import (
+    EventInfo,
+)
 from sequela.explain.result.explanation import (
     Attribution,
     Cost,
@@ -18,7 +21,6 @@ from sequela.explain.result.explanation import (
     LevelQuality,
     Pruning,
     PruningPoint,
-    ResolvedOptions,
     StopReason,
     TargetScore,
 )

@@ -13,7 +13,7 @@ from sequela.adapters.endpoints.credentials import Credentials
 from sequela.adapters.endpoints.endpoint_terms import EndpointTerms
 from sequela.adapters.endpoints.uri import EndpointUri
 from sequela.errors import InvalidInput, Violation
-from sequela.explain.request import Estimator
+from sequela.explain.options import Estimator
 
 Count = Annotated[int, Field(ge=1)]
 Positive = Annotated[float, Field(gt=0)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from sequela.explain.request import Estimator
+from sequela.explain.options import Estimator
 
 
 @dataclass(frozen=True, slots=True)

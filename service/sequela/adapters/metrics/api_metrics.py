@@ -9,12 +9,12 @@ from sequela.explain.telemetry import (
     Call,
     CallHandled,
     CallStarted,
+    ExecutorState,
     HttpHandled,
     MessageReceived,
     MessageSent,
     Record,
-    RoomState,
-    Shed,
+    RequestRejected,
 )
 
 
@@ -88,30 +88,30 @@ class HttpMetrics:
 class ExecutorMetrics:
     """Counts what runs and waits in each executor, and what was refused."""
 
-    takes = (RoomState, Shed)
+    takes = (ExecutorState, RequestRejected)
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._waiting = Gauge(
-            "sequela_queue_depth", "Requests that wait for a thread.", ("room",), registry=registry
+            "sequela_queue_depth", "Requests that wait for a thread.", ("executor",), registry=registry
         )
         self._running = Gauge(
-            "sequela_inflight", "Requests that run in a thread.", ("room",), registry=registry
+            "sequela_inflight", "Requests that run in a thread.", ("executor",), registry=registry
         )
         self._rejected = Counter(
             "sequela_admission_rejected",
             "Requests that were refused before they began, by reason.",
-            ("room", "reason"),
+            ("executor", "reason"),
             registry=registry,
         )
 
     def notice(self, record: Record) -> None:
         """See `Observer`."""
         match record:
-            case RoomState(room, waiting, running):
-                self._waiting.labels(room).set(waiting)
-                self._running.labels(room).set(running)
-            case Shed(room, reason):
-                self._rejected.labels(room, reason).inc()
+            case ExecutorState(executor, waiting, running):
+                self._waiting.labels(executor).set(waiting)
+                self._running.labels(executor).set(running)
+            case RequestRejected(executor, reason):
+                self._rejected.labels(executor, reason).inc()
 
 
 def _call_labels(call: Call) -> tuple[str, str, str]:

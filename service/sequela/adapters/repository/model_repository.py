@@ -70,12 +70,12 @@ class ModelRepository:
             case EndpointModel():
                 return self._endpoint_registry.resolve(choice, until)
 
-    def is_served(self, choice: ModelChoice) -> bool:
+    def is_remote(self, choice: ModelChoice) -> bool:
         """See `Models`."""
         match choice:
             case NamedModel(name):
                 with suppress(InvalidInput):
-                    return self._operator_models.is_served(parse_name(name, "model.name"))
+                    return self._operator_models.is_remote(parse_name(name, "model.name"))
                 return False
             case EndpointModel():
                 return True
@@ -132,17 +132,13 @@ class ModelRepository:
         for upload in deleted:
             self._cache.drop(upload.digest)
 
-    def ready(self) -> bool:
-        """See `Models`."""
-        return self._operator_models.ready()
-
     def _by_name(self, pattern: ModelPattern) -> Model:
         record = self._operator_models.find(pattern)
         if record:
             return _usable(record)
         upload = self._find(pattern)
         if upload is None:
-            raise _not_found(_short_name(pattern))
+            raise _not_found(pattern.short)
         return self._load_upload(upload).named(upload.name.full)
 
     def _by_digest(self, digest: str) -> Model:
@@ -225,7 +221,3 @@ def _record(
 
 def _not_found(name: str) -> NotFound:
     return NotFound("MODEL_NOT_FOUND", f"no model {name}")
-
-
-def _short_name(pattern: ModelPattern) -> str:
-    return pattern.model if pattern.version is None else f"{pattern.model}/{pattern.version}"

@@ -101,7 +101,7 @@ class OperatorModels:
         """Returns a loaded model of this process with this digest, or None."""
         return self._models.by_digest(digest)
 
-    def is_served(self, pattern: ModelPattern) -> bool:
+    def is_remote(self, pattern: ModelPattern) -> bool:
         """Returns whether the model is behind an endpoint."""
         record = self.find(pattern)
         return record is not None and record.source is ModelSource.ENDPOINT

@@ -24,6 +24,7 @@ from sequela.adapters.store.serialization import decode_background, encode_backg
 from sequela.errors import AlreadyExists, NotFound
 from sequela.explain.background import Background, StoredBackground
 from sequela.explain.ports import Observer, Page
+from sequela.names import background_prefix
 
 DIGEST_TTL_SECONDS = 30 * 86_400.0
 """How long an inline background is found by its digest."""
@@ -120,7 +121,7 @@ class BackgroundStore:
 
     def list(self, model: str, page_size: int, token: str) -> Page[StoredBackground]:
         """See `Backgrounds`."""
-        prefix = f"{model}/backgrounds/" if model else ""
+        prefix = background_prefix(model)
         position = page_position(_NAMES + prefix, token) or prefix
         found: list[StoredBackground] = []
         while names := self._index.page(_NAMES, position, page_size + 1 - len(found)):

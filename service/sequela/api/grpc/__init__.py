@@ -1,1 +1,1 @@
-"""The gRPC API: protobuf in, protobuf out."""
+"""gRPC: `sequela.v1` and the Open Inference Protocol."""

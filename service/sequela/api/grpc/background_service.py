@@ -1,85 +1,75 @@
-"""BackgroundService: named backgrounds, kept for reuse."""
+"""BackgroundService: decodes requests, and encodes what the catalog answers."""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import AsyncIterator
+from functools import partial
 
 from sequela_proto.v1 import sequela_pb2 as pb
 from sequela_proto.v1 import sequela_pb2_grpc as rpc
 
-from sequela.api.deadline_policy import Context, Pace, in_time
-from sequela.api.executors import Rooms
-from sequela.api.grpc.background_upload import Gathering
-from sequela.api.grpc.decode import pages
-from sequela.api.grpc.decode.violations import Findings
-from sequela.api.grpc.encode.backgrounds import line, whole
-from sequela.explain.limits import Limits
-from sequela.explain.ports import Backgrounds, Models
+from sequela.api.background_upload import wrong_order
+from sequela.api.catalog import Catalog
+from sequela.api.deadline_policy import DeadlinePolicy, read_within
+from sequela.api.grpc.context import Context, call_deadline
+from sequela.api.grpc.decode import backgrounds as decode
+from sequela.api.grpc.decode.pages import page
+from sequela.api.grpc.encode.backgrounds import background, backgrounds
+from sequela.api.violations import Violations
 
 
 class BackgroundService(rpc.BackgroundServiceServicer):
     """Creates, gives, lists and deletes backgrounds."""
 
-    def __init__(
-        self, backgrounds: Backgrounds, models: Models, rooms: Rooms, pace: Pace, limits: Limits
-    ) -> None:
-        self._backgrounds = backgrounds
-        self._models = models
-        self._room = rooms.keeping
-        self._pace = pace
-        self._limits = limits
+    def __init__(self, catalog: Catalog, policy: DeadlinePolicy) -> None:
+        self._catalog = catalog
+        self._policy = policy
+        self._limits = catalog.limits
 
     async def CreateBackground(
         self, request_iterator: AsyncIterator[pb.CreateBackgroundRequest], context: Context
     ) -> pb.CreateBackgroundResponse:
-        """Creates a background from a matrix or from sequences, each of which is averaged in as it comes."""
-        deadline = self._pace.deadline(context)
-        messages = in_time(request_iterator, deadline)
-        first = await anext(messages, None)
-        gathering = await self._room.run(
-            functools.partial(Gathering, first, self._models, self._limits, deadline.end), deadline
-        )
+        """Creates a background from its values, or from sequences, each of which is averaged in as it comes."""
+        deadline = call_deadline(self._policy, context)
+        messages = read_within(request_iterator, deadline)
+        header = decode.background_header(await anext(messages, None), self._limits)
+        upload = await self._catalog.begin_background(header, deadline)
         async for message in messages:
-            await self._room.run(functools.partial(gathering.take, message), deadline)
-        return await self._room.run(functools.partial(self._create, gathering), deadline)
+            match message.WhichOneof("part"):
+                case "values":
+                    values = partial(decode.uploaded_values, message.values, self._limits)
+                    await self._catalog.add_background_values(upload, values, deadline)
+                case "sequence":
+                    sequence = partial(decode.uploaded_sequence, message.sequence, self._limits)
+                    await self._catalog.add_background_sequence(upload, sequence, deadline)
+                case part:
+                    raise wrong_order(part or "part")
+        found = await self._catalog.create_background(upload, background, deadline)
+        return pb.CreateBackgroundResponse(background=found)
 
     async def GetBackground(
         self, request: pb.GetBackgroundRequest, context: Context
     ) -> pb.GetBackgroundResponse:
         """Gives a background with its values."""
-        deadline = self._pace.deadline(context)
-        return await self._room.run(functools.partial(self._get, request), deadline)
+        name = decode.background_name(request.name)
+        found = await self._catalog.get_background(name, background, call_deadline(self._policy, context))
+        return pb.GetBackgroundResponse(background=found)
 
     async def ListBackgrounds(
         self, request: pb.ListBackgroundsRequest, context: Context
     ) -> pb.ListBackgroundsResponse:
         """Lists backgrounds by name, without their values."""
-        deadline = self._pace.deadline(context)
-        return await self._room.run(functools.partial(self._list, request), deadline)
+        violations = Violations()
+        wanted_page = page(request, violations)
+        model = decode.model_filter(request.model, violations)
+        violations.raise_any()
+        deadline = call_deadline(self._policy, context)
+        return await self._catalog.list_backgrounds(model, wanted_page, backgrounds, deadline)
 
     async def DeleteBackground(
         self, request: pb.DeleteBackgroundRequest, context: Context
     ) -> pb.DeleteBackgroundResponse:
         """Deletes a background."""
-        deadline = self._pace.deadline(context)
-        return await self._room.run(functools.partial(self._delete, request), deadline)
-
-    def _create(self, gathering: Gathering) -> pb.CreateBackgroundResponse:
-        return pb.CreateBackgroundResponse(background=whole(self._backgrounds.create(gathering.finish())))
-
-    def _get(self, request: pb.GetBackgroundRequest) -> pb.GetBackgroundResponse:
-        found = self._backgrounds.get(pages.background_name(request.name))
-        return pb.GetBackgroundResponse(background=whole(found))
-
-    def _list(self, request: pb.ListBackgroundsRequest) -> pb.ListBackgroundsResponse:
-        found = Findings()
-        asked = pages.page(request, found)
-        model = pages.model_filter(request.model, found)
-        found.raise_any()
-        page = self._backgrounds.list(model, asked.size, asked.token)
-        return pb.ListBackgroundsResponse(backgrounds=map(line, page.items), next_page_token=page.next_token)
-
-    def _delete(self, request: pb.DeleteBackgroundRequest) -> pb.DeleteBackgroundResponse:
-        self._backgrounds.delete(pages.background_name(request.name))
+        name = decode.background_name(request.name)
+        await self._catalog.delete_background(name, call_deadline(self._policy, context))
         return pb.DeleteBackgroundResponse()

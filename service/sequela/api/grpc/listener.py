@@ -1,4 +1,4 @@
-"""Where and how the gRPC door listens."""
+"""Where and how the gRPC server listens."""
 
 from __future__ import annotations
 
@@ -18,23 +18,21 @@ class TlsFiles:
     client_ca: Path | None = None
 
     def credentials(self) -> grpc.ServerCredentials:
-        """What gRPC needs of them. Raises OSError where a file cannot be read, or is not what it should be."""
+        """The files as gRPC takes them. Raises OSError where a file cannot be read, or holds something else."""
         self._check()
         authority = self.client_ca.read_bytes() if self.client_ca else None
         pair = (self.key.read_bytes(), self.certificate.read_bytes())
         return grpc.ssl_server_credentials([pair], authority, authority is not None)
 
     def _check(self) -> None:
-        """Of a bad file gRPC only says that it cannot listen. A key that wants a password cannot be asked for one."""
+        """Names the file at fault: gRPC only says that it cannot listen. A key must not need a password."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         for path in (self.key, self.certificate):
             path.open("rb").close()
         try:
             context.load_cert_chain(self.certificate, self.key, password=lambda: "")
         except ssl.SSLError as error:
-            what = (
-                f"{self.certificate} and {self.key}: not a certificate and its key without password, in PEM"
-            )
+            what = f"{self.certificate} and {self.key} are not a certificate and its key, in PEM and without a password"
             raise OSError(f"--tls-certificate and --tls-key: {what} ({error.reason})") from error
         if self.client_ca is None:
             return
@@ -42,13 +40,15 @@ class TlsFiles:
             context.load_verify_locations(self.client_ca)
         except ssl.SSLError as error:
             raise OSError(
-                f"--tls-client-ca: {self.client_ca}: not a certificate in PEM ({error.reason})"
+                f"--tls-client-ca: {self.client_ca} is not a certificate in PEM ({error.reason})"
             ) from error
 
 
 @dataclass(frozen=True, slots=True)
-class Listening:
-    """The address, its TLS files (none: plain text), and the limits of connections. Times are in seconds."""
+class GrpcListener:
+    """The address, its TLS files (None for plain text), and the limits of connections. Times are in seconds; a
+    `max_connection_age` of 0 is no limit.
+    """
 
     host: str
     port: int
@@ -60,7 +60,7 @@ class Listening:
     connection_age_grace: float = 30.0
 
     def bind(self, server: grpc.aio.Server) -> str:
-        """Makes the server listen; the address with the real port. Raises OSError where it cannot."""
+        """Makes the server listen. Returns the address with the real port. Raises OSError where it cannot."""
         wanted = address(self.host, self.port)
         try:
             if self.tls is None:
@@ -73,7 +73,7 @@ class Listening:
 
     @property
     def options(self) -> list[tuple[str, int]]:
-        """The limits by gRPC's names."""
+        """The limits, by gRPC's names."""
         age = [
             ("grpc.max_connection_age_ms", _millis(self.max_connection_age)),
             ("grpc.max_connection_age_grace_ms", _millis(self.connection_age_grace)),
@@ -84,13 +84,13 @@ class Listening:
             ("grpc.keepalive_time_ms", _millis(self.keepalive)),
             ("grpc.http2.min_ping_interval_without_data_ms", _millis(self.min_ping_interval)),
             ("grpc.keepalive_permit_without_calls", 1),
-            ("grpc.so_reuseport", 0),  # a port that is taken is an error, not shared in silence
+            ("grpc.so_reuseport", 0),  # a port that is taken is an error; by default it would be shared
             *(age if self.max_connection_age else ()),
         ]
 
 
 def address(host: str, port: int) -> str:
-    """host:port, IPv6 hosts in brackets."""
+    """`host:port`, with brackets around an IPv6 host."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 

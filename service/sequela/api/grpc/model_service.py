@@ -1,69 +1,52 @@
-"""ModelService: the models that can be explained."""
+"""ModelService: decodes requests, and encodes what the catalog answers."""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import AsyncIterator
 
 from sequela_proto.v1 import sequela_pb2 as pb
 from sequela_proto.v1 import sequela_pb2_grpc as rpc
 
-from sequela.api.deadline_policy import Context, Pace, in_time
-from sequela.api.executors import Rooms
-from sequela.api.grpc.decode import pages
-from sequela.api.grpc.decode.violations import Findings
-from sequela.api.grpc.encode.models import model
-from sequela.api.grpc.model_upload import ModelUpload, model_upload
-from sequela.explain.limits import Limits
-from sequela.explain.ports import Models
+from sequela.api.catalog import Catalog
+from sequela.api.deadline_policy import DeadlinePolicy, read_within
+from sequela.api.grpc.context import Context, call_deadline
+from sequela.api.grpc.decode import models as decode
+from sequela.api.grpc.decode.pages import page
+from sequela.api.grpc.encode.models import model, models
+from sequela.api.violations import Violations
 
 
 class ModelService(rpc.ModelServiceServicer):
     """Registers, describes, lists and deletes models."""
 
-    def __init__(self, models: Models, rooms: Rooms, pace: Pace, limits: Limits) -> None:
-        self._models = models
-        self._rooms = rooms
-        self._pace = pace
-        self._limits = limits
+    def __init__(self, catalog: Catalog, policy: DeadlinePolicy) -> None:
+        self._catalog = catalog
+        self._policy = policy
 
     async def RegisterModel(
         self, request_iterator: AsyncIterator[pb.RegisterModelRequest], context: Context
     ) -> pb.RegisterModelResponse:
-        """Uploads an ONNX model. Loading it takes the room of explanations, since it runs the model."""
-        deadline = self._pace.deadline(context)
-        upload = await model_upload(in_time(request_iterator, deadline), self._limits)
-        return await self._rooms.explaining.run(functools.partial(self._register, upload), deadline)
+        """Uploads an ONNX model."""
+        deadline = call_deadline(self._policy, context)
+        upload = await decode.model_upload(read_within(request_iterator, deadline), self._catalog.limits)
+        found = await self._catalog.register_model(upload, model, deadline)
+        return pb.RegisterModelResponse(model=found)
 
     async def GetModel(self, request: pb.GetModelRequest, context: Context) -> pb.GetModelResponse:
         """Describes a model."""
-        deadline = self._pace.deadline(context)
-        return await self._rooms.keeping.run(functools.partial(self._get, request), deadline)
+        name = decode.model_name(request.name)
+        found = await self._catalog.get_model(name, model, call_deadline(self._policy, context))
+        return pb.GetModelResponse(model=found)
 
     async def ListModels(self, request: pb.ListModelsRequest, context: Context) -> pb.ListModelsResponse:
         """Lists models by name."""
-        deadline = self._pace.deadline(context)
-        return await self._rooms.keeping.run(functools.partial(self._list, request), deadline)
+        violations = Violations()
+        wanted_page = page(request, violations)
+        violations.raise_any()
+        return await self._catalog.list_models(wanted_page, models, call_deadline(self._policy, context))
 
     async def DeleteModel(self, request: pb.DeleteModelRequest, context: Context) -> pb.DeleteModelResponse:
         """Deletes an uploaded model."""
-        deadline = self._pace.deadline(context)
-        return await self._rooms.keeping.run(functools.partial(self._delete, request), deadline)
-
-    def _register(self, upload: ModelUpload) -> pb.RegisterModelResponse:
-        record = self._models.register(upload.name, upload.onnx(), upload.schema_json)
-        return pb.RegisterModelResponse(model=model(record))
-
-    def _get(self, request: pb.GetModelRequest) -> pb.GetModelResponse:
-        return pb.GetModelResponse(model=model(self._models.get(pages.model_name(request.name))))
-
-    def _list(self, request: pb.ListModelsRequest) -> pb.ListModelsResponse:
-        found = Findings()
-        asked = pages.page(request, found)
-        found.raise_any()
-        page = self._models.list(asked.size, asked.token)
-        return pb.ListModelsResponse(models=map(model, page.items), next_page_token=page.next_token)
-
-    def _delete(self, request: pb.DeleteModelRequest) -> pb.DeleteModelResponse:
-        self._models.delete(pages.model_name(request.name))
+        name = decode.model_name(request.name)
+        await self._catalog.delete_model(name, call_deadline(self._policy, context))
         return pb.DeleteModelResponse()

@@ -12,22 +12,17 @@ from sequela_proto.inference import open_inference_pb2_grpc as oip_rpc
 from sequela_proto.v1 import sequela_pb2 as pb
 from sequela_proto.v1 import sequela_pb2_grpc as rpc
 
-from sequela.api.deadline_policy import Pace
-from sequela.api.executors import Rooms
+from sequela.api.catalog import Catalog
 from sequela.api.grpc.background_service import BackgroundService
-from sequela.api.grpc.executor_choice import Seating
 from sequela.api.grpc.explanation_service import ExplanationService
 from sequela.api.grpc.inference_service import InferenceService
 from sequela.api.grpc.model_service import ModelService
 from sequela.api.inference.open_inference import OpenInference
-from sequela.explain.limits import Limits
-from sequela.explain.ports import Backgrounds, Explanations, Models
-from sequela.explain.service import Explainer
 
-SERVICES = pb.DESCRIPTOR.services_by_name
-INFERENCE = oip.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
-NAMES = (*(service.full_name for service in SERVICES.values()), INFERENCE)
-"""Of all services, as health and reflection know them."""
+_SERVICES = pb.DESCRIPTOR.services_by_name
+_INFERENCE = oip.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
+SERVICE_NAMES = (*(service.full_name for service in _SERVICES.values()), _INFERENCE)
+"""The full names of all services, as health and reflection know them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,40 +34,28 @@ class Service:
     add: Callable[[Any, grpc.aio.Server], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Behind:
-    """What stands behind the door."""
-
-    explainer: Explainer
-    models: Models
-    backgrounds: Backgrounds
-    explanations: Explanations
-
-
-def services(
-    behind: Behind, rooms: Rooms, pace: Pace, limits: Limits, inference: OpenInference
-) -> tuple[Service, ...]:
+def services(catalog: Catalog, inference: OpenInference) -> tuple[Service, ...]:
     """All of them."""
-    seating = Seating(rooms, behind.models)
+    dataplane = inference.dataplane
     return (
         Service(
-            SERVICES["ExplanationService"].full_name,
-            ExplanationService(behind.explainer, behind.explanations, seating, pace, limits),
+            _SERVICES["ExplanationService"].full_name,
+            ExplanationService(dataplane),
             rpc.add_ExplanationServiceServicer_to_server,
         ),
         Service(
-            SERVICES["ModelService"].full_name,
-            ModelService(behind.models, rooms, pace, limits),
+            _SERVICES["ModelService"].full_name,
+            ModelService(catalog, dataplane.policy),
             rpc.add_ModelServiceServicer_to_server,
         ),
         Service(
-            SERVICES["BackgroundService"].full_name,
-            BackgroundService(behind.backgrounds, behind.models, rooms, pace, limits),
+            _SERVICES["BackgroundService"].full_name,
+            BackgroundService(catalog, dataplane.policy),
             rpc.add_BackgroundServiceServicer_to_server,
         ),
         Service(
-            INFERENCE,
-            InferenceService(inference, pace),
+            _INFERENCE,
+            InferenceService(inference),
             oip_rpc.add_GRPCInferenceServiceServicer_to_server,
         ),
     )

@@ -1,1 +1,1 @@
-"""Inference protocols' way to explain: what the Open Inference Protocol and KServe's two REST forms have in common."""
+"""What the inference protocols have in common: batches of rows, request parameters, and the tensors that answer."""

@@ -1,65 +1,51 @@
-"""What the Open Inference Protocol says of a model: its tensors by name, element type and shape."""
+"""What the Open Inference Protocol says of a model: its tensors by name, datatype and shape."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-
-from sequela_proto.inference import open_inference_pb2 as oip
+from collections.abc import Mapping
 
 from sequela.api.inference.outputs import OUTPUTS
 from sequela.explain.limits import Limits
-from sequela.explain.ports import Model
-from sequela.explain.schema import Dtype, InputSchema, Role
+from sequela.explain.ports import ModelInfo
+from sequela.explain.schema import InputSchema, Role
+from sequela.names import model_version
+from sequela.oip.datatypes import schema_datatype
+from sequela.oip.metadata import FREE_AXIS, ModelMetadata, TensorMetadata
 
 PLATFORM = "sequela"
-ANY = -1
-
-DATATYPES: Mapping[Dtype, str] = {
-    Dtype.FLOAT32: "FP32",
-    Dtype.FLOAT64: "FP64",
-    Dtype.INT32: "INT32",
-    Dtype.INT64: "INT64",
-    Dtype.BOOL: "BOOL",
-}
-
-Tensor = oip.ModelMetadataResponse.TensorMetadata
 
 
-def metadata(name: str, model: Model, limits: Limits) -> oip.ModelMetadataResponse:
-    """A model under the name it was asked for by. Shapes are those without the parameter `targets`."""
-    return oip.ModelMetadataResponse(
+def model_metadata(name: str, model: ModelInfo, limits: Limits) -> ModelMetadata:
+    """A model under the name that was asked for. Shapes are those of requests without the parameter `targets`."""
+    return ModelMetadata(
         name=name,
-        versions=[version(model)],
+        versions=(model_version(model.name),),
         platform=PLATFORM,
-        inputs=[_input(model, item) for item in model.info.schema.inputs if item.role is not Role.STATE],
+        inputs=tuple(_input(model, item) for item in model.schema.inputs if item.role is not Role.STATE),
         outputs=_outputs(model, limits),
     )
 
 
-def version(model: Model) -> str:
-    """`v` of `models/m/versions/v`."""
-    return model.info.name.rpartition("/")[2]
-
-
-def _input(model: Model, item: InputSchema) -> Tensor:
-    """Events may be as many as they are, unless the length is fixed and nothing says where to pad."""
-    length = ANY if model.info.schema.padding else model.info.fixed_length or ANY
+def _input(model: ModelInfo, item: InputSchema) -> TensorMetadata:
+    """The axis of events is free, unless the length is fixed and the schema does not say where to pad."""
+    length = FREE_AXIS if model.schema.padding else model.fixed_length or FREE_AXIS
     columns = item.shape or (item.width,)
     shapes: Mapping[Role, tuple[int, ...]] = {
-        Role.EVENTS: (ANY, length, *columns),
-        Role.STATIC: (ANY, *columns),
-        Role.MASK: (ANY, length),
-        Role.LENGTH: (ANY,),
+        Role.EVENTS: (FREE_AXIS, length, *columns),
+        Role.STATIC: (FREE_AXIS, *columns),
+        Role.MASK: (FREE_AXIS, length),
+        Role.LENGTH: (FREE_AXIS,),
     }
-    return Tensor(name=item.name, datatype=DATATYPES[item.dtype], shape=shapes[item.role])
+    return TensorMetadata(item.name, schema_datatype(item.dtype).name, shapes[item.role])
 
 
-def _outputs(model: Model, limits: Limits) -> Iterator[Tensor]:
+def _outputs(model: ModelInfo, limits: Limits) -> tuple[TensorMetadata, ...]:
     sizes = {
-        "events": ANY,
-        "features": len(model.info.schema.features),
-        "targets": min(len(model.info.schema.targets), limits.max_targets),
+        "events": FREE_AXIS,
+        "features": len(model.schema.features),
+        "targets": min(len(model.schema.targets), limits.max_targets),
     }
-    for name, output in OUTPUTS.items():
-        shape = (ANY, *(sizes[axis] for axis in output.axes))
-        yield Tensor(name=name, datatype=output.datatype, shape=shape)
+    return tuple(
+        TensorMetadata(name, output.datatype, (FREE_AXIS, *(sizes[axis] for axis in output.axes)))
+        for name, output in OUTPUTS.items()
+    )

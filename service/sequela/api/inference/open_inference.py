@@ -1,148 +1,170 @@
-"""The Open Inference Protocol's questions and answers, as messages: by gRPC as they are, by REST as JSON."""
+"""The operations of the Open Inference Protocol, as plain objects: gRPC and REST translate to and from these."""
 
 from __future__ import annotations
 
-import functools
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import numpy as np
-from sequela_proto.inference import open_inference_pb2 as oip
 
+from sequela.api.dataplane import DataPlane
 from sequela.api.inference import outputs
-from sequela.api.inference.batch_inference import Inference, Questions
-from sequela.api.inference.error_paths import of_tensors
-from sequela.api.inference.metadata import metadata, version
+from sequela.api.inference.metadata import model_metadata
 from sequela.api.inference.outputs import OUTPUTS, SCORES, ExplainedRow
-from sequela.api.inference.parameters import parameters
-from sequela.api.inference.tensors import Answer, batches, rows
+from sequela.api.inference.parameters import read_parameters
+from sequela.api.inference.rows import Batch, tensor_rows
 from sequela.concurrency.deadline import Deadline
-from sequela.errors import DoesNotFit, Forbidden, Unavailable
 from sequela.explain.inputs.preparation import real_steps
 from sequela.explain.link import linked
 from sequela.explain.option_defaults import link_of
-from sequela.explain.ports import Model
-from sequela.explain.request import GivenSequence
+from sequela.explain.request import ExplainRequest, ModelChoice
 from sequela.explain.result.explanation import Explanation
 from sequela.explain.service import ScoreResult
 from sequela.explain.targets import first_targets
+from sequela.names import model_version
+from sequela.oip.datatypes import BYTES
+from sequela.oip.metadata import ModelMetadata
+from sequela.oip.tensors import Tensor
 
-NAME = "sequela"
+SERVER_NAME = "sequela"
 
-Row = Mapping[str, Any]
-"""One row's part of every output."""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Wanted:
-    """A request that was read: the rows, and the outputs to answer."""
+class InferRequest:
+    """What a caller asks: tensors (rows, …), the outputs to answer (empty for all), and parameters by name. The answer
+    repeats `id`, which is the caller's own.
+    """
 
-    asked: Questions
+    id: str
+    inputs: Sequence[Tensor]
+    outputs: Sequence[str]
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class InferenceAnswer:
+    """What is answered: by which version of the model, the targets that columns stand for, and the outputs."""
+
+    id: str
+    model_version: str
+    targets: tuple[str, ...]
+    outputs: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Inference:
+    """A request that was read and fits its model: the rows to explain, and the names of the outputs to answer."""
+
+    id: str
+    batch: Batch
     names: tuple[str, ...]
 
+    @property
+    def only_scores(self) -> bool:
+        """Whether it takes no explanation."""
+        return set(self.names) <= set(SCORES)
 
-@dataclass(frozen=True, slots=True)
-class About:
-    """The server itself: its version, and why it takes no calls (empty: it does)."""
+    def answer(self, targets: tuple[str, ...], tensors: Iterable[Tensor]) -> InferenceAnswer:
+        """The answer with these outputs."""
+        return InferenceAnswer(self.id, model_version(self.batch.model.name), targets, tuple(tensors))
 
-    version: str
-    not_ready: Callable[[], str]
 
-    def metadata(self) -> oip.ServerMetadataResponse:
-        """Name and version."""
-        return oip.ServerMetadataResponse(name=NAME, version=self.version)
+@dataclass(frozen=True, slots=True, eq=False)
+class OutputRow:
+    """One row's targets, and its part of every output by name."""
+
+    targets: tuple[str, ...]
+    parts: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OpenInference:
-    """One method for each question about a model; all raise what `Explainer` and `Models` raise."""
+    """One method for each question about a model.
 
-    inference: Inference
-    about: About
+    Attributes:
+        dataplane: Explains and scores.
+        version: The server's version.
+        not_ready: Why the server takes no calls; empty where it does.
+    """
 
-    async def ready(self, name: str, version: str, deadline: Deadline) -> bool:
-        """Whether a model would be explained now. Raises NotFound where there is none."""
-        try:
-            await self._model(name, version, deadline)
-        except (Unavailable, DoesNotFit, Forbidden):
-            return False
-        return True
+    dataplane: DataPlane
+    version: str
+    not_ready: Callable[[], str]
 
-    async def metadata(self, name: str, version: str, deadline: Deadline) -> oip.ModelMetadataResponse:
-        """What a model takes, and what it is answered with."""
-        return metadata(name, await self._model(name, version, deadline), self.inference.limits)
+    async def metadata(self, name: str, choice: ModelChoice, deadline: Deadline) -> ModelMetadata:
+        """What a model takes, and what it is answered with. `name` is repeated in the answer."""
 
-    async def infer(self, request: oip.ModelInferRequest, deadline: Deadline) -> oip.ModelInferResponse:
-        """Explains, or only scores, the rows of a request. Elements leave raw where they came raw."""
-        wanted = await self.inference.looked_up(functools.partial(self._read, request, deadline), deadline)
-        if set(wanted.names) <= set(SCORES):
-            scored = await self.inference.scored(wanted.asked, deadline)
-            made = functools.partial(_of_scores, wanted, scored)
+        def find() -> ModelMetadata:
+            model = self.dataplane.models.resolve(choice, deadline.end)
+            return model_metadata(name, model.info, self.dataplane.limits)
+
+        return await self.dataplane.look_up(find, deadline)
+
+    async def infer(
+        self,
+        choice: ModelChoice,
+        read: Callable[[], InferRequest],
+        encode: Callable[[InferenceAnswer], T],
+        deadline: Deadline,
+    ) -> T:
+        """Explains the rows of a request; only scores them where no other output is asked for.
+
+        `read` is called once the model is found: a body for no model is not parsed.
+        """
+        inference = await self.dataplane.look_up(partial(self._inference, choice, read, deadline), deadline)
+        batch = inference.batch
+        make: Callable[[], InferenceAnswer]
+        if inference.only_scores:
+            scored = await self.dataplane.score(batch.choice, batch.score_request, _unchanged, deadline)
+            make = partial(_of_scores, inference, scored)
         else:
-            finish = functools.partial(_row, wanted)
-            found = await self.inference.explained(wanted.asked, deadline, finish)
-            made = functools.partial(_of_rows, wanted, found)
-        return await self.inference.written(lambda: _response(request, wanted, *made()))
+            levels = outputs.needed(inference.names, batch.parameters.levels)
+            row = partial(_row, inference)
+            rows = await self.dataplane.explain_batch(batch.explain_requests(levels), row, deadline)
+            make = partial(_of_rows, inference, rows)
+        return await self.dataplane.write(lambda: encode(make()))
 
-    async def _model(self, name: str, version: str, deadline: Deadline) -> Model:
-        find = functools.partial(self.inference.model, name, version, of_tensors, deadline.end)
-        return await self.inference.looked_up(find, deadline)
-
-    def _read(self, request: oip.ModelInferRequest, deadline: Deadline) -> Wanted:
-        limits = self.inference.limits
-        said = parameters({key: _value(each) for key, each in request.parameters.items()}, limits)
-        names = outputs.chosen([each.name for each in request.outputs], said.levels)
+    def _inference(
+        self, choice: ModelChoice, read: Callable[[], InferRequest], deadline: Deadline
+    ) -> Inference:
+        model, limits = self.dataplane.models.resolve(choice, deadline.end), self.dataplane.limits
+        request = read()
+        parameters = read_parameters(request.parameters, limits)
+        names = outputs.chosen(request.outputs, parameters.levels)
         most = limits.max_score_sequences if set(names) <= set(SCORES) else limits.max_explained_rows
-        given = rows(batches(request, most))
-        model = self.inference.model(request.model_name, request.model_version, of_tensors, deadline.end)
-        said = said.for_outputs(first_targets(model.info.schema, limits))
-        levels = outputs.needed(names, said.levels)
-        return Wanted(Questions(model, given, said, of_tensors, levels), names)
+        rows = tensor_rows(request.inputs, most)
+        targets = first_targets(model.info.schema, limits)
+        batch = Batch(model.info, rows, parameters.with_default_targets(targets))
+        return Inference(request.id, batch, names)
 
 
-def _row(wanted: Wanted, given: GivenSequence, explanation: Explanation) -> tuple[tuple[str, ...], Row]:
-    """The targets, and one row's part of every output."""
-    steps, real = real_steps(wanted.asked.model.info.schema, given, "sequence")
+def _unchanged(scored: ScoreResult) -> ScoreResult:
+    return scored
+
+
+def _row(inference: Inference, request: ExplainRequest, explanation: Explanation) -> OutputRow:
+    steps, real = real_steps(inference.batch.model.schema, request.sequence)
     row = ExplainedRow(explanation, steps, real)
     targets = tuple(target.name for target in explanation.targets)
-    return targets, {name: OUTPUTS[name].part(row) for name in wanted.names}
+    return OutputRow(targets, {name: OUTPUTS[name].part(row) for name in inference.names})
 
 
-def _of_rows(
-    wanted: Wanted, found: Sequence[tuple[tuple[str, ...], Row]]
-) -> tuple[tuple[str, ...], list[Answer]]:
-    def answer(name: str) -> Answer:
-        parts = [row[name] for _, row in found]
+def _of_rows(inference: Inference, rows: Sequence[OutputRow]) -> InferenceAnswer:
+    def tensor(name: str) -> Tensor:
+        parts = [row.parts[name] for row in rows]
         datatype = OUTPUTS[name].datatype
-        return Answer(name, datatype, parts if datatype == "BYTES" else np.stack(parts))
+        return Tensor(name, datatype, parts if datatype == BYTES else np.stack(parts))
 
-    return found[0][0], [answer(name) for name in wanted.names]
+    return inference.answer(rows[0].targets, map(tensor, inference.names))
 
 
-def _of_scores(wanted: Wanted, scored: ScoreResult) -> tuple[tuple[str, ...], list[Answer]]:
-    link = link_of(wanted.asked.parameters.options, wanted.asked.model.info.schema)
+def _of_scores(inference: Inference, scored: ScoreResult) -> InferenceAnswer:
+    batch = inference.batch
+    link = link_of(batch.parameters.options, batch.model.schema)
     values = {"raw_score": lambda: scored.values, "score": lambda: linked(link, scored.values).values}
-    return scored.targets, [Answer(name, "FP64", values[name]()) for name in wanted.names]
-
-
-def _response(
-    request: oip.ModelInferRequest, wanted: Wanted, targets: tuple[str, ...], answers: Sequence[Answer]
-) -> oip.ModelInferResponse:
-    """The columns of an answer by name are in its parameters, as a JSON list."""
-    raw = bool(request.raw_input_contents)
-    response = oip.ModelInferResponse(
-        model_name=request.model_name,
-        model_version=version(wanted.asked.model),
-        id=request.id,
-        outputs=[each.bare() if raw else each.typed() for each in answers],
-        raw_output_contents=[each.raw() for each in answers] if raw else (),
-    )
-    response.parameters["targets"].string_param = json.dumps(targets)
-    return response
-
-
-def _value(parameter: oip.InferParameter) -> Any:
-    held = parameter.WhichOneof("parameter_choice")
-    return getattr(parameter, held) if held else None
+    tensors = (Tensor(name, OUTPUTS[name].datatype, values[name]()) for name in inference.names)
+    return inference.answer(scored.targets, tensors)

@@ -1,8 +1,8 @@
-"""The tensors that answer an inference request, by name. All but the first two are of an explanation.
+"""The output tensors of an inference request, by name. All but the first two take an explanation.
 
-Shapes are written with the rows first: `events` are the steps as they were sent, `features` and `targets` those of the
-model. What was not worked out is NaN: a level that did not fit its budget or its time; below `minimum_score` the
-attributions and the base value. `docs/open_inference.md` has the same for readers.
+The first axis counts rows; `events` are the steps as they were sent, `features` and `targets` those of the model. What
+was not computed is NaN: a level that did not fit its budget or its time, and below `minimum_score` the attributions and
+the base value. `docs/open_inference.md` describes them for callers.
 """
 
 from __future__ import annotations
@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from google.protobuf import json_format
 from numpy.typing import NDArray
 
-from sequela.api.grpc.encode import explanations
+from sequela.api.explanation_json import explanation_json
 from sequela.errors import InvalidInput
-from sequela.explain.request import Level
+from sequela.explain.options import Level
 from sequela.explain.result.explanation import Attribution, Explanation
 from sequela.timeshap.players import PlayerKind
 
@@ -25,30 +24,30 @@ Numbers = NDArray[np.float64]
 
 ALL_LEVELS = frozenset(Level)
 SCORES = ("score", "raw_score")
-"""What takes no explanation: the model is asked for the sequence alone, and no background is needed."""
+"""Outputs that need no explanation and no background: the model runs on the sequence alone."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ExplainedRow:
-    """One row's answer. steps: events sent, padding too; real: which of these are real events."""
+    """One row that was explained. Of the `steps` that were sent, padding included, `real` are real events."""
 
     explanation: Explanation
     steps: int
     real: slice
 
     def blank(self, level: Level, *axes: int) -> Numbers:
-        """(…, targets) before any attribution is filled in: zeros, or NaN where the level was not worked out."""
+        """(…, targets), to be filled with attributions: zeros, or NaN where the level was not computed."""
         return np.full((*axes, len(self.explanation.targets)), 0.0 if self.level(level) else np.nan)
 
     def level(self, level: Level) -> tuple[Attribution, ...]:
-        """A level's attributions; none where it was not worked out."""
+        """A level's attributions; empty where it was not computed."""
         found = self.explanation.levels.get(level)
         return found.attributions if found else ()
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A tensor: its datatype, its axes after the rows, the levels it is taken from, and one row's part of it."""
+    """An output: its datatype, its axes after the rows, the levels that it needs, and what makes one row of it."""
 
     datatype: str
     axes: tuple[str, ...]
@@ -56,18 +55,8 @@ class Output:
     part: Callable[[ExplainedRow], Any]
 
 
-def json_text(explanation: Explanation) -> str:
-    """The whole explanation, as protobuf's JSON form of `sequela.v1.Explanation` with the contract's field names."""
-    return json_format.MessageToJson(
-        explanations.explanation(explanation),
-        indent=None,
-        preserving_proto_field_name=True,
-        always_print_fields_with_no_presence=True,
-    )
-
-
 def chosen(names: Sequence[str], asked: frozenset[Level] | None) -> tuple[str, ...]:
-    """The outputs to answer: those named, or all that the levels asked for give. Raises InvalidInput."""
+    """The outputs to answer: those that are named, or all that need no other levels. Raises InvalidInput."""
     given = ALL_LEVELS if asked is None else asked
     if not names:
         return tuple(
@@ -84,7 +73,7 @@ def chosen(names: Sequence[str], asked: frozenset[Level] | None) -> tuple[str, .
 
 
 def needed(names: Iterable[str], asked: frozenset[Level] | None) -> tuple[Level, ...]:
-    """The levels to work out: no more than these outputs show."""
+    """The levels to compute: only those that these outputs need."""
     if asked is not None and "explanation" in names:
         return tuple(level for level in Level if level in asked)
     wanted = frozenset[Level]().union(*(OUTPUTS[name].levels for name in names))
@@ -92,7 +81,7 @@ def needed(names: Iterable[str], asked: frozenset[Level] | None) -> tuple[Level,
 
 
 def _target(field: str) -> Callable[[ExplainedRow], Numbers]:
-    """(targets,); None, which is a base value nobody asked the model for, becomes NaN."""
+    """(targets,). NaN stands for a base value that was not computed."""
     return lambda row: np.array(
         [getattr(target, field) for target in row.explanation.targets], dtype=np.float64
     )
@@ -126,7 +115,7 @@ def _features(field: str) -> Callable[[ExplainedRow], Numbers]:
 
 
 def _sum(level: Level, field: str, *kinds: PlayerKind) -> Callable[[ExplainedRow], Numbers]:
-    """(targets,), 0 where there is no such player. Standard errors add up to no less than the sum's own."""
+    """(targets,), 0 where there is no such player. The sum of standard errors is at least that of the sum."""
 
     def part(row: ExplainedRow) -> Numbers:
         parts = [getattr(each, field) for each in row.level(level) if each.kind in kinds]
@@ -163,5 +152,5 @@ OUTPUTS: Mapping[str, Output] = {
     "feature_pruned_attribution": Output("FP64", TARGETS, FEATURE, _sum(Level.FEATURE, VALUES, *PAST)),
     "feature_pruned_standard_error": Output("FP64", TARGETS, FEATURE, _sum(Level.FEATURE, ERRORS, *PAST)),
     "explanation_name": Output("BYTES", (), NO_LEVEL, lambda row: row.explanation.name.encode()),
-    "explanation": Output("BYTES", (), ALL_LEVELS, lambda row: json_text(row.explanation).encode()),
+    "explanation": Output("BYTES", (), ALL_LEVELS, lambda row: explanation_json(row.explanation).encode()),
 }

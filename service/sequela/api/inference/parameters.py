@@ -1,163 +1,185 @@
-"""Request parameters, by the names of `sequela.v1.ExplainOptions`, beside `background` and `caller_id`.
+"""Request parameters: the options of `sequela.v1.ExplainOptions` by their names, beside `background` and `caller_id`.
 
-Protocols hand over booleans, numbers and texts, JSON also lists: a list may as well be one text with commas, a number
-may be a text, and an enum's value is written without its prefix in either case (`control_variate`).
+Protocols carry booleans, numbers and strings, JSON also lists. A list may as well be one string with commas, a number
+may be a string, and an enum's value is written without its prefix in either case (`control_variate`).
 """
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
+from functools import partial
 from typing import Any
 
-from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
-from sequela_proto.v1 import sequela_pb2 as pb
-
-from sequela.api.grpc.decode.options import options
-from sequela.api.grpc.decode.references import DIGEST
-from sequela.api.grpc.decode.violations import Findings, shown
-from sequela.api.inference.error_paths import of_parameters, retelling
+from sequela import names
+from sequela.api.enums import OPTION_TABLES
+from sequela.api.option_values import checked_options
+from sequela.api.violations import Violations, shown
 from sequela.errors import Unsupported
 from sequela.explain.limits import Limits
-from sequela.explain.request import Level, Options
+from sequela.explain.options import RULES, Level, OptionRule, Options
+from sequela.explain.request import BackgroundChoice, DigestedBackground, NamedBackground, RequestPaths
 
-OPTIONS: Mapping[str, FieldDescriptor] = pb.ExplainOptions.DESCRIPTOR.fields_by_name
+PATHS = RequestPaths(background="parameters.background", options="parameters")
+"""Where callers of these protocols write the background and the options."""
+
 OTHERS = ("background", "caller_id")
 IGNORED = frozenset({"sequence_id", "sequence_start", "sequence_end", "priority", "timeout"})
-"""What Triton's clients may send of their own, of no meaning here; nor is a form of answer that was not asked for."""
+"""What Triton's clients may send of their own. It means nothing here."""
 BINARY = ("binary_data_output", "binary_data")
-TRUTH = {"true": True, "false": False}
+"""Triton's extension for binary tensors."""
+BOOLEANS = {"true": True, "false": False}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Parameters:
-    """How to explain, as it was said and as it was understood; against which background (None: the model's own), and
-    for whom.
+    """How to explain, against which background (None: the model's own), and for whom.
+
+    `given` holds the names of the options that the request sets.
     """
 
-    said: pb.ExplainOptions
     options: Options
-    background: pb.BackgroundReference | None
+    background: BackgroundChoice | None
     caller_id: str
+    given: frozenset[str]
 
     @property
     def levels(self) -> frozenset[Level] | None:
-        """The levels asked for; None where none is named."""
-        return frozenset(map(Level, self.options.levels)) if self.said.levels else None
+        """The levels asked for; None where the request names none."""
+        return frozenset(map(Level, self.options.levels)) if "levels" in self.given else None
 
-    def for_outputs(self, names: Sequence[str]) -> Parameters:
-        """With these targets where none was named: columns of several rows must mean the same, in a known order."""
-        if self.said.targets:
+    def with_default_targets(self, targets: Sequence[str]) -> Parameters:
+        """The same, with these targets where the request names none.
+
+        By default targets are ordered by score; in one answer for several rows a column must mean the same output.
+        """
+        if self.options.targets:
             return self
-        said = pb.ExplainOptions()
-        said.CopyFrom(self.said)
-        said.targets.extend(names)
-        return replace(self, said=said, options=replace(self.options, targets=tuple(names)))
+        return replace(self, options=replace(self.options, targets=tuple(targets)))
 
 
-def parameters(given: Mapping[str, Any], limits: Limits) -> Parameters:
-    """Reads parameters. Raises InvalidInput with all that is wrong, where what nobody knows is named beside what there
-    is; Unsupported for answers in binary form.
+def read_parameters(given: Mapping[str, Any], limits: Limits) -> Parameters:
+    """Reads parameters.
+
+    Raises InvalidInput with everything that is wrong, Unsupported for answers in binary form.
     """
     _check_form(given)
-    found, said = Findings(), pb.ExplainOptions()
-    for name in sorted(given.keys() - {*OTHERS, *IGNORED, *BINARY}):
-        path = f"parameters.{name}"
-        if name in OPTIONS:
-            _set(said, OPTIONS[name], given[name], path, found)
-        else:
-            text = f"is not a parameter; there are {', '.join((*OPTIONS, *OTHERS))}"
-            found.add(f"parameters[{shown(name)}]", "PARAMETER_UNKNOWN", text)
-    others = {
-        name: _checked(_text, given[name], f"parameters.{name}", found) for name in OTHERS if name in given
+    violations = Violations()
+    for name in sorted(given.keys() - {*RULES, *OTHERS, *IGNORED, *BINARY}):
+        text = f"is not a parameter; there are {', '.join((*RULES, *OTHERS))}"
+        violations.add(f"parameters[{shown(name)}]", "PARAMETER_UNKNOWN", text)
+    values = {
+        name: _option(rule, given[name], PATHS.option(name), violations)
+        for name, rule in RULES.items()
+        if name in given and not (rule.repeated and given[name] == [])
     }
-    with retelling(of_parameters):
-        understood = options(said, "options", found, limits)
-        found.raise_any()
-    return Parameters(said, understood, _background(others.get("background")), others.get("caller_id") or "")
+    options = checked_options(_present(values), PATHS.options, violations, limits)
+    background = _background(given, violations)
+    caller_id = _string(given, "caller_id", violations) or ""
+    violations.text(PATHS.option("caller_id"), caller_id, limits.max_text)
+    violations.raise_any()
+    return Parameters(options, background, caller_id, frozenset(values))
 
 
 def _check_form(given: Mapping[str, Any]) -> None:
-    """Of Triton's extension for binary tensors only what says that it is not wanted."""
     for name in BINARY:
         if given.get(name, False) is not False:
-            text = f"parameters.{name} must be false: tensors leave in the protocol's own form only"
+            text = f"parameters.{name} must be false: tensors are answered in the protocol's own form only"
             raise Unsupported("BINARY_TENSORS_UNSUPPORTED", text)
 
 
-def _background(name: str | None) -> pb.BackgroundReference | None:
+def _present(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what could not be read, which has been noted."""
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _background(given: Mapping[str, Any], violations: Violations) -> BackgroundChoice | None:
+    name = _string(given, "background", violations)
     if name is None:
         return None
-    if DIGEST.fullmatch(name.lower()):
-        return pb.BackgroundReference(digest=name)
-    return pb.BackgroundReference(name=name)
+    if names.is_digest(name.lower()):
+        return DigestedBackground(name.lower())
+    fits, forms = names.is_background_reference, names.BACKGROUND_REFERENCE_FORMS
+    return NamedBackground(violations.name(PATHS.background, name, fits, forms))
 
 
-def _set(said: pb.ExplainOptions, field: FieldDescriptor, value: Any, path: str, found: Findings) -> None:
-    read = _reader(field)
-    if field.is_repeated:
-        parts = value if isinstance(value, list) else [part.strip() for part in str(value).split(",")]
-        values = [_checked(read, part, path, found) for part in parts]
-        getattr(said, field.name).extend(each for each in values if each is not None)
-        return
-    single = _checked(read, value, path, found)
-    if single is not None:
-        _checked(lambda fits: setattr(said, field.name, fits), single, path, found)
+def _string(given: Mapping[str, Any], name: str, violations: Violations) -> str | None:
+    if name not in given:
+        return None
+    found: str | None = _converted(_to_string, given[name], PATHS.option(name), violations)
+    return found
 
 
-def _reader(field: FieldDescriptor) -> Callable[[Any], Any]:
-    if field.enum_type is not None:
-        return _Choice(field.enum_type)
-    if field.cpp_type == FieldDescriptor.CPPTYPE_STRING:
-        return _text
-    if field.cpp_type == FieldDescriptor.CPPTYPE_BOOL:
-        return _truth
-    return _number if field.cpp_type == FieldDescriptor.CPPTYPE_DOUBLE else _whole
+def _option(rule: OptionRule, value: Any, path: str, violations: Violations) -> Any:
+    convert = _converter(rule)
+    if not rule.repeated:
+        return _converted(convert, value, path, violations)
+    parts = value if isinstance(value, list) else _parts(value)
+    converted = [_converted(convert, part, path, violations) for part in parts]
+    return [each for each in converted if each is not None]
 
 
-def _checked(read: Callable[[Any], Any], value: Any, path: str, found: Findings) -> Any:
-    """What is read of a value; None after noting that it cannot be."""
+def _parts(value: Any) -> list[Any]:
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else [value]
+
+
+def _converter(rule: OptionRule) -> Callable[[Any], Any]:
+    if issubclass(rule.kind, Enum):
+        return partial(_to_member, OPTION_TABLES[rule.kind].words)
+    converters: Mapping[type, Callable[[Any], Any]] = {
+        bool: _to_bool,
+        int: _to_int,
+        float: _to_float,
+        str: _to_target,
+    }
+    return converters[rule.kind]
+
+
+def _converted(convert: Callable[[Any], Any], value: Any, path: str, violations: Violations) -> Any:
+    """The value; None after noting that it cannot be read."""
     try:
-        return read(value)
+        return convert(value)
     except (ValueError, TypeError, OverflowError) as error:
-        found.add(path, "PARAMETER_INVALID", f"{shown(str(value))}: {error}")
+        seen = shown(value if isinstance(value, str) else reprlib.repr(value))
+        violations.add(path, "PARAMETER_INVALID", f"{seen}: {error}")
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class _Choice:
-    """Reads the value of an enum."""
-
-    kind: EnumDescriptor
-
-    def __call__(self, value: Any) -> int:
-        prefix = self.kind.values[0].name.removesuffix("UNSPECIFIED")
-        choices = {each.name.removeprefix(prefix).lower(): each.number for each in self.kind.values[1:]}
-        if str(value).lower() not in choices:
-            raise ValueError(f"must be one of {', '.join(choices)}")
-        return choices[str(value).lower()]
+def _to_member(words: Mapping[str, Enum], value: Any) -> Enum:
+    word = value.lower() if isinstance(value, str) else ""
+    if word not in words:
+        raise ValueError(f"must be one of {', '.join(words)}")
+    return words[word]
 
 
-def _text(value: Any) -> str:
+def _to_string(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError("must be a string")
     return value
 
 
-def _truth(value: Any) -> bool:
-    read = TRUTH.get(value.lower()) if isinstance(value, str) else value
-    if not isinstance(read, bool):
+def _to_target(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise TypeError("must be the name of an output, or its column number")
+    return str(value)
+
+
+def _to_bool(value: Any) -> bool:
+    found = BOOLEANS.get(value.lower()) if isinstance(value, str) else value
+    if not isinstance(found, bool):
         raise TypeError("must be true or false")
-    return read
+    return found
 
 
-def _number(value: Any) -> float:
+def _to_float(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise TypeError("must be a number")
     return float(value)
 
 
-def _whole(value: Any) -> int:
+def _to_int(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise TypeError("must be a whole number")
     return int(value)

@@ -1,1 +1,1 @@
-"""Inference protocols over HTTP: JSON in, JSON out."""
+"""REST: the Open Inference Protocol and KServe's first protocol, as JSON."""

@@ -2,153 +2,184 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
-from sequela_proto.v1 import sequela_pb2 as pb
+from numpy.typing import NDArray
+from pydantic import Field, InstanceOf
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sequela.api.grpc.decode.pages import LARGEST_PAGE
-from sequela.api.inference.batch_inference import Inference, Questions
-from sequela.api.inference.error_paths import of_instances
-from sequela.api.inference.outputs import json_text
-from sequela.api.inference.parameters import parameters
-from sequela.api.inference.tensors import check_rows
-from sequela.api.rest.json_numbers import as_array
-from sequela.api.rest.middleware import EveryRequest
-from sequela.api.rest.request import Asked, listed, mapping, parsed
-from sequela.api.rest.responses import answer, written
-from sequela.errors import DoesNotFit, Forbidden, InvalidInput, Unavailable
-from sequela.explain.request import GivenSequence
+from sequela.api.dataplane import DataPlane
+from sequela.api.explanation_json import explanation_json
+from sequela.api.inference.parameters import read_parameters
+from sequela.api.inference.rows import SHAPE_NOTE, Batch, check_row_count
+from sequela.api.rest.http_call import HttpCall
+from sequela.api.rest.json_bodies import JsonBody, json_path, read_body
+from sequela.api.rest.middleware import RouteFactory
+from sequela.api.rest.responses import json_response, to_json
+from sequela.errors import InvalidInput
+from sequela.explain.request import ArrayPath, ExplainRequest, GivenSequence, InputPaths, NamedArray
 from sequela.explain.result.explanation import Explanation
+from sequela.explain.service import ScoreResult
 from sequela.explain.targets import first_targets
+from sequela.oip.json_numbers import json_array
 
-KNOWN = ("instances", "inputs", "parameters", "signature_name")
-"""`inputs` is another name of `instances`; `signature_name` comes from TensorFlow Serving, and means nothing here."""
+MODELS = ("/v1/models/{name}", "/v1/models/{name}/versions/{version}")
 
-MODEL = "/v1/models/{name}"
-VERSION = "/v1/models/{name}/versions/{version}"
+DTYPES: Mapping[str, np.dtype[Any]] = {"b": np.dtype("?"), "i": np.dtype("<i8"), "f": np.dtype("<f8")}
+"""The element type of an instance's numbers, by their kind."""
+INT64 = np.iinfo(np.int64)
 
-DTYPES: Mapping[str, tuple[np.dtype[Any], pb.DataType.ValueType]] = {
-    "b": (np.dtype("?"), pb.DATA_TYPE_BOOL),
-    "i": (np.dtype("<i8"), pb.DATA_TYPE_INT64),
-    "f": (np.dtype("<f8"), pb.DATA_TYPE_FLOAT64),
-}
+
+class KServeBody(JsonBody):
+    """A request. `inputs` is another name of `instances`; `signature_name` comes from TensorFlow Serving and means
+    nothing here.
+    """
+
+    instances: InstanceOf[list[Any]] = Field(default_factory=list)
+    inputs: InstanceOf[list[Any]] = Field(default_factory=list)
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    signature_name: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class InstancePaths(InputPaths):
+    """An instance: the values of its only input, or an object of these by the inputs' names."""
+
+    names: tuple[str, ...] = ()
+
+    @property
+    def inputs(self) -> str:
+        """The instance."""
+        return self.parent
+
+    def array(self, index: int) -> ArrayPath:
+        """The values of one input. Their shape and names have no place of their own."""
+        name = self.names[index]
+        here = f"{self.parent}.{json_path([name])}" if name else self.parent
+        return ArrayPath(here, here, here, here, SHAPE_NOTE)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class KServe:
     """The handlers of its paths."""
 
-    inference: Inference
+    dataplane: DataPlane
 
-    def routes(self, every: EveryRequest) -> list[Route]:
+    def routes(self, factory: RouteFactory) -> list[Route]:
         """All paths."""
         return [
-            every.route("GET", "/", self.alive),
-            every.route("GET", "/v1/models", self.models),
-            *(every.route("POST", f"{model}:explain", self.explain) for model in (MODEL, VERSION)),
-            *(every.route("POST", f"{model}:predict", self.predict) for model in (MODEL, VERSION)),
-            *(every.route("GET", model, self.ready) for model in (MODEL, VERSION)),
+            factory.route("GET", "/", self.alive),
+            factory.route("GET", "/v1/models", self.models),
+            *(factory.route("POST", f"{model}:explain", self.explain) for model in MODELS),
+            *(factory.route("POST", f"{model}:predict", self.predict) for model in MODELS),
+            *(factory.route("GET", model, self.ready) for model in MODELS),
         ]
 
-    async def alive(self, _: Asked) -> Response:
+    async def alive(self, _: HttpCall) -> Response:
         """What KServe's clients take for a sign of life."""
-        return answer(written({"status": "alive"}))
+        return json_response(to_json({"status": "alive"}))
 
-    async def models(self, asked: Asked) -> Response:
+    async def models(self, call: HttpCall) -> Response:
         """The names of all models, without versions."""
-        names = await self.inference.looked_up(self._names, asked.deadline)
-        return answer(written({"models": names}))
+        return json_response(to_json({"models": await self.dataplane.model_names(call.deadline)}))
 
-    async def ready(self, asked: Asked) -> Response:
-        """Whether a model would be explained now."""
-        name, version = asked.model
-        find = functools.partial(self.inference.model, name, version, of_instances, asked.deadline.end)
-        try:
-            await self.inference.looked_up(find, asked.deadline)
-        except (Unavailable, DoesNotFit, Forbidden) as error:
-            return answer(written({"error": error.message, "name": name, "ready": False}), 503)
-        return answer(written({"name": name, "ready": True}))
+    async def ready(self, call: HttpCall) -> Response:
+        """Whether a model can be explained now."""
+        problem = await self.dataplane.model_problem(call.model, call.deadline)
+        if problem:
+            found = {"error": problem.message, "name": call.model_name, "ready": False}
+            return json_response(to_json(found), 503)
+        return json_response(to_json({"name": call.model_name, "ready": True}))
 
-    async def explain(self, asked: Asked) -> Response:
+    async def explain(self, call: HttpCall) -> Response:
         """Every instance's raw scores and its explanation, as JSON of `sequela.v1.Explanation`."""
-        most = self.inference.limits.max_explained_rows
-        wanted = await self.inference.looked_up(
-            functools.partial(self._to_explain, asked, most), asked.deadline
-        )
-        found = await self.inference.explained(wanted, asked.deadline, _explained)
-        scores = ",".join(scores for scores, _ in found)
-        texts = ",".join(text for _, text in found)
-        return answer(f'{{"predictions":[{scores}],"explanations":[{texts}]}}'.encode())
+        read = partial(self._batch_to_explain, call)
+        batch = await self.dataplane.look_up(read, call.deadline)
+        rows = await self.dataplane.explain_batch(batch.explain_requests(), _explained, call.deadline)
+        scores = ",".join(scores for scores, _ in rows)
+        explanations = ",".join(explanation for _, explanation in rows)
+        return json_response(f'{{"predictions":[{scores}],"explanations":[{explanations}]}}'.encode())
 
-    async def predict(self, asked: Asked) -> Response:
+    async def predict(self, call: HttpCall) -> Response:
         """The model's own outputs of every instance."""
-        most = self.inference.limits.max_score_sequences
-        wanted = await self.inference.looked_up(functools.partial(self._read, asked, most), asked.deadline)
-        scored = await self.inference.scored(wanted, asked.deadline)
-        return answer(written({"predictions": scored.values.tolist()}))
+        read = partial(self._batch, call, self.dataplane.limits.max_score_sequences)
+        batch = await self.dataplane.look_up(read, call.deadline)
+        content = await self.dataplane.score(batch.choice, batch.score_request, _predictions, call.deadline)
+        return json_response(content)
 
-    def _to_explain(self, asked: Asked, most: int) -> Questions:
-        """As `_read`; the outputs in the model's order, as far as the limit goes: predictions have no names."""
-        wanted = self._read(asked, most)
-        first = first_targets(wanted.model.info.schema, self.inference.limits)
-        return replace(wanted, parameters=wanted.parameters.for_outputs(first))
+    def _batch_to_explain(self, call: HttpCall) -> Batch:
+        """By default the targets are outputs in the model's order, because predictions have no names."""
+        limits = self.dataplane.limits
+        batch = self._batch(call, limits.max_explained_rows)
+        targets = first_targets(batch.model.schema, limits)
+        return Batch(batch.model, batch.rows, batch.parameters.with_default_targets(targets))
 
-    def _read(self, asked: Asked, most: int) -> Questions:
-        model = self.inference.model(
-            *asked.model, of_instances, asked.deadline.end
-        )  # before a body is parsed
-        body = parsed(asked.body, KNOWN)
-        said = parameters(mapping(body.get("parameters", {}), "parameters", ()), self.inference.limits)
-        rows = _rows(body, most)
-        return Questions(model, rows, said, of_instances)
-
-    def _names(self) -> list[str]:
-        models, token, names = self.inference.models, "", dict[str, None]()
-        while True:
-            page = models.list(LARGEST_PAGE, token)
-            names |= dict.fromkeys(record.name.split("/")[1] for record in page.items)
-            if not (token := page.next_token):
-                return list(names)
+    def _batch(self, call: HttpCall, most_rows: int) -> Batch:
+        """The model is found first: a body for no model is not parsed."""
+        model = self.dataplane.models.resolve(call.model, call.deadline.end)
+        body = read_body(call.body, KServeBody)
+        parameters = read_parameters(body.parameters, self.dataplane.limits)
+        return Batch(model.info, instance_rows(body, most_rows), parameters)
 
 
-def _explained(_: GivenSequence, explanation: Explanation) -> tuple[str, str]:
-    """The raw scores and the explanation, both as JSON."""
-    scores = [target.raw_score for target in explanation.targets]
-    return written(scores).decode(), json_text(explanation)
-
-
-def _rows(body: Mapping[str, Any], most: int) -> tuple[pb.Sequence, ...]:
-    given = [name for name in ("instances", "inputs") if name in body]
+def instance_rows(body: KServeBody, most_rows: int) -> tuple[GivenSequence, ...]:
+    """One sequence for each instance. Raises InvalidInput."""
+    given = [name for name in ("instances", "inputs") if name in body.model_fields_set]
     if len(given) != 1:
-        raise InvalidInput.at(
-            "instances", "FIELD_INVALID", "must be there, once: a list, or the same as `inputs`"
-        )
-    instances = listed(body[given[0]], given[0])
-    check_rows(len(instances), most, given[0])
+        text = "must be given, once: a list of instances; `inputs` is another name for it"
+        raise InvalidInput.at("instances", "FIELD_INVALID", text)
+    instances: Sequence[Any] = getattr(body, given[0])
+    check_row_count(len(instances), most_rows, given[0])
     return tuple(_sequence(each, f"{given[0]}[{index}]") for index, each in enumerate(instances))
 
 
-def _sequence(instance: Any, path: str) -> pb.Sequence:
-    """By input name, or the values of the only input."""
-    if not isinstance(instance, dict):
-        return pb.Sequence(inputs=[_tensor("", instance, path)])
-    return pb.Sequence(inputs=[_tensor(name, value, f"{path}.{name}") for name, value in instance.items()])
+def _sequence(instance: Any, path: str) -> GivenSequence:
+    values = instance if isinstance(instance, dict) else {"": instance}
+    if not values:
+        text = "holds no tensor; send one for each input of the model"
+        raise InvalidInput.at(path, "SEQUENCE_EMPTY", text)
+    paths = InstancePaths(path, names=tuple(values))
+    arrays = (
+        NamedArray(name, _array(value, paths.array(index).values))
+        for index, (name, value) in enumerate(values.items())
+    )
+    return GivenSequence(tuple(arrays), paths=paths)
 
 
-def _tensor(name: str, value: Any, path: str) -> pb.InputTensor:
+def _array(value: Any, path: str) -> NDArray[Any]:
+    """Booleans, 64-bit integers or float64. Raises InvalidInput (INSTANCE_INVALID)."""
     try:
-        array = as_array(value)
-    except (ValueError, OverflowError):  # the first for lists of different lengths
-        array = np.asarray(None)
+        array = np.asarray(value)
+        _check_integers(array)
+        array = json_array(array)
+    except (ValueError, OverflowError):  # lists of different lengths, strings, too large integers
+        array = np.empty(0)
     if array.dtype.kind not in DTYPES or array.size == 0:
-        text = "must be numbers, or lists of numbers of one length, and not empty"
-        raise InvalidInput.at(path[:90], "INSTANCE_INVALID", text)
-    dtype, ours = DTYPES[array.dtype.kind]
-    raw = np.ascontiguousarray(array, dtype).tobytes()
-    return pb.InputTensor(name=name, tensor=pb.Tensor(dtype=ours, shape=array.shape, raw=raw))
+        text = (
+            "must be numbers, or lists of numbers of one length, and not empty; integers have at most 64 bits"
+        )
+        raise InvalidInput.at(path, "INSTANCE_INVALID", text)
+    return array.astype(DTYPES[array.dtype.kind], copy=False)
+
+
+def _check_integers(array: NDArray[Any]) -> None:
+    """As floats, integers that do not fit 64 bits might stand for other ids. Raises ValueError."""
+    if array.dtype == object and any(
+        isinstance(each, int) and not INT64.min <= each <= INT64.max for each in array.flat
+    ):
+        raise ValueError("an integer does not fit 64 bits")
+
+
+def _explained(_: ExplainRequest, explanation: Explanation) -> tuple[str, str]:
+    """The raw scores and the explanation, both as JSON."""
+    scores = [target.raw_score for target in explanation.targets]
+    return to_json(scores).decode(), explanation_json(explanation)
+
+
+def _predictions(scored: ScoreResult) -> bytes:
+    return to_json({"predictions": scored.values.tolist()})

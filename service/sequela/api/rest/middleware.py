@@ -1,12 +1,11 @@
-"""What every inference request over HTTP goes through: an id, a deadline, a line in the log, metrics, and errors made
-into answers; gRPC calls have the same in `interceptors`.
+"""What every inference request over HTTP goes through: a request id, a deadline, a log line, metrics, and errors made
+into responses. gRPC calls have the same in `grpc.interceptor`.
 """
 
 from __future__ import annotations
 
 import time
 import traceback
-import uuid
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
@@ -16,76 +15,72 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from sequela.api.deadline_policy import Pace
-from sequela.api.drain_gate import Closing
-from sequela.api.grpc import status
-from sequela.api.grpc.interceptors import SANE_ID
-from sequela.api.rest.bodies import Bodies
-from sequela.api.rest.request import Asked, allowed, check_headers, while_there
-from sequela.api.rest.responses import REQUEST_ID, refusal
+from sequela.api.deadline_policy import DeadlinePolicy
+from sequela.api.drain_gate import DrainGate
+from sequela.api.errors import to_failure
+from sequela.api.request_id import request_id_of
+from sequela.api.rest.body_reader import BodyReader
+from sequela.api.rest.http_call import HttpCall, check_headers, run_while_connected, timeout_seconds
+from sequela.api.rest.responses import REQUEST_ID, error_response
 from sequela.explain.ports import Observer
 from sequela.explain.telemetry import HttpHandled
 
-Handler = Callable[[Asked], Coroutine[Any, Any, Response]]
+Handler = Callable[[HttpCall], Coroutine[Any, Any, Response]]
 
-LEFT = 499
+CALLER_LEFT_CODE = 499
 
 log = structlog.get_logger("sequela.api")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class EveryRequest:
-    """Makes routes of handlers. No request outlives closing time."""
+class RouteFactory:
+    """Makes routes of handlers. No request outlives the closing of the gate."""
 
     observer: Observer
-    closing: Closing
-    pace: Pace
-    bodies: Bodies
+    gate: DrainGate
+    policy: DeadlinePolicy
+    bodies: BodyReader
 
     def route(self, method: str, path: str, handler: Handler) -> Route:
-        """A route whose handler may raise whatever `rpc.status` knows."""
+        """A route. Its handler may raise any error: `to_failure` says what the caller is told."""
 
         async def endpoint(request: Request) -> Response:
-            return await self._told(path, request, handler)
+            return await self._observed(path, request, handler)
 
         return Route(path, endpoint, methods=[method])
 
-    async def _told(self, route: str, request: Request, handler: Handler) -> Response:
-        request_id = _request_id(request)
-        started, code, told = time.monotonic(), LEFT, {"reason": ""}
+    async def _observed(self, route: str, request: Request, handler: Handler) -> Response:
+        request_id = request_id_of(request.headers.get(REQUEST_ID, ""))
+        started, code, facts = time.monotonic(), CALLER_LEFT_CODE, {"reason": ""}
         with structlog.contextvars.bound_contextvars(
             request_id=request_id, method=f"{request.method} {route}"
         ):
             try:
-                response, told = await self._tried(request, handler, request_id)
+                response, facts = await self._response(request, handler, request_id)
                 code = response.status_code
             finally:
                 seconds = time.monotonic() - started
                 self.observer.notice(HttpHandled(route, request.method, code, seconds))
-                log.info("request", code=code, **told, seconds=round(seconds, 6))
+                log.info("request", code=code, **facts, seconds=round(seconds, 6))
         response.headers[REQUEST_ID] = request_id
         return response
 
-    async def _tried(
+    async def _response(
         self, request: Request, handler: Handler, request_id: str
     ) -> tuple[Response, dict[str, str]]:
-        """The answer, or the refusal that an error makes; and what the log says of it."""
+        """The response, and what the log says of an error."""
         try:
-            return await self._answered(request, handler), {"reason": ""}
+            return await self._handled(request, handler), {"reason": ""}
         except Exception as error:
-            failed = status.told(error)
-            # An error and the tasks that it went through hold each other, and with them what was read of the body.
+            failure = to_failure(error)
+            # An error and the tasks it went through refer to each other, and keep what was read of the body alive.
             traceback.clear_frames(error.__traceback__)
-            return refusal(failed, request_id), {"reason": failed.reason, "detail": failed.message}
+            return error_response(failure, request_id), {"reason": failure.reason, "detail": failure.message}
 
-    async def _answered(self, request: Request, handler: Handler) -> Response:
-        async with self.closing.inside():
+    async def _handled(self, request: Request, handler: Handler) -> Response:
+        async with self.gate.inside():
             check_headers(request)
-            deadline = self.pace.within(allowed(request))
-            async with self.bodies.held(request, deadline) as body:
-                return await while_there(request, handler(Asked(request.path_params, body, deadline)))
-
-
-def _request_id(request: Request) -> str:
-    given = request.headers.get(REQUEST_ID, "")
-    return given if SANE_ID.fullmatch(given) else uuid.uuid4().hex
+            deadline = self.policy.within(timeout_seconds(request))
+            async with self.bodies.read(request, deadline) as body:
+                call = HttpCall(request.path_params, body, deadline)
+                return await run_while_connected(request, handler(call))

@@ -7,8 +7,8 @@ from dataclasses import replace
 from sequela.explain.estimate.solvers import estimator_for, settled
 from sequela.explain.evaluate.remote import row_bytes
 from sequela.explain.option_defaults import budget_of
+from sequela.explain.options import Estimator
 from sequela.explain.ports import RemoteModel
-from sequela.explain.request import Estimator
 from sequela.explain.task import Task
 
 

@@ -17,7 +17,7 @@ from sequela.concurrency.deadline import DeadlinePassed
 from sequela.explain.estimate.solvers import SOLVERS, USUAL
 from sequela.explain.estimate.trace import NO_TRACE, GameTrace
 from sequela.explain.evaluate.evaluator import Evaluator
-from sequela.explain.request import Estimator
+from sequela.explain.options import Estimator
 from sequela.timeshap.coalitions import Portion, allocation, portions, strata
 from sequela.timeshap.pair_order import pairs_of
 from sequela.timeshap.players import Players

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from sequela.explain.options import Estimator, Options
 from sequela.explain.ports import RemoteEndpoint
-from sequela.explain.request import Estimator, Options
 from sequela.timeshap.coalitions import all_coalitions
 from sequela.timeshap.control_variate.solver import (
     MAX_PAIRS,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela.explain.estimate.outcome import GameOutcome
-from sequela.explain.request import Estimator
+from sequela.explain.options import Estimator
 from sequela.timeshap.players import Players
 from sequela.timeshap.regression import Solution
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela.errors import InvalidInput
+from sequela.explain.request import ArrayPath
 from sequela.explain.schema import FeatureKind, InputSchema, ModelSchema
 
 
@@ -33,18 +34,20 @@ def converted(array: NDArray[Any], item: InputSchema, path: str) -> NDArray[Any]
 
 
 def checked(
-    array: NDArray[Any], shape: tuple[int | None, ...], expected: str, item: InputSchema, path: str
+    array: NDArray[Any], shape: tuple[int | None, ...], expected: str, item: InputSchema, path: ArrayPath
 ) -> NDArray[Any]:
     """The array itself, of the shape given (None: any length from 1); raises InvalidInput otherwise."""
     fits = array.ndim == len(shape) and all(
         want in (None, have) for want, have in zip(shape, array.shape, strict=True)
     )
     if not fits:
-        text = f"{array.shape}, input {item.name!r} takes {expected}{_suspicion(array, shape)}"
-        raise InvalidInput.at(f"{path}.shape", "SHAPE_MISMATCH", text)
+        text = (
+            f"{array.shape}, input {item.name!r} takes {expected}{_suspicion(array, shape)}{path.shape_note}"
+        )
+        raise InvalidInput.at(path.shape, "SHAPE_MISMATCH", text)
     if array.size == 0:
         raise InvalidInput.at(
-            f"{path}.shape", "NO_EVENTS", f"input {item.name!r} is empty; at least one event is needed"
+            path.shape, "NO_EVENTS", f"input {item.name!r} is empty; at least one event is needed"
         )
     return array
 

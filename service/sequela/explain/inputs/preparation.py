@@ -21,7 +21,7 @@ from sequela.explain.inputs.padding import EventRows, counted_as_events, real_ro
 from sequela.explain.layout import layout
 from sequela.explain.limits import Limits
 from sequela.explain.ports import Frame
-from sequela.explain.request import GivenBackground, GivenSequence, NamedArray
+from sequela.explain.request import ArrayPath, GivenBackground, GivenSequence, InputPaths, NamedArray
 from sequela.explain.result.explanation import ExplanationWarning
 from sequela.explain.schema import InputSchema, ModelSchema, Padding, Role
 from sequela.timeshap.cells import Cells
@@ -38,42 +38,42 @@ class PreparedSequence:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Sent:
-    """An array and the path it came by."""
+    """An array, and where its caller wrote it."""
 
-    path: str
+    path: ArrayPath
     array: NDArray[Any]
 
 
 def prepare_sequence(
-    schema: ModelSchema, fixed_length: int | None, given: GivenSequence, limits: Limits, path: str
+    schema: ModelSchema, fixed_length: int | None, given: GivenSequence, limits: Limits
 ) -> PreparedSequence:
     """The real events and static values of a sequence, in the model's element types, and its padding.
 
     Raises InvalidInput for names, shapes, types, values and limits; DoesNotFit where the model's length and
-    the schema's padding leave no way to place the events. `path` is where the sequence stands in the request.
+    the schema's padding leave no way to place the events.
     """
-    shapes = layout(schema)
-    sent = _by_name(schema, given.inputs, f"{path}.inputs")
-    events = tuple(_events(schema, item, _required(sent, item, path)) for item in shapes.events)
-    static = tuple(_static(schema, item, _required(sent, item, path)) for item in shapes.static)
-    steps = _one_length(shapes.events, events, path)
+    shapes, paths = layout(schema), given.paths
+    sent = _by_name(schema, given.inputs, paths)
+    events = tuple(_events(schema, item, _required(sent, item, paths)) for item in shapes.events)
+    static = tuple(_static(schema, item, _required(sent, item, paths)) for item in shapes.static)
+    steps = _one_length(shapes.events, events, paths)
     if steps > limits.max_events:
         raise InvalidInput.at(
-            f"{path}.inputs", "TOO_MANY_EVENTS", f"{steps} events, the limit is {limits.max_events}"
+            paths.inputs, "TOO_MANY_EVENTS", f"{steps} events, the limit is {limits.max_events}"
         )
     rows = EventRows(shapes.events, events)
     real = _marked(schema, sent, steps)
     warnings = counted_as_events(schema, fixed_length, rows) if real is None else ()
-    real = real or real_rows(schema, rows, f"{path}.inputs")
+    real = real or real_rows(schema, rows, paths.inputs)
     count = real.stop - real.start
     if given.events and len(given.events) != count:
         padding = f" ({steps - count} of the {steps} rows are padding)" if count < steps else ""
         raise InvalidInput.at(
-            f"{path}.events",
+            paths.events,
             "EVENT_INFO_COUNT",
             f"{len(given.events)} entries for {count} real events{padding}; send none, or one for each",
         )
-    before, after = _extra_padding(schema, fixed_length, steps, real, path)
+    before, after = _extra_padding(schema, fixed_length, steps, real, paths)
     frame = Frame(
         tuple(
             _pad(item, rows[: real.start], before, 0)
@@ -86,34 +86,38 @@ def prepare_sequence(
     return PreparedSequence(Cells(tuple(array[real] for array in events), static), frame, warnings)
 
 
-def real_steps(schema: ModelSchema, given: GivenSequence, path: str) -> tuple[int, slice]:
+def real_steps(schema: ModelSchema, given: GivenSequence) -> tuple[int, slice]:
     """How many steps were sent, and which of them are real events. Raises InvalidInput as `prepare_sequence` does."""
-    sent = _by_name(schema, given.inputs, f"{path}.inputs")
+    paths = given.paths
+    sent = _by_name(schema, given.inputs, paths)
     items = layout(schema).events
-    events = tuple(_events(schema, item, _required(sent, item, path)) for item in items)
-    steps = _one_length(items, events, path)
+    events = tuple(_events(schema, item, _required(sent, item, paths)) for item in items)
+    steps = _one_length(items, events, paths)
     marked = _marked(schema, sent, steps)
-    return steps, marked or real_rows(schema, EventRows(items, events), f"{path}.inputs")
+    return steps, marked or real_rows(schema, EventRows(items, events), paths.inputs)
 
 
 def prepare_background(schema: ModelSchema, given: GivenBackground, limits: Limits, path: str) -> Background:
     """A background in the model's element types. Raises InvalidInput as `prepare_sequence` does."""
-    shapes = layout(schema)
-    sent = _by_name(schema, given.inputs, f"{path}.inputs")
-    mean_sent = _by_name(schema, given.mean_event, f"{path}.mean_event")
-    rows = {item.name: _rows(schema, item, _required(sent, item, path)) for item in shapes.events}
-    _one_length(shapes.events, tuple(rows.values()), path)
-    static = {item.name: _static(schema, item, _required(sent, item, path)) for item in shapes.static}
+    shapes, paths, mean_paths = layout(schema), InputPaths(path), InputPaths(path, "mean_event")
+    sent = _by_name(schema, given.inputs, paths)
+    mean_sent = _by_name(schema, given.mean_event, mean_paths)
+    rows = {item.name: _rows(schema, item, _required(sent, item, paths)) for item in shapes.events}
+    _one_length(shapes.events, tuple(rows.values()), paths)
+    static = {item.name: _static(schema, item, _required(sent, item, paths)) for item in shapes.static}
     count = len(next(iter(rows.values())))
     if count > limits.max_background_rows:
         raise InvalidInput.at(
-            f"{path}.inputs",
+            paths.inputs,
             "BACKGROUND_TOO_LONG",
             f"{count} rows, the limit is {limits.max_background_rows}",
         )
     mean: Mapping[str, NDArray[Any]]
     if mean_sent:
-        mean = {item.name: _rows(schema, item, _required(mean_sent, item, path))[0] for item in shapes.events}
+        mean = {
+            item.name: _rows(schema, item, _required(mean_sent, item, mean_paths))[0]
+            for item in shapes.events
+        }
     elif count == 1:
         mean = {name: array[0] for name, array in rows.items()}
     else:
@@ -134,7 +138,7 @@ def _unnamed(data: Sequence[str]) -> str:
     return f"sent without a name, but the model takes several inputs: {names}; send an array for each, by its name"
 
 
-def _by_name(schema: ModelSchema, arrays: Sequence[NamedArray], path: str) -> dict[str, _Sent]:
+def _by_name(schema: ModelSchema, arrays: Sequence[NamedArray], paths: InputPaths) -> dict[str, _Sent]:
     """What was sent, by input name; an empty name stands for the only data input."""
     states = {item.name: item for item in schema.inputs if item.role is Role.STATE}
     marked = {item.name: item for item in schema.inputs if item.role is Role.MASK and item.pad_value}
@@ -143,7 +147,8 @@ def _by_name(schema: ModelSchema, arrays: Sequence[NamedArray], path: str) -> di
     sent: dict[str, _Sent] = {}
     for index, item in enumerate(arrays):
         name = item.name or (data[0] if len(data) == 1 else "")
-        here = f"{path}[{index}].name"
+        path = paths.array(index)
+        here = path.name
         if name not in names:
             problem = _unknown(schema, item.name, names) if item.name else _unnamed(data)
             raise InvalidInput.at(here, "INPUT_UNKNOWN", problem)
@@ -154,8 +159,8 @@ def _by_name(schema: ModelSchema, arrays: Sequence[NamedArray], path: str) -> di
         if name in sent:
             raise InvalidInput.at(here, "INPUT_REPEATED", f"{name!r} was sent twice")
         taken = next(each for each in schema.inputs if each.name == name)
-        array = in_order(schema, taken, item.array, item.columns, f"{path}[{index}].columns")
-        sent[name] = _Sent(f"{path}[{index}].tensor", array)
+        array = in_order(schema, taken, item.array, item.columns, path.columns)
+        sent[name] = _Sent(path, array)
     return sent
 
 
@@ -180,11 +185,9 @@ def _is_filled(item: InputSchema) -> str:
     )
 
 
-def _required(sent: Mapping[str, _Sent], item: InputSchema, path: str) -> _Sent:
+def _required(sent: Mapping[str, _Sent], item: InputSchema, paths: InputPaths) -> _Sent:
     if item.name not in sent:
-        raise InvalidInput.at(
-            f"{path}.inputs", "INPUT_MISSING", f"the model's input {item.name!r} was not sent"
-        )
+        raise InvalidInput.at(paths.inputs, "INPUT_MISSING", f"the model's input {item.name!r} was not sent")
     return sent[item.name]
 
 
@@ -228,20 +231,20 @@ def _checked(
     array: NDArray[Any],
     shape: tuple[int | None, ...],
     expected: str,
-    path: str,
+    path: ArrayPath,
 ) -> NDArray[Any]:
     """The array in the input's element type, of the shape given, its ids within their categories."""
-    fits = checked(converted(array, item, path), shape, expected, item, path)
-    check_categories(fits, schema, item, path)
+    fits = checked(converted(array, item, path.values), shape, expected, item, path)
+    check_categories(fits, schema, item, path.values)
     return fits
 
 
-def _one_length(items: Sequence[InputSchema], arrays: Sequence[NDArray[Any]], path: str) -> int:
+def _one_length(items: Sequence[InputSchema], arrays: Sequence[NDArray[Any]], paths: InputPaths) -> int:
     lengths = {item.name: len(array) for item, array in zip(items, arrays, strict=True)}
     if len(set(lengths.values())) > 1:
         shown = ", ".join(f"{name} {length}" for name, length in lengths.items())
         raise InvalidInput.at(
-            f"{path}.inputs",
+            paths.inputs,
             "LENGTHS_DIFFER",
             f"inputs have different numbers of events: {shown}. If one of them has steps of its own (a known future), "
             'say so in the model\'s schema: role "static", with its "shape"',
@@ -264,33 +267,37 @@ def _from_mask(sent: _Sent, steps: int) -> slice:
     mask = sent.array.reshape(-1)
     if mask.shape != (steps,):
         raise InvalidInput.at(
-            f"{sent.path}.shape", "SHAPE_MISMATCH", f"{sent.array.shape}, expected ({steps})"
+            sent.path.shape,
+            "SHAPE_MISMATCH",
+            f"{sent.array.shape}, expected ({steps}){sent.path.shape_note}",
         )
     if not np.isin(mask, (0, 1)).all():
-        raise InvalidInput.at(sent.path, "MASK_INVALID", "holds values other than 0 and 1")
+        raise InvalidInput.at(sent.path.values, "MASK_INVALID", "holds values other than 0 and 1")
     real = np.flatnonzero(mask)
     if not len(real):
-        raise InvalidInput.at(sent.path, "NO_EVENTS", "masks every event; at least one must be real")
+        raise InvalidInput.at(sent.path.values, "NO_EVENTS", "masks every event; at least one must be real")
     if len(real) != real[-1] - real[0] + 1:
         raise InvalidInput.at(
-            sent.path, "MASK_HAS_HOLES", "real events must be consecutive, padding before or after them"
+            sent.path.values,
+            "MASK_HAS_HOLES",
+            "real events must be consecutive, padding before or after them",
         )
     return slice(int(real[0]), int(real[-1]) + 1)
 
 
 def _from_length(sent: _Sent, steps: int, padding: Padding | None) -> slice:
     if sent.array.size != 1 or not float(sent.array.reshape(-1)[0]).is_integer():
-        raise InvalidInput.at(sent.path, "LENGTH_INVALID", "must be one whole number")
+        raise InvalidInput.at(sent.path.values, "LENGTH_INVALID", "must be one whole number")
     length = int(sent.array.reshape(-1)[0])
     if not 1 <= length <= steps:
         raise InvalidInput.at(
-            sent.path, "LENGTH_INVALID", f"{length}, must be from 1 to the {steps} events sent"
+            sent.path.values, "LENGTH_INVALID", f"{length}, must be from 1 to the {steps} events sent"
         )
     return slice(steps - length, steps) if padding is Padding.LEFT else slice(0, length)
 
 
 def _extra_padding(
-    schema: ModelSchema, fixed_length: int | None, steps: int, real: slice, path: str
+    schema: ModelSchema, fixed_length: int | None, steps: int, real: slice, paths: InputPaths
 ) -> tuple[int, int]:
     """Steps to add before and after what was sent, to reach a fixed length."""
     if fixed_length is None or steps == fixed_length:
@@ -301,7 +308,7 @@ def _extra_padding(
             f"{fixed_length}, or export it with a free time axis (dynamic_shapes or dynamic_axes of "
             "torch.onnx.export, None in keras.Input)"
         )
-        raise InvalidInput.at(f"{path}.inputs", "TOO_MANY_EVENTS", text)
+        raise InvalidInput.at(paths.inputs, "TOO_MANY_EVENTS", text)
     missing = fixed_length - steps
     padding = schema.padding
     if padding is None and real != slice(0, steps):
@@ -311,7 +318,7 @@ def _extra_padding(
     if padding is None:
         text = f"{steps} events for a model of fixed length {fixed_length} whose schema names no padding side"
         text += '; say "padding": "left" or "right" in its schema.json, as in training, or export a free time axis'
-        raise DoesNotFit("PADDING_UNKNOWN", text, violations=[Violation(f"{path}.inputs", text)])
+        raise DoesNotFit("PADDING_UNKNOWN", text, violations=[Violation(paths.inputs, text)])
     return (missing, 0) if padding is Padding.LEFT else (0, missing)
 
 

@@ -11,7 +11,7 @@ from sequela.explain.estimate.outcome import GameOutcome
 from sequela.explain.estimate.rules import GameRules
 from sequela.explain.levels.definition import LevelContext, LevelDefinition, LevelResult, LevelResults
 from sequela.explain.option_defaults import top_k
-from sequela.explain.request import Level
+from sequela.explain.options import Level
 from sequela.explain.result.explanation import LevelExplanation, StopReason
 from sequela.explain.result.level_assembly import SelectionNotes, level_explanation
 from sequela.timeshap.players import Extent, Player, PlayerKind, cell_players, event_players

@@ -15,7 +15,7 @@ from sequela.explain.estimate.rules import GameRules
 from sequela.explain.evaluate.evaluator import Evaluator
 from sequela.explain.layout import Layout
 from sequela.explain.option_defaults import Tolerances
-from sequela.explain.request import Options
+from sequela.explain.options import Options
 from sequela.explain.result.explanation import LevelExplanation
 from sequela.explain.result.level_assembly import level_explanation
 from sequela.timeshap.history import History

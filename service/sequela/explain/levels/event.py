@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from sequela.explain.estimate.outcome import GameOutcome
 from sequela.explain.estimate.rules import GameRules
 from sequela.explain.levels.definition import LevelContext, LevelDefinition, LevelResult, LevelResults
-from sequela.explain.request import Level
+from sequela.explain.options import Level
 from sequela.timeshap.players import event_players
 
 MAX_BLOCKS = 8

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sequela.explain.estimate.rules import GameRules
 from sequela.explain.levels.definition import LevelContext, LevelDefinition, LevelResult, LevelResults
-from sequela.explain.request import FeatureScope, Level, Options
+from sequela.explain.options import FeatureScope, Level, Options
 from sequela.timeshap.players import Players, full_feature_players, unpruned_feature_players
 
 

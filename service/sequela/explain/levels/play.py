@@ -11,8 +11,8 @@ from sequela.explain.levels.definition import LevelContext, LevelDefinition, Lev
 from sequela.explain.levels.registry import level_ends
 from sequela.explain.limits import Limits
 from sequela.explain.option_defaults import budget_of
+from sequela.explain.options import Estimator
 from sequela.explain.ports import RemoteEndpoint
-from sequela.explain.request import Estimator
 from sequela.explain.stage_timer import StageTimer
 from sequela.timeshap.coalitions import EXACT_AT_ONCE
 

@@ -18,7 +18,7 @@ from sequela.explain.option_defaults import (
     TARGET_STANDARD_ERROR,
     link_of,
 )
-from sequela.explain.request import Level, Options
+from sequela.explain.options import Level, Options
 from sequela.explain.result.explanation import Explanation, ExplanationWarning, Pruning, StopReason
 from sequela.explain.schema import Link, ModelSchema
 from sequela.explain.task import Task

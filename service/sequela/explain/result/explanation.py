@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sequela.explain.request import Estimator, EventInfo, FeatureScope
-from sequela.explain.schema import Link
+from sequela.explain.options import Estimator, ResolvedOptions
+from sequela.explain.request import EventInfo
 from sequela.timeshap.players import PlayerKind
 from sequela.timeshap.pruning import Verdict
 
@@ -164,27 +164,6 @@ class Cost:
     cached: bool = False
     endpoint_rows: int = 0
     endpoint_calls: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class ResolvedOptions:
-    """The options with every default filled in. Tolerances are in units of the explained output."""
-
-    levels: tuple[str, ...]
-    feature_scope: FeatureScope
-    pruning_tolerance: PerTarget
-    cell_threshold: PerTarget
-    top_k_events: int | None
-    top_k_features: int | None
-    max_coalitions: int
-    target_standard_error: PerTarget
-    seed: int
-    refine_history: bool
-    minimum_score: float | None
-    full_pruning_curve: bool
-    link: Link
-    output_event: int
-    estimator: Estimator | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""From protobuf to the domain. What is wrong with a message by itself is found here, all of it at once."""
+"""From protobuf to plain requests. Everything that is wrong with a message by itself is collected here."""

@@ -1,95 +1,25 @@
-"""Pages, filters and names of what is stored."""
+"""Pages of a list."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
 from typing import Protocol
 
-from sequela_proto.v1 import sequela_pb2 as pb
+from sequela.api.pages import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, PageRequest
+from sequela.api.violations import Violations
 
-from sequela.api.grpc.decode.references import MODEL, MODEL_EXPECTED, PART
-from sequela.api.grpc.decode.sequences import moment, texts
-from sequela.api.grpc.decode.violations import Findings
-from sequela.explain.limits import Limits
-from sequela.explain.ports import Filter
-
-DEFAULT_PAGE = 50
-LARGEST_PAGE = 1_000
-MAX_TOKEN = 1_024
-
-EXPLANATION = re.compile(rf"explanations/{PART}")
-STORED_BACKGROUND = re.compile(rf"models/{PART}/backgrounds/{PART}")
-MODEL_NAME = re.compile(rf"(models/)?{PART}")
+MAX_TOKEN_LENGTH = 1_024
 
 
-class Paged(Protocol):
+class PageMessage(Protocol):
     """A request for a page."""
 
     page_size: int
     page_token: str
 
 
-@dataclass(frozen=True, slots=True)
-class PageAsked:
-    """How many items, and from where."""
-
-    size: int
-    token: str
-
-
-def page(message: Paged, found: Findings) -> PageAsked:
-    """The page asked for: 0 is the default size, too much is cut, negative is noted."""
+def page(message: PageMessage, violations: Violations) -> PageRequest:
+    """The page asked for: 0 is the default size, more than the largest size is cut to it, negative is noted."""
     if message.page_size < 0:
-        found.add("page_size", "OPTION_OUT_OF_RANGE", f"{message.page_size}, must be at least 0")
-    size = min(message.page_size or DEFAULT_PAGE, LARGEST_PAGE)
-    return PageAsked(size, found.text("page_token", message.page_token, MAX_TOKEN))
-
-
-def explanation_filter(message: pb.ListExplanationsRequest, found: Findings, limits: Limits) -> Filter:
-    """Which explanations are asked for."""
-    start = moment(message.start_time, "start_time", found) if message.HasField("start_time") else None
-    end = moment(message.end_time, "end_time", found) if message.HasField("end_time") else None
-    if start and end and end <= start:
-        found.add(
-            "end_time", "OPTIONS_CONFLICT", f"{end.isoformat()} is not after start_time, {start.isoformat()}"
-        )
-    if message.model:
-        found.name("model", message.model, MODEL, MODEL_EXPECTED)
-    return Filter(
-        caller_id=found.text("caller_id", message.caller_id, limits.max_text),
-        model=message.model,
-        labels=texts(message.labels, "labels", found, limits) or None,
-        start=start,
-        end=end,
-    )
-
-
-def model_filter(name: str, found: Findings) -> str:
-    """Empty, or `models/m`, also where it was given in short."""
-    if not name:
-        return ""
-    expected = "`models/m` or `m` (backgrounds belong to all versions of a model)"
-    return f"models/{found.name('model', name, MODEL_NAME, expected).removeprefix('models/')}"
-
-
-def explanation_name(name: str) -> str:
-    """`explanations/e`. Raises InvalidInput."""
-    return _checked(name, EXPLANATION, "`explanations/e`")
-
-
-def background_name(name: str) -> str:
-    """`models/m/backgrounds/b`. Raises InvalidInput."""
-    return _checked(name, STORED_BACKGROUND, "`models/m/backgrounds/b`")
-
-
-def model_name(name: str) -> str:
-    """A model's name, short or full. Raises InvalidInput."""
-    return _checked(name, MODEL, MODEL_EXPECTED)
-
-
-def _checked(name: str, pattern: re.Pattern[str], expected: str) -> str:
-    found = Findings()
-    found.name("name", name, pattern, expected)
-    found.raise_any()
-    return name
+        violations.add("page_size", "OPTION_OUT_OF_RANGE", f"{message.page_size}, must be at least 0")
+    size = min(message.page_size or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
+    return PageRequest(size, violations.text("page_token", message.page_token, MAX_TOKEN_LENGTH))

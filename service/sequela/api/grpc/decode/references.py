@@ -1,13 +1,12 @@
-"""Which model, which background: names, digests, or the things themselves."""
+"""References to models and backgrounds: a name, a digest, or the model or background itself."""
 
 from __future__ import annotations
 
-import re
-
 from sequela_proto.v1 import sequela_pb2 as pb
 
+from sequela import names
 from sequela.api.grpc.decode.tensors import arrays
-from sequela.api.grpc.decode.violations import Findings
+from sequela.api.violations import Violations
 from sequela.explain.limits import Limits
 from sequela.explain.request import (
     BackgroundChoice,
@@ -21,90 +20,95 @@ from sequela.explain.request import (
     NamedModel,
 )
 
-# A name of dots only would mean something else to a file system.
-PART = r"(?!\.+(?:/|$))[A-Za-z0-9._-]{1,128}"
-VERSION = r"[0-9]{1,18}"
-MODEL = re.compile(rf"models/{PART}(/versions/{VERSION})?|{PART}(/{VERSION})?")
-BACKGROUND = re.compile(rf"(models/{PART}/backgrounds/)?{PART}")
-DIGEST = re.compile(r"[0-9a-f]{64}")
 
-MODEL_EXPECTED = "`models/m`, `models/m/versions/v`, `m` or `m/v`"
-
-
-def model(message: pb.ModelReference, path: str, found: Findings, limits: Limits) -> ModelChoice:
-    """Which model; a reference that says nothing is noted."""
+def model(message: pb.ModelReference, path: str, violations: Violations, limits: Limits) -> ModelChoice:
+    """The model that a reference means. An empty reference is noted."""
     match message.WhichOneof("model"):
         case "name":
-            return NamedModel(found.name(f"{path}.name", message.name, MODEL, MODEL_EXPECTED))
+            return NamedModel(
+                violations.name(f"{path}.name", message.name, names.is_model_reference, names.MODEL_FORMS)
+            )
         case "digest":
-            return DigestedModel(_digest(message.digest, f"{path}.digest", found))
+            return DigestedModel(_digest(message.digest, f"{path}.digest", violations))
         case "inline":
-            return _inline(message.inline, f"{path}.inline", found, limits)
+            return _inline(message.inline, f"{path}.inline", violations, limits)
         case "endpoint":
-            return _endpoint(message.endpoint, f"{path}.endpoint", found, limits)
+            return _endpoint(message.endpoint, f"{path}.endpoint", violations, limits)
         case _:
-            found.add(path, "MODEL_MISSING", "one of name, digest, inline and endpoint must be set")
+            violations.add(path, "MODEL_MISSING", "one of name, digest, inline and endpoint must be set")
             return NamedModel("")
 
 
+def unchecked_model(message: pb.ModelReference) -> ModelChoice:
+    """The model's name or address, unchecked: enough to choose an executor before a request is decoded.
+
+    A model sent along is not copied out of the message for this. Like a model without a name, it runs in this process.
+    """
+    if message.HasField("endpoint"):
+        return EndpointModel(message.endpoint.uri)
+    return NamedModel(message.name)
+
+
 def background(
-    message: pb.BackgroundReference, path: str, found: Findings, limits: Limits
+    message: pb.BackgroundReference, path: str, violations: Violations, limits: Limits
 ) -> BackgroundChoice:
-    """Which background; a reference that says nothing is noted."""
+    """The background that a reference means. An empty reference is noted."""
     match message.WhichOneof("background"):
         case "name":
-            expected = "`models/m/backgrounds/b` or `b`"
-            return NamedBackground(found.name(f"{path}.name", message.name, BACKGROUND, expected))
+            fits, forms = names.is_background_reference, names.BACKGROUND_REFERENCE_FORMS
+            return NamedBackground(violations.name(f"{path}.name", message.name, fits, forms))
         case "digest":
-            return DigestedBackground(_digest(message.digest, f"{path}.digest", found))
+            return DigestedBackground(_digest(message.digest, f"{path}.digest", violations))
         case "values":
-            return background_values(message.values, f"{path}.values", found, limits)
+            return background_values(message.values, f"{path}.values", violations, limits)
         case _:
             text = (
                 "one of name, digest and values must be set; leave the background out for the model's default"
             )
-            found.add(path, "BACKGROUND_EMPTY", text)
+            violations.add(path, "BACKGROUND_EMPTY", text)
             return NamedBackground("")
 
 
 def background_values(
-    message: pb.BackgroundValues, path: str, found: Findings, limits: Limits
+    message: pb.BackgroundValues, path: str, violations: Violations, limits: Limits
 ) -> GivenBackground:
-    """Values of a background, not yet fitted to a model."""
+    """The values of a background, not yet checked against a model."""
     if not message.inputs:
-        found.add(
+        violations.add(
             f"{path}.inputs", "BACKGROUND_EMPTY", "holds no tensor; send one for each input of the model"
         )
     return GivenBackground(
-        arrays(message.inputs, f"{path}.inputs", found, limits),
-        arrays(message.mean_event, f"{path}.mean_event", found, limits),
+        arrays(message.inputs, f"{path}.inputs", violations, limits),
+        arrays(message.mean_event, f"{path}.mean_event", violations, limits),
     )
 
 
-def schema_text(content: bytes, path: str, found: Findings, limits: Limits) -> bytes:
-    """The text of a schema.json."""
+def schema_text(content: bytes, path: str, violations: Violations, limits: Limits) -> bytes:
+    """The content of schema.json. Too long a text is noted."""
     if len(content) > limits.max_schema_bytes:
         text = f"{len(content)} bytes, the limit is {limits.max_schema_bytes}"
-        found.add(path, "SCHEMA_TOO_LARGE", text)
+        violations.add(path, "SCHEMA_TOO_LARGE", text)
     return content
 
 
-def _inline(message: pb.InlineModel, path: str, found: Findings, limits: Limits) -> InlineModel:
+def _inline(message: pb.InlineModel, path: str, violations: Violations, limits: Limits) -> InlineModel:
     if not message.onnx:
-        found.add(f"{path}.onnx", "MODEL_EMPTY", "holds no bytes")
+        violations.add(f"{path}.onnx", "MODEL_EMPTY", "holds no bytes")
     if len(message.onnx) > limits.max_model_bytes:
         text = f"{len(message.onnx)} bytes, the limit is {limits.max_model_bytes}"
-        found.add(f"{path}.onnx", "MODEL_TOO_LARGE", text)
-    return InlineModel(message.onnx, schema_text(message.schema_json, f"{path}.schema_json", found, limits))
-
-
-def _endpoint(message: pb.EndpointModel, path: str, found: Findings, limits: Limits) -> EndpointModel:
-    return EndpointModel(
-        found.text(f"{path}.uri", message.uri, limits.max_text),
-        found.text(f"{path}.version", message.version, limits.max_text),
-        schema_text(message.schema_json, f"{path}.schema_json", found, limits),
+        violations.add(f"{path}.onnx", "MODEL_TOO_LARGE", text)
+    return InlineModel(
+        message.onnx, schema_text(message.schema_json, f"{path}.schema_json", violations, limits)
     )
 
 
-def _digest(digest: str, path: str, found: Findings) -> str:
-    return found.name(path, digest.lower(), DIGEST, "a SHA-256 as 64 hexadecimal digits")
+def _endpoint(message: pb.EndpointModel, path: str, violations: Violations, limits: Limits) -> EndpointModel:
+    return EndpointModel(
+        violations.text(f"{path}.uri", message.uri, limits.max_text),
+        violations.text(f"{path}.version", message.version, limits.max_text),
+        schema_text(message.schema_json, f"{path}.schema_json", violations, limits),
+    )
+
+
+def _digest(digest: str, path: str, violations: Violations) -> str:
+    return violations.name(path, digest.lower(), names.is_digest, names.DIGEST_FORM)

@@ -1,4 +1,4 @@
-"""Sequences to explain, and what people read about their events."""
+"""Sequences of `sequela.v1`, and what people read about their events."""
 
 from __future__ import annotations
 
@@ -10,56 +10,62 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela.api.grpc.decode.tensors import arrays
-from sequela.api.grpc.decode.violations import Findings, shown
+from sequela.api.violations import Violations, shown
 from sequela.explain.limits import Limits
-from sequela.explain.request import EventInfo, GivenSequence
+from sequela.explain.request import EventInfo, GivenSequence, InputPaths
 
 
-def sequence(message: pb.Sequence, path: str, found: Findings, limits: Limits) -> GivenSequence:
-    """A sequence; `path` is where it stands in the request."""
+def sequence(message: pb.Sequence, path: str, violations: Violations, limits: Limits) -> GivenSequence:
+    """A sequence at `path`. What is wrong with it is noted."""
     if not message.inputs:
-        found.add(f"{path}.inputs", "SEQUENCE_EMPTY", "holds no tensor; send one for each input of the model")
-    inputs = arrays(message.inputs, f"{path}.inputs", found, limits)
+        violations.add(
+            f"{path}.inputs", "SEQUENCE_EMPTY", "holds no tensor; send one for each input of the model"
+        )
+    inputs = arrays(message.inputs, f"{path}.inputs", violations, limits)
     events = len(message.events)
     if events > limits.max_events:
-        found.add(f"{path}.events", "TOO_MANY_EVENTS", f"{events} events, the limit is {limits.max_events}")
-        return GivenSequence(inputs)
-    infos = tuple(_event(each, f"{path}.events[{i}]", found, limits) for i, each in enumerate(message.events))
-    _check_order(infos, f"{path}.events", found)
-    return GivenSequence(inputs, infos)
+        violations.add(
+            f"{path}.events", "TOO_MANY_EVENTS", f"{events} events, the limit is {limits.max_events}"
+        )
+        return GivenSequence(inputs, paths=InputPaths(path))
+    infos = tuple(
+        _event(each, f"{path}.events[{i}]", violations, limits) for i, each in enumerate(message.events)
+    )
+    _check_order(infos, f"{path}.events", violations)
+    return GivenSequence(inputs, infos, InputPaths(path))
 
 
-def texts(field: Mapping[str, str], path: str, found: Findings, limits: Limits) -> dict[str, str]:
-    """A map of short texts, such as labels."""
+def texts(field: Mapping[str, str], path: str, violations: Violations, limits: Limits) -> dict[str, str]:
+    """A map of short strings, such as labels."""
     if len(field) > limits.max_labels:
-        found.add(path, "TOO_MANY_TEXTS", f"{len(field)} entries, the limit is {limits.max_labels}")
+        violations.add(path, "TOO_MANY_TEXTS", f"{len(field)} entries, the limit is {limits.max_labels}")
         return {}
     for key, value in sorted(field.items()):
-        found.text(f"{path}[{shown(key)}]", key, limits.max_text)
-        found.text(f"{path}[{shown(key)}]", value, limits.max_text)
+        violations.text(f"{path}[{shown(key)}]", key, limits.max_text)
+        violations.text(f"{path}[{shown(key)}]", value, limits.max_text)
     return dict(field)
 
 
-def moment(message: Timestamp, path: str, found: Findings) -> datetime | None:
+def moment(message: Timestamp, path: str, violations: Violations) -> datetime | None:
     """A time in UTC, to the microsecond; None after noting one that is out of range."""
     try:
         return message.ToDatetime(UTC)
     except (ValueError, OverflowError):
-        found.add(
+        violations.add(
             path, "TIME_INVALID", f"{message.seconds} s {message.nanos} ns is not a time from year 1 to 9999"
         )
         return None
 
 
-def _check_order(infos: Sequence[EventInfo], path: str, found: Findings) -> None:
-    """Notes times that only ever run backwards: the sequence was most likely sent newest event first.
+def _check_order(infos: Sequence[EventInfo], path: str, violations: Violations) -> None:
+    """Notes times that only run backwards: most likely the newest event was sent first.
 
     Times that go both ways are left alone, since events may be recorded out of order.
     """
     times = [info.time for info in infos if info.time is not None]
     backwards = all(later <= earlier for earlier, later in pairwise(times))
     if backwards and times and times[-1] < times[0]:
-        found.add(
+        violations.add(
             path,
             "EVENTS_NEWEST_FIRST",
             f"the times run backwards, from {times[0]:%Y-%m-%d %H:%M:%S} to {times[-1]:%Y-%m-%d %H:%M:%S}; send the "
@@ -67,9 +73,9 @@ def _check_order(infos: Sequence[EventInfo], path: str, found: Findings) -> None
         )
 
 
-def _event(message: pb.EventInfo, path: str, found: Findings, limits: Limits) -> EventInfo:
+def _event(message: pb.EventInfo, path: str, violations: Violations, limits: Limits) -> EventInfo:
     return EventInfo(
-        found.text(f"{path}.id", message.id, limits.max_text),
-        moment(message.time, f"{path}.time", found) if message.HasField("time") else None,
-        texts(message.display, f"{path}.display", found, limits),
+        violations.text(f"{path}.id", message.id, limits.max_text),
+        moment(message.time, f"{path}.time", violations) if message.HasField("time") else None,
+        texts(message.display, f"{path}.display", violations, limits),
     )

@@ -1,1 +1,1 @@
-"""From the domain to protobuf."""
+"""From results to protobuf."""

@@ -1,4 +1,4 @@
-"""Backgrounds as the caller reads them."""
+"""Backgrounds, with and without their values."""
 
 from __future__ import annotations
 
@@ -9,19 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 from sequela_proto.v1 import sequela_pb2 as pb
 
+from sequela.api.enums import DTYPES
 from sequela.api.grpc.encode.common import timestamp
 from sequela.explain.background import Background, StoredBackground
-
-DTYPES: Mapping[str, pb.DataType.ValueType] = {
-    "float32": pb.DATA_TYPE_FLOAT32,
-    "float64": pb.DATA_TYPE_FLOAT64,
-    "int32": pb.DATA_TYPE_INT32,
-    "int64": pb.DATA_TYPE_INT64,
-    "bool": pb.DATA_TYPE_BOOL,
-}
+from sequela.explain.ports import Page
+from sequela.explain.schema import Dtype
 
 
-def line(stored: StoredBackground) -> pb.Background:
+def summary(stored: StoredBackground) -> pb.Background:
     """A background without its values."""
     return pb.Background(
         name=stored.name,
@@ -33,29 +28,36 @@ def line(stored: StoredBackground) -> pb.Background:
     )
 
 
-def whole(stored: StoredBackground) -> pb.Background:
+def background(stored: StoredBackground) -> pb.Background:
     """A background with its values, in a form that creates it again."""
-    message = line(stored)
+    message = summary(stored)
     message.values.CopyFrom(_values(stored.background))
     return message
 
 
-def _values(background: Background) -> pb.BackgroundValues:
-    if _is_average_event(background):
-        return pb.BackgroundValues(inputs=_tensors({**background.mean_event, **background.static}))
+def backgrounds(page: Page[StoredBackground]) -> pb.ListBackgroundsResponse:
+    """A page of backgrounds, without their values."""
+    return pb.ListBackgroundsResponse(backgrounds=map(summary, page.items), next_page_token=page.next_token)
+
+
+def _values(given: Background) -> pb.BackgroundValues:
+    if _is_average_event(given):
+        return pb.BackgroundValues(inputs=_tensors({**given.mean_event, **given.static}))
     return pb.BackgroundValues(
-        inputs=_tensors({**background.rows, **background.static}), mean_event=_tensors(background.mean_event)
+        inputs=_tensors({**given.rows, **given.static}), mean_event=_tensors(given.mean_event)
     )
 
 
-def _is_average_event(background: Background) -> bool:
-    return background.length == 1 and all(
-        np.array_equal(rows[0], background.mean_event[name]) for name, rows in background.rows.items()
+def _is_average_event(given: Background) -> bool:
+    return given.length == 1 and all(
+        np.array_equal(rows[0], given.mean_event[name]) for name, rows in given.rows.items()
     )
 
 
 def _tensors(arrays: Mapping[str, NDArray[Any]]) -> Iterator[pb.InputTensor]:
     for name, array in arrays.items():
         little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
-        tensor = pb.Tensor(dtype=DTYPES[array.dtype.name], shape=array.shape, raw=little.tobytes())
+        tensor = pb.Tensor(
+            dtype=DTYPES.number(Dtype(array.dtype.name)), shape=array.shape, raw=little.tobytes()
+        )
         yield pb.InputTensor(name=name, tensor=tensor)

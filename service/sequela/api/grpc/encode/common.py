@@ -1,8 +1,8 @@
-"""Times, enums and other small things."""
+"""Times, costs, features and warnings, which several messages hold."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from typing import TypeVar
 
@@ -10,23 +10,14 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 from sequela_proto.v1 import sequela_pb2 as pb
 
-from sequela.explain.request import Estimator
 from sequela.explain.result.explanation import Cost, ExplanationWarning, Feature
-from sequela.explain.schema import Link
 
 Item = TypeVar("Item")
 Message = TypeVar("Message")
 
-LINKS: Mapping[Link, pb.Link.ValueType] = {Link.IDENTITY: pb.LINK_IDENTITY, Link.LOGIT: pb.LINK_LOGIT}
-ESTIMATORS: Mapping[Estimator | None, pb.Estimator.ValueType] = {
-    None: pb.ESTIMATOR_UNSPECIFIED,
-    Estimator.REGRESSION: pb.ESTIMATOR_REGRESSION,
-    Estimator.CONTROL_VARIATE: pb.ESTIMATOR_CONTROL_VARIATE,
-}
-
 
 def optional(encode: Callable[[Item], Message], item: Item | None) -> Message | None:
-    """What is not there stays away."""
+    """The message of an item; None, which leaves a field unset, where there is no item."""
     return None if item is None else encode(item)
 
 
@@ -45,7 +36,7 @@ def timestamp(time: datetime) -> Timestamp:
 
 
 def cost(item: Cost) -> pb.Cost:
-    """What it took."""
+    """What an answer took."""
     return pb.Cost(
         model_rows=item.model_rows,
         model_calls=item.model_calls,
@@ -58,12 +49,12 @@ def cost(item: Cost) -> pb.Cost:
 
 
 def feature(item: Feature) -> pb.Feature:
-    """A feature as people read it."""
+    """A feature."""
     return pb.Feature(
         name=item.name, label=item.label, unit=item.unit, description=item.description, static=item.static
     )
 
 
 def warning(item: ExplanationWarning) -> pb.Warning:
-    """What a reader should know."""
+    """A warning."""
     return pb.Warning(reason=item.reason, message=item.message)

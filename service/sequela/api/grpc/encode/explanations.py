@@ -1,41 +1,23 @@
-"""Explanations, whole and as one line."""
+"""Explanations, whole and as summaries, and scores."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
 
 from sequela_proto.v1 import sequela_pb2 as pb
 
-from sequela.api.grpc.encode.common import ESTIMATORS, LINKS, cost, feature, optional, timestamp, warning
+from sequela.api.enums import OPTION_TABLES, VERDICTS
+from sequela.api.grpc.encode.common import cost, feature, optional, timestamp, warning
 from sequela.api.grpc.encode.levels import level, quality
-from sequela.explain.request import EventInfo, FeatureScope, Level
-from sequela.explain.result.explanation import (
-    EventValues,
-    Explanation,
-    Pruning,
-    PruningPoint,
-    ResolvedOptions,
-    TargetScore,
-)
-from sequela.timeshap.pruning import Verdict
+from sequela.explain.options import RULES, ResolvedOptions
+from sequela.explain.ports import Page
+from sequela.explain.request import EventInfo
+from sequela.explain.result.explanation import EventValues, Explanation, Pruning, PruningPoint, TargetScore
+from sequela.explain.service import ScoreResult
 
-LEVELS: Mapping[str, pb.Level.ValueType] = {
-    Level.EVENT: pb.LEVEL_EVENT,
-    Level.FEATURE: pb.LEVEL_FEATURE,
-    Level.CELL: pb.LEVEL_CELL,
-}
 LEVEL_FIELD = "{}_level"
 """The field of `Explanation` that holds a level, by the level's name."""
-SCOPES: Mapping[FeatureScope, pb.FeatureScope.ValueType] = {
-    FeatureScope.UNPRUNED: pb.FEATURE_SCOPE_UNPRUNED,
-    FeatureScope.FULL_SEQUENCE: pb.FEATURE_SCOPE_FULL_SEQUENCE,
-}
-VERDICTS: Mapping[Verdict, pb.ToleranceVerdict.ValueType] = {
-    Verdict.WITHIN: pb.TOLERANCE_VERDICT_WITHIN,
-    Verdict.EXCEEDS: pb.TOLERANCE_VERDICT_EXCEEDS,
-    Verdict.UNCERTAIN: pb.TOLERANCE_VERDICT_UNCERTAIN,
-    Verdict.OFFSETTING: pb.TOLERANCE_VERDICT_OFFSETTING,
-}
 
 
 def explanation(item: Explanation) -> pb.Explanation:
@@ -69,7 +51,7 @@ def explanation(item: Explanation) -> pb.Explanation:
 
 
 def summary(item: Explanation) -> pb.ExplanationSummary:
-    """One line about it."""
+    """An explanation without its attributions."""
     return pb.ExplanationSummary(
         name=item.name,
         create_time=timestamp(item.create_time),
@@ -80,6 +62,21 @@ def summary(item: Explanation) -> pb.ExplanationSummary:
         event_count=item.event_count,
         pruned_events=item.pruning.pruned_events if item.pruning else 0,
         targets=map(_target, item.targets),
+    )
+
+
+def summaries(page: Page[Explanation]) -> pb.ListExplanationsResponse:
+    """A page of explanations."""
+    return pb.ListExplanationsResponse(explanations=map(summary, page.items), next_page_token=page.next_token)
+
+
+def scores(item: ScoreResult) -> pb.ScoreResponse:
+    """Scores of sequences."""
+    return pb.ScoreResponse(
+        targets=item.targets,
+        scores=[pb.Scores(values=row) for row in item.values.tolist()],
+        model_digest=item.model_digest,
+        cost=cost(item.cost),
     )
 
 
@@ -102,7 +99,7 @@ def _pruning(item: Pruning) -> pb.Pruning:
         curve=map(_point, item.curve),
         attribution=item.attribution,
         standard_error=item.standard_error,
-        verdicts=[VERDICTS[verdict] for verdict in item.verdicts],
+        verdicts=[VERDICTS.number(verdict) for verdict in item.verdicts],
         history_attribution=item.history_attribution,
         quality=optional(quality, item.quality),
     )
@@ -114,22 +111,16 @@ def _point(item: PruningPoint) -> pb.PruningPoint:
 
 def _options(item: ResolvedOptions) -> pb.ResolvedOptions:
     return pb.ResolvedOptions(
-        levels=[LEVELS[each] for each in item.levels],
-        feature_scope=SCOPES[item.feature_scope],
-        pruning_tolerance=item.pruning_tolerance,
-        cell_threshold=item.cell_threshold,
-        top_k_events=item.top_k_events,
-        top_k_features=item.top_k_features,
-        max_coalitions=item.max_coalitions,
-        target_standard_error=item.target_standard_error,
-        seed=item.seed,
-        refine_history=item.refine_history,
-        minimum_score=item.minimum_score,
-        link=LINKS[item.link],
-        output_event=item.output_event,
-        full_pruning_curve=item.full_pruning_curve,
-        estimator=ESTIMATORS[item.estimator],
+        **{each.name: _option(each.name, getattr(item, each.name)) for each in fields(item)}
     )
+
+
+def _option(name: str, value: Any) -> Any:
+    """Enums as numbers; everything else as it is."""
+    table = OPTION_TABLES.get(RULES[name].kind)
+    if table is None:
+        return value
+    return [table.number(each) for each in value] if RULES[name].repeated else table.number(value)
 
 
 def _event_values(item: EventValues) -> pb.EventValues:

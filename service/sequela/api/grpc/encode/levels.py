@@ -1,34 +1,15 @@
-"""One level: its attributions and how sure they are."""
+"""One level of an explanation: its attributions and their quality."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from sequela_proto.v1 import sequela_pb2 as pb
 
-from sequela.api.grpc.encode.common import ESTIMATORS, duration
-from sequela.explain.result.explanation import Attribution, LevelExplanation, LevelQuality, StopReason
+from sequela.api.enums import ESTIMATORS, PLAYER_KINDS, STOP_REASONS
+from sequela.api.grpc.encode.common import duration
+from sequela.explain.result.explanation import Attribution, LevelExplanation, LevelQuality
 from sequela.timeshap.players import PlayerKind
 
-KINDS: Mapping[PlayerKind, pb.PlayerKind.ValueType] = {
-    PlayerKind.EVENT: pb.PLAYER_KIND_EVENT,
-    PlayerKind.FEATURE: pb.PLAYER_KIND_FEATURE,
-    PlayerKind.CELL: pb.PLAYER_KIND_CELL,
-    PlayerKind.EVENT_REST: pb.PLAYER_KIND_EVENT_REST,
-    PlayerKind.FEATURE_REST: pb.PLAYER_KIND_FEATURE_REST,
-    PlayerKind.OTHER: pb.PLAYER_KIND_OTHER,
-    PlayerKind.PRUNED: pb.PLAYER_KIND_PRUNED,
-    PlayerKind.HISTORY: pb.PLAYER_KIND_HISTORY,
-    PlayerKind.STATIC: pb.PLAYER_KIND_STATIC,
-}
 ONE_EVENT = (PlayerKind.EVENT, PlayerKind.CELL, PlayerKind.EVENT_REST)
-STOPS: Mapping[StopReason, pb.StopReason.ValueType] = {
-    StopReason.EXACT: pb.STOP_REASON_EXACT,
-    StopReason.TARGET: pb.STOP_REASON_TARGET,
-    StopReason.BUDGET: pb.STOP_REASON_BUDGET,
-    StopReason.DEADLINE: pb.STOP_REASON_DEADLINE,
-    StopReason.NOT_COMPUTED: pb.STOP_REASON_NOT_COMPUTED,
-}
 
 
 def level(item: LevelExplanation) -> pb.LevelExplanation:
@@ -39,9 +20,9 @@ def level(item: LevelExplanation) -> pb.LevelExplanation:
 
 
 def quality(item: LevelQuality) -> pb.LevelQuality:
-    """How sure it is, and what it took."""
+    """How precise a level is, and what it took."""
     return pb.LevelQuality(
-        stop_reason=STOPS[item.stop_reason],
+        stop_reason=STOP_REASONS.number(item.stop_reason),
         detail=item.detail,
         players=item.players,
         coalitions=item.coalitions,
@@ -51,15 +32,15 @@ def quality(item: LevelQuality) -> pb.LevelQuality:
         selection_truncated=item.selection_truncated,
         near_misses=map(attribution, item.near_misses),
         time=duration(item.seconds),
-        estimator=ESTIMATORS[item.estimator],
+        estimator=ESTIMATORS.number(item.estimator),
         null_players=item.null_players,
     )
 
 
 def attribution(item: Attribution) -> pb.Attribution:
-    """What one player contributed. A player of one event names it as `event`, a block names its two ends."""
+    """One player's attribution. A player of one event has `event`, a block has its first and last event."""
     message = pb.Attribution(
-        kind=KINDS[item.kind],
+        kind=PLAYER_KINDS.number(item.kind),
         feature=item.feature,
         values=item.values,
         standard_errors=item.standard_errors,

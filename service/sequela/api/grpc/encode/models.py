@@ -1,55 +1,23 @@
-"""Models as the caller reads them."""
+"""Models, with what is known of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from sequela_proto.v1 import sequela_pb2 as pb
 
-from sequela.api.grpc.encode.common import LINKS, feature, timestamp, warning
-from sequela.explain.ports import Model, ModelRecord, ModelSource, ModelState
+from sequela.api.enums import DTYPES, FEATURE_KINDS, LINKS, MODEL_SOURCES, MODEL_STATES, ROLES
+from sequela.api.grpc.encode.common import feature, timestamp, warning
+from sequela.explain.ports import Model, ModelRecord, Page
 from sequela.explain.result.explanation import Feature
-from sequela.explain.schema import Dtype, FeatureKind, FeatureSchema, InputSchema, ModelSchema, Role
-
-ROLES: Mapping[Role, pb.InputRole.ValueType] = {
-    Role.EVENTS: pb.INPUT_ROLE_EVENTS,
-    Role.STATIC: pb.INPUT_ROLE_STATIC,
-    Role.MASK: pb.INPUT_ROLE_MASK,
-    Role.LENGTH: pb.INPUT_ROLE_LENGTH,
-    Role.STATE: pb.INPUT_ROLE_STATE,
-}
-DTYPES: Mapping[Dtype, pb.DataType.ValueType] = {
-    Dtype.FLOAT32: pb.DATA_TYPE_FLOAT32,
-    Dtype.FLOAT64: pb.DATA_TYPE_FLOAT64,
-    Dtype.INT32: pb.DATA_TYPE_INT32,
-    Dtype.INT64: pb.DATA_TYPE_INT64,
-    Dtype.BOOL: pb.DATA_TYPE_BOOL,
-}
-KINDS: Mapping[FeatureKind, pb.FeatureKind.ValueType] = {
-    FeatureKind.NUMERIC: pb.FEATURE_KIND_NUMERIC,
-    FeatureKind.CATEGORICAL: pb.FEATURE_KIND_CATEGORICAL,
-    FeatureKind.ONE_HOT: pb.FEATURE_KIND_ONE_HOT,
-    FeatureKind.GROUP: pb.FEATURE_KIND_GROUP,
-}
-SOURCES: Mapping[ModelSource, pb.ModelSource.ValueType] = {
-    ModelSource.REPOSITORY: pb.MODEL_SOURCE_REPOSITORY,
-    ModelSource.UPLOAD: pb.MODEL_SOURCE_UPLOAD,
-    ModelSource.ENDPOINT: pb.MODEL_SOURCE_ENDPOINT,
-}
-STATES: Mapping[ModelState, pb.ModelState.ValueType] = {
-    ModelState.LOADING: pb.MODEL_STATE_LOADING,
-    ModelState.READY: pb.MODEL_STATE_READY,
-    ModelState.FAILED: pb.MODEL_STATE_FAILED,
-}
+from sequela.explain.schema import FeatureSchema, InputSchema, ModelSchema, Role
 
 
 def model(record: ModelRecord) -> pb.Model:
-    """All that is known of a model; what its file says, once it is loaded."""
+    """All that is known of a model; what its file says is there once it is loaded."""
     message = pb.Model(
         name=record.name,
         digest=record.digest,
-        source=SOURCES[record.source],
-        state=STATES[record.state],
+        source=MODEL_SOURCES.number(record.source),
+        state=MODEL_STATES.number(record.state),
         state_detail=record.detail,
         create_time=timestamp(record.create_time),
         execution=record.execution,
@@ -59,13 +27,18 @@ def model(record: ModelRecord) -> pb.Model:
     return message
 
 
+def models(page: Page[ModelRecord]) -> pb.ListModelsResponse:
+    """A page of models."""
+    return pb.ListModelsResponse(models=map(model, page.items), next_page_token=page.next_token)
+
+
 def _describe(message: pb.Model, loaded: Model) -> None:
     schema = loaded.info.schema
     default = loaded.info.default_background
     message.inputs.extend(map(_input, schema.inputs))
     message.features.extend(_feature(schema, item) for item in schema.features)
     message.targets.extend(pb.Target(name=target.name, label=target.label) for target in schema.targets)
-    message.link = LINKS[schema.link]
+    message.link = LINKS.number(schema.link)
     message.fixed_length = loaded.info.fixed_length or 0
     message.per_event = bool(schema.per_event)
     message.bounded = bool(schema.bounded)
@@ -81,8 +54,8 @@ def _describe(message: pb.Model, loaded: Model) -> None:
 def _input(item: InputSchema) -> pb.ModelInput:
     return pb.ModelInput(
         name=item.name,
-        role=ROLES[item.role],
-        dtype=DTYPES[item.dtype],
+        role=ROLES.number(item.role),
+        dtype=DTYPES.number(item.dtype),
         width=item.width,
         axes=item.axes,
         allow_nan=item.allow_nan,
@@ -90,7 +63,7 @@ def _input(item: InputSchema) -> pb.ModelInput:
 
 
 def _feature(schema: ModelSchema, item: FeatureSchema) -> pb.Feature:
-    """A feature, and where its columns lie: who has columns by name can put them in place."""
+    """A feature and its columns, by which callers can put named columns in place."""
     static = {each.name for each in schema.inputs if each.role is Role.STATIC}
     message = feature(
         Feature(
@@ -101,7 +74,7 @@ def _feature(schema: ModelSchema, item: FeatureSchema) -> pb.Feature:
             not static.isdisjoint(item.columns),
         )
     )
-    message.kind = KINDS[item.kind]
+    message.kind = FEATURE_KINDS.number(item.kind)
     message.categories.extend(item.categories)
     message.columns.extend(
         pb.FeatureColumns(input=name, columns=columns) for name, columns in item.columns.items()

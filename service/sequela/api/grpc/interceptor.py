@@ -1,11 +1,9 @@
-"""What every call goes through: a request id, a line in the log, metrics, and errors made into statuses."""
+"""What every gRPC call goes through: a request id, a log line, metrics, and errors made into statuses."""
 
 from __future__ import annotations
 
 import contextlib
-import re
 import time
-import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -13,16 +11,17 @@ import grpc
 import structlog
 from google.protobuf.message import DecodeError
 
-from sequela.api.deadline_policy import Context
-from sequela.api.drain_gate import Closing
-from sequela.api.grpc import status
+from sequela.api.drain_gate import DrainGate
+from sequela.api.errors import Failure, to_failure
+from sequela.api.grpc.context import Context
+from sequela.api.grpc.status import grpc_status
+from sequela.api.request_id import request_id_of
 from sequela.errors import InvalidInput
 from sequela.explain.ports import Observer
 from sequela.explain.telemetry import Call, CallHandled, CallStarted, MessageReceived, MessageSent
 
 REQUEST_ID = "x-request-id"
-SANE_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
-PROBES = ("grpc.health.", "grpc.reflection.")
+PROBE_SERVICES = ("grpc.health.", "grpc.reflection.")
 
 KINDS = {
     (False, False): "unary",
@@ -37,15 +36,15 @@ log = structlog.get_logger("sequela.api")
 
 
 class Malformed:
-    """Stands for a message that is no protobuf of its type, so that the caller hears INVALID_ARGUMENT."""
+    """Stands for bytes that are not a message of the method, so that the caller is told INVALID_ARGUMENT."""
 
 
-class EveryCall(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
-    """Wraps all four kinds of methods in one and the same way. No call outlives closing time."""
+class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
+    """Wraps methods of all four kinds in the same way. No call outlives the closing of the gate."""
 
-    def __init__(self, observer: Observer, closing: Closing) -> None:
+    def __init__(self, observer: Observer, gate: DrainGate) -> None:
         self._observer = observer
-        self._closing = closing
+        self._gate = gate
 
     async def intercept_service(
         self,
@@ -63,10 +62,10 @@ class EveryCall(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generi
     def _wrapped(self, handler: Any, call: Call) -> Any:
         takes = self._stream_in if handler.request_streaming else self._message_in
         gives = self._stream_out if handler.response_streaming else self._message_out
-        wrapper, behaviour = _shape(handler)
+        wrapper, behaviour = _kind(handler)
 
         async def method(given: Any, context: Context) -> Any:
-            async with self._guarded(call, context), self._closing.inside():
+            async with self._guarded(call, context), self._gate.inside():
                 return await gives(call, behaviour(takes(call, given), context), context)
 
         return wrapper(
@@ -91,7 +90,9 @@ class EveryCall(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generi
         return message
 
     async def _stream_out(self, call: Call, answers: Any, context: Context) -> None:
-        if not hasattr(answers, "__aiter__"):  # it writes by itself, as the health servicer's Watch does
+        if not hasattr(
+            answers, "__aiter__"
+        ):  # the method writes by itself, as Watch of the health service does
             await answers
             return
         async with contextlib.aclosing(answers):
@@ -104,7 +105,7 @@ class EveryCall(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generi
         request_id = _request_id(context)
         context.set_trailing_metadata(((REQUEST_ID, request_id),))
         started = time.monotonic()
-        code, told = grpc.StatusCode.OK, {"reason": ""}
+        code, facts = grpc.StatusCode.OK, {"reason": ""}
         self._observer.notice(CallStarted(call))
         with structlog.contextvars.bound_contextvars(
             request_id=request_id, method=f"{call.service}/{call.method}"
@@ -115,20 +116,20 @@ class EveryCall(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generi
                 code = grpc.StatusCode(context.code())
                 raise
             except Exception as error:
-                failed = status.told(error)
-                code, told = failed.code, {"reason": failed.reason, "detail": failed.message}
-                await _abort(context, failed, request_id)
+                failure = to_failure(error)
+                code, facts = failure.codes.grpc, {"reason": failure.reason, "detail": failure.message}
+                await _abort(context, failure, request_id)
             except BaseException:
-                code = _why_cancelled(context)
+                code = _cancelled_code(context)
                 raise
             finally:
                 seconds = time.monotonic() - started
                 self._observer.notice(CallHandled(call, code.name, seconds))
-                _line(call)("call", code=code.name, **told, seconds=round(seconds, 6))
+                _logger(call)("call", code=code.name, **facts, seconds=round(seconds, 6))
 
 
-def _shape(handler: Any) -> tuple[Callable[..., Any], Method]:
-    """What makes a handler of the same kind, and the method inside."""
+def _kind(handler: Any) -> tuple[Callable[..., Any], Method]:
+    """The function that makes a handler of the same kind, and the method inside."""
     if handler.request_streaming:
         if handler.response_streaming:
             return grpc.stream_stream_rpc_method_handler, handler.stream_stream
@@ -139,7 +140,7 @@ def _shape(handler: Any) -> tuple[Callable[..., Any], Method]:
 
 
 def _lenient(deserializer: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
-    """A deserializer that fails later, where the failure can be given a status."""
+    """A deserializer whose errors are raised later, where they become a status."""
 
     def deserialize(data: bytes) -> Any:
         try:
@@ -151,21 +152,20 @@ def _lenient(deserializer: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
 
 
 def _request_id(context: Context) -> str:
-    for key, value in context.invocation_metadata() or ():
-        if key == REQUEST_ID and isinstance(value, str) and SANE_ID.fullmatch(value):
-            return value
-    return uuid.uuid4().hex
+    pairs = context.invocation_metadata() or ()
+    given = next((value for key, value in pairs if key == REQUEST_ID and isinstance(value, str)), "")
+    return request_id_of(given)
 
 
-async def _abort(context: Context, failed: status.Failure, request_id: str) -> None:
-    ended: Any = status.grpc_status(failed)
-    await context.abort(ended.code, ended.details, (*ended.trailing_metadata, (REQUEST_ID, request_id)))
+async def _abort(context: Context, failure: Failure, request_id: str) -> None:
+    status: Any = grpc_status(failure)
+    await context.abort(status.code, status.details, (*status.trailing_metadata, (REQUEST_ID, request_id)))
 
 
-def _why_cancelled(context: Context) -> grpc.StatusCode:
+def _cancelled_code(context: Context) -> grpc.StatusCode:
     return grpc.StatusCode.DEADLINE_EXCEEDED if context.time_remaining() == 0 else grpc.StatusCode.CANCELLED
 
 
-def _line(call: Call) -> Callable[..., Any]:
-    """Probes come every few seconds: their lines are for debugging."""
-    return log.debug if call.service.startswith(PROBES) else log.info  # type: ignore[no-any-return]
+def _logger(call: Call) -> Callable[..., Any]:
+    """Probes come every few seconds, so their lines are for debugging only."""
+    return log.debug if call.service.startswith(PROBE_SERVICES) else log.info  # type: ignore[no-any-return]

@@ -1,0 +1,90 @@
+"""A background that comes in parts: a header, then its values, or the sequences to average."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sequela import names
+from sequela.errors import InvalidInput, SequelaError
+from sequela.explain.background import Background, StoredBackground
+from sequela.explain.background_average import Average, Averager, BackgroundShape
+from sequela.explain.inputs.columns import named_by_caller
+from sequela.explain.inputs.preparation import prepare_background, prepare_sequence
+from sequela.explain.limits import Limits
+from sequela.explain.ports import Models
+from sequela.explain.request import GivenBackground, GivenSequence, ModelChoice
+
+
+@dataclass(frozen=True, slots=True)
+class BackgroundHeader:
+    """What a background is for.
+
+    Attributes:
+        name: `models/m/backgrounds/b`; without `b` (or empty) its digest takes that place.
+        model: The model whose inputs its values fit.
+        average: How sequences are averaged.
+        shape: Whether they are averaged to one event, or to a sequence.
+    """
+
+    name: str
+    model: ModelChoice
+    average: Average = Average.MEAN
+    shape: BackgroundShape = BackgroundShape.EVENT
+
+
+class BackgroundUpload:
+    """Takes one part after the other. Synchronous, for one thread at a time."""
+
+    def __init__(self, header: BackgroundHeader, models: Models, limits: Limits, until: float) -> None:
+        """Finds the model, by `until` on the monotonic clock.
+
+        Raises InvalidInput where the name is another model's, and what `Models.resolve` raises.
+        """
+        self._limits = limits
+        self._model = models.resolve(header.model, until).info
+        owner = names.model_owner(self._model.name)
+        if names.background_owner(header.name) not in ("", owner):
+            text = f"{header.name} is a name for another model than {owner}"
+            raise InvalidInput.at("header.name", "NAME_INVALID", text)
+        self._name = header.name or names.background_prefix(owner)
+        self._averager = Averager(self._model.schema, header.average, header.shape, limits)
+        self._schema = self._model.schema
+        self._given: Background | None = None
+
+    def add_values(self, read: Callable[[], GivenBackground]) -> None:
+        """Takes the values themselves. Raises InvalidInput and DoesNotFit."""
+        if self._given is not None or self._averager.sequences:
+            raise wrong_order("values")
+        self._given = prepare_background(self._model.schema, read(), self._limits, "values")
+
+    def add_sequence(self, read: Callable[[], GivenSequence]) -> None:
+        """Averages a sequence in. Raises InvalidInput and DoesNotFit, with the sequence's number in the metadata."""
+        if self._given is not None:
+            raise wrong_order("sequence")
+        try:
+            self._add(read())
+        except SequelaError as error:
+            # All sequences have the same field path, so the path alone does not tell them apart.
+            error.metadata["sequence_number"] = str(self._averager.sequences)
+            raise
+
+    def finish(self) -> StoredBackground:
+        """The background under its name. Raises InvalidInput where nothing came after the header."""
+        background = self._given or self._averager.finish()
+        name = f"{self._name}{background.digest}" if self._name.endswith("/") else self._name
+        return StoredBackground(
+            name, background, sequences=self._averager.sequences, averaged_events=self._averager.events
+        )
+
+    def _add(self, given: GivenSequence) -> None:
+        # Features without names take those of the first sequence's columns; later columns are matched with these.
+        self._schema = named_by_caller(self._schema, given.inputs)
+        fitted = prepare_sequence(self._schema, self._model.fixed_length, given, self._limits)
+        self._averager.add(fitted.cells)
+
+
+def wrong_order(part: str) -> InvalidInput:
+    """The error of a part that may not come now."""
+    text = "the header is followed either by one message of values or by sequences"
+    return InvalidInput.at(part, "UPLOAD_ORDER", text)

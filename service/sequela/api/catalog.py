@@ -1,0 +1,101 @@
+"""Models and backgrounds: kept, described, listed and deleted, free of any transport."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from sequela.api.background_upload import BackgroundHeader, BackgroundUpload
+from sequela.api.executors import Executors
+from sequela.api.model_upload import ModelUpload
+from sequela.api.pages import PageRequest
+from sequela.concurrency.deadline import Deadline
+from sequela.explain.background import StoredBackground
+from sequela.explain.limits import Limits
+from sequela.explain.ports import Backgrounds, ModelRecord, Models, Page
+from sequela.explain.request import GivenBackground, GivenSequence
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Catalog:
+    """The operations. Each raises what the ports raise, and what `Executor.run` raises.
+
+    `read` and `encode` run in the executor's thread, as those of `DataPlane`.
+    """
+
+    models: Models
+    backgrounds: Backgrounds
+    executors: Executors
+    limits: Limits
+
+    async def register_model(
+        self, upload: ModelUpload, encode: Callable[[ModelRecord], T], deadline: Deadline
+    ) -> T:
+        """Keeps an uploaded model. It takes a place among explanations, since loading a model runs it."""
+
+        def work() -> T:
+            return encode(self.models.register(upload.name, upload.onnx(), upload.schema_json))
+
+        return await self.executors.explain.run(work, deadline)
+
+    async def get_model(self, name: str, encode: Callable[[ModelRecord], T], deadline: Deadline) -> T:
+        """Describes a model."""
+        return await self._look_up(lambda: encode(self.models.get(name)), deadline)
+
+    async def list_models(
+        self, page: PageRequest, encode: Callable[[Page[ModelRecord]], T], deadline: Deadline
+    ) -> T:
+        """Lists models by name."""
+        return await self._look_up(lambda: encode(self.models.list(page.size, page.token)), deadline)
+
+    async def delete_model(self, name: str, deadline: Deadline) -> None:
+        """Deletes an uploaded model."""
+        await self._look_up(lambda: self.models.delete(name), deadline)
+
+    async def begin_background(self, header: BackgroundHeader, deadline: Deadline) -> BackgroundUpload:
+        """Begins a background, whose values or sequences follow."""
+        begin = partial(BackgroundUpload, header, self.models, self.limits, deadline.end)
+        return await self._look_up(begin, deadline)
+
+    async def add_background_values(
+        self, upload: BackgroundUpload, read: Callable[[], GivenBackground], deadline: Deadline
+    ) -> None:
+        """Takes the values of a background."""
+        await self._look_up(lambda: upload.add_values(read), deadline)
+
+    async def add_background_sequence(
+        self, upload: BackgroundUpload, read: Callable[[], GivenSequence], deadline: Deadline
+    ) -> None:
+        """Averages one more sequence into a background."""
+        await self._look_up(lambda: upload.add_sequence(read), deadline)
+
+    async def create_background(
+        self, upload: BackgroundUpload, encode: Callable[[StoredBackground], T], deadline: Deadline
+    ) -> T:
+        """Keeps a background that has come in."""
+        return await self._look_up(lambda: encode(self.backgrounds.create(upload.finish())), deadline)
+
+    async def get_background(
+        self, name: str, encode: Callable[[StoredBackground], T], deadline: Deadline
+    ) -> T:
+        """Gives a background with its values."""
+        return await self._look_up(lambda: encode(self.backgrounds.get(name)), deadline)
+
+    async def list_backgrounds(
+        self, model: str, page: PageRequest, encode: Callable[[Page[StoredBackground]], T], deadline: Deadline
+    ) -> T:
+        """Lists backgrounds by name: those of a model (`models/m`), or all for an empty name."""
+        return await self._look_up(
+            lambda: encode(self.backgrounds.list(model, page.size, page.token)), deadline
+        )
+
+    async def delete_background(self, name: str, deadline: Deadline) -> None:
+        """Deletes a background."""
+        await self._look_up(lambda: self.backgrounds.delete(name), deadline)
+
+    async def _look_up(self, work: Callable[[], T], deadline: Deadline) -> T:
+        return await self.executors.lookup.run(work, deadline)

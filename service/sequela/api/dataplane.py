@@ -1,0 +1,161 @@
+"""Explaining and scoring, free of any transport: gRPC and REST translate to and from these operations. Those on models
+and backgrounds are in `catalog`.
+
+An operation takes plain requests and gives what `encode` makes of its result. Whatever takes time, reading and writing
+messages included, runs in the threads of an executor: the event loop only waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from sequela.api.deadline_policy import DeadlinePolicy
+from sequela.api.executors import Executor, Executors
+from sequela.api.ordered_stream import in_order
+from sequela.api.pages import MAX_PAGE_SIZE, PageRequest
+from sequela.concurrency.deadline import Deadline
+from sequela.errors import DoesNotFit, Forbidden, SequelaError, Unavailable
+from sequela.explain.limits import Limits
+from sequela.explain.ports import Explanations, Filter, Models, Page
+from sequela.explain.request import ExplainRequest, ModelChoice, ScoreRequest
+from sequela.explain.result.explanation import Explanation
+from sequela.explain.service import Explainer, ScoreResult
+from sequela.names import parse_name
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DataPlane:
+    """The operations. Each raises what the explainer and the ports raise, and what `Executor.run` raises.
+
+    `read` makes the request in the executor's thread, `encode` the answer. Where an operation takes a model beside
+    `read`, it is the one that `read` will name: the executor is chosen by it before the request is read.
+    """
+
+    explainer: Explainer
+    models: Models
+    explanations: Explanations
+    executors: Executors
+    policy: DeadlinePolicy
+    limits: Limits
+
+    def pick_executor(self, model: ModelChoice) -> Executor:
+        """The executor for work on a model. Asks nobody, and does not check the model."""
+        return self.executors.remote if self.models.is_remote(model) else self.executors.explain
+
+    async def explain(
+        self,
+        model: ModelChoice,
+        read: Callable[[], ExplainRequest],
+        encode: Callable[[Explanation], T],
+        deadline: Deadline,
+    ) -> T:
+        """Explains one score."""
+        work = partial(self._explain, read, encode, deadline)
+        return await self.pick_executor(model).run(work, deadline)
+
+    async def explain_batch(
+        self,
+        requests: Sequence[ExplainRequest],
+        encode: Callable[[ExplainRequest, Explanation], T],
+        deadline: Deadline,
+    ) -> list[T]:
+        """Explains the rows of one batch, all by the same model; raises the error of the first row that fails.
+
+        A few rows are worked on at a time, each in a fair share of the time left: so all of them are answered, also
+        where they wait for each other. The metadata of an error hold the number of its row (`row`).
+        """
+        executor = self.pick_executor(requests[0].model)
+        window = min(executor.threads, self.policy.stream_window)
+
+        async def answer(index: int, request: ExplainRequest) -> T:
+            own = deadline.beside()
+            share = window / (len(requests) - index - 1 + window)
+            return await executor.run(partial(self._explain_row, index, request, encode, own, share), own)
+
+        return [each async for each in in_order(_iterate(requests), answer, window)]
+
+    async def score(
+        self,
+        model: ModelChoice,
+        read: Callable[[], ScoreRequest],
+        encode: Callable[[ScoreResult], T],
+        deadline: Deadline,
+    ) -> T:
+        """Scores sequences without explaining them."""
+        work = partial(self._score, read, encode, deadline)
+        return await self.pick_executor(model).run(work, deadline)
+
+    async def get_explanation(self, name: str, encode: Callable[[Explanation], T], deadline: Deadline) -> T:
+        """Gives back an explanation as it was made."""
+        return await self.look_up(lambda: encode(self.explanations.get(name)), deadline)
+
+    async def list_explanations(
+        self, wanted: Filter, page: PageRequest, encode: Callable[[Page[Explanation]], T], deadline: Deadline
+    ) -> T:
+        """Lists explanations, newest first."""
+        return await self.look_up(
+            lambda: encode(self.explanations.list(wanted, page.size, page.token)), deadline
+        )
+
+    async def model_names(self, deadline: Deadline) -> list[str]:
+        """The names of all models, short and without versions."""
+        return await self.look_up(self._model_names, deadline)
+
+    async def model_problem(self, model: ModelChoice, deadline: Deadline) -> SequelaError | None:
+        """Why a model cannot be explained now; None where it can. Raises NotFound where there is none."""
+        try:
+            await self.look_up(lambda: self.models.resolve(model, deadline.end), deadline)
+        except (Unavailable, DoesNotFit, Forbidden) as error:
+            return error
+        return None
+
+    async def look_up(self, work: Callable[[], T], deadline: Deadline) -> T:
+        """Runs work that explains and scores nothing, such as reading a body."""
+        return await self.executors.lookup.run(work, deadline)
+
+    async def write(self, work: Callable[[], T]) -> T:
+        """Writes an answer in the time that was kept back for it: rows may have used all other time."""
+        return await self.executors.lookup.run(work, Deadline(self.policy.default_timeout))
+
+    def _explain(
+        self, read: Callable[[], ExplainRequest], encode: Callable[[Explanation], T], deadline: Deadline
+    ) -> T:
+        return encode(self.explainer.explain(read(), deadline))
+
+    def _explain_row(
+        self,
+        index: int,
+        request: ExplainRequest,
+        encode: Callable[[ExplainRequest, Explanation], T],
+        deadline: Deadline,
+        share: float,
+    ) -> T:
+        deadline.shorten(share)
+        try:
+            return encode(request, self.explainer.explain(request, deadline))
+        except SequelaError as error:
+            error.metadata["row"] = str(index)
+            raise
+
+    def _score(
+        self, read: Callable[[], ScoreRequest], encode: Callable[[ScoreResult], T], deadline: Deadline
+    ) -> T:
+        return encode(self.explainer.score(read(), deadline))
+
+    def _model_names(self) -> list[str]:
+        names, token = dict[str, None](), ""
+        while True:
+            page = self.models.list(MAX_PAGE_SIZE, token)
+            names |= dict.fromkeys(parse_name(record.name, "name").model for record in page.items)
+            if not (token := page.next_token):
+                return list(names)
+
+
+async def _iterate(requests: Sequence[ExplainRequest]) -> AsyncIterator[ExplainRequest]:
+    for request in requests:
+        yield request

@@ -1,0 +1,71 @@
+"""Every enum of the domain and its twin in the contract: one table each, read both ways.
+
+Members are matched by name: `Level.EVENT` is `LEVEL_EVENT`. The contract's `..._UNSPECIFIED` is None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any, Generic, TypeVar
+
+from google.protobuf.descriptor import EnumDescriptor
+from sequela_proto.v1 import sequela_pb2 as pb
+
+from sequela.explain.background_average import Average, BackgroundShape
+from sequela.explain.options import Estimator, FeatureScope, Level
+from sequela.explain.ports import ModelSource, ModelState
+from sequela.explain.result.explanation import StopReason
+from sequela.explain.schema import Dtype, FeatureKind, Link, Role
+from sequela.timeshap.players import PlayerKind
+from sequela.timeshap.pruning import Verdict
+
+Member = TypeVar("Member", bound=Enum)
+
+UNSPECIFIED = 0
+
+
+class EnumTable(Generic[Member]):
+    """The members of an enum, and their numbers in the contract.
+
+    Attributes:
+        members: The member of each number.
+        words: The member of each name in lower case, without the contract's prefix, as parameters write it.
+    """
+
+    def __init__(self, kind: type[Member], contract: EnumDescriptor) -> None:
+        """Raises KeyError where the contract lacks a member."""
+        prefix = contract.values_by_number[UNSPECIFIED].name.removesuffix("UNSPECIFIED")
+        self._numbers = {each: contract.values_by_name[prefix + each.name].number for each in kind}
+        self.members: Mapping[int, Member] = {number: each for each, number in self._numbers.items()}
+        self.words: Mapping[str, Member] = {each.name.lower(): each for each in kind}
+
+    def number(self, member: Member | None) -> Any:
+        """The contract's number. Any, because the generated code has an integer type for each enum."""
+        return UNSPECIFIED if member is None else self._numbers[member]
+
+
+_CONTRACT = pb.DESCRIPTOR.enum_types_by_name
+
+LEVELS = EnumTable(Level, _CONTRACT["Level"])
+FEATURE_SCOPES = EnumTable(FeatureScope, _CONTRACT["FeatureScope"])
+ESTIMATORS = EnumTable(Estimator, _CONTRACT["Estimator"])
+LINKS = EnumTable(Link, _CONTRACT["Link"])
+AVERAGES = EnumTable(Average, _CONTRACT["Average"])
+BACKGROUND_SHAPES = EnumTable(BackgroundShape, _CONTRACT["BackgroundShape"])
+PLAYER_KINDS = EnumTable(PlayerKind, _CONTRACT["PlayerKind"])
+STOP_REASONS = EnumTable(StopReason, _CONTRACT["StopReason"])
+VERDICTS = EnumTable(Verdict, _CONTRACT["ToleranceVerdict"])
+DTYPES = EnumTable(Dtype, _CONTRACT["DataType"])
+ROLES = EnumTable(Role, _CONTRACT["InputRole"])
+FEATURE_KINDS = EnumTable(FeatureKind, _CONTRACT["FeatureKind"])
+MODEL_SOURCES = EnumTable(ModelSource, _CONTRACT["ModelSource"])
+MODEL_STATES = EnumTable(ModelState, _CONTRACT["ModelState"])
+
+OPTION_TABLES: Mapping[type, EnumTable[Any]] = {
+    Level: LEVELS,
+    FeatureScope: FEATURE_SCOPES,
+    Estimator: ESTIMATORS,
+    Link: LINKS,
+}
+"""The tables of the enums that options are made of."""

@@ -1,0 +1,118 @@
+"""What callers are told of an error: one table from classes of errors to codes of gRPC and HTTP.
+
+An error that nobody foresaw becomes INTERNAL, with the request's id and nothing else; the log has the rest under that
+id.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import grpc
+import structlog
+
+from sequela import errors
+from sequela.errors import SequelaError, Violation
+
+log = structlog.get_logger("sequela.api")
+
+
+@dataclass(frozen=True, slots=True)
+class Codes:
+    """The codes of an error in gRPC and in HTTP."""
+
+    grpc: grpc.StatusCode
+    http: int
+
+
+CODES: Mapping[type[SequelaError], Codes] = {
+    errors.InvalidInput: Codes(grpc.StatusCode.INVALID_ARGUMENT, 400),
+    errors.NotFound: Codes(grpc.StatusCode.NOT_FOUND, 404),
+    errors.AlreadyExists: Codes(grpc.StatusCode.ALREADY_EXISTS, 409),
+    errors.DoesNotFit: Codes(grpc.StatusCode.FAILED_PRECONDITION, 422),
+    errors.Forbidden: Codes(grpc.StatusCode.FAILED_PRECONDITION, 422),
+    errors.Overloaded: Codes(grpc.StatusCode.RESOURCE_EXHAUSTED, 429),
+    errors.Cancelled: Codes(grpc.StatusCode.CANCELLED, 499),  # the caller has left: only the log shows it
+    errors.Unsupported: Codes(grpc.StatusCode.UNIMPLEMENTED, 501),
+    errors.Unavailable: Codes(grpc.StatusCode.UNAVAILABLE, 503),
+    errors.OutOfTime: Codes(grpc.StatusCode.DEADLINE_EXCEEDED, 504),
+}
+INTERNAL = Codes(grpc.StatusCode.INTERNAL, 500)
+
+BODY_TOO_LARGE = "BODY_TOO_LARGE"
+BODY_COMPRESSED = "BODY_COMPRESSED"
+WEB_PAGE_REFUSED = "WEB_PAGE_REFUSED"
+HTTP_CODES_BY_REASON: Mapping[str, int] = {BODY_TOO_LARGE: 413, BODY_COMPRESSED: 415, WEB_PAGE_REFUSED: 403}
+"""Reasons for which HTTP has a more precise code than for their class."""
+
+# A status travels in HTTP/2 headers, of which peers commonly accept 8 KiB: the message once with three bytes for each
+# character that is not ASCII, and once in base64 with all violations. A message may hold schema entries to paste.
+MAX_VIOLATIONS = 16
+MAX_DESCRIPTION_LENGTH = 160
+MAX_FIELD_LENGTH = 96
+MAX_MESSAGE_BYTES = 1_600
+MAX_VIOLATIONS_BYTES = 2_400
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error as it leaves the server, cut to the size that fits a status."""
+
+    codes: Codes
+    reason: str
+    message: str
+    violations: tuple[Violation, ...] = ()
+    retry_after: float | None = None
+    metadata: tuple[tuple[str, str], ...] = ()
+
+
+def to_failure(error: Exception) -> Failure:
+    """What the caller is told of an error. An error that nobody foresaw is logged as well."""
+    codes = next((CODES[kind] for kind in type(error).__mro__ if kind in CODES), None)
+    if codes is None or not isinstance(error, SequelaError):
+        return _internal(error)
+    return Failure(
+        codes,
+        error.reason,
+        _cut(error.message, _length_within(error.message, MAX_MESSAGE_BYTES)),
+        _bounded(error.violations),
+        error.retry_after,
+        tuple((key, _cut(value, MAX_DESCRIPTION_LENGTH)) for key, value in error.metadata.items()),
+    )
+
+
+def _internal(error: Exception) -> Failure:
+    request_id = structlog.contextvars.get_contextvars().get("request_id", "")
+    log.error("unexpected error", exc_info=error)
+    text = f"an unexpected error; the server's log has it under request id {request_id}"
+    return Failure(INTERNAL, "INTERNAL", text, metadata=(("request_id", request_id),))
+
+
+def _bounded(violations: tuple[Violation, ...]) -> tuple[Violation, ...]:
+    """At least one, and as many as fit."""
+    kept: list[Violation] = []
+    left = MAX_VIOLATIONS_BYTES
+    for each in violations[:MAX_VIOLATIONS]:
+        short = Violation(_cut(each.field, MAX_FIELD_LENGTH), _cut(each.description, MAX_DESCRIPTION_LENGTH))
+        left -= len(short.field.encode()) + len(short.description.encode())
+        if kept and left < 0:
+            break
+        kept.append(short)
+    if more := len(violations) - len(kept):
+        kept[-1] = Violation(kept[-1].field, f"{kept[-1].description} (and {more} more)")
+    return tuple(kept)
+
+
+def _length_within(text: str, max_bytes: int) -> int:
+    """How many characters of a text take at most so many bytes of a header."""
+    taken = 0
+    for place, character in enumerate(text):
+        taken += 1 if " " <= character <= "~" and character != "%" else 3 * len(character.encode())
+        if taken > max_bytes:
+            return place
+    return len(text)
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: max(length - 1, 0)] + "…"

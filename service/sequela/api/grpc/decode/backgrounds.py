@@ -1,0 +1,62 @@
+"""Requests of BackgroundService."""
+
+from __future__ import annotations
+
+from sequela_proto.v1 import sequela_pb2 as pb
+
+from sequela import names
+from sequela.api.background_upload import BackgroundHeader
+from sequela.api.enums import AVERAGES, BACKGROUND_SHAPES
+from sequela.api.grpc.decode.references import background_values, model
+from sequela.api.grpc.decode.sequences import sequence
+from sequela.api.violations import Violations
+from sequela.errors import InvalidInput
+from sequela.explain.background_average import Average, BackgroundShape
+from sequela.explain.limits import Limits
+from sequela.explain.request import GivenBackground, GivenSequence, NamedModel
+
+
+def background_header(message: pb.CreateBackgroundRequest | None, limits: Limits) -> BackgroundHeader:
+    """The first message of an upload; None where none came. Raises InvalidInput."""
+    if message is None or message.WhichOneof("part") != "header":
+        raise InvalidInput.at("header", "UPLOAD_ORDER", "must come first")
+    header, violations = message.header, Violations()
+    name = violations.name("header.name", header.name, names.is_new_background, names.NEW_BACKGROUND_FORMS)
+    average = violations.optional_member("header.average", header.average, AVERAGES) or Average.MEAN
+    shape = violations.optional_member("header.shape", header.shape, BACKGROUND_SHAPES)
+    owner = names.background_owner(name)
+    if header.HasField("model") or not owner:
+        wanted = model(header.model, "header.model", violations, limits)
+    else:
+        wanted = NamedModel(owner)
+    violations.raise_any()
+    return BackgroundHeader(name, wanted, average, shape or BackgroundShape.EVENT)
+
+
+def uploaded_values(message: pb.BackgroundValues, limits: Limits) -> GivenBackground:
+    """The values of a background. Raises InvalidInput."""
+    violations = Violations()
+    given = background_values(message, "values", violations, limits)
+    violations.raise_any()
+    return given
+
+
+def uploaded_sequence(message: pb.Sequence, limits: Limits) -> GivenSequence:
+    """A sequence to average. Raises InvalidInput."""
+    violations = Violations()
+    given = sequence(message, "sequence", violations, limits)
+    violations.raise_any()
+    return given
+
+
+def model_filter(name: str, violations: Violations) -> str:
+    """`models/m`, also where the name was given in short; empty for an empty name."""
+    if not name:
+        return ""
+    fits, forms = names.is_model_owner, names.MODEL_OWNER_FORMS
+    return names.model_owner(violations.name("model", name, fits, forms))
+
+
+def background_name(name: str) -> str:
+    """`models/m/backgrounds/b`. Raises InvalidInput."""
+    return Violations.checked_name("name", name, names.is_background, names.BACKGROUND_FORMS)

@@ -1,0 +1,18 @@
+"""Models by the names that inference protocols have for them."""
+
+from __future__ import annotations
+
+from sequela import names
+from sequela.api.violations import Violations
+from sequela.explain.request import DigestedModel, ModelChoice, NamedModel
+
+
+def model_choice(name: str, version: str, path: str) -> ModelChoice:
+    """A model by its name, `m/v` or its digest, and a version that may be empty.
+
+    Raises InvalidInput (NAME_INVALID) for the field at `path`.
+    """
+    if not version and names.is_digest(name.lower()):
+        return DigestedModel(name.lower())
+    full = f"{name}/{version}" if version else name
+    return NamedModel(Violations.checked_name(path, full, names.is_model_reference, names.MODEL_FORMS))

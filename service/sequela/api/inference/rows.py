@@ -1,0 +1,97 @@
+"""Batches of rows: each row is a sequence to explain or to score, and all are treated alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sequela.api.inference.parameters import PATHS, Parameters
+from sequela.errors import InvalidInput
+from sequela.explain.options import Level
+from sequela.explain.ports import ModelInfo
+from sequela.explain.request import (
+    ArrayPath,
+    ExplainRequest,
+    GivenSequence,
+    InputPaths,
+    NamedArray,
+    NamedModel,
+    ScoreRequest,
+)
+from sequela.oip.tensors import Tensor
+
+SHAPE_NOTE = "; this is one row, since the first axis counts the rows"
+"""Who forgets the axis of the batch is told of a shape that was not sent."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Batch:
+    """Rows for one model, and how to explain them."""
+
+    model: ModelInfo
+    rows: tuple[GivenSequence, ...]
+    parameters: Parameters
+
+    @property
+    def choice(self) -> NamedModel:
+        """The model by its full name: the version that was found stays the same for all rows."""
+        return NamedModel(self.model.name)
+
+    def explain_requests(self, levels: tuple[Level, ...] | None = None) -> list[ExplainRequest]:
+        """One request for each row. `levels` are those to compute; None for those that the parameters name."""
+        given = self.parameters
+        options = given.options if levels is None else replace(given.options, levels=levels)
+        return [
+            ExplainRequest(self.choice, row, given.background, options, given.caller_id, paths=PATHS)
+            for row in self.rows
+        ]
+
+    def score_request(self) -> ScoreRequest:
+        """One request for all rows."""
+        options = self.parameters.options
+        return ScoreRequest(self.choice, self.rows, options.targets, options.output_event, PATHS)
+
+
+@dataclass(frozen=True, slots=True)
+class TensorPaths(InputPaths):
+    """The inputs of the Open Inference Protocol. A row is a part of every tensor, and has no path of its own."""
+
+    parent: str = ""
+
+    @property
+    def inputs(self) -> str:
+        """All tensors."""
+        return "inputs"
+
+    def array(self, index: int) -> ArrayPath:
+        """One of the tensors."""
+        here = f"inputs[{index}]"
+        return ArrayPath(f"{here}.name", here, f"{here}.shape", here, SHAPE_NOTE)
+
+
+def tensor_rows(tensors: Sequence[Tensor], most_rows: int) -> tuple[GivenSequence, ...]:
+    """The rows of tensors, each (rows, …). Raises InvalidInput where their numbers differ or are too large."""
+    if not tensors:
+        text = "holds no tensor; send one for each input of the model"
+        raise InvalidInput.at("inputs", "SEQUENCE_EMPTY", text)
+    counts = {each.name: each.shape[0] for each in tensors}
+    if len({each.shape[0] for each in tensors}) > 1:
+        text = f"inputs have different numbers of rows: {', '.join(f'{k} {v}' for k, v in counts.items())}"
+        raise InvalidInput.at("inputs", "ROWS_DIFFER", text)
+    count = tensors[0].shape[0]
+    check_row_count(count, most_rows, "inputs")
+    paths = TensorPaths()
+    return tuple(
+        GivenSequence(
+            tuple(NamedArray(each.name, np.asarray(each.values[row])) for each in tensors), paths=paths
+        )
+        for row in range(count)
+    )
+
+
+def check_row_count(count: int, most: int, path: str) -> None:
+    """Raises InvalidInput (TOO_MANY_ROWS) where there are none, or too many."""
+    if not 1 <= count <= most:
+        raise InvalidInput.at(path, "TOO_MANY_ROWS", f"{count} rows, must be from 1 to {most}")

@@ -1,0 +1,84 @@
+"""Checks the values of options by their rules, and makes `Options` of them, for every protocol alike."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any
+
+from sequela.api.violations import Violations
+from sequela.explain.limits import Limits
+from sequela.explain.options import RULES, OptionRule, Options
+
+
+def checked_options(given: Mapping[str, Any], path: str, violations: Violations, limits: Limits) -> Options:
+    """The options asked for. What is wrong is noted.
+
+    `given` holds values by the options' names, a sequence for a repeated option; what is missing keeps its default.
+    `path` is where the caller wrote all options, such as `options`.
+    """
+    used = {
+        name: _checked(RULES[name], name, value, path, violations, limits) for name, value in given.items()
+    }
+    _check_conflict(given, path, violations)
+    return Options(**used)
+
+
+def check_targets(names: Any, path: str, violations: Violations, limits: Limits) -> tuple[str, ...]:
+    """The targets of a request that has no other options. What is wrong is noted."""
+    checked: tuple[str, ...] = _repeated(RULES["targets"], "targets", names, path, violations, limits)
+    return checked
+
+
+def check_output_event(event: int, path: str, violations: Violations, limits: Limits) -> int:
+    """Likewise the output event."""
+    checked: int = _number(RULES["output_event"], event, path, violations, limits)
+    return checked
+
+
+def _checked(
+    rule: OptionRule, name: str, value: Any, path: str, violations: Violations, limits: Limits
+) -> Any:
+    here = f"{path}.{name}"
+    if rule.repeated:
+        return _repeated(rule, name, value, here, violations, limits)
+    return _number(rule, value, here, violations, limits) if rule.kind in (int, float) else value
+
+
+def _repeated(
+    rule: OptionRule, name: str, values: Any, path: str, violations: Violations, limits: Limits
+) -> Any:
+    """Members of an enum come in the enum's order, each once."""
+    most = rule.highest(limits) if rule.highest else len(values)
+    if len(values) > most:
+        text = f"{len(values)} {name}, the limit is {most}"
+        violations.add(path, f"TOO_MANY_{name.upper()}", text)
+        return ()
+    if issubclass(rule.kind, Enum):
+        return tuple(each for each in rule.kind if each in values)
+    return tuple(
+        violations.text(f"{path}[{index}]", each, limits.max_text) for index, each in enumerate(values)
+    )
+
+
+def _number(rule: OptionRule, value: Any, path: str, violations: Violations, limits: Limits) -> Any:
+    lowest = rule.lowest(limits) if rule.lowest else -math.inf
+    highest = rule.highest(limits) if rule.highest else math.inf
+    if not (math.isfinite(value) and lowest <= value <= highest):
+        violations.add(path, "OPTION_OUT_OF_RANGE", f"{value}, must be {_range(rule, lowest, highest)}")
+    return value
+
+
+def _range(rule: OptionRule, lowest: float, highest: float) -> str:
+    if highest < math.inf:
+        return f"from {lowest} to {highest}"
+    finite = "a finite number" if rule.kind is float else "a whole number"
+    return finite if lowest == -math.inf else f"{finite} of at least {lowest}"
+
+
+def _check_conflict(given: Mapping[str, Any], path: str, violations: Violations) -> None:
+    ranks = [name for name in ("top_k_events", "top_k_features") if name in given]
+    if ranks and "cell_threshold" in given:
+        text = f"set together with {' and '.join(ranks)}; cells are chosen by a threshold or by rank, not by both"
+        violations.add(f"{path}.cell_threshold", "OPTIONS_CONFLICT", text)

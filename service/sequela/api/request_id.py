@@ -1,0 +1,13 @@
+"""Request ids: the caller's own where it is fit for a log, or else a new one."""
+
+from __future__ import annotations
+
+import re
+import uuid
+
+_ALLOWED = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+
+
+def request_id_of(given: str) -> str:
+    """The id of a request. `given` is what the caller's header says; empty where there is none."""
+    return given if _ALLOWED.fullmatch(given) else uuid.uuid4().hex

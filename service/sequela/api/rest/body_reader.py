@@ -1,0 +1,90 @@
+"""Reads the bodies of requests: so many bytes each, and so many of all that are held at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from starlette.requests import ClientDisconnect, Request
+
+from sequela.api.errors import BODY_TOO_LARGE
+from sequela.api.rest.http_call import caller_left
+from sequela.concurrency.deadline import Deadline
+from sequela.errors import InvalidInput, OutOfTime, Overloaded
+from sequela.explain.ports import Observer
+from sequela.explain.telemetry import RequestRejected
+
+BYTES_PER_VALUE = 8
+"""Bytes of the limit that each JSON value counts for at least: in memory it takes several times as many."""
+
+RETRY_SECONDS = 1.0
+"""When callers may try again whose body did not fit."""
+
+
+class BodyReader:
+    """Holds bodies of at most `max_bytes`: `bodies_at_a_time` of that size, or more that are smaller. Used from one
+    event loop.
+    """
+
+    def __init__(self, max_bytes: int, bodies_at_a_time: int, observer: Observer) -> None:
+        self._max_bytes = max_bytes
+        self._max_held_bytes = max_bytes * bodies_at_a_time
+        self._held_bytes = 0
+        self._observer = observer
+
+    @contextlib.asynccontextmanager
+    async def read(self, request: Request, deadline: Deadline) -> AsyncIterator[bytearray]:
+        """A request's body, which counts as held as long as the context lasts.
+
+        Raises InvalidInput for too many bytes or values, Overloaded where others hold too many bytes, OutOfTime, and
+        Cancelled when the caller leaves.
+        """
+        self._check_length(request.headers.get("content-length", "0"))
+        body = bytearray()
+        try:
+            await self._read(request, body, deadline)
+            self._check_values(body)
+            yield body
+        finally:
+            self._held_bytes -= len(body)
+
+    async def _read(self, request: Request, body: bytearray, deadline: Deadline) -> None:
+        try:
+            async with asyncio.timeout_at(asyncio.get_running_loop().time() + deadline.remaining):
+                async for chunk in request.stream():
+                    self._add(body, chunk)
+        except TimeoutError:
+            raise OutOfTime("DEADLINE_TOO_SHORT", "the deadline passed while the body was read") from None
+        except ClientDisconnect:
+            raise caller_left() from None
+
+    def _add(self, body: bytearray, chunk: bytes) -> None:
+        """Bytes count once they have come, not when they are announced: a caller that sends nothing holds nothing."""
+        if len(body) + len(chunk) > self._max_bytes:
+            raise self._too_large()
+        if self._held_bytes + len(chunk) > self._max_held_bytes:
+            raise self._overloaded()
+        self._held_bytes += len(chunk)
+        body += chunk
+
+    def _check_length(self, announced: str) -> None:
+        if announced.isdigit() and int(announced) > self._max_bytes:
+            raise self._too_large()
+
+    def _check_values(self, body: bytearray) -> None:
+        values, most = (
+            sum(body.count(mark) for mark in (b",", b"[", b"{")),
+            self._max_bytes // BYTES_PER_VALUE,
+        )
+        if values > most:
+            text = f"the body holds about {values} values, the limit is {most}"
+            raise InvalidInput("TOO_MANY_VALUES", text)
+
+    def _too_large(self) -> InvalidInput:
+        return InvalidInput(BODY_TOO_LARGE, f"the body is longer than {self._max_bytes} bytes")
+
+    def _overloaded(self) -> Overloaded:
+        self._observer.notice(RequestRejected("bodies", "QUEUE_FULL"))
+        text = f"requests under way hold {self._held_bytes} bytes, the limit is {self._max_held_bytes}"
+        return Overloaded("QUEUE_FULL", text, retry_after=RETRY_SECONDS)
