@@ -1,0 +1,55 @@
+"""The documentation points to files, headings and sections that exist."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from documents import PAGES, ROOT, anchors, links, sections
+
+AWAITED = frozenset({"docs/cli.md", "docs/debugging.md", "docs/python.md", "docs/settings.md"})
+"""Pages that are being written elsewhere. Remove a page from here once it exists."""
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(page: Path) -> None:
+    """Every relative link leads to a file, and every anchor to a heading of that page."""
+    for link in links(page.read_text()):
+        name, _, anchor = link.partition("#")
+        target = (page.parent / name).resolve() if name else page
+        if not target.exists() and target.relative_to(ROOT).as_posix() in AWAITED:
+            continue
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target.read_text()), link
+
+
+def test_every_page_is_linked_from_the_readme() -> None:
+    """A reader of the README finds every page in docs."""
+    linked = {link.partition("#")[0] for link in links((ROOT / "README.md").read_text())}
+    pages = {page.relative_to(ROOT).as_posix() for page in PAGES if page.parent == ROOT / "docs"}
+    assert pages <= linked
+
+
+def test_cited_sections_exist() -> None:
+    """Where code cites `docs/page.md`, the page exists, and so does the section that it names."""
+    cited = _citations()
+    assert ("docs/design.md", "4.1") in cited
+    for page, section in cited:
+        if page in AWAITED and not (ROOT / page).exists():
+            continue
+        assert (ROOT / page).is_file(), page
+        assert not section or section in sections((ROOT / page).read_text()), f"{page} §{section}"
+
+
+def _citations() -> set[tuple[str, str]]:
+    """Returns the page and the section (may be empty) of each citation in the code."""
+    listed = subprocess.check_output(
+        ["git", "ls-files", "-z", "service", "clients", "proto", "models", "benchmarks", "scripts", "deploy"],
+        cwd=ROOT,
+        text=True,
+    )
+    files = [ROOT / name for name in listed.split("\0") if Path(name).suffix in {".py", ".proto", ".yaml"}]
+    pattern = r"(docs/[a-z_]+\.md)(?:,? §\s*([0-9]+(?:\.[0-9]+)*))?"
+    return {cited for file in files if file.exists() for cited in re.findall(pattern, file.read_text())}
