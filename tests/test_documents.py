@@ -13,6 +13,10 @@ AWAITED = frozenset({"docs/cli.md", "docs/debugging.md", "docs/python.md", "docs
 """Pages that are being written elsewhere. Remove a page from here once it exists."""
 
 
+CODE_PAGES = ("docs/architecture.md", "docs/design.md", "docs/estimator.md")
+"""Pages that name modules."""
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
 def test_links_lead_somewhere(page: Path) -> None:
     """Every relative link leads to a file, and every anchor to a heading of that page."""
@@ -43,13 +47,34 @@ def test_cited_sections_exist() -> None:
         assert not section or section in sections((ROOT / page).read_text()), f"{page} §{section}"
 
 
+@pytest.mark.parametrize("name", ["CONTRIBUTING.md", *CODE_PAGES])
+def test_named_modules_exist(name: str) -> None:
+    """Every module and folder that these pages name is in the repository; a short name is the end of a path."""
+    tracked = {f"/{file}" for file in _tracked(".")}
+    folders = {f"{parent}/" for file in tracked for parent in Path(file).parents}
+    page = (ROOT / name).read_text()
+    modules = set(re.findall(r"(?<![\w./-])[\w/]+\.py\b", page))
+    named = set(re.findall(r"`([a-z_]+(?:/[a-z_]+)*/)`", page))
+    assert {each for each in modules if not any(file.endswith(f"/{each}") for file in tracked)} == set()
+    assert {each for each in named if not any(folder.endswith(f"/{each}") for folder in folders)} == set()
+
+
+def test_named_make_targets_exist() -> None:
+    """Every `make` command in a page has a target."""
+    known = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
+    for page in PAGES:
+        commands = re.findall(r"(?:`|^\$ )make ((?:[A-Z]+=\S+ )*)([a-z-]+)", page.read_text(), re.MULTILINE)
+        assert {target for _, target in commands} <= known, page
+
+
+def _tracked(*folders: str) -> list[str]:
+    listed = subprocess.check_output(["git", "ls-files", "-z", *folders], cwd=ROOT, text=True)
+    return [name for name in listed.split("\0") if name and (ROOT / name).exists()]
+
+
 def _citations() -> set[tuple[str, str]]:
     """Returns the page and the section (may be empty) of each citation in the code."""
-    listed = subprocess.check_output(
-        ["git", "ls-files", "-z", "service", "clients", "proto", "models", "benchmarks", "scripts", "deploy"],
-        cwd=ROOT,
-        text=True,
-    )
-    files = [ROOT / name for name in listed.split("\0") if Path(name).suffix in {".py", ".proto", ".yaml"}]
+    folders = ("service", "clients", "proto", "models", "benchmarks", "scripts", "deploy")
+    files = [ROOT / name for name in _tracked(*folders) if Path(name).suffix in {".py", ".proto", ".yaml"}]
     pattern = r"(docs/[a-z_]+\.md)(?:,? §\s*([0-9]+(?:\.[0-9]+)*))?"
-    return {cited for file in files if file.exists() for cited in re.findall(pattern, file.read_text())}
+    return {cited for file in files for cited in re.findall(pattern, file.read_text())}
