@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,3 +40,11 @@ def anchors(page: str) -> set[str]:
 def sections(page: str) -> set[str]:
     """Returns the numbers of the page's numbered headings, such as 4 and 4.2."""
     return set(re.findall(r"^#+ ([0-9]+(?:\.[0-9]+)*)\.? ", page, flags=re.MULTILINE))
+
+
+@cache
+def server_options() -> frozenset[str]:
+    """Returns the options of `sequela serve`, as its help lists them, with the negative form of its switches."""
+    command = [sys.executable, "-P", "-m", "sequela", "serve", "--help"]
+    shown = subprocess.check_output(command, cwd=ROOT, text=True, env={**os.environ, "COLUMNS": "200"})
+    return frozenset(re.findall(r"(?<!\S)--[a-z][a-z-]+", shown))

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from documents import PAGES, ROOT, anchors, links, sections
+from documents import PAGES, ROOT, anchors, links, sections, server_options
 
 AWAITED = frozenset({"docs/cli.md", "docs/debugging.md", "docs/python.md", "docs/settings.md"})
 """Pages that are being written elsewhere. Remove a page from here once it exists."""
@@ -65,6 +65,16 @@ def test_named_make_targets_exist() -> None:
     for page in PAGES:
         commands = re.findall(r"(?:`|^\$ )make ((?:[A-Z]+=\S+ )*)([a-z-]+)", page.read_text(), re.MULTILINE)
         assert {target for _, target in commands} <= known, page
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["README.md", "docs/operations.md", "docs/open_inference.md", "docs/models.md", "docs/architecture.md"],
+)
+def test_named_options_are_options_of_the_server(name: str) -> None:
+    """Options that stand alone in a code span are options of `sequela serve`."""
+    named = set(re.findall(r"`(--[a-z][a-z-]+)(?: [a-z]+)?`", (ROOT / name).read_text()))
+    assert named - server_options() == set()
 
 
 def _tracked(*folders: str) -> list[str]:

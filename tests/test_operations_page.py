@@ -7,35 +7,23 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from documents import ROOT
-from prometheus_client import PlatformCollector, ProcessCollector
-from sequela.adapters.metrics import PrometheusObserver
-from sequela.concurrency.worker_pool import WorkerPool
+from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
+from serving import Serving, embedded
 
 PAGE = (ROOT / "docs" / "operations.md").read_text()
 SERVICE = ROOT / "service" / "sequela"
-WRAPPED = {"call"}
+WRAPPED = {"call", "endpoint"}
 """Events that are logged through a function that picks the level."""
 
 
-@pytest.fixture
-def observer() -> Iterator[PrometheusObserver]:
-    """Everything that the server measures."""
-    observer = PrometheusObserver("0")
-    pool = WorkerPool(1)
-    observer.watch(pool)
-    observer.watch_models(lambda: {"m/1": "ready"})
-    yield observer
-    pool.close()
-
-
-def test_every_metric_is_listed(observer: PrometheusObserver) -> None:
+def test_every_metric_is_listed() -> None:
     """The table has the metrics of the server, and no others, with their types and labels."""
     rows = re.findall(r"^\| `((?:grpc|sequela)_\w+)` \| (\w+) \| ([^|]*)\|", PAGE, flags=re.MULTILINE)
     listed = {name: (kind, set(re.findall(r"`(\w+)`", labels))) for name, kind, labels in rows}
     assert len(rows) == len(listed)
-    assert listed == dict(_measured(observer))
+    with Serving(embedded(model_repository=SERVICE / "demo" / "models")) as serving:
+        assert listed == dict(_measured(serving.wired.metrics.registry))
 
 
 def test_every_event_is_listed() -> None:
@@ -47,19 +35,9 @@ def test_every_event_is_listed() -> None:
     assert sorted(listed) == sorted(logged)
 
 
-def test_every_named_option_is_a_setting() -> None:
-    """Options in the page are options of `sequela serve`; switches may be turned off."""
-    from sequela.setting_names import flag
-    from sequela.settings import Settings
-
-    known = {flag(name) for name in Settings.model_fields}
-    named = set(re.findall(r"`(--[a-z-]+)", PAGE)) - {"--file", "--build"}
-    assert {each for each in named if each.replace("--no-", "--") not in known} == set()
-
-
-def _measured(observer: PrometheusObserver) -> Iterator[tuple[str, tuple[str, set[str]]]]:
+def _measured(registry: CollectorRegistry) -> Iterator[tuple[str, tuple[str, set[str]]]]:
     """Yields the name, type and labels of each metric."""
-    for collector in list(observer.registry._collector_to_names):
+    for collector in list(registry._collector_to_names):
         if isinstance(collector, ProcessCollector | PlatformCollector):
             continue
         for family in collector.collect():

@@ -10,10 +10,9 @@ from dataclasses import fields
 
 import pytest
 from click.testing import CliRunner
-from documents import ROOT, fences
+from documents import ROOT, fences, server_options
 from sequela.adapters.model_io.schema_json import read_schema
 from sequela.explain.schema import Display, FeatureSchema, InputSchema, ModelSchema
-from sequela.settings import read_settings
 from sequela_client.cli.main import main
 from serving import PATIENCE, Serving, embedded
 
@@ -42,13 +41,12 @@ def test_the_example_prints_what_the_readme_shows() -> None:
 
 
 def test_the_commands_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`sequela serve` accepts its options, and `sequela explain` prints the tables of a server started with them."""
+    """`sequela serve` has its option, and `sequela explain` prints the tables of a server started with it."""
     monkeypatch.chdir(ROOT)
     serve, explain = (shlex.split(each) for each in COMMANDS if each.startswith("sequela "))
-    assert serve[:2] == ["sequela", "serve"]
-    settings = read_settings(serve[2:])
-    assert settings.model_repository is not None
-    with Serving(embedded(model_repository=settings.model_repository.resolve())) as serving:
+    assert serve[:3] == ["sequela", "serve", "--model-repository"]
+    assert serve[2] in server_options()
+    with Serving(embedded(model_repository=ROOT / serve[3])) as serving:
         arguments = [each.replace("localhost:50051", serving.bound.grpc) for each in explain[1:]]
         result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 0, result.output
@@ -62,14 +60,6 @@ def test_the_make_targets_exist() -> None:
     known = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE))
     assert {"demo", "test"} == targets <= known
     assert {each.split()[0] for each in COMMANDS} == {"make", "sequela"}
-
-
-def test_the_named_options_are_settings() -> None:
-    """`read_settings` accepts the options that the README names; the switches stand alone."""
-    named = set(re.findall(r"`(--[a-z-]+)`", README))
-    assert named == {"--insecure", "--no-uploads", "--endpoint-allow"}
-    settings = read_settings(["--insecure", "--no-uploads"])
-    assert (settings.insecure, settings.uploads, settings.endpoint_allow) == (True, False, "")
 
 
 def test_the_schema_of_the_docs_is_a_schema() -> None:
