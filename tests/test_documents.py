@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 from pathlib import Path
@@ -57,6 +58,18 @@ def test_named_modules_exist(name: str) -> None:
     named = set(re.findall(r"`([a-z_]+(?:/[a-z_]+)*/)`", page))
     assert {each for each in modules if not any(file.endswith(f"/{each}") for file in tracked)} == set()
     assert {each for each in named if not any(folder.endswith(f"/{each}") for folder in folders)} == set()
+
+
+def test_every_port_is_listed() -> None:
+    """The table of ports in docs/architecture.md has the protocols of `explain/ports.py`, and no others."""
+    module = ast.parse((ROOT / "service" / "sequela" / "explain" / "ports.py").read_text())
+    ports = {
+        node.name
+        for node in module.body
+        if isinstance(node, ast.ClassDef) and any(ast.unparse(base) == "Protocol" for base in node.bases)
+    }
+    table = (ROOT / "docs" / "architecture.md").read_text().partition("| Port |")[2].partition("\n\n")[0]
+    assert set(re.findall(r"^\| `(\w+)` \|", table, flags=re.MULTILINE)) == ports
 
 
 def test_named_make_targets_exist() -> None:
