@@ -1,0 +1,50 @@
+"""The pages of the documentation, as tests read them."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "deploy").rglob("*.md")])
+
+
+def fences(page: str, language: str) -> list[str]:
+    """Returns the contents of the fenced blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", page, flags=re.DOTALL | re.MULTILINE)
+
+
+def prose(page: str) -> str:
+    """Returns the page without its fenced blocks and code spans, whose brackets are not links."""
+    return re.sub(r"^ *```.*?^ *```|`[^`\n]*`", "", page, flags=re.DOTALL | re.MULTILINE)
+
+
+def links(page: str) -> list[str]:
+    """Returns the targets of links and pictures that lead to this repository."""
+    targets = re.findall(r"\]\(([^)\s]+)\)", prose(page))
+    return [each for each in targets if "://" not in each]
+
+
+def anchors(page: str) -> set[str]:
+    """Returns the anchors that GitHub gives the page's headings."""
+    headings = re.findall(
+        r"^#+ (.+)$", re.sub(r"^```.*?^```", "", page, flags=re.DOTALL | re.MULTILINE), re.MULTILINE
+    )
+    return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
+
+
+def sections(page: str) -> set[str]:
+    """Returns the numbers of the page's numbered headings, such as 4 and 4.2."""
+    return set(re.findall(r"^#+ ([0-9]+(?:\.[0-9]+)*)\.? ", page, flags=re.MULTILINE))
+
+
+@cache
+def server_options() -> frozenset[str]:
+    """Returns the options of `sequela serve`, as its help lists them, with the negative form of its switches."""
+    command = [sys.executable, "-P", "-m", "sequela", "serve", "--help"]
+    shown = subprocess.check_output(command, cwd=ROOT, text=True, env={**os.environ, "COLUMNS": "200"})
+    return frozenset(re.findall(r"(?<!\S)--[a-z][a-z-]+", shown))
