@@ -21,7 +21,7 @@ from sequela_client.attributions import StopReason
 from sequela_client.cli import explain as explaining
 from sequela_client.cli.phrases import quality
 from sequela_client.cli.report import report
-from sequela_client.cli.story import has_story, tell
+from sequela_client.cli.summary import has_summary, tell
 from sequela_client.explanation_parts import ExplanationWarning, Feature
 from sequela_client.export import COLUMNS
 
@@ -106,7 +106,7 @@ def test_a_score_alone_is_a_row_too(told: Explanation) -> None:
         ("honest", "", ""),
     ]
     assert float(rows[0]["score"]) == told.targets[0].score
-    assert not has_story(bare)
+    assert not has_summary(bare)
 
 
 def test_notes_are_printed_once_and_written(told: Explanation) -> None:
@@ -124,8 +124,8 @@ def test_notes_are_printed_once_and_written(told: Explanation) -> None:
 def test_no_story_of_numbered_features(told: Explanation) -> None:
     """Features that nobody named make tables only."""
     numbered = tuple(Feature(name, "", "", "", False) for name in ("f0", "left.f1"))
-    assert has_story(told)
-    assert not has_story(replace(told, feature_info=numbered))
+    assert has_summary(told)
+    assert not has_summary(replace(told, feature_info=numbered))
     assert "In numbers" not in printed(replace(told, feature_info=numbered))
 
 

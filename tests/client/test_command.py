@@ -20,8 +20,8 @@ from sequela_client import OperatorError, Sequela, TryAgain
 from sequela_client.attributions import Attribution, PlayerKind
 from sequela_client.cli.local_server import embedded_server
 from sequela_client.cli.main import main
-from sequela_client.cli.phrases import Wording
-from sequela_client.cli.story import tell
+from sequela_client.cli.phrases import Phrases
+from sequela_client.cli.summary import tell
 from sequela_client.explanation_parts import Verdict
 
 GRU = BY_NAME["gru"]
@@ -334,7 +334,7 @@ def test_pruned_events_that_matter(client: Sequela, refined: bool, parts: int, s
         options=replace(told.options, refine_history=refined),
         event_level=level,
     )
-    assert Wording(changed).pruning().endswith(said)
+    assert Phrases(changed).pruning().endswith(said)
 
 
 def test_the_story_names_the_scope(client: Sequela) -> None:

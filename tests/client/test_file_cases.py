@@ -11,7 +11,7 @@ import pytest
 from client import file_models as models
 from client.file_answers import Ask, refused, scored, text, zeros
 from sequela_client import CallerError
-from sequela_client.cli import data
+from sequela_client.cli import file_inputs
 from sequela_client.cli.model_layout import Layout
 from sequela_client.cli.rows import RowOptions
 from sequela_client.files import load
@@ -283,21 +283,23 @@ def test_nan_goes_to_a_model_that_takes_it(tmp_path: Path) -> None:
         ("t.csv", "b,a\n2,1.5\nNA,3\n"),
         ("t.json", '[{"b": 2, "a": 1.5}, {"b": null, "a": 3}]'),
     ):
-        found = data.sequence(load(text(tmp_path, name, content)), layout, RowOptions(), data.Notes())
+        found = file_inputs.sequence(
+            load(text(tmp_path, name, content)), layout, RowOptions(), file_inputs.Notes()
+        )
         np.testing.assert_array_equal(found.inputs, [[1.5, 2], [3, np.nan]])
-    rows = data.sequence(
-        load(text(tmp_path, "r.json", "[[1.5, 2], [3, null]]")), layout, RowOptions(), data.Notes()
+    rows = file_inputs.sequence(
+        load(text(tmp_path, "r.json", "[[1.5, 2], [3, null]]")), layout, RowOptions(), file_inputs.Notes()
     )
     np.testing.assert_array_equal(rows.inputs, [[1.5, 2], [3, np.nan]])
     endless = load(text(tmp_path, "i.csv", "a,b\n1.5,inf\n"))
     with pytest.raises(CallerError, match="not a finite number"):
-        data.sequence(endless, layout, RowOptions(), data.Notes())
+        file_inputs.sequence(endless, layout, RowOptions(), file_inputs.Notes())
 
 
 def test_columns_of_a_model_that_nothing_is_known_of(tmp_path: Path) -> None:
     """Their names go along, so that the server matches them with its features or says that it could not."""
     loaded = load(text(tmp_path, "t.csv", "b,a\n2,1.5\n"))
-    given = data.sequence(loaded, None, RowOptions(), data.Notes()).inputs
+    given = file_inputs.sequence(loaded, None, RowOptions(), file_inputs.Notes()).inputs
     assert isinstance(given, NamedColumns)
     np.testing.assert_array_equal(given.values, [[2, 1.5]])
     assert given.columns == ("b", "a")

@@ -8,18 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sequela_client import CallerError
-from sequela_client.files import Reading, Table, load
-from sequela_client.files.tables import numbers
+from sequela_client.files import FileTable, TextFormat, load
+from sequela_client.files.file_table import numbers
 
 ROWS = [[1.5, 2.25], [3.0, 4.5], [-5.0, 0.125]]
 
 
-def table(folder: Path, name: str, text: str | bytes, **said: object) -> Table:
+def table(folder: Path, name: str, text: str | bytes, **said: object) -> FileTable:
     """The table in a file of this text."""
     path = folder / name
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    found = load(path, Reading(**said)).values  # type: ignore[arg-type]
-    assert isinstance(found, Table)
+    found = load(path, TextFormat(**said)).values  # type: ignore[arg-type]
+    assert isinstance(found, FileTable)
     return found
 
 
@@ -229,7 +229,7 @@ def test_arrays(tmp_path: Path) -> None:
         np.testing.assert_array_equal(load(path).values, ROWS)
     np.save(path, np.array([(1.5, 2), (3, 4)], [("a", "f4"), ("b", "i8")]))
     found = load(path).values
-    assert isinstance(found, Table)
+    assert isinstance(found, FileTable)
     assert found.names == ("a", "b")
     for wrong, what in (
         (np.array(["x"]), "texts"),

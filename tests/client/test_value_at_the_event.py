@@ -13,8 +13,8 @@ import pytest
 from rich.console import Console
 from sequela_client import Attribution, Explanation, Sequela
 from sequela_client.attributions import PlayerKind
-from sequela_client.cli.story import tell
-from sequela_client.cli.view import draw
+from sequela_client.cli.level_tables import draw
+from sequela_client.cli.summary import tell
 from serving import Serving, embedded
 
 DEMO = Path(__file__).resolve().parents[2] / "service" / "sequela" / "demo"

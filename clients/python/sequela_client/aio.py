@@ -11,8 +11,8 @@ from typing import Any, ClassVar, Self, TypeVar, Unpack
 import grpc
 import grpc.aio
 
-from sequela_client import questions
-from sequela_client.bulk import AnyIterable, Feed
+from sequela_client import operations
+from sequela_client.calls import Listing
 from sequela_client.channel import Client, Deadline
 from sequela_client.errors import SequelaError
 from sequela_client.explanation import Explanation
@@ -20,9 +20,9 @@ from sequela_client.flows import Call, Flow
 from sequela_client.inputs import BackgroundLike, BackgroundValues, SequenceLike, Values
 from sequela_client.models import ModelLike
 from sequela_client.options import Options, documented
-from sequela_client.pages import Listing
 from sequela_client.requests import Average, BackgroundShape
 from sequela_client.resources import Background, ExplanationSummary, Model, Outcome, Scores
+from sequela_client.streams import AnyIterable, MessageStream
 
 T = TypeVar("T")
 
@@ -63,7 +63,7 @@ class AsyncSequela(Client):
         **options: Unpack[Options],
     ) -> Explanation:
         """Explains the score of one sequence: (l, d), arrays by input name, or a `Sequence`."""
-        flow = questions.explain(self._knowledge, sequence, model, background, options, caller_id, labels)
+        flow = operations.explain(self._sent, sequence, model, background, options, caller_id, labels)
         return await self._run(flow, timeout)
 
     @documented
@@ -81,9 +81,9 @@ class AsyncSequela(Client):
         The sequences, from an iterable or an async one, are read as the stream takes them; `timeout` is each
         one's.
         """
-        flow = questions.explain_many(self._knowledge, model, background, options, self._seconds(timeout))
+        flow = operations.explain_many(self._sent, model, background, options, self._seconds(timeout))
         bulk = await self._run(flow, timeout)
-        feed = Feed(sequences, bulk.message)
+        feed = MessageStream(sequences, bulk.message)
         stream = self._stubs.explanations.ExplainStream(feed)
         try:
             async for answer in stream:
@@ -110,13 +110,11 @@ class AsyncSequela(Client):
         timeout: float | None = None,
     ) -> Scores:
         """Scores one sequence, or several, without explaining them."""
-        return await self._run(
-            questions.score(self._knowledge, sequences, model, targets, output_event), timeout
-        )
+        return await self._run(operations.score(self._sent, sequences, model, targets, output_event), timeout)
 
     async def get_explanation(self, name: str, *, timeout: float | None = None) -> Explanation:
         """An explanation made before, by its name `explanations/e`."""
-        return await self._run(questions.get_explanation(name), timeout)
+        return await self._run(operations.get_explanation(name), timeout)
 
     def list_explanations(
         self,
@@ -131,30 +129,30 @@ class AsyncSequela(Client):
     ) -> AsyncIterator[ExplanationSummary]:
         """Explanations made in [start, end), newest first; the pages are fetched as they are needed."""
         return self._all(
-            questions.list_explanations(caller_id, model, labels, start, end, page_size), timeout
+            operations.list_explanations(caller_id, model, labels, start, end, page_size), timeout
         )
 
     async def register_model(self, path: ModelLike, *, name: str = "", timeout: float | None = None) -> Model:
         """Uploads a model file under a name `m` or `m/v` (empty: its digest)."""
-        return await self._run(questions.register_model(path, name), timeout)
+        return await self._run(operations.register_model(path, name), timeout)
 
     async def get_model(self, name: str, *, timeout: float | None = None) -> Model:
         """Describes a model."""
-        return await self._run(questions.get_model(name), timeout)
+        return await self._run(operations.get_model(name), timeout)
 
     def models(self, *, page_size: int = 50, timeout: float | None = None) -> AsyncIterator[Model]:
         """All models by name."""
-        return self._all(questions.list_models(page_size), timeout)
+        return self._all(operations.list_models(page_size), timeout)
 
     async def delete_model(self, name: str, *, timeout: float | None = None) -> None:
         """Deletes an uploaded model."""
-        await self._run(questions.delete_model(name), timeout)
+        await self._run(operations.delete_model(name), timeout)
 
     async def create_background(
         self, name: str, values: BackgroundValues | Values, *, model: ModelLike, timeout: float | None = None
     ) -> Background:
         """Keeps an average event (d) or a matrix (k, d) as a named background of a model."""
-        return await self._run(questions.create_background(self._knowledge, name, values, model), timeout)
+        return await self._run(operations.create_background(self._sent, name, values, model), timeout)
 
     async def average_background(
         self,
@@ -167,22 +165,22 @@ class AsyncSequela(Client):
         timeout: float | None = None,
     ) -> Background:
         """Averages sequences, streamed to the server, into a named background of a model."""
-        flow = questions.average_background(self._knowledge, name, sequences, model, average, shape)
+        flow = operations.average_background(self._sent, name, sequences, model, average, shape)
         return await self._run(flow, timeout)
 
     async def get_background(self, name: str, *, timeout: float | None = None) -> Background:
         """A background with its values, by its name `models/m/backgrounds/b`."""
-        return await self._run(questions.get_background(name), timeout)
+        return await self._run(operations.get_background(name), timeout)
 
     def backgrounds(
         self, *, model: str = "", page_size: int = 50, timeout: float | None = None
     ) -> AsyncIterator[Background]:
         """All backgrounds by name, without their values; of one model, `models/m` or `m`, or of all."""
-        return self._all(questions.list_backgrounds(model, page_size), timeout)
+        return self._all(operations.list_backgrounds(model, page_size), timeout)
 
     async def delete_background(self, name: str, *, timeout: float | None = None) -> None:
         """Deletes a background."""
-        await self._run(questions.delete_background(name), timeout)
+        await self._run(operations.delete_background(name), timeout)
 
     async def _all(self, listing: Listing[T], timeout: float | None) -> AsyncIterator[T]:
         rest: Listing[T] | None = listing

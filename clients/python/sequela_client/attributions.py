@@ -12,7 +12,7 @@ PerTarget = tuple[float, ...]
 """One number for each target."""
 
 
-class Word(StrEnum):
+class ContractEnum(StrEnum):
     """One of the contract's words."""
 
     @classmethod
@@ -21,7 +21,7 @@ class Word(StrEnum):
         return cls("unknown")
 
 
-class PlayerKind(Word):
+class PlayerKind(ContractEnum):
     """Whose attribution it is."""
 
     EVENT = "event"  # one unpruned event
@@ -36,7 +36,7 @@ class PlayerKind(Word):
     UNKNOWN = "unknown"
 
 
-class StopReason(Word):
+class StopReason(ContractEnum):
     """Why a level stopped. EXACT means no sampling error."""
 
     EXACT = "exact"

@@ -12,8 +12,8 @@ import grpc
 from sequela_proto.v1 import sequela_pb2_grpc as rpc
 
 from sequela_client.connection_errors import Peer, unreachable
+from sequela_client.content_digests import ContentDigests
 from sequela_client.errors import CallerError, SequelaError, from_rpc
-from sequela_client.sent_content import Knowledge
 from sequela_client.server_address import ServerAddress
 from sequela_client.tls import PathLike, channel_credentials
 
@@ -117,7 +117,7 @@ class Client:
         ]
         self._peer = Peer(server, credentials is not None)
         self._timeout = timeout
-        self._knowledge = Knowledge(max_message_bytes)
+        self._sent = ContentDigests(max_message_bytes)
         self._channel = (
             self._grpc.insecure_channel(server.target, options=settings)
             if credentials is None

@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Self, TypeVar, Unpack
 
 import grpc
 
-from sequela_client import questions
-from sequela_client.bulk import Feed
+from sequela_client import operations
+from sequela_client.calls import Listing
 from sequela_client.channel import Client, Deadline
 from sequela_client.errors import SequelaError
 from sequela_client.explanation import Explanation
@@ -18,9 +18,9 @@ from sequela_client.flows import Call, Flow
 from sequela_client.inputs import BackgroundLike, BackgroundValues, SequenceLike, Values
 from sequela_client.models import ModelLike
 from sequela_client.options import Options, documented
-from sequela_client.pages import Listing
 from sequela_client.requests import Average, BackgroundShape
 from sequela_client.resources import Background, ExplanationSummary, Model, Outcome, Scores
+from sequela_client.streams import MessageStream
 
 T = TypeVar("T")
 
@@ -62,7 +62,7 @@ class Sequela(Client):
         **options: Unpack[Options],
     ) -> Explanation:
         """Explains the score of one sequence: (l, d), arrays by input name, or a `Sequence`."""
-        flow = questions.explain(self._knowledge, sequence, model, background, options, caller_id, labels)
+        flow = operations.explain(self._sent, sequence, model, background, options, caller_id, labels)
         return self._run(flow, timeout)
 
     @documented
@@ -79,9 +79,9 @@ class Sequela(Client):
 
         The sequences are read as the stream takes them, in a thread of their own; `timeout` is each one's.
         """
-        flow = questions.explain_many(self._knowledge, model, background, options, self._seconds(timeout))
+        flow = operations.explain_many(self._sent, model, background, options, self._seconds(timeout))
         bulk = self._run(flow, timeout)
-        feed = Feed(sequences, bulk.message)
+        feed = MessageStream(sequences, bulk.message)
         stream = self._stubs.explanations.ExplainStream(iter(feed))
         try:
             for answer in stream:
@@ -102,12 +102,12 @@ class Sequela(Client):
         timeout: float | None = None,
     ) -> Scores:
         """Scores one sequence, or several, without explaining them."""
-        flow = questions.score(self._knowledge, sequences, model, targets, output_event)
+        flow = operations.score(self._sent, sequences, model, targets, output_event)
         return self._run(flow, timeout)
 
     def get_explanation(self, name: str, *, timeout: float | None = None) -> Explanation:
         """An explanation made before, by its name `explanations/e`."""
-        return self._run(questions.get_explanation(name), timeout)
+        return self._run(operations.get_explanation(name), timeout)
 
     def list_explanations(
         self,
@@ -122,30 +122,30 @@ class Sequela(Client):
     ) -> Iterator[ExplanationSummary]:
         """Explanations made in [start, end), newest first; the pages are fetched as they are needed."""
         return self._all(
-            questions.list_explanations(caller_id, model, labels, start, end, page_size), timeout
+            operations.list_explanations(caller_id, model, labels, start, end, page_size), timeout
         )
 
     def register_model(self, path: ModelLike, *, name: str = "", timeout: float | None = None) -> Model:
         """Uploads a model file under a name `m` or `m/v` (empty: its digest)."""
-        return self._run(questions.register_model(path, name), timeout)
+        return self._run(operations.register_model(path, name), timeout)
 
     def get_model(self, name: str, *, timeout: float | None = None) -> Model:
         """Describes a model."""
-        return self._run(questions.get_model(name), timeout)
+        return self._run(operations.get_model(name), timeout)
 
     def models(self, *, page_size: int = 50, timeout: float | None = None) -> Iterator[Model]:
         """All models by name."""
-        return self._all(questions.list_models(page_size), timeout)
+        return self._all(operations.list_models(page_size), timeout)
 
     def delete_model(self, name: str, *, timeout: float | None = None) -> None:
         """Deletes an uploaded model."""
-        self._run(questions.delete_model(name), timeout)
+        self._run(operations.delete_model(name), timeout)
 
     def create_background(
         self, name: str, values: BackgroundValues | Values, *, model: ModelLike, timeout: float | None = None
     ) -> Background:
         """Keeps an average event (d) or a matrix (k, d) as a named background of a model."""
-        return self._run(questions.create_background(self._knowledge, name, values, model), timeout)
+        return self._run(operations.create_background(self._sent, name, values, model), timeout)
 
     def average_background(
         self,
@@ -158,22 +158,22 @@ class Sequela(Client):
         timeout: float | None = None,
     ) -> Background:
         """Averages sequences, streamed to the server, into a named background of a model."""
-        flow = questions.average_background(self._knowledge, name, sequences, model, average, shape)
+        flow = operations.average_background(self._sent, name, sequences, model, average, shape)
         return self._run(flow, timeout)
 
     def get_background(self, name: str, *, timeout: float | None = None) -> Background:
         """A background with its values, by its name `models/m/backgrounds/b`."""
-        return self._run(questions.get_background(name), timeout)
+        return self._run(operations.get_background(name), timeout)
 
     def backgrounds(
         self, *, model: str = "", page_size: int = 50, timeout: float | None = None
     ) -> Iterator[Background]:
         """All backgrounds by name, without their values; of one model, `models/m` or `m`, or of all."""
-        return self._all(questions.list_backgrounds(model, page_size), timeout)
+        return self._all(operations.list_backgrounds(model, page_size), timeout)
 
     def delete_background(self, name: str, *, timeout: float | None = None) -> None:
         """Deletes a background."""
-        self._run(questions.delete_background(name), timeout)
+        self._run(operations.delete_background(name), timeout)
 
     def _all(self, listing: Listing[T], timeout: float | None) -> Iterator[T]:
         rest: Listing[T] | None = listing

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from sequela_client.attributions import PerTarget, Quality, Word
+from sequela_client.attributions import ContractEnum, PerTarget, Quality
 from sequela_client.inputs import EventInfo
 
 
-class Verdict(Word):
+class Verdict(ContractEnum):
     """How the pruned block's attribution compares with the tolerance, two standard errors considered."""
 
     WITHIN = "within"

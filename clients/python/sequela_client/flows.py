@@ -15,12 +15,12 @@ from typing import Any, TypeVar
 from google.protobuf.message import Message
 from sequela_proto.v1 import sequela_pb2 as pb
 
-from sequela_client import messages
-from sequela_client.bulk import Feed
+from sequela_client import responses
+from sequela_client.content_digests import ContentDigests
 from sequela_client.errors import UPLOADS_DISABLED, CallerError, NotFound, SequelaError
 from sequela_client.explanation import Explanation
 from sequela_client.models import ModelFile, ModelLike, choose
-from sequela_client.sent_content import Knowledge
+from sequela_client.streams import MessageStream
 
 T = TypeVar("T")
 
@@ -43,7 +43,7 @@ class Call:
     @property
     def failure(self) -> Exception | None:
         """What went wrong among the messages of a client stream, on the caller's side."""
-        return self.request.failure if isinstance(self.request, Feed) else None
+        return self.request.failure if isinstance(self.request, MessageStream) else None
 
 
 Flow = Generator[Call, Any, T]
@@ -55,34 +55,34 @@ def call(rpc: str, request: Any, decode: Callable[[Any], T]) -> Flow[T]:
     return decode((yield Call(rpc, request)))
 
 
-def with_model(knowledge: Knowledge, model: ModelLike, ask: Asking[T]) -> Flow[T]:
+def with_model(sent: ContentDigests, model: ModelLike, ask: Asking[T]) -> Flow[T]:
     """Asks by a model's digest, and again once the server has the model, where it does not."""
     chosen = choose(model)
     if isinstance(chosen, pb.ModelReference):
         return (yield from ask(chosen))
     try:
-        return (yield from ask(knowledge.reference(chosen)))
+        return (yield from ask(sent.reference(chosen)))
     except NotFound as unknown:
         if unknown.reason != MODEL_NOT_FOUND:
             raise
-    return (yield from ask((yield from hand_over(knowledge, chosen))))
+    return (yield from ask((yield from hand_over(sent, chosen))))
 
 
-def hand_over(knowledge: Knowledge, file: ModelFile) -> Flow[pb.ModelReference]:
+def hand_over(sent: ContentDigests, file: ModelFile) -> Flow[pb.ModelReference]:
     """Registers a file's model. Where uploads are off it goes inline from now on, if it fits a message."""
     content = file.read()
     try:
         yield Call("models.RegisterModel", content.upload(""))
     except SequelaError as refused:
-        if refused.reason != UPLOADS_DISABLED or len(content.onnx) > knowledge.max_inline_bytes:
+        if refused.reason != UPLOADS_DISABLED or len(content.onnx) > sent.max_inline_bytes:
             raise
-        knowledge.send_inline(content.digest)
+        sent.send_inline(content.digest)
         return content.inline
     return pb.ModelReference(digest=content.digest)
 
 
 def explain(
-    knowledge: Knowledge,
+    sent: ContentDigests,
     model: ModelLike,
     background: pb.BackgroundReference | None,
     request: pb.ExplainRequest,
@@ -92,19 +92,19 @@ def explain(
     def ask(reference: pb.ModelReference) -> Flow[Explanation]:
         request.model.CopyFrom(reference)
         if background is not None and background.HasField("values"):
-            return (yield from _with_values(knowledge, background.values, request))
+            return (yield from _with_values(sent, background.values, request))
         if background is not None:
             request.background.CopyFrom(background)
         return (yield from _ask(request))
 
-    return (yield from with_model(knowledge, model, ask))
+    return (yield from with_model(sent, model, ask))
 
 
 def _with_values(
-    knowledge: Knowledge, values: pb.BackgroundValues, request: pb.ExplainRequest
+    sent: ContentDigests, values: pb.BackgroundValues, request: pb.ExplainRequest
 ) -> Flow[Explanation]:
     """Asks by the digest of values that were sent before; with the values where the server knows none."""
-    digest = knowledge.background(request, values)
+    digest = sent.background(request, values)
     if digest:
         request.background.digest = digest
         try:
@@ -114,34 +114,34 @@ def _with_values(
                 raise
     request.background.values.CopyFrom(values)
     answer = yield from _ask(request)
-    knowledge.learn(request, values, answer.background_digest)
+    sent.learn(request, values, answer.background_digest)
     return answer
 
 
 def _ask(request: pb.ExplainRequest) -> Flow[Explanation]:
-    return call("explanations.Explain", request, lambda answer: messages.explanation(answer.explanation))
+    return call("explanations.Explain", request, lambda answer: responses.explanation(answer.explanation))
 
 
-def known_model(knowledge: Knowledge, model: ModelLike) -> Flow[pb.ModelReference]:
+def known_model(sent: ContentDigests, model: ModelLike) -> Flow[pb.ModelReference]:
     """A reference that the server knows before a stream begins, as a stream cannot be asked again."""
     chosen = choose(model)
     if isinstance(chosen, pb.ModelReference):
         return chosen
-    reference = knowledge.reference(chosen)
+    reference = sent.reference(chosen)
     if not reference.HasField("digest"):
         return reference
     try:
         yield Call("models.GetModel", pb.GetModelRequest(name=f"models/{reference.digest}"))
     except NotFound:
-        return (yield from hand_over(knowledge, chosen))
+        return (yield from hand_over(sent, chosen))
     return reference
 
 
 def background_header(
-    knowledge: Knowledge, model: ModelLike, header: pb.CreateBackgroundHeader
+    sent: ContentDigests, model: ModelLike, header: pb.CreateBackgroundHeader
 ) -> Flow[pb.CreateBackgroundRequest]:
     """The header with its model and its full name `models/m/backgrounds/b`."""
-    reference = yield from known_model(knowledge, model)
+    reference = yield from known_model(sent, model)
     known = reference.name or (f"models/{reference.digest}" if reference.digest else "")
     if not known:
         raise CallerError(

@@ -99,8 +99,8 @@ class ModelFile:
         )
 
 
-class Digests:
-    """Digests of files by path, each good for as long as its file's stamp stays."""
+class FileDigests:
+    """FileDigests of files by path, each good for as long as its file's stamp stays."""
 
     def __init__(self) -> None:
         self._known: dict[Path, tuple[tuple[object, ...], tuple[Path, ...], str]] = {}

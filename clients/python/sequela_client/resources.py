@@ -15,7 +15,7 @@ from sequela_client.enums import word
 from sequela_client.errors import SequelaError, from_item
 from sequela_client.explanation import Explanation
 from sequela_client.explanation_parts import Cost, ExplanationWarning, Feature, TargetScore
-from sequela_client.messages import cost, explanation, target_score, warnings
+from sequela_client.responses import cost, explanation, target_score, warnings
 from sequela_client.tensors import arrays
 
 

@@ -10,7 +10,7 @@ from itertools import pairwise
 from sequela_client.cli.model_layout import Layout
 from sequela_client.cli.timestamps import are_dates
 from sequela_client.errors import CallerError
-from sequela_client.files import Table
+from sequela_client.files import FileTable
 from sequela_client.files.cells import number
 from sequela_client.resources import ModelFeature
 
@@ -35,7 +35,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Matching:
+class ColumnMatch:
     """Where each column of the model comes from. `note`: what the caller should know of it, if anything."""
 
     sources: dict[Place, Source]
@@ -47,7 +47,7 @@ class Matching:
         return {source.column for source in self.sources.values()}
 
 
-def refused(table: Table, what: str) -> CallerError:
+def refused(table: FileTable, what: str) -> CallerError:
     """Columns that are not the model's."""
     return CallerError(f"{table.path.name}: {what}", reason="COLUMNS_DIFFER")
 
@@ -58,7 +58,7 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(names[:_SHOWN]) + more
 
 
-def named(table: Table, layout: Layout | None) -> Table:
+def named(table: FileTable, layout: Layout | None) -> FileTable:
     """The table with the names that a comment line holds, where they are the features'; without pandas' numbers."""
     if table.names == tuple(map(str, range(table.width))):
         return replace(table, names=())
@@ -68,7 +68,7 @@ def named(table: Table, layout: Layout | None) -> Table:
     return replace(table, names=table.remark) if found else table
 
 
-def transposed(table: Table, layout: Layout) -> Table:
+def transposed(table: FileTable, layout: Layout) -> FileTable:
     """A pandas Series as a file, a feature's name and its value on each line, as the one row that it is."""
     if table.width != 2 or len(layout.names) < 2:
         return table
@@ -78,12 +78,12 @@ def transposed(table: Table, layout: Layout) -> Table:
     return replace(table, names=names, rows=(table.column(1),), lines=(table.lines[0],))
 
 
-def matching(table: Table, layout: Layout, apart: Collection[int] = ()) -> Matching:
+def matching(table: FileTable, layout: Layout, apart: Collection[int] = ()) -> ColumnMatch:
     """Which column is which; those apart are known to be something else. Raises CallerError where that is not sure."""
     if table.names:
         sources, missing = _by_name(table, layout)
         if not missing:
-            return Matching(sources)
+            return ColumnMatch(sources)
         if not layout.unnamed and not _numbered(table.names):
             raise refused(
                 table,
@@ -94,7 +94,7 @@ def matching(table: Table, layout: Layout, apart: Collection[int] = ()) -> Match
     return _in_order(table, layout, apart)
 
 
-def _spelt(table: Table, missing: Sequence[str]) -> str:
+def _spelt(table: FileTable, missing: Sequence[str]) -> str:
     """Which of the table's columns may be meant: those that differ in capitals and spaces alone."""
     sent = {name.casefold().strip(): name for name in table.names if name not in missing}
     meant = {name: sent[name.casefold()] for name in missing if name.casefold() in sent}
@@ -108,7 +108,7 @@ def _numbered(names: Sequence[str]) -> bool:
     return names[0] in INDEX_NAMES and list(names[1:]) == list(map(str, range(len(names) - 1)))
 
 
-def _by_name(table: Table, layout: Layout) -> tuple[dict[Place, Source], list[str]]:
+def _by_name(table: FileTable, layout: Layout) -> tuple[dict[Place, Source], list[str]]:
     """Sources of the features that the table has, and the names of the others."""
     sources: dict[Place, Source] = {}
     missing = []
@@ -125,7 +125,7 @@ def _by_name(table: Table, layout: Layout) -> tuple[dict[Place, Source], list[st
     return sources, missing
 
 
-def _columns_of(table: Table, feature: ModelFeature, count: int) -> list[int] | None:
+def _columns_of(table: FileTable, feature: ModelFeature, count: int) -> list[int] | None:
     """The columns that hold a feature: one by its name, or one for each of its columns."""
     spellings = [[feature.name]]
     if count > 1:
@@ -141,7 +141,7 @@ def _columns_of(table: Table, feature: ModelFeature, count: int) -> list[int] | 
     return None
 
 
-def _in_order(table: Table, layout: Layout, apart: Collection[int] = ()) -> Matching:
+def _in_order(table: FileTable, layout: Layout, apart: Collection[int] = ()) -> ColumnMatch:
     """The table's columns are the model's, one after the other."""
     if len(layout.events) != 1 or len(layout.inputs) != 1:
         inputs = ", ".join(item.name for item in layout.inputs)
@@ -162,10 +162,10 @@ def _in_order(table: Table, layout: Layout, apart: Collection[int] = ()) -> Matc
     sources = {
         (only.name, at): Source(column, *layout.owner(only.name, at)) for at, column in enumerate(columns)
     }
-    return Matching(sources, note)
+    return ColumnMatch(sources, note)
 
 
-def _wrong_count(table: Table, layout: Layout, width: int) -> str:
+def _wrong_count(table: FileTable, layout: Layout, width: int) -> str:
     have = f"{table.width} columns" + (f" ({listed(table.names)})" if table.names else " without names")
     take = "no names of its own" if layout.unnamed else listed(layout.names)
     first = table.names[1] if len(table.names) > 1 else "2"
@@ -177,7 +177,7 @@ def _wrong_count(table: Table, layout: Layout, width: int) -> str:
     )
 
 
-def _is_index(table: Table) -> bool:
+def _is_index(table: FileTable) -> bool:
     """Whether the first column numbers the rows, as pandas and R write an index; of rows picked from others, too."""
     if not table.names or table.names[0] not in INDEX_NAMES:
         return False
@@ -188,7 +188,7 @@ def _is_index(table: Table) -> bool:
     return all(each == int(each) for each in counted) and all(a < b for a, b in pairwise(counted))
 
 
-def chosen(table: Table, wanted: Sequence[str], layout: Layout | None) -> Matching | list[int]:
+def chosen(table: FileTable, wanted: Sequence[str], layout: Layout | None) -> ColumnMatch | list[int]:
     """The columns that the caller picked. Raises CallerError where the table lacks one, or where its name is that of
     a feature in another place.
     """
@@ -208,10 +208,10 @@ def chosen(table: Table, wanted: Sequence[str], layout: Layout | None) -> Matchi
                 f"--columns names {len(columns)}; the model takes {width}: {listed(layout.names)}, in this order",
             )
         found = _in_order(part, layout)
-    return Matching({at: replace(each, column=columns[each.column]) for at, each in found.sources.items()})
+    return ColumnMatch({at: replace(each, column=columns[each.column]) for at, each in found.sources.items()})
 
 
-def _check_places(table: Table, names: Sequence[str], layout: Layout) -> None:
+def _check_places(table: FileTable, names: Sequence[str], layout: Layout) -> None:
     order = [layout.owner(item.name, at)[0].name for item in layout.events for at in range(item.width)]
     for at, name in enumerate(names):
         if name in order and order.index(name) != at and not layout.unnamed:
@@ -221,7 +221,7 @@ def _check_places(table: Table, names: Sequence[str], layout: Layout) -> None:
             )
 
 
-def picked(table: Table, wanted: str) -> list[int]:
+def picked(table: FileTable, wanted: str) -> list[int]:
     """The column of that name, or those of a number or of a range such as 2-7, counted from 1, where columns have no
     names. Raises CallerError where there are none.
     """

@@ -9,11 +9,11 @@ from typing import Any, get_args
 
 import click
 
-from sequela_client.cli import data
+from sequela_client.cli import file_inputs
 from sequela_client.cli.file_options import file_options, load_background, take_reading, take_rows
 from sequela_client.cli.local_server import embedded_server
 from sequela_client.cli.model_layout import Layout, layout
-from sequela_client.cli.named_models import model_file_there, with_names_there
+from sequela_client.cli.model_names import model_file_there, with_names_there
 from sequela_client.cli.progress import waiting
 from sequela_client.cli.report import report
 from sequela_client.cli.rows import RowOptions
@@ -21,7 +21,7 @@ from sequela_client.cli.terminal import printable, terminal
 from sequela_client.client import Sequela
 from sequela_client.errors import NotFound
 from sequela_client.explanation import Explanation
-from sequela_client.files import Loaded, is_data_file, load
+from sequela_client.files import FileContent, is_data_file, load
 from sequela_client.flows import MODEL_NOT_FOUND
 from sequela_client.inputs import BackgroundLike
 from sequela_client.inputs import Sequence as Given
@@ -205,17 +205,17 @@ def explain(
     _give_out(answer, json_file, csv_file, rows)
 
 
-def _asks_for_layout(given: Loaded, average: Loaded | None) -> bool:
-    return any(data.needs_layout(loaded) for loaded in (given, average) if loaded)
+def _asks_for_layout(given: FileContent, average: FileContent | None) -> bool:
+    return any(file_inputs.needs_layout(loaded) for loaded in (given, average) if loaded)
 
 
 def _read(
-    given: Loaded, average: Loaded | None, known: Layout | None, columns: RowOptions
+    given: FileContent, average: FileContent | None, known: Layout | None, columns: RowOptions
 ) -> tuple[Given, BackgroundLike]:
     """Both files as the model takes them; what was assumed is said."""
-    notes = data.Notes()
-    alert = data.sequence(given, known, columns, notes)
-    base = data.background(average, known, columns, notes) if average else None
+    notes = file_inputs.Notes()
+    alert = file_inputs.sequence(given, known, columns, notes)
+    base = file_inputs.background(average, known, columns, notes) if average else None
     for note in notes.said:
         click.echo(printable(f"Note: {note}"), err=True)
     return alert, base

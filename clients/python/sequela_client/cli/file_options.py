@@ -12,7 +12,7 @@ import click
 
 from sequela_client.cli.rows import RowOptions
 from sequela_client.errors import CallerError
-from sequela_client.files import Loaded, Reading, load
+from sequela_client.files import FileContent, TextFormat, load
 
 Command = Callable[..., Any]
 
@@ -46,9 +46,9 @@ def file_options(command: Command) -> Command:
     return command
 
 
-def take_reading(options: dict[str, Any]) -> Reading:
+def take_reading(options: dict[str, Any]) -> TextFormat:
     """How text files are written, as the options say; takes them out."""
-    return Reading(**{name: options.pop(name) for name in ("header", "delimiter", "decimal", "encoding")})
+    return TextFormat(**{name: options.pop(name) for name in ("header", "delimiter", "decimal", "encoding")})
 
 
 def take_rows(options: dict[str, Any]) -> RowOptions:
@@ -59,7 +59,7 @@ def take_rows(options: dict[str, Any]) -> RowOptions:
     return RowOptions(columns, entity, time, options.pop("id_column"), options.pop("sort_by"))
 
 
-def load_background(path: Path, reading: Reading) -> Loaded:
+def load_background(path: Path, reading: TextFormat) -> FileContent:
     """A background's file, which may be written otherwise than the sequence's: what was said of that is used where this
     one does not speak for itself.
     """

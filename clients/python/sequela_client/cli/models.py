@@ -10,7 +10,7 @@ from rich import box
 from rich.table import Table
 
 from sequela_client.cli.explain import server_options, tls_arguments
-from sequela_client.cli.named_models import short
+from sequela_client.cli.model_names import short
 from sequela_client.cli.terminal import printable, terminal
 from sequela_client.client import Sequela
 from sequela_client.resources import Model

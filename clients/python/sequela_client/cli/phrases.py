@@ -10,7 +10,7 @@ from sequela_client.explanation import Explanation
 from sequela_client.explanation_parts import Feature, Verdict
 
 
-class Wording:
+class Phrases:
     """How one explanation's numbers, features and players read. `digits`: those of the largest attribution."""
 
     def __init__(self, explanation: Explanation, digits: int = 4) -> None:

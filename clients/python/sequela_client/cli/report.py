@@ -7,15 +7,15 @@ import textwrap
 from rich.console import Console
 from rich.text import Text
 
-from sequela_client.cli.story import has_story, tell
+from sequela_client.cli.level_tables import draw
+from sequela_client.cli.summary import has_summary, tell
 from sequela_client.cli.terminal import printable
-from sequela_client.cli.view import draw
 from sequela_client.explanation import Explanation
 
 
 def report(console: Console, answer: Explanation, rows: int) -> None:
     """Prints it; tables of at most so many rows."""
-    told = has_story(answer)
+    told = has_summary(answer)
     if told:
         first, *lines = tell(answer)
         console.print(Text(first, style="bold"))

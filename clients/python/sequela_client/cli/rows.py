@@ -9,7 +9,7 @@ from itertools import groupby, pairwise
 
 from sequela_client.cli.columns import INDEX_NAMES, listed, picked, refused
 from sequela_client.cli.timestamps import Moment, are_dates, goes_back, readings, times
-from sequela_client.files import Table
+from sequela_client.files import FileTable
 from sequela_client.files.cells import Cell
 from sequela_client.inputs import EventInfo
 
@@ -51,7 +51,7 @@ class RowOptions:
         return tuple(name for name, value in said.items() if value)
 
 
-def of_entity(table: Table, wanted: str | None) -> tuple[Table, str]:
+def of_entity(table: FileTable, wanted: str | None) -> tuple[FileTable, str]:
     """One entity's rows, in their order, and its name. `wanted`: COLUMN=VALUE, or COLUMN where that has one value."""
     if wanted is None:
         return table, ""
@@ -70,7 +70,7 @@ def of_entity(table: Table, wanted: str | None) -> tuple[Table, str]:
     return table.picked(row for row, owner in enumerate(owners) if owner == value), value
 
 
-def in_time(table: Table, column: str | None) -> Table:
+def in_time(table: FileTable, column: str | None) -> FileTable:
     """The rows sorted by a column, the smallest first; rows that are equal stay in their order."""
     if column is None:
         return table
@@ -78,7 +78,7 @@ def in_time(table: Table, column: str | None) -> Table:
     return table.picked(sorted(range(len(moments)), key=moments.__getitem__))
 
 
-def check_unread(table: Table, unread: Iterable[int]) -> None:
+def check_unread(table: FileTable, unread: Iterable[int]) -> None:
     """Columns that are no features may say that the rows are not what they seem. Raises CallerError where one names
     several owners, or where time does not go forward.
     """
@@ -97,7 +97,7 @@ def check_unread(table: Table, unread: Iterable[int]) -> None:
             _check_forward(table, column, ways)
 
 
-def _in_blocks(table: Table, column: int) -> bool:
+def _in_blocks(table: FileTable, column: int) -> bool:
     """Whether a column names one owner after the other, each for several rows, and is no part of a calendar."""
     owners = [_text(cell) for cell in table.column(column)]
     blocks = [len(list(rows)) for _, rows in groupby(owners)]
@@ -112,7 +112,7 @@ def _falls(moments: Sequence[Moment]) -> bool:
     return len(counts) > 2 and all(later < earlier for earlier, later in pairwise(counts))
 
 
-def is_time(table: Table, column: int) -> bool:
+def is_time(table: FileTable, column: int) -> bool:
     """Whether a column is named like a time, or is the only one that holds dates."""
     if not table.names:
         return False
@@ -122,7 +122,7 @@ def is_time(table: Table, column: int) -> bool:
     return dates == [column]
 
 
-def events(table: Table, options: RowOptions, unread: Sequence[int]) -> tuple[tuple[EventInfo, ...], str]:
+def events(table: FileTable, options: RowOptions, unread: Sequence[int]) -> tuple[tuple[EventInfo, ...], str]:
     """What is known of each row besides its values, and in words which column its time is from. A column that is named
     like a time is taken where all of it are times.
     """
@@ -147,7 +147,7 @@ def events(table: Table, options: RowOptions, unread: Sequence[int]) -> tuple[tu
     ), f"{table.title(at)} counts, from no date: shown as it stands"
 
 
-def _time_column(table: Table, unread: Sequence[int]) -> int | None:
+def _time_column(table: FileTable, unread: Sequence[int]) -> int | None:
     """The one column that is like a time, and holds nothing else that can be read in one way only."""
     fitting = []
     for column in unread:
@@ -157,7 +157,7 @@ def _time_column(table: Table, unread: Sequence[int]) -> int | None:
     return fitting[0] if len(fitting) == 1 else None
 
 
-def _moments(table: Table, column: int) -> list[Moment]:
+def _moments(table: FileTable, column: int) -> list[Moment]:
     """All moments of a column. Raises CallerError where a cell is none, or where day and month may be either."""
     cells = table.column(column)
     ways = readings(cells, table.decimal)
@@ -176,7 +176,7 @@ def _moments(table: Table, column: int) -> list[Moment]:
     )
 
 
-def _check_forward(table: Table, column: int, ways: Sequence[Sequence[Moment]]) -> None:
+def _check_forward(table: FileTable, column: int, ways: Sequence[Sequence[Moment]]) -> None:
     """Raises CallerError where a later row is earlier, however the column is read."""
     steps = [goes_back(moments) for moments in ways]
     back = steps[0]

@@ -5,9 +5,17 @@ values: nested lists, records, or columns by name. CSV: one row an event, after 
 npy: (l, d). npz: arrays by input name. docs/files.md has an example of each.
 """
 
-from sequela_client.files.loader import Loaded, is_data_file, load
+from sequela_client.files.file_table import FileTable
+from sequela_client.files.loader import FileContent, is_data_file, load
 from sequela_client.files.sequences import read_background, read_sequence
-from sequela_client.files.tables import Table
-from sequela_client.files.text_format import Reading
+from sequela_client.files.text_format import TextFormat
 
-__all__ = ["Loaded", "Reading", "Table", "is_data_file", "load", "read_background", "read_sequence"]
+__all__ = [
+    "FileContent",
+    "FileTable",
+    "TextFormat",
+    "is_data_file",
+    "load",
+    "read_background",
+    "read_sequence",
+]

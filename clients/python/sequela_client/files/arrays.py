@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela_client.files.cells import number
-from sequela_client.files.tables import Table
+from sequela_client.files.file_table import FileTable
 from sequela_client.files.text_format import invalid
 
 
-def npy(path: Path) -> NDArray[Any] | Table:
+def npy(path: Path) -> NDArray[Any] | FileTable:
     """The array of a file; an array of named fields is a table. Raises ValueError, in words."""
     with path.open("rb") as file:
         try:
@@ -94,7 +94,7 @@ def _first_ragged(lists: Any) -> str:
     return f": row {other + 1} has {len(lists[other])} values, row 1 has {len(lists[0])}" if other else ""
 
 
-def _table(path: Path, array: NDArray[Any]) -> Table:
+def _table(path: Path, array: NDArray[Any]) -> FileTable:
     """A structured array, as pandas' to_records makes it."""
     names = array.dtype.names or ()
     if array.ndim != 1 or any(
@@ -104,7 +104,7 @@ def _table(path: Path, array: NDArray[Any]) -> Table:
     rows = tuple(tuple(row) for row in array.tolist())
     if not rows:
         raise ValueError("it holds no events")
-    return Table(path, rows, tuple(range(1, len(rows) + 1)), names, unit="row")
+    return FileTable(path, rows, tuple(range(1, len(rows) + 1)), names, unit="row")
 
 
 def _plainly(error: ValueError) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sequela_client.files.cells import has_decimal_comma, has_thousands, is_missing, is_number
-from sequela_client.files.text_format import Reading
+from sequela_client.files.text_format import TextFormat
 
 DELIMITERS = {"\t": "tabs", ";": "';'", "|": "'|'", ",": "','", " ": "spaces"}
 """What may stand between columns, in words; of those that fit as well, the first is taken."""
@@ -38,7 +38,7 @@ def split(lines: Sequence[str], delimiter: str) -> list[Row]:
     return [(reader.line_num, row) for row in reader]
 
 
-def dialect(lines: Sequence[str], reading: Reading) -> Dialect:
+def dialect(lines: Sequence[str], reading: TextFormat) -> Dialect:
     """How these lines are written, as the caller says or as they look. Raises ValueError where that is in doubt."""
     delimiter = _delimiter(lines, reading) if reading.delimiter is None else _named(reading.delimiter)
     if reading.decimal is not None:
@@ -55,7 +55,7 @@ def _named(delimiter: str) -> str:
     return chosen
 
 
-def _delimiter(lines: Sequence[str], reading: Reading) -> str:
+def _delimiter(lines: Sequence[str], reading: TextFormat) -> str:
     """The one that gives every row as many columns and most cells as numbers."""
     candidates = [each for each in DELIMITERS if each != reading.decimal]
     rows = {each: [row for _, row in split(lines, each) if row] for each in candidates}

@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 from sequela_client.errors import CallerError
 from sequela_client.files.arrays import nested, npy, npz
-from sequela_client.files.delimited import delimited
-from sequela_client.files.encodings import decoded
+from sequela_client.files.csv_reader import read_csv
+from sequela_client.files.file_table import FileTable
 from sequela_client.files.records import columns_in, json_lines, parsed, table_in
-from sequela_client.files.tables import Table
-from sequela_client.files.text_format import Reading, invalid
+from sequela_client.files.text_encoding import decode_text
+from sequela_client.files.text_format import TextFormat, invalid
 from sequela_client.inputs import EventInfo
 
-Held = Table | NDArray[Any] | Mapping[str, NDArray[Any]]
+FileValues = FileTable | NDArray[Any] | Mapping[str, NDArray[Any]]
 """What a file holds: a table, one array, or arrays by name."""
 
 _AS_CSV = "pandas.{}(path).to_csv(path, index=False); the Python client takes the DataFrame itself"
@@ -49,15 +49,15 @@ _ADVICE = {
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class FileContent:
     """A file's values, and what else an alert in JSON tells. `mean_event`: a background's."""
 
     path: Path
-    values: Held
+    values: FileValues
     events: tuple[EventInfo, ...] = ()
     id: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
-    mean_event: Held | None = None
+    mean_event: FileValues | None = None
 
 
 def is_data_file(text: str) -> bool:
@@ -65,13 +65,13 @@ def is_data_file(text: str) -> bool:
     return Path(text).suffix.lower() in _READERS.keys() | _ADVICE.keys()
 
 
-def load(path: Path, reading: Reading | None = None) -> Loaded:
+def load(path: Path, reading: TextFormat | None = None) -> FileContent:
     """What a file holds. Raises CallerError, naming the file and what is wrong in it."""
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         raise _unknown(path)
     try:
-        return reader(path, reading or Reading())
+        return reader(path, reading or TextFormat())
     except CallerError:
         raise
     except OSError as error:
@@ -88,20 +88,20 @@ def _unknown(path: Path) -> CallerError:
     return invalid(path, f"its name must end in {', '.join(_READERS)}")
 
 
-def _delimited(path: Path, reading: Reading) -> Loaded:
-    return Loaded(path, delimited(path, reading))
+def _delimited(path: Path, reading: TextFormat) -> FileContent:
+    return FileContent(path, read_csv(path, reading))
 
 
-def _npy(path: Path, _: Reading) -> Loaded:
-    return Loaded(path, npy(path))
+def _npy(path: Path, _: TextFormat) -> FileContent:
+    return FileContent(path, npy(path))
 
 
-def _npz(path: Path, _: Reading) -> Loaded:
-    return Loaded(path, npz(path))
+def _npz(path: Path, _: TextFormat) -> FileContent:
+    return FileContent(path, npz(path))
 
 
-def _json(path: Path, reading: Reading) -> Loaded:
-    text = decoded(path.read_bytes(), reading.encoding)
+def _json(path: Path, reading: TextFormat) -> FileContent:
+    text = decode_text(path.read_bytes(), reading.encoding)
     try:
         content = parsed(text)
     except ValueError:
@@ -120,17 +120,17 @@ def _first_line_is_json(text: str) -> bool:
     return True
 
 
-def _json_lines(path: Path, reading: Reading) -> Loaded:
-    return _from_json(path, json_lines(decoded(path.read_bytes(), reading.encoding)))
+def _json_lines(path: Path, reading: TextFormat) -> FileContent:
+    return _from_json(path, json_lines(decode_text(path.read_bytes(), reading.encoding)))
 
 
-def _from_json(path: Path, content: Any) -> Loaded:
+def _from_json(path: Path, content: Any) -> FileContent:
     if not (isinstance(content, Mapping) and "inputs" in content):
-        return Loaded(path, _held(path, content))
+        return FileContent(path, _held(path, content))
     _check_keys(content, ("inputs", "id", "labels", "events", "mean_event"))
     mean = content.get("mean_event")
     try:
-        return Loaded(
+        return FileContent(
             path,
             _held(path, content["inputs"]),
             tuple(map(_event, content.get("events", ()))),
@@ -156,7 +156,7 @@ def _has_words(content: Mapping[str, Any]) -> bool:
     )
 
 
-def _held(path: Path, content: Any) -> Held:
+def _held(path: Path, content: Any) -> FileValues:
     table = table_in(path, [content] if _is_record(content) and content else content)
     if table is not None:
         return table
@@ -187,7 +187,7 @@ def _event(item: Mapping[str, Any]) -> EventInfo:
     return EventInfo(str(item.get("id", "")), time, display)
 
 
-_READERS: dict[str, Callable[[Path, Reading], Loaded]] = {
+_READERS: dict[str, Callable[[Path, TextFormat], FileContent]] = {
     ".json": _json,
     ".csv": _delimited,
     ".npy": _npy,

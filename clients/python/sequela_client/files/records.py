@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sequela_client.files.cells import Cell
-from sequela_client.files.tables import Table
+from sequela_client.files.file_table import FileTable
 
 
 def parsed(text: str) -> Any:
@@ -40,7 +40,7 @@ def json_lines(text: str) -> list[Any]:
     return values
 
 
-def table_in(path: Path, content: Any) -> Table | None:
+def table_in(path: Path, content: Any) -> FileTable | None:
     """The table that a JSON value is; None for what is none. Raises ValueError for one with faults."""
     match content:
         case [{}, *_]:
@@ -55,7 +55,7 @@ def table_in(path: Path, content: Any) -> Table | None:
             return None
 
 
-def columns_in(path: Path, content: Mapping[str, Sequence[Cell]]) -> Table | None:
+def columns_in(path: Path, content: Mapping[str, Sequence[Cell]]) -> FileTable | None:
     """Columns of one length by name, as a table; None where they are none."""
     columns = [list(column) for column in content.values()]
     if not columns or len(set(map(len, columns))) != 1 or not columns[0]:
@@ -65,7 +65,7 @@ def columns_in(path: Path, content: Mapping[str, Sequence[Cell]]) -> Table | Non
     return _table(path, tuple(content), list(zip(*columns, strict=True)), "row")
 
 
-def _from_records(path: Path, records: Sequence[Any]) -> Table:
+def _from_records(path: Path, records: Sequence[Any]) -> FileTable:
     """A key that a record lacks is a missing value."""
     names: dict[str, None] = {}
     for number, record in enumerate(records, 1):
@@ -80,14 +80,14 @@ def _from_records(path: Path, records: Sequence[Any]) -> Table:
     return _table(path, tuple(names), rows, "record")
 
 
-def _from_rows(path: Path, names: tuple[str, ...], rows: Sequence[Any]) -> Table:
+def _from_rows(path: Path, names: tuple[str, ...], rows: Sequence[Any]) -> FileTable:
     for number, row in enumerate(rows, 1):
         if not isinstance(row, list) or len(row) != len(names):
             raise ValueError(f"row {number} of 'data' does not have a value for each of {len(names)} columns")
     return _table(path, names, [tuple(row) for row in rows], "row")
 
 
-def _from_mappings(path: Path, content: Mapping[str, Mapping[str, Any]]) -> Table:
+def _from_mappings(path: Path, content: Mapping[str, Mapping[str, Any]]) -> FileTable:
     """Columns of values by row, as pandas writes by itself, or rows of values by column (orient="index")."""
     outer, inner = list(content), [list(each) for each in content.values()]
     if any(set(each) != set(inner[0]) for each in inner):
@@ -107,14 +107,14 @@ def _is_count(keys: Sequence[str]) -> bool:
     return list(keys) == [str(number) for number in range(len(keys))]
 
 
-def _table(path: Path, names: tuple[str, ...], rows: Sequence[tuple[Any, ...]], unit: str) -> Table:
+def _table(path: Path, names: tuple[str, ...], rows: Sequence[tuple[Any, ...]], unit: str) -> FileTable:
     for number, row in enumerate(rows, 1):
         for name, cell in zip(names, row, strict=True):
             if not _is_cell(cell):
                 raise ValueError(f"{unit} {number}, {name!r} holds {type(cell).__name__}, not one value")
     if not rows or not names:
         raise ValueError("it holds no events")
-    return Table(path, tuple(rows), tuple(range(1, len(rows) + 1)), names, unit=unit)
+    return FileTable(path, tuple(rows), tuple(range(1, len(rows) + 1)), names, unit=unit)
 
 
 def _is_cell(cell: Any) -> bool:

@@ -8,8 +8,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from sequela_client.files.loader import Held, load
-from sequela_client.files.tables import Table, numbers
+from sequela_client.files.file_table import FileTable, numbers
+from sequela_client.files.loader import FileValues, load
 from sequela_client.inputs import BackgroundValues, Sequence
 
 
@@ -29,5 +29,5 @@ def read_background(path: Path) -> BackgroundValues:
     return BackgroundValues(_values(loaded.values), None if mean is None else _values(mean))
 
 
-def _values(held: Held) -> NDArray[Any] | Mapping[str, NDArray[Any]]:
-    return numbers(held) if isinstance(held, Table) else held
+def _values(held: FileValues) -> NDArray[Any] | Mapping[str, NDArray[Any]]:
+    return numbers(held) if isinstance(held, FileTable) else held

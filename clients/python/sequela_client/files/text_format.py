@@ -8,7 +8,7 @@ from sequela_client.errors import CallerError
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class TextFormat:
     """What the caller says of a text file; what is left None is seen from the file.
 
     `header`: whether the first row holds names. `delimiter`: what stands between columns. `decimal`: the decimal

@@ -21,7 +21,7 @@ _OTHERS = (
 )
 
 
-def decoded(raw: bytes, encoding: str | None) -> str:
+def decode_text(raw: bytes, encoding: str | None) -> str:
     """The text. Raises ValueError, in words, where it is not stored as said or seen."""
     for start, what in _OTHERS:
         if raw.startswith(start):

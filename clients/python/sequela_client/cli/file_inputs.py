@@ -10,15 +10,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela_client.cli import rows
-from sequela_client.cli.columns import Matching, chosen, listed, matching, named, picked, refused, transposed
+from sequela_client.cli.columns import (
+    ColumnMatch,
+    chosen,
+    listed,
+    matching,
+    named,
+    picked,
+    refused,
+    transposed,
+)
 from sequela_client.cli.model_layout import Layout
 from sequela_client.cli.rows import RowOptions
-from sequela_client.cli.values import arrays
+from sequela_client.cli.table_values import arrays
 from sequela_client.errors import CallerError
-from sequela_client.files import Loaded, Table
-from sequela_client.files.loader import Held
+from sequela_client.files import FileContent, FileTable
+from sequela_client.files.file_table import numbers
+from sequela_client.files.loader import FileValues
 from sequela_client.files.records import columns_in
-from sequela_client.files.tables import numbers
 from sequela_client.files.text_format import invalid
 from sequela_client.inputs import BackgroundValues, Values
 from sequela_client.inputs import Sequence as Given
@@ -32,13 +41,13 @@ class Notes:
 
     said: list[str] = field(default_factory=list)
 
-    def add(self, loaded: Loaded, text: str) -> None:
+    def add(self, loaded: FileContent, text: str) -> None:
         """Adds a note about a file."""
         if text and f"{loaded.path.name}: {text}" not in self.said:
             self.said.append(f"{loaded.path.name}: {text}")
 
 
-def needs_layout(loaded: Loaded) -> bool:
+def needs_layout(loaded: FileContent) -> bool:
     """Whether it takes the model's description to make sense of it."""
     held = loaded.values
     if not isinstance(held, np.ndarray):
@@ -46,10 +55,10 @@ def needs_layout(loaded: Loaded) -> bool:
     return held.ndim > 2 or (held.dtype.kind == "f" and bool(np.isnan(held).any()))
 
 
-def sequence(loaded: Loaded, layout: Layout | None, options: RowOptions, notes: Notes) -> Given:
+def sequence(loaded: FileContent, layout: Layout | None, options: RowOptions, notes: Notes) -> Given:
     """The sequence that a file holds. Raises CallerError where that is not sure."""
     held = _as_table(loaded, layout)
-    if not isinstance(held, Table):
+    if not isinstance(held, FileTable):
         if options.given:
             raise _not_a_table(loaded, options.given[0])
         return Given(_arrays(loaded, held, layout, notes), loaded.events, loaded.id, loaded.labels)
@@ -75,7 +84,9 @@ def sequence(loaded: Loaded, layout: Layout | None, options: RowOptions, notes: 
     return Given(values, events, loaded.id or owner, loaded.labels)
 
 
-def background(loaded: Loaded, layout: Layout | None, options: RowOptions, notes: Notes) -> BackgroundValues:
+def background(
+    loaded: FileContent, layout: Layout | None, options: RowOptions, notes: Notes
+) -> BackgroundValues:
     """The background that a file holds. Raises CallerError where that is not sure."""
     mean = loaded.mean_event
     return BackgroundValues(
@@ -84,9 +95,9 @@ def background(loaded: Loaded, layout: Layout | None, options: RowOptions, notes
     )
 
 
-def _one(values: Any, held: Held) -> Values:
+def _one(values: Any, held: FileValues) -> Values:
     """A table of one row as the mean event that it is."""
-    if not isinstance(held, Table):
+    if not isinstance(held, FileTable):
         return values  # type: ignore[no-any-return]
     if isinstance(values, dict):
         return {name: array[0] for name, array in values.items()}
@@ -95,9 +106,11 @@ def _one(values: Any, held: Held) -> Values:
     return values[0]  # type: ignore[no-any-return]
 
 
-def _rows_of(loaded: Loaded, held: Held, layout: Layout | None, options: RowOptions, notes: Notes) -> Values:
+def _rows_of(
+    loaded: FileContent, held: FileValues, layout: Layout | None, options: RowOptions, notes: Notes
+) -> Values:
     table = _as_table(replace(loaded, values=held), layout)
-    if not isinstance(table, Table):
+    if not isinstance(table, FileTable):
         return _arrays(loaded, table, layout, notes)
     if table.width and {str(cell).strip() for cell in table.column(0)} >= STATISTICS:
         text = "its rows are statistics, as describe() gives; keep one of them, such as the mean"
@@ -108,7 +121,7 @@ def _rows_of(loaded: Loaded, held: Held, layout: Layout | None, options: RowOpti
     return values
 
 
-def _has(table: Table, wanted: Sequence[str]) -> bool:
+def _has(table: FileTable, wanted: Sequence[str]) -> bool:
     """Whether a background has the columns that were picked from the sequence."""
     try:
         return bool(wanted and [picked(table, each) for each in wanted])
@@ -116,17 +129,17 @@ def _has(table: Table, wanted: Sequence[str]) -> bool:
         return False
 
 
-def _not_a_table(loaded: Loaded, option: str) -> CallerError:
+def _not_a_table(loaded: FileContent, option: str) -> CallerError:
     """An option that goes with tables only."""
     return invalid(
         loaded.path.name, f"{option} goes with a table: CSV, or JSON with records or columns by name"
     )
 
 
-def _as_table(loaded: Loaded, layout: Layout | None) -> Held:
+def _as_table(loaded: FileContent, layout: Layout | None) -> FileValues:
     """Columns by name are a table, unless their names are those of the model's inputs."""
     held = loaded.values
-    if isinstance(held, Table):
+    if isinstance(held, FileTable):
         held = named(held, layout)
         return held if layout is None else transposed(held, layout)
     if isinstance(held, np.ndarray) or layout is None or set(held) <= {item.name for item in layout.inputs}:
@@ -142,10 +155,10 @@ def _as_table(loaded: Loaded, layout: Layout | None) -> Held:
 
 
 def _values(
-    table: Table, layout: Layout | None, options: RowOptions, loaded: Loaded, notes: Notes
+    table: FileTable, layout: Layout | None, options: RowOptions, loaded: FileContent, notes: Notes
 ) -> tuple[Values, set[int]]:
     """The model's inputs, and the columns of the table that are in them."""
-    found: Matching | list[int]
+    found: ColumnMatch | list[int]
     if options.columns:
         found = chosen(table, options.columns, layout)
     elif layout is None:
@@ -165,20 +178,20 @@ def _values(
     return _with_names(only, table, [source.column for source in found.sources.values()]), found.used
 
 
-def _apart(table: Table, options: RowOptions) -> set[int]:
+def _apart(table: FileTable, options: RowOptions) -> set[int]:
     """The columns that options name as something else than values."""
     names = ((options.entity or "").partition("=")[0], options.time, options.id)
     return {picked(table, name)[0] for name in names if name}
 
 
-def _with_names(values: NDArray[Any], table: Table, columns: Sequence[int]) -> Values:
+def _with_names(values: NDArray[Any], table: FileTable, columns: Sequence[int]) -> Values:
     """With the names of the table's columns, for the server to match or to use, where each has one of its own."""
     names = tuple(table.names[at] for at in columns) if table.names else ()
     usable = bool(names) and all(names) and len(set(names)) == len(names) == values.shape[-1]
     return NamedColumns(values, names) if usable else values
 
 
-def _arrays(loaded: Loaded, held: Any, layout: Layout | None, notes: Notes) -> Values:
+def _arrays(loaded: FileContent, held: Any, layout: Layout | None, notes: Notes) -> Values:
     """Arrays with a batch axis of one, and of npz without names, as the model takes them."""
     if layout is None:
         return held  # type: ignore[no-any-return]
@@ -194,7 +207,7 @@ def _arrays(loaded: Loaded, held: Any, layout: Layout | None, notes: Notes) -> V
     return done[""] if list(done) == [""] else done
 
 
-def _array(loaded: Loaded, name: str, array: NDArray[Any], item: Any, notes: Notes) -> NDArray[Any]:
+def _array(loaded: FileContent, name: str, array: NDArray[Any], item: Any, notes: Notes) -> NDArray[Any]:
     if item is None:
         return array
     where = f"input {name}: " if name else ""
@@ -218,14 +231,14 @@ def _array(loaded: Loaded, name: str, array: NDArray[Any], item: Any, notes: Not
     return array
 
 
-def _without(table: Table, unread: Sequence[int], options: RowOptions) -> list[int]:
+def _without(table: FileTable, unread: Sequence[int], options: RowOptions) -> list[int]:
     """Columns that may still say something once the caller has sorted the rows by one of them."""
     sorted_by = picked(table, options.sort_by)[0] if options.sort_by else -1
     return [at for at in unread if at == sorted_by or not rows.is_time(table, at)]
 
 
 def _say_left_out(
-    loaded: Loaded, table: Table, unread: Sequence[int], options: RowOptions, note: str, notes: Notes
+    loaded: FileContent, table: FileTable, unread: Sequence[int], options: RowOptions, note: str, notes: Notes
 ) -> None:
     """Names the columns that went nowhere."""
     known = {options.time, options.id, (options.entity or "").partition("=")[0]} - {""}

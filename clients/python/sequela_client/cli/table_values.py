@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela_client.cli.columns import Matching, Source, listed
+from sequela_client.cli.columns import ColumnMatch, Source, listed
 from sequela_client.cli.model_layout import Layout
-from sequela_client.files import Table
+from sequela_client.files import FileTable
 from sequela_client.files.cells import is_missing, is_number, number
 from sequela_client.resources import ModelInput
 
 
-def arrays(table: Table, layout: Layout, found: Matching) -> Mapping[str, NDArray[Any]]:
+def arrays(table: FileTable, layout: Layout, found: ColumnMatch) -> Mapping[str, NDArray[Any]]:
     """Each input's values: (l, width) of events, (width) of a static input. Raises CallerError, naming the cell."""
     return {
         item.name: (_static if item.role == "static" else _events)(table, item, found)
@@ -24,7 +24,7 @@ def arrays(table: Table, layout: Layout, found: Matching) -> Mapping[str, NDArra
     }
 
 
-def _events(table: Table, item: ModelInput, found: Matching) -> NDArray[Any]:
+def _events(table: FileTable, item: ModelInput, found: ColumnMatch) -> NDArray[Any]:
     rows = [
         [_value(table, row, found.sources[item.name, at], item) for at in range(item.width)]
         for row in range(len(table.rows))
@@ -32,7 +32,7 @@ def _events(table: Table, item: ModelInput, found: Matching) -> NDArray[Any]:
     return _array(rows, item)
 
 
-def _static(table: Table, item: ModelInput, found: Matching) -> NDArray[Any]:
+def _static(table: FileTable, item: ModelInput, found: ColumnMatch) -> NDArray[Any]:
     """One value for the whole sequence, which every row repeats."""
     for at in range(item.width):
         column = found.sources[item.name, at].column
@@ -56,7 +56,7 @@ def _array(values: Any, item: ModelInput) -> NDArray[Any]:
     return array
 
 
-def _value(table: Table, row: int, source: Source, item: ModelInput) -> float | int:
+def _value(table: FileTable, row: int, source: Source, item: ModelInput) -> float | int:
     cell = table.rows[row][source.column]
     feature = source.feature
     if source.words:
@@ -75,7 +75,7 @@ def _value(table: Table, row: int, source: Source, item: ModelInput) -> float | 
     return table.number(row, source.column)
 
 
-def _category(table: Table, row: int, source: Source) -> int:
+def _category(table: FileTable, row: int, source: Source) -> int:
     """A category's id, from its name or the id itself. Raises CallerError where it may be either, or neither."""
     cell, categories = table.rows[row][source.column], source.feature.categories
     text = "" if cell is None else str(cell).strip()

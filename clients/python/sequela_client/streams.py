@@ -11,10 +11,10 @@ from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela_client import requests
 from sequela_client.channel import Deadline
+from sequela_client.content_digests import column_order
 from sequela_client.errors import CallerError
 from sequela_client.inputs import SequenceLike
 from sequela_client.resources import Outcome, outcome
-from sequela_client.sent_content import column_order
 
 T = TypeVar("T")
 
@@ -22,7 +22,7 @@ AnyIterable = Iterable[T] | AsyncIterable[T]
 """Async iterables are for the asyncio client only."""
 
 
-class Feed(Generic[T]):
+class MessageStream(Generic[T]):
     """Messages made from a caller's items, after a head. Keeps an error among them, as gRPC swallows it.
 
     `make`: a message from an item and its number, or None, which sends nothing.
@@ -71,7 +71,7 @@ class Feed(Generic[T]):
 
 
 @dataclass(slots=True)
-class Bulk:
+class ExplanationStream:
     """One stream. Background values go until an answer tells their digest, for each order of columns. `timeout`:
     seconds for each.
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from sequela_client.attributions import Attribution, PlayerKind
-from sequela_client.cli.phrases import Wording, events_name
+from sequela_client.cli.phrases import Phrases, events_name
 from sequela_client.cli.terminal import printable
 from sequela_client.explanation import Explanation
 from sequela_client.explanation_parts import Verdict
@@ -24,7 +24,7 @@ _LITTLE = 0.1
 _INFERRED = re.compile(r"(.+\.)?f?\d+")
 
 
-def has_story(explanation: Explanation) -> bool:
+def has_summary(explanation: Explanation) -> bool:
     """Whether there are words to tell it with: features that somebody named. Numbered ones are for tables only."""
     names = [feature.name for feature in explanation.feature_info]
     return explanation.explained and not all(map(_INFERRED.fullmatch, names))
@@ -33,7 +33,7 @@ def has_story(explanation: Explanation) -> bool:
 def tell(explanation: Explanation) -> Iterator[str]:
     """The story of the first target, line by line."""
     explanation = printable(explanation)
-    words = Wording(explanation, digits=2)
+    words = Phrases(explanation, digits=2)
     target = explanation.targets[0]
     yield _opening(explanation)
     if explanation.labels:
@@ -86,7 +86,7 @@ def _scope(explanation: Explanation) -> str:
     return f"the {recent} recent events" if recent > 1 else "the latest event"
 
 
-def _feature(words: Wording, explanation: Explanation, item: Attribution) -> str:
+def _feature(words: Phrases, explanation: Explanation, item: Attribution) -> str:
     """A feature and what it contributed, with its value where that mattered most."""
     name, t = item.feature or "", explanation.peak(item.feature or "")
     value = words.value(t or 0, name) if t is not None or name in explanation.static_values else ""
@@ -133,12 +133,12 @@ def _top(items: Iterable[Attribution], sign: int) -> list[Attribution]:
     return sorted(sure, key=lambda item: -abs(item.value))[:_TOLD]
 
 
-def _events(words: Wording, explanation: Explanation, sign: int) -> Iterator[str]:
+def _events(words: Phrases, explanation: Explanation, sign: int) -> Iterator[str]:
     for item in _top(explanation.events, sign):
         yield f"{words.signed(item.value)}  {_when(words, item)}: {words.facts(item.t or 0)}"
 
 
-def _facts(words: Wording, explanation: Explanation, sign: int) -> Iterator[str]:
+def _facts(words: Phrases, explanation: Explanation, sign: int) -> Iterator[str]:
     """Single values, of one feature at one event, that raised or lowered the score."""
     cells = [item for item in explanation.cells if item.kind is PlayerKind.CELL]
     for item in _top(cells, sign):
@@ -147,15 +147,15 @@ def _facts(words: Wording, explanation: Explanation, sign: int) -> Iterator[str]
         yield f"{words.signed(item.value)}  {words.feature(name)}: {value}, at {_when(words, item)}"
 
 
-def _when(words: Wording, item: Attribution) -> str:
+def _when(words: Phrases, item: Attribution) -> str:
     return _event(words, item.t or 0)
 
 
-def _event(words: Wording, t: int) -> str:
+def _event(words: Phrases, t: int) -> str:
     return words.time(t) or ("the latest event" if t == 0 else f"event t={t}")
 
 
-def _older(words: Wording, explanation: Explanation) -> Iterator[str]:
+def _older(words: Phrases, explanation: Explanation) -> Iterator[str]:
     pruned = explanation.pruned
     if pruned is None:
         return

@@ -6,24 +6,24 @@ import hashlib
 
 from sequela_proto.v1 import sequela_pb2 as pb
 
-from sequela_client.models import Digests, ModelFile
+from sequela_client.models import FileDigests, ModelFile
 
 _BACKGROUNDS = 1024
 """Backgrounds remembered; beyond, the oldest is sent again."""
 
 
-class Knowledge:
+class ContentDigests:
     """Digests of files and backgrounds. Safe for several threads: at worst something is sent twice."""
 
     def __init__(self, max_inline_bytes: int) -> None:
         self.max_inline_bytes = max_inline_bytes
-        self._digests = Digests()
+        self._files = FileDigests()
         self._inline: set[str] = set()
         self._backgrounds: dict[str, str] = {}
 
     def reference(self, file: ModelFile) -> pb.ModelReference:
         """How to name the file's model to the server: its digest, or its bytes once uploads were refused."""
-        digest = self._digests.of(file)
+        digest = self._files.of(file)
         return file.read().inline if digest in self._inline else pb.ModelReference(digest=digest)
 
     def send_inline(self, digest: str) -> None:

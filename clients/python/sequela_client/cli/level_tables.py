@@ -13,7 +13,7 @@ from rich.text import Text
 
 from sequela_client.attributions import Attribution, Level, PlayerKind
 from sequela_client.cli.bars import Bars
-from sequela_client.cli.phrases import Wording, quality
+from sequela_client.cli.phrases import Phrases, quality
 from sequela_client.cli.terminal import printable
 from sequela_client.explanation import Explanation
 
@@ -22,7 +22,7 @@ _TARGETS = 3
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class LevelTable:
     """A level as a table: its rows, and what the first two columns say of each."""
 
     title: str
@@ -52,7 +52,7 @@ def _shown(drawn: int, targets: int, outputs: int) -> str:
 
 def draw_target(console: Console, explanation: Explanation, rows: int) -> None:
     """Draws an explanation of one target."""
-    words = Wording(explanation)
+    words = Phrases(explanation)
     _header(console, explanation, words)
     if not explanation.explained:
         minimum = explanation.options.minimum_score
@@ -79,7 +79,7 @@ def _nothing_passes(explanation: Explanation) -> bool:
     return not level.of(PlayerKind.CELL) and options.top_k_events is None
 
 
-def _header(console: Console, explanation: Explanation, words: Wording) -> None:
+def _header(console: Console, explanation: Explanation, words: Phrases) -> None:
     target = explanation.targets[0]
     beside = ""
     if explanation.explained:
@@ -131,7 +131,7 @@ def _strongest(items: Sequence[Attribution], rows: int) -> list[Attribution]:
     return [items[index] for index in sorted(kept)]
 
 
-def _views(explanation: Explanation, words: Wording) -> Iterator[View]:
+def _views(explanation: Explanation, words: Phrases) -> Iterator[LevelTable]:
     """The levels that were answered."""
 
     def event(item: Attribution) -> tuple[str, str]:
@@ -148,15 +148,17 @@ def _views(explanation: Explanation, words: Wording) -> Iterator[View]:
         return words.player(item), "  ".join(filter(None, (value, unsure)))
 
     if explanation.event_level:
-        yield View("Events", ("event", "what"), explanation.event_level, _events(explanation), event)
+        yield LevelTable("Events", ("event", "what"), explanation.event_level, _events(explanation), event)
     if explanation.feature_level:
         heads = ("feature", "value (event)")
-        yield View("Features", heads, explanation.feature_level, _features(explanation), feature)
+        yield LevelTable("Features", heads, explanation.feature_level, _features(explanation), feature)
     if explanation.cell_level:
-        yield View("Cells", ("cell", "value"), explanation.cell_level, _by_strength(explanation.cells), cell)
+        yield LevelTable(
+            "Cells", ("cell", "value"), explanation.cell_level, _by_strength(explanation.cells), cell
+        )
 
 
-def _table(console: Console, words: Wording, view: View, rows: int) -> None:
+def _table(console: Console, words: Phrases, view: LevelTable, rows: int) -> None:
     console.print(Text.assemble((view.title, "bold"), f"  {quality(view.level.quality)}"))
     items = _strongest(view.items, rows)
     if not items:

@@ -15,7 +15,7 @@ from sequela_client.files.text_format import invalid
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class FileTable:
     """`names`: one for each column, or none. `remark`: names that only a comment line holds. `lines`: where each row
     stands in the file, counted in `unit`s. `decimal`: the decimal mark of texts. `seen`: how the file was read.
     """
@@ -72,7 +72,7 @@ class Table:
         )
         return self.refusal(f"{self.place(row, index)}: the value is missing{written}; {advice}")
 
-    def picked(self, rows: Iterable[int]) -> Table:
+    def picked(self, rows: Iterable[int]) -> FileTable:
         """The same with these rows, in this order."""
         chosen = list(rows)
         return replace(
@@ -85,7 +85,7 @@ class Table:
         return f" (read with {self.seen})" if self.seen else ""
 
 
-def numbers(table: Table, columns: Sequence[int] | None = None) -> NDArray[np.float64]:
+def numbers(table: FileTable, columns: Sequence[int] | None = None) -> NDArray[np.float64]:
     """The columns as numbers, in this order. Raises CallerError for what is no number, or missing."""
     order = range(table.width) if columns is None else columns
     return np.array(

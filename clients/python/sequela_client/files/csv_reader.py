@@ -15,18 +15,18 @@ from pathlib import Path
 
 from sequela_client.files.cells import is_missing, is_number
 from sequela_client.files.dialects import Dialect, Row, dialect, split
-from sequela_client.files.encodings import decoded
+from sequela_client.files.file_table import FileTable
 from sequela_client.files.headers import has_header
-from sequela_client.files.tables import Table
-from sequela_client.files.text_format import Reading
+from sequela_client.files.text_encoding import decode_text
+from sequela_client.files.text_format import TextFormat
 
 _SEPARATOR = re.compile("sep=(.)", re.IGNORECASE)
 """A first line that tells Excel what stands between columns."""
 
 
-def delimited(path: Path, reading: Reading) -> Table:
+def read_csv(path: Path, reading: TextFormat) -> FileTable:
     """The file's table. Raises ValueError, in words."""
-    text = decoded(path.read_bytes(), reading.encoding)
+    text = decode_text(path.read_bytes(), reading.encoding)
     lines = list(enumerate(io.StringIO(text, newline=None), 1))
     if lines and (said := _SEPARATOR.fullmatch(lines[0][1].strip())):
         lines, reading = lines[1:], replace(reading, delimiter=reading.delimiter or said[1])
@@ -38,7 +38,7 @@ def delimited(path: Path, reading: Reading) -> Table:
     remark = _remark(comments, len(rows[0][1]), written)
     if not body:
         raise ValueError("it holds no events")
-    return Table(
+    return FileTable(
         path,
         tuple(tuple(row) for _, row in body),
         tuple(number for number, _ in body),
@@ -70,7 +70,7 @@ def _is_blank(row: Sequence[str]) -> bool:
     return not row
 
 
-def _headed(rows: list[Row], reading: Reading, written: Dialect) -> tuple[tuple[str, ...], list[Row]]:
+def _headed(rows: list[Row], reading: TextFormat, written: Dialect) -> tuple[tuple[str, ...], list[Row]]:
     """Names, where there is a header, and the rows under it."""
     header = reading.header
     if header is None:

@@ -8,22 +8,22 @@ from typing import Any
 
 from sequela_proto.v1 import sequela_pb2 as pb
 
-from sequela_client import flows, messages, requests, resources
-from sequela_client.bulk import AnyIterable, Bulk, Feed
+from sequela_client import flows, requests, resources, responses
+from sequela_client.calls import Listing
+from sequela_client.content_digests import ContentDigests
 from sequela_client.errors import CallerError
 from sequela_client.explanation import Explanation
 from sequela_client.flows import Flow
 from sequela_client.inputs import BackgroundLike, BackgroundValues, SequenceLike, Values
 from sequela_client.models import ModelFile, ModelLike, choose
 from sequela_client.options import Options, options_message
-from sequela_client.pages import Listing
 from sequela_client.requests import Average, BackgroundShape
 from sequela_client.resources import Background, ExplanationSummary, Model, Scores
-from sequela_client.sent_content import Knowledge
+from sequela_client.streams import AnyIterable, ExplanationStream, MessageStream
 
 
 def explain(
-    knowledge: Knowledge,
+    sent: ContentDigests,
     sequence: SequenceLike,
     model: ModelLike,
     background: BackgroundLike,
@@ -33,24 +33,24 @@ def explain(
 ) -> Flow[Explanation]:
     """Explains one sequence."""
     request = requests.explain(sequence, options_message(options), caller_id, labels)
-    return flows.explain(knowledge, model, requests.background_reference(background), request)
+    return flows.explain(sent, model, requests.background_reference(background), request)
 
 
 def explain_many(
-    knowledge: Knowledge,
+    sent: ContentDigests,
     model: ModelLike,
     background: BackgroundLike,
     options: Options,
     timeout: float | None,
-) -> Flow[Bulk]:
+) -> Flow[ExplanationStream]:
     """Prepares a stream of questions."""
     message, reference = options_message(options), requests.background_reference(background)
-    known = yield from flows.known_model(knowledge, model)
-    return Bulk(known, reference, message, timeout)
+    known = yield from flows.known_model(sent, model)
+    return ExplanationStream(known, reference, message, timeout)
 
 
 def score(
-    knowledge: Knowledge,
+    sent: ContentDigests,
     sequences: SequenceLike | Iterable[SequenceLike],
     model: ModelLike,
     targets: Iterable[str | int] | str | int | None,
@@ -63,14 +63,14 @@ def score(
         request.model.CopyFrom(reference)
         return flows.call("explanations.Score", request, resources.scores)
 
-    return flows.with_model(knowledge, model, ask)
+    return flows.with_model(sent, model, ask)
 
 
 def get_explanation(name: str) -> Flow[Explanation]:
     """An explanation made before."""
     request = pb.GetExplanationRequest(name=requests.text("name", name))
     return flows.call(
-        "explanations.GetExplanation", request, lambda answer: messages.explanation(answer.explanation)
+        "explanations.GetExplanation", request, lambda answer: responses.explanation(answer.explanation)
     )
 
 
@@ -120,16 +120,16 @@ def delete_model(name: str) -> Flow[None]:
 
 
 def create_background(
-    knowledge: Knowledge, name: str, values: BackgroundValues | Values, model: ModelLike
+    sent: ContentDigests, name: str, values: BackgroundValues | Values, model: ModelLike
 ) -> Flow[Background]:
     """Keeps background values under a name."""
     message = pb.CreateBackgroundRequest(values=requests.background_values(values))
-    header = yield from flows.background_header(knowledge, model, requests.background_header(name))
+    header = yield from flows.background_header(sent, model, requests.background_header(name))
     return (yield from flows.call("backgrounds.CreateBackground", [header, message], _background))
 
 
 def average_background(
-    knowledge: Knowledge,
+    sent: ContentDigests,
     name: str,
     sequences: AnyIterable[SequenceLike],
     model: ModelLike,
@@ -138,8 +138,8 @@ def average_background(
 ) -> Flow[Background]:
     """Averages sequences into a background, and keeps it under a name."""
     unnamed = requests.background_header(name, average, shape)
-    header = yield from flows.background_header(knowledge, model, unnamed)
-    feed = Feed(sequences, requests.averaged, head=[header])
+    header = yield from flows.background_header(sent, model, unnamed)
+    feed = MessageStream(sequences, requests.averaged, head=[header])
     return (yield from flows.call("backgrounds.CreateBackground", feed, _background))
 
 
