@@ -97,7 +97,7 @@ def test_a_missing_column_is_refused(sequela: Sequela) -> None:
     with pytest.raises(CallerError, match="missing: var_rss13 \\(is it 'var_rss_13'") as caught:
         explain(sequela, frame)
     assert caught.value.reason == "COLUMNS_DIFFER"
-    assert caught.value.violations[0].field == "sequence.inputs[0].columns"
+    assert caught.value.violations[0].field == "sequence"
 
 
 def test_a_time_index_becomes_the_events_times(sequela: Sequela) -> None:

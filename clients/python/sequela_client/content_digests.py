@@ -1,4 +1,4 @@
-"""What a client learns about its server, so that it sends content only once."""
+"""Digests of the models and backgrounds that a client has sent, so that it sends each content only once."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela_client.models import FileDigests, ModelFile
 
-_BACKGROUNDS = 1024
-"""Backgrounds remembered; beyond, the oldest is sent again."""
+_MAX_BACKGROUNDS = 1024
+"""How many backgrounds are remembered; beyond that the oldest is forgotten, and sent again when it is used."""
 
 
 class ContentDigests:
-    """Digests of files and backgrounds. Safe for several threads: at worst something is sent twice."""
+    """What one server is known to have. Safe for several threads: at worst something is sent twice.
+
+    Args:
+        max_inline_bytes: the largest model that is sent within a request.
+    """
 
     def __init__(self, max_inline_bytes: int) -> None:
         self.max_inline_bytes = max_inline_bytes
@@ -22,29 +26,33 @@ class ContentDigests:
         self._backgrounds: dict[str, str] = {}
 
     def reference(self, file: ModelFile) -> pb.ModelReference:
-        """How to name the file's model to the server: its digest, or its bytes once uploads were refused."""
+        """How to refer to the file's model: by its digest, or by its bytes where the server refuses uploads."""
         digest = self._files.of(file)
         return file.read().inline if digest in self._inline else pb.ModelReference(digest=digest)
 
     def send_inline(self, digest: str) -> None:
-        """The server takes this model only inline."""
+        """From now on, this model is sent within each request."""
         self._inline.add(digest)
 
     def background(self, request: pb.ExplainRequest, values: pb.BackgroundValues) -> str | None:
-        """The server's digest for values that were sent before with such a question."""
+        """The server's digest of these values if they were sent before with such a request."""
         return self._backgrounds.get(_key(request, values))
 
-    def learn(self, request: pb.ExplainRequest, values: pb.BackgroundValues, digest: str) -> None:
-        """The server's digest for these values with such a question: the model's schema gives them names and types,
-        and where it names no columns, the order of the sequence's columns is theirs too.
+    def remember_background(
+        self, request: pb.ExplainRequest, values: pb.BackgroundValues, digest: str
+    ) -> None:
+        """Stores the server's digest of these values.
+
+        The same values have another digest with another model, whose schema gives them names and types, and with
+        another order of the sequence's columns where the schema names no columns.
         """
-        if len(self._backgrounds) >= _BACKGROUNDS:
+        if len(self._backgrounds) >= _MAX_BACKGROUNDS:
             self._backgrounds.pop(next(iter(self._backgrounds)), None)
         self._backgrounds[_key(request, values)] = digest
 
 
 def column_order(sequence: pb.Sequence) -> tuple[tuple[str, ...], ...]:
-    """The names of the columns of each input, in the order in which they were sent."""
+    """The name of each input with the names of its columns, in the order in which they were sent."""
     return tuple((item.name, *item.columns) for item in sequence.inputs)
 
 

@@ -16,8 +16,8 @@ from sequela_client.explanation_parts import (
     Feature,
     Pruning,
     TargetScore,
-    UsedOptions,
 )
+from sequela_client.options import UsedOptions
 
 _MOST_TARGETS = 3
 """Scores that the short form shows."""

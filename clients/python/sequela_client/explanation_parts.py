@@ -135,37 +135,6 @@ class EventValues:
 
 
 @dataclass(frozen=True, slots=True)
-class UsedOptions:
-    """The options as they were used; tolerances in units of the explained output, one for each target."""
-
-    levels: tuple[str, ...]
-    feature_scope: str
-    pruning_tolerances: PerTarget
-    cell_thresholds: PerTarget
-    top_k_events: int | None
-    top_k_features: int | None
-    max_coalitions: int
-    target_standard_errors: PerTarget
-    seed: int
-    refine_history: bool
-    minimum_score: float | None
-    full_pruning_curve: bool
-    link: str
-    output_event: int
-    estimator: str
-
-    def for_target(self, index: int) -> UsedOptions:
-        """The same with one target's numbers only."""
-        one = slice(index, index + 1)
-        return replace(
-            self,
-            pruning_tolerances=self.pruning_tolerances[one],
-            cell_thresholds=self.cell_thresholds[one],
-            target_standard_errors=self.target_standard_errors[one],
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class Cost:
     """What it took; not part of what a seed reproduces. `stage_seconds`: wall time by stage. `endpoint_rows`,
     `endpoint_calls`: sent to the model's endpoint, also again or in vain.

@@ -1,77 +1,97 @@
-"""One function for each method of the clients: what to do, as a flow or a list, for a client to carry out."""
+"""One function for each method of the clients. It returns the operation or the listing that a client then carries out.
+
+Models and backgrounds are sent by digest first. Only where the server does not know the digest is the content sent.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sequela_proto.v1 import sequela_pb2 as pb
 
-from sequela_client import flows, requests, resources, responses
-from sequela_client.calls import Listing
+from sequela_client import requests, resources, responses
+from sequela_client.calls import Call, Listing, Operation, call
 from sequela_client.content_digests import ContentDigests
-from sequela_client.errors import CallerError
+from sequela_client.errors import (
+    BACKGROUND_NOT_FOUND,
+    MODEL_NOT_FOUND,
+    UPLOADS_DISABLED,
+    CallerError,
+    NotFound,
+    SequelaError,
+)
 from sequela_client.explanation import Explanation
-from sequela_client.flows import Flow
 from sequela_client.inputs import BackgroundLike, BackgroundValues, SequenceLike, Values
 from sequela_client.models import ModelFile, ModelLike, choose
-from sequela_client.options import Options, options_message
+from sequela_client.option_messages import options_message
+from sequela_client.options import Options
 from sequela_client.requests import Average, BackgroundShape
 from sequela_client.resources import Background, ExplanationSummary, Model, Scores
 from sequela_client.streams import AnyIterable, ExplanationStream, MessageStream
 
+T = TypeVar("T")
+
 
 def explain(
-    sent: ContentDigests,
+    digests: ContentDigests,
     sequence: SequenceLike,
     model: ModelLike,
     background: BackgroundLike,
     options: Options,
     caller_id: str | None,
     labels: Mapping[str, str] | None,
-) -> Flow[Explanation]:
+) -> Operation[Explanation]:
     """Explains one sequence."""
     request = requests.explain(sequence, options_message(options), caller_id, labels)
-    return flows.explain(sent, model, requests.background_reference(background), request)
+    reference = requests.background_reference(background)
+
+    def ask(known: pb.ModelReference) -> Operation[Explanation]:
+        request.model.CopyFrom(known)
+        if reference is not None and reference.HasField("values"):
+            return (yield from _explain_with_values(digests, reference.values, request))
+        if reference is not None:
+            request.background.CopyFrom(reference)
+        return (yield from _explain(request))
+
+    return _with_model(digests, model, ask)
 
 
 def explain_many(
-    sent: ContentDigests,
+    digests: ContentDigests,
     model: ModelLike,
     background: BackgroundLike,
     options: Options,
     timeout: float | None,
-) -> Flow[ExplanationStream]:
-    """Prepares a stream of questions."""
+) -> Operation[ExplanationStream]:
+    """Prepares a stream of requests that differ in their sequence only. `timeout`: seconds for each of them."""
     message, reference = options_message(options), requests.background_reference(background)
-    known = yield from flows.known_model(sent, model)
+    known = yield from _registered_model(digests, model)
     return ExplanationStream(known, reference, message, timeout)
 
 
 def score(
-    sent: ContentDigests,
+    digests: ContentDigests,
     sequences: SequenceLike | Iterable[SequenceLike],
     model: ModelLike,
     targets: Iterable[str | int] | str | int | None,
     output_event: int | None,
-) -> Flow[Scores]:
+) -> Operation[Scores]:
     """Scores sequences."""
     request = requests.score(sequences, targets, output_event)
 
-    def ask(reference: pb.ModelReference) -> Flow[Scores]:
-        request.model.CopyFrom(reference)
-        return flows.call("explanations.Score", request, resources.scores)
+    def ask(known: pb.ModelReference) -> Operation[Scores]:
+        request.model.CopyFrom(known)
+        return call("explanations.Score", request, resources.scores)
 
-    return flows.with_model(sent, model, ask)
+    return _with_model(digests, model, ask)
 
 
-def get_explanation(name: str) -> Flow[Explanation]:
-    """An explanation made before."""
+def get_explanation(name: str) -> Operation[Explanation]:
+    """Reads a stored explanation."""
     request = pb.GetExplanationRequest(name=requests.text("name", name))
-    return flows.call(
-        "explanations.GetExplanation", request, lambda answer: responses.explanation(answer.explanation)
-    )
+    return call("explanations.GetExplanation", request, _explanation)
 
 
 def list_explanations(
@@ -82,86 +102,169 @@ def list_explanations(
     end: datetime | None,
     page_size: int,
 ) -> Listing[ExplanationSummary]:
-    """Explanations, newest first."""
+    """Lists stored explanations, newest first."""
     request = requests.list_explanations(caller_id, model, labels, start, end, page_size)
     return Listing("explanations.ListExplanations", request, "explanations", resources.summary)
 
 
-def register_model(path: ModelLike, name: str) -> Flow[Model]:
+def register_model(path: ModelLike, name: str) -> Operation[Model]:
     """Uploads a model file."""
     chosen = choose(path)
     if not isinstance(chosen, ModelFile):
-        raise CallerError(f"{path!r} is not the path of an ONNX file", reason="NOT_A_PATH")
+        raise CallerError(f"path: {path!r} is not the path of an ONNX file", reason="NOT_A_PATH")
     upload = chosen.read().upload(requests.text("name", name))
-    return flows.call("models.RegisterModel", upload, lambda answer: resources.model(answer.model))
+    return call("models.RegisterModel", upload, lambda answer: resources.model(answer.model))
 
 
-def get_model(name: str) -> Flow[Model]:
+def get_model(name: str) -> Operation[Model]:
     """Describes a model."""
     request = pb.GetModelRequest(name=requests.text("name", name))
-    return flows.call("models.GetModel", request, lambda answer: resources.model(answer.model))
+    return call("models.GetModel", request, lambda answer: resources.model(answer.model))
 
 
 def list_models(page_size: int) -> Listing[Model]:
-    """Models by name."""
-    return Listing(
-        "models.ListModels",
-        pb.ListModelsRequest(page_size=requests.whole("page_size", page_size)),
-        "models",
-        resources.model,
-    )
+    """Lists models by name."""
+    request = pb.ListModelsRequest(page_size=requests.whole("page_size", page_size))
+    return Listing("models.ListModels", request, "models", resources.model)
 
 
-def delete_model(name: str) -> Flow[None]:
+def delete_model(name: str) -> Operation[None]:
     """Deletes an uploaded model."""
-    return flows.call(
-        "models.DeleteModel", pb.DeleteModelRequest(name=requests.text("name", name)), lambda _: None
-    )
+    request = pb.DeleteModelRequest(name=requests.text("name", name))
+    return call("models.DeleteModel", request, lambda _: None)
 
 
 def create_background(
-    sent: ContentDigests, name: str, values: BackgroundValues | Values, model: ModelLike
-) -> Flow[Background]:
-    """Keeps background values under a name."""
+    digests: ContentDigests, name: str, values: BackgroundValues | Values, model: ModelLike
+) -> Operation[Background]:
+    """Stores background values under a name."""
     message = pb.CreateBackgroundRequest(values=requests.background_values(values))
-    header = yield from flows.background_header(sent, model, requests.background_header(name))
-    return (yield from flows.call("backgrounds.CreateBackground", [header, message], _background))
+    header = yield from _background_header(digests, model, requests.background_header(name))
+    return (yield from call("backgrounds.CreateBackground", [header, message], _background))
 
 
 def average_background(
-    sent: ContentDigests,
+    digests: ContentDigests,
     name: str,
     sequences: AnyIterable[SequenceLike],
     model: ModelLike,
     average: Average,
     shape: BackgroundShape,
-) -> Flow[Background]:
-    """Averages sequences into a background, and keeps it under a name."""
+) -> Operation[Background]:
+    """Averages sequences into a background, and stores it under a name."""
     unnamed = requests.background_header(name, average, shape)
-    header = yield from flows.background_header(sent, model, unnamed)
-    feed = MessageStream(sequences, requests.averaged, head=[header])
-    return (yield from flows.call("backgrounds.CreateBackground", feed, _background))
+    header = yield from _background_header(digests, model, unnamed)
+    messages = MessageStream(sequences, requests.averaged, head=[header])
+    return (yield from call("backgrounds.CreateBackground", messages, _background))
 
 
-def get_background(name: str) -> Flow[Background]:
-    """A background with its values."""
-    return flows.call(
-        "backgrounds.GetBackground", pb.GetBackgroundRequest(name=requests.text("name", name)), _background
-    )
+def get_background(name: str) -> Operation[Background]:
+    """Reads a background with its values."""
+    request = pb.GetBackgroundRequest(name=requests.text("name", name))
+    return call("backgrounds.GetBackground", request, _background)
 
 
 def list_backgrounds(model: str, page_size: int) -> Listing[Background]:
-    """Backgrounds by name."""
+    """Lists backgrounds by name."""
     request = pb.ListBackgroundsRequest(
         page_size=requests.whole("page_size", page_size), model=requests.text("model", model)
     )
     return Listing("backgrounds.ListBackgrounds", request, "backgrounds", resources.background)
 
 
-def delete_background(name: str) -> Flow[None]:
+def delete_background(name: str) -> Operation[None]:
     """Deletes a background."""
     request = pb.DeleteBackgroundRequest(name=requests.text("name", name))
-    return flows.call("backgrounds.DeleteBackground", request, lambda _: None)
+    return call("backgrounds.DeleteBackground", request, lambda _: None)
+
+
+def _with_model(
+    digests: ContentDigests, model: ModelLike, ask: Callable[[pb.ModelReference], Operation[T]]
+) -> Operation[T]:
+    """Asks by the model's digest; where the server does not know it, uploads the model and asks again."""
+    chosen = choose(model)
+    if isinstance(chosen, pb.ModelReference):
+        return (yield from ask(chosen))
+    try:
+        return (yield from ask(digests.reference(chosen)))
+    except NotFound as unknown:
+        if unknown.reason != MODEL_NOT_FOUND:
+            raise
+    return (yield from ask((yield from _upload(digests, chosen))))
+
+
+def _upload(digests: ContentDigests, file: ModelFile) -> Operation[pb.ModelReference]:
+    """Registers a file's model. Where uploads are off, the model is sent with each request, if it fits a message."""
+    content = file.read()
+    try:
+        yield Call("models.RegisterModel", content.upload(""))
+    except SequelaError as refused:
+        if refused.reason != UPLOADS_DISABLED or len(content.onnx) > digests.max_inline_bytes:
+            raise
+        digests.send_inline(content.digest)
+        return content.inline
+    return pb.ModelReference(digest=content.digest)
+
+
+def _registered_model(digests: ContentDigests, model: ModelLike) -> Operation[pb.ModelReference]:
+    """A reference that the server is known to know. A stream needs one, since it cannot be asked again."""
+    chosen = choose(model)
+    if isinstance(chosen, pb.ModelReference):
+        return chosen
+    reference = digests.reference(chosen)
+    if not reference.HasField("digest"):
+        return reference
+    try:
+        yield Call("models.GetModel", pb.GetModelRequest(name=f"models/{reference.digest}"))
+    except NotFound:
+        return (yield from _upload(digests, chosen))
+    return reference
+
+
+def _explain_with_values(
+    digests: ContentDigests, values: pb.BackgroundValues, request: pb.ExplainRequest
+) -> Operation[Explanation]:
+    """Asks by the digest of background values that were sent before; sends the values where there is none."""
+    digest = digests.background(request, values)
+    if digest:
+        request.background.digest = digest
+        try:
+            return (yield from _explain(request))
+        except NotFound as unknown:
+            if unknown.reason != BACKGROUND_NOT_FOUND:
+                raise
+    request.background.values.CopyFrom(values)
+    answer = yield from _explain(request)
+    digests.remember_background(request, values, answer.background_digest)
+    return answer
+
+
+def _explain(request: pb.ExplainRequest) -> Operation[Explanation]:
+    return call("explanations.Explain", request, _explanation)
+
+
+def _background_header(
+    digests: ContentDigests, model: ModelLike, header: pb.CreateBackgroundHeader
+) -> Operation[pb.CreateBackgroundRequest]:
+    """The header with its model and its full name, `models/m/backgrounds/b`."""
+    reference = yield from _registered_model(digests, model)
+    known = reference.name or (f"models/{reference.digest}" if reference.digest else "")
+    if not known:
+        raise CallerError(
+            "model: a background needs a model that is registered with the server, and this server takes no "
+            "uploads; name one of its own models",
+            reason="MODEL_NOT_REGISTERED",
+        )
+    described = yield Call("models.GetModel", pb.GetModelRequest(name=known))
+    header.model.CopyFrom(reference)
+    if "/" not in header.name:
+        parent = described.model.name.split("/versions/")[0]
+        header.name = f"{parent}/backgrounds/{header.name}"
+    return pb.CreateBackgroundRequest(header=header)
+
+
+def _explanation(answer: Any) -> Explanation:
+    return responses.explanation(answer.explanation)
 
 
 def _background(answer: Any) -> Background:

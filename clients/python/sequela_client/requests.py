@@ -25,7 +25,7 @@ from sequela_client.inputs import (
     as_sequence,
     by_name,
 )
-from sequela_client.options import target_names
+from sequela_client.option_messages import target_names
 from sequela_client.tables import Table, as_row, as_table, is_table
 from sequela_client.tensors import input_tensors
 

@@ -222,8 +222,8 @@ def scores(message: pb.ScoreResponse) -> Scores:
     )
 
 
-def outcome(message: pb.ExplainStreamResponse) -> Outcome:
-    """One answer of a stream."""
+def outcome(message: pb.ExplainStreamResponse, request: pb.ExplainRequest) -> Outcome:
+    """One outcome of a stream from its message; the request names the fields of an error."""
     if message.WhichOneof("outcome") == "error":
-        return Outcome(message.index, None, from_item(message.error))
+        return Outcome(message.index, None, from_item(message.error, request))
     return Outcome(message.index, explanation(message.explanation), None)

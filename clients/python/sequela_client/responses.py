@@ -19,10 +19,10 @@ from sequela_client.explanation_parts import (
     Pruning,
     PruningPoint,
     TargetScore,
-    UsedOptions,
     Verdict,
 )
 from sequela_client.inputs import EventInfo
+from sequela_client.option_messages import used_options
 
 
 def explanation(message: pb.Explanation) -> Explanation:
@@ -48,7 +48,7 @@ def explanation(message: pb.Explanation) -> Explanation:
         event_level=_level(message.event_level) if message.HasField("event_level") else None,
         feature_level=_level(message.feature_level) if message.HasField("feature_level") else None,
         cell_level=_level(message.cell_level) if message.HasField("cell_level") else None,
-        options=_options(message.options),
+        options=used_options(message.options),
         feature_info=features,
         event_values=tuple(_event_values(item, names) for item in reversed(message.event_values)),
         static_values=dict(zip(static, message.static_values, strict=False)),
@@ -122,26 +122,6 @@ def _pruning(message: pb.Pruning) -> Pruning:
         verdicts=tuple(Verdict(word(pb.ToleranceVerdict, verdict)) for verdict in message.verdicts),
         history_values=tuple(message.history_attribution),
         quality=_quality(message.quality) if message.HasField("quality") else None,
-    )
-
-
-def _options(message: pb.ResolvedOptions) -> UsedOptions:
-    return UsedOptions(
-        levels=tuple(word(pb.Level, level) for level in message.levels),
-        feature_scope=word(pb.FeatureScope, message.feature_scope),
-        pruning_tolerances=tuple(message.pruning_tolerance),
-        cell_thresholds=tuple(message.cell_threshold),
-        top_k_events=message.top_k_events if message.HasField("top_k_events") else None,
-        top_k_features=message.top_k_features if message.HasField("top_k_features") else None,
-        max_coalitions=message.max_coalitions,
-        target_standard_errors=tuple(message.target_standard_error),
-        seed=message.seed,
-        refine_history=message.refine_history,
-        minimum_score=message.minimum_score if message.HasField("minimum_score") else None,
-        full_pruning_curve=message.full_pruning_curve,
-        link=word(pb.Link, message.link),
-        output_event=message.output_event,
-        estimator=word(pb.Estimator, message.estimator),
     )
 
 

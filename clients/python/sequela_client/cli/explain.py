@@ -19,10 +19,9 @@ from sequela_client.cli.report import report
 from sequela_client.cli.rows import RowOptions
 from sequela_client.cli.terminal import printable, terminal
 from sequela_client.client import Sequela
-from sequela_client.errors import NotFound
+from sequela_client.errors import MODEL_NOT_FOUND, NotFound
 from sequela_client.explanation import Explanation
 from sequela_client.files import FileContent, is_data_file, load
-from sequela_client.flows import MODEL_NOT_FOUND
 from sequela_client.inputs import BackgroundLike
 from sequela_client.inputs import Sequence as Given
 from sequela_client.models import Endpoint, is_endpoint

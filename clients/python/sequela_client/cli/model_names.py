@@ -9,8 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from sequela_client.client import Sequela
-from sequela_client.errors import CallerError, NotFound, SequelaError
-from sequela_client.flows import MODEL_NOT_FOUND
+from sequela_client.errors import MODEL_NOT_FOUND, CallerError, NotFound, SequelaError
 from sequela_client.models import ModelFile, choose
 
 _SHOWN = 12
