@@ -21,7 +21,7 @@ from sequela_client.attributions import StopReason
 from sequela_client.cli import explain as explaining
 from sequela_client.cli.phrases import quality
 from sequela_client.cli.report import report
-from sequela_client.cli.summary import has_summary, tell
+from sequela_client.cli.summary import has_summary, summary_lines
 from sequela_client.explanation_parts import ExplanationWarning, Feature
 from sequela_client.export import COLUMNS
 
@@ -142,7 +142,7 @@ def test_no_story_of_numbered_features(told: Explanation) -> None:
 def test_scores_of_any_size(told: Explanation, score: float, base: float, said: str) -> None:
     """Probabilities to two decimals; other scores so that they differ where they differ."""
     first = replace(told.targets[0], score=score, base_value=base)
-    assert said in "\n".join(tell(replace(told, targets=(first, *told.targets[1:]))))
+    assert said in "\n".join(summary_lines(replace(told, targets=(first, *told.targets[1:]))))
 
 
 def test_how_many_of_the_outputs(told: Explanation) -> None:
@@ -215,7 +215,7 @@ def test_help_has_examples(run: Run, command: tuple[str, ...]) -> None:
     """Every command's help shows how it is called."""
     done = run(*command, "--help")
     assert done.exit_code == 0
-    assert f"sequela {' '.join(command)}".strip() in done.stdout.split("Options:")[1]
+    assert f"sequela {' '.join(command)}".strip() in done.stdout.split("--help")[1]
     assert "Exit codes" in run("--help").stdout
 
 

@@ -39,12 +39,12 @@ from sequela_client.tables import Table as NamedColumns
 class Notes:
     """What the caller should know of how a file was read; each is said once."""
 
-    said: list[str] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
 
     def add(self, loaded: FileContent, text: str) -> None:
         """Adds a note about a file."""
-        if text and f"{loaded.path.name}: {text}" not in self.said:
-            self.said.append(f"{loaded.path.name}: {text}")
+        if text and f"{loaded.path.name}: {text}" not in self.texts:
+            self.texts.append(f"{loaded.path.name}: {text}")
 
 
 def needs_layout(loaded: FileContent) -> bool:
@@ -248,6 +248,6 @@ def _say_left_out(
         if table.names and table.names[at] not in known and table.title(at) not in note
     ]
     if names and "left out" not in "".join(
-        said for said in notes.said if said.startswith(f"{loaded.path.name}:")
+        said for said in notes.texts if said.startswith(f"{loaded.path.name}:")
     ):
         notes.add(loaded, f"left out: {listed(names)}")
