@@ -117,7 +117,7 @@ def test_words_are_read_by_the_schemas_categories(ask: Ask, tmp_path: Path) -> N
     right = models.score(model, [[1, 50, 2], [2, 400, 1], [0, 100, 0]])
     assert scored(ask(model, DATA / "log_strings.csv", *more)) == (pytest.approx(right, abs=1e-6), 3)
     wrong = text(tmp_path, "wrong.csv", "Activity,Costs,Resource\nregister request,50,Sue\n")
-    said = "line 2, column 3 (Resource): 'Sue' is none of the categories of 'Resource': Ellen, Mike, Pete"
+    said = "line 2, column 3 (Resource): 'Sue' is not one of the categories of 'Resource': Ellen, Mike, Pete"
     assert said in refused(ask(model, wrong, *more))
 
 
@@ -182,7 +182,7 @@ def test_an_index_column(ask: Ask, tmp_path: Path) -> None:
     assert "other.csv: 3 columns (shop, a, b)" in refused(ask(bare, other, *more))
     assert scored(ask(bare, other, *more, "--columns", "a,b")) == (pytest.approx(right, abs=1e-6), 2)
     unnamed = text(tmp_path, "unnamed.csv", "7,1.5,2\n9,3.5,-4\n")
-    assert "--columns 2,… says which" in refused(ask(named, unnamed, *more))
+    assert "--columns 2,… names those to take" in refused(ask(named, unnamed, *more))
     assert scored(ask(named, unnamed, *more, "--columns", "2-3")) == (pytest.approx(right, abs=1e-6), 2)
 
 
@@ -317,7 +317,7 @@ def test_a_name_in_capitals_is_asked_about(ask: Ask, tmp_path: Path) -> None:
     """Which column may be meant is said; it is not taken unasked."""
     model = models.written(tmp_path / "m", models.weighted(2), models.features("a", "b"))
     path = text(tmp_path, "t.csv", "A,b\n1,2\n")
-    assert "missing: a (is it 'A' for 'a'?)" in refused(ask(model, path, *zeros(tmp_path, 2)))
+    assert "missing: a (the file has 'A')" in refused(ask(model, path, *zeros(tmp_path, 2)))
 
 
 @pytest.mark.parametrize("content", ["{'a': 1}", '[{"a": 1, "b": 2},]'])

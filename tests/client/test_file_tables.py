@@ -126,7 +126,9 @@ def test_options_settle_what_is_in_doubt(tmp_path: Path) -> None:
     np.testing.assert_array_equal(numbers(single), [[1.5], [2.5]])
     named = table(tmp_path, "t.csv", "gr\u00f6\u00dfe,b\n1,2\n".encode("latin-1"), encoding="latin-1")
     assert named.names == ("gr\u00f6\u00dfe", "b")
-    assert "no encoding is named 'klingon'" in refusal(tmp_path, "t.csv", "1,2\n", encoding="klingon")
+    assert "--encoding is 'klingon', which is not an encoding" in refusal(
+        tmp_path, "t.csv", "1,2\n", encoding="klingon"
+    )
     assert "--delimiter is '/'" in refusal(tmp_path, "t.csv", "1/2\n", delimiter="/")
 
 
@@ -192,10 +194,10 @@ def test_json_in_doubt(tmp_path: Path, content: object, what: str) -> None:
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ('{"inputs": [[1]], "inputs": [[2]]}', "the key 'inputs' is there twice"),
-        ('[{"a": 1, "a": 2}]', "the key 'a' is there twice"),
-        ('{"inputs": [[1]], "lables": {"x": "y"}}', "the key 'lables' is not known; is 'labels' meant?"),
-        ('{"inputs": [[1]], "events": [{"times": "2026-01-01"}]}', "is 'time' meant?"),
+        ('{"inputs": [[1]], "inputs": [[2]]}', "the key 'inputs' occurs twice"),
+        ('[{"a": 1, "a": 2}]', "the key 'a' occurs twice"),
+        ('{"inputs": [[1]], "lables": {"x": "y"}}', "the key 'lables' is not known; did you mean 'labels'?"),
+        ('{"inputs": [[1]], "events": [{"times": "2026-01-01"}]}', "did you mean 'time'?"),
         ('[["1.5", "x"]]', "row 1, column 2: 'x' is not a number"),
         ("null", "not an array of numbers"),
         ('{"type": "x", "y": [1]}', "input type: not an array of numbers"),

@@ -140,7 +140,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
         turned().assign(avg_rss12=["low", "high", "low", "low", "low"]),
         "column 'avg_rss12': holds text",
     ),
-    "twice": (pd.DataFrame(ROWS, columns=["a", *NAMES[:4], "a"]), "column 'a' is there twice"),
+    "twice": (pd.DataFrame(ROWS, columns=["a", *NAMES[:4], "a"]), "column 'a' occurs twice"),
     "levels": (
         pd.DataFrame(ROWS, columns=pd.MultiIndex.from_product([["a", "b"], [1, 2, 3]])),
         "several levels; give each column one name",

@@ -1,4 +1,4 @@
-"""Requests, built from what the caller handed in. Nothing here sends anything."""
+"""Builds request messages from the arguments of callers. Nothing is sent here."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ BackgroundShape = Literal["event", "sequence"]
 
 
 def sequence_message(given: SequenceLike) -> pb.Sequence:
-    """The values, and what people read about the events: the caller's, or else what a table's index says."""
+    """The message of a sequence: its values, and the events as the caller or the index of a table describes them."""
     sequence = as_sequence(given)
     tables = {name: as_table(name, values) for name, values in by_name(sequence.inputs).items()}
     given_events = _event_infos(sequence.events)
@@ -54,7 +54,7 @@ def _event_infos(events: Any) -> tuple[EventInfo, ...]:
 
 
 def _indexed(tables: Mapping[str, Table]) -> tuple[EventInfo, ...]:
-    """The events as the tables' indices name them. Raises CallerError where two of them differ."""
+    """The events as the indices of the tables describe them. Raises CallerError if two indices differ."""
     known = {(table.times, table.ids) for table in tables.values() if table.times or table.ids}
     if not known:
         return ()
@@ -74,7 +74,7 @@ def explain(
     caller_id: str | None = None,
     labels: Mapping[str, str] | None = None,
 ) -> pb.ExplainRequest:
-    """A question without model and background. A `Sequence` brings its id and labels; arguments go first."""
+    """A request without model and background. Arguments go before the id and labels of a `Sequence`."""
     sequence = as_sequence(given)
     return pb.ExplainRequest(
         sequence=sequence_message(sequence),
@@ -85,7 +85,7 @@ def explain(
 
 
 def text(field: str, value: object) -> str:
-    """A string as it is. Raises CallerError (ARGUMENT_INVALID) for anything else, which names the field."""
+    """Returns a string as it is. Raises CallerError (ARGUMENT_INVALID) for anything else."""
     if not isinstance(value, str):
         raise CallerError(f"{field}: must be a string, not {_shown(value)}", reason="ARGUMENT_INVALID")
     try:
@@ -98,7 +98,7 @@ def text(field: str, value: object) -> str:
 
 
 def texts(field: str, values: object) -> dict[str, str]:
-    """A mapping of strings as it is. Raises CallerError (ARGUMENT_INVALID) for anything else."""
+    """Returns a mapping of strings as it is. Raises CallerError (ARGUMENT_INVALID) for anything else."""
     if not isinstance(values, Mapping):
         problem = f"{field}: must be a mapping, not {_shown(values)}"
         raise CallerError(problem, reason="ARGUMENT_INVALID")
@@ -114,7 +114,7 @@ def score(
     targets: Iterable[str | int] | str | int | None,
     output_event: int | None,
 ) -> pb.ScoreRequest:
-    """A request for scores without its model."""
+    """A request for scores, without its model."""
     return pb.ScoreRequest(
         sequences=_messages(sequences),
         targets=target_names(targets),
@@ -131,8 +131,11 @@ def _messages(sequences: Any) -> list[pb.Sequence]:
 
 
 def several(sequences: Any) -> Iterable[Any]:
-    """An iterable of sequences as it is. Raises CallerError (ARGUMENT_INVALID) for what would be iterated wrongly, such
-    as a DataFrame by its columns' names, or not at all.
+    """Returns an iterable of sequences as it is.
+
+    Raises:
+        CallerError: ARGUMENT_INVALID, it is not iterable, or is one sequence: iterating over a DataFrame, for example,
+            gives the names of its columns.
     """
     if isinstance(sequences, list | tuple):
         records = is_table(sequences) and not hasattr(sequences[0], "ndim")  # Series may be sequences
@@ -149,7 +152,7 @@ def several(sequences: Any) -> Iterable[Any]:
 
 
 def numbered(field: str, place: int, make: Callable[[Any], T], item: Any) -> T:
-    """Makes something of one of several sequences. Raises CallerError, which says which one is wrong."""
+    """Converts one of several sequences with `make`. A CallerError says which of them is wrong."""
     try:
         return make(_unpaired(item))
     except CallerError as error:
@@ -157,7 +160,7 @@ def numbered(field: str, place: int, make: Callable[[Any], T], item: Any) -> T:
 
 
 def _unpaired(item: Any) -> Any:
-    """An item as it is. Raises CallerError for a key with its table, which is what iterating over groups gives."""
+    """Returns an item as it is. Raises CallerError for a key and its table, as iterating over a groupby gives."""
     if isinstance(item, tuple) and len(item) == 2 and is_table(item[1]) and not is_table(item[0]):
         text = "a key and a table, as groupby gives; send (table for _, table in groups)"
         raise CallerError(text, reason="NOT_AN_ARRAY")
@@ -165,7 +168,7 @@ def _unpaired(item: Any) -> Any:
 
 
 def whole(field: str, value: Any) -> int:
-    """A whole number, also numpy's. Raises CallerError (ARGUMENT_INVALID) for anything else."""
+    """A whole number, also one of numpy. Raises CallerError (ARGUMENT_INVALID) for anything else."""
     try:
         return index(value)
     except TypeError:
@@ -175,7 +178,7 @@ def whole(field: str, value: Any) -> int:
 
 
 def background_reference(given: BackgroundLike) -> pb.BackgroundReference | None:
-    """Which background: by name, by its values, or None for the model's default."""
+    """A background by its name or by its values; None for the model's default."""
     if given is None:
         return None
     if isinstance(given, str):
@@ -184,7 +187,7 @@ def background_reference(given: BackgroundLike) -> pb.BackgroundReference | None
 
 
 def background_values(given: BackgroundValues | Values) -> pb.BackgroundValues:
-    """Background values, with or without a mean event."""
+    """The message of background values, with or without a mean event."""
     if not isinstance(given, BackgroundValues):
         given = BackgroundValues(given)
     mean = [] if given.mean_event is None else input_tensors(_rows(given.mean_event))
@@ -198,7 +201,7 @@ def _rows(values: Values) -> dict[str, Table]:
 def background_header(
     name: str, average: Average | None = None, shape: BackgroundShape | None = None
 ) -> pb.CreateBackgroundHeader:
-    """The first message of a background, without its model. `name` is the last part, or empty."""
+    """The first message that creates a background, without its model."""
     header = pb.CreateBackgroundHeader(name=text("name", name))
     if average is not None:
         header.average = member(pb.Average, "average", average)
@@ -208,7 +211,7 @@ def background_header(
 
 
 def averaged(number: int, given: SequenceLike) -> pb.CreateBackgroundRequest:
-    """One sequence to average."""
+    """The message with one of the sequences to average."""
     return pb.CreateBackgroundRequest(sequence=numbered("sequences", number, sequence_message, given))
 
 
@@ -220,7 +223,7 @@ def list_explanations(
     end: datetime | None,
     page_size: int,
 ) -> pb.ListExplanationsRequest:
-    """The first page's request."""
+    """The request for the first page."""
     return pb.ListExplanationsRequest(
         page_size=whole("page_size", page_size),
         caller_id=text("caller_id", caller_id),
@@ -232,12 +235,12 @@ def list_explanations(
 
 
 def _is_one(sequences: Any) -> bool:
-    """One array or list (l, d), table, mapping or Sequence is one sequence; any other iterable holds several."""
+    """Whether it is one sequence: an array or list (l, d), a table, a mapping or a `Sequence`."""
     return isinstance(sequences, Sequence | Mapping) or is_table(sequences) or _axes(sequences) in (1, 2)
 
 
 def _axes(values: Any) -> int | None:
-    """Axes of an array, a tensor or a list of lists of numbers; None for a list of anything else."""
+    """How many axes an array, a tensor or a list of lists of numbers has; None for a list of anything else."""
     if isinstance(values, list | tuple):
         first = values[0] if values else None
         inner = 0 if isinstance(first, int | float | np.number) else None
@@ -260,7 +263,7 @@ def _event(info: EventInfo) -> pb.EventInfo:
 
 
 def _timestamp(field: str, time: datetime | None) -> Timestamp | None:
-    """A time without a zone is local time, as everywhere in Python."""
+    """The message of a time. A time without a zone is local time, as in Python."""
     if time is None:
         return None
     if not isinstance(time, datetime) or is_missing(time):

@@ -1,4 +1,4 @@
-"""An explanation message to the dataclasses that callers read."""
+"""Converts the message of an explanation to the dataclasses that callers read."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from sequela_client.option_messages import used_options
 
 
 def explanation(message: pb.Explanation) -> Explanation:
-    """The whole answer."""
+    """The explanation of a message."""
     features = tuple(
         Feature(item.name, item.label, item.unit, item.description, item.static) for item in message.features
     )
@@ -61,12 +61,12 @@ def explanation(message: pb.Explanation) -> Explanation:
 
 
 def warnings(messages: Iterable[pb.Warning]) -> tuple[ExplanationWarning, ...]:
-    """What a reader should know."""
+    """The warnings of an answer."""
     return tuple(ExplanationWarning(message.reason, message.message) for message in messages)
 
 
 def target_score(message: pb.TargetScore) -> TargetScore:
-    """What a target scored."""
+    """The scores of a target."""
     return TargetScore(
         message.name,
         message.base_value if message.HasField("base_value") else nan,
@@ -136,7 +136,7 @@ def _event_values(message: pb.EventValues, names: list[str]) -> EventValues:
 
 
 def cost(message: pb.Cost) -> Cost:
-    """What it took."""
+    """What the answer took."""
     return Cost(
         model_rows=message.model_rows,
         model_calls=message.model_calls,

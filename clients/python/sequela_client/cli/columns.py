@@ -1,4 +1,8 @@
-"""The columns of a table, put where a model takes them: by the names of its features, or in order."""
+"""Matches the columns of a table in a file with the features of a model, by name or in order.
+
+The server matches columns of numbers by name, too. Here columns may hold words, dates or ids, so they have to be told
+apart before there are numbers to send.
+"""
 
 from __future__ import annotations
 
@@ -15,17 +19,22 @@ from sequela_client.files.cells import number
 from sequela_client.resources import ModelFeature
 
 Place = tuple[str, int]
-"""An input's name and a column of it."""
+"""The name of an input, and a column of it."""
 
 INDEX_NAMES = frozenset({"", "Unnamed: 0", "index", "level_0"})
-"""How pandas calls an index that has no name, in files."""
+"""Names that pandas writes for an index without a name."""
 _SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a column of the model comes from. `words`: the table's column holds names of a one-hot feature's
-    categories, of which this is the one at `at`.
+    """Where a column of the model comes from.
+
+    Args:
+        column: the column of the table.
+        feature: the feature that it belongs to.
+        at: its place among the feature's columns.
+        words: whether the table's column has the names of a one-hot feature's categories, one of them `at`.
     """
 
     column: int
@@ -36,30 +45,30 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class ColumnMatch:
-    """Where each column of the model comes from. `note`: what the caller should know of it, if anything."""
+    """Where each column of the model comes from, and a note about it for the caller, which may be empty."""
 
     sources: dict[Place, Source]
     note: str = ""
 
     @property
     def used(self) -> set[int]:
-        """The table's columns that are used."""
+        """The columns of the table that are used."""
         return {source.column for source in self.sources.values()}
 
 
 def refused(table: FileTable, what: str) -> CallerError:
-    """Columns that are not the model's."""
+    """The error about columns that do not match the model."""
     return CallerError(f"{table.path.name}: {what}", reason="COLUMNS_DIFFER")
 
 
 def listed(names: Sequence[str]) -> str:
-    """Some names, for a message."""
+    """Names for a message, of which only the first are shown."""
     more = f", … ({len(names)} in all)" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more
 
 
 def named(table: FileTable, layout: Layout | None) -> FileTable:
-    """The table with the names that a comment line holds, where they are the features'; without pandas' numbers."""
+    """The table with the names of a comment, if they are those of features, and without pandas' numbers as names."""
     if table.names == tuple(map(str, range(table.width))):
         return replace(table, names=())
     if not table.remark or layout is None or layout.unnamed:
@@ -69,7 +78,7 @@ def named(table: FileTable, layout: Layout | None) -> FileTable:
 
 
 def transposed(table: FileTable, layout: Layout) -> FileTable:
-    """A pandas Series as a file, a feature's name and its value on each line, as the one row that it is."""
+    """The single row of a file that has a feature's name and its value on each line, as pandas writes a Series."""
     if table.width != 2 or len(layout.names) < 2:
         return table
     names = tuple(str(cell).strip() for cell in table.column(0))
@@ -79,7 +88,10 @@ def transposed(table: FileTable, layout: Layout) -> FileTable:
 
 
 def matching(table: FileTable, layout: Layout, apart: Collection[int] = ()) -> ColumnMatch:
-    """Which column is which; those apart are known to be something else. Raises CallerError where that is not sure."""
+    """Matches columns with features, without those columns that are known to be something else.
+
+    Raises CallerError if features are missing, or if the match is not certain.
+    """
     if table.names:
         sources, missing = _by_name(table, layout)
         if not missing:
@@ -89,27 +101,25 @@ def matching(table: FileTable, layout: Layout, apart: Collection[int] = ()) -> C
                 table,
                 f"columns {listed(table.names)}; the model's features are {listed(layout.names)}; "
                 f"missing: {listed(missing)}{_spelt(table, missing)}. "
-                "--columns says which columns to take, in the model's order",
+                "--columns names the columns to take, in the model's order",
             )
     return _in_order(table, layout, apart)
 
 
 def _spelt(table: FileTable, missing: Sequence[str]) -> str:
-    """Which of the table's columns may be meant: those that differ in capitals and spaces alone."""
+    """Columns that may be the missing ones: they differ in capitals and spaces only."""
     sent = {name.casefold().strip(): name for name in table.names if name not in missing}
     meant = {name: sent[name.casefold()] for name in missing if name.casefold() in sent}
-    return (
-        f" (is it {', '.join(f'{other!r} for {name!r}' for name, other in meant.items())}?)" if meant else ""
-    )
+    return f" (the file has {', '.join(map(repr, meant.values()))})" if meant else ""
 
 
 def _numbered(names: Sequence[str]) -> bool:
-    """Whether they are an index without a name and pandas' numbers for columns without names."""
+    """Whether names are those of pandas' index and of its columns without names."""
     return names[0] in INDEX_NAMES and list(names[1:]) == list(map(str, range(len(names) - 1)))
 
 
 def _by_name(table: FileTable, layout: Layout) -> tuple[dict[Place, Source], list[str]]:
-    """Sources of the features that the table has, and the names of the others."""
+    """The sources of the features that the table has, and the names of those that it lacks."""
     sources: dict[Place, Source] = {}
     missing = []
     for feature in layout.features:
@@ -126,7 +136,7 @@ def _by_name(table: FileTable, layout: Layout) -> tuple[dict[Place, Source], lis
 
 
 def _columns_of(table: FileTable, feature: ModelFeature, count: int) -> list[int] | None:
-    """The columns that hold a feature: one by its name, or one for each of its columns."""
+    """The columns of a feature: one with its name, or one for each of its columns; None if there are none."""
     spellings = [[feature.name]]
     if count > 1:
         spellings = [[feature.name]] if feature.kind == "one_hot" and feature.categories else []
@@ -142,12 +152,12 @@ def _columns_of(table: FileTable, feature: ModelFeature, count: int) -> list[int
 
 
 def _in_order(table: FileTable, layout: Layout, apart: Collection[int] = ()) -> ColumnMatch:
-    """The table's columns are the model's, one after the other."""
+    """Takes the columns of the table in the model's order."""
     if len(layout.events) != 1 or len(layout.inputs) != 1:
         inputs = ", ".join(item.name for item in layout.inputs)
         raise refused(
             table,
-            f"the model takes several inputs ({inputs}); columns are told apart by the features' names "
+            f"the model takes several inputs ({inputs}); name the columns like the features "
             f"({listed(layout.names)}), or write JSON: {{input: rows}}",
         )
     only, note = layout.events[0], ""
@@ -155,7 +165,7 @@ def _in_order(table: FileTable, layout: Layout, apart: Collection[int] = ()) -> 
     if len(columns) == only.width + 1 and columns[0] == 0 and _is_index(table):
         columns, note = columns[1:], f"left out: {table.names[0] or 'the first column'} (it numbers the rows)"
     if len(columns) > only.width:
-        # A date is no number that a model takes.
+        # Models do not take dates.
         columns = [at for at in columns if not are_dates(table.column(at), table.decimal)]
     if len(columns) != only.width:
         raise refused(table, _wrong_count(table, layout, only.width))
@@ -172,13 +182,13 @@ def _wrong_count(table: FileTable, layout: Layout, width: int) -> str:
     commas = ", or the file has decimal commas (--decimal ,)" if width * 2 == table.width else ""
     seen = f" (read with {table.seen})" if table.seen else ""
     return (
-        f"{have}{seen}; the model takes {width} ({take}). --columns {first},… says which to take, in the model's "
+        f"{have}{seen}; the model takes {width} ({take}). --columns {first},… names those to take, in the model's "
         f"order{commas}"
     )
 
 
 def _is_index(table: FileTable) -> bool:
-    """Whether the first column numbers the rows, as pandas and R write an index; of rows picked from others, too."""
+    """Whether the first column is an index that counts up, as pandas and R write it, possibly with gaps."""
     if not table.names or table.names[0] not in INDEX_NAMES:
         return False
     try:
@@ -189,8 +199,9 @@ def _is_index(table: FileTable) -> bool:
 
 
 def chosen(table: FileTable, wanted: Sequence[str], layout: Layout | None) -> ColumnMatch | list[int]:
-    """The columns that the caller picked. Raises CallerError where the table lacks one, or where its name is that of
-    a feature in another place.
+    """The columns that --columns names.
+
+    Raises CallerError if the table does not have one, or if it has the name of a feature in another place.
     """
     columns = [column for each in wanted for column in picked(table, each)]
     if layout is None:
@@ -222,8 +233,9 @@ def _check_places(table: FileTable, names: Sequence[str], layout: Layout) -> Non
 
 
 def picked(table: FileTable, wanted: str) -> list[int]:
-    """The column of that name, or those of a number or of a range such as 2-7, counted from 1, where columns have no
-    names. Raises CallerError where there are none.
+    """The column with a name, or the columns of a number or a range such as 2-7, counted from 1, if there are no names.
+
+    Raises CallerError if there is no such column.
     """
     if wanted in table.names:
         if table.names.count(wanted) > 1:

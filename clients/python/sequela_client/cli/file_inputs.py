@@ -1,4 +1,4 @@
-"""What a file holds, as the sequence or the background that a model takes."""
+"""Converts the content of a file to the sequence or the background that a model takes."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ from sequela_client.tables import Table as NamedColumns
 
 @dataclass
 class Notes:
-    """What the caller should know of how a file was read; each is said once."""
+    """What the caller should know about how files were read."""
 
     texts: list[str] = field(default_factory=list)
 
     def add(self, loaded: FileContent, text: str) -> None:
-        """Adds a note about a file."""
+        """Adds a note about a file, unless it is empty or there already."""
         if text and f"{loaded.path.name}: {text}" not in self.texts:
             self.texts.append(f"{loaded.path.name}: {text}")
 
 
 def needs_layout(loaded: FileContent) -> bool:
-    """Whether it takes the model's description to make sense of it."""
+    """Whether the inputs and features of the model are needed to read the file."""
     held = loaded.values
     if not isinstance(held, np.ndarray):
         return True
@@ -56,7 +56,16 @@ def needs_layout(loaded: FileContent) -> bool:
 
 
 def sequence(loaded: FileContent, layout: Layout | None, options: RowOptions, notes: Notes) -> Given:
-    """The sequence that a file holds. Raises CallerError where that is not sure."""
+    """The sequence in a file.
+
+    Args:
+        loaded: the content of the file.
+        layout: the inputs and features of the model, if they are known.
+        options: what the caller says about rows and columns.
+        notes: takes what was assumed.
+
+    Raises CallerError if the file is faulty or ambiguous.
+    """
     held = _as_table(loaded, layout)
     if not isinstance(held, FileTable):
         if options.given:
@@ -87,7 +96,7 @@ def sequence(loaded: FileContent, layout: Layout | None, options: RowOptions, no
 def background(
     loaded: FileContent, layout: Layout | None, options: RowOptions, notes: Notes
 ) -> BackgroundValues:
-    """The background that a file holds. Raises CallerError where that is not sure."""
+    """The background in a file; arguments and errors as of `sequence`."""
     mean = loaded.mean_event
     return BackgroundValues(
         _rows_of(loaded, loaded.values, layout, options, notes),
@@ -96,7 +105,7 @@ def background(
 
 
 def _one(values: Any, held: FileValues) -> Values:
-    """A table of one row as the mean event that it is."""
+    """The mean event: the only row of a table."""
     if not isinstance(held, FileTable):
         return values  # type: ignore[no-any-return]
     if isinstance(values, dict):
@@ -122,7 +131,7 @@ def _rows_of(
 
 
 def _has(table: FileTable, wanted: Sequence[str]) -> bool:
-    """Whether a background has the columns that were picked from the sequence."""
+    """Whether the background has the columns that --columns names for the sequence."""
     try:
         return bool(wanted and [picked(table, each) for each in wanted])
     except CallerError:
@@ -130,14 +139,14 @@ def _has(table: FileTable, wanted: Sequence[str]) -> bool:
 
 
 def _not_a_table(loaded: FileContent, option: str) -> CallerError:
-    """An option that goes with tables only."""
+    """The error about an option that is for tables only."""
     return invalid(
         loaded.path.name, f"{option} goes with a table: CSV, or JSON with records or columns by name"
     )
 
 
 def _as_table(loaded: FileContent, layout: Layout | None) -> FileValues:
-    """Columns by name are a table, unless their names are those of the model's inputs."""
+    """The values of a file as a table if they are columns by name; not if the names are those of the model's inputs."""
     held = loaded.values
     if isinstance(held, FileTable):
         held = named(held, layout)
@@ -157,7 +166,7 @@ def _as_table(loaded: FileContent, layout: Layout | None) -> FileValues:
 def _values(
     table: FileTable, layout: Layout | None, options: RowOptions, loaded: FileContent, notes: Notes
 ) -> tuple[Values, set[int]]:
-    """The model's inputs, and the columns of the table that are in them."""
+    """The inputs of the model, and the columns of the table that are used for them."""
     found: ColumnMatch | list[int]
     if options.columns:
         found = chosen(table, options.columns, layout)
@@ -179,20 +188,20 @@ def _values(
 
 
 def _apart(table: FileTable, options: RowOptions) -> set[int]:
-    """The columns that options name as something else than values."""
+    """The columns that --entity, --time and --id name."""
     names = ((options.entity or "").partition("=")[0], options.time, options.id)
     return {picked(table, name)[0] for name in names if name}
 
 
 def _with_names(values: NDArray[Any], table: FileTable, columns: Sequence[int]) -> Values:
-    """With the names of the table's columns, for the server to match or to use, where each has one of its own."""
+    """The values with the names of their columns, which the server matches or uses, if these are unique."""
     names = tuple(table.names[at] for at in columns) if table.names else ()
     usable = bool(names) and all(names) and len(set(names)) == len(names) == values.shape[-1]
     return NamedColumns(values, names) if usable else values
 
 
 def _arrays(loaded: FileContent, held: Any, layout: Layout | None, notes: Notes) -> Values:
-    """Arrays with a batch axis of one, and of npz without names, as the model takes them."""
+    """Arrays as the model takes them: without a batch axis, and with the input's name for a nameless array of npz."""
     if layout is None:
         return held  # type: ignore[no-any-return]
     named_arrays = {"": held} if isinstance(held, np.ndarray) else dict(held)
@@ -225,14 +234,14 @@ def _array(loaded: FileContent, name: str, array: NDArray[Any], item: Any, notes
         place = ", ".join(f"{axis} {each}" for axis, each in zip(("row", "column"), at, strict=False))
         raise invalid(
             loaded.path,
-            f'{where}{place}: the value is missing (NaN or null); if the model reads NaN as "missing", say '
+            f"{where}{place}: the value is missing (NaN or null); if the model takes NaN for a missing value, set "
             '"allow_nan": true for its input in schema.json',
         )
     return array
 
 
 def _without(table: FileTable, unread: Sequence[int], options: RowOptions) -> list[int]:
-    """Columns that may still say something once the caller has sorted the rows by one of them."""
+    """The columns to check although the rows are sorted: not the times, except for the one that sorts them."""
     sorted_by = picked(table, options.sort_by)[0] if options.sort_by else -1
     return [at for at in unread if at == sorted_by or not rows.is_time(table, at)]
 
@@ -240,7 +249,7 @@ def _without(table: FileTable, unread: Sequence[int], options: RowOptions) -> li
 def _say_left_out(
     loaded: FileContent, table: FileTable, unread: Sequence[int], options: RowOptions, note: str, notes: Notes
 ) -> None:
-    """Names the columns that went nowhere."""
+    """Adds a note with the names of the columns that are not used."""
     known = {options.time, options.id, (options.entity or "").partition("=")[0]} - {""}
     names = [
         table.names[at] or f"column {at + 1}"

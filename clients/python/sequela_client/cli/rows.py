@@ -1,4 +1,4 @@
-"""The rows of a table: whose they are, when they happened, and that the oldest comes first."""
+"""The rows of a table: which sequence they belong to, when they happened, and whether the oldest comes first."""
 
 from __future__ import annotations
 
@@ -18,19 +18,18 @@ _TIME = re.compile(
     r"|t|step|seq|position|event[_ ](no|nr|number|index)|(created|occurred|happened|recorded)[_ ]at",
     re.IGNORECASE,
 )
-"""Names of columns that say when an event was."""
+"""Names of columns with the time of an event."""
 _OWNER = re.compile(
     r"(entity|case|account|user|customer|client|card|patient|session|sequence|series|subject|unit|uid|"
     r"case:concept:name|id|.*[_ .:-]id|.*[a-z]I[dD]|.*ID)"
 )
-
-"""Names of columns that say whose an event is."""
+"""Names of columns that say which sequence an event belongs to."""
 _CALENDAR = re.compile(r"year|quarter|month|week|day|hour|minute|second|time|date|period", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class RowOptions:
-    """What the caller says of a table's rows and columns."""
+    """What the options say about the rows and columns of a table."""
 
     columns: tuple[str, ...] = ()
     entity: str | None = None
@@ -40,7 +39,7 @@ class RowOptions:
 
     @property
     def given(self) -> tuple[str, ...]:
-        """The options that were given, as they are written."""
+        """The flags that were given."""
         said = {
             "--columns": self.columns,
             "--entity": self.entity,
@@ -52,7 +51,12 @@ class RowOptions:
 
 
 def of_entity(table: FileTable, wanted: str | None) -> tuple[FileTable, str]:
-    """One entity's rows, in their order, and its name. `wanted`: COLUMN=VALUE, or COLUMN where that has one value."""
+    """The rows of one sequence, and its name.
+
+    Args:
+        table: all rows.
+        wanted: COLUMN=VALUE, or COLUMN if that has a single value; None: all rows.
+    """
     if wanted is None:
         return table, ""
     name, given, value = wanted.partition("=")
@@ -63,7 +67,7 @@ def of_entity(table: FileTable, wanted: str | None) -> tuple[FileTable, str]:
     found = list(dict.fromkeys(owners))
     if not given:
         if len(found) > 1:
-            raise refused(table, f"{_several(name, found)}: --entity {name}={found[0]} explains one")
+            raise refused(table, f"{_several(name, found)}: --entity {name}={found[0]} takes one of them")
         return table, found[0]
     if value not in found:
         raise refused(table, f"no row has {value!r} in column {name!r}, which has {listed(found)}")
@@ -71,7 +75,7 @@ def of_entity(table: FileTable, wanted: str | None) -> tuple[FileTable, str]:
 
 
 def in_time(table: FileTable, column: str | None) -> FileTable:
-    """The rows sorted by a column, the smallest first; rows that are equal stay in their order."""
+    """The rows sorted by a column, the smallest value first; equal rows keep their order."""
     if column is None:
         return table
     moments = _moments(table, picked(table, column)[0])
@@ -79,8 +83,9 @@ def in_time(table: FileTable, column: str | None) -> FileTable:
 
 
 def check_unread(table: FileTable, unread: Iterable[int]) -> None:
-    """Columns that are no features may say that the rows are not what they seem. Raises CallerError where one names
-    several owners, or where time does not go forward.
+    """Checks the columns that are not features.
+
+    Raises CallerError if one of them shows that the rows belong to several sequences, or that time goes back.
     """
     for column in unread if table.names else ():
         name = table.names[column]
@@ -89,8 +94,8 @@ def check_unread(table: FileTable, unread: Iterable[int]) -> None:
         if 1 < len(found) < len(owners) and (_OWNER.fullmatch(name) or _in_blocks(table, column)):
             raise refused(
                 table,
-                f"{_several(name, found)}: several sequences in one file? --entity {name}={found[0]} explains one; if "
-                "all rows are one sequence, name its columns with --columns",
+                f"{_several(name, found)}: several sequences in one file? --entity {name}={found[0]} takes one of "
+                "them; if all rows are one sequence, name its columns with --columns",
             )
         ways = readings(table.column(column), table.decimal)
         if ways and (is_time(table, column) or (name in INDEX_NAMES and _falls(ways[0]))):
@@ -98,7 +103,7 @@ def check_unread(table: FileTable, unread: Iterable[int]) -> None:
 
 
 def _in_blocks(table: FileTable, column: int) -> bool:
-    """Whether a column names one owner after the other, each for several rows, and is no part of a calendar."""
+    """Whether a column has blocks of equal values, one for each sequence, and is not a part of a calendar."""
     owners = [_text(cell) for cell in table.column(column)]
     blocks = [len(list(rows)) for _, rows in groupby(owners)]
     if _CALENDAR.search(table.names[column]) or is_time(table, column):
@@ -107,13 +112,13 @@ def _in_blocks(table: FileTable, column: int) -> bool:
 
 
 def _falls(moments: Sequence[Moment]) -> bool:
-    """Whether an index counts down, as that of a table turned over."""
+    """Whether an index counts down, as in a table whose rows were reversed."""
     counts = [moment for moment in moments if isinstance(moment, float)]
     return len(counts) > 2 and all(later < earlier for earlier, later in pairwise(counts))
 
 
 def is_time(table: FileTable, column: int) -> bool:
-    """Whether a column is named like a time, or is the only one that holds dates."""
+    """Whether a column has the name of a time, or is the only one with dates."""
     if not table.names:
         return False
     if _TIME.fullmatch(table.names[column]):
@@ -123,8 +128,9 @@ def is_time(table: FileTable, column: int) -> bool:
 
 
 def events(table: FileTable, options: RowOptions, unread: Sequence[int]) -> tuple[tuple[EventInfo, ...], str]:
-    """What is known of each row besides its values, and in words which column its time is from. A column that is named
-    like a time is taken where all of it are times.
+    """What people read about each row, and a note about the column that its time is from.
+
+    Without --time a column that has the name of a time is taken, if all its values are times.
     """
     at = picked(table, options.time)[0] if options.time else _time_column(table, unread)
     ids = picked(table, options.id)[0] if options.id else None
@@ -144,11 +150,11 @@ def events(table: FileTable, options: RowOptions, unread: Sequence[int]) -> tupl
     texts = [_text(table.rows[row][at]) for row in rows]
     return tuple(
         EventInfo(name, display={title: text}) for name, text in zip(names, texts, strict=True)
-    ), f"{table.title(at)} counts, from no date: shown as it stands"
+    ), f"{table.title(at)} has numbers that are not dates; they are shown as they are"
 
 
 def _time_column(table: FileTable, unread: Sequence[int]) -> int | None:
-    """The one column that is like a time, and holds nothing else that can be read in one way only."""
+    """The only column with the name of a time whose values are times and can be read in one way."""
     fitting = []
     for column in unread:
         ways = readings(table.column(column), table.decimal) if is_time(table, column) else []
@@ -158,7 +164,7 @@ def _time_column(table: FileTable, unread: Sequence[int]) -> int | None:
 
 
 def _moments(table: FileTable, column: int) -> list[Moment]:
-    """All moments of a column. Raises CallerError where a cell is none, or where day and month may be either."""
+    """The times or numbers of a column. Raises CallerError if a cell is neither, or if day and month are ambiguous."""
     cells = table.column(column)
     ways = readings(cells, table.decimal)
     if len(ways) == 1:
@@ -177,7 +183,7 @@ def _moments(table: FileTable, column: int) -> list[Moment]:
 
 
 def _check_forward(table: FileTable, column: int, ways: Sequence[Sequence[Moment]]) -> None:
-    """Raises CallerError where a later row is earlier, however the column is read."""
+    """Raises CallerError if a later row has an earlier time, in every way to read the column."""
     steps = [goes_back(moments) for moments in ways]
     back = steps[0]
     if back is None or None in steps:

@@ -1,4 +1,4 @@
-"""Arrays in files: npy, npz, and nested lists of JSON."""
+"""Arrays from files: npy, npz, and nested lists of JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sequela_client.files.text_format import invalid
 
 
 def npy(path: Path) -> NDArray[Any] | FileTable:
-    """The array of a file; an array of named fields is a table. Raises ValueError, in words."""
+    """The array of a .npy file; an array with named fields is a table. Raises ValueError if there is none."""
     with path.open("rb") as file:
         try:
             array = np.lib.format.read_array(file, allow_pickle=False)
@@ -25,7 +25,7 @@ def npy(path: Path) -> NDArray[Any] | FileTable:
 
 
 def npz(path: Path) -> dict[str, NDArray[Any]]:
-    """Arrays by name. Raises ValueError, in words."""
+    """The arrays of a .npz file by name. Raises ValueError if one of them cannot be used."""
     with path.open("rb") as file, np.lib.npyio.NpzFile(file, allow_pickle=False) as archive:
         names = list(archive)
         try:
@@ -35,7 +35,7 @@ def npz(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def nested(where: str, lists: Any) -> NDArray[Any]:
-    """Nested lists of numbers as an array; null is NaN. Raises CallerError, naming the place."""
+    """Nested lists of numbers as an array; null is NaN. Raises CallerError, which names the place at fault."""
     try:
         array = np.asarray(lists)
     except ValueError as error:
@@ -50,7 +50,7 @@ def nested(where: str, lists: Any) -> NDArray[Any]:
 
 
 def checked(array: NDArray[Any], where: str = "") -> NDArray[Any]:
-    """The same. Raises ValueError for what holds no numbers."""
+    """Returns the array as it is. Raises ValueError if it does not hold numbers."""
     if array.dtype.kind not in "biuf":
         raise ValueError(f"{where}it holds {_what(array)}, not numbers; write it with astype('float32')")
     if array.ndim == 0:
@@ -71,7 +71,7 @@ def _what(array: NDArray[Any]) -> str:
 
 
 def _number(where: str, index: tuple[int, ...], lists: Any) -> float | int:
-    """One element of nested lists, as a cell."""
+    """One element of nested lists."""
     cell = lists
     for each in index:
         cell = cell[each]
@@ -87,7 +87,7 @@ def _number(where: str, index: tuple[int, ...], lists: Any) -> float | int:
 
 
 def _first_ragged(lists: Any) -> str:
-    """Where the first row of another length is."""
+    """The place of the first row whose length differs."""
     if not isinstance(lists, list) or not all(isinstance(row, list) for row in lists):
         return ""
     other = next((at for at, row in enumerate(lists) if len(row) != len(lists[0])), 0)
@@ -95,12 +95,12 @@ def _first_ragged(lists: Any) -> str:
 
 
 def _table(path: Path, array: NDArray[Any]) -> FileTable:
-    """A structured array, as pandas' to_records makes it."""
+    """The table of a structured array, as pandas' to_records makes it."""
     names = array.dtype.names or ()
     if array.ndim != 1 or any(
         array.dtype[name].kind not in "biufU" or array.dtype[name].shape for name in names
     ):
-        raise ValueError("it holds named fields that are not one number or text each")
+        raise ValueError("it has named fields that are not a single number or text")
     rows = tuple(tuple(row) for row in array.tolist())
     if not rows:
         raise ValueError("it holds no events")
@@ -109,5 +109,5 @@ def _table(path: Path, array: NDArray[Any]) -> FileTable:
 
 def _plainly(error: ValueError) -> str:
     if "allow_pickle" in str(error):
-        return "it holds Python objects (written with allow_pickle), which are never loaded; astype('float32') first"
+        return "it holds Python objects (written with allow_pickle), which are never loaded; use astype('float32')"
     return re.sub(r"\s+", " ", str(error))

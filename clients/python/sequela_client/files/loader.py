@@ -1,4 +1,4 @@
-"""Any file that can hold a sequence or a background, as it stands: which column is which feature comes later."""
+"""Loads any file that can hold a sequence or a background. Columns are matched with features later."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from sequela_client.files.text_format import TextFormat, invalid
 from sequela_client.inputs import EventInfo
 
 FileValues = FileTable | NDArray[Any] | Mapping[str, NDArray[Any]]
-"""What a file holds: a table, one array, or arrays by name."""
+"""The values in a file: a table, one array, or arrays by name."""
 
 _AS_CSV = "pandas.{}(path).to_csv(path, index=False); the Python client takes the DataFrame itself"
 _ADVICE = {
@@ -45,12 +45,12 @@ _ADVICE = {
     ".bz2": "unpack it first",
     ".zst": "unpack it first",
 }
-"""Kinds of files that are often tried, and what to do with them."""
+"""Kinds of files that are not read, and what to do with them."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileContent:
-    """A file's values, and what else an alert in JSON tells. `mean_event`: a background's."""
+    """The content of a file: its values, and what else an alert in JSON has. `mean_event`: of a background."""
 
     path: Path
     values: FileValues
@@ -105,7 +105,7 @@ def _json(path: Path, reading: TextFormat) -> FileContent:
     try:
         content = parsed(text)
     except ValueError:
-        # pandas' lines=True writes one record a line, whatever the file is called.
+        # With lines=True pandas writes one record in each line, whatever the name of the file.
         if text.count("\n") and text.lstrip().startswith(("{", "[")) and _first_line_is_json(text):
             return _from_json(path, json_lines(text))
         raise
@@ -149,7 +149,7 @@ def _is_record(content: Any) -> bool:
 
 
 def _has_words(content: Mapping[str, Any]) -> bool:
-    """Whether lists by name hold texts, as columns do and inputs do not."""
+    """Whether lists by name hold texts, which makes them columns and not inputs."""
     lists = list(content.values())
     return all(isinstance(each, list) for each in lists) and any(
         isinstance(cell, str) for each in lists for cell in each
@@ -170,15 +170,15 @@ def _held(path: Path, content: Any) -> FileValues:
 
 
 def _check_keys(content: Mapping[str, Any], known: tuple[str, ...]) -> None:
-    """Raises ValueError for a key that is all but one of those known; others are the caller's own affair."""
+    """Raises ValueError if a key looks like a misspelling of a known one; other keys are ignored."""
     for key in content:
         alike = [] if key in known else get_close_matches(key.lower(), known, 1, 0.8)
         if alike and alike[0] not in content:
-            raise ValueError(f"the key {key!r} is not known; is {alike[0]!r} meant?")
+            raise ValueError(f"the key {key!r} is not known; did you mean {alike[0]!r}?")
 
 
 def _event(item: Mapping[str, Any]) -> EventInfo:
-    """A time without a zone is shown as it stands: as UTC."""
+    """An event's description. A time without a zone is taken as UTC, so that it is shown as it is written."""
     _check_keys(item, ("id", "time", "display"))
     time = datetime.fromisoformat(item["time"]) if item.get("time") else None
     if time is not None and time.tzinfo is None:

@@ -1,4 +1,4 @@
-"""JSON that holds a table: records, columns by name, and what pandas writes."""
+"""Tables in JSON: records, columns by name, and what pandas writes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sequela_client.files.file_table import FileTable
 
 
 def parsed(text: str) -> Any:
-    """A JSON value. Raises ValueError for what is none, or names a key twice: either value may be meant."""
+    """Parses JSON. Raises ValueError if it is not valid, or has a key twice, since either value may be meant."""
     try:
         return json.loads(text, object_pairs_hook=_object)
     except json.JSONDecodeError as error:
@@ -23,12 +23,12 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
-        raise ValueError(f"the key {next(name for name in names if names.count(name) > 1)!r} is there twice")
+        raise ValueError(f"the key {next(name for name in names if names.count(name) > 1)!r} occurs twice")
     return found
 
 
 def json_lines(text: str) -> list[Any]:
-    """One JSON value a line. Raises ValueError, naming the line."""
+    """Parses one JSON value in each line. Raises ValueError, which names the line."""
     values = []
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
@@ -41,7 +41,7 @@ def json_lines(text: str) -> list[Any]:
 
 
 def table_in(path: Path, content: Any) -> FileTable | None:
-    """The table that a JSON value is; None for what is none. Raises ValueError for one with faults."""
+    """The table in a JSON value; None if it is not a table. Raises ValueError if the table is faulty."""
     match content:
         case [{}, *_]:
             return _from_records(path, content)
@@ -56,7 +56,7 @@ def table_in(path: Path, content: Any) -> FileTable | None:
 
 
 def columns_in(path: Path, content: Mapping[str, Sequence[Cell]]) -> FileTable | None:
-    """Columns of one length by name, as a table; None where they are none."""
+    """The table of columns by name; None if they are not columns of the same length."""
     columns = [list(column) for column in content.values()]
     if not columns or len(set(map(len, columns))) != 1 or not columns[0]:
         return None
@@ -66,7 +66,7 @@ def columns_in(path: Path, content: Mapping[str, Sequence[Cell]]) -> FileTable |
 
 
 def _from_records(path: Path, records: Sequence[Any]) -> FileTable:
-    """A key that a record lacks is a missing value."""
+    """The table of records; a key that a record does not have is a missing value."""
     names: dict[str, None] = {}
     for number, record in enumerate(records, 1):
         if not isinstance(record, Mapping):
@@ -88,7 +88,7 @@ def _from_rows(path: Path, names: tuple[str, ...], rows: Sequence[Any]) -> FileT
 
 
 def _from_mappings(path: Path, content: Mapping[str, Mapping[str, Any]]) -> FileTable:
-    """Columns of values by row, as pandas writes by itself, or rows of values by column (orient="index")."""
+    """The table of nested objects: columns by row, pandas' default, or rows by column (orient="index")."""
     outer, inner = list(content), [list(each) for each in content.values()]
     if any(set(each) != set(inner[0]) for each in inner):
         raise ValueError("its objects have different keys; write records: [{name: value, …}, …]")
