@@ -101,7 +101,7 @@ def test_a_view_of_one_target_has_its_own_largest_error(client: Sequela) -> None
         level = both.target(name).event_level
         assert level is not None
         assert level.quality.largest_standard_error == error
-    assert "standard errors to 1e-05" in drawn(both.target("fraud"))
+    assert "largest standard error 1e-05" in drawn(both.target("fraud"))
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ class Options(TypedDict, total=False):
     cell_threshold: Annotated[
         float | None,
         About(
-            "The threshold theta: the cell level is made of the events and features whose attribution exceeds it.",
+            "The threshold theta: events and features whose absolute attribution exceeds it make the cell level.",
             "0.1 (*)",
         ),
     ]

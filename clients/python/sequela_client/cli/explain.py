@@ -91,6 +91,15 @@ def _labels(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> di
 @file_options
 @server_options("Without it, a server is started for this one explanation.")
 @option(
+    "Server",
+    "--timeout",
+    type=float,
+    metavar="SECONDS",
+    default=60.0,
+    show_default=True,
+    help="How long the explanation may take; when the time is over, the answer is what is known by then.",
+)
+@option(
     OUTPUT,
     "--json",
     "json_file",
@@ -124,15 +133,6 @@ def _labels(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> di
     help="Store this label with the explanation; repeatable.",
 )
 @explain_options
-@option(
-    "Server",
-    "--timeout",
-    type=float,
-    metavar="SECONDS",
-    default=60.0,
-    show_default=True,
-    help="How long the explanation may take; when the time is over, the answer is what is known by then.",
-)
 def explain(**values: Any) -> None:
     """Explains the score of the sequence in a file: what raised it, what lowered it, and by how much.
 

@@ -123,7 +123,7 @@ class Phrases:
                 text += f", and they matter: {found} exceeds the tolerance of {tolerance}."
                 text += self._refined()
             case Verdict.UNCERTAIN:
-                text += f": {found} may exceed the tolerance of {tolerance}; more coalitions would tell."
+                text += f": {found} may exceed the tolerance of {tolerance}; more coalitions would show it."
             case Verdict.OFFSETTING:
                 text += (
                     f": {found}, but they offset each other: {self.older_part()}, more than the tolerance of "
@@ -132,7 +132,7 @@ class Phrases:
             case _:
                 text += f": {found} stays within the tolerance of {tolerance}.{self._scanned()}"
         if not pruning.scan_complete:
-            text += " Time ran out before all events were looked at."
+            text += " The time was over before all events were scanned."
         return text
 
     def older_part(self) -> str:
@@ -152,7 +152,7 @@ class Phrases:
         curve, oldest = self._explanation.pruning.curve, 1 - self._explanation.length
         if not curve or curve[-1].t <= oldest:
             return ""
-        return f" Parts of them older than t={curve[-1].t} were not looked at; --full-pruning-curve looks at all."
+        return f" The pruning curve was scanned back to t={curve[-1].t} only; --full-pruning-curve scans all of it."
 
     def _refined(self) -> str:
         """A sentence about how to see which of the pruned events matter; empty if they could not be split."""
@@ -190,17 +190,17 @@ def _null_players(count: int) -> str:
 def _sureness(level: Quality) -> str:
     match level.stop_reason:
         case StopReason.EXACT:
-            return f"exact: all {level.coalitions} coalitions"
+            return f"exact: all {level.coalitions:,} coalitions"
         case StopReason.NOT_COMPUTED:
             return f"not computed: {with_flags(level.detail)}"
         case _:
             why = {
-                StopReason.TARGET: "precise enough",
-                StopReason.BUDGET: "budget used",
-                StopReason.DEADLINE: "time used",
+                StopReason.TARGET: "within the target",
+                StopReason.BUDGET: "all of --max-coalitions",
+                StopReason.DEADLINE: "stopped by the deadline",
             }.get(level.stop_reason, level.stop_reason.value)
-            errors = f"standard errors to {level.largest_standard_error:.2g}"
-            return f"sampled: {level.coalitions} coalitions, {errors}, {why}"
+            errors = f"largest standard error {level.largest_standard_error:.2g}"
+            return f"sampled: {level.coalitions:,} coalitions, {errors}, {why}"
 
 
 def _is_number(text: str) -> bool:
