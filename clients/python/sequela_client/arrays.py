@@ -34,7 +34,7 @@ _MISSING = frozenset({"", "nan", "NaN", "null", "None", "NA", "N/A"})
 _LONGEST_SHOWN = 40
 
 
-def refused(where: str, text: str) -> CallerError:
+def not_an_array(where: str, text: str) -> CallerError:
     """The error about values that are not an array of numbers. `where` names them; empty means the sequence."""
     return CallerError(f"{where or 'the sequence'}: {text}", reason="NOT_AN_ARRAY")
 
@@ -53,7 +53,7 @@ def numbers(where: str, values: Any) -> NDArray[Any]:
         CallerError: NOT_AN_ARRAY, with the first value at fault.
     """
     if isinstance(values, str | os.PathLike):
-        raise refused(where, f"{str(values)!r:.40} is text; read the file first, as in numpy.load(path)")
+        raise not_an_array(where, f"{str(values)!r:.40} is text; read the file first, as in numpy.load(path)")
     if np.ma.isMaskedArray(values):
         values = _unmasked(where, values)
     array = _array(where, _detached(where, values))
@@ -101,13 +101,13 @@ def _number(where: str, place: int, item: Any) -> float | int:
         try:
             value = float(item)
         except OverflowError:
-            raise refused(where, f"value {place} is larger than any float64") from None
+            raise not_an_array(where, f"value {place} is larger than any float64") from None
         exact = value.is_integer() and not isinstance(item, float | np.floating)
         return int(item) if exact else value
     shown = repr(item)
     shown = shown if len(shown) <= _LONGEST_SHOWN else shown[: _LONGEST_SHOWN - 1] + "…"
     seconds = "; send seconds, as in .dt.total_seconds()" if hasattr(item, "total_seconds") else ""
-    raise refused(where, f"value {place} is {shown}, a {type(item).__name__}, not a number{seconds}")
+    raise not_an_array(where, f"value {place} is {shown}, a {type(item).__name__}, not a number{seconds}")
 
 
 def _unmasked(where: str, values: Any) -> Any:
@@ -117,7 +117,7 @@ def _unmasked(where: str, values: Any) -> Any:
             f"{count} of {values.size} values of the array are masked; fill them (array.filled(...)), "
             "leave the events out, or mark padding by the model's mask input"
         )
-        raise refused(where, text)
+        raise not_an_array(where, text)
     return values.data
 
 
@@ -132,7 +132,7 @@ def _detached(where: str, values: Any) -> Any:
     try:
         return _plain(values.detach().cpu())
     except Exception as error:  # a tensor without data, such as one on the device "meta", may raise anything
-        raise refused(where, f"a tensor whose values cannot be read: {error}") from error
+        raise not_an_array(where, f"a tensor whose values cannot be read: {error}") from error
 
 
 def _plain(tensor: Any) -> Any:
@@ -152,9 +152,9 @@ def _array(where: str, values: Any) -> NDArray[Any]:
     except Exception as error:  # objects convert themselves to arrays, and may raise anything
         ragged = "inhomogeneous" in str(error)
         text = "its rows differ in length" if ragged else f"not an array: {error}"
-        raise refused(where, text) from error
+        raise not_an_array(where, text) from error
     if array.dtype.kind == "O" and array.ndim == 0:
-        raise refused(where, f"a {type(values).__name__} is not an array of numbers{_way_out(values)}")
+        raise not_an_array(where, f"a {type(values).__name__} is not an array of numbers{_way_out(values)}")
     return array
 
 
@@ -180,4 +180,6 @@ def _converted(where: str, array: NDArray[Any]) -> NDArray[Any]:
     if dtype.kind == "V" and dtype.names is None and re.match(r"b?float\d", dtype.name):
         return array.astype("<f4")  # float32 holds all values of ml_dtypes' bfloat16 and float8
     what = {"M": "times", "m": "time differences", "c": "complex numbers", "u": "integers beyond 2^63 - 1"}
-    raise refused(where, f"an array of {dtype}, {what.get(dtype.kind, 'not numbers')}, which no model takes")
+    raise not_an_array(
+        where, f"an array of {dtype}, {what.get(dtype.kind, 'not numbers')}, which no model takes"
+    )

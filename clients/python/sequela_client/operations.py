@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from sequela_proto.v1 import sequela_pb2 as pb
 
-from sequela_client import requests, resources, responses
+from sequela_client import arguments, requests, resources, responses
 from sequela_client.calls import Call, Listing, Operation, call
 from sequela_client.content_digests import ContentDigests
 from sequela_client.errors import (
@@ -90,7 +90,7 @@ def score(
 
 def get_explanation(name: str) -> Operation[Explanation]:
     """Reads a stored explanation."""
-    request = pb.GetExplanationRequest(name=requests.text("name", name))
+    request = pb.GetExplanationRequest(name=arguments.string("name", name))
     return call("explanations.GetExplanation", request, _explanation)
 
 
@@ -112,25 +112,25 @@ def register_model(path: ModelLike, name: str) -> Operation[Model]:
     chosen = choose(path)
     if not isinstance(chosen, ModelFile):
         raise CallerError(f"path: {path!r} is not the path of an ONNX file", reason="NOT_A_PATH")
-    upload = chosen.read().upload(requests.text("name", name))
+    upload = chosen.read().upload(arguments.string("name", name))
     return call("models.RegisterModel", upload, lambda answer: resources.model(answer.model))
 
 
 def get_model(name: str) -> Operation[Model]:
     """Describes a model."""
-    request = pb.GetModelRequest(name=requests.text("name", name))
+    request = pb.GetModelRequest(name=arguments.string("name", name))
     return call("models.GetModel", request, lambda answer: resources.model(answer.model))
 
 
 def list_models(page_size: int) -> Listing[Model]:
     """Lists models by name."""
-    request = pb.ListModelsRequest(page_size=requests.whole("page_size", page_size))
+    request = pb.ListModelsRequest(page_size=arguments.whole_number("page_size", page_size))
     return Listing("models.ListModels", request, "models", resources.model)
 
 
 def delete_model(name: str) -> Operation[None]:
     """Deletes an uploaded model."""
-    request = pb.DeleteModelRequest(name=requests.text("name", name))
+    request = pb.DeleteModelRequest(name=arguments.string("name", name))
     return call("models.DeleteModel", request, lambda _: None)
 
 
@@ -154,27 +154,27 @@ def average_background(
     """Averages sequences into a background, and stores it under a name."""
     unnamed = requests.background_header(name, average, shape)
     header = yield from _background_header(digests, model, unnamed)
-    messages = MessageStream(sequences, requests.averaged, head=[header])
+    messages = MessageStream(sequences, requests.average_message, head=[header])
     return (yield from call("backgrounds.CreateBackground", messages, _background))
 
 
 def get_background(name: str) -> Operation[Background]:
     """Reads a background with its values."""
-    request = pb.GetBackgroundRequest(name=requests.text("name", name))
+    request = pb.GetBackgroundRequest(name=arguments.string("name", name))
     return call("backgrounds.GetBackground", request, _background)
 
 
 def list_backgrounds(model: str, page_size: int) -> Listing[Background]:
     """Lists backgrounds by name."""
     request = pb.ListBackgroundsRequest(
-        page_size=requests.whole("page_size", page_size), model=requests.text("model", model)
+        page_size=arguments.whole_number("page_size", page_size), model=arguments.string("model", model)
     )
     return Listing("backgrounds.ListBackgrounds", request, "backgrounds", resources.background)
 
 
 def delete_background(name: str) -> Operation[None]:
     """Deletes a background."""
-    request = pb.DeleteBackgroundRequest(name=requests.text("name", name))
+    request = pb.DeleteBackgroundRequest(name=arguments.string("name", name))
     return call("backgrounds.DeleteBackground", request, lambda _: None)
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from itertools import zip_longest
-from operator import index
 from typing import Any, Literal, TypeVar
 
-import numpy as np
 from google.protobuf.timestamp_pb2 import Timestamp
 from sequela_proto.v1 import sequela_pb2 as pb
 
+from sequela_client import arguments
 from sequela_client.arrays import is_missing
 from sequela_client.enums import member
 from sequela_client.errors import CallerError
@@ -19,14 +18,13 @@ from sequela_client.inputs import (
     BackgroundLike,
     BackgroundValues,
     EventInfo,
-    Sequence,
     SequenceLike,
     Values,
     as_sequence,
     by_name,
 )
 from sequela_client.option_messages import target_names
-from sequela_client.tables import Table, as_row, as_table, is_table
+from sequela_client.tables import Table, as_row, as_table
 from sequela_client.tensors import input_tensors
 
 T = TypeVar("T")
@@ -47,7 +45,7 @@ def sequence_message(given: SequenceLike) -> pb.Sequence:
 def _event_infos(events: Any) -> tuple[EventInfo, ...]:
     if isinstance(events, EventInfo) or not isinstance(events, Iterable):
         raise CallerError(
-            f"events: must be a list with one EventInfo for each event, not {_shown(events)}",
+            f"events: must be a list with one EventInfo for each event, not {arguments.shown(events)}",
             reason="ARGUMENT_INVALID",
         )
     return tuple(events)
@@ -79,34 +77,12 @@ def explain(
     return pb.ExplainRequest(
         sequence=sequence_message(sequence),
         options=options,
-        caller_id=text("caller_id", sequence.id if caller_id is None else caller_id),
-        labels={**texts("labels", sequence.labels), **texts("labels", {} if labels is None else labels)},
+        caller_id=arguments.string("caller_id", sequence.id if caller_id is None else caller_id),
+        labels={
+            **arguments.strings("labels", sequence.labels),
+            **arguments.strings("labels", {} if labels is None else labels),
+        },
     )
-
-
-def text(field: str, value: object) -> str:
-    """Returns a string as it is. Raises CallerError (ARGUMENT_INVALID) for anything else."""
-    if not isinstance(value, str):
-        raise CallerError(f"{field}: must be a string, not {_shown(value)}", reason="ARGUMENT_INVALID")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise CallerError(
-            f"{field}: {value!a} is not valid Unicode text", reason="ARGUMENT_INVALID"
-        ) from None
-    return value
-
-
-def texts(field: str, values: object) -> dict[str, str]:
-    """Returns a mapping of strings as it is. Raises CallerError (ARGUMENT_INVALID) for anything else."""
-    if not isinstance(values, Mapping):
-        problem = f"{field}: must be a mapping, not {_shown(values)}"
-        raise CallerError(problem, reason="ARGUMENT_INVALID")
-    return {text(f"{field} key", key): text(f"{field}[{key!r}]", value) for key, value in values.items()}
-
-
-def _shown(value: object) -> str:
-    return f"{' '.join(repr(value).split())[:40]} of type {type(value).__name__}"
 
 
 def score(
@@ -118,63 +94,17 @@ def score(
     return pb.ScoreRequest(
         sequences=_messages(sequences),
         targets=target_names(targets),
-        output_event=None if output_event is None else whole("output_event", output_event),
+        output_event=None if output_event is None else arguments.whole_number("output_event", output_event),
     )
 
 
 def _messages(sequences: Any) -> list[pb.Sequence]:
-    if _is_one(sequences):
+    if arguments.is_one_sequence(sequences):
         return [sequence_message(sequences)]
     return [
-        numbered("sequences", place, sequence_message, each) for place, each in enumerate(several(sequences))
+        arguments.convert_item("sequences", place, sequence_message, each)
+        for place, each in enumerate(arguments.sequence_list(sequences))
     ]
-
-
-def several(sequences: Any) -> Iterable[Any]:
-    """Returns an iterable of sequences as it is.
-
-    Raises:
-        CallerError: ARGUMENT_INVALID, it is not iterable, or is one sequence: iterating over a DataFrame, for example,
-            gives the names of its columns.
-    """
-    if isinstance(sequences, list | tuple):
-        records = is_table(sequences) and not hasattr(sequences[0], "ndim")  # Series may be sequences
-        if not records:
-            return sequences
-        what = "rows with names, which are one sequence; send [rows]"
-    elif is_table(sequences) or isinstance(sequences, Sequence | Mapping | str | bytes):
-        what = f"one {type(sequences).__name__}; send a list of sequences, [sequence] for one"
-    elif not isinstance(sequences, Iterable | AsyncIterable):
-        what = _shown(sequences)
-    else:
-        return sequences  # type: ignore[return-value]
-    raise CallerError(f"sequences: must be an iterable of sequences, not {what}", reason="ARGUMENT_INVALID")
-
-
-def numbered(field: str, place: int, make: Callable[[Any], T], item: Any) -> T:
-    """Converts one of several sequences with `make`. A CallerError says which of them is wrong."""
-    try:
-        return make(_unpaired(item))
-    except CallerError as error:
-        raise CallerError(f"{field}[{place}]: {error.message}", reason=error.reason) from error
-
-
-def _unpaired(item: Any) -> Any:
-    """Returns an item as it is. Raises CallerError for a key and its table, as iterating over a groupby gives."""
-    if isinstance(item, tuple) and len(item) == 2 and is_table(item[1]) and not is_table(item[0]):
-        text = "a key and a table, as groupby gives; send (table for _, table in groups)"
-        raise CallerError(text, reason="NOT_AN_ARRAY")
-    return item
-
-
-def whole(field: str, value: Any) -> int:
-    """A whole number, also one of numpy. Raises CallerError (ARGUMENT_INVALID) for anything else."""
-    try:
-        return index(value)
-    except TypeError:
-        raise CallerError(
-            f"{field}: must be a whole number, not {_shown(value)}", reason="ARGUMENT_INVALID"
-        ) from None
 
 
 def background_reference(given: BackgroundLike) -> pb.BackgroundReference | None:
@@ -202,7 +132,7 @@ def background_header(
     name: str, average: Average | None = None, shape: BackgroundShape | None = None
 ) -> pb.CreateBackgroundHeader:
     """The first message that creates a background, without its model."""
-    header = pb.CreateBackgroundHeader(name=text("name", name))
+    header = pb.CreateBackgroundHeader(name=arguments.string("name", name))
     if average is not None:
         header.average = member(pb.Average, "average", average)
     if shape is not None:
@@ -210,9 +140,11 @@ def background_header(
     return header
 
 
-def averaged(number: int, given: SequenceLike) -> pb.CreateBackgroundRequest:
+def average_message(number: int, given: SequenceLike) -> pb.CreateBackgroundRequest:
     """The message with one of the sequences to average."""
-    return pb.CreateBackgroundRequest(sequence=numbered("sequences", number, sequence_message, given))
+    return pb.CreateBackgroundRequest(
+        sequence=arguments.convert_item("sequences", number, sequence_message, given)
+    )
 
 
 def list_explanations(
@@ -225,28 +157,13 @@ def list_explanations(
 ) -> pb.ListExplanationsRequest:
     """The request for the first page."""
     return pb.ListExplanationsRequest(
-        page_size=whole("page_size", page_size),
-        caller_id=text("caller_id", caller_id),
-        model=text("model", model),
-        labels=texts("labels", {} if labels is None else labels),
+        page_size=arguments.whole_number("page_size", page_size),
+        caller_id=arguments.string("caller_id", caller_id),
+        model=arguments.string("model", model),
+        labels=arguments.strings("labels", {} if labels is None else labels),
         start_time=_timestamp("start", start),
         end_time=_timestamp("end", end),
     )
-
-
-def _is_one(sequences: Any) -> bool:
-    """Whether it is one sequence: an array or list (l, d), a table, a mapping or a `Sequence`."""
-    return isinstance(sequences, Sequence | Mapping) or is_table(sequences) or _axes(sequences) in (1, 2)
-
-
-def _axes(values: Any) -> int | None:
-    """How many axes an array, a tensor or a list of lists of numbers has; None for a list of anything else."""
-    if isinstance(values, list | tuple):
-        first = values[0] if values else None
-        inner = 0 if isinstance(first, int | float | np.number) else None
-        inner = _axes(first) if isinstance(first, list | tuple) else inner
-        return None if inner is None else inner + 1
-    return getattr(values, "ndim", None)
 
 
 def _event(info: EventInfo) -> pb.EventInfo:
@@ -256,9 +173,9 @@ def _event(info: EventInfo) -> pb.EventInfo:
             reason="ARGUMENT_INVALID",
         )
     return pb.EventInfo(
-        id=text("events.id", info.id),
+        id=arguments.string("events.id", info.id),
         time=_timestamp("events.time", info.time),
-        display=texts("events.display", info.display),
+        display=arguments.strings("events.display", info.display),
     )
 
 
@@ -268,7 +185,7 @@ def _timestamp(field: str, time: datetime | None) -> Timestamp | None:
         return None
     if not isinstance(time, datetime) or is_missing(time):
         raise CallerError(
-            f"{field}: must be a datetime, not {_shown(time)}; write datetime.fromisoformat(...)",
+            f"{field}: must be a datetime, not {arguments.shown(time)}; write datetime.fromisoformat(...)",
             reason="ARGUMENT_INVALID",
         )
     plain = time.to_pydatetime(warn=False) if hasattr(time, "to_pydatetime") else time

@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 from sequela_proto.v1 import sequela_pb2 as pb
 
-from sequela_client import requests
+from sequela_client import arguments, requests
 from sequela_client.channel import Deadline
 from sequela_client.content_digests import column_order
 from sequela_client.errors import CallerError
@@ -36,7 +36,7 @@ class MessageStream(Generic[T]):
     def __init__(
         self, items: AnyIterable[T], make: Callable[[int, T], Any], head: Iterable[Any] = ()
     ) -> None:
-        self._items = requests.several(items)
+        self._items = arguments.sequence_list(items)
         self._make = make
         self._head = head
         self.failure: Exception | None = None
@@ -103,7 +103,7 @@ class ExplanationStream:
     def message(self, number: int, given: SequenceLike) -> pb.ExplainStreamRequest | None:
         """The message for one sequence; None where the sequence cannot be sent."""
         try:
-            request = requests.numbered("sequences", number, self._request, given)
+            request = arguments.convert_item("sequences", number, self._request, given)
         except CallerError as error:
             self._refused.append(Outcome(number, None, error))
             return None

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela_client.arrays import from_items, is_missing, is_number, numbers, refused
+from sequela_client.arrays import from_items, is_missing, is_number, not_an_array, numbers
 
 Items = list[Any]
 
@@ -69,7 +69,7 @@ def as_row(where: str, given: Any) -> Table:
     table = as_table(where, given)
     if set(table.ids) >= STATISTICS:
         text = "its rows are statistics, as describe() gives; send one of them, such as df.describe().loc['mean']"
-        raise refused(where, text)
+        raise not_an_array(where, text)
     return replace(table, times=(), ids=())
 
 
@@ -117,7 +117,7 @@ def _by_column(where: str, records: List[Mapping[str, Any]]) -> dict[str, Items]
     for number, record in enumerate(records):
         if record.keys() != records[0].keys():
             differing = sorted(map(str, record.keys() ^ records[0].keys()))
-            raise refused(
+            raise not_an_array(
                 where, f"record {number} differs from the first in its keys: {', '.join(differing)}"
             )
     return {str(name): [record[name] for record in records] for name in names}
@@ -147,10 +147,10 @@ def _of_frame(where: str, given: Any) -> Table:
     native = _pandas(given)
     labels: list[str] = list(map(str, getattr(native, "column_names", getattr(native, "columns", ()))))
     if getattr(getattr(native, "columns", None), "nlevels", 1) > 1:
-        raise refused(where, "its columns have several levels; give each column one name")
+        raise not_an_array(where, "its columns have several levels; give each column one name")
     repeated = [label for label in labels if labels.count(label) > 1]
     if repeated:
-        raise refused(where, f"column {repeated[0]!r} occurs twice; columns are matched by name")
+        raise not_an_array(where, f"column {repeated[0]!r} occurs twice; columns are matched by name")
     frame = nw.from_native(native, allow_series=True, eager_only=True)
     if isinstance(frame, nw.Series):
         held = {str(frame.name or ""): _items(frame)}
@@ -172,10 +172,10 @@ def _of_columns(where: str, held: Mapping[str, Any]) -> Table:
     timed = [name for name, items in held.items() if not isinstance(items, np.ndarray) and _are_times(items)]
     if len(timed) > 1:
         text = f"columns {', '.join(timed)} hold times; keep the one that says when the events happened"
-        raise refused(where, text)
+        raise not_an_array(where, text)
     names = [name for name in held if name not in timed]
     if not names:
-        raise refused(where, "it has no column of numbers")
+        raise not_an_array(where, "it has no column of numbers")
     values = [_column(where, name, held[name]) for name in names]
     named = () if _is_default(names) or names == [""] else tuple(names)
     table = Table(np.stack(values, axis=1) if len(values[0]) else np.empty((0, len(names))), named)
@@ -190,7 +190,7 @@ def _column(where: str, name: str, items: Any) -> NDArray[Any]:
     if words:
         text = f"holds text, such as {words[0]!r}; send the numbers that the model takes, or leave it out"
         times = "; times go in as datetimes (pandas.to_datetime)" if _DATE.match(words[0]) else ""
-        raise refused(place, text + times)
+        raise not_an_array(place, text + times)
     return from_items(place, items)
 
 
@@ -203,19 +203,21 @@ def _times(where: str, items: Iterable[Any]) -> tuple[datetime, ...]:
     """The times of the events. Raises CallerError if a later event has an earlier time."""
     times = tuple(_time(where, item) for item in items)
     if len({time.tzinfo is None for time in times}) > 1:
-        raise refused(where, "some of its times have a time zone and others have none; give all of them one")
+        raise not_an_array(
+            where, "some of its times have a time zone and others have none; give all of them one"
+        )
     if any(later < earlier for earlier, later in pairwise(times)):
         text = (
             "its times go back: the oldest event comes first, the one to explain last; sort the rows by time, "
             "or leave the times out where their order says nothing"
         )
-        raise refused(where, text)
+        raise not_an_array(where, text)
     return times
 
 
 def _time(where: str, item: Any) -> datetime:
     if is_missing(item) or (isinstance(item, np.datetime64) and np.isnat(item)):
-        raise refused(where, "an event has no time; fill in its time, or leave the column of times out")
+        raise not_an_array(where, "an event has no time; fill in its time, or leave the column of times out")
     if hasattr(item, "to_pydatetime"):
         found: datetime = item.to_pydatetime(warn=False)
         return found
@@ -228,7 +230,7 @@ def _with_index(where: str, table: Table, index: Any) -> Table:
     """The table with the times or ids of its index. An index that only counts the rows says nothing."""
     if getattr(index, "nlevels", 1) > 1:
         text = "its index has several levels; take the rows of one entity, then index by time (df.xs(entity))"
-        raise refused(where, text)
+        raise not_an_array(where, text)
     if hasattr(index, "to_timestamp"):
         index = index.to_timestamp()
     items = list(index)

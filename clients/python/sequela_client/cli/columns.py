@@ -56,18 +56,18 @@ class ColumnMatch:
         return {source.column for source in self.sources.values()}
 
 
-def refused(table: FileTable, what: str) -> CallerError:
+def columns_error(table: FileTable, what: str) -> CallerError:
     """The error about columns that do not match the model."""
     return CallerError(f"{table.path.name}: {what}", reason="COLUMNS_DIFFER")
 
 
-def listed(names: Sequence[str]) -> str:
+def name_list(names: Sequence[str]) -> str:
     """Names for a message, of which only the first are shown."""
     more = f", … ({len(names)} in all)" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more
 
 
-def named(table: FileTable, layout: Layout | None) -> FileTable:
+def with_comment_names(table: FileTable, layout: Layout | None) -> FileTable:
     """The table with the names of a comment, if they are those of features, and without pandas' numbers as names."""
     if table.names == tuple(map(str, range(table.width))):
         return replace(table, names=())
@@ -77,7 +77,7 @@ def named(table: FileTable, layout: Layout | None) -> FileTable:
     return replace(table, names=table.remark) if found else table
 
 
-def transposed(table: FileTable, layout: Layout) -> FileTable:
+def transpose(table: FileTable, layout: Layout) -> FileTable:
     """The single row of a file that has a feature's name and its value on each line, as pandas writes a Series."""
     if table.width != 2 or len(layout.names) < 2:
         return table
@@ -87,7 +87,7 @@ def transposed(table: FileTable, layout: Layout) -> FileTable:
     return replace(table, names=names, rows=(table.column(1),), lines=(table.lines[0],))
 
 
-def matching(table: FileTable, layout: Layout, apart: Collection[int] = ()) -> ColumnMatch:
+def match_columns(table: FileTable, layout: Layout, apart: Collection[int] = ()) -> ColumnMatch:
     """Matches columns with features, without those columns that are known to be something else.
 
     Raises CallerError if features are missing, or if the match is not certain.
@@ -97,10 +97,10 @@ def matching(table: FileTable, layout: Layout, apart: Collection[int] = ()) -> C
         if not missing:
             return ColumnMatch(sources)
         if not layout.unnamed and not _numbered(table.names):
-            raise refused(
+            raise columns_error(
                 table,
-                f"columns {listed(table.names)}; the model's features are {listed(layout.names)}; "
-                f"missing: {listed(missing)}{_spelt(table, missing)}. "
+                f"columns {name_list(table.names)}; the model's features are {name_list(layout.names)}; "
+                f"missing: {name_list(missing)}{_spelt(table, missing)}. "
                 "--columns names the columns to take, in the model's order",
             )
     return _in_order(table, layout, apart)
@@ -146,7 +146,9 @@ def _columns_of(table: FileTable, feature: ModelFeature, count: int) -> list[int
     for spelling in spellings:
         if spelling and all(name in table.names for name in spelling):
             if twice := [name for name in spelling if table.names.count(name) > 1]:
-                raise refused(table, f"there are {table.names.count(twice[0])} columns named {twice[0]!r}")
+                raise columns_error(
+                    table, f"there are {table.names.count(twice[0])} columns named {twice[0]!r}"
+                )
             return [table.names.index(name) for name in spelling]
     return None
 
@@ -155,10 +157,10 @@ def _in_order(table: FileTable, layout: Layout, apart: Collection[int] = ()) -> 
     """Takes the columns of the table in the model's order."""
     if len(layout.events) != 1 or len(layout.inputs) != 1:
         inputs = ", ".join(item.name for item in layout.inputs)
-        raise refused(
+        raise columns_error(
             table,
             f"the model takes several inputs ({inputs}); name the columns like the features "
-            f"({listed(layout.names)}), or write JSON: {{input: rows}}",
+            f"({name_list(layout.names)}), or write JSON: {{input: rows}}",
         )
     only, note = layout.events[0], ""
     columns = [at for at in range(table.width) if at not in apart]
@@ -168,7 +170,7 @@ def _in_order(table: FileTable, layout: Layout, apart: Collection[int] = ()) -> 
         # Models do not take dates.
         columns = [at for at in columns if not are_dates(table.column(at), table.decimal)]
     if len(columns) != only.width:
-        raise refused(table, _wrong_count(table, layout, only.width))
+        raise columns_error(table, _wrong_count(table, layout, only.width))
     sources = {
         (only.name, at): Source(column, *layout.owner(only.name, at)) for at, column in enumerate(columns)
     }
@@ -176,8 +178,8 @@ def _in_order(table: FileTable, layout: Layout, apart: Collection[int] = ()) -> 
 
 
 def _wrong_count(table: FileTable, layout: Layout, width: int) -> str:
-    have = f"{table.width} columns" + (f" ({listed(table.names)})" if table.names else " without names")
-    take = "no names of its own" if layout.unnamed else listed(layout.names)
+    have = f"{table.width} columns" + (f" ({name_list(table.names)})" if table.names else " without names")
+    take = "no names of its own" if layout.unnamed else name_list(layout.names)
     first = table.names[1] if len(table.names) > 1 else "2"
     commas = ", or the file has decimal commas (--decimal ,)" if width * 2 == table.width else ""
     seen = f" (read with {table.seen})" if table.seen else ""
@@ -198,25 +200,25 @@ def _is_index(table: FileTable) -> bool:
     return all(each == int(each) for each in counted) and all(a < b for a, b in pairwise(counted))
 
 
-def chosen(table: FileTable, wanted: Sequence[str], layout: Layout | None) -> ColumnMatch | list[int]:
+def choose_columns(table: FileTable, wanted: Sequence[str], layout: Layout | None) -> ColumnMatch | list[int]:
     """The columns that --columns names.
 
     Raises CallerError if the table does not have one, or if it has the name of a feature in another place.
     """
-    columns = [column for each in wanted for column in picked(table, each)]
+    columns = [column for each in wanted for column in find_columns(table, each)]
     if layout is None:
         return columns
     names = tuple(table.names[column] for column in columns) if table.names else ()
     part = replace(table, names=names, rows=tuple(tuple(row[at] for at in columns) for row in table.rows))
     if names and sorted(names) == sorted(layout.names):
-        found = matching(part, layout)
+        found = match_columns(part, layout)
     else:
         _check_places(table, names, layout)
         width = sum(item.width for item in layout.events)
         if len(columns) != width:
-            raise refused(
+            raise columns_error(
                 table,
-                f"--columns names {len(columns)}; the model takes {width}: {listed(layout.names)}, in this order",
+                f"--columns names {len(columns)}; the model takes {width}: {name_list(layout.names)}, in this order",
             )
         found = _in_order(part, layout)
     return ColumnMatch({at: replace(each, column=columns[each.column]) for at, each in found.sources.items()})
@@ -226,25 +228,25 @@ def _check_places(table: FileTable, names: Sequence[str], layout: Layout) -> Non
     order = [layout.owner(item.name, at)[0].name for item in layout.events for at in range(item.width)]
     for at, name in enumerate(names):
         if name in order and order.index(name) != at and not layout.unnamed:
-            raise refused(
+            raise columns_error(
                 table,
                 f"--columns has {name} in place {at + 1}, the model has it in place {order.index(name) + 1}",
             )
 
 
-def picked(table: FileTable, wanted: str) -> list[int]:
+def find_columns(table: FileTable, wanted: str) -> list[int]:
     """The column with a name, or the columns of a number or a range such as 2-7, counted from 1, if there are no names.
 
     Raises CallerError if there is no such column.
     """
     if wanted in table.names:
         if table.names.count(wanted) > 1:
-            raise refused(table, f"there are {table.names.count(wanted)} columns named {wanted!r}")
+            raise columns_error(table, f"there are {table.names.count(wanted)} columns named {wanted!r}")
         return [table.names.index(wanted)]
     numbered = re.fullmatch(r"(\d+)(?:-(\d+))?", wanted)
     if numbered and (not table.names or "" in table.names):
         first, last = int(numbered[1]), int(numbered[2] or numbered[1])
         if 1 <= first <= last <= table.width:
             return list(range(first - 1, last))
-    have = f"it has {listed(table.names)}" if table.names else f"columns are numbered 1 to {table.width}"
-    raise refused(table, f"there is no column {wanted!r}; {have}")
+    have = f"it has {name_list(table.names)}" if table.names else f"columns are numbered 1 to {table.width}"
+    raise columns_error(table, f"there is no column {wanted!r}; {have}")

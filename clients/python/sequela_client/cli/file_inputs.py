@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from sequela_client.cli import rows
 from sequela_client.cli.columns import (
     ColumnMatch,
-    chosen,
-    listed,
-    matching,
-    named,
-    picked,
-    refused,
-    transposed,
+    choose_columns,
+    columns_error,
+    find_columns,
+    match_columns,
+    name_list,
+    transpose,
+    with_comment_names,
 )
 from sequela_client.cli.model_layout import Layout
 from sequela_client.cli.rows import RowOptions
@@ -28,7 +28,7 @@ from sequela_client.files import FileContent, FileTable
 from sequela_client.files.file_table import numbers
 from sequela_client.files.loader import FileValues
 from sequela_client.files.records import columns_in
-from sequela_client.files.text_format import invalid
+from sequela_client.files.text_format import file_error
 from sequela_client.inputs import BackgroundValues, Values
 from sequela_client.inputs import Sequence as Given
 from sequela_client.tables import STATISTICS
@@ -74,11 +74,11 @@ def sequence(loaded: FileContent, layout: Layout | None, options: RowOptions, no
     table, owner = rows.of_entity(held, options.entity)
     table = rows.in_time(table, options.sort_by)
     if loaded.events and len(loaded.events) != len(held.rows):
-        raise invalid(
+        raise file_error(
             loaded.path, f"it has {len(held.rows)} events, and 'events' tells of {len(loaded.events)}"
         )
     if loaded.events and (table.lines != held.lines or options.time or options.id):
-        raise invalid(
+        raise file_error(
             loaded.path, "--entity, --sort-by, --time and --id do not go with a file that has 'events'"
         )
     values, used = _values(table, layout, options, loaded, notes)
@@ -123,7 +123,7 @@ def _rows_of(
         return _arrays(loaded, table, layout, notes)
     if table.width and {str(cell).strip() for cell in table.column(0)} >= STATISTICS:
         text = "its rows are statistics, as describe() gives; keep one of them, such as the mean"
-        raise refused(table, text)
+        raise columns_error(table, text)
     columns = options.columns if _has(table, options.columns) else ()
     values, used = _values(table, layout, RowOptions(columns), loaded, notes)
     _say_left_out(loaded, table, [at for at in range(table.width) if at not in used], options, "", notes)
@@ -133,14 +133,14 @@ def _rows_of(
 def _has(table: FileTable, wanted: Sequence[str]) -> bool:
     """Whether the background has the columns that --columns names for the sequence."""
     try:
-        return bool(wanted and [picked(table, each) for each in wanted])
+        return bool(wanted and [find_columns(table, each) for each in wanted])
     except CallerError:
         return False
 
 
 def _not_a_table(loaded: FileContent, option: str) -> CallerError:
     """The error about an option that is for tables only."""
-    return invalid(
+    return file_error(
         loaded.path.name, f"{option} goes with a table: CSV, or JSON with records or columns by name"
     )
 
@@ -149,8 +149,8 @@ def _as_table(loaded: FileContent, layout: Layout | None) -> FileValues:
     """The values of a file as a table if they are columns by name; not if the names are those of the model's inputs."""
     held = loaded.values
     if isinstance(held, FileTable):
-        held = named(held, layout)
-        return held if layout is None else transposed(held, layout)
+        held = with_comment_names(held, layout)
+        return held if layout is None else transpose(held, layout)
     if isinstance(held, np.ndarray) or layout is None or set(held) <= {item.name for item in layout.inputs}:
         return held
     if all(array.ndim == 1 for array in held.values()):
@@ -159,7 +159,7 @@ def _as_table(loaded: FileContent, layout: Layout | None) -> FileValues:
             return found
         if set(held) & set(layout.names):
             lengths = ", ".join(f"{name} {len(array)}" for name, array in held.items())
-            raise invalid(loaded.path, f"its columns differ in length: {lengths}")
+            raise file_error(loaded.path, f"its columns differ in length: {lengths}")
     return held
 
 
@@ -169,11 +169,11 @@ def _values(
     """The inputs of the model, and the columns of the table that are used for them."""
     found: ColumnMatch | list[int]
     if options.columns:
-        found = chosen(table, options.columns, layout)
+        found = choose_columns(table, options.columns, layout)
     elif layout is None:
         found = list(range(table.width))
     else:
-        found = matching(table, layout, _apart(table, options))
+        found = match_columns(table, layout, _apart(table, options))
     if isinstance(found, list):
         return _with_names(numbers(table, found), table, found), set(found)
     assert layout is not None
@@ -190,7 +190,7 @@ def _values(
 def _apart(table: FileTable, options: RowOptions) -> set[int]:
     """The columns that --entity, --time and --id name."""
     names = ((options.entity or "").partition("=")[0], options.time, options.id)
-    return {picked(table, name)[0] for name in names if name}
+    return {find_columns(table, name)[0] for name in names if name}
 
 
 def _with_names(values: NDArray[Any], table: FileTable, columns: Sequence[int]) -> Values:
@@ -222,7 +222,7 @@ def _array(loaded: FileContent, name: str, array: NDArray[Any], item: Any, notes
     where = f"input {name}: " if name else ""
     if item.role == "events" and array.ndim == 3:
         if len(array) != 1:
-            raise invalid(
+            raise file_error(
                 loaded.path,
                 f"{where}it has the shape {array.shape}, a batch of {len(array)} sequences; one is explained: write "
                 "x[0], (events, columns), to a file of its own",
@@ -232,7 +232,7 @@ def _array(loaded: FileContent, name: str, array: NDArray[Any], item: Any, notes
     if array.dtype.kind == "f" and not item.allow_nan and np.isnan(array).any():
         at = [int(each) + 1 for each in np.argwhere(np.isnan(array))[0]]
         place = ", ".join(f"{axis} {each}" for axis, each in zip(("row", "column"), at, strict=False))
-        raise invalid(
+        raise file_error(
             loaded.path,
             f"{where}{place}: the value is missing (NaN or null); if the model takes NaN for a missing value, set "
             '"allow_nan": true for its input in schema.json',
@@ -242,7 +242,7 @@ def _array(loaded: FileContent, name: str, array: NDArray[Any], item: Any, notes
 
 def _without(table: FileTable, unread: Sequence[int], options: RowOptions) -> list[int]:
     """The columns to check although the rows are sorted: not the times, except for the one that sorts them."""
-    sorted_by = picked(table, options.sort_by)[0] if options.sort_by else -1
+    sorted_by = find_columns(table, options.sort_by)[0] if options.sort_by else -1
     return [at for at in unread if at == sorted_by or not rows.is_time(table, at)]
 
 
@@ -259,4 +259,4 @@ def _say_left_out(
     if names and "left out" not in "".join(
         said for said in notes.texts if said.startswith(f"{loaded.path.name}:")
     ):
-        notes.add(loaded, f"left out: {listed(names)}")
+        notes.add(loaded, f"left out: {name_list(names)}")

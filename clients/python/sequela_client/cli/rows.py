@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 
-from sequela_client.cli.columns import INDEX_NAMES, listed, picked, refused
+from sequela_client.cli.columns import INDEX_NAMES, columns_error, find_columns, name_list
 from sequela_client.cli.timestamps import Moment, are_dates, goes_back, readings, times
 from sequela_client.files import FileTable
 from sequela_client.files.cells import Cell
@@ -62,15 +62,17 @@ def of_entity(table: FileTable, wanted: str | None) -> tuple[FileTable, str]:
     name, given, value = wanted.partition("=")
     if wanted in table.names:
         name, given, value = wanted, "", ""
-    column = picked(table, name)[0]
+    column = find_columns(table, name)[0]
     owners = [_text(cell) for cell in table.column(column)]
     found = list(dict.fromkeys(owners))
     if not given:
         if len(found) > 1:
-            raise refused(table, f"{_several(name, found)}: --entity {name}={found[0]} takes one of them")
+            raise columns_error(
+                table, f"{_several(name, found)}: --entity {name}={found[0]} takes one of them"
+            )
         return table, found[0]
     if value not in found:
-        raise refused(table, f"no row has {value!r} in column {name!r}, which has {listed(found)}")
+        raise columns_error(table, f"no row has {value!r} in column {name!r}, which has {name_list(found)}")
     return table.picked(row for row, owner in enumerate(owners) if owner == value), value
 
 
@@ -78,7 +80,7 @@ def in_time(table: FileTable, column: str | None) -> FileTable:
     """The rows sorted by a column, the smallest value first; equal rows keep their order."""
     if column is None:
         return table
-    moments = _moments(table, picked(table, column)[0])
+    moments = _moments(table, find_columns(table, column)[0])
     return table.picked(sorted(range(len(moments)), key=moments.__getitem__))
 
 
@@ -92,7 +94,7 @@ def check_unread(table: FileTable, unread: Iterable[int]) -> None:
         owners = [_text(cell) for cell in table.column(column)]
         found = list(dict.fromkeys(owners))
         if 1 < len(found) < len(owners) and (_OWNER.fullmatch(name) or _in_blocks(table, column)):
-            raise refused(
+            raise columns_error(
                 table,
                 f"{_several(name, found)}: several sequences in one file? --entity {name}={found[0]} takes one of "
                 "them; if all rows are one sequence, name its columns with --columns",
@@ -132,8 +134,8 @@ def events(table: FileTable, options: RowOptions, unread: Sequence[int]) -> tupl
 
     Without --time a column that has the name of a time is taken, if all its values are times.
     """
-    at = picked(table, options.time)[0] if options.time else _time_column(table, unread)
-    ids = picked(table, options.id)[0] if options.id else None
+    at = find_columns(table, options.time)[0] if options.time else _time_column(table, unread)
+    ids = find_columns(table, options.id)[0] if options.id else None
     if at is None and ids is None:
         return (), ""
     rows = range(len(table.rows))
@@ -176,7 +178,7 @@ def _moments(table: FileTable, column: int) -> list[Moment]:
     kinds = [readings([cell], table.decimal) for cell in cells]
     wrong = next((row for row, kind in enumerate(kinds) if not kind), None)
     if wrong is None:
-        raise refused(table, f"{table.title(column)} holds times and numbers")
+        raise columns_error(table, f"{table.title(column)} holds times and numbers")
     raise table.refusal(
         f"{table.place(wrong, column)}: {cells[wrong]!r} is neither a time as 2026-04-02T07:35:05Z nor a number"
     )
@@ -190,7 +192,7 @@ def _check_forward(table: FileTable, column: int, ways: Sequence[Sequence[Moment
         return
     name = (table.names[column] if table.names else "") or str(column + 1)
     before, here = (_text(table.rows[row][column]) for row in (back - 1, back))
-    raise refused(
+    raise columns_error(
         table,
         f"{table.unit} {table.lines[back]}: {name} goes back from {before} to {here}; the oldest event comes first. "
         f"--sort-by {name} sorts the rows; --entity COLUMN=VALUE takes those of one sequence; where the order is "
@@ -199,7 +201,7 @@ def _check_forward(table: FileTable, column: int, ways: Sequence[Sequence[Moment
 
 
 def _several(name: str, found: Sequence[str]) -> str:
-    return f"column {name!r} has {len(found)} values ({listed(found)})"
+    return f"column {name!r} has {len(found)} values ({name_list(found)})"
 
 
 def _text(cell: Cell) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela_client.cli.columns import ColumnMatch, Source, listed
+from sequela_client.cli.columns import ColumnMatch, Source, name_list
 from sequela_client.cli.model_layout import Layout
 from sequela_client.files import FileTable
 from sequela_client.files.cells import is_missing, is_number, number
@@ -94,13 +94,13 @@ def _category(table: FileTable, row: int, source: Source) -> int:
         return index
     if is_missing(cell):
         raise table.missing(
-            row, source.column, f"the categories of {source.feature.name!r} are {listed(categories)}"
+            row, source.column, f"the categories of {source.feature.name!r} are {name_list(categories)}"
         )
     if id_given is not None and 0 <= id_given < len(categories) and not source.words:
         return id_given
     raise table.refusal(
         f"{table.place(row, source.column)}: {text!r} is not one of the categories of {source.feature.name!r}: "
-        f"{listed(categories)}"
+        f"{name_list(categories)}"
     )
 
 

@@ -11,45 +11,45 @@ from numpy.typing import NDArray
 
 from sequela_client.files.cells import number
 from sequela_client.files.file_table import FileTable
-from sequela_client.files.text_format import invalid
+from sequela_client.files.text_format import file_error
 
 
-def npy(path: Path) -> NDArray[Any] | FileTable:
+def read_npy(path: Path) -> NDArray[Any] | FileTable:
     """The array of a .npy file; an array with named fields is a table. Raises ValueError if there is none."""
     with path.open("rb") as file:
         try:
             array = np.lib.format.read_array(file, allow_pickle=False)
         except ValueError as error:
             raise ValueError(_plainly(error)) from error
-    return _table(path, array) if array.dtype.names else checked(array)
+    return _table(path, array) if array.dtype.names else check_array(array)
 
 
-def npz(path: Path) -> dict[str, NDArray[Any]]:
+def read_npz(path: Path) -> dict[str, NDArray[Any]]:
     """The arrays of a .npz file by name. Raises ValueError if one of them cannot be used."""
     with path.open("rb") as file, np.lib.npyio.NpzFile(file, allow_pickle=False) as archive:
         names = list(archive)
         try:
-            return {name: checked(archive[name], f"array {name}: ") for name in names}
+            return {name: check_array(archive[name], f"array {name}: ") for name in names}
         except ValueError as error:
             raise ValueError(_plainly(error)) from error
 
 
-def nested(where: str, lists: Any) -> NDArray[Any]:
+def array_of_lists(where: str, lists: Any) -> NDArray[Any]:
     """Nested lists of numbers as an array; null is NaN. Raises CallerError, which names the place at fault."""
     try:
         array = np.asarray(lists)
     except ValueError as error:
-        raise invalid(where, f"its rows differ in length{_first_ragged(lists)}") from error
+        raise file_error(where, f"its rows differ in length{_first_ragged(lists)}") from error
     if array.dtype.kind in "biuf":
         return array
     if array.dtype.kind not in "OU" or not isinstance(lists, list):
-        raise invalid(where, "not an array of numbers")
+        raise file_error(where, "not an array of numbers")
     flat = [_number(where, index, lists) for index in np.ndindex(array.shape)]
     done = np.array(flat)
     return (done if done.dtype.kind in "biuf" else np.array(flat, np.float64)).reshape(array.shape)
 
 
-def checked(array: NDArray[Any], where: str = "") -> NDArray[Any]:
+def check_array(array: NDArray[Any], where: str = "") -> NDArray[Any]:
     """Returns the array as it is. Raises ValueError if it does not hold numbers."""
     if array.dtype.kind not in "biuf":
         raise ValueError(f"{where}it holds {_what(array)}, not numbers; write it with astype('float32')")
@@ -83,7 +83,7 @@ def _number(where: str, index: tuple[int, ...], lists: Any) -> float | int:
         place = ", ".join(
             f"{axis} {each + 1}" for axis, each in zip(("row", "column", "place"), index, strict=False)
         )
-        raise invalid(where, f"not an array of numbers: {place}: {error}") from error
+        raise file_error(where, f"not an array of numbers: {place}: {error}") from error
 
 
 def _first_ragged(lists: Any) -> str:

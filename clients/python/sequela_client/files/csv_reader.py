@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sequela_client.files.cells import is_missing, is_number
-from sequela_client.files.dialects import Dialect, Row, dialect, split
+from sequela_client.files.dialects import Dialect, Row, detect_dialect, split_rows
 from sequela_client.files.file_table import FileTable
 from sequela_client.files.headers import has_header
 from sequela_client.files.text_encoding import decode_text
@@ -31,7 +31,7 @@ def read_csv(path: Path, reading: TextFormat) -> FileTable:
         lines, reading = lines[1:], replace(reading, delimiter=reading.delimiter or said[1])
     comments = [(number, line) for number, line in lines if line.lstrip().startswith("#")]
     told = [(number, line) for number, line in lines if not line.lstrip().startswith("#")]
-    written = dialect([line for _, line in told if line.strip()], reading)
+    written = detect_dialect([line for _, line in told if line.strip()], reading)
     rows = _trimmed(_events(told, written))
     names, body = _regular(*_headed(rows, reading, written), written)
     remark = _remark(comments, len(rows[0][1]), written)
@@ -50,7 +50,7 @@ def read_csv(path: Path, reading: TextFormat) -> FileTable:
 
 def _events(told: Sequence[tuple[int, str]], written: Dialect) -> list[Row]:
     """The rows that are not blank. Raises ValueError if a blank line may be a missing value."""
-    rows = split([line for _, line in told], written.delimiter)
+    rows = split_rows([line for _, line in told], written.delimiter)
     numbered = [(told[index - 1][0], row) for index, row in rows]
     filled = [index for index, (_, row) in enumerate(numbered) if not _is_blank(row)]
     if not filled:

@@ -31,19 +31,19 @@ class Dialect:
         return f"{between if self.delimiter else 'a single column'}, {mark}"
 
 
-def split(lines: Sequence[str], delimiter: str) -> list[Row]:
+def split_rows(lines: Sequence[str], delimiter: str) -> list[Row]:
     """The rows with the numbers of their last lines, from 1 on; a blank line is an empty row."""
     trimmed = (line.strip(" \r\n") if delimiter == " " or not line.strip(" \r\n") else line for line in lines)
     reader = csv.reader(trimmed, delimiter=delimiter or "\x1f", skipinitialspace=True)
     return [(reader.line_num, row) for row in reader]
 
 
-def dialect(lines: Sequence[str], reading: TextFormat) -> Dialect:
+def detect_dialect(lines: Sequence[str], reading: TextFormat) -> Dialect:
     """The dialect of these lines, as the caller says or as detected. Raises ValueError if it is ambiguous."""
     delimiter = _delimiter(lines, reading) if reading.delimiter is None else _named(reading.delimiter)
     if reading.decimal is not None:
         return Dialect(delimiter, reading.decimal)
-    rows = [row for row in split(lines, delimiter) if row[1]]
+    rows = [row for row in split_rows(lines, delimiter) if row[1]]
     return Dialect(delimiter, "." if delimiter == "," else _decimal(rows))
 
 
@@ -58,7 +58,7 @@ def _named(delimiter: str) -> str:
 def _delimiter(lines: Sequence[str], reading: TextFormat) -> str:
     """The delimiter that gives every row the same number of columns, and most of its cells numbers."""
     candidates = [each for each in DELIMITERS if each != reading.decimal]
-    rows = {each: [row for _, row in split(lines, each) if row] for each in candidates}
+    rows = {each: [row for _, row in split_rows(lines, each) if row] for each in candidates}
     regular = [each for each in candidates if _regular(rows[each])]
     if " " in regular and not _all_numbers(rows[" "]):
         regular.remove(" ")

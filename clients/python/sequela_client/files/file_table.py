@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sequela_client.errors import CallerError
 from sequela_client.files.cells import Cell, is_missing, number
-from sequela_client.files.text_format import invalid
+from sequela_client.files.text_format import file_error
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class FileTable:
 
     def refusal(self, what: str) -> CallerError:
         """An error about this file."""
-        return invalid(self.path, what)
+        return file_error(self.path, what)
 
     def number(self, row: int, index: int) -> float | int:
         """The number in a cell; NaN if it is missing. Raises CallerError, which names the cell."""

@@ -13,12 +13,12 @@ from typing import Any
 from numpy.typing import NDArray
 
 from sequela_client.errors import CallerError
-from sequela_client.files.arrays import nested, npy, npz
+from sequela_client.files.arrays import array_of_lists, read_npy, read_npz
 from sequela_client.files.csv_reader import read_csv
 from sequela_client.files.file_table import FileTable
-from sequela_client.files.records import columns_in, json_lines, parsed, table_in
+from sequela_client.files.records import columns_in, parse_json, parse_json_lines, table_in
 from sequela_client.files.text_encoding import decode_text
-from sequela_client.files.text_format import TextFormat, invalid
+from sequela_client.files.text_format import TextFormat, file_error
 from sequela_client.inputs import EventInfo
 
 FileValues = FileTable | NDArray[Any] | Mapping[str, NDArray[Any]]
@@ -78,14 +78,14 @@ def load(path: Path, reading: TextFormat | None = None) -> FileContent:
         raise CallerError(f"{path}: {error.strerror or error}", reason="FILE_NOT_READABLE") from error
     except Exception as error:
         # Bad bytes make numpy, zipfile, csv and json raise a dozen unrelated errors; all mean the same here.
-        raise invalid(path, str(error) or type(error).__name__) from error
+        raise file_error(path, str(error) or type(error).__name__) from error
 
 
 def _unknown(path: Path) -> CallerError:
     ending = path.suffix.lower()
     if ending in _ADVICE:
-        return invalid(path, f"files that end in {ending} are not read: {_ADVICE[ending]}")
-    return invalid(path, f"its name must end in {', '.join(_READERS)}")
+        return file_error(path, f"files that end in {ending} are not read: {_ADVICE[ending]}")
+    return file_error(path, f"its name must end in {', '.join(_READERS)}")
 
 
 def _delimited(path: Path, reading: TextFormat) -> FileContent:
@@ -93,21 +93,21 @@ def _delimited(path: Path, reading: TextFormat) -> FileContent:
 
 
 def _npy(path: Path, _: TextFormat) -> FileContent:
-    return FileContent(path, npy(path))
+    return FileContent(path, read_npy(path))
 
 
 def _npz(path: Path, _: TextFormat) -> FileContent:
-    return FileContent(path, npz(path))
+    return FileContent(path, read_npz(path))
 
 
 def _json(path: Path, reading: TextFormat) -> FileContent:
     text = decode_text(path.read_bytes(), reading.encoding)
     try:
-        content = parsed(text)
+        content = parse_json(text)
     except ValueError:
         # With lines=True pandas writes one record in each line, whatever the name of the file.
         if text.count("\n") and text.lstrip().startswith(("{", "[")) and _first_line_is_json(text):
-            return _from_json(path, json_lines(text))
+            return _from_json(path, parse_json_lines(text))
         raise
     return _from_json(path, content)
 
@@ -121,7 +121,7 @@ def _first_line_is_json(text: str) -> bool:
 
 
 def _json_lines(path: Path, reading: TextFormat) -> FileContent:
-    return _from_json(path, json_lines(decode_text(path.read_bytes(), reading.encoding)))
+    return _from_json(path, parse_json_lines(decode_text(path.read_bytes(), reading.encoding)))
 
 
 def _from_json(path: Path, content: Any) -> FileContent:
@@ -165,8 +165,8 @@ def _held(path: Path, content: Any) -> FileValues:
         if table is not None:
             return table
     if isinstance(content, Mapping):
-        return {name: nested(f"{path}, input {name}", value) for name, value in content.items()}
-    return nested(str(path), content)
+        return {name: array_of_lists(f"{path}, input {name}", value) for name, value in content.items()}
+    return array_of_lists(str(path), content)
 
 
 def _check_keys(content: Mapping[str, Any], known: tuple[str, ...]) -> None:

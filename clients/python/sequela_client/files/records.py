@@ -11,7 +11,7 @@ from sequela_client.files.cells import Cell
 from sequela_client.files.file_table import FileTable
 
 
-def parsed(text: str) -> Any:
+def parse_json(text: str) -> Any:
     """Parses JSON. Raises ValueError if it is not valid, or has a key twice, since either value may be meant."""
     try:
         return json.loads(text, object_pairs_hook=_object)
@@ -27,14 +27,14 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def json_lines(text: str) -> list[Any]:
+def parse_json_lines(text: str) -> list[Any]:
     """Parses one JSON value in each line. Raises ValueError, which names the line."""
     values = []
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:
-            values.append(parsed(line))
+            values.append(parse_json(line))
         except ValueError as error:
             raise ValueError(f"line {number}: {error}") from error
     return values

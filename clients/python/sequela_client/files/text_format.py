@@ -24,6 +24,6 @@ class TextFormat:
     encoding: str | None = None
 
 
-def invalid(where: object, what: str) -> CallerError:
+def file_error(where: object, what: str) -> CallerError:
     """The error about a file that cannot be read."""
     return CallerError(f"{where}: {what}", reason="FILE_INVALID")
