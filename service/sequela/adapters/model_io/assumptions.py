@@ -86,8 +86,8 @@ def _flat_window(item: InputSchema, seen: InputSignature) -> Iterator[Explanatio
     ):
         text = (
             f"Input {item.name!r} {seen.description} is read as {size} events of one column. If a row holds the "
-            "columns of several events one after the other, export the model with a Reshape in front, so that its input "
-            "is (batch, events, columns)."
+            "columns of several events one after the other, export the model with a Reshape in front, so that its "
+            "input is (batch, events, columns)."
         )
         yield ExplanationWarning("LAYOUT_SUSPECTED", text)
 
@@ -102,9 +102,9 @@ def _as_many_as_events(
         return
     if any(each.axes[1] == size for each in events):
         text = (
-            f"Input {item.name!r} {seen[item.name].description} is read as {size} static columns, which are one "
-            f"player, but the sequence has {size} events as well. If it holds a number for each event, such as a time, write "
-            f"in a schema: {entries(_with_role(inputs, item.name))}."
+            f"Input {item.name!r} {seen[item.name].description} is read as {size} static columns, which are "
+            f"one player, but the sequence has {size} events as well. If it holds a number for each event, such as a "
+            f"time, write in a schema: {entries(_with_role(inputs, item.name))}."
         )
         yield ExplanationWarning("LAYOUT_SUSPECTED", text)
 

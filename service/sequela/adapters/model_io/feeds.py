@@ -84,7 +84,7 @@ def _check_range(values: NDArray[Any], seen: InputSignature) -> None:
     outside = (values < limits.min) | (values > limits.max)
     if outside.any():
         text = (
-            f"input {seen.name!r} holds {wanted.name}, from {limits.min} to {limits.max}; "
+            f"input {seen.name!r} takes {wanted.name}, from {limits.min} to {limits.max}; "
             f"{values[outside][0]} does not fit"
         )
         raise DoesNotFit("VALUE_OUT_OF_RANGE", text)

@@ -136,7 +136,7 @@ def _by_schema(shape: Shape, output: str, per_event: bool | None, path: str) -> 
     if per_event is None and shape[1] > 1:
         kind = "classes" if len(shape) == 2 else "steps of a forecast"
         text = f"output {output!r} of shape {_format_shape(shape)} may be one step for each event, or {shape[1]} {kind}"
-        text += '. Set "per_event" to true or false in a schema'
+        text += '. Write "per_event": true or false in a schema'
         raise InvalidInput.at(path, "SCHEMA_NEEDED", text)
     return bool(per_event)
 
@@ -144,7 +144,7 @@ def _by_schema(shape: Shape, output: str, per_event: bool | None, path: str) -> 
 def _last_axis_text(shape: Shape, output: str) -> str:
     """For (n, 1, 8) of a model that takes eight events."""
     text = f"output {output!r} of shape {_format_shape(shape)} may have a step for each of {shape[-1]} events along "
-    return text + f'its last axis, or {shape[-1]} outputs. Set "per_event" to true or false in a schema'
+    return text + f'its last axis, or {shape[-1]} outputs. Write "per_event": true or false in a schema'
 
 
 def _unsupported(shapes: Mapping[int, Shape], output: str) -> str:
