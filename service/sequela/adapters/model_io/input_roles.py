@@ -136,23 +136,23 @@ def complete_inputs(
     """
     seen = {item.name: item for item in signature.inputs}
     found: list[InputSchema] = []
-    turned: list[InputSchema] = []
+    alternative: list[InputSchema] = []
     for item in written:
-        there = seen.get(item.name)
-        if there is None or item.axes or item.role not in (Role.EVENTS, Role.STATIC):
+        item_signature = seen.get(item.name)
+        if item_signature is None or item.axes or item.role not in (Role.EVENTS, Role.STATIC):
             found.append(item)
-            turned.append(item)
+            alternative.append(item)
             continue
-        whole = _with_shape(item, there)
+        with_shape = _with_shape(item, item_signature)
         axes = EventAxes(())
-        if item.role is Role.EVENTS and there.rank > 1:
+        if item.role is Role.EVENTS and item_signature.rank > 1:
             try:
-                axes = event_axes(there, uses.get(item.name), item.width)
+                axes = event_axes(item_signature, uses.get(item.name), item.width)
             except UndecidedAxes as undecided:
                 raise undecided.refusal(path, lambda given: entries(_with_input(written, given))) from None
-        found.append(_with_axes(whole, there, axes.order))
-        turned.append(_with_axes(whole, there, axes.alternative or axes.order))
-    return InputRoles(tuple(found), tuple(turned) if turned != found else None)
+        found.append(_with_axes(with_shape, item_signature, axes.order))
+        alternative.append(_with_axes(with_shape, item_signature, axes.alternative or axes.order))
+    return InputRoles(tuple(found), tuple(alternative) if alternative != found else None)
 
 
 def _with_shape(item: InputSchema, seen: InputSignature) -> InputSchema:
@@ -170,13 +170,13 @@ def _check_numbers(
     data: Sequence[InputSignature], signature: Signature, uses: Mapping[str, InputUse], path: str
 ) -> None:
     """Asks for a schema if an input has no axes: it holds one number for the whole call, which only people know."""
-    alone = [item for item in data if item.rank == 0]
-    if not alone:
+    scalars = [item for item in data if item.rank == 0]
+    if not scalars:
         return
-    others = replace(signature, inputs=tuple(item for item in signature.inputs if item not in alone))
-    likely = (*infer_inputs(others, uses, path).inputs, *map(scalar_input, alone))
+    others = replace(signature, inputs=tuple(item for item in signature.inputs if item not in scalars))
+    likely = (*infer_inputs(others, uses, path).inputs, *map(scalar_input, scalars))
     text = (
-        f"input {alone[0].name!r} takes one number for the whole call. Set it in a schema, here to "
+        f"input {scalars[0].name!r} takes one number for the whole call. Set it in a schema, here to "
         f"{likely[-1].initial:g}: {entries(likely)}; or export the model with this number fixed inside"
     )
     raise InvalidInput.at(path, "SCHEMA_NEEDED", text)
@@ -192,20 +192,20 @@ def _inputs(
     """All inputs with their roles, given the order of each one's axes."""
     known = [item for item in signature.inputs if item.name not in states]
     seen = tuple(_in_order(item, orders.get(item.name, ())) for item in known)
-    apart = static_sequences([item for item in seen if item.rank >= 3], path)
-    others = tuple(item for item in seen if item.name not in apart)
+    static = static_sequences([item for item in seen if item.rank >= 3], path)
+    others = tuple(item for item in seen if item.name not in static)
     lengths = {name for name, use in uses.items() if use.lengths}
     found = {
         item.name: _input(item, Role.LENGTH if item.name in lengths else _role(item, others))
         for item in others
     }
-    found |= {item.name: static_sequence(item) for item in seen if item.name in apart}
+    found |= {item.name: static_sequence(item) for item in seen if item.name in static}
     if not any(item.role is Role.EVENTS for item in found.values()):
-        shown = ", ".join(f"{item.name} {item.description}" for item in signature.inputs)
+        found_text = ", ".join(f"{item.name} {item.description}" for item in signature.inputs)
         raise InvalidInput.at(
             path,
             "SCHEMA_NEEDED",
-            f"none of the model's inputs looks like events: {shown}. Write in a schema what each carries: "
+            f"none of the model's inputs looks like events: {found_text}. Write in a schema what each carries: "
             f"{entries(guess_input(item, Role.EVENTS if item.rank > 1 else Role.STATIC) for item in known)}",
         )
     inputs = tuple(
@@ -245,7 +245,7 @@ def _in_order(item: InputSignature, order: AxisOrder) -> InputSignature:
     if order in ((), usual[: item.rank]):
         return item
     sizes: dict[Axis, AxisSize] = {Axis.BATCH: 1, **dict(zip(order, item.axes, strict=True))}
-    return replace(item, axes=tuple(sizes[word] for word in usual if word in sizes))
+    return replace(item, axes=tuple(sizes[axis] for axis in usual if axis in sizes))
 
 
 def _with_axes(found: InputSchema, item: InputSignature, order: AxisOrder) -> InputSchema:
