@@ -98,6 +98,7 @@ def arrange(item: InputSchema, seen: InputSignature) -> tuple[Arrangement, Input
         most = 0
     if not server_axes or not 0 <= count <= most:
         return Arrangement((), (), ()), seen
+    # Without an axis of columns the input has one column.
     if count == 0:
         model_axes = tuple(outer)
     start = model_axes.index(Axis.FEATURES) if Axis.FEATURES in model_axes else seen.rank
@@ -105,6 +106,7 @@ def arrange(item: InputSchema, seen: InputSignature) -> tuple[Arrangement, Input
     arrangement = Arrangement(model_axes, server_axes, columns)
     sizes = dict(zip(arrangement.order, seen.axes, strict=True))
     outer_sizes = tuple(sizes[index] for index in range(len(outer)))
+    # The server sends such a model one sequence at a time: a batch of 1.
     if arrangement.lacks_batch_axis:
         outer_sizes = (1, *outer_sizes)
     axes = (*outer_sizes, *_merged_columns(columns))

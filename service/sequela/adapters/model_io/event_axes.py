@@ -85,6 +85,7 @@ def event_axes(item: InputSignature, use: InputUse | None, width: int | None) ->
         may_be_time_first = used is None and item.rank == 3 and time_first in possible
         return EventAxes(usual, time_first if may_be_time_first else None)
     assert use is not None
+    # (n, 1, l) has one column, and a recurrent node is certain of its axes; a convolution may run along columns.
     if item.axes[1] == 1 or (used == CHANNELS_FIRST and use.recurrent):
         return EventAxes(used)
     if used == CHANNELS_FIRST:

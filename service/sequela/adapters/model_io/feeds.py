@@ -44,7 +44,7 @@ class Feeder:
         }
         feeds = {}
         for item in self.inputs:
-            if item.role is Role.STATE:
+            if item.role is Role.STATE:  # filled in by nodes of the graph, or by the endpoint's adapter
                 continue
             if item.role is Role.MASK:
                 values = np.broadcast_to(_mask(item, is_event), (rows, len(is_event)))

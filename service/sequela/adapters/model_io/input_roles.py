@@ -102,6 +102,7 @@ def _undecided_refusal(
 
     Inputs of the same last axis probably have the same order as the undecided one.
     """
+    # Both readings go into the message, so that one can be pasted without looking anything up.
     asked = undecided.item
     alike = {item.name for item in signature.inputs if item.rank == 3 and item.axes[2] == asked.axes[2]}
     try:
@@ -263,6 +264,7 @@ def _role(item: InputSignature, inputs: Sequence[InputSignature]) -> Role:
         return Role.LENGTH
     if item.rank == 1:
         return Role.STATIC
+    # Booleans without a time axis may be flags of the sequence.
     masks = item.dtype is Dtype.BOOL or MASK_NAME.search(item.name)
     if masks and any(_may_be_same(item.axes[1], time) for time in _times(inputs)):
         return Role.MASK

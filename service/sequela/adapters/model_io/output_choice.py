@@ -69,6 +69,7 @@ def choose_output(
         text = f"output {outputs[0].description}: {NOT_A_TENSOR}"
         raise InvalidInput.at(path, "MODEL_OUTPUT_UNSUPPORTED", text)
     floats = [item for item in usable if item.content is not Content.WHOLE_NUMBERS]
+    # Without floats, whole numbers are explained after all, with a warning.
     candidates = _named_like_a_score(_without_side_outputs(floats)) if floats else usable
     if len(candidates) > 1:
         raise InvalidInput.at(path, "SCHEMA_NEEDED", _choice_text(candidates))

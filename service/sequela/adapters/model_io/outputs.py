@@ -72,6 +72,7 @@ def output_layout(
     rests = {seen[2:] if over_time else seen[1:] for seen in shapes.values()}
     rest = rests.pop()
     wide = [size for size in rest if size != 1]
+    # `rests` still holds shapes if they differ between lengths: then another axis follows the number of events.
     if rests or len(wide) > 2 - over_time:
         raise InvalidInput.at(path, "MODEL_OUTPUT_UNSUPPORTED", _unsupported(shapes, output))
     count = math.prod(wide)

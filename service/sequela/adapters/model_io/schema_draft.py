@@ -191,6 +191,7 @@ def _features(
             f"metadata {FEATURES_KEY} has {len(names)} names, but the model has {columns} columns of events"
         )
         raise InvalidInput.at(path, "SCHEMA_DOES_NOT_FIT", text)
+    # Fewer names than features: they name the event columns, which come first.
     named = [replace(feature, name=name) for name, feature in zip(names, features, strict=False)]
     return (*named, *features[len(named) :])
 

@@ -68,6 +68,7 @@ def state_axes(
 def _batch_axis(seen: InputSignature) -> int | None:
     named = [axis for axis, size in enumerate(seen.axes) if axis_meaning(size) is Axis.BATCH]
     free = [axis for axis, size in enumerate(seen.axes) if not isinstance(size, int)]
+    # A state (layers, n, width) or (n, width): without names, the free axis counts sequences.
     if named or free:
         return (named or free)[0]
     return {2: 0, 3: 1}.get(seen.rank)

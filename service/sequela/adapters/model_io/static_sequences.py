@@ -37,6 +37,7 @@ def static_sequences(items: Sequence[InputSignature], path: str) -> frozenset[st
     free = {item.name for item in items if not isinstance(item.axes[1], int)}
     static = named if 0 < len(named) < len(items) else set()
     left = [item for item in items if item.name not in static]
+    # The sequence to explain has the free length, so a fixed number of steps beside it is something else.
     if any(item.name in free for item in left):
         static |= {item.name for item in left if item.name not in free}
     left = [item for item in items if item.name not in static]
