@@ -133,9 +133,7 @@ ASKED: list[tuple[Outputs, str]] = [
 def test_what_may_be_several_is_asked(sequela: Sequela, tmp_path: Path, outputs: Outputs, words: str) -> None:
     """The candidates are listed, with the line of a schema that decides; what the schema says is then explained."""
     content = several(outputs)
-    with pytest.raises(
-        CallerError, match=f'{words}.*say which one in a schema.json.*{{"output": "'
-    ) as caught:
+    with pytest.raises(CallerError, match=f'{words}.*Name one in a schema.json.*{{"output": "') as caught:
         explained(sequela, content, tmp_path)
     assert caught.value.reason == "SCHEMA_NEEDED"
     last = list(outputs)[-1]

@@ -78,7 +78,7 @@ WRONG = [
         "inputs[0].role: Input should be 'events', 'static', 'mask', 'length' or 'state', not 'evnts'",
     ),
     (("inputs", 0, "width"), "3", "inputs[0].width: Input should be a valid integer, not '3'"),
-    (("inputs", 0, "wdith"), 3, "inputs[0].wdith: not a key of the schema"),
+    (("inputs", 0, "wdith"), 3, "inputs[0].wdith: unknown key"),
     (
         ("features", 0, "display"),
         {"scale": "big"},
@@ -87,9 +87,9 @@ WRONG = [
     (("features", 0, "columns"), {"x": ["0"]}, "features[0].columns.x[0]: Input should be a valid integer"),
     (("features", 0, "columns"), [0], "features[0].columns: Input should be a"),
     (("background",), {"x": [[1.0], ["two"]]}, "background.x[1][0]: Input should be a valid number"),
-    (("targets", 0), {}, "targets[0].name: missing"),
+    (("targets", 0), {}, "targets[0].name: is missing"),
     (("per_event",), 1, "per_event: Input should be a valid boolean, not 1"),
-    (("links",), "logit", "links: not a key of the schema"),
+    (("links",), "logit", "links: unknown key"),
 ]
 
 
@@ -111,13 +111,13 @@ def test_what_is_wrong_is_named(place: tuple[str | int, ...], value: Any, text: 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (b"", "not JSON"),
-        (b"{", "not JSON"),
-        (b"\xff\xfe", "not JSON"),
-        (b"[" * 10_000, "not JSON"),
+        (b"", "is not valid JSON"),
+        (b"{", "is not valid JSON"),
+        (b"\xff\xfe", "is not valid JSON"),
+        (b"[" * 10_000, "is not valid JSON"),
         (b"null", "null"),
         (b"[]", "the text: "),
-        (b'{"inputs": [{}]}', r"inputs\[0\]\.name: missing"),
+        (b'{"inputs": [{}]}', r"inputs\[0\]\.name: is missing"),
     ],
 )
 def test_other_texts_are_refused(text: bytes, expected: str) -> None:

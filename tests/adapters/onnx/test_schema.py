@@ -210,10 +210,14 @@ def test_metadata_names() -> None:
 @pytest.mark.parametrize(
     ("metadata", "reason", "text"),
     [
-        ({"feature_names": "a,b,c"}, "SCHEMA_DOES_NOT_FIT", "3 names for 4 columns"),
-        ({"feature_names": "a,b,c,a"}, "SCHEMA_DOES_NOT_FIT", "'a' is there twice"),
-        ({"target_names": "a,b"}, "SCHEMA_DOES_NOT_FIT", "2 for 1 outputs"),
-        ({"sequela.schema": "{"}, "SCHEMA_INVALID", "metadata sequela.schema: not JSON"),
+        (
+            {"feature_names": "a,b,c"},
+            "SCHEMA_DOES_NOT_FIT",
+            "has 3 names, but the model has 4 columns of events",
+        ),
+        ({"feature_names": "a,b,c,a"}, "SCHEMA_DOES_NOT_FIT", "'a' is listed twice"),
+        ({"target_names": "a,b"}, "SCHEMA_DOES_NOT_FIT", "has 2 entries, but the model has 1 outputs"),
+        ({"sequela.schema": "{"}, "SCHEMA_INVALID", "metadata sequela.schema: is not valid JSON"),
     ],
 )
 def test_wrong_metadata_is_named(metadata: Mapping[str, str], reason: str, text: str) -> None:
@@ -256,32 +260,48 @@ def of(place: str, **changes: Any) -> Callable[[dict[str, Any]], None]:
 
 
 MISFITS: list[tuple[str, Callable[[dict[str, Any]], Any], str]] = [
-    ("width", of("inputs[0]", width=3), "inputs[0] 'x': width is 3, the model takes (n, l, 4)"),
-    ("dtype", of("inputs[0]", dtype="float64"), "inputs[0] 'x': dtype is float64, the model takes float32"),
-    ("role", of("inputs[1]", role="mask"), "inputs[1] 'age': role is mask, that is (batch, events)"),
+    ("width", of("inputs[0]", width=3), "inputs[0] 'x': width is 3, but the model takes (n, l, 4)"),
+    (
+        "dtype",
+        of("inputs[0]", dtype="float64"),
+        "inputs[0] 'x': dtype is float64, but the model takes float32",
+    ),
+    ("role", of("inputs[1]", role="mask"), "inputs[1] 'age': role is mask, so axes are (batch, events)"),
     ("rank", of("inputs[0]", role="length"), "inputs[0] 'x': role is length"),
-    ("name", of("inputs[0]", name="y"), "inputs[0] 'y': not an input of the model, which takes x, age"),
+    ("name", of("inputs[0]", name="y"), "inputs[0] 'y': is not an input of the model, which takes x, age"),
     ("missing input", lambda d: d["inputs"].pop(1), "inputs: the model's input 'age' (n) is missing"),
-    ("input twice", lambda d: d["inputs"].append(d["inputs"][0]), "inputs: 'x' is there twice"),
+    ("input twice", lambda d: d["inputs"].append(d["inputs"][0]), "inputs: 'x' is listed twice"),
     ("no events", of("inputs[0]", role="static"), "inputs: none has the role events"),
     (
         "uncovered",
         lambda d: d["features"].pop(2),
-        "features: column 2 of input 'x' is in 0 features, not one",
+        "features: column 2 of input 'x' is in 0 features, and must be in one",
     ),
     ("covered twice", of("features[0]", columns={"x": [1]}), "column 1 of input 'x' is in 2 features"),
     ("no such column", of("features[0]", columns={"x": [4]}), "features[0] 'f0': column 4 of 'x'"),
     ("negative column", of("features[0]", columns={"x": [-1]}), "features[0] 'f0': column -1 of 'x'"),
-    ("no such input", of("features[0]", columns={"z": [0]}), "features[0] 'f0': 'z' is not an input"),
-    ("no columns", of("features[0]", columns={}), "features[0] 'f0': has no columns"),
+    (
+        "no such input",
+        of("features[0]", columns={"z": [0]}),
+        "features[0] 'f0': 'z' is not an event input or a static input",
+    ),
+    ("no columns", of("features[0]", columns={}), "features[0] 'f0': it has no columns"),
     ("no name", of("features[0]", name=""), "features[0] '': its name is empty"),
-    ("feature twice", of("features[0]", name="f1"), "features: 'f1' is there twice"),
-    ("numeric", of("features[0]", columns={"x": [0, 1]}), "kind is numeric, which is one column, not 2"),
-    ("both", of("features[0]", columns={"x": [0], "age": [0]}), "lies in a static input and in another one"),
+    ("feature twice", of("features[0]", name="f1"), "features: 'f1' is listed twice"),
+    ("numeric", of("features[0]", columns={"x": [0, 1]}), "kind is numeric, which has one column, not 2"),
+    (
+        "both",
+        of("features[0]", columns={"x": [0], "age": [0]}),
+        "its columns lie in a static input and in another one",
+    ),
     ("one-hot", of("features[0]", kind="one_hot", categories=["a", "b"]), "2 categories for 1 columns"),
     ("scale", of("features[0]", display={"scale": 0.0}), "display.scale is 0"),
-    ("targets", lambda d: d["targets"].append({"name": "other"}), "targets: 2 for 1 outputs"),
-    ("target name", of("targets[0]", name=""), "targets[0].name: empty"),
+    (
+        "targets",
+        lambda d: d["targets"].append({"name": "other"}),
+        "targets: has 2 entries, but the model has 1 outputs",
+    ),
+    ("target name", of("targets[0]", name=""), "targets[0].name: is empty"),
     ("output", lambda d: d.update(output="scores"), "output: 'scores' is not an output of the model"),
     ("per event", lambda d: d.update(per_event=True), "per_event: is true, but output 'score' has no step"),
 ]

@@ -1,8 +1,8 @@
-"""How the axes of a model's inputs lie, and the way there from the order that this server works in.
+"""Converts between the server's order of axes and a model's.
 
 Inside the server events are (batch, time, columns), static values (batch, columns), masks (batch, time) and lengths
-(batch). A model may have other orders (`InputSchema.axes`) and several axes where the server has one axis of columns
-(`InputSchema.shape`).
+(batch). A model may have its axes in another order (`InputSchema.axes`), and several axes where the server has one axis
+of columns (`InputSchema.shape`).
 """
 
 from __future__ import annotations
@@ -31,8 +31,13 @@ SERVER_AXES: dict[Role, tuple[Axis, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Arrangement:
-    """An input of the model beside the server's own order. `words` name the model's axes, `features` standing once for
-    all axes of columns; `columns` are the sizes of these. A model without an axis for sequences takes one in each call.
+    """The order of one input's axes in the model and in the server.
+
+    Attributes:
+        model_axes: What the model's axes count, in its order; `features` stands once for all axes of columns. A model
+            without a batch axis takes one sequence in each call.
+        server_axes: What the server's axes count, in its order.
+        columns: The sizes of the model's axes of columns.
     """
 
     model_axes: tuple[Axis, ...]
@@ -41,20 +46,20 @@ class Arrangement:
 
     @property
     def order(self) -> tuple[int, ...]:
-        """For each axis of the model, its place among the server's axes, whose columns are not merged."""
-        outer = [word for word in self.server_axes if word is not Axis.FEATURES and word in self.model_axes]
+        """For each axis of the model, its index among the server's axes, if columns are not merged into one."""
+        outer = [axis for axis in self.server_axes if axis is not Axis.FEATURES and axis in self.model_axes]
         first = len(outer)
-        places: list[int] = []
-        for word in self.model_axes:
-            if word is Axis.FEATURES:
-                places += range(first, first + len(self.columns))
+        indices: list[int] = []
+        for axis in self.model_axes:
+            if axis is Axis.FEATURES:
+                indices += range(first, first + len(self.columns))
             else:
-                places.append(outer.index(word))
-        return tuple(places)
+                indices.append(outer.index(axis))
+        return tuple(indices)
 
     @property
     def is_server_order(self) -> bool:
-        """Whether the model takes what the server works with as it is."""
+        """Whether the model takes the server's arrays as they are."""
         in_order = self.order == tuple(range(len(self.order))) and len(self.columns) <= 1
         return in_order and not self.lacks_batch_axis
 
@@ -64,41 +69,51 @@ class Arrangement:
         return bool(self.model_axes) and Axis.BATCH not in self.model_axes
 
     def to_model_order(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Values in the server's order, as the model takes them."""
+        """Converts an array from the server's order to the model's."""
         if self.is_server_order:
             return values
-        outer = values.shape[: sum(word is not Axis.FEATURES for word in self.server_axes)]
+        outer = values.shape[: sum(axis is not Axis.FEATURES for axis in self.server_axes)]
         sizes = [size for size in self.columns if isinstance(size, int)]
         split = values.reshape((*outer, *sizes)) if len(sizes) > 1 else values
         return np.ascontiguousarray(split.transpose(self.order))
 
 
 def arrange(item: InputSchema, seen: InputSignature) -> tuple[Arrangement, InputSignature]:
-    """The arrangement of an input, and the input as the server works with it; of a state, and of an input that cannot
-    have its role, as it is.
+    """Finds the arrangement of an input.
+
+    Args:
+        item: The input as the schema describes it.
+        seen: The input as the model has it.
+
+    Returns:
+        The arrangement, and the input's signature in the server's order. A state, and an input whose axes do not fit
+        its role, are left as they are; `schema_check` reports the latter.
     """
     server_axes = SERVER_AXES.get(item.role, ())
     model_axes = item.axes or server_axes
-    outer = [word for word in model_axes if word is not Axis.FEATURES]
+    outer = [axis for axis in model_axes if axis is not Axis.FEATURES]
     count = seen.rank - len(outer)
     most = {Role.MASK: 0, Role.LENGTH: 1}.get(item.role, count)
     if item.axes and Axis.FEATURES not in model_axes:
         most = 0
     if not server_axes or not 0 <= count <= most:
         return Arrangement((), (), ()), seen
+    # Without an axis of columns the input has one column.
     if count == 0:
         model_axes = tuple(outer)
     start = model_axes.index(Axis.FEATURES) if Axis.FEATURES in model_axes else seen.rank
     columns = item.shape if len(item.shape) == count else seen.axes[start : start + count]
-    found = Arrangement(model_axes, server_axes, columns)
-    places = dict(zip(found.order, seen.axes, strict=True))
-    before = tuple(places[place] for place in range(len(outer)))
-    if found.lacks_batch_axis:
-        before = (1, *before)
-    return found, InputSignature(seen.name, seen.dtype, seen.numpy_type, (*before, *_merged(columns)))
+    arrangement = Arrangement(model_axes, server_axes, columns)
+    sizes = dict(zip(arrangement.order, seen.axes, strict=True))
+    outer_sizes = tuple(sizes[index] for index in range(len(outer)))
+    # The server sends such a model one sequence at a time: a batch of 1.
+    if arrangement.lacks_batch_axis:
+        outer_sizes = (1, *outer_sizes)
+    axes = (*outer_sizes, *_merged_columns(columns))
+    return arrangement, InputSignature(seen.name, seen.dtype, seen.numpy_type, axes)
 
 
-def _merged(columns: Sequence[AxisSize]) -> tuple[AxisSize, ...]:
+def _merged_columns(columns: Sequence[AxisSize]) -> tuple[AxisSize, ...]:
     if len(columns) < 2:
         return tuple(columns)
     sizes = [size for size in columns if isinstance(size, int)]

@@ -1,4 +1,4 @@
-"""What the names of free axes say: exporters ask for them, so that most models have them."""
+"""What the names of free axes mean. Exporters ask for such names, so most models have them."""
 
 from __future__ import annotations
 
@@ -14,18 +14,8 @@ AXIS_WORDS: dict[Axis, frozenset[str]] = {
     ),
     Axis.BATCH: frozenset({"batch", "batches", "bs", "batchsize", "samples", "rows", "users", "none"}),
     Axis.FEATURES: frozenset(
-        {
-            "channel",
-            "channels",
-            "ch",
-            "feature",
-            "features",
-            "feat",
-            "dim",
-            "columns",
-            "variables",
-            "inputsize",
-        }
+        {"channel", "channels", "ch", "feature", "features", "feat", "dim", "columns", "variables"}
+        | {"inputsize"}
     ),
 }
 AXIS_LETTERS: dict[str, Axis] = {
@@ -33,15 +23,15 @@ AXIS_LETTERS: dict[str, Axis] = {
     **dict.fromkeys(("n", "b"), Axis.BATCH),
     **dict.fromkeys(("c", "d", "f"), Axis.FEATURES),
 }
-"""Letters as documents of frameworks have them: (N, L, H), (B, T, C)."""
+"""Letters as the documentation of frameworks uses them: (N, L, H), (B, T, C)."""
 
 
 def axis_meaning(axis: AxisSize) -> Axis | None:
-    """What the name of an axis says that it counts; None where it has none, or says nothing or several things."""
+    """What an axis counts, by its name; None if it has no name, or one that means nothing or several things."""
     if not isinstance(axis, str):
         return None
     words = [word for word in re.split(r"[^a-z]+", axis.lower()) if word]
     if len(words) == 1 and words[0] in AXIS_LETTERS:
         return AXIS_LETTERS[words[0]]
-    said = {kind for kind, known in AXIS_WORDS.items() if not known.isdisjoint(words)}
-    return said.pop() if len(said) == 1 else None
+    meanings = {meaning for meaning, known in AXIS_WORDS.items() if not known.isdisjoint(words)}
+    return meanings.pop() if len(meanings) == 1 else None

@@ -1,4 +1,4 @@
-"""The background that a schema names as the model's default."""
+"""Reads the background that a schema declares as the model's default."""
 
 from __future__ import annotations
 
@@ -16,7 +16,16 @@ from sequela.explain.schema import ModelSchema
 
 
 def default_background(schema: ModelSchema, limits: Limits, path: str) -> Background | None:
-    """None where it names none. Raises InvalidInput (SCHEMA_DOES_NOT_FIT) at `path`, where the schema stands."""
+    """The schema's background, checked as one that a caller sends; None if it declares none.
+
+    Args:
+        schema: The complete schema.
+        limits: The server's limits.
+        path: Where the schema stands in the request, for errors.
+
+    Raises:
+        InvalidInput: SCHEMA_DOES_NOT_FIT.
+    """
     if schema.background is None:
         return None
     try:
@@ -28,5 +37,6 @@ def default_background(schema: ModelSchema, limits: Limits, path: str) -> Backgr
 
 def _array(name: str, rows: Sequence[float] | Sequence[Sequence[float]]) -> NDArray[np.float64]:
     if len({len(row) for row in rows if isinstance(row, Sequence)}) > 1:
-        raise InvalidInput.at("background", "SCHEMA_DOES_NOT_FIT", f"the rows of {name!r} differ in length")
+        text = f"the rows of {name!r} differ in length, but all need a value for each column"
+        raise InvalidInput.at("background", "SCHEMA_DOES_NOT_FIT", text)
     return np.array(rows, dtype=np.float64)

@@ -1,7 +1,7 @@
-"""Which axes of an event input count sequences, events and columns.
+"""Finds out which axes of an event input count sequences, events and columns.
 
-Most models take (batch, time, columns). Another order is recognised only where no other reading is possible, or where
-the graph itself tells; what a trial must tell is left to it.
+Most models take (batch, time, columns). Another order is recognised only if no other reading is possible, or if the
+graph itself tells. If only running the model can tell, an alternative is kept for the trial.
 """
 
 from __future__ import annotations
@@ -16,60 +16,76 @@ from sequela.adapters.model_io.signature import AxisSize, InputSignature
 from sequela.errors import InvalidInput
 from sequela.explain.schema import Axis, InputSchema, Role
 
-Order = tuple[Axis, ...]
-ORDERS: dict[int, tuple[Order, ...]] = {
+AxisOrder = tuple[Axis, ...]
+ORDERS: dict[int, tuple[AxisOrder, ...]] = {
     3: (SERVER_AXES[Role.EVENTS], CHANNELS_FIRST, TIME_FIRST),
     2: ((Axis.BATCH, Axis.TIME), (Axis.TIME, Axis.BATCH), (Axis.TIME, Axis.FEATURES)),
 }
+"""The orders that are considered, by number of axes; the usual one first."""
 
 
 @dataclass(frozen=True, slots=True)
 class EventAxes:
-    """The order of an input's axes, and another one that a trial should tell from it."""
+    """The order of an input's axes, and an alternative if a trial has to tell which of the two it is."""
 
-    order: Order
-    alternative: Order | None = None
+    order: AxisOrder
+    alternative: AxisOrder | None = None
 
 
 class UndecidedAxes(Exception):
-    """Channels first is likely, the usual order is possible: only a schema can say."""
+    """Channels first is likely, but the usual order is possible: only a schema can tell."""
 
     def __init__(self, item: InputSignature, use: InputUse, width: int | None) -> None:
         super().__init__(item.name)
         self.item, self.use, self.width = item, use, width
 
-    def refusal(self, path: str, pasted: Callable[[InputSchema], str]) -> InvalidInput:
-        """`pasted` gives what to write in a schema where the input is as given."""
+    def refusal(self, path: str, schema_text: Callable[[InputSchema], str]) -> InvalidInput:
+        """The error for the caller, with a schema for each reading.
+
+        Args:
+            path: The field of the request that the error names.
+            schema_text: Writes the schema's inputs with the given entry for this one.
+        """
         orders = (CHANNELS_FIRST, SERVER_AXES[Role.EVENTS])
-        likely, usual = (pasted(self.like(self.item, order)) for order in orders)
+        channels_first, usual = (schema_text(self.entry_of(self.item, order)) for order in orders)
         text = (
-            f"input {self.item.name!r} {self.item.description} goes into {self.use.node}, which runs along its "
-            "last axis: "
-            f"probably its columns come before its events (channels first). Say so in a schema: {likely}; "
-            f"or, if events come first: {usual}"
+            f"input {self.item.name!r} {self.item.description} goes into {self.use.node}, which runs along its last "
+            "axis. Probably its columns come before its events (channels first). If so, write in a schema: "
+            f"{channels_first}; or, if events come first: {usual}"
         )
         return InvalidInput.at(path, "SCHEMA_NEEDED", text)
 
-    def like(self, item: InputSignature, order: Order) -> InputSchema:
-        """The entry of an event input whose axes are in this order."""
+    def entry_of(self, item: InputSignature, order: AxisOrder) -> InputSchema:
+        """The schema entry of an event input whose axes are in this order."""
         columns = item.axes[order.index(Axis.FEATURES)]
         width = columns if isinstance(columns, int) else self.width or 1
         return InputSchema(item.name, Role.EVENTS, item.dtype, width, axes=order)
 
 
 def event_axes(item: InputSignature, use: InputUse | None, width: int | None) -> EventAxes:
-    """Of an event input; `width` is its number of columns where a schema says it. Raises UndecidedAxes."""
-    usual = ORDERS.get(item.rank, ((Axis.BATCH, Axis.TIME, Axis.FEATURES),))[0]
+    """Finds the order of an event input's axes.
+
+    Args:
+        item: The input, in the model's own order.
+        use: How the graph uses it, if that is known.
+        width: Its number of columns, if a schema tells it.
+
+    Raises:
+        UndecidedAxes: Two orders are possible and neither the graph nor a trial can tell which it is.
+    """
+    usual = ORDERS.get(item.rank, (SERVER_AXES[Role.EVENTS],))[0]
     possible = [order for order in ORDERS.get(item.rank, ()) if _is_possible(order, item, width)]
     used = use.axes if use and use.axes in possible else None
     if len(possible) < 2:
         return EventAxes(possible[0] if possible else usual)
     if usual not in possible:
         return EventAxes(used or possible[0])
-    turned = TIME_FIRST[: item.rank]
+    time_first = TIME_FIRST[: item.rank]
     if used is None or used == usual:
-        return EventAxes(usual, turned if used is None and item.rank == 3 and turned in possible else None)
+        may_be_time_first = used is None and item.rank == 3 and time_first in possible
+        return EventAxes(usual, time_first if may_be_time_first else None)
     assert use is not None
+    # (n, 1, l) has one column, and a recurrent node is certain of its axes; a convolution may run along columns.
     if item.axes[1] == 1 or (used == CHANNELS_FIRST and use.recurrent):
         return EventAxes(used)
     if used == CHANNELS_FIRST:
@@ -77,21 +93,22 @@ def event_axes(item: InputSignature, use: InputUse | None, width: int | None) ->
     return EventAxes(usual, used)
 
 
-def _is_possible(order: Order, item: InputSignature, width: int | None) -> bool:
-    if item.rank == 2 and order[0] is Axis.TIME:  # unusual enough to need a name
+def _is_possible(order: AxisOrder, item: InputSignature, width: int | None) -> bool:
+    """Whether names and sizes of the axes allow this order."""
+    if item.rank == 2 and order[0] is Axis.TIME:  # Unusual enough to need a name.
         several = isinstance(item.axes[1], int) and item.axes[1] > 1
         if axis_meaning(item.axes[0]) is not Axis.TIME or several != (order[1] is Axis.FEATURES):
             return False
-    for word, size in zip(order, item.axes, strict=True):
-        if axis_meaning(size) not in (None, word):
+    for axis, size in zip(order, item.axes, strict=True):
+        if axis_meaning(size) not in (None, axis):
             return False
-        if word is Axis.FEATURES and not isinstance(size, int) and not (width and _may_be_free(item, size)):
+        if axis is Axis.FEATURES and not isinstance(size, int) and not (width and _may_be_free(item, size)):
             return False
-        if word is Axis.FEATURES and width and isinstance(size, int) and size != width:
+        if axis is Axis.FEATURES and width and isinstance(size, int) and size != width:
             return False
     return True
 
 
 def _may_be_free(item: InputSignature, size: AxisSize) -> bool:
-    """Columns are fixed, unless all axes are free or the axis is named after them."""
+    """An axis of columns is fixed, unless all axes are free or its name says that it counts columns."""
     return axis_meaning(size) is Axis.FEATURES or not any(isinstance(each, int) for each in item.axes)

@@ -1,4 +1,4 @@
-"""Turns a batch of cells and the frame around it into the tensors that a signature takes."""
+"""Makes the input tensors of a model from a batch of cells and the padding around it."""
 
 from __future__ import annotations
 
@@ -18,44 +18,58 @@ from sequela.timeshap.cells import Cells
 
 @dataclass(frozen=True, slots=True)
 class Feeder:
-    """A model's inputs as its schema orders them, and the signature's view of each, in the server's order of axes.
-    States are left to whoever knows the model's own axes.
+    """Makes a model's inputs.
+
+    Attributes:
+        inputs: The inputs as the schema describes them, in its order.
+        signature: The inputs as the model has them, in the server's order of axes.
+
+    Initial states are not made here: whoever knows the model's own axes fills them in.
     """
 
     inputs: Sequence[InputSchema]
     signature: Signature
 
     def feeds(self, batch: Cells, frame: Frame) -> dict[str, NDArray[Any]]:
-        """Values by input name. Batch and frame are as in `Model.run`. Raises DoesNotFit (VALUE_OUT_OF_RANGE)."""
+        """The inputs by name. Batch and frame are as in `Model.run`.
+
+        Raises:
+            DoesNotFit: VALUE_OUT_OF_RANGE for a value that an input's element type does not hold.
+        """
         rows, before, after = len(batch.events[0]), len(frame.before[0]), len(frame.after[0])
-        real = np.repeat([0, 1, 0], [before, batch.length, after])
-        by_role: dict[Role, Iterator[NDArray[Any]]] = {
+        is_event = np.repeat([0, 1, 0], [before, batch.length, after])
+        values_by_role: dict[Role, Iterator[NDArray[Any]]] = {
             Role.EVENTS: iter(batch.between(frame.before, frame.after).events),
             Role.STATIC: iter(batch.static),
         }
         feeds = {}
         for item in self.inputs:
-            if item.role is Role.STATE:
+            if item.role is Role.STATE:  # filled in by nodes of the graph, or by the endpoint's adapter
                 continue
             if item.role is Role.MASK:
-                # 1 for an event and 0 for padding, or 0 for an event and what the schema says for padding.
-                marks = np.where(real, 0.0, item.pad_value) if item.pad_value else real
-                values = np.broadcast_to(marks, (rows, len(real)))
+                values = np.broadcast_to(_mask(item, is_event), (rows, len(is_event)))
             elif item.role is Role.LENGTH:
                 values = np.full((rows, 1), batch.length)
             else:
-                values = next(by_role[item.role])
+                values = next(values_by_role[item.role])
             feeds[item.name] = to_input_array(values, self.signature_of(item))
         return feeds
 
     def signature_of(self, item: InputSchema) -> InputSignature:
-        """The signature's own input behind a schema's."""
+        """The signature of a schema's input."""
         return next(seen for seen in self.signature.inputs if seen.name == item.name)
 
 
+def _mask(item: InputSchema, is_event: NDArray[Any]) -> NDArray[Any]:
+    """1 for an event and 0 for padding; if the schema sets a value for padding, that value and 0 for an event."""
+    return np.where(is_event, 0.0, item.pad_value) if item.pad_value else is_event
+
+
 def to_input_array(values: NDArray[Any], seen: InputSignature) -> NDArray[Any]:
-    """In the signature's rank and element type; inputs of one column may leave out the column axis. Raises DoesNotFit
-    (VALUE_OUT_OF_RANGE) for a value that a small element type does not hold.
+    """Converts values to an input's rank and element type; an input of one column may lack the column axis.
+
+    Raises:
+        DoesNotFit: VALUE_OUT_OF_RANGE for a value that a small element type does not hold.
     """
     flat = values if values.ndim == seen.rank else values[..., 0]
     if seen.numpy_type != seen.dtype.value:
@@ -64,13 +78,13 @@ def to_input_array(values: NDArray[Any], seen: InputSignature) -> NDArray[Any]:
 
 
 def _check_range(values: NDArray[Any], seen: InputSignature) -> None:
-    """Schemas know the large types only: a float16 would become infinite, an int8 another number."""
+    """Schemas know the large types only: cast to float16 a value could become infinite, to int8 another number."""
     wanted = np.dtype(seen.numpy_type)
-    known = np.finfo(wanted) if wanted.kind == "f" else np.iinfo(wanted)
-    outside = (values < known.min) | (values > known.max)
+    limits = np.finfo(wanted) if wanted.kind == "f" else np.iinfo(wanted)
+    outside = (values < limits.min) | (values > limits.max)
     if outside.any():
         text = (
-            f"input {seen.name!r} takes {wanted.name}, from {known.min} to {known.max}; "
+            f"input {seen.name!r} takes {wanted.name}, from {limits.min} to {limits.max}; "
             f"{values[outside][0]} does not fit"
         )
         raise DoesNotFit("VALUE_OUT_OF_RANGE", text)

@@ -1,19 +1,22 @@
-"""What each input of a signature carries, worked out from its rank, its element type and its name.
+"""Infers the role of each input from its number of axes (rank), its element type and its name.
 
-The law, for graphs that come without a schema. States are found first (`states`), then the order of the axes of
-inputs of rank 3 (`event_axes`); behind that the batch is the first axis, and time is the second axis of inputs of rank
-3 and more.
+These are the rules for graphs without a schema. Initial states are found first (`states`), then the order of the axes
+of inputs (`event_axes`). In the server's order the batch is the first axis, and time is the second one of inputs of
+rank 3 and more. Then the first row that fits decides:
 
-    rank 3 and more                                   events (n, l, width), a fixed future (n, h, width) static
-    rank 2, bool, or named like a mask, over time     mask (n, l)
-    rank 2, over time                                 events (n, l), a width of 1
-    rank 2, any other                                 static (n, width)
-    rank 1 or (n, 1), integer, named like a length    length (n); so where a recurrent node takes it for one
-    rank 1, any other                                 static (n), a width of 1
+    input                                              role
+    rank 3 and more, a fixed number of future steps    static, shape (h, width); see `static_sequences`
+    rank 3 and more                                    events (n, l, width)
+    used by a recurrent node as sequence lengths       length (n)
+    rank 1 or (n, 1), integer, named like a length     length (n)
+    rank 1                                             static (n), one column
+    rank 2 over time, bool or named like a mask        mask (n, l)
+    rank 2 over time                                   events (n, l), one column
+    rank 2                                             static (n, width)
 
-A rank-2 input lies over time if its second axis is that of a rank-3 input, except that a fixed number of
-float columns beside a rank-3 input is static; where there is none of rank 3, if it is free, or the input is
-the only candidate.
+A rank-2 input lies over time if its second axis is the time axis of a rank-3 input, except that a fixed number of float
+columns beside a rank-3 input is static. Without inputs of rank 3 it lies over time if its second axis is free, or if it
+is the only candidate.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sequela.adapters.model_io.arrangement import SERVER_AXES
-from sequela.adapters.model_io.event_axes import EventAxes, Order, UndecidedAxes, event_axes
+from sequela.adapters.model_io.event_axes import AxisOrder, EventAxes, UndecidedAxes, event_axes
 from sequela.adapters.model_io.input_use import InputUse
 from sequela.adapters.model_io.schema_entries import entries, guess_input
 from sequela.adapters.model_io.signature import AxisSize, InputSignature, Signature
@@ -37,15 +40,17 @@ from sequela.explain.schema import Axis, Dtype, InputSchema, Role
 INVERTED_NAME = re.compile("pad", re.IGNORECASE)
 LENGTH_NAME = re.compile("(^|[^a-z]|seq|sequence)(len|lens|length|lengths)([^a-z]|$)", re.IGNORECASE)
 EXAMPLE = 8
-"""Columns, where only a schema can say how many there are."""
+"""Stands for a number of columns in schema entries that the reader has to complete."""
 INTEGERS = (Dtype.INT32, Dtype.INT64)
-FLOATS = (Dtype.FLOAT32, Dtype.FLOAT64)
 
 
 @dataclass(frozen=True, slots=True)
 class InputRoles:
-    """The inputs with their roles, in the signature's order, and another reading of them that a trial should tell from
-    it.
+    """The inputs with their roles, in the signature's order.
+
+    Attributes:
+        inputs: The likely reading.
+        alternative: Another reading of their axes, if a trial has to tell which of the two is right.
     """
 
     inputs: tuple[InputSchema, ...]
@@ -53,11 +58,17 @@ class InputRoles:
 
 
 def infer_inputs(signature: Signature, uses: Mapping[str, InputUse], path: str) -> InputRoles:
-    """`uses` is what is known of the graph behind the signature.
+    """Infers all inputs of a model that came without a schema.
 
-    Raises InvalidInput (SCHEMA_NEEDED) where it does not tell: a free number of columns, no events, two sequences of
-    different lengths, an order of axes that may be one or another, or a mask that by its name may mark padding instead
-    of real events.
+    Args:
+        signature: The model's inputs and outputs, in its own order of axes.
+        uses: How the graph uses its inputs, as far as that is known.
+        path: Where the model stands in the request, for errors.
+
+    Raises:
+        InvalidInput: SCHEMA_NEEDED if the signature does not tell: a free number of columns, no events, two sequences
+            of different lengths, an order of axes that may be one or another, or a mask whose name may say that it
+            marks padding. MODEL_INPUT_UNSUPPORTED for inputs that no caller can send.
     """
     states = {item.name for item in signature.inputs if is_state(item, uses.get(item.name), signature)}
     data = [item for item in signature.inputs if item.name not in states]
@@ -82,12 +93,16 @@ def infer_inputs(signature: Signature, uses: Mapping[str, InputUse], path: str) 
 def _undecided_refusal(
     undecided: UndecidedAxes,
     signature: Signature,
-    orders: Mapping[str, Order],
+    orders: Mapping[str, AxisOrder],
     states: Container[str],
     path: str,
     uses: Mapping[str, InputUse],
 ) -> InvalidInput:
-    """The refusal, with the other inputs as they are likely to be: those of the same last axis lie alike."""
+    """The error for undecided axes, with likely entries for the other inputs too.
+
+    Inputs of the same last axis probably have the same order as the undecided one.
+    """
+    # Both readings go into the message, so that one can be pasted without looking anything up.
     asked = undecided.item
     alike = {item.name for item in signature.inputs if item.rank == 3 and item.axes[2] == asked.axes[2]}
     try:
@@ -96,43 +111,53 @@ def _undecided_refusal(
         data = [item for item in signature.inputs if item.name not in states]
         likely = tuple(guess_input(item, Role.EVENTS if item.rank > 1 else Role.STATIC) for item in data)
 
-    def pasted(given: InputSchema) -> str:
+    def schema_text(given: InputSchema) -> str:
         found = _with_input(likely, given)
         others = [item for item in signature.inputs if item.name in alike - {asked.name}]
         for item in others:
-            found = _with_input(found, undecided.like(item, given.axes))
+            found = _with_input(found, undecided.entry_of(item, given.axes))
         return entries(found)
 
-    return undecided.refusal(path, pasted)
+    return undecided.refusal(path, schema_text)
 
 
 def complete_inputs(
     written: tuple[InputSchema, ...], signature: Signature, uses: Mapping[str, InputUse], path: str
 ) -> InputRoles:
-    """A schema's inputs with the order of axes, and the shapes, that they leave out. Raises as `infer_inputs`."""
+    """Adds to a schema's inputs the order of axes and the shapes that they leave out.
+
+    Args:
+        written: The inputs as the schema has them.
+        signature: The model's inputs and outputs, in its own order of axes.
+        uses: How the graph uses its inputs, as far as that is known.
+        path: Where the schema stands in the request, for errors.
+
+    Raises:
+        InvalidInput: SCHEMA_NEEDED for an order of axes that may be one or another.
+    """
     seen = {item.name: item for item in signature.inputs}
     found: list[InputSchema] = []
-    turned: list[InputSchema] = []
+    alternative: list[InputSchema] = []
     for item in written:
-        there = seen.get(item.name)
-        if there is None or item.axes or item.role not in (Role.EVENTS, Role.STATIC):
+        item_signature = seen.get(item.name)
+        if item_signature is None or item.axes or item.role not in (Role.EVENTS, Role.STATIC):
             found.append(item)
-            turned.append(item)
+            alternative.append(item)
             continue
-        whole = _with_shape(item, there)
+        with_shape = _with_shape(item, item_signature)
         axes = EventAxes(())
-        if item.role is Role.EVENTS and there.rank > 1:
+        if item.role is Role.EVENTS and item_signature.rank > 1:
             try:
-                axes = event_axes(there, uses.get(item.name), item.width)
+                axes = event_axes(item_signature, uses.get(item.name), item.width)
             except UndecidedAxes as undecided:
                 raise undecided.refusal(path, lambda given: entries(_with_input(written, given))) from None
-        found.append(_with_axes(whole, there, axes.order))
-        turned.append(_with_axes(whole, there, axes.alternative or axes.order))
-    return InputRoles(tuple(found), tuple(turned) if turned != found else None)
+        found.append(_with_axes(with_shape, item_signature, axes.order))
+        alternative.append(_with_axes(with_shape, item_signature, axes.alternative or axes.order))
+    return InputRoles(tuple(found), tuple(alternative) if alternative != found else None)
 
 
 def _with_shape(item: InputSchema, seen: InputSignature) -> InputSchema:
-    """An endpoint's input may have fewer axes than its role."""
+    """The entry with the model's axes of columns, if there are several of known size."""
     columns = seen.axes[2 if item.role is Role.EVENTS else 1 :]
     sizes = tuple(size for size in columns if isinstance(size, int))
     if item.shape:
@@ -145,43 +170,43 @@ def _with_shape(item: InputSchema, seen: InputSignature) -> InputSchema:
 def _check_numbers(
     data: Sequence[InputSignature], signature: Signature, uses: Mapping[str, InputUse], path: str
 ) -> None:
-    """An input without axes holds one number for the whole call, which only a schema can say."""
-    alone = [item for item in data if item.rank == 0]
-    if not alone:
+    """Asks for a schema if an input has no axes: it holds one number for the whole call, which only people know."""
+    scalars = [item for item in data if item.rank == 0]
+    if not scalars:
         return
-    others = replace(signature, inputs=tuple(item for item in signature.inputs if item not in alone))
-    likely = (*infer_inputs(others, uses, path).inputs, *map(scalar_input, alone))
+    others = replace(signature, inputs=tuple(item for item in signature.inputs if item not in scalars))
+    likely = (*infer_inputs(others, uses, path).inputs, *map(scalar_input, scalars))
     text = (
-        f"input {alone[0].name!r} takes one number for the whole call; say in a schema which it is, here "
-        f"{likely[-1].initial:g}: {entries(likely)}; or export the model with this number fixed in it"
+        f"input {scalars[0].name!r} takes one number for the whole call. Set it in a schema, here to "
+        f"{likely[-1].initial:g}: {entries(likely)}; or export the model with this number fixed inside"
     )
     raise InvalidInput.at(path, "SCHEMA_NEEDED", text)
 
 
 def _inputs(
     signature: Signature,
-    orders: Mapping[str, Order],
+    orders: Mapping[str, AxisOrder],
     states: Container[str],
     path: str,
     uses: Mapping[str, InputUse],
 ) -> tuple[InputSchema, ...]:
-    """Where the axes of inputs of several axes are in these orders."""
+    """All inputs with their roles, given the order of each one's axes."""
     known = [item for item in signature.inputs if item.name not in states]
     seen = tuple(_in_order(item, orders.get(item.name, ())) for item in known)
-    apart = static_sequences([item for item in seen if item.rank >= 3], path)
-    others = tuple(item for item in seen if item.name not in apart)
+    static = static_sequences([item for item in seen if item.rank >= 3], path)
+    others = tuple(item for item in seen if item.name not in static)
     lengths = {name for name, use in uses.items() if use.lengths}
     found = {
         item.name: _input(item, Role.LENGTH if item.name in lengths else _role(item, others))
         for item in others
     }
-    found |= {item.name: static_sequence(item) for item in seen if item.name in apart}
+    found |= {item.name: static_sequence(item) for item in seen if item.name in static}
     if not any(item.role is Role.EVENTS for item in found.values()):
-        shown = ", ".join(f"{item.name} {item.description}" for item in signature.inputs)
+        found_text = ", ".join(f"{item.name} {item.description}" for item in signature.inputs)
         raise InvalidInput.at(
             path,
             "SCHEMA_NEEDED",
-            f"none of its inputs looks like events: {shown}; say in a schema what each carries: "
+            f"none of the model's inputs looks like events: {found_text}. Write in a schema what each carries: "
             f"{entries(guess_input(item, Role.EVENTS if item.rank > 1 else Role.STATIC) for item in known)}",
         )
     inputs = tuple(
@@ -197,15 +222,15 @@ def _inputs(
 def _check_columns_and_masks(
     inputs: tuple[InputSchema, ...], seen: Sequence[InputSignature], path: str
 ) -> None:
-    """What only a schema can say: the number of columns, and what a mask marks."""
+    """Asks for a schema if a number of columns is free, or if a mask's name says that it may mark padding."""
     known = {item.name: item for item in inputs}
     for item in seen:
         found = known[item.name]
         columns = item.axes[2:] if found.role is Role.EVENTS else item.axes[1:]
         if found.role in (Role.EVENTS, Role.STATIC) and not all(isinstance(size, int) for size in columns):
-            text = f"{item.description} does not tell its number of columns; say it in a schema, here with {EXAMPLE}"
+            text = f"{item.description} has a free number of columns; set it in a schema, here to {EXAMPLE}"
         elif found.role is Role.MASK and INVERTED_NAME.search(item.name):
-            text = "may mark padding; if 1 stands for a real event in it, say in a schema"
+            text = "may mark padding, by its name; if 1 stands for a real event in it, write in a schema"
         else:
             continue
         raise InvalidInput.at(path, "SCHEMA_NEEDED", f"input {item.name!r} {text}: {entries(inputs)}")
@@ -215,16 +240,16 @@ def _with_input(inputs: tuple[InputSchema, ...], given: InputSchema) -> tuple[In
     return tuple(given if item.name == given.name else item for item in inputs)
 
 
-def _in_order(item: InputSignature, order: Order) -> InputSignature:
-    """As the server works with it, columns not merged."""
+def _in_order(item: InputSignature, order: AxisOrder) -> InputSignature:
+    """The input in the server's order, with several axes of columns left as they are."""
     usual = SERVER_AXES[Role.EVENTS]
     if order in ((), usual[: item.rank]):
         return item
     sizes: dict[Axis, AxisSize] = {Axis.BATCH: 1, **dict(zip(order, item.axes, strict=True))}
-    return replace(item, axes=tuple(sizes[word] for word in usual if word in sizes))
+    return replace(item, axes=tuple(sizes[axis] for axis in usual if axis in sizes))
 
 
-def _with_axes(found: InputSchema, item: InputSignature, order: Order) -> InputSchema:
+def _with_axes(found: InputSchema, item: InputSignature, order: AxisOrder) -> InputSchema:
     turned = found.role in (Role.EVENTS, Role.MASK) and order not in (
         (),
         SERVER_AXES[Role.EVENTS][: item.rank],
@@ -239,6 +264,7 @@ def _role(item: InputSignature, inputs: Sequence[InputSignature]) -> Role:
         return Role.LENGTH
     if item.rank == 1:
         return Role.STATIC
+    # Booleans without a time axis may be flags of the sequence.
     masks = item.dtype is Dtype.BOOL or MASK_NAME.search(item.name)
     if masks and any(_may_be_same(item.axes[1], time) for time in _times(inputs)):
         return Role.MASK
@@ -246,23 +272,23 @@ def _role(item: InputSignature, inputs: Sequence[InputSignature]) -> Role:
 
 
 def _named_like_a_length(item: InputSignature) -> bool:
-    """(n), or (n, 1) as some exporters write it."""
+    """Whether it is an integer (n), or (n, 1) as some exporters write it, with the name of a length."""
     one_value = item.rank == 1 or item.axes[1:] == (1,)
     return one_value and item.dtype in INTEGERS and LENGTH_NAME.search(item.name) is not None
 
 
 def _times(inputs: Sequence[InputSignature]) -> tuple[AxisSize, ...]:
-    """The second axes that count events."""
+    """The sizes of the second axes that count events."""
     triples = tuple(item.axes[1] for item in inputs if item.rank >= 3)
     return triples or tuple(item.axes[1] for item in inputs if item.rank == 2 and _is_over_time(item, inputs))
 
 
 def _is_over_time(item: InputSignature, inputs: Sequence[InputSignature]) -> bool:
-    """Whether the second axis of a rank-2 input that is no mask counts events."""
+    """Whether the second axis of a rank-2 input counts events; masks are asked about elsewhere."""
     triples = [other.axes[1] for other in inputs if other.rank >= 3]
     fixed = isinstance(item.axes[1], int)
     if triples:
-        return not (fixed and item.dtype in FLOATS) and any(
+        return not (fixed and item.dtype.is_float) and any(
             _may_be_same(item.axes[1], time) for time in triples
         )
     pairs = [other for other in inputs if other.rank == 2 and not MASK_NAME.search(other.name)]
@@ -270,7 +296,7 @@ def _is_over_time(item: InputSignature, inputs: Sequence[InputSignature]) -> boo
 
 
 def _may_be_same(axis: AxisSize, time: AxisSize) -> bool:
-    """Free axes may be the same one unless both have names; a fixed one never is a free one."""
+    """Whether two axes may be the same: free ones unless both have names, fixed ones if they have the same size."""
     if isinstance(axis, int) or isinstance(time, int):
         return axis == time
     return axis == time or axis is None or time is None

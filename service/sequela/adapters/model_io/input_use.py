@@ -1,4 +1,4 @@
-"""What the graph behind a model does with its inputs, as far as it tells what they carry."""
+"""How the graph behind a model uses an input, as far as that tells what the input carries."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from sequela.explain.schema import Axis
 
 @dataclass(frozen=True, slots=True)
 class StateUse:
-    """An input that a recurrent node starts from. `batch` is its axis that counts sequences, `sizes` what is known of
-    all its axes.
+    """An input that a recurrent node starts from.
+
+    Attributes:
+        batch: The index of its axis that counts sequences.
+        sizes: The sizes of all its axes, as far as they are known.
     """
 
     batch: int
@@ -20,9 +23,16 @@ class StateUse:
 
 @dataclass(frozen=True, slots=True)
 class InputUse:
-    """How a node reads an input: `axes` in the input's own order (none: a convolution over several axes, as over an
-    image), or as an initial state. `node` is named for people; `recurrent`: it runs over time, so that its axes are
-    certain; a convolution may be meant to run over columns. `lengths`: it takes the input for numbers of real events.
+    """How a node uses an input.
+
+    Attributes:
+        node: The node, as messages name it.
+        axes: What the node takes the input's axes for, in the input's own order. Empty for a convolution over several
+            axes, as over an image, and for states and lengths.
+        recurrent: Whether the node is recurrent, so that `axes` are certain. A convolution may be meant to run along
+            columns.
+        lengths: Whether the node takes the input for the numbers of real events.
+        state: Set if the node takes the input for an initial state.
     """
 
     node: str

@@ -1,4 +1,7 @@
-"""The schema of a model: given beside it, written in its metadata, or inferred; always complete at the end."""
+"""Makes the schema of a model: read from a schema.json or the model's metadata, completed by what the model tells.
+
+A draft is the schema before the model has run (`draft_schema`); `complete_schema` adds what its output shows.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,6 @@ from sequela.adapters.model_io.signature import Signature
 from sequela.errors import InvalidInput
 from sequela.explain.limits import Limits
 from sequela.explain.schema import (
-    Dtype,
     FeatureKind,
     FeatureSchema,
     InputSchema,
@@ -33,16 +35,20 @@ SCHEMA_KEY = "sequela.schema"
 FEATURES_KEY = "feature_names"
 TARGETS_KEY = "target_names"
 UNNAMED_TARGET = "score"
-"""The target of an output that has no name."""
+"""The name of the target if the output has none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What is known of a schema before the model has run. `given`: somebody wrote it, at `path`.
+    """What is known of a schema before the model has run.
 
-    `written`: its inputs as they were written, empty where they are inferred. `server_signature`: the model's inputs
-    in the server's own order (states left as they are). `other`: another reading of the inputs' axes, which a trial
-    should tell from this one.
+    Attributes:
+        schema: The schema, with inputs and features completed.
+        given: Whether somebody wrote a schema.
+        path: Where it stands in the request; without one, where the model stands.
+        written: Its inputs as they were written; empty if they are inferred.
+        server_signature: The model's signature in the server's order of axes (states are left as they are).
+        alternative: Another reading of the inputs' axes, if a trial has to tell which of the two is right.
     """
 
     schema: ModelSchema
@@ -54,7 +60,7 @@ class Draft:
 
     @property
     def per_event(self) -> bool | None:
-        """What the writer of the schema says of it; None where he says nothing."""
+        """What the schema says of `per_event`; None if it says nothing."""
         return self.schema.per_event
 
 
@@ -67,11 +73,19 @@ def draft_schema(
     schema_path: str,
     uses: Mapping[str, InputUse] | None = None,
 ) -> Draft:
-    """The schema from `schema_json`, else from the model's metadata; inputs and features that it leaves out
-    are inferred, with what is known of the graph (`uses`). Both are checked. The paths tell where model and schema
-    stand in the request.
+    """Drafts the schema: from `schema_json`, otherwise from the metadata; inputs and features left out are inferred.
 
-    Raises InvalidInput: SCHEMA_TOO_LARGE, SCHEMA_INVALID, SCHEMA_DOES_NOT_FIT, SCHEMA_NEEDED.
+    Args:
+        metadata: The model's own key-value notes.
+        signature: The model's inputs and outputs, in its own order of axes.
+        schema_json: The text of a schema.json, or empty.
+        limits: The server's limits.
+        model_path: Where the model stands in the request, for errors.
+        schema_path: Where the schema stands in the request, for errors.
+        uses: How the graph uses its inputs, if that is known.
+
+    Raises:
+        InvalidInput: SCHEMA_TOO_LARGE, SCHEMA_INVALID, SCHEMA_DOES_NOT_FIT, SCHEMA_NEEDED.
     """
     draft = _draft(metadata, schema_json, limits, model_path, schema_path)
     draft = replace(draft, written=draft.schema.inputs)
@@ -93,7 +107,7 @@ def draft_schema(
 
 
 def _alternative(inferred: InputRoles, drafted: Callable[[tuple[InputSchema, ...]], Draft]) -> Draft | None:
-    """Where the other reading does not even fit, there is none."""
+    """The draft of the alternative reading, if there is one and it fits the model."""
     try:
         return drafted(inferred.alternative) if inferred.alternative else None
     except InvalidInput:
@@ -101,7 +115,7 @@ def _alternative(inferred: InputRoles, drafted: Callable[[tuple[InputSchema, ...
 
 
 def _arranged(inputs: tuple[InputSchema, ...], signature: Signature, limits: Limits, path: str) -> Signature:
-    """The signature in the server's order, which the inputs fit."""
+    """The signature in the server's order of axes, after checking that the inputs fit it."""
     check_entries(inputs, signature, path)
     known = {item.name: item for item in inputs}
     turned = replace(signature, inputs=tuple(arrange(known[seen.name], seen)[1] for seen in signature.inputs))
@@ -112,7 +126,7 @@ def _arranged(inputs: tuple[InputSchema, ...], signature: Signature, limits: Lim
 def _draft(
     metadata: Mapping[str, str], schema_json: bytes, limits: Limits, model_path: str, schema_path: str
 ) -> Draft:
-    """As somebody wrote it, or empty."""
+    """The schema as somebody wrote it, or an empty one."""
     in_metadata = metadata.get(SCHEMA_KEY, "").encode()
     if schema_json:
         return _written(schema_json, limits, schema_path)
@@ -123,17 +137,25 @@ def _draft(
 
 def _written(text: bytes, limits: Limits, path: str) -> Draft:
     if len(text) > limits.max_schema_bytes:
-        described = f"{len(text)} bytes, the limit is {limits.max_schema_bytes}"
-        raise InvalidInput.at(path, "SCHEMA_TOO_LARGE", described)
+        size = f"the schema has {len(text)} bytes, the limit is {limits.max_schema_bytes}"
+        raise InvalidInput.at(path, "SCHEMA_TOO_LARGE", size)
     return Draft(read_schema(text, path), True, path)
 
 
 def complete_schema(
     draft: Draft, metadata: Mapping[str, str], output: str, layout: OutputLayout, bounded: bool
 ) -> ModelSchema:
-    """The schema with every field filled in; `bounded` is what the model itself tells.
+    """Fills in every field of a schema.
 
-    Raises InvalidInput (SCHEMA_DOES_NOT_FIT) for targets that do not fit.
+    Args:
+        draft: The schema so far.
+        metadata: The model's own key-value notes, which may name the targets.
+        output: The output that is explained.
+        layout: What it holds.
+        bounded: Whether the model itself tells that outputs lie in [0, 1].
+
+    Raises:
+        InvalidInput: SCHEMA_DOES_NOT_FIT if the targets do not fit the output.
     """
     targets = draft.schema.targets or _targets(metadata, output, layout)
     check_targets(targets, layout.count, draft.path)
@@ -148,7 +170,7 @@ def complete_schema(
 
 
 def _targets(metadata: Mapping[str, str], output: str, layout: OutputLayout) -> tuple[TargetSchema, ...]:
-    """Named by the metadata, else by what is known of the output's columns, else after the output."""
+    """Named by the metadata, otherwise by what names the output's columns, otherwise after the output."""
     unnamed = (output or UNNAMED_TARGET,) if layout.count == 1 else layout.numbered_names
     names = _names(metadata, TARGETS_KEY) or layout.names or unnamed
     return tuple(TargetSchema(name) for name in names)
@@ -157,21 +179,25 @@ def _targets(metadata: Mapping[str, str], output: str, layout: OutputLayout) -> 
 def _features(
     inputs: tuple[InputSchema, ...], metadata: Mapping[str, str], path: str
 ) -> tuple[FeatureSchema, ...]:
-    """One feature for each event column, then one for each static input; the metadata may name the first or
-    all of them.
+    """One feature for each event column, then one for each static input.
+
+    The metadata may name those of the event columns, or all.
     """
     features = (*_event_features(inputs), *_static_features(inputs))
     names = _names(metadata, FEATURES_KEY)
     columns = sum(item.width for item in inputs if item.role is Role.EVENTS)
     if names and len(names) not in (columns, len(features)):
-        text = f"metadata {FEATURES_KEY} holds {len(names)} names for {columns} columns of events"
+        text = (
+            f"metadata {FEATURES_KEY} has {len(names)} names, but the model has {columns} columns of events"
+        )
         raise InvalidInput.at(path, "SCHEMA_DOES_NOT_FIT", text)
+    # Fewer names than features: they name the event columns, which come first.
     named = [replace(feature, name=name) for name, feature in zip(names, features, strict=False)]
     return (*named, *features[len(named) :])
 
 
 def _event_features(inputs: tuple[InputSchema, ...]) -> Iterator[FeatureSchema]:
-    """`f0`, `f1`, … of a lone event input; of several `left.f0`, `right.f0`. A column of ids has its input's name."""
+    """Named `f0`, `f1`, … for one event input, `left.f0`, `right.f0` for several; a column of ids like its input."""
     events = [item for item in inputs if item.role is Role.EVENTS]
     for item in events:
         prefix = f"{item.name}." if len(events) > 1 else ""
@@ -192,7 +218,7 @@ def _static_features(inputs: tuple[InputSchema, ...]) -> Iterator[FeatureSchema]
 
 
 def _holds_ids(item: InputSchema) -> bool:
-    return item.dtype not in (Dtype.FLOAT32, Dtype.FLOAT64)
+    return not item.dtype.is_float
 
 
 def _names(metadata: Mapping[str, str], key: str) -> tuple[str, ...]:

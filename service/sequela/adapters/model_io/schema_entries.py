@@ -1,4 +1,4 @@
-"""Entries of a schema's `inputs` as text, for messages: what a caller can paste."""
+"""Writes entries of a schema's `inputs` into messages, ready to be pasted into a schema.json."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from sequela.explain.schema import InputSchema, Role
 
 
 def entry(item: InputSchema) -> str:
-    """One entry; keys that hold their default are left out."""
+    """One entry as JSON; keys with their default value are left out."""
     keys: dict[str, Any] = {"name": item.name, "role": item.role.value, "dtype": item.dtype.value}
     if item.width != 1 and item.role is not Role.STATE:
         keys["width"] = item.width
     if item.shape:
         keys["shape"] = list(item.shape)
     if item.axes:
-        keys["axes"] = [word.value for word in item.axes]
+        keys["axes"] = [axis.value for axis in item.axes]
     if item.pad_value:
         keys["pad_value"] = item.pad_value
     if item.allow_nan:
@@ -29,12 +29,12 @@ def entry(item: InputSchema) -> str:
 
 
 def entries(items: Iterable[InputSchema]) -> str:
-    """The key with all of them."""
+    """The key `inputs` with all entries."""
     return f'"inputs": [{", ".join(map(entry, items))}]'
 
 
 def guess_input(seen: InputSignature, role: Role) -> InputSchema:
-    """What an input would be in this role, as far as its axes tell; for messages."""
+    """The entry of an input in this role, as far as its axes tell. Only for messages; free sizes count as 1."""
     columns = seen.axes[2:] if role is Role.EVENTS else seen.axes[1:]
     width = 1
     for size in columns:

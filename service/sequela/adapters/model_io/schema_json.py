@@ -1,4 +1,4 @@
-"""The text of a `schema.json`: read into a ModelSchema, and written from one."""
+"""Reads a `schema.json` into a ModelSchema, and writes one."""
 
 from __future__ import annotations
 
@@ -11,61 +11,66 @@ from sequela.errors import InvalidInput, Violation
 from sequela.explain.schema import ModelSchema
 
 MAX_CHARACTERS = 60
+"""Of a wrong value in a message."""
 MAX_PROBLEMS = 10
 
-# Pydantic hands this configuration on to plain dataclasses only below another type, hence the `| None`.
+# Pydantic applies this configuration to plain dataclasses only below another type, hence the `| None`.
 _SCHEMA: TypeAdapter[ModelSchema | None] = TypeAdapter(
     ModelSchema | None, config=ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 )
 
 
 def read_schema(text: bytes, path: str) -> ModelSchema:
-    """The schema a text holds; whether it fits a model is not looked at.
+    """Parses a schema. Whether it fits a model is not checked here.
 
-    Raises InvalidInput (SCHEMA_INVALID) for text that is not JSON, unknown keys, missing keys and wrong
-    types; every violation names the place inside the schema (`features[2].kind`). `path` is where the text
-    stands in the request.
+    Args:
+        text: The JSON text.
+        path: Where the text stands in the request, for errors.
+
+    Raises:
+        InvalidInput: SCHEMA_INVALID for text that is not JSON, unknown or missing keys and wrong types. Each violation
+            names its place in the schema (`features[2].kind`).
     """
     try:
         schema = _SCHEMA.validate_json(text)
     except ValidationError as error:
         raise _refusal(error.errors(include_url=False)[:MAX_PROBLEMS], path) from None
     if schema is None:
-        raise InvalidInput.at(path, "SCHEMA_INVALID", "holds null, expected an object")
+        raise InvalidInput.at(path, "SCHEMA_INVALID", "is null, expected an object")
     return schema
 
 
 def write_schema(schema: ModelSchema) -> bytes:
-    """The text of a schema; `read_schema` gives the same schema back."""
+    """The JSON text of a schema; `read_schema` gives the same schema back."""
     return _SCHEMA.dump_json(schema, indent=2, exclude_none=True)
 
 
 def _refusal(problems: list[ErrorDetails], path: str) -> InvalidInput:
-    violations = [Violation(path, _described(problem)) for problem in problems]
+    violations = [Violation(path, _description(problem)) for problem in problems]
     summary = "; ".join(violation.description for violation in violations)
     return InvalidInput("SCHEMA_INVALID", f"{path}: {summary}", violations=violations)
 
 
-def _described(problem: ErrorDetails) -> str:
-    place = _place(problem["loc"])
+def _description(problem: ErrorDetails) -> str:
+    key = _key(problem["loc"])
     if problem["type"] == "json_invalid":
-        return f"not JSON: {problem['ctx']['error']}"
+        return f"is not valid JSON: {problem['ctx']['error']}"
     if problem["type"] == "unexpected_keyword_argument":
-        return f"{place}: not a key of the schema"
+        return f"{key}: unknown key; docs/schema.md lists the keys of a schema"
     if problem["type"] == "missing":
-        return f"{place}: missing"
-    return f"{place}: {problem['msg']}, not {_shortened(problem['input'])}"
+        return f"{key}: is missing"
+    return f"{key}: {problem['msg']}, not {_shortened(problem['input'])}"
 
 
-def _place(location: tuple[int | str, ...]) -> str:
-    """`features[2].kind`; what pydantic says of the branch of a union it tried is left out."""
-    place = ""
+def _key(location: tuple[int | str, ...]) -> str:
+    """`features[2].kind`, without the branch of a union that pydantic tried."""
+    key = ""
     for step in location:
         if isinstance(step, int):
-            place += f"[{step}]"
+            key += f"[{step}]"
         elif not step.startswith("tuple["):
-            place += f".{step}"
-    return place.removeprefix(".") or "the text"
+            key += f".{step}"
+    return key.removeprefix(".") or "the text"
 
 
 def _shortened(value: Any) -> str:

@@ -1,4 +1,4 @@
-"""From a graph's output to scores (n, targets), or an error that says what is wrong with it."""
+"""Reads scores (n, targets) from a model's output, and reports what is wrong with it."""
 
 from __future__ import annotations
 
@@ -13,24 +13,32 @@ from sequela.explain.schema import ModelSchema
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """Reads the outputs of models with this schema."""
+    """Reads the outputs of models with this (complete) schema."""
 
     schema: ModelSchema
 
     def at(self, outputs: NDArray[np.float64], step: int) -> NDArray[np.float64]:
-        """Of a step, counted from the first event (padding included), where outputs have one for each event.
+        """The scores at a step, if outputs have a step for each event; otherwise the only scores.
 
-        Raises DoesNotFit: MODEL_FAILED for another shape than before; MODEL_OUTPUT_NOT_FINITE.
+        Args:
+            outputs: What the model gave: (n, …) or (n, l, …).
+            step: The index of the step, counted from the first event, padding included.
+
+        Returns:
+            Scores (n, targets).
+
+        Raises:
+            DoesNotFit: MODEL_FAILED for another shape than when the model was loaded; MODEL_OUTPUT_NOT_FINITE.
         """
         if not self.schema.per_event:
             return self._checked(outputs)
         if not 0 <= step < outputs.shape[1]:
-            text = f"the model gives {outputs.shape[1]} steps, none for step {step}"
+            text = f"the model's output has {outputs.shape[1]} steps, and none with the index {step}"
             raise DoesNotFit("MODEL_FAILED", text)
         return self._checked(outputs[:, step])
 
     def last(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Of the last step. Raises as `at` does."""
+        """The scores at the last step. Raises as `at` does."""
         return self.at(outputs, outputs.shape[1] - 1 if self.schema.per_event else 0)
 
     def _checked(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""A model seen from outside: names, element types and axes of what it takes, names of what it gives."""
+"""A model's signature: the names, element types and axes of its inputs and outputs."""
 
 from __future__ import annotations
 
@@ -8,17 +8,24 @@ from enum import Enum, auto
 from sequela.explain.schema import Dtype
 
 AxisSize = int | str | None
-"""A fixed size, a named free axis, or a free axis without a name."""
+"""The size of an axis: a number, the name of a free axis, or None for a free axis without a name."""
 
 
 def format_axes(axes: tuple[AxisSize, ...]) -> str:
-    """`(n, l, 4)`"""
+    """Axes as messages show them: `(n, ?, 4)`."""
     return "(" + ", ".join("?" if axis is None else str(axis) for axis in axes) + ")"
 
 
 @dataclass(frozen=True, slots=True)
 class InputSignature:
-    """An input: its element type as schemas name it and as numpy does, and its axes, the batch first."""
+    """An input of a model.
+
+    Attributes:
+        name: Its name.
+        dtype: Its element type as schemas name it.
+        numpy_type: Its element type as numpy names it, which may be a smaller one.
+        axes: The sizes of its axes, the batch included.
+    """
 
     name: str
     dtype: Dtype
@@ -27,12 +34,12 @@ class InputSignature:
 
     @property
     def rank(self) -> int:
-        """Number of axes, the batch included."""
+        """The number of axes, the batch included."""
         return len(self.axes)
 
     @property
     def description(self) -> str:
-        """`(n, l, 4)`"""
+        """Its axes: `(n, l, 4)`."""
         return format_axes(self.axes)
 
 
@@ -40,15 +47,21 @@ class Content(Enum):
     """What an output holds."""
 
     FLOATS = auto()
-    WHOLE_NUMBERS = auto()  # integers and booleans: a class label, as a rule
-    NOT_NUMERIC = auto()  # texts, lists, maps
+    WHOLE_NUMBERS = auto()  # integers and booleans, as a rule class labels
+    NOT_NUMERIC = auto()  # strings, lists, maps
     UNKNOWN = auto()
 
 
 @dataclass(frozen=True, slots=True)
 class OutputSignature:
-    """An output: its name, what it holds, that in the model's own words (`int64`), and its axes, the batch first (None:
-    not told). `final_state`: it is the last state of a recurrent node.
+    """An output of a model.
+
+    Attributes:
+        name: Its name.
+        content: What it holds.
+        element: Its element type in the model's own words (`int64`); empty if unknown.
+        axes: The sizes of its axes, the batch included; None if unknown.
+        final_state: Whether it is the final state of a recurrent layer.
     """
 
     name: str
@@ -59,14 +72,14 @@ class OutputSignature:
 
     @property
     def description(self) -> str:
-        """`'label' int64 (n)`"""
+        """Its name, type and axes: `'label' int64 (n)`."""
         parts = [repr(self.name), self.element, "" if self.axes is None else format_axes(self.axes)]
         return " ".join(part for part in parts if part)
 
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """A model seen from outside; outputs are in the model's order."""
+    """All inputs and outputs of a model, in its own order."""
 
     inputs: tuple[InputSignature, ...]
     outputs: tuple[OutputSignature, ...]

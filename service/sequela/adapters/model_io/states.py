@@ -1,4 +1,4 @@
-"""Initial states among a model's inputs: what a recurrent model starts from, which no caller has."""
+"""Recognises initial states among a model's inputs. The server fills them in, since no caller has them."""
 
 from __future__ import annotations
 
@@ -14,25 +14,28 @@ STATE_NAME = re.compile(
     r"(^|[^a-z])(h|c|hx|cx|hn|cn|hid|hidden|cell|state|states|statein|stateout|staten|carry)([^a-z]|$)",
     re.IGNORECASE,
 )
-BEGINNINGS = re.compile(r"^((initial|final|init|prev|previous|next|new|last|in|out)_)+")
-ENDINGS = re.compile(r"(_?(initial|final|init|prev|previous|next|new|last|in|out|n|\d+))+$")
-"""What tells a state that goes in from the same one that comes out."""
+DIRECTION_PREFIX = re.compile(r"^((initial|final|init|prev|previous|next|new|last|in|out)_)+")
+DIRECTION_SUFFIX = re.compile(r"(_?(initial|final|init|prev|previous|next|new|last|in|out|n|\d+))+$")
+"""The parts by which the names of a state that goes in and of the same one that comes out differ."""
 
 
 def is_state(item: InputSignature, use: InputUse | None, signature: Signature) -> bool:
-    """Three axes of which a recurrent node starts, or two of such a name; or by name and shape where the model also
-    gives such a state back: `h0` and `hn`, `state` and `stateN`.
+    """Whether an input is an initial state.
+
+    It is one if a recurrent node starts from it and it has three axes or the name of a state; or, without such a
+    node, if it has the name and shape of a state and the model gives the same state back (`h0` and `hn`, `state` and
+    `stateN`).
     """
     named = STATE_NAME.search(item.name) is not None
     if use and use.state:
         return item.rank == 3 or named
     others = (each.name for each in signature.outputs if each.name != item.name)
     given_back = any(_stem(name) == _stem(item.name) for name in others)
-    return named and given_back and item.rank in (2, 3) and _has_shape(item)
+    return named and given_back and item.rank in (2, 3) and _has_state_shape(item)
 
 
 def state_input(item: InputSignature, initial: float = 0.0) -> InputSchema:
-    """Its entry."""
+    """The schema entry of a state."""
     sizes = [size for size in item.axes if isinstance(size, int)]
     return InputSchema(item.name, Role.STATE, item.dtype, math.prod(sizes) if sizes else 1, initial=initial)
 
@@ -40,33 +43,43 @@ def state_input(item: InputSignature, initial: float = 0.0) -> InputSchema:
 def state_axes(
     item: InputSchema, seen: InputSignature, use: InputUse | None
 ) -> tuple[int | None, tuple[AxisSize, ...]]:
-    """Its axis that counts sequences (None: it has none), and what is known of the sizes of all its axes."""
+    """The axes of a state.
+
+    Args:
+        item: The state as the schema describes it; its `shape` gives sizes that the model does not tell.
+        seen: The state as the model has it.
+        use: How the graph uses it, if that is known.
+
+    Returns:
+        The index of the axis that counts sequences (None if there is none), and the known sizes of all axes.
+    """
     if use and use.state:
         batch: int | None = use.state.batch
         sizes = use.state.sizes
     else:
         batch, sizes = _batch_axis(seen), seen.axes
-    told = [place for place in range(len(sizes)) if place != batch]
-    if len(item.shape) == len(told):
-        known = dict(zip(told, item.shape, strict=True))
-        sizes = tuple(known.get(place, size) for place, size in enumerate(sizes))
+    others = [axis for axis in range(len(sizes)) if axis != batch]
+    if len(item.shape) == len(others):
+        known = dict(zip(others, item.shape, strict=True))
+        sizes = tuple(known.get(axis, size) for axis, size in enumerate(sizes))
     return batch, sizes
 
 
 def _batch_axis(seen: InputSignature) -> int | None:
-    named = [place for place, size in enumerate(seen.axes) if axis_meaning(size) is Axis.BATCH]
-    free = [place for place, size in enumerate(seen.axes) if not isinstance(size, int)]
+    named = [axis for axis, size in enumerate(seen.axes) if axis_meaning(size) is Axis.BATCH]
+    free = [axis for axis, size in enumerate(seen.axes) if not isinstance(size, int)]
+    # A state (layers, n, width) or (n, width): without names, the free axis counts sequences.
     if named or free:
         return (named or free)[0]
     return {2: 0, 3: 1}.get(seen.rank)
 
 
 def _stem(name: str) -> str:
-    return ENDINGS.sub("", BEGINNINGS.sub("", name.lower()))
+    return DIRECTION_SUFFIX.sub("", DIRECTION_PREFIX.sub("", name.lower()))
 
 
-def _has_shape(item: InputSignature) -> bool:
-    """(layers, sequences, width) or (sequences, width)."""
+def _has_state_shape(item: InputSignature) -> bool:
+    """(layers, sequences, width) or (sequences, width), with a free number of sequences."""
     *outer, last = item.axes
     layers = outer[:-1]
     return (

@@ -1,4 +1,4 @@
-"""Inputs of three axes and more that are no sequence to explain: a known future beside the past."""
+"""Recognises inputs of three or more axes that are not the sequence to explain: a known future beside the past."""
 
 from __future__ import annotations
 
@@ -15,31 +15,40 @@ from sequela.explain.schema import InputSchema, Role
 FUTURE_NAME = re.compile(
     r"future|(^|[^a-z])(dec|decoder|tgt|target|horizon|known|ahead|next)([^a-z]|$)|_dec$", re.IGNORECASE
 )
+EXAMPLE_STEPS = 4
+"""Stands for a free number of steps in a schema entry that the reader has to complete."""
 
 
 def static_sequences(items: Sequence[InputSignature], path: str) -> frozenset[str]:
-    """The names of those with a number of steps of their own, axes in the server's order.
+    """The names of the inputs that have a number of steps of their own.
 
-    They are told by a name like "future", or by a fixed number of steps beside a free number of events. Raises
-    InvalidInput (SCHEMA_NEEDED) where several numbers of steps are left and nothing tells.
+    They are recognised by a name like "future", or by a fixed number of steps beside a free number of events.
+
+    Args:
+        items: Inputs of three or more axes, in the server's order.
+        path: The field of the request that errors name.
+
+    Raises:
+        InvalidInput: SCHEMA_NEEDED if several numbers of steps are left and nothing tells which is the sequence.
     """
     if len({item.axes[1] for item in items}) < 2:
         return frozenset()
     named = {item.name for item in items if FUTURE_NAME.search(item.name)}
     free = {item.name for item in items if not isinstance(item.axes[1], int)}
-    apart = named if 0 < len(named) < len(items) else set()
-    left = [item for item in items if item.name not in apart]
+    static = named if 0 < len(named) < len(items) else set()
+    left = [item for item in items if item.name not in static]
+    # The sequence to explain has the free length, so a fixed number of steps beside it is something else.
     if any(item.name in free for item in left):
-        apart |= {item.name for item in left if item.name not in free}
-    left = [item for item in items if item.name not in apart]
+        static |= {item.name for item in left if item.name not in free}
+    left = [item for item in items if item.name not in static]
     lengths = {item.axes[1] for item in left if isinstance(item.axes[1], int)}
-    if len(lengths) > 1 or any(item.name in apart and not _is_fixed(item) for item in items):
+    if len(lengths) > 1 or any(item.name in static and not _is_fixed(item) for item in items):
         raise _undecided(items, path)
-    return frozenset(apart)
+    return frozenset(static)
 
 
 def static_sequence(item: InputSignature) -> InputSchema:
-    """Its entry: one set of values, switched as one."""
+    """The schema entry of such an input: one set of values, present or absent as a whole."""
     shape = tuple(size for size in item.axes[1:] if isinstance(size, int))
     return InputSchema(item.name, Role.STATIC, item.dtype, math.prod(shape), shape=shape)
 
@@ -49,23 +58,22 @@ def _is_fixed(item: InputSignature) -> bool:
 
 
 def _undecided(items: Sequence[InputSignature], path: str) -> InvalidInput:
-    """The longest is taken for the sequence in what can be pasted."""
+    """The error, with a schema in which the longest input is the sequence."""
     fixed = {item.name: item.axes[1] for item in items if isinstance(item.axes[1], int)}
     longest = max(fixed, key=lambda name: fixed[name], default=items[0].name)
     sequence = items[0].name if len(fixed) < len(items) and items[0].name not in fixed else longest
     likely = [_entry(item, Role.EVENTS if item.name == sequence else Role.STATIC) for item in items]
-    shown = ", ".join(f"{item.name} {item.description}" for item in items)
+    found = ", ".join(f"{item.name} {item.description}" for item in items)
     text = (
-        f"its inputs have different numbers of steps: {shown}. One sequence is explained; an input with steps of its "
-        "own, as a known future, is static, with the shape of its values. If the sequence is "
-        f"{sequence!r}, say in a schema: {entries(likely)}"
+        f"the model's inputs have different numbers of steps: {found}. One sequence is explained; an input with "
+        f"steps of its own, such as a known future, is static and has a shape. If the sequence is {sequence!r}, write "
+        f"in a schema: {entries(likely)}"
     )
     return InvalidInput.at(path, "SCHEMA_NEEDED", text)
 
 
 def _entry(item: InputSignature, role: Role) -> InputSchema:
-    """Free numbers of steps are written as 4, for the reader to change."""
     if role is Role.EVENTS:
         return guess_input(item, role)
-    shape = tuple(size if isinstance(size, int) else 4 for size in item.axes[1:])
+    shape = tuple(size if isinstance(size, int) else EXAMPLE_STEPS for size in item.axes[1:])
     return replace(guess_input(item, role), width=math.prod(shape), shape=shape)

@@ -1,4 +1,4 @@
-"""Inputs whose number of axes alone says that a schema, or another export, is needed."""
+"""Inputs that no caller can send, by their number of axes: masks between events, caches, images, single numbers."""
 
 from __future__ import annotations
 
@@ -15,33 +15,41 @@ from sequela.explain.schema import Axis, Dtype, InputSchema, Role
 CACHE_NAME = re.compile("past_key|past_value|key_values|kv_cache|(^|[^a-z])cache([^a-z]|$)", re.IGNORECASE)
 MASK_NAME = re.compile("mask", re.IGNORECASE)
 EXAMPLES = {Dtype.BOOL: 0.0, Dtype.INT32: 16000.0, Dtype.INT64: 16000.0}
+"""What messages put for a number that only the caller knows (an integer is often a sample rate)."""
 
 
 def scalar_input(item: InputSignature) -> InputSchema:
-    """The entry of an input without axes; the number is an example."""
+    """The schema entry of an input without axes, with a number as an example."""
     return InputSchema(item.name, Role.STATE, item.dtype, initial=EXAMPLES.get(item.dtype, 0.5))
 
 
 def check_mask(item: InputSignature, inputs: Sequence[InputSignature], path: str) -> None:
-    """Raises InvalidInput (MODEL_INPUT_UNSUPPORTED) for a mask between events, such as a causal one (l, l)."""
-    if MASK_NAME.search(item.name) and _is_between_events(
-        item, [other for other in inputs if other is not item]
-    ):
+    """Refuses a mask between events, such as a causal one (l, l).
+
+    Args:
+        item: The input to check.
+        inputs: All inputs of the model but its states.
+        path: The field of the request that errors name.
+
+    Raises:
+        InvalidInput: MODEL_INPUT_UNSUPPORTED.
+    """
+    others = [other for other in inputs if other is not item]
+    if MASK_NAME.search(item.name) and _is_between_events(item, others):
         raise InvalidInput.at(path, "MODEL_INPUT_UNSUPPORTED", square_mask_text(item))
 
 
 def square_mask_text(item: InputSignature) -> str:
-    """Why a mask that is no (batch, events) is not taken, and what to do."""
+    """Why a mask that is not (batch, events) is refused, and what to do."""
     return (
-        f"input {item.name!r} {item.description} is a mask between events, not one of the events (batch, "
-        "events); nobody "
-        "sends it. Export the model with this mask made inside: in torch, make it in forward from x.shape, or pass "
-        "is_causal=True"
+        f"input {item.name!r} {item.description} is a mask between events; only a mask of the events (batch, events) "
+        "can be filled in. Export the model so that it makes this mask itself: in torch, build it in forward from "
+        "x.shape, or pass is_causal=True"
     )
 
 
 def _is_between_events(item: InputSignature, others: Sequence[InputSignature]) -> bool:
-    """A square (l, l), or (n, l, l); one with axes for heads (n, 1, 1, l)."""
+    """A square (l, l) or (n, l, l), or one with an axis for heads (n, 1, 1, l)."""
     *_, before, last = (None, None, *item.axes)
     square = last is not None and before == last
     if item.rank == 2:
@@ -53,24 +61,27 @@ def _is_between_events(item: InputSignature, others: Sequence[InputSignature]) -
 
 
 def check_rank(item: InputSignature, use: InputUse | None, path: str) -> None:
-    """Raises InvalidInput: SCHEMA_NEEDED for what may be an image, MODEL_INPUT_UNSUPPORTED for a cache of events."""
+    """Refuses inputs of more than three axes that are not sequences of events.
+
+    Raises:
+        InvalidInput: MODEL_INPUT_UNSUPPORTED for a cache of past events; SCHEMA_NEEDED for what may be an image.
+    """
     if item.rank > 3 and CACHE_NAME.search(item.name):
         text = (
-            f"input {item.name!r} {item.description} is a cache of past events, which nobody has when a whole "
-            "sequence is "
-            "explained; export the model without it (use_cache=False)"
+            f"input {item.name!r} {item.description} is a cache of past events, which does not exist when a whole "
+            "sequence is explained. Export the model without it (use_cache=False)"
         )
         raise InvalidInput.at(path, "MODEL_INPUT_UNSUPPORTED", text)
     if item.rank > 3 and use and not use.axes and not use.state:
         text = (
-            f"input {item.name!r} {item.description} goes into {use.node}, as an image does; if its second axis counts "
-            f"events, say so in a schema: {entry(guess_input(item, Role.EVENTS))}{_last_counts(item)}"
+            f"input {item.name!r} {item.description} goes into {use.node}, as an image does. If its second axis counts "
+            f"events, write in a schema: {entry(guess_input(item, Role.EVENTS))}{_if_last_axis_counts(item)}"
         )
         raise InvalidInput.at(path, "SCHEMA_NEEDED", text)
 
 
-def _last_counts(item: InputSignature) -> str:
-    """The line where the last axis counts events, as in recordings (n, 1, channels, samples)."""
+def _if_last_axis_counts(item: InputSignature) -> str:
+    """The entry for events along the last axis, as in recordings (n, 1, channels, samples)."""
     sizes = tuple(size for size in item.axes[1:-1] if isinstance(size, int))
     if len(sizes) != item.rank - 2:
         return ""

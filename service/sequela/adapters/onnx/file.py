@@ -106,12 +106,12 @@ def _parsed(content: bytes, path: str) -> ModelProto:
         format_found = describe_format(content) or "or only a part of one"
         text = f"its {len(content)} bytes are not an ONNX model, {format_found}"
         raise InvalidInput.at(path, "MODEL_NOT_ONNX", text) from None
-    for part, there in (
+    for part, is_present in (
         ("ir_version", model.ir_version > 0),
         ("opset_import", len(model.opset_import) > 0),
         ("graph output", len(model.graph.output) > 0),
     ):
-        if not there:
+        if not is_present:
             raise InvalidInput.at(
                 path,
                 "MODEL_NOT_ONNX",
@@ -130,6 +130,7 @@ def _nodes(model: ModelProto) -> Iterator[NodeProto]:
 
 
 def _check_operators(model: ModelProto, nodes: list[NodeProto], path: str) -> None:
+    # Functions that the file defines itself consist of allowed operators, which are checked as nodes too.
     own = {(function.domain, function.name) for function in model.functions}
     for node in nodes:
         if node.domain not in ALLOWED_DOMAINS and (node.domain, node.op_type) not in own:
@@ -178,10 +179,11 @@ def _check_tensor(tensor: TensorProto, path: str) -> None:
         text = f"tensor {tensor.name!r} is stored in another file, {location(tensor)!r}, which is not part of the "
         text += f"request: {IN_ONE_PIECE}. The Python client and the model repository do read a file beside the model"
         raise InvalidInput.at(path, "MODEL_EXTERNAL_DATA", text)
+    # onnxruntime allocates what the shape claims, so the shape must not claim more than the tensor's bytes can hold.
     claimed = math.prod(tensor.dims)
-    held = tensor.ByteSize()
-    if min(tensor.dims, default=0) < 0 or claimed > held * MAX_ELEMENTS_PER_BYTE:
-        text = f"tensor {tensor.name!r} claims the shape {list(tensor.dims)}, but has only {held} bytes"
+    size = tensor.ByteSize()
+    if min(tensor.dims, default=0) < 0 or claimed > size * MAX_ELEMENTS_PER_BYTE:
+        text = f"tensor {tensor.name!r} claims the shape {list(tensor.dims)}, but has only {size} bytes"
         raise InvalidInput.at(path, "MODEL_TOO_LARGE", text)
 
 

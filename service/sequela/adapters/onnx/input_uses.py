@@ -137,6 +137,7 @@ def _state_use(state: _TracedValue, node: NodeProto, constants: Constants, signa
     sizes: list[AxisSize] = list(seen.axes)
     batch = state.axes[1]
     assert batch is not None
+    # Input 2 holds the recurrent weights, whose last axis is the hidden size.
     weights = constants.get(node.input[2])
     if state.axes[2] is not None and weights is not None and not isinstance(sizes[state.axes[2]], int):
         sizes[state.axes[2]] = weights.dims[2]
@@ -151,6 +152,7 @@ def _trace_output(
     if not given:
         return None
     index, value = given[0]
+    # With several inputs, the result has the axes of the one with the most (broadcasting).
     if node.op_type in AXIS_PRESERVING and (node.op_type != "MatMul" or index == 0):
         return max((item for _, item in given), key=lambda item: len(item.axes))
     if node.op_type == "Gather" and index == 1:  # An embedding: rows of a table by ids.

@@ -84,6 +84,7 @@ class LoadTrial:
             if alternative is None:
                 raise
             return alternative
+        # Rows that influence each other are what an axis of events looks like if it is taken for the batch.
         if not first.probe_result.independent_rows and self._alternative(draft.alternative):
             raise _undecided_refusal(draft, draft.alternative, self.path)
         return first
@@ -104,6 +105,7 @@ class LoadTrial:
         if any(item.axes and Axis.BATCH not in item.axes for item in inputs):
             model = add_batch_axis(model, self.output)
         session = self.open(model, sizes.batch)
+        # Must come before the probe, which expects the batch as the output's first axis.
         if any(item.axes[:2] == TIME_FIRST[:2] for item in inputs):
             model, session = self._with_batch_first_output(model, session, feeder, lengths, sizes)
         session, found = probe_rows(feeder, session, sizes, lengths)

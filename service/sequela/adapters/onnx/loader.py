@@ -173,6 +173,7 @@ class Loader:
             self.limits,
             source.onnx_path,
         )
+        # Masks come after the order of axes, which their trial runs need.
         result, mask_warnings = with_mask_meaning(trial.choose(interface.draft))
         return ModelTrial(_with_independent_rows(result), open_graph, mask_warnings)
 
@@ -223,6 +224,7 @@ class Loader:
         return OnnxModel(
             info=info,
             execution=execution_text(mode, schema.inputs, result, self.threads),
+            # Each session holds its own copy of the weights.
             size=len(source.onnx) * (len(recurrence.sessions) + 1 if recurrence else 1),
             feeder=result.feeder,
             session=result.session,

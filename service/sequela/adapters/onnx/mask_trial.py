@@ -109,6 +109,7 @@ def _check_square(trial: TrialResult, length: int) -> None:
             causal = _raw_output(session, {**feeds, item.name: np.tril(square)})
         except DoesNotFit:
             continue
+        # One row for l rows of mask, and a causal mask that changes it: the mask is between events.
         if len(one) == 1 and one.shape == causal.shape and not np.array_equal(one, causal):
             raise InvalidInput.at(trial.draft.path, "MODEL_INPUT_UNSUPPORTED", square_mask_text(item))
 
@@ -125,8 +126,8 @@ def _other_readings(inputs: Sequence[InputSchema]) -> Iterator[tuple[InputSchema
     values = [(0.0, 1.0, ADDITIVE_PADDING) if item.dtype.is_float else (0.0, 1.0) for item in masks]
     mixed = islice(product(*values), MAX_READINGS)
     for padding in sorted(mixed, key=lambda each: len(set(each))):
-        held = dict(zip((item.name for item in masks), padding, strict=True))
-        yield tuple(replace(item, pad_value=held.get(item.name, item.pad_value)) for item in inputs)
+        pad_values = dict(zip((item.name for item in masks), padding, strict=True))
+        yield tuple(replace(item, pad_value=pad_values.get(item.name, item.pad_value)) for item in inputs)
 
 
 def _read_as(
@@ -172,6 +173,7 @@ def _hides_padding(feeder: Feeder, session: Session, length: int, side: Padding)
         first, repadded, moved = outputs(cells, 0), outputs(cells, length - real), outputs(changed, 0)
     except DoesNotFit:
         return False
+    # A softmax over events that are all hidden gives NaN.
     if not (np.isfinite(first).all() and np.isfinite(repadded).all()):
         return False
     near = TOLERANCE * (float(np.abs(first).max(initial=0.0)) or 1.0)

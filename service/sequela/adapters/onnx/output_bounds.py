@@ -38,8 +38,8 @@ def _bounded(value: str, producers: Producers) -> bool:
         return _all_bounded(node.input, producers)
     if node.op_type == "If":
         branches = [attribute.g for attribute in node.attribute]
-        place = list(node.output).index(value)
-        return all(_bounded(g.output[place].name, {**producers, **_producers(g)}) for g in branches)
+        index = list(node.output).index(value)
+        return all(_bounded(g.output[index].name, {**producers, **_producers(g)}) for g in branches)
     return node.op_type in BOUNDED
 
 

@@ -135,6 +135,7 @@ def sample_cells(inputs: Sequence[InputSchema], rows: int, length: int, ids: int
     """
 
     def values(seed: int, item: InputSchema, *shape: int) -> NDArray[Any]:
+        # Seeded by shape, so that two inputs, and two lengths, get different noise.
         rng = np.random.default_rng([seed, *shape])
         return rng.normal(size=shape) if item.dtype.is_float else rng.integers(ids, size=shape)
 

@@ -65,6 +65,7 @@ class Session:
         size = self.fixed_batch or self.max_rows
         if size is None:
             return self._call(feeds, rows, until)
+        # With a fixed batch of 4 and one row a call, that row is repeated four times.
         step = self.max_rows or size
         parts = [self._call(chunk, size, until)[:step] for chunk in _chunks(feeds, rows, step, size)]
         return np.concatenate(parts)[:rows]
@@ -144,11 +145,13 @@ def _session_options(threads: int, model_bytes: int) -> Any:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = threads
     options.use_deterministic_compute = True
+    # Errors are raised as exceptions; what onnxruntime logs besides would go to stderr without structure.
     options.log_severity_level = LOG_FATAL_ONLY
     options.add_session_config_entry("session.use_env_allocators", "1")
     # Constants that are computed while a model loads do not count towards the memory limit: none may be larger than
     # the file itself.
     options.add_session_config_entry(MAX_FOLDED_BYTES, str(model_bytes))
+    # Threads that spin while they wait would take the CPU from other sessions.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
     return options

@@ -50,6 +50,8 @@ def _weight_count(node: NodeProto, sizes: Mapping[str, int]) -> int:
 
 def _constant_sizes(graph: GraphProto) -> dict[str, int]:
     """The number of elements of each constant, by name."""
-    held = ((node.output[0], item.t) for node in graph.node for item in node.attribute if item.HasField("t"))
-    tensors = (*((tensor.name, tensor) for tensor in graph.initializer), *held)
+    in_nodes = (
+        (node.output[0], item.t) for node in graph.node for item in node.attribute if item.HasField("t")
+    )
+    tensors = (*((tensor.name, tensor) for tensor in graph.initializer), *in_nodes)
     return {name: math.prod(tensor.dims) for name, tensor in tensors}

@@ -36,6 +36,7 @@ def inline_constant_branches(
             rewritten.graph.node.append(node)
             continue
         branch = _taken_branch(node, observed)
+        # ONNX forbids that names inside a branch repeat outer ones, so they can move out as they are.
         rewritten.graph.initializer.extend(branch.initializer)
         rewritten.graph.node.extend((*branch.node, *_branch_outputs(branch, node)))
     return rewritten, inlined
@@ -64,6 +65,7 @@ def _input_dependent_values(graph: GraphProto) -> set[str]:
 
 
 def _is_constant_branch(node: NodeProto, input_dependent: set[str], observed: ObservedValues) -> bool:
+    # A condition on values may be the same on the few sequences observed, and differ on others.
     if node.op_type != "If" or node.input[0] in input_dependent:
         return False
     return node.input[0] in observed and observed.is_same_at_all_lengths(node.input[0])

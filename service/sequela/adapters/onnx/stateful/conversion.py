@@ -108,11 +108,13 @@ class StatefulConversion:
             raise NotStateful(_opaque_node(nodes) or "it has no recurrent nodes")
         inputs = dict(self._input_labels(nodes))
         event_inputs = [name for name, label in inputs.items() if isinstance(label, PerEvent)]
+        # A file with a fixed length is analysed at other lengths too: states are advanced by any number of events.
         model, observed, inlined = self._observe(free_time_axis(self.model, event_inputs), ())
         labels = label_values(self._needed(model, inlined), inputs, observed, _opset(model))
         check_inlined_branches(inlined, labels)
         nodes = self._needed(model)
         self._check_output(labels[self.schema.output], observed)
+        # A static input that only the layers behind the recurrence use does not make states differ.
         entering = frozenset().union(*(labels[node.input[0]].statics for node in nodes if is_recurrent(node)))
         recurrence = self._recurrence(model, observed, entering)
         for rows, length in CHECK_SIZES:

@@ -99,13 +99,16 @@ def _label(node: NodeContext, captured: Sequence[TimeDependence]) -> TimeDepende
     given = [label for label in (*node.labels, *captured) if label is not None]
     kinds = {type(label) for label in given}
     statics = node.statics.union(*(label.statics for label in captured))
+    # Static inputs keep a value constant over time, whatever the operator does with them.
     if kinds <= {Constant}:
         return Constant(statics)
     if kinds <= {Constant, AffineInLength, LengthDependent}:
         return LengthDependent(statics) if captured else label_length_arithmetic(node)
+    # The rules of these operators read the length as an affine number; all others would compute with it.
     takes_length = PerEvent in kinds and node.operator in LENGTH_PARAMETERISED
     if LengthDependent in kinds or (AffineInLength in kinds and not takes_length):
         raise node.refusal(LENGTH_USED)
+    # Behind the last event there is no time axis left, so any operator is safe.
     if PerEvent not in kinds:
         return LastEvent(statics)
     if LastEvent in kinds:

@@ -38,6 +38,7 @@ def transpose(node: NodeContext) -> TimeDependence:
 
 def reshape(node: NodeContext) -> TimeDependence:
     """Reshape, Flatten, Squeeze, Unsqueeze: the same numbers in the same order."""
+    # The target shape (or the axes) may follow the number of events, but not their values: `arrays` refuses those.
     if node.has(1):
         node.arrays(1)
     return reshape_label(node, first_input(node), node.shapes(0), node.output_shapes())
@@ -47,6 +48,7 @@ def expand(node: NodeContext) -> TimeDependence:
     """Expand: broadcasts to a shape, which may add axes in front."""
     label = first_input(node)
     node.arrays(1)
+    # Broadcasting adds axes in front only.
     return with_axis(label, label.axis + len(node.output_shapes()[0]) - node.rank(0))
 
 
@@ -119,6 +121,7 @@ def _slice_time(
     reaches_end = (length - end).is_never_positive()
     if stride != 1 or not reaches_end or not _first_holds_only_events(node, label):
         raise node.refusal(SELECTS_EVENTS)
+    # From the first event, or from one before it (-l and less), everything is kept.
     if start.is_always_zero() or (start + length).is_never_positive():
         return replace(label, statics=node.statics)
     if _is_newest(start, length):

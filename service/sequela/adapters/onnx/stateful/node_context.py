@@ -165,6 +165,7 @@ def reshape_label(
         for length, old, new in zip(node.observed.lengths, before, after, strict=True)
     ]
     common = possible[0].intersection(*possible[1:])
+    # Several lengths were observed because one alone often leaves more than one axis possible.
     if len(common) != 1:
         raise node.refusal("reshapes events so that they lie along no single axis")
     ((axis, inner),) = common

@@ -80,6 +80,7 @@ def with_all_outputs(model: ModelProto, nodes: Sequence[NodeProto]) -> ModelProt
     rewritten.CopyFrom(model)
     names = dict.fromkeys(name for node in nodes for name in node.output if name)
     del rewritten.graph.output[:]
+    # Recorded types may contradict the ones that onnxruntime infers, for example where a length was fixed.
     del rewritten.graph.value_info[:]
     rewritten.graph.output.extend(ValueInfoProto(name=name) for name in names)
     return rewritten

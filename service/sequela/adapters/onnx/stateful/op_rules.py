@@ -149,6 +149,7 @@ def normalize(node: NodeContext, default: int = -1) -> TimeDependence:
 def batch_normalize(node: NodeContext) -> TimeDependence:
     """Batch normalisation in inference mode: by constants for each channel (axis 1)."""
     label = first_input(node)
+    # In training mode the mean runs over the batch and over time. Axis 1 has a mean of its own at each index.
     if node.attribute("training_mode", 0) or label.axis == 1 or len(node.per_event_inputs) > 1:
         raise node.refusal(ALONG_EVENTS)
     return replace(label, statics=node.statics)
@@ -167,6 +168,7 @@ def convolve(node: NodeContext) -> TimeDependence:
     label = first_input(node)
     if label.axis < 2:
         return per_row(node)
+    # Attributes are listed for the spatial axes only, those behind (batch, channels).
     index, spatial = label.axis - 2, node.rank(0) - 2
     pads = node.attribute("pads", [0] * 2 * spatial)
     width = node.shapes(1)[0][label.axis]
@@ -185,11 +187,12 @@ def recurrent(node: NodeContext) -> TimeDependence:
         raise node.refusal("does not run along the event axis")
     if not holds_only_events(label, node.observed, node.shapes(0)):
         raise node.refusal("does not run along the event axis")
-    if (
-        node.has(SEQUENCE_LENGTHS)
-        and not (node.affine(SEQUENCE_LENGTHS) - sequence_length(node.observed.max_events)).is_always_zero()
-    ):
-        raise node.refusal("takes the number of real events as an input")
+    if node.has(SEQUENCE_LENGTHS):
+        # Exporters write the number of events itself for sequences without padding, which changes nothing.
+        excess = node.affine(SEQUENCE_LENGTHS) - sequence_length(node.observed.max_events)
+        if not excess.is_always_zero():
+            raise node.refusal("takes the number of real events as an input")
+    # Weights and initial states are stored once for all rows, so they must not depend on a static input.
     if not all(isinstance(other, Constant) and not other.statics for other in _constants(node)):
         raise node.refusal("has weights or initial states that are not constant")
     return label

@@ -44,6 +44,7 @@ class GraphRunner:
             if signature is not None:
                 feeds[signature.name] = to_input_array(values, signature)
         for state, values in zip(self.states, states, strict=True):
+            # [None] adds the axis of directions, which is 1.
             feeds[state.input_name] = np.ascontiguousarray(values, dtype=state.initial.dtype)[None]
         return feeds
 

@@ -108,6 +108,7 @@ def _expose_states(node: NodeProto, observed: ObservedValues, fresh: FreshName) 
 
 def _initial_state(node: NodeProto, index: int, observed: ObservedValues) -> NDArray[Any]:
     """What the node starts every sequence from, (width,)."""
+    # Input 2 holds the recurrent weights, whose last axis is the hidden size.
     width = observed.shapes(node.input[2])[0][-1]
     if index >= len(node.input) or not node.input[index]:
         return np.zeros(width, observed.arrays(node.input[0])[0].dtype)
@@ -134,6 +135,7 @@ def _stateful_graph(
     rewritten.graph.initializer.extend(initializers)
     rewritten.graph.sparse_initializer.extend(model.graph.sparse_initializer)
     rewritten.graph.input.extend((*inputs, *map(_state_input, states)))
+    # Outputs without a type: onnxruntime infers it.
     rewritten.graph.output.extend(ValueInfoProto(name=name) for name in outputs)
     return StatefulGraph(rewritten, frozenset(value.name for value in inputs))
 

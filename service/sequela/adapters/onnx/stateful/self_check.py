@@ -32,6 +32,7 @@ def check_equivalence(recurrence: Recurrence, whole: WholeGraphRun, cells: Cells
     expected = whole(cells)
     for cuts in _cut_positions(cells.length):
         difference = _relative_difference(_run_in_parts(recurrence, cells, cuts), expected)
+        # Written with `not`, so that a difference of NaN is refused too.
         if not difference <= TOLERANCE:
             raise NotStateful(
                 f"run from states, its outputs differ by {difference:.2g} of the largest output"
