@@ -96,6 +96,7 @@ def resolve(
         request.options.output_event, model.info.schema, fitted.cells.length, "options.output_event"
     )
     targets = chosen_targets(model.info.schema, request.options.targets, limits, "options.targets")
+    # The model's own schema checks the arrays; the one with the caller's names is for what people read.
     schema = named_by_caller(model.info.schema, request.sequence.inputs)
     name, background = _background(request.background, model, schema, backgrounds, limits)
     _check_background(background, model.info.schema)
@@ -171,6 +172,7 @@ def _background(
             return "", backgrounds.by_digest(digest)
         case GivenBackground():
             background = prepare_background(schema, choice, limits, "background.values")
+            # Later requests may then send the digest instead of the values.
             backgrounds.remember(background)
             return "", background
 

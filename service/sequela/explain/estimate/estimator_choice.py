@@ -27,6 +27,7 @@ def _by_row_time(task: Task, pruned: int) -> Estimator:
     """The estimator that suits the time that rows took so far."""
     endpoint = task.model.endpoint
     assert endpoint is not None
+    # The largest game that is expected: unpruned events or features, and P.
     players = max(task.fitted.cells.length - pruned, len(task.layout.features)) + 1
     size = row_bytes(task.model, task.fitted.cells, task.fitted.frame)
     return estimator_for(endpoint, size, budget_of(task.request.options, endpoint), players)
