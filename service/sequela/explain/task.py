@@ -96,8 +96,8 @@ def resolve(
         request.options.output_event, model.info.schema, fitted.cells.length, "options.output_event"
     )
     targets = chosen_targets(model.info.schema, request.options.targets, limits, "options.targets")
-    # Arrays are checked by the model's own schema. The one with the caller's names is for a background that is sent, and
-    # for what people read.
+    # Arrays are checked by the model's own schema. The one with the caller's names is for a background that is
+    # sent, and for what people read.
     schema = named_by_caller(model.info.schema, request.sequence.inputs)
     name, background = _background(request.background, model, schema, backgrounds, limits)
     _check_background(background, model.info.schema)
