@@ -68,8 +68,8 @@ BACKGROUNDS = (average_event, matrix, matrix_with_its_mean, row_with_its_mean)
 QUESTIONS = [Asked(background, length) for background in BACKGROUNDS for length in LENGTHS]
 
 
-def answered(house: Explainer, case: Case, model: Model, asked: Asked) -> Explanation:
-    """A scan, which asks for many pasts of B, then events, features and cells."""
+def answered(answering: Explainer, case: Case, model: Model, asked: Asked) -> Explanation:
+    """A scan, which asks for many prefixes of B, then events, features and cells."""
     sent = question(
         model,
         case.sample(asked.length, asked.seed),
@@ -79,13 +79,13 @@ def answered(house: Explainer, case: Case, model: Model, asked: Asked) -> Explan
         target_standard_error=0.0,
         full_pruning_curve=True,
     )
-    return house.explain(sent, Deadline())
+    return answering.explain(sent, Deadline())
 
 
 def all_answered(case: Case, questions: Sequence[Asked]) -> dict[Asked, Explanation]:
     """By one explainer, one after the other."""
-    house = explainer(loaded(case))
-    return {asked: answered(house, case, loaded(case), asked) for asked in questions}
+    answering = explainer(loaded(case))
+    return {asked: answered(answering, case, loaded(case), asked) for asked in questions}
 
 
 def bits(answer: Explanation) -> list[Any]:

@@ -168,9 +168,9 @@ def test_the_sweeps_below_reach_every_place() -> None:
     places = {(place.after, place.run, place.rows > 1) for place in calls}
     for after in ("resolve", "score", "prune", "event", "feature"):
         assert (after, "finish", True) in places
-    assert ("score", "advance", False) in places  # the scan's pasts
+    assert ("score", "advance", False) in places  # the scan's prefixes
     assert ("prune", "advance", False) in places  # the pruned block's two states
-    assert ("prune", "advance", True) in places  # trunk and branches
+    assert ("prune", "advance", True) in places  # shared steps and branches
     assert looks > len(calls)
     assert {level.quality.stop_reason for level in levels(answer)} & {StopReason.BUDGET}
 

@@ -50,7 +50,7 @@ def test_a_batch_takes_no_more_than_a_tenth_of_the_time_left(
 
 
 def test_a_batch_that_would_end_late_is_not_begun() -> None:
-    """Once two batches have told how long an event takes, one that does not fit into the time left raises TimeUp."""
+    """Once two batches have shown how long an event takes, one that would end late raises DeadlinePassed."""
     deadline = Deadline()
     asked = ModelCaller(deadline, one_worker(), Observers(()))
     begun = []
@@ -78,7 +78,7 @@ def test_the_cost_counts_rows_calls_and_events() -> None:
     assert (cost.model_rows, cost.model_calls, cost.model_events) == (13, 2, 25)
 
 
-def test_the_question_is_told_when_it_must_have_its_answer() -> None:
+def test_a_call_gets_the_time_when_it_must_have_ended() -> None:
     """The level's end, or the request's where that comes first."""
     deadline = Deadline()
     asked = ModelCaller(deadline, one_worker(), Observers(()))

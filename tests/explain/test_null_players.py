@@ -145,10 +145,10 @@ def test_most_of_a_long_sequence_cannot_matter() -> None:
     assert sum(not any(row) for row in values.values()) == 37
 
 
-@pytest.mark.parametrize("walks", [0, execution.MAX_UNSHARED_WORK])
-def test_sampled_games_leave_them_out_too(walks: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("unshared_work", [0, execution.MAX_UNSHARED_WORK])
+def test_sampled_games_leave_them_out_too(unshared_work: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """30 of 60 events: the game of the 30 alone, whoever runs it; what was recorded, asked for again, is the same."""
-    monkeypatch.setattr(execution, "MAX_UNSHARED_WORK", walks)
+    monkeypatch.setattr(execution, "MAX_UNSHARED_WORK", unshared_work)
     x, model = gru_sequence(60, *range(1, 60, 2)), loaded(GRU)
     options: dict[str, Any] = {"pruning_tolerance": 0.0, "levels": EVENTS}
     found = [

@@ -136,7 +136,7 @@ def test_the_scan_has_the_values_of_the_whole_model(length: int) -> None:
 
 @pytest.mark.parametrize("events", [6, 10, 13])
 def test_all_coalitions_of_events_run_by_the_prefix_tree(events: int) -> None:
-    """2^m coalitions cost about 2^(m+1) - 2 events run, beside the past, instead of m · 2^m."""
+    """2^m coalitions cost about 2^(m+1) - 2 events run, beside the prefix, instead of m · 2^m."""
     model = PlainRnn()
     masker, extent = pieces(model)
     from_states, whole = runs(model, masker)

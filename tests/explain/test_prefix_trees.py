@@ -47,7 +47,7 @@ GAMES: dict[str, Callable[[Extent], Players]] = {
 }
 
 MET_AT_ONCE = ("features", "unpruned features")
-"""All players are met at one event: a leg, whose branches are a batch each."""
+"""All players appear at one event: a single step, whose branches are a batch each."""
 
 
 class WideRnn(PlainRnn):
@@ -182,16 +182,16 @@ def test_branches_begin_in_the_middle_of_what_is_held(seen: Seen) -> None:
 
 
 @pytest.mark.parametrize(
-    ("trunk", "branches", "fewest"), [(1, 1, 1), (1, 1000, 1), (10_000, 1, 1), (2, 3, 50)]
+    ("shared", "branches", "smallest"), [(1, 1, 1), (1, 1000, 1), (10_000, 1, 1), (2, 3, 50)]
 )
 def test_the_constants_change_no_value(
-    trunk: int, branches: int, fewest: int, seen: Seen, monkeypatch: pytest.MonkeyPatch
+    shared: int, branches: int, smallest: int, seen: Seen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All trunk, no trunk, one branch, a branch for every class."""
+    """All steps shared, none shared, one branch, a branch for every class."""
     for name, value in {
-        "MAX_SHARED_CLASSES": trunk,
+        "MAX_SHARED_CLASSES": shared,
         "TARGET_BRANCHES": branches,
-        "MIN_BRANCH_CLASSES": fewest,
+        "MIN_BRANCH_CLASSES": smallest,
     }.items():
         monkeypatch.setattr(execution, name, value)
     states, whole, extent = runs(WideRnn((True,)), padding(0, 0))

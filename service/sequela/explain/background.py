@@ -58,6 +58,7 @@ class Background:
 
     def _input(self, name: str, length: int) -> NDArray[Any]:
         rows, mean = self.rows[name], self.mean_event[name]
+        # Rows are counted from the last event, so a longer sequence is filled up at its old end.
         older = np.broadcast_to(mean, (max(length - len(rows), 0), len(mean)))
         return np.concatenate([older, rows[max(len(rows) - length, 0) :]])
 

@@ -90,6 +90,7 @@ class Averager:
             )
         self.sequences += 1
         self.events += cells.length
+        # Reversed, so that position 0 is the most recent event of every sequence.
         latest = slice(None, -self._limits.max_background_rows - 1, -1)
         for average, values in zip(self._any_event, cells.events, strict=True):
             average.add(values[np.newaxis])

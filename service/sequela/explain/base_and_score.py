@@ -62,6 +62,7 @@ def score_task(task: Task, evaluator: Evaluator) -> ScoredTask:
         DoesNotFit: The model fails.
     """
     raw = _raw_scores(task, evaluator)
+    # The last row is f(X) in both cases.
     order = task.targets.by_score(raw[-1])
     evaluator = evaluator.of(order)
     chosen = raw[:, order]
@@ -78,6 +79,7 @@ def _raw_scores(task: Task, evaluator: Evaluator) -> NDArray[np.float64]:
     minimum = task.request.options.minimum_score
     if minimum is not None:
         raw = evaluator.score(players)
+        # The minimum is for the first target, in the order of the answer.
         if raw[0, task.targets.by_score(raw[0])[0]] < minimum:
             return raw
     return evaluator.endpoints(players)

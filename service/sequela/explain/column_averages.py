@@ -91,6 +91,7 @@ class Mean:
         if positions > len(self._counts):
             new = ((0, positions - len(self._counts)), (0, 0))
             self._totals, self._counts = np.pad(self._totals, new), np.pad(self._counts, new)
+        # Without NaN, which is the usual case, one sum is enough.
         missing = np.isnan(values) if values.dtype.kind == "f" else np.zeros((), dtype=bool)
         if missing.any():
             self._totals[:positions] += np.where(missing, 0, values).sum(axis=1, dtype=np.float64)
@@ -122,6 +123,7 @@ class Median:
 
     def value(self) -> Floats:
         """As in `ColumnAverage`."""
+        # Sequences that are too short for a position drop out from the end of the list.
         longest_first = sorted(self._kept, key=len, reverse=True)
         medians = []
         for position in range(len(longest_first[0])):
@@ -187,6 +189,7 @@ class Mode:
         rows, counts = np.concatenate(self._pending), np.ones(self._pending_rows)
         if self._distinct is not None:
             rows, counts = np.concatenate([self._distinct, rows]), np.concatenate([self._counts, counts])
+        # Counting in batches keeps only distinct rows, so memory does not grow with the number of events.
         self._distinct, inverse = np.unique(rows, axis=0, return_inverse=True)
         self._counts = np.bincount(inverse.reshape(-1), counts)
         self._pending, self._pending_rows = [], 0

@@ -38,6 +38,7 @@ def model_digest(onnx: bytes, schema_json: bytes) -> str:
 def content_key(task: Task) -> str:
     """SHA-256 of everything that the numbers depend on, as 64 hexadecimal digits."""
     options = task.request.options
+    # Options that are left out and options that name the default must have the same key.
     canonical = replace(
         options,
         targets=task.targets.names,

@@ -36,6 +36,7 @@ def layout(schema: ModelSchema) -> Layout:
     """Builds the layout of a complete schema, in which each column belongs to exactly one feature."""
     events = tuple(item for item in schema.inputs if item.role is Role.EVENTS)
     static = tuple(item for item in schema.inputs if item.role is Role.STATIC)
+    # Static inputs are features as a whole, whatever columns the schema lists for them.
     static_names = {item.name for item in static}
     over_events = tuple(item for item in schema.features if not static_names & item.columns.keys())
     of_static = {name: item for item in schema.features for name in static_names & item.columns.keys()}

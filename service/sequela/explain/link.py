@@ -38,4 +38,5 @@ def linked(link: Link, raw: NDArray[np.float64]) -> Linked:
             "OUTPUT_NOT_PROBABILITY", f"the logit link needs outputs in [0, 1]; the model gave {worst:g}"
         )
     clipped = np.clip(raw, LOWEST, 1 - LOWEST)
+    # log1p keeps the digits of probabilities near 0.
     return Linked(np.log(clipped) - np.log1p(-clipped), int((clipped != raw).any(axis=1).sum()))

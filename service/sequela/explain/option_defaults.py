@@ -65,6 +65,7 @@ def tolerances(
     def used(requested: float | None, fraction: float) -> NDArray[np.float64]:
         return fraction * unit if requested is None else np.full_like(gain, requested)
 
+    # One of the two options is enough to choose by rank.
     by_rank = options.top_k_events is not None or options.top_k_features is not None
     return Tolerances(
         pruning=used(options.pruning_tolerance, PRUNING_TOLERANCE),

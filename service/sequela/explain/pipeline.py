@@ -60,17 +60,22 @@ class Pipeline:
         timer = StageTimer(self.observer)
         with timer("score"):
             scored = score_task(task, self._evaluator(task, caller))
+        # Below the minimum score nothing is explained, and f(B) was not even computed.
         if not scored.scores.has_base:
             return basic_explanation(scored.task, name, scored.scores, NO_TOLERANCES, _cost(caller, timer))
         levels = self.levels.needed(task.request.options.levels)
+        # Default tolerances are fractions of the difference, so they are known only now.
         used = tolerances(
             task.request.options, task.model.info.schema, scored.scores.base, scored.scores.score
         )
         with timer("prune"):
             scan = scan_for(scored, used.pruning, levels)
+        # Behind an endpoint the estimator follows from the time that rows took so far, so it is chosen after
+        # the scan.
         chosen = with_estimator(scored.task, scan.pruned)
         context = _context(replace(scored, task=chosen), used, scan)
         results = self._player(context, chosen, name, timer).play(levels)
+        # The cost is read after the last game.
         basis = basic_explanation(chosen, name, scored.scores, used, _cost(caller, timer))
         answer = explained(basis, chosen, scan, context, levels, results)
         return with_caveats(answer, chosen, scored.scores, context, results)

@@ -58,6 +58,7 @@ def scan_for(scored: ScoredTask, tolerance: NDArray[np.float64], levels: Sequenc
     if not needs_scan(options, levels):
         return not_scanned(len(scores.base))
     deadline = scored.evaluator.deadline
+    # The levels must have time even if the whole sequence is scanned.
     until = deadline.now() + SCAN_SHARE * deadline.remaining
     scanner = Scanner(scored.evaluator, task.extent, scores.base, scores.score, tolerance, until)
     if options.full_pruning_curve:
@@ -126,6 +127,7 @@ class Scanner:
 
     def _scan(self, is_enough: Callable[[NDArray[np.float64]], bool]) -> Scan:
         """Scans window after window, until `is_enough` holds for the curve of a window, (splits, targets)."""
+        # Splits are coalitions of single events, so that the scan shares states and rows with the event level.
         players = event_players(self.extent, blocks=())
         order = scan_order(self.extent.length)
         curve = np.empty((0, len(self.base)))
@@ -146,5 +148,6 @@ class Scanner:
 
     def _unfinished(self, scanned: NDArray[np.intp], curve: NDArray[np.float64]) -> Scan:
         """The result if time ran out. Without a cut, P is everything that was not scanned."""
+        # The last split that was scanned did not qualify, so P ends one event before it.
         oldest = int(scanned[-1]) if len(scanned) else self.extent.length
         return Scan(self._cut(scanned, curve) or oldest - 1, scanned, curve, complete=False)

@@ -122,6 +122,8 @@ class Explainer:
             task = resolve(request, self._models, self._backgrounds, self._limits, deadline.end)
             self._observer.notice(StageDone("resolve", deadline.now() - start))
             endpoint = task.model.endpoint
+            # An answer is stored for reuse only if it is certain that the same request would get the same
+            # answer.
             if self._diagnostics.active or (endpoint and not endpoint.info.pinned):
                 return self._compute(task, deadline)
             return self._reuse_or_compute(task, content_key(task), deadline)
@@ -141,6 +143,7 @@ class Explainer:
 
     def _reuse_or_compute(self, task: Task, key: str, deadline: Deadline) -> Explanation:
         """Equal requests at the same time wait for the first of them (docs/design.md §6.3)."""
+        # Waiting requests look into the store when the first one is done, and compute if it failed.
         with self._flights.lead(key, deadline):
             found = self._explanations.answer(key)
             if found:
@@ -153,6 +156,7 @@ class Explainer:
         """The stored answer under the name of this request. What is stored under that name already is not changed."""
         cost = Cost(cached=True)
         name = explanation_name(key, task.request)
+        # The same request was answered before: return exactly what was stored.
         try:
             return replace(self._explanations.get(name), cost=cost)
         except (NotFound, Unavailable):
@@ -169,6 +173,7 @@ def _for_request(found: Explanation, task: Task, name: str, cost: Cost) -> Expla
     request = task.request
     pruned = found.pruning.pruned_events if found.pruning else 0
     infos = request.sequence.events
+    # Event values hold the caller's notes, which are not part of the content key.
     shown = shown_events(task.layout, task.fitted.cells, pruned, found.levels, infos)
     return replace(
         found,
@@ -193,6 +198,7 @@ def _outcome(explanation: Explanation) -> str:
 
 def _out_of_time(late: DeadlinePassed) -> SequelaError:
     """The error for a deadline that passed: what took the time, if that is known."""
+    # A call that was repeated until the deadline knows why it failed, which helps more than "out of time".
     if isinstance(late.__cause__, SequelaError):
         return late.__cause__
     return OutOfTime("DEADLINE_TOO_SHORT", "the deadline passed before the sequence could be scored")

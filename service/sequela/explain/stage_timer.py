@@ -22,6 +22,7 @@ class StageTimer:
     def __call__(self, name: str) -> Iterator[None]:
         """Measures the step that runs within the context."""
         start = Deadline.now()
+        # A step that raises is not recorded: its time would not be comparable.
         yield
         self.seconds[name] = Deadline.now() - start
         self.observer.notice(StageDone(name, self.seconds[name]))

@@ -60,6 +60,7 @@ def chosen_targets(schema: ModelSchema, wanted: tuple[str, ...], limits: Limits,
     if wanted:
         return _named(schema, wanted, path)
     count = len(schema.targets)
+    # Alternatives are ordered by score; steps of a forecast keep their order.
     if count > 1 and schema.classes is not False:
         return replace(_targets(schema, tuple(range(count))), highest=min(count, limits.max_targets))
     return _targets(schema, tuple(range(min(count, limits.max_targets))))
@@ -107,6 +108,7 @@ def _targets(schema: ModelSchema, columns: tuple[int, ...]) -> Targets:
 def _column(names: tuple[str, ...], wanted: str, path: str) -> int:
     if wanted in names:
         return names.index(wanted)
+    # Names come first, so a target that is named "0" is found by its name.
     numbers = [str(column) for column in range(len(names))]
     if wanted in numbers:
         return numbers.index(wanted)

@@ -93,6 +93,8 @@ def resolve(
         options.output_event, model.info.schema, fitted.cells.length, paths.option("output_event")
     )
     targets = chosen_targets(model.info.schema, options.targets, limits, paths.option("targets"))
+    # Arrays are checked by the model's own schema. The one with the caller's names is for a background that is
+    # sent, and for what people read.
     schema = named_by_caller(model.info.schema, request.sequence.inputs)
     name, background = _background(request, model, schema, backgrounds, limits)
     _check_background(background, model.info.schema, paths.background)
@@ -171,6 +173,7 @@ def _background(
         case GivenBackground() as given:
             path = f"{request.paths.background}.values"
             background = prepare_background(schema, given, limits, path)
+            # Later requests may then send the digest instead of the values.
             backgrounds.remember(background)
             return "", background
 

@@ -109,6 +109,7 @@ def history(
         tolerance: η, (targets,).
     """
     inside = splits <= pruned
+    # The scan goes from the recent end, so splits are descending. No event at all is worth 0.
     known = np.append(splits[inside], 0)
     values = np.append(curve[inside], np.zeros((1, curve.shape[1])), axis=0)
     order = np.argsort(known)

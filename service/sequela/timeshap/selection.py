@@ -71,6 +71,7 @@ def bounded(
     It has up to |F*||E*| + |F*| + |E*| + 2 players (TimeSHAP §3.3), and `extra` for static inputs.
     """
     e, f = len(events.chosen), len(features.chosen)
+    # The longer list loses its weakest entry, which removes fewer cells than one of the shorter list would.
     while e * f + e + f + 2 + extra > limit:
         e, f = (e - 1, f) if e >= f else (e, f - 1)
     return _first(events, e), _first(features, f)

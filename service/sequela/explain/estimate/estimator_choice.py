@@ -28,6 +28,7 @@ def _by_row_time(task: Task, pruned: int) -> Estimator:
     """The estimator that suits the time that rows took so far."""
     model = task.model
     assert isinstance(model, RemoteModel)
+    # The largest game that is expected: unpruned events or features, and P.
     players = max(task.fitted.cells.length - pruned, len(task.layout.features)) + 1
     size = row_bytes(model, task.fitted.cells, task.fitted.frame)
     budget = budget_of(task.request.options, model.endpoint)

@@ -16,7 +16,7 @@ from sequela.explain.estimate.outcome import GameOutcome
 from sequela.explain.estimate.rules import GameRules
 from sequela.explain.estimate.sample import Sample
 from sequela.explain.estimate.stages import FIRST_STAGE_SHARE, StagePlan
-from sequela.explain.estimate.trace import GameTrace
+from sequela.explain.estimate.tracer import GameTrace
 from sequela.explain.evaluate.evaluator import Evaluator
 from sequela.explain.result.explanation import StopReason
 from sequela.timeshap.coalitions import all_coalitions, minimum_budget
@@ -43,6 +43,7 @@ def play(evaluator: Evaluator, players: Players, gain: NDArray[np.float64], rule
         DoesNotFit: The model fails.
     """
     start = evaluator.deadline.now()
+    # Null players are found by equal bits, which is a proof, so leaving them out is exact.
     game = reduced(players, evaluator.live(players))
     trace = rules.tracer.game(rules.label, players, game.live, gain)
     found = _Game(evaluator, game.players, gain, rules, trace).play()
@@ -52,6 +53,8 @@ def play(evaluator: Evaluator, players: Players, gain: NDArray[np.float64], rule
         solution=game.expanded(found.solution),
         null=game.null,
         seconds=evaluator.deadline.now() - start,
+        # The empty coalition and that of all players are evaluated before the levels. In a game of no player they
+        # are the same, hence min().
         clipped=min(found.clipped + evaluator.clipped_ends, found.coalitions),
     )
     trace.finished(outcome)
@@ -97,17 +100,7 @@ class _Game:
         return nested_sizes(len(self.players), rules.max_coalitions, max_enumerated, rules.min_trusted)
 
     def _sample(self, sizes: tuple[int, ...]) -> Sample:
-        rules = self.rules
-        return Sample(
-            self.evaluator,
-            self.players,
-            len(self.gain),
-            sizes,
-            rules.seed,
-            rules.until,
-            rules.estimator,
-            self.trace,
-        )
+        return Sample(self.evaluator, self.players, len(self.gain), sizes, self.rules, self.trace)
 
     def _plan(self, sizes: tuple[int, ...]) -> StagePlan:
         rules, last = self.rules, sizes[-1]
@@ -130,6 +123,7 @@ class _Game:
         smallest_useful = float(plan.min_trusted) if self.rules.has_target else np.inf
         solved: GameOutcome | None = None
         while True:
+            # The stage after the next is needed too: its pairs are drawn while the model runs.
             size = plan.after(sample.size, smallest_useful)
             following = plan.after(size, smallest_useful) if size < plan.last else None
             try:
@@ -138,6 +132,7 @@ class _Game:
             except DeadlinePassed:
                 return replace(self._last_complete_stage(sample, solved), out_of_time=True)
             reason = self._reason(size, plan)
+            # Solving takes time, and this stage could not end the game.
             if reason is None and size < smallest_useful:
                 continue
             solved = self._solved(sample, reason or StopReason.DEADLINE)
@@ -147,6 +142,8 @@ class _Game:
             ratio = float((solved.solution.largest_error / target).max())
             if ratio <= 1:
                 return replace(solved, reason=StopReason.TARGET)
+            # The sample must grow with the square of the ratio of errors. The margin allows for an error bar
+            # that is too wide.
             smallest_useful = size * min(SOLVE_MARGIN * ratio**2, sample.max_growth)
 
     def _reason(self, size: int, plan: StagePlan) -> StopReason | None:
@@ -160,6 +157,7 @@ class _Game:
         if not sample.size:
             minimum = minimum_budget(len(self.players))
             return self._not_computed(f"the time left did not suffice for {minimum} coalitions")
+        # The last complete stage may be solved already.
         if solved and solved.coalitions == sample.size:
             return solved
         return self._solved(sample, StopReason.DEADLINE)

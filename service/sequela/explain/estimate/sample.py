@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela.concurrency.deadline import DeadlinePassed
+from sequela.explain.estimate.rules import GameRules
 from sequela.explain.estimate.solvers import SOLVERS, USUAL
-from sequela.explain.estimate.trace import NO_TRACE, GameTrace
+from sequela.explain.estimate.tracer import NO_TRACE, GameTrace
 from sequela.explain.evaluate.evaluator import Evaluator
 from sequela.explain.options import Estimator
 from sequela.timeshap.coalitions import Portion, allocation, portions, strata
@@ -47,12 +48,11 @@ class Sample:
         players: The players of the game, at least two.
         targets: The number of targets.
         sizes: The sizes in coalitions that the sample may grow to, ascending.
-        seed: The seed of the order of pairs.
-        until: When the game must have ended, in seconds on the monotonic clock.
-        estimator: The estimator that was asked for.
+        rules: Its seed, deadline and estimator are used.
         trace: Is told what was evaluated and solved.
 
     Attributes:
+        estimator: The estimator that was asked for.
         size: The number of coalitions of the last complete stage; 0 before it.
         clipped: How many of them the link clipped.
     """
@@ -63,17 +63,15 @@ class Sample:
         players: Players,
         targets: int,
         sizes: tuple[int, ...],
-        seed: int,
-        until: float,
-        estimator: Estimator,
+        rules: GameRules,
         trace: GameTrace = NO_TRACE,
     ) -> None:
         self.players = players
         self.size = self.clipped = 0
-        self.estimator = estimator
-        self._evaluator, self._until, self._trace = evaluator, until, trace
+        self.estimator = rules.estimator
+        self._evaluator, self._until, self._trace = evaluator, rules.until, trace
         self._strata = strata(len(players))
-        self._sampler = pairs_of(len(players), sizes, seed)
+        self._sampler = pairs_of(len(players), sizes, rules.seed)
         self._odd = [np.empty((0, targets)) for _ in self._strata]
         self._drawn_ahead: PairBatch | None = None
 
@@ -91,14 +89,18 @@ class Sample:
             DeadlinePassed: There is not enough time to evaluate and solve the stage. The sample is then unchanged.
         """
         counts = allocation(len(self.players), size)
+        # Values that arrive too late to be solved would be lost, so time to solve is kept back.
         until, clipped = self._until - self._solving_seconds(sum(counts)), self._evaluator.clipped
         parts: list[list[NDArray[np.float64]]] = [[odd] for odd in self._odd]
+        # A large stage is evaluated in portions, because memberships and values of all its pairs would need
+        # much memory.
         *earlier, last = portions([len(odd) for odd in self._odd], counts, self._max_pairs)
         for portion in earlier:
             self._evaluate(self._draw(portion), until, parts)
         batch = self._draw(last)
         with self._drawing_ahead(counts, following):
             self._evaluate(batch, until, parts)
+        # Only now the sample changes, so that after DeadlinePassed it is still the previous stage.
         self._odd = [np.concatenate(each) for each in parts]
         self.size = size
         self.clipped += self._evaluator.clipped - clipped
@@ -113,6 +115,8 @@ class Sample:
             The solution, and the estimator that was used.
         """
         usual = USUAL * SOLVERS[self.estimator].seconds(len(self.players), sum(map(len, self._odd)))
+        # Time was kept for the longest case; the decision is by the usual one, because most solutions are
+        # faster.
         in_time = usual <= self._until - self._evaluator.deadline.now()
         used = self.estimator if in_time else Estimator.REGRESSION
         run_jobs = self._evaluator.caller.run_jobs
@@ -135,6 +139,7 @@ class Sample:
         values = self._evaluator.values(self.players, coalitions, until)
         self._trace.evaluated(coalitions, values)
         odd = (values[: len(pairs)] - values[len(pairs) :]) / 2
+        # A portion holds several strata one after the other.
         edges = np.cumsum([stop - start for _, start, stop in batch.portion])[:-1]
         for (stratum, _, _), part in zip(batch.portion, np.split(odd, edges), strict=True):
             parts[stratum].append(part)

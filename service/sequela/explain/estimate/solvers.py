@@ -65,6 +65,7 @@ def settled(options: Options, endpoint: RemoteEndpoint | None) -> Estimator | No
     Models in this process use the base estimator by default, because rows are cheap, and the same request must get the
     same answer.
     """
+    # Choosing by time would give the same request different answers, so only endpoints do it.
     return options.estimator or (endpoint.info.estimator if endpoint else Estimator.REGRESSION)
 
 

@@ -54,6 +54,7 @@ class StagePlan:
         later = [each for each in self._sizes if each > size]
         preferred = self._preferred(size, later, smallest_useful)
         share = self._share(size, preferred)
+        # There is always a next stage: the smallest one is tried even if it seems too large for the time.
         in_time = (each for each in later if each <= preferred and self._fits(each - size, share))
         return max(in_time, default=later[0])
 
@@ -84,6 +85,7 @@ class StagePlan:
     def _first_part(self) -> int:
         """The first stage of a game that is evaluated whole."""
         parts = [each for each in self._sizes if each <= FIRST_PART * self.last]
+        # A first part is a safeguard, which is not needed if there is surely time for the whole game.
         unsplit = self.last <= MAX_UNSPLIT and self._fits(self.last, FIRST_STAGE_SHARE)
         return self.last if unsplit or not parts else parts[-1]
 

@@ -38,6 +38,7 @@ def choose_execution(
     Raises:
         DoesNotFit: The model cannot be run in the way that is forced.
     """
+    # All executions build perturbations with the same masker, so they see the same values bit for bit.
     masker = Masker(task.fitted.cells, task.background_cells(), task.layout.columns)
     model, frame, event = task.model, task.fitted.frame, task.request.options.output_event
     if isinstance(model, RemoteModel):

@@ -66,6 +66,7 @@ class Evaluator:
 
     def of(self, places: Sequence[int]) -> Evaluator:
         """An evaluator for some of the targets: those at these positions, in this order."""
+        # Often all targets are explained in the model's order.
         if list(places) == list(range(len(self._targets))):
             return self
         targets = [self._targets[place] for place in places]
@@ -88,6 +89,7 @@ class Evaluator:
     ) -> NDArray[np.float64]:
         """Values (n, targets) of coalitions (n, players). Raises as `Execution.outputs` does."""
         raw = self._execution.outputs(players, coalitions, until)
+        # The model gives all outputs anyway; only the explained ones go on.
         result = linked(self.link, raw[:, self._targets])
         self.clipped += result.clipped
         return result.values
@@ -110,6 +112,7 @@ class Evaluator:
         try:
             return self._execution.endpoints(players)
         except DoesNotFit as error:
+            # Find out whether the sequence alone works. Then it is the background that the model cannot take.
             if error.reason != NOT_FINITE:
                 raise
             try:

@@ -106,6 +106,7 @@ class ModelCaller:
             Cancelled: The caller is gone.
         """
         end = min(until, self.deadline.end)
+        # A batch that cannot end in time would cost its whole run for nothing.
         known = self._measurements >= MIN_MEASUREMENTS
         self.deadline.check(end - self._event_seconds * rows * events if known else end)
         answer, seconds = self._timed(rows, events, end, call)
@@ -120,6 +121,7 @@ class ModelCaller:
         start = self.deadline.now()
         answer = call(end)
         seconds = self.deadline.now() - start
+        # Only calls that gave an answer are counted; those that raise are not.
         self.count_answer(rows, events, seconds)
         return answer, seconds
 
@@ -132,6 +134,7 @@ class ModelCaller:
         """
         if work > MAX_SINGLE_THREAD_WORK:
             return self._pool.run(jobs)
+        # Waking other threads would take longer than the work itself.
         (results,) = self._pool.run([partial(_run_all, jobs)])
         return results
 
@@ -166,6 +169,7 @@ class ModelCaller:
             cells: The values of a row.
             until: When the batches must have ended, in seconds on the monotonic clock.
         """
+        # With little time left a batch is a tenth of it, so that the deadline is noticed in time.
         left = min(until, self.deadline.end) - self.deadline.now()
         seconds = min(MAX_BATCH_SECONDS, MAX_BATCH_SHARE * max(left, 0.0))
         row_bytes = 4 * (cells + math.sqrt(work * events))

@@ -49,6 +49,7 @@ class WholeExecution:
 
     def outputs(self, players: Players, coalitions: NDArray[np.bool_], until: float) -> Outputs:
         """As in `Execution`."""
+        # The mask is the same for all batches, so it is prepared once.
         mask = self.masker.over(players, 0, self.masker.sequence.length)
         work = len(coalitions) * self.model.work(self._events)
         return np.concatenate(list(self.caller.run_jobs(self._batches(mask, coalitions, until), work)))

@@ -106,6 +106,8 @@ def _match(schema: ModelSchema, item: InputSchema, columns: Sequence[str]) -> _C
     if len(item.shape) > 1:
         # The columns sent are those of the last axis alone, which the schema does not name.
         return _ColumnMatch(by_position=True)
+    # A column may have several accepted names, such as `type_login` and `type=login`; the first one that was
+    # sent counts.
     wanted = [_names(feature, item, column) for column, feature in enumerate(_owners(schema, item))]
     places = {name: place for place, name in enumerate(columns)}
     found = [next((places[name] for name in names if name in places), None) for names in wanted]
@@ -113,6 +115,7 @@ def _match(schema: ModelSchema, item: InputSchema, columns: Sequence[str]) -> _C
     if len(order) == len(wanted):
         used = {columns[place] for place in order}
         return _ColumnMatch(order, left_out=tuple(name for name in columns if name not in used))
+    # Without names in the schema there is nothing to match, but the number of columns must be right.
     if len(columns) == item.width and _is_unnamed(schema, item):
         return _ColumnMatch(by_position=True)
     missing = tuple(names[0] for names, place in zip(wanted, found, strict=True) if place is None)
@@ -162,6 +165,7 @@ def _difference(schema: ModelSchema, item: InputSchema, found: _ColumnMatch) -> 
             f"it takes {item.width}, and they have no names by which to choose: send only those, "
             "or name the features in schema.json"
         )
+    # Suggest only names that the model does not take, since they are most likely misspelled.
     sent = {name.casefold().strip(): name for name in found.left_out}
     near = {name: get_close_matches(name.casefold(), sent, n=1) for name in found.missing}
     meant = [f"{sent[guess[0]]!r} for {name!r}" for name, guess in near.items() if guess]

@@ -55,6 +55,7 @@ def real_rows(schema: ModelSchema, rows: EventRows, path: str) -> slice:
         InvalidInput: No event is left.
     """
     blank = rows.blank
+    # With a mask or a length, the caller says what is padding by sending it.
     if schema.padding is None or marks(schema):
         return slice(0, len(blank))
     if blank.all():
@@ -83,6 +84,7 @@ def counted_as_events(
     if not before + after or (not names and before + after < 2):
         return ()
     side = "oldest" if before >= after else "newest"
+    # One side is enough for the text: the one with more rows.
     count = max(before, after)
     if names:
         help_out = f"since {' or '.join(names)} was not sent: send it if they are padding"

@@ -72,11 +72,14 @@ def play_cells(context: LevelContext, rules: GameRules, results: LevelResults) -
             outcome = GameOutcome(players, StopReason.NOT_COMPUTED, detail=detail)
             return CellResult(outcome, NOTHING_SELECTED, NOTHING_SELECTED)
     events, features = results[Level.EVENT].outcome, results[Level.FEATURE].outcome
+    # Every pair of an event and a feature is a player, so the number of players is bounded here.
     chosen_events, chosen_features = bounded(
         _selection(context, events, PlayerKind.EVENT),
         _selection(context, features, PlayerKind.FEATURE),
         extra=min(context.extent.static, 1),
     )
+    # Players are in the order of events and features, not of strength, so that equal selections are equal
+    # games.
     players = cell_players(
         context.extent,
         context.pruned,
@@ -143,6 +146,8 @@ def _assemble(context: LevelContext, result: LevelResult, results: LevelResults)
     uncertain_features = {_feature(features, row) for row in result.features.uncertain}
 
     def is_uncertain(player: Player) -> bool:
+        # A cell is uncertain if its event or its feature is; a rest if the event or feature that it belongs to
+        # is.
         by_event = player.kind in (PlayerKind.CELL, PlayerKind.EVENT_REST)
         by_feature = player.kind in (PlayerKind.CELL, PlayerKind.FEATURE_REST)
         return (by_event and player.last_event in uncertain_events) or (

@@ -53,6 +53,7 @@ def _refined(context: LevelContext, rules: GameRules, blocks: Blocks, coarse: Ga
         if index is None:
             break
         blocks = history.split(blocks, index)
+        # All games of the level share its deadline, so a finer game has less time than the one before.
         finer = _play_blocks(context, rules, blocks)
         if finer.solution is None:
             # The previous game is answered, together with the reason why it was not refined further.

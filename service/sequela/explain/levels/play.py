@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sequela.explain.estimate.rules import GameRules
-from sequela.explain.estimate.trace import GameLabel, Tracer
+from sequela.explain.estimate.tracer import GameLabel, Tracer
 from sequela.explain.levels.definition import LevelContext, LevelDefinition, LevelResult, LevelResults
 from sequela.explain.levels.registry import level_ends
 from sequela.explain.limits import Limits
@@ -51,6 +51,7 @@ class LevelPlayer:
         results: dict[str, LevelResult] = {}
         for level in levels:
             with self.timer(level.name):
+                # A level reads the results of those before it. It must not change them.
                 rules = self._rules(level.name, ends[level.name])
                 results[level.name] = level.play(self.context, rules, results)
         return results

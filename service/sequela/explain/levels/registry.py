@@ -36,12 +36,17 @@ class LevelRegistry:
     def __post_init__(self) -> None:
         earlier: set[str] = set()
         for each in self.definitions:
+            # Requirements stand before their level, so playing in this order is always possible.
             if each.name in earlier or not earlier.issuperset(each.requires):
                 raise ValueError(f"level {each.name!r} is there twice, or requires a level that follows it")
             earlier.add(each.name)
 
-    def needed(self, names: Iterable[str]) -> tuple[LevelDefinition, ...]:
+    def needed(self, names: Iterable[str], path: str = "options.levels") -> tuple[LevelDefinition, ...]:
         """The levels of these names and all levels that they require, in the order in which they are played.
+
+        Args:
+            names: The names.
+            path: Where they stand in the request.
 
         Raises:
             InvalidInput: There is no level of one of the names.
@@ -50,16 +55,16 @@ class LevelRegistry:
         known = {each.name for each in self.definitions}
         if unknown := sorted(wanted - known):
             text = f"{', '.join(unknown)}: there is no such level; the levels are {', '.join(sorted(known))}"
-            raise InvalidInput.at("options.levels", "LEVEL_UNKNOWN", text)
+            raise InvalidInput.at(path, "LEVEL_UNKNOWN", text)
         # A level stands after those it requires, so going backwards every requirement is seen in time.
         for each in reversed(self.definitions):
             if each.name in wanted:
                 wanted.update(each.requires)
         return tuple(each for each in self.definitions if each.name in wanted)
 
-    def with_required(self, names: Iterable[str]) -> tuple[str, ...]:
-        """The names of the levels that `needed` gives."""
-        return tuple(each.name for each in self.needed(names))
+    def with_required(self, names: Iterable[str], path: str = "options.levels") -> tuple[str, ...]:
+        """The names of the levels that `needed` gives. Arguments and errors are the same."""
+        return tuple(each.name for each in self.needed(names, path))
 
 
 def level_ends(levels: Sequence[LevelDefinition], start: float, end: float) -> LevelEnds:
@@ -73,6 +78,7 @@ def level_ends(levels: Sequence[LevelDefinition], start: float, end: float) -> L
     used, ends = 0.0, {}
     for each in levels:
         used += each.time_share
+        # The last level ends exactly with the deadline, whatever rounding does to the sum of shares.
         ends[each.name] = end if each is levels[-1] else start + (end - start) * used / total
     return ends
 

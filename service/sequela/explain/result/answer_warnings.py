@@ -78,6 +78,7 @@ def history_offsets(
     blocks = _blocks(results)
     if len(blocks) > 1:
         return _still_offset(inside.hiding(blocks), len(blocks))
+    # The text shows the target where the curve rises most.
     target = int(np.argmax(np.where(hidden, inside.peak, -1.0)))
     split = inside.farthest(target)
     worth, whole = inside.importance[split, target], inside.importance[-1, target]
@@ -172,6 +173,7 @@ def used_tolerances(context: LevelContext, absolute: bool, results: LevelResults
     games = [game for result in results.values() for game in result.games]
     pruned = any(player.kind in HISTORY_KINDS for game in games for player in game.players.names)
     stopped = any(game.reason is StopReason.TARGET for game in games)
+    # If no cell stands alone, a smaller θ would give another answer.
     cells = results.get(Level.CELL)
     none_passed = isinstance(cells, CellResult) and cells.nothing_relevant
     requested = {
@@ -193,6 +195,7 @@ def tolerance_exceeds_difference(difference: Difference, tolerances: Sequence[Us
 
     Other tolerances that are as large are named too.
     """
+    # Only the first target is judged here: others may well have no effect at all.
     if difference.size[0] and difference.rounding[0]:
         text = (
             f"Score and base value of {difference.names[0]} differ by {difference.size[0]:.1g} only, which may be a "
@@ -200,6 +203,7 @@ def tolerance_exceeds_difference(difference: Difference, tolerances: Sequence[Us
         )
         return (ExplanationWarning("DIFFERENCE_IS_ROUNDING", text),)
     exceeded = [(each.used >= difference.size) & ~difference.rounding for each in tolerances]
+    # A tolerance that had no effect is no reason for a warning of its own.
     affected = np.any([at for each, at in zip(tolerances, exceeded, strict=True) if each.effective], axis=0)
     if not affected.any():
         return ()

@@ -44,6 +44,7 @@ def basic_explanation(
 ) -> Explanation:
     """The part of the answer that every request gets, also one whose score is below the minimum."""
     request, info = task.request, task.model.info
+    # Warnings go from the model to the request to the answer.
     left_out = outputs_left_out(request.options, len(task.targets.names), info.schema)
     return Explanation(
         name=name,
@@ -91,6 +92,7 @@ def explained(
         event_values=shown_events(layout, cells, scan.pruned, assembled, request.sequence.events),
         static_values=static_values(layout, cells),
     )
+    # Coarse games count too, since P is judged by them.
     games = (game for result in results.values() for game in result.games)
     if scan.complete and not any(game.out_of_time for game in games):
         return answer
@@ -117,6 +119,7 @@ def pruning(scan: Scan, context: LevelContext, results: LevelResults) -> Pruning
         return found
     game = first.unrefined
     assert game.solution is not None
+    # P is the first player of every level that has it.
     value, error = game.solution.values[0], game.solution.errors[0]
     return replace(
         found,

@@ -79,6 +79,7 @@ class PrefixStateExecution:
     def endpoints(self, players: Players) -> Outputs:
         """As in `Execution`. The states on the way are kept, since the pruning scan begins there."""
         neither_and_all = np.repeat([[False], [True]], len(players), axis=1)
+        # The scan begins at the recent end, so the states before its first window serve all its coalitions.
         begin = max((end for end in self.prefix_states.kept_ends if end < self._stop), default=0)
         runner = StepRunner(self.recurrence, self.caller, neither_and_all, np.inf)
         if not begin or self._is_little(2):
@@ -90,6 +91,7 @@ class PrefixStateExecution:
     def outputs(self, players: Players, coalitions: Coalitions, until: float) -> Outputs:
         """As in `Execution`."""
         runner = StepRunner(self.recurrence, self.caller, coalitions, until)
+        # For small models sorting coalitions costs more than it saves.
         if self._is_little(len(coalitions)):
             return self._run(runner, [self._single_step(len(coalitions))], players)
         order = player_order(players, self._stop, self.recurrence.static_enters)
@@ -106,6 +108,8 @@ class PrefixStateExecution:
         """The outputs of the classes of the last step, in their order."""
         states, steps, padding = self._begin(runner, steps, players)
         runnable = [self._runnable(step, players, padding, runner.until) for step in steps]
+        # Steps of few classes are one or two batches, so dividing them among branches would run them again for
+        # each.
         while len(runnable) > 1 and runnable[0].classes <= MAX_SHARED_CLASSES:
             step = runnable.pop(0)
             every_class = slice(0, step.classes)
@@ -122,6 +126,8 @@ class PrefixStateExecution:
         first, *later = steps
         static = self._static_from_x(runner, first, players)
         sources = self._sources(runner, first, players, static)
+        # The usual case: the first step is the pruned block, so its states are those of X or B, which may be
+        # known.
         if later and sources and len(sources) <= MAX_STORED_PREFIXES:
             return self._stored(first.stop, sources, runner.until), later, ()
         padded = len(self.frame.before[0]) > 0
@@ -144,6 +150,7 @@ class PrefixStateExecution:
         """The source of each class of a first step; empty if a class mixes events of X and of B."""
         owning = np.zeros(len(players), dtype=np.bool_)
         owning[players.grid[: step.stop]] = True
+        # A class whose players are all in, or all out, has a prefix of X or of B alone.
         from_x = runner.coalitions[step.rows][:, owning]
         if not (from_x.all(axis=1) | ~from_x.any(axis=1)).all():
             return []

@@ -59,6 +59,7 @@ class BackgroundStateCache:
         """Stores a grid, unless the one that is stored has more events."""
         with self._lock:
             known = self._grids.pop(key, ())
+            # Another request may have computed a longer grid meanwhile.
             self._grids[key] = max(known, grid, key=len)
             self._bytes += _bytes(self._grids[key]) - _bytes(known)
             while self._bytes > self._max_bytes:
@@ -117,6 +118,7 @@ class PrefixStates:
             longer = list(grid) or [self._after_padding(source, until)]
             for start in range((len(longer) - 1) * GRID_EVENTS, stop - GRID_EVENTS + 1, GRID_EVENTS):
                 longer.append(self._advanced(longer[-1], start, start + GRID_EVENTS, source, until))
+            # Stored grids are never changed, so that other threads can read them without a lock.
             grid = tuple(longer)
             self.cache.keep(key, grid)
         start = stop // GRID_EVENTS * GRID_EVENTS

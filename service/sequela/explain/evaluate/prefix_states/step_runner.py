@@ -85,6 +85,7 @@ class StepRunner:
         self, step: RunnableStep, span: slice, before: ClassStates, run: Callable[[Cells, States, float], T]
     ) -> Iterator[T]:
         for part in even_slices(span.start, span.stop, step.rows):
+            # Each class continues from the states of its parent; several classes may have the same one.
             parents = step.step.parents[part] - before.first
             events = step.mask.apply(self.coalitions, step.step.rows[part])
             batch = events.between(step.before, step.after)
