@@ -13,8 +13,9 @@ from sequela_client.options import OPTIONS, Option
 
 HEADING = "How to explain (what is left out takes the server's default)"
 
+# Flags that are repeated, one for each value.
 _SINGULAR = {"levels": "--level", "targets": "--target"}
-"""Flags that are repeated, one for each value."""
+# Arguments of the Python client that are no options, and their flags.
 _ARGUMENTS = {
     "sequence": "--sequence",
     "background": "--background",
@@ -24,7 +25,6 @@ _ARGUMENTS = {
     "labels": "--label",
     "timeout": "--timeout",
 }
-"""Arguments of the Python client that are no options, and their flags."""
 _KINDS: Mapping[type, click.ParamType[Any]] = {int: click.INT, float: click.FLOAT, str: click.STRING}
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from sequela_client.files.cells import has_decimal_comma, has_thousands, is_missing, is_number
 from sequela_client.files.text_format import TextFormat
 
+# Delimiters, and their names in messages. Of several that fit equally well the first is taken.
 DELIMITERS = {"\t": "tabs", ";": "';'", "|": "'|'", ",": "','", " ": "spaces"}
-"""Delimiters, and their names in messages. Of several that fit equally well the first is taken."""
 
 Row = tuple[int, list[str]]
 """The number of the line on which a row ends, and the row."""
@@ -33,6 +33,7 @@ class Dialect:
 
 def split_rows(lines: Sequence[str], delimiter: str) -> list[Row]:
     """The rows with the numbers of their last lines, from 1 on; a blank line is an empty row."""
+    # With spaces as delimiter those at both ends of a line would make empty columns.
     trimmed = (line.strip(" \r\n") if delimiter == " " or not line.strip(" \r\n") else line for line in lines)
     reader = csv.reader(trimmed, delimiter=delimiter or "\x1f", skipinitialspace=True)
     return [(reader.line_num, row) for row in reader]
@@ -44,6 +45,7 @@ def detect_dialect(lines: Sequence[str], reading: TextFormat) -> Dialect:
     if reading.decimal is not None:
         return Dialect(delimiter, reading.decimal)
     rows = [row for row in split_rows(lines, delimiter) if row[1]]
+    # Commas between columns leave no decimal comma.
     return Dialect(delimiter, "." if delimiter == "," else _decimal(rows))
 
 
@@ -60,6 +62,7 @@ def _delimiter(lines: Sequence[str], reading: TextFormat) -> str:
     candidates = [each for each in DELIMITERS if each != reading.decimal]
     rows = {each: [row for _, row in split_rows(lines, each) if row] for each in candidates}
     regular = [each for each in candidates if _regular(rows[each])]
+    # Texts with the same number of words in each line look like columns.
     if " " in regular and not _all_numbers(rows[" "]):
         regular.remove(" ")
     if regular:

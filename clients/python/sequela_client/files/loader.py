@@ -25,6 +25,7 @@ FileValues = FileTable | NDArray[Any] | Mapping[str, NDArray[Any]]
 """The values in a file: a table, one array, or arrays by name."""
 
 _AS_CSV = "pandas.{}(path).to_csv(path, index=False); the Python client takes the DataFrame itself"
+# Kinds of files that are not read, and what to do with them.
 _ADVICE = {
     ".parquet": _AS_CSV.format("read_parquet"),
     ".feather": _AS_CSV.format("read_feather"),
@@ -45,7 +46,6 @@ _ADVICE = {
     ".bz2": "unpack it first",
     ".zst": "unpack it first",
 }
-"""Kinds of files that are not read, and what to do with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +128,7 @@ def _from_json(path: Path, content: Any) -> FileContent:
     if not (isinstance(content, Mapping) and "inputs" in content):
         return FileContent(path, _held(path, content))
     _check_keys(content, ("inputs", "id", "labels", "events", "mean_event"))
+    # A background may have the event that stands before its first row.
     mean = content.get("mean_event")
     try:
         return FileContent(
