@@ -181,7 +181,7 @@ def _in_order(table: FileTable, layout: Layout, apart: Collection[int] = ()) -> 
 
 def _wrong_count(table: FileTable, layout: Layout, width: int) -> str:
     have = f"{table.width} columns" + (f" ({name_list(table.names)})" if table.names else " without names")
-    take = "no names of its own" if layout.unnamed else name_list(layout.names)
+    take = "its features have no names" if layout.unnamed else name_list(layout.names)
     first = table.names[1] if len(table.names) > 1 else "2"
     # Twice as many columns as expected: every number was split at its decimal comma.
     commas = ", or the file has decimal commas (--decimal ,)" if width * 2 == table.width else ""
