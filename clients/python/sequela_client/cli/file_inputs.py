@@ -30,7 +30,7 @@ from sequela_client.files.loader import FileValues
 from sequela_client.files.records import columns_in
 from sequela_client.files.text_format import file_error
 from sequela_client.inputs import BackgroundValues, Values
-from sequela_client.inputs import Sequence as Given
+from sequela_client.inputs import Sequence as EventSequence
 from sequela_client.tables import STATISTICS
 from sequela_client.tables import Table as NamedColumns
 
@@ -56,7 +56,7 @@ def needs_layout(loaded: FileContent) -> bool:
     return held.ndim > 2 or (held.dtype.kind == "f" and bool(np.isnan(held).any()))
 
 
-def sequence(loaded: FileContent, layout: Layout | None, options: RowOptions, notes: Notes) -> Given:
+def sequence(loaded: FileContent, layout: Layout | None, options: RowOptions, notes: Notes) -> EventSequence:
     """The sequence in a file.
 
     Args:
@@ -71,7 +71,7 @@ def sequence(loaded: FileContent, layout: Layout | None, options: RowOptions, no
     if not isinstance(held, FileTable):
         if options.given:
             raise _not_a_table(loaded, options.given[0])
-        return Given(_arrays(loaded, held, layout, notes), loaded.events, loaded.id, loaded.labels)
+        return EventSequence(_arrays(loaded, held, layout, notes), loaded.events, loaded.id, loaded.labels)
     table, owner = rows.of_entity(held, options.entity)
     table = rows.in_time(table, options.sort_by)
     if loaded.events and len(loaded.events) != len(held.rows):
@@ -91,7 +91,7 @@ def sequence(loaded: FileContent, layout: Layout | None, options: RowOptions, no
         events, note = rows.events(table, options, unread)
     notes.add(loaded, note)
     _say_left_out(loaded, table, unread, options, note, notes)
-    return Given(values, events, loaded.id or owner, loaded.labels)
+    return EventSequence(values, events, loaded.id or owner, loaded.labels)
 
 
 def background(

@@ -23,18 +23,18 @@ from sequela_client.files.text_format import TextFormat
 _SEPARATOR = re.compile("sep=(.)", re.IGNORECASE)
 
 
-def read_csv(path: Path, reading: TextFormat) -> FileTable:
+def read_csv(path: Path, text_format: TextFormat) -> FileTable:
     """The table of a file. Raises ValueError if it cannot be read, or is ambiguous."""
-    text = decode_text(path.read_bytes(), reading.encoding)
+    text = decode_text(path.read_bytes(), text_format.encoding)
     lines = list(enumerate(io.StringIO(text, newline=None), 1))
     # Excel writes this line when the delimiter is not that of the reader's country.
     if lines and (said := _SEPARATOR.fullmatch(lines[0][1].strip())):
-        lines, reading = lines[1:], replace(reading, delimiter=reading.delimiter or said[1])
+        lines, text_format = lines[1:], replace(text_format, delimiter=text_format.delimiter or said[1])
     comments = [(number, line) for number, line in lines if line.lstrip().startswith("#")]
     told = [(number, line) for number, line in lines if not line.lstrip().startswith("#")]
-    written = detect_dialect([line for _, line in told if line.strip()], reading)
+    written = detect_dialect([line for _, line in told if line.strip()], text_format)
     rows = _trimmed(_events(told, written))
-    names, body = _regular(*_headed(rows, reading, written), written)
+    names, body = _regular(*_headed(rows, text_format, written), written)
     remark = _remark(comments, len(rows[0][1]), written)
     if not body:
         raise ValueError("it holds no events")
@@ -71,9 +71,9 @@ def _is_blank(row: Sequence[str]) -> bool:
     return not row
 
 
-def _headed(rows: list[Row], reading: TextFormat, written: Dialect) -> tuple[tuple[str, ...], list[Row]]:
+def _headed(rows: list[Row], text_format: TextFormat, written: Dialect) -> tuple[tuple[str, ...], list[Row]]:
     """The names of the columns, empty without a header, and the rows below it."""
-    header = reading.header
+    header = text_format.header
     if header is None:
         header = has_header([row for _, row in rows], written.decimal)
     if not header:

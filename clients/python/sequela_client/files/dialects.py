@@ -39,11 +39,13 @@ def split_rows(lines: Sequence[str], delimiter: str) -> list[Row]:
     return [(reader.line_num, row) for row in reader]
 
 
-def detect_dialect(lines: Sequence[str], reading: TextFormat) -> Dialect:
+def detect_dialect(lines: Sequence[str], text_format: TextFormat) -> Dialect:
     """The dialect of these lines, as the caller says or as detected. Raises ValueError if it is ambiguous."""
-    delimiter = _delimiter(lines, reading) if reading.delimiter is None else _named(reading.delimiter)
-    if reading.decimal is not None:
-        return Dialect(delimiter, reading.decimal)
+    delimiter = (
+        _delimiter(lines, text_format) if text_format.delimiter is None else _named(text_format.delimiter)
+    )
+    if text_format.decimal is not None:
+        return Dialect(delimiter, text_format.decimal)
     rows = [row for row in split_rows(lines, delimiter) if row[1]]
     # Commas between columns leave no decimal comma.
     return Dialect(delimiter, "." if delimiter == "," else _decimal(rows))
@@ -57,9 +59,9 @@ def _named(delimiter: str) -> str:
     return chosen
 
 
-def _delimiter(lines: Sequence[str], reading: TextFormat) -> str:
+def _delimiter(lines: Sequence[str], text_format: TextFormat) -> str:
     """The delimiter that gives every row the same number of columns, and most of its cells numbers."""
-    candidates = [each for each in DELIMITERS if each != reading.decimal]
+    candidates = [each for each in DELIMITERS if each != text_format.decimal]
     rows = {each: [row for _, row in split_rows(lines, each) if row] for each in candidates}
     regular = [each for each in candidates if _regular(rows[each])]
     # Texts with the same number of words in each line look like columns.
