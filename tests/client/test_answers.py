@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from client import file_models as models
 from client.command_runs import Run
+from client.page_tables import without_log
 from inference_server import InferenceServer, ServedModel
 from rich.console import Console
 from sequela_client import Explanation, Sequela
@@ -24,6 +25,7 @@ from sequela_client.cli.report import report
 from sequela_client.cli.summary import has_summary, summary_lines
 from sequela_client.explanation_parts import ExplanationWarning, Feature
 from sequela_client.export import COLUMNS
+from serving import Serving
 
 DEMO = Path(__file__).parents[2] / "service" / "sequela" / "demo"
 
@@ -176,6 +178,20 @@ def test_models_are_listed(run: Run, real: str, tmp_path: Path) -> None:
     assert "weighted-sums" in failed.stderr
     with Sequela(real) as client:
         client.delete_model("weighted-sums")
+
+
+def test_notes_on_models_stand_below_the_table(run: Run) -> None:
+    """Each text once, with the names of all models that it is about; lines after the first are indented."""
+    path = Path(__file__).parents[1] / "fixtures" / "cases" / "models" / "label_first.onnx"
+    with Serving() as serving, Sequela(serving.bound.grpc) as client:
+        for name in ("one", "other"):
+            client.register_model(path, name=name)
+        text = client.get_model("one").warnings[0].message
+        done = run("models", "--server", serving.bound.grpc)
+    table, notes = without_log(done.stdout).split("Notes\n")
+    assert text[:40] not in table
+    assert f"one, other: {text}" in " ".join(notes.split())
+    assert all(line.startswith(("one, other: ", "  ")) for line in notes.strip().splitlines())
 
 
 def test_a_misspelt_path_of_a_model(run: Run, tmp_path: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
+import sequela_client
 from sequela_client import Sequela
 from sequela_client.cli.main import main
 from sequela_client.cli.option_flags import error_with_flags, flag_of, with_flags
@@ -78,13 +80,26 @@ def test_notes_name_flags(text: str, said: str) -> None:
     ("text", "said"),
     [
         ("seed: -1 is out of range", "--seed: -1 is out of range"),
-        ("targets[0]: 'x' is not an output", "--target[0]: 'x' is not an output"),
+        ("targets[0]: 'x' is not an output", "--target: 'x' is not an output"),
         ("bad; levels: unknown", "bad; --level: unknown"),
         ("sequence['places']: no", "--sequence['places']: no"),
         ("background.mean_event: no", "--background.mean_event: no"),
+        (
+            f"model models/{'0123456789ab' * 5}cdef/versions/1 fails",
+            "model models/0123456789ab…/versions/1 fails",
+        ),
         ("model m.onnx: No such file", "model m.onnx: No such file"),
     ],
 )
 def test_errors_name_flags(text: str, said: str) -> None:
     """The argument at fault stands at the beginning of the message, or of one of its parts."""
     assert error_with_flags(text) == said
+
+
+def test_a_boolean_option_stands_in_one_module() -> None:
+    """Keyword, docstring, flag, message and answer follow from its two lines in options.py."""
+    root = Path(sequela_client.__file__).parent
+    assert OPTIONS["full_pruning_curve"].kind is bool
+    assert [path.name for path in root.rglob("*.py") if "full_pruning_curve" in path.read_text()] == [
+        "options.py"
+    ]

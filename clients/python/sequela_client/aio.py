@@ -97,6 +97,7 @@ class AsyncSequela(Client):
                 raise
             raise messages.failure from None
         finally:
+            # A caller may stop iterating early; the server must not go on with the rest.
             stream.cancel()
 
     async def score(
@@ -199,6 +200,7 @@ class AsyncSequela(Client):
                 try:
                     answer = await self._make(call, deadline)
                 except SequelaError as error:
+                    # The operation decides whether it can go on, for example by uploading a model that is missing.
                     call = operation.throw(error)
                 else:
                     call = operation.send(answer)

@@ -12,6 +12,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
+# Patterns of whole paths, and what stands for them. The first that matches counts.
 _ARGUMENTS = (
     (r"options\.(?P<option>.+)", r"\g<option>"),
     (r"(model\.(inline|endpoint)|header)\.schema_json|schema", "schema.json"),
@@ -22,13 +23,12 @@ _ARGUMENTS = (
     (r"start_time", "start"),
     (r"end_time", "end"),
 )
-"""Patterns of whole paths, and what stands for them. The first that matches counts."""
 
+# The values of one input of a sequence or of a background; what follows is a detail of how they are sent.
 _VALUES = re.compile(
     r"(?P<owner>sequence|sequences\[\d+\]|background\.values|values)"
     r"\.(?P<kind>inputs|mean_event)\[(?P<place>\d+)\](?P<part>\.events.*)?"
 )
-"""The values of one input of a sequence or of a background; what follows is a detail of how they are sent."""
 
 
 def argument_of(path: str, request: Any = None) -> str:
@@ -54,6 +54,7 @@ def argument_of(path: str, request: Any = None) -> str:
 
 def with_arguments(text: str, paths: Iterable[str], request: Any = None) -> str:
     """A message in which each of the paths is replaced by its argument."""
+    # The longest path first, so that no path is replaced within another one.
     for path in sorted({path for path in paths if path}, key=len, reverse=True):
         text = re.sub(rf"(?<![\w.]){re.escape(path)}(?![\w\[])", argument_of(path, request), text)
     return text

@@ -20,6 +20,7 @@ def string(field: str, value: object) -> str:
     if not isinstance(value, str):
         raise CallerError(f"{field}: must be a string, not {shown(value)}", reason="ARGUMENT_INVALID")
     try:
+        # Lone surrogates are legal in str, but not in protobuf.
         value.encode()
     except UnicodeEncodeError:
         raise CallerError(
@@ -39,6 +40,7 @@ def strings(field: str, values: object) -> dict[str, str]:
 def whole_number(field: str, value: Any) -> int:
     """A whole number, also one of numpy. Raises CallerError (ARGUMENT_INVALID) for anything else."""
     try:
+        # `index` takes every integer type, such as those of numpy, and refuses floats such as 3.0.
         return index(value)
     except TypeError:
         raise CallerError(
@@ -58,6 +60,7 @@ def sequence_list(sequences: Any) -> Iterable[Any]:
         CallerError: ARGUMENT_INVALID, it is not iterable, or is one sequence: iterating over a DataFrame, for example,
             gives the names of its columns.
     """
+    # A list is a list of sequences, unless its items are records, which make up one table.
     if isinstance(sequences, list | tuple):
         records = is_table(sequences) and not hasattr(sequences[0], "ndim")  # Series may be sequences
         if not records:

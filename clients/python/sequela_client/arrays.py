@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from sequela_client.errors import CallerError
 
 FLOAT = np.dtype("<f8")
+# The contract's element types.
 PLAIN = tuple(map(np.dtype, ("<f4", "<f8", "<i4", "<i8", "?")))
-"""The contract's element types."""
+# Element types to which others are converted; the first that holds all their values is taken.
 WIDER = (np.dtype("<i8"), np.dtype("<f4"))
-"""Element types to which others are converted; the first that holds all their values is taken."""
 
 REAL = (bool, int, float, Decimal, Fraction, np.integer, np.floating, np.bool_)
 
@@ -54,6 +54,7 @@ def numbers(where: str, values: Any) -> NDArray[Any]:
     """
     if isinstance(values, str | os.PathLike):
         raise not_an_array(where, f"{str(values)!r:.40} is text; read the file first, as in numpy.load(path)")
+    # numpy would silently take the values below the mask.
     if np.ma.isMaskedArray(values):
         values = _unmasked(where, values)
     array = _array(where, _detached(where, values))
@@ -71,6 +72,7 @@ def from_items(where: str, items: Iterable[Any]) -> NDArray[Any]:
     if held and all(isinstance(item, bool | np.bool_) for item in held):
         return np.array(held, dtype=bool)
     values = [_number(where, place, item) for place, item in enumerate(held)]
+    # One value that is not whole makes all of them floats, as in numpy.
     whole = all(isinstance(value, int) and abs(value) <= _LARGEST for value in values)
     return np.array(values, dtype="<i8" if held and whole else FLOAT)
 
@@ -125,6 +127,7 @@ def _detached(where: str, values: Any) -> Any:
     """Tensors, also in lists, as arrays: without gradients, on the CPU, in a type that numpy has."""
     if isinstance(values, list | tuple):
         inner = values[0] if values else None
+        # Only the first item is looked at: lists of numbers are long.
         lists = isinstance(inner, list | tuple) or hasattr(inner, "detach")
         return [_detached(where, value) for value in values] if lists else values
     if not (hasattr(values, "detach") and hasattr(values, "cpu")):

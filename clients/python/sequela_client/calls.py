@@ -71,6 +71,7 @@ class Listing(Generic[T]):
         items = [self.decode(item) for item in getattr(answer, self.field)]
         if not answer.next_page_token:
             return items, None
+        # A new message, since the caller may go through the listing again.
         request = type(self.request)()
         request.CopyFrom(self.request)
         request.page_token = answer.next_page_token

@@ -19,6 +19,7 @@ from sequela_client.tls import PathLike, channel_credentials
 
 _SERVICES = ("ExplanationService", "ModelService", "BackgroundService")
 
+# gRPC's own retries: on UNAVAILABLE only, four attempts in all.
 SERVICE_CONFIG = {
     "methodConfig": [
         {
@@ -34,10 +35,9 @@ SERVICE_CONFIG = {
         }
     ]
 }
-"""gRPC's own retries: on UNAVAILABLE only, four attempts in all."""
 
+# The largest message in either direction by default; the server has the same default.
 MAX_MESSAGE_BYTES = 64 << 20
-"""The largest message in either direction by default; the server has the same default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,7 @@ class Client:
 
     def _check_open(self) -> None:
         """Raises CallerError once the client is closed."""
+        # gRPC itself would raise a ValueError that names none of our classes.
         if self._closed:
             raise CallerError("this client is closed; create a new one", reason="CLIENT_CLOSED")
 

@@ -112,6 +112,7 @@ class Sequela(Client):
         except grpc.RpcError as error:
             raise messages.failure or self._failure(error, None) from None
         finally:
+            # A caller may stop iterating early; the server must not go on with the rest.
             stream.cancel()
 
     def score(
@@ -246,8 +247,11 @@ class Sequela(Client):
             call = next(operation)
             while True:
                 try:
+                    # One deadline holds for all calls of an operation: an upload leaves less time for the
+                    # explanation.
                     answer = self._make(call, deadline)
                 except SequelaError as error:
+                    # The operation decides whether it can go on, for example by uploading a model that is missing.
                     call = operation.throw(error)
                 else:
                     call = operation.send(answer)

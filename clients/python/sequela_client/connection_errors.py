@@ -33,10 +33,12 @@ def unreachable(message: str, peer: Peer) -> SequelaError | None:
     Returns:
         None if the message is about something else.
     """
+    # gRPC itself gave up waiting; a server that gives up says more.
     if message == _LATE:
         return DeadlineExceeded(f"no answer from {peer.address.target} in time")
     if not _NOT_CONNECTED.match(message):
         return None
+    # The order counts: each looks for a more special message than those after it.
     return next((told for look in _LOOKS if (told := look(message, peer))), None)
 
 

@@ -8,8 +8,8 @@ from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela_client.models import FileDigests, ModelFile
 
+# How many backgrounds are remembered; beyond that the oldest is forgotten, and sent again when it is used.
 _MAX_BACKGROUNDS = 1024
-"""How many backgrounds are remembered; beyond that the oldest is forgotten, and sent again when it is used."""
 
 
 class ContentDigests:
@@ -57,6 +57,7 @@ def column_order(sequence: pb.Sequence) -> tuple[tuple[str, ...], ...]:
 
 
 def _key(request: pb.ExplainRequest, values: pb.BackgroundValues) -> str:
+    # Protobuf writes maps in any order unless it is told not to.
     digest = hashlib.sha256(request.model.SerializeToString(deterministic=True))
     digest.update(values.SerializeToString(deterministic=True))
     digest.update(repr(column_order(request.sequence)).encode())

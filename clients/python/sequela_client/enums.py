@@ -12,6 +12,7 @@ from sequela_client.errors import CallerError
 def words(enum: Any) -> dict[str, int]:
     """The number of each word, without UNSPECIFIED."""
     names = dict(enum.items())
+    # The names of all members begin with the name of the enum, as in LEVEL_UNSPECIFIED.
     unspecified = next(name for name, number in names.items() if number == 0)
     prefix = unspecified.removesuffix("UNSPECIFIED")
     return {name.removeprefix(prefix).lower(): number for name, number in names.items() if number}

@@ -24,8 +24,8 @@ BACKGROUND_NOT_FOUND = "BACKGROUND_NOT_FOUND"
 UPLOADS_DISABLED = "UPLOADS_DISABLED"
 # Reasons on which the client acts by itself: it sends the content that the server does not have.
 
+# Reasons of errors that only the operator can resolve, whatever their status code.
 OPERATORS_REASONS = frozenset({UPLOADS_DISABLED, "ENDPOINT_NOT_ALLOWED", "ENDPOINT_OFF"})
-"""Reasons of errors that only the operator can resolve, whatever their status code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,7 @@ class SequelaError(Exception):
 
     def __str__(self) -> str:
         """The message, followed by those violations that it does not mention."""
+        # The server shortens long descriptions in its message, and ends them with an ellipsis.
         unsaid = [v for v in self.violations if v.description.rstrip("…") not in self.message]
         return "; ".join([self.message, *(f"{v.field}: {v.description}" for v in unsaid)])
 
@@ -123,8 +124,8 @@ _BY_CODE: dict[int, type[SequelaError]] = {
 }
 
 
+# Codes that gRPC reports by itself where it reached no server.
 _CODES_OF_GRPC = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
-"""Codes that gRPC reports by itself where it reached no server."""
 
 
 def from_rpc(
@@ -182,6 +183,7 @@ def _seconds(delay: Duration) -> float:
 def _unpack(error: Any, *details: Message) -> bool:
     """Fills in the details that the error carries, and returns whether it carries any."""
     try:
+        # It raises ValueError where the code of the details differs from that of the call.
         status = rpc_status.from_call(error)
     except ValueError:
         return False

@@ -9,8 +9,8 @@ from sequela_client import export
 from sequela_client.attributions import Level, StopReason
 from sequela_client.explanation_record import ExplanationRecord
 
+# How many scores `repr` shows.
 _MOST_TARGETS = 3
-"""How many scores `repr` shows."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -98,6 +98,7 @@ class ExplanationRecord:
         pruning = self.pruning
         if not pruning.pruned_events or not pruning.values:
             return None
+        # The pruned events are always the oldest ones.
         oldest = 1 - self.length
         return Attribution(
             PlayerKind.PRUNED,
@@ -165,6 +166,7 @@ class ExplanationRecord:
             if item.kind is PlayerKind.CELL and item.feature == feature and item.value and item.t in known
         }
         if strength:
+            # Of equally strong cells the latest counts.
             return max(strength, key=lambda t: (strength[t], t))
         return max(known, default=None) if len(set(known.values())) == 1 else None
 

@@ -14,6 +14,8 @@ from typing import Any
 from sequela_client.attributions import Attribution, Level
 from sequela_client.explanation_record import ExplanationRecord
 
+# The header of the CSV. Columns up to `level_stop_reason` describe the row's attribution, the next its target, and
+# the last ones the explanation. The latter repeat in every row, so that each row can be read on its own.
 COLUMNS = (
     "explanation",
     "caller_id",
@@ -54,9 +56,6 @@ COLUMNS = (
     "method_version",
     "cut_short",
 )
-"""The header of the CSV. Columns up to `level_stop_reason` describe the row's attribution, the next its target, and
-the last ones the explanation. The latter repeat in every row, so that each row can be read on its own.
-"""
 
 
 def plain(item: Any) -> Any:
@@ -89,12 +88,14 @@ def to_csv(explanation: ExplanationRecord) -> str:
 def _inert(text: str) -> str:
     """The text so that a spreadsheet does not run it as a formula: values of events may come from an attacker."""
     formula = text[:1] in ("=", "@") or (text[:1] in ("+", "-") and not text[1:2].isdigit())
+    # A leading apostrophe is the usual guard against formulas in CSV.
     return f"'{text}" if formula else text
 
 
 def _rows(explanation: ExplanationRecord) -> Iterator[dict[str, Any]]:
     whole = _whole(explanation)
     targets = [whole | _target(explanation, index) for index in range(len(explanation.targets))]
+    # A sequence below the minimum score has no attributions, but a score to report.
     if not any(level.attributions for level in explanation.levels.values()):
         yield from targets
         return

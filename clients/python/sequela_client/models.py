@@ -71,6 +71,7 @@ class ModelBytes:
     def upload(self, name: str) -> list[pb.RegisterModelRequest]:
         """The messages that register the model."""
         header = pb.RegisterModelHeader(name=name, schema_json=self.schema_json, digest=self.digest)
+        # A message has a limit, and a model may be larger.
         chunks = [self.onnx[start : start + _CHUNK] for start in range(0, len(self.onnx), _CHUNK)]
         return [
             pb.RegisterModelRequest(header=header),
@@ -121,6 +122,7 @@ class FileDigests:
         known = self._known.get(file.path)
         if known and known[0] == file.stamp(known[1]):
             return known[2]
+        # A large model takes a while to read; its digest counts only if nobody wrote to the file meanwhile.
         before, content = file.stamp(), file.read()
         if file.stamp() == before:  # else the file was changed while it was read
             self._known[file.path] = (file.stamp(content.weights), content.weights, content.digest)
@@ -145,6 +147,7 @@ def choose(model: ModelLike) -> ModelFile | pb.ModelReference:
     if Path(model).suffix in _OTHER_FORMATS:
         text = f"model: {os.fspath(model)!r} is not an ONNX file; export the model to ONNX first"
         raise CallerError(text, reason="MODEL_NOT_ONNX")
+    # A Path is always a file, whatever its name.
     if not isinstance(model, str):
         return ModelFile(Path(model))
     if is_endpoint(model):

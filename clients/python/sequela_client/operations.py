@@ -67,6 +67,7 @@ def explain_many(
 ) -> Operation[ExplanationStream]:
     """Prepares a stream of requests that differ in their sequence only. `timeout`: seconds for each of them."""
     message, reference = options_message(options), requests.background_reference(background)
+    # The messages of a stream are sent before the first answer, so the model has to be there already.
     known = yield from _registered_model(digests, model)
     return ExplanationStream(known, reference, message, timeout)
 
@@ -152,6 +153,7 @@ def average_background(
     shape: BackgroundShape,
 ) -> Operation[Background]:
     """Averages sequences into a background, and stores it under a name."""
+    # The arguments are checked before the model is uploaded.
     unnamed = requests.background_header(name, average, shape)
     header = yield from _background_header(digests, model, unnamed)
     messages = MessageStream(sequences, requests.average_message, head=[header])
@@ -199,6 +201,7 @@ def _upload(digests: ContentDigests, file: ModelFile) -> Operation[pb.ModelRefer
     try:
         yield Call("models.RegisterModel", content.upload(""))
     except SequelaError as refused:
+        # A model that does not fit a message cannot be sent inline, so the refusal stands.
         if refused.reason != UPLOADS_DISABLED or len(content.onnx) > digests.max_inline_bytes:
             raise
         digests.send_inline(content.digest)
@@ -255,6 +258,7 @@ def _background_header(
             "uploads; name one of its own models",
             reason="MODEL_NOT_REGISTERED",
         )
+    # The server knows the full name of a model that is named by its digest or without a version.
     described = yield Call("models.GetModel", pb.GetModelRequest(name=known))
     header.model.CopyFrom(reference)
     if "/" not in header.name:

@@ -76,6 +76,7 @@ def _set(message: pb.ExplainOptions, option: Option, value: Any) -> None:
 
 def _problem(option: Option, value: Any) -> str:
     kind = {bool: "True or False", int: "a whole number", float: "a number"}[option.kind]
+    # protobuf raises for a type before it looks at the range.
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value} is out of range"
     return f"must be {kind}, not {value!r:.40} of type {type(value).__name__}"

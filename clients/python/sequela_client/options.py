@@ -134,6 +134,7 @@ class Option:
 def _declared(name: str, annotation: Any) -> Option:
     declared, about = get_args(annotation)
     parts = [part for part in get_args(declared) if part is not type(None)]
+    # `Iterable[X] | X` takes several values; what matters is the type of one.
     items = [get_args(part)[0] for part in parts if get_origin(part) is Iterable or _is_iterable(part)]
     scalar = items[0] if items else parts[0]
     choices = get_args(scalar) if get_origin(scalar) is Literal else ()
@@ -145,11 +146,11 @@ def _is_iterable(annotation: Any) -> bool:
     return isinstance(get_origin(annotation), type) and issubclass(get_origin(annotation), Iterable)
 
 
+# Every option by its keyword, in the order of their declaration.
 OPTIONS: Mapping[str, Option] = {
     name: _declared(name, annotation)
     for name, annotation in get_type_hints(Options, include_extras=True).items()
 }
-"""Every option by its keyword, in the order of their declaration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,12 +183,12 @@ class UsedOptions:
         return replace(self, **{name: getattr(self, name)[one] for name in PER_TARGET})
 
 
+# Fields with one number for each target, and what the contract calls them.
 PER_TARGET = {
     "pruning_tolerances": "pruning_tolerance",
     "cell_thresholds": "cell_threshold",
     "target_standard_errors": "target_standard_error",
 }
-"""Fields with one number for each target, and what the contract calls them."""
 
 
 def documented(method: Method) -> Method:

@@ -56,6 +56,7 @@ def _indexed(tables: Mapping[str, Table]) -> tuple[EventInfo, ...]:
     known = {(table.times, table.ids) for table in tables.values() if table.times or table.ids}
     if not known:
         return ()
+    # Two inputs of the same events cannot have different times or ids.
     if len(known) > 1:
         text = f"{', '.join(tables)}: their indices differ, so the times or ids of the events do too. "
         text += (
@@ -188,6 +189,7 @@ def _timestamp(field: str, time: datetime | None) -> Timestamp | None:
             f"{field}: must be a datetime, not {arguments.shown(time)}; write datetime.fromisoformat(...)",
             reason="ARGUMENT_INVALID",
         )
+    # pandas warns where nanoseconds are lost; the contract has them, but datetime does not.
     plain = time.to_pydatetime(warn=False) if hasattr(time, "to_pydatetime") else time
     stamp = Timestamp()
     try:

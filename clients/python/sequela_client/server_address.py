@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 from sequela_client.errors import CallerError
 
+# The default port of the server.
 DEFAULT_PORT = 50051
-"""The default port of the server."""
 
 _SCHEME = re.compile(r"(https?|grpcs?|tcp)://(?P<rest>[^/]*).*", re.IGNORECASE)
 _HOST_ALONE = re.compile(r"[^:/\[\]]+|\[[^\]]+\]")
 _HOST_AND_PORT = re.compile(r"(?P<host>[^:/\[\]]+|\[[^\]]+\]):(?P<port>[^:/\[\]]*)")
+# In the order in which gRPC reads them.
 _PROXIES = ("grpc_proxy", "https_proxy", "http_proxy")
-"""In the order in which gRPC reads them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,7 @@ class ServerAddress:
             raise _invalid(text, f"{hint}, without a scheme; for TLS use secure= or ca= (--secure or --ca)")
         if not text:
             raise _invalid(text, "it is empty; write host:port")
+        # Without brackets the last part of an IPv6 address would be taken for a port.
         if _is_ipv6(text):
             text = f"[{text}]"
         if _HOST_ALONE.fullmatch(text):

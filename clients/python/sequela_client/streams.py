@@ -115,6 +115,7 @@ class ExplanationStream:
         elif self.background is not None:
             request.background.CopyFrom(self.background)
         message = pb.ExplainStreamRequest(request=request)
+        # Without a timeout of its own a message has what is left of the deadline of the stream.
         if self.timeout is not None and self.timeout <= Deadline.LONGEST_SECONDS:
             message.timeout.FromNanoseconds(round(self.timeout * 1e9))
         return message
@@ -124,10 +125,12 @@ class ExplanationStream:
 
     def outcomes(self, response: pb.ExplainStreamResponse) -> Iterator[Outcome]:
         """The outcome of one response, after those of earlier sequences that were not sent."""
+        # The server counts the messages that it got, the caller the sequences that it passed.
         number, order = self._sent[response.index]
         names = pb.Sequence(inputs=[pb.InputTensor(name=name) for name, *_ in order])
         answer = outcome(response, pb.ExplainRequest(sequence=names, background=self.background))
         yield from self._refused_before(number)
+        # From now on the digest is enough; the values of a background may be large.
         if answer.explanation and self.background is not None and self.background.HasField("values"):
             self._digests[order] = answer.explanation.background_digest
         yield replace(answer, index=number)

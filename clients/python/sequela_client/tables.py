@@ -23,8 +23,8 @@ Items = list[Any]
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d|\d\d?[./]\d\d?[./]\d{2,4}")
 _DATE_FIRST = re.compile(r"\d{4}-\d\d-\d\d")
+# Rows of pandas' describe(), which are not events.
 STATISTICS = {"count", "mean", "std", "min", "max"}
-"""Rows of pandas' describe(), which are not events."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,6 +67,7 @@ def as_row(where: str, given: Any) -> Table:
         named = () if _is_counted(index) else tuple(map(str, index))
         return Table(from_items(where, list(given)), named)
     table = as_table(where, given)
+    # A background is often computed with describe(), whose rows are not events.
     if set(table.ids) >= STATISTICS:
         text = "its rows are statistics, as describe() gives; send one of them, such as df.describe().loc['mean']"
         raise not_an_array(where, text)
@@ -131,6 +132,7 @@ def _native(given: Any) -> Any:
 
     try:
         found = nw.from_native(_pandas(given), pass_through=True, allow_series=True, eager_only=True)
+    # It is a table, whose repeated columns are reported where it is read.
     except nw.exceptions.DuplicateError:
         return nw.DataFrame
     return next((kind for kind in (nw.DataFrame, nw.Series) if isinstance(found, kind)), None)
@@ -170,6 +172,7 @@ def _items(series: Any) -> Any:
 def _of_columns(where: str, held: Mapping[str, Any]) -> Table:
     """The table of these columns: numbers are values, and a single column of times is the time of each event."""
     timed = [name for name, items in held.items() if not isinstance(items, np.ndarray) and _are_times(items)]
+    # Which of them is the time of the event is not ours to guess.
     if len(timed) > 1:
         text = f"columns {', '.join(timed)} hold times; keep the one that says when the events happened"
         raise not_an_array(where, text)
@@ -202,6 +205,7 @@ def _are_times(items: Items) -> bool:
 def _times(where: str, items: Iterable[Any]) -> tuple[datetime, ...]:
     """The times of the events. Raises CallerError if a later event has an earlier time."""
     times = tuple(_time(where, item) for item in items)
+    # Python cannot compare times with and without a zone.
     if len({time.tzinfo is None for time in times}) > 1:
         raise not_an_array(
             where, "some of its times have a time zone and others have none; give all of them one"
@@ -228,9 +232,11 @@ def _time(where: str, item: Any) -> datetime:
 
 def _with_index(where: str, table: Table, index: Any) -> Table:
     """The table with the times or ids of its index. An index that only counts the rows says nothing."""
+    # Several levels are usually an entity and a time, that is, several sequences.
     if getattr(index, "nlevels", 1) > 1:
         text = "its index has several levels; take the rows of one entity, then index by time (df.xs(entity))"
         raise not_an_array(where, text)
+    # An index of periods, such as months, is taken at the beginning of each.
     if hasattr(index, "to_timestamp"):
         index = index.to_timestamp()
     items = list(index)

@@ -13,8 +13,8 @@ from sequela_client.errors import CallerError
 
 PathLike = str | os.PathLike[str]
 
+# The file with all authorities, in systems that also have a folder with single ones.
 _BUNDLE = "ca-certificates.crt"
-"""The file with all authorities, in systems that also have a folder with single ones."""
 _GRPC_ROOTS = "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"
 _PROBE_SECONDS = 2.0
 
@@ -64,7 +64,9 @@ def wants_tls(host: str, port: int) -> str:
         "tls", "certificate" if the server also requires a certificate of the client, or an empty text.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    # The question is whether the server uses TLS, not whether it is to be trusted.
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    # gRPC servers refuse a handshake that does not offer HTTP/2.
     context.set_alpn_protocols(["h2"])
     try:
         with (

@@ -14,10 +14,10 @@ from sequela_proto.onnx_weights import onnx_weights_pb2 as onnx
 
 from sequela_client.errors import CallerError
 
+# ONNX's data location of a tensor whose elements lie in another file.
 ELSEWHERE = 1
-"""ONNX's data location of a tensor whose elements lie in another file."""
+# The largest protobuf message, and so the largest model in one piece.
 MOST_BYTES = (1 << 31) - 1
-"""The largest protobuf message, and so the largest model in one piece."""
 ONE_PIECE = (
     "export it in one piece: torch.onnx.export(..., external_data=False), or onnx.save(onnx.load(path), path)"
 )
@@ -50,12 +50,14 @@ def read_whole(path: Path) -> WholeModel:
     if not outside:
         return WholeModel(content)
     files = {name: _beside(path, name) for name in dict.fromkeys(map(_location, outside))}
+    # Checked before anything is read: the parts may be larger than the memory.
     size = len(content) + sum(_part(path, tensor, files)[1] for tensor in outside)
     if size > MOST_BYTES:
         text = f"model {path}: {size} bytes with its weights, and a model in one piece holds at most {MOST_BYTES}"
         raise CallerError(text, reason="MODEL_TOO_LARGE")
     for tensor in outside:
         tensor.raw_data = _read(path, tensor, files)
+        # The tensor has its elements now, and must not name the file any more.
         tensor.ClearField("external_data")
         tensor.ClearField("data_location")
     return WholeModel(model.SerializeToString(), tuple(files.values()))

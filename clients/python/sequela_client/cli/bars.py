@@ -31,6 +31,7 @@ class Bars:
     @classmethod
     def fitting(cls, console: Console, values: list[float]) -> Bars:
         """Bars that are as wide as the terminal allows, of plain characters if its encoding has no blocks."""
+        # The other columns need about 56 characters; longer bars than 14 add nothing.
         half = min(max((console.width - 56) // 4, 0), 14)
         largest = max(map(abs, values), default=0.0)
         unicode = console.encoding.lower().startswith("utf")
@@ -46,6 +47,7 @@ class Bars:
     def draw(self, value: float) -> Text:
         """One bar; from a hundredth of the largest value on it has at least one block."""
         share = abs(value) / self.largest if self.largest else 0.0
+        # A small attribution must not look like none.
         length = max(round(share * self.half), int(share >= 0.01))
         if not self.half:
             return Text()

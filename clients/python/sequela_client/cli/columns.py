@@ -21,8 +21,8 @@ from sequela_client.resources import ModelFeature
 Place = tuple[str, int]
 """The name of an input, and a column of it."""
 
+# Names that pandas writes for an index without a name.
 INDEX_NAMES = frozenset({"", "Unnamed: 0", "index", "level_0"})
-"""Names that pandas writes for an index without a name."""
 _SHOWN = 12
 
 
@@ -96,6 +96,7 @@ def match_columns(table: FileTable, layout: Layout, apart: Collection[int] = ())
         sources, missing = _by_name(table, layout)
         if not missing:
             return ColumnMatch(sources)
+        # Names that do not match are an error only if the features have names of their own.
         if not layout.unnamed and not _numbered(table.names):
             raise columns_error(
                 table,
@@ -139,6 +140,7 @@ def _columns_of(table: FileTable, feature: ModelFeature, count: int) -> list[int
     """The columns of a feature: one with its name, or one for each of its columns; None if there are none."""
     spellings = [[feature.name]]
     if count > 1:
+        # One column of words is enough for a one-hot feature whose categories have names.
         spellings = [[feature.name]] if feature.kind == "one_hot" and feature.categories else []
         for sign in "._=":
             spellings.append([f"{feature.name}{sign}{at}" for at in range(count)])
@@ -179,8 +181,9 @@ def _in_order(table: FileTable, layout: Layout, apart: Collection[int] = ()) -> 
 
 def _wrong_count(table: FileTable, layout: Layout, width: int) -> str:
     have = f"{table.width} columns" + (f" ({name_list(table.names)})" if table.names else " without names")
-    take = "no names of its own" if layout.unnamed else name_list(layout.names)
+    take = "its features have no names" if layout.unnamed else name_list(layout.names)
     first = table.names[1] if len(table.names) > 1 else "2"
+    # Twice as many columns as expected: every number was split at its decimal comma.
     commas = ", or the file has decimal commas (--decimal ,)" if width * 2 == table.width else ""
     seen = f" (read with {table.seen})" if table.seen else ""
     return (
@@ -210,6 +213,7 @@ def choose_columns(table: FileTable, wanted: Sequence[str], layout: Layout | Non
         return columns
     names = tuple(table.names[column] for column in columns) if table.names else ()
     part = replace(table, names=names, rows=tuple(tuple(row[at] for at in columns) for row in table.rows))
+    # All features by name, so the order of --columns does not matter.
     if names and sorted(names) == sorted(layout.names):
         found = match_columns(part, layout)
     else:
@@ -243,6 +247,7 @@ def find_columns(table: FileTable, wanted: str) -> list[int]:
         if table.names.count(wanted) > 1:
             raise columns_error(table, f"there are {table.names.count(wanted)} columns named {wanted!r}")
         return [table.names.index(wanted)]
+    # A name goes before a number: columns may be called 1, 2, 3.
     numbered = re.fullmatch(r"(\d+)(?:-(\d+))?", wanted)
     if numbered and (not table.names or "" in table.names):
         first, last = int(numbered[1]), int(numbered[2] or numbered[1])

@@ -29,11 +29,11 @@ from sequela_client.options import FOOTNOTE
 
 INPUT, OUTPUT = "Input", "Output"
 
+# Settings of a server that may call any endpoint.
 ANY_ENDPOINT = (
     *("--endpoint-allow", "grpc://*:*/* grpcs://*:*/* http://*:*/* https://*:*/*"),
     *("--endpoint-networks", "0.0.0.0/0 ::/0"),
 )
-"""Settings of a server that may call any endpoint."""
 
 EPILOG = f"""{FOOTNOTE}
 

@@ -30,7 +30,7 @@ from sequela_client.files.loader import FileValues
 from sequela_client.files.records import columns_in
 from sequela_client.files.text_format import file_error
 from sequela_client.inputs import BackgroundValues, Values
-from sequela_client.inputs import Sequence as Given
+from sequela_client.inputs import Sequence as EventSequence
 from sequela_client.tables import STATISTICS
 from sequela_client.tables import Table as NamedColumns
 
@@ -52,10 +52,11 @@ def needs_layout(loaded: FileContent) -> bool:
     held = loaded.values
     if not isinstance(held, np.ndarray):
         return True
+    # A plain array is sent as it is. A batch axis and missing values depend on the model.
     return held.ndim > 2 or (held.dtype.kind == "f" and bool(np.isnan(held).any()))
 
 
-def sequence(loaded: FileContent, layout: Layout | None, options: RowOptions, notes: Notes) -> Given:
+def sequence(loaded: FileContent, layout: Layout | None, options: RowOptions, notes: Notes) -> EventSequence:
     """The sequence in a file.
 
     Args:
@@ -70,7 +71,7 @@ def sequence(loaded: FileContent, layout: Layout | None, options: RowOptions, no
     if not isinstance(held, FileTable):
         if options.given:
             raise _not_a_table(loaded, options.given[0])
-        return Given(_arrays(loaded, held, layout, notes), loaded.events, loaded.id, loaded.labels)
+        return EventSequence(_arrays(loaded, held, layout, notes), loaded.events, loaded.id, loaded.labels)
     table, owner = rows.of_entity(held, options.entity)
     table = rows.in_time(table, options.sort_by)
     if loaded.events and len(loaded.events) != len(held.rows):
@@ -90,7 +91,7 @@ def sequence(loaded: FileContent, layout: Layout | None, options: RowOptions, no
         events, note = rows.events(table, options, unread)
     notes.add(loaded, note)
     _say_left_out(loaded, table, unread, options, note, notes)
-    return Given(values, events, loaded.id or owner, loaded.labels)
+    return EventSequence(values, events, loaded.id or owner, loaded.labels)
 
 
 def background(
@@ -124,6 +125,7 @@ def _rows_of(
     if table.width and {str(cell).strip() for cell in table.column(0)} >= STATISTICS:
         text = "its rows are statistics, as describe() gives; keep one of them, such as the mean"
         raise columns_error(table, text)
+    # A background often has the sequence's columns, but may have the features only.
     columns = options.columns if _has(table, options.columns) else ()
     values, used = _values(table, layout, RowOptions(columns), loaded, notes)
     _say_left_out(loaded, table, [at for at in range(table.width) if at not in used], options, "", notes)
@@ -151,6 +153,7 @@ def _as_table(loaded: FileContent, layout: Layout | None) -> FileValues:
     if isinstance(held, FileTable):
         held = with_comment_names(held, layout)
         return held if layout is None else transpose(held, layout)
+    # Columns and inputs are both lists by name in JSON; the names tell which.
     if isinstance(held, np.ndarray) or layout is None or set(held) <= {item.name for item in layout.inputs}:
         return held
     if all(array.ndim == 1 for array in held.values()):
@@ -182,6 +185,7 @@ def _values(
     if len(values) > 1 or len(layout.inputs) > 1:
         return values, found.used
     (only,) = values.values()
+    # The names are settled; the server need not match them again.
     if not layout.unnamed or options.columns:
         return only, found.used
     return _with_names(only, table, [source.column for source in found.sources.values()]), found.used
@@ -196,6 +200,7 @@ def _apart(table: FileTable, options: RowOptions) -> set[int]:
 def _with_names(values: NDArray[Any], table: FileTable, columns: Sequence[int]) -> Values:
     """The values with the names of their columns, which the server matches or uses, if these are unique."""
     names = tuple(table.names[at] for at in columns) if table.names else ()
+    # The server refuses names that are empty or repeated.
     usable = bool(names) and all(names) and len(set(names)) == len(names) == values.shape[-1]
     return NamedColumns(values, names) if usable else values
 
@@ -205,6 +210,7 @@ def _arrays(loaded: FileContent, held: Any, layout: Layout | None, notes: Notes)
     if layout is None:
         return held  # type: ignore[no-any-return]
     named_arrays = {"": held} if isinstance(held, np.ndarray) else dict(held)
+    # numpy.savez calls an array that was passed without a name arr_0.
     if list(named_arrays) == ["arr_0"] and len(layout.inputs) == 1:
         named_arrays = {"": named_arrays["arr_0"]}
     widths = {item.name: item for item in layout.inputs}

@@ -17,8 +17,8 @@ from sequela_client.cli.phrases import Phrases, quality
 from sequela_client.cli.terminal import printable
 from sequela_client.explanation import Explanation
 
+# How many targets are printed at most; JSON and CSV have all.
 _TARGETS = 3
-"""How many targets are printed at most; JSON and CSV have all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +168,7 @@ def _views(explanation: Explanation, words: Phrases) -> Iterator[LevelTable]:
 
 def _table(console: Console, words: Phrases, view: LevelTable, rows: int) -> None:
     console.print(Text.assemble((view.title, "bold"), f"  {quality(view.level.quality)}"))
+    # Rows are left out by strength, but stay in the order of the level.
     items = _strongest(view.items, rows)
     if not items:
         return

@@ -58,10 +58,12 @@ def _scratch() -> tempfile.TemporaryDirectory[str]:
 
 def _address(server: subprocess.Popen[bytes], ready: Path, log: Path) -> str:
     give_up = time.monotonic() + _START_SECONDS
+    # The server writes the file when it is ready; a poll of 20 ms is short beside its start.
     while time.monotonic() < give_up:
         if ready.is_file():
             return str(json.loads(ready.read_text())["grpc"])
         if server.poll() is not None:
+            # The end of the log says why; it is one line, as all errors of the command.
             last = " ".join(log.read_text(errors="replace").split("\n")[-4:])
             raise OperatorError(f"the server stopped with code {server.returncode}: {last}")
         time.sleep(0.02)

@@ -16,13 +16,13 @@ from sequela_client.cli.serve import serve
 from sequela_client.cli.terminal import printable, write_in_any_encoding
 from sequela_client.errors import CallerError, DeadlineExceeded, OperatorError, SequelaError, TryAgain
 
+# Exit codes by the class of the error. 2 is click's own, for a wrong command line.
 EXIT_CODES: Final[dict[type[SequelaError], int]] = {
     CallerError: 1,
     TryAgain: 3,
     DeadlineExceeded: 3,
     OperatorError: 4,
 }
-"""Exit codes by the class of the error. 2 is click's own, for a wrong command line."""
 
 EPILOG = """\b
 Begin with:
@@ -45,6 +45,7 @@ class Commands(click.Group):
             return super().invoke(ctx)
         except SequelaError as error:
             _print_error(f"error: {error_with_flags(str(error))}{_advice(error)}")
+            # The classes are related: a NotFound is a CallerError, and exits with its code.
             ctx.exit(next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), 1))
         except (click.ClickException, click.exceptions.Exit, click.Abort, EOFError, BrokenPipeError):
             raise

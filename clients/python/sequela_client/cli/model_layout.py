@@ -70,6 +70,7 @@ def layout(sequela: Sequela, model: str, schema: Path | None) -> Layout | None:
 
 def _of(model: Model) -> Layout | None:
     inputs = tuple(item for item in model.inputs if item.role in ("events", "static"))
+    # Features whose columns are not known cannot be matched.
     known = all(feature.columns for feature in model.features)
     return Layout(inputs, model.features) if inputs and model.features and known else None
 
@@ -82,6 +83,7 @@ def _of_file(sequela: Sequela, model: str, chosen: ModelFile) -> Model | None:
     try:
         return sequela.register_model(model)
     except SequelaError as refused:
+        # Such a server takes the model inline, with the explanation, so its schema is all that is known now.
         if refused.reason != UPLOADS_DISABLED:
             raise
         return None

@@ -22,6 +22,7 @@ def check_model_file(model: str) -> None:
         return
     path = chosen.path
     if path.is_dir():
+        # Often the folder of a model repository is named, with the file two levels below.
         inside = sorted(path.rglob("*.onnx"))[:_SHOWN]
         found = f"; it holds {', '.join(map(str, inside))}" if inside else ""
         raise CallerError(f"model {path}: a folder, not an ONNX file{found}", reason="FILE_NOT_READABLE")

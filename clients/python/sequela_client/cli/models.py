@@ -51,7 +51,10 @@ def models(**values: Any) -> None:
         console.print(f"The server at {address} has no models.")
         return
     console.print(_table(console, found))
-    for text, names in _notes(found).items():
+    notes = _notes(found)
+    if notes:
+        console.print("Notes", style="bold")
+    for text, names in notes.items():
         print_wrapped(console, f"{', '.join(names)}: {with_flags(text)}", "  ")
 
 

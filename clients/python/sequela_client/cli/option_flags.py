@@ -13,8 +13,9 @@ from sequela_client.options import OPTIONS, Option
 
 HEADING = "How to explain (what is left out takes the server's default)"
 
+# Flags that are repeated, one for each value.
 _SINGULAR = {"levels": "--level", "targets": "--target"}
-"""Flags that are repeated, one for each value."""
+# Arguments of the Python client that are no options, and their flags.
 _ARGUMENTS = {
     "sequence": "--sequence",
     "background": "--background",
@@ -24,7 +25,6 @@ _ARGUMENTS = {
     "labels": "--label",
     "timeout": "--timeout",
 }
-"""Arguments of the Python client that are no options, and their flags."""
 _KINDS: Mapping[type, click.ParamType[Any]] = {int: click.INT, float: click.FLOAT, str: click.STRING}
 
 
@@ -36,7 +36,7 @@ def flag_of(name: str) -> str:
 _FLAGS = {**_ARGUMENTS, **{name: flag_of(name) for name in OPTIONS}}
 _LONGEST_FIRST = "|".join(sorted(map(re.escape, _FLAGS), key=len, reverse=True))
 # At the beginning of a message, or of one of its parts, stands the argument at fault.
-_AT_FAULT = re.compile(rf"(?P<before>^|; )(?P<name>{_LONGEST_FIRST})(?=[:\[.])")
+_AT_FAULT = re.compile(rf"(?P<before>^|; )(?P<name>{_LONGEST_FIRST})(?:\[\d+\])?(?=[:\[.])")
 # Names with an underscore are no other words; the others are taken for options only where they are used like one.
 _IN_TEXT = re.compile(
     "|".join(
@@ -47,6 +47,9 @@ _IN_TEXT = re.compile(
     )
 )
 
+# Nobody types a digest. Its beginning is enough to recognise it.
+_DIGEST = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
+
 
 def with_flags(text: str) -> str:
     """A text for people in which options are named by their flags."""
@@ -54,8 +57,9 @@ def with_flags(text: str) -> str:
 
 
 def error_with_flags(text: str) -> str:
-    """The text of an error in which arguments and options are named by their flags."""
-    return with_flags(_AT_FAULT.sub(lambda found: found["before"] + _FLAGS[found["name"]], text))
+    """The text of an error in which arguments and options are named by their flags, and digests are shortened."""
+    named = _AT_FAULT.sub(lambda found: found["before"] + _FLAGS[found["name"]], text)
+    return with_flags(_DIGEST.sub(r"\1…", named))
 
 
 def explain_options(command: Command) -> Command:

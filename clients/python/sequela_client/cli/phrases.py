@@ -69,6 +69,7 @@ class Phrases:
         event = self._events.get(t)
         if event is None:
             return ""
+        # Raw values from the caller read better than the model's numbers, so they stand alone.
         if self._features.keys() & event.info.display.keys():
             return " · ".join(self._said(event.info.display))
         captions = [f"{name} {text}" for name, text in sorted(event.info.display.items())]
@@ -142,6 +143,7 @@ class Phrases:
         within = [point for point in self._explanation.pruning.curve if point.t < cut]
         if not within:
             return "a part of them matters"
+        # The curve is cumulative: a point is what all events up to it are worth together.
         worst = max(within, key=lambda point: abs(point.importance))
         return (
             f"the {self._explanation.length + worst.t} oldest alone count for {self.signed(worst.importance)}"

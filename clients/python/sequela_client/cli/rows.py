@@ -13,17 +13,18 @@ from sequela_client.files import FileTable
 from sequela_client.files.cells import Cell
 from sequela_client.inputs import EventInfo
 
+# Names of columns with the time of an event.
 _TIME = re.compile(
     r"time|date|ts|([a-z]+[_ .:-])?(timestamp|datetime)|(event|transaction|trans|start|end|complete)[_ .:-]?(time|date)"
     r"|t|step|seq|position|event[_ ](no|nr|number|index)|(created|occurred|happened|recorded)[_ ]at",
     re.IGNORECASE,
 )
-"""Names of columns with the time of an event."""
+# Names of columns that say which sequence an event belongs to.
 _OWNER = re.compile(
     r"(entity|case|account|user|customer|client|card|patient|session|sequence|series|subject|unit|uid|"
     r"case:concept:name|id|.*[_ .:-]id|.*[a-z]I[dD]|.*ID)"
 )
-"""Names of columns that say which sequence an event belongs to."""
+# Names of parts of a date: they repeat in blocks without being names of sequences.
 _CALENDAR = re.compile(r"year|quarter|month|week|day|hour|minute|second|time|date|period", re.IGNORECASE)
 
 
@@ -89,10 +90,12 @@ def check_unread(table: FileTable, unread: Iterable[int]) -> None:
 
     Raises CallerError if one of them shows that the rows belong to several sequences, or that time goes back.
     """
+    # Without names, nothing says what a column is.
     for column in unread if table.names else ():
         name = table.names[column]
         owners = [_text(cell) for cell in table.column(column)]
         found = list(dict.fromkeys(owners))
+        # A column with one value, or with a new one in every row, does not split the rows into sequences.
         if 1 < len(found) < len(owners) and (_OWNER.fullmatch(name) or _in_blocks(table, column)):
             raise columns_error(
                 table,
@@ -187,6 +190,7 @@ def _moments(table: FileTable, column: int) -> list[Moment]:
 def _check_forward(table: FileTable, column: int, ways: Sequence[Sequence[Moment]]) -> None:
     """Raises CallerError if a later row has an earlier time, in every way to read the column."""
     steps = [goes_back(moments) for moments in ways]
+    # A column that can be read in two ways is in order if it is so in one of them.
     back = steps[0]
     if back is None or None in steps:
         return

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import click
 
+# Some of the packages that the extra `service` installs.
 _NEEDED = ("grpc_health", "grpc_reflection", "onnx", "onnxruntime", "pydantic_settings", "uvicorn")
-"""Some of the packages that the extra `service` installs."""
 
 
 def server_package() -> Path:

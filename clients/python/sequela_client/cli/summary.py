@@ -12,16 +12,16 @@ from sequela_client.cli.terminal import printable
 from sequela_client.explanation import Explanation
 from sequela_client.explanation_parts import Verdict
 
+# How many events, facts and features are named; the tables have the rest.
 _MOST = 3
-"""How many events, facts and features are named; the tables have the rest."""
 _VERBS = {1: "raised", -1: "lowered"}
+# Scores from here on are printed without decimals.
 _LARGE = 1000.0
-"""Scores from here on are printed without decimals."""
+# The share of score - base value up to which something hardly matters; a tolerance may be larger.
 _LITTLE = 0.1
-"""The share of score - base value up to which something hardly matters; a tolerance may be larger."""
 
+# Names that features have by default: a number, with the name of the input before it.
 _INFERRED = re.compile(r"(.+\.)?f?\d+")
-"""Names that features have by default: a number, with the name of the input before it."""
 
 
 def has_summary(explanation: Explanation) -> bool:
@@ -105,6 +105,7 @@ def _scores(explanation: Explanation) -> tuple[str, str]:
     decimals = 0 if max(abs(score), abs(base)) >= _LARGE else 2
     if score != base and f"{score:.{decimals}f}" == f"{base:.{decimals}f}":
         decimals = min(1 + math.ceil(-math.log10(abs(score - base))), 9)
+    # Without the logit link the numbers are the model's own, and need no translation.
     if explanation.options.link != "logit":
         return _rounded(score, decimals), _rounded(base, decimals)
     raw, raw_base = _rounded(target.raw_score, 2), _rounded(target.raw_base_value, 2)
@@ -161,6 +162,7 @@ def _older(words: Phrases, explanation: Explanation) -> Iterator[str]:
     if pruned is None:
         return
     difference = abs(explanation.score - explanation.base_value)
+    # The verdict alone is not enough: a tolerance may be larger than the whole difference.
     little = difference == 0 or abs(pruned.value) <= _LITTLE * difference
     hardly = little and abs(pruned.value) <= (explanation.pruning.tolerance or 0.0)
     offset = explanation.pruning.verdict is Verdict.OFFSETTING

@@ -40,6 +40,7 @@ def _static(table: FileTable, item: ModelInput, found: ColumnMatch) -> NDArray[A
     for at in range(item.width):
         column = found.sources[item.name, at].column
         cells = [str(cell).strip() for cell in table.column(column)]
+        # A static input has one value; rows that differ are a mistake in the file or in the schema.
         other = next((row for row, cell in enumerate(cells) if cell != cells[0]), None)
         if other is not None:
             raise table.refusal(
@@ -86,6 +87,7 @@ def _category(table: FileTable, row: int, source: Source) -> int:
     found = text if text in categories else str(id_given)
     if found in categories:
         index = categories.index(found)
+        # A category may be called "3" and have the id 1.
         if id_given is not None and id_given != index:
             raise table.refusal(
                 f"{table.place(row, source.column)}: {text!r} is the name of category {index} of "

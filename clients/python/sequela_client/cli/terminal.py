@@ -14,6 +14,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
+# Replacements for characters that we print ourselves and that an encoding may lack.
 _PLAIN: Final = {
     "±": "+-",
     "−": "-",
@@ -25,7 +26,6 @@ _PLAIN: Final = {
     "│": "|",
     "█": "#",
 }
-"""Replacements for characters that we print ourselves and that an encoding may lack."""
 _WIDTH = 80
 
 
@@ -43,6 +43,7 @@ def write_in_any_encoding() -> None:
     LANG=C, for example, has ASCII only.
     """
     codecs.register_error("sequela.plain", _replacement)
+    # In tests and notebooks these may be other objects, which take any text.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="sequela.plain")

@@ -32,9 +32,11 @@ def readings(cells: Sequence[Cell], decimal: str) -> list[list[Moment]]:
     except ValueError:
         pass
     texts = [str(cell).strip() for cell in cells]
+    # Day first and month first; all cells must agree on one of them.
     ways = [[_time(text, order) for text in texts] for order in ((0, 1), (1, 0))]
     found = [[time for time in way if time is not None] for way in ways]
     whole: list[list[Moment]] = [list(times) for times in found if len(times) == len(texts)]
+    # Dates such as 01.01. or ISO 8601 read the same in both ways.
     return whole[:1] if len(whole) == 2 and whole[0] == whole[1] else whole
 
 

@@ -42,6 +42,7 @@ def array_of_lists(where: str, lists: Any) -> NDArray[Any]:
         raise file_error(where, f"its rows differ in length{_first_ragged(lists)}") from error
     if array.dtype.kind in "biuf":
         return array
+    # numpy makes objects of numbers beside null, and texts of numbers beside texts.
     if array.dtype.kind not in "OU" or not isinstance(lists, list):
         raise file_error(where, "not an array of numbers")
     flat = [_number(where, index, lists) for index in np.ndindex(array.shape)]

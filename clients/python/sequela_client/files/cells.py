@@ -8,10 +8,10 @@ import re
 Cell = str | float | int | bool | None
 """A cell as it is in the file; None is a JSON null."""
 
+# What programs write for a missing value, in lower case. None of these is read as a number.
 _MISSING = frozenset(
     {"", "na", "n/a", "<na>", "#n/a", "#na", "nan", "-nan", "null", "none", "nil", "nat", "?", ".", "\\n"}
 )
-"""What programs write for a missing value, in lower case. None of these is read as a number."""
 
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _WHOLE = re.compile(r"[+-]?[0-9]+")
@@ -36,10 +36,12 @@ def number(cell: Cell, decimal: str = ".") -> float | int:
         return math.nan
     if not isinstance(cell, str):
         return _finite(cell, int(cell) if isinstance(cell, bool) else cell or 0)
+    # Some programs write the minus sign of typography.
     text = cell.strip().replace("\u2212", "-")
     if text.lower() in _WORDS:
         return _WORDS[text.lower()]
     written = text.replace(",", ".") if decimal == "," and "." not in text else text
+    # With decimal commas, a point can only be a thousands separator.
     if decimal == "," and "." in text:
         raise ValueError(_why_not(text, decimal))
     if not _NUMBER.fullmatch(written):

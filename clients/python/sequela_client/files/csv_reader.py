@@ -19,21 +19,22 @@ from sequela_client.files.headers import has_header
 from sequela_client.files.text_encoding import decode_text
 from sequela_client.files.text_format import TextFormat
 
+# A first line that tells Excel the delimiter.
 _SEPARATOR = re.compile("sep=(.)", re.IGNORECASE)
-"""A first line that tells Excel the delimiter."""
 
 
-def read_csv(path: Path, reading: TextFormat) -> FileTable:
+def read_csv(path: Path, text_format: TextFormat) -> FileTable:
     """The table of a file. Raises ValueError if it cannot be read, or is ambiguous."""
-    text = decode_text(path.read_bytes(), reading.encoding)
+    text = decode_text(path.read_bytes(), text_format.encoding)
     lines = list(enumerate(io.StringIO(text, newline=None), 1))
+    # Excel writes this line when the delimiter is not that of the reader's country.
     if lines and (said := _SEPARATOR.fullmatch(lines[0][1].strip())):
-        lines, reading = lines[1:], replace(reading, delimiter=reading.delimiter or said[1])
+        lines, text_format = lines[1:], replace(text_format, delimiter=text_format.delimiter or said[1])
     comments = [(number, line) for number, line in lines if line.lstrip().startswith("#")]
     told = [(number, line) for number, line in lines if not line.lstrip().startswith("#")]
-    written = detect_dialect([line for _, line in told if line.strip()], reading)
+    written = detect_dialect([line for _, line in told if line.strip()], text_format)
     rows = _trimmed(_events(told, written))
-    names, body = _regular(*_headed(rows, reading, written), written)
+    names, body = _regular(*_headed(rows, text_format, written), written)
     remark = _remark(comments, len(rows[0][1]), written)
     if not body:
         raise ValueError("it holds no events")
@@ -55,6 +56,7 @@ def _events(told: Sequence[tuple[int, str]], written: Dialect) -> list[Row]:
     filled = [index for index, (_, row) in enumerate(numbered) if not _is_blank(row)]
     if not filled:
         raise ValueError("it holds no events")
+    # In a single column, a blank line may be a missing value; elsewhere it cannot be a row.
     if not written.delimiter:
         for number, row in numbered[filled[0] : filled[-1]]:
             if _is_blank(row):
@@ -69,9 +71,9 @@ def _is_blank(row: Sequence[str]) -> bool:
     return not row
 
 
-def _headed(rows: list[Row], reading: TextFormat, written: Dialect) -> tuple[tuple[str, ...], list[Row]]:
+def _headed(rows: list[Row], text_format: TextFormat, written: Dialect) -> tuple[tuple[str, ...], list[Row]]:
     """The names of the columns, empty without a header, and the rows below it."""
-    header = reading.header
+    header = text_format.header
     if header is None:
         header = has_header([row for _, row in rows], written.decimal)
     if not header:
@@ -83,6 +85,7 @@ def _trimmed(rows: list[Row]) -> list[Row]:
     """The rows without the empty last column that a delimiter at the end of every line makes."""
     width = len(rows[-1][1])
     ends = [len(row) == width and not row[-1].strip() for _, row in rows]
+    # The header may lack the delimiter at its end.
     if width < 2 or not all(ends[1:]) or not (ends[0] or (len(rows) > 1 and len(rows[0][1]) == width - 1)):
         return rows
     return [(number, row[: width - 1]) for number, row in rows]
@@ -93,6 +96,7 @@ def _regular(names: tuple[str, ...], body: list[Row], written: Dialect) -> tuple
     if not body:
         return names, body
     width = len(body[0][1])
+    # R writes row names without a name for their column; nothing says whether that is what happened.
     if names and len(names) == width - 1:
         raise ValueError(
             f"the header has {len(names)} names, line {body[0][0]} has {width} values (read with {written.words}): "
@@ -123,6 +127,7 @@ def _remark(comments: Sequence[tuple[int, str]], width: int, written: Dialect) -
         cells = next(csv.reader([text], delimiter=written.delimiter or "\x1f", skipinitialspace=True), [])
         if len(cells) != width:
             continue
+        # A first cell with a # in front of it is not a number, so the others tell.
         if any(is_number(cell, written.decimal) for cell in (cells[1:] or cells)):
             raise ValueError(
                 f"line {number} begins with '#' but holds values: an event? Remove the line, or its '#'"

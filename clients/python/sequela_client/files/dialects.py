@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from sequela_client.files.cells import has_decimal_comma, has_thousands, is_missing, is_number
 from sequela_client.files.text_format import TextFormat
 
+# Delimiters, and their names in messages. Of several that fit equally well the first is taken.
 DELIMITERS = {"\t": "tabs", ";": "';'", "|": "'|'", ",": "','", " ": "spaces"}
-"""Delimiters, and their names in messages. Of several that fit equally well the first is taken."""
 
 Row = tuple[int, list[str]]
 """The number of the line on which a row ends, and the row."""
@@ -33,17 +33,21 @@ class Dialect:
 
 def split_rows(lines: Sequence[str], delimiter: str) -> list[Row]:
     """The rows with the numbers of their last lines, from 1 on; a blank line is an empty row."""
+    # With spaces as delimiter those at both ends of a line would make empty columns.
     trimmed = (line.strip(" \r\n") if delimiter == " " or not line.strip(" \r\n") else line for line in lines)
     reader = csv.reader(trimmed, delimiter=delimiter or "\x1f", skipinitialspace=True)
     return [(reader.line_num, row) for row in reader]
 
 
-def detect_dialect(lines: Sequence[str], reading: TextFormat) -> Dialect:
+def detect_dialect(lines: Sequence[str], text_format: TextFormat) -> Dialect:
     """The dialect of these lines, as the caller says or as detected. Raises ValueError if it is ambiguous."""
-    delimiter = _delimiter(lines, reading) if reading.delimiter is None else _named(reading.delimiter)
-    if reading.decimal is not None:
-        return Dialect(delimiter, reading.decimal)
+    delimiter = (
+        _delimiter(lines, text_format) if text_format.delimiter is None else _named(text_format.delimiter)
+    )
+    if text_format.decimal is not None:
+        return Dialect(delimiter, text_format.decimal)
     rows = [row for row in split_rows(lines, delimiter) if row[1]]
+    # Commas between columns leave no decimal comma.
     return Dialect(delimiter, "." if delimiter == "," else _decimal(rows))
 
 
@@ -55,11 +59,12 @@ def _named(delimiter: str) -> str:
     return chosen
 
 
-def _delimiter(lines: Sequence[str], reading: TextFormat) -> str:
+def _delimiter(lines: Sequence[str], text_format: TextFormat) -> str:
     """The delimiter that gives every row the same number of columns, and most of its cells numbers."""
-    candidates = [each for each in DELIMITERS if each != reading.decimal]
+    candidates = [each for each in DELIMITERS if each != text_format.decimal]
     rows = {each: [row for _, row in split_rows(lines, each) if row] for each in candidates}
     regular = [each for each in candidates if _regular(rows[each])]
+    # Texts with the same number of words in each line look like columns.
     if " " in regular and not _all_numbers(rows[" "]):
         regular.remove(" ")
     if regular:

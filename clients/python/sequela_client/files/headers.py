@@ -23,6 +23,7 @@ def has_header(rows: Sequence[Sequence[str]], decimal: str) -> bool:
     if all(number or is_missing(cell) for number, cell in zip(numeric, first, strict=True)):
         return _numbered(first, rest)
     texts = [cell for number, cell in zip(numeric, first, strict=True) if not number and not is_missing(cell)]
+    # What begins like a number is a date or a typing error, not a name.
     if all(map(_LIKE_A_NUMBER.match, texts)):
         return False  # a date or a faulty number, which is reported where it is read
     shown = next(cell for number, cell in zip(numeric, first, strict=True) if number)

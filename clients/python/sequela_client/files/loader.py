@@ -25,6 +25,7 @@ FileValues = FileTable | NDArray[Any] | Mapping[str, NDArray[Any]]
 """The values in a file: a table, one array, or arrays by name."""
 
 _AS_CSV = "pandas.{}(path).to_csv(path, index=False); the Python client takes the DataFrame itself"
+# Kinds of files that are not read, and what to do with them.
 _ADVICE = {
     ".parquet": _AS_CSV.format("read_parquet"),
     ".feather": _AS_CSV.format("read_feather"),
@@ -45,7 +46,6 @@ _ADVICE = {
     ".bz2": "unpack it first",
     ".zst": "unpack it first",
 }
-"""Kinds of files that are not read, and what to do with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +65,13 @@ def is_data_file(text: str) -> bool:
     return Path(text).suffix.lower() in _READERS.keys() | _ADVICE.keys()
 
 
-def load(path: Path, reading: TextFormat | None = None) -> FileContent:
+def load(path: Path, text_format: TextFormat | None = None) -> FileContent:
     """What a file holds. Raises CallerError, naming the file and what is wrong in it."""
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         raise _unknown(path)
     try:
-        return reader(path, reading or TextFormat())
+        return reader(path, text_format or TextFormat())
     except CallerError:
         raise
     except OSError as error:
@@ -88,8 +88,8 @@ def _unknown(path: Path) -> CallerError:
     return file_error(path, f"its name must end in {', '.join(_READERS)}")
 
 
-def _delimited(path: Path, reading: TextFormat) -> FileContent:
-    return FileContent(path, read_csv(path, reading))
+def _delimited(path: Path, text_format: TextFormat) -> FileContent:
+    return FileContent(path, read_csv(path, text_format))
 
 
 def _npy(path: Path, _: TextFormat) -> FileContent:
@@ -100,8 +100,8 @@ def _npz(path: Path, _: TextFormat) -> FileContent:
     return FileContent(path, read_npz(path))
 
 
-def _json(path: Path, reading: TextFormat) -> FileContent:
-    text = decode_text(path.read_bytes(), reading.encoding)
+def _json(path: Path, text_format: TextFormat) -> FileContent:
+    text = decode_text(path.read_bytes(), text_format.encoding)
     try:
         content = parse_json(text)
     except ValueError:
@@ -120,23 +120,24 @@ def _first_line_is_json(text: str) -> bool:
     return True
 
 
-def _json_lines(path: Path, reading: TextFormat) -> FileContent:
-    return _from_json(path, parse_json_lines(decode_text(path.read_bytes(), reading.encoding)))
+def _json_lines(path: Path, text_format: TextFormat) -> FileContent:
+    return _from_json(path, parse_json_lines(decode_text(path.read_bytes(), text_format.encoding)))
 
 
 def _from_json(path: Path, content: Any) -> FileContent:
     if not (isinstance(content, Mapping) and "inputs" in content):
-        return FileContent(path, _held(path, content))
+        return FileContent(path, _file_values(path, content))
     _check_keys(content, ("inputs", "id", "labels", "events", "mean_event"))
+    # A background may have the event that stands before its first row.
     mean = content.get("mean_event")
     try:
         return FileContent(
             path,
-            _held(path, content["inputs"]),
+            _file_values(path, content["inputs"]),
             tuple(map(_event, content.get("events", ()))),
             str(content.get("id", "")),
             {str(key): str(value) for key, value in content.get("labels", {}).items()},
-            None if mean is None else _held(path, [mean] if _is_record(mean) else mean),
+            None if mean is None else _file_values(path, [mean] if _is_record(mean) else mean),
         )
     except (TypeError, AttributeError) as error:
         raise ValueError(f"its events or labels are not as expected: {error}") from error
@@ -156,7 +157,7 @@ def _has_words(content: Mapping[str, Any]) -> bool:
     )
 
 
-def _held(path: Path, content: Any) -> FileValues:
+def _file_values(path: Path, content: Any) -> FileValues:
     table = table_in(path, [content] if _is_record(content) and content else content)
     if table is not None:
         return table

@@ -93,6 +93,7 @@ def _from_mappings(path: Path, content: Mapping[str, Mapping[str, Any]]) -> File
     if any(set(each) != set(inner[0]) for each in inner):
         raise ValueError("its objects have different keys; write records: [{name: value, …}, …]")
     counted, counted_inside = _is_count(outer), _is_count(inner[0])
+    # Rows and columns cannot be told apart if both are numbered.
     if counted and counted_inside:
         raise ValueError(
             'rows and columns both have numbers for names; write records, or orient="split" in pandas'

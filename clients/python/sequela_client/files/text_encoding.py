@@ -31,6 +31,7 @@ def decode_text(raw: bytes, encoding: str | None) -> str:
     for mark, marked in _MARKS:
         if raw.startswith(mark):
             return _as_said(raw, marked)
+    # UTF-8 text has no zero bytes; UTF-16 without a mark has one beside every Latin letter.
     if b"\0" in raw:
         raise ValueError(
             "it holds zero bytes: UTF-16 without a byte order mark? Save it as UTF-8, or use --encoding utf-16-le"
