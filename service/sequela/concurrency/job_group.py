@@ -12,12 +12,12 @@ from queue import SimpleQueue
 from typing import Any, NamedTuple, NoReturn
 
 
-class Task(NamedTuple):
+class Job(NamedTuple):
     """One job, and the place of its result."""
 
     group: JobGroup
     place: int
-    job: Callable[[], Any]
+    function: Callable[[], Any]
 
 
 @dataclass(slots=True, eq=False)
@@ -56,18 +56,18 @@ class JobGroup:
             self._look_ahead(1)
         return bool(self.failures) or not self.lookahead
 
-    def next_task(self) -> Task:
+    def next_job(self) -> Job:
         """Takes the next job."""
         self._look_ahead(1)
         self.results.append(None)
-        return Task(self, len(self.results) - 1, self.lookahead.popleft())
+        return Job(self, len(self.results) - 1, self.lookahead.popleft())
 
-    def execute(self, task: Task) -> None:
+    def execute(self, job: Job) -> None:
         """Runs a job, and keeps its result or its exception."""
         try:
-            self.results[task.place] = task.job()
+            self.results[job.place] = job.function()
         except BaseException as error:
-            self.fail(task.place, error)
+            self.fail(job.place, error)
 
     def fail(self, place: int, error: BaseException) -> None:
         """Keeps an exception. No more jobs begin."""

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from queue import Empty, SimpleQueue
 from typing import TypeAlias, TypeVar
 
-from sequela.concurrency.job_group import JobGroup, Task
+from sequela.concurrency.job_group import Job, JobGroup
 from sequela.errors import Unavailable
 
 T = TypeVar("T")
@@ -24,8 +24,8 @@ T = TypeVar("T")
 CHECK_INTERVAL_SECONDS = 0.02
 """How often a waiting caller checks whether it should go on waiting."""
 
-_Inbox: TypeAlias = SimpleQueue[Task | None]
-"""Where one thread waits for its next task. None ends the thread."""
+_Inbox: TypeAlias = SimpleQueue[Job | None]
+"""Where one thread waits for its next job. None ends the thread."""
 
 
 class WorkerPool:
@@ -81,7 +81,7 @@ class WorkerPool:
         """
         group = JobGroup(iter(jobs))
         if group.has_one_job() and self._take_worker():
-            group.execute(group.next_task())
+            group.execute(group.next_job())
             with self._lock:
                 self._free += 1
                 self._dispatch()
@@ -174,17 +174,17 @@ class WorkerPool:
         with contextlib.suppress(OSError, ValueError):
             if core:
                 os.sched_setaffinity(0, core)  # of this thread alone
-        while (task := inbox.get()) is not None:
-            group = task.group
+        while (job := inbox.get()) is not None:
+            group = job.group
             # Two threads cannot enter the same context at a time, so each job gets a copy.
-            group.context.copy().run(group.execute, task)
+            group.context.copy().run(group.execute, job)
             with self._lock:
                 self._free += 1
                 self._idle.append(inbox)
                 self._dispatch()
                 group.running -= 1
                 group.conclude()
-            del task, group  # an idle thread must not keep arrays alive
+            del job, group  # an idle thread must not keep arrays alive
 
     def _dispatch(self) -> None:
         """Gives jobs to free workers, one from each group in turn."""
@@ -193,12 +193,12 @@ class WorkerPool:
             if group.exhausted:
                 group.conclude()
                 continue
-            task = group.next_task()
+            job = group.next_job()
             if not group.exhausted:
                 self._queue.append(group)
             self._free -= 1
             group.running += 1
-            (self._idle.pop() if self._idle else self._start_thread()).put(task)
+            (self._idle.pop() if self._idle else self._start_thread()).put(job)
 
     def _start_thread(self) -> _Inbox:
         """Starts a thread. There are never more than workers, because no more jobs run at a time."""

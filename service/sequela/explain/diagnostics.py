@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sequela.explain.estimate.trace import NO_TRACE, Tracer
+from sequela.explain.estimate.tracer import NO_TRACE, Tracer
 from sequela.explain.evaluate.choose_execution import ExecutionKind
 
 

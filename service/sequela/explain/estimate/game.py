@@ -16,7 +16,7 @@ from sequela.explain.estimate.outcome import GameOutcome
 from sequela.explain.estimate.rules import GameRules
 from sequela.explain.estimate.sample import Sample
 from sequela.explain.estimate.stages import FIRST_STAGE_SHARE, StagePlan
-from sequela.explain.estimate.trace import GameTrace
+from sequela.explain.estimate.tracer import GameTrace
 from sequela.explain.evaluate.evaluator import Evaluator
 from sequela.explain.result.explanation import StopReason
 from sequela.timeshap.coalitions import all_coalitions, minimum_budget

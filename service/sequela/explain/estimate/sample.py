@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from sequela.concurrency.deadline import DeadlinePassed
 from sequela.explain.estimate.solvers import SOLVERS, USUAL
-from sequela.explain.estimate.trace import NO_TRACE, GameTrace
+from sequela.explain.estimate.tracer import NO_TRACE, GameTrace
 from sequela.explain.evaluate.evaluator import Evaluator
 from sequela.explain.request import Estimator
 from sequela.timeshap.coalitions import Portion, allocation, pairs_of, portions, strata

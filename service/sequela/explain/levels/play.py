@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sequela.explain.estimate.rules import GameRules
-from sequela.explain.estimate.trace import GameLabel, Tracer
+from sequela.explain.estimate.tracer import GameLabel, Tracer
 from sequela.explain.levels.definition import LevelContext, LevelDefinition, LevelResult, LevelResults
 from sequela.explain.levels.registry import level_ends
 from sequela.explain.limits import Limits
