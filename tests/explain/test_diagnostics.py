@@ -14,10 +14,10 @@ from sequela.concurrency.deadline import Deadline
 from sequela.errors import DoesNotFit
 from sequela.explain.diagnostics import NO_DIAGNOSTICS, Diagnostics
 from sequela.explain.estimate.outcome import GameOutcome
-from sequela.explain.estimate.tracer import GameLabel
 from sequela.explain.evaluate.choose_execution import ExecutionKind
 from sequela.explain.request import Estimator
 from sequela.explain.result.explanation import Explanation
+from sequela.explain.tracer import GameLabel
 from sequela.timeshap.players import Players
 from sequela.timeshap.regression import Solution
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sequela.explain.estimate.tracer import NO_TRACE, Tracer
 from sequela.explain.evaluate.choose_execution import ExecutionKind
+from sequela.explain.tracer import NO_TRACE, Tracer
 
 
 @dataclass(frozen=True, slots=True)

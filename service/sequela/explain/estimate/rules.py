@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.explain.estimate.tracer import NO_TRACE, UNLABELLED, GameLabel, Tracer
 from sequela.explain.request import Estimator
+from sequela.explain.tracer import NO_TRACE, UNLABELLED, GameLabel, Tracer
 from sequela.timeshap.coalitions import EXACT_AT_ONCE, FEWEST_TO_TRUST
 
 

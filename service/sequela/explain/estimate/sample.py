@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from sequela.concurrency.deadline import DeadlinePassed
 from sequela.explain.estimate.solvers import SOLVERS, USUAL
-from sequela.explain.estimate.tracer import NO_TRACE, GameTrace
 from sequela.explain.evaluate.evaluator import Evaluator
 from sequela.explain.request import Estimator
+from sequela.explain.tracer import NO_TRACE, GameTrace
 from sequela.timeshap.coalitions import Portion, allocation, pairs_of, portions, strata
 from sequela.timeshap.players import Players
 from sequela.timeshap.regression import Solution

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sequela.explain.estimate.rules import GameRules
-from sequela.explain.estimate.tracer import GameLabel, Tracer
 from sequela.explain.levels.definition import LevelContext, LevelDefinition, LevelResult, LevelResults
 from sequela.explain.levels.registry import level_ends
 from sequela.explain.limits import Limits
@@ -14,6 +13,7 @@ from sequela.explain.option_defaults import budget_of
 from sequela.explain.ports import RemoteEndpoint
 from sequela.explain.request import Estimator
 from sequela.explain.stage_timer import StageTimer
+from sequela.explain.tracer import GameLabel, Tracer
 from sequela.timeshap.coalitions import EXACT_AT_ONCE
 
 REMOTE_DIRECT_SHARE = 0.25
