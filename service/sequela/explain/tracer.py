@@ -1,34 +1,19 @@
-"""The port through which a game can be recorded, to find out where a wrong number comes from."""
+"""The ports through which an explanation is recorded, to find out where a wrong number comes from."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sequela.explain.base_and_score import ScoredTask
 from sequela.explain.estimate.outcome import GameOutcome
 from sequela.explain.request import Estimator
+from sequela.explain.result.explanation import Explanation
+from sequela.explain.task import Task
 from sequela.timeshap.players import Players
 from sequela.timeshap.regression import Solution
-
-
-@dataclass(frozen=True, slots=True)
-class GameLabel:
-    """Which game is recorded. A level can play several games in a row (refined history).
-
-    Attributes:
-        explanation: The name `explanations/e` under which the request is computed. An explanation that a deadline cut
-            short is stored under another name.
-        level: The name of the level.
-    """
-
-    explanation: str = ""
-    level: str = ""
-
-
-UNLABELLED = GameLabel()
 
 
 class GameTrace(Protocol):
@@ -51,28 +36,75 @@ class GameTrace(Protocol):
         """Takes the outcome, with all players. Also called for games that were not computed."""
 
 
-class Tracer(Protocol):
-    """Is told of every game. Called from several threads, one for each request."""
+class ExplanationTrace(Protocol):
+    """Records one explanation. All methods are called in the thread of the request, in order, and must not raise."""
 
-    def game(
-        self, label: GameLabel, players: Players, live: NDArray[np.bool_], gain: NDArray[np.float64]
-    ) -> GameTrace:
-        """Starts the record of a game.
+    def execution_chosen(self, execution: str) -> None:
+        """Takes how the coalitions are run: `whole`, `states` or `endpoint`."""
+
+    def scored(self, scored: ScoredTask) -> None:
+        """Takes f(B) and f(X), with the targets that were chosen."""
+
+    def pruned(
+        self, events: int, splits: NDArray[np.intp], curve: NDArray[np.float64], complete: bool
+    ) -> None:
+        """Takes the result of the pruning scan.
 
         Args:
-            label: Which game it is.
+            events: The number of events in the pruned block P.
+            splits: The number of events before each split that was scanned, (k,).
+            curve: w1 of these splits, (k, targets).
+            complete: Whether the scan ended before its time was over.
+        """
+
+    def game(
+        self, level: str, players: Players, live: NDArray[np.bool_], gain: NDArray[np.float64]
+    ) -> GameTrace:
+        """Starts the record of a game. A level can play several games in a row (refined history).
+
+        Args:
+            level: The name of the level.
             players: All players, with the map from cells to players.
             live: Which of them are no null players, (players,).
             gain: f(X) - f(B) on the link's scale, (targets,).
         """
 
+    def finished(self, explanation: Explanation) -> None:
+        """Takes the answer. It has another name than the record if the deadline cut it short."""
+
+    def failed(self, error: BaseException) -> None:
+        """Takes what ended the explanation instead of an answer."""
+
+
+class Tracer(Protocol):
+    """Is told of every explanation that is computed. Called from several threads, one for each request."""
+
+    def explanation(self, name: str, task: Task) -> ExplanationTrace:
+        """Starts the record of the explanation of this name. Must not raise."""
+
 
 class NullTracer:
-    """Records nothing. Implements `Tracer` and `GameTrace`."""
+    """Records nothing. Implements `Tracer`, `ExplanationTrace` and `GameTrace`."""
 
-    def game(self, *_: object) -> GameTrace:
+    def explanation(self, *_: object) -> ExplanationTrace:
         """As in `Tracer`."""
         return self
+
+    def execution_chosen(self, *_: object) -> None:
+        """As in `ExplanationTrace`."""
+
+    def scored(self, *_: object) -> None:
+        """As in `ExplanationTrace`."""
+
+    def pruned(self, *_: object) -> None:
+        """As in `ExplanationTrace`."""
+
+    def game(self, *_: object) -> GameTrace:
+        """As in `ExplanationTrace`."""
+        return self
+
+    def failed(self, *_: object) -> None:
+        """As in `ExplanationTrace`."""
 
     def evaluated(self, *_: object) -> None:
         """As in `GameTrace`."""
@@ -81,7 +113,7 @@ class NullTracer:
         """As in `GameTrace`."""
 
     def finished(self, *_: object) -> None:
-        """As in `GameTrace`."""
+        """As in `GameTrace` and `ExplanationTrace`."""
 
 
 NO_TRACE = NullTracer()
