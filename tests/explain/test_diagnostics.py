@@ -34,7 +34,6 @@ class RecordedGame:
     level: str
     players: Players
     live: NDArray[np.bool_]
-    gain: NDArray[np.float64]
     coalitions: list[NDArray[np.bool_]] = field(default_factory=list)
     values: list[NDArray[np.float64]] = field(default_factory=list)
     stages: list[tuple[int, Solution, Estimator]] = field(default_factory=list)
@@ -128,7 +127,7 @@ def test_what_is_recorded_gives_the_numbers() -> None:
     m = int(game.live.sum())
     assert len(np.unique(coalitions, axis=0)) == len(coalitions) == 2**m - 2
     np.testing.assert_allclose(
-        shapley_values(coalitions, values, game.gain),
+        shapley_values(coalitions, values, dict(recorder.steps)["scored"].scores.gain),
         [a.values for a in answer.levels["event"].attributions],
         atol=1e-12,
     )

@@ -57,16 +57,13 @@ class ExplanationTrace(Protocol):
             complete: Whether the scan ended before its time was over.
         """
 
-    def game(
-        self, level: str, players: Players, live: NDArray[np.bool_], gain: NDArray[np.float64]
-    ) -> GameTrace:
+    def game(self, level: str, players: Players, live: NDArray[np.bool_]) -> GameTrace:
         """Starts the record of a game. A level can play several games in a row (refined history).
 
         Args:
             level: The name of the level.
             players: All players, with the map from cells to players.
             live: Which of them are no null players, (players,).
-            gain: f(X) - f(B) on the link's scale, (targets,).
         """
 
     def finished(self, explanation: Explanation) -> None:

@@ -44,7 +44,7 @@ def play(evaluator: Evaluator, players: Players, gain: NDArray[np.float64], rule
     """
     start = evaluator.deadline.now()
     game = reduced(players, evaluator.live(players))
-    trace = rules.trace.game(rules.level, players, game.live, gain)
+    trace = rules.trace.game(rules.level, players, game.live)
     found = _Game(evaluator, game.players, gain, rules, trace).play()
     outcome = replace(
         found,
