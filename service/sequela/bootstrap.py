@@ -8,6 +8,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib import metadata
 
+import structlog
+
 from sequela.adapters.endpoints.registry import EndpointRegistry
 from sequela.adapters.logs import LogObserver
 from sequela.adapters.metrics.observer import PrometheusObserver
@@ -23,6 +25,7 @@ from sequela.adapters.store.ports import Store
 from sequela.adapters.store.redis_connection import RedisConnection
 from sequela.adapters.store.redis_store import redis_store
 from sequela.adapters.store.redis_url import RedisTimeouts
+from sequela.adapters.trace_files.tracer import FileTracer
 from sequela.api.deadline_policy import Pace
 from sequela.api.drain_gate import Closing
 from sequela.api.executors import Room, Rooms
@@ -39,9 +42,13 @@ from sequela.api.rest.open_inference import OpenInferenceRest
 from sequela.api.server import Draining, Server
 from sequela.concurrency.cpu import own_cores, usable_cores
 from sequela.concurrency.worker_pool import WorkerPool
+from sequela.explain.diagnostics import Diagnostics
 from sequela.explain.ports import Backgrounds, Explanations, Models, Observer, Observers
 from sequela.explain.service import Explainer
+from sequela.explain.tracer import NO_TRACE
 from sequela.settings import Settings
+
+log = structlog.get_logger("sequela.bootstrap")
 
 FEWEST_SEATS = 2
 """Explanations under way at least, so that a long one does not hold up all others; by default there are as many as
@@ -78,6 +85,7 @@ def build(
 ) -> Wired:
     """Wires the server, inside the event loop that will run it; what is given takes the place of the usual."""
     limits, near = settings.limits, settings.cache_bytes
+    diagnostics = _diagnostics(settings)
     metrics = PrometheusObserver(version())
     observer = Observers((metrics, LogObserver()))
     closing = ExitStack()
@@ -99,7 +107,9 @@ def build(
     )
     backgrounds = backgrounds or BackgroundStore(store, observer, settings.background_ttl, near)
     explanations = explanations or ExplanationStore(store, observer, settings.explanation_ttl, near)
-    explainer = explainer or Explainer(models, backgrounds, explanations, observer, limits, pool)
+    explainer = explainer or Explainer(
+        models, backgrounds, explanations, observer, limits, pool, diagnostics=diagnostics
+    )
 
     rooms = _rooms(settings, pool.workers, observer)
     pace = Pace(settings.default_timeout, settings.deadline_reserve, settings.stream_window)
@@ -126,6 +136,18 @@ def version() -> str:
         return metadata.version("sequela")
     except metadata.PackageNotFoundError:  # run from a checkout
         return "0+checkout"
+
+
+def _diagnostics(settings: Settings) -> Diagnostics:
+    """What the operator switched on to find a wrong number. Each is logged: it costs speed, or writes callers' data."""
+    tracer = FileTracer(settings.trace_dir, settings.trace_bytes) if settings.trace_dir else NO_TRACE
+    if settings.trace_dir:
+        detail = "every explanation is recorded with what callers sent, and no answer is reused"
+        log.warning("tracing explanations", trace_dir=str(settings.trace_dir), detail=detail)
+    if settings.execution:
+        detail = "models of this process run in this way only, and no answer is reused"
+        log.warning("execution forced", execution=settings.execution, detail=detail)
+    return Diagnostics(tracer, settings.execution)
 
 
 def _store(settings: Settings, observer: Observer) -> tuple[Store, Callable[[], None]]:

@@ -108,7 +108,7 @@ def never_raises(
     """Makes a method of a `HasFolder` harmless to the request that it records: it gives up where it would raise."""
 
     @wraps(method)
-    def harmless(self: Writer, *args: Rest.args, **kwargs: Rest.kwargs) -> None:
+    def harmless(self: Writer, /, *args: Rest.args, **kwargs: Rest.kwargs) -> None:
         if self.folder.broken:
             return
         try:
