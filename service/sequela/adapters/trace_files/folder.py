@@ -86,9 +86,13 @@ class TraceFolder:
         """A reader sees the whole file or none, because it gets its name last."""
         draft = self.path / f".{name}.part"
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        draft.replace(self.path / name)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+            draft.replace(self.path / name)
+        except OSError:
+            draft.unlink(missing_ok=True)
+            raise
 
 
 class HasFolder(Protocol):

@@ -12,6 +12,7 @@ from sequela.adapters.trace_files.facts import Facts, meaning
 from sequela.adapters.trace_files.folder import TraceFolder, never_raises
 from sequela.concurrency.deadline import Deadline
 from sequela.explain.estimate.outcome import GameOutcome
+from sequela.explain.layout import Layout
 from sequela.explain.request import Estimator
 from sequela.timeshap.players import Players
 from sequela.timeshap.regression import Solution
@@ -30,7 +31,7 @@ class GameFiles:
         players: All players of the game.
         live: Which of them are no null players, (players,).
         ends: f(B) and f(X) on the link's scale, (2, targets).
-        features: The names of the features.
+        layout: The model's inputs and features.
     """
 
     def __init__(
@@ -41,10 +42,11 @@ class GameFiles:
         players: Players,
         live: NDArray[np.bool_],
         ends: NDArray[np.float64],
-        features: tuple[str, ...],
+        layout: Layout,
     ) -> None:
         self.folder = folder
-        self._name, self._facts, self._features = name, facts, features
+        self._name, self._facts, self._layout = name, facts, layout
+        self._features = tuple(each.name for each in layout.features)
         self._players, self._live, self._ends = players, live, ends
         self._coalitions: list[NDArray[np.bool_]] = []
         self._values: list[NDArray[np.float64]] = []
@@ -106,8 +108,13 @@ class GameFiles:
         }
 
     def _owners(self) -> dict[str, NDArray[Any]]:
-        players = self._players
-        return {"owners": players.grid.astype(np.int32), "static_owners": players.static.astype(np.int32)}
+        """The player that owns each value of each input, in the shapes of `inputs.npz`."""
+        players, layout = self._players, self._layout
+        events = [players.grid[:, columns] for columns in layout.columns.events]
+        static = [
+            np.full(item.width, owner) for item, owner in zip(layout.static, players.static, strict=True)
+        ]
+        return {f"owners_{number}": each.astype(np.int32) for number, each in enumerate((*events, *static))}
 
     def _write_players(self, solution: Solution | None) -> None:
         targets = range(self._ends.shape[1])

@@ -19,6 +19,7 @@ from sequela.adapters.trace_files.facts import (
 from sequela.adapters.trace_files.folder import TraceFolder, never_raises
 from sequela.adapters.trace_files.game_files import GameFiles
 from sequela.explain.base_and_score import ScoredTask
+from sequela.explain.layout import Layout
 from sequela.explain.result.explanation import Explanation
 from sequela.explain.task import Task
 from sequela.explain.tracer import NO_TRACE, ExplanationTrace, GameTrace
@@ -53,7 +54,7 @@ class FileTracer:
         except OSError as error:
             log.warning("trace not written", folder=str(path), detail=str(error))
             return NO_TRACE
-        files = ExplanationFiles(folder, tuple(each.name for each in task.layout.features))
+        files = ExplanationFiles(folder, task.layout)
         files.started(name, task)
         return files
 
@@ -63,12 +64,12 @@ class ExplanationFiles:
 
     Args:
         folder: Where the files are written.
-        features: The names of the features.
+        layout: The model's inputs and features.
     """
 
-    def __init__(self, folder: TraceFolder, features: tuple[str, ...]) -> None:
+    def __init__(self, folder: TraceFolder, layout: Layout) -> None:
         self.folder = folder
-        self._features = features
+        self._layout = layout
         self._facts: Facts = {}
         self._games: list[Facts] = []
         self._ends = np.zeros((2, 0))
@@ -111,7 +112,7 @@ class ExplanationFiles:
         name = level if count == 1 else f"{level}_{count}"
         facts = {"level": level, "files": name, "players": len(players), "live_players": int(live.sum())}
         self._games.append(facts)
-        return GameFiles(self.folder, name, facts, players, live, self._ends, self._features)
+        return GameFiles(self.folder, name, facts, players, live, self._ends, self._layout)
 
     @never_raises
     def finished(self, explanation: Explanation) -> None:
