@@ -21,7 +21,7 @@ from sequela_client.attributions import StopReason
 from sequela_client.cli import explain as explaining
 from sequela_client.cli.phrases import quality
 from sequela_client.cli.report import report
-from sequela_client.cli.story import has_story, tell
+from sequela_client.cli.summary import has_summary, summary_lines
 from sequela_client.explanation_parts import ExplanationWarning, Feature
 from sequela_client.export import COLUMNS
 
@@ -106,7 +106,7 @@ def test_a_score_alone_is_a_row_too(told: Explanation) -> None:
         ("honest", "", ""),
     ]
     assert float(rows[0]["score"]) == told.targets[0].score
-    assert not has_story(bare)
+    assert not has_summary(bare)
 
 
 def test_notes_are_printed_once_and_written(told: Explanation) -> None:
@@ -124,8 +124,8 @@ def test_notes_are_printed_once_and_written(told: Explanation) -> None:
 def test_no_story_of_numbered_features(told: Explanation) -> None:
     """Features that nobody named make tables only."""
     numbered = tuple(Feature(name, "", "", "", False) for name in ("f0", "left.f1"))
-    assert has_story(told)
-    assert not has_story(replace(told, feature_info=numbered))
+    assert has_summary(told)
+    assert not has_summary(replace(told, feature_info=numbered))
     assert "In numbers" not in printed(replace(told, feature_info=numbered))
 
 
@@ -142,7 +142,7 @@ def test_no_story_of_numbered_features(told: Explanation) -> None:
 def test_scores_of_any_size(told: Explanation, score: float, base: float, said: str) -> None:
     """Probabilities to two decimals; other scores so that they differ where they differ."""
     first = replace(told.targets[0], score=score, base_value=base)
-    assert said in "\n".join(tell(replace(told, targets=(first, *told.targets[1:]))))
+    assert said in "\n".join(summary_lines(replace(told, targets=(first, *told.targets[1:]))))
 
 
 def test_how_many_of_the_outputs(told: Explanation) -> None:
@@ -217,7 +217,7 @@ def test_help_has_examples(run: Run, command: tuple[str, ...]) -> None:
     """Every command's help shows how it is called."""
     done = run(*command, "--help")
     assert done.exit_code == 0
-    assert f"sequela {' '.join(command)}".strip() in done.stdout.split("Options:")[1]
+    assert f"sequela {' '.join(command)}".strip() in done.stdout.split("--help")[1]
     assert "Exit codes" in run("--help").stdout
 
 

@@ -54,7 +54,7 @@ def test_each_code_has_its_class(
         client.explain(SEQUENCE, model="m")
     assert type(failed.value) is kind
     assert failed.value.reason == "SOME_REASON"
-    assert failed.value.violations == (Violation("sequence.inputs[0]", "too short"),)
+    assert failed.value.violations == (Violation("sequence", "too short"),)
     assert failed.value.retry_after == 1.5
 
 
@@ -68,7 +68,7 @@ def test_asyncio_errors_are_the_same(address: str, script: Script) -> None:
 
     with pytest.raises(CallerError, match="bad") as failed:
         asyncio.run(explain())
-    assert failed.value.violations[0].field == "options.seed"
+    assert failed.value.violations[0].field == "seed"
 
 
 def test_the_text_names_every_field_once() -> None:
@@ -126,11 +126,11 @@ def test_nobody_listens(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"levels": ["events"]}, "options.levels: 'events' is none of event, feature, cell"),
-        ({"feature_scope": "all"}, "options.feature_scope: 'all' is none of unpruned, full_sequence"),
-        ({"link": "probit"}, "options.link: 'probit' is none of identity, logit"),
-        ({"seed": -1}, "options.seed"),
-        ({"max_coalitions": 1.5}, "options.max_coalitions"),
+        ({"levels": ["events"]}, "levels: 'events' is none of event, feature, cell"),
+        ({"feature_scope": "all"}, "feature_scope: 'all' is none of unpruned, full_sequence"),
+        ({"link": "probit"}, "link: 'probit' is none of identity, logit"),
+        ({"seed": -1}, "seed: -1 is out of range"),
+        ({"max_coalitions": 1.5}, "max_coalitions: must be a whole number"),
         ({"targets": 1.5}, "targets: must be names or column numbers, not 1.5"),
     ],
 )
@@ -157,8 +157,8 @@ def test_an_unknown_option_is_a_type_error(client: Sequela) -> None:
         ({"labels": {3: "team"}}, "labels key: must be a string"),
         ({"labels": "team"}, "labels: must be a mapping, not 'team' of type str"),
         ({"model": None}, "model: must be a path, a name or an Endpoint, not None"),
-        ({"timeout": "5"}, "timeout: must be seconds, at least 0, or None, not '5'"),
-        ({"timeout": -1}, "timeout: must be seconds"),
+        ({"timeout": "5"}, "timeout: must be a number of seconds, at least 0, or None, not '5'"),
+        ({"timeout": -1}, "timeout: must be a number of seconds"),
         (
             {"sequence": Sequence(SEQUENCE, ({"id": "e"},) * len(SEQUENCE))},
             "events: must be EventInfo, not dict",

@@ -138,7 +138,7 @@ def test_a_stream_explains_in_order(sequela: Sequela) -> None:
     outcomes = list(sequela.explain_many(sequences, **{k: v for k, v in gru().items() if k != "sequence"}))
     assert [outcome.index for outcome in outcomes] == [0, 1, 2, 3]
     assert isinstance(outcomes[2].error, CallerError)
-    assert "sequence.inputs[0]" in outcomes[2].error.violations[0].field
+    assert outcomes[2].error.violations[0].field == "sequence"
     for index in (0, 1, 3):
         alone = sequela.explain(**gru(sequence=sequences[index]))
         assert outcomes[index].unwrap().score == alone.score
@@ -256,12 +256,12 @@ def test_uploads_switched_off(server: Serving) -> None:
 @pytest.mark.parametrize(
     ("changed", "kind", "said"),
     [
-        ({"sequence": np.ones((3, WIDTH + 1))}, CallerError, "sequence.inputs[0]"),
-        ({"sequence": np.full((3, WIDTH), np.inf)}, CallerError, "sequence.inputs[0]"),
-        ({"background": np.ones(3)}, CallerError, "background.values"),
-        ({"pruning_tolerance": -1.0}, CallerError, "options.pruning_tolerance"),
-        ({"cell_threshold": 0.1, "top_k_events": 2}, CallerError, "options"),
-        ({"targets": ["nobody"]}, CallerError, "options.targets"),
+        ({"sequence": np.ones((3, WIDTH + 1))}, CallerError, "sequence: "),
+        ({"sequence": np.full((3, WIDTH), np.inf)}, CallerError, "sequence: "),
+        ({"background": np.ones(3)}, CallerError, "background: "),
+        ({"pruning_tolerance": -1.0}, CallerError, "pruning_tolerance: "),
+        ({"cell_threshold": 0.1, "top_k_events": 2}, CallerError, "cell_threshold: "),
+        ({"targets": ["nobody"]}, CallerError, "targets[0]: "),
         ({"background": None}, ModelOrBackgroundError, "background"),
         ({"background": "nobody"}, NotFound, "nobody"),
         ({"model": "nobody"}, NotFound, "nobody"),

@@ -217,7 +217,7 @@ def test_the_port_of_metrics(server: Serving) -> None:
     """HTTP where gRPC was expected."""
     error = refused(server.bound.http)
     assert (type(error), error.reason) == (CallerError, "NOT_GRPC")
-    assert "not at its --http-port" in error.message
+    assert "not its --http-port" in error.message
 
 
 def test_a_server_that_hangs_up_in_plain_text() -> None:
@@ -250,9 +250,9 @@ def test_a_server_that_says_nothing() -> None:
     ("how", "said"),
     [
         ({"ca": "nowhere.pem"}, "nowhere.pem: No such file"),
-        ({"ca": "client.key"}, "holds no PEM block 'CERTIFICATE'"),
+        ({"ca": "client.key"}, "has no PEM block 'CERTIFICATE'"),
         ({"certificate": "client.pem"}, "certificate and key go together"),
-        ({"certificate": "client.pem", "key": "client.pem"}, "holds no PEM block 'PRIVATE KEY'"),
+        ({"certificate": "client.pem", "key": "client.pem"}, "has no PEM block 'PRIVATE KEY'"),
     ],
 )
 def test_files_that_are_none(

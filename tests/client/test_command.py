@@ -20,8 +20,8 @@ from sequela_client import OperatorError, Sequela, TryAgain
 from sequela_client.attributions import Attribution, PlayerKind
 from sequela_client.cli.local_server import embedded_server
 from sequela_client.cli.main import main
-from sequela_client.cli.phrases import Wording
-from sequela_client.cli.story import tell
+from sequela_client.cli.phrases import Phrases
+from sequela_client.cli.summary import summary_lines
 from sequela_client.explanation_parts import Verdict
 
 GRU = BY_NAME["gru"]
@@ -175,7 +175,7 @@ def test_several_targets_are_drawn(run: Run, address: str, alert: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "code", "said"),
     [
-        (("--pruning-tolerance", -1), 1, "options.pruning_tolerance"),
+        (("--pruning-tolerance", -1), 1, "--pruning-tolerance: "),
         (("--model", "nowhere.onnx"), 1, "nowhere.onnx: No such file"),
         (("--sequence", "nowhere.csv"), 1, "nowhere.csv: No such file"),
         (("--background", "nobody"), 1, "nobody"),
@@ -187,7 +187,7 @@ def test_several_targets_are_drawn(run: Run, address: str, alert: Path) -> None:
         (("--server", "nowhere.invalid"), 3, "no server answers at nowhere.invalid:50051; is"),
         (("--timeout", 1e-6), 3, "--timeout"),
         (("--model", "grpc://127.0.0.1:1/m"), 4, "list of endpoints"),
-        (("--schema", "schema.json"), 2, "--schema goes with a model named by its endpoint"),
+        (("--schema", "schema.json"), 2, "--schema goes with the URI of an endpoint"),
         (("--model", "grpc://127.0.0.1/m"), 1, "the port is missing"),
         (("--label", "novalue"), 2, "KEY=VALUE"),
         (("--level", "row"), 2, "'row' is not one of"),
@@ -334,15 +334,15 @@ def test_pruned_events_that_matter(client: Sequela, refined: bool, parts: int, s
         options=replace(told.options, refine_history=refined),
         event_level=level,
     )
-    assert Wording(changed).pruning().endswith(said)
+    assert Phrases(changed).pruning().endswith(said)
 
 
 def test_the_story_names_the_scope(client: Sequela) -> None:
     """Features that acted on the unpruned events only are not said to have acted on all."""
     told = client.explain([[1.0, 2.0]] * 4, model="m")
     whole = replace(told, options=replace(told.options, feature_scope="full_sequence"))
-    assert "Over the 2 recent events, these features" in "\n".join(tell(told))
-    assert "Over all events, these features" in "\n".join(tell(whole))
+    assert "Over the 2 recent events, these features" in "\n".join(summary_lines(told))
+    assert "Over all events, these features" in "\n".join(summary_lines(whole))
 
 
 def test_says_when_nothing_passes_the_threshold(run: Run, arguments: list[object]) -> None:

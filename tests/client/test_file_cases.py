@@ -11,7 +11,7 @@ import pytest
 from client import file_models as models
 from client.file_answers import Ask, refused, scored, text, zeros
 from sequela_client import CallerError
-from sequela_client.cli import data
+from sequela_client.cli import file_inputs
 from sequela_client.cli.model_layout import Layout
 from sequela_client.cli.rows import RowOptions
 from sequela_client.files import load
@@ -117,7 +117,7 @@ def test_words_are_read_by_the_schemas_categories(ask: Ask, tmp_path: Path) -> N
     right = models.score(model, [[1, 50, 2], [2, 400, 1], [0, 100, 0]])
     assert scored(ask(model, DATA / "log_strings.csv", *more)) == (pytest.approx(right, abs=1e-6), 3)
     wrong = text(tmp_path, "wrong.csv", "Activity,Costs,Resource\nregister request,50,Sue\n")
-    said = "line 2, column 3 (Resource): 'Sue' is none of the categories of 'Resource': Ellen, Mike, Pete"
+    said = "line 2, column 3 (Resource): 'Sue' is not one of the categories of 'Resource': Ellen, Mike, Pete"
     assert said in refused(ask(model, wrong, *more))
 
 
@@ -182,7 +182,7 @@ def test_an_index_column(ask: Ask, tmp_path: Path) -> None:
     assert "other.csv: 3 columns (shop, a, b)" in refused(ask(bare, other, *more))
     assert scored(ask(bare, other, *more, "--columns", "a,b")) == (pytest.approx(right, abs=1e-6), 2)
     unnamed = text(tmp_path, "unnamed.csv", "7,1.5,2\n9,3.5,-4\n")
-    assert "--columns 2,… says which" in refused(ask(named, unnamed, *more))
+    assert "--columns 2,… names those to take" in refused(ask(named, unnamed, *more))
     assert scored(ask(named, unnamed, *more, "--columns", "2-3")) == (pytest.approx(right, abs=1e-6), 2)
 
 
@@ -283,21 +283,23 @@ def test_nan_goes_to_a_model_that_takes_it(tmp_path: Path) -> None:
         ("t.csv", "b,a\n2,1.5\nNA,3\n"),
         ("t.json", '[{"b": 2, "a": 1.5}, {"b": null, "a": 3}]'),
     ):
-        found = data.sequence(load(text(tmp_path, name, content)), layout, RowOptions(), data.Notes())
+        found = file_inputs.sequence(
+            load(text(tmp_path, name, content)), layout, RowOptions(), file_inputs.Notes()
+        )
         np.testing.assert_array_equal(found.inputs, [[1.5, 2], [3, np.nan]])
-    rows = data.sequence(
-        load(text(tmp_path, "r.json", "[[1.5, 2], [3, null]]")), layout, RowOptions(), data.Notes()
+    rows = file_inputs.sequence(
+        load(text(tmp_path, "r.json", "[[1.5, 2], [3, null]]")), layout, RowOptions(), file_inputs.Notes()
     )
     np.testing.assert_array_equal(rows.inputs, [[1.5, 2], [3, np.nan]])
     endless = load(text(tmp_path, "i.csv", "a,b\n1.5,inf\n"))
     with pytest.raises(CallerError, match="not a finite number"):
-        data.sequence(endless, layout, RowOptions(), data.Notes())
+        file_inputs.sequence(endless, layout, RowOptions(), file_inputs.Notes())
 
 
 def test_columns_of_a_model_that_nothing_is_known_of(tmp_path: Path) -> None:
     """Their names go along, so that the server matches them with its features or says that it could not."""
     loaded = load(text(tmp_path, "t.csv", "b,a\n2,1.5\n"))
-    given = data.sequence(loaded, None, RowOptions(), data.Notes()).inputs
+    given = file_inputs.sequence(loaded, None, RowOptions(), file_inputs.Notes()).inputs
     assert isinstance(given, NamedColumns)
     np.testing.assert_array_equal(given.values, [[2, 1.5]])
     assert given.columns == ("b", "a")
@@ -315,7 +317,7 @@ def test_a_name_in_capitals_is_asked_about(ask: Ask, tmp_path: Path) -> None:
     """Which column may be meant is said; it is not taken unasked."""
     model = models.written(tmp_path / "m", models.weighted(2), models.features("a", "b"))
     path = text(tmp_path, "t.csv", "A,b\n1,2\n")
-    assert "missing: a (is it 'A' for 'a'?)" in refused(ask(model, path, *zeros(tmp_path, 2)))
+    assert "missing: a (the file has 'A')" in refused(ask(model, path, *zeros(tmp_path, 2)))
 
 
 @pytest.mark.parametrize("content", ["{'a': 1}", '[{"a": 1, "b": 2},]'])

@@ -8,18 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sequela_client import CallerError
-from sequela_client.files import Reading, Table, load
-from sequela_client.files.tables import numbers
+from sequela_client.files import FileTable, TextFormat, load
+from sequela_client.files.file_table import numbers
 
 ROWS = [[1.5, 2.25], [3.0, 4.5], [-5.0, 0.125]]
 
 
-def table(folder: Path, name: str, text: str | bytes, **said: object) -> Table:
+def table(folder: Path, name: str, text: str | bytes, **said: object) -> FileTable:
     """The table in a file of this text."""
     path = folder / name
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    found = load(path, Reading(**said)).values  # type: ignore[arg-type]
-    assert isinstance(found, Table)
+    found = load(path, TextFormat(**said)).values  # type: ignore[arg-type]
+    assert isinstance(found, FileTable)
     return found
 
 
@@ -126,7 +126,9 @@ def test_options_settle_what_is_in_doubt(tmp_path: Path) -> None:
     np.testing.assert_array_equal(numbers(single), [[1.5], [2.5]])
     named = table(tmp_path, "t.csv", "gr\u00f6\u00dfe,b\n1,2\n".encode("latin-1"), encoding="latin-1")
     assert named.names == ("gr\u00f6\u00dfe", "b")
-    assert "no encoding is named 'klingon'" in refusal(tmp_path, "t.csv", "1,2\n", encoding="klingon")
+    assert "--encoding is 'klingon', which is not an encoding" in refusal(
+        tmp_path, "t.csv", "1,2\n", encoding="klingon"
+    )
     assert "--delimiter is '/'" in refusal(tmp_path, "t.csv", "1/2\n", delimiter="/")
 
 
@@ -192,10 +194,10 @@ def test_json_in_doubt(tmp_path: Path, content: object, what: str) -> None:
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ('{"inputs": [[1]], "inputs": [[2]]}', "the key 'inputs' is there twice"),
-        ('[{"a": 1, "a": 2}]', "the key 'a' is there twice"),
-        ('{"inputs": [[1]], "lables": {"x": "y"}}', "the key 'lables' is not known; is 'labels' meant?"),
-        ('{"inputs": [[1]], "events": [{"times": "2026-01-01"}]}', "is 'time' meant?"),
+        ('{"inputs": [[1]], "inputs": [[2]]}', "the key 'inputs' occurs twice"),
+        ('[{"a": 1, "a": 2}]', "the key 'a' occurs twice"),
+        ('{"inputs": [[1]], "lables": {"x": "y"}}', "the key 'lables' is not known; did you mean 'labels'?"),
+        ('{"inputs": [[1]], "events": [{"times": "2026-01-01"}]}', "did you mean 'time'?"),
         ('[["1.5", "x"]]', "row 1, column 2: 'x' is not a number"),
         ("null", "not an array of numbers"),
         ('{"type": "x", "y": [1]}', "input type: not an array of numbers"),
@@ -229,7 +231,7 @@ def test_arrays(tmp_path: Path) -> None:
         np.testing.assert_array_equal(load(path).values, ROWS)
     np.save(path, np.array([(1.5, 2), (3, 4)], [("a", "f4"), ("b", "i8")]))
     found = load(path).values
-    assert isinstance(found, Table)
+    assert isinstance(found, FileTable)
     assert found.names == ("a", "b")
     for wrong, what in (
         (np.array(["x"]), "texts"),

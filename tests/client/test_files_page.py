@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from client import file_models as models
-from sequela_client.cli import data
+from sequela_client.cli import file_inputs
 from sequela_client.cli.main import main
 from sequela_client.cli.model_layout import Layout
 from sequela_client.cli.rows import RowOptions
@@ -38,10 +38,10 @@ def test_the_examples_hold_the_same_events(tmp_path: Path, number: int) -> None:
     options = RowOptions(entity="account=A" if "account" in content else None)
     loaded = load(path)
     if content.startswith(",0"):
-        base = data.background(loaded, LAYOUT, options, data.Notes())
+        base = file_inputs.background(loaded, LAYOUT, options, file_inputs.Notes())
         np.testing.assert_array_equal(base.rows, [[55.2, 13.1]])
         return
-    given = data.sequence(loaded, LAYOUT, options, data.Notes())
+    given = file_inputs.sequence(loaded, LAYOUT, options, file_inputs.Notes())
     np.testing.assert_array_equal(given.inputs, [[12.5, 7], [840, 23]])
     assert len(given.events) == (2 if "time" in content else 0)
 

@@ -51,5 +51,5 @@ def test_nowhere_to_write(run: Run, alert: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(tempfile, "gettempdir", full)
     done = run("explain", "--model", GRU.path, "--sequence", alert)
     assert done.exit_code == 4
-    assert "name one in TMPDIR" in done.stderr
+    assert "set TMPDIR to a folder" in done.stderr
     assert done.stderr.count("\n") == 1

@@ -13,8 +13,8 @@ import pytest
 from rich.console import Console
 from sequela_client import Attribution, Explanation, Sequela
 from sequela_client.attributions import PlayerKind
-from sequela_client.cli.story import tell
-from sequela_client.cli.view import draw
+from sequela_client.cli.level_tables import print_levels
+from sequela_client.cli.summary import summary_lines
 from serving import Serving, embedded
 
 DEMO = Path(__file__).resolve().parents[2] / "service" / "sequela" / "demo"
@@ -37,7 +37,7 @@ def told(client: Sequela) -> Explanation:
 
 def drawn(explanation: Explanation) -> str:
     console = Console(file=io.StringIO(), width=120, markup=False, emoji=False, highlight=False)
-    draw(console, explanation, 8)
+    print_levels(console, explanation, 8)
     text: str = console.file.getvalue()  # type: ignore[attr-defined]
     return " ".join(text.split())
 
@@ -64,7 +64,7 @@ def test_the_value_is_the_one_that_raised_the_score(false_alert: Explanation) ->
     text = drawn(false_alert)
     assert "value (event)" in text
     assert "463.5 km (t=-4)" in text
-    assert "(463.5 km, at event t=-4)" in " ".join(" ".join(tell(false_alert)).split())
+    assert "(463.5 km, at event t=-4)" in " ".join(" ".join(summary_lines(false_alert)).split())
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_a_view_of_one_target_has_its_own_largest_error(client: Sequela) -> None
         level = both.target(name).event_level
         assert level is not None
         assert level.quality.largest_standard_error == error
-    assert "standard errors to 1e-05" in drawn(both.target("fraud"))
+    assert "largest standard error 1e-05" in drawn(both.target("fraud"))
 
 
 @pytest.mark.parametrize(
@@ -120,13 +120,13 @@ def test_a_view_of_one_target_has_its_own_largest_error(client: Sequela) -> None
 def test_scores_that_differ_read_differently(told: Explanation, base: float, score: float, said: str) -> None:
     """Two decimals, or as many as tell them apart; no minus before a zero."""
     target = replace(told.targets[0], base_value=base, score=score)
-    assert said in list(tell(replace(told, targets=(target,))))
+    assert said in list(summary_lines(replace(told, targets=(target,))))
 
 
 def test_what_is_not_explained_has_a_short_story(told: Explanation) -> None:
     """There is no base value to tell of."""
     bare = replace(told, explained=False, event_level=None, feature_level=None, cell_level=None)
-    lines = list(tell(bare))
+    lines = list(summary_lines(bare))
     assert lines[-1] == "fraud: 0.90. This is below the minimum to explain."
 
 
@@ -135,10 +135,10 @@ def test_pruned_events_that_are_most_of_the_difference_matter(told: Explanation)
     large = replace(told.pruning, values=(0.5,), tolerances=(10.0,))
     assert (
         "older events (t=-3…-2) matter as well: +0.50 together"
-        in list(tell(replace(told, pruning=large)))[-1]
+        in list(summary_lines(replace(told, pruning=large)))[-1]
     )
     small = replace(told.pruning, values=(0.01,), tolerances=(10.0,))
-    assert "older events (t=-3…-2) hardly matter" in list(tell(replace(told, pruning=small)))[-1]
+    assert "older events (t=-3…-2) hardly matter" in list(summary_lines(replace(told, pruning=small)))[-1]
 
 
 def test_how_many_targets_there_are(client: Sequela) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sequela_client import CallerError
-from sequela_client.cli import data
+from sequela_client.cli import file_inputs
 from sequela_client.cli.model_layout import Layout
 from sequela_client.cli.rows import RowOptions
 from sequela_client.files import load
@@ -80,7 +80,7 @@ def test_read_as_meant_or_refused(
     path = tmp_path_factory.mktemp("written") / "t.csv"
     path.write_bytes((("# " if head == "comment" else "") + text).encode(encoding))
     try:
-        found = data.sequence(load(path), layout(width, named), RowOptions(), data.Notes())
+        found = file_inputs.sequence(load(path), layout(width, named), RowOptions(), file_inputs.Notes())
     except CallerError:
         return
     np.testing.assert_array_equal(plain(found.inputs), values)
@@ -102,7 +102,7 @@ def test_the_usual_ones_are_read(tmp_path: Path, head: str, delimiter: str, comm
     text = "\n".join(delimiter.join(line) for line in lines)
     path = tmp_path / "t.csv"
     path.write_text(text.replace(".", ",") if comma else text)
-    found = data.sequence(load(path), layout(3, named=True), RowOptions(), data.Notes())
+    found = file_inputs.sequence(load(path), layout(3, named=True), RowOptions(), file_inputs.Notes())
     np.testing.assert_array_equal(plain(found.inputs), rows)
 
 

@@ -16,8 +16,8 @@ from inference_server import InferenceServer, ServedModel
 from numpy.typing import NDArray
 from plain_scorer import session
 from sequela_client import Sequela
-from sequela_client.cli.phrases import Wording
-from sequela_client.cli.story import tell
+from sequela_client.cli.phrases import Phrases
+from sequela_client.cli.summary import summary_lines
 from sequela_client.explanation_parts import Verdict
 from serving import Serving, embedded
 from small_onnx import FLOAT, scoring
@@ -73,14 +73,14 @@ def test_events_that_cancel_each_other_are_named(sequela: Sequela) -> None:
 def test_the_words_say_so(sequela: Sequela) -> None:
     """The command's table and its story."""
     answer = sequela.explain(X, model=MODEL, background=ZERO)
-    said = Wording(answer).pruning()
+    said = Phrases(answer).pruning()
     assert "59 oldest events were taken together: -0.0018, but they offset each other" in said
     assert "the 56 oldest alone count for +0.1562, more than the tolerance of 0.0250" in said
     assert said.endswith("See which with --refine-history.")
-    story = list(tell(answer))
+    story = list(summary_lines(answer))
     assert "The 59 older events (t=-59…-1) offset each other: +0.00 together, but the 56 oldest" in story[-1]
     refined = sequela.explain(X, model=MODEL, background=ZERO, refine_history=True)
-    assert Wording(refined).pruning().endswith("Below it is split into 8 parts.")
+    assert Phrases(refined).pruning().endswith("Below it is split into 8 parts.")
 
 
 def test_within_claims_no_more_than_was_scanned(sequela: Sequela) -> None:
@@ -89,9 +89,9 @@ def test_within_claims_no_more_than_was_scanned(sequela: Sequela) -> None:
     x[-1] = 2.0
     short = sequela.explain(x, model=MODEL, background=ZERO)
     assert short.pruning.verdict is Verdict.WITHIN
-    assert "Parts of them older than t=-8 were not looked at" in Wording(short).pruning()
+    assert "The pruning curve was scanned back to t=-8 only" in Phrases(short).pruning()
     whole = sequela.explain(x, model=MODEL, background=ZERO, full_pruning_curve=True)
-    assert "not looked at" not in Wording(whole).pruning()
+    assert "scanned back" not in Phrases(whole).pruning()
 
 
 def test_refined_history_takes_them_apart(sequela: Sequela) -> None:

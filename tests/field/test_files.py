@@ -149,7 +149,7 @@ def test_files_that_are_refused_say_where(explained: Explained, name: str) -> No
 @pytest.mark.parametrize("first", ["1,NA,3", "-,2,3", ",2,3", "1,2,n/a"])
 def test_a_first_event_with_a_gap_is_not_a_header(explained: Explained, first: str) -> None:
     """Refused, with the line; three events are never two."""
-    with pytest.raises(Refused, match=r"line 1|the first row has .* say --header or --no-header"):
+    with pytest.raises(Refused, match=r"line 1|the first row has .* use --header or --no-header"):
         explained("x.csv", f"{first}\n4,5,6\n7,8,9\n", {})
 
 

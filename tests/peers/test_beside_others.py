@@ -97,7 +97,7 @@ def test_the_client_beside_others(environment: str, modules: tuple[str, ...], tm
         wanted = ask(sys.executable, server, tmp_path, (), PYTHONPATH=os.pathsep.join(sys.path))
     assert found == wanted
     assert found["explained"] == found["asynchronous"]
-    assert found["CallerError"] == ["OPTION_OUT_OF_RANGE", ["options.pruning_tolerance"]]
+    assert found["CallerError"] == ["OPTION_OUT_OF_RANGE", ["pruning_tolerance"]]
 
 
 def test_the_client_leaves_the_protocols_messages_to_others() -> None:

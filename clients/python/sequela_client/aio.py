@@ -1,4 +1,4 @@
-"""The asyncio client: the blocking one's methods, awaited."""
+"""The asyncio client: the methods of the blocking one, to be awaited."""
 
 from __future__ import annotations
 
@@ -11,30 +11,29 @@ from typing import Any, ClassVar, Self, TypeVar, Unpack
 import grpc
 import grpc.aio
 
-from sequela_client import questions
-from sequela_client.bulk import AnyIterable, Feed
+from sequela_client import operations
+from sequela_client.calls import Call, Listing, Operation
 from sequela_client.channel import Client, Deadline
 from sequela_client.errors import SequelaError
 from sequela_client.explanation import Explanation
-from sequela_client.flows import Call, Flow
 from sequela_client.inputs import BackgroundLike, BackgroundValues, SequenceLike, Values
 from sequela_client.models import ModelLike
 from sequela_client.options import Options, documented
-from sequela_client.pages import Listing
 from sequela_client.requests import Average, BackgroundShape
 from sequela_client.resources import Background, ExplanationSummary, Model, Outcome, Scores
+from sequela_client.streams import AnyIterable, MessageStream
 
 T = TypeVar("T")
 
 
 class AsyncSequela(Client):
-    """A client of one server for asyncio; make it where an event loop runs.
+    """An asyncio client of one server. Create it inside a running event loop.
 
         async with AsyncSequela("localhost:50051") as sequela:
             e = await sequela.explain(sequence, model="model.onnx", background=average_event)
 
-    Methods and arguments are those of `Sequela`; lists and streams are async iterators. A model file is read and
-    digested in the loop, once.
+    Methods and arguments are those of `Sequela`, where they are described; lists and streams are async iterators. A
+    model file is read in the event loop, once.
     """
 
     _grpc: ClassVar[Any] = grpc.aio
@@ -46,7 +45,7 @@ class AsyncSequela(Client):
         await self.close()
 
     async def close(self) -> None:
-        """Closes the channel; calls under way are cancelled."""
+        """Closes the connection; calls that are under way are cancelled."""
         self._closed = True
         await self._channel.close()
 
@@ -62,9 +61,9 @@ class AsyncSequela(Client):
         timeout: float | None = None,
         **options: Unpack[Options],
     ) -> Explanation:
-        """Explains the score of one sequence: (l, d), arrays by input name, or a `Sequence`."""
-        flow = questions.explain(self._knowledge, sequence, model, background, options, caller_id, labels)
-        return await self._run(flow, timeout)
+        """Explains the score of one sequence; see `Sequela.explain`."""
+        operation = operations.explain(self._digests, sequence, model, background, options, caller_id, labels)
+        return await self._run(operation, timeout)
 
     @documented
     async def explain_many(
@@ -76,28 +75,29 @@ class AsyncSequela(Client):
         timeout: float | None = None,
         **options: Unpack[Options],
     ) -> AsyncIterator[Outcome]:
-        """Explains many sequences over one stream, answers in their order as they come; one may fail alone.
+        """Explains many sequences over one stream, and yields an outcome for each of them, in their order.
 
-        The sequences, from an iterable or an async one, are read as the stream takes them; `timeout` is each
-        one's.
+        The sequences, an iterable or an async iterable, are read when the stream takes them. `timeout`: seconds for
+        each. See `Sequela.explain_many`.
         """
-        flow = questions.explain_many(self._knowledge, model, background, options, self._seconds(timeout))
-        bulk = await self._run(flow, timeout)
-        feed = Feed(sequences, bulk.message)
-        stream = self._stubs.explanations.ExplainStream(feed)
+        operation = operations.explain_many(self._digests, model, background, options, self._seconds(timeout))
+        state = await self._run(operation, timeout)
+        messages = MessageStream(sequences, state.message)
+        stream = self._stubs.explanations.ExplainStream(messages)
         try:
             async for answer in stream:
-                for outcome in bulk.outcomes(answer):
+                for outcome in state.outcomes(answer):
                     yield outcome
-            for outcome in bulk.rest():
+            for outcome in state.rest():
                 yield outcome
         except grpc.RpcError as error:
-            raise feed.failure or await self._failure_of(error) from None
-        except asyncio.CancelledError:  # which grpc.aio makes of an error among the caller's sequences
-            if feed.failure is None:
+            raise messages.failure or await self._failure_of(error, None) from None
+        except asyncio.CancelledError:  # grpc.aio turns an exception of the caller's own iterator into this
+            if messages.failure is None:
                 raise
-            raise feed.failure from None
+            raise messages.failure from None
         finally:
+            # A caller may stop iterating early; the server must not go on with the rest.
             stream.cancel()
 
     async def score(
@@ -109,14 +109,14 @@ class AsyncSequela(Client):
         output_event: int | None = None,
         timeout: float | None = None,
     ) -> Scores:
-        """Scores one sequence, or several, without explaining them."""
+        """Scores one sequence, or a list of sequences, without explaining them; see `Sequela.score`."""
         return await self._run(
-            questions.score(self._knowledge, sequences, model, targets, output_event), timeout
+            operations.score(self._digests, sequences, model, targets, output_event), timeout
         )
 
     async def get_explanation(self, name: str, *, timeout: float | None = None) -> Explanation:
-        """An explanation made before, by its name `explanations/e`."""
-        return await self._run(questions.get_explanation(name), timeout)
+        """Reads a stored explanation by its name, `explanations/e`."""
+        return await self._run(operations.get_explanation(name), timeout)
 
     def list_explanations(
         self,
@@ -129,32 +129,32 @@ class AsyncSequela(Client):
         page_size: int = 50,
         timeout: float | None = None,
     ) -> AsyncIterator[ExplanationSummary]:
-        """Explanations made in [start, end), newest first; the pages are fetched as they are needed."""
+        """Lists stored explanations that were made in [start, end), newest first; see `Sequela.list_explanations`."""
         return self._all(
-            questions.list_explanations(caller_id, model, labels, start, end, page_size), timeout
+            operations.list_explanations(caller_id, model, labels, start, end, page_size), timeout
         )
 
     async def register_model(self, path: ModelLike, *, name: str = "", timeout: float | None = None) -> Model:
-        """Uploads a model file under a name `m` or `m/v` (empty: its digest)."""
-        return await self._run(questions.register_model(path, name), timeout)
+        """Uploads a model file under a name, `m` or `m/v`. Without one, its digest is its name."""
+        return await self._run(operations.register_model(path, name), timeout)
 
     async def get_model(self, name: str, *, timeout: float | None = None) -> Model:
         """Describes a model."""
-        return await self._run(questions.get_model(name), timeout)
+        return await self._run(operations.get_model(name), timeout)
 
     def models(self, *, page_size: int = 50, timeout: float | None = None) -> AsyncIterator[Model]:
-        """All models by name."""
-        return self._all(questions.list_models(page_size), timeout)
+        """Lists all models by name."""
+        return self._all(operations.list_models(page_size), timeout)
 
     async def delete_model(self, name: str, *, timeout: float | None = None) -> None:
-        """Deletes an uploaded model."""
-        await self._run(questions.delete_model(name), timeout)
+        """Deletes a model that was uploaded."""
+        await self._run(operations.delete_model(name), timeout)
 
     async def create_background(
         self, name: str, values: BackgroundValues | Values, *, model: ModelLike, timeout: float | None = None
     ) -> Background:
-        """Keeps an average event (d) or a matrix (k, d) as a named background of a model."""
-        return await self._run(questions.create_background(self._knowledge, name, values, model), timeout)
+        """Stores an average event (d), or a row for each position (k, d), as a named background of a model."""
+        return await self._run(operations.create_background(self._digests, name, values, model), timeout)
 
     async def average_background(
         self,
@@ -166,23 +166,23 @@ class AsyncSequela(Client):
         shape: BackgroundShape = "event",
         timeout: float | None = None,
     ) -> Background:
-        """Averages sequences, streamed to the server, into a named background of a model."""
-        flow = questions.average_background(self._knowledge, name, sequences, model, average, shape)
-        return await self._run(flow, timeout)
+        """Averages sequences into a named background of a model; see `Sequela.average_background`."""
+        operation = operations.average_background(self._digests, name, sequences, model, average, shape)
+        return await self._run(operation, timeout)
 
     async def get_background(self, name: str, *, timeout: float | None = None) -> Background:
-        """A background with its values, by its name `models/m/backgrounds/b`."""
-        return await self._run(questions.get_background(name), timeout)
+        """Reads a background with its values by its name, `models/m/backgrounds/b`."""
+        return await self._run(operations.get_background(name), timeout)
 
     def backgrounds(
         self, *, model: str = "", page_size: int = 50, timeout: float | None = None
     ) -> AsyncIterator[Background]:
-        """All backgrounds by name, without their values; of one model, `models/m` or `m`, or of all."""
-        return self._all(questions.list_backgrounds(model, page_size), timeout)
+        """Lists backgrounds by name, without their values; of one model, `m` or `models/m`, or of all."""
+        return self._all(operations.list_backgrounds(model, page_size), timeout)
 
     async def delete_background(self, name: str, *, timeout: float | None = None) -> None:
         """Deletes a background."""
-        await self._run(questions.delete_background(name), timeout)
+        await self._run(operations.delete_background(name), timeout)
 
     async def _all(self, listing: Listing[T], timeout: float | None) -> AsyncIterator[T]:
         rest: Listing[T] | None = listing
@@ -191,18 +191,19 @@ class AsyncSequela(Client):
             for item in items:
                 yield item
 
-    async def _run(self, flow: Flow[T], timeout: float | None) -> T:
-        """Carries out a flow: makes the calls it yields, within one deadline."""
+    async def _run(self, operation: Operation[T], timeout: float | None) -> T:
+        """Carries out an operation: makes the calls that it yields, all within one deadline."""
         deadline = Deadline.after(self._seconds(timeout))
         try:
-            call = next(flow)
+            call = next(operation)
             while True:
                 try:
                     answer = await self._make(call, deadline)
                 except SequelaError as error:
-                    call = flow.throw(error)
+                    # The operation decides whether it can go on, for example by uploading a model that is missing.
+                    call = operation.throw(error)
                 else:
-                    call = flow.send(answer)
+                    call = operation.send(answer)
         except StopIteration as end:
             result: T = end.value
             return result
@@ -213,12 +214,12 @@ class AsyncSequela(Client):
         try:
             return await method(call.request, timeout=deadline.remaining)
         except grpc.RpcError as error:
-            raise call.failure or await self._failure_of(error) from None
+            raise call.failure or await self._failure_of(error, call.request) from None
         except asyncio.CancelledError:
             if call.failure is None:
                 raise
             raise call.failure from None
 
-    async def _failure_of(self, error: grpc.RpcError) -> SequelaError:
-        """As `_failure`, without holding up the event loop."""
-        return await asyncio.to_thread(self._failure, error)
+    async def _failure_of(self, error: grpc.RpcError, request: Any) -> SequelaError:
+        """As `_failure`, in a thread, since it may wait for the server."""
+        return await asyncio.to_thread(self._failure, error, request)

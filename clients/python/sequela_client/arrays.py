@@ -1,8 +1,8 @@
-"""Anything that holds numbers, as a numpy array in one of the contract's element types.
+"""Converts anything that holds numbers to a numpy array in one of the contract's element types.
 
-Takes what people have: numpy arrays of any kind, nested lists, tensors of torch and its like (also with gradients, on a
-GPU, in bfloat16), numbers as text, booleans among floats, and None for a missing value. What is masked, complex, a time
-or a word is refused.
+It takes numpy arrays of any kind, nested lists, tensors of torch and similar libraries (with gradients, on a GPU, in
+bfloat16), numbers as text, booleans among floats, and None for a missing value. Masked values, complex numbers, times
+and words are refused.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from sequela_client.errors import CallerError
 
 FLOAT = np.dtype("<f8")
+# The contract's element types.
 PLAIN = tuple(map(np.dtype, ("<f4", "<f8", "<i4", "<i8", "?")))
-"""The contract's element types."""
+# Element types to which others are converted; the first that holds all their values is taken.
 WIDER = (np.dtype("<i8"), np.dtype("<f4"))
-"""What other types go to, the first that holds all their values."""
 
 REAL = (bool, int, float, Decimal, Fraction, np.integer, np.floating, np.bool_)
 
@@ -34,18 +34,27 @@ _MISSING = frozenset({"", "nan", "NaN", "null", "None", "NA", "N/A"})
 _LONGEST_SHOWN = 40
 
 
-def refused(where: str, text: str) -> CallerError:
-    """The error about values that are not an array of numbers. `where` names them; empty: the sequence."""
+def not_an_array(where: str, text: str) -> CallerError:
+    """The error about values that are not an array of numbers. `where` names them; empty means the sequence."""
     return CallerError(f"{where or 'the sequence'}: {text}", reason="NOT_AN_ARRAY")
 
 
 def numbers(where: str, values: Any) -> NDArray[Any]:
-    """The values as an array of float32, float64, int32, int64 or bool, little-endian; missing values are NaN.
+    """Converts values to an array.
 
-    Raises CallerError (NOT_AN_ARRAY), which names `where` and the first value at fault.
+    Args:
+        where: names the values in errors; empty means the sequence.
+        values: anything that holds numbers.
+
+    Returns:
+        A little-endian array of float32, float64, int32, int64 or bool, of the same shape; missing values are NaN.
+
+    Raises:
+        CallerError: NOT_AN_ARRAY, with the first value at fault.
     """
     if isinstance(values, str | os.PathLike):
-        raise refused(where, f"{str(values)!r:.40} is text; read the file first, as in numpy.load(path)")
+        raise not_an_array(where, f"{str(values)!r:.40} is text; read the file first, as in numpy.load(path)")
+    # numpy would silently take the values below the mask.
     if np.ma.isMaskedArray(values):
         values = _unmasked(where, values)
     array = _array(where, _detached(where, values))
@@ -58,22 +67,23 @@ def numbers(where: str, values: Any) -> NDArray[Any]:
 
 
 def from_items(where: str, items: Iterable[Any]) -> NDArray[Any]:
-    """Single values as float64; as booleans or int64 where all of them are. Raises CallerError as `numbers` does."""
+    """Single values as bool or int64 if all of them are, else as float64. Raises CallerError as `numbers` does."""
     held = list(items)
     if held and all(isinstance(item, bool | np.bool_) for item in held):
         return np.array(held, dtype=bool)
     values = [_number(where, place, item) for place, item in enumerate(held)]
+    # One value that is not whole makes all of them floats, as in numpy.
     whole = all(isinstance(value, int) and abs(value) <= _LARGEST for value in values)
     return np.array(values, dtype="<i8" if held and whole else FLOAT)
 
 
 def is_number(text: str) -> bool:
-    """Whether a text is a plain number, such as 1.5 or -2e-3; no thousands separators, no decimal comma."""
+    """Whether a text is a number such as 1.5 or -2e-3, without thousands separators and decimal commas."""
     return _NUMBER.fullmatch(text.strip()) is not None
 
 
 def is_missing(item: Any) -> bool:
-    """Whether an item stands for no value: None, NaN, pandas' NA and NaT, an empty text."""
+    """Whether an item stands for a missing value: None, NaN, pandas' NA and NaT, or an empty text."""
     if item is None or (isinstance(item, str) and item.strip() in _MISSING):
         return True
     if isinstance(item, float | np.floating):
@@ -82,7 +92,7 @@ def is_missing(item: Any) -> bool:
 
 
 def _number(where: str, place: int, item: Any) -> float | int:
-    """Whole numbers as they are: an id of 64 bits is not one of float64."""
+    """One number. Whole numbers stay integers, since float64 cannot hold every id of 64 bits."""
     if is_missing(item):
         return float("nan")
     if isinstance(item, str | bytes):
@@ -93,13 +103,13 @@ def _number(where: str, place: int, item: Any) -> float | int:
         try:
             value = float(item)
         except OverflowError:
-            raise refused(where, f"value {place} is larger than any float64") from None
+            raise not_an_array(where, f"value {place} is larger than any float64") from None
         exact = value.is_integer() and not isinstance(item, float | np.floating)
         return int(item) if exact else value
     shown = repr(item)
     shown = shown if len(shown) <= _LONGEST_SHOWN else shown[: _LONGEST_SHOWN - 1] + "…"
     seconds = "; send seconds, as in .dt.total_seconds()" if hasattr(item, "total_seconds") else ""
-    raise refused(where, f"value {place} is {shown}, a {type(item).__name__}, not a number{seconds}")
+    raise not_an_array(where, f"value {place} is {shown}, a {type(item).__name__}, not a number{seconds}")
 
 
 def _unmasked(where: str, values: Any) -> Any:
@@ -109,28 +119,27 @@ def _unmasked(where: str, values: Any) -> Any:
             f"{count} of {values.size} values of the array are masked; fill them (array.filled(...)), "
             "leave the events out, or mark padding by the model's mask input"
         )
-        raise refused(where, text)
+        raise not_an_array(where, text)
     return values.data
 
 
 def _detached(where: str, values: Any) -> Any:
-    """A tensor of torch or its like, also in lists, without gradients, on the CPU, in a type that numpy knows."""
+    """Tensors, also in lists, as arrays: without gradients, on the CPU, in a type that numpy has."""
     if isinstance(values, list | tuple):
         inner = values[0] if values else None
+        # Only the first item is looked at: lists of numbers are long.
         lists = isinstance(inner, list | tuple) or hasattr(inner, "detach")
         return [_detached(where, value) for value in values] if lists else values
     if not (hasattr(values, "detach") and hasattr(values, "cpu")):
         return values
     try:
         return _plain(values.detach().cpu())
-    except (
-        Exception
-    ) as error:  # a tensor without data, such as one on the device "meta", fails in its own way
-        raise refused(where, f"a tensor whose values cannot be read: {error}") from error
+    except Exception as error:  # a tensor without data, such as one on the device "meta", may raise anything
+        raise not_an_array(where, f"a tensor whose values cannot be read: {error}") from error
 
 
 def _plain(tensor: Any) -> Any:
-    """A dense tensor that numpy can read."""
+    """The tensor as one that is dense and that numpy can read."""
     if getattr(tensor, "is_quantized", False):
         tensor = tensor.dequantize()
     if str(getattr(tensor, "layout", "torch.strided")) != "torch.strided":
@@ -143,17 +152,17 @@ def _plain(tensor: Any) -> Any:
 def _array(where: str, values: Any) -> NDArray[Any]:
     try:
         array = np.asarray(values)
-    except Exception as error:  # what is handed in converts itself, and may fail in any way
+    except Exception as error:  # objects convert themselves to arrays, and may raise anything
         ragged = "inhomogeneous" in str(error)
         text = "its rows differ in length" if ragged else f"not an array: {error}"
-        raise refused(where, text) from error
+        raise not_an_array(where, text) from error
     if array.dtype.kind == "O" and array.ndim == 0:
-        raise refused(where, f"a {type(values).__name__} is not an array of numbers{_way_out(values)}")
+        raise not_an_array(where, f"a {type(values).__name__} is not an array of numbers{_way_out(values)}")
     return array
 
 
 def _way_out(values: Any) -> str:
-    """What to write instead of something that is not an array yet."""
+    """What to write instead of an object that is not an array yet."""
     for method in ("collect", "toarray"):
         if callable(getattr(values, method, None)):
             return f"; send what .{method}() gives"
@@ -172,8 +181,8 @@ def _converted(where: str, array: NDArray[Any]) -> NDArray[Any]:
     if dtype == np.longdouble:
         return array.astype(FLOAT)
     if dtype.kind == "V" and dtype.names is None and re.match(r"b?float\d", dtype.name):
-        return array.astype(
-            "<f4"
-        )  # bfloat16 and the float8 types of ml_dtypes: float32 holds all their values
+        return array.astype("<f4")  # float32 holds all values of ml_dtypes' bfloat16 and float8
     what = {"M": "times", "m": "time differences", "c": "complex numbers", "u": "integers beyond 2^63 - 1"}
-    raise refused(where, f"an array of {dtype}, {what.get(dtype.kind, 'not numbers')}, which no model takes")
+    raise not_an_array(
+        where, f"an array of {dtype}, {what.get(dtype.kind, 'not numbers')}, which no model takes"
+    )

@@ -1,5 +1,7 @@
-"""Attributions and levels. Numbers come one for each target of the explanation, in order; `value` and
-`standard_error` are the first target's. Events are t <= 0; t = 0 is the most recent.
+"""Attributions and levels.
+
+Numbers are tuples with one item for each target of the explanation, in order; `value` and `standard_error` are those
+of the first target. Events are counted back from the latest, which is t = 0.
 """
 
 from __future__ import annotations
@@ -12,17 +14,17 @@ PerTarget = tuple[float, ...]
 """One number for each target."""
 
 
-class Word(StrEnum):
-    """One of the contract's words."""
+class ContractEnum(StrEnum):
+    """A word of one of the contract's enums."""
 
     @classmethod
     def _missing_(cls, _: object) -> Self:
-        """A newer server's word reads as UNKNOWN, and breaks nothing."""
+        """A word that only a newer server knows is UNKNOWN."""
         return cls("unknown")
 
 
-class PlayerKind(Word):
-    """Whose attribution it is."""
+class PlayerKind(ContractEnum):
+    """The kind of player that an attribution belongs to."""
 
     EVENT = "event"  # one unpruned event
     FEATURE = "feature"  # one feature
@@ -36,8 +38,8 @@ class PlayerKind(Word):
     UNKNOWN = "unknown"
 
 
-class StopReason(Word):
-    """Why a level stopped. EXACT means no sampling error."""
+class StopReason(ContractEnum):
+    """Why a level stopped sampling. EXACT: it has no sampling error."""
 
     EXACT = "exact"
     TARGET = "target"
@@ -51,8 +53,15 @@ class StopReason(Word):
 class Attribution:
     """What one player contributed, in units of the explained output after the link.
 
-    `t`: the event of an EVENT, CELL or EVENT_REST. `first_t`, `last_t`: those of PRUNED or HISTORY.
-    `selection_uncertain`: its event or feature was chosen only by a margin within two standard errors.
+    Args:
+        kind: the kind of player.
+        values: the attribution for each target.
+        standard_errors: their standard errors; 0 where exact.
+        t: the event of an EVENT, CELL or EVENT_REST.
+        first_t: the oldest event of PRUNED or HISTORY.
+        last_t: the latest event of PRUNED or HISTORY.
+        feature: the feature of a FEATURE, CELL or FEATURE_REST.
+        selection_uncertain: whether its event or feature was chosen by a margin within two standard errors only.
     """
 
     kind: PlayerKind
@@ -66,24 +75,36 @@ class Attribution:
 
     @property
     def value(self) -> float:
-        """The first target's attribution."""
+        """The attribution for the first target."""
         return self.values[0]
 
     @property
     def standard_error(self) -> float:
-        """The first target's standard error; 0 where exact."""
+        """The standard error for the first target; 0 where exact."""
         return self.standard_errors[0]
 
     def for_target(self, index: int) -> Attribution:
-        """The same with one target's numbers only."""
+        """The same with the numbers of one target only."""
         return replace(self, values=(self.values[index],), standard_errors=(self.standard_errors[index],))
 
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """How sure a level is, and what it took, over all targets. In a level for one target, `largest_standard_error` is
-    that target's. `seconds`: wall time. `estimator`: "regression" or "control_variate"; empty where nothing was
-    estimated.
+    """How sure the numbers of a level are, and what they took.
+
+    Args:
+        stop_reason: why sampling stopped.
+        detail: more about the reason, for people.
+        players: how many players the game has, without null players.
+        coalitions: how many coalitions were evaluated.
+        largest_standard_error: over all targets, or of the one target of `Explanation.target`.
+        additivity_residual: the largest |sum of attributions - (score - base value)| over the targets.
+        clipped_coalitions: how many outputs the logit link clipped.
+        selection_truncated: whether players were dropped to stay within the limit.
+        near_misses: events and features that the cell level left out by a margin within two standard errors.
+        seconds: wall time.
+        estimator: "regression" or "control_variate"; empty where nothing was estimated.
+        null_players: how many players equal the background; their attribution is 0.
     """
 
     stop_reason: StopReason
@@ -102,7 +123,7 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """One level, in the server's order; without attributions where it was not computed."""
+    """One level: its attributions, which are empty where it was not computed, and their quality."""
 
     attributions: tuple[Attribution, ...]
     quality: Quality
@@ -112,7 +133,7 @@ class Level:
         return tuple(item for item in self.attributions if item.kind is kind)
 
     def for_target(self, index: int) -> Level:
-        """The same with one target's numbers only."""
+        """The same with the numbers of one target only."""
         attributions = tuple(item.for_target(index) for item in self.attributions)
         quality = replace(
             self.quality,

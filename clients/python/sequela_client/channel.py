@@ -1,4 +1,4 @@
-"""How the clients connect."""
+"""The connection to a server, which the blocking and the asyncio client share."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ import grpc
 from sequela_proto.v1 import sequela_pb2_grpc as rpc
 
 from sequela_client.connection_errors import Peer, unreachable
+from sequela_client.content_digests import ContentDigests
 from sequela_client.errors import CallerError, SequelaError, from_rpc
-from sequela_client.sent_content import Knowledge
 from sequela_client.server_address import ServerAddress
 from sequela_client.tls import PathLike, channel_credentials
 
 _SERVICES = ("ExplanationService", "ModelService", "BackgroundService")
 
+# gRPC's own retries: on UNAVAILABLE only, four attempts in all.
 SERVICE_CONFIG = {
     "methodConfig": [
         {
             "name": [{"service": f"sequela.v1.{service}"} for service in _SERVICES],
-            # Every question is safe to repeat: the same one gets the same answer.
+            # Every call is safe to repeat: the same request gets the same answer.
             "retryPolicy": {
                 "maxAttempts": 4,
                 "initialBackoff": "0.1s",
@@ -34,35 +35,34 @@ SERVICE_CONFIG = {
         }
     ]
 }
-"""gRPC's own retries: only UNAVAILABLE, four attempts."""
 
+# The largest message in either direction by default; the server has the same default.
 MAX_MESSAGE_BYTES = 64 << 20
-"""Default limit of a message either way, as the server's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """When a question's time is over; a question may take several calls."""
+    """The moment at which a method must have ended; a method may make several calls."""
 
     at: float | None
     LONGEST_SECONDS: ClassVar[float] = 1e9
-    """Thirty years: longer timeouts, infinity among them, are no limit, and overflow in gRPC."""
+    """About thirty years. Longer timeouts, such as infinity, mean no limit; they would overflow in gRPC."""
 
     @classmethod
     def after(cls, seconds: float | None) -> Deadline:
-        """So many seconds from now; None, or longer than anybody waits: never."""
+        """So many seconds from now; None and very long timeouts never end."""
         if seconds is None or seconds > cls.LONGEST_SECONDS:
             return cls(None)
         return cls(time.monotonic() + seconds)
 
     @property
     def remaining(self) -> float | None:
-        """Seconds left, at least 0; None without end."""
+        """The seconds that are left, at least 0; None if there is no limit."""
         return None if self.at is None else max(self.at - time.monotonic(), 0.0)
 
 
 class Stubs:
-    """The services' stubs over one channel, blocking or asyncio."""
+    """The stubs of all services over one channel, blocking or asyncio."""
 
     def __init__(self, channel: Any) -> None:
         self.explanations = rpc.ExplanationServiceStub(channel)
@@ -71,16 +71,17 @@ class Stubs:
 
 
 class Client:
-    """What the blocking and the asyncio client share: a channel, its stubs, what is known of the server."""
+    """What the blocking and the asyncio client share: a channel, its stubs, and what the server is known to have."""
 
     _grpc: ClassVar[Any]
-    """`grpc` or `grpc.aio`: they open channels alike."""
+    """`grpc` or `grpc.aio`, which open channels with the same functions."""
     _closed = False
 
     def _check_open(self) -> None:
         """Raises CallerError once the client is closed."""
+        # gRPC itself would raise a ValueError that names none of our classes.
         if self._closed:
-            raise CallerError("this client is closed; make another one", reason="CLIENT_CLOSED")
+            raise CallerError("this client is closed; create a new one", reason="CLIENT_CLOSED")
 
     def __init__(
         self,
@@ -95,14 +96,21 @@ class Client:
         max_message_bytes: int = MAX_MESSAGE_BYTES,
         options: Sequence[tuple[str, Any]] = (),
     ) -> None:
-        """Connects lazily.
+        """Prepares a connection, which is opened with the first call.
 
-        `address`: `host:port`, a host alone (port 50051), or any gRPC target. `timeout`: seconds for
-        a question that gives none (None: no limit). `secure`: TLS, trusting the system's authorities. `ca`: TLS,
-        trusting those of this PEM file. `certificate` and `key`: TLS, showing this certificate to the server (PEM
-        files). `credentials`: gRPC's own, in place of all these. `options`: more of gRPC's channel options.
+        Args:
+            address: `host:port`, a host alone (port 50051), or any gRPC target.
+            timeout: seconds for a call that is given no timeout of its own; None: no limit.
+            secure: use TLS, and trust the authorities of the system.
+            ca: use TLS, and trust the authorities in this PEM file.
+            certificate: use TLS, and present this certificate to the server (a PEM file).
+            key: the key of that certificate (a PEM file).
+            credentials: gRPC's channel credentials, instead of the four above.
+            max_message_bytes: the largest message that is sent or received.
+            options: further channel options of gRPC.
 
-        Raises CallerError for an address or a file that is none.
+        Raises:
+            CallerError: the address or a PEM file is not valid.
         """
         if credentials is None and (secure or ca is not None or certificate is not None or key is not None):
             credentials = channel_credentials(ca, certificate, key)
@@ -111,13 +119,13 @@ class Client:
             ("grpc.service_config", json.dumps(SERVICE_CONFIG)),
             ("grpc.max_send_message_length", max_message_bytes),
             ("grpc.max_receive_message_length", max_message_bytes),
-            # A proxy of the environment cannot reach this machine's own servers.
+            # A proxy that the environment names cannot reach servers on this machine.
             *([("grpc.enable_http_proxy", 0)] if server.is_local else []),
             *options,
         ]
         self._peer = Peer(server, credentials is not None)
         self._timeout = timeout
-        self._knowledge = Knowledge(max_message_bytes)
+        self._digests = ContentDigests(max_message_bytes)
         self._channel = (
             self._grpc.insecure_channel(server.target, options=settings)
             if credentials is None
@@ -129,12 +137,12 @@ class Client:
         seconds = self._timeout if timeout is None else timeout
         if seconds is None:
             return None
-        # A bool is a number in Python, and never meant as one here.
+        # A bool is a number in Python, but never meant as one here.
         if isinstance(seconds, bool) or not isinstance(seconds, SupportsFloat) or not float(seconds) >= 0:
-            text = f"timeout: must be seconds, at least 0, or None, not {seconds!r}"
+            text = f"timeout: must be a number of seconds, at least 0, or None, not {seconds!r}"
             raise CallerError(text, reason="ARGUMENT_INVALID")
         return float(seconds)
 
-    def _failure(self, error: grpc.RpcError) -> SequelaError:
-        """What a call failed with. May ask the server once more whether it speaks TLS."""
-        return from_rpc(error, lambda message: unreachable(message, self._peer))
+    def _failure(self, error: grpc.RpcError, request: Any) -> SequelaError:
+        """The exception for a failed call. It may ask the server once more, whether it speaks TLS."""
+        return from_rpc(error, lambda message: unreachable(message, self._peer), request)

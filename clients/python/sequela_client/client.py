@@ -9,31 +9,37 @@ from typing import Any, ClassVar, Self, TypeVar, Unpack
 
 import grpc
 
-from sequela_client import questions
-from sequela_client.bulk import Feed
+from sequela_client import operations
+from sequela_client.calls import Call, Listing, Operation
 from sequela_client.channel import Client, Deadline
 from sequela_client.errors import SequelaError
 from sequela_client.explanation import Explanation
-from sequela_client.flows import Call, Flow
 from sequela_client.inputs import BackgroundLike, BackgroundValues, SequenceLike, Values
 from sequela_client.models import ModelLike
 from sequela_client.options import Options, documented
-from sequela_client.pages import Listing
 from sequela_client.requests import Average, BackgroundShape
 from sequela_client.resources import Background, ExplanationSummary, Model, Outcome, Scores
+from sequela_client.streams import MessageStream
 
 T = TypeVar("T")
 
 
 class Sequela(Client):
-    """A client of one server; safe to use from several threads.
+    """A blocking client of one server. It is safe to use from several threads.
 
         with Sequela("localhost:50051") as sequela:
             e = sequela.explain(sequence, model="model.onnx", background=average_event)
 
-    A `model` is a path (a str that ends in .onnx or has a separator), a registered name, or
-    `grpc://host:port/name`; a schema.json beside a model file belongs to it. `timeout` is in seconds (None:
-    the client's). Every method raises SequelaError.
+    These arguments mean the same in every method:
+
+    - model: the path of an ONNX file (a str that ends in .onnx or has a separator, or a Path), the name of a model that
+      the server has, or an `Endpoint` or its URI, such as `grpc://host:port/name`. A schema.json beside the file is
+      sent with it. A file is uploaded once, and named by its digest from then on.
+    - sequence: one array (l, d) for a model with one input, arrays by input name, a table with named columns (a
+      DataFrame), or a `Sequence`. The oldest event comes first.
+    - timeout: how long the method may take, in seconds; None takes the client's.
+
+    Every method raises `SequelaError`; its subclasses say who has to act.
     """
 
     _grpc: ClassVar[Any] = grpc
@@ -45,7 +51,7 @@ class Sequela(Client):
         self.close()
 
     def close(self) -> None:
-        """Cancels calls under way."""
+        """Closes the connection; calls that are under way are cancelled."""
         self._closed = True
         self._channel.close()
 
@@ -61,9 +67,19 @@ class Sequela(Client):
         timeout: float | None = None,
         **options: Unpack[Options],
     ) -> Explanation:
-        """Explains the score of one sequence: (l, d), arrays by input name, or a `Sequence`."""
-        flow = questions.explain(self._knowledge, sequence, model, background, options, caller_id, labels)
-        return self._run(flow, timeout)
+        """Explains the score of one sequence.
+
+        Args:
+            sequence: the sequence (l, d), oldest event first.
+            model: the model that scores it.
+            background: what stands for "nothing known": an average event (d), one row for each position (k, d), arrays
+                by input name, `BackgroundValues`, or the name of a stored background. None: the model's default.
+            caller_id: your id of the sequence, by which explanations can be listed; None: the sequence's own.
+            labels: stored with the explanation, in addition to the sequence's own.
+            timeout: seconds; when they are over, the answer is what is known by then (`cut_short`).
+        """
+        operation = operations.explain(self._digests, sequence, model, background, options, caller_id, labels)
+        return self._run(operation, timeout)
 
     @documented
     def explain_many(
@@ -75,21 +91,28 @@ class Sequela(Client):
         timeout: float | None = None,
         **options: Unpack[Options],
     ) -> Iterator[Outcome]:
-        """Explains many sequences over one stream, answers in their order as they come; one may fail alone.
+        """Explains many sequences over one stream, and yields an outcome for each of them, in their order.
 
-        The sequences are read as the stream takes them, in a thread of their own; `timeout` is each one's.
+        One sequence may fail without the others: its outcome has an error.
+
+        Args:
+            sequences: the sequences; they are read when the stream takes them, in another thread.
+            model: the model that scores them.
+            background: as in `explain`, for all of them.
+            timeout: seconds for each sequence.
         """
-        flow = questions.explain_many(self._knowledge, model, background, options, self._seconds(timeout))
-        bulk = self._run(flow, timeout)
-        feed = Feed(sequences, bulk.message)
-        stream = self._stubs.explanations.ExplainStream(iter(feed))
+        operation = operations.explain_many(self._digests, model, background, options, self._seconds(timeout))
+        state = self._run(operation, timeout)
+        messages = MessageStream(sequences, state.message)
+        stream = self._stubs.explanations.ExplainStream(iter(messages))
         try:
             for answer in stream:
-                yield from bulk.outcomes(answer)
-            yield from bulk.rest()
+                yield from state.outcomes(answer)
+            yield from state.rest()
         except grpc.RpcError as error:
-            raise feed.failure or self._failure(error) from None
+            raise messages.failure or self._failure(error, None) from None
         finally:
+            # A caller may stop iterating early; the server must not go on with the rest.
             stream.cancel()
 
     def score(
@@ -101,13 +124,24 @@ class Sequela(Client):
         output_event: int | None = None,
         timeout: float | None = None,
     ) -> Scores:
-        """Scores one sequence, or several, without explaining them."""
-        flow = questions.score(self._knowledge, sequences, model, targets, output_event)
-        return self._run(flow, timeout)
+        """Scores one sequence, or a list of sequences, without explaining them.
+
+        Args:
+            sequences: one sequence, or an iterable of them.
+            model: the model that scores them.
+            targets: output names or column numbers; None: all outputs, in the model's order.
+            output_event: the event t <= 0 whose output is taken, of a model with an output for every event.
+            timeout: seconds.
+
+        Returns:
+            The scores (k, targets), one row for each sequence, before any link.
+        """
+        operation = operations.score(self._digests, sequences, model, targets, output_event)
+        return self._run(operation, timeout)
 
     def get_explanation(self, name: str, *, timeout: float | None = None) -> Explanation:
-        """An explanation made before, by its name `explanations/e`."""
-        return self._run(questions.get_explanation(name), timeout)
+        """Reads a stored explanation by its name, `explanations/e`."""
+        return self._run(operations.get_explanation(name), timeout)
 
     def list_explanations(
         self,
@@ -120,32 +154,48 @@ class Sequela(Client):
         page_size: int = 50,
         timeout: float | None = None,
     ) -> Iterator[ExplanationSummary]:
-        """Explanations made in [start, end), newest first; the pages are fetched as they are needed."""
-        return self._all(
-            questions.list_explanations(caller_id, model, labels, start, end, page_size), timeout
-        )
+        """Lists stored explanations, newest first.
+
+        Args:
+            caller_id: only explanations with this caller id.
+            model: only explanations of this model.
+            labels: only explanations that have all of these labels.
+            start: only explanations that were made at this time or later.
+            end: only explanations that were made before this time.
+            page_size: how many are fetched in one call; further pages are fetched when they are needed.
+            timeout: seconds for each page.
+        """
+        listing = operations.list_explanations(caller_id, model, labels, start, end, page_size)
+        return self._all(listing, timeout)
 
     def register_model(self, path: ModelLike, *, name: str = "", timeout: float | None = None) -> Model:
-        """Uploads a model file under a name `m` or `m/v` (empty: its digest)."""
-        return self._run(questions.register_model(path, name), timeout)
+        """Uploads a model file under a name, `m` or `m/v`. Without one, its digest is its name."""
+        return self._run(operations.register_model(path, name), timeout)
 
     def get_model(self, name: str, *, timeout: float | None = None) -> Model:
         """Describes a model."""
-        return self._run(questions.get_model(name), timeout)
+        return self._run(operations.get_model(name), timeout)
 
     def models(self, *, page_size: int = 50, timeout: float | None = None) -> Iterator[Model]:
-        """All models by name."""
-        return self._all(questions.list_models(page_size), timeout)
+        """Lists all models by name."""
+        return self._all(operations.list_models(page_size), timeout)
 
     def delete_model(self, name: str, *, timeout: float | None = None) -> None:
-        """Deletes an uploaded model."""
-        self._run(questions.delete_model(name), timeout)
+        """Deletes a model that was uploaded."""
+        self._run(operations.delete_model(name), timeout)
 
     def create_background(
         self, name: str, values: BackgroundValues | Values, *, model: ModelLike, timeout: float | None = None
     ) -> Background:
-        """Keeps an average event (d) or a matrix (k, d) as a named background of a model."""
-        return self._run(questions.create_background(self._knowledge, name, values, model), timeout)
+        """Stores a background of a model under a name. A name can be used once.
+
+        Args:
+            name: the background's name, or `models/m/backgrounds/b`.
+            values: an average event (d), or one row for each position (k, d), whose last row is t = 0.
+            model: the model that it belongs to.
+            timeout: seconds.
+        """
+        return self._run(operations.create_background(self._digests, name, values, model), timeout)
 
     def average_background(
         self,
@@ -157,23 +207,32 @@ class Sequela(Client):
         shape: BackgroundShape = "event",
         timeout: float | None = None,
     ) -> Background:
-        """Averages sequences, streamed to the server, into a named background of a model."""
-        flow = questions.average_background(self._knowledge, name, sequences, model, average, shape)
-        return self._run(flow, timeout)
+        """Averages sequences into a background, and stores it under a name. The sequences are streamed to the server.
+
+        Args:
+            name: the background's name, or `models/m/backgrounds/b`.
+            sequences: what is ordinary, such as the histories of accounts without fraud.
+            model: the model that it belongs to.
+            average: "mean" or "median".
+            shape: "event" makes one average event (d); "sequence" one for each position (k, d).
+            timeout: seconds.
+        """
+        operation = operations.average_background(self._digests, name, sequences, model, average, shape)
+        return self._run(operation, timeout)
 
     def get_background(self, name: str, *, timeout: float | None = None) -> Background:
-        """A background with its values, by its name `models/m/backgrounds/b`."""
-        return self._run(questions.get_background(name), timeout)
+        """Reads a background with its values by its name, `models/m/backgrounds/b`."""
+        return self._run(operations.get_background(name), timeout)
 
     def backgrounds(
         self, *, model: str = "", page_size: int = 50, timeout: float | None = None
     ) -> Iterator[Background]:
-        """All backgrounds by name, without their values; of one model, `models/m` or `m`, or of all."""
-        return self._all(questions.list_backgrounds(model, page_size), timeout)
+        """Lists backgrounds by name, without their values; of one model, `m` or `models/m`, or of all."""
+        return self._all(operations.list_backgrounds(model, page_size), timeout)
 
     def delete_background(self, name: str, *, timeout: float | None = None) -> None:
         """Deletes a background."""
-        self._run(questions.delete_background(name), timeout)
+        self._run(operations.delete_background(name), timeout)
 
     def _all(self, listing: Listing[T], timeout: float | None) -> Iterator[T]:
         rest: Listing[T] | None = listing
@@ -181,18 +240,21 @@ class Sequela(Client):
             items, rest = self._run(rest.page(), timeout)
             yield from items
 
-    def _run(self, flow: Flow[T], timeout: float | None) -> T:
-        """Carries out a flow: makes the calls it yields, within one deadline."""
+    def _run(self, operation: Operation[T], timeout: float | None) -> T:
+        """Carries out an operation: makes the calls that it yields, all within one deadline."""
         deadline = Deadline.after(self._seconds(timeout))
         try:
-            call = next(flow)
+            call = next(operation)
             while True:
                 try:
+                    # One deadline holds for all calls of an operation: an upload leaves less time for the
+                    # explanation.
                     answer = self._make(call, deadline)
                 except SequelaError as error:
-                    call = flow.throw(error)
+                    # The operation decides whether it can go on, for example by uploading a model that is missing.
+                    call = operation.throw(error)
                 else:
-                    call = flow.send(answer)
+                    call = operation.send(answer)
         except StopIteration as end:
             result: T = end.value
             return result
@@ -203,4 +265,4 @@ class Sequela(Client):
         try:
             return method(call.blocking_request, timeout=deadline.remaining)
         except grpc.RpcError as error:
-            raise call.failure or self._failure(error) from None
+            raise call.failure or self._failure(error, call.request) from None

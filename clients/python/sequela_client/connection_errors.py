@@ -1,4 +1,4 @@
-"""Why a server was not reached, from what gRPC says of it. It has no codes for this, only words."""
+"""Why a server could not be reached, from gRPC's message: gRPC has one code for all reasons."""
 
 from __future__ import annotations
 
@@ -19,21 +19,26 @@ _CLOSED = re.compile(r"Socket closed|Connection reset|Broken pipe|GOAWAY", re.IG
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """The server that was called. `secure`: by TLS."""
+    """The server that was called, and whether TLS was used."""
 
     address: ServerAddress
     secure: bool = False
 
 
 def unreachable(message: str, peer: Peer) -> SequelaError | None:
-    """The error for a connection that did not come about, or an answer; None where the message is about something else.
+    """The error for a connection that failed, or for an answer that did not come in time.
 
-    May ask the server once whether it speaks TLS, for two seconds at most.
+    It may ask the server once whether it uses TLS, which takes two seconds at most.
+
+    Returns:
+        None if the message is about something else.
     """
+    # gRPC itself gave up waiting; a server that gives up says more.
     if message == _LATE:
         return DeadlineExceeded(f"no answer from {peer.address.target} in time")
     if not _NOT_CONNECTED.match(message):
         return None
+    # The order counts: each looks for a more special message than those after it.
     return next((told for look in _LOOKS if (told := look(message, peer))), None)
 
 
@@ -67,7 +72,7 @@ def _without_tls(message: str, peer: Peer) -> SequelaError | None:
     if not peer.secure or "WRONG_VERSION_NUMBER" not in message:
         return None
     return CallerError(
-        f"{peer.address.target} does not speak TLS; check the port, or leave out --secure, --ca, --cert and --key "
+        f"{peer.address.target} does not use TLS; check the port, or leave out --secure, --ca, --cert and --key "
         "(secure=, ca=, certificate= and key= in Python) where plain text is allowed",
         reason="SERVER_WITHOUT_TLS",
     )
@@ -85,27 +90,27 @@ def _http(message: str, peer: Peer) -> SequelaError | None:
     if "http1.x" not in message and "Expected SETTINGS frame" not in message:
         return None
     return CallerError(
-        f"{peer.address.target} speaks HTTP/1, not gRPC; Sequela explains at its --port (50051 by default), not at "
-        "its --http-port (9464)",
+        f"{peer.address.target} answers HTTP/1, not gRPC; use the server's --port (50051 by default), not its "
+        "--http-port (9464)",
         reason="NOT_GRPC",
     )
 
 
 def _closed(message: str, peer: Peer) -> SequelaError | None:
-    """A server that hangs up at once: it may want what it was not given."""
+    """A server that closes the connection at once: it may require TLS, or a certificate."""
     if not _CLOSED.search(message) or not peer.address.host:
         return None
     where, wanted = peer.address.target, wants_tls(peer.address.host, peer.address.port)
     if wanted and not peer.secure:
         return CallerError(
-            f"{where} speaks TLS, and was asked in plain text; --secure asks by TLS and trusts the system's "
-            "authorities, --ca FILE those of a PEM file (secure= and ca= in Python)",
+            f"{where} requires TLS; use --secure to trust the system's authorities, or --ca FILE to trust those in a "
+            "PEM file (secure= or ca= in Python)",
             reason="SERVER_WANTS_TLS",
         )
     if wanted == "certificate":
         return CallerError(
-            f"{where} wants the client's certificate, from an authority in the server's --tls-client-ca; --cert FILE "
-            "and --key FILE show one (certificate= and key= in Python)",
+            f"{where} requires a certificate of the client, from an authority in the server's --tls-client-ca; present "
+            "one with --cert FILE and --key FILE (certificate= and key= in Python)",
             reason="CLIENT_CERTIFICATE_NEEDED",
         )
     return None

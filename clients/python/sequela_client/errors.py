@@ -1,7 +1,7 @@
-"""What a call can fail with, by who must act: the caller, the operator, or nobody but time.
+"""The exceptions of the client. Their classes say who has to act: the caller, the operator, or nobody (try again).
 
-Every error the server answers becomes one of these, once, in `from_rpc`; no other part of the client looks at
-status codes. Faults that the client sees by itself (a file that is not there) are `CallerError`s as well.
+Every error that the server answers is translated in `from_rpc` or `from_item`; no other part of the client looks at
+status codes. Faults that the client finds by itself, such as a missing file, are `CallerError`s too.
 """
 
 from __future__ import annotations
@@ -17,22 +17,39 @@ from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from grpc_status import rpc_status
 from sequela_proto.v1 import sequela_pb2 as pb
 
+from sequela_client.argument_names import argument_of, with_arguments
+
+MODEL_NOT_FOUND = "MODEL_NOT_FOUND"
+BACKGROUND_NOT_FOUND = "BACKGROUND_NOT_FOUND"
 UPLOADS_DISABLED = "UPLOADS_DISABLED"
-"""The reason with which an operator's switch refuses an upload."""
+# Reasons on which the client acts by itself: it sends the content that the server does not have.
+
+# Reasons of errors that only the operator can resolve, whatever their status code.
 OPERATORS_REASONS = frozenset({UPLOADS_DISABLED, "ENDPOINT_NOT_ALLOWED", "ENDPOINT_OFF"})
-"""Reasons of what an operator has switched off, or has not allowed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One thing wrong with one field of the request, by its path in the contract."""
+    """One thing that is wrong with one argument.
+
+    Args:
+        field: the argument as it is written in Python, such as `seed` or `sequence['amounts']`.
+        description: what is wrong with it, and what is allowed.
+    """
 
     field: str
     description: str
 
 
 class SequelaError(Exception):
-    """Any failure of a call. `reason`: the server's UPPER_SNAKE_CASE word, empty where it gave none."""
+    """The base of everything that the client raises on purpose.
+
+    Args:
+        message: what is wrong, where, and what to do.
+        reason: a stable UPPER_SNAKE_CASE code for programs; empty where the server gave none.
+        violations: what is wrong with which argument, where the server said so.
+        retry_after: seconds after which trying again may help; None where the server did not say.
+    """
 
     def __init__(
         self,
@@ -49,37 +66,38 @@ class SequelaError(Exception):
         self.retry_after = retry_after
 
     def __str__(self) -> str:
-        """The message, and what it does not say yet of the fields at fault."""
+        """The message, followed by those violations that it does not mention."""
+        # The server shortens long descriptions in its message, and ends them with an ellipsis.
         unsaid = [v for v in self.violations if v.description.rstrip("…") not in self.message]
         return "; ".join([self.message, *(f"{v.field}: {v.description}" for v in unsaid)])
 
 
 class CallerError(SequelaError):
-    """The request is wrong: change it. `violations` name the fields."""
+    """The request is wrong and must be changed. `violations` name the arguments."""
 
 
 class NotFound(CallerError):
-    """The server knows no model, background or explanation of this name."""
+    """The server has no model, background or explanation of this name."""
 
 
 class ModelOrBackgroundError(CallerError):
-    """Model, background and sequence do not fit each other, or the model fails on them."""
+    """The model, the background and the sequence do not fit each other, or the model fails on them."""
 
 
 class OperatorError(SequelaError):
-    """The server refuses or is broken; its operator must act."""
+    """The server refuses the call or is broken; its operator has to act."""
 
 
 class NotImplementedByServer(OperatorError):
-    """The server's version has no such feature."""
+    """The server's version does not have this feature."""
 
 
 class TryAgain(SequelaError):
-    """The server is busy, draining or not reachable: try again, after `retry_after` seconds where given."""
+    """The server is busy, shutting down or cannot be reached. Try again, after `retry_after` seconds if given."""
 
 
 class DeadlineExceeded(SequelaError):
-    """The timeout was too short even for a partial answer: allow more time."""
+    """The timeout was too short even for a partial answer. Allow more time."""
 
 
 _BY_CODE: dict[int, type[SequelaError]] = {
@@ -93,7 +111,7 @@ _BY_CODE: dict[int, type[SequelaError]] = {
         NotFound: (grpc.StatusCode.NOT_FOUND,),
         ModelOrBackgroundError: (grpc.StatusCode.FAILED_PRECONDITION,),
         NotImplementedByServer: (grpc.StatusCode.UNIMPLEMENTED,),
-        # A server that drains cancels what it cannot finish.
+        # A server that shuts down cancels what it cannot finish, so CANCELLED is one of these.
         TryAgain: (
             grpc.StatusCode.UNAVAILABLE,
             grpc.StatusCode.RESOURCE_EXHAUSTED,
@@ -106,47 +124,56 @@ _BY_CODE: dict[int, type[SequelaError]] = {
 }
 
 
-_OF_GRPC_ITSELF = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
-"""Codes that need no server to say them."""
+# Codes that gRPC reports by itself where it reached no server.
+_CODES_OF_GRPC = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 
 
-def from_rpc(error: grpc.RpcError, unreachable: Callable[[str], SequelaError | None]) -> SequelaError:
-    """The exception for a failed call, from its code and the google.rpc details it carries.
+def from_rpc(
+    error: grpc.RpcError, unreachable: Callable[[str], SequelaError | None], request: Any = None
+) -> SequelaError:
+    """The exception for a failed call, from its code and the google.rpc details that it carries.
 
-    `unreachable`: what gRPC's own message means where no server was reached.
+    Args:
+        error: what gRPC raised.
+        unreachable: makes the exception from gRPC's own message where no server was reached.
+        request: the message, or the list of messages, that was sent; fields are named by its arguments.
     """
     code, message = error.code(), error.details() or ""
     info, bad, retry = ErrorInfo(), BadRequest(), RetryInfo()
     has_info = _unpack(error, info, bad, retry)
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED and not has_info:
-        # gRPC itself says so about a message over the limit: trying again would not help.
+        # gRPC says so itself about a message over the limit: trying again would not help.
         return CallerError(message, reason="MESSAGE_TOO_LARGE")
-    if code in _OF_GRPC_ITSELF and not has_info and (lost := unreachable(message)):
+    if code in _CODES_OF_GRPC and not has_info and (lost := unreachable(message)):
         return lost
-    return _kind(code.value[0], info.reason)(
-        message or code.name,
+    return _error(code.value[0], info.reason)(
+        with_arguments(message or code.name, [each.field for each in bad.field_violations], request),
         reason=info.reason,
-        violations=_violations(bad.field_violations),
+        violations=_violations(bad.field_violations, request),
         retry_after=_seconds(retry.retry_delay) if retry.HasField("retry_delay") else None,
     )
 
 
-def from_item(status: pb.ItemStatus) -> SequelaError:
-    """The exception for one item of a stream."""
-    return _kind(status.code, status.reason)(
-        status.message,
+def from_item(status: pb.ItemStatus, request: Any = None) -> SequelaError:
+    """The exception for one item of a stream, whose `request` names the fields."""
+    return _error(status.code, status.reason)(
+        with_arguments(status.message, [each.field for each in status.violations], request),
         reason=status.reason,
-        violations=_violations(status.violations),
+        violations=_violations(status.violations, request),
         retry_after=_seconds(status.retry_delay) if status.HasField("retry_delay") else None,
     )
 
 
-def _kind(code: int, reason: str) -> type[SequelaError]:
+def _error(code: int, reason: str) -> type[SequelaError]:
     return OperatorError if reason in OPERATORS_REASONS else _BY_CODE.get(code, OperatorError)
 
 
-def _violations(found: Iterable[Any]) -> list[Violation]:
-    return [Violation(each.field, each.description) for each in found]
+def _violations(found: Iterable[Any], request: Any) -> list[Violation]:
+    violations, paths = list(found), [each.field for each in found]
+    return [
+        Violation(argument_of(each.field, request), with_arguments(each.description, paths, request))
+        for each in violations
+    ]
 
 
 def _seconds(delay: Duration) -> float:
@@ -154,8 +181,9 @@ def _seconds(delay: Duration) -> float:
 
 
 def _unpack(error: Any, *details: Message) -> bool:
-    """Fills the details that the error carries; says whether it carries any."""
+    """Fills in the details that the error carries, and returns whether it carries any."""
     try:
+        # It raises ValueError where the code of the details differs from that of the call.
         status = rpc_status.from_call(error)
     except ValueError:
         return False

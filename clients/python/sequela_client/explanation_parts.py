@@ -1,16 +1,16 @@
-"""The other parts of an explanation: pruning, scores, features, displayed values, options, cost."""
+"""The parts of an explanation beside its levels: pruning, scores, features, displayed values, warnings, cost."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from sequela_client.attributions import PerTarget, Quality, Word
+from sequela_client.attributions import ContractEnum, PerTarget, Quality
 from sequela_client.inputs import EventInfo
 
 
-class Verdict(Word):
-    """How the pruned block's attribution compares with the tolerance, two standard errors considered."""
+class Verdict(ContractEnum):
+    """How the attribution of the pruned events compares with the tolerance, give or take two standard errors."""
 
     WITHIN = "within"
     EXCEEDS = "exceeds"
@@ -20,29 +20,37 @@ class Verdict(Word):
 
 
 def first(numbers: PerTarget) -> float | None:
-    """The first target's number; None where there are none."""
+    """The first target's number; None if there is none."""
     return numbers[0] if numbers else None
 
 
 @dataclass(frozen=True, slots=True)
 class PruningPoint:
-    """One split of the pruning scan: the importance w1 of all events up to and including t."""
+    """One split of the pruning scan: the importance w1 of all events up to and including t, for each target."""
 
     t: int
     importances: PerTarget
 
     @property
     def importance(self) -> float:
-        """The first target's."""
+        """The importance for the first target."""
         return self.importances[0]
 
 
 @dataclass(frozen=True, slots=True)
 class Pruning:
-    """What pruning did, and whether what it lumped together matters.
+    """What pruning did, and whether the pruned events matter. Tuples have one number for each target.
 
-    `values`: P's attribution in the coarse game. `history_values`: with refine_history, the blocks' sum.
-    `verdicts`: none where nothing was pruned or no level was computed. `quality`: how sure `values` are.
+    Args:
+        pruned_events: how many of the oldest events were pruned.
+        tolerances: the tolerances that were used.
+        scan_complete: whether all splits were scanned that had to be.
+        curve: the importance of the oldest events, for each split that was scanned.
+        values: the attribution of all pruned events together (P).
+        standard_errors: of `values`.
+        verdicts: whether P stays within the tolerance; none if nothing was pruned or no level was computed.
+        history_values: with `refine_history`, the sum over the blocks that P was split into.
+        quality: how sure `values` are; None if they were not computed.
     """
 
     pruned_events: int
@@ -57,26 +65,26 @@ class Pruning:
 
     @property
     def tolerance(self) -> float | None:
-        """The first target's tolerance."""
+        """The tolerance of the first target."""
         return first(self.tolerances)
 
     @property
     def value(self) -> float | None:
-        """P's attribution to the first target."""
+        """P's attribution for the first target."""
         return first(self.values)
 
     @property
     def standard_error(self) -> float | None:
-        """Its standard error."""
+        """The standard error of `value`."""
         return first(self.standard_errors)
 
     @property
     def verdict(self) -> Verdict | None:
-        """The first target's verdict."""
+        """The verdict for the first target."""
         return self.verdicts[0] if self.verdicts else None
 
     def for_target(self, index: int) -> Pruning:
-        """The same with one target's numbers only."""
+        """The same with the numbers of one target only."""
         one = slice(index, index + 1)
         return replace(
             self,
@@ -91,7 +99,7 @@ class Pruning:
 
 @dataclass(frozen=True, slots=True)
 class ExplanationWarning:
-    """Something that an answer rests on and that its reader should know. `reason` is UPPER_SNAKE_CASE."""
+    """Something to know before relying on an answer. `reason` is a stable UPPER_SNAKE_CASE code."""
 
     reason: str
     message: str
@@ -99,8 +107,16 @@ class ExplanationWarning:
 
 @dataclass(frozen=True, slots=True)
 class TargetScore:
-    """What a target scored: f(B) and f(X) after the link, and as the model gave them. f(B) is NaN where the score was
-    below `minimum_score`: the model was not asked for it.
+    """The scores of a target.
+
+    Args:
+        name: the output's name.
+        base_value: f(B), the score of the background, after the link. NaN where the score was below `minimum_score`,
+            since it was not computed.
+        score: f(X), the score of the sequence, after the link.
+        raw_base_value: f(B) before the link.
+        raw_score: f(X) before the link.
+        label: what people call the output.
     """
 
     name: str
@@ -124,10 +140,7 @@ class Feature:
 
 @dataclass(frozen=True, slots=True)
 class EventValues:
-    """One event's values as people read them, by feature name, and what the caller sent.
-
-    A pruned event has no values.
-    """
+    """One event as people read it: its values by feature name (none of a pruned event), and what the caller sent."""
 
     t: int
     values: Mapping[str, str]
@@ -135,40 +148,17 @@ class EventValues:
 
 
 @dataclass(frozen=True, slots=True)
-class UsedOptions:
-    """The options as they were used; tolerances in units of the explained output, one for each target."""
-
-    levels: tuple[str, ...]
-    feature_scope: str
-    pruning_tolerances: PerTarget
-    cell_thresholds: PerTarget
-    top_k_events: int | None
-    top_k_features: int | None
-    max_coalitions: int
-    target_standard_errors: PerTarget
-    seed: int
-    refine_history: bool
-    minimum_score: float | None
-    full_pruning_curve: bool
-    link: str
-    output_event: int
-    estimator: str
-
-    def for_target(self, index: int) -> UsedOptions:
-        """The same with one target's numbers only."""
-        one = slice(index, index + 1)
-        return replace(
-            self,
-            pruning_tolerances=self.pruning_tolerances[one],
-            cell_thresholds=self.cell_thresholds[one],
-            target_standard_errors=self.target_standard_errors[one],
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class Cost:
-    """What it took; not part of what a seed reproduces. `stage_seconds`: wall time by stage. `endpoint_rows`,
-    `endpoint_calls`: sent to the model's endpoint, also again or in vain.
+    """What the answer took. It may differ when the same request is sent again.
+
+    Args:
+        model_rows: how many rows the model was run on.
+        model_calls: in how many calls.
+        model_events: how many events were in them.
+        stage_seconds: wall time by stage.
+        cached: whether a stored explanation was returned.
+        endpoint_rows: how many rows were sent to the model's endpoint, including retries.
+        endpoint_calls: in how many calls.
     """
 
     model_rows: int

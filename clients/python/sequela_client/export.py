@@ -1,4 +1,4 @@
-"""Explanations as JSON and CSV. Either stands on its own: who has the file needs nothing else to read it."""
+"""Explanations as JSON and CSV. Either file can be read without anything else."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from math import isnan
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from sequela_client.attributions import Attribution, Level
-    from sequela_client.explanation import Explanation
+from sequela_client.attributions import Attribution, Level
+from sequela_client.explanation_record import ExplanationRecord
 
+# The header of the CSV. Columns up to `level_stop_reason` describe the row's attribution, the next its target, and
+# the last ones the explanation. The latter repeat in every row, so that each row can be read on its own.
 COLUMNS = (
     "explanation",
     "caller_id",
@@ -55,13 +56,10 @@ COLUMNS = (
     "method_version",
     "cut_short",
 )
-"""The header of the CSV. Up to `level_stop_reason` a row tells of its attribution, then of its target, then of the
-explanation: these repeat in every row, so that each row can be read alone.
-"""
 
 
 def plain(item: Any) -> Any:
-    """Dataclasses, mappings, tuples and times as JSON knows them."""
+    """Dataclasses, mappings, tuples and times as values that JSON has; NaN becomes None."""
     if dataclasses.is_dataclass(item):
         return {field.name: plain(getattr(item, field.name)) for field in dataclasses.fields(item)}
     if isinstance(item, Mapping):
@@ -69,17 +67,17 @@ def plain(item: Any) -> Any:
     if isinstance(item, tuple | list):
         return [plain(value) for value in item]
     if isinstance(item, float) and isnan(item):
-        return None  # JSON has no number for what was not asked
+        return None  # JSON has no NaN, which stands for a score that was not computed
     return item.isoformat() if isinstance(item, datetime) else item
 
 
-def to_json(explanation: Explanation, indent: int | None) -> str:
-    """JSON text; refuses what JSON has no number for."""
-    return json.dumps(explanation.to_dict(), indent=indent, allow_nan=False, ensure_ascii=False)
+def to_json(explanation: ExplanationRecord, indent: int | None) -> str:
+    """The explanation as JSON. Raises ValueError for an infinite number, which JSON does not have."""
+    return json.dumps(plain(explanation), indent=indent, allow_nan=False, ensure_ascii=False)
 
 
-def to_csv(explanation: Explanation) -> str:
-    """One row for each attribution and target, or for each target where there are none; numbers in full precision."""
+def to_csv(explanation: ExplanationRecord) -> str:
+    """A row for each attribution and target, or for each target if there are no attributions."""
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n", restval="")
     writer.writeheader()
@@ -88,14 +86,16 @@ def to_csv(explanation: Explanation) -> str:
 
 
 def _inert(text: str) -> str:
-    """A text that a spreadsheet takes for a text, and not for a formula: event values may be an attacker's words."""
+    """The text so that a spreadsheet does not run it as a formula: values of events may come from an attacker."""
     formula = text[:1] in ("=", "@") or (text[:1] in ("+", "-") and not text[1:2].isdigit())
+    # A leading apostrophe is the usual guard against formulas in CSV.
     return f"'{text}" if formula else text
 
 
-def _rows(explanation: Explanation) -> Iterator[dict[str, Any]]:
+def _rows(explanation: ExplanationRecord) -> Iterator[dict[str, Any]]:
     whole = _whole(explanation)
     targets = [whole | _target(explanation, index) for index in range(len(explanation.targets))]
+    # A sequence below the minimum score has no attributions, but a score to report.
     if not any(level.attributions for level in explanation.levels.values()):
         yield from targets
         return
@@ -106,8 +106,8 @@ def _rows(explanation: Explanation) -> Iterator[dict[str, Any]]:
                 yield target | player | {"value": repr(value), "standard_error": repr(error)}
 
 
-def _whole(explanation: Explanation) -> dict[str, Any]:
-    """What holds for all rows."""
+def _whole(explanation: ExplanationRecord) -> dict[str, Any]:
+    """The columns that are the same in all rows."""
     labels = json.dumps(dict(explanation.labels), ensure_ascii=False, sort_keys=True)
     return {
         "explanation": explanation.name,
@@ -128,8 +128,8 @@ def _whole(explanation: Explanation) -> dict[str, Any]:
     }
 
 
-def _target(explanation: Explanation, index: int) -> dict[str, Any]:
-    """What holds for all rows of a target."""
+def _target(explanation: ExplanationRecord, index: int) -> dict[str, Any]:
+    """The columns that are the same in all rows of a target."""
     target, pruning = explanation.targets[index], explanation.pruning.for_target(index)
     return {
         "target": _inert(target.name),
@@ -144,8 +144,8 @@ def _target(explanation: Explanation, index: int) -> dict[str, Any]:
     }
 
 
-def _player(explanation: Explanation, name: str, level: Level, item: Attribution) -> dict[str, Any]:
-    """Whose attribution it is, and what is known of its event and feature."""
+def _player(explanation: ExplanationRecord, name: str, level: Level, item: Attribution) -> dict[str, Any]:
+    """The columns of an attribution: its player, event and feature."""
     info = next((event.info for event in explanation.event_values if event.t == item.t), None)
     labels = {feature.name: feature.label for feature in explanation.feature_info}
     return {
@@ -165,10 +165,10 @@ def _player(explanation: Explanation, name: str, level: Level, item: Attribution
 
 
 def _number(value: float | None) -> str:
-    """In full precision; empty for what was not asked."""
+    """The number in full precision; empty if it was not computed."""
     return "" if value is None or isnan(value) else repr(value)
 
 
-def _displayed(explanation: Explanation, item: Attribution) -> str:
-    """A single cell's value as people read it."""
+def _displayed(explanation: ExplanationRecord, item: Attribution) -> str:
+    """The value of a single cell as people read it; empty for other players."""
     return explanation.displayed(item.t, item.feature) if item.t is not None and item.feature else ""

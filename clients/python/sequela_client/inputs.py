@@ -1,4 +1,4 @@
-"""What a caller hands in: sequences, what people read about their events, and background values."""
+"""What a caller passes: sequences, what people read about their events, and background values."""
 
 from __future__ import annotations
 
@@ -13,14 +13,17 @@ from sequela_client.errors import CallerError
 from sequela_client.tables import Table
 
 Values = ArrayLike | Table | Mapping[str, ArrayLike]
-"""An array for a model with one input, or arrays by input name. Sequences: (l, d), oldest event first."""
+"""An array or table for a model with one input, or several by input name. A sequence is (l, d), oldest event first."""
 
 
 @dataclass(frozen=True, slots=True)
 class EventInfo:
-    """What people read about one event: echoed and stored, never fed to the model.
+    """What people read about one event. It is stored and returned, but the model does not see it.
 
-    `display` maps a feature's name, or any other caption, to the raw value as text.
+    Args:
+        id: your id of the event.
+        time: when it happened. A time without a zone is local time.
+        display: raw values as text, by the name of a feature or by any other caption.
     """
 
     id: str = ""
@@ -30,9 +33,13 @@ class EventInfo:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sequence:
-    """A sequence with what is known about it. `events`: none, or one for each real event, oldest first.
+    """A sequence, and what is known about it.
 
-    `id` and `labels` become the explanation's caller id and labels.
+    Args:
+        inputs: the values (l, d), or arrays by input name.
+        events: none, or one for each real event, oldest first.
+        id: becomes the caller id of the explanation.
+        labels: become labels of the explanation.
     """
 
     inputs: Values
@@ -43,9 +50,11 @@ class Sequence:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BackgroundValues:
-    """Background values with the event that stands before a matrix's first row.
+    """The values of a background.
 
-    `rows`: (d) or (k, d) for every event input, (s) for static ones. `mean_event`: (d) for every event input.
+    Args:
+        rows: (d), an average event, or (k, d), one row for each position, for every event input; (s) for static inputs.
+        mean_event: (d) for every event input; the event that is used before the first row of (k, d).
     """
 
     rows: Values
@@ -53,19 +62,19 @@ class BackgroundValues:
 
 
 SequenceLike = Sequence | Values
-"""A `Sequence`, or just its values."""
+"""A `Sequence`, or its values alone."""
 
 BackgroundLike = str | BackgroundValues | Values | None
-"""A registered background's name, values, or None for the model's default."""
+"""The name of a stored background, values, or None for the model's default."""
 
 
 def as_sequence(given: SequenceLike) -> Sequence:
-    """The values alone, as a `Sequence`."""
+    """The sequence as a `Sequence`."""
     return given if isinstance(given, Sequence) else Sequence(given)
 
 
 def by_name(values: Values) -> Mapping[str, Any]:
-    """The values by input name; a single array has the empty name. Raises CallerError for a name that is no string."""
+    """The values by input name; a single array has an empty name. Raises CallerError if a name is not a string."""
     if not isinstance(values, Mapping):
         return {"": values}
     for name in values:

@@ -1,4 +1,4 @@
-"""Which model a caller means: a file, a name or an endpoint. A file is digested again only if it changes."""
+"""The model that a caller means: a file, a name or an endpoint."""
 
 from __future__ import annotations
 
@@ -16,8 +16,13 @@ from sequela_client.weights import read_whole
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A model that another server runs: `grpc://host:port/name` (or grpcs), `http://host:port/v2/models/name` or
-    `http://host:port/v1/models/name` (or https). Without a version the server there chooses one. schema: a schema.json.
+    """A model that another server runs.
+
+    Args:
+        uri: `grpc://host:port/name`, `http://host:port/v2/models/name` or `http://host:port/v1/models/name`; grpcs and
+            https use TLS.
+        version: the version of the model; empty: that server chooses one.
+        schema: the path of a schema.json that describes the model.
     """
 
     uri: str
@@ -26,7 +31,7 @@ class Endpoint:
 
 
 ModelLike = str | os.PathLike[str] | Endpoint
-"""A path (a str that ends in .onnx or has a separator), a registered name, an endpoint or its URI."""
+"""A path (a str that ends in .onnx or has a separator), the name of a model, an endpoint or its URI."""
 
 _RESOURCE = re.compile(r"models/[^/]+(/versions/[^/]+)?")
 _OTHER_FORMATS = frozenset(
@@ -38,7 +43,13 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class ModelBytes:
-    """A model file's content, in one piece. `weights`: the files beside it that its weights came from."""
+    """The content of a model file.
+
+    Args:
+        onnx: the model with its weights.
+        schema_json: its schema; empty if there is none.
+        weights: other files that weights were read from.
+    """
 
     onnx: bytes
     schema_json: bytes
@@ -46,7 +57,7 @@ class ModelBytes:
 
     @property
     def digest(self) -> str:
-        """As in ModelReference: SHA-256 of the model; with a schema, SHA-256 of the two digests in a row."""
+        """SHA-256 of the model; with a schema, SHA-256 of the digests of both, as in the contract's ModelReference."""
         onnx = hashlib.sha256(self.onnx)
         if not self.schema_json:
             return onnx.hexdigest()
@@ -54,12 +65,13 @@ class ModelBytes:
 
     @property
     def inline(self) -> pb.ModelReference:
-        """The model itself as a reference."""
+        """A reference that holds the model itself."""
         return pb.ModelReference(inline=pb.InlineModel(onnx=self.onnx, schema_json=self.schema_json))
 
     def upload(self, name: str) -> list[pb.RegisterModelRequest]:
-        """The messages that register it."""
+        """The messages that register the model."""
         header = pb.RegisterModelHeader(name=name, schema_json=self.schema_json, digest=self.digest)
+        # A message has a limit, and a model may be larger.
         chunks = [self.onnx[start : start + _CHUNK] for start in range(0, len(self.onnx), _CHUNK)]
         return [
             pb.RegisterModelRequest(header=header),
@@ -69,12 +81,12 @@ class ModelBytes:
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """An ONNX file; weights and a schema.json beside it, where there are any, belong to it."""
+    """An ONNX file, with the weights and the schema.json that may lie beside it."""
 
     path: Path
 
     def read(self) -> ModelBytes:
-        """Raises CallerError where the file, or the weights beside it, cannot be read."""
+        """Reads the files. Raises CallerError if one of them cannot be read."""
         try:
             schema = self.schema.read_bytes() if self.schema.is_file() else b""
             whole = read_whole(self.path)
@@ -86,11 +98,11 @@ class ModelFile:
 
     @property
     def schema(self) -> Path:
-        """Where its schema would lie."""
+        """The path of its schema, which may not exist."""
         return self.path.with_name("schema.json")
 
     def stamp(self, weights: tuple[Path, ...] = ()) -> tuple[object, ...]:
-        """Changes when any of its files does: size and time of change."""
+        """The sizes and modification times of its files, which tell whether one of them has changed."""
         return tuple(
             (stat.st_size, stat.st_mtime_ns)
             for path in (self.path, self.schema, *weights)
@@ -99,30 +111,31 @@ class ModelFile:
         )
 
 
-class Digests:
-    """Digests of files by path, each good for as long as its file's stamp stays."""
+class FileDigests:
+    """Digests of model files by path. A file is read again only if it has changed."""
 
     def __init__(self) -> None:
         self._known: dict[Path, tuple[tuple[object, ...], tuple[Path, ...], str]] = {}
 
     def of(self, file: ModelFile) -> str:
-        """The file's digest, without reading it again where neither it nor what belongs to it changed."""
+        """The digest of a model file with its weights and its schema."""
         known = self._known.get(file.path)
         if known and known[0] == file.stamp(known[1]):
             return known[2]
+        # A large model takes a while to read; its digest counts only if nobody wrote to the file meanwhile.
         before, content = file.stamp(), file.read()
-        if file.stamp() == before:  # else it changed while it was read
+        if file.stamp() == before:  # else the file was changed while it was read
             self._known[file.path] = (file.stamp(content.weights), content.weights, content.digest)
         return content.digest
 
 
 def is_endpoint(model: str) -> bool:
-    """Whether it says where a model is served."""
+    """Whether it is the URI of an endpoint."""
     return "://" in model
 
 
 def choose(model: ModelLike) -> ModelFile | pb.ModelReference:
-    """What the caller means by `model`."""
+    """The file, name or endpoint that the caller means by `model`. Raises CallerError if it is none of them."""
     if isinstance(model, Endpoint):
         return pb.ModelReference(endpoint=_endpoint(model))
     if not isinstance(model, str | os.PathLike):
@@ -134,13 +147,14 @@ def choose(model: ModelLike) -> ModelFile | pb.ModelReference:
     if Path(model).suffix in _OTHER_FORMATS:
         text = f"model: {os.fspath(model)!r} is not an ONNX file; export the model to ONNX first"
         raise CallerError(text, reason="MODEL_NOT_ONNX")
+    # A Path is always a file, whatever its name.
     if not isinstance(model, str):
         return ModelFile(Path(model))
     if is_endpoint(model):
         return pb.ModelReference(endpoint=pb.EndpointModel(uri=model))
     if model.endswith(".onnx"):
         return ModelFile(Path(model))
-    # `models/m/versions/v` is the one form with separators that is a name.
+    # `models/m/versions/v` is a name although it has separators.
     if _SEPARATORS & set(model) and not _RESOURCE.fullmatch(model):
         return ModelFile(Path(model))
     return pb.ModelReference(name=model)
@@ -152,7 +166,7 @@ def _advice(model: object) -> str:
 
 
 def _endpoint(model: Endpoint) -> pb.EndpointModel:
-    """Raises CallerError where its schema cannot be read."""
+    """The message of an endpoint. Raises CallerError if its schema cannot be read."""
     try:
         schema = Path(model.schema).read_bytes() if model.schema else b""
     except OSError as error:

@@ -1,125 +1,202 @@
-"""How to explain, as keywords; whatever is left out (or None) takes the server's default."""
+"""How to explain: every option is declared here, once.
+
+The keywords of `explain`, its docstring, the flags of `sequela explain` and the message that is sent all follow from
+`Options`; the options that an answer was made with follow from `UsedOptions`. `option_messages` translates both.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from difflib import get_close_matches
+from dataclasses import dataclass, replace
 from inspect import cleandoc
-from operator import index
-from typing import Any, Literal, TypedDict, TypeVar
+from textwrap import fill
+from typing import Annotated, Any, Literal, TypedDict, TypeVar, get_args, get_origin, get_type_hints
 
-from sequela_proto.v1 import sequela_pb2 as pb
-
-from sequela_client.enums import member
-from sequela_client.errors import CallerError
+from sequela_client.attributions import PerTarget
 
 Level = Literal["event", "feature", "cell"]
 FeatureScope = Literal["unpruned", "full_sequence"]
 Link = Literal["identity", "logit"]
 Estimator = Literal["regression", "control_variate"]
 
-
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
+@dataclass(frozen=True, slots=True)
+class About:
+    """What people read about an option: one sentence, and the server's default."""
+
+    help: str
+    default: str
+
+
 class Options(TypedDict, total=False):
-    """Options, each with its default; tolerances are in units of the explained output, events t <= 0:
+    """The options of `explain` and `explain_many`. One that is left out, or None, takes the server's default."""
 
-    levels: any of "event", "feature", "cell" (all)
-    targets: output names or column numbers to explain, at most 64 (all, the highest score first, or the 64 highest)
-    pruning_tolerance: eta; 0: no pruning (0.025 *)
-    feature_scope: "unpruned" or "full_sequence", the events that features act on ("unpruned")
-    cell_threshold: theta; events and features above it make the cells (0.1 *)
-    top_k_events, top_k_features: so many instead of theta (5 when only the other is set)
-    max_coalitions: evaluated at most in each level (32768; behind an endpoint 2048)
-    target_standard_error: sampling stops within it; 0: use the whole budget (0.005 *)
-    seed: of the sampling (0)
-    refine_history: split the pruned events while a part matters (False)
-    minimum_score: below this raw score, only score (always explain)
-    full_pruning_curve: scan every split (False)
-    link: "identity" or "logit" (the model's own)
-    output_event: explain the output at this event, of a model with one for each (0)
-    estimator: "regression" or "control_variate" (fewer rows, more solving) (chosen by what a row takes)
+    levels: Annotated[
+        Iterable[Level] | None,
+        About("The levels to compute; the cell level includes the other two.", "all"),
+    ]
+    targets: Annotated[
+        Iterable[str | int] | str | int | None,
+        About(
+            "The outputs to explain, by name or column number, at most 64.",
+            "all, the highest score first; of more than 64 the 64 highest",
+        ),
+    ]
+    pruning_tolerance: Annotated[
+        float | None,
+        About("The pruning tolerance eta, in units of the output; 0 turns pruning off.", "0.025 (*)"),
+    ]
+    feature_scope: Annotated[
+        FeatureScope | None,
+        About("Which events the features act on: the unpruned ones, or all.", "unpruned"),
+    ]
+    cell_threshold: Annotated[
+        float | None,
+        About(
+            "The threshold theta: events and features whose absolute attribution exceeds it make the cell level.",
+            "0.1 (*)",
+        ),
+    ]
+    top_k_events: Annotated[
+        int | None,
+        About(
+            "How many events make the cell level, instead of a threshold.",
+            "unset; 5 if only the other top k is given",
+        ),
+    ]
+    top_k_features: Annotated[
+        int | None,
+        About(
+            "How many features make the cell level, instead of a threshold.",
+            "unset; 5 if only the other top k is given",
+        ),
+    ]
+    max_coalitions: Annotated[
+        int | None,
+        About("How many coalitions are evaluated at most in each level.", "32768; 2048 behind an endpoint"),
+    ]
+    target_standard_error: Annotated[
+        float | None,
+        About(
+            "Sampling stops once every standard error is within it; 0 uses all of max_coalitions.",
+            "0.005 (*)",
+        ),
+    ]
+    seed: Annotated[int | None, About("The seed of the sampling.", "0")]
+    refine_history: Annotated[
+        bool | None, About("Split the pruned events as long as one of the parts matters.", "off")
+    ]
+    minimum_score: Annotated[
+        float | None,
+        About("Do not explain a sequence whose raw score is lower; only its score is answered.", "unset"),
+    ]
+    full_pruning_curve: Annotated[
+        bool | None, About("Scan the pruning curve to the oldest event, and answer all of it.", "off")
+    ]
+    link: Annotated[Link | None, About("The scale on which the output is explained.", "the model's own")]
+    output_event: Annotated[
+        int | None,
+        About("Explain the output at this event, t <= 0, of a model with an output for every event.", "0"),
+    ]
+    estimator: Annotated[
+        Estimator | None,
+        About(
+            "How attributions are estimated; control_variate needs fewer rows and more computing.",
+            "chosen by what a row of the model takes",
+        ),
+    ]
 
-    * Of |f(X) - f(B)| for unbounded outputs and the logit link.
+
+FOOTNOTE = "(*) For unbounded outputs and for the logit link: as a fraction of |f(X) - f(B)|."
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One entry of `Options`, read from its declaration.
+
+    Args:
+        name: the keyword.
+        kind: bool, int, float or str; of one item where `multiple`.
+        choices: the words that are allowed; empty where any value of the kind is.
+        multiple: whether several values may be given.
+        about: what people read about it.
     """
 
-    levels: Iterable[Level] | None
-    targets: Iterable[str | int] | str | int | None
-    pruning_tolerance: float | None
-    feature_scope: FeatureScope | None
-    cell_threshold: float | None
+    name: str
+    kind: type
+    choices: tuple[str, ...]
+    multiple: bool
+    about: About
+
+
+def _declared(name: str, annotation: Any) -> Option:
+    declared, about = get_args(annotation)
+    parts = [part for part in get_args(declared) if part is not type(None)]
+    # `Iterable[X] | X` takes several values; what matters is the type of one.
+    items = [get_args(part)[0] for part in parts if get_origin(part) is Iterable or _is_iterable(part)]
+    scalar = items[0] if items else parts[0]
+    choices = get_args(scalar) if get_origin(scalar) is Literal else ()
+    kind = scalar if scalar in (bool, int, float) else str
+    return Option(name, kind, choices, bool(items), about)
+
+
+def _is_iterable(annotation: Any) -> bool:
+    return isinstance(get_origin(annotation), type) and issubclass(get_origin(annotation), Iterable)
+
+
+# Every option by its keyword, in the order of their declaration.
+OPTIONS: Mapping[str, Option] = {
+    name: _declared(name, annotation)
+    for name, annotation in get_type_hints(Options, include_extras=True).items()
+}
+
+
+@dataclass(frozen=True, slots=True)
+class UsedOptions:
+    """The options that an explanation was made with; its fields are those of the contract's ResolvedOptions.
+
+    Tolerances and thresholds have one number for each target, in units of the explained output. They are empty where
+    the score was below `minimum_score`, and `cell_thresholds` also where a top k was used.
+    """
+
+    levels: tuple[str, ...]
+    feature_scope: str
+    pruning_tolerances: PerTarget
+    cell_thresholds: PerTarget
     top_k_events: int | None
     top_k_features: int | None
-    max_coalitions: int | None
-    target_standard_error: float | None
-    seed: int | None
-    refine_history: bool | None
+    max_coalitions: int
+    target_standard_errors: PerTarget
+    seed: int
+    refine_history: bool
     minimum_score: float | None
-    full_pruning_curve: bool | None
-    link: Link | None
-    output_event: int | None
-    estimator: Estimator | None
+    full_pruning_curve: bool
+    link: str
+    output_event: int
+    estimator: str
+
+    def for_target(self, index: int) -> UsedOptions:
+        """The same options with the numbers of one target only."""
+        one = slice(index, index + 1)
+        return replace(self, **{name: getattr(self, name)[one] for name in PER_TARGET})
 
 
-def options_message(options: Mapping[str, Any]) -> pb.ExplainOptions:
-    """The options as a message. Raises TypeError for an unknown keyword, CallerError for a bad value."""
-    unknown = options.keys() - Options.__annotations__.keys()
-    if unknown:
-        raise TypeError(f"explain has no option {', '.join(map(_with_nearest, sorted(unknown)))}")
-    message = pb.ExplainOptions()
-    for name, value in options.items():
-        if value is not None:
-            _set(message, name, value)
-    return message
+# Fields with one number for each target, and what the contract calls them.
+PER_TARGET = {
+    "pruning_tolerances": "pruning_tolerance",
+    "cell_thresholds": "cell_threshold",
+    "target_standard_errors": "target_standard_error",
+}
 
 
 def documented(method: Method) -> Method:
     """Adds the options to the docstring of a method that takes them."""
-    method.__doc__ = f"{cleandoc(method.__doc__ or '')}\n\n{cleandoc(Options.__doc__ or '')}"
+    lines = [
+        fill(f"{each.name}: {each.about.help} Default: {each.about.default}.", 116, subsequent_indent="    ")
+        for each in OPTIONS.values()
+    ]
+    text = "\n".join(["Options:", *(f"    {line}" for each in lines for line in each.split("\n"))])
+    method.__doc__ = f"{cleandoc(method.__doc__ or '')}\n\n{text}\n\n    {FOOTNOTE}\n"
     return method
-
-
-def _with_nearest(unknown: str) -> str:
-    near = get_close_matches(unknown, Options.__annotations__, n=1)
-    return f"{unknown} (did you mean {near[0]}?)" if near else unknown
-
-
-def target_names(targets: Iterable[str | int] | str | int | None) -> list[str]:
-    """Output names or column numbers, as the contract wants them."""
-    if targets is None:
-        return []
-    one = isinstance(targets, str) or not isinstance(targets, Iterable) or getattr(targets, "ndim", 1) == 0
-    items: Any = [targets] if one else targets
-    return list(map(_target, items))
-
-
-def _target(target: Any) -> str:
-    if isinstance(target, str):
-        return str(target)
-    try:
-        if not isinstance(target, bool):
-            return str(index(target))
-    except TypeError:
-        pass
-    raise CallerError(f"targets: must be names or column numbers, not {target!r}", reason="OPTION_INVALID")
-
-
-def _set(message: pb.ExplainOptions, name: str, value: Any) -> None:
-    match name:
-        case "levels":
-            levels = value if isinstance(value, Iterable) and not isinstance(value, str) else [value]
-            message.levels.extend(member(pb.Level, "options.levels", level) for level in levels)
-        case "targets":
-            message.targets.extend(target_names(value))
-        case "feature_scope":
-            message.feature_scope = member(pb.FeatureScope, "options.feature_scope", value)
-        case "link":
-            message.link = member(pb.Link, "options.link", value)
-        case "estimator":
-            message.estimator = member(pb.Estimator, "options.estimator", value)
-        case _:
-            try:
-                setattr(message, name, value)
-            except (TypeError, ValueError) as error:
-                raise CallerError(f"options.{name}: {error}", reason="OPTION_INVALID") from error

@@ -1,17 +1,16 @@
-"""Requests, built from what the caller handed in. Nothing here sends anything."""
+"""Builds request messages from the arguments of callers. Nothing is sent here."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from itertools import zip_longest
-from operator import index
 from typing import Any, Literal, TypeVar
 
-import numpy as np
 from google.protobuf.timestamp_pb2 import Timestamp
 from sequela_proto.v1 import sequela_pb2 as pb
 
+from sequela_client import arguments
 from sequela_client.arrays import is_missing
 from sequela_client.enums import member
 from sequela_client.errors import CallerError
@@ -19,14 +18,13 @@ from sequela_client.inputs import (
     BackgroundLike,
     BackgroundValues,
     EventInfo,
-    Sequence,
     SequenceLike,
     Values,
     as_sequence,
     by_name,
 )
-from sequela_client.options import target_names
-from sequela_client.tables import Table, as_row, as_table, is_table
+from sequela_client.option_messages import target_names
+from sequela_client.tables import Table, as_row, as_table
 from sequela_client.tensors import input_tensors
 
 T = TypeVar("T")
@@ -36,7 +34,7 @@ BackgroundShape = Literal["event", "sequence"]
 
 
 def sequence_message(given: SequenceLike) -> pb.Sequence:
-    """The values, and what people read about the events: the caller's, or else what a table's index says."""
+    """The message of a sequence: its values, and the events as the caller or the index of a table describes them."""
     sequence = as_sequence(given)
     tables = {name: as_table(name, values) for name, values in by_name(sequence.inputs).items()}
     given_events = _event_infos(sequence.events)
@@ -47,17 +45,18 @@ def sequence_message(given: SequenceLike) -> pb.Sequence:
 def _event_infos(events: Any) -> tuple[EventInfo, ...]:
     if isinstance(events, EventInfo) or not isinstance(events, Iterable):
         raise CallerError(
-            f"events: must be a list with one EventInfo for each event, not {_shown(events)}",
+            f"events: must be a list with one EventInfo for each event, not {arguments.shown(events)}",
             reason="ARGUMENT_INVALID",
         )
     return tuple(events)
 
 
 def _indexed(tables: Mapping[str, Table]) -> tuple[EventInfo, ...]:
-    """The events as the tables' indices name them. Raises CallerError where two of them differ."""
+    """The events as the indices of the tables describe them. Raises CallerError if two indices differ."""
     known = {(table.times, table.ids) for table in tables.values() if table.times or table.ids}
     if not known:
         return ()
+    # Two inputs of the same events cannot have different times or ids.
     if len(known) > 1:
         text = f"{', '.join(tables)}: their indices differ, so the times or ids of the events do too. "
         text += (
@@ -74,39 +73,17 @@ def explain(
     caller_id: str | None = None,
     labels: Mapping[str, str] | None = None,
 ) -> pb.ExplainRequest:
-    """A question without model and background. A `Sequence` brings its id and labels; arguments go first."""
+    """A request without model and background. Arguments go before the id and labels of a `Sequence`."""
     sequence = as_sequence(given)
     return pb.ExplainRequest(
         sequence=sequence_message(sequence),
         options=options,
-        caller_id=text("caller_id", sequence.id if caller_id is None else caller_id),
-        labels={**texts("labels", sequence.labels), **texts("labels", {} if labels is None else labels)},
+        caller_id=arguments.string("caller_id", sequence.id if caller_id is None else caller_id),
+        labels={
+            **arguments.strings("labels", sequence.labels),
+            **arguments.strings("labels", {} if labels is None else labels),
+        },
     )
-
-
-def text(field: str, value: object) -> str:
-    """A string as it is. Raises CallerError (ARGUMENT_INVALID) for anything else, which names the field."""
-    if not isinstance(value, str):
-        raise CallerError(f"{field}: must be a string, not {_shown(value)}", reason="ARGUMENT_INVALID")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise CallerError(
-            f"{field}: {value!a} is not valid Unicode text", reason="ARGUMENT_INVALID"
-        ) from None
-    return value
-
-
-def texts(field: str, values: object) -> dict[str, str]:
-    """A mapping of strings as it is. Raises CallerError (ARGUMENT_INVALID) for anything else."""
-    if not isinstance(values, Mapping):
-        problem = f"{field}: must be a mapping, not {_shown(values)}"
-        raise CallerError(problem, reason="ARGUMENT_INVALID")
-    return {text(f"{field} key", key): text(f"{field}[{key!r}]", value) for key, value in values.items()}
-
-
-def _shown(value: object) -> str:
-    return f"{' '.join(repr(value).split())[:40]} of type {type(value).__name__}"
 
 
 def score(
@@ -114,68 +91,25 @@ def score(
     targets: Iterable[str | int] | str | int | None,
     output_event: int | None,
 ) -> pb.ScoreRequest:
-    """A request for scores without its model."""
+    """A request for scores, without its model."""
     return pb.ScoreRequest(
         sequences=_messages(sequences),
         targets=target_names(targets),
-        output_event=None if output_event is None else whole("output_event", output_event),
+        output_event=None if output_event is None else arguments.whole_number("output_event", output_event),
     )
 
 
 def _messages(sequences: Any) -> list[pb.Sequence]:
-    if _is_one(sequences):
+    if arguments.is_one_sequence(sequences):
         return [sequence_message(sequences)]
     return [
-        numbered("sequences", place, sequence_message, each) for place, each in enumerate(several(sequences))
+        arguments.convert_item("sequences", place, sequence_message, each)
+        for place, each in enumerate(arguments.sequence_list(sequences))
     ]
 
 
-def several(sequences: Any) -> Iterable[Any]:
-    """An iterable of sequences as it is. Raises CallerError (ARGUMENT_INVALID) for what would be iterated wrongly, such
-    as a DataFrame by its columns' names, or not at all.
-    """
-    if isinstance(sequences, list | tuple):
-        records = is_table(sequences) and not hasattr(sequences[0], "ndim")  # Series may be sequences
-        if not records:
-            return sequences
-        what = "rows with names, which are one sequence; send [rows]"
-    elif is_table(sequences) or isinstance(sequences, Sequence | Mapping | str | bytes):
-        what = f"one {type(sequences).__name__}; send a list of sequences, [sequence] for one"
-    elif not isinstance(sequences, Iterable | AsyncIterable):
-        what = _shown(sequences)
-    else:
-        return sequences  # type: ignore[return-value]
-    raise CallerError(f"sequences: must be an iterable of sequences, not {what}", reason="ARGUMENT_INVALID")
-
-
-def numbered(field: str, place: int, make: Callable[[Any], T], item: Any) -> T:
-    """Makes something of one of several sequences. Raises CallerError, which says which one is wrong."""
-    try:
-        return make(_unpaired(item))
-    except CallerError as error:
-        raise CallerError(f"{field}[{place}]: {error.message}", reason=error.reason) from error
-
-
-def _unpaired(item: Any) -> Any:
-    """An item as it is. Raises CallerError for a key with its table, which is what iterating over groups gives."""
-    if isinstance(item, tuple) and len(item) == 2 and is_table(item[1]) and not is_table(item[0]):
-        text = "a key and a table, as groupby gives; send (table for _, table in groups)"
-        raise CallerError(text, reason="NOT_AN_ARRAY")
-    return item
-
-
-def whole(field: str, value: Any) -> int:
-    """A whole number, also numpy's. Raises CallerError (ARGUMENT_INVALID) for anything else."""
-    try:
-        return index(value)
-    except TypeError:
-        raise CallerError(
-            f"{field}: must be a whole number, not {_shown(value)}", reason="ARGUMENT_INVALID"
-        ) from None
-
-
 def background_reference(given: BackgroundLike) -> pb.BackgroundReference | None:
-    """Which background: by name, by its values, or None for the model's default."""
+    """A background by its name or by its values; None for the model's default."""
     if given is None:
         return None
     if isinstance(given, str):
@@ -184,7 +118,7 @@ def background_reference(given: BackgroundLike) -> pb.BackgroundReference | None
 
 
 def background_values(given: BackgroundValues | Values) -> pb.BackgroundValues:
-    """Background values, with or without a mean event."""
+    """The message of background values, with or without a mean event."""
     if not isinstance(given, BackgroundValues):
         given = BackgroundValues(given)
     mean = [] if given.mean_event is None else input_tensors(_rows(given.mean_event))
@@ -198,8 +132,8 @@ def _rows(values: Values) -> dict[str, Table]:
 def background_header(
     name: str, average: Average | None = None, shape: BackgroundShape | None = None
 ) -> pb.CreateBackgroundHeader:
-    """The first message of a background, without its model. `name` is the last part, or empty."""
-    header = pb.CreateBackgroundHeader(name=text("name", name))
+    """The first message that creates a background, without its model."""
+    header = pb.CreateBackgroundHeader(name=arguments.string("name", name))
     if average is not None:
         header.average = member(pb.Average, "average", average)
     if shape is not None:
@@ -207,9 +141,11 @@ def background_header(
     return header
 
 
-def averaged(number: int, given: SequenceLike) -> pb.CreateBackgroundRequest:
-    """One sequence to average."""
-    return pb.CreateBackgroundRequest(sequence=numbered("sequences", number, sequence_message, given))
+def average_message(number: int, given: SequenceLike) -> pb.CreateBackgroundRequest:
+    """The message with one of the sequences to average."""
+    return pb.CreateBackgroundRequest(
+        sequence=arguments.convert_item("sequences", number, sequence_message, given)
+    )
 
 
 def list_explanations(
@@ -220,30 +156,15 @@ def list_explanations(
     end: datetime | None,
     page_size: int,
 ) -> pb.ListExplanationsRequest:
-    """The first page's request."""
+    """The request for the first page."""
     return pb.ListExplanationsRequest(
-        page_size=whole("page_size", page_size),
-        caller_id=text("caller_id", caller_id),
-        model=text("model", model),
-        labels=texts("labels", {} if labels is None else labels),
+        page_size=arguments.whole_number("page_size", page_size),
+        caller_id=arguments.string("caller_id", caller_id),
+        model=arguments.string("model", model),
+        labels=arguments.strings("labels", {} if labels is None else labels),
         start_time=_timestamp("start", start),
         end_time=_timestamp("end", end),
     )
-
-
-def _is_one(sequences: Any) -> bool:
-    """One array or list (l, d), table, mapping or Sequence is one sequence; any other iterable holds several."""
-    return isinstance(sequences, Sequence | Mapping) or is_table(sequences) or _axes(sequences) in (1, 2)
-
-
-def _axes(values: Any) -> int | None:
-    """Axes of an array, a tensor or a list of lists of numbers; None for a list of anything else."""
-    if isinstance(values, list | tuple):
-        first = values[0] if values else None
-        inner = 0 if isinstance(first, int | float | np.number) else None
-        inner = _axes(first) if isinstance(first, list | tuple) else inner
-        return None if inner is None else inner + 1
-    return getattr(values, "ndim", None)
 
 
 def _event(info: EventInfo) -> pb.EventInfo:
@@ -253,21 +174,22 @@ def _event(info: EventInfo) -> pb.EventInfo:
             reason="ARGUMENT_INVALID",
         )
     return pb.EventInfo(
-        id=text("events.id", info.id),
+        id=arguments.string("events.id", info.id),
         time=_timestamp("events.time", info.time),
-        display=texts("events.display", info.display),
+        display=arguments.strings("events.display", info.display),
     )
 
 
 def _timestamp(field: str, time: datetime | None) -> Timestamp | None:
-    """A time without a zone is local time, as everywhere in Python."""
+    """The message of a time. A time without a zone is local time, as in Python."""
     if time is None:
         return None
     if not isinstance(time, datetime) or is_missing(time):
         raise CallerError(
-            f"{field}: must be a datetime, not {_shown(time)}; write datetime.fromisoformat(...)",
+            f"{field}: must be a datetime, not {arguments.shown(time)}; write datetime.fromisoformat(...)",
             reason="ARGUMENT_INVALID",
         )
+    # pandas warns where nanoseconds are lost; the contract has them, but datetime does not.
     plain = time.to_pydatetime(warn=False) if hasattr(time, "to_pydatetime") else time
     stamp = Timestamp()
     try:

@@ -1,4 +1,4 @@
-"""What the server keeps and its lesser answers: models, backgrounds, summaries, scores, outcomes."""
+"""What the server stores or answers beside explanations: models, backgrounds, summaries, scores, outcomes."""
 
 from __future__ import annotations
 
@@ -15,15 +15,21 @@ from sequela_client.enums import word
 from sequela_client.errors import SequelaError, from_item
 from sequela_client.explanation import Explanation
 from sequela_client.explanation_parts import Cost, ExplanationWarning, Feature, TargetScore
-from sequela_client.messages import cost, explanation, target_score, warnings
+from sequela_client.responses import cost, explanation, target_score, warnings
 from sequela_client.tensors import arrays
 
 
 @dataclass(frozen=True, slots=True)
 class ModelInput:
-    """An input of a model. `role`: events, static, mask, length or state. `width`: columns.
+    """An input of a model.
 
-    `axes`: the order of the model's own axes, where it is not batch, time, features. `allow_nan`: NaN may be sent.
+    Args:
+        name: its name.
+        role: events, static, mask, length or state.
+        dtype: its element type.
+        width: how many columns it has.
+        axes: the order of the model's axes; empty for batch, time, features.
+        allow_nan: whether values may be NaN.
     """
 
     name: str
@@ -36,8 +42,12 @@ class ModelInput:
 
 @dataclass(frozen=True, slots=True)
 class ModelFeature(Feature):
-    """A feature, and what its columns hold. `kind`: numeric, categorical, one_hot or group. `categories`: names of the
-    ids, or of the one-hot columns. `columns`: those of each input that belong to it, counted from 0.
+    """A feature, and what its columns hold.
+
+    Args:
+        kind: numeric, categorical, one_hot or group.
+        categories: the names of the ids, or of the one-hot columns.
+        columns: the columns that belong to it, counted from 0, by input name.
     """
 
     kind: str = ""
@@ -55,9 +65,24 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model that the server has. `state`: loading, ready or failed (`state_detail` says why).
+    """A model that the server has.
 
-    `endpoint_uri` and what follows: where it is served, if not by the server itself.
+    Args:
+        name: `models/m/versions/v`.
+        digest: SHA-256 of the model, and of its schema if it has one.
+        source: where it comes from.
+        state: loading, ready or failed; `state_detail` says why it failed.
+        inputs: its inputs.
+        features: its features.
+        targets: its outputs.
+        link: the scale on which its output is explained by default.
+        fixed_length: how many events it takes; None: any number.
+        per_event: whether it has an output for every event.
+        bounded: whether outputs lie in [0, 1].
+        default_background_digest: empty if it has no default background.
+        execution: how it is run, and why.
+        endpoint_uri: where it is served; empty if the server itself runs it.
+        warnings: what to know about it.
     """
 
     name: str
@@ -83,7 +108,15 @@ class Model:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Background:
-    """A background that the server keeps. `values`, `mean_event`: arrays by input name, empty in lists."""
+    """A background that the server stores.
+
+    Args:
+        rows: 1 for an average event, else how many positions it has.
+        sequences: how many sequences it is the average of.
+        averaged_events: how many events it is the average of.
+        values: arrays by input name; empty in lists.
+        mean_event: the event that is used before the first row; empty in lists.
+    """
 
     name: str
     digest: str
@@ -97,7 +130,7 @@ class Background:
 
 @dataclass(frozen=True, slots=True)
 class ExplanationSummary:
-    """One line about a stored explanation. `length`: real events."""
+    """A short description of a stored explanation. `length`: how many real events the sequence has."""
 
     name: str
     create_time: datetime
@@ -112,7 +145,7 @@ class ExplanationSummary:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scores:
-    """Raw scores. `values`: (k, targets), one row for each sequence; by default of all outputs in the model's order."""
+    """Scores before the link. `values`: (k, targets), one row for each sequence."""
 
     targets: tuple[str, ...]
     values: NDArray[np.float64]
@@ -122,16 +155,16 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one sequence of a stream: an explanation or an error. `index` counts from 0."""
+    """The explanation of one sequence of a stream, or the error. `index` counts the sequences from 0."""
 
     index: int
     explanation: Explanation | None
     error: SequelaError | None
 
     def unwrap(self) -> Explanation:
-        """The explanation. Raises the error where there is none."""
+        """The explanation; raises the error if there is none."""
         if self.explanation is None:
-            raise self.error or SequelaError("the server answered neither explanation nor error")
+            raise self.error or SequelaError("the server sent neither an explanation nor an error")
         return self.explanation
 
 
@@ -197,7 +230,7 @@ def background(message: pb.Background) -> Background:
 
 
 def summary(message: pb.ExplanationSummary) -> ExplanationSummary:
-    """A line of a list from its message."""
+    """The summary of an explanation from its message."""
     return ExplanationSummary(
         name=message.name,
         create_time=message.create_time.ToDatetime(UTC),
@@ -222,8 +255,8 @@ def scores(message: pb.ScoreResponse) -> Scores:
     )
 
 
-def outcome(message: pb.ExplainStreamResponse) -> Outcome:
-    """One answer of a stream."""
+def outcome(message: pb.ExplainStreamResponse, request: pb.ExplainRequest) -> Outcome:
+    """One outcome of a stream from its message; the request names the fields of an error."""
     if message.WhichOneof("outcome") == "error":
-        return Outcome(message.index, None, from_item(message.error))
+        return Outcome(message.index, None, from_item(message.error, request))
     return Outcome(message.index, explanation(message.explanation), None)

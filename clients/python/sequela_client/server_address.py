@@ -1,4 +1,4 @@
-"""Where a server is: what callers write, and what gRPC is given for it."""
+"""The address of a server, as callers write it and as gRPC takes it."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from dataclasses import dataclass
 
 from sequela_client.errors import CallerError
 
+# The default port of the server.
 DEFAULT_PORT = 50051
-"""The server's."""
 
 _SCHEME = re.compile(r"(https?|grpcs?|tcp)://(?P<rest>[^/]*).*", re.IGNORECASE)
 _HOST_ALONE = re.compile(r"[^:/\[\]]+|\[[^\]]+\]")
 _HOST_AND_PORT = re.compile(r"(?P<host>[^:/\[\]]+|\[[^\]]+\]):(?P<port>[^:/\[\]]*)")
+# In the order in which gRPC reads them.
 _PROXIES = ("grpc_proxy", "https_proxy", "http_proxy")
-"""gRPC's own order."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServerAddress:
-    """A target of gRPC. `host` is empty where the target is not of the form `host:port`."""
+    """A target of gRPC. `host` is empty if the target is not of the form `host:port`."""
 
     target: str
     host: str = ""
@@ -29,18 +29,17 @@ class ServerAddress:
 
     @classmethod
     def parse(cls, text: str) -> ServerAddress:
-        """From `host:port`, a host alone, an IPv6 address in brackets or without, or any gRPC target.
+        """Parses `host:port`, a host alone, an IPv6 address with or without brackets, or any gRPC target.
 
-        Raises CallerError for what can be none of these: a URL of HTTP, a port that is no number.
+        Raises CallerError for anything else, such as an HTTP URL or a port that is not a number.
         """
         text = text.strip()
         if found := _SCHEME.fullmatch(text):
             hint = f"write {found['rest']}" if found["rest"] else "write host:port"
-            raise _invalid(
-                text, f"{hint}, without a scheme; for TLS there are secure and ca (--secure, --ca)"
-            )
+            raise _invalid(text, f"{hint}, without a scheme; for TLS use secure= or ca= (--secure or --ca)")
         if not text:
             raise _invalid(text, "it is empty; write host:port")
+        # Without brackets the last part of an IPv6 address would be taken for a port.
         if _is_ipv6(text):
             text = f"[{text}]"
         if _HOST_ALONE.fullmatch(text):
@@ -58,7 +57,7 @@ class ServerAddress:
 
     @property
     def is_local(self) -> bool:
-        """Whether it is this machine by the address itself, to which no proxy leads."""
+        """Whether the address is one of this machine, which gRPC must not reach through a proxy."""
         try:
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
@@ -66,7 +65,7 @@ class ServerAddress:
 
     @property
     def proxy(self) -> str:
-        """The variable that makes gRPC go through a proxy; empty where none does."""
+        """The variable that makes gRPC use a proxy; empty if none does."""
         return "" if self.is_local else next((name for name in _PROXIES if os.environ.get(name)), "")
 
 

@@ -1,7 +1,7 @@
 """Tables with named columns: DataFrames of pandas, polars and Arrow, Series, structured arrays, lists of records.
 
-What a table knows is used or refused, never dropped: column names are matched by the server with the model's features,
-a time index or a single column of times becomes the events' times, other indices their ids.
+Everything in a table is used or refused, nothing is dropped silently. The server matches column names with the model's
+features; an index of times or a single column of times becomes the times of the events, another index their ids.
 """
 
 from __future__ import annotations
@@ -17,21 +17,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela_client.arrays import from_items, is_missing, is_number, numbers, refused
+from sequela_client.arrays import from_items, is_missing, is_number, not_an_array, numbers
 
 Items = list[Any]
 
 _DATE = re.compile(r"\d{4}-\d\d-\d\d|\d\d?[./]\d\d?[./]\d{2,4}")
 _DATE_FIRST = re.compile(r"\d{4}-\d\d-\d\d")
+# Rows of pandas' describe(), which are not events.
 STATISTICS = {"count", "mean", "std", "min", "max"}
-"""Rows that pandas' describe() gives."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
-    """Values (rows, columns), or (columns) of one row, and what is known of them.
+    """Values with the names of their columns, and the times and ids of their rows.
 
-    columns: their names, none where nobody named them. times, ids: of the rows, none where there are none.
+    Args:
+        values: (rows, columns), or (columns) for a single row.
+        columns: one name for each column, or none.
+        times: one for each row, or none.
+        ids: one for each row, or none.
     """
 
     values: NDArray[Any]
@@ -41,7 +45,7 @@ class Table:
 
 
 def as_table(where: str, given: Any) -> Table:
-    """A sequence's values for one input. Raises CallerError (NOT_AN_ARRAY), which names `where` and the column."""
+    """The values of a sequence for one input. Raises CallerError (NOT_AN_ARRAY), which names the column at fault."""
     if isinstance(given, Table):
         return given
     records = _records(given)
@@ -55,7 +59,7 @@ def as_table(where: str, given: Any) -> Table:
 
 
 def as_row(where: str, given: Any) -> Table:
-    """A background's values for one input: as `as_table`, but a Series is one event, its index the column names."""
+    """The values of a background for one input: as `as_table`, but the index of a Series names its columns."""
     if isinstance(given, np.ndarray) and given.dtype.names and given.ndim == 0:
         given = given.reshape(1)
     index = getattr(given, "index", None)
@@ -63,20 +67,22 @@ def as_row(where: str, given: Any) -> Table:
         named = () if _is_counted(index) else tuple(map(str, index))
         return Table(from_items(where, list(given)), named)
     table = as_table(where, given)
+    # A background is often computed with describe(), whose rows are not events.
     if set(table.ids) >= STATISTICS:
         text = "its rows are statistics, as describe() gives; send one of them, such as df.describe().loc['mean']"
-        raise refused(where, text)
+        raise not_an_array(where, text)
     return replace(table, times=(), ids=())
 
 
 def is_table(given: Any) -> bool:
-    """Whether it is one table, and not several sequences."""
+    """Whether something is one table, and not several sequences."""
     return bool(_records(given)) or _native(given) is not None
 
 
 def _records(given: Any) -> List[Mapping[str, Any]]:
-    """The rows of a list whose rows name their values; none where they do not, or where a value has axes, as the
-    inputs of several sequences have.
+    """The rows of a list of records; none if it is not one.
+
+    A list of mappings whose values are arrays is a list of sequences, not of records.
     """
     if not isinstance(given, list | tuple) or not given or _record(given[0]) is None:
         return []
@@ -88,7 +94,7 @@ def _records(given: Any) -> List[Mapping[str, Any]]:
 
 
 def _record(row: Any) -> Mapping[str, Any] | None:
-    """A row as its values by name: a mapping, a named tuple, a row of a database or of a DataFrame; None for others."""
+    """A row's values by name, if it is a mapping, a named tuple, or a row of a database or DataFrame; else None."""
     if isinstance(row, Mapping):
         return row
     fields = getattr(row, "_fields", getattr(row, "__fields__", None))
@@ -112,27 +118,28 @@ def _by_column(where: str, records: List[Mapping[str, Any]]) -> dict[str, Items]
     for number, record in enumerate(records):
         if record.keys() != records[0].keys():
             differing = sorted(map(str, record.keys() ^ records[0].keys()))
-            raise refused(
+            raise not_an_array(
                 where, f"record {number} differs from the first in its keys: {', '.join(differing)}"
             )
     return {str(name): [record[name] for record in records] for name in names}
 
 
 def _native(given: Any) -> Any:
-    """The kind of table that narwhals knows, its DataFrame or Series; None for anything else, a lazy frame too."""
+    """The DataFrame or Series of narwhals if it reads the table as one; None for others, also for a lazy frame."""
     if given is None or isinstance(given, np.ndarray | list | tuple | Mapping | int | float):
         return None
-    import narwhals as nw  # noqa: PLC0415 only who hands in a table waits for it
+    import narwhals as nw  # noqa: PLC0415 its import takes time, which only tables should cost
 
     try:
         found = nw.from_native(_pandas(given), pass_through=True, allow_series=True, eager_only=True)
+    # It is a table, whose repeated columns are reported where it is read.
     except nw.exceptions.DuplicateError:
         return nw.DataFrame
     return next((kind for kind in (nw.DataFrame, nw.Series) if isinstance(found, kind)), None)
 
 
 def _pandas(given: Any) -> Any:
-    """A labelled array of xarray as a DataFrame."""
+    """A labelled array of xarray as a DataFrame; anything else as it is."""
     return given.to_pandas() if type(given).__module__.startswith("xarray.") else given
 
 
@@ -142,10 +149,10 @@ def _of_frame(where: str, given: Any) -> Table:
     native = _pandas(given)
     labels: list[str] = list(map(str, getattr(native, "column_names", getattr(native, "columns", ()))))
     if getattr(getattr(native, "columns", None), "nlevels", 1) > 1:
-        raise refused(where, "its columns have several levels; give each column one name")
+        raise not_an_array(where, "its columns have several levels; give each column one name")
     repeated = [label for label in labels if labels.count(label) > 1]
     if repeated:
-        raise refused(where, f"column {repeated[0]!r} is there twice; columns are matched by name")
+        raise not_an_array(where, f"column {repeated[0]!r} occurs twice; columns are matched by name")
     frame = nw.from_native(native, allow_series=True, eager_only=True)
     if isinstance(frame, nw.Series):
         held = {str(frame.name or ""): _items(frame)}
@@ -157,20 +164,21 @@ def _of_frame(where: str, given: Any) -> Table:
 
 
 def _items(series: Any) -> Any:
-    """A column: an array where it holds plain numbers, else its items."""
+    """A column as an array if it holds numbers only, else as a list."""
     array = series.to_numpy()
     return array if array.dtype.kind in "fiub" else series.to_list()
 
 
 def _of_columns(where: str, held: Mapping[str, Any]) -> Table:
-    """A table of columns: numbers are values, the one column of times is when the events happened."""
+    """The table of these columns: numbers are values, and a single column of times is the time of each event."""
     timed = [name for name, items in held.items() if not isinstance(items, np.ndarray) and _are_times(items)]
+    # Which of them is the time of the event is not ours to guess.
     if len(timed) > 1:
         text = f"columns {', '.join(timed)} hold times; keep the one that says when the events happened"
-        raise refused(where, text)
+        raise not_an_array(where, text)
     names = [name for name in held if name not in timed]
     if not names:
-        raise refused(where, "it has no column of numbers")
+        raise not_an_array(where, "it has no column of numbers")
     values = [_column(where, name, held[name]) for name in names]
     named = () if _is_default(names) or names == [""] else tuple(names)
     table = Table(np.stack(values, axis=1) if len(values[0]) else np.empty((0, len(names))), named)
@@ -185,7 +193,7 @@ def _column(where: str, name: str, items: Any) -> NDArray[Any]:
     if words:
         text = f"holds text, such as {words[0]!r}; send the numbers that the model takes, or leave it out"
         times = "; times go in as datetimes (pandas.to_datetime)" if _DATE.match(words[0]) else ""
-        raise refused(place, text + times)
+        raise not_an_array(place, text + times)
     return from_items(place, items)
 
 
@@ -195,35 +203,40 @@ def _are_times(items: Items) -> bool:
 
 
 def _times(where: str, items: Iterable[Any]) -> tuple[datetime, ...]:
-    """Times of events, which must not go back. Raises CallerError."""
+    """The times of the events. Raises CallerError if a later event has an earlier time."""
     times = tuple(_time(where, item) for item in items)
+    # Python cannot compare times with and without a zone.
     if len({time.tzinfo is None for time in times}) > 1:
-        raise refused(where, "some of its times have a time zone and others have none; give all of them one")
+        raise not_an_array(
+            where, "some of its times have a time zone and others have none; give all of them one"
+        )
     if any(later < earlier for earlier, later in pairwise(times)):
         text = (
             "its times go back: the oldest event comes first, the one to explain last; sort the rows by time, "
             "or leave the times out where their order says nothing"
         )
-        raise refused(where, text)
+        raise not_an_array(where, text)
     return times
 
 
 def _time(where: str, item: Any) -> datetime:
     if is_missing(item) or (isinstance(item, np.datetime64) and np.isnat(item)):
-        raise refused(where, "an event has no time; fill in its time, or leave the column of times out")
+        raise not_an_array(where, "an event has no time; fill in its time, or leave the column of times out")
     if hasattr(item, "to_pydatetime"):
         found: datetime = item.to_pydatetime(warn=False)
         return found
     if isinstance(item, np.datetime64):
         return datetime.fromisoformat(str(item.astype("datetime64[us]")))
-    return item if isinstance(item, datetime) else datetime(item.year, item.month, item.day)  # noqa: DTZ001 local, as any time without a zone
+    return item if isinstance(item, datetime) else datetime(item.year, item.month, item.day)  # noqa: DTZ001 local time, as in Python
 
 
 def _with_index(where: str, table: Table, index: Any) -> Table:
-    """An index of times says when events happened; another one, that does not just count them, their ids."""
+    """The table with the times or ids of its index. An index that only counts the rows says nothing."""
+    # Several levels are usually an entity and a time, that is, several sequences.
     if getattr(index, "nlevels", 1) > 1:
         text = "its index has several levels; take the rows of one entity, then index by time (df.xs(entity))"
-        raise refused(where, text)
+        raise not_an_array(where, text)
+    # An index of periods, such as months, is taken at the beginning of each.
     if hasattr(index, "to_timestamp"):
         index = index.to_timestamp()
     items = list(index)
@@ -237,7 +250,7 @@ def _with_index(where: str, table: Table, index: Any) -> Table:
 
 
 def _from_text(items: Items) -> Items:
-    """Times in ISO 8601 as times, as an index is that nobody parsed; else as they are."""
+    """Texts of ISO 8601 as times, since an index often holds times that nobody parsed; other texts as they are."""
     try:
         return [datetime.fromisoformat(item) for item in items]
     except ValueError:
@@ -245,10 +258,10 @@ def _from_text(items: Items) -> Items:
 
 
 def _is_counted(index: Any) -> bool:
-    """Whether an index just counts: that is what rows get where nobody named them."""
+    """Whether an index only counts the rows, which is the default of pandas."""
     return hasattr(index, "start") and hasattr(index, "step")
 
 
 def _is_default(names: List[str]) -> bool:
-    """Whether columns just count, as pandas (0, 1, …) and polars (column_0, …) name those without names."""
+    """Whether columns are only counted, as pandas (0, 1, …) and polars (column_0, …) name them by default."""
     return any(names == [f"{prefix}{place}" for place in range(len(names))] for prefix in ("", "column_"))

@@ -1,4 +1,4 @@
-"""numpy arrays to the contract's tensors and back. Elements travel as little-endian bytes."""
+"""Converts numpy arrays to the contract's tensors and back. Elements are sent as little-endian bytes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _CODES: dict[np.dtype[Any], Any] = {dtype: code for code, dtype in _DTYPES.items
 
 
 def input_tensors(tables: Mapping[str, Table]) -> list[pb.InputTensor]:
-    """One message for each input, by its name."""
+    """One message for each input."""
     return [
         pb.InputTensor(name=name, tensor=_tensor(table.values), columns=table.columns)
         for name, table in tables.items()
@@ -30,7 +30,7 @@ def input_tensors(tables: Mapping[str, Table]) -> list[pb.InputTensor]:
 
 
 def arrays(inputs: Iterable[pb.InputTensor]) -> dict[str, NDArray[Any]]:
-    """Arrays by input name, from what the server sent."""
+    """The arrays by input name."""
     return {item.name: _array(item.tensor) for item in inputs}
 
 

@@ -1,4 +1,4 @@
-"""TLS on the client's side: whom it trusts, what it shows, and whether a server speaks it at all."""
+"""TLS: which authorities are trusted, which certificate is presented, and whether a server uses TLS at all."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from sequela_client.errors import CallerError
 
 PathLike = str | os.PathLike[str]
 
+# The file with all authorities, in systems that also have a folder with single ones.
 _BUNDLE = "ca-certificates.crt"
-"""The file with all authorities beside the folder of single ones, where a system has both."""
 _GRPC_ROOTS = "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"
 _PROBE_SECONDS = 2.0
 
@@ -22,12 +22,20 @@ _PROBE_SECONDS = 2.0
 def channel_credentials(
     ca: PathLike | None, certificate: PathLike | None, key: PathLike | None
 ) -> grpc.ChannelCredentials:
-    """Credentials from PEM files. Without `ca` the system's authorities are trusted.
+    """Channel credentials from PEM files.
 
-    Raises CallerError for a file that cannot be read, that holds no PEM, or that lacks its counterpart.
+    Args:
+        ca: the authorities to trust; None: those of the system.
+        certificate: the client's certificate.
+        key: its key.
+
+    Raises:
+        CallerError: a file cannot be read or has no PEM block, or one of certificate and key is missing.
     """
     if (certificate is None) != (key is None):
-        raise CallerError("certificate and key go together: give both or none", reason="TLS_FILES_INCOMPLETE")
+        raise CallerError(
+            "certificate and key go together: give both or neither", reason="TLS_FILES_INCOMPLETE"
+        )
     roots = _pem(ca, "CERTIFICATE") if ca is not None else system_roots()
     if certificate is None or key is None:
         return grpc.ssl_channel_credentials(roots)
@@ -37,8 +45,9 @@ def channel_credentials(
 def system_roots() -> bytes | None:
     """The authorities that this machine trusts, by OpenSSL's paths and variables (SSL_CERT_FILE).
 
-    None: gRPC takes its own list, because it was told so by its variable or no file is found. Its list knows public
-    authorities alone, none of a company's own.
+    Returns:
+        None if gRPC's own list is to be used, because its variable is set or no file is found. That list has public
+        authorities only, not those of a company.
     """
     if os.environ.get(_GRPC_ROOTS):
         return None
@@ -49,12 +58,15 @@ def system_roots() -> bytes | None:
 
 
 def wants_tls(host: str, port: int) -> str:
-    """Asks a server once: "tls" where it speaks it, "certificate" where it wants one of the client's, else empty.
+    """Finds out whether a server uses TLS. Only a handshake is sent, and the server's certificate is not checked.
 
-    Nothing is sent but the handshake, and the server's certificate is not judged.
+    Returns:
+        "tls", "certificate" if the server also requires a certificate of the client, or an empty text.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    # The question is whether the server uses TLS, not whether it is to be trusted.
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    # gRPC servers refuse a handshake that does not offer HTTP/2.
     context.set_alpn_protocols(["h2"])
     try:
         with (
@@ -69,7 +81,7 @@ def wants_tls(host: str, port: int) -> str:
 
 
 def _after_handshake(secured: ssl.SSLSocket) -> str:
-    """A server that wants a certificate hangs up only now; any other greets, or waits."""
+    """A server that requires a certificate closes the connection now; any other sends something, or waits."""
     try:
         return "tls" if secured.recv(1) else "certificate"
     except TimeoutError:
@@ -89,6 +101,6 @@ def _pem(path: PathLike, kind: str) -> bytes:
     except OSError as error:
         raise CallerError(f"TLS file {path}: {error.strerror}", reason="FILE_NOT_READABLE") from error
     if f"{kind}-----".encode() not in content:
-        text = f"TLS file {path}: holds no PEM block '{kind}'; convert it with openssl (-outform PEM)"
+        text = f"TLS file {path}: has no PEM block '{kind}'; convert it with openssl (-outform PEM)"
         raise CallerError(text, reason="TLS_FILE_INVALID")
     return content

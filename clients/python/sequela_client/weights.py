@@ -1,6 +1,6 @@
-"""Weights that an ONNX file keeps in files beside it, put in, so that one model is sent in one piece.
+"""Reads an ONNX model whose weights lie in other files, such as the `model.onnx.data` that torch.onnx.export writes.
 
-Today's torch.onnx.export writes `model.onnx` and `model.onnx.data`. Only files of the model's own folder are read.
+The weights are put into the model, which is then sent as one message. Only files in the model's own folder are read.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from sequela_proto.onnx_weights import onnx_weights_pb2 as onnx
 
 from sequela_client.errors import CallerError
 
+# ONNX's data location of a tensor whose elements lie in another file.
 ELSEWHERE = 1
-"""The data location of a tensor whose elements lie in another file."""
+# The largest protobuf message, and so the largest model in one piece.
 MOST_BYTES = (1 << 31) - 1
-"""Of a protobuf message, which a model in one piece is."""
 ONE_PIECE = (
     "export it in one piece: torch.onnx.export(..., external_data=False), or onnx.save(onnx.load(path), path)"
 )
@@ -25,40 +25,46 @@ ONE_PIECE = (
 
 @dataclass(frozen=True, slots=True)
 class WholeModel:
-    """A model in one piece, and the files beside it that are in it now."""
+    """A model with its weights, and the files that these were read from."""
 
     content: bytes
     files: tuple[Path, ...] = ()
 
 
 def read_whole(path: Path) -> WholeModel:
-    """The model of a file. Raises OSError, and CallerError (MODEL_EXTERNAL_DATA, MODEL_TOO_LARGE) for weights that are
-    not there or must not be read.
+    """Reads a model with its weights.
+
+    Raises:
+        OSError: a file cannot be read.
+        CallerError: MODEL_EXTERNAL_DATA, weights are missing or lie outside the model's folder; MODEL_TOO_LARGE, the
+            model with its weights does not fit a message.
     """
     content = path.read_bytes()
-    if b"location" not in content:  # the key that every tensor in another file has
+    if b"location" not in content:  # every tensor in another file has an entry with this key
         return WholeModel(content)
     try:
         model = onnx.Model.FromString(content)
-    except DecodeError:  # the server says what is wrong with it
+    except DecodeError:  # the server reports what is wrong with it
         return WholeModel(content)
     outside = [tensor for tensor in _tensors(model) if tensor.data_location == ELSEWHERE]
     if not outside:
         return WholeModel(content)
     files = {name: _beside(path, name) for name in dict.fromkeys(map(_location, outside))}
+    # Checked before anything is read: the parts may be larger than the memory.
     size = len(content) + sum(_part(path, tensor, files)[1] for tensor in outside)
     if size > MOST_BYTES:
         text = f"model {path}: {size} bytes with its weights, and a model in one piece holds at most {MOST_BYTES}"
         raise CallerError(text, reason="MODEL_TOO_LARGE")
     for tensor in outside:
         tensor.raw_data = _read(path, tensor, files)
+        # The tensor has its elements now, and must not name the file any more.
         tensor.ClearField("external_data")
         tensor.ClearField("data_location")
     return WholeModel(model.SerializeToString(), tuple(files.values()))
 
 
 def _tensors(model: onnx.Model) -> Iterator[onnx.Tensor]:
-    """Every one, wherever it stands."""
+    """All tensors of the graph, of its subgraphs and of functions."""
     yield from _of_graph(model.graph)
     for function in model.functions:
         yield from _of_attributes(function.attribute_proto)
@@ -95,22 +101,20 @@ def _location(tensor: onnx.Tensor) -> str:
 
 
 def _beside(path: Path, name: str) -> Path:
-    """The file of that name in the model's folder."""
+    """The file of this name in the model's folder. Raises CallerError if it is missing or lies elsewhere."""
     if not name or Path(name).name != name or "\\" in name or name in (".", ".."):
-        raise _refusal(
-            path, f"its weights are said to lie in {name!r}; only files in the model's own folder are read"
-        )
+        raise _refusal(path, f"its weights are in {name!r}; only files in the model's own folder are read")
     file = path.parent / name
     if not file.is_file():
-        raise _refusal(path, f"its weights lie in {name!r}, which is not in its folder; put it there")
-    # A link may lead to where the model itself lies (a cache that keeps both elsewhere), and nowhere else.
+        raise _refusal(path, f"its weights are in {name!r}, which is not in the model's folder; put it there")
+    # A link may lead to the folder of the real model file, as in a cache of downloads, and to no other.
     if file.resolve().parent not in (path.parent.resolve(), path.resolve().parent):
         raise _refusal(path, f"its weights file {name!r} is a link out of its folder, which is not followed")
     return file
 
 
 def _part(path: Path, tensor: onnx.Tensor, files: dict[str, Path]) -> tuple[int, int]:
-    """Where a tensor's bytes begin in its file, and how many they are."""
+    """Where the bytes of a tensor begin in its file, and how many there are."""
     entries, name = _entries(tensor), _location(tensor)
     size = files[name].stat().st_size
     try:

@@ -1,6 +1,4 @@
-"""Bars around a zero line: to the right what raises, to the left what lowers. Told apart by side, sign and
-colour.
-"""
+"""Bars beside a zero line: what raises the score on the right, what lowers it on the left, each in a colour."""
 
 from __future__ import annotations
 
@@ -16,7 +14,14 @@ LOWERS = "#0072B2"
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """Bars of one scale. `half`: characters on a side of the line. `largest`: the value that fills it."""
+    """Bars of one scale.
+
+    Args:
+        half: characters on each side of the line.
+        largest: the value whose bar fills them.
+        block: the character of a bar.
+        line: the character of the line.
+    """
 
     half: int
     largest: float
@@ -25,7 +30,8 @@ class Bars:
 
     @classmethod
     def fitting(cls, console: Console, values: list[float]) -> Bars:
-        """As wide as the terminal allows; of plain characters where its encoding has no blocks."""
+        """Bars that are as wide as the terminal allows, of plain characters if its encoding has no blocks."""
+        # The other columns need about 56 characters; longer bars than 14 add nothing.
         half = min(max((console.width - 56) // 4, 0), 14)
         largest = max(map(abs, values), default=0.0)
         unicode = console.encoding.lower().startswith("utf")
@@ -33,14 +39,15 @@ class Bars:
 
     @property
     def head(self) -> str:
-        """The heading over the bars: which side is which."""
+        """The heading over the bars, which says which side is which."""
         if self.half < len("raises"):
             return ""
         return f"{'lowers'.rjust(self.half)}{self.line}raises"
 
     def draw(self, value: float) -> Text:
-        """One bar; what is a hundredth of the largest shows at least one block."""
+        """One bar; from a hundredth of the largest value on it has at least one block."""
         share = abs(value) / self.largest if self.largest else 0.0
+        # A small attribution must not look like none.
         length = max(round(share * self.half), int(share >= 0.01))
         if not self.half:
             return Text()

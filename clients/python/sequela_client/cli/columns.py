@@ -1,4 +1,8 @@
-"""The columns of a table, put where a model takes them: by the names of its features, or in order."""
+"""Matches the columns of a table in a file with the features of a model, by name or in order.
+
+The server matches columns of numbers by name, too. Here columns may hold words, dates or ids, so they have to be told
+apart before there are numbers to send.
+"""
 
 from __future__ import annotations
 
@@ -10,22 +14,27 @@ from itertools import pairwise
 from sequela_client.cli.model_layout import Layout
 from sequela_client.cli.timestamps import are_dates
 from sequela_client.errors import CallerError
-from sequela_client.files import Table
+from sequela_client.files import FileTable
 from sequela_client.files.cells import number
 from sequela_client.resources import ModelFeature
 
 Place = tuple[str, int]
-"""An input's name and a column of it."""
+"""The name of an input, and a column of it."""
 
+# Names that pandas writes for an index without a name.
 INDEX_NAMES = frozenset({"", "Unnamed: 0", "index", "level_0"})
-"""How pandas calls an index that has no name, in files."""
 _SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a column of the model comes from. `words`: the table's column holds names of a one-hot feature's
-    categories, of which this is the one at `at`.
+    """Where a column of the model comes from.
+
+    Args:
+        column: the column of the table.
+        feature: the feature that it belongs to.
+        at: its place among the feature's columns.
+        words: whether the table's column has the names of a one-hot feature's categories, one of them `at`.
     """
 
     column: int
@@ -35,31 +44,31 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Matching:
-    """Where each column of the model comes from. `note`: what the caller should know of it, if anything."""
+class ColumnMatch:
+    """Where each column of the model comes from, and a note about it for the caller, which may be empty."""
 
     sources: dict[Place, Source]
     note: str = ""
 
     @property
     def used(self) -> set[int]:
-        """The table's columns that are used."""
+        """The columns of the table that are used."""
         return {source.column for source in self.sources.values()}
 
 
-def refused(table: Table, what: str) -> CallerError:
-    """Columns that are not the model's."""
+def columns_error(table: FileTable, what: str) -> CallerError:
+    """The error about columns that do not match the model."""
     return CallerError(f"{table.path.name}: {what}", reason="COLUMNS_DIFFER")
 
 
-def listed(names: Sequence[str]) -> str:
-    """Some names, for a message."""
+def name_list(names: Sequence[str]) -> str:
+    """Names for a message, of which only the first are shown."""
     more = f", … ({len(names)} in all)" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more
 
 
-def named(table: Table, layout: Layout | None) -> Table:
-    """The table with the names that a comment line holds, where they are the features'; without pandas' numbers."""
+def with_comment_names(table: FileTable, layout: Layout | None) -> FileTable:
+    """The table with the names of a comment, if they are those of features, and without pandas' numbers as names."""
     if table.names == tuple(map(str, range(table.width))):
         return replace(table, names=())
     if not table.remark or layout is None or layout.unnamed:
@@ -68,8 +77,8 @@ def named(table: Table, layout: Layout | None) -> Table:
     return replace(table, names=table.remark) if found else table
 
 
-def transposed(table: Table, layout: Layout) -> Table:
-    """A pandas Series as a file, a feature's name and its value on each line, as the one row that it is."""
+def transpose(table: FileTable, layout: Layout) -> FileTable:
+    """The single row of a file that has a feature's name and its value on each line, as pandas writes a Series."""
     if table.width != 2 or len(layout.names) < 2:
         return table
     names = tuple(str(cell).strip() for cell in table.column(0))
@@ -78,38 +87,40 @@ def transposed(table: Table, layout: Layout) -> Table:
     return replace(table, names=names, rows=(table.column(1),), lines=(table.lines[0],))
 
 
-def matching(table: Table, layout: Layout, apart: Collection[int] = ()) -> Matching:
-    """Which column is which; those apart are known to be something else. Raises CallerError where that is not sure."""
+def match_columns(table: FileTable, layout: Layout, apart: Collection[int] = ()) -> ColumnMatch:
+    """Matches columns with features, without those columns that are known to be something else.
+
+    Raises CallerError if features are missing, or if the match is not certain.
+    """
     if table.names:
         sources, missing = _by_name(table, layout)
         if not missing:
-            return Matching(sources)
+            return ColumnMatch(sources)
+        # Names that do not match are an error only if the features have names of their own.
         if not layout.unnamed and not _numbered(table.names):
-            raise refused(
+            raise columns_error(
                 table,
-                f"columns {listed(table.names)}; the model's features are {listed(layout.names)}; "
-                f"missing: {listed(missing)}{_spelt(table, missing)}. "
-                "--columns says which columns to take, in the model's order",
+                f"columns {name_list(table.names)}; the model's features are {name_list(layout.names)}; "
+                f"missing: {name_list(missing)}{_spelt(table, missing)}. "
+                "--columns names the columns to take, in the model's order",
             )
     return _in_order(table, layout, apart)
 
 
-def _spelt(table: Table, missing: Sequence[str]) -> str:
-    """Which of the table's columns may be meant: those that differ in capitals and spaces alone."""
+def _spelt(table: FileTable, missing: Sequence[str]) -> str:
+    """Columns that may be the missing ones: they differ in capitals and spaces only."""
     sent = {name.casefold().strip(): name for name in table.names if name not in missing}
     meant = {name: sent[name.casefold()] for name in missing if name.casefold() in sent}
-    return (
-        f" (is it {', '.join(f'{other!r} for {name!r}' for name, other in meant.items())}?)" if meant else ""
-    )
+    return f" (the file has {', '.join(map(repr, meant.values()))})" if meant else ""
 
 
 def _numbered(names: Sequence[str]) -> bool:
-    """Whether they are an index without a name and pandas' numbers for columns without names."""
+    """Whether names are those of pandas' index and of its columns without names."""
     return names[0] in INDEX_NAMES and list(names[1:]) == list(map(str, range(len(names) - 1)))
 
 
-def _by_name(table: Table, layout: Layout) -> tuple[dict[Place, Source], list[str]]:
-    """Sources of the features that the table has, and the names of the others."""
+def _by_name(table: FileTable, layout: Layout) -> tuple[dict[Place, Source], list[str]]:
+    """The sources of the features that the table has, and the names of those that it lacks."""
     sources: dict[Place, Source] = {}
     missing = []
     for feature in layout.features:
@@ -125,10 +136,11 @@ def _by_name(table: Table, layout: Layout) -> tuple[dict[Place, Source], list[st
     return sources, missing
 
 
-def _columns_of(table: Table, feature: ModelFeature, count: int) -> list[int] | None:
-    """The columns that hold a feature: one by its name, or one for each of its columns."""
+def _columns_of(table: FileTable, feature: ModelFeature, count: int) -> list[int] | None:
+    """The columns of a feature: one with its name, or one for each of its columns; None if there are none."""
     spellings = [[feature.name]]
     if count > 1:
+        # One column of words is enough for a one-hot feature whose categories have names.
         spellings = [[feature.name]] if feature.kind == "one_hot" and feature.categories else []
         for sign in "._=":
             spellings.append([f"{feature.name}{sign}{at}" for at in range(count)])
@@ -136,49 +148,52 @@ def _columns_of(table: Table, feature: ModelFeature, count: int) -> list[int] | 
     for spelling in spellings:
         if spelling and all(name in table.names for name in spelling):
             if twice := [name for name in spelling if table.names.count(name) > 1]:
-                raise refused(table, f"there are {table.names.count(twice[0])} columns named {twice[0]!r}")
+                raise columns_error(
+                    table, f"there are {table.names.count(twice[0])} columns named {twice[0]!r}"
+                )
             return [table.names.index(name) for name in spelling]
     return None
 
 
-def _in_order(table: Table, layout: Layout, apart: Collection[int] = ()) -> Matching:
-    """The table's columns are the model's, one after the other."""
+def _in_order(table: FileTable, layout: Layout, apart: Collection[int] = ()) -> ColumnMatch:
+    """Takes the columns of the table in the model's order."""
     if len(layout.events) != 1 or len(layout.inputs) != 1:
         inputs = ", ".join(item.name for item in layout.inputs)
-        raise refused(
+        raise columns_error(
             table,
-            f"the model takes several inputs ({inputs}); columns are told apart by the features' names "
-            f"({listed(layout.names)}), or write JSON: {{input: rows}}",
+            f"the model takes several inputs ({inputs}); name the columns like the features "
+            f"({name_list(layout.names)}), or write JSON: {{input: rows}}",
         )
     only, note = layout.events[0], ""
     columns = [at for at in range(table.width) if at not in apart]
     if len(columns) == only.width + 1 and columns[0] == 0 and _is_index(table):
         columns, note = columns[1:], f"left out: {table.names[0] or 'the first column'} (it numbers the rows)"
     if len(columns) > only.width:
-        # A date is no number that a model takes.
+        # Models do not take dates.
         columns = [at for at in columns if not are_dates(table.column(at), table.decimal)]
     if len(columns) != only.width:
-        raise refused(table, _wrong_count(table, layout, only.width))
+        raise columns_error(table, _wrong_count(table, layout, only.width))
     sources = {
         (only.name, at): Source(column, *layout.owner(only.name, at)) for at, column in enumerate(columns)
     }
-    return Matching(sources, note)
+    return ColumnMatch(sources, note)
 
 
-def _wrong_count(table: Table, layout: Layout, width: int) -> str:
-    have = f"{table.width} columns" + (f" ({listed(table.names)})" if table.names else " without names")
-    take = "no names of its own" if layout.unnamed else listed(layout.names)
+def _wrong_count(table: FileTable, layout: Layout, width: int) -> str:
+    have = f"{table.width} columns" + (f" ({name_list(table.names)})" if table.names else " without names")
+    take = "no names of its own" if layout.unnamed else name_list(layout.names)
     first = table.names[1] if len(table.names) > 1 else "2"
+    # Twice as many columns as expected: every number was split at its decimal comma.
     commas = ", or the file has decimal commas (--decimal ,)" if width * 2 == table.width else ""
     seen = f" (read with {table.seen})" if table.seen else ""
     return (
-        f"{have}{seen}; the model takes {width} ({take}). --columns {first},… says which to take, in the model's "
+        f"{have}{seen}; the model takes {width} ({take}). --columns {first},… names those to take, in the model's "
         f"order{commas}"
     )
 
 
-def _is_index(table: Table) -> bool:
-    """Whether the first column numbers the rows, as pandas and R write an index; of rows picked from others, too."""
+def _is_index(table: FileTable) -> bool:
+    """Whether the first column is an index that counts up, as pandas and R write it, possibly with gaps."""
     if not table.names or table.names[0] not in INDEX_NAMES:
         return False
     try:
@@ -188,51 +203,55 @@ def _is_index(table: Table) -> bool:
     return all(each == int(each) for each in counted) and all(a < b for a, b in pairwise(counted))
 
 
-def chosen(table: Table, wanted: Sequence[str], layout: Layout | None) -> Matching | list[int]:
-    """The columns that the caller picked. Raises CallerError where the table lacks one, or where its name is that of
-    a feature in another place.
+def choose_columns(table: FileTable, wanted: Sequence[str], layout: Layout | None) -> ColumnMatch | list[int]:
+    """The columns that --columns names.
+
+    Raises CallerError if the table does not have one, or if it has the name of a feature in another place.
     """
-    columns = [column for each in wanted for column in picked(table, each)]
+    columns = [column for each in wanted for column in find_columns(table, each)]
     if layout is None:
         return columns
     names = tuple(table.names[column] for column in columns) if table.names else ()
     part = replace(table, names=names, rows=tuple(tuple(row[at] for at in columns) for row in table.rows))
+    # All features by name, so the order of --columns does not matter.
     if names and sorted(names) == sorted(layout.names):
-        found = matching(part, layout)
+        found = match_columns(part, layout)
     else:
         _check_places(table, names, layout)
         width = sum(item.width for item in layout.events)
         if len(columns) != width:
-            raise refused(
+            raise columns_error(
                 table,
-                f"--columns names {len(columns)}; the model takes {width}: {listed(layout.names)}, in this order",
+                f"--columns names {len(columns)}; the model takes {width}: {name_list(layout.names)}, in this order",
             )
         found = _in_order(part, layout)
-    return Matching({at: replace(each, column=columns[each.column]) for at, each in found.sources.items()})
+    return ColumnMatch({at: replace(each, column=columns[each.column]) for at, each in found.sources.items()})
 
 
-def _check_places(table: Table, names: Sequence[str], layout: Layout) -> None:
+def _check_places(table: FileTable, names: Sequence[str], layout: Layout) -> None:
     order = [layout.owner(item.name, at)[0].name for item in layout.events for at in range(item.width)]
     for at, name in enumerate(names):
         if name in order and order.index(name) != at and not layout.unnamed:
-            raise refused(
+            raise columns_error(
                 table,
                 f"--columns has {name} in place {at + 1}, the model has it in place {order.index(name) + 1}",
             )
 
 
-def picked(table: Table, wanted: str) -> list[int]:
-    """The column of that name, or those of a number or of a range such as 2-7, counted from 1, where columns have no
-    names. Raises CallerError where there are none.
+def find_columns(table: FileTable, wanted: str) -> list[int]:
+    """The column with a name, or the columns of a number or a range such as 2-7, counted from 1, if there are no names.
+
+    Raises CallerError if there is no such column.
     """
     if wanted in table.names:
         if table.names.count(wanted) > 1:
-            raise refused(table, f"there are {table.names.count(wanted)} columns named {wanted!r}")
+            raise columns_error(table, f"there are {table.names.count(wanted)} columns named {wanted!r}")
         return [table.names.index(wanted)]
+    # A name goes before a number: columns may be called 1, 2, 3.
     numbered = re.fullmatch(r"(\d+)(?:-(\d+))?", wanted)
     if numbered and (not table.names or "" in table.names):
         first, last = int(numbered[1]), int(numbered[2] or numbered[1])
         if 1 <= first <= last <= table.width:
             return list(range(first - 1, last))
-    have = f"it has {listed(table.names)}" if table.names else f"columns are numbered 1 to {table.width}"
-    raise refused(table, f"there is no column {wanted!r}; {have}")
+    have = f"it has {name_list(table.names)}" if table.names else f"columns are numbered 1 to {table.width}"
+    raise columns_error(table, f"there is no column {wanted!r}; {have}")

@@ -1,4 +1,4 @@
-"""`sequela demo`: a server with the bundled model, one of its alerts, and the story of that alert."""
+"""`sequela demo`: starts a server with the bundled model and explains one of the bundled alerts."""
 
 from __future__ import annotations
 
@@ -9,25 +9,29 @@ import click
 from rich.console import Console
 
 from sequela_client.cli.local_server import embedded_server
-from sequela_client.cli.progress import waiting
 from sequela_client.cli.report import report
 from sequela_client.cli.serve import server_package
-from sequela_client.cli.terminal import terminal
+from sequela_client.cli.terminal import terminal, waiting
 from sequela_client.client import Sequela
 from sequela_client.explanation import Explanation
 from sequela_client.files import read_sequence
 
 
 @click.command(
-    short_help="Explain a bundled alert of an account takeover.",
+    short_help="Explain a bundled alert about an account takeover.",
     epilog="Example: sequela demo --alert false-alert",
 )
-@click.option("--alert", help="Which of the bundled alerts; without it the first one.")
-@click.option("--rows", type=click.IntRange(1), default=8, show_default=True, help="Most rows of a table.")
+@click.option("--alert", metavar="NAME", help="One of the bundled alerts. [default: the first takeover]")
+@click.option(
+    "--rows",
+    type=click.IntRange(1),
+    metavar="N",
+    default=8,
+    show_default=True,
+    help="How many rows each table has at most.",
+)
 def demo(alert: str | None, rows: int) -> None:
-    """Starts a server with the bundled fraud model, explains a simulated alert, and tells what raised its
-    score.
-    """
+    """Starts a server with the bundled fraud model, explains a simulated alert, and prints what raised its score."""
     folder = server_package() / "demo"
     given = read_sequence(_alert(folder / "alerts", alert))
     models = folder / "models"
@@ -36,18 +40,18 @@ def demo(alert: str | None, rows: int) -> None:
         sequela = stack.enter_context(Sequela(address))
         stack.enter_context(waiting("explaining"))
         answer = sequela.explain(given, model=_only(models))
-    _show(terminal(), answer, rows)
+    _print(terminal(), answer, rows)
 
 
 def _alert(folder: Path, name: str | None) -> Path:
-    """The named alert's file, or the first takeover's."""
+    """The file of the named alert, or of the first takeover."""
     names = sorted(path.stem for path in folder.glob("*.json"))
     if not names:
-        raise click.ClickException(f"no alerts in {folder}")
+        raise click.ClickException(f"there are no alerts in {folder}; reinstall sequela")
     if name is None:
         name = next((each for each in names if each.startswith("takeover")), names[0])
     if name not in names:
-        raise click.BadParameter(f"{name!r} is none of {', '.join(names)}", param_hint="--alert")
+        raise click.BadParameter(f"{name!r} is not one of {', '.join(names)}", param_hint="--alert")
     return folder / f"{name}.json"
 
 
@@ -55,7 +59,7 @@ def _only(models: Path) -> str:
     return min(path.name for path in models.iterdir() if path.is_dir())
 
 
-def _show(console: Console, answer: Explanation, rows: int) -> None:
+def _print(console: Console, answer: Explanation, rows: int) -> None:
     report(console, answer, rows)
     console.print("Explain your own:")
     console.print(

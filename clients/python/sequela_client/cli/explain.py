@@ -1,111 +1,43 @@
-"""`sequela explain`: one sequence from a file, explained in the terminal, as JSON and as CSV."""
+"""`sequela explain`: explains one sequence from a file in the terminal, as JSON, or as CSV."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import click
 
-from sequela_client.cli import data
-from sequela_client.cli.file_options import file_options, load_background, take_reading, take_rows
+from sequela_client.cli import file_inputs
+from sequela_client.cli.file_options import file_options, load_background, row_options, text_format
+from sequela_client.cli.grouped_help import GroupedCommand, option
 from sequela_client.cli.local_server import embedded_server
 from sequela_client.cli.model_layout import Layout, layout
-from sequela_client.cli.named_models import model_file_there, with_names_there
-from sequela_client.cli.progress import waiting
+from sequela_client.cli.model_names import check_model_file, with_known_names
+from sequela_client.cli.option_flags import explain_options, given_options
 from sequela_client.cli.report import report
 from sequela_client.cli.rows import RowOptions
-from sequela_client.cli.terminal import printable, terminal
-from sequela_client.client import Sequela
-from sequela_client.errors import NotFound
+from sequela_client.cli.server_options import ServerOptions, server_options
+from sequela_client.cli.terminal import printable, terminal, waiting
+from sequela_client.errors import MODEL_NOT_FOUND, NotFound
 from sequela_client.explanation import Explanation
-from sequela_client.files import Loaded, is_data_file, load
-from sequela_client.flows import MODEL_NOT_FOUND
-from sequela_client.inputs import BackgroundLike
-from sequela_client.inputs import Sequence as Given
+from sequela_client.files import FileContent, is_data_file, load
+from sequela_client.inputs import BackgroundLike, Sequence
 from sequela_client.models import Endpoint, is_endpoint
-from sequela_client.options import Estimator, FeatureScope, Level, Link
+from sequela_client.options import FOOTNOTE
 
-Command = Callable[..., Any]
+INPUT, OUTPUT = "Input", "Output"
 
+# Settings of a server that may call any endpoint.
 ANY_ENDPOINT = (
     *("--endpoint-allow", "grpc://*:*/* grpcs://*:*/* http://*:*/* https://*:*/*"),
     *("--endpoint-networks", "0.0.0.0/0 ::/0"),
 )
 
+EPILOG = f"""{FOOTNOTE}
 
-def _labels(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> dict[str, str]:
-    if wrong := [pair for pair in pairs if "=" not in pair]:
-        raise click.BadParameter(f"{wrong[0]!r} is not KEY=VALUE")
-    return dict(pair.split("=", 1) for pair in pairs)
-
-
-OPTIONS: list[Callable[[Command], Command]] = [
-    click.option(
-        "--level",
-        "levels",
-        multiple=True,
-        type=click.Choice(get_args(Level)),
-        help="Only this level (repeatable).",
-    ),
-    click.option(
-        "--target", "targets", multiple=True, help="Output to explain, by name or number (repeatable)."
-    ),
-    click.option("--pruning-tolerance", type=float, help="Eta; 0: no pruning."),
-    click.option(
-        "--feature-scope", type=click.Choice(get_args(FeatureScope)), help="Which events the features act on."
-    ),
-    click.option("--cell-threshold", type=float, help="Theta; events and features above it make the cells."),
-    click.option("--top-k-events", type=int, help="This many events, instead of theta."),
-    click.option("--top-k-features", type=int, help="This many features, instead of theta."),
-    click.option("--max-coalitions", type=int, help="At most this many in each level."),
-    click.option("--target-standard-error", type=float, help="Stop sampling there; 0: use the whole budget."),
-    click.option("--seed", type=int, help="Seed of the sampling."),
-    click.option(
-        "--refine-history", is_flag=True, default=None, help="Split the pruned events while a part matters."
-    ),
-    click.option("--minimum-score", type=float, help="Below this raw score, do not explain."),
-    click.option("--full-pruning-curve", is_flag=True, default=None, help="Scan every split."),
-    click.option("--link", type=click.Choice(get_args(Link)), help="The scale to explain on."),
-    click.option("--output-event", type=int, help="Explain the output at this event, t <= 0."),
-    click.option(
-        "--estimator", type=click.Choice(get_args(Estimator)), help="How attributions are estimated."
-    ),
-]
-"""The options of the contract; whatever is left out takes the server's default."""
-
-
-def with_options(command: Command) -> Command:
-    """Adds the contract's options to a command."""
-    for option in reversed(OPTIONS):
-        command = option(command)
-    return command
-
-
-def server_options(command: Command) -> Command:
-    """Adds what says which server to ask, and how."""
-    pem = click.Path(path_type=Path)
-    for option in (
-        click.option("--key", type=pem, metavar="FILE", help="The key of that certificate (PEM)."),
-        click.option("--cert", type=pem, metavar="FILE", help="Use TLS and present this certificate (PEM)."),
-        click.option(
-            "--ca", type=pem, metavar="FILE", help="Use TLS and trust the authorities in this file (PEM)."
-        ),
-        click.option("--secure", is_flag=True, help="Use TLS and trust the system's authorities."),
-        click.option("--server", metavar="HOST:PORT", help="The server to ask."),
-    ):
-        command = option(command)
-    return command
-
-
-def tls_arguments(secure: bool, ca: Path | None, cert: Path | None, key: Path | None) -> dict[str, Any]:
-    """The options that say how to ask a server, as the client takes them."""
-    return {"secure": secure, "ca": ca, "certificate": cert, "key": key}
-
-
-EPILOG = """\b
+\b
 Examples:
   sequela explain --model model.onnx --sequence alert.csv --background average.csv
   sequela explain --model model.onnx --sequence events.csv --entity account=4711 --time timestamp
@@ -113,119 +45,153 @@ Examples:
 
 \b
 Exit codes:
-  0  done
+  0  the sequence was explained
   1  the request or a file is wrong: change it
-  2  the command was called wrongly
-  3  the server is busy or not there: try again
-  4  the server refuses or is broken: its operator must act
+  2  the command line is wrong
+  3  the server is busy or cannot be reached, or the time was too short: try again
+  4  the server refuses or is broken: its operator has to act
 """
 
 
-@click.command(short_help="Explain one sequence.", epilog=EPILOG)
-@click.option(
-    "--model", required=True, help="An ONNX file, a registered model's name, or grpc://host:port/name."
+def _labels(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> dict[str, str]:
+    if wrong := [pair for pair in pairs if "=" not in pair]:
+        raise click.BadParameter(f"{wrong[0]!r} is not of the form KEY=VALUE")
+    return dict(pair.split("=", 1) for pair in pairs)
+
+
+@click.command(cls=GroupedCommand, short_help="Explain the score of one sequence.", epilog=EPILOG)
+@option(
+    INPUT,
+    "--model",
+    required=True,
+    help="An ONNX file, the name of a model that the server has, or the URI of an endpoint, such as "
+    "grpc://host:port/name.",
 )
-@click.option(
-    "--schema", type=click.Path(path_type=Path), help="The schema.json of a model named by its endpoint."
+@option(
+    INPUT,
+    "--schema",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The schema.json of an endpoint. That of an ONNX file is read from the file's own folder.",
 )
-@click.option(
+@option(
+    INPUT,
     "--sequence",
     required=True,
     type=click.Path(path_type=Path),
-    help="A file with the events, oldest first: .csv, .tsv, .txt, .json, .jsonl, .npy or .npz.",
+    metavar="FILE",
+    help="The events, oldest first: .csv, .tsv, .txt, .json, .jsonl, .npy or .npz.",
 )
-@click.option("--background", help="A file of such a kind, or a name; without it the model's default.")
+@option(
+    INPUT,
+    "--background",
+    metavar="FILE|NAME",
+    help="A file of one of these kinds, or the name of a stored background. [default: the model's own]",
+)
 @file_options
-@server_options
-@click.option(
-    "--json", "json_file", metavar="FILE", help="Write JSON to this file; - prints it and nothing else."
+@server_options("Without it, a server is started for this one explanation.")
+@option(
+    "Server",
+    "--timeout",
+    type=float,
+    metavar="SECONDS",
+    default=60.0,
+    show_default=True,
+    help="How long the explanation may take; when the time is over, the answer is what is known by then.",
 )
-@click.option(
-    "--csv", "csv_file", metavar="FILE", help="Write CSV to this file; - prints it and nothing else."
+@option(
+    OUTPUT,
+    "--json",
+    "json_file",
+    metavar="FILE",
+    help="Write JSON to this file; - prints it instead of the report.",
 )
-@click.option("--caller-id", help="Your id for the alert; by default the file's.")
-@click.option(
+@option(
+    OUTPUT,
+    "--csv",
+    "csv_file",
+    metavar="FILE",
+    help="Write CSV to this file; - prints it instead of the report.",
+)
+@option(
+    OUTPUT,
+    "--rows",
+    type=click.IntRange(1),
+    metavar="N",
+    default=20,
+    show_default=True,
+    help="How many rows each table has at most.",
+)
+@option(OUTPUT, "--caller-id", metavar="ID", help="Your id of the sequence. [default: the file's]")
+@option(
+    OUTPUT,
     "--label",
     "labels",
     multiple=True,
     callback=_labels,
     metavar="KEY=VALUE",
-    help="Store this label (repeatable).",
+    help="Store this label with the explanation; repeatable.",
 )
-@click.option("--timeout", type=float, default=60.0, show_default=True, help="Seconds for the explanation.")
-@click.option("--rows", type=click.IntRange(1), default=20, show_default=True, help="Most rows of a table.")
-@with_options
-def explain(
-    model: str,
-    schema: Path | None,
-    sequence: Path,
-    background: str | None,
-    server: str | None,
-    secure: bool,
-    ca: Path | None,
-    cert: Path | None,
-    key: Path | None,
-    json_file: str | None,
-    csv_file: str | None,
-    caller_id: str | None,
-    labels: dict[str, str],
-    timeout: float,
-    rows: int,
-    **options: Any,
-) -> None:
-    """Explains the score of a sequence in a file: prints what made it, and writes it as JSON or CSV.
+@explain_options
+def explain(**values: Any) -> None:
+    """Explains the score of the sequence in a file: what raised it, what lowered it, and by how much.
 
-    Without --server, one is started for the occasion. Columns of a table are matched with the model's features by
-    name. What is left out or assumed is reported on standard error.
+    Columns of a table are matched with the model's features by name. What is left out or assumed is reported on
+    standard error. docs/cli.md has the details, docs/files.md all kinds of files.
     """
+    model, schema, server = values["model"], values["schema"], ServerOptions.of(values)
     if schema and not is_endpoint(model):
-        raise click.UsageError("--schema goes with a model named by its endpoint; a file's lies beside it")
-    if server is None and (secure or ca or cert or key):
         raise click.UsageError(
-            "--secure, --ca, --cert and --key go with --server; one that is started is your own"
+            "--schema goes with the URI of an endpoint; that of an ONNX file lies beside the file"
         )
-    model_file_there(model)
-    reading, columns = take_reading(options), take_rows(options)
-    given = load(sequence, reading)
-    average = load_background(Path(background), reading) if background and is_data_file(background) else None
-    wanted: Any = {name: value for name, value in options.items() if value not in (None, ())}
+    if server.address is None and server.has_tls:
+        raise click.UsageError("--secure, --ca, --cert and --key go with --server")
+    check_model_file(model)
+    given, average = _load(values)
     with ExitStack() as stack:
-        address = stack.enter_context(_own_server(model)) if server is None else server
-        tls = tls_arguments(secure, ca, cert, key)
-        sequela = stack.enter_context(Sequela(address, timeout=timeout, **tls))
-        if server is not None:
-            stack.enter_context(with_names_there(sequela))
-        known = layout(sequela, model, schema) if _asks_for_layout(given, average) else None
-        alert, base = _read(given, average, known, columns)
+        address = server.address or stack.enter_context(_own_server(model))
+        sequela = stack.enter_context(server.connect(address, values["timeout"]))
+        if server.address is not None:
+            stack.enter_context(with_known_names(sequela))
+        needed = any(file_inputs.needs_layout(each) for each in (given, average) if each)
+        known = layout(sequela, model, schema) if needed else None
+        sequence, background = _inputs(given, average, known, row_options(values))
         stack.enter_context(waiting("explaining"))
-        chosen = Endpoint(model, schema=schema) if schema else model
         answer = sequela.explain(
-            alert, model=chosen, background=base or background, caller_id=caller_id, labels=labels, **wanted
+            sequence,
+            model=Endpoint(model, schema=schema) if schema else model,
+            background=background or values["background"],
+            caller_id=values["caller_id"],
+            labels=values["labels"],
+            **given_options(values),
         )
-    _give_out(answer, json_file, csv_file, rows)
+    _write_out(answer, values["json_file"], values["csv_file"], values["rows"])
 
 
-def _asks_for_layout(given: Loaded, average: Loaded | None) -> bool:
-    return any(data.needs_layout(loaded) for loaded in (given, average) if loaded)
+def _load(values: dict[str, Any]) -> tuple[FileContent, FileContent | None]:
+    """The files of the sequence and of the background, if that is a file."""
+    written, background = text_format(values), values["background"]
+    sequence = load(values["sequence"], written)
+    if background and is_data_file(background):
+        return sequence, load_background(Path(background), written)
+    return sequence, None
 
 
-def _read(
-    given: Loaded, average: Loaded | None, known: Layout | None, columns: RowOptions
-) -> tuple[Given, BackgroundLike]:
-    """Both files as the model takes them; what was assumed is said."""
-    notes = data.Notes()
-    alert = data.sequence(given, known, columns, notes)
-    base = data.background(average, known, columns, notes) if average else None
-    for note in notes.said:
+def _inputs(
+    given: FileContent, average: FileContent | None, known: Layout | None, columns: RowOptions
+) -> tuple[Sequence, BackgroundLike]:
+    """The sequence and the background that the model takes; what was assumed is printed."""
+    notes = file_inputs.Notes()
+    sequence = file_inputs.sequence(given, known, columns, notes)
+    background = file_inputs.background(average, known, columns, notes) if average else None
+    for note in notes.texts:
         click.echo(printable(f"Note: {note}"), err=True)
-    return alert, base
+    return sequence, background
 
 
 @contextmanager
 def _own_server(model: str) -> Iterator[str]:
-    """A server for this question alone: a model's name says nothing to it, and its user is its operator, who may name
-    any endpoint.
-    """
+    """A server for this explanation alone. Its user is its operator, who may call any endpoint."""
     with embedded_server(ANY_ENDPOINT if is_endpoint(model) else ()) as address:
         try:
             yield address
@@ -236,8 +202,8 @@ def _own_server(model: str) -> Iterator[str]:
             raise NotFound(f"{unknown} {hint}", reason=unknown.reason) from unknown
 
 
-def _give_out(answer: Explanation, json_file: str | None, csv_file: str | None, rows: int) -> None:
-    """Files as asked for; the report unless standard output is taken by one."""
+def _write_out(answer: Explanation, json_file: str | None, csv_file: str | None, rows: int) -> None:
+    """Writes the files that were asked for, and prints the report unless one of them goes to standard output."""
     if json_file:
         _write(json_file, answer.to_json() + "\n")
     if csv_file:

@@ -1,71 +1,77 @@
-"""What can be said of files: how a text file is written, and what its columns are."""
+"""The options about files: how a text file is written, and what its columns and rows are."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
+from sequela_client.cli.grouped_help import Command, added, option
 from sequela_client.cli.rows import RowOptions
 from sequela_client.errors import CallerError
-from sequela_client.files import Loaded, Reading, load
+from sequela_client.files import FileContent, TextFormat, load
 
-Command = Callable[..., Any]
+ROWS, FORMAT = "Columns and rows of a table", "Format of a text file (normally detected)"
 
-_OPTIONS: list[Callable[[Command], Command]] = [
-    click.option(
+_OPTIONS = [
+    option(
+        ROWS,
         "--columns",
         metavar="A,B,…",
-        help="Columns of the file to take, in the model's order: names, or numbers from 1 where there are none.",
+        help="The columns to take, in the model's order: names, or numbers from 1 if there are no names. "
+        "[default: by the names of the features]",
     ),
-    click.option(
+    option(
+        ROWS,
         "--entity",
         metavar="COLUMN=VALUE",
-        help="Take the rows of this sequence, from a file with several.",
+        help="Take the rows with this value, from a file with several sequences.",
     ),
-    click.option("--time", "time_column", metavar="COLUMN", help="The column with the time of each event."),
-    click.option("--id", "id_column", metavar="COLUMN", help="The column with your id of each event."),
-    click.option("--sort-by", metavar="COLUMN", help="Sort the rows by this column, the smallest first."),
-    click.option(
-        "--header/--no-header", default=None, help="Whether the first row of a text file holds names."
+    option(ROWS, "--time", "time_column", metavar="COLUMN", help="The column with the time of each event."),
+    option(ROWS, "--id", "id_column", metavar="COLUMN", help="The column with your id of each event."),
+    option(
+        ROWS, "--sort-by", metavar="COLUMN", help="Sort the rows by this column, the smallest value first."
     ),
-    click.option("--delimiter", help="Column separator of a text file: , ; | tab or space."),
-    click.option("--decimal", type=click.Choice([".", ","]), help="The decimal mark of a text file."),
-    click.option("--encoding", help="Encoding of a text file, for example cp1252."),
+    option(
+        FORMAT,
+        "--header/--no-header",
+        default=None,
+        help="Whether the first row has the names of the columns.",
+    ),
+    option(FORMAT, "--delimiter", metavar="CHARACTER", help="What separates columns: , ; | tab or space."),
+    option(FORMAT, "--decimal", type=click.Choice([".", ","]), help="The decimal mark of numbers."),
+    option(FORMAT, "--encoding", metavar="NAME", help="The encoding of the text, for example cp1252."),
 ]
 
 
 def file_options(command: Command) -> Command:
     """Adds these options to a command."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
+    return added(command, _OPTIONS)
 
 
-def take_reading(options: dict[str, Any]) -> Reading:
-    """How text files are written, as the options say; takes them out."""
-    return Reading(**{name: options.pop(name) for name in ("header", "delimiter", "decimal", "encoding")})
+def text_format(values: Mapping[str, Any]) -> TextFormat:
+    """How text files are written, from the values of a command's parameters."""
+    return TextFormat(**{name: values[name] for name in ("header", "delimiter", "decimal", "encoding")})
 
 
-def take_rows(options: dict[str, Any]) -> RowOptions:
-    """What columns and rows are, as the options say; takes them out."""
-    named = next(csv.reader([options.pop("columns") or ""], skipinitialspace=True), [])
+def row_options(values: Mapping[str, Any]) -> RowOptions:
+    """What columns and rows are, from the values of a command's parameters."""
+    named = next(csv.reader([values["columns"] or ""], skipinitialspace=True), [])
     columns = tuple(name.strip() for name in named if name.strip())
-    entity, time = options.pop("entity"), options.pop("time_column")
-    return RowOptions(columns, entity, time, options.pop("id_column"), options.pop("sort_by"))
+    return RowOptions(
+        columns, values["entity"], values["time_column"], values["id_column"], values["sort_by"]
+    )
 
 
-def load_background(path: Path, reading: Reading) -> Loaded:
-    """A background's file, which may be written otherwise than the sequence's: what was said of that is used where this
-    one does not speak for itself.
-    """
+def load_background(path: Path, written: TextFormat) -> FileContent:
+    """A background's file. It may have no header where the sequence's has one, so --header counts only in doubt."""
     try:
-        return load(path, replace(reading, header=None))
+        return load(path, replace(written, header=None))
     except CallerError:
-        if reading.header is None:
+        if written.header is None:
             raise
-        return load(path, reading)
+        return load(path, written)

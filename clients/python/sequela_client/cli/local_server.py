@@ -1,4 +1,4 @@
-"""A server of one's own for the length of a command, on a free port of this machine."""
+"""A server that runs as long as a command does, on a free port of this machine."""
 
 from __future__ import annotations
 
@@ -10,21 +10,26 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from sequela_client.cli.progress import waiting
 from sequela_client.cli.serve import server_command, server_package
+from sequela_client.cli.terminal import waiting
 from sequela_client.errors import DeadlineExceeded, OperatorError
 
 _START_SECONDS = 60.0
 _STOP_SECONDS = 10.0
-# Free ports; nobody else asks it, so nobody needs to be told before it leaves.
+# Free ports. Nobody else uses the server, so it need not wait for clients before it stops.
 _OWN = ("--host", "127.0.0.1", "--port", "0", "--http-port", "0", "--drain-delay", "0")
 
 
 @contextmanager
 def embedded_server(arguments: Sequence[str] = ()) -> Iterator[str]:
-    """Starts a server, gives its address once it is ready, and stops it afterwards.
+    """Starts a server, yields its address once it is ready, and stops it afterwards.
 
-    Raises OperatorError with the end of its log where it does not start, or has nowhere to write it.
+    Args:
+        arguments: further arguments of the server.
+
+    Raises:
+        OperatorError: the server did not start (the error has the end of its log), or there is no folder for its log.
+        DeadlineExceeded: the server was not ready in time.
     """
     server_package()
     with _scratch() as folder:
@@ -41,21 +46,24 @@ def embedded_server(arguments: Sequence[str] = ()) -> Iterator[str]:
 
 
 def _scratch() -> tempfile.TemporaryDirectory[str]:
-    """For the server's log and its word that it is ready."""
+    """A folder for the server's log and for the file that says it is ready."""
     try:
         return tempfile.TemporaryDirectory(prefix="sequela-", ignore_cleanup_errors=True)
     except OSError as error:
         raise OperatorError(
-            f"the server that is started needs a folder for its log: {error}; name one in TMPDIR, or a --server"
+            f"a server that the command starts needs a folder for its log: {error}; set TMPDIR to a folder, or name a "
+            "running server with --server"
         ) from error
 
 
 def _address(server: subprocess.Popen[bytes], ready: Path, log: Path) -> str:
     give_up = time.monotonic() + _START_SECONDS
+    # The server writes the file when it is ready; a poll of 20 ms is short beside its start.
     while time.monotonic() < give_up:
         if ready.is_file():
             return str(json.loads(ready.read_text())["grpc"])
         if server.poll() is not None:
+            # The end of the log says why; it is one line, as all errors of the command.
             last = " ".join(log.read_text(errors="replace").split("\n")[-4:])
             raise OperatorError(f"the server stopped with code {server.returncode}: {last}")
         time.sleep(0.02)

@@ -1,4 +1,4 @@
-"""The command itself, and how its failures look: one line, and an exit code that says who must act."""
+"""The command `sequela`. An error is one line on standard error, and the exit code says who has to act."""
 
 from __future__ import annotations
 
@@ -11,17 +11,18 @@ import click
 from sequela_client.cli.demo import demo
 from sequela_client.cli.explain import explain
 from sequela_client.cli.models import models
+from sequela_client.cli.option_flags import error_with_flags
 from sequela_client.cli.serve import serve
 from sequela_client.cli.terminal import printable, write_in_any_encoding
 from sequela_client.errors import CallerError, DeadlineExceeded, OperatorError, SequelaError, TryAgain
 
+# Exit codes by the class of the error. 2 is click's own, for a wrong command line.
 EXIT_CODES: Final[dict[type[SequelaError], int]] = {
     CallerError: 1,
     TryAgain: 3,
     DeadlineExceeded: 3,
     OperatorError: 4,
 }
-"""2 is click's own: the command was called wrongly."""
 
 EPILOG = """\b
 Begin with:
@@ -30,31 +31,36 @@ Begin with:
   sequela explain --help
 
 \b
-Exit codes: 0 done, 1 the request or a file is wrong, 2 the command was called wrongly, 3 try again,
-4 the operator must act.
+Exit codes: 0 done, 1 the request or a file is wrong, 2 the command line is wrong, 3 try again,
+4 the server's operator has to act.
 """
 
 
 class Commands(click.Group):
-    """The group; what the client raises becomes one red line on stderr and an exit code."""
+    """The group of all commands. It prints an error of the client as one red line and sets the exit code."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Runs the command."""
         try:
             return super().invoke(ctx)
         except SequelaError as error:
-            line = " ".join(printable(f"error: {error}{_advice(error)}").split())
-            click.secho(line, fg="red", err=True)
+            _print_error(f"error: {error_with_flags(str(error))}{_advice(error)}")
+            # The classes are related: a NotFound is a CallerError, and exits with its code.
             ctx.exit(next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), 1))
         except (click.ClickException, click.exceptions.Exit, click.Abort, EOFError, BrokenPipeError):
             raise
         except Exception as error:
-            # A fault of our own: one line for who runs the command, the trace for who asks Python for it.
+            # A bug of ours: one line is enough for who runs the command. `python -X dev` shows the traceback.
             if sys.flags.dev_mode:
                 raise
-            line = " ".join(printable(f"error: unexpected {type(error).__name__}: {error}").split())
-            click.secho(f"{line} (a fault of sequela: please report it)", fg="red", err=True)
+            _print_error(
+                f"error: unexpected {type(error).__name__}: {error} (a bug in sequela: please report it)"
+            )
             ctx.exit(1)
+
+
+def _print_error(text: str) -> None:
+    click.secho(" ".join(printable(text).split()), fg="red", err=True)
 
 
 def _advice(error: SequelaError) -> str:
@@ -79,11 +85,11 @@ def _version() -> str:
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]}, epilog=EPILOG)
 @click.version_option(_version(), prog_name="sequela")
 def main() -> None:
-    """Explains the scores of sequence models: which events, features and cells made the score."""
+    """Explains the scores of sequence models: which events, features and single cells (a feature at an event) raised or
+    lowered a score, and by how much.
+    """
     write_in_any_encoding()
 
 
-main.add_command(serve)
-main.add_command(explain)
-main.add_command(demo)
-main.add_command(models)
+for _command in (demo, explain, models, serve):
+    main.add_command(_command)

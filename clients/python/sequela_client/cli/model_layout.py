@@ -1,4 +1,4 @@
-"""What a model takes, as the server or a schema.json says: its inputs, and which feature has which columns."""
+"""The inputs of a model and the columns of its features, as the server or a schema.json describes them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sequela_client.resources import Model, ModelFeature, ModelInput
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The inputs that carry values, and the features in them."""
+    """The inputs that take values, and the features in them."""
 
     inputs: tuple[ModelInput, ...]
     features: tuple[ModelFeature, ...]
@@ -33,11 +33,11 @@ class Layout:
 
     @property
     def unnamed(self) -> bool:
-        """Whether nobody named the features: such names say nothing about a file's columns."""
+        """Whether the features have default names, which say nothing about the columns of a file."""
         return all(map(_is_inferred, self.features))
 
     def owner(self, name: str, column: int) -> tuple[ModelFeature, int]:
-        """The feature that a column of an input belongs to, and its place among the feature's columns."""
+        """The feature of a column of an input, and the column's place among those of the feature."""
         for feature in self.features:
             places = [(each, at) for each, columns in feature.columns.items() for at in columns]
             if (name, column) in places:
@@ -54,8 +54,10 @@ def _is_inferred(feature: ModelFeature) -> bool:
 
 
 def layout(sequela: Sequela, model: str, schema: Path | None) -> Layout | None:
-    """What a model takes; None where neither the server nor a schema beside it says. A file that the server does not
-    know yet is registered.
+    """The layout of a model. A file that the server does not know yet is uploaded.
+
+    Returns:
+        None if neither the server nor a schema describes the model.
     """
     chosen = choose(model)
     if isinstance(chosen, ModelFile):
@@ -68,6 +70,7 @@ def layout(sequela: Sequela, model: str, schema: Path | None) -> Layout | None:
 
 def _of(model: Model) -> Layout | None:
     inputs = tuple(item for item in model.inputs if item.role in ("events", "static"))
+    # Features whose columns are not known cannot be matched.
     known = all(feature.columns for feature in model.features)
     return Layout(inputs, model.features) if inputs and model.features and known else None
 
@@ -80,13 +83,14 @@ def _of_file(sequela: Sequela, model: str, chosen: ModelFile) -> Model | None:
     try:
         return sequela.register_model(model)
     except SequelaError as refused:
+        # Such a server takes the model inline, with the explanation, so its schema is all that is known now.
         if refused.reason != UPLOADS_DISABLED:
             raise
         return None
 
 
 def _of_schema(path: Path) -> Layout | None:
-    """What a schema.json says, where it names features; its faults are for the server to tell."""
+    """The layout in a schema.json that names features. The server reports what is wrong with a faulty one."""
     try:
         schema = json.loads(path.read_bytes())
         features = tuple(map(_feature, schema["features"]))
@@ -121,7 +125,7 @@ def _input(item: Mapping[str, Any]) -> ModelInput:
 
 
 def _input_of(features: tuple[ModelFeature, ...]) -> tuple[ModelInput, ...]:
-    """The one input that all features lie in."""
+    """The input of all features, if the schema names only one."""
     names = {name for feature in features for name in feature.columns}
     columns = [column for feature in features for each in feature.columns.values() for column in each]
     return (ModelInput(names.pop(), "events", "float32", max(columns) + 1),) if len(names) == 1 else ()

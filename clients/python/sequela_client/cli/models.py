@@ -1,66 +1,90 @@
-"""`sequela models`: the models that a server has."""
+"""`sequela models`: lists the models of a server."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import click
 from rich import box
+from rich.console import Console
 from rich.table import Table
 
-from sequela_client.cli.explain import server_options, tls_arguments
-from sequela_client.cli.named_models import short
-from sequela_client.cli.terminal import printable, terminal
-from sequela_client.client import Sequela
+from sequela_client.cli.grouped_help import GroupedCommand, option
+from sequela_client.cli.model_names import short
+from sequela_client.cli.option_flags import with_flags
+from sequela_client.cli.server_options import ServerOptions, server_options
+from sequela_client.cli.terminal import print_wrapped, printable, terminal
 from sequela_client.resources import Model
 
-_HERE = "localhost:50051"
+_LOCAL = "localhost:50051"
 _SHOWN = 8
 _DIGEST = re.compile("[0-9a-f]{64}")
 
 
 @click.command(
-    short_help="List the models of a server.", epilog="Example: sequela models --server fraud.example:50051"
+    cls=GroupedCommand,
+    short_help="List the models of a server.",
+    epilog="Example: sequela models --server fraud.example:50051",
 )
-@server_options
-@click.option("--timeout", type=float, default=20.0, show_default=True, help="Seconds for the answer.")
-def models(server: str | None, timeout: float, **tls: Any) -> None:
-    """Lists the models that a server has: names for `sequela explain --model`, what they take, and their state.
-
-    Without --server it is the one of this machine, at its usual port.
+@server_options(f"[default: {_LOCAL}]")
+@option(
+    "Server",
+    "--timeout",
+    type=float,
+    metavar="SECONDS",
+    default=20.0,
+    show_default=True,
+    help="How long to wait for the answer.",
+)
+def models(**values: Any) -> None:
+    """Lists the models of a server: the name that `sequela explain --model` takes, the state, the inputs with their
+    role and number of columns, the features and the targets.
     """
-    with Sequela(server or _HERE, timeout=timeout, **tls_arguments(**tls)) as sequela:
+    server = ServerOptions.of(values)
+    address = server.address or _LOCAL
+    with server.connect(address, values["timeout"]) as sequela:
         found = [printable(model) for model in sequela.models()]
     console = terminal()
     if not found:
-        console.print(f"The server at {server or _HERE} has no models.")
+        console.print(f"The server at {address} has no models.")
         return
-    table = Table(box=box.SIMPLE_HEAD if console.encoding.startswith("utf") else box.ASCII, pad_edge=False)
-    for head in ("model", "state", "takes", "features", "targets"):
+    console.print(_table(console, found))
+    for text, names in _notes(found).items():
+        print_wrapped(console, f"{', '.join(names)}: {with_flags(text)}", "  ")
+
+
+def _table(console: Console, found: Iterable[Model]) -> Table:
+    unicode = console.encoding.startswith("utf")
+    table = Table(box=box.SIMPLE_HEAD if unicode else box.ASCII, pad_edge=False)
+    for head in ("model", "state", "inputs", "features", "targets"):
         table.add_column(head, overflow="fold")
     for model in found:
-        table.add_row(*_row(model))
-    console.print(table)
+        inputs = ", ".join(f"{item.name} ({item.role}, {item.width})" for item in model.inputs)
+        features = _some([feature.name for feature in model.features])
+        targets = _some([target.name for target in model.targets])
+        table.add_row(_name(model.name), model.state, inputs, features, targets)
+    return table
+
+
+def _notes(found: Iterable[Model]) -> dict[str, list[str]]:
+    """What the server says about its models, each text once, with the names of the models that it is about."""
+    notes: dict[str, list[str]] = {}
     for model in found:
         if model.state_detail:
-            console.print(f"{_name(model.name)} {model.state}: {model.state_detail}")
+            notes.setdefault(f"{model.state}: {model.state_detail}", []).append(_name(model.name))
         for warning in model.warnings:
-            console.print(f"Note on {_name(model.name)}: {warning.message}")
-
-
-def _row(model: Model) -> tuple[str, ...]:
-    takes = ", ".join(f"{item.name} ({item.role}, {item.width})" for item in model.inputs)
-    targets = _some([target.name for target in model.targets])
-    return _name(model.name), model.state, takes, _some([feature.name for feature in model.features]), targets
+            notes.setdefault(warning.message, []).append(_name(model.name))
+    return notes
 
 
 def _name(name: str) -> str:
-    """As it is typed; an upload without a name by the beginning of its digest."""
+    """The name as people type it; the beginning of the digest if the model was uploaded without a name."""
     typed = short(name)
     return f"{typed[:12]}…" if _DIGEST.fullmatch(typed) else typed
 
 
 def _some(names: list[str]) -> str:
-    more = f", … ({len(names)})" if len(names) > _SHOWN else ""
+    more = f", … ({len(names)} in all)" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more

@@ -1,4 +1,4 @@
-"""Parts of an explanation in words, for tables and for stories."""
+"""Parts of an explanation in words, for the summary and the tables."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ import math
 from collections.abc import Mapping
 
 from sequela_client.attributions import Attribution, PlayerKind, Quality, StopReason
+from sequela_client.cli.option_flags import with_flags
 from sequela_client.explanation import Explanation
 from sequela_client.explanation_parts import Feature, Verdict
 
 
-class Wording:
-    """How one explanation's numbers, features and players read. `digits`: those of the largest attribution."""
+class Phrases:
+    """Numbers, features and players of one explanation in words.
+
+    Args:
+        explanation: the explanation.
+        digits: how many significant digits the largest attribution has.
+    """
 
     def __init__(self, explanation: Explanation, digits: int = 4) -> None:
         self._explanation = explanation
@@ -20,11 +26,11 @@ class Wording:
         self._decimals = _decimals(explanation, digits)
 
     def number(self, value: float) -> str:
-        """With as many decimals as the explanation's scale needs."""
+        """A number with as many decimals as the scale of the explanation needs."""
         return f"{value:z.{self._decimals}f}"
 
     def signed(self, value: float) -> str:
-        """The same with its sign."""
+        """A number with its sign."""
         return f"{value:+z.{self._decimals}f}"
 
     def measured(self, item: Attribution) -> str:
@@ -33,12 +39,12 @@ class Wording:
         return f"{self.signed(item.value)} {error}"
 
     def feature(self, name: str) -> str:
-        """A feature's label, or else its name."""
+        """The label of a feature, or its name if it has none."""
         known = self._features.get(name)
         return (known.label if known else "") or name
 
     def value(self, t: int, name: str) -> str:
-        """A feature's value at an event (a static one's at any) with its unit; empty where unknown."""
+        """A feature's value at an event with its unit; empty if it is not known."""
         if name in self._explanation.static_values:
             return _with_unit(self._explanation.static_values[name], self._features.get(name))
         event = self._events.get(t)
@@ -49,20 +55,21 @@ class Wording:
         return _with_unit(event.values.get(name, ""), self._features.get(name))
 
     def peak(self, name: str) -> str:
-        """A feature's value at the event that mattered most for it, and which that is; a static one's value."""
+        """A feature's value at the event where it mattered most, with that event; of a static feature its value."""
         t = self._explanation.peak(name)
         return self.value(0, name) if t is None else f"{self.value(t, name)} (t={t})"
 
     def time(self, t: int) -> str:
-        """When an event happened, to the minute; empty where the caller did not say."""
+        """When an event happened, to the minute; empty if the caller did not say."""
         event = self._events.get(t)
         return f"{event.info.time:%Y-%m-%d %H:%M}" if event and event.info.time else ""
 
     def event(self, t: int) -> str:
-        """What an event was: the caller's own words, or else the values of its three strongest features."""
+        """An event in the caller's own words, or else by the values of the three strongest features."""
         event = self._events.get(t)
         if event is None:
             return ""
+        # Raw values from the caller read better than the model's numbers, so they stand alone.
         if self._features.keys() & event.info.display.keys():
             return " · ".join(self._said(event.info.display))
         captions = [f"{name} {text}" for name, text in sorted(event.info.display.items())]
@@ -70,13 +77,13 @@ class Wording:
         return " · ".join(captions + [f"{self.feature(name)} {self.value(t, name)}" for name in known])
 
     def _said(self, display: Mapping[str, str]) -> list[str]:
-        """The caller's words: words before numbers, without the features' names; then other captions."""
+        """The caller's texts of the features, words before numbers, and then other captions."""
         features = sorted((display[name] for name in self._features if name in display), key=_is_number)
         others = [f"{name} {display[name]}" for name in sorted(display.keys() - self._features.keys())]
         return features + others
 
     def facts(self, t: int) -> str:
-        """All that the caller said of an event, each with its caption; else as `event`."""
+        """Everything that the caller said about an event, each with its caption; else as `event`."""
         event = self._events.get(t)
         if event is None or not self._features.keys() & event.info.display.keys():
             return self.event(t)
@@ -85,7 +92,7 @@ class Wording:
         return ", ".join(f"{self.feature(name)}: {event.info.display[name]}" for name in names)
 
     def player(self, item: Attribution) -> str:
-        """Whose attribution it is."""
+        """The name of the player of an attribution."""
         feature, event, block = self.feature(item.feature or ""), f"t={item.t}", events_name(item)
         return {
             PlayerKind.EVENT: event,
@@ -99,7 +106,7 @@ class Wording:
         }.get(item.kind, "all other cells")
 
     def pruning(self) -> str:
-        """What was pruned, and whether that was right."""
+        """What was pruned, and whether it matters."""
         pruned, pruning = self._explanation.pruned, self._explanation.pruning
         if not pruning.pruned_events:
             return "Nothing was pruned: every event stands for itself."
@@ -117,7 +124,7 @@ class Wording:
                 text += f", and they matter: {found} exceeds the tolerance of {tolerance}."
                 text += self._refined()
             case Verdict.UNCERTAIN:
-                text += f": {found} may exceed the tolerance of {tolerance}; more coalitions would tell."
+                text += f": {found} may exceed the tolerance of {tolerance}; more coalitions would show it."
             case Verdict.OFFSETTING:
                 text += (
                     f": {found}, but they offset each other: {self.older_part()}, more than the tolerance of "
@@ -126,30 +133,31 @@ class Wording:
             case _:
                 text += f": {found} stays within the tolerance of {tolerance}.{self._scanned()}"
         if not pruning.scan_complete:
-            text += " Time ran out before all events were looked at."
+            text += " The time was over before all events were scanned."
         return text
 
     def older_part(self) -> str:
-        """The part of the pruned events that matters most by the scanned curve, and how much."""
+        """The part of the pruned events that matters most by the pruning curve, and how much."""
         last = self._explanation.pruned
         cut = last.last_t if last and last.last_t is not None else 0
         within = [point for point in self._explanation.pruning.curve if point.t < cut]
         if not within:
             return "a part of them matters"
+        # The curve is cumulative: a point is what all events up to it are worth together.
         worst = max(within, key=lambda point: abs(point.importance))
         return (
             f"the {self._explanation.length + worst.t} oldest alone count for {self.signed(worst.importance)}"
         )
 
     def _scanned(self) -> str:
-        """How far back the curve within the pruned events is known, where that is not all the way."""
+        """A sentence about the oldest events, if the pruning curve was not scanned that far."""
         curve, oldest = self._explanation.pruning.curve, 1 - self._explanation.length
         if not curve or curve[-1].t <= oldest:
             return ""
-        return f" Parts of them older than t={curve[-1].t} were not looked at; --full-pruning-curve looks at all."
+        return f" The pruning curve was scanned back to t={curve[-1].t} only; --full-pruning-curve scans all of it."
 
     def _refined(self) -> str:
-        """Where to see which of the pruned events matter; nothing where it was asked for and they are one part."""
+        """A sentence about how to see which of the pruned events matter; empty if they could not be split."""
         if not self._explanation.options.refine_history:
             return " See which with --refine-history."
         parts = len(self._explanation.history)
@@ -162,14 +170,14 @@ class Wording:
 
 
 def events_name(block: Attribution) -> str:
-    """A block of events, oldest first."""
+    """The name of a block of events, oldest first."""
     if block.first_t == block.last_t:
         return f"t={block.first_t}"
     return f"t={block.first_t}…{block.last_t}"
 
 
 def quality(level: Quality) -> str:
-    """How sure a level is, and which players it left out for they cannot matter."""
+    """How sure a level is, and how many players are 0 because they equal the background."""
     return f"{_sureness(level)}{_null_players(level.null_players)}"
 
 
@@ -184,17 +192,17 @@ def _null_players(count: int) -> str:
 def _sureness(level: Quality) -> str:
     match level.stop_reason:
         case StopReason.EXACT:
-            return f"exact: all {level.coalitions} coalitions"
+            return f"exact: all {level.coalitions:,} coalitions"
         case StopReason.NOT_COMPUTED:
-            return f"not computed: {level.detail}"
+            return f"not computed: {with_flags(level.detail)}"
         case _:
             why = {
-                StopReason.TARGET: "precise enough",
-                StopReason.BUDGET: "budget used",
-                StopReason.DEADLINE: "time used",
+                StopReason.TARGET: "within the target",
+                StopReason.BUDGET: "all of --max-coalitions",
+                StopReason.DEADLINE: "stopped by the deadline",
             }.get(level.stop_reason, level.stop_reason.value)
-            errors = f"standard errors to {level.largest_standard_error:.2g}"
-            return f"sampled: {level.coalitions} coalitions, {errors}, {why}"
+            errors = f"largest standard error {level.largest_standard_error:.2g}"
+            return f"sampled: {level.coalitions:,} coalitions, {errors}, {why}"
 
 
 def _is_number(text: str) -> bool:
@@ -206,7 +214,7 @@ def _with_unit(value: str, feature: Feature | None) -> str:
 
 
 def _decimals(explanation: Explanation, digits: int) -> int:
-    """So many digits for the largest attribution."""
+    """How many decimals give the largest attribution these significant digits."""
     gain = explanation.score - explanation.base_value
     numbers = [abs(gain if explanation.explained else explanation.score)]
     numbers += [abs(item.value) for level in explanation.levels.values() for item in level.attributions]

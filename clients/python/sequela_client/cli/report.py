@@ -1,33 +1,34 @@
-"""All that is printed of an explanation: the story where there are words for it, what to know, then the numbers."""
+"""What is printed of an explanation: a summary in words, the warnings, and the tables."""
 
 from __future__ import annotations
-
-import textwrap
 
 from rich.console import Console
 from rich.text import Text
 
-from sequela_client.cli.story import has_story, tell
-from sequela_client.cli.terminal import printable
-from sequela_client.cli.view import draw
+from sequela_client.cli.level_tables import print_levels
+from sequela_client.cli.option_flags import with_flags
+from sequela_client.cli.summary import has_summary, summary_lines
+from sequela_client.cli.terminal import print_wrapped, printable
 from sequela_client.explanation import Explanation
 
 
 def report(console: Console, answer: Explanation, rows: int) -> None:
-    """Prints it; tables of at most so many rows."""
-    told = has_story(answer)
-    if told:
-        first, *lines = tell(answer)
+    """Prints the report.
+
+    Args:
+        console: where to.
+        answer: the explanation.
+        rows: how many rows each table has at most.
+    """
+    summarised = has_summary(answer)
+    if summarised:
+        first, *lines = summary_lines(answer)
         console.print(Text(first, style="bold"))
         for line in lines:
-            _wrapped(console, line, " " * 5 if line.startswith(" ") else "")
+            print_wrapped(console, line, " " * 5 if line.startswith(" ") else "")
         console.print()
     for warning in answer.warnings:
-        _wrapped(console, f"Note: {printable(warning.message)}", " " * 6)
-    if told:
+        print_wrapped(console, f"Note: {with_flags(printable(warning.message))}", " " * 6)
+    if summarised:
         console.rule("In numbers")
-    draw(console, answer, rows)
-
-
-def _wrapped(console: Console, line: str, indent: str) -> None:
-    console.print(Text(textwrap.fill(line, console.width, subsequent_indent=indent)))
+    print_levels(console, answer, rows)

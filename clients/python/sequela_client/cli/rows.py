@@ -1,4 +1,4 @@
-"""The rows of a table: whose they are, when they happened, and that the oldest comes first."""
+"""The rows of a table: which sequence they belong to, when they happened, and whether the oldest comes first."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 
-from sequela_client.cli.columns import INDEX_NAMES, listed, picked, refused
+from sequela_client.cli.columns import INDEX_NAMES, columns_error, find_columns, name_list
 from sequela_client.cli.timestamps import Moment, are_dates, goes_back, readings, times
-from sequela_client.files import Table
+from sequela_client.files import FileTable
 from sequela_client.files.cells import Cell
 from sequela_client.inputs import EventInfo
 
+# Names of columns with the time of an event.
 _TIME = re.compile(
     r"time|date|ts|([a-z]+[_ .:-])?(timestamp|datetime)|(event|transaction|trans|start|end|complete)[_ .:-]?(time|date)"
     r"|t|step|seq|position|event[_ ](no|nr|number|index)|(created|occurred|happened|recorded)[_ ]at",
     re.IGNORECASE,
 )
-"""Names of columns that say when an event was."""
+# Names of columns that say which sequence an event belongs to.
 _OWNER = re.compile(
     r"(entity|case|account|user|customer|client|card|patient|session|sequence|series|subject|unit|uid|"
     r"case:concept:name|id|.*[_ .:-]id|.*[a-z]I[dD]|.*ID)"
 )
-
-"""Names of columns that say whose an event is."""
+# Names of parts of a date: they repeat in blocks without being names of sequences.
 _CALENDAR = re.compile(r"year|quarter|month|week|day|hour|minute|second|time|date|period", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class RowOptions:
-    """What the caller says of a table's rows and columns."""
+    """What the options say about the rows and columns of a table."""
 
     columns: tuple[str, ...] = ()
     entity: str | None = None
@@ -40,7 +40,7 @@ class RowOptions:
 
     @property
     def given(self) -> tuple[str, ...]:
-        """The options that were given, as they are written."""
+        """The flags that were given."""
         said = {
             "--columns": self.columns,
             "--entity": self.entity,
@@ -51,54 +51,64 @@ class RowOptions:
         return tuple(name for name, value in said.items() if value)
 
 
-def of_entity(table: Table, wanted: str | None) -> tuple[Table, str]:
-    """One entity's rows, in their order, and its name. `wanted`: COLUMN=VALUE, or COLUMN where that has one value."""
+def of_entity(table: FileTable, wanted: str | None) -> tuple[FileTable, str]:
+    """The rows of one sequence, and its name.
+
+    Args:
+        table: all rows.
+        wanted: COLUMN=VALUE, or COLUMN if that has a single value; None: all rows.
+    """
     if wanted is None:
         return table, ""
     name, given, value = wanted.partition("=")
     if wanted in table.names:
         name, given, value = wanted, "", ""
-    column = picked(table, name)[0]
+    column = find_columns(table, name)[0]
     owners = [_text(cell) for cell in table.column(column)]
     found = list(dict.fromkeys(owners))
     if not given:
         if len(found) > 1:
-            raise refused(table, f"{_several(name, found)}: --entity {name}={found[0]} explains one")
+            raise columns_error(
+                table, f"{_several(name, found)}: --entity {name}={found[0]} takes one of them"
+            )
         return table, found[0]
     if value not in found:
-        raise refused(table, f"no row has {value!r} in column {name!r}, which has {listed(found)}")
+        raise columns_error(table, f"no row has {value!r} in column {name!r}, which has {name_list(found)}")
     return table.picked(row for row, owner in enumerate(owners) if owner == value), value
 
 
-def in_time(table: Table, column: str | None) -> Table:
-    """The rows sorted by a column, the smallest first; rows that are equal stay in their order."""
+def in_time(table: FileTable, column: str | None) -> FileTable:
+    """The rows sorted by a column, the smallest value first; equal rows keep their order."""
     if column is None:
         return table
-    moments = _moments(table, picked(table, column)[0])
+    moments = _moments(table, find_columns(table, column)[0])
     return table.picked(sorted(range(len(moments)), key=moments.__getitem__))
 
 
-def check_unread(table: Table, unread: Iterable[int]) -> None:
-    """Columns that are no features may say that the rows are not what they seem. Raises CallerError where one names
-    several owners, or where time does not go forward.
+def check_unread(table: FileTable, unread: Iterable[int]) -> None:
+    """Checks the columns that are not features.
+
+    Raises CallerError if one of them shows that the rows belong to several sequences, or that time goes back.
     """
+    # Without names, nothing says what a column is.
     for column in unread if table.names else ():
         name = table.names[column]
         owners = [_text(cell) for cell in table.column(column)]
         found = list(dict.fromkeys(owners))
+        # A column with one value, or with a new one in every row, does not split the rows into sequences.
         if 1 < len(found) < len(owners) and (_OWNER.fullmatch(name) or _in_blocks(table, column)):
-            raise refused(
+            raise columns_error(
                 table,
-                f"{_several(name, found)}: several sequences in one file? --entity {name}={found[0]} explains one; if "
-                "all rows are one sequence, name its columns with --columns",
+                f"{_several(name, found)}: several sequences in one file? --entity {name}={found[0]} takes one of "
+                "them; if all rows are one sequence, name its columns with --columns",
             )
         ways = readings(table.column(column), table.decimal)
         if ways and (is_time(table, column) or (name in INDEX_NAMES and _falls(ways[0]))):
             _check_forward(table, column, ways)
 
 
-def _in_blocks(table: Table, column: int) -> bool:
-    """Whether a column names one owner after the other, each for several rows, and is no part of a calendar."""
+def _in_blocks(table: FileTable, column: int) -> bool:
+    """Whether a column has blocks of equal values, one for each sequence, and is not a part of a calendar."""
     owners = [_text(cell) for cell in table.column(column)]
     blocks = [len(list(rows)) for _, rows in groupby(owners)]
     if _CALENDAR.search(table.names[column]) or is_time(table, column):
@@ -107,13 +117,13 @@ def _in_blocks(table: Table, column: int) -> bool:
 
 
 def _falls(moments: Sequence[Moment]) -> bool:
-    """Whether an index counts down, as that of a table turned over."""
+    """Whether an index counts down, as in a table whose rows were reversed."""
     counts = [moment for moment in moments if isinstance(moment, float)]
     return len(counts) > 2 and all(later < earlier for earlier, later in pairwise(counts))
 
 
-def is_time(table: Table, column: int) -> bool:
-    """Whether a column is named like a time, or is the only one that holds dates."""
+def is_time(table: FileTable, column: int) -> bool:
+    """Whether a column has the name of a time, or is the only one with dates."""
     if not table.names:
         return False
     if _TIME.fullmatch(table.names[column]):
@@ -122,12 +132,13 @@ def is_time(table: Table, column: int) -> bool:
     return dates == [column]
 
 
-def events(table: Table, options: RowOptions, unread: Sequence[int]) -> tuple[tuple[EventInfo, ...], str]:
-    """What is known of each row besides its values, and in words which column its time is from. A column that is named
-    like a time is taken where all of it are times.
+def events(table: FileTable, options: RowOptions, unread: Sequence[int]) -> tuple[tuple[EventInfo, ...], str]:
+    """What people read about each row, and a note about the column that its time is from.
+
+    Without --time a column that has the name of a time is taken, if all its values are times.
     """
-    at = picked(table, options.time)[0] if options.time else _time_column(table, unread)
-    ids = picked(table, options.id)[0] if options.id else None
+    at = find_columns(table, options.time)[0] if options.time else _time_column(table, unread)
+    ids = find_columns(table, options.id)[0] if options.id else None
     if at is None and ids is None:
         return (), ""
     rows = range(len(table.rows))
@@ -144,11 +155,11 @@ def events(table: Table, options: RowOptions, unread: Sequence[int]) -> tuple[tu
     texts = [_text(table.rows[row][at]) for row in rows]
     return tuple(
         EventInfo(name, display={title: text}) for name, text in zip(names, texts, strict=True)
-    ), f"{table.title(at)} counts, from no date: shown as it stands"
+    ), f"{table.title(at)} has numbers that are not dates; they are shown as they are"
 
 
-def _time_column(table: Table, unread: Sequence[int]) -> int | None:
-    """The one column that is like a time, and holds nothing else that can be read in one way only."""
+def _time_column(table: FileTable, unread: Sequence[int]) -> int | None:
+    """The only column with the name of a time whose values are times and can be read in one way."""
     fitting = []
     for column in unread:
         ways = readings(table.column(column), table.decimal) if is_time(table, column) else []
@@ -157,8 +168,8 @@ def _time_column(table: Table, unread: Sequence[int]) -> int | None:
     return fitting[0] if len(fitting) == 1 else None
 
 
-def _moments(table: Table, column: int) -> list[Moment]:
-    """All moments of a column. Raises CallerError where a cell is none, or where day and month may be either."""
+def _moments(table: FileTable, column: int) -> list[Moment]:
+    """The times or numbers of a column. Raises CallerError if a cell is neither, or if day and month are ambiguous."""
     cells = table.column(column)
     ways = readings(cells, table.decimal)
     if len(ways) == 1:
@@ -170,21 +181,22 @@ def _moments(table: Table, column: int) -> list[Moment]:
     kinds = [readings([cell], table.decimal) for cell in cells]
     wrong = next((row for row, kind in enumerate(kinds) if not kind), None)
     if wrong is None:
-        raise refused(table, f"{table.title(column)} holds times and numbers")
+        raise columns_error(table, f"{table.title(column)} holds times and numbers")
     raise table.refusal(
         f"{table.place(wrong, column)}: {cells[wrong]!r} is neither a time as 2026-04-02T07:35:05Z nor a number"
     )
 
 
-def _check_forward(table: Table, column: int, ways: Sequence[Sequence[Moment]]) -> None:
-    """Raises CallerError where a later row is earlier, however the column is read."""
+def _check_forward(table: FileTable, column: int, ways: Sequence[Sequence[Moment]]) -> None:
+    """Raises CallerError if a later row has an earlier time, in every way to read the column."""
     steps = [goes_back(moments) for moments in ways]
+    # A column that can be read in two ways is in order if it is so in one of them.
     back = steps[0]
     if back is None or None in steps:
         return
     name = (table.names[column] if table.names else "") or str(column + 1)
     before, here = (_text(table.rows[row][column]) for row in (back - 1, back))
-    raise refused(
+    raise columns_error(
         table,
         f"{table.unit} {table.lines[back]}: {name} goes back from {before} to {here}; the oldest event comes first. "
         f"--sort-by {name} sorts the rows; --entity COLUMN=VALUE takes those of one sequence; where the order is "
@@ -193,7 +205,7 @@ def _check_forward(table: Table, column: int, ways: Sequence[Sequence[Moment]]) 
 
 
 def _several(name: str, found: Sequence[str]) -> str:
-    return f"column {name!r} has {len(found)} values ({listed(found)})"
+    return f"column {name!r} has {len(found)} values ({name_list(found)})"
 
 
 def _text(cell: Cell) -> str:

@@ -1,4 +1,4 @@
-"""`sequela serve`: the server, in this process's place."""
+"""`sequela serve`: replaces this process by the server."""
 
 from __future__ import annotations
 
@@ -10,34 +10,36 @@ from pathlib import Path
 
 import click
 
+# Some of the packages that the extra `service` installs.
 _NEEDED = ("grpc_health", "grpc_reflection", "onnx", "onnxruntime", "pydantic_settings", "uvicorn")
-"""Some of what the extra `service` brings."""
 
 
 def server_package() -> Path:
-    """Where the server's package lies. Raises ClickException where it is not installed, or its dependencies
-    are not.
+    """The folder of the server's package.
+
+    Raises:
+        ClickException: the package or one of its dependencies is not installed.
     """
     found = find_spec("sequela")
     if found is None or not found.submodule_search_locations or not all(map(find_spec, _NEEDED)):
         raise click.ClickException(
-            "the service is not installed: pip install 'sequela[service]', or name a --server"
+            "the service is not installed; run pip install 'sequela[service]', or name a running server with --server"
         )
     return Path(next(iter(found.submodule_search_locations)))
 
 
 def server_command(arguments: Iterable[str]) -> list[str]:
-    """What starts the server with these arguments. -P: nothing is imported from the current folder."""
+    """The command line that starts the server. -P: no module is imported from the current folder."""
     return [sys.executable, "-P", "-m", "sequela", *arguments]
 
 
 @click.command(
     context_settings={"ignore_unknown_options": True, "help_option_names": []},
-    short_help="Start the server.",
+    short_help="Start a server.",
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def serve(arguments: tuple[str, ...]) -> None:
-    """Starts the server; all arguments are the server's own."""
+    """Starts a server. All arguments are the server's; `sequela serve --help` lists them."""
     server_package()
     command = server_command(arguments)
-    os.execv(command[0], command)  # noqa: S606 no shell is wanted: the server takes this process's place
+    os.execv(command[0], command)  # noqa: S606 no shell is needed: the server replaces this process

@@ -1,4 +1,4 @@
-"""The terminal, and what may be written to it: words that others chose must not steer it."""
+"""The terminal. Text from others is cleaned before it is printed, so that it cannot control the terminal."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import codecs
 import dataclasses
 import io
 import sys
+import textwrap
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
 from rich.console import Console
+from rich.text import Text
 
+# Replacements for characters that we print ourselves and that an encoding may lack.
 _PLAIN: Final = {
     "±": "+-",
     "−": "-",
@@ -22,34 +26,48 @@ _PLAIN: Final = {
     "│": "|",
     "█": "#",
 }
-"""What stands for our own characters where an encoding has none of them."""
 _WIDTH = 80
 
 
 def terminal() -> Console:
-    """Standard output. Square brackets and colons in texts are just that."""
+    """Standard output, without rich's markup: square brackets and colons are printed as they are."""
     console = Console(markup=False, emoji=False, highlight=False)
-    if console.width < 1:  # a terminal of unknown size, which some say is 0
+    if console.width < 1:  # some terminals of unknown size report 0
         console.width = _WIDTH
     return console
 
 
 def write_in_any_encoding() -> None:
-    """Lets standard output and error write what their encoding lacks (LANG=C has ASCII alone) in plain characters."""
-    codecs.register_error("sequela.plain", _plainly)
+    """Makes standard output and error print plain characters instead of those that their encoding lacks.
+
+    LANG=C, for example, has ASCII only.
+    """
+    codecs.register_error("sequela.plain", _replacement)
+    # In tests and notebooks these may be other objects, which take any text.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="sequela.plain")
 
 
-def _plainly(error: UnicodeError) -> tuple[str, int]:
+def _replacement(error: UnicodeError) -> tuple[str, int]:
     assert isinstance(error, UnicodeEncodeError)
     lacking = error.object[error.start : error.end]
     return "".join(_PLAIN.get(each, "?") for each in lacking), error.end
 
 
+def waiting(what: str) -> AbstractContextManager[Any]:
+    """Shows a spinner while something is waited for, if standard error is a terminal."""
+    console = Console(stderr=True)
+    return console.status(f"{what} …") if console.is_terminal else nullcontext()
+
+
+def print_wrapped(console: Console, text: str, indent: str = "") -> None:
+    """Prints a text in lines of the terminal's width; lines after the first begin with the indent."""
+    console.print(Text(textwrap.fill(text, console.width, subsequent_indent=indent)))
+
+
 def printable(item: Any) -> Any:
-    """The same text, or the same dataclass all through, without control characters and escape sequences."""
+    """The same text, or the same dataclass with all its texts, without control characters and escape sequences."""
     if type(item) is str:
         return "".join(" " if each.isspace() else each if each.isprintable() else "\ufffd" for each in item)
     if isinstance(item, Mapping):

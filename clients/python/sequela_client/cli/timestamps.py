@@ -1,4 +1,4 @@
-"""When events were, from the cells of a column: times, or numbers that count."""
+"""Reads the cells of a column as times, or as numbers that count."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ Moment = datetime | float
 
 _EPOCHS = {1.0: "seconds", 1e3: "milliseconds", 1e6: "microseconds", 1e9: "nanoseconds"}
 _FIRST, _LAST = 3e8, 5e9
-"""Seconds since 1970 from 1979 to 2128: numbers in that range are taken for times, others for counters."""
+"""Seconds since 1970, from 1979 to 2128. Numbers in this range are taken as times, others as counters."""
 
 _YEAR_FIRST = re.compile(r"(\d{4})[/.](\d{1,2})[/.](\d{1,2})(?:[T ]+(.*))?")
 _YEAR_LAST = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4})(?:[T ]+(.*))?")
 
 
 def readings(cells: Sequence[Cell], decimal: str) -> list[list[Moment]]:
-    """The column's moments in every way that all of its cells can be read: none where one is no moment, two where day
-    and month cannot be told apart. A time without a zone is taken for UTC, and so shown as it stands.
+    """Every way in which all cells of a column can be read as times or numbers.
+
+    There is none if a cell is neither, and there are two if day and month are ambiguous. A time without a zone is taken
+    as UTC, so that it is shown as it is written.
     """
     if any(is_missing(cell) or isinstance(cell, bool) for cell in cells):
         return []
@@ -30,14 +32,16 @@ def readings(cells: Sequence[Cell], decimal: str) -> list[list[Moment]]:
     except ValueError:
         pass
     texts = [str(cell).strip() for cell in cells]
+    # Day first and month first; all cells must agree on one of them.
     ways = [[_time(text, order) for text in texts] for order in ((0, 1), (1, 0))]
     found = [[time for time in way if time is not None] for way in ways]
     whole: list[list[Moment]] = [list(times) for times in found if len(times) == len(texts)]
+    # Dates such as 01.01. or ISO 8601 read the same in both ways.
     return whole[:1] if len(whole) == 2 and whole[0] == whole[1] else whole
 
 
 def _time(text: str, order: tuple[int, int]) -> datetime | None:
-    """A time in ISO 8601, or with day and month in this order (of 0: day, 1: month) before or after the year."""
+    """A time in ISO 8601, or with the year before or after day (0) and month (1) in this order; None for others."""
     try:
         return _zoned(datetime.fromisoformat(text))
     except ValueError:
@@ -46,7 +50,7 @@ def _time(text: str, order: tuple[int, int]) -> datetime | None:
         year, month, day, clock = match[1], match[2], match[3], match[4]
     elif match := _YEAR_LAST.fullmatch(text):
         first, second = (match[1], match[3])
-        # With points, the day comes first wherever it is written so.
+        # Dates with points have the day first.
         day, month = (first, second) if order == (0, 1) or match[2] == "." else (second, first)
         year, clock = match[4], match[5]
     else:
@@ -62,14 +66,14 @@ def _zoned(time: datetime) -> datetime:
 
 
 def goes_back(moments: Sequence[Moment]) -> int | None:
-    """The first row that is earlier than the one before it."""
+    """The first row with an earlier time than the row before it; None if there is none."""
     steps = enumerate(pairwise(moments), 1)
     return next((row for row, (before, here) in steps if here < before), None)  # type: ignore[operator]
 
 
 def are_dates(cells: Sequence[Cell], decimal: str) -> bool:
-    """Whether all of a column are times with a date, and none is a number."""
-    for part in (cells[:1], cells):  # most columns are told by their first cell
+    """Whether all cells of a column are dates or times, and none is a number."""
+    for part in (cells[:1], cells):  # the first cell is enough for most columns
         found = readings(part, decimal)
         if not found or not found[0] or not isinstance(found[0][0], datetime):
             return False
@@ -77,7 +81,7 @@ def are_dates(cells: Sequence[Cell], decimal: str) -> bool:
 
 
 def times(moments: Sequence[Moment]) -> tuple[list[datetime], str] | None:
-    """Times, and the unit where they were numbers; None for numbers that count from no date."""
+    """The times, and a note about their unit if they were numbers; None if the numbers are not times."""
     dates = [moment for moment in moments if isinstance(moment, datetime)]
     if dates and len(dates) == len(moments):
         return dates, ""

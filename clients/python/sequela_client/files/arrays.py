@@ -1,4 +1,4 @@
-"""Arrays in files: npy, npz, and nested lists of JSON."""
+"""Arrays from files: npy, npz, and nested lists of JSON."""
 
 from __future__ import annotations
 
@@ -10,47 +10,48 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela_client.files.cells import number
-from sequela_client.files.tables import Table
-from sequela_client.files.text_format import invalid
+from sequela_client.files.file_table import FileTable
+from sequela_client.files.text_format import file_error
 
 
-def npy(path: Path) -> NDArray[Any] | Table:
-    """The array of a file; an array of named fields is a table. Raises ValueError, in words."""
+def read_npy(path: Path) -> NDArray[Any] | FileTable:
+    """The array of a .npy file; an array with named fields is a table. Raises ValueError if there is none."""
     with path.open("rb") as file:
         try:
             array = np.lib.format.read_array(file, allow_pickle=False)
         except ValueError as error:
             raise ValueError(_plainly(error)) from error
-    return _table(path, array) if array.dtype.names else checked(array)
+    return _table(path, array) if array.dtype.names else check_array(array)
 
 
-def npz(path: Path) -> dict[str, NDArray[Any]]:
-    """Arrays by name. Raises ValueError, in words."""
+def read_npz(path: Path) -> dict[str, NDArray[Any]]:
+    """The arrays of a .npz file by name. Raises ValueError if one of them cannot be used."""
     with path.open("rb") as file, np.lib.npyio.NpzFile(file, allow_pickle=False) as archive:
         names = list(archive)
         try:
-            return {name: checked(archive[name], f"array {name}: ") for name in names}
+            return {name: check_array(archive[name], f"array {name}: ") for name in names}
         except ValueError as error:
             raise ValueError(_plainly(error)) from error
 
 
-def nested(where: str, lists: Any) -> NDArray[Any]:
-    """Nested lists of numbers as an array; null is NaN. Raises CallerError, naming the place."""
+def array_of_lists(where: str, lists: Any) -> NDArray[Any]:
+    """Nested lists of numbers as an array; null is NaN. Raises CallerError, which names the place at fault."""
     try:
         array = np.asarray(lists)
     except ValueError as error:
-        raise invalid(where, f"its rows differ in length{_first_ragged(lists)}") from error
+        raise file_error(where, f"its rows differ in length{_first_ragged(lists)}") from error
     if array.dtype.kind in "biuf":
         return array
+    # numpy makes objects of numbers beside null, and texts of numbers beside texts.
     if array.dtype.kind not in "OU" or not isinstance(lists, list):
-        raise invalid(where, "not an array of numbers")
+        raise file_error(where, "not an array of numbers")
     flat = [_number(where, index, lists) for index in np.ndindex(array.shape)]
     done = np.array(flat)
     return (done if done.dtype.kind in "biuf" else np.array(flat, np.float64)).reshape(array.shape)
 
 
-def checked(array: NDArray[Any], where: str = "") -> NDArray[Any]:
-    """The same. Raises ValueError for what holds no numbers."""
+def check_array(array: NDArray[Any], where: str = "") -> NDArray[Any]:
+    """Returns the array as it is. Raises ValueError if it does not hold numbers."""
     if array.dtype.kind not in "biuf":
         raise ValueError(f"{where}it holds {_what(array)}, not numbers; write it with astype('float32')")
     if array.ndim == 0:
@@ -71,7 +72,7 @@ def _what(array: NDArray[Any]) -> str:
 
 
 def _number(where: str, index: tuple[int, ...], lists: Any) -> float | int:
-    """One element of nested lists, as a cell."""
+    """One element of nested lists."""
     cell = lists
     for each in index:
         cell = cell[each]
@@ -83,31 +84,31 @@ def _number(where: str, index: tuple[int, ...], lists: Any) -> float | int:
         place = ", ".join(
             f"{axis} {each + 1}" for axis, each in zip(("row", "column", "place"), index, strict=False)
         )
-        raise invalid(where, f"not an array of numbers: {place}: {error}") from error
+        raise file_error(where, f"not an array of numbers: {place}: {error}") from error
 
 
 def _first_ragged(lists: Any) -> str:
-    """Where the first row of another length is."""
+    """The place of the first row whose length differs."""
     if not isinstance(lists, list) or not all(isinstance(row, list) for row in lists):
         return ""
     other = next((at for at, row in enumerate(lists) if len(row) != len(lists[0])), 0)
     return f": row {other + 1} has {len(lists[other])} values, row 1 has {len(lists[0])}" if other else ""
 
 
-def _table(path: Path, array: NDArray[Any]) -> Table:
-    """A structured array, as pandas' to_records makes it."""
+def _table(path: Path, array: NDArray[Any]) -> FileTable:
+    """The table of a structured array, as pandas' to_records makes it."""
     names = array.dtype.names or ()
     if array.ndim != 1 or any(
         array.dtype[name].kind not in "biufU" or array.dtype[name].shape for name in names
     ):
-        raise ValueError("it holds named fields that are not one number or text each")
+        raise ValueError("it has named fields that are not a single number or text")
     rows = tuple(tuple(row) for row in array.tolist())
     if not rows:
         raise ValueError("it holds no events")
-    return Table(path, rows, tuple(range(1, len(rows) + 1)), names, unit="row")
+    return FileTable(path, rows, tuple(range(1, len(rows) + 1)), names, unit="row")
 
 
 def _plainly(error: ValueError) -> str:
     if "allow_pickle" in str(error):
-        return "it holds Python objects (written with allow_pickle), which are never loaded; astype('float32') first"
+        return "it holds Python objects (written with allow_pickle), which are never loaded; use astype('float32')"
     return re.sub(r"\s+", " ", str(error))

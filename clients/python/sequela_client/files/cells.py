@@ -1,4 +1,4 @@
-"""One cell of a table as a number, a missing value, or neither."""
+"""Reads one cell of a table as a number, or as a missing value."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import math
 import re
 
 Cell = str | float | int | bool | None
-"""A cell as its file holds it; None: a JSON null."""
+"""A cell as it is in the file; None is a JSON null."""
 
+# What programs write for a missing value, in lower case. None of these is read as a number.
 _MISSING = frozenset(
     {"", "na", "n/a", "<na>", "#n/a", "#na", "nan", "-nan", "null", "none", "nil", "nat", "?", ".", "\\n"}
 )
-"""What tools write for a missing value, in lower case. None of them is ever read as a number."""
 
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _WHOLE = re.compile(r"[+-]?[0-9]+")
@@ -24,22 +24,24 @@ _WORDS = {"true": 1, "false": 0}
 
 
 def is_missing(cell: Cell) -> bool:
-    """Whether there is no value."""
+    """Whether the value is missing."""
     if isinstance(cell, str):
         return cell.strip().lower() in _MISSING
     return cell is None or (isinstance(cell, float) and math.isnan(cell))
 
 
 def number(cell: Cell, decimal: str = ".") -> float | int:
-    """The cell's number; NaN for a missing value. Raises ValueError, in words, for what is no number."""
+    """The number in a cell; NaN for a missing value. Raises ValueError if it is not a number."""
     if is_missing(cell):
         return math.nan
     if not isinstance(cell, str):
         return _finite(cell, int(cell) if isinstance(cell, bool) else cell or 0)
+    # Some programs write the minus sign of typography.
     text = cell.strip().replace("\u2212", "-")
     if text.lower() in _WORDS:
         return _WORDS[text.lower()]
     written = text.replace(",", ".") if decimal == "," and "." not in text else text
+    # With decimal commas, a point can only be a thousands separator.
     if decimal == "," and "." in text:
         raise ValueError(_why_not(text, decimal))
     if not _NUMBER.fullmatch(written):
@@ -60,7 +62,7 @@ def _finite(cell: Cell, value: float | int) -> float | int:
 
 
 def is_number(cell: Cell, decimal: str = ".") -> bool:
-    """Whether it is a number; a missing value is not."""
+    """Whether a cell is a number; a missing value is not."""
     try:
         return not is_missing(cell) and number(cell, decimal) is not None
     except ValueError:
@@ -68,12 +70,12 @@ def is_number(cell: Cell, decimal: str = ".") -> bool:
 
 
 def has_thousands(text: str) -> bool:
-    """Whether it may be a number with separators for thousands, as 1,234 or 1.234.567,8."""
+    """Whether a text may be a number with thousands separators, such as 1,234 or 1.234.567,8."""
     return _THOUSANDS.fullmatch(text.strip()) is not None
 
 
 def has_decimal_comma(text: str) -> bool:
-    """Whether it may be a number with a decimal comma."""
+    """Whether a text may be a number with a decimal comma."""
     return _DECIMAL_COMMA.fullmatch(text.strip()) is not None
 
 

@@ -1,4 +1,4 @@
-"""What stands between the columns of a text file, and which decimal mark its numbers have."""
+"""Detects the delimiter and the decimal mark of a text file."""
 
 from __future__ import annotations
 
@@ -7,43 +7,45 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sequela_client.files.cells import has_decimal_comma, has_thousands, is_missing, is_number
-from sequela_client.files.text_format import Reading
+from sequela_client.files.text_format import TextFormat
 
+# Delimiters, and their names in messages. Of several that fit equally well the first is taken.
 DELIMITERS = {"\t": "tabs", ";": "';'", "|": "'|'", ",": "','", " ": "spaces"}
-"""What may stand between columns, in words; of those that fit as well, the first is taken."""
 
 Row = tuple[int, list[str]]
-"""A row and the number of the line that it ends on."""
+"""The number of the line on which a row ends, and the row."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How a text file is written; an empty delimiter: it has one column."""
+    """How a text file is written. The delimiter is empty if there is a single column."""
 
     delimiter: str
     decimal: str
 
     @property
     def words(self) -> str:
-        """For messages."""
+        """The dialect in words, for messages."""
         between = f"{DELIMITERS.get(self.delimiter, repr(self.delimiter))} between columns"
         mark = "decimal commas" if self.decimal == "," else "decimal points"
         return f"{between if self.delimiter else 'a single column'}, {mark}"
 
 
-def split(lines: Sequence[str], delimiter: str) -> list[Row]:
-    """The rows, each with the number of its last line, counted from 1; blank lines are empty rows."""
+def split_rows(lines: Sequence[str], delimiter: str) -> list[Row]:
+    """The rows with the numbers of their last lines, from 1 on; a blank line is an empty row."""
+    # With spaces as delimiter those at both ends of a line would make empty columns.
     trimmed = (line.strip(" \r\n") if delimiter == " " or not line.strip(" \r\n") else line for line in lines)
     reader = csv.reader(trimmed, delimiter=delimiter or "\x1f", skipinitialspace=True)
     return [(reader.line_num, row) for row in reader]
 
 
-def dialect(lines: Sequence[str], reading: Reading) -> Dialect:
-    """How these lines are written, as the caller says or as they look. Raises ValueError where that is in doubt."""
+def detect_dialect(lines: Sequence[str], reading: TextFormat) -> Dialect:
+    """The dialect of these lines, as the caller says or as detected. Raises ValueError if it is ambiguous."""
     delimiter = _delimiter(lines, reading) if reading.delimiter is None else _named(reading.delimiter)
     if reading.decimal is not None:
         return Dialect(delimiter, reading.decimal)
-    rows = [row for row in split(lines, delimiter) if row[1]]
+    rows = [row for row in split_rows(lines, delimiter) if row[1]]
+    # Commas between columns leave no decimal comma.
     return Dialect(delimiter, "." if delimiter == "," else _decimal(rows))
 
 
@@ -51,46 +53,47 @@ def _named(delimiter: str) -> str:
     named = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "space": " ", "pipe": "|"}
     chosen = named.get(delimiter, delimiter)
     if chosen not in DELIMITERS:
-        raise ValueError(f"--delimiter is {delimiter!r}; columns are told apart by one of , ; | tab space")
+        raise ValueError(f"--delimiter is {delimiter!r}, must be one of , ; | tab space")
     return chosen
 
 
-def _delimiter(lines: Sequence[str], reading: Reading) -> str:
-    """The one that gives every row as many columns and most cells as numbers."""
+def _delimiter(lines: Sequence[str], reading: TextFormat) -> str:
+    """The delimiter that gives every row the same number of columns, and most of its cells numbers."""
     candidates = [each for each in DELIMITERS if each != reading.decimal]
-    rows = {each: [row for _, row in split(lines, each) if row] for each in candidates}
+    rows = {each: [row for _, row in split_rows(lines, each) if row] for each in candidates}
     regular = [each for each in candidates if _regular(rows[each])]
+    # Texts with the same number of words in each line look like columns.
     if " " in regular and not _all_numbers(rows[" "]):
         regular.remove(" ")
     if regular:
         return max(regular, key=lambda each: _numeric(rows[each], each))
-    # No row tells; where most rows have columns, the ragged ones are faults that the reader names.
+    # No delimiter fits all rows. If one splits most of them, the reader reports the others with their lines.
     common = {each: sum(len(row) > 1 for row in rows[each]) for each in candidates if each != " "}
     best = max(common, key=lambda each: common[each], default="")
     return best if best and common[best] * 2 >= len(rows[best]) else ""
 
 
 def _regular(rows: Sequence[Sequence[str]]) -> bool:
-    """Whether all rows have the same number of columns, and more than one; a header may have one name less."""
+    """Whether all rows have the same number of columns, more than one; a header may have one name less."""
     widths = set(map(len, rows[1:] or rows))
     return len(widths) == 1 and min(widths) > 1 and len(rows[0]) in (min(widths), min(widths) - 1)
 
 
 def _all_numbers(rows: Sequence[Sequence[str]]) -> bool:
-    """Whether all rows but a header hold numbers only: spaces stand within words as well."""
+    """Whether all rows below a header have numbers only. Spaces occur within texts, too."""
     cells = [cell for row in rows[1:] or rows for cell in row]
     return all(is_missing(cell) or is_number(cell) or is_number(cell, ",") for cell in cells)
 
 
 def _numeric(rows: Sequence[Sequence[str]], delimiter: str) -> float:
-    """The share of cells that are numbers, with the decimal mark that suits them better."""
+    """The share of cells that are numbers, with the decimal mark that fits better."""
     cells = [cell for row in rows for cell in row]
     marks = "." if delimiter == "," else ".,"
     return max(sum(is_number(cell, mark) for cell in cells) for mark in marks) / len(cells)
 
 
 def _decimal(rows: Sequence[Row]) -> str:
-    """The decimal mark. Raises ValueError where both occur, or where a comma may stand for thousands."""
+    """The decimal mark. Raises ValueError if both occur, or if a comma may separate thousands."""
     cells = [(number, cell.strip()) for number, row in rows for cell in row]
     commas = [(number, cell) for number, cell in cells if has_decimal_comma(cell)]
     if not commas:
@@ -99,11 +102,11 @@ def _decimal(rows: Sequence[Row]) -> str:
     if points:
         raise ValueError(
             f"line {commas[0][0]} has {commas[0][1]!r} and line {points[0][0]} has {points[0][1]!r}: which is the "
-            "decimal mark? Say --decimal , or --decimal ."
+            "decimal mark? Use --decimal , or --decimal ."
         )
     if all(has_thousands(cell) for _, cell in commas):
         raise ValueError(
             f"line {commas[0][0]}: {commas[0][1]!r} may have a decimal comma or a separator for thousands; "
-            "say --decimal , or write the number without a separator"
+            "use --decimal , or write the number without a separator"
         )
     return ","

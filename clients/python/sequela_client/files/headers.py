@@ -1,4 +1,4 @@
-"""Whether the first row of a text file holds the names of the columns."""
+"""Detects whether the first row of a text file has the names of the columns."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from sequela_client.files.cells import is_missing, is_number
 
 _LIKE_A_NUMBER = re.compile(r"\s*[+-]?([0-9]|\.[0-9]|inf)", re.IGNORECASE)
-_WAY_OUT = "say --header or --no-header"
+_WAY_OUT = "use --header or --no-header"
 
 
 def has_header(rows: Sequence[Sequence[str]], decimal: str) -> bool:
-    """Raises ValueError, in words, where the first row may be names as well as an event: either guess would be a
-    wrong answer that nobody sees.
+    """Whether the first row has names.
+
+    Raises ValueError if it may be an event as well: a wrong guess would be a wrong answer that nobody notices.
     """
     first, rest = rows[0], rows[1:]
     numeric = [is_number(cell, decimal) for cell in first]
@@ -22,8 +23,9 @@ def has_header(rows: Sequence[Sequence[str]], decimal: str) -> bool:
     if all(number or is_missing(cell) for number, cell in zip(numeric, first, strict=True)):
         return _numbered(first, rest)
     texts = [cell for number, cell in zip(numeric, first, strict=True) if not number and not is_missing(cell)]
+    # What begins like a number is a date or a typing error, not a name.
     if all(map(_LIKE_A_NUMBER.match, texts)):
-        return False  # a date, or a number with a fault, that is named where it stands
+        return False  # a date or a faulty number, which is reported where it is read
     shown = next(cell for number, cell in zip(numeric, first, strict=True) if number)
     raise ValueError(
         f"the first row has {texts[0]!r} and {shown!r}: names of columns, or an event? {_WAY_OUT}"
@@ -31,15 +33,15 @@ def has_header(rows: Sequence[Sequence[str]], decimal: str) -> bool:
 
 
 def _numbered(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
-    """Whether a row of numbers counts the columns, as pandas does for a table without names."""
+    """Whether a row of numbers counts the columns, as pandas writes for columns without names."""
     if first[0] == "" and len(first) > 1:
-        return _counts(first[1:]) == 0  # pandas' index has no name
+        return _counts(first[1:]) == 0  # the first column is pandas' index, which has no name
     start = _counts(first)
     if start is None or not rest:
         return False
     columns = list(zip(*(row[: len(first)] for row in rest), strict=False))
     written = [all(_is_decimal(cell) for cell in column) for column in columns]
-    # A number of that column would have been written with a decimal point too.
+    # If it were an event, its numbers would be written with a decimal point, like those below it.
     if start == 0 and (all(written) if len(first) < 3 else any(written)):
         return True
     if start == 0 or (len(first) > 2 and all(written)):
@@ -51,7 +53,7 @@ def _numbered(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
 
 
 def _counts(row: Sequence[str]) -> int | None:
-    """Where it starts to count, if it counts up in even steps without a decimal point: by one where it starts at 0."""
+    """The first number if the row counts up in even steps, and by one if it starts at 0; else None."""
     if not all(cell.strip().isdecimal() for cell in row):
         return None
     values = [int(cell) for cell in row]
@@ -61,5 +63,5 @@ def _counts(row: Sequence[str]) -> int | None:
 
 
 def _is_decimal(cell: str) -> bool:
-    """Whether it is written as a number that need not be whole; a missing value says nothing."""
+    """Whether a cell has a decimal mark or an exponent; a missing value counts as one that has."""
     return is_missing(cell) or any(mark in cell for mark in ".,eE")

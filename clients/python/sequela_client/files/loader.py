@@ -1,4 +1,4 @@
-"""Any file that can hold a sequence or a background, as it stands: which column is which feature comes later."""
+"""Loads any file that can hold a sequence or a background. Columns are matched with features later."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ from typing import Any
 from numpy.typing import NDArray
 
 from sequela_client.errors import CallerError
-from sequela_client.files.arrays import nested, npy, npz
-from sequela_client.files.delimited import delimited
-from sequela_client.files.encodings import decoded
-from sequela_client.files.records import columns_in, json_lines, parsed, table_in
-from sequela_client.files.tables import Table
-from sequela_client.files.text_format import Reading, invalid
+from sequela_client.files.arrays import array_of_lists, read_npy, read_npz
+from sequela_client.files.csv_reader import read_csv
+from sequela_client.files.file_table import FileTable
+from sequela_client.files.records import columns_in, parse_json, parse_json_lines, table_in
+from sequela_client.files.text_encoding import decode_text
+from sequela_client.files.text_format import TextFormat, file_error
 from sequela_client.inputs import EventInfo
 
-Held = Table | NDArray[Any] | Mapping[str, NDArray[Any]]
-"""What a file holds: a table, one array, or arrays by name."""
+FileValues = FileTable | NDArray[Any] | Mapping[str, NDArray[Any]]
+"""The values in a file: a table, one array, or arrays by name."""
 
 _AS_CSV = "pandas.{}(path).to_csv(path, index=False); the Python client takes the DataFrame itself"
+# Kinds of files that are not read, and what to do with them.
 _ADVICE = {
     ".parquet": _AS_CSV.format("read_parquet"),
     ".feather": _AS_CSV.format("read_feather"),
@@ -45,19 +46,18 @@ _ADVICE = {
     ".bz2": "unpack it first",
     ".zst": "unpack it first",
 }
-"""Kinds of files that are often tried, and what to do with them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
-    """A file's values, and what else an alert in JSON tells. `mean_event`: a background's."""
+class FileContent:
+    """The content of a file: its values, and what else an alert in JSON has. `mean_event`: of a background."""
 
     path: Path
-    values: Held
+    values: FileValues
     events: tuple[EventInfo, ...] = ()
     id: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
-    mean_event: Held | None = None
+    mean_event: FileValues | None = None
 
 
 def is_data_file(text: str) -> bool:
@@ -65,49 +65,49 @@ def is_data_file(text: str) -> bool:
     return Path(text).suffix.lower() in _READERS.keys() | _ADVICE.keys()
 
 
-def load(path: Path, reading: Reading | None = None) -> Loaded:
+def load(path: Path, reading: TextFormat | None = None) -> FileContent:
     """What a file holds. Raises CallerError, naming the file and what is wrong in it."""
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         raise _unknown(path)
     try:
-        return reader(path, reading or Reading())
+        return reader(path, reading or TextFormat())
     except CallerError:
         raise
     except OSError as error:
         raise CallerError(f"{path}: {error.strerror or error}", reason="FILE_NOT_READABLE") from error
     except Exception as error:
         # Bad bytes make numpy, zipfile, csv and json raise a dozen unrelated errors; all mean the same here.
-        raise invalid(path, str(error) or type(error).__name__) from error
+        raise file_error(path, str(error) or type(error).__name__) from error
 
 
 def _unknown(path: Path) -> CallerError:
     ending = path.suffix.lower()
     if ending in _ADVICE:
-        return invalid(path, f"files that end in {ending} are not read: {_ADVICE[ending]}")
-    return invalid(path, f"its name must end in {', '.join(_READERS)}")
+        return file_error(path, f"files that end in {ending} are not read: {_ADVICE[ending]}")
+    return file_error(path, f"its name must end in {', '.join(_READERS)}")
 
 
-def _delimited(path: Path, reading: Reading) -> Loaded:
-    return Loaded(path, delimited(path, reading))
+def _delimited(path: Path, reading: TextFormat) -> FileContent:
+    return FileContent(path, read_csv(path, reading))
 
 
-def _npy(path: Path, _: Reading) -> Loaded:
-    return Loaded(path, npy(path))
+def _npy(path: Path, _: TextFormat) -> FileContent:
+    return FileContent(path, read_npy(path))
 
 
-def _npz(path: Path, _: Reading) -> Loaded:
-    return Loaded(path, npz(path))
+def _npz(path: Path, _: TextFormat) -> FileContent:
+    return FileContent(path, read_npz(path))
 
 
-def _json(path: Path, reading: Reading) -> Loaded:
-    text = decoded(path.read_bytes(), reading.encoding)
+def _json(path: Path, reading: TextFormat) -> FileContent:
+    text = decode_text(path.read_bytes(), reading.encoding)
     try:
-        content = parsed(text)
+        content = parse_json(text)
     except ValueError:
-        # pandas' lines=True writes one record a line, whatever the file is called.
+        # With lines=True pandas writes one record in each line, whatever the name of the file.
         if text.count("\n") and text.lstrip().startswith(("{", "[")) and _first_line_is_json(text):
-            return _from_json(path, json_lines(text))
+            return _from_json(path, parse_json_lines(text))
         raise
     return _from_json(path, content)
 
@@ -120,17 +120,18 @@ def _first_line_is_json(text: str) -> bool:
     return True
 
 
-def _json_lines(path: Path, reading: Reading) -> Loaded:
-    return _from_json(path, json_lines(decoded(path.read_bytes(), reading.encoding)))
+def _json_lines(path: Path, reading: TextFormat) -> FileContent:
+    return _from_json(path, parse_json_lines(decode_text(path.read_bytes(), reading.encoding)))
 
 
-def _from_json(path: Path, content: Any) -> Loaded:
+def _from_json(path: Path, content: Any) -> FileContent:
     if not (isinstance(content, Mapping) and "inputs" in content):
-        return Loaded(path, _held(path, content))
+        return FileContent(path, _held(path, content))
     _check_keys(content, ("inputs", "id", "labels", "events", "mean_event"))
+    # A background may have the event that stands before its first row.
     mean = content.get("mean_event")
     try:
-        return Loaded(
+        return FileContent(
             path,
             _held(path, content["inputs"]),
             tuple(map(_event, content.get("events", ()))),
@@ -149,14 +150,14 @@ def _is_record(content: Any) -> bool:
 
 
 def _has_words(content: Mapping[str, Any]) -> bool:
-    """Whether lists by name hold texts, as columns do and inputs do not."""
+    """Whether lists by name hold texts, which makes them columns and not inputs."""
     lists = list(content.values())
     return all(isinstance(each, list) for each in lists) and any(
         isinstance(cell, str) for each in lists for cell in each
     )
 
 
-def _held(path: Path, content: Any) -> Held:
+def _held(path: Path, content: Any) -> FileValues:
     table = table_in(path, [content] if _is_record(content) and content else content)
     if table is not None:
         return table
@@ -165,20 +166,20 @@ def _held(path: Path, content: Any) -> Held:
         if table is not None:
             return table
     if isinstance(content, Mapping):
-        return {name: nested(f"{path}, input {name}", value) for name, value in content.items()}
-    return nested(str(path), content)
+        return {name: array_of_lists(f"{path}, input {name}", value) for name, value in content.items()}
+    return array_of_lists(str(path), content)
 
 
 def _check_keys(content: Mapping[str, Any], known: tuple[str, ...]) -> None:
-    """Raises ValueError for a key that is all but one of those known; others are the caller's own affair."""
+    """Raises ValueError if a key looks like a misspelling of a known one; other keys are ignored."""
     for key in content:
         alike = [] if key in known else get_close_matches(key.lower(), known, 1, 0.8)
         if alike and alike[0] not in content:
-            raise ValueError(f"the key {key!r} is not known; is {alike[0]!r} meant?")
+            raise ValueError(f"the key {key!r} is not known; did you mean {alike[0]!r}?")
 
 
 def _event(item: Mapping[str, Any]) -> EventInfo:
-    """A time without a zone is shown as it stands: as UTC."""
+    """An event's description. A time without a zone is taken as UTC, so that it is shown as it is written."""
     _check_keys(item, ("id", "time", "display"))
     time = datetime.fromisoformat(item["time"]) if item.get("time") else None
     if time is not None and time.tzinfo is None:
@@ -187,7 +188,7 @@ def _event(item: Mapping[str, Any]) -> EventInfo:
     return EventInfo(str(item.get("id", "")), time, display)
 
 
-_READERS: dict[str, Callable[[Path, Reading], Loaded]] = {
+_READERS: dict[str, Callable[[Path, TextFormat], FileContent]] = {
     ".json": _json,
     ".csv": _delimited,
     ".npy": _npy,

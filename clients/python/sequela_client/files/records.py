@@ -1,4 +1,4 @@
-"""JSON that holds a table: records, columns by name, and what pandas writes."""
+"""Tables in JSON: records, columns by name, and what pandas writes."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from sequela_client.files.cells import Cell
-from sequela_client.files.tables import Table
+from sequela_client.files.file_table import FileTable
 
 
-def parsed(text: str) -> Any:
-    """A JSON value. Raises ValueError for what is none, or names a key twice: either value may be meant."""
+def parse_json(text: str) -> Any:
+    """Parses JSON. Raises ValueError if it is not valid, or has a key twice, since either value may be meant."""
     try:
         return json.loads(text, object_pairs_hook=_object)
     except json.JSONDecodeError as error:
@@ -23,25 +23,25 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
-        raise ValueError(f"the key {next(name for name in names if names.count(name) > 1)!r} is there twice")
+        raise ValueError(f"the key {next(name for name in names if names.count(name) > 1)!r} occurs twice")
     return found
 
 
-def json_lines(text: str) -> list[Any]:
-    """One JSON value a line. Raises ValueError, naming the line."""
+def parse_json_lines(text: str) -> list[Any]:
+    """Parses one JSON value in each line. Raises ValueError, which names the line."""
     values = []
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:
-            values.append(parsed(line))
+            values.append(parse_json(line))
         except ValueError as error:
             raise ValueError(f"line {number}: {error}") from error
     return values
 
 
-def table_in(path: Path, content: Any) -> Table | None:
-    """The table that a JSON value is; None for what is none. Raises ValueError for one with faults."""
+def table_in(path: Path, content: Any) -> FileTable | None:
+    """The table in a JSON value; None if it is not a table. Raises ValueError if the table is faulty."""
     match content:
         case [{}, *_]:
             return _from_records(path, content)
@@ -55,8 +55,8 @@ def table_in(path: Path, content: Any) -> Table | None:
             return None
 
 
-def columns_in(path: Path, content: Mapping[str, Sequence[Cell]]) -> Table | None:
-    """Columns of one length by name, as a table; None where they are none."""
+def columns_in(path: Path, content: Mapping[str, Sequence[Cell]]) -> FileTable | None:
+    """The table of columns by name; None if they are not columns of the same length."""
     columns = [list(column) for column in content.values()]
     if not columns or len(set(map(len, columns))) != 1 or not columns[0]:
         return None
@@ -65,8 +65,8 @@ def columns_in(path: Path, content: Mapping[str, Sequence[Cell]]) -> Table | Non
     return _table(path, tuple(content), list(zip(*columns, strict=True)), "row")
 
 
-def _from_records(path: Path, records: Sequence[Any]) -> Table:
-    """A key that a record lacks is a missing value."""
+def _from_records(path: Path, records: Sequence[Any]) -> FileTable:
+    """The table of records; a key that a record does not have is a missing value."""
     names: dict[str, None] = {}
     for number, record in enumerate(records, 1):
         if not isinstance(record, Mapping):
@@ -80,19 +80,20 @@ def _from_records(path: Path, records: Sequence[Any]) -> Table:
     return _table(path, tuple(names), rows, "record")
 
 
-def _from_rows(path: Path, names: tuple[str, ...], rows: Sequence[Any]) -> Table:
+def _from_rows(path: Path, names: tuple[str, ...], rows: Sequence[Any]) -> FileTable:
     for number, row in enumerate(rows, 1):
         if not isinstance(row, list) or len(row) != len(names):
             raise ValueError(f"row {number} of 'data' does not have a value for each of {len(names)} columns")
     return _table(path, names, [tuple(row) for row in rows], "row")
 
 
-def _from_mappings(path: Path, content: Mapping[str, Mapping[str, Any]]) -> Table:
-    """Columns of values by row, as pandas writes by itself, or rows of values by column (orient="index")."""
+def _from_mappings(path: Path, content: Mapping[str, Mapping[str, Any]]) -> FileTable:
+    """The table of nested objects: columns by row, pandas' default, or rows by column (orient="index")."""
     outer, inner = list(content), [list(each) for each in content.values()]
     if any(set(each) != set(inner[0]) for each in inner):
         raise ValueError("its objects have different keys; write records: [{name: value, …}, …]")
     counted, counted_inside = _is_count(outer), _is_count(inner[0])
+    # Rows and columns cannot be told apart if both are numbered.
     if counted and counted_inside:
         raise ValueError(
             'rows and columns both have numbers for names; write records, or orient="split" in pandas'
@@ -107,14 +108,14 @@ def _is_count(keys: Sequence[str]) -> bool:
     return list(keys) == [str(number) for number in range(len(keys))]
 
 
-def _table(path: Path, names: tuple[str, ...], rows: Sequence[tuple[Any, ...]], unit: str) -> Table:
+def _table(path: Path, names: tuple[str, ...], rows: Sequence[tuple[Any, ...]], unit: str) -> FileTable:
     for number, row in enumerate(rows, 1):
         for name, cell in zip(names, row, strict=True):
             if not _is_cell(cell):
                 raise ValueError(f"{unit} {number}, {name!r} holds {type(cell).__name__}, not one value")
     if not rows or not names:
         raise ValueError("it holds no events")
-    return Table(path, tuple(rows), tuple(range(1, len(rows) + 1)), names, unit=unit)
+    return FileTable(path, tuple(rows), tuple(range(1, len(rows) + 1)), names, unit=unit)
 
 
 def _is_cell(cell: Any) -> bool:

@@ -1,4 +1,4 @@
-"""Sequences and backgrounds from files whose columns are the model's, in its order."""
+"""Reads sequences and backgrounds from files whose columns are the model's, in the model's order."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from sequela_client.files.loader import Held, load
-from sequela_client.files.tables import Table, numbers
+from sequela_client.files.file_table import FileTable, numbers
+from sequela_client.files.loader import FileValues, load
 from sequela_client.inputs import BackgroundValues, Sequence
 
 
 def read_sequence(path: Path) -> Sequence:
-    """A sequence with all that the file tells about it; columns in the file's order, whatever their names.
+    """Reads a sequence and what the file says about it. The names of columns are not used.
 
-    Raises CallerError, naming the file and what is wrong.
+    Raises CallerError, which names the file and what is wrong.
     """
     loaded = load(path)
     return Sequence(_values(loaded.values), loaded.events, loaded.id, loaded.labels)
 
 
 def read_background(path: Path) -> BackgroundValues:
-    """Background values; JSON may hold `{"inputs": …, "mean_event": …}`. Raises CallerError."""
+    """Reads a background; JSON may have `{"inputs": …, "mean_event": …}`. Raises CallerError."""
     loaded = load(path)
     mean = loaded.mean_event
     return BackgroundValues(_values(loaded.values), None if mean is None else _values(mean))
 
 
-def _values(held: Held) -> NDArray[Any] | Mapping[str, NDArray[Any]]:
-    return numbers(held) if isinstance(held, Table) else held
+def _values(held: FileValues) -> NDArray[Any] | Mapping[str, NDArray[Any]]:
+    return numbers(held) if isinstance(held, FileTable) else held

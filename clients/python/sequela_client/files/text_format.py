@@ -1,4 +1,4 @@
-"""How a text file is to be read, where the file alone does not say; and how a refusal names the file."""
+"""How a text file is written, and the error about a file that cannot be read."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from sequela_client.errors import CallerError
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """What the caller says of a text file; what is left None is seen from the file.
+class TextFormat:
+    """How a text file is written. What is None is detected.
 
-    `header`: whether the first row holds names. `delimiter`: what stands between columns. `decimal`: the decimal
-    mark. `encoding`: how the text is stored.
+    Args:
+        header: whether the first row has the names of the columns.
+        delimiter: what separates columns.
+        decimal: the decimal mark of numbers.
+        encoding: the encoding of the text.
     """
 
     header: bool | None = None
@@ -21,6 +24,6 @@ class Reading:
     encoding: str | None = None
 
 
-def invalid(where: object, what: str) -> CallerError:
-    """A file that cannot be read as it stands."""
+def file_error(where: object, what: str) -> CallerError:
+    """The error about a file that cannot be read."""
     return CallerError(f"{where}: {what}", reason="FILE_INVALID")

@@ -1,4 +1,4 @@
-"""Many sequences over one stream: how they are fed to it, what is sent for each, what the answers teach."""
+"""Many sequences over one stream: the messages that are sent, and the outcomes that come back."""
 
 from __future__ import annotations
 
@@ -9,38 +9,45 @@ from typing import Any, Generic, TypeVar
 
 from sequela_proto.v1 import sequela_pb2 as pb
 
-from sequela_client import requests
+from sequela_client import arguments, requests
 from sequela_client.channel import Deadline
+from sequela_client.content_digests import column_order
 from sequela_client.errors import CallerError
 from sequela_client.inputs import SequenceLike
 from sequela_client.resources import Outcome, outcome
-from sequela_client.sent_content import column_order
 
 T = TypeVar("T")
 
 AnyIterable = Iterable[T] | AsyncIterable[T]
-"""Async iterables are for the asyncio client only."""
+"""An async iterable is for the asyncio client only."""
 
 
-class Feed(Generic[T]):
-    """Messages made from a caller's items, after a head. Keeps an error among them, as gRPC swallows it.
+class MessageStream(Generic[T]):
+    """Messages made from a caller's items, one by one, as gRPC takes them.
 
-    `make`: a message from an item and its number, or None, which sends nothing.
+    gRPC hides an exception that the items raise, so `failure` keeps it.
+
+    Args:
+        items: an iterable, or an async iterable for the asyncio client.
+        make: makes a message from an item's number and the item; None where nothing is to be sent.
+        head: messages that are sent first.
     """
 
     def __init__(
         self, items: AnyIterable[T], make: Callable[[int, T], Any], head: Iterable[Any] = ()
     ) -> None:
-        self._items = requests.several(items)
+        self._items = arguments.sequence_list(items)
         self._make = make
         self._head = head
         self.failure: Exception | None = None
 
     def __iter__(self) -> Iterator[Any]:
-        """For the blocking client."""
+        """The messages, for the blocking client."""
         try:
             if not isinstance(self._items, Iterable):
-                raise TypeError(f"{type(self._items).__name__} is not iterable here")
+                raise TypeError(
+                    f"sequences: {type(self._items).__name__} is an async iterable; use AsyncSequela"
+                )
             yield from self._head
             for number, item in enumerate(self._items):
                 message = self._make(number, item)
@@ -51,7 +58,7 @@ class Feed(Generic[T]):
             raise
 
     async def __aiter__(self) -> AsyncIterator[Any]:
-        """For the asyncio client."""
+        """The messages, for the asyncio client."""
         if not isinstance(self._items, AsyncIterable):
             for message in self:
                 yield message
@@ -71,11 +78,18 @@ class Feed(Generic[T]):
 
 
 @dataclass(slots=True)
-class Bulk:
-    """One stream. Background values go until an answer tells their digest, for each order of columns. `timeout`:
-    seconds for each.
+class ExplanationStream:
+    """The state of one stream of explanations.
 
-    A sequence of which no question can be made fails alone, as one that the server refuses.
+    Background values are sent with every sequence until an answer tells their digest, and the digest after that; an
+    order of columns has a digest of its own. A sequence that cannot be sent fails alone, like one that the server
+    refuses.
+
+    Args:
+        model: the model of all sequences.
+        background: their background; None: the model's default.
+        options: their options.
+        timeout: seconds for each of them; None: no limit.
     """
 
     model: pb.ModelReference
@@ -87,9 +101,9 @@ class Bulk:
     _refused: deque[Outcome] = field(default_factory=deque, init=False)
 
     def message(self, number: int, given: SequenceLike) -> pb.ExplainStreamRequest | None:
-        """One question; None where there is none to ask."""
+        """The message for one sequence; None where the sequence cannot be sent."""
         try:
-            request = requests.numbered("sequences", number, self._question, given)
+            request = arguments.convert_item("sequences", number, self._request, given)
         except CallerError as error:
             self._refused.append(Outcome(number, None, error))
             return None
@@ -101,24 +115,28 @@ class Bulk:
         elif self.background is not None:
             request.background.CopyFrom(self.background)
         message = pb.ExplainStreamRequest(request=request)
+        # Without a timeout of its own a message has what is left of the deadline of the stream.
         if self.timeout is not None and self.timeout <= Deadline.LONGEST_SECONDS:
             message.timeout.FromNanoseconds(round(self.timeout * 1e9))
         return message
 
-    def _question(self, given: SequenceLike) -> pb.ExplainRequest:
+    def _request(self, given: SequenceLike) -> pb.ExplainRequest:
         return requests.explain(given, self.options)
 
     def outcomes(self, response: pb.ExplainStreamResponse) -> Iterator[Outcome]:
-        """One answer, after those of the sequences before it that were not sent."""
-        answer = outcome(response)
-        number, order = self._sent[answer.index]
+        """The outcome of one response, after those of earlier sequences that were not sent."""
+        # The server counts the messages that it got, the caller the sequences that it passed.
+        number, order = self._sent[response.index]
+        names = pb.Sequence(inputs=[pb.InputTensor(name=name) for name, *_ in order])
+        answer = outcome(response, pb.ExplainRequest(sequence=names, background=self.background))
         yield from self._refused_before(number)
+        # From now on the digest is enough; the values of a background may be large.
         if answer.explanation and self.background is not None and self.background.HasField("values"):
             self._digests[order] = answer.explanation.background_digest
         yield replace(answer, index=number)
 
     def rest(self) -> Iterator[Outcome]:
-        """What is left once the stream has ended."""
+        """The outcomes that are left once the stream has ended."""
         while self._refused:
             yield self._refused.popleft()
 

@@ -1,7 +1,6 @@
-"""CSV and similar text files: delimiter, decimal mark, comment lines and header are told from the file.
+"""Reads CSV and similar text files. The delimiter, decimal mark, comment lines and header are detected.
 
-A missing value is never dropped, and neither is a row: what cannot be told for sure is refused, with the line and the
-option that helps.
+No row and no missing value is dropped silently. What is ambiguous is refused, with the line and the option that helps.
 """
 
 from __future__ import annotations
@@ -14,31 +13,32 @@ from dataclasses import replace
 from pathlib import Path
 
 from sequela_client.files.cells import is_missing, is_number
-from sequela_client.files.dialects import Dialect, Row, dialect, split
-from sequela_client.files.encodings import decoded
+from sequela_client.files.dialects import Dialect, Row, detect_dialect, split_rows
+from sequela_client.files.file_table import FileTable
 from sequela_client.files.headers import has_header
-from sequela_client.files.tables import Table
-from sequela_client.files.text_format import Reading
+from sequela_client.files.text_encoding import decode_text
+from sequela_client.files.text_format import TextFormat
 
+# A first line that tells Excel the delimiter.
 _SEPARATOR = re.compile("sep=(.)", re.IGNORECASE)
-"""A first line that tells Excel what stands between columns."""
 
 
-def delimited(path: Path, reading: Reading) -> Table:
-    """The file's table. Raises ValueError, in words."""
-    text = decoded(path.read_bytes(), reading.encoding)
+def read_csv(path: Path, reading: TextFormat) -> FileTable:
+    """The table of a file. Raises ValueError if it cannot be read, or is ambiguous."""
+    text = decode_text(path.read_bytes(), reading.encoding)
     lines = list(enumerate(io.StringIO(text, newline=None), 1))
+    # Excel writes this line when the delimiter is not that of the reader's country.
     if lines and (said := _SEPARATOR.fullmatch(lines[0][1].strip())):
         lines, reading = lines[1:], replace(reading, delimiter=reading.delimiter or said[1])
     comments = [(number, line) for number, line in lines if line.lstrip().startswith("#")]
     told = [(number, line) for number, line in lines if not line.lstrip().startswith("#")]
-    written = dialect([line for _, line in told if line.strip()], reading)
+    written = detect_dialect([line for _, line in told if line.strip()], reading)
     rows = _trimmed(_events(told, written))
     names, body = _regular(*_headed(rows, reading, written), written)
     remark = _remark(comments, len(rows[0][1]), written)
     if not body:
         raise ValueError("it holds no events")
-    return Table(
+    return FileTable(
         path,
         tuple(tuple(row) for _, row in body),
         tuple(number for number, _ in body),
@@ -50,12 +50,13 @@ def delimited(path: Path, reading: Reading) -> Table:
 
 
 def _events(told: Sequence[tuple[int, str]], written: Dialect) -> list[Row]:
-    """The rows that are not blank. Raises ValueError where a blank line may be a missing value."""
-    rows = split([line for _, line in told], written.delimiter)
+    """The rows that are not blank. Raises ValueError if a blank line may be a missing value."""
+    rows = split_rows([line for _, line in told], written.delimiter)
     numbered = [(told[index - 1][0], row) for index, row in rows]
     filled = [index for index, (_, row) in enumerate(numbered) if not _is_blank(row)]
     if not filled:
         raise ValueError("it holds no events")
+    # In a single column, a blank line may be a missing value; elsewhere it cannot be a row.
     if not written.delimiter:
         for number, row in numbered[filled[0] : filled[-1]]:
             if _is_blank(row):
@@ -66,12 +67,12 @@ def _events(told: Sequence[tuple[int, str]], written: Dialect) -> list[Row]:
 
 
 def _is_blank(row: Sequence[str]) -> bool:
-    """Whether a line holds nothing; `""` is an empty value."""
+    """Whether a line is blank; `""` is not, it is an empty value."""
     return not row
 
 
-def _headed(rows: list[Row], reading: Reading, written: Dialect) -> tuple[tuple[str, ...], list[Row]]:
-    """Names, where there is a header, and the rows under it."""
+def _headed(rows: list[Row], reading: TextFormat, written: Dialect) -> tuple[tuple[str, ...], list[Row]]:
+    """The names of the columns, empty without a header, and the rows below it."""
     header = reading.header
     if header is None:
         header = has_header([row for _, row in rows], written.decimal)
@@ -81,19 +82,21 @@ def _headed(rows: list[Row], reading: Reading, written: Dialect) -> tuple[tuple[
 
 
 def _trimmed(rows: list[Row]) -> list[Row]:
-    """Rows without the empty column that a delimiter at every line's end makes; the header may lack it."""
+    """The rows without the empty last column that a delimiter at the end of every line makes."""
     width = len(rows[-1][1])
     ends = [len(row) == width and not row[-1].strip() for _, row in rows]
+    # The header may lack the delimiter at its end.
     if width < 2 or not all(ends[1:]) or not (ends[0] or (len(rows) > 1 and len(rows[0][1]) == width - 1)):
         return rows
     return [(number, row[: width - 1]) for number, row in rows]
 
 
 def _regular(names: tuple[str, ...], body: list[Row], written: Dialect) -> tuple[tuple[str, ...], list[Row]]:
-    """The same. Raises ValueError where rows differ in length, or one is the header again."""
+    """Returns names and rows as they are. Raises ValueError if rows differ in length, or one repeats the header."""
     if not body:
         return names, body
     width = len(body[0][1])
+    # R writes row names without a name for their column; nothing says whether that is what happened.
     if names and len(names) == width - 1:
         raise ValueError(
             f"the header has {len(names)} names, line {body[0][0]} has {width} values (read with {written.words}): "
@@ -114,9 +117,9 @@ def _regular(names: tuple[str, ...], body: list[Row], written: Dialect) -> tuple
 
 
 def _remark(comments: Sequence[tuple[int, str]], width: int, written: Dialect) -> tuple[str, ...]:
-    """Names that the last fitting comment line holds, as `# time,amount` or `# Columns: time,amount`.
+    """Names of columns from the last comment that has as many: `# time,amount` or `# Columns: time,amount`.
 
-    Raises ValueError for a comment that holds an event's values: it may be one.
+    Raises ValueError if a comment may be an event.
     """
     found: tuple[str, ...] = ()
     for number, line in comments:
@@ -124,6 +127,7 @@ def _remark(comments: Sequence[tuple[int, str]], width: int, written: Dialect) -
         cells = next(csv.reader([text], delimiter=written.delimiter or "\x1f", skipinitialspace=True), [])
         if len(cells) != width:
             continue
+        # A first cell with a # in front of it is not a number, so the others tell.
         if any(is_number(cell, written.decimal) for cell in (cells[1:] or cells)):
             raise ValueError(
                 f"line {number} begins with '#' but holds values: an event? Remove the line, or its '#'"

@@ -1,4 +1,4 @@
-"""A table as its file holds it: rows of cells, oldest event first, and the names of the columns where there are any."""
+"""A table as it is in its file: rows of cells, oldest event first, and the names of the columns."""
 
 from __future__ import annotations
 
@@ -11,13 +11,22 @@ from numpy.typing import NDArray
 
 from sequela_client.errors import CallerError
 from sequela_client.files.cells import Cell, is_missing, number
-from sequela_client.files.text_format import invalid
+from sequela_client.files.text_format import file_error
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """`names`: one for each column, or none. `remark`: names that only a comment line holds. `lines`: where each row
-    stands in the file, counted in `unit`s. `decimal`: the decimal mark of texts. `seen`: how the file was read.
+class FileTable:
+    """A table in a file.
+
+    Args:
+        path: the file.
+        rows: the cells of each row.
+        lines: the place of each row in the file, counted in `unit`s.
+        names: one for each column, or none.
+        remark: names of columns that are only in a comment.
+        unit: line, row or record.
+        decimal: the decimal mark of cells that are texts.
+        seen: how the file was read, for messages.
     """
 
     path: Path
@@ -31,34 +40,34 @@ class Table:
 
     @property
     def width(self) -> int:
-        """Its number of columns."""
+        """The number of columns."""
         return len(self.rows[0]) if self.rows else len(self.names)
 
     def column(self, index: int) -> tuple[Cell, ...]:
-        """One column, from top to bottom."""
+        """The cells of a column."""
         return tuple(row[index] for row in self.rows)
 
     def title(self, index: int) -> str:
-        """How a message names a column."""
+        """What messages call a column."""
         return f"column {index + 1}" + (f" ({self.names[index]})" if self.names and self.names[index] else "")
 
     def place(self, row: int, index: int) -> str:
-        """How a message names a cell."""
+        """What messages call a cell."""
         return f"{self.unit} {self.lines[row]}, {self.title(index)}"
 
     def refusal(self, what: str) -> CallerError:
         """An error about this file."""
-        return invalid(self.path, what)
+        return file_error(self.path, what)
 
     def number(self, row: int, index: int) -> float | int:
-        """A cell's number; NaN where its value is missing. Raises CallerError, naming the cell."""
+        """The number in a cell; NaN if it is missing. Raises CallerError, which names the cell."""
         try:
             return number(self.rows[row][index], self.decimal)
         except ValueError as error:
             raise self.refusal(f"{self.place(row, index)}: {error}{self._how()}") from error
 
     def present(self, row: int, index: int) -> float | int:
-        """A cell's number. Raises CallerError where it is missing as well."""
+        """The number in a cell. Raises CallerError also if it is missing."""
         if is_missing(self.rows[row][index]):
             raise self.missing(row, index)
         return self.number(row, index)
@@ -68,12 +77,13 @@ class Table:
         cell = self.rows[row][index]
         written = f" ({cell!r})" if isinstance(cell, str) and cell else ""
         advice = (
-            why or 'if the model reads NaN as "missing", say "allow_nan": true for its input in schema.json'
+            why
+            or 'if the model takes NaN for a missing value, set "allow_nan": true for its input in schema.json'
         )
         return self.refusal(f"{self.place(row, index)}: the value is missing{written}; {advice}")
 
-    def picked(self, rows: Iterable[int]) -> Table:
-        """The same with these rows, in this order."""
+    def picked(self, rows: Iterable[int]) -> FileTable:
+        """The table of these rows, in this order."""
         chosen = list(rows)
         return replace(
             self,
@@ -85,8 +95,8 @@ class Table:
         return f" (read with {self.seen})" if self.seen else ""
 
 
-def numbers(table: Table, columns: Sequence[int] | None = None) -> NDArray[np.float64]:
-    """The columns as numbers, in this order. Raises CallerError for what is no number, or missing."""
+def numbers(table: FileTable, columns: Sequence[int] | None = None) -> NDArray[np.float64]:
+    """These columns as numbers, (rows, columns). Raises CallerError if a cell is missing or not a number."""
     order = range(table.width) if columns is None else columns
     return np.array(
         [[table.present(row, index) for index in order] for row in range(len(table.rows))], np.float64

@@ -1,4 +1,4 @@
-"""An explanation as tables and bars in the terminal; plain text where the output is not one."""
+"""The levels of an explanation as tables with bars; plain text where the output is not a terminal."""
 
 from __future__ import annotations
 
@@ -13,17 +13,25 @@ from rich.text import Text
 
 from sequela_client.attributions import Attribution, Level, PlayerKind
 from sequela_client.cli.bars import Bars
-from sequela_client.cli.phrases import Wording, quality
+from sequela_client.cli.phrases import Phrases, quality
 from sequela_client.cli.terminal import printable
 from sequela_client.explanation import Explanation
 
+# How many targets are printed at most; JSON and CSV have all.
 _TARGETS = 3
-"""Targets drawn at most; JSON and CSV have all."""
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """A level as a table: its rows, and what the first two columns say of each."""
+class LevelTable:
+    """A level as a table.
+
+    Args:
+        title: its heading.
+        heads: the headings of the first two columns.
+        level: the level.
+        items: the attributions, one a row.
+        columns: what the first two columns say about an attribution.
+    """
 
     title: str
     heads: tuple[str, str]
@@ -32,27 +40,27 @@ class View:
     columns: Callable[[Attribution], tuple[str, str]]
 
 
-def draw(console: Console, explanation: Explanation, rows: int) -> None:
-    """Draws each target: scores, pruning, and a table for each level of at most so many rows."""
+def print_levels(console: Console, explanation: Explanation, rows: int) -> None:
+    """Prints each target: its scores, what was pruned, and a table for each level, of at most so many rows."""
     explanation = printable(explanation)
     names = [target.name for target in explanation.targets]
     for name in names[:_TARGETS]:
-        draw_target(console, explanation.target(name), rows)
+        print_target(console, explanation.target(name), rows)
     if len(names) > _TARGETS or explanation.output_count > len(names):
         console.print(_shown(min(len(names), _TARGETS), len(names), explanation.output_count))
 
 
-def _shown(drawn: int, targets: int, outputs: int) -> str:
-    """How many of the targets were drawn, and of how many outputs of the model they are."""
-    text = f"{drawn} of {targets:,} targets shown"
+def _shown(printed: int, targets: int, outputs: int) -> str:
+    """How many of the explained targets are printed, and how many outputs the model has."""
+    text = f"{printed} of {targets:,} targets shown"
     if outputs > targets:
         text += f", of {outputs:,} outputs"
     return f"{text} (see --target, --json, --csv)"
 
 
-def draw_target(console: Console, explanation: Explanation, rows: int) -> None:
-    """Draws an explanation of one target."""
-    words = Wording(explanation)
+def print_target(console: Console, explanation: Explanation, rows: int) -> None:
+    """Prints the explanation of one target."""
+    words = Phrases(explanation)
     _header(console, explanation, words)
     if not explanation.explained:
         minimum = explanation.options.minimum_score
@@ -72,14 +80,14 @@ def draw_target(console: Console, explanation: Explanation, rows: int) -> None:
 
 
 def _nothing_passes(explanation: Explanation) -> bool:
-    """Whether the threshold left no single cell."""
+    """Whether no single cell passes the threshold."""
     level, options = explanation.cell_level, explanation.options
     if level is None or not level.attributions or not options.cell_thresholds:
         return False
     return not level.of(PlayerKind.CELL) and options.top_k_events is None
 
 
-def _header(console: Console, explanation: Explanation, words: Wording) -> None:
+def _header(console: Console, explanation: Explanation, words: Phrases) -> None:
     target = explanation.targets[0]
     beside = ""
     if explanation.explained:
@@ -98,17 +106,17 @@ def _header(console: Console, explanation: Explanation, words: Wording) -> None:
         + (f"  alert {explanation.caller_id}" if explanation.caller_id else ""),
     )
     if explanation.cut_short:
-        console.print("Cut short by the deadline.", style="bold")
+        console.print("Cut short by the deadline: the numbers are what was known by then.", style="bold")
 
 
 def _short(model: str) -> str:
-    """A model's name without `models/`; one that was named by its digest by the digest's beginning."""
+    """A model's name without `models/`, and with the beginning of a digest only."""
     name = model.removeprefix("models/").replace("/versions/", " version ")
     return re.sub(r"\b([0-9a-f]{12})[0-9a-f]{52}\b", r"\1…", name)
 
 
 def _events(explanation: Explanation) -> tuple[Attribution, ...]:
-    """Most recent first, then what lies before, then the static inputs."""
+    """The unpruned events, latest first, then the pruned ones, then the static inputs."""
     level = explanation.event_level
     older = explanation.history or (level.of(PlayerKind.PRUNED) if level else ())
     static = (explanation.static,) if explanation.static else ()
@@ -116,7 +124,7 @@ def _events(explanation: Explanation) -> tuple[Attribution, ...]:
 
 
 def _features(explanation: Explanation) -> tuple[Attribution, ...]:
-    """Strongest first, then the pruned events."""
+    """The features, strongest first, then the pruned events."""
     level = explanation.feature_level
     return (*_by_strength(explanation.features.values()), *(level.of(PlayerKind.PRUNED) if level else ()))
 
@@ -126,13 +134,13 @@ def _by_strength(items: Iterable[Attribution]) -> tuple[Attribution, ...]:
 
 
 def _strongest(items: Sequence[Attribution], rows: int) -> list[Attribution]:
-    """The strongest, in their order."""
+    """The strongest attributions, in the order of the items."""
     kept = sorted(range(len(items)), key=lambda index: -abs(items[index].value))[:rows]
     return [items[index] for index in sorted(kept)]
 
 
-def _views(explanation: Explanation, words: Wording) -> Iterator[View]:
-    """The levels that were answered."""
+def _views(explanation: Explanation, words: Phrases) -> Iterator[LevelTable]:
+    """A table for each level that there is."""
 
     def event(item: Attribution) -> tuple[str, str]:
         if item.kind is not PlayerKind.EVENT or item.t is None:
@@ -148,16 +156,19 @@ def _views(explanation: Explanation, words: Wording) -> Iterator[View]:
         return words.player(item), "  ".join(filter(None, (value, unsure)))
 
     if explanation.event_level:
-        yield View("Events", ("event", "what"), explanation.event_level, _events(explanation), event)
+        yield LevelTable("Events", ("event", "what"), explanation.event_level, _events(explanation), event)
     if explanation.feature_level:
         heads = ("feature", "value (event)")
-        yield View("Features", heads, explanation.feature_level, _features(explanation), feature)
+        yield LevelTable("Features", heads, explanation.feature_level, _features(explanation), feature)
     if explanation.cell_level:
-        yield View("Cells", ("cell", "value"), explanation.cell_level, _by_strength(explanation.cells), cell)
+        yield LevelTable(
+            "Cells", ("cell", "value"), explanation.cell_level, _by_strength(explanation.cells), cell
+        )
 
 
-def _table(console: Console, words: Wording, view: View, rows: int) -> None:
+def _table(console: Console, words: Phrases, view: LevelTable, rows: int) -> None:
     console.print(Text.assemble((view.title, "bold"), f"  {quality(view.level.quality)}"))
+    # Rows are left out by strength, but stay in the order of the level.
     items = _strongest(view.items, rows)
     if not items:
         return

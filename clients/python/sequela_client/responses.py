@@ -1,4 +1,4 @@
-"""An explanation message to the dataclasses that callers read."""
+"""Converts the message of an explanation to the dataclasses that callers read."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from sequela_client.explanation_parts import (
     Pruning,
     PruningPoint,
     TargetScore,
-    UsedOptions,
     Verdict,
 )
 from sequela_client.inputs import EventInfo
+from sequela_client.option_messages import used_options
 
 
 def explanation(message: pb.Explanation) -> Explanation:
-    """The whole answer."""
+    """The explanation of a message."""
     features = tuple(
         Feature(item.name, item.label, item.unit, item.description, item.static) for item in message.features
     )
@@ -48,7 +48,7 @@ def explanation(message: pb.Explanation) -> Explanation:
         event_level=_level(message.event_level) if message.HasField("event_level") else None,
         feature_level=_level(message.feature_level) if message.HasField("feature_level") else None,
         cell_level=_level(message.cell_level) if message.HasField("cell_level") else None,
-        options=_options(message.options),
+        options=used_options(message.options),
         feature_info=features,
         event_values=tuple(_event_values(item, names) for item in reversed(message.event_values)),
         static_values=dict(zip(static, message.static_values, strict=False)),
@@ -61,12 +61,12 @@ def explanation(message: pb.Explanation) -> Explanation:
 
 
 def warnings(messages: Iterable[pb.Warning]) -> tuple[ExplanationWarning, ...]:
-    """What a reader should know."""
+    """The warnings of an answer."""
     return tuple(ExplanationWarning(message.reason, message.message) for message in messages)
 
 
 def target_score(message: pb.TargetScore) -> TargetScore:
-    """What a target scored."""
+    """The scores of a target."""
     return TargetScore(
         message.name,
         message.base_value if message.HasField("base_value") else nan,
@@ -125,26 +125,6 @@ def _pruning(message: pb.Pruning) -> Pruning:
     )
 
 
-def _options(message: pb.ResolvedOptions) -> UsedOptions:
-    return UsedOptions(
-        levels=tuple(word(pb.Level, level) for level in message.levels),
-        feature_scope=word(pb.FeatureScope, message.feature_scope),
-        pruning_tolerances=tuple(message.pruning_tolerance),
-        cell_thresholds=tuple(message.cell_threshold),
-        top_k_events=message.top_k_events if message.HasField("top_k_events") else None,
-        top_k_features=message.top_k_features if message.HasField("top_k_features") else None,
-        max_coalitions=message.max_coalitions,
-        target_standard_errors=tuple(message.target_standard_error),
-        seed=message.seed,
-        refine_history=message.refine_history,
-        minimum_score=message.minimum_score if message.HasField("minimum_score") else None,
-        full_pruning_curve=message.full_pruning_curve,
-        link=word(pb.Link, message.link),
-        output_event=message.output_event,
-        estimator=word(pb.Estimator, message.estimator),
-    )
-
-
 def _event_values(message: pb.EventValues, names: list[str]) -> EventValues:
     info = message.info
     time = info.time.ToDatetime(UTC) if info.HasField("time") else None
@@ -156,7 +136,7 @@ def _event_values(message: pb.EventValues, names: list[str]) -> EventValues:
 
 
 def cost(message: pb.Cost) -> Cost:
-    """What it took."""
+    """What the answer took."""
     return Cost(
         model_rows=message.model_rows,
         model_calls=message.model_calls,

@@ -1,4 +1,4 @@
-"""Models that are not there, and those that are: a misspelt name is answered with the names there are."""
+"""Errors about a model that does not exist, which name the models that do."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from itertools import islice
 from pathlib import Path
 
 from sequela_client.client import Sequela
-from sequela_client.errors import CallerError, NotFound, SequelaError
-from sequela_client.flows import MODEL_NOT_FOUND
+from sequela_client.errors import MODEL_NOT_FOUND, CallerError, NotFound, SequelaError
 from sequela_client.models import ModelFile, choose
 
 _SHOWN = 12
 
 
-def model_file_there(model: str) -> None:
-    """Raises CallerError for the path of a model that is no file, with what lies beside it."""
+def check_model_file(model: str) -> None:
+    """Raises CallerError where the path of a model is not a file; the error names model files that lie there."""
     chosen = choose(model)
     if not isinstance(chosen, ModelFile) or chosen.path.is_file():
         return
     path = chosen.path
     if path.is_dir():
+        # Often the folder of a model repository is named, with the file two levels below.
         inside = sorted(path.rglob("*.onnx"))[:_SHOWN]
         found = f"; it holds {', '.join(map(str, inside))}" if inside else ""
         raise CallerError(f"model {path}: a folder, not an ONNX file{found}", reason="FILE_NOT_READABLE")
@@ -31,7 +31,7 @@ def model_file_there(model: str) -> None:
 
 
 def _near(path: Path) -> str:
-    """Model files in the same folder, the most alike first."""
+    """Model files in the same folder, the most similar names first."""
     try:
         names = sorted(each.name for each in path.parent.glob("*.onnx"))
     except OSError:
@@ -41,26 +41,26 @@ def _near(path: Path) -> str:
 
 
 @contextmanager
-def with_names_there(sequela: Sequela) -> Iterator[None]:
-    """Adds the names of the server's models to the error about one that it does not have."""
+def with_known_names(sequela: Sequela) -> Iterator[None]:
+    """Adds the names of the server's models to an error about a model that it does not have."""
     try:
         yield
     except NotFound as unknown:
         if unknown.reason != MODEL_NOT_FOUND:
             raise
-        raise NotFound(f"{unknown} ({_there(sequela)})", reason=unknown.reason) from unknown
+        raise NotFound(f"{unknown} ({_known_names(sequela)})", reason=unknown.reason) from unknown
 
 
-def _there(sequela: Sequela) -> str:
+def _known_names(sequela: Sequela) -> str:
     try:
         names = [short(model.name) for model in islice(sequela.models(), _SHOWN + 1)]
     except SequelaError:
-        return "`sequela models` lists those it has"
+        return "`sequela models` lists its models"
     if not names:
         return "the server has no models"
     return f"the server has {', '.join(names[:_SHOWN])}{', …' if len(names) > _SHOWN else ''}"
 
 
 def short(name: str) -> str:
-    """A model's name as it is typed."""
+    """A model's name as people type it: `m` of `models/m/versions/v`."""
     return name.removeprefix("models/").partition("/versions/")[0]

@@ -1,4 +1,4 @@
-"""Bytes of a file as text: UTF-8, or what a byte order mark or the caller says."""
+"""Decodes the bytes of a text file: UTF-8, or the encoding of the byte order mark or of the caller."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-# What is often found under the name of a text file.
+# Other kinds of files that often have the name of a text file.
 _OTHERS = (
     (b"PK\x03\x04", "a zip archive or an Excel workbook; save it as CSV"),
     (b"\x1f\x8b", "compressed with gzip; unpack it first"),
@@ -21,8 +21,8 @@ _OTHERS = (
 )
 
 
-def decoded(raw: bytes, encoding: str | None) -> str:
-    """The text. Raises ValueError, in words, where it is not stored as said or seen."""
+def decode_text(raw: bytes, encoding: str | None) -> str:
+    """The text. Raises ValueError if the bytes are not in the encoding, or not a text at all."""
     for start, what in _OTHERS:
         if raw.startswith(start):
             raise ValueError(f"this is {what}")
@@ -31,17 +31,18 @@ def decoded(raw: bytes, encoding: str | None) -> str:
     for mark, marked in _MARKS:
         if raw.startswith(mark):
             return _as_said(raw, marked)
+    # UTF-8 text has no zero bytes; UTF-16 without a mark has one beside every Latin letter.
     if b"\0" in raw:
         raise ValueError(
-            "it holds zero bytes: UTF-16 without a byte order mark? Save it as UTF-8, or say --encoding utf-16-le"
+            "it holds zero bytes: UTF-16 without a byte order mark? Save it as UTF-8, or use --encoding utf-16-le"
         )
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise ValueError(
-            f"line {line}: byte 0x{raw[error.start]:02x} is not UTF-8; save the file as UTF-8, or say how it is "
-            "stored: --encoding cp1252 (Excel on Windows), --encoding latin-1"
+            f"line {line}: byte 0x{raw[error.start]:02x} is not UTF-8; save the file as UTF-8, or name its "
+            "encoding: --encoding cp1252 (Excel on Windows), --encoding latin-1"
         ) from error
 
 
@@ -49,6 +50,8 @@ def _as_said(raw: bytes, encoding: str) -> str:
     try:
         return raw.decode(encoding).removeprefix("\ufeff")
     except LookupError as error:
-        raise ValueError(f"no encoding is named {encoding!r} (utf-8, utf-16, latin-1, cp1252, …)") from error
+        raise ValueError(
+            f"--encoding is {encoding!r}, which is not an encoding (utf-8, utf-16, latin-1, cp1252, …)"
+        ) from error
     except UnicodeError as error:
-        raise ValueError(f"it is not stored as {encoding}: {error}") from error
+        raise ValueError(f"it is not encoded as {encoding}: {error}") from error

@@ -1,4 +1,4 @@
-"""An explanation in plain words, for who decides about an alert and has never heard of Shapley values."""
+"""An explanation in plain words, for people who decide about an alert and do not know Shapley values."""
 
 from __future__ import annotations
 
@@ -7,33 +7,33 @@ import re
 from collections.abc import Iterable, Iterator
 
 from sequela_client.attributions import Attribution, PlayerKind
-from sequela_client.cli.phrases import Wording, events_name
+from sequela_client.cli.phrases import Phrases, events_name
 from sequela_client.cli.terminal import printable
 from sequela_client.explanation import Explanation
 from sequela_client.explanation_parts import Verdict
 
-_TOLD = 3
-"""How many of each are told; the tables have the rest."""
+# How many events, facts and features are named; the tables have the rest.
+_MOST = 3
 _VERBS = {1: "raised", -1: "lowered"}
+# Scores from here on are printed without decimals.
 _LARGE = 1000.0
-"""Scores that need no decimals."""
+# The share of score - base value up to which something hardly matters; a tolerance may be larger.
 _LITTLE = 0.1
-"""Of the whole difference, what hardly matters; a tolerance may be larger than that."""
 
-
+# Names that features have by default: a number, with the name of the input before it.
 _INFERRED = re.compile(r"(.+\.)?f?\d+")
 
 
-def has_story(explanation: Explanation) -> bool:
-    """Whether there are words to tell it with: features that somebody named. Numbered ones are for tables only."""
+def has_summary(explanation: Explanation) -> bool:
+    """Whether a summary makes sense: the sequence was explained, and somebody gave its features names."""
     names = [feature.name for feature in explanation.feature_info]
     return explanation.explained and not all(map(_INFERRED.fullmatch, names))
 
 
-def tell(explanation: Explanation) -> Iterator[str]:
-    """The story of the first target, line by line."""
+def summary_lines(explanation: Explanation) -> Iterator[str]:
+    """The summary of the first target, line by line."""
     explanation = printable(explanation)
-    words = Wording(explanation, digits=2)
+    words = Phrases(explanation, digits=2)
     target = explanation.targets[0]
     yield _opening(explanation)
     if explanation.labels:
@@ -44,7 +44,7 @@ def tell(explanation: Explanation) -> Iterator[str]:
         return
     score, base = _scores(explanation)
     yield f"{_what(explanation)}: {score}. An average history gets {base}."
-    # What made the difference comes first, then what worked against it.
+    # What explains the difference comes first, then what worked against it.
     first = -1 if target.score < target.base_value else 1
     yield from _part(f"What {_VERBS[first]} it, and by how much", _events(words, explanation, first))
     yield from _part(f"What {_VERBS[-first]} it", _events(words, explanation, -first))
@@ -60,14 +60,14 @@ def tell(explanation: Explanation) -> Iterator[str]:
 
 
 def _what(explanation: Explanation) -> str:
-    """What the score is called; on the logit link the numbers are log-odds of it."""
+    """What the score is called; with the logit link the numbers are log-odds."""
     target = explanation.targets[0]
     name = target.label or target.name
     return f"Log-odds of {name!r}" if explanation.options.link == "logit" else name
 
 
 def _opening(explanation: Explanation) -> str:
-    """Whose story it is, how long, and from when to when where that is known of both ends."""
+    """The alert's id, how many events it has, and when the first and the last were, if both are known."""
     count = f"{explanation.length} event{'' if explanation.length == 1 else 's'}"
     times = {event.t: event.info.time for event in explanation.event_values}
     first, last = times.get(1 - explanation.length), times.get(0)
@@ -78,7 +78,7 @@ def _opening(explanation: Explanation) -> str:
 
 
 def _scope(explanation: Explanation) -> str:
-    """The events on which the features acted."""
+    """The events on which the features acted, in words."""
     pruned = explanation.pruning.pruned_events
     if not pruned or explanation.options.feature_scope == "full_sequence":
         return "all events"
@@ -86,8 +86,8 @@ def _scope(explanation: Explanation) -> str:
     return f"the {recent} recent events" if recent > 1 else "the latest event"
 
 
-def _feature(words: Wording, explanation: Explanation, item: Attribution) -> str:
-    """A feature and what it contributed, with its value where that mattered most."""
+def _feature(words: Phrases, explanation: Explanation, item: Attribution) -> str:
+    """A feature and its attribution, with the value at the event where it mattered most."""
     name, t = item.feature or "", explanation.peak(item.feature or "")
     value = words.value(t or 0, name) if t is not None or name in explanation.static_values else ""
     where = f" ({value}{'' if t is None else f', at {_event(words, t)}'})" if value else ""
@@ -95,15 +95,17 @@ def _feature(words: Wording, explanation: Explanation, item: Attribution) -> str
 
 
 def _scores(explanation: Explanation) -> tuple[str, str]:
-    """Both to two decimals, as probabilities are read, large ones to none, or to as many as tell them apart; what would
-    read as nothing is said to be little, and a probability that would read as certain to be more than that. Of log-odds
-    the probabilities stand beside them.
+    """Score and base value with two decimals, or with as many as tell them apart; large ones have none.
+
+    A number that would be printed as 0 reads "less than", and a probability that would be printed as 1 "more than".
+    Beside log-odds stand the probabilities.
     """
     target = explanation.targets[0]
     score, base = target.score, target.base_value
     decimals = 0 if max(abs(score), abs(base)) >= _LARGE else 2
     if score != base and f"{score:.{decimals}f}" == f"{base:.{decimals}f}":
         decimals = min(1 + math.ceil(-math.log10(abs(score - base))), 9)
+    # Without the logit link the numbers are the model's own, and need no translation.
     if explanation.options.link != "logit":
         return _rounded(score, decimals), _rounded(base, decimals)
     raw, raw_base = _rounded(target.raw_score, 2), _rounded(target.raw_base_value, 2)
@@ -128,18 +130,18 @@ def _part(title: str, lines: Iterable[str]) -> Iterator[str]:
 
 
 def _top(items: Iterable[Attribution], sign: int) -> list[Attribution]:
-    """The strongest of one sign; what may as well be nothing is left out."""
+    """The strongest attributions of one sign, without those that may be 0 by their standard errors."""
     sure = [item for item in items if sign * item.value > 2 * item.standard_error]
-    return sorted(sure, key=lambda item: -abs(item.value))[:_TOLD]
+    return sorted(sure, key=lambda item: -abs(item.value))[:_MOST]
 
 
-def _events(words: Wording, explanation: Explanation, sign: int) -> Iterator[str]:
+def _events(words: Phrases, explanation: Explanation, sign: int) -> Iterator[str]:
     for item in _top(explanation.events, sign):
         yield f"{words.signed(item.value)}  {_when(words, item)}: {words.facts(item.t or 0)}"
 
 
-def _facts(words: Wording, explanation: Explanation, sign: int) -> Iterator[str]:
-    """Single values, of one feature at one event, that raised or lowered the score."""
+def _facts(words: Phrases, explanation: Explanation, sign: int) -> Iterator[str]:
+    """Single cells, one feature at one event, that raised or lowered the score."""
     cells = [item for item in explanation.cells if item.kind is PlayerKind.CELL]
     for item in _top(cells, sign):
         name = item.feature or ""
@@ -147,19 +149,20 @@ def _facts(words: Wording, explanation: Explanation, sign: int) -> Iterator[str]
         yield f"{words.signed(item.value)}  {words.feature(name)}: {value}, at {_when(words, item)}"
 
 
-def _when(words: Wording, item: Attribution) -> str:
+def _when(words: Phrases, item: Attribution) -> str:
     return _event(words, item.t or 0)
 
 
-def _event(words: Wording, t: int) -> str:
+def _event(words: Phrases, t: int) -> str:
     return words.time(t) or ("the latest event" if t == 0 else f"event t={t}")
 
 
-def _older(words: Wording, explanation: Explanation) -> Iterator[str]:
+def _older(words: Phrases, explanation: Explanation) -> Iterator[str]:
     pruned = explanation.pruned
     if pruned is None:
         return
     difference = abs(explanation.score - explanation.base_value)
+    # The verdict alone is not enough: a tolerance may be larger than the whole difference.
     little = difference == 0 or abs(pruned.value) <= _LITTLE * difference
     hardly = little and abs(pruned.value) <= (explanation.pruning.tolerance or 0.0)
     offset = explanation.pruning.verdict is Verdict.OFFSETTING

@@ -1,4 +1,4 @@
-"""The cells of a table as a model's inputs: numbers, ids of categories, missing values where the model takes them."""
+"""Converts the cells of a table to the inputs of a model: numbers, ids of categories, and missing values."""
 
 from __future__ import annotations
 
@@ -9,22 +9,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela_client.cli.columns import Matching, Source, listed
+from sequela_client.cli.columns import ColumnMatch, Source, name_list
 from sequela_client.cli.model_layout import Layout
-from sequela_client.files import Table
+from sequela_client.files import FileTable
 from sequela_client.files.cells import is_missing, is_number, number
 from sequela_client.resources import ModelInput
 
 
-def arrays(table: Table, layout: Layout, found: Matching) -> Mapping[str, NDArray[Any]]:
-    """Each input's values: (l, width) of events, (width) of a static input. Raises CallerError, naming the cell."""
+def arrays(table: FileTable, layout: Layout, found: ColumnMatch) -> Mapping[str, NDArray[Any]]:
+    """The values of each input: (l, width) of events, (width) of a static input.
+
+    Raises CallerError, which names the cell at fault.
+    """
     return {
         item.name: (_static if item.role == "static" else _events)(table, item, found)
         for item in layout.inputs
     }
 
 
-def _events(table: Table, item: ModelInput, found: Matching) -> NDArray[Any]:
+def _events(table: FileTable, item: ModelInput, found: ColumnMatch) -> NDArray[Any]:
     rows = [
         [_value(table, row, found.sources[item.name, at], item) for at in range(item.width)]
         for row in range(len(table.rows))
@@ -32,11 +35,12 @@ def _events(table: Table, item: ModelInput, found: Matching) -> NDArray[Any]:
     return _array(rows, item)
 
 
-def _static(table: Table, item: ModelInput, found: Matching) -> NDArray[Any]:
-    """One value for the whole sequence, which every row repeats."""
+def _static(table: FileTable, item: ModelInput, found: ColumnMatch) -> NDArray[Any]:
+    """The values of a static input, which every row repeats."""
     for at in range(item.width):
         column = found.sources[item.name, at].column
         cells = [str(cell).strip() for cell in table.column(column)]
+        # A static input has one value; rows that differ are a mistake in the file or in the schema.
         other = next((row for row, cell in enumerate(cells) if cell != cells[0]), None)
         if other is not None:
             raise table.refusal(
@@ -47,7 +51,7 @@ def _static(table: Table, item: ModelInput, found: Matching) -> NDArray[Any]:
 
 
 def _array(values: Any, item: ModelInput) -> NDArray[Any]:
-    """Whole numbers stay whole where the model takes such: an id may be larger than a float holds."""
+    """The values as int64 for a model that takes integers, since floats cannot hold every id; else as float64."""
     array = np.asarray(values, np.float64)
     if item.dtype in ("int32", "int64") and not np.isnan(array).any():
         flat = np.array(values, dtype=object).ravel()
@@ -56,7 +60,7 @@ def _array(values: Any, item: ModelInput) -> NDArray[Any]:
     return array
 
 
-def _value(table: Table, row: int, source: Source, item: ModelInput) -> float | int:
+def _value(table: FileTable, row: int, source: Source, item: ModelInput) -> float | int:
     cell = table.rows[row][source.column]
     feature = source.feature
     if source.words:
@@ -69,20 +73,21 @@ def _value(table: Table, row: int, source: Source, item: ModelInput) -> float | 
         return math.nan
     if feature.kind == "categorical" and not is_number(cell, table.decimal):
         raise table.refusal(
-            f"{table.place(row, source.column)}: {cell!r} is no id, and the schema names no categories of "
+            f"{table.place(row, source.column)}: {cell!r} is not an id, and the schema names no categories of "
             f"{feature.name!r}"
         )
     return table.number(row, source.column)
 
 
-def _category(table: Table, row: int, source: Source) -> int:
-    """A category's id, from its name or the id itself. Raises CallerError where it may be either, or neither."""
+def _category(table: FileTable, row: int, source: Source) -> int:
+    """The id of a category, from its name or its id. Raises CallerError if the cell is neither, or may be both."""
     cell, categories = table.rows[row][source.column], source.feature.categories
     text = "" if cell is None else str(cell).strip()
     id_given = _whole(text, table.decimal)
     found = text if text in categories else str(id_given)
     if found in categories:
         index = categories.index(found)
+        # A category may be called "3" and have the id 1.
         if id_given is not None and id_given != index:
             raise table.refusal(
                 f"{table.place(row, source.column)}: {text!r} is the name of category {index} of "
@@ -91,17 +96,17 @@ def _category(table: Table, row: int, source: Source) -> int:
         return index
     if is_missing(cell):
         raise table.missing(
-            row, source.column, f"the categories of {source.feature.name!r} are {listed(categories)}"
+            row, source.column, f"the categories of {source.feature.name!r} are {name_list(categories)}"
         )
     if id_given is not None and 0 <= id_given < len(categories) and not source.words:
         return id_given
     raise table.refusal(
-        f"{table.place(row, source.column)}: {text!r} is none of the categories of {source.feature.name!r}: "
-        f"{listed(categories)}"
+        f"{table.place(row, source.column)}: {text!r} is not one of the categories of {source.feature.name!r}: "
+        f"{name_list(categories)}"
     )
 
 
 def _whole(text: str, decimal: str) -> int | None:
-    """The whole number that a text is; pandas writes ids with a point where one of them is missing."""
+    """The whole number in a text, which may have a decimal point: pandas writes ids so if one of them is missing."""
     value = number(text, decimal) if is_number(text, decimal) else math.nan
     return int(value) if math.isfinite(value) and value == int(value) else None

@@ -1,0 +1,82 @@
+"""Paths of the contract's fields as the arguments that a caller wrote: `options.seed` is `seed` in Python.
+
+The server names the field that is at fault by its path in the request message, which a caller of this client never
+sees. The table below is the only place that translates them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from google.protobuf.message import Message
+
+# Patterns of whole paths, and what stands for them. The first that matches counts.
+_ARGUMENTS = (
+    (r"options\.(?P<option>.+)", r"\g<option>"),
+    (r"(model\.(inline|endpoint)|header)\.schema_json|schema", "schema.json"),
+    (r"model\.endpoint\.version", "model.version"),
+    (r"model\..+|onnx_chunk|header\.model(\..+)?", "model"),
+    (r"header\.(?P<argument>name|average|shape)", r"\g<argument>"),
+    (r"background\.(name|digest|values)", "background"),
+    (r"start_time", "start"),
+    (r"end_time", "end"),
+)
+
+# The values of one input of a sequence or of a background; what follows is a detail of how they are sent.
+_VALUES = re.compile(
+    r"(?P<owner>sequence|sequences\[\d+\]|background\.values|values)"
+    r"\.(?P<kind>inputs|mean_event)\[(?P<place>\d+)\](?P<part>\.events.*)?"
+)
+
+
+def argument_of(path: str, request: Any = None) -> str:
+    """The argument that a path of the contract stands for.
+
+    Args:
+        path: such as `sequence.inputs[1].tensor.shape`.
+        request: the message, or the list of messages, that the path leads into; the name of an input is read from it.
+
+    Returns:
+        Such as `sequence['amounts']`; the path itself where it is not known.
+    """
+    if found := _VALUES.match(path):
+        owner = "background" if found["owner"] == "background.values" else found["owner"]
+        mean = ".mean_event" if found["kind"] == "mean_event" else ""
+        name = _input_name(request, found)
+        return f"{owner}{mean}[{name!r}]" if name else f"{owner}{mean}"
+    for pattern, argument in _ARGUMENTS:
+        if match := re.fullmatch(pattern, path):
+            return match.expand(argument)
+    return path
+
+
+def with_arguments(text: str, paths: Iterable[str], request: Any = None) -> str:
+    """A message in which each of the paths is replaced by its argument."""
+    # The longest path first, so that no path is replaced within another one.
+    for path in sorted({path for path in paths if path}, key=len, reverse=True):
+        text = re.sub(rf"(?<![\w.]){re.escape(path)}(?![\w\[])", argument_of(path, request), text)
+    return text
+
+
+def _input_name(request: Any, found: re.Match[str]) -> str:
+    """The input's name as it was sent; empty where a sequence or background is a single array."""
+    for message in request if isinstance(request, list) else [request]:
+        inputs = _resolved(message, f"{found['owner']}.{found['kind']}")
+        if inputs is not None and int(found["place"]) < len(inputs):
+            return str(inputs[int(found["place"])].name)
+    return ""
+
+
+def _resolved(message: Any, path: str) -> Any:
+    """What a path leads to; None where the message has no such field."""
+    for name, place in re.findall(r"(\w+)(?:\[(\d+)\])?", path):
+        if not isinstance(message, Message) or name not in message.DESCRIPTOR.fields_by_name:
+            return None
+        message = getattr(message, name)
+        if place:
+            if int(place) >= len(message):
+                return None
+            message = message[int(place)]
+    return message

@@ -1,0 +1,90 @@
+"""The options of an explanation as flags of the command, and text that names them, so that it names the flags."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import click
+
+from sequela_client.cli.grouped_help import Command, Decorator, added, option
+from sequela_client.options import OPTIONS, Option
+
+HEADING = "How to explain (what is left out takes the server's default)"
+
+# Flags that are repeated, one for each value.
+_SINGULAR = {"levels": "--level", "targets": "--target"}
+# Arguments of the Python client that are no options, and their flags.
+_ARGUMENTS = {
+    "sequence": "--sequence",
+    "background": "--background",
+    "model": "--model",
+    "model.version": "--model",
+    "caller_id": "--caller-id",
+    "labels": "--label",
+    "timeout": "--timeout",
+}
+_KINDS: Mapping[type, click.ParamType[Any]] = {int: click.INT, float: click.FLOAT, str: click.STRING}
+
+
+def flag_of(name: str) -> str:
+    """An option's flag: `--seed` of `seed`."""
+    return _SINGULAR.get(name, f"--{name.replace('_', '-')}")
+
+
+_FLAGS = {**_ARGUMENTS, **{name: flag_of(name) for name in OPTIONS}}
+_LONGEST_FIRST = "|".join(sorted(map(re.escape, _FLAGS), key=len, reverse=True))
+# At the beginning of a message, or of one of its parts, stands the argument at fault.
+_AT_FAULT = re.compile(rf"(?P<before>^|; )(?P<name>{_LONGEST_FIRST})(?=[:\[.])")
+# Names with an underscore are no other words; the others are taken for options only where they are used like one.
+_IN_TEXT = re.compile(
+    "|".join(
+        [
+            *(rf"(?<![\w.'-]){name}(?![\w'])" for name in OPTIONS if "_" in name),
+            *(rf"(?<=\bwith ){name}\b" for name in OPTIONS if "_" not in name),
+        ]
+    )
+)
+
+
+def with_flags(text: str) -> str:
+    """A text for people in which options are named by their flags."""
+    return _IN_TEXT.sub(lambda found: flag_of(found[0]), text)
+
+
+def error_with_flags(text: str) -> str:
+    """The text of an error in which arguments and options are named by their flags."""
+    return with_flags(_AT_FAULT.sub(lambda found: found["before"] + _FLAGS[found["name"]], text))
+
+
+def explain_options(command: Command) -> Command:
+    """Adds a flag for every option that is declared in `options.Options`."""
+    return added(command, [_flag(each) for each in OPTIONS.values()])
+
+
+def given_options(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The options that were given, by their keywords."""
+    return {name: values[name] for name in OPTIONS if values[name] not in (None, ())}
+
+
+def _flag(declared: Option) -> Decorator:
+    repeated = " Repeatable." if declared.multiple else ""
+    text = f"{with_flags(declared.about.help)}{repeated} [default: {declared.about.default}]"
+    if declared.kind is bool:
+        return option(HEADING, flag_of(declared.name), declared.name, is_flag=True, default=None, help=text)
+    kind = click.Choice(_words(declared.choices)) if declared.choices else _KINDS[declared.kind]
+    metavar = None if declared.choices else {int: "N", float: "X", str: "NAME"}[declared.kind]
+    return option(
+        HEADING,
+        flag_of(declared.name),
+        declared.name,
+        type=kind,
+        multiple=declared.multiple,
+        metavar=metavar,
+        help=text,
+    )
+
+
+def _words(choices: Iterable[str]) -> list[str]:
+    return list(choices)

@@ -1,0 +1,78 @@
+"""Which server a command asks, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sequela_client.cli.grouped_help import Command, Decorator, added, option
+from sequela_client.client import Sequela
+
+HEADING = "Server"
+
+_PEM = click.Path(path_type=Path)
+_OPTIONS = [
+    option(
+        HEADING,
+        "--secure",
+        is_flag=True,
+        help="Use TLS, and trust the authorities of the system.",
+    ),
+    option(
+        HEADING,
+        "--ca",
+        type=_PEM,
+        metavar="FILE",
+        help="Use TLS, and trust the authorities in this PEM file.",
+    ),
+    option(
+        HEADING,
+        "--cert",
+        type=_PEM,
+        metavar="FILE",
+        help="Use TLS, and present the certificate in this PEM file; needs --key.",
+    ),
+    option(HEADING, "--key", type=_PEM, metavar="FILE", help="The key of that certificate, a PEM file."),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """The server that a command asks, as its options say.
+
+    Args:
+        address: None where no server was named.
+        tls: the arguments of `Sequela` about TLS.
+    """
+
+    address: str | None
+    tls: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> ServerOptions:
+        """From the values of a command's parameters."""
+        names = {"secure": "secure", "ca": "ca", "certificate": "cert", "key": "key"}
+        return cls(values["server"], {name: values[param] for name, param in names.items()})
+
+    @property
+    def has_tls(self) -> bool:
+        """Whether anything was said about TLS."""
+        return any(self.tls.values())
+
+    def connect(self, address: str, timeout: float) -> Sequela:
+        """A client of the server at this address."""
+        return Sequela(address, timeout=timeout, **self.tls)
+
+
+def server_options(default: str) -> Decorator:
+    """A decorator that adds the options. `default`: what happens without --server."""
+
+    def decorate(command: Command) -> Command:
+        server = option(HEADING, "--server", metavar="HOST:PORT", help=f"The server to ask. {default}")
+        return added(command, [server, *_OPTIONS])
+
+    return decorate

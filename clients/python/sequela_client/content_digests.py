@@ -1,0 +1,64 @@
+"""Digests of the models and backgrounds that a client has sent, so that it sends each content only once."""
+
+from __future__ import annotations
+
+import hashlib
+
+from sequela_proto.v1 import sequela_pb2 as pb
+
+from sequela_client.models import FileDigests, ModelFile
+
+# How many backgrounds are remembered; beyond that the oldest is forgotten, and sent again when it is used.
+_MAX_BACKGROUNDS = 1024
+
+
+class ContentDigests:
+    """What one server is known to have. Safe for several threads: at worst something is sent twice.
+
+    Args:
+        max_inline_bytes: the largest model that is sent within a request.
+    """
+
+    def __init__(self, max_inline_bytes: int) -> None:
+        self.max_inline_bytes = max_inline_bytes
+        self._files = FileDigests()
+        self._inline: set[str] = set()
+        self._backgrounds: dict[str, str] = {}
+
+    def reference(self, file: ModelFile) -> pb.ModelReference:
+        """How to refer to the file's model: by its digest, or by its bytes where the server refuses uploads."""
+        digest = self._files.of(file)
+        return file.read().inline if digest in self._inline else pb.ModelReference(digest=digest)
+
+    def send_inline(self, digest: str) -> None:
+        """From now on, this model is sent within each request."""
+        self._inline.add(digest)
+
+    def background(self, request: pb.ExplainRequest, values: pb.BackgroundValues) -> str | None:
+        """The server's digest of these values if they were sent before with such a request."""
+        return self._backgrounds.get(_key(request, values))
+
+    def remember_background(
+        self, request: pb.ExplainRequest, values: pb.BackgroundValues, digest: str
+    ) -> None:
+        """Stores the server's digest of these values.
+
+        The same values have another digest with another model, whose schema gives them names and types, and with
+        another order of the sequence's columns where the schema names no columns.
+        """
+        if len(self._backgrounds) >= _MAX_BACKGROUNDS:
+            self._backgrounds.pop(next(iter(self._backgrounds)), None)
+        self._backgrounds[_key(request, values)] = digest
+
+
+def column_order(sequence: pb.Sequence) -> tuple[tuple[str, ...], ...]:
+    """The name of each input with the names of its columns, in the order in which they were sent."""
+    return tuple((item.name, *item.columns) for item in sequence.inputs)
+
+
+def _key(request: pb.ExplainRequest, values: pb.BackgroundValues) -> str:
+    # Protobuf writes maps in any order unless it is told not to.
+    digest = hashlib.sha256(request.model.SerializeToString(deterministic=True))
+    digest.update(values.SerializeToString(deterministic=True))
+    digest.update(repr(column_order(request.sequence)).encode())
+    return digest.hexdigest()

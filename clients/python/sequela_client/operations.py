@@ -1,0 +1,275 @@
+"""One function for each method of the clients. It returns the operation or the listing that a client then carries out.
+
+Models and backgrounds are sent by digest first. Only where the server does not know the digest is the content sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sequela_proto.v1 import sequela_pb2 as pb
+
+from sequela_client import arguments, requests, resources, responses
+from sequela_client.calls import Call, Listing, Operation, call
+from sequela_client.content_digests import ContentDigests
+from sequela_client.errors import (
+    BACKGROUND_NOT_FOUND,
+    MODEL_NOT_FOUND,
+    UPLOADS_DISABLED,
+    CallerError,
+    NotFound,
+    SequelaError,
+)
+from sequela_client.explanation import Explanation
+from sequela_client.inputs import BackgroundLike, BackgroundValues, SequenceLike, Values
+from sequela_client.models import ModelFile, ModelLike, choose
+from sequela_client.option_messages import options_message
+from sequela_client.options import Options
+from sequela_client.requests import Average, BackgroundShape
+from sequela_client.resources import Background, ExplanationSummary, Model, Scores
+from sequela_client.streams import AnyIterable, ExplanationStream, MessageStream
+
+T = TypeVar("T")
+
+
+def explain(
+    digests: ContentDigests,
+    sequence: SequenceLike,
+    model: ModelLike,
+    background: BackgroundLike,
+    options: Options,
+    caller_id: str | None,
+    labels: Mapping[str, str] | None,
+) -> Operation[Explanation]:
+    """Explains one sequence."""
+    request = requests.explain(sequence, options_message(options), caller_id, labels)
+    reference = requests.background_reference(background)
+
+    def ask(known: pb.ModelReference) -> Operation[Explanation]:
+        request.model.CopyFrom(known)
+        if reference is not None and reference.HasField("values"):
+            return (yield from _explain_with_values(digests, reference.values, request))
+        if reference is not None:
+            request.background.CopyFrom(reference)
+        return (yield from _explain(request))
+
+    return _with_model(digests, model, ask)
+
+
+def explain_many(
+    digests: ContentDigests,
+    model: ModelLike,
+    background: BackgroundLike,
+    options: Options,
+    timeout: float | None,
+) -> Operation[ExplanationStream]:
+    """Prepares a stream of requests that differ in their sequence only. `timeout`: seconds for each of them."""
+    message, reference = options_message(options), requests.background_reference(background)
+    # The messages of a stream are sent before the first answer, so the model has to be there already.
+    known = yield from _registered_model(digests, model)
+    return ExplanationStream(known, reference, message, timeout)
+
+
+def score(
+    digests: ContentDigests,
+    sequences: SequenceLike | Iterable[SequenceLike],
+    model: ModelLike,
+    targets: Iterable[str | int] | str | int | None,
+    output_event: int | None,
+) -> Operation[Scores]:
+    """Scores sequences."""
+    request = requests.score(sequences, targets, output_event)
+
+    def ask(known: pb.ModelReference) -> Operation[Scores]:
+        request.model.CopyFrom(known)
+        return call("explanations.Score", request, resources.scores)
+
+    return _with_model(digests, model, ask)
+
+
+def get_explanation(name: str) -> Operation[Explanation]:
+    """Reads a stored explanation."""
+    request = pb.GetExplanationRequest(name=arguments.string("name", name))
+    return call("explanations.GetExplanation", request, _explanation)
+
+
+def list_explanations(
+    caller_id: str,
+    model: str,
+    labels: Mapping[str, str] | None,
+    start: datetime | None,
+    end: datetime | None,
+    page_size: int,
+) -> Listing[ExplanationSummary]:
+    """Lists stored explanations, newest first."""
+    request = requests.list_explanations(caller_id, model, labels, start, end, page_size)
+    return Listing("explanations.ListExplanations", request, "explanations", resources.summary)
+
+
+def register_model(path: ModelLike, name: str) -> Operation[Model]:
+    """Uploads a model file."""
+    chosen = choose(path)
+    if not isinstance(chosen, ModelFile):
+        raise CallerError(f"path: {path!r} is not the path of an ONNX file", reason="NOT_A_PATH")
+    upload = chosen.read().upload(arguments.string("name", name))
+    return call("models.RegisterModel", upload, lambda answer: resources.model(answer.model))
+
+
+def get_model(name: str) -> Operation[Model]:
+    """Describes a model."""
+    request = pb.GetModelRequest(name=arguments.string("name", name))
+    return call("models.GetModel", request, lambda answer: resources.model(answer.model))
+
+
+def list_models(page_size: int) -> Listing[Model]:
+    """Lists models by name."""
+    request = pb.ListModelsRequest(page_size=arguments.whole_number("page_size", page_size))
+    return Listing("models.ListModels", request, "models", resources.model)
+
+
+def delete_model(name: str) -> Operation[None]:
+    """Deletes an uploaded model."""
+    request = pb.DeleteModelRequest(name=arguments.string("name", name))
+    return call("models.DeleteModel", request, lambda _: None)
+
+
+def create_background(
+    digests: ContentDigests, name: str, values: BackgroundValues | Values, model: ModelLike
+) -> Operation[Background]:
+    """Stores background values under a name."""
+    message = pb.CreateBackgroundRequest(values=requests.background_values(values))
+    header = yield from _background_header(digests, model, requests.background_header(name))
+    return (yield from call("backgrounds.CreateBackground", [header, message], _background))
+
+
+def average_background(
+    digests: ContentDigests,
+    name: str,
+    sequences: AnyIterable[SequenceLike],
+    model: ModelLike,
+    average: Average,
+    shape: BackgroundShape,
+) -> Operation[Background]:
+    """Averages sequences into a background, and stores it under a name."""
+    # The arguments are checked before the model is uploaded.
+    unnamed = requests.background_header(name, average, shape)
+    header = yield from _background_header(digests, model, unnamed)
+    messages = MessageStream(sequences, requests.average_message, head=[header])
+    return (yield from call("backgrounds.CreateBackground", messages, _background))
+
+
+def get_background(name: str) -> Operation[Background]:
+    """Reads a background with its values."""
+    request = pb.GetBackgroundRequest(name=arguments.string("name", name))
+    return call("backgrounds.GetBackground", request, _background)
+
+
+def list_backgrounds(model: str, page_size: int) -> Listing[Background]:
+    """Lists backgrounds by name."""
+    request = pb.ListBackgroundsRequest(
+        page_size=arguments.whole_number("page_size", page_size), model=arguments.string("model", model)
+    )
+    return Listing("backgrounds.ListBackgrounds", request, "backgrounds", resources.background)
+
+
+def delete_background(name: str) -> Operation[None]:
+    """Deletes a background."""
+    request = pb.DeleteBackgroundRequest(name=arguments.string("name", name))
+    return call("backgrounds.DeleteBackground", request, lambda _: None)
+
+
+def _with_model(
+    digests: ContentDigests, model: ModelLike, ask: Callable[[pb.ModelReference], Operation[T]]
+) -> Operation[T]:
+    """Asks by the model's digest; where the server does not know it, uploads the model and asks again."""
+    chosen = choose(model)
+    if isinstance(chosen, pb.ModelReference):
+        return (yield from ask(chosen))
+    try:
+        return (yield from ask(digests.reference(chosen)))
+    except NotFound as unknown:
+        if unknown.reason != MODEL_NOT_FOUND:
+            raise
+    return (yield from ask((yield from _upload(digests, chosen))))
+
+
+def _upload(digests: ContentDigests, file: ModelFile) -> Operation[pb.ModelReference]:
+    """Registers a file's model. Where uploads are off, the model is sent with each request, if it fits a message."""
+    content = file.read()
+    try:
+        yield Call("models.RegisterModel", content.upload(""))
+    except SequelaError as refused:
+        # A model that does not fit a message cannot be sent inline, so the refusal stands.
+        if refused.reason != UPLOADS_DISABLED or len(content.onnx) > digests.max_inline_bytes:
+            raise
+        digests.send_inline(content.digest)
+        return content.inline
+    return pb.ModelReference(digest=content.digest)
+
+
+def _registered_model(digests: ContentDigests, model: ModelLike) -> Operation[pb.ModelReference]:
+    """A reference that the server is known to know. A stream needs one, since it cannot be asked again."""
+    chosen = choose(model)
+    if isinstance(chosen, pb.ModelReference):
+        return chosen
+    reference = digests.reference(chosen)
+    if not reference.HasField("digest"):
+        return reference
+    try:
+        yield Call("models.GetModel", pb.GetModelRequest(name=f"models/{reference.digest}"))
+    except NotFound:
+        return (yield from _upload(digests, chosen))
+    return reference
+
+
+def _explain_with_values(
+    digests: ContentDigests, values: pb.BackgroundValues, request: pb.ExplainRequest
+) -> Operation[Explanation]:
+    """Asks by the digest of background values that were sent before; sends the values where there is none."""
+    digest = digests.background(request, values)
+    if digest:
+        request.background.digest = digest
+        try:
+            return (yield from _explain(request))
+        except NotFound as unknown:
+            if unknown.reason != BACKGROUND_NOT_FOUND:
+                raise
+    request.background.values.CopyFrom(values)
+    answer = yield from _explain(request)
+    digests.remember_background(request, values, answer.background_digest)
+    return answer
+
+
+def _explain(request: pb.ExplainRequest) -> Operation[Explanation]:
+    return call("explanations.Explain", request, _explanation)
+
+
+def _background_header(
+    digests: ContentDigests, model: ModelLike, header: pb.CreateBackgroundHeader
+) -> Operation[pb.CreateBackgroundRequest]:
+    """The header with its model and its full name, `models/m/backgrounds/b`."""
+    reference = yield from _registered_model(digests, model)
+    known = reference.name or (f"models/{reference.digest}" if reference.digest else "")
+    if not known:
+        raise CallerError(
+            "model: a background needs a model that is registered with the server, and this server takes no "
+            "uploads; name one of its own models",
+            reason="MODEL_NOT_REGISTERED",
+        )
+    # The server knows the full name of a model that is named by its digest or without a version.
+    described = yield Call("models.GetModel", pb.GetModelRequest(name=known))
+    header.model.CopyFrom(reference)
+    if "/" not in header.name:
+        parent = described.model.name.split("/versions/")[0]
+        header.name = f"{parent}/backgrounds/{header.name}"
+    return pb.CreateBackgroundRequest(header=header)
+
+
+def _explanation(answer: Any) -> Explanation:
+    return responses.explanation(answer.explanation)
+
+
+def _background(answer: Any) -> Background:
+    return resources.background(answer.background)

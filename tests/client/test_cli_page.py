@@ -1,0 +1,59 @@
+"""docs/cli.md: its commands print what the page shows, and its tables name every flag and exit code."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import sys
+
+import pytest
+from click.testing import CliRunner
+from client.page_tables import CONSOLE, flag_rows, same_words, without_log
+from sequela_client.cli.main import EXIT_CODES, main
+from serving import Serving, embedded
+
+from models.exported.page import ROOT
+
+PAGE = (ROOT / "docs" / "cli.md").read_text()
+COMMANDS = [found for found in CONSOLE.finditer(PAGE) if found["output"]]
+MODELS = ROOT / "service" / "sequela" / "demo" / "models"
+
+
+@pytest.mark.parametrize("number", range(len(COMMANDS)))
+def test_the_commands_print_what_the_page_shows(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """100 columns wide; numbers may differ in their last digits."""
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+    command, output = COMMANDS[number].group("command", "output")
+    with Serving(embedded(model_repository=MODELS)) as serving:
+        words = shlex.split(command.replace("localhost:50051", serving.bound.grpc))[1:]
+        done = CliRunner().invoke(main, words, env={"COLUMNS": "100"})
+    assert same_words(without_log(done.output), output), done.output
+
+
+def test_every_command_has_a_section() -> None:
+    """And one that is shown, with its output where it has any."""
+    assert re.findall(r"^## `sequela (\w+)`", PAGE, flags=re.MULTILINE) == sorted(main.commands)
+    shown = {found["command"].split()[1] for found in CONSOLE.finditer(PAGE)}
+    assert shown == set(main.commands)
+    serve = next(found["command"] for found in CONSOLE.finditer(PAGE) if " serve " in found["command"])
+    assert (ROOT / shlex.split(serve)[-1]).is_dir()
+
+
+def test_the_table_of_flags() -> None:
+    """It is made from the declaration of the command."""
+    assert "\n".join(flag_rows()) in PAGE
+
+
+def test_exit_codes() -> None:
+    """0, click's own 2, and those of the client's errors."""
+    codes = set(map(int, re.findall(r"^\| (\d) \|", PAGE, flags=re.MULTILINE)))
+    assert codes == {0, 2, *EXIT_CODES.values()}
+
+
+def test_links_lead_somewhere() -> None:
+    """Files, and sections of this page."""
+    for target, section in re.findall(r"\]\(([\w./-]*)(?:#([\w-]+))?\)", PAGE):
+        assert (ROOT / "docs" / target).exists(), target
+        assert not section or f"## `{section.replace('-', ' ')}`" in PAGE
