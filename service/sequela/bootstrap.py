@@ -8,6 +8,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib import metadata
 
+import structlog
+
 from sequela.adapters.endpoints.registry import EndpointRegistry
 from sequela.adapters.logs import LogObserver
 from sequela.adapters.metrics.observer import PrometheusObserver
@@ -23,6 +25,7 @@ from sequela.adapters.store.ports import Store
 from sequela.adapters.store.redis_connection import RedisConnection
 from sequela.adapters.store.redis_store import redis_store
 from sequela.adapters.store.redis_url import RedisTimeouts
+from sequela.adapters.trace_files.tracer import FileTracer
 from sequela.api.catalog import Catalog
 from sequela.api.dataplane import DataPlane
 from sequela.api.deadline_policy import DeadlinePolicy
@@ -40,9 +43,13 @@ from sequela.api.rest.open_inference import OpenInferenceRest
 from sequela.api.server import DrainTimes, Server
 from sequela.concurrency.cpu import own_cores, usable_cores
 from sequela.concurrency.worker_pool import WorkerPool
+from sequela.explain.diagnostics import Diagnostics
 from sequela.explain.ports import Backgrounds, Explanations, Models, Observer, Observers
 from sequela.explain.service import Explainer
+from sequela.explain.tracer import NO_TRACE
 from sequela.settings import Settings
+
+log = structlog.get_logger("sequela.bootstrap")
 
 MIN_EXPLAIN_THREADS = 2
 """The smallest number of explanations at a time, so that a long one does not keep all others waiting. By default there
@@ -80,6 +87,7 @@ def build(
 ) -> Application:
     """Builds the server, inside the event loop that will run it. Parts that are given replace the usual ones."""
     limits, near = settings.limits, settings.cache_bytes
+    diagnostics = _diagnostics(settings)
     metrics = PrometheusObserver(version())
     observer = Observers((metrics, LogObserver()))
     closing = ExitStack()
@@ -101,7 +109,9 @@ def build(
     )
     backgrounds = backgrounds or BackgroundStore(store, observer, settings.background_ttl, near)
     explanations = explanations or ExplanationStore(store, observer, settings.explanation_ttl, near)
-    explainer = explainer or Explainer(models, backgrounds, explanations, observer, limits, pool)
+    explainer = explainer or Explainer(
+        models, backgrounds, explanations, observer, limits, pool, diagnostics=diagnostics
+    )
 
     executors = _executors(settings, pool.workers, observer)
     policy = DeadlinePolicy(settings.default_timeout, settings.deadline_reserve, settings.stream_window)
@@ -127,6 +137,18 @@ def version() -> str:
         return metadata.version("sequela")
     except metadata.PackageNotFoundError:  # run from a checkout
         return "0+checkout"
+
+
+def _diagnostics(settings: Settings) -> Diagnostics:
+    """What the operator switched on to find a wrong number. Each is logged: it costs speed, or writes callers' data."""
+    tracer = FileTracer(settings.trace_dir, settings.trace_bytes) if settings.trace_dir else NO_TRACE
+    if settings.trace_dir:
+        detail = "every explanation is recorded with what callers sent, and no answer is reused"
+        log.warning("tracing explanations", trace_dir=str(settings.trace_dir), detail=detail)
+    if settings.execution:
+        detail = "models of this process run in this way only, and no answer is reused"
+        log.warning("execution forced", execution=settings.execution, detail=detail)
+    return Diagnostics(tracer, settings.execution)
 
 
 def _store(settings: Settings, observer: Observer) -> tuple[Store, Callable[[], None]]:

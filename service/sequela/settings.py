@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from sequela.adapters.onnx.provider import ExecutionProvider, installed
 from sequela.endpoint_settings import EndpointSettings
+from sequela.explain.evaluate.choose_execution import ExecutionKind
 from sequela.explain.limits import Limits
 from sequela.setting_names import PREFIX, VariableSource
 
@@ -30,6 +31,7 @@ SECTIONS = {
     "model_repository": "Models",
     "endpoint_allow": "Models behind endpoints",
     "redis_url": "Storage",
+    "trace_dir": "Diagnostics",
 }
 """The headings in the help and in docs/settings.md in their order, each by the first setting below it."""
 
@@ -254,6 +256,25 @@ class Settings(EndpointSettings, BaseSettings):
         30 * DAY,
         gt=0,
         description="How long, in seconds, an inline background is found by its digest.",
+    )
+
+    # Diagnostics
+    trace_dir: Path | None = Field(
+        None,
+        description="Folder to record every explanation in, as files that numpy and pandas read (docs/debugging.md). "
+        "They contain what callers sent. While it is set, no answer is reused. Nothing is ever deleted from it.",
+    )
+    trace_bytes: int = Field(
+        256 << 20,
+        ge=1 << 10,
+        description="Largest size of the arrays that are recorded of one explanation; they are held in memory until "
+        "its game has ended.",
+    )
+    execution: ExecutionKind | None = Field(
+        None,
+        description="How to run models of this process: whole sequences, or from states that coalitions share. An "
+        "explanation fails if its model cannot be run so. Unset: from states where the model allows it. While it is "
+        "set, no answer is reused.",
     )
 
     @classmethod

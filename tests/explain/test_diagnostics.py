@@ -11,13 +11,14 @@ from asking import ask, assert_alike, explainer, key, levels, loaded, numbers, q
 from matrix import BY_NAME
 from numpy.typing import NDArray
 from sequela.concurrency.deadline import Deadline
-from sequela.errors import DoesNotFit
+from sequela.errors import Cancelled, DoesNotFit, InvalidInput
+from sequela.explain.base_and_score import ScoredTask
 from sequela.explain.diagnostics import NO_DIAGNOSTICS, Diagnostics
 from sequela.explain.estimate.outcome import GameOutcome
-from sequela.explain.estimate.tracer import GameLabel
 from sequela.explain.evaluate.choose_execution import ExecutionKind
 from sequela.explain.options import Estimator
 from sequela.explain.result.explanation import Explanation
+from sequela.explain.task import Task
 from sequela.timeshap.players import Players
 from sequela.timeshap.regression import Solution
 
@@ -30,10 +31,9 @@ OPTIONS: dict[str, Any] = {"pruning_tolerance": 0.003, "top_k_events": 2, "top_k
 class RecordedGame:
     """Everything that a tracer is told of one game."""
 
-    label: GameLabel
+    level: str
     players: Players
     live: NDArray[np.bool_]
-    gain: NDArray[np.float64]
     coalitions: list[NDArray[np.bool_]] = field(default_factory=list)
     values: list[NDArray[np.float64]] = field(default_factory=list)
     stages: list[tuple[int, Solution, Estimator]] = field(default_factory=list)
@@ -52,14 +52,34 @@ class RecordedGame:
 
 
 class Recorder:
-    """Implements `Tracer`."""
+    """Implements `Tracer` and `ExplanationTrace`."""
 
     def __init__(self) -> None:
         self.games: list[RecordedGame] = []
+        self.steps: list[tuple[str, Any]] = []
+
+    def explanation(self, name: str, _: Task) -> Recorder:
+        self.steps.append(("explanation", name))
+        return self
+
+    def execution_chosen(self, execution: str) -> None:
+        self.steps.append(("execution", execution))
+
+    def scored(self, scored: ScoredTask) -> None:
+        self.steps.append(("scored", scored))
+
+    def pruned(self, events: int, *curve: Any) -> None:
+        self.steps.append(("pruned", (events, *curve)))
 
     def game(self, *arguments: Any) -> RecordedGame:
         self.games.append(RecordedGame(*arguments))
         return self.games[-1]
+
+    def finished(self, explanation: Explanation) -> None:
+        self.steps.append(("finished", explanation))
+
+    def failed(self, error: BaseException) -> None:
+        self.steps.append(("failed", error))
 
 
 def diagnosed(diagnostics: Diagnostics, length: int = LENGTH, **options: Any) -> Explanation:
@@ -73,8 +93,8 @@ def test_every_game_is_recorded() -> None:
     recorder = Recorder()
     answer = diagnosed(Diagnostics(tracer=recorder))
     plain = ask(GRU, GRU.sample(LENGTH), GRU.average(), **OPTIONS)
-    assert [game.label.level for game in recorder.games] == ["event", "feature", "cell"]
-    assert {game.label.explanation for game in recorder.games} == {answer.name}
+    assert [game.level for game in recorder.games] == ["event", "feature", "cell"]
+    assert recorder.steps[0] == ("explanation", answer.name)
     for game, level, same in zip(recorder.games, levels(answer), levels(plain), strict=True):
         assert game.outcome is not None
         assert game.outcome.solution is not None
@@ -107,7 +127,7 @@ def test_what_is_recorded_gives_the_numbers() -> None:
     m = int(game.live.sum())
     assert len(np.unique(coalitions, axis=0)) == len(coalitions) == 2**m - 2
     np.testing.assert_allclose(
-        shapley_values(coalitions, values, game.gain),
+        shapley_values(coalitions, values, dict(recorder.steps)["scored"].scores.gain),
         [a.values for a in answer.levels["event"].attributions],
         atol=1e-12,
     )
@@ -128,6 +148,42 @@ def shapley_values(
 
 def comb(n: int, k: int) -> int:
     return int(np.prod([(n - i) / (i + 1) for i in range(k)]).round())
+
+
+def test_steps_are_recorded() -> None:
+    """The execution, both scores, the scan and the answer, in this order."""
+    recorder = Recorder()
+    answer = diagnosed(Diagnostics(tracer=recorder))
+    assert [name for name, _ in recorder.steps] == [
+        "explanation",
+        "execution",
+        "scored",
+        "pruned",
+        "finished",
+    ]
+    _, (_, execution), (_, scored), (_, scan), (_, found) = recorder.steps
+    assert execution == "states"
+    assert scored.scores.score == [item.score for item in answer.targets]
+    assert answer.pruning is not None
+    assert scan[0] == answer.pruning.pruned_events
+    assert found is answer
+
+
+def test_errors_are_recorded() -> None:
+    """And reach the caller as they are."""
+    recorder = Recorder()
+    with pytest.raises(InvalidInput) as caught:
+        diagnosed(Diagnostics(tracer=recorder), levels=("nonsense",))
+    assert not recorder.steps  # nothing was computed yet
+    deadline = Deadline()
+    deadline.cancel()
+    model = loaded(GRU)
+    with pytest.raises(Cancelled) as cancelled:
+        explainer(model, diagnostics=Diagnostics(tracer=recorder)).explain(
+            question(model, GRU.sample(LENGTH), GRU.average()), deadline
+        )
+    assert recorder.steps[-1] == ("failed", cancelled.value)
+    assert caught.value.reason == "LEVEL_UNKNOWN"
 
 
 def test_stages_are_recorded() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sequela.explain.estimate.tracer import NO_TRACE, Tracer
 from sequela.explain.evaluate.choose_execution import ExecutionKind
+from sequela.explain.tracer import NO_TRACE, Tracer
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +13,7 @@ class Diagnostics:
     """How an `Explainer` is observed or held to one way of working.
 
     Attributes:
-        tracer: Is told of every game.
+        tracer: Records every explanation.
         execution: The execution to use for models in this process; None chooses.
     """
 
@@ -22,7 +22,7 @@ class Diagnostics:
 
     @property
     def active(self) -> bool:
-        """Whether anything is switched on. Explanations are then always computed, and never reused."""
+        """Whether anything is switched on. Every explanation is then computed, and no answer reused."""
         return self.tracer is not NO_TRACE or self.execution is not None
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from sequela.explain.base_and_score import ScoredTask, score_task
 from sequela.explain.diagnostics import NO_DIAGNOSTICS, Diagnostics
 from sequela.explain.estimate.estimator_choice import with_estimator
-from sequela.explain.evaluate.choose_execution import choose_execution
+from sequela.explain.evaluate.choose_execution import choose_execution, execution_name
 from sequela.explain.evaluate.evaluator import Evaluator
 from sequela.explain.evaluate.model_caller import ModelCaller
 from sequela.explain.evaluate.prefix_states.state_cache import BackgroundStateCache
@@ -23,6 +23,7 @@ from sequela.explain.result.assembly import basic_explanation, explained
 from sequela.explain.result.explanation import Cost, Explanation
 from sequela.explain.stage_timer import StageTimer
 from sequela.explain.task import Task
+from sequela.explain.tracer import ExplanationTrace
 from sequela.timeshap.history import history
 
 
@@ -57,9 +58,20 @@ class Pipeline:
             Cancelled: The caller is gone.
             DoesNotFit: The model fails, or cannot be run in the way that is forced.
         """
+        trace = self.diagnostics.tracer.explanation(name, task)
+        try:
+            explanation = self._explain(task, name, caller, trace)
+        except BaseException as error:
+            trace.failed(error)
+            raise
+        trace.finished(explanation)
+        return explanation
+
+    def _explain(self, task: Task, name: str, caller: ModelCaller, trace: ExplanationTrace) -> Explanation:
         timer = StageTimer(self.observer)
         with timer("score"):
-            scored = score_task(task, self._evaluator(task, caller))
+            scored = score_task(task, self._evaluator(task, caller, trace))
+        trace.scored(scored)
         # Below the minimum score nothing is explained, and f(B) was not even computed.
         if not scored.scores.has_base:
             return basic_explanation(scored.task, name, scored.scores, NO_TOLERANCES, _cost(caller, timer))
@@ -70,24 +82,21 @@ class Pipeline:
         )
         with timer("prune"):
             scan = scan_for(scored, used.pruning, levels)
-        # Behind an endpoint the estimator follows from the time that rows took so far, so it is chosen after
-        # the scan.
+        trace.pruned(scan.pruned, scan.splits, scan.curve, scan.complete)
+        # Behind an endpoint the estimator follows from the time that rows took so far, so it is chosen after the scan.
         chosen = with_estimator(scored.task, scan.pruned)
         context = _context(replace(scored, task=chosen), used, scan)
-        results = self._player(context, chosen, name, timer).play(levels)
+        results = LevelPlayer(context, task.model.endpoint, self.limits, timer, trace).play(levels)
         # The cost is read after the last game.
         basis = basic_explanation(chosen, name, scored.scores, used, _cost(caller, timer))
         answer = explained(basis, chosen, scan, context, levels, results)
         return with_caveats(answer, chosen, scored.scores, context, results)
 
-    def _evaluator(self, task: Task, caller: ModelCaller) -> Evaluator:
+    def _evaluator(self, task: Task, caller: ModelCaller, trace: ExplanationTrace) -> Evaluator:
         execution = choose_execution(task, caller, self.background_states, self.diagnostics.execution)
+        trace.execution_chosen(execution_name(execution))
         link = link_of(task.request.options, task.model.info.schema)
         return Evaluator(execution, task.targets.columns, link, caller)
-
-    def _player(self, context: LevelContext, task: Task, name: str, timer: StageTimer) -> LevelPlayer:
-        tracer = self.diagnostics.tracer
-        return LevelPlayer(context, task.model.endpoint, self.limits, timer, tracer, name)
 
 
 def _context(scored: ScoredTask, used: Tolerances, scan: Scan) -> LevelContext:

@@ -36,7 +36,7 @@ def test_a_provider_that_is_not_used_is_named_in_one_warning(provider: Execution
         model = Loader(provider=provider).load("m", source)
     found = [line for line in logged if line["log_level"] == "warning"]
     missing = {
-        "event": "execution_provider_not_used",
+        "event": "execution provider not used",
         "log_level": "warning",
         "model": "m",
         "wanted": provider.value,

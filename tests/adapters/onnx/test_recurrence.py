@@ -204,7 +204,7 @@ def test_one_log_line_says_how_a_model_is_run(name: str) -> None:
     with capture_logs() as logged:
         model = Loader().load("m", ModelBytes(BY_NAME[name].path.read_bytes(), b"", "onnx", "schema"))
     (line,) = logged
-    assert (line["event"], line["model"], line["execution"]) == ("model_loaded", "m", model.execution)
+    assert (line["event"], line["model"], line["execution"]) == ("model loaded", "m", model.execution)
 
 
 def test_advancing_does_not_compute_the_head() -> None:
@@ -236,4 +236,4 @@ def test_a_graph_that_nobody_thought_of_is_run_whole(monkeypatch: pytest.MonkeyP
         model = Loader().load("m", ModelBytes(BY_NAME["gru"].path.read_bytes(), b"", "onnx", "schema"))
     assert model.recurrence is None
     assert model.execution.startswith("whole graph: IndexError during the analysis of its graph; ")
-    assert [line["event"] for line in logged] == ["model_analysis_failed", "model_loaded"]
+    assert [line["event"] for line in logged] == ["model analysis failed", "model loaded"]

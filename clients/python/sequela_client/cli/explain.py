@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from sequela_client.cli import file_inputs
+from sequela_client.cli.diagnostic_options import DiagnosticOptions, diagnostic_options
 from sequela_client.cli.file_options import file_options, load_background, row_options, text_format
 from sequela_client.cli.grouped_help import GroupedCommand, option
 from sequela_client.cli.local_server import embedded_server
@@ -133,6 +134,7 @@ def _labels(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> di
     help="Store this label with the explanation; repeatable.",
 )
 @explain_options
+@diagnostic_options
 def explain(**values: Any) -> None:
     """Explains the score of the sequence in a file: what raised it, what lowered it, and by how much.
 
@@ -140,16 +142,18 @@ def explain(**values: Any) -> None:
     standard error. docs/cli.md has the details, docs/files.md all kinds of files.
     """
     model, schema, server = values["model"], values["schema"], ServerOptions.of(values)
+    diagnostics = DiagnosticOptions.of(values)
     if schema and not is_endpoint(model):
         raise click.UsageError(
             "--schema goes with the URI of an endpoint; that of an ONNX file lies beside the file"
         )
     if server.address is None and server.has_tls:
         raise click.UsageError("--secure, --ca, --cert and --key go with --server")
+    diagnostics.check_server(server.address)
     check_model_file(model)
     given, average = _load(values)
     with ExitStack() as stack:
-        address = server.address or stack.enter_context(_own_server(model))
+        address = server.address or stack.enter_context(_own_server(model, diagnostics))
         sequela = stack.enter_context(server.connect(address, values["timeout"]))
         if server.address is not None:
             stack.enter_context(with_known_names(sequela))
@@ -165,6 +169,7 @@ def explain(**values: Any) -> None:
             labels=values["labels"],
             **given_options(values),
         )
+    _print_notes(diagnostics.notes(answer.name))
     _write_out(answer, values["json_file"], values["csv_file"], values["rows"])
 
 
@@ -184,15 +189,20 @@ def _inputs(
     notes = file_inputs.Notes()
     sequence = file_inputs.sequence(given, known, columns, notes)
     background = file_inputs.background(average, known, columns, notes) if average else None
-    for note in notes.texts:
-        click.echo(printable(f"Note: {note}"), err=True)
+    _print_notes(notes.texts)
     return sequence, background
 
 
+def _print_notes(texts: Iterable[str]) -> None:
+    for text in texts:
+        click.echo(printable(f"Note: {text}"), err=True)
+
+
 @contextmanager
-def _own_server(model: str) -> Iterator[str]:
+def _own_server(model: str, diagnostics: DiagnosticOptions) -> Iterator[str]:
     """A server for this explanation alone. Its user is its operator, who may call any endpoint."""
-    with embedded_server(ANY_ENDPOINT if is_endpoint(model) else ()) as address:
+    endpoints = ANY_ENDPOINT if is_endpoint(model) else ()
+    with embedded_server([*endpoints, *diagnostics.settings()]) as address:
         try:
             yield address
         except NotFound as unknown:

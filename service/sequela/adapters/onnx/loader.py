@@ -137,7 +137,7 @@ class Loader:
         schema = self._complete_schema(graph, interface, trial)
         self._log_unused_provider(name, trial.result.session)
         model = self._assemble(name, source, graph, interface, trial, schema)
-        _log.info("model_loaded", model=name, digest=source.digest, execution=model.execution)
+        _log.info("model loaded", model=name, digest=source.digest, execution=model.execution)
         return model
 
     def _read_graph(self, source: ModelBytes) -> ModelGraph:
@@ -241,7 +241,7 @@ class Loader:
     def _log_unused_provider(self, name: str, session: Session) -> None:
         if not is_active(self.provider, session.runtime):
             _log.warning(
-                "execution_provider_not_used",
+                "execution provider not used",
                 model=name,
                 wanted=self.provider.value,
                 used=active_providers(session.runtime),

@@ -16,9 +16,9 @@ from sequela.explain.estimate.outcome import GameOutcome
 from sequela.explain.estimate.rules import GameRules
 from sequela.explain.estimate.sample import Sample
 from sequela.explain.estimate.stages import FIRST_STAGE_SHARE, StagePlan
-from sequela.explain.estimate.tracer import GameTrace
 from sequela.explain.evaluate.evaluator import Evaluator
 from sequela.explain.result.explanation import StopReason
+from sequela.explain.tracer import GameTrace
 from sequela.timeshap.coalitions import all_coalitions, minimum_budget
 from sequela.timeshap.coalitions import stages as nested_sizes
 from sequela.timeshap.null_players import reduced
@@ -45,7 +45,7 @@ def play(evaluator: Evaluator, players: Players, gain: NDArray[np.float64], rule
     start = evaluator.deadline.now()
     # Null players are found by equal bits, which is a proof, so leaving them out is exact.
     game = reduced(players, evaluator.live(players))
-    trace = rules.tracer.game(rules.label, players, game.live, gain)
+    trace = rules.trace.game(rules.level, players, game.live)
     found = _Game(evaluator, game.players, gain, rules, trace).play()
     outcome = replace(
         found,

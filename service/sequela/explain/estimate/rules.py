@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.explain.estimate.tracer import NO_TRACE, UNLABELLED, GameLabel, Tracer
 from sequela.explain.options import Estimator
+from sequela.explain.tracer import NO_TRACE, ExplanationTrace
 from sequela.timeshap.coalitions import EXACT_AT_ONCE, FEWEST_TO_TRUST
 
 
@@ -26,8 +26,8 @@ class GameRules:
         max_enumerated: Games of at most so many coalitions are evaluated whole, without a first sample.
         direct_share: The share of the time left that one stage may take to be evaluated directly, without the stages
             before it (see `StagePlan`); 0 takes one stage after the other.
-        label: The names of the request and the level, for the tracer.
-        tracer: Is told what happens in the game.
+        level: The name of the level, for the trace.
+        trace: Records the game.
     """
 
     max_coalitions: int
@@ -38,8 +38,8 @@ class GameRules:
     estimator: Estimator = Estimator.REGRESSION
     max_enumerated: int = EXACT_AT_ONCE
     direct_share: float = 0.0
-    label: GameLabel = UNLABELLED
-    tracer: Tracer = NO_TRACE
+    level: str = ""
+    trace: ExplanationTrace = NO_TRACE
 
     @property
     def has_target(self) -> bool:

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from sequela.concurrency.deadline import DeadlinePassed
 from sequela.explain.estimate.rules import GameRules
 from sequela.explain.estimate.solvers import SOLVERS, USUAL
-from sequela.explain.estimate.tracer import NO_TRACE, GameTrace
 from sequela.explain.evaluate.evaluator import Evaluator
 from sequela.explain.options import Estimator
+from sequela.explain.tracer import NO_TRACE, GameTrace
 from sequela.timeshap.coalitions import Portion, allocation, portions, strata
 from sequela.timeshap.pair_order import pairs_of
 from sequela.timeshap.players import Players
@@ -29,7 +29,7 @@ MAX_MEMBERSHIP_BYTES = 1 << 25
 MIN_DRAWN_BESIDE = 1 << 17
 """Memberships from which on it pays to draw them in another thread while the model runs."""
 MAX_SOLVING_SHARE = 0.5
-"""JobRunner of the time left that may be kept for solving. If an estimator may need more, the base estimator solves."""
+"""Share of the time left that may be kept for solving. If an estimator may need more, the base estimator solves."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

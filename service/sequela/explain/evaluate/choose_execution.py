@@ -53,6 +53,17 @@ def choose_execution(
     return _from_states(task, model, masker, caller, cache)
 
 
+def execution_name(execution: Execution) -> str:
+    """How an execution runs the model: `whole`, `states` or `endpoint`."""
+    match execution:
+        case WholeExecution():
+            return ExecutionKind.WHOLE.value
+        case PrefixStateExecution():
+            return ExecutionKind.STATES.value
+        case _:
+            return "endpoint"
+
+
 def _cannot(task: Task, forced: ExecutionKind, why: str) -> DoesNotFit:
     text = f"model {task.model.info.name} cannot be run with execution {forced}: {why}"
     return DoesNotFit("EXECUTION_UNSUPPORTED", text)

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sequela.explain.estimate.rules import GameRules
-from sequela.explain.estimate.tracer import GameLabel, Tracer
 from sequela.explain.levels.definition import LevelContext, LevelDefinition, LevelResult, LevelResults
 from sequela.explain.levels.registry import level_ends
 from sequela.explain.limits import Limits
@@ -14,6 +13,7 @@ from sequela.explain.option_defaults import budget_of
 from sequela.explain.options import Estimator
 from sequela.explain.ports import RemoteEndpoint
 from sequela.explain.stage_timer import StageTimer
+from sequela.explain.tracer import ExplanationTrace
 from sequela.timeshap.coalitions import EXACT_AT_ONCE
 
 REMOTE_DIRECT_SHARE = 0.25
@@ -33,16 +33,14 @@ class LevelPlayer:
         endpoint: The model's endpoint; None for a model in this process.
         limits: The service's limits.
         timer: Measures each level.
-        tracer: Is told of every game.
-        explanation: The name of the explanation, for the tracer.
+        trace: Records every game.
     """
 
     context: LevelContext
     endpoint: RemoteEndpoint | None
     limits: Limits
     timer: StageTimer
-    tracer: Tracer
-    explanation: str
+    trace: ExplanationTrace
 
     def play(self, levels: Sequence[LevelDefinition]) -> LevelResults:
         """The results of the levels, by name. Raises as `game.play` does."""
@@ -68,6 +66,6 @@ class LevelPlayer:
             max_enumerated=REMOTE_MAX_ENUMERATED if self.endpoint else EXACT_AT_ONCE,
             # In this process another stage costs no round trip, and batches must follow from the request alone.
             direct_share=REMOTE_DIRECT_SHARE if self.endpoint else 0.0,
-            label=GameLabel(self.explanation, level),
-            tracer=self.tracer,
+            level=level,
+            trace=self.trace,
         )

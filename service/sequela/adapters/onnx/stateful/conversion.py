@@ -89,7 +89,7 @@ class StatefulConversion:
         except NotStateful:
             raise
         except Exception as error:  # A graph that the analysis did not foresee can still be run whole.
-            _log.exception("model_analysis_failed")
+            _log.exception("model analysis failed")
             raise NotStateful(f"{type(error).__name__} during the analysis of its graph") from None
 
     def _check_trial(self) -> None:

@@ -1,0 +1,85 @@
+"""The options that help to find a wrong number. They are settings of the server that the command starts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sequela_client.cli.grouped_help import Command, added, option
+
+HEADING = "To find a wrong number (without --server; docs/debugging.md)"
+
+_OPTIONS = [
+    option(
+        HEADING,
+        "--trace",
+        type=click.Path(path_type=Path, file_okay=False),
+        metavar="DIR",
+        help="Record how the numbers came about in a new folder in DIR, as files that numpy and pandas read. They "
+        "contain the sequence.",
+    ),
+    option(
+        HEADING,
+        "--execution",
+        type=click.Choice(["whole", "states"]),
+        help="Run the model on whole sequences, or from states that coalitions share. [default: states if the model "
+        "allows it]",
+    ),
+]
+
+_OPERATORS = {
+    "trace": ("--trace", "--trace-dir DIR (SEQUELA_TRACE_DIR)"),
+    "execution": ("--execution", "--execution (SEQUELA_EXECUTION)"),
+}
+"""For each option its flag, and the server's setting in its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class DiagnosticOptions:
+    """How the server that the command starts records and runs.
+
+    Args:
+        trace: The folder to record in.
+        execution: `whole` or `states`.
+    """
+
+    trace: Path | None
+    execution: str | None
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> DiagnosticOptions:
+        """From the values of a command's parameters."""
+        return cls(values["trace"], values["execution"])
+
+    def check_server(self, address: str | None) -> None:
+        """Raises click.UsageError if a running server was named: these are its operator's to choose."""
+        for name, (flag, setting) in _OPERATORS.items():
+            if address is not None and getattr(self, name) is not None:
+                raise click.UsageError(
+                    f"{flag} goes without --server: a request cannot choose it for a running server, whose operator "
+                    f"can start it with {setting}"
+                )
+
+    def settings(self) -> Iterator[str]:
+        """The arguments of the server."""
+        if self.trace is not None:
+            yield from ("--trace-dir", str(self.trace.absolute()))
+        if self.execution is not None:
+            yield from ("--execution", self.execution)
+
+    def notes(self, explanation: str) -> Iterator[str]:
+        """What to say once the explanation of this name is there."""
+        if self.trace is None:
+            return
+        folder = self.trace / explanation.rpartition("/")[2]
+        # An explanation that was cut short has another name than its folder.
+        yield f"the trace is in {folder if folder.is_dir() else self.trace}"
+
+
+def diagnostic_options(command: Command) -> Command:
+    """Adds the options to a command."""
+    return added(command, _OPTIONS)

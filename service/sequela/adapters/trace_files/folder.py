@@ -1,0 +1,123 @@
+"""The folder of one explanation: private files, written in one step each, up to a size."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+
+import numpy as np
+import structlog
+from numpy.typing import NDArray
+
+log = structlog.get_logger("sequela.trace_files")
+
+Rest = ParamSpec("Rest")
+
+
+class TraceFolder:
+    """Writes the files of one explanation. Used by one thread.
+
+    Files are readable by their owner alone, because they hold what callers sent.
+
+    Args:
+        path: The folder, which is created.
+        max_bytes: The largest size of all arrays together. Tables and JSON are not counted: they are short.
+
+    Attributes:
+        broken: Whether writing failed. Nothing more is written then.
+        left_out: What did not fit, as sentences.
+
+    Raises:
+        OSError: The folder cannot be created.
+    """
+
+    def __init__(self, path: Path, max_bytes: int) -> None:
+        path.mkdir(mode=0o700, parents=True)
+        self.path, self._bytes_left = path, max_bytes
+        self.broken = False
+        self.left_out: list[str] = []
+
+    def reserve_rows(self, rows: int, row_bytes: int) -> int:
+        """How many of so many rows still fit. Their bytes are then taken."""
+        fitting = min(rows, self._bytes_left // max(row_bytes, 1))
+        self._bytes_left -= fitting * row_bytes
+        return fitting
+
+    def write_arrays(self, name: str, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Writes an `.npz` file of arrays whose bytes are reserved."""
+        content = io.BytesIO()
+        np.savez(content, **arrays)  # type: ignore[arg-type]  # numpy's stubs take the names for its options
+        self._write(name, content.getbuffer())
+
+    def write_fitting_arrays(self, name: str, arrays: Mapping[str, NDArray[Any]]) -> None:
+        """Writes an `.npz` file of those arrays that still fit."""
+        self.write_arrays(name, {key: value for key, value in arrays.items() if self._fits(name, key, value)})
+
+    def write_table(self, name: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        """Writes a CSV file in UTF-8. Numbers keep all their digits; None is an empty field."""
+        text = io.StringIO(newline="")
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+        self._write(name, text.getvalue().encode())
+
+    def write_facts(self, name: str, facts: Mapping[str, Any]) -> None:
+        """Writes a JSON file in UTF-8."""
+        self._write(name, json.dumps(facts, indent=1, ensure_ascii=False, default=str).encode())
+
+    def give_up(self, error: Exception) -> None:
+        """Logs what went wrong, and writes nothing more. The explanation itself goes on."""
+        self.broken = True
+        log.warning("trace not written", folder=str(self.path), detail=f"{type(error).__name__}: {error}")
+
+    def _fits(self, name: str, key: str, array: NDArray[Any]) -> bool:
+        fits = bool(self.reserve_rows(1, array.nbytes))
+        if not fits:
+            self.left_out.append(f"{name}: the array {key} of {array.nbytes} bytes did not fit")
+        return fits
+
+    def _write(self, name: str, content: bytes | memoryview) -> None:
+        """A reader sees the whole file or none, because it gets its name last."""
+        draft = self.path / f".{name}.part"
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+            draft.replace(self.path / name)
+        except OSError:
+            draft.unlink(missing_ok=True)
+            raise
+
+
+class HasFolder(Protocol):
+    """Something that writes into a folder."""
+
+    @property
+    def folder(self) -> TraceFolder:
+        """The folder."""
+
+
+Writer = TypeVar("Writer", bound=HasFolder)
+
+
+def never_raises(
+    method: Callable[Concatenate[Writer, Rest], None],
+) -> Callable[Concatenate[Writer, Rest], None]:
+    """Makes a method of a `HasFolder` harmless to the request that it records: it gives up where it would raise."""
+
+    @wraps(method)
+    def harmless(self: Writer, /, *args: Rest.args, **kwargs: Rest.kwargs) -> None:
+        if self.folder.broken:
+            return
+        try:
+            method(self, *args, **kwargs)
+        except Exception as error:
+            self.folder.give_up(error)
+
+    return harmless

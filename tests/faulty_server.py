@@ -1,0 +1,92 @@
+"""A server with a planted fault: `python faulty_server.py FAULT [SETTINGS]`. Tests find it with docs/debugging.md."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import sequela.adapters.model_io.feeds as model_feeds
+import sequela.adapters.onnx.stateful.recurrence as stateful
+import sequela.explain.levels.feature as feature_level
+from numpy.typing import NDArray
+from sequela.adapters.onnx.stateful.recurrence import OnnxRecurrence
+from sequela.explain.estimate.solvers import SOLVERS
+from sequela.explain.options import Estimator
+from sequela.explain.ports import States
+from sequela.main import main
+from sequela.timeshap.cells import Cells
+from sequela.timeshap.players import Extent, Players
+from sequela.timeshap.regression import Solution
+
+SWAPPED = [1, 0]
+
+
+def rewriting() -> None:
+    """From states, in larger batches, the latest event has two columns in the wrong order."""
+    finish = OnnxRecurrence.finish
+
+    def faulty(
+        self: OnnxRecurrence, batch: Cells, states: States, until: float = math.inf
+    ) -> NDArray[np.float64]:
+        events = batch.events[0]
+        if len(events) > 16:
+            events = events.copy()
+            events[:, -1, :2] = events[:, -1, SWAPPED]
+        return finish(self, Cells((events, *batch.events[1:]), batch.static), states, until)
+
+    OnnxRecurrence.finish = faulty  # type: ignore[method-assign]
+
+
+def feeding() -> None:
+    """Every run of the model has two columns in the wrong order."""
+    right = model_feeds.to_input_array
+
+    def faulty(values: NDArray[Any], seen: Any) -> NDArray[Any]:
+        if values.ndim == 3:
+            values = values.copy()
+            values[..., :2] = values[..., SWAPPED]
+        return right(values, seen)
+
+    for module in (model_feeds, stateful):
+        module.to_input_array = faulty  # type: ignore[attr-defined]
+
+
+def solving() -> None:
+    """The first player gets a part of what the second contributed."""
+    right = SOLVERS[Estimator.REGRESSION]
+
+    def faulty(*arguments: Any) -> Solution:
+        solution = right.solve(*arguments)
+        moved = np.zeros_like(solution.values)
+        moved[0], moved[1] = 0.01, -0.01
+        return replace(solution, values=solution.values + moved)
+
+    SOLVERS[Estimator.REGRESSION] = replace(right, solve=faulty)  # type: ignore[index]
+
+
+def layout() -> None:
+    """The columns of two features are exchanged in the game of the features."""
+    right = feature_level.unpruned_feature_players
+
+    def faulty(extent: Extent, pruned: int) -> Players:
+        players = right(extent, pruned)
+        return replace(players, grid=players.grid[:, [*SWAPPED, *range(2, extent.features)]])
+
+    feature_level.unpruned_feature_players = faulty
+
+
+FAULTS: Mapping[str, Callable[[], None]] = {
+    "none": lambda: None,
+    "rewriting": rewriting,
+    "feeding": feeding,
+    "solving": solving,
+    "layout": layout,
+}
+
+if __name__ == "__main__":
+    FAULTS[sys.argv[1]]()
+    sys.exit(main(sys.argv[2:]))
