@@ -150,9 +150,10 @@ def alike(printed: str, shown: str) -> bool:
 def test_the_page_names_every_file_and_key(folder: Path) -> None:
     """Of the trace of an explanation without a fault, whose checks all agree."""
     model = loaded(GRU)
-    diagnostics = Diagnostics(FileTracer(folder / "traces", 1 << 26))
+    tracer = FileTracer(folder / "traces", 1 << 26)
     asked = question(model, GRU.sample(5), GRU.average(), pruning_tolerance=0.003, top_k_events=1)
-    explainer(model, diagnostics=diagnostics).explain(asked, Deadline())
+    explainer(model, diagnostics=Diagnostics(tracer)).explain(asked, Deadline())
+    tracer.close()
     (trace,) = traces(folder / "traces")
     said = set(re.findall(r"`([\w.]+)`", PAGE.split("## Files of a trace")[1]))
     assert set(trace.facts) <= said

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import structlog
 from matrix import BY_NAME
 from sequela.explain.evaluate.choose_execution import ExecutionKind
-from sequela.main import CANNOT_START, main
+from sequela.main import CANNOT_START
 from sequela_client import Sequela
 from serving import Serving, embedded
 from trace_reader import Trace, traces
@@ -39,7 +42,7 @@ def test_every_explanation_is_recorded(tmp_path: Path) -> None:
 
 def test_an_answer_that_was_cut_short(tmp_path: Path) -> None:
     """Its folder has the name under which it was computed, and the record says the answer's name."""
-    with Serving(embedded(trace_dir=tmp_path)) as serving, Sequela(serving.bound.grpc, timeout=0.3) as client:
+    with Serving(embedded(trace_dir=tmp_path)) as serving, Sequela(serving.bound.grpc, timeout=1.0) as client:
         case = BY_NAME["stacked_lstm"]
         answer = client.explain(
             case.sample(200),
@@ -71,10 +74,12 @@ def test_nothing_is_switched_on_by_itself(tmp_path: Path, monkeypatch: pytest.Mo
     assert not [each for each in logs if each["log_level"] == "warning"]
 
 
-def test_a_folder_that_cannot_be(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
     """Ends the start, with the option that names it."""
-    (tmp_path / "file").touch()
-    code = main(["--port", "0", "--http-port", "0", "--trace-dir", str(tmp_path / "file")])
-    assert code == CANNOT_START
-    line = json.loads(capfd.readouterr().err.splitlines()[-1])
-    assert line["detail"] == f"--trace-dir {tmp_path / 'file'}: File exists"
+    path = tmp_path / "file"
+    path.touch()
+    server = [sys.executable, "-m", "sequela", "--port", "0", "--http-port", "0", "--trace-dir", str(path)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(server, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == CANNOT_START
+    assert json.loads(done.stderr.splitlines()[-1])["detail"] == f"--trace-dir {path}: File exists"
