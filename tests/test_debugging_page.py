@@ -13,9 +13,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from asking import explainer, loaded, question
 from click.testing import CliRunner
 from faulty_server import FAULTS
 from matrix import BY_NAME
+from sequela.adapters.trace_files.tracer import FileTracer
+from sequela.concurrency.deadline import Deadline
+from sequela.explain.diagnostics import Diagnostics
 from sequela_client.cli import local_server
 from sequela_client.cli.main import main
 from trace_reader import Trace, traces
@@ -25,7 +29,7 @@ from models.exported.page import ROOT, program, snippets
 PAGE = (ROOT / "docs" / "debugging.md").read_text()
 CODE = snippets(PAGE)
 RECORD, FIND, AGAIN = re.findall(r"```console\n\$ (sequela [^\n]*)\n```", PAGE)
-SHOWN = re.findall(r"```text\n(.*?)\n```", PAGE)
+SHOWN = re.findall(r"```text\n(.*?)\n```", PAGE, flags=re.DOTALL)
 GRU = BY_NAME["gru"]
 FLOAT_NOISE = 1e-6
 
@@ -110,6 +114,7 @@ def row(differ: list[bool]) -> str:
     return matching[-1].replace("The layout", "Layout").replace("The rewriting", "Rewriting")
 
 
+@pytest.mark.slow
 def test_the_example(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The planted fault is found by the page's own commands and code, which print what it shows."""
     plant(monkeypatch, "rewriting")
@@ -142,9 +147,13 @@ def alike(printed: str, shown: str) -> bool:
     )
 
 
-def test_the_page_names_every_file_and_key(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_page_names_every_file_and_key(folder: Path) -> None:
     """Of the trace of an explanation without a fault, whose checks all agree."""
-    run(RECORD)
+    model = loaded(GRU)
+    tracer = FileTracer(folder / "traces", 1 << 26)
+    asked = question(model, GRU.sample(5), GRU.average(), pruning_tolerance=0.003, top_k_events=1)
+    explainer(model, diagnostics=Diagnostics(tracer)).explain(asked, Deadline())
+    tracer.close()
     (trace,) = traces(folder / "traces")
     said = set(re.findall(r"`([\w.]+)`", PAGE.split("## Files of a trace")[1]))
     assert set(trace.facts) <= said

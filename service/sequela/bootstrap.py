@@ -46,7 +46,7 @@ from sequela.concurrency.worker_pool import WorkerPool
 from sequela.explain.diagnostics import Diagnostics
 from sequela.explain.ports import Backgrounds, Explanations, Models, Observer, Observers
 from sequela.explain.service import Explainer
-from sequela.explain.tracer import NO_TRACE
+from sequela.explain.tracer import NO_TRACE, Tracer
 from sequela.settings import Settings
 
 log = structlog.get_logger("sequela.bootstrap")
@@ -87,10 +87,10 @@ def build(
 ) -> Application:
     """Builds the server, inside the event loop that will run it. Parts that are given replace the usual ones."""
     limits, near = settings.limits, settings.cache_bytes
-    diagnostics = _diagnostics(settings)
     metrics = PrometheusObserver(version())
     observer = Observers((metrics, LogObserver()))
     closing = ExitStack()
+    diagnostics = _diagnostics(settings, closing)
     store, close = _store(settings, observer)
     closing.callback(close)
     workers = settings.workers or usable_cores()
@@ -139,10 +139,13 @@ def version() -> str:
         return "0+checkout"
 
 
-def _diagnostics(settings: Settings) -> Diagnostics:
+def _diagnostics(settings: Settings, closing: ExitStack) -> Diagnostics:
     """What the operator switched on to find a wrong number. Each is logged: it costs speed, or writes callers' data."""
-    tracer = FileTracer(settings.trace_dir, settings.trace_bytes) if settings.trace_dir else NO_TRACE
+    tracer: Tracer = NO_TRACE
     if settings.trace_dir:
+        files = FileTracer(settings.trace_dir, settings.trace_bytes)
+        closing.callback(files.close)
+        tracer = files
         detail = "every explanation is recorded with what callers sent, and no answer is reused"
         log.warning("tracing explanations", trace_dir=str(settings.trace_dir), detail=detail)
     if settings.execution:

@@ -268,7 +268,7 @@ class Settings(EndpointSettings, BaseSettings):
         256 << 20,
         ge=1 << 10,
         description="Largest size of the arrays that are recorded of one explanation; they are held in memory until "
-        "its game has ended.",
+        "they are written.",
     )
     execution: ExecutionKind | None = Field(
         None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +43,10 @@ def traced(
 ) -> Explanation:
     """An explanation that is recorded in the folder."""
     model = model or loaded(case)
-    diagnostics = Diagnostics(FileTracer(folder, max_bytes), execution)
     asked = question(model, case.sample(length), case.average(), **OPTIONS | options)
-    explaining = explainer(model, diagnostics=diagnostics, levels=WITH_HALVES)
-    return explaining.explain(asked, Deadline())
+    with closing(FileTracer(folder, max_bytes)) as tracer:
+        diagnostics = Diagnostics(tracer, execution)
+        return explainer(model, diagnostics=diagnostics, levels=WITH_HALVES).explain(asked, Deadline())
 
 
 def only(folder: Path) -> Trace:
@@ -271,6 +272,7 @@ def test_a_folder_that_vanished_is_no_error(tmp_path: Path) -> None:
     asked = question(model, GRU.sample(LENGTH), GRU.average(), **OPTIONS)
     with structlog.testing.capture_logs() as logs:
         answer = explainer(model, diagnostics=Diagnostics(tracer)).explain(asked, Deadline())
+        tracer.close()
     assert answer.levels["event"].attributions
     assert [each["event"] for each in logs] == ["trace not written"]
 
@@ -285,7 +287,8 @@ def test_a_file_is_no_folder(tmp_path: Path) -> None:
 def test_several_threads(tmp_path: Path) -> None:
     """Each request has a folder of its own, with its own numbers."""
     model = loaded(GRU)
-    explaining = explainer(model, diagnostics=Diagnostics(FileTracer(tmp_path, 1 << 26)))
+    tracer = FileTracer(tmp_path, 1 << 26)
+    explaining = explainer(model, diagnostics=Diagnostics(tracer))
     answers: list[Explanation] = []
 
     def ask(seed: int) -> None:
@@ -297,6 +300,7 @@ def test_several_threads(tmp_path: Path) -> None:
         thread.start()
     for thread in threads:
         thread.join()
+    tracer.close()
     assert len(answers) == len(traces(tmp_path)) == 6
     for answer in answers:
         trace = Trace(tmp_path / answer.name.rpartition("/")[2])

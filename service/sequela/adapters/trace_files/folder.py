@@ -9,24 +9,28 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 import structlog
 from numpy.typing import NDArray
 
+from sequela.adapters.trace_files.writer import Writer
+
 log = structlog.get_logger("sequela.trace_files")
 
 Rest = ParamSpec("Rest")
+Arrays: TypeAlias = Mapping[str, NDArray[Any]]
 
 
 class TraceFolder:
-    """Writes the files of one explanation. Used by one thread.
+    """The files of one explanation. Used by the thread of its request.
 
     Files are readable by their owner alone, because they hold what callers sent.
 
     Args:
         path: The folder, which is created.
+        writer: Writes the files, so that the request need not wait for the disk.
         max_bytes: The largest size of all arrays together. Tables and JSON are not counted: they are short.
 
     Attributes:
@@ -37,9 +41,9 @@ class TraceFolder:
         OSError: The folder cannot be created.
     """
 
-    def __init__(self, path: Path, max_bytes: int) -> None:
+    def __init__(self, path: Path, writer: Writer, max_bytes: int) -> None:
         path.mkdir(mode=0o700, parents=True)
-        self.path, self._bytes_left = path, max_bytes
+        self.path, self._writer, self._bytes_left = path, writer, max_bytes
         self.broken = False
         self.left_out: list[str] = []
 
@@ -49,15 +53,20 @@ class TraceFolder:
         self._bytes_left -= fitting * row_bytes
         return fitting
 
-    def write_arrays(self, name: str, arrays: Mapping[str, NDArray[Any]]) -> None:
-        """Writes an `.npz` file of arrays whose bytes are reserved."""
-        content = io.BytesIO()
-        np.savez(content, **arrays)  # type: ignore[arg-type]  # numpy's stubs take the names for its options
-        self._write(name, content.getbuffer())
+    def write_arrays(self, name: str, make: Callable[[], Arrays]) -> None:
+        """Writes an `.npz` file of arrays whose bytes are reserved. They are made where they are written."""
 
-    def write_fitting_arrays(self, name: str, arrays: Mapping[str, NDArray[Any]]) -> None:
+        def content() -> memoryview:
+            file = io.BytesIO()
+            np.savez(file, **make())  # type: ignore[arg-type]  # numpy's stubs take the names for its options
+            return file.getbuffer()
+
+        self._write(name, content)
+
+    def write_fitting_arrays(self, name: str, arrays: Arrays) -> None:
         """Writes an `.npz` file of those arrays that still fit."""
-        self.write_arrays(name, {key: value for key, value in arrays.items() if self._fits(name, key, value)})
+        fitting = {key: value for key, value in arrays.items() if self._fits(name, key, value)}
+        self.write_arrays(name, lambda: fitting)
 
     def write_table(self, name: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         """Writes a CSV file in UTF-8. Numbers keep all their digits; None is an empty field."""
@@ -65,11 +74,11 @@ class TraceFolder:
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(header)
         writer.writerows(rows)
-        self._write(name, text.getvalue().encode())
+        self._write_text(name, text.getvalue())
 
     def write_facts(self, name: str, facts: Mapping[str, Any]) -> None:
         """Writes a JSON file in UTF-8."""
-        self._write(name, json.dumps(facts, indent=1, ensure_ascii=False, default=str).encode())
+        self._write_text(name, json.dumps(facts, indent=1, ensure_ascii=False, default=str))
 
     def give_up(self, error: Exception) -> None:
         """Logs what went wrong, and writes nothing more. The explanation itself goes on."""
@@ -82,7 +91,21 @@ class TraceFolder:
             self.left_out.append(f"{name}: the array {key} of {array.nbytes} bytes did not fit")
         return fits
 
-    def _write(self, name: str, content: bytes | memoryview) -> None:
+    def _write_text(self, name: str, text: str) -> None:
+        self._write(name, text.encode)
+
+    def _write(self, name: str, content: Callable[[], bytes | memoryview]) -> None:
+        def job() -> None:
+            if self.broken:
+                return
+            try:
+                self._write_now(name, content())
+            except Exception as error:
+                self.give_up(error)
+
+        self._writer.submit(job)
+
+    def _write_now(self, name: str, content: bytes | memoryview) -> None:
         """A reader sees the whole file or none, because it gets its name last."""
         draft = self.path / f".{name}.part"
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -103,16 +126,16 @@ class HasFolder(Protocol):
         """The folder."""
 
 
-Writer = TypeVar("Writer", bound=HasFolder)
+Recorder = TypeVar("Recorder", bound=HasFolder)
 
 
 def never_raises(
-    method: Callable[Concatenate[Writer, Rest], None],
-) -> Callable[Concatenate[Writer, Rest], None]:
+    method: Callable[Concatenate[Recorder, Rest], None],
+) -> Callable[Concatenate[Recorder, Rest], None]:
     """Makes a method of a `HasFolder` harmless to the request that it records: it gives up where it would raise."""
 
     @wraps(method)
-    def harmless(self: Writer, /, *args: Rest.args, **kwargs: Rest.kwargs) -> None:
+    def harmless(self: Recorder, /, *args: Rest.args, **kwargs: Rest.kwargs) -> None:
         if self.folder.broken:
             return
         try:

@@ -61,9 +61,7 @@ class GameFiles:
         if self._rows_kept < self._rows - len(coalitions):
             return
         kept = self.folder.reserve_rows(len(coalitions), len(self._players) + values[0].nbytes)
-        wide = np.zeros((kept, len(self._players)), dtype=np.bool_)
-        wide[:, self._live] = coalitions[:kept]
-        self._coalitions.append(wide)
+        self._coalitions.append(coalitions[:kept])
         self._values.append(values[:kept])
         self._rows_kept += kept
 
@@ -77,7 +75,7 @@ class GameFiles:
     @never_raises
     def finished(self, outcome: GameOutcome) -> None:
         """As in `GameTrace`."""
-        self.folder.write_arrays(f"{self._name}.npz", self._rows_and_ends())
+        self.folder.write_arrays(f"{self._name}.npz", self._rows_and_ends)
         # What follows from the rows comes second: `owners` alone can be large.
         self.folder.write_fitting_arrays(f"{self._name}_players.npz", self._owners())
         self._write_players(outcome.solution)
@@ -97,10 +95,12 @@ class GameFiles:
         )
 
     def _rows_and_ends(self) -> dict[str, NDArray[Any]]:
+        """Coalitions of all players: null players are in none."""
         targets = self._ends.shape[1]
-        nobody = np.zeros((0, len(self._players)), dtype=np.bool_)
+        wide = np.zeros((self._rows_kept, len(self._players)), dtype=np.bool_)
+        wide[:, self._live] = np.concatenate([np.zeros((0, self._live.sum()), np.bool_), *self._coalitions])
         return {
-            "coalitions": np.concatenate([nobody, *self._coalitions]),
+            "coalitions": wide,
             "values": np.concatenate([np.zeros((0, targets)), *self._values]),
             "base": self._ends[0],
             "score": self._ends[1],

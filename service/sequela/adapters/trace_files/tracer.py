@@ -18,6 +18,7 @@ from sequela.adapters.trace_files.facts import (
 )
 from sequela.adapters.trace_files.folder import TraceFolder, never_raises
 from sequela.adapters.trace_files.game_files import GameFiles
+from sequela.adapters.trace_files.writer import Writer
 from sequela.explain.base_and_score import ScoredTask
 from sequela.explain.layout import Layout
 from sequela.explain.result.explanation import Explanation
@@ -33,7 +34,7 @@ class FileTracer:
 
     Args:
         folder: Where the folders are made. It is created if need be.
-        max_bytes: The largest size of the arrays of one explanation. They are held in memory until a game has ended.
+        max_bytes: The largest size of the arrays of one explanation. They are held in memory until they are written.
 
     Raises:
         OSError: The folder cannot be created or written to.
@@ -45,12 +46,17 @@ class FileTracer:
         probe.touch(mode=0o600)
         probe.unlink()
         self._folder, self._max_bytes = folder, max_bytes
+        self._writer = Writer()
+
+    def close(self) -> None:
+        """Waits until everything is written. Nothing may be recorded afterwards."""
+        self._writer.close()
 
     def explanation(self, name: str, task: Task) -> ExplanationTrace:
         """As in `Tracer`. If the folder cannot be made, a warning is logged and nothing is recorded."""
         path = self._folder / name.rpartition("/")[2]
         try:
-            folder = TraceFolder(path, self._max_bytes)
+            folder = TraceFolder(path, self._writer, self._max_bytes)
         except OSError as error:
             log.warning("trace not written", folder=str(path), detail=str(error))
             return NO_TRACE

@@ -1,0 +1,38 @@
+"""Writes files in a thread of its own, one after the other."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from queue import Queue
+from typing import TypeAlias
+
+Job: TypeAlias = Callable[[], None]
+
+MAX_PENDING_JOBS = 16
+"""Jobs that wait at most. Whoever brings another one waits too, so that a slow disk does not fill the memory: an
+explanation of three levels has about that many.
+"""
+
+
+class Writer:
+    """Runs jobs in the order in which they were submitted. Safe for several threads. Jobs must not raise."""
+
+    def __init__(self) -> None:
+        self._jobs: Queue[Job | None] = Queue(MAX_PENDING_JOBS)
+        self._thread = threading.Thread(target=self._run, name="trace-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, job: Job) -> None:
+        """Adds a job. Waits while too many are pending."""
+        self._jobs.put(job)
+
+    def close(self) -> None:
+        """Waits until all jobs are done, and ends the thread. No job may be submitted afterwards."""
+        self._jobs.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            job()
+            del job  # it holds arrays
