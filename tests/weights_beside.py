@@ -61,7 +61,7 @@ def cut_short(path: Path) -> None:
 
 
 WRONG: dict[str, tuple[Callable[[Path], None], str]] = {
-    "missing": (lambda path: data(path).unlink(), r"'model.onnx.data', which is not in its folder"),
+    "missing": (lambda path: data(path).unlink(), r"'model.onnx.data', which is not in the model's folder"),
     "a folder above": (says("location", "../model.onnx.data"), r"'\.\./model.onnx.data'; only files in"),
     "an absolute path": (says("location", "/etc/hostname"), "'/etc/hostname'; only files in"),
     "a folder within": (says("location", "a/model.onnx.data"), "'a/model.onnx.data'; only files in"),
