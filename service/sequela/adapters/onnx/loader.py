@@ -89,7 +89,7 @@ class ModelGraph:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ModelInterface:
+class ModelDraft:
     """Step 6: the schema as far as it is known before the model runs, and the output that is explained."""
 
     draft: Draft
@@ -147,7 +147,7 @@ class Loader:
         runnable = with_time_first(plain)
         return ModelGraph(file, plain, runnable, signature, input_uses(runnable, signature))
 
-    def _find_interface(self, graph: ModelGraph, source: ModelBytes) -> ModelInterface:
+    def _find_interface(self, graph: ModelGraph, source: ModelBytes) -> ModelDraft:
         draft = draft_schema(
             graph.file.metadata,
             graph.signature,
@@ -158,11 +158,9 @@ class Loader:
             graph.uses,
         )
         outputs = graph.signature.outputs
-        return ModelInterface(
-            draft, choose_output(draft.schema.output, outputs, draft.path, source.onnx_path)
-        )
+        return ModelDraft(draft, choose_output(draft.schema.output, outputs, draft.path, source.onnx_path))
 
-    def _try(self, graph: ModelGraph, interface: ModelInterface, source: ModelBytes) -> ModelTrial:
+    def _try(self, graph: ModelGraph, interface: ModelDraft, source: ModelBytes) -> ModelTrial:
         open_graph = partial(self._open, source.onnx_path, interface.output)
         trial = LoadTrial(
             graph.runnable,
@@ -177,9 +175,7 @@ class Loader:
         result, mask_warnings = with_mask_meaning(trial.choose(interface.draft))
         return ModelTrial(_with_independent_rows(result), open_graph, mask_warnings)
 
-    def _complete_schema(
-        self, graph: ModelGraph, interface: ModelInterface, trial: ModelTrial
-    ) -> ModelSchema:
+    def _complete_schema(self, graph: ModelGraph, interface: ModelDraft, trial: ModelTrial) -> ModelSchema:
         draft, output = trial.result.draft, interface.output
         layout = output_layout(
             trial.result.probe_result.shapes,
@@ -197,7 +193,7 @@ class Loader:
         name: str,
         source: ModelBytes,
         graph: ModelGraph,
-        interface: ModelInterface,
+        interface: ModelDraft,
         trial: ModelTrial,
         schema: ModelSchema,
     ) -> OnnxModel:
@@ -269,9 +265,7 @@ def _with_independent_rows(trial: TrialResult) -> TrialResult:
     )
 
 
-def _warnings(
-    graph: ModelGraph, interface: ModelInterface, trial: ModelTrial
-) -> tuple[ExplanationWarning, ...]:
+def _warnings(graph: ModelGraph, interface: ModelDraft, trial: ModelTrial) -> tuple[ExplanationWarning, ...]:
     """What was assumed or noticed, in the order of the steps."""
     result, output = trial.result, interface.output
     independent = result.probe_result.independent_rows
