@@ -7,8 +7,8 @@ import pytest
 from asking import explainer, levels, loaded, question
 from matrix import BY_NAME
 from sequela.concurrency.deadline import Deadline
-from sequela.explain import pipeline
 from sequela.explain.estimate.solvers import SOLVERS
+from sequela.explain.levels import play
 from sequela.explain.request import Estimator, Level
 from sequela.explain.result.explanation import Explanation, StopReason
 
@@ -35,7 +35,7 @@ def asked(seed: int, **options: object) -> Explanation:
 @pytest.mark.parametrize("estimator", Estimator)
 def test_error_bars_of_a_small_game_hold(monkeypatch: pytest.MonkeyPatch, estimator: Estimator) -> None:
     """Over seeds, errors are what the bars say: about one of them in size, hardly ever three; and seeds differ."""
-    monkeypatch.setattr(pipeline, "EXACT_AT_ONCE", pipeline.SERVED_AT_ONCE)
+    monkeypatch.setattr(play, "EXACT_AT_ONCE", play.REMOTE_MAX_ENUMERATED)
     exact = asked(0, max_coalitions=1 << LENGTH, target_standard_error=0.0)
     (truth,) = levels(exact)
     assert truth.quality.stop_reason is StopReason.EXACT
