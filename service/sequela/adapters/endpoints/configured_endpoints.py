@@ -88,7 +88,7 @@ class ConfiguredEndpoint:
         except OSError as error:
             self._note_failed(f"its files cannot be read: {error.strerror}")
         except Exception as error:  # a bug that shows with one endpoint must not stop the others
-            _log.exception("endpoint_crashed", model=self._folder.name.full)
+            _log.exception("endpoint watcher crashed", model=self._folder.name.full)
             self._note_failed(f"unexpected {type(error).__name__}; see the server's log")
 
     def _reopen(self, content: _FolderContent) -> RemoteModelHandle | None:
@@ -103,7 +103,7 @@ class ConfiguredEndpoint:
             if self.record.model is None:
                 raise
             if content != self._refused:
-                _log.error("endpoint_file_refused", model=self._folder.name.full, detail=error.message)
+                _log.error("endpoint file refused", model=self._folder.name.full, detail=error.message)
             self._refused = content
             self._refusal = f"its changed file is refused, the earlier one holds: {error.message}"
             return None
