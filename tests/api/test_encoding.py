@@ -14,7 +14,7 @@ from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 from sequela.api.grpc.encode.explanations import explanation as encoded
 from sequela.api.grpc.encode.explanations import summary
-from sequela.explain.result.explanation import Attribution, Cost, Explanation, LevelQuality
+from sequela.explain.explanation import Attribution, Cost, Explanation, LevelQuality
 from sequela.timeshap.players import PlayerKind
 
 RENAMED = {(LevelQuality, "seconds"): "time", (Cost, "stage_seconds"): "stage_times"}

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from sequela.adapters.model_io.signature import Content, OutputSignature
 from sequela.errors import InvalidInput
-from sequela.explain.result.explanation import ExplanationWarning
+from sequela.explain.explanation import ExplanationWarning
 
 BESIDE_A_SCORE = re.compile(
     r"^[hc]_?(n|t|out)$|hidden|cell|attention|attn|embed|(^|_)states?($|_)", re.IGNORECASE
