@@ -10,9 +10,9 @@ import pytest
 from api.made import explanation
 from google.protobuf.descriptor import FieldDescriptor
 from sequela.api import enums
+from sequela.api.encode.explanations import explanation as encoded
 from sequela.api.enums import OPTION_TABLES, EnumTable
 from sequela.api.grpc.decode.options import options as decoded
-from sequela.api.grpc.encode.explanations import explanation as encoded
 from sequela.api.inference.parameters import read_parameters
 from sequela.api.violations import Violations
 from sequela.errors import InvalidInput

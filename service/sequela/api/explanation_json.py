@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from google.protobuf import json_format
 
-from sequela.api.grpc.encode.explanations import explanation
+from sequela.api.encode.explanations import explanation
 from sequela.explain.explanation import Explanation
 
 
