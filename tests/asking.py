@@ -19,6 +19,7 @@ from sequela.adapters.store.memory import memory_store
 from sequela.concurrency.deadline import Deadline
 from sequela.concurrency.worker_pool import WorkerPool
 from sequela.errors import NotFound
+from sequela.explain.explanation import Attribution, Explanation, LevelExplanation
 from sequela.explain.limits import Limits
 from sequela.explain.options import Options
 from sequela.explain.ports import Model, Observers
@@ -32,7 +33,6 @@ from sequela.explain.request import (
     NamedArray,
     NamedModel,
 )
-from sequela.explain.result.explanation import Attribution, Explanation, LevelExplanation
 from sequela.explain.service import Explainer
 from sequela.timeshap.players import PlayerKind
 

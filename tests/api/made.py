@@ -10,10 +10,7 @@ from typing import Any
 
 from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.errors import OutOfTime
-from sequela.explain.options import Estimator, FeatureScope, Level, ResolvedOptions
-from sequela.explain.ports import ModelRecord
-from sequela.explain.request import EventInfo, ExplainRequest
-from sequela.explain.result.explanation import (
+from sequela.explain.explanation import (
     Attribution,
     Cost,
     EventValues,
@@ -27,6 +24,9 @@ from sequela.explain.result.explanation import (
     StopReason,
     TargetScore,
 )
+from sequela.explain.options import Estimator, FeatureScope, Level, ResolvedOptions
+from sequela.explain.ports import ModelRecord
+from sequela.explain.request import EventInfo, ExplainRequest
 from sequela.explain.schema import Link
 from sequela.timeshap.players import PlayerKind
 from sequela.timeshap.pruning import Verdict

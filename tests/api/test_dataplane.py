@@ -17,6 +17,7 @@ from sequela.api.deadline_policy import DeadlinePolicy
 from sequela.api.executors import Executor, Executors
 from sequela.concurrency.deadline import Deadline
 from sequela.errors import InvalidInput, NotFound, Unavailable
+from sequela.explain.explanation import Explanation
 from sequela.explain.limits import Limits
 from sequela.explain.ports import ModelRecord, ModelSource, ModelState, Observers, Page
 from sequela.explain.request import (
@@ -27,7 +28,6 @@ from sequela.explain.request import (
     NamedArray,
     NamedModel,
 )
-from sequela.explain.result.explanation import Explanation
 
 T = TypeVar("T")
 POLICY = DeadlinePolicy(default_timeout=30.0, reserve=0.1, stream_window=4)

@@ -12,9 +12,9 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
-from sequela.api.grpc.encode.explanations import explanation as encoded
-from sequela.api.grpc.encode.explanations import summary
-from sequela.explain.result.explanation import Attribution, Cost, Explanation, LevelQuality
+from sequela.api.encode.explanations import explanation as encoded
+from sequela.api.encode.explanations import summary
+from sequela.explain.explanation import Attribution, Cost, Explanation, LevelQuality
 from sequela.timeshap.players import PlayerKind
 
 RENAMED = {(LevelQuality, "seconds"): "time", (Cost, "stage_seconds"): "stage_times"}

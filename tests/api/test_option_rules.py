@@ -10,9 +10,9 @@ import pytest
 from api.made import explanation
 from google.protobuf.descriptor import FieldDescriptor
 from sequela.api import enums
+from sequela.api.encode.explanations import explanation as encoded
 from sequela.api.enums import OPTION_TABLES, EnumTable
 from sequela.api.grpc.decode.options import options as decoded
-from sequela.api.grpc.encode.explanations import explanation as encoded
 from sequela.api.inference.parameters import read_parameters
 from sequela.api.violations import Violations
 from sequela.errors import InvalidInput
@@ -109,6 +109,29 @@ def test_both_decoders_keep_the_range(name: str) -> None:
             violations.raise_any()
         assert caught.value.reason == "OPTION_OUT_OF_RANGE"
         assert caught.value.violations[0].field == f"options.{name}"
+
+
+@pytest.mark.parametrize(
+    ("given", "reason", "message"),
+    [
+        ({"seed": 10**400}, "OPTION_OUT_OF_RANGE", "1000.*…, must be from 0 to"),
+        ({"seed": f"1{'0' * 400}"}, "OPTION_OUT_OF_RANGE", "1000.*…, must be from 0 to"),
+        ({"output_event": -(10**400)}, "OPTION_OUT_OF_RANGE", "-1000.*…, must be from -9999 to 0"),
+        ({"pruning_tolerance": 10**400}, "PARAMETER_INVALID", "must be a number$"),
+        ({"seed": "1" * 5000}, "PARAMETER_INVALID", "must be a whole number$"),
+        ({"seed": "many"}, "PARAMETER_INVALID", "'many': must be a whole number$"),
+        ({"pruning_tolerance": "small"}, "PARAMETER_INVALID", "'small': must be a number$"),
+        ({"background": 3}, "PARAMETER_INVALID", ": 3: must be a string$"),
+        ({"refine_history": None}, "PARAMETER_INVALID", ": no value: must be true or false$"),
+        ({"targets": True}, "PARAMETER_INVALID", ": true: must be the name"),
+    ],
+)
+def test_values_that_cannot_be_read(given: dict[str, Any], reason: str, message: str) -> None:
+    """However large or odd, they are refused in our own words, which show the value: strings alone in quotes."""
+    with pytest.raises(InvalidInput, match=message) as caught:
+        read_parameters(given, LIMITS)
+    assert caught.value.reason == reason
+    assert caught.value.violations[0].field == f"parameters.{next(iter(given))}"
 
 
 def test_levels_come_in_their_own_order() -> None:

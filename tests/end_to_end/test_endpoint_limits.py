@@ -28,7 +28,7 @@ from endpoint_folders import (
 )
 from inference_server import InferenceServer, ServedModel
 from matrix import BY_NAME
-from sequela.explain.evaluate.row_independence import ROWS_TO_TRY
+from sequela.explain.row_independence import ROWS_TO_TRY
 from sequela_proto.v1 import sequela_pb2 as pb
 from serving import Failure
 

@@ -10,8 +10,8 @@ import pytest
 from asking import ask, assert_same
 from brute_force import attributions, cut, pruning_curve
 from matrix import CASES, Case
+from sequela.explain.explanation import Explanation, StopReason
 from sequela.explain.options import FeatureScope, Level
-from sequela.explain.result.explanation import Explanation, StopReason
 from sequela.timeshap.pruning import Verdict
 
 LENGTH = 6

@@ -12,9 +12,9 @@ from matrix import BY_NAME, Case
 from sequela.concurrency.deadline import Deadline
 from sequela.explain.evaluate.prefix_states import execution
 from sequela.explain.evaluate.prefix_states.state_cache import GRID_EVENTS
+from sequela.explain.explanation import Explanation
 from sequela.explain.ports import Model
 from sequela.explain.request import GivenBackground
-from sequela.explain.result.explanation import Explanation
 from sequela.explain.service import Explainer
 
 LENGTHS = (17, 40, 77)

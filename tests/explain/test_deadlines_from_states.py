@@ -20,9 +20,9 @@ from sequela.explain.estimate import sample
 from sequela.explain.evaluate import model_caller
 from sequela.explain.evaluate.model_caller import MIN_MEASURED_ROWS, ModelCaller
 from sequela.explain.evaluate.prefix_states import execution
+from sequela.explain.explanation import Explanation, StopReason
 from sequela.explain.ports import Observers
 from sequela.explain.request import ExplainRequest
-from sequela.explain.result.explanation import Explanation, StopReason
 from sequela.explain.telemetry import StageDone
 
 CASE = BY_NAME["stacked_gru"]

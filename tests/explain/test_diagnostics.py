@@ -16,8 +16,8 @@ from sequela.explain.base_and_score import ScoredTask
 from sequela.explain.diagnostics import NO_DIAGNOSTICS, Diagnostics
 from sequela.explain.estimate.outcome import GameOutcome
 from sequela.explain.evaluate.choose_execution import ExecutionKind
+from sequela.explain.explanation import Explanation
 from sequela.explain.options import Estimator
-from sequela.explain.result.explanation import Explanation
 from sequela.explain.task import Task
 from sequela.timeshap.players import Players
 from sequela.timeshap.regression import Solution

@@ -11,8 +11,8 @@ from matrix import CASES, Case
 from sequela.concurrency.deadline import Deadline
 from sequela.concurrency.worker_pool import WorkerPool
 from sequela.explain.evaluate.prefix_states import execution
+from sequela.explain.explanation import Explanation
 from sequela.explain.ports import Model
-from sequela.explain.result.explanation import Explanation
 
 LENGTH = 24
 

@@ -15,10 +15,10 @@ from sequela.adapters.store.serialization import decode_explanation, encode_expl
 from sequela.concurrency.deadline import Deadline
 from sequela.errors import InvalidInput
 from sequela.explain.estimate.rules import GameRules
+from sequela.explain.explanation import Explanation, StopReason
 from sequela.explain.levels.definition import LevelContext, LevelDefinition, LevelResult, LevelResults
 from sequela.explain.levels.registry import LEVELS, LevelRegistry, level_ends
 from sequela.explain.options import Level
-from sequela.explain.result.explanation import Explanation, StopReason
 from sequela.timeshap.players import event_players
 
 LENGTH = 6

@@ -16,10 +16,10 @@ from nearby import Nearby
 from numpy.typing import NDArray
 from sequela.concurrency.deadline import Deadline
 from sequela.explain.evaluate.prefix_states import execution
+from sequela.explain.explanation import LevelExplanation, StopReason
 from sequela.explain.limits import Limits
 from sequela.explain.options import Estimator, FeatureScope, Level
 from sequela.explain.request import GivenBackground
-from sequela.explain.result.explanation import LevelExplanation, StopReason
 from sequela.timeshap.cells import Cells, Columns
 from sequela.timeshap.masking import Masker
 from sequela.timeshap.players import Extent, event_players

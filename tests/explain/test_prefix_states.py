@@ -25,8 +25,8 @@ from sequela.explain.evaluate.prefix_states.state_cache import (
     PrefixStates,
 )
 from sequela.explain.evaluate.whole import WholeExecution
+from sequela.explain.explanation import StopReason
 from sequela.explain.ports import Frame, Observers, States
-from sequela.explain.result.explanation import StopReason
 from sequela.explain.schema import Link
 from sequela.timeshap.cells import Cells, Columns
 from sequela.timeshap.masking import Masker

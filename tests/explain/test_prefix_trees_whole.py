@@ -11,9 +11,9 @@ from asking import assert_alike, explainer, key, levels, loaded, question, run_w
 from matrix import BY_NAME, CASES, Case
 from sequela.concurrency.deadline import Deadline
 from sequela.explain.evaluate.prefix_states import execution
+from sequela.explain.explanation import Explanation
 from sequela.explain.options import FeatureScope
 from sequela.explain.ports import Model
-from sequela.explain.result.explanation import Explanation
 
 RECURRENT = [case for case in CASES if loaded(case).recurrence]
 LENGTH = 24

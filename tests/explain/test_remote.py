@@ -17,10 +17,10 @@ from sequela.concurrency.deadline import Deadline
 from sequela.errors import Cancelled, SequelaError, Unavailable
 from sequela.explain.evaluate.model_caller import ModelCaller
 from sequela.explain.evaluate.remote import RemoteScorer, row_digests
+from sequela.explain.explanation import Explanation, LevelExplanation, StopReason
 from sequela.explain.options import Estimator, Level
 from sequela.explain.ports import Frame, Observers
 from sequela.explain.request import GivenSequence, NamedModel, ScoreRequest
-from sequela.explain.result.explanation import Explanation, LevelExplanation, StopReason
 from sequela.explain.service import Explainer
 from sequela.timeshap.cells import Cells
 from sequela.timeshap.coalitions import FEWEST_TO_TRUST

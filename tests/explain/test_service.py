@@ -14,10 +14,10 @@ from brute_force import aligned, attributions, logit
 from matrix import BY_NAME
 from sequela.concurrency.deadline import Deadline
 from sequela.errors import DoesNotFit, InvalidInput
+from sequela.explain.explanation import Explanation, StopReason
 from sequela.explain.limits import Limits
 from sequela.explain.options import FeatureScope, Level
 from sequela.explain.request import EventInfo
-from sequela.explain.result.explanation import Explanation, StopReason
 from sequela.explain.schema import Link
 from sequela.timeshap.players import PlayerKind
 

@@ -13,8 +13,8 @@ from matrix import BY_NAME
 from sequela.concurrency.deadline import Deadline
 from sequela.errors import Cancelled, OutOfTime
 from sequela.explain.estimate import sample
+from sequela.explain.explanation import Explanation, StopReason
 from sequela.explain.options import Estimator, Level
-from sequela.explain.result.explanation import Explanation, StopReason
 
 GRU = BY_NAME["gru"]
 EVENTS = (Level.EVENT,)

@@ -8,9 +8,9 @@ from asking import explainer, levels, loaded, question
 from matrix import BY_NAME
 from sequela.concurrency.deadline import Deadline
 from sequela.explain.estimate.solvers import SOLVERS
+from sequela.explain.explanation import Explanation, StopReason
 from sequela.explain.levels import play
 from sequela.explain.options import Estimator, Level
-from sequela.explain.result.explanation import Explanation, StopReason
 
 CASE = BY_NAME["transformer"]
 LENGTH = 11

@@ -9,8 +9,8 @@ from games import network_game
 from played_games import GameRuns, played
 from sequela.concurrency.deadline import Deadline
 from sequela.explain.estimate.solvers import SOLVERS
+from sequela.explain.explanation import StopReason
 from sequela.explain.options import Estimator
-from sequela.explain.result.explanation import StopReason
 
 
 @pytest.mark.parametrize("estimator", Estimator)

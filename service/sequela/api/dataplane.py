@@ -18,10 +18,10 @@ from sequela.api.ordered_stream import in_order
 from sequela.api.pages import MAX_PAGE_SIZE, PageRequest
 from sequela.concurrency.deadline import Deadline
 from sequela.errors import DoesNotFit, Forbidden, SequelaError, Unavailable
+from sequela.explain.explanation import Explanation
 from sequela.explain.limits import Limits
 from sequela.explain.ports import Explanations, Filter, Models, Page
 from sequela.explain.request import ExplainRequest, ModelChoice, ScoreRequest
-from sequela.explain.result.explanation import Explanation
 from sequela.explain.service import Explainer, ScoreResult
 from sequela.names import parse_name
 

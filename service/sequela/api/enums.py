@@ -13,9 +13,9 @@ from google.protobuf.descriptor import EnumDescriptor
 from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela.explain.background_average import Average, BackgroundShape
+from sequela.explain.explanation import StopReason
 from sequela.explain.options import Estimator, FeatureScope, Level
 from sequela.explain.ports import ModelSource, ModelState
-from sequela.explain.result.explanation import StopReason
 from sequela.explain.schema import Dtype, FeatureKind, Link, Role
 from sequela.timeshap.players import PlayerKind
 from sequela.timeshap.pruning import Verdict

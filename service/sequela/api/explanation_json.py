@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from google.protobuf import json_format
 
-from sequela.api.grpc.encode.explanations import explanation
-from sequela.explain.result.explanation import Explanation
+from sequela.api.encode.explanations import explanation
+from sequela.explain.explanation import Explanation
 
 
 def explanation_json(item: Explanation) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
-from sequela.api.violations import Violations
+from sequela.api.violations import Violations, shown_text
 from sequela.explain.limits import Limits
 from sequela.explain.options import RULES, OptionRule, Options
 
@@ -65,8 +65,11 @@ def _repeated(
 def _number(rule: OptionRule, value: Any, path: str, violations: Violations, limits: Limits) -> Any:
     lowest = rule.lowest(limits) if rule.lowest else -math.inf
     highest = rule.highest(limits) if rule.highest else math.inf
-    if not (math.isfinite(value) and lowest <= value <= highest):
-        violations.add(path, "OPTION_OUT_OF_RANGE", f"{value}, must be {_range(rule, lowest, highest)}")
+    # A whole number may be too large to become a float, which is what `isfinite` would make of it.
+    finite = rule.kind is int or math.isfinite(value)
+    if not (finite and lowest <= value <= highest):
+        text = f"{shown_text(str(value))}, must be {_range(rule, lowest, highest)}"
+        violations.add(path, "OPTION_OUT_OF_RANGE", text)
     return value
 
 

@@ -75,5 +75,10 @@ class Violations:
 
 
 def shown(value: str) -> str:
-    """A value as messages show it: quoted, and cut to `SHOWN_LENGTH`."""
-    return repr(value if len(value) <= SHOWN_LENGTH else value[: SHOWN_LENGTH - 1] + "…")
+    """A string as messages show it: quoted, and cut to `SHOWN_LENGTH`."""
+    return repr(shown_text(value))
+
+
+def shown_text(text: str) -> str:
+    """Text as messages show it without quotes, such as the digits of a number: cut to `SHOWN_LENGTH`."""
+    return text if len(text) <= SHOWN_LENGTH else text[: SHOWN_LENGTH - 1] + "…"

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from sequela import names
 from sequela.explain.estimate.solvers import settled
+from sequela.explain.explanation import METHOD_VERSION
 from sequela.explain.option_defaults import budget_of, link_of
 from sequela.explain.request import ExplainRequest
-from sequela.explain.result.explanation import METHOD_VERSION
 from sequela.explain.task import Task
 
 

@@ -11,6 +11,7 @@ from sequela.explain.evaluate.choose_execution import choose_execution, executio
 from sequela.explain.evaluate.evaluator import Evaluator
 from sequela.explain.evaluate.model_caller import ModelCaller
 from sequela.explain.evaluate.prefix_states.state_cache import BackgroundStateCache
+from sequela.explain.explanation import Cost, Explanation
 from sequela.explain.levels.definition import LevelContext
 from sequela.explain.levels.play import LevelPlayer
 from sequela.explain.levels.registry import LEVELS, LevelRegistry
@@ -20,7 +21,6 @@ from sequela.explain.ports import Observer
 from sequela.explain.pruning_scan import Scan, scan_for
 from sequela.explain.result.answer_warnings import with_caveats
 from sequela.explain.result.assembly import basic_explanation, explained
-from sequela.explain.result.explanation import Cost, Explanation
 from sequela.explain.stage_timer import StageTimer
 from sequela.explain.task import Task
 from sequela.explain.tracer import ExplanationTrace

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from sequela.concurrency.deadline import Deadline
 from sequela.explain.background import Background, StoredBackground
-from sequela.explain.evaluate.row_independence import RowIndependence
+from sequela.explain.explanation import Explanation, ExplanationWarning
 from sequela.explain.options import Estimator
 from sequela.explain.request import ModelChoice
-from sequela.explain.result.explanation import Explanation, ExplanationWarning
+from sequela.explain.row_independence import RowIndependence
 from sequela.explain.schema import ModelSchema
 from sequela.explain.telemetry import Record
 from sequela.timeshap.cells import Cells

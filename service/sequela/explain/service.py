@@ -19,6 +19,7 @@ from sequela.errors import NotFound, OutOfTime, SequelaError, Unavailable
 from sequela.explain.diagnostics import NO_DIAGNOSTICS, Diagnostics
 from sequela.explain.evaluate.model_caller import ModelCaller
 from sequela.explain.evaluate.prefix_states.state_cache import BackgroundStateCache
+from sequela.explain.explanation import Cost, Explanation
 from sequela.explain.identity import content_key, explanation_name, unique_name
 from sequela.explain.levels.registry import LEVELS, LevelRegistry
 from sequela.explain.limits import Limits
@@ -26,7 +27,6 @@ from sequela.explain.pipeline import Pipeline
 from sequela.explain.ports import Backgrounds, Explanations, Models, Observer
 from sequela.explain.request import ExplainRequest, ScoreRequest
 from sequela.explain.result.assembly import shown_events
-from sequela.explain.result.explanation import Cost, Explanation
 from sequela.explain.scores import score_all
 from sequela.explain.targets import scored_targets
 from sequela.explain.task import Task, resolve

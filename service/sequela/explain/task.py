@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sequela.errors import DoesNotFit, InvalidInput, Violation
 from sequela.explain.background import Background
+from sequela.explain.explanation import ExplanationWarning
 from sequela.explain.inputs.columns import check_not_transposed, column_warnings, named_by_caller
 from sequela.explain.inputs.preparation import PreparedSequence, prepare_background, prepare_sequence
 from sequela.explain.inputs.scales import raw_values
@@ -22,7 +23,6 @@ from sequela.explain.request import (
     GivenBackground,
     NamedBackground,
 )
-from sequela.explain.result.explanation import ExplanationWarning
 from sequela.explain.schema import ModelSchema
 from sequela.explain.targets import Targets, chosen_targets
 from sequela.names import background_name, model_owner

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sequela.explain.result.explanation import Explanation
+from sequela.explain.explanation import Explanation
 
 
 @dataclass(frozen=True, slots=True)

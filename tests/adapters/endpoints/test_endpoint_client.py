@@ -15,8 +15,8 @@ from sequela.adapters.endpoints.failures import RetryableError
 from sequela.adapters.endpoints.limiter import Limiter
 from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.errors import DoesNotFit, Unavailable
-from sequela.explain.evaluate.row_independence import RowIndependence
 from sequela.explain.ports import EndpointInfo, Frame, Observers, RemoteRows
+from sequela.explain.row_independence import RowIndependence
 from sequela.timeshap.cells import Cells
 
 Outputs = NDArray[np.float64]

@@ -7,11 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from sequela.explain.background import Background, StoredBackground
-from sequela.explain.options import FeatureScope, ResolvedOptions
-from sequela.explain.request import (
-    EventInfo,
-)
-from sequela.explain.result.explanation import (
+from sequela.explain.explanation import (
     Attribution,
     Cost,
     EventValues,
@@ -23,6 +19,10 @@ from sequela.explain.result.explanation import (
     PruningPoint,
     StopReason,
     TargetScore,
+)
+from sequela.explain.options import FeatureScope, ResolvedOptions
+from sequela.explain.request import (
+    EventInfo,
 )
 from sequela.explain.schema import Link
 from sequela.explain.telemetry import Record

@@ -18,7 +18,7 @@ from sequela.concurrency.deadline import Deadline
 from sequela.errors import DoesNotFit
 from sequela.explain.diagnostics import Diagnostics
 from sequela.explain.evaluate.choose_execution import ExecutionKind
-from sequela.explain.result.explanation import Explanation
+from sequela.explain.explanation import Explanation
 from trace_reader import GameRecord, Trace, traces
 
 LENGTH = 7

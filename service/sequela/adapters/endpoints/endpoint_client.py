@@ -15,8 +15,8 @@ from sequela.adapters.endpoints.limiter import Limiter
 from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.errors import SequelaError
 from sequela.explain.evaluate.model_caller import even_slices
-from sequela.explain.evaluate.row_independence import RowIndependence
 from sequela.explain.ports import CallListener, EndpointInfo, Frame, RemoteRows
+from sequela.explain.row_independence import RowIndependence
 from sequela.timeshap.cells import Cells
 
 Outputs = NDArray[np.float64]

@@ -23,8 +23,8 @@ from sequela.adapters.model_io.signature import (
     format_axes,
 )
 from sequela.errors import InvalidInput
+from sequela.explain.explanation import ExplanationWarning
 from sequela.explain.limits import Limits
-from sequela.explain.result.explanation import ExplanationWarning
 from sequela.explain.schema import Axis, InputSchema, ModelSchema, Role
 
 RANKS: dict[Role, int] = {Role.EVENTS: 3, Role.STATIC: 2, Role.MASK: 2, Role.LENGTH: 1}

@@ -9,8 +9,8 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from sequela.adapters.metrics.buckets import ERRORS, EVENTS, RESIDUALS, ROWS, SECONDS
+from sequela.explain.explanation import Explanation, LevelExplanation
 from sequela.explain.ports import ModelState
-from sequela.explain.result.explanation import Explanation, LevelExplanation
 from sequela.explain.telemetry import BatchEvaluated, ExplanationFinished, Record, StageDone
 
 

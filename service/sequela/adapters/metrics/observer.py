@@ -13,7 +13,7 @@ from sequela.adapters.metrics.api_metrics import CallMetrics, ExecutorMetrics, H
 from sequela.adapters.metrics.explain_metrics import ExplanationMetrics, ModelMetrics, ModelStateCollector
 from sequela.adapters.metrics.remote_metrics import EndpointMetrics, StoreMetrics
 from sequela.concurrency.worker_pool import WorkerPool
-from sequela.explain.result.explanation import METHOD_VERSION
+from sequela.explain.explanation import METHOD_VERSION
 from sequela.explain.telemetry import Record
 
 

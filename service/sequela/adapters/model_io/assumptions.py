@@ -10,7 +10,7 @@ from sequela.adapters.model_io.input_use import InputUse
 from sequela.adapters.model_io.schema_draft import Draft
 from sequela.adapters.model_io.schema_entries import entries, entry
 from sequela.adapters.model_io.signature import InputSignature, Signature
-from sequela.explain.result.explanation import ExplanationWarning
+from sequela.explain.explanation import ExplanationWarning
 from sequela.explain.schema import Axis, InputSchema, Role
 
 AXIS_NOUNS = {Axis.BATCH: "sequences", Axis.TIME: "events", Axis.FEATURES: "columns"}

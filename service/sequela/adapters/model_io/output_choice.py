@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from sequela.adapters.model_io.signature import Content, OutputSignature
 from sequela.errors import InvalidInput
-from sequela.explain.result.explanation import ExplanationWarning
+from sequela.explain.explanation import ExplanationWarning
 
 SIDE_OUTPUT_NAME = re.compile(
     r"^[hc]_?(n|t|out)$|hidden|cell|attention|attn|embed|(^|_)states?($|_)", re.IGNORECASE

@@ -8,7 +8,7 @@ from onnx import ModelProto
 
 from sequela.adapters.model_io.outputs import OutputLayout
 from sequela.adapters.onnx.output_values import class_labels
-from sequela.explain.result.explanation import ExplanationWarning
+from sequela.explain.explanation import ExplanationWarning
 
 
 @dataclass(frozen=True, slots=True)

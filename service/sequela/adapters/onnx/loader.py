@@ -39,10 +39,10 @@ from sequela.adapters.onnx.session import Session, open_session
 from sequela.adapters.onnx.stateful.conversion import StatefulConversion, convert_to_stateful
 from sequela.adapters.onnx.work import step_work
 from sequela.errors import DoesNotFit
+from sequela.explain.explanation import ExplanationWarning
 from sequela.explain.identity import model_digest
 from sequela.explain.limits import Limits
 from sequela.explain.ports import ModelInfo
-from sequela.explain.result.explanation import ExplanationWarning
 from sequela.explain.schema import ModelSchema
 
 _log = structlog.get_logger(__name__)

@@ -21,8 +21,8 @@ from sequela.adapters.onnx.load_trial import TrialResult
 from sequela.adapters.onnx.probe import TRIAL_ROWS, no_padding, sample_cells
 from sequela.adapters.onnx.session import Session
 from sequela.errors import DoesNotFit, InvalidInput
+from sequela.explain.explanation import ExplanationWarning
 from sequela.explain.ports import Frame
-from sequela.explain.result.explanation import ExplanationWarning
 from sequela.explain.schema import InputSchema, Padding, Role
 from sequela.timeshap.cells import Cells
 

@@ -21,8 +21,8 @@ from sequela.adapters.onnx.session import Session
 from sequela.adapters.onnx.subgraphs import walk_nodes
 from sequela.adapters.onnx.value_names import needed_nodes
 from sequela.errors import DoesNotFit
+from sequela.explain.explanation import ExplanationWarning
 from sequela.explain.ports import Frame
-from sequela.explain.result.explanation import ExplanationWarning
 from sequela.timeshap.cells import Cells
 
 ROW_SCALES = ((1.0, 0.0), (1.0, 0.0), (0.0, 0.0), (0.0, 1.0), (1 / 16, 0.0), (16.0, 0.0), (256.0, 0.0))

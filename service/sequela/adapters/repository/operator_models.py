@@ -7,10 +7,10 @@ from pathlib import Path
 
 import structlog
 
-from sequela.adapters.endpoints.configured_endpoints import ConfiguredEndpoints
 from sequela.adapters.endpoints.registry import EndpointRegistry
 from sequela.adapters.onnx.loader import Loader
 from sequela.adapters.onnx.model import OnnxModel
+from sequela.adapters.repository.configured_endpoints import ConfiguredEndpoints
 from sequela.adapters.repository.layout_warnings import layout_warnings
 from sequela.adapters.repository.local_models import LocalModels
 from sequela.adapters.repository.model_folders import find_folders

@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 from datetime import UTC, datetime, timedelta
 
+from sequela.explain.explanation import Explanation
 from sequela.explain.ports import Filter
-from sequela.explain.result.explanation import Explanation
 from sequela.names import parse_name
 
 _ALL = "explanations"

@@ -20,8 +20,8 @@ from sequela.adapters.store.page_tokens import page_position, page_token
 from sequela.adapters.store.ports import Store, StoreDown
 from sequela.adapters.store.serialization import decode_explanation, encode_explanation, seal, unseal
 from sequela.errors import NotFound
+from sequela.explain.explanation import Explanation
 from sequela.explain.ports import Filter, Observer, Page
-from sequela.explain.result.explanation import Explanation
 from sequela.explain.telemetry import CacheAsked
 
 EXPLANATION_TTL_SECONDS = 7 * 86_400.0

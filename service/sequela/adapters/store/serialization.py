@@ -20,7 +20,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from sequela.explain.background import Background
-from sequela.explain.result.explanation import Explanation
+from sequela.explain.explanation import Explanation
 
 _MAGIC = b"SQ1"
 _CRC = struct.Struct("<I")

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from sequela.errors import SequelaError
 from sequela.explain.base_and_score import ScoredTask
+from sequela.explain.explanation import Explanation
 from sequela.explain.layout import Layout
-from sequela.explain.result.explanation import Explanation
 from sequela.explain.schema import InputSchema
 from sequela.explain.task import Task
 from sequela.timeshap.players import Player, PlayerKind

@@ -20,8 +20,8 @@ from sequela.adapters.trace_files.folder import TraceFolder, never_raises
 from sequela.adapters.trace_files.game_files import GameFiles
 from sequela.adapters.trace_files.writer import Writer
 from sequela.explain.base_and_score import ScoredTask
+from sequela.explain.explanation import Explanation
 from sequela.explain.layout import Layout
-from sequela.explain.result.explanation import Explanation
 from sequela.explain.task import Task
 from sequela.explain.tracer import NO_TRACE, ExplanationTrace, GameTrace
 from sequela.timeshap.players import Players

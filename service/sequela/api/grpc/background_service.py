@@ -11,10 +11,10 @@ from sequela_proto.v1 import sequela_pb2_grpc as rpc
 from sequela.api.background_upload import wrong_order
 from sequela.api.catalog import Catalog
 from sequela.api.deadline_policy import DeadlinePolicy, read_within
+from sequela.api.encode.backgrounds import background, backgrounds
 from sequela.api.grpc.context import Context, call_deadline
 from sequela.api.grpc.decode import backgrounds as decode
 from sequela.api.grpc.decode.pages import page
-from sequela.api.grpc.encode.backgrounds import background, backgrounds
 from sequela.api.violations import Violations
 
 

@@ -9,12 +9,12 @@ from sequela_proto.v1 import sequela_pb2 as pb
 from sequela_proto.v1 import sequela_pb2_grpc as rpc
 
 from sequela.api.dataplane import DataPlane
+from sequela.api.encode.explanations import explanation, scores, summaries
 from sequela.api.errors import to_failure
 from sequela.api.grpc.context import Context, call_deadline
 from sequela.api.grpc.decode import explanations as decode
 from sequela.api.grpc.decode.pages import page
 from sequela.api.grpc.decode.references import unchecked_model
-from sequela.api.grpc.encode.explanations import explanation, scores, summaries
 from sequela.api.grpc.status import item_status
 from sequela.api.ordered_stream import in_order
 from sequela.api.violations import Violations

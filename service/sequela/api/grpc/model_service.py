@@ -9,10 +9,10 @@ from sequela_proto.v1 import sequela_pb2_grpc as rpc
 
 from sequela.api.catalog import Catalog
 from sequela.api.deadline_policy import DeadlinePolicy, read_within
+from sequela.api.encode.models import model, models
 from sequela.api.grpc.context import Context, call_deadline
 from sequela.api.grpc.decode import models as decode
 from sequela.api.grpc.decode.pages import page
-from sequela.api.grpc.encode.models import model, models
 from sequela.api.violations import Violations
 
 

@@ -16,11 +16,11 @@ from sequela.api.inference.outputs import OUTPUTS, SCORES, ExplainedRow
 from sequela.api.inference.parameters import read_parameters
 from sequela.api.inference.rows import Batch, tensor_rows
 from sequela.concurrency.deadline import Deadline
+from sequela.explain.explanation import Explanation
 from sequela.explain.inputs.preparation import real_steps
 from sequela.explain.link import linked
 from sequela.explain.option_defaults import link_of
 from sequela.explain.request import ExplainRequest, ModelChoice
-from sequela.explain.result.explanation import Explanation
 from sequela.explain.service import ScoreResult
 from sequela.explain.targets import first_targets
 from sequela.names import model_version

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from sequela.api.explanation_json import explanation_json
 from sequela.errors import InvalidInput
+from sequela.explain.explanation import Attribution, Explanation
 from sequela.explain.options import Level
-from sequela.explain.result.explanation import Attribution, Explanation
 from sequela.timeshap.players import PlayerKind
 
 Numbers = NDArray[np.float64]

@@ -11,16 +11,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from sequela import names
 from sequela.api.enums import OPTION_TABLES
 from sequela.api.option_values import checked_options
-from sequela.api.violations import Violations, shown
+from sequela.api.violations import Violations, shown, shown_text
 from sequela.errors import Unsupported
 from sequela.explain.limits import Limits
 from sequela.explain.options import RULES, Level, OptionRule, Options
 from sequela.explain.request import BackgroundChoice, DigestedBackground, NamedBackground, RequestPaths
+
+T = TypeVar("T")
 
 PATHS = RequestPaths(background="parameters.background", options="parameters")
 """Where callers of these protocols write the background and the options."""
@@ -142,9 +144,17 @@ def _converted(convert: Callable[[Any], Any], value: Any, path: str, violations:
     try:
         return convert(value)
     except (ValueError, TypeError, OverflowError) as error:
-        seen = shown(value if isinstance(value, str) else reprlib.repr(value))
-        violations.add(path, "PARAMETER_INVALID", f"{seen}: {error}")
+        violations.add(path, "PARAMETER_INVALID", f"{_shown(value)}: {error}")
         return None
+
+
+def _shown(value: Any) -> str:
+    """A value as it was sent: strings are quoted, and the others are not."""
+    if isinstance(value, str):
+        return shown(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "no value" if value is None else shown_text(reprlib.repr(value))
 
 
 def _to_member(words: Mapping[str, Enum], value: Any) -> Enum:
@@ -176,10 +186,18 @@ def _to_bool(value: Any) -> bool:
 def _to_float(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise TypeError("must be a number")
-    return float(value)
+    return _parsed(float, value, "must be a number")
 
 
 def _to_int(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise TypeError("must be a whole number")
-    return int(value)
+    return _parsed(int, value, "must be a whole number")
+
+
+def _parsed(parse: Callable[[Any], T], value: Any, expected: str) -> T:
+    """The number that a value holds. Raises ValueError with our words instead of Python's."""
+    try:
+        return parse(value)
+    except (ValueError, OverflowError):
+        raise ValueError(expected) from None

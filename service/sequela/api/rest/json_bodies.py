@@ -17,6 +17,8 @@ from sequela.api.violations import Violations
 from sequela.errors import InvalidInput
 
 UNKNOWN = "unknown_field"
+MAX_INTEGER_DIGITS = 4_300
+"""The largest number of digits of a whole number. It is Python's own limit, whose error names a function of Python."""
 MAX_SHOWN_KEY = 60
 """The largest number of characters of a key that a path shows."""
 
@@ -85,6 +87,9 @@ def parse_json(body: bytearray) -> Any:
         if b"\\u" in body:
             # Encoding fails for one half of a surrogate pair, which JSON can write and which is not a character.
             json.dumps(content, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        text = "the body holds one half of a surrogate pair (\\ud800 to \\udfff), which is not a character"
+        raise InvalidInput("BODY_MALFORMED", text) from None
     except RecursionError:
         raise InvalidInput("BODY_MALFORMED", "the body is nested too deeply to be read") from None
     except ValueError as error:
@@ -124,6 +129,8 @@ def _to_float(digits: str) -> float:
 
 
 def _to_int(digits: str) -> int:
+    if len(digits) > MAX_INTEGER_DIGITS:
+        raise ValueError(f"a whole number has {len(digits)} digits, the limit is {MAX_INTEGER_DIGITS}")
     return int(digits)
 
 

@@ -22,8 +22,8 @@ from sequela.api.rest.json_bodies import JsonBody, json_path, read_body
 from sequela.api.rest.middleware import RouteFactory
 from sequela.api.rest.responses import json_response, to_json
 from sequela.errors import InvalidInput
+from sequela.explain.explanation import Explanation
 from sequela.explain.request import ArrayPath, ExplainRequest, GivenSequence, InputPaths, NamedArray
-from sequela.explain.result.explanation import Explanation
 from sequela.explain.service import ScoreResult
 from sequela.explain.targets import first_targets
 from sequela.oip.json_numbers import json_array

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sequela.explain.explanation import StopReason
 from sequela.explain.options import Estimator
-from sequela.explain.result.explanation import StopReason
 from sequela.timeshap.players import Players
 from sequela.timeshap.regression import Solution
 

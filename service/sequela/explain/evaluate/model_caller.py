@@ -12,8 +12,8 @@ from typing import TypeVar
 
 from sequela.concurrency.deadline import Deadline
 from sequela.concurrency.worker_pool import WorkerPool
+from sequela.explain.explanation import Cost
 from sequela.explain.ports import Observer
-from sequela.explain.result.explanation import Cost
 from sequela.explain.telemetry import BatchEvaluated
 
 T = TypeVar("T")

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela.errors import InvalidInput
+from sequela.explain.explanation import ExplanationWarning
 from sequela.explain.request import NamedArray
-from sequela.explain.result.explanation import ExplanationWarning
 from sequela.explain.schema import FeatureKind, FeatureSchema, InputSchema, ModelSchema, Role
 
 MAX_LISTED = 10

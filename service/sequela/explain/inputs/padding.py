@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela.errors import InvalidInput
-from sequela.explain.result.explanation import ExplanationWarning
+from sequela.explain.explanation import ExplanationWarning
 from sequela.explain.schema import InputSchema, ModelSchema, Padding, Role
 
 

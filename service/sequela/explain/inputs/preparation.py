@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from sequela.errors import DoesNotFit, InvalidInput, Violation
 from sequela.explain.background import Background
 from sequela.explain.background_average import Average, Averager, BackgroundShape
+from sequela.explain.explanation import ExplanationWarning
 from sequela.explain.inputs.arrays import check_categories, checked, converted
 from sequela.explain.inputs.columns import in_order
 from sequela.explain.inputs.padding import EventRows, counted_as_events, real_rows
@@ -22,7 +23,6 @@ from sequela.explain.layout import layout
 from sequela.explain.limits import Limits
 from sequela.explain.ports import Frame
 from sequela.explain.request import ArrayPath, GivenBackground, GivenSequence, InputPaths, NamedArray
-from sequela.explain.result.explanation import ExplanationWarning
 from sequela.explain.schema import InputSchema, ModelSchema, Padding, Role
 from sequela.timeshap.cells import Cells
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sequela.explain.explanation import ExplanationWarning
 from sequela.explain.layout import Layout
-from sequela.explain.result.explanation import ExplanationWarning
 from sequela.explain.schema import Display, FeatureKind, Transform
 from sequela.timeshap.cells import Cells
 

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from sequela.explain.estimate.outcome import GameOutcome
 from sequela.explain.estimate.rules import GameRules
+from sequela.explain.explanation import LevelExplanation, StopReason
 from sequela.explain.levels.definition import LevelContext, LevelDefinition, LevelResult, LevelResults
+from sequela.explain.levels.level_assembly import SelectionNotes, level_explanation
 from sequela.explain.option_defaults import top_k
 from sequela.explain.options import Level
-from sequela.explain.result.explanation import LevelExplanation, StopReason
-from sequela.explain.result.level_assembly import SelectionNotes, level_explanation
 from sequela.timeshap.players import Extent, Player, PlayerKind, cell_players, event_players
 from sequela.timeshap.selection import Selection, above, bounded, strongest
 

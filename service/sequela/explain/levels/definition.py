@@ -13,11 +13,11 @@ from sequela.explain.estimate.game import play
 from sequela.explain.estimate.outcome import GameOutcome
 from sequela.explain.estimate.rules import GameRules
 from sequela.explain.evaluate.evaluator import Evaluator
+from sequela.explain.explanation import LevelExplanation
 from sequela.explain.layout import Layout
+from sequela.explain.levels.level_assembly import level_explanation
 from sequela.explain.option_defaults import Tolerances
 from sequela.explain.options import Options
-from sequela.explain.result.explanation import LevelExplanation
-from sequela.explain.result.level_assembly import level_explanation
 from sequela.timeshap.history import History
 from sequela.timeshap.players import Extent, Players
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela.explain.base_and_score import BaseAndScore
+from sequela.explain.explanation import Explanation, ExplanationWarning, Pruning, StopReason
 from sequela.explain.levels.cell import CellResult
 from sequela.explain.levels.definition import LevelContext, LevelResults
 from sequela.explain.link import LOWEST
@@ -19,7 +20,6 @@ from sequela.explain.option_defaults import (
     link_of,
 )
 from sequela.explain.options import Level, Options
-from sequela.explain.result.explanation import Explanation, ExplanationWarning, Pruning, StopReason
 from sequela.explain.schema import Link, ModelSchema
 from sequela.explain.task import Task
 from sequela.timeshap.players import PlayerKind

@@ -11,15 +11,7 @@ from numpy.typing import NDArray
 
 from sequela.explain.base_and_score import BaseAndScore
 from sequela.explain.estimate.outcome import GameOutcome
-from sequela.explain.identity import unique_name
-from sequela.explain.layout import Layout
-from sequela.explain.levels.definition import LevelContext, LevelDefinition, LevelResults
-from sequela.explain.option_defaults import Tolerances, resolved
-from sequela.explain.pruning_scan import Scan, needs_scan
-from sequela.explain.request import EventInfo
-from sequela.explain.result.answer_warnings import outputs_left_out
-from sequela.explain.result.display import event_values, static_values
-from sequela.explain.result.explanation import (
+from sequela.explain.explanation import (
     Attribution,
     Cost,
     EventValues,
@@ -31,7 +23,15 @@ from sequela.explain.result.explanation import (
     PruningPoint,
     TargetScore,
 )
-from sequela.explain.result.level_assembly import level_quality, per_target
+from sequela.explain.identity import unique_name
+from sequela.explain.layout import Layout
+from sequela.explain.levels.definition import LevelContext, LevelDefinition, LevelResults
+from sequela.explain.levels.level_assembly import level_quality, per_target
+from sequela.explain.option_defaults import Tolerances, resolved
+from sequela.explain.pruning_scan import Scan, needs_scan
+from sequela.explain.request import EventInfo
+from sequela.explain.result.answer_warnings import outputs_left_out
+from sequela.explain.result.display import event_values, static_values
 from sequela.explain.targets import Targets
 from sequela.explain.task import Task
 from sequela.timeshap.cells import Cells

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sequela_proto.v1 import sequela_pb2 as pb
 
+from sequela.api.encode.common import timestamp
 from sequela.api.enums import DTYPES
-from sequela.api.grpc.encode.common import timestamp
 from sequela.explain.background import Background, StoredBackground
 from sequela.explain.ports import Page
 from sequela.explain.schema import Dtype

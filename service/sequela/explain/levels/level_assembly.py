@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela.explain.estimate.outcome import GameOutcome
+from sequela.explain.explanation import Attribution, LevelExplanation, LevelQuality, PerTarget
 from sequela.explain.layout import Layout
-from sequela.explain.result.explanation import Attribution, LevelExplanation, LevelQuality, PerTarget
 from sequela.timeshap.players import Player
 
 

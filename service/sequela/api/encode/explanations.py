@@ -7,13 +7,13 @@ from typing import Any
 
 from sequela_proto.v1 import sequela_pb2 as pb
 
+from sequela.api.encode.common import cost, feature, optional, timestamp, warning
+from sequela.api.encode.levels import level, quality
 from sequela.api.enums import OPTION_TABLES, VERDICTS
-from sequela.api.grpc.encode.common import cost, feature, optional, timestamp, warning
-from sequela.api.grpc.encode.levels import level, quality
+from sequela.explain.explanation import EventValues, Explanation, Pruning, PruningPoint, TargetScore
 from sequela.explain.options import RULES, ResolvedOptions
 from sequela.explain.ports import Page
 from sequela.explain.request import EventInfo
-from sequela.explain.result.explanation import EventValues, Explanation, Pruning, PruningPoint, TargetScore
 from sequela.explain.service import ScoreResult
 
 LEVEL_FIELD = "{}_level"

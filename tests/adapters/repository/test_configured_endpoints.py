@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from endpoint_folders import write_endpoint
 from inference_server import InferenceServer, ServedModel
-from sequela.adapters.endpoints.configured_endpoints import ConfiguredEndpoint, ConfiguredEndpoints
 from sequela.adapters.endpoints.registry import EndpointRegistry, EndpointRules
+from sequela.adapters.repository.configured_endpoints import ConfiguredEndpoint, ConfiguredEndpoints
 from sequela.adapters.repository.model_folders import find_folders
 from sequela.explain.limits import Limits
 from sequela.explain.ports import ModelState, Observers

@@ -10,7 +10,7 @@ from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
 from sequela_proto.v1 import sequela_pb2 as pb
 
-from sequela.explain.result.explanation import Cost, ExplanationWarning, Feature
+from sequela.explain.explanation import Cost, ExplanationWarning, Feature
 
 Item = TypeVar("Item")
 Message = TypeVar("Message")

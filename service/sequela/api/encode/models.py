@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from sequela_proto.v1 import sequela_pb2 as pb
 
+from sequela.api.encode.common import feature, timestamp, warning
 from sequela.api.enums import DTYPES, FEATURE_KINDS, LINKS, MODEL_SOURCES, MODEL_STATES, ROLES
-from sequela.api.grpc.encode.common import feature, timestamp, warning
+from sequela.explain.explanation import Feature
 from sequela.explain.ports import Model, ModelRecord, Page
-from sequela.explain.result.explanation import Feature
 from sequela.explain.schema import FeatureSchema, InputSchema, ModelSchema, Role
 
 

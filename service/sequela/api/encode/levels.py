@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sequela_proto.v1 import sequela_pb2 as pb
 
+from sequela.api.encode.common import duration
 from sequela.api.enums import ESTIMATORS, PLAYER_KINDS, STOP_REASONS
-from sequela.api.grpc.encode.common import duration
-from sequela.explain.result.explanation import Attribution, LevelExplanation, LevelQuality
+from sequela.explain.explanation import Attribution, LevelExplanation, LevelQuality
 from sequela.timeshap.players import PlayerKind
 
 ONE_EVENT = (PlayerKind.EVENT, PlayerKind.CELL, PlayerKind.EVENT_REST)
