@@ -306,3 +306,14 @@ def test_several_threads(tmp_path: Path) -> None:
         trace = Trace(tmp_path / answer.name.rpartition("/")[2])
         for game in trace.games:
             np.testing.assert_allclose(game.attributions(), game.shapley_values(), rtol=0, atol=1e-12)
+
+
+def test_nothing_is_recorded_after_the_end(tmp_path: Path) -> None:
+    """A request that outlives the server is answered all the same, however much it would write."""
+    tracer = FileTracer(tmp_path, 1 << 26)
+    tracer.close()
+    model = loaded(GRU)
+    asked = question(model, GRU.sample(LENGTH), GRU.average(), **OPTIONS)
+    for _ in range(3):
+        assert explainer(model, diagnostics=Diagnostics(tracer)).explain(asked, Deadline()).explained
+    assert not [file for folder in tmp_path.iterdir() for file in folder.iterdir()]

@@ -49,7 +49,7 @@ class FileTracer:
         self._writer = Writer()
 
     def close(self) -> None:
-        """Waits until everything is written. Nothing may be recorded afterwards."""
+        """Waits until everything is written. Nothing is recorded afterwards."""
         self._writer.close()
 
     def explanation(self, name: str, task: Task) -> ExplanationTrace:
