@@ -38,7 +38,7 @@ def test_every_explanation_is_recorded(tmp_path: Path) -> None:
     assert recorded.keys() == {first.name, second.name}
     assert {facts["execution"] for facts in recorded.values()} == {"whole"}
     warned = {each["event"]: each for each in logs if each["log_level"] == "warning"}
-    assert warned["tracing explanations"]["trace_dir"] == str(tmp_path / "traces")
+    assert warned["tracing explanations"]["folder"] == str(tmp_path / "traces")
     assert "what callers sent" in warned["tracing explanations"]["detail"]
     assert warned["execution forced"]["execution"] == "whole"
 

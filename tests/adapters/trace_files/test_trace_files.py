@@ -241,7 +241,9 @@ def test_the_size_is_bounded(tmp_path: Path) -> None:
     trace = only(tmp_path)
     assert sum(each.stat().st_size for each in trace.folder.glob("*.npz")) < 1024 + 12 * 1024  # headers
     assert any("coalitions did not fit" in text for text in trace.facts["left_out"])
-    assert [each["left_out"] for each in logs if each["event"] == "trace cut"] == [trace.facts["left_out"]]
+    assert [each["detail"] for each in logs if each["event"] == "trace cut"] == [
+        "; ".join(trace.facts["left_out"])
+    ]
     (game,) = [game for game in trace.games if game.facts["level"] == "event"]
     assert game.facts["rows"] == len(game.arrays["coalitions"]) < game.facts["coalitions"] - 2
     assert len(answer.levels["cell"].attributions) == len(trace.game("cell").players)

@@ -125,7 +125,7 @@ class ExplanationFiles:
         """As in `ExplanationTrace`."""
         self._add(answer_facts(explanation))
         if self.folder.left_out:
-            log.warning("trace cut", folder=str(self.folder.path), left_out=self.folder.left_out)
+            log.warning("trace cut", folder=str(self.folder.path), detail="; ".join(self.folder.left_out))
 
     @never_raises
     def failed(self, error: BaseException) -> None:
