@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,8 @@ from sequela.main import CANNOT_START
 from sequela_client import Sequela
 from serving import Serving, embedded
 from trace_reader import Trace, traces
+
+from models.exported.page import ROOT
 
 GRU = BY_NAME["gru"]
 
@@ -35,9 +38,20 @@ def test_every_explanation_is_recorded(tmp_path: Path) -> None:
     assert recorded.keys() == {first.name, second.name}
     assert {facts["execution"] for facts in recorded.values()} == {"whole"}
     warned = {each["event"]: each for each in logs if each["log_level"] == "warning"}
-    assert warned["tracing explanations"]["trace_dir"] == str(tmp_path / "traces")
+    assert warned["tracing explanations"]["folder"] == str(tmp_path / "traces")
     assert "what callers sent" in warned["tracing explanations"]["detail"]
     assert warned["execution forced"]["execution"] == "whole"
+
+
+def test_the_page_names_parts_of_an_explanation(tmp_path: Path) -> None:
+    """What docs/debugging.md says to look at first is there."""
+    page = (ROOT / "docs" / "debugging.md").read_text()
+    named = set(re.findall(r"`(e\.[\w.\[\]\"]+)`", page))
+    assert len(named) >= 7
+    with Serving(embedded(trace_dir=tmp_path)) as serving, Sequela(serving.bound.grpc) as client:
+        explanation = client.explain(GRU.sample(5), model=GRU.path, background=GRU.average())
+    for each in named:
+        eval(each, {"e": explanation})
 
 
 def test_an_answer_that_was_cut_short(tmp_path: Path) -> None:

@@ -147,7 +147,7 @@ def _diagnostics(settings: Settings, closing: ExitStack) -> Diagnostics:
         closing.callback(files.close)
         tracer = files
         detail = "every explanation is recorded with what callers sent, and no answer is reused"
-        log.warning("tracing explanations", trace_dir=str(settings.trace_dir), detail=detail)
+        log.warning("tracing explanations", folder=str(settings.trace_dir), detail=detail)
     if settings.execution:
         detail = "models of this process run in this way only, and no answer is reused"
         log.warning("execution forced", execution=settings.execution, detail=detail)

@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeAlias, TypeVar
+from typing import IO, Any, Concatenate, ParamSpec, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 import structlog
@@ -56,12 +56,10 @@ class TraceFolder:
     def write_arrays(self, name: str, make: Callable[[], Arrays]) -> None:
         """Writes an `.npz` file of arrays whose bytes are reserved. They are made where they are written."""
 
-        def content() -> memoryview:
-            file = io.BytesIO()
+        def write(file: IO[bytes]) -> None:
             np.savez(file, **make())  # type: ignore[arg-type]  # numpy's stubs take the names for its options
-            return file.getbuffer()
 
-        self._write(name, content)
+        self._submit(name, write)
 
     def write_fitting_arrays(self, name: str, arrays: Arrays) -> None:
         """Writes an `.npz` file of those arrays that still fit."""
@@ -92,28 +90,30 @@ class TraceFolder:
         return fits
 
     def _write_text(self, name: str, text: str) -> None:
-        self._write(name, text.encode)
+        self._submit(name, lambda file: file.write(text.encode()))
 
-    def _write(self, name: str, content: Callable[[], bytes | memoryview]) -> None:
+    def _submit(self, name: str, write: Callable[[IO[bytes]], object]) -> None:
+        """Has a file written once its turn comes."""
+
         def job() -> None:
             if self.broken:
                 return
             try:
-                self._write_now(name, content())
+                self._write(name, write)
             except Exception as error:
                 self.give_up(error)
 
         self._writer.submit(job)
 
-    def _write_now(self, name: str, content: bytes | memoryview) -> None:
-        """A reader sees the whole file or none, because it gets its name last."""
+    def _write(self, name: str, write: Callable[[IO[bytes]], object]) -> None:
+        # The file gets its name last, so that a reader sees all of it or nothing.
         draft = self.path / f".{name}.part"
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        descriptor = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
+            with os.fdopen(descriptor, "w+b") as file:
+                write(file)
             draft.replace(self.path / name)
-        except OSError:
+        except Exception:
             draft.unlink(missing_ok=True)
             raise
 

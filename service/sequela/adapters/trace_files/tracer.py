@@ -49,7 +49,7 @@ class FileTracer:
         self._writer = Writer()
 
     def close(self) -> None:
-        """Waits until everything is written. Nothing may be recorded afterwards."""
+        """Waits until everything is written. Nothing is recorded afterwards."""
         self._writer.close()
 
     def explanation(self, name: str, task: Task) -> ExplanationTrace:
@@ -125,7 +125,7 @@ class ExplanationFiles:
         """As in `ExplanationTrace`."""
         self._add(answer_facts(explanation))
         if self.folder.left_out:
-            log.warning("trace cut", folder=str(self.folder.path), left_out=self.folder.left_out)
+            log.warning("trace cut", folder=str(self.folder.path), detail="; ".join(self.folder.left_out))
 
     @never_raises
     def failed(self, error: BaseException) -> None:

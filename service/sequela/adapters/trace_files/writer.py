@@ -20,15 +20,19 @@ class Writer:
 
     def __init__(self) -> None:
         self._jobs: Queue[Job | None] = Queue(MAX_PENDING_JOBS)
+        self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="trace-writer", daemon=True)
         self._thread.start()
 
     def submit(self, job: Job) -> None:
-        """Adds a job. Waits while too many are pending."""
-        self._jobs.put(job)
+        """Adds a job. Waits while too many are pending. After `close` it is dropped."""
+        # A request can outlive the server's drain, and nobody takes its jobs then.
+        if not self._closed.is_set():
+            self._jobs.put(job)
 
     def close(self) -> None:
-        """Waits until all jobs are done, and ends the thread. No job may be submitted afterwards."""
+        """Waits until all jobs are done, and ends the thread."""
+        self._closed.set()
         self._jobs.put(None)
         self._thread.join()
 
