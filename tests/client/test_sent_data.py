@@ -161,14 +161,16 @@ def test_ids_keep_all_their_digits(sequela: Sequela, odd: Path, kind: str) -> No
 @pytest.mark.parametrize("value", [np.float64(BIG), np.float32(2**24 + 1)], ids=["float64", "float32"])
 def test_ids_that_lost_digits_are_refused(sequela: Sequela, odd: Path, value: Any) -> None:
     """What came as a float from which the next id cannot be told; one below is taken."""
-    with pytest.raises(CallerError, match=r"does not hold every whole number from .* on: send it as int64"):
+    with pytest.raises(CallerError, match=r"cannot represent every whole number above .*; send it as int64"):
         sequela.explain(np.array([[value]]), model=odd, background=[0])
     assert sequela.explain(np.array([[value - 1 - value % 2]]), model=odd, background=[0]).score == 1.0
 
 
 def test_a_square_table_that_lies_on_its_side(ask: Ask) -> None:
     """Three events of three features, transposed: the shape fits, the names of the rows do not."""
-    with pytest.raises(CallerError, match=r"rows are called amount, age, hours.*transposed"):
+    with pytest.raises(
+        CallerError, match=r"rows have the names of the model's columns, amount, age, hours; is it transposed"
+    ):
         ask(FRAME.iloc[:3].T)
 
 
@@ -207,9 +209,15 @@ REFUSED: dict[str, tuple[Any, str]] = {
         Sequence(ROWS, events=EventInfo("a")),
         "must be a list with one EventInfo for each event",
     ),
-    "one event": (ROWS[0], "(3,), input 'x' takes (events, 3): a single event? Put it into a list"),
-    "several sequences": (np.stack([ROWS, ROWS]), "several sequences? One is explained at a time"),
-    "names in capitals": (FRAME.rename(columns=str.upper), "is it 'AMOUNT' for 'amount'"),
+    "one event": (
+        ROWS[0],
+        "got (3,), but input 'x' takes (events, 3); is it a single event? Put it in a list",
+    ),
+    "several sequences": (
+        np.stack([ROWS, ROWS]),
+        "are these several sequences? Send one sequence per request",
+    ),
+    "names in capitals": (FRAME.rename(columns=str.upper), "did you mean 'AMOUNT' for 'amount'"),
 }
 
 
@@ -359,7 +367,10 @@ def test_inputs_without_names(sequela: Sequela) -> None:
     several = str(BY_NAME["multi_input"].path)
     assert sequela.explain(whole, model=several, background=background).length == len(rows)
     for sent, words in (
-        (FRAME, "sent without a name, but the model takes several inputs: numeric, ids, profile, region"),
+        (
+            FRAME,
+            "an array was sent without a name, but the model has several inputs; send one array for each of numeric, ids, profile, region",
+        ),
         (whole | {"profile": pd.Series([0.3, -1.0])}, "send its values along one axis, as in x.ravel()"),
     ):
         with pytest.raises(CallerError) as failed:

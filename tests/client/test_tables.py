@@ -94,7 +94,7 @@ def test_other_columns_are_left_out_and_said(sequela: Sequela, plain: Explanatio
 def test_a_missing_column_is_refused(sequela: Sequela) -> None:
     """The message names what is missing, and what may be meant."""
     frame = turned().rename(columns={"var_rss13": "var_rss_13"})
-    with pytest.raises(CallerError, match="missing: var_rss13 \\(is it 'var_rss_13'") as caught:
+    with pytest.raises(CallerError, match="missing: var_rss13 \\(did you mean 'var_rss_13'") as caught:
         explain(sequela, frame)
     assert caught.value.reason == "COLUMNS_DIFFER"
     assert caught.value.violations[0].field == "sequence"
@@ -145,7 +145,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
         pd.DataFrame(ROWS, columns=pd.MultiIndex.from_product([["a", "b"], [1, 2, 3]])),
         "several levels; give each column one name",
     ),
-    "missing": (turned().mask(turned() == turned().iloc[3, 2]), "holds nan, first at \\[3, 3\\]"),
+    "missing": (turned().mask(turned() == turned().iloc[3, 2]), "contains nan, first at \\[3, 3\\]"),
     "no time": (
         turned().set_index(pd.DatetimeIndex(["2026-03-01", None, *["2026-03-02"] * 3])),
         "has no time",
@@ -182,7 +182,7 @@ def test_a_model_without_names_takes_the_callers(sequela: Sequela) -> None:
         item.values for item in wanted.features.values()
     ]
     assert next(iter(wanted.features)) == "f0"
-    with pytest.raises(CallerError, match=f"it takes {width}, and they have no names"):
+    with pytest.raises(CallerError, match=f"it takes {width} columns, which have no names"):
         sequela.explain(frame.assign(extra=1.0), model="gru", background=average)
 
 

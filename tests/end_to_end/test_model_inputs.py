@@ -124,7 +124,7 @@ def test_an_order_that_may_be_either_is_asked_for(sequela: Sequela) -> None:
 @pytest.mark.parametrize("name", ["time_major", "channel_first_dyn", "nan_aware"])
 def test_a_transposed_sequence_is_suspected(sequela: Sequela, name: str) -> None:
     """(3, 5) for 5 events of 3 columns."""
-    assert "transposed?" in refusal(sequela, MODELS / f"{name}.onnx", X.T)
+    assert "is it transposed?" in refusal(sequela, MODELS / f"{name}.onnx", X.T)
     assert "x[0]" in refusal(sequela, MODELS / f"{name}.onnx", X[None])
 
 
@@ -171,7 +171,7 @@ def test_states_start_from_zeros(sequela: Sequela, tmp_path: Path) -> None:
     assert_right(told, truth_of("stateful", feed(0.5)))
     assert "STATES_START_AT_ZERO" not in reasons(told)
     sent = {"x": X, "h0": np.zeros((1, 6), np.float32)}
-    assert "leave it out" in refusal(sequela, MODELS / "stateful.onnx", sent, {"x": np.zeros(3, np.float32)})
+    assert "omit it" in refusal(sequela, MODELS / "stateful.onnx", sent, {"x": np.zeros(3, np.float32)})
 
 
 def test_a_known_future_is_one_player(sequela: Sequela, tmp_path: Path) -> None:

@@ -280,7 +280,7 @@ def test_a_background_that_has_no_score(sequela: Sequela, tmp_path: Path) -> Non
     ]
     content = model(nodes, [value("x", FLOAT, ["n", "l", 3])], [value("score", FLOAT, ["n"])])
     with pytest.raises(
-        SequelaError, match=r"nan for target 'score' with the background alone.*choose another"
+        SequelaError, match=r"nan for target 'score' when the background alone is scored.*Choose another"
     ):
         explained(sequela, content, tmp_path)
     nodes[2] = helper.make_node("Log", ["below"], ["log"])

@@ -121,7 +121,7 @@ def test_nothing_but_padding_is_refused(sequela: Sequela) -> None:
         with pytest.raises(CallerError) as caught:
             ask()
         assert caught.value.reason == "NO_EVENTS"
-        assert "all 8 rows equal pad_value 0, so they are padding" in str(caught.value)
+        assert "all 8 rows equal pad_value 0 and count as padding" in str(caught.value)
 
 
 def test_tensors_have_zeros_where_padding_was_sent(served: Serving, sequela: Sequela, tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_without_the_mask_padding_counts_and_that_is_said(sequela: Sequela, name
     assert warning.reason == "PADDING_COUNTED_AS_EVENTS"
     assert warning.message == (
         "The 2 newest rows equal pad_value 0 in every column and count as events; "
-        f"since {mark} was not sent: send it if they are padding."
+        f"because {mark} was not sent; send it if they are padding."
     )
     values = {"mask": np.ones(7, dtype=bool), "length": np.array(7)}[mark]
     events = sequela.explain({"events": rows, mark: values}, **question)

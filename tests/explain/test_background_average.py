@@ -224,7 +224,7 @@ def test_limits_name_themselves() -> None:
     assert error.value.reason == "AVERAGE_TOO_LARGE"
     many = Averager(SCHEMA, max_kept=100)
     many.add(Cells((np.zeros((99, 6), np.float32), np.arange(99)[:, None]), (np.zeros(3),)))
-    with pytest.raises(InvalidInput, match="mode keeps at most 100"):
+    with pytest.raises(InvalidInput, match="mode may keep at most 100"):
         many.finish()
 
 

@@ -183,7 +183,7 @@ def test_the_limit_of_players_is_that_of_the_game() -> None:
     too_narrow = explainer(model, limits=Limits(max_players=79)).explain(asked, Deadline())
     quality = levels(too_narrow)[0].quality
     assert quality.stop_reason is StopReason.NOT_COMPUTED
-    assert quality.detail.startswith("80 players, the limit is 79")
+    assert quality.detail.startswith("80 players exceed the limit of 79")
 
 
 def test_a_sequence_like_its_background_has_nothing_to_explain() -> None:

@@ -44,7 +44,7 @@ def with_value(value: float) -> np.ndarray:
 @pytest.mark.parametrize(
     ("arrays", "path", "reason", "said"),
     [
-        ({"nobody": numbers(6, 5)}, "sequence.inputs[0].name", "INPUT_UNKNOWN", "takes events"),
+        ({"nobody": numbers(6, 5)}, "sequence.inputs[0].name", "INPUT_UNKNOWN", "its inputs are events"),
         ({}, "sequence.inputs", "INPUT_MISSING", "'events'"),
         ({"events": numbers(6, 4)}, "sequence.inputs[0].tensor.shape", "SHAPE_MISMATCH", "(events, 5)"),
         ({"events": numbers(2, 6, 5)}, "sequence.inputs[0].tensor.shape", "SHAPE_MISMATCH", "(2, 6, 5)"),
@@ -58,7 +58,12 @@ def with_value(value: float) -> np.ndarray:
             "1e+300 at [3, 2]",
         ),
         ({"events": with_value(np.nan)}, "sequence.inputs[0].tensor", "TENSOR_NOT_FINITE", "allow_nan"),
-        ({"events": numbers(101, 5)}, "sequence.inputs", "TOO_MANY_EVENTS", "101 events, the limit is 100"),
+        (
+            {"events": numbers(101, 5)},
+            "sequence.inputs",
+            "TOO_MANY_EVENTS",
+            "101 events exceed the limit of 100",
+        ),
     ],
 )
 def test_a_single_input_is_checked(arrays: dict[str, Any], path: str, reason: str, said: str) -> None:
@@ -153,7 +158,7 @@ def test_a_fixed_length_model_takes_no_more() -> None:
     """More events than its length are refused with both numbers."""
     error = refused(InvalidInput, "fixed_left", events=numbers(9, 4))
     assert error.reason == "TOO_MANY_EVENTS"
-    assert "9 events, the model takes at most 8" in error.message
+    assert "9 events were sent, but the model has a fixed time axis of 8" in error.message
 
 
 def test_a_fixed_length_model_needs_to_know_its_side_of_padding() -> None:
@@ -217,7 +222,7 @@ def test_ids_outside_their_categories_are_refused(name: str, value: int, limit: 
     sample[name][-1] = value
     error = refused(InvalidInput, "multi_input", **sample)
     assert error.reason == "CATEGORY_UNKNOWN"
-    assert f"{value} is no id" in error.message
+    assert f"{value} is not a valid id" in error.message
     assert limit in error.message
     with pytest.raises(InvalidInput):
         prepare_background(loaded(case).info.schema, GivenBackground(named(sample)), LIMITS, "background")

@@ -126,7 +126,7 @@ def test_more_than_four_megabytes_go_through(door: Serving) -> None:
     """gRPC's own limit is 4 MiB; here the sequence is what is too long, not its message."""
     with (
         Sequela(door.bound.grpc) as client,
-        pytest.raises(CallerError, match="500000 events, the limit is 10000"),
+        pytest.raises(CallerError, match="500000 events exceed the limit of 10000"),
     ):
         client.explain(np.zeros((500_000, 3)), model="pooled")
 
@@ -153,7 +153,7 @@ def test_bodies_are_taken(door: Serving, name: str) -> None:
 
 HTTP_REFUSED = {
     "a number that JSON lacks": (PREDICT, b'{"instances": [[[NaN, 1, 2]]]}', "NaN is not a number"),
-    "a value that is missing": (PREDICT, b'{"instances": [[[null, 1, 2]]]}', "holds nan, first at"),
+    "a value that is missing": (PREDICT, b'{"instances": [[[null, 1, 2]]]}', "contains nan, first at"),
     "numbers as text": (PREDICT, b'{"instances": [[["1", "2", "3"]]]}', "must be numbers"),
     "records": (PREDICT, b'{"instances": [[{"a": 1}]]}', "must be numbers"),
     # serde-rs/json#762: what one parser drops, another keeps. Before: the last one won.

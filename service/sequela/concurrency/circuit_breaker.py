@@ -11,9 +11,9 @@ class CircuitBreaker:
 
     Args:
         probe: Returns whether the dependency works again. It runs in a thread of its own while the breaker is open.
-        on_change: Called with (closed, detail) on every change, and on the first call of all.
+        on_change: Called with (closed, detail) whenever the state changes, and after the very first call.
         probe_interval_seconds: How long to wait before each probe.
-        thread_name: The name of that thread.
+        thread_name: The name of the probing thread.
     """
 
     def __init__(

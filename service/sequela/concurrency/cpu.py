@@ -12,7 +12,7 @@ GROUPS = Path("sys/fs/cgroup")
 
 
 def usable_cores(root: Path = ROOT) -> int:
-    """Returns the number of cores in the affinity mask, or that of the control group's quota if it is lower.
+    """Returns the number of cores in the affinity mask, or the control group's quota if that is lower.
 
     A quota of 1.5 cores counts as 2. The result is at least 1. Tests put their own `proc` and `sys` below `root`.
     """
@@ -20,7 +20,7 @@ def usable_cores(root: Path = ROOT) -> int:
 
 
 def own_cores(workers: int) -> tuple[int, ...]:
-    """Returns the cores of the affinity mask, one for each worker, or nothing if the numbers differ."""
+    """Returns the cores of the affinity mask, one per worker, or an empty tuple if the counts differ."""
     try:
         cores = tuple(sorted(os.sched_getaffinity(0)))
     except AttributeError:  # macOS and Windows

@@ -15,8 +15,8 @@ MAX_RESERVED_SHARE = 0.3
 class DeadlinePassed(Exception):
     """The time for a part of the work is over.
 
-    No request fails with it: a level then answers with the coalitions that it has evaluated. Models raise it when a
-    call is stopped. If an endpoint took the time, its error is the `__cause__`.
+    A request does not fail because of it: the level answers from the coalitions it has already evaluated. Models
+    raise it when a call is stopped. If an endpoint used up the time, `__cause__` is the endpoint's error.
     """
 
 
@@ -50,24 +50,24 @@ class Deadline:
         return self.end - self.now()
 
     def keep_back(self, seconds: float) -> None:
-        """Moves the end forward by so many seconds, but not by more than a share of the time left.
+        """Brings the end forward by `seconds`, but by no more than a share of the time left.
 
         This leaves processor time to other requests that end at the same moment.
         """
         self.end -= min(seconds, MAX_RESERVED_SHARE * max(self.remaining, 0.0)) if seconds else 0.0
 
     def hurry(self, until: float) -> None:
-        """Moves the end forward to `until`, unless it is earlier already. The work then ends with what it has."""
+        """Brings the end forward to `until` if that is earlier. The work then ends with the results it has."""
         if until < self.end:
             self.hurried = True
             self.end = until
 
     def shorten(self, share: float) -> None:
-        """Moves the end forward, so that only this share of the time left remains."""
+        """Brings the end forward so that only this share of the remaining time is left."""
         self.end = min(self.end, self.now() + share * self.remaining)
 
     def beside(self) -> Deadline:
-        """Returns another deadline with the same end, for a part of the work that is cancelled separately."""
+        """Returns a deadline with the same end that can be cancelled separately, for one part of the work."""
         return Deadline(self.remaining)
 
     def cancel(self) -> None:
@@ -75,7 +75,7 @@ class Deadline:
         self._cancelled.set()
 
     def pause(self, seconds: float) -> None:
-        """Waits for so many seconds, or until the request is cancelled."""
+        """Waits for `seconds`, or until the request is cancelled."""
         self._cancelled.wait(seconds)
 
     def check(self, until: float = math.inf) -> None:

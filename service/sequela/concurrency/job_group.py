@@ -1,4 +1,4 @@
-"""The jobs of one call of `WorkerPool.run`: which come next, which run, and what they returned."""
+"""The jobs of one `WorkerPool.run` call: the ones still to start, the ones running, and their results."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, NoReturn
 
 
 class JobItem(NamedTuple):
-    """One job, and the place of its result."""
+    """One job, and the index of its result."""
 
     group: JobGroup
     place: int
@@ -22,17 +22,17 @@ class JobItem(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class JobGroup:
-    """Jobs that one caller waits for. The pool changes it under its lock, except for results and failures.
+    """Jobs that one caller waits for. The pool holds its lock to change anything but results and failures.
 
     Attributes:
         source: The jobs. Each is taken when its turn comes.
         context: The caller's context variables, which the jobs see.
-        ended: Gets an item once all jobs have ended.
+        ended: Receives one item once all jobs have ended.
         results: What the jobs returned, in their order.
         lookahead: Jobs taken from the source that have not begun.
         running: How many jobs run in the pool's threads.
-        concluded: Whether `ended` has its item.
-        failures: The exceptions that were raised, with the places of their jobs.
+        concluded: Whether `ended` has received its item.
+        failures: The exceptions that were raised, with the indices of their jobs.
     """
 
     source: Iterator[Callable[[], Any]]
@@ -51,7 +51,7 @@ class JobGroup:
 
     @property
     def exhausted(self) -> bool:
-        """Whether no more jobs will begin."""
+        """Whether no more jobs will start."""
         if not self.failures:
             self._look_ahead(1)
         return bool(self.failures) or not self.lookahead
@@ -63,26 +63,26 @@ class JobGroup:
         return JobItem(self, len(self.results) - 1, self.lookahead.popleft())
 
     def execute(self, item: JobItem) -> None:
-        """Runs a job, and keeps its result or its exception."""
+        """Runs a job and stores its result or exception."""
         try:
             self.results[item.place] = item.job()
         except BaseException as error:
             self.fail(item.place, error)
 
     def fail(self, place: int, error: BaseException) -> None:
-        """Keeps an exception. No more jobs begin."""
+        """Stores an exception and stops further jobs from starting."""
         self.failures.append((place, error))
 
     def conclude(self) -> None:
-        """Tells the caller if nothing runs and nothing more will begin."""
+        """Wakes the caller once no job is running and no more will start."""
         if not self.concluded and not self.running and self.exhausted:
             self.concluded = True
             self.ended.put(None)
 
     def outcome(self) -> list[Any]:
-        """Returns the results, or raises what the first job in order that failed raised.
+        """Returns the results, or raises the exception of the first job, in order, that failed.
 
-        Jobs begin in order, so no job before that one was left out.
+        Jobs start in order, so no job before that one was skipped.
         """
         if not self.failures:
             return self.results

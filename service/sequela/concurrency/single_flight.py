@@ -1,8 +1,8 @@
 """Computes a result once when several requests ask for it at the same time.
 
-The first request computes it. The others wait, but no longer than their own deadlines, and then find the result where
-the first one stored it. If there is none, because the first one failed, was cancelled, or has an answer that may not be
-shared, one of the others computes it next.
+The first request computes the result. The others wait, but no longer than their own deadlines, and then look it up in
+the store. If it is not there because the first request failed, was cancelled or got an answer that may not be shared,
+one of the waiting requests computes it next.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class SingleFlight:
 
     @contextmanager
     def lead(self, key: str, deadline: Deadline) -> Iterator[None]:
-        """Waits until no other thread works on `key`, and holds it while the context lasts.
+        """Waits until no other thread works on `key`, then holds it until the context exits.
 
         Raises:
             DeadlinePassed: The deadline came first.

@@ -1,9 +1,9 @@
-"""The pool of threads that all requests share. It runs as many jobs at a time as it has workers.
+"""The pool of threads that all requests share. It runs at most one job per worker.
 
-Requests take turns job by job, so a small request does not wait until a large one has ended. A request with one job
-runs it in its own thread if a worker is free, which saves a change of threads. Several jobs run in the pool's threads.
-Each of these threads is bound to a core if there are as many cores as workers. Otherwise the system often leaves two
-threads that wake each other on one core for some milliseconds, and many requests take no longer than that.
+Requests take turns job by job, so a small request does not wait for a large one to finish. A request with a single job
+runs it in its own thread if a worker is free, which avoids a context switch. Several jobs run in the pool's threads.
+Each of these threads is pinned to a core if there are as many cores as workers. Without pinning, the scheduler often
+leaves two threads that wake each other on the same core for a few milliseconds, which is as long as many requests take.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ CHECK_INTERVAL_SECONDS = 0.02
 """How often a waiting caller checks whether it should go on waiting."""
 
 _Inbox: TypeAlias = SimpleQueue[JobItem | None]
-"""Where one thread waits for its next item. None ends the thread."""
+"""The queue from which one thread takes its next item. None ends the thread."""
 
 
 class WorkerPool:
-    """Runs the jobs of several requests, at most `workers` at a time. Safe to call from several threads at once.
+    """Runs the jobs of several requests, at most `workers` of them concurrently. Thread-safe.
 
-    A job must not call `run`: it would wait for the worker that it occupies.
+    A job must not call `run`, because it would wait for the worker that it occupies.
 
     Args:
-        workers: How many jobs run at a time.
-        cores: The core of each worker's thread. Without them the system places the threads.
-        name: What the names of the threads begin with.
+        workers: How many jobs may run concurrently.
+        cores: The core to pin each worker's thread to. If empty, threads are not pinned.
+        name: The prefix of the thread names.
 
     Attributes:
         workers: The number of workers.
-        width: How many of them may work now; see `resize`.
+        width: How many of the workers may run jobs at present; see `resize`.
     """
 
     def __init__(self, workers: int, cores: Sequence[int] = (), name: str = "pool") -> None:
@@ -56,28 +56,28 @@ class WorkerPool:
 
     @property
     def busy(self) -> int:
-        """The number of jobs that run."""
+        """The number of jobs that are running."""
         return self.width - self._free
 
     @property
     def waiting(self) -> int:
-        """The number of requests with jobs that wait."""
+        """The number of requests that have waiting jobs."""
         return len(self._queue)
 
     def run(self, jobs: Iterable[Callable[[], T]], check: Callable[[], None] | None = None) -> list[T]:
         """Runs jobs and returns their results in order.
 
-        Each job is taken from its iterator when its turn comes, and runs in the caller's context (`contextvars`). When
-        a job or the iterator raises, jobs that have not begun are dropped, and those that run are waited for.
+        Each job is taken from the iterator when its turn comes, and runs in the caller's context (`contextvars`). If
+        a job or the iterator raises, jobs that have not started are dropped and running jobs are waited for.
 
         Args:
             jobs: The jobs.
-            check: Called now and then while the caller waits. If it raises, the wait ends: jobs that have not begun are
-                dropped, and those that run are left alone.
+            check: Called periodically while the caller waits. If it raises, the wait ends: jobs that have not started
+                are dropped, and running jobs are not waited for.
 
         Raises:
-            Unavailable: DRAINING. The pool is closed.
-            Exception: What the jobs would have raised if they had run one after the other.
+            Unavailable: DRAINING, if the pool is closed.
+            Exception: The exception that running the jobs one after the other would have raised.
         """
         group = JobGroup(iter(jobs))
         if group.has_one_job() and self._take_worker():
@@ -92,9 +92,9 @@ class WorkerPool:
 
     @contextlib.contextmanager
     def aside(self, job: Callable[[], None]) -> Iterator[None]:
-        """Runs a job while the context lasts, and waits for it at the end. Raises what `run` raises.
+        """Runs a job alongside the body of the context, and waits for it on exit. Raises what `run` raises.
 
-        If the context raises, a job that has not begun is dropped.
+        If the body raises, a job that has not started is dropped.
         """
         group = JobGroup(iter((job,)))
         self._enqueue(group)
@@ -107,14 +107,14 @@ class WorkerPool:
         group.outcome()
 
     def resize(self, width: int) -> None:
-        """Sets how many workers, from 1 to all, may work. If too many work at the moment, they end their jobs."""
+        """Sets how many workers, from 1 to all, may run jobs. Jobs that are already running are not interrupted."""
         with self._lock:
             self._free += width - self.width
             self.width = width
             self._dispatch()
 
     def close(self) -> None:
-        """Drops waiting jobs, and ends each thread after its job. Does not wait for them."""
+        """Drops waiting jobs and ends each thread after its current job, without waiting for it."""
         with self._lock:
             self._closed = True
             while self._queue:
@@ -137,14 +137,14 @@ class WorkerPool:
                 raise
 
     def _abandon(self, group: JobGroup) -> None:
-        """Drops what has not begun, and does not wait for what runs."""
+        """Drops the jobs that have not started, and does not wait for running ones."""
         with self._lock:
             group.fail(len(group.results), _dropped())
             if group in self._queue:
                 self._queue.remove(group)
 
     def _drop(self, group: JobGroup) -> None:
-        """Drops what has not begun, and waits for what runs."""
+        """Drops the jobs that have not started, and waits for running ones."""
         with self._lock:
             if group in self._queue:
                 self._queue.remove(group)
@@ -153,7 +153,7 @@ class WorkerPool:
         group.ended.get()
 
     def _take_worker(self) -> bool:
-        """Returns whether a worker is free and nobody waits for it; the caller's thread then counts as it."""
+        """Returns whether a worker is free and nobody waits for it. If so, the caller's thread takes its place."""
         with self._lock:
             if self._queue or self._free <= 0 or self._closed:
                 return False
@@ -170,13 +170,13 @@ class WorkerPool:
                 self._dispatch()
 
     def _work(self, inbox: _Inbox, core: set[int]) -> None:
-        # A sandbox may forbid this, or the core may have been taken away.
+        # Pinning is only an optimisation: a sandbox may forbid it, or the core may no longer be available.
         with contextlib.suppress(OSError, ValueError):
             if core:
                 os.sched_setaffinity(0, core)  # of this thread alone
         while (item := inbox.get()) is not None:
             group = item.group
-            # Two threads cannot enter the same context at a time, so each job gets a copy.
+            # A context can be entered by one thread only, so each job gets a copy.
             group.context.copy().run(group.execute, item)
             with self._lock:
                 self._free += 1
@@ -201,7 +201,7 @@ class WorkerPool:
             (self._idle.pop() if self._idle else self._start_thread()).put(item)
 
     def _start_thread(self) -> _Inbox:
-        """Starts a thread. There are never more than workers, because no more jobs run at a time."""
+        """Starts a thread. There are never more threads than workers, because `width` bounds the running jobs."""
         number, inbox = len(self._inboxes), _Inbox()
         self._inboxes.append(inbox)
         core = {self._cores[number]} if self._cores else set[int]()

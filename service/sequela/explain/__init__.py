@@ -1,1 +1,1 @@
-"""Explains one score, from the request to the explanation, and the ports to what this needs from outside."""
+"""Explains one score, from request to explanation. `ports` declares what this needs from outside."""

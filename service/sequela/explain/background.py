@@ -19,9 +19,9 @@ class Background:
     """Values by the name of the input, in the element types of the model.
 
     Attributes:
-        rows: For every event input (k, d); the last row stands for t = 0. With k = 1 it is an average event.
-        mean_event: For every event input (d,); it stands for events older than the first row.
-        static: For every static input (s,).
+        rows: An array (k, d) for each event input, whose last row stands for t = 0. An average event has k = 1.
+        mean_event: An array (d,) for each event input. It stands for events older than the first row.
+        static: An array (s,) for each static input.
     """
 
     rows: Mapping[str, NDArray[Any]]
@@ -50,7 +50,7 @@ class Background:
         Args:
             length: The number of events.
             events: The names of the event inputs, in the order of the model's layout.
-            static: The names of the static inputs, in this order too.
+            static: The names of the static inputs, also in the order of the layout.
         """
         return Cells(
             tuple(self._input(name, length) for name in events), tuple(self.static[name] for name in static)
@@ -71,8 +71,8 @@ class StoredBackground:
         name: `models/m/backgrounds/b`.
         background: The values.
         create_time: When it was stored.
-        sequences: How many sequences it is the average of; 0 if its values were sent.
-        averaged_events: How many events these had.
+        sequences: The number of sequences it was averaged from; 0 if its values were sent directly.
+        averaged_events: The total number of events in these sequences.
     """
 
     name: str

@@ -37,18 +37,18 @@ class BackgroundShape(StrEnum):
 class Averager:
     """Averages the sequences that are added.
 
-    Every event of every sequence has the same weight. Categorical and one-hot features take their mode; of equally
-    frequent values the smallest id or the first column. Integer and bool columns that are averaged are rounded to the
-    nearest number, halves to even. An average sequence has as many rows as the longest sequence, at most
-    `limits.max_background_rows`; the average event stands for older events.
+    Every event of every sequence has the same weight. Categorical and one-hot features are averaged by their mode; ties
+    go to the smallest id or the first column. Averages of integer and bool columns are rounded to the nearest whole
+    number, halves to even. An average sequence has as many rows as the longest sequence, up to
+    `limits.max_background_rows`. Events older than that get the average event.
 
     Args:
-        schema: The model's.
+        schema: The model's schema.
         average: How numeric columns are averaged.
         shape: Whether the average is an event or a sequence.
         limits: The service's limits.
-        max_kept: How many numbers of one input a median, or a mode of very many categories, may keep in memory. Means
-            keep no more than one background.
+        max_kept: How many numbers of one input may be kept in memory for a median, or for a mode over a large number
+            of categories. A mean needs only as much memory as one background.
     """
 
     def __init__(
@@ -79,8 +79,8 @@ class Averager:
         """Adds one sequence of real events.
 
         Raises:
-            InvalidInput: There are more than `limits.max_averaged_sequences` sequences, or a median or mode would have
-                to keep too many numbers.
+            InvalidInput: There are more than `limits.max_averaged_sequences` sequences, or a median or mode would
+                need to keep more than `max_kept` numbers.
         """
         if self.sequences == self._limits.max_averaged_sequences:
             raise InvalidInput.at(
@@ -100,14 +100,14 @@ class Averager:
             average.add(values[np.newaxis, np.newaxis])
 
     def finish(self) -> Background:
-        """The background, in the model's element types.
+        """Returns the background, in the model's element types.
 
         Raises:
             InvalidInput: No sequence was added.
         """
         if not self.sequences:
             raise InvalidInput.at(
-                "sequence", "NO_SEQUENCES", "at least one sequence is needed for an average"
+                "sequence", "NO_SEQUENCES", "no sequence was sent; an average needs at least one"
             )
         mean_event = _values(self._events, self._any_event)
         rows = _values(self._events, self._by_position) if self._by_position else mean_event

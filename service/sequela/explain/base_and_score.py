@@ -17,7 +17,7 @@ from sequela.timeshap.players import event_players
 class BaseAndScore:
     """f(B) and f(X), raw and after the link, (2, targets) each.
 
-    If the score is below `minimum_score`, f(B) is not computed, and both arrays hold f(X) alone, (1, targets).
+    If the score is below `minimum_score`, f(B) is not computed, and both arrays hold only f(X), (1, targets).
     """
 
     raw: NDArray[np.float64]
@@ -46,7 +46,7 @@ class BaseAndScore:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScoredTask:
-    """A task whose targets are known, with their scores. `evaluator` gives values of these targets."""
+    """A task whose targets are known, with their scores. `evaluator` returns values for these targets only."""
 
     task: Task
     evaluator: Evaluator
@@ -57,9 +57,9 @@ def score_task(task: Task, evaluator: Evaluator) -> ScoredTask:
     """Scores X and B, and chooses the targets: by default those with the highest scores.
 
     Raises:
-        DeadlinePassed: There was no time for the scores.
-        Cancelled: The caller is gone.
-        DoesNotFit: The model fails.
+        DeadlinePassed: The deadline passed before the scores were computed.
+        Cancelled: The caller cancelled the request.
+        DoesNotFit: The model failed.
     """
     raw = _raw_scores(task, evaluator)
     # The last row is f(X) in both cases.
@@ -71,9 +71,9 @@ def score_task(task: Task, evaluator: Evaluator) -> ScoredTask:
 
 
 def _raw_scores(task: Task, evaluator: Evaluator) -> NDArray[np.float64]:
-    """f(B) and f(X) before the link, (2, targets), or f(X) alone, (1, targets).
+    """f(B) and f(X) before the link, (2, targets), or only f(X), (1, targets).
 
-    Below the minimum score nothing is explained, so the model need not run for f(B) either.
+    A score below the minimum is not explained, so f(B) is not computed either.
     """
     players = event_players(task.extent, ())
     minimum = task.request.options.minimum_score

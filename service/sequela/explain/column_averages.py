@@ -14,11 +14,11 @@ from sequela.explain.schema import FeatureKind, InputSchema, ModelSchema
 MAX_KEPT = 20_000_000
 """Numbers that a median, or a mode of very many categories, may keep for one input."""
 MAX_PENDING_ROWS = 1 << 16
-"""Rows after which a mode counts what was added."""
+"""Number of added rows after which a mode counts them and frees their memory."""
 NAN_MARK = -1.7e308
 """Stands for NaN while modes are counted, because NaN is not equal to itself."""
 TIES = {FeatureKind.CATEGORICAL: -1, FeatureKind.ONE_HOT: 1}
-"""Which of equally frequent rows is the mode: the smallest id; the largest one-hot row, whose first column is set."""
+"""How ties are broken: the smallest id wins, or the largest one-hot row, which is the one whose first column is set."""
 
 Floats = NDArray[np.float64]
 
@@ -37,10 +37,10 @@ class InputAverage:
     """The average of one input: modes of categorical and one-hot columns, means or medians of the others.
 
     Args:
-        schema: The model's.
+        schema: The model's schema.
         given: The input.
-        numeric: Makes the average of so many numeric columns.
-        max_kept: How many numbers a mode may keep.
+        numeric: Creates the average for a given number of numeric columns.
+        max_kept: How many numbers a mode may keep in memory.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class InputAverage:
 
 
 class Mean:
-    """The mean, summed in float64. NaN is left out; a column that has nothing else stays NaN."""
+    """The mean, summed in float64. NaN is ignored; a column that is NaN throughout has the mean NaN."""
 
     def __init__(self, columns: int) -> None:
         self._totals: Floats = np.zeros((0, columns))
@@ -107,7 +107,7 @@ class Mean:
 
 
 class Median:
-    """The median. Keeps all values. NaN is left out as in a mean."""
+    """The median, which needs all values in memory. NaN is treated as in `Mean`."""
 
     def __init__(self, max_kept: int) -> None:
         self._kept: list[NDArray[Any]] = []
@@ -142,11 +142,11 @@ def _median(values: Floats) -> Floats:
 
 
 class Mode:
-    """The most frequent row of the columns. NaN is a category of its own, below all others.
+    """The most frequent row of the columns. NaN counts as a category of its own, which sorts before all others.
 
     Args:
-        max_kept: How many numbers may be kept.
-        ties: Of equally frequent rows, 1 takes the largest and -1 the smallest.
+        max_kept: How many numbers may be kept in memory.
+        ties: Which of several equally frequent rows is returned: 1 for the largest, -1 for the smallest.
     """
 
     def __init__(self, max_kept: int, ties: int) -> None:
@@ -201,5 +201,5 @@ def _too_many(what: str, limit: int) -> InvalidInput:
     return InvalidInput.at(
         "sequence",
         "AVERAGE_TOO_LARGE",
-        f"{what} keeps at most {limit} numbers of an input; send fewer sequences",
+        f"{what} may keep at most {limit} numbers for each input in memory; send fewer sequences",
     )

@@ -1,8 +1,8 @@
-"""What makes two requests the same, and the names of answers (docs/design.md §6.2).
+"""Decides whether two requests are the same, and names their answers (docs/design.md §6.2).
 
 The content key covers the model, the background, the tensors with their padding, every option, the method's version,
-and the names and warnings that follow from named columns. It covers neither the deadline, the caller's id and labels,
-nor what is only displayed.
+and the names and warnings that depend on named columns. It does not cover the deadline, the caller's id and labels,
+or anything that is only displayed.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from sequela.explain.task import Task
 
 
 def model_digest(onnx: bytes, schema_json: bytes) -> str:
-    """SHA-256 of a model's file, as 64 hexadecimal digits.
+    """Returns the SHA-256 of a model's file, as 64 hexadecimal digits.
 
-    With a schema it is SHA-256(SHA-256(onnx) ‖ SHA-256(schema)), so that no other two texts have the same digest.
+    With a schema it is SHA-256(SHA-256(onnx) ‖ SHA-256(schema)), so that moving bytes from one to the other changes it.
     """
     file = hashlib.sha256(onnx)
     if not schema_json:
@@ -36,7 +36,7 @@ def model_digest(onnx: bytes, schema_json: bytes) -> str:
 
 
 def content_key(task: Task) -> str:
-    """SHA-256 of everything that the numbers depend on, as 64 hexadecimal digits."""
+    """Returns the SHA-256 of everything that the numbers depend on, as 64 hexadecimal digits."""
     options = task.request.options
     # Options that are left out and options that name the default must have the same key.
     canonical = replace(
@@ -57,7 +57,7 @@ def content_key(task: Task) -> str:
         warnings,
     ]
     if task.targets.highest is not None:
-        # Which targets these are is not known before they are scored.
+        # If targets are chosen by score, only their number is known before the sequence is scored.
         facts.append({"highest": task.targets.highest})
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode())
     fitted = task.fitted
@@ -68,7 +68,7 @@ def content_key(task: Task) -> str:
 
 
 def explanation_name(key: str, request: ExplainRequest) -> str:
-    """The name `explanations/e`. It is the same for the same request with the same id, labels and event notes."""
+    """Returns the name `explanations/e`. It is the same for equal requests with equal ids, labels and event notes."""
     events = [[item.id, str(item.time), dict(item.display)] for item in request.sequence.events]
     facts = [key, request.caller_id, dict(request.labels), events]
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
@@ -76,7 +76,7 @@ def explanation_name(key: str, request: ExplainRequest) -> str:
 
 
 def unique_name() -> str:
-    """A random name, for an answer that no other request may be given, such as one that a deadline cut short."""
+    """Returns a random name for an answer that may not be reused, such as one that the deadline cut short."""
     return names.explanation_name(uuid.uuid4().hex)
 
 

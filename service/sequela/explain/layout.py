@@ -1,4 +1,4 @@
-"""Translates a schema's inputs and features by name into the indices that the method works with."""
+"""Translates the names of a schema's inputs and features to the indices that the method works with."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sequela.timeshap.players import Extent
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Layout:
-    """A schema by index.
+    """A schema whose inputs, features and columns are identified by index.
 
     Attributes:
         events: The event inputs, in the order of `Cells.events`.
@@ -28,7 +28,7 @@ class Layout:
     columns: Columns
 
     def extent(self, length: int) -> Extent:
-        """The extent of a sequence of `length` events: how many events, features and static inputs may be players."""
+        """Returns the extent of a sequence of `length` events: its numbers of events, features and static inputs."""
         return Extent(length, self.columns.features, self.columns.static)
 
 

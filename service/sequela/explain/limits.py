@@ -10,22 +10,22 @@ class Limits:
     """How much one request may ask for, and how much a model may need.
 
     Attributes:
-        max_events: Rows of a sequence, with padding.
-        max_columns: Columns of all inputs, and of the output.
+        max_events: Rows of a sequence, including padding.
+        max_columns: Columns of all inputs together, and of the output.
         max_coalitions: Coalitions of a level.
         max_targets: Outputs that are explained.
         max_players: Players of a level.
-        max_text: Characters of a text.
-        max_labels: Labels of a request.
-        max_score_sequences: Sequences of a request for scores.
-        max_explained_rows: Rows of a batch that is explained.
+        max_text: Characters in a text.
+        max_labels: Labels in a request.
+        max_score_sequences: Sequences in a request for scores.
+        max_explained_rows: Rows in a batch that is explained.
         max_background_rows: Rows of a background.
-        max_averaged_sequences: Sequences that a background is averaged from.
-        max_model_bytes: Size in bytes of an ONNX file.
-        max_schema_bytes: Size in bytes of a schema.
-        max_model_nodes: Nodes of an ONNX graph.
-        max_model_memory_bytes: Memory in bytes of all models in the process together.
-        max_model_call_seconds: Seconds after which a call of a model is stopped.
+        max_averaged_sequences: Sequences from which a background is averaged.
+        max_model_bytes: Size of an ONNX file in bytes.
+        max_schema_bytes: Size of a schema in bytes.
+        max_model_nodes: Nodes in an ONNX graph.
+        max_model_memory_bytes: Memory of all models in the process together, in bytes.
+        max_model_call_seconds: Duration after which a call of a model is stopped, in seconds.
     """
 
     max_events: int = 10_000

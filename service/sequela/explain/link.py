@@ -11,14 +11,14 @@ from sequela.errors import DoesNotFit
 from sequela.explain.schema import Link
 
 LOWEST = 2.0**-24
-"""Probabilities are clipped to [LOWEST, 1 - LOWEST], because a float32 model resolves no more near 1."""
+"""Probabilities are clipped to [LOWEST, 1 - LOWEST], because a float32 model has no finer resolution near 1."""
 ROUNDING = 1e-6
-"""How far outside of [0, 1] a probability may lie by rounding."""
+"""How far a probability may lie outside [0, 1] because of rounding."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Linked:
-    """Values on the link's scale, (n, targets), and how many of the n rows were clipped."""
+    """Values (n, targets) on the link's scale, and how many of the n rows were clipped."""
 
     values: NDArray[np.float64]
     clipped: int
@@ -35,7 +35,8 @@ def linked(link: Link, raw: NDArray[np.float64]) -> Linked:
     if raw.min() < -ROUNDING or raw.max() > 1 + ROUNDING:
         worst = raw.flat[np.abs(raw - 0.5).argmax()]
         raise DoesNotFit(
-            "OUTPUT_NOT_PROBABILITY", f"the logit link needs outputs in [0, 1]; the model gave {worst:g}"
+            "OUTPUT_NOT_PROBABILITY",
+            f"the logit link needs outputs in [0, 1], but the model returned {worst:g}",
         )
     clipped = np.clip(raw, LOWEST, 1 - LOWEST)
     # log1p keeps the digits of probabilities near 0.

@@ -12,21 +12,21 @@ from sequela.explain.ports import Model, RemoteEndpoint
 from sequela.explain.schema import Link, ModelSchema
 
 MAX_COALITIONS = 32_768
-"""The default budget of a level, about that of TimeSHAP's experiments (§4)."""
+"""The default budget of a level in coalitions, about the budget of TimeSHAP's experiments (§4)."""
 PRUNING_TOLERANCE = 0.025
-"""The default η, the one that TimeSHAP recommends (§4.1)."""
+"""The default η, as recommended by TimeSHAP (§4.1)."""
 CELL_THRESHOLD = 0.1
-"""The default θ, the one of TimeSHAP's examples (§4.3)."""
+"""The default θ, as in TimeSHAP's examples (§4.3)."""
 TARGET_STANDARD_ERROR = 0.005
 TOP_K = 5
-"""The number of events or of features, if only the other one is chosen by rank."""
+"""The number of events to choose by rank if a request only sets the number of features, and vice versa."""
 RESOLUTION = 1e-6
-"""Differences below this fraction of a score are the rounding of a float32 model."""
+"""Differences below this fraction of a score are regarded as rounding errors of a float32 model."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tolerances:
-    """The tolerances that are used, in units of the explained output, (targets,) each.
+    """The tolerances of an explanation, in units of the explained output, (targets,) each.
 
     Attributes:
         pruning: η.
@@ -46,14 +46,14 @@ NO_TOLERANCES = Tolerances(np.empty(0), np.empty(0), np.empty(0))
 def tolerances(
     options: Options, schema: ModelSchema, base: NDArray[np.float64], score: NDArray[np.float64]
 ) -> Tolerances:
-    """The tolerances that are used.
+    """Returns the requested tolerances, with defaults filled in.
 
     Defaults are absolute for outputs in [0, 1] on the identity link. Otherwise they are fractions of |f(X) - f(B)|, but
-    at least of what a float32 model resolves, so that a constant model is pruned like any other.
+    no smaller than the rounding error of a float32 model, so that pruning also works for a constant model.
 
     Args:
-        options: Those of the request.
-        schema: The model's.
+        options: The options of the request.
+        schema: The model's schema.
         base: f(B) after the link, (targets,).
         score: f(X) after the link, (targets,).
     """
@@ -75,25 +75,25 @@ def tolerances(
 
 
 def link_of(options: Options, schema: ModelSchema) -> Link:
-    """The link that the request names, else the model's own."""
+    """Returns the link that the request names, or the model's default."""
     return options.link or schema.link
 
 
 def top_k(options: Options) -> tuple[int, int] | None:
-    """How many events and how many features are opened into cells by rank; None if a threshold chooses them."""
+    """Returns how many events and features are selected for cells by rank, or None if a threshold selects them."""
     if options.top_k_events is None and options.top_k_features is None:
         return None
     return options.top_k_events or TOP_K, options.top_k_features or TOP_K
 
 
 def budget_of(options: Options, endpoint: RemoteEndpoint | None) -> int:
-    """The budget of a level in coalitions. Endpoints have a default of their own, because their rows may cost money."""
+    """Returns the budget of a level in coalitions. Endpoints have a separate default, because rows may cost money."""
     usual = endpoint.info.max_coalitions if endpoint else MAX_COALITIONS
     return usual if options.max_coalitions is None else options.max_coalitions
 
 
 def resolved(options: Options, model: Model, used: Tolerances) -> ResolvedOptions:
-    """The options with every default filled in, as the answer shows them."""
+    """Returns the options with every default filled in, as they appear in the answer."""
     ranks = top_k(options) or (None, None)
     filled = replace(options, top_k_events=ranks[0], top_k_features=ranks[1])
     return ResolvedOptions(

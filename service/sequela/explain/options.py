@@ -1,7 +1,7 @@
-"""How to explain: every option is declared here, once.
+"""The options of an explanation. Each option is declared once, here.
 
-A field's rule says what values it takes. Protocols read, check and answer options by these rules, so that a new option
-needs no code of theirs.
+A field's rule says which values are allowed. The protocols read, check and write options by these rules, so a new option
+needs no code in them.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ class Level(StrEnum):
 
 
 class FeatureScope(StrEnum):
-    """Which events the features act on."""
+    """The events whose values a feature stands for: the unpruned ones, or all of them."""
 
     UNPRUNED = "unpruned"
     FULL_SEQUENCE = "full_sequence"
 
 
 class Estimator(StrEnum):
-    """How attributions follow from the values of coalitions."""
+    """How attributions are estimated from the values of coalitions."""
 
     REGRESSION = "regression"
     CONTROL_VARIATE = "control_variate"
@@ -43,14 +43,14 @@ class Estimator(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OptionRule:
-    """What an option may be.
+    """The type and range of an option.
 
     Attributes:
-        kind: The type of its value, or of each of its values: bool, int, float, str or an enum.
-        help: What it does, in a sentence.
-        repeated: Whether it takes several values.
+        kind: The type of the value, or of each value: bool, int, float, str or an enum.
+        help: What the option does, in one sentence.
+        repeated: Whether the option takes several values.
         lowest: The smallest number allowed; None for no bound.
-        highest: The largest number allowed, or for repeated values the largest count of them; None for no bound.
+        highest: The largest number allowed, or the largest count of repeated values; None for no bound.
     """
 
     kind: type
@@ -68,7 +68,7 @@ def _rule(
     lowest: Bound | None = None,
     highest: Bound | None = None,
 ) -> Mapping[str, OptionRule]:
-    """The metadata of an option's field."""
+    """Returns the metadata for the field of an option."""
     return {_RULE: OptionRule(kind, help, repeated, lowest, highest)}
 
 
@@ -82,20 +82,20 @@ def _one(_: Limits) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommonOptions:
-    """Options that an answer repeats in the form in which they were asked for."""
+    """Options that appear in an answer in the same form as in the request."""
 
     levels: tuple[str, ...] = field(
         default=(Level.EVENT, Level.FEATURE, Level.CELL),
         metadata=_rule(Level, "Levels to compute.", repeated=True),
     )
     feature_scope: FeatureScope = field(
-        default=FeatureScope.UNPRUNED, metadata=_rule(FeatureScope, "Which events the features act on.")
+        default=FeatureScope.UNPRUNED, metadata=_rule(FeatureScope, "The events that features cover.")
     )
     top_k_events: int | None = field(
         default=None,
         metadata=_rule(
             int,
-            "How many events make the cells, those with the largest attributions.",
+            "Number of events with the largest attributions to select for cells.",
             lowest=_one,
             highest=lambda limits: limits.max_events,
         ),
@@ -104,7 +104,7 @@ class CommonOptions:
         default=None,
         metadata=_rule(
             int,
-            "How many features make the cells, those with the largest attributions.",
+            "Number of features with the largest attributions to select for cells.",
             lowest=_one,
             highest=lambda limits: limits.max_columns,
         ),
@@ -114,32 +114,38 @@ class CommonOptions:
     )
     refine_history: bool = field(
         default=False,
-        metadata=_rule(bool, "Split the pruned block where one of its parts matters, or parts offset."),
+        metadata=_rule(
+            bool, "Split the pruned events if a part of them matters, or if parts offset each other."
+        ),
     )
     minimum_score: float | None = field(
         default=None,
-        metadata=_rule(float, "Below this raw score of the first target, the score is all that is answered."),
+        metadata=_rule(
+            float,
+            "If the raw score of the first target is lower than this, return the score without an explanation.",
+        ),
     )
-    full_pruning_curve: bool = field(default=False, metadata=_rule(bool, "Answer the whole pruning curve."))
+    full_pruning_curve: bool = field(default=False, metadata=_rule(bool, "Return the whole pruning curve."))
     output_event: int = field(
         default=0,
         metadata=_rule(
             int,
-            "The event t <= 0 whose output is explained, of models with an output for each event.",
+            "The event t <= 0 whose output is explained, for models with an output for each event.",
             lowest=lambda limits: 1 - limits.max_events,
             highest=_zero,
         ),
     )
     estimator: Estimator | None = field(
-        default=None, metadata=_rule(Estimator, "How attributions follow from the values of coalitions.")
+        default=None,
+        metadata=_rule(Estimator, "How attributions are estimated from the values of coalitions."),
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options(CommonOptions):
-    """How to explain, as a caller asks for it. None is a default that depends on the model (`option_defaults`).
+    """The options of a request. None stands for a default that depends on the model (`option_defaults`).
 
-    Without levels, f(X), f(B) and the pruning scan are all that is computed.
+    Without levels, only f(X), f(B) and the pruning scan are computed.
     """
 
     targets: tuple[str, ...] = field(
@@ -160,14 +166,16 @@ class Options(CommonOptions):
     cell_threshold: float | None = field(
         default=None,
         metadata=_rule(
-            float, "Events and features whose |attribution| exceeds theta make the cells.", lowest=_zero
+            float,
+            "Events and features whose |attribution| exceeds theta are selected for cells.",
+            lowest=_zero,
         ),
     )
     max_coalitions: int | None = field(
         default=None,
         metadata=_rule(
             int,
-            "Coalitions evaluated at most in each level.",
+            "Largest number of coalitions to evaluate in each level.",
             lowest=_one,
             highest=lambda limits: limits.max_coalitions,
         ),
@@ -175,7 +183,7 @@ class Options(CommonOptions):
     target_standard_error: float | None = field(
         default=None,
         metadata=_rule(
-            float, "Sampling stops once every standard error of the level is within this.", lowest=_zero
+            float, "Sampling of a level stops when all of its standard errors are at most this.", lowest=_zero
         ),
     )
     link: Link | None = field(
@@ -185,8 +193,10 @@ class Options(CommonOptions):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResolvedOptions(CommonOptions):
-    """The options used, with every default filled in. Tolerances are in units of the explained output, one for each
-    target; they are empty where nothing was explained, and `cell_threshold` also where a top k chose the cells.
+    """The options that were used, with every default filled in.
+
+    Tolerances are in units of the explained output, one for each target. They are empty if nothing was explained.
+    `cell_threshold` is also empty if events and features were selected by rank.
     """
 
     pruning_tolerance: tuple[float, ...]
@@ -201,5 +211,5 @@ RULES: Mapping[str, OptionRule] = {each.name: each.metadata[_RULE] for each in f
 
 
 def common_options(options: Options) -> dict[str, Any]:
-    """The options that an answer repeats in the same form, by name."""
+    """Returns the options that appear in an answer in the same form as in the request, by name."""
     return {each.name: getattr(options, each.name) for each in fields(CommonOptions)}

@@ -33,9 +33,9 @@ class Pipeline:
 
     Attributes:
         limits: The service's limits.
-        observer: Is told how long each step took.
-        background_states: States of backgrounds that requests share.
-        levels: The levels that can be asked for.
+        observer: Receives the duration of each step.
+        background_states: States of backgrounds that all requests share.
+        levels: The levels that a request can ask for.
         diagnostics: Switches for finding out where a number comes from.
     """
 
@@ -54,9 +54,9 @@ class Pipeline:
             caller: Runs the model, within the deadline of the request.
 
         Raises:
-            DeadlinePassed: Not even f(X) and f(B) fit into the time.
-            Cancelled: The caller is gone.
-            DoesNotFit: The model fails, or cannot be run in the way that is forced.
+            DeadlinePassed: The deadline passed before f(X) and f(B) were computed.
+            Cancelled: The caller cancelled the request.
+            DoesNotFit: The model failed, or cannot be run with the forced execution.
         """
         trace = self.diagnostics.tracer.explanation(name, task)
         try:

@@ -1,8 +1,7 @@
-"""Whether rows of one call to an endpoint influence each other: a few rows are sent again, alone, to see.
+"""Checks whether the rows of a call to an endpoint influence each other, by sending a few of them again, alone.
 
-A file is checked for this when it is loaded. Rows sent to an endpoint cost money, so of each model that an endpoint
-describes only three are sent twice, in the first explanations of a process: the sequence, and two mixes that are
-mostly background.
+A model file is checked for this when it is loaded. Rows sent to an endpoint cost money, so only three rows of each
+model are sent twice, in the first explanations of a process: the sequence, and two mixes that are mostly background.
 """
 
 from __future__ import annotations
@@ -16,27 +15,29 @@ from sequela.errors import DoesNotFit
 
 Outputs = NDArray[np.float64]
 ScoreAlone = Callable[[Sequence[int]], list[Outputs]]
-"""Scores rows of a batch again, by number, each in a call of its own: (outputs,) each."""
+"""Scores the rows with these numbers again, each in a separate call, and returns the outputs (outputs,) of each."""
 
 ROWS_TO_TRY = 3
 TOLERANCE = 2e-4
-"""Largest difference allowed, as a fraction of the largest output of a call. Float32 noise between batch sizes lies far
-below.
+"""Largest difference allowed, as a fraction of the largest output of a call. Float32 rounding differences between batch
+sizes are far smaller.
 """
 HALF_TOLERANCE = 1e-2
-"""The same where outputs are 16-bit floats."""
+"""`TOLERANCE` for outputs that are 16-bit floats."""
 REPEATS = 6
-"""How often a row is repeated whose score may be drawn at random. Two draws of a class are often equal, six rarely."""
+"""How often a row is repeated if its score may be random. Two random draws of a class are often equal, six rarely."""
 REPEAT_SHARE = 0.05
 """Largest difference between repeats of one row sent alone, as a fraction of the tolerance."""
 
 
 class RowIndependence:
-    """Counts the rows of a model that are still to be tried. All requests share it; at worst a row more is sent.
+    """Counts the rows of a model that are still to be checked.
+
+    All requests share it, without a lock: at worst, a few more rows than necessary are checked.
 
     Args:
         tolerance: Largest difference allowed, as a fraction of the largest output.
-        left: Rows still to be tried.
+        left: The number of rows still to be checked.
     """
 
     def __init__(self, tolerance: float = TOLERANCE, left: int = ROWS_TO_TRY) -> None:
@@ -44,9 +45,10 @@ class RowIndependence:
         self._tolerance = tolerance
 
     def choose(self, rows: Sequence[int], coalitions: NDArray[np.bool_]) -> list[int]:
-        """Chooses among rows of a call, given their coalitions (n, players), those with the fewest players present.
+        """Chooses the rows with the fewest players present, given the coalitions (n, players) of a call.
 
-        The background alone is never chosen. Empty where nothing is left to try, or a row would be alone anyway.
+        The background alone is never chosen. Returns an empty list if no more rows need to be checked, or if the call
+        has a single row.
         """
         if not self.left or len(rows) < 2:
             return []
@@ -55,23 +57,23 @@ class RowIndependence:
         return order[: self.left]
 
     def check(self, uri: str, rows: Sequence[int], outputs: Outputs, score_alone: ScoreAlone) -> None:
-        """Compares rows sent alone with `outputs` (n, outputs), which has them scored beside others.
+        """Sends rows again, alone, and compares their outputs with `outputs` (n, outputs) of the shared calls.
 
         Raises:
-            DoesNotFit: MODEL_ROWS_COUPLED, MODEL_NOT_DETERMINISTIC.
-            SequelaError: What `score_alone` raises.
+            DoesNotFit: MODEL_ROWS_COUPLED or MODEL_NOT_DETERMINISTIC.
+            SequelaError: As `score_alone` raises.
         """
         allowed = self._tolerance * np.abs(outputs).max(initial=0.0)
         whole_numbers = bool((outputs == np.round(outputs)).all())
-        if whole_numbers:  # a class, perhaps a drawn one: equal by luck even where it is random
+        # Whole numbers may be classes, and two random draws of a class are often equal, so repeat the row.
+        if whole_numbers:
             repeats = score_alone([rows[0]] * REPEATS)
             if _spread(repeats) > allowed:
                 raise _not_deterministic(uri, repeats)
         for row, alone in zip(rows, score_alone(rows), strict=True):
             difference = np.abs(alone - outputs[row]).max()
-            if (
-                difference > allowed * REPEAT_SHARE
-            ):  # too much for batch sizes: random, or due to the other rows
+            # The size of a batch alone does not make this much difference: either scores are random, or other rows matter.
+            if difference > allowed * REPEAT_SHARE:
                 repeats = [*score_alone([row] * REPEATS), alone]
                 if _spread(repeats) > allowed * REPEAT_SHARE:
                     raise _not_deterministic(uri, repeats)
@@ -87,9 +89,9 @@ def _spread(repeats: Sequence[Outputs]) -> float:
 def _coupled(uri: str, alone: Outputs, beside: Outputs) -> DoesNotFit:
     place = int(np.abs(alone - beside).argmax())
     text = (
-        f"{uri} scores a sequence {beside[place]:.6g} beside others and {alone[place]:.6g} alone: the rows of a batch "
-        "influence each other. Set max_batch_rows = 1 in its endpoint.toml, or serve a model whose rows are "
-        "independent (batch_first, no normalisation over the batch, no dynamic quantisation)"
+        f"{uri} gives the same sequence {beside[place]:.6g} in a batch with others and {alone[place]:.6g} alone, so the "
+        "rows of a batch influence each other. Set max_batch_rows = 1 in its endpoint.toml, or serve a model whose rows "
+        "are independent (batch_first, no normalisation over the batch, no dynamic quantisation)"
     )
     return DoesNotFit("MODEL_ROWS_COUPLED", text)
 
@@ -99,7 +101,7 @@ def _not_deterministic(uri: str, repeats: Sequence[Outputs]) -> DoesNotFit:
     place = int(np.ptp(found, axis=0).argmax())
     low, high = found[:, place].min(), found[:, place].max()
     text = (
-        f"{uri} scores the same sequence {low:.6g} and {high:.6g}. Serve a model that gives the same output each time "
+        f"{uri} gives the same sequence different scores, {low:.6g} and {high:.6g}. Serve a model that is deterministic "
         "(model.eval(), no sampling, no noise)"
     )
     return DoesNotFit("MODEL_NOT_DETERMINISTIC", text)

@@ -1,1 +1,1 @@
-"""Plays one game: which coalitions are evaluated, stage by stage, and how attributions follow from their values."""
+"""Plays one game: samples coalitions stage by stage and estimates attributions from their values."""

@@ -13,11 +13,11 @@ from sequela.explain.task import Task
 
 
 def with_estimator(task: Task, pruned: int) -> Task:
-    """The task with its estimator filled in, so that the options in the answer reproduce the answer.
+    """Returns the task with its estimator filled in, so that the options in the answer reproduce the answer.
 
     Args:
         task: The request.
-        pruned: The number of pruned events: the others are players.
+        pruned: The number of pruned events. All other events are players.
     """
     options = task.request.options
     chosen = settled(options, task.model.endpoint) or _by_row_time(task, pruned)
@@ -25,7 +25,7 @@ def with_estimator(task: Task, pruned: int) -> Task:
 
 
 def _by_row_time(task: Task, pruned: int) -> Estimator:
-    """The estimator that suits the time that rows took so far."""
+    """Chooses the estimator from the time that rows have taken so far."""
     model = task.model
     assert isinstance(model, RemoteModel)
     # The largest game that is expected: unpruned events or features, and P.

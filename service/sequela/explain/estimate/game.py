@@ -26,21 +26,21 @@ from sequela.timeshap.players import Players
 from sequela.timeshap.regression import solve_small
 
 SOLVE_MARGIN = 0.7
-"""A stage is solved from this fraction of the size on at which the target should be reached."""
+"""A stage is solved if it has at least this fraction of the coalitions that should be needed to reach the target."""
 
 
 def play(evaluator: Evaluator, players: Players, gain: NDArray[np.float64], rules: GameRules) -> GameOutcome:
     """Plays one game. Null players are left out of the game and get attribution 0 (docs/design.md §4.6).
 
     Args:
-        evaluator: Gives the values of coalitions.
+        evaluator: Returns the values of coalitions.
         players: All players.
-        gain: f(X) - f(B) on the link's scale, (targets,): what the attributions add up to.
+        gain: f(X) - f(B) on the link's scale, (targets,). The attributions add up to it.
         rules: Budget, target and time.
 
     Raises:
-        Cancelled: The caller is gone.
-        DoesNotFit: The model fails.
+        Cancelled: The caller cancelled the request.
+        DoesNotFit: The model failed.
     """
     start = evaluator.deadline.now()
     # Null players are found by equal bits, which is a proof, so leaving them out is exact.
@@ -74,12 +74,12 @@ class _Game:
     def play(self) -> GameOutcome:
         m, rules = len(self.players), self.rules
         if m < 2:
-            # One player gets all of the difference; no player leaves none to share.
+            # A single player gets the whole difference, so there is nothing to sample.
             solution = solve_small(self.gain, m)
             return GameOutcome(self.players, StopReason.EXACT, solution, coalitions=all_coalitions(m))
         if m > rules.max_players:
             return self._not_computed(
-                f"{m} players, the limit is {rules.max_players}; a larger pruning tolerance leaves fewer events"
+                f"{m} players exceed the limit of {rules.max_players}; a larger pruning_tolerance prunes more events"
             )
         sizes = self._stage_sizes()
         if not sizes:
@@ -104,7 +104,7 @@ class _Game:
 
     def _plan(self, sizes: tuple[int, ...]) -> StagePlan:
         rules, last = self.rules, sizes[-1]
-        # With direct stages, a small first stage costs little and leaves an answer if time runs out in the whole game.
+        # With direct stages, a small first stage is cheap and provides an answer if time runs out in the whole game.
         whole = last == all_coalitions(len(self.players)) and not rules.direct_share
         whole &= not rules.has_target or last <= rules.max_enumerated
         plan = StagePlan(sizes, whole, rules.until, rules.direct_share, rules.min_trusted)
@@ -113,11 +113,11 @@ class _Game:
         return plan
 
     def _grow(self, sample: Sample, plan: StagePlan) -> GameOutcome:
-        """Grows the sample until the target is reached, or until the last stage or the deadline ends it.
+        """Grows the sample until the target is reached, the last stage is complete or the time is over.
 
-        A standard error falls with the square root of the sample, so stages that cannot reach the target are not
-        solved. An error bar is trusted to predict the size that is needed only up to `Sample.max_growth` times the
-        size of its own stage, because small samples estimate their errors badly.
+        Standard errors fall with the square root of the sample size, so stages that cannot reach the target are not
+        solved. The standard errors of a stage are used to predict the required size only up to `Sample.max_growth`
+        times the size of that stage, because small samples estimate their own errors badly.
         """
         target = self.rules.target
         smallest_useful = float(plan.min_trusted) if self.rules.has_target else np.inf
@@ -147,23 +147,23 @@ class _Game:
             smallest_useful = size * min(SOLVE_MARGIN * ratio**2, sample.max_growth)
 
     def _reason(self, size: int, plan: StagePlan) -> StopReason | None:
-        """Why a stage of this size is the last one; None if it is not."""
+        """Returns why a stage of this size is the last one, or None if it is not."""
         if size == all_coalitions(len(self.players)):
             return StopReason.EXACT
         return StopReason.BUDGET if size == plan.last else None
 
     def _last_complete_stage(self, sample: Sample, solved: GameOutcome | None) -> GameOutcome:
-        """The last stage that was evaluated completely before the time ran out."""
+        """Returns the last stage that was evaluated completely before the time ran out."""
         if not sample.size:
             minimum = minimum_budget(len(self.players))
-            return self._not_computed(f"the time left did not suffice for {minimum} coalitions")
+            return self._not_computed(f"not enough time was left to evaluate {minimum} coalitions")
         # The last complete stage may be solved already.
         if solved and solved.coalitions == sample.size:
             return solved
         return self._solved(sample, StopReason.DEADLINE)
 
     def _solved(self, sample: Sample, reason: StopReason) -> GameOutcome:
-        """Solves the current stage. If there was time for the base estimator only, the deadline has had an effect."""
+        """Solves the current stage. `out_of_time` is set if there was only time for the base estimator."""
         solution, used = sample.solve(self.gain)
         exact = reason is StopReason.EXACT
         return GameOutcome(

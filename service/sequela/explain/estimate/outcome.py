@@ -1,4 +1,4 @@
-"""What comes out of one game."""
+"""The outcome of one game."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class GameOutcome:
         players: All players, including null players, whose attributions are 0.
         reason: Why sampling stopped.
         solution: Attributions and standard errors, (players, targets); None if the game was not computed.
-        coalitions: The number of coalitions that were evaluated, with the empty one and the one of all players.
-        clipped: How many of them the logit link clipped.
+        coalitions: The number of evaluated coalitions, including the empty and the full one.
+        clipped: How many of these had values that the logit link clipped.
         detail: Why there is no solution, or why it is coarser than it could be.
         seconds: Wall time.
-        out_of_time: The deadline stopped the game, whether or not that left a solution, or left too little time for
-            the estimator that was asked for.
+        out_of_time: Whether the deadline stopped the game, with or without a solution, or left too little time for
+            the requested estimator.
         estimator: The estimator that solved the game; None if there was nothing to estimate.
         null: The null players, by their position in `players`.
     """

@@ -17,15 +17,15 @@ class GameRules:
     """The rules of one game.
 
     Attributes:
-        max_coalitions: The budget n, with the empty coalition and the one of all players.
-        max_players: Games of more players are not computed.
+        max_coalitions: The budget n, including the empty and the full coalition.
+        max_players: Games with more players are not computed.
         target: The standard error to reach, (targets,); 0 uses the whole budget.
         seed: The seed of the sample.
         until: When the game must have ended, in seconds on the monotonic clock.
-        estimator: How attributions follow from the values.
-        max_enumerated: Games of at most so many coalitions are evaluated whole, without a first sample.
-        direct_share: The share of the time left that one stage may take to be evaluated directly, without the stages
-            before it (see `StagePlan`); 0 takes one stage after the other.
+        estimator: How attributions are estimated from the values.
+        max_enumerated: Games with at most this many coalitions are evaluated completely, without a first sample.
+        direct_share: A stage may be evaluated directly, skipping the stages before it, if it takes at most this share
+            of the time left (see `StagePlan`). 0 evaluates one stage after another.
         level: The name of the level, for the trace.
         trace: Records the game.
     """
@@ -43,10 +43,10 @@ class GameRules:
 
     @property
     def has_target(self) -> bool:
-        """Whether a standard error can end the game: it must be above 0 for every target."""
+        """Whether reaching a standard error can end the game. It must be above 0 for every target."""
         return bool(self.target.all())
 
     @property
     def min_trusted(self) -> int:
-        """The smallest sample whose error bars may end the game; 0 without a target."""
+        """The smallest sample whose standard errors may end the game; 0 if no target is set."""
         return FEWEST_TO_TRUST if self.has_target else 0

@@ -1,6 +1,6 @@
 """The sample of one game: which pairs of coalitions have been evaluated, and their odd parts.
 
-For a pair {S, Sᶜ} the odd part is g = (v(S) - v(Sᶜ))/2; Shapley values depend on nothing else
+The odd part of a pair {S, Sᶜ} is g = (v(S) - v(Sᶜ))/2. Shapley values depend only on the odd parts
 (docs/estimator.md, "Which coalitions").
 """
 
@@ -25,16 +25,18 @@ from sequela.timeshap.players import Players
 from sequela.timeshap.regression import Solution
 
 MAX_MEMBERSHIP_BYTES = 1 << 25
-"""Size in bytes of the coalitions (n, players) that are held at a time, one byte for each membership."""
+"""Size limit in bytes of the coalitions (n, players) held in memory at once, with one byte per membership."""
 MIN_DRAWN_BESIDE = 1 << 17
-"""Memberships from which on it pays to draw them in another thread while the model runs."""
+"""Smallest number of memberships worth drawing in another thread while the model runs."""
 MAX_SOLVING_SHARE = 0.5
-"""Share of the time left that may be kept for solving. If an estimator may need more, the base estimator solves."""
+"""Largest share of the time left that is reserved for solving. If an estimator may need more, the base estimator is
+used.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PairBatch:
-    """The named sides (k, players) of the pairs of a portion."""
+    """The pairs of a portion. `pairs` (k, players) holds the named side of each pair."""
 
     portion: Portion
     pairs: NDArray[np.bool_]
@@ -44,17 +46,17 @@ class Sample:
     """The pairs evaluated so far, as the odd parts (k_s, targets) of the first k_s pairs of each stratum s.
 
     Args:
-        evaluator: Gives the values of coalitions.
+        evaluator: Returns the values of coalitions.
         players: The players of the game, at least two.
         targets: The number of targets.
-        sizes: The sizes in coalitions that the sample may grow to, ascending.
+        sizes: The sizes that the sample may grow to, in coalitions, ascending.
         rules: Its seed, deadline and estimator are used.
-        trace: Is told what was evaluated and solved.
+        trace: Records what was evaluated and solved.
 
     Attributes:
-        estimator: The estimator that was asked for.
-        size: The number of coalitions of the last complete stage; 0 before it.
-        clipped: How many of them the link clipped.
+        estimator: The requested estimator.
+        size: The number of coalitions of the last complete stage; 0 before the first stage.
+        clipped: How many of these had values that the link clipped.
     """
 
     def __init__(
@@ -81,9 +83,9 @@ class Sample:
         return SOLVERS[self.estimator].max_growth
 
     def grow(self, size: int, following: int | None) -> None:
-        """Evaluates the coalitions that a sample of `size` has beyond the present one.
+        """Grows the sample to `size` coalitions by evaluating the ones it does not have yet.
 
-        While the model runs, the pairs that the stage of `following` coalitions adds are drawn in another thread.
+        While the model runs, another thread draws the pairs that a next stage of `following` coalitions would add.
 
         Raises:
             DeadlinePassed: There is not enough time to evaluate and solve the stage. The sample is then unchanged.
@@ -106,7 +108,7 @@ class Sample:
         self.clipped += self._evaluator.clipped - clipped
 
     def solve(self, gain: NDArray[np.float64]) -> tuple[Solution, Estimator]:
-        """Solves the current stage with the estimator asked for, or with the base estimator if time is short.
+        """Solves the current stage with the requested estimator, or with the base estimator if time is short.
 
         Args:
             gain: f(X) - f(B) on the link's scale, (targets,).
@@ -125,7 +127,7 @@ class Sample:
         return solution, used
 
     def _solving_seconds(self, pairs: int) -> float:
-        """Seconds to keep for solving a stage of so many pairs."""
+        """The time in seconds to reserve for solving a stage of `pairs` pairs."""
         left = self._until - self._evaluator.deadline.now()
         requested, base = (
             SOLVERS[each].seconds(len(self.players), pairs) for each in (self.estimator, Estimator.REGRESSION)
@@ -133,7 +135,7 @@ class Sample:
         return requested if requested <= MAX_SOLVING_SHARE * left else base
 
     def _evaluate(self, batch: PairBatch, until: float, parts: Sequence[list[NDArray[np.float64]]]) -> None:
-        """Evaluates both sides of the pairs, and appends their odd parts to those of their strata."""
+        """Evaluates both sides of each pair and appends the odd parts to `parts`, by stratum."""
         pairs = batch.pairs
         coalitions = np.concatenate([pairs, ~pairs])
         values = self._evaluator.values(self.players, coalitions, until)
@@ -145,7 +147,7 @@ class Sample:
             parts[stratum].append(part)
 
     def _draw(self, portion: Portion) -> PairBatch:
-        """The pairs of a portion. The deadline is checked between strata: raises DeadlinePassed and Cancelled."""
+        """Returns the pairs of a portion. Checks the deadline between strata: raises DeadlinePassed and Cancelled."""
         ahead, self._drawn_ahead = self._drawn_ahead, None
         if ahead and ahead.portion == portion:
             return ahead
@@ -163,7 +165,7 @@ class Sample:
             return nullcontext()
 
         def draw() -> None:
-            # Drawing ahead may fail by the deadline; the values of the present stage still count.
+            # If the deadline stops the drawing, the values of the present stage are still of use.
             with suppress(DeadlinePassed):
                 self._drawn_ahead = self._draw(upcoming)
 
@@ -171,5 +173,5 @@ class Sample:
 
     @property
     def _max_pairs(self) -> int:
-        """Pairs held at a time. More pairs share more states of a recurrent model, but need memory."""
+        """How many pairs are held at once. More pairs share more states of a recurrent model, but need more memory."""
         return max(MAX_MEMBERSHIP_BYTES // (2 * len(self.players)), 1)

@@ -1,4 +1,4 @@
-"""The estimators: how each one solves a sample, how long that takes, and which one suits a request."""
+"""The estimators: how each one solves a sample, how long solving takes, and which one to use for a request."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from sequela.timeshap.control_variate.solver import (
 from sequela.timeshap.regression import Solution, solve
 
 USUAL = 0.25
-"""The usual share of the time that solving takes at most. The estimator is chosen by the usual time."""
+"""The usual solving time, as a fraction of the longest one. The choice of the estimator is based on the usual time."""
 SAVED = 0.4
-"""Share of the rows that the control variate saves at least, usually: its errors are smaller by a factor of 1.3."""
+"""Share of the rows that the control variate usually saves, or more: its errors are smaller by a factor of 1.3."""
 SOLVED_AGAIN = 1.6
-"""Time to solve all nested stages, in units of the last one. The time of a stage grows with the cube of its size."""
+"""Time to solve all nested stages, relative to the last one. The time of a stage grows with the cube of its size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,8 @@ class Solver:
 
     Attributes:
         solve: Solves a sample, as `regression.solve` does.
-        seconds: The seconds that this takes at most, for a number of players and of pairs.
-        max_growth: An error bar predicts the sample that reaches the target up to this many times its own sample.
+        seconds: Returns an upper bound on the solving time in seconds, given the numbers of players and of pairs.
+        max_growth: How many times larger than the current sample a prediction of the required sample may be.
     """
 
     solve: Callable[..., Solution]
@@ -41,12 +41,12 @@ class Solver:
 
 
 def _regression_seconds(players: int, pairs: int) -> float:
-    """Two passes over the pairs, and the inverse of a matrix."""
+    """The time of two passes over the pairs and of a matrix inversion."""
     return (2 * pairs + 2 * players) * players**2 / WORK_PER_SECOND
 
 
 def _variate_seconds(players: int, pairs: int) -> float:
-    """The base solution, two more for residuals and left-out errors, and the process, which whole games do not need."""
+    """The time of three regressions (base, residuals, left-out errors) and of the process, unless the game is whole."""
     if 2 * pairs + 2 >= all_coalitions(players):
         return _regression_seconds(players, pairs)
     return 3 * _regression_seconds(players, pairs) + solving_seconds(players, pairs)
@@ -54,32 +54,32 @@ def _variate_seconds(players: int, pairs: int) -> float:
 
 SOLVERS: Mapping[Estimator, Solver] = {
     Estimator.REGRESSION: Solver(solve, _regression_seconds, 4.0),
-    # Its error falls faster than the square root of the sample, so predictions by that rule are trusted less far.
+    # Its errors fall faster than the square root of the sample size, so predictions by that rule reach less far.
     Estimator.CONTROL_VARIATE: Solver(solve_with_variate, _variate_seconds, 1.5),
 }
 
 
 def settled(options: Options, endpoint: RemoteEndpoint | None) -> Estimator | None:
-    """The estimator that the request or the operator names; None if the time of rows decides.
+    """Returns the estimator that the request or the operator names, or None if it is chosen by how long rows take.
 
-    Models in this process use the base estimator by default, because rows are cheap, and the same request must get the
-    same answer.
+    Models in this process default to the base estimator: their rows are cheap, and the same request must always get
+    the same answer.
     """
     # Choosing by time would give the same request different answers, so only endpoints do it.
     return options.estimator or (endpoint.info.estimator if endpoint else Estimator.REGRESSION)
 
 
 def estimator_for(endpoint: RemoteEndpoint, row_bytes: int, budget: int, players: int) -> Estimator:
-    """Chooses an estimator for a model behind an endpoint, where neither the request nor the operator did.
+    """Chooses an estimator for a model behind an endpoint if neither the request nor the operator names one.
 
-    The control variate reaches a target with a fraction of the rows. It is chosen where the rows it saves would take
-    longer than solving it.
+    The control variate reaches a target with a fraction of the rows. It is chosen if the rows that it saves would take
+    longer than solving it does.
 
     Args:
-        endpoint: Says how long rows take.
-        row_bytes: Size of one row (see `ports.RemoteRows`).
-        budget: Coalitions of a level at most.
-        players: Players of the largest level.
+        endpoint: The model's endpoint, which estimates how long rows take.
+        row_bytes: The size of one row in bytes (see `ports.RemoteRows`).
+        budget: The largest number of coalitions of a level.
+        players: The number of players of the largest level.
     """
     pairs = min(budget // 2, MAX_PAIRS)
     if not worth_trying(players, pairs):

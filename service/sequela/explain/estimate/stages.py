@@ -1,4 +1,4 @@
-"""Which nested stage of a game comes next: as few stages as possible, and smaller ones if time is short.
+"""Chooses the next of a game's nested stages: as few stages as possible, and smaller ones if time is short.
 
 The rules are in docs/estimator.md, "Stages".
 """
@@ -11,25 +11,26 @@ from contextlib import contextmanager
 from sequela.concurrency.deadline import Deadline
 
 FIRST_PART = 1 / 16
-"""Share of a whole game that is evaluated first, so that there is an answer if time does not suffice for all of it."""
+"""Share of a whole game that is evaluated first, so that there is an answer if time runs out before the end."""
 MAX_UNSPLIT = 1 << 16
-"""Whole games of up to this many coalitions are evaluated in one stage, if the estimate leaves time to spare."""
+"""Whole games of up to this many coalitions are evaluated in one stage if they are expected to end well in time."""
 FIRST_STAGE_SHARE = 1 / 8
-"""Share of the time left that a first stage may take by an estimate. If the estimate is wrong, there is no answer."""
+"""Share of the time left that a first stage is expected to take at most. If it takes too long, there is no answer."""
 PART_SHARE = 1 / 2
-"""Share of the time left that one part of a whole game may take. A stage that the deadline stops is lost."""
+"""Share of the time left that one part of a whole game may take. If the deadline stops a stage, its work is lost."""
 
 
 class StagePlan:
     """Chooses the next stage of one game.
 
     Args:
-        sizes: Coalitions of the nested stages, ascending.
-        whole: Only the last stage is of use, because it is the whole game.
+        sizes: The sizes of the nested stages in coalitions, ascending.
+        whole: Whether the last stage is the whole game, so that the stages before it have no value of their own.
         until: When the last stage must have ended, in seconds on the monotonic clock.
-        direct_share: Stages that cannot reach the target are skipped, as long as the stage that is evaluated
-            instead takes at most this share of the time left. Behind an endpoint every stage costs a round trip.
-        min_trusted: No smaller stage may end the game by its error bars, so of these only the first is evaluated.
+        direct_share: Stages that cannot reach the target are skipped if the stage evaluated instead takes at most
+            this share of the time left. Behind an endpoint, every stage costs a round trip.
+        min_trusted: Stages smaller than this cannot end the game by their standard errors, so only the first of them
+            is evaluated.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class StagePlan:
         self._seconds = 0.0
 
     def after(self, size: int, smallest_useful: float) -> int:
-        """The size of the stage after one of `size` coalitions, which must not be the last stage.
+        """Returns the size of the stage that follows one of `size` coalitions, which must not be the last stage.
 
         Sizes below `smallest_useful` cannot reach the target. A stage that would not end in time is replaced by the
         largest one that would.
@@ -64,7 +65,7 @@ class StagePlan:
             return self.last if size else self._first_part()
         if later[0] < self.min_trusted:
             return self._first_trusted(later) if size else later[0]
-        # Of stages that cannot reach the target every second one is enough.
+        # Stages that cannot reach the target only guard against the deadline, so every second one is enough.
         following = later[1] if len(later) > 1 and later[1] < smallest_useful else later[0]
         if not size:
             return following
@@ -90,7 +91,7 @@ class StagePlan:
         return self.last if unsplit or not parts else parts[-1]
 
     def expect(self, seconds: float) -> None:
-        """Sets the estimated seconds per coalition. The first stage replaces it by a measurement."""
+        """Sets the estimated time per coalition in seconds. The first stage replaces it with a measurement."""
         self._seconds = seconds
 
     @contextmanager

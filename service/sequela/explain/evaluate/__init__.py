@@ -1,1 +1,1 @@
-"""Evaluates coalitions: whole, from states, or by an endpoint."""
+"""Evaluates coalitions: as whole sequences, from states, or by calling an endpoint."""

@@ -1,4 +1,4 @@
-"""Chooses how a request's coalitions are run: by an endpoint, from states, or as whole sequences."""
+"""Chooses how a request's coalitions are evaluated: by an endpoint, from states, or as whole sequences."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sequela.timeshap.pruning import window_ends
 
 
 class ExecutionKind(StrEnum):
-    """A way to run a model in this process, to compare one with the other."""
+    """A way to run a model in this process. Forcing one makes it possible to compare their results."""
 
     WHOLE = "whole"
     STATES = "states"
@@ -27,16 +27,16 @@ class ExecutionKind(StrEnum):
 def choose_execution(
     task: Task, caller: ModelCaller, cache: BackgroundStateCache, forced: ExecutionKind | None = None
 ) -> Execution:
-    """The execution for a task: its endpoint if it has one, from states if the model can be run so, else whole.
+    """Returns the execution for a task: its endpoint if it has one, else from states if possible, else whole.
 
     Args:
         task: The request.
         caller: Runs the model.
         cache: The states of backgrounds that all requests share.
-        forced: The execution to use for a model in this process; None chooses.
+        forced: The execution to use for a model in this process; None to choose automatically.
 
     Raises:
-        DoesNotFit: The model cannot be run in the way that is forced.
+        DoesNotFit: The model cannot be run with the forced execution.
     """
     # All executions build perturbations with the same masker, so they see the same values bit for bit.
     masker = Masker(task.fitted.cells, task.background_cells(), task.layout.columns)
@@ -75,17 +75,18 @@ def _from_states(
     recurrence = model.recurrence
     assert recurrence is not None
     fitted, event = task.fitted, task.request.options.output_event
-    # Windows of the pruning scan begin at these events, so their states are kept.
+    # Each window of the pruning scan starts at one of these events, so their states are kept.
     kept = window_ends(fitted.cells.length)
     states = PrefixStates(recurrence, masker, fitted.frame, kept, caller, cache, _background_key(task))
     return PrefixStateExecution(model, recurrence, masker, fitted.frame, event, states, caller)
 
 
 def _background_key(task: Task) -> str | None:
-    """Under which key the background's states are shared with other requests; None if they are this request's own.
+    """Returns the key under which the background's states are shared between requests, or None if they cannot be.
 
-    An average event repeats, so its states depend on the number of events alone. Rows of a matrix are counted from
-    the last event, so there the length of the sequence matters too. Padding before the events is the sequence's own.
+    An average event repeats, so its states depend only on the number of events. The rows of a matrix are counted from
+    the last event, so its states also depend on the length of the sequence. Padding before the events differs from
+    sequence to sequence, so with such padding nothing is shared.
     """
     if len(task.fitted.frame.before[0]):
         return None

@@ -1,4 +1,4 @@
-"""v(S): the values of coalitions on the link's scale, however the model is run."""
+"""v(S): the values of coalitions on the link's scale, independent of how the model is run."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class Execution(Protocol):
     """A way to run perturbations h_X(z) of one sequence X and one background B through a model."""
 
     def live(self, players: Players) -> NDArray[np.bool_]:
-        """Which players can change an output, (players,).
+        """Returns which players can change an output, (players,).
 
-        The others have no cell that differs between X and B, or none that the model is run on.
+        The cells of all other players are equal in X and B, or are not part of the events that the model is run on.
         """
 
     def endpoints(self, players: Players) -> NDArray[np.float64]:
@@ -35,26 +35,26 @@ class Execution(Protocol):
 
         Raises:
             DeadlinePassed: `until`, in seconds on the monotonic clock, has passed.
-            Cancelled: The caller is gone.
-            DoesNotFit: The model fails.
+            Cancelled: The caller cancelled the request.
+            DoesNotFit: The model failed.
         """
 
     def seconds(self, coalitions: int) -> float:
-        """An upper estimate of the seconds that so many coalitions take; 0 if nothing is known."""
+        """Returns an upper estimate of the time for `coalitions` coalitions in seconds; 0 if it is unknown."""
 
 
 class Evaluator:
-    """The values of coalitions of one request, for some targets, after the link.
+    """Computes the values of coalitions for the targets of one request, after the link.
 
     Args:
         execution: Runs the model.
-        targets: The columns of the outputs that are explained.
+        targets: The output columns that are explained.
         link: The scale of the values.
-        caller: The request's.
+        caller: The model caller of the request.
 
     Attributes:
-        clipped: The coalitions that the link has clipped so far, without the empty one and the one of all players.
-        clipped_ends: How many of these two it has clipped.
+        clipped: How many coalitions the link has clipped so far, not counting the empty and the full one.
+        clipped_ends: How many of those two it has clipped.
     """
 
     def __init__(self, execution: Execution, targets: Sequence[int], link: Link, caller: ModelCaller) -> None:
@@ -65,7 +65,7 @@ class Evaluator:
         self._ends: NDArray[np.float64] | None = None
 
     def of(self, places: Sequence[int]) -> Evaluator:
-        """An evaluator for some of the targets: those at these positions, in this order."""
+        """Returns an evaluator for the targets at these positions, in this order."""
         # Often all targets are explained in the model's order.
         if list(places) == list(range(len(self._targets))):
             return self
@@ -95,14 +95,14 @@ class Evaluator:
         return result.values
 
     def score(self, players: Players) -> NDArray[np.float64]:
-        """f(X) alone before the link, (1, targets). Raises as `Execution.outputs` does."""
+        """Returns f(X) before the link, (1, targets). Raises as `Execution.outputs` does."""
         everyone = np.ones((1, len(players)), dtype=bool)
         return self._execution.outputs(players, everyone, np.inf)[:, self._targets]
 
     def endpoints(self, players: Players) -> NDArray[np.float64]:
-        """f(B) and f(X) before the link, (2, targets).
+        """Returns f(B) and f(X) before the link, (2, targets).
 
-        Raises as `Execution.outputs` does. If a score is not finite, the error says whether it is the background's.
+        Raises as `Execution.outputs` does. If only the background's score is not finite, the error says so.
         """
         raw = self._base_and_score(players)[:, self._targets]
         self._keep_ends(raw)
@@ -118,11 +118,11 @@ class Evaluator:
             try:
                 self.score(players)
             except SequelaError:
-                # The sequence fails as well, so the background is not to blame.
+                # If the sequence fails as well, the background is not the cause.
                 raise error from None
             text = (
-                f"{error.message} with the background alone, which is the base value: choose another background, such "
-                "as an average event; zeros may be padding to the model, or outside of what it can take"
+                f"{error.message} when the background alone is scored (the base value). Choose another background, such "
+                "as an average event: the model may treat zeros as padding, or be undefined there"
             )
             raise DoesNotFit(NOT_FINITE, text) from None
 
@@ -130,5 +130,5 @@ class Evaluator:
         self._ends, self.clipped_ends = raw, linked(self.link, raw).clipped
 
     def seconds(self, coalitions: int) -> float:
-        """An upper estimate of the seconds that so many coalitions take; 0 if nothing is known."""
+        """Returns an upper estimate of the time for `coalitions` coalitions in seconds; 0 if it is unknown."""
         return self._execution.seconds(coalitions)

@@ -1,4 +1,4 @@
-"""Calls the model for one request. Deadline, cancellation, batch sizes and cost of a request are handled here."""
+"""Calls the model for one request, and handles the request's deadline, cancellation, batch sizes and cost."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ from sequela.explain.telemetry import BatchEvaluated
 T = TypeVar("T")
 
 WORK_PER_SECOND = 2e10
-"""Multiply-adds per second that a core reaches at least on a batch in its cache. Batches are sized by it."""
+"""Multiply-adds per second that any core reaches on a batch that fits in its cache. Batches are sized by it."""
 MAX_BATCH_SECONDS = 0.005
-"""Seconds that a batch may take at that speed. Deadlines are noticed, and other requests get their turn, this often."""
+"""Seconds that a batch may take at that speed. Deadlines are checked, and other requests get their turn, this often."""
 MAX_BATCH_SHARE = 0.1
 """Share of the time left that a batch may take at that speed."""
 MAX_JOB_WORK = 4 * MAX_BATCH_SECONDS * WORK_PER_SECOND
-"""Multiply-adds of the batches that one job of the worker pool may run."""
+"""Largest number of multiply-adds of one job of the worker pool, over all of its batches."""
 CACHE_BYTES = 2 << 20
-"""Bytes that the inputs of a batch and the values of one layer over all events may fill: about a core's own cache."""
+"""Size limit of a batch's inputs plus the values of one layer over all events: about the private cache of a core."""
 MAX_BATCH_ROWS = 1024
 MAX_SINGLE_THREAD_WORK = 4e7
-"""Multiply-adds that one thread finishes before it could wake other threads and wait for them."""
+"""Multiply-adds that one thread completes in less time than it takes to wake other threads and wait for them."""
 MIN_MEASURED_ROWS = 32
-"""Batches of at least this many rows show how long an event takes. Smaller ones use a core badly."""
+"""The time per event is measured on batches of at least this many rows. Smaller ones use a core inefficiently."""
 MIN_MEASUREMENTS = 2
-"""Such batches that are needed before their time is trusted: a single one may have been held up."""
+"""How many such batches are needed before their time is trusted, because a single one may have been delayed."""
 MIN_ESTIMATED_ROWS = 1 << 16
-"""From this many rows on, an estimate uses the fastest call so far, however few rows it had."""
+"""Estimates for more rows than this use the fastest call so far, even if that call had few rows."""
 MIN_ROW_SECONDS = 2e-6
-"""Seconds that a row takes at least, however small the model: it is drawn, sorted, and solved for."""
+"""Minimum time per row, even for a tiny model: the row is also drawn, sorted and solved for."""
 
 
 def even_slices(start: int, stop: int, most: int) -> Iterator[slice]:
-    """Slices of at most `most` rows, as even as possible: a single row left over could run on another code path."""
+    """Yields slices of at most `most` rows, as even as possible, since a runtime may treat a batch of one differently."""
     count = -(-(stop - start) // most)
     edges = [start + (stop - start) * number // count for number in range(count + 1)] if count else []
     yield from (slice(*edge) for edge in pairwise(edges))
@@ -56,9 +56,9 @@ class ModelCaller:
     """Calls the model for one request and adds up what it costs. Used by all threads that work on the request.
 
     Args:
-        deadline: The request's.
+        deadline: The request's deadline.
         pool: The workers that all requests share.
-        observer: Is told of every call.
+        observer: Receives a record of every call.
     """
 
     def __init__(self, deadline: Deadline, pool: WorkerPool, observer: Observer) -> None:
@@ -67,12 +67,12 @@ class ModelCaller:
         self._lock = threading.Lock()
         self._rows = self._calls = self._events = 0
         self._sent_rows = self._sent_calls = 0
-        # Seconds per row and event: of batches that are large enough to measure, and of any call.
+        # Seconds per row and event: the lowest of batches large enough to measure, and the lowest of any call.
         self._event_seconds = self._fastest = math.inf
         self._measurements = 0
 
     def cost(self) -> Cost:
-        """What the request has cost so far."""
+        """Returns the cost of the request so far."""
         return Cost(
             self._rows,
             self._calls,
@@ -82,13 +82,13 @@ class ModelCaller:
         )
 
     def count_sent(self, rows: int) -> None:
-        """Counts a call to an endpoint with so many rows; calls that fail count too."""
+        """Counts a call to an endpoint with `rows` rows, whether or not it succeeds."""
         with self._lock:
             self._sent_rows += rows
             self._sent_calls += 1
 
     def count_answer(self, rows: int, events: int, seconds: float) -> None:
-        """Counts a call that scored rows of so many events each, and took so long."""
+        """Counts a call that scored `rows` rows of `events` events each in `seconds` seconds."""
         self._observer.notice(BatchEvaluated(rows, seconds))
         with self._lock:
             self._rows += rows
@@ -97,13 +97,19 @@ class ModelCaller:
             self._fastest = min(self._fastest, seconds / (rows * events))
 
     def run(self, rows: int, events: int, until: float, call: Callable[[float], T]) -> T:
-        """Runs a batch of the model in this process. Arguments as of `send`.
+        """Runs a batch of the model in this process.
 
-        A batch is not begun if it would not end in time even at the speed of the fastest batch so far.
+        The batch is not started if it could not end in time even at the speed of the fastest batch so far.
+
+        Args:
+            rows: The number of rows in the batch.
+            events: The number of events in a row, including padding.
+            until: When the batch must have ended, in seconds on the monotonic clock.
+            call: Runs the batch. It gets the earlier of `until` and the end of the deadline.
 
         Raises:
-            DeadlinePassed: `until` or the deadline has passed, or would.
-            Cancelled: The caller is gone.
+            DeadlinePassed: `until` or the deadline has passed, or would pass during the batch.
+            Cancelled: The caller cancelled the request.
         """
         end = min(until, self.deadline.end)
         # A batch that cannot end in time would cost its whole run for nothing.
@@ -117,7 +123,7 @@ class ModelCaller:
         return answer
 
     def _timed(self, rows: int, events: int, end: float, call: Callable[[float], T]) -> tuple[T, float]:
-        """The answer, and the seconds that it took."""
+        """Returns the result of `call`, and the seconds that it took."""
         start = self.deadline.now()
         answer = call(end)
         seconds = self.deadline.now() - start
@@ -126,11 +132,11 @@ class ModelCaller:
         return answer, seconds
 
     def run_jobs(self, jobs: Iterable[Callable[[], T]], work: float = math.inf) -> Iterable[T]:
-        """Runs jobs on the workers, in turn with other requests. Results are in the order of the jobs.
+        """Runs jobs on the workers, taking turns with other requests. Results are in the order of the jobs.
 
         Args:
-            jobs: They must not call `run_jobs` themselves.
-            work: Multiply-adds of all jobs together. Little work runs as a single job.
+            jobs: The jobs. They must not call `run_jobs` themselves.
+            work: The multiply-adds of all jobs together. A small amount of work runs as a single job.
         """
         if work > MAX_SINGLE_THREAD_WORK:
             return self._pool.run(jobs)
@@ -139,34 +145,34 @@ class ModelCaller:
         return results
 
     def beside(self, job: Callable[[], None]) -> AbstractContextManager[None]:
-        """Runs a job in another thread while the context lasts. It has ended when the context ends."""
+        """Runs a job in another thread alongside the body of the context, and waits for it on exit."""
         return self._pool.aside(job)
 
     def expected_seconds(self, rows: int, events: int, work: int) -> float:
-        """The estimated seconds that rows take on one worker.
+        """Estimates the time that rows take on one worker, in seconds.
 
         Args:
-            rows: Their number.
-            events: The events of a row.
+            rows: The number of rows.
+            events: The number of events in a row.
             work: The multiply-adds of a row.
         """
-        # Calls of few rows are slow, and differ from time to time, so they do not decide about few rows.
+        # The times of small calls vary a lot, so they are only used to estimate large numbers of rows.
         measured = self._calls > 0 and (rows > MIN_ESTIMATED_ROWS or self._measurements >= MIN_MEASUREMENTS)
         return rows * max(
             work / WORK_PER_SECOND, MIN_ROW_SECONDS, self._fastest * events if measured else 0.0
         )
 
     def batch_rows(self, work: int, events: int, cells: int, until: float) -> int:
-        """The rows of a batch, a power of two.
+        """Returns the number of rows in a batch, a power of two.
 
-        The size follows from the model's shape alone, because the last bits of a model's outputs depend on the size
-        of the batch. Only if little time is left are batches smaller. A layer is taken to be as wide as the square
-        root of its weights.
+        The size depends only on the model's shape, because the last bits of a model's outputs depend on the size of
+        the batch. Batches are smaller only if little time is left. The width of a layer is estimated as the square
+        root of the number of its weights.
 
         Args:
             work: The multiply-adds of a row.
-            events: The events of a row.
-            cells: The values of a row.
+            events: The number of events in a row.
+            cells: The number of input values in a row.
             until: When the batches must have ended, in seconds on the monotonic clock.
         """
         # With little time left a batch is a tenth of it, so that the deadline is noticed in time.

@@ -1,4 +1,4 @@
-"""Values of coalitions by a model behind an endpoint. Each row costs money, so equal rows are sent once."""
+"""Evaluates coalitions with a model behind an endpoint. Each row may cost money, so equal rows are sent only once."""
 
 from __future__ import annotations
 
@@ -22,20 +22,23 @@ from sequela.timeshap.players import Players
 
 Outputs = NDArray[np.float64]
 Build: TypeAlias = Callable[[NDArray[np.intp]], Cells]
-"""Makes a batch of the rows with these numbers."""
+"""Builds a batch of the rows with these numbers."""
 
 DIGESTED_AT_ONCE = 256
-"""Rows that are built at a time to compute their digests."""
+"""How many rows are built at once to compute their digests."""
 MAX_KNOWN_OUTPUTS = 1 << 22
-"""Outputs remembered for one sequence at most, 8 bytes each."""
+"""The most outputs that are remembered for one sequence, at 8 bytes each."""
 VALUE_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _CallCost:
-    """Counts the calls for one batch of rows, and passes their outputs on. Implements `ports.CallListener`.
+    """Counts the calls for one batch of rows and passes on their outputs. Implements `ports.CallListener`.
 
-    events: events of one row, padding included.
+    Attributes:
+        caller: Adds up the cost of the request.
+        events: The number of events in a row, including padding.
+        keep: Receives the outputs of each call, and which of the rows they belong to.
     """
 
     caller: ModelCaller
@@ -52,11 +55,14 @@ class _CallCost:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RemoteScorer:
-    """Scores rows of one length and padding by an endpoint; rows that are equal, by their digests, are sent once.
+    """Scores rows of the same length and padding by calling an endpoint. Rows with equal digests are sent only once.
 
     Attributes:
+        endpoint: Scores the rows.
+        caller: Adds up the cost of the request.
         frame: The padding of every row.
-        events: Events of one row, padding included.
+        output_event: As in `LocalModel.run`.
+        events: The number of events in a row, including padding.
         row_bytes: See `ports.RemoteRows`.
         known: The outputs (outputs,) of each row sent so far, by digest.
     """
@@ -73,23 +79,25 @@ class RemoteScorer:
     def of(
         cls, model: RemoteModel, caller: ModelCaller, sequence: Cells, frame: Frame, output_event: int
     ) -> RemoteScorer:
-        """Scores rows that are like this sequence in length and padding."""
+        """Returns a scorer for rows with the length and padding of this sequence."""
         size = row_bytes(model, sequence, frame)
         return cls(model.endpoint, caller, frame, output_event, _framed_events(sequence, frame), size)
 
     def outputs(self, digests: Sequence[bytes], build: Build, until: float) -> Outputs:
-        """Raw outputs (n, outputs) of n rows.
+        """Returns the raw outputs (n, outputs) of n rows.
+
+        If a call fails, the outputs of the calls before it remain known.
 
         Args:
             digests: The digest of each row.
-            build: Makes a batch of some of the rows.
-            until: When the outputs are needed, on the monotonic clock.
+            build: Builds a batch of some of the rows.
+            until: When the outputs are needed, in seconds on the monotonic clock.
 
         Raises:
-            As `RemoteEndpoint.score_batches`. What calls brought before one failed stays known.
+            SequelaError: As `RemoteEndpoint.score_batches` raises.
         """
         if self.known and len(self.known) * len(next(iter(self.known.values()))) > MAX_KNOWN_OUTPUTS:
-            self.known.clear()  # forgetting costs rows, not correctness
+            self.known.clear()  # rows may have to be sent again, but answers stay the same
         found = {digest: self.known[digest] for digest in digests if digest in self.known}
         fresh = {digest: row for row, digest in enumerate(digests) if digest not in found}
         if fresh:
@@ -98,12 +106,12 @@ class RemoteScorer:
         return np.stack([found[digest] for digest in digests])
 
     def unsent(self, digests: Sequence[bytes]) -> list[int]:
-        """The first row of each digest that was not sent so far."""
+        """Returns the first row of each digest that has not been sent yet."""
         first = {digest: row for row, digest in reversed(list(enumerate(digests)))}
         return sorted(row for digest, row in first.items() if digest not in self.known)
 
     def score_alone(self, build: Build, until: float, rows: Sequence[int]) -> list[Outputs]:
-        """Outputs (outputs,) of rows, each sent in a call of its own, known or not."""
+        """Returns the outputs (outputs,) of each row. Each one is sent in a separate call, even if it is known."""
         return list(self._send(np.asarray(rows, dtype=np.intp), build, until, _forget, max_call_rows=1))
 
     def _send_fresh(self, fresh: dict[bytes, int], build: Build, until: float) -> Outputs:
@@ -134,7 +142,7 @@ class RemoteScorer:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RemoteExecution:
-    """Runs sequences that mix X and B by an endpoint. Implements `evaluator.Execution`."""
+    """Scores mixes of X and B by calling an endpoint. Implements `evaluator.Execution`."""
 
     scorer: RemoteScorer
     masker: Masker
@@ -144,17 +152,15 @@ class RemoteExecution:
         return self.masker.live(players, self.masker.sequence.length)
 
     def seconds(self, _: int) -> float:
-        """As in `Execution`. Small games are sampled first, so nothing needs to be guessed: always 0."""
+        """As in `Execution`. Always 0, because even small games start with a sample and need no estimate."""
         return 0.0
 
     def endpoints(self, players: Players) -> Outputs:
-        """Raw outputs (2, outputs) of B and X."""
+        """As in `Execution`."""
         return self.outputs(players, np.repeat([[False], [True]], len(players), axis=1), np.inf)
 
     def outputs(self, players: Players, coalitions: NDArray[np.bool_], until: float) -> Outputs:
-        """Raw outputs (n, outputs) of coalitions (n, players). Raises as `RemoteScorer.outputs`, and DoesNotFit
-        where rows of one call influence each other.
-        """
+        """As in `Execution`. Also raises DoesNotFit if the rows of a call influence each other."""
         mask = self.masker.over(players, 0, self.masker.sequence.length)
         digests = self._digests(mask, coalitions, until)
         build = partial(mask.apply, coalitions)
@@ -163,7 +169,8 @@ class RemoteExecution:
         outputs = self.scorer.outputs(digests, build, until)
         if chosen:
             score_alone = partial(self.scorer.score_alone, build, until)
-            with suppress(DeadlinePassed):  # another request has the time
+            # If there is no time for the check, a later request makes it.
+            with suppress(DeadlinePassed):
                 independence.check(self.scorer.endpoint.info.uri, chosen, outputs, score_alone)
         return outputs
 
@@ -181,7 +188,7 @@ class RemoteExecution:
 
 
 def row_bytes(model: RemoteModel, sequence: Cells, frame: Frame) -> int:
-    """Size of one row's tensors, or of its outputs where these are larger."""
+    """Returns the size in bytes of one row's tensors, or of its outputs if those are larger."""
     arrays = (*sequence.events, *sequence.static, *frame.before, *frame.after)
     events = _framed_events(sequence, frame)
     steps = events if model.info.schema.per_event else 1
@@ -191,7 +198,7 @@ def row_bytes(model: RemoteModel, sequence: Cells, frame: Frame) -> int:
 
 
 def row_digests(batch: Cells) -> list[bytes]:
-    """A digest of each row (its event and static values) of a batch of one length."""
+    """Returns the digests of the rows of a batch, over their event and static values."""
     arrays = [np.ascontiguousarray(array) for array in (*batch.events, *batch.static)]
     return [_digest([array[row].data for array in arrays]) for row in range(len(arrays[0]))]
 
@@ -208,4 +215,4 @@ def _digest(parts: list[memoryview]) -> bytes:
 
 
 def _forget(_part: slice, _outputs: Outputs) -> None:
-    """Outputs of rows that were sent a second time are compared, and not kept."""
+    """Ignores outputs. Those of rows that were sent a second time are compared, but not kept."""

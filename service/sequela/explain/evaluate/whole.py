@@ -1,4 +1,4 @@
-"""Values of coalitions by a model that is run on whole sequences, one for each coalition."""
+"""Evaluates coalitions by running the model on a whole sequence for each of them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class WholeExecution:
         model: The model.
         masker: Builds the perturbations.
         frame: The padding around the events.
-        output_event: The step of a per-event output that is explained, t <= 0.
+        output_event: The event t <= 0 whose output is explained, for models with an output for each event.
         caller: Calls the model.
     """
 
@@ -57,7 +57,7 @@ class WholeExecution:
     def _batches(
         self, mask: Mask, coalitions: NDArray[np.bool_], until: float
     ) -> Iterator[Callable[[], Outputs]]:
-        """One job for each batch."""
+        """Yields one job for each batch."""
         padding = (*self.frame.before, *self.frame.after)
         cells = sum(array.size for array in (*self.masker.sequence.events, *padding))
         rows = self.caller.batch_rows(self.model.work(self._events), self._events, cells, until)
@@ -74,5 +74,5 @@ class WholeExecution:
 
     @property
     def _events(self) -> int:
-        """Events of a row, with padding."""
+        """The number of events in a row, including padding."""
         return self.masker.sequence.length + len(self.frame.before[0]) + len(self.frame.after[0])

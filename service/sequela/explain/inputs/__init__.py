@@ -1,1 +1,1 @@
-"""Checks what a caller sent against what a model takes."""
+"""Checks and converts the arrays that a caller sent to the form that a model takes."""

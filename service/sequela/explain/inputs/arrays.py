@@ -13,11 +13,14 @@ from sequela.explain.schema import FeatureKind, InputSchema, ModelSchema
 
 
 def converted(array: NDArray[Any], item: InputSchema, path: str) -> NDArray[Any]:
-    """The array in the input's element type, where that keeps its meaning; raises InvalidInput otherwise.
+    """Converts an array to the input's element type if no value changes its meaning.
 
-    Floats convert into each other as long as they stay finite; integers and booleans convert into floats;
-    whole floats and integers in range convert into integers. NaN is one value, whatever its bits, and taken only where
-    the input allows it.
+    Floats convert to other floats if they stay finite. Integers and booleans convert to floats. Floats that are whole
+    numbers, and integers in range, convert to integers. All NaN bit patterns become the same NaN, which is accepted
+    only if the input allows it.
+
+    Raises:
+        InvalidInput: A value does not convert.
     """
     _finite(array, item, path)
     wanted = np.dtype(item.dtype.value)
@@ -36,14 +39,12 @@ def converted(array: NDArray[Any], item: InputSchema, path: str) -> NDArray[Any]
 def checked(
     array: NDArray[Any], shape: tuple[int | None, ...], expected: str, item: InputSchema, path: ArrayPath
 ) -> NDArray[Any]:
-    """The array itself, of the shape given (None: any length from 1); raises InvalidInput otherwise."""
+    """Returns the array if it has this shape, where None means any length of at least 1; raises InvalidInput if not."""
     fits = array.ndim == len(shape) and all(
         want in (None, have) for want, have in zip(shape, array.shape, strict=True)
     )
     if not fits:
-        text = (
-            f"{array.shape}, input {item.name!r} takes {expected}{_suspicion(array, shape)}{path.shape_note}"
-        )
+        text = f"got {array.shape}, but input {item.name!r} takes {expected}{_suspicion(array, shape)}{path.shape_note}"
         raise InvalidInput.at(path.shape, "SHAPE_MISMATCH", text)
     if array.size == 0:
         raise InvalidInput.at(
@@ -53,24 +54,24 @@ def checked(
 
 
 def _suspicion(array: NDArray[Any], shape: tuple[int | None, ...]) -> str:
-    """What is likely to be wrong with an array of another shape."""
+    """Returns what is probably wrong with an array of a different shape."""
     if array.ndim == 2 and len(shape) == 2 and array.shape[0] == shape[1]:
-        return ": transposed? Events come first, then columns"
+        return "; is it transposed? The first axis is events, the second is columns"
     if array.ndim == len(shape) + 1 and array.shape[0] == 1:
-        return ": leave out the batch axis, as in x[0]"
+        return "; omit the batch axis, as in x[0]"
     if len(shape) == 1 and array.size == shape[0]:
-        return ": send its values along one axis, as in x.ravel()"
+        return "; send its values along one axis, as in x.ravel()"
     if array.ndim == len(shape) + 1:
-        return ": several sequences? One is explained at a time"
+        return "; are these several sequences? Send one sequence per request"
     if array.ndim == 1 and len(shape) == 2 and array.shape[0] == shape[1]:
-        return ": a single event? Put it into a list"
+        return "; is it a single event? Put it in a list"
     return ""
 
 
 def check_categories(array: NDArray[Any], schema: ModelSchema, item: InputSchema, path: str) -> None:
-    """Ids must not be negative, nor past the categories the schema lists; raises InvalidInput otherwise.
+    """Raises InvalidInput if an id is negative, or beyond the categories that the schema lists.
 
-    A model would take -1 for its last category, so that a wrong id would look like another one.
+    A model would treat -1 as its last category, so an invalid id would be mistaken for a valid one.
     """
     for feature in schema.features:
         if feature.kind is not FeatureKind.CATEGORICAL:
@@ -84,14 +85,14 @@ def check_categories(array: NDArray[Any], schema: ModelSchema, item: InputSchema
                 raise InvalidInput.at(
                     path,
                     "CATEGORY_UNKNOWN",
-                    f"{wrong[0]} is no id of feature {feature.name!r}; they are {limit}",
+                    f"{wrong[0]} is not a valid id of feature {feature.name!r}; ids must be {limit}",
                 )
 
 
 def _whole(array: NDArray[Any], wanted: np.dtype[Any], item: InputSchema, path: str) -> NDArray[Any]:
     if array.dtype.kind == "b":
         return array.astype(wanted)
-    # One past the largest value is a power of two, which a float holds exactly; the largest value itself may not be.
+    # The largest value plus one is a power of two, which a float represents exactly, unlike the largest value itself.
     lowest, past = (0, 2) if wanted.kind == "b" else (np.iinfo(wanted).min, np.iinfo(wanted).max + 1)
     if array.dtype.kind == "f":
         _exact(array, wanted, item, path)
@@ -101,34 +102,34 @@ def _whole(array: NDArray[Any], wanted: np.dtype[Any], item: InputSchema, path: 
         raise InvalidInput.at(
             path,
             "DTYPE_MISMATCH",
-            f"input {item.name!r} takes {wanted.name}; {array[place]} at {list(place)} does not convert",
+            f"input {item.name!r} takes {wanted.name}, but {array[place]} at {list(place)} cannot be converted to it",
         )
     return array.astype(wanted)
 
 
 def _exact(array: NDArray[Any], wanted: np.dtype[Any], item: InputSchema, path: str) -> None:
-    """A float from which the next whole number cannot be told may stand for another id."""
+    """Raises InvalidInput for floats so large that they may have been rounded from a different id."""
     largest = 2.0 ** (np.finfo(array.dtype).nmant + 1)
     beyond = np.isfinite(array) & (np.abs(array) >= largest)
     if wanted.kind == "i" and beyond.any():
         place = tuple(int(i) for i in np.argwhere(beyond)[0])
         text = (
-            f"input {item.name!r} takes {wanted.name}; {array[place]:.17g} at {list(place)} was sent as "
-            f"{array.dtype.name}, which does not hold every whole number from {largest:,.0f} on: "
+            f"input {item.name!r} takes {wanted.name}, but {array[place]:.17g} at {list(place)} was sent as "
+            f"{array.dtype.name}, which cannot represent every whole number above {largest:,.0f}; "
             f"send it as {wanted.name}"
         )
         raise InvalidInput.at(path, "DTYPE_MISMATCH", text)
 
 
 def _fits(array: NDArray[Any], result: NDArray[Any], item: InputSchema, path: str) -> None:
-    """A finite number must not become infinite."""
+    """Raises InvalidInput if a finite number became infinite."""
     over = np.isinf(result)
     if over.any():
         place = tuple(int(i) for i in np.argwhere(over)[0])
         largest = np.finfo(result.dtype).max
         text = f"input {item.name!r} takes {result.dtype.name}, up to {largest:.4g}"
         raise InvalidInput.at(
-            path, "TENSOR_OUT_OF_RANGE", f"{text}; {array[place]:g} at {list(place)} does not fit"
+            path, "TENSOR_OUT_OF_RANGE", f"{text}, but {array[place]:g} at {list(place)} is larger"
         )
 
 
@@ -139,10 +140,10 @@ def _finite(array: NDArray[Any], item: InputSchema, path: str) -> None:
     if not bad.any():
         return
     place = tuple(int(i) for i in np.argwhere(bad)[0])
-    text = f"input {item.name!r} holds {array[place]}, first at {list(place)}"
+    text = f"input {item.name!r} contains {array[place]}, first at {list(place)}"
     if np.isnan(array[place]):
         text += (
-            '. If NaN means "missing" to the model, set "allow_nan": true for this input in the model\'s schema; '
-            "else fill in what is missing as it was filled in when the model was trained"
+            '. If the model takes NaN for a missing value, set "allow_nan": true for this input in the model\'s schema; '
+            "otherwise fill in missing values in the same way as for training"
         )
     raise InvalidInput.at(path, "TENSOR_NOT_FINITE", text)

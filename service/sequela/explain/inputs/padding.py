@@ -1,4 +1,4 @@
-"""Finds the rows of a sequence that are padding, and warns of rows that may be."""
+"""Finds the rows of a sequence that are padding, and warns about rows that may be padding."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class EventRows:
 
     @property
     def value(self) -> str:
-        """The pad value as text, with all values if inputs have different ones."""
+        """The pad value as text. If inputs have different pad values, all of them are listed."""
         return ", ".join(f"{value:g}" for value in dict.fromkeys(item.pad_value for item in self.items))
 
 
@@ -46,10 +46,10 @@ def _equal(item: InputSchema, array: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 def real_rows(schema: ModelSchema, rows: EventRows, path: str) -> slice:
-    """The rows that are events, if neither a mask nor a length was sent.
+    """Returns the rows that are events if neither a mask nor a length was sent.
 
-    A model without such inputs cannot tell padding that was sent from padding that is added here. So rows that equal
-    the pad value, on the side that the schema names, are padding.
+    A model without a mask or length input cannot distinguish padding that the caller sent from padding that is added
+    here. So rows equal to the pad value, on the side that the schema names, count as padding.
 
     Raises:
         InvalidInput: No event is left.
@@ -59,7 +59,7 @@ def real_rows(schema: ModelSchema, rows: EventRows, path: str) -> slice:
     if schema.padding is None or marks(schema):
         return slice(0, len(blank))
     if blank.all():
-        text = f"all {len(blank)} rows equal pad_value {rows.value}, so they are padding; at least one must be an event"
+        text = f"all {len(blank)} rows equal pad_value {rows.value} and count as padding; at least one row must be an event"
         raise InvalidInput.at(path, "NO_EVENTS", text)
     real = np.flatnonzero(~blank)
     left = schema.padding is Padding.LEFT
@@ -67,30 +67,30 @@ def real_rows(schema: ModelSchema, rows: EventRows, path: str) -> slice:
 
 
 def marks(schema: ModelSchema) -> list[str]:
-    """The names of the inputs that tell padding from events: masks and lengths."""
+    """Returns the names of the inputs that mark padding: masks and lengths."""
     return [item.name for item in schema.inputs if item.role in (Role.MASK, Role.LENGTH)]
 
 
 def counted_as_events(
     schema: ModelSchema, fixed_length: int | None, rows: EventRows
 ) -> tuple[ExplanationWarning, ...]:
-    """Warns if all rows count as events, but some at an end look like padding."""
+    """Yields a warning if all rows count as events but some at one end look like padding."""
     names, blank = marks(schema), rows.blank
     if blank.all() or not (names or (fixed_length and schema.padding is None)):
         return ()
     real = np.flatnonzero(~blank)
     before, after = int(real[0]), len(blank) - 1 - int(real[-1])
-    # A single row is often really 0. If the model has no mask or length, a single row is not mentioned.
+    # A single row of zeros is often a real event, so for models without a mask or length it is not mentioned.
     if not before + after or (not names and before + after < 2):
         return ()
     side = "oldest" if before >= after else "newest"
     # One side is enough for the text: the one with more rows.
     count = max(before, after)
     if names:
-        help_out = f"since {' or '.join(names)} was not sent: send it if they are padding"
+        help_out = f"because {' or '.join(names)} was not sent; send it if they are padding"
     else:
         help_out = (
-            f'if they are padding, say "padding": "{"left" if before >= after else "right"}" in schema.json'
+            f'if they are padding, set "padding": "{"left" if before >= after else "right"}" in schema.json'
         )
     text = (
         f"The {count} {side} row{'s' * (count > 1)} equal{'s' * (count == 1)} pad_value {rows.value} in every column "

@@ -1,6 +1,6 @@
-"""Fits what a caller sent to what a model takes: names, shapes, element types, padding.
+"""Converts the arrays that a caller sent to what a model takes: names, shapes, element types, padding.
 
-Everything the caller can get wrong about arrays is found here, and named by its path in the request.
+All mistakes that a caller can make about arrays are detected here. Errors name their path in the request.
 """
 
 from __future__ import annotations
@@ -29,7 +29,13 @@ from sequela.timeshap.cells import Cells
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PreparedSequence:
-    """A sequence's real events as cells, and the padding around them. warnings: what was taken for granted."""
+    """A sequence that fits the model.
+
+    Attributes:
+        cells: The real events and the static values.
+        frame: The padding around the real events.
+        warnings: What was assumed about the sequence.
+    """
 
     cells: Cells
     frame: Frame
@@ -38,7 +44,7 @@ class PreparedSequence:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Sent:
-    """An array, and where its caller wrote it."""
+    """An array, and its path in the request."""
 
     path: ArrayPath
     array: NDArray[Any]
@@ -47,10 +53,11 @@ class _Sent:
 def prepare_sequence(
     schema: ModelSchema, fixed_length: int | None, given: GivenSequence, limits: Limits
 ) -> PreparedSequence:
-    """The real events and static values of a sequence, in the model's element types, and its padding.
+    """Returns the real events and static values of a sequence, in the model's element types, and its padding.
 
-    Raises InvalidInput for names, shapes, types, values and limits; DoesNotFit where the model's length and
-    the schema's padding leave no way to place the events.
+    Raises:
+        InvalidInput: A name, shape, type or value is wrong, or a limit is exceeded.
+        DoesNotFit: The events do not fit the model's fixed length, or the schema does not say on which side to pad.
     """
     shapes, paths = layout(schema), given.paths
     sent = _by_name(schema, given.inputs, paths)
@@ -59,7 +66,7 @@ def prepare_sequence(
     steps = _one_length(shapes.events, events, paths)
     if steps > limits.max_events:
         raise InvalidInput.at(
-            paths.inputs, "TOO_MANY_EVENTS", f"{steps} events, the limit is {limits.max_events}"
+            paths.inputs, "TOO_MANY_EVENTS", f"{steps} events exceed the limit of {limits.max_events}"
         )
     rows = EventRows(shapes.events, events)
     real = _marked(schema, sent, steps)
@@ -71,7 +78,7 @@ def prepare_sequence(
         raise InvalidInput.at(
             paths.events,
             "EVENT_INFO_COUNT",
-            f"{len(given.events)} entries for {count} real events{padding}; send none, or one for each",
+            f"{len(given.events)} entries for {count} real events{padding}; send one entry per event, or none",
         )
     before, after = _extra_padding(schema, fixed_length, steps, real, paths)
     frame = Frame(
@@ -87,7 +94,7 @@ def prepare_sequence(
 
 
 def real_steps(schema: ModelSchema, given: GivenSequence) -> tuple[int, slice]:
-    """How many steps were sent, and which of them are real events. Raises InvalidInput as `prepare_sequence` does."""
+    """Returns the number of steps sent, and which of them are real events. Raises InvalidInput as `prepare_sequence`."""
     paths = given.paths
     sent = _by_name(schema, given.inputs, paths)
     items = layout(schema).events
@@ -98,7 +105,7 @@ def real_steps(schema: ModelSchema, given: GivenSequence) -> tuple[int, slice]:
 
 
 def prepare_background(schema: ModelSchema, given: GivenBackground, limits: Limits, path: str) -> Background:
-    """A background in the model's element types. Raises InvalidInput as `prepare_sequence` does."""
+    """Returns a background in the model's element types. Raises InvalidInput as `prepare_sequence` does."""
     shapes, paths, mean_paths = layout(schema), InputPaths(path), InputPaths(path, "mean_event")
     sent = _by_name(schema, given.inputs, paths)
     mean_sent = _by_name(schema, given.mean_event, mean_paths)
@@ -110,7 +117,7 @@ def prepare_background(schema: ModelSchema, given: GivenBackground, limits: Limi
         raise InvalidInput.at(
             paths.inputs,
             "BACKGROUND_TOO_LONG",
-            f"{count} rows, the limit is {limits.max_background_rows}",
+            f"{count} rows exceed the limit of {limits.max_background_rows}",
         )
     mean: Mapping[str, NDArray[Any]]
     if mean_sent:
@@ -135,11 +142,11 @@ def _mean_row(
 
 def _unnamed(data: Sequence[str]) -> str:
     names = ", ".join(data)
-    return f"sent without a name, but the model takes several inputs: {names}; send an array for each, by its name"
+    return f"an array was sent without a name, but the model has several inputs; send one array for each of {names}, by name"
 
 
 def _by_name(schema: ModelSchema, arrays: Sequence[NamedArray], paths: InputPaths) -> dict[str, _Sent]:
-    """What was sent, by input name; an empty name stands for the only data input."""
+    """Returns the arrays sent by the name of their input. An empty name stands for the only data input."""
     states = {item.name: item for item in schema.inputs if item.role is Role.STATE}
     marked = {item.name: item for item in schema.inputs if item.role is Role.MASK and item.pad_value}
     names = [item.name for item in schema.inputs]
@@ -165,7 +172,7 @@ def _by_name(schema: ModelSchema, arrays: Sequence[NamedArray], paths: InputPath
 
 
 def _unknown(schema: ModelSchema, name: str, names: Sequence[str]) -> str:
-    text = f"{name!r} is not an input; the model takes {', '.join(names)}"
+    text = f"{name!r} is not an input of the model; its inputs are {', '.join(names)}"
     if any(feature.name == name for feature in schema.features):
         text += f"; {name!r} is a feature: send all columns of an input in one array, or in a table with their names"
     return text
@@ -173,15 +180,15 @@ def _unknown(schema: ModelSchema, name: str, names: Sequence[str]) -> str:
 
 def _is_marked(item: InputSchema) -> str:
     return (
-        f"{item.name!r} marks padding with {item.pad_value:g} in this model, and the server fills it in: leave it "
-        "out, and send the real events alone"
+        f"{item.name!r} marks padding with {item.pad_value:g} in this model, and the server fills it in; omit it and "
+        "send only the real events"
     )
 
 
 def _is_filled(item: InputSchema) -> str:
     return (
-        f"{item.name!r} is an initial state, which the server fills with {item.initial:g} for every sequence: leave it "
-        'out; another start is the schema\'s to say ("initial")'
+        f"{item.name!r} is an initial state, which the server fills with {item.initial:g} for every sequence; omit it. "
+        'To start from a different value, set "initial" in the schema'
     )
 
 
@@ -192,14 +199,14 @@ def _required(sent: Mapping[str, _Sent], item: InputSchema, paths: InputPaths) -
 
 
 def _events(schema: ModelSchema, item: InputSchema, sent: _Sent) -> NDArray[Any]:
-    """(l, width)"""
+    """Returns the values of an event input, (l, width)."""
     array = sent.array[:, None] if sent.array.ndim == 1 and item.width == 1 else sent.array
     expected = f"(events, {item.width}){_or_of_shape('events, ', item)}"
     return _checked(schema, item, _flat(array, item), (None, item.width), expected, sent.path)
 
 
 def _rows(schema: ModelSchema, item: InputSchema, sent: _Sent) -> NDArray[Any]:
-    """(k, width); an average event has one row."""
+    """Returns the rows of a background for an event input, (k, width). An average event has k = 1."""
     array = sent.array
     if array.shape == item.shape:
         array = array[None]
@@ -217,7 +224,7 @@ def _static(schema: ModelSchema, item: InputSchema, sent: _Sent) -> NDArray[Any]
 
 
 def _flat(array: NDArray[Any], item: InputSchema) -> NDArray[Any]:
-    """Rows of the input's shape as rows of columns; anything else as it is."""
+    """Flattens rows that have the input's shape into columns. Other arrays are returned unchanged."""
     return array.reshape(len(array), -1) if item.shape and array.shape[1:] == item.shape else array
 
 
@@ -233,7 +240,7 @@ def _checked(
     expected: str,
     path: ArrayPath,
 ) -> NDArray[Any]:
-    """The array in the input's element type, of the shape given, its ids within their categories."""
+    """Returns the array in the input's element type, after checking its shape and its category ids."""
     fits = checked(converted(array, item, path.values), shape, expected, item, path)
     check_categories(fits, schema, item, path.values)
     return fits
@@ -246,14 +253,14 @@ def _one_length(items: Sequence[InputSchema], arrays: Sequence[NDArray[Any]], pa
         raise InvalidInput.at(
             paths.inputs,
             "LENGTHS_DIFFER",
-            f"inputs have different numbers of events: {shown}. If one of them has steps of its own (a known future), "
-            'say so in the model\'s schema: role "static", with its "shape"',
+            f"inputs have different numbers of events: {shown}. If one of them has a different time axis (a known future), "
+            'declare it in the model\'s schema with the role "static" and its "shape"',
         )
     return next(iter(lengths.values()))
 
 
 def _marked(schema: ModelSchema, sent: Mapping[str, _Sent], steps: int) -> slice | None:
-    """The steps that are real events, from the mask or the length where one was sent; else None."""
+    """Returns the steps that are real events according to the mask or length, or None if neither was sent."""
     for item in schema.inputs:
         if item.role is Role.MASK and item.name in sent:
             return _from_mask(sent[item.name], steps)
@@ -269,29 +276,33 @@ def _from_mask(sent: _Sent, steps: int) -> slice:
         raise InvalidInput.at(
             sent.path.shape,
             "SHAPE_MISMATCH",
-            f"{sent.array.shape}, expected ({steps}){sent.path.shape_note}",
+            f"got {sent.array.shape}, expected ({steps}){sent.path.shape_note}",
         )
     if not np.isin(mask, (0, 1)).all():
-        raise InvalidInput.at(sent.path.values, "MASK_INVALID", "holds values other than 0 and 1")
+        raise InvalidInput.at(sent.path.values, "MASK_INVALID", "a mask may only contain 0 and 1")
     real = np.flatnonzero(mask)
     if not len(real):
-        raise InvalidInput.at(sent.path.values, "NO_EVENTS", "masks every event; at least one must be real")
+        raise InvalidInput.at(
+            sent.path.values, "NO_EVENTS", "the mask marks every event as padding; at least one must be real"
+        )
     if len(real) != real[-1] - real[0] + 1:
         raise InvalidInput.at(
             sent.path.values,
             "MASK_HAS_HOLES",
-            "real events must be consecutive, padding before or after them",
+            "real events must be consecutive, with padding only before or after them",
         )
     return slice(int(real[0]), int(real[-1]) + 1)
 
 
 def _from_length(sent: _Sent, steps: int, padding: Padding | None) -> slice:
     if sent.array.size != 1 or not float(sent.array.reshape(-1)[0]).is_integer():
-        raise InvalidInput.at(sent.path.values, "LENGTH_INVALID", "must be one whole number")
+        raise InvalidInput.at(sent.path.values, "LENGTH_INVALID", "a length must be a single whole number")
     length = int(sent.array.reshape(-1)[0])
     if not 1 <= length <= steps:
         raise InvalidInput.at(
-            sent.path.values, "LENGTH_INVALID", f"{length}, must be from 1 to the {steps} events sent"
+            sent.path.values,
+            "LENGTH_INVALID",
+            f"the length is {length}, but must be from 1 to {steps}, the number of events sent",
         )
     return slice(steps - length, steps) if padding is Padding.LEFT else slice(0, length)
 
@@ -299,13 +310,13 @@ def _from_length(sent: _Sent, steps: int, padding: Padding | None) -> slice:
 def _extra_padding(
     schema: ModelSchema, fixed_length: int | None, steps: int, real: slice, paths: InputPaths
 ) -> tuple[int, int]:
-    """Steps to add before and after what was sent, to reach a fixed length."""
+    """Returns how many steps to add before and after those that were sent, to reach a fixed length."""
     if fixed_length is None or steps == fixed_length:
         return 0, 0
     if steps > fixed_length:
         text = (
-            f"{steps} events, the model takes at most {fixed_length}: its time axis is fixed. Send the latest "
-            f"{fixed_length}, or export it with a free time axis (dynamic_shapes or dynamic_axes of "
+            f"{steps} events were sent, but the model has a fixed time axis of {fixed_length}. Send the latest "
+            f"{fixed_length} events, or export the model with a dynamic time axis (dynamic_shapes or dynamic_axes of "
             "torch.onnx.export, None in keras.Input)"
         )
         raise InvalidInput.at(paths.inputs, "TOO_MANY_EVENTS", text)
@@ -316,14 +327,14 @@ def _extra_padding(
     if padding is None and any(item.role in (Role.MASK, Role.LENGTH) for item in schema.inputs):
         padding = Padding.RIGHT
     if padding is None:
-        text = f"{steps} events for a model of fixed length {fixed_length} whose schema names no padding side"
-        text += '; say "padding": "left" or "right" in its schema.json, as in training, or export a free time axis'
+        text = f"{steps} events were sent, but the model has a fixed length of {fixed_length} and no padding side is known"
+        text += '; set "padding" to "left" or "right" in its schema.json, as in training, or export a dynamic time axis'
         raise DoesNotFit("PADDING_UNKNOWN", text, violations=[Violation(paths.inputs, text)])
     return (missing, 0) if padding is Padding.LEFT else (0, missing)
 
 
 def _pad(item: InputSchema, given: NDArray[Any], before: int, after: int) -> NDArray[Any]:
-    """The padding on one side: what the caller sent keeps its values, the rest is the schema's pad value."""
+    """Returns the padding on one side: first or last the rows that the caller sent, the rest filled with `pad_value`."""
 
     def fill(count: int) -> NDArray[Any]:
         return np.full((count, item.width), item.pad_value, dtype=given.dtype)

@@ -1,4 +1,4 @@
-"""Warns of raw values that were sent to a model of standardised values. The schema's `display` tells them apart."""
+"""Warns if raw values were sent to a model that takes standardised values, using the schema's `display`."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from sequela.explain.schema import Display, FeatureKind, Transform
 from sequela.timeshap.cells import Cells
 
 MIN_SUSPECT_DEVIATIONS = 10.0
-"""Standard deviations from the mean beyond which the median of a column cannot be of standardised values."""
+"""If the median of a column is more standard deviations from the mean than this, its values are not standardised."""
 MAX_USUAL_DEVIATIONS = 5.0
-"""Standard deviations within which the same values, if they are raw, are usual."""
+"""If the same values, read as raw, lie within this many standard deviations of the mean, they are plausible."""
 MIN_RAW_SHARE = 0.5
-"""Share of the suspect columns that must be usual as raw values."""
+"""Share of the suspect columns that must be plausible as raw values."""
 
 
 def raw_values(layout: Layout, cells: Cells) -> Iterator[ExplanationWarning]:
-    """Warns of columns whose values are too large to be standardised, but would be usual before standardising."""
+    """Yields a warning about columns whose values are too large to be standardised but plausible as raw values."""
     values = {item.name: rows for item, rows in zip(layout.events, cells.events, strict=True)}
     suspect, raw = 0, []
     for feature in layout.features[: layout.columns.features]:
@@ -37,15 +37,15 @@ def raw_values(layout: Layout, cells: Cells) -> Iterator[ExplanationWarning]:
     if raw and len(raw) > suspect * MIN_RAW_SHARE:
         name, column = raw[0]
         text = (
-            f"The values of {', '.join(dict.fromkeys(name for name, _ in raw))} look raw: the model takes standardised "
-            f"values by its schema's display, by which {column[-1]:g}, the last {name}, lies {abs(column[-1]):.0f} "
-            "standard deviations from the mean. Send what the model was trained on, scaled as it was then."
+            f"The values of {', '.join(dict.fromkeys(name for name, _ in raw))} look raw. According to its schema's display, "
+            f"the model takes standardised values, and {column[-1]:g}, the last {name}, is {abs(column[-1]):.0f} "
+            "standard deviations from the mean. Send values scaled in the same way as for training."
         )
         yield ExplanationWarning("VALUES_NOT_STANDARDISED", text)
 
 
 def _median_size(column: NDArray[np.float64]) -> float:
-    """The median of |values|, without NaN."""
+    """Returns the median of |values|, ignoring NaN."""
     known = np.abs(column[np.isfinite(column)])
     return float(np.median(known)) if known.size else 0.0
 

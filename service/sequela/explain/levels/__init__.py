@@ -1,1 +1,1 @@
-"""The levels of an explanation: one module for each, and the registry that lists them."""
+"""The levels of an explanation: one module per level, and the registry that lists them."""

@@ -22,20 +22,25 @@ NOTHING_SELECTED = Selection(())
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CellResult(LevelResult):
-    """`events` and `features` are the selections, by rows of the event level and of the feature level."""
+    """The result of the cell level.
+
+    Attributes:
+        events: The relevant events, by row of the event level.
+        features: The relevant features, by row of the feature level.
+    """
 
     events: Selection
     features: Selection
 
     @property
     def nothing_relevant(self) -> bool:
-        """Whether the level was solved, but no event or no feature was relevant, so that no cell stands alone."""
+        """Whether the level was solved but has no single cells, because no event or no feature was relevant."""
         return self.outcome.solution is not None and not (self.events.chosen and self.features.chosen)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Threshold:
-    """Relevant are players with |φ| > θ for some target. `theta` is (targets,)."""
+    """Selects the players with |φ| > θ for at least one target. `theta` is (targets,)."""
 
     theta: NDArray[np.float64]
 
@@ -47,7 +52,7 @@ class Threshold:
 
 @dataclass(frozen=True, slots=True)
 class TopRanks:
-    """Relevant are so many events and so many features with the largest |φ|."""
+    """Selects the events and the features with the largest |φ|, up to the given numbers."""
 
     events: int
     features: int
@@ -63,11 +68,11 @@ Criterion = Threshold | TopRanks
 
 
 def play_cells(context: LevelContext, rules: GameRules, results: LevelResults) -> CellResult:
-    """Plays the cells and groups of cells that the relevant events and features make."""
+    """Plays the cells where relevant events and features meet, and the groups of all other cells."""
     for name in (Level.EVENT, Level.FEATURE):
         needed = results[name].outcome
         if needed.solution is None:
-            detail = f"needs the {name} level, which was not computed: {needed.detail}"
+            detail = f"it needs the {name} level, which was not computed: {needed.detail}"
             players = event_players(context.extent, ())
             outcome = GameOutcome(players, StopReason.NOT_COMPUTED, detail=detail)
             return CellResult(outcome, NOTHING_SELECTED, NOTHING_SELECTED)
@@ -98,7 +103,7 @@ def _criterion(context: LevelContext) -> Criterion:
 
 
 def _selection(context: LevelContext, outcome: GameOutcome, kind: PlayerKind) -> Selection:
-    """The relevant players of a level, by its rows."""
+    """Selects the relevant players of a level, by row."""
     rows = _candidates(outcome, kind, context.extent)
     picked = _criterion(context).choose(outcome, rows, kind)
     return Selection(
@@ -110,9 +115,9 @@ def _selection(context: LevelContext, outcome: GameOutcome, kind: PlayerKind) ->
 
 
 def _candidates(outcome: GameOutcome, kind: PlayerKind, extent: Extent) -> NDArray[np.intp]:
-    """The rows to choose from: single events, or features that vary over events.
+    """Returns the rows to choose from: single events, or features that vary over events.
 
-    Null players are left out, also from the count of a top k, because all of their cells would be 0.
+    Null players are excluded and do not count towards a top k, because all of their cells would be 0.
     """
     return np.array(
         [
@@ -139,7 +144,7 @@ def _feature(outcome: GameOutcome, row: int) -> int:
 
 
 def _assemble(context: LevelContext, result: LevelResult, results: LevelResults) -> LevelExplanation:
-    """The level with notes on how sure the selection is that it rests on."""
+    """Assembles the level, with notes on how certain its selection of events and features is."""
     assert isinstance(result, CellResult)
     events, features = results[Level.EVENT].outcome, results[Level.FEATURE].outcome
     uncertain_events = {_event(events, row) for row in result.events.uncertain}

@@ -1,4 +1,4 @@
-"""What a level is: the game that it plays, what it needs before, and how its result becomes an explanation."""
+"""Defines a level: the game that it plays, the levels it requires, and how its result becomes an explanation."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from sequela.timeshap.players import Extent, Players
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LevelContext:
-    """What all levels of one explanation share.
+    """The context that all levels of one explanation share.
 
     Attributes:
-        evaluator: Gives the values of coalitions.
+        evaluator: Returns the values of coalitions.
         layout: The model's features.
         extent: The size of the sequence.
         options: The options of the request.
-        tolerances: Those used, (targets,) each.
+        tolerances: The tolerances that are used, (targets,) each.
         pruned: The number of events in the pruned block P, counted from the oldest.
         history: What the pruning scan found within P.
         gain: f(X) - f(B) on the link's scale, (targets,).
@@ -47,7 +47,7 @@ class LevelContext:
     gain: NDArray[np.float64]
 
     def play(self, players: Players, rules: GameRules) -> GameOutcome:
-        """Plays a game of these players. Raises as `game.play` does."""
+        """Plays a game with these players. Raises as `game.play` does."""
         return play(self.evaluator, players, self.gain, rules)
 
 
@@ -64,21 +64,21 @@ class LevelResult:
 
     @property
     def unrefined(self) -> GameOutcome:
-        """The game in which the pruned block P, if there is one, is a single player."""
+        """The game in which the pruned block P is a single player, if there is one."""
         return self.outcome
 
 
 LevelResults: TypeAlias = Mapping[str, LevelResult]
-"""The results so far, by the name of the level, in the order of the registry."""
+"""The results so far, by level name, in the order of the registry."""
 
 
 def attributions_of(context: LevelContext, result: LevelResult, _: LevelResults) -> LevelExplanation:
-    """The explanation of a level that needs nothing but its own game."""
+    """Returns the explanation of a level that is based on its own game only."""
     return level_explanation(context.layout, result.outcome, context.gain)
 
 
 def always(_: Options) -> bool:
-    """For any options."""
+    """Returns True, whatever the options are."""
     return True
 
 
@@ -87,12 +87,12 @@ class LevelDefinition:
     """One level of explanation.
 
     Attributes:
-        name: The name in options and answers. The contract's field for it is `{name}_level`.
-        time_share: Its share of the time left after pruning, relative to the shares of the other levels asked for.
+        name: The name in options and answers. The contract has a field `{name}_level` for it.
+        time_share: Its share of the time left after pruning, relative to the shares of the other requested levels.
         play: Plays the level's game, given the results of the levels before it.
-        requires: The levels that must be played before; they are then part of the answer.
-        assemble: Makes the level's part of the answer, given all results.
-        needs_cut: Whether the level rests on the pruning cut, with these options.
+        requires: The levels that must be played before this one. They become part of the answer too.
+        assemble: Builds the level's part of the answer from all results.
+        needs_cut: Whether the level depends on the pruning cut, given the options.
     """
 
     name: str

@@ -11,15 +11,19 @@ from sequela.explain.options import Level
 from sequela.timeshap.players import event_players
 
 MAX_BLOCKS = 8
-"""The most blocks that `refine_history` splits P into. Each split plays the level again."""
+"""The largest number of blocks into which `refine_history` splits P. Each split plays the level again."""
 
 Blocks = tuple[int, ...]
-"""Sizes in events of the blocks of pruned events, from the oldest on."""
+"""The numbers of events in the blocks of pruned events, oldest block first."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EventResult(LevelResult):
-    """`coarse` is the game with P as one player. It is the level's game too, unless the history was refined."""
+    """The result of the event level.
+
+    Attributes:
+        coarse: The game with P as one player. It is also the level's game, unless the history was refined.
+    """
 
     coarse: GameOutcome
 
@@ -35,7 +39,7 @@ class EventResult(LevelResult):
 
 
 def play_events(context: LevelContext, rules: GameRules, _: LevelResults) -> EventResult:
-    """Plays the events and P; with `refine_history` again for every split of P."""
+    """Plays the unpruned events and P, and with `refine_history` plays again for every split of P."""
     blocks: Blocks = (context.pruned,) if context.pruned else ()
     coarse = _play_blocks(context, rules, blocks)
     if not context.options.refine_history:
@@ -44,7 +48,7 @@ def play_events(context: LevelContext, rules: GameRules, _: LevelResults) -> Eve
 
 
 def _refined(context: LevelContext, rules: GameRules, blocks: Blocks, coarse: GameOutcome) -> GameOutcome:
-    """Splits P as long as one of its blocks matters or hides something (docs/design.md §4.3)."""
+    """Splits P while one of its blocks matters, or contains parts that offset each other (docs/design.md §4.3)."""
     outcome, history = coarse, context.history
     while outcome.solution is not None and not outcome.out_of_time and len(blocks) < MAX_BLOCKS:
         # Blocks are the first players, so their attributions are the first rows.
@@ -56,8 +60,8 @@ def _refined(context: LevelContext, rules: GameRules, blocks: Blocks, coarse: Ga
         # All games of the level share its deadline, so a finer game has less time than the one before.
         finer = _play_blocks(context, rules, blocks)
         if finer.solution is None:
-            # The previous game is answered, together with the reason why it was not refined further.
-            detail = f"history is not refined further: {finer.detail}"
+            # Answer with the previous game, and say why it was not refined further.
+            detail = f"the history was not refined further: {finer.detail}"
             return replace(outcome, detail=detail, out_of_time=finer.out_of_time)
         outcome = finer
     return outcome

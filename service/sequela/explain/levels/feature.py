@@ -9,7 +9,7 @@ from sequela.timeshap.players import Players, full_feature_players, unpruned_fea
 
 
 def play_features(context: LevelContext, rules: GameRules, _: LevelResults) -> LevelResult:
-    """Plays the features, in the scope that was asked for."""
+    """Plays the features, in the requested scope."""
     return LevelResult(context.play(_players(context), rules))
 
 
@@ -20,7 +20,7 @@ def _players(context: LevelContext) -> Players:
 
 
 def _needs_cut(options: Options) -> bool:
-    """Features over the full sequence do not depend on what is pruned."""
+    """Returns whether the features depend on the pruning cut. Features over the full sequence do not."""
     return options.feature_scope is not FeatureScope.FULL_SEQUENCE
 
 

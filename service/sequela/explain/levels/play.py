@@ -17,10 +17,10 @@ from sequela.explain.tracer import ExplanationTrace
 from sequela.timeshap.coalitions import EXACT_AT_ONCE
 
 REMOTE_DIRECT_SHARE = 0.25
-"""Share of the time left that a stage behind an endpoint may take to be evaluated directly."""
+"""A stage behind an endpoint may be evaluated directly if it takes at most this share of the time left."""
 REMOTE_MAX_ENUMERATED = 256
-"""Coalitions of a game that are evaluated behind an endpoint without a first sample. Fewer rows may suffice, and rows
-of an endpoint cost money.
+"""Behind an endpoint, games with more coalitions than this start with a sample: fewer rows may be enough, and each row
+may cost money.
 """
 
 
@@ -43,7 +43,7 @@ class LevelPlayer:
     trace: ExplanationTrace
 
     def play(self, levels: Sequence[LevelDefinition]) -> LevelResults:
-        """The results of the levels, by name. Raises as `game.play` does."""
+        """Plays the levels and returns their results by name. Raises as `game.play` does."""
         deadline = self.context.evaluator.deadline
         ends = level_ends(levels, deadline.now(), deadline.end)
         results: dict[str, LevelResult] = {}
@@ -64,7 +64,7 @@ class LevelPlayer:
             until=until,
             estimator=options.estimator or Estimator.REGRESSION,
             max_enumerated=REMOTE_MAX_ENUMERATED if self.endpoint else EXACT_AT_ONCE,
-            # In this process another stage costs no round trip, and batches must follow from the request alone.
+            # In this process a stage costs no round trip, and the same request must always evaluate the same batches.
             direct_share=REMOTE_DIRECT_SHARE if self.endpoint else 0.0,
             level=level,
             trace=self.trace,

@@ -1,8 +1,8 @@
-"""The levels that can be asked for.
+"""The levels that a request can ask for.
 
-To add a level, write a module beside this one with its `LevelDefinition` and add it to `LEVELS`. Pipeline, deadline
-shares, answer and store need no change. To offer it to callers, add it to `Level`, to the contract's `Level` enum with
-a field `{name}_level`, and to the API's table of enums.
+To add a level, write a module next to this one with its `LevelDefinition` and add it to `LEVELS`. The pipeline, the
+deadline shares, the answer and the store need no change. To offer the level to callers, add it to `Level`, to the
+contract's `Level` enum together with a field `{name}_level`, and to the API's table of enums.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class LevelRegistry:
     """The levels, in the order in which they are played.
 
     Raises:
-        ValueError: Two levels have the same name, or a level requires one that does not stand before it.
+        ValueError: Two levels have the same name, or a level requires one that does not come before it.
     """
 
     definitions: tuple[LevelDefinition, ...]
@@ -38,39 +38,41 @@ class LevelRegistry:
         for each in self.definitions:
             # Requirements stand before their level, so playing in this order is always possible.
             if each.name in earlier or not earlier.issuperset(each.requires):
-                raise ValueError(f"level {each.name!r} is there twice, or requires a level that follows it")
+                raise ValueError(
+                    f"level {each.name!r} is registered twice, or requires a level that does not come before it"
+                )
             earlier.add(each.name)
 
     def needed(self, names: Iterable[str], path: str = "options.levels") -> tuple[LevelDefinition, ...]:
-        """The levels of these names and all levels that they require, in the order in which they are played.
+        """Returns the levels with these names and all levels that they require, in the order of play.
 
         Args:
             names: The names.
             path: Where they stand in the request.
 
         Raises:
-            InvalidInput: There is no level of one of the names.
+            InvalidInput: One of the names is not the name of a level.
         """
         wanted = set(names)
         known = {each.name for each in self.definitions}
         if unknown := sorted(wanted - known):
-            text = f"{', '.join(unknown)}: there is no such level; the levels are {', '.join(sorted(known))}"
+            text = f"unknown level: {', '.join(unknown)}; the levels are {', '.join(sorted(known))}"
             raise InvalidInput.at(path, "LEVEL_UNKNOWN", text)
-        # A level stands after those it requires, so going backwards every requirement is seen in time.
+        # Levels come after those they require, so in reverse order each requirement is added before it is reached.
         for each in reversed(self.definitions):
             if each.name in wanted:
                 wanted.update(each.requires)
         return tuple(each for each in self.definitions if each.name in wanted)
 
     def with_required(self, names: Iterable[str], path: str = "options.levels") -> tuple[str, ...]:
-        """The names of the levels that `needed` gives. Arguments and errors are the same."""
+        """Returns the names of the levels that `needed` returns. Arguments and errors are the same."""
         return tuple(each.name for each in self.needed(names, path))
 
 
 def level_ends(levels: Sequence[LevelDefinition], start: float, end: float) -> LevelEnds:
     """Divides the time from `start` to `end` between the levels, by their shares.
 
-    What a level leaves passes on to the next, because only the end of each level is fixed.
+    Only the end of each level is fixed, so time that a level does not use is available to the next one.
     """
     if not np.isfinite(end):
         return {each.name: end for each in levels}

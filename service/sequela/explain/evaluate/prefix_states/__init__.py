@@ -1,1 +1,1 @@
-"""Runs a recurrent model from states, so that events which coalitions share are run once."""
+"""Runs a recurrent model from states, so that events shared by several coalitions are run only once."""

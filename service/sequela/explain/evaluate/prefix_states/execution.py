@@ -1,8 +1,8 @@
-"""Values of coalitions by a recurrent model that is run from states: what coalitions share is run once.
+"""Evaluates coalitions with a recurrent model that is run from states, so that shared events are run only once.
 
-Coalitions that agree on the oldest events share their states after these events (timeshap/prefix_tree.py). The first
-steps of a prefix tree have few classes, which all coalitions share; they run one after the other. Behind them the tree
-has branches that share nothing, which run side by side.
+Coalitions that agree on the oldest events share the states after these events (timeshap/prefix_tree.py). The first
+steps of a prefix tree have few classes and are shared by all coalitions, so they run one after another. The branches
+after them share nothing and run in parallel.
 """
 
 from __future__ import annotations
@@ -32,17 +32,19 @@ from sequela.timeshap.prefix_tree import Step, player_order, prefix_trees
 Coalitions: TypeAlias = NDArray[np.bool_]
 
 MAX_STATE_BYTES = 8 << 20
-"""Size in bytes of the states of one prefix tree."""
+"""Size limit in bytes of the states of one prefix tree."""
 MAX_UNSHARED_WORK = 2_000_000
-"""Multiply-adds up to which running everything is faster than finding out what coalitions share."""
+"""Up to this many multiply-adds, running every row is faster than finding out what coalitions share."""
 MAX_SHARED_CLASSES = 512
-"""Classes of a step up to which it is run for all branches together."""
+"""A step with at most this many classes is run once for all branches."""
 TARGET_BRANCHES = 16
-"""Branches of a tree, about: more than there are cores, so that no core waits long for the last branch."""
+"""Approximate number of branches of a tree: more than there are cores, so that no core is idle for long at the end."""
 MIN_BRANCH_CLASSES = 128
-"""Classes that a branch has at least in the last step, if there are as many."""
+"""Minimum number of classes of a branch in the last step, if the step has that many."""
 MAX_STORED_PREFIXES = 8
-"""Classes of the first step whose states are taken from `PrefixStates`, one by one. More classes run as a batch."""
+"""If the first step has at most this many classes, their states come from `PrefixStates`, one by one. Otherwise the
+classes run as a batch.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,7 +56,7 @@ class PrefixStateExecution:
         recurrence: The same model, run from states.
         masker: Builds the perturbations.
         frame: The padding around the events.
-        output_event: The step of a per-event output that is explained, t <= 0.
+        output_event: The event t <= 0 whose output is explained, for models with an output for each event.
         prefix_states: The states after prefixes of X and B.
         caller: Calls the model.
     """
@@ -72,12 +74,12 @@ class PrefixStateExecution:
         return self.masker.live(players, self._stop)
 
     def seconds(self, coalitions: int) -> float:
-        """As in `Execution`, as if coalitions shared nothing."""
+        """As in `Execution`, assuming that coalitions share nothing."""
         events = self._stop + len(self.frame.before[0]) + len(self.frame.after[0])
         return self.caller.expected_seconds(coalitions, events, self.model.work(events))
 
     def endpoints(self, players: Players) -> Outputs:
-        """As in `Execution`. The states on the way are kept, since the pruning scan begins there."""
+        """As in `Execution`. States along the way are kept, because the windows of the pruning scan start from them."""
         neither_and_all = np.repeat([[False], [True]], len(players), axis=1)
         # The scan begins at the recent end, so the states before its first window serve all its coalitions.
         begin = max((end for end in self.prefix_states.kept_ends if end < self._stop), default=0)
@@ -105,7 +107,7 @@ class PrefixStateExecution:
         return outputs
 
     def _run(self, runner: StepRunner, steps: Sequence[Step], players: Players) -> Outputs:
-        """The outputs of the classes of the last step, in their order."""
+        """Returns the outputs of the last step, one row per class."""
         states, steps, padding = self._begin(runner, steps, players)
         runnable = [self._runnable(step, players, padding, runner.until) for step in steps]
         # Steps of few classes are one or two batches, so dividing them among branches would run them again for
@@ -122,7 +124,7 @@ class PrefixStateExecution:
     def _begin(
         self, runner: StepRunner, steps: Sequence[Step], players: Players
     ) -> tuple[ClassStates, Sequence[Step], Padding]:
-        """The states to begin from, the steps that are left, and the padding that must still be run."""
+        """Returns the states to start from, the remaining steps, and the padding that must still be run."""
         first, *later = steps
         static = self._static_from_x(runner, first, players)
         sources = self._sources(runner, first, players, static)
@@ -131,7 +133,7 @@ class PrefixStateExecution:
         if later and sources and len(sources) <= MAX_STORED_PREFIXES:
             return self._stored(first.stop, sources, runner.until), later, ()
         padded = len(self.frame.before[0]) > 0
-        # Padding sees the static inputs too, so it is run once for each combination of them.
+        # The states after the padding depend on the static inputs, so it is run once per combination of them.
         combinations, parents = np.unique(static, axis=0, return_inverse=True)
         if padded and len(combinations) <= MAX_STORED_PREFIXES:
             sources = [PrefixSource(False, tuple(each.tolist())) for each in combinations]
@@ -140,14 +142,14 @@ class PrefixStateExecution:
         return ClassStates(self.recurrence.initial(1)), steps, self.frame.before if padded else ()
 
     def _stored(self, stop: int, sources: Sequence[PrefixSource], until: float) -> ClassStates:
-        """The states after events 0 … stop - 1, one row for each source."""
+        """Returns the states after events 0 … stop - 1, one row for each source."""
         states = [self.prefix_states.states(stop, source, until) for source in sources]
         return ClassStates(tuple(map(np.concatenate, zip(*states, strict=True))))
 
     def _sources(
         self, runner: StepRunner, step: Step, players: Players, static: NDArray[np.bool_]
     ) -> list[PrefixSource]:
-        """The source of each class of a first step; empty if a class mixes events of X and of B."""
+        """Returns the source of each class of a first step, or an empty list if a class mixes events of X and B."""
         owning = np.zeros(len(players), dtype=np.bool_)
         owning[players.grid[: step.stop]] = True
         # A class whose players are all in, or all out, has a prefix of X or of B alone.
@@ -157,7 +159,7 @@ class PrefixStateExecution:
         return [PrefixSource(bool(x[0]), tuple(s.tolist())) for x, s in zip(from_x, static, strict=True)]
 
     def _static_from_x(self, runner: StepRunner, step: Step, players: Players) -> NDArray[np.bool_]:
-        """Which static inputs come from X, of those that reach the states, (classes, static inputs)."""
+        """Returns which static inputs come from X and reach the states, (classes, static inputs)."""
         enters = np.array(self.recurrence.static_enters, dtype=np.bool_)
         return np.asarray(runner.coalitions[step.rows][:, players.static] & enters)
 
@@ -178,29 +180,29 @@ class PrefixStateExecution:
         return coalitions * self.model.work(self._stop + padding) <= MAX_UNSHARED_WORK
 
     def _single_step(self, coalitions: int) -> Step:
-        """All events of every coalition in one step, in which nothing is shared."""
+        """Returns one step with all events of every coalition, in which nothing is shared."""
         return Step(0, self._stop, np.arange(coalitions), np.zeros(coalitions, dtype=np.intp))
 
     @property
     def _stop(self) -> int:
-        """The events that are run: those after the one whose output is explained change nothing."""
+        """The number of events to run. Events after the one whose output is explained change nothing."""
         return self.masker.sequence.length + self.output_event
 
     @property
     def _max_coalitions(self) -> int:
-        """Coalitions of one tree: a power of two whose states fit into `MAX_STATE_BYTES`, at least 1024."""
+        """The most coalitions of one tree: a power of two whose states fit into `MAX_STATE_BYTES`, at least 1024."""
         row_bytes = sum(array.nbytes for array in self.recurrence.initial(1))
         return max(1 << (MAX_STATE_BYTES // max(row_bytes, 1)).bit_length() - 1, 1024)
 
 
 def _branch_spans(steps: Sequence[RunnableStep], coalitions: int, work: int) -> Iterator[slice]:
-    """The classes of the last step that each branch ends in.
+    """Yields the slice of the last step's classes in which each branch ends.
 
     Args:
-        steps: Those that the branches run.
-        coalitions: Their number in the game.
-        work: The multiply-adds of all branches. One branch has at most `MAX_JOB_WORK` of it, and one batch if
-            there is a single step.
+        steps: The steps that the branches run.
+        coalitions: The number of coalitions in the game.
+        work: The multiply-adds of all branches. A branch does at most `MAX_JOB_WORK` of it, or a single batch if
+            there is only one step.
     """
     last = steps[-1]
     if work <= MAX_SINGLE_THREAD_WORK:
@@ -214,9 +216,9 @@ def _branch_spans(steps: Sequence[RunnableStep], coalitions: int, work: int) -> 
 def _run_branch(
     runner: StepRunner, steps: Sequence[RunnableStep], span: slice, states: ClassStates
 ) -> Outputs:
-    """The outputs of the classes in `span` of the last step, from the states before the first step."""
-    # Going backwards, the classes of a step tell which classes of the step before are needed. Classes are sorted, so
-    # these lie side by side.
+    """Returns the outputs of the classes `span` of the last step, starting from the states before the first step."""
+    # Work backwards to find out which classes of each earlier step are needed. Classes are sorted, so these are
+    # contiguous.
     spans = [span]
     for step in reversed(steps[1:]):
         parents = step.step.parents[spans[0]]

@@ -1,4 +1,4 @@
-"""The states of a recurrent model after the first events of X or of B, from which coalitions continue."""
+"""The states of a recurrent model after the first events of X or B, from which coalitions continue."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from sequela.timeshap.cells import Cells
 from sequela.timeshap.masking import Masker
 
 GRID_EVENTS = 16
-"""States of backgrounds are kept after every so many events, and the events in between are run again. States are
-always computed from the grid, so that what is in the cache never changes a bit of an answer.
+"""States of backgrounds are cached at intervals of this many events, and the events in between are run again. States
+are always computed from this grid, so an answer does not depend, even in its last bit, on what is in the cache.
 """
 MAX_CACHE_BYTES = 64 << 20
 OVERHEAD_BYTES = 512
-"""Memory of an array beside its values, and of a cache entry beside its arrays, about."""
+"""Approximate memory of an array besides its values, and of a cache entry besides its arrays."""
 
 
 @dataclass(frozen=True, slots=True)
 class PrefixSource:
-    """Where a prefix takes its values from: the events from X (else B), and each static input from X (else B)."""
+    """Where a prefix takes its values from. True means X and False means B, for the events and each static input."""
 
     events: bool
     static: tuple[bool, ...]
 
 
 class BackgroundStateCache:
-    """States of backgrounds, shared by all requests. The least recently used are dropped first.
+    """States of backgrounds, shared by all requests. The least recently used are dropped first. Thread-safe.
 
     A key names the model and the background. For a background matrix, whose rows are counted from the last event, it
-    also names the length of the sequence. Safe to use from several threads at once.
+    also contains the length of the sequence.
 
     Args:
-        max_bytes: The memory that the states may take, with `OVERHEAD_BYTES` for each array and entry.
+        max_bytes: The memory that the states may use, including `OVERHEAD_BYTES` for each array and entry.
     """
 
     def __init__(self, max_bytes: int = MAX_CACHE_BYTES) -> None:
@@ -49,14 +49,14 @@ class BackgroundStateCache:
         self._grids: OrderedDict[str, tuple[States, ...]] = OrderedDict()
 
     def get(self, key: str) -> tuple[States, ...]:
-        """The states after 0, 16, 32 … events, as far as they are known."""
+        """Returns the known states after 0, 16, 32 … events, without gaps."""
         with self._lock:
             if key in self._grids:
                 self._grids.move_to_end(key)
             return self._grids.get(key, ())
 
     def keep(self, key: str, grid: tuple[States, ...]) -> None:
-        """Stores a grid, unless the one that is stored has more events."""
+        """Stores a grid, unless the cache already has a longer one."""
         with self._lock:
             known = self._grids.pop(key, ())
             # Another request may have computed a longer grid meanwhile.
@@ -67,22 +67,22 @@ class BackgroundStateCache:
 
 
 def _bytes(grid: Sequence[States]) -> int:
-    """Size in bytes of a grid, with the overhead of its cache entry; 0 for a grid that is not stored."""
+    """Returns the size of a grid in bytes, including the overhead of its cache entry; 0 for an empty grid."""
     arrays = [array for states in grid for array in states]
     return sum(array.nbytes + OVERHEAD_BYTES for array in arrays) + OVERHEAD_BYTES * bool(grid)
 
 
 @dataclass(slots=True, eq=False)
 class PrefixStates:
-    """The states after prefixes of X and B, for one request. Used by the thread of the request alone.
+    """The states after prefixes of X and B, for one request. Only the thread of the request uses it.
 
     Attributes:
         recurrence: The model.
         masker: Holds X and B.
         frame: The padding around the events.
-        kept_ends: Numbers of events, ascending, after which states are kept because later calls will begin there.
+        kept_ends: Numbers of events, ascending, after which states are kept because later calls start from them.
         caller: Calls the model.
-        cache: The states of backgrounds that requests share.
+        cache: The states of backgrounds that all requests share.
         key: The background's key in `cache`; None if it must not be shared.
     """
 
@@ -96,7 +96,7 @@ class PrefixStates:
     _known: dict[PrefixSource, dict[int, States]] = field(default_factory=dict)
 
     def states(self, stop: int, source: PrefixSource, until: float) -> States:
-        """The states (1, width) after events 0 … stop - 1 of a source. Raises as `ModelCaller.run` does."""
+        """Returns the states (1, width) after events 0 … stop - 1 of a source. Raises as `ModelCaller.run` does."""
         known = self._known.setdefault(source, {})
         if stop in known:
             return known[stop]
@@ -105,7 +105,7 @@ class PrefixStates:
             return known[stop]
         position = max((end for end in known if end < stop), default=0)
         states = known[position] if position else self._after_padding(source, until)
-        # Stop at every end that is kept, so that later calls find its states.
+        # Stop at each of `kept_ends` on the way, so that later calls find the states there.
         for end in (*(end for end in self.kept_ends if position < end < stop), stop):
             states = self._advanced(states, position, end, source, until)
             known[end] = states
@@ -125,7 +125,7 @@ class PrefixStates:
         return self._advanced(grid[stop // GRID_EVENTS], start, stop, source, until)
 
     def _after_padding(self, source: PrefixSource, until: float) -> States:
-        """The states before the first real event."""
+        """Returns the states before the first real event."""
         padding = self.frame.before
         states = self.recurrence.initial(1)
         return self._run(padding, states, source, until) if len(padding[0]) else states

@@ -19,12 +19,12 @@ from sequela.timeshap.prefix_tree import Step
 T = TypeVar("T")
 Outputs = NDArray[np.float64]
 Padding = tuple[NDArray[Any], ...]
-"""Rows (k, d_j) for each event input, before or after the real events."""
+"""Rows (k, d_j) for each event input that precede or follow the real events."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClassStates:
-    """The states after a step, one row for each of its classes from number `first` on."""
+    """The states after a step, one row for each of its classes, starting with class number `first`."""
 
     states: States
     first: int = 0
@@ -35,11 +35,11 @@ class RunnableStep:
     """A step with everything that is needed to run it.
 
     Attributes:
-        step: Its events, and its classes of coalitions.
+        step: The events of the step, and its classes of coalitions.
         mask: Builds the cells of these events.
         before: The padding before the events, if they are the first ones.
         after: The padding after the events, if they are the last ones.
-        rows: The classes in one batch.
+        rows: The number of classes in one batch.
         work: The multiply-adds of one class.
     """
 
@@ -62,8 +62,8 @@ class StepRunner:
 
     Attributes:
         recurrence: The model.
-        caller: Calls it.
-        coalitions: Those of the game, (n, players).
+        caller: Calls the model.
+        coalitions: The coalitions of the game, (n, players).
         until: When the calls must have ended, in seconds on the monotonic clock.
     """
 
@@ -73,12 +73,12 @@ class StepRunner:
     until: float
 
     def advance(self, step: RunnableStep, span: slice, before: ClassStates) -> ClassStates:
-        """The states after a step, of the classes in `span`, from the states `before` it."""
+        """Returns the states after a step for its classes in `span`, given the states `before` it."""
         parts = list(self._run(step, span, before, self.recurrence.advance))
         return ClassStates(tuple(map(np.concatenate, zip(*parts, strict=True))), span.start)
 
     def finish(self, step: RunnableStep, span: slice, before: ClassStates) -> Outputs:
-        """Raw outputs (classes, outputs) after the last step, of the classes in `span`."""
+        """Returns the raw outputs (classes, outputs) after the last step for its classes in `span`."""
         return np.concatenate(list(self._run(step, span, before, self.recurrence.finish)))
 
     def _run(
