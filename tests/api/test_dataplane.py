@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -54,6 +55,7 @@ class SomeModels:
             raise NotFound("MODEL_NOT_FOUND", "no model nobody")
         if choice.name == "loading":
             raise Unavailable("MODEL_LOADING", "still being loaded")
+        return SimpleNamespace(info=choice)
 
     def _record(self, name: str) -> ModelRecord:
         return ModelRecord(name, "", ModelSource.UPLOAD, ModelState.READY, datetime.now(UTC))
@@ -134,6 +136,21 @@ def test_the_row_that_fails_is_named() -> None:
     with pytest.raises(InvalidInput) as caught:
         run(lambda plane: plane.explain_batch(requests(5), caller, Deadline(10)), act)
     assert caught.value.metadata == {"row": "2"}
+
+
+def test_nothing_is_read_for_a_model_that_is_not_there() -> None:
+    """What is asked of a model is read among look-ups, once the model is found."""
+    threads: list[str] = []
+
+    def read(_: Any) -> str:
+        threads.append(threading.current_thread().name.rsplit("_", 1)[0])
+        return "read"
+
+    with pytest.raises(NotFound):
+        run(lambda plane: plane.read_for(NamedModel("nobody"), read, Deadline(10)))
+    assert threads == []
+    assert run(lambda plane: plane.read_for(NamedModel("m"), read, Deadline(10))) == "read"
+    assert threads == ["lookup"]
 
 
 def test_names_of_models_are_of_all_pages() -> None:

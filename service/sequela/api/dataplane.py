@@ -20,7 +20,7 @@ from sequela.concurrency.deadline import Deadline
 from sequela.errors import DoesNotFit, Forbidden, SequelaError, Unavailable
 from sequela.explain.explanation import Explanation
 from sequela.explain.limits import Limits
-from sequela.explain.ports import Explanations, Filter, Models, Page
+from sequela.explain.ports import Explanations, Filter, ModelInfo, Models, Page
 from sequela.explain.request import ExplainRequest, ModelChoice, ScoreRequest
 from sequela.explain.service import Explainer, ScoreResult
 from sequela.names import parse_name
@@ -92,35 +92,41 @@ class DataPlane:
 
     async def get_explanation(self, name: str, encode: Callable[[Explanation], T], deadline: Deadline) -> T:
         """Gives back an explanation as it was made."""
-        return await self.look_up(lambda: encode(self.explanations.get(name)), deadline)
+        return await self._look_up(lambda: encode(self.explanations.get(name)), deadline)
 
     async def list_explanations(
         self, wanted: Filter, page: PageRequest, encode: Callable[[Page[Explanation]], T], deadline: Deadline
     ) -> T:
         """Lists explanations, newest first."""
-        return await self.look_up(
+        return await self._look_up(
             lambda: encode(self.explanations.list(wanted, page.size, page.token)), deadline
         )
 
+    async def read_for(self, model: ModelChoice, read: Callable[[ModelInfo], T], deadline: Deadline) -> T:
+        """Reads what is asked of a model, or answers with what is known of it.
+
+        The model is found first: a body for no model is not parsed. Raises what `Models.resolve` and `read` raise.
+        """
+        return await self._look_up(lambda: read(self.models.resolve(model, deadline.end).info), deadline)
+
     async def model_names(self, deadline: Deadline) -> list[str]:
         """The names of all models, short and without versions."""
-        return await self.look_up(self._model_names, deadline)
+        return await self._look_up(self._model_names, deadline)
 
     async def model_problem(self, model: ModelChoice, deadline: Deadline) -> SequelaError | None:
         """Why a model cannot be explained now; None where it can. Raises NotFound where there is none."""
         try:
-            await self.look_up(lambda: self.models.resolve(model, deadline.end), deadline)
+            await self._look_up(lambda: self.models.resolve(model, deadline.end), deadline)
         except (Unavailable, DoesNotFit, Forbidden) as error:
             return error
         return None
 
-    async def look_up(self, work: Callable[[], T], deadline: Deadline) -> T:
-        """Runs work that explains and scores nothing, such as reading a body."""
-        return await self.executors.lookup.run(work, deadline)
-
     async def write(self, work: Callable[[], T]) -> T:
         """Writes an answer in the time that was kept back for it: rows may have used all other time."""
         return await self.executors.lookup.run(work, Deadline(self.policy.default_timeout))
+
+    async def _look_up(self, work: Callable[[], T], deadline: Deadline) -> T:
+        return await self.executors.lookup.run(work, deadline)
 
     def _explain(
         self, read: Callable[[], ExplainRequest], encode: Callable[[Explanation], T], deadline: Deadline

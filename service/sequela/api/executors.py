@@ -112,7 +112,7 @@ class Executor:
         except Unavailable as error:
             raise self._rejection(error) from None
         except TimeoutError:
-            raise self._rejection(_too_late("while the request waited for a free worker")) from None
+            raise self._rejection(_too_late("while the request waited for a free thread")) from None
         finally:
             self._count(waiting=-1)
         if not self._open or deadline.remaining <= 0:

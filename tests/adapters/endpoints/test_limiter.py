@@ -175,7 +175,7 @@ def test_the_limit_of_one_call(limiter: Limiter, heard: Heard) -> None:
     assert "0.2 s" in caught.value.message
     with pytest.raises(DeadlinePassed):
         limiter.call(1, Deadline.now() + 0.01, slow)
-    assert [each.outcome for each in heard.of(EndpointCalled)] == ["TIME_UP"] * 2
+    assert [each.outcome for each in heard.of(EndpointCalled)] == ["DEADLINE_PASSED"] * 2
 
 
 def test_short_deadlines_open_no_breaker(limiter: Limiter) -> None:

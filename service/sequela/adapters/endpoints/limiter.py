@@ -136,7 +136,7 @@ class Limiter:
         try:
             answer = infer(min(until, limit))
         except DeadlinePassed:
-            self._report(rows, start, "TIME_UP")
+            self._report(rows, start, "DEADLINE_PASSED")
             if until <= limit:
                 self._note_deadline(rows, start)
                 raise

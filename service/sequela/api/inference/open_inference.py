@@ -20,6 +20,7 @@ from sequela.explain.explanation import Explanation
 from sequela.explain.inputs.preparation import real_steps
 from sequela.explain.link import linked
 from sequela.explain.option_defaults import link_of
+from sequela.explain.ports import ModelInfo
 from sequela.explain.request import ExplainRequest, ModelChoice
 from sequela.explain.service import ScoreResult
 from sequela.explain.targets import first_targets
@@ -98,11 +99,10 @@ class OpenInference:
     async def metadata(self, name: str, choice: ModelChoice, deadline: Deadline) -> ModelMetadata:
         """What a model takes, and what it is answered with. `name` is repeated in the answer."""
 
-        def find() -> ModelMetadata:
-            model = self.dataplane.models.resolve(choice, deadline.end)
-            return model_metadata(name, model.info, self.dataplane.limits)
+        def describe(model: ModelInfo) -> ModelMetadata:
+            return model_metadata(name, model, self.dataplane.limits)
 
-        return await self.dataplane.look_up(find, deadline)
+        return await self.dataplane.read_for(choice, describe, deadline)
 
     async def infer(
         self,
@@ -115,7 +115,7 @@ class OpenInference:
 
         `read` is called once the model is found: a body for no model is not parsed.
         """
-        inference = await self.dataplane.look_up(partial(self._inference, choice, read, deadline), deadline)
+        inference = await self.dataplane.read_for(choice, partial(self._inference, read), deadline)
         batch = inference.batch
         make: Callable[[], InferenceAnswer]
         if inference.only_scores:
@@ -128,17 +128,14 @@ class OpenInference:
             make = partial(_of_rows, inference, rows)
         return await self.dataplane.write(lambda: encode(make()))
 
-    def _inference(
-        self, choice: ModelChoice, read: Callable[[], InferRequest], deadline: Deadline
-    ) -> Inference:
-        model, limits = self.dataplane.models.resolve(choice, deadline.end), self.dataplane.limits
-        request = read()
+    def _inference(self, read: Callable[[], InferRequest], model: ModelInfo) -> Inference:
+        request, limits = read(), self.dataplane.limits
         parameters = read_parameters(request.parameters, limits)
         names = outputs.chosen(request.outputs, parameters.levels)
         most = limits.max_score_sequences if set(names) <= set(SCORES) else limits.max_explained_rows
         rows = tensor_rows(request.inputs, most)
-        targets = first_targets(model.info.schema, limits)
-        batch = Batch(model.info, rows, parameters.with_default_targets(targets))
+        targets = first_targets(model.schema, limits)
+        batch = Batch(model, rows, parameters.with_default_targets(targets))
         return Inference(request.id, batch, names)
 
 

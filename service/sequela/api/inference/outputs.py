@@ -132,7 +132,7 @@ def _pruned_events(row: ExplainedRow) -> Numbers:
 VALUES, ERRORS = "values", "standard_errors"
 NO_LEVEL: frozenset[Level] = frozenset()
 EVENT, FEATURE = frozenset({Level.EVENT}), frozenset({Level.FEATURE})
-PAST = (PlayerKind.PRUNED, PlayerKind.HISTORY)
+HISTORY_KINDS = (PlayerKind.PRUNED, PlayerKind.HISTORY)
 TARGETS, BY_EVENT, BY_FEATURE = ("targets",), ("events", "targets"), ("features", "targets")
 
 OUTPUTS: Mapping[str, Output] = {
@@ -143,14 +143,18 @@ OUTPUTS: Mapping[str, Output] = {
     "pruned_events": Output("INT64", (), NO_LEVEL, _pruned_events),
     "event_attributions": Output("FP64", BY_EVENT, EVENT, _events(VALUES)),
     "event_standard_errors": Output("FP64", BY_EVENT, EVENT, _events(ERRORS)),
-    "pruned_attribution": Output("FP64", TARGETS, EVENT, _sum(Level.EVENT, VALUES, *PAST)),
-    "pruned_standard_error": Output("FP64", TARGETS, EVENT, _sum(Level.EVENT, ERRORS, *PAST)),
+    "pruned_attribution": Output("FP64", TARGETS, EVENT, _sum(Level.EVENT, VALUES, *HISTORY_KINDS)),
+    "pruned_standard_error": Output("FP64", TARGETS, EVENT, _sum(Level.EVENT, ERRORS, *HISTORY_KINDS)),
     "static_attribution": Output("FP64", TARGETS, EVENT, _sum(Level.EVENT, VALUES, PlayerKind.STATIC)),
     "static_standard_error": Output("FP64", TARGETS, EVENT, _sum(Level.EVENT, ERRORS, PlayerKind.STATIC)),
     "feature_attributions": Output("FP64", BY_FEATURE, FEATURE, _features(VALUES)),
     "feature_standard_errors": Output("FP64", BY_FEATURE, FEATURE, _features(ERRORS)),
-    "feature_pruned_attribution": Output("FP64", TARGETS, FEATURE, _sum(Level.FEATURE, VALUES, *PAST)),
-    "feature_pruned_standard_error": Output("FP64", TARGETS, FEATURE, _sum(Level.FEATURE, ERRORS, *PAST)),
+    "feature_pruned_attribution": Output(
+        "FP64", TARGETS, FEATURE, _sum(Level.FEATURE, VALUES, *HISTORY_KINDS)
+    ),
+    "feature_pruned_standard_error": Output(
+        "FP64", TARGETS, FEATURE, _sum(Level.FEATURE, ERRORS, *HISTORY_KINDS)
+    ),
     "explanation_name": Output("BYTES", (), NO_LEVEL, lambda row: row.explanation.name.encode()),
     "explanation": Output("BYTES", (), ALL_LEVELS, lambda row: explanation_json(row.explanation).encode()),
 }

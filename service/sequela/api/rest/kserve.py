@@ -23,6 +23,7 @@ from sequela.api.rest.middleware import RouteFactory
 from sequela.api.rest.responses import json_response, to_json
 from sequela.errors import InvalidInput
 from sequela.explain.explanation import Explanation
+from sequela.explain.ports import ModelInfo
 from sequela.explain.request import ArrayPath, ExplainRequest, GivenSequence, InputPaths, NamedArray
 from sequela.explain.service import ScoreResult
 from sequela.explain.targets import first_targets
@@ -99,7 +100,7 @@ class KServe:
     async def explain(self, call: HttpCall) -> Response:
         """Every instance's raw scores and its explanation, as JSON of `sequela.v1.Explanation`."""
         read = partial(self._batch_to_explain, call)
-        batch = await self.dataplane.look_up(read, call.deadline)
+        batch = await self.dataplane.read_for(call.model, read, call.deadline)
         rows = await self.dataplane.explain_batch(batch.explain_requests(), _explained, call.deadline)
         scores = ",".join(scores for scores, _ in rows)
         explanations = ",".join(explanation for _, explanation in rows)
@@ -108,23 +109,21 @@ class KServe:
     async def predict(self, call: HttpCall) -> Response:
         """The model's own outputs of every instance."""
         read = partial(self._batch, call, self.dataplane.limits.max_score_sequences)
-        batch = await self.dataplane.look_up(read, call.deadline)
+        batch = await self.dataplane.read_for(call.model, read, call.deadline)
         content = await self.dataplane.score(batch.choice, batch.score_request, _predictions, call.deadline)
         return json_response(content)
 
-    def _batch_to_explain(self, call: HttpCall) -> Batch:
+    def _batch_to_explain(self, call: HttpCall, model: ModelInfo) -> Batch:
         """By default the targets are outputs in the model's order, because predictions have no names."""
         limits = self.dataplane.limits
-        batch = self._batch(call, limits.max_explained_rows)
+        batch = self._batch(call, limits.max_explained_rows, model)
         targets = first_targets(batch.model.schema, limits)
         return Batch(batch.model, batch.rows, batch.parameters.with_default_targets(targets))
 
-    def _batch(self, call: HttpCall, most_rows: int) -> Batch:
-        """The model is found first: a body for no model is not parsed."""
-        model = self.dataplane.models.resolve(call.model, call.deadline.end)
+    def _batch(self, call: HttpCall, most_rows: int, model: ModelInfo) -> Batch:
         body = read_body(call.body, KServeBody)
         parameters = read_parameters(body.parameters, self.dataplane.limits)
-        return Batch(model.info, instance_rows(body, most_rows), parameters)
+        return Batch(model, instance_rows(body, most_rows), parameters)
 
 
 def instance_rows(body: KServeBody, most_rows: int) -> tuple[GivenSequence, ...]:
