@@ -49,7 +49,7 @@ def test_a_mask_between_events_is_refused(explain: Explain, name: str) -> None:
     said = refusal(explain, attending(*SQUARES[name]), np.ones((8, WIDTH), np.float32))
     assert "'attn_mask'" in said
     assert "mask between events" in said
-    assert "Export the model with this mask made inside" in said
+    assert "Export the model so that it makes this mask itself" in said
 
 
 def test_a_schema_does_not_make_it_a_mask_of_events(explain: Explain) -> None:
