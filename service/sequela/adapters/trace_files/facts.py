@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,7 @@ def task_facts(name: str, task: Task) -> Facts:
     return {
         "explanation": name,
         "status": "running",
+        "started": datetime.now(UTC).isoformat(),
         "caller_id": task.request.caller_id,
         "model": {
             "name": info.name,
