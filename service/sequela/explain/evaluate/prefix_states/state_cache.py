@@ -36,8 +36,8 @@ class PrefixSource:
 class BackgroundStateCache:
     """States of backgrounds, shared by all requests. The least recently used are dropped first. Thread-safe.
 
-    A key (made by `_background_key` in `choose_execution.py`) names the model and the background. For a background matrix, whose rows are counted from the last event, it
-    also contains the length of the sequence.
+    A key (made by `_background_key` in `choose_execution.py`) names the model and the background. For a background
+    matrix, whose rows are counted from the last event, it also contains the length of the sequence.
 
     Args:
         max_bytes: The memory that the states may use, including `OVERHEAD_BYTES` for each array and entry.
