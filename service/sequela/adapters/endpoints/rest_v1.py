@@ -80,7 +80,7 @@ def predictions(given: list[Any], output: str, rows: int) -> NDArray[np.float64]
             several where no name was given.
     """
     if len(given) != rows:
-        raise WrongAnswer(f"the number of predictions is {len(given)}, must be {rows}: one for each row")
+        raise WrongAnswer(f"it has {len(given)} predictions for {rows} rows; it must have one for each row")
     if given and all(isinstance(row, dict) for row in given):
         given = _named(given, output)
     return json_floats(given, "predictions")
