@@ -49,8 +49,8 @@ def test_the_only_of_named_predictions(web: RestServer) -> None:
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"predictions": [0.5]}, "predictions is 1, must be 2"),
-        ({"predictions": [0.5, 0.5, 0.5]}, "predictions is 3, must be 2"),
+        ({"predictions": [0.5]}, "1 predictions for 2 rows"),
+        ({"predictions": [0.5, 0.5, 0.5]}, "3 predictions for 2 rows"),
         ({"predictions": 0.5}, "predictions: Input should be a valid"),
         ({"outputs": [0.5, 0.5]}, "predictions: Field required"),
         ([0.5, 0.5], "another form"),
