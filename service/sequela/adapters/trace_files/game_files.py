@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sequela.adapters.trace_files.facts import Facts, meaning
 from sequela.adapters.trace_files.folder import TraceFolder, never_raises
 from sequela.concurrency.deadline import Deadline
-from sequela.explain.estimate.outcome import GameOutcome
+from sequela.explain.game_outcome import GameOutcome
 from sequela.explain.layout import Layout
 from sequela.explain.options import Estimator
 from sequela.timeshap.players import Players

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela.explain.estimate.game import play
-from sequela.explain.estimate.outcome import GameOutcome
 from sequela.explain.estimate.rules import GameRules
 from sequela.explain.evaluate.evaluator import Evaluator
 from sequela.explain.explanation import LevelExplanation
+from sequela.explain.game_outcome import GameOutcome
 from sequela.explain.layout import Layout
 from sequela.explain.levels.level_assembly import level_explanation
 from sequela.explain.option_defaults import Tolerances

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela.explain.base_and_score import BaseAndScore
-from sequela.explain.estimate.outcome import GameOutcome
 from sequela.explain.explanation import (
     Attribution,
     Cost,
@@ -23,6 +22,7 @@ from sequela.explain.explanation import (
     PruningPoint,
     TargetScore,
 )
+from sequela.explain.game_outcome import GameOutcome
 from sequela.explain.identity import unique_name
 from sequela.explain.layout import Layout
 from sequela.explain.levels.definition import LevelContext, LevelDefinition, LevelResults
