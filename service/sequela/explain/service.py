@@ -132,7 +132,7 @@ class Explainer:
 
     def _with_required_levels(self, request: ExplainRequest) -> ExplainRequest:
         """The request with all levels that the levels asked for require: they are part of the answer."""
-        levels = self._levels.with_required(request.options.levels)
+        levels = self._levels.with_required(request.options.levels, request.paths.option("levels"))
         return replace(request, options=replace(request.options, levels=levels))
 
     def _compute(self, task: Task, deadline: Deadline) -> Explanation:

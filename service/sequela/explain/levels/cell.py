@@ -34,7 +34,7 @@ class CellResult(LevelResult):
 
     @property
     def nothing_relevant(self) -> bool:
-        """Whether the level was solved but has no single cells, because no event or no feature was relevant."""
+        """As in `LevelResult`: there are no single cells, because no event or no feature was relevant."""
         return self.outcome.solution is not None and not (self.events.chosen and self.features.chosen)
 
 

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from sequela.explain.base_and_score import BaseAndScore
 from sequela.explain.explanation import Explanation, ExplanationWarning, Pruning, StopReason
-from sequela.explain.levels.cell import CellResult
 from sequela.explain.levels.definition import LevelContext, LevelResults
 from sequela.explain.link import LOWEST
 from sequela.explain.option_defaults import (
@@ -19,7 +18,7 @@ from sequela.explain.option_defaults import (
     TARGET_STANDARD_ERROR,
     link_of,
 )
-from sequela.explain.options import Level, Options
+from sequela.explain.options import Options
 from sequela.explain.schema import Link, ModelSchema
 from sequela.explain.task import Task
 from sequela.timeshap.players import PlayerKind
@@ -174,8 +173,7 @@ def used_tolerances(context: LevelContext, absolute: bool, results: LevelResults
     pruned = any(player.kind in HISTORY_KINDS for game in games for player in game.players.names)
     stopped = any(game.reason is StopReason.TARGET for game in games)
     # If no cell stands alone, a smaller θ would give another answer.
-    cells = results.get(Level.CELL)
-    none_passed = isinstance(cells, CellResult) and cells.nothing_relevant
+    none_passed = any(result.nothing_relevant for result in results.values())
     requested = {
         "pruning_tolerance": options.pruning_tolerance,
         "cell_threshold": options.cell_threshold,
