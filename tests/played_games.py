@@ -40,7 +40,7 @@ class GameRuns:
     def seconds(self, coalitions: int) -> float:
         return coalitions * self.each
 
-    def endpoints(self, players: Players) -> NDArray[np.float64]:
+    def base_and_score(self, players: Players) -> NDArray[np.float64]:
         return self.game(np.repeat([[False], [True]], len(players), axis=1))
 
     def outputs(self, players: Players, coalitions: NDArray[np.bool_], until: float) -> NDArray[np.float64]:

@@ -115,6 +115,10 @@ def test_unknown_levels_are_named() -> None:
     with pytest.raises(InvalidInput, match=r"quarters.*cell, event, feature, halves") as caught:
         ask(BY_NAME["gru"], levels=("event", "quarters"))
     assert caught.value.reason == "LEVEL_UNKNOWN"
+    assert [each.field for each in caught.value.violations] == ["options.levels"]
+    with pytest.raises(InvalidInput) as over_rest:
+        WITH_HALVES.with_required(("quarters",), "levels")
+    assert [each.field for each in over_rest.value.violations] == ["levels"]
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def play(evaluator: Evaluator, players: Players, gain: NDArray[np.float64], rule
         seconds=evaluator.deadline.now() - start,
         # The empty coalition and that of all players are evaluated before the levels. In a game of no player they
         # are the same, hence min().
-        clipped=min(found.clipped + evaluator.clipped_ends, found.coalitions),
+        clipped=min(found.clipped + evaluator.clipped_base_and_score, found.coalitions),
     )
     trace.finished(outcome)
     return outcome

@@ -155,7 +155,7 @@ class RemoteExecution:
         """As in `Execution`. Always 0, because even small games start with a sample and need no estimate."""
         return 0.0
 
-    def endpoints(self, players: Players) -> Outputs:
+    def base_and_score(self, players: Players) -> Outputs:
         """As in `Execution`."""
         return self.outputs(players, np.repeat([[False], [True]], len(players), axis=1), np.inf)
 

@@ -221,11 +221,13 @@ def outputs_clipped(names: Sequence[str], raw: NDArray[np.float64]) -> Warnings:
         names: The targets.
         raw: f(B) and f(X) before the link, (2, targets).
     """
-    ends = (raw <= LOWEST) | (raw >= 1 - LOWEST)
-    if not ends.any():
+    clipped = (raw <= LOWEST) | (raw >= 1 - LOWEST)
+    if not clipped.any():
         return ()
-    target = int(ends.any(axis=0).argmax())
-    which = _joined([word for word, at in zip(("base value", "score"), ends[:, target], strict=True) if at])
+    target = int(clipped.any(axis=0).argmax())
+    which = _joined(
+        [word for word, at in zip(("base value", "score"), clipped[:, target], strict=True) if at]
+    )
     text = (
         f"The {which} of {names[target]} cannot be told from 0 or 1, so the logit link takes log-odds of "
         f"{np.log(LOWEST):.1f} or {-np.log(LOWEST):.1f} for it: the difference is as large as this bound makes it. "
