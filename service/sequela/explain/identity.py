@@ -60,8 +60,8 @@ def content_key(task: Task) -> str:
         # If targets are chosen by score, only their number is known before the sequence is scored.
         facts.append({"highest": task.targets.highest})
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode())
-    fitted = task.fitted
-    for group in (fitted.cells.events, fitted.cells.static, fitted.frame.before, fitted.frame.after):
+    prepared = task.prepared
+    for group in (prepared.cells.events, prepared.cells.static, prepared.frame.before, prepared.frame.after):
         for array in group:
             _add(digest, array)
     return digest.hexdigest()

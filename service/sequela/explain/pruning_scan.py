@@ -79,7 +79,7 @@ def _takes_whole_curve(task: Task, levels: Sequence[LevelDefinition]) -> bool:
     """
     options, endpoint = task.request.options, task.model.endpoint
     wanted = any(each.needs_whole_curve(options) for each in levels)
-    rows = 2 * (task.fitted.cells.length - 1)
+    rows = 2 * (task.prepared.cells.length - 1)
     return wanted and (endpoint is None or rows <= budget_of(options, endpoint))
 
 

@@ -174,7 +174,7 @@ def _for_request(found: Explanation, task: Task, name: str, cost: Cost) -> Expla
     pruned = found.pruning.pruned_events if found.pruning else 0
     infos = request.sequence.events
     # Event values hold the caller's notes, which are not part of the content key.
-    shown = shown_events(task.layout, task.fitted.cells, pruned, found.levels, infos)
+    shown = shown_events(task.layout, task.prepared.cells, pruned, found.levels, infos)
     return replace(
         found,
         name=name,
