@@ -67,7 +67,7 @@ def content_key(task: Task) -> str:
     return digest.hexdigest()
 
 
-def explanation_name(key: str, request: ExplainRequest) -> str:
+def content_name(key: str, request: ExplainRequest) -> str:
     """Returns the name `explanations/e`. It is the same for equal requests with equal ids, labels and event notes."""
     events = [[item.id, str(item.time), dict(item.display)] for item in request.sequence.events]
     facts = [key, request.caller_id, dict(request.labels), events]

@@ -20,8 +20,8 @@ from sequela.explain.diagnostics import NO_DIAGNOSTICS, Diagnostics
 from sequela.explain.evaluate.model_caller import ModelCaller
 from sequela.explain.evaluate.prefix_states.state_cache import BackgroundStateCache
 from sequela.explain.explanation import Cost, Explanation
-from sequela.explain.identity import content_key, explanation_name, unique_name
-from sequela.explain.levels.registry import LEVELS, LevelRegistry
+from sequela.explain.identity import content_key, content_name, unique_name
+from sequela.explain.levels.registry import BUILT_IN_LEVELS, LevelRegistry
 from sequela.explain.limits import Limits
 from sequela.explain.pipeline import Pipeline
 from sequela.explain.ports import Backgrounds, Explanations, Models, Observer
@@ -72,7 +72,7 @@ class Explainer:
         observer: Observer,
         limits: Limits,
         pool: WorkerPool,
-        levels: LevelRegistry = LEVELS,
+        levels: LevelRegistry = BUILT_IN_LEVELS,
         diagnostics: Diagnostics = NO_DIAGNOSTICS,
     ) -> None:
         self._models, self._backgrounds, self._explanations = models, backgrounds, explanations
@@ -148,14 +148,14 @@ class Explainer:
             found = self._explanations.answer(key)
             if found:
                 return self._reuse(found, task, key)
-            explanation = self._run(task, explanation_name(key, task.request), deadline)
+            explanation = self._run(task, content_name(key, task.request), deadline)
             self._explanations.keep(key, explanation)
             return explanation
 
     def _reuse(self, found: Explanation, task: Task, key: str) -> Explanation:
         """The stored answer under the name of this request. What is stored under that name already is not changed."""
         cost = Cost(cached=True)
-        name = explanation_name(key, task.request)
+        name = content_name(key, task.request)
         # The same request was answered before: return exactly what was stored.
         try:
             return replace(self._explanations.get(name), cost=cost)

@@ -21,13 +21,12 @@ from sequela.explain.option_defaults import (
 from sequela.explain.options import Options
 from sequela.explain.schema import Link, ModelSchema
 from sequela.explain.task import Task
-from sequela.timeshap.players import PlayerKind
+from sequela.timeshap.players import HISTORY_KINDS
 from sequela.timeshap.pruning import Verdict
 
 Warnings = tuple[ExplanationWarning, ...]
 
-HISTORY_KINDS = (PlayerKind.PRUNED, PlayerKind.HISTORY)
-ROUNDING = 2.0**-22
+SCORE_ROUNDING = 2.0**-22
 """Differences below this fraction of a score may be the rounding of a float32 model."""
 
 
@@ -134,7 +133,7 @@ class Difference:
     @property
     def rounding(self) -> NDArray[np.bool_]:
         """Where it is no more than the rounding of a float32 model, (targets,)."""
-        return self.size <= ROUNDING * np.maximum(np.abs(self.base), np.abs(self.score))
+        return self.size <= SCORE_ROUNDING * np.maximum(np.abs(self.base), np.abs(self.score))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
