@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from pools import pool_of
 from sequela.concurrency.deadline import Deadline
 from sequela.explain.estimate.game import play
-from sequela.explain.estimate.outcome import GameOutcome
 from sequela.explain.estimate.rules import GameRules
 from sequela.explain.evaluate.evaluator import Evaluator
 from sequela.explain.evaluate.model_caller import ModelCaller
+from sequela.explain.game_outcome import GameOutcome
 from sequela.explain.ports import Observers
 from sequela.explain.schema import Link
 from sequela.timeshap.players import Extent, Players, event_players
@@ -40,7 +40,7 @@ class GameRuns:
     def seconds(self, coalitions: int) -> float:
         return coalitions * self.each
 
-    def endpoints(self, players: Players) -> NDArray[np.float64]:
+    def base_and_score(self, players: Players) -> NDArray[np.float64]:
         return self.game(np.repeat([[False], [True]], len(players), axis=1))
 
     def outputs(self, players: Players, coalitions: NDArray[np.bool_], until: float) -> NDArray[np.float64]:

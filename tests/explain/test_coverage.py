@@ -9,8 +9,8 @@ from intervals import Coverage, at_least, coverage
 from known_games import KnownGame, airport, known_games, rules
 from played_games import GameRuns, played
 from recurrent_games import event_game
-from sequela.explain.estimate.outcome import GameOutcome
 from sequela.explain.explanation import StopReason
+from sequela.explain.game_outcome import GameOutcome
 from sequela.explain.options import Estimator
 from sequela.timeshap.coalitions import FEWEST_TO_TRUST
 from sequela.timeshap.regression import Solution

@@ -14,9 +14,9 @@ from sequela.concurrency.deadline import Deadline
 from sequela.errors import Cancelled, DoesNotFit, InvalidInput
 from sequela.explain.base_and_score import ScoredTask
 from sequela.explain.diagnostics import NO_DIAGNOSTICS, Diagnostics
-from sequela.explain.estimate.outcome import GameOutcome
 from sequela.explain.evaluate.choose_execution import ExecutionKind
 from sequela.explain.explanation import Explanation
+from sequela.explain.game_outcome import GameOutcome
 from sequela.explain.options import Estimator
 from sequela.explain.task import Task
 from sequela.timeshap.players import Players

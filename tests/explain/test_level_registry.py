@@ -17,7 +17,7 @@ from sequela.errors import InvalidInput
 from sequela.explain.estimate.rules import GameRules
 from sequela.explain.explanation import Explanation, StopReason
 from sequela.explain.levels.definition import LevelContext, LevelDefinition, LevelResult, LevelResults
-from sequela.explain.levels.registry import LEVELS, LevelRegistry, level_ends
+from sequela.explain.levels.registry import BUILT_IN_LEVELS, LevelRegistry, level_ends
 from sequela.explain.options import Level
 from sequela.timeshap.players import event_players
 
@@ -33,7 +33,7 @@ def play_halves(context: LevelContext, rules: GameRules, _: LevelResults) -> Lev
 
 
 HALVES = LevelDefinition(name="halves", time_share=0.1, play=play_halves, needs_cut=lambda _: False)
-WITH_HALVES = LevelRegistry((*LEVELS.definitions, HALVES))
+WITH_HALVES = LevelRegistry((*BUILT_IN_LEVELS.definitions, HALVES))
 
 
 def ask(case: Case, registry: LevelRegistry = WITH_HALVES, **options: Any) -> Explanation:
@@ -62,7 +62,7 @@ def test_a_registered_level_is_exact(name: str) -> None:
 def test_it_changes_no_other_level() -> None:
     """All four levels: the three that are built in have the numbers, bit for bit, that they have without it."""
     answer = ask(BY_NAME["multi_input"], levels=("halves", "cell"), pruning_tolerance=0.003)
-    plain = ask(BY_NAME["multi_input"], LEVELS, pruning_tolerance=0.003)
+    plain = ask(BY_NAME["multi_input"], BUILT_IN_LEVELS, pruning_tolerance=0.003)
     assert list(answer.levels) == [*plain.levels, "halves"]
     assert answer.options.levels == ("event", "feature", "cell", "halves")
     for name, level in plain.levels.items():
@@ -96,7 +96,7 @@ def test_a_level_sees_the_results_it_requires() -> None:
         return results["event"]
 
     again = LevelDefinition(name="again", time_share=0.1, play=play, requires=("event",))
-    answer = ask(BY_NAME["gru"], LevelRegistry((*LEVELS.definitions, again)), levels=("again",))
+    answer = ask(BY_NAME["gru"], LevelRegistry((*BUILT_IN_LEVELS.definitions, again)), levels=("again",))
     assert seen == [["event"]]
     assert numbers(answer.levels["again"]) == numbers(answer.levels["event"])
     assert answer.levels["again"].quality.stop_reason is StopReason.EXACT
@@ -115,13 +115,17 @@ def test_unknown_levels_are_named() -> None:
     with pytest.raises(InvalidInput, match=r"quarters.*cell, event, feature, halves") as caught:
         ask(BY_NAME["gru"], levels=("event", "quarters"))
     assert caught.value.reason == "LEVEL_UNKNOWN"
+    assert [each.field for each in caught.value.violations] == ["options.levels"]
+    with pytest.raises(InvalidInput) as over_rest:
+        WITH_HALVES.with_required(("quarters",), "levels")
+    assert [each.field for each in over_rest.value.violations] == ["levels"]
 
 
 @pytest.mark.parametrize(
     "definitions",
     [
         pytest.param((HALVES, HALVES), id="twice"),
-        pytest.param((replace(HALVES, requires=("event",)), *LEVELS.definitions), id="too early"),
+        pytest.param((replace(HALVES, requires=("event",)), *BUILT_IN_LEVELS.definitions), id="too early"),
     ],
 )
 def test_a_registry_is_in_order(definitions: tuple[LevelDefinition, ...]) -> None:

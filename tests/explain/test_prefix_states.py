@@ -105,8 +105,8 @@ def test_every_game_has_the_values_of_the_whole_model(
         coalitions = random_coalitions(players, 60)
         found = from_states.outputs(players, coalitions, math.inf)
         np.testing.assert_allclose(found, whole.outputs(players, coalitions, math.inf), rtol=0, atol=1e-13)
-    found = from_states.endpoints(event_players(extent, ()))
-    np.testing.assert_allclose(found, whole.endpoints(event_players(extent, ())), rtol=0, atol=1e-13)
+    found = from_states.base_and_score(event_players(extent, ()))
+    np.testing.assert_allclose(found, whole.base_and_score(event_players(extent, ())), rtol=0, atol=1e-13)
 
 
 @pytest.mark.parametrize("event", [0, -1, -5, 1 - LENGTH])
@@ -141,7 +141,7 @@ def test_all_coalitions_of_events_run_by_the_prefix_tree(events: int) -> None:
     masker, extent = pieces(model)
     from_states, whole = runs(model, masker)
     players = event_players(extent, (LENGTH - events,))
-    from_states.endpoints(players)
+    from_states.base_and_score(players)
     coalitions = np.array(list(product((False, True), repeat=events + 1)))
     before = model.events_run
     found = from_states.outputs(players, coalitions, math.inf)

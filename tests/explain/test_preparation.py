@@ -104,9 +104,9 @@ def test_ids_must_be_whole_numbers_in_range(value: float) -> None:
 def test_types_that_keep_their_meaning_convert() -> None:
     """float64 and integers become float32, whole floats become ids."""
     sample = BY_NAME["multi_input"].sample(6)
-    fitted = fit("multi_input", **sample | {"ids": sample["ids"].astype(np.float64)})
-    assert fitted.cells.events[1].dtype == np.int64
-    assert np.array_equal(fitted.cells.events[1], sample["ids"])
+    prepared = fit("multi_input", **sample | {"ids": sample["ids"].astype(np.float64)})
+    assert prepared.cells.events[1].dtype == np.int64
+    assert np.array_equal(prepared.cells.events[1], sample["ids"])
     assert fit("gru", events=np.ones((3, 5), dtype=np.int32)).cells.events[0].dtype == np.float32
 
 
@@ -145,11 +145,11 @@ def test_padding_belongs_to_nobody_and_keeps_its_values() -> None:
     case = BY_NAME["masked"]
     padded = numbers(7, 4).astype(np.float32)
     mask = np.array([0, 0, 1, 1, 1, 1, 0], dtype=np.float32)
-    fitted = fit("masked", events=padded, mask=mask)
-    assert np.array_equal(fitted.cells.events[0], padded[2:6])
-    assert np.array_equal(fitted.frame.before[0], padded[:2])
-    assert np.array_equal(fitted.frame.after[0], padded[6:])
-    found = loaded(case).run(fitted.cells.as_batch(), fitted.frame, 0)
+    prepared = fit("masked", events=padded, mask=mask)
+    assert np.array_equal(prepared.cells.events[0], padded[2:6])
+    assert np.array_equal(prepared.frame.before[0], padded[:2])
+    assert np.array_equal(prepared.frame.after[0], padded[6:])
+    found = loaded(case).run(prepared.cells.as_batch(), prepared.frame, 0)
     wanted = PlainScorer(case.path, case.inputs).run({"events": padded[None], "mask": mask[None]}, 0, 1)
     np.testing.assert_allclose(found, np.reshape(wanted, found.shape), atol=1e-6)
 

@@ -117,6 +117,28 @@ def test_what_calls_brought_before_one_failed_stays_known() -> None:
     assert (caller.cost().endpoint_rows, caller.cost().model_rows) == (32, 24)
 
 
+class NeverIterated(dict[bytes, NDArray[np.float64]]):
+    """Iterating would fail if a call that was given up adds an output meanwhile."""
+
+    def __iter__(self) -> Any:
+        raise RuntimeError("dictionary changed size during iteration")
+
+    values = items = keys = __iter__
+
+
+def test_too_many_known_outputs_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And then sent again. Late calls may add outputs at any time, so they are counted without looking at them."""
+    model, row = Nearby(loaded(GRU)), Cells((SEQUENCE[INPUT][None],), ())
+    caller = ModelCaller(Deadline(), one_worker(), Observers(()))
+    nothing = Frame((SEQUENCE[INPUT][:0],), (SEQUENCE[INPUT][:0],))
+    scorer = RemoteScorer.of(model, caller, Cells((SEQUENCE[INPUT],), ()), nothing, 0)
+    scorer = replace(scorer, known=NeverIterated())
+    for most, sent in ((2, 1), (2, 1), (1, 2)):
+        monkeypatch.setattr("sequela.explain.evaluate.remote.MAX_KNOWN_OUTPUTS", most * len(GRU.targets) - 1)
+        scorer.outputs(row_digests(row), lambda _: row, np.inf)
+        assert len(model.batches) == sent
+
+
 def test_a_level_has_fewer_coalitions_by_default() -> None:
     """The endpoint's default holds where a question does not say, and the answer states it."""
     served = explained(Nearby(loaded(GRU), max_coalitions=256), target_standard_error=0.0)

@@ -80,8 +80,8 @@ class BackgroundUpload:
     def _add(self, given: GivenSequence) -> None:
         # Features without names take those of the first sequence's columns; later columns are matched with these.
         self._schema = named_by_caller(self._schema, given.inputs)
-        fitted = prepare_sequence(self._schema, self._model.fixed_length, given, self._limits)
-        self._averager.add(fitted.cells)
+        prepared = prepare_sequence(self._schema, self._model.fixed_length, given, self._limits)
+        self._averager.add(prepared.cells)
 
 
 def wrong_order(part: str) -> InvalidInput:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 import uuid
 
+REQUEST_ID_KEY = "x-request-id"
+"""The header, or the key in gRPC's metadata, that holds the id."""
+
 _ALLOWED = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 
 

@@ -82,4 +82,4 @@ def _raw_scores(task: Task, evaluator: Evaluator) -> NDArray[np.float64]:
         # The minimum is for the first target, in the order of the answer.
         if raw[0, task.targets.by_score(raw[0])[0]] < minimum:
             return raw
-    return evaluator.endpoints(players)
+    return evaluator.base_and_score(players)

@@ -60,14 +60,14 @@ def content_key(task: Task) -> str:
         # If targets are chosen by score, only their number is known before the sequence is scored.
         facts.append({"highest": task.targets.highest})
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode())
-    fitted = task.fitted
-    for group in (fitted.cells.events, fitted.cells.static, fitted.frame.before, fitted.frame.after):
+    prepared = task.prepared
+    for group in (prepared.cells.events, prepared.cells.static, prepared.frame.before, prepared.frame.after):
         for array in group:
             _add(digest, array)
     return digest.hexdigest()
 
 
-def explanation_name(key: str, request: ExplainRequest) -> str:
+def content_name(key: str, request: ExplainRequest) -> str:
     """Returns the name `explanations/e`. It is the same for equal requests with equal ids, labels and event notes."""
     events = [[item.id, str(item.time), dict(item.display)] for item in request.sequence.events]
     facts = [key, request.caller_id, dict(request.labels), events]

@@ -12,7 +12,7 @@ from sequela.explain.schema import Link
 
 LOWEST = 2.0**-24
 """Probabilities are clipped to [LOWEST, 1 - LOWEST], because a float32 model has no finer resolution near 1."""
-ROUNDING = 1e-6
+PROBABILITY_ROUNDING = 1e-6
 """How far a probability may lie outside [0, 1] because of rounding."""
 
 
@@ -32,7 +32,7 @@ def linked(link: Link, raw: NDArray[np.float64]) -> Linked:
     """
     if link is Link.IDENTITY:
         return Linked(raw, 0)
-    if raw.min() < -ROUNDING or raw.max() > 1 + ROUNDING:
+    if raw.min() < -PROBABILITY_ROUNDING or raw.max() > 1 + PROBABILITY_ROUNDING:
         worst = raw.flat[np.abs(raw - 0.5).argmax()]
         raise DoesNotFit(
             "OUTPUT_NOT_PROBABILITY",

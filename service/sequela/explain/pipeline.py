@@ -14,7 +14,7 @@ from sequela.explain.evaluate.prefix_states.state_cache import BackgroundStateCa
 from sequela.explain.explanation import Cost, Explanation
 from sequela.explain.levels.definition import LevelContext
 from sequela.explain.levels.play import LevelPlayer
-from sequela.explain.levels.registry import LEVELS, LevelRegistry
+from sequela.explain.levels.registry import BUILT_IN_LEVELS, LevelRegistry
 from sequela.explain.limits import Limits
 from sequela.explain.option_defaults import NO_TOLERANCES, Tolerances, link_of, tolerances
 from sequela.explain.ports import Observer
@@ -42,7 +42,7 @@ class Pipeline:
     limits: Limits
     observer: Observer
     background_states: BackgroundStateCache
-    levels: LevelRegistry = LEVELS
+    levels: LevelRegistry = BUILT_IN_LEVELS
     diagnostics: Diagnostics = NO_DIAGNOSTICS
 
     def run(self, task: Task, name: str, caller: ModelCaller) -> Explanation:

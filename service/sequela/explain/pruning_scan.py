@@ -16,7 +16,7 @@ from sequela.explain.base_and_score import ScoredTask
 from sequela.explain.evaluate.evaluator import Evaluator
 from sequela.explain.levels.definition import LevelDefinition
 from sequela.explain.option_defaults import budget_of
-from sequela.explain.options import Level, Options
+from sequela.explain.options import Options
 from sequela.explain.task import Task
 from sequela.timeshap.players import Extent, event_players
 from sequela.timeshap.pruning import first_prunable, importances, scan_order, scan_windows, split_coalitions
@@ -63,7 +63,7 @@ def scan_for(scored: ScoredTask, tolerance: NDArray[np.float64], levels: Sequenc
     scanner = Scanner(scored.evaluator, task.extent, scores.base, scores.score, tolerance, until)
     if options.full_pruning_curve:
         return scanner.whole_curve()
-    return scanner.beyond_the_cut() if _refines_history(task, levels) else scanner.to_the_cut()
+    return scanner.beyond_the_cut() if _takes_whole_curve(task, levels) else scanner.to_the_cut()
 
 
 def needs_scan(options: Options, levels: Sequence[LevelDefinition]) -> bool:
@@ -71,15 +71,15 @@ def needs_scan(options: Options, levels: Sequence[LevelDefinition]) -> bool:
     return options.full_pruning_curve or not levels or any(each.needs_cut(options) for each in levels)
 
 
-def _refines_history(task: Task, levels: Sequence[LevelDefinition]) -> bool:
-    """Whether the curve within P is needed, because it says where to split P.
+def _takes_whole_curve(task: Task, levels: Sequence[LevelDefinition]) -> bool:
+    """Whether a level needs the curve within P, to split P by it, and the curve costs no more than a level does.
 
     Behind an endpoint the full curve may take no more rows than a level does. Otherwise P is split by the part of the
     curve that was scanned for the cut, and in halves.
     """
     options, endpoint = task.request.options, task.model.endpoint
-    wanted = options.refine_history and any(each.name == Level.EVENT for each in levels)
-    rows = 2 * (task.fitted.cells.length - 1)
+    wanted = any(each.needs_whole_curve(options) for each in levels)
+    rows = 2 * (task.prepared.cells.length - 1)
     return wanted and (endpoint is None or rows <= budget_of(options, endpoint))
 
 

@@ -20,8 +20,8 @@ from sequela.explain.diagnostics import NO_DIAGNOSTICS, Diagnostics
 from sequela.explain.evaluate.model_caller import ModelCaller
 from sequela.explain.evaluate.prefix_states.state_cache import BackgroundStateCache
 from sequela.explain.explanation import Cost, Explanation
-from sequela.explain.identity import content_key, explanation_name, unique_name
-from sequela.explain.levels.registry import LEVELS, LevelRegistry
+from sequela.explain.identity import content_key, content_name, unique_name
+from sequela.explain.levels.registry import BUILT_IN_LEVELS, LevelRegistry
 from sequela.explain.limits import Limits
 from sequela.explain.pipeline import Pipeline
 from sequela.explain.ports import Backgrounds, Explanations, Models, Observer
@@ -72,7 +72,7 @@ class Explainer:
         observer: Observer,
         limits: Limits,
         pool: WorkerPool,
-        levels: LevelRegistry = LEVELS,
+        levels: LevelRegistry = BUILT_IN_LEVELS,
         diagnostics: Diagnostics = NO_DIAGNOSTICS,
     ) -> None:
         self._models, self._backgrounds, self._explanations = models, backgrounds, explanations
@@ -132,7 +132,7 @@ class Explainer:
 
     def _with_required_levels(self, request: ExplainRequest) -> ExplainRequest:
         """The request with all levels that the levels asked for require: they are part of the answer."""
-        levels = self._levels.with_required(request.options.levels)
+        levels = self._levels.with_required(request.options.levels, request.paths.option("levels"))
         return replace(request, options=replace(request.options, levels=levels))
 
     def _compute(self, task: Task, deadline: Deadline) -> Explanation:
@@ -148,14 +148,14 @@ class Explainer:
             found = self._explanations.answer(key)
             if found:
                 return self._reuse(found, task, key)
-            explanation = self._run(task, explanation_name(key, task.request), deadline)
+            explanation = self._run(task, content_name(key, task.request), deadline)
             self._explanations.keep(key, explanation)
             return explanation
 
     def _reuse(self, found: Explanation, task: Task, key: str) -> Explanation:
         """The stored answer under the name of this request. What is stored under that name already is not changed."""
         cost = Cost(cached=True)
-        name = explanation_name(key, task.request)
+        name = content_name(key, task.request)
         # The same request was answered before: return exactly what was stored.
         try:
             return replace(self._explanations.get(name), cost=cost)
@@ -174,7 +174,7 @@ def _for_request(found: Explanation, task: Task, name: str, cost: Cost) -> Expla
     pruned = found.pruning.pruned_events if found.pruning else 0
     infos = request.sequence.events
     # Event values hold the caller's notes, which are not part of the content key.
-    shown = shown_events(task.layout, task.fitted.cells, pruned, found.levels, infos)
+    shown = shown_events(task.layout, task.prepared.cells, pruned, found.levels, infos)
     return replace(
         found,
         name=name,

@@ -38,7 +38,7 @@ class Task:
         request: The request, with the levels that its levels require.
         model: The model.
         layout: The model's features; they have the caller's names if the model has none.
-        fitted: The sequence.
+        prepared: The sequence.
         background: The background.
         background_name: Its name; empty if it has none.
         targets: The outputs to explain.
@@ -48,7 +48,7 @@ class Task:
     request: ExplainRequest
     model: Model
     layout: Layout
-    fitted: PreparedSequence
+    prepared: PreparedSequence
     background: Background
     background_name: str
     targets: Targets
@@ -57,12 +57,12 @@ class Task:
     @property
     def extent(self) -> Extent:
         """The size of the sequence."""
-        return self.layout.extent(self.fitted.cells.length)
+        return self.layout.extent(self.prepared.cells.length)
 
     def background_cells(self) -> Cells:
         """B, with as many events as the sequence."""
         return self.background.cells(
-            self.fitted.cells.length,
+            self.prepared.cells.length,
             [item.name for item in self.layout.events],
             [item.name for item in self.layout.static],
         )
@@ -87,10 +87,10 @@ def resolve(
     """
     model = models.resolve(request.model, until)
     sequence, options, paths = request.sequence, request.options, request.paths
-    fitted = prepare_sequence(model.info.schema, model.info.fixed_length, sequence, limits)
+    prepared = prepare_sequence(model.info.schema, model.info.fixed_length, sequence, limits)
     check_not_transposed(model.info.schema, [event.id for event in sequence.events], sequence.paths.events)
     check_output_event(
-        options.output_event, model.info.schema, fitted.cells.length, paths.option("output_event")
+        options.output_event, model.info.schema, prepared.cells.length, paths.option("output_event")
     )
     targets = chosen_targets(model.info.schema, options.targets, limits, paths.option("targets"))
     # Arrays are checked by the model's own schema. The one with the caller's names is for a background that is
@@ -99,12 +99,12 @@ def resolve(
     name, background = _background(request, model, schema, backgrounds, limits)
     _check_background(background, model.info.schema, paths.background)
     warnings = (
-        *fitted.warnings,
+        *prepared.warnings,
         *_warnings(request, schema, model.info.schema),
-        *_longer(request, background, fitted),
-        *raw_values(layout(schema), fitted.cells),
+        *_longer(request, background, prepared),
+        *raw_values(layout(schema), prepared.cells),
     )
-    task = Task(request, model, layout(schema), fitted, background, name, targets, warnings)
+    task = Task(request, model, layout(schema), prepared, background, name, targets, warnings)
     return replace(task, warnings=(*warnings, *_equal(task)))
 
 
@@ -115,7 +115,7 @@ def _equal(task: Task) -> Iterator[ExplanationWarning]:
     """
     if task.background.length <= 1:
         return
-    pairs = zip(_arrays(task.fitted.cells), _arrays(task.background_cells()), strict=True)
+    pairs = zip(_arrays(task.prepared.cells), _arrays(task.background_cells()), strict=True)
     if all(own.tobytes() == other.tobytes() for own, other in pairs):
         text = (
             "The sequence equals its background in every value, so nothing is to be explained: all attributions are 0. "
@@ -136,10 +136,10 @@ def _warnings(request: ExplainRequest, schema: ModelSchema, own: ModelSchema) ->
 
 
 def _longer(
-    request: ExplainRequest, background: Background, fitted: PreparedSequence
+    request: ExplainRequest, background: Background, prepared: PreparedSequence
 ) -> Iterator[ExplanationWarning]:
     """Warns if a background that was sent has more rows than the sequence: it may be a data set of samples."""
-    length = fitted.cells.length
+    length = prepared.cells.length
     sent = isinstance(request.background, GivenBackground | DigestedBackground)
     if sent and background.length > max(length, 1):
         text = (

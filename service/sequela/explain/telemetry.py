@@ -39,8 +39,8 @@ class ExplanationFinished:
 
 
 @dataclass(frozen=True, slots=True)
-class CacheAsked:
-    """A cache was asked.
+class CacheLookup:
+    """A lookup in a cache.
 
     Attributes:
         cache: `background`, `explanation` or `model`.
@@ -164,5 +164,5 @@ ApiRecord = (
 )
 EndpointRecord = EndpointCalled | EndpointWindow | CircuitState
 Record = (
-    BatchEvaluated | StageDone | ExplanationFinished | CacheAsked | StoreState | EndpointRecord | ApiRecord
+    BatchEvaluated | StageDone | ExplanationFinished | CacheLookup | StoreState | EndpointRecord | ApiRecord
 )

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela.explain.base_and_score import ScoredTask
-from sequela.explain.estimate.outcome import GameOutcome
 from sequela.explain.explanation import Explanation
+from sequela.explain.game_outcome import GameOutcome
 from sequela.explain.options import Estimator
 from sequela.explain.task import Task
 from sequela.timeshap.players import Players

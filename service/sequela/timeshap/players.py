@@ -29,6 +29,10 @@ class PlayerKind(StrEnum):
     STATIC = "static"
 
 
+HISTORY_KINDS = (PlayerKind.PRUNED, PlayerKind.HISTORY)
+"""The kinds of players that are blocks of pruned events."""
+
+
 @dataclass(frozen=True, slots=True)
 class Player:
     """What identifies a player.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sequela.adapters.endpoints.uri import EndpointUri, Protocol, check_version
+from sequela.adapters.endpoints.uri import EndpointProtocol, EndpointUri, check_version
 from sequela.errors import InvalidInput
 
 CANONICAL = {
@@ -31,14 +31,14 @@ def test_parts() -> None:
     """Protocol, TLS, port and name follow from the form."""
     plain, secure = EndpointUri.parse("grpc://h:9/m"), EndpointUri.parse("https://h/v1/models/m")
     assert (plain.protocol, plain.secure, plain.host, plain.port, plain.name) == (
-        Protocol.GRPC,
+        EndpointProtocol.GRPC,
         False,
         "h",
         9,
         "m",
     )
     assert (secure.protocol, secure.secure, secure.port, secure.path) == (
-        Protocol.REST_V1,
+        EndpointProtocol.REST_V1,
         True,
         443,
         "/v1/models/m",

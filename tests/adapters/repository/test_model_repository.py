@@ -39,7 +39,7 @@ from sequela.errors import (
 )
 from sequela.explain.ports import Frame, ModelSource, ModelState, Observers
 from sequela.explain.request import DigestedModel, EndpointModel, InlineModel, NamedModel
-from sequela.explain.telemetry import CacheAsked, Record
+from sequela.explain.telemetry import CacheLookup, Record
 from sequela.names import ModelName
 from sequela.timeshap.cells import Cells
 
@@ -314,7 +314,7 @@ def test_the_cache_is_bounded() -> None:
     assert width(by_count.resolve(DigestedModel(digest_of(small(3))))) == 3
     with pytest.raises(NotFound):
         by_count.resolve(DigestedModel(digest_of(small(4))))
-    assert [r.result for r in heard if isinstance(r, CacheAsked)] == ["miss", "miss", "hit", "miss"]
+    assert [r.result for r in heard if isinstance(r, CacheLookup)] == ["miss", "miss", "hit", "miss"]
 
     by_bytes = repository(cache=ModelCache(Observers([]), max_bytes=len(GRU) + 10))
     assert by_bytes.resolve(InlineModel(GRU))

@@ -18,7 +18,7 @@ from sequela.adapters.store.ports import Store
 from sequela.adapters.store.redis_store import redis_store
 from sequela.errors import AlreadyExists, InvalidInput, NotFound
 from sequela.explain.ports import Backgrounds, Observers
-from sequela.explain.telemetry import CacheAsked
+from sequela.explain.telemetry import CacheLookup
 
 __all__ = ["redis_server"]
 
@@ -207,4 +207,4 @@ def test_the_values_are_read_from_redis_once(redis_server: RedisServer) -> None:
     replica.get(stored().name)
     redis_server.client().delete(*redis_server.client().keys(f"{namespace}background-named:*"))
     assert replica.get(stored().name).background.digest == background().digest
-    assert {(record.cache, record.result) for record in heard.of(CacheAsked)} == {("background", "hit")}
+    assert {(record.cache, record.result) for record in heard.of(CacheLookup)} == {("background", "hit")}

@@ -19,7 +19,7 @@ from sequela.adapters.store.ports import Store
 from sequela.adapters.store.redis_store import redis_store
 from sequela.errors import InvalidInput, NotFound
 from sequela.explain.ports import Explanations, Filter, Observers
-from sequela.explain.telemetry import CacheAsked
+from sequela.explain.telemetry import CacheLookup
 
 __all__ = ["redis_server"]
 
@@ -252,7 +252,7 @@ def test_observers_hear_of_hits_and_misses() -> None:
     store.answer("key")
     store.keep("key", explanation(1))
     store.answer("key")
-    assert [(record.cache, record.result) for record in heard.of(CacheAsked)] == [
+    assert [(record.cache, record.result) for record in heard.of(CacheLookup)] == [
         ("answer", "miss"),
         ("answer", "hit"),
         ("explanation", "hit"),

@@ -16,7 +16,7 @@ from sequela.adapters.store.memory import ENTRY_OVERHEAD_BYTES, MemoryKeyValue
 from sequela.adapters.store.ports import KeyValue, StoreFull
 from sequela.adapters.store.redis_store import RedisKeyValue
 from sequela.explain.ports import Observers
-from sequela.explain.telemetry import CacheAsked
+from sequela.explain.telemetry import CacheLookup
 
 __all__ = ["redis_cluster", "redis_server"]
 
@@ -191,7 +191,7 @@ def test_a_cached_store_asks_the_shared_store_once(redis_server: RedisServer) ->
     shared.delete("key")
     assert store.get("key") == b"value"
     assert store.get("other") is None
-    asked = heard.of(CacheAsked)
+    asked = heard.of(CacheLookup)
     assert [(record.cache, record.result) for record in asked] == [
         ("test", "hit"),
         ("test", "hit"),

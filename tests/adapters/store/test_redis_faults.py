@@ -22,7 +22,7 @@ from sequela.adapters.store.redis_store import redis_store
 from sequela.adapters.store.redis_url import RedisTimeouts
 from sequela.errors import Unavailable
 from sequela.explain.ports import Filter, Observer, Observers
-from sequela.explain.telemetry import CacheAsked, StoreState
+from sequela.explain.telemetry import CacheLookup, StoreState
 from structlog.testing import capture_logs
 
 __all__ = ["fragile_redis"]
@@ -77,7 +77,7 @@ def test_explanations_go_on_while_redis_is_stopped(fragile_redis: RedisServer) -
     assert store.answer("before") == explanation(1)
     assert store.answer("unknown") is None
     assert states(heard) == [True, False]
-    assert "error" in {record.result for record in heard.of(CacheAsked)}
+    assert "error" in {record.result for record in heard.of(CacheLookup)}
     with pytest.raises(Unavailable) as error:
         store.list(Filter(), 10, "")
     assert (error.value.reason, error.value.retry_after) == ("STORE_DOWN", 1.0)

@@ -20,7 +20,7 @@ MAX_BACKOFF_SECONDS = 1.0
 MIN_RESOLUTION_SECONDS = 5.0
 """Names are looked up again no sooner than this."""
 
-Options = tuple[tuple[str, int | str], ...]
+ChannelOptions = tuple[tuple[str, int | str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class GrpcChannelSpec:
     """All that a channel is made from. Implements `ConnectionSpec`."""
 
     target: str
-    options: Options
+    options: ChannelOptions
     tls: Tls | None
 
     def open(self) -> grpc.Channel:
@@ -69,7 +69,7 @@ class GrpcChannelFinder:
         return f"ipv{family}:{','.join(f'{host}:{self.uri.port}' for host in hosts)}"
 
 
-def _options(uri: EndpointUri, limits: TransportLimits) -> Options:
+def _options(uri: EndpointUri, limits: TransportLimits) -> ChannelOptions:
     name = (("grpc.ssl_target_name_override", uri.host),) if uri.secure else ()
     return (
         ("grpc.default_authority", f"{bracketed(uri.host)}:{uri.port}"),

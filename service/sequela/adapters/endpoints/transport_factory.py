@@ -11,7 +11,7 @@ from sequela.adapters.endpoints.rest_v1 import RestV1Transport
 from sequela.adapters.endpoints.rest_v2 import RestV2Transport
 from sequela.adapters.endpoints.transport import Transport
 from sequela.adapters.endpoints.transport_limits import TransportLimits
-from sequela.adapters.endpoints.uri import EndpointUri, Protocol, check_version
+from sequela.adapters.endpoints.uri import EndpointProtocol, EndpointUri, check_version
 
 
 def open_transport(
@@ -42,9 +42,9 @@ def open_transport(
     except UnusableCredentials as error:
         raise unusable(uri, str(error)) from None
     match uri.protocol:
-        case Protocol.GRPC:
+        case EndpointProtocol.GRPC:
             return GrpcTransport(uri, version, credentials, limits, guard)
-        case Protocol.REST_V2:
+        case EndpointProtocol.REST_V2:
             return RestV2Transport(Rest(uri, credentials, limits, guard), version)
-        case Protocol.REST_V1:
+        case EndpointProtocol.REST_V1:
             return RestV1Transport(Rest(uri, credentials, limits, guard), version)

@@ -33,7 +33,7 @@ _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 
 
-class Protocol(Enum):
+class EndpointProtocol(Enum):
     """The protocol that an endpoint speaks. The value is the path in front of the model's name."""
 
     GRPC = "/"
@@ -51,7 +51,7 @@ class EndpointUri:
     """One model of one server. The host is in lower case; IPv6 addresses have no brackets and their shortest form."""
 
     scheme: str
-    protocol: Protocol
+    protocol: EndpointProtocol
     host: str
     port: int
     name: str
@@ -137,11 +137,11 @@ def check_version(version: str, field: str = VERSION_FIELD) -> str:
         raise InvalidInput.at(field, "ENDPOINT_VERSION_INVALID", str(error)) from None
 
 
-def _protocol(scheme: str, path: str) -> Protocol:
+def _protocol(scheme: str, path: str) -> EndpointProtocol:
     if scheme not in SCHEMES:
         raise ValueError(f"the scheme {scheme!r} is not supported")
-    protocol = Protocol(f"/{path}")
-    if (protocol is Protocol.GRPC) is not scheme.startswith("grpc"):
+    protocol = EndpointProtocol(f"/{path}")
+    if (protocol is EndpointProtocol.GRPC) is not scheme.startswith("grpc"):
         raise ValueError(f"the path {protocol.value}name does not go with {scheme}")
     return protocol
 

@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from sequela.adapters.metrics.buckets import SECONDS, STORE_SECONDS
 from sequela.explain.telemetry import (
-    CacheAsked,
+    CacheLookup,
     CircuitState,
     EndpointCalled,
     EndpointWindow,
@@ -18,7 +18,7 @@ from sequela.explain.telemetry import (
 class StoreMetrics:
     """Counts cache look-ups, and shows whether the shared store is up."""
 
-    takes = (CacheAsked, StoreState)
+    takes = (CacheLookup, StoreState)
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._lookups = Counter(
@@ -43,7 +43,7 @@ class StoreMetrics:
     def notice(self, record: Record) -> None:
         """See `Observer`."""
         match record:
-            case CacheAsked(cache, result, seconds):
+            case CacheLookup(cache, result, seconds):
                 self._lookups.labels(cache, result).inc()
                 self._seconds.labels(cache).observe(seconds)
             case StoreState(up):

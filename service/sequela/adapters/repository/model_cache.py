@@ -12,7 +12,7 @@ from sequela.adapters.onnx.model import OnnxModel
 from sequela.concurrency.deadline import Deadline
 from sequela.concurrency.single_flight import SingleFlight
 from sequela.explain.ports import Observer
-from sequela.explain.telemetry import CacheAsked
+from sequela.explain.telemetry import CacheLookup
 
 MAX_MODELS = 64
 MAX_BYTES = 1 << 30
@@ -46,7 +46,7 @@ class ModelCache:
         found = self.peek(digest)
         model = found or self._load(digest, load)
         result = "hit" if found else "miss"
-        self._observer.notice(CacheAsked("model", result, time.monotonic() - start))
+        self._observer.notice(CacheLookup("model", result, time.monotonic() - start))
         return model
 
     def drop(self, digest: str) -> None:

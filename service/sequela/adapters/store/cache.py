@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sequela.adapters.store.ports import KeyValue, StoreDown
 from sequela.explain.ports import Observer
-from sequela.explain.telemetry import CacheAsked
+from sequela.explain.telemetry import CacheLookup
 
 CACHE_SECONDS = 86_400.0
 """How long a copy in the process is kept: a day, so that work goes on through an outage of the shared store."""
@@ -42,7 +42,7 @@ class CachedStore:
             result = "miss" if value is None else "hit"
             return value
         finally:
-            self.observer.notice(CacheAsked(self.name, result, time.monotonic() - start))
+            self.observer.notice(CacheLookup(self.name, result, time.monotonic() - start))
 
     def put(self, key: str, value: bytes, ttl_seconds: float | None = None) -> None:
         """See `KeyValue`."""

@@ -22,7 +22,7 @@ from sequela.adapters.store.serialization import decode_explanation, encode_expl
 from sequela.errors import NotFound
 from sequela.explain.explanation import Explanation
 from sequela.explain.ports import Filter, Observer, Page
-from sequela.explain.telemetry import CacheAsked
+from sequela.explain.telemetry import CacheLookup
 
 EXPLANATION_TTL_SECONDS = 7 * 86_400.0
 """How long an explanation is kept."""
@@ -88,7 +88,7 @@ class ExplanationStore:
         try:
             self._outbox.flush()
         except StoreDown:
-            self._observer.notice(CacheAsked("explanation", "error", time.monotonic() - start))
+            self._observer.notice(CacheLookup("explanation", "error", time.monotonic() - start))
 
     def get(self, name: str) -> Explanation:
         """See `Explanations`."""

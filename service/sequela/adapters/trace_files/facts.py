@@ -36,7 +36,7 @@ MEANINGS: Mapping[PlayerKind, str] = {
 
 def task_facts(name: str, task: Task) -> Facts:
     """The model, the background, the sequence and the options of a request."""
-    info, frame = task.model.info, task.fitted.frame
+    info, frame = task.model.info, task.prepared.frame
     return {
         "explanation": name,
         "status": "running",
@@ -54,7 +54,7 @@ def task_facts(name: str, task: Task) -> Facts:
             "rows": task.background.length,
         },
         "sequence": {
-            "events": task.fitted.cells.length,
+            "events": task.prepared.cells.length,
             "padding_before": len(frame.before[0]),
             "padding_after": len(frame.after[0]),
         },
@@ -79,7 +79,7 @@ def _shape(item: InputSchema) -> Facts:
 
 def input_arrays(task: Task) -> Mapping[str, NDArray[Any]]:
     """X and B by the number of the input, and the padding around the events."""
-    own, base, frame = task.fitted.cells, task.background_cells(), task.fitted.frame
+    own, base, frame = task.prepared.cells, task.background_cells(), task.prepared.frame
     groups = {
         "sequence": (*own.events, *own.static),
         "background": (*base.events, *base.static),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sequela.adapters.trace_files.facts import Facts, meaning
 from sequela.adapters.trace_files.folder import TraceFolder, never_raises
 from sequela.concurrency.deadline import Deadline
-from sequela.explain.estimate.outcome import GameOutcome
+from sequela.explain.game_outcome import GameOutcome
 from sequela.explain.layout import Layout
 from sequela.explain.options import Estimator
 from sequela.timeshap.players import Players
@@ -41,13 +41,13 @@ class GameFiles:
         facts: Facts,
         players: Players,
         live: NDArray[np.bool_],
-        ends: NDArray[np.float64],
+        base_and_score: NDArray[np.float64],
         layout: Layout,
     ) -> None:
         self.folder = folder
         self._name, self._facts, self._layout = name, facts, layout
         self._features = tuple(each.name for each in layout.features)
-        self._players, self._live, self._ends = players, live, ends
+        self._players, self._live, self._base_and_score = players, live, base_and_score
         self._coalitions: list[NDArray[np.bool_]] = []
         self._values: list[NDArray[np.float64]] = []
         self._rows = self._rows_kept = 0
@@ -75,7 +75,7 @@ class GameFiles:
     @never_raises
     def finished(self, outcome: GameOutcome) -> None:
         """As in `GameTrace`."""
-        self.folder.write_arrays(f"{self._name}.npz", self._rows_and_ends)
+        self.folder.write_arrays(f"{self._name}.npz", self._rows_and_scores)
         # What follows from the rows comes second: `owners` alone can be large.
         self.folder.write_fitting_arrays(f"{self._name}_players.npz", self._owners())
         self._write_players(outcome.solution)
@@ -94,16 +94,16 @@ class GameFiles:
             seconds=outcome.seconds,
         )
 
-    def _rows_and_ends(self) -> dict[str, NDArray[Any]]:
+    def _rows_and_scores(self) -> dict[str, NDArray[Any]]:
         """Coalitions of all players: null players are in none."""
-        targets = self._ends.shape[1]
+        targets = self._base_and_score.shape[1]
         wide = np.zeros((self._rows_kept, len(self._players)), dtype=np.bool_)
         wide[:, self._live] = np.concatenate([np.zeros((0, self._live.sum()), np.bool_), *self._coalitions])
         return {
             "coalitions": wide,
             "values": np.concatenate([np.zeros((0, targets)), *self._values]),
-            "base": self._ends[0],
-            "score": self._ends[1],
+            "base": self._base_and_score[0],
+            "score": self._base_and_score[1],
             "live": self._live,
         }
 
@@ -117,7 +117,7 @@ class GameFiles:
         return {f"owners_{number}": each.astype(np.int32) for number, each in enumerate((*events, *static))}
 
     def _write_players(self, solution: Solution | None) -> None:
-        targets = range(self._ends.shape[1])
+        targets = range(self._base_and_score.shape[1])
         header = [*PLAYERS]
         for target in targets:
             header += [f"attribution_{target}", f"standard_error_{target}"]
@@ -127,7 +127,7 @@ class GameFiles:
     def _player(self, number: int, solution: Solution | None) -> Sequence[object]:
         player = self._players.names[number]
         name = "" if player.feature is None else self._features[player.feature]
-        numbers: list[object] = [None] * (2 * self._ends.shape[1])
+        numbers: list[object] = [None] * (2 * self._base_and_score.shape[1])
         if solution is not None:
             numbers = np.stack([solution.values[number], solution.errors[number]], axis=1).ravel().tolist()
         place = (player.first_event, player.last_event, player.feature, name)

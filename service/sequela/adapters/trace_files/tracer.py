@@ -78,7 +78,7 @@ class ExplanationFiles:
         self._layout = layout
         self._facts: Facts = {}
         self._games: list[Facts] = []
-        self._ends = np.zeros((2, 0))
+        self._base_and_score = np.zeros((2, 0))
 
     @never_raises
     def started(self, name: str, task: Task) -> None:
@@ -95,7 +95,7 @@ class ExplanationFiles:
     def scored(self, scored: ScoredTask) -> None:
         """As in `ExplanationTrace`."""
         self._add(score_facts(scored))
-        self._ends = scored.scores.linked
+        self._base_and_score = scored.scores.linked
 
     @never_raises
     def pruned(
@@ -112,13 +112,13 @@ class ExplanationFiles:
 
     def game(self, level: str, players: Players, live: NDArray[np.bool_]) -> GameTrace:
         """As in `ExplanationTrace`."""
-        if self.folder.broken or len(self._ends) < 2:
+        if self.folder.broken or len(self._base_and_score) < 2:
             return NO_TRACE
         count = 1 + sum(game["level"] == level for game in self._games)
         name = level if count == 1 else f"{level}_{count}"
         facts = {"level": level, "files": name, "players": len(players), "live_players": int(live.sum())}
         self._games.append(facts)
-        return GameFiles(self.folder, name, facts, players, live, self._ends, self._layout)
+        return GameFiles(self.folder, name, facts, players, live, self._base_and_score, self._layout)
 
     @never_raises
     def finished(self, explanation: Explanation) -> None:

@@ -15,12 +15,11 @@ from sequela.api.drain_gate import DrainGate
 from sequela.api.errors import Failure, to_failure
 from sequela.api.grpc.context import Context
 from sequela.api.grpc.status import grpc_status
-from sequela.api.request_id import request_id_of
+from sequela.api.request_id import REQUEST_ID_KEY, request_id_of
 from sequela.errors import InvalidInput
 from sequela.explain.ports import Observer
 from sequela.explain.telemetry import Call, CallHandled, CallStarted, MessageReceived, MessageSent
 
-REQUEST_ID = "x-request-id"
 PROBE_SERVICES = ("grpc.health.", "grpc.reflection.")
 
 KINDS = {
@@ -103,7 +102,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # 
     @contextlib.asynccontextmanager
     async def _guarded(self, call: Call, context: Context) -> AsyncIterator[None]:
         request_id = _request_id(context)
-        context.set_trailing_metadata(((REQUEST_ID, request_id),))
+        context.set_trailing_metadata(((REQUEST_ID_KEY, request_id),))
         started = time.monotonic()
         code, facts = grpc.StatusCode.OK, {"reason": ""}
         self._observer.notice(CallStarted(call))
@@ -153,13 +152,15 @@ def _lenient(deserializer: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
 
 def _request_id(context: Context) -> str:
     pairs = context.invocation_metadata() or ()
-    given = next((value for key, value in pairs if key == REQUEST_ID and isinstance(value, str)), "")
+    given = next((value for key, value in pairs if key == REQUEST_ID_KEY and isinstance(value, str)), "")
     return request_id_of(given)
 
 
 async def _abort(context: Context, failure: Failure, request_id: str) -> None:
     status: Any = grpc_status(failure)
-    await context.abort(status.code, status.details, (*status.trailing_metadata, (REQUEST_ID, request_id)))
+    await context.abort(
+        status.code, status.details, (*status.trailing_metadata, (REQUEST_ID_KEY, request_id))
+    )
 
 
 def _cancelled_code(context: Context) -> grpc.StatusCode:

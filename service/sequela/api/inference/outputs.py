@@ -18,7 +18,7 @@ from sequela.api.explanation_json import explanation_json
 from sequela.errors import InvalidInput
 from sequela.explain.explanation import Attribution, Explanation
 from sequela.explain.options import Level
-from sequela.timeshap.players import PlayerKind
+from sequela.timeshap.players import HISTORY_KINDS, PlayerKind
 
 Numbers = NDArray[np.float64]
 
@@ -132,7 +132,6 @@ def _pruned_events(row: ExplainedRow) -> Numbers:
 VALUES, ERRORS = "values", "standard_errors"
 NO_LEVEL: frozenset[Level] = frozenset()
 EVENT, FEATURE = frozenset({Level.EVENT}), frozenset({Level.FEATURE})
-HISTORY_KINDS = (PlayerKind.PRUNED, PlayerKind.HISTORY)
 TARGETS, BY_EVENT, BY_FEATURE = ("targets",), ("events", "targets"), ("features", "targets")
 
 OUTPUTS: Mapping[str, Output] = {

@@ -31,7 +31,7 @@ from sequela.oip.json_numbers import json_array
 
 MODELS = ("/v1/models/{name}", "/v1/models/{name}/versions/{version}")
 
-DTYPES: Mapping[str, np.dtype[Any]] = {"b": np.dtype("?"), "i": np.dtype("<i8"), "f": np.dtype("<f8")}
+DTYPE_OF_KIND: Mapping[str, np.dtype[Any]] = {"b": np.dtype("?"), "i": np.dtype("<i8"), "f": np.dtype("<f8")}
 """The element type of an instance's numbers, by their kind."""
 INT64 = np.iinfo(np.int64)
 
@@ -158,12 +158,12 @@ def _array(value: Any, path: str) -> NDArray[Any]:
         array = json_array(array)
     except (ValueError, OverflowError):  # lists of different lengths, strings, too large integers
         array = np.empty(0)
-    if array.dtype.kind not in DTYPES or array.size == 0:
+    if array.dtype.kind not in DTYPE_OF_KIND or array.size == 0:
         text = (
             "must be numbers, or lists of numbers of one length, and not empty; integers have at most 64 bits"
         )
         raise InvalidInput.at(path, "INSTANCE_INVALID", text)
-    return array.astype(DTYPES[array.dtype.kind], copy=False)
+    return array.astype(DTYPE_OF_KIND[array.dtype.kind], copy=False)
 
 
 def _check_integers(array: NDArray[Any]) -> None:

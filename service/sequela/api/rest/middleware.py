@@ -18,10 +18,10 @@ from starlette.routing import Route
 from sequela.api.deadline_policy import DeadlinePolicy
 from sequela.api.drain_gate import DrainGate
 from sequela.api.errors import to_failure
-from sequela.api.request_id import request_id_of
+from sequela.api.request_id import REQUEST_ID_KEY, request_id_of
 from sequela.api.rest.body_reader import BodyReader
 from sequela.api.rest.http_call import HttpCall, check_headers, run_while_connected, timeout_seconds
-from sequela.api.rest.responses import REQUEST_ID, error_response
+from sequela.api.rest.responses import error_response
 from sequela.explain.ports import Observer
 from sequela.explain.telemetry import HttpHandled
 
@@ -50,7 +50,7 @@ class RouteFactory:
         return Route(path, endpoint, methods=[method])
 
     async def _observed(self, route: str, request: Request, handler: Handler) -> Response:
-        request_id = request_id_of(request.headers.get(REQUEST_ID, ""))
+        request_id = request_id_of(request.headers.get(REQUEST_ID_KEY, ""))
         started, code, facts = time.monotonic(), CALLER_LEFT_CODE, {"reason": ""}
         with structlog.contextvars.bound_contextvars(
             request_id=request_id, method=f"{request.method} {route}"
@@ -62,7 +62,7 @@ class RouteFactory:
                 seconds = time.monotonic() - started
                 self.observer.notice(HttpHandled(route, request.method, code, seconds))
                 log.info("request", code=code, **facts, seconds=round(seconds, 6))
-        response.headers[REQUEST_ID] = request_id
+        response.headers[REQUEST_ID_KEY] = request_id
         return response
 
     async def _response(

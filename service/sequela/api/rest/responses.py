@@ -11,7 +11,6 @@ from starlette.responses import Response
 
 from sequela.api.errors import HTTP_CODES_BY_REASON, Failure
 
-REQUEST_ID = "x-request-id"
 TOO_LARGE_CODE = 413
 
 

@@ -29,7 +29,7 @@ def _by_row_time(task: Task, pruned: int) -> Estimator:
     model = task.model
     assert isinstance(model, RemoteModel)
     # The largest game that is expected: unpruned events or features, and P.
-    players = max(task.fitted.cells.length - pruned, len(task.layout.features)) + 1
-    size = row_bytes(model, task.fitted.cells, task.fitted.frame)
+    players = max(task.prepared.cells.length - pruned, len(task.layout.features)) + 1
+    size = row_bytes(model, task.prepared.cells, task.prepared.frame)
     budget = budget_of(task.request.options, model.endpoint)
     return estimator_for(model.endpoint, size, budget, players)

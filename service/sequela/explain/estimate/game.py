@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela.concurrency.deadline import DeadlinePassed
-from sequela.explain.estimate.outcome import GameOutcome
 from sequela.explain.estimate.rules import GameRules
 from sequela.explain.estimate.sample import Sample
 from sequela.explain.estimate.stages import FIRST_STAGE_SHARE, StagePlan
 from sequela.explain.evaluate.evaluator import Evaluator
 from sequela.explain.explanation import StopReason
+from sequela.explain.game_outcome import GameOutcome
 from sequela.explain.tracer import GameTrace
 from sequela.timeshap.coalitions import all_coalitions, minimum_budget
 from sequela.timeshap.coalitions import stages as nested_sizes
@@ -55,7 +55,7 @@ def play(evaluator: Evaluator, players: Players, gain: NDArray[np.float64], rule
         seconds=evaluator.deadline.now() - start,
         # The empty coalition and that of all players are evaluated before the levels. In a game of no player they
         # are the same, hence min().
-        clipped=min(found.clipped + evaluator.clipped_ends, found.coalitions),
+        clipped=min(found.clipped + evaluator.clipped_base_and_score, found.coalitions),
     )
     trace.finished(outcome)
     return outcome

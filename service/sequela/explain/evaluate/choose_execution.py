@@ -39,12 +39,12 @@ def choose_execution(
         DoesNotFit: The model cannot be run with the forced execution.
     """
     # All executions build perturbations with the same masker, so they see the same values bit for bit.
-    masker = Masker(task.fitted.cells, task.background_cells(), task.layout.columns)
-    model, frame, event = task.model, task.fitted.frame, task.request.options.output_event
+    masker = Masker(task.prepared.cells, task.background_cells(), task.layout.columns)
+    model, frame, event = task.model, task.prepared.frame, task.request.options.output_event
     if isinstance(model, RemoteModel):
         if forced is not None:
             raise _cannot(task, forced, "it is served by an endpoint")
-        scorer = RemoteScorer.of(model, caller, task.fitted.cells, frame, event)
+        scorer = RemoteScorer.of(model, caller, task.prepared.cells, frame, event)
         return RemoteExecution(scorer, masker)
     if forced is ExecutionKind.STATES and model.recurrence is None:
         raise _cannot(task, forced, "it was not rewritten to run from states")
@@ -74,11 +74,11 @@ def _from_states(
 ) -> PrefixStateExecution:
     recurrence = model.recurrence
     assert recurrence is not None
-    fitted, event = task.fitted, task.request.options.output_event
+    prepared, event = task.prepared, task.request.options.output_event
     # Each window of the pruning scan starts at one of these events, so their states are kept.
-    kept = window_ends(fitted.cells.length)
-    states = PrefixStates(recurrence, masker, fitted.frame, kept, caller, cache, _background_key(task))
-    return PrefixStateExecution(model, recurrence, masker, fitted.frame, event, states, caller)
+    kept = window_ends(prepared.cells.length)
+    states = PrefixStates(recurrence, masker, prepared.frame, kept, caller, cache, _background_key(task))
+    return PrefixStateExecution(model, recurrence, masker, prepared.frame, event, states, caller)
 
 
 def _background_key(task: Task) -> str | None:
@@ -88,7 +88,7 @@ def _background_key(task: Task) -> str | None:
     the last event, so its states also depend on the length of the sequence. Padding before the events differs from
     sequence to sequence, so with such padding nothing is shared.
     """
-    if len(task.fitted.frame.before[0]):
+    if len(task.prepared.frame.before[0]):
         return None
-    length = task.fitted.cells.length if task.background.length > 1 else 0
+    length = task.prepared.cells.length if task.background.length > 1 else 0
     return f"{task.model.info.digest}/{task.background.digest}/{length}"

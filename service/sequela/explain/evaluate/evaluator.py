@@ -27,7 +27,7 @@ class Execution(Protocol):
         The cells of all other players are equal in X and B, or are not part of the events that the model is run on.
         """
 
-    def endpoints(self, players: Players) -> NDArray[np.float64]:
+    def base_and_score(self, players: Players) -> NDArray[np.float64]:
         """Raw outputs (2, outputs) of B and X."""
 
     def outputs(self, players: Players, coalitions: NDArray[np.bool_], until: float) -> NDArray[np.float64]:
@@ -54,15 +54,15 @@ class Evaluator:
 
     Attributes:
         clipped: How many coalitions the link has clipped so far, not counting the empty and the full one.
-        clipped_ends: How many of those two it has clipped.
+        clipped_base_and_score: How many of those two it has clipped.
     """
 
     def __init__(self, execution: Execution, targets: Sequence[int], link: Link, caller: ModelCaller) -> None:
         self.caller = caller
-        self.clipped = self.clipped_ends = 0
+        self.clipped = self.clipped_base_and_score = 0
         self.link = link
         self._execution, self._targets = execution, list(targets)
-        self._ends: NDArray[np.float64] | None = None
+        self._base_and_score: NDArray[np.float64] | None = None
 
     def of(self, places: Sequence[int]) -> Evaluator:
         """Returns an evaluator for the targets at these positions, in this order."""
@@ -71,8 +71,8 @@ class Evaluator:
             return self
         targets = [self._targets[place] for place in places]
         picked = Evaluator(self._execution, targets, self.link, self.caller)
-        if self._ends is not None:
-            picked._keep_ends(self._ends[:, list(places)])
+        if self._base_and_score is not None:
+            picked._keep_base_and_score(self._base_and_score[:, list(places)])
         return picked
 
     @property
@@ -99,18 +99,18 @@ class Evaluator:
         everyone = np.ones((1, len(players)), dtype=bool)
         return self._execution.outputs(players, everyone, np.inf)[:, self._targets]
 
-    def endpoints(self, players: Players) -> NDArray[np.float64]:
+    def base_and_score(self, players: Players) -> NDArray[np.float64]:
         """Returns f(B) and f(X) before the link, (2, targets).
 
         Raises as `Execution.outputs` does. If only the background's score is not finite, the error says so.
         """
-        raw = self._base_and_score(players)[:, self._targets]
-        self._keep_ends(raw)
+        raw = self._run_base_and_score(players)[:, self._targets]
+        self._keep_base_and_score(raw)
         return raw
 
-    def _base_and_score(self, players: Players) -> NDArray[np.float64]:
+    def _run_base_and_score(self, players: Players) -> NDArray[np.float64]:
         try:
-            return self._execution.endpoints(players)
+            return self._execution.base_and_score(players)
         except DoesNotFit as error:
             # Find out whether the sequence alone works. Then it is the background that the model cannot take.
             if error.reason != NOT_FINITE:
@@ -126,8 +126,8 @@ class Evaluator:
             )
             raise DoesNotFit(NOT_FINITE, text) from None
 
-    def _keep_ends(self, raw: NDArray[np.float64]) -> None:
-        self._ends, self.clipped_ends = raw, linked(self.link, raw).clipped
+    def _keep_base_and_score(self, raw: NDArray[np.float64]) -> None:
+        self._base_and_score, self.clipped_base_and_score = raw, linked(self.link, raw).clipped
 
     def seconds(self, coalitions: int) -> float:
         """Returns an upper estimate of the time for `coalitions` coalitions in seconds; 0 if it is unknown."""

@@ -64,6 +64,7 @@ class RemoteScorer:
         output_event: As in `LocalModel.run`.
         events: The number of events in a row, including padding.
         row_bytes: See `ports.RemoteRows`.
+        output_count: The number of outputs of a row.
         known: The outputs (outputs,) of each row sent so far, by digest.
     """
 
@@ -73,6 +74,7 @@ class RemoteScorer:
     output_event: int
     events: int
     row_bytes: int
+    output_count: int
     known: dict[bytes, Outputs] = field(default_factory=dict)
 
     @classmethod
@@ -80,8 +82,9 @@ class RemoteScorer:
         cls, model: RemoteModel, caller: ModelCaller, sequence: Cells, frame: Frame, output_event: int
     ) -> RemoteScorer:
         """Returns a scorer for rows with the length and padding of this sequence."""
-        size = row_bytes(model, sequence, frame)
-        return cls(model.endpoint, caller, frame, output_event, _framed_events(sequence, frame), size)
+        size, output_count = row_bytes(model, sequence, frame), len(model.info.schema.targets)
+        events = _framed_events(sequence, frame)
+        return cls(model.endpoint, caller, frame, output_event, events, size, output_count)
 
     def outputs(self, digests: Sequence[bytes], build: Build, until: float) -> Outputs:
         """Returns the raw outputs (n, outputs) of n rows.
@@ -96,7 +99,8 @@ class RemoteScorer:
         Raises:
             SequelaError: As `RemoteEndpoint.score_batches` raises.
         """
-        if self.known and len(self.known) * len(next(iter(self.known.values()))) > MAX_KNOWN_OUTPUTS:
+        # Calls that were given up at a deadline may still add rows in their threads, so `known` is never iterated.
+        if len(self.known) * self.output_count > MAX_KNOWN_OUTPUTS:
             self.known.clear()  # rows may have to be sent again, but answers stay the same
         found = {digest: self.known[digest] for digest in digests if digest in self.known}
         fresh = {digest: row for row, digest in enumerate(digests) if digest not in found}
@@ -155,7 +159,7 @@ class RemoteExecution:
         """As in `Execution`. Always 0, because even small games start with a sample and need no estimate."""
         return 0.0
 
-    def endpoints(self, players: Players) -> Outputs:
+    def base_and_score(self, players: Players) -> Outputs:
         """As in `Execution`."""
         return self.outputs(players, np.repeat([[False], [True]], len(players), axis=1), np.inf)
 

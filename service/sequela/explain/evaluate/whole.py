@@ -43,7 +43,7 @@ class WholeExecution:
         """As in `Execution`."""
         return self.caller.expected_seconds(coalitions, self._events, self.model.work(self._events))
 
-    def endpoints(self, players: Players) -> Outputs:
+    def base_and_score(self, players: Players) -> Outputs:
         """As in `Execution`."""
         return self.outputs(players, np.repeat([[False], [True]], len(players), axis=1), np.inf)
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.explain.estimate.outcome import GameOutcome
 from sequela.explain.estimate.rules import GameRules
 from sequela.explain.explanation import LevelExplanation, StopReason
+from sequela.explain.game_outcome import GameOutcome
 from sequela.explain.levels.definition import LevelContext, LevelDefinition, LevelResult, LevelResults
 from sequela.explain.levels.level_assembly import SelectionNotes, level_explanation
 from sequela.explain.option_defaults import top_k
@@ -34,7 +34,7 @@ class CellResult(LevelResult):
 
     @property
     def nothing_relevant(self) -> bool:
-        """Whether the level was solved but has no single cells, because no event or no feature was relevant."""
+        """As in `LevelResult`: there are no single cells, because no event or no feature was relevant."""
         return self.outcome.solution is not None and not (self.events.chosen and self.features.chosen)
 
 

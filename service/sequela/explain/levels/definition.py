@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela.explain.estimate.game import play
-from sequela.explain.estimate.outcome import GameOutcome
 from sequela.explain.estimate.rules import GameRules
 from sequela.explain.evaluate.evaluator import Evaluator
 from sequela.explain.explanation import LevelExplanation
+from sequela.explain.game_outcome import GameOutcome
 from sequela.explain.layout import Layout
 from sequela.explain.levels.level_assembly import level_explanation
 from sequela.explain.option_defaults import Tolerances
@@ -67,6 +67,13 @@ class LevelResult:
         """The game in which the pruned block P is a single player, if there is one."""
         return self.outcome
 
+    @property
+    def nothing_relevant(self) -> bool:
+        """Whether the level was solved but has no players of its own, because nothing in the levels before it was
+        relevant.
+        """
+        return False
+
 
 LevelResults: TypeAlias = Mapping[str, LevelResult]
 """The results so far, by level name, in the order of the registry."""
@@ -82,6 +89,11 @@ def always(_: Options) -> bool:
     return True
 
 
+def never(_: Options) -> bool:
+    """Returns False, whatever the options are."""
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class LevelDefinition:
     """One level of explanation.
@@ -93,6 +105,7 @@ class LevelDefinition:
         requires: The levels that must be played before this one. They become part of the answer too.
         assemble: Builds the level's part of the answer from all results.
         needs_cut: Whether the level depends on the pruning cut, given the options.
+        needs_whole_curve: Whether the level also needs the pruning curve within P, given the options.
     """
 
     name: str
@@ -101,3 +114,4 @@ class LevelDefinition:
     requires: tuple[str, ...] = ()
     assemble: Callable[[LevelContext, LevelResult, LevelResults], LevelExplanation] = attributions_of
     needs_cut: Callable[[Options], bool] = always
+    needs_whole_curve: Callable[[Options], bool] = never

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from sequela.explain.estimate.outcome import GameOutcome
 from sequela.explain.estimate.rules import GameRules
+from sequela.explain.game_outcome import GameOutcome
 from sequela.explain.levels.definition import LevelContext, LevelDefinition, LevelResult, LevelResults
-from sequela.explain.options import Level
+from sequela.explain.options import Level, Options
 from sequela.timeshap.players import event_players
 
 MAX_BLOCKS = 8
@@ -71,4 +71,11 @@ def _play_blocks(context: LevelContext, rules: GameRules, blocks: Blocks) -> Gam
     return context.play(event_players(context.extent, blocks), rules)
 
 
-EVENT_LEVEL = LevelDefinition(name=Level.EVENT.value, time_share=0.4, play=play_events)
+def _needs_whole_curve(options: Options) -> bool:
+    """Returns whether P may be split. The curve within P says where."""
+    return options.refine_history
+
+
+EVENT_LEVEL = LevelDefinition(
+    name=Level.EVENT.value, time_share=0.4, play=play_events, needs_whole_curve=_needs_whole_curve
+)

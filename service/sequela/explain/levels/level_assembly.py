@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.explain.estimate.outcome import GameOutcome
 from sequela.explain.explanation import Attribution, LevelExplanation, LevelQuality, PerTarget
+from sequela.explain.game_outcome import GameOutcome
 from sequela.explain.layout import Layout
 from sequela.timeshap.players import Player
 

@@ -1,7 +1,7 @@
 """The levels that a request can ask for.
 
-To add a level, write a module next to this one with its `LevelDefinition` and add it to `LEVELS`. The pipeline, the
-deadline shares, the answer and the store need no change. To offer the level to callers, add it to `Level`, to the
+To add a level, write a module next to this one with its `LevelDefinition` and add it to `BUILT_IN_LEVELS`. The pipeline,
+the deadline shares, the answer and the store need no change. To offer the level to callers, add it to `Level`, to the
 contract's `Level` enum together with a field `{name}_level`, and to the API's table of enums.
 """
 
@@ -85,4 +85,4 @@ def level_ends(levels: Sequence[LevelDefinition], start: float, end: float) -> L
     return ends
 
 
-LEVELS = LevelRegistry((EVENT_LEVEL, FEATURE_LEVEL, CELL_LEVEL))
+BUILT_IN_LEVELS = LevelRegistry((EVENT_LEVEL, FEATURE_LEVEL, CELL_LEVEL))

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from sequela.explain.base_and_score import BaseAndScore
 from sequela.explain.explanation import Explanation, ExplanationWarning, Pruning, StopReason
-from sequela.explain.levels.cell import CellResult
 from sequela.explain.levels.definition import LevelContext, LevelResults
 from sequela.explain.link import LOWEST
 from sequela.explain.option_defaults import (
@@ -19,16 +18,15 @@ from sequela.explain.option_defaults import (
     TARGET_STANDARD_ERROR,
     link_of,
 )
-from sequela.explain.options import Level, Options
+from sequela.explain.options import Options
 from sequela.explain.schema import Link, ModelSchema
 from sequela.explain.task import Task
-from sequela.timeshap.players import PlayerKind
+from sequela.timeshap.players import HISTORY_KINDS
 from sequela.timeshap.pruning import Verdict
 
 Warnings = tuple[ExplanationWarning, ...]
 
-HISTORY_KINDS = (PlayerKind.PRUNED, PlayerKind.HISTORY)
-ROUNDING = 2.0**-22
+SCORE_ROUNDING = 2.0**-22
 """Differences below this fraction of a score may be the rounding of a float32 model."""
 
 
@@ -135,7 +133,7 @@ class Difference:
     @property
     def rounding(self) -> NDArray[np.bool_]:
         """Where it is no more than the rounding of a float32 model, (targets,)."""
-        return self.size <= ROUNDING * np.maximum(np.abs(self.base), np.abs(self.score))
+        return self.size <= SCORE_ROUNDING * np.maximum(np.abs(self.base), np.abs(self.score))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -174,8 +172,7 @@ def used_tolerances(context: LevelContext, absolute: bool, results: LevelResults
     pruned = any(player.kind in HISTORY_KINDS for game in games for player in game.players.names)
     stopped = any(game.reason is StopReason.TARGET for game in games)
     # If no cell stands alone, a smaller θ would give another answer.
-    cells = results.get(Level.CELL)
-    none_passed = isinstance(cells, CellResult) and cells.nothing_relevant
+    none_passed = any(result.nothing_relevant for result in results.values())
     requested = {
         "pruning_tolerance": options.pruning_tolerance,
         "cell_threshold": options.cell_threshold,
@@ -223,11 +220,13 @@ def outputs_clipped(names: Sequence[str], raw: NDArray[np.float64]) -> Warnings:
         names: The targets.
         raw: f(B) and f(X) before the link, (2, targets).
     """
-    ends = (raw <= LOWEST) | (raw >= 1 - LOWEST)
-    if not ends.any():
+    clipped = (raw <= LOWEST) | (raw >= 1 - LOWEST)
+    if not clipped.any():
         return ()
-    target = int(ends.any(axis=0).argmax())
-    which = _joined([word for word, at in zip(("base value", "score"), ends[:, target], strict=True) if at])
+    target = int(clipped.any(axis=0).argmax())
+    which = _joined(
+        [word for word, at in zip(("base value", "score"), clipped[:, target], strict=True) if at]
+    )
     text = (
         f"The {which} of {names[target]} cannot be told from 0 or 1, so the logit link takes log-odds of "
         f"{np.log(LOWEST):.1f} or {-np.log(LOWEST):.1f} for it: the difference is as large as this bound makes it. "

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela.explain.base_and_score import BaseAndScore
-from sequela.explain.estimate.outcome import GameOutcome
 from sequela.explain.explanation import (
     Attribution,
     Cost,
@@ -23,6 +22,7 @@ from sequela.explain.explanation import (
     PruningPoint,
     TargetScore,
 )
+from sequela.explain.game_outcome import GameOutcome
 from sequela.explain.identity import unique_name
 from sequela.explain.layout import Layout
 from sequela.explain.levels.definition import LevelContext, LevelDefinition, LevelResults
@@ -55,7 +55,7 @@ def basic_explanation(
         model_digest=info.digest,
         background=task.background_name,
         background_digest=task.background.digest,
-        event_count=task.fitted.cells.length,
+        event_count=task.prepared.cells.length,
         targets=target_scores(task.targets, scores.linked, scores.raw),
         explained=False,
         pruning=None,
@@ -82,7 +82,7 @@ def explained(
 
     An answer that the deadline cut short gets a random name, because no other request may be given it.
     """
-    layout, cells, request = task.layout, task.fitted.cells, task.request
+    layout, cells, request = task.layout, task.prepared.cells, task.request
     assembled = {each.name: each.assemble(context, results[each.name], results) for each in levels}
     answer = replace(
         basis,

@@ -78,7 +78,7 @@ class PrefixStateExecution:
         events = self._stop + len(self.frame.before[0]) + len(self.frame.after[0])
         return self.caller.expected_seconds(coalitions, events, self.model.work(events))
 
-    def endpoints(self, players: Players) -> Outputs:
+    def base_and_score(self, players: Players) -> Outputs:
         """As in `Execution`. States along the way are kept, because the windows of the pruning scan start from them."""
         neither_and_all = np.repeat([[False], [True]], len(players), axis=1)
         # The scan begins at the recent end, so the states before its first window serve all its coalitions.
