@@ -52,7 +52,7 @@ def test_the_state_of_redis_is_known_before_the_first_call(fragile_redis: RedisS
     with serving(fragile_redis) as running:
         if not there:
             fragile_redis.start()
-        eventually(lambda: metric(running, "sequela_redis_up") == 1)
+        eventually(lambda: metric(running, "sequela_store_up") == 1)
 
 
 def test_a_foreign_key_in_redis_is_no_outage(fragile_redis: RedisServer) -> None:
@@ -74,7 +74,7 @@ def test_redis_stopped_in_mid_run_fails_nothing(fragile_redis: RedisServer) -> N
     average = GRU.average()
     with serving(fragile_redis) as running, Sequela(running.bound.grpc) as sequela:
         sequela.create_background("models/gru/backgrounds/usual", average, model="gru")
-        assert metric(running, "sequela_redis_up") == 1
+        assert metric(running, "sequela_store_up") == 1
         failures: list[Exception] = []
         stop = threading.Event()
 
@@ -91,13 +91,13 @@ def test_redis_stopped_in_mid_run_fails_nothing(fragile_redis: RedisServer) -> N
         for thread in threads:
             thread.start()
         fragile_redis.stop()
-        eventually(lambda: metric(running, "sequela_redis_up") == 0)
+        eventually(lambda: metric(running, "sequela_store_up") == 0)
         with pytest.raises(TryAgain) as refused:
             sequela.create_background("models/gru/backgrounds/other", average, model="gru")
         assert refused.value.retry_after
         assert httpx.get(f"http://{running.bound.http}/readyz").status_code == 200
         fragile_redis.start()
-        eventually(lambda: metric(running, "sequela_redis_up") == 1)
+        eventually(lambda: metric(running, "sequela_store_up") == 1)
         stop.set()
         for thread in threads:
             thread.join()

@@ -122,7 +122,7 @@ class Quality:
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
+class LevelAttributions:
     """One level: its attributions, which are empty where it was not computed, and their quality."""
 
     attributions: tuple[Attribution, ...]
@@ -132,7 +132,7 @@ class Level:
         """The attributions of one kind of player."""
         return tuple(item for item in self.attributions if item.kind is kind)
 
-    def for_target(self, index: int) -> Level:
+    def for_target(self, index: int) -> LevelAttributions:
         """The same with the numbers of one target only."""
         attributions = tuple(item.for_target(index) for item in self.attributions)
         quality = replace(
@@ -140,4 +140,4 @@ class Level:
             near_misses=tuple(item.for_target(index) for item in self.quality.near_misses),
             largest_standard_error=max((item.standard_error for item in attributions), default=0.0),
         )
-        return Level(attributions, quality)
+        return LevelAttributions(attributions, quality)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sequela_client import export
-from sequela_client.attributions import Level, StopReason
+from sequela_client.attributions import LevelAttributions, StopReason
 from sequela_client.explanation_record import ExplanationRecord
 
 # How many scores `repr` shows.
@@ -41,7 +41,7 @@ class Explanation(ExplanationRecord):
         return export.to_csv(self)
 
 
-def _how_sure(level: Level) -> str:
+def _how_sure(level: LevelAttributions) -> str:
     """Whether a level is exact, or what ended its sampling."""
     stop = level.quality.stop_reason
     ended = {

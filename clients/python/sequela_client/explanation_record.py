@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Self
 
-from sequela_client.attributions import Attribution, Level, PlayerKind
+from sequela_client.attributions import Attribution, LevelAttributions, PlayerKind
 from sequela_client.explanation_parts import (
     Cost,
     EventValues,
@@ -53,9 +53,9 @@ class ExplanationRecord:
     targets: tuple[TargetScore, ...]
     explained: bool
     pruning: Pruning
-    event_level: Level | None
-    feature_level: Level | None
-    cell_level: Level | None
+    event_level: LevelAttributions | None
+    feature_level: LevelAttributions | None
+    cell_level: LevelAttributions | None
     options: UsedOptions
     feature_info: tuple[Feature, ...]
     event_values: tuple[EventValues, ...]
@@ -77,7 +77,7 @@ class ExplanationRecord:
         return self.targets[0].score
 
     @property
-    def levels(self) -> dict[str, Level]:
+    def levels(self) -> dict[str, LevelAttributions]:
         """The levels that there are, by name: event, feature, cell."""
         named = {"event": self.event_level, "feature": self.feature_level, "cell": self.cell_level}
         return {name: level for name, level in named.items() if level is not None}
@@ -171,5 +171,5 @@ class ExplanationRecord:
         return max(known, default=None) if len(set(known.values())) == 1 else None
 
     @staticmethod
-    def _of(level: Level | None, kind: PlayerKind) -> tuple[Attribution, ...]:
+    def _of(level: LevelAttributions | None, kind: PlayerKind) -> tuple[Attribution, ...]:
         return level.of(kind) if level else ()

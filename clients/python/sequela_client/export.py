@@ -11,7 +11,7 @@ from datetime import datetime
 from math import isnan
 from typing import Any
 
-from sequela_client.attributions import Attribution, Level
+from sequela_client.attributions import Attribution, LevelAttributions
 from sequela_client.explanation_record import ExplanationRecord
 
 # The header of the CSV. Columns up to `level_stop_reason` describe the row's attribution, the next its target, and
@@ -144,7 +144,9 @@ def _target(explanation: ExplanationRecord, index: int) -> dict[str, Any]:
     }
 
 
-def _player(explanation: ExplanationRecord, name: str, level: Level, item: Attribution) -> dict[str, Any]:
+def _player(
+    explanation: ExplanationRecord, name: str, level: LevelAttributions, item: Attribution
+) -> dict[str, Any]:
     """The columns of an attribution: its player, event and feature."""
     info = next((event.info for event in explanation.event_values if event.t == item.t), None)
     labels = {feature.name: feature.label for feature in explanation.feature_info}

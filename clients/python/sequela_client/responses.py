@@ -8,7 +8,7 @@ from math import nan
 
 from sequela_proto.v1 import sequela_pb2 as pb
 
-from sequela_client.attributions import Attribution, Level, PlayerKind, Quality, StopReason
+from sequela_client.attributions import Attribution, LevelAttributions, PlayerKind, Quality, StopReason
 from sequela_client.enums import word
 from sequela_client.explanation import Explanation
 from sequela_client.explanation_parts import (
@@ -77,8 +77,8 @@ def target_score(message: pb.TargetScore) -> TargetScore:
     )
 
 
-def _level(message: pb.LevelExplanation) -> Level:
-    return Level(tuple(map(_attribution, message.attributions)), _quality(message.quality))
+def _level(message: pb.LevelExplanation) -> LevelAttributions:
+    return LevelAttributions(tuple(map(_attribution, message.attributions)), _quality(message.quality))
 
 
 def _quality(message: pb.LevelQuality) -> Quality:

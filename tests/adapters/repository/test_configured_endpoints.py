@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -113,6 +114,18 @@ def test_a_file_that_goes_away(one: ConfiguredEndpoint, tmp_path: Path, endpoint
     assert "No such file" in detail
     write_endpoint(tmp_path, "m", endpoint.uri("m"), SCHEMA, call_seconds=1.0)
     eventually(lambda: look(one)[0] is ModelState.READY)
+
+
+def test_a_file_that_stays_away(one: ConfiguredEndpoint, tmp_path: Path, endpoint: InferenceServer) -> None:
+    """The model stays FAILED, even if its endpoint is due to be asked, and is READY once the file is back."""
+    assert look(one)[0] is ModelState.READY
+    (tmp_path / "m" / "1" / "endpoint.toml").unlink()
+    end = time.monotonic() + 4 * RULES.ttl_seconds
+    while time.monotonic() < end:
+        assert look(one)[0] is ModelState.FAILED
+        time.sleep(RULES.retry_seconds)
+    write_endpoint(tmp_path, "m", endpoint.uri("m"), SCHEMA, call_seconds=1.0)
+    assert look(one) == (ModelState.READY, "")
 
 
 def test_another_schema(one: ConfiguredEndpoint, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sequela_client.attributions import Attribution, Level, PlayerKind
+from sequela_client.attributions import Attribution, LevelAttributions, PlayerKind
 from sequela_client.cli.bars import Bars
 from sequela_client.cli.phrases import Phrases, quality
 from sequela_client.cli.terminal import printable
@@ -35,7 +35,7 @@ class LevelTable:
 
     title: str
     heads: tuple[str, str]
-    level: Level
+    level: LevelAttributions
     items: Sequence[Attribution]
     columns: Callable[[Attribution], tuple[str, str]]
 

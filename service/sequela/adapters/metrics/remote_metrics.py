@@ -35,8 +35,8 @@ class StoreMetrics:
             registry=registry,
         )
         self._up = Gauge(
-            "sequela_redis_up",
-            "1 while Redis answers, 0 while it is down or not configured.",
+            "sequela_store_up",
+            "1 while the shared store (Redis) answers, 0 while it is down or not configured.",
             registry=registry,
         )
 

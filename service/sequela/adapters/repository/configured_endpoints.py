@@ -56,13 +56,17 @@ class ConfiguredEndpoint:
     def read(self) -> None:
         """Reads the files and applies them if they changed."""
         with self._errors_recorded():
-            content = _read(self._folder.path)
-            if (content != self._content or self._refused) and (handle := self._reopen(content)):
-                self._handle, self._content, self._refused, self._due = handle, content, None, 0.0
+            try:
+                content = _read(self._folder.path)
+                if (content != self._content or self._refused) and (handle := self._reopen(content)):
+                    self._handle, self._content, self._refused, self._due = handle, content, None, 0.0
+            except Exception:
+                self._content = self._refused = None
+                raise
 
     def refresh(self) -> None:
         """Asks the endpoint for its description, if that is due."""
-        handle = self._handle
+        handle = self._described()
         if handle is None or (Deadline.now() < self._due and not handle.doubtful):
             return
         # Well before the description expires, so that no request has to wait for a new one.
@@ -70,9 +74,13 @@ class ConfiguredEndpoint:
         with self._errors_recorded():
             terms = handle.connection.limiter.terms
             model = handle.refresh(Deadline.now() + terms.call_seconds)
-            if handle is self._handle:
+            if handle is self._described():
                 self._failures = 0
                 self._note_model(model, terms.enabled)
+
+    def _described(self) -> RemoteModelHandle | None:
+        """The model that the files describe; None while they are gone or wrong, whatever they described before."""
+        return self._handle if self._content else None
 
     @contextmanager
     def _errors_recorded(self) -> Iterator[None]:

@@ -17,12 +17,13 @@ from numpy.typing import NDArray
 from sequela.api.explanation_json import explanation_json
 from sequela.errors import InvalidInput
 from sequela.explain.explanation import Attribution, Explanation
-from sequela.explain.options import Level
+from sequela.explain.options import Level, Options
 from sequela.timeshap.players import HISTORY_KINDS, PlayerKind
 
 Numbers = NDArray[np.float64]
 
-ALL_LEVELS = frozenset(Level)
+DEFAULT_LEVELS = frozenset(map(Level, Options().levels))
+"""The levels of a request that names none."""
 SCORES = ("score", "raw_score")
 """Outputs that need no explanation and no background: the model runs on the sequence alone."""
 
@@ -57,7 +58,7 @@ class Output:
 
 def chosen(names: Sequence[str], asked: frozenset[Level] | None) -> tuple[str, ...]:
     """The outputs to answer: those that are named, or all that need no other levels. Raises InvalidInput."""
-    given = ALL_LEVELS if asked is None else asked
+    given = DEFAULT_LEVELS if asked is None else asked
     if not names:
         return tuple(
             name for name, output in OUTPUTS.items() if name == "explanation" or output.levels <= given
@@ -155,5 +156,7 @@ OUTPUTS: Mapping[str, Output] = {
         "FP64", TARGETS, FEATURE, _sum(Level.FEATURE, ERRORS, *HISTORY_KINDS)
     ),
     "explanation_name": Output("BYTES", (), NO_LEVEL, lambda row: row.explanation.name.encode()),
-    "explanation": Output("BYTES", (), ALL_LEVELS, lambda row: explanation_json(row.explanation).encode()),
+    "explanation": Output(
+        "BYTES", (), DEFAULT_LEVELS, lambda row: explanation_json(row.explanation).encode()
+    ),
 }
