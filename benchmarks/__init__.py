@@ -1,6 +1,6 @@
-"""What Sequela is measured by, and beside what."""
+"""Benchmarks of Sequela, and of other explainers beside it."""
 
 import os
 
-# As the service does, for the processes of other explainers too: onnxruntime would report its use.
+# As in the service, and also for the processes of other explainers: otherwise onnxruntime sends telemetry.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"

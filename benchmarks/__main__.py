@@ -1,4 +1,4 @@
-"""Measure Sequela, beside other explainers and under load: tables on the terminal, numbers and charts in a folder."""
+"""Measures Sequela beside other explainers and under load. Tables go to the terminal, numbers and charts to a folder."""
 
 import argparse
 import json
@@ -24,7 +24,7 @@ from benchmarks.machine import this_machine
 from benchmarks.report import Finding, Study
 
 OUTPUT = Path(__file__).resolve().parents[1] / "build"
-WIDTH = 130  # columns, where nobody says how wide the terminal is
+WIDTH = 130  # columns, if the width of the terminal is not known
 STUDIES: dict[str, Study] = {
     "exact": exact.study,
     "latency": latency.study,
@@ -37,7 +37,7 @@ STUDIES: dict[str, Study] = {
 
 
 def explanations(names: Sequence[str], effort: Effort, folder: Path) -> Finding:
-    """The cases of those names, beside other explainers; one without its data is left out."""
+    """Compares other explainers on the named cases. A case whose data is missing is left out."""
     rows = []
     for name in names:
         try:
@@ -48,7 +48,7 @@ def explanations(names: Sequence[str], effort: Effort, folder: Path) -> Finding:
 
 
 def studies(only: Sequence[str]) -> Iterable[Study]:
-    """Those that were named, or all."""
+    """The studies that were named, or all of them."""
     names = [name for name in CASES if not only or name in only]
     if names:
         yield partial(explanations, names)
@@ -56,14 +56,16 @@ def studies(only: Sequence[str]) -> Iterable[Study]:
 
 
 def main() -> None:
-    """The command."""
+    """Parses the arguments, runs the studies and writes the results."""
     known = [*CASES, *STUDIES]
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a look at all of it; figures not to be kept")
-    parser.add_argument("--only", nargs="+", default=[], choices=known, metavar="NAME", help=", ".join(known))
-    parser.add_argument("--seeds", type=int, help="runs of each estimator, in accuracy")
     parser.add_argument(
-        "--output", type=Path, default=OUTPUT, help="where it all goes (default: %(default)s)"
+        "--quick", action="store_true", help="run everything briefly; do not keep the figures"
+    )
+    parser.add_argument("--only", nargs="+", default=[], choices=known, metavar="NAME", help=", ".join(known))
+    parser.add_argument("--seeds", type=int, help="number of seeds of each estimator in the study accuracy")
+    parser.add_argument(
+        "--output", type=Path, default=OUTPUT, help="folder for the results (default: %(default)s)"
     )
     arguments = parser.parse_args()
     effort = QUICK if arguments.quick else FULL
@@ -80,7 +82,9 @@ def main() -> None:
             finding = study(effort, Path(folder))
             console.print(*finding.tables, sep="\n")
             numbers[finding.name] = [asdict(row) for row in finding.rows]
-            path.write_text(json.dumps(numbers, indent=1) + "\n")  # what is measured is not lost
+            path.write_text(
+                json.dumps(numbers, indent=1) + "\n"
+            )  # written after each study, so that an error in a later one loses nothing
             for chart in finding.charts:
                 plots.draw(chart, arguments.output)
             for file in finding.files:

@@ -1,10 +1,13 @@
-"""How far sampled attributions lie from the truth, beside shap's at the same number of coalitions.
+"""Errors and coverage of sampled attributions, beside shap's errors at the same number of coalitions.
 
-Random GRUs with 14 players (truth: all coalitions) and 30 (truth: random orders, far more than any budget).
-Errors are root mean squares over players and seeds, in percent of the root mean square attribution. shap is
-KernelExplainer with `l1_reg=False` (its default keeps ten players). All count the empty and full coalitions. The
-control variate, for models behind endpoints, takes long to solve: it gets fewer seeds. How often intervals hold the
-truth is told for the player missed most and the three largest too: an average over players hides one that is missed.
+The games are random GRUs with 14 and 30 players. The true Shapley values come from all coalitions for 14 players, and
+from random orders for 30, with far more evaluations than any budget. Errors are root mean squares over players and
+seeds, in percent of the root mean square attribution. shap's KernelExplainer runs with `l1_reg=False`, because its
+default keeps only ten players. All numbers of coalitions include the empty and the full one.
+
+The control variate is meant for models behind endpoints and takes long to solve, so it gets fewer seeds. Coverage is
+also given for the player that is missed most often and for the three largest players, because an average over players
+can hide one that is always missed.
 """
 
 from collections.abc import Callable, Iterable
@@ -37,7 +40,9 @@ HOLDS = "95 % holds: all, worst, top 3"
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """Shares of 95 % intervals with the truth: of all, of the player missed most, and of the three largest players."""
+    """The share of 95 % intervals that contain the true value: for all players, for the player that is missed most
+    often, and for the three largest.
+    """
 
     pooled: float
     worst: float
@@ -49,8 +54,18 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One game at one budget. Errors in percent; `noise`: the standard error of their difference, from seed to seed;
-    `covered`: by our 95 % intervals. `varied`: with the control variate.
+    """One game at one budget.
+
+    Args:
+        game: the name of the game.
+        budget: the number of coalitions.
+        ours: the error of our regression, in percent.
+        shap: the error of shap, in percent.
+        covered: the coverage of our 95 % intervals.
+        reference_error: the error of the true values, in percent; 0 if they are exact.
+        noise: the standard error, over seeds, of the difference between our error and shap's.
+        varied: the error with the control variate, in percent.
+        varied_covered: the coverage with the control variate.
     """
 
     game: str
@@ -81,7 +96,7 @@ def sampled(game: Game, score: Scorer, budget: int, seed: int, solver: Solve = s
 
 
 def reference(game: Game, score: Scorer) -> tuple[Floats, float]:
-    """The truth (m), and its own error (0 where exact)."""
+    """The true Shapley values (m), and their standard errors, which are 0 if all coalitions were evaluated."""
     if game.size <= ENUMERABLE:
         return enumerated(game, score), 0.0
     values, errors = permuted(game, score, PERMUTATIONS, seed=0)
@@ -126,7 +141,7 @@ def measure(game: Game, seeds: range) -> list[Row]:
 
 
 def coverage(values: Floats, errors: Floats, truth: Floats) -> Coverage:
-    """By intervals of values and errors, (seeds, players); truth: (players)."""
+    """The coverage of intervals around values with standard errors, both (seeds, players). The truth is (players)."""
     held = np.abs(values - truth) <= INTERVAL * errors
     largest = np.argsort(-np.abs(truth))[:3]
     return Coverage(float(held.mean()), float(held.mean(axis=0).min()), float(held[:, largest].mean()))
@@ -140,13 +155,13 @@ def _all(solutions: Iterable[Solution]) -> tuple[Floats, Floats]:
 
 
 def _uncertainty(errors: Floats) -> float:
-    """The standard error of the root mean square of errors (seeds, players)."""
+    """The standard error of the root mean square of errors (seeds, players), over seeds."""
     squares = np.mean(errors**2, axis=1)
     return float(np.std(squares, ddof=1) / np.sqrt(len(squares)) / (2 * np.sqrt(np.mean(squares))))
 
 
 def study(effort: Effort, folder: Path) -> Finding:
-    """Every game."""
+    """Measures every game at every budget."""
     rows = [row for game in games(folder) for row in measure(game, range(effort.seeds))]
     return Finding("accuracy", rows, [_table(rows)])
 

@@ -1,11 +1,11 @@
-"""When requests arrive."""
+"""Random arrival times of requests."""
 
 import numpy as np
 import numpy.typing as npt
 
 
 def poisson(rate: float, seconds: float, seed: int) -> npt.NDArray[np.float64]:
-    """Times in [0, seconds) of a Poisson process of so many arrivals a second; the seed fixes them."""
+    """The arrival times of a Poisson process in [0, seconds), with `rate` arrivals a second on average."""
     rng = np.random.default_rng(seed)
-    # Given their number, arrivals lie anywhere with equal odds.
+    # Given their number, the arrivals of a Poisson process are uniformly distributed.
     return np.sort(rng.uniform(0, seconds, rng.poisson(rate * seconds)))

@@ -1,6 +1,7 @@
-"""What the model's arithmetic alone costs: as many rows and events, straight through ONNX Runtime.
+"""The time that ONNX Runtime alone takes for the same number of rows and events.
 
-Batches of the size that is fastest, one thread and one session a core, nothing else around the calls.
+It runs batches of the size that is fastest, in one session and one thread for each core, with nothing else around the
+calls.
 """
 
 import os
@@ -23,20 +24,22 @@ Feed = dict[str, Array]
 
 
 def session(model: Path) -> ort.InferenceSession:
-    """One thread."""
+    """A session that uses a single thread."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     return ort.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
 
 
 def events_per_row(explanation: Explanation) -> int:
-    """Of the rows to compare with: all events where the model ran whole, else those that were not pruned."""
+    """The number of events in the rows to compare with: all events if the model ran on whole sequences, else the
+    unpruned ones.
+    """
     whole = explanation.cost.model_events >= explanation.cost.model_rows * explanation.length
     return explanation.length if whole else unpruned(explanation)
 
 
 def rate(case: Case, events: int, seconds: float) -> float:
-    """Row-events a second that all cores together reach on rows of so many recent events."""
+    """How many events a second all cores together run, on rows that have `events` recent events."""
     cores = len(os.sched_getaffinity(0))
     sessions = [session(case.model) for _ in range(cores)]
 
@@ -51,7 +54,7 @@ def rate(case: Case, events: int, seconds: float) -> float:
 
 
 def _calls(call: Callable[[], object], seconds: float) -> float:
-    """Calls a second, after one that does not count."""
+    """The number of calls a second. A first call, which warms up, is not counted."""
     call()
     started, done = time.perf_counter(), 0
     while (elapsed := time.perf_counter() - started) < seconds:

@@ -1,8 +1,10 @@
-"""Explanations beside those of other explainers: time, error, model rows, memory, and the model's own time.
+"""Compares explanations with those of other explainers: time, error, model rows, memory, and the time of the bare
+model.
 
-Ours is timed at the client; a peer in its own environment, without imports and the opening of the model. timeshap
-prunes and plays all three levels. shap and captum know no pruning and no cells: they are given our cut and play the
-event and the feature level, by all cores, 256 rows a call. All get the same number of coalitions a level.
+Sequela is timed at the client. Other explainers are timed in their own environment, without imports and without
+loading the model. timeshap prunes and computes all three levels. shap and captum have no pruning and no cells, so
+they get our cut and compute the event and the feature level, on all cores and with 256 rows a call. All get the same
+number of coalitions a level.
 """
 
 import sys
@@ -26,14 +28,21 @@ from benchmarks.processes import MB, available_mb
 from benchmarks.stateful import with_states
 
 REFERENCE_SEED = 1000
-SHARE = 0.9  # of the free memory that a peer may take: timeshap holds all coalitions at once
+SHARE = 0.9  # the share of free memory that another explainer may use: timeshap holds all coalitions at once
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One explainer on one case. `seconds`: all repetitions. `errors`: RMSE by level, where the same players were
-    found. `bare_seconds`: the model's own time for the rows and events that ours ran. `stood_still`: seconds in which
-    the whole machine did; all times are without them. `failed`: why there is none.
+    """One explainer on one case.
+
+    Args:
+        case: the name of the case.
+        explainer: the name of the explainer.
+        seconds: the time of each repetition.
+        errors: the root mean square error of each level, if the same players were found.
+        bare_seconds: the time of the bare model for the rows and events that Sequela ran.
+        stood_still: how many seconds the whole machine stood still. No time includes them.
+        failed: why there is no result; empty if there is one.
     """
 
     case: str
@@ -50,13 +59,13 @@ class Row:
 
     @property
     def median(self) -> float:
-        """Seconds; nan where it failed."""
+        """The median time in seconds; NaN if it failed."""
         return float(np.median(self.seconds)) if self.seconds else float("nan")
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What peers are given: the case, its truth, and our cut."""
+    """What other explainers are given: the case, its true attributions, and our cut."""
 
     case: Case
     truth: Levels
@@ -69,7 +78,7 @@ OURS, DEFAULTS = "ours", "ours, default settings"
 
 
 def measure(case: Case, effort: Effort, folder: Path) -> list[Row]:
-    """Ours, twice, and every peer that can do it."""
+    """Sequela with the reference options and with its defaults, and each other explainer that can explain the case."""
     say(f"{case.name}: ours")
     reference = min(case.reference, effort.reference)
     with serving("--max-coalitions", str(max(reference, effort.coalitions))) as server:
@@ -87,7 +96,9 @@ def measure(case: Case, effort: Effort, folder: Path) -> list[Row]:
 
 
 def errors(found: Sequence[Levels], truth: Levels) -> dict[str, float]:
-    """RMSE by level over the runs that found the truth's players; a level that none did is left out."""
+    """The root mean square error of each level, over the runs with the players of the reference. A level without such
+    a run is left out.
+    """
     right = {
         name: [each[name] for each in found if name in each and each[name].keys() == wanted.keys()]
         for name, wanted in truth.items()
@@ -185,7 +196,7 @@ def _allowed() -> int:
 
 
 def say(message: str) -> None:
-    """Progress goes to stderr: stdout is the tables."""
+    """Prints a line of progress to standard error, since standard output has the tables."""
     print(message, file=sys.stderr, flush=True)
 
 

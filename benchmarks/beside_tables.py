@@ -12,12 +12,14 @@ LEVELS = ("event", "feature", "cell")
 
 
 def tables(rows: Sequence[Row]) -> list[Table]:
-    """Every measurement; then how many times as fast we are."""
+    """A table of all measurements, and one that says how many times as fast Sequela is."""
     return [_measured(rows), _ratios(rows)]
 
 
 def ratio(rows: Sequence[Row], ours: Row, peers: str) -> float:
-    """Times as fast as the faster of the peer's ways to call the model: `timeshap`, `timeshap, states`, ..."""
+    """How many times as fast Sequela is as the other explainer, of whose ways to call the model (`timeshap`,
+    `timeshap, states`, …) the fastest counts.
+    """
     ways = (peers, f"{peers}, 256 rows a call")
     times = [row.median for row in rows if row.case == ours.case and row.explainer in ways]
     return min((time for time in times if not isnan(time)), default=float("nan")) / ours.median

@@ -1,4 +1,4 @@
-"""What is explained: a model, one alert, and an average event to compare it with."""
+"""The cases that are explained. Each has a model, one alert, and an average event as background."""
 
 import json
 from collections.abc import Callable
@@ -14,12 +14,12 @@ from benchmarks.arem.held_out import MODEL as AREM_MODEL
 from benchmarks.arem.held_out import held_out
 from benchmarks.networks import Convolution, Float32s, Gru, Transformer, Trunk, write
 
-WIDTH = 45  # features, as in TimeSHAP's account-takeover data (KDD 2021, §4.1)
-RECENT = 10  # events in which an alert differs from an ordinary history
-KEEP = 2.0  # bias of the update gates: what lies ten events back weighs about 0.025
-EXAMPLES = 64  # ordinary histories, and alerts, between which a model's head is laid
-NOISE = 0.5  # of ordinary features, around 0; the average event is 0
-SHARE = 0.3  # of features that an alert shifts
+WIDTH = 45  # number of features, as in TimeSHAP's account-takeover data (KDD 2021, §4.1)
+RECENT = 10  # number of events in which an alert differs from an ordinary history
+KEEP = 2.0  # bias of the update gates: an event ten steps back has a weight of about 0.025
+EXAMPLES = 64  # number of ordinary histories, and of alerts, that a model's head is fitted to
+NOISE = 0.5  # standard deviation of ordinary features; their mean, and so the average event, is 0
+SHARE = 0.3  # the share of features that an alert shifts
 DEMO = Path(sequela.__file__).parent / "demo"
 
 Array = npt.NDArray[Any]
@@ -27,10 +27,14 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """`inputs` (l, d_j) and `background` (d_j) by the model's input names, in the model's order.
+    """A case: a model, a sequence and a background.
 
-    `peers` that can do the task, by their names in `peers/`. `left_out` says why others are not asked.
-    `reference`: coalitions a level from which its reference attributions come.
+    Args:
+        inputs: the sequence (l, d_j) by input name, in the model's order.
+        background: the average event (d_j) by input name, in the model's order.
+        peers: the other explainers that can explain the case, by their names in `peers/`.
+        left_out: why other explainers are not run.
+        reference: how many coalitions a level the reference attributions are computed from.
     """
 
     name: str
@@ -43,7 +47,7 @@ class Case:
 
     @property
     def length(self) -> int:
-        """Events l."""
+        """The number of events."""
         return len(next(iter(self.inputs.values())))
 
     @property
@@ -59,19 +63,19 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Bank:
-    """Seeded histories of `width` features: ordinary ones, and alerts whose recent events are shifted."""
+    """Random histories of `width` features from a seed: ordinary ones, and alerts whose recent events are shifted."""
 
     width: int = WIDTH
     recent: int = RECENT
     seed: int = 1
 
     def histories(self, count: int, length: int, seed: int) -> Float32s:
-        """Ordinary ones, (count, length, width)."""
+        """Ordinary histories, (count, length, width)."""
         noise = np.random.default_rng((self.seed, seed)).normal(size=(count, length, self.width))
         return (NOISE * noise).astype(np.float32)
 
     def alerts(self, count: int, length: int, seed: int) -> Float32s:
-        """Histories that end in `recent` events shifted alike, (count, length, width)."""
+        """Alerts, (count, length, width): histories whose last `recent` events are all shifted in the same way."""
         made = self.histories(count, length, seed)
         rng = np.random.default_rng(self.seed)
         shift = np.where(rng.random(self.width) < SHARE, rng.normal(size=self.width), 0)
@@ -79,7 +83,7 @@ class Bank:
         return made
 
     def model(self, path: Path, trunk: Trunk) -> Path:
-        """Writes a model that tells its alerts from ordinary histories."""
+        """Writes a model that distinguishes alerts from ordinary histories, and returns its path."""
         length = 4 * self.recent
         write(path, trunk, self.histories(EXAMPLES, length, 1), self.alerts(EXAMPLES, length, 2), self.seed)
         return path
@@ -94,21 +98,21 @@ def gru(folder: Path, length: int, *, width: int = WIDTH, peers: tuple[str, ...]
 
 
 def transformer(folder: Path, length: int = 47, **rest: Any) -> Case:
-    """Two layers of 64."""
+    """A Transformer with two layers of 64 units."""
     bank = Bank()
     model = bank.model(folder / "transformer.onnx", Transformer())
     return _made(f"Transformer {length}x{WIDTH}", model, bank.alerts(1, length, length)[0], PLAIN, **rest)
 
 
 def convolution(folder: Path, length: int = 47, **rest: Any) -> Case:
-    """Three layers of 64."""
+    """Three convolution layers of 64 channels."""
     bank = Bank()
     model = bank.model(folder / "convolution.onnx", Convolution())
     return _made(f"Convolution {length}x{WIDTH}", model, bank.alerts(1, length, length)[0], PLAIN, **rest)
 
 
 def arem(name: str, peers: tuple[str, ...]) -> Case:
-    """A recording that its model was not trained on. Raises AremNotFound."""
+    """A recording of the AReM data set that the model was not trained on. Raises AremNotFound if the data is missing."""
     recording = held_out(name)
     title = f"AReM {name} {recording.length}x6"
     return Case(title, AREM_MODEL, {"x": recording.values}, {"x": recording.background}, peers)
@@ -134,7 +138,7 @@ STATES = ("timeshap, states", "timeshap, states, 256 rows a call")
 
 Make = Callable[[Path], Case]
 
-# By the name that --only takes; a case makes its model in the folder it is given.
+# Cases by their names for --only. Each function writes the model of its case to a folder.
 CASES: dict[str, Make] = {
     "gru-47": lambda folder: gru(folder, 47, peers=PLAIN + STATES),
     "gru-286": lambda folder: gru(folder, 286, peers=PLAIN + STATES),

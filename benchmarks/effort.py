@@ -1,13 +1,19 @@
-"""How much is measured: enough for figures to keep, or just enough to see that all of it works."""
+"""How much is measured: enough for figures to publish, or just enough to see that everything works."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """`repeats`: explanations whose median counts. `coalitions`: a level. `reference`: at most so many coalitions for
-    the attributions that errors are measured against. `seconds`: of each load and bare run. `calls`: one after
-    another. `seeds`: of each estimator where errors are compared.
+    """How much is measured.
+
+    Args:
+        repeats: how many explanations a median is taken over.
+        coalitions: how many coalitions a level gets.
+        reference: the largest number of coalitions for the attributions that errors are measured against.
+        seconds: how long each load and each bare run takes.
+        calls: how many calls follow one after another.
+        seeds: how many seeds each estimator gets when errors are compared.
     """
 
     repeats: int

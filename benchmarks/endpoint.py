@@ -1,11 +1,11 @@
-"""A model behind an endpoint at 20 ms a call: wall time, rows and calls, and the rows that an error takes.
+"""A model behind an endpoint that takes 20 ms a call: time, rows and calls, and the rows needed for a given error.
 
-The reference GRU on an alert of 47 events, served by another process, which answers sixteen calls side by side. Ours
-with both estimators, as it runs by default: 256 rows a call at most, eight calls at a time at most. timeshap drives the
-same endpoint through a plain wrapper, which cuts what it is handed into calls of 256 rows, too: one after another, as
-a wrapper does, and eight at a time. All prune by the same tolerance and play the event and the feature level with the
-same number of coalitions; 32 768 is about what timeshap's own examples take. The error is over all players of both
-levels, from a truth of very many coalitions.
+The reference GRU runs on an alert of 47 events, in another process that answers up to sixteen calls at a time.
+Sequela is measured with both estimators and its defaults: at most 256 rows a call, and at most eight calls at a time.
+timeshap drives the same endpoint through a plain wrapper, which also splits its rows into calls of 256: one call at a
+time, as such a wrapper usually does, and eight at a time. All prune with the same tolerance, and compute the event
+and the feature level with the same number of coalitions. 32,768 is about the number in timeshap's own examples. The
+error is taken over all players of both levels, against attributions from a very large number of coalitions.
 """
 
 import time
@@ -56,7 +56,9 @@ ALLOWED = ("--endpoint-allow", "grpc://127.0.0.1:*/*", "--endpoint-networks", "1
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One explainer at one number of coalitions a level: means over seeds; `seconds`: of each seed."""
+    """One explainer at one number of coalitions a level. Numbers are means over seeds; `times` has the seconds of
+    each seed.
+    """
 
     explainer: str
     coalitions: int
@@ -67,7 +69,7 @@ class Row:
 
     @property
     def median(self) -> float:
-        """Seconds."""
+        """The median time in seconds."""
         return float(np.median(self.seconds))
 
 
@@ -76,7 +78,7 @@ NUMBERS: tuple[Callable[[Row], float], ...] = (attrgetter("rows"), attrgetter("m
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What all are given: the case, where it is served, its truth, and the seeds."""
+    """What each explainer is given: the case, the endpoint's URI, the true attributions, and the seeds."""
 
     case: Case
     uri: str
@@ -86,7 +88,7 @@ class Task:
 
 
 def study(effort: Effort, folder: Path) -> Finding:
-    """Every explainer at every budget."""
+    """Measures every explainer at every budget."""
     case = gru(folder, LENGTH)
     schema = folder / "schema.json"
     schema.write_text('{"bounded": true}')
@@ -100,7 +102,7 @@ def study(effort: Effort, folder: Path) -> Finding:
 
 
 def _truth(server: Ours, case: Case, effort: Effort) -> Levels:
-    """By the model's file, which costs no calls."""
+    """The true attributions, computed from the model's file, which costs no calls."""
     coalitions = min(effort.reference, 1 << 19)
     options = {"max_coalitions": coalitions, "target_standard_error": 0.0, "levels": list(PLAYED)}
     found = levels.ours(server.explain(case, REFERENCE_SEED, **options).explanation)
@@ -108,8 +110,8 @@ def _truth(server: Ours, case: Case, effort: Effort) -> Levels:
 
 
 def _ours(server: Ours, name: str, task: Task) -> list[Row]:
-    """One explanation before all others does not count: it connects, and learns how many calls keep the endpoint
-    busy.
+    """Measures Sequela. A first explanation is not counted: it connects, and finds out how many calls keep the
+    endpoint busy.
     """
     say(name)
     asked = [WAYS[name] | {"max_coalitions": budget} for budget in BUDGETS]
@@ -131,7 +133,7 @@ def _ours_at(server: Ours, name: str, task: Task, options: Options) -> Row:
 
 
 def explain(server: Ours, task: Task, seed: int, options: Options) -> tuple[Explanation, float]:
-    """An explanation by the endpoint, and its seconds."""
+    """Explains the case through the endpoint. Returns the explanation and its seconds."""
     usual: Options = {"levels": list(PLAYED), "pruning_tolerance": TOLERANCE, "timeout": TIMEOUT}
     model = Endpoint(task.uri, schema=task.schema)
     started = time.perf_counter()
@@ -186,8 +188,10 @@ def _error(found: Sequence[Levels], truth: Levels) -> float:
 
 
 def needed(rows: Sequence[Row], target: float, number: Callable[[Row], float]) -> float:
-    """What an explainer needs for an error of `target`, between the budgets that were measured (fewest first): as a
-    power law between the first one that reaches it and the one before; nan where none does.
+    """What an explainer needs for an error of `target`.
+
+    It is interpolated by a power law between the first budget (fewest coalitions first) whose error is small enough
+    and the budget before it. NaN if no budget is enough.
     """
     reached = next((index for index, row in enumerate(rows) if row.error <= target), None)
     if reached is None:
@@ -217,7 +221,7 @@ def _measured(rows: Sequence[Row]) -> Table:
 
 
 def _compared(rows: Sequence[Row]) -> Table:
-    """For each error, what each explainer needs, and timeshap's as a multiple."""
+    """A table of what each explainer needs for each error; for timeshap also as a multiple of what Sequela needs."""
     ways = {name: [row for row in rows if row.explainer == name] for name in (*WAYS, *WRAPPERS)}
     shown = []
     for target in TARGETS:

@@ -1,6 +1,7 @@
-"""The exact event level of the reference GRU beside the bare steps of its prefix tree.
+"""The exact event level of the reference GRU, beside the bare steps of its prefix tree.
 
-Coalitions that share their oldest part share a state, so that all 2^m need 2^(m+1) - 2 steps of one event.
+Coalitions that agree on the oldest events share a state, so all 2^m coalitions need only 2^(m+1) - 2 steps of one
+event.
 """
 
 from dataclasses import dataclass
@@ -20,7 +21,13 @@ LIMIT = 1 << 20  # coalitions
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """`seconds`: all repetitions; `bare_seconds`: for the steps of the tree; `events_run`: what we ran."""
+    """The exact event level at one number of players.
+
+    Args:
+        seconds: the time of each repetition.
+        bare_seconds: the time of the bare steps of the tree.
+        events_run: how many events Sequela ran.
+    """
 
     players: int
     stopped: str
@@ -35,7 +42,7 @@ class Row:
 
 
 def study(effort: Effort, folder: Path) -> Finding:
-    """Every number of players that the effort's reference can enumerate."""
+    """Measures every number of players that can be enumerated within the effort's reference."""
     rows = [measure(m, effort, folder) for m in PLAYERS if 1 << m <= effort.reference]
     shown = [
         [
@@ -54,7 +61,7 @@ def study(effort: Effort, folder: Path) -> Finding:
 
 
 def measure(players: int, effort: Effort, folder: Path) -> Row:
-    """Events without pruning, one player each."""
+    """Explains the latest `players` events without pruning, so that each is a player."""
     case = gru(folder, players)
     options = {"levels": ["event"], "pruning_tolerance": 0.0, "target_standard_error": 0.0}
     with serving("--max-coalitions", str(LIMIT)) as server:
@@ -71,5 +78,5 @@ def measure(players: int, effort: Effort, folder: Path) -> Row:
 
 
 def tree_steps(players: int) -> int:
-    """Steps of one event in the tree of all coalitions of m ≥ 1 players."""
+    """How many steps of one event the tree of all coalitions of m ≥ 1 players has."""
     return (1 << (players + 1)) - 2

@@ -1,4 +1,4 @@
-"""Games to measure estimators on: random GRUs, whose Shapley values are known or can be had closely."""
+"""Games to measure estimators on: random GRUs whose Shapley values are known, exactly or closely."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from onnx import TensorProto, helper, numpy_helper
 from benchmarks.peers.scorer import Scorer
 
 HIDDEN = 16
-GAIN = 1.5  # of the weights, over 1/sqrt(fan-in): players interact, the output does not saturate
-ROWS = 4096  # coalitions evaluated at a time
+GAIN = 1.5  # scale of the weights, relative to 1/sqrt(fan-in): players interact, and the output does not saturate
+ROWS = 4096  # number of coalitions evaluated at a time
 OPSET = 18
 IR_VERSION = 9
 
@@ -24,7 +24,7 @@ Coalitions = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Game:
-    """A sequence (l, d), a background event (1, d), the owner (l, d) of every cell, and the model."""
+    """A game: a sequence (l, d), a background event (1, d), the player that owns each cell (l, d), and the model."""
 
     name: str
     model: Path
@@ -34,11 +34,11 @@ class Game:
 
     @property
     def size(self) -> int:
-        """Players m."""
+        """The number of players."""
         return int(self.players.max()) + 1
 
     def values(self, coalitions: Coalitions, score: Scorer) -> Floats:
-        """The value (k) of every coalition (k, m)."""
+        """The values (k) of coalitions (k, m)."""
         batches = (coalitions[i : i + ROWS] for i in range(0, len(coalitions), ROWS))
         masked = (np.where(batch[:, self.players], self.sequence, self.background) for batch in batches)
         return np.concatenate([score(sequences)[:, 0].astype(np.float64) for sequences in masked])
@@ -73,7 +73,7 @@ def write_gru(path: Path, width: int, rng: np.random.Generator) -> None:
 
 
 def games(folder: Path) -> Iterator[Game]:
-    """Features and events as players, 14 and 30 of them; the models are written into the folder."""
+    """Games with 14 and 30 features, and with 14 and 30 events, as players. The models are written to the folder."""
     for seed, (axis, size, length, width) in enumerate(
         (("features", 14, 12, 14), ("events", 14, 14, 6), ("features", 30, 12, 30), ("events", 30, 30, 6))
     ):
@@ -91,13 +91,13 @@ def games(folder: Path) -> Iterator[Game]:
 
 
 def enumerated(game: Game, score: Scorer) -> Floats:
-    """Shapley values (m) over all coalitions, by their definition."""
+    """Shapley values (m) by their definition, from all coalitions."""
     m = game.size
     masks = np.arange(1 << m)
     inside = (masks[:, np.newaxis] >> np.arange(m)) & 1 == 1
     values = game.values(inside, score)
     sizes = inside.sum(axis=1)
-    # |S|! (m - |S| - 1)! / m!, by the size of S.
+    # |S|! (m - |S| - 1)! / m! for each size of S
     weights = np.array([1.0 / (m * comb(m - 1, size)) for size in range(m)])
     shapley = np.empty(m)
     for player in range(m):
@@ -110,8 +110,8 @@ def enumerated(game: Game, score: Scorer) -> Floats:
 def permuted(game: Game, score: Scorer, permutations: int, seed: int) -> tuple[Floats, Floats]:
     """Shapley values (m) as mean gains over random orders and their reverses, with standard errors (m).
 
-    Shares nothing with the regressions it judges: neither the sample nor the formula. `permutations` counts
-    pairs of orders; each takes 2(m - 1) model rows.
+    It shares nothing with the regressions that it checks, neither the sample nor the formula. `permutations` is the
+    number of pairs of orders; each pair takes 2 (m - 1) model rows.
     """
     m, rng = game.size, np.random.default_rng(seed)
     ends = game.values(np.array([[False] * m, [True] * m]), score)

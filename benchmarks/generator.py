@@ -1,10 +1,12 @@
-"""Sends requests to a server and writes down how long they took; a process of its own, to disturb nobody's loop.
+"""Sends requests to a server and measures how long they take. It is a process of its own, so that it does not share
+an event loop with anything that is measured.
 
     python -m benchmarks.generator address alert first_seed (--arrivals times.npy | --closed workers seconds)
 
-Open loop: a request goes out at its time whatever became of those before it, and its latency counts from that time.
-Closed loop: so many workers, each sends its next request when it has its answer. Prints a JSON object: `latencies` in
-seconds of those answered, `failures` by reason, `seconds` from the first to the last answer.
+Open loop (`--arrivals`): each request is sent at its time, whether or not earlier ones were answered, and its latency
+counts from that time. Closed loop (`--closed`): each worker sends its next request when it has its answer. Prints a
+JSON object: `latencies` in seconds of the requests that were answered, `failures` by reason, and `seconds` from the
+first to the last answer.
 """
 
 import argparse
@@ -28,7 +30,7 @@ TIMEOUT = 60.0
 
 @dataclass
 class Load:
-    """Requests about one alert, each with a seed of its own, so that nothing is answered from what is kept."""
+    """Sends requests about one alert. Each has a seed of its own, so that no stored answer is reused."""
 
     sequela: AsyncSequela
     alert: Sequence
@@ -37,7 +39,7 @@ class Load:
     failures: Counter[str] = field(default_factory=Counter)
 
     async def send(self, since: float) -> None:
-        """One request, counted from `since` on the monotonic clock."""
+        """Sends one request. Its latency counts from `since` on the monotonic clock."""
         try:
             await self.sequela.explain(self.alert, model=MODEL, seed=next(self.seeds), timeout=TIMEOUT)
         except SequelaError as error:
@@ -46,7 +48,7 @@ class Load:
             self.latencies.append(time.monotonic() - since)
 
     async def open(self, arrivals: Path) -> None:
-        """At the times of the file."""
+        """Sends requests at the times in the file."""
         started = time.monotonic()
         under_way = set()
         for at in np.load(arrivals):
@@ -55,7 +57,7 @@ class Load:
         await asyncio.gather(*under_way)
 
     async def closed(self, workers: int, seconds: float) -> None:
-        """One after another, by so many workers."""
+        """Sends requests from several workers, each one after another."""
         end = time.monotonic() + seconds
 
         async def work() -> None:
@@ -66,10 +68,10 @@ class Load:
 
 
 async def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """What there is to print."""
+    """The results, as they are printed."""
     async with AsyncSequela(arguments.address) as sequela:
         load = Load(sequela, read_sequence(arguments.alert), count(arguments.first_seed))
-        await load.send(time.monotonic())  # connects
+        await load.send(time.monotonic())  # so that the connection is open before anything is measured
         load.latencies.clear()
         load.failures.clear()
         started = time.monotonic()
@@ -82,7 +84,7 @@ async def run(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def main() -> None:
-    """The command."""
+    """Parses the arguments and sends the requests."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,4 +1,4 @@
-"""The few statistics that the tables rest on."""
+"""The statistics that the tables need."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,29 +7,29 @@ import numpy as np
 import numpy.typing as npt
 
 Attributions = Mapping[str, float]
-"""A level's attributions by the name of the player, as `levels.py` names them."""
+"""The attributions of a level by the names of the players, as in `levels.py`."""
 
 
 def rms(values: npt.ArrayLike) -> float:
-    """Root mean square."""
+    """The root mean square."""
     return float(np.sqrt(np.mean(np.square(np.asarray(values, dtype=np.float64)))))
 
 
 def rmse(estimates: Iterable[Attributions], truth: Attributions) -> float:
-    """Root mean square error over players and estimates (k ≥ 1); a player missing from an estimate is an
-    error, one that the truth does not name is left aside.
+    """The root mean square error over players and estimates (k ≥ 1). A player of the truth that an estimate lacks
+    raises an error; players that the truth lacks are ignored.
     """
     return rms([[estimate[player] - value for player, value in truth.items()] for estimate in estimates])
 
 
 def percentile(values: npt.ArrayLike, share: float) -> float:
-    """The smallest value that at least `share` (0 … 1) of the values do not exceed: one that was measured."""
+    """The smallest measured value that at least `share` (0 … 1) of the values do not exceed."""
     return float(np.quantile(np.asarray(values, dtype=np.float64), share, method="inverted_cdf"))
 
 
 @dataclass(frozen=True, slots=True)
 class Growth:
-    """How y grows with x: `exponent` of the power law y ~ x^exponent, and the straight line's R²."""
+    """How y grows with x: the exponent of the power law y ~ x^exponent, and R² of the straight line."""
 
     exponent: float
     slope: float
@@ -38,7 +38,7 @@ class Growth:
 
 
 def growth(x: Sequence[float], y: Sequence[float]) -> Growth:
-    """Least squares through three points or more, all positive."""
+    """Fits three or more points, all positive, by least squares."""
     across, up = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     slope, intercept = np.polyfit(across, up, 1)
     rest = up - (slope * across + intercept)

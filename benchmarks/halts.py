@@ -1,4 +1,4 @@
-"""When the whole machine stood still: a virtual machine may be halted for seconds, whoever is being measured."""
+"""Detects when the whole machine stood still, since a virtual machine may be halted for seconds at any time."""
 
 import threading
 import time
@@ -6,19 +6,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-STEP = 0.02  # seconds between looks at the clock
-LATE = 0.25  # seconds that no scheduler keeps a thread waiting which has slept until now
+STEP = 0.02  # seconds between readings of the clock
+LATE = 0.25  # seconds; a scheduler does not delay a thread that slept by so much
 
 
 @dataclass
 class Watch:
-    """Seconds in all, and of the longest time, in which nothing ran."""
+    """For how many seconds nothing ran: in total, and the longest time."""
 
     seconds: float = 0.0
     longest: float = 0.0
 
     def look(self, slept: float) -> None:
-        """A sleep of STEP took so long."""
+        """Adds a sleep that was meant to last STEP and took `slept` seconds."""
         late = slept - STEP
         if late > LATE:
             self.seconds += late
@@ -27,7 +27,9 @@ class Watch:
 
 @contextmanager
 def watched() -> Iterator[Watch]:
-    """Watches as long as the context lasts. This process itself has to leave its interpreter free."""
+    """Watches the clock in a thread while the context is open. This process must not hold its interpreter lock for
+    long.
+    """
     watch, over = Watch(), threading.Event()
 
     def look() -> None:

@@ -1,4 +1,4 @@
-"""What an explanation costs outside the model: a tiny model, asked over and over, and where its milliseconds go."""
+"""What an explanation costs apart from the model: a tiny model is explained again and again, with a profile."""
 
 import time
 from collections.abc import Sequence
@@ -18,16 +18,23 @@ from benchmarks.report import Finding, ms, table
 ROOT = Path(__file__).resolve().parents[1]
 MODEL = ROOT / "tests" / "fixtures" / "models" / "gru" / "1" / "model.onnx"
 LENGTH, WIDTH = 6, 5
-OURS = "(sequela/"  # as py-spy writes the file
+OURS = "(sequela/"  # in the file that py-spy writes
 STAGES = ("resolve", "score", "prune", "event", "feature", "cell")
-LEAST = 0.005  # share of a function that is kept
-SHOWN = 25  # functions of ours
+LEAST = 0.005  # smallest share of a function that is listed
+SHOWN = 25  # number of our own functions in the table
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Seconds at the client. `stages`: median by stage, inside the server; `bare_call`: the median of a call that only
-    looks the model up. `profile`: functions by their share of the server's time.
+    """The time of an explanation of a tiny model.
+
+    Args:
+        calls: how many explanations were timed.
+        p50: the median time at the client, in seconds.
+        p99: the 99th percentile, in seconds.
+        bare_call: the median time of a call that only looks up the model, in seconds.
+        stages: the median time of each stage in the server, in seconds.
+        profile: functions, with their share of the server's time.
     """
 
     calls: int
@@ -39,12 +46,14 @@ class Row:
 
     @property
     def outside(self) -> float:
-        """What no stage accounts for: client, network, decoding, queue, encoding."""
+        """The time that belongs to no stage: client, network, decoding, queue and encoding."""
         return self.p50 - sum(self.stages.values())
 
 
 def study(effort: Effort, folder: Path) -> Finding:
-    """One call after another, default settings, a new seed each time; then the same again under a profiler."""
+    """Times calls one after another, with default settings and a new seed each time, and repeats this under a
+    profiler.
+    """
     rng = np.random.default_rng(0)
     alert = rng.normal(size=(LENGTH, WIDTH)).astype(np.float32)
     case = Case("tiny", MODEL, {"events": alert}, {"events": np.zeros(WIDTH, np.float32)}, ())

@@ -1,6 +1,6 @@
-"""One name for every player, ours and the peers': `event -3`, `feature 7`, `cell -3 7`, `pruned`.
+"""Gives players the same names for all explainers: `event -3`, `feature 7`, `cell -3 7`, `pruned`.
 
-Features are numbered by column. A cell level's `rest` stands for all other events, or features.
+Features are numbered by column. In a cell level, `rest` means all other events or features.
 """
 
 import re
@@ -18,11 +18,11 @@ Levels = dict[str, Attributions]
 """Attributions by player, by level: event, feature, cell."""
 
 PRUNED = "pruned"
-_EVENT = re.compile(r"Event (-\d+)")  # timeshap's: -1 is our t = 0
+_EVENT = re.compile(r"Event (-\d+)")  # in timeshap, -1 is our t = 0
 
 
 def ours(explanation: Explanation) -> Levels:
-    """The levels of an explanation."""
+    """The levels of an explanation of Sequela."""
     columns = {feature.name: column for column, feature in enumerate(explanation.feature_info)}
     return {
         name: {_named(item, columns): item.value for item in level.attributions}
@@ -31,7 +31,7 @@ def ours(explanation: Explanation) -> Levels:
 
 
 def timeshaps(result: TimeShapResult, run: int) -> Levels:
-    """The levels of one of timeshap's runs."""
+    """The levels of a run of timeshap."""
     events, features = result.events[run], result.features[run]
     found: dict[str, dict[str, float]] = {
         "event": {f"event {-t}": float(value) for t, value in enumerate(events)},
@@ -48,7 +48,9 @@ def timeshaps(result: TimeShapResult, run: int) -> Levels:
 
 
 def players(length: int, width: int, pruned: int, level: str) -> tuple[list[str], npt.NDArray[np.int64]]:
-    """The players' names and the owner (l, d) of every cell at the event or feature level, P the last of them."""
+    """The names of the players, and the player that owns each cell (l, d), at the event or feature level. P is the
+    last player.
+    """
     recent = length - pruned
     if level == "event":
         names = [f"event {t}" for t in range(1 - recent, 1)]
@@ -62,7 +64,7 @@ def players(length: int, width: int, pruned: int, level: str) -> tuple[list[str]
 
 
 def of_game(names: Sequence[str], result: GameResult) -> Attributions:
-    """The first run's attributions."""
+    """The attributions of the first run."""
     return dict(zip(names, map(float, result.attributions[0, 0]), strict=True))
 
 

@@ -1,7 +1,7 @@
-"""The server under load: demo alerts that arrive by chance, whatever became of those before (open loop).
+"""The server under load: demo alerts arrive at random, whether or not earlier ones were answered (open loop).
 
-First as many as it can take (closed loop: two requests under way for every core), then at shares of that. The load
-generator is a process on the same cores, so that what it takes is missing to the server.
+First, saturation is measured: two requests for each core are kept running (closed loop). The open loop then runs at
+shares of saturation. The load generator is a process on the same cores, so the server does not get all of their time.
 """
 
 import json
@@ -31,17 +31,27 @@ from benchmarks.report import Chart, Finding, ms, table
 
 ALERT = DEMO / "alerts" / "takeover-47.json"
 SHARES = (0.25, 0.50, 0.80, 0.95)
-FEWEST = 50  # requests a share, however slow the server
-EVERY = 0.5  # seconds between looks at the memory
+FEWEST = 50  # smallest expected number of requests at each share, even if the server is slow
+EVERY = 0.5  # seconds between measurements of memory
 SEEDS_APART = 1_000_000
-TRIES = 3  # where the machine stands still meanwhile
+TRIES = 3  # how often a load is measured at most, if the machine stands still meanwhile
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One load. `share` of saturation, `rate` a second asked for, `sent`, `answered` a second, latencies in seconds
-    from the time of arrival, `memory`: (seconds, MB) of the server, `stood_still`: the longest time in which the whole
-    machine did, in seconds.
+    """One load.
+
+    Args:
+        share: the load as a share of saturation; NaN for saturation itself.
+        rate: how many requests a second were sent.
+        sent: how many requests were sent.
+        failures: how many requests failed, by reason.
+        answered: how many requests a second were answered.
+        p50: the median latency, in seconds from the time of arrival.
+        p99: the 99th percentile of the latency.
+        p999: the 99.9th percentile of the latency.
+        memory: the memory of the server over time, as (seconds, MB).
+        stood_still: the longest time that the whole machine stood still, in seconds.
     """
 
     share: float
@@ -57,11 +67,11 @@ class Row:
 
 
 def study(effort: Effort, folder: Path) -> Finding:
-    """Saturation, then every share of it."""
+    """Measures saturation, and then each share of it."""
     with serving() as server:
         say("load: saturation")
         cores = len(os.sched_getaffinity(0))
-        _generate(server, 0, "--closed", "1", "1")  # warm
+        _generate(server, 0, "--closed", "1", "1")  # warms the server up
         most = _row(server, 1, float("nan"), "--closed", str(2 * cores), str(effort.seconds))
         rows = [most]
         for number, share in enumerate(SHARES, start=2):
@@ -74,7 +84,7 @@ def study(effort: Effort, folder: Path) -> Finding:
 
 
 def _row(server: Ours, number: int, share: float, *how: str) -> Row:
-    """One load, again where the machine itself stood still meanwhile."""
+    """Measures one load, and repeats it if the machine stood still meanwhile."""
     for attempt in range(TRIES):
         with _memory(server.pid) as memory, watched() as watch:
             result = _generate(server, (number * TRIES + attempt) * SEEDS_APART, *how)
@@ -98,7 +108,7 @@ def _generate(server: Ours, seed: int, *how: str) -> dict[str, Any]:
 
 @contextmanager
 def _memory(pid: int) -> Iterator[list[tuple[float, float]]]:
-    """What the process uses meanwhile."""
+    """Records the memory of a process while the context is open."""
     seen: list[tuple[float, float]] = []
     over, started = threading.Event(), time.monotonic()
 

@@ -1,4 +1,4 @@
-"""What the figures were measured on."""
+"""The machine and the versions that the figures were measured with."""
 
 import os
 import platform
@@ -11,7 +11,7 @@ CPUINFO = Path("/proc/cpuinfo")
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Processor by its maker's name, cores this process may use, versions."""
+    """The name of the processor, the number of cores that this process may use, and the versions of packages."""
 
     processor: str
     cores: int
@@ -19,12 +19,12 @@ class Machine:
     onnxruntime: str
 
     def __str__(self) -> str:
-        """One line, for people."""
+        """One line for people."""
         return f"{self.processor}, {self.cores} cores, Python {self.python}, ONNX Runtime {self.onnxruntime}"
 
 
 def this_machine() -> Machine:
-    """The one we run on."""
+    """The machine that this process runs on."""
     return Machine(
         processor=_model_name() or platform.processor() or platform.machine(),
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
@@ -34,6 +34,6 @@ def this_machine() -> Machine:
 
 
 def _model_name() -> str:
-    """Linux says it there; elsewhere nothing."""
+    """The name of the processor from /proc, which only Linux has; empty elsewhere."""
     lines = CPUINFO.read_text().splitlines() if CPUINFO.exists() else []
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")

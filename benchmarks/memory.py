@@ -1,4 +1,4 @@
-"""The server's memory at its peak, above what it holds idle, for the longest sequence."""
+"""The server's peak memory above its idle memory, for the longest sequence."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,12 +8,12 @@ from benchmarks.effort import Effort
 from benchmarks.ours import serving
 from benchmarks.report import Finding, table
 
-LENGTH = 2187  # the longest in TimeSHAP's data (KDD 2021, Table 1)
+LENGTH = 2187  # events in the longest sequence of TimeSHAP's data (KDD 2021, Table 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """MB: before anything was asked, and the peak of the explanations above that."""
+    """Memory in MB: of the idle server, and how far above it the explanations came."""
 
     case: str
     coalitions: int
@@ -22,7 +22,7 @@ class Row:
 
 
 def study(effort: Effort, folder: Path) -> Finding:
-    """A server of its own, two explanations."""
+    """Starts a server of its own, and measures it during two explanations."""
     case = gru(folder, LENGTH)
     with serving() as server:
         options = {"max_coalitions": effort.coalitions, "target_standard_error": 0.0}

@@ -1,7 +1,8 @@
-"""The models that the cases are about, made by hand from a seed: no training framework is needed to measure.
+"""The models of the cases, built node by node from a seed, so that no training framework is needed.
 
-Weights are random, the head is not: it points from the mean state of ordinary histories to that of alerts, as a
-trained one would, and is scaled so that the two score `-LOGIT` and `LOGIT` before the sigmoid.
+Weights are random, except for the head: it points from the mean state of ordinary histories to the mean state of
+alerts, as that of a trained model would. It is scaled so that these two score `-LOGIT` and `LOGIT` before the
+sigmoid.
 """
 
 from collections.abc import Callable
@@ -26,31 +27,33 @@ Trunk: TypeAlias = "Callable[[Graph, int, np.random.Generator], str]"
 
 
 class Graph:
-    """Nodes and weights on their way to a model; every result gets a name of its own."""
+    """Collects the nodes and weights of a model. Every result gets a name of its own."""
 
     def __init__(self) -> None:
         self.nodes: list[NodeProto] = []
         self.weights: list[TensorProto] = []
 
     def weight(self, values: npt.ArrayLike, dtype: type = np.float32) -> str:
-        """A constant."""
+        """Adds a constant."""
         name = f"w{len(self.weights)}"
         self.weights.append(numpy_helper.from_array(np.asarray(values, dtype=dtype), name))
         return name
 
     def add(self, operator: str, *inputs: str, outputs: int = 1, **attributes: Any) -> str:
-        """The last of a new node's outputs; the others are not named."""
+        """Adds a node and returns the name of its last output. The other outputs have no names."""
         name = f"{operator}{len(self.nodes)}"
         named = [*[""] * (outputs - 1), name]
         self.nodes.append(helper.make_node(operator, list(inputs), named, **attributes))
         return name
 
     def dense(self, source: str, weights: Floats) -> str:
-        """A linear layer over the last axis, weights (in, out), and no bias: the inputs are centred."""
+        """Adds a linear layer over the last axis with weights (in, out). It has no bias, because the inputs are
+        centred.
+        """
         return self.add("MatMul", source, self.weight(weights))
 
     def model(self, width: int, output: str, columns: int | str) -> onnx.ModelProto:
-        """From `x` (n, l, width) to the output (n, columns)."""
+        """The model of all nodes, from `x` (n, l, width) to the output (n, columns)."""
         x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", "l", width])
         y = helper.make_tensor_value_info(output, TensorProto.FLOAT, ["n", columns])
         graph = helper.make_graph(self.nodes, "benchmark", [x], [y], self.weights)
@@ -60,13 +63,15 @@ class Graph:
 
 @dataclass(frozen=True, slots=True)
 class Gru:
-    """One layer; its final state. `keep`: the bias of the update gates, the higher the longer the memory."""
+    """One GRU layer, read from its final state. `keep` is the bias of the update gates; a larger one makes the memory
+    longer.
+    """
 
     hidden: int = 64
     keep: float = 0.0
 
     def __call__(self, graph: Graph, width: int, rng: np.random.Generator) -> str:
-        """Its final state."""
+        """Adds the layers and returns the final state."""
         h = self.hidden
         bias = np.zeros((1, 6 * h))
         bias[:, :h] = self.keep
@@ -82,14 +87,16 @@ class Gru:
 
 @dataclass(frozen=True, slots=True)
 class Transformer:
-    """Pre-norm layers whose attention fades with distance (ALiBi: Press et al. 2022, §3); its last event."""
+    """Pre-norm attention layers, read from the last event. Attention decreases with distance (ALiBi: Press et al.
+    2022, §3).
+    """
 
     layers: int = 2
     hidden: int = 64
     heads: int = 4
 
     def __call__(self, graph: Graph, width: int, rng: np.random.Generator) -> str:
-        """Its last event."""
+        """Adds the layers and returns the last event."""
         d = self.hidden
         state = graph.dense("x", _dense(rng, width, d))
         distance = self._distance(graph)
@@ -104,7 +111,7 @@ class Transformer:
         return graph.add("LayerNormalization", source, graph.weight(np.ones(self.hidden)))
 
     def _distance(self, graph: Graph) -> str:
-        """What distance takes from every head's attention, (heads, l, l)."""
+        """How much distance reduces the attention of each head, (heads, l, l)."""
         length = graph.add("Squeeze", graph.add("Shape", "x", start=1, end=2))
         zero, one = graph.weight(0, np.int64), graph.weight(1, np.int64)
         places = graph.add("Cast", graph.add("Range", zero, length, one), to=TensorProto.FLOAT)
@@ -131,14 +138,14 @@ class Transformer:
 
 @dataclass(frozen=True, slots=True)
 class Convolution:
-    """Layers of widening reach over time; the mean over all events, and the last."""
+    """Convolution layers of increasing dilation, read from the mean over all events and from the last event."""
 
     layers: int = 3
     hidden: int = 64
     kernel: int = 3
 
     def __call__(self, graph: Graph, width: int, rng: np.random.Generator) -> str:
-        """Mean and last event, side by side."""
+        """Adds the layers and returns the mean and the last event, concatenated."""
         state, channels = graph.add("Transpose", "x", perm=[0, 2, 1]), width
         for layer in range(self.layers):
             dilation = 2**layer
@@ -159,7 +166,7 @@ class Convolution:
 
 
 def write(path: Path, trunk: Trunk, ordinary: Float32s, alerts: Float32s, seed: int) -> None:
-    """A model (n, l, d) to `score` (n, 1) that tells alerts from ordinary histories, both (k, l, d)."""
+    """A model from (n, l, d) to `score` (n, 1) that distinguishes alerts from ordinary histories, both (k, l, d)."""
     graph, width = Graph(), ordinary.shape[-1]
     state = trunk(graph, width, np.random.default_rng(seed))
     session = ort.InferenceSession(graph.model(width, state, "h").SerializeToString())

@@ -1,4 +1,4 @@
-"""Our side of every measurement: the real server in a process of its own, asked by the real client."""
+"""Runs Sequela for the measurements: the server in a process of its own, called by the client."""
 
 import os
 import time
@@ -17,7 +17,7 @@ from benchmarks.processes import children, forget_peak, peak_mb, resident_mb
 
 TIMEOUT = 600.0
 TOLERANCE = 0.025
-TOP = 3  # events and features whose cells are single players
+TOP = 3  # how many events and how many features are split into cells
 
 Options = dict[str, Any]
 
@@ -33,7 +33,7 @@ class Timed:
 
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """A running server. `idle_mb`: its memory before it was asked anything."""
+    """A running server. `idle_mb` is its memory before the first request."""
 
     address: str
     sequela: Sequela
@@ -41,7 +41,7 @@ class Ours:
     idle_mb: float
 
     def explain(self, case: Case, seed: int, **options: Any) -> Timed:
-        """One explanation with the paper's pruning and TOP times TOP cells, unless the options say otherwise."""
+        """Makes one explanation, by default with the paper's pruning tolerance and TOP x TOP cells."""
         usual: Options = {
             "pruning_tolerance": TOLERANCE,
             "top_k_events": TOP,
@@ -57,9 +57,11 @@ class Ours:
         return Timed(explanation, seconds, peak_mb(self.pid) - self.idle_mb)
 
     def repeat(self, case: Case, effort: Effort, **options: Any) -> list[Timed]:
-        """Explanations with different seeds, as many as the effort wants and its seconds allow, two at least; one
-        before them, which brings the model and what is kept of its background, does not count. Seconds in which the
-        whole machine stood still are taken out.
+        """Makes explanations with different seeds, as many as the effort asks for and its seconds allow, but at least
+        two.
+
+        A first explanation, which uploads the model and caches states of the background, is not counted. Seconds in
+        which the whole machine stood still are subtracted.
         """
         self.explain(case, effort.repeats, **options)
         done: list[Timed] = []
@@ -73,7 +75,7 @@ class Ours:
 
 @contextmanager
 def serving(*arguments: str) -> Iterator[Ours]:
-    """A server with the demo's models, and a client of it."""
+    """Starts a server with the demo's models, and yields it with a client."""
     before = set(children(os.getpid()))
     repository = ("--model-repository", str(DEMO / "models"))
     with embedded_server([*repository, *arguments]) as address, Sequela(address) as sequela:
@@ -82,5 +84,5 @@ def serving(*arguments: str) -> Iterator[Ours]:
 
 
 def unpruned(explanation: Explanation) -> int:
-    """Events that are players of their own."""
+    """How many events are players of their own."""
     return explanation.length - explanation.pruning.pruned_events

@@ -12,8 +12,8 @@ INCHES = (6.4, 3.6)
 
 
 def draw(chart: Chart, folder: Path) -> list[Path]:
-    """The files made."""
-    mpl.rcParams["svg.hashsalt"] = chart.file  # the same numbers give the same file
+    """Writes the charts and returns their files."""
+    mpl.rcParams["svg.hashsalt"] = chart.file  # so that the same numbers give the same file
     figure = Figure(figsize=INCHES, layout="constrained")
     axes = figure.add_subplot()
     for name, (x, y) in chart.lines.items():

@@ -1,4 +1,4 @@
-"""What another process uses, as Linux tells it under /proc."""
+"""The memory and the children of another process, read from Linux's /proc."""
 
 from pathlib import Path
 
@@ -7,27 +7,27 @@ MB = 1e6
 
 
 def children(parent: int) -> list[int]:
-    """Ids of the processes that `parent` started and that still run."""
+    """The ids of the running processes that `parent` started."""
     return [int(each.name) for each in PROC.glob("[0-9]*") if _parent(each) == parent]
 
 
 def resident_mb(pid: int) -> float:
-    """Memory in use now, in MB. Raises FileNotFoundError where the process is gone."""
+    """The memory that is in use now, in MB. Raises FileNotFoundError if the process has ended."""
     return _status_mb(pid, "VmRSS")
 
 
 def peak_mb(pid: int) -> float:
-    """The most memory in use since `forget_peak`, or since it started, in MB."""
+    """The peak memory since `forget_peak`, or since the process started, in MB."""
     return _status_mb(pid, "VmHWM")
 
 
 def forget_peak(pid: int) -> None:
-    """From here on, `peak_mb` is that of what follows."""
+    """Resets the peak, so that `peak_mb` covers only what follows."""
     (PROC / str(pid) / "clear_refs").write_text("5")
 
 
 def available_mb() -> float:
-    """What a new process may take before the machine swaps, in MB."""
+    """How much memory a new process may use before the machine swaps, in MB."""
     return _mb((PROC / "meminfo").read_text(), "MemAvailable")
 
 
@@ -41,9 +41,9 @@ def _mb(text: str, name: str) -> float:
 
 
 def _parent(process: Path) -> int | None:
-    """None where it ended meanwhile."""
+    """The id of the parent of a process; None if the process has ended."""
     try:
-        # The name, in brackets, may hold anything; the parent's id comes second after it.
+        # The name, in brackets, may contain anything; the parent's id is the second field after it.
         return int((process / "stat").read_text().rpartition(")")[2].split()[1])
     except (FileNotFoundError, ProcessLookupError):
         return None

@@ -1,6 +1,7 @@
-"""Where a server's time goes: py-spy looks at its stacks a thousand times a second, from outside.
+"""Profiles a server with py-spy, which samples its stacks a thousand times a second from another process.
 
-Only at threads that hold the interpreter: a model's arithmetic runs without it, and its stages' times are known.
+Only threads that hold the interpreter lock are sampled. A model's computation runs without it, and is part of the
+times of the stages.
 """
 
 import subprocess
@@ -12,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGINT
 
-RATE = 1000  # looks a second
-STARTS = "Sampling process"  # what py-spy says first
+RATE = 1000  # samples a second
+STARTS = "Sampling process"  # the beginning of py-spy's first message
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A function's share of the interpreter's time: in itself, and with what it calls."""
+    """A function's share of the interpreter's time: by itself, and with the functions that it calls."""
 
     function: str
     inside: float
@@ -27,8 +28,10 @@ class Share:
 
 @contextmanager
 def profiled(pid: int, path: Path) -> Iterator[list[Share]]:
-    """Fills the list on leaving, the busiest functions first; the stacks go to the file, folded, one a line. Where the
-    machine lets nobody look into a process, the list stays empty and stderr says why.
+    """Profiles the process while the context is open, and then fills the list, the busiest functions first.
+
+    The sampled stacks go to the file in the folded format, one stack a line. If the machine does not allow a look
+    into other processes, the list stays empty, and a line on standard error says why.
     """
     shares: list[Share] = []
     command = [
@@ -44,7 +47,7 @@ def profiled(pid: int, path: Path) -> Iterator[list[Share]]:
 
 
 def parse(stacks: Sequence[str]) -> list[Share]:
-    """From lines `outer;...;inner count`; the busiest in themselves first."""
+    """Functions from lines of the form `outer;...;inner count`, the busiest by themselves first."""
     inside: Counter[str] = Counter()
     below: Counter[str] = Counter()
     for line in stacks:

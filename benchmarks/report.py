@@ -1,4 +1,4 @@
-"""What a study hands back: numbers for the file, tables for the terminal, charts."""
+"""The results of a study: numbers for the file, tables for the terminal, and charts."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Line = tuple[Sequence[float], Sequence[float]]
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Lines by their names; `file` is its name without an ending."""
+    """A chart. `lines` has each line by its name; `file` is the file's name without a suffix."""
 
     file: str
     title: str
@@ -26,7 +26,7 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """`rows`: dataclasses, one for each measurement. `files`: others to keep."""
+    """The results of a study. `rows` has a dataclass for each measurement; `files` are other files that belong to it."""
 
     name: str
     rows: Sequence[Any]
@@ -40,7 +40,7 @@ Study = Callable[[Effort, Path], Finding]
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """The first column holds names, the others numbers."""
+    """A table whose first column has names, and whose other columns have numbers."""
     shown = Table(title=title, title_justify="left")
     shown.add_column(columns[0], no_wrap=True)
     for column in columns[1:]:
@@ -51,5 +51,5 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
 
 
 def ms(seconds: float) -> str:
-    """Milliseconds, three digits."""
+    """Seconds as milliseconds with three digits."""
     return f"{1000 * seconds:.3g}" if seconds < 1 else f"{1000 * seconds:.0f}"

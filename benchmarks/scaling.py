@@ -1,4 +1,4 @@
-"""How the time of an explanation grows: with events, coalitions, features."""
+"""How the time of an explanation grows with events, coalitions and features."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -15,13 +15,13 @@ from benchmarks.report import Chart, Finding, ms, table
 
 LENGTHS = (125, 250, 500, 1000, 2000)
 WIDTHS = (10, 20, 45, 90, 180)
-DOUBLINGS = 5  # of the coalitions, up to the effort's
-RECENT = 10  # events, where features are counted
+DOUBLINGS = 5  # number of points, each with twice the coalitions of the one before, up to the effort's
+RECENT = 10  # number of events in the sweep over features
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One sweep: medians in seconds, and how they grow."""
+    """One sweep: the median times in seconds, and how they grow."""
 
     over: str
     what: str
@@ -31,11 +31,11 @@ class Row:
 
 
 Point = tuple[int, Case, dict[str, Any]]
-"""x, what is explained, with what options."""
+"""x, the case that is explained, and the options."""
 
 
 def study(effort: Effort, folder: Path) -> Finding:
-    """All sweeps, on one server."""
+    """Runs all sweeps on one server."""
     top = effort.coalitions
     with serving() as server:
         rows = [
@@ -62,7 +62,9 @@ def _sweep(server: Ours, effort: Effort, over: str, what: str, points: Iterable[
 
 
 def _events(folder: Path, coalitions: int) -> Iterator[Point]:
-    """The most recent events of one long alert, so that the same ones stay unpruned."""
+    """The sweep over events. It takes the most recent events of one long alert, so that the same events stay
+    unpruned.
+    """
     longest = gru(folder, max(LENGTHS))
     for length in LENGTHS:
         inputs = {name: values[-length:] for name, values in longest.inputs.items()}
@@ -70,14 +72,16 @@ def _events(folder: Path, coalitions: int) -> Iterator[Point]:
 
 
 def _coalitions(folder: Path, most: int) -> Iterator[Point]:
-    """The feature level alone: events and cells may be enumerated before."""
+    """The sweep over coalitions, of the feature level only, because the other levels may be enumerated with fewer
+    coalitions.
+    """
     case = gru(folder, 286)
     for halvings in reversed(range(DOUBLINGS)):
         yield most >> halvings, case, {"max_coalitions": most >> halvings, "levels": ["feature"]}
 
 
 def _features(folder: Path, coalitions: int) -> Iterator[Point]:
-    """Models of their own; as many players as features."""
+    """The sweep over features, with a model for each; there are as many players as features."""
     for width in WIDTHS:
         options = {"max_coalitions": coalitions, "levels": ["feature"], "pruning_tolerance": 0.0}
         yield width, gru(folder, RECENT, width=width), options
@@ -88,7 +92,7 @@ def _fit(row: Row) -> str:
 
 
 def _chart(row: Row) -> Chart:
-    """The measured points, and the straight line nearest to them."""
+    """A chart of the measured points and of the line that was fitted to them."""
     line = [row.growth.intercept + row.growth.slope * x for x in row.x]
     lines = {"measured": (row.x, [1000 * s for s in row.seconds]), "line": (row.x, [1000 * s for s in line])}
     title = f"Time over {row.over}: {row.what}"

@@ -1,4 +1,4 @@
-"""A served model for benchmarks: the tests' server in a process of its own, every call so many seconds long."""
+"""Serves a model for benchmarks: the server of the tests in a process of its own, with a fixed time for each call."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ TESTS = Path(__file__).resolve().parents[1] / "tests"
 
 @contextmanager
 def served(model: Path, seconds: float) -> Iterator[str]:
-    """The URI of a model in a process of its own, which answers calls side by side, up to sixteen."""
+    """Serves a model in a process of its own, which answers up to sixteen calls at a time, and yields its URI."""
     command = [sys.executable, "-m", "inference_server", str(model), str(seconds)]
     paths = os.pathsep.join(filter(None, (str(TESTS), os.environ.get("PYTHONPATH"))))
     pipe = subprocess.PIPE

@@ -1,4 +1,4 @@
-"""An ONNX model of GRU layers that takes and gives its hidden states, as timeshap likes its models best."""
+"""Writes an ONNX model of GRU layers with hidden states as inputs and outputs, which timeshap can explain faster."""
 
 from pathlib import Path
 
@@ -6,13 +6,13 @@ import onnx
 from onnx import TensorProto, helper
 
 STATE_IN, STATE_OUT = "state_in_", "state_out_"
-_INITIAL = 5  # GRU's inputs: X, W, R, B, sequence_lens, initial_h
+_INITIAL = 5  # the inputs of a GRU: X, W, R, B, sequence_lens, initial_h
 
 
 def with_states(model: Path, path: Path) -> Path:
-    """Writes the model with an input `state_in_k` and an output `state_out_k` (1, n, hidden) for every GRU node.
+    """Writes the model with an input `state_in_k` and an output `state_out_k`, (1, n, hidden), for each GRU node.
 
-    What computed the initial states before stays in the file, unused.
+    The nodes that computed the initial states before stay in the file, but are not used.
     """
     changed = onnx.load(model)
     layers = [node for node in changed.graph.node if node.op_type == "GRU"]
@@ -23,7 +23,7 @@ def with_states(model: Path, path: Path) -> Path:
         node.output.extend([""] * (2 - len(node.output)))
         final = f"{STATE_OUT}{k}"
         shape: list[int | str] = [1, "n", hidden]
-        if node.output[1]:  # the head may read it
+        if node.output[1]:  # the head may need it
             changed.graph.node.append(helper.make_node("Identity", [node.output[1]], [final]))
         else:
             node.output[1] = final

@@ -1,4 +1,4 @@
-"""Hand a job to a peer, run it in the peer's environment, and take its numbers back."""
+"""Runs jobs with other explainers ("peers"), each in its own environment, and reads their results."""
 
 import subprocess
 import sys
@@ -20,12 +20,14 @@ Level = Literal["events", "features", "cells"]
 
 
 class PeerFailed(RuntimeError):
-    """A peer, or the making of its environment, ended with an error; a peer's last lines are in the message."""
+    """A peer ended with an error, or its environment could not be made. The message has the last lines of the peer's
+    output.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """How a peer's model is called: rows at a time, threads (0: one for each core)."""
+    """How a peer's model is called: the rows of a call, and the number of threads (0: one for each core)."""
 
     batch: int
     threads: int
@@ -41,8 +43,10 @@ AS_GIVEN = Calls(AT_ONCE, 0)
 
 @dataclass(frozen=True, slots=True)
 class TimeShapResult:
-    """timeshap's answer for s seeds: (s, unpruned) events from t = 0 back, (s, d) features, (s, k) cells with their
-    names `event|feature`, (s) for P. Cells are empty where they were not asked for.
+    """The attributions of timeshap for s seeds.
+
+    Events are (s, unpruned), from t = 0 back. Features are (s, d). Cells are (s, k), with names of the form
+    `event|feature`; they are empty if they were not requested. P is (s).
     """
 
     pruned_events: int
@@ -65,14 +69,14 @@ class TimeShapResult:
 
     @property
     def seconds(self) -> Floats:
-        """Pruning and all levels, (s)."""
+        """The seconds of pruning and all levels, (s)."""
         levels: Floats = self.events_seconds + self.features_seconds + self.cells_seconds
         return self.seconds_pruning + levels
 
 
 @dataclass(frozen=True, slots=True)
 class GameResult:
-    """The attributions of a game of masked players (budgets, seeds, players), seconds (budgets, seeds)."""
+    """The attributions of a game of masked players, (budgets, seeds, players), and the seconds, (budgets, seeds)."""
 
     attributions: Floats
     seconds: Floats
@@ -93,9 +97,11 @@ def run_timeshap(
     calls: Calls = FAVOURABLE,
     memory: int = 0,
 ) -> TimeShapResult:
-    """Prune (l, d) once, then the levels for every seed; `top` events and features make the cells. From states
-    where the model takes and gives them; a str is the URI of a served one. Raises PeerFailed, also where it wants more
-    bytes than `memory` (0: any).
+    """Prunes the sequence (l, d) once, and computes the levels for each seed.
+
+    The cells are those of the `top` strongest events and features. Hidden states are used if the model takes and
+    returns them. If `model` is a str, it is the URI of a served model. Raises PeerFailed if the peer fails or needs
+    more than `memory` bytes (0: no limit).
     """
     job = {
         "model": str(model.resolve()) if isinstance(model, Path) else model,
@@ -132,8 +138,9 @@ def run_game(
     seeds: Sequence[int],
     memory: int = 0,
 ) -> GameResult:
-    """Play the game that `players` (l, d), the owner of each cell, lays over it. Raises PeerFailed, also where it
-    wants more bytes than `memory` (0: any).
+    """Computes the attributions of a game; `players` (l, d) has the player that owns each cell.
+
+    Raises PeerFailed if the peer fails or needs more than `memory` bytes (0: no limit).
     """
     job = {
         "model": str(model.resolve()),
@@ -148,7 +155,7 @@ def run_game(
 
 
 def _plain(result: dict[str, Any], **kinds: type) -> dict[str, Any]:
-    """What is one number becomes one."""
+    """The arrays of a result, with arrays of a single number as numbers."""
     return result | {name: kind(result[name]) for name, kind in kinds.items()}
 
 
@@ -157,7 +164,7 @@ def _run(peer: str, job: dict[str, Any]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="sequela-peer-") as folder:
         asked, answered = Path(folder) / "job.npz", Path(folder) / "result.npz"
         np.savez(asked, **job)
-        # -E: what our Python finds through the environment is not for theirs.
+        # -E: environment variables that our Python uses must not affect the peer's.
         _run_to_end(
             [python, "-E", "-W", "ignore", "-m", f"benchmarks.peers.run_{peer}", str(asked), str(answered)]
         )
@@ -166,7 +173,7 @@ def _run(peer: str, job: dict[str, Any]) -> dict[str, Any]:
 
 
 def _environment(peer: str) -> str:
-    """The peer's Python; what is still to be installed is told on stderr as it goes."""
+    """The Python of the peer's environment. Progress of an installation goes to standard error."""
     command = [sys.executable, str(ROOT / "scripts" / "peer_env.py"), peer]
     made = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if made.returncode != 0:

@@ -1,4 +1,4 @@
-"""A game of masked players over one sequence, for peers that explain functions of a plain vector."""
+"""A game of masked players over one sequence, for explainers of functions of a plain vector."""
 
 from collections.abc import Callable
 from typing import Any
@@ -8,16 +8,17 @@ import numpy.typing as npt
 
 from benchmarks.peers.scorer import Scorer
 
-ROWS = 256  # masked at a time: the masked sequences of all coalitions would not fit into the memory
+ROWS = 256  # coalitions masked at a time: the masked sequences of all would not fit into memory
 
 Coalitions = npt.NDArray[Any]
 Value = Callable[[Coalitions], npt.NDArray[np.float64]]
 
 
 def masked_game(job: dict[str, Any], score: Scorer) -> Value:
-    """The value (k) of coalitions (k, m): cells are the sequence's where their player is in.
+    """The values (k) of coalitions (k, m). The cells of a player that is in the coalition come from the sequence.
 
-    Job: sequence (l, d), background (1, d) or (l, d), players (l, d) the owner of each cell (0 … m - 1).
+    Job: sequence (l, d), background (1, d) or (l, d), and players (l, d), which has the owner of each cell (0 … m -
+    1).
     """
     players = job["players"]
     background = np.broadcast_to(job["background"], job["sequence"].shape)

@@ -1,4 +1,4 @@
-"""How much memory a peer takes for its work, and no more than it may."""
+"""Measures and limits the memory that a peer uses for its work."""
 
 import os
 import resource
@@ -7,7 +7,9 @@ from benchmarks.processes import forget_peak, peak_mb, resident_mb
 
 
 class Memory:
-    """Counts from where it is made. Beyond `limit` bytes of addresses (0: any) the process gets a MemoryError."""
+    """Measures from the time it is created. Above `limit` bytes of address space (0: no limit) the process gets a
+    MemoryError.
+    """
 
     def __init__(self, limit: int) -> None:
         if limit:
@@ -16,5 +18,5 @@ class Memory:
         self._before = resident_mb(os.getpid())
 
     def taken_mb(self) -> float:
-        """The peak since then above what there was."""
+        """How far the peak since then is above the memory at the start."""
         return peak_mb(os.getpid()) - self._before

@@ -1,9 +1,9 @@
-"""Play a game of masked players with captum's KernelShap; run by the Python of its environment, not ours.
+"""Computes a game of masked players with captum's KernelShap. It is run by the Python of captum's environment.
 
     python -m benchmarks.peers.run_captum job.npz result.npz
 
-Job and result are those of run_shap. captum draws its coalitions with replacement, besides the empty and the full
-one; it is given 256 of them a call, as many as we find good for the model.
+Job and result are those of run_shap. captum draws its coalitions with replacement, apart from the empty and the full
+one. It gets 256 of them a call, which is a good batch size for the model.
 """
 
 import sys

@@ -1,13 +1,13 @@
-"""Play a game of masked players with shap's KernelExplainer; run by the Python of its environment, not ours.
+"""Computes a game of masked players with shap's KernelExplainer. It is run by the Python of shap's environment.
 
     python -m benchmarks.peers.run_shap job.npz result.npz
 
-Job: model (path of an ONNX file), sequence (l, d), background (1, d) or (l, d), players (l, d) the owner of
-each cell (0 ... m - 1), budgets (b) in coalitions, the empty and the full one included, seeds (s), memory (the
-most bytes of addresses; 0: any).
+Job: model (the path of an ONNX file), sequence (l, d), background (1, d) or (l, d), players (l, d) with the owner of
+each cell (0 … m - 1), budgets (b) in coalitions including the empty and the full one, seeds (s), memory (the limit on
+address space in bytes; 0: none).
 
-Result: attributions (b, s, m), seconds (b, s), rows given to the model, peak_mb. `l1_reg=False`: the default would
-keep ten players only.
+Result: attributions (b, s, m), seconds (b, s), the number of rows of the model, peak_mb. `l1_reg=False`, because the
+default keeps only ten players.
 """
 
 import sys

@@ -1,17 +1,17 @@
-"""Explain one sequence with timeshap 1.0.4; run by the Python of its environment, not ours.
+"""Explains one sequence with timeshap 1.0.4. It is run by the Python of timeshap's environment.
 
     python -m benchmarks.peers.run_timeshap job.npz result.npz
 
-Job: model (path of an ONNX file; with states where it takes and gives them; or the URI of a served one), batch and
-threads of a model call (of a served one: rows, and calls at a time),
-sequence (l, d), background (1, d) or (l, d), tolerance, nsamples, seeds (s), levels (of "events", "features" and
-"cells", which needs the other two), top (so many events and features make the cells), memory (the most bytes of
-addresses; 0: any). The cut does not depend on the seed: it is found once.
+Job: model (the path of an ONNX file, with hidden states if it takes and returns them, or the URI of a served model),
+batch and threads of a model call (of a served model: rows of a call, and calls at a time), sequence (l, d),
+background (1, d) or (l, d), tolerance, nsamples, seeds (s), levels ("events", "features" and "cells", which needs the
+other two), top (how many events and features make the cells), memory (the limit on address space in bytes; 0: none).
+The cut does not depend on the seed, so it is found once.
 
-Result: pruned_events; seconds_pruning; for each level (s, players) attributions in `events` (t = 0, -1, ...),
-`features`, or `cells`; that of the pruned block (s) in `events_pruned`, ... (nan where nothing is pruned), seconds
-(s) in `events_seconds`, ..., and for cells the names `event|feature` (s, players) in `cells_names`; rows given to
-the model, calls and peak_mb, over all seeds, rows_pruning and calls_pruning.
+Result: pruned_events; seconds_pruning; for each level the attributions (s, players) in `events` (t = 0, -1, …),
+`features` or `cells`; those of the pruned block (s) in `events_pruned`, … (NaN if nothing is pruned); the seconds (s)
+in `events_seconds`, …; for cells the names `event|feature` (s, players) in `cells_names`; the rows and calls of the
+model and peak_mb over all seeds; rows_pruning and calls_pruning.
 """
 
 import sys
@@ -27,7 +27,7 @@ from benchmarks.peers.memory import Memory
 from benchmarks.peers.scorer import opened
 from benchmarks.peers.served_model import Asking
 
-PRUNED = "Pruned Events"  # timeshap's name for the pruned block's row
+PRUNED = "Pruned Events"  # the name of the row of the pruned block in timeshap
 
 Table: TypeAlias = pd.DataFrame
 Run = dict[str, Any]
@@ -46,9 +46,9 @@ class Sequence:
         self._cut = 0
 
     def prune(self, tolerance: float) -> int:
-        """Finds the number of oldest events that the levels take as one."""
+        """Finds the number of the oldest events that are pruned, that is, joined into one player."""
         _, index = local_pruning(self._score, self._x, {"tol": tolerance}, self._background)
-        self._cut = self._x.shape[1] + index  # the index counts back from the end: -20 keeps 20 events
+        self._cut = self._x.shape[1] + index  # the index counts from the end: -20 keeps 20 events
         return self._cut
 
     def events(self, seed: int, _: dict[str, Table]) -> Table:
@@ -87,7 +87,7 @@ def numbers(name: str, table: Table) -> Run:
 
 
 def explain(sequence: Sequence, levels: list[str], seed: int) -> Run:
-    """All levels once."""
+    """Computes all levels once."""
     tables: dict[str, Table] = {}
     found: Run = {}
     for name in levels:

@@ -1,4 +1,4 @@
-"""An ONNX model as a function of sequences; for our Python and the peers' alike."""
+"""An ONNX model as a function of sequences, used in our environment and in those of the peers."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
-CACHED = 256  # rows that stay in the cache: three times as fast as tens of thousands in one call
+CACHED = 256  # so many rows fit into the cache: three times as fast as tens of thousands in one call
 AT_ONCE = 1 << 62
 STATE_IN = "state_in_"
 DTYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(int64)": np.int64}
@@ -16,9 +16,9 @@ Float32s = npt.NDArray[np.float32]
 
 
 class Scorer:
-    """Scores (n, l, d) sequences as (n, 1), `batch` rows a call, by so many threads (0: one for each core).
+    """Scores sequences (n, l, d) as (n, 1), with `batch` rows a call and `threads` threads (0: one for each core).
 
-    The columns of a model with several inputs lie side by side, in the model's order.
+    The columns of a model with several inputs are concatenated, in the model's order.
     """
 
     def __init__(self, model: str, batch: int = CACHED, threads: int = 1) -> None:
@@ -49,7 +49,7 @@ class Scorer:
 
 
 class FromStates(Scorer):
-    """Takes and gives hidden states besides: (layers, n, hidden), of a model made by `with_states`."""
+    """A scorer that also takes and returns hidden states (layers, n, hidden). The model is one made by `with_states`."""
 
     def __init__(self, model: str, batch: int = CACHED, threads: int = 1) -> None:
         super().__init__(model, batch, threads)
@@ -58,7 +58,9 @@ class FromStates(Scorer):
     def __call__(  # type: ignore[override]  # as timeshap wants it
         self, sequences: Sequences, states: Float32s | None = None
     ) -> tuple[Float32s, Float32s]:
-        """Scores (n, 1) and states after the last event; `states` before the first, one for all or for each."""
+        """The scores (n, 1), and the states after the last event. `states` are those before the first event, one for
+        all rows or one for each.
+        """
         self.rows += len(sequences)
         if states is None:
             states = np.zeros((len(self._states), 1, self._states[0].shape[-1]), np.float32)
@@ -75,6 +77,6 @@ class FromStates(Scorer):
 
 
 def opened(model: str, batch: int, threads: int) -> Scorer:
-    """With states where the model has them."""
+    """A scorer with hidden states if the model has them."""
     states = any(each.name.startswith(STATE_IN) for each in ort.InferenceSession(model).get_inputs())
     return (FromStates if states else Scorer)(model, batch, threads)

@@ -1,4 +1,6 @@
-"""A served model as a function of sequences, for peers: the Open Inference Protocol over gRPC, as plain as it goes."""
+"""A served model as a function of sequences, for other explainers: a plain client of the Open Inference Protocol over
+gRPC.
+"""
 
 import sys
 import threading
@@ -14,14 +16,18 @@ from benchmarks.peers.scorer import Float32s, Sequences
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "proto" / "python"))
 
-from sequela_proto.inference import open_inference_pb2 as pb  # a peer has no more than the tree
+from sequela_proto.inference import (
+    open_inference_pb2 as pb,
+)  # in a peer's environment, the generated code is imported from the repository
 from sequela_proto.inference import open_inference_pb2_grpc as rpc
 
 MESSAGE_BYTES = 64 << 20
 
 
 class Asking:
-    """Scores (n, l, d) sequences as (n, 1): `batch` rows a call, `at_once` calls at a time. The model has one input."""
+    """Scores sequences (n, l, d) as (n, 1), with `batch` rows a call and `at_once` calls at a time. The model has one
+    input.
+    """
 
     def __init__(self, uri: str, batch: int, at_once: int) -> None:
         where = urlsplit(uri)

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class ExplanationServiceStub(object):
-    """Explains, scores, and gives back explanations made before.
+    """Explains and scores sequences, and returns stored explanations.
     """
 
     def __init__(self, channel):
@@ -63,38 +63,40 @@ class ExplanationServiceStub(object):
 
 
 class ExplanationServiceServicer(object):
-    """Explains, scores, and gives back explanations made before.
+    """Explains and scores sequences, and returns stored explanations.
     """
 
     def Explain(self, request, context):
-        """Explains one score. Kept under the returned name; the same question gives the same answer: an answer found for the
-        same content gets this request's own name, caller id, labels and event notes, its numbers are those first found.
-        INVALID_ARGUMENT: a malformed sequence or option. NOT_FOUND: an unknown model or background. FAILED_PRECONDITION:
-        model, background and sequence do not fit each other. RESOURCE_EXHAUSTED: the queue is full. UNAVAILABLE: the
-        server drains, or the model's endpoint is down. DEADLINE_EXCEEDED: not even f(X) and f(B) fit into the deadline; otherwise a deadline is answered
-        with the best explanation so far.
+        """Explains one score. The explanation is stored under the name that is returned. The same request gets the same
+        answer: if the same content was explained before, the stored numbers are returned, with a name, caller id, labels
+        and event notes of this request's own.
+
+        INVALID_ARGUMENT: the sequence or an option is malformed. NOT_FOUND: the model or the background is unknown.
+        FAILED_PRECONDITION: model, background and sequence do not fit each other. RESOURCE_EXHAUSTED: the queue is full.
+        UNAVAILABLE: the server is draining, or the model's endpoint is down. DEADLINE_EXCEEDED: there was not enough time
+        for f(X) and f(B). If there was, the best explanation that was ready by the deadline is returned.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ExplainStream(self, request_iterator, context):
-        """Explains many sequences over one stream. Answers keep the order of the requests; a request that fails is answered
-        with its own status and the stream goes on.
+        """Explains many sequences over one stream. Responses come in the order of the requests. If a request fails, its
+        response has the error, and the stream continues.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Score(self, request, context):
-        """Scores sequences without explaining them (what-if). Errors as for Explain.
+        """Scores sequences without explaining them, for example to see what a change would do. Errors are those of Explain.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetExplanation(self, request, context):
-        """Gives back an explanation exactly as it was made. NOT_FOUND: unknown, or past its time to live.
+        """Returns an explanation exactly as it was made. NOT_FOUND: it is unknown or has expired.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -144,7 +146,7 @@ def add_ExplanationServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ExplanationService(object):
-    """Explains, scores, and gives back explanations made before.
+    """Explains and scores sequences, and returns stored explanations.
     """
 
     @staticmethod
@@ -320,32 +322,33 @@ class ModelServiceServicer(object):
     """
 
     def RegisterModel(self, request_iterator, context):
-        """Uploads an ONNX model: a header first, then its bytes in order. Registering the same bytes and schema again
-        answers with the model that is there. INVALID_ARGUMENT: not an ONNX model, external data, custom operators, a
-        schema that does not fit (naming the input), a size over the limit, a digest that is not that of the bytes.
-        FAILED_PRECONDITION: uploads are switched off. ALREADY_EXISTS: the version exists with other bytes.
+        """Uploads an ONNX model. The first message is the header; the bytes of the file follow in order. If the same bytes and
+        schema were registered before, the existing model is returned. INVALID_ARGUMENT: the file is not an ONNX model, is
+        too large, or has external data or custom operators; the schema does not fit (the message names the input); or the
+        digest is not that of the bytes. FAILED_PRECONDITION: uploads are switched off. ALREADY_EXISTS: the version exists
+        with other bytes.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetModel(self, request, context):
-        """Describes a model. NOT_FOUND: unknown.
+        """Describes a model. NOT_FOUND: there is no such model.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListModels(self, request, context):
-        """Lists models by name.
+        """Lists models in the order of their names.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteModel(self, request, context):
-        """Deletes an uploaded model. NOT_FOUND: unknown. FAILED_PRECONDITION: it comes from the model repository, which
-        belongs to the operator.
+        """Deletes an uploaded model. NOT_FOUND: there is no such model. FAILED_PRECONDITION: it belongs to the model
+        repository, which only the operator can change.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -496,7 +499,7 @@ class ModelService(object):
 
 
 class BackgroundServiceStub(object):
-    """Named backgrounds, kept for reuse.
+    """Stores backgrounds under names, so that requests can refer to them.
     """
 
     def __init__(self, channel):
@@ -528,34 +531,34 @@ class BackgroundServiceStub(object):
 
 
 class BackgroundServiceServicer(object):
-    """Named backgrounds, kept for reuse.
+    """Stores backgrounds under names, so that requests can refer to them.
     """
 
     def CreateBackground(self, request_iterator, context):
-        """Creates a background from a matrix, or from sequences to average: a header first, then the matrix or the
-        sequences. Creating the same content under the same name again answers with what is there. ALREADY_EXISTS: the
-        name holds other content. FAILED_PRECONDITION: the values do not fit the model.
+        """Creates a background from given values, or from sequences to average. The first message is the header; the values
+        or the sequences follow. If the name already has the same content, the existing background is returned.
+        ALREADY_EXISTS: the name has other content. FAILED_PRECONDITION: the values do not fit the model.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def GetBackground(self, request, context):
-        """Gives a background with its values. NOT_FOUND: unknown.
+        """Returns a background with its values. NOT_FOUND: there is no such background.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ListBackgrounds(self, request, context):
-        """Lists backgrounds by name, without their values.
+        """Lists backgrounds in the order of their names, without their values.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def DeleteBackground(self, request, context):
-        """Deletes a background. NOT_FOUND: unknown.
+        """Deletes a background. NOT_FOUND: there is no such background.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -593,7 +596,7 @@ def add_BackgroundServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class BackgroundService(object):
-    """Named backgrounds, kept for reuse.
+    """Stores backgrounds under names, so that requests can refer to them.
     """
 
     @staticmethod
