@@ -28,7 +28,9 @@ MAX_MEMBERSHIP_BYTES = 1 << 25
 MIN_DRAWN_BESIDE = 1 << 17
 """Smallest number of memberships worth drawing in another thread while the model runs."""
 MAX_SOLVING_SHARE = 0.5
-"""Largest share of the time left that is reserved for solving. If an estimator may need more, the base estimator is used."""
+"""Largest share of the time left that is reserved for solving. If an estimator may need more, the base estimator is
+used.
+"""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

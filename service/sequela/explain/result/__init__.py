@@ -1,1 +1,1 @@
-"""The explanation that is stored and returned, and how it is assembled."""
+"""Assembles the explanation that is stored and returned."""
