@@ -53,7 +53,9 @@ def outputs_left_out(options: Options, explained: int, schema: ModelSchema) -> W
     if options.targets or count == total:
         return ()
     which = "the first" if schema.classes is False else "those with the highest scores"
-    text = f"{count:,} of {total:,} outputs were explained, {which}. To explain others, name them with targets."
+    text = (
+        f"{count:,} of {total:,} outputs were explained, {which}. To explain others, name them with targets."
+    )
     return (ExplanationWarning("OUTPUTS_LEFT_OUT", text),)
 
 
