@@ -1,4 +1,7 @@
-"""Measures Sequela beside other explainers and under load. Tables go to the terminal, numbers and charts to a folder."""
+"""Measures Sequela beside other explainers and under load.
+
+Tables go to the terminal, numbers and charts to a folder.
+"""
 
 import argparse
 import json

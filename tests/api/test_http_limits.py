@@ -110,7 +110,7 @@ def test_bodies_held_at_a_time_are_bounded() -> None:
             eventually(lambda: post(server, EXPLAIN, b" " * 200).status_code == 429)
             refused = post(server, EXPLAIN, b" " * 200)
             assert (refused.json()["reason"], refused.headers["retry-after"]) == ("QUEUE_FULL", "1")
-            assert "the limit is 8192" in refused.json()["error"]
+            assert "of at most 8192 bytes" in refused.json()["error"]
             assert (
                 sample(server, "sequela_admission_rejected_total", executor="bodies", reason="QUEUE_FULL")
                 == 2

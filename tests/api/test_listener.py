@@ -76,7 +76,7 @@ def test_tls_files_that_are_none(certificates: Certificates, tmp_path: Path) -> 
     for wrong, said in (
         ({"tls_certificate": none}, "--tls-certificate and --tls-key: .*none.pem"),
         ({"tls_key": key}, "KEY_VALUES_MISMATCH"),
-        ({"tls_client_ca": none}, "--tls-client-ca: .*none.pem is not a certificate in PEM"),
+        ({"tls_client_ca": none}, "--tls-client-ca: .*none.pem must be a certificate in PEM"),
         ({"tls_key": tmp_path / "nowhere"}, "No such file or directory"),
     ):
         with pytest.raises(OSError, match=said), Serving(embedded(**{**mine, **wrong})):

@@ -369,7 +369,8 @@ def test_inputs_without_names(sequela: Sequela) -> None:
     for sent, words in (
         (
             FRAME,
-            "an array was sent without a name, but the model has several inputs; send one array for each of numeric, ids, profile, region",
+            "an array was sent without a name, but the model has several inputs; send one array for each of "
+            "numeric, ids, profile, region",
         ),
         (whole | {"profile": pd.Series([0.3, -1.0])}, "send its values along one axis, as in x.ravel()"),
     ):

@@ -218,7 +218,7 @@ def test_samples_sent_as_a_background_are_noticed(sequela: Sequela, plain: Expla
     """A data set is not a background: its last rows would stand for the events, so the answer says what it took."""
     samples = np.random.default_rng(1).normal(size=(50, 6))
     told = {each.reason: each.message for each in explain(sequela, ROWS, samples).warnings}
-    assert "50 rows, the sequence 5 events" in told["BACKGROUND_LONGER_THAN_SEQUENCE"]
+    assert "50 rows, but the sequence has 5 events" in told["BACKGROUND_LONGER_THAN_SEQUENCE"]
     for answer in (explain(sequela, ROWS, samples[:5]), plain):
         assert "BACKGROUND_LONGER_THAN_SEQUENCE" not in {each.reason for each in answer.warnings}
 

@@ -84,7 +84,8 @@ def test_the_highest_outputs_are_explained_the_highest_first(answer: Explanation
     assert answer.output_count == CLASSES
     said = reasons(answer)["OUTPUTS_LEFT_OUT"]
     assert (
-        said == "64 of 100 outputs were explained, those with the highest scores; name others with targets."
+        said
+        == "64 of 100 outputs were explained, those with the highest scores. To explain others, name them with targets."
     )
 
 
@@ -150,7 +151,9 @@ def test_scores_have_all_outputs_in_the_models_order(sequela: Sequela, path: Pat
     with pytest.raises(CallerError) as caught:
         sequela.score([X] * 700, model=path)
     assert caught.value.reason == "TOO_MANY_SCORES"
-    assert "700 sequences and 100 outputs are 70000 scores, the limit is 65536" in str(caught.value)
+    assert "700 sequences with 100 outputs are 70000 scores, which exceeds the limit of 65536" in str(
+        caught.value
+    )
     assert len(sequela.score([X] * 700, model=path, targets=["item3"]).values) == 700
 
 
@@ -211,7 +214,7 @@ def test_outputs_that_are_no_classes_keep_their_order(sequela: Sequela, path: Pa
     finally:
         schema.unlink()
     assert [each.name for each in answer.targets] == NAMES[:64]
-    assert reasons(answer)["OUTPUTS_LEFT_OUT"].startswith("64 of 100 outputs were explained, the first;")
+    assert reasons(answer)["OUTPUTS_LEFT_OUT"].startswith("64 of 100 outputs were explained, the first.")
 
 
 def test_inference_protocols_keep_the_models_order(served: Serving, sequela: Sequela, path: Path) -> None:
@@ -258,7 +261,7 @@ def test_outputs_at_0_or_1_are_named_on_log_odds(sequela: Sequela, tmp_path: Pat
     sure, unsure = np.full((3, 3), 500.0), np.full((3, 3), 5.0)
     question = {"model": file, "background": BACKGROUND, "cell_threshold": 0.0}
     said = reasons(sequela.explain(sure, link="logit", **question))
-    assert said["OUTPUT_CLIPPED"].startswith("The score of score cannot be told from 0 or 1")
+    assert said["OUTPUT_CLIPPED"].startswith("The score of score cannot be distinguished from 0 or 1")
     assert "OUTPUT_CLIPPED" not in reasons(sequela.explain(unsure, link="logit", **question))
     assert not reasons(sequela.explain(sure, **question))
 
@@ -286,7 +289,7 @@ def test_fractions_of_nothing_are_not_warned_of(sequela: Sequela, tmp_path: Path
     assert 0 < abs(offset.score - offset.base_value) < 1e-7
     assert set(reasons(offset)) <= {"HISTORY_OFFSETS"}
     asked = sequela.explain(np.concatenate([x, x]), pruning_tolerance=9.0, cell_threshold=0.0, **question)
-    assert "the pruning tolerance of 9:" in reasons(asked)["TOLERANCE_EXCEEDS_DIFFERENCE"]
+    assert "the pruning tolerance of 9, so" in reasons(asked)["TOLERANCE_EXCEEDS_DIFFERENCE"]
     assert "logit" not in reasons(asked)["TOLERANCE_EXCEEDS_DIFFERENCE"]
 
 

@@ -66,7 +66,7 @@ def test_events_that_cancel_each_other_are_named(sequela: Sequela) -> None:
     (warning,) = answer.warnings
     assert warning.reason == "HISTORY_OFFSETS"
     split = int(np.abs(wanted[:58]).argmax()) + 1
-    assert f"(up to t={split - 60}) alone are worth +{wanted[split - 1]:.3g}" in warning.message
+    assert f"(up to t={split - 60}) contribute +{wanted[split - 1]:.3g}" in warning.message
     assert "refine_history" in warning.message
 
 
@@ -112,7 +112,7 @@ def test_refined_history_takes_them_apart(sequela: Sequela) -> None:
     assert max(map(abs, alone.values())) > 0.08
     assert answer.pruning.verdict is Verdict.OFFSETTING
     (warning,) = answer.warnings
-    assert "8 parts, and in 1 of these" in warning.message
+    assert "8 parts. In 1 of them," in warning.message
 
 
 def test_history_that_was_opened_is_not_warned_of(sequela: Sequela, tmp_path: Path) -> None:

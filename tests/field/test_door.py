@@ -152,7 +152,11 @@ def test_bodies_are_taken(door: Serving, name: str) -> None:
 
 
 HTTP_REFUSED = {
-    "a number that JSON lacks": (PREDICT, b'{"instances": [[[NaN, 1, 2]]]}', "NaN is not a number"),
+    "a number that JSON lacks": (
+        PREDICT,
+        b'{"instances": [[[NaN, 1, 2]]]}',
+        "NaN is not a valid JSON number",
+    ),
     "a value that is missing": (PREDICT, b'{"instances": [[[null, 1, 2]]]}', "contains nan, first at"),
     "numbers as text": (PREDICT, b'{"instances": [[["1", "2", "3"]]]}', "must be numbers"),
     "records": (PREDICT, b'{"instances": [[{"a": 1}]]}', "must be numbers"),
@@ -160,12 +164,12 @@ HTTP_REFUSED = {
     "instances given twice": (
         PREDICT,
         b'{"instances": [[[1, 1, 1]]], "instances": [[[2, 2, 2]]]}',
-        "'instances' is given twice",
+        "'instances' occurs twice",
     ),
     "an input given twice": (
         PREDICT,
         b'{"instances": [{"x": [[1, 1, 1]], "x": [[2, 2, 2]]}]}',
-        "'x' is given twice",
+        "'x' occurs twice",
     ),
     "a data frame": (PREDICT, b'{"dataframe_split": {}}', "is not a field"),
     "past FP32": (INFER, infer(data=[1e39] * 15), "1e+39 at [0], but FP32 ends at 3.4028e+38"),
@@ -177,17 +181,17 @@ HTTP_REFUSED = {
     "no batch": (
         INFER,
         infer(shape=[5, 3]),
-        "this is one row, since the first axis",
+        "this is the shape of one row, because the first axis",
     ),
     "one sequence as all instances": (
         PREDICT,
         json.dumps({"instances": SEQUENCE.tolist()}).encode(),
-        "this is one row, since the first axis counts the rows",
+        "this is the shape of one row, because the first axis is the batch",
     ),
     "a free axis": (INFER, infer(shape=[1, -1, 3]), "every size must be at least 1"),
     "half precision": (INFER, infer(datatype="FP16"), "FP32"),
     "a fraction as an integer": (INFER, infer(datatype="INT64", data=[1.5] * 15), "INT64"),
-    "a tensor of another name": (INFER, infer(name="input__0"), "takes x"),
+    "a tensor of another name": (INFER, infer(name="input__0"), "its inputs are x"),
 }
 
 

@@ -1,1 +1,1 @@
-"""What callers reach: the operations free of any transport, and gRPC and REST in front of them."""
+"""The API: operations that do not depend on a transport, and the gRPC and REST servers in front of them."""

@@ -1,4 +1,4 @@
-"""A background that comes in parts: a header, then its values, or the sequences to average."""
+"""A background that is uploaded in parts: a header, then its values or the sequences to average."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from sequela.explain.request import GivenBackground, GivenSequence, ModelChoice
 
 @dataclass(frozen=True, slots=True)
 class BackgroundHeader:
-    """What a background is for.
+    """The first part of an upload.
 
     Attributes:
-        name: `models/m/backgrounds/b`; without `b` (or empty) its digest takes that place.
-        model: The model whose inputs its values fit.
+        name: `models/m/backgrounds/b`. If `b` or the whole name is missing, the digest is used for `b`.
+        model: The model that the background is for.
         average: How sequences are averaged.
-        shape: Whether they are averaged to one event, or to a sequence.
+        shape: Whether sequences are averaged to one event or to a sequence.
     """
 
     name: str
@@ -34,18 +34,21 @@ class BackgroundHeader:
 
 
 class BackgroundUpload:
-    """Takes one part after the other. Synchronous, for one thread at a time."""
+    """Receives the parts one after another. It blocks, and must not be used from several threads at once."""
 
     def __init__(self, header: BackgroundHeader, models: Models, limits: Limits, until: float) -> None:
-        """Finds the model, by `until` on the monotonic clock.
+        """Finds the model, by `until` in seconds on the monotonic clock.
 
-        Raises InvalidInput where the name is another model's, and what `Models.resolve` raises.
+        Raises InvalidInput if the name belongs to a different model, and as `Models.resolve` raises.
         """
         self._limits = limits
         self._model = models.resolve(header.model, until).info
         owner = names.model_owner(self._model.name)
         if names.background_owner(header.name) not in ("", owner):
-            text = f"{header.name} is a name for another model than {owner}"
+            text = (
+                f"{header.name} is not a name for a background of {owner}; it must begin with "
+                f"{names.background_prefix(owner)}"
+            )
             raise InvalidInput.at("header.name", "NAME_INVALID", text)
         self._name = header.name or names.background_prefix(owner)
         self._averager = Averager(self._model.schema, header.average, header.shape, limits)
@@ -53,24 +56,24 @@ class BackgroundUpload:
         self._given: Background | None = None
 
     def add_values(self, read: Callable[[], GivenBackground]) -> None:
-        """Takes the values themselves. Raises InvalidInput and DoesNotFit."""
+        """Receives the values of the background. Raises InvalidInput and DoesNotFit."""
         if self._given is not None or self._averager.sequences:
             raise wrong_order("values")
         self._given = prepare_background(self._model.schema, read(), self._limits, "values")
 
     def add_sequence(self, read: Callable[[], GivenSequence]) -> None:
-        """Averages a sequence in. Raises InvalidInput and DoesNotFit, with the sequence's number in the metadata."""
+        """Adds a sequence to the average. Raises InvalidInput and DoesNotFit, with the sequence's index as metadata."""
         if self._given is not None:
             raise wrong_order("sequence")
         try:
             self._add(read())
         except SequelaError as error:
-            # All sequences have the same field path, so the path alone does not tell them apart.
+            # All sequences have the same field path, so the path alone does not identify the sequence.
             error.metadata["sequence_number"] = str(self._averager.sequences)
             raise
 
     def finish(self) -> StoredBackground:
-        """The background under its name. Raises InvalidInput where nothing came after the header."""
+        """Returns the named background. Raises InvalidInput if nothing followed the header."""
         background = self._given or self._averager.finish()
         name = f"{self._name}{background.digest}" if self._name.endswith("/") else self._name
         return StoredBackground(
@@ -78,13 +81,13 @@ class BackgroundUpload:
         )
 
     def _add(self, given: GivenSequence) -> None:
-        # Features without names take those of the first sequence's columns; later columns are matched with these.
+        # Features without names get the column names of the first sequence; later sequences are matched to these.
         self._schema = named_by_caller(self._schema, given.inputs)
         prepared = prepare_sequence(self._schema, self._model.fixed_length, given, self._limits)
         self._averager.add(prepared.cells)
 
 
 def wrong_order(part: str) -> InvalidInput:
-    """The error of a part that may not come now."""
-    text = "the header is followed either by one message of values or by sequences"
+    """Returns the error for a part that is sent out of order."""
+    text = "the header must be followed by either one message with values, or by sequences"
     return InvalidInput.at(part, "UPLOAD_ORDER", text)

@@ -1,4 +1,4 @@
-"""Models and backgrounds: kept, described, listed and deleted, free of any transport."""
+"""Stores, describes, lists and deletes models and backgrounds, independent of any transport."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Catalog:
-    """The operations. Each raises what the ports raise, and what `Executor.run` raises.
+    """The operations on models and backgrounds. Each raises as the ports and `Executor.run` do.
 
-    `read` and `encode` run in the executor's thread, as those of `DataPlane`.
+    The arguments `read` and `encode` are called in the executor's thread, as in `DataPlane`.
     """
 
     models: Models
@@ -35,7 +35,7 @@ class Catalog:
     async def register_model(
         self, upload: ModelUpload, encode: Callable[[ModelRecord], T], deadline: Deadline
     ) -> T:
-        """Keeps an uploaded model. It takes a place among explanations, since loading a model runs it."""
+        """Stores an uploaded model. It runs in the executor for explanations, because loading a model runs it."""
 
         def work() -> T:
             return encode(self.models.register(upload.name, upload.onnx(), upload.schema_json))
@@ -57,38 +57,38 @@ class Catalog:
         await self._look_up(lambda: self.models.delete(name), deadline)
 
     async def begin_background(self, header: BackgroundHeader, deadline: Deadline) -> BackgroundUpload:
-        """Begins a background, whose values or sequences follow."""
+        """Starts the upload of a background, whose values or sequences follow."""
         begin = partial(BackgroundUpload, header, self.models, self.limits, deadline.end)
         return await self._look_up(begin, deadline)
 
     async def add_background_values(
         self, upload: BackgroundUpload, read: Callable[[], GivenBackground], deadline: Deadline
     ) -> None:
-        """Takes the values of a background."""
+        """Receives the values of a background."""
         await self._look_up(lambda: upload.add_values(read), deadline)
 
     async def add_background_sequence(
         self, upload: BackgroundUpload, read: Callable[[], GivenSequence], deadline: Deadline
     ) -> None:
-        """Averages one more sequence into a background."""
+        """Adds a sequence to the average of a background."""
         await self._look_up(lambda: upload.add_sequence(read), deadline)
 
     async def create_background(
         self, upload: BackgroundUpload, encode: Callable[[StoredBackground], T], deadline: Deadline
     ) -> T:
-        """Keeps a background that has come in."""
+        """Stores a background that has been uploaded."""
         return await self._look_up(lambda: encode(self.backgrounds.create(upload.finish())), deadline)
 
     async def get_background(
         self, name: str, encode: Callable[[StoredBackground], T], deadline: Deadline
     ) -> T:
-        """Gives a background with its values."""
+        """Returns a background with its values."""
         return await self._look_up(lambda: encode(self.backgrounds.get(name)), deadline)
 
     async def list_backgrounds(
         self, model: str, page: PageRequest, encode: Callable[[Page[StoredBackground]], T], deadline: Deadline
     ) -> T:
-        """Lists backgrounds by name: those of a model (`models/m`), or all for an empty name."""
+        """Lists the backgrounds of a model (`models/m`) or, if the name is empty, of all models. Sorted by name."""
         return await self._look_up(
             lambda: encode(self.backgrounds.list(model, page.size, page.token)), deadline
         )

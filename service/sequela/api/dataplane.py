@@ -1,8 +1,8 @@
-"""Explaining and scoring, free of any transport: gRPC and REST translate to and from these operations. Those on models
-and backgrounds are in `catalog`.
+"""Explains and scores, independent of any transport: gRPC and REST translate to and from these operations. `catalog`
+has the operations on models and backgrounds.
 
-An operation takes plain requests and gives what `encode` makes of its result. Whatever takes time, reading and writing
-messages included, runs in the threads of an executor: the event loop only waits.
+An operation takes plain requests and returns its result as converted by `encode`. Everything that takes time, including
+reading and writing messages, runs in the threads of an executor, so that the event loop is never blocked.
 """
 
 from __future__ import annotations
@@ -30,10 +30,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DataPlane:
-    """The operations. Each raises what the explainer and the ports raise, and what `Executor.run` raises.
+    """The operations on explanations and scores. Each raises as the explainer, the ports and `Executor.run` do.
 
-    `read` makes the request in the executor's thread, `encode` the answer. Where an operation takes a model beside
-    `read`, it is the one that `read` will name: the executor is chosen by it before the request is read.
+    `read` decodes the request and `encode` encodes the answer; both are called in the executor's thread. If an
+    operation
+    also takes a model, it must be the one in the request: it determines the executor before the request is decoded.
     """
 
     explainer: Explainer
@@ -44,7 +45,7 @@ class DataPlane:
     limits: Limits
 
     def pick_executor(self, model: ModelChoice) -> Executor:
-        """The executor for work on a model. Asks nobody, and does not check the model."""
+        """Returns the executor for work on a model, without checking that the model exists or calling its endpoint."""
         return self.executors.remote if self.models.is_remote(model) else self.executors.explain
 
     async def explain(
@@ -64,10 +65,10 @@ class DataPlane:
         encode: Callable[[ExplainRequest, Explanation], T],
         deadline: Deadline,
     ) -> list[T]:
-        """Explains the rows of one batch, all by the same model; raises the error of the first row that fails.
+        """Explains the rows of a batch, all with the same model. Raises the error of the first row that fails.
 
-        A few rows are worked on at a time, each in a fair share of the time left: so all of them are answered, also
-        where they wait for each other. The metadata of an error hold the number of its row (`row`).
+        A few rows are explained concurrently, each within a fair share of the time left, so that all of them can be
+        answered. The metadata of an error contains the index of its row (`row`).
         """
         executor = self.pick_executor(requests[0].model)
         window = min(executor.threads, self.policy.stream_window)
@@ -91,7 +92,7 @@ class DataPlane:
         return await self.pick_executor(model).run(work, deadline)
 
     async def get_explanation(self, name: str, encode: Callable[[Explanation], T], deadline: Deadline) -> T:
-        """Gives back an explanation as it was made."""
+        """Returns a stored explanation."""
         return await self._look_up(lambda: encode(self.explanations.get(name)), deadline)
 
     async def list_explanations(
@@ -110,11 +111,14 @@ class DataPlane:
         return await self._look_up(lambda: read(self.models.resolve(model, deadline.end).info), deadline)
 
     async def model_names(self, deadline: Deadline) -> list[str]:
-        """The names of all models, short and without versions."""
+        """Returns the short names of all models, without versions."""
         return await self._look_up(self._model_names, deadline)
 
     async def model_problem(self, model: ModelChoice, deadline: Deadline) -> SequelaError | None:
-        """Why a model cannot be explained now; None where it can. Raises NotFound where there is none."""
+        """Returns why a model cannot be explained at present, or None if it can.
+
+        Raises NotFound if there is no such model.
+        """
         try:
             await self._look_up(lambda: self.models.resolve(model, deadline.end), deadline)
         except (Unavailable, DoesNotFit, Forbidden) as error:
@@ -122,7 +126,7 @@ class DataPlane:
         return None
 
     async def write(self, work: Callable[[], T]) -> T:
-        """Writes an answer in the time that was kept back for it: rows may have used all other time."""
+        """Encodes an answer in the time that was reserved for this. Rows may have used up all other time."""
         return await self.executors.lookup.run(work, Deadline(self.policy.default_timeout))
 
     async def _look_up(self, work: Callable[[], T], deadline: Deadline) -> T:

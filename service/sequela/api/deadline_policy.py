@@ -1,4 +1,4 @@
-"""How much time a request has, and how a stream is read within that time."""
+"""Sets the deadline of a request, and reads a stream within a deadline."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sequela.errors import OutOfTime
 T = TypeVar("T")
 
 MAX_RESERVE_SHARE = 0.4
-"""The largest share of a short deadline that is kept back for encoding and sending the answer."""
+"""The largest share of a short deadline that is reserved for encoding and sending the answer."""
 
 ROUNDED_UP_SHARE = 0.01
 """gRPC sends deadlines rounded up, by up to a hundredth: 49.95 s arrives as 50 s."""
@@ -21,11 +21,11 @@ ROUNDED_UP_SHARE = 0.01
 
 @dataclass(frozen=True, slots=True)
 class DeadlinePolicy:
-    """How much time requests get.
+    """The rules for deadlines.
 
     Attributes:
-        default_timeout: Seconds for requests that set no deadline.
-        reserve: Seconds kept back of every deadline for encoding and sending the answer.
+        default_timeout: The timeout in seconds of requests that set no deadline.
+        reserve: The time in seconds reserved before every deadline for encoding and sending the answer.
         stream_window: How many requests of a stream are read ahead of its answers.
     """
 
@@ -34,14 +34,14 @@ class DeadlinePolicy:
     stream_window: int
 
     def within(self, *timeouts: float | None) -> Deadline:
-        """The deadline by the smallest of these limits in seconds; None sets no limit."""
+        """Returns a deadline after the shortest of these timeouts, in seconds. None means no timeout."""
         seconds = min((each for each in timeouts if each is not None), default=self.default_timeout)
         reserve = min(self.reserve, MAX_RESERVE_SHARE * seconds) + ROUNDED_UP_SHARE * seconds
         return Deadline(seconds, reserve)
 
 
 async def read_within(messages: AsyncIterator[T], deadline: Deadline) -> AsyncIterator[T]:
-    """The messages of a stream. Raises OutOfTime when the next one does not come before the deadline."""
+    """Yields the messages of a stream. Raises OutOfTime if the next message does not arrive before the deadline."""
     loop = asyncio.get_running_loop()
     while True:
         try:

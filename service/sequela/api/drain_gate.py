@@ -1,4 +1,4 @@
-"""The gate through which all waiting work passes: when it closes, what is inside ends with an error."""
+"""A gate for everything that waits. When it closes, whatever is inside ends with an error."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from collections.abc import AsyncIterator
 from sequela.errors import Unavailable
 
 RETRY_SECONDS = 1.0
-"""When refused callers may try again: load balancers know by then that this server leaves."""
+"""When rejected callers should retry. By then, load balancers have noticed that this server is shutting down."""
 
 
 class DrainGate:
-    """Limits the time of everything that runs `inside`, from the moment that `close_within` is called.
+    """Limits the time of everything that runs `inside` once `close_within` has been called.
 
-    Used from one event loop.
+    Must be used from a single event loop.
     """
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class DrainGate:
         self._empty.set()
 
     def close_within(self, seconds: float) -> None:
-        """Ends what is still inside after that many seconds; what enters later ends at once."""
+        """Ends everything that is still inside after `seconds`. Anything that enters later ends at once."""
         self._end = asyncio.get_running_loop().time() + seconds
         for each in self._inside:
             if not each.expired():
@@ -37,7 +37,7 @@ class DrainGate:
 
     @contextlib.asynccontextmanager
     async def inside(self) -> AsyncIterator[None]:
-        """Cancels what the body awaits when the gate closes, and raises Unavailable (DRAINING) then."""
+        """Runs the body inside the gate. If the gate closes, cancels the body and raises Unavailable (DRAINING)."""
         try:
             async with asyncio.timeout_at(self._end) as limit:
                 self._inside.add(limit)
@@ -55,5 +55,5 @@ class DrainGate:
 
 
 def draining() -> Unavailable:
-    """The error of a server that no longer answers because it drains."""
+    """Returns the error with which a draining server rejects requests."""
     return Unavailable("DRAINING", "the server is draining", retry_after=RETRY_SECONDS)

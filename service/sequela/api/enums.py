@@ -1,4 +1,4 @@
-"""Every enum of the domain and its twin in the contract: one table each, read both ways.
+"""Translates the enums of the domain to those of the contract and back, with one table for each enum.
 
 Members are matched by name: `Level.EVENT` is `LEVEL_EVENT`. The contract's `..._UNSPECIFIED` is None.
 """
@@ -29,19 +29,19 @@ class EnumTable(Generic[Member]):
     """The members of an enum, and their numbers in the contract.
 
     Attributes:
-        members: The member of each number.
-        words: The member of each name in lower case, without the contract's prefix, as parameters write it.
+        members: The member for each number.
+        words: The member for each name, in lower case and without the contract's prefix, as used in parameters.
     """
 
     def __init__(self, kind: type[Member], contract: EnumDescriptor) -> None:
-        """Raises KeyError where the contract lacks a member."""
+        """Raises KeyError if the contract lacks a member."""
         prefix = contract.values_by_number[UNSPECIFIED].name.removesuffix("UNSPECIFIED")
         self._numbers = {each: contract.values_by_name[prefix + each.name].number for each in kind}
         self.members: Mapping[int, Member] = {number: each for each, number in self._numbers.items()}
         self.words: Mapping[str, Member] = {each.name.lower(): each for each in kind}
 
     def number(self, member: Member | None) -> Any:
-        """The contract's number. Any, because the generated code has an integer type for each enum."""
+        """Returns the contract's number. The type is Any because generated code has a separate type for each enum."""
         return UNSPECIFIED if member is None else self._numbers[member]
 
 
@@ -68,4 +68,4 @@ OPTION_TABLES: Mapping[type, EnumTable[Any]] = {
     Estimator: ESTIMATORS,
     Link: LINKS,
 }
-"""The tables of the enums that options are made of."""
+"""The tables of the enums that are used in options."""

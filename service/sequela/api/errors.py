@@ -1,7 +1,6 @@
-"""What callers are told of an error: one table from classes of errors to codes of gRPC and HTTP.
+"""Translates errors for callers, with one table from error classes to gRPC and HTTP codes.
 
-An error that nobody foresaw becomes INTERNAL, with the request's id and nothing else; the log has the rest under that
-id.
+An unexpected error becomes INTERNAL and only shows the request id, under which the log has the details.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ CODES: Mapping[type[SequelaError], Codes] = {
     errors.DoesNotFit: Codes(grpc.StatusCode.FAILED_PRECONDITION, 422),
     errors.Forbidden: Codes(grpc.StatusCode.FAILED_PRECONDITION, 422),
     errors.Overloaded: Codes(grpc.StatusCode.RESOURCE_EXHAUSTED, 429),
-    errors.Cancelled: Codes(grpc.StatusCode.CANCELLED, 499),  # the caller has left: only the log shows it
+    errors.Cancelled: Codes(grpc.StatusCode.CANCELLED, 499),  # the caller is gone, so only the log shows this
     errors.Unsupported: Codes(grpc.StatusCode.UNIMPLEMENTED, 501),
     errors.Unavailable: Codes(grpc.StatusCode.UNAVAILABLE, 503),
     errors.OutOfTime: Codes(grpc.StatusCode.DEADLINE_EXCEEDED, 504),
@@ -44,10 +43,12 @@ BODY_TOO_LARGE = "BODY_TOO_LARGE"
 BODY_COMPRESSED = "BODY_COMPRESSED"
 WEB_PAGE_REFUSED = "WEB_PAGE_REFUSED"
 HTTP_CODES_BY_REASON: Mapping[str, int] = {BODY_TOO_LARGE: 413, BODY_COMPRESSED: 415, WEB_PAGE_REFUSED: 403}
-"""Reasons for which HTTP has a more precise code than for their class."""
+"""Reasons for which HTTP has a more specific code than that of the error class."""
 
-# A status travels in HTTP/2 headers, of which peers commonly accept 8 KiB: the message once with three bytes for each
-# character that is not ASCII, and once in base64 with all violations. A message may hold schema entries to paste.
+# A gRPC status is sent in HTTP/2 headers, of which peers usually accept 8 KiB. It contains the message twice: with
+# three
+# bytes for each byte that is not ASCII, and in base64 together with all violations. Messages can be long, because some
+# contain schema entries to paste.
 MAX_VIOLATIONS = 16
 MAX_DESCRIPTION_LENGTH = 160
 MAX_FIELD_LENGTH = 96
@@ -57,7 +58,7 @@ MAX_VIOLATIONS_BYTES = 2_400
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """An error as it leaves the server, cut to the size that fits a status."""
+    """An error as it is sent to the caller, shortened to the size that fits into a status."""
 
     codes: Codes
     reason: str
@@ -68,7 +69,7 @@ class Failure:
 
 
 def to_failure(error: Exception) -> Failure:
-    """What the caller is told of an error. An error that nobody foresaw is logged as well."""
+    """Returns what to send to the caller for an error. Unexpected errors are also logged."""
     codes = next((CODES[kind] for kind in type(error).__mro__ if kind in CODES), None)
     if codes is None or not isinstance(error, SequelaError):
         return _internal(error)
@@ -85,12 +86,12 @@ def to_failure(error: Exception) -> Failure:
 def _internal(error: Exception) -> Failure:
     request_id = structlog.contextvars.get_contextvars().get("request_id", "")
     log.error("unexpected error", exc_info=error)
-    text = f"an unexpected error; the server's log has it under request id {request_id}"
+    text = f"an unexpected error occurred; see the server's log for request id {request_id}"
     return Failure(INTERNAL, "INTERNAL", text, metadata=(("request_id", request_id),))
 
 
 def _bounded(violations: tuple[Violation, ...]) -> tuple[Violation, ...]:
-    """At least one, and as many as fit."""
+    """Returns as many violations as fit, but at least one."""
     kept: list[Violation] = []
     left = MAX_VIOLATIONS_BYTES
     for each in violations[:MAX_VIOLATIONS]:
@@ -105,7 +106,7 @@ def _bounded(violations: tuple[Violation, ...]) -> tuple[Violation, ...]:
 
 
 def _length_within(text: str, max_bytes: int) -> int:
-    """How many characters of a text take at most so many bytes of a header."""
+    """Returns how many characters of a text fit into `max_bytes` bytes of a header."""
     taken = 0
     for place, character in enumerate(text):
         taken += 1 if " " <= character <= "~" and character != "%" else 3 * len(character.encode())

@@ -1,8 +1,8 @@
 """Executors: threads for synchronous work, so that it never blocks the event loop.
 
-An executor has a fixed number of threads and a short queue before them. Work that does not fit into the queue is
-refused at once, because an answer that comes too late helps nobody. A thread counts as busy until its work has really
-ended, even where the caller is long gone.
+An executor has a fixed number of threads and a short queue. If the queue is full, work is rejected at once, because an
+answer that is too late is of no use. A thread counts as busy until its work has actually ended, even if the caller is
+gone.
 """
 
 from __future__ import annotations
@@ -25,24 +25,25 @@ from sequela.explain.telemetry import ExecutorState, RequestRejected
 T = TypeVar("T")
 
 NEWEST_WEIGHT = 0.1
-"""Weight of the newest work in the running mean of seconds that tells refused callers when to try again."""
+"""Weight of the latest duration in the moving average that determines when rejected callers should retry."""
 FIRST_MEAN_SECONDS = 0.1
-"""The mean before any work has ended."""
+"""The initial value of that average, before any work has ended."""
 MIN_RETRY_SECONDS = 0.1
 
 
 class Executor:
-    """Runs as many pieces of work at a time as it has threads; at most `queue_size` more wait.
+    """Runs one task in each of its threads, and lets at most `queue_size` more tasks wait.
 
-    Used from one event loop.
+    Must be used from a single event loop.
 
     Args:
         name: The executor's name in metrics and thread names.
-        threads: How many pieces of work run at a time.
-        queue_size: How many more wait.
-        observer: Told how many run and wait, and what is refused.
-        conclusion_seconds: Seconds of a core that a piece of work takes once its time is over. Where many conclude at
-            once, each keeps back that much for every one that began before it, so that they conclude one after another.
+        threads: How many tasks run concurrently.
+        queue_size: How many more tasks may wait.
+        observer: Receives the numbers of running and waiting tasks, and all rejections.
+        conclusion_seconds: The processor time that a task needs to conclude once its time is over, in seconds. If
+            many tasks have the same deadline, each of them ends earlier by this much for every task that started
+            before it, so that they conclude one after another.
     """
 
     def __init__(
@@ -66,8 +67,14 @@ class Executor:
     async def run(self, work: Callable[[], T], deadline: Deadline) -> T:
         """Runs `work` in a thread, and waits for a free one no longer than the deadline allows.
 
-        When the waiting task is cancelled the deadline is cancelled too: the work stops when it next checks it.
-        Raises Overloaded (QUEUE_FULL), Unavailable (DRAINING), OutOfTime (DEADLINE_TOO_SHORT), and what `work` raises.
+        If the asyncio task that waits is cancelled, the deadline is cancelled too, and the work stops at its next
+        check.
+
+        Raises:
+            Overloaded: QUEUE_FULL.
+            Unavailable: DRAINING.
+            OutOfTime: DEADLINE_TOO_SHORT, if the deadline passed before the work started.
+            Exception: Whatever `work` raises.
         """
         await self._acquire(deadline)
         deadline.keep_back(self._conclusion_seconds * (self._running - 1))
@@ -83,19 +90,20 @@ class Executor:
             deadline.cancel()
             raise
         except OutOfTime:
-            if deadline.hurried:  # the caller's own deadline had time left: another server may still answer
+            # Draining hurried the deadline. The caller's own has time left, so another server may still answer.
+            if deadline.hurried:
                 raise draining() from None
             raise
 
     def close(self, until: float) -> None:
-        """Takes no more work and sends away what waits; what runs concludes by `until` on the monotonic clock."""
+        """Accepts no more work, rejects waiting work, and lets running work conclude by `until` (monotonic clock)."""
         self._open = False
         self._queue_gate.close_within(0)
         for deadline in self._deadlines:
             deadline.hurry(until)
 
     def shut_down(self) -> None:
-        """Lets the threads end with their work, without waiting for them."""
+        """Lets each thread end after its current work, without waiting for it."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _acquire(self, deadline: Deadline) -> None:
@@ -135,7 +143,7 @@ class Executor:
         self._observer.notice(ExecutorState(self._name, self._waiting, self._running))
 
     def _rejection(self, error: SequelaError) -> SequelaError:
-        """The error, reported."""
+        """Reports an error to the observer and returns it."""
         self._observer.notice(RequestRejected(self._name, error.reason))
         return error
 
@@ -143,19 +151,20 @@ class Executor:
         rounds = (self._waiting + self._running) / self.threads
         return Overloaded(
             "QUEUE_FULL",
-            f"{self._running} requests run and {self._waiting} wait; at most {self._queue_size} may wait",
+            f"{self._running} requests are running and {self._waiting} are waiting, the most that may wait is "
+            f"{self._queue_size}; retry later",
             retry_after=max(MIN_RETRY_SECONDS, rounds * self._mean_seconds),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Executors:
-    """One executor for each kind of work, so that none keeps another waiting.
+    """One executor for each kind of work, so that one kind does not delay another.
 
     Attributes:
         explain: Work that runs models in this process.
-        remote: Work on models that other servers run, which mostly waits for them.
-        lookup: Work that only looks something up, or reads and writes messages.
+        remote: Work with models that run on other servers, which mostly waits for responses.
+        lookup: Work that only looks up data, or reads and writes messages.
     """
 
     explain: Executor
@@ -163,12 +172,12 @@ class Executors:
     lookup: Executor
 
     def close(self, until: float) -> None:
-        """Takes no more work; what runs concludes by `until` on the monotonic clock."""
+        """Accepts no more work, and lets running work conclude by `until`, in seconds on the monotonic clock."""
         for executor in self._all():
             executor.close(until)
 
     def shut_down(self) -> None:
-        """Lets all threads end."""
+        """Lets each thread end after its current work, without waiting for it."""
         for executor in self._all():
             executor.shut_down()
 
@@ -177,13 +186,13 @@ class Executors:
 
 
 def _retrieve_error(future: asyncio.Future[T]) -> None:
-    """Takes note of an error, so that asyncio does not report work that outlived its caller."""
+    """Retrieves an error, so that asyncio does not report it if the caller is gone."""
     if not future.cancelled():
         future.exception()
 
 
 def _call_in_loop(loop: asyncio.AbstractEventLoop, callback: Callable[[], None], _: Future[T]) -> None:
-    with contextlib.suppress(RuntimeError):  # the loop is closed where work outlives the server
+    with contextlib.suppress(RuntimeError):  # if work outlives the server, the loop is closed
         loop.call_soon_threadsafe(callback)
 
 

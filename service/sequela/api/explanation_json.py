@@ -9,7 +9,7 @@ from sequela.explain.explanation import Explanation
 
 
 def explanation_json(item: Explanation) -> str:
-    """The whole explanation: protobuf's JSON form of `sequela.v1.Explanation`, with the contract's field names."""
+    """Returns the whole explanation as protobuf JSON of `sequela.v1.Explanation`, with the contract's field names."""
     return json_format.MessageToJson(
         explanation(item),
         indent=None,

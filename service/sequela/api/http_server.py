@@ -22,16 +22,16 @@ from sequela.api.readiness import ReadinessReport
 from sequela.api.rest.responses import json_response, to_json
 
 SHUTDOWN_SECONDS = 1
-"""How long a response that is still being sent may delay the end of the server."""
+"""How long a response that is still being sent may delay the shutdown, in seconds."""
 
 HEADER_SECONDS = 10.0
-"""How long a client may take to send the headers of a request."""
+"""How long a client may take to send the headers of a request, in seconds."""
 
 
 def application(
     registry: CollectorRegistry, report: Callable[[], ReadinessReport], inference: Iterable[Route] = ()
 ) -> Starlette:
-    """The three pages, and the routes of inference where they are switched on. No path redirects to another."""
+    """Returns the application with the three pages and, if enabled, the inference routes. It never redirects."""
     routes = [*_pages(registry, report), *inference]
     app = Starlette(routes=routes, exception_handlers={HTTPException: _no_route})
     app.router.redirect_slashes = False
@@ -54,7 +54,7 @@ def _pages(registry: CollectorRegistry, report: Callable[[], ReadinessReport]) -
 
 
 async def _no_route(_: Request, error: Exception) -> Response:
-    """An unknown path, or a known one by another method, in the form of all other errors."""
+    """Responds to an unknown path, or a wrong method, in the same form as for all other errors."""
     assert isinstance(error, HTTPException)
     return json_response(
         to_json({"error": error.detail, "reason": "NO_ROUTE"}), error.status_code, error.headers
@@ -62,7 +62,7 @@ async def _no_route(_: Request, error: Exception) -> Response:
 
 
 class HeaderTimeoutProtocol(H11Protocol):
-    """Closes a connection that does not finish its headers in time; bodies are timed where they are read."""
+    """Closes a connection that does not finish its headers in time. The time of bodies is limited in `BodyReader`."""
 
     _timer: asyncio.TimerHandle | None = None
 
@@ -72,7 +72,7 @@ class HeaderTimeoutProtocol(H11Protocol):
         self._watch()
 
     def data_received(self, data: bytes) -> None:
-        """Starts the timer of a request that has begun, and stops it once the headers are there."""
+        """Starts the timer when a request starts, and stops it when its headers are complete."""
         super().data_received(data)
         self._watch()
 
@@ -101,7 +101,7 @@ class HttpServer(uvicorn.Server):
             uvicorn.Config(
                 app,
                 http=HeaderTimeoutProtocol,
-                limit_concurrency=max_connections + 1,  # uvicorn counts the refused one too
+                limit_concurrency=max_connections + 1,  # uvicorn also counts the connection that it rejects
                 lifespan="off",
                 log_config=None,
                 access_log=False,
@@ -118,7 +118,7 @@ class HttpServer(uvicorn.Server):
         yield
 
     async def open(self) -> str:
-        """Listens. Returns the address with the real port. Raises OSError where it cannot."""
+        """Listens, and returns the address with the actual port. Raises OSError if it cannot listen."""
         family = socket.AF_INET6 if ":" in self._address[0] else socket.AF_INET
         listener = socket.create_server(self._address, family=family)
         self._task = asyncio.create_task(self.serve([listener]))

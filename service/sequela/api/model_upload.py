@@ -1,4 +1,4 @@
-"""A model that has come in, still in its parts."""
+"""A model that was uploaded in chunks."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ class ModelUpload:
     """A model's file and schema.
 
     Attributes:
-        name: The name asked for: `m`, `m/v`, or empty for the digest.
-        schema_json: The content of schema.json; empty where none was sent.
-        digest: What the caller says that file and schema hash to; empty where it does not say.
+        name: The requested name: `m`, `m/v`, or empty to use the digest.
+        schema_json: The content of schema.json; empty if none was sent.
+        digest: The digest of file and schema that the caller expects; empty if it does not expect one.
         chunks: The parts of the file, in order.
     """
 
@@ -25,10 +25,12 @@ class ModelUpload:
     chunks: tuple[bytes, ...] = field(repr=False)
 
     def onnx(self) -> bytes:
-        """The whole file. Raises InvalidInput where its digest is not the one that was announced."""
+        """Returns the whole file. Raises InvalidInput if its digest is not the expected one."""
         onnx = b"".join(self.chunks)
         digest = model_digest(onnx, self.schema_json)
         if self.digest not in ("", digest):
-            text = f"{self.digest}, but what came in has the digest {digest}"
+            text = (
+                f"{self.digest} was expected, but the uploaded model has the digest {digest}; upload it again"
+            )
             raise InvalidInput.at("header.digest", "DIGEST_MISMATCH", text)
         return onnx

@@ -1,4 +1,4 @@
-"""Checks the values of options by their rules, and makes `Options` of them, for every protocol alike."""
+"""Checks the values of options by their rules and creates `Options` from them, for all protocols."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from sequela.explain.options import RULES, OptionRule, Options
 
 
 def checked_options(given: Mapping[str, Any], path: str, violations: Violations, limits: Limits) -> Options:
-    """The options asked for. What is wrong is noted.
+    """Returns the requested options, and adds any violations.
 
-    `given` holds values by the options' names, a sequence for a repeated option; what is missing keeps its default.
-    `path` is where the caller wrote all options, such as `options`.
+    `given` has the values by option name, with a sequence for a repeated option. Missing options keep their default.
+    `path` is the path of all options in the request, such as `options`.
     """
     used = {
         name: _checked(RULES[name], name, value, path, violations, limits) for name, value in given.items()
@@ -26,13 +26,13 @@ def checked_options(given: Mapping[str, Any], path: str, violations: Violations,
 
 
 def check_targets(names: Any, path: str, violations: Violations, limits: Limits) -> tuple[str, ...]:
-    """The targets of a request that has no other options. What is wrong is noted."""
+    """Returns the targets of a request that has no other options, and adds any violations."""
     checked: tuple[str, ...] = _repeated(RULES["targets"], "targets", names, path, violations, limits)
     return checked
 
 
 def check_output_event(event: int, path: str, violations: Violations, limits: Limits) -> int:
-    """Likewise the output event."""
+    """Returns the output event of a request that has no other options, and adds any violations."""
     checked: int = _number(RULES["output_event"], event, path, violations, limits)
     return checked
 
@@ -49,10 +49,10 @@ def _checked(
 def _repeated(
     rule: OptionRule, name: str, values: Any, path: str, violations: Violations, limits: Limits
 ) -> Any:
-    """Members of an enum come in the enum's order, each once."""
+    """Checks a repeated option. Enum members are returned in the order of the enum, without duplicates."""
     most = rule.highest(limits) if rule.highest else len(values)
     if len(values) > most:
-        text = f"{len(values)} {name}, the limit is {most}"
+        text = f"{len(values)} {name} exceed the limit of {most}"
         violations.add(path, f"TOO_MANY_{name.upper()}", text)
         return ()
     if issubclass(rule.kind, Enum):
@@ -68,7 +68,7 @@ def _number(rule: OptionRule, value: Any, path: str, violations: Violations, lim
     # A whole number may be too large to become a float, which is what `isfinite` would make of it.
     finite = rule.kind is int or math.isfinite(value)
     if not (finite and lowest <= value <= highest):
-        text = f"{shown_text(str(value))}, must be {_range(rule, lowest, highest)}"
+        text = f"{shown_text(str(value))} is out of range, must be {_range(rule, lowest, highest)}"
         violations.add(path, "OPTION_OUT_OF_RANGE", text)
     return value
 
@@ -83,5 +83,5 @@ def _range(rule: OptionRule, lowest: float, highest: float) -> str:
 def _check_conflict(given: Mapping[str, Any], path: str, violations: Violations) -> None:
     ranks = [name for name in ("top_k_events", "top_k_features") if name in given]
     if ranks and "cell_threshold" in given:
-        text = f"set together with {' and '.join(ranks)}; cells are chosen by a threshold or by rank, not by both"
+        text = f"cannot be combined with {' and '.join(ranks)}; cells are selected either by a threshold or by rank"
         violations.add(f"{path}.cell_threshold", "OPTIONS_CONFLICT", text)

@@ -1,4 +1,4 @@
-"""Answers in the order of the requests, while several of them are worked on at a time."""
+"""Returns answers in the order of the requests, while several requests are processed concurrently."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ async def in_order(
     answer: Callable[[int, Request], Coroutine[Any, Any, Answer]],
     window: int,
 ) -> AsyncIterator[Answer]:
-    """Answers each request, given with its number from 0. Raises what reading them or `answer` raises.
+    """Answers each request, which is passed with its index from 0. Raises what reading or `answer` raises.
 
-    At most `window` requests are read ahead of the answers taken: a caller who does not read is not read from.
+    At most `window` requests are read ahead of the answers that were consumed, so a caller that does not read its
+    answers cannot fill the memory with requests.
     """
     free = asyncio.Semaphore(window)
     begun: asyncio.Queue[asyncio.Task[Answer] | None] = asyncio.Queue()
@@ -52,8 +53,6 @@ async def in_order(
 
 
 def _retrieve_error(task: asyncio.Task[Any]) -> None:
-    """Takes note of an error: once one answer has failed nobody waits for the later ones, and asyncio would report
-    how they ended.
-    """
+    """Retrieves an error. After one answer has failed, nobody waits for later ones, and asyncio would report them."""
     if not task.cancelled():
         task.exception()

@@ -1,7 +1,7 @@
-"""Whether the server takes calls: gRPC health and /readyz give the same answer.
+"""Whether the server accepts calls. gRPC health checks and /readyz give the same answer.
 
-A shared store that is down does not count: the server answers without it, and taking out every replica at once would
-help nobody.
+A server is ready even if the shared store is down, because it can answer without it. Otherwise all replicas would be
+taken out of service at once.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from sequela.explain.ports import ModelRecord, ModelState
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 
-FAILED = "models failed to load: repair or remove their folders, and restart"
+FAILED = "models failed to load: fix or remove their folders, and restart"
 
 LOADING_POLL_SECONDS = 0.05
-"""How often a loading server checks whether its models are there."""
+"""How often a starting server checks whether its models are loaded, in seconds."""
 
 
 class Health(health.aio.HealthServicer):  # type: ignore[name-defined, misc]  # no stubs
-    """The health service. Watchers are told NOT_SERVING and then dismissed, so that they do not delay the drain."""
+    """The health service. On shutdown, `Watch` calls get NOT_SERVING and are ended, so that they do not delay it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class Health(health.aio.HealthServicer):  # type: ignore[name-defined, misc]  # 
     async def Watch(  # noqa: N802  # the contract's name
         self, request: health_pb2.HealthCheckRequest, context: Context
     ) -> None:
-        """Sends each change until the caller leaves. Raises Unavailable (DRAINING) once dismissed."""
+        """Sends each change of the status until the caller cancels. Raises Unavailable (DRAINING) after `dismiss`."""
         watching = asyncio.ensure_future(super().Watch(request, context))
         dismissed = asyncio.ensure_future(self._dismissed.wait())
         try:
@@ -55,25 +55,25 @@ class ConfiguredStates(Protocol):
     """The state of the operator's models."""
 
     def ready(self) -> bool:
-        """Whether every model of this process is loaded; true where there is none."""
+        """Whether every model of this process is loaded, which is True if there are none."""
 
     def unready(self) -> Sequence[ModelRecord]:
-        """Those that keep the server from being ready."""
+        """Returns the models because of which the server is not ready."""
 
     def notes(self) -> Sequence[str]:
-        """What the operator should know, though it does not keep the server from being ready."""
+        """Returns notes for the operator that do not affect readiness."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadinessReport:
-    """The page /readyz: its first line is `ok` or the reason, each further one a model or a note."""
+    """The page /readyz. The first line is `ok` or the reason, and each further line is a model or a note."""
 
     ready: bool
     text: str
 
 
 class Readiness:
-    """Not ready until every configured model is loaded, and never again once the server drains."""
+    """The server is ready once every configured model is loaded, until it starts to drain."""
 
     def __init__(self, services: Sequence[str], models: ConfiguredStates) -> None:
         self.servicer = Health()
@@ -82,7 +82,7 @@ class Readiness:
         self._draining = False
 
     def why_not(self) -> str:
-        """Why the server takes no calls; empty when it does."""
+        """Returns why the server does not accept calls, or an empty string if it does."""
         if self._draining:
             return "draining"
         if self._models.ready():
@@ -91,7 +91,7 @@ class Readiness:
         return FAILED if failed else "loading models"
 
     def report(self) -> ReadinessReport:
-        """The same for people: with the models that are not ready, and notes."""
+        """Returns a report for people, with the models that are not ready and with notes."""
         if self._draining:
             return ReadinessReport(False, f"{self.why_not()}\n")
         why = self.why_not()
@@ -100,14 +100,14 @@ class Readiness:
         return ReadinessReport(not why, "".join(f"{line}\n" for line in (why or "ok", *models, *notes)))
 
     async def follow(self) -> None:
-        """Sets NOT_SERVING, and SERVING as soon as the models are there."""
+        """Sets NOT_SERVING, and SERVING as soon as the models are loaded."""
         await self._set(NOT_SERVING)
         while self.why_not():
             await asyncio.sleep(LOADING_POLL_SECONDS)
         await self._set(SERVING)
 
     async def leave(self) -> None:
-        """Sets NOT_SERVING for good."""
+        """Sets NOT_SERVING permanently."""
         self._draining = True
         await self.servicer.enter_graceful_shutdown()
 

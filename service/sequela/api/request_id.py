@@ -1,4 +1,4 @@
-"""Request ids: the caller's own where it is fit for a log, or else a new one."""
+"""Request ids: the caller's own if it is suitable for logs, or else a new one."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ _ALLOWED = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 
 
 def request_id_of(given: str) -> str:
-    """The id of a request. `given` is what the caller's header says; empty where there is none."""
+    """Returns the id of a request. `given` is the value of the caller's header, or empty if there is none."""
     return given if _ALLOWED.fullmatch(given) else uuid.uuid4().hex

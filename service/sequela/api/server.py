@@ -1,4 +1,4 @@
-"""The server: gRPC and HTTP beside it, how both open, and how both drain."""
+"""The server: starts the gRPC and HTTP servers, and drains them on shutdown."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from sequela.concurrency.deadline import Deadline
 from sequela.explain.ports import Observer
 
 WORK_SHARE = 0.8
-"""Work must conclude when this share of the grace is over; the rest is for its last batch, solving and sending."""
+"""Work must conclude within this share of the grace period. The rest is for its last batch, solving and sending."""
 
 STATUS_SECONDS = 1.0
-"""Time past the grace in which the last statuses reach their callers; gRPC itself cancels without an explanation."""
+"""Time after the grace period for sending the last statuses, in seconds. After that, gRPC cancels calls without one."""
 
 
 @dataclass(frozen=True, slots=True)
 class DrainTimes:
-    """How a server drains: load balancers get `delay_seconds` to notice, calls in flight `grace_seconds` to finish."""
+    """The times of a drain: `delay_seconds` for load balancers to notice, `grace_seconds` for calls to finish."""
 
     delay_seconds: float
     grace_seconds: float
@@ -37,14 +37,14 @@ class DrainTimes:
 
 @dataclass(frozen=True, slots=True)
 class BoundAddresses:
-    """The addresses that were bound, with their real ports."""
+    """The bound addresses, with their actual ports."""
 
     grpc: str
     http: str
 
 
 class Server:
-    """Opens and drains. Made inside the event loop that runs it."""
+    """The gRPC and HTTP servers. It must be created in the event loop that runs it."""
 
     def __init__(
         self,
@@ -73,21 +73,22 @@ class Server:
         )
 
     async def open(self) -> BoundAddresses:
-        """Listens for gRPC and HTTP. Raises OSError where it cannot."""
+        """Listens for gRPC and HTTP. Raises OSError if it cannot."""
         bound = BoundAddresses(self._listener.bind(self._grpc), await self._http.open())
         self._follow_task = asyncio.create_task(self._readiness.follow())
         await self._grpc.start()
         return bound
 
     async def ready(self) -> None:
-        """Waits until the server takes calls."""
+        """Waits until the server accepts calls."""
         if self._follow_task:
             await asyncio.shield(self._follow_task)
 
     async def drain(self, times: DrainTimes) -> None:
-        """Sets NOT_SERVING, waits, takes no more work, lets calls conclude, ends the rest, and closes.
+        """Sets NOT_SERVING, waits, stops accepting work, lets calls conclude, ends all others, and closes.
 
-        Explanations under way conclude with what they have; calls that cannot end with Unavailable (DRAINING).
+        Running explanations conclude with the coalitions they have. Calls that cannot do so end with Unavailable
+        (DRAINING).
         """
         if self._follow_task:
             self._follow_task.cancel()

@@ -1,4 +1,4 @@
-"""Collects everything that is wrong with a request, so that the caller is told all of it at once."""
+"""Collects all violations of a request, so that the caller gets them at once."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from sequela.errors import InvalidInput, Violation
 Member = TypeVar("Member", bound=Enum)
 
 MAX_VIOLATIONS = 100
-"""More than a status carries; a bound for hostile requests."""
+"""The largest number of violations to collect. It is more than a status can hold, and bounds hostile requests."""
 SHOWN_LENGTH = 40
-"""The largest number of characters that a message shows of a value."""
+"""The largest number of characters of a value that are shown in a message."""
 
 
 class Violations:
@@ -25,60 +25,62 @@ class Violations:
         self._reason = ""
 
     def add(self, field: str, reason: str, description: str) -> None:
-        """Notes one thing that is wrong with one field."""
+        """Adds a violation of one field."""
         self._reason = self._reason or reason
         if len(self._violations) < MAX_VIOLATIONS:
             self._violations.append(Violation(field, description))
 
     def raise_any(self) -> None:
-        """Raises InvalidInput with everything that was noted; does nothing where that is nothing."""
+        """Raises InvalidInput with all violations, if there are any."""
         if self._violations:
             text = "; ".join(f"{each.field}: {each.description}" for each in self._violations)
             raise InvalidInput(self._reason, text, violations=self._violations)
 
     def text(self, field: str, value: str, limit: int) -> str:
-        """The value. Notes it where it is too long."""
+        """Returns the value, and adds a violation if it is too long."""
         if len(value) > limit:
-            self.add(field, "TEXT_TOO_LONG", f"{len(value)} characters, the limit is {limit}")
+            self.add(field, "TEXT_TOO_LONG", f"{len(value)} characters exceed the limit of {limit}")
         return value
 
     def name(self, field: str, value: str, fits: Callable[[str], bool], expected: str) -> str:
-        """The value. Notes it where it is not such a name."""
+        """Returns the value, and adds a violation if it is not a valid name."""
         if not fits(value):
             self.add(field, "NAME_INVALID", f"{shown(value)} is not {expected}")
         return value
 
     @classmethod
     def checked_name(cls, field: str, value: str, fits: Callable[[str], bool], expected: str) -> str:
-        """The value of a request that is nothing but a name. Raises InvalidInput where it is not such a name."""
+        """Returns the value of a request that consists of a name. Raises InvalidInput if it is not a valid name."""
         violations = cls()
         violations.name(field, value, fits, expected)
         violations.raise_any()
         return value
 
     def within(self, field: str, value: int, lowest: int, highest: int) -> int:
-        """The value. Notes it where it is outside [lowest, highest]."""
+        """Returns the value, and adds a violation if it is not in the range [lowest, highest]."""
         if not lowest <= value <= highest:
-            self.add(field, "OPTION_OUT_OF_RANGE", f"{value}, must be from {lowest} to {highest}")
+            self.add(
+                field, "OPTION_OUT_OF_RANGE", f"{value} is out of range, must be from {lowest} to {highest}"
+            )
         return value
 
     def member(self, field: str, number: int, table: EnumTable[Member]) -> Member | None:
-        """The member of an enum that a number stands for; None after noting a number that is not known."""
+        """Returns the enum member for a number. Returns None and adds a violation if the number is unknown."""
         if number not in table.members:
             known = ", ".join(f"{each} ({member.name})" for each, member in sorted(table.members.items()))
             self.add(field, "ENUM_UNKNOWN", f"{number} is not one of {known}")
         return table.members.get(number)
 
     def optional_member(self, field: str, number: int, table: EnumTable[Member]) -> Member | None:
-        """As `member`; the number of `..._UNSPECIFIED` is None too, and not noted."""
+        """Like `member`, but the number of `..._UNSPECIFIED` returns None without a violation."""
         return self.member(field, number, table) if number else None
 
 
 def shown(value: str) -> str:
-    """A string as messages show it: quoted, and cut to `SHOWN_LENGTH`."""
+    """Formats a value for a message: quoted, and shortened to `SHOWN_LENGTH`."""
     return repr(shown_text(value))
 
 
 def shown_text(text: str) -> str:
-    """Text as messages show it without quotes, such as the digits of a number: cut to `SHOWN_LENGTH`."""
+    """Formats text for a message without quotes, such as the digits of a number, shortened to `SHOWN_LENGTH`."""
     return text if len(text) <= SHOWN_LENGTH else text[: SHOWN_LENGTH - 1] + "…"

@@ -1,6 +1,6 @@
 """The explanation, exactly as it is stored and returned.
 
-Numbers are plain floats, so that storing them changes no bit.
+Numbers are Python floats, so that storing and loading an explanation does not change them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from sequela.timeshap.players import PlayerKind
 from sequela.timeshap.pruning import Verdict
 
 METHOD_VERSION = "2"
-"""Changes whenever the same request may get other numbers."""
+"""Changes whenever the same request may get different numbers."""
 
 PerTarget = tuple[float, ...]
 """One number for each target, in the order of `Explanation.targets`."""
@@ -38,12 +38,12 @@ class Attribution:
 
     Attributes:
         kind: What the player stands for.
-        values: φ.
-        standard_errors: Their standard errors; 0 if the game was enumerated.
-        first_event: The player's oldest event, t <= 0; None if it is not bound to events.
-        last_event: Its newest event.
+        values: The attributions φ.
+        standard_errors: The standard errors of φ; 0 if the game was enumerated.
+        first_event: The player's oldest event, t <= 0; None if it does not belong to certain events.
+        last_event: The player's newest event.
         feature: The name of its feature, if it has one.
-        selection_uncertain: The player is there by a choice within two standard errors of the border.
+        selection_uncertain: Whether the player was selected by a margin of less than two standard errors.
     """
 
     kind: PlayerKind
@@ -57,21 +57,21 @@ class Attribution:
 
 @dataclass(frozen=True, slots=True)
 class LevelQuality:
-    """How sure a level is, and what it took.
+    """The accuracy and the cost of a level.
 
     Attributes:
-        stop_reason: Why it stopped.
-        players: The players of the game, without null players.
-        coalitions: The coalitions that were evaluated.
-        largest_standard_error: Over players and targets.
+        stop_reason: Why sampling stopped.
+        players: The number of players in the game, without null players.
+        coalitions: The number of coalitions that were evaluated.
+        largest_standard_error: The largest standard error over players and targets.
         additivity_residual: The largest |Σ φ - (f(X) - f(B))| over targets.
         detail: Why the level was not computed, or is coarser than it could be.
-        clipped_coalitions: Coalitions whose probability the logit link clipped.
-        selection_truncated: Events or features were dropped to bound the number of cell players.
-        near_misses: Players that just missed being opened into cells.
+        clipped_coalitions: The number of coalitions whose probability the logit link clipped.
+        selection_truncated: Whether events or features were dropped to limit the number of cell players.
+        near_misses: Events or features that were not selected for cells by a narrow margin.
         seconds: Wall time.
         estimator: The estimator that was used; None if nothing was estimated.
-        null_players: Players whose cells all equal the background's. Their attribution is 0.
+        null_players: The number of players whose cells all equal the background's. Their attribution is 0.
     """
 
     stop_reason: StopReason
@@ -106,18 +106,18 @@ class PruningPoint:
 
 @dataclass(frozen=True, slots=True)
 class Pruning:
-    """What pruning did, and what the pruned block P is worth (docs/design.md §4.3).
+    """The pruning part of an answer, with the attribution of the pruned block P (docs/design.md §4.3).
 
     Attributes:
         pruned_events: The number of events in P.
         tolerance: η.
-        scan_complete: False if time ran out in the scan.
-        curve: The splits that were scanned, from the recent end.
-        attribution: That of P as one player; empty if nothing was pruned, or no game with P was solved.
-        standard_error: Its standard error.
-        verdicts: How it compares with η, one for each target.
-        history_attribution: The sum over the blocks that P was split into; empty if it was not split.
-        quality: How sure the attribution is.
+        scan_complete: Whether the scan ended before time ran out.
+        curve: The splits that were scanned, most recent first.
+        attribution: The attribution of P as one player; empty if nothing was pruned or no game with P was solved.
+        standard_error: The standard error of `attribution`.
+        verdicts: How `attribution` compares with η, for each target.
+        history_attribution: The sum of the attributions of the blocks into which P was split; empty if it was not.
+        quality: The accuracy of `attribution`.
     """
 
     pruned_events: int
@@ -133,7 +133,7 @@ class Pruning:
 
 @dataclass(frozen=True, slots=True)
 class TargetScore:
-    """f(B) and f(X) of one target, after the link and raw. f(B) is None if the score was below the minimum."""
+    """f(B) and f(X) for one target, raw and after the link. f(B) is None if the score was below the minimum."""
 
     name: str
     base_value: float | None
@@ -145,16 +145,17 @@ class TargetScore:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What an answer took. It is not part of what is reproducible.
+    """The cost of an answer. Unlike the rest of the answer, it is not reproducible.
 
     Attributes:
-        model_rows: Rows that the model was asked about.
-        model_calls: Calls of the model.
-        model_events: Events that were run, summed over rows. The time of a model in this process follows it.
-        stage_seconds: Wall time by step.
-        cached: The answer was stored before.
-        endpoint_rows: Rows that were sent to an endpoint, also in calls that failed or were repeated.
-        endpoint_calls: Calls that were sent to an endpoint.
+        model_rows: The number of rows that the model scored.
+        model_calls: The number of model calls.
+        model_events: The number of events that were run, summed over rows. The time that a model in this process takes
+            is roughly proportional to it.
+        stage_seconds: Wall time of each step.
+        cached: Whether the answer had been stored before.
+        endpoint_rows: The number of rows sent to an endpoint, including calls that failed or were repeated.
+        endpoint_calls: The number of calls sent to an endpoint.
     """
 
     model_rows: int = 0
@@ -168,7 +169,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """The texts of a feature."""
+    """The name of a feature, and its texts for people."""
 
     name: str
     label: str
@@ -179,7 +180,7 @@ class Feature:
 
 @dataclass(frozen=True, slots=True)
 class EventValues:
-    """The values of one event as people read them, in the order of the event features; empty for a pruned event."""
+    """The displayed values of one event, in the order of the event features. They are empty for a pruned event."""
 
     event: int
     values: tuple[str, ...]
@@ -201,7 +202,7 @@ class Explanation:
     Attributes:
         name: `explanations/{id}`.
         create_time: When it was computed.
-        caller_id: The caller's own id of what is explained.
+        caller_id: The caller's own id for what is explained.
         labels: The caller's labels.
         model: `models/m/versions/v`.
         model_digest: 64 hexadecimal digits.
@@ -209,17 +210,17 @@ class Explanation:
         background_digest: 64 hexadecimal digits.
         event_count: The number of real events.
         targets: The scores of the targets that are explained.
-        explained: False if the score was below the minimum; the answer then has scores alone.
-        pruning: None if no level needed a cut.
+        explained: False if the score was below the minimum, in which case the answer only has scores.
+        pruning: The pruning part; None if no level needed a cut.
         levels: The levels by name, in the order in which they were computed.
-        options: Those that were used.
+        options: The options that were used.
         features: The features, event features first.
-        event_values: The events that stand alone, oldest first.
+        event_values: The values of events that are players of their own, oldest first.
         static_values: The values of the static features.
-        cost: What the answer took.
-        method_version: The method's version.
-        cut_short: The deadline had an effect on the numbers.
-        warnings: What the reader should know.
+        cost: The cost of the answer.
+        method_version: The version of the method.
+        cut_short: Whether the deadline had an effect on the numbers.
+        warnings: What a reader of the answer should know.
         output_count: The number of the model's outputs.
     """
 

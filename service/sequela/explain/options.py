@@ -1,7 +1,7 @@
 """The options of an explanation. Each option is declared once, here.
 
-A field's rule says which values are allowed. The protocols read, check and write options by these rules, so a new option
-needs no code in them.
+A field's rule says which values are allowed. The protocols read, check and write options by these rules, so a new
+option needs no code in them.
 """
 
 from __future__ import annotations

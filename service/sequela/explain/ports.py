@@ -1,4 +1,4 @@
-"""The ports: what explaining needs from outside. Adapters implement them, and tests have small ones of their own."""
+"""The ports: what the explain package needs from outside. Adapters implement them; tests have small implementations."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """The padding around the real events. It belongs to no player and is never switched.
+    """The padding around the real events. It belongs to no player and is the same in every perturbation.
 
     Attributes:
-        before: For each event input the rows before the real events, (before, d_j).
-        after: For each event input the rows after them, (after, d_j).
+        before: The rows before the real events, (before, d_j) for each event input.
+        after: The rows after the real events, (after, d_j) for each event input.
     """
 
     before: tuple[NDArray[Any], ...]
@@ -39,42 +39,42 @@ class Frame:
 
 
 States: TypeAlias = tuple[NDArray[Any], ...]
-"""The states of a recurrent model after some events: an array (n, width) for each state, with n the rows of a batch."""
+"""The states of a recurrent model after some events: an array (n, width) for each state, where n is the batch size."""
 
 
 class Recurrence(Protocol):
-    """A model that runs forward over events from states, so that events which rows share are run only once.
+    """A model that can continue from states, so that events shared by several rows are run only once. Thread-safe.
 
-    Running events a … c from the states after event a - 1 gives the same as running all events up to c, up to rounding.
-    Safe to call from several threads at once.
+    Running events a … c from the states after event a - 1 gives the same result as running all events up to c, except
+    for rounding.
     """
 
     @property
     def static_enters(self) -> tuple[bool, ...]:
-        """For each static input, whether it reaches the states. Otherwise it reaches the output alone."""
+        """For each static input, whether it affects the states. If not, it only affects the output."""
 
     def initial(self, rows: int) -> States:
-        """The states before the first event."""
+        """Returns the states before the first event, for a batch of `rows` rows."""
 
     def advance(self, batch: Cells, states: States, until: float = math.inf) -> States:
-        """The states after the events (n, k, d_j) of a batch, k >= 1. Raises as `LocalModel.run` does."""
+        """Returns the states after the events (n, k, d_j) of a batch, k >= 1. Raises as `LocalModel.run` does."""
 
     def finish(self, batch: Cells, states: States, until: float = math.inf) -> NDArray[np.float64]:
-        """Raw outputs (n, outputs) after the last event of a batch. Raises as `LocalModel.run` does."""
+        """Returns the raw outputs (n, outputs) after the last event of a batch. Raises as `LocalModel.run` does."""
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointInfo:
-    """What is known of the endpoint that serves a model, and what its operator prefers.
+    """The endpoint that serves a model, and the settings of its operator.
 
     Attributes:
         uri: Where the model is served.
-        version: The version that is asked for there; empty leaves the choice to the server.
-        revision: The operator's own mark of what is served; empty where there is none.
-        pinned: Whether the model cannot change unnoticed. Only then may answers be given to other requests.
-        platform: The server's name for what runs the model, where it says.
-        max_coalitions: Coalitions of a level at most, where a request does not say.
-        estimator: The estimator to use where a request does not say; None to choose it by what rows take.
+        version: The version to request from the server; empty lets the server choose.
+        revision: The operator's label for what is served; empty if there is none.
+        pinned: Whether the served model cannot change without notice. Only then may answers be reused.
+        platform: The server's name for the software that runs the model; empty if it does not say.
+        max_coalitions: The default budget of a level in coalitions.
+        estimator: The default estimator; None to choose one by how long rows take.
     """
 
     uri: str
@@ -88,15 +88,15 @@ class EndpointInfo:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RemoteRows:
-    """Sequences of one length and padding that an endpoint is to score. A batch is built when its call leaves.
+    """Sequences of the same length and padding for an endpoint to score. Each batch is built just before it is sent.
 
     Attributes:
         count: The number of rows n.
-        build: Makes a batch of the rows with these numbers, (m,) from 0 to n - 1.
+        build: Builds a batch of the rows with the given numbers, (m,) from 0 to n - 1.
         frame: The padding of every row.
         output_event: As in `LocalModel.run`.
-        row_bytes: Size of one row's tensors, or of its outputs where these are larger.
-        max_call_rows: Rows of one call at most, beside the endpoint's own limits; None for no other limit.
+        row_bytes: The size in bytes of one row's tensors, or of its outputs if those are larger.
+        max_call_rows: The most rows in one call; None if only the endpoint's own limits apply.
     """
 
     count: int
@@ -108,70 +108,70 @@ class RemoteRows:
 
 
 class CallListener(Protocol):
-    """Hears of the calls that score rows, from the threads that make them."""
+    """Is notified of each call that scores rows, in the thread that makes the call."""
 
     def call_sent(self, rows: int) -> None:
-        """A call leaves with so many rows, those that fill up a fixed batch included. It may still fail."""
+        """A call with `rows` rows is about to be sent, including rows that fill up a fixed batch. It may still fail."""
 
     def call_answered(self, rows: slice, outputs: NDArray[np.float64], seconds: float) -> None:
-        """A call brought the raw outputs (m, outputs) of these rows, and took so long."""
+        """A call returned the raw outputs (m, outputs) of these rows after `seconds` seconds."""
 
 
 class RemoteEndpoint(Protocol):
-    """A model's endpoint. All requests share it. Safe to call from several threads at once."""
+    """A model's endpoint, shared by all requests. Thread-safe."""
 
     @property
     def info(self) -> EndpointInfo:
-        """Where the model is served, and the operator's preferences as they are now."""
+        """Where the model is served, and the operator's current settings."""
 
     @property
     def row_independence(self) -> RowIndependence:
-        """Which rows are still to be scored a second time, alone, to see whether rows influence each other."""
+        """Chooses rows to score a second time, alone, to find out whether the rows of a call influence each other."""
 
     def check(self) -> None:
-        """Raises Forbidden where the operator has switched it off, and Unavailable while it is known to be down."""
+        """Raises Forbidden if the operator has disabled the endpoint, and Unavailable while it is known to be down."""
 
     def expected_seconds(self, rows: int, row_bytes: int) -> float:
-        """How long so many rows should take, call by call, judged by recent calls; 0 before the first call."""
+        """Estimates the seconds that `rows` rows take, one call after another; 0 before the first call."""
 
     def score_batches(
         self, rows: RemoteRows, deadline: Deadline, until: float, listener: CallListener
     ) -> NDArray[np.float64]:
-        """Scores rows in as many calls as it takes, as many at a time as keep the endpoint busy.
+        """Scores rows in as many calls as necessary, several of them concurrently if that is faster.
 
-        Call sizes, retries, rate limits and turns with other requests are the endpoint's own matter.
+        The endpoint decides on call sizes, retries, rate limits and the order of requests.
 
         Args:
-            rows: What to score.
+            rows: The rows to score.
             deadline: The request's deadline and cancellation.
-            until: When the outputs are needed, on the monotonic clock; the deadline's end holds too.
-            listener: Hears of every call. What calls brought before one failed is not lost: it was told of it.
+            until: When the outputs are needed, in seconds on the monotonic clock. The deadline's end applies too.
+            listener: Is notified of every call. If a call fails, it has already received the outputs of the others.
 
         Returns:
             Raw outputs (n, outputs).
 
         Raises:
-            DeadlinePassed: Some rows did not fit into the time. Its cause is the endpoint's error, where one took
-                the time.
-            Cancelled: The caller has gone.
-            Forbidden, Unavailable: As `check`, or calls failed and were not, or not any more, sent again.
-            Overloaded: The endpoint has too much to do.
-            DoesNotFit: The endpoint refuses, its answer is not valid, or outputs are not finite.
+            DeadlinePassed: There was not enough time for all rows. If retries of a failing call used up the time, the
+                exception's cause is the error of that call.
+            Cancelled: The caller cancelled the request.
+            Forbidden, Unavailable: As `check` raises, or a call failed and its retries were used up or not allowed.
+            Overloaded: The endpoint is overloaded.
+            DoesNotFit: The endpoint rejected the call, its response is not valid, or an output is not finite.
         """
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ModelInfo:
-    """What is known of a model before it is run.
+    """What is known about a model before it is run.
 
     Attributes:
         name: `models/m/versions/v`.
-        digest: 64 hexadecimal digits: of a file as in `identity.model_digest`; behind an endpoint a SHA-256 over its
-            identity (docs/design.md §6.2).
-        schema: Every field filled in; event and static inputs are in the order of `Cells`.
-        fixed_length: The number of events (padding included) that the model takes, where that is fixed.
-        default_background: The background that its schema names.
-        warnings: What was assumed or found out when it was loaded, for the readers of every answer.
+        digest: 64 hexadecimal digits. For a file, its `identity.model_digest`; for a model behind an endpoint, a
+            SHA-256 over its identity (docs/design.md §6.2).
+        schema: The schema with every field filled in. Event and static inputs are in the order of `Cells`.
+        fixed_length: The number of events, including padding, that the model takes; None if it takes any number.
+        default_background: The background from the model's schema.
+        warnings: What was assumed or discovered when the model was loaded. Every answer contains these warnings.
     """
 
     name: str
@@ -183,22 +183,22 @@ class ModelInfo:
 
 
 class LocalModel(Protocol):
-    """A model that this process runs. Safe to call from several threads at once."""
+    """A model that runs in this process. Thread-safe."""
 
     @property
     def info(self) -> ModelInfo:
-        """Its name, schema and other facts."""
+        """The model's name, schema and other properties."""
 
     @property
     def endpoint(self) -> None:
-        """None: this tells it from a `RemoteModel`."""
+        """Always None, which distinguishes the model from a `RemoteModel`."""
 
     @property
     def recurrence(self) -> Recurrence | None:
-        """The same model, run from states; None if it can only be run on whole sequences."""
+        """The same model, run from states. None if it can only be run on whole sequences."""
 
     def work(self, events: int) -> int:
-        """The multiply-adds of one row of so many events, about. They follow from the graph alone."""
+        """Returns the approximate number of multiply-adds for one row of `events` events, derived from the graph."""
 
     def run(
         self, batch: Cells, frame: Frame, output_event: int, until: float = math.inf
@@ -207,28 +207,29 @@ class LocalModel(Protocol):
 
         Args:
             batch: Event inputs (n, l, d_j) and static inputs (n, s_j).
-            frame: The padding put around the events. Mask and length inputs are built from it.
-            output_event: t ≤ 0 selects the step of a per-event output, counted from the last real event.
-            until: When the outputs are needed, on the monotonic clock.
+            frame: The padding to put around the events. Mask and length inputs are derived from it.
+            output_event: The event t <= 0 whose output to return, counted from the last real event. Only for models
+                with an output for each event.
+            until: When the outputs are needed, in seconds on the monotonic clock.
 
         Returns:
             Raw outputs (n, outputs).
 
         Raises:
-            DoesNotFit: The model fails on the batch, or gives values that are not finite.
-            DeadlinePassed: It had to be stopped at `until`.
+            DoesNotFit: The model failed on the batch, or an output is not finite.
+            DeadlinePassed: The call was stopped at `until`.
         """
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RemoteModel:
-    """A model that another server runs; its endpoint scores rows."""
+    """A model that runs on another server, whose endpoint scores rows."""
 
     info: ModelInfo
     endpoint: RemoteEndpoint
 
     def named(self, name: str) -> RemoteModel:
-        """The same model under another name."""
+        """Returns the same model under another name."""
         return replace(self, info=replace(self.info, name=name))
 
 
@@ -244,7 +245,7 @@ class ModelState(StrEnum):
 
 
 class ModelSource(StrEnum):
-    """Where a model came from."""
+    """How a model was added."""
 
     REPOSITORY = "repository"
     UPLOAD = "upload"
@@ -253,7 +254,7 @@ class ModelSource(StrEnum):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ModelRecord:
-    """A model as it is listed, usable or not. `execution` and `model` are set once it is READY."""
+    """An entry in the list of models. Only READY models have a `model`, and an `execution` that says how it is run."""
 
     name: str
     digest: str
@@ -266,63 +267,69 @@ class ModelRecord:
 
     @property
     def summary(self) -> str:
-        """Name, state, and the reason for it, in one line."""
+        """The name, the state and the reason for it, in one line."""
         return f"{self.name} {self.state.value.upper()}" + (f": {self.detail}" if self.detail else "")
 
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Item]):
-    """A page of a list. `next_token` is where the next page starts; empty if there is none."""
+    """One page of a list. `next_token` requests the next page and is empty on the last one."""
 
     items: tuple[Item, ...]
     next_token: str = ""
 
 
 class Models(Protocol):
-    """The models that can be explained. Raises NotFound, InvalidInput, Forbidden, AlreadyExists,
-    Unavailable.
-    """
+    """The models that can be explained. Methods raise NotFound, InvalidInput, Forbidden, AlreadyExists, Unavailable."""
 
     def resolve(self, choice: ModelChoice, until: float = math.inf) -> Model:
-        """The model a question names; loads it where needed, by `until` on the monotonic clock. Unavailable while
-        LOADING, DoesNotFit when FAILED, TimeUp.
+        """Returns the model that a request names or contains. Loads it if necessary, by `until`.
+
+        Raises:
+            Unavailable: The model is still loading.
+            DoesNotFit: The model failed to load.
+            DeadlinePassed: The model was not loaded by `until`.
         """
 
     def is_remote(self, choice: ModelChoice) -> bool:
-        """Whether another server runs it, as far as is known without asking anyone."""
+        """Returns whether the model is known to run on another server, without sending any call to find out."""
 
     def register(self, name: str, onnx: bytes, schema_json: bytes) -> ModelRecord:
-        """Keeps an uploaded model so that every replica finds it. `name` is `m`, `m/v` or empty (its
-        digest).
+        """Stores an uploaded model, so that every replica can load it.
+
+        `name` is `m`, `m/v` or empty, in which case the model is named by its digest.
         """
 
     def get(self, name: str) -> ModelRecord:
-        """Describes one model."""
+        """Returns the model with this name."""
 
     def list(self, page_size: int, token: str) -> Page[ModelRecord]:
-        """Models by name."""
+        """Lists the models, sorted by name."""
 
     def delete(self, name: str) -> None:
-        """Forgets an uploaded model."""
+        """Deletes an uploaded model."""
 
 
 class Backgrounds(Protocol):
     """Stored backgrounds. Methods raise NotFound, AlreadyExists, and Unavailable if the shared store is down."""
 
     def create(self, stored: StoredBackground) -> StoredBackground:
-        """Stores a background. If the same content is stored under this name, that is returned."""
+        """Stores a background. If the same content is already stored under this name, returns the stored one."""
 
     def get(self, name: str) -> StoredBackground:
-        """The background of a full name `models/m/backgrounds/b`."""
+        """Returns the background with the full name `models/m/backgrounds/b`."""
 
     def by_digest(self, digest: str) -> Background:
-        """The background of a digest, also one that only `remember` was given."""
+        """Returns the background with this digest, even if it was only passed to `remember`."""
 
     def remember(self, background: Background) -> None:
-        """Keeps a background that was sent with a request, for later requests that name its digest. Never fails."""
+        """Stores a background that was sent inline, so that later requests can name its digest. Never raises."""
 
     def list(self, model: str, page_size: int, token: str) -> Page[StoredBackground]:
-        """The backgrounds by name; those of one model if `model` (`models/m`) is not empty."""
+        """Lists the backgrounds, sorted by name.
+
+        If `model` (`models/m`) is not empty, lists only those of this model.
+        """
 
     def delete(self, name: str) -> None:
         """Deletes a background."""
@@ -330,7 +337,7 @@ class Backgrounds(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which explanations to list. Empty and None mean any. `start` is included, `end` is not."""
+    """Which explanations to list. Empty strings and None match any. `start` is inclusive, `end` exclusive."""
 
     caller_id: str = ""
     model: str = ""
@@ -343,33 +350,34 @@ class Explanations(Protocol):
     """Stored explanations."""
 
     def answer(self, key: str) -> Explanation | None:
-        """The explanation of a content key (`identity.content_key`) that can be reused.
+        """Returns a reusable explanation with this content key (`identity.content_key`).
 
-        None if there is none, or if the store is down.
+        Returns None if there is none, or if the store is down.
         """
 
     def keep(self, key: str | None, explanation: Explanation) -> None:
-        """Stores an explanation under its name, and for reuse under `key`, unless that is None or it was cut short.
+        """Stores an explanation under its name, and also under `key` for reuse.
 
-        Never fails. If the shared store is down, the explanation is kept in the process, and observers are told.
+        An explanation is not reused if `key` is None or if it was cut short. Never raises: if the shared store is
+        down, the explanation is kept in this process and observers are notified.
         """
 
     def get(self, name: str) -> Explanation:
-        """The explanation of a name `explanations/e`. Raises NotFound and Unavailable."""
+        """Returns the explanation with the name `explanations/e`. Raises NotFound and Unavailable."""
 
     def list(self, wanted: Filter, page_size: int, token: str) -> Page[Explanation]:
-        """The explanations that match, newest first. Raises Unavailable."""
+        """Lists the matching explanations, newest first. Raises Unavailable."""
 
 
 class Observer(Protocol):
-    """Is told what happens. It must not raise and must not block."""
+    """Receives records of what happens, for logs and metrics. It must neither raise nor block."""
 
     def notice(self, record: Record) -> None:
-        """Takes a record."""
+        """Receives a record."""
 
 
 class Observers:
-    """Several observers as one."""
+    """An observer that passes every record on to several observers."""
 
     def __init__(self, observers: Sequence[Observer]) -> None:
         self._observers = tuple(observers)

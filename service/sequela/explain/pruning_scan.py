@@ -1,4 +1,4 @@
-"""Runs the pruning scan: from the recent end, a window of splits at a time, up to the cut.
+"""Runs the pruning scan: window by window of splits, from the recent end up to the cut.
 
 This is TimeSHAP's Algorithm 1 (docs/design.md §4.1).
 """
@@ -31,9 +31,9 @@ class Scan:
 
     Attributes:
         pruned: The number of events in the pruned block P.
-        splits: The splits that were scanned, from the recent end, (k,).
+        splits: The splits that were scanned, most recent first, (k,).
         curve: w1 of these splits, (k, targets).
-        complete: False if time ran out. Everything older than the scanned part is then in P.
+        complete: False if time ran out. P then contains everything that is older than the scanned part.
     """
 
     pruned: int
@@ -43,7 +43,7 @@ class Scan:
 
 
 def scan_for(scored: ScoredTask, tolerance: NDArray[np.float64], levels: Sequence[LevelDefinition]) -> Scan:
-    """Finds the cut for the levels of a request; nothing is scanned if none of them needs it.
+    """Finds the cut for the levels of a request. Nothing is scanned if none of them needs a cut.
 
     Args:
         scored: The request with its scores.
@@ -51,8 +51,8 @@ def scan_for(scored: ScoredTask, tolerance: NDArray[np.float64], levels: Sequenc
         levels: The levels that will be played.
 
     Raises:
-        Cancelled: The caller is gone.
-        DoesNotFit: The model fails.
+        Cancelled: The caller cancelled the request.
+        DoesNotFit: The model failed.
     """
     task, scores, options = scored.task, scored.scores, scored.task.request.options
     if not needs_scan(options, levels):
@@ -67,15 +67,15 @@ def scan_for(scored: ScoredTask, tolerance: NDArray[np.float64], levels: Sequenc
 
 
 def needs_scan(options: Options, levels: Sequence[LevelDefinition]) -> bool:
-    """Whether the answer has a pruning part. A request without levels asks for the scan alone."""
+    """Returns whether the answer has a pruning part. A request without levels asks only for the scan."""
     return options.full_pruning_curve or not levels or any(each.needs_cut(options) for each in levels)
 
 
 def _takes_whole_curve(task: Task, levels: Sequence[LevelDefinition]) -> bool:
     """Whether a level needs the curve within P, to split P by it, and the curve costs no more than a level does.
 
-    Behind an endpoint the full curve may take no more rows than a level does. Otherwise P is split by the part of the
-    curve that was scanned for the cut, and in halves.
+    Behind an endpoint, the full curve is only scanned if it takes no more rows than a level may. Otherwise P is split
+    by the part of the curve that was scanned for the cut, and in halves.
     """
     options, endpoint = task.request.options, task.model.endpoint
     wanted = any(each.needs_whole_curve(options) for each in levels)
@@ -84,7 +84,7 @@ def _takes_whole_curve(task: Task, levels: Sequence[LevelDefinition]) -> bool:
 
 
 def not_scanned(targets: int) -> Scan:
-    """Nothing is pruned, and nothing was evaluated."""
+    """Returns the result if nothing is scanned: nothing is pruned."""
     return Scan(0, scan_order(1), np.empty((0, targets)))
 
 
@@ -93,7 +93,7 @@ class Scanner:
     """Scans one sequence.
 
     Attributes:
-        evaluator: Gives the values of coalitions.
+        evaluator: Returns the values of coalitions.
         extent: The size of the sequence.
         base: f(B) after the link, (targets,).
         score: f(X) after the link, (targets,).
@@ -111,14 +111,14 @@ class Scanner:
     def to_the_cut(self) -> Scan:
         """Scans up to the first prunable split (TimeSHAP Algorithm 1).
 
-        With η = 0 for some target nothing can be pruned (|w1| < 0 never holds), so nothing is scanned.
+        If η is 0 for any target, nothing can be pruned, because |w1| < 0 is never true. So nothing is scanned.
         """
         if not (self.tolerance > 0).all():
             return not_scanned(len(self.base))
         return self._scan(lambda curve: first_prunable(curve, self.tolerance) is not None)
 
     def beyond_the_cut(self) -> Scan:
-        """Scans every split, unless nothing can be pruned, so that the curve within P is known too."""
+        """Scans every split, so that the curve within P is known too, unless nothing can be pruned."""
         return self.whole_curve() if (self.tolerance > 0).all() else not_scanned(len(self.base))
 
     def whole_curve(self) -> Scan:
@@ -126,7 +126,7 @@ class Scanner:
         return self._scan(lambda _: False)
 
     def _scan(self, is_enough: Callable[[NDArray[np.float64]], bool]) -> Scan:
-        """Scans window after window, until `is_enough` holds for the curve of a window, (splits, targets)."""
+        """Scans window after window until `is_enough` returns True for the curve of a window, (splits, targets)."""
         # Splits are coalitions of single events, so that the scan shares states and rows with the event level.
         players = event_players(self.extent, blocks=())
         order = scan_order(self.extent.length)
@@ -147,7 +147,7 @@ class Scanner:
         return 0 if row is None else int(order[row])
 
     def _unfinished(self, scanned: NDArray[np.intp], curve: NDArray[np.float64]) -> Scan:
-        """The result if time ran out. Without a cut, P is everything that was not scanned."""
+        """Returns the result if time ran out. If no cut was found, P is everything that was not scanned."""
         # The last split that was scanned did not qualify, so P ends one event before it.
         oldest = int(scanned[-1]) if len(scanned) else self.extent.length
         return Scan(self._cut(scanned, curve) or oldest - 1, scanned, curve, complete=False)

@@ -1,6 +1,6 @@
-"""Requests as plain objects, free of any transport. Shapes and names are not yet checked against a model.
+"""Requests as plain objects that do not depend on a transport. They have not been checked against a model yet.
 
-Each part knows where its caller wrote it (`InputPaths`, `RequestPaths`), so that an error found later names that place.
+Each part knows its path in the caller's request (`InputPaths`, `RequestPaths`), so that later errors can name it.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from sequela.explain.options import Options
 
 @dataclass(frozen=True, slots=True)
 class NamedModel:
-    """`models/m`, `models/m/versions/v`, `m` or `m/v`."""
+    """A model by its name: `models/m`, `models/m/versions/v`, `m` or `m/v`."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class DigestedModel:
-    """A model that the server already has."""
+    """A model that the server already has, by its digest."""
 
     digest: str
 
 
 @dataclass(frozen=True, slots=True)
 class InlineModel:
-    """The model itself; an empty schema means metadata or inference."""
+    """A model sent with the request. If the schema is empty, it is read from the ONNX metadata or inferred."""
 
     onnx: bytes = field(repr=False)
     schema_json: bytes = field(default=b"", repr=False)
@@ -39,7 +39,7 @@ class InlineModel:
 
 @dataclass(frozen=True, slots=True)
 class EndpointModel:
-    """A model served elsewhere."""
+    """A model that another server runs, by its address."""
 
     uri: str
     version: str = ""
@@ -51,9 +51,9 @@ ModelChoice = NamedModel | DigestedModel | InlineModel | EndpointModel
 
 @dataclass(frozen=True, slots=True)
 class ArrayPath:
-    """Where a caller wrote one array: its name, its values, its shape and the names of its columns.
+    """The paths of one array in the caller's request: of its name, its values, its shape and its column names.
 
-    `shape_note` is added to messages about the shape.
+    `shape_note` is appended to messages about the shape.
     """
 
     name: str
@@ -65,8 +65,10 @@ class ArrayPath:
 
 @dataclass(frozen=True, slots=True)
 class InputPaths:
-    """Where a caller wrote the inputs of a sequence or a background: by default in the form of `sequela.v1`, as
-    `sequence.inputs[0].tensor.shape`. Other protocols have subclasses.
+    """The paths of the inputs of a sequence or a background in the caller's request.
+
+    By default they have the form of `sequela.v1`, such as `sequence.inputs[0].tensor.shape`. Other protocols subclass
+    it.
     """
 
     parent: str
@@ -74,24 +76,28 @@ class InputPaths:
 
     @property
     def inputs(self) -> str:
-        """All inputs together."""
+        """The path of all inputs together."""
         return f"{self.parent}.{self.field}"
 
     @property
     def events(self) -> str:
-        """What people read about the events."""
+        """The path of the notes on the events."""
         return f"{self.parent}.events"
 
     def array(self, index: int) -> ArrayPath:
-        """One of the inputs."""
+        """Returns the paths of the input with this index."""
         here = f"{self.inputs}[{index}]"
         return ArrayPath(f"{here}.name", f"{here}.tensor", f"{here}.tensor.shape", f"{here}.columns")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NamedArray:
-    """One input's values, without a batch axis; finite. `name` may be empty for a model with one data
-    input. `columns` names the columns of the array in their order, where the caller knows them.
+    """The values of one input, without a batch axis.
+
+    Attributes:
+        name: The name of the input. It may be empty for a model with one data input.
+        array: The values.
+        columns: The names of the array's columns, in order; empty if the caller did not send any.
     """
 
     name: str
@@ -101,21 +107,26 @@ class NamedArray:
 
 @dataclass(frozen=True, slots=True)
 class NamedBackground:
-    """`models/m/backgrounds/b`, or `b` for a background of the request's model."""
+    """A stored background by its name: `models/m/backgrounds/b`, or `b` for one of the request's model."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class DigestedBackground:
-    """A background that the server already has."""
+    """A background that the server already has, by its digest."""
 
     digest: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GivenBackground:
-    """Per event input an average event (d) or a matrix (k, d); per static input its values."""
+    """A background sent with the request.
+
+    Attributes:
+        inputs: For each event input an average event (d,) or a matrix (k, d), and the values of each static input.
+        mean_event: For each event input, the event that stands for events older than the first row of a matrix.
+    """
 
     inputs: tuple[NamedArray, ...]
     mean_event: tuple[NamedArray, ...] = ()
@@ -126,7 +137,7 @@ BackgroundChoice = NamedBackground | DigestedBackground | GivenBackground
 
 @dataclass(frozen=True, slots=True)
 class EventInfo:
-    """What people read about one event: never fed to the model, echoed and stored."""
+    """The caller's notes on one event. They are stored and returned for people to read; the model never sees them."""
 
     id: str = ""
     time: datetime | None = None
@@ -135,8 +146,12 @@ class EventInfo:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GivenSequence:
-    """The values of every input, and what people read about the real events (none, or one each, oldest
-    first).
+    """A sequence: the values of every input, and the caller's notes on its events.
+
+    Attributes:
+        inputs: The values of every input.
+        events: The notes on the real events, oldest first: one for each event, or none at all.
+        paths: The paths of the inputs in the request.
     """
 
     inputs: tuple[NamedArray, ...]
@@ -146,19 +161,19 @@ class GivenSequence:
 
 @dataclass(frozen=True, slots=True)
 class RequestPaths:
-    """Where a caller wrote the background and the options of a request."""
+    """The paths of the background and the options in the caller's request."""
 
     background: str = "background"
     options: str = "options"
 
     def option(self, name: str) -> str:
-        """One of the options."""
+        """Returns the path of the option with this name."""
         return f"{self.options}.{name}" if self.options else name
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ExplainRequest:
-    """A score to explain. `caller_id` and `labels` are the caller's own, such as the id of an alert."""
+    """A score to explain. `caller_id` and `labels` are chosen by the caller, for example the id of an alert."""
 
     model: ModelChoice
     sequence: GivenSequence
@@ -174,8 +189,11 @@ class ScoreRequest:
     """Sequences to score.
 
     Attributes:
-        targets: The outputs asked for; empty for all.
-        output_event: The event t ≤ 0 whose output is asked for, of a model with an output for each event.
+        model: The model that scores them.
+        sequences: The sequences.
+        targets: The requested outputs; empty for all.
+        output_event: The event t <= 0 whose output is requested, for models with an output for each event.
+        paths: The paths of the options in the request.
     """
 
     model: ModelChoice

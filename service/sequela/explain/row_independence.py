@@ -72,7 +72,8 @@ class RowIndependence:
                 raise _not_deterministic(uri, repeats)
         for row, alone in zip(rows, score_alone(rows), strict=True):
             difference = np.abs(alone - outputs[row]).max()
-            # The size of a batch alone does not make this much difference: either scores are random, or other rows matter.
+            # The size of a batch alone does not make this much difference: either scores are random, or other rows
+            # matter.
             if difference > allowed * REPEAT_SHARE:
                 repeats = [*score_alone([row] * REPEATS), alone]
                 if _spread(repeats) > allowed * REPEAT_SHARE:
@@ -89,8 +90,10 @@ def _spread(repeats: Sequence[Outputs]) -> float:
 def _coupled(uri: str, alone: Outputs, beside: Outputs) -> DoesNotFit:
     place = int(np.abs(alone - beside).argmax())
     text = (
-        f"{uri} gives the same sequence {beside[place]:.6g} in a batch with others and {alone[place]:.6g} alone, so the "
-        "rows of a batch influence each other. Set max_batch_rows = 1 in its endpoint.toml, or serve a model whose rows "
+        f"{uri} gives the same sequence {beside[place]:.6g} in a batch with others and {alone[place]:.6g} "
+        "alone, so the "
+        "rows of a batch influence each other. Set max_batch_rows = 1 in its endpoint.toml, or serve a model "
+        "whose rows "
         "are independent (batch_first, no normalisation over the batch, no dynamic quantisation)"
     )
     return DoesNotFit("MODEL_ROWS_COUPLED", text)
@@ -101,7 +104,8 @@ def _not_deterministic(uri: str, repeats: Sequence[Outputs]) -> DoesNotFit:
     place = int(np.ptp(found, axis=0).argmax())
     low, high = found[:, place].min(), found[:, place].max()
     text = (
-        f"{uri} gives the same sequence different scores, {low:.6g} and {high:.6g}. Serve a model that is deterministic "
+        f"{uri} gives the same sequence different scores, {low:.6g} and {high:.6g}. Serve a model that is "
+        "deterministic "
         "(model.eval(), no sampling, no noise)"
     )
     return DoesNotFit("MODEL_NOT_DETERMINISTIC", text)

@@ -1,8 +1,8 @@
-"""A model's schema: what the model takes and gives, and how people read it.
+"""A model's schema: its inputs and outputs, and how to present them to people.
 
-A schema comes from a `schema.json` beside the model, from the ONNX metadata, or is inferred from the graph. However it
-came, this is its one form, and docs/schema.md describes its keys. Columns are counted from 0 within their input. In
-shapes, n is the number of sequences, l the number of events.
+A schema comes from a `schema.json` next to the model or from the ONNX metadata, or is inferred from the graph. All
+three end up in this form. docs/schema.md describes the keys. Columns are counted from 0 within their input. In shapes,
+n is the number of sequences and l the number of events.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """What an input of the model carries."""
+    """What an input of the model contains."""
 
     EVENTS = "events"  # (n, l, width), or (n, l) for a width of 1
     STATIC = "static"  # (n, width), or (n,): one set of values for each sequence
@@ -23,7 +23,7 @@ class Role(StrEnum):
 
 
 class Axis(StrEnum):
-    """What an axis of an input counts."""
+    """The meaning of an axis of an input."""
 
     BATCH = "batch"
     TIME = "time"
@@ -31,7 +31,7 @@ class Axis(StrEnum):
 
 
 class Dtype(StrEnum):
-    """The element types that a schema knows. Models with smaller types take the next larger one of these."""
+    """The element types of a schema. An input of a smaller type is declared with the next larger one of these."""
 
     FLOAT32 = "float32"
     FLOAT64 = "float64"
@@ -41,7 +41,7 @@ class Dtype(StrEnum):
 
     @property
     def is_float(self) -> bool:
-        """Whether it holds fractions; an input of another type holds ids or flags."""
+        """Whether this is a floating-point type. Inputs of other types contain ids or flags."""
         return self in (Dtype.FLOAT32, Dtype.FLOAT64)
 
 
@@ -62,7 +62,7 @@ class FeatureKind(StrEnum):
 
 
 class Transform(StrEnum):
-    """What was done to a raw value before it was standardised."""
+    """The transformation that was applied to a raw value before it was standardised."""
 
     NONE = "none"
     LOG1P = "log1p"
@@ -81,17 +81,17 @@ class InputSchema:
 
     Attributes:
         name: The input's name in the graph.
-        role: What it carries.
+        role: What the input contains.
         dtype: Its element type.
         width: The number of columns.
-        pad_value: What padding holds. For a mask: the value that marks padding.
-        rank: The number of axes, the batch included. Models tell it themselves; only an endpoint that does not describe
-            its model needs it, for an input of one column, which may have no axis for columns.
+        pad_value: The value of padding. For a mask, the value that marks padding.
+        rank: The number of axes, including the batch. It is only needed for an input with one column behind an endpoint
+            that does not describe its model, because such an input may have no axis for columns.
         axes: The order of the model's own axes, if it is not (batch, time, features). Callers always send
             (time, features).
-        allow_nan: NaN means "missing" to the model and may be sent. Infinity may not.
-        shape: The model's axes of columns, if there are several; `width` is their product.
-        initial: The value that a state starts with.
+        allow_nan: Whether NaN may be sent, because the model takes it for a missing value. Infinity never may.
+        shape: The sizes of the axes for columns, if the model has several; `width` is their product.
+        initial: The initial value of a state.
     """
 
     name: str
@@ -108,7 +108,7 @@ class InputSchema:
 
 @dataclass(frozen=True, slots=True)
 class Display:
-    """Converts a standardised value x back to its own unit: the inverse of `transform` of mean + scale · x."""
+    """Converts a standardised value x to its own unit: the inverse of `transform`, applied to mean + scale · x."""
 
     mean: float = 0.0
     scale: float = 1.0
@@ -122,12 +122,12 @@ class FeatureSchema:
 
     Attributes:
         name: Its name in answers.
-        columns: For each input, the columns that belong to the feature. They lie either in event inputs or in one
+        columns: For each input, the columns that belong to the feature. They are either in event inputs or in one
             static input, never in both.
         kind: How its columns are averaged and displayed.
         label, unit, description: Texts for people.
         categories: The names of a categorical feature's ids, or of a one-hot feature's columns, in order.
-        display: How a value is shown.
+        display: How to display a value.
     """
 
     name: str
@@ -152,24 +152,23 @@ class TargetSchema:
 class ModelSchema:
     """A model's inputs, logical features and targets.
 
-    A `schema.json` may leave out inputs, features and targets; each is then inferred as a whole.
+    A `schema.json` may omit inputs, features or targets. The list that is omitted is then inferred as a whole.
 
     Attributes:
         inputs: The graph's inputs.
-        features: What is switched and named together.
+        features: The columns that are attributed and named together.
         targets: The columns of the output.
-        output: The graph output that is explained. Empty: the one that is the score.
-        per_event: Whether the output has one step for each event, (n, l) or (n, l, targets). None: the model tells.
-        link: The scale on which the output is explained by default.
-        padding: The side on which a model of fixed length is padded, needed if callers send fewer events.
-        bounded: Whether outputs lie in [0, 1], so that default tolerances are absolute. None: inferred from the graph's
-            last operator.
-        background: The model's default background. For each event input an average event (width,), or a matrix
-            (k, width) whose last row is t = 0; for each static input its values (width,).
-        trial_length: The number of events that the model is tried with when it is loaded, if it needs another number
-            than those tried by default.
-        classes: Whether several outputs are alternatives, so that the one with the highest score is explained first.
-            None: they are, unless they are the steps of a forecast.
+        output: The graph output to explain; empty to infer it.
+        per_event: Whether there is one output for each event, (n, l) or (n, l, targets); None to infer it.
+        link: The default scale on which the output is explained.
+        padding: The side on which a model of fixed length is padded. Required if callers send fewer events.
+        bounded: Whether outputs lie in [0, 1], so that default tolerances are absolute; None to infer it from the
+            graph's last operator.
+        background: The model's default background. For each event input an average event (width,) or a matrix
+            (k, width) whose last row is t = 0, and for each static input its values (width,).
+        trial_length: The number of events in the trial runs when the model is loaded; None to use the default numbers.
+        classes: Whether the outputs are alternatives, so that the one with the highest score is explained first. None
+            means that they are, unless they are the steps of a forecast.
     """
 
     inputs: tuple[InputSchema, ...] = ()

@@ -30,10 +30,10 @@ def score_all(model: Model, request: ScoreRequest, limits: Limits, caller: Model
         Raw outputs (n, outputs).
 
     Raises:
-        InvalidInput: A sequence does not fit the model. The error's path names it, and its metadata has its number
-            (`row`).
-        DeadlinePassed, Cancelled: As for every request.
-        SequelaError: What `LocalModel.run` or `RemoteEndpoint.score_batches` raises.
+        InvalidInput: A sequence does not fit the model. The error has its path, and its index as the metadata `row`.
+        DeadlinePassed: The deadline passed before all sequences were scored.
+        Cancelled: The caller cancelled the request.
+        SequelaError: As `LocalModel.run` or `RemoteEndpoint.score_batches` raises.
     """
     prepare = partial(_prepare, model, request, limits)
     sequences, output_event = request.sequences, request.output_event
@@ -67,7 +67,7 @@ def _prepare(
 def _score_one(
     model: LocalModel, output_event: int, caller: ModelCaller, prepared: PreparedSequence
 ) -> Outputs:
-    """Raw outputs (1, outputs) of one sequence."""
+    """Returns the raw outputs (1, outputs) of one sequence."""
 
     def call(end: float) -> Outputs:
         return model.run(prepared.cells.as_batch(), prepared.frame, output_event, end)
@@ -78,7 +78,10 @@ def _score_one(
 def _score_remotely(
     model: RemoteModel, sequences: Sequence[PreparedSequence], output_event: int, caller: ModelCaller
 ) -> Outputs:
-    """Raw outputs (n, outputs). Sequences of one length and padding go in one call, equal ones once."""
+    """Returns raw outputs (n, outputs).
+
+    Sequences of the same length and padding share calls; equal ones are sent once.
+    """
     numbers_by_shape: dict[bytes, list[int]] = defaultdict(list)
     for number, prepared in enumerate(sequences):
         numbers_by_shape[_shape(prepared)].append(number)
@@ -94,7 +97,7 @@ def _score_remotely(
 def _score_group(
     model: RemoteModel, sequences: Sequence[PreparedSequence], output_event: int, caller: ModelCaller
 ) -> Outputs:
-    """Raw outputs (n, outputs) of sequences of one length and padding."""
+    """Returns the raw outputs (n, outputs) of sequences of the same length and padding."""
     first = sequences[0]
     digests = [row_digests(prepared.cells.as_batch())[0] for prepared in sequences]
 
@@ -106,7 +109,7 @@ def _score_group(
 
 
 def _stack(cells: Sequence[Cells]) -> Cells:
-    """Sequences of one length as a batch."""
+    """Returns a batch of sequences of the same length."""
     return Cells(
         tuple(map(np.stack, zip(*(each.events for each in cells), strict=True))),
         tuple(map(np.stack, zip(*(each.static for each in cells), strict=True))),
@@ -114,6 +117,6 @@ def _stack(cells: Sequence[Cells]) -> Cells:
 
 
 def _shape(prepared: PreparedSequence) -> bytes:
-    """What the sequences of one call have in common: length and padding."""
+    """Returns a key for the length and padding, which must be the same for all sequences of a call."""
     frame = (*prepared.frame.before, *prepared.frame.after)
     return repr((prepared.cells.length, [(array.shape, array.tobytes()) for array in frame])).encode()

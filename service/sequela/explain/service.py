@@ -41,7 +41,7 @@ class ScoreResult:
         targets: The names of the targets.
         values: Raw scores, (sequences, targets).
         model_digest: 64 hexadecimal digits.
-        cost: What the scores took.
+        cost: The cost of the scores.
     """
 
     targets: tuple[str, ...]
@@ -51,16 +51,16 @@ class ScoreResult:
 
 
 class Explainer:
-    """Answers requests. Safe to use from several threads at once; each call runs in the thread of its caller.
+    """Answers requests. Thread-safe; each call runs in the caller's thread.
 
     Args:
         models: The models that can be explained.
         backgrounds: Stored backgrounds.
         explanations: Stored explanations.
-        observer: Is told what happens.
+        observer: Receives records of what happens, for logs and metrics.
         limits: The service's limits.
         pool: The workers that all requests share.
-        levels: The levels that can be asked for.
+        levels: The levels that a request can ask for.
         diagnostics: Switches for finding out where a number comes from.
     """
 
@@ -86,12 +86,12 @@ class Explainer:
         """Explains one score, or returns the stored answer to the same request.
 
         Raises:
-            InvalidInput: The request is wrong.
+            InvalidInput: The request is invalid.
             NotFound: The model or the background does not exist.
-            DoesNotFit: Model, sequence and background do not fit together, or the model fails.
-            OutOfTime: There was not even time for f(X) and f(B).
-            Cancelled: The caller is gone.
-            Unavailable: The model, or the store that it needs, is not available.
+            DoesNotFit: Model, sequence and background do not fit together, or the model failed.
+            OutOfTime: The deadline passed before f(X) and f(B) were computed.
+            Cancelled: The caller cancelled the request.
+            Unavailable: The model, or the store that it comes from, is not available.
         """
         start = deadline.now()
         try:
@@ -131,18 +131,18 @@ class Explainer:
             raise _out_of_time(late) from None
 
     def _with_required_levels(self, request: ExplainRequest) -> ExplainRequest:
-        """The request with all levels that the levels asked for require: they are part of the answer."""
+        """Adds the levels that the requested levels require. They become part of the answer."""
         levels = self._levels.with_required(request.options.levels, request.paths.option("levels"))
         return replace(request, options=replace(request.options, levels=levels))
 
     def _compute(self, task: Task, deadline: Deadline) -> Explanation:
-        """Computes an answer that no other request may be given, since an endpoint may serve another model tomorrow."""
+        """Computes an answer that is not reused, because the endpoint may serve a different model at any time."""
         explanation = self._run(task, unique_name(), deadline)
         self._explanations.keep(None, explanation)
         return explanation
 
     def _reuse_or_compute(self, task: Task, key: str, deadline: Deadline) -> Explanation:
-        """Equal requests at the same time wait for the first of them (docs/design.md §6.3)."""
+        """Looks for a stored answer. Of equal concurrent requests, one computes the answer (docs/design.md §6.3)."""
         # Waiting requests look into the store when the first one is done, and compute if it failed.
         with self._flights.lead(key, deadline):
             found = self._explanations.answer(key)
@@ -153,7 +153,10 @@ class Explainer:
             return explanation
 
     def _reuse(self, found: Explanation, task: Task, key: str) -> Explanation:
-        """The stored answer under the name of this request. What is stored under that name already is not changed."""
+        """Returns the stored answer under the name of this request.
+
+        An answer already stored under it is not changed.
+        """
         cost = Cost(cached=True)
         name = content_name(key, task.request)
         # The same request was answered before: return exactly what was stored.
@@ -169,7 +172,7 @@ class Explainer:
 
 
 def _for_request(found: Explanation, task: Task, name: str, cost: Cost) -> Explanation:
-    """A stored answer to the same content, with the name, labels and event notes of this request."""
+    """Returns a stored answer to the same content with the name, labels and event notes of this request."""
     request = task.request
     pruned = found.pruning.pruned_events if found.pruning else 0
     infos = request.sequence.events
@@ -197,7 +200,7 @@ def _outcome(explanation: Explanation) -> str:
 
 
 def _out_of_time(late: DeadlinePassed) -> SequelaError:
-    """The error for a deadline that passed: what took the time, if that is known."""
+    """Returns the error for a passed deadline: the cause of the delay if it is known, else OutOfTime."""
     # A call that was repeated until the deadline knows why it failed, which helps more than "out of time".
     if isinstance(late.__cause__, SequelaError):
         return late.__cause__

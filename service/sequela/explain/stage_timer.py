@@ -13,14 +13,14 @@ from sequela.explain.telemetry import StageDone
 
 @dataclass(slots=True)
 class StageTimer:
-    """Measures steps, and tells the observer. `seconds` holds the wall time of each step that ended well."""
+    """Measures steps and reports them to the observer. `seconds` has the wall time of each step that succeeded."""
 
     observer: Observer
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
     def __call__(self, name: str) -> Iterator[None]:
-        """Measures the step that runs within the context."""
+        """Measures the step that runs in the body of the context."""
         start = Deadline.now()
         # A step that raises is not recorded: its time would not be comparable.
         yield

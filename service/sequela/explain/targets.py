@@ -1,4 +1,4 @@
-"""The outputs that are explained: those that the request names, else the most important ones (docs/design.md §4.7)."""
+"""Chooses the outputs to explain: those that the request names, else the most important ones (docs/design.md §4.7)."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Targets:
         columns: Their columns in the model's output.
         names: Their names.
         labels: Their labels.
-        highest: None if the targets are known. Otherwise the attributes list all outputs, and so many of them with
-            the highest raw scores are explained, once they are scored.
+        highest: None if the targets are known. Otherwise the other attributes list all outputs, and this many of them,
+            those with the highest raw scores, will be explained.
     """
 
     columns: tuple[int, ...]
@@ -30,13 +30,13 @@ class Targets:
     highest: int | None = None
 
     def by_score(self, raw: NDArray[np.float64]) -> list[int]:
-        """The positions of those to explain, given the raw scores (columns,). Equal scores keep the model's order."""
+        """Returns the positions of the targets to explain, given raw scores (columns,). Ties keep the model's order."""
         if self.highest is None:
             return list(range(len(self.columns)))
         return [int(each) for each in np.argsort(-raw, kind="stable")[: self.highest]]
 
     def picked(self, order: list[int]) -> Targets:
-        """The targets at these positions, in this order; they are known then."""
+        """Returns the targets at these positions, in this order."""
         return Targets(
             tuple(self.columns[each] for each in order),
             tuple(self.names[each] for each in order),
@@ -45,14 +45,14 @@ class Targets:
 
 
 def chosen_targets(schema: ModelSchema, wanted: tuple[str, ...], limits: Limits, path: str) -> Targets:
-    """The targets of an explanation.
+    """Returns the targets of an explanation.
 
     Args:
-        schema: The model's.
-        wanted: Names or column numbers. If it is empty, all outputs are explained, up to the limit: classes by falling
-            score, others in the model's order.
+        schema: The model's schema.
+        wanted: Names or column numbers. If it is empty, all outputs are explained, up to the limit: classes by
+            descending score, other outputs in the model's order.
         limits: The service's limits.
-        path: Where `wanted` stands in the request.
+        path: The path of `wanted` in the request.
 
     Raises:
         InvalidInput: A name is unknown, or two names mean the same output.
@@ -69,9 +69,9 @@ def chosen_targets(schema: ModelSchema, wanted: tuple[str, ...], limits: Limits,
 def scored_targets(
     schema: ModelSchema, wanted: tuple[str, ...], sequences: int, limits: Limits, path: str
 ) -> Targets:
-    """The targets of a request for scores: those that are named, else all in the model's order.
+    """Returns the targets of a request for scores: the ones that it names, or else all of them in the model's order.
 
-    So the columns of all sequences mean the same.
+    The order does not depend on scores, so that a column has the same meaning for all sequences.
 
     Raises:
         InvalidInput: A name is unknown or repeated, or there would be too many scores.
@@ -81,14 +81,15 @@ def scored_targets(
     count, most = len(schema.targets), limits.max_targets * limits.max_score_sequences
     if count * sequences > most:
         text = (
-            f"{sequences} sequences and {count} outputs are {count * sequences} scores, the limit is {most}"
+            f"{sequences} sequences with {count} outputs are {count * sequences} scores, which exceeds the "
+            f"limit of {most}"
         )
         raise InvalidInput.at(path, "TOO_MANY_SCORES", f"{text}; name targets, or send fewer sequences")
     return _targets(schema, tuple(range(count)))
 
 
 def first_targets(schema: ModelSchema, limits: Limits) -> tuple[str, ...]:
-    """The names of the targets in the model's order, up to the limit."""
+    """Returns the names of the targets in the model's order, up to the limit."""
     return tuple(target.name for target in schema.targets[: limits.max_targets])
 
 
@@ -113,11 +114,11 @@ def _column(names: tuple[str, ...], wanted: str, path: str) -> int:
     if wanted in numbers:
         return numbers.index(wanted)
     raise InvalidInput.at(
-        path, "TARGET_UNKNOWN", f"{wanted!r} is not an output; the model has {_listed(names)}"
+        path, "TARGET_UNKNOWN", f"{wanted!r} is not an output of the model; its outputs are {_listed(names)}"
     )
 
 
 def _listed(names: tuple[str, ...], most: int = 20) -> str:
-    """The names, or the first of them and their number."""
-    more = f" … ({len(names):,} outputs; numbers from 0 are taken too)" if len(names) > most else ""
+    """Joins the names. If there are many, lists the first ones and their number."""
+    more = f" … ({len(names):,} outputs; column numbers from 0 are accepted too)" if len(names) > most else ""
     return ", ".join(names[:most]) + more

@@ -1,4 +1,4 @@
-"""From a request to a task: finds the model and the background, and fits them and the sequence to each other."""
+"""Resolves a request to a task: finds the model and the background, and checks that they fit the sequence."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ from sequela.timeshap.players import Extent
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Task:
-    """A request with everything that it names.
+    """A request together with the model, the background and the targets that it names.
 
     Attributes:
-        request: The request, with the levels that its levels require.
+        request: The request, including the levels that its levels require.
         model: The model.
-        layout: The model's features; they have the caller's names if the model has none.
-        prepared: The sequence.
+        layout: The model's features. They have the caller's names if the model has none.
+        prepared: The sequence, converted to what the model takes.
         background: The background.
-        background_name: Its name; empty if it has none.
+        background_name: The name of the background; empty if it has none.
         targets: The outputs to explain.
-        warnings: What was assumed about what the caller sent.
+        warnings: What was assumed about the caller's data.
     """
 
     request: ExplainRequest
@@ -71,17 +71,17 @@ class Task:
 def resolve(
     request: ExplainRequest, models: Models, backgrounds: Backgrounds, limits: Limits, until: float
 ) -> Task:
-    """Finds and checks everything that a request names.
+    """Resolves a request: finds and checks everything that it names.
 
     Args:
         request: The request.
         models: The models that can be explained.
         backgrounds: Stored backgrounds.
         limits: The service's limits.
-        until: When the model must be there, in seconds on the monotonic clock.
+        until: When the model must be loaded, in seconds on the monotonic clock.
 
     Raises:
-        InvalidInput: The request is wrong.
+        InvalidInput: The request is invalid.
         NotFound: The model or the background does not exist.
         DoesNotFit: Model, sequence and background do not fit together.
     """
@@ -109,17 +109,17 @@ def resolve(
 
 
 def _equal(task: Task) -> Iterator[ExplanationWarning]:
-    """Warns if a background matrix equals the sequence, so that nothing is left to explain.
+    """Yields a warning if a background matrix equals the sequence, so that there is nothing to explain.
 
-    Values are compared bit by bit, as those of null players are.
+    Values are compared bit by bit, as for null players.
     """
     if task.background.length <= 1:
         return
     pairs = zip(_arrays(task.prepared.cells), _arrays(task.background_cells()), strict=True)
     if all(own.tobytes() == other.tobytes() for own, other in pairs):
         text = (
-            "The sequence equals its background in every value, so nothing is to be explained: all attributions are 0. "
-            "Was the sequence itself sent as the background?"
+            "The sequence equals its background in every value, so all attributions are 0. "
+            "Check that the sequence itself was not sent as the background."
         )
         yield ExplanationWarning("SEQUENCE_EQUALS_BACKGROUND", text)
 
@@ -129,7 +129,10 @@ def _arrays(cells: Cells) -> tuple[NDArray[Any], ...]:
 
 
 def _warnings(request: ExplainRequest, schema: ModelSchema, own: ModelSchema) -> Iterator[ExplanationWarning]:
-    """Warns of columns that were matched by position. `schema` has the caller's names, `own` the model's."""
+    """Yields warnings about columns that were matched by position.
+
+    `schema` has the caller's names, `own` the model's.
+    """
     yield from column_warnings(own, request.sequence.inputs, "sequence")
     if isinstance(request.background, GivenBackground):
         yield from column_warnings(schema, request.background.inputs, "background")
@@ -138,13 +141,14 @@ def _warnings(request: ExplainRequest, schema: ModelSchema, own: ModelSchema) ->
 def _longer(
     request: ExplainRequest, background: Background, prepared: PreparedSequence
 ) -> Iterator[ExplanationWarning]:
-    """Warns if a background that was sent has more rows than the sequence: it may be a data set of samples."""
+    """Yields a warning if a background that was sent has more rows than the sequence: it may be a set of samples."""
     length = prepared.cells.length
     sent = isinstance(request.background, GivenBackground | DigestedBackground)
     if sent and background.length > max(length, 1):
         text = (
-            f"The background has {background.length} rows, the sequence {length} events: its last {length} rows stand "
-            "for the events, one for each position. If its rows are samples, send their average instead."
+            f"The background has {background.length} rows, but the sequence has {length} events. The last "
+            f"{length} rows "
+            "were used, one for each event. If the rows are samples, send their average instead."
         )
         yield ExplanationWarning("BACKGROUND_LONGER_THAN_SEQUENCE", text)
 
@@ -159,7 +163,7 @@ def _background(
     match request.background:
         case None:
             if model.info.default_background is None:
-                text = f"model {model.info.name} has no default background; name one, send its values, "
+                text = f"model {model.info.name} has no default background; name a stored background, send its values, "
                 text += 'or put "background" into its schema.json'
                 raise DoesNotFit(
                     "BACKGROUND_MISSING", text, violations=[Violation(request.paths.background, text)]
@@ -179,7 +183,7 @@ def _background(
 
 
 def _check_background(background: Background, schema: ModelSchema, path: str) -> None:
-    """Raises DoesNotFit if names, widths or types differ: a stored background may belong to another model."""
+    """Raises DoesNotFit if names, widths or types differ, since a stored background may belong to a different model."""
     shapes = layout(schema)
     want = {item.name: (item.width, item.dtype.value) for item in (*shapes.events, *shapes.static)}
     have = {
@@ -194,15 +198,17 @@ def _check_background(background: Background, schema: ModelSchema, path: str) ->
 
 
 def check_output_event(event: int, schema: ModelSchema, length: int, path: str) -> None:
-    """Raises InvalidInput if there is no step of the output at this event t <= 0."""
+    """Raises InvalidInput if the model has no output for this event t <= 0."""
     problem: InvalidInput | None = None
     if event and not schema.per_event:
         problem = InvalidInput.at(
-            path, "OUTPUT_EVENT_UNSUPPORTED", f"{event}, but the model has one output for the sequence"
+            path,
+            "OUTPUT_EVENT_UNSUPPORTED",
+            f"{event} was sent, but the model has only one output for a sequence",
         )
     elif not -length < event <= 0:
         problem = InvalidInput.at(
-            path, "OUTPUT_EVENT_OUT_OF_RANGE", f"{event}, must be from {1 - length} to 0"
+            path, "OUTPUT_EVENT_OUT_OF_RANGE", f"{event} is out of range; must be from {1 - length} to 0"
         )
     if problem:
         raise problem

@@ -1,4 +1,4 @@
-"""The records that observers get, one for each thing that happened. Durations are in seconds."""
+"""The records that observers receive. Durations are in seconds."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sequela.explain.explanation import Explanation
 
 @dataclass(frozen=True, slots=True)
 class BatchEvaluated:
-    """A model was called once, for so many rows."""
+    """A model was called once, with `rows` rows."""
 
     rows: int
     seconds: float
@@ -17,7 +17,7 @@ class BatchEvaluated:
 
 @dataclass(frozen=True, slots=True)
 class StageDone:
-    """A step of an explanation ended: resolve, score, prune, or a level by its name."""
+    """A step of an explanation ended. `stage` is resolve, score, prune or the name of a level."""
 
     stage: str
     seconds: float
@@ -29,7 +29,7 @@ class ExplanationFinished:
 
     Attributes:
         outcome: `ok`, `cached`, `cut_short`, `below_minimum`, or the reason of the error.
-        seconds: The time that it took.
+        seconds: The duration of the request.
         explanation: The answer; None after an error.
     """
 
@@ -40,12 +40,12 @@ class ExplanationFinished:
 
 @dataclass(frozen=True, slots=True)
 class CacheLookup:
-    """A lookup in a cache.
+    """An entry was looked up in a cache.
 
     Attributes:
         cache: `background`, `explanation` or `model`.
         result: `hit`, `miss` or `error`.
-        seconds: The time that it took.
+        seconds: The duration of the lookup.
     """
 
     cache: str
@@ -63,8 +63,14 @@ class StoreState:
 
 @dataclass(frozen=True, slots=True)
 class EndpointCalled:
-    """A call to an endpoint ended: `ok`, or the reason of its error. `endpoint` is the operator's name for it, or
-    `request` for all that requests name: labels stay few.
+    """A call to an endpoint ended.
+
+    Attributes:
+        endpoint: The operator's name for the endpoint, or `request` for any endpoint named by a request. One label for
+            all of those keeps the number of time series bounded.
+        rows: The number of rows in the call.
+        seconds: The duration of the call.
+        outcome: `ok`, or the reason of the error.
     """
 
     endpoint: str
@@ -75,7 +81,7 @@ class EndpointCalled:
 
 @dataclass(frozen=True, slots=True)
 class EndpointWindow:
-    """How many calls to an endpoint may be under way at a time now."""
+    """The number of calls to an endpoint that may be in flight at once changed to `calls`."""
 
     endpoint: str
     calls: int
@@ -92,7 +98,7 @@ class CircuitState:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call: its kind (unary, client_stream, server_stream, bidi_stream), full service name and method."""
+    """A gRPC call: its kind (unary, client_stream, server_stream or bidi_stream), full service name and method."""
 
     kind: str
     service: str
@@ -101,7 +107,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class CallStarted:
-    """A call came in."""
+    """A call was received."""
 
     call: Call
 
@@ -117,21 +123,21 @@ class CallHandled:
 
 @dataclass(frozen=True, slots=True)
 class MessageReceived:
-    """A message of a call came in."""
+    """A message of a call was received."""
 
     call: Call
 
 
 @dataclass(frozen=True, slots=True)
 class MessageSent:
-    """A message of a call went out."""
+    """A message of a call was sent."""
 
     call: Call
 
 
 @dataclass(frozen=True, slots=True)
 class HttpHandled:
-    """An inference request over HTTP ended: its route with placeholders for names, its method, and the code."""
+    """An HTTP inference request ended. `route` has placeholders for names, and `code` is the HTTP status."""
 
     route: str
     method: str
@@ -141,7 +147,7 @@ class HttpHandled:
 
 @dataclass(frozen=True, slots=True)
 class ExecutorState:
-    """How many pieces of work wait for a thread of an executor, and how many run."""
+    """How many tasks are waiting for a thread of an executor, and how many are running."""
 
     executor: str
     waiting: int
@@ -150,9 +156,9 @@ class ExecutorState:
 
 @dataclass(frozen=True, slots=True)
 class RequestRejected:
-    """An executor refused work: QUEUE_FULL, DEADLINE_TOO_SHORT or DRAINING.
+    """An executor rejected a request. The reason is QUEUE_FULL, DEADLINE_TOO_SHORT or DRAINING.
 
-    The executor `bodies` is the memory that the bodies of HTTP requests share.
+    The executor named `bodies` stands for the memory that the bodies of HTTP requests share.
     """
 
     executor: str

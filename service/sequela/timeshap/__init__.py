@@ -1,1 +1,1 @@
-"""The method in plain numpy: which coalitions to evaluate, and what follows from their values. It runs no model."""
+"""The method in plain numpy: which coalitions to evaluate, and attributions from their values. It runs no model."""

@@ -1,7 +1,7 @@
-"""The cells of a sequence, which coalitions switch between the sequence and the background.
+"""The cells of a sequence, each of which a coalition takes from the sequence or from the background.
 
-A model can take several inputs, so one sequence has several arrays. Event inputs share the axis of events, static
-inputs have none. A logical feature is one or more columns.
+A model can take several inputs, so one sequence has several arrays. Event inputs share the axis of events; static
+inputs have no such axis. A logical feature is one or more columns.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class Cells:
     """The values of one sequence of l events, or of a batch of n such sequences.
 
     Attributes:
-        events: An array for each event input, (l, d_j), or (n, l, d_j) in a batch; the oldest event comes first.
+        events: An array for each event input, (l, d_j), or (n, l, d_j) in a batch. The oldest event comes first.
         static: An array for each static input, (s_j,), or (n, s_j) in a batch.
     """
 
@@ -32,15 +32,15 @@ class Cells:
         return int(self.events[0].shape[-2])
 
     def as_batch(self) -> Cells:
-        """A batch that holds only this sequence."""
+        """Returns a batch of this one sequence."""
         return Cells(tuple(array[None] for array in self.events), tuple(array[None] for array in self.static))
 
     def between(self, before: Sequence[NDArray[Any]], after: Sequence[NDArray[Any]]) -> Cells:
-        """The batch with the same rows around the events of every sequence.
+        """Returns the batch with the same rows added around the events of every sequence.
 
         Args:
-            before: Rows (k, d_j) for each event input; an empty sequence adds none.
-            after: Likewise.
+            before: The rows (k, d_j) to add before the events, for each event input. If empty, nothing is added.
+            after: The rows (k, d_j) to add after the events, in the same form.
         """
         events = self.events
         for rows, at in ((before, 0), (after, 1)):
@@ -53,12 +53,12 @@ class Cells:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Columns:
-    """The logical feature that each column belongs to.
+    """The logical feature to which each column belongs.
 
     Attributes:
-        events: For each event input the feature index of its columns, (d_j,).
-        features: The number of event features; they have the indices 0 … features - 1.
-        static: The number of static inputs. Static input j as a whole is feature `features + j`.
+        events: For each event input, the feature indices of its columns, (d_j,).
+        features: The number of event features. They have the indices 0 … features - 1.
+        static: The number of static inputs. Each static input j is a single feature, with the index `features + j`.
     """
 
     events: tuple[NDArray[np.intp], ...]

@@ -1,10 +1,10 @@
-"""How many coalitions of each size are evaluated: budgets, nested stages, strata and their allocation.
+"""Decides how many coalitions of each size are evaluated: budgets, nested stages, strata and their allocation.
 
-Only the odd part of a game matters to its Shapley values, so coalitions come in pairs {S, Sᶜ}. A pair belongs to the
-stratum of its smaller size s = 1 … ⌊m/2⌋. It is named by its smaller side; at s = m/2 by the side that holds the last
-player. Each stratum has one random order that follows from the seed (pair_order.py), and a budget takes the first k_s
-pairs of it. So smaller samples are contained in larger ones, and the budget alone reproduces a sample. A stratum that
-is taken whole is enumerated.
+Shapley values depend only on the odd part of a game, so coalitions come in pairs {S, Sᶜ}. A pair belongs to the stratum
+of its smaller size s = 1 … ⌊m/2⌋. It is identified by its smaller side (the named side), or at s = m/2 by the side that
+contains the last player. The seed determines one random order for each stratum (pair_order.py), and a budget takes the
+first k_s pairs of it. So smaller samples are subsets of larger ones, and the seed and the budget reproduce a sample. A
+stratum of which all pairs are taken is enumerated.
 
 The weights of the coalitions are KernelSHAP's (TimeSHAP Eq. 2; docs/estimator.md, "Which coalitions").
 """
@@ -19,41 +19,42 @@ from typing import TypeAlias
 import numpy as np
 
 MAX_STRATUM = 1 << 62
-"""Larger strata count as this large. No sample comes near the end of such a stratum."""
+"""Larger strata are treated as if they had this size. No sample comes near the end of such a stratum."""
 GROWTH = 1.4
-"""How much larger each nested stage is than the one before."""
+"""The ratio between the sizes of consecutive nested stages."""
 EXACT_AT_ONCE = 4096
 """Games of up to this many coalitions are enumerated without sampling first."""
 FEWEST_TO_TRUST = 1024
-"""Samples of fewer coalitions do not end a game by their error bars. An effect that few coalitions have ("these three
-or four players in, and none of those three or four") may not be in a small sample at all, and its error bars are then
-far too small. Nine games of such rules with 20, 30 and 40 players were stopped at a target of 0.005. When any sample
-could stop them, 95 % intervals covered 55-81 % (of the player missed most 12-65 %). From 1024 coalitions on they
-covered 92-95 % (83-93 %, in one game of 40 players 72 %), and from 2048 on 93-95 %, which is not worth twice the rows.
+"""The standard errors of smaller samples do not end a game. A small sample may miss an effect that occurs in few
+coalitions ("these three or four players present, and none of those three or four"), and its standard errors are then
+far too small. Nine games with such rules and 20, 30 and 40 players were stopped at a target of 0.005. When samples of
+any size could stop them, 95 % intervals covered 55-81 % (12-65 % for the player that was missed most often). With at
+least 1024 coalitions they covered 92-95 % (83-93 %, and 72 % in one game of 40 players), and with at least 2048 they
+covered 93-95 %, which is not worth twice the rows.
 """
 
 
 def minimum_budget(players: int) -> int:
-    """The smallest budget n: max(4m, 128), or all 2^m coalitions if these are fewer.
+    """Returns the smallest budget n: max(4m, 128), or all 2^m coalitions if there are fewer.
 
-    The regression then has full rank, and enough pairs are left for error bars.
+    This is enough for a regression of full rank, with pairs left for estimating standard errors.
     """
     return min(max(4 * players, 128), all_coalitions(players))
 
 
 def all_coalitions(players: int) -> int:
-    """The number of coalitions of m players, 2^m."""
+    """Returns the number of coalitions of m players, 2^m."""
     return 1 << players
 
 
 def stages(players: int, budget: int, at_once: int = EXACT_AT_ONCE, fewest: int = 0) -> tuple[int, ...]:
-    """The sizes in coalitions of the nested stages, each about 1.4 times the one before.
+    """Returns the sizes of the nested stages in coalitions, each about 1.4 times the one before.
 
     Args:
-        players: m, at least 2.
-        budget: The largest size. If all 2^m coalitions are fewer, they are the last stage.
-        at_once: Games of at most so many coalitions have one stage, if the budget allows it.
-        fewest: One of the sizes is this one, if it lies between the first and the last.
+        players: The number of players m, at least 2.
+        budget: The largest size. If there are fewer than that, all 2^m coalitions are the last stage.
+        at_once: Games with at most this many coalitions have a single stage, if the budget allows it.
+        fewest: A size to include, if it lies between the first and the last one.
 
     Returns:
         The sizes, ascending; empty if the budget is below the minimum.
@@ -75,7 +76,12 @@ def stages(players: int, budget: int, at_once: int = EXACT_AT_ONCE, fewest: int 
 
 @dataclass(frozen=True, slots=True)
 class Stratum:
-    """All pairs of one size: `size` players on the named side (s), `total` pairs (N_s)."""
+    """All pairs of one size.
+
+    Attributes:
+        size: The number of players on the named side, s.
+        total: The number of pairs, N_s.
+    """
 
     size: int
     total: int
@@ -83,7 +89,7 @@ class Stratum:
 
 @lru_cache(maxsize=64)
 def strata(players: int) -> tuple[Stratum, ...]:
-    """The strata of m players, by size from 1 on: N_s = C(m, s), half of it at s = m/2."""
+    """Returns the strata of m players, by ascending s from 1: N_s = C(m, s), and half of it at s = m/2."""
     layers, total = [], 1
     for size in range(1, players // 2 + 1):
         total = min(total * (players - size + 1) // size, MAX_STRATUM) if total < MAX_STRATUM else MAX_STRATUM
@@ -93,11 +99,11 @@ def strata(players: int) -> tuple[Stratum, ...]:
 
 @lru_cache(maxsize=256)
 def allocation(players: int, budget: int) -> tuple[int, ...]:
-    """The number of pairs k_s that each stratum gets from n coalitions (docs/estimator.md, "Which coalitions").
+    """Returns the number of pairs k_s of each stratum in a sample of n coalitions.
 
-    k_s = min(N_s, c·a_s) with a_s = 1 (½ at s = m/2), so that Σ k_s = ⌊(n - 2)/2⌋, rounded by largest remainders. The
-    empty coalition and the one of all players are always known, hence n - 2. Stratum 1 is filled first, so that every
-    player is alone in one pair and the regression has full rank.
+    k_s = min(N_s, c·a_s) with a_s = 1 (½ at s = m/2), such that Σ k_s = ⌊(n - 2)/2⌋, rounded by largest remainders
+    (docs/estimator.md, "Which coalitions"). The empty and the full coalition are always known, hence n - 2. Stratum 1
+    is filled first, so that every player is alone in one pair and the regression has full rank.
     """
     layers = strata(players)
     left = min((budget - 2) // 2, sum(layer.total for layer in layers))
@@ -117,7 +123,7 @@ def _fill(limits: list[int], shares: list[float], amount: int) -> tuple[int, ...
     given = [0] * len(limits)
     open_parts = list(range(len(limits)))
     left = amount
-    # A part that reaches its limit is full, and the others get more of what is left, until no further part is full.
+    # Parts that reach their limit are fixed, and the rest is divided again, until no other part reaches its limit.
     while open_parts:
         level = left / sum(shares[i] for i in open_parts)
         full = [i for i in open_parts if limits[i] <= level * shares[i]]
@@ -148,8 +154,8 @@ def portions(known: Sequence[int], counts: Sequence[int], most: int) -> Iterator
 
     Args:
         known: The number of pairs of each stratum that the sample already has.
-        counts: The number that it is to have.
-        most: The pairs of a portion; the last one may have fewer.
+        counts: The number of pairs of each stratum that it should have.
+        most: The number of pairs in a portion. The last one may have fewer.
     """
     portion: Portion = []
     left = most

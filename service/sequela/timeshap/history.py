@@ -1,7 +1,8 @@
-"""What the pruned events hide, and where they are split if they hide something (docs/design.md §4.3).
+"""Finds effects that offset each other within the pruned events, and where to split these (docs/design.md §4.3).
 
-The cut judges P as a whole. The scanned curve tells more: w1 at an older split i is what the i oldest events are worth.
-So between two splits whose w1 differ by more than η there are events that matter, even if P as a whole does not.
+The cut judges P as a whole. The scanned curve has more detail: w1 at an older split i is the contribution of the i
+oldest events. So there are relevant events between two splits whose w1 differ by more than η, even if P as a whole is
+irrelevant.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ class History:
     """The pruning curve within P.
 
     Attributes:
-        importance: w1 of the i oldest events in row i, (pruned + 1, targets); row 0 is 0. A split that was not scanned
-            has the w1 of the next older one that was.
+        importance: w1 of the i oldest events in row i, (pruned + 1, targets). Row 0 is 0. A split that was not scanned
+            has the w1 of the next older split that was.
         tolerance: η, (targets,).
     """
 
@@ -33,26 +34,26 @@ class History:
         return np.asarray(np.abs(self.importance[:-1]).max(axis=0, initial=0.0))
 
     def farthest(self, target: int) -> int:
-        """The split older than the cut with the largest |w1| for a target, as a number of events."""
+        """Returns the split older than the cut with the largest |w1| for a target, as a number of events."""
         return int(np.abs(self.importance[:-1, target]).argmax())
 
     def ranges(self, blocks: Sequence[int]) -> NDArray[np.float64]:
-        """The range of the curve within each block, (blocks, targets). `blocks` are sizes, from the oldest on."""
+        """Returns the range of the curve within each block, (blocks, targets). `blocks` are sizes, oldest first."""
         parts = [self.importance[start : stop + 1] for start, stop in _bounds(blocks)]
         return np.array([part.max(axis=0) - part.min(axis=0) for part in parts]).reshape(len(parts), -1)
 
     def to_split(
         self, blocks: Sequence[int], attributions: NDArray[np.float64], errors: NDArray[np.float64]
     ) -> int | None:
-        """The block to split next; None if no block of several events matters or hides something.
+        """Returns the index of the block to split next, or None if no block qualifies.
 
-        A block qualifies if, for some target, |φ| + 2 standard errors > η or the range of its curve > η. Among these
-        blocks the one with the largest |φ| or range, in units of η, is chosen.
+        A block of several events qualifies if, for any target, |φ| + 2 standard errors > η or the range of its curve
+        > η. Of these blocks, the one with the largest |φ| or range, in units of η, is chosen.
 
         Args:
-            blocks: Sizes of the blocks, from the oldest on.
+            blocks: The sizes of the blocks, oldest first.
             attributions: φ of the blocks, (blocks, targets).
-            errors: Their standard errors, (blocks, targets).
+            errors: The standard errors of φ, (blocks, targets).
         """
         if not blocks:
             return None
@@ -65,10 +66,10 @@ class History:
         return int(np.argmax(np.where(open_blocks, weight, -1.0)))
 
     def split(self, blocks: Sequence[int], index: int) -> tuple[int, ...]:
-        """The blocks with one of them split in two.
+        """Returns the blocks with one of them split in two.
 
-        If the range of its curve is above η, it is split where the curve has moved half of its way. Otherwise it is
-        split in half, and an odd event goes to the older part.
+        If the range of its curve exceeds η, the block is split where the curve has covered half of its total
+        variation. Otherwise it is split in half, and an odd event goes to the older part.
         """
         size = blocks[index]
         start = sum(blocks[:index])
@@ -78,15 +79,15 @@ class History:
         return (*blocks[:index], older, size - older, *blocks[index + 1 :])
 
     def hiding(self, blocks: Sequence[int]) -> int:
-        """The number of blocks whose parts offset each other.
+        """Returns the number of blocks whose parts offset each other.
 
-        In these blocks the curve both rises and falls by more than η for some target.
+        In these blocks the curve both rises and falls by more than η for at least one target.
         """
         parts = [self.importance[start : stop + 1] for start, stop in _bounds(blocks)]
         return sum(bool((_offset(part) > self.tolerance).any()) for part in parts)
 
     def _halfway(self, start: int, stop: int) -> int:
-        """The split between two others where the curve has moved half of its way, up and down counted alike."""
+        """Returns the split between two others at which the curve has covered half of its total variation."""
         moves = np.abs(np.diff(self.importance[start : stop + 1], axis=0)) / self._unit
         moved = np.cumsum(moves.max(axis=1))
         return min(start + 1 + int(np.searchsorted(moved, moved[-1] / 2)), stop - 1)
@@ -100,12 +101,12 @@ class History:
 def history(
     pruned: int, splits: NDArray[np.intp], curve: NDArray[np.float64], tolerance: NDArray[np.float64]
 ) -> History:
-    """The curve within P, from the splits that were scanned.
+    """Builds the curve within P from the splits that were scanned.
 
     Args:
         pruned: The number of events in P.
-        splits: The splits, (k,).
-        curve: Their w1, (k, targets).
+        splits: The scanned splits, (k,).
+        curve: w1 of these splits, (k, targets).
         tolerance: η, (targets,).
     """
     inside = splits <= pruned
@@ -118,12 +119,12 @@ def history(
 
 
 def _offset(curve: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How much parts of a block offset each other, (targets,): the smaller of its curve's largest rise and fall."""
+    """Returns by how much parts of a block offset each other: its largest rise or fall, if smaller, (targets,)."""
     rise = (curve - np.minimum.accumulate(curve)).max(axis=0)
     fall = (np.maximum.accumulate(curve) - curve).max(axis=0)
     return np.asarray(np.minimum(rise, fall))
 
 
 def _bounds(blocks: Sequence[int]) -> list[tuple[int, int]]:
-    """The splits at both ends of each block."""
+    """Returns the splits at both ends of each block."""
     return list(pairwise(np.cumsum([0, *blocks]).tolist()))

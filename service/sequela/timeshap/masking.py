@@ -1,6 +1,6 @@
-"""h_X(z): builds the perturbed sequences that coalitions stand for (TimeSHAP Eq. 6 and 7).
+"""h_X(z): builds the perturbed sequence of each coalition (TimeSHAP Eq. 6 and 7).
 
-The bits of X and B are combined by exclusive or, which is several times faster than choosing values, and just as exact.
+The bits of X and B are combined with exclusive or. This is exact, and several times faster than selecting values.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ BITS = {size: np.dtype(f"u{size}") for size in (1, 2, 4, 8)}
 
 @dataclass(frozen=True, eq=False)
 class Masker:
-    """Switches cells between a sequence X and a background B of the same shapes.
+    """Takes each cell from a sequence X or from a background B of the same shape.
 
     Attributes:
         sequence: X.
         background: B.
-        columns: The feature that each column belongs to.
+        columns: The feature to which each column belongs.
     """
 
     sequence: Cells
@@ -34,7 +34,7 @@ class Masker:
     columns: Columns
 
     def apply(self, players: Players, coalitions: NDArray[np.bool_]) -> Cells:
-        """The sequences h_X(z) for coalitions z (n, players): a player's cells come from X if it is in, else from B."""
+        """Returns h_X(z) for coalitions z (n, players). The cells of present players come from X, others from B."""
         everyone = np.arange(len(coalitions))
         return self.over(players, 0, self.sequence.length).apply(coalitions, everyone)
 
@@ -53,9 +53,9 @@ class Masker:
         return Mask(events, static)
 
     def live(self, players: Players, stop: int) -> NDArray[np.bool_]:
-        """Which players own a cell that differs between X and B, bit by bit, (players,).
+        """Returns which players own a cell whose bits differ between X and B, (players,).
 
-        Cells of the events 0 … stop - 1 and of all static inputs count.
+        Only the events 0 … stop - 1 and the static inputs are considered.
         """
         live = np.zeros(len(players), dtype=np.bool_)
         live[players.grid[:stop][self._differing[:stop]]] = True
@@ -88,7 +88,7 @@ class Mask:
     static: tuple[_Switch, ...]
 
     def apply(self, coalitions: NDArray[np.bool_], rows: NDArray[np.intp]) -> Cells:
-        """The cells for the rows (k,) of coalitions (n, players)."""
+        """Returns the cells for the given rows (k,) of coalitions (n, players)."""
         return Cells(
             tuple(switch.apply(coalitions, rows) for switch in self.events),
             tuple(switch.apply(coalitions, rows) for switch in self.static),
@@ -115,7 +115,7 @@ class _Switch:
         return _Switch(self.dtype, self.background[window], self.differing[window], owners)
 
     def apply(self, coalitions: NDArray[np.bool_], rows: NDArray[np.intp]) -> NDArray[Any]:
-        """Values (k, *shape): those of X if the owner of a cell is in the coalition, else those of B."""
+        """Returns values (k, *shape): those of X if the owner of a cell is in the coalition, else those of B."""
         present = coalitions.take(rows, axis=0).take(self.owners.ravel(), axis=1)
         # -1 has all bits set, so it keeps every bit in which X differs; 0 keeps none.
         bits = np.negative(present.astype(f"i{self.dtype.itemsize}")).view(self.differing.dtype)
@@ -131,7 +131,7 @@ def _switch(x: NDArray[Any], b: NDArray[Any]) -> _Switch:
 
 
 def _without_uniform_axes(owners: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Owners (l, d) as (l, 1) if all columns are alike, and as (1, d) if all events are: fewer look-ups per row."""
+    """Reduces owners (l, d) to (l, 1) if all columns are equal, and to (1, d) if all events are, to save look-ups."""
     if (owners == owners[:, :1]).all():
         owners = owners[:, :1]
     if (owners == owners[:1]).all():

@@ -1,8 +1,8 @@
 """Null players, whose cells cannot change the score, and the game without them (docs/estimator.md, "Null players").
 
-A player whose cells all hold the same bits in X and in B adds nothing to any coalition. By the dummy axiom its Shapley
-value is exactly 0, and the other players' values are those of the game without it. So it is left out: a game of fewer
-players can more often be enumerated, and has less noise.
+A player whose cells all have the same bits in X and B adds nothing to any coalition. By the dummy axiom, its Shapley
+value is exactly 0, and the values of the other players are those of the game without it. So it is left out: a game
+with fewer players has less noise, and can more often be enumerated.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ class ReducedGame:
     """A game without its null players.
 
     Attributes:
-        players: The other players, called live.
-        live: Which of all players these are, (all players,).
+        players: The live players, that is all that are not null players.
+        live: Which of all players are live, (all players,).
     """
 
     players: Players
@@ -34,7 +34,7 @@ class ReducedGame:
         return frozenset(np.flatnonzero(~self.live).tolist())
 
     def expanded(self, solution: Solution | None) -> Solution | None:
-        """The solution of the game of all players: null players have attribution 0 and error 0."""
+        """Returns the solution for all players, in which null players have attribution 0 and error 0."""
         if solution is None or self.live.all():
             return solution
         values, errors = (
@@ -45,9 +45,9 @@ class ReducedGame:
 
 
 def reduced(players: Players, live: NDArray[np.bool_]) -> ReducedGame:
-    """The game of the live players.
+    """Returns the game of the live players.
 
-    The cells of null players are equal in X and B, so it does not matter which live player gets them.
+    The cells of null players are equal in X and B, so they can be assigned to any live player.
 
     Args:
         players: All players.
@@ -65,11 +65,11 @@ def reduced(players: Players, live: NDArray[np.bool_]) -> ReducedGame:
 
 
 def _new_owners(grid: NDArray[np.intp]) -> NDArray[np.intp]:
-    """The player that gets the null cells of each event, (l,).
+    """Returns the live player to which the null cells of each event are assigned, (l,).
 
-    It is a live player of that event, else of the latest event before it that has one, else of the first event that
-    has one. So no player but the first appears earlier than it would, and coalitions share as many states as they can
-    (prefix_tree.py).
+    This is a live player of that event, or of the latest earlier event that has one, or else of the first event that
+    has one. So only the first player can appear earlier than it would otherwise, and coalitions share as many states
+    as possible (prefix_tree.py).
 
     Args:
         grid: The owners of the cells, (l, features), -1 for null players.

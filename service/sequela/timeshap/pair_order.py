@@ -1,6 +1,6 @@
-"""The order in which the pairs of a stratum are evaluated: random, by a seed, and without replacement.
+"""The order in which the pairs of a stratum are evaluated: random, determined by a seed, and without replacement.
 
-Which pairs there are, and how many of each stratum a sample takes, is decided in coalitions.py.
+coalitions.py defines the pairs, and how many pairs of each stratum a sample takes.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from numpy.typing import NDArray
 from sequela.timeshap.coalitions import Stratum, all_coalitions, strata
 
 MAX_PERMUTED = 1 << 14
-"""Pairs of a stratum up to which its order is a permutation of all of them. In larger strata pairs are drawn one after
-the other, and repeats are dropped. Changing it changes the samples that seeds stand for.
+"""The order of a stratum with at most this many pairs is a permutation of all of them. In larger strata, pairs are
+drawn one after another, and repeats are dropped. Changing this value changes the sample that belongs to a seed.
 """
 MIN_CHUNK_CELLS = 1 << 13
 MAX_CHUNK_CELLS = 1 << 17
-"""Players × pairs that are drawn or unranked at a time, about: enough to make a call worth its overhead, and few enough
-to stay in the cache.
+"""Approximate number of players × pairs to draw or unrank at once: large enough to make up for the overhead of a call,
+and small enough for the cache.
 """
 MAX_LOOKUP_PLAYERS = 20
-"""Subsets of up to this many players are looked up in a table of all of them."""
+"""Subsets of up to this many players are looked up in a table of all subsets."""
 
 
 class Pairs(Protocol):
@@ -37,12 +37,12 @@ class Pairs(Protocol):
         ...
 
     def pairs(self, stratum: int, start: int, stop: int) -> NDArray[np.bool_]:
-        """The named sides (stop - start, m) of the pairs start … stop - 1 of a stratum; stratum 0 is size 1."""
+        """Returns the named sides (stop - start, m) of the pairs start … stop - 1 of a stratum. Stratum 0 has s = 1."""
         ...
 
 
 def pairs_of(players: int, sizes: tuple[int, ...], seed: int) -> Pairs:
-    """The pairs for stages of these sizes. If the only stage is the whole game, no random order is needed."""
+    """Returns the pairs for stages of these sizes. If the only stage is the whole game, the order is not random."""
     whole = sizes == (all_coalitions(players),)
     return WholeGame(players) if whole else PairSampler(players, seed)
 
@@ -66,10 +66,10 @@ def _ranked(players: int, layer: Stratum) -> NDArray[np.bool_]:
 
 
 class PairSampler:
-    """Pairs in the random order of a seed, drawn as far as they are asked for. Implements `Pairs`.
+    """Pairs in the random order of a seed, drawn when they are first requested. Implements `Pairs`.
 
-    Pairs are kept packed. A pair takes m/8 bytes, 8 more in a stratum that is permuted, and about 200 more in a
-    stratum that is drawn.
+    Pairs are stored as packed bits. A pair takes m/8 bytes, plus 8 bytes in a stratum that is permuted, or about 200
+    bytes in a stratum that is drawn.
     """
 
     def __init__(self, players: int, seed: int) -> None:
@@ -116,7 +116,7 @@ class _RandomSubsets:
         """The first `count` pairs or more, packed (k, ⌈m/8⌉)."""
         have = len(self._packed)
         if have < count:
-            # Asking for more pairs than there are would never end.
+            # Drawing more pairs than there are would never end.
             self._draw(min(_ahead(self._players, count, have), self._layer.total))
             self._packed = np.frombuffer(b"".join(self._seen), dtype=np.uint8).reshape(len(self._seen), -1)
         return self._packed
@@ -130,20 +130,20 @@ class _RandomSubsets:
             self._seen.update(dict.fromkeys(packed.view(f"V{packed.shape[1]}").ravel().tolist()))
 
     def _subsets(self, count: int) -> NDArray[np.uint8]:
-        """Random subsets, packed: the players whose random keys are the smallest. Of two halves, the named side."""
+        """Returns random subsets, packed: the players with the smallest random keys, or at s = m/2 the named side."""
         size = self._layer.size
         keys = self._generator.random((count, self._players))
         rows = keys <= np.partition(keys, size - 1, axis=1)[:, size - 1 : size]
         if 2 * size == self._players:
             rows ^= ~rows[:, -1:]
         packed = np.packbits(rows, axis=1)
-        # If two keys are equal, one player too many may be in; such a subset is dropped.
+        # If two keys are equal, a subset may have one player too many. Such subsets are dropped.
         fits = np.bitwise_count(packed).sum(axis=1) == size
         return np.asarray(packed[fits], dtype=np.uint8)
 
 
 def _ahead(players: int, count: int, have: int) -> int:
-    """How many pairs to draw if `count` are asked for and `have` are there. Later stages will ask for more."""
+    """Returns how many pairs to draw if `count` are requested and `have` exist. Later stages will request more."""
     return max(count, 2 * have, MIN_CHUNK_CELLS // players)
 
 
@@ -154,9 +154,9 @@ def _order(players: int, layer: Stratum, seed: int) -> _Permutation | _RandomSub
 
 
 def unrank(players: int, layer: Stratum, ranks: NDArray[np.int64]) -> NDArray[np.uint8]:
-    """The subsets of a stratum with these ranks in lexicographic order, packed (k, ⌈m/8⌉).
+    """Returns the subsets of a stratum with these ranks in lexicographic order, packed (k, ⌈m/8⌉).
 
-    At s = m/2 only the subsets that hold the last player are counted.
+    At s = m/2 only the subsets that contain the last player are counted.
     """
     if players <= MAX_LOOKUP_PLAYERS:
         octets = _words(players, layer.size)[ranks].view(np.uint8).reshape(-1, 4)
@@ -168,7 +168,7 @@ def unrank(players: int, layer: Stratum, ranks: NDArray[np.int64]) -> NDArray[np
 
 @lru_cache(maxsize=32)
 def _words(players: int, size: int) -> NDArray[np.uint32]:
-    """All subsets of a stratum in lexicographic order, as big-endian words with the first player's bit first.
+    """Returns all subsets of a stratum in lexicographic order, as big-endian words, the first player's bit first.
 
     Lexicographic order of rows is descending order of these words.
     """
@@ -180,7 +180,7 @@ def _words(players: int, size: int) -> NDArray[np.uint32]:
 
 
 def unrank_by_number(players: int, layer: Stratum, ranks: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """As `unrank` for any number of players, not packed: (k, m).
+    """Like `unrank`, but for any number of players and not packed, (k, m).
 
     Uses the combinatorial number system: a rank counted from the end is Σ C(c_n, n), with c_s > … > c_1 ≥ 0 the
     players of the subset, counted from the last player.
@@ -192,7 +192,7 @@ def unrank_by_number(players: int, layer: Stratum, ranks: NDArray[np.int64]) -> 
         free, size = players - 1, size - 1
     left = layer.total - 1 - ranks
     for n in range(size, 0, -1):
-        # c_n is the largest c with C(c, n) within what is left of the rank.
+        # c_n is the largest c for which C(c, n) does not exceed the rest of the rank.
         table = np.array([comb(c, n) for c in range(free)], dtype=np.int64)
         found = np.searchsorted(table, left, side="right") - 1
         left -= table[found]

@@ -1,6 +1,6 @@
 """The players of each level, as a map from cells to the players that own them.
 
-Events, features, cells and history blocks differ in this map only, so one code path plays all levels. Sources: TimeSHAP
+Levels differ only in this map, so the same code plays events, features, cells and history blocks. Sources: TimeSHAP
 §3.1, Eq. 6 and 7 (features, events) and §3.3, Eq. 8-12 (cells); docs/design.md §4.2.
 """
 
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 
 class PlayerKind(StrEnum):
-    """What a player stands for."""
+    """The kinds of players."""
 
     EVENT = "event"
     FEATURE = "feature"
@@ -35,12 +35,12 @@ HISTORY_KINDS = (PlayerKind.PRUNED, PlayerKind.HISTORY)
 
 @dataclass(frozen=True, slots=True)
 class Player:
-    """What identifies a player.
+    """The identity of a player.
 
     Attributes:
-        kind: What it stands for.
+        kind: The kind of player.
         first_event: The oldest event t <= 0 of an EVENT, CELL, EVENT_REST, PRUNED or HISTORY player.
-        last_event: Its newest event; the same for a player of one event.
+        last_event: The newest event of such a player; equal to `first_event` if it has a single event.
         feature: The feature index of a FEATURE, CELL or FEATURE_REST player.
     """
 
@@ -51,7 +51,7 @@ class Player:
 
     @property
     def events(self) -> int:
-        """The number of events that the player spans; 0 if it is not bound to events."""
+        """The number of events that the player spans; 0 if it does not belong to certain events."""
         if self.first_event is None or self.last_event is None:
             return 0
         return self.last_event - self.first_event + 1
@@ -62,7 +62,7 @@ class Players:
     """The players of one game, and the map from cells to them.
 
     Attributes:
-        names: The players; a player's number is its position here.
+        names: The players. A player's number is its position in this tuple.
         grid: The owner of every event cell, (l, features).
         static: The owner of every static input, (static inputs,).
     """
@@ -91,8 +91,8 @@ def event_players(extent: Extent, blocks: Sequence[int]) -> Players:
 
     Args:
         extent: The size of the sequence.
-        blocks: Sizes of consecutive blocks from the oldest event on. One block is the pruned block P, several are
-            history blocks; empty if nothing was pruned.
+        blocks: The sizes of consecutive blocks, oldest first. A single block is the pruned block P, several are
+            history blocks. Empty if nothing was pruned.
     """
     pruned = sum(blocks)
     kind = PlayerKind.PRUNED if len(blocks) == 1 else PlayerKind.HISTORY
@@ -149,7 +149,7 @@ def cell_players(extent: Extent, pruned: int, events: Sequence[int], features: S
     owner[:pruned] = 0
 
     def add(player: Player, row: int | slice, column: int | slice) -> None:
-        """Gives a player all cells of these rows and columns that nobody owns yet."""
+        """Assigns to a player all cells of these rows and columns that have no owner yet."""
         mask = np.zeros_like(owner, dtype=bool)
         mask[row, column] = owner[row, column] == -1
         if mask.any():
@@ -157,7 +157,7 @@ def cell_players(extent: Extent, pruned: int, events: Sequence[int], features: S
             names.append(player)
 
     everything = slice(None)
-    # The order matters: each group gets what the groups before it have left.
+    # The order matters: each group gets the cells that earlier groups did not take.
     for t, row in zip(events, rows, strict=True):
         for feature in features:
             add(Player(PlayerKind.CELL, t, t, feature), row, feature)

@@ -1,9 +1,9 @@
-"""Which coalitions share a prefix, for models that run forward over events from states.
+"""Finds coalitions that share a prefix, for models that run forward over events from states.
 
 The oldest event comes first. A player appears at the first event in which it owns a cell. Coalitions that agree on
-every player that has appeared so far have the same states there, so these events are run once for all of them. Events,
-history blocks, features and cells differ only in when their players appear, so one tree serves all levels. All 2^m
-coalitions of m events need 2^(m+1) - 2 steps instead of m·2^m, and the pruned block has two states.
+all players that have appeared so far have the same states, so the events up to there are run once for all of them.
+Levels differ only in when their players appear, so the same tree works for all of them. All 2^m coalitions of m events
+need 2^(m+1) - 2 steps instead of m·2^m, and the pruned block has two states.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from sequela.timeshap.players import Players
 
 CALL_COST = 96
-"""The cost of another call of the model, in rows that are run over one event."""
+"""The cost of one more call of the model, in units of running one row over one event."""
 CARRY_COST = 0.25
-"""The cost of passing the states of one row from call to call, in the same unit."""
+"""The cost of passing the states of one row from one call to the next, in the same units."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -28,8 +28,8 @@ class PlayerOrder:
     """The order in which players appear.
 
     Attributes:
-        order: The players that appear, (p,). Players that own nothing within the events that are run are left out,
-            since they change nothing.
+        order: The players that appear, (p,). Players that own no cell of the events to run are omitted, because they
+            do not change the outputs.
         events: The event at which each of them appears, (p,), ascending.
         stop: The number of events that are run.
     """
@@ -40,16 +40,16 @@ class PlayerOrder:
 
 
 def player_order(players: Players, stop: int, static_enters: Sequence[bool]) -> PlayerOrder:
-    """When players appear among the events 0 … stop - 1.
+    """Returns when players appear among the events 0 … stop - 1.
 
     Args:
         players: All players, with the map from cells to them.
         stop: The number of events that are run.
-        static_enters: For each static input, whether it reaches the states. Such a static input counts as part of
-            event 0; one that reaches the output alone counts as part of the last event.
+        static_enters: For each static input, whether it affects the states. If so, it counts as part of event 0;
+            if it only affects the output, it counts as part of the last event.
     """
     first = np.full(len(players), stop, dtype=np.intp)
-    # Assigned from the last event back, so that the oldest event of each player is the one that stays.
+    # Assign from the last event to the first, so that the oldest event of each player overwrites the others.
     backward = players.grid[:stop][::-1]
     first[backward] = np.arange(stop - 1, -1, -1, dtype=np.intp)[:, None]
     for owner, enters in zip(players.static, static_enters, strict=True):
@@ -67,7 +67,7 @@ class Step:
         start: The first event.
         stop: The event after the last one.
         rows: One coalition of each class, (classes,).
-        parents: The class that it belonged to in the step before, (classes,).
+        parents: The class to which each class belonged in the step before, (classes,).
     """
 
     start: int
@@ -81,9 +81,9 @@ class PrefixTree:
     """The steps from the first event to the last, for some of the coalitions.
 
     Attributes:
-        steps: In the order of events. A class of one step is the parent of one or more classes of the next.
-        coalitions: The rows of the coalitions, (k,).
-        leaves: The class of each of them in the last step, (k,).
+        steps: The steps in the order of events. A class of one step is the parent of one or more classes of the next.
+        coalitions: The row numbers of the coalitions, (k,).
+        leaves: The class of each coalition in the last step, (k,).
     """
 
     steps: tuple[Step, ...]
@@ -92,9 +92,9 @@ class PrefixTree:
 
 
 def prefix_trees(order: PlayerOrder, coalitions: NDArray[np.bool_], most: int) -> Iterator[PrefixTree]:
-    """The trees for coalitions (n, players), with at most `most` coalitions each.
+    """Yields trees for coalitions (n, players), with at most `most` coalitions each.
 
-    Coalitions that share much are in the same tree. All trees have steps over the same events.
+    Coalitions with long common prefixes are in the same tree. The steps of all trees cover the same events.
     """
     seen = coalitions[:, order.order[: _distinguishing(order, coalitions.shape[1])]]
     rows, changes = _sorted(seen)
@@ -105,10 +105,10 @@ def prefix_trees(order: PlayerOrder, coalitions: NDArray[np.bool_], most: int) -
 
 
 def _distinguishing(order: PlayerOrder, players: int) -> int:
-    """How many of the players, in order, are needed to tell coalitions apart for as long as they share anything.
+    """Returns how many of the players, in order, are needed to distinguish coalitions while they share states.
 
-    Those that appear at the last event are not needed, because all coalitions differ. If some players never appear,
-    coalitions may be equal in all others, so then all that appear are needed.
+    Players that appear at the last event are not needed, because all coalitions differ. But if some players never
+    appear, coalitions may be equal in all others, so all players that appear are needed.
     """
     if len(order.order) < players:
         return len(order.order)
@@ -130,12 +130,12 @@ def _tree(ranges: Sequence[_StepRange], rows: NDArray[np.intp], changes: NDArray
     Args:
         ranges: The events of the steps.
         rows: The coalitions, sorted.
-        changes: The first player in which each of them differs from the one before it.
+        changes: The first player in which each coalition differs from the one before it.
     """
     steps = []
     parents = np.zeros(len(rows), dtype=np.intp)
     for each in ranges:
-        # A new class begins at each coalition that differs from the one before in a player that has appeared.
+        # A new class starts at each coalition that differs from the previous one in a player that has appeared.
         begins = changes < each.appeared
         begins[0] = True
         first = np.flatnonzero(begins)
@@ -148,15 +148,15 @@ def _sorted(seen: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]
     """Sorts coalitions (n, p) lexicographically.
 
     Returns:
-        Their rows in this order, and for each the first player in which it differs from the one before it: 0 for the
-        first coalition, p for one that is equal to the one before.
+        The row numbers in this order, and for each coalition the first player in which it differs from the previous
+        one: 0 for the first coalition, and p if it equals the previous one.
     """
     n, p = seen.shape
     words = _words(seen)
     rows = np.argsort(words[0], kind="stable") if len(words) == 1 else np.lexsort(words[::-1])
     changes = np.full(n, p, dtype=np.intp)
     changes[0] = 0
-    # From the last word back, so that the first word that differs is the one that stays.
+    # Go from the last word to the first, so that the first word that differs overwrites the others.
     for index in range(len(words) - 1, -1, -1):
         ordered = words[index][rows]
         differing = ordered[1:] ^ ordered[:-1]
@@ -166,7 +166,7 @@ def _sorted(seen: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]
 
 
 def _words(seen: NDArray[np.bool_]) -> list[NDArray[np.uint64]]:
-    """The coalitions (n, p) as numbers of 64 players each, the first player in the highest bit; at least one number."""
+    """Packs coalitions (n, p) into 64-bit words, at least one, with the first player in the highest bit."""
     n, p = seen.shape
     width = max(-(-p // 64), 1) * 8
     packed = np.zeros((n, width), dtype=np.uint8)
@@ -175,7 +175,7 @@ def _words(seen: NDArray[np.bool_]) -> list[NDArray[np.uint64]]:
 
 
 def _leading_zeros(words: NDArray[np.uint64]) -> NDArray[np.intp]:
-    # Fill every bit below the highest one, so that counting bits gives its place.
+    # Set every bit below the highest one, so that the number of set bits gives its position.
     filled = words.copy()
     for shift in (1, 2, 4, 8, 16, 32):
         filled |= filled >> np.uint64(shift)
@@ -183,14 +183,14 @@ def _leading_zeros(words: NDArray[np.uint64]) -> NDArray[np.intp]:
 
 
 def _step_ranges(order: PlayerOrder, changes: NDArray[np.intp]) -> list[_StepRange]:
-    """The events of each step.
+    """Returns the events of each step.
 
-    A step ends where so many coalitions still share their states that another call costs less than running what they
-    share once for each of them.
+    A step ends at an event if enough coalitions still share their states there, so that one more call costs less than
+    running the shared events once for each of them.
     """
     # counts[p]: the classes of coalitions that differ in the first p + 1 players.
     counts = np.cumsum(np.bincount(changes, minlength=len(order.order) + 1))
-    # A step may begin at any event, but the first, at which a player appears.
+    # A step may start at any event at which a player appears, except the first event.
     begins = np.unique(order.events[order.events > 0])
     appeared = np.searchsorted(order.events, begins)
     classes = counts[appeared - 1] if len(appeared) else appeared
@@ -199,7 +199,7 @@ def _step_ranges(order: PlayerOrder, changes: NDArray[np.intp]) -> list[_StepRan
     begins, appeared, classes = begins[splitting], appeared[splitting], classes[splitting]
     older = np.append(0, begins)[:-1]
     cuts: list[tuple[int, int]] = []
-    # From the last event back, so that the number of classes at the end of a step is known.
+    # Go from the last event to the first, so that the number of classes at the end of each step is known.
     for event, before, shared, seen in zip(
         begins[::-1], older[::-1], classes[::-1], appeared[::-1], strict=True
     ):

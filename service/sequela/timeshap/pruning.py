@@ -21,15 +21,15 @@ from sequela.timeshap.players import Players
 FIRST_WINDOW = 8
 """Splits in the first window of the scan."""
 LARGEST_WINDOW = 512
-"""Splits in a window at most."""
+"""The largest number of splits in a window."""
 
 
 class Verdict(StrEnum):
     """How the attribution of the pruned block compares with the tolerance, with two standard errors.
 
-    OFFSETTING means that the block as a whole does not surely exceed the tolerance, but an older split of the scanned
-    curve does, so parts of the block offset each other. WITHIN is said of the block as a whole, and of the splits that
-    were scanned.
+    OFFSETTING means that the block as a whole does not significantly exceed the tolerance, but an older split of the
+    scanned curve does, so parts of the block offset each other. WITHIN refers to the block as a whole and to the splits
+    that were scanned.
     """
 
     WITHIN = "within"
@@ -39,14 +39,14 @@ class Verdict(StrEnum):
 
 
 def scan_order(length: int) -> NDArray[np.intp]:
-    """The splits of a sequence of l events, from the recent end: l - 1, l - 2, …, 1."""
+    """Returns the splits of a sequence of l events, most recent first: l - 1, l - 2, …, 1."""
     return np.arange(length - 1, 0, -1, dtype=np.intp)
 
 
 def scan_windows(length: int) -> list[NDArray[np.intp]]:
-    """The splits in the order of the scan, in windows of 8, 16, 32 … splits.
+    """Returns the splits in the order of the scan, in windows of 8, 16, 32 … splits.
 
-    So a scan that ends early has evaluated few splits in vain, and a long scan needs few windows.
+    With growing windows, a scan that ends early evaluates few unnecessary splits, and a long scan needs few windows.
     """
     order = scan_order(length)
     sizes = [min(FIRST_WINDOW << step, LARGEST_WINDOW) for step in range(len(order) // LARGEST_WINDOW + 8)]
@@ -55,15 +55,15 @@ def scan_windows(length: int) -> list[NDArray[np.intp]]:
 
 
 def window_ends(length: int) -> list[int]:
-    """The oldest split of each window of the scan, ascending. All coalitions of a window share the events before it."""
+    """Returns the oldest split of each window, ascending. All coalitions of a window share the events before it."""
     return [int(window[-1]) for window in reversed(scan_windows(length))]
 
 
 def split_coalitions(players: Players, splits: NDArray[np.intp]) -> NDArray[np.bool_]:
-    """The coalitions (2k, players) that k splits need: first all (X_1:i, B), then all (B_1:i, X_i+1:l).
+    """Returns the coalitions (2k, players) for k splits: first all (X_1:i, B), then all (B_1:i, X_i+1:l).
 
     Args:
-        players: Those of the event level without blocks.
+        players: The players of the event level without blocks.
         splits: The splits i, (k,).
     """
     older = np.arange(len(players))[None, :] < splits[:, None]
@@ -73,7 +73,7 @@ def split_coalitions(players: Players, splits: NDArray[np.intp]) -> NDArray[np.b
 def importances(
     values: NDArray[np.float64], base: NDArray[np.float64], score: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """w1 of k splits, (k, targets).
+    """Returns w1 of k splits, (k, targets).
 
     Args:
         values: The values of `split_coalitions`, (2k, targets).
@@ -85,7 +85,7 @@ def importances(
 
 
 def first_prunable(curve: NDArray[np.float64], tolerance: NDArray[np.float64]) -> int | None:
-    """The first row of a curve (k, targets) with |w1| < η (targets,) for every target; None if there is none."""
+    """Returns the first row of a curve (k, targets) with |w1| < η (targets,) for all targets, or None."""
     hits = np.flatnonzero((np.abs(curve) < tolerance).all(axis=1))
     return int(hits[0]) if len(hits) else None
 
@@ -94,8 +94,8 @@ def verdict(attribution: float, error: float, tolerance: float, peak: float = 0.
     """Compares the attribution of P for one target with the tolerance (docs/design.md §4.3).
 
     Args:
-        attribution: That of P in the level's game.
-        error: Its standard error.
+        attribution: The attribution of P in the level's game.
+        error: The standard error of `attribution`.
         tolerance: η.
         peak: The largest |w1| of a split older than the cut. It has no sampling error.
     """

@@ -1,4 +1,4 @@
-"""The base estimator: from values of coalitions to Shapley values with standard errors.
+"""The base estimator: computes Shapley values and their standard errors from values of coalitions.
 
 A regression on complementary pairs with KernelSHAP's weights (TimeSHAP Eq. 2-4), constrained so that attributions add
 up exactly (docs/estimator.md, "The base estimator"). For a pair with named side z (0/1) of s players, let
@@ -7,8 +7,8 @@ x̃ = z - s/m, g = (v(S) - v(Sᶜ))/2 its odd part, and Δ = v(N) - v(∅). Then
     y = g - (Δ/m)·(s - m/2),   w = T_s / k_s,   T_s = 2/(s(m - s)), half of it at s = m/2
     φ = Δ/m + M X̃ᵀWy,          M = (X̃ᵀWX̃ + 11ᵀ)⁻¹
 
-A stratum that is taken whole adds the same to X̃ᵀWX̃ whatever its size: 2/(m(m - 1)) (I - 11ᵀ/m), half of it at
-s = m/2. If every stratum is taken whole, φ is the Shapley value itself.
+A stratum of which all pairs are known adds 2/(m(m - 1)) (I - 11ᵀ/m) to X̃ᵀWX̃, and half of it at s = m/2. If all pairs of
+all strata are known, φ is exactly the Shapley value.
 
 Otherwise, with the residual r and the leverage h = w x̃ᵀM x̃, each pair has the influence ψ = M x̃ w r/(1 - h)^¾ on the
 attributions. Strata are independent samples without replacement, so
@@ -35,11 +35,11 @@ from sequela.timeshap.pair_order import Pairs
 
 T = TypeVar("T")
 MIN_VARIANCE_PAIRS = 4
-"""Pairs that a variance needs. Strata with fewer sampled pairs are merged with their neighbours."""
+"""The smallest number of pairs for a variance. Strata with fewer sampled pairs are merged with their neighbours."""
 BLOCK_CELLS = 1 << 16
-"""Pairs × players that are summed up at a time, about: bounds the memory, and stays in the cache."""
+"""Approximate number of pairs × players that are summed at once. It limits memory use and fits in the cache."""
 MAX_PARALLEL_PLAYERS = 256
-"""Games of more players are summed up one block after the other, because their matrices (m, m) need much memory."""
+"""Games with more players are summed one block after another, because their (m, m) matrices need a lot of memory."""
 MAX_LEVERAGE = 1 - 1e-9
 """Keeps 1 - h above 0 if rounding takes a leverage to 1."""
 
@@ -49,8 +49,8 @@ class Solution:
     """The result of a game.
 
     Attributes:
-        values: Attributions φ, (players, targets).
-        errors: Their standard errors, (players, targets); 0 if the game was enumerated.
+        values: The attributions φ, (players, targets).
+        errors: The standard errors of φ, (players, targets); 0 if the game was enumerated.
     """
 
     values: NDArray[np.float64]
@@ -63,7 +63,7 @@ class Solution:
 
 
 def solve_small(gain: NDArray[np.float64], players: int) -> Solution:
-    """Solves a game of one player, who gets all of Δ (targets,), or of none."""
+    """Solves a game with at most one player, which gets all of Δ (targets,)."""
     values = np.repeat(gain[None, :], players, axis=0)
     return Solution(values, np.zeros_like(values))
 
@@ -74,7 +74,7 @@ def in_turn(jobs: Iterable[Callable[[], T]]) -> Iterable[T]:
 
 
 class JobRunner(Protocol):
-    """Runs jobs, possibly side by side, and returns their results in the order of the jobs."""
+    """Runs jobs, possibly in parallel, and returns their results in the order of the jobs."""
 
     def __call__(self, jobs: Iterable[Callable[[], T]]) -> Iterable[T]:
         """Runs the jobs."""
@@ -87,19 +87,19 @@ def solve(
     gain: NDArray[np.float64],
     run_jobs: JobRunner = in_turn,
 ) -> Solution:
-    """Solves a game of m >= 2 players.
+    """Solves a game with m >= 2 players.
 
     Args:
         sampler: The pairs of every stratum.
         layers: The strata.
         odd: For each stratum the odd parts g of its first k_s pairs, (k_s, targets).
         gain: Δ, (targets,).
-        run_jobs: Runs the sums. The jobs and the order in which their results are added are always the same, so
-            results do not depend on it.
+        run_jobs: Runs the summations. The jobs, and the order in which their results are added, are always the same,
+            so that results do not depend on it.
     """
     m = sampler.players
     sample = _WeightedPairs(sampler, layers, odd, gain / m)
-    # Whole strata are added to X̃ᵀWX̃ by their formula; the matrix of ones makes it invertible.
+    # Add strata whose pairs are all known to X̃ᵀWX̃ by their formula. The matrix of ones makes it invertible.
     normal = sample.known * (np.eye(m) - 1 / m) + 1.0
     moment = np.zeros((m, len(gain)))
     if m > MAX_PARALLEL_PLAYERS:
@@ -114,19 +114,19 @@ def solve(
         moment += block.x.T @ block.y
     inverse = np.linalg.inv(normal).astype(np.float64, copy=False)
     slope = inverse @ moment
-    # In exact arithmetic the slope adds up to 0; centring removes what rounding leaves, so additivity is exact.
+    # The slope adds up to 0 except for rounding. Centring it removes the rest, so that additivity is exact.
     slope -= slope.mean(axis=0)
     return Solution(gain / m + slope, _errors(sample, inverse, slope, run_jobs))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Block:
-    """Some pairs with their weights.
+    """A block of pairs with their weights.
 
     Attributes:
         x: √w x̃, (k, m).
         y: √w y, (k, targets).
-        rows: The strata, each with its rows.
+        rows: For each stratum, the rows that belong to it.
     """
 
     x: NDArray[np.float64]
@@ -136,7 +136,7 @@ class _Block:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _WeightedPairs:
-    """The pairs of a sample as the regression needs them. `mean_gain` is Δ/m, (targets,); the rest as in `solve`."""
+    """The weighted pairs of a sample. `mean_gain` is Δ/m, (targets,); the other attributes are arguments of `solve`."""
 
     sampler: Pairs
     layers: Sequence[Stratum]
@@ -145,27 +145,27 @@ class _WeightedPairs:
 
     @property
     def sampled(self) -> list[int]:
-        """The strata of which some pairs, but not all, are known."""
+        """The strata with some known and some unknown pairs."""
         return [i for i, odd in enumerate(self.odd) if 0 < len(odd) < self.layers[i].total]
 
     @property
     def whole(self) -> list[int]:
-        """The strata of which all pairs are known."""
+        """The strata whose pairs are all known."""
         return [i for i, odd in enumerate(self.odd) if len(odd) == self.layers[i].total]
 
     @property
     def known(self) -> float:
-        """What whole strata add to X̃ᵀWX̃, as a multiple of I - 11ᵀ/m."""
+        """The contribution of whole strata to X̃ᵀWX̃, as a multiple of I - 11ᵀ/m."""
         m = self.sampler.players
         return sum(1.0 if 2 * self.layers[i].size == m else 2.0 for i in self.whole) / (m * (m - 1))
 
     def portions(self, strata: Sequence[int]) -> Iterator[Portion]:
-        """The known pairs of some strata, in blocks. They do not depend on the stages in which the pairs came."""
+        """Yields the known pairs of some strata in blocks, which do not depend on how the sample grew."""
         counts = [len(odd) if index in strata else 0 for index, odd in enumerate(self.odd)]
         return portions([0] * len(counts), counts, max(BLOCK_CELLS // self.sampler.players, 1))
 
     def block(self, parts: Portion) -> _Block:
-        """The weighted values of some pairs."""
+        """Returns a block of weighted pairs."""
         m = self.sampler.players
         sizes = np.array([self.layers[stratum].size for stratum, _, _ in parts])
         taken = np.array([len(self.odd[stratum]) for stratum, _, _ in parts])
@@ -183,7 +183,7 @@ class _WeightedPairs:
         return _Block(x, y, list(zip([i for i, _, _ in parts], rows, strict=True)))
 
     def groups(self) -> list[list[int]]:
-        """The sampled strata, neighbours merged until each group has `MIN_VARIANCE_PAIRS` pairs."""
+        """The sampled strata in groups: neighbours are merged until a group has at least `MIN_VARIANCE_PAIRS` pairs."""
         groups: list[list[int]] = []
         current: list[int] = []
         for index in self.sampled:
@@ -198,18 +198,18 @@ class _WeightedPairs:
         return groups
 
     def count(self, group: Sequence[int]) -> int:
-        """The known pairs of a group, Σ k_s."""
+        """Returns the number of known pairs of a group, Σ k_s."""
         return sum(len(self.odd[i]) for i in group)
 
     def correction(self, group: Sequence[int]) -> float:
-        """The factor of a group's variance, (1 - k/N) · k/(k - 1): finite population, unbiased."""
+        """Returns (1 - k/N) · k/(k - 1), the corrections of a group's variance for a finite population and for bias."""
         k, total = self.count(group), sum(self.layers[i].total for i in group)
         # A group of one pair does not occur above the minimum budget; max() keeps it from dividing by 0.
         return (1 - k / total) * k / max(k - 1, 1)
 
 
 def _products(sample: _WeightedPairs, parts: Portion) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """X̃ᵀWX̃ and X̃ᵀWy of some pairs."""
+    """Returns the contributions of some pairs to X̃ᵀWX̃ and X̃ᵀWy."""
     block = sample.block(parts)
     return block.x.T @ block.x, block.x.T @ block.y
 
@@ -217,7 +217,7 @@ def _products(sample: _WeightedPairs, parts: Portion) -> tuple[NDArray[np.float6
 def _errors(
     sample: _WeightedPairs, inverse: NDArray[np.float64], slope: NDArray[np.float64], run_jobs: JobRunner
 ) -> NDArray[np.float64]:
-    """Standard errors (players, targets)."""
+    """Returns the standard errors, (players, targets)."""
     groups = sample.groups()
     if not groups:
         return np.zeros_like(slope)
@@ -257,7 +257,7 @@ class _Influences:
     scales: NDArray[np.float64]
 
     def summed(self, parts: Portion) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Sums over some pairs.
+        """Returns sums over some pairs.
 
         Returns:
             For each group Σ x̃ w r/(1 - h)^¾, (groups, m, targets), which M turns into Σ ψ; and Σ ψ² over all groups

@@ -1,4 +1,4 @@
-"""Which events and features are relevant, so that they are opened into cells, and how sure this is (TimeSHAP §3.3)."""
+"""Selects the relevant events and features for the cell level, and tells how certain this is (TimeSHAP §3.3)."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 MAX_CELL_PLAYERS = 256
-"""The most players of the cell level. If there would be more, the weakest events and features are dropped."""
+"""The largest number of players of the cell level. If there are more, the weakest events and features are dropped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The relevant players of a level, by rows of its attributions.
+    """The relevant players of a level, as rows of its attributions.
 
     Attributes:
         chosen: The relevant rows, strongest first.
-        uncertain: Chosen rows within two standard errors of the border.
-        near_misses: Rows that were not chosen, but are within two standard errors of the border, strongest first.
-        truncated: Rows were dropped to bound the number of cell players.
+        uncertain: Chosen rows that are within two standard errors of the threshold.
+        near_misses: Rows that were not chosen but are within two standard errors of the threshold, strongest first.
+        truncated: Whether rows were dropped to limit the number of cell players.
     """
 
     chosen: tuple[int, ...]
@@ -32,11 +32,11 @@ class Selection:
 def above(
     attributions: NDArray[np.float64], errors: NDArray[np.float64], threshold: NDArray[np.float64]
 ) -> Selection:
-    """Chooses the rows with |φ| > θ for some target.
+    """Chooses the rows with |φ| > θ for at least one target.
 
     Args:
         attributions: φ, (rows, targets).
-        errors: Standard errors, (rows, targets).
+        errors: The standard errors of φ, (rows, targets).
         threshold: θ, (targets,).
     """
     size = np.abs(attributions)
@@ -50,7 +50,7 @@ def above(
 
 
 def strongest(attributions: NDArray[np.float64], errors: NDArray[np.float64], count: int) -> Selection:
-    """Chooses the `count` rows with the largest |φ| over targets; of equal rows the first. Arguments as of `above`."""
+    """Chooses the `count` rows with the largest |φ| over targets. Ties go to the first row. Arguments as in `above`."""
     size = np.abs(attributions)
     if not len(size):
         return Selection(())
@@ -66,9 +66,9 @@ def strongest(attributions: NDArray[np.float64], errors: NDArray[np.float64], co
 def bounded(
     events: Selection, features: Selection, extra: int, limit: int = MAX_CELL_PLAYERS
 ) -> tuple[Selection, Selection]:
-    """Drops the weakest events or features, from the longer list, until the cell level has at most `limit` players.
+    """Drops the weakest entry of the longer list until the cell level has at most `limit` players.
 
-    It has up to |F*||E*| + |F*| + |E*| + 2 players (TimeSHAP §3.3), and `extra` for static inputs.
+    It has up to |F*||E*| + |F*| + |E*| + 2 players (TimeSHAP §3.3), plus `extra` players for static inputs.
     """
     e, f = len(events.chosen), len(features.chosen)
     # The longer list loses its weakest entry, which removes fewer cells than one of the shorter list would.

@@ -1,4 +1,4 @@
-"""Backgrounds, with and without their values."""
+"""Encodes backgrounds, with and without their values."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def summary(stored: StoredBackground) -> pb.Background:
 
 
 def background(stored: StoredBackground) -> pb.Background:
-    """A background with its values, in a form that creates it again."""
+    """Encodes a background with its values, in a form from which it can be created again."""
     message = summary(stored)
     message.values.CopyFrom(_values(stored.background))
     return message

@@ -1,4 +1,4 @@
-"""Times, costs, features and warnings, which several messages hold."""
+"""Encodes times, costs, features and warnings, which occur in several messages."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ Message = TypeVar("Message")
 
 
 def optional(encode: Callable[[Item], Message], item: Item | None) -> Message | None:
-    """The message of an item; None, which leaves a field unset, where there is no item."""
+    """Encodes an item. None stays None, which leaves the field unset."""
     return None if item is None else encode(item)
 
 
 def duration(seconds: float) -> Duration:
-    """Seconds, to the nanosecond."""
+    """Encodes seconds, to the nanosecond."""
     message = Duration()
     message.FromNanoseconds(round(seconds * 1e9))
     return message
 
 
 def timestamp(time: datetime) -> Timestamp:
-    """A time with a zone."""
+    """Encodes a time that has a time zone."""
     message = Timestamp()
     message.FromDatetime(time)
     return message
 
 
 def cost(item: Cost) -> pb.Cost:
-    """What an answer took."""
+    """Encodes the cost of an answer."""
     return pb.Cost(
         model_rows=item.model_rows,
         model_calls=item.model_calls,

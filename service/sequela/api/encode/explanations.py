@@ -1,4 +1,4 @@
-"""Explanations, whole and as summaries, and scores."""
+"""Encodes explanations, complete or as summaries, and scores."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sequela.explain.request import EventInfo
 from sequela.explain.service import ScoreResult
 
 LEVEL_FIELD = "{}_level"
-"""The field of `Explanation` that holds a level, by the level's name."""
+"""The field of `Explanation` for each level, by the level's name."""
 
 
 def explanation(item: Explanation) -> pb.Explanation:
@@ -116,7 +116,7 @@ def _options(item: ResolvedOptions) -> pb.ResolvedOptions:
 
 
 def _option(name: str, value: Any) -> Any:
-    """Enums as numbers; everything else as it is."""
+    """Translates enum members to numbers, and returns other values unchanged."""
     table = OPTION_TABLES.get(RULES[name].kind)
     if table is None:
         return value

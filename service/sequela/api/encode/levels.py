@@ -1,4 +1,4 @@
-"""One level of an explanation: its attributions and their quality."""
+"""Encodes a level of an explanation: its attributions and their accuracy."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def level(item: LevelExplanation) -> pb.LevelExplanation:
 
 
 def quality(item: LevelQuality) -> pb.LevelQuality:
-    """How precise a level is, and what it took."""
+    """Encodes the accuracy and cost of a level."""
     return pb.LevelQuality(
         stop_reason=STOP_REASONS.number(item.stop_reason),
         detail=item.detail,
@@ -38,7 +38,7 @@ def quality(item: LevelQuality) -> pb.LevelQuality:
 
 
 def attribution(item: Attribution) -> pb.Attribution:
-    """One player's attribution. A player of one event has `event`, a block has its first and last event."""
+    """Encodes one player's attribution. A player with one event has `event`; a block has a first and a last event."""
     message = pb.Attribution(
         kind=PLAYER_KINDS.number(item.kind),
         feature=item.feature,

@@ -1,4 +1,4 @@
-"""Models, with what is known of them."""
+"""Encodes models."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sequela.explain.schema import FeatureSchema, InputSchema, ModelSchema, Role
 
 
 def model(record: ModelRecord) -> pb.Model:
-    """All that is known of a model; what its file says is there once it is loaded."""
+    """Encodes a model. The properties that come from its file are only set once it is loaded."""
     message = pb.Model(
         name=record.name,
         digest=record.digest,
@@ -63,7 +63,7 @@ def _input(item: InputSchema) -> pb.ModelInput:
 
 
 def _feature(schema: ModelSchema, item: FeatureSchema) -> pb.Feature:
-    """A feature and its columns, by which callers can put named columns in place."""
+    """Encodes a feature and its columns, so that callers can arrange named columns."""
     static = {each.name for each in schema.inputs if each.role is Role.STATIC}
     message = feature(
         Feature(

@@ -1,4 +1,4 @@
-"""BackgroundService: decodes requests, and encodes what the catalog answers."""
+"""BackgroundService: decodes requests for the catalog and encodes its answers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sequela.api.violations import Violations
 
 
 class BackgroundService(rpc.BackgroundServiceServicer):
-    """Creates, gives, lists and deletes backgrounds."""
+    """Creates, returns, lists and deletes backgrounds."""
 
     def __init__(self, catalog: Catalog, policy: DeadlinePolicy) -> None:
         self._catalog = catalog
@@ -29,7 +29,7 @@ class BackgroundService(rpc.BackgroundServiceServicer):
     async def CreateBackground(
         self, request_iterator: AsyncIterator[pb.CreateBackgroundRequest], context: Context
     ) -> pb.CreateBackgroundResponse:
-        """Creates a background from its values, or from sequences, each of which is averaged in as it comes."""
+        """Creates a background from its values, or from sequences that are averaged as they arrive."""
         deadline = call_deadline(self._policy, context)
         messages = read_within(request_iterator, deadline)
         header = decode.background_header(await anext(messages, None), self._limits)
@@ -50,7 +50,7 @@ class BackgroundService(rpc.BackgroundServiceServicer):
     async def GetBackground(
         self, request: pb.GetBackgroundRequest, context: Context
     ) -> pb.GetBackgroundResponse:
-        """Gives a background with its values."""
+        """Returns a background with its values."""
         name = decode.background_name(request.name)
         found = await self._catalog.get_background(name, background, call_deadline(self._policy, context))
         return pb.GetBackgroundResponse(background=found)

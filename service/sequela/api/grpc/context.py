@@ -1,4 +1,4 @@
-"""What a servicer knows of the call that it answers."""
+"""The context of a gRPC call."""
 
 from __future__ import annotations
 
@@ -13,5 +13,5 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
 def call_deadline(policy: DeadlinePolicy, context: Context, timeout: float | None = None) -> Deadline:
-    """The deadline of a call, or of one item of its stream that is allowed fewer seconds."""
+    """Returns the deadline of a call, or of a stream item that has a shorter `timeout` in seconds."""
     return policy.within(context.time_remaining(), timeout)

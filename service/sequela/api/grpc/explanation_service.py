@@ -1,4 +1,4 @@
-"""ExplanationService: decodes requests, and encodes what the data plane answers."""
+"""ExplanationService: decodes requests for the data plane and encodes its answers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from sequela.concurrency.deadline import Deadline
 
 
 class ExplanationService(rpc.ExplanationServiceServicer):
-    """Explains, scores, and gives back explanations made before."""
+    """Explains, scores, and returns stored explanations."""
 
     def __init__(self, dataplane: DataPlane) -> None:
         self._dataplane = dataplane
@@ -37,7 +37,7 @@ class ExplanationService(rpc.ExplanationServiceServicer):
     def ExplainStream(
         self, request_iterator: AsyncIterator[pb.ExplainStreamRequest], context: Context
     ) -> AsyncIterator[pb.ExplainStreamResponse]:
-        """Explains many sequences; a request that fails is answered with its own status."""
+        """Explains many sequences. A request that fails gets a status of its own."""
         return in_order(request_iterator, partial(self._item, context), self._policy.stream_window)
 
     async def Score(self, request: pb.ScoreRequest, context: Context) -> pb.ScoreResponse:
@@ -49,7 +49,7 @@ class ExplanationService(rpc.ExplanationServiceServicer):
     async def GetExplanation(
         self, request: pb.GetExplanationRequest, context: Context
     ) -> pb.GetExplanationResponse:
-        """Gives back an explanation as it was made."""
+        """Returns a stored explanation."""
         name = decode.explanation_name(request.name)
         found = await self._dataplane.get_explanation(name, explanation, call_deadline(self._policy, context))
         return pb.GetExplanationResponse(explanation=found)
@@ -71,7 +71,7 @@ class ExplanationService(rpc.ExplanationServiceServicer):
         try:
             deadline = call_deadline(self._policy, context, decode.item_timeout(message))
             found = await self._explain(message.request, deadline)
-        except Exception as error:  # answered, and logged where nobody foresaw it
+        except Exception as error:  # becomes the status of the item; unexpected errors are logged
             return pb.ExplainStreamResponse(index=index, error=item_status(to_failure(error)))
         return pb.ExplainStreamResponse(index=index, explanation=found)
 

@@ -27,11 +27,11 @@ class InferenceService(rpc.GRPCInferenceServiceServicer):
         self._policy = inference.dataplane.policy
 
     async def ServerLive(self, request: oip.ServerLiveRequest, context: Context) -> oip.ServerLiveResponse:
-        """Always true: the server answers."""
+        """Returns True, since the server is able to respond."""
         return oip.ServerLiveResponse(live=True)
 
     async def ServerReady(self, request: oip.ServerReadyRequest, context: Context) -> oip.ServerReadyResponse:
-        """Whether it takes calls, as the health service says too."""
+        """Returns whether the server accepts calls, as the health service does."""
         return oip.ServerReadyResponse(ready=not self._inference.not_ready())
 
     async def ServerMetadata(
@@ -41,7 +41,7 @@ class InferenceService(rpc.GRPCInferenceServiceServicer):
         return oip.ServerMetadataResponse(name=SERVER_NAME, version=self._inference.version)
 
     async def ModelReady(self, request: oip.ModelReadyRequest, context: Context) -> oip.ModelReadyResponse:
-        """Whether a model can be explained now."""
+        """Returns whether a model can be explained at present."""
         choice = model_choice(request.name, request.version, "name")
         deadline = call_deadline(self._policy, context)
         problem = await self._inference.dataplane.model_problem(choice, deadline)
@@ -50,7 +50,7 @@ class InferenceService(rpc.GRPCInferenceServiceServicer):
     async def ModelMetadata(
         self, request: oip.ModelMetadataRequest, context: Context
     ) -> oip.ModelMetadataResponse:
-        """A model's tensors."""
+        """Returns a model's metadata: its tensors."""
         choice = model_choice(request.name, request.version, "name")
         found = await self._inference.metadata(request.name, choice, call_deadline(self._policy, context))
         return write_metadata(found)
@@ -62,7 +62,7 @@ class InferenceService(rpc.GRPCInferenceServiceServicer):
         return await self._inference.infer(choice, read, encode, call_deadline(self._policy, context))
 
     async def ModelConfig(self, request: oip.ModelConfigRequest, context: Context) -> oip.ModelConfigResponse:
-        """Not offered."""
+        """Not supported."""
         raise Unsupported(
             "MODEL_CONFIG_UNSUPPORTED", "ModelConfig is an extension of Triton's; use ModelMetadata instead"
         )
@@ -84,7 +84,10 @@ def _value(parameter: oip.InferParameter) -> Any:
 
 
 def _response(request: oip.ModelInferRequest, answer: InferenceAnswer) -> oip.ModelInferResponse:
-    """Elements are answered as raw bytes where they came so. The parameter `targets` is a JSON list."""
+    """Encodes an answer.
+
+    Elements are sent as raw bytes if the request did so. The parameter `targets` is a JSON list.
+    """
     response = oip.ModelInferResponse(
         model_name=request.model_name, model_version=answer.model_version, id=answer.id
     )

@@ -1,4 +1,4 @@
-"""What every gRPC call goes through: a request id, a log line, metrics, and errors made into statuses."""
+"""Wraps every gRPC call: adds a request id, a log line and metrics, and converts errors to statuses."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ log = structlog.get_logger("sequela.api")
 
 
 class Malformed:
-    """Stands for bytes that are not a message of the method, so that the caller is told INVALID_ARGUMENT."""
+    """A placeholder for bytes that are not a message of the method, so that the caller gets INVALID_ARGUMENT."""
 
 
 class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
-    """Wraps methods of all four kinds in the same way. No call outlives the closing of the gate."""
+    """Wraps methods of all four kinds in the same way. All calls end when the gate closes."""
 
     def __init__(self, observer: Observer, gate: DrainGate) -> None:
         self._observer = observer
@@ -50,7 +50,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # 
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Any:
-        """The handler, wrapped; None for unknown methods."""
+        """Returns the wrapped handler, or None for unknown methods."""
         handler = await continuation(handler_call_details)
         if handler is None:
             return None
@@ -76,7 +76,9 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # 
     def _message_in(self, call: Call, message: Any) -> Any:
         self._observer.notice(MessageReceived(call))
         if isinstance(message, Malformed):
-            raise InvalidInput("MESSAGE_MALFORMED", "the request is not a message of this method")
+            raise InvalidInput(
+                "MESSAGE_MALFORMED", "the request could not be decoded as a message of this method"
+            )
         return message
 
     async def _stream_in(self, call: Call, messages: AsyncIterator[Any]) -> AsyncIterator[Any]:
@@ -91,7 +93,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # 
     async def _stream_out(self, call: Call, answers: Any, context: Context) -> None:
         if not hasattr(
             answers, "__aiter__"
-        ):  # the method writes by itself, as Watch of the health service does
+        ):  # the method writes to the stream itself, as Watch of the health service does
             await answers
             return
         async with contextlib.aclosing(answers):
@@ -128,7 +130,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # 
 
 
 def _kind(handler: Any) -> tuple[Callable[..., Any], Method]:
-    """The function that makes a handler of the same kind, and the method inside."""
+    """Returns the function that creates a handler of the same kind, and the handler's method."""
     if handler.request_streaming:
         if handler.response_streaming:
             return grpc.stream_stream_rpc_method_handler, handler.stream_stream
@@ -139,7 +141,7 @@ def _kind(handler: Any) -> tuple[Callable[..., Any], Method]:
 
 
 def _lenient(deserializer: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
-    """A deserializer whose errors are raised later, where they become a status."""
+    """Returns a deserializer that does not raise, so that malformed messages can be converted to a status later."""
 
     def deserialize(data: bytes) -> Any:
         try:
@@ -168,5 +170,5 @@ def _cancelled_code(context: Context) -> grpc.StatusCode:
 
 
 def _logger(call: Call) -> Callable[..., Any]:
-    """Probes come every few seconds, so their lines are for debugging only."""
+    """Returns the log method for a call. Probes arrive every few seconds, so they are only logged at debug level."""
     return log.debug if call.service.startswith(PROBE_SERVICES) else log.info  # type: ignore[no-any-return]

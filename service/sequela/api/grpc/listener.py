@@ -1,4 +1,4 @@
-"""Where and how the gRPC server listens."""
+"""The address, TLS files and connection limits of the gRPC server."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ import grpc
 
 @dataclass(frozen=True, slots=True)
 class TlsFiles:
-    """PEM files. With `client_ca`, clients must show a certificate of that authority."""
+    """PEM files for TLS. With `client_ca`, clients must present a certificate issued by that authority."""
 
     certificate: Path
     key: Path
     client_ca: Path | None = None
 
     def credentials(self) -> grpc.ServerCredentials:
-        """The files as gRPC takes them. Raises OSError where a file cannot be read, or holds something else."""
+        """Returns the credentials for gRPC. Raises OSError if a file cannot be read or is not a PEM file."""
         self._check()
         authority = self.client_ca.read_bytes() if self.client_ca else None
         pair = (self.key.read_bytes(), self.certificate.read_bytes())
         return grpc.ssl_server_credentials([pair], authority, authority is not None)
 
     def _check(self) -> None:
-        """Names the file at fault: gRPC only says that it cannot listen. A key must not need a password."""
+        """Raises OSError that names the invalid file, because gRPC only reports that it cannot listen."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         for path in (self.key, self.certificate):
             path.open("rb").close()
         try:
             context.load_cert_chain(self.certificate, self.key, password=lambda: "")
         except ssl.SSLError as error:
-            what = f"{self.certificate} and {self.key} are not a certificate and its key, in PEM and without a password"
+            what = f"{self.certificate} and {self.key} must be a certificate and its key, in PEM and without a password"
             raise OSError(f"--tls-certificate and --tls-key: {what} ({error.reason})") from error
         if self.client_ca is None:
             return
@@ -40,14 +40,15 @@ class TlsFiles:
             context.load_verify_locations(self.client_ca)
         except ssl.SSLError as error:
             raise OSError(
-                f"--tls-client-ca: {self.client_ca} is not a certificate in PEM ({error.reason})"
+                f"--tls-client-ca: {self.client_ca} must be a certificate in PEM ({error.reason})"
             ) from error
 
 
 @dataclass(frozen=True, slots=True)
 class GrpcListener:
-    """The address, its TLS files (None for plain text), and the limits of connections. Times are in seconds; a
-    `max_connection_age` of 0 is no limit.
+    """The address, the TLS files (None for plain text) and the limits of connections.
+
+    Times are in seconds. A `max_connection_age` of 0 means no limit.
     """
 
     host: str
@@ -60,7 +61,7 @@ class GrpcListener:
     connection_age_grace: float = 30.0
 
     def bind(self, server: grpc.aio.Server) -> str:
-        """Makes the server listen. Returns the address with the real port. Raises OSError where it cannot."""
+        """Binds the server and returns the address with the actual port. Raises OSError if it cannot listen."""
         wanted = address(self.host, self.port)
         try:
             if self.tls is None:
@@ -73,7 +74,7 @@ class GrpcListener:
 
     @property
     def options(self) -> list[tuple[str, int]]:
-        """The limits, by gRPC's names."""
+        """Returns the limits as gRPC channel arguments."""
         age = [
             ("grpc.max_connection_age_ms", _millis(self.max_connection_age)),
             ("grpc.max_connection_age_grace_ms", _millis(self.connection_age_grace)),
@@ -84,13 +85,13 @@ class GrpcListener:
             ("grpc.keepalive_time_ms", _millis(self.keepalive)),
             ("grpc.http2.min_ping_interval_without_data_ms", _millis(self.min_ping_interval)),
             ("grpc.keepalive_permit_without_calls", 1),
-            ("grpc.so_reuseport", 0),  # a port that is taken is an error; by default it would be shared
+            ("grpc.so_reuseport", 0),  # by default gRPC would share a port that is already in use
             *(age if self.max_connection_age else ()),
         ]
 
 
 def address(host: str, port: int) -> str:
-    """`host:port`, with brackets around an IPv6 host."""
+    """Returns `host:port`, with brackets around an IPv6 host."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 

@@ -22,7 +22,7 @@ from sequela.api.inference.open_inference import OpenInference
 _SERVICES = pb.DESCRIPTOR.services_by_name
 _INFERENCE = oip.DESCRIPTOR.services_by_name["GRPCInferenceService"].full_name
 SERVICE_NAMES = (*(service.full_name for service in _SERVICES.values()), _INFERENCE)
-"""The full names of all services, as health and reflection know them."""
+"""The full names of all services, as used by health checks and reflection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Service:
 
 
 def services(catalog: Catalog, inference: OpenInference) -> tuple[Service, ...]:
-    """All of them."""
+    """Returns all services."""
     dataplane = inference.dataplane
     return (
         Service(

@@ -1,4 +1,4 @@
-"""Failures as gRPC statuses with google.rpc details: of calls, and of single items of a stream."""
+"""Encodes failures as gRPC statuses with google.rpc details, for calls and for single items of a stream."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What the inference protocols have in common: batches of rows, request parameters, and the tensors that answer."""
+"""Code shared by the inference protocols: batches of rows, request parameters and output tensors."""

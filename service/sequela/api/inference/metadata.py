@@ -1,4 +1,4 @@
-"""What the Open Inference Protocol says of a model: its tensors by name, datatype and shape."""
+"""The metadata of a model in the Open Inference Protocol: the names, datatypes and shapes of its tensors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PLATFORM = "sequela"
 
 
 def model_metadata(name: str, model: ModelInfo, limits: Limits) -> ModelMetadata:
-    """A model under the name that was asked for. Shapes are those of requests without the parameter `targets`."""
+    """Returns the metadata of a model under the requested name, with the shapes for requests without `targets`."""
     return ModelMetadata(
         name=name,
         versions=(model_version(model.name),),
@@ -27,7 +27,7 @@ def model_metadata(name: str, model: ModelInfo, limits: Limits) -> ModelMetadata
 
 
 def _input(model: ModelInfo, item: InputSchema) -> TensorMetadata:
-    """The axis of events is free, unless the length is fixed and the schema does not say where to pad."""
+    """Returns an input. Its event axis is free, unless the length is fixed and the padding side is unknown."""
     length = FREE_AXIS if model.schema.padding else model.fixed_length or FREE_AXIS
     columns = item.shape or (item.width,)
     shapes: Mapping[Role, tuple[int, ...]] = {

@@ -1,4 +1,4 @@
-"""Models by the names that inference protocols have for them."""
+"""Finds models by the names that inference protocols use for them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sequela.explain.request import DigestedModel, ModelChoice, NamedModel
 
 
 def model_choice(name: str, version: str, path: str) -> ModelChoice:
-    """A model by its name, `m/v` or its digest, and a version that may be empty.
+    """Returns a model by its name, `m/v` or digest, and a version that may be empty.
 
     Raises InvalidInput (NAME_INVALID) for the field at `path`.
     """

@@ -36,8 +36,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class InferRequest:
-    """What a caller asks: tensors (rows, …), the outputs to answer (empty for all), and parameters by name. The answer
-    repeats `id`, which is the caller's own.
+    """An inference request.
+
+    Attributes:
+        id: The caller's own id, which is repeated in the answer.
+        inputs: Tensors of shape (rows, …).
+        outputs: The names of the requested outputs; empty for all.
+        parameters: The parameters by name.
     """
 
     id: str
@@ -48,7 +53,7 @@ class InferRequest:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class InferenceAnswer:
-    """What is answered: by which version of the model, the targets that columns stand for, and the outputs."""
+    """The answer: the version of the model, the targets to which columns belong, and the output tensors."""
 
     id: str
     model_version: str
@@ -58,7 +63,7 @@ class InferenceAnswer:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Inference:
-    """A request that was read and fits its model: the rows to explain, and the names of the outputs to answer."""
+    """A decoded request that fits its model: the rows to explain, and the names of the requested outputs."""
 
     id: str
     batch: Batch
@@ -66,11 +71,11 @@ class Inference:
 
     @property
     def only_scores(self) -> bool:
-        """Whether it takes no explanation."""
+        """Whether none of the outputs needs an explanation."""
         return set(self.names) <= set(SCORES)
 
     def answer(self, targets: tuple[str, ...], tensors: Iterable[Tensor]) -> InferenceAnswer:
-        """The answer with these outputs."""
+        """Returns the answer with these outputs."""
         return InferenceAnswer(self.id, model_version(self.batch.model.name), targets, tuple(tensors))
 
 
@@ -84,12 +89,12 @@ class OutputRow:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OpenInference:
-    """One method for each question about a model.
+    """The operations on a model.
 
     Attributes:
         dataplane: Explains and scores.
         version: The server's version.
-        not_ready: Why the server takes no calls; empty where it does.
+        not_ready: Returns why the server does not accept calls, or an empty string if it does.
     """
 
     dataplane: DataPlane
@@ -97,7 +102,7 @@ class OpenInference:
     not_ready: Callable[[], str]
 
     async def metadata(self, name: str, choice: ModelChoice, deadline: Deadline) -> ModelMetadata:
-        """What a model takes, and what it is answered with. `name` is repeated in the answer."""
+        """Returns a model's inputs and outputs. `name` is repeated in the answer."""
 
         def describe(model: ModelInfo) -> ModelMetadata:
             return model_metadata(name, model, self.dataplane.limits)
@@ -111,9 +116,9 @@ class OpenInference:
         encode: Callable[[InferenceAnswer], T],
         deadline: Deadline,
     ) -> T:
-        """Explains the rows of a request; only scores them where no other output is asked for.
+        """Explains the rows of a request, or only scores them if no other output is requested.
 
-        `read` is called once the model is found: a body for no model is not parsed.
+        `read` is called after the model has been found, so that a body for an unknown model is not parsed.
         """
         inference = await self.dataplane.read_for(choice, partial(self._inference, read), deadline)
         batch = inference.batch

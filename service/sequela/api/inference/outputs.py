@@ -1,8 +1,8 @@
-"""The output tensors of an inference request, by name. All but the first two take an explanation.
+"""The output tensors of an inference request, by name. All except the first two need an explanation.
 
-The first axis counts rows; `events` are the steps as they were sent, `features` and `targets` those of the model. What
-was not computed is NaN: a level that did not fit its budget or its time, and below `minimum_score` the attributions and
-the base value. `docs/open_inference.md` describes them for callers.
+The first axis is rows. The axis `events` has the steps as they were sent; `features` and `targets` are those of the
+model. Values that were not computed are NaN: levels that exceeded their budget or time and, if the score is below
+`minimum_score`, all attributions and the base value. `docs/open_inference.md` describes the outputs for callers.
 """
 
 from __future__ import annotations
@@ -30,25 +30,32 @@ SCORES = ("score", "raw_score")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ExplainedRow:
-    """One row that was explained. Of the `steps` that were sent, padding included, `real` are real events."""
+    """An explained row. Of the `steps` that were sent, including padding, those in `real` are real events."""
 
     explanation: Explanation
     steps: int
     real: slice
 
     def blank(self, level: Level, *axes: int) -> Numbers:
-        """(…, targets), to be filled with attributions: zeros, or NaN where the level was not computed."""
+        """Returns an array (…, targets) to fill with attributions: zeros, or NaN if the level was not computed."""
         return np.full((*axes, len(self.explanation.targets)), 0.0 if self.level(level) else np.nan)
 
     def level(self, level: Level) -> tuple[Attribution, ...]:
-        """A level's attributions; empty where it was not computed."""
+        """Returns a level's attributions, which are empty if it was not computed."""
         found = self.explanation.levels.get(level)
         return found.attributions if found else ()
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """An output: its datatype, its axes after the rows, the levels that it needs, and what makes one row of it."""
+    """An output tensor.
+
+    Attributes:
+        datatype: The datatype of its elements.
+        axes: Its axes after the rows.
+        levels: The levels that it needs.
+        part: Returns the part for one row.
+    """
 
     datatype: str
     axes: tuple[str, ...]
@@ -57,7 +64,7 @@ class Output:
 
 
 def chosen(names: Sequence[str], asked: frozenset[Level] | None) -> tuple[str, ...]:
-    """The outputs to answer: those that are named, or all that need no other levels. Raises InvalidInput."""
+    """Returns the outputs to compute: the named ones, or all that the requested levels allow. Raises InvalidInput."""
     given = DEFAULT_LEVELS if asked is None else asked
     if not names:
         return tuple(
@@ -65,16 +72,18 @@ def chosen(names: Sequence[str], asked: frozenset[Level] | None) -> tuple[str, .
         )
     for index, name in enumerate(names):
         if name not in OUTPUTS:
-            text = f"{name[:60]!r} is not an output; there are {', '.join(OUTPUTS)}"
+            text = f"{name[:60]!r} is not an output; the outputs are {', '.join(OUTPUTS)}"
             raise InvalidInput.at(f"outputs[{index}].name", "OUTPUT_UNKNOWN", text)
         if name != "explanation" and not OUTPUTS[name].levels <= given:
-            text = f"{name} needs the {next(iter(OUTPUTS[name].levels))} level, which the parameter levels leaves out"
+            text = (
+                f"{name} needs the {next(iter(OUTPUTS[name].levels))} level; add it to the parameter levels"
+            )
             raise InvalidInput.at(f"outputs[{index}].name", "OPTIONS_CONFLICT", text)
     return tuple(dict.fromkeys(names))
 
 
 def needed(names: Iterable[str], asked: frozenset[Level] | None) -> tuple[Level, ...]:
-    """The levels to compute: only those that these outputs need."""
+    """Returns the levels that these outputs need."""
     if asked is not None and "explanation" in names:
         return tuple(level for level in Level if level in asked)
     wanted = frozenset[Level]().union(*(OUTPUTS[name].levels for name in names))
@@ -82,14 +91,14 @@ def needed(names: Iterable[str], asked: frozenset[Level] | None) -> tuple[Level,
 
 
 def _target(field: str) -> Callable[[ExplainedRow], Numbers]:
-    """(targets,). NaN stands for a base value that was not computed."""
+    """Reads a field of the targets, (targets,). A base value that was not computed is NaN."""
     return lambda row: np.array(
         [getattr(target, field) for target in row.explanation.targets], dtype=np.float64
     )
 
 
 def _events(field: str) -> Callable[[ExplainedRow], Numbers]:
-    """(steps, targets); 0 for pruned events and padding."""
+    """Reads a field of the event attributions, (steps, targets). Pruned events and padding are 0."""
 
     def part(row: ExplainedRow) -> Numbers:
         filled = row.blank(Level.EVENT, row.steps)
@@ -102,7 +111,7 @@ def _events(field: str) -> Callable[[ExplainedRow], Numbers]:
 
 
 def _features(field: str) -> Callable[[ExplainedRow], Numbers]:
-    """(features, targets), in the model's order."""
+    """Reads a field of the feature attributions, (features, targets), in the model's order."""
 
     def part(row: ExplainedRow) -> Numbers:
         places = {feature.name: place for place, feature in enumerate(row.explanation.features)}
@@ -116,7 +125,7 @@ def _features(field: str) -> Callable[[ExplainedRow], Numbers]:
 
 
 def _sum(level: Level, field: str, *kinds: PlayerKind) -> Callable[[ExplainedRow], Numbers]:
-    """(targets,), 0 where there is no such player. The sum of standard errors is at least that of the sum."""
+    """Sums a field over the players of some kinds, (targets,). A sum of standard errors is an upper bound."""
 
     def part(row: ExplainedRow) -> Numbers:
         parts = [getattr(each, field) for each in row.level(level) if each.kind in kinds]

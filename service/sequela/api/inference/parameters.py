@@ -1,7 +1,7 @@
-"""Request parameters: the options of `sequela.v1.ExplainOptions` by their names, beside `background` and `caller_id`.
+"""Request parameters: the options of `sequela.v1.ExplainOptions` by name, and `background` and `caller_id`.
 
-Protocols carry booleans, numbers and strings, JSON also lists. A list may as well be one string with commas, a number
-may be a string, and an enum's value is written without its prefix in either case (`control_variate`).
+Parameters are booleans, numbers or strings, and in JSON also lists. A list may also be a string with commas, and a
+number may be a string. Enum values are written without their prefix, in lower or upper case (`control_variate`).
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from sequela.explain.request import BackgroundChoice, DigestedBackground, NamedB
 T = TypeVar("T")
 
 PATHS = RequestPaths(background="parameters.background", options="parameters")
-"""Where callers of these protocols write the background and the options."""
+"""The paths of the background and the options in these protocols."""
 
 OTHERS = ("background", "caller_id")
 IGNORED = frozenset({"sequence_id", "sequence_start", "sequence_end", "priority", "timeout"})
-"""What Triton's clients may send of their own. It means nothing here."""
+"""Parameters that Triton's clients add. They are ignored."""
 BINARY = ("binary_data_output", "binary_data")
 """Triton's extension for binary tensors."""
 BOOLEANS = {"true": True, "false": False}
@@ -37,9 +37,13 @@ BOOLEANS = {"true": True, "false": False}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Parameters:
-    """How to explain, against which background (None: the model's own), and for whom.
+    """The decoded parameters of a request.
 
-    `given` holds the names of the options that the request sets.
+    Attributes:
+        options: How to explain.
+        background: The background; None for the model's default.
+        caller_id: The caller's own id for what is explained.
+        given: The names of the options that the request sets.
     """
 
     options: Options
@@ -49,13 +53,14 @@ class Parameters:
 
     @property
     def levels(self) -> frozenset[Level] | None:
-        """The levels asked for; None where the request names none."""
+        """The requested levels; None if the request does not name any."""
         return frozenset(map(Level, self.options.levels)) if "levels" in self.given else None
 
     def with_default_targets(self, targets: Sequence[str]) -> Parameters:
-        """The same, with these targets where the request names none.
+        """Returns the parameters with these targets if the request does not name any.
 
-        By default targets are ordered by score; in one answer for several rows a column must mean the same output.
+        By default targets are ordered by score, but in an answer for several rows a column must always have the same
+        meaning.
         """
         if self.options.targets:
             return self
@@ -65,12 +70,12 @@ class Parameters:
 def read_parameters(given: Mapping[str, Any], limits: Limits) -> Parameters:
     """Reads parameters.
 
-    Raises InvalidInput with everything that is wrong, Unsupported for answers in binary form.
+    Raises InvalidInput with all violations, and Unsupported for answers in binary form.
     """
     _check_form(given)
     violations = Violations()
     for name in sorted(given.keys() - {*RULES, *OTHERS, *IGNORED, *BINARY}):
-        text = f"is not a parameter; there are {', '.join((*RULES, *OTHERS))}"
+        text = f"is not a parameter; the parameters are {', '.join((*RULES, *OTHERS))}"
         violations.add(f"parameters[{shown(name)}]", "PARAMETER_UNKNOWN", text)
     values = {
         name: _option(rule, given[name], PATHS.option(name), violations)
@@ -88,12 +93,12 @@ def read_parameters(given: Mapping[str, Any], limits: Limits) -> Parameters:
 def _check_form(given: Mapping[str, Any]) -> None:
     for name in BINARY:
         if given.get(name, False) is not False:
-            text = f"parameters.{name} must be false: tensors are answered in the protocol's own form only"
+            text = f"parameters.{name} must be false: the binary tensor extension is not supported"
             raise Unsupported("BINARY_TENSORS_UNSUPPORTED", text)
 
 
 def _present(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what could not be read, which has been noted."""
+    """Returns the values without those that could not be read and are violations already."""
     return {name: value for name, value in values.items() if value is not None}
 
 
@@ -140,7 +145,7 @@ def _converter(rule: OptionRule) -> Callable[[Any], Any]:
 
 
 def _converted(convert: Callable[[Any], Any], value: Any, path: str, violations: Violations) -> Any:
-    """The value; None after noting that it cannot be read."""
+    """Converts a value. Returns None and adds a violation if it cannot be read."""
     try:
         return convert(value)
     except (ValueError, TypeError, OverflowError) as error:

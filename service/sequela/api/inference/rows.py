@@ -1,4 +1,4 @@
-"""Batches of rows: each row is a sequence to explain or to score, and all are treated alike."""
+"""Batches of rows. Each row is a sequence to explain or to score, with the same parameters."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from sequela.explain.request import (
 )
 from sequela.oip.tensors import Tensor
 
-SHAPE_NOTE = "; this is one row, since the first axis counts the rows"
-"""Who forgets the axis of the batch is told of a shape that was not sent."""
+SHAPE_NOTE = "; this is the shape of one row, because the first axis is the batch"
+"""Explains a message about a shape that the caller did not send, because the batch axis was forgotten."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
-    """Rows for one model, and how to explain them."""
+    """Rows for one model, and the parameters for explaining them."""
 
     model: ModelInfo
     rows: tuple[GivenSequence, ...]
@@ -36,11 +36,11 @@ class Batch:
 
     @property
     def choice(self) -> NamedModel:
-        """The model by its full name: the version that was found stays the same for all rows."""
+        """The model by its full name, so that all rows use the same version."""
         return NamedModel(self.model.name)
 
     def explain_requests(self, levels: tuple[Level, ...] | None = None) -> list[ExplainRequest]:
-        """One request for each row. `levels` are those to compute; None for those that the parameters name."""
+        """Returns one request per row. `levels` are the levels to compute; None for those in the parameters."""
         given = self.parameters
         options = given.options if levels is None else replace(given.options, levels=levels)
         return [
@@ -49,14 +49,17 @@ class Batch:
         ]
 
     def score_request(self) -> ScoreRequest:
-        """One request for all rows."""
+        """Returns one request for all rows."""
         options = self.parameters.options
         return ScoreRequest(self.choice, self.rows, options.targets, options.output_event, PATHS)
 
 
 @dataclass(frozen=True, slots=True)
 class TensorPaths(InputPaths):
-    """The inputs of the Open Inference Protocol. A row is a part of every tensor, and has no path of its own."""
+    """The paths of inputs in the Open Inference Protocol.
+
+    A row is a part of every tensor and has no path of its own.
+    """
 
     parent: str = ""
 
@@ -72,9 +75,9 @@ class TensorPaths(InputPaths):
 
 
 def tensor_rows(tensors: Sequence[Tensor], most_rows: int) -> tuple[GivenSequence, ...]:
-    """The rows of tensors, each (rows, …). Raises InvalidInput where their numbers differ or are too large."""
+    """Splits tensors (rows, …) into rows. Raises InvalidInput if the numbers of rows differ or are too large."""
     if not tensors:
-        text = "holds no tensor; send one for each input of the model"
+        text = "contains no tensor; send one for each input of the model"
         raise InvalidInput.at("inputs", "SEQUENCE_EMPTY", text)
     counts = {each.name: each.shape[0] for each in tensors}
     if len({each.shape[0] for each in tensors}) > 1:
@@ -92,6 +95,6 @@ def tensor_rows(tensors: Sequence[Tensor], most_rows: int) -> tuple[GivenSequenc
 
 
 def check_row_count(count: int, most: int, path: str) -> None:
-    """Raises InvalidInput (TOO_MANY_ROWS) where there are none, or too many."""
+    """Raises InvalidInput (TOO_MANY_ROWS) if there are no rows, or too many."""
     if not 1 <= count <= most:
-        raise InvalidInput.at(path, "TOO_MANY_ROWS", f"{count} rows, must be from 1 to {most}")
+        raise InvalidInput.at(path, "TOO_MANY_ROWS", f"{count} rows were sent, must be from 1 to {most}")

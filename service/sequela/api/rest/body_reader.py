@@ -1,4 +1,4 @@
-"""Reads the bodies of requests: so many bytes each, and so many of all that are held at a time."""
+"""Reads the bodies of requests. Limits the size of each body, and the memory of all bodies held at once."""
 
 from __future__ import annotations
 
@@ -16,15 +16,17 @@ from sequela.explain.ports import Observer
 from sequela.explain.telemetry import RequestRejected
 
 BYTES_PER_VALUE = 8
-"""Bytes of the limit that each JSON value counts for at least: in memory it takes several times as many."""
+"""Each JSON value counts as at least this many bytes, because in memory it takes several times as many."""
 
 RETRY_SECONDS = 1.0
-"""When callers may try again whose body did not fit."""
+"""When callers whose body did not fit should retry."""
 
 
 class BodyReader:
-    """Holds bodies of at most `max_bytes`: `bodies_at_a_time` of that size, or more that are smaller. Used from one
-    event loop.
+    """Reads bodies of at most `max_bytes` each.
+
+    At any time there are at most `bodies_at_a_time` bodies of that size, or more that are smaller. Must be used from a
+    single event loop.
     """
 
     def __init__(self, max_bytes: int, bodies_at_a_time: int, observer: Observer) -> None:
@@ -35,10 +37,13 @@ class BodyReader:
 
     @contextlib.asynccontextmanager
     async def read(self, request: Request, deadline: Deadline) -> AsyncIterator[bytearray]:
-        """A request's body, which counts as held as long as the context lasts.
+        """Reads a request's body, which counts as held until the context exits.
 
-        Raises InvalidInput for too many bytes or values, Overloaded where others hold too many bytes, OutOfTime, and
-        Cancelled when the caller leaves.
+        Raises:
+            InvalidInput: The body has too many bytes or values.
+            Overloaded: Other requests hold too many bytes.
+            OutOfTime: The deadline passed.
+            Cancelled: The caller disconnected.
         """
         self._check_length(request.headers.get("content-length", "0"))
         body = bytearray()
@@ -60,7 +65,7 @@ class BodyReader:
             raise caller_left() from None
 
     def _add(self, body: bytearray, chunk: bytes) -> None:
-        """Bytes count once they have come, not when they are announced: a caller that sends nothing holds nothing."""
+        """Adds received bytes. Announced bytes do not count, so a caller that sends nothing does not block others."""
         if len(body) + len(chunk) > self._max_bytes:
             raise self._too_large()
         if self._held_bytes + len(chunk) > self._max_held_bytes:
@@ -78,13 +83,16 @@ class BodyReader:
             self._max_bytes // BYTES_PER_VALUE,
         )
         if values > most:
-            text = f"the body holds about {values} values, the limit is {most}"
+            text = f"the body has about {values} values, which exceeds the limit of {most}"
             raise InvalidInput("TOO_MANY_VALUES", text)
 
     def _too_large(self) -> InvalidInput:
-        return InvalidInput(BODY_TOO_LARGE, f"the body is longer than {self._max_bytes} bytes")
+        return InvalidInput(BODY_TOO_LARGE, f"the body exceeds the limit of {self._max_bytes} bytes")
 
     def _overloaded(self) -> Overloaded:
         self._observer.notice(RequestRejected("bodies", "QUEUE_FULL"))
-        text = f"requests under way hold {self._held_bytes} bytes, the limit is {self._max_held_bytes}"
+        text = (
+            f"the bodies of other requests hold {self._held_bytes} of at most {self._max_held_bytes} bytes; "
+            "retry later"
+        )
         return Overloaded("QUEUE_FULL", text, retry_after=RETRY_SECONDS)

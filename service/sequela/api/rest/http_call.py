@@ -1,4 +1,4 @@
-"""A request over HTTP as its handler gets it, and what is read of its headers."""
+"""An HTTP request as passed to its handler, and the checks of its headers."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from sequela.explain.request import ModelChoice
 T = TypeVar("T")
 
 TIMEOUT_HEADERS = ("x-request-timeout-ms", "x-envoy-expected-rq-timeout-ms")
-"""Headers with the milliseconds that are left: the caller's own, and Envoy's, which gateways set by themselves."""
+"""Headers with the timeout in milliseconds: the caller's own, and Envoy's, which gateways add."""
 BINARY_HEADER = "inference-header-content-length"
 ENCODING_HEADER = "content-encoding"
 ORIGIN_HEADER = "origin"
-"""Browsers send it with every POST, and with everything that pages of other servers ask for."""
+"""Browsers send this header with every POST, and with every request of a page from another origin."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HttpCall:
-    """What a handler answers: the names in the path, the body, and the deadline."""
+    """A request for a handler: the names in the path, the body, and the deadline."""
 
     names: Mapping[str, str]
     body: bytearray = field(repr=False)
@@ -41,37 +41,42 @@ class HttpCall:
 
     @property
     def model(self) -> ModelChoice:
-        """The model of the path. Raises InvalidInput."""
+        """The model in the path. Raises InvalidInput."""
         return model_choice(self.names["name"], self.names.get("version", ""), "name")
 
 
 def timeout_seconds(request: Request) -> float | None:
-    """Seconds that the caller allows; None where it sets no deadline. Raises InvalidInput."""
+    """Returns the caller's timeout in seconds, or None if it does not set one. Raises InvalidInput."""
     given = {name: request.headers[name] for name in TIMEOUT_HEADERS if name in request.headers}
     return min((_seconds(name, text) for name, text in given.items()), default=None)
 
 
 def check_headers(request: Request) -> None:
-    """Checks what headers say of the caller and of the body.
+    """Checks the headers that describe the caller and the body.
 
-    Raises Forbidden for requests of web pages, Unsupported for tensors in binary form, InvalidInput for a compressed
-    body.
+    Raises:
+        Forbidden: The request comes from a web page.
+        Unsupported: Tensors are sent in binary form.
+        InvalidInput: The body is compressed.
     """
     if ORIGIN_HEADER in request.headers:
-        # By a form on another site, or a name that resolves to this server, any page could otherwise use its models.
-        text = "the header Origin says that a web page sends this, and web pages are not answered"
+        # Otherwise any web page could use the models, with a form or with a host name that resolves to this server.
+        text = "requests from web pages are not allowed (the request has an Origin header)"
         raise Forbidden(WEB_PAGE_REFUSED, text)
     if BINARY_HEADER in request.headers:
         text = "tensors in binary form are not accepted over REST; send JSON, or use gRPC"
         raise Unsupported("BINARY_TENSORS_UNSUPPORTED", text)
     encoding = request.headers.get(ENCODING_HEADER, "identity").strip().lower()
     if encoding not in ("", "identity"):
-        text = f"the body is compressed (Content-Encoding: {encoding[:40]}); send it as it is, or use gRPC with gzip"
+        text = (
+            f"the body is compressed (Content-Encoding: {encoding[:40]}); send it uncompressed, or use gRPC "
+            "with gzip"
+        )
         raise InvalidInput(BODY_COMPRESSED, text)
 
 
 async def run_while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
-    """The result of work for a caller whose body has been read. Raises Cancelled when the caller leaves first."""
+    """Returns the result of work. Raises Cancelled if the caller, whose body has been read, disconnects first."""
     running = asyncio.ensure_future(work)
     leaving = asyncio.ensure_future(_wait_disconnected(request))
     try:
@@ -86,8 +91,8 @@ async def run_while_connected(request: Request, work: Coroutine[Any, Any, T]) ->
 
 
 def caller_left() -> Cancelled:
-    """The error of a request that nobody waits for any more."""
-    return Cancelled("CANCELLED", "the caller has left")
+    """Returns the error for a request whose caller has disconnected."""
+    return Cancelled("CANCELLED", "the caller has disconnected")
 
 
 async def _wait_disconnected(request: Request) -> None:
@@ -102,6 +107,8 @@ def _seconds(name: str, text: str) -> float:
         seconds = math.nan
     if not (math.isfinite(seconds) and seconds > 0):
         raise InvalidInput.at(
-            name, "OPTION_OUT_OF_RANGE", f"{text[:40]!r}, must be a number of milliseconds above 0"
+            name,
+            "OPTION_OUT_OF_RANGE",
+            f"{text[:40]!r} is invalid, must be a number of milliseconds above 0",
         )
     return seconds

@@ -1,7 +1,8 @@
-"""Bodies in JSON, parsed into typed models; what is wrong is named by its path in the body.
+"""Parses JSON bodies into typed models. Errors name their path in the body.
 
-Parsing runs in a thread. It must not hold the interpreter for long, so that the event loop and other requests go on
-while a large body is read: json calls back into Python for every number, and the models leave lists of numbers alone.
+Parsing runs in a thread. It must not hold the interpreter lock for long, so that the event loop and other requests can
+continue while a large body is read. So json calls back into Python for every number, and the models do not validate
+lists of numbers.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ UNKNOWN = "unknown_field"
 MAX_INTEGER_DIGITS = 4_300
 """The largest number of digits of a whole number. It is Python's own limit, whose error names a function of Python."""
 MAX_SHOWN_KEY = 60
-"""The largest number of characters of a key that a path shows."""
+"""The largest number of characters of a key that are shown in a path."""
 
 EXPECTED: Mapping[str, str] = {
     "string_type": "a string",
@@ -29,7 +30,7 @@ EXPECTED: Mapping[str, str] = {
     "dict_type": "an object",
     "model_type": "an object",
 }
-"""What a value must be, by pydantic's types of errors."""
+"""Descriptions of the expected values, by pydantic error type."""
 
 JSON_TYPES: Mapping[type, str] = {
     dict: "an object",
@@ -38,21 +39,21 @@ JSON_TYPES: Mapping[type, str] = {
     bool: "true or false",
     type(None): "null",
 }
-"""What JSON calls a value; everything else is a number."""
+"""The JSON names of types. All other types are numbers."""
 
 
 class JsonBody(BaseModel):
-    """A JSON object with these fields and no others. Types must be exact: no string is taken for a number."""
+    """A JSON object with these fields and no others. Types must match exactly; a string is not accepted as a number."""
 
     model_config = ConfigDict(strict=True, frozen=True, protected_namespaces=())
 
     @model_validator(mode="before")
     @classmethod
     def _refuse_unknown_fields(cls, value: Any) -> Any:
-        """One error for each object, however many unknown fields it has: pydantic's own would make one for each."""
+        """Raises a single error for all unknown fields of an object. Pydantic itself would create one for each."""
         if isinstance(value, dict) and (unknown := value.keys() - cls.model_fields.keys()):
             context = {"key": min(unknown), "known": ", ".join(cls.model_fields)}
-            raise PydanticCustomError(UNKNOWN, "is not a field; there are {known}", context)
+            raise PydanticCustomError(UNKNOWN, "is not a field; the fields are {known}", context)
         return value
 
 
@@ -60,13 +61,13 @@ Body = TypeVar("Body", bound=JsonBody)
 
 
 def read_body(body: bytearray, model: type[Body]) -> Body:
-    """The body as a model. Raises InvalidInput with everything that is wrong."""
+    """Parses the body. Raises InvalidInput with all violations."""
     content = parse_json(body)
     try:
         return model.model_validate(content)
     except ValidationError as error:
         errors = error.errors(include_url=False)
-    # Raised here, since an error raised in the handler would keep pydantic's, and with it the body, alive.
+    # Raise outside of the handler, because otherwise the error would keep pydantic's error, and so the body, alive.
     violations = Violations()
     for each in errors:
         violations.add(*_violation(each))
@@ -75,7 +76,7 @@ def read_body(body: bytearray, model: type[Body]) -> Body:
 
 
 def parse_json(body: bytearray) -> Any:
-    """What a body holds. Raises InvalidInput for what is not JSON, and for keys that are given twice."""
+    """Parses JSON. Raises InvalidInput if it is malformed or if an object has a duplicate key."""
     try:
         content = json.loads(
             body,
@@ -85,7 +86,7 @@ def parse_json(body: bytearray) -> Any:
             object_pairs_hook=_to_object,
         )
         if b"\\u" in body:
-            # Encoding fails for one half of a surrogate pair, which JSON can write and which is not a character.
+            # Encoding fails for an unpaired surrogate, which is allowed in JSON but is not a character.
             json.dumps(content, ensure_ascii=False).encode()
     except UnicodeEncodeError:
         text = "the body holds one half of a surrogate pair (\\ud800 to \\udfff), which is not a character"
@@ -98,24 +99,24 @@ def parse_json(body: bytearray) -> Any:
 
 
 def json_type(value: Any) -> str:
-    """What JSON calls a value."""
+    """Returns the JSON name of a value's type."""
     return JSON_TYPES.get(type(value), "a number")
 
 
 def _violation(error: ErrorDetails) -> tuple[str, str, str]:
-    """Path, reason and description."""
+    """Returns the path, reason and description."""
     location = error["loc"]
     if error["type"] == UNKNOWN:
         return json_path([*location, error["ctx"]["key"]]), "FIELD_UNKNOWN", error["msg"]
     path = json_path(location) or "body"
     if error["type"] == "missing":
         return path, "FIELD_INVALID", "is missing"
-    expected = EXPECTED.get(error["type"], "of another type")
+    expected = EXPECTED.get(error["type"], "of a different type")
     return path, "FIELD_INVALID", f"must be {expected}, not {json_type(error['input'])}"
 
 
 def json_path(location: Sequence[str | int]) -> str:
-    """A path as messages show it: `inputs[0].name`."""
+    """Formats a path for messages, such as `inputs[0].name`."""
     parts = [f"[{each}]" if isinstance(each, int) else f".{_key(each)}" for each in location]
     return "".join(parts).removeprefix(".")
 
@@ -135,14 +136,14 @@ def _to_int(digits: str) -> int:
 
 
 def _to_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Json by itself would keep the last value of a key that is given twice."""
+    """Rejects duplicate keys. By default, json would keep the last value."""
     found = dict(pairs)
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]
         repeated = next(key for key in keys if keys.count(key) > 1)
-        raise ValueError(f"the key {repeated[:MAX_SHOWN_KEY]!r} is given twice in one object")
+        raise ValueError(f"the key {repeated[:MAX_SHOWN_KEY]!r} occurs twice in one object")
     return found
 
 
 def _refuse_constant(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not a number of JSON (null stands for a missing value)")
+    raise ValueError(f"{constant} is not a valid JSON number (use null for a missing value)")

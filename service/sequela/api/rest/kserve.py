@@ -1,4 +1,4 @@
-"""KServe's first protocol: `:explain` and `:predict` of instances, each of which may have a length of its own."""
+"""KServe's V1 protocol: `:explain` and `:predict` for instances, which may have different lengths."""
 
 from __future__ import annotations
 
@@ -32,14 +32,12 @@ from sequela.oip.json_numbers import json_array
 MODELS = ("/v1/models/{name}", "/v1/models/{name}/versions/{version}")
 
 DTYPE_OF_KIND: Mapping[str, np.dtype[Any]] = {"b": np.dtype("?"), "i": np.dtype("<i8"), "f": np.dtype("<f8")}
-"""The element type of an instance's numbers, by their kind."""
+"""The element type of an instance's numbers, by numpy kind."""
 INT64 = np.iinfo(np.int64)
 
 
 class KServeBody(JsonBody):
-    """A request. `inputs` is another name of `instances`; `signature_name` comes from TensorFlow Serving and means
-    nothing here.
-    """
+    """A request. `inputs` is an alias of `instances`. `signature_name` comes from TensorFlow Serving and is ignored."""
 
     instances: InstanceOf[list[Any]] = Field(default_factory=list)
     inputs: InstanceOf[list[Any]] = Field(default_factory=list)
@@ -49,17 +47,17 @@ class KServeBody(JsonBody):
 
 @dataclass(frozen=True, slots=True)
 class InstancePaths(InputPaths):
-    """An instance: the values of its only input, or an object of these by the inputs' names."""
+    """The paths of an instance, which is either the values of the only input or an object of values by input name."""
 
     names: tuple[str, ...] = ()
 
     @property
     def inputs(self) -> str:
-        """The instance."""
+        """The path of the instance."""
         return self.parent
 
     def array(self, index: int) -> ArrayPath:
-        """The values of one input. Their shape and names have no place of their own."""
+        """Returns the paths of one input. Its shape and names have the path of its values."""
         name = self.names[index]
         here = f"{self.parent}.{json_path([name])}" if name else self.parent
         return ArrayPath(here, here, here, here, SHAPE_NOTE)
@@ -67,12 +65,12 @@ class InstancePaths(InputPaths):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class KServe:
-    """The handlers of its paths."""
+    """The handlers of the V1 protocol."""
 
     dataplane: DataPlane
 
     def routes(self, factory: RouteFactory) -> list[Route]:
-        """All paths."""
+        """Returns the routes of all paths."""
         return [
             factory.route("GET", "/", self.alive),
             factory.route("GET", "/v1/models", self.models),
@@ -82,15 +80,15 @@ class KServe:
         ]
 
     async def alive(self, _: HttpCall) -> Response:
-        """What KServe's clients take for a sign of life."""
+        """Returns the liveness response that KServe's clients expect."""
         return json_response(to_json({"status": "alive"}))
 
     async def models(self, call: HttpCall) -> Response:
-        """The names of all models, without versions."""
+        """Returns the names of all models, without versions."""
         return json_response(to_json({"models": await self.dataplane.model_names(call.deadline)}))
 
     async def ready(self, call: HttpCall) -> Response:
-        """Whether a model can be explained now."""
+        """Returns whether a model can be explained at present."""
         problem = await self.dataplane.model_problem(call.model, call.deadline)
         if problem:
             found = {"error": problem.message, "name": call.model_name, "ready": False}
@@ -98,7 +96,7 @@ class KServe:
         return json_response(to_json({"name": call.model_name, "ready": True}))
 
     async def explain(self, call: HttpCall) -> Response:
-        """Every instance's raw scores and its explanation, as JSON of `sequela.v1.Explanation`."""
+        """Returns the raw scores of every instance, and its explanation as JSON of `sequela.v1.Explanation`."""
         read = partial(self._batch_to_explain, call)
         batch = await self.dataplane.read_for(call.model, read, call.deadline)
         rows = await self.dataplane.explain_batch(batch.explain_requests(), _explained, call.deadline)
@@ -107,14 +105,14 @@ class KServe:
         return json_response(f'{{"predictions":[{scores}],"explanations":[{explanations}]}}'.encode())
 
     async def predict(self, call: HttpCall) -> Response:
-        """The model's own outputs of every instance."""
+        """Returns the model's outputs for every instance."""
         read = partial(self._batch, call, self.dataplane.limits.max_score_sequences)
         batch = await self.dataplane.read_for(call.model, read, call.deadline)
         content = await self.dataplane.score(batch.choice, batch.score_request, _predictions, call.deadline)
         return json_response(content)
 
     def _batch_to_explain(self, call: HttpCall, model: ModelInfo) -> Batch:
-        """By default the targets are outputs in the model's order, because predictions have no names."""
+        """Decodes a batch. Targets default to the model's order, because predictions have no names."""
         limits = self.dataplane.limits
         batch = self._batch(call, limits.max_explained_rows, model)
         targets = first_targets(batch.model.schema, limits)
@@ -127,10 +125,10 @@ class KServe:
 
 
 def instance_rows(body: KServeBody, most_rows: int) -> tuple[GivenSequence, ...]:
-    """One sequence for each instance. Raises InvalidInput."""
+    """Returns one sequence for each instance. Raises InvalidInput."""
     given = [name for name in ("instances", "inputs") if name in body.model_fields_set]
     if len(given) != 1:
-        text = "must be given, once: a list of instances; `inputs` is another name for it"
+        text = "exactly one of `instances` and its alias `inputs` must be a list of instances"
         raise InvalidInput.at("instances", "FIELD_INVALID", text)
     instances: Sequence[Any] = getattr(body, given[0])
     check_row_count(len(instances), most_rows, given[0])
@@ -140,7 +138,7 @@ def instance_rows(body: KServeBody, most_rows: int) -> tuple[GivenSequence, ...]
 def _sequence(instance: Any, path: str) -> GivenSequence:
     values = instance if isinstance(instance, dict) else {"": instance}
     if not values:
-        text = "holds no tensor; send one for each input of the model"
+        text = "contains no tensor; send one for each input of the model"
         raise InvalidInput.at(path, "SEQUENCE_EMPTY", text)
     paths = InstancePaths(path, names=tuple(values))
     arrays = (
@@ -151,7 +149,7 @@ def _sequence(instance: Any, path: str) -> GivenSequence:
 
 
 def _array(value: Any, path: str) -> NDArray[Any]:
-    """Booleans, 64-bit integers or float64. Raises InvalidInput (INSTANCE_INVALID)."""
+    """Converts a value to booleans, 64-bit integers or float64. Raises InvalidInput (INSTANCE_INVALID)."""
     try:
         array = np.asarray(value)
         _check_integers(array)
@@ -159,15 +157,13 @@ def _array(value: Any, path: str) -> NDArray[Any]:
     except (ValueError, OverflowError):  # lists of different lengths, strings, too large integers
         array = np.empty(0)
     if array.dtype.kind not in DTYPE_OF_KIND or array.size == 0:
-        text = (
-            "must be numbers, or lists of numbers of one length, and not empty; integers have at most 64 bits"
-        )
+        text = "must be numbers, or nested lists of numbers of equal lengths, and not empty; integers must fit 64 bits"
         raise InvalidInput.at(path, "INSTANCE_INVALID", text)
     return array.astype(DTYPE_OF_KIND[array.dtype.kind], copy=False)
 
 
 def _check_integers(array: NDArray[Any]) -> None:
-    """As floats, integers that do not fit 64 bits might stand for other ids. Raises ValueError."""
+    """Raises ValueError for integers that do not fit 64 bits, because as floats they might become different ids."""
     if array.dtype == object and any(
         isinstance(each, int) and not INT64.min <= each <= INT64.max for each in array.flat
     ):
@@ -175,7 +171,7 @@ def _check_integers(array: NDArray[Any]) -> None:
 
 
 def _explained(_: ExplainRequest, explanation: Explanation) -> tuple[str, str]:
-    """The raw scores and the explanation, both as JSON."""
+    """Returns the raw scores and the explanation, both as JSON."""
     scores = [target.raw_score for target in explanation.targets]
     return to_json(scores).decode(), explanation_json(explanation)
 

@@ -1,5 +1,5 @@
-"""What every inference request over HTTP goes through: a request id, a deadline, a log line, metrics, and errors made
-into responses. gRPC calls have the same in `grpc.interceptor`.
+"""Wraps every HTTP inference request: adds a request id, a deadline, a log line and metrics, and converts errors to
+responses. `grpc.interceptor` does the same for gRPC calls.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ log = structlog.get_logger("sequela.api")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RouteFactory:
-    """Makes routes of handlers. No request outlives the closing of the gate."""
+    """Creates routes from handlers. All requests end when the gate closes."""
 
     observer: Observer
     gate: DrainGate
@@ -42,7 +42,7 @@ class RouteFactory:
     bodies: BodyReader
 
     def route(self, method: str, path: str, handler: Handler) -> Route:
-        """A route. Its handler may raise any error: `to_failure` says what the caller is told."""
+        """Creates a route. Its handler may raise any error, which `to_failure` converts for the caller."""
 
         async def endpoint(request: Request) -> Response:
             return await self._observed(path, request, handler)
@@ -68,12 +68,12 @@ class RouteFactory:
     async def _response(
         self, request: Request, handler: Handler, request_id: str
     ) -> tuple[Response, dict[str, str]]:
-        """The response, and what the log says of an error."""
+        """Returns the response, and the text of an error for the log."""
         try:
             return await self._handled(request, handler), {"reason": ""}
         except Exception as error:
             failure = to_failure(error)
-            # An error and the tasks it went through refer to each other, and keep what was read of the body alive.
+            # An error and the tasks that it passed through refer to each other. The cycle would keep the body alive.
             traceback.clear_frames(error.__traceback__)
             return error_response(failure, request_id), {"reason": failure.reason, "detail": failure.message}
 

@@ -38,14 +38,14 @@ class TensorBody(JsonBody):
 
 
 class OutputBody(JsonBody):
-    """An output that is asked for."""
+    """A requested output."""
 
     name: str
     parameters: Any = None
 
 
 class InferBody(JsonBody):
-    """A request. KServe's client repeats the model's name in it; the name in the path counts."""
+    """A request. KServe's client repeats the model's name in it, but the name in the path is used."""
 
     id: str = ""
     inputs: Annotated[list[TensorBody], FailFast()]
@@ -57,12 +57,12 @@ class InferBody(JsonBody):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OpenInferenceRest:
-    """The handlers of its paths."""
+    """The handlers of the protocol."""
 
     inference: OpenInference
 
     def routes(self, factory: RouteFactory) -> Iterator[Route]:
-        """All paths."""
+        """Yields the routes of all paths."""
         yield factory.route("GET", "/v2", self.server)
         yield factory.route("GET", "/v2/health/live", self.live)
         yield factory.route("GET", "/v2/health/ready", self.ready)
@@ -72,27 +72,27 @@ class OpenInferenceRest:
             yield factory.route("POST", f"{model}/infer", self.infer)
 
     async def server(self, _: HttpCall) -> Response:
-        """Name and version."""
+        """Returns the server's name and version."""
         found = {"name": SERVER_NAME, "version": self.inference.version, "extensions": []}
         return json_response(to_json(found))
 
     async def live(self, _: HttpCall) -> Response:
-        """Always true: the server answers."""
+        """Returns true, since the server is able to respond."""
         return json_response(to_json({"live": True}))
 
     async def ready(self, _: HttpCall) -> Response:
-        """Whether it takes calls."""
+        """Returns whether the server accepts calls."""
         ready = not self.inference.not_ready()
         return json_response(to_json({"ready": ready}), 200 if ready else 503)
 
     async def model_ready(self, call: HttpCall) -> Response:
-        """Whether a model can be explained now."""
+        """Returns whether a model can be explained at present."""
         problem = await self.inference.dataplane.model_problem(call.model, call.deadline)
         found = {"name": call.model_name, "ready": problem is None}
         return json_response(to_json(found), 200 if problem is None else 503)
 
     async def metadata(self, call: HttpCall) -> Response:
-        """A model's tensors."""
+        """Returns a model's metadata: its tensors."""
         found = await self.inference.metadata(call.model_name, call.model, call.deadline)
         return json_response(to_json(json_metadata(found)))
 
@@ -112,7 +112,7 @@ def _tensor(body: TensorBody, path: str) -> Tensor:
     """Raises InvalidInput."""
     for size in body.shape:
         if type(size) is not int:
-            text = f"must hold whole numbers, not {str(size)[:40]!r}"
+            text = f"must be a list of whole numbers, but contains {str(size)[:40]!r}"
             raise InvalidInput.at(f"{path}.shape", "TENSOR_SHAPE", text)
     try:
         return read_json_tensor(body.name, body.datatype, body.shape, body.data, SCHEMA_DATATYPES)

@@ -1,4 +1,4 @@
-"""Responses in JSON: what was asked for, or what went wrong."""
+"""JSON responses, for results and for errors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TOO_LARGE_CODE = 413
 
 
 def to_json(content: Any) -> bytes:
-    """JSON. NaN and infinity are null."""
+    """Encodes JSON. NaN and infinity become null."""
     return orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
 
 
@@ -25,7 +25,7 @@ def json_response(content: bytes, code: int = 200, headers: Mapping[str, str] | 
 
 
 def error_response(failure: Failure, request_id: str) -> Response:
-    """An error: a text under `error`, as KServe has it, and beside it what programs read."""
+    """Returns an error response: a text under `error`, as in KServe, and machine-readable fields next to it."""
     code = HTTP_CODES_BY_REASON.get(failure.reason, failure.codes.http)
     body: dict[str, Any] = {"error": failure.message, "reason": failure.reason, "request_id": request_id}
     if failure.violations:

@@ -121,7 +121,8 @@ class Evaluator:
                 # If the sequence fails as well, the background is not the cause.
                 raise error from None
             text = (
-                f"{error.message} when the background alone is scored (the base value). Choose another background, such "
+                f"{error.message} when the background alone is scored (the base value). Choose another "
+                "background, such "
                 "as an average event: the model may treat zeros as padding, or be undefined there"
             )
             raise DoesNotFit(NOT_FINITE, text) from None

@@ -42,7 +42,8 @@ MIN_ROW_SECONDS = 2e-6
 
 
 def even_slices(start: int, stop: int, most: int) -> Iterator[slice]:
-    """Yields slices of at most `most` rows, as even as possible, since a runtime may treat a batch of one differently."""
+    """Yields slices of at most `most` rows, as even as possible."""
+    # A single row left over could run on another code path of the runtime, and differ in its last bits.
     count = -(-(stop - start) // most)
     edges = [start + (stop - start) * number // count for number in range(count + 1)] if count else []
     yield from (slice(*edge) for edge in pairwise(edges))

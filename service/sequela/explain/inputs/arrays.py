@@ -143,7 +143,8 @@ def _finite(array: NDArray[Any], item: InputSchema, path: str) -> None:
     text = f"input {item.name!r} contains {array[place]}, first at {list(place)}"
     if np.isnan(array[place]):
         text += (
-            '. If the model takes NaN for a missing value, set "allow_nan": true for this input in the model\'s schema; '
+            '. If the model takes NaN for a missing value, set "allow_nan": true for this input in the model\'s '
+            "schema; "
             "otherwise fill in missing values in the same way as for training"
         )
     raise InvalidInput.at(path, "TENSOR_NOT_FINITE", text)

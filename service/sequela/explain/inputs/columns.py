@@ -44,7 +44,10 @@ def in_order(
 def check_not_transposed(schema: ModelSchema, ids: Sequence[str], path: str) -> None:
     """Raises InvalidInput (COLUMNS_DIFFER) if the event ids are the names of the model's features."""
     if len(ids) > 1 and set(ids) == {feature.name for feature in schema.features}:
-        text = f"its rows have the names of the model's columns, {_listed(ids)}; is it transposed? The first axis is events"
+        text = (
+            f"its rows have the names of the model's columns, {_listed(ids)}; is it transposed? The first "
+            "axis is events"
+        )
         raise InvalidInput.at(path, "COLUMNS_DIFFER", text)
 
 

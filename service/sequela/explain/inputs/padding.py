@@ -59,7 +59,10 @@ def real_rows(schema: ModelSchema, rows: EventRows, path: str) -> slice:
     if schema.padding is None or marks(schema):
         return slice(0, len(blank))
     if blank.all():
-        text = f"all {len(blank)} rows equal pad_value {rows.value} and count as padding; at least one row must be an event"
+        text = (
+            f"all {len(blank)} rows equal pad_value {rows.value} and count as padding; at least one row must "
+            "be an event"
+        )
         raise InvalidInput.at(path, "NO_EVENTS", text)
     real = np.flatnonzero(~blank)
     left = schema.padding is Padding.LEFT

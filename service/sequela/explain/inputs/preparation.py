@@ -94,7 +94,10 @@ def prepare_sequence(
 
 
 def real_steps(schema: ModelSchema, given: GivenSequence) -> tuple[int, slice]:
-    """Returns the number of steps sent, and which of them are real events. Raises InvalidInput as `prepare_sequence`."""
+    """Returns the number of steps sent, and which of them are real events.
+
+    Raises InvalidInput as `prepare_sequence`.
+    """
     paths = given.paths
     sent = _by_name(schema, given.inputs, paths)
     items = layout(schema).events
@@ -142,7 +145,10 @@ def _mean_row(
 
 def _unnamed(data: Sequence[str]) -> str:
     names = ", ".join(data)
-    return f"an array was sent without a name, but the model has several inputs; send one array for each of {names}, by name"
+    return (
+        "an array was sent without a name, but the model has several inputs; send one array for each of "
+        f"{names}, by name"
+    )
 
 
 def _by_name(schema: ModelSchema, arrays: Sequence[NamedArray], paths: InputPaths) -> dict[str, _Sent]:
@@ -253,7 +259,8 @@ def _one_length(items: Sequence[InputSchema], arrays: Sequence[NDArray[Any]], pa
         raise InvalidInput.at(
             paths.inputs,
             "LENGTHS_DIFFER",
-            f"inputs have different numbers of events: {shown}. If one of them has a different time axis (a known future), "
+            f"inputs have different numbers of events: {shown}. If one of them has a different time axis (a "
+            "known future), "
             'declare it in the model\'s schema with the role "static" and its "shape"',
         )
     return next(iter(lengths.values()))
@@ -327,14 +334,17 @@ def _extra_padding(
     if padding is None and any(item.role in (Role.MASK, Role.LENGTH) for item in schema.inputs):
         padding = Padding.RIGHT
     if padding is None:
-        text = f"{steps} events were sent, but the model has a fixed length of {fixed_length} and no padding side is known"
+        text = (
+            f"{steps} events were sent, but the model has a fixed length of {fixed_length} and no padding "
+            "side is known"
+        )
         text += '; set "padding" to "left" or "right" in its schema.json, as in training, or export a dynamic time axis'
         raise DoesNotFit("PADDING_UNKNOWN", text, violations=[Violation(paths.inputs, text)])
     return (missing, 0) if padding is Padding.LEFT else (0, missing)
 
 
 def _pad(item: InputSchema, given: NDArray[Any], before: int, after: int) -> NDArray[Any]:
-    """Returns the padding on one side: first or last the rows that the caller sent, the rest filled with `pad_value`."""
+    """Returns the padding on one side: the padding rows that the caller sent, then rows filled with `pad_value`."""
 
     def fill(count: int) -> NDArray[Any]:
         return np.full((count, item.width), item.pad_value, dtype=given.dtype)

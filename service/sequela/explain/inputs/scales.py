@@ -37,7 +37,8 @@ def raw_values(layout: Layout, cells: Cells) -> Iterator[ExplanationWarning]:
     if raw and len(raw) > suspect * MIN_RAW_SHARE:
         name, column = raw[0]
         text = (
-            f"The values of {', '.join(dict.fromkeys(name for name, _ in raw))} look raw. According to its schema's display, "
+            f"The values of {', '.join(dict.fromkeys(name for name, _ in raw))} look raw. According to its "
+            "schema's display, "
             f"the model takes standardised values, and {column[-1]:g}, the last {name}, is {abs(column[-1]):.0f} "
             "standard deviations from the mean. Send values scaled in the same way as for training."
         )

@@ -16,12 +16,12 @@ from sequela.timeshap.players import Player
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SelectionNotes:
-    """How sure the selection is that a level rests on.
+    """How certain the selection is on which a level is based.
 
     Attributes:
-        is_uncertain: Whether a player is there by a choice within two standard errors of the border.
-        near_misses: The players that just missed the selection: the game they played in, and their row there.
-        truncated: The selection was cut to bound the number of players.
+        is_uncertain: Returns whether a player was selected by a margin of less than two standard errors.
+        near_misses: The players that narrowly missed the selection, each as the game it played in and its row there.
+        truncated: Whether the selection was cut to limit the number of players.
     """
 
     is_uncertain: Callable[[Player], bool] = lambda _: False
@@ -35,13 +35,13 @@ NO_SELECTION = SelectionNotes()
 def level_explanation(
     layout: Layout, outcome: GameOutcome, gain: NDArray[np.float64], notes: SelectionNotes = NO_SELECTION
 ) -> LevelExplanation:
-    """The explanation of a level; without attributions if it was not computed.
+    """Returns the explanation of a level, which has no attributions if the level was not computed.
 
     Args:
-        layout: Gives features their names.
-        outcome: The game.
+        layout: The model's features.
+        outcome: The outcome of the level's game.
         gain: f(X) - f(B) on the link's scale, (targets,).
-        notes: For levels that rest on a selection of players of other levels.
+        notes: Notes on the selection, for levels that are based on players selected from other levels.
     """
     rows = range(len(outcome.players) if outcome.solution else 0)
     names = outcome.players.names
@@ -52,7 +52,7 @@ def level_explanation(
 def level_quality(
     outcome: GameOutcome, gain: NDArray[np.float64], layout: Layout, notes: SelectionNotes = NO_SELECTION
 ) -> LevelQuality:
-    """How sure a level is, and what it took. Arguments as of `level_explanation`."""
+    """Returns the accuracy and cost of a level. The arguments are those of `level_explanation`."""
     solution = outcome.solution
     residual = 0.0 if solution is None else float(np.abs(solution.values.sum(axis=0) - gain).max())
     return LevelQuality(
@@ -72,7 +72,7 @@ def level_quality(
 
 
 def per_target(values: NDArray[np.float64]) -> PerTarget:
-    """Plain floats of values (targets,)."""
+    """Converts values (targets,) to Python floats."""
     return tuple(values.tolist())
 
 

@@ -1,8 +1,7 @@
 """The levels that a request can ask for.
 
-To add a level, write a module next to this one with its `LevelDefinition` and add it to `BUILT_IN_LEVELS`. The pipeline,
-the deadline shares, the answer and the store need no change. To offer the level to callers, add it to `Level`, to the
-contract's `Level` enum together with a field `{name}_level`, and to the API's table of enums.
+To add a level, write a module next to this one with its `LevelDefinition` and add it to `BUILT_IN_LEVELS`. The
+pipeline, the deadline shares, the answer and the store need no change. CONTRIBUTING.md says how to offer it to callers.
 """
 
 from __future__ import annotations

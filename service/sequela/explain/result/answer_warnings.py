@@ -1,4 +1,4 @@
-"""Warnings about an answer: outputs left out, history that offsets, tolerances that are too large, clipped outputs."""
+"""Warnings about an answer: omitted outputs, offsetting history, tolerances that are too large, clipped outputs."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from sequela.timeshap.pruning import Verdict
 Warnings = tuple[ExplanationWarning, ...]
 
 SCORE_ROUNDING = 2.0**-22
-"""Differences below this fraction of a score may be the rounding of a float32 model."""
+"""Differences below this fraction of a score may be rounding errors of a float32 model."""
 
 
 def with_caveats(
     answer: Explanation, task: Task, scores: BaseAndScore, context: LevelContext, results: LevelResults
 ) -> Explanation:
-    """Adds the warnings that follow from scores, pruning and levels."""
+    """Adds the warnings about the scores, the pruning and the levels."""
     names, link = task.targets.names, link_of(task.request.options, task.model.info.schema)
     absolute = bool(task.model.info.schema.bounded) and link is Link.IDENTITY
     difference = Difference(names, scores.base, scores.score, absolute)
@@ -46,27 +46,30 @@ def with_caveats(
 
 
 def outputs_left_out(options: Options, explained: int, schema: ModelSchema) -> Warnings:
-    """Warns if no target was named, and the model has more outputs than are explained."""
+    """Returns a warning if no target was named and the model has more outputs than are explained."""
     count, total = explained, len(schema.targets)
     if options.targets or count == total:
         return ()
     which = "the first" if schema.classes is False else "those with the highest scores"
-    text = f"{count:,} of {total:,} outputs were explained, {which}; name others with targets."
+    text = (
+        f"{count:,} of {total:,} outputs were explained, {which}. To explain others, name them with targets."
+    )
     return (ExplanationWarning("OUTPUTS_LEFT_OUT", text),)
 
 
 def history_offsets(
     names: Sequence[str], context: LevelContext, results: LevelResults, pruning: Pruning
 ) -> Warnings:
-    """Warns that parts of the pruned events offset each other: by how much, and what helps.
+    """Returns a warning if parts of the pruned events offset each other, with the amount and a remedy.
 
-    If the history was split already, the warning says in how many parts events still offset each other.
+    If the history was already split, the warning says in how many blocks events still offset each other.
 
     Args:
-        names: The targets.
-        context: What the levels shared.
+        names: The names of the targets.
+        context: The context that the levels shared.
         results: The results of the levels.
-        pruning: Its verdicts are empty if P was in no game; the curve alone then decides.
+        pruning: The pruning part of the answer. If it has no verdicts, because P was not in any game, the pruning
+            curve decides.
     """
     inside, tolerance = context.history, context.tolerances.pruning
     verdicts = pruning.verdicts or [Verdict.OFFSETTING] * len(names)
@@ -81,11 +84,11 @@ def history_offsets(
     split = inside.farthest(target)
     worth, whole = inside.importance[split, target], inside.importance[-1, target]
     text = (
-        f"Parts of the {context.pruned} pruned events offset each other for target {names[target]}: by the pruning "
-        f"curve all of them together are worth {whole:+.3g}, but the {split} oldest "
-        f"(up to t={split - context.extent.length}) alone are worth {worth:+.3g}, more than the tolerance of "
-        f"{tolerance[target]:.3g}. refine_history splits them there; "
-        "a smaller pruning_tolerance prunes fewer events."
+        f"Parts of the {context.pruned} pruned events offset each other for target {names[target]}. According to the "
+        f"pruning curve, all of them together contribute {whole:+.3g}, but the {split} oldest "
+        f"(up to t={split - context.extent.length}) contribute {worth:+.3g}, which exceeds the tolerance of "
+        f"{tolerance[target]:.3g}. Set refine_history to split them there, or a smaller pruning_tolerance to prune "
+        "fewer events."
     )
     return (ExplanationWarning("HISTORY_OFFSETS", text),)
 
@@ -94,14 +97,14 @@ def _still_offset(hiding: int, parts: int) -> Warnings:
     if not hiding:
         return ()
     text = (
-        f"The pruned events were split into {parts} parts, and in {hiding} of these events still offset each other by "
-        "more than the tolerance; a smaller pruning_tolerance prunes fewer events."
+        f"The pruned events were split into {parts} parts. In {hiding} of them, events still offset each other by "
+        "more than the tolerance. Set a smaller pruning_tolerance to prune fewer events."
     )
     return (ExplanationWarning("HISTORY_OFFSETS", text),)
 
 
 def _blocks(results: LevelResults) -> list[int]:
-    """The sizes of the blocks of history in the game that judged them; empty if it was not solved."""
+    """Returns the sizes of the history blocks in the game that judged P, or [] if it was not solved."""
     first = next(iter(results.values()), None)
     if first is None or first.outcome.solution is None:
         return []
@@ -111,13 +114,13 @@ def _blocks(results: LevelResults) -> list[int]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Difference:
-    """The difference between score and base value, which is what is explained.
+    """The difference between score and base value, which an explanation attributes to players.
 
     Attributes:
         names: The targets.
         base: f(B) on the link's scale, (targets,).
         score: f(X) on the link's scale, (targets,).
-        logit: The link logit would help, because default tolerances would then follow the difference.
+        logit: Whether to suggest the logit link, with which default tolerances are relative to the difference.
     """
 
     names: Sequence[str]
@@ -132,19 +135,19 @@ class Difference:
 
     @property
     def rounding(self) -> NDArray[np.bool_]:
-        """Where it is no more than the rounding of a float32 model, (targets,)."""
+        """Which differences may be rounding errors of a float32 model, (targets,)."""
         return self.size <= SCORE_ROUNDING * np.maximum(np.abs(self.base), np.abs(self.score))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class UsedTolerance:
-    """A tolerance of the answer.
+    """A tolerance that an answer used.
 
     Attributes:
         option: The name of the option.
-        used: Its value, (targets,).
-        usual: The fraction of the difference that is the default for outputs without bounds.
-        effective: Without it the answer could be another one.
+        used: The value, (targets,).
+        usual: The default for outputs without bounds, as a fraction of the difference.
+        effective: Whether the answer might be different without it.
     """
 
     option: str
@@ -157,14 +160,15 @@ class UsedTolerance:
 
 
 def used_tolerances(context: LevelContext, absolute: bool, results: LevelResults) -> list[UsedTolerance]:
-    """The tolerances, and whether each one had an effect.
+    """Returns the tolerances, and whether each one had an effect.
 
-    η has an effect if events were pruned, θ if no cell passed it, a target error if sampling stopped by it.
+    η has an effect if events were pruned, θ if no cell exceeded it, and a target error if sampling stopped because of
+    it.
 
     Args:
-        context: What the levels shared.
-        absolute: Defaults are absolute. Otherwise they are fractions of the difference and cannot exceed it, so only
-            tolerances that the request names are listed.
+        context: The context that the levels shared.
+        absolute: Whether the defaults are absolute. If not, they are fractions of the difference and cannot exceed it,
+            so only tolerances from the request are returned.
         results: The results of the levels.
     """
     options, used = context.options, context.tolerances
@@ -188,15 +192,15 @@ def used_tolerances(context: LevelContext, absolute: bool, results: LevelResults
 
 
 def tolerance_exceeds_difference(difference: Difference, tolerances: Sequence[UsedTolerance]) -> Warnings:
-    """Warns if a tolerance that had an effect is at least as large as the whole difference of a target.
+    """Returns a warning if a tolerance that had an effect is at least as large as the whole difference of a target.
 
-    Other tolerances that are as large are named too.
+    The warning also names other tolerances that are as large.
     """
     # Only the first target is judged here: others may well have no effect at all.
     if difference.size[0] and difference.rounding[0]:
         text = (
-            f"Score and base value of {difference.names[0]} differ by {difference.size[0]:.1g} only, which may be a "
-            "float32 model's rounding: either nothing matters, or what does cancels out."
+            f"Score and base value of {difference.names[0]} differ by only {difference.size[0]:.1g}, which may be a "
+            "rounding error of a float32 model. Either no player matters, or their contributions cancel out."
         )
         return (ExplanationWarning("DIFFERENCE_IS_ROUNDING", text),)
     exceeded = [(each.used >= difference.size) & ~difference.rounding for each in tolerances]
@@ -214,10 +218,10 @@ def tolerance_exceeds_difference(difference: Difference, tolerances: Sequence[Us
 
 
 def outputs_clipped(names: Sequence[str], raw: NDArray[np.float64]) -> Warnings:
-    """Warns of probabilities so near 0 or 1 that the clipping decides their log-odds.
+    """Returns a warning if probabilities are so close to 0 or 1 that clipping determines their log-odds.
 
     Args:
-        names: The targets.
+        names: The names of the targets.
         raw: f(B) and f(X) before the link, (2, targets).
     """
     clipped = (raw <= LOWEST) | (raw >= 1 - LOWEST)
@@ -228,9 +232,10 @@ def outputs_clipped(names: Sequence[str], raw: NDArray[np.float64]) -> Warnings:
         [word for word, at in zip(("base value", "score"), clipped[:, target], strict=True) if at]
     )
     text = (
-        f"The {which} of {names[target]} cannot be told from 0 or 1, so the logit link takes log-odds of "
-        f"{np.log(LOWEST):.1f} or {-np.log(LOWEST):.1f} for it: the difference is as large as this bound makes it. "
-        "The identity link has no such bound."
+        f"The {which} of {names[target]} cannot be distinguished from 0 or 1, so the logit link limits the log-odds to "
+        f"the range from {np.log(LOWEST):.1f} to {-np.log(LOWEST):.1f}. The size of the difference depends on "
+        "this limit. "
+        "The identity link has no such limit."
     )
     return (ExplanationWarning("OUTPUT_CLIPPED", text),)
 
@@ -239,13 +244,15 @@ def _too_large(difference: Difference, target: int, named: Sequence[UsedToleranc
     size = difference.size[target]
     words = _joined([f"the {each} of {each.used[target]:.2g}" for each in named])
     smaller = ", ".join(f"{each.option} {each.usual * size:.1g}" for each in named)
-    logit = ", or the link logit, whose tolerances follow the difference" if difference.logit else ""
+    logit = ""
+    if difference.logit:
+        logit = ", or use the logit link, whose default tolerances are relative to the difference"
     return (
-        f"Score and base value of {difference.names[target]} differ by {size:.2g}, which is no more than {words}: what "
-        f"matters may be hidden. Smaller values help, for example {smaller}{logit}."
+        f"Score and base value of {difference.names[target]} differ by {size:.2g}, which does not exceed {words}, so "
+        f"relevant contributions may be hidden. Set smaller values, for example {smaller}{logit}."
     )
 
 
 def _joined(words: Sequence[str]) -> str:
-    """The words as a list in a sentence: a, b and c."""
+    """Joins words for a sentence: a, b and c."""
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

@@ -42,7 +42,7 @@ from sequela.timeshap.pruning import verdict
 def basic_explanation(
     task: Task, name: str, scores: BaseAndScore, used: Tolerances, cost: Cost
 ) -> Explanation:
-    """The part of the answer that every request gets, also one whose score is below the minimum."""
+    """Returns the part of the answer that every request gets, even if its score is below the minimum."""
     request, info = task.request, task.model.info
     # Warnings go from the model to the request to the answer.
     left_out = outputs_left_out(request.options, len(task.targets.names), info.schema)
@@ -80,7 +80,7 @@ def explained(
 ) -> Explanation:
     """Adds the results of pruning and levels to the basic answer.
 
-    An answer that the deadline cut short gets a random name, because no other request may be given it.
+    An answer that the deadline cut short gets a random name, because it must not be reused.
     """
     layout, cells, request = task.layout, task.prepared.cells, task.request
     assembled = {each.name: each.assemble(context, results[each.name], results) for each in levels}
@@ -100,9 +100,9 @@ def explained(
 
 
 def pruning(scan: Scan, context: LevelContext, results: LevelResults) -> Pruning:
-    """What pruning did, and the attribution of P against the tolerance (docs/design.md §4.3).
+    """Returns the pruning part of the answer, which compares the attribution of P with η (docs/design.md §4.3).
 
-    P is judged in the first level that was played: in the event level, if there is one.
+    P is judged in the first level that was played, which is the event level if the request asks for it.
     """
     tolerance = context.tolerances.pruning
     found = Pruning(
@@ -132,12 +132,12 @@ def pruning(scan: Scan, context: LevelContext, results: LevelResults) -> Pruning
 
 
 def _has_pruned_block(game: GameOutcome) -> bool:
-    """Whether the game was solved and its first player is P."""
+    """Returns whether the game was solved and its first player is P."""
     return game.solution is not None and game.players.names[0].kind is PlayerKind.PRUNED
 
 
 def _history(outcome: GameOutcome) -> PerTarget:
-    """The sum of the attributions of history blocks, for each target; empty if P was not split."""
+    """Returns the sum of the attributions of the history blocks for each target, or () if P was not split."""
     blocks = [i for i, player in enumerate(outcome.players.names) if player.kind is PlayerKind.HISTORY]
     if not blocks or outcome.solution is None:
         return ()
@@ -147,7 +147,10 @@ def _history(outcome: GameOutcome) -> PerTarget:
 def target_scores(
     targets: Targets, linked: NDArray[np.float64], raw: NDArray[np.float64]
 ) -> tuple[TargetScore, ...]:
-    """The rows of `linked` and `raw`: f(B) and f(X), (2, targets), or f(X) alone, (1, targets)."""
+    """Returns the scores of the targets.
+
+    `linked` and `raw` are f(B) and f(X), (2, targets), or only f(X), (1, targets).
+    """
 
     def base(rows: NDArray[np.float64], target: int) -> float | None:
         return float(rows[0, target]) if len(rows) > 1 else None
@@ -166,7 +169,7 @@ def target_scores(
 
 
 def features(layout: Layout) -> tuple[Feature, ...]:
-    """All features, event features first."""
+    """Returns all features, event features first."""
     return tuple(
         Feature(
             name=item.name,
@@ -186,10 +189,10 @@ def shown_events(
     levels: Mapping[str, LevelExplanation],
     infos: Sequence[EventInfo],
 ) -> tuple[EventValues, ...]:
-    """The values of the events that stand alone, as people read them, from old to new.
+    """Returns the displayed values of the events that are players of their own, oldest first.
 
-    These are the unpruned events, and history blocks of one event. Other pruned events are listed with the caller's
-    notes only, if there are any.
+    These are the unpruned events and history blocks of a single event. Other pruned events are only included if the
+    caller sent notes on them, and without values.
 
     Args:
         layout: The model's features.
@@ -213,5 +216,5 @@ def shown_events(
 
 
 def _is_one_event(attribution: Attribution) -> bool:
-    """Whether this is a history block of a single event."""
+    """Returns whether this is a history block of a single event."""
     return attribution.kind is PlayerKind.HISTORY and attribution.first_event == attribution.last_event

@@ -1,4 +1,4 @@
-"""Shows raw values as people read them: numbers in their unit, ids and one-hot columns by the name of the category."""
+"""Formats values for people: numbers in their own unit, ids and one-hot columns as the name of their category."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ MISSING = "missing"
 
 
 def event_values(layout: Layout, cells: Cells, row: int) -> tuple[str, ...]:
-    """The values of one event, in the order of the event features. `row` counts from the oldest event."""
+    """Returns the values of one event, in the order of the event features. `row` counts from the oldest event."""
     values = {item.name: rows[row] for item, rows in zip(layout.events, cells.events, strict=True)}
     return tuple(_shown(feature, values) for feature in layout.features[: layout.columns.features])
 
 
 def static_values(layout: Layout, cells: Cells) -> tuple[str, ...]:
-    """The values of the static features, in their order."""
+    """Returns the values of the static features, in their order."""
     values = {item.name: array for item, array in zip(layout.static, cells.static, strict=True)}
     return tuple(_shown(feature, values) for feature in layout.features[layout.columns.features :])
 
@@ -63,5 +63,5 @@ def _number(display: Display, value: Any) -> str:
     shown = f"{raw:,.{display.decimals}f}"
     if float(shown.replace(",", "")) != 0:
         return shown
-    # The value would be shown as 0. If nobody chose the decimals, it is shown with three digits instead.
+    # A small value would be shown as 0. With the default number of decimals, show three significant digits.
     return f"{raw:.3g}" if raw and display == Display() else shown.removeprefix("-")

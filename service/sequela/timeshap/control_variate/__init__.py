@@ -1,1 +1,1 @@
-"""The control variate: a Gaussian process that saves rows where rows are expensive."""
+"""The control variate: a Gaussian process that reduces the number of rows if rows are expensive."""

@@ -1,6 +1,6 @@
-"""A Gaussian process on the odd part g of a game: what some of its values say about the others.
+"""A Gaussian process on the odd part g of a game, which predicts unknown values of g from known ones.
 
-Let K be the covariance of p known coalitions, with a nugget that keeps it invertible and takes up the noise of float32
+Let K be the covariance of p known coalitions, with a nugget that keeps it invertible and absorbs the noise of float32
 models, L Lᵀ = K, α = K⁻¹g, and Φ the Shapley values of the kernel's sections (odd_kernel.py). Then
 
     φ = Φᵀα = Cᵀg,   C = K⁻¹Φ                        the attributions, and the weight of each value in them
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from sequela.timeshap.control_variate.odd_kernel import OddKernel
 
 NUGGET = 1e-6
-"""Variance of the noise, in units of that of the interactions. 1e-8 gave the same results, 1e-2 up to ten times the
+"""Variance of the noise, relative to that of the interactions. 1e-8 gave the same results, and 1e-2 up to ten times the
 error.
 """
 MAX_DIRECT_SIZE = 64
@@ -36,7 +36,7 @@ class OddProcess:
     Attributes:
         kernel: The covariance.
         signs: The known coalitions as signs z = ±1, (p, m).
-        odd: Their odd parts g, (p, targets). No target may be 0 everywhere.
+        odd: The odd parts g of these coalitions, (p, targets). No target may be 0 for all of them.
     """
 
     kernel: OddKernel
@@ -55,12 +55,14 @@ class OddProcess:
 
     @cached_property
     def residuals(self) -> NDArray[np.float64]:
-        """The part of g that the nugget takes up, (p, targets)."""
+        """The part of g that the nugget absorbs, (p, targets)."""
         return NUGGET * self._alpha
 
     @cached_property
     def left_out(self) -> NDArray[np.float64]:
-        """The left-out errors e: how far each known value is from what the others predict, (p, targets)."""
+        """The left-out errors e: the difference between each known value and its prediction from the others,
+        (p, targets).
+        """
         return self._alpha / self._precision
 
     def variances(self, rows: slice) -> NDArray[np.float64]:
@@ -71,9 +73,9 @@ class OddProcess:
 
     @cached_property
     def likelihood(self) -> float:
-        """The log-likelihood of g, up to a constant, as a mean over targets.
+        """The log-likelihood of g up to a constant, averaged over targets.
 
-        Each target has the scale that makes its likelihood largest.
+        The scale of each target is the one that maximises its likelihood.
         """
         logs = np.log(self._spread).mean()
         return float(np.log(np.diag(self._whitening)).sum() - len(self.odd) * logs / 2)
@@ -112,7 +114,9 @@ class OddProcess:
 
 
 def whitening(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
-    """L⁻¹ of L Lᵀ = K, (p, p). Works by halves, so that nearly all work is products of matrices, which are fast.
+    """Returns L⁻¹, where L Lᵀ = K, (p, p).
+
+    Splits the matrix in halves recursively, so that nearly all of the work is fast matrix products.
 
     Raises:
         numpy.linalg.LinAlgError: K is not positive definite.

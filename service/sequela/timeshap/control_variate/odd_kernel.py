@@ -1,7 +1,7 @@
-"""The kernel: how alike a smooth game treats two coalitions, and the Shapley values of this likeness in closed form.
+"""The kernel: how similar the values of two coalitions are in a smooth game, and its Shapley values in closed form.
 
-Coalitions are signs: z_i = 1 if player i is in, else -1. Games are odd: g(-z) = -g(z). With ρ_i in [0, 1) the strength
-of player i's interactions, λ_i = atanh ρ_i and b = Σλ_i,
+Coalitions are written as signs: z_i = 1 if player i is present, else -1. Games are odd: g(-z) = -g(z). With ρ_i in [0,
+1) the strength of player i's interactions, λ_i = atanh ρ_i and b = Σλ_i,
 
     K(z, z') = sinh(Σ λ_i z_i z'_i)/sinh b + 10 z·z'/m.
 
@@ -26,20 +26,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 OWN_EFFECTS = 10.0
-"""The variance of all players' own effects together; that of the interactions is 1."""
+"""The total variance of the players' own effects. That of their interactions is 1."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OddKernel:
-    """The covariance K of an odd game. `strengths` are ρ, (m,), in [0, 1), not all 0."""
+    """The covariance K of an odd game. `strengths` is ρ, (m,), with values in [0, 1) that are not all 0."""
 
     strengths: NDArray[np.float64]
 
     def between(self, signs: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
-        """K between coalitions (p, m) and others (q, m), (p, q)."""
+        """Returns K between coalitions (p, m) and other coalitions (q, m), (p, q)."""
         rates, bound = self.rates, self._bound
         alike = (signs * rates) @ others.T
-        # sinh(a)/sinh(b) from exponentials that cannot overflow, since |a| <= b. Arrays are reused: they are large.
+        # Compute sinh(a)/sinh(b) from exponentials that cannot overflow, since |a| <= b. Reuse the large arrays.
         result: NDArray[np.float64] = np.exp(alike - bound)
         np.negative(alike, out=alike)
         alike -= bound
@@ -49,7 +49,7 @@ class OddKernel:
         return result
 
     def slopes(self, signs: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Σ_pq w_pq ∂K(z_p, z_q)/∂λ_i for coalitions (p, m) and weights w (p, p), (m,)."""
+        """Returns Σ_pq w_pq ∂K(z_p, z_q)/∂λ_i for coalitions (p, m) and weights w (p, p), (m,)."""
         rates, bound = self.rates, self._bound
         alike = (signs * rates) @ signs.T
         up, down = np.exp(alike - bound), np.exp(-alike - bound)
@@ -60,7 +60,7 @@ class OddKernel:
         return np.asarray((own - common) / scale)
 
     def attributions(self, signs: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The Shapley values Φ of z ↦ K(z, z') for coalitions z' (p, m), (p, m)."""
+        """Returns the Shapley values Φ of z ↦ K(z, z') for coalitions z' (p, m), (p, m)."""
         nodes, weights = self._quadrature
         tilted = np.outer(nodes, self.strengths)
         # ln(1 + ρ s z) = ½ ln(1 - ρ²s²) + z atanh(ρ s), as z is a sign.
@@ -73,7 +73,7 @@ class OddKernel:
         return result
 
     def attribution_variances(self) -> NDArray[np.float64]:
-        """The variance φ_i φ'_i K of each player's attribution before any value is known, (m,)."""
+        """Returns the variance φ_i φ'_i K of each player's attribution before any value is known, (m,)."""
         nodes, weights = self._quadrature
         total = np.zeros(len(self.strengths))
         for node, weight in zip(nodes, weights, strict=True):

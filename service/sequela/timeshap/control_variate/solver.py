@@ -1,13 +1,13 @@
-"""The control variate: a Gaussian process predicts the game, and the base estimator solves what is left.
+"""The control variate: a Gaussian process predicts the game, and the base estimator solves the remaining part.
 
-It pays where rows cost more time than solving (`solving_seconds`). Formulas: docs/estimator.md, "The control variate".
+It pays off if rows take longer than solving (`solving_seconds`). Formulas: docs/estimator.md, "The control variate".
 From one sample it computes three things:
 
 1. Base attributions (regression.py), from which the process's kernel is chosen (kernel_choice.py).
 2. The attributions of the process's mean (gaussian_process.py), plus those of its residuals by the base estimator, so
-   that the sum is exactly additive. A process that goes through its data can be biased for single players, and its
-   residuals do not show it. Its left-out errors e do: e is the error that the process would have made at a pair if that
-   pair had not been known. Let d be the base estimator's attributions of (1 - k_s/N_s) e: what the process's
+   that the sum is exactly additive. A process that fits its data closely can be biased for single players, and its
+   residuals do not show this. Its left-out errors e do: e is the error that the process would have made at a pair if
+   that pair had not been known. Let d be the base estimator's attributions of (1 - k_s/N_s) e: what the process's
    attributions lack, up to the noise of e. Half of d is added, because all of it would remove the bias and bring in all
    of the noise.
 3. Error bars, from left-out errors and never from residuals. The bar is the widest of three:
@@ -58,13 +58,15 @@ from sequela.timeshap.pair_order import Pairs
 from sequela.timeshap.regression import JobRunner, Solution, in_turn, solve
 
 MAX_PAIRS = 2048
-"""The process uses at most this many pairs of a sample: time grows with their cube, memory with their square."""
+"""The process uses at most this many pairs of a sample, because time grows with their cube and memory with their
+square.
+"""
 MAX_PLAYERS = 512
-"""Games of more players are left to the base estimator."""
+"""Games with more players are solved by the base estimator."""
 WORK_PER_SECOND = 5e9
-"""Multiply-adds per second that solving reaches at least. Deadlines rely on it."""
+"""Minimum speed of solving, in multiply-adds per second. Deadlines rely on it."""
 OVERHEAD_SECONDS = 1e-3
-"""Seconds that conditioning a process takes beside its multiply-adds."""
+"""Fixed time for conditioning a process, in seconds, in addition to its multiply-adds."""
 
 
 def solve_with_variate(
@@ -74,9 +76,9 @@ def solve_with_variate(
     gain: NDArray[np.float64],
     run_jobs: JobRunner = in_turn,
 ) -> Solution:
-    """Solves a game of m >= 2 players. Arguments and result are those of `regression.solve`."""
+    """Solves a game with m >= 2 players. Arguments and result are those of `regression.solve`."""
     base = solve(sampler, layers, odd, gain, run_jobs)
-    # Targets without an error are solved exactly by the base estimator already.
+    # The base estimator has already solved targets with a standard error of 0 exactly.
     unsure = np.asarray(base.errors.any(axis=0))
     if not unsure.any() or not worth_trying(sampler.players, sum(map(len, odd))):
         return base
@@ -89,12 +91,12 @@ def solve_with_variate(
 
 
 def worth_trying(players: int, pairs: int) -> bool:
-    """Whether there are more pairs than players, and no more than `MAX_PLAYERS` players."""
+    """Returns whether there are more pairs than players, and at most `MAX_PLAYERS` players."""
     return players < min(pairs, MAX_PAIRS) and players <= MAX_PLAYERS
 
 
 def solving_seconds(players: int, pairs: int) -> float:
-    """Seconds that solving takes at most on one thread, beyond one solution by the base estimator."""
+    """Returns an upper bound, in seconds on one thread, on the time in addition to one base solution."""
     if not worth_trying(players, pairs):
         return 0.0
     pairs = min(pairs, MAX_PAIRS)
@@ -107,12 +109,12 @@ def solving_seconds(players: int, pairs: int) -> float:
 
 
 def _surer(base: Solution, unsure: NDArray[np.bool_], variate: Solution) -> Solution:
-    """The variate's solution for the targets for which its error bars are smaller, the base solution for the others.
+    """Returns, for each target, the solution with the smaller error bars.
 
     Args:
-        base: For all targets.
-        unsure: The targets that `variate` was solved for, (targets,).
-        variate: For these targets, (players, unsure targets).
+        base: The base solution for all targets.
+        unsure: The targets for which `variate` was solved, (targets,).
+        variate: The control variate's solution for these targets, (players, unsure targets).
     """
     better = np.square(variate.errors).sum(axis=0) < np.square(base.errors[:, unsure]).sum(axis=0)
     taken = np.flatnonzero(unsure)[better]
@@ -132,13 +134,13 @@ class _VariateSample:
 
     @property
     def counts(self) -> list[int]:
-        """The known pairs of each stratum, k_s."""
+        """The number of known pairs of each stratum, k_s."""
         return [len(odd) for odd in self.odd]
 
     def process(self, counts: Sequence[int], kernel: OddKernel) -> OddProcess:
-        """The process, given the first `counts` pairs of the strata.
+        """Returns the process, conditioned on the first `counts` pairs of the strata.
 
-        The coalition of all players comes first; its odd part is Δ/2.
+        The first row is the full coalition, whose odd part is Δ/2.
         """
         named = [self.sampler.pairs(stratum, 0, count) for stratum, count in enumerate(counts)]
         everyone = np.ones((1, self.sampler.players), dtype=bool)
@@ -147,22 +149,22 @@ class _VariateSample:
         return OddProcess(kernel, signs, np.concatenate([self.gain[None] / 2, *known], dtype=np.float64))
 
     def first(self, pairs: int) -> list[int]:
-        """Counts that make up about so many pairs, from every stratum its share."""
+        """Returns counts for a subsample of about `pairs` pairs, in proportion to the strata."""
         total = sum(self.counts)
         return [min(count, -(-count * pairs // total)) for count in self.counts]
 
     def kernel(self, attributions: NDArray[np.float64], run_jobs: JobRunner) -> OddKernel:
-        """The kernel that suits the sample, given the base attributions (m, targets)."""
+        """Chooses a kernel for the sample, given the base attributions (m, targets)."""
         rough = likeliest(attributions, partial(self.process, self.first(GUESS_PAIRS)), run_jobs)
         return tuned(rough, partial(self.process, self.first(TUNING_PAIRS)))
 
     def solved(self, kernel: OddKernel, run_jobs: JobRunner) -> Solution:
-        """The solution with the process as control variate."""
+        """Returns the solution with the process as control variate."""
         process = self.process(self.counts, kernel)
         residuals = process.residuals
         corrected = solve(self.sampler, self.layers, self._by_stratum(residuals), 2 * residuals[0], run_jobs)
         noise, missing = self._left_out(process, run_jobs)
-        # The mean's attributions add up to twice its value for all players; centring removes what rounding leaves.
+        # The attributions should add up exactly. Centring the residuals removes the rest that is left by rounding.
         explained = process.attributions
         explained = explained + (self.gain - 2 * residuals[0] - explained.sum(axis=0)) / len(explained)
         return Solution(explained + corrected.values + missing / 2, self._errors(process, noise, missing))
@@ -170,9 +172,9 @@ class _VariateSample:
     def _left_out(
         self, process: OddProcess, run_jobs: JobRunner
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The base estimator applied to the left-out errors e.
+        """Applies the base estimator to the left-out errors e.
 
-        Both games have Δ = 0, because the value of all players together is known.
+        Both games have Δ = 0, because the value of the full coalition is known.
 
         Returns:
             The standard errors a of e, and the attributions d of (1 - k_s/N_s) e, (m, targets) each.
@@ -185,20 +187,20 @@ class _VariateSample:
     def _errors(
         self, process: OddProcess, noise: NDArray[np.float64], missing: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """The error bars, (m, targets): the widest of A, B and C. noise: a; missing: d."""
+        """Returns the error bars, (m, targets): the widest of A, B and C. `noise` is a, `missing` is d."""
         squares = np.square(process.left_out[1:]) * self._unknown[:, None]
         jackknife = np.sqrt(np.square(process.weights[1:]).T @ squares)
-        # Degrees of freedom left after the m own effects.
+        # Correct for the degrees of freedom that the m own effects use up.
         free = 1 - self.sampler.players / sum(self.counts)
         own = np.sqrt(process.variances(slice(1, None))) / free**0.25
         return np.asarray(np.maximum.reduce([np.hypot(noise, missing / 2), jackknife, own]))
 
     @property
     def _unknown(self) -> NDArray[np.float64]:
-        """The share of each pair's stratum that is unknown, 1 - k_s/N_s, (pairs,)."""
+        """For each pair, the unknown share of its stratum, 1 - k_s/N_s, (pairs,)."""
         shares = [1 - k / layer.total for k, layer in zip(self.counts, self.layers, strict=True)]
         return np.repeat(shares, self.counts)
 
     def _by_stratum(self, rows: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-        """The rows of a process by stratum, without the row of all players."""
+        """Returns the rows of a process by stratum, without the row of the full coalition."""
         return np.split(rows[1:], np.cumsum(self.counts)[:-1])

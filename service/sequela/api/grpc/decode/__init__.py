@@ -1,1 +1,1 @@
-"""From protobuf to plain requests. Everything that is wrong with a message by itself is collected here."""
+"""Decodes protobuf messages to plain requests, and collects all violations that do not depend on the model."""

@@ -17,7 +17,7 @@ from sequela.explain.request import GivenBackground, GivenSequence, NamedModel
 
 
 def background_header(message: pb.CreateBackgroundRequest | None, limits: Limits) -> BackgroundHeader:
-    """The first message of an upload; None where none came. Raises InvalidInput."""
+    """Decodes the first message of an upload, which is None if there was none. Raises InvalidInput."""
     if message is None or message.WhichOneof("part") != "header":
         raise InvalidInput.at("header", "UPLOAD_ORDER", "must come first")
     header, violations = message.header, Violations()
@@ -34,7 +34,7 @@ def background_header(message: pb.CreateBackgroundRequest | None, limits: Limits
 
 
 def uploaded_values(message: pb.BackgroundValues, limits: Limits) -> GivenBackground:
-    """The values of a background. Raises InvalidInput."""
+    """Decodes the values of a background. Raises InvalidInput."""
     violations = Violations()
     given = background_values(message, "values", violations, limits)
     violations.raise_any()
@@ -42,7 +42,7 @@ def uploaded_values(message: pb.BackgroundValues, limits: Limits) -> GivenBackgr
 
 
 def uploaded_sequence(message: pb.Sequence, limits: Limits) -> GivenSequence:
-    """A sequence to average. Raises InvalidInput."""
+    """Decodes a sequence to average. Raises InvalidInput."""
     violations = Violations()
     given = sequence(message, "sequence", violations, limits)
     violations.raise_any()
@@ -50,7 +50,7 @@ def uploaded_sequence(message: pb.Sequence, limits: Limits) -> GivenSequence:
 
 
 def model_filter(name: str, violations: Violations) -> str:
-    """`models/m`, also where the name was given in short; empty for an empty name."""
+    """Returns `models/m` for a full or a short name, and an empty string for an empty name."""
     if not name:
         return ""
     fits, forms = names.is_model_owner, names.MODEL_OWNER_FORMS
@@ -58,5 +58,5 @@ def model_filter(name: str, violations: Violations) -> str:
 
 
 def background_name(name: str) -> str:
-    """`models/m/backgrounds/b`. Raises InvalidInput."""
+    """Checks that a name has the form `models/m/backgrounds/b`. Raises InvalidInput."""
     return Violations.checked_name("name", name, names.is_background, names.BACKGROUND_FORMS)

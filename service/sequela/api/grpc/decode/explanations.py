@@ -17,7 +17,7 @@ from sequela.explain.request import ExplainRequest, ScoreRequest
 
 
 def explain_request(message: pb.ExplainRequest, limits: Limits) -> ExplainRequest:
-    """What is to be explained. Raises InvalidInput with every violation of the message."""
+    """Decodes a request to explain a score. Raises InvalidInput with all violations of the message."""
     violations = Violations()
     request = ExplainRequest(
         model=model(message.model, "model", violations, limits),
@@ -36,7 +36,7 @@ def explain_request(message: pb.ExplainRequest, limits: Limits) -> ExplainReques
 
 
 def score_request(message: pb.ScoreRequest, limits: Limits) -> ScoreRequest:
-    """What is to be scored. Raises InvalidInput with every violation of the message."""
+    """Decodes a request for scores. Raises InvalidInput with all violations of the message."""
     violations, most = Violations(), limits.max_score_sequences
     violations.within("sequences", len(message.sequences), 1, most)
     request = ScoreRequest(
@@ -53,7 +53,10 @@ def score_request(message: pb.ScoreRequest, limits: Limits) -> ScoreRequest:
 
 
 def item_timeout(message: pb.ExplainStreamRequest) -> float | None:
-    """Seconds that an item of a stream is allowed; None where it does not say. Raises InvalidInput unless positive."""
+    """Returns the timeout of a stream item in seconds, or None if it has none.
+
+    Raises InvalidInput if it is not positive.
+    """
     if not message.HasField("timeout"):
         return None
     seconds = message.timeout.ToNanoseconds() / 1e9
@@ -63,11 +66,11 @@ def item_timeout(message: pb.ExplainStreamRequest) -> float | None:
 
 
 def explanation_filter(message: pb.ListExplanationsRequest, violations: Violations, limits: Limits) -> Filter:
-    """Which explanations are asked for. What is wrong is noted."""
+    """Decodes which explanations to list, and adds any violations."""
     start = moment(message.start_time, "start_time", violations) if message.HasField("start_time") else None
     end = moment(message.end_time, "end_time", violations) if message.HasField("end_time") else None
     if start and end and end <= start:
-        text = f"{end.isoformat()} is not after start_time, {start.isoformat()}"
+        text = f"{end.isoformat()} is not later than start_time, {start.isoformat()}"
         violations.add("end_time", "OPTIONS_CONFLICT", text)
     if message.model:
         violations.name("model", message.model, names.is_model_reference, names.MODEL_FORMS)
@@ -81,5 +84,5 @@ def explanation_filter(message: pb.ListExplanationsRequest, violations: Violatio
 
 
 def explanation_name(name: str) -> str:
-    """`explanations/e`. Raises InvalidInput."""
+    """Checks that a name has the form `explanations/e`. Raises InvalidInput."""
     return Violations.checked_name("name", name, names.is_explanation, names.EXPLANATION_FORMS)

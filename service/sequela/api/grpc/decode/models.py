@@ -15,25 +15,27 @@ from sequela.explain.limits import Limits
 
 
 async def model_upload(messages: AsyncIterator[pb.RegisterModelRequest], limits: Limits) -> ModelUpload:
-    """Reads an upload to its end, and no further than its limit. Raises InvalidInput."""
+    """Reads an upload to its end, or until it exceeds the limit. Raises InvalidInput."""
     header = _header(await anext(messages, None), limits)
     chunks = []
     size = 0
     async for message in messages:
         if message.WhichOneof("part") != "onnx_chunk":
-            raise InvalidInput.at("header", "UPLOAD_ORDER", "came twice; only chunks follow the header")
+            raise InvalidInput.at(
+                "header", "UPLOAD_ORDER", "was sent twice; only chunks may follow the header"
+            )
         size += len(message.onnx_chunk)
         if size > limits.max_model_bytes:
-            text = f"more than {limits.max_model_bytes} bytes"
+            text = f"the file exceeds the limit of {limits.max_model_bytes} bytes"
             raise InvalidInput.at("onnx_chunk", "MODEL_TOO_LARGE", text)
         chunks.append(message.onnx_chunk)
     if not size:
-        raise InvalidInput.at("onnx_chunk", "MODEL_EMPTY", "no bytes followed the header")
+        raise InvalidInput.at("onnx_chunk", "MODEL_EMPTY", "no bytes of the model followed the header")
     return ModelUpload(header.name, header.schema_json, header.digest.lower(), tuple(chunks))
 
 
 def model_name(name: str) -> str:
-    """A model's name in any form. Raises InvalidInput."""
+    """Checks a model's name, which may have any form. Raises InvalidInput."""
     return Violations.checked_name("name", name, names.is_model_reference, names.MODEL_FORMS)
 
 

@@ -1,4 +1,4 @@
-"""Options of `sequela.v1`. What is unset keeps its default: unset is never zero."""
+"""Decodes the options of `sequela.v1`. An unset field keeps its default, which is different from sending zero."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from sequela.explain.options import RULES, Options
 
 
 def options(message: pb.ExplainOptions, path: str, violations: Violations, limits: Limits) -> Options:
-    """The options asked for, each within its range and none against another."""
+    """Decodes options, and checks that they are in range and do not contradict each other."""
     given = {
         field.name: _value(field.name, value, f"{path}.{field.name}", violations)
-        for field, value in message.ListFields()  # those that are set
+        for field, value in message.ListFields()  # lists only the fields that are set
         if field.name in RULES
     }
     return checked_options(given, path, violations, limits)
 
 
 def _value(name: str, value: Any, path: str, violations: Violations) -> Any:
-    """Enums as members of the domain's enum; everything else as it is."""
+    """Translates enum numbers to members of the domain's enum, and returns other values unchanged."""
     table = OPTION_TABLES.get(RULES[name].kind)
     if table is None:
         return value

@@ -1,4 +1,4 @@
-"""Pages of a list."""
+"""Decodes requests for a page of a list."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ class PageMessage(Protocol):
 
 
 def page(message: PageMessage, violations: Violations) -> PageRequest:
-    """The page asked for: 0 is the default size, more than the largest size is cut to it, negative is noted."""
+    """Decodes a page. Size 0 means the default, larger sizes are reduced to the limit, negative ones are violations."""
     if message.page_size < 0:
-        violations.add("page_size", "OPTION_OUT_OF_RANGE", f"{message.page_size}, must be at least 0")
+        violations.add(
+            "page_size", "OPTION_OUT_OF_RANGE", f"{message.page_size} is out of range, must be at least 0"
+        )
     size = min(message.page_size or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
     return PageRequest(size, violations.text("page_token", message.page_token, MAX_TOKEN_LENGTH))

@@ -1,4 +1,4 @@
-"""References to models and backgrounds: a name, a digest, or the model or background itself."""
+"""Decodes references to models and backgrounds: a name, a digest, or the model or background itself."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from sequela.explain.request import (
 
 
 def model(message: pb.ModelReference, path: str, violations: Violations, limits: Limits) -> ModelChoice:
-    """The model that a reference means. An empty reference is noted."""
+    """Decodes a reference to a model. An empty reference is a violation."""
     match message.WhichOneof("model"):
         case "name":
             return NamedModel(
@@ -40,9 +40,9 @@ def model(message: pb.ModelReference, path: str, violations: Violations, limits:
 
 
 def unchecked_model(message: pb.ModelReference) -> ModelChoice:
-    """The model's name or address, unchecked: enough to choose an executor before a request is decoded.
+    """Returns the model's name or address without checking it, to choose an executor before decoding the request.
 
-    A model sent along is not copied out of the message for this. Like a model without a name, it runs in this process.
+    An inline model is not copied from the message. It runs in this process, as does a model without a name.
     """
     if message.HasField("endpoint"):
         return EndpointModel(message.endpoint.uri)
@@ -52,7 +52,7 @@ def unchecked_model(message: pb.ModelReference) -> ModelChoice:
 def background(
     message: pb.BackgroundReference, path: str, violations: Violations, limits: Limits
 ) -> BackgroundChoice:
-    """The background that a reference means. An empty reference is noted."""
+    """Decodes a reference to a background. An empty reference is a violation."""
     match message.WhichOneof("background"):
         case "name":
             fits, forms = names.is_background_reference, names.BACKGROUND_REFERENCE_FORMS
@@ -63,7 +63,7 @@ def background(
             return background_values(message.values, f"{path}.values", violations, limits)
         case _:
             text = (
-                "one of name, digest and values must be set; leave the background out for the model's default"
+                "one of name, digest and values must be set; omit the background to use the model's default"
             )
             violations.add(path, "BACKGROUND_EMPTY", text)
             return NamedBackground("")
@@ -72,10 +72,10 @@ def background(
 def background_values(
     message: pb.BackgroundValues, path: str, violations: Violations, limits: Limits
 ) -> GivenBackground:
-    """The values of a background, not yet checked against a model."""
+    """Decodes the values of a background, without checking them against a model."""
     if not message.inputs:
         violations.add(
-            f"{path}.inputs", "BACKGROUND_EMPTY", "holds no tensor; send one for each input of the model"
+            f"{path}.inputs", "BACKGROUND_EMPTY", "contains no tensor; send one for each input of the model"
         )
     return GivenBackground(
         arrays(message.inputs, f"{path}.inputs", violations, limits),
@@ -84,18 +84,18 @@ def background_values(
 
 
 def schema_text(content: bytes, path: str, violations: Violations, limits: Limits) -> bytes:
-    """The content of schema.json. Too long a text is noted."""
+    """Returns the content of schema.json. A text that is too long is a violation."""
     if len(content) > limits.max_schema_bytes:
-        text = f"{len(content)} bytes, the limit is {limits.max_schema_bytes}"
+        text = f"{len(content)} bytes exceed the limit of {limits.max_schema_bytes}"
         violations.add(path, "SCHEMA_TOO_LARGE", text)
     return content
 
 
 def _inline(message: pb.InlineModel, path: str, violations: Violations, limits: Limits) -> InlineModel:
     if not message.onnx:
-        violations.add(f"{path}.onnx", "MODEL_EMPTY", "holds no bytes")
+        violations.add(f"{path}.onnx", "MODEL_EMPTY", "contains no bytes")
     if len(message.onnx) > limits.max_model_bytes:
-        text = f"{len(message.onnx)} bytes, the limit is {limits.max_model_bytes}"
+        text = f"{len(message.onnx)} bytes exceed the limit of {limits.max_model_bytes}"
         violations.add(f"{path}.onnx", "MODEL_TOO_LARGE", text)
     return InlineModel(
         message.onnx, schema_text(message.schema_json, f"{path}.schema_json", violations, limits)

@@ -1,4 +1,4 @@
-"""Sequences of `sequela.v1`, and what people read about their events."""
+"""Decodes the sequences of `sequela.v1`, and the caller's notes on their events."""
 
 from __future__ import annotations
 
@@ -16,16 +16,18 @@ from sequela.explain.request import EventInfo, GivenSequence, InputPaths
 
 
 def sequence(message: pb.Sequence, path: str, violations: Violations, limits: Limits) -> GivenSequence:
-    """A sequence at `path`. What is wrong with it is noted."""
+    """Decodes the sequence at `path`, and adds any violations."""
     if not message.inputs:
         violations.add(
-            f"{path}.inputs", "SEQUENCE_EMPTY", "holds no tensor; send one for each input of the model"
+            f"{path}.inputs", "SEQUENCE_EMPTY", "contains no tensor; send one for each input of the model"
         )
     inputs = arrays(message.inputs, f"{path}.inputs", violations, limits)
     events = len(message.events)
     if events > limits.max_events:
         violations.add(
-            f"{path}.events", "TOO_MANY_EVENTS", f"{events} events, the limit is {limits.max_events}"
+            f"{path}.events",
+            "TOO_MANY_EVENTS",
+            f"{events} entries exceed the limit of {limits.max_events} events",
         )
         return GivenSequence(inputs, paths=InputPaths(path))
     infos = tuple(
@@ -36,9 +38,11 @@ def sequence(message: pb.Sequence, path: str, violations: Violations, limits: Li
 
 
 def texts(field: Mapping[str, str], path: str, violations: Violations, limits: Limits) -> dict[str, str]:
-    """A map of short strings, such as labels."""
+    """Decodes a map of short strings, such as labels."""
     if len(field) > limits.max_labels:
-        violations.add(path, "TOO_MANY_TEXTS", f"{len(field)} entries, the limit is {limits.max_labels}")
+        violations.add(
+            path, "TOO_MANY_TEXTS", f"{len(field)} entries exceed the limit of {limits.max_labels}"
+        )
         return {}
     for key, value in sorted(field.items()):
         violations.text(f"{path}[{shown(key)}]", key, limits.max_text)
@@ -47,7 +51,7 @@ def texts(field: Mapping[str, str], path: str, violations: Violations, limits: L
 
 
 def moment(message: Timestamp, path: str, violations: Violations) -> datetime | None:
-    """A time in UTC, to the microsecond; None after noting one that is out of range."""
+    """Decodes a time in UTC, to the microsecond. Returns None and adds a violation if it is out of range."""
     try:
         return message.ToDatetime(UTC)
     except (ValueError, OverflowError):
@@ -58,9 +62,9 @@ def moment(message: Timestamp, path: str, violations: Violations) -> datetime | 
 
 
 def _check_order(infos: Sequence[EventInfo], path: str, violations: Violations) -> None:
-    """Notes times that only run backwards: most likely the newest event was sent first.
+    """Adds a violation if times only run backwards, because the newest event was probably sent first.
 
-    Times that go both ways are left alone, since events may be recorded out of order.
+    Times that go both ways are accepted, since events may be recorded out of order.
     """
     times = [info.time for info in infos if info.time is not None]
     backwards = all(later <= earlier for earlier, later in pairwise(times))
@@ -69,7 +73,7 @@ def _check_order(infos: Sequence[EventInfo], path: str, violations: Violations) 
             path,
             "EVENTS_NEWEST_FIRST",
             f"the times run backwards, from {times[0]:%Y-%m-%d %H:%M:%S} to {times[-1]:%Y-%m-%d %H:%M:%S}; send the "
-            "oldest event first, or leave the times out",
+            "oldest event first, or omit the times",
         )
 
 

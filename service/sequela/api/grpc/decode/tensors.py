@@ -1,4 +1,4 @@
-"""Tensors of `sequela.v1` as arrays: element type, shape, number of elements, and that no value is infinite."""
+"""Decodes the tensors of `sequela.v1` to arrays. Checks element type, shape and size, and that no value is infinite."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ DEFAULT_TYPES: dict[str, np.dtype[Any]] = {"numbers": np.dtype("<f8"), "integers
 
 """The element type of each field of a tensor whose dtype is unset."""
 MAX_AXES = 7
-"""Events and columns, where columns may have several axes. A batch axis is never sent."""
+"""One axis of events and several axes of columns. A batch axis is never sent."""
 
 
 def arrays(
     messages: Sequence[pb.InputTensor], path: str, violations: Violations, limits: Limits
 ) -> tuple[NamedArray, ...]:
-    """The tensors of a repeated field at `path`; those that are wrong are noted and left out."""
+    """Decodes the tensors of a repeated field at `path`. Invalid ones are violations and are omitted."""
     named = []
     for index, message in enumerate(messages):
         here = f"{path}[{index}]"
@@ -44,35 +44,40 @@ def arrays(
 def _columns(
     names: Sequence[str], array: Array | None, path: str, violations: Violations, limits: Limits
 ) -> tuple[str, ...]:
-    """The names of an array's columns: none, or one for each, all different."""
+    """Returns the names of an array's columns. There must be none, or a different one for each column."""
     if not names or array is None:
         return ()
     width = array.shape[-1] if array.ndim else 1
     if len(names) != width:
         violations.add(
-            path, "COLUMN_NAMES", f"{len(names)} names for {width} columns; send none, or one for each"
+            path, "COLUMN_NAMES", f"{len(names)} names for {width} columns; send one name per column, or none"
         )
         return ()
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
         violations.add(
-            path, "COLUMN_NAMES", f"{shown(repeated[0])} is given twice; columns are matched by name"
+            path,
+            "COLUMN_NAMES",
+            f"the name {shown(repeated[0])} occurs twice; column names must be unique, because columns are "
+            "matched by name",
         )
         return ()
     return tuple(violations.text(f"{path}[{i}]", name, limits.max_text) for i, name in enumerate(names))
 
 
 def _array(tensor: pb.Tensor, path: str, violations: Violations) -> Array | None:
-    """The array, or None after noting what is wrong with it."""
+    """Decodes an array. Returns None and adds a violation if it is invalid."""
     held = [field for field in ("raw", "numbers", "integers") if len(getattr(tensor, field))]
     if not held and 0 in tensor.shape:
-        text = f"shape {tuple(tensor.shape)} holds no elements; send at least one event"
+        text = f"shape {tuple(tensor.shape)} has no elements; send at least one event"
         violations.add(path, "TENSOR_ELEMENTS", text)
         return None
     if len(held) != 1:
         what = " and ".join(held) or "none"
         violations.add(
-            path, "TENSOR_ELEMENTS", f"exactly one of raw, numbers and integers must hold elements, {what} do"
+            path,
+            "TENSOR_ELEMENTS",
+            f"exactly one of raw, numbers and integers must have elements, but {what} have",
         )
         return None
     dtype = _dtype(tensor, held[0], path, violations)
@@ -107,8 +112,8 @@ def _shape(tensor: pb.Tensor, path: str, violations: Violations) -> tuple[int, .
         violations.add(
             f"{path}.shape",
             "TENSOR_SHAPE",
-            f"{shape} has {len(shape)} axes, the limit is {MAX_AXES}: leave out the batch axis (send x[0]); of several "
-            "sequences send one at a time, or their average as a background",
+            f"{shape} has {len(shape)} axes, more than {MAX_AXES}: omit the batch axis (send x[0]), and send several "
+            "sequences one by one, or their average as a background",
         )
         return None
     if any(axis < 1 for axis in shape):
@@ -121,11 +126,11 @@ def _from_raw(
     raw: bytes, dtype: np.dtype[Any], count: int, path: str, violations: Violations
 ) -> Array | None:
     if len(raw) != count * dtype.itemsize:
-        text = f"{len(raw)} bytes, the shape takes {count} elements of {dtype.itemsize} bytes"
+        text = f"has {len(raw)} bytes, but the shape needs {count} elements of {dtype.itemsize} bytes"
         violations.add(f"{path}.raw", "TENSOR_SIZE", text)
         return None
     if dtype.kind == "b" and max(raw) > 1:
-        violations.add(f"{path}.raw", "TENSOR_VALUE", "holds bytes other than 0 and 1 for bool")
+        violations.add(f"{path}.raw", "TENSOR_VALUE", "contains bytes other than 0 and 1 for bool")
         return None
     return np.frombuffer(raw, dtype)
 
@@ -134,7 +139,7 @@ def _from_values(
     values: Sequence[float], dtype: np.dtype[Any], count: int, path: str, violations: Violations
 ) -> Array | None:
     if len(values) != count:
-        violations.add(path, "TENSOR_SIZE", f"{len(values)} elements, the shape takes {count}")
+        violations.add(path, "TENSOR_SIZE", f"has {len(values)} elements, but the shape needs {count}")
         return None
     given = np.array(values)
     with np.errstate(invalid="ignore", over="ignore"):
@@ -148,7 +153,7 @@ def _from_values(
     if too_large.any():
         at = int(np.argmax(too_large))
         limit = np.finfo(dtype).max
-        text = f"{given[at]} at [{at}] does not fit {dtype.name}, which ends at {limit:.5g}"
+        text = f"{given[at]} at [{at}] does not fit {dtype.name}, whose largest value is {limit:.5g}"
         violations.add(path.removesuffix(".numbers"), "TENSOR_NOT_FINITE", text)
         return None
     return converted
@@ -157,7 +162,7 @@ def _from_values(
 def _finite(array: Array, path: str, violations: Violations) -> Array | None:
     if array.dtype.kind != "f":
         return array
-    bad = np.isinf(array)  # whether NaN is a value, the model's schema says
+    bad = np.isinf(array)  # the model's schema decides later whether NaN is allowed
     if bad.any():
         place = tuple(int(axis) for axis in np.argwhere(bad)[0])
         where = f"{array[place]} at {list(place)}"
