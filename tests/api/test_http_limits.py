@@ -112,7 +112,7 @@ def test_bodies_held_at_a_time_are_bounded() -> None:
             assert (refused.json()["reason"], refused.headers["retry-after"]) == ("QUEUE_FULL", "1")
             assert "the limit is 8192" in refused.json()["error"]
             assert (
-                sample(server, "sequela_admission_rejected_total", executor="bodies", reason="QUEUE_FULL")
+                sample(server, "sequela_requests_rejected_total", where="bodies", reason="QUEUE_FULL")
                 == 2
             )
             assert post(server, EXPLAIN, b" " * 90).json()["reason"] == "BODY_MALFORMED"
