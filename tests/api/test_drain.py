@@ -120,8 +120,8 @@ def test_who_waits_hears_of_the_drain_at_once() -> None:
             assert_draining(failure(call))
         assert not running.done()
         assert registry.get_sample_value("sequela_queue_depth", executor) == 0
-        rejected = {**executor, "reason": "DRAINING"}
-        assert registry.get_sample_value("sequela_admission_rejected_total", rejected) == 3
+        rejected = {"where": executor["executor"], "reason": "DRAINING"}
+        assert registry.get_sample_value("sequela_requests_rejected_total", rejected) == 3
         gate.open.set()
         assert running.result(PATIENCE).explanation.name
         draining.join(PATIENCE)

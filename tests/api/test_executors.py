@@ -60,9 +60,9 @@ def test_a_full_queue_sheds_and_recovers(narrow: Serving, gate: Gate) -> None:
     gate.open.set()
     assert running.result().explanation.name == waiting.result().explanation.name
     narrow.explanations.Explain(explain_request())
-    rejected = {"executor": "explain", "reason": "QUEUE_FULL"}
+    rejected = {"where": "explain", "reason": "QUEUE_FULL"}
     registry = narrow.wired.metrics.registry
-    assert registry.get_sample_value("sequela_admission_rejected_total", rejected) == 1
+    assert registry.get_sample_value("sequela_requests_rejected_total", rejected) == 1
     eventually(lambda: depth(narrow, "sequela_inflight") == 0)
 
 

@@ -111,10 +111,7 @@ def test_bodies_held_at_a_time_are_bounded() -> None:
             refused = post(server, EXPLAIN, b" " * 200)
             assert (refused.json()["reason"], refused.headers["retry-after"]) == ("QUEUE_FULL", "1")
             assert "of at most 8192 bytes" in refused.json()["error"]
-            assert (
-                sample(server, "sequela_admission_rejected_total", executor="bodies", reason="QUEUE_FULL")
-                == 2
-            )
+            assert sample(server, "sequela_requests_rejected_total", where="bodies", reason="QUEUE_FULL") == 2
             assert post(server, EXPLAIN, b" " * 90).json()["reason"] == "BODY_MALFORMED"
         gate.open.set()
         assert held.result().status_code == 200

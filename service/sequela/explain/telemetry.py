@@ -156,12 +156,15 @@ class ExecutorState:
 
 @dataclass(frozen=True, slots=True)
 class RequestRejected:
-    """An executor rejected a request. The reason is QUEUE_FULL, DEADLINE_TOO_SHORT or DRAINING.
+    """A request was refused before any work was done.
 
-    The executor named `bodies` stands for the memory that the bodies of HTTP requests share.
+    Attributes:
+        where: The name of the executor that refused it (`explain`, `remote` or `lookup`), or `bodies`, which is the
+            memory that the bodies of HTTP requests share.
+        reason: QUEUE_FULL, DEADLINE_TOO_SHORT or DRAINING.
     """
 
-    executor: str
+    where: str
     reason: str
 
 

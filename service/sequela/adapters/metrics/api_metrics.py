@@ -98,9 +98,9 @@ class ExecutorMetrics:
             "sequela_inflight", "Requests that run in a thread.", ("executor",), registry=registry
         )
         self._rejected = Counter(
-            "sequela_admission_rejected",
+            "sequela_requests_rejected",
             "Requests that were refused before they began, by reason.",
-            ("executor", "reason"),
+            ("where", "reason"),
             registry=registry,
         )
 
@@ -110,8 +110,8 @@ class ExecutorMetrics:
             case ExecutorState(executor, waiting, running):
                 self._waiting.labels(executor).set(waiting)
                 self._running.labels(executor).set(running)
-            case RequestRejected(executor, reason):
-                self._rejected.labels(executor, reason).inc()
+            case RequestRejected(where, reason):
+                self._rejected.labels(where, reason).inc()
 
 
 def _call_labels(call: Call) -> tuple[str, str, str]:
