@@ -97,9 +97,7 @@ def test_a_score_alone_is_a_row_too(told: Explanation) -> None:
     bare = replace(
         told,
         explained=False,
-        event_level=None,
-        feature_level=None,
-        cell_level=None,
+        levels={},
         targets=tuple(replace(target, base_value=float("nan")) for target in told.targets),
     )
     rows = list(csv.DictReader(io.StringIO(bare.to_csv())))

@@ -332,7 +332,7 @@ def test_pruned_events_that_matter(client: Sequela, refined: bool, parts: int, s
         told,
         pruning=replace(told.pruning, verdicts=(Verdict.EXCEEDS,)),
         options=replace(told.options, refine_history=refined),
-        event_level=level,
+        levels={**told.levels, "event": level},
     )
     assert Phrases(changed).pruning().endswith(said)
 

@@ -48,7 +48,7 @@ def cell(t: int, value: float, feature: str = "amount") -> Attribution:
 
 def with_cells(told: Explanation, *cells: Attribution) -> Explanation:
     assert told.cell_level is not None
-    return replace(told, cell_level=replace(told.cell_level, attributions=cells))
+    return replace(told, levels={**told.levels, "cell": replace(told.cell_level, attributions=cells)})
 
 
 def test_the_value_is_the_one_that_raised_the_score(false_alert: Explanation) -> None:
@@ -96,7 +96,7 @@ def test_a_view_of_one_target_has_its_own_largest_error(client: Sequela) -> None
     both = client.explain(SEQUENCE, model="m")
     assert both.event_level is not None
     apart = tuple(replace(item, standard_errors=(0.00001, 0.004)) for item in both.event_level.attributions)
-    both = replace(both, event_level=replace(both.event_level, attributions=apart))
+    both = replace(both, levels={**both.levels, "event": replace(both.event_level, attributions=apart)})
     for name, error in (("fraud", 0.00001), ("honest", 0.004)):
         level = both.target(name).event_level
         assert level is not None
@@ -125,7 +125,7 @@ def test_scores_that_differ_read_differently(told: Explanation, base: float, sco
 
 def test_what_is_not_explained_has_a_short_story(told: Explanation) -> None:
     """There is no base value to tell of."""
-    bare = replace(told, explained=False, event_level=None, feature_level=None, cell_level=None)
+    bare = replace(told, explained=False, levels={})
     lines = list(summary_lines(bare))
     assert lines[-1] == "fraud: 0.90. This is below the minimum to explain."
 
@@ -156,9 +156,7 @@ def test_how_many_targets_there_are(client: Sequela) -> None:
     many = replace(
         told,
         targets=tuple(replace(told.targets[0], name=name) for name in names),
-        event_level=wide(told.event_level),
-        feature_level=wide(told.feature_level),
-        cell_level=wide(told.cell_level),
+        levels={name: wide(level) for name, level in told.levels.items()},
         output_count=1683,
     )
     text = drawn(many)

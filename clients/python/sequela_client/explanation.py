@@ -30,7 +30,7 @@ class Explanation(ExplanationRecord):
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as values that JSON has; times are ISO 8601 strings."""
-        return dict(export.plain(self))
+        return export.to_dict(self)
 
     def to_json(self, *, indent: int | None = 2) -> str:
         """Everything as JSON."""

@@ -31,7 +31,7 @@ class ExplanationRecord:
         targets: the explained outputs with their scores.
         explained: False where the score was below `minimum_score`; then there are no levels.
         pruning: what was pruned, and whether that was right.
-        event_level: None where the level was not asked for; so are the other two.
+        levels: the levels that were asked for, by name, with those that they require.
         options: the options that were used.
         feature_info: the features as people read them.
         event_values: the unpruned events, latest first, then those pruned ones about which the caller sent something.
@@ -53,9 +53,7 @@ class ExplanationRecord:
     targets: tuple[TargetScore, ...]
     explained: bool
     pruning: Pruning
-    event_level: LevelAttributions | None
-    feature_level: LevelAttributions | None
-    cell_level: LevelAttributions | None
+    levels: Mapping[str, LevelAttributions]
     options: UsedOptions
     feature_info: tuple[Feature, ...]
     event_values: tuple[EventValues, ...]
@@ -77,10 +75,19 @@ class ExplanationRecord:
         return self.targets[0].score
 
     @property
-    def levels(self) -> dict[str, LevelAttributions]:
-        """The levels that there are, by name: event, feature, cell."""
-        named = {"event": self.event_level, "feature": self.feature_level, "cell": self.cell_level}
-        return {name: level for name, level in named.items() if level is not None}
+    def event_level(self) -> LevelAttributions | None:
+        """The event level; None where it was not asked for."""
+        return self.levels.get("event")
+
+    @property
+    def feature_level(self) -> LevelAttributions | None:
+        """The feature level; None where it was not asked for."""
+        return self.levels.get("feature")
+
+    @property
+    def cell_level(self) -> LevelAttributions | None:
+        """The cell level; None where it was not asked for."""
+        return self.levels.get("cell")
 
     @property
     def events(self) -> tuple[Attribution, ...]:
@@ -136,9 +143,7 @@ class ExplanationRecord:
             targets=(self.targets[index],),
             pruning=self.pruning.for_target(index),
             options=self.options.for_target(index),
-            event_level=self.event_level and self.event_level.for_target(index),
-            feature_level=self.feature_level and self.feature_level.for_target(index),
-            cell_level=self.cell_level and self.cell_level.for_target(index),
+            levels={level_name: level.for_target(index) for level_name, level in self.levels.items()},
         )
 
     def displayed(self, t: int, feature: str) -> str:

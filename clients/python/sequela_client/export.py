@@ -9,10 +9,11 @@ import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from math import isnan
-from typing import Any
+from typing import Any, get_args
 
 from sequela_client.attributions import Attribution, LevelAttributions
 from sequela_client.explanation_record import ExplanationRecord
+from sequela_client.options import Level
 
 # The header of the CSV. Columns up to `level_stop_reason` describe the row's attribution, the next its target, and
 # the last ones the explanation. The latter repeat in every row, so that each row can be read on its own.
@@ -71,9 +72,26 @@ def plain(item: Any) -> Any:
     return item.isoformat() if isinstance(item, datetime) else item
 
 
+def to_dict(explanation: ExplanationRecord) -> dict[str, Any]:
+    """The explanation as values that JSON has; each level has the contract's key `{name}_level`."""
+    values: dict[str, Any] = {}
+    for field in dataclasses.fields(explanation):
+        if field.name == "levels":
+            values |= _levels(explanation)
+        else:
+            values[field.name] = plain(getattr(explanation, field.name))
+    return values
+
+
+def _levels(explanation: ExplanationRecord) -> dict[str, Any]:
+    """The levels, with None for those that were not asked for."""
+    names = dict.fromkeys((*get_args(Level), *explanation.levels))
+    return {f"{name}_level": plain(explanation.levels.get(name)) for name in names}
+
+
 def to_json(explanation: ExplanationRecord, indent: int | None) -> str:
     """The explanation as JSON. Raises ValueError for an infinite number, which JSON does not have."""
-    return json.dumps(plain(explanation), indent=indent, allow_nan=False, ensure_ascii=False)
+    return json.dumps(to_dict(explanation), indent=indent, allow_nan=False, ensure_ascii=False)
 
 
 def to_csv(explanation: ExplanationRecord) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC
 from math import nan
+from typing import Any
 
 from sequela_proto.v1 import sequela_pb2 as pb
 
@@ -23,6 +24,8 @@ from sequela_client.explanation_parts import (
 )
 from sequela_client.inputs import EventInfo
 from sequela_client.option_messages import used_options
+
+LEVEL_SUFFIX = "_level"
 
 
 def explanation(message: pb.Explanation) -> Explanation:
@@ -45,9 +48,7 @@ def explanation(message: pb.Explanation) -> Explanation:
         targets=tuple(map(target_score, message.targets)),
         explained=message.explained,
         pruning=_pruning(message.pruning),
-        event_level=_level(message.event_level) if message.HasField("event_level") else None,
-        feature_level=_level(message.feature_level) if message.HasField("feature_level") else None,
-        cell_level=_level(message.cell_level) if message.HasField("cell_level") else None,
+        levels=levels(message),
         options=used_options(message.options),
         feature_info=features,
         event_values=tuple(_event_values(item, names) for item in reversed(message.event_values)),
@@ -58,6 +59,16 @@ def explanation(message: pb.Explanation) -> Explanation:
         warnings=warnings(message.warnings),
         output_count=message.output_count,
     )
+
+
+def levels(message: Any) -> dict[str, LevelAttributions]:
+    """The levels of an explanation by name, in the contract's order: its fields `{name}_level` that are set."""
+    names = [field.name for field in message.DESCRIPTOR.fields if field.name.endswith(LEVEL_SUFFIX)]
+    return {
+        name.removesuffix(LEVEL_SUFFIX): _level(getattr(message, name))
+        for name in names
+        if message.HasField(name)
+    }
 
 
 def warnings(messages: Iterable[pb.Warning]) -> tuple[ExplanationWarning, ...]:

@@ -20,6 +20,9 @@ from sequela_client.explanation import Explanation
 # How many targets are printed at most; JSON and CSV have all.
 _TARGETS = 3
 
+# Levels with a table of their own. Any other level gets a table that fits all players.
+_OWN_TABLES = ("event", "feature", "cell")
+
 
 @dataclass(frozen=True, slots=True)
 class LevelTable:
@@ -155,6 +158,9 @@ def _views(explanation: Explanation, words: Phrases) -> Iterator[LevelTable]:
         unsure = "(a narrow choice)" if item.selection_uncertain else ""
         return words.player(item), "  ".join(filter(None, (value, unsure)))
 
+    def any_player(item: Attribution) -> tuple[str, str]:
+        return {PlayerKind.EVENT: event, PlayerKind.FEATURE: feature}.get(item.kind, cell)(item)
+
     if explanation.event_level:
         yield LevelTable("Events", ("event", "what"), explanation.event_level, _events(explanation), event)
     if explanation.feature_level:
@@ -164,6 +170,10 @@ def _views(explanation: Explanation, words: Phrases) -> Iterator[LevelTable]:
         yield LevelTable(
             "Cells", ("cell", "value"), explanation.cell_level, _by_strength(explanation.cells), cell
         )
+    for name, level in explanation.levels.items():
+        if name not in _OWN_TABLES:
+            title = f"{name.replace('_', ' ').capitalize()} level"
+            yield LevelTable(title, ("player", "what"), level, _by_strength(level.attributions), any_player)
 
 
 def _table(console: Console, words: Phrases, view: LevelTable, rows: int) -> None:

@@ -103,7 +103,8 @@ class Phrases:
             PlayerKind.PRUNED: block,
             PlayerKind.HISTORY: block,
             PlayerKind.STATIC: "static features",
-        }.get(item.kind, "all other cells")
+            PlayerKind.OTHER: "all other cells",
+        }.get(item.kind, f"{item.kind.value.replace('_', ' ')} player")
 
     def pruning(self) -> str:
         """What was pruned, and whether it matters."""
