@@ -112,7 +112,7 @@ def convolution(folder: Path, length: int = 47, **rest: Any) -> Case:
 
 
 def arem(name: str, peers: tuple[str, ...]) -> Case:
-    """A recording of the AReM data set that the model was not trained on. Raises AremNotFound if the data is missing."""
+    """An AReM recording that the model was not trained on. Raises AremNotFound if the data is missing."""
     recording = held_out(name)
     title = f"AReM {name} {recording.length}x6"
     return Case(title, AREM_MODEL, {"x": recording.values}, {"x": recording.background}, peers)
