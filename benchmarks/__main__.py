@@ -1,7 +1,4 @@
-"""Measures Sequela beside other explainers and under load.
-
-Tables go to the terminal, numbers and charts to a folder.
-"""
+"""Measures Sequela beside other explainers and under load. Prints tables; writes numbers and charts."""
 
 import argparse
 import json
@@ -85,9 +82,7 @@ def main() -> None:
             finding = study(effort, Path(folder))
             console.print(*finding.tables, sep="\n")
             numbers[finding.name] = [asdict(row) for row in finding.rows]
-            path.write_text(
-                json.dumps(numbers, indent=1) + "\n"
-            )  # written after each study, so that an error in a later one loses nothing
+            path.write_text(json.dumps(numbers, indent=1) + "\n")  # so that a later error loses nothing
             for chart in finding.charts:
                 plots.draw(chart, arguments.output)
             for file in finding.files:

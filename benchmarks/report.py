@@ -26,7 +26,7 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The results of a study. `rows` has a dataclass for each measurement; `files` are other files of the study."""
+    """The results of a study. `rows` has a dataclass for each measurement; `files` are further files."""
 
     name: str
     rows: Sequence[Any]

@@ -1,6 +1,6 @@
-"""Checks what is in the tree: sizes that keep it light and readable, and no word of the machine it was written on.
+"""Checks the files of the repository: their sizes, and that they name nothing of the machine they were written on.
 
-Prints every breach and fails when there is one.
+Prints each violation, and fails if there is one.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ MAX_FILE = 1000 * KB  # the demo's model
 MAX_FIXTURE = 100 * KB
 MAX_MODULE = 400  # lines
 GENERATED = "proto/python/"
-# A path below somebody's home, a scratch folder, or a file: index: true on one machine only.
+# A path in somebody's home or in a folder for temporary files, or a file: index. These exist on one machine only.
 OF_ONE_MACHINE = re.compile(
     r"(?<![\w.:$}-])/(?:home|root|Users|work|tmp|opt|mnt)/[\w.-]+|file:///|index-url|find-links"
 )
-# Paths inside a container image are the image's own, and the two files below name what they keep out.
+# Paths inside a container image are fine, and the two files below name the words that they forbid.
 MAY_NAME_PATHS = ("Dockerfile", "deploy/", "LICENSE", "scripts/check_tree.py", "scripts/lock.py")
 
 
@@ -35,12 +35,12 @@ class Tracked:
 
     @property
     def lines(self) -> list[str]:
-        """Of a text; none for other files."""
+        """The lines of a text file; none for other files."""
         return [] if b"\0" in self.content else self.content.decode(errors="replace").splitlines()
 
 
 def tracked() -> Iterator[Tracked]:
-    """Everything that is committed, or would be with `git add .`."""
+    """All files that are committed, or that `git add .` would add."""
     listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(listing, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     for name in sorted(set(names.split("\0")) - {""}):

@@ -1,8 +1,8 @@
-"""Generates `proto/python/sequela_proto` from the protos; with --check, tells whether it is up to date.
+"""Generates `proto/python/sequela_proto` from the protos. With --check, it reports whether the code is up to date.
 
-The import path is mapped (`-Isequela_proto=proto/sequela`), so that the stubs import `sequela_proto.v1`
-while the name on the wire stays `sequela.v1`: nothing is rewritten. Likewise `sequela_proto.inference` and
-`sequela_proto.onnx_weights`.
+The import path is mapped (`-Isequela_proto=proto/sequela`), so that the stubs import `sequela_proto.v1` while the
+package in messages stays `sequela.v1`, and no generated file has to be edited. The same holds for
+`sequela_proto.inference` and `sequela_proto.onnx_weights`.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 OUTPUT = ROOT / "proto" / "python"
 PROTO = ROOT / "proto"
-# Folders with protos, by the package that is made of them.
+# Folders with protos, by the package that is generated from them.
 SOURCES = {
     "sequela_proto/v1": PROTO / "sequela" / "v1",
     "sequela_proto/inference": PROTO / "inference",
     "sequela_proto/onnx_weights": PROTO / "sequela" / "onnx_weights" / "v1",
 }
-# The generator, older than what runs here: see the group protoc in pyproject.toml.
+# The generator is older than the installed protobuf and grpcio: see the group protoc in pyproject.toml.
 PROTOC = Path(sys.prefix) / "protoc"
 PACKAGES = ("sequela_proto", *SOURCES)
 
 
 def generate(output: Path) -> None:
-    """Writes the generated packages under `output`; raises SystemExit when protoc refuses."""
+    """Writes the generated packages to `output`. Raises SystemExit if protoc fails."""
     names = [
         f"{package}/{source.name}"
         for package, folder in SOURCES.items()
@@ -58,7 +58,7 @@ def generate(output: Path) -> None:
 
 
 def stale(output: Path) -> list[str]:
-    """The generated files that differ from what stands in the tree, missing and surplus ones included."""
+    """The generated files that differ from those in the repository, including missing and surplus ones."""
     fresh = {path.relative_to(output) for path in output.rglob("*") if path.is_file()}
     committed = {
         path.relative_to(OUTPUT)
@@ -70,7 +70,7 @@ def stale(output: Path) -> list[str]:
 
 
 def main() -> None:
-    """Generates, or checks."""
+    """Generates the code, or checks it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--check", action="store_true", help="write nothing; fail when the tree is out of date"

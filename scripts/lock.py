@@ -1,8 +1,8 @@
-"""Resolves `requirements/*.lock` from pyproject.toml: for every platform and Python we support, with hashes.
+"""Resolves `requirements/*.lock` from pyproject.toml, with hashes, for every supported platform and Python.
 
-uv does it, in an environment thrown away afterwards; installing from the locks needs pip alone. The locks name
-packages and hashes, never an index, so that they install from any mirror. What stands in them stays unless
-pyproject.toml rules it out; arguments go to uv (`--upgrade`, `--upgrade-package NAME`).
+uv resolves them, in a temporary environment; pip alone is enough to install from them. The locks name packages and
+hashes but no index, so they install from any mirror. Locked versions stay unless pyproject.toml rules them out.
+Arguments are passed to uv (`--upgrade`, `--upgrade-package NAME`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = Path("requirements")
 DEV = REQUIREMENTS / "dev.lock"
-# The smaller locks follow the largest, so that one environment can be grown from them.
+# The smaller locks take their versions from the largest, so that all can be installed into one environment.
 LOCKS = {
     DEV: ["pyproject.toml", "--extra", "service", "--group", "dev"],
     REQUIREMENTS / "service.lock": ["pyproject.toml", "--extra", "service", "--constraints", str(DEV)],
@@ -33,7 +33,7 @@ OPTIONS = [
 
 def main() -> None:
     """Installs uv, and resolves one lock after another."""
-    # Wheels that lie on one machine only must not be chosen.
+    # Wheels that exist on this machine only must not be chosen.
     environment = {name: value for name, value in os.environ.items() if name != "UV_FIND_LINKS"}
     with tempfile.TemporaryDirectory() as scratch:
         subprocess.run([sys.executable, "-m", "venv", scratch], check=True)

@@ -1,10 +1,11 @@
-"""Make the virtual environment a peer runs in, unless it stands already.
+"""Makes the virtual environment of a peer, unless it exists.
 
-A peer is another explainer that the slow tests and the benchmark compare with, a model server that tests explain
-through, or the oldest packages that the client allows. Each has its own environment, because what it needs does not fit
-ours: .venv-peers-NAME, half a minute and 400 to 500 MB for a model server (triton, kserve, mlserver), 100 MB for the
-oldest packages, a minute and about a gigabyte for an explainer. It may be cached from run to run: it is made again when
-its requirements change. Prints the environment's Python on the last line.
+A peer is another explainer that the slow tests and the benchmark compare with, a model server that the tests use, a
+framework that exports models, or the oldest packages that the client allows. Each has its own environment,
+`.venv-peers-NAME`, because its requirements conflict with ours. A model server (triton, kserve, mlserver) takes half
+a minute and 400 to 500 MB, the oldest packages 100 MB, an explainer a minute and about a gigabyte. The environment
+may be cached from run to run; it is made again when its requirements change. The last line of the output is the path
+of its Python.
 """
 
 import argparse
@@ -31,22 +32,24 @@ REQUIREMENTS = {
     "mlserver": ROOT / "requirements" / "mlserver.txt",
     "oldest": ROOT / "requirements" / "oldest.txt",
 }
-WHEELS = {"triton": {"manylinux_2_35_x86_64", "manylinux_2_35_aarch64"}}  # the others run anywhere
-PYTHON = "python3.11"  # the newest that timeshap's requirements install on
+WHEELS = {"triton": {"manylinux_2_35_x86_64", "manylinux_2_35_aarch64"}}  # the others run on any platform
+PYTHON = "python3.11"  # the newest version that timeshap's requirements can be installed on
 STAMP = "requirements.sha256"
 
 
 class NoWheel(RuntimeError):
-    """Nobody publishes the peer for this platform."""
+    """There is no package of the peer for this platform."""
 
 
 def say(message: str) -> None:
-    """Progress goes to stderr: stdout is the path."""
+    """Prints progress to standard error, since standard output has the path."""
     print(message, file=sys.stderr, flush=True)
 
 
 def interpreter() -> str:
-    """The Python 3.11 to build from. Exits with what to install where there is none."""
+    """The Python 3.11 to build the environment with. If there is none, exits with a message that says what to
+    install.
+    """
     if sys.version_info[:2] == (3, 11):
         return sys.executable
     found = shutil.which(PYTHON)
@@ -56,11 +59,13 @@ def interpreter() -> str:
 
 
 def ensure(peer: str) -> Path:
-    """The Python of the peer's environment, made first if it is missing or its requirements changed. Raises NoWheel."""
+    """The Python of the peer's environment, which is made if it is missing or its requirements changed. Raises
+    NoWheel.
+    """
     if peer in WHEELS and WHEELS[peer].isdisjoint(platform_tags()):
         raise NoWheel(f"{peer}: no wheel for this platform")
     with REQUIREMENTS[peer].open("rb") as requirements:
-        fcntl.flock(requirements, fcntl.LOCK_EX)  # tests that run side by side must not build it twice
+        fcntl.flock(requirements, fcntl.LOCK_EX)  # tests that run in parallel must not build it twice
         return _ensure(peer, REQUIREMENTS[peer])
 
 
@@ -82,7 +87,7 @@ def _ensure(peer: str, requirements: Path) -> Path:
 
 
 def main() -> None:
-    """The command."""
+    """Makes the environment that the command line names."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -90,7 +95,7 @@ def main() -> None:
     try:
         print(ensure(parser.parse_args().peer))
     except NoWheel as missing:
-        say(str(missing))  # no error: tests that want it skip
+        say(str(missing))  # not an error: tests that need the peer are skipped
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
-"""Counts how the product's code is built: modules, functions, docstrings, comments, and names that mislead.
+"""Measures the structure of the code: modules, functions, docstrings, comments, and misleading names.
 
     python scripts/structure.py [--json | --check] [--root FOLDER]
 
-It counts what lies in `service/` and `clients/python/`; a file without code is no module. A function's lines go from
-`def` to its end without its docstring, so that a better description does not make a function longer. Parameters are
-counted without `self`. A comment line is any line with a comment that is not a linter's pragma.
+It counts the files in `service/` and `clients/python/`; a file without code is not counted as a module. The length of
+a function is counted from `def` to its end without its docstring, so that a better description does not make it
+longer. Parameters are counted without `self`. A comment line is any line with a comment that is not a linter's
+pragma.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCES = ("service", "clients/python")
 FORBIDDEN = ("shadow_the_standard_library", "participle_modules", "repeated_classes")
 MAX_MEMBERS = 6  # of a port
-# Nouns that end like a participle, and are what one looks for under that name.
+# Nouns that end like a participle, but are the usual names of these things.
 NOUNS = (
     "batching binding decoding embedding encoding feed labelling listing logging mapping masking need "
     "padding pruning ring seed setting speed string thing timing tracing training warning"
@@ -47,12 +48,12 @@ class Definition:
 
     @property
     def lines(self) -> int:
-        """From `def` or `class` to the end, without the docstring."""
+        """The number of lines from `def` or `class` to the end, without the docstring."""
         return (self.node.end_lineno or 0) - self.node.lineno + 1 - len(docstring_lines(self.node))
 
     @property
     def parameters(self) -> int:
-        """Those that a caller of the function can pass."""
+        """The parameters that a caller of the function can pass."""
         bound = self.method and "staticmethod" not in map(ast.unparse, self.node.decorator_list)
         return (
             sum(isinstance(n, ast.arg) for n in ast.iter_child_nodes(getattr(self.node, "args", self.node)))
@@ -90,7 +91,7 @@ def docstring_lines(node: ast.AST) -> range:
 
 
 def definitions(node: ast.AST, outer: str = "", public: bool = True) -> Iterator[Definition]:
-    """Of a module, from the top. What lies in a function, or in something private, is private."""
+    """Whether a definition is public. Anything inside a function, or inside something private, is private."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, Defined):
             seen = public and not child.name.startswith("_")
@@ -101,7 +102,7 @@ def definitions(node: ast.AST, outer: str = "", public: bool = True) -> Iterator
 
 
 def line_counts(text: str, tree: ast.AST) -> tuple[int, int]:
-    """How many lines have code, and how many a comment."""
+    """How many lines have code, and how many have a comment."""
     code, comments = set[int](), set[int]()
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type not in LAYOUT | {tokenize.COMMENT}:
@@ -166,7 +167,9 @@ def is_participle(name: str) -> bool:
 
 
 def misleading(modules: Sequence[Module]) -> dict[str, list[str]]:
-    """Names of something else, of no thing, or of several things; ports that ask for much; lonely functions."""
+    """Misleading names: those of something else, of nothing, or of several things. Also ports with many members, and
+    modules with a single function.
+    """
     last = {m.name: m.name.split(".")[-1] for m in modules}
     classes = {name: c for m in modules for name, c in m.classes.items()}
     places = defaultdict[tuple[str, str], list[str]](list)

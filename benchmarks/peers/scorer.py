@@ -49,7 +49,7 @@ class Scorer:
 
 
 class FromStates(Scorer):
-    """A scorer that also takes and returns hidden states (layers, n, hidden), for models made by `with_states`."""
+    """A scorer that also takes and returns hidden states (layers, n, hidden), for a model of `with_states`."""
 
     def __init__(self, model: str, batch: int = CACHED, threads: int = 1) -> None:
         super().__init__(model, batch, threads)

@@ -2,5 +2,5 @@
 
 import os
 
-# As the service does: onnxruntime would report its use.
+# As in the service: otherwise onnxruntime sends telemetry.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"

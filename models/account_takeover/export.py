@@ -1,4 +1,4 @@
-"""What is committed: the ONNX file, its schema, and a few held-out alerts."""
+"""Writes the files that are committed: the ONNX file, its schema, and a few held-out alerts."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ OPSET = 18
 
 
 def write_model(path: Path, model: TakeoverModel) -> None:
-    """Write one self-contained ONNX file with free batch and length."""
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it names packages that we do not use
+    """Writes the model as a single ONNX file with free batch and time axes."""
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it warns about packages that are not used
     axes = {0: torch.export.Dim("batch"), 1: torch.export.Dim("events")}
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch's own, about its insides
+        warnings.simplefilter("ignore")  # warnings of torch about its own code
         program = torch.onnx.export(
             model.eval(),
             (torch.zeros(2, 8, len(NUMERIC)), torch.zeros(2, 8, len(CATEGORICAL), dtype=torch.int64)),
@@ -36,17 +36,17 @@ def write_model(path: Path, model: TakeoverModel) -> None:
             dynamo=True,
             verbose=False,
         )
-    if program is None:  # torch's signature allows it for its older exporter
+    if program is None:  # the type allows None, which only the older exporter returns
         raise RuntimeError("torch exported nothing")
     proto = program.model_proto
     for entry in (*proto.graph.node, *proto.graph.value_info, *proto.graph.input, *proto.graph.output):
-        entry.ClearField("metadata_props")  # stack traces of the machine that exported it
+        entry.ClearField("metadata_props")  # these have stack traces with paths of this machine
     onnx.checker.check_model(proto, full_check=True)
     onnx.save(proto, path)
 
 
 def write_schema(path: Path, accounts: Sequence[Account]) -> None:
-    """Write `schema.json`; its background is the average event of `accounts`."""
+    """Writes `schema.json`. Its background is the average event of `accounts`."""
     schema = {
         "inputs": [
             {"name": "numeric", "role": "events", "dtype": "float32", "width": len(NUMERIC)},
@@ -64,7 +64,7 @@ def write_schema(path: Path, accounts: Sequence[Account]) -> None:
 
 
 def write_alert(path: Path, account: Account, labels: dict[str, str]) -> None:
-    """Write one alert as `sequela explain --sequence` reads it, with the planted truth beside it."""
+    """Writes an alert in the format of `sequela explain --sequence`, with the planted events and features."""
     takeover = account.takeover
     alert = {
         "id": path.stem,
@@ -108,7 +108,7 @@ def _categorical_feature(feature: Categorical, column: int) -> dict[str, Any]:
 
 
 def _average_event(accounts: Iterable[Account]) -> dict[str, list[float] | list[int]]:
-    """Mean of the numeric columns and mode of the categorical ones, over all events alike."""
+    """The mean of the numeric columns and the mode of the categorical ones, over all events of all accounts."""
     numeric = np.concatenate([account.numeric() for account in accounts]).mean(axis=0, dtype=np.float64)
     categorical = np.concatenate([account.categorical() for account in accounts])
     modes = [int(np.bincount(column).argmax()) for column in categorical.T]
@@ -116,14 +116,14 @@ def _average_event(accounts: Iterable[Account]) -> dict[str, list[float] | list[
 
 
 def _readable_events(account: Account) -> Iterator[dict[str, Any]]:
-    """Per event an id, its time and what a person would want to read of it."""
+    """The id, the time and the displayed values of each event."""
     for index, time in enumerate(account.history.times):
         raw = {name: column[index] for name, column in account.history.columns.items()}
         yield {"id": f"event-{index + 1:04d}", "time": f"{time}Z", "display": _display(raw)}
 
 
 def _display(raw: dict[str, np.float64 | np.int64]) -> dict[str, str]:
-    """What people read of an event, by feature name; money only where it moves."""
+    """The displayed values of an event by feature name. An amount is shown for transactions only."""
     shown = {f.name: f.categories[int(raw[f.name])] for f in CATEGORICAL[:5]}
     shown["distance"] = f"{raw['distance']:,.0f} km"
     if raw["amount"] == 0:

@@ -1,8 +1,7 @@
-"""The features of a simulated bank event: names, units, categories, and how they become model inputs.
+"""The features of a simulated bank event: names, units, categories, and their encoding as model inputs.
 
-Numeric features are standardised (some after log1p) into a float32 input; categorical ones are ids that the
-model embeds itself. Means and scales are round figures near those of the simulated data, so that encoding
-needs no training run.
+Numeric features are standardised, some after log1p, into a float32 input. Categorical features are ids that the model
+embeds. Means and scales are round numbers near those of the simulated data, so no training data is needed to encode.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ class EventType(IntEnum):
 
 
 class TransactionType(IntEnum):
-    """Where the money of a transaction went; NONE for the other events."""
+    """The recipient of a transaction; NONE for other events."""
 
     NONE = 0
     CARD_PAYMENT = 1
@@ -33,7 +32,7 @@ class TransactionType(IntEnum):
 
 
 class Device(IntEnum):
-    """The device, as the bank knows it for this customer."""
+    """What the bank knows about the device of this customer."""
 
     USUAL = 0
     ANOTHER_ENROLLED = 1
@@ -41,7 +40,7 @@ class Device(IntEnum):
 
 
 class Network(IntEnum):
-    """Who owns the address the event came from."""
+    """The kind of network that the event came from."""
 
     HOME_BROADBAND = 0
     MOBILE = 1
@@ -51,7 +50,7 @@ class Network(IntEnum):
 
 
 class Country(IntEnum):
-    """The country of the address, seen from the customer's."""
+    """The country of the network address, relative to the customer's country."""
 
     HOME = 0
     NEIGHBOURING = 1
@@ -59,7 +58,7 @@ class Country(IntEnum):
 
 
 class Channel(IntEnum):
-    """How the customer reached the bank."""
+    """The channel through which the customer reached the bank."""
 
     APP = 0
     WEB = 1
@@ -67,7 +66,7 @@ class Channel(IntEnum):
 
 
 class System(IntEnum):
-    """The device's operating system."""
+    """The operating system of the device."""
 
     ANDROID = 0
     IOS = 1
@@ -76,7 +75,7 @@ class System(IntEnum):
 
 
 class Segment(IntEnum):
-    """The customer's contract."""
+    """The kind of contract that the customer has."""
 
     STANDARD = 0
     PREMIUM = 1
@@ -86,7 +85,7 @@ class Segment(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Numeric:
-    """A numeric feature: its model input is `(raw - mean) / scale`, of log1p(raw) where `log` holds."""
+    """A numeric feature. Its model input is `(raw - mean) / scale`, with log1p(raw) for raw if `log` is true."""
 
     name: str
     label: str
@@ -100,7 +99,7 @@ class Numeric:
 
 @dataclass(frozen=True, slots=True)
 class Categorical:
-    """A categorical feature: its model input is the id of one of `members`."""
+    """A categorical feature. Its model input is the id of one of `members`."""
 
     name: str
     label: str
@@ -109,7 +108,7 @@ class Categorical:
 
     @property
     def categories(self) -> tuple[str, ...]:
-        """Readable names, in the order of the ids."""
+        """Names for people, in the order of the ids."""
         return tuple(member.name.lower().replace("_", " ") for member in self.members)
 
 

@@ -1,9 +1,9 @@
-"""Ordinary account histories: what customers do when nobody steals from them.
+"""Ordinary account histories, without fraud.
 
-Event types are drawn independently, so that with the stories told into them (`simulate`) logins make 70 % of
-all events, transactions 20 % and enrollments 10 %. Lengths follow a lognormal law with the median and mean of
-TimeSHAP (KDD 2021, Table 1), cut at its longest. Every history ends in a sitting: a few events minutes apart,
-the last of them a transaction, which is when the model scores the account.
+Event types are drawn independently. Together with the events that `simulate` adds, 70 % of all events are logins, 20
+% are transactions and 10 % are enrollments. Lengths have a lognormal distribution with the median and mean of
+TimeSHAP (KDD 2021, Table 1), and its longest as maximum. Every history ends in a session of a few events, minutes
+apart. The last of them is a transaction, at which the model scores the account.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Member = TypeVar("Member", bound=IntEnum)
 
 @dataclass(frozen=True, slots=True)
 class Spending:
-    """How money is spent: lognormal amounts in EUR, and the share that goes to a new payee."""
+    """How money is spent: lognormal amounts in EUR, and the share of payments to a new payee."""
 
     median: float
     sigma: float
@@ -50,9 +50,10 @@ EVERYDAY = Spending(median=45.0, sigma=1.2, new_payee=0.1)
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """One account's events, oldest first: a raw column of l values per feature, and l times.
+    """The events of an account, oldest first: l raw values of each feature, and l times.
 
-    The last `sitting` events were made in one go. The columns are arrays on purpose: stories write into them.
+    The last `sitting` events belong to one session. The columns are mutable arrays, because simulated events are
+    written into them.
     """
 
     columns: dict[str, Column]
@@ -60,22 +61,22 @@ class History:
     sitting: int
 
     def __len__(self) -> int:
-        """The number of events, l."""
+        """The number of events."""
         return len(self.times)
 
     def write(self, where: slice, **values: Column | float) -> None:
-        """Set features of the events in `where`."""
+        """Sets features of the events in `where`."""
         for name, value in values.items():
             self.columns[name][where] = value
 
 
 def draw_length(rng: np.random.Generator) -> int:
-    """How many events an account has."""
+    """Draws the number of events of an account."""
     return int(np.clip(MEDIAN_LENGTH * np.exp(LENGTH_SIGMA * rng.standard_normal()), SHORTEST, LONGEST))
 
 
 def draw_history(rng: np.random.Generator, age: float) -> History:
-    """An ordinary history of a client of the given age in years."""
+    """Draws an ordinary history of a client of this age in years."""
     length = draw_length(rng)
     sitting = int(rng.choice(SITTING_SIZES, p=SITTING_ODDS))
     times, hours_since_last = _draw_times(rng, length, sitting)
@@ -89,7 +90,7 @@ def draw_history(rng: np.random.Generator, age: float) -> History:
 
 
 def draw_members(rng: np.random.Generator, size: int, odds: Mapping[Member, float]) -> NDArray[np.int64]:
-    """Category ids drawn with the given odds."""
+    """Draws category ids with the given probabilities."""
     ids = np.array([int(member) for member in odds], dtype=np.int64)
     return ids[np.searchsorted(np.cumsum(list(odds.values()))[:-1], rng.random(size), side="right")]
 
@@ -97,7 +98,9 @@ def draw_members(rng: np.random.Generator, size: int, odds: Mapping[Member, floa
 def _draw_times(
     rng: np.random.Generator, length: int, sitting: int
 ) -> tuple[NDArray[np.datetime64], NDArray[np.float64]]:
-    """Times of the events and the hours since the one before: sessions by day, their events minutes apart."""
+    """Draws the times of the events, and the hours since the previous event. Sessions are days apart; their events
+    are minutes apart.
+    """
     opens = rng.random(length) < 0.5
     opens[0], opens[-sitting:] = True, [True] + [False] * (sitting - 1)
     session = np.cumsum(opens) - 1
@@ -115,7 +118,7 @@ def _draw_times(
 
 
 def _draw_customer(rng: np.random.Generator, age: float, length: int) -> dict[str, Column]:
-    """What stays with the customer, or moves little, over the history."""
+    """Draws the features that stay the same, or change little, over the history."""
     system = draw_members(
         rng, 1, {System.ANDROID: 0.45, System.IOS: 0.3, System.WINDOWS: 0.18, System.MACOS: 0.07}
     )
@@ -138,7 +141,7 @@ def _draw_customer(rng: np.random.Generator, age: float, length: int) -> dict[st
 
 
 def _draw_events(rng: np.random.Generator, length: int) -> dict[str, Column]:
-    """What differs from event to event."""
+    """Draws the features that differ from event to event."""
     kind = draw_members(
         rng, length, {EventType.LOGIN: 0.71, EventType.TRANSACTION: 0.19, EventType.ENROLLMENT: 0.1}
     )
@@ -169,7 +172,7 @@ def _draw_events(rng: np.random.Generator, length: int) -> dict[str, Column]:
 
 
 def draw_spending(rng: np.random.Generator, kind: NDArray[np.int64], law: Spending) -> dict[str, Column]:
-    """Amounts in EUR and transaction types of the transactions among `kind`; nothing for the rest."""
+    """Draws amounts in EUR and transaction types for the transactions among `kind`. Other events have none."""
     rest = 1.0 - law.new_payee
     odds = {
         TransactionType.NEW_PAYEE: law.new_payee,
@@ -186,7 +189,7 @@ def draw_spending(rng: np.random.Generator, kind: NDArray[np.int64], law: Spendi
 
 
 def draw_distance(rng: np.random.Generator, country: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Kilometres from the customer's usual place, by country."""
+    """Draws the distance from the customer's usual place, in km, by country."""
     scale = np.array([4.0, 500.0, 3000.0])[country]
     sigma = np.array([1.1, 0.5, 0.5])[country]
     return scale * np.exp(sigma * rng.standard_normal(len(country)))

@@ -1,4 +1,4 @@
-"""The model: embeddings, one GRU, a feed-forward head, and its training."""
+"""The model (embeddings, one GRU and a feed-forward head) and its training."""
 
 from __future__ import annotations
 
@@ -13,36 +13,38 @@ from models.account_takeover.features import CATEGORICAL, NUMERIC
 from models.account_takeover.simulate import Account
 
 HIDDEN = 32
-LONGEST_TRAINED = 128  # events; older ones say nothing about a takeover, and the GRU forgets them
+LONGEST_TRAINED = 128  # number of events; older ones are not related to a takeover
 BATCH = 256
 
 
 class TakeoverModel(nn.Module):
-    """The probability, (n, 1), that the last events of an account are a thief's."""
+    """A network that gives the probability, (n, 1), that the last events of an account are a takeover."""
 
     def __init__(self) -> None:
-        """Random weights, from torch's seed."""
+        """Draws random weights from torch's generator."""
         super().__init__()
         self.embeddings = nn.ModuleList(nn.Embedding(len(f.categories), 3) for f in CATEGORICAL)
         self.gru = nn.GRU(len(NUMERIC) + 3 * len(CATEGORICAL), HIDDEN, batch_first=True)
         self.head = nn.Sequential(nn.Linear(HIDDEN, 16), nn.ReLU(), nn.Linear(16, 1))
 
     def logits(self, numeric: Tensor, categorical: Tensor) -> Tensor:
-        """Log-odds, (n, 1), of numeric (n, l, 9) float32 and categorical (n, l, 8) int64, oldest first."""
+        """The log-odds (n, 1) of numeric (n, l, 9) float32 and categorical (n, l, 8) int64 inputs, oldest event
+        first.
+        """
         embedded = [embed(categorical[:, :, k]) for k, embed in enumerate(self.embeddings)]
         _, last = self.gru(torch.cat([numeric, *embedded], dim=2))
         logits: Tensor = self.head(last[0])
         return logits
 
     def forward(self, numeric: Tensor, categorical: Tensor) -> Tensor:
-        """Probabilities, (n, 1)."""
+        """The probabilities (n, 1)."""
         return torch.sigmoid(self.logits(numeric, categorical))
 
 
 def train(
     accounts: Sequence[Account], epochs: int, seed: int, report: Callable[[str], None]
 ) -> TakeoverModel:
-    """Train on the accounts' recent events, reporting the mean loss of every epoch."""
+    """Trains on the recent events of the accounts, and reports the mean loss of each epoch."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     model = TakeoverModel()
@@ -70,7 +72,7 @@ def train(
 def _stack(
     rng: np.random.Generator, inputs: Sequence[tuple[NDArray[np.float32], NDArray[np.int64]]]
 ) -> tuple[Tensor, Tensor]:
-    """A batch cut to one length: no padding is needed, and short histories are met as often as long ones."""
+    """A batch in which all sequences are cut to one length, so that no padding is needed."""
     length = min(int(rng.integers(8, LONGEST_TRAINED + 1)), *(len(numeric) for numeric, _ in inputs))
     numeric = np.stack([numeric[-length:] for numeric, _ in inputs])
     categorical = np.stack([categorical[-length:] for _, categorical in inputs])
@@ -78,7 +80,7 @@ def _stack(
 
 
 def _batches(rng: np.random.Generator, count: int) -> list[list[int]]:
-    """Rows of similar length together, in random order."""
+    """Batches of rows of similar length, in random order."""
     jittered = np.argsort(np.arange(count) + rng.normal(0.0, BATCH, count))
     batches = [jittered[start : start + BATCH].tolist() for start in range(0, count, BATCH)]
     rng.shuffle(batches)

@@ -1,12 +1,12 @@
-"""Simulated bank accounts: ordinary ones, ones that only look odd, and ones taken over.
+"""Simulated bank accounts: ordinary ones, ones that only look suspicious, and ones that were taken over.
 
-The planted truth. A takeover rewrites the events of the last sitting: an enrollment from a new device and
-place, a login from there, then transactions of unusual amount (by then the thief's device counts as one of
-the customer's, and his address looks local). Planted events are exactly those rewritten; the customer may
-act in between, and that event is not planted. Planted features are exactly those whose values were drawn
-for the takeover: always the event type, transaction type, device, distance and amount; the network where
-the thief came through a hosting provider, the country where he was abroad, the client's age where the
-victim was picked for it. Timing, balance, channel and all else follow the customer's own laws.
+A takeover rewrites the events of the last session: an enrollment from a new device and place, a login from there, and
+then transactions with unusual amounts. (By then the thief's device counts as one of the customer's, and the address
+looks local.) The events that were rewritten are the planted events. The customer may act in between, and such an
+event is not planted. The planted features are those whose values were drawn for the takeover. They always include the
+event type, transaction type, device, distance and amount. They include the network if the thief used a hosting
+provider, the country if the thief was abroad, and the client's age if the victim was selected by age. All other
+features, such as times, balance and channel, are drawn as in ordinary histories.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ THEFT = Spending(median=1800.0, sigma=0.8, new_payee=0.9)
 
 @dataclass(frozen=True, slots=True)
 class Takeover:
-    """The planted truth: events by t (0 the most recent, -1 the one before) and features by name."""
+    """The planted events, by t (0 is the most recent event, -1 the one before), and the planted features, by name."""
 
     events: tuple[int, ...]
     features: tuple[str, ...]
@@ -52,30 +52,30 @@ class Takeover:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A history and, where the account was taken over, what was planted into it."""
+    """A history, and what was planted in it if the account was taken over."""
 
     id: str
     history: History
     takeover: Takeover | None
 
     def numeric(self) -> NDArray[np.float32]:
-        """The model's numeric input, (l, 9), standardised."""
+        """The numeric input of the model, (l, 9), standardised."""
         return np.stack([standardise(f, self.history.columns[f.name]) for f in NUMERIC], axis=1)
 
     def categorical(self) -> NDArray[np.int64]:
-        """The model's categorical input, (l, 8), category ids."""
+        """The categorical input of the model, (l, 8), category ids."""
         return np.stack([self.history.columns[f.name] for f in CATEGORICAL], axis=1).astype(np.int64)
 
 
 def draw_account(seed: int, index: int, takeover_share: float) -> Account:
-    """Account `index` of the bank of that seed; by chance one of the share that is taken over."""
+    """Simulates account `index` of the bank with this seed. A random share of the accounts is taken over."""
     rng = np.random.default_rng((seed, index))
     draw = _draw_victim if rng.random() < takeover_share else _draw_genuine
     return draw(rng, f"account-{seed}-{index:05d}")
 
 
 def accounts(seed: int, takeover_share: float) -> Iterator[Account]:
-    """Endless accounts of one bank."""
+    """Simulates the accounts of one bank, without end."""
     return (draw_account(seed, index, takeover_share) for index in count())
 
 
@@ -100,14 +100,14 @@ def _draw_age(rng: np.random.Generator) -> float:
 
 
 def _past(rng: np.random.Generator, history: History) -> slice:
-    """A stretch of the history before the last sitting."""
+    """Draws a range of events before the last session."""
     size = min(int(rng.integers(3, 9)), len(history) - history.sitting)
     start = int(rng.integers(0, len(history) - history.sitting - size + 1))
     return slice(start, start + size)
 
 
 def _live(rng: np.random.Generator, history: History, where: slice) -> None:
-    """What happens in honest lives and looks like theft: each by chance, alone or together."""
+    """Adds honest events that look like theft, each at random: alone or together."""
     rest = slice(where.start + 2, where.stop)
     moves = rng.random() < 0.1
     if moves:
@@ -130,12 +130,14 @@ def _live(rng: np.random.Generator, history: History, where: slice) -> None:
 
 
 def _enter(history: History, index: int, kind: EventType, place: dict[str, Column]) -> None:
-    """One event from a new device and place."""
+    """Changes an event to one from a new device and place."""
     history.write(slice(index, index + 1), event_type=kind, device=Device.NEW, **place)
 
 
 def _draw_place(rng: np.random.Generator, abroad: float, median_km: float) -> dict[str, Column]:
-    """A place that is not the customer's: abroad with the given chance, else some way off in his own country."""
+    """Draws a place that is not the customer's: abroad with the given probability, else at some distance in the same
+    country.
+    """
     odds = {Country.HOME: 1.0 - abroad, Country.NEIGHBOURING: 0.6 * abroad, Country.OTHER: 0.4 * abroad}
     country = draw_members(rng, 1, odds)
     far = rng.lognormal(np.log(median_km), 0.8, 1)
@@ -149,7 +151,7 @@ def _spend(rng: np.random.Generator, history: History, where: slice, law: Spendi
 
 
 def _take_over(rng: np.random.Generator, history: History, picked: tuple[str, ...]) -> Takeover:
-    """Rewrite the last sitting as a theft; `picked` names what the victim was picked for."""
+    """Rewrites the last session as a theft. `picked` names the features by which the victim was selected."""
     where = slice(len(history) - history.sitting, len(history))
     genuine = {name: column[where].copy() for name, column in history.columns.items()}
     planted = ["event_type", "transaction_type", "device", "distance", "amount", *picked]
@@ -168,7 +170,7 @@ def _take_over(rng: np.random.Generator, history: History, picked: tuple[str, ..
 
 
 def _interrupt(rng: np.random.Generator, history: History, genuine: dict[str, Column]) -> tuple[int, ...]:
-    """The planted events' t, oldest first; now and then the customer does something of his own in between."""
+    """Draws t of the planted events, oldest first. Sometimes there is an event of the customer between them."""
     events = list(range(1 - history.sitting, 1))
     if history.sitting > 3 and rng.random() < 0.2:
         place = int(rng.integers(2, history.sitting - 1))

@@ -1,7 +1,7 @@
-"""Train the demo's model and write what is committed of it: `python -m models.account_takeover.train`.
+"""Trains the demo's model and writes the files that are committed: `python -m models.account_takeover.train`.
 
-Sets of simulated accounts, each from its own seed: one to train on, one to set the alert threshold at 1 %
-false positives, one held out to measure recall, one to take the demo's alerts from.
+There are four sets of simulated accounts, each with its own seed: one to train on, one to set the alert threshold at
+1 % false positives, one that is held out to measure recall, and one to take the demo's alerts from.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from models.account_takeover.export import write_alert, write_model, write_schem
 from models.account_takeover.network import train
 from models.account_takeover.simulate import Account, accounts
 
-TAKEOVER_SHARE = 0.25  # far more than in life, so that there is something to learn from
+TAKEOVER_SHARE = 0.25  # far more than in reality, so that there are enough examples
 FALSE_POSITIVE_RATE = 0.01
 REPORT = Path(__file__).parent / "report.json"
 DEMO = Path(__file__).parents[2] / "service" / "sequela" / "demo"
@@ -31,7 +31,7 @@ Score = Callable[[Account], float]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """An alert for the demo: its name, its number of events, the features it must have planted, if any."""
+    """An alert to look for: its name, its number of events, and the features that must be planted in it, if any."""
 
     name: str
     lengths: range
@@ -47,7 +47,7 @@ WANTED = (
 
 
 def main() -> None:
-    """Simulate, train, export, measure."""
+    """Simulates accounts, trains and exports the model, and measures it."""
     options = _parse()
     torch.set_num_threads(1)
     folder = options.output / "models" / "account_takeover" / "1"
@@ -79,7 +79,7 @@ def _parse() -> argparse.Namespace:
 
 
 def _scorer(path: Path) -> Score:
-    """Scores whole histories with the exported file, not with what it was exported from."""
+    """Scores whole histories with the exported file, not with the torch module."""
     settings = onnxruntime.SessionOptions()
     settings.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(path, settings)
@@ -92,7 +92,7 @@ def _scorer(path: Path) -> Score:
 
 
 def _measure(score: Score, options: argparse.Namespace) -> dict[str, float]:
-    """The threshold at 1 % false positives on validation accounts; what it gives on held-out ones."""
+    """The threshold at 1 % false positives on the validation accounts, and its recall on the held-out accounts."""
     genuine, _ = _score_all(score, islice(accounts(options.seed + 1, TAKEOVER_SHARE), options.held_out))
     threshold = round(float(np.quantile(genuine, 1.0 - FALSE_POSITIVE_RATE)), 4)
     genuine, stolen = _score_all(score, islice(accounts(options.seed + 2, TAKEOVER_SHARE), options.held_out))
@@ -104,7 +104,7 @@ def _measure(score: Score, options: argparse.Namespace) -> dict[str, float]:
 
 
 def _score_all(score: Score, held_out: Iterable[Account]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Scores of the genuine accounts and of those taken over."""
+    """The scores of the genuine accounts, and of those that were taken over."""
     scores: dict[bool, list[float]] = {False: [], True: []}
     for account in held_out:
         scores[account.takeover is not None].append(score(account))
@@ -112,7 +112,7 @@ def _score_all(score: Score, held_out: Iterable[Account]) -> tuple[NDArray[np.fl
 
 
 def _write_alerts(folder: Path, score: Score, threshold: float, seed: int) -> None:
-    """For each wanted alert, the first account like it that the model raises an alert for."""
+    """For each wanted alert, the first account that fits it and that the model raises an alert for."""
     folder.mkdir(exist_ok=True)
     for wanted in WANTED:
         account = next(

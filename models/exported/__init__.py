@@ -1,1 +1,1 @@
-"""The models of docs/exporting.md: the page's own code makes them, and the tests explain them."""
+"""The models of docs/exporting.md. The code on the page makes them, and the tests explain them."""

@@ -1,8 +1,8 @@
-"""`python -m models.exported.export`: runs the code of docs/exporting.md and keeps the models that it writes.
+"""Runs the code of docs/exporting.md and stores the models that it writes: `python -m models.exported.export`.
 
-Each program runs in a new process of the environment that has its framework (`scripts/peer_env.py` makes it), in an
-empty folder. The models go to tests/fixtures/exported, with the digest of the program that made each, so that a test
-notices when the page has changed since.
+Each program runs in a new process, in the environment of its framework (`scripts/peer_env.py` makes it), in an empty
+folder. The models are written to tests/fixtures/exported, together with the digest of the program that made each, so
+that a test notices if the page has changed since.
 """
 
 from __future__ import annotations
@@ -45,19 +45,19 @@ MODEL, WEIGHTS, SCHEMA = "model.onnx", "model.onnx.data", "schema.json"
 
 
 def digest(named: Mapping[str, Snippet], name: str) -> str:
-    """Of the program that makes a model."""
+    """The digest of the program that makes a model."""
     return hashlib.sha256(program(named, name).encode()).hexdigest()
 
 
 def run(named: Mapping[str, Snippet], name: str, folder: Path) -> None:
-    """Runs a snippet's program in a folder. Raises CalledProcessError."""
+    """Runs the program of a snippet in a folder. Raises CalledProcessError if it fails."""
     (folder / "program.py").write_text(program(named, name))
     command = [str(ensure(MODELS[name])), "-W", "ignore", "program.py"]
     subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True)
 
 
 def keep(folder: Path, target: Path) -> None:
-    """Copies the model's files, without what the exporter notes about the machine that it ran on."""
+    """Copies the files of the model, without what the exporter wrote about the machine it ran on."""
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
     model = onnx.load(folder / MODEL, load_external_data=False)
@@ -70,7 +70,7 @@ def keep(folder: Path, target: Path) -> None:
 
 
 def scrub(model: onnx.ModelProto) -> None:
-    """Removes source paths and stack traces; tensors stay as they are, also those in another file."""
+    """Removes source paths and stack traces. Tensors stay as they are, including those in another file."""
     del model.metadata_props[:]
     graphs = [model.graph]
     while graphs:
@@ -85,7 +85,7 @@ def scrub(model: onnx.ModelProto) -> None:
 
 
 def main() -> None:
-    """The command."""
+    """Exports the models that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "names", nargs="*", help=f"which models: {', '.join(MODELS)}; all where none is named"

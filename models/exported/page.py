@@ -1,6 +1,6 @@
-"""The code of docs/exporting.md: each piece of Python has a name, and may go on where another one ended.
+"""The code of docs/exporting.md. Each piece of Python has a name, and may continue another piece.
 
-In the page a comment before the fence says so: `<!-- snippet: explain, after pytorch -->`.
+A comment before the fence gives the name: `<!-- snippet: explain, after pytorch -->`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ SNIPPET = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Snippet:
-    """A piece of Python. after: the snippet whose end it goes on from, or none. output: what it prints, if shown."""
+    """A piece of Python. `after` is the snippet that it continues, if any; `output` is what it prints, if the page
+    shows it.
+    """
 
     name: str
     after: str | None
@@ -30,7 +32,7 @@ class Snippet:
 
 
 def snippets(text: str) -> dict[str, Snippet]:
-    """The page's snippets by name. Raises ValueError where a piece of Python has no name."""
+    """The snippets of the page by name. Raises ValueError if a piece of Python has no name."""
     found = [Snippet(**match.groupdict()) for match in SNIPPET.finditer(text)]
     if len(found) != text.count("```python"):
         raise ValueError("a piece of Python has no comment '<!-- snippet: name -->' right before it")
@@ -38,7 +40,7 @@ def snippets(text: str) -> dict[str, Snippet]:
 
 
 def program(named: Mapping[str, Snippet], name: str) -> str:
-    """A snippet with all that it goes on from."""
+    """The program of a snippet: all snippets that it continues, and its own code."""
     snippet = named[name]
     before = program(named, snippet.after) if snippet.after else ""
     return f"{before}\n{snippet.code}"
