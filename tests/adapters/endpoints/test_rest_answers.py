@@ -42,7 +42,9 @@ def test_the_only_of_named_predictions(web: RestServer) -> None:
     web.twist = saying({"predictions": [{"a": 1}, {"a": 3}]})
     np.testing.assert_array_equal(ask(web.uri("m", "v1")), [1, 3])
     web.twist = saying({"predictions": [{"label": 1, "score": 0.5}, {"label": 0, "score": 0.25}]})
-    with pytest.raises(DoesNotFit, match=r"'label', 'score'; say which one.*\{\"output\": \"score\"\}"):
+    with pytest.raises(
+        DoesNotFit, match=r"'label', 'score'; name the one that is the score.*\{\"output\": \"score\"\}"
+    ):
         ask(web.uri("m", "v1"))
 
 
@@ -166,7 +168,9 @@ def test_the_only_floats_of_several_outputs(web: RestServer) -> None:
     )
     np.testing.assert_array_equal(ask(web.uri("m")), [0.25] * len(ROWS))
     web.twist = saying({"outputs": [tensor("a", "FP32", 0.5), tensor("b", "FP64", 0.25)]})
-    with pytest.raises(DoesNotFit, match=r"several outputs, 'a' FP32, 'b' FP64; say which one"):
+    with pytest.raises(
+        DoesNotFit, match=r"several outputs, 'a' FP32, 'b' FP64; name the one that is the score"
+    ):
         ask(web.uri("m"))
     web.twist = saying({"outputs": [tensor("name", "BYTES", "good")]})
     with pytest.raises(DoesNotFit, match="'name' holds BYTES, not numbers"):
