@@ -55,8 +55,8 @@ def test_the_only_of_named_predictions(web: RestServer) -> None:
         ({"predictions": [0.5, 0.5, 0.5]}, "predictions is 3, must be 2"),
         ({"predictions": 0.5}, "predictions: Input should be a valid"),
         ({"outputs": [0.5, 0.5]}, "predictions: Field required"),
-        ([0.5, 0.5], "another form"),
-        (None, "another form"),
+        ([0.5, 0.5], "expected form"),
+        (None, "expected form"),
         ({"predictions": ["0.5", "0.5"]}, "not an array of numbers"),
         ({"predictions": [[1, 2], [3]]}, "not an array of numbers"),
         ({"predictions": [0.5, {"score": 0.5}]}, "not an array of numbers"),
@@ -115,7 +115,7 @@ def test_forms_of_an_answer(web: RestServer, answer: Any, values: Any) -> None:
         (inferred(name="other"), "'other'"),
         ({"outputs": []}, "none"),
         ({"model_name": "m"}, "outputs: "),
-        ([], "another form"),
+        ([], "expected form"),
         (inferred(datatype="BYTES", data=["a", "b"]), "BYTES"),
         (inferred(data=["0.5", "0.5"]), "not an array of numbers"),
         (inferred(shape=[1], data=[0.5]), "for 2 rows"),
@@ -144,7 +144,7 @@ def test_answers_that_are_none(web: RestServer, answer: Any, words: str) -> None
         ({"name": "m", "versions": ["2", "3"]}, "'2', '3'"),
         ({"name": "m", "inputs": "events"}, "inputs"),
         ({"name": "m", "inputs": [{"name": "events"}]}, "inputs.0.datatype"),
-        ([], "another form"),
+        ([], "expected form"),
     ],
 )
 def test_metadata_that_is_none(web: RestServer, metadata: Any, words: str) -> None:

@@ -11,7 +11,10 @@ import trustme
 from redis_server import eventually
 from serving import PATIENCE, Serving, embedded
 
-UNTRUSTED = "its certificate is from an authority that is not trusted; set `ca` in endpoint.toml to that authority's file"
+UNTRUSTED = (
+    "its certificate is from an authority that is not trusted; "
+    "set `ca` in endpoint.toml to that authority's file"
+)
 MISTAKES = {
     "grpcs://{tls}/m": UNTRUSTED,
     "https://{tls}/v2/models/m": UNTRUSTED,

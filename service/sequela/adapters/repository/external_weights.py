@@ -63,7 +63,9 @@ def _weights_file(path: Path, name: str, place: str) -> Path:
         raise _refusal(place, text)
     file = path.parent / name
     if not file.is_file():
-        raise _refusal(place, f"its weights are in {name!r}, which is not in its folder; put it there, or")
+        raise _refusal(
+            place, f"its weights are in {name!r}, which is not in the model's folder; put it there, or"
+        )
     # A link may only point to the folder that the model itself is linked to, as in mounted volumes.
     if file.resolve().parent not in (path.parent.resolve(), path.resolve().parent):
         raise _refusal(
