@@ -1,5 +1,5 @@
-"""The service. Importing it sets up the process: nothing is reported to anybody, and `python -m` takes no module from
-the current folder.
+"""The service. Importing it sets up the process: telemetry of libraries is disabled, and `python -m` does not import
+modules from the current folder.
 """
 
 import os

@@ -3,8 +3,8 @@
 import os
 import sys
 
-# Many requests run beside each other: a thread pool of the linear algebra under each of them would only fight the
-# others for the processors. It must be said before numpy is imported.
+# Many requests run in parallel, and a linear algebra thread pool for each of them would only compete for processors.
+# This must be set before numpy is imported.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 

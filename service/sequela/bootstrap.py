@@ -52,17 +52,17 @@ from sequela.settings import Settings
 log = structlog.get_logger("sequela.bootstrap")
 
 MIN_EXPLAIN_THREADS = 2
-"""The smallest number of explanations at a time, so that a long one does not keep all others waiting. By default there
-are as many as workers: more of them contend for the interpreter, and then every answer comes late.
+"""The smallest number of concurrent explanations, so that a long one does not block all others. By default there are as
+many as workers: more of them would compete for the interpreter lock and delay every answer.
 """
 
 CONCLUSION_SECONDS = 0.012
-"""About how many seconds of a core it takes to solve, encode and send an explanation once its time is over."""
+"""Approximate processor time, in seconds, to solve, encode and send an explanation once its time is over."""
 
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """A server that is ready to open, and what belongs to it.
+    """A server that is ready to open, and its parts.
 
     `configured` still has to start loading the operator's models. Once the server has drained, `close` ends the workers
     and closes what adapters hold open.
@@ -85,7 +85,7 @@ def build(
     explainer: Explainer | None = None,
     configured_states: ConfiguredStates | None = None,
 ) -> Application:
-    """Builds the server, inside the event loop that will run it. Parts that are given replace the usual ones."""
+    """Builds the server, in the event loop that will run it. Arguments replace the parts that are built by default."""
     limits, near = settings.limits, settings.cache_bytes
     metrics = PrometheusObserver(version())
     observer = Observers((metrics, LogObserver()))
@@ -155,12 +155,12 @@ def _diagnostics(settings: Settings, closing: ExitStack) -> Diagnostics:
 
 
 def _store(settings: Settings, observer: Observer) -> tuple[Store, Callable[[], None]]:
-    """The store, and what closes it."""
+    """Returns the store, and a function that closes it."""
     if settings.redis_url is None:
         return memory_store(settings.memory_bytes), lambda: None
     timeouts = RedisTimeouts(settings.redis_connect_timeout, settings.redis_timeout)
     redis = RedisConnection(settings.redis_url, observer, timeouts, settings.redis_retry_after)
-    # Observers are told whether the store is up before the first caller comes; the server does not wait for it.
+    # Notify observers of the state of the store before the first request. The server does not wait for the store.
     threading.Thread(target=redis.check, name="store-check", daemon=True).start()
     return redis_store(redis), redis.close
 

@@ -1,7 +1,7 @@
-"""What can go wrong, free of transport. `api.errors` has one table from these classes to status codes.
+"""The errors, independent of any transport. `api.errors` has one table from these classes to status codes.
 
-Every error has a stable `reason` in UPPER_SNAKE_CASE, a message that names the value and the limit, and, where a field
-of the request is at fault, the path by which its caller wrote it (`sequence.inputs[0].tensor`, `instances[0].amounts`).
+Every error has a stable `reason` in UPPER_SNAKE_CASE and a message that names the value and what is allowed. If a field
+of the request is wrong, it also has the field's path in the request (`sequence.inputs[0].tensor`, `instances[0].x`).
 """
 
 from __future__ import annotations
@@ -12,17 +12,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One thing wrong with one field of the request."""
+    """A problem with one field of the request."""
 
     field: str
     description: str
 
 
 class SequelaError(Exception):
-    """The base of everything that Sequela raises on purpose.
+    """The base class of all errors that Sequela raises for its callers.
 
-    `retry_after` is in seconds, and set only where trying again helps. `metadata` holds short facts for
-    machines.
+    `retry_after` is in seconds, and only set if retrying may help. `metadata` has short machine-readable details.
     """
 
     def __init__(
@@ -43,47 +42,45 @@ class SequelaError(Exception):
 
 
 class InvalidInput(SequelaError):
-    """The request is wrong by itself: a shape, a value, a limit."""
+    """The request itself is invalid: a shape, a value, a limit."""
 
     @classmethod
     def at(cls, field: str, reason: str, description: str) -> InvalidInput:
-        """An error about one field; the message repeats the path."""
+        """Creates an error about one field. The message starts with its path."""
         return cls(reason, f"{field}: {description}", violations=(Violation(field, description),))
 
 
 class NotFound(SequelaError):
-    """A name or digest that nobody knows."""
+    """There is nothing with this name or digest."""
 
 
 class AlreadyExists(SequelaError):
-    """The name holds something else."""
+    """The name is already in use for something else."""
 
 
 class DoesNotFit(SequelaError):
-    """Each part is fine, but model, background and sequence do not fit each other, or the model fails on
-    them.
-    """
+    """Each part is valid, but model, background and sequence do not fit together, or the model fails on them."""
 
 
 class Overloaded(SequelaError):
-    """The queue is full; try again after `retry_after`."""
+    """The queue is full. Retry after `retry_after`."""
 
 
 class Unavailable(SequelaError):
-    """Draining, still loading, or something it depends on is down; try again after `retry_after`."""
+    """The server is draining or loading, or a dependency is down. Retry after `retry_after`."""
 
 
 class OutOfTime(SequelaError):
-    """The deadline leaves no room for an answer."""
+    """The deadline is too short for an answer."""
 
 
 class Cancelled(SequelaError):
-    """The caller is gone."""
+    """The caller cancelled the request or disconnected."""
 
 
 class Unsupported(SequelaError):
-    """A part of the contract that this version does not implement."""
+    """The request needs a part of the contract that this version does not implement."""
 
 
 class Forbidden(SequelaError):
-    """The operator switched it off, or the caller's role does not allow it."""
+    """The operator has disabled it, or the caller is not allowed to do it."""

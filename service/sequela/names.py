@@ -1,4 +1,4 @@
-"""The names of models, backgrounds and explanations, and digests: parsed and composed here and nowhere else.
+"""Parses and composes the names of models, backgrounds and explanations, and digests. No other module does so.
 
     models/m/versions/v        a version of a model; `m/v` in short, `models/m` or `m` without a version
     models/m/backgrounds/b     a background, which belongs to all versions of its model
@@ -27,7 +27,7 @@ BACKGROUND_REFERENCE_FORMS = "`models/m/backgrounds/b` or `b`"
 NEW_BACKGROUND_FORMS = "empty, `models/m/backgrounds/b` or `models/m/backgrounds/`"
 EXPLANATION_FORMS = "`explanations/e`"
 DIGEST_FORM = "a SHA-256 as 64 hexadecimal digits"
-"""What is allowed, for error messages."""
+"""The allowed forms, for error messages."""
 
 _PART = rf"(?!\.+(?:/|$))[A-Za-z0-9._-]{{1,{MAX_NAME_LENGTH}}}"
 _NUMBER = rf"(?:0|[1-9][0-9]{{0,{MAX_VERSION_DIGITS - 1}}})"
@@ -89,7 +89,7 @@ def parse_name(text: str, path: str) -> ModelPattern:
     """Reads a model's name, short or full. Raises InvalidInput (NAME_INVALID) for the field at `path`."""
     found = _pattern(text)
     if found is None:
-        text = f"{text[:MAX_NAME_LENGTH]!r} is not a model's name; expected {MODEL_FORMS}"
+        text = f"{text[:MAX_NAME_LENGTH]!r} is not a valid model name; expected {MODEL_FORMS}"
         raise InvalidInput.at(path, "NAME_INVALID", text)
     return found
 
@@ -106,7 +106,7 @@ def is_model_owner(text: str) -> bool:
 
 
 def is_upload_name(text: str) -> bool:
-    """Whether an upload may ask for this name: empty, `m` or `m/v`."""
+    """Returns whether an upload may request this name: empty, `m` or `m/v`."""
     return _UPLOAD.fullmatch(text) is not None
 
 
@@ -126,19 +126,19 @@ def is_digest(text: str) -> bool:
 
 
 def model_owner(text: str) -> str:
-    """`models/m` of a model's name in any form."""
+    """Returns `models/m` for a model's name in any form."""
     found = _pattern(text)
     return f"models/{found.model}" if found else text
 
 
 def model_version(full: str) -> str:
-    """`v` of `models/m/versions/v`; empty where there is none."""
+    """Returns `v` of `models/m/versions/v`, or an empty string if there is none."""
     found = _pattern(full)
     return "" if found is None or found.version is None else str(found.version)
 
 
 def names_model(wanted: str, full: str) -> bool:
-    """Whether `wanted`, in any form, means the model `models/m/versions/v` or all versions of it."""
+    """Returns whether `wanted`, in any form, refers to the model `models/m/versions/v` or to all of its versions."""
     pattern, model = _pattern(wanted), _pattern(full)
     if pattern is None or model is None:
         return False
@@ -156,23 +156,23 @@ def is_background_reference(text: str) -> bool:
 
 
 def is_new_background(text: str) -> bool:
-    """Whether a new background may ask for this name: empty, whole, or without `b`, which is then its digest."""
+    """Returns whether a new background may request this name: empty, complete, or without `b`, which is its digest."""
     return _NEW_BACKGROUND.fullmatch(text) is not None
 
 
 def background_owner(text: str) -> str:
-    """`models/m` of the name of a background, which may lack `b`; empty where it says no model."""
+    """Returns `models/m` of a background's name, which may lack `b`, or an empty string if there is none."""
     found = _NEW_BACKGROUND.fullmatch(text)
     return (found["owner"] or "") if found else ""
 
 
 def background_name(owner: str, name: str) -> str:
-    """`models/m/backgrounds/b` of the background `b` (or already a full name) of the model `models/m`."""
+    """Returns the full name of the background `b` of the model `models/m`. A full name is returned unchanged."""
     return name if is_background(name) else f"{background_prefix(owner)}{name}"
 
 
 def background_prefix(owner: str) -> str:
-    """What the names of all backgrounds of `models/m` begin with; empty for no model."""
+    """Returns the prefix of the names of all backgrounds of `models/m`, or an empty string without a model."""
     return f"{owner}/backgrounds/" if owner else ""
 
 

@@ -92,7 +92,7 @@ def test_version_1_with_what_its_page_asks_for(sequela: Sequela, name: str) -> N
     [
         (
             "mute",
-            r"predictions have the outputs 'label', 'score'; say which one.*\{\"output\": \"score\"\}",
+            r"predictions have the outputs 'label', 'score'; name the one that is the score.*\{\"output\": \"score\"\}",
         ),
         ("wrong", "predictions have no output 'probability'; they have 'label', 'score'"),
     ],

@@ -142,7 +142,7 @@ def test_files_that_are_not_what_they_should_be(certificates: Certificates, tmp_
     ]
     for alone, what in ((Credentials(certificate=certificate), "certificate"), (Credentials(key=key), "key")):
         with (
-            failing(DoesNotFit, "ENDPOINT_REFUSED", what, "go together"),
+            failing(DoesNotFit, "ENDPOINT_REFUSED", what, "must be set together"),
             opened("grpcs://h:1/m", credentials=alone),
         ):
             pass

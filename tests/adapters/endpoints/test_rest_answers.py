@@ -42,7 +42,9 @@ def test_the_only_of_named_predictions(web: RestServer) -> None:
     web.twist = saying({"predictions": [{"a": 1}, {"a": 3}]})
     np.testing.assert_array_equal(ask(web.uri("m", "v1")), [1, 3])
     web.twist = saying({"predictions": [{"label": 1, "score": 0.5}, {"label": 0, "score": 0.25}]})
-    with pytest.raises(DoesNotFit, match=r"'label', 'score'; say which one.*\{\"output\": \"score\"\}"):
+    with pytest.raises(
+        DoesNotFit, match=r"'label', 'score'; name the one that is the score.*\{\"output\": \"score\"\}"
+    ):
         ask(web.uri("m", "v1"))
 
 
@@ -53,8 +55,8 @@ def test_the_only_of_named_predictions(web: RestServer) -> None:
         ({"predictions": [0.5, 0.5, 0.5]}, "3 predictions for 2 rows"),
         ({"predictions": 0.5}, "predictions: Input should be a valid"),
         ({"outputs": [0.5, 0.5]}, "predictions: Field required"),
-        ([0.5, 0.5], "another form"),
-        (None, "another form"),
+        ([0.5, 0.5], "expected form"),
+        (None, "expected form"),
         ({"predictions": ["0.5", "0.5"]}, "not an array of numbers"),
         ({"predictions": [[1, 2], [3]]}, "not an array of numbers"),
         ({"predictions": [0.5, {"score": 0.5}]}, "not an array of numbers"),
@@ -113,7 +115,7 @@ def test_forms_of_an_answer(web: RestServer, answer: Any, values: Any) -> None:
         (inferred(name="other"), "'other'"),
         ({"outputs": []}, "none"),
         ({"model_name": "m"}, "outputs: "),
-        ([], "another form"),
+        ([], "expected form"),
         (inferred(datatype="BYTES", data=["a", "b"]), "BYTES"),
         (inferred(data=["0.5", "0.5"]), "not an array of numbers"),
         (inferred(shape=[1], data=[0.5]), "for 2 rows"),
@@ -142,7 +144,7 @@ def test_answers_that_are_none(web: RestServer, answer: Any, words: str) -> None
         ({"name": "m", "versions": ["2", "3"]}, "'2', '3'"),
         ({"name": "m", "inputs": "events"}, "inputs"),
         ({"name": "m", "inputs": [{"name": "events"}]}, "inputs.0.datatype"),
-        ([], "another form"),
+        ([], "expected form"),
     ],
 )
 def test_metadata_that_is_none(web: RestServer, metadata: Any, words: str) -> None:
@@ -166,7 +168,9 @@ def test_the_only_floats_of_several_outputs(web: RestServer) -> None:
     )
     np.testing.assert_array_equal(ask(web.uri("m")), [0.25] * len(ROWS))
     web.twist = saying({"outputs": [tensor("a", "FP32", 0.5), tensor("b", "FP64", 0.25)]})
-    with pytest.raises(DoesNotFit, match=r"several outputs, 'a' FP32, 'b' FP64; say which one"):
+    with pytest.raises(
+        DoesNotFit, match=r"several outputs, 'a' FP32, 'b' FP64; name the one that is the score"
+    ):
         ask(web.uri("m"))
     web.twist = saying({"outputs": [tensor("name", "BYTES", "good")]})
     with pytest.raises(DoesNotFit, match="'name' holds BYTES, not numbers"):

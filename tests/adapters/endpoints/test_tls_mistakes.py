@@ -12,7 +12,8 @@ from redis_server import eventually
 from serving import PATIENCE, Serving, embedded
 
 UNTRUSTED = (
-    "its certificate is from an authority that is not trusted; set `ca` in endpoint.toml to a file with it"
+    "its certificate is from an authority that is not trusted; "
+    "set `ca` in endpoint.toml to that authority's file"
 )
 MISTAKES = {
     "grpcs://{tls}/m": UNTRUSTED,

@@ -46,7 +46,7 @@ def test_the_limit_holds_for_all_of_it(tmp_path: Path) -> None:
     path = tmp_path / "m" / "1" / "model.onnx"
     put_beside(path, BY_NAME["lstm"].path.read_bytes())
     limits = Limits(max_model_bytes=path.stat().st_size + 10)
-    with pytest.raises(DoesNotFit, match="bytes with its weights, the limit is"):
+    with pytest.raises(DoesNotFit, match="bytes with its weights exceed the limit of"):
         repository(tmp_path, loader=Loader(limits)).resolve(NamedModel("m"))
 
 

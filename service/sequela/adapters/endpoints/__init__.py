@@ -1,1 +1,1 @@
-"""Models that another server runs: where they may be, how to speak to them, and how much to ask of them."""
+"""Models that run on another server: allowed addresses, protocols, and limits on calls."""

@@ -1,5 +1,5 @@
-"""Which addresses may be connected to. Names are looked up here, once: connections go to the very addresses that were
-checked, so that a name cannot lead elsewhere in between.
+"""Checks to which addresses connections may be made. Each name is resolved once, and connections use the addresses that
+were checked, so that a DNS change in between cannot redirect them.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class AddressGuard:
     networks: tuple[Network, ...] = ()
 
     def check_literal(self) -> None:
-        """Raises Forbidden (ENDPOINT_NOT_ALLOWED) where the host is written as an address that is not allowed."""
+        """Raises Forbidden (ENDPOINT_NOT_ALLOWED) if the host is written as an address that is not allowed."""
         try:
             address = ip_address(self.uri.host)
         except ValueError:

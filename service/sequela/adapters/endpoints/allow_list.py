@@ -51,8 +51,8 @@ class UriPattern:
 
 
 class AllowList:
-    """Which endpoints requests may name: those that match a pattern, and whose hosts have public addresses or addresses
-    of the operator's networks.
+    """The endpoints that requests may name. They must match a pattern, and their hosts must have addresses that are
+    public or in the operator's networks.
 
     Args:
         patterns: See `UriPattern`.

@@ -16,7 +16,7 @@ from sequela.oip.tensors import shown_shape
 
 
 class WrongAnswer(Exception):
-    """An answer that cannot be used. The message says why, and may repeat words of the server."""
+    """An answer that cannot be used. The message says why, and may contain text from the server."""
 
 
 def output_index(outputs: Sequence[tuple[str, str]], output: str) -> int:
@@ -27,7 +27,7 @@ def output_index(outputs: Sequence[tuple[str, str]], output: str) -> int:
         output: The name of the one to choose; empty for the only output, or the only one of floats.
 
     Returns:
-        Its place in `outputs`.
+        Its index in `outputs`.
 
     Raises:
         WrongAnswer: There is no such output, or there are several and none was named.
@@ -40,10 +40,10 @@ def output_index(outputs: Sequence[tuple[str, str]], output: str) -> int:
         raise WrongAnswer(f"{wanted} was requested, but the answer has {shown}")
     if output or len(named) == 1:  # if two have the name, it is the first
         return named[0]
-    # Labels and strings beside the score are not taken for it.
+    # Labels and strings that are returned next to the score are never the score.
     if len(floats) != 1:
         raise WrongAnswer(
-            f'the answer has several outputs, {shown}; say which one is the score: "output" in a schema'
+            f'the answer has several outputs, {shown}; name the one that is the score with "output" in a schema'
         )
     return floats[0]
 
@@ -68,7 +68,7 @@ def output_rows(name: str, values: NDArray[Any], rows: int) -> NDArray[np.float6
 
 
 def json_floats(values: Any, subject: str) -> NDArray[np.float64]:
-    """Nested lists of numbers and booleans as an array of the same shape. Null, which many write for NaN, is NaN.
+    """Converts nested lists of numbers and booleans to an array. Null becomes NaN, as many servers write it.
 
     Raises:
         WrongAnswer: For anything else. `subject` is what the values are, for the message.

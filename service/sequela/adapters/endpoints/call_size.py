@@ -1,4 +1,4 @@
-"""How many rows go into each call."""
+"""Chooses the number of rows in each call."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Callable
 SHARE_OF_TIME = 0.2
 """Share of the time left that one call may take, if it is as slow as recent ones."""
 WORTHWHILE_SHARE = 0.8
-"""A smaller call must take at most this share of a larger one's time to be worth it."""
+"""A smaller call is only made if it takes at most this share of the time of a larger one."""
 MIN_ROWS_TO_SPREAD = 32
-"""Calls are not made smaller than this only to have more of them under way: each costs work on our side too."""
+"""Calls are not made smaller than this just to send more of them concurrently, because each has a cost here too."""
 
 
 def choose_call_rows(
     rows: int, max_rows: int, concurrency: int, call_seconds: Callable[[int], float], seconds_left: float
 ) -> int:
-    """Chooses the size of calls so that all rows are answered soonest. Larger is better where that makes no difference.
+    """Chooses the size of calls for which all rows are answered soonest. Of equally fast sizes, the largest is chosen.
 
-    Calls that would take much of the time left are made smaller, as long as that makes them shorter.
+    Calls that would take a large share of the time left are made smaller if that makes them shorter.
 
     Args:
         rows: Rows to send.

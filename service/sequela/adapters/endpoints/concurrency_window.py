@@ -1,4 +1,4 @@
-"""How long calls to an endpoint take, and how many at a time keep it busy without queuing there."""
+"""Estimates how long calls to an endpoint take, and how many concurrent calls keep it busy without queuing there."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ MIN_QUEUED_CALLS = 1.0
 MAX_QUEUED_CALLS = 3.0
 """With more calls queued at the endpoint than this, the window shrinks."""
 RELEARN_SECONDS = 30.0
-"""After this time the shortest times are measured anew, with half the calls at a time. Otherwise the queuing that we
-cause would in the end be taken for the time of a call.
+"""After this time, in seconds, the shortest times are measured again with half of the concurrent calls. Otherwise the
+queuing that these calls cause would eventually be counted as part of the time of a call.
 """
 
 
@@ -27,7 +27,7 @@ class CallTimes:
         self._calls = self._rows = self._squares = self._seconds = self._products = 0.0
 
     def add(self, rows: int, seconds: float) -> None:
-        """Takes in a call that was answered."""
+        """Records a call that was answered."""
         with self._lock:
             self._calls = DECAY * self._calls + 1
             self._rows = DECAY * self._rows + rows
@@ -36,7 +36,7 @@ class CallTimes:
             self._products = DECAY * self._products + rows * seconds
 
     def seconds(self, rows: int) -> float:
-        """How long a call of so many rows should take; 0 before the first call.
+        """Estimates the time of a call with `rows` rows in seconds; 0 before the first call.
 
         If all calls had the same size, the slope is unknown and taken as 0.
         """
@@ -53,11 +53,11 @@ class CallTimes:
 
 
 class ConcurrencyWindow:
-    """How many calls may be under way at a time, from 1 to a maximum.
+    """The number of calls that may be in flight, from 1 to a maximum.
 
-    Works like TCP Vegas: the more a call takes longer than the quickest of about its size, the more calls queue at the
-    endpoint. The window doubles until the first sign of queuing, then grows or shrinks by one; it decides once per
-    window's worth of calls, and halves after a failure. Not safe to call from several threads at once.
+    It works like TCP Vegas: the longer a call takes compared to the fastest one of similar size, the more calls are
+    queued at the endpoint. The window doubles until there are signs of queuing, then grows or shrinks by one. It
+    changes once per window of calls, and halves after a failure. Not thread-safe.
     """
 
     def __init__(self, max_calls: int) -> None:
@@ -70,7 +70,7 @@ class ConcurrencyWindow:
         self._learned_at = -math.inf
 
     def record_answer(self, rows: int, seconds: float, now: float) -> None:
-        """Takes in a call that was answered at `now` on the monotonic clock."""
+        """Records a call that was answered at `now`, in seconds on the monotonic clock."""
         if now > self._learned_at + RELEARN_SECONDS:
             self._learned_at = now
             self._shortest.clear()
@@ -83,7 +83,7 @@ class ConcurrencyWindow:
             self._decide(self._queued / self._calls * self.size)
 
     def record_failure(self) -> None:
-        """Takes in a call that failed."""
+        """Records a call that failed."""
         self._restart(self.size // 2, doubling=False)
 
     def set_max_calls(self, max_calls: int) -> None:

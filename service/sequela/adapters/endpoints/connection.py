@@ -10,20 +10,20 @@ from sequela.adapters.endpoints.transport import Transport
 from sequela.concurrency.deadline import Deadline
 
 PROBE_SECONDS = 1.0
-"""How long an endpoint may take to say that it is ready."""
+"""How long an endpoint may take to answer whether it is ready, in seconds."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Connection:
     """A transport, and the limiter that it shares with other connections to the same endpoint.
 
-    The transport is closed when nothing refers to the connection any more. While the endpoint is down, its circuit
-    breaker asks any connection of the limiter whether the endpoint is back.
+    The transport is closed when the connection is garbage collected. While the endpoint is down, the circuit breaker
+    uses any connection of the limiter to check whether it is available again.
 
     Attributes:
-        transport: Speaks to the model.
-        limiter: Bounds the calls of all requests.
-        tensor_bytes: Size of a call's tensors at most, before they are written into a message.
+        transport: Sends calls to the model.
+        limiter: Limits the calls of all requests.
+        tensor_bytes: The maximum size of a call's tensors in bytes, before they are encoded.
     """
 
     transport: Transport
@@ -35,9 +35,9 @@ class Connection:
         weakref.finalize(self, self.transport.close)
 
     def ready(self) -> bool:
-        """Whether the endpoint would take calls now."""
+        """Returns whether the endpoint accepts calls at present."""
         return self.transport.ready(Deadline.now() + PROBE_SECONDS)
 
     def close(self) -> None:
-        """Closes the transport; calls under way fail."""
+        """Closes the transport. Calls in flight fail."""
         self.transport.close()

@@ -1,6 +1,6 @@
 """Credentials for an endpoint, read from files that the operator names.
 
-Their content is kept no longer than a call or a connection, and appears in no message.
+Their content is not kept longer than a call or a connection, and never appears in a message.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _TOKEN = re.compile(r"[\x21-\x7e]+")
 
 
 class UnusableCredentials(Exception):
-    """A file cannot be read or does not hold what it should. The message names it."""
+    """A credentials file cannot be read or has the wrong content. The message names the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +51,11 @@ class Credentials:
     plaintext_token: bool = False
 
     def check(self, secure: bool) -> None:
-        """Checks the files. Raises UnusableCredentials where one cannot be used with TLS (secure) or without."""
+        """Checks the files. Raises UnusableCredentials if one cannot be used with TLS (`secure`) or without it."""
         if (self.certificate is None) is not (self.key is None):
             what = "certificate" if self.key is None else "key"
             raise UnusableCredentials(
-                f"{what}: a certificate and its key go together, and the other one is missing"
+                f"{what}: a certificate and its key must be set together, and the other one is missing"
             )
         if not secure:
             self._check_plain()

@@ -1,4 +1,4 @@
-"""Scores rows by a model behind an endpoint: call sizes, retries, and what limits calls."""
+"""Scores rows with a model behind an endpoint: call sizes, retries and limits."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from sequela.timeshap.cells import Cells
 Outputs = NDArray[np.float64]
 
 MAX_SECONDS_OF_ROWS = 0.25
-"""A call holds at most the rows that the rate limit allows in this time, so that other requests get their turn."""
+"""A call has at most the rows that the rate limit allows in this time (seconds), so that requests can take turns."""
 
 
 class Infer(Protocol):
@@ -34,12 +34,12 @@ class Infer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CallLimits:
-    """What bounds the rows of one call, beside the operator's terms.
+    """The limits on the rows of one call, in addition to the operator's terms.
 
     Attributes:
-        tensor_bytes: Size of a call's tensors at most, before they are written into a message.
-        max_rows: Rows at most, where the server limits them.
-        fixed_rows: Rows of every call, where the model's shape fixes them; smaller batches are filled up.
+        tensor_bytes: The maximum size of a call's tensors in bytes, before they are encoded.
+        max_rows: The most rows that the server accepts; None if it has no limit.
+        fixed_rows: The number of rows of every call, if the model's shape fixes it. Smaller batches are filled up.
     """
 
     tensor_bytes: int
@@ -52,10 +52,10 @@ class EndpointClient:
     """Scores rows by one model behind an endpoint. Implements `explain.ports.RemoteEndpoint`.
 
     Attributes:
-        opened_info: The facts when the model was opened; the operator's preferences may have changed since.
-        limiter: Bounds the calls of all requests.
+        opened_info: The endpoint's info when the model was opened. The operator's settings may have changed since.
+        limiter: Limits the calls of all requests.
         infer: Sends one batch once.
-        call_limits: What bounds the rows of one call.
+        call_limits: The limits on the rows of one call.
         row_independence: As in `RemoteEndpoint`.
     """
 
@@ -106,7 +106,7 @@ class EndpointClient:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Sender:
-    """Sends the calls of one `EndpointClient.score_batches`, whose arguments it holds."""
+    """Sends the calls of one `EndpointClient.score_batches` call. The attributes are its arguments."""
 
     client: EndpointClient
     rows: RemoteRows
@@ -115,7 +115,7 @@ class _Sender:
     listener: CallListener
 
     def score(self, part: slice) -> Outputs:
-        """Raw outputs (m, outputs) of the rows of one call, which is sent again where that may help."""
+        """Returns the raw outputs (m, outputs) of the rows of one call. Retries the call if that may help."""
         batch = self.rows.build(np.arange(part.start, part.stop))
         for failures in range(1, self.client.limiter.terms.attempts):
             try:
@@ -128,7 +128,7 @@ class _Sender:
             raise error.error from None
 
     def _send(self, batch: Cells, part: slice) -> Outputs:
-        """Sends a call once, when the limits let it."""
+        """Sends a call once, as soon as the limits allow it."""
         deadline, end = self.deadline, min(self.until, self.deadline.end)
         sent_rows = self.client.call_limits.fixed_rows or part.stop - part.start
         with self.client.limiter.admit(sent_rows, deadline, self.until):
@@ -142,7 +142,7 @@ class _Sender:
     def _wait(self, seconds: float, cause: SequelaError) -> None:
         """Waits before the call is sent again.
 
-        Raises DeadlinePassed from the cause where there is no time for that, and Cancelled when the caller has gone.
+        Raises DeadlinePassed from `cause` if there is not enough time, and Cancelled if the caller cancels.
         """
         if min(self.until, self.deadline.end) - self.deadline.now() < seconds:
             raise DeadlinePassed from cause

@@ -1,4 +1,4 @@
-"""Reads an `endpoint.toml`: where a model of the repository is served, and on what terms."""
+"""Reads an `endpoint.toml`, which says where a model of the repository is served, and on which terms."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Positive = Annotated[float, Field(gt=0)]
 
 
 class _EndpointToml(BaseModel):
-    """The keys of the file. Terms left out are the server's settings; paths are relative to the file's folder."""
+    """The keys of the file. Missing terms default to the server's settings. Paths are relative to the file's folder."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
 
@@ -45,7 +45,7 @@ class _EndpointToml(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class EndpointFile:
-    """What the operator says of one endpoint. Attributes as the keys in docs/endpoints.md."""
+    """The operator's configuration of one endpoint. The attributes are the keys in docs/endpoints.md."""
 
     uri: EndpointUri
     version: str
@@ -59,9 +59,9 @@ def read_endpoint(text: bytes, folder: Path, path: str, defaults: EndpointTerms)
 
     Args:
         text: The file's content.
-        folder: Where files with credentials are looked for.
-        path: Names the file in errors.
-        defaults: The terms that hold where the file says nothing.
+        folder: The folder that contains the files with credentials.
+        path: The name of the file in errors.
+        defaults: The default terms.
 
     Raises:
         InvalidInput: ENDPOINT_FILE_INVALID, ENDPOINT_URI_INVALID.

@@ -1,4 +1,4 @@
-"""The operator's terms for an endpoint: how much may be asked of it."""
+"""The operator's terms for an endpoint, which limit its use."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from sequela.explain.options import Estimator
 
 @dataclass(frozen=True, slots=True)
 class EndpointTerms:
-    """Terms that hold for all requests to an endpoint together. The names are those of keys in `endpoint.toml`.
+    """Terms for all requests to an endpoint together. The names are those of the keys in `endpoint.toml`.
 
     Attributes:
-        enabled: False refuses all calls.
-        max_batch_rows: Rows of one call at most.
-        max_rows_per_second: Rows sent per second at most; None for no limit.
-        max_rows_in_flight: Rows in flight at most.
-        max_calls: Calls under way at a time at most; fewer are used where that keeps the endpoint busy.
-        call_seconds: Time that one call may take.
-        attempts: How often one call is sent at most.
-        max_coalitions: Coalitions of a level, where a request does not say.
-        estimator: The estimator where a request does not say; None to choose it by what rows take.
+        enabled: Whether calls are allowed.
+        max_batch_rows: The most rows in one call.
+        max_rows_per_second: The most rows to send per second; None for no limit.
+        max_rows_in_flight: The most rows in flight.
+        max_calls: The most calls in flight. Fewer are used if that keeps the endpoint busy.
+        call_seconds: The timeout of one call, in seconds.
+        attempts: The most attempts to send one call.
+        max_coalitions: The default budget of a level in coalitions.
+        estimator: The default estimator; None to choose one by how long rows take.
     """
 
     enabled: bool = True

@@ -1,6 +1,6 @@
-"""What goes wrong with a call to an endpoint, and when to send it again.
+"""The errors of a call to an endpoint, and when to retry it.
 
-An endpoint's own words are cut to one printable line.
+Text from an endpoint is shortened to one printable line.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from sequela.errors import DoesNotFit, Overloaded, SequelaError, Unavailable
 
 MAX_LINE_CHARACTERS = 200
 RETRY_SECONDS = 1.0
-"""When a caller may retry, where the endpoint does not say."""
+"""When a caller should retry, in seconds, if the endpoint does not say."""
 FIRST_BACKOFF_SECONDS = 0.05
-"""The longest wait after the first failure of a call; it doubles with each further one."""
+"""The longest wait after the first failure of a call, in seconds. It doubles with each further failure."""
 MAX_WAIT_SECONDS = 1e6
-"""Libraries refuse timeouts that are much longer; they get none instead."""
+"""Longer timeouts, in seconds, are replaced by no timeout, because libraries reject them."""
 _ADDRESS = re.compile(r"ipv[46]:[^\s;]+?(?=:?(\s|;|$))")
 _CLOSED_EARLY = re.compile(
     r"(failed to connect|backends failing).*Socket closed|disconnected without sending", re.DOTALL
@@ -35,7 +35,8 @@ _CONNECTION_PROBLEMS = [
         ),
         (
             r"CERTIFICATE_VERIFY_FAILED",
-            "its certificate is from an authority that is not trusted; set `ca` in endpoint.toml to a file with it",
+            "its certificate is from an authority that is not trusted; set `ca` in endpoint.toml to that "
+            "authority's file",
         ),
         (
             r"WRONG_VERSION_NUMBER",
@@ -50,12 +51,12 @@ _CONNECTION_PROBLEMS = [
 
 
 class RetryableError(Exception):
-    """A call did not reach an endpoint, its answer got lost, or the endpoint says that it is unavailable for now.
+    """A call did not reach an endpoint, its answer was lost, or the endpoint is temporarily unavailable.
 
     The same call may be sent again.
 
     Attributes:
-        error: What the caller is told where sending it again does not help either.
+        error: The error for the caller if retrying does not help either.
     """
 
     def __init__(self, error: SequelaError) -> None:
@@ -64,31 +65,31 @@ class RetryableError(Exception):
 
 
 def backoff_seconds(failures: int) -> float:
-    """How long to wait before a call is sent again, after so many failures, 1 or more.
+    """Returns how many seconds to wait before retrying a call, after one or more failures.
 
-    Half of it is random, so that callers who failed together do not come back together. Results do not depend on it.
+    Half of it is random, so that callers whose calls failed together do not retry together.
     """
     longest = FIRST_BACKOFF_SECONDS * math.ldexp(1.0, failures - 1)
     return longest * (0.5 + random.random() / 2)  # noqa: S311  # nothing secret
 
 
 def one_line(text: str) -> str:
-    """An endpoint's words as one printable line of at most 200 characters."""
-    # Reads more than a line: the beginning may be blank.
+    """Shortens text from an endpoint to one printable line of at most 200 characters."""
+    # Look at more than one line, because the first ones may be blank.
     line = " ".join("".join(c if c.isprintable() else " " for c in text[: 10 * MAX_LINE_CHARACTERS]).split())
     return line if len(line) <= MAX_LINE_CHARACTERS else line[: MAX_LINE_CHARACTERS - 1] + "…"
 
 
 def unreachable(uri: EndpointUri, words: str) -> RetryableError:
-    """It was not reached, or closed the connection, or says that it is unavailable."""
-    # gRPC's words hold the address that the host's name leads to, which callers must not learn.
+    """Returns the error if an endpoint was not reached, closed the connection or is temporarily unavailable."""
+    # gRPC's text contains the resolved address of the host, which callers must not see.
     known = _connection_problem(uri, words)
     text = f"{uri} is not available: {known or one_line(_ADDRESS.sub('its address', words))}"
     return RetryableError(Unavailable("ENDPOINT_UNAVAILABLE", text, retry_after=RETRY_SECONDS))
 
 
 def _connection_problem(uri: EndpointUri, words: str) -> str:
-    """What a library's words about a connection mean, and what to do about it; empty where they are not known."""
+    """Returns what a library's error text means and what to do about it, or "" if the text is not known."""
     found = next((meaning for pattern, meaning in _CONNECTION_PROBLEMS if pattern.search(words)), "")
     if not found and not uri.secure and _CLOSED_EARLY.search(words):
         return f"it closes the connection without an answer; if it speaks TLS, use the scheme {uri.scheme}s"
@@ -96,28 +97,31 @@ def _connection_problem(uri: EndpointUri, words: str) -> str:
 
 
 def overloaded(uri: EndpointUri, words: str, retry_after: float = RETRY_SECONDS) -> Overloaded:
-    """It says that it is overloaded."""
+    """Returns the error if an endpoint reports that it is overloaded."""
     text = f"{uri} is overloaded: {one_line(words)}"
     return Overloaded("ENDPOINT_OVERLOADED", text, retry_after=retry_after)
 
 
 def refused(uri: EndpointUri, words: str) -> DoesNotFit:
-    """It refuses the call, or fails on it."""
+    """Returns the error if an endpoint refuses a call or fails on it."""
     return DoesNotFit("ENDPOINT_REFUSED", f"{uri} refused the call: {one_line(words)}")
 
 
 def invalid_answer(uri: EndpointUri, detail: str) -> DoesNotFit:
-    """Its answer is not valid. `detail` may hold words of the endpoint."""
+    """Returns the error if an endpoint's answer is not valid. `detail` may contain text from the endpoint."""
     return DoesNotFit("ENDPOINT_ANSWER_INVALID", f"the answer of {uri} is not valid: {one_line(detail)}")
 
 
 def unusable(uri: EndpointUri, detail: str) -> DoesNotFit:
-    """It cannot be called: wrong credentials, or a call that is too large. `detail` is our own."""
+    """Returns the error if an endpoint cannot be called, because of credentials or of a call that is too large."""
     return DoesNotFit("ENDPOINT_REFUSED", f"{uri} cannot be called: {detail}")
 
 
 def seconds_left(until: float) -> float | None:
-    """Seconds until `until` on the monotonic clock; None where that is never. Raises DeadlinePassed after it."""
+    """Returns the seconds left until `until` (monotonic clock), or None for no limit.
+
+    Raises DeadlinePassed after it.
+    """
     left = until - time.monotonic()
     if left <= 0:
         raise DeadlinePassed

@@ -1,5 +1,5 @@
-"""A batch as an endpoint's model takes it: filled up to a fixed number of rows, in the model's order of axes, with its
-initial states.
+"""Converts a batch to the form that an endpoint's model takes: a fixed number of rows, the model's order of axes, and
+its initial states.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sequela.timeshap.cells import Cells
 
 
 def endpoint_feeds(interface: ModelInterface, batch: Cells, frame: Frame) -> Feeds:
-    """Values by input name. The first one has the batch as its first axis: initial states come last."""
+    """Returns values by input name. Initial states come last, so the first value always has the batch as first axis."""
     feeds = _fill_up(
         Feeder(interface.schema.inputs, interface.signature).feeds(batch, frame), interface.sizes.batch
     )

@@ -14,9 +14,9 @@ from sequela.adapters.endpoints.uri import EndpointUri, bracketed
 
 ROUND_ROBIN = '{"loadBalancingConfig": [{"round_robin": {}}]}'
 KEEPALIVE_SECONDS, KEEPALIVE_TIMEOUT_SECONDS = 20.0, 5.0
-"""Pings go out only while calls are under way: servers count pings of an idle connection as abuse."""
+"""Pings are only sent while calls are in flight, because servers treat pings on an idle connection as abuse."""
 MAX_BACKOFF_SECONDS = 1.0
-"""The longest wait between attempts to connect."""
+"""The longest wait between attempts to connect, in seconds."""
 MIN_RESOLUTION_SECONDS = 5.0
 """Names are looked up again no sooner than this."""
 
@@ -25,7 +25,7 @@ ChannelOptions = tuple[tuple[str, int | str], ...]
 
 @dataclass(frozen=True, slots=True)
 class GrpcChannelSpec:
-    """All that a channel is made from. Implements `ConnectionSpec`."""
+    """Everything that is needed to open a channel. Implements `ConnectionSpec`."""
 
     target: str
     options: ChannelOptions
@@ -41,7 +41,7 @@ class GrpcChannelSpec:
 
 @dataclass(frozen=True, slots=True)
 class GrpcChannelFinder:
-    """Finds the spec as it is now: looks up a guarded name, and reads the certificates."""
+    """Finds the current spec: resolves a guarded host name and reads the certificates."""
 
     uri: EndpointUri
     credentials: Credentials
@@ -49,9 +49,9 @@ class GrpcChannelFinder:
     guard: AddressGuard | None
 
     def __call__(self, timeout: float | None) -> GrpcChannelSpec:
-        """Finds the spec within so many seconds (None for no limit).
+        """Finds the spec within `timeout` seconds (None for no limit).
 
-        Raises Forbidden, UnusableCredentials, OSError where the name is not known, TimeoutError.
+        Raises Forbidden, UnusableCredentials, OSError if the name cannot be resolved, and TimeoutError.
         """
         tls = self.credentials.tls() if self.uri.secure else None
         return GrpcChannelSpec(self._target(timeout), _options(self.uri, self.limits), tls)
@@ -82,7 +82,7 @@ def _options(uri: EndpointUri, limits: TransportLimits) -> ChannelOptions:
         ("grpc.use_local_subchannel_pool", 1),
         ("grpc.max_send_message_length", limits.message_bytes),
         ("grpc.max_receive_message_length", limits.message_bytes),
-        # In spite of its name, this is how long one attempt to connect may take.
+        # Despite its name, this option limits how long one attempt to connect may take.
         ("grpc.min_reconnect_backoff_ms", _millis(limits.connect_seconds)),
         ("grpc.initial_reconnect_backoff_ms", _millis(MAX_BACKOFF_SECONDS / 10)),
         ("grpc.max_reconnect_backoff_ms", _millis(MAX_BACKOFF_SECONDS)),

@@ -43,9 +43,9 @@ Request = TypeVar("Request")
 Answer = TypeVar("Answer")
 
 CLOSED = "Channel closed"
-"""gRPC's words about calls on a channel that was closed here."""
+"""gRPC's text for calls on a channel that was closed by us."""
 CLOCK_SKEW_SECONDS = 0.05
-"""A server may see a deadline this much earlier than we do."""
+"""A server may reach a deadline this many seconds earlier than we do."""
 _TOO_LARGE = re.compile(r"larger than max \((\d+) vs\.? (\d+)\)")
 
 
@@ -81,7 +81,7 @@ class GrpcTransport:
         request = infer_request(self._uri.name, self._version, feeds, output)
         size = request.ByteSize()
         if size > self._message_bytes:
-            text = f"the call has {size} bytes, over the limit of {self._message_bytes} bytes"
+            text = f"the call has {size} bytes, which exceeds the limit of {self._message_bytes} bytes"
             raise unusable(self._uri, text)
         answer = self._call(lambda stub: stub.ModelInfer, request, until)
         try:
@@ -102,7 +102,7 @@ class GrpcTransport:
         self._channel.close()
 
     def _max_rows(self, until: float) -> int | None:
-        """Triton's extension of the protocol; other servers answer with errors of several kinds."""
+        """Returns the largest batch, using Triton's extension. Other servers respond with various errors."""
         request = pb.ModelConfigRequest(name=self._uri.name, version=self._version)
         try:
             config = self._call(lambda stub: stub.ModelConfig, request, until).config
@@ -126,14 +126,14 @@ class GrpcTransport:
         except UnusableCredentials as error:
             raise unusable(self._uri, str(error)) from None
         except (OSError, ValueError) as error:
-            # gRPC raises ValueError where the channel was closed meanwhile.
+            # gRPC raises ValueError if the channel was closed in the meantime.
             seconds_left(until)
             raise unreachable(self._uri, str(error)) from None
         self._channel.note_answer()
         return answer
 
     def _raise_for(self, error: Any, start: float, until: float) -> NoReturn:
-        """Raises the error that a status code stands for."""
+        """Raises the error for a status code."""
         code, words = error.code(), error.details() or ""
         detail = f"{code.name}: {words}"
         match code:
@@ -146,14 +146,14 @@ class GrpcTransport:
                 self._channel.note_no_answer(start)
                 raise DeadlinePassed from None
             case grpc.StatusCode.CANCELLED | grpc.StatusCode.DEADLINE_EXCEEDED:
-                # Not cancelled by us, nor our deadline: the server may have done the work, so it is not asked again.
+                # Neither cancelled by us nor our deadline. The server may have done the work, so do not retry.
                 raise unreachable(self._uri, detail).error from None
             case grpc.StatusCode.RESOURCE_EXHAUSTED:
                 self._raise_exhausted(words)
         raise refused(self._uri, detail) from None
 
     def _raise_exhausted(self, words: str) -> NoReturn:
-        """The server is overloaded, unless a message was too large for us or for the server."""
+        """Raises the error for an overloaded server, or for a message that was too large for us or for the server."""
         sizes = _TOO_LARGE.search(words)
         if sizes is None:
             raise overloaded(self._uri, words) from None

@@ -1,7 +1,7 @@
-"""HTTP connections to one endpoint: each call has a deadline as a whole, and a guard allows the addresses.
+"""HTTP connections to one endpoint, with a deadline for each call as a whole and a guard for the addresses.
 
-Timeouts of single reads and writes do not bound a call: a server that sends its answer byte by byte would never reach
-one. So every read and write gets the time that is left for its call.
+Timeouts of single reads and writes do not limit a call, because a server that sends its answer byte by byte would never
+reach one. So every read and write gets the time that is left for its call.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from sequela.adapters.endpoints.failures import seconds_left
 WRITE_BYTES = 16 << 10
 """Bytes written at a time: one TLS record."""
 IDLE_SECONDS = 30.0
-"""How long an idle connection is kept."""
+"""How long an idle connection is kept, in seconds."""
 
 
 class Exchange(threading.local):
-    """The call that a thread has under way: its end (monotonic), and whether the server closed the connection."""
+    """The current call of a thread: its end (monotonic clock), and whether the server closed the connection."""
 
     until: float = math.inf
     closed_by_server: bool = False
@@ -38,7 +38,7 @@ class Exchange(threading.local):
 
 @dataclass(frozen=True, slots=True)
 class HttpConnectionSpec:
-    """All that the connections are made from. Implements `ConnectionSpec`.
+    """Everything that is needed to open connections. Implements `ConnectionSpec`.
 
     connect_seconds: time that connecting may take.
     """
@@ -77,7 +77,7 @@ class HttpConnections:
             self._exchange.until = math.inf
 
     def close(self) -> None:
-        """Closes all connections; calls under way fail."""
+        """Closes all connections. Calls in flight fail."""
         self._network.cut()
         self.pool.close()
 
@@ -134,7 +134,7 @@ class _Network(httpcore.NetworkBackend):
         raise httpcore.ConnectError("the connection was closed")
 
     def cut(self) -> None:
-        """Shuts all connections down for good; threads that wait for them wake up."""
+        """Permanently shuts down all connections, which wakes the threads that wait for them."""
         with self._lock:
             self._open = False
             for stream in self._streams:
@@ -142,7 +142,7 @@ class _Network(httpcore.NetworkBackend):
 
 
 class _Stream(httpcore.NetworkStream):
-    """Raises DeadlinePassed at the end of the call, whatever timeout httpcore asks for."""
+    """A stream that raises DeadlinePassed at the end of the call, and ignores httpcore's timeouts."""
 
     def __init__(
         self, stream: httpcore.NetworkStream, network: _Network, exchange: Exchange, connected_by: float
@@ -177,7 +177,7 @@ class _Stream(httpcore.NetworkStream):
         return self._stream.get_extra_info(info)
 
     def cut(self) -> None:
-        """Shuts the socket down: closing it would leave a thread that reads waiting."""
+        """Shuts the socket down. Closing it would not wake a thread that is reading."""
         with suppress(OSError):  # it is closed already
-            # Not through TLS, which would send a closing message while another thread reads.
+            # Bypass TLS, which would send a closing message while another thread is reading.
             socket.socket.shutdown(self.get_extra_info("socket"), socket.SHUT_RDWR)

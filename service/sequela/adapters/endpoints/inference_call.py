@@ -1,4 +1,4 @@
-"""One call to a model behind an endpoint: from a batch of sequences to its scores."""
+"""Makes a call to a model behind an endpoint, with a batch of sequences, and returns its scores."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class InferenceCall:
     """Sends batches over a connection.
 
     Attributes:
-        interface: What the model takes and gives.
-        connection: Where batches are sent.
-        report_mismatch: Called when an answer does not fit the interface.
+        interface: The model's inputs and outputs.
+        connection: The connection over which batches are sent.
+        report_mismatch: Called if an answer does not fit the interface.
     """
 
     interface: ModelInterface

@@ -1,4 +1,4 @@
-"""Bounds the calls to one endpoint, whoever makes them: its switch, circuit breaker, rate and concurrency limits."""
+"""Limits all calls to one endpoint: its switch, circuit breaker, rate and concurrency limits."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from sequela.explain.telemetry import CircuitState, EndpointCalled, EndpointWind
 T = TypeVar("T")
 
 MAX_FAILURES = 5
-"""Failures in a row that open the circuit breaker. Of calls that were under way together only one counts."""
+"""Number of consecutive failures that open the circuit breaker. Calls that were in flight together count as one."""
 LATE_FACTOR = 5.0
 """A call that a deadline ended counts as failed if it took this many times as long as expected, and"""
 LATE_SECONDS = 1.0
@@ -36,7 +36,7 @@ LATE_SECONDS = 1.0
 
 
 class ProbeTarget(Protocol):
-    """What the circuit breaker asks whether the endpoint is back."""
+    """A connection through which the circuit breaker checks whether the endpoint is available again."""
 
     def ready(self) -> bool:
         """Whether the endpoint would take calls now."""
@@ -46,15 +46,15 @@ class ProbeTarget(Protocol):
 
 
 class Limiter:
-    """Bounds the calls to one endpoint. Safe to call from several threads at once.
+    """Limits the calls to one endpoint. Thread-safe.
 
-    Its threads end when nothing refers to it any more.
+    Its threads end when it is garbage collected.
 
     Attributes:
         label: The endpoint's name in metrics.
-        terms: The operator's terms as they are now.
-        retry_seconds: Time between probes of an endpoint that is down, and what callers are told to wait.
-        connections: The connections that are open to the endpoint.
+        terms: The operator's current terms.
+        retry_seconds: The time between probes of an endpoint that is down, and after which callers should retry.
+        connections: The open connections to the endpoint.
     """
 
     def __init__(
@@ -76,24 +76,24 @@ class Limiter:
         self._end = weakref.finalize(self, _end, self._pool, self._breaker)
 
     def run(self, jobs: Iterable[Callable[[], T]], deadline: Deadline, until: float) -> list[T]:
-        """Runs jobs of one call each, as many at a time as keep the endpoint busy, in turn with other requests' jobs.
+        """Runs jobs of one call each, as many concurrently as keep the endpoint busy, taking turns with other requests.
 
-        Results and errors are as in `WorkerPool.run`. Raises DeadlinePassed and Cancelled also while jobs wait for
+        Results and errors are as in `WorkerPool.run`. Also raises DeadlinePassed and Cancelled while jobs wait for
         their turn.
         """
         return self._pool.run(jobs, partial(deadline.check, until))
 
     @property
     def concurrency(self) -> int:
-        """Calls that may be under way at a time now."""
+        """The number of calls that may be in flight at present."""
         return self._pool.width
 
     def call_seconds(self, rows: int) -> float:
-        """How long a call of so many rows should take, judged by recent calls; 0 before the first one."""
+        """Estimates the time of a call with `rows` rows in seconds, from recent calls; 0 before the first one."""
         return self._call_times.seconds(rows)
 
     def check(self) -> None:
-        """Raises Forbidden (ENDPOINT_OFF) where the operator switched the endpoint off, and Unavailable
+        """Raises Forbidden (ENDPOINT_OFF) if the operator has disabled the endpoint, and Unavailable
         (ENDPOINT_UNAVAILABLE) while the circuit breaker is open.
         """
         if not self.terms.enabled:
@@ -104,11 +104,11 @@ class Limiter:
 
     @contextmanager
     def admit(self, rows: int, deadline: Deadline, until: float) -> Iterator[None]:
-        """Waits until so many rows may be sent, and counts them as in flight while the context lasts.
+        """Waits until `rows` rows may be sent, and counts them as in flight until the context exits.
 
         Raises:
-            DeadlinePassed: They may not be sent before `until`.
-            Cancelled: The caller has gone.
+            DeadlinePassed: The rows may not be sent before `until`.
+            Cancelled: The caller cancelled the request.
             Forbidden, Unavailable: As `check`.
         """
         self.check()
@@ -125,7 +125,7 @@ class Limiter:
         Args:
             rows: Rows of the call.
             until: When the answer is needed, on the monotonic clock.
-            infer: Makes the call; gets the time by which it must be over.
+            infer: Makes the call. It gets the time by which the call must end.
 
         Raises:
             Unavailable: The call took longer than one call may; or as `infer`.
@@ -154,8 +154,8 @@ class Limiter:
         return answer
 
     def amend(self, terms: EndpointTerms) -> bool:
-        """Replaces the terms. Returns False, and changes nothing, where they allow more calls at a time than the
-        limiter was made for.
+        """Replaces the terms. Returns False, and changes nothing, if they allow more concurrent calls than the limiter
+        was created for.
         """
         if terms.max_calls > self._pool.workers:
             return False
@@ -166,7 +166,7 @@ class Limiter:
         return True
 
     def close(self) -> None:
-        """Ends threads and connections; calls that wait or are under way fail."""
+        """Ends threads and connections. Calls that are waiting or in flight fail."""
         self._end()
         for connection in tuple(self.connections):
             connection.close()
@@ -182,7 +182,7 @@ class Limiter:
             self._apply_window()
 
     def _note_error(self, error: SequelaError, rows: int, start: float) -> None:
-        """An endpoint that refuses is alive; one that is unavailable has failed."""
+        """Records an error. An endpoint that refuses a call is alive; one that is unavailable has failed."""
         self._report(rows, start, error.reason)
         if isinstance(error, Unavailable):
             self._note_failure(error.message, start)
@@ -202,14 +202,14 @@ class Limiter:
             self._breaker.fail(message)
 
     def _note_deadline(self, rows: int, start: float) -> None:
-        """A request's deadline ended the call. The endpoint is to blame only where calls are usually much faster."""
+        """Records a call that a deadline ended. It only counts as a failure if calls are usually much faster."""
         seconds = Deadline.now() - start
         if seconds > max(LATE_FACTOR * self.call_seconds(rows), LATE_SECONDS):
             self._note_failure(self._no_answer(seconds, "when a deadline ended the call").message, start)
 
     def _shrink_window(self, start: float) -> bool:
-        """Halves the window. Returns False, and does nothing, for a call that began before the last failure: calls that
-        are lost together, as with their connection, are one failure.
+        """Halves the window. Returns False, and does nothing, for a call that started before the last failure: calls
+        that fail together, for example because they share a connection, count as one failure.
         """
         with self._lock:
             if start <= self._last_failure:
@@ -230,7 +230,7 @@ class Limiter:
 
 
 class _BreakerReport:
-    """Tells observers when the breaker opens or closes. Does not refer to the limiter, which it would keep alive."""
+    """Notifies observers when the breaker opens or closes. It has no reference to the limiter, to not keep it alive."""
 
     def __init__(self, label: str, observer: Observer) -> None:
         self._label, self._observer = label, observer

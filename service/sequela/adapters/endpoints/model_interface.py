@@ -1,4 +1,4 @@
-"""What a remote model takes and gives, from its endpoint's description and a schema. Read before any row is sent."""
+"""Derives a remote model's inputs and outputs from its endpoint's description and a schema, without sending rows."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from sequela.explain.limits import Limits
 from sequela.explain.schema import Axis, InputSchema, ModelSchema, Role
 
 RANKS: dict[Role, int] = {Role.EVENTS: 3, Role.STATIC: 2, Role.MASK: 2, Role.LENGTH: 1}
-"""The number of axes of an input, where neither the endpoint nor the schema says."""
+"""The default number of axes of an input."""
 
 HALVES = ("FP16", "BF16")
 """Datatypes of 16 bits."""
@@ -37,13 +37,13 @@ EXPECTED = "(n), (n, outputs), (n, steps, outputs), (n, events) or (n, events, o
 
 @dataclass(frozen=True, slots=True)
 class ModelInterface:
-    """What a remote model takes and gives.
+    """The inputs and outputs of a remote model.
 
     Attributes:
         schema: The complete schema.
         signature: Inputs and outputs with the axes in our order.
         server_signature: Inputs and outputs with the axes in the server's order.
-        output: The name of the output to explain; empty where the endpoint has none.
+        output: The name of the output to explain; empty if outputs have no names.
         sizes: The batch size and length that the model fixes.
         warnings: What was assumed.
     """
@@ -67,14 +67,14 @@ def read_interface(
     """Combines an endpoint's description with a schema.
 
     Args:
-        description: What the endpoint says.
+        description: The endpoint's description.
         schema_json: The schema; empty for none.
-        limits: What a model may have at most.
-        uri_path: Names the endpoint's place in errors.
-        schema_path: Names the schema's place in errors.
+        limits: The limits for models.
+        uri_path: The path of the URI in errors.
+        schema_path: The path of the schema in errors.
 
     Raises:
-        InvalidInput: SCHEMA_NEEDED where neither says enough, SCHEMA_DOES_NOT_FIT where they disagree, and what
+        InvalidInput: SCHEMA_NEEDED if information is missing in both, SCHEMA_DOES_NOT_FIT if they disagree, and as
             reading a schema raises.
     """
     signature = _signature(description, schema_json, uri_path, schema_path)
@@ -91,7 +91,7 @@ def read_interface(
 
 
 def _masks(draft: Draft) -> Iterator[ExplanationWarning]:
-    """Warns of masks whose meaning is assumed: finding it out would cost rows."""
+    """Yields a warning about masks whose meaning is assumed, since finding it out would cost rows."""
     masks = [item for item in draft.schema.inputs if item.role is Role.MASK]
     if masks and not draft.written:
         text = (
@@ -148,7 +148,7 @@ def _layout(
 ) -> OutputLayout:
     """The layout of the output: (n), (n, outputs), (n, events) or (n, events, outputs).
 
-    What the axes leave open a schema must say: finding it out would cost rows.
+    If the axes are ambiguous, a schema must decide, since finding it out would cost rows.
     """
     known_columns = len(draft.schema.targets) or 1
     if axes is None:
@@ -175,7 +175,7 @@ def _layout(
 
 
 def _may_be_last(axis: AxisSize, length: int | None, draft: Draft) -> bool:
-    """Whether the last of three axes may be events, as in convolutions, and no schema says otherwise."""
+    """Returns whether the last of three axes may be events, as in convolutions, unless a schema decides otherwise."""
     stated = draft.per_event is not None or draft.schema.targets
     return not stated and (not isinstance(axis, int) or (axis > 1 and axis == length))
 

@@ -1,4 +1,4 @@
-"""One connection that all calls share, replaced once what it was made from has changed or it has gone silent."""
+"""One connection shared by all calls. It is replaced if its spec changes or if it no longer gets any answers."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from contextlib import contextmanager
 from typing import Generic, Protocol, TypeVar
 
 SILENT_SECONDS = 0.8
-"""A connection without any answer for this long is taken to be dead. Less than a probe may take."""
+"""A connection without any answer for this many seconds is considered dead. It is less than a probe may take."""
 
 
 class Closeable(Protocol):
     """A connection of some library."""
 
     def close(self) -> None:
-        """Closes it; calls under way fail."""
+        """Closes it. Calls in flight fail."""
 
 
 T_co = TypeVar("T_co", bound=Closeable, covariant=True)
@@ -25,7 +25,7 @@ T = TypeVar("T", bound=Closeable)
 
 
 class ConnectionSpec(Protocol[T_co]):
-    """All that a connection is made from: addresses, certificates, options. A different spec needs a new connection."""
+    """Everything that determines a connection: addresses, certificates, options. A new spec needs a new connection."""
 
     def open(self) -> T_co:
         """Opens a new connection."""
@@ -51,7 +51,7 @@ class _SharedConnection(Generic[T]):
             self._close_if_unused()
 
     def replace(self) -> None:
-        """No more calls begin. Those under way go on: their rows are paid for."""
+        """Stops new calls. Calls in flight continue, because their rows have been paid for."""
         with self._lock:
             self._replaced = True
             self._close_if_unused()
@@ -65,7 +65,7 @@ class ReconnectingConnection(Generic[T]):
     """Keeps one connection, opened when first needed. Safe to use from several threads at once.
 
     Args:
-        find_spec: Finds the spec as it is now, within so many seconds (None for no limit).
+        find_spec: Finds the current spec within the given number of seconds (None for no limit).
     """
 
     def __init__(self, find_spec: Callable[[float | None], ConnectionSpec[T]]) -> None:
@@ -99,7 +99,7 @@ class ReconnectingConnection(Generic[T]):
             shared.leave()
 
     def doubt(self) -> None:
-        """A call failed: the host may have moved, or certificates may have been replaced. The next call looks."""
+        """Records that a call failed. The next call checks whether addresses or certificates have changed."""
         self._doubtful = True
 
     def note_answer(self) -> None:
@@ -107,12 +107,12 @@ class ReconnectingConnection(Generic[T]):
         self._answered_at = time.monotonic()
 
     def note_no_answer(self, since: float) -> None:
-        """A call sent at `since` (monotonic) was not answered. Where nothing was, the next call reconnects."""
+        """Records that a call sent at `since` (monotonic) was not answered. If no call was, the next one reconnects."""
         if max(self._answered_at, since) + SILENT_SECONDS < time.monotonic():
             self._silent = True
 
     def close(self) -> None:
-        """Closes the connection for good; calls under way and later ones fail."""
+        """Permanently closes the connection. Calls in flight and later calls fail."""
         with self._lock:
             self._closed = True
             if self._shared is not None:

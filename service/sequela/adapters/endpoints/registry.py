@@ -29,25 +29,25 @@ from sequela.explain.telemetry import EndpointCalled, Record
 from sequela.names import ModelName
 
 REQUEST_LABEL = "request"
-"""The label in metrics of all endpoints that requests name: one for each would be too many."""
+"""The metrics label of all endpoints that requests name, since one for each would be too many."""
 SCHEMA_FIELD = "model.endpoint.schema_json"
 TENSOR_SHARE = {"grpc": 0.9, "grpcs": 0.9, "http": 0.1, "https": 0.1}
-"""The share of a message's bytes that tensors may fill. The rest is for names and shapes, and JSON writes a number in
-many bytes.
+"""The share of a message's bytes that tensors may use. The rest is for names and shapes, and for JSON, which needs many
+bytes for a number.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointRules:
-    """What the operator allows and prefers for all endpoints.
+    """The operator's rules for all endpoints.
 
     Attributes:
-        allow_list: Which endpoints requests may name.
-        terms: The terms of endpoints for which nothing else is said.
+        allow_list: The endpoints that requests may name.
+        terms: The default terms of endpoints.
         transport: Message sizes and connection times.
-        ttl_seconds: How long an endpoint's description is taken to hold.
-        retry_seconds: Time between probes of an endpoint that is down.
-        max_connections: Models named in requests whose connections are kept.
+        ttl_seconds: How long an endpoint's description is cached.
+        retry_seconds: The time between probes of an endpoint that is down.
+        max_connections: The number of models named in requests whose connections are kept.
     """
 
     allow_list: AllowList = field(default_factory=lambda: AllowList((), ()))
@@ -64,9 +64,9 @@ class EndpointAccess:
 
     Attributes:
         uri: Where the model is served.
-        version: The version to ask for, where a request does not say.
-        limiter: Bounds the calls of all requests.
-        credentials: What Sequela shows to the endpoint.
+        version: The default version.
+        limiter: Limits the calls of all requests.
+        credentials: The credentials for the endpoint.
     """
 
     uri: EndpointUri
@@ -76,7 +76,7 @@ class EndpointAccess:
 
 
 class EndpointRegistry:
-    """Gives connections to endpoints, with one limiter for each endpoint. Safe to call from several threads at once."""
+    """Opens connections to endpoints, with one limiter for each endpoint. Thread-safe."""
 
     def __init__(self, rules: EndpointRules, limits: Limits, observer: Observer) -> None:
         self.rules = rules
@@ -88,10 +88,10 @@ class EndpointRegistry:
         self._handles: LRUCache[tuple[str, ...], RemoteModelHandle] = LRUCache(rules.max_connections)
 
     def configure(self, owner: ModelName, file: EndpointFile) -> Connection:
-        """Takes in what the operator's file says under this name, and gives a connection to the endpoint.
+        """Applies the operator's file with this name, and returns a connection to the endpoint.
 
-        Requests that name the same endpoint share its limiter and credentials from now on. One file that switches an
-        endpoint off is enough.
+        From then on, requests that name the same endpoint share its limiter and credentials. An endpoint is disabled if
+        any file disables it.
 
         Raises:
             InvalidInput: Another file states other terms for the same endpoint.
@@ -106,7 +106,7 @@ class EndpointRegistry:
         return self._connect(file.uri, file.version, access, None)
 
     def forget(self, owner: ModelName) -> None:
-        """The operator has no valid file under this name any more."""
+        """Removes the operator's file with this name, because it no longer exists or is not valid."""
         with self._lock:
             self._files.pop(owner, None)
             if access := self._configured.pop(owner, None):
@@ -114,7 +114,7 @@ class EndpointRegistry:
                 self._handles.clear()
 
     def resolve(self, choice: EndpointModel, until: float) -> RemoteModel:
-        """The model that a request names by its endpoint.
+        """Returns the model that a request names by its endpoint.
 
         Args:
             choice: URI, version and schema.
@@ -151,13 +151,13 @@ class EndpointRegistry:
                 raise InvalidInput("ENDPOINT_FILE_INVALID", text)
 
     def _switched(self, uri: EndpointUri, terms: EndpointTerms) -> EndpointTerms:
-        """These terms, switched off where any file switches the endpoint off."""
+        """Returns these terms, disabled if any file disables the endpoint."""
         files = [other for other in self._files.values() if other.uri == uri]
         return replace(terms, enabled=all(other.terms.enabled for other in files))
 
     def _limiter_on_terms(self, owner: ModelName, file: EndpointFile) -> Limiter:
-        """The endpoint's limiter with these terms. Where they need a new one, other owners get it when their files are
-        read again.
+        """Returns the endpoint's limiter with these terms. If they need a new limiter, other owners get it when their
+        files are read again.
         """
         terms = self._switched(file.uri, file.terms)
         known = {access.limiter for access in self._configured.values() if access.uri == file.uri}
@@ -168,7 +168,7 @@ class EndpointRegistry:
         return Limiter(label, str(file.uri), terms, self._observer, self.rules.retry_seconds)
 
     def _open_handle(self, choice: EndpointModel, uri: EndpointUri) -> RemoteModelHandle:
-        """Uses the operator's credentials and terms where a file of the operator has the same endpoint."""
+        """Opens a model. Uses the operator's credentials and terms if a file of the operator has the same endpoint."""
         guard = self.rules.allow_list.check(uri)
         configured = next((access for access in self._configured.values() if access.uri == uri), None)
         if configured:
@@ -198,8 +198,8 @@ class EndpointRegistry:
 
 
 class _CallObserver:
-    """Passes on calls only. They can be counted for many endpoints under one label; one endpoint's state under it would
-    hide the others'.
+    """Only passes on records of calls. These can be counted for many endpoints under one label, but the state of one
+    endpoint would overwrite that of another.
     """
 
     def __init__(self, observer: Observer) -> None:

@@ -1,4 +1,4 @@
-"""A model that another server runs: its identity, and how it is opened from what its endpoint says."""
+"""A model that runs on another server: its identity, and how to open it from its endpoint's description."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from sequela.explain.row_independence import HALF_TOLERANCE, TOLERANCE, RowIndep
 
 @dataclass(frozen=True, slots=True)
 class RemoteModelSource:
-    """Which model it is, and where that was said.
+    """The reference to a remote model, and its paths for errors.
 
     Attributes:
         uri: Where the model is served.
-        version: The version asked for there; empty leaves the choice to the server.
-        revision: The operator's own mark of what is served.
-        schema_json: The schema that was given; empty for none.
-        uri_path: Names the place of the URI in errors.
-        schema_path: Names the place of the schema in errors.
+        version: The requested version; empty lets the server choose.
+        revision: The operator's label for what is served.
+        schema_json: The schema; empty for none.
+        uri_path: The path of the URI in errors.
+        schema_path: The path of the schema in errors.
     """
 
     uri: str
@@ -39,9 +39,9 @@ class RemoteModelSource:
     schema_path: str
 
     def pinned(self, description: Description) -> bool:
-        """Whether the model cannot change unnoticed: its version is one that the server lists, or there is a revision.
+        """Returns whether the model cannot change unnoticed: its version is listed by the server, or has a revision.
 
-        Servers that list no versions may ignore the one asked for. A revision is the operator's own statement.
+        Servers that do not list versions may ignore the requested one. A revision is the operator's own statement.
         """
         listed = bool(self.version) and self.version in description.versions
         return bool(self.revision) or listed
@@ -49,7 +49,7 @@ class RemoteModelSource:
     def digest(self, description: Description) -> str:
         """The model's identity as 64 hexadecimal digits (docs/design.md §6.2).
 
-        Other versions on the server do not matter to a pinned model.
+        For a pinned model, it does not depend on other versions on the server.
         """
         versions = () if self.pinned(description) else description.versions
         said = [repr(description.inputs), repr(description.outputs), versions, description.platform]
@@ -69,11 +69,11 @@ def open_model(
 
     Args:
         name: `models/m/versions/v`.
-        source: Which model it is.
-        description: What the endpoint says of it.
+        source: The reference to the model.
+        description: The endpoint's description of it.
         connection: The connection to its endpoint.
-        limits: What a model may have at most.
-        report_mismatch: Called when an answer does not fit the description.
+        limits: The limits for models.
+        report_mismatch: Called if an answer does not fit the description.
 
     Raises:
         InvalidInput: The model cannot be explained as it is described, or the schema does not fit it.
@@ -118,7 +118,7 @@ def _client(
 
 
 def describe_endpoint(info: EndpointInfo) -> str:
-    """How the model is run, in a line for operators."""
+    """Describes how the model is run, in one line for operators."""
     facts = [f"at {info.uri}"]
     facts += [f"version {info.version}"] if info.version else []
     facts += [f"revision {info.revision}"] if info.revision else []

@@ -1,4 +1,4 @@
-"""A remote model over time: its endpoint is asked for its description at first, now and then, and after odd answers."""
+"""A remote model over time. Its description is requested first, periodically, and after answers that do not fit it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sequela.explain.ports import RemoteModel
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _CachedModel:
-    """A description, the model opened from it, and until when (monotonic) both are taken to hold."""
+    """A description, the model opened from it, and the time (monotonic) until which both are cached."""
 
     description: Description
     model: RemoteModel
@@ -29,16 +29,16 @@ class _CachedModel:
 
 @dataclass(slots=True, eq=False)
 class RemoteModelHandle:
-    """Gives the model as its endpoint describes it. Safe to call from several threads at once: one of them asks the
-    endpoint, the others wait for what it learns.
+    """Returns the model as its endpoint describes it. Thread-safe: one thread requests the description, and the others
+    wait for the result.
 
     Attributes:
         name: `models/m/versions/v`.
-        source: Which model it is.
+        source: The reference to the model.
         connection: The connection to its endpoint.
-        limits: What a model may have at most.
-        ttl_seconds: How long a description is taken to hold.
-        doubtful: Whether an answer did not fit the description, which is then asked for again.
+        limits: The limits for models.
+        ttl_seconds: How long a description is cached.
+        doubtful: Whether an answer did not fit the description, which is then requested again.
     """
 
     name: str
@@ -61,7 +61,7 @@ class RemoteModelHandle:
         Raises:
             DeadlinePassed: The endpoint did not describe it by then.
             InvalidInput: The description does not fit the schema.
-            Forbidden: The endpoint is switched off.
+            Forbidden: The endpoint is disabled.
             Unavailable: The endpoint is down.
             Overloaded, DoesNotFit: As `Transport.describe`.
         """
@@ -73,16 +73,16 @@ class RemoteModelHandle:
             if self._cached is not cached and self._cached:
                 return self._cached.model
             if self._error and Deadline.now() < self._error_until:
-                raise _copy(self._error)  # those who waited get the error of the one who asked
+                raise _copy(self._error)  # waiting threads get the error of the thread that made the request
             return self._refresh(until)
 
     def refresh(self, until: float) -> RemoteModel:
-        """The model as it is served now; always asks the endpoint. Raises as `model`."""
+        """Requests the description and returns the model as it is served now. Raises as `model`."""
         with self._locked(until):
             return self._refresh(until)
 
     def report_mismatch(self) -> None:
-        """An answer did not fit the description, which may hold no longer."""
+        """Records that an answer did not fit the description, which may be out of date."""
         self.doubtful = True
 
     def _refresh(self, until: float) -> RemoteModel:

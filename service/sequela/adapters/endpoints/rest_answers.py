@@ -1,6 +1,6 @@
-"""What servers answer in JSON, as typed models. Fields that a model does not name are ignored.
+"""Typed models of the JSON answers of servers. Unknown fields are ignored.
 
-Python's servers write NaN and Infinity, which JSON does not have: they are read as these numbers.
+NaN and Infinity are accepted, because servers in Python write them although they are not valid JSON.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ def read_answer(model: TypeAdapter[Answer], content: bytes, subject: str) -> Ans
         subject: What the body is, for messages: "the answer".
 
     Raises:
-        WrongAnswer: For text that is not valid JSON, and for JSON of another form.
+        WrongAnswer: The text is not valid JSON, or does not have the expected form.
     """
     try:
         return model.validate_json(content)
@@ -104,4 +104,4 @@ def read_answer(model: TypeAdapter[Answer], content: bytes, subject: str) -> Ans
     if problem["type"] == "json_invalid":
         raise WrongAnswer(f"{subject} is not valid JSON: {problem['ctx']['error']}")
     field = ".".join(map(str, problem["loc"]))
-    raise WrongAnswer(f"{subject} has another form than expected: {field and f'{field}: '}{problem['msg']}")
+    raise WrongAnswer(f"{subject} does not have the expected form: {field and f'{field}: '}{problem['msg']}")

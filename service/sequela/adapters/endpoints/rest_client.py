@@ -1,4 +1,4 @@
-"""JSON over HTTP, to one endpoint: what was asked and answered, and one table from statuses to errors."""
+"""Sends JSON over HTTP to one endpoint, and converts statuses to errors with one table."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from sequela.errors import SequelaError
 OVERLOADED = 429
 UNAVAILABLE = 503
 GATEWAYS = (502, 504)
-"""What a gateway says of a server behind it, which may have done the work: such a call is not sent again."""
+"""Statuses of a gateway about a server behind it. The server may have done the work, so such calls are not retried."""
 LONGEST_RETRY_SECONDS = 3600.0
 
 Headers = list[tuple[bytes, bytes]]
@@ -60,7 +60,7 @@ class Rest:
         """The body of the answer to POST. `content` becomes JSON; numpy arrays become lists of numbers."""
         body = orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
         if len(body) > self._limits.message_bytes:
-            text = f"a call of {len(body)} bytes is over the limit of {self._limits.message_bytes} bytes"
+            text = f"the call has {len(body)} bytes, which exceeds the limit of {self._limits.message_bytes} bytes"
             raise unusable(self.uri, text)
         return self._ask("POST", path, body, until)
 
@@ -76,7 +76,7 @@ class Rest:
             return True
 
     def close(self) -> None:
-        """Calls under way fail."""
+        """Closes all connections. Calls in flight fail."""
         self._connections.close()
 
     def _find_spec(self, _timeout: float | None) -> HttpConnectionSpec:
@@ -100,7 +100,10 @@ class Rest:
         return content
 
     def _exchange(self, method: str, path: str, body: bytes, until: float) -> tuple[int, Headers, bytes]:
-        """Status, headers and body. Raises ConnectionError where the server hangs up before its answer is whole."""
+        """Returns status, headers and body.
+
+        Raises ConnectionError if the server closes before the answer is complete.
+        """
         url = f"{self.uri.scheme}://{self.uri.authority}{path}"
         with self._connections.use(seconds_left(until)) as site, site.exchange(until) as exchange:
             try:
@@ -132,7 +135,7 @@ class Rest:
         return bytes(body)
 
     def _failure(self, status: int, headers: Headers, content: bytes) -> SequelaError | RetryableError:
-        """What a status stands for."""
+        """Returns the error for a status."""
         words = f"HTTP {status}: {_words(content)}"
         if status == UNAVAILABLE:
             return unreachable(self.uri, words)
@@ -146,7 +149,7 @@ class Rest:
 
 
 def _words(content: bytes) -> str:
-    """The server's own words in the body of an error."""
+    """Returns the server's own text in the body of an error."""
     text = content.decode(errors="replace")
     try:
         answer = read_answer(ERROR, content, "the error")
@@ -156,7 +159,7 @@ def _words(content: bytes) -> str:
 
 
 def _retry_after(headers: Headers) -> float:
-    """Seconds, where they are said; dates are not read."""
+    """Returns the server's retry delay in seconds, or the default. Dates are ignored."""
     said = _header(headers, b"retry-after")
     return min(float(said), LONGEST_RETRY_SECONDS) if said.isdecimal() else RETRY_SECONDS
 

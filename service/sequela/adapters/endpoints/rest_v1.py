@@ -1,4 +1,4 @@
-"""A model behind KServe's version 1 protocol, over REST: rows in, predictions out, no metadata.
+"""A model behind KServe's V1 protocol, over REST. The protocol has no metadata.
 
 Source: KServe's "V1 Inference Protocol", which is that of TensorFlow Serving.
 """
@@ -36,7 +36,7 @@ class RestV1Transport:
         return Description()
 
     def infer(self, feeds: Feeds, output: str, until: float) -> NDArray[np.float64]:
-        """As `Transport.infer`. `output` matters only where predictions have names."""
+        """As `Transport.infer`. `output` is only used if predictions have names."""
         try:
             content = self._rest.post(f"{self._path}:predict", {"instances": instances(feeds)}, until)
             answer = read_answer(PREDICT, content, "the answer")
@@ -90,10 +90,10 @@ def _named(rows: list[dict[str, Any]], output: str) -> list[Any]:
     """One output of predictions that are objects."""
     held = ", ".join(map(repr, rows[0])) or "none"
     if not output and len(rows[0]) > 1:
-        # Which one is the score is not guessed: a score of exactly 1 looks like a label.
+        # Do not guess which one is the score, since a score of exactly 1 looks like a label.
         example = f'{{"output": {json.dumps(list(rows[0])[-1])}}}'
         raise WrongAnswer(
-            f"predictions have the outputs {held}; say which one is the score in a schema, as in {example}"
+            f"predictions have the outputs {held}; name the one that is the score in a schema, as in {example}"
         )
     name = output or next(iter(rows[0]), "")
     if any(name not in row for row in rows):

@@ -65,7 +65,7 @@ class RestV2Transport:
         self._rest.close()
 
     def _most_rows(self, until: float) -> int | None:
-        """The largest batch, which Triton tells; other servers do not have the path."""
+        """Returns the largest batch, which Triton reports. Other servers do not have this path."""
         try:
             content = self._rest.get(f"{self._path}/config", until)
             config = read_answer(CONFIG, content, "its configuration")

@@ -1,4 +1,4 @@
-"""How many rows may be sent to an endpoint: so many a second, and so many in flight."""
+"""Limits the rows that are sent to an endpoint per second, and the rows in flight."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from contextlib import contextmanager
 from sequela.concurrency.deadline import Deadline, DeadlinePassed
 
 BURST_SECONDS = 1.0
-"""After a quiet time, the rows of this many seconds may be sent at once."""
+"""After a pause, the rows of this many seconds may be sent at once."""
 POLL_SECONDS = 0.05
 """How often a thread that waits for its rows to be sent checks its deadline."""
 
 
 class RowRate:
-    """Limits rows per second. Callers go in the order in which they ask.
+    """Limits rows per second. Callers are served in order of arrival.
 
-    This is the generic cell rate algorithm (GCRA): it keeps the time at which the next row may leave.
+    This is the generic cell rate algorithm (GCRA), which keeps the time at which the next row may be sent.
     """
 
     def __init__(self) -> None:
@@ -26,10 +26,10 @@ class RowRate:
         self._next = 0.0
 
     def wait(self, rows: int, rows_per_second: float | None, deadline: Deadline, until: float) -> None:
-        """Waits until so many rows may leave; does not wait where there is no rate.
+        """Waits until `rows` rows may be sent. Without a rate, does not wait.
 
-        Raises DeadlinePassed at once where that is after `until`, and Cancelled. Others may then use the time that was
-        reserved.
+        Raises DeadlinePassed at once if that would be after `until`, and Cancelled. The reserved time is then free for
+        others.
         """
         if rows_per_second is None:
             return
@@ -55,8 +55,8 @@ class RowRate:
 
 
 class RowsInFlight:
-    """Limits the rows in flight. Callers go in the order in which they ask, so that small calls do not overtake a large
-    one for ever.
+    """Limits the rows in flight. Callers are served in order of arrival, so that small calls cannot delay a large one
+    forever.
     """
 
     def __init__(self) -> None:
@@ -66,9 +66,9 @@ class RowsInFlight:
 
     @contextmanager
     def hold(self, rows: int, max_rows: int, deadline: Deadline, until: float) -> Iterator[None]:
-        """Waits until so many more rows fit under `max_rows`, and counts them while the context lasts.
+        """Waits until `rows` more rows fit under `max_rows`, and counts them until the context exits.
 
-        A call with more rows than `max_rows` goes alone. Raises DeadlinePassed and Cancelled.
+        A call with more rows than `max_rows` is sent alone. Raises DeadlinePassed and Cancelled.
         """
         with self._changed:
             self._wait(rows, max_rows, deadline, until)

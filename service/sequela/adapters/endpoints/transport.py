@@ -1,4 +1,4 @@
-"""The port that each protocol implements. Limits, schemas and retries are above it and know no protocol."""
+"""The port that each protocol implements. Limits, schemas and retries are independent of the protocol."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ Feeds = Mapping[str, NDArray[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What an endpoint says of its model. A part is empty where its protocol or its server does not say.
+    """An endpoint's description of its model. Parts that the protocol or the server does not provide are empty.
 
     Attributes:
         inputs: The model's inputs.
         outputs: The model's outputs.
         versions: The versions that the server has.
-        platform: The server's name for what runs the model.
-        max_rows: Rows of one call at most, where the server limits them.
+        platform: The server's name for the software that runs the model.
+        max_rows: The most rows in one call; None if the server does not limit them.
     """
 
     inputs: tuple[InputSignature, ...] = ()
@@ -51,7 +51,7 @@ class Transport(Protocol):
     """
 
     def describe(self, until: float) -> Description:
-        """Returns what the server says of the model."""
+        """Returns the server's description of the model."""
 
     def infer(self, feeds: Feeds, output: str, until: float) -> NDArray[np.float64]:
         """Returns one output (n, …) of a batch of n rows; the only or the first one where `output` is empty."""
@@ -60,4 +60,4 @@ class Transport(Protocol):
         """Whether the server would take calls for the model now. Never raises."""
 
     def close(self) -> None:
-        """Closes the connection; calls under way fail."""
+        """Closes the connection. Calls in flight fail."""

@@ -1,8 +1,8 @@
-"""The operator's endpoints: `<root>/<name>/<version>/endpoint.toml` in the model repository, a `schema.json` beside it.
+"""The operator's endpoints: `<root>/<name>/<version>/endpoint.toml` in the model repository, with a `schema.json`.
 
-One thread reads the files that change, so that the switch and the terms take effect soon, whatever an endpoint does.
-One thread for each endpoint asks it for its description now and then, and again while it is down. Nothing that goes
-wrong here stops the server or affects another model.
+One thread reads files that change, so that changes take effect soon, even if an endpoint does not respond. One thread
+for each endpoint requests its description periodically, and retries while it is down. Errors here neither stop the
+server nor affect other models.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class _FolderContent:
 
 
 class ConfiguredEndpoint:
-    """The endpoint of one folder; `record` is its state now. One thread calls `read`, another one `refresh`."""
+    """The endpoint of one folder. `record` is its current state. One thread calls `read`, another one `refresh`."""
 
     def __init__(self, folder: ModelFolder, registry: EndpointRegistry, limits: Limits) -> None:
         self.record = ModelRecord(
@@ -65,11 +65,11 @@ class ConfiguredEndpoint:
                 raise
 
     def refresh(self) -> None:
-        """Asks the endpoint for its description, if that is due."""
+        """Requests the endpoint's description if it is due."""
         handle = self._described()
         if handle is None or (Deadline.now() < self._due and not handle.doubtful):
             return
-        # Well before the description expires, so that no request has to wait for a new one.
+        # Refresh well before the description expires, so that no request has to wait for a new one.
         self._due = Deadline.now() + self._registry.rules.ttl_seconds / 2
         with self._errors_recorded():
             terms = handle.connection.limiter.terms
@@ -102,8 +102,8 @@ class ConfiguredEndpoint:
     def _reopen(self, content: _FolderContent) -> RemoteModelHandle | None:
         """Opens the model that changed files describe.
 
-        Returns None where they have a mistake and a model was there before, which then stays. The mistake may be in
-        another endpoint's file, so this one is tried again at the next look.
+        Returns None if the files are invalid and an earlier model exists, which then stays in use. The mistake may be
+        in another endpoint's file, so this one is tried again the next time.
         """
         try:
             handle = self._open(content)
@@ -113,7 +113,7 @@ class ConfiguredEndpoint:
             if content != self._refused:
                 _log.error("endpoint file refused", model=self._folder.name.full, detail=error.message)
             self._refused = content
-            self._refusal = f"its changed file is refused, the earlier one holds: {error.message}"
+            self._refusal = f"its changed file is invalid, so the earlier one stays in use: {error.message}"
             return None
         self._refusal = ""
         return handle
@@ -142,7 +142,7 @@ class ConfiguredEndpoint:
         )
 
     def _note_unreachable(self, error: Exception) -> None:
-        """A known model stays ready at the first failure: its calls are retried anyway."""
+        """Records a failed request. A known model stays ready after the first one, because its calls are retried."""
         detail = str(error) or "it did not describe its model in time"
         self._due = Deadline.now() + self._registry.rules.retry_seconds
         self._failures += isinstance(error, Unavailable)
@@ -152,7 +152,9 @@ class ConfiguredEndpoint:
         self._set_record(replace(self.record, state=state, detail=detail))
 
     def _note_refusal(self, error: DoesNotFit) -> None:
-        """A refused call says nothing about a model that is known; a description that does not fit does."""
+        """Records a refusal. A refused call does not change a known model's state, but a description that does not
+        fit does.
+        """
         if error.reason == "ENDPOINT_REFUSED" and self.record.model is not None:
             self._set_record(replace(self.record, detail=error.message))
         else:
@@ -179,7 +181,7 @@ class ConfiguredEndpoint:
 
 
 class ConfiguredEndpoints:
-    """All endpoints of the model repository. `start` begins to look after them, in threads of their own."""
+    """All endpoints of the model repository. `start` begins to watch them, in separate threads."""
 
     def __init__(self, folders: Sequence[ModelFolder], registry: EndpointRegistry, limits: Limits) -> None:
         self._endpoints = {folder.name: ConfiguredEndpoint(folder, registry, limits) for folder in folders}
@@ -200,11 +202,11 @@ class ConfiguredEndpoints:
         self._stopping.set()
 
     def records(self) -> dict[ModelName, ModelRecord]:
-        """The state of each endpoint now."""
+        """Returns the current state of each endpoint."""
         return {name: endpoint.record for name, endpoint in self._endpoints.items()}
 
     def _repeat(self, name: str, steps: Sequence[Callable[[], None]]) -> None:
-        """Takes these steps again and again, in a thread of its own."""
+        """Repeats these steps in a separate thread."""
 
         def loop() -> None:
             while not self._stopping.is_set():

@@ -24,7 +24,7 @@ def read_whole(path: Path, max_bytes: int, place: str) -> bytes:
     Args:
         path: The ONNX file.
         max_bytes: How large the model may be, weights included.
-        place: What errors call the file.
+        place: The name of the file in errors.
 
     Raises:
         OSError: A file cannot be read.
@@ -44,7 +44,7 @@ def read_whole(path: Path, max_bytes: int, place: str) -> bytes:
     extents = [_extent(tensor, files, place) for tensor in outside]
     size = len(content) + sum(length for _, length in extents)
     if size > max_bytes:
-        text = f"{size} bytes with its weights, the limit is {max_bytes} (--max-model-bytes)"
+        text = f"{size} bytes with its weights exceed the limit of {max_bytes} (--max-model-bytes)"
         raise InvalidInput.at(place, "MODEL_TOO_LARGE", text)
     for tensor, (offset, length) in zip(outside, extents, strict=True):
         with files[location(tensor)].open("rb") as file:
@@ -66,7 +66,7 @@ def _weights_file(path: Path, name: str, place: str) -> Path:
         raise _refusal(
             place, f"its weights are in {name!r}, which is not in the model's folder; put it there, or"
         )
-    # A link may lead to the folder that the model itself is linked to, as in mounted volumes, and nowhere else.
+    # A link may only point to the folder that the model itself is linked to, as in mounted volumes.
     if file.resolve().parent not in (path.parent.resolve(), path.resolve().parent):
         raise _refusal(
             place,

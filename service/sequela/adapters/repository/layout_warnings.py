@@ -10,10 +10,10 @@ from sequela.adapters.repository.model_folders import ENDPOINT_FILE, ONNX_FILE, 
 from sequela.names import is_model, is_version
 
 MAX_WARNINGS = 20
-"""So that a folder full of other files does not fill the log."""
+"""The largest number of warnings, so that a folder full of other files does not fill the log."""
 
 _MIN_SIMILARITY = 0.75
-"""From this ratio of `difflib` on, a file name counts as misspelt; `shema.json` has 0.95."""
+"""A file name with at least this `difflib` ratio counts as misspelt; `shema.json` has 0.95."""
 
 _SYSTEM_FOLDERS = ("lost+found", "__pycache__")
 _VERSION = "a version folder must be a whole number without leading zeros, such as 1"

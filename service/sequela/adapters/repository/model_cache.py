@@ -1,4 +1,4 @@
-"""A cache of loaded models by digest. A model that several requests ask for at once is loaded once."""
+"""A cache of loaded models by digest. A model that several requests need at the same time is loaded once."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class ModelCache:
     """Keeps the most recently used models.
 
     Args:
-        observer: Told of every look-up.
-        max_models: How many models are kept.
-        max_bytes: Size of their files together. A single file larger than that is loaded, but not kept.
+        observer: Receives a record of every look-up.
+        max_models: The largest number of models to keep.
+        max_bytes: The largest total size of their files. A single file larger than that is loaded but not kept.
     """
 
     def __init__(self, observer: Observer, max_models: int = MAX_MODELS, max_bytes: int = MAX_BYTES) -> None:

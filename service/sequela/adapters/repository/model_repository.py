@@ -150,7 +150,7 @@ class ModelRepository:
             return loaded
         upload = self._uploads.by_digest(digest)
         if upload is None:
-            raise _not_found(f"of digest {digest}")
+            raise _not_found(f"with the digest {digest}")
         return self._load_upload(upload)
 
     def _find(self, pattern: ModelPattern) -> Upload | None:
@@ -195,7 +195,7 @@ def _usable(record: ModelRecord) -> Model:
         if record.detail:
             text = f"{record.name} cannot be reached: {record.detail}"
             raise Unavailable("ENDPOINT_UNAVAILABLE", text, retry_after=LOADING_RETRY_SECONDS)
-        text = f"{record.name} is still being loaded; try again"
+        text = f"{record.name} is still being loaded; retry later"
         raise Unavailable("MODEL_LOADING", text, retry_after=LOADING_RETRY_SECONDS)
     if record.model is None:
         raise DoesNotFit("MODEL_NOT_LOADED", f"{record.name} failed to load: {record.detail}")
@@ -220,4 +220,4 @@ def _record(
 
 
 def _not_found(name: str) -> NotFound:
-    return NotFound("MODEL_NOT_FOUND", f"no model {name}")
+    return NotFound("MODEL_NOT_FOUND", f"there is no model {name}")

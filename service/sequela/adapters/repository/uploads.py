@@ -28,13 +28,13 @@ from sequela.names import ModelName, ModelPattern
 VERSIONS = "models"
 
 PAGE_SIZE = 100
-"""Entries read from the set at a time."""
+"""The number of entries to read from the set at once."""
 
 MAX_CACHED_NAMES = 1_000
-"""Names that are still known while the store is down."""
+"""The number of names that are remembered in case the store goes down."""
 
 LENGTH_BYTES = 8
-"""Before the files stands the length of the schema, as a big-endian integer of so many bytes."""
+"""The files are preceded by the length of the schema, as a big-endian integer of this many bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +135,7 @@ class Uploads:
     def _claim(self, name: ModelName, source: ModelBytes) -> Upload:
         """Stores the files under a version, unless the version has others."""
         ours = Upload(name, source.digest)
-        # The files are written first, so that no name is ever without them, whatever fails in between.
+        # Write the files first, so that a name never exists without them, even if something fails in between.
         length = len(source.schema_json).to_bytes(LENGTH_BYTES, "big")
         self._values.put(_bytes_key(ours), length + source.schema_json + source.onnx)
         record = _records.dump_json(_UploadRecord(ours.digest, ours.create_time))

@@ -27,10 +27,10 @@ from sequela.explain.ports import Observer, Page
 from sequela.names import background_prefix
 
 DIGEST_TTL_SECONDS = 30 * 86_400.0
-"""How long an inline background is found by its digest."""
+"""How long an inline background can be found by its digest, in seconds."""
 
 CACHE_BYTES = 64 << 20
-"""Size of each cache in the process."""
+"""Size of each cache in the process, in bytes."""
 
 _NAMES = "backgrounds"
 _log = structlog.get_logger(__name__)
@@ -38,7 +38,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _BackgroundRecord:
-    """What is stored under a name, beside the values."""
+    """The record that is stored under a name, in addition to the values."""
 
     digest: str
     create_time: datetime
@@ -57,7 +57,7 @@ class BackgroundStore:
 
     Args:
         store: The backend that replicas share.
-        observer: Told of every look-up in the cache.
+        observer: Receives a record of every look-up in the cache.
         digest_ttl_seconds: How long an inline background is found by its digest.
         cache_bytes: Size of the cache of values, and separately of the cache of names.
     """
@@ -79,13 +79,14 @@ class BackgroundStore:
         """See `Backgrounds`."""
         digest, values = stored.background.digest, encode_background(stored.background)
         record = _BackgroundRecord(digest, stored.create_time, stored.sequences, stored.averaged_events)
-        # The values are written first, so that no name is ever without them, whatever fails in between.
+        # Write the values first, so that a name never exists without them, even if something fails in between.
         self._values.put(_named_key(stored.name, digest), values)
         present = self._claim(stored.name, record)
         if present.digest != digest:
             self._values.delete(_named_key(stored.name, digest))
             text = (
-                f"{stored.name} exists with other values (digest {present.digest}); choose another name, or delete it "
+                f"{stored.name} already exists with different values (digest {present.digest}); choose another "
+                "name, or delete it "
                 "first"
             )
             raise AlreadyExists("BACKGROUND_EXISTS", text)

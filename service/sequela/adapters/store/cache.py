@@ -1,4 +1,4 @@
-"""A cache in the process in front of a shared store, in the two orders that are safe."""
+"""A cache in the process in front of a shared store: `CachedStore` reads the cache first, `FallbackStore` the store."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class CachedStore:
     Attributes:
         cache: The store in the process.
         shared: The store that all replicas share.
-        name: The cache's name in metrics. The observer is told of every `get`.
-        observer: Who is told.
-        max_seconds: How long a copy is kept at most.
+        name: The cache's name in metrics.
+        observer: Receives a record of every `get`.
+        max_seconds: The longest time for which a copy is kept, in seconds.
     """
 
     cache: KeyValue

@@ -25,10 +25,10 @@ from sequela.explain.ports import Filter, Observer, Page
 from sequela.explain.telemetry import CacheLookup
 
 EXPLANATION_TTL_SECONDS = 7 * 86_400.0
-"""How long an explanation is kept."""
+"""How long an explanation is kept, in seconds."""
 
 CACHE_BYTES = 64 << 20
-"""Size of the cache in the process."""
+"""Size of the cache in the process, in bytes."""
 
 MAX_SCANNED_PER_PAGE = 1_000
 """How many explanations are read for one page. A page that reaches this is short, and has a next one."""
@@ -44,7 +44,7 @@ class ExplanationStore:
 
     Args:
         store: The backend that replicas share.
-        observer: Told of every look-up in the cache.
+        observer: Receives a record of every look-up in the cache.
         ttl_seconds: How long an explanation is kept.
         cache_bytes: Size of the cache in the process.
     """
@@ -124,7 +124,7 @@ class ExplanationStore:
 
     def _read(self, set_name: str, entry: str) -> Explanation | None:
         """Reads what an entry of a set names. An entry that is out of date is removed."""
-        # The cache is not used: a long list would push out what is asked for again.
+        # Bypass the cache, because a long list would displace entries that are requested repeatedly.
         name = index.name_of(entry)
         data = self._store.values.get(_key(name))
         explanation = None if data is None else _decode(name, data)

@@ -18,7 +18,7 @@ from cachetools import TLRUCache
 from sequela.adapters.store.ports import Store, StoreFull
 
 ENTRY_OVERHEAD_BYTES = 256
-"""Counted for each entry beside its value: the key, Python's objects and the places in hash tables."""
+"""Size of an entry in bytes besides its value: the key, Python's objects and the slots in hash tables."""
 
 MAX_BYTES = 256 << 20
 MAX_ENTRIES = 100_000
@@ -106,7 +106,7 @@ class MemoryKeyValue:
     def _put_expiring(self, key: str, entry: _ExpiringValue) -> None:
         self.delete(key)
         if _size(entry.value) > self._max_bytes:
-            return  # it would not fit into an empty store either
+            return  # it would not even fit into an empty store
         self._expiring[key] = entry
         while len(self._expiring) > self._max_entries:
             self._expiring.popitem()

@@ -1,4 +1,4 @@
-"""Explanations that are still to be written to the shared store."""
+"""Explanations that have not been written to the shared store yet."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from sequela.adapters.store.explanation_index import position_after
 from sequela.adapters.store.ports import KeyValue, Store, StoreDown
 
 MAX_PENDING = 1_000
-"""How many explanations wait while the shared store is down. Past it the oldest are dropped."""
+"""The largest number of explanations that wait while the shared store is down. Beyond it, the oldest are dropped."""
 
 _WRITES_PER_FLUSH = 4
-"""The new explanation, and some that waited: few, because the caller waits for them."""
+"""How many explanations are written at once: the new one and a few that waited, because the caller waits for them."""
 
 _TRIM_EVERY = 100
 """Writes between two removals of expired entries from the sets."""
@@ -25,7 +25,7 @@ class PendingWrite:
     """One explanation to be written.
 
     Attributes:
-        keys: The keys to write; their values lie in the cache of the process.
+        keys: The keys to write. Their values are in the cache of the process.
         sets: The sets of the index that the entry belongs to.
         entry: The entry.
     """
@@ -39,9 +39,9 @@ class Outbox:
     """Writes explanations to the shared store, and keeps those that could not be written for later.
 
     Args:
-        cache: Where the values lie until they are written.
-        store: Where they are written to.
-        ttl_seconds: How long they are kept there.
+        cache: The store that has the values until they are written.
+        store: The store to which they are written.
+        ttl_seconds: How long they are kept in `store`.
     """
 
     def __init__(self, cache: KeyValue, store: Store, ttl_seconds: float) -> None:
@@ -56,7 +56,7 @@ class Outbox:
         self._pending.append(write)
 
     def flush(self) -> None:
-        """Writes some of what is pending, the newest first. Raises StoreDown; what was not written stays pending."""
+        """Writes some pending explanations, newest first. Raises StoreDown, in which case the others stay pending."""
         for _ in range(_WRITES_PER_FLUSH):
             try:
                 write = self._pending.pop()

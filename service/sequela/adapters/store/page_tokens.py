@@ -35,10 +35,10 @@ def page_position(scope: str, token: str) -> str:
 
 
 def _checksum(scope: str, position: str) -> bytes:
-    # It guards against mistakes, not attacks: whoever forges one gets a page of a list that they may read anyway.
+    # The check detects mistakes, not attacks: a forged token only returns a page of a list that the caller may read.
     return hashlib.sha256(repr((scope, position)).encode()).digest()[:_CHECKSUM_BYTES]
 
 
 def _invalid() -> InvalidInput:
-    text = "not a next_page_token of this list with this filter; leave it empty to start at the first page"
+    text = "is not a next_page_token of this list with this filter; omit it to get the first page"
     return InvalidInput.at("page_token", "PAGE_TOKEN_INVALID", text)

@@ -1,4 +1,4 @@
-"""What the stores need from a backend: bytes by key, and ordered sets of strings. Memory and Redis implement both."""
+"""The ports for backends: bytes by key, and ordered sets of strings. Memory and Redis implement both."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Protocol
 from sequela.errors import Overloaded, Unavailable
 
 RETRY_AFTER_SECONDS = 1.0
-"""When a caller may try again after the shared store failed. Also how often a store that is down is probed."""
+"""When a caller should retry after the shared store failed, and how often a store that is down is probed, in seconds.
+"""
 
 
 class StoreDown(Unavailable):
@@ -82,7 +83,7 @@ class Index(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """A backend as the stores use it."""
+    """A backend: its values by key, and its index."""
 
     values: KeyValue
     index: Index

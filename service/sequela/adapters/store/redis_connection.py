@@ -1,4 +1,4 @@
-"""Calls to Redis 6.2 or newer: quick to give up when it is down, and quick to notice that it is back."""
+"""Calls to Redis 6.2 or newer. They fail fast while it is down, and resume soon after it is available again."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ class RedisConnection:
     """Runs commands on Redis. Safe to use from several threads at once.
 
     Every call is one round trip, within the timeouts, and is never repeated. After a failure all calls raise StoreDown
-    at once, until Redis answers a probe in the background. Callers are not told why Redis failed or refused a call:
-    the observer is told of an outage, the log of a refusal.
+    at once, until Redis answers a probe in the background. Callers do not learn why Redis failed or refused a call:
+    an outage is reported to the observer, and a refusal is logged.
 
     Args:
         url: See `redis_url.FORMS`.
-        observer: Told when Redis goes down and when it comes back.
+        observer: Is notified when Redis goes down and when it is available again.
         timeouts: Time limits of one call.
         probe_interval_seconds: How often Redis is probed while it is down.
         namespace: The prefix of every key.
@@ -79,7 +79,7 @@ class RedisConnection:
         self._breaker = CircuitBreaker(self._probe, self._notify, probe_interval_seconds, "store-probe")
 
     def check(self) -> bool:
-        """Asks Redis once, and returns whether it answered. A refusal is an answer too. The observer is told."""
+        """Probes Redis once, notifies the observer, and returns whether Redis answered. A refusal is also an answer."""
         with contextlib.suppress(StoreDown):
             self.call(self._ping)
         return self._breaker.why_open is None

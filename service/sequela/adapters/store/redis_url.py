@@ -37,11 +37,11 @@ class RedisUrl:
 
     Attributes:
         text: The URL as it was given.
-        scheme: What stands before `://`, in lower case.
+        scheme: The part before `://`, in lower case.
         access: `user:password`.
         hosts: `host:port,host:port`.
-        path: From the first `/` after the hosts.
-        query: What follows `?`.
+        path: The part that starts with the first `/` after the hosts.
+        query: The part after `?`.
     """
 
     text: str
@@ -76,11 +76,11 @@ class RedisUrl:
 
 @dataclass(frozen=True, slots=True)
 class RedisTimeouts:
-    """Time limits of one call to Redis. A call is never tried twice.
+    """Time limits of one call to Redis. Calls are never retried.
 
     Attributes:
-        connect_seconds: To open a connection.
-        answer_seconds: For each read from or write to the connection.
+        connect_seconds: The time for opening a connection.
+        answer_seconds: The time for each read from or write to the connection.
         health_check_seconds: A connection that was idle for longer is pinged before it is used.
     """
 
@@ -176,5 +176,5 @@ def _access(parts: RedisUrl) -> dict[str, Any]:
 
 def _invalid(url: RedisUrl, why: str) -> InvalidInput:
     return InvalidInput.at(
-        "redis_url", "REDIS_URL_INVALID", f"{url.shown}: {why}; the known forms are {FORMS}"
+        "redis_url", "REDIS_URL_INVALID", f"{url.shown}: {why}; supported forms are {FORMS}"
     )
