@@ -41,7 +41,7 @@ class Options(TypedDict, total=False):
         Iterable[str | int] | str | int | None,
         About(
             "The outputs to explain, by name or column number, at most 64.",
-            "all, the highest score first; of more than 64 the 64 highest",
+            "all, the highest score first; at most the 64 highest",
         ),
     ]
     pruning_tolerance: Annotated[
@@ -55,56 +55,58 @@ class Options(TypedDict, total=False):
     cell_threshold: Annotated[
         float | None,
         About(
-            "The threshold theta: events and features whose absolute attribution exceeds it make the cell level.",
+            "The threshold theta: events and features with a larger absolute attribution are split into cells.",
             "0.1 (*)",
         ),
     ]
     top_k_events: Annotated[
         int | None,
         About(
-            "How many events make the cell level, instead of a threshold.",
-            "unset; 5 if only the other top k is given",
+            "How many of the strongest events are split into cells, instead of a threshold.",
+            "unset; 5 if only the other one is set",
         ),
     ]
     top_k_features: Annotated[
         int | None,
         About(
-            "How many features make the cell level, instead of a threshold.",
-            "unset; 5 if only the other top k is given",
+            "How many of the strongest features are split into cells, instead of a threshold.",
+            "unset; 5 if only the other one is set",
         ),
     ]
     max_coalitions: Annotated[
         int | None,
-        About("How many coalitions are evaluated at most in each level.", "32768; 2048 behind an endpoint"),
+        About(
+            "The largest number of coalitions to evaluate in each level.", "32768; 2048 behind an endpoint"
+        ),
     ]
     target_standard_error: Annotated[
         float | None,
         About(
-            "Sampling stops once every standard error is within it; 0 uses all of max_coalitions.",
+            "Stop sampling once every standard error is at most this; 0 uses all of max_coalitions.",
             "0.005 (*)",
         ),
     ]
     seed: Annotated[int | None, About("The seed of the sampling.", "0")]
     refine_history: Annotated[
-        bool | None, About("Split the pruned events as long as one of the parts matters.", "off")
+        bool | None, About("Split the pruned events into blocks as long as one of the blocks matters.", "off")
     ]
     minimum_score: Annotated[
         float | None,
-        About("Do not explain a sequence whose raw score is lower; only its score is answered.", "unset"),
+        About("If the raw score is lower, do not explain the sequence; only return its score.", "unset"),
     ]
     full_pruning_curve: Annotated[
-        bool | None, About("Scan the pruning curve to the oldest event, and answer all of it.", "off")
+        bool | None, About("Scan the pruning curve to the oldest event, and return all of it.", "off")
     ]
     link: Annotated[Link | None, About("The scale on which the output is explained.", "the model's own")]
     output_event: Annotated[
         int | None,
-        About("Explain the output at this event, t <= 0, of a model with an output for every event.", "0"),
+        About("Explain the output at this event, t <= 0, for a model with an output for each event.", "0"),
     ]
     estimator: Annotated[
         Estimator | None,
         About(
             "How attributions are estimated; control_variate needs fewer rows and more computing.",
-            "chosen by what a row of the model takes",
+            "chosen by how long a row of the model takes",
         ),
     ]
 

@@ -28,7 +28,7 @@ from sequela_client.files import read_sequence
     metavar="N",
     default=8,
     show_default=True,
-    help="How many rows each table has at most.",
+    help="The largest number of rows in each table.",
 )
 def demo(alert: str | None, rows: int) -> None:
     """Starts a server with the bundled fraud model, explains a simulated alert, and prints what raised its score."""

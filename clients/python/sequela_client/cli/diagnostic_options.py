@@ -11,7 +11,7 @@ import click
 
 from sequela_client.cli.grouped_help import Command, added, option
 
-HEADING = "To find a wrong number (without --server; docs/debugging.md)"
+HEADING = "To debug a wrong number (without --server; see docs/debugging.md)"
 
 _OPTIONS = [
     option(
@@ -19,7 +19,7 @@ _OPTIONS = [
         "--trace",
         type=click.Path(path_type=Path, file_okay=False),
         metavar="DIR",
-        help="Record how the numbers came about in a new folder in DIR, as files that numpy and pandas read. They "
+        help="Record how the numbers were computed, in a new folder in DIR, as files that numpy and pandas read. They "
         "contain the sequence.",
     ),
     option(

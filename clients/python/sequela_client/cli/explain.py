@@ -73,7 +73,7 @@ def _labels(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> di
     "--schema",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="The schema.json of an endpoint. That of an ONNX file is read from the file's own folder.",
+    help="The schema.json of an endpoint. For an ONNX file it is read from the file's folder.",
 )
 @option(
     INPUT,
@@ -98,7 +98,7 @@ def _labels(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> di
     metavar="SECONDS",
     default=60.0,
     show_default=True,
-    help="How long the explanation may take; when the time is over, the answer is what is known by then.",
+    help="How long the explanation may take. When the time is up, the best answer so far is returned.",
 )
 @option(
     OUTPUT,
@@ -121,9 +121,9 @@ def _labels(_: click.Context, __: click.Parameter, pairs: tuple[str, ...]) -> di
     metavar="N",
     default=20,
     show_default=True,
-    help="How many rows each table has at most.",
+    help="The largest number of rows in each table.",
 )
-@option(OUTPUT, "--caller-id", metavar="ID", help="Your id of the sequence. [default: the file's]")
+@option(OUTPUT, "--caller-id", metavar="ID", help="Your id for the sequence. [default: the id in the file]")
 @option(
     OUTPUT,
     "--label",

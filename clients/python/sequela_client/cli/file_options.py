@@ -32,7 +32,7 @@ _OPTIONS = [
         help="Take the rows with this value, from a file with several sequences.",
     ),
     option(ROWS, "--time", "time_column", metavar="COLUMN", help="The column with the time of each event."),
-    option(ROWS, "--id", "id_column", metavar="COLUMN", help="The column with your id of each event."),
+    option(ROWS, "--id", "id_column", metavar="COLUMN", help="The column with your id for each event."),
     option(
         ROWS, "--sort-by", metavar="COLUMN", help="Sort the rows by this column, the smallest value first."
     ),
@@ -40,9 +40,9 @@ _OPTIONS = [
         FORMAT,
         "--header/--no-header",
         default=None,
-        help="Whether the first row has the names of the columns.",
+        help="Whether the first row contains the names of the columns.",
     ),
-    option(FORMAT, "--delimiter", metavar="CHARACTER", help="What separates columns: , ; | tab or space."),
+    option(FORMAT, "--delimiter", metavar="CHARACTER", help="The separator of columns: , ; | tab or space."),
     option(FORMAT, "--decimal", type=click.Choice([".", ","]), help="The decimal mark of numbers."),
     option(FORMAT, "--encoding", metavar="NAME", help="The encoding of the text, for example cp1252."),
 ]

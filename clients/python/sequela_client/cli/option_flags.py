@@ -11,7 +11,7 @@ import click
 from sequela_client.cli.grouped_help import Command, Decorator, added, option
 from sequela_client.options import OPTIONS, Option
 
-HEADING = "How to explain (what is left out takes the server's default)"
+HEADING = "How to explain (options that are left out take the server's defaults)"
 
 # Flags that are repeated, one for each value.
 _SINGULAR = {"levels": "--level", "targets": "--target"}
