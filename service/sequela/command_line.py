@@ -48,7 +48,7 @@ _MESSAGES = {
 def read_settings(arguments: Sequence[str]) -> Settings:
     """Returns the settings from options and variables.
 
-    Prints the help and exits with status 0 if it is asked for. Exits with status 2, and a line on standard error for
+    Prints the help and exits with status 0 if it is requested. Exits with status 2, and a line on standard error for
     each mistake, if something is wrong.
     """
     if {"--help", "-h"} & set(arguments):

@@ -328,7 +328,7 @@ class Settings(EndpointSettings, BaseSettings):
 
     @property
     def explains_over_http(self) -> bool:
-        """Whether inference is offered over HTTP. Unless it is set, it is off where gRPC needs client certificates."""
+        """Whether inference is offered over HTTP. By default, it is off if gRPC requires client certificates."""
         return self.tls_client_ca is None if self.http_inference is None else self.http_inference
 
     @property

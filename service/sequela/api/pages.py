@@ -10,7 +10,7 @@ MAX_PAGE_SIZE = 1_000
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """How many items, and from where: the token of the page before, or empty for the first page."""
+    """The number of items, and the token from the previous page, which is empty for the first page."""
 
     size: int = DEFAULT_PAGE_SIZE
     token: str = ""

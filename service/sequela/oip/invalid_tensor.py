@@ -4,11 +4,11 @@ from __future__ import annotations
 
 
 class InvalidTensor(Exception):
-    """A tensor that breaks the protocol. Whoever reads tensors turns it into an error of its own.
+    """A tensor that violates the protocol. Callers convert it to an error of their own.
 
     Attributes:
-        field: Path of the field at fault, relative to what was read (`inputs[0].shape`, or `shape` where a single
-            tensor was read). Empty where no single field is at fault.
+        field: Path of the invalid field, relative to what was read (`inputs[0].shape`, or `shape` if a single tensor
+            was read). Empty if the error is not about a single field.
         reason: `TENSOR_DTYPE`, `TENSOR_SHAPE`, `TENSOR_SIZE`, `TENSOR_ELEMENTS`, `TENSOR_VALUE` or
             `TENSOR_NOT_FINITE`.
         description: What is wrong, and what is allowed, as a verb and its object: "holds BYTES, not numbers". It may

@@ -79,7 +79,7 @@ def _integers(elements: Array, datatype: Datatype) -> Array:
 
 
 def _exact(values: Any, datatype: Datatype) -> Array:
-    """Integers as Python has them. Raises InvalidTensor where others are among them."""
+    """Converts Python integers without rounding. Raises InvalidTensor for values of other types."""
     elements = np.array(values, object).ravel()
     for index, value in enumerate(elements):
         if not isinstance(value, int):

@@ -12,7 +12,7 @@ from typing import Any
 from sequela_proto.inference import open_inference_pb2 as pb
 
 FREE_AXIS = -1
-"""The size of an axis that may have any."""
+"""The size that marks an axis of any size."""
 
 TensorMessage = pb.ModelMetadataResponse.TensorMetadata
 
@@ -28,7 +28,7 @@ class TensorMetadata:
 
 @dataclass(frozen=True, slots=True)
 class ModelMetadata:
-    """A model's metadata. What a server leaves out is empty."""
+    """A model's metadata. Parts that a server omits are empty."""
 
     name: str = ""
     versions: tuple[str, ...] = ()
@@ -71,16 +71,16 @@ def json_metadata(metadata: ModelMetadata) -> dict[str, Any]:
 
 
 def model_mismatch(name: str, version: str, given_name: str, given_version: str) -> str:
-    """What is wrong with an answer that should be from a model and version.
+    """Returns what is wrong with an answer that should be from a certain model and version.
 
     Args:
         name: The model that was called.
         version: The version that was called; empty for the one that the server chooses.
-        given_name: The model that the answer names; empty where it does not.
-        given_version: The version that the answer names; empty where it does not.
+        given_name: The model that the answer names; empty if it does not name one.
+        given_version: The version that the answer names; empty if it does not name one.
 
     Returns:
-        A verb and its object, for a message that starts with what was read; empty where nothing is wrong.
+        A predicate for a message whose subject is what was read, or an empty string if nothing is wrong.
     """
     if given_name and given_name != name:
         return f"is from model {given_name!r}, not {name!r}"
@@ -90,11 +90,11 @@ def model_mismatch(name: str, version: str, given_name: str, given_version: str)
 
 
 def version_missing(version: str, versions: Sequence[str]) -> str:
-    """What is wrong with metadata that should list a version.
+    """Returns what is wrong with metadata that should list a certain version.
 
     Args:
         version: The version that was called; empty for the one that the server chooses.
-        versions: Those that the metadata lists; empty where it lists none.
+        versions: The versions that the metadata lists; empty if it lists none.
 
     Returns:
         As `model_mismatch`.

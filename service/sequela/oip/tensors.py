@@ -86,13 +86,13 @@ def array_from_raw(raw: bytes, datatype: Datatype) -> Array:
 def array_from_typed(contents: pb.InferTensorContents, datatype: Datatype) -> Array:
     """The elements (size,) of typed contents; other fields are not looked at.
 
-    Raises InvalidTensor: TENSOR_ELEMENTS for FP16, TENSOR_VALUE where a number is too large for its datatype.
+    Raises InvalidTensor: TENSOR_ELEMENTS for FP16, TENSOR_VALUE if a number is too large for its datatype.
     """
     if datatype.contents_field is None:
         text = f"holds {datatype.name}, which has no typed contents; send raw contents"
         raise InvalidTensor("contents", "TENSOR_ELEMENTS", text)
     given = getattr(contents, datatype.contents_field)
-    # 8 and 16 bits travel in fields of 32, which may hold more.
+    # Elements of 8 and 16 bits are sent in 32-bit fields, which may contain larger values.
     wide = np.array(given, FIELD_TYPES.get(datatype.contents_field, datatype.dtype))
     if datatype.dtype.kind in "iu":
         check_integers(wide, datatype, "contents")
@@ -100,7 +100,7 @@ def array_from_typed(contents: pb.InferTensorContents, datatype: Datatype) -> Ar
 
 
 def check_integers(elements: Array, datatype: Datatype, field: str) -> None:
-    """Raises InvalidTensor (TENSOR_VALUE), with this field, where one of the integers (size,) is not of a datatype."""
+    """Raises InvalidTensor (TENSOR_VALUE), with this field, if one of the integers (size,) does not fit a datatype."""
     low, high = np.iinfo(datatype.dtype).min, np.iinfo(datatype.dtype).max
     # If any is out of range, the smallest or the largest is.
     for index in {int(elements.argmin()), int(elements.argmax())} if elements.size else ():
@@ -112,7 +112,7 @@ def check_integers(elements: Array, datatype: Datatype, field: str) -> None:
 
 def check_only_contents(contents: pb.InferTensorContents, datatype: Datatype) -> None:
     """Raises InvalidTensor (TENSOR_ELEMENTS) unless the datatype's field is set, and no other."""
-    # A caller who fills two fields, or the wrong one, meant something that nobody can guess.
+    # Do not guess what a caller means who sets two fields, or the wrong one.
     filled = [field.name for field, _ in contents.ListFields()]
     if filled != [datatype.contents_field]:
         wanted = datatype.contents_field or "raw contents"
@@ -130,12 +130,12 @@ def check_shape(shape: Sequence[int]) -> None:
 def shaped(elements: Array, shape: Sequence[int]) -> Array:
     """Elements (size,) as an array of a shape.
 
-    Raises InvalidTensor: TENSOR_SIZE where these do not fit, TENSOR_SHAPE for more axes than `MAX_AXES`.
+    Raises InvalidTensor: TENSOR_SIZE if their number does not fit, TENSOR_SHAPE for more axes than `MAX_AXES`.
     """
     if len(shape) > MAX_AXES:
         text = f"has {len(shape)} axes, the limit is {MAX_AXES}"
         raise InvalidTensor("shape", "TENSOR_SHAPE", text)
-    # Sizes are a stranger's: math.prod does not overflow, and two negative ones must not make a product that fits.
+    # Sizes are untrusted: math.prod cannot overflow, and two negative sizes must not have a product that fits.
     if any(size < 0 for size in shape) or math.prod(shape) != len(elements):
         text = f"has {len(elements)} values, which do not fill the shape {shown_shape(shape)}"
         raise InvalidTensor("", "TENSOR_SIZE", text)

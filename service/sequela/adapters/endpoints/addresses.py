@@ -49,8 +49,8 @@ class AddressGuard:
             Its addresses, all of them allowed.
 
         Raises:
-            Forbidden: ENDPOINT_NOT_ALLOWED, where any address is not allowed.
-            OSError: The name is not known (gaierror), or there was no answer in time (TimeoutError).
+            Forbidden: ENDPOINT_NOT_ALLOWED, if any of the addresses is not allowed.
+            OSError: The name cannot be resolved (gaierror), or not in time (TimeoutError).
         """
         found = look_up(self.uri.host, self.uri.port, timeout)
         self._check([ip_address(address.partition("%")[0]) for address in found])

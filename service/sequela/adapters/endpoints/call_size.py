@@ -22,12 +22,12 @@ def choose_call_rows(
     Args:
         rows: Rows to send.
         max_rows: Rows that one call may hold.
-        concurrency: Calls that may be under way at a time.
-        call_seconds: How long a call of so many rows should take, judged by recent calls.
+        concurrency: The number of calls that may be in flight.
+        call_seconds: Estimates the time of a call with a given number of rows, in seconds, from recent calls.
         seconds_left: Until the outputs are needed.
 
     Returns:
-        Rows of a call, 1 or more.
+        The number of rows in a call, at least 1.
     """
 
     def total_seconds(size: int) -> float:

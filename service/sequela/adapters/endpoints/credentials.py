@@ -22,7 +22,7 @@ class UnusableCredentials(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """Content of PEM files; None where there is none. Without an authority the library's own roots are trusted."""
+    """The content of PEM files; None if there is none. Without an authority, the library's own roots are trusted."""
 
     authority: bytes | None
     certificate: bytes | None
@@ -34,7 +34,7 @@ class Tls:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Files with credentials; None where there is none.
+    """Files with credentials; None if there is none.
 
     Attributes:
         authority: PEM file with the authorities that may issue the endpoint's certificate.

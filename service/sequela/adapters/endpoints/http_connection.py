@@ -24,7 +24,7 @@ from sequela.adapters.endpoints.credentials import Credentials, Tls
 from sequela.adapters.endpoints.failures import seconds_left
 
 WRITE_BYTES = 16 << 10
-"""Bytes written at a time: one TLS record."""
+"""Number of bytes to write at once: one TLS record."""
 IDLE_SECONDS = 30.0
 """How long an idle connection is kept, in seconds."""
 
@@ -100,7 +100,7 @@ class _Network(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        """Raises Forbidden, DeadlinePassed, OSError where the name is not known, and httpcore's errors."""
+        """Raises Forbidden, DeadlinePassed, OSError if the name cannot be resolved, and httpcore's errors."""
         failed: Exception = httpcore.ConnectError("the host has no address")
         end = time.monotonic() + self._connect_seconds
         for address in self._guard.look_up(self.left(end)):
@@ -114,16 +114,19 @@ class _Network(httpcore.NetworkBackend):
         raise failed
 
     def left(self, end: float) -> float:
-        """Seconds left to connect. Raises DeadlinePassed where the call is over, ConnectTimeout after `end`."""
+        """Returns the seconds left to connect.
+
+        Raises DeadlinePassed if the call is over, ConnectTimeout after `end`.
+        """
         of_call, of_connecting = seconds_left(self._exchange.until), end - time.monotonic()
         if of_connecting <= 0:
             raise httpcore.ConnectTimeout(f"no connection within {self._connect_seconds:g} s")
         return of_connecting if of_call is None else min(of_call, of_connecting)
 
     def bounded(self, stream: httpcore.NetworkStream, end: float) -> httpcore.NetworkStream:
-        """Wraps a stream so that it keeps to the end of each call; `end` is that of connecting.
+        """Wraps a stream so that it stops at the end of each call. `end` is the time by which it must be connected.
 
-        Raises httpcore.ConnectError where the pool was closed meanwhile.
+        Raises httpcore.ConnectError if the pool has been closed in the meantime.
         """
         wrapped = _Stream(stream, self, self._exchange, end)
         with self._lock:

@@ -123,7 +123,7 @@ class Limiter:
         """Makes one call, measures it, and adapts the limits to how it ends.
 
         Args:
-            rows: Rows of the call.
+            rows: The number of rows in the call.
             until: When the answer is needed, on the monotonic clock.
             infer: Makes the call. It gets the time by which the call must end.
 

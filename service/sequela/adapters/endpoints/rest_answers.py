@@ -28,7 +28,7 @@ class MetadataAnswer:
 
     @property
     def metadata(self) -> ModelMetadata:
-        """The same, where null is empty."""
+        """The metadata, in which null is replaced by an empty value."""
         versions, inputs, outputs = self.versions or (), self.inputs or (), self.outputs or ()
         return ModelMetadata(self.name, versions, self.platform or "", inputs, outputs)
 

@@ -69,7 +69,7 @@ def predictions(given: list[Any], output: str, rows: int) -> NDArray[np.float64]
 
     Args:
         given: One prediction for each row.
-        output: The output to read where predictions are objects of outputs by name; empty for the only one.
+        output: The output to read if predictions are objects of outputs by name; empty for the only one.
         rows: The number of rows that were sent.
 
     Returns:
@@ -77,7 +77,7 @@ def predictions(given: list[Any], output: str, rows: int) -> NDArray[np.float64]
 
     Raises:
         WrongAnswer: Another number of predictions, or predictions that are not numbers; no output of that name, or
-            several where no name was given.
+            several if no name was given.
     """
     if len(given) != rows:
         raise WrongAnswer(f"it has {len(given)} predictions for {rows} rows; it must have one for each row")

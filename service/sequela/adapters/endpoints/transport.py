@@ -54,7 +54,7 @@ class Transport(Protocol):
         """Returns the server's description of the model."""
 
     def infer(self, feeds: Feeds, output: str, until: float) -> NDArray[np.float64]:
-        """Returns one output (n, …) of a batch of n rows; the only or the first one where `output` is empty."""
+        """Returns one output (n, …) of a batch of n rows. If `output` is empty, returns the only or the first one."""
 
     def ready(self, until: float) -> bool:
         """Whether the server would take calls for the model now. Never raises."""

@@ -25,7 +25,7 @@ def open_transport(
 
     Args:
         uri: Where the model is served.
-        version: The version to ask for; empty leaves the choice to the server.
+        version: The version to request; empty lets the server choose.
         credentials: What Sequela shows to the endpoint.
         limits: Message sizes and connection times.
         guard: Which addresses the host may have. None for the operator's own endpoints, which may be in any network.
@@ -33,7 +33,7 @@ def open_transport(
     Raises:
         InvalidInput: ENDPOINT_VERSION_INVALID.
         Forbidden: ENDPOINT_NOT_ALLOWED, for a link-local address.
-        DoesNotFit: ENDPOINT_REFUSED, where a file of the credentials cannot be used.
+        DoesNotFit: ENDPOINT_REFUSED, if a file of the credentials cannot be used.
     """
     check_version(version)
     (guard or open_guard(uri)).check_literal()

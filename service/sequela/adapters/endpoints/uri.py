@@ -98,7 +98,7 @@ def bracketed(host: str) -> str:
 
 
 def read_port(scheme: str, text: str | None) -> int:
-    """The port, or the scheme's own where none is given. Raises ValueError."""
+    """Returns the port, or the scheme's default if none is given. Raises ValueError."""
     if text is None and scheme not in DEFAULT_PORTS:
         raise ValueError("the port is missing")
     port = DEFAULT_PORTS[scheme] if text is None else int(text)

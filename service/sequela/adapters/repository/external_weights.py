@@ -76,7 +76,7 @@ def _weights_file(path: Path, name: str, place: str) -> Path:
 
 
 def _extent(tensor: TensorProto, files: Mapping[str, Path], place: str) -> tuple[int, int]:
-    """Returns where the bytes of a tensor begin in its file, and how many they are."""
+    """Returns the offset of a tensor's bytes in its file, and their number."""
     entries = {entry.key: entry.value for entry in tensor.external_data}
     name = location(tensor)
     size = files[name].stat().st_size

@@ -31,7 +31,7 @@ CACHE_BYTES = 64 << 20
 """Size of the cache in the process, in bytes."""
 
 MAX_SCANNED_PER_PAGE = 1_000
-"""How many explanations are read for one page. A page that reaches this is short, and has a next one."""
+"""The largest number of explanations to read for one page. A page that reaches it may be short, and has a next page."""
 
 _log = structlog.get_logger(__name__)
 

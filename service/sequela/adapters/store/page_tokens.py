@@ -1,4 +1,4 @@
-"""Page tokens: where the next page of a list starts. Callers send them back unread."""
+"""Page tokens, which encode where the next page of a list starts. They are opaque to callers."""
 
 from __future__ import annotations
 

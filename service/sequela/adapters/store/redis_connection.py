@@ -144,7 +144,7 @@ class RedisConnection:
         return True
 
     def _ping(self, client: Client) -> None:
-        client.get(self.namespace + "probe")  # PING may be allowed where reading keys is not
+        client.get(self.namespace + "probe")  # PING may be allowed even if reading keys is not
 
     def _connected(self) -> Client:
         with self._lock:
