@@ -71,4 +71,4 @@ def test_a_model_without_names_takes_columns_in_order(
     done = run(*arguments, "--sequence", path)
     assert done.exit_code == 0, done.output
     assert section(done.stdout, "Features")[0].split()[0] in NAMES
-    assert "taken in the order" in " ".join(done.stdout.split())
+    assert "matched by position, in the order sent" in " ".join(done.stdout.split())

@@ -44,7 +44,7 @@ def test_raw_values_are_noticed(reasons: Callable[[Any], dict[str, str]]) -> Non
     """The columns are named, and how far the last value lies; one raw column among scaled ones is enough."""
     told = reasons(RAW)["VALUES_NOT_STANDARDISED"]
     assert told.startswith("The values of amount, age look raw")
-    assert "by which 80, the last amount, lies 80 standard deviations from the mean" in told
+    assert "80, the last amount, is 80 standard deviations from the mean" in told
     assert (
         "values of age look raw"
         in reasons(standardised(RAW).assign(age=RAW["age"]))["VALUES_NOT_STANDARDISED"]
