@@ -114,16 +114,16 @@ def test_both_decoders_keep_the_range(name: str) -> None:
 @pytest.mark.parametrize(
     ("given", "reason", "message"),
     [
-        ({"seed": 10**400}, "OPTION_OUT_OF_RANGE", "1000.*…, must be from 0 to"),
-        ({"seed": f"1{'0' * 400}"}, "OPTION_OUT_OF_RANGE", "1000.*…, must be from 0 to"),
-        ({"output_event": -(10**400)}, "OPTION_OUT_OF_RANGE", "-1000.*…, must be from -9999 to 0"),
-        ({"pruning_tolerance": 10**400}, "PARAMETER_INVALID", "must be a number$"),
-        ({"seed": "1" * 5000}, "PARAMETER_INVALID", "must be a whole number$"),
-        ({"seed": "many"}, "PARAMETER_INVALID", "'many': must be a whole number$"),
-        ({"pruning_tolerance": "small"}, "PARAMETER_INVALID", "'small': must be a number$"),
-        ({"background": 3}, "PARAMETER_INVALID", ": 3: must be a string$"),
-        ({"refine_history": None}, "PARAMETER_INVALID", ": no value: must be true or false$"),
-        ({"targets": True}, "PARAMETER_INVALID", ": true: must be the name"),
+        ({"seed": 10**400}, "OPTION_OUT_OF_RANGE", "must be from 0 to .*, not 1000.*…"),
+        ({"seed": f"1{'0' * 400}"}, "OPTION_OUT_OF_RANGE", "must be from 0 to .*, not 1000.*…"),
+        ({"output_event": -(10**400)}, "OPTION_OUT_OF_RANGE", "must be from -9999 to 0, not -1000.*…"),
+        ({"pruning_tolerance": 10**400}, "PARAMETER_INVALID", "must be a number, not 1000.*0$"),
+        ({"seed": "1" * 5000}, "PARAMETER_INVALID", "must be a whole number, not '1+…'$"),
+        ({"seed": "many"}, "PARAMETER_INVALID", ": must be a whole number, not 'many'$"),
+        ({"pruning_tolerance": "small"}, "PARAMETER_INVALID", ": must be a number, not 'small'$"),
+        ({"background": 3}, "PARAMETER_INVALID", ": must be a string, not 3$"),
+        ({"refine_history": None}, "PARAMETER_INVALID", ": must be true or false, not null$"),
+        ({"targets": True}, "PARAMETER_INVALID", ": must be the name .*, not true$"),
     ],
 )
 def test_values_that_cannot_be_read(given: dict[str, Any], reason: str, message: str) -> None:

@@ -79,7 +79,7 @@ def test_notes_name_flags(text: str, said: str) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("seed: -1 is out of range", "--seed: -1 is out of range"),
+        ("seed: must be from 0 to 9, not -1", "--seed: must be from 0 to 9, not -1"),
         ("targets[0]: 'x' is not an output", "--target: 'x' is not an output"),
         ("bad; levels: unknown", "bad; --level: unknown"),
         ("sequence['places']: no", "--sequence['places']: no"),

@@ -211,7 +211,7 @@ REFUSED: dict[str, tuple[Any, str]] = {
     ),
     "one event": (
         ROWS[0],
-        "got (3,), but input 'x' takes (events, 3); is it a single event? Put it in a list",
+        "has shape (3,), but input 'x' takes (events, 3); is it a single event? Put it in a list",
     ),
     "several sequences": (
         np.stack([ROWS, ROWS]),

@@ -88,7 +88,7 @@ def test_calls_of_any_make(door: Serving, how: dict[str, Any]) -> None:
 
 
 REFUSED = {
-    "no type for raw": (pb.Tensor(shape=[5, 3], raw=RAW), "not an element type"),
+    "no type for raw": (pb.Tensor(shape=[5, 3], raw=RAW), "for raw, not 0"),
     "no shape": (pb.Tensor(dtype=FLOAT, raw=RAW), "60 bytes"),
     "a shape past memory": (pb.Tensor(dtype=FLOAT, shape=[2**62, 2**62], raw=RAW), "60 bytes"),
     "axes below zero": (pb.Tensor(dtype=FLOAT, shape=[-5, -3], raw=RAW), "at least 1"),

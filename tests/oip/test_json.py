@@ -122,11 +122,11 @@ def test_elements(name: str, values: Any, elements: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "values", "field", "reason", "words"),
     [
-        ("INT64", [1.0], "data", "TENSOR_VALUE", "1.0 at [0], must be an element of INT64"),
-        ("INT64", [1, None], "data", "TENSOR_VALUE", "null at [1], must be an element of INT64"),
+        ("INT64", [1.0], "data", "TENSOR_VALUE", "elements of INT64, not 1.0 at [0]"),
+        ("INT64", [1, None], "data", "TENSOR_VALUE", "elements of INT64, not null at [1]"),
         ("INT64", [True], "data", "TENSOR_VALUE", "not booleans"),
         ("INT64", [1 << 63], "data", "TENSOR_VALUE", "9223372036854775808 at [0]"),
-        ("UINT8", [3, -1], "data", "TENSOR_VALUE", "-1 at [1], must be from 0 to 255"),
+        ("UINT8", [3, -1], "data", "TENSOR_VALUE", "from 0 to 255 (UINT8), not -1 at [1]"),
         ("BOOL", [1, 0.5], "data", "TENSOR_VALUE", "0.5 at [1]"),
         ("FP32", ["a"], "data", "TENSOR_VALUE", "not an array of numbers"),
         ("FP32", [[1], [1, 2]], "data", "TENSOR_VALUE", "not an array of numbers"),

@@ -170,7 +170,7 @@ def test_wrong_inputs(case: str) -> None:
 
 def test_accepted_datatypes() -> None:
     """The reader of inputs says which it takes."""
-    with pytest.raises(InvalidTensor, match=r"inputs\[0\]\.datatype: is 'FP32', must be one of FP64"):
+    with pytest.raises(InvalidTensor, match=r"inputs\[0\]\.datatype: must be one of FP64, not 'FP32'"):
         read_inputs(request_of(), {"FP64": DATATYPES["FP64"]})
 
 

@@ -68,7 +68,7 @@ def _number(rule: OptionRule, value: Any, path: str, violations: Violations, lim
     # A whole number may be too large to become a float, which is what `isfinite` would make of it.
     finite = rule.kind is int or math.isfinite(value)
     if not (finite and lowest <= value <= highest):
-        text = f"{shown_text(str(value))} is out of range, must be {_range(rule, lowest, highest)}"
+        text = f"must be {_range(rule, lowest, highest)}, not {shown_text(str(value))}"
         violations.add(path, "OPTION_OUT_OF_RANGE", text)
     return value
 

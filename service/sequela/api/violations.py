@@ -59,9 +59,7 @@ class Violations:
     def within(self, field: str, value: int, lowest: int, highest: int) -> int:
         """Returns the value, and adds a violation if it is not in the range [lowest, highest]."""
         if not lowest <= value <= highest:
-            self.add(
-                field, "OPTION_OUT_OF_RANGE", f"{value} is out of range, must be from {lowest} to {highest}"
-            )
+            self.add(field, "OPTION_OUT_OF_RANGE", f"must be from {lowest} to {highest}, not {value}")
         return value
 
     def member(self, field: str, number: int, table: EnumTable[Member]) -> Member | None:

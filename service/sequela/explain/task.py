@@ -204,11 +204,11 @@ def check_output_event(event: int, schema: ModelSchema, length: int, path: str) 
         problem = InvalidInput.at(
             path,
             "OUTPUT_EVENT_UNSUPPORTED",
-            f"{event} was sent, but the model has only one output for a sequence",
+            f"must be 0, not {event}, because the model has only one output for a sequence",
         )
     elif not -length < event <= 0:
         problem = InvalidInput.at(
-            path, "OUTPUT_EVENT_OUT_OF_RANGE", f"{event} is out of range; must be from {1 - length} to 0"
+            path, "OUTPUT_EVENT_OUT_OF_RANGE", f"must be from {1 - length} to 0, not {event}"
         )
     if problem:
         raise problem

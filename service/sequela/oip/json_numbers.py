@@ -83,7 +83,7 @@ def _exact(values: Any, datatype: Datatype) -> Array:
     elements = np.array(values, object).ravel()
     for index, value in enumerate(elements):
         if not isinstance(value, int):
-            text = f"holds {'null' if value is None else value} at [{index}], must be an element of {datatype.name}"
+            text = f"must hold elements of {datatype.name}, not {'null' if value is None else value} at [{index}]"
             raise InvalidTensor("data", "TENSOR_VALUE", text)
     return elements
 

@@ -106,7 +106,7 @@ def check_integers(elements: Array, datatype: Datatype, field: str) -> None:
     for index in {int(elements.argmin()), int(elements.argmax())} if elements.size else ():
         value = int(elements[index])
         if not low <= value <= high:
-            text = f"holds {value} at [{index}], must be from {low} to {high} ({datatype.name})"
+            text = f"must hold numbers from {low} to {high} ({datatype.name}), not {value} at [{index}]"
             raise InvalidTensor(field, "TENSOR_VALUE", text)
 
 
@@ -145,7 +145,7 @@ def shaped(elements: Array, shape: Sequence[int]) -> Array:
 def accepted_datatype(name: str, datatypes: Mapping[str, Datatype]) -> Datatype:
     """One of these datatypes. Raises InvalidTensor (TENSOR_DTYPE)."""
     if name not in datatypes:
-        text = f"is {name[:20]!r}, must be one of {', '.join(datatypes)}"
+        text = f"must be one of {', '.join(datatypes)}, not {name[:20]!r}"
         raise InvalidTensor("datatype", "TENSOR_DTYPE", text)
     return datatypes[name]
 

@@ -110,7 +110,10 @@ BAD = {
     "both raw and typed": (typed("FP32", [2], bytes(8), fp32_contents=[1, 2]), "as bytes and as numbers"),
     "typed in the wrong field": (typed("FP32", [2], fp64_contents=[1, 2]), "0 values"),
     "typed FP16": (typed("FP16", [2], fp32_contents=[1, 2]), "FP16"),
-    "typed beyond INT8": (typed("INT8", [2], int_contents=[300, 1]), "300 at [0], must be from -128 to 127"),
+    "typed beyond INT8": (
+        typed("INT8", [2], int_contents=[300, 1]),
+        "from -128 to 127 (INT8), not 300 at [0]",
+    ),
 }
 
 

@@ -149,7 +149,7 @@ def _converted(convert: Callable[[Any], Any], value: Any, path: str, violations:
     try:
         return convert(value)
     except (ValueError, TypeError, OverflowError) as error:
-        violations.add(path, "PARAMETER_INVALID", f"{_shown(value)}: {error}")
+        violations.add(path, "PARAMETER_INVALID", f"{error}, not {_shown(value)}")
         return None
 
 
@@ -159,7 +159,7 @@ def _shown(value: Any) -> str:
         return shown(value)
     if isinstance(value, bool):
         return str(value).lower()
-    return "no value" if value is None else shown_text(reprlib.repr(value))
+    return "null" if value is None else shown_text(reprlib.repr(value))
 
 
 def _to_member(words: Mapping[str, Enum], value: Any) -> Enum:

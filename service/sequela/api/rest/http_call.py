@@ -109,6 +109,6 @@ def _seconds(name: str, text: str) -> float:
         raise InvalidInput.at(
             name,
             "OPTION_OUT_OF_RANGE",
-            f"{text[:40]!r} is invalid, must be a number of milliseconds above 0",
+            f"must be a number of milliseconds above 0, not {text[:40]!r}",
         )
     return seconds

@@ -44,7 +44,8 @@ def checked(
         want in (None, have) for want, have in zip(shape, array.shape, strict=True)
     )
     if not fits:
-        text = f"got {array.shape}, but input {item.name!r} takes {expected}{_suspicion(array, shape)}{path.shape_note}"
+        text = f"has shape {array.shape}, but input {item.name!r} takes {expected}"
+        text += f"{_suspicion(array, shape)}{path.shape_note}"
         raise InvalidInput.at(path.shape, "SHAPE_MISMATCH", text)
     if array.size == 0:
         raise InvalidInput.at(

@@ -283,7 +283,7 @@ def _from_mask(sent: _Sent, steps: int) -> slice:
         raise InvalidInput.at(
             sent.path.shape,
             "SHAPE_MISMATCH",
-            f"got {sent.array.shape}, expected ({steps}){sent.path.shape_note}",
+            f"has shape {sent.array.shape}, but the mask takes ({steps},){sent.path.shape_note}",
         )
     if not np.isin(mask, (0, 1)).all():
         raise InvalidInput.at(sent.path.values, "MASK_INVALID", "a mask may only contain 0 and 1")
@@ -303,13 +303,13 @@ def _from_mask(sent: _Sent, steps: int) -> slice:
 
 def _from_length(sent: _Sent, steps: int, padding: Padding | None) -> slice:
     if sent.array.size != 1 or not float(sent.array.reshape(-1)[0]).is_integer():
-        raise InvalidInput.at(sent.path.values, "LENGTH_INVALID", "a length must be a single whole number")
+        raise InvalidInput.at(sent.path.values, "LENGTH_INVALID", "must be a single whole number")
     length = int(sent.array.reshape(-1)[0])
     if not 1 <= length <= steps:
         raise InvalidInput.at(
             sent.path.values,
             "LENGTH_INVALID",
-            f"the length is {length}, but must be from 1 to {steps}, the number of events sent",
+            f"must be from 1 to {steps}, the number of events sent, not {length}",
         )
     return slice(steps - length, steps) if padding is Padding.LEFT else slice(0, length)
 

@@ -61,7 +61,7 @@ def item_timeout(message: pb.ExplainStreamRequest) -> float | None:
         return None
     seconds = message.timeout.ToNanoseconds() / 1e9
     if seconds <= 0:
-        raise InvalidInput.at("timeout", "OPTION_OUT_OF_RANGE", f"{seconds} s, must be more than 0")
+        raise InvalidInput.at("timeout", "OPTION_OUT_OF_RANGE", f"must be more than 0 seconds, not {seconds}")
     return seconds
 
 

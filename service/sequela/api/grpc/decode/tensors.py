@@ -97,7 +97,7 @@ def _dtype(tensor: pb.Tensor, held: str, path: str, violations: Violations) -> n
     if tensor.dtype == pb.DATA_TYPE_UNSPECIFIED and held in DEFAULT_TYPES:
         return DEFAULT_TYPES[held]
     if tensor.dtype not in ELEMENT_TYPES:
-        text = f"{tensor.dtype} is not an element type for {held}; it must be one of {_allowed()}"
+        text = f"must be one of {_allowed()} for {held}, not {tensor.dtype}"
         violations.add(f"{path}.dtype", "TENSOR_DTYPE", text)
     return ELEMENT_TYPES.get(tensor.dtype)
 
@@ -117,7 +117,7 @@ def _shape(tensor: pb.Tensor, path: str, violations: Violations) -> tuple[int, .
         )
         return None
     if any(axis < 1 for axis in shape):
-        violations.add(f"{path}.shape", "TENSOR_SHAPE", f"{shape}: every axis must be at least 1")
+        violations.add(f"{path}.shape", "TENSOR_SHAPE", f"must be at least 1 on every axis, not {shape}")
         return None
     return shape
 
