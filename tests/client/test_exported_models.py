@@ -63,7 +63,7 @@ def test_a_fixed_time_axis_names_the_way_out(sequela: Sequela, tmp_path: Path) -
     onnx.save(model, path)
     with pytest.raises(SequelaError, match=r"fixed time axis of 12.*dynamic_shapes") as many:
         sequela.score(np.zeros((13, 3)), model=path)
-    with pytest.raises(SequelaError, match=r'"padding": "left".*export') as few:
+    with pytest.raises(SequelaError, match=r'"padding" to "left".*export') as few:
         sequela.score(np.zeros((5, 3)), model=path)
     assert (many.value.reason, few.value.reason) == ("TOO_MANY_EVENTS", "PADDING_UNKNOWN")
 
