@@ -39,7 +39,7 @@ def argument_of(path: str, request: Any = None) -> str:
         request: the message, or the list of messages, that the path leads into; the name of an input is read from it.
 
     Returns:
-        Such as `sequence['amounts']`; the path itself where it is not known.
+        Such as `sequence['amounts']`; the path itself if it is not known.
     """
     if found := _VALUES.match(path):
         owner = "background" if found["owner"] == "background.values" else found["owner"]
@@ -61,7 +61,7 @@ def with_arguments(text: str, paths: Iterable[str], request: Any = None) -> str:
 
 
 def _input_name(request: Any, found: re.Match[str]) -> str:
-    """The input's name as it was sent; empty where a sequence or background is a single array."""
+    """The input's name as it was sent; empty if a sequence or background is a single array."""
     for message in request if isinstance(request, list) else [request]:
         inputs = _resolved(message, f"{found['owner']}.{found['kind']}")
         if inputs is not None and int(found["place"]) < len(inputs):
@@ -70,7 +70,7 @@ def _input_name(request: Any, found: re.Match[str]) -> str:
 
 
 def _resolved(message: Any, path: str) -> Any:
-    """What a path leads to; None where the message has no such field."""
+    """What a path leads to; None if the message has no such field."""
     for name, place in re.findall(r"(\w+)(?:\[(\d+)\])?", path):
         if not isinstance(message, Message) or name not in message.DESCRIPTOR.fields_by_name:
             return None

@@ -39,7 +39,7 @@ class PlayerKind(ContractEnum):
 
 
 class StopReason(ContractEnum):
-    """Why a level stopped sampling. EXACT: it has no sampling error."""
+    """Why sampling stopped in a level. EXACT means that there is no sampling error."""
 
     EXACT = "exact"
     TARGET = "target"
@@ -51,17 +51,17 @@ class StopReason(ContractEnum):
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """What one player contributed, in units of the explained output after the link.
+    """The contribution of one player, in units of the explained output after the link.
 
     Args:
         kind: the kind of player.
         values: the attribution for each target.
-        standard_errors: their standard errors; 0 where exact.
+        standard_errors: their standard errors; 0 if exact.
         t: the event of an EVENT, CELL or EVENT_REST.
         first_t: the oldest event of PRUNED or HISTORY.
         last_t: the latest event of PRUNED or HISTORY.
         feature: the feature of a FEATURE, CELL or FEATURE_REST.
-        selection_uncertain: whether its event or feature was chosen by a margin within two standard errors only.
+        selection_uncertain: whether its event or feature was selected by less than two standard errors.
     """
 
     kind: PlayerKind
@@ -80,7 +80,7 @@ class Attribution:
 
     @property
     def standard_error(self) -> float:
-        """The standard error for the first target; 0 where exact."""
+        """The standard error for the first target; 0 if exact."""
         return self.standard_errors[0]
 
     def for_target(self, index: int) -> Attribution:
@@ -90,7 +90,7 @@ class Attribution:
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """How sure the numbers of a level are, and what they took.
+    """How accurate the numbers of a level are, and what they cost.
 
     Args:
         stop_reason: why sampling stopped.
@@ -101,9 +101,9 @@ class Quality:
         additivity_residual: the largest |sum of attributions - (score - base value)| over the targets.
         clipped_coalitions: how many outputs the logit link clipped.
         selection_truncated: whether players were dropped to stay within the limit.
-        near_misses: events and features that the cell level left out by a margin within two standard errors.
+        near_misses: events and features that missed the cell level by less than two standard errors.
         seconds: wall time.
-        estimator: "regression" or "control_variate"; empty where nothing was estimated.
+        estimator: "regression" or "control_variate"; empty if nothing was estimated.
         null_players: how many players equal the background; their attribution is 0.
     """
 
@@ -123,7 +123,7 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class LevelAttributions:
-    """One level: its attributions, which are empty where it was not computed, and their quality."""
+    """One level: its attributions, which are empty if it was not computed, and their quality."""
 
     attributions: tuple[Attribution, ...]
     quality: Quality

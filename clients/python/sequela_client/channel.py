@@ -42,7 +42,7 @@ MAX_MESSAGE_BYTES = 64 << 20
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """The moment at which a method must have ended; a method may make several calls."""
+    """The time by which a method has to finish; it may make several calls."""
 
     at: float | None
     LONGEST_SECONDS: ClassVar[float] = 1e9
@@ -50,7 +50,7 @@ class Deadline:
 
     @classmethod
     def after(cls, seconds: float | None) -> Deadline:
-        """So many seconds from now; None and very long timeouts never end."""
+        """A deadline `seconds` from now; None and very long timeouts never end."""
         if seconds is None or seconds > cls.LONGEST_SECONDS:
             return cls(None)
         return cls(time.monotonic() + seconds)
@@ -71,7 +71,7 @@ class Stubs:
 
 
 class Client:
-    """What the blocking and the asyncio client share: a channel, its stubs, and what the server is known to have."""
+    """What the blocking and the asyncio client share: a channel, its stubs, and the digests that the server has."""
 
     _grpc: ClassVar[Any]
     """`grpc` or `grpc.aio`, which open channels with the same functions."""
@@ -144,5 +144,5 @@ class Client:
         return float(seconds)
 
     def _failure(self, error: grpc.RpcError, request: Any) -> SequelaError:
-        """The exception for a failed call. It may ask the server once more, whether it speaks TLS."""
+        """The exception for a failed call. It may call the server once more to find out whether it uses TLS."""
         return from_rpc(error, lambda message: unreachable(message, self._peer), request)

@@ -76,7 +76,7 @@ class Sequela(Client):
                 by input name, `BackgroundValues`, or the name of a stored background. None: the model's default.
             caller_id: your id of the sequence, by which explanations can be listed; None: the sequence's own.
             labels: stored with the explanation, in addition to the sequence's own.
-            timeout: seconds; when they are over, the answer is what is known by then (`cut_short`).
+            timeout: seconds; when they are up, the best answer so far is returned (`cut_short`).
         """
         operation = operations.explain(self._digests, sequence, model, background, options, caller_id, labels)
         return self._run(operation, timeout)
@@ -93,7 +93,7 @@ class Sequela(Client):
     ) -> Iterator[Outcome]:
         """Explains many sequences over one stream, and yields an outcome for each of them, in their order.
 
-        One sequence may fail without the others: its outcome has an error.
+        If a sequence fails, its outcome has an error, and the others are still explained.
 
         Args:
             sequences: the sequences; they are read when the stream takes them, in another thread.
@@ -211,7 +211,7 @@ class Sequela(Client):
 
         Args:
             name: the background's name, or `models/m/backgrounds/b`.
-            sequences: what is ordinary, such as the histories of accounts without fraud.
+            sequences: ordinary sequences, such as the histories of accounts without fraud.
             model: the model that it belongs to.
             average: "mean" or "median".
             shape: "event" makes one average event (d); "sequence" one for each position (k, d).

@@ -13,7 +13,7 @@ _MAX_BACKGROUNDS = 1024
 
 
 class ContentDigests:
-    """What one server is known to have. Safe for several threads: at worst something is sent twice.
+    """The digests that one server is known to have. Safe for several threads: at worst some content is sent twice.
 
     Args:
         max_inline_bytes: the largest model that is sent within a request.
@@ -26,7 +26,7 @@ class ContentDigests:
         self._backgrounds: dict[str, str] = {}
 
     def reference(self, file: ModelFile) -> pb.ModelReference:
-        """How to refer to the file's model: by its digest, or by its bytes where the server refuses uploads."""
+        """How to refer to the file's model: by its digest, or by its bytes if the server refuses uploads."""
         digest = self._files.of(file)
         return file.read().inline if digest in self._inline else pb.ModelReference(digest=digest)
 
@@ -44,7 +44,7 @@ class ContentDigests:
         """Stores the server's digest of these values.
 
         The same values have another digest with another model, whose schema gives them names and types, and with
-        another order of the sequence's columns where the schema names no columns.
+        another order of the sequence's columns if the schema does not name the columns.
         """
         if len(self._backgrounds) >= _MAX_BACKGROUNDS:
             self._backgrounds.pop(next(iter(self._backgrounds)), None)

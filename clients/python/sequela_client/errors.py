@@ -46,9 +46,9 @@ class SequelaError(Exception):
 
     Args:
         message: what is wrong, where, and what to do.
-        reason: a stable UPPER_SNAKE_CASE code for programs; empty where the server gave none.
-        violations: what is wrong with which argument, where the server said so.
-        retry_after: seconds after which trying again may help; None where the server did not say.
+        reason: a stable UPPER_SNAKE_CASE code for programs; empty if the server gave none.
+        violations: the arguments at fault and what is wrong with each, if the server said so.
+        retry_after: seconds after which trying again may help; None if the server did not say.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ _BY_CODE: dict[int, type[SequelaError]] = {
 }
 
 
-# Codes that gRPC reports by itself where it reached no server.
+# Codes that gRPC itself reports if it did not reach a server.
 _CODES_OF_GRPC = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 
 
@@ -135,7 +135,7 @@ def from_rpc(
 
     Args:
         error: what gRPC raised.
-        unreachable: makes the exception from gRPC's own message where no server was reached.
+        unreachable: makes the exception from gRPC's own message if no server was reached.
         request: the message, or the list of messages, that was sent; fields are named by its arguments.
     """
     code, message = error.code(), error.details() or ""
@@ -183,7 +183,7 @@ def _seconds(delay: Duration) -> float:
 def _unpack(error: Any, *details: Message) -> bool:
     """Fills in the details that the error carries, and returns whether it carries any."""
     try:
-        # It raises ValueError where the code of the details differs from that of the call.
+        # It raises ValueError if the code of the details differs from that of the call.
         status = rpc_status.from_call(error)
     except ValueError:
         return False

@@ -39,7 +39,7 @@ class PruningPoint:
 
 @dataclass(frozen=True, slots=True)
 class Pruning:
-    """What pruning did, and whether the pruned events matter. Tuples have one number for each target.
+    """The result of pruning, and whether the pruned events matter. Tuples have one number for each target.
 
     Args:
         pruned_events: how many of the oldest events were pruned.
@@ -50,7 +50,7 @@ class Pruning:
         standard_errors: of `values`.
         verdicts: whether P stays within the tolerance; none if nothing was pruned or no level was computed.
         history_values: with `refine_history`, the sum over the blocks that P was split into.
-        quality: how sure `values` are; None if they were not computed.
+        quality: how accurate `values` are; None if they were not computed.
     """
 
     pruned_events: int
@@ -111,7 +111,7 @@ class TargetScore:
 
     Args:
         name: the output's name.
-        base_value: f(B), the score of the background, after the link. NaN where the score was below `minimum_score`,
+        base_value: f(B), the score of the background, after the link. NaN if the score was below `minimum_score`,
             since it was not computed.
         score: f(X), the score of the sequence, after the link.
         raw_base_value: f(B) before the link.
@@ -149,7 +149,7 @@ class EventValues:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What the answer took. It may differ when the same request is sent again.
+    """The cost of the answer. It may differ if the same request is sent again.
 
     Args:
         model_rows: how many rows the model was run on.

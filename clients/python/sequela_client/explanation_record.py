@@ -29,9 +29,9 @@ class ExplanationRecord:
     Args:
         length: how many real events the sequence has, without padding.
         targets: the explained outputs with their scores.
-        explained: False where the score was below `minimum_score`; then there are no levels.
-        pruning: what was pruned, and whether that was right.
-        levels: the levels that were asked for, by name, with those that they require.
+        explained: False if the score was below `minimum_score`; there are then no levels.
+        pruning: what was pruned, and whether it matters.
+        levels: the requested levels and those that they require, by name.
         options: the options that were used.
         feature_info: the features as people read them.
         event_values: the unpruned events, latest first, then those pruned ones about which the caller sent something.
@@ -66,7 +66,7 @@ class ExplanationRecord:
 
     @property
     def base_value(self) -> float:
-        """f(B), the score of the background, after the link; NaN where the score was below `minimum_score`."""
+        """f(B), the score of the background, after the link; NaN if the score was below `minimum_score`."""
         return self.targets[0].base_value
 
     @property
@@ -101,7 +101,7 @@ class ExplanationRecord:
 
     @property
     def pruned(self) -> Attribution | None:
-        """The joint attribution of the pruned events; None where nothing was pruned or no level was computed."""
+        """The joint attribution of the pruned events; None if nothing was pruned or no level was computed."""
         pruning = self.pruning
         if not pruning.pruned_events or not pruning.values:
             return None
@@ -117,7 +117,7 @@ class ExplanationRecord:
 
     @property
     def static(self) -> Attribution | None:
-        """The joint attribution of all static inputs at the event level; None where the model has none."""
+        """The joint attribution of all static inputs at the event level; None if the model has none."""
         return next(iter(self._of(self.event_level, PlayerKind.STATIC)), None)
 
     @property
@@ -160,8 +160,8 @@ class ExplanationRecord:
         feature has the same value at all events.
 
         Returns:
-            None where values differ and no cell tells which of them mattered, for a static feature, and where no
-            values are known.
+            None if values differ and no cell shows which of them mattered, for a static feature, and if no values
+            are known.
         """
         known = {event.t: self.displayed(event.t, feature) for event in self.event_values}
         known = {t: value for t, value in known.items() if value}

@@ -1,4 +1,4 @@
-"""What a caller passes: sequences, what people read about their events, and background values."""
+"""What a caller passes: sequences, information about their events, and background values."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Values = ArrayLike | Table | Mapping[str, ArrayLike]
 
 @dataclass(frozen=True, slots=True)
 class EventInfo:
-    """What people read about one event. It is stored and returned, but the model does not see it.
+    """Information about one event for people. It is stored and returned, but the model does not get it.
 
     Args:
         id: your id of the event.
@@ -33,7 +33,7 @@ class EventInfo:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sequence:
-    """A sequence, and what is known about it.
+    """A sequence, with information about it.
 
     Args:
         inputs: the values (l, d), or arrays by input name.

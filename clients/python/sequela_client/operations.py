@@ -1,6 +1,6 @@
 """One function for each method of the clients. It returns the operation or the listing that a client then carries out.
 
-Models and backgrounds are sent by digest first. Only where the server does not know the digest is the content sent.
+Models and backgrounds are first sent as digests. Their content is sent only if the server does not know the digest.
 """
 
 from __future__ import annotations
@@ -183,7 +183,7 @@ def delete_background(name: str) -> Operation[None]:
 def _with_model(
     digests: ContentDigests, model: ModelLike, ask: Callable[[pb.ModelReference], Operation[T]]
 ) -> Operation[T]:
-    """Asks by the model's digest; where the server does not know it, uploads the model and asks again."""
+    """Sends the model's digest. If the server does not know it, uploads the model and sends the request again."""
     chosen = choose(model)
     if isinstance(chosen, pb.ModelReference):
         return (yield from ask(chosen))
@@ -196,7 +196,7 @@ def _with_model(
 
 
 def _upload(digests: ContentDigests, file: ModelFile) -> Operation[pb.ModelReference]:
-    """Registers a file's model. Where uploads are off, the model is sent with each request, if it fits a message."""
+    """Registers the model of a file. If uploads are off, the model is sent with each request, if it fits a message."""
     content = file.read()
     try:
         yield Call("models.RegisterModel", content.upload(""))
@@ -210,7 +210,7 @@ def _upload(digests: ContentDigests, file: ModelFile) -> Operation[pb.ModelRefer
 
 
 def _registered_model(digests: ContentDigests, model: ModelLike) -> Operation[pb.ModelReference]:
-    """A reference that the server is known to know. A stream needs one, since it cannot be asked again."""
+    """A reference to a model that the server has. A stream needs one, because its messages cannot be sent again."""
     chosen = choose(model)
     if isinstance(chosen, pb.ModelReference):
         return chosen
@@ -227,7 +227,7 @@ def _registered_model(digests: ContentDigests, model: ModelLike) -> Operation[pb
 def _explain_with_values(
     digests: ContentDigests, values: pb.BackgroundValues, request: pb.ExplainRequest
 ) -> Operation[Explanation]:
-    """Asks by the digest of background values that were sent before; sends the values where there is none."""
+    """Sends the digest of background values that were sent before, or else the values."""
     digest = digests.background(request, values)
     if digest:
         request.background.digest = digest

@@ -120,8 +120,8 @@ class Option:
 
     Args:
         name: the keyword.
-        kind: bool, int, float or str; of one item where `multiple`.
-        choices: the words that are allowed; empty where any value of the kind is.
+        kind: bool, int, float or str; the type of one item if `multiple`.
+        choices: the words that are allowed; empty if any value of the kind is.
         multiple: whether several values may be given.
         about: what people read about it.
     """
@@ -159,8 +159,8 @@ OPTIONS: Mapping[str, Option] = {
 class UsedOptions:
     """The options that an explanation was made with; its fields are those of the contract's ResolvedOptions.
 
-    Tolerances and thresholds have one number for each target, in units of the explained output. They are empty where
-    the score was below `minimum_score`, and `cell_thresholds` also where a top k was used.
+    Tolerances and thresholds have one number for each target, in units of the explained output. They are empty if
+    the score was below `minimum_score`; `cell_thresholds` is also empty if a top k was used.
     """
 
     levels: tuple[str, ...]

@@ -189,7 +189,7 @@ def _timestamp(field: str, time: datetime | None) -> Timestamp | None:
             f"{field}: must be a datetime, not {arguments.shown(time)}; write datetime.fromisoformat(...)",
             reason="ARGUMENT_INVALID",
         )
-    # pandas warns where nanoseconds are lost; the contract has them, but datetime does not.
+    # pandas warns if nanoseconds are lost; the contract has them, but datetime does not.
     plain = time.to_pydatetime(warn=False) if hasattr(time, "to_pydatetime") else time
     stamp = Timestamp()
     try:

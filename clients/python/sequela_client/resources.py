@@ -1,4 +1,4 @@
-"""What the server stores or answers beside explanations: models, backgrounds, summaries, scores, outcomes."""
+"""What the server stores or returns apart from explanations: models, backgrounds, summaries, scores, outcomes."""
 
 from __future__ import annotations
 

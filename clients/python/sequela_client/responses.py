@@ -147,7 +147,7 @@ def _event_values(message: pb.EventValues, names: list[str]) -> EventValues:
 
 
 def cost(message: pb.Cost) -> Cost:
-    """What the answer took."""
+    """The cost of an answer."""
     return Cost(
         model_rows=message.model_rows,
         model_calls=message.model_calls,

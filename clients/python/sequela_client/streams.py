@@ -29,7 +29,7 @@ class MessageStream(Generic[T]):
 
     Args:
         items: an iterable, or an async iterable for the asyncio client.
-        make: makes a message from an item's number and the item; None where nothing is to be sent.
+        make: makes a message from an item's number and the item; None if nothing is to be sent.
         head: messages that are sent first.
     """
 
@@ -101,7 +101,7 @@ class ExplanationStream:
     _refused: deque[Outcome] = field(default_factory=deque, init=False)
 
     def message(self, number: int, given: SequenceLike) -> pb.ExplainStreamRequest | None:
-        """The message for one sequence; None where the sequence cannot be sent."""
+        """The message for one sequence; None if the sequence cannot be sent."""
         try:
             request = arguments.convert_item("sequences", number, self._request, given)
         except CallerError as error:

@@ -1,1 +1,1 @@
-"""The command `sequela`: serve, explain, demo. Only here are click and rich known."""
+"""The command `sequela`. Only this package imports click and rich."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.text import Text
 
-# Two colours of Okabe and Ito that people of any colour vision tell apart, on dark and on light.
+# Two colours of Okabe and Ito that everybody can tell apart, on dark and on light backgrounds.
 RAISES = "#D55E00"
 LOWERS = "#0072B2"
 
@@ -47,7 +47,7 @@ class Bars:
     def draw(self, value: float) -> Text:
         """One bar; from a hundredth of the largest value on it has at least one block."""
         share = abs(value) / self.largest if self.largest else 0.0
-        # A small attribution must not look like none.
+        # A small attribution must not look like 0.
         length = max(round(share * self.half), int(share >= 0.01))
         if not self.half:
             return Text()

@@ -56,7 +56,7 @@ class DiagnosticOptions:
         return cls(values["trace"], values["execution"])
 
     def check_server(self, address: str | None) -> None:
-        """Raises click.UsageError if a running server was named: these are its operator's to choose."""
+        """Raises click.UsageError if a running server was named, because only its operator can set these options."""
         for name, (flag, setting) in _OPERATORS.items():
             if address is not None and getattr(self, name) is not None:
                 raise click.UsageError(
@@ -72,7 +72,7 @@ class DiagnosticOptions:
             yield from ("--execution", self.execution)
 
     def notes(self, explanation: str) -> Iterator[str]:
-        """What to say once the explanation of this name is there."""
+        """The message to print after the explanation of this name was made."""
         if self.trace is None:
             return
         folder = self.trace / explanation.rpartition("/")[2]

@@ -1,4 +1,4 @@
-"""The options about files: how a text file is written, and what its columns and rows are."""
+"""Options about files: the format of a text file, and what its columns and rows are."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def row_options(values: Mapping[str, Any]) -> RowOptions:
 
 
 def load_background(path: Path, written: TextFormat) -> FileContent:
-    """A background's file. It may have no header where the sequence's has one, so --header counts only in doubt."""
+    """A background's file. --header is the sequence's, so it counts only if the file is ambiguous."""
     try:
         return load(path, replace(written, header=None))
     except CallerError:

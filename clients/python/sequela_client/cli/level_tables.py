@@ -1,4 +1,4 @@
-"""The levels of an explanation as tables with bars; plain text where the output is not a terminal."""
+"""The levels of an explanation as tables with bars; plain text if the output is not a terminal."""
 
 from __future__ import annotations
 

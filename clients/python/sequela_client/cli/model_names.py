@@ -16,7 +16,7 @@ _SHOWN = 12
 
 
 def check_model_file(model: str) -> None:
-    """Raises CallerError where the path of a model is not a file; the error names model files that lie there."""
+    """Raises CallerError if the path of a model is not a file. The error names model files in that folder."""
     chosen = choose(model)
     if not isinstance(chosen, ModelFile) or chosen.path.is_file():
         return

@@ -72,7 +72,7 @@ def _table(console: Console, found: Iterable[Model]) -> Table:
 
 
 def _notes(found: Iterable[Model]) -> dict[str, list[str]]:
-    """What the server says about its models, each text once, with the names of the models that it is about."""
+    """The warnings about models, each text once, with the names of the models that it is about."""
     notes: dict[str, list[str]] = {}
     for model in found:
         if model.state_detail:

@@ -15,7 +15,7 @@ HEADING = "How to explain (options that are left out take the server's defaults)
 
 # Flags that are repeated, one for each value.
 _SINGULAR = {"levels": "--level", "targets": "--target"}
-# Arguments of the Python client that are no options, and their flags.
+# Arguments of the Python client that are not options, and their flags.
 _ARGUMENTS = {
     "sequence": "--sequence",
     "background": "--background",
@@ -35,9 +35,9 @@ def flag_of(name: str) -> str:
 
 _FLAGS = {**_ARGUMENTS, **{name: flag_of(name) for name in OPTIONS}}
 _LONGEST_FIRST = "|".join(sorted(map(re.escape, _FLAGS), key=len, reverse=True))
-# At the beginning of a message, or of one of its parts, stands the argument at fault.
+# A message, or one of its parts, begins with the argument at fault.
 _AT_FAULT = re.compile(rf"(?P<before>^|; )(?P<name>{_LONGEST_FIRST})(?:\[\d+\])?(?=[:\[.])")
-# Names with an underscore are no other words; the others are taken for options only where they are used like one.
+# Names with an underscore are always options; other names are replaced only if they are used like an option.
 _IN_TEXT = re.compile(
     "|".join(
         [
@@ -52,7 +52,7 @@ _DIGEST = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
 
 
 def with_flags(text: str) -> str:
-    """A text for people in which options are named by their flags."""
+    """The text with options replaced by their flags."""
     return _IN_TEXT.sub(lambda found: flag_of(found[0]), text)
 
 

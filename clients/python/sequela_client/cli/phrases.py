@@ -1,4 +1,4 @@
-"""Parts of an explanation in words, for the summary and the tables."""
+"""Parts of an explanation as text, for the summary and the tables."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ def events_name(block: Attribution) -> str:
 
 
 def quality(level: Quality) -> str:
-    """How sure a level is, and how many players are 0 because they equal the background."""
+    """How accurate a level is, and how many players are 0 because they equal the background."""
     return f"{_sureness(level)}{_null_players(level.null_players)}"
 
 

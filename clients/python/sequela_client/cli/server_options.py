@@ -45,7 +45,7 @@ class ServerOptions:
     """The server that a command asks, as its options say.
 
     Args:
-        address: None where no server was named.
+        address: None if no server was named.
         tls: the arguments of `Sequela` about TLS.
     """
 

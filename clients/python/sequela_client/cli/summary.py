@@ -44,7 +44,7 @@ def summary_lines(explanation: Explanation) -> Iterator[str]:
         return
     score, base = _scores(explanation)
     yield f"{_what(explanation)}: {score}. An average history gets {base}."
-    # What explains the difference comes first, then what worked against it.
+    # First what moved the score away from the base value, then what moved it back.
     first = -1 if target.score < target.base_value else 1
     yield from _part(f"What {_VERBS[first]} it, and by how much", _events(words, explanation, first))
     yield from _part(f"What {_VERBS[-first]} it", _events(words, explanation, -first))

@@ -25,7 +25,7 @@ class Dialect:
 
     @property
     def words(self) -> str:
-        """The dialect in words, for messages."""
+        """A description of the dialect, for messages."""
         between = f"{DELIMITERS.get(self.delimiter, repr(self.delimiter))} between columns"
         mark = "decimal commas" if self.decimal == "," else "decimal points"
         return f"{between if self.delimiter else 'a single column'}, {mark}"

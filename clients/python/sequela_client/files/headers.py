@@ -41,7 +41,7 @@ def _numbered(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
         return False
     columns = list(zip(*(row[: len(first)] for row in rest), strict=False))
     written = [all(_is_decimal(cell) for cell in column) for column in columns]
-    # If it were an event, its numbers would be written with a decimal point, like those below it.
+    # If it were an event, its numbers would have a decimal point, like those below it.
     if start == 0 and (all(written) if len(first) < 3 else any(written)):
         return True
     if start == 0 or (len(first) > 2 and all(written)):

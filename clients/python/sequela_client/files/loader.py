@@ -50,7 +50,7 @@ _ADVICE = {
 
 @dataclass(frozen=True, slots=True)
 class FileContent:
-    """The content of a file: its values, and what else an alert in JSON has. `mean_event`: of a background."""
+    """The content of a file: its values, and what else an alert in JSON has. `mean_event` is that of a background."""
 
     path: Path
     values: FileValues
@@ -61,7 +61,7 @@ class FileContent:
 
 
 def is_data_file(text: str) -> bool:
-    """Whether it ends like a file of data, be it of a kind that is not read."""
+    """Whether it has the suffix of a data file, even of a kind that is not read."""
     return Path(text).suffix.lower() in _READERS.keys() | _ADVICE.keys()
 
 
@@ -128,7 +128,7 @@ def _from_json(path: Path, content: Any) -> FileContent:
     if not (isinstance(content, Mapping) and "inputs" in content):
         return FileContent(path, _file_values(path, content))
     _check_keys(content, ("inputs", "id", "labels", "events", "mean_event"))
-    # A background may have the event that stands before its first row.
+    # A background may have an event for positions before its first row.
     mean = content.get("mean_event")
     try:
         return FileContent(
