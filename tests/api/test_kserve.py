@@ -115,7 +115,7 @@ BAD = [
     ("no instances", {}, 400, "FIELD_INVALID", "instances"),
     ("instances twice", {"instances": ONE, "inputs": ONE}, 400, "FIELD_INVALID", "instances"),
     ("an object of instances", {"instances": {}}, 400, "FIELD_INVALID", "instances"),
-    ("an empty list", {"instances": []}, 400, "TOO_MANY_ROWS", "instances"),
+    ("an empty list", {"instances": []}, 400, "NO_ROWS", "instances"),
     ("too many", {"instances": ONE * 9}, 400, "TOO_MANY_ROWS", "instances"),
     ("another field", {"instances": ONE, "parameter": {}}, 400, "FIELD_UNKNOWN", "parameter"),
     ("a text", {"instances": ["abc"]}, 400, "INSTANCE_INVALID", "instances[0]"),
