@@ -142,7 +142,7 @@ def _protocol(scheme: str, path: str) -> EndpointProtocol:
         raise ValueError(f"the scheme {scheme!r} is not supported")
     protocol = EndpointProtocol(f"/{path}")
     if (protocol is EndpointProtocol.GRPC) is not scheme.startswith("grpc"):
-        raise ValueError(f"the path {protocol.value}name does not go with {scheme}")
+        raise ValueError(f"the path {protocol.value}name cannot be used with {scheme}://")
     return protocol
 
 
