@@ -115,7 +115,7 @@ BAD = [
     ("no instances", {}, 400, "FIELD_INVALID", "instances"),
     ("instances twice", {"instances": ONE, "inputs": ONE}, 400, "FIELD_INVALID", "instances"),
     ("an object of instances", {"instances": {}}, 400, "FIELD_INVALID", "instances"),
-    ("an empty list", {"instances": []}, 400, "TOO_MANY_ROWS", "instances"),
+    ("an empty list", {"instances": []}, 400, "NO_ROWS", "instances"),
     ("too many", {"instances": ONE * 9}, 400, "TOO_MANY_ROWS", "instances"),
     ("another field", {"instances": ONE, "parameter": {}}, 400, "FIELD_UNKNOWN", "parameter"),
     ("a text", {"instances": ["abc"]}, 400, "INSTANCE_INVALID", "instances[0]"),
@@ -185,6 +185,7 @@ def test_bad_input_is_named(serving: Serving, bad: Any) -> None:
     if field:
         assert field in {each["field"] for each in said["violations"]}, said
         assert field in said["error"] or code == 422
+    assert "send its values" not in said["error"], "JSON bodies cannot hold a background"
     assert get(serving, "/v1/models/gru").status_code == 200
 
 

@@ -14,7 +14,7 @@ from sequela.api.encode.explanations import explanation as encoded
 from sequela.api.enums import OPTION_TABLES, EnumTable
 from sequela.api.grpc.decode.options import options as decoded
 from sequela.api.inference.parameters import read_parameters
-from sequela.api.violations import Violations
+from sequela.api.violations import MAX_VIOLATIONS, Violations
 from sequela.errors import InvalidInput
 from sequela.explain.limits import Limits
 from sequela.explain.options import RULES, Level, OptionRule, Options, ResolvedOptions
@@ -132,6 +132,19 @@ def test_values_that_cannot_be_read(given: dict[str, Any], reason: str, message:
         read_parameters(given, LIMITS)
     assert caught.value.reason == reason
     assert caught.value.violations[0].field == f"parameters.{next(iter(given))}"
+
+
+def test_an_unknown_parameter_suggests_the_nearest() -> None:
+    """Only if one is near, and in a short time, however many and long the names are."""
+    with pytest.raises(
+        InvalidInput, match=r"is not a parameter; did you mean max_coalitions\? The parameters are "
+    ):
+        read_parameters({"max_coalition": 8}, LIMITS)
+    with pytest.raises(InvalidInput, match="is not a parameter; the parameters are "):
+        read_parameters({"colour": 8}, LIMITS)
+    with pytest.raises(InvalidInput) as caught:
+        read_parameters({f"{'x' * 10_000}{index}": 1 for index in range(1_000)}, LIMITS)
+    assert len(caught.value.violations) == MAX_VIOLATIONS
 
 
 def test_levels_come_in_their_own_order() -> None:

@@ -222,7 +222,7 @@ def test_ids_outside_their_categories_are_refused(name: str, value: int, limit: 
     sample[name][-1] = value
     error = refused(InvalidInput, "multi_input", **sample)
     assert error.reason == "CATEGORY_UNKNOWN"
-    assert f"{value} is not a valid id" in error.message
+    assert f"{value} is not an id of feature" in error.message
     assert limit in error.message
     with pytest.raises(InvalidInput):
         prepare_background(loaded(case).info.schema, GivenBackground(named(sample)), LIMITS, "background")

@@ -89,5 +89,7 @@ class BackgroundUpload:
 
 def wrong_order(part: str) -> InvalidInput:
     """Returns the error for a part that is sent out of order."""
-    text = "the header must be followed by either one message with values, or by sequences"
+    text = (
+        "the header must be followed either by one message with values, or by messages with one sequence each"
+    )
     return InvalidInput.at(part, "UPLOAD_ORDER", text)

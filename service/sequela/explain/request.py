@@ -161,10 +161,17 @@ class GivenSequence:
 
 @dataclass(frozen=True, slots=True)
 class RequestPaths:
-    """The paths of the background and the options in the caller's request."""
+    """The paths of the background and the options in the caller's request.
+
+    Attributes:
+        background: The path of the background.
+        options: The path of the options.
+        background_choices: How a request may give a background, for the error if there is none.
+    """
 
     background: str = "background"
     options: str = "options"
+    background_choices: str = "name a stored background, send its values"
 
     def option(self, name: str) -> str:
         """Returns the path of the option with this name."""

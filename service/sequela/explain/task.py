@@ -163,7 +163,9 @@ def _background(
     match request.background:
         case None:
             if model.info.default_background is None:
-                text = f"model {model.info.name} has no default background; name a stored background, send its values, "
+                text = (
+                    f"model {model.info.name} has no default background; {request.paths.background_choices}, "
+                )
                 text += 'or put "background" into its schema.json'
                 raise DoesNotFit(
                     "BACKGROUND_MISSING", text, violations=[Violation(request.paths.background, text)]

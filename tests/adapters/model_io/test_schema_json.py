@@ -75,20 +75,20 @@ WRONG = [
     (
         ("inputs", 0, "role"),
         "evnts",
-        "inputs[0].role: Input should be 'events', 'static', 'mask', 'length' or 'state', not 'evnts'",
+        "inputs[0].role: must be one of 'events', 'static', 'mask', 'length' or 'state', not 'evnts'",
     ),
-    (("inputs", 0, "width"), "3", "inputs[0].width: Input should be a valid integer, not '3'"),
+    (("inputs", 0, "width"), "3", "inputs[0].width: must be a whole number, not '3'"),
     (("inputs", 0, "wdith"), 3, "inputs[0].wdith: unknown key"),
     (
         ("features", 0, "display"),
         {"scale": "big"},
-        "features[0].display.scale: Input should be a valid number",
+        "features[0].display.scale: must be a number, not 'big'",
     ),
-    (("features", 0, "columns"), {"x": ["0"]}, "features[0].columns.x[0]: Input should be a valid integer"),
-    (("features", 0, "columns"), [0], "features[0].columns: Input should be a"),
-    (("background",), {"x": [[1.0], ["two"]]}, "background.x[1][0]: Input should be a valid number"),
+    (("features", 0, "columns"), {"x": ["0"]}, "features[0].columns.x[0]: must be a whole number, not '0'"),
+    (("features", 0, "columns"), [0], "features[0].columns: must be an object, not [0]"),
+    (("background",), {"x": [[1.0], ["two"]]}, "background.x[1][0]: must be a number, not 'two'"),
     (("targets", 0), {}, "targets[0].name: is missing"),
-    (("per_event",), 1, "per_event: Input should be a valid boolean, not 1"),
+    (("per_event",), 1, "per_event: must be true or false, not 1"),
     (("links",), "logit", "links: unknown key"),
 ]
 

@@ -1,7 +1,7 @@
 """The URI of a model behind an endpoint: protocol, host, port and name.
 
-Only the forms below are accepted, by one expression that must match completely. A general parser would also accept user
-names, escapes, queries and unusual addresses, each of which might bypass the allow-list.
+Only the forms below are accepted, by one expression that must match from end to end. A general parser would also take
+user names, escapes, queries and odd addresses, each of which could lead past the allow-list.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class EndpointUri:
 
     @property
     def authority(self) -> str:
-        """`host:port`, with IPv6 addresses in brackets. The scheme's default port is omitted."""
+        """`host:port`, IPv6 addresses in brackets; without the port where it is the scheme's own."""
         host = bracketed(self.host)
         return host if self.port == DEFAULT_PORTS.get(self.scheme) else f"{host}:{self.port}"
 
@@ -98,7 +98,7 @@ def bracketed(host: str) -> str:
 
 
 def read_port(scheme: str, text: str | None) -> int:
-    """Returns the port, or the scheme's default if none is given. Raises ValueError."""
+    """The port, or the scheme's own where none is given. Raises ValueError."""
     if text is None and scheme not in DEFAULT_PORTS:
         raise ValueError("the port is missing")
     port = DEFAULT_PORTS[scheme] if text is None else int(text)
@@ -142,7 +142,7 @@ def _protocol(scheme: str, path: str) -> EndpointProtocol:
         raise ValueError(f"the scheme {scheme!r} is not supported")
     protocol = EndpointProtocol(f"/{path}")
     if (protocol is EndpointProtocol.GRPC) is not scheme.startswith("grpc"):
-        raise ValueError(f"the path {protocol.value}name cannot be used with {scheme}")
+        raise ValueError(f"the path {protocol.value}name cannot be used with {scheme}://")
     return protocol
 
 

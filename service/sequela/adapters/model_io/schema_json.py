@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
@@ -13,6 +15,18 @@ from sequela.explain.schema import ModelSchema
 MAX_CHARACTERS = 60
 """Of a wrong value in a message."""
 MAX_PROBLEMS = 10
+EXPECTED: Mapping[str, str] = {
+    "bool_type": "true or false",
+    "dataclass_type": "an object",
+    "dict_type": "an object",
+    "finite_number": "a finite number",
+    "float_type": "a number",
+    "int_from_float": "a whole number",
+    "int_type": "a whole number",
+    "string_type": "a string",
+    "tuple_type": "a list",
+}
+"""Descriptions of the expected values, by pydantic error type."""
 
 # Pydantic applies this configuration to plain dataclasses only below another type, hence the `| None`.
 _SCHEMA: TypeAdapter[ModelSchema | None] = TypeAdapter(
@@ -36,7 +50,7 @@ def read_schema(text: bytes, path: str) -> ModelSchema:
     except ValidationError as error:
         raise _refusal(error.errors(include_url=False)[:MAX_PROBLEMS], path) from None
     if schema is None:
-        raise InvalidInput.at(path, "SCHEMA_INVALID", "is null, expected an object")
+        raise InvalidInput.at(path, "SCHEMA_INVALID", "must be an object, not null")
     return schema
 
 
@@ -46,7 +60,9 @@ def write_schema(schema: ModelSchema) -> bytes:
 
 
 def _refusal(problems: list[ErrorDetails], path: str) -> InvalidInput:
-    violations = [Violation(path, _description(problem)) for problem in problems]
+    # Pydantic reports a problem once for each branch of a union.
+    descriptions = dict.fromkeys(map(_description, problems))
+    violations = [Violation(path, each) for each in descriptions]
     summary = "; ".join(violation.description for violation in violations)
     return InvalidInput("SCHEMA_INVALID", f"{path}: {summary}", violations=violations)
 
@@ -59,7 +75,11 @@ def _description(problem: ErrorDetails) -> str:
         return f"{key}: unknown key; docs/schema.md lists the keys of a schema"
     if problem["type"] == "missing":
         return f"{key}: is missing"
-    return f"{key}: {problem['msg']}, not {_shortened(problem['input'])}"
+    if problem["type"] == "enum":
+        expected = f"one of {problem['ctx']['expected']}"
+    else:
+        expected = EXPECTED.get(problem["type"], "a different value")
+    return f"{key}: must be {expected}, not {_shortened(problem['input'])}"
 
 
 def _key(location: tuple[int | str, ...]) -> str:
@@ -74,5 +94,5 @@ def _key(location: tuple[int | str, ...]) -> str:
 
 
 def _shortened(value: Any) -> str:
-    shown = repr(value)
+    shown = repr(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=repr)
     return shown if len(shown) <= MAX_CHARACTERS else shown[: MAX_CHARACTERS - 1] + "…"

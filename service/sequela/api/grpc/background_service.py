@@ -43,7 +43,7 @@ class BackgroundService(rpc.BackgroundServiceServicer):
                     sequence = partial(decode.uploaded_sequence, message.sequence, self._limits)
                     await self._catalog.add_background_sequence(upload, sequence, deadline)
                 case part:
-                    raise wrong_order(part or "part")
+                    raise wrong_order(part or "values")
         found = await self._catalog.create_background(upload, background, deadline)
         return pb.CreateBackgroundResponse(background=found)
 

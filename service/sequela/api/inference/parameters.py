@@ -6,6 +6,7 @@ number may be a string. Enum values are written without their prefix, in lower o
 
 from __future__ import annotations
 
+import difflib
 import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from typing import Any, TypeVar
 from sequela import names
 from sequela.api.enums import OPTION_TABLES
 from sequela.api.option_values import checked_options
-from sequela.api.violations import Violations, shown, shown_text
+from sequela.api.violations import MAX_VIOLATIONS, SHOWN_LENGTH, Violations, shown, shown_text
 from sequela.errors import Unsupported
 from sequela.explain.limits import Limits
 from sequela.explain.options import RULES, Level, OptionRule, Options
@@ -24,7 +25,9 @@ from sequela.explain.request import BackgroundChoice, DigestedBackground, NamedB
 
 T = TypeVar("T")
 
-PATHS = RequestPaths(background="parameters.background", options="parameters")
+PATHS = RequestPaths(
+    background="parameters.background", options="parameters", background_choices="name a stored background"
+)
 """The paths of the background and the options in these protocols."""
 
 OTHERS = ("background", "caller_id")
@@ -74,9 +77,8 @@ def read_parameters(given: Mapping[str, Any], limits: Limits) -> Parameters:
     """
     _check_form(given)
     violations = Violations()
-    for name in sorted(given.keys() - {*RULES, *OTHERS, *IGNORED, *BINARY}):
-        text = f"is not a parameter; the parameters are {', '.join((*RULES, *OTHERS))}"
-        violations.add(f"parameters[{shown(name)}]", "PARAMETER_UNKNOWN", text)
+    for name in sorted(given.keys() - {*RULES, *OTHERS, *IGNORED, *BINARY})[:MAX_VIOLATIONS]:
+        violations.add(f"parameters[{shown(name)}]", "PARAMETER_UNKNOWN", _unknown(name))
     values = {
         name: _option(rule, given[name], PATHS.option(name), violations)
         for name, rule in RULES.items()
@@ -88,6 +90,19 @@ def read_parameters(given: Mapping[str, Any], limits: Limits) -> Parameters:
     violations.text(PATHS.option("caller_id"), caller_id, limits.max_text)
     violations.raise_any()
     return Parameters(options, background, caller_id, frozenset(values))
+
+
+def _unknown(name: str) -> str:
+    """Returns the message for an unknown parameter, with the nearest known name if there is one."""
+    known = (*RULES, *OTHERS)
+    # A name may be very long, and comparing it would take long too.
+    near = difflib.get_close_matches(name[:SHOWN_LENGTH].lower(), known, 1)
+    listed = f"parameters are {', '.join(known)}"
+    return (
+        f"is not a parameter; did you mean {near[0]}? The {listed}"
+        if near
+        else f"is not a parameter; the {listed}"
+    )
 
 
 def _check_form(given: Mapping[str, Any]) -> None:

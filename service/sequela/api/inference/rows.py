@@ -95,6 +95,8 @@ def tensor_rows(tensors: Sequence[Tensor], most_rows: int) -> tuple[GivenSequenc
 
 
 def check_row_count(count: int, most: int, path: str) -> None:
-    """Raises InvalidInput (TOO_MANY_ROWS) if there are no rows, or too many."""
-    if not 1 <= count <= most:
-        raise InvalidInput.at(path, "TOO_MANY_ROWS", f"{count} rows were sent, must be from 1 to {most}")
+    """Raises InvalidInput if there are no rows (NO_ROWS), or too many (TOO_MANY_ROWS)."""
+    if not count:
+        raise InvalidInput.at(path, "NO_ROWS", "contains no rows; send at least one")
+    if count > most:
+        raise InvalidInput.at(path, "TOO_MANY_ROWS", f"{count} rows exceed the limit of {most}")

@@ -86,7 +86,7 @@ def check_categories(array: NDArray[Any], schema: ModelSchema, item: InputSchema
                 raise InvalidInput.at(
                     path,
                     "CATEGORY_UNKNOWN",
-                    f"{wrong[0]} is not a valid id of feature {feature.name!r}; ids must be {limit}",
+                    f"{wrong[0]} is not an id of feature {feature.name!r}; ids must be {limit}",
                 )
 
 

@@ -19,7 +19,7 @@ from sequela.explain.request import GivenBackground, GivenSequence, NamedModel
 def background_header(message: pb.CreateBackgroundRequest | None, limits: Limits) -> BackgroundHeader:
     """Decodes the first message of an upload, which is None if there was none. Raises InvalidInput."""
     if message is None or message.WhichOneof("part") != "header":
-        raise InvalidInput.at("header", "UPLOAD_ORDER", "must come first")
+        raise InvalidInput.at("header", "UPLOAD_ORDER", "must be sent first")
     header, violations = message.header, Violations()
     name = violations.name("header.name", header.name, names.is_new_background, names.NEW_BACKGROUND_FORMS)
     average = violations.optional_member("header.average", header.average, AVERAGES) or Average.MEAN

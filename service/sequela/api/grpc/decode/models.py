@@ -20,10 +20,14 @@ async def model_upload(messages: AsyncIterator[pb.RegisterModelRequest], limits:
     chunks = []
     size = 0
     async for message in messages:
-        if message.WhichOneof("part") != "onnx_chunk":
-            raise InvalidInput.at(
-                "header", "UPLOAD_ORDER", "was sent twice; only chunks may follow the header"
-            )
+        match message.WhichOneof("part"):
+            case "header":
+                text = "was sent twice; only onnx_chunk may follow the header"
+                raise InvalidInput.at("header", "UPLOAD_ORDER", text)
+            case None:
+                raise InvalidInput.at(
+                    "onnx_chunk", "UPLOAD_ORDER", "is missing from a message after the header"
+                )
         size += len(message.onnx_chunk)
         if size > limits.max_model_bytes:
             text = f"the file exceeds the limit of {limits.max_model_bytes} bytes"
@@ -41,7 +45,7 @@ def model_name(name: str) -> str:
 
 def _header(message: pb.RegisterModelRequest | None, limits: Limits) -> pb.RegisterModelHeader:
     if message is None or message.WhichOneof("part") != "header":
-        raise InvalidInput.at("header", "UPLOAD_ORDER", "must come first")
+        raise InvalidInput.at("header", "UPLOAD_ORDER", "must be sent first")
     header, violations = message.header, Violations()
     violations.name("header.name", header.name, names.is_upload_name, names.UPLOAD_FORMS)
     schema_text(header.schema_json, "header.schema_json", violations, limits)
