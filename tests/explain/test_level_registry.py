@@ -32,7 +32,8 @@ def play_halves(context: LevelContext, rules: GameRules, _: LevelResults) -> Lev
     )
 
 
-HALVES = LevelDefinition(name="halves", time_share=0.1, play=play_halves, needs_cut=lambda _: False)
+BUILT_IN = tuple(each.name for each in BUILT_IN_LEVELS.definitions)
+HALVES = LevelDefinition(name="test_halves", time_share=0.1, play=play_halves, needs_cut=lambda _: False)
 WITH_HALVES = LevelRegistry((*BUILT_IN_LEVELS.definitions, HALVES))
 
 
@@ -49,41 +50,41 @@ def ask(case: Case, registry: LevelRegistry = WITH_HALVES, **options: Any) -> Ex
 def test_a_registered_level_is_exact(name: str) -> None:
     """Asked for alone, its numbers are those of the brute force."""
     case = BY_NAME[name]
-    answer = ask(case, levels=("halves",))
+    answer = ask(case, levels=("test_halves",))
     layout = case.layout(LENGTH)
     players = player_sets.blocks(layout, [range(3), range(3, LENGTH)], cut=LENGTH)
     players = [player for player in players if player.key != ("pruned",)]
     wanted = attributions(case.scorer(), case.sample(LENGTH, 0), case.background(LENGTH), players)
-    assert list(answer.levels) == ["halves"]
+    assert list(answer.levels) == ["test_halves"]
     assert answer.pruning is None
-    assert_same(answer.levels["halves"], wanted, case.tolerance)
+    assert_same(answer.levels["test_halves"], wanted, case.tolerance)
 
 
 def test_it_changes_no_other_level() -> None:
     """All four levels: the three that are built in have the numbers, bit for bit, that they have without it."""
-    answer = ask(BY_NAME["multi_input"], levels=("halves", "cell"), pruning_tolerance=0.003)
+    answer = ask(BY_NAME["multi_input"], levels=("test_halves", "cell"), pruning_tolerance=0.003)
     plain = ask(BY_NAME["multi_input"], BUILT_IN_LEVELS, pruning_tolerance=0.003)
-    assert list(answer.levels) == [*plain.levels, "halves"]
-    assert answer.options.levels == ("event", "feature", "cell", "halves")
+    assert list(answer.levels) == [*plain.levels, "test_halves"]
+    assert answer.options.levels == ("event", "feature", "cell", "test_halves")
     for name, level in plain.levels.items():
         assert numbers(answer.levels[name]) == numbers(level)
     assert replace(answer.pruning, quality=None) == replace(plain.pruning, quality=None)
-    assert {"event", "feature", "cell", "halves"} < set(answer.cost.stage_seconds)
+    assert {"event", "feature", "cell", "test_halves"} < set(answer.cost.stage_seconds)
 
 
 def test_it_survives_the_store() -> None:
     """An answer with it comes back equal in every field."""
-    answer = ask(BY_NAME["gru"], levels=("halves", "event"))
+    answer = ask(BY_NAME["gru"], levels=("test_halves", "event"))
     assert decode_explanation(encode_explanation(answer)) == answer
 
 
 def test_only_required_levels_join() -> None:
     """Cells bring events and features, and nothing else; a level may require a registered one."""
     assert WITH_HALVES.with_required(("cell",)) == ("event", "feature", "cell")
-    quarters = replace(HALVES, name="quarters", requires=("halves",))
+    quarters = replace(HALVES, name="quarters", requires=("test_halves",))
     registry = LevelRegistry((*WITH_HALVES.definitions, quarters))
-    assert registry.with_required(("quarters", "event")) == ("event", "halves", "quarters")
-    assert registry.with_required(tuple(Level)) == ("event", "feature", "cell")
+    assert registry.with_required(("quarters", "event")) == ("event", "test_halves", "quarters")
+    assert registry.with_required(tuple(Level)) == BUILT_IN
     assert registry.with_required(()) == ()
 
 
@@ -104,15 +105,16 @@ def test_a_level_sees_the_results_it_requires() -> None:
 
 def test_the_time_is_divided_by_shares() -> None:
     """Among the levels that are played, in their order; the last one ends with the deadline."""
-    levels = WITH_HALVES.needed(("event", "halves"))
-    assert level_ends(levels, 100.0, 200.0) == pytest.approx({"event": 180.0, "halves": 200.0})
+    levels = WITH_HALVES.needed(("event", "test_halves"))
+    assert level_ends(levels, 100.0, 200.0) == pytest.approx({"event": 180.0, "test_halves": 200.0})
     assert set(level_ends(levels, 100.0, np.inf).values()) == {np.inf}
     assert level_ends((), 100.0, 200.0) == {}
 
 
 def test_unknown_levels_are_named() -> None:
     """With those that there are."""
-    with pytest.raises(InvalidInput, match=r"quarters.*cell, event, feature, halves") as caught:
+    known = ", ".join(sorted((*BUILT_IN, "test_halves")))
+    with pytest.raises(InvalidInput, match=f"quarters.*{known}") as caught:
         ask(BY_NAME["gru"], levels=("event", "quarters"))
     assert caught.value.reason == "LEVEL_UNKNOWN"
     assert [each.field for each in caught.value.violations] == ["options.levels"]
@@ -130,5 +132,5 @@ def test_unknown_levels_are_named() -> None:
 )
 def test_a_registry_is_in_order(definitions: tuple[LevelDefinition, ...]) -> None:
     """Every name once, and what a level requires before it."""
-    with pytest.raises(ValueError, match="halves"):
+    with pytest.raises(ValueError, match="test_halves"):
         LevelRegistry(definitions)

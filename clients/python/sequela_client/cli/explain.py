@@ -15,13 +15,12 @@ from sequela_client.cli.file_options import file_options, load_background, row_o
 from sequela_client.cli.grouped_help import GroupedCommand, option
 from sequela_client.cli.local_server import embedded_server
 from sequela_client.cli.model_layout import Layout, layout
-from sequela_client.cli.model_names import check_model_file, with_known_names
+from sequela_client.cli.model_names import check_model_file, check_needs_no_server, with_known_names
 from sequela_client.cli.option_flags import explain_options, given_options
 from sequela_client.cli.report import report
 from sequela_client.cli.rows import RowOptions
 from sequela_client.cli.server_options import ServerOptions, server_options
 from sequela_client.cli.terminal import printable, terminal, waiting
-from sequela_client.errors import MODEL_NOT_FOUND, NotFound
 from sequela_client.explanation import Explanation
 from sequela_client.files import FileContent, is_data_file, load
 from sequela_client.inputs import BackgroundLike, Sequence
@@ -151,6 +150,8 @@ def explain(**values: Any) -> None:
         raise click.UsageError("--secure, --ca, --cert and --key go with --server")
     diagnostics.check_server(server.address)
     check_model_file(model)
+    if server.address is None:
+        check_needs_no_server(model)
     given, average = _load(values)
     with ExitStack() as stack:
         address = server.address or stack.enter_context(_own_server(model, diagnostics))
@@ -203,13 +204,7 @@ def _own_server(model: str, diagnostics: DiagnosticOptions) -> Iterator[str]:
     """A server for this explanation alone. Its user is its operator, who may call any endpoint."""
     endpoints = ANY_ENDPOINT if is_endpoint(model) else ()
     with embedded_server([*endpoints, *diagnostics.settings()]) as address:
-        try:
-            yield address
-        except NotFound as unknown:
-            if unknown.reason != MODEL_NOT_FOUND:
-                raise
-            hint = "(a name needs --server with a server that has it)"
-            raise NotFound(f"{unknown} {hint}", reason=unknown.reason) from unknown
+        yield address
 
 
 def _write_out(answer: Explanation, json_file: str | None, csv_file: str | None, rows: int) -> None:

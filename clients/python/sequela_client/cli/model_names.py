@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sequela_client.client import Sequela
 from sequela_client.errors import MODEL_NOT_FOUND, CallerError, NotFound, SequelaError
-from sequela_client.models import ModelFile, choose
+from sequela_client.models import ModelFile, choose, is_endpoint
 
 _SHOWN = 12
 
@@ -28,6 +28,16 @@ def check_model_file(model: str) -> None:
         raise CallerError(f"model {path}: a folder, not an ONNX file{found}", reason="FILE_NOT_READABLE")
     near = _near(path)
     raise CallerError(f"model {path}: No such file{near}", reason="FILE_NOT_READABLE")
+
+
+def check_needs_no_server(model: str) -> None:
+    """Raises NotFound for the name of a model: a server that is started for one explanation has no models."""
+    if isinstance(choose(model), ModelFile) or is_endpoint(model):
+        return
+    hint = "(a name needs --server with a server that has it)"
+    raise NotFound(
+        f"model {model}: a name, not a file, and no server is given {hint}", reason=MODEL_NOT_FOUND
+    )
 
 
 def _near(path: Path) -> str:
