@@ -1,7 +1,7 @@
 """The URI of a model behind an endpoint: protocol, host, port and name.
 
-Only the forms below are accepted, by one expression that must match from end to end. A general parser would also take
-user names, escapes, queries and odd addresses, each of which could lead past the allow-list.
+Only the forms below are accepted, by one expression that must match completely. A general parser would also accept user
+names, escapes, queries and unusual addresses, each of which might bypass the allow-list.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class EndpointUri:
 
     @property
     def authority(self) -> str:
-        """`host:port`, IPv6 addresses in brackets; without the port where it is the scheme's own."""
+        """`host:port`, with IPv6 addresses in brackets. The scheme's default port is omitted."""
         host = bracketed(self.host)
         return host if self.port == DEFAULT_PORTS.get(self.scheme) else f"{host}:{self.port}"
 
@@ -98,7 +98,7 @@ def bracketed(host: str) -> str:
 
 
 def read_port(scheme: str, text: str | None) -> int:
-    """The port, or the scheme's own where none is given. Raises ValueError."""
+    """Returns the port, or the scheme's default if none is given. Raises ValueError."""
     if text is None and scheme not in DEFAULT_PORTS:
         raise ValueError("the port is missing")
     port = DEFAULT_PORTS[scheme] if text is None else int(text)
