@@ -1,8 +1,8 @@
-"""AReM: 75 recordings of five activities, read from where the data lies.
+"""Reads AReM, a data set of 75 recordings of five activities.
 
-Activity Recognition system based on Multisensor data fusion, UCI machine learning repository (Palumbo,
-Gallicchio, Pucci, Micheli). The recordings are not part of Sequela: they are found through the environment
-variable SEQUELA_SHARED, or in a folder `shared` beside the checkout.
+"Activity Recognition system based on Multisensor data fusion", UCI machine learning repository (Palumbo, Gallicchio,
+Pucci, Micheli). The recordings are not part of Sequela. They are read from the folder that the environment variable
+SEQUELA_SHARED names, or from a folder `shared` beside the checkout.
 """
 
 import os
@@ -17,7 +17,7 @@ RECORDINGS_PER_ACTIVITY = 15
 FEATURES = ("avg_rss12", "var_rss12", "avg_rss13", "var_rss13", "avg_rss23", "var_rss23")
 
 _ROOT = Path(__file__).resolve().parents[2]
-_COMMENT_LINES = 5  # four about the recording, one naming the columns
+_COMMENT_LINES = 5  # four lines about the recording, and one with the names of the columns
 
 
 class AremNotFound(FileNotFoundError):
@@ -39,7 +39,7 @@ class Recording:
 
 
 def folder() -> Path:
-    """Where the recordings lie. Raises AremNotFound with the places that were tried."""
+    """The folder with the recordings. Raises AremNotFound, which names the folders that were tried."""
     shared = os.environ.get("SEQUELA_SHARED")
     shared_root = Path(shared) if shared else _ROOT.parent / "shared"
     arem = shared_root / "data" / "arem"
@@ -49,7 +49,7 @@ def folder() -> Path:
 
 
 def read(name: str, root: Path | None = None) -> Recording:
-    """One recording by its name, such as `cycling/9`. Raises AremNotFound where there is no such file."""
+    """One recording by its name, such as `cycling/9`. Raises AremNotFound if there is no such file."""
     activity, number = name.split("/")
     path = (root or folder()) / activity / f"dataset{number}.csv"
     if not path.is_file():

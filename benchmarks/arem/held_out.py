@@ -1,4 +1,4 @@
-"""Held-out AReM recordings as the model takes them."""
+"""Held-out AReM recordings, standardised for the model."""
 
 import json
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class HeldOut:
 
     @property
     def length(self) -> int:
-        """Events l."""
+        """The number of events."""
         return len(self.values)
 
     @property

@@ -1,11 +1,11 @@
-"""Train the AReM model: the probability that a recording is `cycling`, by a two-layer GRU over its steps.
+"""Trains the AReM model: a two-layer GRU over the steps of a recording gives the probability that it is `cycling`.
 
-Cycling against the rest, as in TimeSHAP's public example. Needs torch (requirements/models.txt) and the
-recordings:
+It distinguishes cycling from all other activities, as in TimeSHAP's public example. It needs torch
+(requirements/models.txt) and the recordings.
 
     python -m benchmarks.arem.train
 
-writes `arem_gru.onnx`, `schema.json` and `arem_split.json` into tests/fixtures/arem.
+This writes `arem_gru.onnx`, `schema.json` and `arem_split.json` to tests/fixtures/arem.
 """
 
 import argparse
@@ -21,7 +21,7 @@ from torch import nn
 
 from benchmarks.arem import data
 
-HELD_OUT = range(1, 6)  # recordings 1..5 of each activity; 6..15 are trained on
+HELD_OUT = range(1, 6)  # recordings 1 to 5 of each activity are held out; 6 to 15 are used for training
 TARGET = "cycling"
 HIDDEN = 24
 WINDOW = 24  # steps of a training window: six seconds
@@ -94,7 +94,9 @@ def train(recordings: list[data.Recording], mean: Array, scale: Array, seed: int
 
 
 def export(model: AremGru, path: Path) -> None:
-    """One ONNX file without external data, batch and length free; checked against torch on two shapes."""
+    """Writes one ONNX file without external data, with free batch and time axes, and checks it against torch on two
+    shapes.
+    """
     free = {0: "n", 1: "l"}
     torch.onnx.export(
         model,
@@ -116,7 +118,7 @@ def export(model: AremGru, path: Path) -> None:
 
 
 def schema(mean: Array, scale: Array, background: Array) -> dict[str, object]:
-    """What the model takes and gives, with the scaling that shows a step in the units of the recordings."""
+    """The schema of the model, with the scaling that shows a step in the units of the recordings."""
     features = []
     for column, name in enumerate(data.FEATURES):
         moment, pair = name.split("_")
@@ -133,7 +135,7 @@ def schema(mean: Array, scale: Array, background: Array) -> dict[str, object]:
 
 
 def accuracy(path: Path, recordings: list[data.Recording], mean: Array, scale: Array) -> float:
-    """Share of the recordings whose last step is scored on the right side of one half."""
+    """The share of recordings whose last step has a score on the correct side of one half."""
     session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     x = [((r.values - mean) / scale).astype(np.float32)[None] for r in recordings]
     scores = [session.run(None, {"x": one})[0].item() for one in x]
@@ -142,7 +144,7 @@ def accuracy(path: Path, recordings: list[data.Recording], mean: Array, scale: A
 
 
 def main() -> None:
-    """The command."""
+    """Trains the model and writes its files."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -44,7 +44,7 @@ class Pruning:
     Args:
         pruned_events: how many of the oldest events were pruned.
         tolerances: the tolerances that were used.
-        scan_complete: whether all splits were scanned that had to be.
+        scan_complete: False if the deadline ended the scan early.
         curve: the importance of the oldest events, for each split that was scanned.
         values: the attribution of all pruned events together (P).
         standard_errors: of `values`.
