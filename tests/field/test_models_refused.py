@@ -42,7 +42,7 @@ def test_operators_of_other_domains_are_named(explain: Explain) -> None:
 def test_ids_below_zero_are_refused(explain: Explain) -> None:
     """pandas codes a missing category as -1, which ONNX counts from the end of the table."""
     said = refusal(explain, inputs.ids(), np.array([[1], [-1], [3]]))
-    assert "-1 is not a valid id" in said
+    assert "-1 is not an id of feature" in said
 
 
 def test_fractions_of_ids_are_refused(explain: Explain) -> None:
