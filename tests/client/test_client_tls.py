@@ -270,7 +270,7 @@ def test_the_command(run: Run, files: Files, mutual: Serving, alert: Path) -> No
     mine = Pair.write(files.folder, "client", "client@example.org")
     ask = ("explain", "--server", mutual.bound.grpc, "--model", "m", "--sequence", alert)
     done = run(*ask, "--ca", files.ca, "--cert", mine.certificate, "--key", mine.key)
-    assert (done.exit_code, "no model m" in done.stderr) == (1, True), done.stderr
+    assert (done.exit_code, "no model is named 'm'" in done.stderr) == (1, True), done.stderr
     done = run(*ask, "--ca", files.other)
     assert done.exit_code == 1
     assert "not trusted" in done.stderr

@@ -220,4 +220,4 @@ def _record(
 
 
 def _not_found(name: str) -> NotFound:
-    return NotFound("MODEL_NOT_FOUND", f"there is no model {name}")
+    return NotFound("MODEL_NOT_FOUND", f"no model is named {name!r}")
