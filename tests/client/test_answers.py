@@ -213,7 +213,7 @@ def test_a_fault_of_our_own_is_one_line(run: Run, tmp_path: Path, monkeypatch: p
         raise ZeroDivisionError("of our own")
 
     monkeypatch.setattr(explaining, "load", broken)
-    done = run("explain", "--model", "m", "--sequence", tmp_path / "x.npy")
+    done = run("explain", "--model", "m", "--server", "localhost:1", "--sequence", tmp_path / "x.npy")
     assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
     assert done.stderr.startswith("error: unexpected ZeroDivisionError: of our own")
 

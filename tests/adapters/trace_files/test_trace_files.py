@@ -179,11 +179,11 @@ def test_every_game_of_a_refined_history(tmp_path: Path) -> None:
 
 def test_a_registered_level_is_recorded(tmp_path: Path) -> None:
     """Like those that are built in."""
-    answer = traced(tmp_path, levels=("halves",))
+    answer = traced(tmp_path, levels=("test_halves",))
     (game,) = only(tmp_path).games
-    assert game.facts["level"] == "halves"
+    assert game.facts["level"] == "test_halves"
     np.testing.assert_array_equal(
-        game.attributions(), [each.values for each in answer.levels["halves"].attributions]
+        game.attributions(), [each.values for each in answer.levels["test_halves"].attributions]
     )
     np.testing.assert_allclose(game.attributions(), game.shapley_values(), rtol=0, atol=1e-12)
 
