@@ -140,7 +140,7 @@ def test_a_schema_that_names_another_tensor_is_refused(real_server: RealServer, 
     with (
         Serving(allowed) as serving,
         Sequela(serving.bound.grpc) as sequela,
-        pytest.raises(CallerError, match="'nobody': not an input of the model"),
+        pytest.raises(CallerError, match="'nobody': is not an input of the model"),
     ):
         sequela.score(_drawn("transformer")[0], model=Endpoint(uri, schema=schema))
 

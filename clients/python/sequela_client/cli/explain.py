@@ -157,7 +157,7 @@ def explain(**values: Any) -> None:
         address = server.address or stack.enter_context(_own_server(model, diagnostics))
         sequela = stack.enter_context(server.connect(address, values["timeout"]))
         if server.address is not None:
-            stack.enter_context(with_known_names(sequela))
+            stack.enter_context(with_known_names(sequela, model))
         needed = any(file_inputs.needs_layout(each) for each in (given, average) if each)
         known = layout(sequela, model, schema) if needed else None
         sequence, background = _inputs(given, average, known, row_options(values))

@@ -13,6 +13,7 @@ from sequela_client.errors import MODEL_NOT_FOUND, CallerError, NotFound, Sequel
 from sequela_client.models import ModelFile, choose, is_endpoint
 
 _SHOWN = 12
+_COMPARED = 1_000  # names; more take too long to list for a message
 
 
 def check_model_file(model: str) -> None:
@@ -51,23 +52,25 @@ def _near(path: Path) -> str:
 
 
 @contextmanager
-def with_known_names(sequela: Sequela) -> Iterator[None]:
-    """Adds the names of the server's models to an error about a model that it does not have."""
+def with_known_names(sequela: Sequela, wanted: str) -> Iterator[None]:
+    """Adds the names of the server's models to an error about a model that it does not have, similar names first."""
     try:
         yield
     except NotFound as unknown:
         if unknown.reason != MODEL_NOT_FOUND:
             raise
-        raise NotFound(f"{unknown} ({_known_names(sequela)})", reason=unknown.reason) from unknown
+        raise NotFound(f"{unknown} ({_known_names(sequela, wanted)})", reason=unknown.reason) from unknown
 
 
-def _known_names(sequela: Sequela) -> str:
+def _known_names(sequela: Sequela, wanted: str) -> str:
     try:
-        names = [short(model.name) for model in islice(sequela.models(), _SHOWN + 1)]
+        listed = [short(model.name) for model in islice(sequela.models(), _COMPARED)]
     except SequelaError:
         return "`sequela models` lists its models"
-    if not names:
+    if not listed:
         return "the server has no models"
+    similar = get_close_matches(short(wanted), listed, 3, 0.3)
+    names = [*similar, *(name for name in listed if name not in similar)]
     return f"the server has {', '.join(names[:_SHOWN])}{', …' if len(names) > _SHOWN else ''}"
 
 
