@@ -74,7 +74,7 @@ class ExplanationTrace(Protocol):
 
 
 class Tracer(Protocol):
-    """Is told of every explanation that is computed. Called from several threads, one for each request."""
+    """Records every explanation that is computed. Called from several threads, one for each request."""
 
     def explanation(self, name: str, task: Task) -> ExplanationTrace:
         """Starts the record of the explanation of this name. Must not raise."""

@@ -218,7 +218,7 @@ def test_advancing_does_not_compute_the_head() -> None:
 
 
 def test_calls_end_at_their_time() -> None:
-    """A time that has passed: TimeUp, from `advance` and `finish` alike."""
+    """A time that has passed: DeadlinePassed, from `advance` and `finish` alike."""
     recurrence, cells = recurrence_of(loaded("gru")), cells_of(BY_NAME["gru"], 2, 3)
     for call in (recurrence.advance, recurrence.finish):
         with pytest.raises(DeadlinePassed):

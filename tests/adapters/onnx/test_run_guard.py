@@ -24,7 +24,7 @@ def looping(trips: int, seconds: float = 60.0) -> Session:
 
 
 def test_a_call_ends_at_the_callers_time() -> None:
-    """TimeUp, not before that time; by either door. The session goes on to serve."""
+    """DeadlinePassed, not before that time; by either way. The session goes on to serve."""
     session = looping(1 << 40)
     for run in (session.run, lambda feeds, until: session.fetch(["score"], feeds, until)):
         until = time.monotonic() + 0.05

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from sequela.explain.explanation import Explanation
 from sequela.explain.ports import Filter
-from sequela.names import parse_name
+from sequela.names import names_model
 
 _ALL = "explanations"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -50,15 +50,9 @@ def matches(wanted: Filter, explanation: Explanation) -> bool:
     labels = (wanted.labels or {}).items()
     return (
         wanted.caller_id in ("", explanation.caller_id)
-        and (not wanted.model or _names_model(wanted.model, explanation.model))
+        and (not wanted.model or names_model(wanted.model, explanation.model))
         and all(explanation.labels.get(key) == value for key, value in labels)
     )
-
-
-def _names_model(wanted: str, full: str) -> bool:
-    """Returns whether a name in any form means the model `models/m/versions/v`, or all versions of it."""
-    pattern, model = parse_name(wanted, "model"), parse_name(full, "model")
-    return pattern.model == model.model and pattern.version in (None, model.version)
 
 
 def _countdown(create_time: datetime) -> str:
