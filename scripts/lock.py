@@ -18,7 +18,7 @@ REQUIREMENTS = Path("requirements")
 DEV = REQUIREMENTS / "dev.lock"
 # The smaller locks take their versions from the largest, so that all can be installed into one environment.
 LOCKS = {
-    DEV: ["pyproject.toml", "--extra", "service", "--group", "dev"],
+    DEV: ["pyproject.toml", "--extra", "service", "--extra", "cohort", "--group", "dev"],
     REQUIREMENTS / "service.lock": ["pyproject.toml", "--extra", "service", "--constraints", str(DEV)],
     REQUIREMENTS / "bench.lock": ["--group", "bench", "--constraints", str(DEV)],
     REQUIREMENTS / "build.lock": ["--group", "build", "--constraints", str(DEV)],

@@ -1,0 +1,30 @@
+"""Packages that only some features need, and how to install them."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from types import ModuleType
+
+from sequela_client.errors import OperatorError
+
+
+def require(module: str, extra: str) -> ModuleType:
+    """Imports a module of a package that an extra installs.
+
+    Args:
+        module: the module, such as "duckdb" or "matplotlib.figure".
+        extra: the extra of sequela that installs it.
+
+    Raises:
+        OperatorError: the package is not installed; the message says how to install it.
+    """
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as missing:
+        # A module that is missing further inside is a broken installation, and its own error says more.
+        if missing.name is None or missing.name.partition(".")[0] != module.partition(".")[0]:
+            raise
+        raise OperatorError(
+            f"this needs {missing.name.partition('.')[0]}, which is not installed; run pip install 'sequela[{extra}]'",
+            reason="EXTRA_NOT_INSTALLED",
+        ) from None

@@ -1,0 +1,26 @@
+"""A feature whose package is missing says how to install it."""
+
+import json
+
+import pytest
+from sequela_client.errors import OperatorError
+from sequela_client.extras import require
+
+
+def test_a_package_that_is_installed_is_imported():
+    assert require("json", "report") is json
+
+
+def test_a_missing_package_is_named_with_its_extra():
+    with pytest.raises(
+        OperatorError, match=r"needs nowhere_to_be_found.*pip install 'sequela\[cohort\]'"
+    ) as refused:
+        require("nowhere_to_be_found.inside", "cohort")
+    assert refused.value.reason == "EXTRA_NOT_INSTALLED"
+
+
+def test_a_broken_installation_keeps_its_own_error(tmp_path, monkeypatch):
+    (tmp_path / "half_installed.py").write_text("import nowhere_to_be_found")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ModuleNotFoundError, match="nowhere_to_be_found"):
+        require("half_installed", "report")
