@@ -31,6 +31,9 @@ REQUIREMENTS = {
     "kserve": ROOT / "requirements" / "kserve.txt",
     "mlserver": ROOT / "requirements" / "mlserver.txt",
     "oldest": ROOT / "requirements" / "oldest.txt",
+    # Engines on which bulk explanations run, with the service and the client's tests: a minute and 1.5 GB each.
+    "ray": ROOT / "requirements" / "ray.lock",
+    "spark": ROOT / "requirements" / "spark.lock",
 }
 WHEELS = {"triton": {"manylinux_2_35_x86_64", "manylinux_2_35_aarch64"}}  # the others run on any platform
 PYTHON = "python3.11"  # the newest version that timeshap's requirements can be installed on
