@@ -220,6 +220,20 @@ class LocalModel(Protocol):
             DeadlinePassed: The call was stopped at `until`.
         """
 
+    def event_weights(
+        self, sequence: Cells, frame: Frame, until: float = math.inf
+    ) -> NDArray[np.float64] | None:
+        """Reads the model's own weight of each event from the output that `ModelSchema.event_weights` names.
+
+        Args:
+            sequence: A batch of one sequence, as in `run`.
+            frame: The padding around its events.
+            until: When the weights are needed, in seconds on the monotonic clock.
+
+        Returns:
+            Weights of the real events, oldest first, (l,); None if the schema names no such output. Raises as `run`.
+        """
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RemoteModel:
