@@ -22,7 +22,7 @@ SUBJECTS: Mapping[str, str] = {
     "transaction_type": 'The transaction type "{value}" at {time}',
     "device": 'A device known as "{value}", used at {time},',
     "network": 'A network of the kind "{value}", used at {time},',
-    "country": "The country \"{value}\", seen from the customer's, at {time}",
+    "country": 'The country "{value}", seen from the customer\'s, at {time}',
     "channel": 'The channel "{value}" at {time}',
     "operating_system": 'The operating system "{value}" at {time}',
     "segment": 'The customer segment "{value}"',
