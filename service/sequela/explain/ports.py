@@ -223,15 +223,12 @@ class LocalModel(Protocol):
     def event_weights(
         self, sequence: Cells, frame: Frame, until: float = math.inf
     ) -> NDArray[np.float64] | None:
-        """Reads the model's own weight of each event from the output that `ModelSchema.event_weights` names.
+        """Reads the model's own weights of the events from the output that `ModelSchema.event_weights` names.
 
-        Args:
-            sequence: A batch of one sequence, as in `run`.
-            frame: The padding around its events.
-            until: When the weights are needed, in seconds on the monotonic clock.
+        Takes a batch of one sequence, as `run` does, and raises as `run` does.
 
         Returns:
-            Weights of the real events, oldest first, (l,); None if the schema names no such output. Raises as `run`.
+            A weight for each real event, oldest first, (l,); None if the schema names no such output.
         """
 
 
