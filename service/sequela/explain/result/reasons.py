@@ -71,10 +71,18 @@ class Story:
         names = [feature.name for feature in self.explanation.features if feature.static]
         return dict(zip(names, self.explanation.static_values, strict=False))
 
+    @cached_property
+    def _with_template(self) -> frozenset[str]:
+        """The features that have a template of their own, and "" if whole events have one."""
+        return frozenset(each.feature for each in self.templates.templates)
+
+    @cached_property
+    def _any_named(self) -> bool:
+        return any(map(self._named, self._features))
+
     def can_tell(self, item: Attribution) -> bool:
         """Returns whether there are words for an attribution: a name, or a template of its own."""
-        own = item.feature or ""
-        return self._named(item.feature) or any(each.feature == own for each in self.templates.templates)
+        return (item.feature or "") in self._with_template or self._named(item.feature)
 
     def tell(self, target: str, selected: Selected) -> Reason:
         """Returns the sentence for an attribution."""
@@ -103,7 +111,7 @@ class Story:
     def _named(self, feature: str | None) -> bool:
         """Returns whether somebody named the feature; for a whole event, whether any feature is named."""
         if feature is None:
-            return any(map(self._named, self._features))
+            return self._any_named
         known = self._features.get(feature)
         label = known.label if known else feature
         return label != feature or not INFERRED_NAME.fullmatch(feature)
