@@ -83,6 +83,8 @@ class Model:
         execution: how it is run, and why.
         endpoint_uri: where it is served; empty if the server itself runs it.
         warnings: what to know about it.
+        reasons_version: the version of the reason templates in its schema; empty if it has none.
+        event_weights: the output with its own weight of each event; empty if it has none.
     """
 
     name: str
@@ -104,6 +106,8 @@ class Model:
     endpoint_version: str
     endpoint_revision: str
     warnings: tuple[ExplanationWarning, ...] = ()
+    reasons_version: str = ""
+    event_weights: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -212,6 +216,8 @@ def model(message: pb.Model) -> Model:
         endpoint_version=message.endpoint_version,
         endpoint_revision=message.endpoint_revision,
         warnings=warnings(message.warnings),
+        reasons_version=message.reasons_version,
+        event_weights=message.event_weights,
     )
 
 
