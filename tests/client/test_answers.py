@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from client import file_models as models
 from client.command_runs import Run
-from client.page_tables import without_log
+from client.page_outputs import without_log
 from inference_server import InferenceServer, ServedModel
 from rich.console import Console
 from sequela_client import Explanation, Sequela
