@@ -68,7 +68,7 @@ class Load:
 
 
 async def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The results, as they are printed."""
+    """Returns the results, as they are printed."""
     async with AsyncSequela(arguments.address) as sequela:
         load = Load(sequela, read_sequence(arguments.alert), count(arguments.first_seed))
         await load.send(time.monotonic())  # so that the connection is open before anything is measured

@@ -44,7 +44,7 @@ def _option_rows() -> Iterator[str]:
 
 
 def _flag_rows() -> Iterator[str]:
-    """One row for each flag, and a heading in bold before each group of flags."""
+    """Yields one row for each flag, and a heading in bold before each group of flags."""
     heading = None
     for param in command.commands["explain"].params:
         assert isinstance(param, click.Option)
@@ -61,7 +61,7 @@ def _metavar(param: click.Option) -> str:
 
 
 def _escaped(text: str) -> str:
-    """The text for a cell, where a bar would end the cell."""
+    """Returns the text for a cell, where a bar would end the cell."""
     return text.replace("|", "\\|")
 
 
