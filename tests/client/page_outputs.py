@@ -33,5 +33,7 @@ def _same_word(one: str, other: str) -> bool:
 
 
 def _close(one: float, other: float) -> bool:
-    """Within the last digit of what is printed, or within a tenth for counts of coalitions."""
+    """Returns whether numbers differ by at most the last digit that is printed, or counts of coalitions by at most a
+    tenth.
+    """
     return abs(one - other) <= max(0.011, 0.1 * one if one >= 1000 else 0)
