@@ -16,7 +16,7 @@ import kubernetes.client
 
 
 def built(kind: str, data: Any, where: str) -> Any:
-    """Returns the data as an object of the class with that name. Raises ValueError if the class does not have a field."""
+    """Returns the data as an object of the class with that name. Raises ValueError if the class lacks a field."""
     if many := re.fullmatch(r"list\[(.*)\]", kind):
         return [built(many[1], each, f"{where}[{index}]") for index, each in enumerate(data)]
     cls = getattr(kserve.models, kind, None) or getattr(kubernetes.client, kind, None)
