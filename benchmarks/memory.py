@@ -22,7 +22,7 @@ class Row:
 
 
 def study(effort: Effort, folder: Path) -> Finding:
-    """Starts a server of its own, and measures it during two explanations."""
+    """Starts a server, and measures it during two explanations."""
     case = gru(folder, LENGTH)
     with serving() as server:
         options = {"max_coalitions": effort.coalitions, "target_standard_error": 0.0}

@@ -27,7 +27,7 @@ Trunk: TypeAlias = "Callable[[Graph, int, np.random.Generator], str]"
 
 
 class Graph:
-    """Collects the nodes and weights of a model. Every result gets a name of its own."""
+    """Collects the nodes and weights of a model. Every result gets a unique name."""
 
     def __init__(self) -> None:
         self.nodes: list[NodeProto] = []

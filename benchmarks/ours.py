@@ -1,4 +1,4 @@
-"""Runs Sequela for the measurements: the server in a process of its own, called by the client."""
+"""Runs Sequela for the measurements: the server in its own process, called by the client."""
 
 import os
 import time

@@ -361,4 +361,4 @@ def test_says_when_nothing_passes_the_threshold(run: Run, arguments: list[object
 def test_names_the_minimum_score(run: Run, arguments: list[object]) -> None:
     """A score that is not explained is set against the number that the caller gave."""
     done = run(*arguments, "--minimum-score", 0.999)
-    assert "below the minimum to explain, 0.999." in done.stdout
+    assert "below the minimum score of 0.999, so it is not explained." in done.stdout

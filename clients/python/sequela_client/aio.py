@@ -45,7 +45,7 @@ class AsyncSequela(Client):
         await self.close()
 
     async def close(self) -> None:
-        """Closes the connection; calls that are under way are cancelled."""
+        """Closes the connection; running calls are cancelled."""
         self._closed = True
         await self._channel.close()
 

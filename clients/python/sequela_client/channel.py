@@ -110,7 +110,7 @@ class Client:
             options: further channel options of gRPC.
 
         Raises:
-            CallerError: the address or a PEM file is not valid.
+            CallerError: if the address or a PEM file is not valid.
         """
         if credentials is None and (secure or ca is not None or certificate is not None or key is not None):
             credentials = channel_credentials(ca, certificate, key)

@@ -51,7 +51,7 @@ class Sequela(Client):
         self.close()
 
     def close(self) -> None:
-        """Closes the connection; calls that are under way are cancelled."""
+        """Closes the connection; running calls are cancelled."""
         self._closed = True
         self._channel.close()
 

@@ -35,7 +35,7 @@ def read_whole(path: Path) -> WholeModel:
     """Reads a model with its weights.
 
     Raises:
-        OSError: a file cannot be read.
+        OSError: if a file cannot be read.
         CallerError: MODEL_EXTERNAL_DATA, if weights are missing or outside the model's folder. MODEL_TOO_LARGE, if the
             model with its weights does not fit into a message.
     """

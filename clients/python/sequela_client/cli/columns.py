@@ -241,7 +241,7 @@ def _check_places(table: FileTable, names: Sequence[str], layout: Layout) -> Non
 
 
 def find_columns(table: FileTable, wanted: str) -> list[int]:
-    """Finds the column with a name. Without names, a number (from 1) or a range such as 2-7 finds columns.
+    """Finds the column with a name. Without names, a number (from 1) or a range such as 2-7 selects columns.
 
     Raises CallerError if there is no such column.
     """

@@ -68,7 +68,8 @@ def print_target(console: Console, explanation: Explanation, rows: int) -> None:
     if not explanation.explained:
         minimum = explanation.options.minimum_score
         console.print(
-            f"The score is below the minimum to explain{'' if minimum is None else f', {minimum:g}'}."
+            f"The score is below the minimum score{'' if minimum is None else f' of {minimum:g}'}, "
+            "so it is not explained."
         )
         return
     console.print(words.pruning())

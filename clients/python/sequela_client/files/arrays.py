@@ -53,7 +53,7 @@ def array_of_lists(where: str, lists: Any) -> NDArray[Any]:
 def check_array(array: NDArray[Any], where: str = "") -> NDArray[Any]:
     """Returns the array as it is. Raises ValueError if it does not hold numbers."""
     if array.dtype.kind not in "biuf":
-        raise ValueError(f"{where}it holds {_what(array)}, not numbers; write it with astype('float32')")
+        raise ValueError(f"{where}it contains {_what(array)}, not numbers; write it with astype('float32')")
     if array.ndim == 0:
         raise ValueError(f"{where}it is a single number, not an array (events, columns)")
     return array
@@ -104,11 +104,11 @@ def _table(path: Path, array: NDArray[Any]) -> FileTable:
         raise ValueError("it has named fields with something other than a single number or text")
     rows = tuple(tuple(row) for row in array.tolist())
     if not rows:
-        raise ValueError("it holds no events")
+        raise ValueError("it has no events")
     return FileTable(path, rows, tuple(range(1, len(rows) + 1)), names, unit="row")
 
 
 def _plainly(error: ValueError) -> str:
     if "allow_pickle" in str(error):
-        return "it holds Python objects (written with allow_pickle), which are never loaded; use astype('float32')"
+        return "it contains Python objects (written with allow_pickle), which are never loaded; use astype('float32')"
     return re.sub(r"\s+", " ", str(error))

@@ -32,9 +32,9 @@ def read_csv(path: Path, text_format: TextFormat) -> FileTable:
     if lines and (said := _SEPARATOR.fullmatch(lines[0][1].strip())):
         lines, text_format = lines[1:], replace(text_format, delimiter=text_format.delimiter or said[1])
     comments = [(number, line) for number, line in lines if line.lstrip().startswith("#")]
-    told = [(number, line) for number, line in lines if not line.lstrip().startswith("#")]
-    written = detect_dialect([line for _, line in told if line.strip()], text_format)
-    rows = _trimmed(_events(told, written))
+    numbered_lines = [(number, line) for number, line in lines if not line.lstrip().startswith("#")]
+    written = detect_dialect([line for _, line in numbered_lines if line.strip()], text_format)
+    rows = _trimmed(_events(numbered_lines, written))
     names, body = _regular(*_headed(rows, text_format, written), written)
     remark = _remark(comments, len(rows[0][1]), written)
     if not body:
@@ -50,10 +50,10 @@ def read_csv(path: Path, text_format: TextFormat) -> FileTable:
     )
 
 
-def _events(told: Sequence[tuple[int, str]], written: Dialect) -> list[Row]:
+def _events(numbered_lines: Sequence[tuple[int, str]], written: Dialect) -> list[Row]:
     """Returns the rows that are not blank. Raises ValueError if a blank line may be a missing value."""
-    rows = split_rows([line for _, line in told], written.delimiter)
-    numbered = [(told[index - 1][0], row) for index, row in rows]
+    rows = split_rows([line for _, line in numbered_lines], written.delimiter)
+    numbered = [(numbered_lines[index - 1][0], row) for index, row in rows]
     filled = [index for index, (_, row) in enumerate(numbered) if not _is_blank(row)]
     if not filled:
         raise ValueError("it has no events")
