@@ -50,7 +50,7 @@ test-all: setup ## All tests: the slow ones too, with other explainers, servers 
 	$(RUN)/python scripts/peer_env.py spark
 	$(PYTEST) -n $(SLOW_WORKERS) --timeout 1200
 
-lint: setup ## Style, types, import rules, contract, container files, what is in the tree
+lint: setup ## Style, types, import rules, contract, container files, generated tables, what is in the tree
 	$(RUN)/ruff check
 	$(RUN)/ruff format --check
 	$(RUN)/mypy
@@ -60,6 +60,8 @@ lint: setup ## Style, types, import rules, contract, container files, what is in
 	$(RUN)/python scripts/generate_proto.py --check
 	$(RUN)/python scripts/check_tree.py
 	$(RUN)/python scripts/structure.py --check
+	$(RUN)/python -m scripts.settings_table --check
+	$(RUN)/python -m scripts.option_tables --check
 	$(RUN)/hadolint Dockerfile
 	$(RUN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
 	@if command -v promtool >/dev/null; then promtool check config deploy/prometheus.yml; fi

@@ -1,4 +1,4 @@
-"""A model of this process that is called as if another server ran it: everything of an endpoint but its transport."""
+"""A model of this process that is called as if another server ran it: an endpoint without its transport."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Twist = Callable[[int, Cells], None]
 
 
 class FixedTimes(Limiter):
-    """Expects every row to take so many seconds, whatever calls took."""
+    """Expects every row to take the same number of seconds, however long calls took."""
 
     row_seconds = 0.0
 
@@ -28,7 +28,9 @@ class FixedTimes(Limiter):
 
 
 class Nearby(RemoteModel):
-    """The model; `batches` holds what was sent. Rows are not sent twice to see whether they influence each other."""
+    """A model that is called like an endpoint; `batches` records what was sent. It does not send rows twice to find out
+    whether they influence each other.
+    """
 
     __slots__ = ("batches",)
 

@@ -1,4 +1,4 @@
-"""A recurrent model in plain numpy: run whole or from states, in float64, counting what it runs."""
+"""A recurrent model in plain numpy and float64, which is run whole or from states and counts its runs."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ WIDTH = 3
 
 @dataclass
 class PlainRnn:
-    """h ← tanh(W x + R h + S s + b); the output is a sigmoid of h and, where a static input does not enter, of s.
+    """h ← tanh(W x + R h + S s + b). The output is a sigmoid of h and of those static inputs that do not enter the
+    states.
 
-    One event input of three columns, and a static input of two for each entry of `enters`, which says whether it
-    reaches the states. Implements both `Model` (as far as running goes) and `Recurrence`.
+    It has one event input of three columns, and a static input of two columns for each item of `enters`, which says
+    whether that input enters the states. It implements `Recurrence`, and of `Model` the methods that run it.
     """
 
     enters: tuple[bool, ...] = ()

@@ -46,8 +46,8 @@ class Pruning:
         tolerances: the tolerances that were used.
         scan_complete: False if the deadline ended the scan early.
         curve: the importance of the oldest events, for each split that was scanned.
-        values: the attribution of all pruned events together (P).
-        standard_errors: of `values`.
+        values: the attribution of all pruned events together, which are the block P.
+        standard_errors: the standard errors of `values`.
         verdicts: whether P stays within the tolerance; none if nothing was pruned or no level was computed.
         history_values: with `refine_history`, the sum over the blocks that P was split into.
         quality: how accurate `values` are; None if they were not computed.
@@ -184,12 +184,12 @@ class Cost:
 
     Args:
         model_rows: how many rows the model was run on.
-        model_calls: in how many calls.
-        model_events: how many events were in them.
+        model_calls: how many calls of the model that took.
+        model_events: how many events these rows had.
         stage_seconds: wall time by stage.
         cached: whether a stored explanation was returned.
         endpoint_rows: how many rows were sent to the model's endpoint, including retries.
-        endpoint_calls: in how many calls.
+        endpoint_calls: how many calls of the endpoint that took.
     """
 
     model_rows: int

@@ -89,17 +89,17 @@ class ExplanationRecord:
 
     @property
     def event_level(self) -> LevelAttributions | None:
-        """The event level; None where it was not asked for."""
+        """The event level; None if it was not requested."""
         return self.levels.get("event")
 
     @property
     def feature_level(self) -> LevelAttributions | None:
-        """The feature level; None where it was not asked for."""
+        """The feature level; None if it was not requested."""
         return self.levels.get("feature")
 
     @property
     def cell_level(self) -> LevelAttributions | None:
-        """The cell level; None where it was not asked for."""
+        """The cell level; None if it was not requested."""
         return self.levels.get("cell")
 
     @property

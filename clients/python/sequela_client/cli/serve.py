@@ -1,4 +1,4 @@
-"""`sequela serve`: replaces this process by the server."""
+"""`sequela serve`: replaces the process of the command by the server."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _NEEDED = ("grpc_health", "grpc_reflection", "onnx", "onnxruntime", "pydantic_se
 
 
 def server_package() -> Path:
-    """The folder of the server's package.
+    """Finds the folder of the server's package.
 
     Raises:
-        ClickException: the package or one of its dependencies is not installed.
+        ClickException: if the package or one of its dependencies is not installed.
     """
     found = find_spec("sequela")
     if found is None or not found.submodule_search_locations or not all(map(find_spec, _NEEDED)):
@@ -29,7 +29,7 @@ def server_package() -> Path:
 
 
 def server_command(arguments: Iterable[str]) -> list[str]:
-    """The command line that starts the server. -P: no module is imported from the current folder."""
+    """Returns the command line that starts the server. -P: no module is imported from the current folder."""
     return [sys.executable, "-P", "-m", "sequela", *arguments]
 
 
@@ -39,7 +39,7 @@ def server_command(arguments: Iterable[str]) -> list[str]:
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def serve(arguments: tuple[str, ...]) -> None:
-    """Starts a server. All arguments are the server's; `sequela serve --help` lists them."""
+    """Starts a server. All arguments are passed to it; `sequela serve --help` lists them."""
     server_package()
     command = server_command(arguments)
     os.execv(command[0], command)  # noqa: S606 no shell is needed: the server replaces this process

@@ -41,7 +41,8 @@ def summary_lines(explanation: Explanation) -> Iterator[str]:
         yield ", ".join(f"{key} {value}" for key, value in sorted(explanation.labels.items()))
     yield ""
     if not explanation.explained:
-        yield f"{target.label or target.name}: {_rounded(target.score, 2)}. This is below the minimum to explain."
+        score = f"{target.label or target.name}: {_rounded(target.score, 2)}"
+        yield f"{score}. This is below the minimum score, so it is not explained."
         return
     score, base = _scores(explanation)
     yield f"{_what(explanation)}: {score}. An average history gets {base}."

@@ -1,4 +1,4 @@
-"""The terminal. Text from others is cleaned before it is printed, so that it cannot control the terminal."""
+"""Prints to the terminal. Control characters are removed from texts of others, so that these cannot control it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
-# Replacements for characters that we print ourselves and that an encoding may lack.
+# Replacements for the characters in our own texts that an encoding may lack.
 _PLAIN: Final = {
     "±": "+-",
     "−": "-",
@@ -38,10 +38,7 @@ def terminal() -> Console:
 
 
 def write_in_any_encoding() -> None:
-    """Makes standard output and error print plain characters instead of those that their encoding lacks.
-
-    LANG=C, for example, has ASCII only.
-    """
+    """Makes standard output and error replace characters that their encoding lacks; that of LANG=C has only ASCII."""
     codecs.register_error("sequela.plain", _replacement)
     # In tests and notebooks these may be other objects, which take any text.
     for stream in (sys.stdout, sys.stderr):
@@ -67,7 +64,7 @@ def print_wrapped(console: Console, text: str, indent: str = "") -> None:
 
 
 def printable(item: Any) -> Any:
-    """The same text, or the same dataclass with all its texts, without control characters and escape sequences."""
+    """Removes control characters and escape sequences from a text, or from all texts in a dataclass."""
     if type(item) is str:
         return "".join(" " if each.isspace() else each if each.isprintable() else "\ufffd" for each in item)
     if isinstance(item, Mapping):
