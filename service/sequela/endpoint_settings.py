@@ -96,6 +96,7 @@ class EndpointSettings(BaseModel):
     @field_validator("endpoint_allow")
     @classmethod
     def _patterns(cls, patterns: str) -> str:
+        # The patterns are kept as text. Parsing them here reports a wrong one at the start.
         AllowList(patterns.split(), ())
         return patterns
 

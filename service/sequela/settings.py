@@ -1,7 +1,7 @@
 """Every setting of the server: its name, default, limits and meaning.
 
-A setting `max_events` is given by the option `--max-events` or by the environment variable `SEQUELA_MAX_EVENTS`.
-`command_line` reads them.
+The setting `max_events`, for example, is set by the option `--max-events` or the environment variable
+`SEQUELA_MAX_EVENTS`. `command_line` reads both.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SECTIONS = {
     "redis_url": "Storage",
     "trace_dir": "Diagnostics",
 }
-"""The headings in the help and in docs/settings.md in their order, each by the first setting below it."""
+"""The headings in the help and in docs/settings.md, in order. The key is the first setting below each heading."""
 
 
 class Settings(EndpointSettings, BaseSettings):
@@ -291,6 +291,7 @@ class Settings(EndpointSettings, BaseSettings):
     @field_validator("execution_provider")
     @classmethod
     def _installed(cls, provider: ExecutionProvider) -> ExecutionProvider:
+        # onnxruntime would silently fall back to the CPU.
         if provider not in installed():
             raise ValueError(
                 f"must be one that the installed onnxruntime offers: {', '.join(installed())} ({GPU_HINT})"

@@ -45,10 +45,9 @@ WEB_PAGE_REFUSED = "WEB_PAGE_REFUSED"
 HTTP_CODES_BY_REASON: Mapping[str, int] = {BODY_TOO_LARGE: 413, BODY_COMPRESSED: 415, WEB_PAGE_REFUSED: 403}
 """Reasons for which HTTP has a more specific code than that of the error class."""
 
-# A gRPC status is sent in HTTP/2 headers, of which peers usually accept 8 KiB. It contains the message twice: with
-# three
-# bytes for each byte that is not ASCII, and in base64 together with all violations. Messages can be long, because some
-# contain schema entries to paste.
+# A gRPC status is sent in HTTP/2 headers, of which peers usually accept 8 KiB. It contains the message twice: once with
+# three bytes for each byte that is not ASCII, and once in base64 together with all violations. Messages can be long,
+# because some contain schema entries to paste.
 MAX_VIOLATIONS = 16
 MAX_DESCRIPTION_LENGTH = 160
 MAX_FIELD_LENGTH = 96
@@ -70,6 +69,7 @@ class Failure:
 
 def to_failure(error: Exception) -> Failure:
     """Returns what to send to the caller for an error. Unexpected errors are also logged."""
+    # A subclass without codes of its own has those of its base class.
     codes = next((CODES[kind] for kind in type(error).__mro__ if kind in CODES), None)
     if codes is None or not isinstance(error, SequelaError):
         return _internal(error)

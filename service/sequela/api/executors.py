@@ -79,12 +79,14 @@ class Executor:
         await self._acquire(deadline)
         deadline.keep_back(self._conclusion_seconds * (self._running - 1))
         self._deadlines.add(deadline)
+        # The context carries the request id to the log lines of the thread.
         future = self._pool.submit(contextvars.copy_context().run, work)
         release = functools.partial(self._release, deadline, deadline.now())
         future.add_done_callback(functools.partial(_call_in_loop, asyncio.get_running_loop(), release))
         ended = asyncio.wrap_future(future)
         ended.add_done_callback(_retrieve_error)
         try:
+            # A thread cannot be interrupted, so a cancelled caller must not mark its work as ended.
             return await asyncio.shield(ended)
         except asyncio.CancelledError:
             deadline.cancel()
@@ -123,6 +125,7 @@ class Executor:
             raise self._rejection(_too_late("while the request waited for a free thread")) from None
         finally:
             self._count(waiting=-1)
+        # The executor may have closed, or the deadline passed, just as the thread became free.
         if not self._open or deadline.remaining <= 0:
             self._free.release()
             raise self._rejection(_too_late("before any work began") if self._open else draining())

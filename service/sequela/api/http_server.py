@@ -34,6 +34,7 @@ def application(
     """Returns the application with the three pages and, if enabled, the inference routes. It never redirects."""
     routes = [*_pages(registry, report), *inference]
     app = Starlette(routes=routes, exception_handlers={HTTPException: _no_route})
+    # Many clients do not send the body again after a redirect.
     app.router.redirect_slashes = False
     return app
 
@@ -82,6 +83,7 @@ class HeaderTimeoutProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def _watch(self) -> None:
+        # The headers are complete. `BodyReader` and the deadline limit the rest of the request.
         if self.cycle is not None and not self.cycle.response_complete:
             self._stop()
         elif self._timer is None:

@@ -94,8 +94,10 @@ class Server:
             self._follow_task.cancel()
         await self._readiness.leave()
         await asyncio.sleep(times.delay_seconds)
+        # Work ends before the gate closes, so that its answers can still be sent.
         self._executors.close(Deadline.now() + WORK_SHARE * times.grace_seconds)
         self._gate.close_within(times.grace_seconds)
+        # Watch calls never end by themselves, and would use up the grace period.
         self._readiness.servicer.dismiss()
         await self._grpc.stop(times.grace_seconds + STATUS_SECONDS)
         await self._gate.wait_empty()

@@ -41,6 +41,7 @@ def _quotas(root: Path) -> Iterator[float]:
         _, controllers, group = line.split(":", 2)
         inside = PurePosixPath(group.lstrip("/"))
         for each in (inside, *inside.parents):
+            # Version 2 of control groups has a single hierarchy, which lists no controllers.
             if not controllers:
                 yield from _quota(*_read(root / GROUPS / each / "cpu.max").split())
             elif "cpu" in controllers.split(","):

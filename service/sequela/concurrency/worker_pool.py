@@ -139,6 +139,7 @@ class WorkerPool:
     def _abandon(self, group: JobGroup) -> None:
         """Drops the jobs that have not started, and does not wait for running ones."""
         with self._lock:
+            # This failure comes after all jobs that have started, so their own errors take precedence.
             group.fail(len(group.results), _dropped())
             if group in self._queue:
                 self._queue.remove(group)

@@ -40,6 +40,7 @@ class Background:
         for kind, arrays in (("rows", self.rows), ("mean", self.mean_event), ("static", self.static)):
             for name in sorted(arrays):
                 array = np.ascontiguousarray(arrays[name])
+                # The same bytes can stand for other values, so types and shapes are part of the digest.
                 digest.update(repr((kind, name, array.dtype.str, array.shape)).encode())
                 digest.update(array.tobytes())
         return digest.hexdigest()

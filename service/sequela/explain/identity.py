@@ -72,6 +72,7 @@ def content_name(key: str, request: ExplainRequest) -> str:
     events = [[item.id, str(item.time), dict(item.display)] for item in request.sequence.events]
     facts = [key, request.caller_id, dict(request.labels), events]
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+    # 128 bits keep the name short and still make a collision practically impossible.
     return names.explanation_name(digest.hexdigest()[:32])
 
 
@@ -81,6 +82,7 @@ def unique_name() -> str:
 
 
 def _add(digest: Any, array: NDArray[Any]) -> None:
+    # Type and shape count as well, because the same bytes can be different tensors.
     plain = np.ascontiguousarray(array)
     digest.update(f"{plain.dtype.str}{plain.shape}".encode())
     digest.update(plain.tobytes())

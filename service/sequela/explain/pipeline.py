@@ -62,6 +62,7 @@ class Pipeline:
         try:
             explanation = self._explain(task, name, caller, trace)
         except BaseException as error:
+            # Cancelled and passed deadlines are recorded too, so that no record stays open.
             trace.failed(error)
             raise
         trace.finished(explanation)

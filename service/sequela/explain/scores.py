@@ -80,7 +80,7 @@ def _score_remotely(
 ) -> Outputs:
     """Returns raw outputs (n, outputs).
 
-    Sequences of the same length and padding share calls; equal ones are sent once.
+    Sequences of the same length and padding share calls. Equal sequences are sent once.
     """
     numbers_by_shape: dict[bytes, list[int]] = defaultdict(list)
     for number, prepared in enumerate(sequences):
@@ -90,6 +90,7 @@ def _score_remotely(
         _score_group(model, [sequences[number] for number in numbers], output_event, caller)
         for numbers in groups
     ]
+    # Grouping changed the order of the sequences, so restore it.
     order = np.argsort([number for numbers in groups for number in numbers])
     return np.concatenate(parts)[order]
 

@@ -1,4 +1,4 @@
-"""Tensors in the protocol's messages: `ModelInferRequest` and `ModelInferResponse`."""
+"""Reads and writes tensors in the protocol's messages, `ModelInferRequest` and `ModelInferResponse`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OutputTensor = pb.ModelInferResponse.InferOutputTensor
 
 
 def read_inputs(request: pb.ModelInferRequest, datatypes: Mapping[str, Datatype]) -> tuple[Tensor, ...]:
-    """The inputs of a request, which must be of these datatypes.
+    """Reads the inputs of a request, which must have these datatypes.
 
     Raises:
         InvalidTensor: With a field of the request. TENSOR_DTYPE, TENSOR_SHAPE (no axis, or one below 1), TENSOR_SIZE
@@ -46,7 +46,7 @@ def read_inputs(request: pb.ModelInferRequest, datatypes: Mapping[str, Datatype]
 
 
 def read_output(response: pb.ModelInferResponse, index: int) -> Array:
-    """The values of one output of a response, which must hold numbers. An axis may have a size of 0.
+    """Reads the values of one output of a response, which must hold numbers. An axis may have a size of 0.
 
     Raises:
         InvalidTensor: With a field of that output, as `read_inputs`. Typed elements in other fields than the

@@ -1,4 +1,4 @@
-"""What the protocol says of a model: its names, versions and tensors.
+"""The protocol's metadata of a model: its name, versions and tensors.
 
 Source: the protocol's specification, version 2 ("Model Metadata").
 """
@@ -38,7 +38,7 @@ class ModelMetadata:
 
 
 def read_metadata(message: pb.ModelMetadataResponse) -> ModelMetadata:
-    """From the message."""
+    """Reads metadata from a message."""
     return ModelMetadata(
         message.name,
         tuple(message.versions),
@@ -49,7 +49,7 @@ def read_metadata(message: pb.ModelMetadataResponse) -> ModelMetadata:
 
 
 def write_metadata(metadata: ModelMetadata) -> pb.ModelMetadataResponse:
-    """As a message."""
+    """Writes metadata as a message."""
     return pb.ModelMetadataResponse(
         name=metadata.name,
         versions=metadata.versions,
@@ -60,7 +60,7 @@ def write_metadata(metadata: ModelMetadata) -> pb.ModelMetadataResponse:
 
 
 def json_metadata(metadata: ModelMetadata) -> dict[str, Any]:
-    """As JSON."""
+    """Writes metadata as JSON."""
     return {
         "name": metadata.name,
         "versions": list(metadata.versions),

@@ -68,6 +68,7 @@ class Masker:
         """Which event cells differ between X and B, (l, features)."""
         cells = np.zeros((self.sequence.length, self.columns.features), dtype=np.bool_)
         for switch, columns in zip(self._events, self.columns.events, strict=True):
+            # `at`, because an assignment by index would keep only the last of a feature's columns.
             np.logical_or.at(cells.T, columns, switch.differing.T != 0)
         return cells
 
@@ -126,6 +127,7 @@ class _Switch:
 
 def _switch(x: NDArray[Any], b: NDArray[Any]) -> _Switch:
     bits = BITS[x.dtype.itemsize]
+    # B gets the type of X first, so that equal values have equal bits.
     x_bits, b_bits = np.ascontiguousarray(x).view(bits), np.ascontiguousarray(b, dtype=x.dtype).view(bits)
     return _Switch(x.dtype, b_bits, x_bits ^ b_bits, np.zeros(0, dtype=np.intp))
 

@@ -135,6 +135,7 @@ class _RandomSubsets:
         keys = self._generator.random((count, self._players))
         rows = keys <= np.partition(keys, size - 1, axis=1)[:, size - 1 : size]
         if 2 * size == self._players:
+            # The named side contains the last player, so replace subsets without it by their complements.
             rows ^= ~rows[:, -1:]
         packed = np.packbits(rows, axis=1)
         # If two keys are equal, a subset may have one player too many. Such subsets are dropped.
@@ -148,6 +149,7 @@ def _ahead(players: int, count: int, have: int) -> int:
 
 
 def _order(players: int, layer: Stratum, seed: int) -> _Permutation | _RandomSubsets:
+    # Each stratum has its own generator, so its order does not depend on what was drawn from the others.
     generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, players, layer.size])))
     permuted = players <= MAX_LOOKUP_PLAYERS or layer.total <= MAX_PERMUTED
     return (_Permutation if permuted else _RandomSubsets)(players, layer, generator)

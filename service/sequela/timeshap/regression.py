@@ -69,7 +69,7 @@ def solve_small(gain: NDArray[np.float64], players: int) -> Solution:
 
 
 def in_turn(jobs: Iterable[Callable[[], T]]) -> Iterable[T]:
-    """Runs jobs one after the other."""
+    """Runs jobs one after another, in this thread."""
     return (job() for job in jobs)
 
 
@@ -112,6 +112,7 @@ def solve(
     for parts in sample.portions(sample.whole):
         block = sample.block(parts)
         moment += block.x.T @ block.y
+    # The inverse itself is needed for the leverages and the influences, not only the solution.
     inverse = np.linalg.inv(normal).astype(np.float64, copy=False)
     slope = inverse @ moment
     # The slope adds up to 0 except for rounding. Centring it removes the rest, so that additivity is exact.

@@ -1,4 +1,4 @@
-"""Selects the relevant events and features for the cell level, and tells how certain this is (TimeSHAP §3.3)."""
+"""Selects the relevant events and features for the cell level, and says how certain that is (TimeSHAP §3.3)."""
 
 from __future__ import annotations
 
@@ -41,6 +41,7 @@ def above(
     """
     size = np.abs(attributions)
     excess = (size - threshold).max(axis=1, initial=-np.inf)
+    # An error of 0 means that φ is exact, so such a row is never close to the threshold.
     near = (np.abs(size - threshold) <= 2 * errors) & (errors > 0)
     sure = ((size - 2 * errors) > threshold).any(axis=1)
     chosen = excess > 0

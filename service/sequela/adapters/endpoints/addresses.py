@@ -1,5 +1,7 @@
-"""Checks to which addresses connections may be made. Each name is resolved once, and connections use the addresses that
-were checked, so that a DNS change in between cannot redirect them.
+"""Checks to which addresses connections may be made.
+
+Each name is resolved once, and connections use the addresses that were checked. A change of DNS in between cannot
+redirect them.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 IPV4_IN_IPV6 = (ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/48"), ip_network("::/96"))
-"""IPv6 whose last 32 bits are an IPv4 address: NAT64 (RFC 6052, RFC 8215) and the old compatible form (RFC 4291)."""
+"""IPv6 networks whose last 32 bits are an IPv4 address: NAT64 (RFC 6052, RFC 8215) and the form of RFC 4291."""
 ALL_NETWORKS = (ip_network("0.0.0.0/0"), ip_network("::/0"))
 
 
@@ -40,7 +42,7 @@ class AddressGuard:
         self._check([address])
 
     def look_up(self, timeout: float | None) -> tuple[str, ...]:
-        """Looks up the host.
+        """Looks up the addresses of the host, and checks them.
 
         Args:
             timeout: In seconds; None for no limit.
@@ -52,6 +54,7 @@ class AddressGuard:
             Forbidden: ENDPOINT_NOT_ALLOWED, if any of the addresses is not allowed.
             OSError: The name cannot be resolved (gaierror), or not in time (TimeoutError).
         """
+        # All addresses must be allowed, because the connection may use any of them.
         found = look_up(self.uri.host, self.uri.port, timeout)
         self._check([ip_address(address.partition("%")[0]) for address in found])
         return found
@@ -72,7 +75,7 @@ class AddressGuard:
 
 
 def open_guard(uri: EndpointUri) -> AddressGuard:
-    """For the operator's own endpoints: allows every address that is not always refused."""
+    """Returns the guard for the operator's own endpoints, which allows every address that is not always refused."""
     return AddressGuard(uri, ALL_NETWORKS)
 
 
@@ -90,9 +93,11 @@ def is_public(address: Address) -> bool:
 
 
 def embedded_addresses(address: Address) -> Iterator[Address]:
-    """Where packets to an address end: the IPv4 addresses that an IPv6 address contains, or the address itself."""
+    """Yields where packets to an address end: the IPv4 addresses that an IPv6 address contains, or the address."""
     if isinstance(address, IPv4Address) or address.is_unspecified or address.is_loopback:
         yield address
+    # Tunnels deliver packets to the IPv4 address inside. Without these rules, ::ffff:127.0.0.1 would reach the loopback
+    # address.
     elif address.ipv4_mapped or address.sixtofour:
         yield address.ipv4_mapped or address.sixtofour or address
     elif address.teredo:
@@ -104,7 +109,7 @@ def embedded_addresses(address: Address) -> Iterator[Address]:
 
 
 def look_up(host: str, port: int, timeout: float | None) -> tuple[str, ...]:
-    """The addresses of a host in the resolver's order, without repetitions. Raises OSError."""
+    """Returns the addresses of a host in the resolver's order, without repetitions. Raises OSError."""
     answer: Future[tuple[str, ...]] = Future()
     # The system's resolver has no timeout, so a thread waits for it, as long as it takes.
     threading.Thread(target=_resolve, args=(answer, host, port), name="resolver", daemon=True).start()

@@ -72,6 +72,7 @@ class AllowList:
             text = "is not on the operator's list of endpoints that requests may name (--endpoint-allow)"
             raise not_allowed(f"{uri} {text}")
         guard = AddressGuard(uri, self._networks)
+        # An address in the URI can be checked without a look-up, so the request is refused before anything is opened.
         guard.check_literal()
         return guard
 

@@ -1,4 +1,4 @@
-"""A model's answer: which of its outputs is the score, and the score's values as float64."""
+"""Finds the score among the outputs in an endpoint's answer, and converts its values to float64."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def json_floats(values: Any, subject: str) -> NDArray[np.float64]:
     """Converts nested lists of numbers and booleans to an array. Null becomes NaN, as many servers write it.
 
     Raises:
-        WrongAnswer: For anything else. `subject` is what the values are, for the message.
+        WrongAnswer: The values are anything else. The message begins with `subject`, the name of the values.
     """
     try:
         return json_array(values).astype(np.float64)

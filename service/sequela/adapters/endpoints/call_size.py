@@ -36,6 +36,7 @@ def choose_call_rows(
         return rounds * call_seconds(min(size, rows))
 
     best = size = max_rows
+    # Halving is fine enough, since the time of a call is only an estimate.
     while size > 1:
         size //= 2
         shorter = call_seconds(size) < WORTHWHILE_SHARE * call_seconds(best)

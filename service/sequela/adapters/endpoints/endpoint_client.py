@@ -26,10 +26,10 @@ MAX_SECONDS_OF_ROWS = 0.25
 
 
 class Infer(Protocol):
-    """Sends one batch once, as `InferenceCall`."""
+    """Sends one batch once. `InferenceCall` implements it."""
 
     def __call__(self, batch: Cells, frame: Frame, output_event: int, until: float) -> Outputs:
-        """Raw outputs (n, outputs) of a batch."""
+        """Returns the raw outputs (n, outputs) of a batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +116,7 @@ class _Sender:
 
     def score(self, part: slice) -> Outputs:
         """Returns the raw outputs (m, outputs) of the rows of one call. Retries the call if that may help."""
+        # Rows are built when their call begins, so that memory holds only those in flight.
         batch = self.rows.build(np.arange(part.start, part.stop))
         for failures in range(1, self.client.limiter.terms.attempts):
             try:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sequela.adapters.endpoints.credentials import Credentials
 from sequela.adapters.endpoints.endpoint_terms import EndpointTerms
+from sequela.adapters.endpoints.rest_answers import problem_text
 from sequela.adapters.endpoints.uri import EndpointUri
 from sequela.errors import InvalidInput, Violation
 from sequela.explain.options import Estimator
@@ -105,7 +106,7 @@ def _problem_text(problem: Any) -> str:
         return f"{place}: not a key of an endpoint file; the keys are {', '.join(_EndpointToml.model_fields)}"
     if problem["type"] == "missing":
         return f"{place}: this key is required"
-    return f"{place}: {problem['msg']}, not {problem['input']!r}"
+    return f"{place}: {problem_text(problem)}, not {problem['input']!r}"
 
 
 def _beside(folder: Path, name: str) -> Path | None:

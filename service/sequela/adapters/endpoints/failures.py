@@ -20,7 +20,7 @@ RETRY_SECONDS = 1.0
 FIRST_BACKOFF_SECONDS = 0.05
 """The longest wait after the first failure of a call, in seconds. It doubles with each further failure."""
 MAX_WAIT_SECONDS = 1e6
-"""Longer timeouts, in seconds, are replaced by no timeout, because libraries reject them."""
+"""The longest timeout, in seconds. Longer ones are replaced by no timeout, because libraries reject them."""
 _ADDRESS = re.compile(r"ipv[46]:[^\s;]+?(?=:?(\s|;|$))")
 _CLOSED_EARLY = re.compile(
     r"(failed to connect|backends failing).*Socket closed|disconnected without sending", re.DOTALL

@@ -43,7 +43,7 @@ Request = TypeVar("Request")
 Answer = TypeVar("Answer")
 
 CLOSED = "Channel closed"
-"""gRPC's text for calls on a channel that was closed by us."""
+"""gRPC's text for calls on a channel that we closed."""
 CLOCK_SKEW_SECONDS = 0.05
 """A server may reach a deadline this many seconds earlier than we do."""
 _TOO_LARGE = re.compile(r"larger than max \((\d+) vs\.? (\d+)\)")
@@ -138,6 +138,7 @@ class GrpcTransport:
         detail = f"{code.name}: {words}"
         match code:
             case grpc.StatusCode.UNAVAILABLE:
+                # The host may have new addresses, so the next call looks the name up again.
                 self._channel.doubt()
                 raise unreachable(self._uri, words) from None
             case grpc.StatusCode.CANCELLED if CLOSED in words:

@@ -24,7 +24,7 @@ from sequela.adapters.endpoints.credentials import Credentials, Tls
 from sequela.adapters.endpoints.failures import seconds_left
 
 WRITE_BYTES = 16 << 10
-"""Number of bytes to write at once: one TLS record."""
+"""The number of bytes to write at once: one TLS record."""
 IDLE_SECONDS = 30.0
 """How long an idle connection is kept, in seconds."""
 
@@ -40,7 +40,7 @@ class Exchange(threading.local):
 class HttpConnectionSpec:
     """Everything that is needed to open connections. Implements `ConnectionSpec`.
 
-    connect_seconds: time that connecting may take.
+    `connect_seconds` is how long connecting may take, the look-up of the name and TLS included.
     """
 
     guard: AddressGuard
@@ -62,6 +62,7 @@ class HttpConnections:
         self._network = _Network(guard, connect_seconds, self._exchange)
         self.pool = httpcore.ConnectionPool(
             ssl_context=context,
+            # The limiter already bounds the number of calls, and so of connections.
             max_connections=None,
             keepalive_expiry=IDLE_SECONDS,
             network_backend=self._network,
@@ -155,6 +156,7 @@ class _Stream(httpcore.NetworkStream):
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002
         content = self._stream.read(max_bytes, seconds_left(self._exchange.until))
+        # An empty read means that the server closed the connection.
         self._exchange.closed_by_server = not content
         return content
 

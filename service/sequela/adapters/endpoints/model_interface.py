@@ -121,13 +121,13 @@ def _signature(description: Description, schema_json: bytes, uri_path: str, sche
     schema = read_schema(schema_json, schema_path)
     inputs = description.inputs or tuple(map(_input, schema.inputs))
     if not inputs:
-        text = "inputs: missing, and the endpoint does not describe its model's inputs"
+        text = "inputs: must be given, because the endpoint does not describe its model's inputs"
         raise InvalidInput.at(schema_path, "SCHEMA_NEEDED", text)
     return Signature(inputs, description.outputs or (OutputSignature(schema.output),))
 
 
 def _input(item: InputSchema) -> InputSignature:
-    """An input as the schema alone describes it; the batch is the first axis."""
+    """Returns an input as the schema alone describes it. The batch is its first axis."""
     columns: tuple[AxisSize, ...] = item.shape or (item.width,)
     if item.role is Role.STATE:
         return InputSignature(item.name, item.dtype, item.dtype.value, (None, *columns))
@@ -146,7 +146,7 @@ def _axes_of(output: str, outputs: tuple[OutputSignature, ...]) -> tuple[AxisSiz
 def _layout(
     axes: tuple[AxisSize, ...] | None, output: str, length: int | None, draft: Draft, limits: Limits
 ) -> OutputLayout:
-    """The layout of the output: (n), (n, outputs), (n, events) or (n, events, outputs).
+    """Returns the layout of the output: (n), (n, outputs), (n, events) or (n, events, outputs).
 
     If the axes are ambiguous, a schema must decide, since finding it out would cost rows.
     """
@@ -163,12 +163,12 @@ def _layout(
         raise InvalidInput.at(draft.path, "SCHEMA_NEEDED", text)
     inner = tuple(axis for axis in axes[1 + per_event :] if axis != 1)
     if not axes or len(inner) > 2 - per_event:
-        text = f"output {output!r} has {len(axes)} axes, {format_axes(axes)}, expected {EXPECTED}"
+        text = f"output {output!r} has {len(axes)} axes, {format_axes(axes)}, but must be {EXPECTED}"
         raise InvalidInput.at(draft.path, "MODEL_OUTPUT_UNSUPPORTED", text)
     sizes = [axis for axis in inner if isinstance(axis, int)]
     count = math.prod(sizes) if len(sizes) == len(inner) else known_columns
     if count > limits.max_columns:
-        text = f"output {output!r} has {count} columns, the limit is {limits.max_columns}"
+        text = f"output {output!r} has {count} columns, but the limit is {limits.max_columns}"
         raise InvalidInput.at(draft.path, "MODEL_TOO_LARGE", text)
     steps = 0 if per_event or len(sizes) < len(inner) else forecast_steps(_sizes(axes[1:]), output)
     return OutputLayout(per_event, count, steps)

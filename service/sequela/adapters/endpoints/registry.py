@@ -101,6 +101,7 @@ class EndpointRegistry:
             self._check_agreement(file)
             limiter = self._limiter_on_terms(owner, file)
             access = EndpointAccess(file.uri, file.version, limiter, file.credentials)
+            # Models that were opened before may use the old credentials and terms, so they are forgotten below.
             self._configured[owner] = access
             self._handles.clear()
         return self._connect(file.uri, file.version, access, None)
@@ -161,6 +162,7 @@ class EndpointRegistry:
         """
         terms = self._switched(file.uri, file.terms)
         known = {access.limiter for access in self._configured.values() if access.uri == file.uri}
+        # A limiter that has these terms already comes first, so that files that agree share one.
         for limiter in sorted(known, key=lambda limiter: limiter.terms != terms):
             if limiter.amend(terms):
                 return limiter

@@ -53,7 +53,7 @@ class RemoteModelHandle:
     _refreshing: threading.Lock = field(default_factory=threading.Lock)
 
     def model(self, until: float) -> RemoteModel:
-        """The model as it is served now.
+        """Returns the model as it is served now.
 
         Args:
             until: When it is needed, on the monotonic clock.
@@ -70,6 +70,7 @@ class RemoteModelHandle:
         if cached and Deadline.now() < cached.until and not self.doubtful:
             return cached.model
         with self._locked(until):
+            # Another thread has refreshed the model while this one waited.
             if self._cached is not cached and self._cached:
                 return self._cached.model
             if self._error and Deadline.now() < self._error_until:
@@ -140,5 +141,5 @@ class RemoteModelHandle:
 
 
 def _copy(error: SequelaError) -> SequelaError:
-    """The same error for another thread: raising one exception in two threads would mix their tracebacks."""
+    """Copies an error for another thread, because raising one exception in two threads would mix their tracebacks."""
     return type(error)(error.reason, error.message, retry_after=error.retry_after)

@@ -53,11 +53,11 @@ class Rest:
         self._connections: ReconnectingConnection[HttpConnections] = ReconnectingConnection(self._find_spec)
 
     def get(self, path: str, until: float) -> bytes:
-        """The body of the answer to GET."""
+        """Returns the body of the answer to GET."""
         return self._ask("GET", path, b"", until)
 
     def post(self, path: str, content: Any, until: float) -> bytes:
-        """The body of the answer to POST. `content` becomes JSON; numpy arrays become lists of numbers."""
+        """Returns the body of the answer to POST. `content` is sent as JSON, with numpy arrays as lists of numbers."""
         body = orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
         if len(body) > self._limits.message_bytes:
             text = f"the call has {len(body)} bytes, which exceeds the limit of {self._limits.message_bytes} bytes"
@@ -65,7 +65,7 @@ class Rest:
         return self._ask("POST", path, body, until)
 
     def ready(self, path: str, until: float) -> bool:
-        """Whether the path exists and does not say that the model is not ready; the answer may be empty.
+        """Whether the path exists and does not say that the model is not ready. The answer may be empty.
 
         Raises as `Transport.describe`.
         """
@@ -80,7 +80,7 @@ class Rest:
         self._connections.close()
 
     def _find_spec(self, _timeout: float | None) -> HttpConnectionSpec:
-        """Names are looked up for every new connection, so that a way is found without."""
+        """Builds the spec without a look-up, because the guard looks names up for every new connection."""
         tls = self._credentials.tls() if self.uri.secure else None
         return HttpConnectionSpec(self._guard, self._credentials, tls, self._limits.connect_seconds)
 
@@ -120,6 +120,7 @@ class Rest:
             ("user-agent", user_agent()),
             ("content-type", "application/json"),
             ("accept", "application/json"),
+            # A compressed answer could exceed the limit on its size when it is unpacked.
             ("accept-encoding", "identity"),
             *self._credentials.metadata(),
         ]
@@ -128,9 +129,10 @@ class Rest:
     def _body(self, pieces: Iterable[bytes]) -> bytes:
         body = bytearray()
         for piece in pieces:
+            # Checked while reading, so that a server cannot fill the memory.
             body += piece
             if len(body) > self._limits.message_bytes:
-                text = f"an answer is over the limit of {self._limits.message_bytes} bytes"
+                text = f"it exceeds the limit of {self._limits.message_bytes} bytes"
                 raise invalid_answer(self.uri, text)
         return bytes(body)
 

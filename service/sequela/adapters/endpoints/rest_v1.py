@@ -57,7 +57,7 @@ class RestV1Transport:
 
 
 def instances(feeds: Feeds) -> Any:
-    """The rows of a call: arrays if there is one input, else objects of arrays by input name."""
+    """Returns the rows of a call: arrays if there is one input, and otherwise objects of arrays by input name."""
     arrays = {name: np.ascontiguousarray(values) for name, values in feeds.items()}
     if len(arrays) == 1:
         return next(iter(arrays.values()))
@@ -76,8 +76,8 @@ def predictions(given: list[Any], output: str, rows: int) -> NDArray[np.float64]
         The output (n, …).
 
     Raises:
-        WrongAnswer: Another number of predictions, or predictions that are not numbers; no output of that name, or
-            several if no name was given.
+        WrongAnswer: The number of predictions is wrong, or they are not numbers. There is no output of that name, or
+            there are several and no name was given.
     """
     if len(given) != rows:
         raise WrongAnswer(f"it has {len(given)} predictions for {rows} rows; it must have one for each row")
@@ -87,7 +87,7 @@ def predictions(given: list[Any], output: str, rows: int) -> NDArray[np.float64]
 
 
 def _named(rows: list[dict[str, Any]], output: str) -> list[Any]:
-    """One output of predictions that are objects."""
+    """Returns one output of predictions that are objects."""
     held = ", ".join(map(repr, rows[0])) or "none"
     if not output and len(rows[0]) > 1:
         # Do not guess which one is the score, since a score of exactly 1 looks like a label.

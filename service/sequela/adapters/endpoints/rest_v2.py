@@ -95,7 +95,7 @@ class RestV2Transport:
 
 
 def infer_request(feeds: Feeds, output: str) -> dict[str, Any]:
-    """The body of a call: each input's elements as one flat list in row-major order.
+    """Returns the body of a call, with each input's elements as one flat list in row-major order.
 
     Args:
         feeds: Arrays (n, …) by input name.

@@ -1,4 +1,4 @@
-"""What the names of free axes mean. Exporters ask for such names, so most models have them."""
+"""The meaning of names of free axes. Exporters ask for such names, so most models have them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ AXIS_LETTERS: dict[str, Axis] = {
 
 
 def axis_meaning(axis: AxisSize) -> Axis | None:
-    """What an axis counts, by its name; None if it has no name, or one that means nothing or several things."""
+    """Returns what an axis counts, by its name. Returns None if it has no name, or if the name is not clear."""
     if not isinstance(axis, str):
         return None
     words = [word for word in re.split(r"[^a-z]+", axis.lower()) if word]

@@ -16,7 +16,7 @@ from sequela.explain.schema import ModelSchema
 
 
 def default_background(schema: ModelSchema, limits: Limits, path: str) -> Background | None:
-    """The schema's background, checked as one that a caller sends; None if it declares none.
+    """Returns the schema's background, checked like one that a caller sends, or None if it declares none.
 
     Args:
         schema: The complete schema.

@@ -1,7 +1,7 @@
 """Finds out which axes of an event input count sequences, events and columns.
 
 Most models take (batch, time, columns). Another order is recognised only if no other reading is possible, or if the
-graph itself tells. If only running the model can tell, an alternative is kept for the trial.
+graph itself shows it. If only a run of the model can show it, an alternative is kept for the trial.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ ORDERS: dict[int, tuple[AxisOrder, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class EventAxes:
-    """The order of an input's axes, and an alternative if a trial has to tell which of the two it is."""
+    """The order of an input's axes, and an alternative if a trial has to show which of the two it is."""
 
     order: AxisOrder
     alternative: AxisOrder | None = None
 
 
 class UndecidedAxes(Exception):
-    """Channels first is likely, but the usual order is possible: only a schema can tell."""
+    """Channels first is likely, but the usual order is possible, so a schema has to say which it is."""
 
     def __init__(self, item: InputSignature, use: InputUse, width: int | None) -> None:
         super().__init__(item.name)
@@ -68,7 +68,7 @@ def event_axes(item: InputSignature, use: InputUse | None, width: int | None) ->
     Args:
         item: The input, in the model's own order.
         use: How the graph uses it, if that is known.
-        width: Its number of columns, if a schema tells it.
+        width: Its number of columns, if a schema states it.
 
     Raises:
         UndecidedAxes: Two orders are possible and neither the graph nor a trial can tell which it is.
@@ -110,5 +110,5 @@ def _is_possible(order: AxisOrder, item: InputSignature, width: int | None) -> b
 
 
 def _may_be_free(item: InputSignature, size: AxisSize) -> bool:
-    """An axis of columns is fixed, unless all axes are free or its name says that it counts columns."""
+    """Whether an axis of columns may be free: only if all axes are, or if its name says that it counts columns."""
     return axis_meaning(size) is Axis.FEATURES or not any(isinstance(each, int) for each in item.axes)

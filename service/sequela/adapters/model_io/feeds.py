@@ -24,7 +24,7 @@ class Feeder:
         inputs: The inputs as the schema describes them, in its order.
         signature: The inputs as the model has them, in the server's order of axes.
 
-    Initial states are not made here: whoever knows the model's own axes fills them in.
+    Initial states are not made here, because they need the model's own order of axes.
     """
 
     inputs: Sequence[InputSchema]
@@ -61,7 +61,7 @@ class Feeder:
 
 
 def _mask(item: InputSchema, is_event: NDArray[Any]) -> NDArray[Any]:
-    """1 for an event and 0 for padding; if the schema sets a value for padding, that value and 0 for an event."""
+    """Returns 1 for an event and 0 for padding, or the schema's value for padding and 0 for an event."""
     return np.where(is_event, 0.0, item.pad_value) if item.pad_value else is_event
 
 
@@ -78,13 +78,13 @@ def to_input_array(values: NDArray[Any], seen: InputSignature) -> NDArray[Any]:
 
 
 def _check_range(values: NDArray[Any], seen: InputSignature) -> None:
-    """Schemas know the large types only: cast to float16 a value could become infinite, to int8 another number."""
+    """Checks that values fit a smaller type than the schema's. A cast would make them infinite or other numbers."""
     wanted = np.dtype(seen.numpy_type)
     limits = np.finfo(wanted) if wanted.kind == "f" else np.iinfo(wanted)
     outside = (values < limits.min) | (values > limits.max)
     if outside.any():
         text = (
-            f"input {seen.name!r} takes {wanted.name}, from {limits.min} to {limits.max}; "
+            f"input {seen.name!r} takes {wanted.name}, from {limits.min} to {limits.max}, so "
             f"{values[outside][0]} does not fit"
         )
         raise DoesNotFit("VALUE_OUT_OF_RANGE", text)

@@ -50,7 +50,7 @@ class InputRoles:
 
     Attributes:
         inputs: The likely reading.
-        alternative: Another reading of their axes, if a trial has to tell which of the two is right.
+        alternative: Another reading of their axes, if a trial has to show which of the two is right.
     """
 
     inputs: tuple[InputSchema, ...]
@@ -66,9 +66,9 @@ def infer_inputs(signature: Signature, uses: Mapping[str, InputUse], path: str) 
         path: Where the model stands in the request, for errors.
 
     Raises:
-        InvalidInput: SCHEMA_NEEDED if the signature does not tell: a free number of columns, no events, two sequences
-            of different lengths, an order of axes that may be one or another, or a mask whose name may say that it
-            marks padding. MODEL_INPUT_UNSUPPORTED for inputs that no caller can send.
+        InvalidInput: SCHEMA_NEEDED if the signature leaves something open: a free number of columns, no events, two
+            sequences of different lengths, an ambiguous order of axes, or a mask whose name may say that it marks
+            padding. MODEL_INPUT_UNSUPPORTED for inputs that no caller can send.
     """
     states = {item.name for item in signature.inputs if is_state(item, uses.get(item.name), signature)}
     data = [item for item in signature.inputs if item.name not in states]
@@ -98,11 +98,11 @@ def _undecided_refusal(
     path: str,
     uses: Mapping[str, InputUse],
 ) -> InvalidInput:
-    """The error for undecided axes, with likely entries for the other inputs too.
+    """Returns the error for undecided axes, with likely entries for the other inputs too.
 
     Inputs of the same last axis probably have the same order as the undecided one.
     """
-    # Both readings go into the message, so that one can be pasted without looking anything up.
+    # Both readings go into the message, ready to be pasted.
     asked = undecided.item
     alike = {item.name for item in signature.inputs if item.rank == 3 and item.axes[2] == asked.axes[2]}
     try:
@@ -133,7 +133,7 @@ def complete_inputs(
         path: Where the schema stands in the request, for errors.
 
     Raises:
-        InvalidInput: SCHEMA_NEEDED for an order of axes that may be one or another.
+        InvalidInput: SCHEMA_NEEDED for an ambiguous order of axes.
     """
     seen = {item.name: item for item in signature.inputs}
     found: list[InputSchema] = []
@@ -157,7 +157,7 @@ def complete_inputs(
 
 
 def _with_shape(item: InputSchema, seen: InputSignature) -> InputSchema:
-    """The entry with the model's axes of columns, if there are several of known size."""
+    """Returns the entry with the model's axes of columns, if there are several of known size."""
     columns = seen.axes[2 if item.role is Role.EVENTS else 1 :]
     sizes = tuple(size for size in columns if isinstance(size, int))
     if item.shape:
@@ -170,7 +170,7 @@ def _with_shape(item: InputSchema, seen: InputSignature) -> InputSchema:
 def _check_numbers(
     data: Sequence[InputSignature], signature: Signature, uses: Mapping[str, InputUse], path: str
 ) -> None:
-    """Asks for a schema if an input has no axes: it holds one number for the whole call, which only people know."""
+    """Requires a schema if an input has no axes. It holds one number for the whole call, which nothing else reveals."""
     scalars = [item for item in data if item.rank == 0]
     if not scalars:
         return
@@ -190,7 +190,7 @@ def _inputs(
     path: str,
     uses: Mapping[str, InputUse],
 ) -> tuple[InputSchema, ...]:
-    """All inputs with their roles, given the order of each one's axes."""
+    """Returns all inputs with their roles, given the order of each one's axes."""
     known = [item for item in signature.inputs if item.name not in states]
     seen = tuple(_in_order(item, orders.get(item.name, ())) for item in known)
     static = static_sequences([item for item in seen if item.rank >= 3], path)
@@ -222,7 +222,7 @@ def _inputs(
 def _check_columns_and_masks(
     inputs: tuple[InputSchema, ...], seen: Sequence[InputSignature], path: str
 ) -> None:
-    """Asks for a schema if a number of columns is free, or if a mask's name says that it may mark padding."""
+    """Requires a schema if a number of columns is free, or if a mask's name says that it may mark padding."""
     known = {item.name: item for item in inputs}
     for item in seen:
         found = known[item.name]
@@ -284,7 +284,7 @@ def _times(inputs: Sequence[InputSignature]) -> tuple[AxisSize, ...]:
 
 
 def _is_over_time(item: InputSignature, inputs: Sequence[InputSignature]) -> bool:
-    """Whether the second axis of a rank-2 input counts events; masks are asked about elsewhere."""
+    """Whether the second axis of a rank-2 input counts events. `_role` decides about masks."""
     triples = [other.axes[1] for other in inputs if other.rank >= 3]
     fixed = isinstance(item.axes[1], int)
     if triples:

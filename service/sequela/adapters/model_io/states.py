@@ -16,14 +16,14 @@ STATE_NAME = re.compile(
 )
 DIRECTION_PREFIX = re.compile(r"^((initial|final|init|prev|previous|next|new|last|in|out)_)+")
 DIRECTION_SUFFIX = re.compile(r"(_?(initial|final|init|prev|previous|next|new|last|in|out|n|\d+))+$")
-"""The parts by which the names of a state that goes in and of the same one that comes out differ."""
+"""The parts in which the names of an initial state and of the same state as an output differ."""
 
 
 def is_state(item: InputSignature, use: InputUse | None, signature: Signature) -> bool:
     """Whether an input is an initial state.
 
-    It is one if a recurrent node starts from it and it has three axes or the name of a state; or, without such a
-    node, if it has the name and shape of a state and the model gives the same state back (`h0` and `hn`, `state` and
+    It is one if a recurrent node starts from it and it has three axes or the name of a state. Without such a node, it
+    is one if it has the name and shape of a state and the model returns the same state (`h0` and `hn`, `state` and
     `stateN`).
     """
     named = STATE_NAME.search(item.name) is not None
@@ -46,7 +46,7 @@ def state_axes(
     """The axes of a state.
 
     Args:
-        item: The state as the schema describes it; its `shape` gives sizes that the model does not tell.
+        item: The state as the schema describes it; its `shape` has the sizes that the model leaves open.
         seen: The state as the model has it.
         use: How the graph uses it, if that is known.
 
@@ -79,7 +79,7 @@ def _stem(name: str) -> str:
 
 
 def _has_state_shape(item: InputSignature) -> bool:
-    """(layers, sequences, width) or (sequences, width), with a free number of sequences."""
+    """Whether the axes are (layers, sequences, width) or (sequences, width), with a free number of sequences."""
     *outer, last = item.axes
     layers = outer[:-1]
     return (

@@ -29,7 +29,7 @@ def static_sequences(items: Sequence[InputSignature], path: str) -> frozenset[st
         path: The field of the request that errors name.
 
     Raises:
-        InvalidInput: SCHEMA_NEEDED if several numbers of steps are left and nothing tells which is the sequence.
+        InvalidInput: SCHEMA_NEEDED if several numbers of steps are left and nothing shows which is the sequence.
     """
     if len({item.axes[1] for item in items}) < 2:
         return frozenset()
@@ -48,7 +48,7 @@ def static_sequences(items: Sequence[InputSignature], path: str) -> frozenset[st
 
 
 def static_sequence(item: InputSignature) -> InputSchema:
-    """The schema entry of such an input: one set of values, present or absent as a whole."""
+    """Returns the schema entry of such an input: one set of values, which is present or absent as a whole."""
     shape = tuple(size for size in item.axes[1:] if isinstance(size, int))
     return InputSchema(item.name, Role.STATIC, item.dtype, math.prod(shape), shape=shape)
 
@@ -58,7 +58,7 @@ def _is_fixed(item: InputSignature) -> bool:
 
 
 def _undecided(items: Sequence[InputSignature], path: str) -> InvalidInput:
-    """The error, with a schema in which the longest input is the sequence."""
+    """Returns the error, with a schema in which the longest input is the sequence."""
     fixed = {item.name: item.axes[1] for item in items if isinstance(item.axes[1], int)}
     longest = max(fixed, key=lambda name: fixed[name], default=items[0].name)
     sequence = items[0].name if len(fixed) < len(items) and items[0].name not in fixed else longest

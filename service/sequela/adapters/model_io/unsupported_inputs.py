@@ -1,4 +1,4 @@
-"""Inputs that no caller can send, by their number of axes: masks between events, caches, images, single numbers."""
+"""Recognises inputs that no caller can send: masks between events, caches, images, single numbers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sequela.explain.schema import Axis, Dtype, InputSchema, Role
 CACHE_NAME = re.compile("past_key|past_value|key_values|kv_cache|(^|[^a-z])cache([^a-z]|$)", re.IGNORECASE)
 MASK_NAME = re.compile("mask", re.IGNORECASE)
 EXAMPLES = {Dtype.BOOL: 0.0, Dtype.INT32: 16000.0, Dtype.INT64: 16000.0}
-"""What messages put for a number that only the caller knows (an integer is often a sample rate)."""
+"""Example values in messages for a number that only the caller knows (an integer is often a sample rate)."""
 
 
 def scalar_input(item: InputSignature) -> InputSchema:
@@ -49,7 +49,7 @@ def square_mask_text(item: InputSignature) -> str:
 
 
 def _is_between_events(item: InputSignature, others: Sequence[InputSignature]) -> bool:
-    """A square (l, l) or (n, l, l), or one with an axis for heads (n, 1, 1, l)."""
+    """Whether a mask is square, (l, l) or (n, l, l), or has an axis for heads, (n, 1, 1, l)."""
     *_, before, last = (None, None, *item.axes)
     square = last is not None and before == last
     if item.rank == 2:

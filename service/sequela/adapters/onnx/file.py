@@ -58,7 +58,7 @@ def read_onnx(content: bytes, limits: Limits, path: str) -> OnnxFile:
             MODEL_HAS_TRAINING.
     """
     if len(content) > limits.max_model_bytes:
-        text = f"the model has {len(content)} bytes, the limit is {limits.max_model_bytes}"
+        text = f"the model has {len(content)} bytes, but the limit is {limits.max_model_bytes}"
         raise InvalidInput.at(path, "MODEL_TOO_LARGE", text)
     model = _parsed(content, path)
     if len(model.training_info):
@@ -67,7 +67,7 @@ def read_onnx(content: bytes, limits: Limits, path: str) -> OnnxFile:
         )
     nodes = list(_nodes(model))
     if len(nodes) > limits.max_model_nodes:
-        text = f"the model has {len(nodes)} nodes, the limit is {limits.max_model_nodes}"
+        text = f"the model has {len(nodes)} nodes, but the limit is {limits.max_model_nodes}"
         raise InvalidInput.at(path, "MODEL_TOO_LARGE", text)
     _check_operators(model, nodes, path)
     for block in _sparse_tensors(model, nodes):
@@ -78,7 +78,7 @@ def read_onnx(content: bytes, limits: Limits, path: str) -> OnnxFile:
 
 
 def dense_tensors(model: ModelProto) -> Iterator[TensorProto]:
-    """Every tensor of a file, wherever it is; for sparse tensors, their values and indices."""
+    """Yields every dense tensor of a file, wherever it is. Of sparse tensors, it yields values and indices."""
     nodes = list(_nodes(model))
     yield from _tensors(model, nodes)
     for block in _sparse_tensors(model, nodes):
@@ -106,6 +106,7 @@ def _parsed(content: bytes, path: str) -> ModelProto:
         format_found = describe_format(content) or "or only a part of one"
         text = f"its {len(content)} bytes are not an ONNX model, {format_found}"
         raise InvalidInput.at(path, "MODEL_NOT_ONNX", text) from None
+    # Protobuf parses almost any bytes without an error, so look for the fields that every model has.
     for part, is_present in (
         ("ir_version", model.ir_version > 0),
         ("opset_import", len(model.opset_import) > 0),
@@ -122,6 +123,7 @@ def _parsed(content: bytes, path: str) -> ModelProto:
 
 def _nodes(model: ModelProto) -> Iterator[NodeProto]:
     """Every node of the graph, of the graphs nested in it, and of the file's own functions."""
+    # A stack instead of recursion, because the file decides how deep graphs are nested.
     bodies: list[GraphProto | FunctionProto] = [model.graph, *model.functions]
     while bodies:
         for node in bodies.pop().node:

@@ -48,11 +48,13 @@ def _axes(value: ValueInfoProto) -> tuple[AxisSize, ...] | None:
 
 
 def _is_final_state(name: str, producers: Mapping[str, NodeProto]) -> bool:
-    """Whether a recurrent node gives it as a final state, possibly moved or reshaped on its way out."""
+    """Whether an output is a final state of a recurrent node, possibly moved or reshaped on its way out."""
     node = producers.get(name)
+    # Follow the value back through the operators that only move it.
     while node is not None and not (is_recurrent(node) or node.op_type == QUANTISED_RECURRENT):
         if node.op_type not in MOVE_OPERATORS or not node.input:
             return False
         name = node.input[0]
         node = producers.get(name)
+    # Output 0 of a recurrent node holds the steps of all events.
     return node is not None and list(node.output).index(name) > 0

@@ -80,6 +80,7 @@ def input_uses(model: ModelProto, signature: Signature) -> dict[str, InputUse]:
             found.setdefault(name, []).append(use)
         if node.output and (value := _trace_output(node, traced, constants)) is not None:
             traced |= {output: value for output in node.output if output}
+    # If two nodes use an input in different ways, neither of them proves what the input is.
     return {name: uses[0] for name, uses in found.items() if len({_facts(use) for use in uses}) == 1}
 
 
@@ -114,6 +115,7 @@ def _length_uses(node: NodeProto, model: ModelProto, signature: Signature) -> It
     """The one input from which a recurrent node's sequence lengths are computed, if there is just one."""
     if not is_recurrent(node) or len(node.input) <= SEQUENCE_LENGTHS or not node.input[SEQUENCE_LENGTHS]:
         return
+    # Exporters may cast or clip the lengths first, so consider all values that they are computed from.
     made_of = {
         name for each in needed_nodes(model.graph.node, [node.input[SEQUENCE_LENGTHS]]) for name in each.input
     }
@@ -124,7 +126,7 @@ def _length_uses(node: NodeProto, model: ModelProto, signature: Signature) -> It
 
 
 def _input_axes(data: _TracedValue, meanings: tuple[Axis, ...], signature: Signature) -> tuple[Axis, ...]:
-    """What the input's axes count, in its own order; empty if the node does not tell all of them."""
+    """Returns what the input's axes count, in its own order, or () if the node does not determine all of them."""
     if len(data.axes) != len(meanings):
         return ()
     named = {axis: meaning for axis, meaning in zip(data.axes, meanings, strict=True) if axis is not None}
@@ -162,6 +164,7 @@ def _trace_output(
 
 
 def _trace_transpose(node: NodeProto, value: _TracedValue, _: Constants) -> _TracedValue | None:
+    # Without `perm`, Transpose reverses the axes.
     perm = _attribute(node, "perm") or list(range(len(value.axes)))[::-1]
     return _TracedValue(value.source, tuple(value.axes[axis] for axis in perm))
 
@@ -173,7 +176,9 @@ def _trace_squeeze(node: NodeProto, value: _TracedValue, constants: Constants) -
     if given_axes is None:
         return None
     axes = list(value.axes)
+    # Unsqueeze counts its axes in the result, and Squeeze in its input.
     rank = len(axes) + (len(given_axes) if node.op_type == "Unsqueeze" else 0)
+    # In ascending order, each insertion leaves the later positions valid.
     for axis in sorted(each % rank for each in given_axes):
         if node.op_type == "Unsqueeze":
             axes.insert(axis, None)
@@ -188,6 +193,7 @@ def _trace_gather(node: NodeProto, value: _TracedValue, constants: Constants) ->
     if index is None or len(index.dims) > 1:
         return None
     axis = (_attribute(node, "axis") or 0) % len(value.axes)
+    # A vector of indices keeps the axis, and a scalar removes it.
     if len(index.dims) == 1:
         return value
     return _TracedValue(value.source, (*value.axes[:axis], *value.axes[axis + 1 :]))

@@ -1,7 +1,7 @@
 """Finds out by running a model what its masks mark: padding must not reach the output, and events must.
 
 Some models take 1 for a real event, others 1 for padding (torch's key_padding_mask), others a large negative number
-that is added where padding lies. Names do not tell; the output does.
+that is added where padding lies. The name of a mask does not say which of these it is, but the output shows it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from sequela.explain.schema import InputSchema, Padding, Role
 from sequela.timeshap.cells import Cells
 
 ADDITIVE_PADDING = -1e9
-"""What a mask that is added to attention scores holds for padding."""
+"""The value for padding in a mask that is added to attention scores."""
 MAX_READINGS = 27
 """How many combinations of meanings are tried for all masks together; each takes up to three runs."""
 TOLERANCE = 1e-5
@@ -46,6 +46,7 @@ def with_mask_meaning(trial: TrialResult) -> tuple[TrialResult, tuple[Explanatio
     """
     inputs = trial.draft.schema.inputs
     length = max(trial.probe_result.shapes)
+    # With one event there is no room for padding.
     if length < 2 or not any(item.role is Role.MASK for item in inputs):
         return trial, ()
     _check_square(trial, length)
@@ -115,7 +116,7 @@ def _check_square(trial: TrialResult, length: int) -> None:
 
 
 def _raw_output(session: Session, feeds: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
-    """The output as the model gives it, whatever its number of rows."""
+    """Returns the model's output unchanged, whatever its number of rows."""
     (output,) = session.fetch([session.output], feeds)
     return np.atleast_1d(output)
 
@@ -125,6 +126,7 @@ def _other_readings(inputs: Sequence[InputSchema]) -> Iterator[tuple[InputSchema
     masks = [item for item in inputs if item.role is Role.MASK]
     values = [(0.0, 1.0, ADDITIVE_PADDING) if item.dtype.is_float else (0.0, 1.0) for item in masks]
     mixed = islice(product(*values), MAX_READINGS)
+    # The masks of one model usually agree, so equal values are tried first.
     for padding in sorted(mixed, key=lambda each: len(set(each))):
         pad_values = dict(zip((item.name for item in masks), padding, strict=True))
         yield tuple(replace(item, pad_value=pad_values.get(item.name, item.pad_value)) for item in inputs)
@@ -170,11 +172,14 @@ def _hides_padding(feeder: Feeder, session: Session, length: int, side: Padding)
         return found
 
     try:
+        # The same events with other padding must give the same output, and other events with the same padding another
+        # one.
         first, repadded, moved = outputs(cells, 0), outputs(cells, length - real), outputs(changed, 0)
     except DoesNotFit:
         return False
     # A softmax over events that are all hidden gives NaN.
     if not (np.isfinite(first).all() and np.isfinite(repadded).all()):
         return False
+    # An output that is 0 everywhere has no scale of its own.
     near = TOLERANCE * (float(np.abs(first).max(initial=0.0)) or 1.0)
     return bool(np.abs(first - repadded).max() <= near) and not np.allclose(first, moved, rtol=0, atol=near)

@@ -1,4 +1,4 @@
-"""Tells whether a graph's output lies in [0, 1], so that default tolerances may be absolute."""
+"""Finds out whether a graph's output lies in [0, 1], so that default tolerances may be absolute."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOVE_OPERATORS = frozenset(
 
 
 def is_bounded(model: ModelProto, output: str) -> bool:
-    """Whether the last operator that changes values gives values in [0, 1]; those that only move them are skipped."""
+    """Whether the last operator that changes values has results in [0, 1]. Operators that move values do not count."""
     return _bounded(output, _producers(model.graph))
 
 
@@ -37,6 +37,7 @@ def _bounded(value: str, producers: Producers) -> bool:
     if node.op_type == "Concat":
         return _all_bounded(node.input, producers)
     if node.op_type == "If":
+        # A branch may return values of the graph around it, so it needs both sets of producers.
         branches = [attribute.g for attribute in node.attribute]
         index = list(node.output).index(value)
         return all(_bounded(g.output[index].name, {**producers, **_producers(g)}) for g in branches)

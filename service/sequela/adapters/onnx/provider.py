@@ -41,10 +41,10 @@ def session_providers(provider: ExecutionProvider, memory_bytes: int) -> list[tu
 
 
 def is_active(provider: ExecutionProvider, runtime: Any) -> bool:
-    """Whether a session runs on the provider. onnxruntime goes on without one that it cannot load."""
+    """Whether a session runs on the provider. onnxruntime continues without a provider that it cannot load."""
     return provider.full_name in runtime.get_providers()
 
 
 def active_providers(runtime: Any) -> str:
-    """What a session runs on, as messages name it: `CUDA, CPU`."""
+    """Returns the providers of a session as messages name them: `CUDA, CPU`."""
     return ", ".join(name.removesuffix(SUFFIX) for name in runtime.get_providers())

@@ -1,8 +1,8 @@
-"""Checks by running a model that a row's score is its own: the same in every run, alone and beside other rows.
+"""Checks, by running a model, that a row's score does not depend on other rows and is the same in every run.
 
-The rows tried differ in kind: noise, zeros, ones, and noise of other scales. If the largest value of the batch
-chooses a branch, rows below its threshold show it; if the batch scales values (dynamic quantisation, a
-normalisation), the largest row moves the others most.
+The rows are noise, zeros, ones, and noise of other scales. If the largest value of the batch chooses a branch, rows
+below its threshold show it. If the batch scales values (dynamic quantisation, a normalisation), the largest row changes
+the others most.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from sequela.explain.ports import Frame
 from sequela.timeshap.cells import Cells
 
 ROW_SCALES = ((1.0, 0.0), (1.0, 0.0), (0.0, 0.0), (0.0, 1.0), (1 / 16, 0.0), (16.0, 0.0), (256.0, 0.0))
-"""For each row tried: the factor of its noise, and what is added."""
+"""The factor of the noise, and the number that is added to it, for each row that is tried."""
 REPEATS = 4
 """How often the same row is run to see whether its score is random."""
 REPEAT_TOLERANCE = 1e-6
@@ -52,8 +52,8 @@ def compare_rows(feeder: Feeder, session: Session, cells: Cells, frame: Frame) -
     """Runs rows together, alone, in a pair and again.
 
     Raises:
-        DoesNotFit: MODEL_NOT_DETERMINISTIC if a row gives another output when it is run again; what `Session.run`
-            raises.
+        DoesNotFit: MODEL_NOT_DETERMINISTIC if a row has another output when it is run again; otherwise as
+            `Session.run`.
     """
     rows = len(cells.events[0])
 
@@ -70,7 +70,7 @@ def compare_rows(feeder: Feeder, session: Session, cells: Cells, frame: Frame) -
 
 
 def with_row_scales(cells: Cells) -> Cells:
-    """The cells, one row for each of ROW_SCALES, with floats scaled by it; ids stay as they are."""
+    """Scales the floats of each row by its entry in ROW_SCALES. Ids stay as they are."""
 
     def scaled(values: NDArray[Any]) -> NDArray[Any]:
         if values.dtype.kind != "f":
@@ -89,7 +89,7 @@ def select_rows(cells: Cells, part: slice) -> Cells:
 
 
 def row_tolerance(model: ModelProto) -> float:
-    """The float noise to allow between batches: that of the coarsest type that the model computes in."""
+    """Returns the rounding noise to allow between batches: that of the coarsest type that the model computes in."""
     values = [*model.graph.input, *model.graph.output, *model.graph.value_info]
     types = {tensor.data_type for tensor in model.graph.initializer}
     types |= {value.type.tensor_type.elem_type for value in values}
@@ -129,7 +129,7 @@ def _check_repeated(feeder: Feeder, session: Session, row: Cells, frame: Frame) 
     feeds = feeder.feeds(row, frame)
     first, *others = (session.run(feeds) for _ in range(REPEATS))
     if any(_distance_or_inf(first, other) > REPEAT_TOLERANCE for other in others):
-        text = "the model gives another output when the same sequence is run again: export it for inference "
+        text = "the model's output changes when the same sequence is run again: export it for inference "
         text += "(model.eval(), no sampling, no noise)"
         raise DoesNotFit("MODEL_NOT_DETERMINISTIC", text)
 
@@ -150,10 +150,12 @@ def _distance(together: NDArray[np.float64], alone: NDArray[np.float64]) -> floa
     finite = np.isfinite(both)
     if (finite[0] != finite[1]).any():
         return np.inf
+    # The same elements are infinite or NaN in both, so they count as equal.
     both = np.where(finite, both, 0.0)
     sizes = np.abs(both[1]).max(axis=1, initial=0.0)
     sizes = np.maximum(sizes, np.median(sizes))
     differences = np.abs(both[0] - both[1]).max(axis=1, initial=0.0)
+    # A row of zeros has no scale, so any difference counts.
     if (differences[sizes == 0.0] > 0.0).any():
         return np.inf
     return float((differences[sizes > 0.0] / sizes[sizes > 0.0]).max(initial=0.0))

@@ -15,7 +15,7 @@ NO_OPERATOR = re.compile(r"No Op registered for (\S+) with domain_version of (\d
 
 
 def one_line(error: Exception) -> str:
-    """The message in one line of limited length, without locations in onnxruntime's sources."""
+    """Shortens a message to one line of limited length, without locations in onnxruntime's sources."""
     text = ERROR_PREFIX.sub("", SOURCE_LOCATION.sub("", " ".join(str(error).split())))
     return text if len(text) <= MAX_CHARACTERS else text[: MAX_CHARACTERS - 1] + "…"
 

@@ -1,4 +1,4 @@
-"""The graphs inside nodes (the branches of an If, the bodies of Loop and Scan): to walk them and to rename values."""
+"""Walks the graphs inside nodes (the branches of an If, the bodies of Loop and Scan), and renames values in them."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ def walk_nodes(model: ModelProto, nodes: Iterable[NodeProto]) -> Iterator[NodePr
         node = waiting.pop()
         yield node
         waiting.extend(inner for graph in subgraphs(node) for inner in graph.node)
+        # A function that is called twice is walked once.
         key = (node.domain, node.op_type)
         if key in functions and key not in called:
             called.add(key)
@@ -38,7 +39,7 @@ def walk_nodes(model: ModelProto, nodes: Iterable[NodeProto]) -> Iterator[NodePr
 
 
 def rename_value(graph: GraphProto, old: str, new: str) -> None:
-    """Renames a value in place wherever nodes read or give it, in the graphs inside nodes too.
+    """Renames a value in place wherever nodes read or write it, in the graphs inside nodes too.
 
     The graph's own lists of inputs and outputs keep the old name.
     """

@@ -25,12 +25,12 @@ WEIGHT_PRESERVING = frozenset(
 
 
 def step_work(model: ModelProto) -> int:
-    """About how many multiply-adds one event of one sequence takes: the number of weights it is multiplied by."""
+    """Estimates the multiply-adds of one event of one sequence: the number of weights that it is multiplied by."""
     return sum(_weight_counts(model.graph, {}))
 
 
 def _weight_counts(graph: GraphProto, outside: Mapping[str, int]) -> Iterator[int]:
-    """For each node, its number of weights. `outside`: sizes of constants of the graphs around this one."""
+    """Yields the number of weights of each node. `outside` holds sizes of constants of the graphs around this one."""
     sizes = {**outside, **_constant_sizes(graph)}
     for node in graph.node:
         if node.op_type in WEIGHT_PRESERVING and node.input and node.input[0] in sizes:

@@ -21,7 +21,7 @@ LEVEL_FIELD = "{}_level"
 
 
 def explanation(item: Explanation) -> pb.Explanation:
-    """The whole explanation."""
+    """Encodes the whole explanation."""
     message = pb.Explanation(
         name=item.name,
         create_time=timestamp(item.create_time),
@@ -51,7 +51,7 @@ def explanation(item: Explanation) -> pb.Explanation:
 
 
 def summary(item: Explanation) -> pb.ExplanationSummary:
-    """An explanation without its attributions."""
+    """Encodes an explanation without its attributions."""
     return pb.ExplanationSummary(
         name=item.name,
         create_time=timestamp(item.create_time),
@@ -66,12 +66,12 @@ def summary(item: Explanation) -> pb.ExplanationSummary:
 
 
 def summaries(page: Page[Explanation]) -> pb.ListExplanationsResponse:
-    """A page of explanations."""
+    """Encodes a page of explanations."""
     return pb.ListExplanationsResponse(explanations=map(summary, page.items), next_page_token=page.next_token)
 
 
 def scores(item: ScoreResult) -> pb.ScoreResponse:
-    """Scores of sequences."""
+    """Encodes scores of sequences."""
     return pb.ScoreResponse(
         targets=item.targets,
         scores=[pb.Scores(values=row) for row in item.values.tolist()],

@@ -37,6 +37,7 @@ class BackgroundService(rpc.BackgroundServiceServicer):
         async for message in messages:
             match message.WhichOneof("part"):
                 case "values":
+                    # Large messages take long to decode, so that happens in the executor's thread.
                     values = partial(decode.uploaded_values, message.values, self._limits)
                     await self._catalog.add_background_values(upload, values, deadline)
                 case "sequence":

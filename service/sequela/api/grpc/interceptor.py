@@ -64,6 +64,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # 
         wrapper, behaviour = _kind(handler)
 
         async def method(given: Any, context: Context) -> Any:
+            # The gate is inside, so that calls that it ends are logged and counted too.
             async with self._guarded(call, context), self._gate.inside():
                 return await gives(call, behaviour(takes(call, given), context), context)
 
@@ -91,11 +92,11 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # 
         return message
 
     async def _stream_out(self, call: Call, answers: Any, context: Context) -> None:
-        if not hasattr(
-            answers, "__aiter__"
-        ):  # the method writes to the stream itself, as Watch of the health service does
+        # A method may write to the stream itself, as Watch of the health service does.
+        if not hasattr(answers, "__aiter__"):
             await answers
             return
+        # If the caller cancels, the method's generator is closed at once, and its work stops.
         async with contextlib.aclosing(answers):
             async for message in answers:
                 await context.write(message)
@@ -114,6 +115,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # 
             try:
                 yield
             except grpc.aio.AbortError:
+                # The method has set the status itself.
                 code = grpc.StatusCode(context.code())
                 raise
             except Exception as error:
@@ -166,6 +168,7 @@ async def _abort(context: Context, failure: Failure, request_id: str) -> None:
 
 
 def _cancelled_code(context: Context) -> grpc.StatusCode:
+    # gRPC cancels the task in both cases. Only the time left shows which one it is.
     return grpc.StatusCode.DEADLINE_EXCEEDED if context.time_remaining() == 0 else grpc.StatusCode.CANCELLED
 
 

@@ -131,6 +131,7 @@ class OpenInference:
             row = partial(_row, inference)
             rows = await self.dataplane.explain_batch(batch.explain_requests(levels), row, deadline)
             make = partial(_of_rows, inference, rows)
+        # Large tensors take long to build and to encode, so both happen in the executor's thread.
         return await self.dataplane.write(lambda: encode(make()))
 
     def _inference(self, read: Callable[[], InferRequest], model: ModelInfo) -> Inference:

@@ -104,6 +104,7 @@ def _events(field: str) -> Callable[[ExplainedRow], Numbers]:
         filled = row.blank(Level.EVENT, row.steps)
         for each in row.level(Level.EVENT):
             if each.kind is PlayerKind.EVENT and each.last_event is not None:
+                # t = 0 is the last real row. Rows after it are padding.
                 filled[row.real.stop - 1 + each.last_event] = getattr(each, field)
         return filled
 

@@ -82,6 +82,7 @@ def read_parameters(given: Mapping[str, Any], limits: Limits) -> Parameters:
     values = {
         name: _option(rule, given[name], PATHS.option(name), violations)
         for name, rule in RULES.items()
+        # An empty list has the same meaning as a missing option.
         if name in given and not (rule.repeated and given[name] == [])
     }
     options = checked_options(_present(values), PATHS.options, violations, limits)
@@ -169,7 +170,7 @@ def _converted(convert: Callable[[Any], Any], value: Any, path: str, violations:
 
 
 def _shown(value: Any) -> str:
-    """A value as it was sent: strings are quoted, and the others are not."""
+    """Formats a value as it was sent: strings in quotes, and all others without."""
     if isinstance(value, str):
         return shown(value)
     if isinstance(value, bool):
@@ -216,7 +217,7 @@ def _to_int(value: Any) -> int:
 
 
 def _parsed(parse: Callable[[Any], T], value: Any, expected: str) -> T:
-    """The number that a value holds. Raises ValueError with our words instead of Python's."""
+    """Parses a number. Raises ValueError with `expected` instead of Python's own message."""
     try:
         return parse(value)
     except (ValueError, OverflowError):

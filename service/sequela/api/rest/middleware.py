@@ -1,5 +1,6 @@
-"""Wraps every HTTP inference request: adds a request id, a deadline, a log line and metrics, and converts errors to
-responses. `grpc.interceptor` does the same for gRPC calls.
+"""Wraps every HTTP inference request: adds a request id, a deadline, a log line and metrics, and converts errors.
+
+`grpc.interceptor` does the same for gRPC calls.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ class RouteFactory:
 
     async def _observed(self, route: str, request: Request, handler: Handler) -> Response:
         request_id = request_id_of(request.headers.get(REQUEST_ID_KEY, ""))
+        # The code remains if the task is cancelled, because the caller has left.
         started, code, facts = time.monotonic(), CALLER_LEFT_CODE, {"reason": ""}
         with structlog.contextvars.bound_contextvars(
             request_id=request_id, method=f"{request.method} {route}"

@@ -20,7 +20,7 @@ def to_json(content: Any) -> bytes:
 
 
 def json_response(content: bytes, code: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """A response with this JSON."""
+    """Returns a response with this JSON."""
     return Response(content, status_code=code, headers=headers, media_type="application/json")
 
 

@@ -81,6 +81,7 @@ def estimator_for(endpoint: RemoteEndpoint, row_bytes: int, budget: int, players
         budget: The largest number of coalitions of a level.
         players: The number of players of the largest level.
     """
+    # The process uses no more pairs than this, so further pairs neither save rows nor take time.
     pairs = min(budget // 2, MAX_PAIRS)
     if not worth_trying(players, pairs):
         return Estimator.REGRESSION

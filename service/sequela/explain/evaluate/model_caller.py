@@ -181,4 +181,5 @@ class ModelCaller:
         seconds = min(MAX_BATCH_SECONDS, MAX_BATCH_SHARE * max(left, 0.0))
         row_bytes = 4 * (cells + math.sqrt(work * events))
         rows = min(seconds * WORK_PER_SECOND / max(work, 1), CACHE_BYTES / row_bytes, MAX_BATCH_ROWS)
+        # Never a single row, which could run on another code path of the runtime and differ in its last bits.
         return 1 << max(int(math.log2(max(rows, 1))), 1)

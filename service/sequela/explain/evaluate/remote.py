@@ -22,7 +22,7 @@ from sequela.timeshap.players import Players
 
 Outputs = NDArray[np.float64]
 Build: TypeAlias = Callable[[NDArray[np.intp]], Cells]
-"""Builds a batch of the rows with these numbers."""
+"""Builds a batch from the rows with the given numbers."""
 
 DIGESTED_AT_ONCE = 256
 """How many rows are built at once to compute their digests."""
@@ -212,6 +212,7 @@ def _framed_events(sequence: Cells, frame: Frame) -> int:
 
 
 def _digest(parts: list[memoryview]) -> bytes:
+    # With 128 bits, rows of one process practically never share a digest by accident.
     digest = hashlib.blake2b(digest_size=16)
     for part in parts:
         digest.update(part)

@@ -27,6 +27,7 @@ def converted(array: NDArray[Any], item: InputSchema, path: str) -> NDArray[Any]
     if array.dtype == wanted:
         result = array
     elif wanted.kind == "f":
+        # A number that is too large becomes infinite, and `_fits` reports it with its place.
         with np.errstate(over="ignore"):
             result = array.astype(wanted)
         _fits(array, result, item, path)
@@ -110,6 +111,7 @@ def _whole(array: NDArray[Any], wanted: np.dtype[Any], item: InputSchema, path: 
 
 def _exact(array: NDArray[Any], wanted: np.dtype[Any], item: InputSchema, path: str) -> None:
     """Raises InvalidInput for floats so large that they may have been rounded from a different id."""
+    # From this power of two on, the type skips whole numbers.
     largest = 2.0 ** (np.finfo(array.dtype).nmant + 1)
     beyond = np.isfinite(array) & (np.abs(array) >= largest)
     if wanted.kind == "i" and beyond.any():

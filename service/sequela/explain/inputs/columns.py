@@ -59,6 +59,7 @@ def named_by_caller(schema: ModelSchema, inputs: Sequence[NamedArray]) -> ModelS
             alone = (
                 feature for feature in _owners(schema, item) if sum(map(len, feature.columns.values())) == 1
             )
+            # Features of several columns keep their names, since no single column's name describes them.
             names |= dict(zip((feature.name for feature in alone), given.columns, strict=False))
     kept = {feature.name for feature in schema.features} - names.keys()
     # A name that occurs in two inputs would not identify a feature.

@@ -65,6 +65,7 @@ def real_rows(schema: ModelSchema, rows: EventRows, path: str) -> slice:
         )
         raise InvalidInput.at(path, "NO_EVENTS", text)
     real = np.flatnonzero(~blank)
+    # Only rows at one end are padding. Blank rows between events count as events.
     left = schema.padding is Padding.LEFT
     return slice(int(real[0]), len(blank)) if left else slice(0, int(real[-1]) + 1)
 

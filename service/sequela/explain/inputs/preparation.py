@@ -71,6 +71,7 @@ def prepare_sequence(
     rows = EventRows(shapes.events, events)
     real = _marked(schema, sent, steps)
     warnings = counted_as_events(schema, fixed_length, rows) if real is None else ()
+    # A mask or length that was sent decides. Without them, rows at one end that equal the pad value are padding.
     real = real or real_rows(schema, rows, paths.inputs)
     count = real.stop - real.start
     if given.events and len(given.events) != count:
@@ -223,7 +224,7 @@ def _rows(schema: ModelSchema, item: InputSchema, sent: _Sent) -> NDArray[Any]:
 
 
 def _static(schema: ModelSchema, item: InputSchema, sent: _Sent) -> NDArray[Any]:
-    """(width,)"""
+    """Returns the values of a static input, (width,)."""
     array = sent.array.reshape(-1) if sent.array.shape == item.shape else sent.array
     expected = f"({item.width}){_or_of_shape('', item)}"
     return _checked(schema, item, np.atleast_1d(array), (item.width,), expected, sent.path)
@@ -329,8 +330,10 @@ def _extra_padding(
         raise InvalidInput.at(paths.inputs, "TOO_MANY_EVENTS", text)
     missing = fixed_length - steps
     padding = schema.padding
+    # The padding that was sent shows on which side the caller pads.
     if padding is None and real != slice(0, steps):
         padding = Padding.LEFT if real.start else Padding.RIGHT
+    # Otherwise masks and lengths tell the model what is padding, and lengths count from the first row: pad at the end.
     if padding is None and any(item.role in (Role.MASK, Role.LENGTH) for item in schema.inputs):
         padding = Padding.RIGHT
     if padding is None:

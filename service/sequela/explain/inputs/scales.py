@@ -26,6 +26,7 @@ def raw_values(layout: Layout, cells: Cells) -> Iterator[ExplanationWarning]:
     values = {item.name: rows for item, rows in zip(layout.events, cells.events, strict=True)}
     suspect, raw = 0, []
     for feature in layout.features[: layout.columns.features]:
+        # A mean of 0 and a scale of 1 are the defaults, which do not say that values are standardised.
         if feature.kind is not FeatureKind.NUMERIC or (feature.display.mean, feature.display.scale) == (0, 1):
             continue
         for name, picked in feature.columns.items():

@@ -69,6 +69,7 @@ class OddProcess:
         """Var φ, (m, targets), with σ² from the left-out errors of these rows."""
         spread = (self._alpha[rows] ** 2 / self._precision[rows]).mean(axis=0)
         left = self.kernel.attribution_variances() - (self._sections * self.weights).sum(axis=0)
+        # Rounding can take the difference of two nearly equal numbers below 0.
         return np.outer(np.maximum(left, 0.0), spread)
 
     @cached_property
@@ -130,5 +131,6 @@ def whitening(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
     second = whitening(covariance[half:, half:] - across @ across.T)
     whole = np.zeros_like(covariance)
     whole[:half, :half], whole[half:, half:] = first, second
+    # The inverse of [[A, 0], [B, C]] is [[A⁻¹, 0], [-C⁻¹ B A⁻¹, C⁻¹]].
     whole[half:, :half] = -second @ (across @ first)
     return whole

@@ -73,6 +73,7 @@ def tuned(kernel: OddKernel, process_of: ProcessOf) -> OddKernel:
         slope += (1 - DECAY_SLOPE) * (uphill - slope)
         square += (1 - DECAY_SQUARE) * (uphill**2 - square)
         mean_slope, mean_square = slope / (1 - DECAY_SLOPE**step), square / (1 - DECAY_SQUARE**step)
+        # 1e-12 avoids a division by 0 where the gradient is 0, and the limit keeps ρ below 1.
         place = np.minimum(
             place + STEP_SIZE * mean_slope / np.sqrt(mean_square + 1e-12), np.log(LARGEST_RATE)
         )

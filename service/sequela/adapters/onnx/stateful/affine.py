@@ -1,8 +1,8 @@
 """Whole numbers that are affine in the number of events: a + b · l for l events.
 
 Exporters build shapes and indices by adding, scaling and moving the sizes of other tensors. Two lengths determine a and
-b, so such numbers are known for every length once they were seen at a few. An affine number lies between its values at
-the two extremes, one event and the most events, so comparisons and bounds are decided there.
+b, so numbers that were observed at a few lengths are known for every length. An affine number lies between its values
+at the two extremes, one event and the most events, so comparisons and bounds are decided there.
 """
 
 from __future__ import annotations
@@ -72,6 +72,7 @@ def fit_affine(arrays: Sequence[Array], lengths: Sequence[int], max_events: int)
     """
     if len({array.shape for array in arrays}) > 1 or not all(map(_holds_whole_numbers, arrays)):
         return None
+    # Python's integers, because sums of the extremes that exporters write overflow 64 bits.
     start, near, *others = (np.asarray(to_python_integers(array), dtype=object) for array in arrays)
     rise, span = near - start, lengths[1] - lengths[0]
     # A fractional slope means that something was rounded, by a cast if not by the graph itself: not affine.

@@ -51,7 +51,7 @@ OPAQUE_OPERATORS = {
     **dict.fromkeys(("Loop", "Scan"), "is a loop, which is run whole"),
     "DynamicQuantizeLSTM": "quantises by the largest value among the events",
 }
-"""Operators that recur, but whose states are not accessible: why."""
+"""Operators that carry states which the graph does not expose, each with the reason for messages."""
 
 InlinedIfs: TypeAlias = tuple[NodeProto, ...]
 """The `If` nodes that were replaced by a branch."""
@@ -59,7 +59,7 @@ InlinedIfs: TypeAlias = tuple[NodeProto, ...]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StatefulConversion:
-    """A model as it was loaded and tried, to be converted.
+    """Converts a model that was loaded and tried.
 
     Attributes:
         fixed_length: The number of events that the file fixes, if it does.
@@ -93,7 +93,7 @@ class StatefulConversion:
             raise NotStateful(f"{type(error).__name__} during the analysis of its graph") from None
 
     def _check_trial(self) -> None:
-        """States are kept for each row and advanced by a few events, so the model must allow both."""
+        """Raises NotStateful unless the model takes single rows of a few events, as states need."""
         if self.fixed_length is None and min(self.probe_result.shapes) > min(SHORT_LENGTHS):
             raise NotStateful(f"it does not run on {min(SHORT_LENGTHS)} events")
         if self.session.fixed_batch is not None:
@@ -144,7 +144,7 @@ class StatefulConversion:
                 raise NotStateful(f"input {item.name!r} marks which events are real")
 
     def _needed(self, model: ModelProto, inlined: InlinedIfs = ()) -> list[NodeProto]:
-        """The nodes behind the output, and behind the conditions of inlined branches, which are proven later."""
+        """Returns the nodes that compute the output, and the conditions of inlined branches, which are proven later."""
         return needed_nodes(model.graph.node, [self.schema.output, *(node.input[0] for node in inlined)])
 
     def _observe(
@@ -174,7 +174,7 @@ class StatefulConversion:
     def _recurrence(
         self, model: ModelProto, observed: ObservedValues, entering: frozenset[str]
     ) -> OnnxRecurrence:
-        """`entering`: the static inputs that reach a recurrent node."""
+        """Builds the recurrence. `entering` holds the static inputs that reach a recurrent node."""
         graphs = rewrite(model, self.schema.output, observed)
         return OnnxRecurrence(
             advance_runner=self._runner(graphs.advance_graph, graphs.states),

@@ -1,7 +1,7 @@
 """Rules for operators that move, reshape or select values: the label of their output.
 
-A rule takes a node with at least one PerEvent input (and no LastEvent or LengthDependent one) and gives the label of
-its output, or raises `NotStateful`.
+A rule takes a node with at least one PerEvent input (and no LastEvent or LengthDependent one). It returns the label of
+the node's output, or raises `NotStateful`.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def gather(node: NodeContext) -> TimeDependence:
 
 
 def _look_up(node: NodeContext, axis: int, indices: PerEvent) -> TimeDependence:
-    """A table that is the same for all events, read at an id for each event."""
+    """Labels the rows of a table that is the same for all events, read at an id for each event."""
     if not isinstance(node.labels[0], Constant):
         raise node.refusal(LENGTH_USED)
     return replace(indices, statics=node.statics, axis=axis + indices.axis)

@@ -1,4 +1,4 @@
-"""A node together with what is known of its inputs: what the rules for operators read."""
+"""A node together with what is known of its inputs, for the rules of operators."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class NodeContext:
 
     @property
     def operator(self) -> str:
-        """`GRU`, or `com.microsoft.QuickGelu`."""
+        """The operator's name, with the domain unless it is ONNX's own: `GRU`, `com.microsoft.QuickGelu`."""
         domain = "" if self.proto.domain in STANDARD_DOMAINS else f"{self.proto.domain}."
         return domain + self.proto.op_type
 
@@ -113,7 +113,7 @@ class NodeContext:
         return [int(value) for value in self.arrays(index)[0].reshape(-1)]
 
     def refusal(self, why: str) -> NotStateful:
-        """The error that leaves the graph whole: the node's name, then `why`."""
+        """Returns the error because of which the graph is run whole: the node's name, then `why`."""
         return NotStateful(f"{describe_node(self.proto)} {why}")
 
 
@@ -173,7 +173,7 @@ def reshape_label(
 
 
 def _possible_axes(shape: Shape, stride: int, length: int) -> Iterator[tuple[int, int]]:
-    """Axes, and strides within them, along which `length` events at a distance of `stride` numbers may lie."""
+    """Yields axes, and strides within them, along which `length` events at a distance of `stride` numbers may lie."""
     for axis, size in enumerate(shape):
         axis_stride = math.prod(shape[axis + 1 :])
         if axis_stride and stride % axis_stride == 0 and size % (stride // axis_stride * length) == 0:

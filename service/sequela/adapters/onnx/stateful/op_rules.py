@@ -1,8 +1,8 @@
 """Rules for operators that compute with values of events, and the table of all rules.
 
-A rule takes a node with at least one PerEvent input (and no LastEvent or LengthDependent one) and gives the label of
-its output, or raises `NotStateful` if the operator may combine events. To let one more operator run from states, add
-its rule here or in `layout_rules`, and its name to `RULES`.
+A rule takes a node with at least one PerEvent input (and no LastEvent or LengthDependent one). It returns the label of
+the node's output, or raises `NotStateful` if the operator may combine events. To let one more operator run from states,
+add its rule here or in `layout_rules`, and its name to `RULES`.
 """
 
 from __future__ import annotations

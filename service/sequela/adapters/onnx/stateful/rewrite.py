@@ -60,7 +60,7 @@ class StatefulGraphs:
 
 
 def rewrite(model: ModelProto, output: str, observed: ObservedValues) -> StatefulGraphs:
-    """Rewrites a model whose structure was proven by `label_propagation`; drops what neither graph needs.
+    """Rewrites a model whose structure was proven by `label_propagation`, without what neither graph needs.
 
     Args:
         model: The model with branches inlined, and a free number of events.
@@ -88,7 +88,7 @@ def rewrite(model: ModelProto, output: str, observed: ObservedValues) -> Statefu
 
 
 def _expose_states(node: NodeProto, observed: ObservedValues, fresh: FreshName) -> Iterator[NodeState]:
-    """Names the states of a node in place; its other inputs and outputs stay."""
+    """Turns the states of a node into named inputs and outputs, in place."""
     count = STATES[node.op_type]
     initial = [_initial_state(node, index, observed) for index in range(FIRST_STATE, FIRST_STATE + count)]
     node.input.extend([""] * (FIRST_STATE + count - len(node.input)))
@@ -135,7 +135,7 @@ def _stateful_graph(
     rewritten.graph.initializer.extend(initializers)
     rewritten.graph.sparse_initializer.extend(model.graph.sparse_initializer)
     rewritten.graph.input.extend((*inputs, *map(_state_input, states)))
-    # Outputs without a type: onnxruntime infers it.
+    # The outputs have no type, because onnxruntime infers it.
     rewritten.graph.output.extend(ValueInfoProto(name=name) for name in outputs)
     return StatefulGraph(rewritten, frozenset(value.name for value in inputs))
 

@@ -13,11 +13,11 @@ from sequela.explain.ports import Recurrence
 from sequela.timeshap.cells import Cells
 
 WholeGraphRun = Callable[[Cells], NDArray[np.float64]]
-"""Runs the whole graph on sequences; gives the outputs after the last event, (n, targets)."""
+"""Runs the whole graph on sequences and returns the outputs after the last event, (n, targets)."""
 
 TOLERANCE = 1e-4
 """Allowed difference, as a share of the largest output. Float32 rounding is far smaller (the models of the tests have
-none on a CPU); a lost or misread state makes far more.
+none on a CPU), and a lost or misread state changes it far more.
 """
 FIRST_EVENTS = 4
 """How many of the first events are run one at a time."""

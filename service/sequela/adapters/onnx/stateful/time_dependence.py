@@ -11,8 +11,8 @@ depends on that event alone. To prove that, every value gets a label, from the g
     LastEvent         the newest event                         steps[:, -1], a final state
 
 PerEvent and LastEvent values may also depend on the recurrent states and on static inputs. Each label names the static
-inputs that reach the value (`statics`), because a state that they enter cannot be shared between coalitions. What an
-operator makes of labelled inputs stands in `label_propagation`.
+inputs that reach the value (`statics`), because a state that they enter cannot be shared between coalitions.
+`label_propagation` has the rules by which labels pass through operators.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Requests of BackgroundService."""
+"""Decodes requests of BackgroundService."""
 
 from __future__ import annotations
 

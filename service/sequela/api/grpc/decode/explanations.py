@@ -1,4 +1,4 @@
-"""Requests of ExplanationService."""
+"""Decodes requests of ExplanationService."""
 
 from __future__ import annotations
 

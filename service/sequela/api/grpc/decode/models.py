@@ -1,4 +1,4 @@
-"""Requests of ModelService."""
+"""Decodes requests of ModelService."""
 
 from __future__ import annotations
 

@@ -142,6 +142,7 @@ def _from_values(
         violations.add(path, "TENSOR_SIZE", f"has {len(values)} elements, but the shape needs {count}")
         return None
     given = np.array(values)
+    # Numbers that do not fit are reported below, with their place.
     with np.errstate(invalid="ignore", over="ignore"):
         converted = given.astype(dtype)
         kept = converted == given

@@ -62,6 +62,7 @@ class BackgroundStateCache:
             # Another request may have computed a longer grid meanwhile.
             self._grids[key] = max(known, grid, key=len)
             self._bytes += _bytes(self._grids[key]) - _bytes(known)
+            # This may drop the new grid too, if it alone is larger than the cache. Its request still holds it.
             while self._bytes > self._max_bytes:
                 self._bytes -= _bytes(self._grids.popitem(last=False)[1])
 
