@@ -132,7 +132,7 @@ def build(
 
 
 def version() -> str:
-    """The installed version."""
+    """Returns the installed version."""
     try:
         return metadata.version("sequela")
     except metadata.PackageNotFoundError:  # run from a checkout

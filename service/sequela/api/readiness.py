@@ -55,7 +55,7 @@ class ConfiguredStates(Protocol):
     """The state of the operator's models."""
 
     def ready(self) -> bool:
-        """Whether every model of this process is loaded, which is True if there are none."""
+        """Returns whether every model of this process is loaded, which is True if there are none."""
 
     def unready(self) -> Sequence[ModelRecord]:
         """Returns the models because of which the server is not ready."""

@@ -46,7 +46,9 @@ class Background:
         return digest.hexdigest()
 
     def cells(self, length: int, events: Sequence[str], static: Sequence[str]) -> Cells:
-        """The background of a sequence of `length` events: the last rows, and the mean event for all older events.
+        """Returns the background of a sequence of `length` events.
+
+        It has the last rows, and the mean event for all older events.
 
         Args:
             length: The number of events.

@@ -30,7 +30,7 @@ class ColumnAverage(Protocol):
         """Adds values (positions, repeats, columns)."""
 
     def value(self) -> NDArray[Any]:
-        """The average, (positions, columns)."""
+        """Returns the average, (positions, columns)."""
 
 
 class InputAverage:
@@ -69,7 +69,7 @@ class InputAverage:
             mode.add(values[:, :, columns])
 
     def value(self) -> NDArray[Any]:
-        """The average in the input's element type, (positions, columns)."""
+        """Returns the average in the input's element type, (positions, columns)."""
         numbers = self._number.value()
         value = np.empty((len(numbers), self._width), self._dtype)
         value[:, self._numeric] = numbers if self._dtype.kind == "f" else np.rint(numbers)

@@ -72,7 +72,7 @@ def needs_scan(options: Options, levels: Sequence[LevelDefinition]) -> bool:
 
 
 def _takes_whole_curve(task: Task, levels: Sequence[LevelDefinition]) -> bool:
-    """Whether a level needs the curve within P, to split P by it, and the curve costs no more than a level does.
+    """Returns whether a level splits P by the curve within P, and the curve costs no more than a level does.
 
     Behind an endpoint, the full curve is only scanned if it takes no more rows than a level may. Otherwise P is split
     by the part of the curve that was scanned for the cut, and in halves.

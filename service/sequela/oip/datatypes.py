@@ -69,10 +69,13 @@ _BY_NUMPY_NAME: Mapping[str, Datatype] = {item.dtype.name: item for item in _ALL
 
 
 def datatype_of(dtype: np.dtype[Any]) -> Datatype:
-    """The datatype of an array's elements, in any byte order. Raises KeyError for elements that are not numbers."""
+    """Returns the datatype of an array's elements, in any byte order.
+
+    Raises KeyError for elements that are not numbers.
+    """
     return _BY_NUMPY_NAME[dtype.name]
 
 
 def schema_datatype(dtype: Dtype) -> Datatype:
-    """The datatype of a schema's element type."""
+    """Returns the datatype of a schema's element type."""
     return _BY_NUMPY_NAME[dtype.value]

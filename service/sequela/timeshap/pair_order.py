@@ -96,7 +96,7 @@ class _Permutation:
         self._packed = np.empty((0, (players + 7) // 8), dtype=np.uint8)
 
     def take(self, count: int) -> NDArray[np.uint8]:
-        """The first `count` pairs or more, packed (k, ⌈m/8⌉)."""
+        """Returns the first `count` pairs or more, packed (k, ⌈m/8⌉)."""
         have = len(self._packed)
         if have < count:
             ranks = self._order[have : _ahead(self._players, count, have)]
@@ -113,7 +113,7 @@ class _RandomSubsets:
         self._packed = np.empty((0, (players + 7) // 8), dtype=np.uint8)
 
     def take(self, count: int) -> NDArray[np.uint8]:
-        """The first `count` pairs or more, packed (k, ⌈m/8⌉)."""
+        """Returns the first `count` pairs or more, packed (k, ⌈m/8⌉)."""
         have = len(self._packed)
         if have < count:
             # Drawing more pairs than there are would never end.

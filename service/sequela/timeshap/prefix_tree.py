@@ -125,7 +125,7 @@ class _StepRange:
 
 
 def _tree(ranges: Sequence[_StepRange], rows: NDArray[np.intp], changes: NDArray[np.intp]) -> PrefixTree:
-    """The tree of sorted coalitions.
+    """Returns the tree of sorted coalitions.
 
     Args:
         ranges: The events of the steps.

@@ -184,7 +184,7 @@ class _WeightedPairs:
         return _Block(x, y, list(zip([i for i, _, _ in parts], rows, strict=True)))
 
     def groups(self) -> list[list[int]]:
-        """The sampled strata in groups: neighbours are merged until a group has at least `MIN_VARIANCE_PAIRS` pairs."""
+        """Returns the sampled strata in groups of neighbours with at least `MIN_VARIANCE_PAIRS` pairs each."""
         groups: list[list[int]] = []
         current: list[int] = []
         for index in self.sampled:

@@ -80,13 +80,13 @@ def open_guard(uri: EndpointUri) -> AddressGuard:
 
 
 def not_allowed(text: str) -> Forbidden:
-    """The error for an endpoint that a request must not name."""
+    """Returns the error for an endpoint that a request must not name."""
     violations = [Violation(URI_FIELD, text)]
     return Forbidden("ENDPOINT_NOT_ALLOWED", f"{URI_FIELD}: {text}", violations=violations)
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address belongs to a host on the internet. Multicast and reserved addresses do not."""
+    """Returns whether an address belongs to a host on the internet. Multicast and reserved addresses do not."""
     reserved = address.is_private or address.is_reserved or address.is_loopback
     site_local = isinstance(address, IPv6Address) and address.is_site_local
     return address.is_global and not (reserved or site_local)

@@ -45,7 +45,7 @@ class UriPattern:
             raise ValueError(f"{text!r} is not an endpoint pattern: {error}") from None
 
     def matches(self, uri: EndpointUri) -> bool:
-        """Whether a URI matches, part by part: a wildcard does not reach into the next part."""
+        """Returns whether a URI matches, part by part: a wildcard does not reach into the next part."""
         same_server = self.scheme == uri.scheme and self.port in (None, uri.port)
         return same_server and bool(self.host.fullmatch(uri.host) and self.path.fullmatch(uri.path))
 

@@ -49,7 +49,7 @@ def output_index(outputs: Sequence[tuple[str, str]], output: str) -> int:
 
 
 def output_rows(name: str, values: NDArray[Any], rows: int) -> NDArray[np.float64]:
-    """An output's values as float64.
+    """Returns an output's values as float64.
 
     Args:
         name: The output's name.

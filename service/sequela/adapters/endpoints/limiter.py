@@ -39,7 +39,7 @@ class ProbeTarget(Protocol):
     """A connection through which the circuit breaker checks whether the endpoint is available again."""
 
     def ready(self) -> bool:
-        """Whether the endpoint would take calls now."""
+        """Returns whether the endpoint would take calls now."""
 
     def close(self) -> None:
         """Closes its connection."""

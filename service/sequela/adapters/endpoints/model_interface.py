@@ -185,8 +185,9 @@ def _sizes(axes: tuple[AxisSize, ...]) -> tuple[int, ...]:
 
 
 def _per_event(axes: tuple[AxisSize, ...], output: str, length: int | None, draft: Draft) -> bool:
-    """Whether there is an output for each event. A fixed second axis that is not the number of events holds outputs, or
-    steps of a forecast.
+    """Returns whether there is an output for each event.
+
+    A fixed second axis that is not the number of events holds outputs, or steps of a forecast.
     """
     if len(axes) < 2:
         return False

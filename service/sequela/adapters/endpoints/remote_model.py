@@ -47,7 +47,7 @@ class RemoteModelSource:
         return bool(self.revision) or listed
 
     def digest(self, description: Description) -> str:
-        """The model's identity as 64 hexadecimal digits (docs/design.md §6.2).
+        """Returns the model's identity as 64 hexadecimal digits (docs/design.md §6.2).
 
         For a pinned model, it does not depend on other versions on the server.
         """

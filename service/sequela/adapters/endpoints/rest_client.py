@@ -65,7 +65,7 @@ class Rest:
         return self._ask("POST", path, body, until)
 
     def ready(self, path: str, until: float) -> bool:
-        """Whether the path exists and does not say that the model is not ready. The answer may be empty.
+        """Returns whether the path exists and does not say that the model is not ready. The answer may be empty.
 
         Raises as `Transport.describe`.
         """

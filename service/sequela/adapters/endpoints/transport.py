@@ -57,7 +57,7 @@ class Transport(Protocol):
         """Returns one output (n, …) of a batch of n rows. If `output` is empty, returns the only or the first one."""
 
     def ready(self, until: float) -> bool:
-        """Whether the server would take calls for the model now. Never raises."""
+        """Returns whether the server would take calls for the model now. Never raises."""
 
     def close(self) -> None:
         """Closes the connection. Calls in flight fail."""

@@ -20,7 +20,7 @@ class TransportLimits:
 
 
 def user_agent() -> str:
-    """The name that Sequela gives itself to endpoints."""
+    """Returns the name that Sequela gives itself to endpoints."""
     try:
         return f"sequela/{version('sequela')}"
     except PackageNotFoundError:  # run from its source

@@ -133,5 +133,5 @@ class ModelStateCollector(Collector):
 
 
 def _levels(explanation: Explanation) -> list[tuple[str, LevelExplanation]]:
-    """The levels that have attributions, with their names."""
+    """Returns the levels that have attributions, with their names."""
     return [(name, level) for name, level in explanation.levels.items() if level.attributions]

@@ -40,7 +40,7 @@ class UndecidedAxes(Exception):
         self.item, self.use, self.width = item, use, width
 
     def refusal(self, path: str, schema_text: Callable[[InputSchema], str]) -> InvalidInput:
-        """The error for the caller, with a schema for each reading.
+        """Returns the error for the caller, with a schema for each reading.
 
         Args:
             path: The field of the request that the error names.
@@ -56,7 +56,7 @@ class UndecidedAxes(Exception):
         return InvalidInput.at(path, "SCHEMA_NEEDED", text)
 
     def entry_of(self, item: InputSignature, order: AxisOrder) -> InputSchema:
-        """The schema entry of an event input whose axes are in this order."""
+        """Returns the schema entry of an event input whose axes are in this order."""
         columns = item.axes[order.index(Axis.FEATURES)]
         width = columns if isinstance(columns, int) else self.width or 1
         return InputSchema(item.name, Role.EVENTS, item.dtype, width, axes=order)
@@ -94,7 +94,7 @@ def event_axes(item: InputSignature, use: InputUse | None, width: int | None) ->
 
 
 def _is_possible(order: AxisOrder, item: InputSignature, width: int | None) -> bool:
-    """Whether names and sizes of the axes allow this order."""
+    """Returns whether names and sizes of the axes allow this order."""
     if item.rank == 2 and order[0] is Axis.TIME:  # Unusual enough to need a name.
         several = isinstance(item.axes[1], int) and item.axes[1] > 1
         if axis_meaning(item.axes[0]) is not Axis.TIME or several != (order[1] is Axis.FEATURES):
@@ -110,5 +110,5 @@ def _is_possible(order: AxisOrder, item: InputSignature, width: int | None) -> b
 
 
 def _may_be_free(item: InputSignature, size: AxisSize) -> bool:
-    """Whether an axis of columns may be free: only if all axes are, or if its name says that it counts columns."""
+    """Returns whether an axis of columns may be free: if all axes are, or if its name says that it counts columns."""
     return axis_meaning(size) is Axis.FEATURES or not any(isinstance(each, int) for each in item.axes)

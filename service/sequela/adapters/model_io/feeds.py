@@ -31,7 +31,7 @@ class Feeder:
     signature: Signature
 
     def feeds(self, batch: Cells, frame: Frame) -> dict[str, NDArray[Any]]:
-        """The inputs by name. Batch and frame are as in `Model.run`.
+        """Returns the inputs by name. Batch and frame are as in `Model.run`.
 
         Raises:
             DoesNotFit: VALUE_OUT_OF_RANGE for a value that an input's element type does not hold.
@@ -56,7 +56,7 @@ class Feeder:
         return feeds
 
     def signature_of(self, item: InputSchema) -> InputSignature:
-        """The signature of a schema's input."""
+        """Returns the signature of a schema's input."""
         return next(seen for seen in self.signature.inputs if seen.name == item.name)
 
 

@@ -241,7 +241,7 @@ def _with_input(inputs: tuple[InputSchema, ...], given: InputSchema) -> tuple[In
 
 
 def _in_order(item: InputSignature, order: AxisOrder) -> InputSignature:
-    """The input in the server's order, with several axes of columns left as they are."""
+    """Returns the input in the server's order, with several axes of columns left as they are."""
     usual = SERVER_AXES[Role.EVENTS]
     if order in ((), usual[: item.rank]):
         return item
@@ -272,19 +272,19 @@ def _role(item: InputSignature, inputs: Sequence[InputSignature]) -> Role:
 
 
 def _named_like_a_length(item: InputSignature) -> bool:
-    """Whether it is an integer (n), or (n, 1) as some exporters write it, with the name of a length."""
+    """Returns whether an input has integers (n), or (n, 1) as some exporters write it, and the name of a length."""
     one_value = item.rank == 1 or item.axes[1:] == (1,)
     return one_value and item.dtype in INTEGERS and LENGTH_NAME.search(item.name) is not None
 
 
 def _times(inputs: Sequence[InputSignature]) -> tuple[AxisSize, ...]:
-    """The sizes of the second axes that count events."""
+    """Returns the sizes of the second axes that count events."""
     triples = tuple(item.axes[1] for item in inputs if item.rank >= 3)
     return triples or tuple(item.axes[1] for item in inputs if item.rank == 2 and _is_over_time(item, inputs))
 
 
 def _is_over_time(item: InputSignature, inputs: Sequence[InputSignature]) -> bool:
-    """Whether the second axis of a rank-2 input counts events. `_role` decides about masks."""
+    """Returns whether the second axis of a rank-2 input counts events. `_role` decides about masks."""
     triples = [other.axes[1] for other in inputs if other.rank >= 3]
     fixed = isinstance(item.axes[1], int)
     if triples:
@@ -296,7 +296,10 @@ def _is_over_time(item: InputSignature, inputs: Sequence[InputSignature]) -> boo
 
 
 def _may_be_same(axis: AxisSize, time: AxisSize) -> bool:
-    """Whether two axes may be the same: free ones unless both have names, fixed ones if they have the same size."""
+    """Returns whether two axes may be the same.
+
+    Free axes may be the same unless both have names, and fixed ones if they have the same size.
+    """
     if isinstance(axis, int) or isinstance(time, int):
         return axis == time
     return axis == time or axis is None or time is None

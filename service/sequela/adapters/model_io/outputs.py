@@ -85,7 +85,7 @@ def output_layout(
 def _is_over_time(
     shapes: Mapping[int, Shape], output: str, per_event: bool | None, targets: int, path: str
 ) -> bool:
-    """Whether the output's second axis counts events. Raises as `output_layout`."""
+    """Returns whether the output's second axis counts events. Raises as `output_layout`."""
     shape = next(iter(shapes.values()))
     follows = all(len(seen) > 1 and seen[1] == length for length, seen in shapes.items())
     if follows and len(shapes) == 1:
@@ -101,7 +101,7 @@ def _is_over_time(
 
 
 def steps_are_last(shapes: Mapping[int, Shape], per_event: bool | None, targets: int) -> bool:
-    """Whether an output (n, targets, events) has its steps along the last axis, as convolutions give them.
+    """Returns whether an output (n, targets, events) has its steps along the last axis, as convolutions give them.
 
     One fixed length does not show it. Then the schema decides, by `per_event` or by its number of `targets`.
     """

@@ -168,7 +168,7 @@ def _problems_against(item: InputSchema, seen: InputSignature) -> Iterator[str]:
 
 
 def _columns(item: InputSchema, seen: InputSignature) -> int | None:
-    """The number of columns of an input in the server's order; None if it is free."""
+    """Returns the number of columns of an input in the server's order, or None if it is free."""
     if seen.rank == 3 or (seen.rank == 2 and item.role in (Role.STATIC, Role.LENGTH)):
         columns = seen.axes[-1]
         return columns if isinstance(columns, int) else None

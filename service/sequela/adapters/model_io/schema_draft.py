@@ -107,7 +107,7 @@ def draft_schema(
 
 
 def _alternative(inferred: InputRoles, drafted: Callable[[tuple[InputSchema, ...]], Draft]) -> Draft | None:
-    """The draft of the alternative reading, if there is one and it fits the model."""
+    """Returns the draft of the alternative reading, if there is one and it fits the model."""
     try:
         return drafted(inferred.alternative) if inferred.alternative else None
     except InvalidInput:
@@ -115,7 +115,7 @@ def _alternative(inferred: InputRoles, drafted: Callable[[tuple[InputSchema, ...
 
 
 def _arranged(inputs: tuple[InputSchema, ...], signature: Signature, limits: Limits, path: str) -> Signature:
-    """The signature in the server's order of axes, after checking that the inputs fit it."""
+    """Returns the signature in the server's order of axes, after checking that the inputs fit it."""
     check_entries(inputs, signature, path)
     known = {item.name: item for item in inputs}
     turned = replace(signature, inputs=tuple(arrange(known[seen.name], seen)[1] for seen in signature.inputs))
@@ -126,7 +126,7 @@ def _arranged(inputs: tuple[InputSchema, ...], signature: Signature, limits: Lim
 def _draft(
     metadata: Mapping[str, str], schema_json: bytes, limits: Limits, model_path: str, schema_path: str
 ) -> Draft:
-    """The schema as somebody wrote it, or an empty one."""
+    """Returns the schema as somebody wrote it, or an empty one."""
     in_metadata = metadata.get(SCHEMA_KEY, "").encode()
     if schema_json:
         return _written(schema_json, limits, schema_path)

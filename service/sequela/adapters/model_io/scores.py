@@ -40,7 +40,7 @@ class Scores:
         return self._checked(outputs[:, step])
 
     def last(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The scores at the last step. Raises as `at` does."""
+        """Returns the scores at the last step. Raises as `at` does."""
         return self.at(outputs, outputs.shape[1] - 1 if self.schema.per_event else 0)
 
     def _checked(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -20,7 +20,7 @@ DIRECTION_SUFFIX = re.compile(r"(_?(initial|final|init|prev|previous|next|new|la
 
 
 def is_state(item: InputSignature, use: InputUse | None, signature: Signature) -> bool:
-    """Whether an input is an initial state.
+    """Returns whether an input is an initial state.
 
     It is one if a recurrent node starts from it and it has three axes or the name of a state. Without such a node, it
     is one if it has the name and shape of a state and the model returns the same state (`h0` and `hn`, `state` and
@@ -35,7 +35,7 @@ def is_state(item: InputSignature, use: InputUse | None, signature: Signature) -
 
 
 def state_input(item: InputSignature, initial: float = 0.0) -> InputSchema:
-    """The schema entry of a state."""
+    """Returns the schema entry of a state."""
     sizes = [size for size in item.axes if isinstance(size, int)]
     return InputSchema(item.name, Role.STATE, item.dtype, math.prod(sizes) if sizes else 1, initial=initial)
 
@@ -43,7 +43,7 @@ def state_input(item: InputSignature, initial: float = 0.0) -> InputSchema:
 def state_axes(
     item: InputSchema, seen: InputSignature, use: InputUse | None
 ) -> tuple[int | None, tuple[AxisSize, ...]]:
-    """The axes of a state.
+    """Returns the axes of a state.
 
     Args:
         item: The state as the schema describes it; its `shape` has the sizes that the model leaves open.
@@ -79,7 +79,7 @@ def _stem(name: str) -> str:
 
 
 def _has_state_shape(item: InputSignature) -> bool:
-    """Whether the axes are (layers, sequences, width) or (sequences, width), with a free number of sequences."""
+    """Returns whether axes are (layers, sequences, width) or (sequences, width), with a free number of sequences."""
     *outer, last = item.axes
     layers = outer[:-1]
     return (

@@ -20,7 +20,7 @@ EXAMPLE_STEPS = 4
 
 
 def static_sequences(items: Sequence[InputSignature], path: str) -> frozenset[str]:
-    """The names of the inputs that have a number of steps of their own.
+    """Returns the names of the inputs that have a number of steps of their own.
 
     They are recognised by a name like "future", or by a fixed number of steps beside a free number of events.
 

@@ -19,7 +19,7 @@ EXAMPLES = {Dtype.BOOL: 0.0, Dtype.INT32: 16000.0, Dtype.INT64: 16000.0}
 
 
 def scalar_input(item: InputSignature) -> InputSchema:
-    """The schema entry of an input without axes, with a number as an example."""
+    """Returns the schema entry of an input without axes, with a number as an example."""
     return InputSchema(item.name, Role.STATE, item.dtype, initial=EXAMPLES.get(item.dtype, 0.5))
 
 
@@ -40,7 +40,7 @@ def check_mask(item: InputSignature, inputs: Sequence[InputSignature], path: str
 
 
 def square_mask_text(item: InputSignature) -> str:
-    """Why a mask that is not (batch, events) is refused, and what to do."""
+    """Returns why a mask that is not (batch, events) is refused, and what to do."""
     return (
         f"input {item.name!r} {item.description} is a mask between events; only a mask of the events (batch, events) "
         "can be filled in. Export the model so that it makes this mask itself: in torch, build it in forward from "
@@ -49,7 +49,7 @@ def square_mask_text(item: InputSignature) -> str:
 
 
 def _is_between_events(item: InputSignature, others: Sequence[InputSignature]) -> bool:
-    """Whether a mask is square, (l, l) or (n, l, l), or has an axis for heads, (n, 1, 1, l)."""
+    """Returns whether a mask is square, (l, l) or (n, l, l), or has an axis for heads, (n, 1, 1, l)."""
     *_, before, last = (None, None, *item.axes)
     square = last is not None and before == last
     if item.rank == 2:
@@ -81,7 +81,7 @@ def check_rank(item: InputSignature, use: InputUse | None, path: str) -> None:
 
 
 def _if_last_axis_counts(item: InputSignature) -> str:
-    """The entry for events along the last axis, as in recordings (n, 1, channels, samples)."""
+    """Returns the entry for events along the last axis, as in recordings (n, 1, channels, samples)."""
     sizes = tuple(size for size in item.axes[1:-1] if isinstance(size, int))
     if len(sizes) != item.rank - 2:
         return ""

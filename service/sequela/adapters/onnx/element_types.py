@@ -68,10 +68,10 @@ ELEMENT_TYPES: Mapping[int, ElementType] = {
 
 
 def element_name(element: int) -> str:
-    """The name of an element type as ONNX spells it, in lower case: `float`, `int64`."""
+    """Returns the name of an element type as ONNX spells it, in lower case: `float`, `int64`."""
     return TensorProto.DataType.Name(element).lower()
 
 
 def is_float(element: int) -> bool:
-    """Whether tensors of this type hold fractions."""
+    """Returns whether tensors of this type hold fractions."""
     return element in ELEMENT_TYPES and ELEMENT_TYPES[element].content is Content.FLOATS

@@ -86,12 +86,12 @@ def dense_tensors(model: ModelProto) -> Iterator[TensorProto]:
 
 
 def is_outside(tensor: TensorProto) -> bool:
-    """Whether a tensor's elements are stored in another file."""
+    """Returns whether a tensor's elements are stored in another file."""
     return tensor.data_location == TensorProto.EXTERNAL or len(tensor.external_data) > 0
 
 
 def location(tensor: TensorProto) -> str:
-    """The name of the file that a tensor's elements are stored in."""
+    """Returns the name of the file that a tensor's elements are stored in."""
     return next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
 
 
@@ -122,7 +122,7 @@ def _parsed(content: bytes, path: str) -> ModelProto:
 
 
 def _nodes(model: ModelProto) -> Iterator[NodeProto]:
-    """Every node of the graph, of the graphs nested in it, and of the file's own functions."""
+    """Yields every node of the graph, of the graphs nested in it, and of the file's own functions."""
     # A stack instead of recursion, because the file decides how deep graphs are nested.
     bodies: list[GraphProto | FunctionProto] = [model.graph, *model.functions]
     while bodies:
@@ -158,7 +158,7 @@ def _attributes(model: ModelProto, nodes: list[NodeProto]) -> Iterator[Attribute
 
 
 def _tensors(model: ModelProto, nodes: list[NodeProto]) -> Iterator[TensorProto]:
-    """Every dense tensor: initializers and attributes."""
+    """Yields every dense tensor: initializers and attributes."""
     for graph in _graphs(model, nodes):
         yield from graph.initializer
     for attribute in _attributes(model, nodes):

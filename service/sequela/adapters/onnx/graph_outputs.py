@@ -15,7 +15,7 @@ QUANTISED_RECURRENT = "DynamicQuantizeLSTM"
 
 
 def read_outputs(model: ModelProto) -> Iterator[OutputSignature]:
-    """All outputs in the model's order, whatever they hold."""
+    """Yields all outputs in the model's order, whatever they hold."""
     producers = {name: node for node in model.graph.node for name in node.output}
     for value in model.graph.output:
         content, element = _content(value)
@@ -24,7 +24,7 @@ def read_outputs(model: ModelProto) -> Iterator[OutputSignature]:
 
 
 def _content(value: ValueInfoProto) -> tuple[Content, str]:
-    """What an output holds, and its type as messages name it."""
+    """Returns what an output holds, and its type as messages name it."""
     kind = value.type.WhichOneof("value")
     if kind is None:
         return Content.UNKNOWN, ""
@@ -48,7 +48,7 @@ def _axes(value: ValueInfoProto) -> tuple[AxisSize, ...] | None:
 
 
 def _is_final_state(name: str, producers: Mapping[str, NodeProto]) -> bool:
-    """Whether an output is a final state of a recurrent node, possibly moved or reshaped on its way out."""
+    """Returns whether an output is a final state of a recurrent node, possibly moved or reshaped on its way out."""
     node = producers.get(name)
     # Follow the value back through the operators that only move it.
     while node is not None and not (is_recurrent(node) or node.op_type == QUANTISED_RECURRENT):

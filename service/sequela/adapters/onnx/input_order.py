@@ -151,7 +151,7 @@ def _filled_state(
     fresh: FreshName,
     graph: GraphProto,
 ) -> Iterator[NodeProto]:
-    """The nodes that fill a state with its initial value, for as many rows as the input `rows_from` has."""
+    """Yields the nodes that fill a state with its initial value, for as many rows as the input `rows_from` has."""
     element = _input(graph, item.name).type.tensor_type.elem_type
     initial = item.initial if is_float(element) else int(item.initial)
     value = helper.make_tensor(fresh(f"{item.name}/initial"), element, [1], [initial])

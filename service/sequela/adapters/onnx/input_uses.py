@@ -61,7 +61,7 @@ class _TracedValue:
 
 
 def input_uses(model: ModelProto, signature: Signature) -> dict[str, InputUse]:
-    """How nodes use the inputs, by input name. An input that nodes use in different ways is left out.
+    """Returns how nodes use the inputs, by input name. An input that nodes use in different ways is left out.
 
     Args:
         model: A graph whose recurrent nodes have time as their first axis.
@@ -112,7 +112,7 @@ def _node_uses(
 
 
 def _length_uses(node: NodeProto, model: ModelProto, signature: Signature) -> Iterator[tuple[str, InputUse]]:
-    """The one input from which a recurrent node's sequence lengths are computed, if there is just one."""
+    """Yields the one input from which a recurrent node's sequence lengths are computed, if there is just one."""
     if not is_recurrent(node) or len(node.input) <= SEQUENCE_LENGTHS or not node.input[SEQUENCE_LENGTHS]:
         return
     # Exporters may cast or clip the lengths first, so consider all values that they are computed from.
@@ -149,7 +149,7 @@ def _state_use(state: _TracedValue, node: NodeProto, constants: Constants, signa
 def _trace_output(
     node: NodeProto, traced: Mapping[str, _TracedValue], constants: Constants
 ) -> _TracedValue | None:
-    """A node's output, if it can be traced to one input."""
+    """Returns a node's output, if it can be traced to one input."""
     given = [(index, traced[name]) for index, name in enumerate(node.input) if name in traced]
     if not given:
         return None

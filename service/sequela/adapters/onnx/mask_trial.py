@@ -76,7 +76,7 @@ def with_mask_meaning(trial: TrialResult) -> tuple[TrialResult, tuple[Explanatio
 
 
 def _events_count(trial: TrialResult, length: int) -> bool:
-    """Whether other events change the output of sequences without padding; true for a model that fails."""
+    """Returns whether other events change the output of sequences without padding, or if the model fails."""
     cells = sample_cells(trial.feeder.inputs, TRIAL_ROWS, 2 * length, ids=2)
     parts = (slice(None, length), slice(length, None))
     try:
@@ -122,7 +122,7 @@ def _raw_output(session: Session, feeds: Mapping[str, NDArray[Any]]) -> NDArray[
 
 
 def _other_readings(inputs: Sequence[InputSchema]) -> Iterator[tuple[InputSchema, ...]]:
-    """The inputs with other padding values in their masks: first the same value in all, then different ones."""
+    """Yields the inputs with other padding values in their masks: first the same value in all, then different ones."""
     masks = [item for item in inputs if item.role is Role.MASK]
     values = [(0.0, 1.0, ADDITIVE_PADDING) if item.dtype.is_float else (0.0, 1.0) for item in masks]
     mixed = islice(product(*values), MAX_READINGS)
@@ -155,7 +155,7 @@ def _read_as(
 
 
 def _hides_padding(feeder: Feeder, session: Session, length: int, side: Padding) -> bool:
-    """Whether padding on this side leaves the output as it is, while other events change it."""
+    """Returns whether padding on this side leaves the output as it is, while other events change it."""
     real = length - length // 2
     cells = sample_cells(feeder.inputs, TRIAL_ROWS, real, ids=2)
     others = sample_cells(feeder.inputs, TRIAL_ROWS, real + length, ids=2)

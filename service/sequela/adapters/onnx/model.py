@@ -38,7 +38,7 @@ class OnnxModel:
     trial_lengths: tuple[int, ...] = ()
 
     def named(self, name: str) -> OnnxModel:
-        """The same model under another name; the session is shared."""
+        """Returns the same model under another name; the session is shared."""
         return replace(self, info=replace(self.info, name=name))
 
     @property

@@ -17,7 +17,10 @@ MOVE_OPERATORS = frozenset(
 
 
 def is_bounded(model: ModelProto, output: str) -> bool:
-    """Whether the last operator that changes values has results in [0, 1]. Operators that move values do not count."""
+    """Returns whether the last operator that changes values has results in [0, 1].
+
+    Operators that move values do not count.
+    """
     return _bounded(output, _producers(model.graph))
 
 

@@ -69,7 +69,7 @@ def probe(feeder: Feeder, session: Session, lengths: Sequence[tuple[int, ...]]) 
 
 
 def trial_lengths(fixed: int | None, requested: int | None, limits: Limits) -> tuple[tuple[int, ...], ...]:
-    """The numbers of events to try a model with.
+    """Returns the numbers of events to try a model with.
 
     They come in pairs where possible, since one length alone does not show which axis of an output follows it.
 

@@ -76,7 +76,7 @@ def _constant(node: NodeProto, index: int, constants: Constants) -> NDArray[Any]
 
 
 def _constants(model: ModelProto) -> Constants:
-    """All constants by name: initializers and Constant nodes, in nested graphs and functions too."""
+    """Returns all constants by name: initializers and Constant nodes, in nested graphs and functions too."""
     constants = {tensor.name: tensor for tensor in model.graph.initializer}
     for node in walk_nodes(model, model.graph.node):
         constants.update(_constant_of(node))

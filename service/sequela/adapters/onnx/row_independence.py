@@ -84,7 +84,7 @@ def with_row_scales(cells: Cells) -> Cells:
 
 
 def select_rows(cells: Cells, part: slice) -> Cells:
-    """Some of the rows."""
+    """Returns some of the rows."""
     return Cells(tuple(a[part] for a in cells.events), tuple(a[part] for a in cells.static))
 
 
@@ -106,14 +106,14 @@ def find_batch_scaling(model: ModelProto, output: str) -> str:
 
 
 def single_row_warning(model: ModelProto, output: str) -> ExplanationWarning:
-    """The warning that sequences are run one at a time, with the likely cause."""
+    """Returns the warning that sequences are run one at a time, with the likely cause."""
     text = "The rows of a batch influence each other in this model, so sequences are run one at a time, "
     text += f"which takes longer. {likely_cause(model, output)}"
     return ExplanationWarning("ROWS_RUN_ONE_AT_A_TIME", text)
 
 
 def likely_cause(model: ModelProto, output: str) -> str:
-    """What is probably wrong with the export of a model whose rows influence each other, and what to do."""
+    """Returns what is probably wrong with the export of a model whose rows influence each other, and what to do."""
     scaled = find_batch_scaling(model, output)
     if scaled:
         return f"{scaled} rounds by the largest value of its batch: quantise statically, or explain the float model."
@@ -139,7 +139,7 @@ def _distance_or_inf(one: NDArray[np.float64], other: NDArray[np.float64]) -> fl
 
 
 def _distance(together: NDArray[np.float64], alone: NDArray[np.float64]) -> float:
-    """The largest difference over rows, as a share of a row's largest output.
+    """Returns the largest difference over rows, as a share of a row's largest output.
 
     A row that is smaller than the median row is measured by the median's size, so that rounding near 0 does not count.
     """

@@ -21,13 +21,13 @@ def one_line(error: Exception) -> str:
 
 
 def why_failed(error: Exception) -> str:
-    """Why a run failed, and what to do about it."""
+    """Returns why a run failed, and what to do about it."""
     text = one_line(error)
     return f"{text}. Export the model in float32 (model.float())" if NO_DOUBLE.search(text) else text
 
 
 def why_refused(error: Exception) -> str:
-    """Why onnxruntime does not load a model, and what to do about it."""
+    """Returns why onnxruntime does not load a model, and what to do about it."""
     text = " ".join(str(error).split())
     if found := OPSET.search(text):
         opset, domain, newest = found.groups()

@@ -8,7 +8,7 @@ from onnx import GraphProto, ModelProto, NodeProto
 
 
 def subgraphs(node: NodeProto) -> Iterator[GraphProto]:
-    """The graphs that a node holds as attributes, not those nested deeper."""
+    """Yields the graphs that a node holds as attributes, not those nested deeper."""
     for attribute in node.attribute:
         if attribute.HasField("g"):
             yield attribute.g
@@ -16,7 +16,7 @@ def subgraphs(node: NodeProto) -> Iterator[GraphProto]:
 
 
 def nested_subgraphs(node: NodeProto) -> Iterator[GraphProto]:
-    """The graphs inside a node, at any depth."""
+    """Yields the graphs inside a node, at any depth."""
     for graph in subgraphs(node):
         yield graph
         for inner in graph.node:
@@ -24,7 +24,7 @@ def nested_subgraphs(node: NodeProto) -> Iterator[GraphProto]:
 
 
 def walk_nodes(model: ModelProto, nodes: Iterable[NodeProto]) -> Iterator[NodeProto]:
-    """These nodes, the nodes of the graphs inside them, and those of the file's functions that they call."""
+    """Yields these nodes, the nodes of the graphs inside them, and those of the file's functions that they call."""
     functions = {(function.domain, function.name): function for function in model.functions}
     waiting, called = list(nodes), set()
     while waiting:

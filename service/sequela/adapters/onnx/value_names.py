@@ -14,7 +14,7 @@ FreshName: TypeAlias = Callable[[str], str]
 
 
 def captured_names(node: NodeProto) -> set[str]:
-    """Names that the graphs inside a node may take from the graph around it."""
+    """Returns names that the graphs inside a node may take from the graph around it."""
     graphs = list(nested_subgraphs(node))
     used = {name for graph in graphs for inner in graph.node for name in inner.input}
     return used | {output.name for graph in graphs for output in graph.output}

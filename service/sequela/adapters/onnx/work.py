@@ -49,7 +49,7 @@ def _weight_count(node: NodeProto, sizes: Mapping[str, int]) -> int:
 
 
 def _constant_sizes(graph: GraphProto) -> dict[str, int]:
-    """The number of elements of each constant, by name."""
+    """Returns the number of elements of each constant, by name."""
     in_nodes = (
         (node.output[0], item.t) for node in graph.node for item in node.attribute if item.HasField("t")
     )

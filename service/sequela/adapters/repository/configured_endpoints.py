@@ -79,7 +79,7 @@ class ConfiguredEndpoint:
                 self._note_model(model, terms.enabled)
 
     def _described(self) -> RemoteModelHandle | None:
-        """The model that the files describe; None while they are gone or wrong, whatever they described before."""
+        """Returns the model that the files describe, or None while they are missing or wrong."""
         return self._handle if self._content else None
 
     @contextmanager

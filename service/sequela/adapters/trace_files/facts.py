@@ -35,7 +35,7 @@ MEANINGS: Mapping[PlayerKind, str] = {
 
 
 def task_facts(name: str, task: Task) -> Facts:
-    """The model, the background, the sequence and the options of a request."""
+    """Returns the model, the background, the sequence and the options of a request."""
     info, frame = task.model.info, task.prepared.frame
     return {
         "explanation": name,
@@ -94,7 +94,7 @@ def input_arrays(task: Task) -> Mapping[str, NDArray[Any]]:
 
 
 def score_facts(scored: ScoredTask) -> Facts:
-    """The targets that were chosen, with f(B) and f(X) raw and on the link's scale."""
+    """Returns the targets that were chosen, with f(B) and f(X) raw and on the link's scale."""
     targets, scores = scored.task.targets, scored.scores
     base = scores.base.tolist() if scores.has_base else [None] * len(targets.names)
     raw_base = scores.raw[0].tolist() if scores.has_base else base
@@ -117,7 +117,7 @@ def score_facts(scored: ScoredTask) -> Facts:
 
 
 def answer_facts(explanation: Explanation) -> Facts:
-    """What became of the request."""
+    """Returns what became of the request."""
     return {
         "status": "finished",
         "answered_as": explanation.name,
@@ -132,7 +132,7 @@ def answer_facts(explanation: Explanation) -> Facts:
 
 
 def error_facts(error: BaseException) -> Facts:
-    """What ended the request."""
+    """Returns what ended the request."""
     reason = error.reason if isinstance(error, SequelaError) else ""
     return {
         "status": "failed",
@@ -141,6 +141,6 @@ def error_facts(error: BaseException) -> Facts:
 
 
 def meaning(player: Player, features: tuple[str, ...]) -> str:
-    """Which cells a player owns, in words. `features` are the names of the features."""
+    """Returns which cells a player owns, in words. `features` are the names of the features."""
     feature = "" if player.feature is None else features[player.feature]
     return MEANINGS[player.kind].format(feature=feature, first=player.first_event, last=player.last_event)

@@ -108,7 +108,7 @@ class GameFiles:
         }
 
     def _owners(self) -> dict[str, NDArray[Any]]:
-        """The player that owns each value of each input, in the shapes of `inputs.npz`."""
+        """Returns the player that owns each value of each input, in the shapes of `inputs.npz`."""
         players, layout = self._players, self._layout
         events = [players.grid[:, columns] for columns in layout.columns.events]
         static = [

@@ -92,7 +92,10 @@ class _Game:
         return GameOutcome(self.players, StopReason.NOT_COMPUTED, detail=detail)
 
     def _stage_sizes(self) -> tuple[int, ...]:
-        """The sizes of the nested stages. A small game has a single stage, unless time might not suffice for it."""
+        """Returns the sizes of the nested stages.
+
+        A small game has a single stage, unless time might not suffice for it.
+        """
         whole, rules = all_coalitions(len(self.players)), self.rules
         left = rules.until - self.evaluator.deadline.now()
         small = whole <= rules.max_enumerated and self.evaluator.seconds(whole) <= FIRST_STAGE_SHARE * left

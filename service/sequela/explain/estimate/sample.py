@@ -127,7 +127,7 @@ class Sample:
         return solution, used
 
     def _solving_seconds(self, pairs: int) -> float:
-        """The time in seconds to reserve for solving a stage of `pairs` pairs."""
+        """Returns the time in seconds to reserve for solving a stage of `pairs` pairs."""
         left = self._until - self._evaluator.deadline.now()
         requested, base = (
             SOLVERS[each].seconds(len(self.players), pairs) for each in (self.estimator, Estimator.REGRESSION)

@@ -41,12 +41,15 @@ class Solver:
 
 
 def _regression_seconds(players: int, pairs: int) -> float:
-    """The time of two passes over the pairs and of a matrix inversion."""
+    """Returns the time of two passes over the pairs and of a matrix inversion."""
     return (2 * pairs + 2 * players) * players**2 / WORK_PER_SECOND
 
 
 def _variate_seconds(players: int, pairs: int) -> float:
-    """The time of three regressions (base, residuals, left-out errors) and of the process, unless the game is whole."""
+    """Returns the time of three regressions (base, residuals, left-out errors) and of the process.
+
+    A game that is evaluated whole needs one regression only.
+    """
     if 2 * pairs + 2 >= all_coalitions(players):
         return _regression_seconds(players, pairs)
     return 3 * _regression_seconds(players, pairs) + solving_seconds(players, pairs)

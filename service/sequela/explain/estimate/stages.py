@@ -60,7 +60,7 @@ class StagePlan:
         return max(in_time, default=later[0])
 
     def _preferred(self, size: int, later: Sequence[int], smallest_useful: float) -> int:
-        """The stage to take if there is time for it."""
+        """Returns the stage to take if there is time for it."""
         if self._whole:
             return self.last if size else self._first_part()
         if later[0] < self.min_trusted:
@@ -85,7 +85,7 @@ class StagePlan:
         return next((each for each in later if each >= self.min_trusted), self.last)
 
     def _first_part(self) -> int:
-        """The first stage of a game that is evaluated whole."""
+        """Returns the first stage of a game that is evaluated whole."""
         parts = [each for each in self._sizes if each <= FIRST_PART * self.last]
         # A first part is a safeguard, which is not needed if there is surely time for the whole game.
         unsplit = self.last <= MAX_UNSPLIT and self._fits(self.last, FIRST_STAGE_SHARE)

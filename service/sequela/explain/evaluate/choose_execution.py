@@ -54,7 +54,7 @@ def choose_execution(
 
 
 def execution_name(execution: Execution) -> str:
-    """How an execution runs the model: `whole`, `states` or `endpoint`."""
+    """Returns how an execution runs the model: `whole`, `states` or `endpoint`."""
     match execution:
         case WholeExecution():
             return ExecutionKind.WHOLE.value

@@ -28,10 +28,10 @@ class Execution(Protocol):
         """
 
     def base_and_score(self, players: Players) -> NDArray[np.float64]:
-        """Raw outputs (2, outputs) of B and X."""
+        """Returns raw outputs (2, outputs) of B and X."""
 
     def outputs(self, players: Players, coalitions: NDArray[np.bool_], until: float) -> NDArray[np.float64]:
-        """Raw outputs (n, outputs) of coalitions (n, players).
+        """Returns raw outputs (n, outputs) of coalitions (n, players).
 
         Raises:
             DeadlinePassed: `until`, in seconds on the monotonic clock, has passed.
@@ -81,13 +81,13 @@ class Evaluator:
         return self.caller.deadline
 
     def live(self, players: Players) -> NDArray[np.bool_]:
-        """Which players can change a value, (players,)."""
+        """Returns which players can change a value, (players,)."""
         return self._execution.live(players)
 
     def values(
         self, players: Players, coalitions: NDArray[np.bool_], until: float = np.inf
     ) -> NDArray[np.float64]:
-        """Values (n, targets) of coalitions (n, players). Raises as `Execution.outputs` does."""
+        """Returns values (n, targets) of coalitions (n, players). Raises as `Execution.outputs` does."""
         raw = self._execution.outputs(players, coalitions, until)
         # The model gives all outputs anyway; only the explained ones go on.
         result = linked(self.link, raw[:, self._targets])

@@ -81,7 +81,7 @@ def tuned(kernel: OddKernel, process_of: ProcessOf) -> OddKernel:
 
 
 def _kernels(attributions: NDArray[np.float64]) -> Iterator[OddKernel]:
-    """The kernels of all c and q."""
+    """Yields the kernels of all c and q."""
     sizes = np.abs(attributions)
     shares = (sizes / np.maximum(sizes.max(axis=0), np.finfo(float).tiny)).mean(axis=1)
     shares = np.maximum(shares, LEAST_SHARE) / max(shares.max(), LEAST_SHARE)

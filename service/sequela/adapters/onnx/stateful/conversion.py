@@ -131,7 +131,7 @@ class StatefulConversion:
         return cells
 
     def _input_labels(self, nodes: Sequence[NodeProto]) -> Iterator[tuple[str, TimeDependence]]:
-        """The labels of the graph's inputs, in the server's order of axes (so time is axis 1)."""
+        """Yields the labels of the graph's inputs, in the server's order of axes (so time is axis 1)."""
         for sparse in self.model.graph.sparse_initializer:
             yield sparse.values.name, Constant()
         used = {name for node in nodes for name in (*node.input, *captured_names(node))}
@@ -217,6 +217,6 @@ def _opset(model: ModelProto) -> int:
 
 
 def _opaque_node(nodes: Sequence[NodeProto]) -> str:
-    """The first node that recurs but is run whole, with the reason; empty if there is none."""
+    """Returns the first node that recurs but is run whole, with the reason, or "" if there is none."""
     opaque = (node for node in nodes if node.op_type in OPAQUE_OPERATORS)
     return next((f"{describe_node(node)} {OPAQUE_OPERATORS[node.op_type]}" for node in opaque), "")

@@ -130,7 +130,7 @@ def _slice_time(
 
 
 def _is_newest(index: AffineArray, length: AffineArray) -> bool:
-    """Whether an index is -1 or l - 1 at every length."""
+    """Returns whether an index is -1 or l - 1 at every length."""
     return (index - -1).is_always_zero() or (length - index - 1).is_always_zero()
 
 

@@ -199,7 +199,7 @@ def recurrent(node: NodeContext) -> TimeDependence:
 
 
 def _constants(node: NodeContext) -> list[TimeDependence]:
-    """The labels of weights, biases and initial states: all inputs but the events and their number."""
+    """Returns the labels of weights, biases and initial states: all inputs but the events and their number."""
     return [
         label
         for index, label in enumerate(node.labels)

@@ -107,7 +107,7 @@ def _expose_states(node: NodeProto, observed: ObservedValues, fresh: FreshName) 
 
 
 def _initial_state(node: NodeProto, index: int, observed: ObservedValues) -> NDArray[Any]:
-    """What the node starts every sequence from, (width,)."""
+    """Returns what the node starts every sequence from, (width,)."""
     # Input 2 holds the recurrent weights, whose last axis is the hidden size.
     width = observed.shapes(node.input[2])[0][-1]
     if index >= len(node.input) or not node.input[index]:
@@ -146,7 +146,7 @@ def _state_input(state: NodeState) -> ValueInfoProto:
 
 
 def free_time_axis(model: ModelProto, event_inputs: Iterable[str]) -> ModelProto:
-    """The model with a free number of events in these inputs; the same model if all of them are free already."""
+    """Frees the number of events in these inputs. Returns the same model if all of them are free already."""
     names = set(event_inputs)
     fixed = [item for item in model.graph.input if item.name in names and _time_axis(item).dim_value > 0]
     if not fixed:

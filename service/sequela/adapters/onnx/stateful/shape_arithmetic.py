@@ -105,7 +105,7 @@ def _stays_affine(node: NodeContext) -> bool:
 
 
 def _is_known_product(node: NodeContext) -> bool:
-    """Whether enough lengths were observed: k affine factors give a polynomial of degree k, so it takes k + 1."""
+    """Returns whether enough lengths were observed: a product of k affine numbers needs k + 1, because its degree is k."""
     if not isinstance(node.labels[0], AffineInLength):
         return False
     return bool(node.arrays(0)[0].size < len(node.observed.lengths))
@@ -114,7 +114,7 @@ def _is_known_product(node: NodeContext) -> bool:
 def _is_decided_for_all_lengths(
     node: NodeContext, table: Mapping[str, Callable[[AffineArray], Array]]
 ) -> bool:
-    """Whether two affine numbers compare alike at every length."""
+    """Returns whether two affine numbers compare alike at every length."""
     if any(isinstance(label, LengthDependent) for label in node.labels) or len(node.labels) != 2:
         return False
     one, other = (node.observed.affine(name) for name in node.proto.input)

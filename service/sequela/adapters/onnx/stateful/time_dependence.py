@@ -73,12 +73,12 @@ TimeDependence: TypeAlias = Constant | AffineInLength | LengthDependent | PerEve
 
 
 def with_axis(label: PerEvent, axis: int) -> PerEvent:
-    """The label of the same values with their events along another axis."""
+    """Returns the label of the same values with their events along another axis."""
     return replace(label, axis=axis)
 
 
 def matches_shapes(label: PerEvent, observed: ObservedValues, shapes: Sequence[Shape]) -> bool:
-    """Whether the label's axis grows with the number of events, and no other axis does.
+    """Returns whether the label's axis grows with the number of events, and no other axis does.
 
     Args:
         label: The label to check.
@@ -94,5 +94,5 @@ def matches_shapes(label: PerEvent, observed: ObservedValues, shapes: Sequence[S
 
 
 def holds_only_events(label: PerEvent, observed: ObservedValues, shapes: Sequence[Shape]) -> bool:
-    """Whether the label's axis has exactly one index for each event."""
+    """Returns whether the label's axis has exactly one index for each event."""
     return [shape[label.axis] for shape in shapes] == list(observed.lengths)
