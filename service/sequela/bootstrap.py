@@ -41,7 +41,7 @@ from sequela.api.rest.kserve import KServe
 from sequela.api.rest.middleware import RouteFactory
 from sequela.api.rest.open_inference import OpenInferenceRest
 from sequela.api.server import DrainTimes, Server
-from sequela.concurrency.cpu import own_cores, usable_cores
+from sequela.concurrency.cpu import own_cores, pin_to, usable_cores
 from sequela.concurrency.worker_pool import WorkerPool
 from sequela.explain.diagnostics import Diagnostics
 from sequela.explain.ports import Backgrounds, Explanations, Models, Observer, Observers
@@ -94,7 +94,7 @@ def build(
     store, close = _store(settings, observer)
     closing.callback(close)
     workers = settings.workers or usable_cores()
-    pool = WorkerPool(workers, own_cores(workers))
+    pool = WorkerPool(workers, pin_to(own_cores(workers)))
     closing.callback(pool.close)
     metrics.watch(pool)
     loader = Loader(limits, settings.model_threads, settings.execution_provider)

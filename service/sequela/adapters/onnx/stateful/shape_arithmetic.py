@@ -105,7 +105,7 @@ def _stays_affine(node: NodeContext) -> bool:
 
 
 def _is_known_product(node: NodeContext) -> bool:
-    """Returns whether enough lengths were observed: a product of k affine numbers needs k + 1, because its degree is k."""
+    """Returns whether enough lengths were observed: k + 1 for a product of k affine numbers, whose degree is k."""
     if not isinstance(node.labels[0], AffineInLength):
         return False
     return bool(node.arrays(0)[0].size < len(node.observed.lengths))
