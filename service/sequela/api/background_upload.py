@@ -9,7 +9,7 @@ from sequela import names
 from sequela.errors import InvalidInput, SequelaError
 from sequela.explain.background import Background, StoredBackground
 from sequela.explain.background_average import Average, Averager, BackgroundShape
-from sequela.explain.inputs.columns import named_by_caller
+from sequela.explain.inputs.columns import with_caller_names
 from sequela.explain.inputs.preparation import prepare_background, prepare_sequence
 from sequela.explain.limits import Limits
 from sequela.explain.ports import Models
@@ -82,7 +82,7 @@ class BackgroundUpload:
 
     def _add(self, given: GivenSequence) -> None:
         # Features without names get the column names of the first sequence; later sequences are matched to these.
-        self._schema = named_by_caller(self._schema, given.inputs)
+        self._schema = with_caller_names(self._schema, given.inputs)
         prepared = prepare_sequence(self._schema, self._model.fixed_length, given, self._limits)
         self._averager.add(prepared.cells)
 

@@ -70,7 +70,7 @@ def _score_one(
     """Returns the raw outputs (1, outputs) of one sequence."""
 
     def call(end: float) -> Outputs:
-        return model.run(prepared.cells.as_batch(), prepared.frame, output_event, end)
+        return model.run(prepared.cells.as_batch(), prepared.padding, output_event, end)
 
     return caller.run(1, prepared.cells.length, caller.deadline.end, call)
 
@@ -105,7 +105,7 @@ def _score_group(
     def build(rows: NDArray[np.intp]) -> Cells:
         return _stack([sequences[row].cells for row in rows])
 
-    scorer = RemoteScorer.of(model, caller, first.cells, first.frame, output_event)
+    scorer = RemoteScorer.of(model, caller, first.cells, first.padding, output_event)
     return scorer.outputs(digests, build, math.inf)
 
 
@@ -119,5 +119,5 @@ def _stack(cells: Sequence[Cells]) -> Cells:
 
 def _shape(prepared: PreparedSequence) -> bytes:
     """Returns a key for the length and padding, which must be the same for all sequences of a call."""
-    frame = (*prepared.frame.before, *prepared.frame.after)
-    return repr((prepared.cells.length, [(array.shape, array.tobytes()) for array in frame])).encode()
+    padding = (*prepared.padding.before, *prepared.padding.after)
+    return repr((prepared.cells.length, [(array.shape, array.tobytes()) for array in padding])).encode()

@@ -132,7 +132,7 @@ class Explainer:
 
     def _with_required_levels(self, request: ExplainRequest) -> ExplainRequest:
         """Adds the levels that the requested levels require. They become part of the answer."""
-        levels = self._levels.with_required(request.options.levels, request.paths.option("levels"))
+        levels = self._levels.select_names(request.options.levels, request.paths.option("levels"))
         return replace(request, options=replace(request.options, levels=levels))
 
     def _compute(self, task: Task, deadline: Deadline) -> Explanation:

@@ -43,11 +43,11 @@ class Masker:
         window = slice(start, stop)
         grid = players.grid[window]
         events = tuple(
-            switch.restricted(window, _without_uniform_axes(grid[:, columns]))
+            switch.restrict(window, _without_uniform_axes(grid[:, columns]))
             for switch, columns in zip(self._events, self.columns.events, strict=True)
         )
         static = tuple(
-            switch.restricted(slice(None), np.array([owner]))
+            switch.restrict(slice(None), np.array([owner]))
             for switch, owner in zip(self._static, players.static, strict=True)
         )
         return Mask(events, static)
@@ -112,7 +112,7 @@ class _Switch:
     differing: NDArray[Any]
     owners: NDArray[np.intp]
 
-    def restricted(self, window: slice, owners: NDArray[np.intp]) -> _Switch:
+    def restrict(self, window: slice, owners: NDArray[np.intp]) -> _Switch:
         return _Switch(self.dtype, self.background[window], self.differing[window], owners)
 
     def apply(self, coalitions: NDArray[np.bool_], rows: NDArray[np.intp]) -> NDArray[Any]:

@@ -55,11 +55,11 @@ class WholeGame:
 
     def pairs(self, stratum: int, start: int, stop: int) -> NDArray[np.bool_]:
         """As in `Pairs`. The array is read-only."""
-        return _ranked(self.players, strata(self.players)[stratum])[start:stop]
+        return _all_pairs(self.players, strata(self.players)[stratum])[start:stop]
 
 
 @lru_cache(maxsize=64)
-def _ranked(players: int, layer: Stratum) -> NDArray[np.bool_]:
+def _all_pairs(players: int, layer: Stratum) -> NDArray[np.bool_]:
     rows = np.unpackbits(unrank(players, layer, np.arange(layer.total)), axis=1, count=players).view(bool)
     rows.flags.writeable = False
     return rows

@@ -229,7 +229,7 @@ def _errors(
     sums = np.zeros((len(groups), *slope.shape))
     squares = np.zeros_like(slope)
     for sums_part, squares_part in run_jobs(
-        partial(influences.summed, parts) for parts in sample.portions(sample.sampled)
+        partial(influences.sum_over, parts) for parts in sample.portions(sample.sampled)
     ):
         sums += sums_part
         squares += squares_part
@@ -241,7 +241,7 @@ def _errors(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Influences:
-    """The influence ψ of each pair on the attributions, without the factor M of `summed`'s first result.
+    """The influence ψ of each pair on the attributions, without the factor M of `sum_over`'s first result.
 
     Attributes:
         sample: The pairs.
@@ -257,7 +257,7 @@ class _Influences:
     owner: dict[int, int]
     scales: NDArray[np.float64]
 
-    def summed(self, parts: Portion) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def sum_over(self, parts: Portion) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Returns sums over some pairs.
 
         Returns:

@@ -64,7 +64,7 @@ def strongest(attributions: NDArray[np.float64], errors: NDArray[np.float64], co
     return _selection(size, chosen, uncertain, missed)
 
 
-def bounded(
+def limit_players(
     events: Selection, features: Selection, extra: int, limit: int = MAX_CELL_PLAYERS
 ) -> tuple[Selection, Selection]:
     """Drops the weakest entry of the longer list until the cell level has at most `limit` players.

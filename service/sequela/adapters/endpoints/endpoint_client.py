@@ -15,7 +15,7 @@ from sequela.adapters.endpoints.limiter import Limiter
 from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.errors import SequelaError
 from sequela.explain.evaluate.model_caller import even_slices
-from sequela.explain.ports import CallListener, EndpointInfo, Frame, RemoteRows
+from sequela.explain.ports import CallListener, EndpointInfo, PaddingRows, RemoteRows
 from sequela.explain.row_independence import RowIndependence
 from sequela.timeshap.cells import Cells
 
@@ -28,7 +28,7 @@ MAX_SECONDS_OF_ROWS = 0.25
 class Infer(Protocol):
     """Sends one batch once. `InferenceCall` implements it."""
 
-    def __call__(self, batch: Cells, frame: Frame, output_event: int, until: float) -> Outputs:
+    def __call__(self, batch: Cells, padding: PaddingRows, output_event: int, until: float) -> Outputs:
         """Returns the raw outputs (n, outputs) of a batch."""
 
 
@@ -136,7 +136,7 @@ class _Sender:
             deadline.check(end)
             self.listener.call_sent(sent_rows)
             start = deadline.now()
-            outputs = self.client.infer(batch, self.rows.frame, self.rows.output_event, end)
+            outputs = self.client.infer(batch, self.rows.padding, self.rows.output_event, end)
             self.listener.call_answered(part, outputs, deadline.now() - start)
         return outputs
 

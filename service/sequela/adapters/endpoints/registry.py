@@ -132,7 +132,7 @@ class EndpointRegistry:
             handle = self._handles.get(key) or self._open_handle(choice, uri)
             self._handles[key] = handle
         model = handle.model(until)
-        return model.named(ModelName(model.info.digest, 1).full)
+        return model.with_name(ModelName(model.info.digest, 1).full)
 
     def close(self) -> None:
         """Ends all calls, connections and threads."""

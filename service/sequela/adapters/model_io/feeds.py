@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sequela.adapters.model_io.signature import InputSignature, Signature
 from sequela.errors import DoesNotFit
-from sequela.explain.ports import Frame
+from sequela.explain.ports import PaddingRows
 from sequela.explain.schema import InputSchema, Role
 from sequela.timeshap.cells import Cells
 
@@ -30,16 +30,16 @@ class Feeder:
     inputs: Sequence[InputSchema]
     signature: Signature
 
-    def feeds(self, batch: Cells, frame: Frame) -> dict[str, NDArray[Any]]:
-        """Returns the inputs by name. Batch and frame are as in `Model.run`.
+    def feeds(self, batch: Cells, padding: PaddingRows) -> dict[str, NDArray[Any]]:
+        """Returns the inputs by name. Batch and padding are as in `LocalModel.run`.
 
         Raises:
             DoesNotFit: VALUE_OUT_OF_RANGE for a value that an input's element type does not hold.
         """
-        rows, before, after = len(batch.events[0]), len(frame.before[0]), len(frame.after[0])
+        rows, before, after = len(batch.events[0]), len(padding.before[0]), len(padding.after[0])
         is_event = np.repeat([0, 1, 0], [before, batch.length, after])
         values_by_role: dict[Role, Iterator[NDArray[Any]]] = {
-            Role.EVENTS: iter(batch.between(frame.before, frame.after).events),
+            Role.EVENTS: iter(batch.between(padding.before, padding.after).events),
             Role.STATIC: iter(batch.static),
         }
         feeds = {}

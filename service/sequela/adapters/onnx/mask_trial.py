@@ -22,8 +22,8 @@ from sequela.adapters.onnx.probe import TRIAL_ROWS, no_padding, sample_cells
 from sequela.adapters.onnx.session import Session
 from sequela.errors import DoesNotFit, InvalidInput
 from sequela.explain.explanation import ExplanationWarning
-from sequela.explain.ports import Frame
-from sequela.explain.schema import InputSchema, Padding, Role
+from sequela.explain.ports import PaddingRows
+from sequela.explain.schema import InputSchema, PaddingSide, Role
 from sequela.timeshap.cells import Cells
 
 ADDITIVE_PADDING = -1e9
@@ -51,7 +51,7 @@ def with_mask_meaning(trial: TrialResult) -> tuple[TrialResult, tuple[Explanatio
         return trial, ()
     _check_square(trial, length)
     padding = trial.draft.schema.padding
-    sides = tuple(Padding) if padding is None else (padding,)
+    sides = tuple(PaddingSide) if padding is None else (padding,)
 
     def hides_padding(marked: tuple[InputSchema, ...]) -> bool:
         feeder = Feeder(marked, trial.feeder.signature)
@@ -154,7 +154,7 @@ def _read_as(
     return read, (ExplanationWarning("MASK_RECOGNISED", text),)
 
 
-def _hides_padding(feeder: Feeder, session: Session, length: int, side: Padding) -> bool:
+def _hides_padding(feeder: Feeder, session: Session, length: int, side: PaddingSide) -> bool:
     """Returns whether padding on this side leaves the output as it is, while other events change it."""
     real = length - length // 2
     cells = sample_cells(feeder.inputs, TRIAL_ROWS, real, ids=2)
@@ -164,9 +164,9 @@ def _hides_padding(feeder: Feeder, session: Session, length: int, side: Padding)
     def outputs(events: Cells, start: int) -> NDArray[np.float64]:
         rows = tuple(values[0, start : start + length - real] for values in others.events)
         empty = tuple(values[:0] for values in rows)
-        right = side is Padding.RIGHT
-        frame = Frame(empty, rows) if right else Frame(rows, empty)
-        found = session.run(feeder.feeds(events, frame))
+        right = side is PaddingSide.RIGHT
+        padding = PaddingRows(empty, rows) if right else PaddingRows(rows, empty)
+        found = session.run(feeder.feeds(events, padding))
         if found.ndim > 1 and found.shape[1] == length:
             return found[:, :real] if right else found[:, -real:]
         return found

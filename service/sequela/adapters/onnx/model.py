@@ -12,7 +12,7 @@ from sequela.adapters.model_io.feeds import Feeder
 from sequela.adapters.model_io.scores import Scores
 from sequela.adapters.onnx.session import Session
 from sequela.errors import DoesNotFit
-from sequela.explain.ports import Frame, ModelInfo, Recurrence
+from sequela.explain.ports import ModelInfo, PaddingRows, Recurrence
 from sequela.timeshap.cells import Cells
 
 
@@ -37,7 +37,7 @@ class OnnxModel:
     recurrence: Recurrence | None = None
     trial_lengths: tuple[int, ...] = ()
 
-    def named(self, name: str) -> OnnxModel:
+    def with_name(self, name: str) -> OnnxModel:
         """Returns the same model under another name; the session is shared."""
         return replace(self, info=replace(self.info, name=name))
 
@@ -51,7 +51,7 @@ class OnnxModel:
         return max(self.step_work * events, 1)
 
     def run(
-        self, batch: Cells, frame: Frame, output_event: int, until: float = math.inf
+        self, batch: Cells, padding: PaddingRows, output_event: int, until: float = math.inf
     ) -> NDArray[np.float64]:
         """As in `LocalModel.run`: raw outputs (n, targets).
 
@@ -63,13 +63,13 @@ class OnnxModel:
                 a convolution) or gives another shape than before; MODEL_OUTPUT_NOT_FINITE.
         """
         try:
-            outputs = self.session.run(self.feeder.feeds(batch, frame), until)
+            outputs = self.session.run(self.feeder.feeds(batch, padding), until)
         except DoesNotFit as error:
             if error.reason != "MODEL_FAILED":
                 raise
             text = f"{error.message} (on {batch.length:,} events){self._trial_text()}"
             raise DoesNotFit("MODEL_FAILED", text) from None
-        return Scores(self.info.schema).at(outputs, len(frame.before[0]) + batch.length - 1 + output_event)
+        return Scores(self.info.schema).at(outputs, len(padding.before[0]) + batch.length - 1 + output_event)
 
     def _trial_text(self) -> str:
         lengths = " and ".join(f"{length:,}" for length in self.trial_lengths)

@@ -21,7 +21,7 @@ from sequela.adapters.onnx.row_independence import (
 from sequela.adapters.onnx.session import Session
 from sequela.errors import DoesNotFit
 from sequela.explain.limits import Limits
-from sequela.explain.ports import Frame
+from sequela.explain.ports import PaddingRows
 from sequela.explain.schema import InputSchema, Role
 from sequela.timeshap.cells import Cells
 
@@ -147,7 +147,7 @@ def sample_cells(inputs: Sequence[InputSchema], rows: int, length: int, ids: int
     )
 
 
-def no_padding(cells: Cells) -> Frame:
+def no_padding(cells: Cells) -> PaddingRows:
     """Returns padding of length 0, for sequences that consist of real events only."""
     empty = tuple(np.empty((0, events.shape[-1]), dtype=events.dtype) for events in cells.events)
-    return Frame(empty, empty)
+    return PaddingRows(empty, empty)

@@ -22,7 +22,7 @@ from sequela.adapters.onnx.subgraphs import walk_nodes
 from sequela.adapters.onnx.value_names import needed_nodes
 from sequela.errors import DoesNotFit
 from sequela.explain.explanation import ExplanationWarning
-from sequela.explain.ports import Frame
+from sequela.explain.ports import PaddingRows
 from sequela.timeshap.cells import Cells
 
 ROW_SCALES = ((1.0, 0.0), (1.0, 0.0), (0.0, 0.0), (0.0, 1.0), (1 / 16, 0.0), (16.0, 0.0), (256.0, 0.0))
@@ -48,7 +48,7 @@ class RowComparison:
     distance: float
 
 
-def compare_rows(feeder: Feeder, session: Session, cells: Cells, frame: Frame) -> RowComparison:
+def compare_rows(feeder: Feeder, session: Session, cells: Cells, padding: PaddingRows) -> RowComparison:
     """Runs rows together, alone, in a pair and again.
 
     Raises:
@@ -58,10 +58,10 @@ def compare_rows(feeder: Feeder, session: Session, cells: Cells, frame: Frame) -
     rows = len(cells.events[0])
 
     def outputs(part: slice) -> NDArray[np.float64]:
-        return session.run(feeder.feeds(select_rows(cells, part), frame))
+        return session.run(feeder.feeds(select_rows(cells, part), padding))
 
     together = outputs(slice(0, rows))
-    _check_repeated(feeder, session, select_rows(cells, slice(0, 1)), frame)
+    _check_repeated(feeder, session, select_rows(cells, slice(0, 1)), padding)
     alone = np.concatenate([outputs(slice(row, row + 1)) for row in range(rows)])
     # The two rows of the largest scales once more, in a batch of another size.
     pair = outputs(slice(rows - 2, rows))
@@ -124,9 +124,9 @@ def likely_cause(model: ModelProto, output: str) -> str:
     return "Does it normalise, or apply a softmax, along the batch axis? Name the axis (dim=-1) and export again."
 
 
-def _check_repeated(feeder: Feeder, session: Session, row: Cells, frame: Frame) -> None:
+def _check_repeated(feeder: Feeder, session: Session, row: Cells, padding: PaddingRows) -> None:
     # The very same tensors: the memory address of a tensor may decide the last bits of a sum.
-    feeds = feeder.feeds(row, frame)
+    feeds = feeder.feeds(row, padding)
     first, *others = (session.run(feeds) for _ in range(REPEATS))
     if any(_distance_or_inf(first, other) > REPEAT_TOLERANCE for other in others):
         text = "the model's output changes when the same sequence is run again: export it for inference "

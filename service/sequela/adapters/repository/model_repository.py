@@ -139,7 +139,7 @@ class ModelRepository:
         upload = self._find(pattern)
         if upload is None:
             raise _not_found(pattern.short)
-        return self._load_upload(upload).named(upload.name.full)
+        return self._load_upload(upload).with_name(upload.name.full)
 
     def _by_digest(self, digest: str) -> Model:
         if not is_digest(digest):
@@ -215,7 +215,7 @@ def _record(
         create_time=upload.create_time,
         detail=detail,
         execution=model.execution if model else "",
-        model=model.named(upload.name.full) if model else None,
+        model=model.with_name(upload.name.full) if model else None,
     )
 
 

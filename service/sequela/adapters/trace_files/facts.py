@@ -36,7 +36,7 @@ MEANINGS: Mapping[PlayerKind, str] = {
 
 def task_facts(name: str, task: Task) -> Facts:
     """Returns the model, the background, the sequence and the options of a request."""
-    info, frame = task.model.info, task.prepared.frame
+    info, padding = task.model.info, task.prepared.padding
     return {
         "explanation": name,
         "status": "running",
@@ -55,8 +55,8 @@ def task_facts(name: str, task: Task) -> Facts:
         },
         "sequence": {
             "events": task.prepared.cells.length,
-            "padding_before": len(frame.before[0]),
-            "padding_after": len(frame.after[0]),
+            "padding_before": len(padding.before[0]),
+            "padding_after": len(padding.after[0]),
         },
         "requested_options": asdict(task.request.options),
         "inputs": list(_inputs(task.layout)),
@@ -79,12 +79,12 @@ def _shape(item: InputSchema) -> Facts:
 
 def input_arrays(task: Task) -> Mapping[str, NDArray[Any]]:
     """X and B by the number of the input, and the padding around the events."""
-    own, base, frame = task.prepared.cells, task.background_cells(), task.prepared.frame
+    own, base, padding = task.prepared.cells, task.background_cells(), task.prepared.padding
     groups = {
         "sequence": (*own.events, *own.static),
         "background": (*base.events, *base.static),
-        "before": frame.before,
-        "after": frame.after,
+        "before": padding.before,
+        "after": padding.after,
     }
     return {
         f"{group}_{number}": np.asarray(array)

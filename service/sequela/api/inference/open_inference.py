@@ -18,7 +18,7 @@ from sequela.api.inference.rows import Batch, tensor_rows
 from sequela.concurrency.deadline import Deadline
 from sequela.explain.explanation import Explanation
 from sequela.explain.inputs.preparation import real_steps
-from sequela.explain.link import linked
+from sequela.explain.link import apply_link
 from sequela.explain.option_defaults import link_of
 from sequela.explain.ports import ModelInfo
 from sequela.explain.request import ExplainRequest, ModelChoice
@@ -168,6 +168,6 @@ def _of_rows(inference: Inference, rows: Sequence[OutputRow]) -> InferenceAnswer
 def _of_scores(inference: Inference, scored: ScoreResult) -> InferenceAnswer:
     batch = inference.batch
     link = link_of(batch.parameters.options, batch.model.schema)
-    values = {"raw_score": lambda: scored.values, "score": lambda: linked(link, scored.values).values}
+    values = {"raw_score": lambda: scored.values, "score": lambda: apply_link(link, scored.values).values}
     tensors = (Tensor(name, OUTPUTS[name].datatype, values[name]()) for name in inference.names)
     return inference.answer(scored.targets, tensors)

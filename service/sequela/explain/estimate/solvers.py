@@ -62,7 +62,7 @@ SOLVERS: Mapping[Estimator, Solver] = {
 }
 
 
-def settled(options: Options, endpoint: RemoteEndpoint | None) -> Estimator | None:
+def requested_estimator(options: Options, endpoint: RemoteEndpoint | None) -> Estimator | None:
     """Returns the estimator that the request or the operator names, or None if it is chosen by how long rows take.
 
     Models in this process default to the base estimator: their rows are cheap, and the same request must always get
@@ -72,7 +72,7 @@ def settled(options: Options, endpoint: RemoteEndpoint | None) -> Estimator | No
     return options.estimator or (endpoint.info.estimator if endpoint else Estimator.REGRESSION)
 
 
-def estimator_for(endpoint: RemoteEndpoint, row_bytes: int, budget: int, players: int) -> Estimator:
+def choose_estimator(endpoint: RemoteEndpoint, row_bytes: int, budget: int, players: int) -> Estimator:
     """Chooses an estimator for a model behind an endpoint if neither the request nor the operator names one.
 
     The control variate reaches a target with a fraction of the rows. It is chosen if the rows that it saves would take

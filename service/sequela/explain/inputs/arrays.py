@@ -12,7 +12,7 @@ from sequela.explain.request import ArrayPath
 from sequela.explain.schema import FeatureKind, InputSchema, ModelSchema
 
 
-def converted(array: NDArray[Any], item: InputSchema, path: str) -> NDArray[Any]:
+def convert_array(array: NDArray[Any], item: InputSchema, path: str) -> NDArray[Any]:
     """Converts an array to the input's element type if no value changes its meaning.
 
     Floats convert to other floats if they stay finite. Integers and booleans convert to floats. Floats that are whole
@@ -37,7 +37,7 @@ def converted(array: NDArray[Any], item: InputSchema, path: str) -> NDArray[Any]
     return np.where(missing, wanted.type(np.nan), result) if missing.any() else result
 
 
-def checked(
+def check_shape(
     array: NDArray[Any], shape: tuple[int | None, ...], expected: str, item: InputSchema, path: ArrayPath
 ) -> NDArray[Any]:
     """Returns the array if it has this shape, where None means any length of at least 1; raises InvalidInput if not."""

@@ -49,14 +49,16 @@ ProcessOf = Callable[[OddKernel], OddProcess]
 """Creates the process with a given kernel, conditioned on a sample."""
 
 
-def likeliest(attributions: NDArray[np.float64], process_of: ProcessOf, run_jobs: JobRunner) -> OddKernel:
+def likeliest_kernel(
+    attributions: NDArray[np.float64], process_of: ProcessOf, run_jobs: JobRunner
+) -> OddKernel:
     """Returns the most likely first guess, given the base attributions (m, targets)."""
     kernels = list(_kernels(attributions))
     likelihoods = list(run_jobs(partial(_likelihood, process_of, kernel) for kernel in kernels))
     return kernels[int(np.argmax(likelihoods))]
 
 
-def tuned(kernel: OddKernel, process_of: ProcessOf) -> OddKernel:
+def tune(kernel: OddKernel, process_of: ProcessOf) -> OddKernel:
     """Returns the most probable kernel of those reached in a few steps, including `kernel` itself."""
     start = place = np.log(kernel.rates)
     best, highest = kernel, -np.inf
