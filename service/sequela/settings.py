@@ -14,7 +14,7 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from sequela.adapters.onnx.provider import ExecutionProvider, installed
+from sequela.adapters.onnx.provider import ExecutionProvider, installed_providers
 from sequela.endpoint_settings import EndpointSettings
 from sequela.explain.evaluate.choose_execution import ExecutionKind
 from sequela.explain.limits import Limits
@@ -292,9 +292,9 @@ class Settings(EndpointSettings, BaseSettings):
     @classmethod
     def _installed(cls, provider: ExecutionProvider) -> ExecutionProvider:
         # onnxruntime would silently fall back to the CPU.
-        if provider not in installed():
+        if provider not in installed_providers():
             raise ValueError(
-                f"must be one that the installed onnxruntime offers: {', '.join(installed())} ({GPU_HINT})"
+                f"must be one that the installed onnxruntime offers: {', '.join(installed_providers())} ({GPU_HINT})"
             )
         return provider
 

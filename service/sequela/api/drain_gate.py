@@ -52,10 +52,10 @@ class DrainGate:
         except TimeoutError:
             # A TimeoutError that the body raised itself passes through.
             if limit.expired():
-                raise draining() from None
+                raise draining_error() from None
             raise
 
 
-def draining() -> Unavailable:
+def draining_error() -> Unavailable:
     """Returns the error with which a draining server rejects requests."""
     return Unavailable("DRAINING", "the server is draining", retry_after=RETRY_SECONDS)

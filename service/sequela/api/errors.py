@@ -77,7 +77,7 @@ def to_failure(error: Exception) -> Failure:
         codes,
         error.reason,
         _cut(error.message, _length_within(error.message, MAX_MESSAGE_BYTES)),
-        _bounded(error.violations),
+        _limit_size(error.violations),
         error.retry_after,
         tuple((key, _cut(value, MAX_DESCRIPTION_LENGTH)) for key, value in error.metadata.items()),
     )
@@ -90,7 +90,7 @@ def _internal(error: Exception) -> Failure:
     return Failure(INTERNAL, "INTERNAL", text, metadata=(("request_id", request_id),))
 
 
-def _bounded(violations: tuple[Violation, ...]) -> tuple[Violation, ...]:
+def _limit_size(violations: tuple[Violation, ...]) -> tuple[Violation, ...]:
     """Returns as many violations as fit, but at least one."""
     kept: list[Violation] = []
     left = MAX_VIOLATIONS_BYTES

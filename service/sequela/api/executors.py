@@ -16,7 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
-from sequela.api.drain_gate import DrainGate, draining
+from sequela.api.drain_gate import DrainGate, draining_error
 from sequela.concurrency.deadline import Deadline
 from sequela.errors import OutOfTime, Overloaded, SequelaError, Unavailable
 from sequela.explain.ports import Observer
@@ -94,7 +94,7 @@ class Executor:
         except OutOfTime:
             # Draining hurried the deadline. The caller's own has time left, so another server may still answer.
             if deadline.hurried:
-                raise draining() from None
+                raise draining_error() from None
             raise
 
     def close(self, until: float) -> None:
@@ -111,9 +111,9 @@ class Executor:
     async def _acquire(self, deadline: Deadline) -> None:
         """Waits for a free thread."""
         if not self._open:
-            raise self._rejection(draining())
+            raise self._rejection(draining_error())
         if self._running + self._waiting >= self.threads + self._queue_size:
-            raise self._rejection(self._overloaded())
+            raise self._rejection(self._overload_error())
         self._count(waiting=1)
         end = asyncio.get_running_loop().time() + deadline.remaining
         try:
@@ -122,13 +122,15 @@ class Executor:
         except Unavailable as error:
             raise self._rejection(error) from None
         except TimeoutError:
-            raise self._rejection(_too_late("while the request waited for a free thread")) from None
+            raise self._rejection(_too_late_error("while the request waited for a free thread")) from None
         finally:
             self._count(waiting=-1)
         # The executor may have closed, or the deadline passed, just as the thread became free.
         if not self._open or deadline.remaining <= 0:
             self._free.release()
-            raise self._rejection(_too_late("before any work began") if self._open else draining())
+            raise self._rejection(
+                _too_late_error("before any work began") if self._open else draining_error()
+            )
         self._count(running=1)
 
     def _release(self, deadline: Deadline, started: float) -> None:
@@ -150,7 +152,7 @@ class Executor:
         self._observer.notice(RequestRejected(self._name, error.reason))
         return error
 
-    def _overloaded(self) -> Overloaded:
+    def _overload_error(self) -> Overloaded:
         rounds = (self._waiting + self._running) / self.threads
         return Overloaded(
             "QUEUE_FULL",
@@ -199,5 +201,5 @@ def _call_in_loop(loop: asyncio.AbstractEventLoop, callback: Callable[[], None],
         loop.call_soon_threadsafe(callback)
 
 
-def _too_late(when: str) -> OutOfTime:
+def _too_late_error(when: str) -> OutOfTime:
     return OutOfTime("DEADLINE_TOO_SHORT", f"the deadline passed {when}")

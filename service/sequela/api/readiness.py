@@ -13,7 +13,7 @@ from typing import Protocol
 
 from grpc_health.v1 import health, health_pb2
 
-from sequela.api.drain_gate import draining
+from sequela.api.drain_gate import draining_error
 from sequela.api.grpc.context import Context
 from sequela.explain.ports import ModelRecord, ModelState
 
@@ -44,7 +44,7 @@ class Health(health.aio.HealthServicer):  # type: ignore[name-defined, misc]  # 
         finally:
             watching.cancel()
             dismissed.cancel()
-        raise draining()
+        raise draining_error()
 
     def dismiss(self) -> None:
         """Ends every Watch."""

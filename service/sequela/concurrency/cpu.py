@@ -20,7 +20,7 @@ def usable_cores(root: Path = ROOT) -> int:
 
     A quota of 1.5 cores counts as 2. The result is at least 1. Tests put their own `proc` and `sys` below `root`.
     """
-    return max(1, min([_allowed(), *map(math.ceil, _quotas(root))]))
+    return max(1, min([_affinity_count(), *map(math.ceil, _quotas(root))]))
 
 
 def own_cores(workers: int) -> tuple[int, ...]:
@@ -49,7 +49,7 @@ def pin_to(cores: Sequence[int]) -> Callable[[int], None] | None:
     return pin
 
 
-def _allowed() -> int:
+def _affinity_count() -> int:
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # macOS and Windows

@@ -118,7 +118,7 @@ class WorkerPool:
             self._closed = True
             while self._queue:
                 group = self._queue.popleft()
-                group.fail(len(group.results), _draining())
+                group.fail(len(group.results), _draining_error())
                 group.conclude()
         for inbox in self._inboxes:
             inbox.put(None)
@@ -139,7 +139,7 @@ class WorkerPool:
         """Drops the jobs that have not started, and does not wait for running ones."""
         with self._lock:
             # This failure comes after all jobs that have started, so their own errors take precedence.
-            group.fail(len(group.results), _dropped())
+            group.fail(len(group.results), _dropped_error())
             if group in self._queue:
                 self._queue.remove(group)
 
@@ -148,7 +148,7 @@ class WorkerPool:
         with self._lock:
             if group in self._queue:
                 self._queue.remove(group)
-                group.fail(0, _dropped())
+                group.fail(0, _dropped_error())
                 group.conclude()
         group.ended.get()
 
@@ -163,7 +163,7 @@ class WorkerPool:
     def _enqueue(self, group: JobGroup) -> None:
         with self._lock:
             if self._closed:
-                group.fail(0, _draining())
+                group.fail(0, _draining_error())
                 group.conclude()
             else:
                 self._queue.append(group)
@@ -208,9 +208,9 @@ class WorkerPool:
         return inbox
 
 
-def _dropped() -> Unavailable:
+def _dropped_error() -> Unavailable:
     return Unavailable("DROPPED", "the request no longer waits for this job")
 
 
-def _draining() -> Unavailable:
+def _draining_error() -> Unavailable:
     return Unavailable("DRAINING", "the server is draining", retry_after=1.0)

@@ -9,7 +9,7 @@ import numpy as np
 
 from sequela.oip.datatypes import Datatype
 from sequela.oip.json_numbers import json_elements
-from sequela.oip.tensors import Tensor, accepted_datatype, check_shape, shaped
+from sequela.oip.tensors import Tensor, accepted_datatype, check_shape, reshape_elements
 
 
 def read_json_tensor(
@@ -23,7 +23,7 @@ def read_json_tensor(
     """
     accepted = accepted_datatype(datatype, datatypes)
     check_shape(shape)  # before the data, which may be long
-    return Tensor(name, datatype, shaped(json_elements(data, accepted), shape))
+    return Tensor(name, datatype, reshape_elements(json_elements(data, accepted), shape))
 
 
 def json_tensor(tensor: Tensor) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from sequela.oip.tensors import (
     check_shape,
     known_datatype,
     raw_contents,
-    shaped,
+    reshape_elements,
     typed_contents,
 )
 
@@ -62,7 +62,7 @@ def read_output(response: pb.ModelInferResponse, index: int) -> Array:
     else:
         text = f"is one of {len(response.outputs)} outputs, but there are raw contents of {len(raw)}"
         raise InvalidTensor("", "TENSOR_ELEMENTS", text)
-    return shaped(elements, output.shape)
+    return reshape_elements(elements, output.shape)
 
 
 def write_raw_inputs(request: pb.ModelInferRequest, tensors: Iterable[Tensor]) -> None:
@@ -97,7 +97,7 @@ def _input(tensor: InputTensor, raw: bytes | None, datatypes: Mapping[str, Datat
             elements = array_from_typed(tensor.contents, datatype)
         else:
             elements = _from_raw(raw, tensor, datatype)
-        return Tensor(tensor.name, tensor.datatype, shaped(elements, tensor.shape))
+        return Tensor(tensor.name, tensor.datatype, reshape_elements(elements, tensor.shape))
     except InvalidTensor as error:
         raise error.below(path) from None
 

@@ -54,8 +54,8 @@ def write_metadata(metadata: ModelMetadata) -> pb.ModelMetadataResponse:
         name=metadata.name,
         versions=metadata.versions,
         platform=metadata.platform,
-        inputs=_written_tensors(metadata.inputs),
-        outputs=_written_tensors(metadata.outputs),
+        inputs=_write_tensors(metadata.inputs),
+        outputs=_write_tensors(metadata.outputs),
     )
 
 
@@ -108,7 +108,7 @@ def _read_tensors(messages: Iterable[TensorMessage]) -> tuple[TensorMetadata, ..
     return tuple(TensorMetadata(each.name, each.datatype, tuple(each.shape)) for each in messages)
 
 
-def _written_tensors(tensors: Iterable[TensorMetadata]) -> list[TensorMessage]:
+def _write_tensors(tensors: Iterable[TensorMetadata]) -> list[TensorMessage]:
     return [TensorMessage(name=each.name, datatype=each.datatype, shape=each.shape) for each in tensors]
 
 

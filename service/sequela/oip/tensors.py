@@ -123,11 +123,11 @@ def check_only_contents(contents: pb.InferTensorContents, datatype: Datatype) ->
 def check_shape(shape: Sequence[int]) -> None:
     """Raises InvalidTensor (TENSOR_SHAPE) unless there is an axis, and all have a size of at least 1."""
     if not shape or not all(1 <= size <= MAX_AXIS for size in shape):
-        text = f"is {shown_shape(shape)}; the first axis is the batch, and every size must be at least 1"
+        text = f"is {format_shape(shape)}; the first axis is the batch, and every size must be at least 1"
         raise InvalidTensor("shape", "TENSOR_SHAPE", text)
 
 
-def shaped(elements: Array, shape: Sequence[int]) -> Array:
+def reshape_elements(elements: Array, shape: Sequence[int]) -> Array:
     """Reshapes elements (size,).
 
     Raises InvalidTensor: TENSOR_SIZE if their number does not fit, TENSOR_SHAPE for more axes than `MAX_AXES`.
@@ -137,7 +137,7 @@ def shaped(elements: Array, shape: Sequence[int]) -> Array:
         raise InvalidTensor("shape", "TENSOR_SHAPE", text)
     # Sizes are untrusted: math.prod cannot overflow, and two negative sizes must not have a product that fits.
     if any(size < 0 for size in shape) or math.prod(shape) != len(elements):
-        text = f"has {len(elements)} values, which do not fill the shape {shown_shape(shape)}"
+        text = f"has {len(elements)} values, which do not fill the shape {format_shape(shape)}"
         raise InvalidTensor("", "TENSOR_SIZE", text)
     return elements.reshape(tuple(shape))
 
@@ -158,6 +158,6 @@ def known_datatype(name: str) -> Datatype:
     return DATATYPES[name]
 
 
-def shown_shape(shape: Sequence[int]) -> str:
+def format_shape(shape: Sequence[int]) -> str:
     """Formats a shape for messages: `(2, 3)`."""
     return "(" + ", ".join(map(str, shape)) + ")"

@@ -66,7 +66,7 @@ class AddressGuard:
                 "its host has an address that is not public and not in the operator's --endpoint-networks, or one "
                 "that is never allowed (link-local, multicast, unspecified)"
             )
-            raise not_allowed(f"{self.uri}: {text}")
+            raise not_allowed_error(f"{self.uri}: {text}")
 
     def _allows(self, address: Address) -> bool:
         if address.is_link_local or address.is_multicast or address.is_unspecified:
@@ -79,7 +79,7 @@ def open_guard(uri: EndpointUri) -> AddressGuard:
     return AddressGuard(uri, ALL_NETWORKS)
 
 
-def not_allowed(text: str) -> Forbidden:
+def not_allowed_error(text: str) -> Forbidden:
     """Returns the error for an endpoint that a request must not name."""
     violations = [Violation(URI_FIELD, text)]
     return Forbidden("ENDPOINT_NOT_ALLOWED", f"{URI_FIELD}: {text}", violations=violations)

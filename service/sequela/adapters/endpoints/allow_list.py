@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_network
 
-from sequela.adapters.endpoints.addresses import AddressGuard, not_allowed
+from sequela.adapters.endpoints.addresses import AddressGuard, not_allowed_error
 from sequela.adapters.endpoints.uri import SCHEMES, EndpointUri, read_host, read_port
 
 _PATTERN = re.compile(
@@ -70,7 +70,7 @@ class AllowList:
         """Returns the guard that checks its host's addresses. Raises Forbidden (ENDPOINT_NOT_ALLOWED)."""
         if not any(pattern.matches(uri) for pattern in self._patterns):
             text = "is not on the operator's list of endpoints that requests may name (--endpoint-allow)"
-            raise not_allowed(f"{uri} {text}")
+            raise not_allowed_error(f"{uri} {text}")
         guard = AddressGuard(uri, self._networks)
         # An address in the URI can be checked without a look-up, so the request is refused before anything is opened.
         guard.check_literal()

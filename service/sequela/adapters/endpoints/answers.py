@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sequela.oip.datatypes import DATATYPES
 from sequela.oip.invalid_tensor import InvalidTensor
 from sequela.oip.json_numbers import json_array
-from sequela.oip.tensors import shown_shape
+from sequela.oip.tensors import format_shape
 
 
 class WrongAnswer(Exception):
@@ -62,7 +62,7 @@ def output_rows(name: str, values: NDArray[Any], rows: int) -> NDArray[np.float6
     if not values.shape and rows == 1:  # a model that squeezes all axes of size 1 squeezes the batch's too
         values = values.reshape(1)
     if not values.shape or values.shape[0] != rows:
-        text = f"has the shape {shown_shape(values.shape)} for {rows} rows; its first axis must be the batch"
+        text = f"has the shape {format_shape(values.shape)} for {rows} rows; its first axis must be the batch"
         raise WrongAnswer(f"output {name!r} {text}")
     return values.astype(np.float64)
 

@@ -10,7 +10,7 @@ import grpc
 from sequela.adapters.endpoints.addresses import AddressGuard
 from sequela.adapters.endpoints.credentials import Credentials, Tls
 from sequela.adapters.endpoints.transport_limits import TransportLimits, user_agent
-from sequela.adapters.endpoints.uri import EndpointUri, bracketed
+from sequela.adapters.endpoints.uri import EndpointUri, add_brackets
 
 ROUND_ROBIN = '{"loadBalancingConfig": [{"round_robin": {}}]}'
 KEEPALIVE_SECONDS, KEEPALIVE_TIMEOUT_SECONDS = 20.0, 5.0
@@ -59,13 +59,13 @@ class GrpcChannelFinder:
     def _target(self, timeout: float | None) -> str:
         """Returns the host's name, which gRPC looks up, or with a guard the addresses that it allows."""
         if self.guard is None:
-            return f"dns:///{bracketed(self.uri.host)}:{self.uri.port}"
+            return f"dns:///{add_brackets(self.uri.host)}:{self.uri.port}"
         seconds = (
             self.limits.connect_seconds if timeout is None else min(timeout, self.limits.connect_seconds)
         )
         addresses = [ip_address(address) for address in self.guard.look_up(seconds)]
         family = addresses[0].version  # a target has one family: the one that the resolver prefers
-        hosts = sorted(bracketed(str(address)) for address in addresses if address.version == family)
+        hosts = sorted(add_brackets(str(address)) for address in addresses if address.version == family)
         return f"ipv{family}:{','.join(f'{host}:{self.uri.port}' for host in hosts)}"
 
 
@@ -73,7 +73,7 @@ def _options(uri: EndpointUri, limits: TransportLimits) -> ChannelOptions:
     # The target may hold addresses, but the certificate is checked against the host's name.
     name = (("grpc.ssl_target_name_override", uri.host),) if uri.secure else ()
     return (
-        ("grpc.default_authority", f"{bracketed(uri.host)}:{uri.port}"),
+        ("grpc.default_authority", f"{add_brackets(uri.host)}:{uri.port}"),
         *name,
         ("grpc.primary_user_agent", user_agent()),
         # A proxy would resolve the name itself, and so bypass the guard.

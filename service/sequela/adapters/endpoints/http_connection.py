@@ -111,7 +111,7 @@ class _Network(httpcore.NetworkBackend):
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failed = error
             else:
-                return self.bounded(stream, end)
+                return self.limit(stream, end)
         raise failed
 
     def left(self, end: float) -> float:
@@ -124,7 +124,7 @@ class _Network(httpcore.NetworkBackend):
             raise httpcore.ConnectTimeout(f"no connection within {self._connect_seconds:g} s")
         return of_connecting if of_call is None else min(of_call, of_connecting)
 
-    def bounded(self, stream: httpcore.NetworkStream, end: float) -> httpcore.NetworkStream:
+    def limit(self, stream: httpcore.NetworkStream, end: float) -> httpcore.NetworkStream:
         """Wraps a stream so that it stops at the end of each call. `end` is the time by which it must be connected.
 
         Raises httpcore.ConnectError if the pool has been closed in the meantime.
@@ -176,7 +176,7 @@ class _Stream(httpcore.NetworkStream):
     ) -> httpcore.NetworkStream:
         left = self._network.left(self._connected_by)
         stream = self._stream.start_tls(ssl_context, server_hostname, left)
-        return self._network.bounded(stream, self._connected_by)
+        return self._network.limit(stream, self._connected_by)
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)

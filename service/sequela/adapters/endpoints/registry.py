@@ -111,7 +111,7 @@ class EndpointRegistry:
         with self._lock:
             self._files.pop(owner, None)
             if access := self._configured.pop(owner, None):
-                access.limiter.amend(self._switched(access.uri, access.limiter.terms))
+                access.limiter.amend(self._with_switch(access.uri, access.limiter.terms))
                 self._handles.clear()
 
     def resolve(self, choice: EndpointModel, until: float) -> RemoteModel:
@@ -143,7 +143,7 @@ class EndpointRegistry:
 
     def _check_agreement(self, file: EndpointFile) -> None:
         for name, other in self._files.items():
-            differing = file.terms.differing(other.terms) if other.uri == file.uri else ()
+            differing = file.terms.differences(other.terms) if other.uri == file.uri else ()
             if differing:
                 text = (
                     f"{file.uri} is also in {name.model}/{name.version}, with different values of "
@@ -151,7 +151,7 @@ class EndpointRegistry:
                 )
                 raise InvalidInput("ENDPOINT_FILE_INVALID", text)
 
-    def _switched(self, uri: EndpointUri, terms: EndpointTerms) -> EndpointTerms:
+    def _with_switch(self, uri: EndpointUri, terms: EndpointTerms) -> EndpointTerms:
         """Returns these terms, disabled if any file disables the endpoint."""
         files = [other for other in self._files.values() if other.uri == uri]
         return replace(terms, enabled=all(other.terms.enabled for other in files))
@@ -160,7 +160,7 @@ class EndpointRegistry:
         """Returns the endpoint's limiter with these terms. If they need a new limiter, other owners get it when their
         files are read again.
         """
-        terms = self._switched(file.uri, file.terms)
+        terms = self._with_switch(file.uri, file.terms)
         known = {access.limiter for access in self._configured.values() if access.uri == file.uri}
         # A limiter that has these terms already comes first, so that files that agree share one.
         for limiter in sorted(known, key=lambda limiter: limiter.terms != terms):

@@ -38,7 +38,7 @@ class RemoteModelSource:
     uri_path: str
     schema_path: str
 
-    def pinned(self, description: Description) -> bool:
+    def is_pinned(self, description: Description) -> bool:
         """Returns whether the model cannot change unnoticed: its version is listed by the server, or has a revision.
 
         Servers that do not list versions may ignore the requested one. A revision is the operator's own statement.
@@ -51,7 +51,7 @@ class RemoteModelSource:
 
         For a pinned model, it does not depend on other versions on the server.
         """
-        versions = () if self.pinned(description) else description.versions
+        versions = () if self.is_pinned(description) else description.versions
         said = [repr(description.inputs), repr(description.outputs), versions, description.platform]
         facts = [self.uri, self.version, self.revision, said, hashlib.sha256(self.schema_json).hexdigest()]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
@@ -103,7 +103,7 @@ def _client(
         uri=source.uri,
         version=source.version,
         revision=source.revision,
-        pinned=source.pinned(description),
+        pinned=source.is_pinned(description),
         platform=description.platform,
         max_coalitions=terms.max_coalitions,
         estimator=terms.estimator,

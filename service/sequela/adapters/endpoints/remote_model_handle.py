@@ -69,7 +69,7 @@ class RemoteModelHandle:
         cached = self._cached
         if cached and Deadline.now() < cached.until and not self.doubtful:
             return cached.model
-        with self._locked(until):
+        with self._lock_refresh(until):
             # Another thread has refreshed the model while this one waited.
             if self._cached is not cached and self._cached:
                 return self._cached.model
@@ -79,7 +79,7 @@ class RemoteModelHandle:
 
     def refresh(self, until: float) -> RemoteModel:
         """Requests the description and returns the model as it is served now. Raises as `model`."""
-        with self._locked(until):
+        with self._lock_refresh(until):
             return self._refresh(until)
 
     def report_mismatch(self) -> None:
@@ -130,7 +130,7 @@ class RemoteModelHandle:
             raise error.error from None
 
     @contextmanager
-    def _locked(self, until: float) -> Iterator[None]:
+    def _lock_refresh(self, until: float) -> Iterator[None]:
         left = until - Deadline.now()
         if not self._refreshing.acquire(timeout=min(max(left, 0.0), threading.TIMEOUT_MAX)):
             raise DeadlinePassed

@@ -14,12 +14,12 @@ from sequela.adapters.endpoints.credentials import Credentials, UnusableCredenti
 from sequela.adapters.endpoints.failures import (
     RETRY_SECONDS,
     RetryableError,
-    invalid_answer,
-    overloaded,
-    refused,
+    invalid_answer_error,
+    overload_error,
+    refusal,
     seconds_left,
-    unreachable,
-    unusable,
+    unreachable_error,
+    unusable_error,
 )
 from sequela.adapters.endpoints.http_connection import HttpConnections, HttpConnectionSpec
 from sequela.adapters.endpoints.reconnecting_connection import ReconnectingConnection
@@ -61,7 +61,7 @@ class Rest:
         body = orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
         if len(body) > self._limits.message_bytes:
             text = f"the call has {len(body)} bytes, which exceeds the limit of {self._limits.message_bytes} bytes"
-            raise unusable(self.uri, text)
+            raise unusable_error(self.uri, text)
         return self._ask("POST", path, body, until)
 
     def ready(self, path: str, until: float) -> bool:
@@ -88,13 +88,13 @@ class Rest:
         try:
             status, headers, content = self._exchange(method, path, body, until)
         except UnusableCredentials as error:
-            raise unusable(self.uri, str(error)) from None
+            raise unusable_error(self.uri, str(error)) from None
         except httpcore.RemoteProtocolError as error:
-            raise invalid_answer(self.uri, f"it does not speak HTTP/1.1: {error}") from None
+            raise invalid_answer_error(self.uri, f"it does not speak HTTP/1.1: {error}") from None
         except (httpcore.NetworkError, httpcore.TimeoutException, OSError) as error:
             seconds_left(until)
             self._connections.doubt()
-            raise unreachable(self.uri, str(error) or type(error).__name__) from None
+            raise unreachable_error(self.uri, str(error) or type(error).__name__) from None
         if not 200 <= status < 300:
             raise self._failure(status, headers, content)
         return content
@@ -133,21 +133,21 @@ class Rest:
             body += piece
             if len(body) > self._limits.message_bytes:
                 text = f"it exceeds the limit of {self._limits.message_bytes} bytes"
-                raise invalid_answer(self.uri, text)
+                raise invalid_answer_error(self.uri, text)
         return bytes(body)
 
     def _failure(self, status: int, headers: Headers, content: bytes) -> SequelaError | RetryableError:
         """Returns the error for a status."""
         words = f"HTTP {status}: {_words(content)}"
         if status == UNAVAILABLE:
-            return unreachable(self.uri, words)
+            return unreachable_error(self.uri, words)
         if status in GATEWAYS:
-            return unreachable(self.uri, words).error
+            return unreachable_error(self.uri, words).error
         if status == OVERLOADED:
-            return overloaded(self.uri, words, _retry_after(headers))
+            return overload_error(self.uri, words, _retry_after(headers))
         if 300 <= status < 400:
             words = f"HTTP {status}, a redirect to {_header(headers, b'location')}, which is not followed"
-        return refused(self.uri, words)
+        return refusal(self.uri, words)
 
 
 def _words(content: bytes) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela.adapters.endpoints.answers import WrongAnswer, json_floats
-from sequela.adapters.endpoints.failures import RetryableError, invalid_answer
+from sequela.adapters.endpoints.failures import RetryableError, invalid_answer_error
 from sequela.adapters.endpoints.rest_answers import ANYTHING, PREDICT, read_answer
 from sequela.adapters.endpoints.rest_client import Rest
 from sequela.adapters.endpoints.transport import Description, Feeds
@@ -32,7 +32,7 @@ class RestV1Transport:
         try:
             read_answer(ANYTHING, self._rest.get(self._path, until), "the answer")
         except WrongAnswer as error:
-            raise invalid_answer(self._rest.uri, str(error)) from None
+            raise invalid_answer_error(self._rest.uri, str(error)) from None
         return Description()
 
     def infer(self, feeds: Feeds, output: str, until: float) -> NDArray[np.float64]:
@@ -42,7 +42,7 @@ class RestV1Transport:
             answer = read_answer(PREDICT, content, "the answer")
             return predictions(answer.predictions, output, len(next(iter(feeds.values()))))
         except WrongAnswer as error:
-            raise invalid_answer(self._rest.uri, str(error)) from None
+            raise invalid_answer_error(self._rest.uri, str(error)) from None
 
     def ready(self, until: float) -> bool:
         """As `Transport.ready`."""
@@ -82,11 +82,11 @@ def predictions(given: list[Any], output: str, rows: int) -> NDArray[np.float64]
     if len(given) != rows:
         raise WrongAnswer(f"it has {len(given)} predictions for {rows} rows; it must have one for each row")
     if given and all(isinstance(row, dict) for row in given):
-        given = _named(given, output)
+        given = _named_output(given, output)
     return json_floats(given, "predictions")
 
 
-def _named(rows: list[dict[str, Any]], output: str) -> list[Any]:
+def _named_output(rows: list[dict[str, Any]], output: str) -> list[Any]:
     """Returns one output of predictions that are objects."""
     held = ", ".join(map(repr, rows[0])) or "none"
     if not output and len(rows[0]) > 1:

@@ -47,15 +47,15 @@ def _content(datatype: str) -> Content:
 def _input(tensor: TensorMetadata) -> InputSignature:
     if tensor.datatype not in DATATYPES:
         text = f"has {tensor.datatype or 'no datatype'}, but only {', '.join(DATATYPES)} are supported"
-        raise _unsupported(tensor, text)
+        raise _unsupported_error(tensor, text)
     if not 1 <= len(tensor.shape) <= MAX_AXES:
         text = f"has {len(tensor.shape)} axes, but must have between 1 (the batch) and {MAX_AXES}"
-        raise _unsupported(tensor, text)
+        raise _unsupported_error(tensor, text)
     datatype = DATATYPES[tensor.datatype]
     return InputSignature(tensor.name, datatype.input_dtype, datatype.dtype.name, _axes(tensor))
 
 
-def _unsupported(tensor: TensorMetadata, problem: str) -> DoesNotFit:
+def _unsupported_error(tensor: TensorMetadata, problem: str) -> DoesNotFit:
     return DoesNotFit("MODEL_INPUT_UNSUPPORTED", one_line(f"input {tensor.name!r} {problem}"))
 
 

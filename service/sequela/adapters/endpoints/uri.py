@@ -85,14 +85,14 @@ class EndpointUri:
     @property
     def authority(self) -> str:
         """`host:port`, with IPv6 addresses in brackets. The scheme's default port is omitted."""
-        host = bracketed(self.host)
+        host = add_brackets(self.host)
         return host if self.port == DEFAULT_PORTS.get(self.scheme) else f"{host}:{self.port}"
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.authority}{self.path}"
 
 
-def bracketed(host: str) -> str:
+def add_brackets(host: str) -> str:
     """Writes a host as it stands before a port, with IPv6 addresses in brackets."""
     return f"[{host}]" if ":" in host else host
 

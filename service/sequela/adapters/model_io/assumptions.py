@@ -37,7 +37,7 @@ def assumptions(
         if item.name not in written:
             found += _flat_window(item, seen[item.name])
             found += _as_many_as_events(item, seen, draft.schema.inputs)
-        found += _shape_assumed(item, written.get(item.name), seen[item.name])
+        found += _assumed_shape(item, written.get(item.name), seen[item.name])
         if not independent_rows:
             found += _wrong_axis(item, written.get(item.name), uses.get(item.name))
     return tuple(found)
@@ -115,7 +115,7 @@ def _with_role(inputs: Sequence[InputSchema], name: str) -> Iterator[InputSchema
         yield InputSchema(name, Role.EVENTS, item.dtype) if item.name == name else item
 
 
-def _shape_assumed(
+def _assumed_shape(
     item: InputSchema, written: InputSchema | None, seen: InputSignature
 ) -> Iterator[ExplanationWarning]:
     if item.role is Role.STATIC and len(item.shape) > 1 and not written:

@@ -74,7 +74,7 @@ def output_layout(
     wide = [size for size in rest if size != 1]
     # `rests` still holds shapes if they differ between lengths: then another axis follows the number of events.
     if rests or len(wide) > 2 - over_time:
-        raise InvalidInput.at(path, "MODEL_OUTPUT_UNSUPPORTED", _unsupported(shapes, output))
+        raise InvalidInput.at(path, "MODEL_OUTPUT_UNSUPPORTED", _unsupported_text(shapes, output))
     count = math.prod(wide)
     if not 1 <= count <= limits.max_columns:
         text = f"output {output!r} has {count} columns, but must have between 1 and the limit of {limits.max_columns}"
@@ -148,7 +148,7 @@ def _last_axis_text(shape: Shape, output: str) -> str:
     return text + f'its last axis, or {shape[-1]} outputs. Write "per_event": true or false in a schema'
 
 
-def _unsupported(shapes: Mapping[int, Shape], output: str) -> str:
+def _unsupported_text(shapes: Mapping[int, Shape], output: str) -> str:
     found = ", ".join(f"{seen} for {length} events" for length, seen in shapes.items())
     text = f"output {output!r} has the shape {found}; supported are (n), (n, outputs), (n, steps, outputs), (n, events)"
     return (

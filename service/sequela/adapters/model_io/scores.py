@@ -31,19 +31,19 @@ class Scores:
             DoesNotFit: MODEL_FAILED for another shape than when the model was loaded; MODEL_OUTPUT_NOT_FINITE.
         """
         if not self.schema.per_event:
-            return self._checked(outputs)
+            return self._check(outputs)
         if not 0 <= step < outputs.shape[1]:
             text = (
                 f"the model's output has {outputs.shape[1]} steps, so there is no step with the index {step}"
             )
             raise DoesNotFit("MODEL_FAILED", text)
-        return self._checked(outputs[:, step])
+        return self._check(outputs[:, step])
 
     def last(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
         """Returns the scores at the last step. Raises as `at` does."""
         return self.at(outputs, outputs.shape[1] - 1 if self.schema.per_event else 0)
 
-    def _checked(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _check(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
         scores = outputs.reshape(len(outputs), -1)
         if scores.shape[1] != len(self.schema.targets):
             text = f"the model returned {scores.shape[1]} outputs for {len(self.schema.targets)} targets"

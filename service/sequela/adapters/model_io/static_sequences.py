@@ -43,7 +43,7 @@ def static_sequences(items: Sequence[InputSignature], path: str) -> frozenset[st
     left = [item for item in items if item.name not in static]
     lengths = {item.axes[1] for item in left if isinstance(item.axes[1], int)}
     if len(lengths) > 1 or any(item.name in static and not _is_fixed(item) for item in items):
-        raise _undecided(items, path)
+        raise _undecided_error(items, path)
     return frozenset(static)
 
 
@@ -57,7 +57,7 @@ def _is_fixed(item: InputSignature) -> bool:
     return all(isinstance(size, int) for size in item.axes[1:])
 
 
-def _undecided(items: Sequence[InputSignature], path: str) -> InvalidInput:
+def _undecided_error(items: Sequence[InputSignature], path: str) -> InvalidInput:
     """Returns the error, with a schema in which the longest input is the sequence."""
     fixed = {item.name: item.axes[1] for item in items if isinstance(item.axes[1], int)}
     longest = max(fixed, key=lambda name: fixed[name], default=items[0].name)

@@ -27,7 +27,7 @@ def with_time_first(model: ModelProto) -> ModelProto:
     rewritten = ModelProto()
     rewritten.CopyFrom(model)
     fresh = fresh_names(model)
-    nodes = [new for node in model.graph.node for new in _rewritten(node, fresh)]
+    nodes = [new for node in model.graph.node for new in _time_first_nodes(node, fresh)]
     del rewritten.graph.node[:]
     rewritten.graph.node.extend(nodes)
     return rewritten
@@ -37,7 +37,7 @@ def _is_batch_first(node: NodeProto) -> bool:
     return is_recurrent(node) and any(item.name == "layout" and item.i == 1 for item in node.attribute)
 
 
-def _rewritten(node: NodeProto, fresh: FreshName) -> Iterator[NodeProto]:
+def _time_first_nodes(node: NodeProto, fresh: FreshName) -> Iterator[NodeProto]:
     """Yields the node itself, or the transpositions before it, the node of layout 0, and those after it."""
     if not _is_batch_first(node):
         yield node

@@ -60,7 +60,7 @@ def read_onnx(content: bytes, limits: Limits, path: str) -> OnnxFile:
     if len(content) > limits.max_model_bytes:
         text = f"the model has {len(content)} bytes, but the limit is {limits.max_model_bytes}"
         raise InvalidInput.at(path, "MODEL_TOO_LARGE", text)
-    model = _parsed(content, path)
+    model = _parse(content, path)
     if len(model.training_info):
         raise InvalidInput.at(
             path, "MODEL_HAS_TRAINING", "the model holds training information; export it for inference"
@@ -95,7 +95,7 @@ def location(tensor: TensorProto) -> str:
     return next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
 
 
-def _parsed(content: bytes, path: str) -> ModelProto:
+def _parse(content: bytes, path: str) -> ModelProto:
     if not content:
         raise InvalidInput.at(
             path, "MODEL_NOT_ONNX", "the model is empty, expected the bytes of an ONNX file"

@@ -23,7 +23,7 @@ class ExecutionProvider(StrEnum):
         return f"{self.name}{SUFFIX}"
 
 
-def installed() -> tuple[ExecutionProvider, ...]:
+def installed_providers() -> tuple[ExecutionProvider, ...]:
     """Returns the providers that the installed onnxruntime was built with."""
     available = onnxruntime.get_available_providers()
     return tuple(provider for provider in ExecutionProvider if provider.full_name in available)

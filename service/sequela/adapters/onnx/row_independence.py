@@ -72,7 +72,7 @@ def compare_rows(feeder: Feeder, session: Session, cells: Cells, padding: Paddin
 def with_row_scales(cells: Cells) -> Cells:
     """Scales the floats of each row by its entry in ROW_SCALES. Ids stay as they are."""
 
-    def scaled(values: NDArray[Any]) -> NDArray[Any]:
+    def scale(values: NDArray[Any]) -> NDArray[Any]:
         if values.dtype.kind != "f":
             return values
         shape = (-1,) + (1,) * (values.ndim - 1)
@@ -80,7 +80,7 @@ def with_row_scales(cells: Cells) -> Cells:
         result: NDArray[Any] = values * factors + added
         return result
 
-    return Cells(tuple(map(scaled, cells.events)), tuple(map(scaled, cells.static)))
+    return Cells(tuple(map(scale, cells.events)), tuple(map(scale, cells.static)))
 
 
 def select_rows(cells: Cells, part: slice) -> Cells:
@@ -114,9 +114,9 @@ def single_row_warning(model: ModelProto, output: str) -> ExplanationWarning:
 
 def likely_cause(model: ModelProto, output: str) -> str:
     """Returns what is probably wrong with the export of a model whose rows influence each other, and what to do."""
-    scaled = find_batch_scaling(model, output)
-    if scaled:
-        return f"{scaled} rounds by the largest value of its batch: quantise statically, or explain the float model."
+    node = find_batch_scaling(model, output)
+    if node:
+        return f"{node} rounds by the largest value of its batch: quantise statically, or explain the float model."
     nodes = needed_nodes(model.graph.node, [output])
     recurrent = next((node for node in walk_nodes(model, nodes) if is_recurrent(node)), None)
     if recurrent is not None:

@@ -56,16 +56,16 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # 
             return None
         service, method = handler_call_details.method.lstrip("/").split("/", 1)
         kind = KINDS[handler.request_streaming, handler.response_streaming]
-        return self._wrapped(handler, Call(kind, service, method))
+        return self._wrap(handler, Call(kind, service, method))
 
-    def _wrapped(self, handler: Any, call: Call) -> Any:
+    def _wrap(self, handler: Any, call: Call) -> Any:
         takes = self._stream_in if handler.request_streaming else self._message_in
         gives = self._stream_out if handler.response_streaming else self._message_out
         wrapper, behaviour = _kind(handler)
 
         async def method(given: Any, context: Context) -> Any:
             # The gate is inside, so that calls that it ends are logged and counted too.
-            async with self._guarded(call, context), self._gate.inside():
+            async with self._observe(call, context), self._gate.inside():
                 return await gives(call, behaviour(takes(call, given), context), context)
 
         return wrapper(
@@ -103,7 +103,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # 
                 self._observer.notice(MessageSent(call))
 
     @contextlib.asynccontextmanager
-    async def _guarded(self, call: Call, context: Context) -> AsyncIterator[None]:
+    async def _observe(self, call: Call, context: Context) -> AsyncIterator[None]:
         request_id = _request_id(context)
         context.set_trailing_metadata(((REQUEST_ID_KEY, request_id),))
         started = time.monotonic()

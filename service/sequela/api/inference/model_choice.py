@@ -15,4 +15,4 @@ def model_choice(name: str, version: str, path: str) -> ModelChoice:
     if not version and names.is_digest(name.lower()):
         return DigestedModel(name.lower())
     full = f"{name}/{version}" if version else name
-    return NamedModel(Violations.checked_name(path, full, names.is_model_reference, names.MODEL_FORMS))
+    return NamedModel(Violations.check_name(path, full, names.is_model_reference, names.MODEL_FORMS))

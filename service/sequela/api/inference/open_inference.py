@@ -124,10 +124,10 @@ class OpenInference:
         batch = inference.batch
         make: Callable[[], InferenceAnswer]
         if inference.only_scores:
-            scored = await self.dataplane.score(batch.choice, batch.score_request, _unchanged, deadline)
+            scored = await self.dataplane.score(batch.choice, batch.score_request, _identity, deadline)
             make = partial(_of_scores, inference, scored)
         else:
-            levels = outputs.needed(inference.names, batch.parameters.levels)
+            levels = outputs.levels_for(inference.names, batch.parameters.levels)
             row = partial(_row, inference)
             rows = await self.dataplane.explain_batch(batch.explain_requests(levels), row, deadline)
             make = partial(_of_rows, inference, rows)
@@ -137,7 +137,7 @@ class OpenInference:
     def _inference(self, read: Callable[[], InferRequest], model: ModelInfo) -> Inference:
         request, limits = read(), self.dataplane.limits
         parameters = read_parameters(request.parameters, limits)
-        names = outputs.chosen(request.outputs, parameters.levels)
+        names = outputs.choose(request.outputs, parameters.levels)
         most = limits.max_score_sequences if set(names) <= set(SCORES) else limits.max_explained_rows
         rows = tensor_rows(request.inputs, most)
         targets = first_targets(model.schema, limits)
@@ -145,7 +145,7 @@ class OpenInference:
         return Inference(request.id, batch, names)
 
 
-def _unchanged(scored: ScoreResult) -> ScoreResult:
+def _identity(scored: ScoreResult) -> ScoreResult:
     return scored
 
 

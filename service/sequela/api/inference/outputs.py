@@ -63,7 +63,7 @@ class Output:
     part: Callable[[ExplainedRow], Any]
 
 
-def chosen(names: Sequence[str], asked: frozenset[Level] | None) -> tuple[str, ...]:
+def choose(names: Sequence[str], asked: frozenset[Level] | None) -> tuple[str, ...]:
     """Returns the outputs to compute: the named ones, or all that the requested levels allow. Raises InvalidInput."""
     given = DEFAULT_LEVELS if asked is None else asked
     if not names:
@@ -82,7 +82,7 @@ def chosen(names: Sequence[str], asked: frozenset[Level] | None) -> tuple[str, .
     return tuple(dict.fromkeys(names))
 
 
-def needed(names: Iterable[str], asked: frozenset[Level] | None) -> tuple[Level, ...]:
+def levels_for(names: Iterable[str], asked: frozenset[Level] | None) -> tuple[Level, ...]:
     """Returns the levels that these outputs need."""
     if asked is not None and "explanation" in names:
         return tuple(level for level in Level if level in asked)

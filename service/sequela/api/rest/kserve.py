@@ -99,7 +99,7 @@ class KServe:
         """Returns the raw scores of every instance, and its explanation as JSON of `sequela.v1.Explanation`."""
         read = partial(self._batch_to_explain, call)
         batch = await self.dataplane.read_for(call.model, read, call.deadline)
-        rows = await self.dataplane.explain_batch(batch.explain_requests(), _explained, call.deadline)
+        rows = await self.dataplane.explain_batch(batch.explain_requests(), _encode_row, call.deadline)
         scores = ",".join(scores for scores, _ in rows)
         explanations = ",".join(explanation for _, explanation in rows)
         return json_response(f'{{"predictions":[{scores}],"explanations":[{explanations}]}}'.encode())
@@ -170,7 +170,7 @@ def _check_integers(array: NDArray[Any]) -> None:
         raise ValueError("an integer does not fit 64 bits")
 
 
-def _explained(_: ExplainRequest, explanation: Explanation) -> tuple[str, str]:
+def _encode_row(_: ExplainRequest, explanation: Explanation) -> tuple[str, str]:
     """Returns the raw scores and the explanation, both as JSON."""
     scores = [target.raw_score for target in explanation.targets]
     return to_json(scores).decode(), explanation_json(explanation)

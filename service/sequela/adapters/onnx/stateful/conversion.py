@@ -99,20 +99,22 @@ class StatefulConversion:
         if self.session.fixed_batch is not None:
             raise NotStateful(f"sequences in every call: {self.session.fixed_batch}")
         if not self.probe_result.independent_rows:
-            reason = _opaque_node(self._needed(self.model)) or "the rows of a batch influence each other"
+            reason = (
+                _opaque_node(self._needed_nodes(self.model)) or "the rows of a batch influence each other"
+            )
             raise NotStateful(reason)
 
     def _convert(self) -> OnnxRecurrence:
-        nodes = self._needed(self.model)
+        nodes = self._needed_nodes(self.model)
         if not any(map(is_recurrent, nodes)):
             raise NotStateful(_opaque_node(nodes) or "it has no recurrent nodes")
         inputs = dict(self._input_labels(nodes))
         event_inputs = [name for name, label in inputs.items() if isinstance(label, PerEvent)]
         # A file with a fixed length is analysed at other lengths too: states are advanced by any number of events.
         model, observed, inlined = self._observe(free_time_axis(self.model, event_inputs), ())
-        labels = label_values(self._needed(model, inlined), inputs, observed, _opset(model))
+        labels = label_values(self._needed_nodes(model, inlined), inputs, observed, _opset(model))
         check_inlined_branches(inlined, labels)
-        nodes = self._needed(model)
+        nodes = self._needed_nodes(model)
         self._check_output(labels[self.schema.output], observed)
         # A static input that only the layers behind the recurrence use does not make states differ.
         entering = frozenset().union(*(labels[node.input[0]].statics for node in nodes if is_recurrent(node)))
@@ -143,7 +145,7 @@ class StatefulConversion:
             elif item.role is not Role.STATE and item.name in used:
                 raise NotStateful(f"input {item.name!r} marks which events are real")
 
-    def _needed(self, model: ModelProto, inlined: InlinedIfs = ()) -> list[NodeProto]:
+    def _needed_nodes(self, model: ModelProto, inlined: InlinedIfs = ()) -> list[NodeProto]:
         """Returns the nodes that compute the output, and the conditions of inlined branches, which are proven later."""
         return needed_nodes(model.graph.node, [self.schema.output, *(node.input[0] for node in inlined)])
 
@@ -151,7 +153,7 @@ class StatefulConversion:
         self, model: ModelProto, inlined: InlinedIfs
     ) -> tuple[ModelProto, ObservedValues, InlinedIfs]:
         """Observes the model and inlines branches until none is left that may be constant."""
-        exposed = with_all_outputs(model, self._needed(model, inlined))
+        exposed = with_all_outputs(model, self._needed_nodes(model, inlined))
         feeds = {
             length: self._feeds(sample_cells(self.schema.inputs, OBSERVED_ROWS, length))
             for length in observed_lengths(self.fixed_length)

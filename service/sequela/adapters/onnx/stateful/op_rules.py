@@ -109,15 +109,15 @@ def reduce(node: NodeContext) -> TimeDependence:
     axes = node.integers(1, "axes")
     if not axes:
         raise node.refusal(ALONG_EVENTS)
-    return _reduced(node, label, {axis % node.rank(0) for axis in axes})
+    return _reduce_axes(node, label, {axis % node.rank(0) for axis in axes})
 
 
 def arg_extreme(node: NodeContext) -> TimeDependence:
     """ArgMax and ArgMin, along another axis than time."""
-    return _reduced(node, first_input(node), {positive_axis(node, node.attribute("axis", 0))})
+    return _reduce_axes(node, first_input(node), {positive_axis(node, node.attribute("axis", 0))})
 
 
-def _reduced(node: NodeContext, label: PerEvent, axes: set[int]) -> TimeDependence:
+def _reduce_axes(node: NodeContext, label: PerEvent, axes: set[int]) -> TimeDependence:
     if label.axis in axes:
         raise node.refusal(ALONG_EVENTS)
     lost = 0 if node.attribute("keepdims", 1) else sum(axis < label.axis for axis in axes)

@@ -59,4 +59,4 @@ def model_filter(name: str, violations: Violations) -> str:
 
 def background_name(name: str) -> str:
     """Checks that a name has the form `models/m/backgrounds/b`. Raises InvalidInput."""
-    return Violations.checked_name("name", name, names.is_background, names.BACKGROUND_FORMS)
+    return Violations.check_name("name", name, names.is_background, names.BACKGROUND_FORMS)

@@ -85,4 +85,4 @@ def explanation_filter(message: pb.ListExplanationsRequest, violations: Violatio
 
 def explanation_name(name: str) -> str:
     """Checks that a name has the form `explanations/e`. Raises InvalidInput."""
-    return Violations.checked_name("name", name, names.is_explanation, names.EXPLANATION_FORMS)
+    return Violations.check_name("name", name, names.is_explanation, names.EXPLANATION_FORMS)

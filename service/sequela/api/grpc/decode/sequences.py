@@ -10,7 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela.api.grpc.decode.tensors import arrays
-from sequela.api.violations import Violations, shown
+from sequela.api.violations import Violations, quote_value
 from sequela.explain.limits import Limits
 from sequela.explain.request import EventInfo, GivenSequence, InputPaths
 
@@ -45,8 +45,8 @@ def texts(field: Mapping[str, str], path: str, violations: Violations, limits: L
         )
         return {}
     for key, value in sorted(field.items()):
-        violations.text(f"{path}[{shown(key)}]", key, limits.max_text)
-        violations.text(f"{path}[{shown(key)}]", value, limits.max_text)
+        violations.text(f"{path}[{quote_value(key)}]", key, limits.max_text)
+        violations.text(f"{path}[{quote_value(key)}]", value, limits.max_text)
     return dict(field)
 
 

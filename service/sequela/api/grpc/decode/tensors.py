@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela.api.enums import DTYPES
-from sequela.api.violations import Violations, shown
+from sequela.api.violations import Violations, quote_value
 from sequela.explain.limits import Limits
 from sequela.explain.request import NamedArray
 
@@ -58,7 +58,7 @@ def _columns(
         violations.add(
             path,
             "COLUMN_NAMES",
-            f"the name {shown(repeated[0])} occurs twice; column names must be unique, because columns are "
+            f"the name {quote_value(repeated[0])} occurs twice; column names must be unique, because columns are "
             "matched by name",
         )
         return ()
@@ -97,12 +97,12 @@ def _dtype(tensor: pb.Tensor, held: str, path: str, violations: Violations) -> n
     if tensor.dtype == pb.DATA_TYPE_UNSPECIFIED and held in DEFAULT_TYPES:
         return DEFAULT_TYPES[held]
     if tensor.dtype not in ELEMENT_TYPES:
-        text = f"must be one of {_allowed()} for {held}, not {tensor.dtype}"
+        text = f"must be one of {_allowed_types()} for {held}, not {tensor.dtype}"
         violations.add(f"{path}.dtype", "TENSOR_DTYPE", text)
     return ELEMENT_TYPES.get(tensor.dtype)
 
 
-def _allowed() -> str:
+def _allowed_types() -> str:
     return ", ".join(f"{number} ({dtype.name})" for number, dtype in DTYPES.members.items())
 
 
