@@ -59,7 +59,7 @@ def loaded(case: Case) -> Model:
 
 @cache
 def _loaded(name: str, path: Path) -> Model:
-    schema = path.named("schema.json")
+    schema = path.with_name("schema.json")
     text = schema.read_bytes() if schema.exists() else b""
     source = ModelBytes(path.read_bytes(), text, "onnx", "schema_json")
     return Loader().load(f"models/{name}/versions/1", source)

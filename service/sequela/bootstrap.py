@@ -89,6 +89,7 @@ def build(
     limits, near = settings.limits, settings.cache_bytes
     metrics = PrometheusObserver(version())
     observer = Observers((metrics, LogObserver()))
+    # The parts are closed in reverse order, so each one outlives those that use it.
     closing = ExitStack()
     diagnostics = _diagnostics(settings, closing)
     store, close = _store(settings, observer)
@@ -126,6 +127,7 @@ def build(
     pages = application(metrics.registry, readiness.report, routes if settings.explains_over_http else ())
     http = HttpServer(pages, settings.http_host, settings.http_port, settings.max_http_connections)
     offered = services(catalog, inference)
+    # Last, because it serves everything above.
     server = Server(_listener(settings), offered, executors, readiness, http, observer, gate)
     drain_times = DrainTimes(settings.drain_delay, settings.drain_grace)
     return Application(settings, metrics, configured, server, drain_times, closing.close)
@@ -140,7 +142,7 @@ def version() -> str:
 
 
 def _diagnostics(settings: Settings, closing: ExitStack) -> Diagnostics:
-    """What the operator switched on to find a wrong number. Each is logged: it costs speed, or writes callers' data."""
+    """Returns the diagnostics of the settings, and logs them, because they cost speed or write callers' data."""
     tracer: Tracer = NO_TRACE
     if settings.trace_dir:
         files = FileTracer(settings.trace_dir, settings.trace_bytes)

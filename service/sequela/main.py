@@ -56,6 +56,7 @@ async def serve(settings: Settings) -> None:
     stopping = _first_signal()
     application = build(settings)
     bound = await application.server.open()
+    # Only now, so that a port in use ends the start before any model is loaded.
     application.configured.start()
     log.info("listening", version=version(), grpc=bound.grpc, http=bound.http)
     announcement = asyncio.create_task(_announce(application, bound))

@@ -182,7 +182,7 @@ def is_explanation(text: str) -> bool:
 
 
 def explanation_name(identifier: str) -> str:
-    """`explanations/e`."""
+    """Returns `explanations/e` for an identifier `e`."""
     return f"explanations/{identifier}"
 
 

@@ -50,6 +50,7 @@ class BackgroundUpload:
                 f"{names.background_prefix(owner)}"
             )
             raise InvalidInput.at("header.name", "NAME_INVALID", text)
+        # `finish` appends the digest, which is not known before the content.
         self._name = header.name or names.background_prefix(owner)
         self._averager = Averager(self._model.schema, header.average, header.shape, limits)
         self._schema = self._model.schema
@@ -57,6 +58,7 @@ class BackgroundUpload:
 
     def add_values(self, read: Callable[[], GivenBackground]) -> None:
         """Receives the values of the background. Raises InvalidInput and DoesNotFit."""
+        # Values are sent once, and exclude sequences.
         if self._given is not None or self._averager.sequences:
             raise wrong_order("values")
         self._given = prepare_background(self._model.schema, read(), self._limits, "values")

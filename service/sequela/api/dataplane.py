@@ -124,6 +124,7 @@ class DataPlane:
         """
         try:
             await self._look_up(lambda: self.models.resolve(model, deadline.end), deadline)
+        # These errors describe the model. All others are mistakes of the call.
         except (Unavailable, DoesNotFit, Forbidden) as error:
             return error
         return None
@@ -164,6 +165,7 @@ class DataPlane:
         names, token = dict[str, None](), ""
         while True:
             page = self.models.list(MAX_PAGE_SIZE, token)
+            # A model with several versions is listed once, in the order of the first.
             names |= dict.fromkeys(parse_name(record.name, "name").model for record in page.items)
             if not (token := page.next_token):
                 return list(names)

@@ -85,6 +85,7 @@ def to_failure(error: Exception) -> Failure:
 
 def _internal(error: Exception) -> Failure:
     request_id = structlog.contextvars.get_contextvars().get("request_id", "")
+    # Only the log has the details, because they may contain data or code.
     log.error("unexpected error", exc_info=error)
     text = f"an unexpected error occurred; see the server's log for request id {request_id}"
     return Failure(INTERNAL, "INTERNAL", text, metadata=(("request_id", request_id),))
@@ -101,6 +102,7 @@ def _limit_size(violations: tuple[Violation, ...]) -> tuple[Violation, ...]:
             break
         kept.append(short)
     if more := len(violations) - len(kept):
+        # Callers must not take a shortened list for a complete one.
         kept[-1] = Violation(kept[-1].field, f"{kept[-1].description} (and {more} more)")
     return tuple(kept)
 
@@ -109,6 +111,7 @@ def _length_within(text: str, max_bytes: int) -> int:
     """Returns how many characters of a text fit into `max_bytes` bytes of a header."""
     taken = 0
     for place, character in enumerate(text):
+        # gRPC percent-encodes every byte that is not printable ASCII, which takes three bytes.
         taken += 1 if " " <= character <= "~" and character != "%" else 3 * len(character.encode())
         if taken > max_bytes:
             return place

@@ -54,6 +54,7 @@ class Executor:
         self._name = name
         self._queue_size = queue_size
         self._observer = observer
+        # The thread pool has a queue too, but work in it could neither be rejected nor time out.
         self._free = asyncio.Semaphore(threads)
         self._waiting = 0
         self._running = 0
@@ -61,6 +62,7 @@ class Executor:
         self._open = True
         self._queue_gate = DrainGate()
         self._deadlines: set[Deadline] = set()
+        # One thread for each permit of the semaphore, so nothing ever waits in the pool's own queue.
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._report()
 
@@ -82,6 +84,7 @@ class Executor:
         # The context carries the request id to the log lines of the thread.
         future = self._pool.submit(contextvars.copy_context().run, work)
         release = functools.partial(self._release, deadline, deadline.now())
+        # The callback runs in the worker's thread, but the counts may only change in the event loop.
         future.add_done_callback(functools.partial(_call_in_loop, asyncio.get_running_loop(), release))
         ended = asyncio.wrap_future(future)
         ended.add_done_callback(_retrieve_error)
@@ -153,6 +156,7 @@ class Executor:
         return error
 
     def _overload_error(self) -> Overloaded:
+        # The work before a new request, in rounds of all threads.
         rounds = (self._waiting + self._running) / self.threads
         return Overloaded(
             "QUEUE_FULL",

@@ -44,6 +44,7 @@ def _pages(registry: CollectorRegistry, report: Callable[[], ReadinessReport]) -
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         return Response(encode(registry), headers={"content-type": content_type})
 
+    # Probes run in the event loop, so that they answer even if all threads are busy.
     async def healthz(_: Request) -> Response:
         return PlainTextResponse("ok\n")
 
@@ -105,6 +106,7 @@ class HttpServer(uvicorn.Server):
                 http=HeaderTimeoutProtocol,
                 limit_concurrency=max_connections + 1,  # uvicorn also counts the connection that it rejects
                 lifespan="off",
+                # Requests are logged by the middleware, in the same form as gRPC calls.
                 log_config=None,
                 access_log=False,
                 ws="none",

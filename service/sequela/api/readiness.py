@@ -40,6 +40,7 @@ class Health(health.aio.HealthServicer):  # type: ignore[name-defined, misc]  # 
         watching = asyncio.ensure_future(super().Watch(request, context))
         dismissed = asyncio.ensure_future(self._dismissed.wait())
         try:
+            # Watch ends only when the caller cancels, so a drain would have to wait for it.
             await asyncio.wait({watching, dismissed}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             watching.cancel()
@@ -103,6 +104,7 @@ class Readiness:
         """Sets NOT_SERVING, and SERVING as soon as the models are loaded."""
         await self._set(NOT_SERVING)
         while self.why_not():
+            # Models are loaded in other threads, which do not notify the event loop.
             await asyncio.sleep(LOADING_POLL_SECONDS)
         await self._set(SERVING)
 

@@ -82,6 +82,7 @@ def model_mismatch(name: str, version: str, given_name: str, given_version: str)
     Returns:
         A predicate for a message whose subject is what was read, or an empty string if nothing is wrong.
     """
+    # Servers may leave out both, so only a different name or version is a mistake.
     if given_name and given_name != name:
         return f"is from model {given_name!r}, not {name!r}"
     if version and given_version and given_version != version:

@@ -128,6 +128,7 @@ class ModelStateCollector(Collector):
         )
         for model, state in self._states().items():
             for each in ModelState:
+                # A series for each state, so that a change of state does not leave the old one at 1.
                 family.add_metric((model, each.value), each.value == state)
         yield family
 

@@ -21,6 +21,7 @@ class PrometheusObserver:
     """Implements `Observer`: turns records into metrics, in a registry of its own."""
 
     def __init__(self, version: str) -> None:
+        # Not the global registry, so that several servers can exist in one process, as in tests.
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
@@ -45,6 +46,7 @@ class PrometheusObserver:
             "sequela_pool_waiting", "Requests with batches that wait for a thread.", registry=self.registry
         )
         size.set(pool.workers)
+        # Read when scraped, because updating a gauge for every batch would cost more than the batch's bookkeeping.
         busy.set_function(lambda: pool.busy)
         waiting.set_function(lambda: pool.waiting)
 

@@ -83,6 +83,7 @@ class BackgroundStore:
         self._values.put(_named_key(stored.name, digest), values)
         present = self._claim(stored.name, record)
         if present.digest != digest:
+            # The name belongs to other values, so nothing refers to those that were just written.
             self._values.delete(_named_key(stored.name, digest))
             text = (
                 f"{stored.name} already exists with different values (digest {present.digest}); choose another "
@@ -113,6 +114,7 @@ class BackgroundStore:
     def remember(self, background: Background) -> None:
         """See `Backgrounds`."""
         key = _digest_key(background.digest)
+        # This process has stored it before. Writing it for every request would load the shared store.
         if self._cache.get(key) is not None:
             return
         try:

@@ -46,6 +46,7 @@ class CachedStore:
 
     def put(self, key: str, value: bytes, ttl_seconds: float | None = None) -> None:
         """See `KeyValue`."""
+        # The cache first, so that the value can be read here even if the shared store is down.
         self.cache.put(key, value, self._cache_ttl(ttl_seconds))
         self.shared.put(key, value, ttl_seconds)
 

@@ -50,6 +50,7 @@ class ChunkedStore:
         if present is None:  # it cannot be read, so ours replaces it
             self._values.put(key, ours, ttl_seconds)
             return value
+        # Another value was there first, so nothing refers to our chunks.
         self._delete_chunks(key, ours)
         return present
 
@@ -75,6 +76,7 @@ class ChunkedStore:
             return header[1:]
         chunks = map(self._values.get, _chunk_keys(key, header))
         value = b"".join(chunk for chunk in itertools.takewhile(bool, chunks) if chunk)
+        # Chunks expire one by one, and another process may have replaced some of them.
         if hashlib.sha256(value).digest() != header[-32:]:
             _log.warning("stored value unreadable", key=key)
             return None

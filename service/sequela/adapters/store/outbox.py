@@ -48,6 +48,7 @@ class Outbox:
         self._cache = cache
         self._store = store
         self._ttl_seconds = ttl_seconds
+        # `append` and `pop` of a deque are atomic, so no lock is needed.
         self._pending: deque[PendingWrite] = deque(maxlen=MAX_PENDING)
         self._count = itertools.count(1)
 

@@ -1,4 +1,4 @@
-"""What is known of a request, as JSON: `explanation.json` begins with it."""
+"""Collects the facts about a request for `explanation.json`."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _shape(item: InputSchema) -> Facts:
 
 
 def input_arrays(task: Task) -> Mapping[str, NDArray[Any]]:
-    """X and B by the number of the input, and the padding around the events."""
+    """Returns X and B by the number of the input, and the padding around the events."""
     own, base, padding = task.prepared.cells, task.background_cells(), task.prepared.padding
     groups = {
         "sequence": (*own.events, *own.static),
@@ -117,7 +117,7 @@ def score_facts(scored: ScoredTask) -> Facts:
 
 
 def answer_facts(explanation: Explanation) -> Facts:
-    """Returns what became of the request."""
+    """Returns how the request was answered."""
     return {
         "status": "finished",
         "answered_as": explanation.name,
@@ -132,7 +132,7 @@ def answer_facts(explanation: Explanation) -> Facts:
 
 
 def error_facts(error: BaseException) -> Facts:
-    """Returns what ended the request."""
+    """Returns the error that ended the request."""
     reason = error.reason if isinstance(error, SequelaError) else ""
     return {
         "status": "failed",

@@ -1,10 +1,11 @@
-"""Encodes explanations, complete or as summaries, and scores."""
+"""Encodes explanations, complete (as messages or JSON) or as summaries, and scores."""
 
 from __future__ import annotations
 
 from dataclasses import fields
 from typing import Any
 
+from google.protobuf import json_format
 from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela.api.encode.common import cost, feature, optional, timestamp, warning
@@ -48,6 +49,16 @@ def explanation(item: Explanation) -> pb.Explanation:
     for name, found in item.levels.items():
         getattr(message, LEVEL_FIELD.format(name)).CopyFrom(level(found))
     return message
+
+
+def explanation_json(item: Explanation) -> str:
+    """Returns the whole explanation as protobuf JSON of `sequela.v1.Explanation`, with the contract's field names."""
+    return json_format.MessageToJson(
+        explanation(item),
+        indent=None,
+        preserving_proto_field_name=True,
+        always_print_fields_with_no_presence=True,
+    )
 
 
 def summary(item: Explanation) -> pb.ExplanationSummary:

@@ -12,6 +12,7 @@ def model_choice(name: str, version: str, path: str) -> ModelChoice:
 
     Raises InvalidInput (NAME_INVALID) for the field at `path`.
     """
+    # A version shows that 64 hexadecimal digits are a name and not a digest.
     if not version and names.is_digest(name.lower()):
         return DigestedModel(name.lower())
     full = f"{name}/{version}" if version else name

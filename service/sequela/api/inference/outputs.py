@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.api.explanation_json import explanation_json
+from sequela.api.encode.explanations import explanation_json
 from sequela.errors import InvalidInput
 from sequela.explain.explanation import Attribution, Explanation
 from sequela.explain.options import Level, Options
@@ -79,11 +79,13 @@ def choose(names: Sequence[str], asked: frozenset[Level] | None) -> tuple[str, .
                 f"{name} needs the {next(iter(OUTPUTS[name].levels))} level; add it to the parameter levels"
             )
             raise InvalidInput.at(f"outputs[{index}].name", "OPTIONS_CONFLICT", text)
+    # An output that is requested twice is computed and returned once.
     return tuple(dict.fromkeys(names))
 
 
 def levels_for(names: Iterable[str], asked: frozenset[Level] | None) -> tuple[Level, ...]:
     """Returns the levels that these outputs need."""
+    # The whole explanation includes all requested levels, even if no other output needs them.
     if asked is not None and "explanation" in names:
         return tuple(level for level in Level if level in asked)
     wanted = frozenset[Level]().union(*(OUTPUTS[name].levels for name in names))
@@ -130,6 +132,7 @@ def _sum(level: Level, field: str, *kinds: PlayerKind) -> Callable[[ExplainedRow
 
     def part(row: ExplainedRow) -> Numbers:
         parts = [getattr(each, field) for each in row.level(level) if each.kind in kinds]
+        # With `blank`, the sum is NaN if the level is missing, and 0 if it has no player of these kinds.
         return np.asarray(np.sum([row.blank(level), *parts], axis=0))
 
     return part

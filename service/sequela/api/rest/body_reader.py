@@ -74,6 +74,7 @@ class BodyReader:
         body += chunk
 
     def _check_length(self, announced: str) -> None:
+        # The header only allows to refuse early. `_add` counts the bytes that are received.
         if announced.isdigit() and int(announced) > self._max_bytes:
             raise self._too_large_error()
 

@@ -87,6 +87,7 @@ async def run_while_connected(request: Request, work: Coroutine[Any, Any, T]) ->
     finally:
         running.cancel()
         leaving.cancel()
+        # Both must have ended before the request and its body are released.
         await asyncio.gather(running, leaving, return_exceptions=True)
 
 
@@ -96,6 +97,7 @@ def caller_left() -> Cancelled:
 
 
 async def _wait_disconnected(request: Request) -> None:
+    # Once the body has been read, a disconnect is the only message that can follow.
     while (await request.receive())["type"] != "http.disconnect":
         pass
 

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from sequela.api.dataplane import DataPlane
-from sequela.api.explanation_json import explanation_json
+from sequela.api.encode.explanations import explanation_json
 from sequela.api.inference.parameters import read_parameters
 from sequela.api.inference.rows import SHAPE_NOTE, Batch, check_row_count
 from sequela.api.rest.http_call import HttpCall
@@ -102,6 +102,7 @@ class KServe:
         rows = await self.dataplane.explain_batch(batch.explain_requests(), _encode_row, call.deadline)
         scores = ",".join(scores for scores, _ in rows)
         explanations = ",".join(explanation for _, explanation in rows)
+        # The parts are JSON already, so they are joined as text instead of being parsed and encoded again.
         return json_response(f'{{"predictions":[{scores}],"explanations":[{explanations}]}}'.encode())
 
     async def predict(self, call: HttpCall) -> Response:

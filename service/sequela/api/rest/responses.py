@@ -37,6 +37,7 @@ def error_response(failure: Failure, request_id: str) -> Response:
     headers = {}
     if failure.retry_after is not None:
         body["retry_after"] = failure.retry_after
+        # The header only allows whole seconds.
         headers["retry-after"] = str(math.ceil(failure.retry_after))
     if code == TOO_LARGE_CODE:
         headers["connection"] = "close"  # the rest of the body is not read

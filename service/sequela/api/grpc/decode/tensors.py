@@ -129,6 +129,7 @@ def _from_raw(
         text = f"has {len(raw)} bytes, but the shape needs {count} elements of {dtype.itemsize} bytes"
         violations.add(f"{path}.raw", "TENSOR_SIZE", text)
         return None
+    # numpy would keep such a byte in a boolean array, where it equals neither True nor False.
     if dtype.kind == "b" and max(raw) > 1:
         violations.add(f"{path}.raw", "TENSOR_VALUE", "contains bytes other than 0 and 1 for bool")
         return None
