@@ -127,7 +127,6 @@ def build(
     pages = application(metrics.registry, readiness.report, routes if settings.explains_over_http else ())
     http = HttpServer(pages, settings.http_host, settings.http_port, settings.max_http_connections)
     offered = services(catalog, inference)
-    # Last, because it serves everything above.
     server = Server(_listener(settings), offered, executors, readiness, http, observer, gate)
     drain_times = DrainTimes(settings.drain_delay, settings.drain_grace)
     return Application(settings, metrics, configured, server, drain_times, closing.close)

@@ -88,6 +88,7 @@ class Readiness:
             return "draining"
         if self._models.ready():
             return ""
+        # A failed model never becomes ready by itself, so the operator has to act.
         failed = any(record.state is ModelState.FAILED for record in self._models.unready())
         return FAILED if failed else "loading models"
 

@@ -86,4 +86,5 @@ def _host_pattern(text: str) -> re.Pattern[str]:
 
 
 def _wildcard(text: str) -> re.Pattern[str]:
+    # All characters except the wildcard stand for themselves, above all the dot.
     return re.compile(re.escape(text).replace(r"\*", ".*"))

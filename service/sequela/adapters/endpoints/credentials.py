@@ -88,6 +88,7 @@ class Credentials:
         """
         if self.token is None:
             return ()
+        # Files with secrets often end with a line break.
         token = _content(self.token).decode(errors="replace").strip()
         if not _TOKEN.fullmatch(token) or len(token) > MAX_TOKEN_BYTES:
             allowed = f"one line of 1 to {MAX_TOKEN_BYTES} printable ASCII characters"

@@ -69,6 +69,7 @@ class EndpointClient:
     def info(self) -> EndpointInfo:
         """As in `RemoteEndpoint`."""
         terms = self.limiter.terms
+        # The operator may have changed the terms since the model was opened.
         return replace(self.opened_info, max_coalitions=terms.max_coalitions, estimator=terms.estimator)
 
     def check(self) -> None:
@@ -118,6 +119,7 @@ class _Sender:
         """Returns the raw outputs (m, outputs) of the rows of one call. Retries the call if that may help."""
         # Rows are built when their call begins, so that memory holds only those in flight.
         batch = self.rows.build(np.arange(part.start, part.stop))
+        # The last attempt follows after the loop, because its error goes to the caller.
         for failures in range(1, self.client.limiter.terms.attempts):
             try:
                 return self._send(batch, part)

@@ -23,6 +23,7 @@ Positive = Annotated[float, Field(gt=0)]
 class _EndpointToml(BaseModel):
     """The keys of the file. Missing terms default to the server's settings. Paths are relative to the file's folder."""
 
+    # Strict, so that a number in quotes is reported instead of converted.
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
 
     uri: str
@@ -36,6 +37,7 @@ class _EndpointToml(BaseModel):
     call_seconds: Positive | None = None
     attempts: Annotated[int, Field(ge=1, le=10)] | None = None
     max_coalitions: Annotated[int, Field(ge=128)] | None = None
+    # TOML has no enums, so this name has to be converted.
     estimator: Annotated[Estimator, Field(strict=False)] | None = None
     ca: str = ""
     certificate: str = ""

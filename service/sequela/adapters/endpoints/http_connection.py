@@ -102,6 +102,7 @@ class _Network(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         """Raises Forbidden, DeadlinePassed, OSError if the name cannot be resolved, and httpcore's errors."""
+        # Raised if there is no address to try.
         failed: Exception = httpcore.ConnectError("the host has no address")
         end = time.monotonic() + self._connect_seconds
         for address in self._guard.look_up(self.left(end)):

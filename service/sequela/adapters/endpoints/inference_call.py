@@ -51,6 +51,7 @@ class InferenceCall:
             outputs = self.connection.limiter.call(sent_rows, until, infer)
             return self._scores(outputs, sent_rows, step)[:rows]
         except DoesNotFit:
+            # The server may have a new model, so its description is requested again.
             self.report_mismatch()
             raise
 

@@ -67,6 +67,7 @@ class Limiter:
         self._rate, self._in_flight = RowRate(), RowsInFlight()
         self._lock = threading.Lock()
         self._window = ConcurrencyWindow(terms.max_calls)
+        # The pool has threads for the most calls. The window decides how many of them are used.
         self._pool = WorkerPool(terms.max_calls, name="endpoint")
         self._pool.resize(self._window.size)
         self._failures, self._last_failure = 0, -math.inf

@@ -133,6 +133,7 @@ def _input(item: InputSchema) -> InputSignature:
         return InputSignature(item.name, item.dtype, item.dtype.value, (None, *columns))
     words = item.axes or SERVER_AXES[item.role]
     if (item.rank or RANKS[item.role]) < len(words):
+        # With fewer axes than that, the input has a single column and no axis for it.
         words = tuple(word for word in words if word is not Axis.FEATURES)
     sizes = {Axis.BATCH: (None,), Axis.TIME: (None,), Axis.FEATURES: columns}
     axes = tuple(size for word in words for size in sizes[word])

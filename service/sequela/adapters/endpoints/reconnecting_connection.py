@@ -125,6 +125,7 @@ class ReconnectingConnection(Generic[T]):
             spec = self._find_spec(timeout)
             if self._shared is None or spec != self._spec or self._silent:
                 self._replace(spec)
+            # Only now, so that the next call tries again if finding or opening fails.
             self._doubtful = self._silent = False
         assert self._shared is not None
         return self._shared

@@ -84,6 +84,7 @@ class EndpointRegistry:
         self._lock = threading.Lock()
         self._files: dict[ModelName, EndpointFile] = {}
         self._configured: dict[ModelName, EndpointAccess] = {}
+        # Weak references, so that a limiter and its threads end with the last model that uses it.
         self._request_limiters: WeakValueDictionary[EndpointUri, Limiter] = WeakValueDictionary()
         self._handles: LRUCache[tuple[str, ...], RemoteModelHandle] = LRUCache(rules.max_connections)
 
@@ -127,6 +128,7 @@ class EndpointRegistry:
             SequelaError, DeadlinePassed: As `RemoteModelHandle.model`.
         """
         uri = EndpointUri.parse(choice.uri, URI_FIELD)
+        # The schema decides how a model is read, so models with different schemas are different models.
         key = (str(uri), choice.version, hashlib.sha256(choice.schema_json).hexdigest())
         with self._lock:
             handle = self._handles.get(key) or self._open_handle(choice, uri)

@@ -52,6 +52,7 @@ class RemoteModelSource:
         For a pinned model, it does not depend on other versions on the server.
         """
         versions = () if self.is_pinned(description) else description.versions
+        # If the server's description changes, the model is another one.
         said = [repr(description.inputs), repr(description.outputs), versions, description.platform]
         facts = [self.uri, self.version, self.revision, said, hashlib.sha256(self.schema_json).hexdigest()]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()

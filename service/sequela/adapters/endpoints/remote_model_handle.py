@@ -90,6 +90,7 @@ class RemoteModelHandle:
         try:
             description = self._describe(until)
         except (Unavailable, Overloaded) as error:
+            # Waiting threads get this error too, instead of asking an endpoint that is down one after another.
             self._error = error
             self._error_until = Deadline.now() + self.connection.limiter.retry_seconds
             raise

@@ -101,6 +101,7 @@ def read_answer(model: TypeAdapter[Answer], content: bytes, subject: str) -> Ans
     try:
         return model.validate_json(content)
     except ValidationError as error:
+        # One problem is enough. Values are left out, because they may be long.
         problem = error.errors(include_url=False, include_input=False)[0]
     if problem["type"] == "json_invalid":
         raise WrongAnswer(f"{subject} is not valid JSON: {problem['ctx']['error']}")

@@ -81,6 +81,7 @@ class RowsInFlight:
                 self._changed.notify_all()
 
     def _wait(self, rows: int, max_rows: int, deadline: Deadline, until: float) -> None:
+        # The queue of tickets keeps the order of arrival.
         ticket = object()
         self._queue.append(ticket)
         try:

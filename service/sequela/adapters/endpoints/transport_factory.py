@@ -36,6 +36,7 @@ def open_transport(
         DoesNotFit: ENDPOINT_REFUSED, if a file of the credentials cannot be used.
     """
     check_version(version)
+    # Link-local addresses, such as those of cloud metadata services, are refused for operators too.
     (guard or open_guard(uri)).check_literal()
     try:
         credentials.check(uri.secure)

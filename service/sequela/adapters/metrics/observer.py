@@ -46,7 +46,7 @@ class PrometheusObserver:
             "sequela_pool_waiting", "Requests with batches that wait for a thread.", registry=self.registry
         )
         size.set(pool.workers)
-        # Read when scraped, because updating a gauge for every batch would cost more than the batch's bookkeeping.
+        # These are read when they are scraped, so that batches need not update a gauge.
         busy.set_function(lambda: pool.busy)
         waiting.set_function(lambda: pool.waiting)
 

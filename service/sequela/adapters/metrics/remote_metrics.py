@@ -95,5 +95,4 @@ class EndpointMetrics:
             case EndpointWindow(endpoint, calls):
                 self._window.labels(endpoint).set(calls)
             case CircuitState(target, closed):
-                # 1 means open, so that an alert fires on the value and not on its absence.
                 self._circuit.labels(target).set(not closed)

@@ -48,6 +48,7 @@ class Arrangement:
     def order(self) -> tuple[int, ...]:
         """For each axis of the model, its index among the server's axes, if columns are not merged into one."""
         outer = [axis for axis in self.server_axes if axis is not Axis.FEATURES and axis in self.model_axes]
+        # In the server's order, columns come last.
         first = len(outer)
         indices: list[int] = []
         for axis in self.model_axes:

@@ -38,6 +38,7 @@ def assumptions(
             found += _flat_window(item, seen[item.name])
             found += _as_many_as_events(item, seen, draft.schema.inputs)
         found += _assumed_shape(item, written.get(item.name), seen[item.name])
+        # If rows influence each other, the axis of sequences may really be that of events.
         if not independent_rows:
             found += _wrong_axis(item, written.get(item.name), uses.get(item.name))
     return tuple(found)

@@ -31,6 +31,7 @@ def axis_meaning(axis: AxisSize) -> Axis | None:
     if not isinstance(axis, str):
         return None
     words = [word for word in re.split(r"[^a-z]+", axis.lower()) if word]
+    # Letters count only if they are the whole name, as in (N, L, H).
     if len(words) == 1 and words[0] in AXIS_LETTERS:
         return AXIS_LETTERS[words[0]]
     meanings = {meaning for meaning, known in AXIS_WORDS.items() if not known.isdisjoint(words)}

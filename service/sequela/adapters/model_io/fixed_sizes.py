@@ -35,6 +35,7 @@ def read_sizes(inputs: Sequence[InputSchema], signature: Signature, limits: Limi
         InvalidInput: MODEL_INPUT_UNSUPPORTED if inputs disagree; MODEL_TOO_LARGE beyond the limits.
     """
     over_time = {item.name for item in inputs if item.role in (Role.EVENTS, Role.MASK)}
+    # The batch of a state is not always its first axis.
     states = {item.name for item in inputs if item.role is Role.STATE}
     batch = _common("sequences", [item for item in signature.inputs if item.name not in states], 0, path)
     length = _common("events", [item for item in signature.inputs if item.name in over_time], 1, path)

@@ -194,6 +194,7 @@ def _inputs(
     known = [item for item in signature.inputs if item.name not in states]
     seen = tuple(_in_order(item, orders.get(item.name, ())) for item in known)
     static = static_sequences([item for item in seen if item.rank >= 3], path)
+    # The steps of a known future say nothing about the axes of other inputs.
     others = tuple(item for item in seen if item.name not in static)
     lengths = {name for name, use in uses.items() if use.lengths}
     found = {

@@ -88,6 +88,7 @@ def _is_over_time(
     """Returns whether the output's second axis counts events. Raises as `output_layout`."""
     shape = next(iter(shapes.values()))
     follows = all(len(seen) > 1 and seen[1] == length for length, seen in shapes.items())
+    # At a single length, the size may equal the number of events by chance.
     if follows and len(shapes) == 1:
         return _by_schema(shape, output, per_event_from_targets(shape, per_event, targets), path)
     said_nothing = per_event is None and not targets
@@ -130,6 +131,7 @@ def per_event_from_targets(shape: Shape, per_event: bool | None, targets: int) -
     if per_event is not None or not targets or shape[1] == 1:
         return per_event
     each = math.prod(shape[2:])
+    # Any other number of targets fits neither reading.
     return {each: True, each * shape[1]: False}.get(targets)
 
 

@@ -50,6 +50,7 @@ def square_mask_text(item: InputSignature) -> str:
 
 def _is_between_events(item: InputSignature, others: Sequence[InputSignature]) -> bool:
     """Returns whether a mask is square, (l, l) or (n, l, l), or has an axis for heads, (n, 1, 1, l)."""
+    # With two more entries, there are always two axes to look at.
     *_, before, last = (None, None, *item.axes)
     square = last is not None and before == last
     if item.rank == 2:

@@ -87,6 +87,7 @@ def dense_tensors(model: ModelProto) -> Iterator[TensorProto]:
 
 def is_outside(tensor: TensorProto) -> bool:
     """Returns whether a tensor's elements are stored in another file."""
+    # In the format both belong together, but an untrusted file may set only one of them.
     return tensor.data_location == TensorProto.EXTERNAL or len(tensor.external_data) > 0
 
 
@@ -162,6 +163,7 @@ def _tensors(model: ModelProto, nodes: list[NodeProto]) -> Iterator[TensorProto]
     for graph in _graphs(model, nodes):
         yield from graph.initializer
     for attribute in _attributes(model, nodes):
+        # Constant nodes hold their values in an attribute.
         if attribute.HasField("t"):
             yield attribute.t
         yield from attribute.tensors
@@ -184,6 +186,7 @@ def _check_tensor(tensor: TensorProto, path: str) -> None:
     # onnxruntime allocates what the shape claims, so the shape must not claim more than the tensor's bytes can hold.
     claimed = math.prod(tensor.dims)
     size = tensor.ByteSize()
+    # Two negative sizes would have a positive product.
     if min(tensor.dims, default=0) < 0 or claimed > size * MAX_ELEMENTS_PER_BYTE:
         text = f"tensor {tensor.name!r} claims the shape {list(tensor.dims)}, but has only {size} bytes"
         raise InvalidInput.at(path, "MODEL_TOO_LARGE", text)

@@ -29,6 +29,7 @@ def _content(value: ValueInfoProto) -> tuple[Content, str]:
     if kind is None:
         return Content.UNKNOWN, ""
     if kind != "tensor_type":
+        # This is what ZipMap returns: a map from class to probability for each row.
         maps = kind == "sequence_type" and value.type.sequence_type.elem_type.HasField("map_type")
         return Content.NOT_NUMERIC, "list of maps" if maps else kind.removesuffix("_type")
     element = value.type.tensor_type.elem_type

@@ -63,6 +63,7 @@ def to_server_order(
         rename_value(rewritten.graph, name, inside)
         front += _to_model_order(name, inside, arrangement, fresh, rewritten.graph)
         _input(rewritten.graph, name).CopyFrom(_value_info(server_input, _input(rewritten.graph, name)))
+    # Any input with a batch axis would do, and every model has events.
     rows_from = next(item.name for item in inputs if item.role is Role.EVENTS)
     for seen in states:
         item, use = by_name[seen.name], uses.get(seen.name)
@@ -153,6 +154,7 @@ def _filled_state(
 ) -> Iterator[NodeProto]:
     """Yields the nodes that fill a state with its initial value, for as many rows as the input `rows_from` has."""
     element = _input(graph, item.name).type.tensor_type.elem_type
+    # `make_tensor` does not convert floats to integer types.
     initial = item.initial if is_float(element) else int(item.initial)
     value = helper.make_tensor(fresh(f"{item.name}/initial"), element, [1], [initial])
     fixed = [size for size in sizes if isinstance(size, int)]

@@ -100,6 +100,7 @@ def _node_uses(
             yield data.source, InputUse(describe_node(node), axes, recurrent=True)
         for index in range(FIRST_STATE, min(len(node.input), FIRST_STATE + STATES[node.op_type])):
             state = traced.get(node.input[index])
+            # ONNX orders the axes of states as (directions, batch, width).
             if state and len(state.axes) == 3 and state.axes[1] is not None:
                 yield (
                     state.source,
@@ -107,6 +108,7 @@ def _node_uses(
                 )
     elif node.op_type in CONVOLUTIONS and data:
         axes = _input_axes(data, CONVOLUTION_AXES, signature)
+        # A convolution over several axes, as over an image, is recorded without axes.
         if axes or len(data.axes) > len(CONVOLUTION_AXES):
             yield data.source, InputUse(describe_node(node), axes)
 
@@ -131,6 +133,7 @@ def _input_axes(data: _TracedValue, meanings: tuple[Axis, ...], signature: Signa
         return ()
     named = {axis: meaning for axis, meaning in zip(data.axes, meanings, strict=True) if axis is not None}
     rank = next(item.rank for item in signature.inputs if item.name == data.source)
+    # Each axis of the input must have a meaning, and the node must see no others.
     return tuple(named[axis] for axis in range(rank)) if set(named) == set(range(rank)) else ()
 
 

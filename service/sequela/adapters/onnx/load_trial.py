@@ -102,6 +102,7 @@ class LoadTrial:
         feeder = Feeder(inputs, draft.server_signature)
         lengths = trial_lengths(sizes.length, draft.schema.trial_length, self.limits)
         model = to_server_order(self.model, inputs, self.signature, self.uses, draft.path)
+        # A model that takes a single sequence has no batch axis in its output either.
         if any(item.axes and Axis.BATCH not in item.axes for item in inputs):
             model = add_batch_axis(model, self.output)
         session = self.open(model, sizes.batch)
@@ -109,6 +110,7 @@ class LoadTrial:
         if any(item.axes[:2] == TIME_FIRST[:2] for item in inputs):
             model, session = self._with_batch_first_output(model, session, feeder, lengths, sizes)
         session, found = probe_rows(feeder, session, sizes, lengths)
+        # Convolutions have time as their last axis, but scores are read from the second one.
         if steps_are_last(found.shapes, draft.per_event, len(draft.schema.targets)):
             model = transpose_output(model, session.output, [0, 2, 1])
             session, found = probe_rows(feeder, self.open(model, sizes.batch), sizes, lengths)

@@ -78,6 +78,7 @@ def with_mask_meaning(trial: TrialResult) -> tuple[TrialResult, tuple[Explanatio
 def _events_count(trial: TrialResult, length: int) -> bool:
     """Returns whether other events change the output of sequences without padding, or if the model fails."""
     cells = sample_cells(trial.feeder.inputs, TRIAL_ROWS, 2 * length, ids=2)
+    # One long sequence is cut in half, which gives two sequences of the same length with different events.
     parts = (slice(None, length), slice(length, None))
     try:
         first, second = (
@@ -156,17 +157,20 @@ def _read_as(
 
 def _hides_padding(feeder: Feeder, session: Session, length: int, side: PaddingSide) -> bool:
     """Returns whether padding on this side leaves the output as it is, while other events change it."""
+    # Half of the positions become padding, at least one of them.
     real = length - length // 2
     cells = sample_cells(feeder.inputs, TRIAL_ROWS, real, ids=2)
     others = sample_cells(feeder.inputs, TRIAL_ROWS, real + length, ids=2)
     changed = replace(cells, events=tuple(values[:, -real:] for values in others.events))
 
     def outputs(events: Cells, start: int) -> NDArray[np.float64]:
+        # The padding has the values of real events, so that it changes the output unless the mask hides it.
         rows = tuple(values[0, start : start + length - real] for values in others.events)
         empty = tuple(values[:0] for values in rows)
         right = side is PaddingSide.RIGHT
         padding = PaddingRows(empty, rows) if right else PaddingRows(rows, empty)
         found = session.run(feeder.feeds(events, padding))
+        # Of an output for each event, only the parts of real events must not change.
         if found.ndim > 1 and found.shape[1] == length:
             return found[:, :real] if right else found[:, -real:]
         return found

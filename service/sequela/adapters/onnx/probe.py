@@ -54,7 +54,7 @@ def probe(feeder: Feeder, session: Session, lengths: Sequence[tuple[int, ...]]) 
         DoesNotFit: MODEL_FAILED if the model runs at none of them; otherwise as `Session.run`.
     """
     failures: dict[int, DoesNotFit] = {}
-    # Each group has a limit of its own for each call, so without this one a slow model could take 13 times as long.
+    # Each group has a limit of its own for each call, so without this one a slow model could take many times as long.
     end = time.monotonic() + session.watchdog.seconds
     for group in lengths:
         try:

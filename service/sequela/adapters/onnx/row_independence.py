@@ -90,6 +90,7 @@ def select_rows(cells: Cells, part: slice) -> Cells:
 
 def row_tolerance(model: ModelProto) -> float:
     """Returns the rounding noise to allow between batches: that of the coarsest type that the model computes in."""
+    # Files record types in several places, and may leave out those of inner values.
     values = [*model.graph.input, *model.graph.output, *model.graph.value_info]
     types = {tensor.data_type for tensor in model.graph.initializer}
     types |= {value.type.tensor_type.elem_type for value in values}

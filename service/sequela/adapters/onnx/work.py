@@ -34,9 +34,11 @@ def _weight_counts(graph: GraphProto, outside: Mapping[str, int]) -> Iterator[in
     sizes = {**outside, **_constant_sizes(graph)}
     for node in graph.node:
         if node.op_type in WEIGHT_PRESERVING and node.input and node.input[0] in sizes:
+            # Quantised and half-precision models convert weights on their way to the operator.
             sizes[node.output[0]] = sizes[node.input[0]]
         yield _weight_count(node, sizes)
         for inner in subgraphs(node):
+            # The bodies of Loop and Scan receive weights as inputs.
             passed = {
                 value.name: sizes.get(name, 0) for value, name in zip(inner.input, node.input, strict=False)
             }

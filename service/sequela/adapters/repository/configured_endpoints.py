@@ -195,7 +195,6 @@ class ConfiguredEndpoints:
         """Reads all files once, and starts the threads."""
         endpoints = self._endpoints.values()
         for endpoint in endpoints:
-            # The first read is in this thread, so that every endpoint has a record before the server listens.
             endpoint.read()
             self._repeat("endpoint-models", [endpoint.refresh])
         if endpoints:

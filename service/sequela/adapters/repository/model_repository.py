@@ -66,7 +66,7 @@ class ModelRepository:
             case InlineModel(onnx, schema_json):
                 self._check_allowed()
                 source = ModelBytes(onnx, schema_json, "model.inline.onnx", "model.inline.schema_json")
-                # The operator's copy is loaded already, and never dropped from the cache.
+                # If the operator has the same model, it is loaded already and never dropped.
                 return self._operator_models.by_digest(source.digest) or self._load(source)
             case EndpointModel():
                 return self._endpoint_registry.resolve(choice, until)

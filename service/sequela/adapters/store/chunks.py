@@ -76,7 +76,7 @@ class ChunkedStore:
             return header[1:]
         chunks = map(self._values.get, _chunk_keys(key, header))
         value = b"".join(chunk for chunk in itertools.takewhile(bool, chunks) if chunk)
-        # Chunks expire one by one, and another process may have replaced some of them.
+        # Chunks expire one by one, so some of them may be missing.
         if hashlib.sha256(value).digest() != header[-32:]:
             _log.warning("stored value unreadable", key=key)
             return None

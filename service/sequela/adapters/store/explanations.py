@@ -71,7 +71,7 @@ class ExplanationStore:
             explanation = self._find(name.decode()) if name else None
         except (StoreDown, UnicodeDecodeError):
             return None
-        # A name can later get an answer that was cut short, which must not be reused.
+        # An answer that was cut short is never reused, whatever the store contains.
         return None if explanation is None or explanation.cut_short else explanation
 
     def keep(self, key: str | None, explanation: Explanation) -> None:

@@ -49,7 +49,7 @@ class TraceFolder:
 
     def reserve_rows(self, rows: int, row_bytes: int) -> int:
         """Returns how many of `rows` rows still fit, and reserves their bytes."""
-        # A row without bytes always fits.
+        # max() avoids a division by 0 for rows without bytes.
         fitting = min(rows, self._bytes_left // max(row_bytes, 1))
         self._bytes_left -= fitting * row_bytes
         return fitting

@@ -105,6 +105,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # 
     @contextlib.asynccontextmanager
     async def _observe(self, call: Call, context: Context) -> AsyncIterator[None]:
         request_id = _request_id(context)
+        # Set before anything can fail, so that every answer has the id.
         context.set_trailing_metadata(((REQUEST_ID_KEY, request_id),))
         started = time.monotonic()
         code, facts = grpc.StatusCode.OK, {"reason": ""}

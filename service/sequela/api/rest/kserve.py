@@ -127,6 +127,7 @@ class KServe:
 
 def instance_rows(body: KServeBody, most_rows: int) -> tuple[GivenSequence, ...]:
     """Returns one sequence for each instance. Raises InvalidInput."""
+    # An empty list that was sent must not look like one that is missing.
     given = [name for name in ("instances", "inputs") if name in body.model_fields_set]
     if len(given) != 1:
         text = "exactly one of `instances` and its alias `inputs` must be a list of instances"

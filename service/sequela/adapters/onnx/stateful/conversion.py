@@ -86,6 +86,7 @@ class StatefulConversion:
             return self._convert()
         except SequelaError as error:
             raise NotStateful(f"it fails on sequences of other lengths: {error.message}") from None
+        # This clause must come before the one for all exceptions.
         except NotStateful:
             raise
         except Exception as error:  # A graph that the analysis did not foresee can still be run whole.

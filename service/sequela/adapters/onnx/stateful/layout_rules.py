@@ -57,6 +57,7 @@ def concat(node: NodeContext) -> TimeDependence:
     labels = set(node.per_event_inputs.values())
     label = replace(next(iter(labels)), statics=node.statics)
     aligned = {replace(other, statics=node.statics) for other in labels} == {label}
+    # Values without events would need a part for each event to be joined with them.
     if len(node.per_event_inputs) < len(node.labels) or not aligned:
         raise node.refusal("concatenates events with values that are not aligned with them")
     if positive_axis(node, node.attribute("axis")) == label.axis:
@@ -151,6 +152,7 @@ def one_hot(node: NodeContext) -> TimeDependence:
     label = first_input(node)
     node.arrays(1)
     axis = node.attribute("axis", -1) % (node.rank(0) + 1)
+    # An axis that is inserted in front of the event axis moves it back by one.
     return replace(label, statics=node.statics, axis=label.axis + (axis <= label.axis))
 
 

@@ -62,6 +62,7 @@ def einsum(node: NodeContext) -> TimeDependence:
     letters = {(terms[index][label.axis], label.inner) for index, label in node.per_event_inputs.items()}
     ((letter, inner), *others) = letters
     with_letter = [index for index, term in enumerate(terms) if letter in term]
+    # An ellipsis stands for axes without letters, which cannot be followed here.
     if "." in before or others or with_letter != list(node.per_event_inputs) or letter not in after:
         raise node.refusal("combines different events")
     return PerEvent(node.statics, after.index(letter), inner)
@@ -98,6 +99,7 @@ def gemm(node: NodeContext) -> TimeDependence:
         or not all(isinstance(other, Constant) for other in node.labels[1:])
     ):
         raise node.refusal("combines different events")
+    # With transA, the rows of the matrix are its second axis.
     if label.axis != (1 if node.attribute("transA", 0) else 0):
         raise node.refusal("sums over events")
     return replace(label, statics=node.statics, axis=0)
@@ -107,6 +109,7 @@ def reduce(node: NodeContext) -> TimeDependence:
     """ReduceSum and the like, over other axes than time."""
     label = first_input(node)
     axes = node.integers(1, "axes")
+    # Without axes, these operators reduce all of them, time included.
     if not axes:
         raise node.refusal(ALONG_EVENTS)
     return _reduce_axes(node, label, {axis % node.rank(0) for axis in axes})
@@ -120,6 +123,7 @@ def arg_extreme(node: NodeContext) -> TimeDependence:
 def _reduce_axes(node: NodeContext, label: PerEvent, axes: set[int]) -> TimeDependence:
     if label.axis in axes:
         raise node.refusal(ALONG_EVENTS)
+    # Without keepdims, each axis that is removed in front of the event axis moves it forward.
     lost = 0 if node.attribute("keepdims", 1) else sum(axis < label.axis for axis in axes)
     return with_axis(label, label.axis - lost)
 

@@ -91,6 +91,7 @@ def _expose_states(node: NodeProto, observed: ObservedValues, fresh: FreshName) 
     """Turns the states of a node into named inputs and outputs, in place."""
     count = STATES[node.op_type]
     initial = [_initial_state(node, index, observed) for index in range(FIRST_STATE, FIRST_STATE + count)]
+    # In ONNX, an optional input or output that is left out has an empty name.
     node.input.extend([""] * (FIRST_STATE + count - len(node.input)))
     node.output.extend([""] * (1 + count - len(node.output)))
     # The rules let a node with sequence lengths through only if they equal the number of events.

@@ -86,6 +86,7 @@ def matches_shapes(label: PerEvent, observed: ObservedValues, shapes: Sequence[S
         shapes: The value's shape at each observed length.
     """
     axis, first = label.axis, shapes[0]
+    # A reshape may have merged time with other axes, so the size is a multiple of the length.
     share, rest = divmod(first[axis], observed.lengths[0])
     if rest or share % label.inner:
         return False

@@ -43,6 +43,7 @@ def score_request(message: pb.ScoreRequest, limits: Limits) -> ScoreRequest:
         model(message.model, "model", violations, limits),
         tuple(
             sequence(each, f"sequences[{index}]", violations, limits)
+            # Sequences beyond the limit are a violation already.
             for index, each in enumerate(message.sequences[:most])
         ),
         check_targets(message.targets, "targets", violations, limits),
