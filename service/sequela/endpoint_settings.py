@@ -59,7 +59,7 @@ class EndpointSettings(BaseModel):
         TERMS.attempts,
         ge=1,
         le=10,
-        description="How often a call is sent at most, when the endpoint does not accept it.",
+        description="Largest number of attempts to send a call that the endpoint does not accept.",
     )
     endpoint_max_coalitions: int = Field(
         TERMS.max_coalitions,

@@ -75,7 +75,7 @@ async def _announce(application: Application, bound: BoundAddresses) -> None:
     if application.settings.ready_file:
         try:
             _write(application.settings.ready_file, json.dumps(dataclasses.asdict(bound)))
-        except OSError as error:  # the server is ready all the same
+        except OSError as error:  # the server is ready nevertheless
             log.error("ready file not written", detail=_detail(error, application.settings))
 
 

@@ -114,7 +114,7 @@ class Settings(EndpointSettings, BaseSettings):
     max_connection_age: float = Field(
         0.0,
         ge=0,
-        description="Seconds after which a gRPC client is told to open a new connection; 0 means never.",
+        description="Seconds after which a gRPC client is asked to open a new connection; 0 means never.",
     )
     connection_age_grace: float = Field(
         30.0,

@@ -107,7 +107,7 @@ class DataPlane:
         )
 
     async def read_for(self, model: ModelChoice, read: Callable[[ModelInfo], T], deadline: Deadline) -> T:
-        """Finds a model, and returns what `read` makes of its properties and of the request.
+        """Finds a model, and returns the result of `read` for its properties.
 
         A body for an unknown model is not parsed. Raises what `Models.resolve` and `read` raise.
         """

@@ -41,7 +41,7 @@ NOT_A_TENSOR = (
 
 @dataclass(frozen=True, slots=True)
 class OutputChoice:
-    """The chosen output's name, and warnings about the choice for whoever reads the answers."""
+    """The name of the chosen output, and warnings about the choice for readers of answers."""
 
     output: str
     warnings: tuple[ExplanationWarning, ...] = ()

@@ -63,7 +63,7 @@ def compare_rows(feeder: Feeder, session: Session, cells: Cells, padding: Paddin
     together = outputs(slice(0, rows))
     _check_repeated(feeder, session, select_rows(cells, slice(0, 1)), padding)
     alone = np.concatenate([outputs(slice(row, row + 1)) for row in range(rows)])
-    # The two rows of the largest scales once more, in a batch of another size.
+    # Run the two rows of the largest scales again, in a batch of another size.
     pair = outputs(slice(rows - 2, rows))
     distances = (_distance(together, alone), _distance(pair, alone[-2:]))
     return RowComparison(together.shape, max(distances))

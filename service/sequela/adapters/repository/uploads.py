@@ -126,8 +126,7 @@ class Uploads:
         """Deletes the version that the pattern names, or all versions. Returns what was deleted."""
         found = [upload for upload in self._versions(pattern.model) if pattern.matches(upload.name)]
         for upload in found:
-            # In this order, a failure in between leaves an upload that is no longer listed, and never one without
-            # files.
+            # The name is deleted last. If a failure leaves a name without files, `_claim` replaces it.
             self._index.remove(VERSIONS, upload.name.entry)
             self._values.delete(_bytes_key(upload))
             self._values.delete(_name_key(upload.name))

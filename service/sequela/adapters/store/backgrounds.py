@@ -146,7 +146,7 @@ class BackgroundStore:
         record = self._record(name)
         if record is None:
             raise _not_found(f"no background is named {name!r}")
-        # The name is deleted last: whoever creates the same background at this moment finds the name, or writes again.
+        # The name is deleted last. A process that creates the same background now finds the name, or writes again.
         self._index.remove(_NAMES, name)
         self._values.delete(_named_key(name, record.digest))
         self._names.delete(_name_key(name))

@@ -26,7 +26,7 @@ class Writer:
 
     def submit(self, job: Job) -> None:
         """Adds a job. Waits while too many are pending. After `close` it is dropped."""
-        # A request can outlive the server's drain, and nobody takes its jobs then.
+        # A request can outlive the server's drain. Its jobs would wait forever then.
         if not self._closed.is_set():
             self._jobs.put(job)
 

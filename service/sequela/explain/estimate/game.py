@@ -53,8 +53,8 @@ def play(evaluator: Evaluator, players: Players, gain: NDArray[np.float64], rule
         solution=game.expand(found.solution),
         null=game.null,
         seconds=evaluator.deadline.now() - start,
-        # The empty coalition and that of all players are evaluated before the levels. In a game of no player they
-        # are the same, hence min().
+        # The empty coalition and that of all players are evaluated before the levels. min(), because in a game
+        # without players they are the same.
         clipped=min(found.clipped + evaluator.clipped_base_and_score, found.coalitions),
     )
     trace.finished(outcome)
