@@ -11,9 +11,9 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 if (_runtime := sys.modules.get("onnxruntime")) is not None:
     _runtime.disable_telemetry_events()
 
-# `python -m` puts the current folder first on the path, so a file there called onnx.py or redis.py would be run. While it
-# imports the package, the first argument is still "-m". In the folder of a checkout, the package itself is imported from
-# the current folder, which therefore stays on the path.
+# `python -m` puts the current folder first on the path, so a file there called onnx.py or redis.py would be run. While
+# it imports the package, the first argument is still "-m". In a checkout's own folder, the package itself is imported
+# from the current folder, which therefore stays on the path.
 if sys.argv[:1] == ["-m"] and not sys.flags.safe_path:
     _current = os.path.realpath(sys.path[0] or os.curdir)
     if _current != os.path.dirname(os.path.dirname(os.path.realpath(__file__))):

@@ -1,4 +1,4 @@
-"""Finds out by running a model what its masks mark: padding must not reach the output, and events must.
+"""Finds out what a model's masks mark, by running it: padding must not change the output, and events must.
 
 Some models take 1 for a real event, others 1 for padding (torch's key_padding_mask), others a large negative number
 that is added where padding lies. The name of a mask does not say which of these it is, but the output shows it.

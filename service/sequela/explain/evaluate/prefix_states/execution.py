@@ -93,7 +93,7 @@ class PrefixStateExecution:
     def outputs(self, players: Players, coalitions: Coalitions, until: float) -> Outputs:
         """As in `Execution`."""
         runner = StepRunner(self.recurrence, self.caller, coalitions, until)
-        # For small models sorting coalitions costs more than it saves.
+        # For small models, sorting coalitions takes more time than it saves.
         if self._is_little(len(coalitions)):
             return self._run(runner, [self._single_step(len(coalitions))], players)
         order = player_order(players, self._stop, self.recurrence.static_enters)
