@@ -66,6 +66,7 @@ def score_task(task: Task, evaluator: Evaluator) -> ScoredTask:
     order = task.targets.by_score(raw[-1])
     evaluator = evaluator.of(order)
     chosen = raw[:, order]
+    # The link comes last, because targets are ordered by raw scores.
     scores = BaseAndScore(chosen, apply_link(evaluator.link, chosen).values)
     return ScoredTask(replace(task, targets=task.targets.pick(order)), evaluator, scores)
 

@@ -33,6 +33,7 @@ class Targets:
         """Returns the positions of the targets to explain, given raw scores (columns,). Ties keep the model's order."""
         if self.highest is None:
             return list(range(len(self.columns)))
+        # A stable sort keeps the model's order for equal scores.
         return [int(each) for each in np.argsort(-raw, kind="stable")[: self.highest]]
 
     def pick(self, order: list[int]) -> Targets:

@@ -56,6 +56,7 @@ def reduce_game(players: Players, live: NDArray[np.bool_]) -> ReducedGame:
     if live.all():
         return ReducedGame(players, live)
     names = tuple(name for name, lives in zip(players.names, live, strict=True) if lives)
+    # The position of each live player among the live ones, and -1 for null players.
     place = np.where(live, np.cumsum(live) - 1, -1)
     grid, static = place[players.grid], place[players.static]
     new_owners = _new_owners(grid)

@@ -148,6 +148,7 @@ def cell_players(extent: Extent, pruned: int, events: Sequence[int], features: S
     """
     rows = [t + extent.length - 1 for t in events]
     names = [_pruned_player(extent, pruned)] if pruned else []
+    # -1 marks cells that have no owner yet.
     owner = np.full((extent.length, extent.features), -1, dtype=np.intp)
     owner[:pruned] = 0
 

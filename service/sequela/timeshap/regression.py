@@ -172,6 +172,7 @@ class _WeightedPairs:
         taken = np.array([len(self.odd[stratum]) for stratum, _, _ in parts])
         lengths = np.array([stop - start for _, start, stop in parts])
         weights = np.where(2 * sizes == m, 1.0, 2.0) / (sizes * (m - sizes) * taken)
+        # Rows are scaled by √w, so that X̃ᵀWX̃ is a plain product.
         roots = np.repeat(np.sqrt(weights), lengths)[:, None]
         x = np.concatenate([self.sampler.pairs(*part) for part in parts], dtype=np.float64)
         x -= np.repeat(sizes / m, lengths)[:, None]

@@ -40,6 +40,7 @@ def above(
         threshold: θ, (targets,).
     """
     size = np.abs(attributions)
+    # One target is enough: a player that matters for any of them is relevant.
     excess = (size - threshold).max(axis=1, initial=-np.inf)
     # An error of 0 means that φ is exact, so such a row is never close to the threshold.
     near = (np.abs(size - threshold) <= 2 * errors) & (errors > 0)

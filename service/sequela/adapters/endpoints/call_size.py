@@ -32,6 +32,7 @@ def choose_call_rows(
 
     def total_seconds(size: int) -> float:
         calls = -(-rows // size)
+        # Calls in flight at the same time take one round together.
         rounds = -(-calls // concurrency)
         return rounds * call_seconds(min(size, rows))
 

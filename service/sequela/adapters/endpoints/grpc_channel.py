@@ -53,6 +53,7 @@ class GrpcChannelFinder:
 
         Raises Forbidden, UnusableCredentials, OSError if the name cannot be resolved, and TimeoutError.
         """
+        # The files are read for each spec, so that renewed certificates lead to a new channel.
         tls = self.credentials.tls() if self.uri.secure else None
         return GrpcChannelSpec(self._target(timeout), _options(self.uri, self.limits), tls)
 

@@ -94,6 +94,7 @@ class GrpcTransport:
         request = pb.ModelReadyRequest(name=self._uri.name, version=self._version)
         try:
             return self._call(lambda stub: stub.ModelReady, request, until).ready
+        # Whatever is wrong with the endpoint, it does not take calls now.
         except (SequelaError, RetryableError, DeadlinePassed):
             return False
 

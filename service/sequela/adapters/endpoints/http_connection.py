@@ -162,6 +162,7 @@ class _Stream(httpcore.NetworkStream):
         return content
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002
+        # In parts, each with the time that is left, so that a slow reader cannot hold a call beyond its end.
         for start in range(0, len(buffer), WRITE_BYTES):
             left = seconds_left(self._exchange.until)
             self._stream.write(buffer[start : start + WRITE_BYTES], left)

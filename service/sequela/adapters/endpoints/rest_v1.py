@@ -99,6 +99,7 @@ def _named_output(rows: list[dict[str, Any]], output: str) -> list[Any]:
     if any(name not in row for row in rows):
         raise WrongAnswer(f"predictions have no output {name!r}; they have {held}")
     values = [row[name] for row in rows]
+    # Checked here for a message that names the output.
     if any(isinstance(value, str) for value in values):
         raise WrongAnswer(f"output {name!r} holds strings, not numbers; predictions have {held}")
     return values

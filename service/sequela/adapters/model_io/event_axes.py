@@ -100,6 +100,7 @@ def _is_possible(order: AxisOrder, item: InputSignature, width: int | None) -> b
         if axis_meaning(item.axes[0]) is not Axis.TIME or several != (order[1] is Axis.FEATURES):
             return False
     for axis, size in zip(order, item.axes, strict=True):
+        # A name that means something else rules this order out.
         if axis_meaning(size) not in (None, axis):
             return False
         if axis is Axis.FEATURES and not isinstance(size, int) and not (width and _may_be_free(item, size)):

@@ -37,6 +37,7 @@ class Feeder:
             DoesNotFit: VALUE_OUT_OF_RANGE for a value that an input's element type does not hold.
         """
         rows, before, after = len(batch.events[0]), len(padding.before[0]), len(padding.after[0])
+        # Masks mark the padding on both sides of the events.
         is_event = np.repeat([0, 1, 0], [before, batch.length, after])
         values_by_role: dict[Role, Iterator[NDArray[Any]]] = {
             Role.EVENTS: iter(batch.between(padding.before, padding.after).events),

@@ -30,6 +30,7 @@ def is_state(item: InputSignature, use: InputUse | None, signature: Signature) -
     if use and use.state:
         return item.rank == 3 or named
     others = (each.name for each in signature.outputs if each.name != item.name)
+    # A model with a state that callers carry on also returns it, under a similar name.
     given_back = any(_stem(name) == _stem(item.name) for name in others)
     return named and given_back and item.rank in (2, 3) and _has_state_shape(item)
 

@@ -35,6 +35,7 @@ def static_sequences(items: Sequence[InputSignature], path: str) -> frozenset[st
         return frozenset()
     named = {item.name for item in items if FUTURE_NAME.search(item.name)}
     free = {item.name for item in items if not isinstance(item.axes[1], int)}
+    # If all inputs have such a name, the names distinguish nothing.
     static = named if 0 < len(named) < len(items) else set()
     left = [item for item in items if item.name not in static]
     # The sequence to explain has the free length, so a fixed number of steps beside it is something else.

@@ -230,6 +230,7 @@ class Loader:
         )
 
     def _open(self, path: str, output: str, model: ModelProto, batch: int | None) -> Session:
+        # onnxruntime opens sessions from bytes, and the graph may have been rewritten.
         content = model.SerializeToString()
         session = open_session(content, output, batch, self.threads, self.limits, path, self.provider)
         return replace(session, row_tolerance=row_tolerance(model))

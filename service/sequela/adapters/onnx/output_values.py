@@ -63,6 +63,7 @@ def _labels(node: NodeProto) -> Iterator[str]:
 
 def _cast(model: ModelProto, name: str) -> None:
     """Puts a cast to float32 in front of an output, in place."""
+    # The cast takes over the name of the output, so that callers see no difference.
     uncast = fresh_names(model)(name)
     rename_value(model.graph, name, uncast)
     model.graph.node.append(helper.make_node("Cast", [uncast], [name], to=TensorProto.FLOAT))

@@ -16,6 +16,7 @@ NO_OPERATOR = re.compile(r"No Op registered for (\S+) with domain_version of (\d
 
 def one_line(error: Exception) -> str:
     """Shortens a message to one line of limited length, without locations in onnxruntime's sources."""
+    # Messages contain line breaks and tabs, which would break a log line.
     text = ERROR_PREFIX.sub("", SOURCE_LOCATION.sub("", " ".join(str(error).split())))
     return text if len(text) <= MAX_CHARACTERS else text[: MAX_CHARACTERS - 1] + "…"
 

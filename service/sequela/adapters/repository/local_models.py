@@ -62,6 +62,7 @@ class LocalModels:
 
     def _load_all(self) -> None:
         for folder in self._folders:
+            # Loading a model cannot be interrupted, so the request to stop is noticed between two models.
             if self._stopping.is_set():
                 return
             record = self._load(folder)

@@ -128,6 +128,7 @@ class BackgroundStore:
         position = page_position(_NAMES + prefix, token) or prefix
         found: list[StoredBackground] = []
         while names := self._index.page(_NAMES, position, page_size + 1 - len(found)):
+            # The prefix ends with a slash, so all names of a model are next to each other in the set.
             for name in names:
                 if not name.startswith(prefix):
                     return Page(tuple(found))

@@ -161,6 +161,7 @@ class Sample:
         if size is None:
             return nullcontext()
         upcoming = next(portions(counts, allocation(len(self.players), size), self._max_pairs))
+        # A few pairs are drawn faster than another thread takes over the work.
         if sum(stop - start for _, start, stop in upcoming) * len(self.players) < MIN_DRAWN_BESIDE:
             return nullcontext()
 

@@ -111,6 +111,7 @@ class RemoteScorer:
 
     def unsent(self, digests: Sequence[bytes]) -> list[int]:
         """Returns the first row of each digest that has not been sent yet."""
+        # Reversed, so that the first row of a digest overwrites the later ones.
         first = {digest: row for row, digest in reversed(list(enumerate(digests)))}
         return sorted(row for digest, row in first.items() if digest not in self.known)
 

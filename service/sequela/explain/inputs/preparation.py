@@ -278,6 +278,7 @@ def _marked_events(schema: ModelSchema, sent: Mapping[str, _Sent], steps: int) -
 
 
 def _from_mask(sent: _Sent, steps: int) -> slice:
+    # Callers send masks as (l,) or with further axes of size 1.
     mask = sent.array.reshape(-1)
     if mask.shape != (steps,):
         raise InvalidInput.at(

@@ -84,6 +84,7 @@ class OnnxRecurrence:
         """As in `Recurrence.advance`."""
         feeds = self.advance_runner.feeds(batch, states)
         left = self.advance_runner.session.fetch(self.state_outputs, feeds, until)
+        # [0] removes the axis of directions again.
         return tuple(state[0] for state in left)
 
     def finish(self, batch: Cells, states: States, until: float = math.inf) -> NDArray[np.float64]:
