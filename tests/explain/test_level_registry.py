@@ -105,7 +105,7 @@ def test_a_level_sees_the_results_it_requires() -> None:
 
 def test_the_time_is_divided_by_shares() -> None:
     """Among the levels that are played, in their order; the last one ends with the deadline."""
-    levels = WITH_HALVES.needed(("event", "test_halves"))
+    levels = WITH_HALVES.select(("event", "test_halves"))
     assert level_ends(levels, 100.0, 200.0) == pytest.approx({"event": 180.0, "test_halves": 200.0})
     assert set(level_ends(levels, 100.0, np.inf).values()) == {np.inf}
     assert level_ends((), 100.0, 200.0) == {}
