@@ -80,6 +80,7 @@ class RowIndependence:
                     raise _not_deterministic_error(uri, repeats)
             if difference > allowed:
                 raise _coupled_error(uri, alone, outputs[row])
+        # Only after all comparisons, so that a check that fails is made again.
         self.left = max(self.left - len(rows), 0)
 
 

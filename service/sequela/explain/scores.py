@@ -57,6 +57,7 @@ def _prepare(
     try:
         prepared = prepare_sequence(schema, model.info.fixed_length, sequence, limits)
     except SequelaError as error:
+        # Protocols differ in whether the path contains the index, so it is added for all of them.
         error.metadata["row"] = str(number)
         raise
     path = request.paths.option("output_event")

@@ -109,6 +109,7 @@ class Explainer:
         try:
             model = self._models.resolve(request.model, deadline.end)
             count = len(request.sequences)
+            # Before the model runs, so that a wrong name costs no time.
             columns = scored_targets(model.info.schema, request.targets, count, self._limits, path)
             rows = score_all(model, request, self._limits, caller)
         except DeadlinePassed as late:

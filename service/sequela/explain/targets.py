@@ -97,6 +97,7 @@ def first_targets(schema: ModelSchema, limits: Limits) -> tuple[str, ...]:
 def _named_targets(schema: ModelSchema, wanted: tuple[str, ...], path: str) -> Targets:
     names = tuple(target.name for target in schema.targets)
     columns = tuple(_column(names, name, f"{path}[{index}]") for index, name in enumerate(wanted))
+    # A name and a column number may mean the same output.
     if len(set(columns)) < len(columns):
         raise InvalidInput.at(path, "TARGET_REPEATED", f"{', '.join(wanted)} name the same output twice")
     return _targets(schema, columns)

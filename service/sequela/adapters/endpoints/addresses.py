@@ -87,6 +87,7 @@ def not_allowed_error(text: str) -> Forbidden:
 
 def is_public(address: Address) -> bool:
     """Returns whether an address belongs to a host on the internet. Multicast and reserved addresses do not."""
+    # `is_global` alone also accepts multicast and some reserved networks.
     reserved = address.is_private or address.is_reserved or address.is_loopback
     site_local = isinstance(address, IPv6Address) and address.is_site_local
     return address.is_global and not (reserved or site_local)

@@ -32,6 +32,7 @@ def output_index(outputs: Sequence[tuple[str, str]], output: str) -> int:
     Raises:
         WrongAnswer: There is no such output, or there are several and none was named.
     """
+    # Without a name, every output is a candidate.
     named = [index for index, (name, _) in enumerate(outputs) if output in ("", name)]
     floats = [index for index in named if _is_float(outputs[index][1])]
     shown = ", ".join(f"{name!r} {datatype}" for name, datatype in outputs) or "none"

@@ -29,6 +29,7 @@ class CallTimes:
     def add(self, rows: int, seconds: float) -> None:
         """Records a call that was answered."""
         with self._lock:
+            # Sums with exponential weights, from which the least-squares line follows.
             self._calls = DECAY * self._calls + 1
             self._rows = DECAY * self._rows + rows
             self._squares = DECAY * self._squares + rows * rows
@@ -82,6 +83,7 @@ class ConcurrencyWindow:
         # As in TCP Vegas (Brakmo and Peterson, 1995), time beyond the shortest is time spent in a queue.
         self._queued += 1 - shortest / max(seconds, 1e-9)
         self._calls += 1
+        # Decide once per window, because the times of single calls vary a lot.
         if self._calls >= self.size:
             self._decide(self._queued / self._calls * self.size)
 

@@ -62,6 +62,7 @@ class Credentials:
             self._check_plain()
         else:
             self.context()
+        # This reads the token, so that a missing file is noticed at once.
         self.metadata()
 
     def tls(self) -> Tls:

@@ -71,6 +71,7 @@ def read_endpoint(text: bytes, folder: Path, path: str, defaults: EndpointTerms)
     """
     keys = _parse(text, path)
     given = {item.name: getattr(keys, item.name) for item in fields(EndpointTerms)}
+    # Terms that the file does not state are the server's defaults.
     terms = EndpointTerms(
         **{name: getattr(defaults, name) if value is None else value for name, value in given.items()}
     )

@@ -66,6 +66,7 @@ class GrpcChannelFinder:
         )
         addresses = [ip_address(address) for address in self.guard.look_up(seconds)]
         family = addresses[0].version  # a target has one family: the one that the resolver prefers
+        # Sorted, so that the same addresses in another order do not lead to a new channel.
         hosts = sorted(add_brackets(str(address)) for address in addresses if address.version == family)
         return f"ipv{family}:{','.join(f'{host}:{self.uri.port}' for host in hosts)}"
 

@@ -159,6 +159,7 @@ class GrpcTransport:
         sizes = _TOO_LARGE.search(words)
         if sizes is None:
             raise overload_error(self._uri, words) from None
+        # The limit in gRPC's text shows on which side the message was too large.
         if int(sizes[2]) == self._message_bytes:
             text = f"the answer has {sizes[1]} bytes, over the limit of {self._message_bytes} bytes"
             raise invalid_answer_error(self._uri, text) from None

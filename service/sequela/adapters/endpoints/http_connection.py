@@ -105,6 +105,7 @@ class _Network(httpcore.NetworkBackend):
         # Raised if there is no address to try.
         failed: Exception = httpcore.ConnectError("the host has no address")
         end = time.monotonic() + self._connect_seconds
+        # The name is looked up for every connection, because its addresses can change.
         for address in self._guard.look_up(self.left(end)):
             try:
                 left = self.left(end)
@@ -132,6 +133,7 @@ class _Network(httpcore.NetworkBackend):
         """
         wrapped = _Stream(stream, self, self._exchange, end)
         with self._lock:
+            # Under the lock, so that `cut` reaches every stream that is handed out.
             if self._open:
                 self._streams.add(wrapped)
                 return wrapped

@@ -49,6 +49,7 @@ class InferenceCall:
         step = len(padding.before[0]) + batch.length - 1 + output_event
         try:
             outputs = self.connection.limiter.call(sent_rows, until, infer)
+            # Drop the rows that only filled up a fixed batch.
             return self._scores(outputs, sent_rows, step)[:rows]
         except DoesNotFit:
             # The server may have a new model, so its description is requested again.

@@ -114,6 +114,7 @@ def _client(
         connection.limiter,
         InferenceCall(interface, connection, report_mismatch),
         CallLimits(connection.tensor_bytes, description.max_rows, interface.sizes.batch),
+        # Outputs of 16 bits are rounded more coarsely, so equal rows may differ by more.
         RowIndependence(HALF_TOLERANCE if interface.in_halves else TOLERANCE),
     )
 

@@ -96,6 +96,7 @@ class RemoteModelHandle:
             raise
         self._error = None
         cached = self._cached
+        # The same description means the same model, which keeps what is known about its rows.
         if cached and cached.description == description:
             model = cached.model
         else:

@@ -93,6 +93,7 @@ class Rest:
             raise invalid_answer_error(self.uri, f"it does not speak HTTP/1.1: {error}") from None
         except (httpcore.NetworkError, httpcore.TimeoutException, OSError) as error:
             seconds_left(until)
+            # The certificates may have been replaced, so the next call reads them again.
             self._connections.doubt()
             raise unreachable_error(self.uri, str(error) or type(error).__name__) from None
         if not 200 <= status < 300:

@@ -58,6 +58,7 @@ class RestV1Transport:
 
 def instances(feeds: Feeds) -> Any:
     """Returns the rows of a call: arrays if there is one input, and otherwise objects of arrays by input name."""
+    # orjson only serialises contiguous arrays.
     arrays = {name: np.ascontiguousarray(values) for name, values in feeds.items()}
     if len(arrays) == 1:
         return next(iter(arrays.values()))

@@ -109,6 +109,7 @@ def read_port(scheme: str, text: str | None) -> int:
 
 def read_host(text: str) -> str:
     """Reads a host name, an IPv4 address or an IPv6 address in brackets, in canonical form. Raises ValueError."""
+    # Hosts are compared with patterns, so each one has a single spelling.
     host = text.lower()
     if host.startswith("["):
         return _address(IPv6Address, host[1:-1])

@@ -76,6 +76,7 @@ class ExplanationMetrics:
     def _observe(self, explanation: Explanation) -> None:
         if explanation.pruning:
             self._pruned.observe(explanation.pruning.pruned_events)
+        # Levels that were not computed would count as 0 seconds and 0 error.
         for name, level in _levels(explanation):
             self._seconds.labels(name).observe(level.quality.seconds)
             self._residual.labels(name).observe(level.quality.additivity_residual)

@@ -94,6 +94,7 @@ def arrange(item: InputSchema, seen: InputSignature) -> tuple[Arrangement, Input
     model_axes = item.axes or server_axes
     outer = [axis for axis in model_axes if axis is not Axis.FEATURES]
     count = seen.rank - len(outer)
+    # Masks have no columns, and lengths have one at most.
     most = {Role.MASK: 0, Role.LENGTH: 1}.get(item.role, count)
     # A schema that lists the axes without `features` says that there is no axis of columns.
     if item.axes and Axis.FEATURES not in model_axes:

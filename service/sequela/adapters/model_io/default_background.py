@@ -39,4 +39,5 @@ def _array(name: str, rows: Sequence[float] | Sequence[Sequence[float]]) -> NDAr
     if len({len(row) for row in rows if isinstance(row, Sequence)}) > 1:
         text = f"the rows of {name!r} differ in length, but all need a value for each column"
         raise InvalidInput.at("background", "SCHEMA_DOES_NOT_FIT", text)
+    # `prepare_background` checks later whether the values fit the input's own type.
     return np.array(rows, dtype=np.float64)

@@ -174,6 +174,7 @@ def _check_numbers(
     scalars = [item for item in data if item.rank == 0]
     if not scalars:
         return
+    # Infer the other inputs as if the numbers were not there, so that the message can show a whole schema.
     others = replace(signature, inputs=tuple(item for item in signature.inputs if item not in scalars))
     likely = (*infer_inputs(others, uses, path).inputs, *map(scalar_input, scalars))
     text = (
@@ -292,6 +293,7 @@ def _is_over_time(item: InputSignature, inputs: Sequence[InputSignature]) -> boo
         return not (fixed and item.dtype.is_float) and any(
             _may_be_same(item.axes[1], time) for time in triples
         )
+    # Masks follow the time axis of the events, so they do not show where it is.
     pairs = [other for other in inputs if other.rank == 2 and not MASK_NAME.search(other.name)]
     return not fixed or len(pairs) == 1
 

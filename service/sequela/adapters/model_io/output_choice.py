@@ -64,6 +64,7 @@ def choose_output(
     """
     if wanted:
         return OutputChoice(_find_named(wanted, outputs, schema_path).name)
+    # Outputs of unknown type may hold numbers, so they remain candidates.
     usable = [item for item in outputs if item.content is not Content.NOT_NUMERIC]
     if not usable:
         text = f"output {outputs[0].description}: {NOT_A_TENSOR}"

@@ -61,6 +61,7 @@ def _is_fixed(item: InputSignature) -> bool:
 def _undecided_error(items: Sequence[InputSignature], path: str) -> InvalidInput:
     """Returns the error, with a schema in which the longest input is the sequence."""
     fixed = {item.name: item.axes[1] for item in items if isinstance(item.axes[1], int)}
+    # If no input has a free length, the longest one is the best guess.
     longest = max(fixed, key=lambda name: fixed[name], default=items[0].name)
     sequence = items[0].name if len(fixed) < len(items) and items[0].name not in fixed else longest
     likely = [_entry(item, Role.EVENTS if item.name == sequence else Role.STATIC) for item in items]

@@ -73,6 +73,7 @@ def check_rank(item: InputSignature, use: InputUse | None, path: str) -> None:
             "sequence is explained. Export the model without it (use_cache=False)"
         )
         raise InvalidInput.at(path, "MODEL_INPUT_UNSUPPORTED", text)
+    # `use.axes` is empty for a convolution over several axes.
     if item.rank > 3 and use and not use.axes and not use.state:
         text = (
             f"input {item.name!r} {item.description} goes into {use.node}, as an image does. If its second axis counts "

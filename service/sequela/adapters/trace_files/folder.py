@@ -42,6 +42,7 @@ class TraceFolder:
     """
 
     def __init__(self, path: Path, writer: Writer, max_bytes: int) -> None:
+        # Only the owner may read what callers sent.
         path.mkdir(mode=0o700, parents=True)
         self.path, self._writer, self._bytes_left = path, writer, max_bytes
         self.broken = False

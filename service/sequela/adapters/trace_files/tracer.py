@@ -116,6 +116,7 @@ class ExplanationFiles:
         # Without f(B) and f(X), the values of a game could not be interpreted.
         if self.folder.broken or len(self._base_and_score) < 2:
             return NO_TRACE
+        # A level plays several games if the history is refined, and each gets files of its own.
         count = 1 + sum(game["level"] == level for game in self._games)
         name = level if count == 1 else f"{level}_{count}"
         facts = {"level": level, "files": name, "players": len(players), "live_players": int(live.sum())}

@@ -57,6 +57,7 @@ def explanation_json(item: Explanation) -> str:
         explanation(item),
         indent=None,
         preserving_proto_field_name=True,
+        # Zeros and empty lists are printed too, so that readers need not know defaults.
         always_print_fields_with_no_presence=True,
     )
 

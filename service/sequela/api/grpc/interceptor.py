@@ -124,6 +124,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # 
                 code, facts = failure.codes.grpc, {"reason": failure.reason, "detail": failure.message}
                 await _abort(context, failure, request_id)
             except BaseException:
+                # Only a cancelled task gets here, because all other errors are Exceptions.
                 code = _cancelled_code(context)
                 raise
             finally:

@@ -20,6 +20,7 @@ def grpc_status(failure: Failure) -> grpc.Status:
     """Encodes the status of a call, with its details."""
     status = status_pb2.Status(code=failure.codes.grpc.value[0], message=failure.message)
     for detail in _details(failure):
+        # gRPC libraries of most languages can read these details.
         packed = any_pb2.Any()
         packed.Pack(detail)
         status.details.append(packed)

@@ -138,6 +138,7 @@ class OpenInference:
         request, limits = read(), self.dataplane.limits
         parameters = read_parameters(request.parameters, limits)
         names = outputs.choose(request.outputs, parameters.levels)
+        # Scoring a row takes one run of the model, and explaining it may take thousands.
         most = limits.max_score_sequences if set(names) <= set(SCORES) else limits.max_explained_rows
         rows = tensor_rows(request.inputs, most)
         targets = first_targets(model.schema, limits)

@@ -205,6 +205,7 @@ def _to_bool(value: Any) -> bool:
 
 
 def _to_float(value: Any) -> float:
+    # bool is a subclass of int, but not a number here.
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise TypeError("must be a number")
     return _parse(float, value, "must be a number")

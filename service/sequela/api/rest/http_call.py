@@ -48,6 +48,7 @@ class HttpCall:
 def timeout_seconds(request: Request) -> float | None:
     """Returns the caller's timeout in seconds, or None if it does not set one. Raises InvalidInput."""
     given = {name: request.headers[name] for name in TIMEOUT_HEADERS if name in request.headers}
+    # The caller's timeout and the gateway's both apply.
     return min((_seconds(name, text) for name, text in given.items()), default=None)
 
 

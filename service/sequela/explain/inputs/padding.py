@@ -42,6 +42,7 @@ class EventRows:
 def _equal(item: InputSchema, array: NDArray[Any]) -> NDArray[np.bool_]:
     if np.isnan(item.pad_value):
         return np.asarray(np.isnan(array))
+    # Compared in the input's own type, in which a pad value such as 0.1 may be another number.
     return np.asarray(array == np.array(item.pad_value).astype(array.dtype))
 
 

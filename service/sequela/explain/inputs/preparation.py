@@ -165,6 +165,7 @@ def _by_name(schema: ModelSchema, arrays: Sequence[NamedArray], paths: InputPath
         if name not in names:
             problem = _unknown_text(schema, item.name, names) if item.name else _unnamed_text(data)
             raise InvalidInput.at(here, "INPUT_UNKNOWN", problem)
+        # Callers send 1 for an event, which such a mask would take for padding.
         if name in marked:
             raise InvalidInput.at(here, "MASK_UNCLEAR", _mask_text(marked[name]))
         if name in states:

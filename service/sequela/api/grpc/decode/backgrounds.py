@@ -25,6 +25,7 @@ def background_header(message: pb.CreateBackgroundRequest | None, limits: Limits
     average = violations.optional_member("header.average", header.average, AVERAGES) or Average.MEAN
     shape = violations.optional_member("header.shape", header.shape, BACKGROUND_SHAPES)
     owner = names.background_owner(name)
+    # A full name of a background contains its model, so the model may be left out.
     if header.HasField("model") or not owner:
         wanted = model(header.model, "header.model", violations, limits)
     else:
