@@ -171,7 +171,12 @@ def _executors(settings: Settings, workers: int, observer: Observer) -> Executor
     return Executors(
         Executor("explain", threads, settings.queue_size, observer),
         Executor(
-            "remote", settings.endpoint_max_concurrent, settings.queue_size, observer, CONCLUSION_SECONDS
+            # These tasks mostly wait for answers, so there may be more of them than cores.
+            "remote",
+            settings.endpoint_max_concurrent,
+            settings.queue_size,
+            observer,
+            CONCLUSION_SECONDS,
         ),
         Executor("lookup", settings.lookup_threads, settings.lookup_queue, observer),
     )

@@ -109,6 +109,7 @@ class EndpointSettings(BaseModel):
     @property
     def endpoint_rules(self) -> EndpointRules:
         """The rules for models behind endpoints."""
+        # These two can only be set for each endpoint.
         names = (each.name for each in fields(EndpointTerms) if each.name not in ("enabled", "estimator"))
         return EndpointRules(
             AllowList(self.endpoint_allow.split(), self.endpoint_networks.split()),

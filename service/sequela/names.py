@@ -29,6 +29,7 @@ EXPLANATION_FORMS = "`explanations/e`"
 DIGEST_FORM = "a SHA-256 as 64 hexadecimal digits"
 """The allowed forms, for error messages."""
 
+# Not dots alone, because names become folders.
 _PART = rf"(?!\.+(?:/|$))[A-Za-z0-9._-]{{1,{MAX_NAME_LENGTH}}}"
 _NUMBER = rf"(?:0|[1-9][0-9]{{0,{MAX_VERSION_DIGITS - 1}}})"
 _MODEL_PART = re.compile(_PART)

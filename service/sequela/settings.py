@@ -286,6 +286,7 @@ class Settings(EndpointSettings, BaseSettings):
         **__: object,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Reads arguments first, then environment variables. No file is read."""
+        # Earlier sources take precedence.
         return init_settings, VariableSource(settings_cls)
 
     @field_validator("execution_provider")
@@ -304,6 +305,7 @@ class Settings(EndpointSettings, BaseSettings):
             raise ValueError("--tls-certificate and --tls-key go together: set both or neither")
         if self.tls_client_ca and not self.tls_key:
             raise ValueError("--tls-client-ca needs --tls-certificate and --tls-key")
+        # Requests may contain personal data, so operators have to ask for plain text on a network.
         if not (self.tls_key or self.insecure or _is_loopback(self.host)):
             raise ValueError(
                 f"--host {self.host} can be reached from other machines: set --tls-certificate and --tls-key, or "
@@ -315,11 +317,13 @@ class Settings(EndpointSettings, BaseSettings):
     def _explain_safely(self) -> Self:
         if self.insecure or not self.explains_over_http:
             return self
+        # The HTTP server has no TLS of its own.
         if not _is_loopback(self.http_host):
             raise ValueError(
                 f"--http-host {self.http_host} can be reached from other machines, and inference over HTTP is "
                 "not encrypted: set --no-http-inference, or --insecure to allow it"
             )
+        # Otherwise HTTP would be a way around the client certificates.
         if self.tls_client_ca:
             raise ValueError(
                 "--http-inference offers explanations over plain HTTP, without the client certificates that "

@@ -76,6 +76,7 @@ class BackgroundUpload:
 
     def finish(self) -> StoredBackground:
         """Returns the named background. Raises InvalidInput if nothing followed the header."""
+        # `finish` of the averager raises the error if neither values nor sequences were sent.
         background = self._given or self._averager.finish()
         name = f"{self._name}{background.digest}" if self._name.endswith("/") else self._name
         return StoredBackground(

@@ -124,6 +124,7 @@ class HttpServer(uvicorn.Server):
     async def open(self) -> str:
         """Listens, and returns the address with the actual port. Raises OSError if it cannot listen."""
         family = socket.AF_INET6 if ":" in self._address[0] else socket.AF_INET
+        # Bound here, because uvicorn would end the process if it could not listen.
         listener = socket.create_server(self._address, family=family)
         self._task = asyncio.create_task(self.serve([listener]))
         return address(*listener.getsockname()[:2])

@@ -25,6 +25,7 @@ def json_array(values: Any) -> Array:
     """
     try:
         array = np.asarray(values)
+        # None, and integers beyond 64 bits, make numpy fall back to objects.
         if array.dtype == object:
             array = np.array([_float(value) for value in array.flat], np.float64).reshape(array.shape)
     except (ValueError, OverflowError, TypeError):

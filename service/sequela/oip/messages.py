@@ -57,6 +57,7 @@ def read_output(response: pb.ModelInferResponse, index: int) -> Array:
     datatype = known_datatype(output.datatype)
     if not raw:
         elements = array_from_typed(output.contents, datatype)
+    # Raw contents are sent for all outputs or for none.
     elif len(raw) == len(response.outputs):
         elements = _from_raw(raw[index], output, datatype)
     else:

@@ -173,6 +173,7 @@ class Uploads:
         return max(self._versions(pattern.model), key=lambda upload: upload.name, default=None)
 
     def _versions(self, model: str) -> list[Upload]:
+        # The entries of a model follow each other, starting after `m/`.
         return list(takewhile(lambda upload: upload.name.model == model, self._uploads(f"{model}/")))
 
     def _uploads(self, after: str) -> Iterator[Upload]:

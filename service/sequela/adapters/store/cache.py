@@ -36,6 +36,7 @@ class CachedStore:
     def get(self, key: str) -> bytes | None:
         """See `KeyValue`."""
         start = time.monotonic()
+        # This remains if the look-up raises an error.
         result = "error"
         try:
             value = self._get(key)

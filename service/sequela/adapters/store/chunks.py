@@ -75,6 +75,7 @@ class ChunkedStore:
         if header[:1] == _WHOLE:
             return header[1:]
         chunks = map(self._values.get, _chunk_keys(key, header))
+        # Stop at the first missing chunk, since the value is lost anyway.
         value = b"".join(chunk for chunk in itertools.takewhile(bool, chunks) if chunk)
         # Chunks expire one by one, so some of them may be missing.
         if hashlib.sha256(value).digest() != header[-32:]:

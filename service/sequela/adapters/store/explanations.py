@@ -109,6 +109,7 @@ class ExplanationStore:
         found: list[Explanation] = []
         entries = self._store.index.page(name, position, MAX_SCANNED_PER_PAGE)
         for entry in entries:
+            # Entries are sorted from the newest to the oldest, so all that follow are too old as well.
             if last is not None and entry > last:
                 return Page(tuple(found))
             if len(found) == page_size:

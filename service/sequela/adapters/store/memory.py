@@ -143,6 +143,7 @@ class MemoryIndex:
             # Taken out and put back, so that the set moves to the end and its size is counted once.
             found = self._pop(name) or _SortedSet(math.inf)
             place = bisect_left(found.entries, entry)
+            # A slice, because `place` may be behind the last entry.
             if found.entries[place : place + 1] != [entry]:
                 found.entries.insert(place, entry)
             if ttl_seconds is None:

@@ -56,6 +56,7 @@ def _is_average_event(given: Background) -> bool:
 
 def _tensors(arrays: Mapping[str, NDArray[Any]]) -> Iterator[pb.InputTensor]:
     for name, array in arrays.items():
+        # The contract defines raw tensors as little-endian.
         little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
         tensor = pb.Tensor(
             dtype=DTYPES.number(Dtype(array.dtype.name)), shape=array.shape, raw=little.tobytes()

@@ -32,6 +32,7 @@ class BackgroundService(rpc.BackgroundServiceServicer):
         """Creates a background from its values, or from sequences that are averaged as they arrive."""
         deadline = call_deadline(self._policy, context)
         messages = read_within(request_iterator, deadline)
+        # `anext` returns None if the caller closed the stream without a message.
         header = decode.background_header(await anext(messages, None), self._limits)
         upload = await self._catalog.begin_background(header, deadline)
         async for message in messages:

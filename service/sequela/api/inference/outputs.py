@@ -68,7 +68,10 @@ def choose(names: Sequence[str], asked: frozenset[Level] | None) -> tuple[str, .
     given = DEFAULT_LEVELS if asked is None else asked
     if not names:
         return tuple(
-            name for name, output in OUTPUTS.items() if name == "explanation" or output.levels <= given
+            # The explanation as a whole can be returned whatever its levels are.
+            name
+            for name, output in OUTPUTS.items()
+            if name == "explanation" or output.levels <= given
         )
     for index, name in enumerate(names):
         if name not in OUTPUTS:

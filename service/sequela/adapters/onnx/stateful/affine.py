@@ -49,6 +49,7 @@ class AffineArray:
 
     def is_never_positive(self) -> bool:
         """Returns whether all numbers are at most 0 at every length."""
+        # Affine numbers are monotonic, so their values at the two extremes bound all others.
         return bool(np.all(self.at_one_event <= 0) and np.all(self.at_max_events <= 0))
 
     def is_always_zero(self) -> bool:

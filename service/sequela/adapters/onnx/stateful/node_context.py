@@ -92,6 +92,7 @@ class NodeContext:
                 raise self.refusal("selects by values of the events")
             case LengthDependent():
                 raise self.refusal(LENGTH_USED)
+            # A static input differs between requests, so its observed value proves nothing.
             case Constant(statics) if statics:
                 raise self.refusal("selects by a static input")
         return self.observed.arrays(self.proto.input[index])
@@ -182,5 +183,6 @@ def _possible_axes(shape: Shape, stride: int, length: int) -> Iterator[tuple[int
     """Yields axes, and strides within them, along which `length` events at a distance of `stride` numbers may lie."""
     for axis, size in enumerate(shape):
         axis_stride = math.prod(shape[axis + 1 :])
+        # Events lie along an axis if its stride divides theirs, and if it has room for all of them.
         if axis_stride and stride % axis_stride == 0 and size % (stride // axis_stride * length) == 0:
             yield axis, stride // axis_stride

@@ -115,8 +115,11 @@ def observe_values(
     """
     names = [output.name for output in model.graph.output]
     runs = tuple(
-        {**fed, **dict(zip(names, session.fetch(names, fed), strict=True))} for fed in feeds.values()
+        # Inputs are values of the graph too.
+        {**fed, **dict(zip(names, session.fetch(names, fed), strict=True))}
+        for fed in feeds.values()
     )
+    # A file with a fixed length is never run on more events than that.
     most = MAX_EVENTS if fixed is None else max(fixed, *feeds)
     return ObservedValues(
         tuple(feeds), most, runs, {tensor.name: tensor for tensor in model.graph.initializer}

@@ -123,6 +123,7 @@ def _initial_state(node: NodeProto, index: int, observed: ObservedValues) -> NDA
 def _stateful_graph(
     model: ModelProto, nodes: Sequence[NodeProto], states: Sequence[NodeState], outputs: Sequence[str]
 ) -> StatefulGraph:
+    # Each graph keeps only what its own outputs need, which is what makes advancing cheap.
     kept = needed_nodes(nodes, outputs)
     used = {name for node in kept for name in (*node.input, *captured_names(node))} | set(outputs)
     initializers = [tensor for tensor in model.graph.initializer if tensor.name in used]

@@ -94,6 +94,7 @@ def _array(tensor: pb.Tensor, path: str, violations: Violations) -> Array | None
 
 
 def _dtype(tensor: pb.Tensor, held: str, path: str, violations: Violations) -> np.dtype[Any] | None:
+    # Raw bytes have no default type, because any type would be a guess.
     if tensor.dtype == pb.DATA_TYPE_UNSPECIFIED and held in DEFAULT_TYPES:
         return DEFAULT_TYPES[held]
     if tensor.dtype not in ELEMENT_TYPES:
