@@ -10,7 +10,7 @@ from sequela.adapters.endpoints.endpoint_client import CallLimits, EndpointClien
 from sequela.adapters.endpoints.endpoint_terms import EndpointTerms
 from sequela.adapters.endpoints.limiter import Limiter
 from sequela.explain.options import Estimator
-from sequela.explain.ports import EndpointInfo, Frame, LocalModel, Observers, RemoteModel
+from sequela.explain.ports import EndpointInfo, LocalModel, Observers, PaddingRows, RemoteModel
 from sequela.explain.row_independence import RowIndependence
 from sequela.timeshap.cells import Cells
 
@@ -46,10 +46,10 @@ class Nearby(RemoteModel):
         max_calls: int = 1,
         estimator: Estimator | None = None,
     ) -> None:
-        def infer(batch: Cells, frame: Frame, output_event: int, until: float) -> NDArray[np.float64]:
+        def infer(batch: Cells, padding: PaddingRows, output_event: int, until: float) -> NDArray[np.float64]:
             batches.append(batch)
             twist(len(batches), batch)
-            return model.run(batch, frame, output_event, until)
+            return model.run(batch, padding, output_event, until)
 
         batches: list[Cells] = []
         uri = "grpc://nearby:1/m"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from sequela.explain.ports import Frame, ModelInfo, States
+from sequela.explain.ports import ModelInfo, PaddingRows, States
 from sequela.explain.schema import ModelSchema
 from sequela.timeshap.cells import Cells
 
@@ -58,13 +58,15 @@ class PlainRnn:
         return self._head(self._steps(batch, states)[:, -1], batch)
 
     def run(
-        self, batch: Cells, frame: Frame, output_event: int, until: float = math.inf
+        self, batch: Cells, padding: PaddingRows, output_event: int, until: float = math.inf
     ) -> NDArray[np.float64]:
         rows = len(batch.events[0])
-        padding = [np.broadcast_to(p[0], (rows, *p[0].shape)) for p in (frame.before, frame.after)]
-        whole = Cells((np.concatenate([padding[0], batch.events[0], padding[1]], axis=1),), batch.static)
+        rows_around = [np.broadcast_to(p[0], (rows, *p[0].shape)) for p in (padding.before, padding.after)]
+        whole = Cells(
+            (np.concatenate([rows_around[0], batch.events[0], rows_around[1]], axis=1),), batch.static
+        )
         states = self._steps(whole, self.initial(rows))
-        step = len(frame.before[0]) + batch.length - 1 + output_event if self.per_event else -1
+        step = len(padding.before[0]) + batch.length - 1 + output_event if self.per_event else -1
         return self._head(states[:, step], whole)
 
     def _steps(self, batch: Cells, states: States) -> NDArray[np.float64]:

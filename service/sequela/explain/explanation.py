@@ -90,7 +90,7 @@ class LevelQuality:
 
 @dataclass(frozen=True, slots=True)
 class LevelExplanation:
-    """One level. It has no attributions if it was not computed."""
+    """The explanation of one level. It has no attributions if it was not computed."""
 
     attributions: tuple[Attribution, ...]
     quality: LevelQuality

@@ -63,6 +63,7 @@ class Pipeline:
         try:
             explanation = self._explain(task, name, caller, trace)
         except BaseException as error:
+            # Cancelled and passed deadlines are recorded too, so that no record stays open.
             trace.failed(error)
             raise
         trace.finished(explanation)
@@ -77,7 +78,7 @@ class Pipeline:
         # Below the minimum score nothing is explained, and f(B) was not even computed.
         if not scored.scores.has_base:
             return basic_explanation(scored.task, name, scored.scores, NO_TOLERANCES, _cost(caller, timer))
-        levels = self.levels.needed(task.request.options.levels)
+        levels = self.levels.select(task.request.options.levels)
         # Default tolerances are fractions of the difference, so they are known only now.
         used = tolerances(
             task.request.options, task.model.info.schema, scored.scores.base, scored.scores.score

@@ -45,7 +45,7 @@ class Dtype(StrEnum):
         return self in (Dtype.FLOAT32, Dtype.FLOAT64)
 
 
-class Padding(StrEnum):
+class PaddingSide(StrEnum):
     """The side of a sequence on which a model of fixed length is padded. Sequences begin with the oldest event."""
 
     LEFT = "left"
@@ -214,7 +214,7 @@ class ModelSchema:
     output: str = ""
     per_event: bool | None = None
     link: Link = Link.IDENTITY
-    padding: Padding | None = None
+    padding: PaddingSide | None = None
     bounded: bool | None = None
     background: Mapping[str, tuple[float, ...] | tuple[tuple[float, ...], ...]] | None = None
     trial_length: int | None = None

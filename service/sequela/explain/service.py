@@ -110,6 +110,7 @@ class Explainer:
         try:
             model = self._models.resolve(request.model, deadline.end)
             count = len(request.sequences)
+            # Before the model runs, so that a wrong name costs no time.
             columns = scored_targets(model.info.schema, request.targets, count, self._limits, path)
             rows = score_all(model, request, self._limits, caller)
         except DeadlinePassed as late:
@@ -133,7 +134,7 @@ class Explainer:
 
     def _with_required_levels(self, request: ExplainRequest) -> ExplainRequest:
         """Adds the levels that the requested levels require. They become part of the answer."""
-        levels = self._levels.with_required(request.options.levels, request.paths.option("levels"))
+        levels = self._levels.select_names(request.options.levels, request.paths.option("levels"))
         return replace(request, options=replace(request.options, levels=levels))
 
     def _compute(self, task: Task, deadline: Deadline) -> Explanation:

@@ -13,7 +13,7 @@ from sequela.errors import InvalidInput, Violation
 from sequela.explain.schema import ModelSchema
 
 MAX_CHARACTERS = 60
-"""Of a wrong value in a message."""
+"""The most characters of a wrong value that a message shows."""
 MAX_PROBLEMS = 10
 EXPECTED: Mapping[str, str] = {
     "bool_type": "true or false",
@@ -57,7 +57,7 @@ def read_schema(text: bytes, path: str) -> ModelSchema:
 
 
 def write_schema(schema: ModelSchema) -> bytes:
-    """The JSON text of a schema; `read_schema` gives the same schema back."""
+    """Writes a schema as JSON. `read_schema` returns the same schema from it."""
     return _SCHEMA.dump_json(schema, indent=2, exclude_none=True)
 
 

@@ -55,7 +55,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class ModelBytes:
-    """A model as it came.
+    """A model as it was sent or read.
 
     Attributes:
         onnx: The bytes of the ONNX file.
@@ -70,7 +70,7 @@ class ModelBytes:
 
     @cached_property
     def digest(self) -> str:
-        """As in `identity.model_digest`."""
+        """The model's digest, computed by `identity.model_digest`."""
         return model_digest(self.onnx, self.schema_json)
 
 
@@ -240,6 +240,7 @@ class Loader:
         )
 
     def _open(self, path: str, output: str, model: ModelProto, batch: int | None) -> Session:
+        # onnxruntime opens sessions from bytes, and the graph may have been rewritten.
         content = model.SerializeToString()
         session = open_session(content, output, batch, self.threads, self.limits, path, self.provider)
         return replace(session, row_tolerance=row_tolerance(model))
@@ -271,6 +272,8 @@ def _with_independent_rows(trial: TrialResult) -> TrialResult:
     scaled = find_batch_scaling(trial.model, session.output)
     if found.independent_rows and not scaled:
         return trial
+    # A fixed batch is filled up with copies of one row. Copies leave the batch's largest value as it is, so a model
+    # that scales by this value (`scaled`) can still be run.
     if session.fixed_batch not in (None, 1) and not scaled:
         text = (
             f"the model takes {session.fixed_batch} sequences in every call, and they influence each other; "
@@ -283,7 +286,7 @@ def _with_independent_rows(trial: TrialResult) -> TrialResult:
 
 
 def _warnings(graph: ModelGraph, interface: ModelDraft, trial: ModelTrial) -> tuple[ExplanationWarning, ...]:
-    """What was assumed or noticed, in the order of the steps."""
+    """Returns warnings about what was assumed or noticed, in the order of the steps."""
     result, output = trial.result, interface.output
     independent = result.probe_result.independent_rows
     return (

@@ -13,7 +13,7 @@ from sequela.adapters.model_io.scores import Scores
 from sequela.adapters.onnx.event_weights import EventWeightReader
 from sequela.adapters.onnx.session import Session
 from sequela.errors import DoesNotFit
-from sequela.explain.ports import Frame, ModelInfo, Recurrence
+from sequela.explain.ports import ModelInfo, PaddingRows, Recurrence
 from sequela.timeshap.cells import Cells
 
 
@@ -40,8 +40,8 @@ class OnnxModel:
     trial_lengths: tuple[int, ...] = ()
     weight_reader: EventWeightReader | None = None
 
-    def named(self, name: str) -> OnnxModel:
-        """The same model under another name; the session is shared."""
+    def with_name(self, name: str) -> OnnxModel:
+        """Returns the same model under another name; the session is shared."""
         return replace(self, info=replace(self.info, name=name))
 
     @property
@@ -54,7 +54,7 @@ class OnnxModel:
         return max(self.step_work * events, 1)
 
     def run(
-        self, batch: Cells, frame: Frame, output_event: int, until: float = math.inf
+        self, batch: Cells, padding: PaddingRows, output_event: int, until: float = math.inf
     ) -> NDArray[np.float64]:
         """As in `LocalModel.run`: raw outputs (n, targets).
 
@@ -66,13 +66,13 @@ class OnnxModel:
                 a convolution) or gives another shape than before; MODEL_OUTPUT_NOT_FINITE.
         """
         try:
-            outputs = self.session.run(self.feeder.feeds(batch, frame), until)
+            outputs = self.session.run(self.feeder.feeds(batch, padding), until)
         except DoesNotFit as error:
             if error.reason != "MODEL_FAILED":
                 raise
             text = f"{error.message} (on {batch.length:,} events){self._trial_text()}"
             raise DoesNotFit("MODEL_FAILED", text) from None
-        return Scores(self.info.schema).at(outputs, len(frame.before[0]) + batch.length - 1 + output_event)
+        return Scores(self.info.schema).at(outputs, len(padding.before[0]) + batch.length - 1 + output_event)
 
     def event_weights(
         self, sequence: Cells, frame: Frame, until: float = math.inf

@@ -1,10 +1,11 @@
-"""Encodes explanations, complete or as summaries, and scores."""
+"""Encodes explanations, complete (as messages or JSON) or as summaries, and scores."""
 
 from __future__ import annotations
 
 from dataclasses import fields
 from typing import Any
 
+from google.protobuf import json_format
 from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela.api.encode.common import cost, feature, optional, timestamp, warning
@@ -28,7 +29,7 @@ LEVEL_FIELD = "{}_level"
 
 
 def explanation(item: Explanation) -> pb.Explanation:
-    """The whole explanation."""
+    """Encodes the whole explanation."""
     message = pb.Explanation(
         name=item.name,
         create_time=timestamp(item.create_time),
@@ -59,8 +60,19 @@ def explanation(item: Explanation) -> pb.Explanation:
     return message
 
 
+def explanation_json(item: Explanation) -> str:
+    """Returns the whole explanation as protobuf JSON of `sequela.v1.Explanation`, with the contract's field names."""
+    return json_format.MessageToJson(
+        explanation(item),
+        indent=None,
+        preserving_proto_field_name=True,
+        # Zeros and empty lists are printed too, so that readers need not know defaults.
+        always_print_fields_with_no_presence=True,
+    )
+
+
 def summary(item: Explanation) -> pb.ExplanationSummary:
-    """An explanation without its attributions."""
+    """Encodes an explanation without its attributions."""
     return pb.ExplanationSummary(
         name=item.name,
         create_time=timestamp(item.create_time),
@@ -75,12 +87,12 @@ def summary(item: Explanation) -> pb.ExplanationSummary:
 
 
 def summaries(page: Page[Explanation]) -> pb.ListExplanationsResponse:
-    """A page of explanations."""
+    """Encodes a page of explanations."""
     return pb.ListExplanationsResponse(explanations=map(summary, page.items), next_page_token=page.next_token)
 
 
 def scores(item: ScoreResult) -> pb.ScoreResponse:
-    """Scores of sequences."""
+    """Encodes scores of sequences."""
     return pb.ScoreResponse(
         targets=item.targets,
         scores=[pb.Scores(values=row) for row in item.values.tolist()],

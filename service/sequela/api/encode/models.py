@@ -28,7 +28,7 @@ def model(record: ModelRecord) -> pb.Model:
 
 
 def models(page: Page[ModelRecord]) -> pb.ListModelsResponse:
-    """A page of models."""
+    """Encodes a page of models."""
     return pb.ListModelsResponse(models=map(model, page.items), next_page_token=page.next_token)
 
 

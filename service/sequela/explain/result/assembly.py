@@ -27,7 +27,7 @@ from sequela.explain.identity import unique_name
 from sequela.explain.layout import Layout
 from sequela.explain.levels.definition import LevelContext, LevelDefinition, LevelResults
 from sequela.explain.levels.level_assembly import level_quality, per_target
-from sequela.explain.option_defaults import Tolerances, resolved
+from sequela.explain.option_defaults import Tolerances, resolve_options
 from sequela.explain.pruning_scan import Scan, needs_scan
 from sequela.explain.request import EventInfo
 from sequela.explain.result.answer_warnings import outputs_left_out
@@ -61,7 +61,7 @@ def basic_explanation(
         explained=False,
         pruning=None,
         levels={},
-        options=resolved(request.options, task.model, used),
+        options=resolve_options(request.options, task.model, used),
         features=features(task.layout),
         event_values=(),
         static_values=(),
