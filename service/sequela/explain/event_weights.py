@@ -21,12 +21,12 @@ def event_weights(task: Task, caller: ModelCaller) -> tuple[float, ...]:
     model, prepared = task.model, task.prepared
     if not model.info.schema.event_weights or isinstance(model, RemoteModel):
         return ()
-    sequence, frame = prepared.cells.as_batch(), prepared.frame
-    events = sequence.length + len(frame.before[0]) + len(frame.after[0])
+    sequence, padding = prepared.cells.as_batch(), prepared.padding
+    events = sequence.length + len(padding.before[0]) + len(padding.after[0])
 
     def read() -> NDArray[np.float64] | None:
         return caller.run(
-            1, events, caller.deadline.end, lambda end: model.event_weights(sequence, frame, end)
+            1, events, caller.deadline.end, lambda end: model.event_weights(sequence, padding, end)
         )
 
     (weights,) = caller.run_jobs([read], model.work(events))

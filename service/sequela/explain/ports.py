@@ -221,7 +221,7 @@ class LocalModel(Protocol):
         """
 
     def event_weights(
-        self, sequence: Cells, frame: Frame, until: float = math.inf
+        self, sequence: Cells, padding: PaddingRows, until: float = math.inf
     ) -> NDArray[np.float64] | None:
         """Reads the model's own weights of the events from the output that `ModelSchema.event_weights` names.
 

@@ -15,7 +15,7 @@ from sequela.adapters.model_io.signature import Content, OutputSignature
 from sequela.adapters.onnx.probe import no_padding, sample_cells
 from sequela.adapters.onnx.session import Session
 from sequela.errors import DoesNotFit, InvalidInput
-from sequela.explain.ports import Frame
+from sequela.explain.ports import PaddingRows
 from sequela.timeshap.cells import Cells
 
 
@@ -33,12 +33,12 @@ class EventWeightReader:
     feeder: Feeder
     session: Session
 
-    def read(self, cells: Cells, frame: Frame, until: float = math.inf) -> NDArray[np.float64]:
+    def read(self, cells: Cells, padding: PaddingRows, until: float = math.inf) -> NDArray[np.float64]:
         """Reads the weights of the real events.
 
         Args:
             cells: A batch of one sequence.
-            frame: The padding around its events.
+            padding: The padding around its events.
             until: A deadline on the monotonic clock.
 
         Returns:
@@ -48,8 +48,8 @@ class EventWeightReader:
             DoesNotFit: MODEL_FAILED if the model fails or gives another number of weights; MODEL_OUTPUT_NOT_FINITE;
                 what `Session.fetch` raises.
         """
-        before, after = len(frame.before[0]), len(frame.after[0])
-        weights = self._all(cells, frame, before + cells.length + after, until)
+        before, after = len(padding.before[0]), len(padding.after[0])
+        weights = self._all(cells, padding, before + cells.length + after, until)
         real = weights[before : before + cells.length]
         if not np.isfinite(real).all():
             text = (
@@ -58,9 +58,9 @@ class EventWeightReader:
             raise DoesNotFit("MODEL_OUTPUT_NOT_FINITE", text)
         return real
 
-    def _all(self, cells: Cells, frame: Frame, length: int, until: float) -> NDArray[np.float64]:
+    def _all(self, cells: Cells, padding: PaddingRows, length: int, until: float) -> NDArray[np.float64]:
         """The weights of all events, padding included, (length,)."""
-        feeds = self.feeder.feeds(cells, frame)
+        feeds = self.feeder.feeds(cells, padding)
         rows = self.session.fixed_batch or 1
         # A model with a fixed batch gets the sequence in every row.
         repeated = {name: np.repeat(values[:1], rows, axis=0) for name, values in feeds.items()}

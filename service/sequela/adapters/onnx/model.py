@@ -75,10 +75,10 @@ class OnnxModel:
         return Scores(self.info.schema).at(outputs, len(padding.before[0]) + batch.length - 1 + output_event)
 
     def event_weights(
-        self, sequence: Cells, frame: Frame, until: float = math.inf
+        self, sequence: Cells, padding: PaddingRows, until: float = math.inf
     ) -> NDArray[np.float64] | None:
         """As in `LocalModel.event_weights`."""
-        return None if self.weight_reader is None else self.weight_reader.read(sequence, frame, until)
+        return None if self.weight_reader is None else self.weight_reader.read(sequence, padding, until)
 
     def _trial_text(self) -> str:
         lengths = " and ".join(f"{length:,}" for length in self.trial_lengths)
