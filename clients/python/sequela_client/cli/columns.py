@@ -143,6 +143,7 @@ def _columns_of(table: FileTable, feature: ModelFeature, count: int) -> list[int
     if count > 1:
         # A one-hot feature whose categories have names needs only one column, with the name of the category.
         spellings = [[feature.name]] if feature.kind == "one_hot" and feature.categories else []
+        # pandas' get_dummies joins names with _, and scikit-learn's DictVectorizer with =.
         for sign in "._=":
             spellings.append([f"{feature.name}{sign}{at}" for at in range(count)])
             spellings.append([f"{feature.name}{sign}{category}" for category in feature.categories])
