@@ -74,7 +74,7 @@ def given_options(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _flag(declared: Option) -> Decorator:
     repeated = " Repeatable." if declared.multiple else ""
-    text = f"{with_flags(declared.about.help)}{repeated} [default: {declared.about.default}]"
+    text = f"{with_flags(declared.about.help)}{repeated} [default: {with_flags(declared.about.default)}]"
     if declared.kind is bool:
         return option(HEADING, flag_of(declared.name), declared.name, is_flag=True, default=None, help=text)
     kind = click.Choice(_words(declared.choices)) if declared.choices else _KINDS[declared.kind]

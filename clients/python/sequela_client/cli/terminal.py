@@ -65,6 +65,7 @@ def print_wrapped(console: Console, text: str, indent: str = "") -> None:
 
 def printable(item: Any) -> Any:
     """Removes control characters and escape sequences from a text, or from all texts in a dataclass."""
+    # A StrEnum is a str, too, but must stay a member of its enum.
     if type(item) is str:
         return "".join(" " if each.isspace() else each if each.isprintable() else "\ufffd" for each in item)
     if isinstance(item, Mapping):
