@@ -376,7 +376,7 @@ def _times(batch: Any, question: BulkQuestion, flaws: dict[int, Flaw]) -> Any:
     return column.cast(pa.list_(pa.timestamp("us")), safe=False).cast(pa.list_(pa.timestamp("us", tz="UTC")))
 
 
-def _latest(column: Any) -> list[str | None]:
+def latest_texts(column: Any) -> list[str | None]:
     """The value of each row as text; of a list, its last one."""
     if _is_list(column.type):
         lengths = np.maximum(_lengths(column), 0)
@@ -392,7 +392,7 @@ def _text(value: Any) -> str:
 
 
 def _labels(batch: Any, question: BulkQuestion) -> dict[str, list[str | None]]:
-    return {name: _latest(batch.column(name)) for name in question.labels}
+    return {name: latest_texts(batch.column(name)) for name in question.labels}
 
 
 def _wanted(batch: Any) -> list[tuple[str, ...] | None]:
@@ -404,7 +404,7 @@ def _wanted(batch: Any) -> list[tuple[str, ...] | None]:
 def _checkpoints(batch: Any, question: BulkQuestion, flaws: dict[int, Flaw]) -> list[str | None]:
     if question.checkpoint_column is None:
         return [None] * len(batch)
-    found = _latest(batch.column(question.checkpoint_column))
+    found = latest_texts(batch.column(question.checkpoint_column))
     for at, checkpoint in enumerate(found):
         if not checkpoint:
             text = f"column {question.checkpoint_column!r}: the checkpoint is missing"

@@ -119,10 +119,14 @@ class BulkQuestion:
         """The column with the ids of the sequences."""
         return self.entity or self.id
 
+    def model_name(self, checkpoint: str | None) -> str:
+        """The path, name or URI of the model of a checkpoint."""
+        return self.model if checkpoint is None else self.model.replace(PLACEHOLDER, checkpoint)
+
     def model_of(self, checkpoint: str | None) -> ModelLike:
-        """The model of a checkpoint."""
-        named = self.model if checkpoint is None else self.model.replace(PLACEHOLDER, checkpoint)
-        return Endpoint(named, schema=self.schema) if self.schema else named
+        """The model of a checkpoint, as the client takes it."""
+        name = self.model_name(checkpoint)
+        return Endpoint(name, schema=self.schema) if self.schema else name
 
     def options_of(self, variant: Variant) -> dict[str, Any]:
         """The options of `Sequela.explain` for a variant."""

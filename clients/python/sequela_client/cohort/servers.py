@@ -149,11 +149,15 @@ class LocalServer:
                     return
 
     def _serve_once(self) -> None:
-        with local_server(launcher(self._core), [*_LOCAL_SETTINGS, *self._settings]) as address:
-            with self._changed, Sequela(address) as client:
-                self._client = client if self._wanted else None
-                self._changed.notify_all()
-                self._changed.wait_for(lambda: self._client is not client)
+        settings = [*_LOCAL_SETTINGS, *self._settings]
+        with (
+            local_server(launcher(self._core), settings) as address,
+            Sequela(address) as client,
+            self._changed,
+        ):
+            self._client = client if self._wanted else None
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._client is not client)
 
 
 @contextmanager
@@ -189,6 +193,10 @@ class _Task:
     future: Future[Any] = field(compare=False)
     first_failure: float | None = field(default=None, compare=False)
     failures: int = field(default=0, compare=False)
+
+    def starts(self) -> bool:
+        """Whether it is still wanted. It can be cancelled until it is first carried out."""
+        return self.failures > 0 or self.future.set_running_or_notify_cancel()
 
 
 class ServerPool:
@@ -244,7 +252,8 @@ class ServerPool:
         self._closed.set()
         with self._changed:
             for task in self._tasks:
-                task.future.cancel()
+                if not task.future.cancel():
+                    task.future.set_exception(TryAgain("the servers were stopped"))
             self._tasks.clear()
             self._changed.notify_all()
         # A closed connection cancels the calls that runners wait for.
@@ -266,6 +275,8 @@ class ServerPool:
 
     def _run(self, host: Host) -> None:
         while (task := self._next()) is not None:
+            if not task.starts():
+                continue
             client: Sequela | None = None
             try:
                 client = host.client()
@@ -288,7 +299,7 @@ class ServerPool:
         pause = min(_FIRST_WAIT_SECONDS * 2 ** (task.failures - 1), _LONGEST_WAIT_SECONDS)
         self._closed.wait(max(pause, error.retry_after or 0.0))
         if self._closed.is_set():
-            task.future.cancel()
+            task.future.set_exception(error)
         else:
             self._add(task)
 
