@@ -52,6 +52,8 @@ def input_columns(
         _check(wanted[0], names)
         return InputColumns({}, {inputs[0]: wanted[0]})
     left = [name for name in names if name not in apart or name in layout.names]
+    if len(left) == len(inputs) == 1 and not wanted and left[0] not in layout.names:
+        return InputColumns({}, {inputs[0]: left[0]})
     table = FileTable(Path("the input"), (), (), tuple(left))
     found = choose_columns(table, wanted, layout) if wanted else match_columns(table, layout)
     assert not isinstance(found, list)

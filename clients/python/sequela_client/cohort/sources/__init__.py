@@ -31,7 +31,7 @@ class Source(Protocol):
         """A value of a column that is not missing."""
 
     def batches(self, wanted: Sequence[str], rows: int) -> Iterator[Any]:
-        """RecordBatches with one row for each sequence: `rows` at most, with these columns and those of `batches.OWN`."""
+        """RecordBatches of `rows` sequences at most, with these columns and some of `batches.OWN`."""
 
 
 def open_source(
@@ -40,14 +40,15 @@ def open_source(
     """Opens files of sequences.
 
     Args:
-        data: a path, several, or a pattern with *: Parquet or CSV files, a folder of Parquet files, an .npy or .npz file.
+        data: a path, several, or a pattern with *: Parquet or CSV files, a folder of Parquet files, an .npy or .npz
+            file.
         question: says whether there is one row for each event, and which columns are which.
         memory: limits of sorting.
 
     Raises:
         CallerError: FILE_NOT_READABLE.
     """
-    paths = [os.fspath(data)] if isinstance(data, str | os.PathLike) else list(map(os.fspath, data))
+    paths = [os.fspath(data)] if isinstance(data, str | os.PathLike) else [os.fspath(each) for each in data]
     if Path(paths[0]).suffix.lower() in (".npy", ".npz"):
         if len(paths) > 1 or question.entity:
             text = f"{paths[0]}: arrays come in one file, with one row for each sequence (without --entity)"

@@ -46,7 +46,7 @@ class EventTable:
 
     def first(self, column: str) -> str | None:
         """A value of a column that is not missing."""
-        return _first(self.scan, column)
+        return self.scan.first(column)
 
     def batches(self, wanted: Sequence[str], rows: int) -> Iterator[Any]:
         """RecordBatches with one row for each sequence, sorted by entity, with lists of these columns.
@@ -88,12 +88,6 @@ class EventTable:
         sample = f"(SELECT {name_literal(name)} FROM {self.scan.sql} LIMIT {_SAMPLE})"
         found = self.scan.query(f"SELECT {counts} FROM {sample}")[0]
         return f"try_cast({name_literal(name)} AS {kinds[found.index(max(found))]})"
-
-
-def _first(scan: Scan, column: str) -> str | None:
-    name = name_literal(column)
-    found = scan.query(f"SELECT CAST({name} AS VARCHAR) FROM {scan.sql} WHERE {name} IS NOT NULL LIMIT 1")
-    return str(found[0][0]) if found else None
 
 
 def _starts(entity: Any) -> Any:

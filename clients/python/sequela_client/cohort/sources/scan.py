@@ -102,6 +102,13 @@ class Scan:
         """The names of the columns, and DuckDB's names of their types."""
         return {row[0]: row[1] for row in self.query(f"DESCRIBE SELECT * FROM {self.sql}")}
 
+    def first(self, column: str) -> str | None:
+        """A value of a column that is not missing, as text."""
+        name = name_literal(column)
+        sql = f"SELECT CAST({name} AS VARCHAR) FROM {self.sql} WHERE {name} IS NOT NULL LIMIT 1"
+        found = self.query(sql)
+        return str(found[0][0]) if found else None
+
 
 def open_scan(paths: Sequence[str], memory: Memory) -> Scan:
     """The files at these paths.

@@ -36,10 +36,7 @@ class SequenceTable:
 
     def first(self, column: str) -> str | None:
         """A value of a column that is not missing."""
-        name = name_literal(column)
-        sql = f"SELECT CAST({name} AS VARCHAR) FROM {self.scan.sql} WHERE {name} IS NOT NULL LIMIT 1"
-        found = self.scan.query(sql)
-        return str(found[0][0]) if found else None
+        return self.scan.first(column)
 
     def batches(self, wanted: Sequence[str], rows: int) -> Iterator[Any]:
         """RecordBatches of these columns, in the order of the files.
