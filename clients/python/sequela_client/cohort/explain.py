@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+from sequela_client.cohort.background import with_background_values
 from sequela_client.cohort.batches import SequenceRow, latest_texts, sequences
 from sequela_client.cohort.description import Description, describe
 from sequela_client.cohort.question import BulkQuestion
@@ -89,6 +90,7 @@ def _pieces(
     batch: Any, question: BulkQuestion, describer: Describer, first_row: int
 ) -> Iterator[SequenceWork]:
     description = describer.of(first_checkpoint(batch, question))
+    question = with_background_values(question, description.layout)
     rows: list[SequenceRow] = sequences(batch, question, description.layout, first_row)
     size = max(1, _SEQUENCES // len(question.variants))
     for start in range(0, len(rows), size):

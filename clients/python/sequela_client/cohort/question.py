@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,7 @@ class BulkQuestion:
 
     Args:
         model: a model as in `Sequela.explain`; "{checkpoint}" in it is replaced by each checkpoint.
-        background: the background as in `Sequela.explain`.
+        background: the background as in `Sequela.explain`, or the Path of a file with its values.
         target: the output to explain, by name or column number; needed if the model has several.
         options: options of `Sequela.explain`, but for targets; `pruning_tolerance` and `seed` are those of all
             variants, unless `tolerances` or `seeds` vary them.
@@ -66,7 +67,7 @@ class BulkQuestion:
     """
 
     model: str
-    background: BackgroundLike = None
+    background: BackgroundLike | Path = None
     target: str | int | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     entity: str | None = None
@@ -145,8 +146,10 @@ class BulkQuestion:
         return BulkQuestion(**{name: getattr(self, name) for name in self.__slots__ if name != "background"})
 
 
-def _background(given: BackgroundLike) -> str | None:
+def _background(given: BackgroundLike | Path) -> str | None:
     """The name of a background, or the digest of its values."""
+    if isinstance(given, Path):
+        return str(given)
     reference = background_reference(given)
     if reference is None or reference.name:
         return reference.name if reference else None

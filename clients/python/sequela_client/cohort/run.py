@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from sequela_client.cohort import schema
+from sequela_client.cohort.background import with_background_values
 from sequela_client.cohort.batches import OWN, VARIANTS, batch_keys
 from sequela_client.cohort.columns import check_columns, input_columns
 from sequela_client.cohort.description import Description
@@ -51,7 +52,7 @@ class RunOptions:
     workers: int | None = None
     settings: tuple[str, ...] = ()
     part_rows: int = PART_ROWS
-    memory: Memory = Memory()
+    memory: Memory = field(default_factory=Memory)
     retry_failed: bool = False
 
 
@@ -70,6 +71,11 @@ class Progress:
     there: int
     done: int = 0
     failed: int = 0
+
+    def after(self, batch: Any) -> Progress:
+        """The progress after a batch of rows."""
+        failed = int(pc.sum(pc.equal(batch.column("status"), schema.FAILED)).as_py() or 0)
+        return replace(self, done=self.done + len(batch), failed=self.failed + failed)
 
 
 Report = Callable[[Progress], None]
@@ -139,6 +145,7 @@ def run(
         pool = stack.enter_context(_pool(options))
         describer = Describer(pool, question)
         description = describer.of(_checkpoint(source, question))
+        question = with_background_values(question, description.layout)
         keep_question(folder, {**_record(question, describer), "part_rows": options.part_rows})
         parts = Parts(folder, _schema(question, describer, description), options.part_rows)
         added = _carry_out(source, question, description, pool, parts, options, report)
@@ -196,22 +203,29 @@ def _carry_out(
     report: Report,
 ) -> int:
     """Explains what is left, and returns how many rows were added."""
-    done = DoneRows(parts.folder, count_failed=not options.retry_failed)
     total = source.count() * len(question.variants)
-    progress = Progress(total, len(done))
-    report(progress)
-    if progress.there >= total:
-        return 0
     used = input_columns(source.names, description.layout, question.columns, (*_named(question), *OWN))
-    wanted = [*used.names, *filter(None, _named(question))]
-    read = source.batches(list(dict.fromkeys(wanted)), _BATCH_ROWS)
-    rows = explain_batches(question, _pending(read, question, done), servers=pool)
-    written = retried(parts, rows) if options.retry_failed else parts.write_all(rows)
-    for batch in written:
-        failed = int(pc.sum(pc.equal(batch.column("status"), schema.FAILED)).as_py() or 0)
-        progress = Progress(total, progress.there, progress.done + len(batch), progress.failed + failed)
+    wanted = list(dict.fromkeys([*used.names, *filter(None, _named(question))]))
+    added = 0
+    for write, count_failed in _PASSES[: 2 if options.retry_failed else 1]:
+        done = DoneRows(parts.folder, count_failed)
+        progress = Progress(total, len(done))
         report(progress)
-    return progress.done
+        if progress.there >= total:
+            continue
+        read = source.batches(wanted, _BATCH_ROWS)
+        for batch in write(parts, explain_batches(question, _pending(read, question, done), servers=pool)):
+            progress = progress.after(batch)
+            report(progress)
+        added += progress.done
+    return added
+
+
+# Rows that are missing are written first, so that failed rows are the only ones that are left to be explained again.
+_PASSES: tuple[tuple[Callable[[Parts, Iterable[Any]], Iterator[Any]], bool], ...] = (
+    (Parts.write_all, True),
+    (retried, False),
+)
 
 
 def _pending(batches: Iterator[Any], question: BulkQuestion, done: DoneRows) -> Iterator[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -153,10 +154,12 @@ class SequenceWork:
     ) -> None:
         """Explains over one stream, and keeps the rows that are final."""
         later: SequelaError | None = None
+        background = self._question.background
+        assert not isinstance(background, Path)
         outcomes: Iterable[Outcome] = client.explain_many(
             [EventSequence(item.inputs, (), item.head.id, item.head.labels) for item in items],
             model=self._question.model_of(checkpoint),
-            background=self._question.background,
+            background=background,
             timeout=self._question.timeout,
             **self._question.options_of(variant),
         )

@@ -83,7 +83,7 @@ class Scan:
     def batches(self, sql: str, rows: int) -> Iterator[Any]:
         """A result as RecordBatches, read as it is asked for."""
         with self.connect() as connection, self.refusing():
-            yield from connection.execute(sql).to_arrow_reader(rows)
+            yield from connection.sql(sql).to_arrow_reader(rows)
 
     @contextmanager
     def refusing(self) -> Iterator[None]:
