@@ -75,7 +75,7 @@ If it is ended, the same command goes on where it was. Exit codes:
     INPUT,
     "--entity",
     metavar="COLUMN",
-    help="Each row is one event; the rows with the same value here are one sequence. [default: each row is one sequence]",
+    help="Each row is one event; rows with the same value here are one sequence. [default: a row is a sequence]",
 )
 @option(
     INPUT,
@@ -185,8 +185,8 @@ If it is ended, the same command goes on where it was. Exit codes:
 def explain_all(**values: Any) -> None:
     """Explains all sequences of files, and writes one row for each of them to Parquet files in a folder.
 
-    DATA: Parquet or CSV files, patterns with *, a folder of Parquet files, or one .npy or .npz file. docs/bulk.md has an
-    example of each, and the columns of the results.
+    DATA: Parquet or CSV files, patterns with *, a folder of Parquet files, or one .npy or .npz file. docs/bulk.md has
+    an example of each, and the columns of the results.
     """
     from sequela_client.cohort.run import run  # noqa: PLC0415 it needs the extra `cohort`
 

@@ -24,7 +24,7 @@ from sequela_client.cohort.explain import Describer, explain_batches
 from sequela_client.cohort.folder import keep_question, locked
 from sequela_client.cohort.parts import DoneRows, Parts, retried, summary_counts
 from sequela_client.cohort.question import BulkQuestion
-from sequela_client.cohort.servers import ServerPool, local_pool, named_pool
+from sequela_client.cohort.servers import PATIENCE_SECONDS, ServerPool, local_pool, named_pool
 from sequela_client.cohort.sources import Memory, Source, open_source
 from sequela_client.errors import CallerError
 
@@ -45,6 +45,7 @@ class RunOptions:
         part_rows: how many rows each file has.
         memory: limits of sorting.
         retry_failed: explain failed rows again.
+        patience_seconds: how long work is tried again while servers are busy or gone.
     """
 
     servers: tuple[str, ...] = ()
@@ -54,6 +55,7 @@ class RunOptions:
     part_rows: int = PART_ROWS
     memory: Memory = field(default_factory=Memory)
     retry_failed: bool = False
+    patience_seconds: float = PATIENCE_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +160,8 @@ def _named(question: BulkQuestion) -> list[str | None]:
 
 def _pool(options: RunOptions) -> ServerPool:
     if options.servers:
-        return named_pool(options.servers, options.tls)
-    return local_pool(options.workers, options.settings)
+        return named_pool(options.servers, options.tls, options.patience_seconds)
+    return local_pool(options.workers, options.settings, options.patience_seconds)
 
 
 def _checkpoint(source: Source, question: BulkQuestion) -> str | None:

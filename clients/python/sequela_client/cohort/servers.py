@@ -304,18 +304,23 @@ class ServerPool:
             self._add(task)
 
 
-def local_pool(workers: int | None = None, settings: Sequence[str] = ()) -> ServerPool:
+def local_pool(
+    workers: int | None = None,
+    settings: Sequence[str] = (),
+    patience_seconds: float = PATIENCE_SECONDS,
+) -> ServerPool:
     """A pool of local servers.
 
     Args:
         workers: how many; None: one for each core that this process may use.
         settings: further arguments of the servers.
+        patience_seconds: how long one piece of work is tried again.
     """
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     number = workers or len(cores) or os.cpu_count() or 1
     # More servers than cores share all of them.
     bound: list[int | None] = [*cores[:number]] if number <= len(cores) else [None] * number
-    return ServerPool([LocalServer(core, settings) for core in bound])
+    return ServerPool([LocalServer(core, settings) for core in bound], patience_seconds)
 
 
 def named_pool(
