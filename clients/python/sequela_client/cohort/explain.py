@@ -15,6 +15,7 @@ from sequela_client.cohort.question import BulkQuestion
 from sequela_client.cohort.rows import record_batch
 from sequela_client.cohort.servers import ServerPool, named_pool, shared_pool
 from sequela_client.cohort.streams import SequenceWork
+from sequela_client.errors import CallerError
 
 # How many sequences one piece of work has: enough to outweigh the start of a stream, few enough to share them fairly.
 _SEQUENCES = 16
@@ -79,17 +80,41 @@ class Describer:
         self._known: dict[str | None, Description] = {}
 
     def of(self, checkpoint: str | None) -> Description:
-        """The description of the model of a checkpoint."""
+        """The description of the model of a checkpoint.
+
+        Raises:
+            CallerError: CHECKPOINTS_DIFFER, it has other features than the checkpoints before.
+        """
         if checkpoint not in self._known:
             asked = self._pool.submit(lambda client: describe(client, self._question, checkpoint))
-            self._known[checkpoint] = asked.result()
+            found: Description = asked.result()
+            first = next(iter(self._known.values()), found)
+            if (first.layout, first.target) != (found.layout, found.target):
+                name = self._question.model_name(checkpoint)
+                raise CallerError(
+                    f"model {name} has other features or targets than the checkpoint before; explain it into a "
+                    "folder of its own",
+                    reason="CHECKPOINTS_DIFFER",
+                )
+            self._known[checkpoint] = found
         return self._known[checkpoint]
+
+    def common(self, checkpoints: Sequence[str | None]) -> Description:
+        """The description of all checkpoints of a batch; of earlier ones, if it has none."""
+        for checkpoint in checkpoints:
+            self.of(checkpoint)
+        if not self._known:
+            raise CallerError(
+                f"column {self._question.checkpoint_column!r}: no sequence has a checkpoint",
+                reason="CHECKPOINT_MISSING",
+            )
+        return next(iter(self._known.values()))
 
 
 def _pieces(
     batch: Any, question: BulkQuestion, describer: Describer, first_row: int
 ) -> Iterator[SequenceWork]:
-    description = describer.of(first_checkpoint(batch, question))
+    description = describer.common(_checkpoints(batch, question))
     question = with_background_values(question, description.layout)
     rows: list[SequenceRow] = sequences(batch, question, description.layout, first_row)
     size = max(1, _SEQUENCES // len(question.variants))
@@ -97,8 +122,9 @@ def _pieces(
         yield SequenceWork(question, rows[start : start + size], description.target.name)
 
 
-def first_checkpoint(batch: Any, question: BulkQuestion) -> str | None:
-    """A checkpoint whose model describes those of all checkpoints."""
+def _checkpoints(batch: Any, question: BulkQuestion) -> list[str | None]:
+    """The checkpoints of a batch; [None] if the model has none."""
     if question.checkpoint_column is None:
-        return question.checkpoints[0] if question.checkpoints else None
-    return next(filter(None, latest_texts(batch.column(question.checkpoint_column))), None)
+        return list(question.checkpoints) or [None]
+    found = filter(None, latest_texts(batch.column(question.checkpoint_column)))
+    return list(dict.fromkeys(found))

@@ -55,7 +55,7 @@ class RunOptions:
     part_rows: int = PART_ROWS
     memory: Memory = field(default_factory=Memory)
     retry_failed: bool = False
-    patience_seconds: float = PATIENCE_SECONDS
+    patience_seconds: float = field(default_factory=lambda: PATIENCE_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
