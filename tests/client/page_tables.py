@@ -22,10 +22,12 @@ def option_rows() -> Iterator[str]:
         yield f"| `{option.name}` | {option.about.help}{words} | {option.about.default} |"
 
 
-def flag_rows() -> Iterator[str]:
-    """The rows of the table of flags in docs/cli.md; a heading in bold for each group."""
+def flag_rows(command: str) -> Iterator[str]:
+    """The rows of the table of a command's flags in docs/cli.md; a heading in bold for each group."""
     heading = None
-    for param in main.commands["explain"].params:
+    for param in main.commands[command].params:
+        if isinstance(param, click.Argument):
+            continue
         assert isinstance(param, click.Option)
         if (found := getattr(param, "heading", None)) != heading:
             heading = found

@@ -34,16 +34,17 @@ def test_the_commands_print_what_the_page_shows(number: int, monkeypatch: pytest
 
 def test_every_command_has_a_section() -> None:
     """And one that is shown, with its output where it has any."""
-    assert re.findall(r"^## `sequela (\w+)`", PAGE, flags=re.MULTILINE) == sorted(main.commands)
+    assert re.findall(r"^## `sequela ([\w-]+)`", PAGE, flags=re.MULTILINE) == sorted(main.commands)
     shown = {found["command"].split()[1] for found in CONSOLE.finditer(PAGE)}
     assert shown == set(main.commands)
     serve = next(found["command"] for found in CONSOLE.finditer(PAGE) if " serve " in found["command"])
     assert (ROOT / shlex.split(serve)[-1]).is_dir()
 
 
-def test_the_table_of_flags() -> None:
+@pytest.mark.parametrize("command", ["explain", "explain-all"])
+def test_the_table_of_flags(command: str) -> None:
     """It is made from the declaration of the command."""
-    assert "\n".join(flag_rows()) in PAGE
+    assert "\n".join(flag_rows(command)) in PAGE
 
 
 def test_exit_codes() -> None:
