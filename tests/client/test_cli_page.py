@@ -57,4 +57,4 @@ def test_links_lead_somewhere() -> None:
     """Files, and sections of this page."""
     for target, section in re.findall(r"\]\(([\w./-]*)(?:#([\w-]+))?\)", PAGE):
         assert (ROOT / "docs" / target).exists(), target
-        assert not section or f"## `{section.replace('-', ' ')}`" in PAGE
+        assert not section or f"## `{section.replace('-', ' ', 1)}`" in PAGE

@@ -51,7 +51,7 @@ def test_the_table_of_columns() -> None:
 def test_reasons_are_those_of_the_code() -> None:
     """Every code that the client itself gives to a failed row is in the table."""
     source = Path(__file__).parents[2] / "clients" / "python" / "sequela_client" / "cohort"
-    text = "\n".join((source / name).read_text() for name in ("batches.py", "values.py"))
+    text = "\n".join((source / name).read_text() for name in ("flaws.py", "values.py"))
     names = {
         each for line in re.findall(r"^[A-Z_]+, .* = (\".*)$", text, re.MULTILINE) for each in eval(line)
     }

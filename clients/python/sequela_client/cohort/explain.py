@@ -9,8 +9,9 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from sequela_client.cohort.background import with_background_values
-from sequela_client.cohort.batches import SequenceRow, latest_texts, sequences
+from sequela_client.cohort.batches import SequenceRow, sequences
 from sequela_client.cohort.description import Description, describe
+from sequela_client.cohort.lists import latest_texts
 from sequela_client.cohort.question import BulkQuestion
 from sequela_client.cohort.rows import record_batch
 from sequela_client.cohort.servers import ServerPool, named_pool, shared_pool
