@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from sequela_client.cohort import schema
 from sequela_client.errors import CallerError
@@ -112,7 +114,8 @@ def replace_file(writing: Path, path: Path) -> None:
 class DoneRows:
     """The keys of the rows that are there, by which those that are left are found.
 
-    Only the columns of the key are read. Ids are held as Arrow holds them: about as many bytes as in the file.
+    Only the columns of the key are read. Ids are held as Arrow holds them, about as many bytes as in the file, and
+    eight more bytes for each.
 
     Args:
         folder: the folder with the parts.
@@ -122,10 +125,15 @@ class DoneRows:
     def __init__(self, folder: Path, count_failed: bool = True) -> None:
         paths = sorted(folder.glob(schema.PART_PATTERN))
         tables = [_keys(path, count_failed) for path in paths]
-        self._table = pa.concat_tables(tables).combine_chunks() if tables else None
+        self._table = pa.concat_tables([pa.Table.from_batches([], _KEYS), *tables]).combine_chunks()
+        # Sorted hashes find the rows of an id without a pass over all of them; the ids themselves are compared, too.
+        hashes = [_hashes(table["id"].to_pylist()) for table in tables]
+        unsorted = np.concatenate([np.empty(0, np.int64), *hashes])
+        self._order = np.argsort(unsorted, kind="stable")
+        self._hashes = unsorted[self._order]
 
     def __len__(self) -> int:
-        return 0 if self._table is None else len(self._table)
+        return len(self._table)
 
     def pending(self, ids: list[str], variants: tuple[str, ...]) -> list[list[str]] | None:
         """The variants of each sequence that are not there yet; None if all are left.
@@ -134,15 +142,24 @@ class DoneRows:
             ids: the ids of the sequences.
             variants: the names of all variants.
         """
-        if self._table is None or not len(self._table):
+        if not len(self):
             return None
-        # One look-up for the whole batch: the rows that are there and have one of its ids.
-        there = self._table.filter(pc.is_in(self._table.column("id"), pa.array(ids)))
+        wanted = np.unique(_hashes(ids))
+        starts, ends = np.searchsorted(self._hashes, wanted), np.searchsorted(self._hashes, wanted, "right")
+        places = [self._order[start:end] for start, end in zip(starts, ends, strict=True) if start < end]
+        there = self._table.take(pa.array(np.concatenate([np.empty(0, np.int64), *places])))
         held: dict[str, set[str]] = {}
         for id, variant in zip(there["id"].to_pylist(), there["variant"].to_pylist(), strict=True):
             held.setdefault(id, set()).add(variant)
         empty: set[str] = set()
         return [[name for name in variants if name not in held.get(id, empty)] for id in ids]
+
+
+_KEYS = pa.schema([schema.SCHEMA.field(name) for name in schema.KEY])
+
+
+def _hashes(ids: list[str]) -> NDArray[np.int64]:
+    return np.fromiter(map(hash, ids), np.int64, len(ids))
 
 
 def _keys(path: Path, count_failed: bool) -> Any:
@@ -155,7 +172,7 @@ def _keys(path: Path, count_failed: bool) -> Any:
         ) from error
     if not count_failed:
         table = table.filter(pc.not_equal(table["status"], schema.FAILED))
-    return table.select(list(schema.KEY))
+    return table.select(list(schema.KEY)).cast(_KEYS)
 
 
 def retried(parts: Parts, batches: Iterable[Any]) -> Iterator[Any]:
