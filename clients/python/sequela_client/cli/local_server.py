@@ -21,12 +21,11 @@ _OWN = ("--host", "127.0.0.1", "--port", "0", "--http-port", "0", "--drain-delay
 
 
 @contextmanager
-def embedded_server(arguments: Sequence[str] = (), prefix: Sequence[str] = ()) -> Iterator[str]:
+def embedded_server(arguments: Sequence[str] = ()) -> Iterator[str]:
     """Starts a server, yields its address once it is ready, and stops it afterwards.
 
     Args:
         arguments: further arguments of the server.
-        prefix: a command that runs the command line that follows it.
 
     Raises:
         OperatorError: the server did not start (the error has the end of its log), or there is no folder for its log.
@@ -35,7 +34,7 @@ def embedded_server(arguments: Sequence[str] = (), prefix: Sequence[str] = ()) -
     server_package()
     with _scratch() as folder:
         ready, log = Path(folder, "ready"), Path(folder, "log")
-        command = [*prefix, *server_command([*_OWN, "--ready-file", str(ready), *arguments])]
+        command = server_command([*_OWN, "--ready-file", str(ready), *arguments])
         with log.open("wb") as output:
             server = subprocess.Popen(command, stdout=output, stderr=output)  # noqa: S603 our own server
         try:

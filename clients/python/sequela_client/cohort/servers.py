@@ -10,12 +10,11 @@ from __future__ import annotations
 import atexit
 import heapq
 import os
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Protocol
@@ -87,11 +86,10 @@ class NamedServer:
         self._client.close()
 
 
-class LocalServer:
+class CoreServer:
     """A server in a process of its own on one core, which is started again when it dies.
 
-    A thread holds it as long as it runs: on Linux the server ends with the thread that started it, even if this process
-    is killed.
+    A thread starts it and holds it as long as it is wanted.
 
     Args:
         core: the core that it is bound to; None: it may use any.
@@ -149,41 +147,35 @@ class LocalServer:
                     return
 
     def _serve_once(self) -> None:
-        settings = [*_LOCAL_SETTINGS, *self._settings]
-        with (
-            local_server(launcher(self._core), settings) as address,
-            Sequela(address) as client,
-            self._changed,
-        ):
-            self._client = client if self._wanted else None
-            self._changed.notify_all()
-            self._changed.wait_for(lambda: self._client is not client)
+        with ExitStack() as stack:
+            with _on_core(self._core):
+                address = stack.enter_context(_server([*_LOCAL_SETTINGS, *self._settings]))
+            client = stack.enter_context(Sequela(address))
+            with self._changed:
+                self._client = client if self._wanted else None
+                self._changed.notify_all()
+                self._changed.wait_for(lambda: self._client is not client)
+
+
+def _server(settings: Sequence[str]) -> AbstractContextManager[str]:
+    """A server that runs as long as the context, which yields its address."""
+    from sequela_client.cli.local_server import embedded_server  # noqa: PLC0415 only those who start one need it
+
+    return embedded_server(settings)
 
 
 @contextmanager
-def local_server(prefix: Sequence[str], settings: Sequence[str]) -> Iterator[str]:
-    """The address of a server that runs as long as the context."""
-    from sequela_client.cli.local_server import embedded_server  # noqa: PLC0415 it needs the service
-
-    with embedded_server(settings, prefix=prefix) as address:
-        yield address
-
-
-# What a new process does before it becomes the server: it stays on its core, and ends with its parent.
-_LAUNCHER = """
-import ctypes, os, signal, sys
-core = int(sys.argv[1])
-if core >= 0 and hasattr(os, "sched_setaffinity"):
+def _on_core(core: int | None) -> Iterator[None]:
+    """Binds this thread to a core. A process that it starts meanwhile keeps to that core."""
+    if core is None:
+        yield
+        return
+    before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {core})
-if sys.platform == "linux":
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
-os.execv(sys.argv[2], sys.argv[2:])
-"""
-
-
-def launcher(core: int | None) -> tuple[str, ...]:
-    """The beginning of a command line that binds the rest of it to a core, and to the life of its parent."""
-    return (sys.executable, "-S", "-c", _LAUNCHER, str(-1 if core is None else core))
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 @dataclass(order=True)
@@ -320,7 +312,7 @@ def local_pool(
     number = workers or len(cores) or os.cpu_count() or 1
     # More servers than cores share all of them.
     bound: list[int | None] = [*cores[:number]] if number <= len(cores) else [None] * number
-    return ServerPool([LocalServer(core, settings) for core in bound], patience_seconds)
+    return ServerPool([CoreServer(core, settings) for core in bound], patience_seconds)
 
 
 def named_pool(
