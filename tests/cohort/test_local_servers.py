@@ -35,7 +35,9 @@ def the_tests_own_packages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def servers_of(pid: int) -> list[psutil.Process]:
-    return [child for child in psutil.Process(pid).children(recursive=True) if "sequela" in child.cmdline()]
+    return [
+        child for child in psutil.Process(pid).children(recursive=True) if "--ready-file" in child.cmdline()
+    ]
 
 
 @pytest.mark.slow
