@@ -67,9 +67,15 @@ def explain_options(command: Command) -> Command:
     return added(command, [_flag(each) for each in OPTIONS.values()])
 
 
+def explain_options_without(names: Iterable[str]) -> Decorator:
+    """A decorator that adds a flag for every option but these, for which a command has flags of its own."""
+    left = [_flag(each) for name, each in OPTIONS.items() if name not in names]
+    return lambda command: added(command, left)
+
+
 def given_options(values: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the options that were given, by their keywords."""
-    return {name: values[name] for name in OPTIONS if values[name] not in (None, ())}
+    return {name: values[name] for name in OPTIONS if values.get(name) not in (None, ())}
 
 
 def _flag(declared: Option) -> Decorator:
