@@ -22,6 +22,8 @@ from serving import Serving, embedded
 
 # No test is timed: these machines are noisy. What fails is printed so that it can be run again.
 settings.register_profile("untimed", deadline=None, print_blob=True)
+# `make test` tries fewer examples; `make test-all` tries as many as Hypothesis does by itself.
+settings.register_profile("few", settings.get_profile("untimed"), max_examples=30)
 settings.load_profile("untimed")
 # Looking for garbage takes a third of the time of the collection, whose objects all stay.
 gc.disable()
