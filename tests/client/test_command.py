@@ -275,6 +275,7 @@ def command(*words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_demo_tells_the_story() -> None:
     """From nothing to an explained alert: score, what raised it, raw values with units, older events; piped plainly."""
     done = command("demo")

@@ -139,8 +139,17 @@ def coalitions_of(players: Players) -> NDArray[np.bool_]:
 
 
 @pytest.mark.parametrize("game", GAMES)
-@pytest.mark.parametrize("enters", [(), (True, False)])
-@pytest.mark.parametrize(("before", "after"), [(0, 0), (4, 0), (0, 3)])
+@pytest.mark.parametrize(
+    ("enters", "before", "after"),
+    [
+        ((), 0, 0),
+        ((True, False), 4, 0),
+        ((), 0, 3),
+        pytest.param((True, False), 0, 0, marks=pytest.mark.slow),
+        pytest.param((), 4, 0, marks=pytest.mark.slow),
+        pytest.param((True, False), 0, 3, marks=pytest.mark.slow),
+    ],
+)
 def test_every_game_cut_small(
     game: str, enters: tuple[bool, ...], before: int, after: int, seen: Seen
 ) -> None:
