@@ -167,7 +167,7 @@ def test_every_game_cut_small(
         assert max(seen.batches) > 1
 
 
-@pytest.mark.parametrize("event", [-2, -11])
+@pytest.mark.parametrize("event", [-2, pytest.param(-11, marks=pytest.mark.slow)])
 def test_an_earlier_output_cut_small(event: int, seen: Seen) -> None:
     """Later events are players that change nothing: many coalitions come to the same class."""
     states, whole, extent = runs(WideRnn((True,), per_event=True), padding(2, 2), event)
