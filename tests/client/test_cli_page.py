@@ -6,12 +6,10 @@ import os
 import re
 import shlex
 import sys
-from contextlib import nullcontext
 
 import pytest
 from click.testing import CliRunner
 from client.page_tables import CONSOLE, flag_rows, same_words, without_log
-from sequela_client.cli import explain
 from sequela_client.cli.main import EXIT_CODES, main
 from serving import Serving, embedded
 
@@ -24,14 +22,11 @@ MODELS = ROOT / "service" / "sequela" / "demo" / "models"
 
 @pytest.mark.parametrize("number", range(len(COMMANDS)))
 def test_the_commands_print_what_the_page_shows(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """100 columns wide; numbers may differ in their last digits. What would start a server for one explanation asks one
-    that is there.
-    """
+    """100 columns wide; numbers may differ in their last digits."""
     monkeypatch.chdir(ROOT)
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
     command, output = COMMANDS[number].group("command", "output")
     with Serving(embedded(model_repository=MODELS)) as serving:
-        monkeypatch.setattr(explain, "embedded_server", lambda _: nullcontext(serving.bound.grpc))
         words = shlex.split(command.replace("localhost:50051", serving.bound.grpc))[1:]
         done = CliRunner().invoke(main, words, env={"COLUMNS": "100"})
     assert same_words(without_log(done.output), output), done.output
