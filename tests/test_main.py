@@ -61,6 +61,7 @@ def test_it_serves_until_a_signal_and_leaves_with_0(tmp_path: Path, number: sign
     assert events == ["listening", "ready", "draining", "stopped"]
 
 
+@pytest.mark.slow
 def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
     """Who does not want to wait for the drain says so again."""
     ready = tmp_path / "ready.json"

@@ -216,6 +216,7 @@ def test_a_server_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
         list(client.models())
 
 
+@pytest.mark.slow
 def test_a_model_behind_an_endpoint_without_a_server(
     run: Run, alert: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

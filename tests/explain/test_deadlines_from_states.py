@@ -175,7 +175,8 @@ def test_the_sweeps_below_reach_every_place() -> None:
     assert {level.quality.stop_reason for level in levels(answer)} & {StopReason.BUDGET}
 
 
-@pytest.mark.parametrize("then", [run_out, pytest.param(stopped, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("then", [run_out, stopped])
 def test_whichever_call_uses_up_the_time_there_is_an_answer(then: Callable[[Deadline], None]) -> None:
     """The model is late, or is stopped: from the first call after the score on there is an honest answer."""
     whole, calls, _ = undisturbed()

@@ -70,7 +70,7 @@ def test_an_additive_game_is_solved_exactly_by_any_sample(seed: int) -> None:
     ("players", "budget"),
     [
         (14, 700),
-        (30, 512),
+        pytest.param(30, 512, marks=pytest.mark.slow),
         pytest.param(30, 700, marks=pytest.mark.slow),
         pytest.param(46, 736, marks=pytest.mark.slow),
     ],
@@ -93,6 +93,7 @@ def test_the_smallest_budgets_lose_nothing(players: int) -> None:
     assert rms(np.array(ours)) < 1.02 * rms(np.array(base))
 
 
+@pytest.mark.slow
 def test_events_of_a_recurrent_network_gain_most() -> None:
     """A GRU's events, 1024 of 16 384 coalitions: at most half the error."""
     game = event_game(14, seed=1)

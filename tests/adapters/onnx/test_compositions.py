@@ -91,7 +91,7 @@ def composed(rng: random.Random) -> str:
     return f"{body} merged = Sum ({values[-1]}, steps) {rng.choice(ends)}"
 
 
-SEEDS = [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 8))]
+SEEDS = [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 8))]
 
 
 @pytest.mark.parametrize("seed", SEEDS)
