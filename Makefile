@@ -35,7 +35,7 @@ demo: $(SEQUELA) ## Start the server, explain an alert of the demo model, print 
 	@$(RUN)/sequela demo
 
 test: setup ## The fast tests
-	$(PYTEST) -n $(WORKERS) -m "not slow and not peers"
+	$(PYTEST) -n $(WORKERS) -m "not slow and not peers" --hypothesis-profile few
 
 test-all: setup ## All tests: the slow ones too, with other explainers, servers and engines (Python 3.11, Java, Chromium, 10 GB)
 	$(RUN)/python scripts/peer_env.py timeshap

@@ -1,4 +1,9 @@
-"""Fixtures for all tests."""
+"""Fixtures for all tests.
+
+What only fixtures need is imported there: the process that hands tests out to others reads this file too.
+"""
+
+from __future__ import annotations
 
 import gc
 import os
@@ -6,6 +11,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 # As in the server. Otherwise the threads of the linear algebra would compete with those of the tests.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -14,14 +20,15 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import pytest
-from api import inference_calls
 from hypothesis import settings
-from matrix import BY_NAME, ROOT
-from sequela_client.cli.local_server import embedded_server
-from serving import Serving, embedded
+
+if TYPE_CHECKING:
+    from serving import Serving
 
 # There is no deadline, because machines may be busy. A failing example is printed, so that it can be repeated.
 settings.register_profile("untimed", deadline=None, print_blob=True)
+# `make test` tries fewer examples; `make test-all` tries as many as Hypothesis does by itself.
+settings.register_profile("few", settings.get_profile("untimed"), max_examples=20)
 settings.load_profile("untimed")
 # Garbage collection would take a third of the time in which pytest collects the tests, and find nothing.
 gc.disable()
@@ -36,6 +43,8 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(scope="session")
 def server() -> Iterator[Serving]:
     """A server with the default settings of the tests. All tests share it, so they must not change its state."""
+    from serving import Serving  # noqa: PLC0415
+
     with Serving() as running:
         yield running
 
@@ -45,6 +54,8 @@ def real() -> Iterator[str]:
     """The address of a server in its own process, so that its log is not mixed with a command's output. All tests share
     it, so they must not change its state.
     """
+    from sequela_client.cli.local_server import embedded_server  # noqa: PLC0415
+
     with ExitStack() as stack:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
@@ -55,6 +66,10 @@ def real() -> Iterator[str]:
 @pytest.fixture(scope="session")
 def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     """A server with a few models of the matrix, each with a background called `usual`, and low limits on rows."""
+    from api import inference_calls  # noqa: PLC0415
+    from matrix import BY_NAME, ROOT  # noqa: PLC0415
+    from serving import Serving, embedded  # noqa: PLC0415
+
     root = tmp_path_factory.mktemp("models")
     for name in inference_calls.MODELS:
         shutil.copytree(ROOT / name, root / name)

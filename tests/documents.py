@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 from functools import cache
 from pathlib import Path
+
+from sequela.command_line import help_text
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "deploy").rglob("*.md")])
@@ -45,6 +44,4 @@ def sections(page: str) -> set[str]:
 @cache
 def server_options() -> frozenset[str]:
     """Returns the options of `sequela serve`, as its help lists them, with the negative form of its switches."""
-    command = [sys.executable, "-P", "-m", "sequela", "serve", "--help"]
-    shown = subprocess.check_output(command, cwd=ROOT, text=True, env={**os.environ, "COLUMNS": "200"})
-    return frozenset(re.findall(r"(?<!\S)--[a-z][a-z-]+", shown))
+    return frozenset(re.findall(r"(?<!\S)--[a-z][a-z-]+", help_text()))

@@ -46,7 +46,7 @@ def address(ready: Path) -> str:
     return str(bound["grpc"])
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
 def test_it_serves_until_a_signal_and_leaves_with_0(tmp_path: Path, number: signal.Signals) -> None:
     """The ready file names the real ports; a signal drains; the log is JSON, a line each."""
     ready = tmp_path / "ready.json"
@@ -61,6 +61,7 @@ def test_it_serves_until_a_signal_and_leaves_with_0(tmp_path: Path, number: sign
     assert events == ["listening", "ready", "draining", "stopped"]
 
 
+@pytest.mark.slow
 def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
     """Who does not want to wait for the drain says so again."""
     ready = tmp_path / "ready.json"

@@ -102,6 +102,7 @@ def test_the_last_word_makes_a_participle() -> None:
         assert not is_participle(name), name
 
 
+@pytest.mark.slow
 def test_no_name_of_the_product_misleads() -> None:
     """What `make lint` checks with `--check`."""
     found = misleading(list(read(ROOT)))

@@ -88,6 +88,7 @@ def test_nothing_is_switched_on_by_itself(tmp_path: Path, monkeypatch: pytest.Mo
     assert not [each for each in logs if each["log_level"] == "warning"]
 
 
+@pytest.mark.slow
 def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
     """Ends the start, with the option that names it."""
     path = tmp_path / "file"

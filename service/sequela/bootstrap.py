@@ -22,9 +22,6 @@ from sequela.adapters.store.backgrounds import BackgroundStore
 from sequela.adapters.store.explanations import ExplanationStore
 from sequela.adapters.store.memory import memory_store
 from sequela.adapters.store.ports import Store
-from sequela.adapters.store.redis_connection import RedisConnection
-from sequela.adapters.store.redis_store import redis_store
-from sequela.adapters.store.redis_url import RedisTimeouts
 from sequela.adapters.trace_files.tracer import FileTracer
 from sequela.api.catalog import Catalog
 from sequela.api.dataplane import DataPlane
@@ -159,6 +156,11 @@ def _store(settings: Settings, observer: Observer) -> tuple[Store, Callable[[], 
     """Returns the store, and a function that closes it."""
     if settings.redis_url is None:
         return memory_store(settings.memory_bytes), lambda: None
+    # Most servers have no Redis, and to import its client takes a good part of their start.
+    from sequela.adapters.store.redis_connection import RedisConnection  # noqa: PLC0415
+    from sequela.adapters.store.redis_store import redis_store  # noqa: PLC0415
+    from sequela.adapters.store.redis_url import RedisTimeouts  # noqa: PLC0415
+
     timeouts = RedisTimeouts(settings.redis_connect_timeout, settings.redis_timeout)
     redis = RedisConnection(settings.redis_url, observer, timeouts, settings.redis_retry_after)
     # Notify observers of the state of the store before the first request. The server does not wait for the store.

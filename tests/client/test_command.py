@@ -216,6 +216,7 @@ def test_a_server_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
         list(client.models())
 
 
+@pytest.mark.slow
 def test_a_model_behind_an_endpoint_without_a_server(
     run: Run, alert: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -275,6 +276,7 @@ def command(*words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_demo_tells_the_story() -> None:
     """From nothing to an explained alert: score, what raised it, raw values with units, older events; piped plainly."""
     done = command("demo")

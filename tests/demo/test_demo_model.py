@@ -60,6 +60,7 @@ def test_the_model_is_one_small_file_with_one_forward_gru() -> None:
         assert all(axis.dim_param for axis in given.type.tensor_type.shape.dim[:2])
 
 
+@pytest.mark.slow
 def test_recall_is_what_the_report_says(session: onnxruntime.InferenceSession) -> None:
     """Of 400 held-out takeovers the reported share is flagged, within three standard errors."""
     stolen = islice((a for a in accounts(HELD_OUT_SEED, 0.25) if a.takeover), 400)

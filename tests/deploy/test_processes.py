@@ -86,6 +86,7 @@ def runs(place: Place, *command: str) -> Iterator[None]:
     assert code == 0, log.read_text()
 
 
+@pytest.mark.slow
 def test_explain(place: Place, tmp_path: Path) -> None:
     """The command and the server that it starts, which explains a model and keeps the answer."""
     rows, background = tmp_path / "rows.json", tmp_path / "background.npy"

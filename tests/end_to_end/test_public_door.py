@@ -11,6 +11,7 @@ from brute_force import Attributions, attributions, cut, pruning_curve
 from matrix import BY_NAME, CASES, ROOT, Case
 from sequela_client import Attribution, Sequela
 from serving import Serving, embedded
+from sweeps import one_of_a_kind
 
 SWEEP = pytest.mark.parametrize("case", CASES, ids=str)
 
@@ -29,7 +30,7 @@ def assert_equal(found: dict[object, Attribution], wanted: Attributions, toleran
         np.testing.assert_allclose(found[key].values, row, atol=tolerance, rtol=0, err_msg=str(key))
 
 
-@SWEEP
+@pytest.mark.parametrize("case", one_of_a_kind(CASES), ids=str)
 def test_a_registered_model_is_explained(sequela: Sequela, case: Case) -> None:
     """Score, base value, the cut, events and features by name, as the brute force has them."""
     sequence, background = case.sample(6), case.background(6)

@@ -44,7 +44,7 @@ def test_backgrounds_models_and_explanations_survive_a_restart(fragile_redis: Re
         assert other.score == made.score
 
 
-@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize("there", [pytest.param(True, marks=pytest.mark.slow), False])
 def test_the_state_of_redis_is_known_before_the_first_call(fragile_redis: RedisServer, there: bool) -> None:
     """The server starts with and without it; the metric says which, though nobody has asked for anything."""
     if not there:

@@ -95,7 +95,7 @@ def bits(answer: Explanation) -> list[Any]:
     return [scores, curve, *(numbers(level) for level in levels(answer))]
 
 
-@pytest.mark.parametrize("name", ["gru", "stacked_lstm", "account"])
+@pytest.mark.parametrize("name", ["gru", pytest.param("stacked_lstm", marks=pytest.mark.slow), "account"])
 def test_kept_background_states_change_no_answer(name: str) -> None:
     """Four kinds of background, lengths on either side of the grid and of the matrix: each as good as the model run
     whole, and in whatever order they are asked, the same to the bit.

@@ -36,7 +36,7 @@ def covered(game: KnownGame, seeds: int, share: float = SHARE, **options: object
     return coverage(solutions(stopped(game, seeds, share, **options)), game.attributions)
 
 
-@pytest.mark.parametrize("players", [20, 30])
+@pytest.mark.parametrize("players", [20, pytest.param(30, marks=pytest.mark.slow)])
 def test_effects_that_few_coalitions_have_are_not_missed(players: int) -> None:
     """Rules on three or four players that are in and as many that are not: the first few hundred coalitions see none
     of them, and bars of nothing are no bars. They covered 12-65 % of single players when they could end a level.

@@ -175,6 +175,7 @@ def test_the_sweeps_below_reach_every_place() -> None:
     assert {level.quality.stop_reason for level in levels(answer)} & {StopReason.BUDGET}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("then", [run_out, stopped])
 def test_whichever_call_uses_up_the_time_there_is_an_answer(then: Callable[[Deadline], None]) -> None:
     """The model is late, or is stopped: from the first call after the score on there is an honest answer."""
@@ -254,7 +255,7 @@ class Crowd:
             self.now -= 1
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_no_more_calls_at_a_time_than_workers(workers: int) -> None:
     """Six callers at once, each with prefixes, scans and trees of its own: the model never sees more than the pool has
     places for, and everybody gets the answer that they would get alone.

@@ -9,7 +9,7 @@ import player_sets
 import pytest
 from asking import ask, explainer, key, levels, loaded, named, question, run_whole
 from brute_force import Attributions, aligned, attributions
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from matrix import BY_NAME, Case
 from nearby import Nearby
@@ -95,7 +95,6 @@ def partly_at_background(draw: st.DrawFn) -> tuple[Case, Arrays, Arrays, GivenBa
     return case, x, background, GivenBackground(inputs, means)
 
 
-@settings(max_examples=40)
 @given(partly_at_background(), st.booleans())
 def test_events_and_features(drawn, whole: bool) -> None:
     """Against every coalition, run one by one: events, features in both scopes, and the pruned block."""

@@ -139,8 +139,17 @@ def coalitions_of(players: Players) -> NDArray[np.bool_]:
 
 
 @pytest.mark.parametrize("game", GAMES)
-@pytest.mark.parametrize("enters", [(), (True, False)])
-@pytest.mark.parametrize(("before", "after"), [(0, 0), (4, 0), (0, 3)])
+@pytest.mark.parametrize(
+    ("enters", "before", "after"),
+    [
+        ((), 0, 0),
+        ((True, False), 4, 0),
+        ((), 0, 3),
+        pytest.param((True, False), 0, 0, marks=pytest.mark.slow),
+        pytest.param((), 4, 0, marks=pytest.mark.slow),
+        pytest.param((True, False), 0, 3, marks=pytest.mark.slow),
+    ],
+)
 def test_every_game_cut_small(
     game: str, enters: tuple[bool, ...], before: int, after: int, seen: Seen
 ) -> None:
@@ -158,7 +167,7 @@ def test_every_game_cut_small(
         assert max(seen.batches) > 1
 
 
-@pytest.mark.parametrize("event", [-2, -11])
+@pytest.mark.parametrize("event", [-2, pytest.param(-11, marks=pytest.mark.slow)])
 def test_an_earlier_output_cut_small(event: int, seen: Seen) -> None:
     """Later events are players that change nothing: many coalitions come to the same class."""
     states, whole, extent = runs(WideRnn((True,), per_event=True), padding_of(2, 2), event)

@@ -14,10 +14,11 @@ from sequela.explain.evaluate.prefix_states import execution
 from sequela.explain.explanation import Explanation
 from sequela.explain.options import FeatureScope
 from sequela.explain.ports import Model
+from sweeps import one_of_a_kind
 
 RECURRENT = [case for case in CASES if loaded(case).recurrence]
 LENGTH = 24
-every_recurrent_case = pytest.mark.parametrize("case", RECURRENT, ids=str)
+every_recurrent_case = pytest.mark.parametrize("case", one_of_a_kind(RECURRENT), ids=str)
 
 
 @pytest.fixture(autouse=True)
@@ -84,6 +85,7 @@ def test_refined_history(case: Case) -> None:
     refined(case.name)
 
 
+@pytest.mark.slow
 def test_some_history_is_refined() -> None:
     """At that tolerance the blocks that the test above speaks of exist for some of the models."""
     found = [

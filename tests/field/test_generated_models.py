@@ -16,7 +16,8 @@ from sequela_client import Explanation, Sequela
 from sequela_client.errors import SequelaError
 from serving import Serving, embedded
 
-FAST, ALL = 8, 400
+FAST, ALL = (0, *range(2, 8)), 400
+"""Seed 1 makes a model that takes as long as the other seven together."""
 DOCUMENTED = frozenset(
     {"SCHEMA_NEEDED", "SHAPE_MISMATCH", "TOO_MANY_EVENTS", "PADDING_UNKNOWN", "MODEL_OUTPUT_UNSUPPORTED"}
 )
@@ -31,14 +32,14 @@ def sequela() -> Iterator[Sequela]:
         yield client
 
 
-@pytest.mark.parametrize("seed", range(FAST))
+@pytest.mark.parametrize("seed", FAST)
 def test_generated_models(sequela: Sequela, tmp_path: Path, seed: int) -> None:
     """A few of them."""
     check(sequela, tmp_path, random_spec(seed))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(FAST, ALL))
+@pytest.mark.parametrize("seed", [seed for seed in range(ALL) if seed not in FAST])
 def test_many_generated_models(sequela: Sequela, tmp_path: Path, seed: int) -> None:
     """The others."""
     check(sequela, tmp_path, random_spec(seed))

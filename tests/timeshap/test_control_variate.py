@@ -66,7 +66,15 @@ def test_an_additive_game_is_solved_exactly_by_any_sample(seed: int) -> None:
     np.testing.assert_allclose(solution.errors, 0, atol=1e-9)
 
 
-@pytest.mark.parametrize(("players", "budget"), [(14, 700), (30, 512), (30, 700), (46, 736)])
+@pytest.mark.parametrize(
+    ("players", "budget"),
+    [
+        (14, 700),
+        pytest.param(30, 512, marks=pytest.mark.slow),
+        pytest.param(30, 700, marks=pytest.mark.slow),
+        pytest.param(46, 736, marks=pytest.mark.slow),
+    ],
+)
 def test_interactions_are_found_from_fewer_coalitions(players: int, budget: int) -> None:
     """Games with a closed form: over a few seeds the error is at most nine tenths of the base estimator's."""
     game = sparse_game(players, seed=3)
@@ -85,6 +93,7 @@ def test_the_smallest_budgets_lose_nothing(players: int) -> None:
     assert rms(np.array(ours)) < 1.02 * rms(np.array(base))
 
 
+@pytest.mark.slow
 def test_events_of_a_recurrent_network_gain_most() -> None:
     """A GRU's events, 1024 of 16 384 coalitions: at most half the error."""
     game = event_game(14, seed=1)
@@ -182,7 +191,13 @@ GAMES = pytest.mark.parametrize(
 )
 
 
-@pytest.mark.parametrize(("make", "players"), [(sparse_game, 30), (vote_game, 12)], ids=["sparse", "votes"])
+@pytest.mark.parametrize(
+    ("make", "players"),
+    [
+        pytest.param(sparse_game, 30, id="sparse", marks=pytest.mark.slow),
+        pytest.param(vote_game, 12, id="votes"),
+    ],
+)
 def test_error_bars_are_neither_too_narrow_nor_too_wide(make, players: int) -> None:
     """A first look at what the slow tests sweep: 95 % intervals hold the truth in 90 to 98.5 % of cases, and miss no
     player more often than chance allows.

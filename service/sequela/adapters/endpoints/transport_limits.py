@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 
@@ -19,6 +20,7 @@ class TransportLimits:
     connect_seconds: float
 
 
+@cache
 def user_agent() -> str:
     """Returns the name that Sequela gives itself to endpoints."""
     try:

@@ -1,0 +1,34 @@
+"""Sweeps over the models of the matrix: the fast tests take one of each kind, `make test-all` takes all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from matrix import Case
+
+ONE_OF_A_KIND = frozenset(
+    {
+        *(
+            "gru",
+            "rnn",
+            "stacked_lstm",
+            "learned_start",
+            "account",
+            "keras_gru",
+            "bidirectional_lstm",
+            "keras_loop",
+        ),
+        *("transformer", "conv", "classes", "per_event", "per_event_right", "constant"),
+        *("multi_input", "masked", "lengths", "fixed_left", "fixed_lengths", "batch_four", "metadata_names"),
+        *("targets64", "static64"),
+    }
+)
+
+
+def one_of_a_kind(cases: Iterable[Case]) -> list[Any]:
+    """Returns the cases as parameters; those that resemble another one are slow tests."""
+    return [
+        pytest.param(case, marks=() if case.name in ONE_OF_A_KIND else pytest.mark.slow) for case in cases
+    ]
