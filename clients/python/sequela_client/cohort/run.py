@@ -25,7 +25,7 @@ from sequela_client.cohort.folder import keep_question, locked
 from sequela_client.cohort.parts import DoneRows, Parts, retried, summary_counts
 from sequela_client.cohort.question import BulkQuestion
 from sequela_client.cohort.servers import PATIENCE_SECONDS, ServerPool, local_pool, named_pool
-from sequela_client.cohort.sources import Memory, Source, open_source
+from sequela_client.cohort.sources import Memory, SequenceSource, open_source
 from sequela_client.errors import CallerError
 
 PART_ROWS = 1_000
@@ -164,7 +164,7 @@ def _pool(options: RunOptions) -> ServerPool:
     return local_pool(options.workers, options.settings, options.patience_seconds)
 
 
-def _checkpoint(source: Source, question: BulkQuestion) -> str | None:
+def _checkpoint(source: SequenceSource, question: BulkQuestion) -> str | None:
     if question.checkpoint_column is not None:
         return source.first(question.checkpoint_column)
     return question.checkpoints[0] if question.checkpoints else None
@@ -196,7 +196,7 @@ def _version() -> str:
 
 
 def _carry_out(
-    source: Source,
+    source: SequenceSource,
     question: BulkQuestion,
     description: Description,
     pool: ServerPool,

@@ -14,10 +14,10 @@ from sequela_client.cohort.sources.scan import Memory, open_scan
 from sequela_client.cohort.sources.sequence_rows import SequenceTable
 from sequela_client.errors import CallerError
 
-__all__ = ["Memory", "Source", "open_source"]
+__all__ = ["Memory", "SequenceSource", "open_source"]
 
 
-class Source(Protocol):
+class SequenceSource(Protocol):
     """Sequences in files."""
 
     @property
@@ -36,7 +36,7 @@ class Source(Protocol):
 
 def open_source(
     data: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], question: BulkQuestion, memory: Memory
-) -> Source:
+) -> SequenceSource:
     """Opens files of sequences.
 
     Args:
