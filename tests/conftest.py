@@ -17,7 +17,7 @@ import pytest
 from api import inference_calls
 from hypothesis import settings
 from matrix import BY_NAME, ROOT
-from sequela_client.cli.local_server import embedded_server
+from sequela_client.local_server import embedded_server
 from serving import Serving, embedded
 
 # No test is timed: these machines are noisy. What fails is printed so that it can be run again.

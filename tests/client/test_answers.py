@@ -20,11 +20,11 @@ from rich.console import Console
 from sequela_client import Explanation, Sequela
 from sequela_client.attributions import StopReason
 from sequela_client.cli import explain as explaining
-from sequela_client.cli.phrases import quality
 from sequela_client.cli.report import report
-from sequela_client.cli.summary import has_summary, summary_lines
 from sequela_client.explanation_parts import ExplanationWarning, Feature
 from sequela_client.export import COLUMNS
+from sequela_client.phrases import quality
+from sequela_client.summary import has_summary, summary_lines
 from serving import Serving
 
 DEMO = Path(__file__).parents[2] / "service" / "sequela" / "demo"

@@ -18,11 +18,11 @@ from inference_server import InferenceServer, ServedModel
 from matrix import BY_NAME
 from sequela_client import OperatorError, Sequela, TryAgain
 from sequela_client.attributions import Attribution, PlayerKind
-from sequela_client.cli.local_server import embedded_server
 from sequela_client.cli.main import main
-from sequela_client.cli.phrases import Phrases
-from sequela_client.cli.summary import summary_lines
 from sequela_client.explanation_parts import Verdict
+from sequela_client.local_server import embedded_server
+from sequela_client.phrases import Phrases
+from sequela_client.summary import summary_lines
 
 GRU = BY_NAME["gru"]
 

@@ -16,9 +16,9 @@ from inference_server import InferenceServer, ServedModel
 from numpy.typing import NDArray
 from plain_scorer import session
 from sequela_client import Sequela
-from sequela_client.cli.phrases import Phrases
-from sequela_client.cli.summary import summary_lines
 from sequela_client.explanation_parts import Verdict
+from sequela_client.phrases import Phrases
+from sequela_client.summary import summary_lines
 from serving import Serving, embedded
 from small_onnx import FLOAT, scoring
 

@@ -8,13 +8,13 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from sequela_client.cli.local_server import embedded_server
 from sequela_client.cli.report import report
 from sequela_client.cli.serve import server_package
 from sequela_client.cli.terminal import terminal, waiting
 from sequela_client.client import Sequela
 from sequela_client.explanation import Explanation
 from sequela_client.files import read_sequence
+from sequela_client.local_server import embedded_server
 
 
 @click.command(

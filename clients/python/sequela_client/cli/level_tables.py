@@ -13,9 +13,9 @@ from rich.text import Text
 
 from sequela_client.attributions import Attribution, LevelAttributions, PlayerKind
 from sequela_client.cli.bars import Bars
-from sequela_client.cli.phrases import Phrases, quality
 from sequela_client.cli.terminal import printable
 from sequela_client.explanation import Explanation
+from sequela_client.phrases import Phrases, quality
 
 # How many targets are printed at most; JSON and CSV have all.
 _TARGETS = 3
