@@ -8,6 +8,7 @@ from typing import Any
 from sequela_client import export
 from sequela_client.attributions import LevelAttributions, StopReason
 from sequela_client.explanation_record import ExplanationRecord
+from sequela_client.plots.alert import AlertFigures
 
 # How many scores `repr` shows.
 _MOST_TARGETS = 3
@@ -39,6 +40,11 @@ class Explanation(ExplanationRecord):
     def to_csv(self) -> str:
         """CSV with a header, and a row for each attribution and target; docs/files.md describes the columns."""
         return export.to_csv(self)
+
+    @property
+    def plot(self) -> AlertFigures:
+        """Figures: `plot.pruning()`, `.events()`, `.features()` and `.cells()`. They need the extra `report`."""
+        return AlertFigures(self)
 
 
 def _how_sure(level: LevelAttributions) -> str:

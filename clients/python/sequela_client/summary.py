@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from sequela_client.attributions import Attribution, PlayerKind
-from sequela_client.cli.terminal import printable
-from sequela_client.explanation import Explanation
 from sequela_client.explanation_parts import Verdict
 from sequela_client.phrases import Phrases, events_name
+from sequela_client.printable_text import printable
+
+if TYPE_CHECKING:
+    from sequela_client.explanation import Explanation
 
 # How many events, facts and features are named; the tables have the rest.
 _MOST = 3

@@ -19,13 +19,14 @@ from sequela_client.cli.option_flags import explain_options, given_options
 from sequela_client.cli.report import report
 from sequela_client.cli.rows import RowOptions
 from sequela_client.cli.server_options import ServerOptions, server_options
-from sequela_client.cli.terminal import printable, terminal, waiting
+from sequela_client.cli.terminal import terminal, waiting
 from sequela_client.explanation import Explanation
 from sequela_client.files import FileContent, is_data_file, load
 from sequela_client.inputs import BackgroundLike, Sequence
 from sequela_client.local_server import embedded_server
 from sequela_client.models import Endpoint, is_endpoint
 from sequela_client.options import FOOTNOTE
+from sequela_client.printable_text import printable
 
 INPUT, OUTPUT = "Input", "Output"
 

@@ -1,13 +1,11 @@
-"""The terminal. Text from others is cleaned before it is printed, so that it cannot control the terminal."""
+"""The terminal: its width, its encoding, and what is printed while the user waits."""
 
 from __future__ import annotations
 
 import codecs
-import dataclasses
 import io
 import sys
 import textwrap
-from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
 
@@ -64,17 +62,3 @@ def waiting(what: str) -> AbstractContextManager[Any]:
 def print_wrapped(console: Console, text: str, indent: str = "") -> None:
     """Prints a text in lines of the terminal's width; lines after the first begin with the indent."""
     console.print(Text(textwrap.fill(text, console.width, subsequent_indent=indent)))
-
-
-def printable(item: Any) -> Any:
-    """The same text, or the same dataclass with all its texts, without control characters and escape sequences."""
-    if type(item) is str:
-        return "".join(" " if each.isspace() else each if each.isprintable() else "\ufffd" for each in item)
-    if isinstance(item, Mapping):
-        return {printable(key): printable(value) for key, value in item.items()}
-    if isinstance(item, tuple):
-        return tuple(map(printable, item))
-    if dataclasses.is_dataclass(item) and not isinstance(item, type):
-        fields = {field.name: printable(getattr(item, field.name)) for field in dataclasses.fields(item)}
-        return dataclasses.replace(item, **fields)
-    return item

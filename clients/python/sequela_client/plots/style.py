@@ -13,12 +13,16 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from sequela_client.extras import require
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
+    from matplotlib.cm import ScalarMappable as Scale
     from matplotlib.figure import Figure
+    from matplotlib.patheffects import AbstractPathEffect
 
 EXTRA = "report"
 
@@ -39,8 +43,13 @@ ROW_HEIGHT: Final = 0.3
 # The largest side of a figure; a longer one would be cut by the renderer (2^16 pixels at 100 dots an inch).
 MAX_INCHES: Final = 320.0
 FONT_SIZE: Final = 9.0
+# Characters of a title on an inch.
+_TITLE_CHARACTERS: Final = 10.5
 # Characters of a label before it is wrapped.
 LABEL_WIDTH: Final = 28
+
+Colour = tuple[float, float, float, float]
+"""Red, green, blue and opacity, each from 0 to 1."""
 
 RC: Final = {
     "font.family": "DejaVu Sans",
@@ -49,9 +58,6 @@ RC: Final = {
     "axes.spines.right": False,
     "axes.edgecolor": NEUTRAL,
     "axes.labelcolor": INK,
-    "axes.titlesize": FONT_SIZE + 1,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
     "text.color": INK,
     "xtick.color": INK,
     "ytick.color": INK,
@@ -83,6 +89,13 @@ def figure_of(axes: Axes) -> Figure:
     """The figure of some axes, also where the axes belong to a part of a figure."""
     figure = axes.get_figure(root=True)
     assert figure is not None
+    return figure
+
+
+def titled(figure: Figure, title: str) -> Figure:
+    """The figure with a title on its left, in as many lines as its width needs."""
+    characters = int(figure.get_figwidth() * _TITLE_CHARACTERS)
+    figure.suptitle(wrapped(title, characters), x=0.01, ha="left", fontsize=FONT_SIZE + 1, fontweight="bold")
     return figure
 
 
@@ -130,3 +143,35 @@ def svg(figure: Figure) -> str:
 def data_uri(image: str) -> str:
     """The `src` of an image element that holds this SVG itself."""
     return "data:image/svg+xml;base64," + base64.b64encode(image.encode()).decode()
+
+
+def event_axis(axis: Axis) -> None:
+    """Gives an axis of event indices whole numbers as ticks."""
+    ticker = require("matplotlib.ticker", EXTRA)
+    axis.set_major_locator(ticker.MaxNLocator(12, integer=True))
+    axis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:.0f}"))
+
+
+def legend_above(axes: Axes, columns: int = 2) -> None:
+    """A legend above the axes, where it covers nothing."""
+    axes.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=columns, borderaxespad=0.3)
+
+
+def colour_scale(end: float) -> Scale:
+    """The colours of attributions from -end to +end."""
+    scale: Scale = require("matplotlib.cm", EXTRA).ScalarMappable(
+        norm=require("matplotlib.colors", EXTRA).Normalize(-end, end), cmap=COLOURS
+    )
+    return scale
+
+
+def colour_of(value: float, scale: Scale) -> Colour:
+    """The colour of an attribution on a scale."""
+    red, green, blue, opacity = map(float, scale.to_rgba(np.array([value]))[0])
+    return red, green, blue, opacity
+
+
+def halo() -> list[AbstractPathEffect]:
+    """A white edge, with which a dark line can be seen on a dark bar."""
+    effects = require("matplotlib.patheffects", EXTRA)
+    return [effects.withStroke(linewidth=2.6, foreground="white")]
