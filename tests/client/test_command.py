@@ -317,7 +317,7 @@ def test_says_its_version(run: Run) -> None:
 @pytest.mark.parametrize(
     ("refined", "parts", "said"),
     [
-        (False, 0, "See which with --refine-history."),
+        (False, 0, "See which with refine_history."),
         (True, 2, "Below it is split into 2 parts."),
         (True, 0, "exceeds the tolerance of 0.0250."),
     ],

@@ -9,12 +9,11 @@ import click
 from rich.console import Console
 
 from sequela_client.cli.report import report
-from sequela_client.cli.serve import server_package
 from sequela_client.cli.terminal import terminal, waiting
 from sequela_client.client import Sequela
 from sequela_client.explanation import Explanation
 from sequela_client.files import read_sequence
-from sequela_client.local_server import embedded_server
+from sequela_client.local_server import embedded_server, server_package
 
 
 @click.command(
@@ -36,7 +35,8 @@ def demo(alert: str | None, rows: int) -> None:
     given = read_sequence(_alert(folder / "alerts", alert))
     models = folder / "models"
     with ExitStack() as stack:
-        address = stack.enter_context(embedded_server(["--model-repository", str(models)]))
+        with waiting("starting a server"):
+            address = stack.enter_context(embedded_server(["--model-repository", str(models)]))
         sequela = stack.enter_context(Sequela(address))
         stack.enter_context(waiting("explaining"))
         answer = sequela.explain(given, model=_only(models))

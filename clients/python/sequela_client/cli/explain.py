@@ -204,7 +204,9 @@ def _print_notes(texts: Iterable[str]) -> None:
 def _own_server(model: str, diagnostics: DiagnosticOptions) -> Iterator[str]:
     """A server for this explanation alone. Its user is its operator, who may call any endpoint."""
     endpoints = ANY_ENDPOINT if is_endpoint(model) else ()
-    with embedded_server([*endpoints, *diagnostics.settings()]) as address:
+    with ExitStack() as stack:
+        with waiting("starting a server"):
+            address = stack.enter_context(embedded_server([*endpoints, *diagnostics.settings()]))
         yield address
 
 
