@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sequela_client import export
+from sequela_client import export, frames
 from sequela_client.attributions import LevelAttributions, StopReason
 from sequela_client.explanation_record import ExplanationRecord
 from sequela_client.plots.alert import AlertFigures
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
 
 # How many scores `repr` shows.
 _MOST_TARGETS = 3
@@ -40,6 +44,14 @@ class Explanation(ExplanationRecord):
     def to_csv(self) -> str:
         """CSV with a header, and a row for each attribution and target; docs/files.md describes the columns."""
         return export.to_csv(self)
+
+    def to_frame(self) -> pd.DataFrame:
+        """The table of `to_csv` as a DataFrame, with numbers, times and missing values as such. It needs pandas."""
+        return frames.to_frame(self)
+
+    def to_arrow(self) -> pa.Table:
+        """The table of `to_csv` as a table of Arrow. It needs pyarrow."""
+        return frames.to_arrow(self)
 
     @property
     def plot(self) -> AlertFigures:

@@ -61,7 +61,8 @@ def server_package() -> Path:
     found = find_spec("sequela")
     if found is None or not found.submodule_search_locations or not all(map(find_spec, _NEEDED)):
         raise CallerError(
-            "the service is not installed; run pip install 'sequela[service]', or name the address of a running server (--server)",
+            "the service is not installed; run pip install 'sequela[service]', or name the address of a running server "
+            "(--server)",
             reason="EXTRA_NOT_INSTALLED",
         )
     return Path(next(iter(found.submodule_search_locations)))
@@ -106,7 +107,9 @@ def start_server(arguments: Sequence[str] = (), timeout: float = START_SECONDS) 
     with log.open("wb") as output:
         # Closing the pipe tells the server to stop, and the system closes it when this process ends, however it ends.
         # In a session of its own the server does not get the interrupts that a notebook or Ctrl-C sends to a cell.
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=output, start_new_session=True)  # noqa: S603
+        process = subprocess.Popen(  # noqa: S603 our own server
+            command, stdin=subprocess.PIPE, stdout=output, stderr=output, start_new_session=True
+        )
     try:
         return LocalServer(_address(process, ready, log, timeout), process, folder, os.getpid())
     except BaseException:
