@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sequela_client.attributions import Attribution, PlayerKind
@@ -33,20 +34,66 @@ def has_summary(explanation: Explanation) -> bool:
     return explanation.explained and not all(map(_INFERRED.fullmatch, names))
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A list with a title, or a paragraph: a part without a title has one line."""
+
+    title: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The summary of one target.
+
+    Args:
+        opening: which alert it is.
+        labels: its labels on one line; empty if it has none.
+        headline: its score.
+        parts: what raised the score, what lowered it, and what else there is to say.
+    """
+
+    opening: str
+    labels: str
+    headline: str
+    parts: tuple[Part, ...]
+
+
 def summary_lines(explanation: Explanation) -> Iterator[str]:
     """The summary of the first target, line by line."""
+    told = summary(explanation)
+    yield told.opening
+    if told.labels:
+        yield told.labels
+    yield from ("", told.headline)
+    for part in told.parts:
+        yield ""
+        if part.title:
+            yield f"{part.title}:"
+            yield from (f"  {number}. {line}" for number, line in enumerate(part.lines, 1))
+        else:
+            yield from part.lines
+
+
+def summary(explanation: Explanation) -> Summary:
+    """The summary of the first target."""
     explanation = printable(explanation)
-    words = Phrases(explanation, digits=2)
+    labels = ", ".join(f"{key} {value}" for key, value in sorted(explanation.labels.items()))
+    return Summary(_opening(explanation), labels, _headline(explanation), tuple(_parts(explanation)))
+
+
+def _headline(explanation: Explanation) -> str:
     target = explanation.targets[0]
-    yield _opening(explanation)
-    if explanation.labels:
-        yield ", ".join(f"{key} {value}" for key, value in sorted(explanation.labels.items()))
-    yield ""
     if not explanation.explained:
-        yield f"{target.label or target.name}: {_rounded(target.score, 2)}. This is below the minimum to explain."
-        return
+        return f"{target.label or target.name}: {_rounded(target.score, 2)}. This is below the minimum to explain."
     score, base = _scores(explanation)
-    yield f"{_what(explanation)}: {score}. An average history gets {base}."
+    return f"{_what(explanation)}: {score}. An average history gets {base}."
+
+
+def _parts(explanation: Explanation) -> Iterator[Part]:
+    if not explanation.explained:
+        return
+    words, target = Phrases(explanation, digits=2), explanation.targets[0]
     # First what moved the score away from the base value, then what moved it back.
     first = -1 if target.score < target.base_value else 1
     yield from _part(f"What {_VERBS[first]} it, and by how much", _events(words, explanation, first))
@@ -58,7 +105,7 @@ def summary_lines(explanation: Explanation) -> Iterator[str]:
             text = (
                 f"Over {_scope(explanation)}, these features {_VERBS[sign]} it most: {', '.join(features)}."
             )
-            yield from ("", text)
+            yield Part("", (text,))
     yield from _older(words, explanation)
 
 
@@ -125,11 +172,10 @@ def _rounded(value: float, decimals: int) -> str:
     return f"less than {least:.{decimals}f}" if 0 < value < least / 2 else f"{value:z,.{decimals}f}"
 
 
-def _part(title: str, lines: Iterable[str]) -> Iterator[str]:
-    told = list(lines)
+def _part(title: str, lines: Iterable[str]) -> Iterator[Part]:
+    told = tuple(lines)
     if told:
-        yield from ("", f"{title}:")
-        yield from (f"  {number}. {line}" for number, line in enumerate(told, 1))
+        yield Part(title, told)
 
 
 def _top(items: Iterable[Attribution], sign: int) -> list[Attribution]:
@@ -160,7 +206,7 @@ def _event(words: Phrases, t: int) -> str:
     return words.time(t) or ("the latest event" if t == 0 else f"event t={t}")
 
 
-def _older(words: Phrases, explanation: Explanation) -> Iterator[str]:
+def _older(words: Phrases, explanation: Explanation) -> Iterator[Part]:
     pruned = explanation.pruned
     if pruned is None:
         return
@@ -173,4 +219,4 @@ def _older(words: Phrases, explanation: Explanation) -> Iterator[str]:
     count = explanation.pruning.pruned_events
     part = f", but {words.older_part()}" if offset else ""
     events = f"The {count} older event{'' if count == 1 else 's'} ({events_name(pruned)})"
-    yield from ("", f"{events} {weight}: {words.signed(pruned.value)} together{part}.")
+    yield Part("", (f"{events} {weight}: {words.signed(pruned.value)} together{part}.",))
