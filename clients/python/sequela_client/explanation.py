@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sequela_client import export, frames
 from sequela_client.attributions import LevelAttributions, StopReason
 from sequela_client.explanation_record import ExplanationRecord
+from sequela_client.pages.alert import alert_html
 from sequela_client.plots.alert import AlertFigures
 
 if TYPE_CHECKING:
@@ -52,6 +53,14 @@ class Explanation(ExplanationRecord):
     def to_arrow(self) -> pa.Table:
         """The table of `to_csv` as a table of Arrow. It needs pyarrow."""
         return frames.to_arrow(self)
+
+    def to_html(self, *, target: str | None = None) -> str:
+        """One HTML file for people: the story, the history, figures, accuracy, and the record of how it was made.
+
+        It needs the extra `report`, and shows one target; None takes the first one. Raises KeyError if the target was
+        not explained.
+        """
+        return alert_html(self, target)
 
     @property
     def plot(self) -> AlertFigures:

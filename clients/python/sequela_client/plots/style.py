@@ -35,7 +35,7 @@ NEUTRAL: Final = "#595959"
 FAINT: Final = "#d9d9d9"
 INK: Final = "#1a1a1a"
 HATCH: Final = "////"
-BLOCK_HATCH: Final = "...."
+BLOCK_HATCH: Final = "xxx"
 
 # In inches. The first is a column of a page; figures grow in height with their rows.
 WIDTH: Final = 7.2
@@ -52,7 +52,9 @@ Colour = tuple[float, float, float, float]
 """Red, green, blue and opacity, each from 0 to 1."""
 
 RC: Final = {
-    "font.family": "DejaVu Sans",
+    # The first is in every matplotlib; the others let a browser that lacks it choose one of nearly the same width.
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans", "Verdana", "Bitstream Vera Sans", "Arial", "sans-serif"],
     "font.size": FONT_SIZE,
     "axes.spines.top": False,
     "axes.spines.right": False,
