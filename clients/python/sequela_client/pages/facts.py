@@ -83,15 +83,16 @@ def decision(explanation: Explanation) -> str:
     if not math.isfinite(threshold):
         return ""
     score = explanation.targets[0].raw_score
-    side = "at or above" if score >= threshold else "below"
-    return f"The score of {score:.4g} is {side} the threshold of {threshold:.4g}."
+    side = "reaches" if score >= threshold else "is below"
+    return f"The score of {score:.4g} {side} the threshold of {threshold:.4g}."
 
 
 def quality_rows(explanation: Explanation) -> tuple[tuple[str, ...], ...]:
     """One row for each level, and one for the pruned events if they were played on their own."""
     rows = [_quality_row(name, level) for name, level in explanation.levels.items()]
     pruned = explanation.pruning.quality
-    if pruned is not None:
+    # They often come from the event level, whose row says the same.
+    if pruned is not None and all(pruned != level.quality for level in explanation.levels.values()):
         rows.append(("pruned events", sureness(pruned), str(pruned.players), "", "", pruned.estimator or "–"))
     return tuple(rows)
 
@@ -105,7 +106,7 @@ def _quality_row(name: str, level: LevelAttributions) -> tuple[str, ...]:
         quality(known) + near + cut,
         str(known.players),
         f"{known.largest_standard_error:.2g}",
-        f"{known.additivity_residual:.1e}",
+        f"{known.additivity_residual:.1e}" if known.additivity_residual else "0",
         known.estimator.replace("_", " ") or "–",
     )
 

@@ -40,7 +40,6 @@ class Section:
         caption: the caption of the table; the table may have no rows.
         heads: the headings before the numbers.
         rows: the numbers of the figure.
-        folded: whether the table is closed at first, since it is long.
     """
 
     anchor: str
@@ -50,7 +49,6 @@ class Section:
     caption: str = ""
     heads: tuple[str, ...] = ()
     rows: tuple[Row, ...] = ()
-    folded: bool = False
 
 
 def sections(explanation: Explanation, words: Phrases, events: tuple[Row, ...]) -> Iterator[Section]:
@@ -95,7 +93,6 @@ def _pruning(explanation: Explanation, words: Phrases, figure: Figure) -> Sectio
         "Importance of the older events, for each split that was scanned.",
         ("Events",),
         curve_rows(explanation, words),
-        folded=True,
     )
 
 
