@@ -75,6 +75,12 @@ def alert_html(explanation: Explanation, target: str | None = None) -> str:
     return render("alert.html", page=alert_page(shown, whole))
 
 
+def check_installed() -> None:
+    """Raises OperatorError if the extra `report`, which pages need, is not installed."""
+    require("jinja2", EXTRA)
+    require("matplotlib", EXTRA)
+
+
 def alert_page(shown: Explanation, whole: Explanation) -> AlertPage:
     """The contents of the page.
 
