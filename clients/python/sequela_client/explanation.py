@@ -9,6 +9,7 @@ from sequela_client import export, frames
 from sequela_client.attributions import LevelAttributions, StopReason
 from sequela_client.explanation_record import ExplanationRecord
 from sequela_client.pages.alert import alert_html
+from sequela_client.pages.notebook import explanation_html
 from sequela_client.plots.alert import AlertFigures
 
 if TYPE_CHECKING:
@@ -33,6 +34,10 @@ class Explanation(ExplanationRecord):
         lines = [told, how if self.explained else "below the minimum score, not explained"]
         lines += [f"warning {each.reason}: {each.message}" for each in self.warnings]
         return "\n  ".join([f"<Explanation {self.name}", *lines]) + ">"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return explanation_html(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as values that JSON has; times are ISO 8601 strings."""
