@@ -27,7 +27,8 @@ _VALUE_LENGTH = 160
 _STYLE = """<style>
 .sequela{font-size:13px;line-height:1.4;max-width:60em}
 .sequela table{border-collapse:collapse;margin:.4em 0 .8em;font-size:inherit}
-.sequela th,.sequela td{text-align:left;vertical-align:top;padding:.15em .8em .15em 0;border-bottom:1px solid rgba(128,128,128,.35);background:none}
+.sequela th,.sequela td{text-align:left;vertical-align:top;padding:.15em .8em .15em 0}
+.sequela tr{border-bottom:1px solid rgba(128,128,128,.35);background:none}
 .sequela caption{text-align:left;font-weight:600;caption-side:top;color:inherit;padding:.2em 0}
 .sequela .n{white-space:nowrap;font-variant-numeric:tabular-nums}
 .sequela svg{display:block;width:11em;height:1.2em}
@@ -52,7 +53,6 @@ def explanation_html(explanation: Explanation) -> str:
             _table("Features, strongest first", ("feature", "value"), rows, [row.text for row in rows])
         )
     if shown.explained:
-        parts.append(_paragraph(words.pruning()))
         parts.append(_paragraph(f"Accuracy: {accuracy(shown)}. All of it: .to_frame(), .plot, .to_html()."))
     return _block(parts)
 
@@ -101,9 +101,8 @@ def _about(explanation: Explanation) -> str:
 def _event_text(row: Row) -> str:
     """The time of an event and its values, those with an attribution of their own first."""
     values = sorted(row.values, key=lambda value: not value.number)
-    text = " · ".join(
-        [*row.details[:1], *(f"{value.name} {value.text}" for value in values), *filter(None, [row.text])]
-    )
+    told = [*row.details[:1], row.text, *(f"{value.name} {value.text}" for value in values)]
+    text = " · ".join(filter(None, told))
     return text if len(text) <= _VALUE_LENGTH else f"{text[:_VALUE_LENGTH]}…"
 
 
@@ -116,7 +115,8 @@ def _table(caption: str, heads: Sequence[str], rows: Sequence[Row], texts: Seque
     body = "".join(_row(rows[at], texts[at]) for at in kept)
     left_out = len(rows) - len(kept)
     more = f" ({left_out} weaker ones are not shown)" if left_out else ""
-    return f"<table><caption>{escape(caption + more)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    title = f"<caption>{escape(caption + more)}</caption>"
+    return f"<table>{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _row(row: Row, text: str) -> str:
