@@ -37,7 +37,7 @@ demo: $(SEQUELA) ## Start the server, explain an alert of the demo model, print 
 test: setup ## The fast tests
 	$(PYTEST) -n $(WORKERS) -m "not slow and not peers"
 
-test-all: setup ## All tests: the slow ones too, with other explainers, model servers and exporters (Python 3.11, 7 GB)
+test-all: setup ## All tests: the slow ones too, with other explainers, servers and engines (Python 3.11, Java, Chromium, 10 GB)
 	$(RUN)/python scripts/peer_env.py timeshap
 	$(RUN)/python scripts/peer_env.py shap
 	$(RUN)/python scripts/peer_env.py captum
@@ -46,9 +46,11 @@ test-all: setup ## All tests: the slow ones too, with other explainers, model se
 	$(RUN)/python scripts/peer_env.py kserve
 	$(RUN)/python scripts/peer_env.py mlserver
 	$(RUN)/python scripts/peer_env.py oldest
+	$(RUN)/python scripts/peer_env.py ray
+	$(RUN)/python scripts/peer_env.py spark
 	$(PYTEST) -n $(SLOW_WORKERS) --timeout 1200
 
-lint: setup ## Style, types, import rules, contract, container files, what is in the tree
+lint: setup ## Style, types, import rules, contract, container files, generated tables, what is in the tree
 	$(RUN)/ruff check
 	$(RUN)/ruff format --check
 	$(RUN)/mypy
@@ -58,6 +60,8 @@ lint: setup ## Style, types, import rules, contract, container files, what is in
 	$(RUN)/python scripts/generate_proto.py --check
 	$(RUN)/python scripts/check_tree.py
 	$(RUN)/python scripts/structure.py --check
+	$(RUN)/python -m scripts.settings_table --check
+	$(RUN)/python -m scripts.option_tables --check
 	$(RUN)/hadolint Dockerfile
 	$(RUN)/check-jsonschema --builtin-schema vendor.compose-spec deploy/compose.yaml
 	@if command -v promtool >/dev/null; then promtool check config deploy/prometheus.yml; fi

@@ -48,7 +48,7 @@ def explanations(names: Sequence[str], effort: Effort, folder: Path) -> Finding:
 
 
 def studies(only: Sequence[str]) -> Iterable[Study]:
-    """The studies that were named, or all of them."""
+    """Returns the studies that were named, or all of them."""
     names = [name for name in CASES if not only or name in only]
     if names:
         yield partial(explanations, names)

@@ -54,16 +54,16 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One game at one budget.
+    """The results of one game at one number of coalitions.
 
     Args:
         game: the name of the game.
         budget: the number of coalitions.
-        ours: the error of our regression, in percent.
+        ours: the error of Sequela's regression, in percent.
         shap: the error of shap, in percent.
         covered: the coverage of our 95 % intervals.
         reference_error: the error of the true values, in percent; 0 if they are exact.
-        noise: the standard error, over seeds, of the difference between our error and shap's.
+        noise: the standard error, over seeds, of the difference between the two errors.
         varied: the error with the control variate, in percent.
         varied_covered: the coverage with the control variate.
     """
@@ -83,7 +83,7 @@ Solve: TypeAlias = Callable[..., Solution]
 
 
 def sampled(game: Game, score: Scorer, budget: int, seed: int, solver: Solve = solve) -> Solution:
-    """Our estimate from `budget` coalitions."""
+    """Returns Sequela's estimate from `budget` coalitions."""
     m = game.size
     ends = game.values(np.array([[False] * m, [True] * m]), score)
     sampler, layers = PairSampler(m, seed), strata(m)
@@ -96,7 +96,7 @@ def sampled(game: Game, score: Scorer, budget: int, seed: int, solver: Solve = s
 
 
 def reference(game: Game, score: Scorer) -> tuple[Floats, float]:
-    """The true Shapley values (m), and their standard errors, which are 0 if all coalitions were evaluated."""
+    """Returns the true Shapley values (m), and their standard errors, which are 0 if all coalitions were evaluated."""
     if game.size <= ENUMERABLE:
         return enumerated(game, score), 0.0
     values, errors = permuted(game, score, PERMUTATIONS, seed=0)
@@ -104,7 +104,7 @@ def reference(game: Game, score: Scorer) -> tuple[Floats, float]:
 
 
 def measure(game: Game, seeds: range) -> list[Row]:
-    """Both estimators on one game, at every budget."""
+    """Measures both estimators on one game, at every budget."""
     score = Scorer(str(game.model))
     say(f"{game.name}: reference")
     truth, own_error = reference(game, score)
@@ -141,21 +141,21 @@ def measure(game: Game, seeds: range) -> list[Row]:
 
 
 def coverage(values: Floats, errors: Floats, truth: Floats) -> Coverage:
-    """The coverage of intervals around values with standard errors, both (seeds, players). The truth is (players)."""
+    """Returns the coverage of the 95 % intervals of values and standard errors (seeds, players); truth is (players)."""
     held = np.abs(values - truth) <= INTERVAL * errors
     largest = np.argsort(-np.abs(truth))[:3]
     return Coverage(float(held.mean()), float(held.mean(axis=0).min()), float(held[:, largest].mean()))
 
 
 def _all(solutions: Iterable[Solution]) -> tuple[Floats, Floats]:
-    """Attributions and standard errors, (seeds, players) each."""
+    """Stacks attributions and standard errors of all seeds, (seeds, players) each."""
     found = [(solution.values[:, 0], solution.errors[:, 0]) for solution in solutions]
     values, errors = zip(*found, strict=True)
     return np.stack(values), np.stack(errors)
 
 
 def _uncertainty(errors: Floats) -> float:
-    """The standard error of the root mean square of errors (seeds, players), over seeds."""
+    """Returns the standard error of the root mean square of errors (seeds, players), over seeds."""
     squares = np.mean(errors**2, axis=1)
     return float(np.std(squares, ddof=1) / np.sqrt(len(squares)) / (2 * np.sqrt(np.mean(squares))))
 

@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 
 def poisson(rate: float, seconds: float, seed: int) -> npt.NDArray[np.float64]:
-    """The arrival times of a Poisson process in [0, seconds), with `rate` arrivals a second on average."""
+    """Returns the arrival times of a Poisson process in [0, seconds), with `rate` arrivals a second on average."""
     rng = np.random.default_rng(seed)
     # Given their number, the arrivals of a Poisson process are uniformly distributed.
     return np.sort(rng.uniform(0, seconds, rng.poisson(rate * seconds)))

@@ -1,7 +1,6 @@
-"""The time that ONNX Runtime alone takes for the same number of rows and events.
+"""Measures the time that ONNX Runtime alone takes for the same number of rows and events.
 
-It runs batches of the size that is fastest, in one session and one thread for each core, with nothing else around the
-calls.
+It runs batches of the fastest size, in one session and one thread for each core, and does nothing else.
 """
 
 import os
@@ -24,22 +23,20 @@ Feed = dict[str, Array]
 
 
 def session(model: Path) -> ort.InferenceSession:
-    """A session that uses a single thread."""
+    """Returns a session that uses a single thread."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1
     return ort.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
 
 
 def events_per_row(explanation: Explanation) -> int:
-    """The number of events in the rows to compare with: all events if the model ran on whole sequences, else the
-    unpruned ones.
-    """
+    """Returns the number of events in each row: all if the model ran on whole sequences, else the unpruned ones."""
     whole = explanation.cost.model_events >= explanation.cost.model_rows * explanation.length
     return explanation.length if whole else unpruned(explanation)
 
 
 def rate(case: Case, events: int, seconds: float) -> float:
-    """How many events a second all cores together run, on rows that have `events` recent events."""
+    """Returns how many events a second all cores together run, on rows that have `events` recent events."""
     cores = len(os.sched_getaffinity(0))
     sessions = [session(case.model) for _ in range(cores)]
 
@@ -54,7 +51,7 @@ def rate(case: Case, events: int, seconds: float) -> float:
 
 
 def _calls(call: Callable[[], object], seconds: float) -> float:
-    """The number of calls a second. A first call, which warms up, is not counted."""
+    """Returns the number of calls a second. A first call, which warms up, is not counted."""
     call()
     started, done = time.perf_counter(), 0
     while (elapsed := time.perf_counter() - started) < seconds:

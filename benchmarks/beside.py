@@ -3,8 +3,8 @@ model.
 
 Sequela is timed at the client. Other explainers are timed in their own environment, without imports and without
 loading the model. timeshap prunes and computes all three levels. shap and captum have no pruning and no cells, so
-they get our cut and compute the event and the feature level, on all cores and with 256 rows a call. All get the same
-number of coalitions a level.
+they get the cut that Sequela found, and compute the event and the feature level, on all cores and with 256 rows a
+call. All get the same number of coalitions a level.
 """
 
 import sys
@@ -65,7 +65,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What other explainers are given: the case, its true attributions, and our cut."""
+    """The input of other explainers: the case, its true attributions, and the cut that Sequela found."""
 
     case: Case
     truth: Levels
@@ -96,8 +96,9 @@ def measure(case: Case, effort: Effort, folder: Path) -> list[Row]:
 
 
 def errors(found: Sequence[Levels], truth: Levels) -> dict[str, float]:
-    """The root mean square error of each level, over the runs with the players of the reference. A level without such
-    a run is left out.
+    """Returns the root mean square error of each level, over the runs that have the players of the reference.
+
+    A level without such a run is left out.
     """
     right = {
         name: [each[name] for each in found if name in each and each[name].keys() == wanted.keys()]

@@ -12,13 +12,15 @@ LEVELS = ("event", "feature", "cell")
 
 
 def tables(rows: Sequence[Row]) -> list[Table]:
-    """A table of all measurements, and one that says how many times as fast Sequela is."""
+    """Returns a table of all measurements, and one that says how many times as fast Sequela is."""
     return [_measured(rows), _ratios(rows)]
 
 
 def ratio(rows: Sequence[Row], ours: Row, peers: str) -> float:
-    """How many times as fast Sequela is as the other explainer, of whose ways to call the model (`timeshap`,
-    `timeshap, states`, …) the fastest counts.
+    """Returns how many times as fast as another explainer Sequela is.
+
+    `peers` is the name of the explainer, such as `timeshap` or `timeshap, states`. If it was measured with two ways to
+    call the model, the faster one counts.
     """
     ways = (peers, f"{peers}, 256 rows a call")
     times = [row.median for row in rows if row.case == ours.case and row.explainer in ways]

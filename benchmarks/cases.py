@@ -90,7 +90,7 @@ class Bank:
 
 
 def gru(folder: Path, length: int, *, width: int = WIDTH, peers: tuple[str, ...] = (), **rest: Any) -> Case:
-    """The reference GRU, `width` features to 64 units, on an alert that keeps 9 to 11 events at η = 0.025."""
+    """Returns the reference GRU, `width` features to 64 units, on an alert that keeps 9 to 11 events at η = 0.025."""
     bank = Bank(width)
     path = folder / f"gru_{width}.onnx"
     model = path if path.exists() else bank.model(path, Gru(keep=KEEP))
@@ -98,7 +98,7 @@ def gru(folder: Path, length: int, *, width: int = WIDTH, peers: tuple[str, ...]
 
 
 def transformer(folder: Path, length: int = 47, **rest: Any) -> Case:
-    """A Transformer with two layers of 64 units."""
+    """Returns a Transformer with two layers of 64 units."""
     bank = Bank()
     model = bank.model(folder / "transformer.onnx", Transformer())
     return _made(f"Transformer {length}x{WIDTH}", model, bank.alerts(1, length, length)[0], PLAIN, **rest)
@@ -112,14 +112,14 @@ def convolution(folder: Path, length: int = 47, **rest: Any) -> Case:
 
 
 def arem(name: str, peers: tuple[str, ...]) -> Case:
-    """An AReM recording that the model was not trained on. Raises AremNotFound if the data is missing."""
+    """Returns an AReM recording that the model was not trained on. Raises AremNotFound if the data is missing."""
     recording = held_out(name)
     title = f"AReM {name} {recording.length}x6"
     return Case(title, AREM_MODEL, {"x": recording.values}, {"x": recording.background}, peers)
 
 
 def demo(alert: str, peers: tuple[str, ...]) -> Case:
-    """One of the demo's alerts."""
+    """Returns one of the demo's alerts."""
     model = DEMO / "models" / "account_takeover" / "1" / "model.onnx"
     schema = json.loads(model.with_name("schema.json").read_text())
     given = json.loads((DEMO / "alerts" / f"{alert}.json").read_text())["inputs"]

@@ -1,11 +1,11 @@
-"""How much is measured: enough for figures to publish, or just enough to see that everything works."""
+"""How much to measure: enough for figures to publish, or just enough to see that everything works."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How much is measured.
+    """How much to measure.
 
     Args:
         repeats: how many explanations a median is taken over.

@@ -1,4 +1,4 @@
-"""A model behind an endpoint that takes 20 ms a call: time, rows and calls, and the rows needed for a given error.
+"""Measures explanations of a model behind an endpoint that takes 20 ms a call: time, rows, calls and errors.
 
 The reference GRU runs on an alert of 47 events, in another process that answers up to sixteen calls at a time.
 Sequela is measured with both estimators and its defaults: at most 256 rows a call, and at most eight calls at a time.
@@ -46,7 +46,7 @@ STOPPING: dict[str, Options] = {
     "ours, default settings": {},
     "ours, default settings, control variate": {"estimator": "control_variate"},
 }
-"""Which stop where every standard error is within 0.005."""
+"""These stop when every standard error is at most 0.005, as is the default."""
 WRAPPERS = {
     "timeshap": Calls(CALL_ROWS, 1),
     f"timeshap, {AT_ONCE} calls at a time": Calls(CALL_ROWS, AT_ONCE),
@@ -78,7 +78,7 @@ NUMBERS: tuple[Callable[[Row], float], ...] = (attrgetter("rows"), attrgetter("m
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What each explainer is given: the case, the endpoint's URI, the true attributions, and the seeds."""
+    """The input of each explainer: the case, the endpoint's URI, the true attributions, and the seeds."""
 
     case: Case
     uri: str
@@ -102,7 +102,7 @@ def study(effort: Effort, folder: Path) -> Finding:
 
 
 def _truth(server: Ours, case: Case, effort: Effort) -> Levels:
-    """The true attributions, computed from the model's file, which costs no calls."""
+    """Returns the true attributions, computed from the model's file, which costs no calls."""
     coalitions = min(effort.reference, 1 << 19)
     options = {"max_coalitions": coalitions, "target_standard_error": 0.0, "levels": list(PLAYED)}
     found = levels.ours(server.explain(case, REFERENCE_SEED, **options).explanation)
@@ -188,10 +188,10 @@ def _error(found: Sequence[Levels], truth: Levels) -> float:
 
 
 def needed(rows: Sequence[Row], target: float, number: Callable[[Row], float]) -> float:
-    """What an explainer needs for an error of `target`.
+    """Returns how many rows, or how much time, an explainer needs for an error of `target`.
 
-    It is interpolated by a power law between the first budget (fewest coalitions first) whose error is small enough
-    and the budget before it. NaN if no budget is enough.
+    The number is interpolated by a power law between the smallest budget whose error is small enough, and the budget
+    before it. It is NaN if no budget is enough.
     """
     reached = next((index for index, row in enumerate(rows) if row.error <= target), None)
     if reached is None:
@@ -221,7 +221,7 @@ def _measured(rows: Sequence[Row]) -> Table:
 
 
 def _compared(rows: Sequence[Row]) -> Table:
-    """A table of what each explainer needs for each error; for timeshap also as a multiple of what Sequela needs."""
+    """Returns a table of what each explainer needs for each error, and how many times as much timeshap needs."""
     ways = {name: [row for row in rows if row.explainer == name] for name in (*WAYS, *WRAPPERS)}
     shown = []
     for target in TARGETS:

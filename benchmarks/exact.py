@@ -1,4 +1,4 @@
-"""The exact event level of the reference GRU, beside the bare steps of its prefix tree.
+"""Measures the exact event level of the reference GRU, beside the bare steps of its prefix tree.
 
 Coalitions that agree on the oldest events share a state, so all 2^m coalitions need only 2^(m+1) - 2 steps of one
 event.
@@ -37,7 +37,7 @@ class Row:
 
     @property
     def median(self) -> float:
-        """Seconds."""
+        """The median time in seconds."""
         return float(np.median(self.seconds))
 
 
@@ -78,5 +78,5 @@ def measure(players: int, effort: Effort, folder: Path) -> Row:
 
 
 def tree_steps(players: int) -> int:
-    """How many steps of one event the tree of all coalitions of m ≥ 1 players has."""
+    """Returns how many steps of one event the tree of all coalitions of m ≥ 1 players has."""
     return (1 << (players + 1)) - 2

@@ -38,14 +38,14 @@ class Game:
         return int(self.players.max()) + 1
 
     def values(self, coalitions: Coalitions, score: Scorer) -> Floats:
-        """The values (k) of coalitions (k, m)."""
+        """Returns the values (k) of coalitions (k, m)."""
         batches = (coalitions[i : i + ROWS] for i in range(0, len(coalitions), ROWS))
         masked = (np.where(batch[:, self.players], self.sequence, self.background) for batch in batches)
         return np.concatenate([score(sequences)[:, 0].astype(np.float64) for sequences in masked])
 
 
 def write_gru(path: Path, width: int, rng: np.random.Generator) -> None:
-    """A random GRU over (n, l, width) whose final state gives (n, 1) probabilities."""
+    """Writes a random GRU over (n, l, width) whose final state gives (n, 1) probabilities."""
 
     def random(name: str, *shape: int) -> onnx.TensorProto:
         weights = rng.normal(size=shape) * GAIN / np.sqrt(shape[-1])
@@ -73,7 +73,7 @@ def write_gru(path: Path, width: int, rng: np.random.Generator) -> None:
 
 
 def games(folder: Path) -> Iterator[Game]:
-    """Games with 14 and 30 features, and with 14 and 30 events, as players. The models are written to the folder."""
+    """Yields games with 14 and 30 features, and with 14 and 30 events, as players. Writes their models to a folder."""
     for seed, (axis, size, length, width) in enumerate(
         (("features", 14, 12, 14), ("events", 14, 14, 6), ("features", 30, 12, 30), ("events", 30, 30, 6))
     ):
@@ -91,7 +91,7 @@ def games(folder: Path) -> Iterator[Game]:
 
 
 def enumerated(game: Game, score: Scorer) -> Floats:
-    """Shapley values (m) by their definition, from all coalitions."""
+    """Computes Shapley values (m) by their definition, from all coalitions."""
     m = game.size
     masks = np.arange(1 << m)
     inside = (masks[:, np.newaxis] >> np.arange(m)) & 1 == 1
@@ -108,7 +108,7 @@ def enumerated(game: Game, score: Scorer) -> Floats:
 
 
 def permuted(game: Game, score: Scorer, permutations: int, seed: int) -> tuple[Floats, Floats]:
-    """Shapley values (m) as mean gains over random orders and their reverses, with standard errors (m).
+    """Estimates Shapley values (m) as mean gains over random orders and their reverses, with standard errors (m).
 
     It shares nothing with the regressions that it checks, neither the sample nor the formula. `permutations` is the
     number of pairs of orders; each pair takes 2 (m - 1) model rows.

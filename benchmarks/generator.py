@@ -1,4 +1,4 @@
-"""Sends requests to a server and measures how long they take. It is a process of its own, so that it does not share
+"""Sends requests to a server and measures how long they take. It runs in its own process, so that it does not share
 an event loop with anything that is measured.
 
     python -m benchmarks.generator address alert first_seed (--arrivals times.npy | --closed workers seconds)
@@ -30,7 +30,7 @@ TIMEOUT = 60.0
 
 @dataclass
 class Load:
-    """Sends requests about one alert. Each has a seed of its own, so that no stored answer is reused."""
+    """Sends requests about one alert. Each has a different seed, so that no stored answer is reused."""
 
     sequela: AsyncSequela
     alert: Sequence
@@ -68,7 +68,7 @@ class Load:
 
 
 async def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """The results, as they are printed."""
+    """Returns the results, as they are printed."""
     async with AsyncSequela(arguments.address) as sequela:
         load = Load(sequela, read_sequence(arguments.alert), count(arguments.first_seed))
         await load.send(time.monotonic())  # so that the connection is open before anything is measured

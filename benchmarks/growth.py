@@ -11,19 +11,20 @@ Attributions = Mapping[str, float]
 
 
 def rms(values: npt.ArrayLike) -> float:
-    """The root mean square."""
+    """Returns the root mean square."""
     return float(np.sqrt(np.mean(np.square(np.asarray(values, dtype=np.float64)))))
 
 
 def rmse(estimates: Iterable[Attributions], truth: Attributions) -> float:
-    """The root mean square error over players and estimates (k ≥ 1). A player of the truth that an estimate lacks
-    raises an error; players that the truth lacks are ignored.
+    """Returns the root mean square error over players and estimates, of which there is at least one.
+
+    Players that the truth lacks are ignored. Raises KeyError if an estimate lacks a player of the truth.
     """
     return rms([[estimate[player] - value for player, value in truth.items()] for estimate in estimates])
 
 
 def percentile(values: npt.ArrayLike, share: float) -> float:
-    """The smallest measured value that at least `share` (0 … 1) of the values do not exceed."""
+    """Returns the smallest measured value that a share (0 to 1) of the values does not exceed."""
     return float(np.quantile(np.asarray(values, dtype=np.float64), share, method="inverted_cdf"))
 
 

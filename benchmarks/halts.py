@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 STEP = 0.02  # seconds between readings of the clock
-LATE = 0.25  # seconds; a scheduler does not delay a thread that slept by so much
+LATE = 0.25  # seconds; the scheduler of a running machine does not delay a sleeping thread for as long
 
 
 @dataclass

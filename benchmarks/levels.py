@@ -22,7 +22,7 @@ _EVENT = re.compile(r"Event (-\d+)")  # in timeshap, -1 is our t = 0
 
 
 def ours(explanation: Explanation) -> Levels:
-    """The levels of an explanation of Sequela."""
+    """Returns the levels of an explanation of Sequela."""
     columns = {feature.name: column for column, feature in enumerate(explanation.feature_info)}
     return {
         name: {_named(item, columns): item.value for item in level.attributions}
@@ -31,7 +31,7 @@ def ours(explanation: Explanation) -> Levels:
 
 
 def timeshaps(result: TimeShapResult, run: int) -> Levels:
-    """The levels of a run of timeshap."""
+    """Returns the levels of a run of timeshap."""
     events, features = result.events[run], result.features[run]
     found: dict[str, dict[str, float]] = {
         "event": {f"event {-t}": float(value) for t, value in enumerate(events)},
@@ -48,8 +48,9 @@ def timeshaps(result: TimeShapResult, run: int) -> Levels:
 
 
 def players(length: int, width: int, pruned: int, level: str) -> tuple[list[str], npt.NDArray[np.int64]]:
-    """The names of the players, and the player that owns each cell (l, d), at the event or feature level. P is the
-    last player.
+    """Returns the names of the players at the event or feature level, and the owner of each cell, (l, d).
+
+    The pruned events are the last player.
     """
     recent = length - pruned
     if level == "event":
@@ -64,7 +65,7 @@ def players(length: int, width: int, pruned: int, level: str) -> tuple[list[str]
 
 
 def of_game(names: Sequence[str], result: GameResult) -> Attributions:
-    """The attributions of the first run."""
+    """Returns the attributions of the first run."""
     return dict(zip(names, map(float, result.attributions[0, 0]), strict=True))
 
 

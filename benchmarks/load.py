@@ -1,4 +1,4 @@
-"""The server under load: demo alerts arrive at random, whether or not earlier ones were answered (open loop).
+"""Measures the server under load: alerts arrive at random, whether or not earlier ones were answered (open loop).
 
 First, saturation is measured: two requests for each core are kept running (closed loop). The open loop then runs at
 shares of saturation. The load generator is a process on the same cores, so the server does not get all of their time.
@@ -39,7 +39,7 @@ TRIES = 3  # how often a load is measured at most, if the machine stands still m
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One load.
+    """The results of one load.
 
     Args:
         share: the load as a share of saturation; NaN for saturation itself.

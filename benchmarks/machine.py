@@ -24,7 +24,7 @@ class Machine:
 
 
 def this_machine() -> Machine:
-    """The machine that this process runs on."""
+    """Returns the machine that this process runs on."""
     return Machine(
         processor=_model_name() or platform.processor() or platform.machine(),
         cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
@@ -34,6 +34,6 @@ def this_machine() -> Machine:
 
 
 def _model_name() -> str:
-    """The name of the processor from /proc, which only Linux has; empty elsewhere."""
+    """Returns the name of the processor from /proc, which only Linux has; empty elsewhere."""
     lines = CPUINFO.read_text().splitlines() if CPUINFO.exists() else []
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")

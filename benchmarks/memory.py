@@ -1,4 +1,4 @@
-"""The server's peak memory above its idle memory, for the longest sequence."""
+"""Measures the server's peak memory above its idle memory, for the longest sequence."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ LENGTH = 2187  # events in the longest sequence of TimeSHAP's data (KDD 2021, Ta
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Memory in MB: of the idle server, and how far above it the explanations came."""
+    """Memory in MB: that of the idle server, and how much more it was during explanations."""
 
     case: str
     coalitions: int
@@ -22,7 +22,7 @@ class Row:
 
 
 def study(effort: Effort, folder: Path) -> Finding:
-    """Starts a server of its own, and measures it during two explanations."""
+    """Starts a server, and measures it during two explanations."""
     case = gru(folder, LENGTH)
     with serving() as server:
         options = {"max_coalitions": effort.coalitions, "target_standard_error": 0.0}

@@ -27,7 +27,7 @@ Trunk: TypeAlias = "Callable[[Graph, int, np.random.Generator], str]"
 
 
 class Graph:
-    """Collects the nodes and weights of a model. Every result gets a name of its own."""
+    """Collects the nodes and weights of a model. Every result gets a unique name."""
 
     def __init__(self) -> None:
         self.nodes: list[NodeProto] = []
@@ -53,7 +53,7 @@ class Graph:
         return self.add("MatMul", source, self.weight(weights))
 
     def model(self, width: int, output: str, columns: int | str) -> onnx.ModelProto:
-        """The model of all nodes, from `x` (n, l, width) to the output (n, columns)."""
+        """Returns the model of all nodes, from `x` (n, l, width) to the output (n, columns)."""
         x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", "l", width])
         y = helper.make_tensor_value_info(output, TensorProto.FLOAT, ["n", columns])
         graph = helper.make_graph(self.nodes, "benchmark", [x], [y], self.weights)
@@ -111,7 +111,7 @@ class Transformer:
         return graph.add("LayerNormalization", source, graph.weight(np.ones(self.hidden)))
 
     def _distance(self, graph: Graph) -> str:
-        """How much distance reduces the attention of each head, (heads, l, l)."""
+        """Returns how much distance reduces the attention of each head, (heads, l, l)."""
         length = graph.add("Squeeze", graph.add("Shape", "x", start=1, end=2))
         zero, one = graph.weight(0, np.int64), graph.weight(1, np.int64)
         places = graph.add("Cast", graph.add("Range", zero, length, one), to=TensorProto.FLOAT)
@@ -166,7 +166,7 @@ class Convolution:
 
 
 def write(path: Path, trunk: Trunk, ordinary: Float32s, alerts: Float32s, seed: int) -> None:
-    """A model from (n, l, d) to `score` (n, 1) that distinguishes alerts from ordinary histories, both (k, l, d)."""
+    """Writes a model, (n, l, d) to `score` (n, 1), that tells alerts from ordinary histories, both (k, l, d)."""
     graph, width = Graph(), ordinary.shape[-1]
     state = trunk(graph, width, np.random.default_rng(seed))
     session = ort.InferenceSession(graph.model(width, state, "h").SerializeToString())

@@ -1,4 +1,4 @@
-"""Runs Sequela for the measurements: the server in a process of its own, called by the client."""
+"""Runs Sequela for the measurements: the server in its own process, called by the client."""
 
 import os
 import time
@@ -57,8 +57,7 @@ class Ours:
         return Timed(explanation, seconds, peak_mb(self.pid) - self.idle_mb)
 
     def repeat(self, case: Case, effort: Effort, **options: Any) -> list[Timed]:
-        """Makes explanations with different seeds, as many as the effort asks for and its seconds allow, but at least
-        two.
+        """Makes explanations with different seeds, as many as the effort says and its seconds allow, and at least two.
 
         A first explanation, which uploads the model and caches states of the background, is not counted. Seconds in
         which the whole machine stood still are subtracted.
@@ -84,5 +83,5 @@ def serving(*arguments: str) -> Iterator[Ours]:
 
 
 def unpruned(explanation: Explanation) -> int:
-    """How many events are players of their own."""
+    """Returns the number of events that were not pruned."""
     return explanation.length - explanation.pruning.pruned_events

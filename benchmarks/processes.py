@@ -7,17 +7,17 @@ MB = 1e6
 
 
 def children(parent: int) -> list[int]:
-    """The ids of the running processes that `parent` started."""
+    """Returns the ids of the running processes that `parent` started."""
     return [int(each.name) for each in PROC.glob("[0-9]*") if _parent(each) == parent]
 
 
 def resident_mb(pid: int) -> float:
-    """The memory that is in use now, in MB. Raises FileNotFoundError if the process has ended."""
+    """Returns the memory that is in use now, in MB. Raises FileNotFoundError if the process has ended."""
     return _status_mb(pid, "VmRSS")
 
 
 def peak_mb(pid: int) -> float:
-    """The peak memory since `forget_peak`, or since the process started, in MB."""
+    """Returns the peak memory since `forget_peak`, or since the process started, in MB."""
     return _status_mb(pid, "VmHWM")
 
 
@@ -27,7 +27,7 @@ def forget_peak(pid: int) -> None:
 
 
 def available_mb() -> float:
-    """How much memory a new process may use before the machine swaps, in MB."""
+    """Returns how much memory a new process may use before the machine swaps, in MB."""
     return _mb((PROC / "meminfo").read_text(), "MemAvailable")
 
 
@@ -41,7 +41,7 @@ def _mb(text: str, name: str) -> float:
 
 
 def _parent(process: Path) -> int | None:
-    """The id of the parent of a process; None if the process has ended."""
+    """Returns the id of the parent of a process; None if the process has ended."""
     try:
         # The name, in brackets, may contain anything; the parent's id is the second field after it.
         return int((process / "stat").read_text().rpartition(")")[2].split()[1])

@@ -10,7 +10,7 @@ from rich.table import Table
 from benchmarks.effort import Effort
 
 Line = tuple[Sequence[float], Sequence[float]]
-"""x and y."""
+"""The x and y values of a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,11 @@ class Finding:
 
 
 Study = Callable[[Effort, Path], Finding]
-"""Measures with so much effort; the folder takes models and other files."""
+"""A function that measures with a given effort, and writes models and other files into a folder."""
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """A table whose first column has names, and whose other columns have numbers."""
+    """Returns a table whose first column has names, and whose other columns have numbers."""
     shown = Table(title=title, title_justify="left")
     shown.add_column(columns[0], no_wrap=True)
     for column in columns[1:]:

@@ -1,4 +1,4 @@
-"""How the time of an explanation grows with events, coalitions and features."""
+"""Measures how the time of an explanation grows with events, coalitions and features."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -62,7 +62,7 @@ def _sweep(server: Ours, effort: Effort, over: str, what: str, points: Iterable[
 
 
 def _events(folder: Path, coalitions: int) -> Iterator[Point]:
-    """The sweep over events. It takes the most recent events of one long alert, so that the same events stay
+    """Yields the sweep over events. It takes the most recent events of one long alert, so that the same events stay
     unpruned.
     """
     longest = gru(folder, max(LENGTHS))
@@ -72,8 +72,9 @@ def _events(folder: Path, coalitions: int) -> Iterator[Point]:
 
 
 def _coalitions(folder: Path, most: int) -> Iterator[Point]:
-    """The sweep over coalitions, of the feature level only, because the other levels may be enumerated with fewer
-    coalitions.
+    """Yields the sweep over coalitions, of the feature level only.
+
+    At the other levels, all coalitions may be fewer than the number that is asked for.
     """
     case = gru(folder, 286)
     for halvings in reversed(range(DOUBLINGS)):
@@ -81,7 +82,7 @@ def _coalitions(folder: Path, most: int) -> Iterator[Point]:
 
 
 def _features(folder: Path, coalitions: int) -> Iterator[Point]:
-    """The sweep over features, with a model for each; there are as many players as features."""
+    """Yields the sweep over features, with a model for each; there are as many players as features."""
     for width in WIDTHS:
         options = {"max_coalitions": coalitions, "levels": ["feature"], "pruning_tolerance": 0.0}
         yield width, gru(folder, RECENT, width=width), options
@@ -92,7 +93,7 @@ def _fit(row: Row) -> str:
 
 
 def _chart(row: Row) -> Chart:
-    """A chart of the measured points and of the line that was fitted to them."""
+    """Returns a chart of the measured points and of the line that was fitted to them."""
     line = [row.growth.intercept + row.growth.slope * x for x in row.x]
     lines = {"measured": (row.x, [1000 * s for s in row.seconds]), "line": (row.x, [1000 * s for s in line])}
     title = f"Time over {row.over}: {row.what}"

@@ -1,4 +1,4 @@
-"""Serves a model for benchmarks: the server of the tests in a process of its own, with a fixed time for each call."""
+"""Serves a model for benchmarks: the server of the tests in another process, with a fixed time for each call."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ TESTS = Path(__file__).resolve().parents[1] / "tests"
 
 @contextmanager
 def served(model: Path, seconds: float) -> Iterator[str]:
-    """Serves a model in a process of its own, which answers up to sixteen calls at a time, and yields its URI."""
+    """Serves a model in another process, which answers up to sixteen calls at a time, and yields its URI."""
     command = [sys.executable, "-m", "inference_server", str(model), str(seconds)]
     paths = os.pathsep.join(filter(None, (str(TESTS), os.environ.get("PYTHONPATH"))))
     pipe = subprocess.PIPE

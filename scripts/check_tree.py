@@ -1,4 +1,4 @@
-"""Checks the files of the repository: their sizes, and that they name nothing of the machine they were written on.
+"""Checks the files of the repository: their sizes, and that they contain no paths of a developer's machine.
 
 Prints each violation, and fails if there is one.
 """
@@ -18,7 +18,7 @@ MAX_FILE = 1000 * KB  # the demo's model
 MAX_FIXTURE = 100 * KB
 MAX_MODULE = 400  # lines
 GENERATED = "proto/python/"
-# A path in somebody's home or in a folder for temporary files, or a file: index. These exist on one machine only.
+# Paths in a home folder or a folder for temporary files, and local package indexes. They exist on one machine only.
 OF_ONE_MACHINE = re.compile(
     r"(?<![\w.:$}-])/(?:home|root|Users|work|tmp|opt|mnt)/[\w.-]+|file:///|index-url|find-links"
 )
@@ -40,7 +40,7 @@ class Tracked:
 
 
 def tracked() -> Iterator[Tracked]:
-    """All files that are committed, or that `git add .` would add."""
+    """Yields all files that are committed, or that `git add .` would add."""
     listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     names = subprocess.run(listing, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     for name in sorted(set(names.split("\0")) - {""}):
@@ -49,19 +49,19 @@ def tracked() -> Iterator[Tracked]:
 
 
 def breaches(file: Tracked) -> Iterator[str]:
-    """What is wrong with a file."""
+    """Yields a message for each problem of a file."""
     limit = MAX_FIXTURE if file.name.startswith("tests/fixtures/") else MAX_FILE
     if len(file.content) > limit:
-        yield f"{file.name}: {len(file.content) / KB:.0f} kB, above {limit / KB:.0f}"
+        yield f"{file.name}: has {len(file.content) / KB:.0f} kB, and the limit is {limit / KB:.0f} kB"
     if file.name.startswith(GENERATED):
         return
     if file.name.endswith(".py") and len(file.lines) > MAX_MODULE:
-        yield f"{file.name}: {len(file.lines)} lines, above {MAX_MODULE}"
+        yield f"{file.name}: has {len(file.lines)} lines, and the limit is {MAX_MODULE}"
     if file.name.startswith(MAY_NAME_PATHS):
         return
     for number, line in enumerate(file.lines, start=1):
         if found := OF_ONE_MACHINE.search(line):
-            yield f"{file.name}:{number}: {found[0]!r} is of one machine"
+            yield f"{file.name}:{number}: {found[0]!r} exists on one machine only; write a path in the repository"
 
 
 def main() -> None:

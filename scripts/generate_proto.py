@@ -58,7 +58,7 @@ def generate(output: Path) -> None:
 
 
 def stale(output: Path) -> list[str]:
-    """The generated files that differ from those in the repository, including missing and surplus ones."""
+    """Returns the generated files that differ from those in the repository, including missing and surplus ones."""
     fresh = {path.relative_to(output) for path in output.rglob("*") if path.is_file()}
     committed = {
         path.relative_to(OUTPUT)
@@ -73,7 +73,7 @@ def main() -> None:
     """Generates the code, or checks it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--check", action="store_true", help="write nothing; fail when the tree is out of date"
+        "--check", action="store_true", help="write nothing; fail if the generated code is out of date"
     )
     if not parser.parse_args().check:
         generate(OUTPUT)
@@ -81,7 +81,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         generate(Path(scratch))
         if names := stale(Path(scratch)):
-            raise SystemExit("out of date, run `make proto`: " + ", ".join(names))
+            raise SystemExit("the generated code is out of date, run `make proto`: " + ", ".join(names))
 
 
 if __name__ == "__main__":

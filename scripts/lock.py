@@ -16,6 +16,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 REQUIREMENTS = Path("requirements")
 DEV = REQUIREMENTS / "dev.lock"
+# What the tests of bulk explanation on an engine need.
+ENGINE = ["pyproject.toml", "--extra", "service", "--group", "test", "--constraints", str(DEV)]
 # The smaller locks take their versions from the largest, so that all can be installed into one environment.
 LOCKS = {
     DEV: ["pyproject.toml", "--extra", "service", "--extra", "cohort", "--group", "dev"],
@@ -23,6 +25,9 @@ LOCKS = {
     REQUIREMENTS / "bench.lock": ["--group", "bench", "--constraints", str(DEV)],
     REQUIREMENTS / "build.lock": ["--group", "build", "--constraints", str(DEV)],
     REQUIREMENTS / "protoc.lock": ["--group", "protoc", "--no-deps"],
+    # Environments of their own (scripts/peer_env.py): Ray and Spark are large, and only their tests need them.
+    REQUIREMENTS / "ray.lock": [*ENGINE, "--extra", "ray"],
+    REQUIREMENTS / "spark.lock": [*ENGINE, "--extra", "spark"],
 }
 OPTIONS = [
     *("--universal", "--python-version", "3.11", "--fork-strategy", "fewest"),

@@ -31,6 +31,9 @@ REQUIREMENTS = {
     "kserve": ROOT / "requirements" / "kserve.txt",
     "mlserver": ROOT / "requirements" / "mlserver.txt",
     "oldest": ROOT / "requirements" / "oldest.txt",
+    # Engines on which bulk explanations run, with the service and the client's tests: a minute and 1.5 GB each.
+    "ray": ROOT / "requirements" / "ray.lock",
+    "spark": ROOT / "requirements" / "spark.lock",
 }
 WHEELS = {"triton": {"manylinux_2_35_x86_64", "manylinux_2_35_aarch64"}}  # the others run on any platform
 PYTHON = "python3.11"  # the newest version that timeshap's requirements can be installed on
@@ -47,25 +50,26 @@ def say(message: str) -> None:
 
 
 def interpreter() -> str:
-    """The Python 3.11 to build the environment with. If there is none, exits with a message that says what to
-    install.
-    """
+    """Returns the path of a Python 3.11, or exits with a message that says what to install."""
     if sys.version_info[:2] == (3, 11):
         return sys.executable
     found = shutil.which(PYTHON)
     if found is None:
-        sys.exit(f"peers need {PYTHON} on the PATH; this is Python {sys.version.split()[0]}")
+        sys.exit(
+            f"peers need {PYTHON}, and this is Python {sys.version.split()[0]}; put {PYTHON} on the PATH"
+        )
     return found
 
 
 def ensure(peer: str) -> Path:
-    """The Python of the peer's environment, which is made if it is missing or its requirements changed. Raises
-    NoWheel.
+    """Makes the peer's environment if it is missing or its requirements changed, and returns the path of its Python.
+
+    Raises NoWheel if a package of the peer is not available for this platform.
     """
     if peer in WHEELS and WHEELS[peer].isdisjoint(platform_tags()):
         raise NoWheel(f"{peer}: no wheel for this platform")
     with REQUIREMENTS[peer].open("rb") as requirements:
-        fcntl.flock(requirements, fcntl.LOCK_EX)  # tests that run in parallel must not build it twice
+        fcntl.flock(requirements, fcntl.LOCK_EX)  # so that tests that run in parallel do not build it twice
         return _ensure(peer, REQUIREMENTS[peer])
 
 

@@ -1,19 +1,18 @@
-"""Writes the tables of all settings into docs/settings.md, between its two `<!-- settings -->` marks."""
+"""Writes the tables of all settings into docs/settings.md. With --check, it reports whether they are up to date."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from sequela.command_line import markdown_tables
 
+from scripts.marked_section import run
+
 MARK = "<!-- settings -->"
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "settings.md"
+COMMAND = "python -m scripts.settings_table"
 
 
 def main() -> None:
-    """Replaces the tables and leaves the rest of the page as it is."""
-    before, _, after = PAGE.read_text().split(MARK)
-    PAGE.write_text(f"{before}{MARK}\n\n{markdown_tables()}\n{MARK}{after}")
+    """Writes the tables, or checks them."""
+    run(__doc__, COMMAND, {"settings.md": markdown_tables()}, MARK)
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ class Definition:
 
     @property
     def parameters(self) -> int:
-        """The parameters that a caller of the function can pass."""
+        """The number of parameters that a caller of the function can pass."""
         bound = self.method and "staticmethod" not in map(ast.unparse, self.node.decorator_list)
         return (
             sum(isinstance(n, ast.arg) for n in ast.iter_child_nodes(getattr(self.node, "args", self.node)))
@@ -62,7 +62,7 @@ class Definition:
 
     @property
     def port_members(self) -> int:
-        """Public methods and attributes of a Protocol; 0 of anything else."""
+        """The number of public methods and attributes of a Protocol; 0 for anything else."""
         is_port = "Protocol" in map(ast.unparse, getattr(self.node, "bases", []))
         named: set[str] = {
             getattr(n, "name", "") or ast.unparse(getattr(n, "target", n)) for n in self.node.body
@@ -84,14 +84,14 @@ class Module:
 
 
 def docstring_lines(node: ast.AST) -> range:
-    """Line numbers; none where there is no docstring."""
+    """Returns the line numbers of the docstring; an empty range if there is none."""
     if not isinstance(node, Defined | ast.Module) or ast.get_docstring(node) is None:
         return range(0)
     return range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1)
 
 
 def definitions(node: ast.AST, outer: str = "", public: bool = True) -> Iterator[Definition]:
-    """Whether a definition is public. Anything inside a function, or inside something private, is private."""
+    """Yields all functions and classes. Those inside a function, or inside something private, are private."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, Defined):
             seen = public and not child.name.startswith("_")
@@ -102,7 +102,7 @@ def definitions(node: ast.AST, outer: str = "", public: bool = True) -> Iterator
 
 
 def line_counts(text: str, tree: ast.AST) -> tuple[int, int]:
-    """How many lines have code, and how many have a comment."""
+    """Returns how many lines have code, and how many have a comment."""
     code, comments = set[int](), set[int]()
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type not in LAYOUT | {tokenize.COMMENT}:
@@ -113,7 +113,7 @@ def line_counts(text: str, tree: ast.AST) -> tuple[int, int]:
 
 
 def read(root: Path) -> Iterator[Module]:
-    """All modules of a checkout."""
+    """Yields all modules of a checkout."""
     for source, path in ((root / s, p) for s in SOURCES for p in sorted((root / s).rglob("*.py"))):
         text, parts = path.read_text(), path.relative_to(source).with_suffix("").parts
         tree = ast.parse(text)
@@ -125,13 +125,13 @@ def read(root: Path) -> Iterator[Module]:
 
 
 def spread(values: Sequence[int]) -> dict[str, int]:
-    """Median (the higher one of two), 90th percentile by nearest rank, and maximum."""
+    """Returns the median (the higher one of two), the 90th percentile by nearest rank, and the maximum."""
     v = sorted(values) or [0]
     return {"median": statistics.median_high(v), "p90": v[(9 * len(v) - 1) // 10], "max": v[-1]}
 
 
 def measures(modules: Sequence[Module]) -> dict[str, object]:
-    """The numbers of a package, or of all."""
+    """Returns the measures of a package, or of all modules."""
     counted = [m for m in modules if m.code_lines]
     functions = [f for m in counted for f in m.functions.values()]
     public = [d for d in (*functions, *(c for m in counted for c in m.classes.values())) if d.public]
@@ -151,7 +151,7 @@ def measures(modules: Sequence[Module]) -> dict[str, object]:
 
 
 def longest(modules: Sequence[Module]) -> dict[str, list[str]]:
-    """The ten longest of each kind, with their lines or parameters."""
+    """Returns the ten longest modules and functions, and the ten functions with the most parameters."""
     sizes = {
         "longest_modules": {m.name: m.lines for m in modules},
         "longest_functions": {name: f.lines for m in modules for name, f in m.functions.items()},
@@ -161,14 +161,14 @@ def longest(modules: Sequence[Module]) -> dict[str, list[str]]:
 
 
 def is_participle(name: str) -> bool:
-    """Whether the last word ends in -ing or -ed and is no noun: `configured` does, `configured_models` does not."""
+    """Returns whether the last word is not a noun and ends in -ing or -ed: `configured`, not `configured_models`."""
     last = re.split(r"_|(?<=[a-zA-Z])(?=[A-Z][a-z])", name)[-1].lower()
     return last.endswith(("ing", "ed")) and last not in NOUNS.split()
 
 
 def misleading(modules: Sequence[Module]) -> dict[str, list[str]]:
-    """Misleading names: those of something else, of nothing, or of several things. Also ports with many members, and
-    modules with a single function.
+    """Returns misleading names: of standard modules, participles, and names of several classes. Also returns ports with
+    many members, and modules with a single function.
     """
     last = {m.name: m.name.split(".")[-1] for m in modules}
     classes = {name: c for m in modules for name, c in m.classes.items()}
@@ -186,7 +186,7 @@ def misleading(modules: Sequence[Module]) -> dict[str, list[str]]:
 
 
 def table(rows: Mapping[str, Mapping[str, object]]) -> Iterator[str]:
-    """Lines of a table; three numbers in one column are median / 90th percentile / maximum."""
+    """Yields lines of a table; three numbers in one column are median / 90th percentile / maximum."""
     width = max(map(len, rows))
     yield " " * width + "".join(f"{title:>20}" for title in rows["total"])
     for name, row in rows.items():
@@ -196,10 +196,12 @@ def table(rows: Mapping[str, Mapping[str, object]]) -> Iterator[str]:
 
 def main() -> None:
     """Prints the counts of one checkout."""
-    parser = argparse.ArgumentParser(description="Counts how the product's code is built.")
+    parser = argparse.ArgumentParser(description="Measures the structure of the code.")
     parser.add_argument("--root", type=Path, default=ROOT, help="folder of the checkout")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
-    parser.add_argument("--check", action="store_true", help="print names that may not be, and fail on any")
+    parser.add_argument(
+        "--check", action="store_true", help="print forbidden names, and fail if there is one"
+    )
     asked = parser.parse_args()
     modules = list(read(asked.root))
     names = sorted({m.package for m in modules if m.code_lines})

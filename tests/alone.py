@@ -1,4 +1,4 @@
-"""The truth about a model's answers: every coalition of players, run one sequence at a time by onnxruntime alone."""
+"""Computes the true attributions of a model: onnxruntime alone runs every coalition, one sequence at a time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Feed = Callable[[Arrays], Mapping[str, NDArray[Any]]]
 
 @dataclass(frozen=True)
 class Alone:
-    """A model, how one sequence is fed to it, and where its scores (targets) stand in the output."""
+    """A model, with a function that makes its feed from a sequence, and the place of the scores in its output."""
 
     onnx: bytes
     feed: Feed
@@ -26,7 +26,7 @@ class Alone:
     output: str | None = None
 
     def scorer(self) -> Scorer:
-        """One call for each row."""
+        """Returns a function that scores sequences, with one call of the model for each."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         session = onnxruntime.InferenceSession(self.onnx, options, providers=["CPUExecutionProvider"])

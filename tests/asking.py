@@ -1,4 +1,4 @@
-"""Asks the real explainer, with real ONNX models and in-process stores, about the models of the matrix."""
+"""Runs the real explainer on the models of the matrix, with real ONNX models and stores in the process."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ Arrays = Mapping[str, NDArray[Any]]
 
 
 class FixedModels:
-    """The `Models` port over a few models already loaded; nothing else is asked of it here."""
+    """An implementation of the `Models` port with a few models that are loaded already."""
 
     def __init__(self, *models: Model) -> None:
         self._models = {model.info.name: model for model in models}
@@ -53,7 +53,7 @@ class FixedModels:
 
 
 def loaded(case: Case) -> Model:
-    """The case's model as the server loads it."""
+    """Loads the model of a case as the server does."""
     return _loaded(case.name, case.path)
 
 
@@ -72,7 +72,7 @@ def explainer(
     pool: WorkerPool | None = None,
     **options: Any,
 ) -> Explainer:
-    """An explainer with empty stores of its own. options: other arguments of `Explainer`."""
+    """Makes an explainer with empty stores. `options` are further arguments of `Explainer`."""
     observer = observer or Observers(())
     store = memory_store()
     return Explainer(
@@ -88,12 +88,12 @@ def explainer(
 
 @cache
 def one_worker() -> WorkerPool:
-    """Shared, as a server's pool is."""
+    """Returns a pool with one worker, which the tests share as the requests of a server share theirs."""
     return WorkerPool(1)
 
 
 def named(arrays: Arrays) -> tuple[NamedArray, ...]:
-    """As a caller sends them."""
+    """Returns inputs as a caller sends them."""
     return tuple(NamedArray(name, array) for name, array in arrays.items())
 
 
@@ -104,7 +104,7 @@ def question(
     events: tuple[EventInfo, ...] = (),
     **options: Any,
 ) -> ExplainRequest:
-    """A question about a sequence."""
+    """Returns a request to explain a sequence."""
     given = GivenBackground(named(background)) if isinstance(background, Mapping) else background
     return ExplainRequest(
         model=NamedModel(model.info.name),
@@ -117,13 +117,13 @@ def question(
 def ask(
     case: Case, sequence: Arrays, background: Arrays, timeout: float = math.inf, **options: Any
 ) -> Explanation:
-    """The explanation of one sequence by a model of the matrix."""
+    """Explains one sequence with a model of the matrix."""
     model = loaded(case)
     return explainer(model).explain(question(model, sequence, background, **options), Deadline(timeout))
 
 
 def key(attribution: Attribution) -> tuple[Any, ...]:
-    """The name that the brute force gives the same player."""
+    """Returns the key of an attribution's player in the brute force."""
     match attribution.kind:
         case PlayerKind.EVENT | PlayerKind.EVENT_REST:
             return (attribution.kind.value, attribution.last_event)
@@ -138,7 +138,7 @@ def key(attribution: Attribution) -> tuple[Any, ...]:
 
 
 def assert_same(found: LevelExplanation, wanted: Attributions, tolerance: float) -> None:
-    """The same players with the same attributions, and as sure as can be."""
+    """Asserts that both have the same players and attributions, and that all of them are exact."""
     values = {key(attribution): attribution.values for attribution in found.attributions}
     expected = {player.key: row for player, row in zip(wanted.players, wanted.values, strict=True)}
     assert values.keys() == expected.keys()
@@ -148,7 +148,9 @@ def assert_same(found: LevelExplanation, wanted: Attributions, tolerance: float)
 
 
 class Watched:
-    """A model that tells, or does, something before every batch. It is run whole, so that batches are easy to count."""
+    """A model that records, or calls back, before every batch. It is run on whole sequences, which makes batches easy
+    to count.
+    """
 
     recurrence = None
 
@@ -166,23 +168,23 @@ class Watched:
 
 
 def levels(answer: Explanation) -> list[LevelExplanation]:
-    """The levels that were answered, in order."""
+    """Returns the levels of an answer, in order."""
     return list(answer.levels.values())
 
 
 def numbers(level: LevelExplanation | None) -> list[Any]:
-    """All that a seed must reproduce."""
+    """Returns all numbers that are the same for the same seed."""
     assert level is not None
     return [(a.values, a.standard_errors) for a in level.attributions]
 
 
 def run_whole(model: Model) -> Any:
-    """The same model without its recurrence: it can only be run whole."""
+    """Returns the model without its recurrence, so that it can only be run on whole sequences."""
     return Watched(model, lambda _: None)
 
 
 def assert_alike(found: Explanation, wanted: Explanation, tolerance: float) -> None:
-    """The same players from the same coalitions, their numbers equal to float noise."""
+    """Asserts that both have the same players from the same coalitions, and numbers that differ only by rounding."""
     assert len(levels(found)) == len(levels(wanted)) > 0
     for one, other in zip(levels(found), levels(wanted), strict=True):
         assert (one.quality.stop_reason, one.quality.coalitions) == (
@@ -196,8 +198,8 @@ def assert_alike(found: Explanation, wanted: Explanation, tolerance: float) -> N
 
 
 class Stepped:
-    """A model with its recurrence, both of which do something before and after every call. `before` is told what is
-    run (`run` whole, `advance` and `finish` from states), and how many rows.
+    """A model with its recurrence that calls back before and after each of their calls. `before` gets the name of the
+    call (`run` on whole sequences, `advance` and `finish` from states) and the number of rows.
     """
 
     def __init__(

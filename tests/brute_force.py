@@ -1,9 +1,9 @@
-"""Shapley values and pruning straight from their definitions: every coalition, loops, factorial weights.
+"""Computes Shapley values and pruning by their definitions: every coalition, plain loops, factorial weights.
 
-The ground truth of the tests. It shares nothing with the code under test (no import from it, no cleverness in
-common with it) and is slow: fourteen players are plenty.
+The tests compare results with these values. The module imports nothing from the code that it checks and shares no
+method with it. It is slow: fourteen players are about the limit.
 
-Arrays carry no batch axis: (l, width) for an event input, oldest event first, and (width,) for a static one.
+Arrays have no batch axis: (l, width) for an event input, oldest event first, and (width,) for a static one.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ BATCH = 512
 
 @dataclass(frozen=True)
 class Player:
-    """A name such as ("event", -2), and the cells that are switched together."""
+    """A player: its key, such as ("event", -2), and the cells that it owns."""
 
     key: tuple[Any, ...]
     cells: frozenset[Cell]
@@ -36,7 +36,7 @@ class Player:
 
 @dataclass(frozen=True)
 class Attributions:
-    """A Shapley value for every player and target, with the game's two ends."""
+    """The Shapley value of every player for every target, with the base value and the score."""
 
     players: tuple[Player, ...]
     values: NDArray[np.float64]  # (players, targets)
@@ -44,7 +44,7 @@ class Attributions:
     score: NDArray[np.float64]  # (targets,): every player present
 
     def of(self, *key: Any) -> NDArray[np.float64]:
-        """The values (targets,) of the player of that key; KeyError if there is none."""
+        """Returns the values (targets,) of the player with this key. Raises KeyError if there is none."""
         rows: dict[tuple[Any, ...], NDArray[np.float64]] = dict(
             zip((player.key for player in self.players), self.values, strict=True)
         )
@@ -52,14 +52,14 @@ class Attributions:
 
 
 def coalitions(m: int) -> Iterator[Coalition]:
-    """All 2^m subsets of players 0 … m - 1, by size."""
+    """Yields all 2^m subsets of players 0 … m - 1, by size."""
     for size in range(m + 1):
         for members in combinations(range(m), size):
             yield frozenset(members)
 
 
 def shapley(values: Values, m: int) -> NDArray[np.float64]:
-    """φ_i = Σ over S without i of |S|! (m - |S| - 1)! / m! · (v(S ∪ {i}) - v(S)): (m, targets)."""
+    """Computes φ_i = Σ over S without i of |S|! (m - |S| - 1)! / m! · (v(S ∪ {i}) - v(S)), as (m, targets)."""
     attributions = np.zeros((m, len(values[frozenset()])))
     weights = [math.factorial(s) * math.factorial(m - s - 1) / math.factorial(m) for s in range(m)]
     for coalition in coalitions(m):
@@ -70,7 +70,7 @@ def shapley(values: Values, m: int) -> NDArray[np.float64]:
 
 
 def switched(x: Arrays, background: Arrays, absent: Sequence[Player]) -> dict[str, NDArray[Any]]:
-    """h_X(z): X, with the cells of the absent players at their background (paper, Eq. 1, 6, 7 and 12)."""
+    """Returns h_X(z): X with the cells of absent players replaced by the background (paper, Eq. 1, 6, 7 and 12)."""
     result = {name: array.copy() for name, array in x.items()}
     for player in absent:
         for name, position, column in player.cells:
@@ -82,7 +82,7 @@ def switched(x: Arrays, background: Arrays, absent: Sequence[Player]) -> dict[st
 
 
 def coalition_values(scorer: Scorer, x: Arrays, background: Arrays, players: Sequence[Player]) -> Values:
-    """v(S), the score with the players of S at X and the others at the background, for every S."""
+    """Computes v(S) for every S: the score with the players of S from X and the others from the background."""
     values: dict[Coalition, NDArray[np.float64]] = {}
     pending = coalitions(len(players))
     while batch := list(islice(pending, BATCH)):
@@ -96,7 +96,7 @@ def coalition_values(scorer: Scorer, x: Arrays, background: Arrays, players: Seq
 
 
 def attributions(scorer: Scorer, x: Arrays, background: Arrays, players: Sequence[Player]) -> Attributions:
-    """The Shapley values of `players` in the game v(S) = f(h_X(S)); the background has X's shapes."""
+    """Computes the Shapley values of `players` in the game v(S) = f(h_X(S)). The background has the shapes of X."""
     taken: set[Cell] = set()
     for player in players:
         assert player.cells, f"{player.key} has no cells"
@@ -108,7 +108,7 @@ def attributions(scorer: Scorer, x: Arrays, background: Arrays, players: Sequenc
 
 
 def logit(scorer: Scorer) -> Scorer:
-    """The scorer on the log-odds scale: log(p / (1 - p)), p kept 2⁻²⁴ away from 0 and 1."""
+    """Returns the scorer on the scale of log-odds, log(p / (1 - p)), with p kept 2⁻²⁴ away from 0 and 1."""
 
     def log_odds(arrays: Arrays) -> NDArray[np.float64]:
         p = np.clip(scorer(arrays), 2.0**-24, 1 - 2.0**-24)
@@ -119,19 +119,20 @@ def logit(scorer: Scorer) -> Scorer:
 
 
 def aligned(matrix: NDArray[Any], mean_event: NDArray[Any], length: int) -> NDArray[Any]:
-    """A background matrix (k, width) for a sequence of `length` events: its last row is t = 0's.
+    """Fits a background (k, width) to a sequence of `length` events. Its last row belongs to t = 0.
 
-    Shorter sequences take its last rows; events older than the matrix take the mean event (width,).
+    Shorter sequences get its last rows. Events that are older than its first row get the mean event (width,).
     """
     rows = [matrix[t - 1] if -t < len(matrix) else mean_event for t in range(1 - length, 1)]
     return np.stack(rows)
 
 
 def pruning_curve(scorer: Scorer, x: Arrays, background: Arrays) -> NDArray[np.float64]:
-    """Algorithm 1's w1 for the splits after event i = 1 … l - 1, as (l - 1, targets); a lone event has none.
+    """Computes w1 of Algorithm 1 for the splits after event i = 1 … l - 1, as (l - 1, targets). A single event has no
+    splits.
 
-    The two players of a split are its older events, and its recent events together with every static cell, so
-    that f(B) has the static inputs at background and f(X) has them at X.
+    One player of a split is its older events. The other is its recent events together with all static cells, so that
+    f(B) has the background's static inputs and f(X) those of X.
     """
     names = {name for name, array in x.items() if array.ndim == 2}
     length = len(x[min(names)])
@@ -149,7 +150,7 @@ def pruning_curve(scorer: Scorer, x: Arrays, background: Arrays) -> NDArray[np.f
 
 
 def cut(curve: NDArray[np.float64], tolerance: float) -> int:
-    """How many of the oldest events are pruned: the largest i with |w1| < η for every target, else 0."""
+    """Returns how many of the oldest events are pruned: the largest i with |w1| < η for every target, else 0."""
     for split in range(len(curve), 0, -1):
         if np.all(np.abs(curve[split - 1]) < tolerance):
             return split

@@ -7,10 +7,10 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 
-# As the server does: the linear algebra's own threads would fight the tests' for the processors.
+# As in the server. Otherwise the threads of the linear algebra would compete with those of the tests.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-# As the service does. Inherited by everything that tests start.
+# As in the service. All processes that tests start inherit it.
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import pytest
@@ -20,30 +20,30 @@ from matrix import BY_NAME, ROOT
 from sequela_client.local_server import embedded_server
 from serving import Serving, embedded
 
-# No test is timed: these machines are noisy. What fails is printed so that it can be run again.
+# There is no deadline, because machines may be busy. A failing example is printed, so that it can be repeated.
 settings.register_profile("untimed", deadline=None, print_blob=True)
 settings.load_profile("untimed")
-# Looking for garbage takes a third of the time of the collection, whose objects all stay.
+# Garbage collection would take a third of the time in which pytest collects the tests, and find nothing.
 gc.disable()
 
 
 def pytest_collection_finish() -> None:
-    """From here on garbage is looked for, among what is made from here on."""
+    """Turns garbage collection on again, for objects that are made from now on."""
     gc.freeze()
     gc.enable()
 
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[Serving]:
-    """A server with its embedded defaults; leave it as you found it."""
+    """A server with the default settings of the tests. All tests share it, so they must not change its state."""
     with Serving() as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def real() -> Iterator[str]:
-    """The address of a server in a process of its own, so that its log stays out of a command's output; leave it as
-    you found it.
+    """The address of a server in its own process, so that its log is not mixed with a command's output. All tests share
+    it, so they must not change its state.
     """
     with ExitStack() as stack:
         with pytest.MonkeyPatch.context() as patch:
@@ -54,7 +54,7 @@ def real() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
-    """A server with a few models of the matrix, each with a background called `usual`, and small limits of rows."""
+    """A server with a few models of the matrix, each with a background called `usual`, and low limits on rows."""
     root = tmp_path_factory.mktemp("models")
     for name in inference_calls.MODELS:
         shutil.copytree(ROOT / name, root / name)

@@ -1,4 +1,4 @@
-"""Plays a numpy game by the core alone: plan, evaluate, solve."""
+"""Estimates the attributions of a numpy game with the core alone: sample coalitions, evaluate them, solve."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A served model that tells how many rows were under way at a time, and when rows came."""
+"""A served model that counts the rows that are computed at the same time, and records when rows arrived."""
 
 from __future__ import annotations
 
@@ -10,7 +10,12 @@ from inference_server import ServedModel
 
 
 class CountingModel(ServedModel):
-    """most_rows: under way at a time; came: when calls came, on the monotonic clock, and of how many rows."""
+    """A served model.
+
+    Attributes:
+        most_rows: The largest number of rows that were computed at the same time.
+        came: For each call the time on the monotonic clock at which it arrived, and its number of rows.
+    """
 
     def __init__(self, content: bytes, delay: float = 0.0) -> None:
         super().__init__(content, delay=delay)

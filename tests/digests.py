@@ -1,4 +1,4 @@
-"""The digest of a model, as the contract's comment on ModelReference.digest puts it."""
+"""Computes the digest of a model as the contract's comment on ModelReference.digest says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pages of the documentation, as tests read them."""
+"""Reads the pages of the documentation for tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A served GRU whose calls tests spoil, and what they ask about it."""
+"""A served GRU whose calls can be made to fail, and requests about it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Twist = Callable[[Any, Any, Callable[[], Any]], Any]
 
 CASE = BY_NAME["gru"]
 ROWS = 16
-"""Of a call: so few that no call is worth cutting smaller, and the same rows always go together."""
+"""The rows of a call: so few that no call is split, and the same rows are always in one call."""
 OPTIONS: dict[str, Any] = {
     "levels": [pb.LEVEL_EVENT, pb.LEVEL_FEATURE],
     "max_coalitions": 512,
@@ -32,7 +32,7 @@ SCHEMA = json.dumps(
     {"inputs": [{"name": "events", "role": "events", "dtype": "float32", "width": 5}], "bounded": True}
 ).encode()
 SOON = 1.5
-"""Seconds of a deadline that a test waits for."""
+"""The deadline of tests that wait until it is reached, in seconds."""
 
 
 def asked(seed: int = 0, **options: Any) -> pb.ExplainRequest:
@@ -40,14 +40,14 @@ def asked(seed: int = 0, **options: Any) -> pb.ExplainRequest:
 
 
 def unavailable(failed: Failure) -> None:
-    """A failure that another attempt may mend."""
+    """Asserts that a call failed in a way that another attempt may resolve."""
     assert (failed.code, failed.reason) == (Code.UNAVAILABLE, "ENDPOINT_UNAVAILABLE"), failed.message
     assert failed.retry is not None
     assert failed.retry > 0
 
 
 def every(number: int, spoiled: Twist) -> Twist:
-    """Every so-manieth call is spoiled, the others are answered as they should be."""
+    """Makes every n-th call fail in a given way; the others are answered correctly."""
     lock, calls = threading.Lock(), 0
 
     def twist(request: Any, context: Any, answer: Callable[[], Any]) -> Any:

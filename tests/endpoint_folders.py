@@ -1,4 +1,4 @@
-"""Model repositories whose models other servers run, and a server of ours that explains them."""
+"""Model repositories with models that other servers run, and a server of ours that explains them."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from serving import Failure, Serving, embedded, inputs
 
 PATIENCE = 60.0
 TOLERATED = 1.0
-"""Seconds after a deadline that a busy machine may need to say that it has passed."""
+"""In seconds: how long after a deadline a busy machine may take to report it."""
 HASTY = {"endpoint_retry_after": 0.1, "endpoint_description_ttl": 1.0}
-"""Settings with which tests need not wait long."""
+"""Settings with short intervals, so that tests need not wait long."""
 
 
 def write_endpoint(root: Path, name: str, uri: str, schema: bytes | None = None, **terms: Any) -> Path:
-    """`<root>/<name>/1`; version "1" unless the terms say otherwise. An endpoint.toml is put in place at once."""
+    """Writes `<root>/<name>/1`, or another version if the terms name one. The endpoint.toml appears complete."""
     folder = root / name / "1"
     folder.mkdir(parents=True, exist_ok=True)
     if schema is not None:
@@ -36,7 +36,7 @@ def write_endpoint(root: Path, name: str, uri: str, schema: bytes | None = None,
 
 
 def write_local(root: Path, name: str, onnx: bytes, schema: bytes | None = None) -> None:
-    """`<root>/<name>/1` with an ONNX file."""
+    """Writes `<root>/<name>/1` with an ONNX file."""
     folder = root / name / "1"
     folder.mkdir(parents=True)
     (folder / "model.onnx").write_bytes(onnx)
@@ -45,21 +45,21 @@ def write_local(root: Path, name: str, onnx: bytes, schema: bytes | None = None)
 
 
 def schema_of(case: Case, **more: Any) -> bytes | None:
-    """The case's own, with keys added; None where there is neither."""
+    """Returns the schema of a case with further keys; None if there are neither."""
     path = case.path.with_name("schema.json")
     said = json.loads(path.read_text()) if path.exists() else {}
     return json.dumps(said | more).encode() if said or more else None
 
 
 def serving(root: Path, **changed: Any) -> Serving:
-    """A server of a repository, that looks at its endpoints often."""
+    """Returns a server of a repository that checks its endpoints often."""
     return Serving(embedded(model_repository=root, **(HASTY | changed)))
 
 
 def request(
     name: str, length: int = 12, columns: int = 5, seed: int = 0, **options: Any
 ) -> pb.ExplainRequest:
-    """A question about a model with one input of events, each seed another."""
+    """Returns a request about a model with one event input. Requests with different seeds have different values."""
     values = np.random.default_rng(seed).normal(size=(length, columns))
     return pb.ExplainRequest(
         model=pb.ModelReference(name=f"models/{name}"),
@@ -70,7 +70,7 @@ def request(
 
 
 def outcome(server: Serving, asked: pb.ExplainRequest, seconds: float = PATIENCE) -> pb.Explanation | Failure:
-    """The answer, or what went wrong, by the deadline."""
+    """Returns the explanation, or the error, at the deadline at the latest."""
     start = time.monotonic()
     try:
         return server.explanations.Explain(asked, timeout=seconds).explanation
@@ -81,21 +81,21 @@ def outcome(server: Serving, asked: pb.ExplainRequest, seconds: float = PATIENCE
 
 
 def explained(server: Serving, asked: pb.ExplainRequest, seconds: float = PATIENCE) -> pb.Explanation:
-    """The answer."""
+    """Returns the explanation. Fails if there is an error."""
     found = outcome(server, asked, seconds)
     assert isinstance(found, pb.Explanation), (found.code, found.message)
     return found
 
 
 def failure(server: Serving, asked: pb.ExplainRequest, seconds: float = PATIENCE) -> Failure:
-    """What went wrong."""
+    """Returns the error. Fails if there is an explanation."""
     found = outcome(server, asked, seconds)
     assert isinstance(found, Failure)
     return found
 
 
 def numbers(answer: pb.Explanation) -> list[Any]:
-    """All attributions and standard errors."""
+    """Returns all attributions and standard errors."""
     levels = (answer.event_level, answer.feature_level, answer.cell_level)
     return [
         (list(each.values), list(each.standard_errors)) for level in levels for each in level.attributions
@@ -103,8 +103,8 @@ def numbers(answer: pb.Explanation) -> list[Any]:
 
 
 def metric(server: Serving, name: str, **labels: str) -> float:
-    """The value of a metric, 0 where it is not there."""
-    # No TLS is spoken; unless told so, each call reads all the certificates that httpx trusts, for 23 ms.
+    """Returns the value of a metric, or 0 if there is no such metric."""
+    # There is no TLS here. Without verify=False, httpx would read all trusted certificates for each call, in 23 ms.
     text = httpx.get(f"http://{server.bound.http}/metrics", verify=False).text
     wanted = [f'{key}="{value}"' for key, value in labels.items()]
     for line in text.splitlines():
@@ -115,7 +115,7 @@ def metric(server: Serving, name: str, **labels: str) -> float:
 
 
 def state(server: Serving, name: str) -> pb.Model:
-    """How a model stands."""
+    """Returns the server's description of a model."""
     return server.models.GetModel(pb.GetModelRequest(name=f"models/{name}")).model
 
 

@@ -1,6 +1,6 @@
-"""The models of docs/exporting.md as the tests know them, and their attributions by brute force.
+"""The models of docs/exporting.md as the tests expect them, and their attributions by brute force.
 
-The truth: every coalition is run by onnxruntime, one sequence at a time, in the layout that the model has.
+For the brute force, onnxruntime runs every coalition, one sequence at a time, in the layout of the model.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Feed = Callable[[NDArray[Any]], NDArray[Any]]
 
 
 def as_it_is(events: NDArray[Any]) -> NDArray[Any]:
-    """(n, l, d), the usual layout."""
+    """Returns the events in the usual layout, (n, l, d)."""
     return events
 
 
@@ -35,10 +35,17 @@ def channels_first(events: NDArray[Any]) -> NDArray[Any]:
 
 @dataclass(frozen=True)
 class Exported:
-    """A model of the page. events: its event input of three columns. score: the output that is explained. feed: from
-    (n, l, d) to the layout of the model. more: sequence and background of its other inputs. steps: its fixed length,
-    filled up with zeros on the left. zeros: inputs that are states, with their shapes for one sequence. length: of the
-    sequence that the tests explain. missing: cells of it that are NaN.
+    """A model of the page.
+
+    Attributes:
+        events: Its event input, which has three columns.
+        score: The output that is explained.
+        feed: Converts (n, l, d) to the layout of the model.
+        more: The sequence and the background of each other input.
+        steps: Its fixed length, if it has one; sequences are padded with zeros on the left.
+        zeros: The inputs that are states, with their shapes for one sequence.
+        length: The length of the sequence that the tests explain.
+        missing: The cells of that sequence that are NaN.
     """
 
     name: str
@@ -57,7 +64,7 @@ class Exported:
 
     @property
     def sequence(self) -> dict[str, NDArray[Any]]:
-        """By input; events (l, d), statics (s)."""
+        """Returns the sequence by input: events (l, d), static inputs (s)."""
         events = np.random.default_rng(3).normal(size=(self.length, 3)).astype(np.float32)
         for cell in self.missing:
             events[cell] = np.nan
@@ -65,12 +72,12 @@ class Exported:
 
     @property
     def background(self) -> dict[str, NDArray[Any]]:
-        """One event, or static values, by input."""
+        """Returns the background by input: one event, or static values."""
         event = np.array([0.3, -0.2, 0.1], np.float32)
         return {self.events: event, **{name: other for name, (_, other) in self.more.items()}}
 
     def truth(self, folder: Path) -> Attributions:
-        """Of every event, and of all static inputs together, in the score of the model in a folder."""
+        """Computes the attributions of every event, and of all static inputs together, for the model in a folder."""
         scorer = self._scorer(folder)
         x = {
             name: array[:, None] if array.ndim == 1 and len(array) == self.length else array
@@ -106,7 +113,7 @@ class Exported:
         )
 
     def _one(self, session: onnxruntime.InferenceSession, arrays: Arrays) -> NDArray[np.float64]:
-        """The score of one sequence, (1, targets)."""
+        """Scores one sequence, (1, targets)."""
         events = arrays[self.events]
         padding = (self.steps or self.length) - self.length
         feeds = {

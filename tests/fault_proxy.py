@@ -1,4 +1,4 @@
-"""A TCP proxy that stands between a client and a real server, and spoils what passes as a test wants it."""
+"""A TCP proxy between a client and a real server that can delay, hold back or cut off what passes."""
 
 from __future__ import annotations
 
@@ -16,19 +16,22 @@ T = TypeVar("T")
 PATIENCE = 60.0
 PIECE = 1 << 16
 NO_LINGER = struct.pack("ii", 1, 0)
-"""A socket closed so sends a reset at once."""
+"""The option with which closing a socket sends a reset at once."""
 HURRY = 0.05
-"""Seconds between looks at whether a proxy that swallows passes on again."""
+"""In seconds: how often a proxy that holds everything back checks whether it may pass it on."""
 
 Piece = tuple[float, bytes]
-"""When it is due, and its bytes; none at the end."""
+"""The time at which a piece is due, and its bytes, which are empty at the end."""
 
 
 class FaultProxy:
-    """Listens while it is entered, on a port that stays the same. One thread; faults may be changed while it runs.
+    """A proxy that runs inside a `with` block, on a port that stays the same. It uses one thread, and faults may be
+    changed while it runs.
 
-    latency: seconds that every piece is late, either way, without holding up those behind it. drip: bytes that pass
-    at a time, a hundredth of a second apart; 0: all. swallowing: takes connections and bytes, passes on none of them.
+    Attributes:
+        latency: The delay of each piece in seconds, in both directions. Later pieces are not delayed further.
+        drip: The number of bytes that pass every hundredth of a second; 0 passes all at once.
+        swallowing: Whether connections and bytes are accepted but not passed on.
     """
 
     def __init__(self, port: int, host: str = "127.0.0.1") -> None:
@@ -60,24 +63,24 @@ class FaultProxy:
         self._loop.close()
 
     def listen(self) -> None:
-        """Takes connections, again."""
+        """Accepts connections again."""
         self._run(self._listen())
 
     def refuse(self) -> None:
-        """Refuses connections, and resets those that stand."""
+        """Refuses new connections, and resets those that are open."""
         self._run(self._refuse())
 
     def reset(self) -> None:
-        """Resets all connections; new ones are taken."""
+        """Resets all open connections. New ones are accepted."""
         self._run(self._reset())
 
     def freeze(self) -> None:
-        """Connections that stand pass nothing on any more, nor do they end; new ones work."""
+        """Makes open connections stay open without passing anything. New ones work."""
         self._frozen = self.taken
 
     @property
     def connections(self) -> int:
-        """That stand now."""
+        """The number of open connections."""
         return len(self._open) // 2
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
@@ -123,7 +126,7 @@ class FaultProxy:
                     both.create_task(self._take(source, pieces, number))
                     both.create_task(self._give(pieces, target, number))
         except* OSError:
-            pass  # one side is gone: so is the other
+            pass  # one side has closed, so the other is closed, too
         finally:
             self._open -= {writer, back}
             writer.transport.abort()
@@ -133,7 +136,7 @@ class FaultProxy:
         while piece := await source.read(PIECE):
             pieces.put_nowait((self._loop.time() + self.latency, piece))
         if number <= self._frozen:
-            raise ConnectionResetError  # the client gave it up
+            raise ConnectionResetError  # the client has closed it
         pieces.put_nowait((self._loop.time() + self.latency, b""))
 
     async def _give(self, pieces: asyncio.Queue[Piece], target: asyncio.StreamWriter, number: int) -> None:

@@ -1,4 +1,6 @@
-"""A server with a planted fault: `python faulty_server.py FAULT [SETTINGS]`. Tests find it with docs/debugging.md."""
+"""A server with a planted fault: `python faulty_server.py FAULT [SETTINGS]`. Tests find the fault as docs/debugging.md
+says.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,7 @@ SWAPPED = [1, 0]
 
 
 def rewriting() -> None:
-    """From states, in larger batches, the latest event has two columns in the wrong order."""
+    """Exchanges two columns of the latest event in larger batches that are run from states."""
     finish = OnnxRecurrence.finish
 
     def faulty(
@@ -42,7 +44,7 @@ def rewriting() -> None:
 
 
 def feeding() -> None:
-    """Every run of the model has two columns in the wrong order."""
+    """Exchanges two columns in every run of the model."""
     right = model_feeds.to_input_array
 
     def faulty(values: NDArray[Any], seen: Any) -> NDArray[Any]:
@@ -56,7 +58,7 @@ def feeding() -> None:
 
 
 def solving() -> None:
-    """The first player gets a part of what the second contributed."""
+    """Gives the first player a part of the second player's attribution."""
     right = SOLVERS[Estimator.REGRESSION]
 
     def faulty(*arguments: Any) -> Solution:
@@ -69,7 +71,7 @@ def solving() -> None:
 
 
 def layout() -> None:
-    """The columns of two features are exchanged in the game of the features."""
+    """Exchanges the columns of two features in the game of the features."""
     right = feature_level.unpruned_feature_players
 
     def faulty(extent: Extent, pruned: int) -> Players:

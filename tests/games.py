@@ -1,6 +1,7 @@
-"""Small cooperative games with known Shapley values, as functions of coalitions: for axioms and for accuracy.
+"""Small cooperative games with known Shapley values, as functions of coalitions. Tests use them to check axioms and
+accuracy.
 
-Every game takes coalitions (n, m), True for a player that is in, and gives values (n, targets).
+Every game takes coalitions (n, m), which are True for the players that are in, and returns values (n, targets).
 """
 
 from __future__ import annotations
@@ -19,7 +20,9 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class TableGame:
-    """Any game of few players: row k of `table` (2^m, targets) is the worth of k's bits."""
+    """Any game of few players. Row k of `table` (2^m, targets) has the value of the coalition whose members are the
+    bits of k.
+    """
 
     table: Array
 
@@ -31,17 +34,21 @@ class TableGame:
         return self.table[coalitions @ (1 << np.arange(self.players))]
 
     def shapley(self) -> Array:
-        """(players, targets), by the definition."""
+        """Computes the Shapley values (players, targets) by their definition."""
         members = [frozenset(i for i in range(self.players) if k >> i & 1) for k in range(len(self.table))]
         return shapley(dict(zip(members, self.table, strict=True)), self.players)
 
 
 @dataclass(frozen=True, eq=False)
 class SumOfUnanimities:
-    """v(S) = base + Σ_k worth_k · 1[S holds carrier_k]; a carrier's members share its worth alike.
+    """v(S) = base + Σ_k worth_k · 1[S contains carrier_k]. The members of a carrier share its worth equally.
 
-    carriers: (k, m), True for a carrier's members, none empty. worths: (k, targets). base: (targets,). The
-    closed form holds at any m: an exact reference for sampled attributions where no enumeration can reach.
+    Args:
+        carriers: (k, m), True for the members of each carrier, of which there is at least one.
+        worths: (k, targets).
+        base: (targets,).
+
+    The closed form holds for any m, so it gives exact attributions where there are too many coalitions to enumerate.
     """
 
     carriers: Coalitions
@@ -58,7 +65,7 @@ class SumOfUnanimities:
         return total
 
     def shapley(self) -> Array:
-        """(players, targets), in closed form."""
+        """Computes the Shapley values (players, targets) in closed form."""
         shares = self.worths / self.carriers.sum(axis=1, keepdims=True)
         total: Array = self.carriers.T.astype(np.float64) @ shares
         return total
@@ -66,7 +73,7 @@ class SumOfUnanimities:
 
 @dataclass(frozen=True, eq=False)
 class NetworkGame:
-    """A smooth game such as a neural model makes: sigmoid(tanh(z W + b) · v), one target, no closed form."""
+    """A smooth game like that of a neural network: sigmoid(tanh(z W + b) · v), with one target and no closed form."""
 
     inward: Array  # (m, hidden)
     bias: Array  # (hidden,)
@@ -83,36 +90,36 @@ class NetworkGame:
 
 
 def random_game(m: int, seed: int, targets: int = 1) -> TableGame:
-    """Every coalition's worth is drawn for itself."""
+    """Returns a game in which the value of every coalition is drawn independently."""
     return TableGame(np.random.default_rng(seed).normal(size=(1 << m, targets)))
 
 
 def additive_game(weights: Sequence[float], base: float = 0.0) -> SumOfUnanimities:
-    """v(S) = base + Σ of its members' weights."""
+    """Returns the game v(S) = base + Σ of the weights of its members."""
     return SumOfUnanimities(np.eye(len(weights), dtype=bool), np.array(weights)[:, None], np.array([base]))
 
 
 def symmetric_game(m: int, seed: int) -> TableGame:
-    """Only the size of a coalition matters: all players deserve the same."""
+    """Returns a game in which only the size of a coalition matters, so that all attributions are equal."""
     worth = np.random.default_rng(seed).normal(size=(m + 1, 1))
     return TableGame(worth[[k.bit_count() for k in range(1 << m)]])
 
 
 def with_twins(game: TableGame, first: int, second: int) -> TableGame:
-    """The game in which two players are interchangeable: averaged over swapping them."""
+    """Returns the average of a game and the same game with two players exchanged, which makes them interchangeable."""
     swapped = [_swapped(k, first, second) for k in range(len(game.table))]
     return TableGame((game.table + game.table[swapped]) / 2)
 
 
 def with_dummies(game: TableGame, dummies: Sequence[int], worth: float = 0.0) -> TableGame:
-    """The game in which each of `dummies` adds `worth` to whatever coalition it joins."""
+    """Returns the game in which each of `dummies` adds `worth` to every coalition that it joins."""
     mask = sum(1 << player for player in dummies)
     joined = np.array([(k & mask).bit_count() for k in range(len(game.table))])
     return TableGame(game.table[[k & ~mask for k in range(len(game.table))]] + worth * joined[:, None])
 
 
 def sparse_game(m: int, seed: int, terms: int = 60, largest: int = 4, targets: int = 1) -> SumOfUnanimities:
-    """Random interactions of up to `largest` players, at any m, with attributions in closed form."""
+    """Returns random interactions of up to `largest` players, for any m, with attributions in closed form."""
     rng = np.random.default_rng(seed)
     sizes = rng.integers(1, min(largest, m) + 1, size=terms)
     carriers = np.zeros((terms, m), dtype=bool)
@@ -122,7 +129,7 @@ def sparse_game(m: int, seed: int, terms: int = 60, largest: int = 4, targets: i
 
 
 def network_game(m: int, seed: int, hidden: int = 16) -> NetworkGame:
-    """A random network whose score spans much of (0, 1)."""
+    """Returns a random network whose score covers much of (0, 1)."""
     rng = np.random.default_rng(seed)
     inward = rng.normal(size=(m, hidden)) * 3 / np.sqrt(m)
     return NetworkGame(inward, rng.normal(size=hidden), rng.normal(size=hidden) * 4 / np.sqrt(hidden))
@@ -139,5 +146,5 @@ def table_games(largest: int = 7, targets: int = 1) -> st.SearchStrategy[TableGa
 
 
 def sparse_games(smallest: int = 12, largest: int = 24) -> st.SearchStrategy[SumOfUnanimities]:
-    """Games too large to enumerate at leisure, with known attributions."""
+    """Games with known attributions that are too large to enumerate quickly."""
     return st.builds(sparse_game, st.integers(smallest, largest), st.integers(0, 2**32))

@@ -1,4 +1,4 @@
-"""ONNX files that a server must refuse or survive; each takes events (n, l, 4) unless it says otherwise."""
+"""ONNX files that a server must refuse or survive. Unless the docstring says otherwise, each takes events (n, l, 4)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The same models over HTTP, by KServe's version 1 and by the Open Inference Protocol; as wrong as a test wants."""
+"""Serves the same models over HTTP, by KServe's version 1 and by the Open Inference Protocol. Tests can make it answer
+wrongly.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,7 @@ from inference_server import NUMPY, Certificates, ServedModel, Tensor, WrongCall
 from numpy.typing import NDArray
 
 Twist = Callable[["Handler", Callable[[], None]], None]
-"""Called instead of answering, with the handler and what answers as it should."""
+"""A function that is called instead of answering, with the handler and the function that answers correctly."""
 
 PATH = re.compile(
     r"/(?P<protocol>v[12])/models/(?P<name>[^/:]+)(/versions/(?P<version>[^/:]+))?(?P<verb>[/:]\w+)?"
@@ -28,7 +30,7 @@ PATH = re.compile(
 
 @dataclass(frozen=True)
 class Visit:
-    """What came with a call."""
+    """What the server received with a call."""
 
     path: str
     headers: Mapping[str, str]
@@ -36,7 +38,7 @@ class Visit:
 
 
 class Handler(BaseHTTPRequestHandler):
-    """One connection."""
+    """Handles one connection."""
 
     protocol_version = "HTTP/1.1"
     server: _Http
@@ -58,7 +60,7 @@ class Handler(BaseHTTPRequestHandler):
                 answer()
 
     def say(self, content: bytes, status: int = 200, **headers: str) -> None:
-        """Answers with these bytes."""
+        """Sends an answer with these bytes."""
         self.send_response(status)
         for name, value in {"Content-Length": str(len(content)), **headers}.items():
             self.send_header(name.replace("_", "-"), value)
@@ -72,7 +74,7 @@ class Handler(BaseHTTPRequestHandler):
         self.connection.close()
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Says nothing."""
+        """Does nothing, to keep the output of tests clean."""
 
     def _answer(self, body: Any) -> None:
         found = PATH.fullmatch(self.path)
@@ -100,12 +102,12 @@ class _Http(ThreadingHTTPServer):
     owner: RestServer
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Callers that hang up are none of ours."""
+        """Ignores callers that hang up."""
 
 
 @dataclass
 class RestServer:
-    """Serves while it is entered."""
+    """A server that runs inside a `with` block."""
 
     models: Mapping[str, ServedModel]
     certificates: Certificates | None = None
@@ -126,11 +128,11 @@ class RestServer:
         self.stop()
 
     def uri(self, name: str, protocol: str = "v2") -> str:
-        """Of a model."""
+        """Returns the URI of a model."""
         return f"http{'s' if self.certificates else ''}://127.0.0.1:{self.port}/{protocol}/models/{name}"
 
     def start(self) -> None:
-        """Starts it, or starts it again on its port."""
+        """Starts the server, or starts it again on the same port."""
         self._server = _Http(("127.0.0.1", self.port), Handler)
         self._server.owner = self
         self.port = self._server.server_address[1]
@@ -142,7 +144,7 @@ class RestServer:
         self._thread.start()
 
     def stop(self) -> None:
-        """No more connections."""
+        """Stops accepting connections."""
         if self._server is not None and self._thread is not None:
             self._server.shutdown()
             self._server.server_close()
@@ -160,23 +162,23 @@ class RestServer:
 
 
 def saying(content: Any, status: int = 200, **headers: str) -> Twist:
-    """Always says this: bytes, or something as JSON."""
+    """Returns a twist that always gives this answer: bytes, or a value as JSON."""
     body = content if isinstance(content, bytes) else json.dumps(content).encode()
     return lambda handler, answer: handler.say(body, status, **headers)
 
 
 def reset(handler: Handler, answer: Callable[[], None]) -> None:
-    """Ends the connection at once."""
+    """Resets the connection at once."""
     handler.hang_up()
 
 
 def closed(handler: Handler, answer: Callable[[], None]) -> None:
-    """Ends the connection without an answer."""
+    """Closes the connection without an answer."""
     handler.close_connection = True
 
 
 def cut_off(handler: Handler, answer: Callable[[], None]) -> None:
-    """Ends the connection in the middle of an answer."""
+    """Closes the connection in the middle of an answer."""
     handler.close_connection = True
     handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
 
@@ -211,7 +213,7 @@ def _infer(name: str, model: ServedModel, body: Any) -> Any:
 
 
 def _predict(name: str, model: ServedModel, body: Any) -> Any:
-    """Rows are arrays, or objects by input name."""
+    """Answers KServe's first protocol, whose rows are arrays or objects by input name."""
     rows = body["instances"]
     given = rows[0] if isinstance(rows[0], dict) else {model.inputs[0].name: rows[0]}
     feeds: dict[str, NDArray[Any]] = {}

@@ -1,9 +1,10 @@
-"""A server of ONNX files by the Open Inference Protocol, version 2, over gRPC: real, in this process, and as slow or as
-wrong as a test wants it.
+"""Serves ONNX files by the Open Inference Protocol, version 2, over gRPC, in this process. Tests can make it slow or
+wrong.
 
     python -m inference_server model.onnx seconds
 
-serves a model whose calls take so many seconds, prints its URI, and runs until its standard input is closed.
+This command serves a model whose calls take that many seconds, prints its URI, and runs until its standard input is
+closed.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ from sequela_proto.inference import open_inference_pb2_grpc as rpc
 
 Feeds = Mapping[str, NDArray[Any]]
 Twist = Callable[[Any, grpc.ServicerContext, Callable[[], Any]], Any]
-"""Called instead of a method, with the request, its context and what answers as it should."""
+"""A function that is called instead of a method, with the request, its context, and the function that answers
+correctly.
+"""
 
 DATATYPES = {
     "tensor(float)": "FP32",
@@ -55,7 +58,12 @@ class Tensor:
 
 
 class ServedModel:
-    """An ONNX file, and what it was asked. max_rows: rows of a call at most, 0 for any; delay: seconds of a call."""
+    """An ONNX file, with a record of its calls.
+
+    Attributes:
+        max_rows: The largest number of rows in a call; 0 for any number.
+        delay: How long a call takes, in seconds.
+    """
 
     def __init__(self, content: bytes, max_rows: int = 0, delay: float = 0.0, version: str = "1") -> None:
         self._session = _session(content)
@@ -68,7 +76,7 @@ class ServedModel:
         self._lock = threading.Lock()
 
     def run(self, feeds: Feeds, output: str) -> tuple[Tensor, NDArray[Any]]:
-        """One output, the first unless named. Raises WrongCall."""
+        """Computes one output, by default the first. Raises WrongCall."""
         with self._lock:
             self.batches.append(len(next(iter(feeds.values()))))
             self.at_once += 1
@@ -88,13 +96,13 @@ class ServedModel:
             raise WrongCall(f"batch size must be <= {self.max_rows}")
         try:
             return found[0], self._session.run([found[0].name], dict(feeds))[0]
-        except Exception as error:  # onnxruntime has a class for each of its codes
+        except Exception as error:  # onnxruntime raises a different class for each of its codes
             raise WrongCall(str(error)) from None
 
 
 @cache
 def _session(content: bytes) -> onnxruntime.InferenceSession:
-    """Safe to run from several threads, so that servers of one file share it."""
+    """Returns a session, which is safe to use from several threads, so that servers of one file share it."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 4
@@ -107,7 +115,7 @@ def _tensor(item: Any) -> Tensor:
 
 
 class Certificates:
-    """An authority with a certificate for the server and one for a client, in files of a folder."""
+    """An authority, with a certificate for the server and one for a client, as files in a folder."""
 
     def __init__(self, folder: Path, *names: str) -> None:
         authority = trustme.CA()
@@ -126,7 +134,7 @@ class Certificates:
         return certificate, key
 
     def of_server(self, clients: bool) -> grpc.ServerCredentials:
-        """clients: they must show a certificate too."""
+        """Returns credentials for a server. `clients` says whether clients must present a certificate, too."""
         certificate, key = (file.read_bytes() for file in self.server)
         return grpc.ssl_server_credentials(
             [(key, certificate)], self.ca.read_bytes() if clients else None, clients
@@ -135,7 +143,7 @@ class Certificates:
 
 @dataclass(frozen=True)
 class Call:
-    """What came with a call."""
+    """What the server received with a call."""
 
     method: str
     metadata: Mapping[str, str]
@@ -144,9 +152,11 @@ class Call:
 
 @dataclass
 class InferenceServer:
-    """Serves while it is entered, on a port that stays the same when it is stopped and started again.
+    """A server that runs inside a `with` block, on a port that stays the same when it is stopped and started again.
 
-    `twists` go instead of a method by its name (`ModelInfer`). `triton`: knows ModelConfig.
+    Attributes:
+        twists: Functions that are called instead of a method, by the name of the method, such as `ModelInfer`.
+        triton: Whether it has Triton's method ModelConfig.
     """
 
     models: Mapping[str, ServedModel]
@@ -171,11 +181,11 @@ class InferenceServer:
         self.stop()
 
     def uri(self, name: str) -> str:
-        """Of a model."""
+        """Returns the URI of a model."""
         return f"grpc{'s' if self.certificates else ''}://{self.host}:{self.port}/{name}"
 
     def start(self) -> None:
-        """Starts it, or starts it again."""
+        """Starts the server, or starts it again."""
         limits = [
             ("grpc.max_receive_message_length", self.message_bytes),
             ("grpc.max_send_message_length", -1),
@@ -193,7 +203,7 @@ class InferenceServer:
         self._server.start()
 
     def stop(self) -> None:
-        """Ends it at once; calls under way are cut off."""
+        """Stops the server at once, and cuts off running calls."""
         if self._server is not None and self._pool is not None:
             self._server.stop(0).wait()
             self._pool.shutdown()
@@ -201,7 +211,7 @@ class InferenceServer:
 
 
 class _Servicer(rpc.GRPCInferenceServiceServicer):
-    """Answers every method, unless a twist is set for it."""
+    """Answers every method, unless a twist replaces it."""
 
     def __init__(self, server: InferenceServer) -> None:
         self._server = server
@@ -265,7 +275,7 @@ class _Servicer(rpc.GRPCInferenceServiceServicer):
 
 
 def infer_answer(name: str, version: str, output: str, datatype: str, values: NDArray[Any]) -> Any:
-    """One output as raw bytes."""
+    """Returns a response with one output as raw bytes."""
     answer = pb.ModelInferResponse(model_name=name, model_version=version)
     answer.outputs.add(name=output, datatype=datatype, shape=values.shape)
     answer.raw_output_contents.append(values.astype(NUMPY[datatype]).tobytes())
@@ -273,7 +283,7 @@ def infer_answer(name: str, version: str, output: str, datatype: str, values: ND
 
 
 def read_feeds(request: Any) -> dict[str, NDArray[Any]]:
-    """A call's inputs by name."""
+    """Returns the inputs of a call by name."""
     raw = zip(request.inputs, request.raw_input_contents, strict=True)
     return {
         item.name: np.frombuffer(content, NUMPY[item.datatype]).reshape(tuple(item.shape))
@@ -286,7 +296,7 @@ def _metadata(item: Tensor) -> Any:
 
 
 def main() -> None:
-    """The command."""
+    """Serves the model that the command line names."""
     model = ServedModel(Path(sys.argv[1]).read_bytes(), delay=float(sys.argv[2]))
     with InferenceServer({"model": model}) as server:
         print(server.uri("model"), flush=True)  # noqa: T201  # it is what the caller waits for

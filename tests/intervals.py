@@ -1,4 +1,6 @@
-"""How often 95 % intervals hold the truth: for every player on its own, since an average hides one that is missed."""
+"""Measures how often 95 % intervals contain the truth, for each player, since an average hides one that is always
+missed.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ ROUNDING = 1e-9
 
 @dataclass(frozen=True)
 class Coverage:
-    """Shares of seeds: of all players together, of the player missed most, and of the three largest together."""
+    """The share of seeds whose interval contains the truth: over all players, for the player missed most, and over the
+    three largest.
+    """
 
     pooled: float
     worst: float
@@ -23,7 +27,7 @@ class Coverage:
 
 
 def coverage(solutions: Sequence[Solution], truth: NDArray[np.float64]) -> Coverage:
-    """solutions: one of each seed, of one target. truth: (players, 1)."""
+    """Computes the coverage of the solutions of one target, one for each seed. `truth` is (players, 1)."""
     errors = np.array([solution.errors for solution in solutions])
     off = np.abs(np.array([solution.values for solution in solutions]) - truth)
     held = (off <= DEVIATIONS * errors + ROUNDING)[:, :, 0]
@@ -32,5 +36,7 @@ def coverage(solutions: Sequence[Solution], truth: NDArray[np.float64]) -> Cover
 
 
 def at_least(seeds: int, share: float) -> float:
-    """A bound that the least of 30 shares of so many seeds hardly ever misses, if `share` is each one's probability."""
+    """Returns a bound below which the smallest of 30 shares of that many seeds hardly ever falls, if `share` is the
+    probability of each.
+    """
     return share - 3.2 * float(np.sqrt(share * (1 - share) / seeds))

@@ -1,4 +1,4 @@
-"""Games of the kinds that estimators are wrong about, with their Shapley values in closed form."""
+"""Games of the kinds for which estimators go wrong, with their Shapley values in closed form."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from games import Array, Coalitions, SumOfUnanimities, additive_game, sparse_gam
 
 @dataclass(frozen=True, eq=False)
 class KnownGame:
-    """worth: (n, m) coalitions to (n, 1). attributions: (m, 1)."""
+    """A game. `worth` maps coalitions (n, m) to values (n, 1), and `attributions` is (m, 1)."""
 
     name: str
     worth: Callable[[Coalitions], Array]
@@ -30,8 +30,8 @@ class KnownGame:
 
 
 def airport(costs: Array) -> KnownGame:
-    """A runway is as long as the largest member needs; each piece is shared by those who need it (Littlechild and Owen
-    1973).
+    """Returns the airport game: a runway is as long as its largest user needs, and each piece is shared by those who
+    need it (Littlechild and Owen 1973).
     """
     order = np.argsort(costs)
     pieces = np.diff(costs[order], prepend=0.0) / np.arange(len(costs), 0, -1)
@@ -41,8 +41,8 @@ def airport(costs: Array) -> KnownGame:
 
 
 def rules(players: int, seed: int, count: int = 3) -> KnownGame:
-    """Additive, and rules besides: something is worth more when these three or four players are in and none of those
-    three or four. Few coalitions have it, 1 in 140 to 630.
+    """Returns an additive game with rules: a value is added if some three or four players are in and some others are
+    not. Few coalitions satisfy a rule, 1 in 140 to 630.
     """
     rng = np.random.default_rng(seed)
     shares = rng.normal(size=players) * 0.02
@@ -65,8 +65,8 @@ def rules(players: int, seed: int, count: int = 3) -> KnownGame:
 
 
 def votes(players: int, seed: int) -> KnownGame:
-    """1 where the members hold more than three fifths of all votes. By counting, for every player, the coalitions of
-    each size and each number of votes that it turns.
+    """Returns the game whose value is 1 if the members have more than three fifths of all votes. The closed form
+    counts, for each player, the coalitions for which it is decisive, by size and number of votes.
     """
     held = np.maximum(np.round(np.random.default_rng(seed).exponential(size=players) * 60), 1).astype(int)
     total = int(held.sum())
@@ -87,7 +87,7 @@ def votes(players: int, seed: int) -> KnownGame:
 
 
 def redundant(players: int, seed: int) -> KnownGame:
-    """Any one member of a group does: the others add nothing to it."""
+    """Returns a game of groups in which one member of a group is as good as all of them."""
     rng = np.random.default_rng(seed)
     groups = [rng.choice(players, size, replace=False) for size in (2, 4, 6, 8)]
     worths, shares = rng.normal(size=len(groups)), np.zeros(players)
@@ -102,7 +102,7 @@ def redundant(players: int, seed: int) -> KnownGame:
 
 
 def known_games(players: int, seed: int) -> list[KnownGame]:
-    """One of each kind; players ≥ 10."""
+    """Returns one game of each kind. There must be at least ten players."""
     rng = np.random.default_rng(seed)
     sparse = sparse_game(players, seed)
     heavy = SumOfUnanimities(sparse.carriers, rng.standard_t(1.5, size=sparse.worths.shape), sparse.base)

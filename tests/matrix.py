@@ -1,6 +1,6 @@
-"""The models that the tests sweep, declared once: what each takes and gives, with seeded samples of it.
+"""The models that the tests run through, each declared once: its inputs and outputs, with seeded samples.
 
-Nothing here is read from a `schema.json` or worked out by the code under test: it is what that code must find
+Nothing here is read from a `schema.json` or computed by the code under test, because it is what that code must find
 out.
 """
 
@@ -21,15 +21,18 @@ ROOT = Path(__file__).resolve().parent / "fixtures" / "models"
 FLOAT32 = 1e-5
 FLOAT64 = 1e-9
 _scorer = cache(PlainScorer)
-"""Its session takes longer to make than most answers."""
+"""The session is cached, because making it takes longer than most answers."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A fixture model as the tests know it.
+    """A fixture model as the tests expect it.
 
-    `tolerance` is how far an attribution may be from the brute force's, in units of the output. `one_hot`
-    columns of the first input hold exactly one 1. `steps` is a fixed length, `batch` a fixed batch size.
+    Attributes:
+        tolerance: The largest difference to the attributions of the brute force, in units of the output.
+        one_hot: The columns of the first input of which exactly one is 1.
+        steps: Its fixed length, if it has one.
+        batch: Its fixed batch size, if it has one.
     """
 
     name: str
@@ -108,7 +111,7 @@ def named(*names: str) -> dict[str, dict[str, list[int]]]:
 
 
 def plain(name: str, width: int, dtype: str = "float32", more: Sequence[Input] = (), **traits: Any) -> Case:
-    """A case with one event input called `events`, whose columns are features f0, f1, …"""
+    """Returns a case with one event input called `events`, whose columns are the features f0, f1, …"""
     tolerance = FLOAT64 if dtype == "float64" else FLOAT32
     settings: dict[str, Any] = {"features": numbered(width), "tolerance": tolerance} | traits
     return Case(name, (Input("events", "events", width, dtype), *more), **settings)
@@ -122,7 +125,7 @@ MULTI_INPUT = Case(
         Input("numeric", "events", 3),
         Input(
             "ids", "events", 2, "int64", categories=6
-        ),  # `country` knows twelve: the sample stays in the first six
+        ),  # `country` has twelve ids, of which the sample uses the first six
         Input("profile", "static", 2),
         Input("region", "static", 1, "int64", categories=4),
     ),

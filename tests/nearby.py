@@ -1,4 +1,4 @@
-"""A model of this process that is called as if another server ran it: everything of an endpoint but its transport."""
+"""A model of this process that is called as if another server ran it: an endpoint without its transport."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sequela.adapters.endpoints.endpoint_client import CallLimits, EndpointClien
 from sequela.adapters.endpoints.endpoint_terms import EndpointTerms
 from sequela.adapters.endpoints.limiter import Limiter
 from sequela.explain.options import Estimator
-from sequela.explain.ports import EndpointInfo, Frame, LocalModel, Observers, RemoteModel
+from sequela.explain.ports import EndpointInfo, LocalModel, Observers, PaddingRows, RemoteModel
 from sequela.explain.row_independence import RowIndependence
 from sequela.timeshap.cells import Cells
 
@@ -19,7 +19,7 @@ Twist = Callable[[int, Cells], None]
 
 
 class FixedTimes(Limiter):
-    """Expects every row to take so many seconds, whatever calls took."""
+    """Expects every row to take the same number of seconds, however long calls took."""
 
     row_seconds = 0.0
 
@@ -28,7 +28,9 @@ class FixedTimes(Limiter):
 
 
 class Nearby(RemoteModel):
-    """The model; `batches` holds what was sent. Rows are not sent twice to see whether they influence each other."""
+    """A model that is called like an endpoint; `batches` records what was sent. It does not send rows twice to find out
+    whether they influence each other.
+    """
 
     __slots__ = ("batches",)
 
@@ -44,10 +46,10 @@ class Nearby(RemoteModel):
         max_calls: int = 1,
         estimator: Estimator | None = None,
     ) -> None:
-        def infer(batch: Cells, frame: Frame, output_event: int, until: float) -> NDArray[np.float64]:
+        def infer(batch: Cells, padding: PaddingRows, output_event: int, until: float) -> NDArray[np.float64]:
             batches.append(batch)
             twist(len(batches), batch)
-            return model.run(batch, frame, output_event, until)
+            return model.run(batch, padding, output_event, until)
 
         batches: list[Cells] = []
         uri = "grpc://nearby:1/m"

@@ -1,4 +1,4 @@
-"""Scores from an ONNX file with onnxruntime alone: pads, masks and picks the output's step by itself."""
+"""Scores sequences with onnxruntime alone: it pads, makes masks, and picks the step of the output by itself."""
 
 from __future__ import annotations
 
@@ -34,11 +34,12 @@ def session(path: Path) -> onnxruntime.InferenceSession:
 
 
 class PlainScorer:
-    """f: event inputs (n, l, width) and static inputs (n, width) -> scores (n, targets), float64.
+    """Computes f: event inputs (n, l, width) and static inputs (n, width) to scores (n, targets) in float64.
 
-    `steps` is the model's fixed length, filled up with padding on the left or right; `batch` its fixed batch
-    size. `output_event`, t ≤ 0, is the step that is read of a model with an output per event (None: no such
-    model).
+    Attributes:
+        steps: The fixed length of the model, which is padded on the left or right.
+        batch: The fixed batch size of the model.
+        output_event: For a model with an output for each event, the step t ≤ 0 that is read; None for other models.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Plays a numpy game as a level is played: stages, stopping and solving are the service's own."""
+"""Computes a level from a numpy game as the service does: its stages, stopping rules and solvers."""
 
 from __future__ import annotations
 
@@ -25,8 +25,12 @@ BATCH = 64
 
 @dataclass(eq=False)
 class GameRuns:
-    """Values of a game, as an `Execution` gives outputs. null: players said to change nothing. each: seconds that a
-    coalition takes. asked: how many coalitions each time.
+    """Values of a game, in the form in which an `Execution` returns outputs.
+
+    Attributes:
+        null: The players that are reported to change nothing.
+        each: How long a coalition takes, in seconds.
+        asked: How many coalitions were evaluated in each call.
     """
 
     game: Game
@@ -54,7 +58,7 @@ class GameRuns:
 def played(
     game: Game, players: int, target: float, deadline: Deadline | None = None, **options: Any
 ) -> GameOutcome:
-    """A level of `players` events. target: standard error to stop at, 0 for none."""
+    """Computes a level of `players` events. `target` is the standard error at which it stops; 0 never stops it."""
     deadline = deadline or Deadline()
     runs = options.pop("runs", None) or GameRuns(game)
     usual: dict[str, Any] = {"max_coalitions": 32_768, "seed": 0, "until": deadline.end}

@@ -1,8 +1,8 @@
-"""Who plays: the cells of every player at each level, from the paper's definitions (sections 3.1 to 3.3).
+"""Lists the cells of every player at each level, by the definitions of the paper (sections 3.1 to 3.3).
 
-Positions run from 0, the oldest event, to length - 1, the most recent one, which is t = 0. `cut` is the
-number of oldest events that are pruned into the block P. All static inputs together are one player, except at
-feature level, where each of them is a feature.
+Positions go from 0, the oldest event, to length - 1, the latest event, which is t = 0. `cut` is the number of oldest
+events that are pruned into the block P. All static inputs together are one player, except at feature level, where each
+static feature is a feature.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from brute_force import Attributions, Cell, Player
 
 @dataclass(frozen=True)
 class Layout:
-    """The cells there are, and the features they belong to."""
+    """The cells of a sequence, and the features that they belong to."""
 
     length: int
     events: Mapping[str, int]  # event input -> width
@@ -29,7 +29,7 @@ class Layout:
         return {cell for position in positions for cell in self.event(position)}
 
     def column(self, feature: str, positions: Iterable[int]) -> set[Cell]:
-        """The feature's cells at those positions, or its static cells, which have no position."""
+        """Returns the cells of a feature at these positions, or its static cells, which have no position."""
         moments = list(positions)
         return {
             (name, moment, column)
@@ -49,7 +49,7 @@ class Layout:
 
 
 def present(key: tuple[object, ...], cells: Collection[Cell]) -> list[Player]:
-    """The player, unless it has no cells."""
+    """Returns the player in a list, or an empty list if it has no cells."""
     return [Player(key, frozenset(cells))] if cells else []
 
 
@@ -63,14 +63,14 @@ def static(layout: Layout) -> list[Player]:
 
 
 def events(layout: Layout, cut: int = 0) -> list[Player]:
-    """P, every unpruned event ("event", t), and the static player."""
+    """Returns P, every unpruned event ("event", t), and the static player."""
     unpruned = range(cut, layout.length)
     each = [player for p in unpruned for player in present(("event", layout.t(p)), layout.event(p))]
     return [*pruned(layout, cut), *each, *static(layout)]
 
 
 def blocks(layout: Layout, history: Sequence[range], cut: int) -> list[Player]:
-    """The pruned history in blocks ("block", first t, last t), every later event, the static player."""
+    """Returns the pruned events in blocks ("block", first t, last t), every later event, and the static player."""
     parts = [
         player
         for block in history
@@ -80,7 +80,7 @@ def blocks(layout: Layout, history: Sequence[range], cut: int) -> list[Player]:
 
 
 def features(layout: Layout, cut: int = 0) -> list[Player]:
-    """Scope UNPRUNED: every feature ("feature", name) on unpruned events, and P."""
+    """Returns, for the scope UNPRUNED, every feature ("feature", name) on unpruned events, and P."""
     unpruned = range(cut, layout.length)
     each = [
         player
@@ -91,19 +91,19 @@ def features(layout: Layout, cut: int = 0) -> list[Player]:
 
 
 def features_of_all_events(layout: Layout) -> list[Player]:
-    """Scope FULL_SEQUENCE: every feature on every event, nothing pruned."""
+    """Returns, for the scope FULL_SEQUENCE, every feature on every event; nothing is pruned."""
     return features(layout, cut=0)
 
 
 def cells(
     layout: Layout, cut: int, relevant_events: Collection[int], relevant_features: Collection[str]
 ) -> list[Player]:
-    """The groups of Eq. 8 to 11, and the static player.
+    """Returns the groups of Eq. 8 to 11, and the static player.
 
-    P; C*, single cells ("cell", t, feature) where E* and F* cross; E', ("event_rest", t), the other features
-    of a relevant event; F', ("feature_rest", feature), a relevant feature on the other unpruned events; C',
-    ("other",). `relevant_events` are t of unpruned events; static features in `relevant_features` have no
-    cells in the grid.
+    These are P; C*, the single cells ("cell", t, feature) of an event in E* and a feature in F*; E', ("event_rest", t),
+    the other features of a relevant event; F', ("feature_rest", feature), a relevant feature at the other unpruned
+    events; and C', ("other",). `relevant_events` has the t of unpruned events. Static features in `relevant_features`
+    have no cells in the grid.
     """
     unpruned = range(cut, layout.length)
     moments = sorted(layout.position(t) for t in relevant_events)
@@ -135,13 +135,13 @@ def cells(
 
 
 def above(result: Attributions, kind: str, threshold: float) -> list[object]:
-    """E* ("event") or F* ("feature"): who has a largest |attribution| over targets above θ."""
+    """Returns E* ("event") or F* ("feature"): the players whose largest |attribution| over targets exceeds θ."""
     strength = {player.key: abs(row).max() for player, row in zip(result.players, result.values, strict=True)}
     return [key[1] for key in strength if key[0] == kind and strength[key] > threshold]
 
 
 def strongest(result: Attributions, kind: str, count: int) -> list[object]:
-    """E* or F* by rank: the `count` players of a kind with the largest |attribution| over targets."""
+    """Returns E* or F* by rank: the `count` players of a kind with the largest |attribution| over targets."""
     strength = {player.key: abs(row).max() for player, row in zip(result.players, result.values, strict=True)}
     ranked = sorted((key for key in strength if key[0] == kind), key=lambda key: -strength[key])
     return [key[1] for key in ranked[:count]]

@@ -1,4 +1,4 @@
-"""Pools that are closed again, and jobs that tell how they run."""
+"""Worker pools that are closed after the test, and jobs that record how they run."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def pool_of(workers: int) -> Iterator[WorkerPool]:
 
 
 class Spy:
-    """Jobs that tell how many of them run at a time and in which order they begin."""
+    """Jobs that record how many of them run at a time, and in which order they start."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -48,6 +48,6 @@ class Spy:
 
 
 def busy_for(seed: int) -> None:
-    """Some work of its own length, with the interpreter's lock released now and then."""
+    """Works for a given time, and releases the interpreter's lock now and then."""
     values = np.random.default_rng(seed).random(random.Random(seed).randrange(1, 20_000))
     np.sort(values)

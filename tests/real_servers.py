@@ -1,7 +1,7 @@
-"""Real model servers for tests: Triton, KServe's ModelServer and MLServer, each a process of its own environment
-(`scripts/peer_env.py` makes it), serving ONNX models through ONNX Runtime by the scripts in `servers/`.
+"""Starts real model servers for tests: Triton, KServe's ModelServer and MLServer.
 
-They skip where no wheel exists for the platform.
+Each is a process in its own environment (`scripts/peer_env.py` makes it), and serves ONNX models through ONNX Runtime
+with a script in `servers/`. Tests are skipped on platforms for which a server has no wheel.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ PATIENCE = 60.0
 
 
 class DidNotStart(RuntimeError):
-    """A server ended before it was ready; its last lines are in the message."""
+    """A server stopped before it was ready. The message has the last lines of its log."""
 
 
 class RealServer:
-    """One server process, on ports that stay the same when it is started again: `http` is its URL, `grpc` its
-    host:port. Every call takes `delay` seconds at least.
+    """A server process, on ports that stay the same when it is started again. `http` is its URL, `grpc` its host:port.
+    Every call takes at least `delay` seconds.
     """
 
     def __init__(self, name: str, models: Mapping[str, Path] = MODELS, delay: float = 0.0) -> None:
@@ -61,10 +61,10 @@ class RealServer:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Starts it, and waits until all models are ready. Raises DidNotStart."""
+        """Starts the server, and waits until all models are ready. Raises DidNotStart."""
         with self._log.open("wb") as log:
-            # Its standard input is open as long as we live (see servers/onnx_models.py). A session of its own, so
-            # that it can be killed with its children.
+            # Its standard input is open as long as this process runs (see servers/onnx_models.py). It gets its own
+            # session, so that it can be killed together with its children.
             self._process = subprocess.Popen(
                 self._command,
                 stdin=subprocess.PIPE,
@@ -76,7 +76,7 @@ class RealServer:
         self._wait_until_ready(time.monotonic() + PATIENCE)
 
     def stop(self) -> None:
-        """Ends it as its operator would."""
+        """Stops the server as its operator would."""
         if self._process is not None:
             assert self._process.stdin is not None
             self._process.stdin.close()
@@ -85,14 +85,14 @@ class RealServer:
             self.kill()
 
     def kill(self) -> None:
-        """Ends it, and what it started, at once."""
+        """Kills the server and its child processes."""
         if self._process is not None:
             with self._process, suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process = None
 
     def close(self) -> None:
-        """Stops it and removes its files."""
+        """Stops the server, and removes its files."""
         self.stop()
         self._folder.cleanup()
 
@@ -110,7 +110,7 @@ class RealServer:
 
 @contextmanager
 def running(name: str, models: Mapping[str, Path] = MODELS, delay: float = 0.0) -> Iterator[RealServer]:
-    """A started server, closed at the end."""
+    """Starts a server, and closes it at the end."""
     server = _started(name, models, delay, ATTEMPTS)
     try:
         yield server
@@ -119,7 +119,7 @@ def running(name: str, models: Mapping[str, Path] = MODELS, delay: float = 0.0) 
 
 
 def python(name: str) -> str:
-    """The Python of a server's environment. Skips where there can be none."""
+    """Returns the Python of a server's environment. Skips the test if the environment cannot be made."""
     try:
         return str(ensure(name))
     except NoWheel as missing:
@@ -129,8 +129,8 @@ def python(name: str) -> str:
 def ask_tritonclient(
     address: str, model: str, arrays: Mapping[str, NDArray[Any]]
 ) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    """What NVIDIA's gRPC client gets from any server of the Open Inference Protocol at host:port: a model's metadata,
-    as JSON has it, and its outputs by name. Raises CalledProcessError.
+    """Calls a server of the Open Inference Protocol at host:port with NVIDIA's gRPC client. Returns the metadata of a
+    model as JSON, and its outputs by name. Raises CalledProcessError.
     """
     with tempfile.TemporaryDirectory(prefix="sequela-") as folder:
         given, answered = f"{folder}/inputs.npz", f"{folder}/outputs.npz"
@@ -143,7 +143,7 @@ def ask_tritonclient(
 
 
 def _started(name: str, models: Mapping[str, Path], delay: float, attempts: int) -> RealServer:
-    """Somebody may take a port between our look at it and the server's: then others are tried."""
+    """Starts a server. If another process takes one of its ports before the server does, it tries other ports."""
     server = RealServer(name, models, delay)
     try:
         server.start()

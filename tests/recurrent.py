@@ -1,4 +1,4 @@
-"""A recurrent model in plain numpy: run whole or from states, in float64, counting what it runs."""
+"""A recurrent model in plain numpy and float64, which is run whole or from states and counts its runs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from sequela.explain.ports import Frame, ModelInfo, States
+from sequela.explain.ports import ModelInfo, PaddingRows, States
 from sequela.explain.schema import ModelSchema
 from sequela.timeshap.cells import Cells
 
@@ -16,10 +16,11 @@ WIDTH = 3
 
 @dataclass
 class PlainRnn:
-    """h ← tanh(W x + R h + S s + b); the output is a sigmoid of h and, where a static input does not enter, of s.
+    """h ← tanh(W x + R h + S s + b). The output is a sigmoid of h and of those static inputs that do not enter the
+    states.
 
-    One event input of three columns, and a static input of two for each entry of `enters`, which says whether it
-    reaches the states. Implements both `Model` (as far as running goes) and `Recurrence`.
+    It has one event input of three columns, and a static input of two columns for each item of `enters`, which says
+    whether that input enters the states. It implements `Recurrence`, and of `Model` the methods that run it.
     """
 
     enters: tuple[bool, ...] = ()
@@ -57,13 +58,15 @@ class PlainRnn:
         return self._head(self._steps(batch, states)[:, -1], batch)
 
     def run(
-        self, batch: Cells, frame: Frame, output_event: int, until: float = math.inf
+        self, batch: Cells, padding: PaddingRows, output_event: int, until: float = math.inf
     ) -> NDArray[np.float64]:
         rows = len(batch.events[0])
-        padding = [np.broadcast_to(p[0], (rows, *p[0].shape)) for p in (frame.before, frame.after)]
-        whole = Cells((np.concatenate([padding[0], batch.events[0], padding[1]], axis=1),), batch.static)
+        rows_around = [np.broadcast_to(p[0], (rows, *p[0].shape)) for p in (padding.before, padding.after)]
+        whole = Cells(
+            (np.concatenate([rows_around[0], batch.events[0], rows_around[1]], axis=1),), batch.static
+        )
         states = self._steps(whole, self.initial(rows))
-        step = len(frame.before[0]) + batch.length - 1 + output_event if self.per_event else -1
+        step = len(padding.before[0]) + batch.length - 1 + output_event if self.per_event else -1
         return self._head(states[:, step], whole)
 
     def _steps(self, batch: Cells, states: States) -> NDArray[np.float64]:

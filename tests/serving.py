@@ -1,4 +1,4 @@
-"""A real server in this process, in a thread with an event loop of its own, and what tests need to talk to it."""
+"""Runs a real server in a thread of this process, with its own event loop, and has what tests need to call it."""
 
 from __future__ import annotations
 
@@ -21,16 +21,18 @@ from sequela_proto.v1 import sequela_pb2_grpc as rpc
 
 T = TypeVar("T")
 PATIENCE = 60.0
-"""Seconds that no healthy machine needs."""
+"""In seconds: longer than any working machine should take."""
 
 
 def embedded(**changed: Any) -> Settings:
-    """The defaults, on free ports, leaving quickly."""
+    """Returns the default settings, but with free ports and a short drain."""
     return Settings(**{"port": 0, "http_port": 0, "drain_delay": 0.0, "drain_grace": 5.0, **changed})
 
 
 class Serving:
-    """Opens on entry and waits until it is ready, unless told not to; drains on exit. `overrides` go to `build`."""
+    """A server that starts on entry, waits until it is ready unless that is turned off, and drains on exit. `overrides`
+    are passed to `build`.
+    """
 
     wired: Application
     bound: BoundAddresses
@@ -89,18 +91,18 @@ class Serving:
 
 
 def tensor(values: ArrayLike) -> pb.Tensor:
-    """A float32 tensor of raw bytes."""
+    """Returns a float32 tensor of raw bytes."""
     array = np.asarray(values, dtype="<f4")
     return pb.Tensor(dtype=pb.DATA_TYPE_FLOAT32, shape=array.shape, raw=array.tobytes())
 
 
 def inputs(values: ArrayLike, name: str = "") -> list[pb.InputTensor]:
-    """One input."""
+    """Returns a list with one input."""
     return [pb.InputTensor(name=name, tensor=tensor(values))]
 
 
 class Failure:
-    """What a failed call said."""
+    """The error of a failed call: its code, reason, message and details."""
 
     def __init__(self, error: Any) -> None:
         self.code: grpc.StatusCode = error.code()

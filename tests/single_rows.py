@@ -1,4 +1,4 @@
-"""What a model says of every coalition of events, each run alone in onnxruntime: nothing of a batch comes into it."""
+"""Computes the true attributions of a model: onnxruntime runs every coalition of events alone, never in a batch."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SEQUENCE = np.random.default_rng(3).normal(size=(5, 3)).astype(np.float32)
 
 @dataclass(frozen=True)
 class Truth:
-    """Base value, score, and the attribution of every event, oldest first."""
+    """The base value, the score, and the attribution of every event, oldest first."""
 
     base: float
     score: float
@@ -27,7 +27,7 @@ class Truth:
 
 
 def truth(content: bytes, output: str, column: int = 0, sequence: NDArray[Any] = SEQUENCE) -> Truth:
-    """Exact values of one number of an output, events switched to 0."""
+    """Computes exact attributions for one number of an output, with absent events at 0."""
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     (name,) = (item.name for item in session.get_inputs())
 
@@ -47,8 +47,8 @@ def truth(content: bytes, output: str, column: int = 0, sequence: NDArray[Any] =
 def explained(
     sequela: Sequela, content: bytes, folder: Any, schema: bytes = b"", sequence: NDArray[Any] = SEQUENCE
 ) -> Explanation:
-    """Every coalition of events against a background of zeros, nothing pruned, by the real server; and the same
-    sequence scored, which must be what was explained.
+    """Explains the events on the real server, with a background of zeros and without pruning. It also scores the
+    sequence, and asserts that the score is the explained one.
     """
     path = folder / "model.onnx"
     path.write_bytes(content)
@@ -58,7 +58,9 @@ def explained(
 
 
 def explained_as_scored(sequela: Sequela, model: Any, sequence: NDArray[Any]) -> Explanation:
-    """Events alone, nothing pruned, against zeros; what Score says of the sequence is what was explained."""
+    """Explains the events with a background of zeros and without pruning, and asserts that Score returns the score that
+    was explained.
+    """
     answer = sequela.explain(
         sequence,
         model=model,
@@ -75,7 +77,7 @@ def explained_as_scored(sequela: Sequela, model: Any, sequence: NDArray[Any]) ->
 
 
 def assert_true(answer: Explanation, wanted: Truth, target: str = "", tolerance: float = FLOAT32) -> None:
-    """Base value, score and every event's attribution, of a target by name or the only one."""
+    """Asserts the base value, the score and the attribution of every event, for a named target or the only one."""
     answer = answer.target(target or answer.targets[0].name)
     found = [each.value for each in sorted(answer.events, key=lambda event: event.t)]
     assert (answer.base_value, answer.score) == pytest.approx((wanted.base, wanted.score), abs=tolerance)
@@ -83,5 +85,5 @@ def assert_true(answer: Explanation, wanted: Truth, target: str = "", tolerance:
 
 
 def reasons(answer: Explanation) -> set[str]:
-    """Of its warnings."""
+    """Returns the reasons of the warnings."""
     return {each.reason for each in answer.warnings}

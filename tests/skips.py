@@ -1,6 +1,6 @@
-"""Under CI=true a test that skips has failed, unless it says that it misses something no machine is bound to have.
+"""A pytest plugin: under CI=true, a skipped test fails unless it skips for something that a machine need not have.
 
-A pytest plugin, so that a tool that is not installed is noticed instead of leaving promises unchecked.
+Otherwise nobody would notice that a tool is missing and that tests do not run.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Generator
 import pytest
 
 ALLOWED = (
-    "SEQUELA_SHARED",  # real data, which is not part of the product
+    "SEQUELA_SHARED",  # real data, which is not in the repository
     "no wheel for this platform",
     "no digests of this machine",  # the last bits of results differ between processors
 )
@@ -32,7 +32,7 @@ def _fail_if_forbidden(report: pytest.TestReport | pytest.CollectReport) -> None
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A test, or its fixtures."""
+    """Fails a test that was skipped, or whose fixture skipped it."""
     report = yield
     _fail_if_forbidden(report)
     return report
@@ -40,7 +40,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    """A module that skips as a whole."""
+    """Fails a module that was skipped as a whole."""
     report = yield
     _fail_if_forbidden(report)
     return report

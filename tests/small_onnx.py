@@ -1,4 +1,4 @@
-"""Small ONNX models made on the spot: a bounded score of whatever inputs a test wants."""
+"""Makes small ONNX models: a bounded score of the inputs that a test needs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ INT32, INT64, BOOL = TensorProto.INT32, TensorProto.INT64, TensorProto.BOOL
 def scoring(
     inputs: Mapping[str, tuple[int, Shape]], metadata: Mapping[str, str] | None = None, kind: int = FLOAT
 ) -> bytes:
-    """A score (n): the sigmoid of a tenth of the sum over every input's values, whatever their types."""
+    """Returns a model whose score (n) is the sigmoid of a tenth of the sum of all values of all inputs, of any type."""
     nodes: list[NodeProto] = []
     for name, (_, shape) in inputs.items():
         nodes.append(helper.make_node("Cast", [name], [f"{name}.float"], to=kind))
@@ -36,7 +36,7 @@ def scoring(
 
 
 def reduced(source: str, target: str, axes: Sequence[int], operator: str = "ReduceMean") -> NodeProto:
-    """The mean over axes, which disappear."""
+    """Adds a mean over axes, which are removed."""
     return helper.make_node(operator, [source], [target], axes=list(axes), keepdims=0)
 
 
@@ -45,7 +45,7 @@ def same(source: str, target: str) -> NodeProto:
 
 
 def value(name: str, kind: int, shape: Shape | None) -> ValueInfoProto:
-    """An input or output; without a shape, nothing is said of its axes."""
+    """Declares an input or output. Without a shape, its axes are not declared."""
     return helper.make_tensor_value_info(name, kind, None if shape is None else list(shape))
 
 
@@ -67,5 +67,5 @@ def model(
 
 
 def over_events(nodes: Sequence[NodeProto], output: ValueInfoProto, *constants: TensorProto) -> bytes:
-    """Nodes between `events` (n, l, 4) and one output."""
+    """Returns a model of these nodes, from `events` (n, l, 4) to one output."""
     return model(nodes, [value("events", FLOAT, ["n", "l", 4])], [output], constants)

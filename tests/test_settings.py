@@ -198,7 +198,7 @@ def test_sections_begin_with_a_setting() -> None:
 
 
 def test_the_page_lists_every_setting() -> None:
-    """The tables of docs/settings.md are those that `python scripts/settings_table.py` writes."""
+    """The tables of docs/settings.md are those that `python -m scripts.settings_table` writes."""
     tables = PAGE.read_text().split("<!-- settings -->")[1]
     assert tables.strip() == markdown_tables().strip()
     assert all(f"`{flag(name)}`" in tables for name in Settings.model_fields)

@@ -1,4 +1,4 @@
-"""Reads the files of a trace with numpy and the standard library alone, and recomputes what they say."""
+"""Reads the files of a trace with only numpy and the standard library, and computes their results again."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class GameRecord:
 
     @cached_property
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Those of both `.npz` files."""
+        """The arrays of both `.npz` files."""
         name = self.facts["files"]
         return arrays_of(self.folder / f"{name}.npz") | arrays_of(self.folder / f"{name}_players.npz")
 
@@ -43,12 +43,12 @@ class GameRecord:
         return np.asarray(self.arrays["score"] - self.arrays["base"])
 
     def attributions(self, column: str = "attribution") -> NDArray[np.float64]:
-        """(players, targets)"""
+        """The attributions (players, targets)."""
         targets = range(len(self.gain))
         return np.array([[float(row[f"{column}_{target}"]) for target in targets] for row in self.players])
 
     def shapley_values(self) -> NDArray[np.float64]:
-        """(players, targets), from the recorded coalitions by the definition, each of which must be there once."""
+        """Computes the Shapley values (players, targets) by their definition. Every coalition must be recorded once."""
         live = self.arrays["live"]
         members = [frozenset(np.flatnonzero(row).tolist()) for row in self.arrays["coalitions"][:, live]]
         m = int(live.sum())
@@ -83,7 +83,7 @@ class Trace:
         return arrays_of(self.folder / "inputs.npz")
 
     def perturbed(self, game: GameRecord, coalitions: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:
-        """h_X(z) for coalitions (n, players): every input's values by its name, without padding."""
+        """Computes h_X(z) for coalitions (n, players): the values of every input by name, without padding."""
         feeds = {}
         for item in self.facts["inputs"]:
             number = item["input"]
@@ -94,7 +94,7 @@ class Trace:
 
 
 def traces(folder: Path) -> list[Trace]:
-    """All explanations in a folder, in no order."""
+    """Returns all explanations in a folder, in any order."""
     return [Trace(each) for each in folder.iterdir()]
 
 

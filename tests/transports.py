@@ -1,4 +1,4 @@
-"""Transports to the tests' own servers, and what they raise."""
+"""Opens transports to the tests' own servers, and checks what they return and raise."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from sequela.errors import SequelaError
 from small_onnx import FLOAT, HALF, INT64, over_events, reduced, same, scoring, value
 
 PATIENCE = 60.0
-"""Seconds that no healthy machine needs."""
+"""In seconds: longer than any working machine should take."""
 SCORER = scoring({"events": (FLOAT, ["n", "l", 3])})
 STEPS = over_events([reduced("events", "steps", [2])], value("steps", FLOAT, ["n", "l"]))
 HALVES = scoring({"events": (HALF, ["n", "l", 3])})
@@ -35,23 +35,23 @@ ROWS = np.arange(24, dtype=np.float32).reshape(2, 4, 3) / 24
 
 
 def mean_of_events(kind: int = FLOAT) -> bytes:
-    """The mean event (n, 4), so that the order of rows and columns shows."""
+    """Returns the mean event (n, 4), which shows the order of rows and columns."""
     return over_events([reduced("events", "mean", [1]), same("mean", "out")], value("out", kind, ["n", 4]))
 
 
 def soon(seconds: float = PATIENCE) -> float:
-    """A time on the monotonic clock."""
+    """Returns a time in the near future, on the monotonic clock."""
     return math.inf if math.isinf(seconds) else time.monotonic() + seconds
 
 
 def expected(rows: NDArray[Any]) -> NDArray[np.float64]:
-    """What SCORER is made to give."""
+    """Returns the scores that SCORER must give."""
     totals = rows.astype(np.float64).mean(axis=(1, 2))
     return np.asarray(1 / (1 + np.exp(-totals / 10)))
 
 
 def ask(uri: str, **named: Any) -> NDArray[np.float64]:
-    """What a transport of its own gets for two rows."""
+    """Opens a transport, and returns its answer for two rows."""
     with opened(uri, **named) as transport:
         return transport.infer({"events": ROWS}, "", soon())
 
@@ -65,7 +65,7 @@ def opened(
     connect_seconds: float = 5.0,
     guard: Callable[[EndpointUri], AddressGuard] | None = None,
 ) -> Iterator[Transport]:
-    """A transport, closed at the end."""
+    """Opens a transport, and closes it at the end."""
     where = EndpointUri.parse(uri)
     limits = TransportLimits(message_bytes, connect_seconds)
     watching = guard(where) if guard else None
@@ -76,7 +76,9 @@ def opened(
 
 @contextmanager
 def failing(error: type[Exception], reason: str, *words: str) -> Iterator[None]:
-    """The block raises this error, whose message holds the words; RetryableError carries its own."""
+    """Asserts that the block raises this error, and that its message contains the words. For a RetryableError, the
+    error inside it is checked.
+    """
     with pytest.raises(error) as caught:
         yield
     found = caught.value.error if isinstance(caught.value, RetryableError) else caught.value
@@ -89,7 +91,7 @@ def failing(error: type[Exception], reason: str, *words: str) -> Iterator[None]:
 
 
 class Names:
-    """Instead of the resolver: the host models.example, whose addresses a test sets; all others are themselves."""
+    """Replaces the resolver. Tests set the addresses of the host models.example; other names resolve to themselves."""
 
     HOST = "models.example"
 
@@ -106,12 +108,12 @@ class Names:
 
 
 def loopback(uri: EndpointUri) -> AddressGuard:
-    """Lets this machine through."""
+    """Allows addresses of this machine."""
     return AddressGuard(uri, (ip_network("127.0.0.0/8"), ip_network("::1/128")))
 
 
 def eventually(condition: Callable[[], bool]) -> None:
-    """Waits until the condition holds."""
+    """Waits until the condition is true."""
     end = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < end, "waited in vain"
@@ -119,5 +121,5 @@ def eventually(condition: Callable[[], bool]) -> None:
 
 
 def threads() -> set[threading.Thread]:
-    """Those that run now."""
+    """Returns the threads that run now."""
     return set(threading.enumerate())

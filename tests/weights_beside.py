@@ -1,4 +1,4 @@
-"""Models whose weights lie beside them, as torch.onnx.export writes them today, and ways in which that goes wrong."""
+"""Models whose weights are in another file, as torch.onnx.export writes them, and ways in which that can go wrong."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ GRU = BY_NAME["gru"]
 
 
 def put_beside(path: Path, content: bytes | None = None) -> ModelProto:
-    """Writes a model and `<path>.data`, which every tensor of it is moved to; the file itself is handed back."""
+    """Writes a model, and moves all its tensors to `<path>.data`. Returns the content of the model file."""
     model = onnx.load_from_string(content or GRU.path.read_bytes())
     path.parent.mkdir(parents=True, exist_ok=True)
     convert_model_to_external_data(
@@ -29,12 +29,12 @@ def data(path: Path) -> Path:
 
 
 def outside(model: ModelProto) -> TensorProto:
-    """A tensor that lies in the file beside."""
+    """Returns a tensor whose elements are in the other file."""
     return next(each for each in model.graph.initializer if each.external_data)
 
 
 def says(key: str, value: str) -> Callable[[Path], None]:
-    """One tensor says something else of where it lies."""
+    """Returns a change that makes one tensor name another place."""
 
     def change(path: Path) -> None:
         model = onnx.load(path, load_external_data=False)
@@ -49,7 +49,7 @@ def says(key: str, value: str) -> Callable[[Path], None]:
 
 
 def linked_away(path: Path) -> None:
-    """The weights file is a link to a secret elsewhere."""
+    """Replaces the file with the weights by a link to a file elsewhere."""
     secret = path.parent.parent / "secret"
     secret.write_bytes(data(path).read_bytes())
     data(path).unlink()

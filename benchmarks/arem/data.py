@@ -26,7 +26,7 @@ class AremNotFound(FileNotFoundError):
 
 @dataclass(frozen=True)
 class Recording:
-    """One recording: `values` (l, 6) in the units of the file, oldest first; l = 480 (sitting/8: 479)."""
+    """One recording: `values` (l, 6) in the units of the file, oldest first. l is 480, but 479 for sitting/8."""
 
     activity: str
     number: int
@@ -39,7 +39,7 @@ class Recording:
 
 
 def folder() -> Path:
-    """The folder with the recordings. Raises AremNotFound, which names the folders that were tried."""
+    """Returns the folder with the recordings. Raises AremNotFound, which names the folders that were tried."""
     shared = os.environ.get("SEQUELA_SHARED")
     shared_root = Path(shared) if shared else _ROOT.parent / "shared"
     arem = shared_root / "data" / "arem"
@@ -49,19 +49,19 @@ def folder() -> Path:
 
 
 def read(name: str, root: Path | None = None) -> Recording:
-    """One recording by its name, such as `cycling/9`. Raises AremNotFound if there is no such file."""
+    """Returns one recording by its name, such as `cycling/9`. Raises AremNotFound if there is no such file."""
     activity, number = name.split("/")
     path = (root or folder()) / activity / f"dataset{number}.csv"
     if not path.is_file():
         raise AremNotFound(f"no recording {name}: {path} does not exist")
-    # The first column is the clock. Named columns, because two files end every line with a comma.
+    # The first column is the clock. The columns are named, because two files have a comma at the end of every line.
     columns = range(1, 1 + len(FEATURES))
     values = np.loadtxt(path, delimiter=",", skiprows=_COMMENT_LINES, usecols=columns, ndmin=2)
     return Recording(activity, int(number), values)
 
 
 def read_all(root: Path | None = None) -> list[Recording]:
-    """All 75 recordings, by activity and number."""
+    """Returns all 75 recordings, by activity and number."""
     arem = root or folder()
     names = (f"{a}/{n}" for a in ACTIVITIES for n in range(1, RECORDINGS_PER_ACTIVITY + 1))
     return [read(name, arem) for name in names]

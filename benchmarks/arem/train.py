@@ -48,19 +48,19 @@ class AremGru(nn.Module):
         self.head = nn.Linear(HIDDEN, 1)
 
     def logits(self, x: torch.Tensor) -> torch.Tensor:
-        """The probabilities before the sigmoid, (n, 1)."""
+        """Returns the probabilities before the sigmoid, (n, 1)."""
         states, _ = self.gru(x)
         return self.head(states[:, -1])
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """The probabilities, (n, 1)."""
+        """Returns the probabilities, (n, 1)."""
         return torch.sigmoid(self.logits(x))
 
 
 def windows(
     recordings: list[data.Recording], rng: np.random.Generator, mean: Array, scale: Array
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """One batch: random windows of random recordings, half of them of the target; (x, y) as tensors."""
+    """Returns one batch: random windows of random recordings, half of them of the target; (x, y) as tensors."""
     wanted = [r for r in recordings if r.activity == TARGET]
     others = [r for r in recordings if r.activity != TARGET]
     x, y = [], []
@@ -74,7 +74,7 @@ def windows(
 
 
 def train(recordings: list[data.Recording], mean: Array, scale: Array, seed: int) -> AremGru:
-    """A model trained on windows of the recordings; the seed fixes its weights bit for bit on one machine."""
+    """Returns a model trained on windows of the recordings; the seed fixes its weights bit for bit on one machine."""
     torch.manual_seed(seed)
     torch.set_num_threads(1)
     rng = np.random.default_rng(seed)
@@ -118,7 +118,7 @@ def export(model: AremGru, path: Path) -> None:
 
 
 def schema(mean: Array, scale: Array, background: Array) -> dict[str, object]:
-    """The schema of the model, with the scaling that shows a step in the units of the recordings."""
+    """Returns the schema of the model, with the scaling that shows a step in the units of the recordings."""
     features = []
     for column, name in enumerate(data.FEATURES):
         moment, pair = name.split("_")
@@ -135,7 +135,7 @@ def schema(mean: Array, scale: Array, background: Array) -> dict[str, object]:
 
 
 def accuracy(path: Path, recordings: list[data.Recording], mean: Array, scale: Array) -> float:
-    """The share of recordings whose last step has a score on the correct side of one half."""
+    """Returns the share of recordings whose last step has a score on the correct side of one half."""
     session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     x = [((r.values - mean) / scale).astype(np.float32)[None] for r in recordings]
     scores = [session.run(None, {"x": one})[0].item() for one in x]

@@ -34,11 +34,11 @@ class Calls:
 
 
 FAVOURABLE = Calls(CACHED, 1)
-"""Batches that stay in the cache."""
+"""Batches that fit into the processor's cache, one after another."""
 BATCHED = Calls(CACHED, 0)
-"""Such batches, by all cores."""
+"""Batches that fit into the processor's cache, on all cores."""
 AS_GIVEN = Calls(AT_ONCE, 0)
-"""All rows that the peer hands over, in one call, as ONNX Runtime runs by default."""
+"""All rows that the peer passes, in a single call, on all cores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +155,7 @@ def run_game(
 
 
 def _plain(result: dict[str, Any], **kinds: type) -> dict[str, Any]:
-    """The arrays of a result, with arrays of a single number as numbers."""
+    """Converts those arrays of a result that have a single number to that number."""
     return result | {name: kind(result[name]) for name, kind in kinds.items()}
 
 
@@ -173,7 +173,7 @@ def _run(peer: str, job: dict[str, Any]) -> dict[str, Any]:
 
 
 def _environment(peer: str) -> str:
-    """The Python of the peer's environment. Progress of an installation goes to standard error."""
+    """Returns the Python of the peer's environment. Progress of an installation goes to standard error."""
     command = [sys.executable, str(ROOT / "scripts" / "peer_env.py"), peer]
     made = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
     if made.returncode != 0:

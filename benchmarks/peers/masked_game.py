@@ -15,10 +15,12 @@ Value = Callable[[Coalitions], npt.NDArray[np.float64]]
 
 
 def masked_game(job: dict[str, Any], score: Scorer) -> Value:
-    """The values (k) of coalitions (k, m). The cells of a player that is in the coalition come from the sequence.
+    """Returns a function that gives the values (k) of coalitions (k, m).
 
-    Job: sequence (l, d), background (1, d) or (l, d), and players (l, d), which has the owner of each cell (0 … m -
-    1).
+    The cells of a player in the coalition come from the sequence, and those of other players from the background.
+
+    The job has the sequence (l, d), the background (1, d) or (l, d), and the owner of each cell, from 0 to m - 1, in
+    `players` (l, d).
     """
     players = job["players"]
     background = np.broadcast_to(job["background"], job["sequence"].shape)

@@ -7,8 +7,9 @@ from benchmarks.processes import forget_peak, peak_mb, resident_mb
 
 
 class Memory:
-    """Measures from the time it is created. Above `limit` bytes of address space (0: no limit) the process gets a
-    MemoryError.
+    """Measures the memory from the time when it is created, and limits it.
+
+    If the process needs more than `limit` bytes of address space (0: no limit), it gets a MemoryError.
     """
 
     def __init__(self, limit: int) -> None:
@@ -18,5 +19,5 @@ class Memory:
         self._before = resident_mb(os.getpid())
 
     def taken_mb(self) -> float:
-        """How far the peak since then is above the memory at the start."""
+        """Returns how much more memory was used at the peak than at the start, in MB."""
         return peak_mb(os.getpid()) - self._before

@@ -20,7 +20,7 @@ from benchmarks.peers.scorer import Scorer
 
 
 def run(job: dict[str, Any]) -> dict[str, Any]:
-    """The result of a job."""
+    """Returns the result of a job."""
     players = int(job["players"].max()) + 1
     score = Scorer(str(job["model"]), threads=0)
     value = masked_game(job, score)

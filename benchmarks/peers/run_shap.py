@@ -23,7 +23,7 @@ from benchmarks.peers.scorer import Scorer
 
 
 def run(job: dict[str, Any]) -> dict[str, Any]:
-    """The result of a job."""
+    """Returns the result of a job."""
     players = int(job["players"].max()) + 1
     budgets, seeds = job["budgets"], job["seeds"]
     score = Scorer(str(job["model"]), threads=0)

@@ -6,7 +6,7 @@ Job: model (the path of an ONNX file, with hidden states if it takes and returns
 batch and threads of a model call (of a served model: rows of a call, and calls at a time), sequence (l, d),
 background (1, d) or (l, d), tolerance, nsamples, seeds (s), levels ("events", "features" and "cells", which needs the
 other two), top (how many events and features make the cells), memory (the limit on address space in bytes; 0: none).
-The cut does not depend on the seed, so it is found once.
+The cut does not depend on the seed, so it is computed once.
 
 Result: pruned_events; seconds_pruning; for each level the attributions (s, players) in `events` (t = 0, -1, …),
 `features` or `cells`; those of the pruned block (s) in `events_pruned`, … (NaN if nothing is pruned); the seconds (s)
@@ -52,16 +52,16 @@ class Sequence:
         return self._cut
 
     def events(self, seed: int, _: dict[str, Table]) -> Table:
-        """The event level."""
+        """Returns the event level."""
         return self._level(local_event, {"rs": seed, "nsamples": self._nsamples})
 
     def features(self, seed: int, _: dict[str, Table]) -> Table:
-        """The feature level."""
+        """Returns the feature level."""
         options = {"rs": seed, "nsamples": self._nsamples, "feature_names": self._names}
         return self._level(local_feat, options)
 
     def cells(self, seed: int, before: dict[str, Table]) -> Table:
-        """The cell level, of the strongest events and features of the other two."""
+        """Returns the cell level, of the strongest events and features of the other two."""
         options = {
             "rs": seed,
             "nsamples": self._nsamples,
@@ -76,7 +76,7 @@ class Sequence:
 
 
 def numbers(name: str, table: Table) -> Run:
-    """The attributions of all other players, in timeshap's order, and that of the pruned block."""
+    """Returns the attributions of all other players, in timeshap's order, and that of the pruned block."""
     values = table["Shapley Value"].to_numpy(dtype=np.float64)
     pruned = (table["Feature"] == PRUNED).to_numpy()
     found = {name: values[~pruned], f"{name}_pruned": values[pruned].item() if pruned.any() else float("nan")}
@@ -103,7 +103,7 @@ def _opened(model: str, batch: int, threads: int) -> Any:
 
 
 def run(job: dict[str, Any]) -> dict[str, Any]:
-    """The result of a job."""
+    """Returns the result of a job."""
     score = _opened(str(job["model"]), int(job["batch"]), int(job["threads"]))
     sequence = Sequence(job, score)
     memory = Memory(int(job["memory"]))

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
-CACHED = 256  # so many rows fit into the cache: three times as fast as tens of thousands in one call
+CACHED = 256  # rows that fit into the cache, which is three times as fast as tens of thousands in one call
 AT_ONCE = 1 << 62
 STATE_IN = "state_in_"
 DTYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64, "tensor(int64)": np.int64}
@@ -77,6 +77,6 @@ class FromStates(Scorer):
 
 
 def opened(model: str, batch: int, threads: int) -> Scorer:
-    """A scorer with hidden states if the model has them."""
+    """Opens a model: with hidden states if it has them."""
     states = any(each.name.startswith(STATE_IN) for each in ort.InferenceSession(model).get_inputs())
     return (FromStates if states else Scorer)(model, batch, threads)

@@ -1,6 +1,4 @@
-"""A served model as a function of sequences, for other explainers: a plain client of the Open Inference Protocol over
-gRPC.
-"""
+"""Calls a served model for other explainers: a plain client of the Open Inference Protocol over gRPC."""
 
 import sys
 import threading

@@ -15,6 +15,7 @@ import torch
 
 from models.account_takeover.features import CATEGORICAL, NUMERIC, Categorical, Numeric
 from models.account_takeover.network import TakeoverModel
+from models.account_takeover.reasons import reason_templates
 from models.account_takeover.simulate import Account
 
 OPSET = 18
@@ -58,6 +59,7 @@ def write_schema(path: Path, accounts: Sequence[Account]) -> None:
         ],
         "targets": [{"name": "takeover", "label": "Probability of account takeover"}],
         "output": "probability",
+        "reasons": reason_templates(),
         "background": _average_event(accounts),
     }
     path.write_text(json.dumps(schema, indent=1) + "\n")
@@ -108,7 +110,7 @@ def _categorical_feature(feature: Categorical, column: int) -> dict[str, Any]:
 
 
 def _average_event(accounts: Iterable[Account]) -> dict[str, list[float] | list[int]]:
-    """The mean of the numeric columns and the mode of the categorical ones, over all events of all accounts."""
+    """Returns the mean of the numeric columns and the mode of the categorical ones, over all events of all accounts."""
     numeric = np.concatenate([account.numeric() for account in accounts]).mean(axis=0, dtype=np.float64)
     categorical = np.concatenate([account.categorical() for account in accounts])
     modes = [int(np.bincount(column).argmax()) for column in categorical.T]
@@ -116,14 +118,14 @@ def _average_event(accounts: Iterable[Account]) -> dict[str, list[float] | list[
 
 
 def _readable_events(account: Account) -> Iterator[dict[str, Any]]:
-    """The id, the time and the displayed values of each event."""
+    """Yields the id, the time and the displayed values of each event."""
     for index, time in enumerate(account.history.times):
         raw = {name: column[index] for name, column in account.history.columns.items()}
         yield {"id": f"event-{index + 1:04d}", "time": f"{time}Z", "display": _display(raw)}
 
 
 def _display(raw: dict[str, np.float64 | np.int64]) -> dict[str, str]:
-    """The displayed values of an event by feature name. An amount is shown for transactions only."""
+    """Returns the displayed values of an event by feature name. An amount is shown for transactions only."""
     shown = {f.name: f.categories[int(raw[f.name])] for f in CATEGORICAL[:5]}
     shown["distance"] = f"{raw['distance']:,.0f} km"
     if raw["amount"] == 0:

@@ -108,7 +108,7 @@ class Categorical:
 
     @property
     def categories(self) -> tuple[str, ...]:
-        """Names for people, in the order of the ids."""
+        """The names of the categories for people, in the order of the ids."""
         return tuple(member.name.lower().replace("_", " ") for member in self.members)
 
 
@@ -145,6 +145,6 @@ CATEGORICAL = (
 
 
 def standardise(feature: Numeric, raw: NDArray[np.float64]) -> NDArray[np.float32]:
-    """The model's input for raw values of a numeric feature."""
+    """Returns the model's input for raw values of a numeric feature."""
     value = np.log1p(raw) if feature.log else raw
     return ((value - feature.mean) / feature.scale).astype(np.float32)

@@ -28,7 +28,7 @@ class TakeoverModel(nn.Module):
         self.head = nn.Sequential(nn.Linear(HIDDEN, 16), nn.ReLU(), nn.Linear(16, 1))
 
     def logits(self, numeric: Tensor, categorical: Tensor) -> Tensor:
-        """The log-odds (n, 1) of numeric (n, l, 9) float32 and categorical (n, l, 8) int64 inputs, oldest event
+        """Returns the log-odds (n, 1) of numeric (n, l, 9) float32 and categorical (n, l, 8) int64 inputs, oldest event
         first.
         """
         embedded = [embed(categorical[:, :, k]) for k, embed in enumerate(self.embeddings)]
@@ -37,7 +37,7 @@ class TakeoverModel(nn.Module):
         return logits
 
     def forward(self, numeric: Tensor, categorical: Tensor) -> Tensor:
-        """The probabilities (n, 1)."""
+        """Returns the probabilities (n, 1)."""
         return torch.sigmoid(self.logits(numeric, categorical))
 
 
@@ -72,7 +72,7 @@ def train(
 def _stack(
     rng: np.random.Generator, inputs: Sequence[tuple[NDArray[np.float32], NDArray[np.int64]]]
 ) -> tuple[Tensor, Tensor]:
-    """A batch in which all sequences are cut to one length, so that no padding is needed."""
+    """Returns a batch in which all sequences are cut to one length, so that no padding is needed."""
     length = min(int(rng.integers(8, LONGEST_TRAINED + 1)), *(len(numeric) for numeric, _ in inputs))
     numeric = np.stack([numeric[-length:] for numeric, _ in inputs])
     categorical = np.stack([categorical[-length:] for _, categorical in inputs])

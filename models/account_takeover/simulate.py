@@ -59,11 +59,11 @@ class Account:
     takeover: Takeover | None
 
     def numeric(self) -> NDArray[np.float32]:
-        """The numeric input of the model, (l, 9), standardised."""
+        """Returns the numeric input of the model, (l, 9), standardised."""
         return np.stack([standardise(f, self.history.columns[f.name]) for f in NUMERIC], axis=1)
 
     def categorical(self) -> NDArray[np.int64]:
-        """The categorical input of the model, (l, 8), category ids."""
+        """Returns the categorical input of the model, (l, 8), category ids."""
         return np.stack([self.history.columns[f.name] for f in CATEGORICAL], axis=1).astype(np.int64)
 
 
@@ -107,7 +107,7 @@ def _past(rng: np.random.Generator, history: History) -> slice:
 
 
 def _live(rng: np.random.Generator, history: History, where: slice) -> None:
-    """Adds honest events that look like theft, each at random: alone or together."""
+    """Adds honest events that look like a theft. Each kind is added at random, so several may be added together."""
     rest = slice(where.start + 2, where.stop)
     moves = rng.random() < 0.1
     if moves:

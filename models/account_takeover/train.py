@@ -92,7 +92,7 @@ def _scorer(path: Path) -> Score:
 
 
 def _measure(score: Score, options: argparse.Namespace) -> dict[str, float]:
-    """The threshold at 1 % false positives on the validation accounts, and its recall on the held-out accounts."""
+    """Returns the threshold for 1 % false positives on validation accounts, and its recall on held-out accounts."""
     genuine, _ = _score_all(score, islice(accounts(options.seed + 1, TAKEOVER_SHARE), options.held_out))
     threshold = round(float(np.quantile(genuine, 1.0 - FALSE_POSITIVE_RATE)), 4)
     genuine, stolen = _score_all(score, islice(accounts(options.seed + 2, TAKEOVER_SHARE), options.held_out))
@@ -104,7 +104,7 @@ def _measure(score: Score, options: argparse.Namespace) -> dict[str, float]:
 
 
 def _score_all(score: Score, held_out: Iterable[Account]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The scores of the genuine accounts, and of those that were taken over."""
+    """Returns the scores of the genuine accounts, and of those that were taken over."""
     scores: dict[bool, list[float]] = {False: [], True: []}
     for account in held_out:
         scores[account.takeover is not None].append(score(account))

@@ -45,7 +45,7 @@ MODEL, WEIGHTS, SCHEMA = "model.onnx", "model.onnx.data", "schema.json"
 
 
 def digest(named: Mapping[str, Snippet], name: str) -> str:
-    """The digest of the program that makes a model."""
+    """Returns the digest of the program that makes a model."""
     return hashlib.sha256(program(named, name).encode()).hexdigest()
 
 
@@ -88,7 +88,7 @@ def main() -> None:
     """Exports the models that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "names", nargs="*", help=f"which models: {', '.join(MODELS)}; all where none is named"
+        "names", nargs="*", help=f"which models: {', '.join(MODELS)}; all of them if none is named"
     )
     chosen = parser.parse_args().names or list(MODELS)
     if unknown := set(chosen) - MODELS.keys():

@@ -32,7 +32,7 @@ class Snippet:
 
 
 def snippets(text: str) -> dict[str, Snippet]:
-    """The snippets of the page by name. Raises ValueError if a piece of Python has no name."""
+    """Returns the snippets of the page by name. Raises ValueError if a piece of Python has no name."""
     found = [Snippet(**match.groupdict()) for match in SNIPPET.finditer(text)]
     if len(found) != text.count("```python"):
         raise ValueError("a piece of Python has no comment '<!-- snippet: name -->' right before it")
@@ -40,7 +40,7 @@ def snippets(text: str) -> dict[str, Snippet]:
 
 
 def program(named: Mapping[str, Snippet], name: str) -> str:
-    """The program of a snippet: all snippets that it continues, and its own code."""
+    """Returns the program of a snippet: all snippets that it continues, and its own code."""
     snippet = named[name]
     before = program(named, snippet.after) if snippet.after else ""
     return f"{before}\n{snippet.code}"

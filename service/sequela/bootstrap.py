@@ -41,7 +41,7 @@ from sequela.api.rest.kserve import KServe
 from sequela.api.rest.middleware import RouteFactory
 from sequela.api.rest.open_inference import OpenInferenceRest
 from sequela.api.server import DrainTimes, Server
-from sequela.concurrency.cpu import own_cores, usable_cores
+from sequela.concurrency.cpu import own_cores, pin_to, usable_cores
 from sequela.concurrency.worker_pool import WorkerPool
 from sequela.explain.diagnostics import Diagnostics
 from sequela.explain.ports import Backgrounds, Explanations, Models, Observer, Observers
@@ -89,12 +89,13 @@ def build(
     limits, near = settings.limits, settings.cache_bytes
     metrics = PrometheusObserver(version())
     observer = Observers((metrics, LogObserver()))
+    # The parts are closed in reverse order, so each one outlives those that use it.
     closing = ExitStack()
     diagnostics = _diagnostics(settings, closing)
     store, close = _store(settings, observer)
     closing.callback(close)
     workers = settings.workers or usable_cores()
-    pool = WorkerPool(workers, own_cores(workers))
+    pool = WorkerPool(workers, pin_to(own_cores(workers)))
     closing.callback(pool.close)
     metrics.watch(pool)
     loader = Loader(limits, settings.model_threads, settings.execution_provider)
@@ -132,7 +133,7 @@ def build(
 
 
 def version() -> str:
-    """The installed version."""
+    """Returns the installed version."""
     try:
         return metadata.version("sequela")
     except metadata.PackageNotFoundError:  # run from a checkout
@@ -140,7 +141,7 @@ def version() -> str:
 
 
 def _diagnostics(settings: Settings, closing: ExitStack) -> Diagnostics:
-    """What the operator switched on to find a wrong number. Each is logged: it costs speed, or writes callers' data."""
+    """Returns the diagnostics of the settings, and logs them, because they cost speed or write callers' data."""
     tracer: Tracer = NO_TRACE
     if settings.trace_dir:
         files = FileTracer(settings.trace_dir, settings.trace_bytes)
@@ -170,7 +171,12 @@ def _executors(settings: Settings, workers: int, observer: Observer) -> Executor
     return Executors(
         Executor("explain", threads, settings.queue_size, observer),
         Executor(
-            "remote", settings.endpoint_max_concurrent, settings.queue_size, observer, CONCLUSION_SECONDS
+            # These tasks mostly wait for answers, so there may be more of them than cores.
+            "remote",
+            settings.endpoint_max_concurrent,
+            settings.queue_size,
+            observer,
+            CONCLUSION_SECONDS,
         ),
         Executor("lookup", settings.lookup_threads, settings.lookup_queue, observer),
     )

@@ -42,7 +42,7 @@ _MESSAGES = {
     "literal_error": "must be {expected}",
     "enum": "must be {expected}",
 }
-"""Messages by pydantic's type of an error, in the words of this project."""
+"""The messages of this project by pydantic's error type."""
 
 
 def read_settings(arguments: Sequence[str]) -> Settings:

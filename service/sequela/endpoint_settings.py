@@ -59,7 +59,7 @@ class EndpointSettings(BaseModel):
         TERMS.attempts,
         ge=1,
         le=10,
-        description="How often a call is sent at most, when the endpoint does not accept it.",
+        description="Largest number of attempts to send a call that the endpoint does not accept.",
     )
     endpoint_max_coalitions: int = Field(
         TERMS.max_coalitions,
@@ -96,6 +96,7 @@ class EndpointSettings(BaseModel):
     @field_validator("endpoint_allow")
     @classmethod
     def _patterns(cls, patterns: str) -> str:
+        # The patterns are kept as text. Parsing them here reports a wrong one at the start.
         AllowList(patterns.split(), ())
         return patterns
 
@@ -108,6 +109,7 @@ class EndpointSettings(BaseModel):
     @property
     def endpoint_rules(self) -> EndpointRules:
         """The rules for models behind endpoints."""
+        # These two can only be set for each endpoint.
         names = (each.name for each in fields(EndpointTerms) if each.name not in ("enabled", "estimator"))
         return EndpointRules(
             AllowList(self.endpoint_allow.split(), self.endpoint_networks.split()),

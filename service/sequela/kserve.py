@@ -35,6 +35,7 @@ itself. All options that are not listed here are passed to `sequela serve`.
 
 def main() -> None:
     """Runs the server. Exits with status 2 if an argument is wrong."""
+    # -P keeps files in the current folder from being imported.
     command = [sys.executable, "-P", "-m", "sequela", *server_arguments(sys.argv[1:])]
     os.execv(command[0], command)  # noqa: S606  # no shell is wanted
 
@@ -83,6 +84,7 @@ def write_model(folder: Path, given: argparse.Namespace) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
+    # Abbreviations could take options that are meant for `sequela serve`.
     parser = argparse.ArgumentParser("python -m sequela.kserve", description=DESCRIPTION, allow_abbrev=False)
     parser.add_argument("--model_name", required=True, help="name of the InferenceService, and of the model")
     parser.add_argument("--predictor_host", required=True, help="HOST or HOST:PORT of the predictor")

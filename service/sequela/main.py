@@ -56,6 +56,7 @@ async def serve(settings: Settings) -> None:
     stopping = _first_signal()
     application = build(settings)
     bound = await application.server.open()
+    # Only now, so that a port in use ends the start before any model is loaded.
     application.configured.start()
     log.info("listening", version=version(), grpc=bound.grpc, http=bound.http)
     announcement = asyncio.create_task(_announce(application, bound))
@@ -74,7 +75,7 @@ async def _announce(application: Application, bound: BoundAddresses) -> None:
     if application.settings.ready_file:
         try:
             _write(application.settings.ready_file, json.dumps(dataclasses.asdict(bound)))
-        except OSError as error:  # the server is ready all the same
+        except OSError as error:  # the server is ready nevertheless
             log.error("ready file not written", detail=_detail(error, application.settings))
 
 

@@ -29,6 +29,7 @@ EXPLANATION_FORMS = "`explanations/e`"
 DIGEST_FORM = "a SHA-256 as 64 hexadecimal digits"
 """The allowed forms, for error messages."""
 
+# Not dots alone, because names become folders.
 _PART = rf"(?!\.+(?:/|$))[A-Za-z0-9._-]{{1,{MAX_NAME_LENGTH}}}"
 _NUMBER = rf"(?:0|[1-9][0-9]{{0,{MAX_VERSION_DIGITS - 1}}})"
 _MODEL_PART = re.compile(_PART)
@@ -63,7 +64,7 @@ class ModelName:
 
     @classmethod
     def of_entry(cls, entry: str) -> ModelName:
-        """The name that an entry stands for."""
+        """Returns the name that an entry stands for."""
         model, version = entry.split("/")
         return cls(model, int(version))
 
@@ -81,7 +82,7 @@ class ModelPattern:
         return self.model if self.version is None else f"{self.model}/{self.version}"
 
     def matches(self, name: ModelName) -> bool:
-        """Whether the model is this one."""
+        """Returns whether the model is this one."""
         return name.model == self.model and self.version in (None, name.version)
 
 
@@ -95,12 +96,12 @@ def parse_name(text: str, path: str) -> ModelPattern:
 
 
 def is_model_reference(text: str) -> bool:
-    """Whether it is a model's name in any form, with or without a version."""
+    """Returns whether a text is a model's name in any form, with or without a version."""
     return _pattern(text) is not None
 
 
 def is_model_owner(text: str) -> bool:
-    """Whether it is `models/m` or `m`."""
+    """Returns whether a text is `models/m` or `m`."""
     found = _pattern(text)
     return found is not None and found.version is None
 
@@ -111,17 +112,17 @@ def is_upload_name(text: str) -> bool:
 
 
 def is_model(text: str) -> bool:
-    """Whether it is an `m`."""
+    """Returns whether a text is an `m`."""
     return _MODEL_PART.fullmatch(text) is not None
 
 
 def is_version(text: str) -> bool:
-    """Whether it is a `v`."""
+    """Returns whether a text is a `v`."""
     return _VERSION.fullmatch(text) is not None
 
 
 def is_digest(text: str) -> bool:
-    """Whether it is a digest, in lower case."""
+    """Returns whether a text is a digest, in lower case."""
     return _DIGEST.fullmatch(text) is not None
 
 
@@ -146,12 +147,12 @@ def names_model(wanted: str, full: str) -> bool:
 
 
 def is_background(text: str) -> bool:
-    """Whether it is `models/m/backgrounds/b`."""
+    """Returns whether a text is `models/m/backgrounds/b`."""
     return _BACKGROUND.fullmatch(text) is not None
 
 
 def is_background_reference(text: str) -> bool:
-    """Whether it is `models/m/backgrounds/b` or `b`."""
+    """Returns whether a text is `models/m/backgrounds/b` or `b`."""
     return is_background(text) or is_model(text)
 
 
@@ -177,12 +178,12 @@ def background_prefix(owner: str) -> str:
 
 
 def is_explanation(text: str) -> bool:
-    """Whether it is `explanations/e`."""
+    """Returns whether a text is `explanations/e`."""
     return _EXPLANATION.fullmatch(text) is not None
 
 
 def explanation_name(identifier: str) -> str:
-    """`explanations/e`."""
+    """Returns `explanations/e` for an identifier `e`."""
     return f"explanations/{identifier}"
 
 

@@ -71,6 +71,7 @@ def unknown_variables(environment: Mapping[str, str], names: Iterable[str]) -> l
     return [
         UnknownName.of(given, known, PREFIX)
         for given, value in sorted(environment.items())
+        # pydantic ignores the case of variables, so this check does too.
         if given.upper().startswith(PREFIX)
         and given.upper() not in TEST_VARIABLES.union(known)
         and not is_service_link(value)

@@ -1,7 +1,7 @@
 """Every setting of the server: its name, default, limits and meaning.
 
-A setting `max_events` is given by the option `--max-events` or by the environment variable `SEQUELA_MAX_EVENTS`.
-`command_line` reads them.
+The setting `max_events`, for example, is set by the option `--max-events` or the environment variable
+`SEQUELA_MAX_EVENTS`. `command_line` reads both.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from sequela.adapters.onnx.provider import ExecutionProvider, installed
+from sequela.adapters.onnx.provider import ExecutionProvider, installed_providers
 from sequela.endpoint_settings import EndpointSettings
 from sequela.explain.evaluate.choose_execution import ExecutionKind
 from sequela.explain.limits import Limits
@@ -33,7 +33,7 @@ SECTIONS = {
     "redis_url": "Storage",
     "trace_dir": "Diagnostics",
 }
-"""The headings in the help and in docs/settings.md in their order, each by the first setting below it."""
+"""The headings in the help and in docs/settings.md, in order. The key is the first setting below each heading."""
 
 
 class Settings(EndpointSettings, BaseSettings):
@@ -114,7 +114,7 @@ class Settings(EndpointSettings, BaseSettings):
     max_connection_age: float = Field(
         0.0,
         ge=0,
-        description="Seconds after which a gRPC client is told to open a new connection; 0 means never.",
+        description="Seconds after which a gRPC client is asked to open a new connection; 0 means never.",
     )
     connection_age_grace: float = Field(
         30.0,
@@ -286,14 +286,16 @@ class Settings(EndpointSettings, BaseSettings):
         **__: object,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Reads arguments first, then environment variables. No file is read."""
+        # Earlier sources take precedence.
         return init_settings, VariableSource(settings_cls)
 
     @field_validator("execution_provider")
     @classmethod
     def _installed(cls, provider: ExecutionProvider) -> ExecutionProvider:
-        if provider not in installed():
+        # onnxruntime would silently fall back to the CPU.
+        if provider not in installed_providers():
             raise ValueError(
-                f"must be one that the installed onnxruntime offers: {', '.join(installed())} ({GPU_HINT})"
+                f"must be one that the installed onnxruntime offers: {', '.join(installed_providers())} ({GPU_HINT})"
             )
         return provider
 
@@ -303,6 +305,7 @@ class Settings(EndpointSettings, BaseSettings):
             raise ValueError("--tls-certificate and --tls-key go together: set both or neither")
         if self.tls_client_ca and not self.tls_key:
             raise ValueError("--tls-client-ca needs --tls-certificate and --tls-key")
+        # Requests may contain personal data, so operators have to ask for plain text on a network.
         if not (self.tls_key or self.insecure or _is_loopback(self.host)):
             raise ValueError(
                 f"--host {self.host} can be reached from other machines: set --tls-certificate and --tls-key, or "
@@ -314,11 +317,13 @@ class Settings(EndpointSettings, BaseSettings):
     def _explain_safely(self) -> Self:
         if self.insecure or not self.explains_over_http:
             return self
+        # The HTTP server has no TLS of its own.
         if not _is_loopback(self.http_host):
             raise ValueError(
                 f"--http-host {self.http_host} can be reached from other machines, and inference over HTTP is "
                 "not encrypted: set --no-http-inference, or --insecure to allow it"
             )
+        # Otherwise HTTP would be a way around the client certificates.
         if self.tls_client_ca:
             raise ValueError(
                 "--http-inference offers explanations over plain HTTP, without the client certificates that "

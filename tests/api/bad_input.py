@@ -1,4 +1,4 @@
-"""The table of bad input: each case with its status, its reason and its field."""
+"""A table of bad requests, with the status, the reason and the field of each error."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NAN, INFINITE = float("nan"), float("inf")
 
 @dataclass(frozen=True)
 class Bad:
-    """One call that must fail, and how."""
+    """A call that must fail, and its error."""
 
     title: str
     call: Callable[[Serving], Any]

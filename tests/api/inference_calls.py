@@ -1,4 +1,4 @@
-"""Inference requests that are right, for tests to spoil; and the same questions through sequela.v1."""
+"""Correct inference requests, which tests change to make them wrong, and the same requests by sequela.v1."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def infer_request(
 
 
 def tensors(response: oip.ModelInferResponse) -> dict[str, Any]:
-    """The outputs as arrays, texts as a list of bytes."""
+    """Returns the outputs as arrays, and texts as lists of bytes."""
     if response.raw_output_contents:
         pairs = zip(response.outputs, response.raw_output_contents, strict=True)
         return {output.name: _from_raw(output, raw) for output, raw in pairs}
@@ -98,7 +98,7 @@ def our_inputs(arrays: Arrays) -> list[pb.InputTensor]:
 
 
 def create_background(server: Serving, case: Case) -> None:
-    """The case's average event, as `usual`."""
+    """Stores the average event of a case as the background `usual`."""
     header = pb.CreateBackgroundHeader(name=f"models/{case.name}/backgrounds/{BACKGROUND}")
     values = pb.BackgroundValues(inputs=our_inputs(case.average()))
     parts = [pb.CreateBackgroundRequest(header=header), pb.CreateBackgroundRequest(values=values)]
@@ -106,7 +106,7 @@ def create_background(server: Serving, case: Case) -> None:
 
 
 def ours(server: Serving, case: Case, row: Arrays, **options: Any) -> pb.Explanation:
-    """The same question through sequela.v1, about all targets in the model's order."""
+    """Sends the same request by sequela.v1, for all targets in the model's order."""
     options = {"targets": map(str, range(len(case.targets))), **options}
     request = pb.ExplainRequest(
         model=pb.ModelReference(name=case.name),
@@ -118,7 +118,7 @@ def ours(server: Serving, case: Case, row: Arrays, **options: Any) -> pb.Explana
 
 
 def by_event(found: pb.Explanation) -> dict[int, list[float]]:
-    """The event level by t."""
+    """Returns the event level by t."""
     return {
         each.event: list(each.values)
         for each in found.event_level.attributions
@@ -127,19 +127,19 @@ def by_event(found: pb.Explanation) -> dict[int, list[float]]:
 
 
 def total(found: pb.LevelExplanation, *kinds: int) -> NDArray[np.float64]:
-    """The sum over players of these kinds; 0 where there is none."""
+    """Returns the sum over the players of these kinds; 0 if there are none."""
     parts = [list(each.values) for each in found.attributions if each.kind in kinds]
     return np.sum(parts, axis=0) if parts else np.zeros(1)
 
 
 def by_feature(found: pb.Explanation) -> list[list[float]]:
-    """The feature level in the model's order."""
+    """Returns the feature level in the model's order."""
     values = {each.feature: list(each.values) for each in found.feature_level.attributions if each.feature}
     return [values[feature.name] for feature in found.features]
 
 
 def instances(rows: Sequence[Arrays]) -> list[Any]:
-    """As KServe's first protocol has them: plain where there is one input."""
+    """Returns instances for KServe's first protocol, without names if there is one input."""
     return [
         next(iter(row.values())).tolist()
         if len(row) == 1
@@ -149,7 +149,7 @@ def instances(rows: Sequence[Arrays]) -> list[Any]:
 
 
 def as_json(request: oip.ModelInferRequest) -> str:
-    """A typed request in the REST form of the Open Inference Protocol."""
+    """Returns a typed request in the REST form of the Open Inference Protocol."""
     parameters = {key: getattr(v, v.WhichOneof("parameter_choice")) for key, v in request.parameters.items()}
     body = {
         "id": request.id,

@@ -1,4 +1,4 @@
-"""An explanation with every field set to something of its own, and explainers that tests hold in their hand."""
+"""An explanation with a different value in every field, and explainers that tests control."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from sequela.explain.explanation import (
     LevelQuality,
     Pruning,
     PruningPoint,
+    Reason,
     StopReason,
     TargetScore,
 )
@@ -46,7 +47,7 @@ def level(*kinds: PlayerKind) -> LevelExplanation:
 
 
 def explanation() -> Explanation:
-    """Two targets, all levels."""
+    """Returns an explanation of two targets with all levels."""
     kind = PlayerKind
     return Explanation(
         name="explanations/e",
@@ -106,11 +107,16 @@ def explanation() -> Explanation:
         cut_short=True,
         warnings=(ExplanationWarning("OUTPUTS_LEFT_OUT", "2 of 5 outputs were explained"),),
         output_count=5,
+        reasons=(
+            Reason("t", "Amount.", "templates[1]", "7", kind.CELL, 0.5, 0.125, -1, "amount"),
+            Reason("t", "Age.", "default", "1", kind.FEATURE, 0.4, 0.1, feature="age", tied=True),
+        ),
+        event_weights=(0.25, 0.75),
     )
 
 
 class LoadingStates:
-    """The operator's models, which are being loaded until a test says otherwise."""
+    """The operator's models, which are loading until a test ends that."""
 
     def __init__(self) -> None:
         self.loaded = threading.Event()
@@ -126,7 +132,7 @@ class LoadingStates:
 
 
 class Scripted:
-    """An explainer that does what a test says. `begun` counts the questions that reached it."""
+    """An explainer that does what a test says. `begun` counts the requests that reached it."""
 
     def __init__(self, act: Callable[[ExplainRequest, Deadline], Any]) -> None:
         self._act = act
@@ -139,9 +145,9 @@ class Scripted:
 
 
 class Gate(Scripted):
-    """Holds every question until it is opened; looks at the clock like an explainer between two batches.
+    """Holds every request until it is opened, and checks the deadline like an explainer between two batches.
 
-    When the time is up it has nothing to conclude with.
+    It has no partial answer to return when the deadline is reached.
     """
 
     def __init__(self) -> None:

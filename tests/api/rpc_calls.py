@@ -1,4 +1,4 @@
-"""Requests that are right, for tests to spoil."""
+"""Correct requests, which tests change to make them wrong."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def inline(onnx: bytes = GRU) -> pb.ModelReference:
 
 
 def explain_request(**changed: Any) -> pb.ExplainRequest:
-    """A right request with some fields replaced."""
+    """Returns a correct request with some fields replaced."""
     fields = {"model": inline(), "background": background(), "sequence": sequence(), **changed}
     return pb.ExplainRequest(**fields)
 

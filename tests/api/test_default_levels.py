@@ -30,14 +30,14 @@ def wider(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 def test_the_default_levels_are_those_of_the_options(wider: dict[str, Any]) -> None:
     """Whether all outputs are asked for or the explanation alone."""
-    for names in (("explanation",), wider["chosen"]((), None)):
-        assert wider["needed"](names, None) == Options().levels
+    for names in (("explanation",), wider["choose"]((), None)):
+        assert wider["levels_for"](names, None) == Options().levels
 
 
 def test_another_level_is_computed_if_it_is_named(wider: dict[str, Any]) -> None:
     """Alone, it is answered in the explanation, and the outputs of other levels are left out."""
     asked = frozenset({WiderLevel.HALVES})
-    assert wider["needed"](("explanation",), asked) == ("halves",)
-    names = wider["chosen"]((), asked)
+    assert wider["levels_for"](("explanation",), asked) == ("halves",)
+    names = wider["choose"]((), asked)
     assert "explanation" in names
     assert not {"event_attributions", "feature_attributions"} & set(names)

@@ -1,4 +1,4 @@
-"""A scripted server for faults and counts. What the numbers mean is tested against the real one."""
+"""A scripted server that can fail and counts calls. What numbers mean is tested with the real server."""
 
 import json
 from collections.abc import Iterator
@@ -19,13 +19,13 @@ GRU = BY_NAME["gru"]
 
 @pytest.fixture
 def script() -> Script:
-    """What the scripted server knows and was sent."""
+    """The script of the server, which records what it was sent."""
     return Script()
 
 
 @pytest.fixture
 def address(script: Script) -> Iterator[str]:
-    """Where the scripted server listens."""
+    """The address of the scripted server."""
     with serving(script) as where:
         yield where
 
@@ -39,7 +39,7 @@ def client(address: str) -> Iterator[Sequela]:
 
 @pytest.fixture
 def model_file(tmp_path: Path) -> Path:
-    """A file that the scripted server takes for a model."""
+    """A file that the scripted server accepts as a model."""
     path = tmp_path / "model.onnx"
     path.write_bytes(b"onnx" * 1000)
     return path
@@ -47,7 +47,7 @@ def model_file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run() -> Run:
-    """Runs the command with these arguments; 100 columns wide."""
+    """Runs the command with these arguments, 100 columns wide."""
     return lambda *arguments: CliRunner().invoke(
         main, [str(each) for each in arguments], env={"COLUMNS": "100"}
     )
@@ -55,7 +55,7 @@ def run() -> Run:
 
 @pytest.fixture
 def alert(tmp_path: Path) -> Path:
-    """A sequence of six events for the GRU, in a file, with what is known of the latest."""
+    """A file with a sequence of six events for the GRU, and information about the latest."""
     rows = GRU.sample(6)["events"].tolist()
     infos: list[dict[str, object]] = [{}] * 5 + [
         {"time": "2026-04-02T07:35:05Z", "display": {"f0": "4,210.00 EUR", "shop": "corner"}}
@@ -67,7 +67,7 @@ def alert(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def arguments(real: str, alert: Path, tmp_path: Path) -> list[object]:
-    """A full question to the real server."""
+    """All arguments to explain the alert on the real server."""
     np.save(tmp_path / "background.npy", GRU.average()["events"])
     return [
         *("explain", "--server", real, "--model", GRU.path, "--sequence", alert),
@@ -77,7 +77,7 @@ def arguments(real: str, alert: Path, tmp_path: Path) -> list[object]:
 
 @pytest.fixture
 def ask(run: Run, real: str) -> Ask:
-    """Explains a file, as JSON."""
+    """Explains a file, with the answer as JSON."""
     return lambda model, file, *more: run(
         *("explain", "--server", real, "--model", model, "--sequence", file),
         *("--level", "event", "--pruning-tolerance", 0, "--json", "-", *more),

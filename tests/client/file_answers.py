@@ -1,4 +1,4 @@
-"""What the command answers about a file, and files to ask about."""
+"""Reads the answers of the command about files, and writes files to ask about."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ Ask = Callable[..., Result]
 
 
 def scored(done: Result) -> tuple[float, int]:
-    """The answer's score and number of events."""
+    """Returns the score and the number of events in an answer."""
     assert done.exit_code == 0, done.output
     told = json.loads(done.stdout)
     return told["targets"][0]["score"], told["length"]
 
 
 def refused(done: Result) -> str:
-    """One line about what is wrong."""
+    """Asserts that the command failed, and returns its one line of error."""
     assert done.exit_code == 1, done.output
     assert done.stderr.count("\n") == 1
     assert done.stderr.startswith("error: ")
@@ -29,12 +29,12 @@ def refused(done: Result) -> str:
 
 
 def zeros(folder: Path, width: int) -> tuple[object, ...]:
-    """A background of zeros in a file."""
+    """Writes a background of zeros to a file, and returns the arguments that name it."""
     np.save(folder / "zeros.npy", np.zeros(width, np.float32))
     return ("--background", folder / "zeros.npy")
 
 
 def text(folder: Path, name: str, content: str) -> Path:
-    """A file of this text."""
+    """Writes a file with this text."""
     (folder / name).write_text(content)
     return folder / name

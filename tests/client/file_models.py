@@ -1,4 +1,4 @@
-"""Small models whose every column counts differently: a column or a row in the wrong place changes the score."""
+"""Small models in which every column has a different weight, so that a misplaced column or row changes the score."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from small_onnx import FLOAT, INT64, model, value
 
 
 def weighted(width: int, kind: int = FLOAT) -> bytes:
-    """sigmoid(mean over events of (event . w) times its place): the order of columns and of events counts."""
+    """Returns a model that depends on the order of columns and events: sigmoid(mean over events of (event · w) times
+    its place).
+    """
     weights = np.linspace(-0.3, 0.7, width, dtype=np.float32)[:, None]
     nodes = [
         helper.make_node("Cast", ["x"], ["floats"], to=FLOAT),
@@ -31,7 +33,7 @@ def weighted(width: int, kind: int = FLOAT) -> bytes:
 
 
 def odd() -> bytes:
-    """The share of odd ids: the last digit counts, however large the id."""
+    """Returns a model that computes the share of odd ids, so that the last digit matters, however large the id is."""
     nodes = [
         helper.make_node("Mod", ["x", "two"], ["rest"]),
         helper.make_node("Cast", ["rest"], ["floats"], to=FLOAT),
@@ -42,7 +44,7 @@ def odd() -> bytes:
 
 
 def written(folder: Path, onnx_bytes: bytes, schema: Mapping[str, Any] | None = None) -> Path:
-    """A model with its schema in a folder of its own."""
+    """Writes a model with its schema to a new folder."""
     folder.mkdir()
     (folder / "model.onnx").write_bytes(onnx_bytes)
     if schema:
@@ -51,12 +53,12 @@ def written(folder: Path, onnx_bytes: bytes, schema: Mapping[str, Any] | None = 
 
 
 def features(*names: str) -> dict[str, Any]:
-    """A schema that names the columns of x in order."""
+    """Returns a schema that names the columns of x in order."""
     return {"features": [{"name": name, "columns": {"x": [at]}} for at, name in enumerate(names)]}
 
 
 def score(path: Path, x: NDArray[Any] | Sequence[Any]) -> float:
-    """What the model itself gives for one sequence."""
+    """Scores one sequence with onnxruntime alone."""
     session = onnxruntime.InferenceSession(str(path))
     wanted = np.int64 if session.get_inputs()[0].type == "tensor(int64)" else np.float32
     answer = session.run(None, {session.get_inputs()[0].name: np.asarray(x, wanted)[None]})

@@ -1,5 +1,5 @@
 # ruff: noqa: N802 the methods have gRPC's names
-"""A server that answers from a script and keeps what it was sent: for faults and for counts."""
+"""A server that answers by a script and records what it was sent, for tests of faults and of the number of calls."""
 
 from __future__ import annotations
 
@@ -49,13 +49,15 @@ def refuse(
 
 
 def attribution(kind: str, *values: float, error: float = 0.01, **place: Any) -> pb.Attribution:
-    """One player's attribution, with the same standard error for every target."""
+    """Returns the attribution of one player, with the same standard error for every target."""
     number = pb.PlayerKind.Value(f"PLAYER_KIND_{kind}")
     return pb.Attribution(kind=number, values=values, standard_errors=[error] * len(values), **place)
 
 
 def explanation(request: pb.ExplainRequest, background_digest: str) -> pb.Explanation:
-    """Four events of two features, the two oldest pruned; two targets, additive at every level."""
+    """Returns an explanation of four events of two features. The two oldest are pruned. It has two targets, and adds up
+    at every level.
+    """
     quality = pb.LevelQuality(
         stop_reason=pb.STOP_REASON_TARGET, players=3, coalitions=8, largest_standard_error=0.01
     )
@@ -123,7 +125,7 @@ def explanation(request: pb.ExplainRequest, background_digest: str) -> pb.Explan
 
 @dataclass
 class Script(rpc.ExplanationServiceServicer, rpc.ModelServiceServicer, rpc.BackgroundServiceServicer):
-    """What the server knows and does. `calls`: each call's name and request, in order."""
+    """The script of the server. `calls` records the name and the request of each call, in order."""
 
     uploads: bool = True
     failures: list[tuple[Any, ...]] = field(default_factory=list)
@@ -133,7 +135,7 @@ class Script(rpc.ExplanationServiceServicer, rpc.ModelServiceServicer, rpc.Backg
 
     @property
     def names(self) -> list[str]:
-        """The calls' names."""
+        """The names of the calls."""
         return [name for name, _ in self.calls]
 
     def Explain(self, request: pb.ExplainRequest, context: Any) -> pb.ExplainResponse:
@@ -219,7 +221,7 @@ class Script(rpc.ExplanationServiceServicer, rpc.ModelServiceServicer, rpc.Backg
 
 @contextmanager
 def serving(script: Script) -> Iterator[str]:
-    """Runs the script on a free port of this machine; gives the address."""
+    """Serves the script on a free port of this machine, and yields the address."""
     server = grpc.server(ThreadPoolExecutor(4), options=[("grpc.max_receive_message_length", 2 << 20)])
     for add in (
         rpc.add_ExplanationServiceServicer_to_server,

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from client import file_models as models
 from client.command_runs import Run
-from client.page_tables import without_log
+from client.page_outputs import without_log
 from inference_server import InferenceServer, ServedModel
 from rich.console import Console
 from sequela_client import Explanation, Sequela
@@ -198,10 +198,10 @@ def test_a_misspelt_path_of_a_model(run: Run, tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.ones((2, 1), np.float32))
     near = run("explain", "--model", model.with_name("modell.onnx"), "--sequence", tmp_path / "x.npy")
     assert (near.exit_code, near.stderr.count("\n")) == (1, 1)
-    assert "modell.onnx: No such file; " in near.stderr
+    assert "modell.onnx: there is no such file; " in near.stderr
     assert "has model.onnx" in near.stderr
     folder = run("explain", "--model", model.parent, "--sequence", tmp_path / "x.npy")
-    assert f"a folder, not an ONNX file; it holds {model}" in folder.stderr
+    assert f"is a folder, not an ONNX file; it has {model}" in folder.stderr
 
 
 def test_a_fault_of_our_own_is_one_line(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

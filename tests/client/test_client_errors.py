@@ -126,9 +126,9 @@ def test_nobody_listens(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"levels": ["events"]}, "levels: 'events' is none of event, feature, cell"),
-        ({"feature_scope": "all"}, "feature_scope: 'all' is none of unpruned, full_sequence"),
-        ({"link": "probit"}, "link: 'probit' is none of identity, logit"),
+        ({"levels": ["events"]}, "levels: must be one of event, feature, cell, not 'events'"),
+        ({"feature_scope": "all"}, "feature_scope: must be one of unpruned, full_sequence, not 'all'"),
+        ({"link": "probit"}, "link: must be one of identity, logit, not 'probit'"),
         ({"seed": -1}, "seed: -1 is out of range"),
         ({"max_coalitions": 1.5}, "max_coalitions: must be a whole number"),
         ({"targets": 1.5}, "targets: must be names or column numbers, not 1.5"),
@@ -161,7 +161,7 @@ def test_an_unknown_option_is_a_type_error(client: Sequela) -> None:
         ({"timeout": -1}, "timeout: must be a number of seconds"),
         (
             {"sequence": Sequence(SEQUENCE, ({"id": "e"},) * len(SEQUENCE))},
-            "events: must be EventInfo, not dict",
+            "events: each item must be an EventInfo, not dict",
         ),  # type: ignore[arg-type]
         (
             {"sequence": Sequence(SEQUENCE, (EventInfo(time="now"),))},

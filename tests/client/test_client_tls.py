@@ -251,7 +251,7 @@ def test_a_server_that_says_nothing() -> None:
     [
         ({"ca": "nowhere.pem"}, "nowhere.pem: No such file"),
         ({"ca": "client.key"}, "has no PEM block 'CERTIFICATE'"),
-        ({"certificate": "client.pem"}, "certificate and key go together"),
+        ({"certificate": "client.pem"}, "certificate and key must be given together"),
         ({"certificate": "client.pem", "key": "client.pem"}, "has no PEM block 'PRIVATE KEY'"),
     ],
 )

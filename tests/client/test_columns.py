@@ -59,7 +59,7 @@ def test_other_columns_are_refused(run: Run, real: str, named: tuple[object, ...
     path = headed(tmp_path / "alert.csv", wrong, GRU.sample(4)["events"])
     done = run("explain", "--server", real, *named, "--sequence", path)
     assert done.exit_code == 1
-    said = f"alert.csv: columns {', '.join(wrong)}; the model's features are {', '.join(NAMES)}"
+    said = f"alert.csv: its columns are {', '.join(wrong)}; the model's features are {', '.join(NAMES)}"
     assert said in done.stderr
 
 

@@ -176,7 +176,7 @@ def test_several_targets_are_drawn(run: Run, address: str, alert: Path) -> None:
     ("change", "code", "said"),
     [
         (("--pruning-tolerance", -1), 1, "--pruning-tolerance: "),
-        (("--model", "nowhere.onnx"), 1, "nowhere.onnx: No such file"),
+        (("--model", "nowhere.onnx"), 1, "nowhere.onnx: there is no such file"),
         (("--sequence", "nowhere.csv"), 1, "nowhere.csv: No such file"),
         (("--background", "nobody"), 1, "nobody"),
         (
@@ -258,7 +258,7 @@ def test_a_name_needs_a_server(alert: Path) -> None:
     """A registered model's name without the server that has it: the error says what is missing."""
     done = command("explain", "--model", "account_takeover", "--sequence", str(alert))
     assert done.returncode == 1
-    assert "(a name needs --server with a server that has it)" in done.stderr
+    assert "is a name, not a file; to use a model by its name, name its server with --server" in done.stderr
 
 
 def command(*words: str) -> subprocess.CompletedProcess[str]:
@@ -348,7 +348,10 @@ def test_the_story_names_the_scope(client: Sequela) -> None:
 def test_says_when_nothing_passes_the_threshold(run: Run, arguments: list[object]) -> None:
     """Where no single cell is answered, the threshold is named with what else to try; that then works."""
     done = run(*arguments, "--cell-threshold", 50)
-    said = "No event and feature both pass the threshold 50; try --top-k-events 3 --top-k-features 3."
+    said = (
+        "There is no single cell, because no event and feature both pass the threshold 50; "
+        "try --top-k-events 3 --top-k-features 3."
+    )
     assert said in " ".join(done.stdout.split())
     tried = run(*arguments, "--top-k-events", 3, "--top-k-features", 3)
     assert tried.exit_code == 0
@@ -358,4 +361,4 @@ def test_says_when_nothing_passes_the_threshold(run: Run, arguments: list[object
 def test_names_the_minimum_score(run: Run, arguments: list[object]) -> None:
     """A score that is not explained is set against the number that the caller gave."""
     done = run(*arguments, "--minimum-score", 0.999)
-    assert "below the minimum to explain, 0.999." in done.stdout
+    assert "below the minimum score of 0.999, so it is not explained." in done.stdout

@@ -23,12 +23,12 @@ GRU = BY_NAME["gru"]
 def test_a_running_server_is_its_operators(
     run: Run, alert: Path, given: tuple[str, str], setting: str
 ) -> None:
-    """The message says which option goes without --server, and what the operator can set instead."""
+    """The message says which option cannot be used with --server, and what the operator can set instead."""
     done = run("explain", "--server", "localhost:1", "--model", "m", "--sequence", alert, *given)
     assert done.exit_code == 2
     said = " ".join(done.stderr.split())
-    assert f"{given[0]} goes without --server" in said
-    assert f"operator can start it with {setting}" in said
+    assert f"{given[0]} cannot be used with --server" in said
+    assert f"operator can start the server with {setting}" in said
 
 
 def test_other_executions_are_not_known(run: Run, alert: Path) -> None:

@@ -190,11 +190,13 @@ def test_columns_that_are_misplaced_or_twice(ask: Ask, tmp_path: Path) -> None:
     """A name in another place than the model's, one that is there twice, one that is nowhere: refused."""
     model = models.written(tmp_path / "m", models.weighted(2), models.features("a", "b"))
     path, more = text(tmp_path, "t.csv", "a,b,c\n1.5,2,3\n"), zeros(tmp_path, 2)
-    assert "--columns has a in place 2, the model has it in place 1" in refused(
+    assert "--columns has a in place 2, but the model has it in place 1" in refused(
         ask(model, path, *more, "--columns", "c,a")
     )
     assert "there is no column 'd'; it has a, b, c" in refused(ask(model, path, *more, "--columns", "a,d"))
-    assert "--columns names 1; the model takes 2: a, b" in refused(ask(model, path, *more, "--columns", "a"))
+    assert "--columns lists 1, and the model takes 2 columns, in this order: a, b" in refused(
+        ask(model, path, *more, "--columns", "a")
+    )
     turned = scored(ask(model, path, *more, "--columns", "b,a"))
     assert turned == (pytest.approx(models.score(model, [[1.5, 2]]), abs=1e-6), 1)
     twice = text(tmp_path, "twice.csv", "a,b,a\n1.5,2,3\n")
@@ -220,10 +222,11 @@ def test_arrays_with_a_batch_axis(ask: Ask, tmp_path: Path) -> None:
     np.save(tmp_path / "one.npy", x[None])
     done = ask(model, tmp_path / "one.npy", *more)
     assert scored(done) == (right, 2)
-    assert "the shape (1, 2, 2) was read as one sequence (2, 2)" in done.stderr
+    assert "the shape (1, 2, 2) was read as one sequence of shape (2, 2)" in done.stderr
     np.save(tmp_path / "two.npy", np.stack([x, x]))
-    assert "a batch of 2 sequences; one is explained: write x[0]" in refused(
-        ask(model, tmp_path / "two.npy", *more)
+    assert (
+        "a batch of 2 sequences, and one can be explained at a time; write one of them, such as x[0]"
+        in refused(ask(model, tmp_path / "two.npy", *more))
     )
     np.savez(tmp_path / "z.npz", x)
     assert scored(ask(model, tmp_path / "z.npz", *more)) == (right, 2)
@@ -234,7 +237,7 @@ def test_options_that_go_with_tables_only(ask: Ask, tmp_path: Path) -> None:
     model = models.written(tmp_path / "m", models.weighted(2))
     np.save(tmp_path / "x.npy", np.ones((2, 2), np.float32))
     said = refused(ask(model, tmp_path / "x.npy", *zeros(tmp_path, 2), "--entity", "a=1"))
-    assert "--entity goes with a table" in said
+    assert "--entity can be used only for a table" in said
 
 
 def test_a_model_of_several_inputs_from_one_table(ask: Ask, tmp_path: Path) -> None:
@@ -258,7 +261,10 @@ def test_a_model_of_several_inputs_from_one_table(ask: Ask, tmp_path: Path) -> N
     assert told == (pytest.approx(1 / (1 + np.exp(-0.1 * (2.5 + 40))), abs=1e-6), 2)
     other = text(tmp_path, "other.csv", "age,hour,amount\n40,2,1\n41,4,3\n")
     said = refused(ask(model, other, "--background", base))
-    assert "line 3, column 1 (age): '41', but '40' before; input 'profile' has one value" in said
+    assert (
+        "line 3, column 1 (age): '41', but '40' in the rows before; the static input 'profile' must have one value"
+        in said
+    )
 
 
 def test_pandas_numbers_beside_its_index(ask: Ask, tmp_path: Path) -> None:

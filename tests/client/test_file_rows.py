@@ -24,7 +24,10 @@ def test_the_long_format(ask: Ask, tmp_path: Path) -> None:
     model = models.written(tmp_path / "m", models.weighted(2), models.features("amount", "hour"))
     path, more = text(tmp_path, "long.csv", LONG), zeros(tmp_path, 2)
     said = refused(ask(model, path, *more))
-    assert "column 'account' has 2 values (A, B): several sequences in one file? --entity account=A" in said
+    assert (
+        "column 'account' has 2 values (A, B), so there seem to be several sequences; --entity account=A"
+        in said
+    )
     done = ask(model, path, *more, "--entity", "account=A", "--time", "when")
     right = models.score(model, [[1.5, 10], [0.25, 12.5], [-1, 13]])
     assert scored(done) == (pytest.approx(right, abs=1e-6), 3)
@@ -42,7 +45,7 @@ def test_blocks_of_rows_that_some_column_tells_apart(ask: Ask, tmp_path: Path) -
     model = models.written(tmp_path / "m", models.weighted(1), models.features("amount"))
     content = "{},amount\n1,1.5\n1,2\n2,3\n2,-4\n"
     path, more = text(tmp_path, "t.csv", content.format("engine")), zeros(tmp_path, 1)
-    assert "column 'engine' has 2 values (1, 2): several sequences in one file?" in refused(
+    assert "column 'engine' has 2 values (1, 2), so there seem to be several sequences" in refused(
         ask(model, path, *more)
     )
     first = ask(model, path, *more, "--entity", "engine=1")
@@ -76,7 +79,7 @@ def test_the_newest_event_first(ask: Ask, tmp_path: Path) -> None:
     model = models.written(tmp_path / "m", models.weighted(1), models.features("amount"))
     path, more = text(tmp_path, "t.csv", "time,amount,ref\n300,3,c\n200,-2,b\n100,1,a\n"), zeros(tmp_path, 1)
     said = refused(ask(model, path, *more))
-    assert "line 3: time goes back from 300 to 200; the oldest event comes first. --sort-by time" in said
+    assert "line 3: time goes back from 300 to 200; the oldest event must come first. --sort-by time" in said
     done = ask(model, path, *more, "--sort-by", "time", "--id", "ref")
     assert scored(done) == (pytest.approx(models.score(model, [[1], [-2], [3]]), abs=1e-6), 3)
     assert [event["info"]["id"] for event in json.loads(done.stdout)["event_values"]] == ["c", "b", "a"]

@@ -78,27 +78,27 @@ REFUSED: dict[str, tuple[str | bytes, str]] = {
     "infinity": ("1,inf\n", "line 1, column 2: 'inf' is not a finite number"),
     "too large": ("1,1e999\n", "larger than any number"),
     "an underscore": ("1,1_0\n2,3\n", "'1_0'"),
-    "thousands in quotes": ('"1,234.5",2\n3,4\n', "separators for thousands"),
+    "thousands in quotes": ('"1,234.5",2\n3,4\n', "thousands separators"),
     "thousands, German": ("1.234,5;2\n3;4\n", "'1.234,5'"),
     "thousands or decimals": (
         "1,234;2,345\n3;4\n",
-        "line 1: '1,234' may have a decimal comma or a separator",
+        "line 1: '1,234' may have a decimal comma or a thousands separator",
     ),
-    "both marks": ("1,5;2.5\n3;4\n", "which is the decimal mark?"),
+    "both marks": ("1,5;2.5\n3;4\n", "so the decimal mark is not clear"),
     "a ragged row": ("1,2\n3,4,5\n5,6\n", "line 2 has 3 columns, not 2 (read with ',' between columns"),
-    "names of rows": ("a,b\nr1,1,2\nr2,3,4\n", "the header has 2 names, line 2 has 3 values"),
+    "names of rows": ("a,b\nr1,1,2\nr2,3,4\n", "the header has 2 names, and line 2 has 3 values"),
     "decimal commas between commas": ("value\n1,5\n2,5\n", "decimal commas (--decimal ,)"),
     "a header twice": ("a,b\n1,2\na,b\n3,4\n", "line 3 repeats the header"),
     "text and numbers first": ("x,2\n3,4\n", "the first row has 'x' and '2'"),
     "counting whole numbers": ("0,1,2\n3,4,5\n6,7,8\n", "the first row counts 0, 1, 2"),
     "counting from one": ("1,2,3\n0.5,1.5,2.5\n", "the first row counts 1, 2, 3"),
     "a zero over whole numbers": ("0\n1\n0\n", "the first row counts 0"),
-    "an event in a comment": ("1,2\n#3,4\n5,6\n", "line 2 begins with '#' but holds values"),
+    "an event in a comment": ("1,2\n#3,4\n5,6\n", "line 2 begins with '#' but has values"),
     "an event in a comment under a header": (
         "ref,a\n#1,3.5\nx,4.5\n",
-        "line 2 begins with '#' but holds values",
+        "line 2 begins with '#' but has values",
     ),
-    "all events in comments": ("ref,a\n#1,3.5\n", "line 2 begins with '#' but holds values"),
+    "all events in comments": ("ref,a\n#1,3.5\n", "line 2 begins with '#' but has values"),
     "Latin-1": ("gr\u00f6\u00dfe,b\n1,2\n".encode("latin-1"), "line 1: byte 0xf6 is not UTF-8"),
     "UTF-16 without a mark": ("a,b\n1,2\n".encode("utf-16-le"), "UTF-16 without a byte order mark"),
     "a workbook": (b"PK\x03\x04rest", "an Excel workbook"),
@@ -126,10 +126,12 @@ def test_options_settle_what_is_in_doubt(tmp_path: Path) -> None:
     np.testing.assert_array_equal(numbers(single), [[1.5], [2.5]])
     named = table(tmp_path, "t.csv", "gr\u00f6\u00dfe,b\n1,2\n".encode("latin-1"), encoding="latin-1")
     assert named.names == ("gr\u00f6\u00dfe", "b")
-    assert "--encoding is 'klingon', which is not an encoding" in refusal(
+    assert "--encoding must be the name of an encoding" in refusal(
         tmp_path, "t.csv", "1,2\n", encoding="klingon"
     )
-    assert "--delimiter is '/'" in refusal(tmp_path, "t.csv", "1/2\n", delimiter="/")
+    assert "--delimiter must be one of , ; | tab space, not '/'" in refusal(
+        tmp_path, "t.csv", "1/2\n", delimiter="/"
+    )
 
 
 def test_a_column_of_zeros_and_ones_under_a_name(tmp_path: Path) -> None:
@@ -178,9 +180,9 @@ def test_json_lines(tmp_path: Path, name: str) -> None:
         ([{"a": 1}, {"a": None}], "record 2, column 1 (a): the value is missing"),
         ([{"a": 1}, {"a": 10**400}], "record 2, column 1 (a)"),
         ([{"a": 1}, {"a": float("inf")}], "record 2, column 1 (a): inf is not a finite number"),
-        ([{"a": 1}, {"a": [2]}], "record 2, 'a' holds list"),
+        ([{"a": 1}, {"a": [2]}], "record 2, 'a' is a list, not a single value"),
         ([{"a": 1}, 5], "record 2 is not an object"),
-        ([{"inputs": [[1]]}], "several alerts in one file?"),
+        ([{"inputs": [[1]]}], "as if the file had several alerts"),
         ({"columns": ["a"], "data": [[1], [2, 3]]}, "row 2 of 'data'"),
         ({"0": {"0": 1, "1": 2}, "1": {"0": 1, "1": 2}}, "rows and columns both have numbers"),
         ({"a": {"0": 1}, "b": {"1": 2}}, "different keys"),
@@ -247,5 +249,5 @@ def test_arrays(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["a.parquet", "a.xlsx", "a.pkl", "a.csv.gz", "a.mat"])
 def test_other_kinds_are_refused_with_advice(tmp_path: Path, name: str) -> None:
     """Kinds of files that people try are named with what to do."""
-    with pytest.raises(CallerError, match="are not read: "):
+    with pytest.raises(CallerError, match="cannot be read; "):
         load(tmp_path / name)

@@ -115,6 +115,7 @@ def hostile(explanation: Explanation) -> Explanation:
         event_values=events,
         static_values={HOSTILE: HOSTILE},
         warnings=(ExplanationWarning("X", HOSTILE),),
+        reasons_by_target={HOSTILE: tuple(replace(each, text=HOSTILE) for each in explanation.reasons)},
     )
 
 
@@ -232,9 +233,9 @@ def test_sequences_that_were_not_explained() -> None:
         pruning=replace(alert.pruning, curve=(), values=()),
     )
     page = Page(bare.to_html())
-    assert "below the minimum to explain" in page.words
+    assert "below the minimum score" in page.words
     assert page.count("img") == 0
-    assert "below the minimum to explain" in Page(bare._repr_html_()).words
+    assert "below the minimum score" in Page(bare._repr_html_()).words
 
 
 @pytest.mark.parametrize("factor", [1e6, 1e-7, 0.0])
@@ -254,6 +255,26 @@ def test_warnings_and_deadlines_come_first() -> None:
     words = Page(alert.to_html()).words
     assert words.index("mind the gap") < words.index("In short")
     assert words.index("The deadline ended the computation") < words.index("In short")
+
+
+def test_reasons_stand_before_the_story_and_ties_are_marked() -> None:
+    """With their rank and attribution; the model's own weights stand at the events."""
+    alert = demo_alerts()["takeover-20"]
+    assert len(alert.reasons) > 1
+    first, *others = (replace(each, rank=1, tied=bool(at)) for at, each in enumerate(alert.reasons[:2]))
+    weights = tuple(at / 100 for at in range(alert.length))
+    told = replace(alert, reasons_by_target={alert.targets[0].name: (first, *others)}, event_weights=weights)
+    page = Page(told.to_html())
+    rows = [cells for cells in page.cells if cells[0] == "1="]
+    assert [cells[2] for cells in rows] == [each.text for each in alert.reasons[:2]]
+    assert [float(cells[1]) for cells in rows] == pytest.approx(
+        [each.value for each in alert.reasons[:2]], abs=0.006
+    )
+    assert page.words.index(first.text) < page.words.index("In short")
+    assert "equally strong within their errors" in page.words
+    (latest,) = [cells[0] for cells in page.cells if cells[0].startswith("t=0") and len(cells) == 4]
+    assert latest.endswith("model's weight 0.19")
+    assert first.text in Page(told._repr_html_()).words
 
 
 def test_another_target(client: Sequela) -> None:

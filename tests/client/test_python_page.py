@@ -11,11 +11,14 @@ from pathlib import Path
 
 import pytest
 import sequela_client
-from client.page_tables import option_rows, same_words, without_log
+from client.page_outputs import same_words, without_log
 from sequela_client import Explanation, Sequela
+from sequela_client.options import OPTIONS
 from serving import Serving, embedded
 
 from models.exported.page import ROOT, program, snippets
+from scripts.marked_section import outdated
+from scripts.option_tables import MARK, option_table
 
 PAGE = (ROOT / "docs" / "python.md").read_text()
 SNIPPETS = snippets(PAGE)
@@ -44,8 +47,9 @@ def test_the_code_runs(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_table_of_options() -> None:
-    """It is made from their declaration."""
-    assert "\n".join(option_rows()) in PAGE
+    """It is the one that `python -m scripts.option_tables` writes, and has a row for every option."""
+    assert outdated({"python.md": option_table()}, MARK) == []
+    assert table("Option | Meaning | Default") == list(OPTIONS)
 
 
 def table(head: str) -> list[str]:

@@ -301,7 +301,10 @@ def test_targets_by_numpys_numbers(ask: Ask, sequela: Sequela, model: Path, targ
             lambda s, m: s.average_background("b", FRAME.groupby("age"), model=m),
             "sequences[0]: a key and a table, as groupby gives; send (table for _, table in groups)",
         ),
-        (lambda s, m: s.explain(ROWS, model=m, levels=5), "levels: 5 is none of event"),
+        (
+            lambda s, m: s.explain(ROWS, model=m, levels=5),
+            "levels: must be one of event, feature, cell, not 5",
+        ),
         (lambda s, m: s.explain(ROWS, model=m, targets=True), "targets: must be names or column numbers"),
         (
             lambda s, m: s.explain(ROWS, model=m, labels=pd.Series({"a": "b"})),

@@ -32,8 +32,8 @@ def test_forms(text: str, target: str, host: str, port: int) -> None:
         ("", "it is empty"),
         ("http://localhost:50051", "write localhost:50051, without a scheme"),
         ("grpcs://sequela:50051/", "write sequela:50051, without a scheme"),
-        ("localhost:", "the port is ''"),
-        ("localhost:grpc", "the port is 'grpc'"),
+        ("localhost:", "the port must be a number from 1 to 65535, not ''"),
+        ("localhost:grpc", "the port must be a number from 1 to 65535, not 'grpc'"),
         ("localhost:70000", "must be a number from 1 to 65535"),
     ],
 )

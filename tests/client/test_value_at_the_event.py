@@ -127,7 +127,7 @@ def test_what_is_not_explained_has_a_short_story(told: Explanation) -> None:
     """There is no base value to tell of."""
     bare = replace(told, explained=False, levels={})
     lines = list(summary_lines(bare))
-    assert lines[-1] == "fraud: 0.90. This is below the minimum to explain."
+    assert lines[-1] == "fraud: 0.90. This is below the minimum score, so it is not explained."
 
 
 def test_pruned_events_that_are_most_of_the_difference_matter(told: Explanation) -> None:

@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from sequela.concurrency.cpu import own_cores, usable_cores
+from sequela.concurrency.cpu import own_cores, pin_to, usable_cores
 from sequela.concurrency.worker_pool import WorkerPool
 
 HERE = len(os.sched_getaffinity(0))
@@ -73,7 +73,7 @@ def test_workers_stay_on_their_cores() -> None:
     """Each of the pool's threads runs on its own core alone, the caller's wherever it was."""
     before = os.sched_getaffinity(0)
     cores = own_cores(HERE)
-    pool = WorkerPool(HERE, cores)
+    pool = WorkerPool(HERE, pin_to(cores))
     barrier = threading.Barrier(HERE)
 
     def where() -> tuple[int, ...]:

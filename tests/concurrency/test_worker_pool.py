@@ -13,6 +13,7 @@ from functools import partial
 
 import pytest
 from pools import PATIENCE, Spy, busy_for, pool_of
+from sequela.concurrency.cpu import pin_to
 from sequela.concurrency.worker_pool import WorkerPool
 from sequela.errors import Unavailable
 
@@ -304,6 +305,6 @@ def test_looking_does_not_end_what_goes_well() -> None:
 
 def test_a_core_that_is_not_there_leaves_the_worker_where_it_is() -> None:
     """Sandboxes forbid binding threads, and cores are taken away: jobs are done all the same."""
-    pool = WorkerPool(2, cores=(10**6, -1))
+    pool = WorkerPool(2, pin_to((10**6, -1)))
     assert pool.run([threading.get_ident] * 5)
     pool.close()

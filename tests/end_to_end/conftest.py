@@ -1,4 +1,4 @@
-"""A GRU behind an endpoint, a proxy before that, and a server of ours that explains it."""
+"""A GRU behind an endpoint, a proxy in front of it, and a server of ours that explains it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def proxy(endpoint: InferenceServer) -> Iterator[FaultProxy]:
 
 @pytest.fixture
 def root(tmp_path: Path, proxy: FaultProxy) -> Path:
-    """A repository with the model behind the proxy; answers are not reused, since no version is pinned."""
+    """A repository with the model behind the proxy. Answers are not reused, because no version is pinned."""
     write_endpoint(
         tmp_path,
         "gru",

@@ -93,7 +93,9 @@ def test_narrow_inputs(sequela: Sequela, tmp_path: Path, kind: int, fits: NDArra
     too_far = fits.copy()
     too_far[0, 0] = float(wrong)
     name = TensorProto.DataType.Name(kind).lower()
-    with pytest.raises(SequelaError, match=f"'x' takes {name}, from .*; {wrong}(.0)? does not fit") as caught:
+    with pytest.raises(
+        SequelaError, match=f"'x' takes {name}, from .*, so {wrong}(.0)? does not fit"
+    ) as caught:
         explained(sequela, content, tmp_path, schema, sequence=too_far)
     assert caught.value.reason == "VALUE_OUT_OF_RANGE"
 

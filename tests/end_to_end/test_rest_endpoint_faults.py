@@ -77,7 +77,7 @@ def told(failed: Failure) -> tuple[Code, str]:
 
 
 def every(number: int, spoiled: Twist) -> Twist:
-    """Every so-manieth call with rows is spoiled."""
+    """One in every few calls with rows fails."""
     lock, calls = threading.Lock(), 0
 
     def twist(handler: Handler, answer: Callable[[], None]) -> None:

@@ -80,12 +80,12 @@ def test_it_survives_the_store() -> None:
 
 def test_only_required_levels_join() -> None:
     """Cells bring events and features, and nothing else; a level may require a registered one."""
-    assert WITH_HALVES.with_required(("cell",)) == ("event", "feature", "cell")
+    assert WITH_HALVES.select_names(("cell",)) == ("event", "feature", "cell")
     quarters = replace(HALVES, name="quarters", requires=("test_halves",))
     registry = LevelRegistry((*WITH_HALVES.definitions, quarters))
-    assert registry.with_required(("quarters", "event")) == ("event", "test_halves", "quarters")
-    assert registry.with_required(tuple(Level)) == BUILT_IN
-    assert registry.with_required(()) == ()
+    assert registry.select_names(("quarters", "event")) == ("event", "test_halves", "quarters")
+    assert registry.select_names(tuple(Level)) == BUILT_IN
+    assert registry.select_names(()) == ()
 
 
 def test_a_level_sees_the_results_it_requires() -> None:
@@ -105,7 +105,7 @@ def test_a_level_sees_the_results_it_requires() -> None:
 
 def test_the_time_is_divided_by_shares() -> None:
     """Among the levels that are played, in their order; the last one ends with the deadline."""
-    levels = WITH_HALVES.needed(("event", "test_halves"))
+    levels = WITH_HALVES.select(("event", "test_halves"))
     assert level_ends(levels, 100.0, 200.0) == pytest.approx({"event": 180.0, "test_halves": 200.0})
     assert set(level_ends(levels, 100.0, np.inf).values()) == {np.inf}
     assert level_ends((), 100.0, 200.0) == {}
@@ -119,7 +119,7 @@ def test_unknown_levels_are_named() -> None:
     assert caught.value.reason == "LEVEL_UNKNOWN"
     assert [each.field for each in caught.value.violations] == ["options.levels"]
     with pytest.raises(InvalidInput) as over_rest:
-        WITH_HALVES.with_required(("quarters",), "levels")
+        WITH_HALVES.select_names(("quarters",), "levels")
     assert [each.field for each in over_rest.value.violations] == ["levels"]
 
 

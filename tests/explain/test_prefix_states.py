@@ -26,7 +26,7 @@ from sequela.explain.evaluate.prefix_states.state_cache import (
 )
 from sequela.explain.evaluate.whole import WholeExecution
 from sequela.explain.explanation import StopReason
-from sequela.explain.ports import Frame, Observers, States
+from sequela.explain.ports import Observers, PaddingRows, States
 from sequela.explain.schema import Link
 from sequela.timeshap.cells import Cells, Columns
 from sequela.timeshap.masking import Masker
@@ -52,26 +52,26 @@ def pieces(model: PlainRnn, length: int = LENGTH, seed: int = 0) -> tuple[Masker
     return Masker(x, b, columns), Extent(length, 2, len(static))
 
 
-def padding(before: int, after: int) -> Frame:
-    return Frame((np.full((before, 3), 0.5),), (np.full((after, 3), -0.5),))
+def padding_of(before: int, after: int) -> PaddingRows:
+    return PaddingRows((np.full((before, 3), 0.5),), (np.full((after, 3), -0.5),))
 
 
 def runs(
     model: PlainRnn,
     masker: Masker,
-    frame: Frame | None = None,
+    padding: PaddingRows | None = None,
     output_event: int = 0,
     shared: BackgroundStateCache | None = None,
     key: str | None = None,
     deadline: Deadline | None = None,
 ) -> tuple[PrefixStateExecution, WholeExecution]:
     caller = ModelCaller(deadline or Deadline(), one_worker(), Observers(()))
-    frame = frame or padding(0, 0)
+    padding = padding or padding_of(0, 0)
     steps = window_ends(masker.sequence.length)
-    pasts = PrefixStates(model, masker, frame, steps, caller, shared or BackgroundStateCache(), key)
+    pasts = PrefixStates(model, masker, padding, steps, caller, shared or BackgroundStateCache(), key)
     whole: Any = model
-    states = PrefixStateExecution(whole, model, masker, frame, output_event, pasts, caller)
-    return states, WholeExecution(whole, masker, frame, output_event, caller)
+    states = PrefixStateExecution(whole, model, masker, padding, output_event, pasts, caller)
+    return states, WholeExecution(whole, masker, padding, output_event, caller)
 
 
 def random_coalitions(players: Players, count: int, seed: int = 0) -> NDArray[np.bool_]:
@@ -100,7 +100,7 @@ def test_every_game_has_the_values_of_the_whole_model(
     """Events, blocks, features and cells; static inputs in the states, beside them, both; padding on either side."""
     model = PlainRnn(enters)
     masker, extent = pieces(model)
-    from_states, whole = runs(model, masker, padding(before, after))
+    from_states, whole = runs(model, masker, padding_of(before, after))
     for players in games(extent):
         coalitions = random_coalitions(players, 60)
         found = from_states.outputs(players, coalitions, math.inf)
@@ -114,7 +114,7 @@ def test_an_output_of_an_earlier_event_stops_there(event: int) -> None:
     """Later events are players that change nothing."""
     model = PlainRnn((True,), per_event=True)
     masker, extent = pieces(model)
-    from_states, whole = runs(model, masker, padding(2, 2), output_event=event)
+    from_states, whole = runs(model, masker, padding_of(2, 2), output_event=event)
     for players in games(extent):
         coalitions = random_coalitions(players, 40)
         found = from_states.outputs(players, coalitions, math.inf)

@@ -20,7 +20,7 @@ from sequela.explain.evaluate.prefix_states.execution import PrefixStateExecutio
 from sequela.explain.evaluate.prefix_states.state_cache import BackgroundStateCache, PrefixStates
 from sequela.explain.evaluate.prefix_states.step_runner import ClassStates, Outputs, RunnableStep, StepRunner
 from sequela.explain.evaluate.whole import WholeExecution
-from sequela.explain.ports import Frame, Observers
+from sequela.explain.ports import Observers, PaddingRows
 from sequela.timeshap.cells import Cells, Columns
 from sequela.timeshap.masking import Masker
 from sequela.timeshap.players import (
@@ -110,7 +110,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> Seen:
 
 
 def runs(
-    model: WideRnn, frame: Frame, output_event: int = 0
+    model: WideRnn, padding: PaddingRows, output_event: int = 0
 ) -> tuple[PrefixStateExecution, WholeExecution, Extent]:
     rng = np.random.default_rng(3)
     static = tuple(rng.normal(size=2) for _ in model.enters)
@@ -118,17 +118,17 @@ def runs(
     b = Cells((rng.normal(size=(LENGTH, FEATURES)),), tuple(s + 1 for s in static))
     masker = Masker(x, b, Columns((np.arange(FEATURES),), features=FEATURES, static=len(static)))
     caller = ModelCaller(Deadline(), one_worker(), Observers(()))
-    states = PrefixStates(model, masker, frame, window_ends(LENGTH), caller, BackgroundStateCache(), None)
+    states = PrefixStates(model, masker, padding, window_ends(LENGTH), caller, BackgroundStateCache(), None)
     whole: Any = model
     return (
-        PrefixStateExecution(whole, model, masker, frame, output_event, states, caller),
-        WholeExecution(whole, masker, frame, output_event, caller),
+        PrefixStateExecution(whole, model, masker, padding, output_event, states, caller),
+        WholeExecution(whole, masker, padding, output_event, caller),
         Extent(LENGTH, FEATURES, len(static)),
     )
 
 
-def padding(before: int, after: int) -> Frame:
-    return Frame((np.full((before, FEATURES), 0.5),), (np.full((after, FEATURES), -0.5),))
+def padding_of(before: int, after: int) -> PaddingRows:
+    return PaddingRows((np.full((before, FEATURES), 0.5),), (np.full((after, FEATURES), -0.5),))
 
 
 def coalitions_of(players: Players) -> NDArray[np.bool_]:
@@ -145,7 +145,7 @@ def test_every_game_cut_small(
     game: str, enters: tuple[bool, ...], before: int, after: int, seen: Seen
 ) -> None:
     """However the coalitions are cut, every one has the value that the whole model gives it."""
-    states, whole, extent = runs(WideRnn(enters), padding(before, after))
+    states, whole, extent = runs(WideRnn(enters), padding_of(before, after))
     players = GAMES[game](extent)
     coalitions = coalitions_of(players)
     found = states.outputs(players, coalitions, math.inf)
@@ -161,7 +161,7 @@ def test_every_game_cut_small(
 @pytest.mark.parametrize("event", [-2, -11])
 def test_an_earlier_output_cut_small(event: int, seen: Seen) -> None:
     """Later events are players that change nothing: many coalitions come to the same class."""
-    states, whole, extent = runs(WideRnn((True,), per_event=True), padding(2, 2), event)
+    states, whole, extent = runs(WideRnn((True,), per_event=True), padding_of(2, 2), event)
     for game in GAMES.values():
         players = game(extent)
         coalitions = coalitions_of(players)
@@ -172,7 +172,7 @@ def test_an_earlier_output_cut_small(event: int, seen: Seen) -> None:
 
 def test_branches_begin_in_the_middle_of_what_is_held(seen: Seen) -> None:
     """A branch's later legs know that the states they are given begin at a class other than the first."""
-    states, whole, extent = runs(WideRnn(), padding(0, 0))
+    states, whole, extent = runs(WideRnn(), padding_of(0, 0))
     players = event_players(extent, ())
     coalitions = coalitions_of(players)
     found = states.outputs(players, coalitions, math.inf)
@@ -194,7 +194,7 @@ def test_the_constants_change_no_value(
         "MIN_BRANCH_CLASSES": smallest,
     }.items():
         monkeypatch.setattr(execution, name, value)
-    states, whole, extent = runs(WideRnn((True,)), padding(0, 0))
+    states, whole, extent = runs(WideRnn((True,)), padding_of(0, 0))
     for game in ("pruned", "cells"):
         players = GAMES[game](extent)
         coalitions = coalitions_of(players)
@@ -205,7 +205,7 @@ def test_the_constants_change_no_value(
 
 def test_trees_are_bounded_by_the_states_they_hold() -> None:
     """A power of two that fits into MAX_STATE_BYTES; at least 1024, so that coalitions share something."""
-    states, *_ = runs(WideRnn(), padding(0, 0))
+    states, *_ = runs(WideRnn(), padding_of(0, 0))
     size = states.recurrence.initial(1)[0].nbytes
     most = states._max_coalitions
     assert most & (most - 1) == 0

@@ -147,9 +147,9 @@ def test_padding_belongs_to_nobody_and_keeps_its_values() -> None:
     mask = np.array([0, 0, 1, 1, 1, 1, 0], dtype=np.float32)
     prepared = fit("masked", events=padded, mask=mask)
     assert np.array_equal(prepared.cells.events[0], padded[2:6])
-    assert np.array_equal(prepared.frame.before[0], padded[:2])
-    assert np.array_equal(prepared.frame.after[0], padded[6:])
-    found = loaded(case).run(prepared.cells.as_batch(), prepared.frame, 0)
+    assert np.array_equal(prepared.padding.before[0], padded[:2])
+    assert np.array_equal(prepared.padding.after[0], padded[6:])
+    found = loaded(case).run(prepared.cells.as_batch(), prepared.padding, 0)
     wanted = PlainScorer(case.path, case.inputs).run({"events": padded[None], "mask": mask[None]}, 0, 1)
     np.testing.assert_allclose(found, np.reshape(wanted, found.shape), atol=1e-6)
 

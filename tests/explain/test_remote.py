@@ -19,7 +19,7 @@ from sequela.explain.evaluate.model_caller import ModelCaller
 from sequela.explain.evaluate.remote import RemoteScorer, row_digests
 from sequela.explain.explanation import Explanation, LevelExplanation, StopReason
 from sequela.explain.options import Estimator, Level
-from sequela.explain.ports import Frame, Observers
+from sequela.explain.ports import Observers, PaddingRows
 from sequela.explain.request import GivenSequence, NamedModel, ScoreRequest
 from sequela.explain.service import Explainer
 from sequela.timeshap.cells import Cells
@@ -102,9 +102,9 @@ def test_what_calls_brought_before_one_failed_stays_known() -> None:
 
     model = Nearby(loaded(GRU), refuse, max_batch_rows=8)
     batch = Cells((np.stack([GRU.sample(5, seed)[INPUT] for seed in range(24)]),), ())
-    frame = Frame((batch.events[0][0, :0],), (batch.events[0][0, :0],))
+    padding = PaddingRows((batch.events[0][0, :0],), (batch.events[0][0, :0],))
     caller = ModelCaller(Deadline(), one_worker(), Observers(()))
-    scorer = RemoteScorer.of(model, caller, Cells((batch.events[0][0],), ()), frame, 0)
+    scorer = RemoteScorer.of(model, caller, Cells((batch.events[0][0],), ()), padding, 0)
 
     def build(rows: NDArray[np.intp]) -> Cells:
         return Cells((batch.events[0][rows],), ())
@@ -113,7 +113,7 @@ def test_what_calls_brought_before_one_failed_stays_known() -> None:
         scorer.outputs(row_digests(batch), build, np.inf)
     found = scorer.outputs(row_digests(batch), build, np.inf)
     assert [len(each.events[0]) for each in model.batches] == [8, 8, 8, 8]
-    np.testing.assert_allclose(found, loaded(GRU).run(batch, frame, 0), atol=1e-6)
+    np.testing.assert_allclose(found, loaded(GRU).run(batch, padding, 0), atol=1e-6)
     assert (caller.cost().endpoint_rows, caller.cost().model_rows) == (32, 24)
 
 
@@ -130,7 +130,7 @@ def test_too_many_known_outputs_are_forgotten(monkeypatch: pytest.MonkeyPatch) -
     """And then sent again. Late calls may add outputs at any time, so they are counted without looking at them."""
     model, row = Nearby(loaded(GRU)), Cells((SEQUENCE[INPUT][None],), ())
     caller = ModelCaller(Deadline(), one_worker(), Observers(()))
-    nothing = Frame((SEQUENCE[INPUT][:0],), (SEQUENCE[INPUT][:0],))
+    nothing = PaddingRows((SEQUENCE[INPUT][:0],), (SEQUENCE[INPUT][:0],))
     scorer = RemoteScorer.of(model, caller, Cells((SEQUENCE[INPUT],), ()), nothing, 0)
     scorer = replace(scorer, known=NeverIterated())
     for most, sent in ((2, 1), (2, 1), (1, 2)):

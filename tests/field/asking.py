@@ -1,4 +1,4 @@
-"""Asks the real server about small models, and holds its answers against the truth."""
+"""Explains small models on the real server, and compares the answers with the truth."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SEQUENCE = np.random.default_rng(3).normal(size=(5, WIDTH)).astype(np.float32)
 
 
 class Explain(Protocol):
-    """Explains one sequence by a model file, every coalition of events, nothing pruned."""
+    """Explains one sequence with a model file, with every coalition of events and without pruning."""
 
     def __call__(
         self, content: bytes, sequence: Any, background: Any = None, schema: str = ""
@@ -28,7 +28,7 @@ class Explain(Protocol):
 
 
 def explaining(sequela: Sequela, folder: str) -> Explain:
-    """Writes the model and its schema into a folder, as people have them."""
+    """Returns a function that writes the model and its schema to a folder, and explains."""
 
     def explain(
         content: bytes, sequence: Any, background: Any = None, schema: str = "", **options: Any
@@ -51,7 +51,7 @@ def explaining(sequela: Sequela, folder: str) -> Explain:
 
 
 def assert_true(answer: Explanation, wanted: Truth, tolerance: float = FLOAT32) -> None:
-    """Base value, score and every event's attribution, oldest first."""
+    """Asserts the base value, the score and the attribution of every event, oldest first."""
     found = [each.value for each in sorted(answer.events, key=lambda event: event.t)]
     assert answer.base_value == pytest.approx(wanted.base, abs=tolerance)
     assert answer.score == pytest.approx(wanted.score, abs=tolerance)
@@ -59,7 +59,7 @@ def assert_true(answer: Explanation, wanted: Truth, tolerance: float = FLOAT32) 
 
 
 def refusal(explain: Explain, content: bytes, sequence: NDArray[Any] = SEQUENCE, **given: Any) -> str:
-    """What the server says instead of explaining."""
+    """Returns the message with which the server refuses to explain. Fails if it explains."""
     with pytest.raises(SequelaError) as caught:
         explain(content, sequence, **given)
     return str(caught.value)
@@ -74,14 +74,14 @@ def assert_right_or_refused(
     schema: str = "",
     background: NDArray[Any] | None = None,
 ) -> None:
-    """The truth, or a refusal that says one of these words; never another number."""
+    """Asserts that the answer is the truth, or that the message of the refusal contains one of these words."""
     answer = or_refused(lambda: explain(content, sequence, background=background, schema=schema), words)
     if answer is not None:
         assert_true(answer, truth(content, sequence, background, feed))
 
 
 def or_refused(ask: Callable[[], Explanation], words: str) -> Explanation | None:
-    """What is asked for; None where it is refused in a message that holds one of these words."""
+    """Returns the explanation, or None if it is refused with a message that contains one of these words."""
     try:
         return ask()
     except SequelaError as error:
@@ -91,7 +91,9 @@ def or_refused(ask: Callable[[], Explanation], words: str) -> Explanation | None
 
 
 def beside(name: str, values: Any) -> Feed:
-    """Feeds `x` and one more input, whose values for a batch of one are computed from the number of events."""
+    """Returns a feed of `x` and of one more input, whose values for a batch of one are computed from the number of
+    events.
+    """
 
     def feed(sequence: NDArray[Any]) -> Mapping[str, NDArray[Any]]:
         return {"x": sequence[None].astype(np.float32), name: values(len(sequence))}

@@ -1,4 +1,4 @@
-"""One server and one client for the cases of the field."""
+"""The server and the client that the tests of this folder share."""
 
 from collections.abc import Iterator
 
@@ -17,5 +17,5 @@ def sequela(server: Serving) -> Iterator[Sequela]:
 
 @pytest.fixture
 def explain(sequela: Sequela, tmp_path: object) -> Explain:
-    """Explains a sequence by a model that is given as bytes."""
+    """Explains a sequence with a model that is passed as bytes."""
     return explaining(sequela, str(tmp_path))

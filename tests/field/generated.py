@@ -1,7 +1,7 @@
-"""Models made at random from a seed: orders of axes, element types, several inputs, fixed and free axes, opsets.
+"""Makes random models from a seed: orders of axes, element types, several inputs, fixed and free axes, opsets.
 
-A `Spec` says what is made; `build` makes the ONNX file; `feed` is how one sequence goes in; `schema` is what a caller
-would write. Outputs have a module of their own (`generated_heads`).
+A `Spec` describes a model, `build` makes its ONNX file, `feed` makes its inputs from one sequence, and `schema` is the
+schema that a caller would write. Outputs are in `generated_heads`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ NAMES = {
 
 @dataclass(frozen=True)
 class Events:
-    """An input of events. `kind`: what its values are made of; ids are looked up in a table."""
+    """An input of events. `kind` is the kind of its values; ids are looked up in a table."""
 
     name: str
     dtype: str
@@ -53,13 +53,15 @@ class Events:
 
     @property
     def known_dtype(self) -> str:
-        """As a schema has it."""
+        """The element type, as it is written in a schema."""
         return "float32" if self.dtype == "float16" else self.dtype
 
 
 @dataclass(frozen=True)
 class Spec:
-    """What a model is like. `length` and `rows` are None where the axis is free; `core` is what goes over time."""
+    """The description of a model. `length` and `rows` are None if the axis is free. `core` is the kind of layer that
+    runs over time.
+    """
 
     events: tuple[Events, ...]
     static: int
@@ -84,7 +86,7 @@ class Spec:
         return self.events[0].order
 
     def axes(self, item: Events) -> list[int | str | None]:
-        """As the graph declares them."""
+        """Returns the axes of an input as the graph declares them."""
         names = NAMES[self.names]
 
         def free(word: str) -> str | None:
@@ -99,7 +101,7 @@ class Spec:
         return [sizes[word] for word in item.order]
 
     def schema(self) -> dict[str, Any]:
-        """All that a caller could say of the inputs, and what nothing else tells of the output."""
+        """Returns what a caller could say about the inputs, and what the file does not say about the output."""
         inputs: list[dict[str, Any]] = [
             {
                 "name": item.name,
@@ -118,7 +120,7 @@ class Spec:
 
 
 def random_spec(seed: int) -> Spec:
-    """The same for the same seed."""
+    """Returns a random description, which is the same for the same seed."""
     rng = np.random.default_rng([7, seed])
 
     def one(choices: Sequence[Any]) -> Any:
@@ -153,7 +155,7 @@ def random_spec(seed: int) -> Spec:
 
 
 def build(spec: Spec) -> bytes:
-    """The file. Weights come from the seed."""
+    """Makes the ONNX file. The weights follow from the seed."""
     graph = Graph(spec.opset, np.random.default_rng([8, spec.seed]))
     for item in spec.events:
         graph.add_input(item.name, TYPES[item.dtype], spec.axes(item))
@@ -177,13 +179,13 @@ def build(spec: Spec) -> bytes:
 
 
 def _over_time(graph: Graph, spec: Spec, item: Events, steps: bool) -> str:
-    """(n, HIDDEN), or with steps (n, l, HIDDEN), or (l, n, HIDDEN) of a time-first model."""
+    """Returns (n, HIDDEN), or with steps (n, l, HIDDEN), which is (l, n, HIDDEN) for a time-first model."""
     values = (
         graph.node("Cast", [item.name], to=TensorProto.FLOAT) if not item.has_ids else _looked_up(graph, item)
     )
     width = HIDDEN if item.has_ids else item.width
     order = list(item.order)
-    if item.has_ids:  # looked up behind all other axes: (…, 1, HIDDEN), whose axis of one column goes
+    if item.has_ids:  # the look-up gives (…, 1, HIDDEN), from which the axis of length one is removed
         values = graph.squeezed(values, order.index(FEATURES))
         order = [word for word in order if word != FEATURES] + [FEATURES]
     usual = [TIME, BATCH, FEATURES] if spec.order[0] == TIME else [BATCH, TIME, FEATURES]
@@ -211,7 +213,7 @@ def _looked_up(graph: Graph, item: Events) -> str:
 
 
 def sequence(spec: Spec, length: int, seed: int) -> dict[str, NDArray[Any]]:
-    """Values without a batch axis, events (l, width) in the server's order."""
+    """Returns values without a batch axis; events are (l, width) in the server's order."""
     rng = np.random.default_rng([9, seed])
     found: dict[str, NDArray[Any]] = {}
     for item in spec.events:
@@ -221,7 +223,7 @@ def sequence(spec: Spec, length: int, seed: int) -> dict[str, NDArray[Any]]:
         elif item.dtype == "bool":
             found[item.name] = rng.integers(0, 2, shape).astype(bool)
         else:
-            # Values that float16 holds, so that all ways round alike.
+            # Values that float16 can represent, so that no step rounds them differently.
             found[item.name] = np.round(rng.normal(size=shape) * 64).astype(item.known_dtype) / 64
     if spec.static:
         found["profile"] = rng.normal(size=spec.static).astype(np.float32)
@@ -229,7 +231,7 @@ def sequence(spec: Spec, length: int, seed: int) -> dict[str, NDArray[Any]]:
 
 
 def feed(spec: Spec, row: Arrays) -> dict[str, NDArray[Any]]:
-    """One sequence as the model takes it."""
+    """Returns one sequence in the layout of the model."""
     fed: dict[str, NDArray[Any]] = {}
     for item in spec.events:
         places = {BATCH: 0, TIME: 1, FEATURES: 2}

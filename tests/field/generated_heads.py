@@ -1,4 +1,4 @@
-"""Outputs of generated models: each says what it looks like, what of it a schema must say, and where scores stand."""
+"""Outputs of generated models. Each knows its layout, what a schema must say about it, and where the scores are."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from onnx import TensorProto
 
 @dataclass(frozen=True)
 class Head:
-    """`targets` scores of a sequence; with `per_event` those of its last step. `flat`: without an axis of targets."""
+    """An output with `targets` scores of a sequence; with `per_event`, these are the scores of its last step. With
+    `flat`, it has no axis of targets.
+    """
 
     name: str
     targets: int = 1
@@ -24,7 +26,7 @@ class Head:
     schema: Mapping[str, Any] = field(default_factory=dict)
 
     def scores(self, time_first: bool) -> Callable[[NDArray[Any]], NDArray[Any]]:
-        """From the output of one row."""
+        """Returns a function that finds the scores in the output of one row."""
         if not self.per_event:
             return lambda output: output.reshape(-1)
         return lambda output: np.atleast_1d(output[-1, 0] if time_first else output[0, -1]).reshape(-1)
@@ -41,7 +43,7 @@ HEADS = (
 
 
 def add_head(graph: Graph, head: Head, values: str, width: int, time_first: bool) -> None:
-    """The output `score` of values whose last axis has `width` columns."""
+    """Adds the output `score`, computed from values whose last axis has `width` columns."""
     scores = graph.linear(values, width, head.targets)
     if head.bounded:
         scores = graph.node("Sigmoid", [scores])

@@ -1,4 +1,4 @@
-"""Puts ONNX graphs together node by node, in whatever opset."""
+"""Builds ONNX graphs node by node, in any opset."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ REDUCTIONS_TAKE_INPUTS = 18
 
 
 class Graph:
-    """Names are counted; weights come from the generator."""
+    """Names are numbered, and weights come from a random generator."""
 
     def __init__(self, opset: int, rng: np.random.Generator) -> None:
         self.opset, self.rng = opset, rng
@@ -44,7 +44,7 @@ class Graph:
         return self.constant((self.rng.normal(size=shape) * 0.7).astype(np.float32))
 
     def linear(self, values: str, width: int, hidden: int) -> str:
-        """Along the last axis."""
+        """Adds a linear layer along the last axis."""
         product = self.node("MatMul", [values, self.weights(width, hidden)])
         return self.node("Add", [product, self.weights(hidden)])
 
@@ -74,7 +74,7 @@ class Graph:
         return self.node("Gather", [values, self.constant(np.array(-1))], axis=axis)
 
     def convolved(self, values: str, width: int, hidden: int) -> str:
-        """(n, width, l) to (n, hidden, l)."""
+        """Adds a convolution, (n, width, l) to (n, hidden, l)."""
         return self.node(
             "Conv",
             [values, self.weights(hidden, width, 3), self.weights(hidden)],
@@ -83,7 +83,7 @@ class Graph:
         )
 
     def recurrent(self, values: str, width: int, hidden: int, state: str) -> str:
-        """(l, n, width) to (l, n, hidden)."""
+        """Adds a recurrent layer, (l, n, width) to (l, n, hidden)."""
         inputs = [
             values,
             self.weights(1, 3 * hidden, width),

@@ -1,4 +1,4 @@
-"""Models whose trap does not show in a trial: rows of id 0 alone, few events, small values."""
+"""Models with a defect that a trial run does not show: it needs other rows, many events or large values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from small_onnx import FLOAT, INT64, value
 
 
 def _embedded(nodes: list[NodeProto], stored: list[TensorProto]) -> bytes:
-    """Nodes after a table of ten ids: `ids` (n, l) to `embedded` (n, l, 3)."""
+    """Returns a model of nodes after a table of ten ids, which maps `ids` (n, l) to `embedded` (n, l, 3)."""
     return built(
         [node("Gather", ["table", "ids"], "embedded"), *nodes],
         [*stored, constant("table", weights(VOCABULARY, WIDTH, scale=1.0))],
@@ -19,12 +19,12 @@ def _embedded(nodes: list[NodeProto], stored: list[TensorProto]) -> bytes:
 
 
 def quantised_ids() -> bytes:
-    """A text classifier with int8 weights: the scale of a call follows from all its rows."""
+    """A text classifier with int8 weights, in which the scale of a call depends on all its rows."""
     return _embedded(*quantised_layers("embedded", 4.0))
 
 
 def centred_ids() -> bytes:
-    """Embeddings minus their mean over the batch, which is 0 for rows that are alike."""
+    """Embeddings minus their mean over the batch, which is 0 if all rows are equal."""
     nodes, stored = pooled("centred")
     first = [
         node("ReduceMean", ["embedded"], "mean.row", axes=[0], keepdims=1),
@@ -35,7 +35,7 @@ def centred_ids() -> bytes:
 
 
 def branch_on_values() -> bytes:
-    """torch.cond on x.max(): one large value anywhere in the batch, and every row takes the other branch."""
+    """torch.cond on x.max(): one large value anywhere in the batch makes every row take the other branch."""
     nodes, stored = pooled("x", "p")
     low = helper.make_graph(
         [node("Mul", ["p", "half"], "less")], "large", [], [value("less", FLOAT, ["n", 1])]
@@ -50,7 +50,7 @@ def branch_on_values() -> bytes:
 
 
 def noise_for_long_sequences() -> bytes:
-    """Noise in a branch that only sequences of more than 200 events take."""
+    """Noise in a branch that is taken only for sequences of more than 200 events."""
     nodes, stored = pooled("x", "p")
     noisy = [
         node("RandomNormalLike", ["p"], "noise", scale=0.1),
@@ -70,7 +70,7 @@ def noise_for_long_sequences() -> bytes:
 
 
 def largest_of_the_batch() -> bytes:
-    """Raw amounts: whatever is above a hundred anywhere in the batch moves every row."""
+    """Raw amounts: any value above a hundred, anywhere in the batch, changes every row."""
     nodes, stored = pooled("moved")
     first = [
         node("ReduceMax", ["x"], "largest", keepdims=0),

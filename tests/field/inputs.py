@@ -1,4 +1,6 @@
-"""Models whose inputs carry a trap: ids, positions, masks worked out inside, names, missing shapes."""
+"""Models with inputs that are easy to handle wrongly: ids, positions, masks that the model computes, names, missing
+shapes.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ VOCABULARY, POSITIONS = 10, 16
 
 
 def ids() -> bytes:
-    """Ids (n, l) looked up in a table of ten; -1 counts from its end, as ONNX says and torch does not."""
+    """Ids (n, l) that are looked up in a table of ten. -1 counts from the end of the table, as in ONNX but not in
+    torch.
+    """
     nodes, stored = pooled("embedded")
     return built(
         [node("Gather", ["table", "ids"], "embedded"), *nodes],
@@ -21,7 +25,7 @@ def ids() -> bytes:
 
 
 def positions() -> bytes:
-    """A table of sixteen positions: a longer sequence does not fit. huggingface/transformers (512 tokens)."""
+    """A table of sixteen positions, too few for a longer sequence. huggingface/transformers (512 tokens)."""
     nodes, stored = pooled("placed")
     first = [
         node("Shape", ["x"], "shape"),
@@ -39,7 +43,7 @@ def positions() -> bytes:
 
 
 def masked_inside() -> bytes:
-    """Keras' Masking(0): events of all zeros are left out, and nothing is left of a background of zeros."""
+    """Keras' Masking(0), which skips events of all zeros, so that nothing is left of a background of zeros."""
     nodes = [
         node("Abs", ["x"], "size"),
         node("ReduceMax", ["size"], "largest", axes=[2], keepdims=1),
@@ -72,13 +76,13 @@ def named(source: str = "serving_default_lstm_input:0", score: str = "StatefulPa
 
 
 def without_shape() -> bytes:
-    """An input of which nothing is said but its type."""
+    """An input for which only the type is declared."""
     nodes, stored = pooled("x")
     return built(nodes, stored, inputs=[value("x", FLOAT, None)])
 
 
 def free_columns() -> bytes:
-    """dynamic_axes over all three axes."""
+    """An input with dynamic_axes for all three axes."""
     nodes, stored = pooled("x")
     return built(nodes, stored, inputs=[value("x", FLOAT, ["n", "l", "d"])])
 
@@ -110,7 +114,7 @@ def cast_to(kind: int) -> bytes:
 
 
 def fused() -> bytes:
-    """An operator of onnxruntime's own, as its optimiser writes them."""
+    """An operator of onnxruntime itself, as its optimiser writes it."""
     nodes, stored = pooled("wide")
     first = helper.make_node("FusedMatMul", ["x", "eye"], ["wide"], domain="com.microsoft", alpha=1.0)
     return built([first, *nodes], [*stored, constant("eye", np.eye(WIDTH))], domains=["com.microsoft"])

@@ -1,4 +1,4 @@
-"""Models that people export by honest mistake, or by plain habit; each rebuilt small from a public report."""
+"""Models with mistakes that people make when they export, each rebuilt from a public report."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def small_noise_in_the_graph() -> bytes:
 
 
 def normalised_over_the_batch() -> bytes:
-    """(x - x.mean()) / x.std() in forward takes in the whole batch. pytorch/pytorch#52867 (batch statistics)."""
+    """(x - x.mean()) / x.std() in forward, over the whole batch. pytorch/pytorch#52867 (batch statistics)."""
     nodes, stored = pooled("normal")
     first = [
         node("ReduceMean", ["x"], "mean", keepdims=1),
@@ -112,7 +112,7 @@ def attention_over_the_batch() -> bytes:
 
 
 def squeezed_everywhere(said: Shape | None = None) -> bytes:
-    """output.squeeze() without an axis loses the batch where it is one."""
+    """output.squeeze() without an axis, which removes the batch axis if it is one."""
     nodes, stored = pooled("x", "column")
     return built(
         [*nodes, node("Squeeze", ["column"], "score")], stored, outputs=[value("score", FLOAT, said)]
@@ -183,7 +183,7 @@ def weights_as_inputs(ir: int = 3) -> bytes:
 
 
 def option_with_a_default() -> bytes:
-    """An input that may be left out, since an initializer stands for it. microsoft/onnxruntime#6931."""
+    """An input that may be left out, because an initializer is its default. microsoft/onnxruntime#6931."""
     nodes, stored = pooled("scaled")
     return built(
         [node("Mul", ["x", "gain"], "scaled"), *nodes],
@@ -211,7 +211,7 @@ def training_flag() -> bytes:
 
 
 def masked_mean(name: str, kind: int, keep_where: bool) -> bytes:
-    """A mean over the events that a mask keeps: those where it is true, or those where it is not."""
+    """A mean over the events that a mask keeps: those where it is true, or those where it is false."""
     picked = [node("Cast", [name], "as_bool", to=BOOL)]
     picked += (
         [node("Not", ["as_bool"], "kept")] if not keep_where else [node("Identity", ["as_bool"], "kept")]
@@ -271,7 +271,7 @@ def additive_mask(name: str = "attention_mask", length: int | None = None) -> by
 
 
 def lengths_input(name: str, kind: int, shape: list[int | str]) -> bytes:
-    """A GRU that is told the number of events. pytorch/pytorch#48460 and others."""
+    """A GRU with the number of events as an input. pytorch/pytorch#48460 and others."""
     nodes, stored = gru("x")
     flat = [
         node("Reshape", [name, "flat"], "flat.lengths"),
@@ -287,7 +287,7 @@ def lengths_input(name: str, kind: int, shape: list[int | str]) -> bytes:
 
 
 def typed(kind: int) -> bytes:
-    """The input, and the output, of another element type."""
+    """An input and an output of another element type."""
     nodes, stored = pooled("cast", "raw")
     return built(
         [
@@ -302,7 +302,7 @@ def typed(kind: int) -> bytes:
 
 
 def log_inside() -> bytes:
-    """log(x) in the graph: not a number at a background of 0 or below."""
+    """log(x) in the graph, which is not a number for a background of 0 or below."""
     nodes, stored = pooled("logs")
     return built([node("Log", ["x"], "logs"), *nodes], stored)
 
@@ -356,14 +356,14 @@ def words() -> bytes:
 
 
 def half_input() -> bytes:
-    """float16 in front of a tanh: a value past 65,504 becomes infinite, and the score stays finite."""
+    """float16 before a tanh: values above 65,504 become infinite, and the score stays finite."""
     nodes, stored = pooled("wide")
     first = [node("Tanh", ["x"], "bent"), node("Cast", ["bent"], "wide", to=FLOAT)]
     return built([*first, *nodes], stored, inputs=[value("x", HALF, EVENTS)])
 
 
 def labelling() -> bytes:
-    """A GRU's steps with their classes before them, as torch's CrossEntropyLoss takes them: (n, 4, l)."""
+    """The steps of a GRU with the classes before the steps, (n, 4, l), as torch's CrossEntropyLoss takes them."""
     nodes, stored = gru("x")
     more = [
         node("Squeeze", ["states", "axis"], "steps"),

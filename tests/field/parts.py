@@ -89,8 +89,8 @@ def built(
 
 
 def quantised_layers(entry: str, last_scale: float) -> tuple[list[NodeProto], list[TensorProto]]:
-    """Two layers and a sigmoid on a value (n, l, 3), the first with int8 weights, its activations quantised with a
-    scale of each call.
+    """Returns two layers and a sigmoid on a value (n, l, 3). The first has int8 weights, and quantises its activations
+    with a scale that it computes in each call.
     """
     nodes = [
         node("DynamicQuantizeLinear", [entry], ["x.int8", "x.scale", "x.zero"]),

@@ -172,7 +172,7 @@ HTTP_REFUSED = {
         "'x' occurs twice",
     ),
     "a data frame": (PREDICT, b'{"dataframe_split": {}}', "is not a field"),
-    "past FP32": (INFER, infer(data=[1e39] * 15), "1e+39 at [0], but FP32 ends at 3.4028e+38"),
+    "past FP32": (INFER, infer(data=[1e39] * 15), "1e+39 at [0], but the largest FP32 is 3.4028e+38"),
     "a shape of other elements": (
         INFER,
         infer(shape=[1, 4, 3]),

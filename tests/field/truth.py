@@ -1,4 +1,4 @@
-"""What a model says of every coalition of events, run one sequence at a time in onnxruntime."""
+"""Computes the true attributions: onnxruntime runs every coalition of events, one sequence at a time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Feed = Callable[[NDArray[Any]], Mapping[str, NDArray[Any]]]
 
 @dataclass(frozen=True)
 class Truth:
-    """Base value, score and the attribution of every event, oldest first."""
+    """The base value, the score and the attribution of every event, oldest first."""
 
     base: float
     score: float
@@ -25,7 +25,7 @@ class Truth:
 
 
 def alone(sequence: NDArray[Any]) -> Mapping[str, NDArray[Any]]:
-    """The only input is `x`."""
+    """Feeds the only input, `x`."""
     return {"x": sequence[None].astype(np.float32)}
 
 
@@ -37,7 +37,7 @@ def truth(
     output: str | None = None,
     column: int = 0,
 ) -> Truth:
-    """Exact Shapley values of the events of a sequence (l, d); the background is one event (d), 0 if left out."""
+    """Computes exact Shapley values of the events of a sequence (l, d). The background is an event (d), or 0."""
     session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     names = [output] if output else [session.get_outputs()[0].name]
 

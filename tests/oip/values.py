@@ -17,12 +17,12 @@ TYPED = sorted(set(DATATYPES) - {"FP16"})
 
 
 def arrays(names: list[str]) -> st.SearchStrategy[tuple[str, Array]]:
-    """A datatype and an array of it, of 1 to 4 axes, in native or the other byte order, contiguous or not."""
+    """Draws a datatype and an array of it with 1 to 4 axes, in native or the other byte order, contiguous or not."""
     return st.sampled_from(names).flatmap(lambda name: st.tuples(st.just(name), _arrays(name)))
 
 
 def tensors(names: list[str]) -> st.SearchStrategy[Tensor]:
-    """The same as a tensor; or strings."""
+    """Draws the same as a tensor, or a tensor of strings."""
     numeric = arrays(names).map(lambda drawn: Tensor("x", *drawn))
     return numeric | st.lists(st.binary(max_size=5), min_size=1, max_size=4).map(
         lambda texts: Tensor("x", "BYTES", texts)

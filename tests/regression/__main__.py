@@ -38,7 +38,7 @@ SHOWN = 5
 
 
 def main() -> None:
-    """The command."""
+    """Runs what the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m regression", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--write", type=Path, metavar="FILE")

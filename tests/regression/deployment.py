@@ -42,7 +42,9 @@ SERVE = ("serve", "--port", "0", "--http-port", "0", "--workers", "1")
 
 
 class OneRowAtATime(ServedModel):
-    """Runs each row alone: the size of a call depends on timing, and the last bits of a score on the size."""
+    """Runs each row alone, because the size of a call depends on timing, and the last bits of a score depend on the
+    size.
+    """
 
     def _run(self, feeds: Feeds, output: str) -> tuple[Tensor, NDArray[Any]]:
         rows = len(next(iter(feeds.values())))
@@ -98,12 +100,12 @@ class Deployment:
 
 
 def demo() -> Path:
-    """The folder <name>/<version> of the model that comes with the product."""
+    """Returns the folder <name>/<version> of the demo's model."""
     return next((ROOT / "service").rglob("account_takeover/1/model.onnx")).parent
 
 
 def alert(name: str) -> dict[str, Any]:
-    """An alert of the demo."""
+    """Returns an alert of the demo."""
     found: dict[str, Any] = json.loads(next((ROOT / "service").rglob(f"alerts/{name}.json")).read_text())
     return found
 
@@ -135,7 +137,7 @@ def deployed() -> Iterator[Deployment]:
 
 
 def _http_client(address: Address) -> httpx.Client:
-    """Its requests allow as much time as those by gRPC."""
+    """Returns a client whose requests may take as long as those by gRPC."""
     allowed = {"X-Request-Timeout-Ms": str(int(1000 * PATIENCE))}
     return httpx.Client(base_url=f"http://{address.http}", timeout=PATIENCE, headers=allowed)
 
@@ -180,7 +182,7 @@ def _allowed() -> list[str]:
 
 
 def _environment() -> dict[str, str]:
-    """Our own environment with the same import path, and without settings of a server."""
+    """Returns this process's environment with the same import path, and without settings of a server."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith("SEQUELA_")}
     path = os.pathsep.join(entry for entry in sys.path if entry)
     return {**kept, **dict.fromkeys(THREADS, "1"), "PYTHONPATH": path, "COLUMNS": "100", "NO_COLOR": "1"}
@@ -188,7 +190,7 @@ def _environment() -> dict[str, str]:
 
 @contextmanager
 def _server(folder: Path, name: str, *arguments: str) -> Iterator[Address]:
-    """A server process, ready."""
+    """Starts a server process, and waits until it is ready."""
     ready, log = folder / f"{name}.json", folder / f"{name}.log"
     command = [sys.executable, "-m", "sequela", *SERVE, "--ready-file", str(ready), *arguments]
     with (
@@ -198,7 +200,7 @@ def _server(folder: Path, name: str, *arguments: str) -> Iterator[Address]:
         try:
             yield _address(running, ready, log)
         finally:
-            running.kill()  # nothing is stored that a drain would save
+            running.kill()  # a drain would save nothing
 
 
 def _address(running: subprocess.Popen[bytes], ready: Path, log: Path) -> Address:

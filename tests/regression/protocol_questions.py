@@ -177,7 +177,7 @@ def _of_client(model: str, length: int, options: Mapping[str, Any]) -> Ask:
 
 
 def _csv(deployment: Deployment) -> Any:
-    """Leaves out the columns that people read, and those that differ from run to run."""
+    """Leaves out the columns with texts, and those that differ between two runs."""
     found = deployment.client.explain(GRU.sample(9, 5), model="gru", background=GRU.average(5)).to_csv()
     return [line.split(",")[2:9] + line.split(",")[10:13] for line in found.splitlines()]
 

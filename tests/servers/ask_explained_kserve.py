@@ -1,5 +1,6 @@
-"""Asks Sequela with KServe's clients: by gRPC at host:port, by REST at a URL. Runs in the environment of KServe; see
-`explained`.
+"""Calls Sequela with KServe's clients: by gRPC at host:port, or by REST at a URL.
+
+It runs in the environment of KServe; see `explained`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from kserve import InferenceGRPCClient, InferenceRESTClient, InferInput, InferRe
 
 
 def by_grpc(address: str, question: dict[str, Any], arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """KServe's gRPC client."""
+    """Calls by KServe's gRPC client."""
 
     async def ask() -> Any:
         client = InferenceGRPCClient(address)
@@ -29,7 +30,7 @@ def by_grpc(address: str, question: dict[str, Any], arrays: dict[str, np.ndarray
 
 
 def by_rest(address: str, question: dict[str, Any], arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """KServe's REST client, with the Open Inference Protocol."""
+    """Calls by KServe's REST client, with the Open Inference Protocol."""
 
     async def ask() -> Any:
         client = InferenceRESTClient(RESTConfig(protocol="v2"))
@@ -42,7 +43,7 @@ def by_rest(address: str, question: dict[str, Any], arrays: dict[str, np.ndarray
 
 
 def by_verb(address: str, question: dict[str, Any], arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """KServe's REST client, with its explain verb."""
+    """Calls by KServe's REST client, with its verb `explain`."""
     rows = len(next(iter(arrays.values())))
     body = {
         "instances": [{name: values[row].tolist() for name, values in arrays.items()} for row in range(rows)],

@@ -1,4 +1,4 @@
-"""Asks Sequela with NVIDIA's gRPC client, at host:port. Runs in the environment of Triton; see `explained`."""
+"""Calls Sequela with NVIDIA's gRPC client, at host:port. It runs in the environment of Triton; see `explained`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tritonclient import grpc
 
 
 def ask(address: str, question: dict[str, Any], arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """NVIDIA's gRPC client."""
+    """Calls by NVIDIA's gRPC client."""
     client = grpc.InferenceServerClient(address)
     assert client.is_server_live()
     assert client.is_server_ready()

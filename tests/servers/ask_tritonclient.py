@@ -1,7 +1,7 @@
-"""Asks a server by tritonclient's gRPC client: `ask_tritonclient.py HOST:PORT MODEL INPUTS.npz OUTPUTS.npz` prints the
-model's metadata as JSON and writes the model's outputs.
+"""Calls a server with tritonclient's gRPC client.
 
-Runs in the environment of Triton.
+`ask_tritonclient.py HOST:PORT MODEL INPUTS.npz OUTPUTS.npz` prints the metadata of the model as JSON, and writes its
+outputs. It runs in the environment of Triton.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from tritonclient.utils import np_to_triton_dtype
 
 
 def main(address: str, model: str, given: str, answered: str) -> None:
-    """One question of each kind."""
+    """Makes one call of each kind."""
     client = InferenceServerClient(address)
     assert client.is_server_live()
     assert client.is_server_ready()

@@ -1,6 +1,7 @@
-"""Asks Sequela with its own client, from an environment of other packages and versions than ours:
-`ask_with_ours.py HOST:PORT MODEL.onnx SEQUENCE.npy BACKGROUND.npy MODULE…` imports the modules first, asks one question
-of each kind, and prints what is answered as JSON.
+"""Calls Sequela with its own client, in an environment with packages of other versions.
+
+`ask_with_ours.py HOST:PORT MODEL.onnx SEQUENCE.npy BACKGROUND.npy MODULE…` first imports the modules, makes one call of
+each kind, and prints the answers as JSON.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ import numpy as np
 
 for module in sys.argv[5:]:
     importlib.import_module(module)
-warnings.simplefilter("error")  # none may come of our own modules
+warnings.simplefilter("error")  # our own modules must not cause warnings
 
 from sequela_client import AsyncSequela, CallerError, NotFound, Sequela  # noqa: E402
 from sequela_client.cli.main import main as command  # noqa: E402
 
 
 def asked(address: str, model: str, sequence: Any, background: Any) -> dict[str, Any]:
-    """One question of each kind, blocking."""
+    """Makes one call of each kind with the blocking client."""
     found: dict[str, Any] = {}
     with Sequela(address) as sequela:
         registered = sequela.register_model(model, name="beside")
@@ -52,13 +53,13 @@ def asked(address: str, model: str, sequence: Any, background: Any) -> dict[str,
 
 
 async def asked_in_turn(address: str, model: str, sequence: Any, background: Any) -> Any:
-    """The first of them once more, by the other client."""
+    """Makes the first of these calls with the asyncio client."""
     async with AsyncSequela(address) as sequela:
         return told(await sequela.explain(sequence, model=model, background=background, pruning_tolerance=0))
 
 
 def told(explanation: Any) -> dict[str, Any]:
-    """What an answer says, without its name and times."""
+    """Returns the contents of an answer without its name and times."""
     answer = json.loads(explanation.to_json())
     levels = {name: answer[name] for name in ("event_level", "feature_level", "cell_level") if answer[name]}
     for level in levels.values():
@@ -67,7 +68,7 @@ def told(explanation: Any) -> dict[str, Any]:
 
 
 def main(address: str, model: str, sequence: str, background: str) -> None:
-    """Asks, and draws the tables of one answer to standard error."""
+    """Makes the calls, and prints the tables of one answer to standard error."""
     files = np.load(sequence), np.load(background)
     found = asked(address, model, *files)
     found["asynchronous"] = asyncio.run(asked_in_turn(address, model, *files))

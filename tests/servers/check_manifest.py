@@ -1,6 +1,6 @@
 """Builds the objects of a manifest with KServe's and Kubernetes' own classes: `check_manifest.py MANIFEST.json`.
 
-Runs in the environment of KServe. Exits with an error for a field that a class does not have, or a value it refuses.
+It runs in the environment of KServe. It fails if a class does not have a field, or refuses a value.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import kubernetes.client
 
 
 def built(kind: str, data: Any, where: str) -> Any:
-    """The data as an object of the class of that name; ValueError for a field that the class does not have."""
+    """Returns the data as an object of the class with that name. Raises ValueError if the class lacks a field."""
     if many := re.fullmatch(r"list\[(.*)\]", kind):
         return [built(many[1], each, f"{where}[{index}]") for index, each in enumerate(data)]
     cls = getattr(kserve.models, kind, None) or getattr(kubernetes.client, kind, None)

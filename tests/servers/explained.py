@@ -1,7 +1,7 @@
-"""What the scripts that ask Sequela with other projects' clients have in common.
+"""The common part of the scripts that call Sequela with clients of other projects.
 
-`ask_explained_….py CLIENT ADDRESS QUESTION.json INPUTS.npz OUTPUTS.npz`: the question has `model` and `parameters`, and
-the outputs are all that the client gets, by name.
+`ask_explained_….py CLIENT ADDRESS QUESTION.json INPUTS.npz OUTPUTS.npz` reads `model` and `parameters` from the
+question, and writes all outputs that the client receives, by name.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ Ask = Callable[[str, dict[str, Any], dict[str, np.ndarray]], dict[str, np.ndarra
 
 
 def main(clients: Mapping[str, Ask]) -> None:
-    """One question."""
+    """Makes one call, with the client that the command line names."""
     client, address, question, given, answered = sys.argv[1:]
     with np.load(given) as arrays:
         found = clients[client](address, json.loads(Path(question).read_text()), dict(arrays))
-    # Texts come as objects, which no file without pickles holds.
+    # Texts arrive as objects, which can be saved only with pickle.
     np.savez(answered, **{name: a.astype("S") if a.dtype.kind in "OU" else a for name, a in found.items()})

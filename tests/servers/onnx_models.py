@@ -1,6 +1,6 @@
-"""What the model servers of the tests share: the ONNX models that they serve, their arguments, and how they end.
+"""The common part of the model servers of the tests: their ONNX models, their arguments, and how they stop.
 
-Runs in the servers' own environments, beside `run_*.py`.
+It runs in the environments of the servers, beside `run_*.py`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Arrays = Mapping[str, np.ndarray[Any, Any]]
 
 @dataclass(frozen=True)
 class Tensor:
-    """A tensor of a model as the Open Inference Protocol describes it: -1 stands for a free dimension."""
+    """A tensor of a model as the Open Inference Protocol describes it. A free dimension is -1."""
 
     name: str
     datatype: str
@@ -42,7 +42,7 @@ class Tensor:
         return np.dtype(DTYPES[self.datatype])
 
     def as_dict(self) -> dict[str, Any]:
-        """Name, datatype and shape."""
+        """Returns name, datatype and shape."""
         return {"name": self.name, "datatype": self.datatype, "shape": list(self.shape)}
 
 
@@ -58,13 +58,13 @@ class OnnxModel:
         self.outputs = [_tensor(each) for each in self._session.get_outputs()]
 
     def __call__(self, arrays: Arrays) -> dict[str, np.ndarray[Any, Any]]:
-        """All outputs by name. Raises what ONNX Runtime raises."""
+        """Computes all outputs by name. Errors of ONNX Runtime are passed on."""
         names = [each.name for each in self.outputs]
         return dict(zip(names, self._session.run(names, dict(arrays)), strict=True))
 
 
 def arguments() -> argparse.Namespace:
-    """`http_port`, `grpc_port`, `delay` in seconds, and `models`, loaded."""
+    """Parses `http_port`, `grpc_port`, `delay` in seconds, and `models`, which are loaded."""
     parser = argparse.ArgumentParser(allow_abbrev=False)
     parser.add_argument("--http-port", type=int, required=True)
     parser.add_argument("--grpc-port", type=int, required=True)
@@ -74,8 +74,8 @@ def arguments() -> argparse.Namespace:
 
 
 def end_with_parent() -> None:
-    """Terminates this process once the pipe from its parent, its standard input, closes: as the parent wants it
-    to, and when the parent was killed.
+    """Terminates this process when its standard input, a pipe from its parent, is closed. This also happens when the
+    parent is killed.
     """
     threading.Thread(target=_wait_for_parent, name="parent", daemon=True).start()
 

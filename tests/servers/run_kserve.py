@@ -1,4 +1,4 @@
-"""Serves ONNX models by KServe's ModelServer: V1 and V2 over HTTP, V2 over gRPC."""
+"""Serves ONNX models with KServe's ModelServer: V1 and V2 over HTTP, V2 over gRPC."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from onnx_models import Arrays, OnnxModel, arguments, end_with_parent
 
 
 class Served(Model):  # type: ignore[misc]
-    """One ONNX model. V1: an instance is the input's value, or an object of values by name where there are several;
-    a prediction is the output's value, or such an object.
+    """One ONNX model. In V1, an instance is the value of the input, or an object of values by name if there are
+    several. A prediction is the value of the output, or such an object.
     """
 
     def __init__(self, model: OnnxModel, delay: float) -> None:
@@ -35,7 +35,7 @@ class Served(Model):  # type: ignore[misc]
         await asyncio.sleep(self._delay)
         try:
             return self._v1(payload) if isinstance(payload, dict) else self._v2(payload)
-        except Exception as wrong:  # as KServe's own runtimes do, so that callers see what was wrong
+        except Exception as wrong:  # as KServe's own runtimes do, so that callers see the error
             raise InferenceError(str(wrong)) from wrong
 
     def _v1(self, payload: dict[str, Any]) -> dict[str, Any]:
@@ -56,7 +56,7 @@ class Served(Model):  # type: ignore[misc]
     def _v2(self, payload: InferRequest) -> InferResponse:
         arrays: Arrays = {each.name: each.as_numpy() for each in payload.inputs}
         outputs = [_output(payload, name, values) for name, values in self._model(arrays).items()]
-        answer = payload.id or str(uuid.uuid4())  # KServe refuses to send an answer without one
+        answer = payload.id or str(uuid.uuid4())  # KServe does not send an answer without an id
         return InferResponse(answer, self.name, outputs, use_binary_outputs=payload.use_binary_outputs)
 
 

@@ -1,4 +1,4 @@
-"""Serves ONNX models by MLServer: V2 over HTTP and gRPC. Works in the current folder."""
+"""Serves ONNX models with MLServer: V2 over HTTP and gRPC. It works in the current folder."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from onnx_models import OnnxModel, Tensor, arguments, end_with_parent
 
 
 class Served(MLModel):  # type: ignore[misc]
-    """One ONNX model; MLServer makes it from its settings, so the models loaded wait in the class."""
+    """One ONNX model. MLServer creates it from its settings, so the loaded models are kept in the class."""
 
     loaded: ClassVar[dict[str, OnnxModel]] = {}
     delay: ClassVar[float] = 0.0
@@ -27,7 +27,7 @@ class Served(MLModel):  # type: ignore[misc]
 
 
 def settings(model: OnnxModel) -> ModelSettings:
-    """What MLServer is told of a model."""
+    """Returns MLServer's settings of a model."""
     return ModelSettings(
         name=model.name,
         implementation=Served,
@@ -56,7 +56,7 @@ async def serve() -> None:
             http_port=given.http_port,
             grpc_port=given.grpc_port,
             metrics_endpoint=None,
-            parallel_workers=0,  # all in this process
+            parallel_workers=0,  # everything runs in this process
         )
     )
     await server.start([settings(model) for model in given.models])

@@ -1,8 +1,7 @@
-"""Serves ONNX models by Triton Inference Server, through its Python backend (nvidia-pytriton). Works in the current
-folder.
+"""Serves ONNX models with Triton Inference Server, through its Python backend (nvidia-pytriton).
 
-Triton knows no tensor without dimensions beside the batch's: an input of shape (n) is served as (n, 1), as its own
-ONNX backend would with `reshape`.
+It works in the current folder. Triton does not support tensors that have only the batch axis, so an input of shape (n)
+is served as (n, 1), as its own ONNX backend does with `reshape`.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ MAX_BATCH_SIZE = 64
 
 
 def scorer(model: OnnxModel, delay: float) -> Callable[..., dict[str, Any]]:
-    """Triton's view of the model: arrays by input name in, arrays by output name out."""
+    """Returns the model as a function from arrays by input name to arrays by output name."""
     ranks = {each.name: len(each.shape) for each in model.inputs}
 
     @batch
@@ -40,7 +39,9 @@ def scorer(model: OnnxModel, delay: float) -> Callable[..., dict[str, Any]]:
 
 
 def bind(triton: Triton, model: OnnxModel, delay: float) -> None:
-    """Serves it as version 1, by one instance: it works on one batch at a time, of all calls that wait."""
+    """Serves the model as version 1, with one instance, which works on one batch at a time, made from all waiting
+    calls.
+    """
     triton.bind(
         model_name=model.name,
         infer_func=scorer(model, delay),
@@ -65,7 +66,7 @@ def main() -> None:
     stopped = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopped.set())
     end_with_parent()
-    # The process that Triton runs its Python backend in looks for libpython there.
+    # The process of Triton's Python backend looks for libpython there.
     os.environ["LD_LIBRARY_PATH"] = sysconfig.get_config_var("LIBDIR")
     config = TritonConfig(
         http_address="127.0.0.1",

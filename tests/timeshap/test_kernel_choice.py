@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sequela.timeshap.control_variate.gaussian_process import OddProcess
-from sequela.timeshap.control_variate.kernel_choice import KERNELS, likeliest, tuned
+from sequela.timeshap.control_variate.kernel_choice import KERNELS, likeliest_kernel, tune
 from sequela.timeshap.control_variate.odd_kernel import OddKernel
 from sequela.timeshap.regression import in_turn
 
@@ -34,12 +34,12 @@ def test_tuning_finds_a_likelier_kernel(seed: int) -> None:
     rng = np.random.default_rng(seed)
     conditioned = partial(process, sample(seed))
     start = OddKernel(rng.uniform(0.05, 0.5, size=PLAYERS))
-    assert conditioned(tuned(start, conditioned)).likelihood >= conditioned(start).likelihood
+    assert conditioned(tune(start, conditioned)).likelihood >= conditioned(start).likelihood
 
 
 def test_tuning_finds_who_interacts() -> None:
     """Three of ten players do: theirs become the strongest interactions."""
-    kernel = tuned(OddKernel(np.full(PLAYERS, 0.3)), partial(process, sample(1)))
+    kernel = tune(OddKernel(np.full(PLAYERS, 0.3)), partial(process, sample(1)))
     assert kernel.strengths[:3].min() > kernel.strengths[3:].max()
 
 
@@ -51,12 +51,12 @@ def test_the_first_guess_is_the_likeliest_of_those_tried() -> None:
         tried.append(process(sample(2), kernel))
         return tried[-1]
 
-    best = likeliest(np.linspace(0.1, 1.0, PLAYERS)[:, None], conditioned, in_turn)
+    best = likeliest_kernel(np.linspace(0.1, 1.0, PLAYERS)[:, None], conditioned, in_turn)
     assert len(tried) == KERNELS
     assert conditioned(best).likelihood == max(each.likelihood for each in tried)
 
 
 def test_attributions_of_nothing_still_give_kernels() -> None:
     """Players whose base attributions are all 0 may interact all the same."""
-    kernel = likeliest(np.zeros((PLAYERS, 1)), partial(process, sample(3)), in_turn)
+    kernel = likeliest_kernel(np.zeros((PLAYERS, 1)), partial(process, sample(3)), in_turn)
     assert (kernel.strengths > 0).all()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from sequela.timeshap.selection import above, bounded, strongest
+from sequela.timeshap.selection import above, limit_players, strongest
 
 THETA = np.array([0.1])
 
@@ -62,7 +62,7 @@ def test_the_cell_game_is_bounded() -> None:
     """Past the limit the weakest go, from the longer list first, and the selection says so."""
     many = above(np.linspace(1, 2, 40)[:, None], np.zeros((40, 1)), THETA)
     few = above(np.linspace(1, 2, 5)[:, None], np.zeros((5, 1)), THETA)
-    events, features = bounded(many, few, extra=0, limit=100)
+    events, features = limit_players(many, few, extra=0, limit=100)
     e, f = len(events.chosen), len(features.chosen)
     assert e * f + e + f + 2 <= 100
     assert (e + 1) * f + e + 1 + f + 2 > 100

@@ -1,4 +1,4 @@
-"""The asyncio client: the methods of the blocking one, to be awaited."""
+"""The asyncio client, which has the methods of the blocking client as coroutines."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class AsyncSequela(Client):
         async with AsyncSequela("localhost:50051") as sequela:
             e = await sequela.explain(sequence, model="model.onnx", background=average_event)
 
-    Methods and arguments are those of `Sequela`, where they are described; lists and streams are async iterators. A
-    model file is read in the event loop, once.
+    It has the same methods and arguments as `Sequela`, whose docstrings describe them. Lists and streams are async
+    iterators. A model file is read once, and while it is read the event loop is blocked.
     """
 
     _grpc: ClassVar[Any] = grpc.aio
@@ -47,7 +47,7 @@ class AsyncSequela(Client):
         await self.close()
 
     async def close(self) -> None:
-        """Closes the connection; calls that are under way are cancelled. A server of `local` stops."""
+        """Closes the connection; running calls are cancelled. A server of `local` stops."""
         self._closed = True
         await self._channel.close()
         if self._server is not None:
@@ -101,8 +101,8 @@ class AsyncSequela(Client):
     ) -> AsyncIterator[Outcome]:
         """Explains many sequences over one stream, and yields an outcome for each of them, in their order.
 
-        The sequences, an iterable or an async iterable, are read when the stream takes them. `timeout`: seconds for
-        each. See `Sequela.explain_many`.
+        `sequences` is an iterable or an async iterable. It is read as the stream needs the sequences. `timeout` is the
+        number of seconds for each sequence. See `Sequela.explain_many`.
         """
         operation = operations.explain_many(self._digests, model, background, options, self._seconds(timeout))
         state = await self._run(operation, timeout)
@@ -116,7 +116,7 @@ class AsyncSequela(Client):
                 yield outcome
         except grpc.RpcError as error:
             raise messages.failure or await self._failure_of(error, None) from None
-        except asyncio.CancelledError:  # grpc.aio turns an exception of the caller's own iterator into this
+        except asyncio.CancelledError:  # grpc.aio raises this if the caller's own iterator fails
             if messages.failure is None:
                 raise
             raise messages.failure from None
@@ -159,7 +159,7 @@ class AsyncSequela(Client):
         )
 
     async def register_model(self, path: ModelLike, *, name: str = "", timeout: float | None = None) -> Model:
-        """Uploads a model file under a name, `m` or `m/v`. Without one, its digest is its name."""
+        """Uploads a model file under a name, `m` or `m/v`. Without a name, the digest of the model is its name."""
         return await self._run(operations.register_model(path, name), timeout)
 
     async def get_model(self, name: str, *, timeout: float | None = None) -> Model:
@@ -167,7 +167,7 @@ class AsyncSequela(Client):
         return await self._run(operations.get_model(name), timeout)
 
     def models(self, *, page_size: int = 50, timeout: float | None = None) -> AsyncIterator[Model]:
-        """Lists all models by name."""
+        """Lists all models, ordered by name."""
         return self._all(operations.list_models(page_size), timeout)
 
     async def delete_model(self, name: str, *, timeout: float | None = None) -> None:
@@ -201,7 +201,7 @@ class AsyncSequela(Client):
     def backgrounds(
         self, *, model: str = "", page_size: int = 50, timeout: float | None = None
     ) -> AsyncIterator[Background]:
-        """Lists backgrounds by name, without their values; of one model, `m` or `models/m`, or of all."""
+        """Lists the backgrounds of a model (`m` or `models/m`), or of all models, by name and without their values."""
         return self._all(operations.list_backgrounds(model, page_size), timeout)
 
     async def delete_background(self, name: str, *, timeout: float | None = None) -> None:
@@ -245,5 +245,5 @@ class AsyncSequela(Client):
             raise call.failure from None
 
     async def _failure_of(self, error: grpc.RpcError, request: Any) -> SequelaError:
-        """As `_failure`, in a thread, since it may wait for the server."""
+        """Calls `_failure` in a thread, since it may wait for the server."""
         return await asyncio.to_thread(self._failure, error, request)

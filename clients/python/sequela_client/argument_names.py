@@ -1,7 +1,7 @@
-"""Paths of the contract's fields as the arguments that a caller wrote: `options.seed` is `seed` in Python.
+"""Translates paths of the contract's fields to the arguments that a caller wrote: `options.seed` is `seed` in Python.
 
-The server names the field that is at fault by its path in the request message, which a caller of this client never
-sees. The table below is the only place that translates them.
+An error from the server names a field by its path in the request message, and a caller of this client never sees that
+message. The table below is the only place that translates paths.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-# Patterns of whole paths, and what stands for them. The first that matches counts.
+# Patterns of whole paths, and the arguments that replace them. The first pattern that matches is used.
 _ARGUMENTS = (
     (r"options\.(?P<option>.+)", r"\g<option>"),
     (r"(model\.(inline|endpoint)|header)\.schema_json|schema", "schema.json"),
@@ -24,7 +24,7 @@ _ARGUMENTS = (
     (r"end_time", "end"),
 )
 
-# The values of one input of a sequence or of a background; what follows is a detail of how they are sent.
+# The values of one input of a sequence or of a background. The rest of such a path is a detail of the message.
 _VALUES = re.compile(
     r"(?P<owner>sequence|sequences\[\d+\]|background\.values|values)"
     r"\.(?P<kind>inputs|mean_event)\[(?P<place>\d+)\](?P<part>\.events.*)?"
@@ -32,14 +32,14 @@ _VALUES = re.compile(
 
 
 def argument_of(path: str, request: Any = None) -> str:
-    """The argument that a path of the contract stands for.
+    """Returns the argument that a path of a request message stands for.
 
     Args:
-        path: such as `sequence.inputs[1].tensor.shape`.
+        path: a path such as `sequence.inputs[1].tensor.shape`.
         request: the message, or the list of messages, that the path leads into; the name of an input is read from it.
 
     Returns:
-        Such as `sequence['amounts']`; the path itself if it is not known.
+        An argument such as `sequence['amounts']`, or the path itself if it is not known.
     """
     if found := _VALUES.match(path):
         owner = "background" if found["owner"] == "background.values" else found["owner"]
@@ -53,7 +53,7 @@ def argument_of(path: str, request: Any = None) -> str:
 
 
 def with_arguments(text: str, paths: Iterable[str], request: Any = None) -> str:
-    """A message in which each of the paths is replaced by its argument."""
+    """Returns a message in which each of the paths is replaced by its argument."""
     # The longest path first, so that no path is replaced within another one.
     for path in sorted({path for path in paths if path}, key=len, reverse=True):
         text = re.sub(rf"(?<![\w.]){re.escape(path)}(?![\w\[])", argument_of(path, request), text)
@@ -61,7 +61,7 @@ def with_arguments(text: str, paths: Iterable[str], request: Any = None) -> str:
 
 
 def _input_name(request: Any, found: re.Match[str]) -> str:
-    """The input's name as it was sent; empty if a sequence or background is a single array."""
+    """Returns the input's name as it was sent; empty if a sequence or background is a single array."""
     for message in request if isinstance(request, list) else [request]:
         inputs = _resolved(message, f"{found['owner']}.{found['kind']}")
         if inputs is not None and int(found["place"]) < len(inputs):
@@ -70,7 +70,7 @@ def _input_name(request: Any, found: re.Match[str]) -> str:
 
 
 def _resolved(message: Any, path: str) -> Any:
-    """What a path leads to; None if the message has no such field."""
+    """Returns the value at a path in a message; None if the message has no such field."""
     for name, place in re.findall(r"(\w+)(?:\[(\d+)\])?", path):
         if not isinstance(message, Message) or name not in message.DESCRIPTOR.fields_by_name:
             return None

@@ -1,4 +1,4 @@
-"""Checks of arguments: strings, whole numbers, and what holds several sequences."""
+"""Checks the arguments of callers: strings, whole numbers, and lists of sequences."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def strings(field: str, values: object) -> dict[str, str]:
 
 
 def whole_number(field: str, value: Any) -> int:
-    """A whole number, also one of numpy. Raises CallerError (ARGUMENT_INVALID) for anything else."""
+    """Returns a whole number as an int. Raises CallerError (ARGUMENT_INVALID) for anything else."""
     try:
         # `index` takes every integer type, such as those of numpy, and refuses floats such as 3.0.
         return index(value)
@@ -49,7 +49,7 @@ def whole_number(field: str, value: Any) -> int:
 
 
 def is_one_sequence(sequences: Any) -> bool:
-    """Whether it is one sequence: an array or list (l, d), a table, a mapping or a `Sequence`."""
+    """Returns whether the argument is one sequence: an array or list (l, d), a table, a mapping or a `Sequence`."""
     return isinstance(sequences, Sequence | Mapping) or is_table(sequences) or _axes(sequences) in (1, 2)
 
 
@@ -57,8 +57,8 @@ def sequence_list(sequences: Any) -> Iterable[Any]:
     """Returns an iterable of sequences as it is.
 
     Raises:
-        CallerError: ARGUMENT_INVALID, it is not iterable, or is one sequence: iterating over a DataFrame, for example,
-            gives the names of its columns.
+        CallerError: ARGUMENT_INVALID, if the argument is not iterable or is a single sequence. Iterating over a
+            DataFrame, for example, would give the names of its columns.
     """
     # A list is a list of sequences, unless its items are records, which make up one table.
     if isinstance(sequences, list | tuple):
@@ -84,7 +84,7 @@ def convert_item(field: str, place: int, make: Callable[[Any], T], item: Any) ->
 
 
 def _unpaired(item: Any) -> Any:
-    """Returns an item as it is. Raises CallerError for a key and its table, as iterating over a groupby gives."""
+    """Returns an item as it is. Raises CallerError for a pair of a key and a table, as iterating over groupby gives."""
     if isinstance(item, tuple) and len(item) == 2 and is_table(item[1]) and not is_table(item[0]):
         text = "a key and a table, as groupby gives; send (table for _, table in groups)"
         raise CallerError(text, reason="NOT_AN_ARRAY")
@@ -92,7 +92,7 @@ def _unpaired(item: Any) -> Any:
 
 
 def _axes(values: Any) -> int | None:
-    """How many axes an array, a tensor or a list of lists of numbers has; None for a list of anything else."""
+    """Returns how many axes an array, a tensor or a list of lists of numbers has; None for a list of anything else."""
     if isinstance(values, list | tuple):
         first = values[0] if values else None
         inner = 0 if isinstance(first, int | float | np.number) else None
@@ -102,5 +102,5 @@ def _axes(values: Any) -> int | None:
 
 
 def shown(value: object) -> str:
-    """A value and its type, for an error message."""
+    """Returns a value and its type, for an error message."""
     return f"{' '.join(repr(value).split())[:40]} of type {type(value).__name__}"

@@ -35,7 +35,7 @@ _LONGEST_SHOWN = 40
 
 
 def not_an_array(where: str, text: str) -> CallerError:
-    """The error about values that are not an array of numbers. `where` names them; empty means the sequence."""
+    """Returns the error for values that are not an array of numbers. `where` names them; empty means the sequence."""
     return CallerError(f"{where or 'the sequence'}: {text}", reason="NOT_AN_ARRAY")
 
 
@@ -50,7 +50,7 @@ def numbers(where: str, values: Any) -> NDArray[Any]:
         A little-endian array of float32, float64, int32, int64 or bool, of the same shape; missing values are NaN.
 
     Raises:
-        CallerError: NOT_AN_ARRAY, with the first value at fault.
+        CallerError: NOT_AN_ARRAY, naming the first value that is wrong.
     """
     if isinstance(values, str | os.PathLike):
         raise not_an_array(where, f"{str(values)!r:.40} is text; read the file first, as in numpy.load(path)")
@@ -67,7 +67,7 @@ def numbers(where: str, values: Any) -> NDArray[Any]:
 
 
 def from_items(where: str, items: Iterable[Any]) -> NDArray[Any]:
-    """Single values as bool or int64 if all of them are, else as float64. Raises CallerError as `numbers` does."""
+    """Converts items to bool or int64 if all of them fit, else to float64. Raises CallerError as `numbers` does."""
     held = list(items)
     if held and all(isinstance(item, bool | np.bool_) for item in held):
         return np.array(held, dtype=bool)
@@ -78,12 +78,12 @@ def from_items(where: str, items: Iterable[Any]) -> NDArray[Any]:
 
 
 def is_number(text: str) -> bool:
-    """Whether a text is a number such as 1.5 or -2e-3, without thousands separators and decimal commas."""
+    """Returns whether a text is a number such as 1.5 or -2e-3, without thousands separators and decimal commas."""
     return _NUMBER.fullmatch(text.strip()) is not None
 
 
 def is_missing(item: Any) -> bool:
-    """Whether an item stands for a missing value: None, NaN, pandas' NA and NaT, or an empty text."""
+    """Returns whether an item stands for a missing value: None, NaN, pandas' NA and NaT, or an empty text."""
     if item is None or (isinstance(item, str) and item.strip() in _MISSING):
         return True
     if isinstance(item, float | np.floating):
@@ -92,7 +92,7 @@ def is_missing(item: Any) -> bool:
 
 
 def _number(where: str, place: int, item: Any) -> float | int:
-    """One number. Whole numbers stay integers, since float64 cannot hold every id of 64 bits."""
+    """Returns one number. Whole numbers stay integers, since float64 cannot hold every id of 64 bits."""
     if is_missing(item):
         return float("nan")
     if isinstance(item, str | bytes):
@@ -124,7 +124,7 @@ def _unmasked(where: str, values: Any) -> Any:
 
 
 def _detached(where: str, values: Any) -> Any:
-    """Tensors, also in lists, as arrays: without gradients, on the CPU, in a type that numpy has."""
+    """Replaces tensors, also those in lists, by tensors that numpy can read: on the CPU, without gradients."""
     if isinstance(values, list | tuple):
         inner = values[0] if values else None
         # Only the first item is looked at: lists of numbers are long.
@@ -139,7 +139,7 @@ def _detached(where: str, values: Any) -> Any:
 
 
 def _plain(tensor: Any) -> Any:
-    """The tensor as one that is dense and that numpy can read."""
+    """Converts a tensor to a dense one of an element type that numpy has."""
     if getattr(tensor, "is_quantized", False):
         tensor = tensor.dequantize()
     if str(getattr(tensor, "layout", "torch.strided")) != "torch.strided":
@@ -162,7 +162,7 @@ def _array(where: str, values: Any) -> NDArray[Any]:
 
 
 def _way_out(values: Any) -> str:
-    """What to write instead of an object that is not an array yet."""
+    """Returns advice on what to pass instead of an object that is not an array."""
     for method in ("collect", "toarray"):
         if callable(getattr(values, method, None)):
             return f"; send what .{method}() gives"

@@ -28,7 +28,7 @@ class ColumnType(Enum):
 
 _TEXT, _INTEGER, _NUMBER, _FLAG, _TIME = ColumnType
 
-# The columns in their order. Those up to `level_stop_reason` describe the row's attribution, the next its target, and
+# The columns in their order. Those up to `event_weight` describe the row's attribution, the next its target, and
 # the last ones the explanation. The latter repeat in every row, so that each row can be read on its own.
 COLUMNS: Final[Mapping[str, ColumnType]] = {
     "explanation": _TEXT,
@@ -48,6 +48,9 @@ COLUMNS: Final[Mapping[str, ColumnType]] = {
     "event_time": _TIME,
     "feature_label": _TEXT,
     "level_stop_reason": _TEXT,
+    "reason": _TEXT,
+    "reason_rank": _INTEGER,
+    "event_weight": _NUMBER,
     "target_label": _TEXT,
     "score": _NUMBER,
     "base_value": _NUMBER,
@@ -74,7 +77,16 @@ COLUMNS: Final[Mapping[str, ColumnType]] = {
 # Columns whose texts come from callers and models.
 FROM_OTHERS: Final = frozenset(
     {
-        *("caller_id", "target", "target_label", "feature", "feature_label", "displayed", "event_id"),
+        *(
+            "caller_id",
+            "target",
+            "target_label",
+            "feature",
+            "feature_label",
+            "displayed",
+            "event_id",
+            "reason",
+        ),
         *("model", "background", "warnings"),
     }
 )
@@ -96,8 +108,8 @@ def _filled(explanation: ExplanationRecord) -> Iterator[Row]:
     for name, level in explanation.levels.items():
         for item in level.attributions:
             player = _player(explanation, name, level, item)
-            for target, value, error in zip(targets, item.values, item.standard_errors, strict=True):
-                yield target | player | {"value": value, "standard_error": error}
+            for index, target in enumerate(targets):
+                yield target | player | _numbers(explanation, index, item)
 
 
 def _whole(explanation: ExplanationRecord) -> Row:
@@ -155,7 +167,23 @@ def _player(explanation: ExplanationRecord, name: str, level: LevelAttributions,
         "event_time": info.time if info else None,
         "feature_label": labels.get(item.feature or ""),
         "level_stop_reason": level.quality.stop_reason.value,
+        "event_weight": _event_weight(explanation, item.t),
     }
+
+
+def _numbers(explanation: ExplanationRecord, index: int, item: Attribution) -> Row:
+    """The columns of an attribution to one target: its number, and the sentence if it is a main reason."""
+    columns: Row = {"value": item.values[index], "standard_error": item.standard_errors[index]}
+    reasons = explanation.reasons_by_target.get(explanation.targets[index].name, ())
+    player = (item.kind, item.t, item.feature)
+    found = next((each for each in reasons if (each.kind, each.t, each.feature) == player), None)
+    return columns if found is None else columns | {"reason": found.text, "reason_rank": found.rank}
+
+
+def _event_weight(explanation: ExplanationRecord, t: int | None) -> float | None:
+    """The model's own weight of an event; None if it has none."""
+    weights = explanation.event_weights
+    return weights[t - 1] if t is not None and -len(weights) < t <= 0 else None
 
 
 def _known(value: float | None) -> float | None:

@@ -15,11 +15,11 @@ PerTarget = tuple[float, ...]
 
 
 class ContractEnum(StrEnum):
-    """A word of one of the contract's enums."""
+    """The members of one of the contract's enums, as the words that people write."""
 
     @classmethod
     def _missing_(cls, _: object) -> Self:
-        """A word that only a newer server knows is UNKNOWN."""
+        """Returns UNKNOWN for a word that only newer servers send."""
         return cls("unknown")
 
 
@@ -61,7 +61,7 @@ class Attribution:
         first_t: the oldest event of PRUNED or HISTORY.
         last_t: the latest event of PRUNED or HISTORY.
         feature: the feature of a FEATURE, CELL or FEATURE_REST.
-        selection_uncertain: whether its event or feature was selected by less than two standard errors.
+        selection_uncertain: whether its event or feature was selected by a margin of less than two standard errors.
     """
 
     kind: PlayerKind
@@ -84,7 +84,7 @@ class Attribution:
         return self.standard_errors[0]
 
     def for_target(self, index: int) -> Attribution:
-        """The same with the numbers of one target only."""
+        """Returns a copy that has the numbers of one target only."""
         return replace(self, values=(self.values[index],), standard_errors=(self.standard_errors[index],))
 
 
@@ -98,10 +98,11 @@ class Quality:
         players: how many players the game has, without null players.
         coalitions: how many coalitions were evaluated.
         largest_standard_error: over all targets, or of the one target of `Explanation.target`.
-        additivity_residual: the largest |sum of attributions - (score - base value)| over the targets.
+        additivity_residual: the largest value of |sum of attributions - (score - base value)| over all targets.
         clipped_coalitions: how many outputs the logit link clipped.
-        selection_truncated: whether players were dropped to stay within the limit.
-        near_misses: events and features that missed the cell level by less than two standard errors.
+        selection_truncated: whether some events or features were dropped, because there would be too many players.
+        near_misses: events and features that were not selected for the cell level, by a margin of less than two
+            standard errors.
         seconds: wall time.
         estimator: "regression" or "control_variate"; empty if nothing was estimated.
         null_players: how many players equal the background; their attribution is 0.
@@ -129,11 +130,11 @@ class LevelAttributions:
     quality: Quality
 
     def of(self, kind: PlayerKind) -> tuple[Attribution, ...]:
-        """The attributions of one kind of player."""
+        """Returns the attributions of one kind of player."""
         return tuple(item for item in self.attributions if item.kind is kind)
 
     def for_target(self, index: int) -> LevelAttributions:
-        """The same with the numbers of one target only."""
+        """Returns a copy that has the numbers of one target only."""
         attributions = tuple(item.for_target(index) for item in self.attributions)
         quality = replace(
             self.quality,

@@ -1,7 +1,8 @@
-"""The calls that a method of a client makes, without the network: the blocking and the asyncio client share them.
+"""The gRPC calls that each method of a client makes, written once for the blocking and the asyncio client.
 
-An operation is a generator: it yields calls, is sent their decoded gRPC responses, and returns the method's result.
-A client drives it, one by blocking and the other by awaiting; a call that fails is thrown into it as a SequelaError.
+An operation is a generator that yields calls, receives their responses, and returns the result of the method. It does
+not touch the network: the blocking client makes each call and waits, and the asyncio client awaits it. If a call fails,
+the client throws a SequelaError into the generator.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ class Call:
     """One gRPC call.
 
     Args:
-        rpc: the stub and its method, such as `models.GetModel`.
+        rpc: the name of the stub and of its method, such as `models.GetModel`.
         request: a message, or an iterable of messages for a client stream.
     """
 
@@ -41,11 +42,11 @@ class Call:
 
 
 Operation = Generator[Call, Any, T]
-"""Yields calls, is sent their responses, and returns a result."""
+"""A generator that yields calls, receives their responses, and returns a result."""
 
 
 def call(rpc: str, request: Any, decode: Callable[[Any], T]) -> Operation[T]:
-    """An operation of a single call, which returns the decoded response."""
+    """Makes a single call, and returns its decoded response."""
     return decode((yield Call(rpc, request)))
 
 
@@ -66,7 +67,7 @@ class Listing(Generic[T]):
     decode: Callable[[Any], T]
 
     def page(self) -> Operation[tuple[list[T], Listing[T] | None]]:
-        """The items of the next page, and the rest of the list, which is None after the last page."""
+        """Returns the items of the next page, and the rest of the list, which is None after the last page."""
         answer = yield Call(self.rpc, self.request)
         items = [self.decode(item) for item in getattr(answer, self.field)]
         if not answer.next_page_token:

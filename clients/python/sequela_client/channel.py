@@ -1,4 +1,4 @@
-"""The connection to a server, which the blocking and the asyncio client share."""
+"""The connection to a server, for the blocking and the asyncio client."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Deadline:
 
     @classmethod
     def after(cls, seconds: float | None) -> Deadline:
-        """A deadline `seconds` from now; None and very long timeouts never end."""
+        """Returns a deadline `seconds` from now. With None or a very long timeout there is no limit."""
         if seconds is None or seconds > cls.LONGEST_SECONDS:
             return cls(None)
         return cls(time.monotonic() + seconds)
@@ -73,10 +73,10 @@ class Stubs:
 
 
 class Client:
-    """What the blocking and the asyncio client share: a channel, its stubs, and the digests that the server has."""
+    """The base of both clients: a channel, its stubs, and the digests that the server is known to have."""
 
     _grpc: ClassVar[Any]
-    """`grpc` or `grpc.aio`, which open channels with the same functions."""
+    """`grpc` or `grpc.aio`. Both have the same functions to open a channel."""
     _closed = False
     # The server that this client has started and that ends with it.
     _server: LocalServer | None = None
@@ -88,7 +88,7 @@ class Client:
 
     def _check_open(self) -> None:
         """Raises CallerError once the client is closed."""
-        # gRPC itself would raise a ValueError that names none of our classes.
+        # gRPC itself would raise a ValueError, and callers catch SequelaError.
         if self._closed:
             raise CallerError("this client is closed; create a new one", reason="CLIENT_CLOSED")
 
@@ -119,7 +119,7 @@ class Client:
             options: further channel options of gRPC.
 
         Raises:
-            CallerError: the address or a PEM file is not valid.
+            CallerError: if the address or a PEM file is not valid.
         """
         if credentials is None and (secure or ca is not None or certificate is not None or key is not None):
             credentials = channel_credentials(ca, certificate, key)
@@ -153,5 +153,5 @@ class Client:
         return float(seconds)
 
     def _failure(self, error: grpc.RpcError, request: Any) -> SequelaError:
-        """The exception for a failed call. It may call the server once more to find out whether it uses TLS."""
+        """Returns the exception for a failed call. It may call the server once more to find out whether it uses TLS."""
         return from_rpc(error, lambda message: unreachable(message, self._peer), request)

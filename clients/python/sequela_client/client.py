@@ -39,7 +39,7 @@ class Sequela(Client):
       sent with it. A file is uploaded once, and named by its digest from then on.
     - sequence: one array (l, d) for a model with one input, arrays by input name, a table with named columns (a
       DataFrame), or a `Sequence`. The oldest event comes first.
-    - timeout: how long the method may take, in seconds; None takes the client's.
+    - timeout: how long the method may take, in seconds. None stands for the timeout of the client.
 
     Every method raises `SequelaError`; its subclasses say who has to act.
     """
@@ -53,7 +53,7 @@ class Sequela(Client):
         self.close()
 
     def close(self) -> None:
-        """Closes the connection; calls that are under way are cancelled. A server of `local` stops."""
+        """Closes the connection; running calls are cancelled. A server of `local` stops."""
         self._closed = True
         self._channel.close()
         if self._server is not None:
@@ -111,11 +111,14 @@ class Sequela(Client):
         Args:
             sequence: the sequence (l, d), oldest event first.
             model: the model that scores it.
-            background: what stands for "nothing known": an average event (d), one row for each position (k, d), arrays
-                by input name, `BackgroundValues`, or the name of a stored background. None: the model's default.
-            caller_id: your id of the sequence, by which explanations can be listed; None: the sequence's own.
-            labels: stored with the explanation, in addition to the sequence's own.
-            timeout: seconds; when they are up, the best answer so far is returned (`cut_short`).
+            background: the values that stand for "nothing known": an average event (d), one row for each position
+                (k, d), arrays by input name, `BackgroundValues`, or the name of a stored background. None stands for
+                the model's default.
+            caller_id: your id for the sequence, by which explanations can be listed. None stands for the `id` of a
+                `Sequence`.
+            labels: labels to store with the explanation, in addition to those of a `Sequence`.
+            timeout: how long the explanation may take, in seconds. After that the best answer so far is returned, with
+                `cut_short` set.
         """
         operation = operations.explain(self._digests, sequence, model, background, options, caller_id, labels)
         return self._run(operation, timeout)
@@ -135,7 +138,7 @@ class Sequela(Client):
         If a sequence fails, its outcome has an error, and the others are still explained.
 
         Args:
-            sequences: the sequences; they are read when the stream takes them, in another thread.
+            sequences: the sequences. They are read in another thread, as the stream needs them.
             model: the model that scores them.
             background: as in `explain`, for all of them.
             timeout: seconds for each sequence.
@@ -168,8 +171,8 @@ class Sequela(Client):
         Args:
             sequences: one sequence, or an iterable of them.
             model: the model that scores them.
-            targets: output names or column numbers; None: all outputs, in the model's order.
-            output_event: the event t <= 0 whose output is taken, of a model with an output for every event.
+            targets: output names or column numbers. None stands for all outputs, in the model's order.
+            output_event: the event t <= 0 whose output is returned, for a model with an output for every event.
             timeout: seconds.
 
         Returns:
@@ -208,7 +211,7 @@ class Sequela(Client):
         return self._all(listing, timeout)
 
     def register_model(self, path: ModelLike, *, name: str = "", timeout: float | None = None) -> Model:
-        """Uploads a model file under a name, `m` or `m/v`. Without one, its digest is its name."""
+        """Uploads a model file under a name, `m` or `m/v`. Without a name, the digest of the model is its name."""
         return self._run(operations.register_model(path, name), timeout)
 
     def get_model(self, name: str, *, timeout: float | None = None) -> Model:
@@ -216,7 +219,7 @@ class Sequela(Client):
         return self._run(operations.get_model(name), timeout)
 
     def models(self, *, page_size: int = 50, timeout: float | None = None) -> Iterator[Model]:
-        """Lists all models by name."""
+        """Lists all models, ordered by name."""
         return self._all(operations.list_models(page_size), timeout)
 
     def delete_model(self, name: str, *, timeout: float | None = None) -> None:
@@ -260,13 +263,13 @@ class Sequela(Client):
         return self._run(operation, timeout)
 
     def get_background(self, name: str, *, timeout: float | None = None) -> Background:
-        """Reads a background with its values by its name, `models/m/backgrounds/b`."""
+        """Reads a background by its name, `models/m/backgrounds/b`, with its values."""
         return self._run(operations.get_background(name), timeout)
 
     def backgrounds(
         self, *, model: str = "", page_size: int = 50, timeout: float | None = None
     ) -> Iterator[Background]:
-        """Lists backgrounds by name, without their values; of one model, `m` or `models/m`, or of all."""
+        """Lists the backgrounds of a model (`m` or `models/m`), or of all models, by name and without their values."""
         return self._all(operations.list_backgrounds(model, page_size), timeout)
 
     def delete_background(self, name: str, *, timeout: float | None = None) -> None:

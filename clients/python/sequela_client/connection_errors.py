@@ -1,4 +1,4 @@
-"""Why a server could not be reached, from gRPC's message: gRPC has one code for all reasons."""
+"""Finds out from gRPC's message why a server could not be reached, since gRPC has one code for all reasons."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ class Peer:
 
 
 def unreachable(message: str, peer: Peer) -> SequelaError | None:
-    """The error for a connection that failed, or for an answer that did not come in time.
+    """Returns the error for a connection that failed, or for an answer that did not come in time.
 
-    It may ask the server once whether it uses TLS, which takes two seconds at most.
+    It may open one more connection to find out whether the server uses TLS, which takes two seconds at most.
 
     Returns:
         None if the message is about something else.
     """
-    # gRPC itself gave up waiting; a server that gives up says more.
+    # This is the message of gRPC itself. A server whose deadline is reached sends a longer one.
     if message == _LATE:
         return DeadlineExceeded(f"no answer from {peer.address.target} in time")
     if not _NOT_CONNECTED.match(message):
         return None
-    # The order counts: each looks for a more special message than those after it.
-    return next((told for look in _LOOKS if (told := look(message, peer))), None)
+    # The first function that recognises the message counts, so the most specific ones come first.
+    return next((error for recognise in _CAUSES if (error := recognise(message, peer))), None)
 
 
 def _untrusted(message: str, peer: Peer) -> SequelaError | None:
@@ -97,7 +97,7 @@ def _http(message: str, peer: Peer) -> SequelaError | None:
 
 
 def _closed(message: str, peer: Peer) -> SequelaError | None:
-    """A server that closes the connection at once: it may require TLS, or a certificate."""
+    """Returns the error about a server that closes the connection at once: it may require TLS, or a certificate."""
     if not _CLOSED.search(message) or not peer.address.host:
         return None
     where, wanted = peer.address.target, wants_tls(peer.address.host, peer.address.port)
@@ -109,8 +109,8 @@ def _closed(message: str, peer: Peer) -> SequelaError | None:
         )
     if wanted == "certificate":
         return CallerError(
-            f"{where} requires a certificate of the client, from an authority in the server's --tls-client-ca; present "
-            "one with --cert FILE and --key FILE (certificate= and key= in Python)",
+            f"{where} requires a client certificate from an authority in its --tls-client-ca; present one with "
+            "--cert FILE and --key FILE (certificate= and key= in Python)",
             reason="CLIENT_CERTIFICATE_NEEDED",
         )
     return None
@@ -118,11 +118,15 @@ def _closed(message: str, peer: Peer) -> SequelaError | None:
 
 def _nobody(_: str, peer: Peer) -> SequelaError:
     proxy = peer.address.proxy
-    by = f" ({proxy} is set: gRPC goes through that proxy, but for hosts in no_proxy)" if proxy else ""
+    by = (
+        f" ({proxy} is set, so gRPC uses that proxy for all hosts that no_proxy does not name)"
+        if proxy
+        else ""
+    )
     return TryAgain(f"no server answers at {peer.address.target}; is `sequela serve` running there?{by}")
 
 
-_LOOKS: tuple[Callable[[str, Peer], SequelaError | None], ...] = (
+_CAUSES: tuple[Callable[[str, Peer], SequelaError | None], ...] = (
     _untrusted,
     _other_host,
     _without_tls,

@@ -8,12 +8,15 @@ from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela_client.models import FileDigests, ModelFile
 
-# How many backgrounds are remembered; beyond that the oldest is forgotten, and sent again when it is used.
+# The largest number of remembered digests of backgrounds. If there are more, the oldest is forgotten, and the values
+# are sent again when that background is used.
 _MAX_BACKGROUNDS = 1024
 
 
 class ContentDigests:
-    """The digests that one server is known to have. Safe for several threads: at worst some content is sent twice.
+    """The digests that one server is known to have.
+
+    It is safe to use from several threads; at worst, some content is sent twice.
 
     Args:
         max_inline_bytes: the largest model that is sent within a request.
@@ -26,16 +29,16 @@ class ContentDigests:
         self._backgrounds: dict[str, str] = {}
 
     def reference(self, file: ModelFile) -> pb.ModelReference:
-        """How to refer to the file's model: by its digest, or by its bytes if the server refuses uploads."""
+        """Returns a reference to the file's model: its digest, or its bytes if the server refuses uploads."""
         digest = self._files.of(file)
         return file.read().inline if digest in self._inline else pb.ModelReference(digest=digest)
 
     def send_inline(self, digest: str) -> None:
-        """From now on, this model is sent within each request."""
+        """Makes all further requests contain the bytes of this model."""
         self._inline.add(digest)
 
     def background(self, request: pb.ExplainRequest, values: pb.BackgroundValues) -> str | None:
-        """The server's digest of these values if they were sent before with such a request."""
+        """Returns the server's digest of these values if they were sent before with such a request."""
         return self._backgrounds.get(_key(request, values))
 
     def remember_background(
@@ -43,8 +46,8 @@ class ContentDigests:
     ) -> None:
         """Stores the server's digest of these values.
 
-        The same values have another digest with another model, whose schema gives them names and types, and with
-        another order of the sequence's columns if the schema does not name the columns.
+        The digest depends on more than the values: on the model, whose schema gives them names and types, and, if the
+        schema does not name the columns, on the order of the sequence's columns.
         """
         if len(self._backgrounds) >= _MAX_BACKGROUNDS:
             self._backgrounds.pop(next(iter(self._backgrounds)), None)
@@ -52,7 +55,7 @@ class ContentDigests:
 
 
 def column_order(sequence: pb.Sequence) -> tuple[tuple[str, ...], ...]:
-    """The name of each input with the names of its columns, in the order in which they were sent."""
+    """Returns the name of each input with the names of its columns, in the order in which they were sent."""
     return tuple((item.name, *item.columns) for item in sequence.inputs)
 
 

@@ -1,7 +1,7 @@
-"""The exceptions of the client. Their classes say who has to act: the caller, the operator, or nobody (try again).
+"""The exceptions of the client. Their classes say who has to act: the caller, the operator, or nobody yet (try again).
 
-Every error that the server answers is translated in `from_rpc` or `from_item`; no other part of the client looks at
-status codes. Faults that the client finds by itself, such as a missing file, are `CallerError`s too.
+`from_rpc` and `from_item` translate all errors that a server returns; no other part of the client looks at status
+codes. Mistakes that the client itself finds, such as a missing file, are `CallerError`s too.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela_client.argument_names import argument_of, with_arguments
 
+# For these reasons the client itself acts: it sends the content that the server does not have.
 MODEL_NOT_FOUND = "MODEL_NOT_FOUND"
 BACKGROUND_NOT_FOUND = "BACKGROUND_NOT_FOUND"
 UPLOADS_DISABLED = "UPLOADS_DISABLED"
-# Reasons on which the client acts by itself: it sends the content that the server does not have.
 
 # Reasons of errors that only the operator can resolve, whatever their status code.
 OPERATORS_REASONS = frozenset({UPLOADS_DISABLED, "ENDPOINT_NOT_ALLOWED", "ENDPOINT_OFF"})
@@ -124,14 +124,14 @@ _BY_CODE: dict[int, type[SequelaError]] = {
 }
 
 
-# Codes that gRPC itself reports if it did not reach a server.
+# The codes that gRPC itself reports if it could not reach a server.
 _CODES_OF_GRPC = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED)
 
 
 def from_rpc(
     error: grpc.RpcError, unreachable: Callable[[str], SequelaError | None], request: Any = None
 ) -> SequelaError:
-    """The exception for a failed call, from its code and the google.rpc details that it carries.
+    """Returns the exception for a failed call, from its code and the google.rpc details that it carries.
 
     Args:
         error: what gRPC raised.
@@ -142,7 +142,7 @@ def from_rpc(
     info, bad, retry = ErrorInfo(), BadRequest(), RetryInfo()
     has_info = _unpack(error, info, bad, retry)
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED and not has_info:
-        # gRPC says so itself about a message over the limit: trying again would not help.
+        # gRPC itself reports a message over the limit with this code. Trying again would not help.
         return CallerError(message, reason="MESSAGE_TOO_LARGE")
     if code in _CODES_OF_GRPC and not has_info and (lost := unreachable(message)):
         return lost
@@ -155,7 +155,7 @@ def from_rpc(
 
 
 def from_item(status: pb.ItemStatus, request: Any = None) -> SequelaError:
-    """The exception for one item of a stream, whose `request` names the fields."""
+    """Returns the exception for one item of a stream, whose `request` names the fields."""
     return _error(status.code, status.reason)(
         with_arguments(status.message, [each.field for each in status.violations], request),
         reason=status.reason,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from sequela_client.attributions import ContractEnum, PerTarget, Quality
+from sequela_client.attributions import ContractEnum, PerTarget, PlayerKind, Quality
 from sequela_client.inputs import EventInfo
 
 
@@ -46,8 +46,8 @@ class Pruning:
         tolerances: the tolerances that were used.
         scan_complete: False if the deadline ended the scan early.
         curve: the importance of the oldest events, for each split that was scanned.
-        values: the attribution of all pruned events together (P).
-        standard_errors: of `values`.
+        values: the attribution of all pruned events together, which are the block P.
+        standard_errors: the standard errors of `values`.
         verdicts: whether P stays within the tolerance; none if nothing was pruned or no level was computed.
         history_values: with `refine_history`, the sum over the blocks that P was split into.
         quality: how accurate `values` are; None if they were not computed.
@@ -106,6 +106,37 @@ class ExplanationWarning:
 
 
 @dataclass(frozen=True, slots=True)
+class Reason:
+    """A main reason for the score of a target, as a sentence. Its 95 % interval does not span 0.
+
+    Args:
+        text: the sentence.
+        kind: CELL, FEATURE or EVENT.
+        value: the attribution to the target.
+        standard_error: its standard error; 0 if exact.
+        rank: 1 for the strongest reason. Reasons that cannot be told apart within their errors have the same rank.
+        tied: whether it has the rank of the reason before it.
+        t: the event of a CELL or EVENT.
+        feature: the feature of a CELL or FEATURE.
+        target: the name of the target.
+        template: the template of the sentence: `templates[3]` of the schema's reasons, or `default`.
+        template_version: the version of the templates.
+    """
+
+    text: str
+    kind: PlayerKind
+    value: float
+    standard_error: float
+    rank: int
+    tied: bool
+    t: int | None
+    feature: str | None
+    target: str
+    template: str
+    template_version: str
+
+
+@dataclass(frozen=True, slots=True)
 class TargetScore:
     """The scores of a target.
 
@@ -153,12 +184,12 @@ class Cost:
 
     Args:
         model_rows: how many rows the model was run on.
-        model_calls: in how many calls.
-        model_events: how many events were in them.
+        model_calls: how many calls of the model that took.
+        model_events: how many events these rows had.
         stage_seconds: wall time by stage.
         cached: whether a stored explanation was returned.
         endpoint_rows: how many rows were sent to the model's endpoint, including retries.
-        endpoint_calls: in how many calls.
+        endpoint_calls: how many calls of the endpoint that took.
     """
 
     model_rows: int

@@ -35,6 +35,11 @@ def to_dict(explanation: ExplanationRecord) -> dict[str, Any]:
     for field in dataclasses.fields(explanation):
         if field.name == "levels":
             values |= _levels(explanation)
+        elif field.name == "reasons_by_target":
+            # Each reason names its target, as in the contract.
+            values["reasons"] = [
+                plain(item) for each in explanation.reasons_by_target.values() for item in each
+            ]
         else:
             values[field.name] = plain(getattr(explanation, field.name))
     return values

@@ -16,7 +16,7 @@ def require(module: str, extra: str) -> ModuleType:
         extra: the extra of sequela that installs it.
 
     Raises:
-        OperatorError: the package is not installed; the message says how to install it.
+        OperatorError: if the package is not installed; the message says how to install it.
     """
     try:
         return import_module(module)

@@ -1,4 +1,4 @@
-"""What a caller passes: sequences, information about their events, and background values."""
+"""The arguments of callers: sequences, information about their events, and background values."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ class Sequence:
 
     Args:
         inputs: the values (l, d), or arrays by input name.
-        events: none, or one for each real event, oldest first.
-        id: becomes the caller id of the explanation.
-        labels: become labels of the explanation.
+        events: information about the events: none, or one item for each real event, oldest first.
+        id: your id for the sequence, which becomes the caller id of the explanation.
+        labels: labels of the explanation.
     """
 
     inputs: Values
@@ -53,8 +53,8 @@ class BackgroundValues:
     """The values of a background.
 
     Args:
-        rows: (d), an average event, or (k, d), one row for each position, for every event input; (s) for static inputs.
-        mean_event: (d) for every event input; the event that is used before the first row of (k, d).
+        rows: for every event input an average event (d), or one row for each position (k, d); for static inputs (s).
+        mean_event: the event that is used before the first row of (k, d); (d) for every event input.
     """
 
     rows: Values
@@ -69,16 +69,16 @@ BackgroundLike = str | BackgroundValues | Values | None
 
 
 def as_sequence(given: SequenceLike) -> Sequence:
-    """The sequence as a `Sequence`."""
+    """Wraps values in a `Sequence`, unless they are one already."""
     return given if isinstance(given, Sequence) else Sequence(given)
 
 
 def by_name(values: Values) -> Mapping[str, Any]:
-    """The values by input name; a single array has an empty name. Raises CallerError if a name is not a string."""
+    """Returns values by input name; a single array has an empty name. Raises CallerError if a name is not a string."""
     if not isinstance(values, Mapping):
         return {"": values}
     for name in values:
         if not isinstance(name, str):
-            text = f"inputs are named by strings, not {name!r} of type {type(name).__name__}"
+            text = f"the names of inputs must be strings, not {name!r} of type {type(name).__name__}"
             raise CallerError(text, reason="ARGUMENT_INVALID")
     return values

@@ -1,4 +1,4 @@
-"""The model that a caller means: a file, a name or an endpoint."""
+"""Finds out which model a caller means: a file, a name or an endpoint."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Endpoint:
     Args:
         uri: `grpc://host:port/name`, `http://host:port/v2/models/name` or `http://host:port/v1/models/name`; grpcs and
             https use TLS.
-        version: the version of the model; empty: that server chooses one.
+        version: the version of the model. If it is empty, that server chooses one.
         schema: the path of a schema.json that describes the model.
     """
 
@@ -48,7 +48,7 @@ class ModelBytes:
     Args:
         onnx: the model with its weights.
         schema_json: its schema; empty if there is none.
-        weights: other files that weights were read from.
+        weights: the other files that weights were read from.
     """
 
     onnx: bytes
@@ -69,9 +69,9 @@ class ModelBytes:
         return pb.ModelReference(inline=pb.InlineModel(onnx=self.onnx, schema_json=self.schema_json))
 
     def upload(self, name: str) -> list[pb.RegisterModelRequest]:
-        """The messages that register the model."""
+        """Returns the messages that register the model."""
         header = pb.RegisterModelHeader(name=name, schema_json=self.schema_json, digest=self.digest)
-        # A message has a limit, and a model may be larger.
+        # The model is sent in chunks, since it may be larger than a message may be.
         chunks = [self.onnx[start : start + _CHUNK] for start in range(0, len(self.onnx), _CHUNK)]
         return [
             pb.RegisterModelRequest(header=header),
@@ -102,7 +102,7 @@ class ModelFile:
         return self.path.with_name("schema.json")
 
     def stamp(self, weights: tuple[Path, ...] = ()) -> tuple[object, ...]:
-        """The sizes and modification times of its files, which tell whether one of them has changed."""
+        """Returns the sizes and modification times of its files, which show whether one of them has changed."""
         return tuple(
             (stat.st_size, stat.st_mtime_ns)
             for path in (self.path, self.schema, *weights)
@@ -112,30 +112,30 @@ class ModelFile:
 
 
 class FileDigests:
-    """Digests of model files by path. A file is read again only if it has changed."""
+    """Remembers the digests of model files. A file is read again only if it has changed."""
 
     def __init__(self) -> None:
         self._known: dict[Path, tuple[tuple[object, ...], tuple[Path, ...], str]] = {}
 
     def of(self, file: ModelFile) -> str:
-        """The digest of a model file with its weights and its schema."""
+        """Returns the digest of a model file with its weights and its schema."""
         known = self._known.get(file.path)
         if known and known[0] == file.stamp(known[1]):
             return known[2]
-        # A large model takes a while to read; its digest counts only if nobody wrote to the file meanwhile.
+        # A large model takes a while to read. Its digest is remembered only if the file did not change meanwhile.
         before, content = file.stamp(), file.read()
-        if file.stamp() == before:  # else the file was changed while it was read
+        if file.stamp() == before:
             self._known[file.path] = (file.stamp(content.weights), content.weights, content.digest)
         return content.digest
 
 
 def is_endpoint(model: str) -> bool:
-    """Whether it is the URI of an endpoint."""
+    """Returns whether the model is the URI of an endpoint."""
     return "://" in model
 
 
 def choose(model: ModelLike) -> ModelFile | pb.ModelReference:
-    """The file, name or endpoint that the caller means by `model`. Raises CallerError if it is none of them."""
+    """Returns the file, name or endpoint that the caller means by `model`. Raises CallerError if it is none of them."""
     if isinstance(model, Endpoint):
         return pb.ModelReference(endpoint=_endpoint(model))
     if not isinstance(model, str | os.PathLike):
@@ -166,7 +166,7 @@ def _advice(model: object) -> str:
 
 
 def _endpoint(model: Endpoint) -> pb.EndpointModel:
-    """The message of an endpoint. Raises CallerError if its schema cannot be read."""
+    """Returns the message of an endpoint. Raises CallerError if its schema cannot be read."""
     try:
         schema = Path(model.schema).read_bytes() if model.schema else b""
     except OSError as error:

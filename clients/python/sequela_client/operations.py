@@ -1,4 +1,4 @@
-"""One function for each method of the clients. It returns the operation or the listing that a client then carries out.
+"""One function for each method of the clients, which returns the operation or listing that a client carries out.
 
 Models and backgrounds are first sent as digests. Their content is sent only if the server does not know the digest.
 """
@@ -65,9 +65,9 @@ def explain_many(
     options: Options,
     timeout: float | None,
 ) -> Operation[ExplanationStream]:
-    """Prepares a stream of requests that differ in their sequence only. `timeout`: seconds for each of them."""
+    """Prepares a stream of requests that differ only in their sequence. `timeout` is in seconds, for each request."""
     message, reference = options_message(options), requests.background_reference(background)
-    # The messages of a stream are sent before the first answer, so the model has to be there already.
+    # The messages of a stream are sent before the first answer arrives, so the server must have the model by then.
     known = yield from _registered_model(digests, model)
     return ExplanationStream(known, reference, message, timeout)
 
@@ -124,7 +124,7 @@ def get_model(name: str) -> Operation[Model]:
 
 
 def list_models(page_size: int) -> Listing[Model]:
-    """Lists models by name."""
+    """Lists models, ordered by name."""
     request = pb.ListModelsRequest(page_size=arguments.whole_number("page_size", page_size))
     return Listing("models.ListModels", request, "models", resources.model)
 
@@ -167,7 +167,7 @@ def get_background(name: str) -> Operation[Background]:
 
 
 def list_backgrounds(model: str, page_size: int) -> Listing[Background]:
-    """Lists backgrounds by name."""
+    """Lists backgrounds, ordered by name."""
     request = pb.ListBackgroundsRequest(
         page_size=arguments.whole_number("page_size", page_size), model=arguments.string("model", model)
     )
@@ -210,7 +210,7 @@ def _upload(digests: ContentDigests, file: ModelFile) -> Operation[pb.ModelRefer
 
 
 def _registered_model(digests: ContentDigests, model: ModelLike) -> Operation[pb.ModelReference]:
-    """A reference to a model that the server has. A stream needs one, because its messages cannot be sent again."""
+    """Returns a reference to a model that the server has, which a stream needs: its messages cannot be sent again."""
     chosen = choose(model)
     if isinstance(chosen, pb.ModelReference):
         return chosen
@@ -249,13 +249,13 @@ def _explain(request: pb.ExplainRequest) -> Operation[Explanation]:
 def _background_header(
     digests: ContentDigests, model: ModelLike, header: pb.CreateBackgroundHeader
 ) -> Operation[pb.CreateBackgroundRequest]:
-    """The header with its model and its full name, `models/m/backgrounds/b`."""
+    """Returns the header with its model and its full name, `models/m/backgrounds/b`."""
     reference = yield from _registered_model(digests, model)
     known = reference.name or (f"models/{reference.digest}" if reference.digest else "")
     if not known:
         raise CallerError(
-            "model: a background needs a model that is registered with the server, and this server takes no "
-            "uploads; name one of its own models",
+            "model: a background belongs to a model that the server has, and this server refuses uploads; name one of "
+            "its own models",
             reason="MODEL_NOT_REGISTERED",
         )
     # The server knows the full name of a model that is named by its digest or without a version.

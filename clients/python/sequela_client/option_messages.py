@@ -1,4 +1,4 @@
-"""Options as the contract's messages: those that a caller gave, and those that an answer was made with."""
+"""Converts options to and from the contract's messages: those of a request, and those that an answer was made with."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from sequela_client.options import OPTIONS, PER_TARGET, Option, UsedOptions
 
 
 def options_message(options: Mapping[str, Any]) -> pb.ExplainOptions:
-    """The options as a message.
+    """Converts options to a message.
 
     Raises:
-        TypeError: a keyword is not an option.
-        CallerError: OPTION_INVALID, a value is of a wrong type, or not one of those that are allowed.
+        TypeError: if a keyword is not an option.
+        CallerError: OPTION_INVALID, if a value is of the wrong type or is not one of those allowed.
     """
     unknown = options.keys() - OPTIONS.keys()
     if unknown:
@@ -38,7 +38,7 @@ def _with_nearest(unknown: str) -> str:
 
 
 def target_names(targets: Iterable[str | int] | str | int | None) -> list[str]:
-    """Output names or column numbers as strings, which is how the contract has them."""
+    """Converts output names and column numbers to strings, as the contract has them."""
     if targets is None:
         return []
     one = isinstance(targets, str) or not isinstance(targets, Iterable) or getattr(targets, "ndim", 1) == 0
@@ -83,7 +83,7 @@ def _problem(option: Option, value: Any) -> str:
 
 
 def used_options(message: pb.ResolvedOptions) -> UsedOptions:
-    """The options of an answer, from its message."""
+    """Returns the options of an answer, from its message."""
     return UsedOptions(
         **{
             field.name: _used(message, PER_TARGET.get(field.name, field.name))
@@ -93,7 +93,7 @@ def used_options(message: pb.ResolvedOptions) -> UsedOptions:
 
 
 def _used(message: pb.ResolvedOptions, name: str) -> Any:
-    """A field as Python knows it: enums as words, a field that is unset as None, a repeated one as a tuple."""
+    """Returns the value of a field: enums as words, unset fields as None, repeated fields as tuples."""
     field, value = message.DESCRIPTOR.fields_by_name[name], getattr(message, name)
     repeated = not isinstance(value, bool | int | float | str)
     if field.enum_type is not None:
@@ -107,5 +107,5 @@ def _used(message: pb.ResolvedOptions, name: str) -> Any:
 
 
 def _enum(message: Any, name: str) -> Any:
-    """The enum that a field holds."""
+    """Returns the enum that a field holds."""
     return getattr(pb, message.DESCRIPTOR.fields_by_name[name].enum_type.name)

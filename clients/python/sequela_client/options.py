@@ -1,7 +1,7 @@
-"""How to explain: every option is declared here, once.
+"""The options of an explanation. Each option is declared once, here.
 
-The keywords of `explain`, its docstring, the flags of `sequela explain` and the message that is sent all follow from
-`Options`; the options that an answer was made with follow from `UsedOptions`. `option_messages` translates both.
+The keywords of `explain`, its docstring, the flags of `sequela explain` and the message that is sent follow from
+`Options`. The options in an answer follow from `UsedOptions`. `option_messages` converts both to and from messages.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What people read about an option: one sentence, and the server's default."""
+    """The documentation of an option: one sentence, and the server's default."""
 
     help: str
     default: str
 
 
 class Options(TypedDict, total=False):
-    """The options of `explain` and `explain_many`. One that is left out, or None, takes the server's default."""
+    """The options of `explain` and `explain_many`. The server has a default for each that is left out or None."""
 
     levels: Annotated[
         Iterable[Level] | None,
@@ -121,9 +121,9 @@ class Option:
     Args:
         name: the keyword.
         kind: bool, int, float or str; the type of one item if `multiple`.
-        choices: the words that are allowed; empty if any value of the kind is.
+        choices: the words that are allowed; empty if any value of the kind is allowed.
         multiple: whether several values may be given.
-        about: what people read about it.
+        about: its documentation.
     """
 
     name: str
@@ -180,7 +180,7 @@ class UsedOptions:
     estimator: str
 
     def for_target(self, index: int) -> UsedOptions:
-        """The same options with the numbers of one target only."""
+        """Returns a copy that has the numbers of one target only."""
         one = slice(index, index + 1)
         return replace(self, **{name: getattr(self, name)[one] for name in PER_TARGET})
 

@@ -1,4 +1,4 @@
-"""Parts of an explanation as text, for summaries, tables and figures. Options have the names of their keywords."""
+"""Puts the parts of an explanation into words, for summaries, tables and figures. Options are named as keywords."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _MOST_DECIMALS = 8
 
 
 class Phrases:
-    """Numbers, features and players of one explanation in words.
+    """Puts the numbers, features and players of one explanation into words.
 
     Args:
         explanation: the explanation.
-        digits: how many significant digits the largest attribution has.
+        digits: the number of significant digits of the largest attribution.
     """
 
     def __init__(self, explanation: Explanation, digits: int = 4) -> None:
@@ -32,11 +32,11 @@ class Phrases:
         self._decimals = _decimals(explanation, digits)
 
     def number(self, value: float) -> str:
-        """A number with as many decimals as the scale of the explanation needs."""
+        """Returns a number with as many decimals as the scale of the explanation needs."""
         return self._format(value, "")
 
     def signed(self, value: float) -> str:
-        """A number with its sign."""
+        """Returns a number with its sign."""
         return self._format(value, "+")
 
     def _format(self, value: float, sign: str) -> str:
@@ -46,17 +46,17 @@ class Phrases:
         return f"{value:{sign}z.{self._decimals}f}"
 
     def measured(self, item: Attribution) -> str:
-        """An attribution and its standard error."""
+        """Returns an attribution and its standard error."""
         error = f"± {self.number(item.standard_error)}" if item.standard_error else "exact"
         return f"{self.signed(item.value)} {error}"
 
     def feature(self, name: str) -> str:
-        """The label of a feature, or its name if it has none."""
+        """Returns the label of a feature, or its name if it has none."""
         known = self._features.get(name)
         return (known.label if known else "") or name
 
     def value(self, t: int, name: str) -> str:
-        """A feature's value at an event with its unit; empty if it is not known."""
+        """Returns a feature's value at an event with its unit; empty if it is not known."""
         if name in self._explanation.static_values:
             return _with_unit(self._explanation.static_values[name], self._features.get(name))
         event = self._events.get(t)
@@ -67,17 +67,17 @@ class Phrases:
         return _with_unit(event.values.get(name, ""), self._features.get(name))
 
     def peak(self, name: str) -> str:
-        """A feature's value at the event where it mattered most, with that event; of a static feature its value."""
+        """Returns the value of a feature at the event where it mattered most, and that event, if it is not static."""
         t = self._explanation.peak(name)
         return self.value(0, name) if t is None else f"{self.value(t, name)} (t={t})"
 
     def time(self, t: int) -> str:
-        """When an event happened, to the minute; empty if the caller did not say."""
+        """Returns the time of an event to the minute; empty if the caller did not send it."""
         event = self._events.get(t)
         return f"{event.info.time:%Y-%m-%d %H:%M}" if event and event.info.time else ""
 
     def event(self, t: int) -> str:
-        """An event in the caller's own words, or else by the values of the three strongest features."""
+        """Describes an event in the caller's own words, or else by the values of the three strongest features."""
         event = self._events.get(t)
         if event is None:
             return ""
@@ -89,13 +89,13 @@ class Phrases:
         return " · ".join(captions + [f"{self.feature(name)} {self.value(t, name)}" for name in known])
 
     def _said(self, display: Mapping[str, str]) -> list[str]:
-        """The caller's texts of the features, words before numbers, and then other captions."""
+        """Returns the caller's texts about an event: those of the features, words before numbers, then all others."""
         features = sorted((display[name] for name in self._features if name in display), key=_is_number)
         others = [f"{name} {display[name]}" for name in sorted(display.keys() - self._features.keys())]
         return features + others
 
     def facts(self, t: int) -> str:
-        """Everything that the caller said about an event, each with its caption; else as `event`."""
+        """Returns all texts of the caller about an event, each with its caption; without any, the same as `event`."""
         event = self._events.get(t)
         if event is None or not self._features.keys() & event.info.display.keys():
             return self.event(t)
@@ -104,7 +104,7 @@ class Phrases:
         return ", ".join(f"{self.feature(name)}: {event.info.display[name]}" for name in names)
 
     def player(self, item: Attribution) -> str:
-        """The name of the player of an attribution."""
+        """Returns the name of the player of an attribution."""
         feature, event, block = self.feature(item.feature or ""), f"t={item.t}", events_name(item)
         return {
             PlayerKind.EVENT: event,
@@ -119,10 +119,10 @@ class Phrases:
         }.get(item.kind, f"{item.kind.value.replace('_', ' ')} player")
 
     def pruning(self) -> str:
-        """What was pruned, and whether it matters."""
+        """Says what was pruned, and whether it matters."""
         pruned, pruning = self._explanation.pruned, self._explanation.pruning
         if not pruning.pruned_events:
-            return "Nothing was pruned: every event stands for itself."
+            return "Nothing was pruned: every event is a player."
         count = pruning.pruned_events
         text = (
             "The oldest event was pruned" if count == 1 else f"The {count} oldest events were taken together"
@@ -146,31 +146,31 @@ class Phrases:
             case _:
                 text += f": {found} stays within the tolerance of {tolerance}.{self._scanned()}"
         if not pruning.scan_complete:
-            text += " The time was over before all events were scanned."
+            text += " The deadline ended the scan before it reached the oldest event."
         return text
 
     def older_part(self) -> str:
-        """The part of the pruned events that matters most by the pruning curve, and how much."""
+        """Says which part of the pruned events matters most by the pruning curve, and how much."""
         last = self._explanation.pruned
         cut = last.last_t if last and last.last_t is not None else 0
         within = [point for point in self._explanation.pruning.curve if point.t < cut]
         if not within:
             return "a part of them matters"
-        # The curve is cumulative: a point is what all events up to it are worth together.
+        # The curve is cumulative: a point is the importance of all events up to and including it.
         worst = max(within, key=lambda point: abs(point.importance))
         return (
             f"the {self._explanation.length + worst.t} oldest alone count for {self.signed(worst.importance)}"
         )
 
     def _scanned(self) -> str:
-        """A sentence about the oldest events, if the pruning curve was not scanned that far."""
+        """Returns a sentence about the oldest events, if the pruning curve was not scanned that far."""
         curve, oldest = self._explanation.pruning.curve, 1 - self._explanation.length
         if not curve or curve[-1].t <= oldest:
             return ""
         return f" The pruning curve was scanned back to t={curve[-1].t} only; full_pruning_curve scans all of it."
 
     def _refined(self) -> str:
-        """A sentence about how to see which of the pruned events matter; empty if they could not be split."""
+        """Returns a sentence about how to see which of the pruned events matter; empty if they could not be split."""
         if not self._explanation.options.refine_history:
             return " See which with refine_history."
         parts = len(self._explanation.history)
@@ -183,14 +183,14 @@ class Phrases:
 
 
 def events_name(block: Attribution) -> str:
-    """The name of a block of events, oldest first."""
+    """Returns the name of a block of events, oldest first."""
     if block.first_t == block.last_t:
         return f"t={block.first_t}"
     return f"t={block.first_t}…{block.last_t}"
 
 
 def quality(level: Quality) -> str:
-    """How accurate a level is, and how many players are 0 because they equal the background."""
+    """Says how accurate a level is, and how many players are 0 because they equal the background."""
     return f"{sureness(level)}{_null_players(level.null_players)}"
 
 
@@ -228,7 +228,7 @@ def _with_unit(value: str, feature: Feature | None) -> str:
 
 
 def _decimals(explanation: Explanation, digits: int) -> int:
-    """How many decimals give the largest attribution these significant digits."""
+    """Returns the number of decimals with which the largest attribution has these significant digits."""
     gain = explanation.score - explanation.base_value
     numbers = [abs(gain if explanation.explained else explanation.score)]
     numbers += [abs(item.value) for level in explanation.levels.values() for item in level.attributions]

@@ -34,7 +34,7 @@ BackgroundShape = Literal["event", "sequence"]
 
 
 def sequence_message(given: SequenceLike) -> pb.Sequence:
-    """The message of a sequence: its values, and the events as the caller or the index of a table describes them."""
+    """Returns the message of a sequence, whose events are described by the caller or by the index of a table."""
     sequence = as_sequence(given)
     tables = {name: as_table(name, values) for name, values in by_name(sequence.inputs).items()}
     given_events = _event_infos(sequence.events)
@@ -52,16 +52,14 @@ def _event_infos(events: Any) -> tuple[EventInfo, ...]:
 
 
 def _indexed(tables: Mapping[str, Table]) -> tuple[EventInfo, ...]:
-    """The events as the indices of the tables describe them. Raises CallerError if two indices differ."""
+    """Returns the events that the indices of the tables describe. Raises CallerError if two indices differ."""
     known = {(table.times, table.ids) for table in tables.values() if table.times or table.ids}
     if not known:
         return ()
     # Two inputs of the same events cannot have different times or ids.
     if len(known) > 1:
         text = f"{', '.join(tables)}: their indices differ, so the times or ids of the events do too. "
-        text += (
-            "Of an input that does not hold the events, such as a known future, send the values: .to_numpy()"
-        )
+        text += "For an input that is not about these events, such as known future values, send an array: .to_numpy()"
         raise CallerError(text, reason="INDICES_DIFFER")
     times, ids = known.pop()
     return tuple(EventInfo(id or "", time) for time, id in zip_longest(times, ids))
@@ -73,7 +71,7 @@ def explain(
     caller_id: str | None = None,
     labels: Mapping[str, str] | None = None,
 ) -> pb.ExplainRequest:
-    """A request without model and background. Arguments go before the id and labels of a `Sequence`."""
+    """Returns a request without model and background. `caller_id` and `labels` override those of a `Sequence`."""
     sequence = as_sequence(given)
     return pb.ExplainRequest(
         sequence=sequence_message(sequence),
@@ -91,7 +89,7 @@ def score(
     targets: Iterable[str | int] | str | int | None,
     output_event: int | None,
 ) -> pb.ScoreRequest:
-    """A request for scores, without its model."""
+    """Returns a request for scores, without its model."""
     return pb.ScoreRequest(
         sequences=_messages(sequences),
         targets=target_names(targets),
@@ -109,7 +107,7 @@ def _messages(sequences: Any) -> list[pb.Sequence]:
 
 
 def background_reference(given: BackgroundLike) -> pb.BackgroundReference | None:
-    """A background by its name or by its values; None for the model's default."""
+    """Returns a reference to a background by name or with its values; None for the model's default."""
     if given is None:
         return None
     if isinstance(given, str):
@@ -118,7 +116,7 @@ def background_reference(given: BackgroundLike) -> pb.BackgroundReference | None
 
 
 def background_values(given: BackgroundValues | Values) -> pb.BackgroundValues:
-    """The message of background values, with or without a mean event."""
+    """Returns the message of background values, with or without a mean event."""
     if not isinstance(given, BackgroundValues):
         given = BackgroundValues(given)
     mean = [] if given.mean_event is None else input_tensors(_rows(given.mean_event))
@@ -132,7 +130,7 @@ def _rows(values: Values) -> dict[str, Table]:
 def background_header(
     name: str, average: Average | None = None, shape: BackgroundShape | None = None
 ) -> pb.CreateBackgroundHeader:
-    """The first message that creates a background, without its model."""
+    """Returns the first message that creates a background, without its model."""
     header = pb.CreateBackgroundHeader(name=arguments.string("name", name))
     if average is not None:
         header.average = member(pb.Average, "average", average)
@@ -142,7 +140,7 @@ def background_header(
 
 
 def average_message(number: int, given: SequenceLike) -> pb.CreateBackgroundRequest:
-    """The message with one of the sequences to average."""
+    """Returns the message with one of the sequences to average."""
     return pb.CreateBackgroundRequest(
         sequence=arguments.convert_item("sequences", number, sequence_message, given)
     )
@@ -156,7 +154,7 @@ def list_explanations(
     end: datetime | None,
     page_size: int,
 ) -> pb.ListExplanationsRequest:
-    """The request for the first page."""
+    """Returns the request for the first page of explanations."""
     return pb.ListExplanationsRequest(
         page_size=arguments.whole_number("page_size", page_size),
         caller_id=arguments.string("caller_id", caller_id),
@@ -170,7 +168,8 @@ def list_explanations(
 def _event(info: EventInfo) -> pb.EventInfo:
     if not isinstance(info, EventInfo):
         raise CallerError(
-            f"events: must be EventInfo, not {type(info).__name__}; write EventInfo(id=..., time=..., display=...)",
+            f"events: each item must be an EventInfo, not {type(info).__name__}; "
+            "write EventInfo(id=..., time=..., display=...)",
             reason="ARGUMENT_INVALID",
         )
     return pb.EventInfo(
@@ -181,7 +180,7 @@ def _event(info: EventInfo) -> pb.EventInfo:
 
 
 def _timestamp(field: str, time: datetime | None) -> Timestamp | None:
-    """The message of a time. A time without a zone is local time, as in Python."""
+    """Returns the message of a time. A time without a zone is local time, as in Python."""
     if time is None:
         return None
     if not isinstance(time, datetime) or is_missing(time):

@@ -1,4 +1,4 @@
-"""What the server stores or returns apart from explanations: models, backgrounds, summaries, scores, outcomes."""
+"""Models, backgrounds, summaries, scores and outcomes, as callers get them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ModelInput:
         role: events, static, mask, length or state.
         dtype: its element type.
         width: how many columns it has.
-        axes: the order of the model's axes; empty for batch, time, features.
+        axes: the order of the model's axes; empty for the usual order, which is batch, time, features.
         allow_nan: whether values may be NaN.
     """
 
@@ -43,7 +43,7 @@ class ModelInput:
 
 @dataclass(frozen=True, slots=True)
 class ModelFeature(Feature):
-    """A feature, and what its columns hold.
+    """A feature of a model, with the columns that it stands for.
 
     Args:
         kind: numeric, categorical, one_hot or group.
@@ -71,7 +71,7 @@ class Model:
     Args:
         name: `models/m/versions/v`.
         digest: SHA-256 of the model, and of its schema if it has one.
-        source: where it comes from.
+        source: where the model comes from, such as the repository or an upload.
         state: loading, ready or failed; `state_detail` says why it failed.
         inputs: its inputs.
         features: its features.
@@ -80,10 +80,12 @@ class Model:
         fixed_length: how many events it takes; None: any number.
         per_event: whether it has an output for every event.
         bounded: whether outputs lie in [0, 1].
-        default_background_digest: empty if it has no default background.
-        execution: how it is run, and why.
-        endpoint_uri: where it is served; empty if the server itself runs it.
+        default_background_digest: the digest of its default background; empty if it has none.
+        execution: whether it is run on whole sequences or from states, and why.
+        endpoint_uri: the URI of the server that runs it; empty if Sequela itself runs it.
         warnings: what to know about it.
+        reasons_version: the version of the reason templates in its schema; empty if it has none.
+        event_weights: the output with its own weight of each event; empty if it has none.
     """
 
     name: str
@@ -105,6 +107,8 @@ class Model:
     endpoint_version: str
     endpoint_revision: str
     warnings: tuple[ExplanationWarning, ...] = ()
+    reasons_version: str = ""
+    event_weights: str = ""
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
@@ -116,7 +120,7 @@ class Background:
     """A background that the server stores.
 
     Args:
-        rows: 1 for an average event, else how many positions it has.
+        rows: the number of positions; 1 for an average event.
         sequences: how many sequences it is the average of.
         averaged_events: how many events it is the average of.
         values: arrays by input name; empty in lists.
@@ -135,7 +139,7 @@ class Background:
 
 @dataclass(frozen=True, slots=True)
 class ExplanationSummary:
-    """A short description of a stored explanation. `length`: how many real events the sequence has."""
+    """A short description of a stored explanation. `length` is the number of real events in the sequence."""
 
     name: str
     create_time: datetime
@@ -150,7 +154,7 @@ class ExplanationSummary:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scores:
-    """Scores before the link. `values`: (k, targets), one row for each sequence."""
+    """Scores before the link. `values` is (k, targets), with one row for each sequence."""
 
     targets: tuple[str, ...]
     values: NDArray[np.float64]
@@ -164,21 +168,21 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The explanation of one sequence of a stream, or the error. `index` counts the sequences from 0."""
+    """The explanation of one sequence of a stream, or the error if it failed. `index` counts the sequences from 0."""
 
     index: int
     explanation: Explanation | None
     error: SequelaError | None
 
     def unwrap(self) -> Explanation:
-        """The explanation; raises the error if there is none."""
+        """Returns the explanation, or raises the error if there is none."""
         if self.explanation is None:
             raise self.error or SequelaError("the server sent neither an explanation nor an error")
         return self.explanation
 
 
 def model(message: pb.Model) -> Model:
-    """A model from its message."""
+    """Returns a model from its message."""
     return Model(
         name=message.name,
         digest=message.digest,
@@ -221,11 +225,13 @@ def model(message: pb.Model) -> Model:
         endpoint_version=message.endpoint_version,
         endpoint_revision=message.endpoint_revision,
         warnings=warnings(message.warnings),
+        reasons_version=message.reasons_version,
+        event_weights=message.event_weights,
     )
 
 
 def background(message: pb.Background) -> Background:
-    """A background from its message."""
+    """Returns a background from its message."""
     return Background(
         name=message.name,
         digest=message.digest,
@@ -239,7 +245,7 @@ def background(message: pb.Background) -> Background:
 
 
 def summary(message: pb.ExplanationSummary) -> ExplanationSummary:
-    """The summary of an explanation from its message."""
+    """Returns the summary of an explanation from its message."""
     return ExplanationSummary(
         name=message.name,
         create_time=message.create_time.ToDatetime(UTC),
@@ -254,7 +260,7 @@ def summary(message: pb.ExplanationSummary) -> ExplanationSummary:
 
 
 def scores(message: pb.ScoreResponse) -> Scores:
-    """Scores from their message."""
+    """Returns scores from their message."""
     values = np.array([row.values for row in message.scores], dtype=np.float64)
     return Scores(
         tuple(message.targets),
@@ -265,7 +271,7 @@ def scores(message: pb.ScoreResponse) -> Scores:
 
 
 def outcome(message: pb.ExplainStreamResponse, request: pb.ExplainRequest) -> Outcome:
-    """One outcome of a stream from its message; the request names the fields of an error."""
+    """Returns one outcome of a stream from its message. Errors name the arguments of `request`."""
     if message.WhichOneof("outcome") == "error":
         return Outcome(message.index, None, from_item(message.error, request))
     return Outcome(message.index, explanation(message.explanation), None)

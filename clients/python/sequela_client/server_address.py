@@ -1,4 +1,4 @@
-"""The address of a server, as callers write it and as gRPC takes it."""
+"""Parses the address of a server."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class ServerAddress:
             raise _invalid(text, f"{hint}, without a scheme; for TLS use secure= or ca= (--secure or --ca)")
         if not text:
             raise _invalid(text, "it is empty; write host:port")
-        # Without brackets the last part of an IPv6 address would be taken for a port.
+        # Without brackets, the last part of an IPv6 address would be read as a port.
         if _is_ipv6(text):
             text = f"[{text}]"
         if _HOST_ALONE.fullmatch(text):
@@ -52,7 +52,7 @@ class ServerAddress:
         ):
             return cls(text)
         if not found["port"].isdecimal() or not 0 < int(found["port"]) < 1 << 16:
-            raise _invalid(text, f"the port is {found['port']!r}, must be a number from 1 to 65535")
+            raise _invalid(text, f"the port must be a number from 1 to 65535, not {found['port']!r}")
         return cls(text, found["host"].strip("[]"), int(found["port"]))
 
     @property
@@ -65,7 +65,7 @@ class ServerAddress:
 
     @property
     def proxy(self) -> str:
-        """The variable that makes gRPC use a proxy; empty if none does."""
+        """The environment variable that makes gRPC use a proxy; empty if none does."""
         return "" if self.is_local else next((name for name in _PROXIES if os.environ.get(name)), "")
 
 

@@ -1,4 +1,4 @@
-"""Many sequences over one stream: the messages that are sent, and the outcomes that come back."""
+"""Sends many sequences over one stream, and matches the answers with them."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ AnyIterable = Iterable[T] | AsyncIterable[T]
 
 
 class MessageStream(Generic[T]):
-    """Messages made from a caller's items, one by one, as gRPC takes them.
+    """An iterable of messages that are made from a caller's items, one by one, as gRPC needs them.
 
-    gRPC hides an exception that the items raise, so `failure` keeps it.
+    gRPC replaces an exception of the caller's iterator by its own, so `failure` keeps the original.
 
     Args:
         items: an iterable, or an async iterable for the asyncio client.
-        make: makes a message from an item's number and the item; None if nothing is to be sent.
-        head: messages that are sent first.
+        make: makes a message from the number of an item and the item; returns None to send nothing.
+        head: the messages that are sent before the items.
     """
 
     def __init__(
@@ -81,9 +81,9 @@ class MessageStream(Generic[T]):
 class ExplanationStream:
     """The state of one stream of explanations.
 
-    Background values are sent with every sequence until an answer tells their digest, and the digest after that; an
-    order of columns has a digest of its own. A sequence that cannot be sent fails alone, like one that the server
-    refuses.
+    Background values are sent with every sequence until an answer has their digest, which is sent from then on. Each
+    order of columns has its own digest. If a sequence cannot be sent, only that sequence fails, as if the server had
+    refused it.
 
     Args:
         model: the model of all sequences.
@@ -101,7 +101,7 @@ class ExplanationStream:
     _refused: deque[Outcome] = field(default_factory=deque, init=False)
 
     def message(self, number: int, given: SequenceLike) -> pb.ExplainStreamRequest | None:
-        """The message for one sequence; None if the sequence cannot be sent."""
+        """Returns the message for one sequence; None if the sequence cannot be sent."""
         try:
             request = arguments.convert_item("sequences", number, self._request, given)
         except CallerError as error:
@@ -115,7 +115,7 @@ class ExplanationStream:
         elif self.background is not None:
             request.background.CopyFrom(self.background)
         message = pb.ExplainStreamRequest(request=request)
-        # Without a timeout of its own a message has what is left of the deadline of the stream.
+        # A message without its own timeout may use all of the time that is left to the stream.
         if self.timeout is not None and self.timeout <= Deadline.LONGEST_SECONDS:
             message.timeout.FromNanoseconds(round(self.timeout * 1e9))
         return message
@@ -124,8 +124,8 @@ class ExplanationStream:
         return requests.explain(given, self.options)
 
     def outcomes(self, response: pb.ExplainStreamResponse) -> Iterator[Outcome]:
-        """The outcome of one response, after those of earlier sequences that were not sent."""
-        # The server counts the messages that it got, the caller the sequences that it passed.
+        """Yields the outcome of one response, after those of earlier sequences that were not sent."""
+        # The server counts the messages that it received, which are fewer than the sequences if some could not be sent.
         number, order = self._sent[response.index]
         names = pb.Sequence(inputs=[pb.InputTensor(name=name) for name, *_ in order])
         answer = outcome(response, pb.ExplainRequest(sequence=names, background=self.background))
@@ -136,7 +136,7 @@ class ExplanationStream:
         yield replace(answer, index=number)
 
     def rest(self) -> Iterator[Outcome]:
-        """The outcomes that are left once the stream has ended."""
+        """Yields the outcomes that are left once the stream has ended."""
         while self._refused:
             yield self._refused.popleft()
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sequela_client.attributions import Attribution, PlayerKind
+from sequela_client.attributions import Attribution
 from sequela_client.explanation_parts import Verdict
 from sequela_client.phrases import Phrases, events_name
 from sequela_client.printable_text import printable
@@ -16,8 +17,9 @@ from sequela_client.printable_text import printable
 if TYPE_CHECKING:
     from sequela_client.explanation import Explanation
 
-# How many events, facts and features are named; the tables have the rest.
+# How many events and features are named; the tables have the rest.
 _MOST = 3
+TIED = "= marks reasons that are equally strong within their errors."
 _VERBS = {1: "raised", -1: "lowered"}
 # Scores from here on are printed without decimals.
 _LARGE = 1000.0
@@ -43,6 +45,16 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class RankedReason:
+    """A main reason. `tied`: whether another has the same rank, since both are equally strong within their errors."""
+
+    rank: int
+    tied: bool
+    number: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Summary:
     """The summary of one target.
 
@@ -50,12 +62,14 @@ class Summary:
         opening: which alert it is.
         labels: its labels on one line; empty if it has none.
         headline: its score.
+        reasons: the main reasons, strongest first.
         parts: what raised the score, what lowered it, and what else there is to say.
     """
 
     opening: str
     labels: str
     headline: str
+    reasons: tuple[RankedReason, ...]
     parts: tuple[Part, ...]
 
 
@@ -66,6 +80,13 @@ def summary_lines(explanation: Explanation) -> Iterator[str]:
     if told.labels:
         yield told.labels
     yield from ("", told.headline)
+    if told.reasons:
+        yield from ("", "Reasons:")
+        yield from (
+            f"  {each.rank}{'=' if each.tied else '.'} {each.number}  {each.text}" for each in told.reasons
+        )
+    if any(each.tied for each in told.reasons):
+        yield f"  ({TIED})"
     for part in told.parts:
         yield ""
         if part.title:
@@ -79,13 +100,15 @@ def summary(explanation: Explanation) -> Summary:
     """The summary of the first target."""
     explanation = printable(explanation)
     labels = ", ".join(f"{key} {value}" for key, value in sorted(explanation.labels.items()))
-    return Summary(_opening(explanation), labels, _headline(explanation), tuple(_parts(explanation)))
+    reasons = tuple(_reasons(Phrases(explanation, digits=2), explanation)) if explanation.explained else ()
+    return Summary(_opening(explanation), labels, _headline(explanation), reasons, tuple(_parts(explanation)))
 
 
 def _headline(explanation: Explanation) -> str:
     target = explanation.targets[0]
     if not explanation.explained:
-        return f"{target.label or target.name}: {_rounded(target.score, 2)}. This is below the minimum to explain."
+        score = f"{target.label or target.name}: {_rounded(target.score, 2)}"
+        return f"{score}. This is below the minimum score, so it is not explained."
     score, base = _scores(explanation)
     return f"{_what(explanation)}: {score}. An average history gets {base}."
 
@@ -98,7 +121,6 @@ def _parts(explanation: Explanation) -> Iterator[Part]:
     first = -1 if target.score < target.base_value else 1
     yield from _part(f"What {_VERBS[first]} it, and by how much", _events(words, explanation, first))
     yield from _part(f"What {_VERBS[-first]} it", _events(words, explanation, -first))
-    yield from _part("Look at these facts first", _facts(words, explanation, first))
     for sign in (first, -first):
         features = [_feature(words, explanation, item) for item in _top(explanation.features.values(), sign)]
         if features:
@@ -189,13 +211,10 @@ def _events(words: Phrases, explanation: Explanation, sign: int) -> Iterator[str
         yield f"{words.signed(item.value)}  {_when(words, item)}: {words.facts(item.t or 0)}"
 
 
-def _facts(words: Phrases, explanation: Explanation, sign: int) -> Iterator[str]:
-    """Single cells, one feature at one event, that raised or lowered the score."""
-    cells = [item for item in explanation.cells if item.kind is PlayerKind.CELL]
-    for item in _top(cells, sign):
-        name = item.feature or ""
-        value = words.value(item.t or 0, name)
-        yield f"{words.signed(item.value)}  {words.feature(name)}: {value}, at {_when(words, item)}"
+def _reasons(words: Phrases, explanation: Explanation) -> Iterator[RankedReason]:
+    ranks = Counter(item.rank for item in explanation.reasons)
+    for item in explanation.reasons:
+        yield RankedReason(item.rank, ranks[item.rank] > 1, words.signed(item.value), item.text)
 
 
 def _when(words: Phrases, item: Attribution) -> str:

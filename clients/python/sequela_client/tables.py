@@ -1,7 +1,8 @@
 """Tables with named columns: DataFrames of pandas, polars and Arrow, Series, structured arrays, lists of records.
 
-Everything in a table is used or refused, nothing is dropped silently. The server matches column names with the model's
-features; an index of times or a single column of times becomes the times of the events, another index their ids.
+Everything in a table is used or refused; nothing is dropped silently. The server matches column names with the model's
+features. An index of times, or a single column of times, gives the times of the events. Any other index gives their
+ids.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ class Table:
 
 
 def as_table(where: str, given: Any) -> Table:
-    """The values of a sequence for one input. Raises CallerError (NOT_AN_ARRAY), which names the column at fault."""
+    """Converts the values of a sequence for one input. Raises CallerError (NOT_AN_ARRAY), naming the wrong column."""
     if isinstance(given, Table):
         return given
     records = _records(given)
@@ -59,7 +60,7 @@ def as_table(where: str, given: Any) -> Table:
 
 
 def as_row(where: str, given: Any) -> Table:
-    """The values of a background for one input: as `as_table`, but the index of a Series names its columns."""
+    """Converts the values of a background for one input. Unlike in `as_table`, the index of a Series names columns."""
     if isinstance(given, np.ndarray) and given.dtype.names and given.ndim == 0:
         given = given.reshape(1)
     index = getattr(given, "index", None)
@@ -75,12 +76,12 @@ def as_row(where: str, given: Any) -> Table:
 
 
 def is_table(given: Any) -> bool:
-    """Whether something is one table, and not several sequences."""
+    """Returns whether the argument is one table, and not several sequences."""
     return bool(_records(given)) or _native(given) is not None
 
 
 def _records(given: Any) -> List[Mapping[str, Any]]:
-    """The rows of a list of records; none if it is not one.
+    """Returns the rows of a list of records; an empty list for anything else.
 
     A list of mappings whose values are arrays is a list of sequences, not of records.
     """
@@ -94,7 +95,7 @@ def _records(given: Any) -> List[Mapping[str, Any]]:
 
 
 def _record(row: Any) -> Mapping[str, Any] | None:
-    """A row's values by name, if it is a mapping, a named tuple, or a row of a database or DataFrame; else None."""
+    """Returns the values of a row by name; None if it is not a mapping, a named tuple or another row with names."""
     if isinstance(row, Mapping):
         return row
     fields = getattr(row, "_fields", getattr(row, "__fields__", None))
@@ -125,21 +126,21 @@ def _by_column(where: str, records: List[Mapping[str, Any]]) -> dict[str, Items]
 
 
 def _native(given: Any) -> Any:
-    """The DataFrame or Series of narwhals if it reads the table as one; None for others, also for a lazy frame."""
+    """Returns narwhals' DataFrame or Series class if narwhals reads the argument as one, and None if it is lazy."""
     if given is None or isinstance(given, np.ndarray | list | tuple | Mapping | int | float):
         return None
     import narwhals as nw  # noqa: PLC0415 its import takes time, which only tables should cost
 
     try:
         found = nw.from_native(_pandas(given), pass_through=True, allow_series=True, eager_only=True)
-    # It is a table, whose repeated columns are reported where it is read.
+    # It is a table. That a column occurs twice is reported when the table is read.
     except nw.exceptions.DuplicateError:
         return nw.DataFrame
     return next((kind for kind in (nw.DataFrame, nw.Series) if isinstance(found, kind)), None)
 
 
 def _pandas(given: Any) -> Any:
-    """A labelled array of xarray as a DataFrame; anything else as it is."""
+    """Returns a labelled array of xarray as a DataFrame; anything else as it is."""
     return given.to_pandas() if type(given).__module__.startswith("xarray.") else given
 
 
@@ -164,15 +165,15 @@ def _of_frame(where: str, given: Any) -> Table:
 
 
 def _items(series: Any) -> Any:
-    """A column as an array if it holds numbers only, else as a list."""
+    """Returns a column as an array if it holds numbers only, else as a list."""
     array = series.to_numpy()
     return array if array.dtype.kind in "fiub" else series.to_list()
 
 
 def _of_columns(where: str, held: Mapping[str, Any]) -> Table:
-    """The table of these columns: numbers are values, and a single column of times is the time of each event."""
+    """Makes a table of columns. A single column of times gives the times of the events; all others are values."""
     timed = [name for name, items in held.items() if not isinstance(items, np.ndarray) and _are_times(items)]
-    # Which of them is the time of the event is not ours to guess.
+    # Only the caller knows which of them is the time of the event.
     if len(timed) > 1:
         text = f"columns {', '.join(timed)} hold times; keep the one that says when the events happened"
         raise not_an_array(where, text)
@@ -203,7 +204,7 @@ def _are_times(items: Items) -> bool:
 
 
 def _times(where: str, items: Iterable[Any]) -> tuple[datetime, ...]:
-    """The times of the events. Raises CallerError if a later event has an earlier time."""
+    """Returns the times of the events. Raises CallerError if a later event has an earlier time."""
     times = tuple(_time(where, item) for item in items)
     # Python cannot compare times with and without a zone.
     if len({time.tzinfo is None for time in times}) > 1:
@@ -212,8 +213,8 @@ def _times(where: str, items: Iterable[Any]) -> tuple[datetime, ...]:
         )
     if any(later < earlier for earlier, later in pairwise(times)):
         text = (
-            "its times go back: the oldest event comes first, the one to explain last; sort the rows by time, "
-            "or leave the times out where their order says nothing"
+            "its times go back: the oldest event must come first, and the one to explain last; sort the rows by time, "
+            "or leave the times out if they do not say in which order the events happened"
         )
         raise not_an_array(where, text)
     return times
@@ -231,7 +232,7 @@ def _time(where: str, item: Any) -> datetime:
 
 
 def _with_index(where: str, table: Table, index: Any) -> Table:
-    """The table with the times or ids of its index. An index that only counts the rows says nothing."""
+    """Adds the times or ids in the index to a table. An index that only counts the rows is ignored."""
     # Several levels are usually an entity and a time, that is, several sequences.
     if getattr(index, "nlevels", 1) > 1:
         text = "its index has several levels; take the rows of one entity, then index by time (df.xs(entity))"
@@ -250,7 +251,7 @@ def _with_index(where: str, table: Table, index: Any) -> Table:
 
 
 def _from_text(items: Items) -> Items:
-    """Texts of ISO 8601 as times, since an index often holds times that nobody parsed; other texts as they are."""
+    """Parses texts as ISO 8601 times, since an index often has unparsed times. Returns other texts as they are."""
     try:
         return [datetime.fromisoformat(item) for item in items]
     except ValueError:
@@ -258,10 +259,10 @@ def _from_text(items: Items) -> Items:
 
 
 def _is_counted(index: Any) -> bool:
-    """Whether an index only counts the rows, which is the default of pandas."""
+    """Returns whether an index only counts the rows, which is the default of pandas."""
     return hasattr(index, "start") and hasattr(index, "step")
 
 
 def _is_default(names: List[str]) -> bool:
-    """Whether columns are only counted, as pandas (0, 1, …) and polars (column_0, …) name them by default."""
+    """Returns whether columns have the default names of pandas (0, 1, …) or polars (column_0, …)."""
     return any(names == [f"{prefix}{place}" for place in range(len(names))] for prefix in ("", "column_"))

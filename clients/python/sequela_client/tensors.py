@@ -22,7 +22,7 @@ _CODES: dict[np.dtype[Any], Any] = {dtype: code for code, dtype in _DTYPES.items
 
 
 def input_tensors(tables: Mapping[str, Table]) -> list[pb.InputTensor]:
-    """One message for each input."""
+    """Converts tables to one message for each input."""
     return [
         pb.InputTensor(name=name, tensor=_tensor(table.values), columns=table.columns)
         for name, table in tables.items()
@@ -30,7 +30,7 @@ def input_tensors(tables: Mapping[str, Table]) -> list[pb.InputTensor]:
 
 
 def arrays(inputs: Iterable[pb.InputTensor]) -> dict[str, NDArray[Any]]:
-    """The arrays by input name."""
+    """Converts messages to arrays by input name."""
     return {item.name: _array(item.tensor) for item in inputs}
 
 

@@ -1,4 +1,4 @@
-"""TLS: which authorities are trusted, which certificate is presented, and whether a server uses TLS at all."""
+"""TLS: which authorities to trust, which certificate to present, and whether a server uses TLS at all."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sequela_client.errors import CallerError
 
 PathLike = str | os.PathLike[str]
 
-# The file with all authorities, in systems that also have a folder with single ones.
+# The file with all authorities, on systems that also have a folder with a file for each.
 _BUNDLE = "ca-certificates.crt"
 _GRPC_ROOTS = "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"
 _PROBE_SECONDS = 2.0
@@ -22,19 +22,20 @@ _PROBE_SECONDS = 2.0
 def channel_credentials(
     ca: PathLike | None, certificate: PathLike | None, key: PathLike | None
 ) -> grpc.ChannelCredentials:
-    """Channel credentials from PEM files.
+    """Makes channel credentials from PEM files.
 
     Args:
-        ca: the authorities to trust; None: those of the system.
+        ca: the authorities to trust. None stands for those of the system.
         certificate: the client's certificate.
         key: its key.
 
     Raises:
-        CallerError: a file cannot be read or has no PEM block, or one of certificate and key is missing.
+        CallerError: if a file cannot be read or has no PEM block, or if only one of certificate and key is given.
     """
     if (certificate is None) != (key is None):
         raise CallerError(
-            "certificate and key go together: give both or neither", reason="TLS_FILES_INCOMPLETE"
+            "certificate and key must be given together, and only one of them is",
+            reason="TLS_FILES_INCOMPLETE",
         )
     roots = _pem(ca, "CERTIFICATE") if ca is not None else system_roots()
     if certificate is None or key is None:
@@ -43,11 +44,11 @@ def channel_credentials(
 
 
 def system_roots() -> bytes | None:
-    """The authorities that this machine trusts, by OpenSSL's paths and variables (SSL_CERT_FILE).
+    """Returns the authorities that this machine trusts, by OpenSSL's paths and variables (SSL_CERT_FILE).
 
     Returns:
-        None if gRPC's own list is to be used, because its variable is set or no file is found. That list has public
-        authorities only, not those of a company.
+        None if gRPC should use its own list, because its environment variable is set or no file is found. That list
+        has public authorities only, not those of a company.
     """
     if os.environ.get(_GRPC_ROOTS):
         return None
@@ -81,7 +82,7 @@ def wants_tls(host: str, port: int) -> str:
 
 
 def _after_handshake(secured: ssl.SSLSocket) -> str:
-    """A server that requires a certificate closes the connection now; any other sends something, or waits."""
+    """Returns whether the server also requires a certificate: if so, it closes the connection after the handshake."""
     try:
         return "tls" if secured.recv(1) else "certificate"
     except TimeoutError:

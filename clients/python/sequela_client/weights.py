@@ -1,4 +1,4 @@
-"""Reads an ONNX model whose weights lie in other files, such as the `model.onnx.data` that torch.onnx.export writes.
+"""Reads an ONNX model whose weights are in other files, such as the `model.onnx.data` that torch.onnx.export writes.
 
 The weights are put into the model, which is then sent as one message. Only files in the model's own folder are read.
 """
@@ -14,7 +14,7 @@ from sequela_proto.onnx_weights import onnx_weights_pb2 as onnx
 
 from sequela_client.errors import CallerError
 
-# ONNX's data location of a tensor whose elements lie in another file.
+# The data_location, in ONNX, of a tensor whose elements are in another file.
 ELSEWHERE = 1
 # The largest protobuf message, and so the largest model in one piece.
 MOST_BYTES = (1 << 31) - 1
@@ -25,7 +25,7 @@ ONE_PIECE = (
 
 @dataclass(frozen=True, slots=True)
 class WholeModel:
-    """A model with its weights, and the files that these were read from."""
+    """A model with its weights, and the files that the weights were read from."""
 
     content: bytes
     files: tuple[Path, ...] = ()
@@ -35,9 +35,9 @@ def read_whole(path: Path) -> WholeModel:
     """Reads a model with its weights.
 
     Raises:
-        OSError: a file cannot be read.
-        CallerError: MODEL_EXTERNAL_DATA, weights are missing or lie outside the model's folder; MODEL_TOO_LARGE, the
-            model with its weights does not fit a message.
+        OSError: if a file cannot be read.
+        CallerError: MODEL_EXTERNAL_DATA, if weights are missing or outside the model's folder. MODEL_TOO_LARGE, if the
+            model with its weights does not fit into a message.
     """
     content = path.read_bytes()
     if b"location" not in content:  # every tensor in another file has an entry with this key
@@ -53,7 +53,7 @@ def read_whole(path: Path) -> WholeModel:
     # Checked before anything is read: the parts may be larger than the memory.
     size = len(content) + sum(_part(path, tensor, files)[1] for tensor in outside)
     if size > MOST_BYTES:
-        text = f"model {path}: {size} bytes with its weights, and a model in one piece holds at most {MOST_BYTES}"
+        text = f"model {path}: it has {size} bytes with its weights, and at most {MOST_BYTES} can be sent"
         raise CallerError(text, reason="MODEL_TOO_LARGE")
     for tensor in outside:
         tensor.raw_data = _read(path, tensor, files)
@@ -64,7 +64,7 @@ def read_whole(path: Path) -> WholeModel:
 
 
 def _tensors(model: onnx.Model) -> Iterator[onnx.Tensor]:
-    """All tensors of the graph, of its subgraphs and of functions."""
+    """Yields all tensors of the graph, of its subgraphs and of functions."""
     yield from _of_graph(model.graph)
     for function in model.functions:
         yield from _of_attributes(function.attribute_proto)
@@ -101,7 +101,7 @@ def _location(tensor: onnx.Tensor) -> str:
 
 
 def _beside(path: Path, name: str) -> Path:
-    """The file of this name in the model's folder. Raises CallerError if it is missing or lies elsewhere."""
+    """Returns the file of this name in the model's folder. Raises CallerError if it is missing or somewhere else."""
     if not name or Path(name).name != name or "\\" in name or name in (".", ".."):
         raise _refusal(path, f"its weights are in {name!r}; only files in the model's own folder are read")
     file = path.parent / name
@@ -114,7 +114,7 @@ def _beside(path: Path, name: str) -> Path:
 
 
 def _part(path: Path, tensor: onnx.Tensor, files: dict[str, Path]) -> tuple[int, int]:
-    """Where the bytes of a tensor begin in its file, and how many there are."""
+    """Returns the offset of a tensor in its file, and its length, both in bytes."""
     entries, name = _entries(tensor), _location(tensor)
     size = files[name].stat().st_size
     try:

@@ -55,6 +55,7 @@ def configure(level: str, stream: TextIO = sys.stderr) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *final],
         )
     )
+    # At lower levels, libraries log a lot, possibly with values of sequences.
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
     logging.getLogger("sequela").setLevel(level.upper())
 

@@ -9,7 +9,7 @@ from sequela import names
 from sequela.errors import InvalidInput, SequelaError
 from sequela.explain.background import Background, StoredBackground
 from sequela.explain.background_average import Average, Averager, BackgroundShape
-from sequela.explain.inputs.columns import named_by_caller
+from sequela.explain.inputs.columns import with_caller_names
 from sequela.explain.inputs.preparation import prepare_background, prepare_sequence
 from sequela.explain.limits import Limits
 from sequela.explain.ports import Models
@@ -50,6 +50,7 @@ class BackgroundUpload:
                 f"{names.background_prefix(owner)}"
             )
             raise InvalidInput.at("header.name", "NAME_INVALID", text)
+        # `finish` appends the digest, which is not known before the content.
         self._name = header.name or names.background_prefix(owner)
         self._averager = Averager(self._model.schema, header.average, header.shape, limits)
         self._schema = self._model.schema
@@ -57,6 +58,7 @@ class BackgroundUpload:
 
     def add_values(self, read: Callable[[], GivenBackground]) -> None:
         """Receives the values of the background. Raises InvalidInput and DoesNotFit."""
+        # Values are sent once, and exclude sequences.
         if self._given is not None or self._averager.sequences:
             raise wrong_order("values")
         self._given = prepare_background(self._model.schema, read(), self._limits, "values")
@@ -74,6 +76,7 @@ class BackgroundUpload:
 
     def finish(self) -> StoredBackground:
         """Returns the named background. Raises InvalidInput if nothing followed the header."""
+        # `finish` of the averager raises the error if neither values nor sequences were sent.
         background = self._given or self._averager.finish()
         name = f"{self._name}{background.digest}" if self._name.endswith("/") else self._name
         return StoredBackground(
@@ -82,7 +85,7 @@ class BackgroundUpload:
 
     def _add(self, given: GivenSequence) -> None:
         # Features without names get the column names of the first sequence; later sequences are matched to these.
-        self._schema = named_by_caller(self._schema, given.inputs)
+        self._schema = with_caller_names(self._schema, given.inputs)
         prepared = prepare_sequence(self._schema, self._model.fixed_length, given, self._limits)
         self._averager.add(prepared.cells)
 

@@ -58,6 +58,7 @@ class Catalog:
 
     async def begin_background(self, header: BackgroundHeader, deadline: Deadline) -> BackgroundUpload:
         """Starts the upload of a background, whose values or sequences follow."""
+        # The constructor finds the model, which may have to be loaded.
         begin = partial(BackgroundUpload, header, self.models, self.limits, deadline.end)
         return await self._look_up(begin, deadline)
 

@@ -1,8 +1,8 @@
-"""Explains and scores, independent of any transport: gRPC and REST translate to and from these operations. `catalog`
-has the operations on models and backgrounds.
+"""Explains and scores, independent of any transport. gRPC and REST translate to and from these operations.
 
 An operation takes plain requests and returns its result as converted by `encode`. Everything that takes time, including
-reading and writing messages, runs in the threads of an executor, so that the event loop is never blocked.
+reading and writing messages, runs in the threads of an executor, so that the event loop is never blocked. `catalog` has
+the operations on models and backgrounds.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class DataPlane:
     """The operations on explanations and scores. Each raises as the explainer, the ports and `Executor.run` do.
 
     `read` decodes the request and `encode` encodes the answer; both are called in the executor's thread. If an
-    operation
-    also takes a model, it must be the one in the request: it determines the executor before the request is decoded.
+    operation also takes a model, it must be the one in the request. It determines the executor before the request is
+    decoded.
     """
 
     explainer: Explainer
@@ -71,10 +71,13 @@ class DataPlane:
         answered. The metadata of an error contains the index of its row (`row`).
         """
         executor = self.pick_executor(requests[0].model)
+        # More rows than threads would only wait while their deadlines pass.
         window = min(executor.threads, self.policy.stream_window)
 
         async def answer(index: int, request: ExplainRequest) -> T:
+            # Cancelling one row must not cancel the others.
             own = deadline.beside()
+            # This row and the rows after it are worked on `window` at a time, so it gets one round of the time left.
             share = window / (len(requests) - index - 1 + window)
             return await executor.run(partial(self._explain_row, index, request, encode, own, share), own)
 
@@ -104,9 +107,9 @@ class DataPlane:
         )
 
     async def read_for(self, model: ModelChoice, read: Callable[[ModelInfo], T], deadline: Deadline) -> T:
-        """Reads what is asked of a model, or answers with what is known of it.
+        """Finds a model, and returns the result of `read` for its properties.
 
-        The model is found first: a body for no model is not parsed. Raises what `Models.resolve` and `read` raise.
+        A body for an unknown model is not parsed. Raises what `Models.resolve` and `read` raise.
         """
         return await self._look_up(lambda: read(self.models.resolve(model, deadline.end).info), deadline)
 
@@ -121,6 +124,7 @@ class DataPlane:
         """
         try:
             await self._look_up(lambda: self.models.resolve(model, deadline.end), deadline)
+        # These errors describe the model. All others are mistakes of the call.
         except (Unavailable, DoesNotFit, Forbidden) as error:
             return error
         return None
@@ -161,6 +165,7 @@ class DataPlane:
         names, token = dict[str, None](), ""
         while True:
             page = self.models.list(MAX_PAGE_SIZE, token)
+            # A model with several versions is listed once, in the order of the first.
             names |= dict.fromkeys(parse_name(record.name, "name").model for record in page.items)
             if not (token := page.next_token):
                 return list(names)

@@ -36,6 +36,7 @@ class DeadlinePolicy:
     def within(self, *timeouts: float | None) -> Deadline:
         """Returns a deadline after the shortest of these timeouts, in seconds. None means no timeout."""
         seconds = min((each for each in timeouts if each is not None), default=self.default_timeout)
+        # A short deadline must leave most of its time for the work.
         reserve = min(self.reserve, MAX_RESERVE_SHARE * seconds) + ROUNDED_UP_SHARE * seconds
         return Deadline(seconds, reserve)
 
@@ -45,6 +46,7 @@ async def read_within(messages: AsyncIterator[T], deadline: Deadline) -> AsyncIt
     loop = asyncio.get_running_loop()
     while True:
         try:
+            # The limit is for the whole stream, so a slow sender cannot keep an upload open.
             async with asyncio.timeout_at(loop.time() + deadline.remaining):
                 message = await anext(messages)
         except StopAsyncIteration:

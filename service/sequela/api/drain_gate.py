@@ -1,4 +1,4 @@
-"""A gate for everything that waits. When it closes, whatever is inside ends with an error."""
+"""A gate around all requests. When it closes, the requests that are still inside end with an error."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ class DrainGate:
         """Ends everything that is still inside after `seconds`. Anything that enters later ends at once."""
         self._end = asyncio.get_running_loop().time() + seconds
         for each in self._inside:
+            # asyncio does not allow to reschedule a timeout that has expired.
             if not each.expired():
                 each.reschedule(self._end)
 
@@ -49,11 +50,12 @@ class DrainGate:
                     if not self._inside:
                         self._empty.set()
         except TimeoutError:
+            # A TimeoutError that the body raised itself passes through.
             if limit.expired():
-                raise draining() from None
+                raise draining_error() from None
             raise
 
 
-def draining() -> Unavailable:
+def draining_error() -> Unavailable:
     """Returns the error with which a draining server rejects requests."""
     return Unavailable("DRAINING", "the server is draining", retry_after=RETRY_SECONDS)

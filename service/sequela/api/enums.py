@@ -35,6 +35,7 @@ class EnumTable(Generic[Member]):
 
     def __init__(self, kind: type[Member], contract: EnumDescriptor) -> None:
         """Raises KeyError if the contract lacks a member."""
+        # In protobuf, the names of members are unique within a file, so each enum has a prefix.
         prefix = contract.values_by_number[UNSPECIFIED].name.removesuffix("UNSPECIFIED")
         self._numbers = {each: contract.values_by_name[prefix + each.name].number for each in kind}
         self.members: Mapping[int, Member] = {number: each for each, number in self._numbers.items()}

@@ -45,10 +45,9 @@ WEB_PAGE_REFUSED = "WEB_PAGE_REFUSED"
 HTTP_CODES_BY_REASON: Mapping[str, int] = {BODY_TOO_LARGE: 413, BODY_COMPRESSED: 415, WEB_PAGE_REFUSED: 403}
 """Reasons for which HTTP has a more specific code than that of the error class."""
 
-# A gRPC status is sent in HTTP/2 headers, of which peers usually accept 8 KiB. It contains the message twice: with
-# three
-# bytes for each byte that is not ASCII, and in base64 together with all violations. Messages can be long, because some
-# contain schema entries to paste.
+# A gRPC status is sent in HTTP/2 headers, of which peers usually accept 8 KiB. It contains the message twice: once with
+# three bytes for each byte that is not ASCII, and once in base64 together with all violations. Messages can be long,
+# because some contain schema entries to paste.
 MAX_VIOLATIONS = 16
 MAX_DESCRIPTION_LENGTH = 160
 MAX_FIELD_LENGTH = 96
@@ -70,6 +69,7 @@ class Failure:
 
 def to_failure(error: Exception) -> Failure:
     """Returns what to send to the caller for an error. Unexpected errors are also logged."""
+    # A subclass without codes of its own has those of its base class.
     codes = next((CODES[kind] for kind in type(error).__mro__ if kind in CODES), None)
     if codes is None or not isinstance(error, SequelaError):
         return _internal(error)
@@ -77,7 +77,7 @@ def to_failure(error: Exception) -> Failure:
         codes,
         error.reason,
         _cut(error.message, _length_within(error.message, MAX_MESSAGE_BYTES)),
-        _bounded(error.violations),
+        _limit_size(error.violations),
         error.retry_after,
         tuple((key, _cut(value, MAX_DESCRIPTION_LENGTH)) for key, value in error.metadata.items()),
     )
@@ -85,12 +85,13 @@ def to_failure(error: Exception) -> Failure:
 
 def _internal(error: Exception) -> Failure:
     request_id = structlog.contextvars.get_contextvars().get("request_id", "")
+    # Only the log has the details, because they may contain data or code.
     log.error("unexpected error", exc_info=error)
     text = f"an unexpected error occurred; see the server's log for request id {request_id}"
     return Failure(INTERNAL, "INTERNAL", text, metadata=(("request_id", request_id),))
 
 
-def _bounded(violations: tuple[Violation, ...]) -> tuple[Violation, ...]:
+def _limit_size(violations: tuple[Violation, ...]) -> tuple[Violation, ...]:
     """Returns as many violations as fit, but at least one."""
     kept: list[Violation] = []
     left = MAX_VIOLATIONS_BYTES
@@ -101,6 +102,7 @@ def _bounded(violations: tuple[Violation, ...]) -> tuple[Violation, ...]:
             break
         kept.append(short)
     if more := len(violations) - len(kept):
+        # Callers must not take a shortened list for a complete one.
         kept[-1] = Violation(kept[-1].field, f"{kept[-1].description} (and {more} more)")
     return tuple(kept)
 
@@ -109,6 +111,7 @@ def _length_within(text: str, max_bytes: int) -> int:
     """Returns how many characters of a text fit into `max_bytes` bytes of a header."""
     taken = 0
     for place, character in enumerate(text):
+        # gRPC percent-encodes every byte that is not printable ASCII, which takes three bytes.
         taken += 1 if " " <= character <= "~" and character != "%" else 3 * len(character.encode())
         if taken > max_bytes:
             return place

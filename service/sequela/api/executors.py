@@ -16,7 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
-from sequela.api.drain_gate import DrainGate, draining
+from sequela.api.drain_gate import DrainGate, draining_error
 from sequela.concurrency.deadline import Deadline
 from sequela.errors import OutOfTime, Overloaded, SequelaError, Unavailable
 from sequela.explain.ports import Observer
@@ -54,6 +54,7 @@ class Executor:
         self._name = name
         self._queue_size = queue_size
         self._observer = observer
+        # The thread pool has a queue too, but work in it could neither be rejected nor time out.
         self._free = asyncio.Semaphore(threads)
         self._waiting = 0
         self._running = 0
@@ -61,6 +62,7 @@ class Executor:
         self._open = True
         self._queue_gate = DrainGate()
         self._deadlines: set[Deadline] = set()
+        # One thread for each permit of the semaphore, so nothing ever waits in the pool's own queue.
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._report()
 
@@ -79,12 +81,15 @@ class Executor:
         await self._acquire(deadline)
         deadline.keep_back(self._conclusion_seconds * (self._running - 1))
         self._deadlines.add(deadline)
+        # The context carries the request id to the log lines of the thread.
         future = self._pool.submit(contextvars.copy_context().run, work)
         release = functools.partial(self._release, deadline, deadline.now())
+        # The callback runs in the worker's thread, but the counts may only change in the event loop.
         future.add_done_callback(functools.partial(_call_in_loop, asyncio.get_running_loop(), release))
         ended = asyncio.wrap_future(future)
         ended.add_done_callback(_retrieve_error)
         try:
+            # A thread cannot be interrupted, so a cancelled caller must not mark its work as ended.
             return await asyncio.shield(ended)
         except asyncio.CancelledError:
             deadline.cancel()
@@ -92,7 +97,7 @@ class Executor:
         except OutOfTime:
             # Draining hurried the deadline. The caller's own has time left, so another server may still answer.
             if deadline.hurried:
-                raise draining() from None
+                raise draining_error() from None
             raise
 
     def close(self, until: float) -> None:
@@ -109,9 +114,9 @@ class Executor:
     async def _acquire(self, deadline: Deadline) -> None:
         """Waits for a free thread."""
         if not self._open:
-            raise self._rejection(draining())
+            raise self._rejection(draining_error())
         if self._running + self._waiting >= self.threads + self._queue_size:
-            raise self._rejection(self._overloaded())
+            raise self._rejection(self._overload_error())
         self._count(waiting=1)
         end = asyncio.get_running_loop().time() + deadline.remaining
         try:
@@ -120,12 +125,15 @@ class Executor:
         except Unavailable as error:
             raise self._rejection(error) from None
         except TimeoutError:
-            raise self._rejection(_too_late("while the request waited for a free thread")) from None
+            raise self._rejection(_too_late_error("while the request waited for a free thread")) from None
         finally:
             self._count(waiting=-1)
+        # The executor may have closed, or the deadline passed, just as the thread became free.
         if not self._open or deadline.remaining <= 0:
             self._free.release()
-            raise self._rejection(_too_late("before any work began") if self._open else draining())
+            raise self._rejection(
+                _too_late_error("before any work began") if self._open else draining_error()
+            )
         self._count(running=1)
 
     def _release(self, deadline: Deadline, started: float) -> None:
@@ -147,7 +155,8 @@ class Executor:
         self._observer.notice(RequestRejected(self._name, error.reason))
         return error
 
-    def _overloaded(self) -> Overloaded:
+    def _overload_error(self) -> Overloaded:
+        # The work before a new request, in rounds of all threads.
         rounds = (self._waiting + self._running) / self.threads
         return Overloaded(
             "QUEUE_FULL",
@@ -196,5 +205,5 @@ def _call_in_loop(loop: asyncio.AbstractEventLoop, callback: Callable[[], None],
         loop.call_soon_threadsafe(callback)
 
 
-def _too_late(when: str) -> OutOfTime:
+def _too_late_error(when: str) -> OutOfTime:
     return OutOfTime("DEADLINE_TOO_SHORT", f"the deadline passed {when}")

@@ -34,6 +34,7 @@ def application(
     """Returns the application with the three pages and, if enabled, the inference routes. It never redirects."""
     routes = [*_pages(registry, report), *inference]
     app = Starlette(routes=routes, exception_handlers={HTTPException: _no_route})
+    # Many clients do not send the body again after a redirect.
     app.router.redirect_slashes = False
     return app
 
@@ -43,6 +44,7 @@ def _pages(registry: CollectorRegistry, report: Callable[[], ReadinessReport]) -
         encode, content_type = choose_encoder(request.headers.get("accept", ""))
         return Response(encode(registry), headers={"content-type": content_type})
 
+    # Probes run in the event loop, so that they answer even if all threads are busy.
     async def healthz(_: Request) -> Response:
         return PlainTextResponse("ok\n")
 
@@ -82,6 +84,7 @@ class HeaderTimeoutProtocol(H11Protocol):
         super().connection_lost(exc)
 
     def _watch(self) -> None:
+        # The headers are complete. `BodyReader` and the deadline limit the rest of the request.
         if self.cycle is not None and not self.cycle.response_complete:
             self._stop()
         elif self._timer is None:
@@ -103,6 +106,7 @@ class HttpServer(uvicorn.Server):
                 http=HeaderTimeoutProtocol,
                 limit_concurrency=max_connections + 1,  # uvicorn also counts the connection that it rejects
                 lifespan="off",
+                # Requests are logged by the middleware, in the same form as gRPC calls.
                 log_config=None,
                 access_log=False,
                 ws="none",
@@ -120,6 +124,7 @@ class HttpServer(uvicorn.Server):
     async def open(self) -> str:
         """Listens, and returns the address with the actual port. Raises OSError if it cannot listen."""
         family = socket.AF_INET6 if ":" in self._address[0] else socket.AF_INET
+        # Bound here, because uvicorn would end the process if it could not listen.
         listener = socket.create_server(self._address, family=family)
         self._task = asyncio.create_task(self.serve([listener]))
         return address(*listener.getsockname()[:2])

@@ -26,6 +26,7 @@ class ModelUpload:
 
     def onnx(self) -> bytes:
         """Returns the whole file. Raises InvalidInput if its digest is not the expected one."""
+        # Joined only here, in the executor's thread, because it copies the whole file.
         onnx = b"".join(self.chunks)
         digest = model_digest(onnx, self.schema_json)
         if self.digest not in ("", digest):

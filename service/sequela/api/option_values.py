@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
-from sequela.api.violations import Violations, shown_text
+from sequela.api.violations import Violations, shorten
 from sequela.explain.limits import Limits
 from sequela.explain.options import RULES, OptionRule, Options
 
@@ -18,16 +18,14 @@ def checked_options(given: Mapping[str, Any], path: str, violations: Violations,
     `given` has the values by option name, with a sequence for a repeated option. Missing options keep their default.
     `path` is the path of all options in the request, such as `options`.
     """
-    used = {
-        name: _checked(RULES[name], name, value, path, violations, limits) for name, value in given.items()
-    }
+    used = {name: _check(RULES[name], name, value, path, violations, limits) for name, value in given.items()}
     _check_conflict(given, path, violations)
     return Options(**used)
 
 
 def check_targets(names: Any, path: str, violations: Violations, limits: Limits) -> tuple[str, ...]:
     """Returns the targets of a request that has no other options, and adds any violations."""
-    checked: tuple[str, ...] = _repeated(RULES["targets"], "targets", names, path, violations, limits)
+    checked: tuple[str, ...] = _check_repeated(RULES["targets"], "targets", names, path, violations, limits)
     return checked
 
 
@@ -37,16 +35,14 @@ def check_output_event(event: int, path: str, violations: Violations, limits: Li
     return checked
 
 
-def _checked(
-    rule: OptionRule, name: str, value: Any, path: str, violations: Violations, limits: Limits
-) -> Any:
+def _check(rule: OptionRule, name: str, value: Any, path: str, violations: Violations, limits: Limits) -> Any:
     here = f"{path}.{name}"
     if rule.repeated:
-        return _repeated(rule, name, value, here, violations, limits)
+        return _check_repeated(rule, name, value, here, violations, limits)
     return _number(rule, value, here, violations, limits) if rule.kind in (int, float) else value
 
 
-def _repeated(
+def _check_repeated(
     rule: OptionRule, name: str, values: Any, path: str, violations: Violations, limits: Limits
 ) -> Any:
     """Checks a repeated option. Enum members are returned in the order of the enum, without duplicates."""
@@ -68,7 +64,7 @@ def _number(rule: OptionRule, value: Any, path: str, violations: Violations, lim
     # A whole number may be too large to become a float, which is what `isfinite` would make of it.
     finite = rule.kind is int or math.isfinite(value)
     if not (finite and lowest <= value <= highest):
-        text = f"must be {_range(rule, lowest, highest)}, not {shown_text(str(value))}"
+        text = f"must be {_range(rule, lowest, highest)}, not {shorten(str(value))}"
         violations.add(path, "OPTION_OUT_OF_RANGE", text)
     return value
 

@@ -28,6 +28,7 @@ async def in_order(
         index = 0
         try:
             await free.acquire()
+            # A slot is taken before the next request is read, so that reading is limited too.
             async for request in requests:
                 task = asyncio.create_task(answer(index, request))
                 tasks.add(task)
@@ -37,6 +38,7 @@ async def in_order(
                 index += 1
                 await free.acquire()
         finally:
+            # Also after an error, so that the consumer does not wait forever.
             begun.put_nowait(None)
 
     reader = asyncio.create_task(read())
@@ -44,8 +46,10 @@ async def in_order(
         while task := await begun.get():
             yield await task
             free.release()
+        # Raises the error that ended reading, if there was one.
         await reader
     finally:
+        # The consumer may stop early, and then nothing may go on in the background.
         left = (reader, *tasks)
         for each in left:
             each.cancel()

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from grpc_health.v1 import health, health_pb2
 
-from sequela.api.drain_gate import draining
+from sequela.api.drain_gate import draining_error
 from sequela.api.grpc.context import Context
 from sequela.explain.ports import ModelRecord, ModelState
 
@@ -40,11 +40,12 @@ class Health(health.aio.HealthServicer):  # type: ignore[name-defined, misc]  # 
         watching = asyncio.ensure_future(super().Watch(request, context))
         dismissed = asyncio.ensure_future(self._dismissed.wait())
         try:
+            # Watch ends only when the caller cancels, so a drain would have to wait for it.
             await asyncio.wait({watching, dismissed}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             watching.cancel()
             dismissed.cancel()
-        raise draining()
+        raise draining_error()
 
     def dismiss(self) -> None:
         """Ends every Watch."""
@@ -55,7 +56,7 @@ class ConfiguredStates(Protocol):
     """The state of the operator's models."""
 
     def ready(self) -> bool:
-        """Whether every model of this process is loaded, which is True if there are none."""
+        """Returns whether every model of this process is loaded, which is True if there are none."""
 
     def unready(self) -> Sequence[ModelRecord]:
         """Returns the models because of which the server is not ready."""
@@ -87,6 +88,7 @@ class Readiness:
             return "draining"
         if self._models.ready():
             return ""
+        # A failed model never becomes ready by itself, so the operator has to act.
         failed = any(record.state is ModelState.FAILED for record in self._models.unready())
         return FAILED if failed else "loading models"
 
@@ -103,6 +105,7 @@ class Readiness:
         """Sets NOT_SERVING, and SERVING as soon as the models are loaded."""
         await self._set(NOT_SERVING)
         while self.why_not():
+            # Models are loaded in other threads, which do not notify the event loop.
             await asyncio.sleep(LOADING_POLL_SECONDS)
         await self._set(SERVING)
 

@@ -8,6 +8,7 @@ import uuid
 REQUEST_ID_KEY = "x-request-id"
 """The header, or the key in gRPC's metadata, that holds the id."""
 
+# Ids go into logs and headers, so characters that could break these are not accepted.
 _ALLOWED = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 
 

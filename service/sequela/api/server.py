@@ -74,6 +74,7 @@ class Server:
 
     async def open(self) -> BoundAddresses:
         """Listens for gRPC and HTTP. Raises OSError if it cannot."""
+        # Both ports are bound before any call is served, so that a port in use ends the start at once.
         bound = BoundAddresses(self._listener.bind(self._grpc), await self._http.open())
         self._follow_task = asyncio.create_task(self._readiness.follow())
         await self._grpc.start()
@@ -82,6 +83,7 @@ class Server:
     async def ready(self) -> None:
         """Waits until the server accepts calls."""
         if self._follow_task:
+            # Without `shield`, a cancelled waiter would also stop the task that sets SERVING.
             await asyncio.shield(self._follow_task)
 
     async def drain(self, times: DrainTimes) -> None:
@@ -93,9 +95,12 @@ class Server:
         if self._follow_task:
             self._follow_task.cancel()
         await self._readiness.leave()
+        # Until load balancers notice NOT_SERVING, calls still arrive and are accepted.
         await asyncio.sleep(times.delay_seconds)
+        # Work ends before the gate closes, so that its answers can still be sent.
         self._executors.close(Deadline.now() + WORK_SHARE * times.grace_seconds)
         self._gate.close_within(times.grace_seconds)
+        # Watch calls never end by themselves, and would use up the grace period.
         self._readiness.servicer.dismiss()
         await self._grpc.stop(times.grace_seconds + STATUS_SECONDS)
         await self._gate.wait_empty()

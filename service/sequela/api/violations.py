@@ -45,11 +45,11 @@ class Violations:
     def name(self, field: str, value: str, fits: Callable[[str], bool], expected: str) -> str:
         """Returns the value, and adds a violation if it is not a valid name."""
         if not fits(value):
-            self.add(field, "NAME_INVALID", f"{shown(value)} is not {expected}")
+            self.add(field, "NAME_INVALID", f"{quote_value(value)} is not {expected}")
         return value
 
     @classmethod
-    def checked_name(cls, field: str, value: str, fits: Callable[[str], bool], expected: str) -> str:
+    def check_name(cls, field: str, value: str, fits: Callable[[str], bool], expected: str) -> str:
         """Returns the value of a request that consists of a name. Raises InvalidInput if it is not a valid name."""
         violations = cls()
         violations.name(field, value, fits, expected)
@@ -74,11 +74,11 @@ class Violations:
         return self.member(field, number, table) if number else None
 
 
-def shown(value: str) -> str:
+def quote_value(value: str) -> str:
     """Formats a value for a message: quoted, and shortened to `SHOWN_LENGTH`."""
-    return repr(shown_text(value))
+    return repr(shorten(value))
 
 
-def shown_text(text: str) -> str:
+def shorten(text: str) -> str:
     """Formats text for a message without quotes, such as the digits of a number, shortened to `SHOWN_LENGTH`."""
     return text if len(text) <= SHOWN_LENGTH else text[: SHOWN_LENGTH - 1] + "…"

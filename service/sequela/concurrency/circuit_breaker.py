@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 class CircuitBreaker:
-    """Closed while calls succeed. A failed call opens it, and a probe in the background closes it again.
+    """A breaker that a failed call opens, and that a probe in the background closes again.
 
     Args:
         probe: Returns whether the dependency works again. It runs in a thread of its own while the breaker is open.

@@ -37,6 +37,7 @@ class Deadline:
         self.start = time.monotonic()
         self.end = self.start + timeout - reserve
         self.hurried = False
+        # An event, so that `pause` ends at once when the request is cancelled.
         self._cancelled = threading.Event()
 
     @staticmethod

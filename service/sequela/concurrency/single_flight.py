@@ -35,6 +35,7 @@ class SingleFlight:
         with self._changed:
             while key in self._busy:
                 deadline.check()
+                # In short turns, because a cancelled deadline does not notify the condition.
                 self._changed.wait(min(max(deadline.remaining, 0), POLL_SECONDS))
             self._busy.add(key)
         try:

@@ -2,17 +2,14 @@
 
 Requests take turns job by job, so a small request does not wait for a large one to finish. A request with a single job
 runs it in its own thread if a worker is free, which avoids a context switch. Several jobs run in the pool's threads.
-Each of these threads is pinned to a core if there are as many cores as workers. Without pinning, the scheduler often
-leaves two threads that wake each other on the same core for a few milliseconds, which is as long as many requests take.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from queue import Empty, SimpleQueue
 from typing import TypeAlias, TypeVar
 
@@ -35,7 +32,7 @@ class WorkerPool:
 
     Args:
         workers: How many jobs may run concurrently.
-        cores: The core to pin each worker's thread to. If empty, threads are not pinned.
+        on_thread_start: Called in each new thread with its number, from 0 to workers - 1. It must not raise.
         name: The prefix of the thread names.
 
     Attributes:
@@ -43,13 +40,15 @@ class WorkerPool:
         width: How many of the workers may run jobs at present; see `resize`.
     """
 
-    def __init__(self, workers: int, cores: Sequence[int] = (), name: str = "pool") -> None:
+    def __init__(
+        self, workers: int, on_thread_start: Callable[[int], None] | None = None, name: str = "pool"
+    ) -> None:
         self.workers = self.width = workers
         self._lock = threading.Lock()
         self._free = workers
         self._queue: deque[JobGroup] = deque()  # those with waiting jobs, in the order of their turns
         self._closed = False
-        self._cores, self._name = tuple(cores), name
+        self._on_thread_start, self._name = on_thread_start, name
         self._inboxes: list[_Inbox] = []
         # A stack: a thread that has just ended a job gets the next one, so that no other thread has to wake up.
         self._idle: list[_Inbox] = []
@@ -119,7 +118,7 @@ class WorkerPool:
             self._closed = True
             while self._queue:
                 group = self._queue.popleft()
-                group.fail(len(group.results), _draining())
+                group.fail(len(group.results), _draining_error())
                 group.conclude()
         for inbox in self._inboxes:
             inbox.put(None)
@@ -139,7 +138,8 @@ class WorkerPool:
     def _abandon(self, group: JobGroup) -> None:
         """Drops the jobs that have not started, and does not wait for running ones."""
         with self._lock:
-            group.fail(len(group.results), _dropped())
+            # This failure comes after all jobs that have started, so their own errors take precedence.
+            group.fail(len(group.results), _dropped_error())
             if group in self._queue:
                 self._queue.remove(group)
 
@@ -148,7 +148,7 @@ class WorkerPool:
         with self._lock:
             if group in self._queue:
                 self._queue.remove(group)
-                group.fail(0, _dropped())
+                group.fail(0, _dropped_error())
                 group.conclude()
         group.ended.get()
 
@@ -163,17 +163,15 @@ class WorkerPool:
     def _enqueue(self, group: JobGroup) -> None:
         with self._lock:
             if self._closed:
-                group.fail(0, _draining())
+                group.fail(0, _draining_error())
                 group.conclude()
             else:
                 self._queue.append(group)
                 self._dispatch()
 
-    def _work(self, inbox: _Inbox, core: set[int]) -> None:
-        # Pinning is only an optimisation: a sandbox may forbid it, or the core may no longer be available.
-        with contextlib.suppress(OSError, ValueError):
-            if core:
-                os.sched_setaffinity(0, core)  # of this thread alone
+    def _work(self, inbox: _Inbox, number: int) -> None:
+        if self._on_thread_start:
+            self._on_thread_start(number)
         while (item := inbox.get()) is not None:
             group = item.group
             # A context can be entered by one thread only, so each job gets a copy.
@@ -204,16 +202,15 @@ class WorkerPool:
         """Starts a thread. There are never more threads than workers, because `width` bounds the running jobs."""
         number, inbox = len(self._inboxes), _Inbox()
         self._inboxes.append(inbox)
-        core = {self._cores[number]} if self._cores else set[int]()
         threading.Thread(
-            target=self._work, args=(inbox, core), name=f"{self._name}-{number}", daemon=True
+            target=self._work, args=(inbox, number), name=f"{self._name}-{number}", daemon=True
         ).start()
         return inbox
 
 
-def _dropped() -> Unavailable:
+def _dropped_error() -> Unavailable:
     return Unavailable("DROPPED", "the request no longer waits for this job")
 
 
-def _draining() -> Unavailable:
+def _draining_error() -> Unavailable:
     return Unavailable("DRAINING", "the server is draining", retry_after=1.0)

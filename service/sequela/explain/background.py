@@ -40,12 +40,15 @@ class Background:
         for kind, arrays in (("rows", self.rows), ("mean", self.mean_event), ("static", self.static)):
             for name in sorted(arrays):
                 array = np.ascontiguousarray(arrays[name])
+                # The same bytes can stand for other values, so types and shapes are part of the digest.
                 digest.update(repr((kind, name, array.dtype.str, array.shape)).encode())
                 digest.update(array.tobytes())
         return digest.hexdigest()
 
     def cells(self, length: int, events: Sequence[str], static: Sequence[str]) -> Cells:
-        """The background of a sequence of `length` events: the last rows, and the mean event for all older events.
+        """Returns the background of a sequence of `length` events.
+
+        It has the last rows, and the mean event for all older events.
 
         Args:
             length: The number of events.

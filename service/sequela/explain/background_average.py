@@ -113,6 +113,7 @@ class Averager:
         rows = _values(self._events, self._by_position) if self._by_position else mean_event
         static = _values(self._static, self._any_static)
         return Background(
+            # Position 0 was the most recent event, but rows start with the oldest.
             rows={name: np.ascontiguousarray(values[::-1]) for name, values in rows.items()},
             mean_event={name: values[0] for name, values in mean_event.items()},
             static={name: values[0] for name, values in static.items()},

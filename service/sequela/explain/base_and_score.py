@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela.explain.evaluate.evaluator import Evaluator
-from sequela.explain.link import linked
+from sequela.explain.link import apply_link
 from sequela.explain.task import Task
 from sequela.timeshap.players import event_players
 
@@ -66,8 +66,9 @@ def score_task(task: Task, evaluator: Evaluator) -> ScoredTask:
     order = task.targets.by_score(raw[-1])
     evaluator = evaluator.of(order)
     chosen = raw[:, order]
-    scores = BaseAndScore(chosen, linked(evaluator.link, chosen).values)
-    return ScoredTask(replace(task, targets=task.targets.picked(order)), evaluator, scores)
+    # The link comes last, because targets are ordered by raw scores.
+    scores = BaseAndScore(chosen, apply_link(evaluator.link, chosen).values)
+    return ScoredTask(replace(task, targets=task.targets.pick(order)), evaluator, scores)
 
 
 def _raw_scores(task: Task, evaluator: Evaluator) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ from sequela.errors import InvalidInput
 from sequela.explain.schema import FeatureKind, InputSchema, ModelSchema
 
 MAX_KEPT = 20_000_000
-"""Numbers that a median, or a mode of very many categories, may keep for one input."""
+"""How many numbers a median, or a mode of very many categories, may keep for one input."""
 MAX_PENDING_ROWS = 1 << 16
 """Number of added rows after which a mode counts them and frees their memory."""
 NAN_MARK = -1.7e308
@@ -30,7 +30,7 @@ class ColumnAverage(Protocol):
         """Adds values (positions, repeats, columns)."""
 
     def value(self) -> NDArray[Any]:
-        """The average, (positions, columns)."""
+        """Returns the average, (positions, columns)."""
 
 
 class InputAverage:
@@ -69,7 +69,7 @@ class InputAverage:
             mode.add(values[:, :, columns])
 
     def value(self) -> NDArray[Any]:
-        """The average in the input's element type, (positions, columns)."""
+        """Returns the average in the input's element type, (positions, columns)."""
         numbers = self._number.value()
         value = np.empty((len(numbers), self._width), self._dtype)
         value[:, self._numeric] = numbers if self._dtype.kind == "f" else np.rint(numbers)
@@ -160,6 +160,7 @@ class Mode:
     def add(self, values: NDArray[Any]) -> None:
         """As in `ColumnAverage`."""
         positions, repeats, columns = values.shape
+        # Ids stay integers, because float64 cannot hold all of them above 2^53.
         rows = np.empty(
             (positions * repeats, 1 + columns), np.float64 if values.dtype.kind == "f" else np.int64
         )

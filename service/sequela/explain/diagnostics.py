@@ -10,11 +10,11 @@ from sequela.explain.tracer import NO_TRACE, Tracer
 
 @dataclass(frozen=True, slots=True)
 class Diagnostics:
-    """How an `Explainer` is observed or held to one way of working.
+    """How an `Explainer` is observed, and which execution it has to use.
 
     Attributes:
         tracer: Records every explanation.
-        execution: The execution to use for models in this process; None chooses.
+        execution: The execution to use for models in this process; None to choose automatically.
     """
 
     tracer: Tracer = NO_TRACE

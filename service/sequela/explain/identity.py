@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela import names
-from sequela.explain.estimate.solvers import settled
+from sequela.explain.estimate.solvers import requested_estimator
 from sequela.explain.explanation import METHOD_VERSION
 from sequela.explain.option_defaults import budget_of, link_of
 from sequela.explain.request import ExplainRequest
@@ -44,7 +44,7 @@ def content_key(task: Task) -> str:
         targets=task.targets.names,
         link=link_of(options, task.model.info.schema),
         max_coalitions=budget_of(options, task.model.endpoint),
-        estimator=settled(options, task.model.endpoint),
+        estimator=requested_estimator(options, task.model.endpoint),
     )
     feature_names = [feature.name for feature in task.layout.features]
     warnings = [asdict(warning) for warning in task.warnings]
@@ -61,7 +61,12 @@ def content_key(task: Task) -> str:
         facts.append({"highest": task.targets.highest})
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode())
     prepared = task.prepared
-    for group in (prepared.cells.events, prepared.cells.static, prepared.frame.before, prepared.frame.after):
+    for group in (
+        prepared.cells.events,
+        prepared.cells.static,
+        prepared.padding.before,
+        prepared.padding.after,
+    ):
         for array in group:
             _add(digest, array)
     return digest.hexdigest()
@@ -72,6 +77,7 @@ def content_name(key: str, request: ExplainRequest) -> str:
     events = [[item.id, str(item.time), dict(item.display)] for item in request.sequence.events]
     facts = [key, request.caller_id, dict(request.labels), events]
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
+    # 128 bits keep the name short and still make a collision practically impossible.
     return names.explanation_name(digest.hexdigest()[:32])
 
 
@@ -81,6 +87,7 @@ def unique_name() -> str:
 
 
 def _add(digest: Any, array: NDArray[Any]) -> None:
+    # Type and shape count as well, because the same bytes can be different tensors.
     plain = np.ascontiguousarray(array)
     digest.update(f"{plain.dtype.str}{plain.shape}".encode())
     digest.update(plain.tobytes())

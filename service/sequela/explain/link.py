@@ -17,21 +17,21 @@ PROBABILITY_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Linked:
+class LinkedValues:
     """Values (n, targets) on the link's scale, and how many of the n rows were clipped."""
 
     values: NDArray[np.float64]
     clipped: int
 
 
-def linked(link: Link, raw: NDArray[np.float64]) -> Linked:
+def apply_link(link: Link, raw: NDArray[np.float64]) -> LinkedValues:
     """Applies the link to raw outputs (n, targets).
 
     Raises:
         DoesNotFit: The link is logit, and an output is not a probability.
     """
     if link is Link.IDENTITY:
-        return Linked(raw, 0)
+        return LinkedValues(raw, 0)
     if raw.min() < -PROBABILITY_ROUNDING or raw.max() > 1 + PROBABILITY_ROUNDING:
         worst = raw.flat[np.abs(raw - 0.5).argmax()]
         raise DoesNotFit(
@@ -40,4 +40,4 @@ def linked(link: Link, raw: NDArray[np.float64]) -> Linked:
         )
     clipped = np.clip(raw, LOWEST, 1 - LOWEST)
     # log1p keeps the digits of probabilities near 0.
-    return Linked(np.log(clipped) - np.log1p(-clipped), int((clipped != raw).any(axis=1).sum()))
+    return LinkedValues(np.log(clipped) - np.log1p(-clipped), int((clipped != raw).any(axis=1).sum()))

@@ -92,7 +92,7 @@ def budget_of(options: Options, endpoint: RemoteEndpoint | None) -> int:
     return usual if options.max_coalitions is None else options.max_coalitions
 
 
-def resolved(options: Options, model: Model, used: Tolerances) -> ResolvedOptions:
+def resolve_options(options: Options, model: Model, used: Tolerances) -> ResolvedOptions:
     """Returns the options with every default filled in, as they appear in the answer."""
     ranks = top_k(options) or (None, None)
     filled = replace(options, top_k_events=ranks[0], top_k_features=ranks[1])

@@ -26,8 +26,8 @@ Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Frame:
-    """The padding around the real events. It belongs to no player and is the same in every perturbation.
+class PaddingRows:
+    """The rows of padding around the real events. They belong to no player and are the same in every perturbation.
 
     Attributes:
         before: The rows before the real events, (before, d_j) for each event input.
@@ -93,7 +93,7 @@ class RemoteRows:
     Attributes:
         count: The number of rows n.
         build: Builds a batch of the rows with the given numbers, (m,) from 0 to n - 1.
-        frame: The padding of every row.
+        padding: The padding of every row.
         output_event: As in `LocalModel.run`.
         row_bytes: The size in bytes of one row's tensors, or of its outputs if those are larger.
         max_call_rows: The most rows in one call; None if only the endpoint's own limits apply.
@@ -101,7 +101,7 @@ class RemoteRows:
 
     count: int
     build: Callable[[NDArray[np.intp]], Cells]
-    frame: Frame
+    padding: PaddingRows
     output_event: int
     row_bytes: int
     max_call_rows: int | None = None
@@ -201,13 +201,13 @@ class LocalModel(Protocol):
         """Returns the approximate number of multiply-adds for one row of `events` events, derived from the graph."""
 
     def run(
-        self, batch: Cells, frame: Frame, output_event: int, until: float = math.inf
+        self, batch: Cells, padding: PaddingRows, output_event: int, until: float = math.inf
     ) -> NDArray[np.float64]:
         """Scores a batch of n sequences of l real events.
 
         Args:
             batch: Event inputs (n, l, d_j) and static inputs (n, s_j).
-            frame: The padding to put around the events. Mask and length inputs are derived from it.
+            padding: The padding to put around the events. Mask and length inputs are derived from it.
             output_event: The event t <= 0 whose output to return, counted from the last real event. Only for models
                 with an output for each event.
             until: When the outputs are needed, in seconds on the monotonic clock.
@@ -220,6 +220,17 @@ class LocalModel(Protocol):
             DeadlinePassed: The call was stopped at `until`.
         """
 
+    def event_weights(
+        self, sequence: Cells, padding: PaddingRows, until: float = math.inf
+    ) -> NDArray[np.float64] | None:
+        """Reads the model's own weights of the events from the output that `ModelSchema.event_weights` names.
+
+        Takes a batch of one sequence, as `run` does, and raises as `run` does.
+
+        Returns:
+            A weight for each real event, oldest first, (l,); None if the schema names no such output.
+        """
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RemoteModel:
@@ -228,7 +239,7 @@ class RemoteModel:
     info: ModelInfo
     endpoint: RemoteEndpoint
 
-    def named(self, name: str) -> RemoteModel:
+    def with_name(self, name: str) -> RemoteModel:
         """Returns the same model under another name."""
         return replace(self, info=replace(self.info, name=name))
 

@@ -56,7 +56,7 @@ def scan_for(scored: ScoredTask, tolerance: NDArray[np.float64], levels: Sequenc
     """
     task, scores, options = scored.task, scored.scores, scored.task.request.options
     if not needs_scan(options, levels):
-        return not_scanned(len(scores.base))
+        return empty_scan(len(scores.base))
     deadline = scored.evaluator.deadline
     # The levels must have time even if the whole sequence is scanned.
     until = deadline.now() + SCAN_SHARE * deadline.remaining
@@ -72,7 +72,7 @@ def needs_scan(options: Options, levels: Sequence[LevelDefinition]) -> bool:
 
 
 def _takes_whole_curve(task: Task, levels: Sequence[LevelDefinition]) -> bool:
-    """Whether a level needs the curve within P, to split P by it, and the curve costs no more than a level does.
+    """Returns whether a level splits P by the curve within P, and the curve costs no more than a level does.
 
     Behind an endpoint, the full curve is only scanned if it takes no more rows than a level may. Otherwise P is split
     by the part of the curve that was scanned for the cut, and in halves.
@@ -83,7 +83,7 @@ def _takes_whole_curve(task: Task, levels: Sequence[LevelDefinition]) -> bool:
     return wanted and (endpoint is None or rows <= budget_of(options, endpoint))
 
 
-def not_scanned(targets: int) -> Scan:
+def empty_scan(targets: int) -> Scan:
     """Returns the result if nothing is scanned: nothing is pruned."""
     return Scan(0, scan_order(1), np.empty((0, targets)))
 
@@ -114,12 +114,12 @@ class Scanner:
         If η is 0 for any target, nothing can be pruned, because |w1| < 0 is never true. So nothing is scanned.
         """
         if not (self.tolerance > 0).all():
-            return not_scanned(len(self.base))
+            return empty_scan(len(self.base))
         return self._scan(lambda curve: first_prunable(curve, self.tolerance) is not None)
 
     def beyond_the_cut(self) -> Scan:
         """Scans every split, so that the curve within P is known too, unless nothing can be pruned."""
-        return self.whole_curve() if (self.tolerance > 0).all() else not_scanned(len(self.base))
+        return self.whole_curve() if (self.tolerance > 0).all() else empty_scan(len(self.base))
 
     def whole_curve(self) -> Scan:
         """Scans every split (TimeSHAP Fig. 5a). The cut is the same as that of `to_the_cut`."""
@@ -136,7 +136,7 @@ class Scanner:
             try:
                 values = self.evaluator.values(players, split_coalitions(players, splits), self.until)
             except DeadlinePassed:
-                return self._unfinished(order[:start], curve)
+                return self._partial_scan(order[:start], curve)
             curve = np.concatenate([curve, importances(values, self.base, self.score)])
             if is_enough(curve[start:]):
                 break
@@ -146,7 +146,7 @@ class Scanner:
         row = first_prunable(curve, self.tolerance)
         return 0 if row is None else int(order[row])
 
-    def _unfinished(self, scanned: NDArray[np.intp], curve: NDArray[np.float64]) -> Scan:
+    def _partial_scan(self, scanned: NDArray[np.intp], curve: NDArray[np.float64]) -> Scan:
         """Returns the result if time ran out. If no cut was found, P is everything that was not scanned."""
         # The last split that was scanned did not qualify, so P ends one event before it.
         oldest = int(scanned[-1]) if len(scanned) else self.extent.length

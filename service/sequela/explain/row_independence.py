@@ -69,7 +69,7 @@ class RowIndependence:
         if whole_numbers:
             repeats = score_alone([rows[0]] * REPEATS)
             if _spread(repeats) > allowed:
-                raise _not_deterministic(uri, repeats)
+                raise _not_deterministic_error(uri, repeats)
         for row, alone in zip(rows, score_alone(rows), strict=True):
             difference = np.abs(alone - outputs[row]).max()
             # The size of a batch alone does not make this much difference: either scores are random, or other rows
@@ -77,9 +77,10 @@ class RowIndependence:
             if difference > allowed * REPEAT_SHARE:
                 repeats = [*score_alone([row] * REPEATS), alone]
                 if _spread(repeats) > allowed * REPEAT_SHARE:
-                    raise _not_deterministic(uri, repeats)
+                    raise _not_deterministic_error(uri, repeats)
             if difference > allowed:
-                raise _coupled(uri, alone, outputs[row])
+                raise _coupled_error(uri, alone, outputs[row])
+        # Only after all comparisons, so that a check that fails is made again.
         self.left = max(self.left - len(rows), 0)
 
 
@@ -87,7 +88,7 @@ def _spread(repeats: Sequence[Outputs]) -> float:
     return float(np.ptp(np.stack(repeats), axis=0).max())
 
 
-def _coupled(uri: str, alone: Outputs, beside: Outputs) -> DoesNotFit:
+def _coupled_error(uri: str, alone: Outputs, beside: Outputs) -> DoesNotFit:
     place = int(np.abs(alone - beside).argmax())
     text = (
         f"{uri} gives the same sequence {beside[place]:.6g} in a batch with others and {alone[place]:.6g} "
@@ -99,7 +100,7 @@ def _coupled(uri: str, alone: Outputs, beside: Outputs) -> DoesNotFit:
     return DoesNotFit("MODEL_ROWS_COUPLED", text)
 
 
-def _not_deterministic(uri: str, repeats: Sequence[Outputs]) -> DoesNotFit:
+def _not_deterministic_error(uri: str, repeats: Sequence[Outputs]) -> DoesNotFit:
     found = np.stack(repeats)
     place = int(np.ptp(found, axis=0).argmax())
     low, high = found[:, place].min(), found[:, place].max()

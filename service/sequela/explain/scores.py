@@ -57,6 +57,7 @@ def _prepare(
     try:
         prepared = prepare_sequence(schema, model.info.fixed_length, sequence, limits)
     except SequelaError as error:
+        # Protocols differ in whether the path contains the index, so it is added for all of them.
         error.metadata["row"] = str(number)
         raise
     path = request.paths.option("output_event")
@@ -70,7 +71,7 @@ def _score_one(
     """Returns the raw outputs (1, outputs) of one sequence."""
 
     def call(end: float) -> Outputs:
-        return model.run(prepared.cells.as_batch(), prepared.frame, output_event, end)
+        return model.run(prepared.cells.as_batch(), prepared.padding, output_event, end)
 
     return caller.run(1, prepared.cells.length, caller.deadline.end, call)
 
@@ -80,7 +81,7 @@ def _score_remotely(
 ) -> Outputs:
     """Returns raw outputs (n, outputs).
 
-    Sequences of the same length and padding share calls; equal ones are sent once.
+    Sequences of the same length and padding share calls. Equal sequences are sent once.
     """
     numbers_by_shape: dict[bytes, list[int]] = defaultdict(list)
     for number, prepared in enumerate(sequences):
@@ -90,6 +91,7 @@ def _score_remotely(
         _score_group(model, [sequences[number] for number in numbers], output_event, caller)
         for numbers in groups
     ]
+    # Grouping changed the order of the sequences, so restore it.
     order = np.argsort([number for numbers in groups for number in numbers])
     return np.concatenate(parts)[order]
 
@@ -104,7 +106,7 @@ def _score_group(
     def build(rows: NDArray[np.intp]) -> Cells:
         return _stack([sequences[row].cells for row in rows])
 
-    scorer = RemoteScorer.of(model, caller, first.cells, first.frame, output_event)
+    scorer = RemoteScorer.of(model, caller, first.cells, first.padding, output_event)
     return scorer.outputs(digests, build, math.inf)
 
 
@@ -118,5 +120,5 @@ def _stack(cells: Sequence[Cells]) -> Cells:
 
 def _shape(prepared: PreparedSequence) -> bytes:
     """Returns a key for the length and padding, which must be the same for all sequences of a call."""
-    frame = (*prepared.frame.before, *prepared.frame.after)
-    return repr((prepared.cells.length, [(array.shape, array.tobytes()) for array in frame])).encode()
+    padding = (*prepared.padding.before, *prepared.padding.after)
+    return repr((prepared.cells.length, [(array.shape, array.tobytes()) for array in padding])).encode()

@@ -27,6 +27,7 @@ from sequela.explain.pipeline import Pipeline
 from sequela.explain.ports import Backgrounds, Explanations, Models, Observer
 from sequela.explain.request import ExplainRequest, ScoreRequest
 from sequela.explain.result.assembly import shown_events
+from sequela.explain.result.reasons import reasons
 from sequela.explain.scores import score_all
 from sequela.explain.targets import scored_targets
 from sequela.explain.task import Task, resolve
@@ -109,6 +110,7 @@ class Explainer:
         try:
             model = self._models.resolve(request.model, deadline.end)
             count = len(request.sequences)
+            # Before the model runs, so that a wrong name costs no time.
             columns = scored_targets(model.info.schema, request.targets, count, self._limits, path)
             rows = score_all(model, request, self._limits, caller)
         except DeadlinePassed as late:
@@ -132,7 +134,7 @@ class Explainer:
 
     def _with_required_levels(self, request: ExplainRequest) -> ExplainRequest:
         """Adds the levels that the requested levels require. They become part of the answer."""
-        levels = self._levels.with_required(request.options.levels, request.paths.option("levels"))
+        levels = self._levels.select_names(request.options.levels, request.paths.option("levels"))
         return replace(request, options=replace(request.options, levels=levels))
 
     def _compute(self, task: Task, deadline: Deadline) -> Explanation:
@@ -178,7 +180,7 @@ def _for_request(found: Explanation, task: Task, name: str, cost: Cost) -> Expla
     infos = request.sequence.events
     # Event values hold the caller's notes, which are not part of the content key.
     shown = shown_events(task.layout, task.prepared.cells, pruned, found.levels, infos)
-    return replace(
+    answer = replace(
         found,
         name=name,
         create_time=datetime.now(UTC),
@@ -189,6 +191,8 @@ def _for_request(found: Explanation, task: Task, name: str, cost: Cost) -> Expla
         event_values=shown if found.explained else (),
         cost=cost,
     )
+    # Reasons quote the caller's notes.
+    return replace(answer, reasons=reasons(answer, task.model.info.schema.reasons))
 
 
 def _outcome(explanation: Explanation) -> str:

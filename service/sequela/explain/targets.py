@@ -33,9 +33,10 @@ class Targets:
         """Returns the positions of the targets to explain, given raw scores (columns,). Ties keep the model's order."""
         if self.highest is None:
             return list(range(len(self.columns)))
+        # A stable sort keeps the model's order for equal scores.
         return [int(each) for each in np.argsort(-raw, kind="stable")[: self.highest]]
 
-    def picked(self, order: list[int]) -> Targets:
+    def pick(self, order: list[int]) -> Targets:
         """Returns the targets at these positions, in this order."""
         return Targets(
             tuple(self.columns[each] for each in order),
@@ -58,7 +59,7 @@ def chosen_targets(schema: ModelSchema, wanted: tuple[str, ...], limits: Limits,
         InvalidInput: A name is unknown, or two names mean the same output.
     """
     if wanted:
-        return _named(schema, wanted, path)
+        return _named_targets(schema, wanted, path)
     count = len(schema.targets)
     # Alternatives are ordered by score; steps of a forecast keep their order.
     if count > 1 and schema.classes is not False:
@@ -77,7 +78,7 @@ def scored_targets(
         InvalidInput: A name is unknown or repeated, or there would be too many scores.
     """
     if wanted:
-        return _named(schema, wanted, path)
+        return _named_targets(schema, wanted, path)
     count, most = len(schema.targets), limits.max_targets * limits.max_score_sequences
     if count * sequences > most:
         text = (
@@ -93,9 +94,10 @@ def first_targets(schema: ModelSchema, limits: Limits) -> tuple[str, ...]:
     return tuple(target.name for target in schema.targets[: limits.max_targets])
 
 
-def _named(schema: ModelSchema, wanted: tuple[str, ...], path: str) -> Targets:
+def _named_targets(schema: ModelSchema, wanted: tuple[str, ...], path: str) -> Targets:
     names = tuple(target.name for target in schema.targets)
     columns = tuple(_column(names, name, f"{path}[{index}]") for index, name in enumerate(wanted))
+    # A name and a column number may mean the same output.
     if len(set(columns)) < len(columns):
         raise InvalidInput.at(path, "TARGET_REPEATED", f"{', '.join(wanted)} name the same output twice")
     return _targets(schema, columns)
@@ -114,11 +116,13 @@ def _column(names: tuple[str, ...], wanted: str, path: str) -> int:
     if wanted in numbers:
         return numbers.index(wanted)
     raise InvalidInput.at(
-        path, "TARGET_UNKNOWN", f"{wanted!r} is not an output of the model; its outputs are {_listed(names)}"
+        path,
+        "TARGET_UNKNOWN",
+        f"{wanted!r} is not an output of the model; its outputs are {_join_names(names)}",
     )
 
 
-def _listed(names: tuple[str, ...], most: int = 20) -> str:
+def _join_names(names: tuple[str, ...], most: int = 20) -> str:
     """Joins the names. If there are many, lists the first ones and their number."""
     more = f" … ({len(names):,} outputs; column numbers from 0 are accepted too)" if len(names) > most else ""
     return ", ".join(names[:most]) + more

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from sequela.errors import DoesNotFit, InvalidInput, Violation
 from sequela.explain.background import Background
 from sequela.explain.explanation import ExplanationWarning
-from sequela.explain.inputs.columns import check_not_transposed, column_warnings, named_by_caller
+from sequela.explain.inputs.columns import check_not_transposed, column_warnings, with_caller_names
 from sequela.explain.inputs.preparation import PreparedSequence, prepare_background, prepare_sequence
-from sequela.explain.inputs.scales import raw_values
+from sequela.explain.inputs.scales import raw_value_warnings
 from sequela.explain.layout import Layout, layout
 from sequela.explain.limits import Limits
 from sequela.explain.ports import Backgrounds, Model, Models
@@ -95,14 +95,14 @@ def resolve(
     targets = chosen_targets(model.info.schema, options.targets, limits, paths.option("targets"))
     # Arrays are checked by the model's own schema. The one with the caller's names is for a background that is
     # sent, and for what people read.
-    schema = named_by_caller(model.info.schema, request.sequence.inputs)
+    schema = with_caller_names(model.info.schema, request.sequence.inputs)
     name, background = _background(request, model, schema, backgrounds, limits)
     _check_background(background, model.info.schema, paths.background)
     warnings = (
         *prepared.warnings,
         *_warnings(request, schema, model.info.schema),
         *_longer(request, background, prepared),
-        *raw_values(layout(schema), prepared.cells),
+        *raw_value_warnings(layout(schema), prepared.cells),
     )
     task = Task(request, model, layout(schema), prepared, background, name, targets, warnings)
     return replace(task, warnings=(*warnings, *_equal(task)))

@@ -23,38 +23,38 @@ class GameTrace(Protocol):
     """
 
     def evaluated(self, coalitions: NDArray[np.bool_], values: NDArray[np.float64]) -> None:
-        """Takes evaluated coalitions (n, live players) and their values v(S) (n, targets), on the link's scale.
+        """Receives evaluated coalitions (n, live players) and their values v(S) (n, targets), on the link's scale.
 
         The first half of the rows are the named sides of n/2 complementary pairs, the second half their complements.
         If time runs out within a stage, its coalitions are reported here but are in no solution.
         """
 
     def solved(self, coalitions: int, solution: Solution, estimator: Estimator) -> None:
-        """Takes the solution (live players, targets) of a stage of so many coalitions."""
+        """Receives the solution of a stage with this number of coalitions, (live players, targets)."""
 
     def finished(self, outcome: GameOutcome) -> None:
-        """Takes the outcome, with all players. Also called for games that were not computed."""
+        """Receives the outcome, with all players. Also called for games that were not computed."""
 
 
 class ExplanationTrace(Protocol):
     """Records one explanation. All methods are called in the thread of the request, in order, and must not raise."""
 
     def execution_chosen(self, execution: str) -> None:
-        """Takes how the coalitions are run: `whole`, `states` or `endpoint`."""
+        """Receives how the coalitions are run: `whole`, `states` or `endpoint`."""
 
     def scored(self, scored: ScoredTask) -> None:
-        """Takes f(B) and f(X), with the targets that were chosen."""
+        """Receives f(B) and f(X), with the targets that were chosen."""
 
     def pruned(
         self, events: int, splits: NDArray[np.intp], curve: NDArray[np.float64], complete: bool
     ) -> None:
-        """Takes the result of the pruning scan.
+        """Receives the result of the pruning scan.
 
         Args:
             events: The number of events in the pruned block P.
             splits: The number of events before each split that was scanned, (k,).
             curve: w1 of these splits, (k, targets).
-            complete: Whether the scan ended before its time was over.
+            complete: Whether the scan finished in time.
         """
 
     def game(self, level: str, players: Players, live: NDArray[np.bool_]) -> GameTrace:
@@ -63,21 +63,21 @@ class ExplanationTrace(Protocol):
         Args:
             level: The name of the level.
             players: All players, with the map from cells to players.
-            live: Which of them are no null players, (players,).
+            live: Which of them are not null players, (players,).
         """
 
     def finished(self, explanation: Explanation) -> None:
-        """Takes the answer. It has another name than the record if the deadline cut it short."""
+        """Receives the answer. Its name differs from the record's if the deadline cut it short."""
 
     def failed(self, error: BaseException) -> None:
-        """Takes what ended the explanation instead of an answer."""
+        """Receives the error because of which there is no answer."""
 
 
 class Tracer(Protocol):
     """Records every explanation that is computed. Called from several threads, one for each request."""
 
     def explanation(self, name: str, task: Task) -> ExplanationTrace:
-        """Starts the record of the explanation of this name. Must not raise."""
+        """Starts the record of the explanation with this name. Must not raise."""
 
 
 class NullTracer:

@@ -1,4 +1,4 @@
-"""The protocol's datatypes: how numpy, messages and schemas call them.
+"""The protocol's datatypes, and their names in numpy, messages and schemas.
 
 Source: the protocol's specification, version 2 ("Tensor Data Types").
 """
@@ -50,7 +50,7 @@ _ALL = (
     Datatype("UINT8", np.dtype("u1"), "uint_contents", Dtype.INT32),
     Datatype("UINT16", np.dtype("<u2"), "uint_contents", Dtype.INT32),
     Datatype("UINT32", np.dtype("<u4"), "uint_contents", Dtype.INT64),
-    # Values above 2^63 - 1 do not fit the input's type; nobody sends ids as large as that.
+    # Values above 2^63 - 1 do not fit the input's type. Ids as large as that do not occur in practice.
     Datatype("UINT64", np.dtype("<u8"), "uint64_contents", Dtype.INT64),
     Datatype("FP16", np.dtype("<f2"), None, Dtype.FLOAT32),
     Datatype("FP32", np.dtype("<f4"), "fp32_contents", Dtype.FLOAT32),
@@ -69,10 +69,13 @@ _BY_NUMPY_NAME: Mapping[str, Datatype] = {item.dtype.name: item for item in _ALL
 
 
 def datatype_of(dtype: np.dtype[Any]) -> Datatype:
-    """The datatype of an array's elements, in any byte order. Raises KeyError for elements that are not numbers."""
+    """Returns the datatype of an array's elements, in any byte order.
+
+    Raises KeyError for elements that are not numbers.
+    """
     return _BY_NUMPY_NAME[dtype.name]
 
 
 def schema_datatype(dtype: Dtype) -> Datatype:
-    """The datatype of a schema's element type."""
+    """Returns the datatype of a schema's element type."""
     return _BY_NUMPY_NAME[dtype.value]

@@ -1,4 +1,4 @@
-"""The one error of this package."""
+"""The error that this package raises."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class InvalidTensor(Exception):
         reason: `TENSOR_DTYPE`, `TENSOR_SHAPE`, `TENSOR_SIZE`, `TENSOR_ELEMENTS`, `TENSOR_VALUE` or
             `TENSOR_NOT_FINITE`.
         description: What is wrong, and what is allowed, as a verb and its object: "holds BYTES, not numbers". It may
-            repeat words of whoever sent the tensor.
+            contain text from the sender of the tensor.
     """
 
     def __init__(self, field: str, reason: str, description: str) -> None:
@@ -20,6 +20,6 @@ class InvalidTensor(Exception):
         self.field, self.reason, self.description = field, reason, description
 
     def below(self, path: str) -> InvalidTensor:
-        """The same error, with a field that starts with `path`."""
+        """Returns the same error with a field that starts with `path`."""
         field = f"{path}.{self.field}" if self.field else path
         return InvalidTensor(field, self.reason, self.description)

@@ -1,4 +1,4 @@
-"""Numbers in JSON, nested or flat, as arrays. A missing value, which JSON writes as null, is NaN."""
+"""Converts nested or flat numbers in JSON to arrays. A missing value, which JSON writes as null, is NaN."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ Array = NDArray[Any]
 
 
 def json_array(values: Any) -> Array:
-    """A number, or nested lists of numbers and booleans, as an array of booleans, integers or float64.
+    """Converts a number, or nested lists of numbers and booleans, to an array of booleans, integers or float64.
 
     Null is NaN. Integers beyond 64 bits become float64.
 
     Raises:
-        ValueError: For anything else: strings, objects, lists of different lengths, integers too large for float64.
+        ValueError: The values are anything else: strings, objects, lists of different lengths, or integers too large
+            for float64.
     """
     try:
         array = np.asarray(values)
+        # None, and integers beyond 64 bits, make numpy fall back to objects.
         if array.dtype == object:
             array = np.array([_float(value) for value in array.flat], np.float64).reshape(array.shape)
     except (ValueError, OverflowError, TypeError):
@@ -34,10 +36,10 @@ def json_array(values: Any) -> Array:
 
 
 def json_elements(values: Any, datatype: Datatype) -> Array:
-    """Nested or flat JSON as the elements (size,) of a datatype, in row-major order.
+    """Converts nested or flat JSON to the elements (size,) of a datatype, in row-major order.
 
-    Booleans are numbers to float datatypes, and integers are booleans (0 is false) to BOOL. Numbers with a fraction
-    are neither integers nor booleans.
+    Float datatypes accept booleans as numbers, and BOOL accepts integers (0 is false). Numbers with a fraction are
+    accepted by float datatypes only.
 
     Raises:
         InvalidTensor: TENSOR_VALUE (field `data`) for what is not an element of the datatype; TENSOR_NOT_FINITE (no
@@ -57,19 +59,19 @@ def json_elements(values: Any, datatype: Datatype) -> Array:
 
 
 def _floats(elements: Array, datatype: Datatype) -> Array:
-    # By way of float64, as Python's numbers go; straight from int64 to FP32 could round the other way.
+    # Convert through float64, as Python's numbers do. Directly from int64 to FP32 could round differently.
     wide = elements.astype(np.float64)
     limit = np.finfo(datatype.dtype).max
     too_large = np.isfinite(wide) & (np.abs(wide) > limit)
     if too_large.any():
         index = int(np.argmax(too_large))
-        text = f"holds {wide[index]} at [{index}], but {datatype.name} ends at {limit:.5g}"
+        text = f"holds {wide[index]} at [{index}], but the largest {datatype.name} is {limit:.5g}"
         raise InvalidTensor("", "TENSOR_NOT_FINITE", text)
     return wide.astype(datatype.dtype)
 
 
 def _integers(elements: Array, datatype: Datatype) -> Array:
-    """Booleans, and integers of every width."""
+    """Converts to booleans, or to integers of any width."""
     if datatype.dtype.kind == "b":
         return elements.astype(datatype.dtype)
     if elements.dtype.kind == "b":
@@ -89,7 +91,7 @@ def _exact(values: Any, datatype: Datatype) -> Array:
 
 
 def _float(value: Any) -> float:
-    """Raises ValueError, OverflowError."""
+    """Converts a number or null to a float. Raises ValueError and OverflowError."""
     if value is None:
         return np.nan
     if not isinstance(value, int | float):

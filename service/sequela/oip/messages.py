@@ -1,4 +1,4 @@
-"""Tensors in the protocol's messages: `ModelInferRequest` and `ModelInferResponse`."""
+"""Reads and writes tensors in the protocol's messages, `ModelInferRequest` and `ModelInferResponse`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sequela.oip.tensors import (
     check_shape,
     known_datatype,
     raw_contents,
-    shaped,
+    reshape_elements,
     typed_contents,
 )
 
@@ -27,7 +27,7 @@ OutputTensor = pb.ModelInferResponse.InferOutputTensor
 
 
 def read_inputs(request: pb.ModelInferRequest, datatypes: Mapping[str, Datatype]) -> tuple[Tensor, ...]:
-    """The inputs of a request, which must be of these datatypes.
+    """Reads the inputs of a request, which must have these datatypes.
 
     Raises:
         InvalidTensor: With a field of the request. TENSOR_DTYPE, TENSOR_SHAPE (no axis, or one below 1), TENSOR_SIZE
@@ -46,7 +46,7 @@ def read_inputs(request: pb.ModelInferRequest, datatypes: Mapping[str, Datatype]
 
 
 def read_output(response: pb.ModelInferResponse, index: int) -> Array:
-    """The values of one output of a response, which must hold numbers. An axis may have a size of 0.
+    """Reads the values of one output of a response, which must hold numbers. An axis may have a size of 0.
 
     Raises:
         InvalidTensor: With a field of that output, as `read_inputs`. Typed elements in other fields than the
@@ -57,12 +57,13 @@ def read_output(response: pb.ModelInferResponse, index: int) -> Array:
     datatype = known_datatype(output.datatype)
     if not raw:
         elements = array_from_typed(output.contents, datatype)
+    # Raw contents are sent for all outputs or for none.
     elif len(raw) == len(response.outputs):
         elements = _from_raw(raw[index], output, datatype)
     else:
         text = f"is one of {len(response.outputs)} outputs, but there are raw contents of {len(raw)}"
         raise InvalidTensor("", "TENSOR_ELEMENTS", text)
-    return shaped(elements, output.shape)
+    return reshape_elements(elements, output.shape)
 
 
 def write_raw_inputs(request: pb.ModelInferRequest, tensors: Iterable[Tensor]) -> None:
@@ -97,7 +98,7 @@ def _input(tensor: InputTensor, raw: bytes | None, datatypes: Mapping[str, Datat
             elements = array_from_typed(tensor.contents, datatype)
         else:
             elements = _from_raw(raw, tensor, datatype)
-        return Tensor(tensor.name, tensor.datatype, shaped(elements, tensor.shape))
+        return Tensor(tensor.name, tensor.datatype, reshape_elements(elements, tensor.shape))
     except InvalidTensor as error:
         raise error.below(path) from None
 

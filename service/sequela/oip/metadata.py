@@ -1,4 +1,4 @@
-"""What the protocol says of a model: its names, versions and tensors.
+"""The protocol's metadata of a model: its name, versions and tensors.
 
 Source: the protocol's specification, version 2 ("Model Metadata").
 """
@@ -38,7 +38,7 @@ class ModelMetadata:
 
 
 def read_metadata(message: pb.ModelMetadataResponse) -> ModelMetadata:
-    """From the message."""
+    """Reads metadata from a message."""
     return ModelMetadata(
         message.name,
         tuple(message.versions),
@@ -49,18 +49,18 @@ def read_metadata(message: pb.ModelMetadataResponse) -> ModelMetadata:
 
 
 def write_metadata(metadata: ModelMetadata) -> pb.ModelMetadataResponse:
-    """As a message."""
+    """Writes metadata as a message."""
     return pb.ModelMetadataResponse(
         name=metadata.name,
         versions=metadata.versions,
         platform=metadata.platform,
-        inputs=_written_tensors(metadata.inputs),
-        outputs=_written_tensors(metadata.outputs),
+        inputs=_write_tensors(metadata.inputs),
+        outputs=_write_tensors(metadata.outputs),
     )
 
 
 def json_metadata(metadata: ModelMetadata) -> dict[str, Any]:
-    """As JSON."""
+    """Writes metadata as JSON."""
     return {
         "name": metadata.name,
         "versions": list(metadata.versions),
@@ -82,6 +82,7 @@ def model_mismatch(name: str, version: str, given_name: str, given_version: str)
     Returns:
         A predicate for a message whose subject is what was read, or an empty string if nothing is wrong.
     """
+    # Servers may leave out both, so only a different name or version is a mistake.
     if given_name and given_name != name:
         return f"is from model {given_name!r}, not {name!r}"
     if version and given_version and given_version != version:
@@ -108,7 +109,7 @@ def _read_tensors(messages: Iterable[TensorMessage]) -> tuple[TensorMetadata, ..
     return tuple(TensorMetadata(each.name, each.datatype, tuple(each.shape)) for each in messages)
 
 
-def _written_tensors(tensors: Iterable[TensorMetadata]) -> list[TensorMessage]:
+def _write_tensors(tensors: Iterable[TensorMetadata]) -> list[TensorMessage]:
     return [TensorMessage(name=each.name, datatype=each.datatype, shape=each.shape) for each in tensors]
 
 

@@ -1,4 +1,4 @@
-"""Arrays as the elements of a tensor: typed contents, raw contents, and back."""
+"""Converts arrays to the elements of a tensor, typed or raw, and back."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ LENGTH_BYTES = 4
 FIELD_TYPES = {"int_contents": np.dtype("<i4"), "uint_contents": np.dtype("<u4")}
 """Fields that hold several datatypes, and the type of their elements."""
 MAX_AXIS = 2**63 - 1
-"""The largest size of an axis that a message holds; JSON has no such limit."""
+"""The largest size of an axis that a message can hold. JSON has no such limit."""
 MAX_AXES = 32
-"""The largest number of axes. numpy takes 64, and models have less than ten."""
+"""The largest number of axes. numpy supports 64, and models have fewer than ten."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,7 +31,7 @@ class Tensor:
     """A tensor with a name. The batch is the first axis.
 
     Attributes:
-        name: Of the model's input or output.
+        name: The name of the model's input or output.
         datatype: The protocol's name of the elements' type, `BYTES` for strings.
         values: An array of any shape; for `BYTES`, the strings of a tensor with one axis.
     """
@@ -47,13 +47,13 @@ class Tensor:
 
 
 def named_tensors(arrays: Mapping[str, Array]) -> Iterator[Tensor]:
-    """Arrays of numbers by name, each as a tensor of its own datatype."""
+    """Yields a tensor for each named array of numbers, in the array's datatype."""
     for name, values in arrays.items():
         yield Tensor(name, datatype_of(values.dtype).name, values)
 
 
 def raw_contents(tensor: Tensor) -> bytes:
-    """The elements in row-major order, little-endian; strings are preceded by their length."""
+    """Returns the elements in row-major order, little-endian. Strings are preceded by their length."""
     if isinstance(tensor.values, np.ndarray):
         # The array may be big-endian, or a view in another order of axes.
         return tensor.values.astype(DATATYPES[tensor.datatype].dtype, copy=False).tobytes()
@@ -61,7 +61,7 @@ def raw_contents(tensor: Tensor) -> bytes:
 
 
 def typed_contents(tensor: Tensor) -> pb.InferTensorContents:
-    """The elements in row-major order, in the field of their datatype. Raises ValueError for FP16, which has none."""
+    """Returns the elements in row-major order, in the field of their datatype. Raises ValueError for FP16."""
     if not isinstance(tensor.values, np.ndarray):
         return pb.InferTensorContents(bytes_contents=tensor.values)
     field = DATATYPES[tensor.datatype].contents_field
@@ -73,7 +73,7 @@ def typed_contents(tensor: Tensor) -> pb.InferTensorContents:
 
 
 def array_from_raw(raw: bytes, datatype: Datatype) -> Array:
-    """The elements (size,) of raw contents, read-only. Raises InvalidTensor: TENSOR_SIZE, TENSOR_VALUE."""
+    """Reads the elements (size,) of raw contents, read-only. Raises InvalidTensor: TENSOR_SIZE, TENSOR_VALUE."""
     size = datatype.dtype.itemsize
     if len(raw) % size:
         text = f"has {len(raw)} bytes, which are not a whole number of {datatype.name} elements of {size}"
@@ -84,7 +84,7 @@ def array_from_raw(raw: bytes, datatype: Datatype) -> Array:
 
 
 def array_from_typed(contents: pb.InferTensorContents, datatype: Datatype) -> Array:
-    """The elements (size,) of typed contents; other fields are not looked at.
+    """Reads the elements (size,) of typed contents. Other fields are ignored.
 
     Raises InvalidTensor: TENSOR_ELEMENTS for FP16, TENSOR_VALUE if a number is too large for its datatype.
     """
@@ -102,7 +102,7 @@ def array_from_typed(contents: pb.InferTensorContents, datatype: Datatype) -> Ar
 def check_integers(elements: Array, datatype: Datatype, field: str) -> None:
     """Raises InvalidTensor (TENSOR_VALUE), with this field, if one of the integers (size,) does not fit a datatype."""
     low, high = np.iinfo(datatype.dtype).min, np.iinfo(datatype.dtype).max
-    # If any is out of range, the smallest or the largest is.
+    # If any integer is out of range, the smallest or the largest one is.
     for index in {int(elements.argmin()), int(elements.argmax())} if elements.size else ():
         value = int(elements[index])
         if not low <= value <= high:
@@ -112,7 +112,7 @@ def check_integers(elements: Array, datatype: Datatype, field: str) -> None:
 
 def check_only_contents(contents: pb.InferTensorContents, datatype: Datatype) -> None:
     """Raises InvalidTensor (TENSOR_ELEMENTS) unless the datatype's field is set, and no other."""
-    # Do not guess what a caller means who sets two fields, or the wrong one.
+    # If two fields are set, or the wrong one, it is not clear which elements the caller means.
     filled = [field.name for field, _ in contents.ListFields()]
     if filled != [datatype.contents_field]:
         wanted = datatype.contents_field or "raw contents"
@@ -123,27 +123,27 @@ def check_only_contents(contents: pb.InferTensorContents, datatype: Datatype) ->
 def check_shape(shape: Sequence[int]) -> None:
     """Raises InvalidTensor (TENSOR_SHAPE) unless there is an axis, and all have a size of at least 1."""
     if not shape or not all(1 <= size <= MAX_AXIS for size in shape):
-        text = f"is {shown_shape(shape)}; the first axis is the batch, and every size must be at least 1"
+        text = f"is {format_shape(shape)}; the first axis is the batch, and every size must be at least 1"
         raise InvalidTensor("shape", "TENSOR_SHAPE", text)
 
 
-def shaped(elements: Array, shape: Sequence[int]) -> Array:
-    """Elements (size,) as an array of a shape.
+def reshape_elements(elements: Array, shape: Sequence[int]) -> Array:
+    """Reshapes elements (size,).
 
     Raises InvalidTensor: TENSOR_SIZE if their number does not fit, TENSOR_SHAPE for more axes than `MAX_AXES`.
     """
     if len(shape) > MAX_AXES:
-        text = f"has {len(shape)} axes, the limit is {MAX_AXES}"
+        text = f"has {len(shape)} axes, but the limit is {MAX_AXES}"
         raise InvalidTensor("shape", "TENSOR_SHAPE", text)
     # Sizes are untrusted: math.prod cannot overflow, and two negative sizes must not have a product that fits.
     if any(size < 0 for size in shape) or math.prod(shape) != len(elements):
-        text = f"has {len(elements)} values, which do not fill the shape {shown_shape(shape)}"
+        text = f"has {len(elements)} values, which do not fill the shape {format_shape(shape)}"
         raise InvalidTensor("", "TENSOR_SIZE", text)
     return elements.reshape(tuple(shape))
 
 
 def accepted_datatype(name: str, datatypes: Mapping[str, Datatype]) -> Datatype:
-    """One of these datatypes. Raises InvalidTensor (TENSOR_DTYPE)."""
+    """Returns one of these datatypes by its name. Raises InvalidTensor (TENSOR_DTYPE)."""
     if name not in datatypes:
         text = f"must be one of {', '.join(datatypes)}, not {name[:20]!r}"
         raise InvalidTensor("datatype", "TENSOR_DTYPE", text)
@@ -151,13 +151,13 @@ def accepted_datatype(name: str, datatypes: Mapping[str, Datatype]) -> Datatype:
 
 
 def known_datatype(name: str) -> Datatype:
-    """Any datatype of numbers. Raises InvalidTensor (TENSOR_DTYPE) for strings and for unknown names."""
+    """Returns a datatype of numbers by its name. Raises InvalidTensor (TENSOR_DTYPE) for strings and unknown names."""
     if name not in DATATYPES:
         text = f"holds {name if name == BYTES else repr(name[:20])}, not numbers"
         raise InvalidTensor("datatype", "TENSOR_DTYPE", text)
     return DATATYPES[name]
 
 
-def shown_shape(shape: Sequence[int]) -> str:
-    """`(2, 3)`"""
+def format_shape(shape: Sequence[int]) -> str:
+    """Formats a shape for messages: `(2, 3)`."""
     return "(" + ", ".join(map(str, shape)) + ")"

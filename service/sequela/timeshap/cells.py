@@ -45,6 +45,7 @@ class Cells:
         events = self.events
         for rows, at in ((before, 0), (after, 1)):
             if len(rows) and len(rows[0]):
+                # A view: padding is not copied for each sequence.
                 spread = [np.broadcast_to(each, (len(events[0]), *each.shape)) for each in rows]
                 pairs = zip(events, spread, strict=True) if at else zip(spread, events, strict=True)
                 events = tuple(np.concatenate(pair, axis=1) for pair in pairs)

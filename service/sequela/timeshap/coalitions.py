@@ -92,6 +92,7 @@ def strata(players: int) -> tuple[Stratum, ...]:
     """Returns the strata of m players, by ascending s from 1: N_s = C(m, s), and half of it at s = m/2."""
     layers, total = [], 1
     for size in range(1, players // 2 + 1):
+        # C(m, s) follows from C(m, s - 1). The cap keeps the numbers of large games small.
         total = min(total * (players - size + 1) // size, MAX_STRATUM) if total < MAX_STRATUM else MAX_STRATUM
         layers.append(Stratum(size, total // 2 if 2 * size == players else total))
     return tuple(layers)
@@ -102,8 +103,8 @@ def allocation(players: int, budget: int) -> tuple[int, ...]:
     """Returns the number of pairs k_s of each stratum in a sample of n coalitions.
 
     k_s = min(N_s, c·a_s) with a_s = 1 (½ at s = m/2), such that Σ k_s = ⌊(n - 2)/2⌋, rounded by largest remainders
-    (docs/estimator.md, "Which coalitions"). The empty and the full coalition are always known, hence n - 2. Stratum 1
-    is filled first, so that every player is alone in one pair and the regression has full rank.
+    (docs/estimator.md, "Which coalitions"). The empty and the full coalition are always known, which leaves n - 2.
+    Stratum 1 is filled first, so that every player is alone in one pair and the regression has full rank.
     """
     layers = strata(players)
     left = min((budget - 2) // 2, sum(layer.total for layer in layers))
@@ -139,6 +140,7 @@ def _fill(limits: list[int], shares: list[float], amount: int) -> tuple[int, ...
     exact = {i: level * shares[i] for i in open_parts}
     given = [int(exact[i]) if i in exact else count for i, count in enumerate(given)]
     missing = left - sum(given[i] for i in open_parts)
+    # Largest remainders first. Ties go to the stratum of smaller coalitions.
     by_remainder = sorted(open_parts, key=lambda i: (int(exact[i]) - exact[i], i))
     for i in by_remainder[:missing]:
         given[i] += 1

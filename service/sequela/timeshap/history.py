@@ -90,6 +90,7 @@ class History:
         """Returns the split between two others at which the curve has covered half of its total variation."""
         moves = np.abs(np.diff(self.importance[start : stop + 1], axis=0)) / self._unit
         moved = np.cumsum(moves.max(axis=1))
+        # Both parts get at least one event.
         return min(start + 1 + int(np.searchsorted(moved, moved[-1] / 2)), stop - 1)
 
     @property

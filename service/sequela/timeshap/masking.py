@@ -43,11 +43,11 @@ class Masker:
         window = slice(start, stop)
         grid = players.grid[window]
         events = tuple(
-            switch.restricted(window, _without_uniform_axes(grid[:, columns]))
+            switch.restrict(window, _without_uniform_axes(grid[:, columns]))
             for switch, columns in zip(self._events, self.columns.events, strict=True)
         )
         static = tuple(
-            switch.restricted(slice(None), np.array([owner]))
+            switch.restrict(slice(None), np.array([owner]))
             for switch, owner in zip(self._static, players.static, strict=True)
         )
         return Mask(events, static)
@@ -68,6 +68,7 @@ class Masker:
         """Which event cells differ between X and B, (l, features)."""
         cells = np.zeros((self.sequence.length, self.columns.features), dtype=np.bool_)
         for switch, columns in zip(self._events, self.columns.events, strict=True):
+            # `at`, because an assignment by index would keep only the last of a feature's columns.
             np.logical_or.at(cells.T, columns, switch.differing.T != 0)
         return cells
 
@@ -111,7 +112,7 @@ class _Switch:
     differing: NDArray[Any]
     owners: NDArray[np.intp]
 
-    def restricted(self, window: slice, owners: NDArray[np.intp]) -> _Switch:
+    def restrict(self, window: slice, owners: NDArray[np.intp]) -> _Switch:
         return _Switch(self.dtype, self.background[window], self.differing[window], owners)
 
     def apply(self, coalitions: NDArray[np.bool_], rows: NDArray[np.intp]) -> NDArray[Any]:
@@ -126,6 +127,7 @@ class _Switch:
 
 def _switch(x: NDArray[Any], b: NDArray[Any]) -> _Switch:
     bits = BITS[x.dtype.itemsize]
+    # B gets the type of X first, so that equal values have equal bits.
     x_bits, b_bits = np.ascontiguousarray(x).view(bits), np.ascontiguousarray(b, dtype=x.dtype).view(bits)
     return _Switch(x.dtype, b_bits, x_bits ^ b_bits, np.zeros(0, dtype=np.intp))
 

@@ -33,7 +33,7 @@ class ReducedGame:
         """The null players, by their positions among all players."""
         return frozenset(np.flatnonzero(~self.live).tolist())
 
-    def expanded(self, solution: Solution | None) -> Solution | None:
+    def expand(self, solution: Solution | None) -> Solution | None:
         """Returns the solution for all players, in which null players have attribution 0 and error 0."""
         if solution is None or self.live.all():
             return solution
@@ -44,7 +44,7 @@ class ReducedGame:
         return Solution(values, errors)
 
 
-def reduced(players: Players, live: NDArray[np.bool_]) -> ReducedGame:
+def reduce_game(players: Players, live: NDArray[np.bool_]) -> ReducedGame:
     """Returns the game of the live players.
 
     The cells of null players are equal in X and B, so they can be assigned to any live player.
@@ -56,6 +56,7 @@ def reduced(players: Players, live: NDArray[np.bool_]) -> ReducedGame:
     if live.all():
         return ReducedGame(players, live)
     names = tuple(name for name, lives in zip(players.names, live, strict=True) if lives)
+    # The position of each live player among the live ones, and -1 for null players.
     place = np.where(live, np.cumsum(live) - 1, -1)
     grid, static = place[players.grid], place[players.static]
     new_owners = _new_owners(grid)

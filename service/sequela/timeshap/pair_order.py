@@ -55,11 +55,11 @@ class WholeGame:
 
     def pairs(self, stratum: int, start: int, stop: int) -> NDArray[np.bool_]:
         """As in `Pairs`. The array is read-only."""
-        return _ranked(self.players, strata(self.players)[stratum])[start:stop]
+        return _all_pairs(self.players, strata(self.players)[stratum])[start:stop]
 
 
 @lru_cache(maxsize=64)
-def _ranked(players: int, layer: Stratum) -> NDArray[np.bool_]:
+def _all_pairs(players: int, layer: Stratum) -> NDArray[np.bool_]:
     rows = np.unpackbits(unrank(players, layer, np.arange(layer.total)), axis=1, count=players).view(bool)
     rows.flags.writeable = False
     return rows
@@ -96,7 +96,7 @@ class _Permutation:
         self._packed = np.empty((0, (players + 7) // 8), dtype=np.uint8)
 
     def take(self, count: int) -> NDArray[np.uint8]:
-        """The first `count` pairs or more, packed (k, ⌈m/8⌉)."""
+        """Returns the first `count` pairs or more, packed (k, ⌈m/8⌉)."""
         have = len(self._packed)
         if have < count:
             ranks = self._order[have : _ahead(self._players, count, have)]
@@ -113,7 +113,7 @@ class _RandomSubsets:
         self._packed = np.empty((0, (players + 7) // 8), dtype=np.uint8)
 
     def take(self, count: int) -> NDArray[np.uint8]:
-        """The first `count` pairs or more, packed (k, ⌈m/8⌉)."""
+        """Returns the first `count` pairs or more, packed (k, ⌈m/8⌉)."""
         have = len(self._packed)
         if have < count:
             # Drawing more pairs than there are would never end.
@@ -135,6 +135,7 @@ class _RandomSubsets:
         keys = self._generator.random((count, self._players))
         rows = keys <= np.partition(keys, size - 1, axis=1)[:, size - 1 : size]
         if 2 * size == self._players:
+            # The named side contains the last player, so replace subsets without it by their complements.
             rows ^= ~rows[:, -1:]
         packed = np.packbits(rows, axis=1)
         # If two keys are equal, a subset may have one player too many. Such subsets are dropped.
@@ -148,6 +149,7 @@ def _ahead(players: int, count: int, have: int) -> int:
 
 
 def _order(players: int, layer: Stratum, seed: int) -> _Permutation | _RandomSubsets:
+    # Each stratum has its own generator, so its order does not depend on what was drawn from the others.
     generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, players, layer.size])))
     permuted = players <= MAX_LOOKUP_PLAYERS or layer.total <= MAX_PERMUTED
     return (_Permutation if permuted else _RandomSubsets)(players, layer, generator)

@@ -85,7 +85,7 @@ class Extent:
 
 
 def event_players(extent: Extent, blocks: Sequence[int]) -> Players:
-    """The players of the event level (TimeSHAP Eq. 7).
+    """Returns the players of the event level (TimeSHAP Eq. 7).
 
     The blocks of pruned events come first, then every unpruned event, then one player for all static inputs.
 
@@ -111,7 +111,7 @@ def event_players(extent: Extent, blocks: Sequence[int]) -> Players:
 
 
 def unpruned_feature_players(extent: Extent, pruned: int) -> Players:
-    """The players of the feature level in scope UNPRUNED (TimeSHAP Eq. 6).
+    """Returns the players of the feature level in scope UNPRUNED (TimeSHAP Eq. 6).
 
     P comes first, if there is one, then every feature over the unpruned events, then every static input.
     """
@@ -124,7 +124,10 @@ def unpruned_feature_players(extent: Extent, pruned: int) -> Players:
 
 
 def full_feature_players(extent: Extent) -> Players:
-    """The players in scope FULL_SEQUENCE: every feature over all events, then every static input (TimeSHAP Eq. 6)."""
+    """Returns the players of the feature level in scope FULL_SEQUENCE (TimeSHAP Eq. 6).
+
+    Every feature over all events comes first, then every static input.
+    """
     features = np.arange(extent.features + extent.static, dtype=np.intp)
     names = tuple(Player(PlayerKind.FEATURE, feature=int(feature)) for feature in features)
     grid = np.tile(features[: extent.features], (extent.length, 1))
@@ -132,7 +135,7 @@ def full_feature_players(extent: Extent) -> Players:
 
 
 def cell_players(extent: Extent, pruned: int, events: Sequence[int], features: Sequence[int]) -> Players:
-    """The players of the cell level (TimeSHAP Eq. 8-12).
+    """Returns the players of the cell level (TimeSHAP Eq. 8-12).
 
     In this order: P, the cells C* of E* × F*, the rest E' of each relevant event, the rest F' of each relevant feature,
     all other cells C', and one player for all static inputs. Empty groups are left out.
@@ -145,6 +148,7 @@ def cell_players(extent: Extent, pruned: int, events: Sequence[int], features: S
     """
     rows = [t + extent.length - 1 for t in events]
     names = [_pruned_player(extent, pruned)] if pruned else []
+    # -1 marks cells that have no owner yet.
     owner = np.full((extent.length, extent.features), -1, dtype=np.intp)
     owner[:pruned] = 0
 

@@ -97,7 +97,7 @@ def prefix_trees(order: PlayerOrder, coalitions: NDArray[np.bool_], most: int) -
     Coalitions with long common prefixes are in the same tree. The steps of all trees cover the same events.
     """
     seen = coalitions[:, order.order[: _distinguishing(order, coalitions.shape[1])]]
-    rows, changes = _sorted(seen)
+    rows, changes = _sort(seen)
     ranges = _step_ranges(order, changes)
     for start in range(0, len(rows), most):
         part = slice(start, start + most)
@@ -125,7 +125,7 @@ class _StepRange:
 
 
 def _tree(ranges: Sequence[_StepRange], rows: NDArray[np.intp], changes: NDArray[np.intp]) -> PrefixTree:
-    """The tree of sorted coalitions.
+    """Returns the tree of sorted coalitions.
 
     Args:
         ranges: The events of the steps.
@@ -144,7 +144,7 @@ def _tree(ranges: Sequence[_StepRange], rows: NDArray[np.intp], changes: NDArray
     return PrefixTree(tuple(steps), rows, parents)
 
 
-def _sorted(seen: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _sort(seen: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Sorts coalitions (n, p) lexicographically.
 
     Returns:

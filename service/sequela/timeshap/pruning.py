@@ -66,6 +66,7 @@ def split_coalitions(players: Players, splits: NDArray[np.intp]) -> NDArray[np.b
         players: The players of the event level without blocks.
         splits: The splits i, (k,).
     """
+    # Players of the event level are ordered by event, so a split is a number of leading players.
     older = np.arange(len(players))[None, :] < splits[:, None]
     return np.concatenate([older, ~older])
 
@@ -80,6 +81,7 @@ def importances(
         base: f(B), (targets,).
         score: f(X), (targets,).
     """
+    # The first half has the older events from X, and the second half from B.
     older, recent = np.split(values, 2)
     return 0.5 * ((older - base) + (score - recent))
 

@@ -69,7 +69,7 @@ def solve_small(gain: NDArray[np.float64], players: int) -> Solution:
 
 
 def in_turn(jobs: Iterable[Callable[[], T]]) -> Iterable[T]:
-    """Runs jobs one after the other."""
+    """Runs jobs one after another, in this thread."""
     return (job() for job in jobs)
 
 
@@ -112,6 +112,7 @@ def solve(
     for parts in sample.portions(sample.whole):
         block = sample.block(parts)
         moment += block.x.T @ block.y
+    # The inverse itself is needed for the leverages and the influences, not only the solution.
     inverse = np.linalg.inv(normal).astype(np.float64, copy=False)
     slope = inverse @ moment
     # The slope adds up to 0 except for rounding. Centring it removes the rest, so that additivity is exact.
@@ -171,6 +172,7 @@ class _WeightedPairs:
         taken = np.array([len(self.odd[stratum]) for stratum, _, _ in parts])
         lengths = np.array([stop - start for _, start, stop in parts])
         weights = np.where(2 * sizes == m, 1.0, 2.0) / (sizes * (m - sizes) * taken)
+        # Rows are scaled by √w, so that X̃ᵀWX̃ is a plain product.
         roots = np.repeat(np.sqrt(weights), lengths)[:, None]
         x = np.concatenate([self.sampler.pairs(*part) for part in parts], dtype=np.float64)
         x -= np.repeat(sizes / m, lengths)[:, None]
@@ -183,7 +185,7 @@ class _WeightedPairs:
         return _Block(x, y, list(zip([i for i, _, _ in parts], rows, strict=True)))
 
     def groups(self) -> list[list[int]]:
-        """The sampled strata in groups: neighbours are merged until a group has at least `MIN_VARIANCE_PAIRS` pairs."""
+        """Returns the sampled strata in groups of neighbours with at least `MIN_VARIANCE_PAIRS` pairs each."""
         groups: list[list[int]] = []
         current: list[int] = []
         for index in self.sampled:
@@ -228,7 +230,7 @@ def _errors(
     sums = np.zeros((len(groups), *slope.shape))
     squares = np.zeros_like(slope)
     for sums_part, squares_part in run_jobs(
-        partial(influences.summed, parts) for parts in sample.portions(sample.sampled)
+        partial(influences.sum_over, parts) for parts in sample.portions(sample.sampled)
     ):
         sums += sums_part
         squares += squares_part
@@ -240,7 +242,7 @@ def _errors(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Influences:
-    """The influence ψ of each pair on the attributions, without the factor M of `summed`'s first result.
+    """The influence ψ of each pair on the attributions, without the factor M of `sum_over`'s first result.
 
     Attributes:
         sample: The pairs.
@@ -256,7 +258,7 @@ class _Influences:
     owner: dict[int, int]
     scales: NDArray[np.float64]
 
-    def summed(self, parts: Portion) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def sum_over(self, parts: Portion) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Returns sums over some pairs.
 
         Returns:

@@ -1,4 +1,4 @@
-"""Selects the relevant events and features for the cell level, and tells how certain this is (TimeSHAP §3.3)."""
+"""Selects the relevant events and features for the cell level, and says how certain that is (TimeSHAP §3.3)."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ def above(
         threshold: θ, (targets,).
     """
     size = np.abs(attributions)
+    # One target is enough: a player that matters for any of them is relevant.
     excess = (size - threshold).max(axis=1, initial=-np.inf)
+    # An error of 0 means that φ is exact, so such a row is never close to the threshold.
     near = (np.abs(size - threshold) <= 2 * errors) & (errors > 0)
     sure = ((size - 2 * errors) > threshold).any(axis=1)
     chosen = excess > 0
@@ -63,7 +65,7 @@ def strongest(attributions: NDArray[np.float64], errors: NDArray[np.float64], co
     return _selection(size, chosen, uncertain, missed)
 
 
-def bounded(
+def limit_players(
     events: Selection, features: Selection, extra: int, limit: int = MAX_CELL_PLAYERS
 ) -> tuple[Selection, Selection]:
     """Drops the weakest entry of the longer list until the cell level has at most `limit` players.

@@ -15,14 +15,14 @@ from sequela.adapters.endpoints.failures import RetryableError
 from sequela.adapters.endpoints.limiter import Limiter
 from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.errors import DoesNotFit, Unavailable
-from sequela.explain.ports import EndpointInfo, Frame, Observers, RemoteRows
+from sequela.explain.ports import EndpointInfo, Observers, PaddingRows, RemoteRows
 from sequela.explain.row_independence import RowIndependence
 from sequela.timeshap.cells import Cells
 
 Outputs = NDArray[np.float64]
 TERMS = EndpointTerms(max_batch_rows=4, max_calls=1)
 INFO = EndpointInfo("grpc://h:1/m", "1", "", True, "", TERMS.max_coalitions, None)
-NO_FRAME = Frame((np.empty((0, 1)),), (np.empty((0, 1)),))
+NO_FRAME = PaddingRows((np.empty((0, 1)),), (np.empty((0, 1)),))
 LOST = Unavailable("ENDPOINT_UNAVAILABLE", "lost")
 
 
@@ -33,7 +33,7 @@ class Calls:
     failures: dict[int, Exception] = field(default_factory=dict)
     sizes: list[int] = field(default_factory=list)
 
-    def __call__(self, batch: Cells, frame: Frame, output_event: int, until: float) -> Outputs:
+    def __call__(self, batch: Cells, padding: PaddingRows, output_event: int, until: float) -> Outputs:
         (events,) = batch.events
         self.sizes.append(len(events))
         if error := self.failures.get(len(self.sizes)):

@@ -78,4 +78,4 @@ def test_versions_matter_to_what_is_not_pinned() -> None:
 def test_what_pins_a_model(version: str, revision: str, versions: tuple[str, ...], pinned: bool) -> None:
     """A version that the endpoint lists, or the operator's revision."""
     source = replace(SOURCE, version=version, revision=revision)
-    assert source.pinned(replace(SAID, versions=versions)) is pinned
+    assert source.is_pinned(replace(SAID, versions=versions)) is pinned

@@ -53,8 +53,8 @@ def test_the_only_of_named_predictions(web: RestServer) -> None:
     [
         ({"predictions": [0.5]}, "1 predictions for 2 rows"),
         ({"predictions": [0.5, 0.5, 0.5]}, "3 predictions for 2 rows"),
-        ({"predictions": 0.5}, "predictions: Input should be a valid"),
-        ({"outputs": [0.5, 0.5]}, "predictions: Field required"),
+        ({"predictions": 0.5}, "predictions: must be a valid"),
+        ({"outputs": [0.5, 0.5]}, "predictions: is missing"),
         ([0.5, 0.5], "expected form"),
         (None, "expected form"),
         ({"predictions": ["0.5", "0.5"]}, "not an array of numbers"),

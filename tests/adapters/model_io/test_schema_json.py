@@ -18,7 +18,7 @@ from sequela.explain.schema import (
     InputSchema,
     Link,
     ModelSchema,
-    Padding,
+    PaddingSide,
     Role,
     TargetSchema,
     Transform,
@@ -43,7 +43,7 @@ FULL = ModelSchema(
     output="score",
     per_event=True,
     link=Link.LOGIT,
-    padding=Padding.LEFT,
+    padding=PaddingSide.LEFT,
     bounded=False,
     background={"x": ((0.0, 1.0), (2.0, 3.0)), "s": (0.5,)},
 )

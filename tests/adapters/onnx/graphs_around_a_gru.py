@@ -1,4 +1,4 @@
-"""Graphs around one GRU, written as text: what tests of running from states are made of."""
+"""Graphs around one GRU, written as text, for tests of running from states."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ WEIGHTS = {
 
 
 def model_of(body: str, length: int | str = "l") -> OnnxModel:
-    """The body's `score` (n, k) or (n, l, k) of events (n, l, 4), loaded; `profile` (n, 4) is static. A number
-    as `length` fixes the number of events.
+    """Loads a model whose body computes `score` (n, k) or (n, l, k) from events (n, l, 4). `profile` (n, 4) is a static
+    input. A number as `length` fixes the number of events.
     """
     inputs = f"float[n, {length}, 4] events" + (", float[n, 4] profile" if "profile" in body else "")
     text = f'<ir_version: 8, opset_import: ["": 17]> g ({inputs}) => (float score) {{ {body} }}'

@@ -7,7 +7,7 @@ import random
 import numpy as np
 import pytest
 from adapters.onnx.graphs_around_a_gru import GRU, model_of
-from sequela.explain.ports import Frame
+from sequela.explain.ports import PaddingRows
 from sequela.timeshap.cells import Cells
 
 PARTS = (
@@ -103,7 +103,7 @@ def test_compositions_run_from_states_as_they_do_whole(seed: int) -> None:
         if model.recurrence is None:
             continue
         rewritten += 1
-        expected = model.run(Cells((events,)), Frame(none, none), 0)
+        expected = model.run(Cells((events,)), PaddingRows(none, none), 0)
         cut = rng.randint(1, EVENTS - 1)
         states = model.recurrence.advance(Cells((events[:, :cut],)), model.recurrence.initial(5))
         found = model.recurrence.finish(Cells((events[:, cut:],)), states)

@@ -15,7 +15,7 @@ from onnx.backend.test.case import node as all_cases
 from onnx.reference import ReferenceEvaluator
 from sequela.adapters.onnx.loader import Loader, ModelBytes
 from sequela.adapters.onnx.model import OnnxModel
-from sequela.explain.ports import Frame
+from sequela.explain.ports import PaddingRows
 from sequela.timeshap.cells import Cells
 from small_onnx import FLOAT, value
 
@@ -172,5 +172,5 @@ def test_a_case_that_looks_ahead_is_left_whole(name: str) -> None:
     width = given(name)["X"].shape[-1]
     events = np.random.default_rng(0).normal(size=(5, 6, width)).astype(np.float32)
     none = np.empty((0, width), np.float32)
-    found = model.run(Cells((events,)), Frame((none,), (none,)), 0)
+    found = model.run(Cells((events,)), PaddingRows((none,), (none,)), 0)
     np.testing.assert_allclose(found, reference(name, events), atol=TOLERANCE)

@@ -83,7 +83,7 @@ def test_one_column_before_the_events() -> None:
 WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("twice", entry("x", width=3, axes=["batch", "time", "time"]), "each once"),
     ("no time", entry("x", width=3, axes=["batch", "features"]), "time is missing"),
-    ("too few", entry("x", width=3, axes=["batch", "time"]), "axes: are 2, but the model takes"),
+    ("too few", entry("x", width=3, axes=["batch", "time"]), "axes: there are 2, but the model takes"),
     ("shape", entry("x", width=3, shape=[3, 1]), "2 axes behind batch and time"),
     ("shape of a mask", entry("x", "mask", shape=[3]), "must be left out for an input with the role mask"),
     ("NaN in integers", entry("x", dtype="int64", width=3, allow_nan=True), "holds no NaN"),

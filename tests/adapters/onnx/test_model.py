@@ -18,7 +18,7 @@ from sequela.adapters.onnx.loader import Loader, ModelBytes
 from sequela.adapters.onnx.model import OnnxModel
 from sequela.errors import DoesNotFit
 from sequela.explain.limits import Limits
-from sequela.explain.ports import Frame
+from sequela.explain.ports import PaddingRows
 from sequela.timeshap.cells import Cells
 from small_onnx import FLOAT, HALF, INT64, over_events, reduced, scoring, value
 
@@ -47,7 +47,7 @@ def batch_of(case: Case, length: int, rows: int = ROWS) -> tuple[Cells, dict[str
     return cells, arrays
 
 
-def frame_of(case: Case, length: int) -> Frame:
+def frame_of(case: Case, length: int) -> PaddingRows:
     """What fills the sequence up to the model's fixed length, as the case says."""
     missing = (case.steps or length) - length
     counts = (missing, 0) if case.padding == "left" else (0, missing)
@@ -55,16 +55,16 @@ def frame_of(case: Case, length: int) -> Frame:
     sides = [
         tuple(np.full((count, item.width), item.pad_value, item.dtype) for item in items) for count in counts
     ]
-    return Frame(*sides)
+    return PaddingRows(*sides)
 
 
 def rows_of(cells: Cells, chosen: slice) -> Cells:
     return Cells(tuple(a[chosen] for a in cells.events), tuple(a[chosen] for a in cells.static))
 
 
-def no_frame(cells: Cells) -> Frame:
+def no_frame(cells: Cells) -> PaddingRows:
     empty = tuple(np.empty((0, a.shape[-1]), a.dtype) for a in cells.events)
-    return Frame(empty, empty)
+    return PaddingRows(empty, empty)
 
 
 def events(*shape: int) -> Cells:
@@ -100,10 +100,10 @@ def test_run_equals_onnxruntime(case: Case, length: int) -> None:
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_batch_equals_single_runs(case: Case) -> None:
     """Rows of a batch do not influence each other, beyond float noise."""
-    model, frame = loaded(case.name), frame_of(case, 4)
+    model, padding = loaded(case.name), frame_of(case, 4)
     cells, _ = batch_of(case, 4)
-    together = model.run(cells, frame, 0)
-    alone = [model.run(rows_of(cells, slice(row, row + 1)), frame, 0) for row in range(ROWS)]
+    together = model.run(cells, padding, 0)
+    alone = [model.run(rows_of(cells, slice(row, row + 1)), padding, 0) for row in range(ROWS)]
     np.testing.assert_allclose(together, np.concatenate(alone), rtol=0, atol=case.tolerance)
     assert not model.info.warnings
     assert f"onnxruntime {onnxruntime.__version__}, CPU, threads: 1" in model.execution
@@ -115,7 +115,7 @@ def test_padding_equals_none(name: str) -> None:
     case = BY_NAME[name]
     cells, _ = batch_of(case, 5)
     odd = np.full((3, 4), 7.5, np.float32)
-    padded = loaded(name).run(cells, Frame((odd[:0],), (odd,)), 0)
+    padded = loaded(name).run(cells, PaddingRows((odd[:0],), (odd,)), 0)
     np.testing.assert_allclose(padded, loaded(name).run(cells, no_frame(cells), 0), atol=1e-6)
 
 
@@ -125,16 +125,16 @@ def test_values_of_marked_padding_do_not_matter(name: str) -> None:
     case = BY_NAME[name]
     cells, _ = batch_of(case, 5)
     usual = frame_of(case, 5)
-    odd = Frame(*(tuple(side + 7 for side in sides) for sides in (usual.before, usual.after)))
+    odd = PaddingRows(*(tuple(side + 7 for side in sides) for sides in (usual.before, usual.after)))
     model = loaded(name)
     np.testing.assert_allclose(model.run(cells, odd, 0), model.run(cells, usual, 0), atol=1e-6)
 
 
 def test_padding_value_matters_without_a_mask() -> None:
-    """A fixed-length model without a mask sees the frame's values as they are."""
+    """A fixed-length model without a mask sees the padding's values as they are."""
     case = BY_NAME["fixed_pad_value"]
     cells, _ = batch_of(case, 5)
-    other = Frame((np.zeros((3, 4), np.float32),), (np.empty((0, 4), np.float32),))
+    other = PaddingRows((np.zeros((3, 4), np.float32),), (np.empty((0, 4), np.float32),))
     model = loaded(case.name)
     assert not np.allclose(model.run(cells, frame_of(case, 5), 0), model.run(cells, other, 0), atol=1e-6)
 

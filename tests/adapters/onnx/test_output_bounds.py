@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from adapters.onnx.graphs_around_a_gru import COUNT, GRU, WIDTH, model_of
 from sequela.adapters.onnx.stateful.op_rules import RULES
-from sequela.explain.ports import Frame, Recurrence
+from sequela.explain.ports import PaddingRows, Recurrence
 from sequela.timeshap.cells import Cells
 
 AGAIN = "z, z_h = GRU <hidden_size = 6> (kept, W, R) score = Squeeze (z_h, zero)"
@@ -131,7 +131,7 @@ def test_what_holds_for_any_number_of_events_runs_from_states(name: str) -> None
     model = model_of(GRU + MAX_EVENTS[name])
     assert model.recurrence is not None, model.execution
     events, empty = np.random.default_rng(1).normal(size=(3, MANY, WIDTH)), (np.empty((0, WIDTH)),)
-    expected = model.run(Cells((events,)), Frame(empty, empty), 0)
+    expected = model.run(Cells((events,)), PaddingRows(empty, empty), 0)
     for cut in (1, 100, MANY - 1):
         np.testing.assert_allclose(_in_two(model.recurrence, events, cut), expected, atol=1e-5)
 
@@ -142,7 +142,7 @@ def test_a_graph_for_a_fixed_number_of_events_never_meets_a_larger_bound(name: s
     model = model_of(GRU + FITTING[name], FIXED)
     assert model.recurrence is not None, model.execution
     events, empty = np.random.default_rng(1).normal(size=(3, FIXED, WIDTH)), (np.empty((0, WIDTH)),)
-    expected = model.run(Cells((events,)), Frame(empty, empty), 0)
+    expected = model.run(Cells((events,)), PaddingRows(empty, empty), 0)
     np.testing.assert_allclose(_in_two(model.recurrence, events, 3), expected, atol=1e-5)
     assert model_of(GRU + FITTING[name]).recurrence is None
 

@@ -15,7 +15,7 @@ from sequela.adapters.onnx.loader import Loader, ModelBytes
 from sequela.adapters.onnx.model import OnnxModel
 from sequela.concurrency.deadline import DeadlinePassed
 from sequela.errors import DoesNotFit
-from sequela.explain.ports import Frame, Recurrence
+from sequela.explain.ports import PaddingRows, Recurrence
 from sequela.timeshap.cells import Cells
 from structlog.testing import capture_logs
 
@@ -65,7 +65,7 @@ def cells_of(case: Case, rows: int, length: int) -> Cells:
 
 def whole(model: OnnxModel, cells: Cells) -> NDArray[np.float64]:
     empty = tuple(np.empty((0, a.shape[-1]), a.dtype) for a in cells.events)
-    return model.run(cells, Frame(empty, empty), 0)
+    return model.run(cells, PaddingRows(empty, empty), 0)
 
 
 def part(cells: Cells, start: int, end: int) -> Cells:

@@ -23,7 +23,7 @@ from sequela.adapters.onnx.stateful.time_dependence import PerEvent
 from sequela.adapters.onnx.value_names import needed_nodes
 from sequela.errors import InvalidInput
 from sequela.explain.limits import Limits
-from sequela.explain.ports import Frame
+from sequela.explain.ports import PaddingRows
 from sequela.timeshap.cells import Cells
 
 ROOT = Path(__file__).resolve().parents[3] / ".venv" / "onnx-samples"
@@ -76,9 +76,9 @@ def bare(name: str, **feeds: NDArray[Any]) -> NDArray[Any]:
     return output
 
 
-def no_frame(cells: Cells) -> Frame:
+def no_frame(cells: Cells) -> PaddingRows:
     empty = tuple(np.empty((0, a.shape[-1]), a.dtype) for a in cells.events)
-    return Frame(empty, empty)
+    return PaddingRows(empty, empty)
 
 
 @pytest.mark.parametrize("name", TEXT)

@@ -154,14 +154,24 @@ def test_two_lengths_tell_steps_from_classes() -> None:
 
 
 LIMITS = [
-    ("columns", {"x": EVENTS, "y": (FLOAT, ["n", 5])}, Limits(max_columns=8), "9 columns, the limit is 8"),
+    (
+        "columns",
+        {"x": EVENTS, "y": (FLOAT, ["n", 5])},
+        Limits(max_columns=8),
+        "9 columns, but the limit is 8",
+    ),
     (
         "vast columns",
         {"x": (FLOAT, ["n", "l", 1 << 40])},
         Limits(),
-        "1099511627776 columns, the limit is 4096",
+        "1099511627776 columns, but the limit is 4096",
     ),
-    ("events", {"x": (FLOAT, ["n", 9, 4])}, Limits(max_events=8), "9 events in every call, the limit is 8"),
+    (
+        "events",
+        {"x": (FLOAT, ["n", 9, 4])},
+        Limits(max_events=8),
+        "9 events in every call, but the limit is 8",
+    ),
     ("vast batch", {"x": (FLOAT, [1 << 40, "l", 1])}, Limits(), "1099511627776 numbers in every call"),
 ]
 
@@ -182,7 +192,7 @@ def test_more_limits() -> None:
     wide = {"inputs": [{"name": "x", "role": "events", "width": 1 << 40}], "features": [], "targets": []}
     assert "1099511627776 columns" in refusal(free, json.dumps(wide).encode()).message
     many = ModelBytes(scoring({"x": EVENTS}, {"sequela.schema": "{}"}), b"", "onnx", "schema")
-    with pytest.raises(InvalidInput, match="2 bytes, the limit is 1") as caught:
+    with pytest.raises(InvalidInput, match="2 bytes, but the limit is 1") as caught:
         Loader(Limits(max_schema_bytes=1)).load("m", many)
     assert caught.value.reason == "SCHEMA_TOO_LARGE"
     rows = numpy_helper.from_array(np.ones((4, 4097), np.float32), "rows")
@@ -275,7 +285,7 @@ MISFITS: list[tuple[str, Callable[[dict[str, Any]], Any], str]] = [
     (
         "uncovered",
         lambda d: d["features"].pop(2),
-        "features: column 2 of input 'x' is in 0 features, and must be in one",
+        "features: column 2 of input 'x' is in 0 features, but must be in one",
     ),
     ("covered twice", of("features[0]", columns={"x": [1]}), "column 1 of input 'x' is in 2 features"),
     ("no such column", of("features[0]", columns={"x": [4]}), "features[0] 'f0': column 4 of 'x'"),
@@ -292,7 +302,7 @@ MISFITS: list[tuple[str, Callable[[dict[str, Any]], Any], str]] = [
     (
         "both",
         of("features[0]", columns={"x": [0], "age": [0]}),
-        "its columns lie in a static input and in another one",
+        "its columns are in a static input and in another one",
     ),
     ("one-hot", of("features[0]", kind="one_hot", categories=["a", "b"]), "2 categories for 1 columns"),
     ("scale", of("features[0]", display={"scale": 0.0}), "display.scale is 0"),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from adapters.onnx.graphs_around_a_gru import COUNT, GRU, WIDTH, model_of
 from sequela.adapters.onnx.model import OnnxModel
-from sequela.explain.ports import Frame
+from sequela.explain.ports import PaddingRows
 from sequela.timeshap.cells import Cells
 
 FROM_STATES = {
@@ -235,7 +235,7 @@ def test_it_runs_from_states(name: str) -> None:
     model = model_of(GRU + FROM_STATES[name])
     assert model.recurrence is not None, model.execution
     cells, empty = cells_of(model), (np.empty((0, WIDTH)),)
-    expected = model.run(cells, Frame(empty, empty), 0)
+    expected = model.run(cells, PaddingRows(empty, empty), 0)
     for cut in range(1, 7):
         before, after = (Cells((part,), cells.static) for part in np.split(cells.events[0], [cut], axis=1))
         states = model.recurrence.advance(before, model.recurrence.initial(5))

@@ -1,4 +1,4 @@
-"""Replicas of the model repository, small models for them, and faults that they must bear."""
+"""Replicas of the model repository, small models for them, and faults that they must survive."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ONE_HOT = BY_NAME["one_hot"].path.read_bytes()
 
 
 def small(width: int) -> bytes:
-    """A model that is told apart by its number of columns."""
+    """Returns a model that is recognised by its number of columns."""
     return scoring({"x": (FLOAT, ["n", "l", width])})
 
 
@@ -35,7 +35,7 @@ def width(model: object) -> int:
 
 
 def operators_models(root: Path | None = None) -> OperatorModels:
-    """What the operator configured, loaded or failed."""
+    """Returns the models that the operator configured, loaded or failed."""
     loader = Loader()
     configured = OperatorModels.in_folder(
         root, loader, EndpointRegistry(EndpointRules(), loader.limits, Observers([]))
@@ -52,7 +52,7 @@ def repository(
     loader: Loader | None = None,
     uploads_allowed: bool = True,
 ) -> ModelRepository:
-    """A replica; its configured models are loaded already."""
+    """Returns a replica whose configured models are loaded already."""
     loading = loader or Loader()
     endpoint_registry = EndpointRegistry(EndpointRules(), loading.limits, Observers([]))
     configured = OperatorModels.in_folder(root, loading, endpoint_registry)
@@ -77,7 +77,7 @@ def put(root: Path, name: str, version: str, onnx: bytes, schema: bytes = b"") -
 
 
 class SlowLoader(Loader):
-    """A loader that waits until it is let go, and counts what it loads."""
+    """A loader that waits until the test releases it, and counts what it loads."""
 
     calls: list[str]
     go: threading.Event
@@ -94,7 +94,7 @@ class SlowLoader(Loader):
 
 
 class Breakable:
-    """A backend that a test can take down: every call then raises StoreDown."""
+    """A backend that a test can take down. Then every call raises StoreDown."""
 
     def __init__(self, backend: object) -> None:
         self.down = False

@@ -12,7 +12,7 @@ from matrix import BY_NAME
 from sequela.adapters.onnx.loader import Loader
 from sequela.errors import DoesNotFit, InvalidInput
 from sequela.explain.limits import Limits
-from sequela.explain.ports import Frame
+from sequela.explain.ports import PaddingRows
 from sequela.explain.request import InlineModel, NamedModel
 from sequela.timeshap.cells import Cells
 from weights_beside import GRU, WRONG, put_beside
@@ -25,8 +25,8 @@ def test_weights_beside_the_file(tmp_path: Path) -> None:
     shutil.copytree(GRU.path.parent, tmp_path / "whole" / "1")
     models = repository(tmp_path)
     cells = Cells((GRU.sample(4)["events"][None],))
-    frame = Frame((np.empty((0, 5), np.float32),), (np.empty((0, 5), np.float32),))
-    found, wanted = (models.resolve(NamedModel(name)).run(cells, frame, 0) for name in ("m", "whole"))
+    padding = PaddingRows((np.empty((0, 5), np.float32),), (np.empty((0, 5), np.float32),))
+    found, wanted = (models.resolve(NamedModel(name)).run(cells, padding, 0) for name in ("m", "whole"))
     np.testing.assert_array_equal(found, wanted)
 
 

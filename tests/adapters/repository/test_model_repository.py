@@ -37,7 +37,7 @@ from sequela.errors import (
     SequelaError,
     Unavailable,
 )
-from sequela.explain.ports import Frame, ModelSource, ModelState, Observers
+from sequela.explain.ports import ModelSource, ModelState, Observers, PaddingRows
 from sequela.explain.request import DigestedModel, EndpointModel, InlineModel, NamedModel
 from sequela.explain.telemetry import CacheLookup, Record
 from sequela.names import ModelName
@@ -371,7 +371,7 @@ def test_uploads_survive_in_a_real_redis(redis_server: RedisServer) -> None:
     model = second.resolve(NamedModel("m"))
     assert model.info.digest == record.digest
     cells = Cells((np.ones((2, 3, 5), np.float32),))
-    empty = Frame((np.empty((0, 5), np.float32),), (np.empty((0, 5), np.float32),))
+    empty = PaddingRows((np.empty((0, 5), np.float32),), (np.empty((0, 5), np.float32),))
     np.testing.assert_array_equal(
         model.run(cells, empty, 0), first.resolve(NamedModel("m")).run(cells, empty, 0)
     )

@@ -1,4 +1,4 @@
-"""Connections to the tests' Redis, each with keys of its own."""
+"""Connections to the tests' Redis, each with its own keys."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from sequela.explain.ports import Observer, Observers
 def connected(
     server: RedisServer, observer: Observer | None = None, namespace: str = "", url: str = ""
 ) -> RedisConnection:
-    """A connection, by default under a namespace that nobody else uses."""
+    """Returns a connection, by default with a namespace that no other test uses."""
     return RedisConnection(
         url or server.url, observer or Observers([]), namespace=namespace or f"{uuid.uuid4()}:"
     )
 
 
 def shared(server: RedisServer, observer: Observer | None = None, namespace: str = "") -> Store:
-    """A store over such a connection."""
+    """Returns a store over such a connection."""
     return redis_store(connected(server, observer, namespace))
 
 

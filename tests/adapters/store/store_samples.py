@@ -1,4 +1,4 @@
-"""Explanations and backgrounds to store, and an observer that remembers."""
+"""Explanations and backgrounds to store, and an observer that keeps its records."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ NOON = datetime(2026, 3, 1, 12, 0, 0, 123457, tzinfo=UTC)
 
 
 class Heard:
-    """An observer that remembers."""
+    """An observer that keeps its records."""
 
     def __init__(self) -> None:
         self.records: list[Record] = []
 
     def notice(self, record: Record) -> None:
-        """Takes one record."""
+        """Keeps one record."""
         self.records.append(record)
 
     def of(self, kind: type) -> list[Record]:
-        """The records of one kind."""
+        """Returns the records of one kind."""
         return [record for record in self.records if isinstance(record, kind)]
 
 
 def background(seed: int = 0, rows: int = 1) -> Background:
-    """A background of three inputs, of every element type."""
+    """Returns a background of three inputs, of every element type."""
     rng = np.random.default_rng(seed)
     return Background(
         rows={
@@ -66,12 +66,12 @@ def background(seed: int = 0, rows: int = 1) -> Background:
 
 
 def stored(name: str = "models/m/backgrounds/b", seed: int = 0, rows: int = 1) -> StoredBackground:
-    """A named background."""
+    """Returns a named background."""
     return StoredBackground(name, background(seed, rows), NOON, sequences=12, averaged_events=345)
 
 
 def level(rng: np.random.Generator, players: int = 3) -> LevelExplanation:
-    """A level whose numbers use all their bits."""
+    """Returns a level whose numbers use all their bits."""
 
     def numbers() -> tuple[float, ...]:
         return tuple(rng.normal(size=2).tolist())
@@ -95,7 +95,7 @@ def explanation(
     cut_short: bool = False,
     players: int = 3,
 ) -> Explanation:
-    """An explanation with every field filled, made `number` seconds after noon."""
+    """Returns an explanation with every field set, made `number` seconds after noon."""
     rng = np.random.default_rng(number)
     return Explanation(
         name=f"explanations/e{number}",

@@ -1,4 +1,4 @@
-"""Bars beside a zero line: what raises the score on the right, what lowers it on the left, each in a colour."""
+"""Draws bars beside a zero line: to the right for what raises the score, to the left for what lowers it."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.text import Text
 
-# Two colours of Okabe and Ito that everybody can tell apart, on dark and on light backgrounds.
+# Two colours of Okabe and Ito's palette, which colour-blind people can tell apart, on dark and light backgrounds.
 RAISES = "#D55E00"
 LOWERS = "#0072B2"
 
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """Bars of one scale.
+    """Draws bars on one scale.
 
     Args:
-        half: characters on each side of the line.
-        largest: the value whose bar fills them.
+        half: the number of characters on each side of the line.
+        largest: the value whose bar fills one side.
         block: the character of a bar.
         line: the character of the line.
     """
@@ -30,8 +30,8 @@ class Bars:
 
     @classmethod
     def fitting(cls, console: Console, values: list[float]) -> Bars:
-        """Bars that are as wide as the terminal allows, of plain characters if its encoding has no blocks."""
-        # The other columns need about 56 characters; longer bars than 14 add nothing.
+        """Returns bars as wide as the terminal allows, made of ASCII characters if its encoding has no blocks."""
+        # The other columns need about 56 characters. Bars of more than 14 characters would show no more.
         half = min(max((console.width - 56) // 4, 0), 14)
         largest = max(map(abs, values), default=0.0)
         unicode = console.encoding.lower().startswith("utf")
@@ -45,7 +45,7 @@ class Bars:
         return f"{'lowers'.rjust(self.half)}{self.line}raises"
 
     def draw(self, value: float) -> Text:
-        """One bar; from a hundredth of the largest value on it has at least one block."""
+        """Returns one bar. It has at least one block if the value is at least a hundredth of the largest."""
         share = abs(value) / self.largest if self.largest else 0.0
         # A small attribution must not look like 0.
         length = max(round(share * self.half), int(share >= 0.01))

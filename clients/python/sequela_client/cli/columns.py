@@ -1,7 +1,7 @@
 """Matches the columns of a table in a file with the features of a model, by name or in order.
 
-The server matches columns of numbers by name, too. Here columns may hold words, dates or ids, so they have to be told
-apart before there are numbers to send.
+The server, too, matches columns by name, but only columns of numbers. The columns of a file may also have words, dates
+or ids, so they are matched here, before the numbers are sent.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ class Source:
         column: the column of the table.
         feature: the feature that it belongs to.
         at: its place among the feature's columns.
-        words: whether the table's column has the names of a one-hot feature's categories, one of them `at`.
+        words: whether the column has the names of a one-hot feature's categories; the value is then 1 where the name is
+            that of category `at`.
     """
 
     column: int
@@ -45,7 +46,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class ColumnMatch:
-    """Where each column of the model comes from, and a note about it for the caller, which may be empty."""
+    """Where each column of the model comes from, and a note about that for the caller, which may be empty."""
 
     sources: dict[Place, Source]
     note: str = ""
@@ -57,18 +58,18 @@ class ColumnMatch:
 
 
 def columns_error(table: FileTable, what: str) -> CallerError:
-    """The error about columns that do not match the model."""
+    """Returns the error about columns that do not match the model."""
     return CallerError(f"{table.path.name}: {what}", reason="COLUMNS_DIFFER")
 
 
 def name_list(names: Sequence[str]) -> str:
-    """Names for a message, of which only the first are shown."""
+    """Returns a list of names for a message. If there are many, only the first are shown."""
     more = f", … ({len(names)} in all)" if len(names) > _SHOWN else ""
     return ", ".join(names[:_SHOWN]) + more
 
 
 def with_comment_names(table: FileTable, layout: Layout | None) -> FileTable:
-    """The table with the names of a comment, if they are those of features, and without pandas' numbers as names."""
+    """Names columns as in a comment if features have these names, and drops the numbers that pandas writes as names."""
     if table.names == tuple(map(str, range(table.width))):
         return replace(table, names=())
     if not table.remark or layout is None or layout.unnamed:
@@ -78,7 +79,7 @@ def with_comment_names(table: FileTable, layout: Layout | None) -> FileTable:
 
 
 def transpose(table: FileTable, layout: Layout) -> FileTable:
-    """The single row of a file that has a feature's name and its value on each line, as pandas writes a Series."""
+    """Returns a table with a single row if each line has a feature's name and its value, as pandas writes a Series."""
     if table.width != 2 or len(layout.names) < 2:
         return table
     names = tuple(str(cell).strip() for cell in table.column(0))
@@ -88,7 +89,7 @@ def transpose(table: FileTable, layout: Layout) -> FileTable:
 
 
 def match_columns(table: FileTable, layout: Layout, apart: Collection[int] = ()) -> ColumnMatch:
-    """Matches columns with features, without those columns that are known to be something else.
+    """Matches columns with features. The columns in `apart` are known to be something else.
 
     Raises CallerError if features are missing, or if the match is not certain.
     """
@@ -100,7 +101,7 @@ def match_columns(table: FileTable, layout: Layout, apart: Collection[int] = ())
         if not layout.unnamed and not _numbered(table.names):
             raise columns_error(
                 table,
-                f"columns {name_list(table.names)}; the model's features are {name_list(layout.names)}; "
+                f"its columns are {name_list(table.names)}; the model's features are {name_list(layout.names)}; "
                 f"missing: {name_list(missing)}{_spelt(table, missing)}. "
                 "--columns names the columns to take, in the model's order",
             )
@@ -108,19 +109,19 @@ def match_columns(table: FileTable, layout: Layout, apart: Collection[int] = ())
 
 
 def _spelt(table: FileTable, missing: Sequence[str]) -> str:
-    """Columns that may be the missing ones: they differ in capitals and spaces only."""
+    """Returns a hint about columns whose names differ from the missing ones only in capitals and spaces."""
     sent = {name.casefold().strip(): name for name in table.names if name not in missing}
     meant = {name: sent[name.casefold()] for name in missing if name.casefold() in sent}
     return f" (the file has {', '.join(map(repr, meant.values()))})" if meant else ""
 
 
 def _numbered(names: Sequence[str]) -> bool:
-    """Whether names are those of pandas' index and of its columns without names."""
+    """Returns whether these are the default names of pandas, for the index and for the columns."""
     return names[0] in INDEX_NAMES and list(names[1:]) == list(map(str, range(len(names) - 1)))
 
 
 def _by_name(table: FileTable, layout: Layout) -> tuple[dict[Place, Source], list[str]]:
-    """The sources of the features that the table has, and the names of those that it lacks."""
+    """Returns the sources of the features that the table has, and the names of those that it lacks."""
     sources: dict[Place, Source] = {}
     missing = []
     for feature in layout.features:
@@ -137,10 +138,10 @@ def _by_name(table: FileTable, layout: Layout) -> tuple[dict[Place, Source], lis
 
 
 def _columns_of(table: FileTable, feature: ModelFeature, count: int) -> list[int] | None:
-    """The columns of a feature: one with its name, or one for each of its columns; None if there are none."""
+    """Returns the columns of a feature: one with its name, or one for each of its columns; None if there are none."""
     spellings = [[feature.name]]
     if count > 1:
-        # One column of words is enough for a one-hot feature whose categories have names.
+        # A one-hot feature whose categories have names needs only one column, with the name of the category.
         spellings = [[feature.name]] if feature.kind == "one_hot" and feature.categories else []
         for sign in "._=":
             spellings.append([f"{feature.name}{sign}{at}" for at in range(count)])
@@ -193,7 +194,7 @@ def _wrong_count(table: FileTable, layout: Layout, width: int) -> str:
 
 
 def _is_index(table: FileTable) -> bool:
-    """Whether the first column is an index that counts up, as pandas and R write it, possibly with gaps."""
+    """Returns whether the first column is an index as pandas and R write it: numbers that go up, possibly with gaps."""
     if not table.names or table.names[0] not in INDEX_NAMES:
         return False
     try:
@@ -204,9 +205,9 @@ def _is_index(table: FileTable) -> bool:
 
 
 def choose_columns(table: FileTable, wanted: Sequence[str], layout: Layout | None) -> ColumnMatch | list[int]:
-    """The columns that --columns names.
+    """Finds the columns that --columns names.
 
-    Raises CallerError if the table does not have one, or if it has the name of a feature in another place.
+    Raises CallerError if the table lacks one of them, or if a column has the name of a feature but not its place.
     """
     columns = [column for each in wanted for column in find_columns(table, each)]
     if layout is None:
@@ -222,7 +223,8 @@ def choose_columns(table: FileTable, wanted: Sequence[str], layout: Layout | Non
         if len(columns) != width:
             raise columns_error(
                 table,
-                f"--columns names {len(columns)}; the model takes {width}: {name_list(layout.names)}, in this order",
+                f"--columns lists {len(columns)}, and the model takes {width} columns, in this order: "
+                f"{name_list(layout.names)}",
             )
         found = _in_order(part, layout)
     return ColumnMatch({at: replace(each, column=columns[each.column]) for at, each in found.sources.items()})
@@ -234,12 +236,12 @@ def _check_places(table: FileTable, names: Sequence[str], layout: Layout) -> Non
         if name in order and order.index(name) != at and not layout.unnamed:
             raise columns_error(
                 table,
-                f"--columns has {name} in place {at + 1}, the model has it in place {order.index(name) + 1}",
+                f"--columns has {name} in place {at + 1}, but the model has it in place {order.index(name) + 1}",
             )
 
 
 def find_columns(table: FileTable, wanted: str) -> list[int]:
-    """The column with a name, or the columns of a number or a range such as 2-7, counted from 1, if there are no names.
+    """Finds the column with a name. Without names, a number (from 1) or a range such as 2-7 selects columns.
 
     Raises CallerError if there is no such column.
     """

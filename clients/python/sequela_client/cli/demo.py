@@ -1,4 +1,4 @@
-"""`sequela demo`: starts a server with the bundled model and explains one of the bundled alerts."""
+"""`sequela demo`: starts a server with the bundled model, and explains one of the bundled alerts."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def demo(alert: str | None, rows: int, html_file: str | None) -> None:
 
 
 def _alert(folder: Path, name: str | None) -> Path:
-    """The file of the named alert, or of the first takeover."""
+    """Returns the file of the named alert, or of the first takeover."""
     names = sorted(path.stem for path in folder.glob("*.json"))
     if not names:
         raise click.ClickException(f"there are no alerts in {folder}; reinstall sequela")

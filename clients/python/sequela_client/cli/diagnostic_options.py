@@ -1,4 +1,4 @@
-"""The options that help to find a wrong number. They are settings of the server that the command starts."""
+"""The options for debugging a wrong number. They become settings of the server that the command starts."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ _OPERATORS = {
     "trace": ("--trace", "--trace-dir DIR (SEQUELA_TRACE_DIR)"),
     "execution": ("--execution", "--execution (SEQUELA_EXECUTION)"),
 }
-"""For each option its flag, and the server's setting in its place."""
+"""The flag of each option, and the setting of the server that does the same."""
 
 
 @dataclass(frozen=True, slots=True)
 class DiagnosticOptions:
-    """How the server that the command starts records and runs.
+    """What the server that the command starts records, and how it runs models.
 
     Args:
-        trace: The folder to record in.
-        execution: `whole` or `states`.
+        trace: The folder for the records; None records nothing.
+        execution: `whole` or `states`; None lets the server choose.
     """
 
     trace: Path | None
@@ -52,7 +52,7 @@ class DiagnosticOptions:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> DiagnosticOptions:
-        """From the values of a command's parameters."""
+        """Makes them from the values of a command's parameters."""
         return cls(values["trace"], values["execution"])
 
     def check_server(self, address: str | None) -> None:
@@ -60,23 +60,23 @@ class DiagnosticOptions:
         for name, (flag, setting) in _OPERATORS.items():
             if address is not None and getattr(self, name) is not None:
                 raise click.UsageError(
-                    f"{flag} goes without --server: a request cannot choose it for a running server, whose operator "
-                    f"can start it with {setting}"
+                    f"{flag} cannot be used with --server: a request cannot set it for a running server; the server's "
+                    f"operator can start the server with {setting}"
                 )
 
     def settings(self) -> Iterator[str]:
-        """The arguments of the server."""
+        """Yields the arguments for the server."""
         if self.trace is not None:
             yield from ("--trace-dir", str(self.trace.absolute()))
         if self.execution is not None:
             yield from ("--execution", self.execution)
 
     def notes(self, explanation: str) -> Iterator[str]:
-        """The message to print after the explanation of this name was made."""
+        """Yields a note about the trace of the explanation of this name, if one was recorded."""
         if self.trace is None:
             return
         folder = self.trace / explanation.rpartition("/")[2]
-        # An explanation that was cut short has another name than its folder.
+        # The folder of an explanation that was cut short does not have the explanation's name.
         yield f"the trace is in {folder if folder.is_dir() else self.trace}"
 
 

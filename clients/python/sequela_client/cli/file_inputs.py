@@ -37,18 +37,18 @@ from sequela_client.tables import Table as NamedColumns
 
 @dataclass
 class Notes:
-    """What the caller should know about how files were read."""
+    """Notes for the caller about how files were read."""
 
     texts: list[str] = field(default_factory=list)
 
     def add(self, loaded: FileContent, text: str) -> None:
-        """Adds a note about a file, unless it is empty or there already."""
+        """Adds a note about a file, unless the note is empty or was added before."""
         if text and f"{loaded.path.name}: {text}" not in self.texts:
             self.texts.append(f"{loaded.path.name}: {text}")
 
 
 def needs_layout(loaded: FileContent) -> bool:
-    """Whether the inputs and features of the model are needed to read the file."""
+    """Returns whether the inputs and features of the model are needed to read the file."""
     held = loaded.values
     if not isinstance(held, np.ndarray):
         return True
@@ -57,13 +57,13 @@ def needs_layout(loaded: FileContent) -> bool:
 
 
 def sequence(loaded: FileContent, layout: Layout | None, options: RowOptions, notes: Notes) -> EventSequence:
-    """The sequence in a file.
+    """Converts the content of a file to a sequence.
 
     Args:
         loaded: the content of the file.
         layout: the inputs and features of the model, if they are known.
-        options: what the caller says about rows and columns.
-        notes: takes what was assumed.
+        options: the caller's options about rows and columns.
+        notes: receives a note about each assumption.
 
     Raises CallerError if the file is faulty or ambiguous.
     """
@@ -76,11 +76,12 @@ def sequence(loaded: FileContent, layout: Layout | None, options: RowOptions, no
     table = rows.in_time(table, options.sort_by)
     if loaded.events and len(loaded.events) != len(held.rows):
         raise file_error(
-            loaded.path, f"it has {len(held.rows)} events, and 'events' tells of {len(loaded.events)}"
+            loaded.path,
+            f"it has values for {len(held.rows)} events, but 'events' describes {len(loaded.events)}",
         )
     if loaded.events and (table.lines != held.lines or options.time or options.id):
         raise file_error(
-            loaded.path, "--entity, --sort-by, --time and --id do not go with a file that has 'events'"
+            loaded.path, "--entity, --sort-by, --time and --id cannot be used for a file that has 'events'"
         )
     values, used = _values(table, layout, options, loaded, notes)
     unread = [at for at in range(table.width) if at not in used]
@@ -97,7 +98,7 @@ def sequence(loaded: FileContent, layout: Layout | None, options: RowOptions, no
 def background(
     loaded: FileContent, layout: Layout | None, options: RowOptions, notes: Notes
 ) -> BackgroundValues:
-    """The background in a file; arguments and errors as of `sequence`."""
+    """Converts the content of a file to a background. Arguments and errors are those of `sequence`."""
     mean = loaded.mean_event
     return BackgroundValues(
         _rows_of(loaded, loaded.values, layout, options, notes),
@@ -106,7 +107,7 @@ def background(
 
 
 def _one(values: Any, held: FileValues) -> Values:
-    """The mean event: the only row of a table."""
+    """Returns the mean event, which is the only row of a table."""
     if not isinstance(held, FileTable):
         return values  # type: ignore[no-any-return]
     if isinstance(values, dict):
@@ -125,7 +126,7 @@ def _rows_of(
     if table.width and {str(cell).strip() for cell in table.column(0)} >= STATISTICS:
         text = "its rows are statistics, as describe() gives; keep one of them, such as the mean"
         raise columns_error(table, text)
-    # A background often has the sequence's columns, but may have the features only.
+    # A background often has all columns of the sequence, but it may have only the features.
     columns = options.columns if _has(table, options.columns) else ()
     values, used = _values(table, layout, RowOptions(columns), loaded, notes)
     _say_left_out(loaded, table, [at for at in range(table.width) if at not in used], options, "", notes)
@@ -133,7 +134,7 @@ def _rows_of(
 
 
 def _has(table: FileTable, wanted: Sequence[str]) -> bool:
-    """Whether the background has the columns that --columns names for the sequence."""
+    """Returns whether the background has the columns that --columns names for the sequence."""
     try:
         return bool(wanted and [find_columns(table, each) for each in wanted])
     except CallerError:
@@ -141,19 +142,20 @@ def _has(table: FileTable, wanted: Sequence[str]) -> bool:
 
 
 def _not_a_table(loaded: FileContent, option: str) -> CallerError:
-    """The error about an option that is for tables only."""
+    """Returns the error about an option that is for tables only."""
     return file_error(
-        loaded.path.name, f"{option} goes with a table: CSV, or JSON with records or columns by name"
+        loaded.path.name,
+        f"{option} can be used only for a table: CSV, or JSON with records or columns by name",
     )
 
 
 def _as_table(loaded: FileContent, layout: Layout | None) -> FileValues:
-    """The values of a file as a table if they are columns by name; not if the names are those of the model's inputs."""
+    """Returns the values as a table if they are columns by name, and as they are if they are inputs by name."""
     held = loaded.values
     if isinstance(held, FileTable):
         held = with_comment_names(held, layout)
         return held if layout is None else transpose(held, layout)
-    # Columns and inputs are both lists by name in JSON; the names tell which.
+    # In JSON, both columns and inputs are lists by name. Only the names show which of them is meant.
     if isinstance(held, np.ndarray) or layout is None or set(held) <= {item.name for item in layout.inputs}:
         return held
     if all(array.ndim == 1 for array in held.values()):
@@ -169,7 +171,7 @@ def _as_table(loaded: FileContent, layout: Layout | None) -> FileValues:
 def _values(
     table: FileTable, layout: Layout | None, options: RowOptions, loaded: FileContent, notes: Notes
 ) -> tuple[Values, set[int]]:
-    """The inputs of the model, and the columns of the table that are used for them."""
+    """Returns the inputs of the model, and the columns of the table that are used for them."""
     found: ColumnMatch | list[int]
     if options.columns:
         found = choose_columns(table, options.columns, layout)
@@ -185,20 +187,20 @@ def _values(
     if len(values) > 1 or len(layout.inputs) > 1:
         return values, found.used
     (only,) = values.values()
-    # The names are settled; the server need not match them again.
+    # The columns are in the model's order now, so the server need not match them again.
     if not layout.unnamed or options.columns:
         return only, found.used
     return _with_names(only, table, [source.column for source in found.sources.values()]), found.used
 
 
 def _apart(table: FileTable, options: RowOptions) -> set[int]:
-    """The columns that --entity, --time and --id name."""
+    """Returns the columns that --entity, --time and --id name."""
     names = ((options.entity or "").partition("=")[0], options.time, options.id)
     return {find_columns(table, name)[0] for name in names if name}
 
 
 def _with_names(values: NDArray[Any], table: FileTable, columns: Sequence[int]) -> Values:
-    """The values with the names of their columns, which the server matches or uses, if these are unique."""
+    """Returns the values with the names of their columns, which the server matches or uses, if these are unique."""
     names = tuple(table.names[at] for at in columns) if table.names else ()
     # The server refuses names that are empty or repeated.
     usable = bool(names) and all(names) and len(set(names)) == len(names) == values.shape[-1]
@@ -206,7 +208,7 @@ def _with_names(values: NDArray[Any], table: FileTable, columns: Sequence[int]) 
 
 
 def _arrays(loaded: FileContent, held: Any, layout: Layout | None, notes: Notes) -> Values:
-    """Arrays as the model takes them: without a batch axis, and with the input's name for a nameless array of npz."""
+    """Prepares arrays for the model: removes a batch axis, and finds the input of an npz array without a name."""
     if layout is None:
         return held  # type: ignore[no-any-return]
     named_arrays = {"": held} if isinstance(held, np.ndarray) else dict(held)
@@ -230,10 +232,12 @@ def _array(loaded: FileContent, name: str, array: NDArray[Any], item: Any, notes
         if len(array) != 1:
             raise file_error(
                 loaded.path,
-                f"{where}it has the shape {array.shape}, a batch of {len(array)} sequences; one is explained: write "
-                "x[0], (events, columns), to a file of its own",
+                f"{where}its shape {array.shape} is a batch of {len(array)} sequences, and one can be explained at a "
+                "time; write one of them, such as x[0], to its own file",
             )
-        notes.add(loaded, f"{where}the shape {array.shape} was read as one sequence {array.shape[1:]}")
+        notes.add(
+            loaded, f"{where}the shape {array.shape} was read as one sequence of shape {array.shape[1:]}"
+        )
         array = array[0]
     if array.dtype.kind == "f" and not item.allow_nan and np.isnan(array).any():
         at = [int(each) + 1 for each in np.argwhere(np.isnan(array))[0]]
@@ -247,7 +251,7 @@ def _array(loaded: FileContent, name: str, array: NDArray[Any], item: Any, notes
 
 
 def _without(table: FileTable, unread: Sequence[int], options: RowOptions) -> list[int]:
-    """The columns to check although the rows are sorted: not the times, except for the one that sorts them."""
+    """Returns the columns to check after sorting: all except times, and the column that the rows are sorted by."""
     sorted_by = find_columns(table, options.sort_by)[0] if options.sort_by else -1
     return [at for at in unread if at == sorted_by or not rows.is_time(table, at)]
 

@@ -1,4 +1,4 @@
-"""Options about files: the format of a text file, and what its columns and rows are."""
+"""Options about files: the format of a text file, and the meaning of its columns and rows."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ def file_options(command: Command) -> Command:
 
 
 def text_format(values: Mapping[str, Any]) -> TextFormat:
-    """How text files are written, from the values of a command's parameters."""
+    """Returns the format of text files, from the values of a command's parameters."""
     return TextFormat(**{name: values[name] for name in ("header", "delimiter", "decimal", "encoding")})
 
 
 def row_options(values: Mapping[str, Any]) -> RowOptions:
-    """What columns and rows are, from the values of a command's parameters."""
+    """Returns the options about rows and columns, from the values of a command's parameters."""
     named = next(csv.reader([values["columns"] or ""], skipinitialspace=True), [])
     columns = tuple(name.strip() for name in named if name.strip())
     return RowOptions(
@@ -68,7 +68,7 @@ def row_options(values: Mapping[str, Any]) -> RowOptions:
 
 
 def load_background(path: Path, written: TextFormat) -> FileContent:
-    """A background's file. --header is the sequence's, so it counts only if the file is ambiguous."""
+    """Loads a background. --header is about the sequence, so it is used here only if the file is ambiguous."""
     try:
         return load(path, replace(written, header=None))
     except CallerError:

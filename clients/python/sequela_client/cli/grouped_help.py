@@ -1,4 +1,4 @@
-"""Options of a command in groups, so that `--help` shows what belongs together under one heading."""
+"""Groups the options of a command, so that `--help` shows related options under one heading."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ class GroupedCommand(click.Command):
 
 
 def option(heading: str, *declarations: str, **settings: Any) -> Decorator:
-    """A decorator that adds an option under a heading."""
+    """Returns a decorator that adds an option under a heading."""
     return click.option(*declarations, cls=GroupedOption, heading=heading, **settings)
 
 
 def added(command: Command, options: list[Decorator]) -> Command:
-    """The command with these options, in this order."""
+    """Adds options to a command, in this order."""
     for each in reversed(options):
         command = each(command)
     return command

@@ -1,4 +1,4 @@
-"""The levels of an explanation as tables with bars; plain text if the output is not a terminal."""
+"""Prints the levels of an explanation as tables with bars."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sequela_client.explanation import Explanation
 from sequela_client.phrases import Phrases, quality
 from sequela_client.printable_text import printable
 
-# How many targets are printed at most; JSON and CSV have all.
+# The largest number of targets that are printed. JSON and CSV have all of them.
 _TARGETS = 3
 
 # Levels with a table of their own. Any other level gets a table that fits all players.
@@ -33,8 +33,8 @@ class LevelTable:
         title: its heading.
         heads: the headings of the first two columns.
         level: the level.
-        items: the attributions, one a row.
-        columns: what the first two columns say about an attribution.
+        items: the attributions, one for each row.
+        columns: makes the texts of the first two columns from an attribution.
     """
 
     title: str
@@ -45,7 +45,7 @@ class LevelTable:
 
 
 def print_levels(console: Console, explanation: Explanation, rows: int) -> None:
-    """Prints each target: its scores, what was pruned, and a table for each level, of at most so many rows."""
+    """Prints each target: its scores, what was pruned, and a table of at most `rows` rows for each level."""
     explanation = printable(explanation)
     names = [target.name for target in explanation.targets]
     for name in names[:_TARGETS]:
@@ -55,7 +55,7 @@ def print_levels(console: Console, explanation: Explanation, rows: int) -> None:
 
 
 def _shown(printed: int, targets: int, outputs: int) -> str:
-    """How many of the explained targets are printed, and how many outputs the model has."""
+    """Returns a line that says how many of the targets are printed, and how many outputs the model has."""
     text = f"{printed} of {targets:,} targets shown"
     if outputs > targets:
         text += f", of {outputs:,} outputs"
@@ -69,7 +69,8 @@ def print_target(console: Console, explanation: Explanation, rows: int) -> None:
     if not explanation.explained:
         minimum = explanation.options.minimum_score
         console.print(
-            f"The score is below the minimum to explain{'' if minimum is None else f', {minimum:g}'}."
+            f"The score is below the minimum score{'' if minimum is None else f' of {minimum:g}'}, "
+            "so it is not explained."
         )
         return
     console.print(with_flags(words.pruning()))
@@ -78,13 +79,13 @@ def print_target(console: Console, explanation: Explanation, rows: int) -> None:
         _table(console, words, view, rows)
     if _nothing_passes(explanation):
         console.print(
-            f"No event and feature both pass the threshold {explanation.options.cell_thresholds[0]:.3g}; "
-            "try --top-k-events 3 --top-k-features 3."
+            "There is no single cell, because no event and feature both pass the threshold "
+            f"{explanation.options.cell_thresholds[0]:.3g}; try --top-k-events 3 --top-k-features 3."
         )
 
 
 def _nothing_passes(explanation: Explanation) -> bool:
-    """Whether no single cell passes the threshold."""
+    """Returns whether no single cell passes the threshold."""
     level, options = explanation.cell_level, explanation.options
     if level is None or not level.attributions or not options.cell_thresholds:
         return False
@@ -110,17 +111,17 @@ def _header(console: Console, explanation: Explanation, words: Phrases) -> None:
         + (f"  alert {explanation.caller_id}" if explanation.caller_id else ""),
     )
     if explanation.cut_short:
-        console.print("Cut short by the deadline: the numbers are what was known by then.", style="bold")
+        console.print("Cut short by the deadline: these are the best numbers so far.", style="bold")
 
 
 def _short(model: str) -> str:
-    """A model's name without `models/`, and with the beginning of a digest only."""
+    """Returns a model's name without `models/`, and with the beginning of a digest only."""
     name = model.removeprefix("models/").replace("/versions/", " version ")
     return re.sub(r"\b([0-9a-f]{12})[0-9a-f]{52}\b", r"\1…", name)
 
 
 def _events(explanation: Explanation) -> tuple[Attribution, ...]:
-    """The unpruned events, latest first, then the pruned ones, then the static inputs."""
+    """Returns the unpruned events, latest first, then the pruned ones, then the static inputs."""
     level = explanation.event_level
     older = explanation.history or (level.of(PlayerKind.PRUNED) if level else ())
     static = (explanation.static,) if explanation.static else ()
@@ -128,7 +129,7 @@ def _events(explanation: Explanation) -> tuple[Attribution, ...]:
 
 
 def _features(explanation: Explanation) -> tuple[Attribution, ...]:
-    """The features, strongest first, then the pruned events."""
+    """Returns the features, strongest first, then the pruned events."""
     level = explanation.feature_level
     return (*_by_strength(explanation.features.values()), *(level.of(PlayerKind.PRUNED) if level else ()))
 
@@ -138,13 +139,13 @@ def _by_strength(items: Iterable[Attribution]) -> tuple[Attribution, ...]:
 
 
 def _strongest(items: Sequence[Attribution], rows: int) -> list[Attribution]:
-    """The strongest attributions, in the order of the items."""
+    """Returns the strongest attributions, in the order of the items."""
     kept = sorted(range(len(items)), key=lambda index: -abs(items[index].value))[:rows]
     return [items[index] for index in sorted(kept)]
 
 
 def _views(explanation: Explanation, words: Phrases) -> Iterator[LevelTable]:
-    """A table for each level that there is."""
+    """Yields a table for each level that there is."""
 
     def event(item: Attribution) -> tuple[str, str]:
         if item.kind is not PlayerKind.EVENT or item.t is None:

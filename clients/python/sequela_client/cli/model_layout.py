@@ -33,11 +33,11 @@ class Layout:
 
     @property
     def unnamed(self) -> bool:
-        """Whether the features have default names, which say nothing about the columns of a file."""
+        """Whether the features have default names, which do not help to find columns in a file."""
         return all(map(_is_inferred, self.features))
 
     def owner(self, name: str, column: int) -> tuple[ModelFeature, int]:
-        """The feature of a column of an input, and the column's place among those of the feature."""
+        """Returns the feature of a column of an input, and the column's place among those of the feature."""
         for feature in self.features:
             places = [(each, at) for each, columns in feature.columns.items() for at in columns]
             if (name, column) in places:
@@ -54,7 +54,7 @@ def _is_inferred(feature: ModelFeature) -> bool:
 
 
 def layout(sequela: Sequela, model: str, schema: Path | None) -> Layout | None:
-    """The layout of a model. A file that the server does not know yet is uploaded.
+    """Finds the layout of a model. If the server does not know the file yet, it is uploaded.
 
     Returns:
         None if neither the server nor a schema describes the model.
@@ -83,14 +83,14 @@ def _of_file(sequela: Sequela, model: str, chosen: ModelFile) -> Model | None:
     try:
         return sequela.register_model(model)
     except SequelaError as refused:
-        # Such a server takes the model inline, with the explanation, so its schema is all that is known now.
+        # A server that refuses uploads gets the model with the request, so until then only the schema describes it.
         if refused.reason != UPLOADS_DISABLED:
             raise
         return None
 
 
 def _of_schema(path: Path) -> Layout | None:
-    """The layout in a schema.json that names features. The server reports what is wrong with a faulty one."""
+    """Returns the layout in a schema.json that names features. The server reports what is wrong with a faulty one."""
     try:
         schema = json.loads(path.read_bytes())
         features = tuple(map(_feature, schema["features"]))
@@ -125,7 +125,7 @@ def _input(item: Mapping[str, Any]) -> ModelInput:
 
 
 def _input_of(features: tuple[ModelFeature, ...]) -> tuple[ModelInput, ...]:
-    """The input of all features, if the schema names only one."""
+    """Returns the only input that the features name; nothing if they name several."""
     names = {name for feature in features for name in feature.columns}
     columns = [column for feature in features for each in feature.columns.values() for column in each]
     return (ModelInput(names.pop(), "events", "float32", max(columns) + 1),) if len(names) == 1 else ()

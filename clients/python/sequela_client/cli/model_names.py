@@ -13,7 +13,7 @@ from sequela_client.errors import MODEL_NOT_FOUND, CallerError, NotFound, Sequel
 from sequela_client.models import ModelFile, choose, is_endpoint
 
 _SHOWN = 12
-_COMPARED = 1_000  # names; more take too long to list for a message
+_COMPARED = 1_000  # the largest number of names to list; more would delay the message
 
 
 def check_model_file(model: str) -> None:
@@ -23,22 +23,20 @@ def check_model_file(model: str) -> None:
         return
     path = chosen.path
     if path.is_dir():
-        # Often the folder of a model repository is named, with the file two levels below.
+        # It is often the folder of a model repository, where the file is two levels below.
         inside = sorted(path.rglob("*.onnx"))[:_SHOWN]
-        found = f"; it holds {', '.join(map(str, inside))}" if inside else ""
-        raise CallerError(f"model {path}: a folder, not an ONNX file{found}", reason="FILE_NOT_READABLE")
+        found = f"; it has {', '.join(map(str, inside))}" if inside else ""
+        raise CallerError(f"model {path}: is a folder, not an ONNX file{found}", reason="FILE_NOT_READABLE")
     near = _near(path)
-    raise CallerError(f"model {path}: No such file{near}", reason="FILE_NOT_READABLE")
+    raise CallerError(f"model {path}: there is no such file{near}", reason="FILE_NOT_READABLE")
 
 
 def check_needs_no_server(model: str) -> None:
     """Raises NotFound for the name of a model: a server that is started for one explanation has no models."""
     if isinstance(choose(model), ModelFile) or is_endpoint(model):
         return
-    hint = "(a name needs --server with a server that has it)"
-    raise NotFound(
-        f"model {model}: a name, not a file, and no server is given {hint}", reason=MODEL_NOT_FOUND
-    )
+    text = f"model {model} is a name, not a file; to use a model by its name, name its server with --server"
+    raise NotFound(text, reason=MODEL_NOT_FOUND)
 
 
 def _near(path: Path) -> str:
@@ -75,5 +73,5 @@ def _known_names(sequela: Sequela, wanted: str) -> str:
 
 
 def short(name: str) -> str:
-    """A model's name as people type it: `m` of `models/m/versions/v`."""
+    """Returns a model's name as people type it: `m` of `models/m/versions/v`."""
     return name.removeprefix("models/").partition("/versions/")[0]

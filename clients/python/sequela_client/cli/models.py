@@ -73,7 +73,7 @@ def _table(console: Console, found: Iterable[Model]) -> Table:
 
 
 def _notes(found: Iterable[Model]) -> dict[str, list[str]]:
-    """The warnings about models, each text once, with the names of the models that it is about."""
+    """Returns the warnings about models, each text once, with the names of the models that it is about."""
     notes: dict[str, list[str]] = {}
     for model in found:
         if model.state_detail:
@@ -84,7 +84,7 @@ def _notes(found: Iterable[Model]) -> dict[str, list[str]]:
 
 
 def _name(name: str) -> str:
-    """The name as people type it; the beginning of the digest if the model was uploaded without a name."""
+    """Returns the name as people type it, or the beginning of the digest for a model without a name."""
     typed = short(name)
     return f"{typed[:12]}…" if _DIGEST.fullmatch(typed) else typed
 

@@ -1,4 +1,4 @@
-"""The options of an explanation as flags of the command, and text that names them, so that it names the flags."""
+"""Makes flags of the options of an explanation, and replaces the options in texts by their flags."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sequela_client.options import OPTIONS, Option
 
 HEADING = "How to explain (options that are left out take the server's defaults)"
 
-# Flags that are repeated, one for each value.
+# Options with several values. Their flags are given once for each value.
 _SINGULAR = {"levels": "--level", "targets": "--target"}
 # Arguments of the Python client that are not options, and their flags.
 _ARGUMENTS = {
@@ -29,7 +29,7 @@ _KINDS: Mapping[type, click.ParamType[Any]] = {int: click.INT, float: click.FLOA
 
 
 def flag_of(name: str) -> str:
-    """An option's flag: `--seed` of `seed`."""
+    """Returns an option's flag: `--seed` of `seed`."""
     return _SINGULAR.get(name, f"--{name.replace('_', '-')}")
 
 
@@ -47,17 +47,17 @@ _IN_TEXT = re.compile(
     )
 )
 
-# Nobody types a digest. Its beginning is enough to recognise it.
+# The beginning of a digest is enough to recognise it.
 _DIGEST = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")
 
 
 def with_flags(text: str) -> str:
-    """The text with options replaced by their flags."""
+    """Replaces the options in a text by their flags."""
     return _IN_TEXT.sub(lambda found: flag_of(found[0]), text)
 
 
 def error_with_flags(text: str) -> str:
-    """The text of an error in which arguments and options are named by their flags, and digests are shortened."""
+    """Replaces the arguments and options in the text of an error by their flags, and shortens digests."""
     named = _AT_FAULT.sub(lambda found: found["before"] + _FLAGS[found["name"]], text)
     return with_flags(_DIGEST.sub(r"\1…", named))
 
@@ -68,7 +68,7 @@ def explain_options(command: Command) -> Command:
 
 
 def given_options(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that were given, by their keywords."""
+    """Returns the options that were given, by their keywords."""
     return {name: values[name] for name in OPTIONS if values[name] not in (None, ())}
 
 

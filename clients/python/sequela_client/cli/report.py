@@ -1,4 +1,4 @@
-"""What is printed of an explanation: a summary in words, the warnings, and the tables."""
+"""Prints an explanation: a summary in words, the warnings, and the tables."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def report(console: Console, answer: Explanation, rows: int) -> None:
     """Prints the report.
 
     Args:
-        console: where to.
+        console: where to print it.
         answer: the explanation.
-        rows: how many rows each table has at most.
+        rows: the largest number of rows in each table.
     """
     summarised = has_summary(answer)
     if summarised:

@@ -1,4 +1,4 @@
-"""The rows of a table: which sequence they belong to, when they happened, and whether the oldest comes first."""
+"""Checks and selects the rows of a table: which sequence each belongs to, its time, and their order."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TIME = re.compile(
     r"|t|step|seq|position|event[_ ](no|nr|number|index)|(created|occurred|happened|recorded)[_ ]at",
     re.IGNORECASE,
 )
-# Names of columns that say which sequence an event belongs to.
+# Names of columns that say which sequence an event belongs to, such as the account.
 _OWNER = re.compile(
     r"(entity|case|account|user|customer|client|card|patient|session|sequence|series|subject|unit|uid|"
     r"case:concept:name|id|.*[_ .:-]id|.*[a-z]I[dD]|.*ID)"
@@ -30,7 +30,7 @@ _CALENDAR = re.compile(r"year|quarter|month|week|day|hour|minute|second|time|dat
 
 @dataclass(frozen=True, slots=True)
 class RowOptions:
-    """What the options say about the rows and columns of a table."""
+    """The options about the rows and columns of a table."""
 
     columns: tuple[str, ...] = ()
     entity: str | None = None
@@ -52,7 +52,7 @@ class RowOptions:
 
 
 def of_entity(table: FileTable, wanted: str | None) -> tuple[FileTable, str]:
-    """The rows of one sequence, and its name.
+    """Selects the rows of one sequence, and returns them with its name.
 
     Args:
         table: all rows.
@@ -69,7 +69,7 @@ def of_entity(table: FileTable, wanted: str | None) -> tuple[FileTable, str]:
     if not given:
         if len(found) > 1:
             raise columns_error(
-                table, f"{_several(name, found)}: --entity {name}={found[0]} takes one of them"
+                table, f"{_several(name, found)}; --entity {name}={found[0]} takes one of them"
             )
         return table, found[0]
     if value not in found:
@@ -78,7 +78,7 @@ def of_entity(table: FileTable, wanted: str | None) -> tuple[FileTable, str]:
 
 
 def in_time(table: FileTable, column: str | None) -> FileTable:
-    """The rows sorted by a column, the smallest value first; equal rows keep their order."""
+    """Sorts the rows by a column, the smallest value first. Equal rows keep their order."""
     if column is None:
         return table
     moments = _moments(table, find_columns(table, column)[0])
@@ -90,7 +90,7 @@ def check_unread(table: FileTable, unread: Iterable[int]) -> None:
 
     Raises CallerError if one of them shows that the rows belong to several sequences, or that time goes back.
     """
-    # Without names, nothing says what a column is.
+    # Without names, there is no way to know what a column is.
     for column in unread if table.names else ():
         name = table.names[column]
         owners = [_text(cell) for cell in table.column(column)]
@@ -99,8 +99,8 @@ def check_unread(table: FileTable, unread: Iterable[int]) -> None:
         if 1 < len(found) < len(owners) and (_OWNER.fullmatch(name) or _in_blocks(table, column)):
             raise columns_error(
                 table,
-                f"{_several(name, found)}: several sequences in one file? --entity {name}={found[0]} takes one of "
-                "them; if all rows are one sequence, name its columns with --columns",
+                f"{_several(name, found)}, so there seem to be several sequences; --entity {name}={found[0]} takes one "
+                "of them; if all rows are one sequence, name its columns with --columns",
             )
         ways = readings(table.column(column), table.decimal)
         if ways and (is_time(table, column) or (name in INDEX_NAMES and _falls(ways[0]))):
@@ -108,7 +108,7 @@ def check_unread(table: FileTable, unread: Iterable[int]) -> None:
 
 
 def _in_blocks(table: FileTable, column: int) -> bool:
-    """Whether a column has blocks of equal values, one for each sequence, and is not a part of a calendar."""
+    """Returns whether a column has blocks of equal values, one for each sequence, and is not a part of a calendar."""
     owners = [_text(cell) for cell in table.column(column)]
     blocks = [len(list(rows)) for _, rows in groupby(owners)]
     if _CALENDAR.search(table.names[column]) or is_time(table, column):
@@ -117,13 +117,13 @@ def _in_blocks(table: FileTable, column: int) -> bool:
 
 
 def _falls(moments: Sequence[Moment]) -> bool:
-    """Whether an index counts down, as in a table whose rows were reversed."""
+    """Returns whether an index counts down, as in a table whose rows were reversed."""
     counts = [moment for moment in moments if isinstance(moment, float)]
     return len(counts) > 2 and all(later < earlier for earlier, later in pairwise(counts))
 
 
 def is_time(table: FileTable, column: int) -> bool:
-    """Whether a column has the name of a time, or is the only one with dates."""
+    """Returns whether a column is named like a time, or is the only one with dates."""
     if not table.names:
         return False
     if _TIME.fullmatch(table.names[column]):
@@ -133,9 +133,9 @@ def is_time(table: FileTable, column: int) -> bool:
 
 
 def events(table: FileTable, options: RowOptions, unread: Sequence[int]) -> tuple[tuple[EventInfo, ...], str]:
-    """What people read about each row, and a note about the column that its time is from.
+    """Returns the information about each event, and a note that says which column has its time.
 
-    Without --time a column that has the name of a time is taken, if all its values are times.
+    Without --time, a column that is named like a time is used if all its values are times.
     """
     at = find_columns(table, options.time)[0] if options.time else _time_column(table, unread)
     ids = find_columns(table, options.id)[0] if options.id else None
@@ -159,7 +159,7 @@ def events(table: FileTable, options: RowOptions, unread: Sequence[int]) -> tupl
 
 
 def _time_column(table: FileTable, unread: Sequence[int]) -> int | None:
-    """The only column with the name of a time whose values are times and can be read in one way."""
+    """Returns the only column that is named like a time and whose values are unambiguous times."""
     fitting = []
     for column in unread:
         ways = readings(table.column(column), table.decimal) if is_time(table, column) else []
@@ -169,28 +169,32 @@ def _time_column(table: FileTable, unread: Sequence[int]) -> int | None:
 
 
 def _moments(table: FileTable, column: int) -> list[Moment]:
-    """The times or numbers of a column. Raises CallerError if a cell is neither, or if day and month are ambiguous."""
+    """Reads a column as times or numbers. Raises CallerError if a cell is neither, or if a date is ambiguous."""
     cells = table.column(column)
     ways = readings(cells, table.decimal)
     if len(ways) == 1:
         return ways[0]
     if ways:
         raise table.refusal(
-            f"{table.place(0, column)}: {cells[0]!r}: day or month first? Write times as 2026-04-02T07:35:05Z"
+            f"{table.place(0, column)}: {cells[0]!r} may have the day or the month first; write times as "
+            "2026-04-02T07:35:05Z"
         )
     kinds = [readings([cell], table.decimal) for cell in cells]
     wrong = next((row for row, kind in enumerate(kinds) if not kind), None)
     if wrong is None:
-        raise columns_error(table, f"{table.title(column)} holds times and numbers")
+        raise columns_error(
+            table,
+            f"{table.title(column)} has both times and numbers; write all of them as times, or all as numbers",
+        )
     raise table.refusal(
-        f"{table.place(wrong, column)}: {cells[wrong]!r} is neither a time as 2026-04-02T07:35:05Z nor a number"
+        f"{table.place(wrong, column)}: {cells[wrong]!r} is neither a number nor a time such as 2026-04-02T07:35:05Z"
     )
 
 
 def _check_forward(table: FileTable, column: int, ways: Sequence[Sequence[Moment]]) -> None:
     """Raises CallerError if a later row has an earlier time, in every way to read the column."""
     steps = [goes_back(moments) for moments in ways]
-    # A column that can be read in two ways is in order if it is so in one of them.
+    # If a column can be read in two ways, it is enough that one of them is in order.
     back = steps[0]
     if back is None or None in steps:
         return
@@ -198,9 +202,9 @@ def _check_forward(table: FileTable, column: int, ways: Sequence[Sequence[Moment
     before, here = (_text(table.rows[row][column]) for row in (back - 1, back))
     raise columns_error(
         table,
-        f"{table.unit} {table.lines[back]}: {name} goes back from {before} to {here}; the oldest event comes first. "
-        f"--sort-by {name} sorts the rows; --entity COLUMN=VALUE takes those of one sequence; where the order is "
-        "right all the same, name the features' columns with --columns",
+        f"{table.unit} {table.lines[back]}: {name} goes back from {before} to {here}; the oldest event must come "
+        f"first. --sort-by {name} sorts the rows; --entity COLUMN=VALUE takes those of one sequence; if the order is "
+        "right as it is, name the columns of the features with --columns",
     )
 
 

@@ -1,4 +1,4 @@
-"""`sequela serve`: replaces this process by the server."""
+"""`sequela serve`: replaces the process of the command by the server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sequela_client.local_server import server_package
 )
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def serve(arguments: tuple[str, ...]) -> None:
-    """Starts a server. All arguments are the server's; `sequela serve --help` lists them."""
+    """Starts a server. All arguments are passed to it; `sequela serve --help` lists them."""
     server_package()
     # -P: no module is imported from the current folder.
     command = [sys.executable, "-P", "-m", "sequela", *arguments]

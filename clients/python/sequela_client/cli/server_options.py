@@ -1,4 +1,4 @@
-"""Which server a command asks, and how."""
+"""The options that say which server a command calls, and how."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ _OPTIONS = [
 
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
-    """The server that a command asks, as its options say.
+    """The server that a command calls.
 
     Args:
-        address: None if no server was named.
+        address: the address of the server; None if none was named.
         tls: the arguments of `Sequela` about TLS.
     """
 
@@ -54,25 +54,27 @@ class ServerOptions:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> ServerOptions:
-        """From the values of a command's parameters."""
+        """Makes them from the values of a command's parameters."""
         names = {"secure": "secure", "ca": "ca", "certificate": "cert", "key": "key"}
         return cls(values["server"], {name: values[param] for name, param in names.items()})
 
     @property
     def has_tls(self) -> bool:
-        """Whether anything was said about TLS."""
+        """Whether an option about TLS was given."""
         return any(self.tls.values())
 
     def connect(self, address: str, timeout: float) -> Sequela:
-        """A client of the server at this address."""
+        """Returns a client of the server at this address."""
         return Sequela(address, timeout=timeout, **self.tls)
 
 
 def server_options(default: str) -> Decorator:
-    """A decorator that adds the options. `default`: what happens without --server."""
+    """Returns a decorator that adds the options. `default` says what happens without --server."""
 
     def decorate(command: Command) -> Command:
-        server = option(HEADING, "--server", metavar="HOST:PORT", help=f"The server to ask. {default}")
+        server = option(
+            HEADING, "--server", metavar="HOST:PORT", help=f"The address of the server. {default}"
+        )
         return added(command, [server, *_OPTIONS])
 
     return decorate

@@ -17,7 +17,7 @@ from sequela_client.resources import ModelInput
 
 
 def arrays(table: FileTable, layout: Layout, found: ColumnMatch) -> Mapping[str, NDArray[Any]]:
-    """The values of each input: (l, width) of events, (width) of a static input.
+    """Returns the values of each input: (l, width) of events, (width) of a static input.
 
     Raises CallerError, which names the cell at fault.
     """
@@ -36,7 +36,7 @@ def _events(table: FileTable, item: ModelInput, found: ColumnMatch) -> NDArray[A
 
 
 def _static(table: FileTable, item: ModelInput, found: ColumnMatch) -> NDArray[Any]:
-    """The values of a static input, which every row repeats."""
+    """Returns the values of a static input, which are the same in every row."""
     for at in range(item.width):
         column = found.sources[item.name, at].column
         cells = [str(cell).strip() for cell in table.column(column)]
@@ -44,14 +44,14 @@ def _static(table: FileTable, item: ModelInput, found: ColumnMatch) -> NDArray[A
         other = next((row for row, cell in enumerate(cells) if cell != cells[0]), None)
         if other is not None:
             raise table.refusal(
-                f"{table.place(other, column)}: {cells[other]!r}, but {cells[0]!r} before; input {item.name!r} has one "
-                "value for the whole sequence"
+                f"{table.place(other, column)}: {cells[other]!r}, but {cells[0]!r} in the rows before; the static "
+                f"input {item.name!r} must have one value for the whole sequence"
             )
     return _array([_value(table, 0, found.sources[item.name, at], item) for at in range(item.width)], item)
 
 
 def _array(values: Any, item: ModelInput) -> NDArray[Any]:
-    """The values as int64 for a model that takes integers, since floats cannot hold every id; else as float64."""
+    """Returns values as int64 if the model takes integers, since floats cannot hold every id; else as float64."""
     array = np.asarray(values, np.float64)
     if item.dtype in ("int32", "int64") and not np.isnan(array).any():
         flat = np.array(values, dtype=object).ravel()
@@ -74,13 +74,13 @@ def _value(table: FileTable, row: int, source: Source, item: ModelInput) -> floa
     if feature.kind == "categorical" and not is_number(cell, table.decimal):
         raise table.refusal(
             f"{table.place(row, source.column)}: {cell!r} is not an id, and the schema names no categories of "
-            f"{feature.name!r}"
+            f"{feature.name!r}; write ids, or add its categories to the schema"
         )
     return table.number(row, source.column)
 
 
 def _category(table: FileTable, row: int, source: Source) -> int:
-    """The id of a category, from its name or its id. Raises CallerError if the cell is neither, or may be both."""
+    """Returns the id of a category from its name or id. Raises CallerError if the cell is neither, or may be both."""
     cell, categories = table.rows[row][source.column], source.feature.categories
     text = "" if cell is None else str(cell).strip()
     id_given = _whole(text, table.decimal)
@@ -107,6 +107,6 @@ def _category(table: FileTable, row: int, source: Source) -> int:
 
 
 def _whole(text: str, decimal: str) -> int | None:
-    """The whole number in a text, which may have a decimal point: pandas writes ids so if one of them is missing."""
+    """Returns the whole number in a text such as 3 or 3.0 (as pandas writes ids if one is missing); else None."""
     value = number(text, decimal) if is_number(text, decimal) else math.nan
     return int(value) if math.isfinite(value) and value == int(value) else None

@@ -12,7 +12,7 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
-# Replacements for characters that we print ourselves and that an encoding may lack.
+# Replacements for the characters in our own texts that an encoding may lack.
 _PLAIN: Final = {
     "±": "+-",
     "−": "-",
@@ -36,10 +36,7 @@ def terminal() -> Console:
 
 
 def write_in_any_encoding() -> None:
-    """Makes standard output and error print plain characters instead of those that their encoding lacks.
-
-    LANG=C, for example, has ASCII only.
-    """
+    """Makes standard output and error replace characters that their encoding lacks; that of LANG=C has only ASCII."""
     codecs.register_error("sequela.plain", _replacement)
     # In tests and notebooks these may be other objects, which take any text.
     for stream in (sys.stdout, sys.stderr):

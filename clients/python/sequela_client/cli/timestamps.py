@@ -1,4 +1,4 @@
-"""Reads the cells of a column as times, or as numbers that count."""
+"""Reads the cells of a column as times or as numbers."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ Moment = datetime | float
 
 _EPOCHS = {1.0: "seconds", 1e3: "milliseconds", 1e6: "microseconds", 1e9: "nanoseconds"}
 _FIRST, _LAST = 3e8, 5e9
-"""Seconds since 1970, from 1979 to 2128. Numbers in this range are taken as times, others as counters."""
+"""In seconds since 1970: the years 1979 to 2128. Numbers in this range are taken as times, others as counters."""
 
 _YEAR_FIRST = re.compile(r"(\d{4})[/.](\d{1,2})[/.](\d{1,2})(?:[T ]+(.*))?")
 _YEAR_LAST = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4})(?:[T ]+(.*))?")
 
 
 def readings(cells: Sequence[Cell], decimal: str) -> list[list[Moment]]:
-    """Every way in which all cells of a column can be read as times or numbers.
+    """Reads all cells of a column as times or numbers, in every way that is possible.
 
-    There is none if a cell is neither, and there are two if day and month are ambiguous. A time without a zone is taken
-    as UTC, so that it is shown as it is written.
+    The list is empty if a cell is neither, and has two items if day and month are ambiguous. A time without a zone is
+    taken as UTC, so that it is shown as it is written.
     """
     if any(is_missing(cell) or isinstance(cell, bool) for cell in cells):
         return []
@@ -41,7 +41,7 @@ def readings(cells: Sequence[Cell], decimal: str) -> list[list[Moment]]:
 
 
 def _time(text: str, order: tuple[int, int]) -> datetime | None:
-    """A time in ISO 8601, or with the year before or after day (0) and month (1) in this order; None for others."""
+    """Parses ISO 8601, or a date with the year first or last and day (0) and month (1) in this order; else None."""
     try:
         return _zoned(datetime.fromisoformat(text))
     except ValueError:
@@ -66,13 +66,13 @@ def _zoned(time: datetime) -> datetime:
 
 
 def goes_back(moments: Sequence[Moment]) -> int | None:
-    """The first row with an earlier time than the row before it; None if there is none."""
+    """Returns the first row with an earlier time than the row before it; None if there is none."""
     steps = enumerate(pairwise(moments), 1)
     return next((row for row, (before, here) in steps if here < before), None)  # type: ignore[operator]
 
 
 def are_dates(cells: Sequence[Cell], decimal: str) -> bool:
-    """Whether all cells of a column are dates or times, and none is a number."""
+    """Returns whether all cells of a column are dates or times, and none is a number."""
     for part in (cells[:1], cells):  # the first cell is enough for most columns
         found = readings(part, decimal)
         if not found or not found[0] or not isinstance(found[0][0], datetime):
@@ -81,7 +81,7 @@ def are_dates(cells: Sequence[Cell], decimal: str) -> bool:
 
 
 def times(moments: Sequence[Moment]) -> tuple[list[datetime], str] | None:
-    """The times, and a note about their unit if they were numbers; None if the numbers are not times."""
+    """Returns the times, and a note about their unit if they were numbers; None if the numbers are not times."""
     dates = [moment for moment in moments if isinstance(moment, datetime)]
     if dates and len(dates) == len(moments):
         return dates, ""

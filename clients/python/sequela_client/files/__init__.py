@@ -1,4 +1,4 @@
-"""Reads sequences and backgrounds from files: CSV and similar text files, JSON, npy and npz. The oldest event is first.
+"""Reads sequences and backgrounds, oldest event first, from files: CSV and similar text files, JSON, npy and npz.
 
 - CSV: one row is one event; the first row may have the names of the columns.
 - JSON: `{"id", "labels", "inputs": {name: nested lists}, "events": [{"id", "time", "display": {…}}]}`, or the values

@@ -1,4 +1,4 @@
-"""Arrays from files: npy, npz, and nested lists of JSON."""
+"""Reads arrays from files: npy, npz, and nested lists in JSON."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sequela_client.files.text_format import file_error
 
 
 def read_npy(path: Path) -> NDArray[Any] | FileTable:
-    """The array of a .npy file; an array with named fields is a table. Raises ValueError if there is none."""
+    """Reads the array of a .npy file, or a table if it has named fields. Raises ValueError if it cannot be used."""
     with path.open("rb") as file:
         try:
             array = np.lib.format.read_array(file, allow_pickle=False)
@@ -25,7 +25,7 @@ def read_npy(path: Path) -> NDArray[Any] | FileTable:
 
 
 def read_npz(path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays of a .npz file by name. Raises ValueError if one of them cannot be used."""
+    """Reads the arrays of a .npz file by name. Raises ValueError if one of them cannot be used."""
     with path.open("rb") as file, np.lib.npyio.NpzFile(file, allow_pickle=False) as archive:
         names = list(archive)
         try:
@@ -35,14 +35,14 @@ def read_npz(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def array_of_lists(where: str, lists: Any) -> NDArray[Any]:
-    """Nested lists of numbers as an array; null is NaN. Raises CallerError, which names the place at fault."""
+    """Converts nested lists of numbers to an array; null is NaN. Raises CallerError, naming the wrong element."""
     try:
         array = np.asarray(lists)
     except ValueError as error:
         raise file_error(where, f"its rows differ in length{_first_ragged(lists)}") from error
     if array.dtype.kind in "biuf":
         return array
-    # numpy makes objects of numbers beside null, and texts of numbers beside texts.
+    # numpy makes objects if there are numbers and null, and texts if there are numbers and texts.
     if array.dtype.kind not in "OU" or not isinstance(lists, list):
         raise file_error(where, "not an array of numbers")
     flat = [_number(where, index, lists) for index in np.ndindex(array.shape)]
@@ -53,9 +53,9 @@ def array_of_lists(where: str, lists: Any) -> NDArray[Any]:
 def check_array(array: NDArray[Any], where: str = "") -> NDArray[Any]:
     """Returns the array as it is. Raises ValueError if it does not hold numbers."""
     if array.dtype.kind not in "biuf":
-        raise ValueError(f"{where}it holds {_what(array)}, not numbers; write it with astype('float32')")
+        raise ValueError(f"{where}it contains {_what(array)}, not numbers; write it with astype('float32')")
     if array.ndim == 0:
-        raise ValueError(f"{where}it holds a single number without axes, not (events, columns)")
+        raise ValueError(f"{where}it is a single number, not an array (events, columns)")
     return array
 
 
@@ -72,7 +72,7 @@ def _what(array: NDArray[Any]) -> str:
 
 
 def _number(where: str, index: tuple[int, ...], lists: Any) -> float | int:
-    """One element of nested lists."""
+    """Returns one element of nested lists as a number. Raises CallerError if it is not one."""
     cell = lists
     for each in index:
         cell = cell[each]
@@ -88,7 +88,7 @@ def _number(where: str, index: tuple[int, ...], lists: Any) -> float | int:
 
 
 def _first_ragged(lists: Any) -> str:
-    """The place of the first row whose length differs."""
+    """Returns the place of the first row whose length differs."""
     if not isinstance(lists, list) or not all(isinstance(row, list) for row in lists):
         return ""
     other = next((at for at, row in enumerate(lists) if len(row) != len(lists[0])), 0)
@@ -96,19 +96,19 @@ def _first_ragged(lists: Any) -> str:
 
 
 def _table(path: Path, array: NDArray[Any]) -> FileTable:
-    """The table of a structured array, as pandas' to_records makes it."""
+    """Returns the table of a structured array, as pandas' to_records makes it."""
     names = array.dtype.names or ()
     if array.ndim != 1 or any(
         array.dtype[name].kind not in "biufU" or array.dtype[name].shape for name in names
     ):
-        raise ValueError("it has named fields that are not a single number or text")
+        raise ValueError("it has named fields with something other than a single number or text")
     rows = tuple(tuple(row) for row in array.tolist())
     if not rows:
-        raise ValueError("it holds no events")
+        raise ValueError("it has no events")
     return FileTable(path, rows, tuple(range(1, len(rows) + 1)), names, unit="row")
 
 
 def _plainly(error: ValueError) -> str:
     if "allow_pickle" in str(error):
-        return "it holds Python objects (written with allow_pickle), which are never loaded; use astype('float32')"
+        return "it contains Python objects (written with allow_pickle), which are never loaded; use astype('float32')"
     return re.sub(r"\s+", " ", str(error))

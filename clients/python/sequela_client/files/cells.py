@@ -8,7 +8,7 @@ import re
 Cell = str | float | int | bool | None
 """A cell as it is in the file; None is a JSON null."""
 
-# What programs write for a missing value, in lower case. None of these is read as a number.
+# The texts that programs write for a missing value, in lower case.
 _MISSING = frozenset(
     {"", "na", "n/a", "<na>", "#n/a", "#na", "nan", "-nan", "null", "none", "nil", "nat", "?", ".", "\\n"}
 )
@@ -24,19 +24,19 @@ _WORDS = {"true": 1, "false": 0}
 
 
 def is_missing(cell: Cell) -> bool:
-    """Whether the value is missing."""
+    """Returns whether the value is missing."""
     if isinstance(cell, str):
         return cell.strip().lower() in _MISSING
     return cell is None or (isinstance(cell, float) and math.isnan(cell))
 
 
 def number(cell: Cell, decimal: str = ".") -> float | int:
-    """The number in a cell; NaN for a missing value. Raises ValueError if it is not a number."""
+    """Returns the number in a cell; NaN for a missing value. Raises ValueError if it is not a number."""
     if is_missing(cell):
         return math.nan
     if not isinstance(cell, str):
         return _finite(cell, int(cell) if isinstance(cell, bool) else cell or 0)
-    # Some programs write the minus sign of typography.
+    # Some programs write the typographic minus sign, U+2212.
     text = cell.strip().replace("\u2212", "-")
     if text.lower() in _WORDS:
         return _WORDS[text.lower()]
@@ -62,7 +62,7 @@ def _finite(cell: Cell, value: float | int) -> float | int:
 
 
 def is_number(cell: Cell, decimal: str = ".") -> bool:
-    """Whether a cell is a number; a missing value is not."""
+    """Returns whether a cell is a number; a missing value is not."""
     try:
         return not is_missing(cell) and number(cell, decimal) is not None
     except ValueError:
@@ -70,12 +70,12 @@ def is_number(cell: Cell, decimal: str = ".") -> bool:
 
 
 def has_thousands(text: str) -> bool:
-    """Whether a text may be a number with thousands separators, such as 1,234 or 1.234.567,8."""
+    """Returns whether a text may be a number with thousands separators, such as 1,234 or 1.234.567,8."""
     return _THOUSANDS.fullmatch(text.strip()) is not None
 
 
 def has_decimal_comma(text: str) -> bool:
-    """Whether a text may be a number with a decimal comma."""
+    """Returns whether a text may be a number with a decimal comma."""
     return _DECIMAL_COMMA.fullmatch(text.strip()) is not None
 
 
@@ -83,9 +83,9 @@ def _why_not(text: str, decimal: str) -> str:
     if _INFINITE.fullmatch(text):
         return f"{text!r} is not a finite number"
     if decimal == "," and _NUMBER.fullmatch(text):
-        return f"{text!r} has a decimal point, the file was read with decimal commas (--decimal says which)"
+        return f"{text!r} has a decimal point, but the file was read with decimal commas; use --decimal ."
     if has_thousands(text):
-        return f"{text!r} seems to have separators for thousands; write the number without them"
+        return f"{text!r} seems to have thousands separators; write the number without them"
     if has_decimal_comma(text):
-        return f"{text!r} has a decimal comma, the file was read with decimal points (--decimal ,)"
+        return f"{text!r} has a decimal comma, but the file was read with decimal points; use --decimal ,"
     return f"{text!r} is not a number"

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from sequela_client.files.cells import has_decimal_comma, has_thousands, is_missing, is_number
 from sequela_client.files.text_format import TextFormat
 
-# Delimiters, and their names in messages. Of several that fit equally well the first is taken.
+# Delimiters, and their names in messages. If several fit equally well, the first is used.
 DELIMITERS = {"\t": "tabs", ";": "';'", "|": "'|'", ",": "','", " ": "spaces"}
 
 Row = tuple[int, list[str]]
-"""The number of the line on which a row ends, and the row."""
+"""The number of the line on which a row ends, and its cells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,22 +32,22 @@ class Dialect:
 
 
 def split_rows(lines: Sequence[str], delimiter: str) -> list[Row]:
-    """The rows with the numbers of their last lines, from 1 on; a blank line is an empty row."""
-    # With spaces as delimiter those at both ends of a line would make empty columns.
+    """Splits lines into rows, with the numbers of their last lines, from 1 on. A blank line is an empty row."""
+    # If spaces are delimiters, those at both ends of a line would make empty columns.
     trimmed = (line.strip(" \r\n") if delimiter == " " or not line.strip(" \r\n") else line for line in lines)
     reader = csv.reader(trimmed, delimiter=delimiter or "\x1f", skipinitialspace=True)
     return [(reader.line_num, row) for row in reader]
 
 
 def detect_dialect(lines: Sequence[str], text_format: TextFormat) -> Dialect:
-    """The dialect of these lines, as the caller says or as detected. Raises ValueError if it is ambiguous."""
+    """Returns the dialect that the caller gave, or detects it in the lines. Raises ValueError if it is ambiguous."""
     delimiter = (
         _delimiter(lines, text_format) if text_format.delimiter is None else _named(text_format.delimiter)
     )
     if text_format.decimal is not None:
         return Dialect(delimiter, text_format.decimal)
     rows = [row for row in split_rows(lines, delimiter) if row[1]]
-    # Commas between columns leave no decimal comma.
+    # If commas separate columns, they cannot be decimal marks.
     return Dialect(delimiter, "." if delimiter == "," else _decimal(rows))
 
 
@@ -55,16 +55,16 @@ def _named(delimiter: str) -> str:
     named = {"tab": "\t", "\\t": "\t", "comma": ",", "semicolon": ";", "space": " ", "pipe": "|"}
     chosen = named.get(delimiter, delimiter)
     if chosen not in DELIMITERS:
-        raise ValueError(f"--delimiter is {delimiter!r}, must be one of , ; | tab space")
+        raise ValueError(f"--delimiter must be one of , ; | tab space, not {delimiter!r}")
     return chosen
 
 
 def _delimiter(lines: Sequence[str], text_format: TextFormat) -> str:
-    """The delimiter that gives every row the same number of columns, and most of its cells numbers."""
+    """Returns the delimiter that gives every row the same number of columns, and most of its cells numbers."""
     candidates = [each for each in DELIMITERS if each != text_format.decimal]
     rows = {each: [row for _, row in split_rows(lines, each) if row] for each in candidates}
     regular = [each for each in candidates if _regular(rows[each])]
-    # Texts with the same number of words in each line look like columns.
+    # A text with the same number of words in each line would look like columns.
     if " " in regular and not _all_numbers(rows[" "]):
         regular.remove(" ")
     if regular:
@@ -76,26 +76,26 @@ def _delimiter(lines: Sequence[str], text_format: TextFormat) -> str:
 
 
 def _regular(rows: Sequence[Sequence[str]]) -> bool:
-    """Whether all rows have the same number of columns, more than one; a header may have one name less."""
+    """Returns whether all rows have the same number of columns, more than one; a header may have one name less."""
     widths = set(map(len, rows[1:] or rows))
     return len(widths) == 1 and min(widths) > 1 and len(rows[0]) in (min(widths), min(widths) - 1)
 
 
 def _all_numbers(rows: Sequence[Sequence[str]]) -> bool:
-    """Whether all rows below a header have numbers only. Spaces occur within texts, too."""
+    """Returns whether all rows below a header have numbers only. Spaces occur within texts, too."""
     cells = [cell for row in rows[1:] or rows for cell in row]
     return all(is_missing(cell) or is_number(cell) or is_number(cell, ",") for cell in cells)
 
 
 def _numeric(rows: Sequence[Sequence[str]], delimiter: str) -> float:
-    """The share of cells that are numbers, with the decimal mark that fits better."""
+    """Returns the share of cells that are numbers, with the decimal mark that fits better."""
     cells = [cell for row in rows for cell in row]
     marks = "." if delimiter == "," else ".,"
     return max(sum(is_number(cell, mark) for cell in cells) for mark in marks) / len(cells)
 
 
 def _decimal(rows: Sequence[Row]) -> str:
-    """The decimal mark. Raises ValueError if both occur, or if a comma may separate thousands."""
+    """Returns the decimal mark. Raises ValueError if both occur, or if a comma may separate thousands."""
     cells = [(number, cell.strip()) for number, row in rows for cell in row]
     commas = [(number, cell) for number, cell in cells if has_decimal_comma(cell)]
     if not commas:
@@ -103,12 +103,12 @@ def _decimal(rows: Sequence[Row]) -> str:
     points = [(number, cell) for number, cell in cells if "." in cell and is_number(cell)]
     if points:
         raise ValueError(
-            f"line {commas[0][0]} has {commas[0][1]!r} and line {points[0][0]} has {points[0][1]!r}: which is the "
-            "decimal mark? Use --decimal , or --decimal ."
+            f"line {commas[0][0]} has {commas[0][1]!r} and line {points[0][0]} has {points[0][1]!r}, so the decimal "
+            "mark is not clear; use --decimal , or --decimal ."
         )
     if all(has_thousands(cell) for _, cell in commas):
         raise ValueError(
-            f"line {commas[0][0]}: {commas[0][1]!r} may have a decimal comma or a separator for thousands; "
-            "use --decimal , or write the number without a separator"
+            f"line {commas[0][0]}: {commas[0][1]!r} may have a decimal comma or a thousands separator; "
+            "use --decimal , or write the number without the separator"
         )
     return ","

@@ -1,4 +1,4 @@
-"""A table as it is in its file: rows of cells, oldest event first, and the names of the columns."""
+"""The table in a file: rows of cells, oldest event first, and the names of the columns."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class FileTable:
         rows: the cells of each row.
         lines: the place of each row in the file, counted in `unit`s.
         names: one for each column, or none.
-        remark: names of columns that are only in a comment.
+        remark: the names of columns that a comment gives, if there is no header.
         unit: line, row or record.
-        decimal: the decimal mark of cells that are texts.
+        decimal: the decimal mark of numbers in text.
         seen: how the file was read, for messages.
     """
 
@@ -44,36 +44,36 @@ class FileTable:
         return len(self.rows[0]) if self.rows else len(self.names)
 
     def column(self, index: int) -> tuple[Cell, ...]:
-        """The cells of a column."""
+        """Returns the cells of a column."""
         return tuple(row[index] for row in self.rows)
 
     def title(self, index: int) -> str:
-        """What messages call a column."""
+        """Returns the name of a column for messages."""
         return f"column {index + 1}" + (f" ({self.names[index]})" if self.names and self.names[index] else "")
 
     def place(self, row: int, index: int) -> str:
-        """What messages call a cell."""
+        """Returns the name of a cell for messages."""
         return f"{self.unit} {self.lines[row]}, {self.title(index)}"
 
     def refusal(self, what: str) -> CallerError:
-        """An error about this file."""
+        """Returns an error about this file."""
         return file_error(self.path, what)
 
     def number(self, row: int, index: int) -> float | int:
-        """The number in a cell; NaN if it is missing. Raises CallerError, which names the cell."""
+        """Returns the number in a cell; NaN if it is missing. Raises CallerError, which names the cell."""
         try:
             return number(self.rows[row][index], self.decimal)
         except ValueError as error:
             raise self.refusal(f"{self.place(row, index)}: {error}{self._how()}") from error
 
     def present(self, row: int, index: int) -> float | int:
-        """The number in a cell. Raises CallerError also if it is missing."""
+        """Returns the number in a cell. Raises CallerError if it is missing or not a number."""
         if is_missing(self.rows[row][index]):
             raise self.missing(row, index)
         return self.number(row, index)
 
     def missing(self, row: int, index: int, why: str = "") -> CallerError:
-        """An error about a missing value."""
+        """Returns an error about a missing value."""
         cell = self.rows[row][index]
         written = f" ({cell!r})" if isinstance(cell, str) and cell else ""
         advice = (
@@ -83,7 +83,7 @@ class FileTable:
         return self.refusal(f"{self.place(row, index)}: the value is missing{written}; {advice}")
 
     def picked(self, rows: Iterable[int]) -> FileTable:
-        """The table of these rows, in this order."""
+        """Returns the table of these rows, in this order."""
         chosen = list(rows)
         return replace(
             self,
@@ -96,7 +96,7 @@ class FileTable:
 
 
 def numbers(table: FileTable, columns: Sequence[int] | None = None) -> NDArray[np.float64]:
-    """These columns as numbers, (rows, columns). Raises CallerError if a cell is missing or not a number."""
+    """Converts columns to numbers, (rows, columns). Raises CallerError if a cell is missing or not a number."""
     order = range(table.width) if columns is None else columns
     return np.array(
         [[table.present(row, index) for index in order] for row in range(len(table.rows))], np.float64

@@ -12,9 +12,9 @@ _WAY_OUT = "use --header or --no-header"
 
 
 def has_header(rows: Sequence[Sequence[str]], decimal: str) -> bool:
-    """Whether the first row has names.
+    """Returns whether the first row has names.
 
-    Raises ValueError if it may be an event as well: a wrong guess would be a wrong answer that nobody notices.
+    Raises ValueError if the row may also be an event, because nobody would notice a wrong guess.
     """
     first, rest = rows[0], rows[1:]
     numeric = [is_number(cell, decimal) for cell in first]
@@ -23,17 +23,16 @@ def has_header(rows: Sequence[Sequence[str]], decimal: str) -> bool:
     if all(number or is_missing(cell) for number, cell in zip(numeric, first, strict=True)):
         return _numbered(first, rest)
     texts = [cell for number, cell in zip(numeric, first, strict=True) if not number and not is_missing(cell)]
-    # What begins like a number is a date or a typing error, not a name.
     if all(map(_LIKE_A_NUMBER.match, texts)):
-        return False  # a date or a faulty number, which is reported where it is read
+        return False  # a date or a mistyped number, which is reported when it is read
     shown = next(cell for number, cell in zip(numeric, first, strict=True) if number)
     raise ValueError(
-        f"the first row has {texts[0]!r} and {shown!r}: names of columns, or an event? {_WAY_OUT}"
+        f"the first row has {texts[0]!r} and {shown!r}, and may be names of columns or an event; {_WAY_OUT}"
     )
 
 
 def _numbered(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
-    """Whether a row of numbers counts the columns, as pandas writes for columns without names."""
+    """Returns whether a row of numbers counts the columns, as pandas writes it for columns without names."""
     if first[0] == "" and len(first) > 1:
         return _counts(first[1:]) == 0  # the first column is pandas' index, which has no name
     start = _counts(first)
@@ -41,19 +40,19 @@ def _numbered(first: Sequence[str], rest: Sequence[Sequence[str]]) -> bool:
         return False
     columns = list(zip(*(row[: len(first)] for row in rest), strict=False))
     written = [all(_is_decimal(cell) for cell in column) for column in columns]
-    # If it were an event, its numbers would have a decimal point, like those below it.
+    # An event would have decimal marks in the columns whose other numbers have them.
     if start == 0 and (all(written) if len(first) < 3 else any(written)):
         return True
     if start == 0 or (len(first) > 2 and all(written)):
         raise ValueError(
-            f"the first row counts {', '.join(first[:3])}{', …' if len(first) > 3 else ''}: numbers of columns, or an "
-            f"event? {_WAY_OUT}"
+            f"the first row counts {', '.join(first[:3])}{', …' if len(first) > 3 else ''}, and may be numbers of "
+            f"columns or an event; {_WAY_OUT}"
         )
     return False
 
 
 def _counts(row: Sequence[str]) -> int | None:
-    """The first number if the row counts up in even steps, and by one if it starts at 0; else None."""
+    """Returns the first number if the row counts up in even steps, and by one if it starts at 0; else None."""
     if not all(cell.strip().isdecimal() for cell in row):
         return None
     values = [int(cell) for cell in row]
@@ -63,5 +62,5 @@ def _counts(row: Sequence[str]) -> int | None:
 
 
 def _is_decimal(cell: str) -> bool:
-    """Whether a cell has a decimal mark or an exponent; a missing value counts as one that has."""
+    """Returns whether a cell has a decimal mark or an exponent; a missing value counts as one that has."""
     return is_missing(cell) or any(mark in cell for mark in ".,eE")

@@ -1,4 +1,4 @@
-"""Loads any file that can hold a sequence or a background. Columns are matched with features later."""
+"""Loads any file that can have a sequence or a background. Its columns are matched with features later."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _ADVICE = {
 
 @dataclass(frozen=True, slots=True)
 class FileContent:
-    """The content of a file: its values, and what else an alert in JSON has. `mean_event` is that of a background."""
+    """The content of a file: its values, and the other parts of an alert or a background in JSON."""
 
     path: Path
     values: FileValues
@@ -61,12 +61,12 @@ class FileContent:
 
 
 def is_data_file(text: str) -> bool:
-    """Whether it has the suffix of a data file, even of a kind that is not read."""
+    """Returns whether a name has the suffix of a data file, even of a kind that cannot be read."""
     return Path(text).suffix.lower() in _READERS.keys() | _ADVICE.keys()
 
 
 def load(path: Path, text_format: TextFormat | None = None) -> FileContent:
-    """What a file holds. Raises CallerError, naming the file and what is wrong in it."""
+    """Loads the content of a file. Raises CallerError, which names the file and what is wrong in it."""
     reader = _READERS.get(path.suffix.lower())
     if reader is None:
         raise _unknown(path)
@@ -77,14 +77,14 @@ def load(path: Path, text_format: TextFormat | None = None) -> FileContent:
     except OSError as error:
         raise CallerError(f"{path}: {error.strerror or error}", reason="FILE_NOT_READABLE") from error
     except Exception as error:
-        # Bad bytes make numpy, zipfile, csv and json raise a dozen unrelated errors; all mean the same here.
+        # For damaged files, numpy, zipfile, csv and json raise many kinds of errors, which all mean the same here.
         raise file_error(path, str(error) or type(error).__name__) from error
 
 
 def _unknown(path: Path) -> CallerError:
     ending = path.suffix.lower()
     if ending in _ADVICE:
-        return file_error(path, f"files that end in {ending} are not read: {_ADVICE[ending]}")
+        return file_error(path, f"files that end in {ending} cannot be read; {_ADVICE[ending]}")
     return file_error(path, f"its name must end in {', '.join(_READERS)}")
 
 
@@ -105,7 +105,7 @@ def _json(path: Path, text_format: TextFormat) -> FileContent:
     try:
         content = parse_json(text)
     except ValueError:
-        # With lines=True pandas writes one record in each line, whatever the name of the file.
+        # With lines=True, pandas writes one record on each line, whatever the name of the file.
         if text.count("\n") and text.lstrip().startswith(("{", "[")) and _first_line_is_json(text):
             return _from_json(path, parse_json_lines(text))
         raise
@@ -150,7 +150,7 @@ def _is_record(content: Any) -> bool:
 
 
 def _has_words(content: Mapping[str, Any]) -> bool:
-    """Whether lists by name hold texts, which makes them columns and not inputs."""
+    """Returns whether lists by name have texts, and so are columns, not inputs."""
     lists = list(content.values())
     return all(isinstance(each, list) for each in lists) and any(
         isinstance(cell, str) for each in lists for cell in each
@@ -179,7 +179,7 @@ def _check_keys(content: Mapping[str, Any], known: tuple[str, ...]) -> None:
 
 
 def _event(item: Mapping[str, Any]) -> EventInfo:
-    """An event's description. A time without a zone is taken as UTC, so that it is shown as it is written."""
+    """Reads what a file says about an event. A time without a zone is taken as UTC, so it is shown as it is written."""
     _check_keys(item, ("id", "time", "display"))
     time = datetime.fromisoformat(item["time"]) if item.get("time") else None
     if time is not None and time.tzinfo is None:

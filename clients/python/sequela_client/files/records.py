@@ -1,4 +1,4 @@
-"""Tables in JSON: records, columns by name, and what pandas writes."""
+"""Reads tables in JSON: records, columns by name, and the forms that pandas writes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sequela_client.files.file_table import FileTable
 
 
 def parse_json(text: str) -> Any:
-    """Parses JSON. Raises ValueError if it is not valid, or has a key twice, since either value may be meant."""
+    """Parses JSON. Raises ValueError if it is not valid, or if an object has a key twice."""
     try:
         return json.loads(text, object_pairs_hook=_object)
     except json.JSONDecodeError as error:
@@ -28,7 +28,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def parse_json_lines(text: str) -> list[Any]:
-    """Parses one JSON value in each line. Raises ValueError, which names the line."""
+    """Parses a JSON value on each line. Raises ValueError, which names the line."""
     values = []
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
@@ -41,7 +41,7 @@ def parse_json_lines(text: str) -> list[Any]:
 
 
 def table_in(path: Path, content: Any) -> FileTable | None:
-    """The table in a JSON value; None if it is not a table. Raises ValueError if the table is faulty."""
+    """Returns the table in a JSON value; None if it is not a table. Raises ValueError if the table is faulty."""
     match content:
         case [{}, *_]:
             return _from_records(path, content)
@@ -56,7 +56,7 @@ def table_in(path: Path, content: Any) -> FileTable | None:
 
 
 def columns_in(path: Path, content: Mapping[str, Sequence[Cell]]) -> FileTable | None:
-    """The table of columns by name; None if they are not columns of the same length."""
+    """Returns the table of columns by name; None if they are not columns of the same length."""
     columns = [list(column) for column in content.values()]
     if not columns or len(set(map(len, columns))) != 1 or not columns[0]:
         return None
@@ -66,14 +66,14 @@ def columns_in(path: Path, content: Mapping[str, Sequence[Cell]]) -> FileTable |
 
 
 def _from_records(path: Path, records: Sequence[Any]) -> FileTable:
-    """The table of records; a key that a record does not have is a missing value."""
+    """Returns the table of records; a key that a record does not have is a missing value."""
     names: dict[str, None] = {}
     for number, record in enumerate(records, 1):
         if not isinstance(record, Mapping):
             raise ValueError(f"record {number} is not an object of values by name, as the first one is")
         if "inputs" in record:
             raise ValueError(
-                f"record {number} has 'inputs': several alerts in one file? One file holds one sequence"
+                f"record {number} has 'inputs', as if the file had several alerts; write one file for each sequence"
             )
         names.update(dict.fromkeys(record))
     rows = [tuple(record.get(name) for name in names) for record in records]
@@ -88,15 +88,15 @@ def _from_rows(path: Path, names: tuple[str, ...], rows: Sequence[Any]) -> FileT
 
 
 def _from_mappings(path: Path, content: Mapping[str, Mapping[str, Any]]) -> FileTable:
-    """The table of nested objects: columns by row, pandas' default, or rows by column (orient="index")."""
+    """Returns the table of nested objects: columns by row, pandas' default, or rows by column (orient="index")."""
     outer, inner = list(content), [list(each) for each in content.values()]
     if any(set(each) != set(inner[0]) for each in inner):
         raise ValueError("its objects have different keys; write records: [{name: value, …}, …]")
     counted, counted_inside = _is_count(outer), _is_count(inner[0])
-    # Rows and columns cannot be told apart if both are numbered.
+    # If both are numbered, there is no way to know which are the rows.
     if counted and counted_inside:
         raise ValueError(
-            'rows and columns both have numbers for names; write records, or orient="split" in pandas'
+            'its rows and columns both have numbers as names; write records, or orient="split" in pandas'
         )
     if counted:
         return _from_records(path, list(content.values()))
@@ -112,9 +112,9 @@ def _table(path: Path, names: tuple[str, ...], rows: Sequence[tuple[Any, ...]], 
     for number, row in enumerate(rows, 1):
         for name, cell in zip(names, row, strict=True):
             if not _is_cell(cell):
-                raise ValueError(f"{unit} {number}, {name!r} holds {type(cell).__name__}, not one value")
+                raise ValueError(f"{unit} {number}, {name!r} is a {type(cell).__name__}, not a single value")
     if not rows or not names:
-        raise ValueError("it holds no events")
+        raise ValueError("it has no events")
     return FileTable(path, tuple(rows), tuple(range(1, len(rows) + 1)), names, unit=unit)
 
 

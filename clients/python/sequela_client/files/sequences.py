@@ -1,4 +1,4 @@
-"""Reads sequences and backgrounds from files whose columns are the model's, in the model's order."""
+"""Reads sequences and backgrounds from files that have the model's columns in the model's order."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sequela_client.inputs import BackgroundValues, Sequence
 
 
 def read_sequence(path: Path) -> Sequence:
-    """Reads a sequence and what the file says about it. The names of columns are not used.
+    """Reads a sequence, with its id, labels and events. The names of columns are not used.
 
     Raises CallerError, which names the file and what is wrong.
     """
@@ -23,7 +23,7 @@ def read_sequence(path: Path) -> Sequence:
 
 
 def read_background(path: Path) -> BackgroundValues:
-    """Reads a background; JSON may have `{"inputs": …, "mean_event": …}`. Raises CallerError."""
+    """Reads a background; JSON may have `{"inputs": …, "mean_event": …}`. Raises CallerError as `read_sequence`."""
     loaded = load(path)
     mean = loaded.mean_event
     return BackgroundValues(_values(loaded.values), None if mean is None else _values(mean))

@@ -1,4 +1,4 @@
-"""Decodes the bytes of a text file: UTF-8, or the encoding of the byte order mark or of the caller."""
+"""Decodes a text file: as the caller says, as its byte order mark says, or as UTF-8."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-# Other kinds of files that often have the name of a text file.
+# The first bytes of other kinds of files, which sometimes have the name of a text file.
 _OTHERS = (
     (b"PK\x03\x04", "a zip archive or an Excel workbook; save it as CSV"),
     (b"\x1f\x8b", "compressed with gzip; unpack it first"),
@@ -22,7 +22,7 @@ _OTHERS = (
 
 
 def decode_text(raw: bytes, encoding: str | None) -> str:
-    """The text. Raises ValueError if the bytes are not in the encoding, or not a text at all."""
+    """Decodes the bytes of a file. Raises ValueError if they are not in the encoding, or not text at all."""
     for start, what in _OTHERS:
         if raw.startswith(start):
             raise ValueError(f"this is {what}")
@@ -34,7 +34,7 @@ def decode_text(raw: bytes, encoding: str | None) -> str:
     # UTF-8 text has no zero bytes; UTF-16 without a mark has one beside every Latin letter.
     if b"\0" in raw:
         raise ValueError(
-            "it holds zero bytes: UTF-16 without a byte order mark? Save it as UTF-8, or use --encoding utf-16-le"
+            "it has zero bytes, like UTF-16 without a byte order mark; save it as UTF-8, or use --encoding utf-16-le"
         )
     try:
         return raw.decode("utf-8")
@@ -51,7 +51,7 @@ def _as_said(raw: bytes, encoding: str) -> str:
         return raw.decode(encoding).removeprefix("\ufeff")
     except LookupError as error:
         raise ValueError(
-            f"--encoding is {encoding!r}, which is not an encoding (utf-8, utf-16, latin-1, cp1252, …)"
+            f"--encoding must be the name of an encoding (utf-8, utf-16, latin-1, cp1252, …), not {encoding!r}"
         ) from error
     except UnicodeError as error:
         raise ValueError(f"it is not encoded as {encoding}: {error}") from error

@@ -1,4 +1,4 @@
-"""How a text file is written, and the error about a file that cannot be read."""
+"""The format of a text file, and the error about a file that cannot be read."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from sequela_client.errors import CallerError
 
 @dataclass(frozen=True, slots=True)
 class TextFormat:
-    """How a text file is written. What is None is detected.
+    """The format of a text file. Fields that are None are detected.
 
     Args:
         header: whether the first row has the names of the columns.
-        delimiter: what separates columns.
+        delimiter: the character between columns.
         decimal: the decimal mark of numbers.
         encoding: the encoding of the text.
     """
@@ -25,5 +25,5 @@ class TextFormat:
 
 
 def file_error(where: object, what: str) -> CallerError:
-    """The error about a file that cannot be read."""
+    """Returns the error about a file that cannot be read."""
     return CallerError(f"{where}: {what}", reason="FILE_INVALID")

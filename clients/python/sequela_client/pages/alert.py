@@ -23,20 +23,12 @@ from sequela_client.pages.rows import Row, event_rows
 from sequela_client.phrases import Phrases
 from sequela_client.plots.style import EXTRA
 from sequela_client.printable_text import printable
-from sequela_client.summary import Part, summary
+from sequela_client.summary import TIED, Part, RankedReason, summary
 
 if TYPE_CHECKING:
     from sequela_client.explanation import Explanation
 
 _DIGITS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """A reason as a sentence, and the attribution behind it."""
-
-    text: str
-    number: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +43,8 @@ class AlertPage:
     facts: tuple[Fact, ...]
     warnings: tuple[str, ...]
     parts: tuple[Part, ...]
-    reasons: tuple[Reason, ...]
+    reasons: tuple[RankedReason, ...]
+    tied: str
     events: tuple[Row, ...]
     static_values: tuple[Fact, ...]
     sections: tuple[Section, ...]
@@ -103,7 +96,8 @@ def alert_page(shown: Explanation, whole: Explanation) -> AlertPage:
         facts=head_facts(shown, words),
         warnings=_warnings(shown),
         parts=told.parts,
-        reasons=(),
+        reasons=told.reasons,
+        tied=TIED if any(each.tied for each in told.reasons) else "",
         events=events,
         static_values=statics,
         sections=tuple(sections(shown, words, events)),

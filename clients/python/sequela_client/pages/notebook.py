@@ -43,6 +43,11 @@ def explanation_html(explanation: Explanation) -> str:
     shown: Explanation = printable(explanation)
     words, told = Phrases(shown, _DIGITS), summary(shown)
     parts = [_title(told.headline), _paragraph(_about(shown))]
+    if told.reasons:
+        ranked = (
+            f"{each.rank}{'=' if each.tied else '.'} {each.number} {each.text}" for each in told.reasons
+        )
+        parts.append("".join(map(_paragraph, ranked)))
     parts += [f'<p class="warning">{escape(each.message)}</p>' for each in shown.warnings]
     if rows := event_rows(shown, words):
         parts.append(

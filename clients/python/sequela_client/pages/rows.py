@@ -66,7 +66,9 @@ def _event_row(explanation: Explanation, words: Phrases, item: Attribution, scal
         text = words.pruning() if item.kind is PlayerKind.PRUNED else ""
         return Row(block_name(words, item), number, bar, text, block=True)
     info = next((event.info for event in explanation.event_values if event.t == item.t), None)
-    details = tuple(filter(None, (words.time(item.t), info.id if info else "")))
+    weights = explanation.event_weights
+    weight = f"model's weight {weights[item.t - 1]:.3g}" if -len(weights) < item.t <= 0 else ""
+    details = tuple(filter(None, (words.time(item.t), info.id if info else "", weight)))
     values = tuple(_values(explanation, words, item.t))
     return Row(f"t={item.t}", number, bar, details=details, values=values)
 

@@ -1,5 +1,7 @@
-"""Checks to which addresses connections may be made. Each name is resolved once, and connections use the addresses that
-were checked, so that a DNS change in between cannot redirect them.
+"""Checks to which addresses connections may be made.
+
+Each name is resolved once, and connections use the addresses that were checked. A change of DNS in between cannot
+redirect them.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 IPV4_IN_IPV6 = (ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/48"), ip_network("::/96"))
-"""IPv6 whose last 32 bits are an IPv4 address: NAT64 (RFC 6052, RFC 8215) and the old compatible form (RFC 4291)."""
+"""IPv6 networks whose last 32 bits are an IPv4 address: NAT64 (RFC 6052, RFC 8215) and the form of RFC 4291."""
 ALL_NETWORKS = (ip_network("0.0.0.0/0"), ip_network("::/0"))
 
 
@@ -40,7 +42,7 @@ class AddressGuard:
         self._check([address])
 
     def look_up(self, timeout: float | None) -> tuple[str, ...]:
-        """Looks up the host.
+        """Looks up the addresses of the host, and checks them.
 
         Args:
             timeout: In seconds; None for no limit.
@@ -52,6 +54,7 @@ class AddressGuard:
             Forbidden: ENDPOINT_NOT_ALLOWED, if any of the addresses is not allowed.
             OSError: The name cannot be resolved (gaierror), or not in time (TimeoutError).
         """
+        # All addresses must be allowed, because the connection may use any of them.
         found = look_up(self.uri.host, self.uri.port, timeout)
         self._check([ip_address(address.partition("%")[0]) for address in found])
         return found
@@ -63,7 +66,7 @@ class AddressGuard:
                 "its host has an address that is not public and not in the operator's --endpoint-networks, or one "
                 "that is never allowed (link-local, multicast, unspecified)"
             )
-            raise not_allowed(f"{self.uri}: {text}")
+            raise not_allowed_error(f"{self.uri}: {text}")
 
     def _allows(self, address: Address) -> bool:
         if address.is_link_local or address.is_multicast or address.is_unspecified:
@@ -72,27 +75,30 @@ class AddressGuard:
 
 
 def open_guard(uri: EndpointUri) -> AddressGuard:
-    """For the operator's own endpoints: allows every address that is not always refused."""
+    """Returns the guard for the operator's own endpoints, which allows every address that is not always refused."""
     return AddressGuard(uri, ALL_NETWORKS)
 
 
-def not_allowed(text: str) -> Forbidden:
-    """The error for an endpoint that a request must not name."""
+def not_allowed_error(text: str) -> Forbidden:
+    """Returns the error for an endpoint that a request must not name."""
     violations = [Violation(URI_FIELD, text)]
     return Forbidden("ENDPOINT_NOT_ALLOWED", f"{URI_FIELD}: {text}", violations=violations)
 
 
 def is_public(address: Address) -> bool:
-    """Whether an address belongs to a host on the internet. Multicast and reserved addresses do not."""
+    """Returns whether an address belongs to a host on the internet. Multicast and reserved addresses do not."""
+    # `is_global` alone also accepts multicast and some reserved networks.
     reserved = address.is_private or address.is_reserved or address.is_loopback
     site_local = isinstance(address, IPv6Address) and address.is_site_local
     return address.is_global and not (reserved or site_local)
 
 
 def embedded_addresses(address: Address) -> Iterator[Address]:
-    """Where packets to an address end: the IPv4 addresses that an IPv6 address contains, or the address itself."""
+    """Yields where packets to an address end: the IPv4 addresses that an IPv6 address contains, or the address."""
     if isinstance(address, IPv4Address) or address.is_unspecified or address.is_loopback:
         yield address
+    # Tunnels deliver packets to the IPv4 address inside. Without these rules, ::ffff:127.0.0.1 would reach the loopback
+    # address.
     elif address.ipv4_mapped or address.sixtofour:
         yield address.ipv4_mapped or address.sixtofour or address
     elif address.teredo:
@@ -104,7 +110,7 @@ def embedded_addresses(address: Address) -> Iterator[Address]:
 
 
 def look_up(host: str, port: int, timeout: float | None) -> tuple[str, ...]:
-    """The addresses of a host in the resolver's order, without repetitions. Raises OSError."""
+    """Returns the addresses of a host in the resolver's order, without repetitions. Raises OSError."""
     answer: Future[tuple[str, ...]] = Future()
     # The system's resolver has no timeout, so a thread waits for it, as long as it takes.
     threading.Thread(target=_resolve, args=(answer, host, port), name="resolver", daemon=True).start()

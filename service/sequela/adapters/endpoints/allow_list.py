@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_network
 
-from sequela.adapters.endpoints.addresses import AddressGuard, not_allowed
+from sequela.adapters.endpoints.addresses import AddressGuard, not_allowed_error
 from sequela.adapters.endpoints.uri import SCHEMES, EndpointUri, read_host, read_port
 
 _PATTERN = re.compile(
@@ -45,7 +45,7 @@ class UriPattern:
             raise ValueError(f"{text!r} is not an endpoint pattern: {error}") from None
 
     def matches(self, uri: EndpointUri) -> bool:
-        """Whether a URI matches, part by part: a wildcard does not reach into the next part."""
+        """Returns whether a URI matches, part by part: a wildcard does not reach into the next part."""
         same_server = self.scheme == uri.scheme and self.port in (None, uri.port)
         return same_server and bool(self.host.fullmatch(uri.host) and self.path.fullmatch(uri.path))
 
@@ -70,8 +70,9 @@ class AllowList:
         """Returns the guard that checks its host's addresses. Raises Forbidden (ENDPOINT_NOT_ALLOWED)."""
         if not any(pattern.matches(uri) for pattern in self._patterns):
             text = "is not on the operator's list of endpoints that requests may name (--endpoint-allow)"
-            raise not_allowed(f"{uri} {text}")
+            raise not_allowed_error(f"{uri} {text}")
         guard = AddressGuard(uri, self._networks)
+        # An address in the URI can be checked without a look-up, so the request is refused before anything is opened.
         guard.check_literal()
         return guard
 
@@ -85,4 +86,5 @@ def _host_pattern(text: str) -> re.Pattern[str]:
 
 
 def _wildcard(text: str) -> re.Pattern[str]:
+    # All characters except the wildcard stand for themselves, above all the dot.
     return re.compile(re.escape(text).replace(r"\*", ".*"))

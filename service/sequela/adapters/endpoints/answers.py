@@ -1,4 +1,4 @@
-"""A model's answer: which of its outputs is the score, and the score's values as float64."""
+"""Finds the score among the outputs in an endpoint's answer, and converts its values to float64."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sequela.oip.datatypes import DATATYPES
 from sequela.oip.invalid_tensor import InvalidTensor
 from sequela.oip.json_numbers import json_array
-from sequela.oip.tensors import shown_shape
+from sequela.oip.tensors import format_shape
 
 
 class WrongAnswer(Exception):
@@ -32,6 +32,7 @@ def output_index(outputs: Sequence[tuple[str, str]], output: str) -> int:
     Raises:
         WrongAnswer: There is no such output, or there are several and none was named.
     """
+    # Without a name, every output is a candidate.
     named = [index for index, (name, _) in enumerate(outputs) if output in ("", name)]
     floats = [index for index in named if _is_float(outputs[index][1])]
     shown = ", ".join(f"{name!r} {datatype}" for name, datatype in outputs) or "none"
@@ -49,7 +50,7 @@ def output_index(outputs: Sequence[tuple[str, str]], output: str) -> int:
 
 
 def output_rows(name: str, values: NDArray[Any], rows: int) -> NDArray[np.float64]:
-    """An output's values as float64.
+    """Returns an output's values as float64.
 
     Args:
         name: The output's name.
@@ -62,7 +63,7 @@ def output_rows(name: str, values: NDArray[Any], rows: int) -> NDArray[np.float6
     if not values.shape and rows == 1:  # a model that squeezes all axes of size 1 squeezes the batch's too
         values = values.reshape(1)
     if not values.shape or values.shape[0] != rows:
-        text = f"has the shape {shown_shape(values.shape)} for {rows} rows; its first axis must be the batch"
+        text = f"has the shape {format_shape(values.shape)} for {rows} rows; its first axis must be the batch"
         raise WrongAnswer(f"output {name!r} {text}")
     return values.astype(np.float64)
 
@@ -71,7 +72,7 @@ def json_floats(values: Any, subject: str) -> NDArray[np.float64]:
     """Converts nested lists of numbers and booleans to an array. Null becomes NaN, as many servers write it.
 
     Raises:
-        WrongAnswer: For anything else. `subject` is what the values are, for the message.
+        WrongAnswer: The values are anything else. The message begins with `subject`, the name of the values.
     """
     try:
         return json_array(values).astype(np.float64)

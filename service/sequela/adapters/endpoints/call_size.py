@@ -32,10 +32,12 @@ def choose_call_rows(
 
     def total_seconds(size: int) -> float:
         calls = -(-rows // size)
+        # Calls in flight at the same time take one round together.
         rounds = -(-calls // concurrency)
         return rounds * call_seconds(min(size, rows))
 
     best = size = max_rows
+    # Halving is fine enough, since the time of a call is only an estimate.
     while size > 1:
         size //= 2
         shorter = call_seconds(size) < WORTHWHILE_SHARE * call_seconds(best)

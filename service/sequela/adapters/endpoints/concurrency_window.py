@@ -29,6 +29,7 @@ class CallTimes:
     def add(self, rows: int, seconds: float) -> None:
         """Records a call that was answered."""
         with self._lock:
+            # Sums with exponential weights, from which the least-squares line follows.
             self._calls = DECAY * self._calls + 1
             self._rows = DECAY * self._rows + rows
             self._squares = DECAY * self._squares + rows * rows
@@ -47,6 +48,7 @@ class CallTimes:
             variance = self._squares / self._calls - mean_rows**2
             covariance = self._products / self._calls - mean_rows * mean_seconds
         # One more row never makes a call shorter, and adds at most its share of a call.
+        # Rounding leaves a tiny variance if all calls had the same size.
         slope = covariance / variance if variance > 1e-9 * mean_rows**2 else 0.0
         slope = min(max(slope, 0.0), mean_seconds / mean_rows)
         return mean_seconds + slope * (rows - mean_rows)
@@ -75,10 +77,13 @@ class ConcurrencyWindow:
             self._learned_at = now
             self._shortest.clear()
             self._restart(self.size // 2, self._doubling)
+        # Calls are compared with calls of up to twice their size.
         size_class = rows.bit_length()
         shortest = self._shortest[size_class] = min(self._shortest.get(size_class, seconds), seconds)
+        # As in TCP Vegas (Brakmo and Peterson, 1995), time beyond the shortest is time spent in a queue.
         self._queued += 1 - shortest / max(seconds, 1e-9)
         self._calls += 1
+        # Decide once per window, because the times of single calls vary a lot.
         if self._calls >= self.size:
             self._decide(self._queued / self._calls * self.size)
 

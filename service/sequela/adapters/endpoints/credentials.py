@@ -22,19 +22,20 @@ class UnusableCredentials(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """The content of PEM files; None if there is none. Without an authority, the library's own roots are trusted."""
+    """The content of PEM files; None for a missing one. Without an authority, the library's own roots are trusted."""
 
     authority: bytes | None
     certificate: bytes | None
     key: bytes | None
 
+    # The default would show the private key in logs and tracebacks.
     def __repr__(self) -> str:
         return "Tls(…)"
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """Files with credentials; None if there is none.
+    """Files with credentials, or None for a missing one.
 
     Attributes:
         authority: PEM file with the authorities that may issue the endpoint's certificate.
@@ -61,6 +62,7 @@ class Credentials:
             self._check_plain()
         else:
             self.context()
+        # This reads the token, so that a missing file is noticed at once.
         self.metadata()
 
     def tls(self) -> Tls:
@@ -69,7 +71,7 @@ class Credentials:
         return Tls(*(None if file is None else _content(file) for file in files))
 
     def context(self) -> ssl.SSLContext:
-        """A context for Python's TLS. Raises UnusableCredentials."""
+        """Makes a context for Python's TLS. Raises UnusableCredentials."""
         context = self._default_context()
         if self.certificate and self.key:
             try:
@@ -81,9 +83,13 @@ class Credentials:
         return context
 
     def metadata(self) -> tuple[tuple[str, str], ...]:
-        """Headers for each call. Reads the token again, since its file may have changed. Raises UnusableCredentials."""
+        """Returns the headers of a call. Reads the token again each time, since its file may change.
+
+        Raises UnusableCredentials.
+        """
         if self.token is None:
             return ()
+        # Files with secrets often end with a line break.
         token = _content(self.token).decode(errors="replace").strip()
         if not _TOKEN.fullmatch(token) or len(token) > MAX_TOKEN_BYTES:
             allowed = f"one line of 1 to {MAX_TOKEN_BYTES} printable ASCII characters"

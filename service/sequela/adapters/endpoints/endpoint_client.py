@@ -15,7 +15,7 @@ from sequela.adapters.endpoints.limiter import Limiter
 from sequela.concurrency.deadline import Deadline, DeadlinePassed
 from sequela.errors import SequelaError
 from sequela.explain.evaluate.model_caller import even_slices
-from sequela.explain.ports import CallListener, EndpointInfo, Frame, RemoteRows
+from sequela.explain.ports import CallListener, EndpointInfo, PaddingRows, RemoteRows
 from sequela.explain.row_independence import RowIndependence
 from sequela.timeshap.cells import Cells
 
@@ -26,10 +26,10 @@ MAX_SECONDS_OF_ROWS = 0.25
 
 
 class Infer(Protocol):
-    """Sends one batch once, as `InferenceCall`."""
+    """Sends one batch once. `InferenceCall` implements it."""
 
-    def __call__(self, batch: Cells, frame: Frame, output_event: int, until: float) -> Outputs:
-        """Raw outputs (n, outputs) of a batch."""
+    def __call__(self, batch: Cells, padding: PaddingRows, output_event: int, until: float) -> Outputs:
+        """Returns the raw outputs (n, outputs) of a batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,7 @@ class EndpointClient:
     def info(self) -> EndpointInfo:
         """As in `RemoteEndpoint`."""
         terms = self.limiter.terms
+        # The operator may have changed the terms since the model was opened.
         return replace(self.opened_info, max_coalitions=terms.max_coalitions, estimator=terms.estimator)
 
     def check(self) -> None:
@@ -116,7 +117,9 @@ class _Sender:
 
     def score(self, part: slice) -> Outputs:
         """Returns the raw outputs (m, outputs) of the rows of one call. Retries the call if that may help."""
+        # Rows are built when their call begins, so that memory holds only those in flight.
         batch = self.rows.build(np.arange(part.start, part.stop))
+        # The last attempt follows after the loop, because its error goes to the caller.
         for failures in range(1, self.client.limiter.terms.attempts):
             try:
                 return self._send(batch, part)
@@ -135,7 +138,7 @@ class _Sender:
             deadline.check(end)
             self.listener.call_sent(sent_rows)
             start = deadline.now()
-            outputs = self.client.infer(batch, self.rows.frame, self.rows.output_event, end)
+            outputs = self.client.infer(batch, self.rows.padding, self.rows.output_event, end)
             self.listener.call_answered(part, outputs, deadline.now() - start)
         return outputs
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sequela.adapters.endpoints.credentials import Credentials
 from sequela.adapters.endpoints.endpoint_terms import EndpointTerms
+from sequela.adapters.endpoints.rest_answers import problem_text
 from sequela.adapters.endpoints.uri import EndpointUri
 from sequela.errors import InvalidInput, Violation
 from sequela.explain.options import Estimator
@@ -22,6 +23,7 @@ Positive = Annotated[float, Field(gt=0)]
 class _EndpointToml(BaseModel):
     """The keys of the file. Missing terms default to the server's settings. Paths are relative to the file's folder."""
 
+    # Strict, so that a number in quotes is reported instead of converted.
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, frozen=True)
 
     uri: str
@@ -35,6 +37,7 @@ class _EndpointToml(BaseModel):
     call_seconds: Positive | None = None
     attempts: Annotated[int, Field(ge=1, le=10)] | None = None
     max_coalitions: Annotated[int, Field(ge=128)] | None = None
+    # TOML has no enums, so this name has to be converted.
     estimator: Annotated[Estimator, Field(strict=False)] | None = None
     ca: str = ""
     certificate: str = ""
@@ -68,6 +71,7 @@ def read_endpoint(text: bytes, folder: Path, path: str, defaults: EndpointTerms)
     """
     keys = _parse(text, path)
     given = {item.name: getattr(keys, item.name) for item in fields(EndpointTerms)}
+    # Terms that the file does not state are the server's defaults.
     terms = EndpointTerms(
         **{name: getattr(defaults, name) if value is None else value for name, value in given.items()}
     )
@@ -105,7 +109,7 @@ def _problem_text(problem: Any) -> str:
         return f"{place}: not a key of an endpoint file; the keys are {', '.join(_EndpointToml.model_fields)}"
     if problem["type"] == "missing":
         return f"{place}: this key is required"
-    return f"{place}: {problem['msg']}, not {problem['input']!r}"
+    return f"{place}: {problem_text(problem)}, not {problem['input']!r}"
 
 
 def _beside(folder: Path, name: str) -> Path | None:

@@ -33,7 +33,7 @@ class EndpointTerms:
     max_coalitions: int = 2_048
     estimator: Estimator | None = None
 
-    def differing(self, other: EndpointTerms) -> tuple[str, ...]:
-        """The names of terms that differ, apart from `enabled`."""
+    def differences(self, other: EndpointTerms) -> tuple[str, ...]:
+        """Returns the names of terms that differ, apart from `enabled`."""
         names = (each.name for each in fields(self) if each.name != "enabled")
         return tuple(name for name in names if getattr(self, name) != getattr(other, name))

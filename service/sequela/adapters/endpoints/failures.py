@@ -20,7 +20,7 @@ RETRY_SECONDS = 1.0
 FIRST_BACKOFF_SECONDS = 0.05
 """The longest wait after the first failure of a call, in seconds. It doubles with each further failure."""
 MAX_WAIT_SECONDS = 1e6
-"""Longer timeouts, in seconds, are replaced by no timeout, because libraries reject them."""
+"""The longest timeout, in seconds. Longer ones are replaced by no timeout, because libraries reject them."""
 _ADDRESS = re.compile(r"ipv[46]:[^\s;]+?(?=:?(\s|;|$))")
 _CLOSED_EARLY = re.compile(
     r"(failed to connect|backends failing).*Socket closed|disconnected without sending", re.DOTALL
@@ -80,7 +80,7 @@ def one_line(text: str) -> str:
     return line if len(line) <= MAX_LINE_CHARACTERS else line[: MAX_LINE_CHARACTERS - 1] + "…"
 
 
-def unreachable(uri: EndpointUri, words: str) -> RetryableError:
+def unreachable_error(uri: EndpointUri, words: str) -> RetryableError:
     """Returns the error if an endpoint was not reached, closed the connection or is temporarily unavailable."""
     # gRPC's text contains the resolved address of the host, which callers must not see.
     known = _connection_problem(uri, words)
@@ -96,23 +96,23 @@ def _connection_problem(uri: EndpointUri, words: str) -> str:
     return found
 
 
-def overloaded(uri: EndpointUri, words: str, retry_after: float = RETRY_SECONDS) -> Overloaded:
+def overload_error(uri: EndpointUri, words: str, retry_after: float = RETRY_SECONDS) -> Overloaded:
     """Returns the error if an endpoint reports that it is overloaded."""
     text = f"{uri} is overloaded: {one_line(words)}"
     return Overloaded("ENDPOINT_OVERLOADED", text, retry_after=retry_after)
 
 
-def refused(uri: EndpointUri, words: str) -> DoesNotFit:
+def refusal(uri: EndpointUri, words: str) -> DoesNotFit:
     """Returns the error if an endpoint refuses a call or fails on it."""
     return DoesNotFit("ENDPOINT_REFUSED", f"{uri} refused the call: {one_line(words)}")
 
 
-def invalid_answer(uri: EndpointUri, detail: str) -> DoesNotFit:
+def invalid_answer_error(uri: EndpointUri, detail: str) -> DoesNotFit:
     """Returns the error if an endpoint's answer is not valid. `detail` may contain text from the endpoint."""
     return DoesNotFit("ENDPOINT_ANSWER_INVALID", f"the answer of {uri} is not valid: {one_line(detail)}")
 
 
-def unusable(uri: EndpointUri, detail: str) -> DoesNotFit:
+def unusable_error(uri: EndpointUri, detail: str) -> DoesNotFit:
     """Returns the error if an endpoint cannot be called, because of credentials or of a call that is too large."""
     return DoesNotFit("ENDPOINT_REFUSED", f"{uri} cannot be called: {detail}")
 

@@ -15,15 +15,15 @@ from sequela.adapters.model_io.arrangement import arrange
 from sequela.adapters.model_io.feeds import Feeder
 from sequela.adapters.model_io.signature import InputSignature
 from sequela.adapters.model_io.states import state_axes
-from sequela.explain.ports import Frame
+from sequela.explain.ports import PaddingRows
 from sequela.explain.schema import InputSchema, Role
 from sequela.timeshap.cells import Cells
 
 
-def endpoint_feeds(interface: ModelInterface, batch: Cells, frame: Frame) -> Feeds:
+def endpoint_feeds(interface: ModelInterface, batch: Cells, padding: PaddingRows) -> Feeds:
     """Returns values by input name. Initial states come last, so the first value always has the batch as first axis."""
     feeds = _fill_up(
-        Feeder(interface.schema.inputs, interface.signature).feeds(batch, frame), interface.sizes.batch
+        Feeder(interface.schema.inputs, interface.signature).feeds(batch, padding), interface.sizes.batch
     )
     rows = len(next(iter(feeds.values())))
     server_inputs = {item.name: item for item in interface.server_signature.inputs}

@@ -1,4 +1,4 @@
-"""Messages of the Open Inference Protocol for calls to a model, and from its answers."""
+"""Writes calls and reads answers of the Open Inference Protocol over gRPC."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sequela.oip.tensors import named_tensors
 
 
 def infer_request(name: str, version: str, feeds: Feeds, output: str) -> pb.ModelInferRequest:
-    """A call with raw contents.
+    """Makes a call with raw contents.
 
     Args:
         name: The model's name.
@@ -30,7 +30,7 @@ def infer_request(name: str, version: str, feeds: Feeds, output: str) -> pb.Mode
 
 
 def read_description(name: str, version: str, message: pb.ModelMetadataResponse) -> Description:
-    """A server's description of a model, from its metadata.
+    """Reads a server's description of a model from its metadata.
 
     Raises:
         WrongAnswer: The metadata is of another model, or does not list the version.
@@ -46,7 +46,7 @@ def read_description(name: str, version: str, message: pb.ModelMetadataResponse)
 def read_output(
     request: pb.ModelInferRequest, answer: pb.ModelInferResponse, output: str
 ) -> NDArray[np.float64]:
-    """The values (n, …) of one output for the request's n rows; `output` as in `output_index`.
+    """Reads the values (n, …) of one output for the request's n rows. `output` is as in `output_index`.
 
     Raises:
         WrongAnswer: The answer is from another model or version, breaks the protocol, or is not for n rows.

@@ -19,12 +19,12 @@ from sequela.adapters.endpoints.answers import WrongAnswer
 from sequela.adapters.endpoints.credentials import Credentials, UnusableCredentials
 from sequela.adapters.endpoints.failures import (
     RetryableError,
-    invalid_answer,
-    overloaded,
-    refused,
+    invalid_answer_error,
+    overload_error,
+    refusal,
     seconds_left,
-    unreachable,
-    unusable,
+    unreachable_error,
+    unusable_error,
 )
 from sequela.adapters.endpoints.grpc_channel import GrpcChannelFinder
 from sequela.adapters.endpoints.grpc_messages import (
@@ -43,7 +43,7 @@ Request = TypeVar("Request")
 Answer = TypeVar("Answer")
 
 CLOSED = "Channel closed"
-"""gRPC's text for calls on a channel that was closed by us."""
+"""gRPC's text for calls on a channel that we closed."""
 CLOCK_SKEW_SECONDS = 0.05
 """A server may reach a deadline this many seconds earlier than we do."""
 _TOO_LARGE = re.compile(r"larger than max \((\d+) vs\.? (\d+)\)")
@@ -73,7 +73,7 @@ class GrpcTransport:
         try:
             described = read_description(self._uri.name, self._version, metadata)
         except WrongAnswer as error:
-            raise invalid_answer(self._uri, str(error)) from None
+            raise invalid_answer_error(self._uri, str(error)) from None
         return replace(described, max_rows=self._max_rows(until))
 
     def infer(self, feeds: Feeds, output: str, until: float) -> NDArray[np.float64]:
@@ -82,18 +82,19 @@ class GrpcTransport:
         size = request.ByteSize()
         if size > self._message_bytes:
             text = f"the call has {size} bytes, which exceeds the limit of {self._message_bytes} bytes"
-            raise unusable(self._uri, text)
+            raise unusable_error(self._uri, text)
         answer = self._call(lambda stub: stub.ModelInfer, request, until)
         try:
             return read_output(request, answer, output)
         except WrongAnswer as error:
-            raise invalid_answer(self._uri, str(error)) from None
+            raise invalid_answer_error(self._uri, str(error)) from None
 
     def ready(self, until: float) -> bool:
         """As `Transport.ready`."""
         request = pb.ModelReadyRequest(name=self._uri.name, version=self._version)
         try:
             return self._call(lambda stub: stub.ModelReady, request, until).ready
+        # Whatever is wrong with the endpoint, it does not take calls now.
         except (SequelaError, RetryableError, DeadlinePassed):
             return False
 
@@ -124,11 +125,11 @@ class GrpcTransport:
         except grpc.RpcError as error:
             self._raise_for(error, start, until)
         except UnusableCredentials as error:
-            raise unusable(self._uri, str(error)) from None
+            raise unusable_error(self._uri, str(error)) from None
         except (OSError, ValueError) as error:
             # gRPC raises ValueError if the channel was closed in the meantime.
             seconds_left(until)
-            raise unreachable(self._uri, str(error)) from None
+            raise unreachable_error(self._uri, str(error)) from None
         self._channel.note_answer()
         return answer
 
@@ -138,26 +139,28 @@ class GrpcTransport:
         detail = f"{code.name}: {words}"
         match code:
             case grpc.StatusCode.UNAVAILABLE:
+                # The host may have new addresses, so the next call looks the name up again.
                 self._channel.doubt()
-                raise unreachable(self._uri, words) from None
+                raise unreachable_error(self._uri, words) from None
             case grpc.StatusCode.CANCELLED if CLOSED in words:
-                raise unreachable(self._uri, words) from None
+                raise unreachable_error(self._uri, words) from None
             case grpc.StatusCode.DEADLINE_EXCEEDED if time.monotonic() >= until - CLOCK_SKEW_SECONDS:
                 self._channel.note_no_answer(start)
                 raise DeadlinePassed from None
             case grpc.StatusCode.CANCELLED | grpc.StatusCode.DEADLINE_EXCEEDED:
                 # Neither cancelled by us nor our deadline. The server may have done the work, so do not retry.
-                raise unreachable(self._uri, detail).error from None
+                raise unreachable_error(self._uri, detail).error from None
             case grpc.StatusCode.RESOURCE_EXHAUSTED:
                 self._raise_exhausted(words)
-        raise refused(self._uri, detail) from None
+        raise refusal(self._uri, detail) from None
 
     def _raise_exhausted(self, words: str) -> NoReturn:
         """Raises the error for an overloaded server, or for a message that was too large for us or for the server."""
         sizes = _TOO_LARGE.search(words)
         if sizes is None:
-            raise overloaded(self._uri, words) from None
+            raise overload_error(self._uri, words) from None
+        # The limit in gRPC's text shows on which side the message was too large.
         if int(sizes[2]) == self._message_bytes:
             text = f"the answer has {sizes[1]} bytes, over the limit of {self._message_bytes} bytes"
-            raise invalid_answer(self._uri, text) from None
-        raise refused(self._uri, words) from None
+            raise invalid_answer_error(self._uri, text) from None
+        raise refusal(self._uri, words) from None

@@ -24,7 +24,7 @@ from sequela.adapters.endpoints.credentials import Credentials, Tls
 from sequela.adapters.endpoints.failures import seconds_left
 
 WRITE_BYTES = 16 << 10
-"""Number of bytes to write at once: one TLS record."""
+"""The number of bytes to write at once: one TLS record."""
 IDLE_SECONDS = 30.0
 """How long an idle connection is kept, in seconds."""
 
@@ -40,7 +40,7 @@ class Exchange(threading.local):
 class HttpConnectionSpec:
     """Everything that is needed to open connections. Implements `ConnectionSpec`.
 
-    connect_seconds: time that connecting may take.
+    `connect_seconds` is how long connecting may take, the look-up of the name and TLS included.
     """
 
     guard: AddressGuard
@@ -62,6 +62,7 @@ class HttpConnections:
         self._network = _Network(guard, connect_seconds, self._exchange)
         self.pool = httpcore.ConnectionPool(
             ssl_context=context,
+            # The limiter already bounds the number of calls, and so of connections.
             max_connections=None,
             keepalive_expiry=IDLE_SECONDS,
             network_backend=self._network,
@@ -101,8 +102,10 @@ class _Network(httpcore.NetworkBackend):
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
         """Raises Forbidden, DeadlinePassed, OSError if the name cannot be resolved, and httpcore's errors."""
+        # Raised if there is no address to try.
         failed: Exception = httpcore.ConnectError("the host has no address")
         end = time.monotonic() + self._connect_seconds
+        # The name is looked up for every connection, because its addresses can change.
         for address in self._guard.look_up(self.left(end)):
             try:
                 left = self.left(end)
@@ -110,7 +113,7 @@ class _Network(httpcore.NetworkBackend):
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failed = error
             else:
-                return self.bounded(stream, end)
+                return self.limit(stream, end)
         raise failed
 
     def left(self, end: float) -> float:
@@ -123,13 +126,14 @@ class _Network(httpcore.NetworkBackend):
             raise httpcore.ConnectTimeout(f"no connection within {self._connect_seconds:g} s")
         return of_connecting if of_call is None else min(of_call, of_connecting)
 
-    def bounded(self, stream: httpcore.NetworkStream, end: float) -> httpcore.NetworkStream:
+    def limit(self, stream: httpcore.NetworkStream, end: float) -> httpcore.NetworkStream:
         """Wraps a stream so that it stops at the end of each call. `end` is the time by which it must be connected.
 
         Raises httpcore.ConnectError if the pool has been closed in the meantime.
         """
         wrapped = _Stream(stream, self, self._exchange, end)
         with self._lock:
+            # Under the lock, so that `cut` reaches every stream that is handed out.
             if self._open:
                 self._streams.add(wrapped)
                 return wrapped
@@ -155,10 +159,12 @@ class _Stream(httpcore.NetworkStream):
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002
         content = self._stream.read(max_bytes, seconds_left(self._exchange.until))
+        # An empty read means that the server closed the connection.
         self._exchange.closed_by_server = not content
         return content
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002
+        # In parts, each with the time that is left, so that a slow reader cannot hold a call beyond its end.
         for start in range(0, len(buffer), WRITE_BYTES):
             left = seconds_left(self._exchange.until)
             self._stream.write(buffer[start : start + WRITE_BYTES], left)
@@ -174,7 +180,7 @@ class _Stream(httpcore.NetworkStream):
     ) -> httpcore.NetworkStream:
         left = self._network.left(self._connected_by)
         stream = self._stream.start_tls(ssl_context, server_hostname, left)
-        return self._network.bounded(stream, self._connected_by)
+        return self._network.limit(stream, self._connected_by)
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)

@@ -14,7 +14,7 @@ from sequela.adapters.endpoints.feeds import endpoint_feeds
 from sequela.adapters.endpoints.model_interface import ModelInterface
 from sequela.adapters.model_io.scores import Scores
 from sequela.errors import DoesNotFit
-from sequela.explain.ports import Frame
+from sequela.explain.ports import PaddingRows
 from sequela.timeshap.cells import Cells
 
 
@@ -32,7 +32,9 @@ class InferenceCall:
     connection: Connection
     report_mismatch: Callable[[], None]
 
-    def __call__(self, batch: Cells, frame: Frame, output_event: int, until: float) -> NDArray[np.float64]:
+    def __call__(
+        self, batch: Cells, padding: PaddingRows, output_event: int, until: float
+    ) -> NDArray[np.float64]:
         """Sends one batch once. Arguments and result are as in `LocalModel.run`.
 
         Raises:
@@ -41,14 +43,16 @@ class InferenceCall:
             DoesNotFit: As `Transport.infer`; ENDPOINT_ANSWER_INVALID and MODEL_OUTPUT_NOT_FINITE.
         """
         rows = len(batch.events[0])
-        feeds = endpoint_feeds(self.interface, batch, frame)
+        feeds = endpoint_feeds(self.interface, batch, padding)
         sent_rows = len(next(iter(feeds.values())))
         infer = partial(self.connection.transport.infer, feeds, self.interface.output)
-        step = len(frame.before[0]) + batch.length - 1 + output_event
+        step = len(padding.before[0]) + batch.length - 1 + output_event
         try:
             outputs = self.connection.limiter.call(sent_rows, until, infer)
+            # Drop the rows that only filled up a fixed batch.
             return self._scores(outputs, sent_rows, step)[:rows]
         except DoesNotFit:
+            # The server may have a new model, so its description is requested again.
             self.report_mismatch()
             raise
 

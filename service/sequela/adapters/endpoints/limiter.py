@@ -28,18 +28,18 @@ from sequela.explain.telemetry import CircuitState, EndpointCalled, EndpointWind
 T = TypeVar("T")
 
 MAX_FAILURES = 5
-"""Number of consecutive failures that open the circuit breaker. Calls that were in flight together count as one."""
+"""The number of consecutive failures that opens the circuit breaker. Calls in flight together count as one."""
 LATE_FACTOR = 5.0
-"""A call that a deadline ended counts as failed if it took this many times as long as expected, and"""
+"""A call that a deadline ended counts as failed only if it took this many times as long as expected."""
 LATE_SECONDS = 1.0
-"""at least this many seconds."""
+"""Such a call must also have taken at least this many seconds."""
 
 
 class ProbeTarget(Protocol):
     """A connection through which the circuit breaker checks whether the endpoint is available again."""
 
     def ready(self) -> bool:
-        """Whether the endpoint would take calls now."""
+        """Returns whether the endpoint would take calls now."""
 
     def close(self) -> None:
         """Closes its connection."""
@@ -67,12 +67,14 @@ class Limiter:
         self._rate, self._in_flight = RowRate(), RowsInFlight()
         self._lock = threading.Lock()
         self._window = ConcurrencyWindow(terms.max_calls)
+        # The pool has threads for the most calls. The window decides how many of them are used.
         self._pool = WorkerPool(terms.max_calls, name="endpoint")
         self._pool.resize(self._window.size)
         self._failures, self._last_failure = 0, -math.inf
         report = _BreakerReport(label, observer)
         probe = partial(_any_ready, self.connections)
         self._breaker = CircuitBreaker(probe, report, retry_seconds, "endpoint-probe")
+        # The finalizer must not refer to the limiter, which would keep it alive forever.
         self._end = weakref.finalize(self, _end, self._pool, self._breaker)
 
     def run(self, jobs: Iterable[Callable[[], T]], deadline: Deadline, until: float) -> list[T]:
@@ -136,6 +138,7 @@ class Limiter:
         try:
             answer = infer(min(until, limit))
         except DeadlinePassed:
+            # If the caller's own deadline came first, the endpoint need not be at fault.
             self._report(rows, start, "DEADLINE_PASSED")
             if until <= limit:
                 self._note_deadline(rows, start)

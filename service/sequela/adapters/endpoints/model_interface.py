@@ -82,6 +82,7 @@ def read_interface(
     choice = choose_output(draft.schema.output, signature.outputs, draft.path, uri_path)
     output = choice.output
     _check_batch_first(draft)
+    _refuse_event_weights(draft)
     sizes = read_sizes(draft.schema.inputs, draft.server_signature, limits, draft.path)
     layout = _layout(_axes_of(output, description.outputs), output, sizes.length, draft, limits)
     # An endpoint does not say whether outputs are bounded; a schema may.
@@ -112,6 +113,16 @@ def _check_batch_first(draft: Draft) -> None:
             raise InvalidInput.at(draft.path, "SCHEMA_DOES_NOT_FIT", text)
 
 
+def _refuse_event_weights(draft: Draft) -> None:
+    """Raises InvalidInput for a schema with event weights, since endpoints are asked for one output only."""
+    if draft.schema.event_weights:
+        text = (
+            f"event_weights: is {draft.schema.event_weights!r}, but a model behind an endpoint is asked for its score "
+            "only; remove the key, or load the ONNX file"
+        )
+        raise InvalidInput.at(draft.path, "SCHEMA_DOES_NOT_FIT", text)
+
+
 def _signature(description: Description, schema_json: bytes, uri_path: str, schema_path: str) -> Signature:
     if description.inputs and description.outputs:
         return Signature(description.inputs, description.outputs)
@@ -121,18 +132,19 @@ def _signature(description: Description, schema_json: bytes, uri_path: str, sche
     schema = read_schema(schema_json, schema_path)
     inputs = description.inputs or tuple(map(_input, schema.inputs))
     if not inputs:
-        text = "inputs: missing, and the endpoint does not describe its model's inputs"
+        text = "inputs: must be given, because the endpoint does not describe its model's inputs"
         raise InvalidInput.at(schema_path, "SCHEMA_NEEDED", text)
     return Signature(inputs, description.outputs or (OutputSignature(schema.output),))
 
 
 def _input(item: InputSchema) -> InputSignature:
-    """An input as the schema alone describes it; the batch is the first axis."""
+    """Returns an input as the schema alone describes it. The batch is its first axis."""
     columns: tuple[AxisSize, ...] = item.shape or (item.width,)
     if item.role is Role.STATE:
         return InputSignature(item.name, item.dtype, item.dtype.value, (None, *columns))
     words = item.axes or SERVER_AXES[item.role]
     if (item.rank or RANKS[item.role]) < len(words):
+        # With fewer axes than that, the input has a single column and no axis for it.
         words = tuple(word for word in words if word is not Axis.FEATURES)
     sizes = {Axis.BATCH: (None,), Axis.TIME: (None,), Axis.FEATURES: columns}
     axes = tuple(size for word in words for size in sizes[word])
@@ -146,7 +158,7 @@ def _axes_of(output: str, outputs: tuple[OutputSignature, ...]) -> tuple[AxisSiz
 def _layout(
     axes: tuple[AxisSize, ...] | None, output: str, length: int | None, draft: Draft, limits: Limits
 ) -> OutputLayout:
-    """The layout of the output: (n), (n, outputs), (n, events) or (n, events, outputs).
+    """Returns the layout of the output: (n), (n, outputs), (n, events) or (n, events, outputs).
 
     If the axes are ambiguous, a schema must decide, since finding it out would cost rows.
     """
@@ -163,12 +175,12 @@ def _layout(
         raise InvalidInput.at(draft.path, "SCHEMA_NEEDED", text)
     inner = tuple(axis for axis in axes[1 + per_event :] if axis != 1)
     if not axes or len(inner) > 2 - per_event:
-        text = f"output {output!r} has {len(axes)} axes, {format_axes(axes)}, expected {EXPECTED}"
+        text = f"output {output!r} has {len(axes)} axes, {format_axes(axes)}, but must be {EXPECTED}"
         raise InvalidInput.at(draft.path, "MODEL_OUTPUT_UNSUPPORTED", text)
     sizes = [axis for axis in inner if isinstance(axis, int)]
     count = math.prod(sizes) if len(sizes) == len(inner) else known_columns
     if count > limits.max_columns:
-        text = f"output {output!r} has {count} columns, the limit is {limits.max_columns}"
+        text = f"output {output!r} has {count} columns, but the limit is {limits.max_columns}"
         raise InvalidInput.at(draft.path, "MODEL_TOO_LARGE", text)
     steps = 0 if per_event or len(sizes) < len(inner) else forecast_steps(_sizes(axes[1:]), output)
     return OutputLayout(per_event, count, steps)
@@ -185,8 +197,9 @@ def _sizes(axes: tuple[AxisSize, ...]) -> tuple[int, ...]:
 
 
 def _per_event(axes: tuple[AxisSize, ...], output: str, length: int | None, draft: Draft) -> bool:
-    """Whether there is an output for each event. A fixed second axis that is not the number of events holds outputs, or
-    steps of a forecast.
+    """Returns whether there is an output for each event.
+
+    A fixed second axis that is not the number of events holds outputs, or steps of a forecast.
     """
     if len(axes) < 2:
         return False

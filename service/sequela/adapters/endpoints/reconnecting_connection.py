@@ -14,7 +14,7 @@ SILENT_SECONDS = 0.8
 
 
 class Closeable(Protocol):
-    """A connection of some library."""
+    """A connection of any library."""
 
     def close(self) -> None:
         """Closes it. Calls in flight fail."""
@@ -40,12 +40,12 @@ class _SharedConnection(Generic[T]):
         self._calls, self._replaced = 0, False
 
     def enter(self) -> None:
-        """A call begins."""
+        """Records that a call begins."""
         with self._lock:
             self._calls += 1
 
     def leave(self) -> None:
-        """A call has ended."""
+        """Records that a call has ended."""
         with self._lock:
             self._calls -= 1
             self._close_if_unused()
@@ -103,7 +103,7 @@ class ReconnectingConnection(Generic[T]):
         self._doubtful = True
 
     def note_answer(self) -> None:
-        """A call was answered."""
+        """Records that a call was answered."""
         self._answered_at = time.monotonic()
 
     def note_no_answer(self, since: float) -> None:
@@ -125,6 +125,7 @@ class ReconnectingConnection(Generic[T]):
             spec = self._find_spec(timeout)
             if self._shared is None or spec != self._spec or self._silent:
                 self._replace(spec)
+            # Only now, so that the next call tries again if finding or opening fails.
             self._doubtful = self._silent = False
         assert self._shared is not None
         return self._shared

@@ -84,6 +84,7 @@ class EndpointRegistry:
         self._lock = threading.Lock()
         self._files: dict[ModelName, EndpointFile] = {}
         self._configured: dict[ModelName, EndpointAccess] = {}
+        # Weak references, so that a limiter and its threads end with the last model that uses it.
         self._request_limiters: WeakValueDictionary[EndpointUri, Limiter] = WeakValueDictionary()
         self._handles: LRUCache[tuple[str, ...], RemoteModelHandle] = LRUCache(rules.max_connections)
 
@@ -101,6 +102,7 @@ class EndpointRegistry:
             self._check_agreement(file)
             limiter = self._limiter_on_terms(owner, file)
             access = EndpointAccess(file.uri, file.version, limiter, file.credentials)
+            # Models that were opened before may use the old credentials and terms, so they are forgotten below.
             self._configured[owner] = access
             self._handles.clear()
         return self._connect(file.uri, file.version, access, None)
@@ -110,7 +112,7 @@ class EndpointRegistry:
         with self._lock:
             self._files.pop(owner, None)
             if access := self._configured.pop(owner, None):
-                access.limiter.amend(self._switched(access.uri, access.limiter.terms))
+                access.limiter.amend(self._with_switch(access.uri, access.limiter.terms))
                 self._handles.clear()
 
     def resolve(self, choice: EndpointModel, until: float) -> RemoteModel:
@@ -126,12 +128,13 @@ class EndpointRegistry:
             SequelaError, DeadlinePassed: As `RemoteModelHandle.model`.
         """
         uri = EndpointUri.parse(choice.uri, URI_FIELD)
+        # The schema decides how a model is read, so models with different schemas are different models.
         key = (str(uri), choice.version, hashlib.sha256(choice.schema_json).hexdigest())
         with self._lock:
             handle = self._handles.get(key) or self._open_handle(choice, uri)
             self._handles[key] = handle
         model = handle.model(until)
-        return model.named(ModelName(model.info.digest, 1).full)
+        return model.with_name(ModelName(model.info.digest, 1).full)
 
     def close(self) -> None:
         """Ends all calls, connections and threads."""
@@ -142,7 +145,7 @@ class EndpointRegistry:
 
     def _check_agreement(self, file: EndpointFile) -> None:
         for name, other in self._files.items():
-            differing = file.terms.differing(other.terms) if other.uri == file.uri else ()
+            differing = file.terms.differences(other.terms) if other.uri == file.uri else ()
             if differing:
                 text = (
                     f"{file.uri} is also in {name.model}/{name.version}, with different values of "
@@ -150,7 +153,7 @@ class EndpointRegistry:
                 )
                 raise InvalidInput("ENDPOINT_FILE_INVALID", text)
 
-    def _switched(self, uri: EndpointUri, terms: EndpointTerms) -> EndpointTerms:
+    def _with_switch(self, uri: EndpointUri, terms: EndpointTerms) -> EndpointTerms:
         """Returns these terms, disabled if any file disables the endpoint."""
         files = [other for other in self._files.values() if other.uri == uri]
         return replace(terms, enabled=all(other.terms.enabled for other in files))
@@ -159,8 +162,9 @@ class EndpointRegistry:
         """Returns the endpoint's limiter with these terms. If they need a new limiter, other owners get it when their
         files are read again.
         """
-        terms = self._switched(file.uri, file.terms)
+        terms = self._with_switch(file.uri, file.terms)
         known = {access.limiter for access in self._configured.values() if access.uri == file.uri}
+        # A limiter that has these terms already comes first, so that files that agree share one.
         for limiter in sorted(known, key=lambda limiter: limiter.terms != terms):
             if limiter.amend(terms):
                 return limiter

@@ -38,7 +38,7 @@ class RemoteModelSource:
     uri_path: str
     schema_path: str
 
-    def pinned(self, description: Description) -> bool:
+    def is_pinned(self, description: Description) -> bool:
         """Returns whether the model cannot change unnoticed: its version is listed by the server, or has a revision.
 
         Servers that do not list versions may ignore the requested one. A revision is the operator's own statement.
@@ -47,11 +47,12 @@ class RemoteModelSource:
         return bool(self.revision) or listed
 
     def digest(self, description: Description) -> str:
-        """The model's identity as 64 hexadecimal digits (docs/design.md §6.2).
+        """Returns the model's identity as 64 hexadecimal digits (docs/design.md §6.2).
 
         For a pinned model, it does not depend on other versions on the server.
         """
-        versions = () if self.pinned(description) else description.versions
+        versions = () if self.is_pinned(description) else description.versions
+        # If the server's description changes, the model is another one.
         said = [repr(description.inputs), repr(description.outputs), versions, description.platform]
         facts = [self.uri, self.version, self.revision, said, hashlib.sha256(self.schema_json).hexdigest()]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
@@ -103,7 +104,7 @@ def _client(
         uri=source.uri,
         version=source.version,
         revision=source.revision,
-        pinned=source.pinned(description),
+        pinned=source.is_pinned(description),
         platform=description.platform,
         max_coalitions=terms.max_coalitions,
         estimator=terms.estimator,
@@ -113,6 +114,7 @@ def _client(
         connection.limiter,
         InferenceCall(interface, connection, report_mismatch),
         CallLimits(connection.tensor_bytes, description.max_rows, interface.sizes.batch),
+        # Outputs of 16 bits are rounded more coarsely, so equal rows may differ by more.
         RowIndependence(HALF_TOLERANCE if interface.in_halves else TOLERANCE),
     )
 

@@ -53,7 +53,7 @@ class RemoteModelHandle:
     _refreshing: threading.Lock = field(default_factory=threading.Lock)
 
     def model(self, until: float) -> RemoteModel:
-        """The model as it is served now.
+        """Returns the model as it is served now.
 
         Args:
             until: When it is needed, on the monotonic clock.
@@ -69,7 +69,8 @@ class RemoteModelHandle:
         cached = self._cached
         if cached and Deadline.now() < cached.until and not self.doubtful:
             return cached.model
-        with self._locked(until):
+        with self._lock_refresh(until):
+            # Another thread has refreshed the model while this one waited.
             if self._cached is not cached and self._cached:
                 return self._cached.model
             if self._error and Deadline.now() < self._error_until:
@@ -78,7 +79,7 @@ class RemoteModelHandle:
 
     def refresh(self, until: float) -> RemoteModel:
         """Requests the description and returns the model as it is served now. Raises as `model`."""
-        with self._locked(until):
+        with self._lock_refresh(until):
             return self._refresh(until)
 
     def report_mismatch(self) -> None:
@@ -89,11 +90,13 @@ class RemoteModelHandle:
         try:
             description = self._describe(until)
         except (Unavailable, Overloaded) as error:
+            # Waiting threads get this error too, instead of asking an endpoint that is down one after another.
             self._error = error
             self._error_until = Deadline.now() + self.connection.limiter.retry_seconds
             raise
         self._error = None
         cached = self._cached
+        # The same description means the same model, which keeps what is known about its rows.
         if cached and cached.description == description:
             model = cached.model
         else:
@@ -129,7 +132,7 @@ class RemoteModelHandle:
             raise error.error from None
 
     @contextmanager
-    def _locked(self, until: float) -> Iterator[None]:
+    def _lock_refresh(self, until: float) -> Iterator[None]:
         left = until - Deadline.now()
         if not self._refreshing.acquire(timeout=min(max(left, 0.0), threading.TIMEOUT_MAX)):
             raise DeadlinePassed
@@ -140,5 +143,5 @@ class RemoteModelHandle:
 
 
 def _copy(error: SequelaError) -> SequelaError:
-    """The same error for another thread: raising one exception in two threads would mix their tracebacks."""
+    """Copies an error for another thread, because raising one exception in two threads would mix their tracebacks."""
     return type(error)(error.reason, error.message, retry_after=error.retry_after)

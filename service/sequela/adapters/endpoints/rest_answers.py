@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
+from pydantic_core import ErrorDetails
 
 from sequela.adapters.endpoints.answers import WrongAnswer
 from sequela.oip.metadata import ModelMetadata, TensorMetadata
@@ -35,7 +36,7 @@ class MetadataAnswer:
 
 @dataclass(frozen=True)
 class ConfigAnswer:
-    """A model's configuration, which only Triton has (version 2). `max_batch_size` 0: the model takes no batches."""
+    """A model's configuration, which only Triton has (version 2). If `max_batch_size` is 0, it takes no batches."""
 
     max_batch_size: int = 0
 
@@ -90,9 +91,9 @@ def read_answer(model: TypeAdapter[Answer], content: bytes, subject: str) -> Ans
     """Reads JSON.
 
     Args:
-        model: What the answer should be.
+        model: The expected type of the answer.
         content: The body of the answer.
-        subject: What the body is, for messages: "the answer".
+        subject: The name of the body in messages, such as "the answer".
 
     Raises:
         WrongAnswer: The text is not valid JSON, or does not have the expected form.
@@ -100,8 +101,18 @@ def read_answer(model: TypeAdapter[Answer], content: bytes, subject: str) -> Ans
     try:
         return model.validate_json(content)
     except ValidationError as error:
+        # One problem is enough. Values are left out, because they may be long.
         problem = error.errors(include_url=False, include_input=False)[0]
     if problem["type"] == "json_invalid":
         raise WrongAnswer(f"{subject} is not valid JSON: {problem['ctx']['error']}")
     field = ".".join(map(str, problem["loc"]))
-    raise WrongAnswer(f"{subject} does not have the expected form: {field and f'{field}: '}{problem['msg']}")
+    raise WrongAnswer(
+        f"{subject} does not have the expected form: {field and f'{field}: '}{problem_text(problem)}"
+    )
+
+
+def problem_text(problem: ErrorDetails) -> str:
+    """Says what is wrong with a value as a predicate: `must be a valid list`."""
+    if problem["type"] == "missing":
+        return "is missing"
+    return problem["msg"].replace("Input should be", "must be", 1)

@@ -14,12 +14,12 @@ from sequela.adapters.endpoints.credentials import Credentials, UnusableCredenti
 from sequela.adapters.endpoints.failures import (
     RETRY_SECONDS,
     RetryableError,
-    invalid_answer,
-    overloaded,
-    refused,
+    invalid_answer_error,
+    overload_error,
+    refusal,
     seconds_left,
-    unreachable,
-    unusable,
+    unreachable_error,
+    unusable_error,
 )
 from sequela.adapters.endpoints.http_connection import HttpConnections, HttpConnectionSpec
 from sequela.adapters.endpoints.reconnecting_connection import ReconnectingConnection
@@ -53,19 +53,19 @@ class Rest:
         self._connections: ReconnectingConnection[HttpConnections] = ReconnectingConnection(self._find_spec)
 
     def get(self, path: str, until: float) -> bytes:
-        """The body of the answer to GET."""
+        """Returns the body of the answer to GET."""
         return self._ask("GET", path, b"", until)
 
     def post(self, path: str, content: Any, until: float) -> bytes:
-        """The body of the answer to POST. `content` becomes JSON; numpy arrays become lists of numbers."""
+        """Returns the body of the answer to POST. `content` is sent as JSON, with numpy arrays as lists of numbers."""
         body = orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)
         if len(body) > self._limits.message_bytes:
             text = f"the call has {len(body)} bytes, which exceeds the limit of {self._limits.message_bytes} bytes"
-            raise unusable(self.uri, text)
+            raise unusable_error(self.uri, text)
         return self._ask("POST", path, body, until)
 
     def ready(self, path: str, until: float) -> bool:
-        """Whether the path exists and does not say that the model is not ready; the answer may be empty.
+        """Returns whether the path exists and does not say that the model is not ready. The answer may be empty.
 
         Raises as `Transport.describe`.
         """
@@ -80,7 +80,7 @@ class Rest:
         self._connections.close()
 
     def _find_spec(self, _timeout: float | None) -> HttpConnectionSpec:
-        """Names are looked up for every new connection, so that a way is found without."""
+        """Builds the spec without a look-up, because the guard looks names up for every new connection."""
         tls = self._credentials.tls() if self.uri.secure else None
         return HttpConnectionSpec(self._guard, self._credentials, tls, self._limits.connect_seconds)
 
@@ -88,13 +88,14 @@ class Rest:
         try:
             status, headers, content = self._exchange(method, path, body, until)
         except UnusableCredentials as error:
-            raise unusable(self.uri, str(error)) from None
+            raise unusable_error(self.uri, str(error)) from None
         except httpcore.RemoteProtocolError as error:
-            raise invalid_answer(self.uri, f"it does not speak HTTP/1.1: {error}") from None
+            raise invalid_answer_error(self.uri, f"it does not speak HTTP/1.1: {error}") from None
         except (httpcore.NetworkError, httpcore.TimeoutException, OSError) as error:
             seconds_left(until)
+            # The certificates may have been replaced, so the next call reads them again.
             self._connections.doubt()
-            raise unreachable(self.uri, str(error) or type(error).__name__) from None
+            raise unreachable_error(self.uri, str(error) or type(error).__name__) from None
         if not 200 <= status < 300:
             raise self._failure(status, headers, content)
         return content
@@ -120,6 +121,7 @@ class Rest:
             ("user-agent", user_agent()),
             ("content-type", "application/json"),
             ("accept", "application/json"),
+            # A compressed answer could exceed the limit on its size when it is unpacked.
             ("accept-encoding", "identity"),
             *self._credentials.metadata(),
         ]
@@ -128,24 +130,25 @@ class Rest:
     def _body(self, pieces: Iterable[bytes]) -> bytes:
         body = bytearray()
         for piece in pieces:
+            # Checked while reading, so that a server cannot fill the memory.
             body += piece
             if len(body) > self._limits.message_bytes:
-                text = f"an answer is over the limit of {self._limits.message_bytes} bytes"
-                raise invalid_answer(self.uri, text)
+                text = f"it exceeds the limit of {self._limits.message_bytes} bytes"
+                raise invalid_answer_error(self.uri, text)
         return bytes(body)
 
     def _failure(self, status: int, headers: Headers, content: bytes) -> SequelaError | RetryableError:
         """Returns the error for a status."""
         words = f"HTTP {status}: {_words(content)}"
         if status == UNAVAILABLE:
-            return unreachable(self.uri, words)
+            return unreachable_error(self.uri, words)
         if status in GATEWAYS:
-            return unreachable(self.uri, words).error
+            return unreachable_error(self.uri, words).error
         if status == OVERLOADED:
-            return overloaded(self.uri, words, _retry_after(headers))
+            return overload_error(self.uri, words, _retry_after(headers))
         if 300 <= status < 400:
             words = f"HTTP {status}, a redirect to {_header(headers, b'location')}, which is not followed"
-        return refused(self.uri, words)
+        return refusal(self.uri, words)
 
 
 def _words(content: bytes) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela.adapters.endpoints.answers import WrongAnswer, json_floats
-from sequela.adapters.endpoints.failures import RetryableError, invalid_answer
+from sequela.adapters.endpoints.failures import RetryableError, invalid_answer_error
 from sequela.adapters.endpoints.rest_answers import ANYTHING, PREDICT, read_answer
 from sequela.adapters.endpoints.rest_client import Rest
 from sequela.adapters.endpoints.transport import Description, Feeds
@@ -32,7 +32,7 @@ class RestV1Transport:
         try:
             read_answer(ANYTHING, self._rest.get(self._path, until), "the answer")
         except WrongAnswer as error:
-            raise invalid_answer(self._rest.uri, str(error)) from None
+            raise invalid_answer_error(self._rest.uri, str(error)) from None
         return Description()
 
     def infer(self, feeds: Feeds, output: str, until: float) -> NDArray[np.float64]:
@@ -42,7 +42,7 @@ class RestV1Transport:
             answer = read_answer(PREDICT, content, "the answer")
             return predictions(answer.predictions, output, len(next(iter(feeds.values()))))
         except WrongAnswer as error:
-            raise invalid_answer(self._rest.uri, str(error)) from None
+            raise invalid_answer_error(self._rest.uri, str(error)) from None
 
     def ready(self, until: float) -> bool:
         """As `Transport.ready`."""
@@ -57,7 +57,8 @@ class RestV1Transport:
 
 
 def instances(feeds: Feeds) -> Any:
-    """The rows of a call: arrays if there is one input, else objects of arrays by input name."""
+    """Returns the rows of a call: arrays if there is one input, and otherwise objects of arrays by input name."""
+    # orjson only serialises contiguous arrays.
     arrays = {name: np.ascontiguousarray(values) for name, values in feeds.items()}
     if len(arrays) == 1:
         return next(iter(arrays.values()))
@@ -76,18 +77,18 @@ def predictions(given: list[Any], output: str, rows: int) -> NDArray[np.float64]
         The output (n, …).
 
     Raises:
-        WrongAnswer: Another number of predictions, or predictions that are not numbers; no output of that name, or
-            several if no name was given.
+        WrongAnswer: The number of predictions is wrong, or they are not numbers. There is no output of that name, or
+            there are several and no name was given.
     """
     if len(given) != rows:
         raise WrongAnswer(f"it has {len(given)} predictions for {rows} rows; it must have one for each row")
     if given and all(isinstance(row, dict) for row in given):
-        given = _named(given, output)
+        given = _named_output(given, output)
     return json_floats(given, "predictions")
 
 
-def _named(rows: list[dict[str, Any]], output: str) -> list[Any]:
-    """One output of predictions that are objects."""
+def _named_output(rows: list[dict[str, Any]], output: str) -> list[Any]:
+    """Returns one output of predictions that are objects."""
     held = ", ".join(map(repr, rows[0])) or "none"
     if not output and len(rows[0]) > 1:
         # Do not guess which one is the score, since a score of exactly 1 looks like a label.
@@ -99,6 +100,7 @@ def _named(rows: list[dict[str, Any]], output: str) -> list[Any]:
     if any(name not in row for row in rows):
         raise WrongAnswer(f"predictions have no output {name!r}; they have {held}")
     values = [row[name] for row in rows]
+    # Checked here for a message that names the output.
     if any(isinstance(value, str) for value in values):
         raise WrongAnswer(f"output {name!r} holds strings, not numbers; predictions have {held}")
     return values

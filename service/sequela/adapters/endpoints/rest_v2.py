@@ -17,7 +17,7 @@ from sequela.adapters.endpoints.answers import (
     output_rows,
     valid_tensor,
 )
-from sequela.adapters.endpoints.failures import RetryableError, invalid_answer
+from sequela.adapters.endpoints.failures import RetryableError, invalid_answer_error
 from sequela.adapters.endpoints.rest_answers import CONFIG, INFER, METADATA, InferAnswer, read_answer
 from sequela.adapters.endpoints.rest_client import Rest
 from sequela.adapters.endpoints.signatures import description
@@ -26,7 +26,7 @@ from sequela.concurrency.deadline import DeadlinePassed
 from sequela.errors import SequelaError
 from sequela.oip.json_tensors import json_tensor
 from sequela.oip.metadata import model_mismatch, version_missing
-from sequela.oip.tensors import known_datatype, named_tensors, shaped
+from sequela.oip.tensors import known_datatype, named_tensors, reshape_elements
 
 
 class RestV2Transport:
@@ -38,18 +38,18 @@ class RestV2Transport:
 
     def describe(self, until: float) -> Description:
         """As `Transport.describe`."""
-        with self._checked():
+        with self._valid_answer():
             metadata = read_answer(METADATA, self._rest.get(self._path, until), "its metadata").metadata
             problem = model_mismatch(self._rest.uri.name, "", metadata.name, "")
             problem = problem or version_missing(self._version, metadata.versions)
             if problem:
                 raise WrongAnswer(f"its metadata {problem}")
-        return replace(description(metadata), max_rows=self._most_rows(until))
+        return replace(description(metadata), max_rows=self._max_rows(until))
 
     def infer(self, feeds: Feeds, output: str, until: float) -> NDArray[np.float64]:
         """As `Transport.infer`."""
         rows = len(next(iter(feeds.values())))
-        with self._checked():
+        with self._valid_answer():
             content = self._rest.post(f"{self._path}/infer", infer_request(feeds, output), until)
             return self._output(read_answer(INFER, content, "the answer"), output, rows)
 
@@ -64,7 +64,7 @@ class RestV2Transport:
         """As `Transport.close`."""
         self._rest.close()
 
-    def _most_rows(self, until: float) -> int | None:
+    def _max_rows(self, until: float) -> int | None:
         """Returns the largest batch, which Triton reports. Other servers do not have this path."""
         try:
             content = self._rest.get(f"{self._path}/config", until)
@@ -83,19 +83,19 @@ class RestV2Transport:
         with valid_tensor(found.name):
             known_datatype(found.datatype)
             values = json_floats(found.data, f"output {found.name!r}").reshape(-1)
-            return output_rows(found.name, shaped(values, found.shape), rows)
+            return output_rows(found.name, reshape_elements(values, found.shape), rows)
 
     @contextmanager
-    def _checked(self) -> Iterator[None]:
+    def _valid_answer(self) -> Iterator[None]:
         """Raises DoesNotFit (ENDPOINT_ANSWER_INVALID) for a WrongAnswer."""
         try:
             yield
         except WrongAnswer as error:
-            raise invalid_answer(self._rest.uri, str(error)) from None
+            raise invalid_answer_error(self._rest.uri, str(error)) from None
 
 
 def infer_request(feeds: Feeds, output: str) -> dict[str, Any]:
-    """The body of a call: each input's elements as one flat list in row-major order.
+    """Returns the body of a call, with each input's elements as one flat list in row-major order.
 
     Args:
         feeds: Arrays (n, …) by input name.

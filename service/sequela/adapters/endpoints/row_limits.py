@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from sequela.concurrency.deadline import Deadline, DeadlinePassed
 
 BURST_SECONDS = 1.0
-"""After a pause, the rows of this many seconds may be sent at once."""
+"""After a pause, as many rows may be sent at once as the rate allows in this many seconds."""
 POLL_SECONDS = 0.05
 """How often a thread that waits for its rows to be sent checks its deadline."""
 
@@ -44,7 +44,7 @@ class RowRate:
             raise
 
     def _reserve(self, seconds: float, now: float, until: float) -> float:
-        """Seconds to wait before rows that take so much of the rate may leave."""
+        """Reserves `seconds` of the rate, and returns how many seconds to wait before the rows may be sent."""
         with self._lock:
             start = max(self._next, now - BURST_SECONDS)
             ready = start + seconds  # a large call waits until all of its rows may leave
@@ -81,6 +81,7 @@ class RowsInFlight:
                 self._changed.notify_all()
 
     def _wait(self, rows: int, max_rows: int, deadline: Deadline, until: float) -> None:
+        # The queue of tickets keeps the order of arrival.
         ticket = object()
         self._queue.append(ticket)
         try:

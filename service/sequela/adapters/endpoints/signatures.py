@@ -1,4 +1,4 @@
-"""A server's metadata as the signature of its model."""
+"""Converts a server's metadata to the signature of its model."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from sequela.oip.datatypes import DATATYPES
 from sequela.oip.metadata import ModelMetadata, TensorMetadata
 
 MAX_AXES = 8
-"""Axes of an input, the batch included: those of an input in `sequela.v1`, whose sequences have no batch axis."""
+"""The most axes of an input, the batch included."""
 
 
 def description(metadata: ModelMetadata) -> Description:
-    """A server's description of its model, without the largest batch, which metadata does not tell.
+    """Converts metadata to a description, without the largest batch, which metadata does not contain.
 
     Raises:
         DoesNotFit: MODEL_INPUT_UNSUPPORTED for an input that is not a tensor of numbers with 1 to 8 axes.
@@ -26,12 +26,12 @@ def description(metadata: ModelMetadata) -> Description:
 
 
 def input_signatures(tensors: Iterable[TensorMetadata]) -> tuple[InputSignature, ...]:
-    """The inputs. Raises DoesNotFit as `description`."""
+    """Converts the metadata of inputs. Raises DoesNotFit as `description`."""
     return tuple(_input(tensor) for tensor in tensors)
 
 
 def output_signatures(tensors: Iterable[TensorMetadata]) -> tuple[OutputSignature, ...]:
-    """All outputs, those that do not hold numbers included."""
+    """Converts the metadata of all outputs, including those that do not hold numbers."""
     return tuple(
         OutputSignature(tensor.name, _content(tensor.datatype), tensor.datatype, _axes(tensor))
         for tensor in tensors
@@ -46,16 +46,16 @@ def _content(datatype: str) -> Content:
 
 def _input(tensor: TensorMetadata) -> InputSignature:
     if tensor.datatype not in DATATYPES:
-        text = f"holds {tensor.datatype or 'no datatype'}, must be one of {', '.join(DATATYPES)}"
-        raise _unsupported(tensor, text)
+        text = f"has {tensor.datatype or 'no datatype'}, but only {', '.join(DATATYPES)} are supported"
+        raise _unsupported_error(tensor, text)
     if not 1 <= len(tensor.shape) <= MAX_AXES:
-        text = f"has {len(tensor.shape)} axes, must be from 1 (the batch) to {MAX_AXES}"
-        raise _unsupported(tensor, text)
+        text = f"has {len(tensor.shape)} axes, but must have between 1 (the batch) and {MAX_AXES}"
+        raise _unsupported_error(tensor, text)
     datatype = DATATYPES[tensor.datatype]
     return InputSignature(tensor.name, datatype.input_dtype, datatype.dtype.name, _axes(tensor))
 
 
-def _unsupported(tensor: TensorMetadata, problem: str) -> DoesNotFit:
+def _unsupported_error(tensor: TensorMetadata, problem: str) -> DoesNotFit:
     return DoesNotFit("MODEL_INPUT_UNSUPPORTED", one_line(f"input {tensor.name!r} {problem}"))
 
 

@@ -37,14 +37,14 @@ class Description:
 class Transport(Protocol):
     """Calls one model of one server. Safe to call from several threads at once; connects at the first call.
 
-    `until` is on the monotonic clock: a call is over by then, whatever the server does. Errors are
+    `until` is on the monotonic clock: a call is over by then, whatever the server does. The errors are:
 
     DeadlinePassed                      the call was not over by `until`
     RetryableError (ENDPOINT_UNAVAILABLE)  not reached, connection lost, or the server says that it is unavailable
     Unavailable (ENDPOINT_UNAVAILABLE)  cancelled or timed out by the server or a gateway: the work may have been done
     Overloaded (ENDPOINT_OVERLOADED)    the server says that it is overloaded
     DoesNotFit (ENDPOINT_REFUSED)       the server refuses or fails: unknown model, wrong tensors, its model crashed,
-                                        credentials; its own words follow, cut to a line
+                                        credentials; its own text follows, cut to a line
     DoesNotFit (ENDPOINT_ANSWER_INVALID)  wrong shape, type, name or version in the answer, or too large an answer
     DoesNotFit (MODEL_INPUT_UNSUPPORTED)  `describe`: an input is not a tensor of numbers with 1 to 8 axes
     Forbidden (ENDPOINT_NOT_ALLOWED)    the host's name leads to an address that is not allowed
@@ -57,7 +57,7 @@ class Transport(Protocol):
         """Returns one output (n, …) of a batch of n rows. If `output` is empty, returns the only or the first one."""
 
     def ready(self, until: float) -> bool:
-        """Whether the server would take calls for the model now. Never raises."""
+        """Returns whether the server would take calls for the model now. Never raises."""
 
     def close(self) -> None:
         """Closes the connection. Calls in flight fail."""

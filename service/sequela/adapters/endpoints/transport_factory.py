@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sequela.adapters.endpoints.addresses import AddressGuard, open_guard
 from sequela.adapters.endpoints.credentials import Credentials, UnusableCredentials
-from sequela.adapters.endpoints.failures import unusable
+from sequela.adapters.endpoints.failures import unusable_error
 from sequela.adapters.endpoints.grpc_transport import GrpcTransport
 from sequela.adapters.endpoints.rest_client import Rest
 from sequela.adapters.endpoints.rest_v1 import RestV1Transport
@@ -36,11 +36,12 @@ def open_transport(
         DoesNotFit: ENDPOINT_REFUSED, if a file of the credentials cannot be used.
     """
     check_version(version)
+    # Link-local addresses, such as those of cloud metadata services, are refused for operators too.
     (guard or open_guard(uri)).check_literal()
     try:
         credentials.check(uri.secure)
     except UnusableCredentials as error:
-        raise unusable(uri, str(error)) from None
+        raise unusable_error(uri, str(error)) from None
     match uri.protocol:
         case EndpointProtocol.GRPC:
             return GrpcTransport(uri, version, credentials, limits, guard)

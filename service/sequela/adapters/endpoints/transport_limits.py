@@ -11,8 +11,8 @@ class TransportLimits:
     """Limits of a transport.
 
     Attributes:
-        message_bytes: Size of one call and of one answer at most.
-        connect_seconds: Time that connecting may take.
+        message_bytes: The maximum size of one call and of one answer.
+        connect_seconds: How long connecting may take.
     """
 
     message_bytes: int
@@ -20,7 +20,7 @@ class TransportLimits:
 
 
 def user_agent() -> str:
-    """The name that Sequela gives itself to endpoints."""
+    """Returns the name that Sequela gives itself to endpoints."""
     try:
         return f"sequela/{version('sequela')}"
     except PackageNotFoundError:  # run from its source

@@ -20,7 +20,7 @@ FORMS = (
 URI_FIELD, VERSION_FIELD = "model.endpoint.uri", "model.endpoint.version"
 MAX_CHARACTERS, MAX_SHOWN_CHARACTERS = 1024, 100
 MAX_HOST_CHARACTERS, MAX_LABEL_CHARACTERS, MAX_NAME_CHARACTERS = 253, 63, 200
-"""The first two are those of DNS."""
+"""The limits for hosts and labels are those of DNS (RFC 1035)."""
 PORTS = range(1, 1 << 16)
 
 _URI = re.compile(
@@ -58,9 +58,9 @@ class EndpointUri:
 
     @classmethod
     def parse(cls, text: str, field: str = URI_FIELD) -> EndpointUri:
-        """Reads a URI; `field` is what errors name. Raises InvalidInput (ENDPOINT_URI_INVALID)."""
+        """Reads a URI. Errors name `field`. Raises InvalidInput (ENDPOINT_URI_INVALID)."""
         if len(text) > MAX_CHARACTERS:
-            raise _invalid(field, text, f"has {len(text)} characters, the limit is {MAX_CHARACTERS}")
+            raise _invalid(field, text, f"has {len(text)} characters, but the limit is {MAX_CHARACTERS}")
         found = _URI.fullmatch(text)
         if found is None:
             raise _invalid(field, text, f"expected {FORMS}")
@@ -85,15 +85,15 @@ class EndpointUri:
     @property
     def authority(self) -> str:
         """`host:port`, with IPv6 addresses in brackets. The scheme's default port is omitted."""
-        host = bracketed(self.host)
+        host = add_brackets(self.host)
         return host if self.port == DEFAULT_PORTS.get(self.scheme) else f"{host}:{self.port}"
 
     def __str__(self) -> str:
         return f"{self.scheme}://{self.authority}{self.path}"
 
 
-def bracketed(host: str) -> str:
-    """A host as it is written before a port."""
+def add_brackets(host: str) -> str:
+    """Writes a host as it stands before a port, with IPv6 addresses in brackets."""
     return f"[{host}]" if ":" in host else host
 
 
@@ -108,7 +108,8 @@ def read_port(scheme: str, text: str | None) -> int:
 
 
 def read_host(text: str) -> str:
-    """A host name, an IPv4 address, or an IPv6 address in brackets, in its canonical form. Raises ValueError."""
+    """Reads a host name, an IPv4 address or an IPv6 address in brackets, in canonical form. Raises ValueError."""
+    # Hosts are compared with patterns, so each one has a single spelling.
     host = text.lower()
     if host.startswith("["):
         return _address(IPv6Address, host[1:-1])
@@ -122,7 +123,7 @@ def read_host(text: str) -> str:
 
 
 def read_name(text: str, what: str) -> str:
-    """A name that needs no escapes in a path. Raises ValueError."""
+    """Returns a name that needs no escapes in a path. Raises ValueError."""
     if not _NAME.fullmatch(text) or not text.strip(".") or len(text) > MAX_NAME_CHARACTERS:
         allowed = f"1 to {MAX_NAME_CHARACTERS} letters, digits, '_', '-', '.' and '~', not dots alone"
         raise ValueError(f"the {what} {text[:MAX_SHOWN_CHARACTERS]!r} is not {allowed}")

@@ -76,6 +76,7 @@ class ExplanationMetrics:
     def _observe(self, explanation: Explanation) -> None:
         if explanation.pruning:
             self._pruned.observe(explanation.pruning.pruned_events)
+        # Levels that were not computed would count as 0 seconds and 0 error.
         for name, level in _levels(explanation):
             self._seconds.labels(name).observe(level.quality.seconds)
             self._residual.labels(name).observe(level.quality.additivity_residual)
@@ -128,10 +129,11 @@ class ModelStateCollector(Collector):
         )
         for model, state in self._states().items():
             for each in ModelState:
+                # A series for each state, so that a change of state does not leave the old one at 1.
                 family.add_metric((model, each.value), each.value == state)
         yield family
 
 
 def _levels(explanation: Explanation) -> list[tuple[str, LevelExplanation]]:
-    """The levels that have attributions, with their names."""
+    """Returns the levels that have attributions, with their names."""
     return [(name, level) for name, level in explanation.levels.items() if level.attributions]

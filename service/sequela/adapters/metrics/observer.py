@@ -21,6 +21,7 @@ class PrometheusObserver:
     """Implements `Observer`: turns records into metrics, in a registry of its own."""
 
     def __init__(self, version: str) -> None:
+        # Not the global registry, so that several servers can exist in one process, as in tests.
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
@@ -45,6 +46,7 @@ class PrometheusObserver:
             "sequela_pool_waiting", "Requests with batches that wait for a thread.", registry=self.registry
         )
         size.set(pool.workers)
+        # These are read when they are scraped, so that batches need not update a gauge.
         busy.set_function(lambda: pool.busy)
         waiting.set_function(lambda: pool.waiting)
 

@@ -1,9 +1,9 @@
-"""What a model takes and gives, wherever it runs: signature, schema, input tensors, scores.
+"""Inputs and outputs of a model, wherever it runs: signature, schema, input tensors, scores.
 
 Both ONNX files and endpoints use these modules. In the order in which a model is loaded:
 
     step                                                         modules
-    1  what the model says of itself                             `signature`, `input_use`
+    1  what the model declares                                   `signature`, `input_use`
     2  read the schema that somebody wrote                       `schema_json`
     3  infer or complete the inputs, with the features           `schema_draft`
        - the role of each input                                  `input_roles`, `states`, `static_sequences`

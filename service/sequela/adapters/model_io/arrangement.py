@@ -48,6 +48,7 @@ class Arrangement:
     def order(self) -> tuple[int, ...]:
         """For each axis of the model, its index among the server's axes, if columns are not merged into one."""
         outer = [axis for axis in self.server_axes if axis is not Axis.FEATURES and axis in self.model_axes]
+        # In the server's order, columns come last.
         first = len(outer)
         indices: list[int] = []
         for axis in self.model_axes:
@@ -93,7 +94,9 @@ def arrange(item: InputSchema, seen: InputSignature) -> tuple[Arrangement, Input
     model_axes = item.axes or server_axes
     outer = [axis for axis in model_axes if axis is not Axis.FEATURES]
     count = seen.rank - len(outer)
+    # Masks have no columns, and lengths have one at most.
     most = {Role.MASK: 0, Role.LENGTH: 1}.get(item.role, count)
+    # A schema that lists the axes without `features` says that there is no axis of columns.
     if item.axes and Axis.FEATURES not in model_axes:
         most = 0
     if not server_axes or not 0 <= count <= most:

@@ -19,7 +19,7 @@ AXIS_NOUNS = {Axis.BATCH: "sequences", Axis.TIME: "events", Axis.FEATURES: "colu
 def assumptions(
     draft: Draft, signature: Signature, uses: Mapping[str, InputUse], independent_rows: bool
 ) -> tuple[ExplanationWarning, ...]:
-    """All warnings about the inputs.
+    """Returns all warnings about the inputs.
 
     Args:
         draft: The schema with which the model runs.
@@ -37,7 +37,8 @@ def assumptions(
         if item.name not in written:
             found += _flat_window(item, seen[item.name])
             found += _as_many_as_events(item, seen, draft.schema.inputs)
-        found += _shape_assumed(item, written.get(item.name), seen[item.name])
+        found += _assumed_shape(item, written.get(item.name), seen[item.name])
+        # If rows influence each other, the axis of sequences may really be that of events.
         if not independent_rows:
             found += _wrong_axis(item, written.get(item.name), uses.get(item.name))
     return tuple(found)
@@ -75,7 +76,7 @@ def _states(
 
 
 def _flat_window(item: InputSchema, seen: InputSignature) -> Iterator[ExplanationWarning]:
-    """Floats (n, 8) with nothing else over time: probably a table, or a window that was flattened."""
+    """Warns of floats (n, 8) with nothing else over time: probably a table, or a window that was flattened."""
     size = seen.axes[1] if seen.rank == 2 else None
     if (
         item.role is Role.EVENTS
@@ -95,7 +96,7 @@ def _flat_window(item: InputSchema, seen: InputSignature) -> Iterator[Explanatio
 def _as_many_as_events(
     item: InputSchema, seen: Mapping[str, InputSignature], inputs: Sequence[InputSchema]
 ) -> Iterator[ExplanationWarning]:
-    """Floats (n, 8) beside eight events: usually static columns, but a number for each event looks the same."""
+    """Warns of floats (n, 8) beside eight events: usually static columns, but maybe a number for each event."""
     size = seen[item.name].axes[1] if seen[item.name].rank == 2 else None
     events = [seen[each.name] for each in inputs if each.role is Role.EVENTS and not each.axes]
     if not (item.role is Role.STATIC and isinstance(size, int) and size > 1 and not item.shape):
@@ -110,12 +111,12 @@ def _as_many_as_events(
 
 
 def _with_role(inputs: Sequence[InputSchema], name: str) -> Iterator[InputSchema]:
-    """The inputs, with this one as events of one column."""
+    """Yields the inputs, with this one as events of one column."""
     for item in inputs:
         yield InputSchema(name, Role.EVENTS, item.dtype) if item.name == name else item
 
 
-def _shape_assumed(
+def _assumed_shape(
     item: InputSchema, written: InputSchema | None, seen: InputSignature
 ) -> Iterator[ExplanationWarning]:
     if item.role is Role.STATIC and len(item.shape) > 1 and not written:

@@ -1,4 +1,4 @@
-"""What the names of free axes mean. Exporters ask for such names, so most models have them."""
+"""The meaning of names of free axes. Exporters ask for such names, so most models have them."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ AXIS_LETTERS: dict[str, Axis] = {
 
 
 def axis_meaning(axis: AxisSize) -> Axis | None:
-    """What an axis counts, by its name; None if it has no name, or one that means nothing or several things."""
+    """Returns what an axis counts, by its name. Returns None if it has no name, or if the name is not clear."""
     if not isinstance(axis, str):
         return None
     words = [word for word in re.split(r"[^a-z]+", axis.lower()) if word]
+    # Letters count only if they are the whole name, as in (N, L, H).
     if len(words) == 1 and words[0] in AXIS_LETTERS:
         return AXIS_LETTERS[words[0]]
     meanings = {meaning for meaning, known in AXIS_WORDS.items() if not known.isdisjoint(words)}

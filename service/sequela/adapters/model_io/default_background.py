@@ -16,7 +16,7 @@ from sequela.explain.schema import ModelSchema
 
 
 def default_background(schema: ModelSchema, limits: Limits, path: str) -> Background | None:
-    """The schema's background, checked as one that a caller sends; None if it declares none.
+    """Returns the schema's background, checked like one that a caller sends, or None if it declares none.
 
     Args:
         schema: The complete schema.
@@ -39,4 +39,5 @@ def _array(name: str, rows: Sequence[float] | Sequence[Sequence[float]]) -> NDAr
     if len({len(row) for row in rows if isinstance(row, Sequence)}) > 1:
         text = f"the rows of {name!r} differ in length, but all need a value for each column"
         raise InvalidInput.at("background", "SCHEMA_DOES_NOT_FIT", text)
+    # `prepare_background` checks later whether the values fit the input's own type.
     return np.array(rows, dtype=np.float64)

@@ -1,7 +1,7 @@
 """Finds out which axes of an event input count sequences, events and columns.
 
 Most models take (batch, time, columns). Another order is recognised only if no other reading is possible, or if the
-graph itself tells. If only running the model can tell, an alternative is kept for the trial.
+graph itself shows it. If only a run of the model can show it, an alternative is kept for the trial.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ ORDERS: dict[int, tuple[AxisOrder, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class EventAxes:
-    """The order of an input's axes, and an alternative if a trial has to tell which of the two it is."""
+    """The order of an input's axes, and an alternative if a trial has to show which of the two it is."""
 
     order: AxisOrder
     alternative: AxisOrder | None = None
 
 
 class UndecidedAxes(Exception):
-    """Channels first is likely, but the usual order is possible: only a schema can tell."""
+    """Channels first is likely, but the usual order is possible, so a schema has to say which it is."""
 
     def __init__(self, item: InputSignature, use: InputUse, width: int | None) -> None:
         super().__init__(item.name)
         self.item, self.use, self.width = item, use, width
 
     def refusal(self, path: str, schema_text: Callable[[InputSchema], str]) -> InvalidInput:
-        """The error for the caller, with a schema for each reading.
+        """Returns the error for the caller, with a schema for each reading.
 
         Args:
             path: The field of the request that the error names.
@@ -56,7 +56,7 @@ class UndecidedAxes(Exception):
         return InvalidInput.at(path, "SCHEMA_NEEDED", text)
 
     def entry_of(self, item: InputSignature, order: AxisOrder) -> InputSchema:
-        """The schema entry of an event input whose axes are in this order."""
+        """Returns the schema entry of an event input whose axes are in this order."""
         columns = item.axes[order.index(Axis.FEATURES)]
         width = columns if isinstance(columns, int) else self.width or 1
         return InputSchema(item.name, Role.EVENTS, item.dtype, width, axes=order)
@@ -68,7 +68,7 @@ def event_axes(item: InputSignature, use: InputUse | None, width: int | None) ->
     Args:
         item: The input, in the model's own order.
         use: How the graph uses it, if that is known.
-        width: Its number of columns, if a schema tells it.
+        width: Its number of columns, if a schema states it.
 
     Raises:
         UndecidedAxes: Two orders are possible and neither the graph nor a trial can tell which it is.
@@ -94,12 +94,13 @@ def event_axes(item: InputSignature, use: InputUse | None, width: int | None) ->
 
 
 def _is_possible(order: AxisOrder, item: InputSignature, width: int | None) -> bool:
-    """Whether names and sizes of the axes allow this order."""
+    """Returns whether names and sizes of the axes allow this order."""
     if item.rank == 2 and order[0] is Axis.TIME:  # Unusual enough to need a name.
         several = isinstance(item.axes[1], int) and item.axes[1] > 1
         if axis_meaning(item.axes[0]) is not Axis.TIME or several != (order[1] is Axis.FEATURES):
             return False
     for axis, size in zip(order, item.axes, strict=True):
+        # A name that means something else rules this order out.
         if axis_meaning(size) not in (None, axis):
             return False
         if axis is Axis.FEATURES and not isinstance(size, int) and not (width and _may_be_free(item, size)):
@@ -110,5 +111,5 @@ def _is_possible(order: AxisOrder, item: InputSignature, width: int | None) -> b
 
 
 def _may_be_free(item: InputSignature, size: AxisSize) -> bool:
-    """An axis of columns is fixed, unless all axes are free or its name says that it counts columns."""
+    """Returns whether an axis of columns may be free: if all axes are, or if its name says that it counts columns."""
     return axis_meaning(size) is Axis.FEATURES or not any(isinstance(each, int) for each in item.axes)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sequela.adapters.model_io.signature import InputSignature, Signature
 from sequela.errors import DoesNotFit
-from sequela.explain.ports import Frame
+from sequela.explain.ports import PaddingRows
 from sequela.explain.schema import InputSchema, Role
 from sequela.timeshap.cells import Cells
 
@@ -24,22 +24,23 @@ class Feeder:
         inputs: The inputs as the schema describes them, in its order.
         signature: The inputs as the model has them, in the server's order of axes.
 
-    Initial states are not made here: whoever knows the model's own axes fills them in.
+    Initial states are not made here, because they need the model's own order of axes.
     """
 
     inputs: Sequence[InputSchema]
     signature: Signature
 
-    def feeds(self, batch: Cells, frame: Frame) -> dict[str, NDArray[Any]]:
-        """The inputs by name. Batch and frame are as in `Model.run`.
+    def feeds(self, batch: Cells, padding: PaddingRows) -> dict[str, NDArray[Any]]:
+        """Returns the inputs by name. Batch and padding are as in `LocalModel.run`.
 
         Raises:
             DoesNotFit: VALUE_OUT_OF_RANGE for a value that an input's element type does not hold.
         """
-        rows, before, after = len(batch.events[0]), len(frame.before[0]), len(frame.after[0])
+        rows, before, after = len(batch.events[0]), len(padding.before[0]), len(padding.after[0])
+        # Masks mark the padding on both sides of the events.
         is_event = np.repeat([0, 1, 0], [before, batch.length, after])
         values_by_role: dict[Role, Iterator[NDArray[Any]]] = {
-            Role.EVENTS: iter(batch.between(frame.before, frame.after).events),
+            Role.EVENTS: iter(batch.between(padding.before, padding.after).events),
             Role.STATIC: iter(batch.static),
         }
         feeds = {}
@@ -56,12 +57,12 @@ class Feeder:
         return feeds
 
     def signature_of(self, item: InputSchema) -> InputSignature:
-        """The signature of a schema's input."""
+        """Returns the signature of a schema's input."""
         return next(seen for seen in self.signature.inputs if seen.name == item.name)
 
 
 def _mask(item: InputSchema, is_event: NDArray[Any]) -> NDArray[Any]:
-    """1 for an event and 0 for padding; if the schema sets a value for padding, that value and 0 for an event."""
+    """Returns 1 for an event and 0 for padding, or the schema's value for padding and 0 for an event."""
     return np.where(is_event, 0.0, item.pad_value) if item.pad_value else is_event
 
 
@@ -78,13 +79,13 @@ def to_input_array(values: NDArray[Any], seen: InputSignature) -> NDArray[Any]:
 
 
 def _check_range(values: NDArray[Any], seen: InputSignature) -> None:
-    """Schemas know the large types only: cast to float16 a value could become infinite, to int8 another number."""
+    """Checks that values fit a smaller type than the schema's. A cast would make them infinite or other numbers."""
     wanted = np.dtype(seen.numpy_type)
     limits = np.finfo(wanted) if wanted.kind == "f" else np.iinfo(wanted)
     outside = (values < limits.min) | (values > limits.max)
     if outside.any():
         text = (
-            f"input {seen.name!r} takes {wanted.name}, from {limits.min} to {limits.max}; "
+            f"input {seen.name!r} takes {wanted.name}, from {limits.min} to {limits.max}, so "
             f"{values[outside][0]} does not fit"
         )
         raise DoesNotFit("VALUE_OUT_OF_RANGE", text)

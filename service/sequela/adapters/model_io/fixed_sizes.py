@@ -1,4 +1,4 @@
-"""The sizes that a model's inputs fix: sequences in a call, events in a sequence. Limits how large a call may be."""
+"""Reads and limits the sizes that a model's inputs fix: sequences in a call, events in a sequence."""
 
 from __future__ import annotations
 
@@ -35,15 +35,16 @@ def read_sizes(inputs: Sequence[InputSchema], signature: Signature, limits: Limi
         InvalidInput: MODEL_INPUT_UNSUPPORTED if inputs disagree; MODEL_TOO_LARGE beyond the limits.
     """
     over_time = {item.name for item in inputs if item.role in (Role.EVENTS, Role.MASK)}
+    # The batch of a state is not always its first axis.
     states = {item.name for item in inputs if item.role is Role.STATE}
     batch = _common("sequences", [item for item in signature.inputs if item.name not in states], 0, path)
     length = _common("events", [item for item in signature.inputs if item.name in over_time], 1, path)
     if (length or 0) > limits.max_events:
-        text = f"the model takes {length} events in every call, the limit is {limits.max_events}"
+        text = f"the model takes {length} events in every call, but the limit is {limits.max_events}"
         raise InvalidInput.at(path, "MODEL_TOO_LARGE", text)
     cells = (batch or 1) * (length or 1) * sum(item.width for item in inputs if item.role is not Role.STATE)
     if cells > MAX_CALL_CELLS:
-        text = f"the model takes {cells} numbers in every call, the limit is {MAX_CALL_CELLS}"
+        text = f"the model takes {cells} numbers in every call, but the limit is {MAX_CALL_CELLS}"
         raise InvalidInput.at(path, "MODEL_TOO_LARGE", text)
     return FixedSizes(batch, length)
 

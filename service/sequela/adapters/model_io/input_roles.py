@@ -50,7 +50,7 @@ class InputRoles:
 
     Attributes:
         inputs: The likely reading.
-        alternative: Another reading of their axes, if a trial has to tell which of the two is right.
+        alternative: Another reading of their axes, if a trial has to show which of the two is right.
     """
 
     inputs: tuple[InputSchema, ...]
@@ -66,9 +66,9 @@ def infer_inputs(signature: Signature, uses: Mapping[str, InputUse], path: str) 
         path: Where the model stands in the request, for errors.
 
     Raises:
-        InvalidInput: SCHEMA_NEEDED if the signature does not tell: a free number of columns, no events, two sequences
-            of different lengths, an order of axes that may be one or another, or a mask whose name may say that it
-            marks padding. MODEL_INPUT_UNSUPPORTED for inputs that no caller can send.
+        InvalidInput: SCHEMA_NEEDED if the signature leaves something open: a free number of columns, no events, two
+            sequences of different lengths, an ambiguous order of axes, or a mask whose name may say that it marks
+            padding. MODEL_INPUT_UNSUPPORTED for inputs that no caller can send.
     """
     states = {item.name for item in signature.inputs if is_state(item, uses.get(item.name), signature)}
     data = [item for item in signature.inputs if item.name not in states]
@@ -98,11 +98,11 @@ def _undecided_refusal(
     path: str,
     uses: Mapping[str, InputUse],
 ) -> InvalidInput:
-    """The error for undecided axes, with likely entries for the other inputs too.
+    """Returns the error for undecided axes, with likely entries for the other inputs too.
 
     Inputs of the same last axis probably have the same order as the undecided one.
     """
-    # Both readings go into the message, so that one can be pasted without looking anything up.
+    # Both readings go into the message, ready to be pasted.
     asked = undecided.item
     alike = {item.name for item in signature.inputs if item.rank == 3 and item.axes[2] == asked.axes[2]}
     try:
@@ -133,7 +133,7 @@ def complete_inputs(
         path: Where the schema stands in the request, for errors.
 
     Raises:
-        InvalidInput: SCHEMA_NEEDED for an order of axes that may be one or another.
+        InvalidInput: SCHEMA_NEEDED for an ambiguous order of axes.
     """
     seen = {item.name: item for item in signature.inputs}
     found: list[InputSchema] = []
@@ -157,7 +157,7 @@ def complete_inputs(
 
 
 def _with_shape(item: InputSchema, seen: InputSignature) -> InputSchema:
-    """The entry with the model's axes of columns, if there are several of known size."""
+    """Returns the entry with the model's axes of columns, if there are several of known size."""
     columns = seen.axes[2 if item.role is Role.EVENTS else 1 :]
     sizes = tuple(size for size in columns if isinstance(size, int))
     if item.shape:
@@ -170,10 +170,11 @@ def _with_shape(item: InputSchema, seen: InputSignature) -> InputSchema:
 def _check_numbers(
     data: Sequence[InputSignature], signature: Signature, uses: Mapping[str, InputUse], path: str
 ) -> None:
-    """Asks for a schema if an input has no axes: it holds one number for the whole call, which only people know."""
+    """Requires a schema if an input has no axes. It holds one number for the whole call, which nothing else reveals."""
     scalars = [item for item in data if item.rank == 0]
     if not scalars:
         return
+    # Infer the other inputs as if the numbers were not there, so that the message can show a whole schema.
     others = replace(signature, inputs=tuple(item for item in signature.inputs if item not in scalars))
     likely = (*infer_inputs(others, uses, path).inputs, *map(scalar_input, scalars))
     text = (
@@ -190,10 +191,11 @@ def _inputs(
     path: str,
     uses: Mapping[str, InputUse],
 ) -> tuple[InputSchema, ...]:
-    """All inputs with their roles, given the order of each one's axes."""
+    """Returns all inputs with their roles, given the order of each one's axes."""
     known = [item for item in signature.inputs if item.name not in states]
     seen = tuple(_in_order(item, orders.get(item.name, ())) for item in known)
     static = static_sequences([item for item in seen if item.rank >= 3], path)
+    # The steps of a known future say nothing about the axes of other inputs.
     others = tuple(item for item in seen if item.name not in static)
     lengths = {name for name, use in uses.items() if use.lengths}
     found = {
@@ -222,7 +224,7 @@ def _inputs(
 def _check_columns_and_masks(
     inputs: tuple[InputSchema, ...], seen: Sequence[InputSignature], path: str
 ) -> None:
-    """Asks for a schema if a number of columns is free, or if a mask's name says that it may mark padding."""
+    """Requires a schema if a number of columns is free, or if a mask's name says that it may mark padding."""
     known = {item.name: item for item in inputs}
     for item in seen:
         found = known[item.name]
@@ -241,7 +243,7 @@ def _with_input(inputs: tuple[InputSchema, ...], given: InputSchema) -> tuple[In
 
 
 def _in_order(item: InputSignature, order: AxisOrder) -> InputSignature:
-    """The input in the server's order, with several axes of columns left as they are."""
+    """Returns the input in the server's order, with several axes of columns left as they are."""
     usual = SERVER_AXES[Role.EVENTS]
     if order in ((), usual[: item.rank]):
         return item
@@ -272,31 +274,35 @@ def _role(item: InputSignature, inputs: Sequence[InputSignature]) -> Role:
 
 
 def _named_like_a_length(item: InputSignature) -> bool:
-    """Whether it is an integer (n), or (n, 1) as some exporters write it, with the name of a length."""
+    """Returns whether an input has integers (n), or (n, 1) as some exporters write it, and the name of a length."""
     one_value = item.rank == 1 or item.axes[1:] == (1,)
     return one_value and item.dtype in INTEGERS and LENGTH_NAME.search(item.name) is not None
 
 
 def _times(inputs: Sequence[InputSignature]) -> tuple[AxisSize, ...]:
-    """The sizes of the second axes that count events."""
+    """Returns the sizes of the second axes that count events."""
     triples = tuple(item.axes[1] for item in inputs if item.rank >= 3)
     return triples or tuple(item.axes[1] for item in inputs if item.rank == 2 and _is_over_time(item, inputs))
 
 
 def _is_over_time(item: InputSignature, inputs: Sequence[InputSignature]) -> bool:
-    """Whether the second axis of a rank-2 input counts events; masks are asked about elsewhere."""
+    """Returns whether the second axis of a rank-2 input counts events. `_role` decides about masks."""
     triples = [other.axes[1] for other in inputs if other.rank >= 3]
     fixed = isinstance(item.axes[1], int)
     if triples:
         return not (fixed and item.dtype.is_float) and any(
             _may_be_same(item.axes[1], time) for time in triples
         )
+    # Masks follow the time axis of the events, so they do not show where it is.
     pairs = [other for other in inputs if other.rank == 2 and not MASK_NAME.search(other.name)]
     return not fixed or len(pairs) == 1
 
 
 def _may_be_same(axis: AxisSize, time: AxisSize) -> bool:
-    """Whether two axes may be the same: free ones unless both have names, fixed ones if they have the same size."""
+    """Returns whether two axes may be the same.
+
+    Free axes may be the same unless both have names, and fixed ones if they have the same size.
+    """
     if isinstance(axis, int) or isinstance(time, int):
         return axis == time
     return axis == time or axis is None or time is None

@@ -1,4 +1,4 @@
-"""How the graph behind a model uses an input, as far as that tells what the input carries."""
+"""How the graph behind a model uses an input, as far as that shows what the input holds."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ It is the one that the schema names; otherwise the first of these rules that lea
     2  the only one that holds floats, where final states, attention weights and embeddings do not count
     3  the one whose name says that it is the score (SCORE_NAMES, the clearest names first)
 
-Whole numbers are class labels, so they are never chosen beside floats. If no rule decides, a schema is asked for.
+Whole numbers are class labels, so they are never chosen beside floats. If no rule decides, a schema is required.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sequela.explain.explanation import ExplanationWarning
 SIDE_OUTPUT_NAME = re.compile(
     r"^[hc]_?(n|t|out)$|hidden|cell|attention|attn|embed|(^|_)states?($|_)", re.IGNORECASE
 )
-"""Names of what models give beside a score: states, attention weights, embeddings."""
+"""Names of outputs that models return beside a score: states, attention weights, embeddings."""
 SCORE_NAMES = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
@@ -41,14 +41,14 @@ NOT_A_TENSOR = (
 
 @dataclass(frozen=True, slots=True)
 class OutputChoice:
-    """The chosen output's name, and warnings about the choice for whoever reads the answers."""
+    """The name of the chosen output, and warnings about the choice for readers of answers."""
 
     output: str
     warnings: tuple[ExplanationWarning, ...] = ()
 
 
 def choose_output(
-    wanted: str, outputs: Sequence[OutputSignature], schema_path: str, path: str
+    wanted: str, outputs: Sequence[OutputSignature], schema_path: str, path: str, weights: str = ""
 ) -> OutputChoice:
     """Chooses an output.
 
@@ -57,6 +57,7 @@ def choose_output(
         outputs: The model's outputs.
         schema_path: Where the schema stands in the request, for errors.
         path: Where the model stands in the request, for errors.
+        weights: The output that the schema names as `event_weights`, which is not the score; empty for none.
 
     Raises:
         InvalidInput: SCHEMA_DOES_NOT_FIT if the schema names no output of the model, or one that holds no numbers;
@@ -64,6 +65,8 @@ def choose_output(
     """
     if wanted:
         return OutputChoice(_find_named(wanted, outputs, schema_path).name)
+    outputs = [item for item in outputs if item.name != weights] or outputs
+    # Outputs of unknown type may hold numbers, so they remain candidates.
     usable = [item for item in outputs if item.content is not Content.NOT_NUMERIC]
     if not usable:
         text = f"output {outputs[0].description}: {NOT_A_TENSOR}"
@@ -80,7 +83,7 @@ def _find_named(wanted: str, outputs: Sequence[OutputSignature], path: str) -> O
     found = next((item for item in outputs if item.name == wanted), None)
     if found is None:
         names = ", ".join(item.name for item in outputs)
-        text = f"output: {wanted!r} is not an output of the model, which gives {names}"
+        text = f"output: {wanted!r} is not an output of the model, which has {names}"
         raise InvalidInput.at(path, "SCHEMA_DOES_NOT_FIT", text)
     if found.content is Content.NOT_NUMERIC:
         raise InvalidInput.at(path, "SCHEMA_DOES_NOT_FIT", f"output: {found.description}: {NOT_A_TENSOR}")
@@ -88,13 +91,13 @@ def _find_named(wanted: str, outputs: Sequence[OutputSignature], path: str) -> O
 
 
 def _without_side_outputs(floats: Sequence[OutputSignature]) -> Sequence[OutputSignature]:
-    """Without states, attention weights and embeddings, unless there is nothing else."""
+    """Leaves out states, attention weights and embeddings, unless there is nothing else."""
     scores = [item for item in floats if not item.final_state and not SIDE_OUTPUT_NAME.search(item.name)]
     return scores or floats
 
 
 def _named_like_a_score(outputs: Sequence[OutputSignature]) -> Sequence[OutputSignature]:
-    """Those with the clearest name of a score; all if none has one."""
+    """Returns the outputs whose names say most clearly that they are scores, or all if no name does."""
     if len(outputs) == 1:
         return outputs
     named = ([item for item in outputs if name.search(item.name)] for name in SCORE_NAMES)
@@ -110,7 +113,7 @@ def _choice_text(outputs: Sequence[OutputSignature]) -> str:
 def _warnings(chosen: OutputSignature, outputs: Sequence[OutputSignature]) -> Iterator[ExplanationWarning]:
     others = ", ".join(item.description for item in outputs if item is not chosen)
     if others:
-        text = f"Output {chosen.name!r} is explained; the model also gives {others}. "
+        text = f"Output {chosen.name!r} is explained; the model also has {others}. "
         text += 'To explain another one, set "output" in schema.json.'
         yield ExplanationWarning("OUTPUT_CHOSEN", text)
     if chosen.content is Content.WHOLE_NUMBERS:

@@ -1,4 +1,4 @@
-"""Reads from the shapes of a model's output what it holds: steps for events, columns, steps of a forecast."""
+"""Finds out from the shapes of an output whether it holds columns, steps for events, or steps of a forecast."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class OutputLayout:
     """What an output holds.
 
     Attributes:
-        per_event: Whether there are `count` outputs for each event, rather than for each sequence.
+        per_event: Whether there are `count` outputs for each event rather than for each sequence.
         count: The number of outputs.
         steps: If they are steps of a forecast, the number of steps, with count / steps outputs each; else 0.
         names: The names of the outputs, if something names them.
@@ -33,12 +33,12 @@ class OutputLayout:
 
     @property
     def classes(self) -> bool:
-        """Whether outputs are alternatives, as far as the shape tells."""
+        """Whether outputs are alternatives, as far as the shape shows."""
         return self.count > 1 and not self.steps
 
     @property
     def numbered_names(self) -> tuple[str, ...]:
-        """Names by number: `output0` is the first output, `step1` the first step ahead."""
+        """Names made of numbers: `output0` is the first output, `step1` the first step ahead."""
         if not self.steps:
             return tuple(f"output{number}" for number in range(self.count))
         width = self.count // self.steps
@@ -53,8 +53,8 @@ def output_layout(
 ) -> OutputLayout:
     """Reads an output's layout; axes of size 1 do not count.
 
-    (n, 12, 1) is a forecast of twelve steps. One fixed length does not tell (n, 8) events from (n, 8) classes, nor
-    (n, 8, 2) events from steps ahead: then the schema decides.
+    (n, 12, 1) is a forecast of twelve steps. At one fixed length, (n, 8) may hold events or classes, and
+    (n, 8, 2) events or steps ahead. Then the schema decides.
 
     Args:
         shapes: The output's shape at each number of events that the model ran on.
@@ -74,10 +74,10 @@ def output_layout(
     wide = [size for size in rest if size != 1]
     # `rests` still holds shapes if they differ between lengths: then another axis follows the number of events.
     if rests or len(wide) > 2 - over_time:
-        raise InvalidInput.at(path, "MODEL_OUTPUT_UNSUPPORTED", _unsupported(shapes, output))
+        raise InvalidInput.at(path, "MODEL_OUTPUT_UNSUPPORTED", _unsupported_text(shapes, output))
     count = math.prod(wide)
     if not 1 <= count <= limits.max_columns:
-        text = f"output {output!r} has {count} columns, must have from 1 to the limit of {limits.max_columns}"
+        text = f"output {output!r} has {count} columns, but must have between 1 and the limit of {limits.max_columns}"
         raise InvalidInput.at(path, "MODEL_TOO_LARGE", text)
     return OutputLayout(over_time, count, 0 if over_time else forecast_steps(rest, output))
 
@@ -85,9 +85,10 @@ def output_layout(
 def _is_over_time(
     shapes: Mapping[int, Shape], output: str, per_event: bool | None, targets: int, path: str
 ) -> bool:
-    """Whether the output's second axis counts events. Raises as `output_layout`."""
+    """Returns whether the output's second axis counts events. Raises as `output_layout`."""
     shape = next(iter(shapes.values()))
     follows = all(len(seen) > 1 and seen[1] == length for length, seen in shapes.items())
+    # At a single length, the size may equal the number of events by chance.
     if follows and len(shapes) == 1:
         return _by_schema(shape, output, per_event_from_targets(shape, per_event, targets), path)
     said_nothing = per_event is None and not targets
@@ -101,9 +102,9 @@ def _is_over_time(
 
 
 def steps_are_last(shapes: Mapping[int, Shape], per_event: bool | None, targets: int) -> bool:
-    """Whether an output (n, targets, events) has its steps along the last axis, as convolutions give them.
+    """Returns whether an output (n, targets, events) has its steps along the last axis, as convolutions give them.
 
-    One fixed length does not tell; then the schema decides, by `per_event` or by its number of `targets`.
+    One fixed length does not show it. Then the schema decides, by `per_event` or by its number of `targets`.
     """
     last = all(len(seen) == 3 and seen[2] == length for length, seen in shapes.items())
     second = all(len(seen) > 1 and seen[1] == length for length, seen in shapes.items())
@@ -114,7 +115,7 @@ def steps_are_last(shapes: Mapping[int, Shape], per_event: bool | None, targets:
 
 
 def forecast_steps(rest: Shape, output: str) -> int:
-    """The number of steps of a forecast; 0 if the output is none.
+    """Returns the number of steps of a forecast, or 0 if the output is not a forecast.
 
     Args:
         rest: The output's shape without the batch: (steps, outputs), or (steps) if the output's name says that it is a
@@ -126,10 +127,11 @@ def forecast_steps(rest: Shape, output: str) -> int:
 
 
 def per_event_from_targets(shape: Shape, per_event: bool | None, targets: int) -> bool | None:
-    """`per_event`, or what the number of targets implies: so many outputs for each event, or so many in all."""
+    """Returns `per_event`, or what the number of targets implies: that many outputs for each event, or in total."""
     if per_event is not None or not targets or shape[1] == 1:
         return per_event
     each = math.prod(shape[2:])
+    # Any other number of targets fits neither reading.
     return {each: True, each * shape[1]: False}.get(targets)
 
 
@@ -143,17 +145,17 @@ def _by_schema(shape: Shape, output: str, per_event: bool | None, path: str) -> 
 
 
 def _last_axis_text(shape: Shape, output: str) -> str:
-    """For (n, 1, 8) of a model that takes eight events."""
+    """Returns the message for an output such as (n, 1, 8) of a model that takes eight events."""
     text = f"output {output!r} of shape {_format_shape(shape)} may have a step for each of {shape[-1]} events along "
     return text + f'its last axis, or {shape[-1]} outputs. Write "per_event": true or false in a schema'
 
 
-def _unsupported(shapes: Mapping[int, Shape], output: str) -> str:
+def _unsupported_text(shapes: Mapping[int, Shape], output: str) -> str:
     found = ", ".join(f"{seen} for {length} events" for length, seen in shapes.items())
-    text = f"output {output!r} has the shape {found}; allowed are (n), (n, outputs), (n, steps, outputs), (n, events) "
+    text = f"output {output!r} has the shape {found}; supported are (n), (n, outputs), (n, steps, outputs), (n, events)"
     return (
         text
-        + "and (n, events, outputs). Name another output in a schema, or export the model with such a shape"
+        + " and (n, events, outputs). Name another output in a schema, or export the model with such a shape"
     )
 
 

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from sequela.adapters.model_io.arrangement import SERVER_AXES
+from sequela.adapters.model_io.reason_check import reason_problems
 from sequela.adapters.model_io.signature import InputSignature, Signature
 from sequela.errors import InvalidInput, Violation
 from sequela.explain.limits import Limits
@@ -61,13 +62,17 @@ def check_inputs(
     _refuse(_input_problems(inputs, server_signature), path)
     columns = sum(item.width for item in inputs if item.role is not Role.STATE)
     if columns > limits.max_columns:
-        text = f"the model's inputs have {columns} columns, the limit is {limits.max_columns}"
+        text = f"the model's inputs have {columns} columns, but the limit is {limits.max_columns}"
         raise InvalidInput.at(path, "MODEL_TOO_LARGE", text)
 
 
 def check_features(schema: ModelSchema, path: str) -> None:
-    """Checks that every column belongs to exactly one feature. Raises InvalidInput (SCHEMA_DOES_NOT_FIT)."""
-    _refuse((*_feature_problems(schema), *_cover_problems(schema)), path)
+    """Checks that every column belongs to exactly one feature, and that reason templates name features.
+
+    Raises:
+        InvalidInput: SCHEMA_DOES_NOT_FIT.
+    """
+    _refuse((*_feature_problems(schema), *_cover_problems(schema), *reason_problems(schema)), path)
 
 
 def check_targets(targets: Sequence[TargetSchema], outputs: int, path: str) -> None:
@@ -94,7 +99,7 @@ def _entry_problems(inputs: Sequence[InputSchema], signature: Signature) -> Iter
     for missing in (item for item in signature.inputs if item.name not in named):
         yield f"inputs: the model's input {missing.name!r} {missing.description} is missing"
     if not any(item.role is Role.EVENTS for item in inputs):
-        yield "inputs: none has the role events, and one must have it"
+        yield "inputs: none has the role events, but at least one must have it"
     for index, item in enumerate(inputs):
         place = f"inputs[{index}] {item.name!r}"
         if item.name not in seen:
@@ -109,13 +114,13 @@ def _arrangement_problems(item: InputSchema, seen: InputSignature) -> Iterator[s
         each = ", ".join(axis.value for axis in usual) or "none"
         said = ", ".join(axis.value for axis in item.axes)
         yield (
-            f"axes: are {said}; an input with the role {item.role.value} may have {each}, each once, in the "
+            f"axes: must not be {said}; an input with the role {item.role.value} may have {each}, each once, in the "
             "model's order"
         )
     elif item.axes and item.role is Role.EVENTS and Axis.TIME not in item.axes:
         yield "axes: time is missing, the axis that counts events"
     elif item.axes and len(item.axes) != seen.rank and not item.shape:
-        yield f"axes: are {len(item.axes)}, but the model takes {seen.description}"
+        yield f"axes: there are {len(item.axes)}, but the model takes {seen.description}"
     outer = 2 if item.role is Role.EVENTS else 1
     if item.shape:
         yield from _shape_problems(item, seen)
@@ -136,10 +141,10 @@ def _shape_problems(item: InputSchema, seen: InputSignature) -> Iterator[str]:
     outer = 2 if item.role is Role.EVENTS else 1
     shown = list(item.shape)
     if min(item.shape) < 1:
-        yield f"shape: is {shown}, every size must be at least 1"
+        yield f"shape: is {shown}, but every size must be at least 1"
     elif seen.rank != outer + len(item.shape):
         behind = "batch and time" if outer == 2 else "the batch"
-        yield f"shape: {shown} are {len(item.shape)} axes behind {behind}, but the model takes {seen.description}"
+        yield f"shape: {shown} has {len(item.shape)} axes behind {behind}, but the model takes {seen.description}"
     elif item.role is not Role.STATE and item.width != math.prod(item.shape):
         yield f"width is {item.width}, but the shape {shown} has {math.prod(item.shape)} columns"
 
@@ -162,13 +167,13 @@ def _problems_against(item: InputSchema, seen: InputSignature) -> Iterator[str]:
         yield f"role is {item.role.value}, so axes are {ROLE_AXES[item.role]}, but the model takes {seen.description}"
         return
     if item.width < 1:
-        yield f"width is {item.width}, must be at least 1"
+        yield f"width is {item.width}, but must be at least 1"
     elif _columns(item, seen) not in (None, item.width):
         yield f'width is {item.width}, but the model takes {seen.description}: set "width": {_columns(item, seen)}'
 
 
 def _columns(item: InputSchema, seen: InputSignature) -> int | None:
-    """The number of columns of an input in the server's order; None if it is free."""
+    """Returns the number of columns of an input in the server's order, or None if it is free."""
     if seen.rank == 3 or (seen.rank == 2 and item.role in (Role.STATIC, Role.LENGTH)):
         columns = seen.axes[-1]
         return columns if isinstance(columns, int) else None
@@ -196,17 +201,17 @@ def _problems_within(feature: FeatureSchema, inputs: dict[str, InputSchema]) -> 
     if not count:
         yield "it has no columns"
     if len(inputs) > 1 and any(item.role is Role.STATIC for item in inputs.values()):
-        yield "its columns lie in a static input and in another one; make a feature for each"
+        yield "its columns are in a static input and in another one; make a feature for each"
     for name, columns in feature.columns.items():
         for column in columns:
             if not 0 <= column < inputs[name].width:
-                yield f"column {column} of {name!r} does not exist, it has columns 0 to {inputs[name].width - 1}"
+                yield f"column {column} of {name!r} does not exist; its columns are 0 to {inputs[name].width - 1}"
     if feature.kind in (FeatureKind.NUMERIC, FeatureKind.CATEGORICAL) and count > 1:
         yield f"kind is {feature.kind.value}, which has one column, not {count}; use group or one_hot"
     if feature.kind is FeatureKind.ONE_HOT and len(feature.categories) not in (0, count):
-        yield f"has {len(feature.categories)} categories for {count} columns, and needs one for each"
+        yield f"has {len(feature.categories)} categories for {count} columns, but needs one for each"
     if feature.display.scale == 0:
-        yield "display.scale is 0, and must not be"
+        yield "display.scale is 0, but must be another number"
 
 
 def _cover_problems(schema: ModelSchema) -> Iterator[str]:
@@ -219,7 +224,7 @@ def _cover_problems(schema: ModelSchema) -> Iterator[str]:
         for column in range(item.width):
             count = owners[item.name, column]
             if count != 1:
-                yield f"features: column {column} of input {item.name!r} is in {count} features, and must be in one"
+                yield f"features: column {column} of input {item.name!r} is in {count} features, but must be in one"
         of_it = [feature.name for feature in schema.features if item.name in feature.columns]
         if item.role is Role.STATIC and len(of_it) > 1:
             shown = ", ".join(of_it)

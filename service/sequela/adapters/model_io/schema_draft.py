@@ -1,4 +1,4 @@
-"""Makes the schema of a model: read from a schema.json or the model's metadata, completed by what the model tells.
+"""Makes the schema of a model from a schema.json or the model's metadata, and from the model itself.
 
 A draft is the schema before the model has run (`draft_schema`); `complete_schema` adds what its output shows.
 """
@@ -48,7 +48,7 @@ class Draft:
         path: Where it stands in the request; without one, where the model stands.
         written: Its inputs as they were written; empty if they are inferred.
         server_signature: The model's signature in the server's order of axes (states are left as they are).
-        alternative: Another reading of the inputs' axes, if a trial has to tell which of the two is right.
+        alternative: Another reading of the inputs' axes, if a trial has to show which of the two is right.
     """
 
     schema: ModelSchema
@@ -60,7 +60,7 @@ class Draft:
 
     @property
     def per_event(self) -> bool | None:
-        """What the schema says of `per_event`; None if it says nothing."""
+        """The schema's `per_event`, or None if it does not say."""
         return self.schema.per_event
 
 
@@ -73,7 +73,7 @@ def draft_schema(
     schema_path: str,
     uses: Mapping[str, InputUse] | None = None,
 ) -> Draft:
-    """Drafts the schema: from `schema_json`, otherwise from the metadata; inputs and features left out are inferred.
+    """Drafts the schema from `schema_json`, or else from the metadata. Missing inputs and features are inferred.
 
     Args:
         metadata: The model's own key-value notes.
@@ -107,7 +107,7 @@ def draft_schema(
 
 
 def _alternative(inferred: InputRoles, drafted: Callable[[tuple[InputSchema, ...]], Draft]) -> Draft | None:
-    """The draft of the alternative reading, if there is one and it fits the model."""
+    """Returns the draft of the alternative reading, if there is one and it fits the model."""
     try:
         return drafted(inferred.alternative) if inferred.alternative else None
     except InvalidInput:
@@ -115,7 +115,7 @@ def _alternative(inferred: InputRoles, drafted: Callable[[tuple[InputSchema, ...
 
 
 def _arranged(inputs: tuple[InputSchema, ...], signature: Signature, limits: Limits, path: str) -> Signature:
-    """The signature in the server's order of axes, after checking that the inputs fit it."""
+    """Returns the signature in the server's order of axes, after checking that the inputs fit it."""
     check_entries(inputs, signature, path)
     known = {item.name: item for item in inputs}
     turned = replace(signature, inputs=tuple(arrange(known[seen.name], seen)[1] for seen in signature.inputs))
@@ -126,7 +126,7 @@ def _arranged(inputs: tuple[InputSchema, ...], signature: Signature, limits: Lim
 def _draft(
     metadata: Mapping[str, str], schema_json: bytes, limits: Limits, model_path: str, schema_path: str
 ) -> Draft:
-    """The schema as somebody wrote it, or an empty one."""
+    """Returns the schema as somebody wrote it, or an empty one."""
     in_metadata = metadata.get(SCHEMA_KEY, "").encode()
     if schema_json:
         return _written(schema_json, limits, schema_path)
@@ -137,7 +137,7 @@ def _draft(
 
 def _written(text: bytes, limits: Limits, path: str) -> Draft:
     if len(text) > limits.max_schema_bytes:
-        size = f"the schema has {len(text)} bytes, the limit is {limits.max_schema_bytes}"
+        size = f"the schema has {len(text)} bytes, but the limit is {limits.max_schema_bytes}"
         raise InvalidInput.at(path, "SCHEMA_TOO_LARGE", size)
     return Draft(read_schema(text, path), True, path)
 
@@ -152,7 +152,7 @@ def complete_schema(
         metadata: The model's own key-value notes, which may name the targets.
         output: The output that is explained.
         layout: What it holds.
-        bounded: Whether the model itself tells that outputs lie in [0, 1].
+        bounded: Whether the model itself shows that outputs lie in [0, 1].
 
     Raises:
         InvalidInput: SCHEMA_DOES_NOT_FIT if the targets do not fit the output.
@@ -170,7 +170,7 @@ def complete_schema(
 
 
 def _targets(metadata: Mapping[str, str], output: str, layout: OutputLayout) -> tuple[TargetSchema, ...]:
-    """Named by the metadata, otherwise by what names the output's columns, otherwise after the output."""
+    """Returns targets named by the metadata, or else by the output's columns, or else after the output."""
     unnamed = (output or UNNAMED_TARGET,) if layout.count == 1 else layout.numbered_names
     names = _names(metadata, TARGETS_KEY) or layout.names or unnamed
     return tuple(TargetSchema(name) for name in names)
@@ -179,7 +179,7 @@ def _targets(metadata: Mapping[str, str], output: str, layout: OutputLayout) -> 
 def _features(
     inputs: tuple[InputSchema, ...], metadata: Mapping[str, str], path: str
 ) -> tuple[FeatureSchema, ...]:
-    """One feature for each event column, then one for each static input.
+    """Returns one feature for each event column, then one for each static input.
 
     The metadata may name those of the event columns, or all.
     """
@@ -197,7 +197,7 @@ def _features(
 
 
 def _event_features(inputs: tuple[InputSchema, ...]) -> Iterator[FeatureSchema]:
-    """Named `f0`, `f1`, … for one event input, `left.f0`, `right.f0` for several; a column of ids like its input."""
+    """Yields features named `f0` for one event input, `left.f0` for several, or after the input if they hold ids."""
     events = [item for item in inputs if item.role is Role.EVENTS]
     for item in events:
         prefix = f"{item.name}." if len(events) > 1 else ""

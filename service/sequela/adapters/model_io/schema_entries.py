@@ -11,7 +11,7 @@ from sequela.explain.schema import InputSchema, Role
 
 
 def entry(item: InputSchema) -> str:
-    """One entry as JSON; keys with their default value are left out."""
+    """Writes one entry as JSON. Keys with their default value are left out."""
     keys: dict[str, Any] = {"name": item.name, "role": item.role.value, "dtype": item.dtype.value}
     if item.width != 1 and item.role is not Role.STATE:
         keys["width"] = item.width
@@ -29,12 +29,12 @@ def entry(item: InputSchema) -> str:
 
 
 def entries(items: Iterable[InputSchema]) -> str:
-    """The key `inputs` with all entries."""
+    """Writes the key `inputs` with all entries."""
     return f'"inputs": [{", ".join(map(entry, items))}]'
 
 
 def guess_input(seen: InputSignature, role: Role) -> InputSchema:
-    """The entry of an input in this role, as far as its axes tell. Only for messages; free sizes count as 1."""
+    """Guesses the entry of an input in this role from its axes. Only for messages: free sizes count as 1."""
     columns = seen.axes[2:] if role is Role.EVENTS else seen.axes[1:]
     width = 1
     for size in columns:

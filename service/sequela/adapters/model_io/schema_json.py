@@ -13,7 +13,7 @@ from sequela.errors import InvalidInput, Violation
 from sequela.explain.schema import ModelSchema
 
 MAX_CHARACTERS = 60
-"""Of a wrong value in a message."""
+"""The most characters of a wrong value that a message shows."""
 MAX_PROBLEMS = 10
 EXPECTED: Mapping[str, str] = {
     "bool_type": "true or false",
@@ -27,6 +27,8 @@ EXPECTED: Mapping[str, str] = {
     "tuple_type": "a list",
 }
 """Descriptions of the expected values, by pydantic error type."""
+VERSION = ("reasons", "version")
+"""The place of the one value that may be a string or a number. Pydantic reports a problem for each type."""
 
 # Pydantic applies this configuration to plain dataclasses only below another type, hence the `| None`.
 _SCHEMA: TypeAdapter[ModelSchema | None] = TypeAdapter(
@@ -55,7 +57,7 @@ def read_schema(text: bytes, path: str) -> ModelSchema:
 
 
 def write_schema(schema: ModelSchema) -> bytes:
-    """The JSON text of a schema; `read_schema` gives the same schema back."""
+    """Writes a schema as JSON. `read_schema` returns the same schema from it."""
     return _SCHEMA.dump_json(schema, indent=2, exclude_none=True)
 
 
@@ -68,6 +70,8 @@ def _refusal(problems: list[ErrorDetails], path: str) -> InvalidInput:
 
 
 def _description(problem: ErrorDetails) -> str:
+    if problem["loc"][:2] == VERSION and problem["type"] != "missing":
+        return f"{_key(VERSION)}: must be a string or a finite number, not {_shortened(problem['input'])}"
     key = _key(problem["loc"])
     if problem["type"] == "json_invalid":
         return f"is not valid JSON: {problem['ctx']['error']}"

@@ -18,10 +18,10 @@ class Scores:
     schema: ModelSchema
 
     def at(self, outputs: NDArray[np.float64], step: int) -> NDArray[np.float64]:
-        """The scores at a step, if outputs have a step for each event; otherwise the only scores.
+        """Returns the scores at a step if outputs have a step for each event, and otherwise the only scores.
 
         Args:
-            outputs: What the model gave: (n, …) or (n, l, …).
+            outputs: The model's outputs, (n, …) or (n, l, …).
             step: The index of the step, counted from the first event, padding included.
 
         Returns:
@@ -31,23 +31,26 @@ class Scores:
             DoesNotFit: MODEL_FAILED for another shape than when the model was loaded; MODEL_OUTPUT_NOT_FINITE.
         """
         if not self.schema.per_event:
-            return self._checked(outputs)
+            return self._check(outputs)
         if not 0 <= step < outputs.shape[1]:
-            text = f"the model's output has {outputs.shape[1]} steps, and none with the index {step}"
+            text = (
+                f"the model's output has {outputs.shape[1]} steps, so there is no step with the index {step}"
+            )
             raise DoesNotFit("MODEL_FAILED", text)
-        return self._checked(outputs[:, step])
+        return self._check(outputs[:, step])
 
     def last(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The scores at the last step. Raises as `at` does."""
+        """Returns the scores at the last step. Raises as `at` does."""
         return self.at(outputs, outputs.shape[1] - 1 if self.schema.per_event else 0)
 
-    def _checked(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _check(self, outputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        # Targets may lie along several axes, such as the steps and outputs of a forecast.
         scores = outputs.reshape(len(outputs), -1)
         if scores.shape[1] != len(self.schema.targets):
-            text = f"the model gives {scores.shape[1]} outputs for {len(self.schema.targets)} targets"
+            text = f"the model returned {scores.shape[1]} outputs for {len(self.schema.targets)} targets"
             raise DoesNotFit("MODEL_FAILED", text)
         if not np.isfinite(scores).all():
             row, column = (int(i) for i in np.argwhere(~np.isfinite(scores))[0])
-            text = f"the model gives {scores[row, column]} for target {self.schema.targets[column].name!r}"
+            text = f"the model returned {scores[row, column]} for target {self.schema.targets[column].name!r}"
             raise DoesNotFit("MODEL_OUTPUT_NOT_FINITE", text)
         return scores

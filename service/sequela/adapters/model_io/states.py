@@ -16,26 +16,27 @@ STATE_NAME = re.compile(
 )
 DIRECTION_PREFIX = re.compile(r"^((initial|final|init|prev|previous|next|new|last|in|out)_)+")
 DIRECTION_SUFFIX = re.compile(r"(_?(initial|final|init|prev|previous|next|new|last|in|out|n|\d+))+$")
-"""The parts by which the names of a state that goes in and of the same one that comes out differ."""
+"""The parts in which the names of an initial state and of the same state as an output differ."""
 
 
 def is_state(item: InputSignature, use: InputUse | None, signature: Signature) -> bool:
-    """Whether an input is an initial state.
+    """Returns whether an input is an initial state.
 
-    It is one if a recurrent node starts from it and it has three axes or the name of a state; or, without such a
-    node, if it has the name and shape of a state and the model gives the same state back (`h0` and `hn`, `state` and
+    It is one if a recurrent node starts from it and it has three axes or the name of a state. Without such a node, it
+    is one if it has the name and shape of a state and the model returns the same state (`h0` and `hn`, `state` and
     `stateN`).
     """
     named = STATE_NAME.search(item.name) is not None
     if use and use.state:
         return item.rank == 3 or named
     others = (each.name for each in signature.outputs if each.name != item.name)
+    # A model with a state that callers carry on also returns it, under a similar name.
     given_back = any(_stem(name) == _stem(item.name) for name in others)
     return named and given_back and item.rank in (2, 3) and _has_state_shape(item)
 
 
 def state_input(item: InputSignature, initial: float = 0.0) -> InputSchema:
-    """The schema entry of a state."""
+    """Returns the schema entry of a state."""
     sizes = [size for size in item.axes if isinstance(size, int)]
     return InputSchema(item.name, Role.STATE, item.dtype, math.prod(sizes) if sizes else 1, initial=initial)
 
@@ -43,10 +44,10 @@ def state_input(item: InputSignature, initial: float = 0.0) -> InputSchema:
 def state_axes(
     item: InputSchema, seen: InputSignature, use: InputUse | None
 ) -> tuple[int | None, tuple[AxisSize, ...]]:
-    """The axes of a state.
+    """Returns the axes of a state.
 
     Args:
-        item: The state as the schema describes it; its `shape` gives sizes that the model does not tell.
+        item: The state as the schema describes it; its `shape` has the sizes that the model leaves open.
         seen: The state as the model has it.
         use: How the graph uses it, if that is known.
 
@@ -79,7 +80,7 @@ def _stem(name: str) -> str:
 
 
 def _has_state_shape(item: InputSignature) -> bool:
-    """(layers, sequences, width) or (sequences, width), with a free number of sequences."""
+    """Returns whether axes are (layers, sequences, width) or (sequences, width), with a free number of sequences."""
     *outer, last = item.axes
     layers = outer[:-1]
     return (

@@ -20,7 +20,7 @@ EXAMPLE_STEPS = 4
 
 
 def static_sequences(items: Sequence[InputSignature], path: str) -> frozenset[str]:
-    """The names of the inputs that have a number of steps of their own.
+    """Returns the names of the inputs that have a number of steps of their own.
 
     They are recognised by a name like "future", or by a fixed number of steps beside a free number of events.
 
@@ -29,12 +29,13 @@ def static_sequences(items: Sequence[InputSignature], path: str) -> frozenset[st
         path: The field of the request that errors name.
 
     Raises:
-        InvalidInput: SCHEMA_NEEDED if several numbers of steps are left and nothing tells which is the sequence.
+        InvalidInput: SCHEMA_NEEDED if several numbers of steps are left and nothing shows which is the sequence.
     """
     if len({item.axes[1] for item in items}) < 2:
         return frozenset()
     named = {item.name for item in items if FUTURE_NAME.search(item.name)}
     free = {item.name for item in items if not isinstance(item.axes[1], int)}
+    # If all inputs have such a name, the names distinguish nothing.
     static = named if 0 < len(named) < len(items) else set()
     left = [item for item in items if item.name not in static]
     # The sequence to explain has the free length, so a fixed number of steps beside it is something else.
@@ -43,12 +44,12 @@ def static_sequences(items: Sequence[InputSignature], path: str) -> frozenset[st
     left = [item for item in items if item.name not in static]
     lengths = {item.axes[1] for item in left if isinstance(item.axes[1], int)}
     if len(lengths) > 1 or any(item.name in static and not _is_fixed(item) for item in items):
-        raise _undecided(items, path)
+        raise _undecided_error(items, path)
     return frozenset(static)
 
 
 def static_sequence(item: InputSignature) -> InputSchema:
-    """The schema entry of such an input: one set of values, present or absent as a whole."""
+    """Returns the schema entry of such an input: one set of values, which is present or absent as a whole."""
     shape = tuple(size for size in item.axes[1:] if isinstance(size, int))
     return InputSchema(item.name, Role.STATIC, item.dtype, math.prod(shape), shape=shape)
 
@@ -57,9 +58,10 @@ def _is_fixed(item: InputSignature) -> bool:
     return all(isinstance(size, int) for size in item.axes[1:])
 
 
-def _undecided(items: Sequence[InputSignature], path: str) -> InvalidInput:
-    """The error, with a schema in which the longest input is the sequence."""
+def _undecided_error(items: Sequence[InputSignature], path: str) -> InvalidInput:
+    """Returns the error, with a schema in which the longest input is the sequence."""
     fixed = {item.name: item.axes[1] for item in items if isinstance(item.axes[1], int)}
+    # If no input has a free length, the longest one is the best guess.
     longest = max(fixed, key=lambda name: fixed[name], default=items[0].name)
     sequence = items[0].name if len(fixed) < len(items) and items[0].name not in fixed else longest
     likely = [_entry(item, Role.EVENTS if item.name == sequence else Role.STATIC) for item in items]

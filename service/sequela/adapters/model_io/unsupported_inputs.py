@@ -1,4 +1,4 @@
-"""Inputs that no caller can send, by their number of axes: masks between events, caches, images, single numbers."""
+"""Recognises inputs that no caller can send: masks between events, caches, images, single numbers."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from sequela.explain.schema import Axis, Dtype, InputSchema, Role
 CACHE_NAME = re.compile("past_key|past_value|key_values|kv_cache|(^|[^a-z])cache([^a-z]|$)", re.IGNORECASE)
 MASK_NAME = re.compile("mask", re.IGNORECASE)
 EXAMPLES = {Dtype.BOOL: 0.0, Dtype.INT32: 16000.0, Dtype.INT64: 16000.0}
-"""What messages put for a number that only the caller knows (an integer is often a sample rate)."""
+"""Example values in messages for a number that only the caller knows (an integer is often a sample rate)."""
 
 
 def scalar_input(item: InputSignature) -> InputSchema:
-    """The schema entry of an input without axes, with a number as an example."""
+    """Returns the schema entry of an input without axes, with a number as an example."""
     return InputSchema(item.name, Role.STATE, item.dtype, initial=EXAMPLES.get(item.dtype, 0.5))
 
 
@@ -40,7 +40,7 @@ def check_mask(item: InputSignature, inputs: Sequence[InputSignature], path: str
 
 
 def square_mask_text(item: InputSignature) -> str:
-    """Why a mask that is not (batch, events) is refused, and what to do."""
+    """Returns why a mask that is not (batch, events) is refused, and what to do."""
     return (
         f"input {item.name!r} {item.description} is a mask between events; only a mask of the events (batch, events) "
         "can be filled in. Export the model so that it makes this mask itself: in torch, build it in forward from "
@@ -49,7 +49,8 @@ def square_mask_text(item: InputSignature) -> str:
 
 
 def _is_between_events(item: InputSignature, others: Sequence[InputSignature]) -> bool:
-    """A square (l, l) or (n, l, l), or one with an axis for heads (n, 1, 1, l)."""
+    """Returns whether a mask is square, (l, l) or (n, l, l), or has an axis for heads, (n, 1, 1, l)."""
+    # With two more entries, there are always two axes to look at.
     *_, before, last = (None, None, *item.axes)
     square = last is not None and before == last
     if item.rank == 2:
@@ -72,6 +73,7 @@ def check_rank(item: InputSignature, use: InputUse | None, path: str) -> None:
             "sequence is explained. Export the model without it (use_cache=False)"
         )
         raise InvalidInput.at(path, "MODEL_INPUT_UNSUPPORTED", text)
+    # `use.axes` is empty for a convolution over several axes.
     if item.rank > 3 and use and not use.axes and not use.state:
         text = (
             f"input {item.name!r} {item.description} goes into {use.node}, as an image does. If its second axis counts "
@@ -81,7 +83,7 @@ def check_rank(item: InputSignature, use: InputUse | None, path: str) -> None:
 
 
 def _if_last_axis_counts(item: InputSignature) -> str:
-    """The entry for events along the last axis, as in recordings (n, 1, channels, samples)."""
+    """Returns the entry for events along the last axis, as in recordings (n, 1, channels, samples)."""
     sizes = tuple(size for size in item.axes[1:-1] if isinstance(size, int))
     if len(sizes) != item.rank - 2:
         return ""

@@ -11,13 +11,13 @@ from sequela.adapters.onnx.value_names import FreshName, fresh_names
 
 EVENTS_INPUT = 0
 SWAP_BATCH = (1, 0, 2)
-"""(n, l, d) to (l, n, d) and back; for states (n, directions, width) to (directions, n, width) and back."""
+"""Swaps the batch with time, (n, l, d) to (l, n, d), or in states with directions. It is its own inverse."""
 STEPS_TO_BATCH_FIRST = (2, 0, 1, 3)
-"""(l, directions, n, width) to (n, l, directions, width)."""
+"""Turns the steps of a recurrent node from (l, directions, n, width) to (n, l, directions, width)."""
 
 
 def with_time_first(model: ModelProto) -> ModelProto:
-    """The model with each recurrent node of `layout` 1 as one of layout 0 between transpositions.
+    """Replaces each recurrent node of `layout` 1 by one of layout 0 between transpositions.
 
     Returns:
         The same model if it has no such node.
@@ -27,7 +27,7 @@ def with_time_first(model: ModelProto) -> ModelProto:
     rewritten = ModelProto()
     rewritten.CopyFrom(model)
     fresh = fresh_names(model)
-    nodes = [new for node in model.graph.node for new in _rewritten(node, fresh)]
+    nodes = [new for node in model.graph.node for new in _time_first_nodes(node, fresh)]
     del rewritten.graph.node[:]
     rewritten.graph.node.extend(nodes)
     return rewritten
@@ -37,14 +37,15 @@ def _is_batch_first(node: NodeProto) -> bool:
     return is_recurrent(node) and any(item.name == "layout" and item.i == 1 for item in node.attribute)
 
 
-def _rewritten(node: NodeProto, fresh: FreshName) -> Iterator[NodeProto]:
-    """The node itself, or the transpositions in front of it, the node of layout 0, and those behind it."""
+def _time_first_nodes(node: NodeProto, fresh: FreshName) -> Iterator[NodeProto]:
+    """Yields the node itself, or the transpositions before it, the node of layout 0, and those after it."""
     if not _is_batch_first(node):
         yield node
         return
     time_first = NodeProto()
     time_first.CopyFrom(node)
     del time_first.attribute[:]
+    # A node without the attribute has layout 0, time first.
     time_first.attribute.extend(item for item in node.attribute if item.name != "layout")
     for index in (EVENTS_INPUT, *range(FIRST_STATE, min(len(node.input), FIRST_STATE + 2))):
         if node.input[index]:
@@ -54,6 +55,7 @@ def _rewritten(node: NodeProto, fresh: FreshName) -> Iterator[NodeProto]:
     for index, name in enumerate(node.output):
         if name:
             time_first.output[index] = fresh(name)
+            # Output 0 holds the steps, and the other outputs hold final states.
             order = SWAP_BATCH if index else STEPS_TO_BATCH_FIRST
             behind.append(_transpose(time_first.output[index], name, order))
     yield from (time_first, *behind)

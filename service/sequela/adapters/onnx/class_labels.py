@@ -25,11 +25,12 @@ class ClassLabels:
 
     @classmethod
     def of(cls, model: ModelProto, output: str) -> ClassLabels:
-        """Reads them from the model as its file has it, before ZipMap is removed."""
+        """Reads the class names from the model as its file has it, before ZipMap is removed."""
         return cls(output, class_labels(model).get(output, ()))
 
     def name_columns(self, layout: OutputLayout) -> OutputLayout:
-        """The layout with these names, if there is a different one for each column."""
+        """Returns the layout with these names, if there is a different one for each column."""
+        # Targets are chosen by name, so names that repeat or are empty are of no use.
         fits = len(set(self.names)) == layout.count and all(self.names)
         return replace(layout, names=self.names) if fits else layout
 

@@ -11,18 +11,17 @@ from sequela.adapters.model_io.signature import Content
 from sequela.explain.schema import Dtype
 
 FLOAT_TOLERANCE = 1e-5
-"""Allowed difference of a row's outputs between batches, as a share of the row's largest output. Float32 rounding is
-far
+"""How much a row's outputs may differ between batches, as a share of the row's largest output. Float32 rounding is far
 smaller: the models of the tests stay below 1e-7.
 """
 FLOAT16_TOLERANCE = 4e-3
 BFLOAT16_TOLERANCE = 3e-2
-"""The same for models that compute in 16 bits: a few of the last places of each type."""
+"""The same for models that compute in 16 bits: a few units in the last place of each type."""
 
 
 @dataclass(frozen=True, slots=True)
 class ElementType:
-    """What one element type means to the server.
+    """How the server treats one element type.
 
     Attributes:
         dtype: How schemas name an input of this type; values are cast on their way in, and one that the smaller type
@@ -47,6 +46,7 @@ ELEMENT_TYPES: Mapping[int, ElementType] = {
     TensorProto.FLOAT: ElementType(Dtype.FLOAT32, "float32", Content.FLOATS),
     TensorProto.DOUBLE: ElementType(Dtype.FLOAT64, "float64", Content.FLOATS),
     TensorProto.FLOAT16: ElementType(Dtype.FLOAT32, "float16", Content.FLOATS, FLOAT16_TOLERANCE),
+    # numpy has none of the next five types. Outputs of these types are cast to float32.
     TensorProto.BFLOAT16: ElementType(None, "", Content.FLOATS, BFLOAT16_TOLERANCE),
     TensorProto.FLOAT8E4M3FN: ElementType(None, "", Content.FLOATS),
     TensorProto.FLOAT8E4M3FNUZ: ElementType(None, "", Content.FLOATS),
@@ -56,6 +56,8 @@ ELEMENT_TYPES: Mapping[int, ElementType] = {
     TensorProto.INT16: ElementType(Dtype.INT32, "int16", Content.WHOLE_NUMBERS),
     TensorProto.INT32: ElementType(Dtype.INT32, "int32", Content.WHOLE_NUMBERS),
     TensorProto.INT64: ElementType(Dtype.INT64, "int64", Content.WHOLE_NUMBERS),
+    # Schemas have no unsigned types. Callers send signed integers, and values that the model's own type cannot hold are
+    # refused.
     TensorProto.UINT8: ElementType(Dtype.INT32, "uint8", Content.WHOLE_NUMBERS),
     TensorProto.UINT16: ElementType(Dtype.INT32, "uint16", Content.WHOLE_NUMBERS),
     TensorProto.UINT32: ElementType(Dtype.INT64, "uint32", Content.WHOLE_NUMBERS),
@@ -66,10 +68,10 @@ ELEMENT_TYPES: Mapping[int, ElementType] = {
 
 
 def element_name(element: int) -> str:
-    """The name of an element type as ONNX spells it, in lower case: `float`, `int64`."""
+    """Returns the name of an element type as ONNX spells it, in lower case: `float`, `int64`."""
     return TensorProto.DataType.Name(element).lower()
 
 
 def is_float(element: int) -> bool:
-    """Whether tensors of this type hold fractions."""
+    """Returns whether tensors of this type hold fractions."""
     return element in ELEMENT_TYPES and ELEMENT_TYPES[element].content is Content.FLOATS

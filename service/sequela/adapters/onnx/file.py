@@ -58,16 +58,16 @@ def read_onnx(content: bytes, limits: Limits, path: str) -> OnnxFile:
             MODEL_HAS_TRAINING.
     """
     if len(content) > limits.max_model_bytes:
-        text = f"the model has {len(content)} bytes, the limit is {limits.max_model_bytes}"
+        text = f"the model has {len(content)} bytes, but the limit is {limits.max_model_bytes}"
         raise InvalidInput.at(path, "MODEL_TOO_LARGE", text)
-    model = _parsed(content, path)
+    model = _parse(content, path)
     if len(model.training_info):
         raise InvalidInput.at(
             path, "MODEL_HAS_TRAINING", "the model holds training information; export it for inference"
         )
     nodes = list(_nodes(model))
     if len(nodes) > limits.max_model_nodes:
-        text = f"the model has {len(nodes)} nodes, the limit is {limits.max_model_nodes}"
+        text = f"the model has {len(nodes)} nodes, but the limit is {limits.max_model_nodes}"
         raise InvalidInput.at(path, "MODEL_TOO_LARGE", text)
     _check_operators(model, nodes, path)
     for block in _sparse_tensors(model, nodes):
@@ -78,7 +78,7 @@ def read_onnx(content: bytes, limits: Limits, path: str) -> OnnxFile:
 
 
 def dense_tensors(model: ModelProto) -> Iterator[TensorProto]:
-    """Every tensor of a file, wherever it is; for sparse tensors, their values and indices."""
+    """Yields every dense tensor of a file, wherever it is. Of sparse tensors, it yields values and indices."""
     nodes = list(_nodes(model))
     yield from _tensors(model, nodes)
     for block in _sparse_tensors(model, nodes):
@@ -86,16 +86,17 @@ def dense_tensors(model: ModelProto) -> Iterator[TensorProto]:
 
 
 def is_outside(tensor: TensorProto) -> bool:
-    """Whether a tensor's elements are stored in another file."""
+    """Returns whether a tensor's elements are stored in another file."""
+    # In the format both belong together, but an untrusted file may set only one of them.
     return tensor.data_location == TensorProto.EXTERNAL or len(tensor.external_data) > 0
 
 
 def location(tensor: TensorProto) -> str:
-    """The name of the file that a tensor's elements are stored in."""
+    """Returns the name of the file that a tensor's elements are stored in."""
     return next((entry.value for entry in tensor.external_data if entry.key == "location"), "")
 
 
-def _parsed(content: bytes, path: str) -> ModelProto:
+def _parse(content: bytes, path: str) -> ModelProto:
     if not content:
         raise InvalidInput.at(
             path, "MODEL_NOT_ONNX", "the model is empty, expected the bytes of an ONNX file"
@@ -106,6 +107,7 @@ def _parsed(content: bytes, path: str) -> ModelProto:
         format_found = describe_format(content) or "or only a part of one"
         text = f"its {len(content)} bytes are not an ONNX model, {format_found}"
         raise InvalidInput.at(path, "MODEL_NOT_ONNX", text) from None
+    # Protobuf parses almost any bytes without an error, so look for the fields that every model has.
     for part, is_present in (
         ("ir_version", model.ir_version > 0),
         ("opset_import", len(model.opset_import) > 0),
@@ -121,7 +123,8 @@ def _parsed(content: bytes, path: str) -> ModelProto:
 
 
 def _nodes(model: ModelProto) -> Iterator[NodeProto]:
-    """Every node of the graph, of the graphs nested in it, and of the file's own functions."""
+    """Yields every node of the graph, of the graphs nested in it, and of the file's own functions."""
+    # A stack instead of recursion, because the file decides how deep graphs are nested.
     bodies: list[GraphProto | FunctionProto] = [model.graph, *model.functions]
     while bodies:
         for node in bodies.pop().node:
@@ -156,10 +159,11 @@ def _attributes(model: ModelProto, nodes: list[NodeProto]) -> Iterator[Attribute
 
 
 def _tensors(model: ModelProto, nodes: list[NodeProto]) -> Iterator[TensorProto]:
-    """Every dense tensor: initializers and attributes."""
+    """Yields every dense tensor: initializers and attributes."""
     for graph in _graphs(model, nodes):
         yield from graph.initializer
     for attribute in _attributes(model, nodes):
+        # Constant nodes hold their values in an attribute.
         if attribute.HasField("t"):
             yield attribute.t
         yield from attribute.tensors
@@ -182,6 +186,7 @@ def _check_tensor(tensor: TensorProto, path: str) -> None:
     # onnxruntime allocates what the shape claims, so the shape must not claim more than the tensor's bytes can hold.
     claimed = math.prod(tensor.dims)
     size = tensor.ByteSize()
+    # Two negative sizes would have a positive product.
     if min(tensor.dims, default=0) < 0 or claimed > size * MAX_ELEMENTS_PER_BYTE:
         text = f"tensor {tensor.name!r} claims the shape {list(tensor.dims)}, but has only {size} bytes"
         raise InvalidInput.at(path, "MODEL_TOO_LARGE", text)

@@ -15,7 +15,7 @@ QUANTISED_RECURRENT = "DynamicQuantizeLSTM"
 
 
 def read_outputs(model: ModelProto) -> Iterator[OutputSignature]:
-    """All outputs in the model's order, whatever they hold."""
+    """Yields all outputs in the model's order, whatever they hold."""
     producers = {name: node for node in model.graph.node for name in node.output}
     for value in model.graph.output:
         content, element = _content(value)
@@ -24,11 +24,12 @@ def read_outputs(model: ModelProto) -> Iterator[OutputSignature]:
 
 
 def _content(value: ValueInfoProto) -> tuple[Content, str]:
-    """What an output holds, and its type as messages name it."""
+    """Returns what an output holds, and its type as messages name it."""
     kind = value.type.WhichOneof("value")
     if kind is None:
         return Content.UNKNOWN, ""
     if kind != "tensor_type":
+        # This is what ZipMap returns: a map from class to probability for each row.
         maps = kind == "sequence_type" and value.type.sequence_type.elem_type.HasField("map_type")
         return Content.NOT_NUMERIC, "list of maps" if maps else kind.removesuffix("_type")
     element = value.type.tensor_type.elem_type
@@ -48,11 +49,13 @@ def _axes(value: ValueInfoProto) -> tuple[AxisSize, ...] | None:
 
 
 def _is_final_state(name: str, producers: Mapping[str, NodeProto]) -> bool:
-    """Whether a recurrent node gives it as a final state, possibly moved or reshaped on its way out."""
+    """Returns whether an output is a final state of a recurrent node, possibly moved or reshaped on its way out."""
     node = producers.get(name)
+    # Follow the value back through the operators that only move it.
     while node is not None and not (is_recurrent(node) or node.op_type == QUANTISED_RECURRENT):
         if node.op_type not in MOVE_OPERATORS or not node.input:
             return False
         name = node.input[0]
         node = producers.get(name)
+    # Output 0 of a recurrent node holds the steps of all events.
     return node is not None and list(node.output).index(name) > 0

@@ -32,6 +32,7 @@ def read_signature(model: ModelProto, path: str) -> Signature:
     Raises:
         InvalidInput: MODEL_INPUT_UNSUPPORTED for an input that is not a tensor of numbers with known axes.
     """
+    # Before IR version 4, files had to list initializers among the inputs as well.
     initialized = {tensor.name for tensor in model.graph.initializer}
     inputs = tuple(_input(value, path) for value in model.graph.input if value.name not in initialized)
     if not inputs:
@@ -52,7 +53,7 @@ def _input(value: ValueInfoProto, path: str) -> InputSignature:
         raise InvalidInput.at(path, REASON, text)
     axes = tuple(_axis(dimension.dim_value, dimension.dim_param) for dimension in tensor.shape.dim)
     if len(axes) > MAX_AXES:
-        text = f"input {value.name!r} has {len(axes)} axes, the limit is {MAX_AXES}"
+        text = f"input {value.name!r} has {len(axes)} axes, but the limit is {MAX_AXES}"
         raise InvalidInput.at(path, REASON, text)
     return InputSignature(value.name, dtype, ELEMENT_TYPES[tensor.elem_type].numpy, axes)
 
@@ -62,7 +63,7 @@ def _dtype(name: str, tensor: TypeProto.Tensor, path: str) -> Dtype:
     if known is None or known.dtype is None:
         allowed = ", ".join(sorted(element_name(item) for item, kind in ELEMENT_TYPES.items() if kind.dtype))
         text = (
-            f"input {name!r} has elements of type {element_name(tensor.elem_type)}, allowed are {allowed}: "
+            f"input {name!r} has elements of type {element_name(tensor.elem_type)}, supported are {allowed}: "
         )
         text += "export the model with an input of one of these types and a Cast behind it"
         raise InvalidInput.at(path, REASON, text)
@@ -70,5 +71,5 @@ def _dtype(name: str, tensor: TypeProto.Tensor, path: str) -> Dtype:
 
 
 def _axis(size: int, name: str) -> AxisSize:
-    """Exporters write a free axis as a name, as nothing, or as 0 or -1."""
+    """Returns the size or the name of an axis. Exporters write a free axis as a name, as nothing, or as 0 or -1."""
     return size if size > 0 else name or None

@@ -35,13 +35,13 @@ def to_server_order(
     uses: Mapping[str, InputUse],
     path: str,
 ) -> ModelProto:
-    """The model with inputs in the server's order, without states; the same model if nothing has to change.
+    """Returns the model with inputs in the server's order and without states, or the same model if nothing changes.
 
     Args:
         model: The model with its own order of axes.
         inputs: The inputs as the schema describes them.
         signature: The model's signature, with its own order of axes.
-        uses: How the graph uses its inputs, which may tell the sizes of states.
+        uses: How the graph uses its inputs, from which sizes of states may follow.
         path: Where the schema stands in the request, for errors.
 
     Raises:
@@ -58,10 +58,12 @@ def to_server_order(
     fresh = fresh_names(rewritten)
     front: list[NodeProto] = []
     for name, (arrangement, server_input) in changed.items():
+        # The graph's nodes read the rearranged value under a new name, so that callers can keep the input's name.
         inside = fresh(f"{name}/in_the_models_order")
         rename_value(rewritten.graph, name, inside)
         front += _to_model_order(name, inside, arrangement, fresh, rewritten.graph)
         _input(rewritten.graph, name).CopyFrom(_value_info(server_input, _input(rewritten.graph, name)))
+    # Any input with a batch axis would do, and every model has events.
     rows_from = next(item.name for item in inputs if item.role is Role.EVENTS)
     for seen in states:
         item, use = by_name[seen.name], uses.get(seen.name)
@@ -69,6 +71,7 @@ def to_server_order(
         _check_state_sizes(item, seen, batch, sizes, path)
         front += _filled_state(item, batch, sizes, rows_from, fresh, rewritten.graph)
     kept = [item for item in rewritten.graph.input if item.name not in {seen.name for seen in states}]
+    # ONNX requires topological order, so the nodes that make inputs come first.
     nodes = [*front, *rewritten.graph.node]
     del rewritten.graph.node[:], rewritten.graph.input[:]
     rewritten.graph.node.extend(nodes)
@@ -77,14 +80,14 @@ def to_server_order(
 
 
 def transpose_output(model: ModelProto, output: str, order: Sequence[int]) -> ModelProto:
-    """The model with the axes of an output in this order, so that the batch is first and events are second."""
+    """Transposes an output of the model so that the batch is its first axis and events are its second."""
     return _append_to_output(
         model, output, lambda inside: helper.make_node("Transpose", [inside], [output], perm=list(order))
     )
 
 
 def add_batch_axis(model: ModelProto, output: str) -> ModelProto:
-    """The model with a batch axis of size 1 in front of its output, which has none."""
+    """Adds a batch axis of size 1 to the output of a model that has none."""
     opset = max((item.version for item in model.opset_import if item.domain in STANDARD_DOMAINS), default=1)
 
     def unsqueeze(inside: str) -> NodeProto:
@@ -98,7 +101,7 @@ def add_batch_axis(model: ModelProto, output: str) -> ModelProto:
 
 
 def _append_to_output(model: ModelProto, output: str, make_node: Callable[[str], NodeProto]) -> ModelProto:
-    """The model with one more node behind an output, which keeps its name."""
+    """Adds a node behind an output of the model. The output keeps its name."""
     rewritten = ModelProto()
     rewritten.CopyFrom(model)
     inside = fresh_names(rewritten)(f"{output}/in_the_models_order")
@@ -107,6 +110,7 @@ def _append_to_output(model: ModelProto, output: str, make_node: Callable[[str],
     node.name = f"{output}/turned"
     rewritten.graph.node.append(node)
     value = next(value for value in rewritten.graph.output if value.name == output)
+    # The recorded shape has the old order of axes. onnxruntime infers the new one.
     value.type.tensor_type.ClearField("shape")
     return rewritten
 
@@ -114,7 +118,7 @@ def _append_to_output(model: ModelProto, output: str, make_node: Callable[[str],
 def _to_model_order(
     source: str, target: str, arrangement: Arrangement, fresh: FreshName, graph: GraphProto
 ) -> Iterator[NodeProto]:
-    """The nodes from the server's order to the model's."""
+    """Yields the nodes that convert an input from the server's order to the model's."""
     columns, order = arrangement.columns, arrangement.order
     sizes = [size for size in columns if isinstance(size, int)]
     if len(columns) > 1 or arrangement.lacks_batch_axis:
@@ -148,14 +152,16 @@ def _filled_state(
     fresh: FreshName,
     graph: GraphProto,
 ) -> Iterator[NodeProto]:
-    """The nodes that fill a state with its initial value, for as many rows as the input `rows_from` has."""
+    """Yields the nodes that fill a state with its initial value, for as many rows as the input `rows_from` has."""
     element = _input(graph, item.name).type.tensor_type.elem_type
+    # `make_tensor` does not convert floats to integer types.
     initial = item.initial if is_float(element) else int(item.initial)
     value = helper.make_tensor(fresh(f"{item.name}/initial"), element, [1], [initial])
     fixed = [size for size in sizes if isinstance(size, int)]
     if batch is None or isinstance(sizes[batch], int):
         shape = _constant(fresh(f"{item.name}/shape"), fixed, graph)
     else:
+        # Only the number of rows is unknown until the model runs, so it is read from another input.
         shape = fresh(f"{item.name}/shape")
         parts = []
         for axis, size in enumerate(sizes):
@@ -176,7 +182,7 @@ def _row_count(source: str, target: str, fresh: FreshName, graph: GraphProto) ->
 
 
 def _constant(name: str, values: Sequence[int], graph: GraphProto) -> str:
-    """Adds an initializer to the graph; gives its name."""
+    """Adds an initializer to the graph and returns its name."""
     graph.initializer.append(numpy_helper.from_array(np.array(values, dtype=np.int64), name))
     return name
 

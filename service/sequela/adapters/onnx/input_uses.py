@@ -61,7 +61,7 @@ class _TracedValue:
 
 
 def input_uses(model: ModelProto, signature: Signature) -> dict[str, InputUse]:
-    """How nodes use the inputs, by input name. An input that nodes use in different ways is left out.
+    """Returns how nodes use the inputs, by input name. An input that nodes use in different ways is left out.
 
     Args:
         model: A graph whose recurrent nodes have time as their first axis.
@@ -80,6 +80,7 @@ def input_uses(model: ModelProto, signature: Signature) -> dict[str, InputUse]:
             found.setdefault(name, []).append(use)
         if node.output and (value := _trace_output(node, traced, constants)) is not None:
             traced |= {output: value for output in node.output if output}
+    # If two nodes use an input in different ways, neither of them proves what the input is.
     return {name: uses[0] for name, uses in found.items() if len({_facts(use) for use in uses}) == 1}
 
 
@@ -99,6 +100,7 @@ def _node_uses(
             yield data.source, InputUse(describe_node(node), axes, recurrent=True)
         for index in range(FIRST_STATE, min(len(node.input), FIRST_STATE + STATES[node.op_type])):
             state = traced.get(node.input[index])
+            # ONNX orders the axes of states as (directions, batch, width).
             if state and len(state.axes) == 3 and state.axes[1] is not None:
                 yield (
                     state.source,
@@ -106,14 +108,16 @@ def _node_uses(
                 )
     elif node.op_type in CONVOLUTIONS and data:
         axes = _input_axes(data, CONVOLUTION_AXES, signature)
+        # A convolution over several axes, as over an image, is recorded without axes.
         if axes or len(data.axes) > len(CONVOLUTION_AXES):
             yield data.source, InputUse(describe_node(node), axes)
 
 
 def _length_uses(node: NodeProto, model: ModelProto, signature: Signature) -> Iterator[tuple[str, InputUse]]:
-    """The one input from which a recurrent node's sequence lengths are computed, if there is just one."""
+    """Yields the one input from which a recurrent node's sequence lengths are computed, if there is just one."""
     if not is_recurrent(node) or len(node.input) <= SEQUENCE_LENGTHS or not node.input[SEQUENCE_LENGTHS]:
         return
+    # Exporters may cast or clip the lengths first, so consider all values that they are computed from.
     made_of = {
         name for each in needed_nodes(model.graph.node, [node.input[SEQUENCE_LENGTHS]]) for name in each.input
     }
@@ -124,11 +128,12 @@ def _length_uses(node: NodeProto, model: ModelProto, signature: Signature) -> It
 
 
 def _input_axes(data: _TracedValue, meanings: tuple[Axis, ...], signature: Signature) -> tuple[Axis, ...]:
-    """What the input's axes count, in its own order; empty if the node does not tell all of them."""
+    """Returns what the input's axes count, in its own order, or () if the node does not determine all of them."""
     if len(data.axes) != len(meanings):
         return ()
     named = {axis: meaning for axis, meaning in zip(data.axes, meanings, strict=True) if axis is not None}
     rank = next(item.rank for item in signature.inputs if item.name == data.source)
+    # Each axis of the input must have a meaning, and the node must see no others.
     return tuple(named[axis] for axis in range(rank)) if set(named) == set(range(rank)) else ()
 
 
@@ -147,7 +152,7 @@ def _state_use(state: _TracedValue, node: NodeProto, constants: Constants, signa
 def _trace_output(
     node: NodeProto, traced: Mapping[str, _TracedValue], constants: Constants
 ) -> _TracedValue | None:
-    """A node's output, if it can be traced to one input."""
+    """Returns a node's output, if it can be traced to one input."""
     given = [(index, traced[name]) for index, name in enumerate(node.input) if name in traced]
     if not given:
         return None
@@ -162,6 +167,7 @@ def _trace_output(
 
 
 def _trace_transpose(node: NodeProto, value: _TracedValue, _: Constants) -> _TracedValue | None:
+    # Without `perm`, Transpose reverses the axes.
     perm = _attribute(node, "perm") or list(range(len(value.axes)))[::-1]
     return _TracedValue(value.source, tuple(value.axes[axis] for axis in perm))
 
@@ -173,7 +179,9 @@ def _trace_squeeze(node: NodeProto, value: _TracedValue, constants: Constants) -
     if given_axes is None:
         return None
     axes = list(value.axes)
+    # Unsqueeze counts its axes in the result, and Squeeze in its input.
     rank = len(axes) + (len(given_axes) if node.op_type == "Unsqueeze" else 0)
+    # In ascending order, each insertion leaves the later positions valid.
     for axis in sorted(each % rank for each in given_axes):
         if node.op_type == "Unsqueeze":
             axes.insert(axis, None)
@@ -188,6 +196,7 @@ def _trace_gather(node: NodeProto, value: _TracedValue, constants: Constants) ->
     if index is None or len(index.dims) > 1:
         return None
     axis = (_attribute(node, "axis") or 0) % len(value.axes)
+    # A vector of indices keeps the axis, and a scalar removes it.
     if len(index.dims) == 1:
         return value
     return _TracedValue(value.source, (*value.axes[:axis], *value.axes[axis + 1 :]))

@@ -1,4 +1,4 @@
-"""Tries a model when it is loaded: the order of its axes where only a run can tell, its output, and its rows."""
+"""Tries a model when it is loaded: the order of its axes where only a run can show it, its output, and its rows."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class TrialResult:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoadTrial:
-    """A model to be tried.
+    """Runs a model that is being loaded, to find out what its file does not say.
 
     Attributes:
         model: The graph with its own order of axes.
@@ -72,7 +72,7 @@ class LoadTrial:
         """Tries the draft's first reading of the axes, and its alternative if the first one does not run.
 
         Raises:
-            InvalidInput: SCHEMA_NEEDED if both run and either may be meant; what `attempt` raises.
+            InvalidInput: SCHEMA_NEEDED if both run and either may be meant; otherwise as `attempt`.
             DoesNotFit: As `attempt`.
         """
         if draft.alternative is None:
@@ -102,6 +102,7 @@ class LoadTrial:
         feeder = Feeder(inputs, draft.server_signature)
         lengths = trial_lengths(sizes.length, draft.schema.trial_length, self.limits)
         model = to_server_order(self.model, inputs, self.signature, self.uses, draft.path)
+        # A model that takes a single sequence has no batch axis in its output either.
         if any(item.axes and Axis.BATCH not in item.axes for item in inputs):
             model = add_batch_axis(model, self.output)
         session = self.open(model, sizes.batch)
@@ -109,13 +110,14 @@ class LoadTrial:
         if any(item.axes[:2] == TIME_FIRST[:2] for item in inputs):
             model, session = self._with_batch_first_output(model, session, feeder, lengths, sizes)
         session, found = probe_rows(feeder, session, sizes, lengths)
+        # Convolutions have time as their last axis, but scores are read from the second one.
         if steps_are_last(found.shapes, draft.per_event, len(draft.schema.targets)):
             model = transpose_output(model, session.output, [0, 2, 1])
             session, found = probe_rows(feeder, self.open(model, sizes.batch), sizes, lengths)
         return TrialResult(draft, model, sizes, feeder, session, found)
 
     def _alternative(self, draft: Draft) -> TrialResult | None:
-        """The trial of a draft, if the model runs and its rows are independent."""
+        """Tries an alternative reading. Returns None unless the model runs and its rows are independent."""
         try:
             result = self.attempt(draft)
         except SequelaError:
@@ -130,7 +132,7 @@ class LoadTrial:
         lengths: Sequence[tuple[int, ...]],
         sizes: FixedSizes,
     ) -> tuple[ModelProto, Session]:
-        """A time-first model may give its steps time-first too: then their axes are swapped."""
+        """Swaps the first two axes of the output if a time-first model returns its steps time-first as well."""
         for length in (group[0] for group in lengths):
             # The number of rows must differ from that of events, or the two axes look alike.
             rows = sizes.batch or (2 if length == 3 else 3)
@@ -167,6 +169,7 @@ def probe_rows(
     try:
         return single, probe(feeder, single, lengths)
     except DoesNotFit:
+        # A single sequence fails too, so the batch was not the reason, and the first error describes the model better.
         raise failure from None
 
 
@@ -175,7 +178,7 @@ def _check_trial_length(draft: Draft, sizes: FixedSizes, limits: Limits) -> None
     if length is None:
         return
     if not 1 <= length <= limits.max_events:
-        text = f"trial_length: is {length}, must be from 1 to the limit of {limits.max_events} events"
+        text = f"trial_length: {length} is not between 1 and the limit of {limits.max_events} events"
     elif sizes.length not in (None, length):
         text = f"trial_length: is {length}, but the model takes {sizes.length} events in every call"
     else:
@@ -184,7 +187,7 @@ def _check_trial_length(draft: Draft, sizes: FixedSizes, limits: Limits) -> None
 
 
 def _undecided_refusal(draft: Draft, alternative: Draft, path: str) -> InvalidInput:
-    """The error that offers both readings as schema entries."""
+    """Returns the error that offers both readings as schema entries."""
     time_first = [
         repr(item.name)
         for item in alternative.schema.inputs

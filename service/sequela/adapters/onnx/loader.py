@@ -18,6 +18,11 @@ from sequela.adapters.model_io.schema_draft import Draft, complete_schema, draft
 from sequela.adapters.model_io.signature import Signature
 from sequela.adapters.onnx.batch_first import with_time_first
 from sequela.adapters.onnx.class_labels import ClassLabels
+from sequela.adapters.onnx.event_weights import (
+    EventWeightReader,
+    event_weight_reader,
+    find_event_weights,
+)
 from sequela.adapters.onnx.execution_text import execution_text
 from sequela.adapters.onnx.file import OnnxFile, read_onnx
 from sequela.adapters.onnx.graph_signature import read_signature
@@ -50,7 +55,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class ModelBytes:
-    """A model as it came.
+    """A model as it was sent or read.
 
     Attributes:
         onnx: The bytes of the ONNX file.
@@ -65,7 +70,7 @@ class ModelBytes:
 
     @cached_property
     def digest(self) -> str:
-        """As in `identity.model_digest`."""
+        """The model's digest, computed by `identity.model_digest`."""
         return model_digest(self.onnx, self.schema_json)
 
 
@@ -157,8 +162,12 @@ class Loader:
             source.schema_path,
             graph.uses,
         )
-        outputs = graph.signature.outputs
-        return ModelDraft(draft, choose_output(draft.schema.output, outputs, draft.path, source.onnx_path))
+        outputs, weights = graph.signature.outputs, draft.schema.event_weights
+        if weights:
+            find_event_weights(weights, outputs, draft.path)
+            refuse_randomness(graph.plain, weights, source.onnx_path)
+        choice = choose_output(draft.schema.output, outputs, draft.path, source.onnx_path, weights)
+        return ModelDraft(draft, choice)
 
     def _try(self, graph: ModelGraph, interface: ModelDraft, source: ModelBytes) -> ModelTrial:
         open_graph = partial(self._open, source.onnx_path, interface.output)
@@ -227,9 +236,11 @@ class Loader:
             step_work=step_work(result.model),
             recurrence=recurrence,
             trial_lengths=tuple(result.probe_result.shapes),
+            weight_reader=_weight_reader(schema, result),
         )
 
     def _open(self, path: str, output: str, model: ModelProto, batch: int | None) -> Session:
+        # onnxruntime opens sessions from bytes, and the graph may have been rewritten.
         content = model.SerializeToString()
         session = open_session(content, output, batch, self.threads, self.limits, path, self.provider)
         return replace(session, row_tolerance=row_tolerance(model))
@@ -244,6 +255,13 @@ class Loader:
             )
 
 
+def _weight_reader(schema: ModelSchema, trial: TrialResult) -> EventWeightReader | None:
+    if not schema.event_weights:
+        return None
+    lengths = tuple(trial.probe_result.shapes)
+    return event_weight_reader(schema.event_weights, trial.feeder, trial.session, lengths, trial.draft.path)
+
+
 def _with_independent_rows(trial: TrialResult) -> TrialResult:
     """Limits a model whose rows influence each other to one row a call.
 
@@ -254,6 +272,8 @@ def _with_independent_rows(trial: TrialResult) -> TrialResult:
     scaled = find_batch_scaling(trial.model, session.output)
     if found.independent_rows and not scaled:
         return trial
+    # A fixed batch is filled up with copies of one row. Copies leave the batch's largest value as it is, so a model
+    # that scales by this value (`scaled`) can still be run.
     if session.fixed_batch not in (None, 1) and not scaled:
         text = (
             f"the model takes {session.fixed_batch} sequences in every call, and they influence each other; "
@@ -266,7 +286,7 @@ def _with_independent_rows(trial: TrialResult) -> TrialResult:
 
 
 def _warnings(graph: ModelGraph, interface: ModelDraft, trial: ModelTrial) -> tuple[ExplanationWarning, ...]:
-    """What was assumed or noticed, in the order of the steps."""
+    """Returns warnings about what was assumed or noticed, in the order of the steps."""
     result, output = trial.result, interface.output
     independent = result.probe_result.independent_rows
     return (

@@ -1,7 +1,7 @@
-"""Finds out by running a model what its masks mark: padding must not reach the output, and events must.
+"""Finds out what a model's masks mark, by running it: padding must not change the output, and events must.
 
 Some models take 1 for a real event, others 1 for padding (torch's key_padding_mask), others a large negative number
-that is added where padding lies. Names do not tell; the output does.
+that is added where padding lies. The name of a mask does not say which of these it is, but the output shows it.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from sequela.adapters.onnx.probe import TRIAL_ROWS, no_padding, sample_cells
 from sequela.adapters.onnx.session import Session
 from sequela.errors import DoesNotFit, InvalidInput
 from sequela.explain.explanation import ExplanationWarning
-from sequela.explain.ports import Frame
-from sequela.explain.schema import InputSchema, Padding, Role
+from sequela.explain.ports import PaddingRows
+from sequela.explain.schema import InputSchema, PaddingSide, Role
 from sequela.timeshap.cells import Cells
 
 ADDITIVE_PADDING = -1e9
-"""What a mask that is added to attention scores holds for padding."""
+"""The value for padding in a mask that is added to attention scores."""
 MAX_READINGS = 27
 """How many combinations of meanings are tried for all masks together; each takes up to three runs."""
 TOLERANCE = 1e-5
@@ -46,11 +46,12 @@ def with_mask_meaning(trial: TrialResult) -> tuple[TrialResult, tuple[Explanatio
     """
     inputs = trial.draft.schema.inputs
     length = max(trial.probe_result.shapes)
+    # With one event there is no room for padding.
     if length < 2 or not any(item.role is Role.MASK for item in inputs):
         return trial, ()
     _check_square(trial, length)
     padding = trial.draft.schema.padding
-    sides = tuple(Padding) if padding is None else (padding,)
+    sides = tuple(PaddingSide) if padding is None else (padding,)
 
     def hides_padding(marked: tuple[InputSchema, ...]) -> bool:
         feeder = Feeder(marked, trial.feeder.signature)
@@ -75,8 +76,9 @@ def with_mask_meaning(trial: TrialResult) -> tuple[TrialResult, tuple[Explanatio
 
 
 def _events_count(trial: TrialResult, length: int) -> bool:
-    """Whether other events change the output of sequences without padding; true for a model that fails."""
+    """Returns whether other events change the output of sequences without padding, or if the model fails."""
     cells = sample_cells(trial.feeder.inputs, TRIAL_ROWS, 2 * length, ids=2)
+    # One long sequence is cut in half, which gives two sequences of the same length with different events.
     parts = (slice(None, length), slice(length, None))
     try:
         first, second = (
@@ -115,16 +117,17 @@ def _check_square(trial: TrialResult, length: int) -> None:
 
 
 def _raw_output(session: Session, feeds: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
-    """The output as the model gives it, whatever its number of rows."""
+    """Returns the model's output unchanged, whatever its number of rows."""
     (output,) = session.fetch([session.output], feeds)
     return np.atleast_1d(output)
 
 
 def _other_readings(inputs: Sequence[InputSchema]) -> Iterator[tuple[InputSchema, ...]]:
-    """The inputs with other padding values in their masks: first the same value in all, then different ones."""
+    """Yields the inputs with other padding values in their masks: first the same value in all, then different ones."""
     masks = [item for item in inputs if item.role is Role.MASK]
     values = [(0.0, 1.0, ADDITIVE_PADDING) if item.dtype.is_float else (0.0, 1.0) for item in masks]
     mixed = islice(product(*values), MAX_READINGS)
+    # The masks of one model usually agree, so equal values are tried first.
     for padding in sorted(mixed, key=lambda each: len(set(each))):
         pad_values = dict(zip((item.name for item in masks), padding, strict=True))
         yield tuple(replace(item, pad_value=pad_values.get(item.name, item.pad_value)) for item in inputs)
@@ -152,29 +155,35 @@ def _read_as(
     return read, (ExplanationWarning("MASK_RECOGNISED", text),)
 
 
-def _hides_padding(feeder: Feeder, session: Session, length: int, side: Padding) -> bool:
-    """Whether padding on this side leaves the output as it is, while other events change it."""
+def _hides_padding(feeder: Feeder, session: Session, length: int, side: PaddingSide) -> bool:
+    """Returns whether padding on this side leaves the output as it is, while other events change it."""
+    # Half of the positions become padding, at least one of them.
     real = length - length // 2
     cells = sample_cells(feeder.inputs, TRIAL_ROWS, real, ids=2)
     others = sample_cells(feeder.inputs, TRIAL_ROWS, real + length, ids=2)
     changed = replace(cells, events=tuple(values[:, -real:] for values in others.events))
 
     def outputs(events: Cells, start: int) -> NDArray[np.float64]:
+        # The padding has the values of real events, so that it changes the output unless the mask hides it.
         rows = tuple(values[0, start : start + length - real] for values in others.events)
         empty = tuple(values[:0] for values in rows)
-        right = side is Padding.RIGHT
-        frame = Frame(empty, rows) if right else Frame(rows, empty)
-        found = session.run(feeder.feeds(events, frame))
+        right = side is PaddingSide.RIGHT
+        padding = PaddingRows(empty, rows) if right else PaddingRows(rows, empty)
+        found = session.run(feeder.feeds(events, padding))
+        # Of an output for each event, only the parts of real events must not change.
         if found.ndim > 1 and found.shape[1] == length:
             return found[:, :real] if right else found[:, -real:]
         return found
 
     try:
+        # The same events with other padding must give the same output, and other events with the same padding another
+        # one.
         first, repadded, moved = outputs(cells, 0), outputs(cells, length - real), outputs(changed, 0)
     except DoesNotFit:
         return False
     # A softmax over events that are all hidden gives NaN.
     if not (np.isfinite(first).all() and np.isfinite(repadded).all()):
         return False
+    # An output that is 0 everywhere has no scale of its own.
     near = TOLERANCE * (float(np.abs(first).max(initial=0.0)) or 1.0)
     return bool(np.abs(first - repadded).max() <= near) and not np.allclose(first, moved, rtol=0, atol=near)

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from sequela.adapters.model_io.feeds import Feeder
 from sequela.adapters.model_io.scores import Scores
+from sequela.adapters.onnx.event_weights import EventWeightReader
 from sequela.adapters.onnx.session import Session
 from sequela.errors import DoesNotFit
-from sequela.explain.ports import Frame, ModelInfo, Recurrence
+from sequela.explain.ports import ModelInfo, PaddingRows, Recurrence
 from sequela.timeshap.cells import Cells
 
 
@@ -26,6 +27,7 @@ class OnnxModel:
         step_work: About how many multiply-adds one event takes.
         recurrence: Runs the model from states, if that is possible.
         trial_lengths: The numbers of events that it ran on when it was loaded.
+        weight_reader: Reads the model's own weights of events, if the schema names an output for them.
     """
 
     info: ModelInfo
@@ -36,9 +38,10 @@ class OnnxModel:
     step_work: int = 0
     recurrence: Recurrence | None = None
     trial_lengths: tuple[int, ...] = ()
+    weight_reader: EventWeightReader | None = None
 
-    def named(self, name: str) -> OnnxModel:
-        """The same model under another name; the session is shared."""
+    def with_name(self, name: str) -> OnnxModel:
+        """Returns the same model under another name; the session is shared."""
         return replace(self, info=replace(self.info, name=name))
 
     @property
@@ -51,7 +54,7 @@ class OnnxModel:
         return max(self.step_work * events, 1)
 
     def run(
-        self, batch: Cells, frame: Frame, output_event: int, until: float = math.inf
+        self, batch: Cells, padding: PaddingRows, output_event: int, until: float = math.inf
     ) -> NDArray[np.float64]:
         """As in `LocalModel.run`: raw outputs (n, targets).
 
@@ -63,13 +66,19 @@ class OnnxModel:
                 a convolution) or gives another shape than before; MODEL_OUTPUT_NOT_FINITE.
         """
         try:
-            outputs = self.session.run(self.feeder.feeds(batch, frame), until)
+            outputs = self.session.run(self.feeder.feeds(batch, padding), until)
         except DoesNotFit as error:
             if error.reason != "MODEL_FAILED":
                 raise
             text = f"{error.message} (on {batch.length:,} events){self._trial_text()}"
             raise DoesNotFit("MODEL_FAILED", text) from None
-        return Scores(self.info.schema).at(outputs, len(frame.before[0]) + batch.length - 1 + output_event)
+        return Scores(self.info.schema).at(outputs, len(padding.before[0]) + batch.length - 1 + output_event)
+
+    def event_weights(
+        self, sequence: Cells, padding: PaddingRows, until: float = math.inf
+    ) -> NDArray[np.float64] | None:
+        """As in `LocalModel.event_weights`."""
+        return None if self.weight_reader is None else self.weight_reader.read(sequence, padding, until)
 
     def _trial_text(self) -> str:
         lengths = " and ".join(f"{length:,}" for length in self.trial_lengths)

@@ -1,4 +1,4 @@
-"""Tells whether a graph's output lies in [0, 1], so that default tolerances may be absolute."""
+"""Finds out whether a graph's output lies in [0, 1], so that default tolerances may be absolute."""
 
 from __future__ import annotations
 
@@ -17,8 +17,11 @@ MOVE_OPERATORS = frozenset(
 
 
 def is_bounded(model: ModelProto, output: str) -> bool:
-    """Whether the last operator that changes values gives values in [0, 1]; those that only move them are skipped."""
-    return _bounded(output, _producers(model.graph))
+    """Returns whether the last operator that changes values has results in [0, 1].
+
+    Operators that move values do not count.
+    """
+    return _is_bounded(output, _producers(model.graph))
 
 
 Producers = Mapping[str, NodeProto]
@@ -28,20 +31,21 @@ def _producers(graph: GraphProto) -> Producers:
     return {name: node for node in graph.node for name in node.output}
 
 
-def _bounded(value: str, producers: Producers) -> bool:
+def _is_bounded(value: str, producers: Producers) -> bool:
     node = producers.get(value)
     if node is None or node.domain not in STANDARD_DOMAINS:
         return False
     if node.op_type in MOVE_OPERATORS:
-        return _bounded(node.input[0], producers)
+        return _is_bounded(node.input[0], producers)
     if node.op_type == "Concat":
-        return _all_bounded(node.input, producers)
+        return _are_bounded(node.input, producers)
     if node.op_type == "If":
+        # A branch may return values of the graph around it, so it needs both sets of producers.
         branches = [attribute.g for attribute in node.attribute]
         index = list(node.output).index(value)
-        return all(_bounded(g.output[index].name, {**producers, **_producers(g)}) for g in branches)
+        return all(_is_bounded(g.output[index].name, {**producers, **_producers(g)}) for g in branches)
     return node.op_type in BOUNDED
 
 
-def _all_bounded(values: Iterable[str], producers: Producers) -> bool:
-    return all(_bounded(value, producers) for value in values)
+def _are_bounded(values: Iterable[str], producers: Producers) -> bool:
+    return all(_is_bounded(value, producers) for value in values)

@@ -1,6 +1,6 @@
-"""Makes outputs tensors of numbers that numpy can hold.
+"""Converts outputs to tensors of numbers that numpy can hold.
 
-A classifier that was converted with ZipMap gives a list of maps from class to probability; the tensor in front of the
+A classifier that was converted with ZipMap returns a list of maps from class to probability. The tensor in front of the
 ZipMap holds the same probabilities. Floats that numpy does not have are cast to float32, which holds each of them
 exactly.
 """
@@ -17,7 +17,7 @@ from sequela.adapters.onnx.value_names import fresh_names
 
 
 def class_labels(model: ModelProto) -> Mapping[str, tuple[str, ...]]:
-    """For each output that is a list of maps: the keys of its maps, in order."""
+    """Returns the keys of the maps, in order, for each output that is a list of maps."""
     outputs = {value.name for value in model.graph.output}
     return {
         node.output[0]: tuple(_labels(node))
@@ -27,7 +27,7 @@ def class_labels(model: ModelProto) -> Mapping[str, tuple[str, ...]]:
 
 
 def with_plain_outputs(model: ModelProto) -> ModelProto:
-    """The model with tensors of numbers as outputs where that is possible; the same model if nothing changes."""
+    """Replaces outputs by tensors of numbers where that is possible. Returns the same model if nothing changes."""
     maps = class_labels(model)
     cast = [value.name for value in model.graph.output if _needs_cast(value.type.tensor_type.elem_type)]
     if not maps and not cast:
@@ -41,6 +41,7 @@ def with_plain_outputs(model: ModelProto) -> ModelProto:
             node.CopyFrom(helper.make_node("Identity", node.input, node.output, name=node.name))
     for value in rewritten.graph.output:
         if value.name in maps:
+            # ZipMap takes float32 tensors only, so the type in front of it is known.
             value.type.Clear()
             value.type.tensor_type.elem_type = TensorProto.FLOAT
     return rewritten
@@ -62,6 +63,7 @@ def _labels(node: NodeProto) -> Iterator[str]:
 
 def _cast(model: ModelProto, name: str) -> None:
     """Puts a cast to float32 in front of an output, in place."""
+    # The cast takes over the name of the output, so that callers see no difference.
     uncast = fresh_names(model)(name)
     rename_value(model.graph, name, uncast)
     model.graph.node.append(helper.make_node("Cast", [uncast], [name], to=TensorProto.FLOAT))

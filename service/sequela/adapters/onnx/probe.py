@@ -1,4 +1,4 @@
-"""Runs a model a few times when it is loaded: the shape of its output, and whether rows are independent."""
+"""Runs a model a few times when it is loaded, to see the shape of its output and whether rows are independent."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from sequela.adapters.onnx.row_independence import (
 from sequela.adapters.onnx.session import Session
 from sequela.errors import DoesNotFit
 from sequela.explain.limits import Limits
-from sequela.explain.ports import Frame
+from sequela.explain.ports import PaddingRows
 from sequela.explain.schema import InputSchema, Role
 from sequela.timeshap.cells import Cells
 
 TRIAL_ROWS = 3
 TRIAL_LENGTHS = (2, 16, 64, 100, 150, 200, 256, 384, 512, 768, 1024, 2048, 4096)
-"""Numbers of events to try, each together with one more. A model may need many, as a convolution without padding does,
-or take no more than some.
+"""Numbers of events to try, each together with one more. Some models need many events, such as a convolution without
+padding. Others accept only a few.
 """
 
 
@@ -51,9 +51,10 @@ def probe(feeder: Feeder, session: Session, lengths: Sequence[tuple[int, ...]]) 
     It stops trying when all groups together have taken as long as one call may.
 
     Raises:
-        DoesNotFit: MODEL_FAILED if the model runs at none of them; what `Session.run` raises.
+        DoesNotFit: MODEL_FAILED if the model runs at none of them; otherwise as `Session.run`.
     """
     failures: dict[int, DoesNotFit] = {}
+    # Each group has a limit of its own for each call, so without this one a slow model could take many times as long.
     end = time.monotonic() + session.watchdog.seconds
     for group in lengths:
         try:
@@ -68,7 +69,7 @@ def probe(feeder: Feeder, session: Session, lengths: Sequence[tuple[int, ...]]) 
 
 
 def trial_lengths(fixed: int | None, requested: int | None, limits: Limits) -> tuple[tuple[int, ...], ...]:
-    """The numbers of events to try a model with.
+    """Returns the numbers of events to try a model with.
 
     They come in pairs where possible, since one length alone does not show which axis of an output follows it.
 
@@ -90,7 +91,7 @@ def trial_lengths(fixed: int | None, requested: int | None, limits: Limits) -> t
 
 
 def _failure(failures: dict[int, DoesNotFit]) -> DoesNotFit:
-    """One error with what the model said to the fewest events, and to the most if that differs."""
+    """Returns one error with the model's message for the fewest events, and for the most if it differs."""
     (shortest, first), *others = failures.items()
     if not others:
         return first
@@ -115,7 +116,7 @@ def _probe_group(feeder: Feeder, session: Session, lengths: tuple[int, ...]) -> 
 
 
 def _compare(feeder: Feeder, session: Session, length: int) -> RowComparison:
-    """Compares rows as different as the model takes them: not each knows an id of 1, or values of any size."""
+    """Compares rows that differ as much as the model allows. Some models reject an id of 1, or large values."""
     for ids in (2, 1):
         cells = sample_cells(feeder.inputs, len(ROW_SCALES), length, ids)
         for rows in (with_row_scales(cells), cells):
@@ -146,7 +147,7 @@ def sample_cells(inputs: Sequence[InputSchema], rows: int, length: int, ids: int
     )
 
 
-def no_padding(cells: Cells) -> Frame:
-    """The frame of a sequence that is all real events."""
+def no_padding(cells: Cells) -> PaddingRows:
+    """Returns padding of length 0, for sequences that consist of real events only."""
     empty = tuple(np.empty((0, events.shape[-1]), dtype=events.dtype) for events in cells.events)
-    return Frame(empty, empty)
+    return PaddingRows(empty, empty)

@@ -23,14 +23,14 @@ class ExecutionProvider(StrEnum):
         return f"{self.name}{SUFFIX}"
 
 
-def installed() -> tuple[ExecutionProvider, ...]:
-    """The providers that the installed onnxruntime was built with."""
+def installed_providers() -> tuple[ExecutionProvider, ...]:
+    """Returns the providers that the installed onnxruntime was built with."""
     available = onnxruntime.get_available_providers()
     return tuple(provider for provider in ExecutionProvider if provider.full_name in available)
 
 
 def session_providers(provider: ExecutionProvider, memory_bytes: int) -> list[tuple[str, Mapping[str, Any]]]:
-    """The providers to open a session with, in order: the CPU runs the nodes that `provider` does not support.
+    """Returns the providers to open a session with, in order: the CPU runs the nodes that `provider` does not support.
 
     On CUDA each session may hold `memory_bytes`, and float32 stays float32: TF32 would add noise in the third digit.
     """
@@ -41,10 +41,10 @@ def session_providers(provider: ExecutionProvider, memory_bytes: int) -> list[tu
 
 
 def is_active(provider: ExecutionProvider, runtime: Any) -> bool:
-    """Whether a session runs on the provider. onnxruntime goes on without one that it cannot load."""
+    """Returns whether a session runs on the provider. onnxruntime continues without a provider that it cannot load."""
     return provider.full_name in runtime.get_providers()
 
 
 def active_providers(runtime: Any) -> str:
-    """What a session runs on, as messages name it: `CUDA, CPU`."""
+    """Returns the providers of a session as messages name them: `CUDA, CPU`."""
     return ", ".join(name.removesuffix(SUFFIX) for name in runtime.get_providers())

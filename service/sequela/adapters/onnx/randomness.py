@@ -25,7 +25,7 @@ Constants = Mapping[str, TensorProto]
 
 
 def refuse_randomness(model: ModelProto, output: str, path: str) -> None:
-    """Checks that an output is a function of the sequence alone, as far as its operators tell.
+    """Checks that an output is a function of the sequence alone, as far as its operators show.
 
     Raises:
         InvalidInput: MODEL_NOT_DETERMINISTIC, naming the node and what to do.
@@ -38,7 +38,7 @@ def refuse_randomness(model: ModelProto, output: str, path: str) -> None:
 
 
 def _problem(node: NodeProto, constants: Constants) -> str:
-    """Why a node's output is not a function of its row; empty if it is."""
+    """Returns why a node's output is not a function of its row, or "" if it is."""
     name = describe_node(node)
     if node.op_type in RANDOM_OPERATORS:
         return (
@@ -64,7 +64,9 @@ def _is_training(node: NodeProto) -> bool:
 
 
 def _drops_values(node: NodeProto, constants: Constants) -> bool:
+    # A mode that is computed is not followed here. Trial runs show whether the score is random.
     mode, ratio = (_constant(node, index, constants) for index in (TRAINING_MODE, RATIO))
+    # Without a ratio, ONNX drops half of the values. A ratio of 0 drops none.
     return mode is not None and bool(mode.any()) and (ratio is None or bool(ratio.any()))
 
 
@@ -74,7 +76,7 @@ def _constant(node: NodeProto, index: int, constants: Constants) -> NDArray[Any]
 
 
 def _constants(model: ModelProto) -> Constants:
-    """All constants by name: initializers and Constant nodes, in nested graphs and functions too."""
+    """Returns all constants by name: initializers and Constant nodes, in nested graphs and functions too."""
     constants = {tensor.name: tensor for tensor in model.graph.initializer}
     for node in walk_nodes(model, model.graph.node):
         constants.update(_constant_of(node))

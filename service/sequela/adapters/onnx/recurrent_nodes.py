@@ -16,11 +16,11 @@ FIRST_STATE = 5
 
 
 def is_recurrent(node: NodeProto) -> bool:
-    """Whether a node is an RNN, a GRU or an LSTM."""
+    """Returns whether a node is an RNN, a GRU or an LSTM."""
     return node.domain in STANDARD_DOMAINS and node.op_type in STATES
 
 
 def describe_node(node: NodeProto) -> str:
-    """A node as messages name it: `GRU '/layer/GRU'`. A node without a name is named after its first output."""
+    """Returns a node as messages name it: `GRU '/layer/GRU'`. A node without a name is named after its first output."""
     name = node.name or next((output for output in node.output if output), "")
     return f"{node.op_type} {name!r}"

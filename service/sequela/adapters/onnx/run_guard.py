@@ -81,7 +81,7 @@ class Watchdog:
                 wake_at = self._stop_late_calls()
 
     def _stop_late_calls(self) -> float:
-        """Stops the calls that have reached their end; gives the earliest end of the others."""
+        """Stops the calls that have reached their end, and returns the earliest end of the others."""
         # There is no lock, so the order counts: a call that is added after the copy finds no time to wake at, and
         # therefore sends its own.
         self._wake_at = math.inf
@@ -102,7 +102,7 @@ def _seconds_until(wake_at: float) -> float | None:
 
 @functools.cache
 def watchdog(seconds: float) -> Watchdog:
-    """The process's one watchdog for this limit."""
+    """Returns the watchdog of the process for this limit, so that all sessions share its thread."""
     return Watchdog(seconds)
 
 

@@ -15,19 +15,20 @@ NO_OPERATOR = re.compile(r"No Op registered for (\S+) with domain_version of (\d
 
 
 def one_line(error: Exception) -> str:
-    """The message in one line of limited length, without locations in onnxruntime's sources."""
+    """Shortens a message to one line of limited length, without locations in onnxruntime's sources."""
+    # Messages contain line breaks and tabs, which would break a log line.
     text = ERROR_PREFIX.sub("", SOURCE_LOCATION.sub("", " ".join(str(error).split())))
     return text if len(text) <= MAX_CHARACTERS else text[: MAX_CHARACTERS - 1] + "…"
 
 
 def why_failed(error: Exception) -> str:
-    """Why a run failed, and what to do about it."""
+    """Returns why a run failed, and what to do about it."""
     text = one_line(error)
     return f"{text}. Export the model in float32 (model.float())" if NO_DOUBLE.search(text) else text
 
 
 def why_refused(error: Exception) -> str:
-    """Why onnxruntime does not load a model, and what to do about it."""
+    """Returns why onnxruntime does not load a model, and what to do about it."""
     text = " ".join(str(error).split())
     if found := OPSET.search(text):
         opset, domain, newest = found.groups()

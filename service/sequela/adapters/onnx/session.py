@@ -1,4 +1,4 @@
-"""The onnxruntime session of one model: opened from bytes, run in batches, each failure reported in one line."""
+"""Opens the onnxruntime session of a model, runs batches, and reports each failure in one line."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Feeds = Mapping[str, NDArray[Any]]
 LOG_FATAL_ONLY = 4
 MAX_FOLDED_BYTES = "optimization.constant_folding_max_output_size_in_bytes"
 CRASHING_OPTIMIZERS = ("MatmulTransposeFusion",)
-"""It ends the process for a Transpose that moves the batch, followed by a Cast and a MatMul (seen in 1.31)."""
+"""This optimizer crashes on a Transpose that moves the batch, followed by a Cast and a MatMul (seen in 1.31)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,7 +57,7 @@ class Session:
             The output in float64; its first axis is n.
 
         Raises:
-            DoesNotFit: MODEL_FAILED if onnxruntime fails or gives anything but n rows of numbers; MODEL_TOO_SLOW if a
+            DoesNotFit: MODEL_FAILED if onnxruntime fails or does not return n rows of numbers; MODEL_TOO_SLOW if a
                 call reached the limit of one call.
             DeadlinePassed: A call reached `until` first.
         """
@@ -71,7 +71,7 @@ class Session:
         return np.concatenate(parts)[:rows]
 
     def fetch(self, names: Sequence[str], feeds: Feeds, until: float = math.inf) -> list[Any]:
-        """Runs a call for several outputs, given as onnxruntime gives them. Raises as `run` does."""
+        """Runs one call and returns several outputs, unchanged. Raises as `run`."""
         with self.watchdog.watch(until) as call:
             return self._fetch(names, feeds, call, until)
 
@@ -144,6 +144,7 @@ def _session_options(threads: int, model_bytes: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = threads
+    # The same request must get the same answer, bit for bit.
     options.use_deterministic_compute = True
     # Errors are raised as exceptions; what onnxruntime logs besides would go to stderr without structure.
     options.log_severity_level = LOG_FATAL_ONLY
@@ -158,7 +159,7 @@ def _session_options(threads: int, model_bytes: int) -> Any:
 
 
 def _chunks(feeds: Feeds, rows: int, step: int, size: int) -> Iterator[Feeds]:
-    """Chunks of `step` rows, each filled up to `size` by repeating its last row."""
+    """Yields chunks of `step` rows, each filled up to `size` by repeating its last row."""
     for start in range(0, rows, step):
         indices = np.minimum(np.arange(start, start + size), min(start + step, rows) - 1)
         yield {name: values[indices] for name, values in feeds.items()}

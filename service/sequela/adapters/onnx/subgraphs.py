@@ -1,4 +1,4 @@
-"""The graphs inside nodes (the branches of an If, the bodies of Loop and Scan): to walk them and to rename values."""
+"""Walks the graphs inside nodes (the branches of an If, the bodies of Loop and Scan), and renames values in them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from onnx import GraphProto, ModelProto, NodeProto
 
 
 def subgraphs(node: NodeProto) -> Iterator[GraphProto]:
-    """The graphs that a node holds as attributes, not those nested deeper."""
+    """Yields the graphs that a node holds as attributes, not those nested deeper."""
     for attribute in node.attribute:
         if attribute.HasField("g"):
             yield attribute.g
@@ -16,7 +16,7 @@ def subgraphs(node: NodeProto) -> Iterator[GraphProto]:
 
 
 def nested_subgraphs(node: NodeProto) -> Iterator[GraphProto]:
-    """The graphs inside a node, at any depth."""
+    """Yields the graphs inside a node, at any depth."""
     for graph in subgraphs(node):
         yield graph
         for inner in graph.node:
@@ -24,13 +24,14 @@ def nested_subgraphs(node: NodeProto) -> Iterator[GraphProto]:
 
 
 def walk_nodes(model: ModelProto, nodes: Iterable[NodeProto]) -> Iterator[NodeProto]:
-    """These nodes, the nodes of the graphs inside them, and those of the file's functions that they call."""
+    """Yields these nodes, the nodes of the graphs inside them, and those of the file's functions that they call."""
     functions = {(function.domain, function.name): function for function in model.functions}
     waiting, called = list(nodes), set()
     while waiting:
         node = waiting.pop()
         yield node
         waiting.extend(inner for graph in subgraphs(node) for inner in graph.node)
+        # A function that is called twice is walked once.
         key = (node.domain, node.op_type)
         if key in functions and key not in called:
             called.add(key)
@@ -38,7 +39,7 @@ def walk_nodes(model: ModelProto, nodes: Iterable[NodeProto]) -> Iterator[NodePr
 
 
 def rename_value(graph: GraphProto, old: str, new: str) -> None:
-    """Renames a value in place wherever nodes read or give it, in the graphs inside nodes too.
+    """Renames a value in place wherever nodes read or write it, in the graphs inside nodes too.
 
     The graph's own lists of inputs and outputs keep the old name.
     """

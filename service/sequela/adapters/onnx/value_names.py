@@ -10,19 +10,20 @@ from onnx import ModelProto, NodeProto
 from sequela.adapters.onnx.subgraphs import nested_subgraphs
 
 FreshName: TypeAlias = Callable[[str], str]
-"""Gives a name that nothing in the graph has yet, similar to the given one."""
+"""Makes a name that nothing in the graph has yet, similar to the given one."""
 
 
 def captured_names(node: NodeProto) -> set[str]:
-    """Names that the graphs inside a node may take from the graph around it."""
+    """Returns names that the graphs inside a node may take from the graph around it."""
     graphs = list(nested_subgraphs(node))
     used = {name for graph in graphs for inner in graph.node for name in inner.input}
     return used | {output.name for graph in graphs for output in graph.output}
 
 
 def needed_nodes(nodes: Sequence[NodeProto], values: Iterable[str]) -> list[NodeProto]:
-    """The nodes that these values are computed by, in the graph's order."""
+    """Returns the nodes that compute these values, in the graph's order."""
     wanted, needed = set(values), []
+    # In topological order readers come after producers, so one pass backwards finds all.
     for node in reversed(nodes):
         if wanted.intersection(node.output):
             wanted |= {*node.input, *captured_names(node)}
@@ -32,7 +33,7 @@ def needed_nodes(nodes: Sequence[NodeProto], values: Iterable[str]) -> list[Node
 
 
 def fresh_names(model: ModelProto) -> FreshName:
-    """A source of names that the model does not use; it gives none twice."""
+    """Returns a function that makes names which the model does not use, each of them once."""
     taken = {name for node in model.graph.node for name in (*node.input, *node.output, *captured_names(node))}
     taken |= {value.name for value in (*model.graph.input, *model.graph.output)}
     taken |= {tensor.name for tensor in model.graph.initializer}

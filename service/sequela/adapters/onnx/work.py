@@ -25,18 +25,20 @@ WEIGHT_PRESERVING = frozenset(
 
 
 def step_work(model: ModelProto) -> int:
-    """About how many multiply-adds one event of one sequence takes: the number of weights it is multiplied by."""
+    """Estimates the multiply-adds of one event of one sequence: the number of weights that it is multiplied by."""
     return sum(_weight_counts(model.graph, {}))
 
 
 def _weight_counts(graph: GraphProto, outside: Mapping[str, int]) -> Iterator[int]:
-    """For each node, its number of weights. `outside`: sizes of constants of the graphs around this one."""
+    """Yields the number of weights of each node. `outside` holds sizes of constants of the graphs around this one."""
     sizes = {**outside, **_constant_sizes(graph)}
     for node in graph.node:
         if node.op_type in WEIGHT_PRESERVING and node.input and node.input[0] in sizes:
+            # Quantised and half-precision models convert weights on their way to the operator.
             sizes[node.output[0]] = sizes[node.input[0]]
         yield _weight_count(node, sizes)
         for inner in subgraphs(node):
+            # The bodies of Loop and Scan receive weights as inputs.
             passed = {
                 value.name: sizes.get(name, 0) for value, name in zip(inner.input, node.input, strict=False)
             }
@@ -49,7 +51,7 @@ def _weight_count(node: NodeProto, sizes: Mapping[str, int]) -> int:
 
 
 def _constant_sizes(graph: GraphProto) -> dict[str, int]:
-    """The number of elements of each constant, by name."""
+    """Returns the number of elements of each constant, by name."""
     in_nodes = (
         (node.output[0], item.t) for node in graph.node for item in node.attribute if item.HasField("t")
     )

@@ -74,12 +74,13 @@ class ConfiguredEndpoint:
         with self._errors_recorded():
             terms = handle.connection.limiter.terms
             model = handle.refresh(Deadline.now() + terms.call_seconds)
+            # The files may have changed while the request was under way, and its answer would be about another model.
             if handle is self._described():
                 self._failures = 0
                 self._note_model(model, terms.enabled)
 
     def _described(self) -> RemoteModelHandle | None:
-        """The model that the files describe; None while they are gone or wrong, whatever they described before."""
+        """Returns the model that the files describe, or None while they are missing or wrong."""
         return self._handle if self._content else None
 
     @contextmanager
@@ -145,6 +146,7 @@ class ConfiguredEndpoint:
         """Records a failed request. A known model stays ready after the first one, because its calls are retried."""
         detail = str(error) or "it did not describe its model in time"
         self._due = Deadline.now() + self._registry.rules.retry_seconds
+        # An endpoint that is overloaded or slow is not down, so only an unreachable one counts.
         self._failures += isinstance(error, Unavailable)
         state = self.record.state
         if self.record.model is None or self._failures > 1:
@@ -161,6 +163,7 @@ class ConfiguredEndpoint:
             self._note_failed(error.message)
 
     def _note_failed(self, detail: str) -> None:
+        # Requests must not share the credentials of a file that was never valid.
         if self._handle is None:
             self._registry.forget(self._folder.name)
         failed = ModelRecord(

@@ -58,6 +58,7 @@ def read_whole(path: Path, max_bytes: int, place: str) -> bytes:
 
 def _weights_file(path: Path, name: str, place: str) -> Path:
     """Returns the file of that name in the model's folder."""
+    # A backslash would be a separator if the repository is read on Windows.
     if not name or Path(name).name != name or "\\" in name:
         text = f"its weights are in {name!r}; only files in the model's own folder are read;"
         raise _refusal(place, text)
@@ -84,6 +85,7 @@ def _extent(tensor: TensorProto, files: Mapping[str, Path], place: str) -> tuple
         offset = int(entries.get("offset", 0))
         length = int(entries.get("length", size - offset))
     except ValueError:
+        # The check below reports this together with ranges that are out of bounds.
         offset = length = -1
     if offset < 0 or length < 0 or offset + length > size:
         part = f"{entries.get('length', 'all')} bytes from {entries.get('offset', 0)} on"

@@ -23,6 +23,7 @@ _NAME = "a model name consists of at most 128 letters, digits, '.', '_' and '-'"
 def layout_warnings(root: Path) -> list[str]:
     """Returns one sentence for each ignored file or folder, with what to do. Hidden files are left out. Never fails."""
     found = list(_in_root(root))
+    # The last warning says how many there are beyond the limit.
     if len(found) > MAX_WARNINGS:
         found[MAX_WARNINGS:] = [f"{len(found) - MAX_WARNINGS} more files and folders are ignored"]
     return found

@@ -30,7 +30,7 @@ class LocalModels:
         self._loader = loader
         self._folders = folders
         self._lock = threading.Lock()
-        self._records = {folder.name: _loading(folder.name) for folder in self._folders}
+        self._records = {folder.name: _loading_record(folder.name) for folder in self._folders}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._load_all, name="load-models", daemon=True)
 
@@ -62,6 +62,7 @@ class LocalModels:
 
     def _load_all(self) -> None:
         for folder in self._folders:
+            # Loading a model cannot be interrupted, so the request to stop is noticed between two models.
             if self._stopping.is_set():
                 return
             record = self._load(folder)
@@ -69,16 +70,18 @@ class LocalModels:
                 self._records[folder.name] = record
 
     def _load(self, folder: ModelFolder) -> ModelRecord:
-        loading = _loading(folder.name)
+        loading = _loading_record(folder.name)
         try:
             model = self._loader.load(folder.name.full, _read(folder, self._loader.limits.max_model_bytes))
         except SequelaError as error:
-            return _failed(loading, error.message)
+            return _failed_record(loading, error.message)
         except OSError as error:
-            return _failed(loading, f"its files cannot be read: {error.strerror}")
+            return _failed_record(loading, f"its files cannot be read: {error.strerror}")
         except Exception as error:  # a bug that one model reveals must not stop the others
             _log.exception("model loading crashed", model=folder.name.full)
-            return _failed(loading, f"loading it raised {type(error).__name__}; the log has the details")
+            return _failed_record(
+                loading, f"loading it raised {type(error).__name__}; the log has the details"
+            )
         return replace(
             loading,
             state=ModelState.READY,
@@ -111,10 +114,10 @@ def _read(folder: ModelFolder, max_bytes: int) -> ModelBytes:
     )
 
 
-def _loading(name: ModelName) -> ModelRecord:
+def _loading_record(name: ModelName) -> ModelRecord:
     return ModelRecord(name.full, "", ModelSource.REPOSITORY, ModelState.LOADING, datetime.now(UTC))
 
 
-def _failed(loading: ModelRecord, detail: str) -> ModelRecord:
+def _failed_record(loading: ModelRecord, detail: str) -> ModelRecord:
     _log.error("model failed to load", model=loading.name, detail=detail)
     return replace(loading, state=ModelState.FAILED, detail=detail)

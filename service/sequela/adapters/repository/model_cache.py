@@ -56,12 +56,14 @@ class ModelCache:
 
     def _load(self, digest: str, load: Callable[[], OnnxModel]) -> OnnxModel:
         with self._flight.lead(digest, Deadline()):
+            # Another request may have loaded the model while this one waited.
             model = self.peek(digest) or load()
             self._keep(model)
             return model
 
     def _keep(self, model: OnnxModel) -> None:
         with self._lock:
+            # cachetools raises an error for a value that is larger than the cache.
             if self._weight(model) <= self._models.maxsize:
                 self._models[model.info.digest] = model
 

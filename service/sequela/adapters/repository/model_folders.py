@@ -32,6 +32,7 @@ def find_folders(root: Path) -> list[ModelFolder]:
         (
             ModelFolder(ModelName(model.name, int(version.name)), version)
             for model in _subfolders(root)
+            # Hidden folders belong to tools such as git and Kubernetes, which mounts volumes through them.
             if is_model(model.name) and not model.name.startswith(".")
             for version in _subfolders(model)
             if is_version(version.name)

@@ -36,7 +36,7 @@ class ModelRepository:
         uploads: Uploaded models.
         cache: Uploaded and inline models that are loaded.
         loader: Loads them.
-        switchboard: Connects to endpoints that requests name.
+        endpoint_registry: Connects to endpoints that requests name.
         uploads_allowed: Whether callers may upload models or send them inline.
     """
 
@@ -66,6 +66,7 @@ class ModelRepository:
             case InlineModel(onnx, schema_json):
                 self._check_allowed()
                 source = ModelBytes(onnx, schema_json, "model.inline.onnx", "model.inline.schema_json")
+                # If the operator has the same model, it is loaded already and never dropped.
                 return self._operator_models.by_digest(source.digest) or self._load(source)
             case EndpointModel():
                 return self._endpoint_registry.resolve(choice, until)
@@ -88,6 +89,7 @@ class ModelRepository:
         source = ModelBytes(onnx, schema_json, "onnx_chunk", "header.schema_json")
         wanted = parse_name(name, "header.name") if name else ModelPattern(source.digest, 1)
         for configured, record in self._operator_models.records().items():
+            # A client that uploads the operator's own file at each start gets the operator's model.
             if wanted.matches(configured) and record.digest == source.digest:
                 return record
         if self._operator_models.find(ModelPattern(wanted.model, None)):
@@ -112,6 +114,7 @@ class ModelRepository:
         after = page_position(_LIST, token)
         found = {
             upload.name.entry: _record(upload, self._cache.peek(upload.digest))
+            # One more than fits shows whether there is a next page.
             for upload in self._uploads.page(after, page_size + 1)
         }
         configured = self._operator_models.records().items()
@@ -139,7 +142,7 @@ class ModelRepository:
         upload = self._find(pattern)
         if upload is None:
             raise _not_found(pattern.short)
-        return self._load_upload(upload).named(upload.name.full)
+        return self._load_upload(upload).with_name(upload.name.full)
 
     def _by_digest(self, digest: str) -> Model:
         if not is_digest(digest):
@@ -200,6 +203,7 @@ def _usable(record: ModelRecord) -> Model:
     if record.model is None:
         raise DoesNotFit("MODEL_NOT_LOADED", f"{record.name} failed to load: {record.detail}")
     if record.model.endpoint:
+        # Refuse at once if the endpoint is off or down, before anything is prepared for it.
         record.model.endpoint.check()
     return record.model
 
@@ -215,7 +219,7 @@ def _record(
         create_time=upload.create_time,
         detail=detail,
         execution=model.execution if model else "",
-        model=model.named(upload.name.full) if model else None,
+        model=model.with_name(upload.name.full) if model else None,
     )
 
 

@@ -38,7 +38,7 @@ class OperatorModels:
     def in_folder(
         cls, root: Path | None, loader: Loader, endpoint_registry: EndpointRegistry
     ) -> OperatorModels:
-        """Finds the models of a repository; without one there are none. Raises OSError if it cannot be read."""
+        """Finds the models of a repository. Without one, there are none. Raises OSError if it cannot be read."""
         folders = find_folders(root) if root else []
         remote = [folder for folder in folders if folder.is_endpoint]
         local = [folder for folder in folders if not folder.is_endpoint]

@@ -59,7 +59,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Uploads:
-    """All uploaded models. Every method may raise StoreDown; `find` then still knows what it found before."""
+    """All uploaded models. Every method may raise StoreDown, but `find` still returns what it found before."""
 
     def __init__(self, store: Store) -> None:
         self._values = store.values
@@ -105,6 +105,7 @@ class Uploads:
         """Returns an upload with these files."""
         entry = self._values.get(_digest_key(digest))
         upload = self._read_record(ModelName.of_entry(entry.decode())) if entry else None
+        # The entry may be out of date: the version can have been deleted and uploaded again with other files.
         return upload if upload and upload.digest == digest else None
 
     def read(self, upload: Upload) -> ModelBytes | None:
@@ -114,6 +115,7 @@ class Uploads:
             return None
         split = LENGTH_BYTES + int.from_bytes(data[:LENGTH_BYTES], "big")
         source = ModelBytes(data[split:], data[LENGTH_BYTES:split], "model", "schema_json")
+        # Damaged bytes count as missing, so that they are uploaded again.
         return source if source.digest == upload.digest else None
 
     def page(self, after: str, limit: int) -> list[Upload]:
@@ -124,6 +126,7 @@ class Uploads:
         """Deletes the version that the pattern names, or all versions. Returns what was deleted."""
         found = [upload for upload in self._versions(pattern.model) if pattern.matches(upload.name)]
         for upload in found:
+            # The name is deleted last. If a failure leaves a name without files, `_claim` replaces it.
             self._index.remove(VERSIONS, upload.name.entry)
             self._values.delete(_bytes_key(upload))
             self._values.delete(_name_key(upload.name))
@@ -146,6 +149,7 @@ class Uploads:
             self._values.put(_name_key(name), record)
             present = ours
         if present.digest != ours.digest:
+            # Another upload has the name, so nothing refers to the files that were just written.
             self._values.delete(_bytes_key(ours))
             text = (
                 f"{name.full} exists with other content (digest {present.digest}); choose another version, or leave "
@@ -169,6 +173,7 @@ class Uploads:
         return max(self._versions(pattern.model), key=lambda upload: upload.name, default=None)
 
     def _versions(self, model: str) -> list[Upload]:
+        # The entries of a model follow each other, starting after `m/`.
         return list(takewhile(lambda upload: upload.name.model == model, self._uploads(f"{model}/")))
 
     def _uploads(self, after: str) -> Iterator[Upload]:

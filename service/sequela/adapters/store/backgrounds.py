@@ -83,6 +83,7 @@ class BackgroundStore:
         self._values.put(_named_key(stored.name, digest), values)
         present = self._claim(stored.name, record)
         if present.digest != digest:
+            # The name belongs to other values, so nothing refers to those that were just written.
             self._values.delete(_named_key(stored.name, digest))
             text = (
                 f"{stored.name} already exists with different values (digest {present.digest}); choose another "
@@ -113,6 +114,7 @@ class BackgroundStore:
     def remember(self, background: Background) -> None:
         """See `Backgrounds`."""
         key = _digest_key(background.digest)
+        # This process has stored it before. Writing it for every request would load the shared store.
         if self._cache.get(key) is not None:
             return
         try:
@@ -126,6 +128,7 @@ class BackgroundStore:
         position = page_position(_NAMES + prefix, token) or prefix
         found: list[StoredBackground] = []
         while names := self._index.page(_NAMES, position, page_size + 1 - len(found)):
+            # The prefix ends with a slash, so all names of a model are next to each other in the set.
             for name in names:
                 if not name.startswith(prefix):
                     return Page(tuple(found))
@@ -144,7 +147,7 @@ class BackgroundStore:
         record = self._record(name)
         if record is None:
             raise _not_found(f"no background is named {name!r}")
-        # The name is deleted last: whoever creates the same background at this moment finds the name, or writes again.
+        # The name is deleted last. A process that creates the same background now finds the name, or writes again.
         self._index.remove(_NAMES, name)
         self._values.delete(_named_key(name, record.digest))
         self._names.delete(_name_key(name))

@@ -36,6 +36,7 @@ class CachedStore:
     def get(self, key: str) -> bytes | None:
         """See `KeyValue`."""
         start = time.monotonic()
+        # This remains if the look-up raises an error.
         result = "error"
         try:
             value = self._get(key)
@@ -46,6 +47,7 @@ class CachedStore:
 
     def put(self, key: str, value: bytes, ttl_seconds: float | None = None) -> None:
         """See `KeyValue`."""
+        # The cache first, so that the value can be read here even if the shared store is down.
         self.cache.put(key, value, self._cache_ttl(ttl_seconds))
         self.shared.put(key, value, ttl_seconds)
 

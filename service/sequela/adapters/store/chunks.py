@@ -50,6 +50,7 @@ class ChunkedStore:
         if present is None:  # it cannot be read, so ours replaces it
             self._values.put(key, ours, ttl_seconds)
             return value
+        # Another value was there first, so nothing refers to our chunks.
         self._delete_chunks(key, ours)
         return present
 
@@ -74,7 +75,9 @@ class ChunkedStore:
         if header[:1] == _WHOLE:
             return header[1:]
         chunks = map(self._values.get, _chunk_keys(key, header))
+        # Stop at the first missing chunk, since the value is lost anyway.
         value = b"".join(chunk for chunk in itertools.takewhile(bool, chunks) if chunk)
+        # Chunks expire one by one, so some of them may be missing.
         if hashlib.sha256(value).digest() != header[-32:]:
             _log.warning("stored value unreadable", key=key)
             return None

@@ -56,4 +56,5 @@ def matches(wanted: Filter, explanation: Explanation) -> bool:
 
 
 def _countdown(create_time: datetime) -> str:
+    # Hexadecimal numbers of equal length sort as text in the order of their values.
     return f"{_COUNTDOWN_FROM - (create_time - _EPOCH) // timedelta(microseconds=1):016x}"

@@ -71,6 +71,7 @@ class ExplanationStore:
             explanation = self._find(name.decode()) if name else None
         except (StoreDown, UnicodeDecodeError):
             return None
+        # An answer that was cut short is never reused, whatever the store contains.
         return None if explanation is None or explanation.cut_short else explanation
 
     def keep(self, key: str | None, explanation: Explanation) -> None:
@@ -80,6 +81,7 @@ class ExplanationStore:
         if key is not None and not explanation.cut_short:
             values[f"answer:{key}"] = seal(name.encode())
         for each, value in values.items():
+            # The outbox takes the values from here, now or once the shared store is back.
             self._cache.put(each, value, self._ttl_seconds)
         sets = {index.set_name(""), index.set_name(explanation.caller_id)}
         entry = index.entry(explanation.create_time, name)
@@ -107,6 +109,7 @@ class ExplanationStore:
         found: list[Explanation] = []
         entries = self._store.index.page(name, position, MAX_SCANNED_PER_PAGE)
         for entry in entries:
+            # Entries are sorted from the newest to the oldest, so all that follow are too old as well.
             if last is not None and entry > last:
                 return Page(tuple(found))
             if len(found) == page_size:

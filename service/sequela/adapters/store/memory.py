@@ -53,6 +53,7 @@ class MemoryKeyValue:
     ) -> None:
         self._max_bytes = max_bytes
         self._max_entries = max_entries
+        # Reentrant, because `put_if_absent` calls `get` and `put`.
         self._lock = threading.RLock()
         self._permanent: dict[str, bytes] = {}
         self._permanent_bytes = 0
@@ -139,8 +140,10 @@ class MemoryIndex:
     def add(self, name: str, entry: str, ttl_seconds: float | None = None) -> None:
         """See `Index`."""
         with self._lock:
+            # Taken out and put back, so that the set moves to the end and its size is counted once.
             found = self._pop(name) or _SortedSet(math.inf)
             place = bisect_left(found.entries, entry)
+            # A slice, because `place` may be behind the last entry.
             if found.entries[place : place + 1] != [entry]:
                 found.entries.insert(place, entry)
             if ttl_seconds is None:

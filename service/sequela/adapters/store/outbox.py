@@ -48,6 +48,7 @@ class Outbox:
         self._cache = cache
         self._store = store
         self._ttl_seconds = ttl_seconds
+        # `append` and `pop` of a deque are atomic, so no lock is needed.
         self._pending: deque[PendingWrite] = deque(maxlen=MAX_PENDING)
         self._count = itertools.count(1)
 
@@ -75,6 +76,7 @@ class Outbox:
                 self._store.values.put(key, value, self._ttl_seconds)
         for name in write.sets:
             self._store.index.add(name, write.entry, self._ttl_seconds)
+        # Trimming takes another call for each set, so it is made only now and then.
         if next(self._count) % _TRIM_EVERY == 0:
             expired = position_after(datetime.now(UTC) - timedelta(seconds=self._ttl_seconds))
             for name in write.sets:

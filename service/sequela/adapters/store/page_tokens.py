@@ -25,6 +25,7 @@ def page_position(scope: str, token: str) -> str:
     if not token:
         return ""
     try:
+        # Tokens have no padding, but `b64decode` needs it.
         data = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
         position = data[_CHECKSUM_BYTES:].decode()
     except (binascii.Error, ValueError) as error:

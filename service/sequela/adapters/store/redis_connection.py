@@ -159,8 +159,9 @@ class RedisConnection:
             raise RedisConnectionError(_describe(error)) from error
 
     def _discard(self, client: Client | None) -> None:
-        """The next call connects again, and asks a cluster for its nodes again. No dead connection is reused."""
+        """Forgets a client. The next call connects again, and asks a cluster for its nodes again."""
         with self._lock:
+            # Another thread may have connected again already, and its connection is good.
             if self._client is client:
                 self._client = None
 

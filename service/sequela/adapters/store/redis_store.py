@@ -60,6 +60,7 @@ class RedisIndex:
         full = self.connection.namespace + name
 
         def add(redis: Client) -> None:
+            # A pipeline sends both commands in one round trip.
             with redis.pipeline(transaction=False) as both:
                 both.zadd(full, {entry: 0})
                 both.persist(full) if ttl_seconds is None else both.pexpire(full, _milliseconds(ttl_seconds))

@@ -104,6 +104,7 @@ def connector(url: str, timeouts: RedisTimeouts) -> Callable[[], Client]:
         "socket_connect_timeout": timeouts.connect_seconds,
         "socket_timeout": timeouts.answer_seconds,
         "health_check_interval": timeouts.health_check_seconds,
+        # The circuit breaker decides when to try again. Retries would multiply the timeout of a request.
         "retry": Retry(NoBackoff(), 0),
         "protocol": 2,  # version 3 would take another round trip per connection to agree on
     }
@@ -145,6 +146,7 @@ def _cluster(parts: RedisUrl, options: Mapping[str, Any]) -> Callable[[], Client
     hosts, access = _hosts(parts, 6379), _access(parts)
     return lambda: RedisCluster(
         startup_nodes=[cast(Any, ClusterNode)(*host) for host in hosts],
+        # Keys on the nodes that are up can still be read while others are down.
         require_full_coverage=False,
         **options,
         **access,

@@ -1,4 +1,4 @@
-"""What is known of a request, as JSON: `explanation.json` begins with it."""
+"""Collects the facts about a request for `explanation.json`."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ MEANINGS: Mapping[PlayerKind, str] = {
 
 
 def task_facts(name: str, task: Task) -> Facts:
-    """The model, the background, the sequence and the options of a request."""
-    info, frame = task.model.info, task.prepared.frame
+    """Returns the model, the background, the sequence and the options of a request."""
+    info, padding = task.model.info, task.prepared.padding
     return {
         "explanation": name,
         "status": "running",
@@ -55,8 +55,8 @@ def task_facts(name: str, task: Task) -> Facts:
         },
         "sequence": {
             "events": task.prepared.cells.length,
-            "padding_before": len(frame.before[0]),
-            "padding_after": len(frame.after[0]),
+            "padding_before": len(padding.before[0]),
+            "padding_after": len(padding.after[0]),
         },
         "requested_options": asdict(task.request.options),
         "inputs": list(_inputs(task.layout)),
@@ -78,13 +78,13 @@ def _shape(item: InputSchema) -> Facts:
 
 
 def input_arrays(task: Task) -> Mapping[str, NDArray[Any]]:
-    """X and B by the number of the input, and the padding around the events."""
-    own, base, frame = task.prepared.cells, task.background_cells(), task.prepared.frame
+    """Returns X and B by the number of the input, and the padding around the events."""
+    own, base, padding = task.prepared.cells, task.background_cells(), task.prepared.padding
     groups = {
         "sequence": (*own.events, *own.static),
         "background": (*base.events, *base.static),
-        "before": frame.before,
-        "after": frame.after,
+        "before": padding.before,
+        "after": padding.after,
     }
     return {
         f"{group}_{number}": np.asarray(array)
@@ -94,7 +94,7 @@ def input_arrays(task: Task) -> Mapping[str, NDArray[Any]]:
 
 
 def score_facts(scored: ScoredTask) -> Facts:
-    """The targets that were chosen, with f(B) and f(X) raw and on the link's scale."""
+    """Returns the targets that were chosen, with f(B) and f(X) raw and on the link's scale."""
     targets, scores = scored.task.targets, scored.scores
     base = scores.base.tolist() if scores.has_base else [None] * len(targets.names)
     raw_base = scores.raw[0].tolist() if scores.has_base else base
@@ -117,7 +117,7 @@ def score_facts(scored: ScoredTask) -> Facts:
 
 
 def answer_facts(explanation: Explanation) -> Facts:
-    """What became of the request."""
+    """Returns how the request was answered."""
     return {
         "status": "finished",
         "answered_as": explanation.name,
@@ -132,7 +132,7 @@ def answer_facts(explanation: Explanation) -> Facts:
 
 
 def error_facts(error: BaseException) -> Facts:
-    """What ended the request."""
+    """Returns the error that ended the request."""
     reason = error.reason if isinstance(error, SequelaError) else ""
     return {
         "status": "failed",
@@ -141,6 +141,6 @@ def error_facts(error: BaseException) -> Facts:
 
 
 def meaning(player: Player, features: tuple[str, ...]) -> str:
-    """Which cells a player owns, in words. `features` are the names of the features."""
+    """Returns which cells a player owns, in words. `features` are the names of the features."""
     feature = "" if player.feature is None else features[player.feature]
     return MEANINGS[player.kind].format(feature=feature, first=player.first_event, last=player.last_event)

@@ -1,4 +1,4 @@
-"""The folder of one explanation: private files, written in one step each, up to a size."""
+"""The folder of one explanation: private files, each written in one step, up to a total size."""
 
 from __future__ import annotations
 
@@ -42,13 +42,15 @@ class TraceFolder:
     """
 
     def __init__(self, path: Path, writer: Writer, max_bytes: int) -> None:
+        # Only the owner may read what callers sent.
         path.mkdir(mode=0o700, parents=True)
         self.path, self._writer, self._bytes_left = path, writer, max_bytes
         self.broken = False
         self.left_out: list[str] = []
 
     def reserve_rows(self, rows: int, row_bytes: int) -> int:
-        """How many of so many rows still fit. Their bytes are then taken."""
+        """Returns how many of `rows` rows still fit, and reserves their bytes."""
+        # max() avoids a division by 0 for rows without bytes.
         fitting = min(rows, self._bytes_left // max(row_bytes, 1))
         self._bytes_left -= fitting * row_bytes
         return fitting
@@ -79,7 +81,7 @@ class TraceFolder:
         self._write_text(name, json.dumps(facts, indent=1, ensure_ascii=False, default=str))
 
     def give_up(self, error: Exception) -> None:
-        """Logs what went wrong, and writes nothing more. The explanation itself goes on."""
+        """Logs an error, and writes nothing more. The explanation itself continues."""
         self.broken = True
         log.warning("trace not written", folder=str(self.path), detail=f"{type(error).__name__}: {error}")
 
@@ -93,7 +95,7 @@ class TraceFolder:
         self._submit(name, lambda file: file.write(text.encode()))
 
     def _submit(self, name: str, write: Callable[[IO[bytes]], object]) -> None:
-        """Has a file written once its turn comes."""
+        """Lets the writer write a file."""
 
         def job() -> None:
             if self.broken:
@@ -132,7 +134,7 @@ Recorder = TypeVar("Recorder", bound=HasFolder)
 def never_raises(
     method: Callable[Concatenate[Recorder, Rest], None],
 ) -> Callable[Concatenate[Recorder, Rest], None]:
-    """Makes a method of a `HasFolder` harmless to the request that it records: it gives up where it would raise."""
+    """Wraps a method of a `HasFolder` so that it never raises. After an error, nothing more is recorded."""
 
     @wraps(method)
     def harmless(self: Recorder, /, *args: Rest.args, **kwargs: Rest.kwargs) -> None:

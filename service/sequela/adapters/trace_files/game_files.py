@@ -27,10 +27,10 @@ class GameFiles:
     Args:
         folder: Where the files are written.
         name: The part of the files' names before the dot.
-        facts: What is known of the game already. More is added, and the folder's owner writes it.
+        facts: The facts about the game, which this class completes and the folder's owner writes.
         players: All players of the game.
-        live: Which of them are no null players, (players,).
-        ends: f(B) and f(X) on the link's scale, (2, targets).
+        live: Which of them are not null players, (players,).
+        base_and_score: f(B) and f(X) on the link's scale, (2, targets).
         layout: The model's inputs and features.
     """
 
@@ -58,6 +58,7 @@ class GameFiles:
     def evaluated(self, coalitions: NDArray[np.bool_], values: NDArray[np.float64]) -> None:
         """As in `GameTrace`. Rows that no longer fit are left out, and all after them."""
         self._rows += len(coalitions)
+        # Rows were left out before, and later rows must not follow a gap.
         if self._rows_kept < self._rows - len(coalitions):
             return
         kept = self.folder.reserve_rows(len(coalitions), len(self._players) + values[0].nbytes)
@@ -76,7 +77,7 @@ class GameFiles:
     def finished(self, outcome: GameOutcome) -> None:
         """As in `GameTrace`."""
         self.folder.write_arrays(f"{self._name}.npz", self._rows_and_scores)
-        # What follows from the rows comes second: `owners` alone can be large.
+        # The rows come first, since everything else can be derived, and `owners` alone can be large.
         self.folder.write_fitting_arrays(f"{self._name}_players.npz", self._owners())
         self._write_players(outcome.solution)
         self.folder.write_table(f"{self._name}_stages.csv", STAGES, self._stages)
@@ -95,7 +96,7 @@ class GameFiles:
         )
 
     def _rows_and_scores(self) -> dict[str, NDArray[Any]]:
-        """Coalitions of all players: null players are in none."""
+        """Returns the evaluated rows, with a column for every player. Null players are in no coalition."""
         targets = self._base_and_score.shape[1]
         wide = np.zeros((self._rows_kept, len(self._players)), dtype=np.bool_)
         wide[:, self._live] = np.concatenate([np.zeros((0, self._live.sum()), np.bool_), *self._coalitions])
@@ -108,7 +109,7 @@ class GameFiles:
         }
 
     def _owners(self) -> dict[str, NDArray[Any]]:
-        """The player that owns each value of each input, in the shapes of `inputs.npz`."""
+        """Returns the player that owns each value of each input, in the shapes of `inputs.npz`."""
         players, layout = self._players, self._layout
         events = [players.grid[:, columns] for columns in layout.columns.events]
         static = [

@@ -33,7 +33,7 @@ class FileTracer:
     """Records every explanation in a folder of its own. Implements `Tracer`. Safe for several threads.
 
     Args:
-        folder: Where the folders are made. It is created if need be.
+        folder: The parent of the folders. It is created if necessary.
         max_bytes: The largest size of the arrays of one explanation. They are held in memory until they are written.
 
     Raises:
@@ -42,6 +42,7 @@ class FileTracer:
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # A folder that cannot be written to must stop the start, not fail with each explanation.
         probe = folder / ".writable"
         probe.touch(mode=0o600)
         probe.unlink()
@@ -82,7 +83,7 @@ class ExplanationFiles:
 
     @never_raises
     def started(self, name: str, task: Task) -> None:
-        """Writes what was asked."""
+        """Writes the request."""
         self._add(task_facts(name, task))
         self.folder.write_fitting_arrays("inputs.npz", input_arrays(task))
 
@@ -112,8 +113,10 @@ class ExplanationFiles:
 
     def game(self, level: str, players: Players, live: NDArray[np.bool_]) -> GameTrace:
         """As in `ExplanationTrace`."""
+        # Without f(B) and f(X), the values of a game could not be interpreted.
         if self.folder.broken or len(self._base_and_score) < 2:
             return NO_TRACE
+        # A level plays several games if the history is refined, and each gets files of its own.
         count = 1 + sum(game["level"] == level for game in self._games)
         name = level if count == 1 else f"{level}_{count}"
         facts = {"level": level, "files": name, "players": len(players), "live_players": int(live.sum())}

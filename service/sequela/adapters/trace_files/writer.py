@@ -1,4 +1,4 @@
-"""Writes files in a thread of its own, one after the other."""
+"""Writes files one after another, in a separate thread."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TypeAlias
 Job: TypeAlias = Callable[[], None]
 
 MAX_PENDING_JOBS = 16
-"""Jobs that wait at most. Whoever brings another one waits too, so that a slow disk does not fill the memory: an
-explanation of three levels has about that many.
+"""The largest number of waiting jobs. With more, `submit` waits, so that a slow disk does not fill the memory. An
+explanation of three levels has about this many jobs.
 """
 
 
@@ -26,7 +26,7 @@ class Writer:
 
     def submit(self, job: Job) -> None:
         """Adds a job. Waits while too many are pending. After `close` it is dropped."""
-        # A request can outlive the server's drain, and nobody takes its jobs then.
+        # A request can outlive the server's drain. Its jobs would wait forever then.
         if not self._closed.is_set():
             self._jobs.put(job)
 

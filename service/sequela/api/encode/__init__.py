@@ -1,1 +1,1 @@
-"""From results to messages of `sequela.v1`: for gRPC, and in their JSON form for REST."""
+"""Encodes results as messages of `sequela.v1`, for gRPC and in their JSON form for REST."""

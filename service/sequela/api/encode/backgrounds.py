@@ -17,7 +17,7 @@ from sequela.explain.schema import Dtype
 
 
 def summary(stored: StoredBackground) -> pb.Background:
-    """A background without its values."""
+    """Encodes a background without its values."""
     return pb.Background(
         name=stored.name,
         digest=stored.background.digest,
@@ -36,7 +36,7 @@ def background(stored: StoredBackground) -> pb.Background:
 
 
 def backgrounds(page: Page[StoredBackground]) -> pb.ListBackgroundsResponse:
-    """A page of backgrounds, without their values."""
+    """Encodes a page of backgrounds, without their values."""
     return pb.ListBackgroundsResponse(backgrounds=map(summary, page.items), next_page_token=page.next_token)
 
 
@@ -56,6 +56,7 @@ def _is_average_event(given: Background) -> bool:
 
 def _tensors(arrays: Mapping[str, NDArray[Any]]) -> Iterator[pb.InputTensor]:
     for name, array in arrays.items():
+        # The contract defines raw tensors as little-endian.
         little = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
         tensor = pb.Tensor(
             dtype=DTYPES.number(Dtype(array.dtype.name)), shape=array.shape, raw=little.tobytes()

@@ -49,12 +49,12 @@ def cost(item: Cost) -> pb.Cost:
 
 
 def feature(item: Feature) -> pb.Feature:
-    """A feature."""
+    """Encodes a feature."""
     return pb.Feature(
         name=item.name, label=item.label, unit=item.unit, description=item.description, static=item.static
     )
 
 
 def warning(item: ExplanationWarning) -> pb.Warning:
-    """A warning."""
+    """Encodes a warning."""
     return pb.Warning(reason=item.reason, message=item.message)

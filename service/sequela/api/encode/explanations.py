@@ -1,16 +1,24 @@
-"""Encodes explanations, complete or as summaries, and scores."""
+"""Encodes explanations, complete (as messages or JSON) or as summaries, and scores."""
 
 from __future__ import annotations
 
 from dataclasses import fields
 from typing import Any
 
+from google.protobuf import json_format
 from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela.api.encode.common import cost, feature, optional, timestamp, warning
 from sequela.api.encode.levels import level, quality
-from sequela.api.enums import OPTION_TABLES, VERDICTS
-from sequela.explain.explanation import EventValues, Explanation, Pruning, PruningPoint, TargetScore
+from sequela.api.enums import OPTION_TABLES, PLAYER_KINDS, VERDICTS
+from sequela.explain.explanation import (
+    EventValues,
+    Explanation,
+    Pruning,
+    PruningPoint,
+    Reason,
+    TargetScore,
+)
 from sequela.explain.options import RULES, ResolvedOptions
 from sequela.explain.ports import Page
 from sequela.explain.request import EventInfo
@@ -21,7 +29,7 @@ LEVEL_FIELD = "{}_level"
 
 
 def explanation(item: Explanation) -> pb.Explanation:
-    """The whole explanation."""
+    """Encodes the whole explanation."""
     message = pb.Explanation(
         name=item.name,
         create_time=timestamp(item.create_time),
@@ -44,14 +52,27 @@ def explanation(item: Explanation) -> pb.Explanation:
         cut_short=item.cut_short,
         warnings=map(warning, item.warnings),
         output_count=item.output_count,
+        reasons=map(_reason, item.reasons),
+        event_weights=item.event_weights,
     )
     for name, found in item.levels.items():
         getattr(message, LEVEL_FIELD.format(name)).CopyFrom(level(found))
     return message
 
 
+def explanation_json(item: Explanation) -> str:
+    """Returns the whole explanation as protobuf JSON of `sequela.v1.Explanation`, with the contract's field names."""
+    return json_format.MessageToJson(
+        explanation(item),
+        indent=None,
+        preserving_proto_field_name=True,
+        # Zeros and empty lists are printed too, so that readers need not know defaults.
+        always_print_fields_with_no_presence=True,
+    )
+
+
 def summary(item: Explanation) -> pb.ExplanationSummary:
-    """An explanation without its attributions."""
+    """Encodes an explanation without its attributions."""
     return pb.ExplanationSummary(
         name=item.name,
         create_time=timestamp(item.create_time),
@@ -66,12 +87,12 @@ def summary(item: Explanation) -> pb.ExplanationSummary:
 
 
 def summaries(page: Page[Explanation]) -> pb.ListExplanationsResponse:
-    """A page of explanations."""
+    """Encodes a page of explanations."""
     return pb.ListExplanationsResponse(explanations=map(summary, page.items), next_page_token=page.next_token)
 
 
 def scores(item: ScoreResult) -> pb.ScoreResponse:
-    """Scores of sequences."""
+    """Encodes scores of sequences."""
     return pb.ScoreResponse(
         targets=item.targets,
         scores=[pb.Scores(values=row) for row in item.values.tolist()],
@@ -88,6 +109,21 @@ def _target(item: TargetScore) -> pb.TargetScore:
         raw_base_value=item.raw_base_value,
         raw_score=item.raw_score,
         label=item.label,
+    )
+
+
+def _reason(item: Reason) -> pb.Reason:
+    return pb.Reason(
+        target=item.target,
+        text=item.text,
+        template=item.template,
+        template_version=item.template_version,
+        kind=PLAYER_KINDS.number(item.kind),
+        event=item.event,
+        feature=item.feature,
+        value=item.value,
+        standard_error=item.standard_error,
+        tied=item.tied,
     )
 
 

@@ -13,7 +13,7 @@ ONE_EVENT = (PlayerKind.EVENT, PlayerKind.CELL, PlayerKind.EVENT_REST)
 
 
 def level(item: LevelExplanation) -> pb.LevelExplanation:
-    """The whole level."""
+    """Encodes the whole level."""
     return pb.LevelExplanation(
         attributions=map(attribution, item.attributions), quality=quality(item.quality)
     )

@@ -28,7 +28,7 @@ def model(record: ModelRecord) -> pb.Model:
 
 
 def models(page: Page[ModelRecord]) -> pb.ListModelsResponse:
-    """A page of models."""
+    """Encodes a page of models."""
     return pb.ListModelsResponse(models=map(model, page.items), next_page_token=page.next_token)
 
 
@@ -44,6 +44,8 @@ def _describe(message: pb.Model, loaded: Model) -> None:
     message.bounded = bool(schema.bounded)
     message.warnings.extend(map(warning, loaded.info.warnings))
     message.default_background_digest = default.digest if default else ""
+    message.reasons_version = "" if schema.reasons is None else str(schema.reasons.version)
+    message.event_weights = schema.event_weights
     if loaded.endpoint:
         endpoint = loaded.endpoint.info
         message.endpoint_uri = endpoint.uri

@@ -32,11 +32,13 @@ class BackgroundService(rpc.BackgroundServiceServicer):
         """Creates a background from its values, or from sequences that are averaged as they arrive."""
         deadline = call_deadline(self._policy, context)
         messages = read_within(request_iterator, deadline)
+        # `anext` returns None if the caller closed the stream without a message.
         header = decode.background_header(await anext(messages, None), self._limits)
         upload = await self._catalog.begin_background(header, deadline)
         async for message in messages:
             match message.WhichOneof("part"):
                 case "values":
+                    # Large messages take long to decode, so that happens in the executor's thread.
                     values = partial(decode.uploaded_values, message.values, self._limits)
                     await self._catalog.add_background_values(upload, values, deadline)
                 case "sequence":

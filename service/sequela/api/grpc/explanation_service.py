@@ -38,6 +38,7 @@ class ExplanationService(rpc.ExplanationServiceServicer):
         self, request_iterator: AsyncIterator[pb.ExplainStreamRequest], context: Context
     ) -> AsyncIterator[pb.ExplainStreamResponse]:
         """Explains many sequences. A request that fails gets a status of its own."""
+        # gRPC sends each answer of this generator as soon as it is there.
         return in_order(request_iterator, partial(self._item, context), self._policy.stream_window)
 
     async def Score(self, request: pb.ScoreRequest, context: Context) -> pb.ScoreResponse:

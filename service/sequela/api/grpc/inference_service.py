@@ -37,7 +37,7 @@ class InferenceService(rpc.GRPCInferenceServiceServicer):
     async def ServerMetadata(
         self, request: oip.ServerMetadataRequest, context: Context
     ) -> oip.ServerMetadataResponse:
-        """Name and version."""
+        """Returns the server's name and version."""
         return oip.ServerMetadataResponse(name=SERVER_NAME, version=self._inference.version)
 
     async def ModelReady(self, request: oip.ModelReadyRequest, context: Context) -> oip.ModelReadyResponse:
@@ -62,14 +62,14 @@ class InferenceService(rpc.GRPCInferenceServiceServicer):
         return await self._inference.infer(choice, read, encode, call_deadline(self._policy, context))
 
     async def ModelConfig(self, request: oip.ModelConfigRequest, context: Context) -> oip.ModelConfigResponse:
-        """Not supported."""
+        """Raises Unsupported, because only Triton has this call."""
         raise Unsupported(
             "MODEL_CONFIG_UNSUPPORTED", "ModelConfig is an extension of Triton's; use ModelMetadata instead"
         )
 
 
 def _request(message: oip.ModelInferRequest) -> InferRequest:
-    """Raises InvalidInput."""
+    """Decodes a request. Raises InvalidInput."""
     try:
         inputs = read_inputs(message, SCHEMA_DATATYPES)
     except InvalidTensor as error:

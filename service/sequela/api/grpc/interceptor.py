@@ -56,15 +56,16 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # 
             return None
         service, method = handler_call_details.method.lstrip("/").split("/", 1)
         kind = KINDS[handler.request_streaming, handler.response_streaming]
-        return self._wrapped(handler, Call(kind, service, method))
+        return self._wrap(handler, Call(kind, service, method))
 
-    def _wrapped(self, handler: Any, call: Call) -> Any:
+    def _wrap(self, handler: Any, call: Call) -> Any:
         takes = self._stream_in if handler.request_streaming else self._message_in
         gives = self._stream_out if handler.response_streaming else self._message_out
         wrapper, behaviour = _kind(handler)
 
         async def method(given: Any, context: Context) -> Any:
-            async with self._guarded(call, context), self._gate.inside():
+            # The gate is inside, so that calls that it ends are logged and counted too.
+            async with self._observe(call, context), self._gate.inside():
                 return await gives(call, behaviour(takes(call, given), context), context)
 
         return wrapper(
@@ -91,19 +92,20 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # 
         return message
 
     async def _stream_out(self, call: Call, answers: Any, context: Context) -> None:
-        if not hasattr(
-            answers, "__aiter__"
-        ):  # the method writes to the stream itself, as Watch of the health service does
+        # A method may write to the stream itself, as Watch of the health service does.
+        if not hasattr(answers, "__aiter__"):
             await answers
             return
+        # If the caller cancels, the method's generator is closed at once, and its work stops.
         async with contextlib.aclosing(answers):
             async for message in answers:
                 await context.write(message)
                 self._observer.notice(MessageSent(call))
 
     @contextlib.asynccontextmanager
-    async def _guarded(self, call: Call, context: Context) -> AsyncIterator[None]:
+    async def _observe(self, call: Call, context: Context) -> AsyncIterator[None]:
         request_id = _request_id(context)
+        # Set before anything can fail, so that every answer has the id.
         context.set_trailing_metadata(((REQUEST_ID_KEY, request_id),))
         started = time.monotonic()
         code, facts = grpc.StatusCode.OK, {"reason": ""}
@@ -114,6 +116,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # 
             try:
                 yield
             except grpc.aio.AbortError:
+                # The method has set the status itself.
                 code = grpc.StatusCode(context.code())
                 raise
             except Exception as error:
@@ -121,6 +124,7 @@ class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # 
                 code, facts = failure.codes.grpc, {"reason": failure.reason, "detail": failure.message}
                 await _abort(context, failure, request_id)
             except BaseException:
+                # Only a cancelled task gets here, because all other errors are Exceptions.
                 code = _cancelled_code(context)
                 raise
             finally:
@@ -166,6 +170,7 @@ async def _abort(context: Context, failure: Failure, request_id: str) -> None:
 
 
 def _cancelled_code(context: Context) -> grpc.StatusCode:
+    # gRPC cancels the task in both cases. Only the time left shows which one it is.
     return grpc.StatusCode.DEADLINE_EXCEEDED if context.time_remaining() == 0 else grpc.StatusCode.CANCELLED
 
 

@@ -28,8 +28,10 @@ class TlsFiles:
         """Raises OSError that names the invalid file, because gRPC only reports that it cannot listen."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         for path in (self.key, self.certificate):
+            # This raises the usual error with the path, which OpenSSL's errors do not have.
             path.open("rb").close()
         try:
+            # Without a password, OpenSSL would ask for one on the terminal.
             context.load_cert_chain(self.certificate, self.key, password=lambda: "")
         except ssl.SSLError as error:
             what = f"{self.certificate} and {self.key} must be a certificate and its key, in PEM and without a password"

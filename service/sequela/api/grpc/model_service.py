@@ -1,4 +1,4 @@
-"""ModelService: decodes requests, and encodes what the catalog answers."""
+"""ModelService: decodes requests for the catalog and encodes its answers."""
 
 from __future__ import annotations
 

@@ -17,9 +17,10 @@ DOMAIN = "sequela.v1"
 
 
 def grpc_status(failure: Failure) -> grpc.Status:
-    """The status of a call, with its details."""
+    """Encodes the status of a call, with its details."""
     status = status_pb2.Status(code=failure.codes.grpc.value[0], message=failure.message)
     for detail in _details(failure):
+        # gRPC libraries of most languages can read these details.
         packed = any_pb2.Any()
         packed.Pack(detail)
         status.details.append(packed)
@@ -27,7 +28,7 @@ def grpc_status(failure: Failure) -> grpc.Status:
 
 
 def item_status(failure: Failure) -> pb.ItemStatus:
-    """The status of one item of a stream."""
+    """Encodes the status of one item of a stream."""
     return pb.ItemStatus(
         code=failure.codes.grpc.value[0],
         message=failure.message,

@@ -43,6 +43,7 @@ def _outputs(model: ModelInfo, limits: Limits) -> tuple[TensorMetadata, ...]:
     sizes = {
         "events": FREE_AXIS,
         "features": len(model.schema.features),
+        # Without the parameter `targets`, no more than these are explained.
         "targets": min(len(model.schema.targets), limits.max_targets),
     }
     return tuple(

@@ -12,7 +12,8 @@ def model_choice(name: str, version: str, path: str) -> ModelChoice:
 
     Raises InvalidInput (NAME_INVALID) for the field at `path`.
     """
+    # A version shows that 64 hexadecimal digits are a name and not a digest.
     if not version and names.is_digest(name.lower()):
         return DigestedModel(name.lower())
     full = f"{name}/{version}" if version else name
-    return NamedModel(Violations.checked_name(path, full, names.is_model_reference, names.MODEL_FORMS))
+    return NamedModel(Violations.check_name(path, full, names.is_model_reference, names.MODEL_FORMS))

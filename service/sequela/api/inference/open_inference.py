@@ -18,7 +18,7 @@ from sequela.api.inference.rows import Batch, tensor_rows
 from sequela.concurrency.deadline import Deadline
 from sequela.explain.explanation import Explanation
 from sequela.explain.inputs.preparation import real_steps
-from sequela.explain.link import linked
+from sequela.explain.link import apply_link
 from sequela.explain.option_defaults import link_of
 from sequela.explain.ports import ModelInfo
 from sequela.explain.request import ExplainRequest, ModelChoice
@@ -124,19 +124,21 @@ class OpenInference:
         batch = inference.batch
         make: Callable[[], InferenceAnswer]
         if inference.only_scores:
-            scored = await self.dataplane.score(batch.choice, batch.score_request, _unchanged, deadline)
+            scored = await self.dataplane.score(batch.choice, batch.score_request, _identity, deadline)
             make = partial(_of_scores, inference, scored)
         else:
-            levels = outputs.needed(inference.names, batch.parameters.levels)
+            levels = outputs.levels_for(inference.names, batch.parameters.levels)
             row = partial(_row, inference)
             rows = await self.dataplane.explain_batch(batch.explain_requests(levels), row, deadline)
             make = partial(_of_rows, inference, rows)
+        # Large tensors take long to build and to encode, so both happen in the executor's thread.
         return await self.dataplane.write(lambda: encode(make()))
 
     def _inference(self, read: Callable[[], InferRequest], model: ModelInfo) -> Inference:
         request, limits = read(), self.dataplane.limits
         parameters = read_parameters(request.parameters, limits)
-        names = outputs.chosen(request.outputs, parameters.levels)
+        names = outputs.choose(request.outputs, parameters.levels)
+        # Scoring a row takes one run of the model, and explaining it may take thousands.
         most = limits.max_score_sequences if set(names) <= set(SCORES) else limits.max_explained_rows
         rows = tensor_rows(request.inputs, most)
         targets = first_targets(model.schema, limits)
@@ -144,7 +146,7 @@ class OpenInference:
         return Inference(request.id, batch, names)
 
 
-def _unchanged(scored: ScoreResult) -> ScoreResult:
+def _identity(scored: ScoreResult) -> ScoreResult:
     return scored
 
 
@@ -167,6 +169,6 @@ def _of_rows(inference: Inference, rows: Sequence[OutputRow]) -> InferenceAnswer
 def _of_scores(inference: Inference, scored: ScoreResult) -> InferenceAnswer:
     batch = inference.batch
     link = link_of(batch.parameters.options, batch.model.schema)
-    values = {"raw_score": lambda: scored.values, "score": lambda: linked(link, scored.values).values}
+    values = {"raw_score": lambda: scored.values, "score": lambda: apply_link(link, scored.values).values}
     tensors = (Tensor(name, OUTPUTS[name].datatype, values[name]()) for name in inference.names)
     return inference.answer(scored.targets, tensors)

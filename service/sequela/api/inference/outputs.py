@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sequela.api.explanation_json import explanation_json
+from sequela.api.encode.explanations import explanation_json
 from sequela.errors import InvalidInput
 from sequela.explain.explanation import Attribution, Explanation
 from sequela.explain.options import Level, Options
@@ -63,12 +63,15 @@ class Output:
     part: Callable[[ExplainedRow], Any]
 
 
-def chosen(names: Sequence[str], asked: frozenset[Level] | None) -> tuple[str, ...]:
+def choose(names: Sequence[str], asked: frozenset[Level] | None) -> tuple[str, ...]:
     """Returns the outputs to compute: the named ones, or all that the requested levels allow. Raises InvalidInput."""
     given = DEFAULT_LEVELS if asked is None else asked
     if not names:
         return tuple(
-            name for name, output in OUTPUTS.items() if name == "explanation" or output.levels <= given
+            # The explanation as a whole can be returned whatever its levels are.
+            name
+            for name, output in OUTPUTS.items()
+            if name == "explanation" or output.levels <= given
         )
     for index, name in enumerate(names):
         if name not in OUTPUTS:
@@ -79,11 +82,13 @@ def chosen(names: Sequence[str], asked: frozenset[Level] | None) -> tuple[str, .
                 f"{name} needs the {next(iter(OUTPUTS[name].levels))} level; add it to the parameter levels"
             )
             raise InvalidInput.at(f"outputs[{index}].name", "OPTIONS_CONFLICT", text)
+    # An output that is requested twice is computed and returned once.
     return tuple(dict.fromkeys(names))
 
 
-def needed(names: Iterable[str], asked: frozenset[Level] | None) -> tuple[Level, ...]:
+def levels_for(names: Iterable[str], asked: frozenset[Level] | None) -> tuple[Level, ...]:
     """Returns the levels that these outputs need."""
+    # The whole explanation includes all requested levels, even if no other output needs them.
     if asked is not None and "explanation" in names:
         return tuple(level for level in Level if level in asked)
     wanted = frozenset[Level]().union(*(OUTPUTS[name].levels for name in names))
@@ -104,6 +109,7 @@ def _events(field: str) -> Callable[[ExplainedRow], Numbers]:
         filled = row.blank(Level.EVENT, row.steps)
         for each in row.level(Level.EVENT):
             if each.kind is PlayerKind.EVENT and each.last_event is not None:
+                # t = 0 is the last real row. Rows after it are padding.
                 filled[row.real.stop - 1 + each.last_event] = getattr(each, field)
         return filled
 
@@ -129,6 +135,7 @@ def _sum(level: Level, field: str, *kinds: PlayerKind) -> Callable[[ExplainedRow
 
     def part(row: ExplainedRow) -> Numbers:
         parts = [getattr(each, field) for each in row.level(level) if each.kind in kinds]
+        # With `blank`, the sum is NaN if the level is missing, and 0 if it has no player of these kinds.
         return np.asarray(np.sum([row.blank(level), *parts], axis=0))
 
     return part

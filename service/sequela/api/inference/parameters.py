@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from sequela import names
 from sequela.api.enums import OPTION_TABLES
 from sequela.api.option_values import checked_options
-from sequela.api.violations import MAX_VIOLATIONS, SHOWN_LENGTH, Violations, shown, shown_text
+from sequela.api.violations import MAX_VIOLATIONS, SHOWN_LENGTH, Violations, quote_value, shorten
 from sequela.errors import Unsupported
 from sequela.explain.limits import Limits
 from sequela.explain.options import RULES, Level, OptionRule, Options
@@ -78,10 +78,11 @@ def read_parameters(given: Mapping[str, Any], limits: Limits) -> Parameters:
     _check_form(given)
     violations = Violations()
     for name in sorted(given.keys() - {*RULES, *OTHERS, *IGNORED, *BINARY})[:MAX_VIOLATIONS]:
-        violations.add(f"parameters[{shown(name)}]", "PARAMETER_UNKNOWN", _unknown(name))
+        violations.add(f"parameters[{quote_value(name)}]", "PARAMETER_UNKNOWN", _unknown(name))
     values = {
         name: _option(rule, given[name], PATHS.option(name), violations)
         for name, rule in RULES.items()
+        # An empty list has the same meaning as a missing option.
         if name in given and not (rule.repeated and given[name] == [])
     }
     options = checked_options(_present(values), PATHS.options, violations, limits)
@@ -130,16 +131,16 @@ def _background(given: Mapping[str, Any], violations: Violations) -> BackgroundC
 def _string(given: Mapping[str, Any], name: str, violations: Violations) -> str | None:
     if name not in given:
         return None
-    found: str | None = _converted(_to_string, given[name], PATHS.option(name), violations)
+    found: str | None = _convert(_to_string, given[name], PATHS.option(name), violations)
     return found
 
 
 def _option(rule: OptionRule, value: Any, path: str, violations: Violations) -> Any:
     convert = _converter(rule)
     if not rule.repeated:
-        return _converted(convert, value, path, violations)
+        return _convert(convert, value, path, violations)
     parts = value if isinstance(value, list) else _parts(value)
-    converted = [_converted(convert, part, path, violations) for part in parts]
+    converted = [_convert(convert, part, path, violations) for part in parts]
     return [each for each in converted if each is not None]
 
 
@@ -159,22 +160,22 @@ def _converter(rule: OptionRule) -> Callable[[Any], Any]:
     return converters[rule.kind]
 
 
-def _converted(convert: Callable[[Any], Any], value: Any, path: str, violations: Violations) -> Any:
+def _convert(convert: Callable[[Any], Any], value: Any, path: str, violations: Violations) -> Any:
     """Converts a value. Returns None and adds a violation if it cannot be read."""
     try:
         return convert(value)
     except (ValueError, TypeError, OverflowError) as error:
-        violations.add(path, "PARAMETER_INVALID", f"{error}, not {_shown(value)}")
+        violations.add(path, "PARAMETER_INVALID", f"{error}, not {_format_value(value)}")
         return None
 
 
-def _shown(value: Any) -> str:
-    """A value as it was sent: strings are quoted, and the others are not."""
+def _format_value(value: Any) -> str:
+    """Formats a value as it was sent: strings in quotes, and all others without."""
     if isinstance(value, str):
-        return shown(value)
+        return quote_value(value)
     if isinstance(value, bool):
         return str(value).lower()
-    return "null" if value is None else shown_text(reprlib.repr(value))
+    return "null" if value is None else shorten(reprlib.repr(value))
 
 
 def _to_member(words: Mapping[str, Enum], value: Any) -> Enum:
@@ -204,19 +205,20 @@ def _to_bool(value: Any) -> bool:
 
 
 def _to_float(value: Any) -> float:
+    # bool is a subclass of int, but not a number here.
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise TypeError("must be a number")
-    return _parsed(float, value, "must be a number")
+    return _parse(float, value, "must be a number")
 
 
 def _to_int(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int | str):
         raise TypeError("must be a whole number")
-    return _parsed(int, value, "must be a whole number")
+    return _parse(int, value, "must be a whole number")
 
 
-def _parsed(parse: Callable[[Any], T], value: Any, expected: str) -> T:
-    """The number that a value holds. Raises ValueError with our words instead of Python's."""
+def _parse(parse: Callable[[Any], T], value: Any, expected: str) -> T:
+    """Parses a number. Raises ValueError with `expected` instead of Python's own message."""
     try:
         return parse(value)
     except (ValueError, OverflowError):

@@ -65,11 +65,11 @@ class TensorPaths(InputPaths):
 
     @property
     def inputs(self) -> str:
-        """All tensors."""
+        """The path of all tensors."""
         return "inputs"
 
     def array(self, index: int) -> ArrayPath:
-        """One of the tensors."""
+        """Returns the paths of the tensor with this index."""
         here = f"inputs[{index}]"
         return ArrayPath(f"{here}.name", here, f"{here}.shape", here, SHAPE_NOTE)
 

@@ -67,17 +67,19 @@ class BodyReader:
     def _add(self, body: bytearray, chunk: bytes) -> None:
         """Adds received bytes. Announced bytes do not count, so a caller that sends nothing does not block others."""
         if len(body) + len(chunk) > self._max_bytes:
-            raise self._too_large()
+            raise self._too_large_error()
         if self._held_bytes + len(chunk) > self._max_held_bytes:
-            raise self._overloaded()
+            raise self._overload_error()
         self._held_bytes += len(chunk)
         body += chunk
 
     def _check_length(self, announced: str) -> None:
+        # The header only allows to refuse early. `_add` counts the bytes that are received.
         if announced.isdigit() and int(announced) > self._max_bytes:
-            raise self._too_large()
+            raise self._too_large_error()
 
     def _check_values(self, body: bytearray) -> None:
+        # Counting these bytes is far cheaper than parsing, which could fill the memory.
         values, most = (
             sum(body.count(mark) for mark in (b",", b"[", b"{")),
             self._max_bytes // BYTES_PER_VALUE,
@@ -86,10 +88,10 @@ class BodyReader:
             text = f"the body has about {values} values, which exceeds the limit of {most}"
             raise InvalidInput("TOO_MANY_VALUES", text)
 
-    def _too_large(self) -> InvalidInput:
+    def _too_large_error(self) -> InvalidInput:
         return InvalidInput(BODY_TOO_LARGE, f"the body exceeds the limit of {self._max_bytes} bytes")
 
-    def _overloaded(self) -> Overloaded:
+    def _overload_error(self) -> Overloaded:
         self._observer.notice(RequestRejected("bodies", "QUEUE_FULL"))
         text = (
             f"the bodies of other requests hold {self._held_bytes} of at most {self._max_held_bytes} bytes; "

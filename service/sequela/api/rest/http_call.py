@@ -48,6 +48,7 @@ class HttpCall:
 def timeout_seconds(request: Request) -> float | None:
     """Returns the caller's timeout in seconds, or None if it does not set one. Raises InvalidInput."""
     given = {name: request.headers[name] for name in TIMEOUT_HEADERS if name in request.headers}
+    # The caller's timeout and the gateway's both apply.
     return min((_seconds(name, text) for name, text in given.items()), default=None)
 
 
@@ -87,6 +88,7 @@ async def run_while_connected(request: Request, work: Coroutine[Any, Any, T]) ->
     finally:
         running.cancel()
         leaving.cancel()
+        # Both must have ended before the request and its body are released.
         await asyncio.gather(running, leaving, return_exceptions=True)
 
 
@@ -96,6 +98,7 @@ def caller_left() -> Cancelled:
 
 
 async def _wait_disconnected(request: Request) -> None:
+    # Once the body has been read, a disconnect is the only message that can follow.
     while (await request.receive())["type"] != "http.disconnect":
         pass
 

@@ -126,12 +126,13 @@ def _key(key: str) -> str:
 
 
 def _to_float(digits: str) -> float:
+    # `float` itself would be called without leaving C, and would not let other threads run.
     return float(digits)
 
 
 def _to_int(digits: str) -> int:
     if len(digits) > MAX_INTEGER_DIGITS:
-        raise ValueError(f"a whole number has {len(digits)} digits, the limit is {MAX_INTEGER_DIGITS}")
+        raise ValueError(f"a whole number has {len(digits)} digits, but the limit is {MAX_INTEGER_DIGITS}")
     return int(digits)
 
 

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from sequela.api.dataplane import DataPlane
-from sequela.api.explanation_json import explanation_json
+from sequela.api.encode.explanations import explanation_json
 from sequela.api.inference.parameters import read_parameters
 from sequela.api.inference.rows import SHAPE_NOTE, Batch, check_row_count
 from sequela.api.rest.http_call import HttpCall
@@ -99,9 +99,10 @@ class KServe:
         """Returns the raw scores of every instance, and its explanation as JSON of `sequela.v1.Explanation`."""
         read = partial(self._batch_to_explain, call)
         batch = await self.dataplane.read_for(call.model, read, call.deadline)
-        rows = await self.dataplane.explain_batch(batch.explain_requests(), _explained, call.deadline)
+        rows = await self.dataplane.explain_batch(batch.explain_requests(), _encode_row, call.deadline)
         scores = ",".join(scores for scores, _ in rows)
         explanations = ",".join(explanation for _, explanation in rows)
+        # The parts are JSON already, so they are joined as text instead of being parsed and encoded again.
         return json_response(f'{{"predictions":[{scores}],"explanations":[{explanations}]}}'.encode())
 
     async def predict(self, call: HttpCall) -> Response:
@@ -126,6 +127,7 @@ class KServe:
 
 def instance_rows(body: KServeBody, most_rows: int) -> tuple[GivenSequence, ...]:
     """Returns one sequence for each instance. Raises InvalidInput."""
+    # An empty list that was sent must not look like one that is missing.
     given = [name for name in ("instances", "inputs") if name in body.model_fields_set]
     if len(given) != 1:
         text = "exactly one of `instances` and its alias `inputs` must be a list of instances"
@@ -170,7 +172,7 @@ def _check_integers(array: NDArray[Any]) -> None:
         raise ValueError("an integer does not fit 64 bits")
 
 
-def _explained(_: ExplainRequest, explanation: Explanation) -> tuple[str, str]:
+def _encode_row(_: ExplainRequest, explanation: Explanation) -> tuple[str, str]:
     """Returns the raw scores and the explanation, both as JSON."""
     scores = [target.raw_score for target in explanation.targets]
     return to_json(scores).decode(), explanation_json(explanation)

@@ -1,5 +1,6 @@
-"""Wraps every HTTP inference request: adds a request id, a deadline, a log line and metrics, and converts errors to
-responses. `grpc.interceptor` does the same for gRPC calls.
+"""Wraps every HTTP inference request: adds a request id, a deadline, a log line and metrics, and converts errors.
+
+`grpc.interceptor` does the same for gRPC calls.
 """
 
 from __future__ import annotations
@@ -45,12 +46,13 @@ class RouteFactory:
         """Creates a route. Its handler may raise any error, which `to_failure` converts for the caller."""
 
         async def endpoint(request: Request) -> Response:
-            return await self._observed(path, request, handler)
+            return await self._observe(path, request, handler)
 
         return Route(path, endpoint, methods=[method])
 
-    async def _observed(self, route: str, request: Request, handler: Handler) -> Response:
+    async def _observe(self, route: str, request: Request, handler: Handler) -> Response:
         request_id = request_id_of(request.headers.get(REQUEST_ID_KEY, ""))
+        # The code remains if the task is cancelled, because the caller has left.
         started, code, facts = time.monotonic(), CALLER_LEFT_CODE, {"reason": ""}
         with structlog.contextvars.bound_contextvars(
             request_id=request_id, method=f"{request.method} {route}"
@@ -70,14 +72,14 @@ class RouteFactory:
     ) -> tuple[Response, dict[str, str]]:
         """Returns the response, and the text of an error for the log."""
         try:
-            return await self._handled(request, handler), {"reason": ""}
+            return await self._handle(request, handler), {"reason": ""}
         except Exception as error:
             failure = to_failure(error)
             # An error and the tasks that it passed through refer to each other. The cycle would keep the body alive.
             traceback.clear_frames(error.__traceback__)
             return error_response(failure, request_id), {"reason": failure.reason, "detail": failure.message}
 
-    async def _handled(self, request: Request, handler: Handler) -> Response:
+    async def _handle(self, request: Request, handler: Handler) -> Response:
         async with self.gate.inside():
             check_headers(request)
             deadline = self.policy.within(timeout_seconds(request))

@@ -109,8 +109,9 @@ def _request(content: bytearray) -> InferRequest:
 
 
 def _tensor(body: TensorBody, path: str) -> Tensor:
-    """Raises InvalidInput."""
+    """Decodes an input. Raises InvalidInput."""
     for size in body.shape:
+        # `isinstance` would accept booleans.
         if type(size) is not int:
             text = f"must be a list of whole numbers, but contains {str(size)[:40]!r}"
             raise InvalidInput.at(f"{path}.shape", "TENSOR_SHAPE", text)

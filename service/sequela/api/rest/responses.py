@@ -20,7 +20,7 @@ def to_json(content: Any) -> bytes:
 
 
 def json_response(content: bytes, code: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """A response with this JSON."""
+    """Returns a response with this JSON."""
     return Response(content, status_code=code, headers=headers, media_type="application/json")
 
 
@@ -37,6 +37,7 @@ def error_response(failure: Failure, request_id: str) -> Response:
     headers = {}
     if failure.retry_after is not None:
         body["retry_after"] = failure.retry_after
+        # The header only allows whole seconds.
         headers["retry-after"] = str(math.ceil(failure.retry_after))
     if code == TOO_LARGE_CODE:
         headers["connection"] = "close"  # the rest of the body is not read

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sequela.explain.estimate.solvers import estimator_for, settled
+from sequela.explain.estimate.solvers import choose_estimator, requested_estimator
 from sequela.explain.evaluate.remote import row_bytes
 from sequela.explain.option_defaults import budget_of
 from sequela.explain.options import Estimator
@@ -20,7 +20,7 @@ def with_estimator(task: Task, pruned: int) -> Task:
         pruned: The number of pruned events. All other events are players.
     """
     options = task.request.options
-    chosen = settled(options, task.model.endpoint) or _by_row_time(task, pruned)
+    chosen = requested_estimator(options, task.model.endpoint) or _by_row_time(task, pruned)
     return replace(task, request=replace(task.request, options=replace(options, estimator=chosen)))
 
 
@@ -30,6 +30,6 @@ def _by_row_time(task: Task, pruned: int) -> Estimator:
     assert isinstance(model, RemoteModel)
     # The largest game that is expected: unpruned events or features, and P.
     players = max(task.prepared.cells.length - pruned, len(task.layout.features)) + 1
-    size = row_bytes(model, task.prepared.cells, task.prepared.frame)
+    size = row_bytes(model, task.prepared.cells, task.prepared.padding)
     budget = budget_of(task.request.options, model.endpoint)
-    return estimator_for(model.endpoint, size, budget, players)
+    return choose_estimator(model.endpoint, size, budget, players)

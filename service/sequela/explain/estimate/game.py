@@ -21,7 +21,7 @@ from sequela.explain.game_outcome import GameOutcome
 from sequela.explain.tracer import GameTrace
 from sequela.timeshap.coalitions import all_coalitions, minimum_budget
 from sequela.timeshap.coalitions import stages as nested_sizes
-from sequela.timeshap.null_players import reduced
+from sequela.timeshap.null_players import reduce_game
 from sequela.timeshap.players import Players
 from sequela.timeshap.regression import solve_small
 
@@ -44,17 +44,17 @@ def play(evaluator: Evaluator, players: Players, gain: NDArray[np.float64], rule
     """
     start = evaluator.deadline.now()
     # Null players are found by equal bits, which is a proof, so leaving them out is exact.
-    game = reduced(players, evaluator.live(players))
+    game = reduce_game(players, evaluator.live(players))
     trace = rules.trace.game(rules.level, players, game.live)
     found = _Game(evaluator, game.players, gain, rules, trace).play()
     outcome = replace(
         found,
         players=players,
-        solution=game.expanded(found.solution),
+        solution=game.expand(found.solution),
         null=game.null,
         seconds=evaluator.deadline.now() - start,
-        # The empty coalition and that of all players are evaluated before the levels. In a game of no player they
-        # are the same, hence min().
+        # The empty coalition and that of all players are evaluated before the levels. min(), because in a game
+        # without players they are the same.
         clipped=min(found.clipped + evaluator.clipped_base_and_score, found.coalitions),
     )
     trace.finished(outcome)
@@ -78,21 +78,24 @@ class _Game:
             solution = solve_small(self.gain, m)
             return GameOutcome(self.players, StopReason.EXACT, solution, coalitions=all_coalitions(m))
         if m > rules.max_players:
-            return self._not_computed(
+            return self._unsolved_outcome(
                 f"{m} players exceed the limit of {rules.max_players}; a larger pruning_tolerance prunes more events"
             )
         sizes = self._stage_sizes()
         if not sizes:
-            return self._not_computed(
+            return self._unsolved_outcome(
                 f"{rules.max_coalitions} coalitions are below the minimum of {minimum_budget(m)} for {m} players"
             )
         return self._grow(self._sample(sizes), self._plan(sizes))
 
-    def _not_computed(self, detail: str) -> GameOutcome:
+    def _unsolved_outcome(self, detail: str) -> GameOutcome:
         return GameOutcome(self.players, StopReason.NOT_COMPUTED, detail=detail)
 
     def _stage_sizes(self) -> tuple[int, ...]:
-        """The sizes of the nested stages. A small game has a single stage, unless time might not suffice for it."""
+        """Returns the sizes of the nested stages.
+
+        A small game has a single stage, unless time might not suffice for it.
+        """
         whole, rules = all_coalitions(len(self.players)), self.rules
         left = rules.until - self.evaluator.deadline.now()
         small = whole <= rules.max_enumerated and self.evaluator.seconds(whole) <= FIRST_STAGE_SHARE * left
@@ -127,7 +130,7 @@ class _Game:
             size = plan.after(sample.size, smallest_useful)
             following = plan.after(size, smallest_useful) if size < plan.last else None
             try:
-                with plan.timed(sample.size, size):
+                with plan.measure(sample.size, size):
                     sample.grow(size, following)
             except DeadlinePassed:
                 return replace(self._last_complete_stage(sample, solved), out_of_time=True)
@@ -135,7 +138,7 @@ class _Game:
             # Solving takes time, and this stage could not end the game.
             if reason is None and size < smallest_useful:
                 continue
-            solved = self._solved(sample, reason or StopReason.DEADLINE)
+            solved = self._solve(sample, reason or StopReason.DEADLINE)
             if reason is not None:
                 return solved
             assert solved.solution is not None
@@ -156,13 +159,13 @@ class _Game:
         """Returns the last stage that was evaluated completely before the time ran out."""
         if not sample.size:
             minimum = minimum_budget(len(self.players))
-            return self._not_computed(f"not enough time was left to evaluate {minimum} coalitions")
+            return self._unsolved_outcome(f"not enough time was left to evaluate {minimum} coalitions")
         # The last complete stage may be solved already.
         if solved and solved.coalitions == sample.size:
             return solved
-        return self._solved(sample, StopReason.DEADLINE)
+        return self._solve(sample, StopReason.DEADLINE)
 
-    def _solved(self, sample: Sample, reason: StopReason) -> GameOutcome:
+    def _solve(self, sample: Sample, reason: StopReason) -> GameOutcome:
         """Solves the current stage. `out_of_time` is set if there was only time for the base estimator."""
         solution, used = sample.solve(self.gain)
         exact = reason is StopReason.EXACT

@@ -127,7 +127,7 @@ class Sample:
         return solution, used
 
     def _solving_seconds(self, pairs: int) -> float:
-        """The time in seconds to reserve for solving a stage of `pairs` pairs."""
+        """Returns the time in seconds to reserve for solving a stage of `pairs` pairs."""
         left = self._until - self._evaluator.deadline.now()
         requested, base = (
             SOLVERS[each].seconds(len(self.players), pairs) for each in (self.estimator, Estimator.REGRESSION)
@@ -161,6 +161,7 @@ class Sample:
         if size is None:
             return nullcontext()
         upcoming = next(portions(counts, allocation(len(self.players), size), self._max_pairs))
+        # A few pairs are drawn faster than another thread takes over the work.
         if sum(stop - start for _, start, stop in upcoming) * len(self.players) < MIN_DRAWN_BESIDE:
             return nullcontext()
 

@@ -41,12 +41,15 @@ class Solver:
 
 
 def _regression_seconds(players: int, pairs: int) -> float:
-    """The time of two passes over the pairs and of a matrix inversion."""
+    """Returns the time of two passes over the pairs and of a matrix inversion."""
     return (2 * pairs + 2 * players) * players**2 / WORK_PER_SECOND
 
 
 def _variate_seconds(players: int, pairs: int) -> float:
-    """The time of three regressions (base, residuals, left-out errors) and of the process, unless the game is whole."""
+    """Returns the time of three regressions (base, residuals, left-out errors) and of the process.
+
+    A game that is evaluated whole needs one regression only.
+    """
     if 2 * pairs + 2 >= all_coalitions(players):
         return _regression_seconds(players, pairs)
     return 3 * _regression_seconds(players, pairs) + solving_seconds(players, pairs)
@@ -59,7 +62,7 @@ SOLVERS: Mapping[Estimator, Solver] = {
 }
 
 
-def settled(options: Options, endpoint: RemoteEndpoint | None) -> Estimator | None:
+def requested_estimator(options: Options, endpoint: RemoteEndpoint | None) -> Estimator | None:
     """Returns the estimator that the request or the operator names, or None if it is chosen by how long rows take.
 
     Models in this process default to the base estimator: their rows are cheap, and the same request must always get
@@ -69,7 +72,7 @@ def settled(options: Options, endpoint: RemoteEndpoint | None) -> Estimator | No
     return options.estimator or (endpoint.info.estimator if endpoint else Estimator.REGRESSION)
 
 
-def estimator_for(endpoint: RemoteEndpoint, row_bytes: int, budget: int, players: int) -> Estimator:
+def choose_estimator(endpoint: RemoteEndpoint, row_bytes: int, budget: int, players: int) -> Estimator:
     """Chooses an estimator for a model behind an endpoint if neither the request nor the operator names one.
 
     The control variate reaches a target with a fraction of the rows. It is chosen if the rows that it saves would take
@@ -81,6 +84,7 @@ def estimator_for(endpoint: RemoteEndpoint, row_bytes: int, budget: int, players
         budget: The largest number of coalitions of a level.
         players: The number of players of the largest level.
     """
+    # The process uses no more pairs than this, so further pairs neither save rows nor take time.
     pairs = min(budget // 2, MAX_PAIRS)
     if not worth_trying(players, pairs):
         return Estimator.REGRESSION

@@ -53,18 +53,18 @@ class StagePlan:
         largest one that would.
         """
         later = [each for each in self._sizes if each > size]
-        preferred = self._preferred(size, later, smallest_useful)
+        preferred = self._preferred_stage(size, later, smallest_useful)
         share = self._share(size, preferred)
         # There is always a next stage: the smallest one is tried even if it seems too large for the time.
         in_time = (each for each in later if each <= preferred and self._fits(each - size, share))
         return max(in_time, default=later[0])
 
-    def _preferred(self, size: int, later: Sequence[int], smallest_useful: float) -> int:
-        """The stage to take if there is time for it."""
+    def _preferred_stage(self, size: int, later: Sequence[int], smallest_useful: float) -> int:
+        """Returns the stage to take if there is time for it."""
         if self._whole:
             return self.last if size else self._first_part()
         if later[0] < self.min_trusted:
-            return self._first_trusted(later) if size else later[0]
+            return self._first_trusted_stage(later) if size else later[0]
         # Stages that cannot reach the target only guard against the deadline, so every second one is enough.
         following = later[1] if len(later) > 1 and later[1] < smallest_useful else later[0]
         if not size:
@@ -72,6 +72,7 @@ class StagePlan:
         reachable = (
             each for each in later if each <= smallest_useful and self._fits(each - size, self._direct_share)
         )
+        # `following` stands there twice because max() needs two arguments even if no stage is reachable.
         return max(following, *reachable, following)
 
     def _share(self, size: int, preferred: int) -> float:
@@ -80,11 +81,11 @@ class StagePlan:
             return FIRST_STAGE_SHARE
         return PART_SHARE if self._whole and not self._fits(preferred - size) else 1.0
 
-    def _first_trusted(self, later: Sequence[int]) -> int:
+    def _first_trusted_stage(self, later: Sequence[int]) -> int:
         return next((each for each in later if each >= self.min_trusted), self.last)
 
     def _first_part(self) -> int:
-        """The first stage of a game that is evaluated whole."""
+        """Returns the first stage of a game that is evaluated whole."""
         parts = [each for each in self._sizes if each <= FIRST_PART * self.last]
         # A first part is a safeguard, which is not needed if there is surely time for the whole game.
         unsplit = self.last <= MAX_UNSPLIT and self._fits(self.last, FIRST_STAGE_SHARE)
@@ -95,7 +96,7 @@ class StagePlan:
         self._seconds = seconds
 
     @contextmanager
-    def timed(self, size: int, grown: int) -> Iterator[None]:
+    def measure(self, size: int, grown: int) -> Iterator[None]:
         """Measures the seconds per coalition while the sample grows from `size` to `grown` coalitions."""
         start = Deadline.now()
         yield

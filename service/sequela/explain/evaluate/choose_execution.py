@@ -40,21 +40,21 @@ def choose_execution(
     """
     # All executions build perturbations with the same masker, so they see the same values bit for bit.
     masker = Masker(task.prepared.cells, task.background_cells(), task.layout.columns)
-    model, frame, event = task.model, task.prepared.frame, task.request.options.output_event
+    model, padding, event = task.model, task.prepared.padding, task.request.options.output_event
     if isinstance(model, RemoteModel):
         if forced is not None:
             raise _cannot(task, forced, "it is served by an endpoint")
-        scorer = RemoteScorer.of(model, caller, task.prepared.cells, frame, event)
+        scorer = RemoteScorer.of(model, caller, task.prepared.cells, padding, event)
         return RemoteExecution(scorer, masker)
     if forced is ExecutionKind.STATES and model.recurrence is None:
         raise _cannot(task, forced, "it was not rewritten to run from states")
     if model.recurrence is None or forced is ExecutionKind.WHOLE:
-        return WholeExecution(model, masker, frame, event, caller)
+        return WholeExecution(model, masker, padding, event, caller)
     return _from_states(task, model, masker, caller, cache)
 
 
 def execution_name(execution: Execution) -> str:
-    """How an execution runs the model: `whole`, `states` or `endpoint`."""
+    """Returns how an execution runs the model: `whole`, `states` or `endpoint`."""
     match execution:
         case WholeExecution():
             return ExecutionKind.WHOLE.value
@@ -77,8 +77,8 @@ def _from_states(
     prepared, event = task.prepared, task.request.options.output_event
     # Each window of the pruning scan starts at one of these events, so their states are kept.
     kept = window_ends(prepared.cells.length)
-    states = PrefixStates(recurrence, masker, prepared.frame, kept, caller, cache, _background_key(task))
-    return PrefixStateExecution(model, recurrence, masker, prepared.frame, event, states, caller)
+    states = PrefixStates(recurrence, masker, prepared.padding, kept, caller, cache, _background_key(task))
+    return PrefixStateExecution(model, recurrence, masker, prepared.padding, event, states, caller)
 
 
 def _background_key(task: Task) -> str | None:
@@ -88,7 +88,7 @@ def _background_key(task: Task) -> str | None:
     the last event, so its states also depend on the length of the sequence. Padding before the events differs from
     sequence to sequence, so with such padding nothing is shared.
     """
-    if len(task.prepared.frame.before[0]):
+    if len(task.prepared.padding.before[0]):
         return None
     length = task.prepared.cells.length if task.background.length > 1 else 0
     return f"{task.model.info.digest}/{task.background.digest}/{length}"

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sequela.concurrency.deadline import Deadline
 from sequela.errors import DoesNotFit, SequelaError
 from sequela.explain.evaluate.model_caller import ModelCaller
-from sequela.explain.link import linked
+from sequela.explain.link import apply_link
 from sequela.explain.schema import Link
 from sequela.timeshap.players import Players
 
@@ -28,10 +28,10 @@ class Execution(Protocol):
         """
 
     def base_and_score(self, players: Players) -> NDArray[np.float64]:
-        """Raw outputs (2, outputs) of B and X."""
+        """Returns raw outputs (2, outputs) of B and X."""
 
     def outputs(self, players: Players, coalitions: NDArray[np.bool_], until: float) -> NDArray[np.float64]:
-        """Raw outputs (n, outputs) of coalitions (n, players).
+        """Returns raw outputs (n, outputs) of coalitions (n, players).
 
         Raises:
             DeadlinePassed: `until`, in seconds on the monotonic clock, has passed.
@@ -81,16 +81,16 @@ class Evaluator:
         return self.caller.deadline
 
     def live(self, players: Players) -> NDArray[np.bool_]:
-        """Which players can change a value, (players,)."""
+        """Returns which players can change a value, (players,)."""
         return self._execution.live(players)
 
     def values(
         self, players: Players, coalitions: NDArray[np.bool_], until: float = np.inf
     ) -> NDArray[np.float64]:
-        """Values (n, targets) of coalitions (n, players). Raises as `Execution.outputs` does."""
+        """Returns values (n, targets) of coalitions (n, players). Raises as `Execution.outputs` does."""
         raw = self._execution.outputs(players, coalitions, until)
         # The model gives all outputs anyway; only the explained ones go on.
-        result = linked(self.link, raw[:, self._targets])
+        result = apply_link(self.link, raw[:, self._targets])
         self.clipped += result.clipped
         return result.values
 
@@ -128,7 +128,7 @@ class Evaluator:
             raise DoesNotFit(NOT_FINITE, text) from None
 
     def _keep_base_and_score(self, raw: NDArray[np.float64]) -> None:
-        self._base_and_score, self.clipped_base_and_score = raw, linked(self.link, raw).clipped
+        self._base_and_score, self.clipped_base_and_score = raw, apply_link(self.link, raw).clipped
 
     def seconds(self, coalitions: int) -> float:
         """Returns an upper estimate of the time for `coalitions` coalitions in seconds; 0 if it is unknown."""

@@ -116,14 +116,14 @@ class ModelCaller:
         # A batch that cannot end in time would cost its whole run for nothing.
         known = self._measurements >= MIN_MEASUREMENTS
         self.deadline.check(end - self._event_seconds * rows * events if known else end)
-        answer, seconds = self._timed(rows, events, end, call)
+        answer, seconds = self._measure(rows, events, end, call)
         if rows >= MIN_MEASURED_ROWS:
             with self._lock:
                 self._measurements += 1
                 self._event_seconds = min(self._event_seconds, seconds / (rows * events))
         return answer
 
-    def _timed(self, rows: int, events: int, end: float, call: Callable[[float], T]) -> tuple[T, float]:
+    def _measure(self, rows: int, events: int, end: float, call: Callable[[float], T]) -> tuple[T, float]:
         """Returns the result of `call`, and the seconds that it took."""
         start = self.deadline.now()
         answer = call(end)
@@ -181,4 +181,5 @@ class ModelCaller:
         seconds = min(MAX_BATCH_SECONDS, MAX_BATCH_SHARE * max(left, 0.0))
         row_bytes = 4 * (cells + math.sqrt(work * events))
         rows = min(seconds * WORK_PER_SECOND / max(work, 1), CACHE_BYTES / row_bytes, MAX_BATCH_ROWS)
+        # Never a single row, which could run on another code path of the runtime and differ in its last bits.
         return 1 << max(int(math.log2(max(rows, 1))), 1)

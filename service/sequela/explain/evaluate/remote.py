@@ -15,14 +15,14 @@ from numpy.typing import NDArray
 
 from sequela.concurrency.deadline import DeadlinePassed
 from sequela.explain.evaluate.model_caller import ModelCaller, even_slices
-from sequela.explain.ports import Frame, RemoteEndpoint, RemoteModel, RemoteRows
+from sequela.explain.ports import PaddingRows, RemoteEndpoint, RemoteModel, RemoteRows
 from sequela.timeshap.cells import Cells
 from sequela.timeshap.masking import Mask, Masker
 from sequela.timeshap.players import Players
 
 Outputs = NDArray[np.float64]
 Build: TypeAlias = Callable[[NDArray[np.intp]], Cells]
-"""Builds a batch of the rows with these numbers."""
+"""Builds a batch from the rows with the given numbers."""
 
 DIGESTED_AT_ONCE = 256
 """How many rows are built at once to compute their digests."""
@@ -60,7 +60,7 @@ class RemoteScorer:
     Attributes:
         endpoint: Scores the rows.
         caller: Adds up the cost of the request.
-        frame: The padding of every row.
+        padding: The padding of every row.
         output_event: As in `LocalModel.run`.
         events: The number of events in a row, including padding.
         row_bytes: See `ports.RemoteRows`.
@@ -70,7 +70,7 @@ class RemoteScorer:
 
     endpoint: RemoteEndpoint
     caller: ModelCaller
-    frame: Frame
+    padding: PaddingRows
     output_event: int
     events: int
     row_bytes: int
@@ -79,12 +79,12 @@ class RemoteScorer:
 
     @classmethod
     def of(
-        cls, model: RemoteModel, caller: ModelCaller, sequence: Cells, frame: Frame, output_event: int
+        cls, model: RemoteModel, caller: ModelCaller, sequence: Cells, padding: PaddingRows, output_event: int
     ) -> RemoteScorer:
         """Returns a scorer for rows with the length and padding of this sequence."""
-        size, output_count = row_bytes(model, sequence, frame), len(model.info.schema.targets)
-        events = _framed_events(sequence, frame)
-        return cls(model.endpoint, caller, frame, output_event, events, size, output_count)
+        size, output_count = row_bytes(model, sequence, padding), len(model.info.schema.targets)
+        events = _framed_events(sequence, padding)
+        return cls(model.endpoint, caller, padding, output_event, events, size, output_count)
 
     def outputs(self, digests: Sequence[bytes], build: Build, until: float) -> Outputs:
         """Returns the raw outputs (n, outputs) of n rows.
@@ -111,6 +111,7 @@ class RemoteScorer:
 
     def unsent(self, digests: Sequence[bytes]) -> list[int]:
         """Returns the first row of each digest that has not been sent yet."""
+        # Reversed, so that the first row of a digest overwrites the later ones.
         first = {digest: row for row, digest in reversed(list(enumerate(digests)))}
         return sorted(row for digest, row in first.items() if digest not in self.known)
 
@@ -138,7 +139,7 @@ class RemoteScorer:
             return build(rows[places])
 
         wanted = RemoteRows(
-            len(rows), build_some, self.frame, self.output_event, self.row_bytes, max_call_rows
+            len(rows), build_some, self.padding, self.output_event, self.row_bytes, max_call_rows
         )
         cost = _CallCost(self.caller, self.events, keep)
         return self.endpoint.score_batches(wanted, self.caller.deadline, until, cost)
@@ -191,10 +192,10 @@ class RemoteExecution:
         return list(chain.from_iterable(parts))
 
 
-def row_bytes(model: RemoteModel, sequence: Cells, frame: Frame) -> int:
+def row_bytes(model: RemoteModel, sequence: Cells, padding: PaddingRows) -> int:
     """Returns the size in bytes of one row's tensors, or of its outputs if those are larger."""
-    arrays = (*sequence.events, *sequence.static, *frame.before, *frame.after)
-    events = _framed_events(sequence, frame)
+    arrays = (*sequence.events, *sequence.static, *padding.before, *padding.after)
+    events = _framed_events(sequence, padding)
     steps = events if model.info.schema.per_event else 1
     mask_and_length = VALUE_BYTES * (events + 1)
     inputs = sum(array.nbytes for array in arrays) + mask_and_length
@@ -207,11 +208,12 @@ def row_digests(batch: Cells) -> list[bytes]:
     return [_digest([array[row].data for array in arrays]) for row in range(len(arrays[0]))]
 
 
-def _framed_events(sequence: Cells, frame: Frame) -> int:
-    return sequence.length + len(frame.before[0]) + len(frame.after[0])
+def _framed_events(sequence: Cells, padding: PaddingRows) -> int:
+    return sequence.length + len(padding.before[0]) + len(padding.after[0])
 
 
 def _digest(parts: list[memoryview]) -> bytes:
+    # With 128 bits, rows of one process practically never share a digest by accident.
     digest = hashlib.blake2b(digest_size=16)
     for part in parts:
         digest.update(part)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sequela.explain.evaluate.model_caller import ModelCaller, even_slices
-from sequela.explain.ports import Frame, LocalModel
+from sequela.explain.ports import LocalModel, PaddingRows
 from sequela.timeshap.masking import Mask, Masker
 from sequela.timeshap.players import Players
 
@@ -24,14 +24,14 @@ class WholeExecution:
     Attributes:
         model: The model.
         masker: Builds the perturbations.
-        frame: The padding around the events.
+        padding: The padding around the events.
         output_event: The event t <= 0 whose output is explained, for models with an output for each event.
         caller: Calls the model.
     """
 
     model: LocalModel
     masker: Masker
-    frame: Frame
+    padding: PaddingRows
     output_event: int
     caller: ModelCaller
 
@@ -58,7 +58,7 @@ class WholeExecution:
         self, mask: Mask, coalitions: NDArray[np.bool_], until: float
     ) -> Iterator[Callable[[], Outputs]]:
         """Yields one job for each batch."""
-        padding = (*self.frame.before, *self.frame.after)
+        padding = (*self.padding.before, *self.padding.after)
         cells = sum(array.size for array in (*self.masker.sequence.events, *padding))
         rows = self.caller.batch_rows(self.model.work(self._events), self._events, cells, until)
         for part in even_slices(0, len(coalitions), rows):
@@ -68,11 +68,11 @@ class WholeExecution:
         self, mask: Mask, coalitions: NDArray[np.bool_], part: NDArray[np.intp], until: float
     ) -> Outputs:
         def call(end: float) -> Outputs:
-            return self.model.run(mask.apply(coalitions, part), self.frame, self.output_event, end)
+            return self.model.run(mask.apply(coalitions, part), self.padding, self.output_event, end)
 
         return self.caller.run(len(part), self._events, until, call)
 
     @property
     def _events(self) -> int:
         """The number of events in a row, including padding."""
-        return self.masker.sequence.length + len(self.frame.before[0]) + len(self.frame.after[0])
+        return self.masker.sequence.length + len(self.padding.before[0]) + len(self.padding.after[0])

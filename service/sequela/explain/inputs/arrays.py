@@ -12,7 +12,7 @@ from sequela.explain.request import ArrayPath
 from sequela.explain.schema import FeatureKind, InputSchema, ModelSchema
 
 
-def converted(array: NDArray[Any], item: InputSchema, path: str) -> NDArray[Any]:
+def convert_array(array: NDArray[Any], item: InputSchema, path: str) -> NDArray[Any]:
     """Converts an array to the input's element type if no value changes its meaning.
 
     Floats convert to other floats if they stay finite. Integers and booleans convert to floats. Floats that are whole
@@ -27,6 +27,7 @@ def converted(array: NDArray[Any], item: InputSchema, path: str) -> NDArray[Any]
     if array.dtype == wanted:
         result = array
     elif wanted.kind == "f":
+        # A number that is too large becomes infinite, and `_fits` reports it with its place.
         with np.errstate(over="ignore"):
             result = array.astype(wanted)
         _fits(array, result, item, path)
@@ -36,7 +37,7 @@ def converted(array: NDArray[Any], item: InputSchema, path: str) -> NDArray[Any]
     return np.where(missing, wanted.type(np.nan), result) if missing.any() else result
 
 
-def checked(
+def check_shape(
     array: NDArray[Any], shape: tuple[int | None, ...], expected: str, item: InputSchema, path: ArrayPath
 ) -> NDArray[Any]:
     """Returns the array if it has this shape, where None means any length of at least 1; raises InvalidInput if not."""
@@ -110,6 +111,7 @@ def _whole(array: NDArray[Any], wanted: np.dtype[Any], item: InputSchema, path: 
 
 def _exact(array: NDArray[Any], wanted: np.dtype[Any], item: InputSchema, path: str) -> None:
     """Raises InvalidInput for floats so large that they may have been rounded from a different id."""
+    # From this power of two on, the type skips whole numbers.
     largest = 2.0 ** (np.finfo(array.dtype).nmant + 1)
     beyond = np.isfinite(array) & (np.abs(array) >= largest)
     if wanted.kind == "i" and beyond.any():

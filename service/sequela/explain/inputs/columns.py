@@ -24,7 +24,7 @@ MAX_LISTED = 10
 """The largest number of names that a message lists."""
 
 
-def in_order(
+def reorder_columns(
     schema: ModelSchema, item: InputSchema, array: NDArray[Any], columns: Sequence[str], path: str
 ) -> NDArray[Any]:
     """Returns the array (…, columns) with its columns in the model's order, or unchanged if columns have no names.
@@ -36,7 +36,8 @@ def in_order(
         return array
     found = _match(schema, item, columns)
     if found.missing:
-        text = f"the columns {_listed(columns)} were sent for input {item.name!r}; {_difference(schema, item, found)}"
+        text = f"the columns {_join_names(columns)} were sent for input {item.name!r}; "
+        text += _difference(schema, item, found)
         raise InvalidInput.at(path, "COLUMNS_DIFFER", text)
     return array if found.by_position else array[..., np.array(found.order, dtype=np.intp)]
 
@@ -45,13 +46,13 @@ def check_not_transposed(schema: ModelSchema, ids: Sequence[str], path: str) -> 
     """Raises InvalidInput (COLUMNS_DIFFER) if the event ids are the names of the model's features."""
     if len(ids) > 1 and set(ids) == {feature.name for feature in schema.features}:
         text = (
-            f"its rows have the names of the model's columns, {_listed(ids)}; is it transposed? The first "
+            f"its rows have the names of the model's columns, {_join_names(ids)}; is it transposed? The first "
             "axis is events"
         )
         raise InvalidInput.at(path, "COLUMNS_DIFFER", text)
 
 
-def named_by_caller(schema: ModelSchema, inputs: Sequence[NamedArray]) -> ModelSchema:
+def with_caller_names(schema: ModelSchema, inputs: Sequence[NamedArray]) -> ModelSchema:
     """Returns the schema with the caller's column names for features that only have default names."""
     names: dict[str, str] = {}
     for item, given in _with_names(schema, inputs):
@@ -59,6 +60,7 @@ def named_by_caller(schema: ModelSchema, inputs: Sequence[NamedArray]) -> ModelS
             alone = (
                 feature for feature in _owners(schema, item) if sum(map(len, feature.columns.values())) == 1
             )
+            # Features of several columns keep their names, since no single column's name describes them.
             names |= dict(zip((feature.name for feature in alone), given.columns, strict=False))
     kept = {feature.name for feature in schema.features} - names.keys()
     # A name that occurs in two inputs would not identify a feature.
@@ -78,13 +80,11 @@ def column_warnings(
         if found.by_position and len(given.columns) > 1:
             text = (
                 f"The model's columns have no names, so the columns of the {what} were matched by position, in the "
-                f"order sent: {_listed(given.columns)}. To match them by name, name the features in schema.json."
+                f"order sent: {_join_names(given.columns)}. To match them by name, name the features in schema.json."
             )
             yield ExplanationWarning("COLUMNS_NOT_CHECKED", text)
         elif found.left_out:
-            text = (
-                f"Columns of the {what} that the model does not use were ignored: {_listed(found.left_out)}."
-            )
+            text = f"Columns of the {what} that the model does not use were ignored: {_join_names(found.left_out)}."
             yield ExplanationWarning("COLUMNS_LEFT_OUT", text)
 
 
@@ -172,9 +172,11 @@ def _difference(schema: ModelSchema, item: InputSchema, found: _ColumnMatch) -> 
     sent = {name.casefold().strip(): name for name in found.left_out}
     near = {name: get_close_matches(name.casefold(), sent, n=1) for name in found.missing}
     meant = [f"{sent[guess[0]]!r} for {name!r}" for name, guess in near.items() if guess]
-    return f"missing: {_listed(found.missing)}" + (f" (did you mean {_listed(meant)}?)" if meant else "")
+    return f"missing: {_join_names(found.missing)}" + (
+        f" (did you mean {_join_names(meant)}?)" if meant else ""
+    )
 
 
-def _listed(names: Sequence[str]) -> str:
+def _join_names(names: Sequence[str]) -> str:
     shown = ", ".join(names[:MAX_LISTED])
     return shown if len(names) <= MAX_LISTED else f"{shown} and {len(names) - MAX_LISTED} more"

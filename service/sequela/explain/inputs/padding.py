@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sequela.errors import InvalidInput
 from sequela.explain.explanation import ExplanationWarning
-from sequela.explain.schema import InputSchema, ModelSchema, Padding, Role
+from sequela.explain.schema import InputSchema, ModelSchema, PaddingSide, Role
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,6 +42,7 @@ class EventRows:
 def _equal(item: InputSchema, array: NDArray[Any]) -> NDArray[np.bool_]:
     if np.isnan(item.pad_value):
         return np.asarray(np.isnan(array))
+    # Compared in the input's own type, in which a pad value such as 0.1 may be another number.
     return np.asarray(array == np.array(item.pad_value).astype(array.dtype))
 
 
@@ -56,7 +57,7 @@ def real_rows(schema: ModelSchema, rows: EventRows, path: str) -> slice:
     """
     blank = rows.blank
     # With a mask or a length, the caller says what is padding by sending it.
-    if schema.padding is None or marks(schema):
+    if schema.padding is None or padding_inputs(schema):
         return slice(0, len(blank))
     if blank.all():
         text = (
@@ -65,20 +66,21 @@ def real_rows(schema: ModelSchema, rows: EventRows, path: str) -> slice:
         )
         raise InvalidInput.at(path, "NO_EVENTS", text)
     real = np.flatnonzero(~blank)
-    left = schema.padding is Padding.LEFT
+    # Only rows at one end are padding. Blank rows between events count as events.
+    left = schema.padding is PaddingSide.LEFT
     return slice(int(real[0]), len(blank)) if left else slice(0, int(real[-1]) + 1)
 
 
-def marks(schema: ModelSchema) -> list[str]:
+def padding_inputs(schema: ModelSchema) -> list[str]:
     """Returns the names of the inputs that mark padding: masks and lengths."""
     return [item.name for item in schema.inputs if item.role in (Role.MASK, Role.LENGTH)]
 
 
-def counted_as_events(
+def padding_warnings(
     schema: ModelSchema, fixed_length: int | None, rows: EventRows
 ) -> tuple[ExplanationWarning, ...]:
     """Yields a warning if all rows count as events but some at one end look like padding."""
-    names, blank = marks(schema), rows.blank
+    names, blank = padding_inputs(schema), rows.blank
     if blank.all() or not (names or (fixed_length and schema.padding is None)):
         return ()
     real = np.flatnonzero(~blank)

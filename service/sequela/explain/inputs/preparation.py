@@ -16,14 +16,14 @@ from sequela.errors import DoesNotFit, InvalidInput, Violation
 from sequela.explain.background import Background
 from sequela.explain.background_average import Average, Averager, BackgroundShape
 from sequela.explain.explanation import ExplanationWarning
-from sequela.explain.inputs.arrays import check_categories, checked, converted
-from sequela.explain.inputs.columns import in_order
-from sequela.explain.inputs.padding import EventRows, counted_as_events, real_rows
+from sequela.explain.inputs.arrays import check_categories, check_shape, convert_array
+from sequela.explain.inputs.columns import reorder_columns
+from sequela.explain.inputs.padding import EventRows, padding_warnings, real_rows
 from sequela.explain.layout import layout
 from sequela.explain.limits import Limits
-from sequela.explain.ports import Frame
+from sequela.explain.ports import PaddingRows
 from sequela.explain.request import ArrayPath, GivenBackground, GivenSequence, InputPaths, NamedArray
-from sequela.explain.schema import InputSchema, ModelSchema, Padding, Role
+from sequela.explain.schema import InputSchema, ModelSchema, PaddingSide, Role
 from sequela.timeshap.cells import Cells
 
 
@@ -33,12 +33,12 @@ class PreparedSequence:
 
     Attributes:
         cells: The real events and the static values.
-        frame: The padding around the real events.
+        padding: The padding around the real events.
         warnings: What was assumed about the sequence.
     """
 
     cells: Cells
-    frame: Frame
+    padding: PaddingRows
     warnings: tuple[ExplanationWarning, ...] = ()
 
 
@@ -61,27 +61,28 @@ def prepare_sequence(
     """
     shapes, paths = layout(schema), given.paths
     sent = _by_name(schema, given.inputs, paths)
-    events = tuple(_events(schema, item, _required(sent, item, paths)) for item in shapes.events)
-    static = tuple(_static(schema, item, _required(sent, item, paths)) for item in shapes.static)
+    events = tuple(_events(schema, item, _require(sent, item, paths)) for item in shapes.events)
+    static = tuple(_static(schema, item, _require(sent, item, paths)) for item in shapes.static)
     steps = _one_length(shapes.events, events, paths)
     if steps > limits.max_events:
         raise InvalidInput.at(
             paths.inputs, "TOO_MANY_EVENTS", f"{steps} events exceed the limit of {limits.max_events}"
         )
     rows = EventRows(shapes.events, events)
-    real = _marked(schema, sent, steps)
-    warnings = counted_as_events(schema, fixed_length, rows) if real is None else ()
+    real = _marked_events(schema, sent, steps)
+    warnings = padding_warnings(schema, fixed_length, rows) if real is None else ()
+    # A mask or length that was sent decides. Without them, rows at one end that equal the pad value are padding.
     real = real or real_rows(schema, rows, paths.inputs)
     count = real.stop - real.start
     if given.events and len(given.events) != count:
-        padding = f" ({steps - count} of the {steps} rows are padding)" if count < steps else ""
+        padding_note = f" ({steps - count} of the {steps} rows are padding)" if count < steps else ""
         raise InvalidInput.at(
             paths.events,
             "EVENT_INFO_COUNT",
-            f"{len(given.events)} entries for {count} real events{padding}; send one entry per event, or none",
+            f"{len(given.events)} entries for {count} real events{padding_note}; send one entry per event, or none",
         )
     before, after = _extra_padding(schema, fixed_length, steps, real, paths)
-    frame = Frame(
+    padding = PaddingRows(
         tuple(
             _pad(item, rows[: real.start], before, 0)
             for item, rows in zip(shapes.events, events, strict=True)
@@ -90,7 +91,7 @@ def prepare_sequence(
             _pad(item, rows[real.stop :], 0, after) for item, rows in zip(shapes.events, events, strict=True)
         ),
     )
-    return PreparedSequence(Cells(tuple(array[real] for array in events), static), frame, warnings)
+    return PreparedSequence(Cells(tuple(array[real] for array in events), static), padding, warnings)
 
 
 def real_steps(schema: ModelSchema, given: GivenSequence) -> tuple[int, slice]:
@@ -101,9 +102,9 @@ def real_steps(schema: ModelSchema, given: GivenSequence) -> tuple[int, slice]:
     paths = given.paths
     sent = _by_name(schema, given.inputs, paths)
     items = layout(schema).events
-    events = tuple(_events(schema, item, _required(sent, item, paths)) for item in items)
+    events = tuple(_events(schema, item, _require(sent, item, paths)) for item in items)
     steps = _one_length(items, events, paths)
-    marked = _marked(schema, sent, steps)
+    marked = _marked_events(schema, sent, steps)
     return steps, marked or real_rows(schema, EventRows(items, events), paths.inputs)
 
 
@@ -112,9 +113,9 @@ def prepare_background(schema: ModelSchema, given: GivenBackground, limits: Limi
     shapes, paths, mean_paths = layout(schema), InputPaths(path), InputPaths(path, "mean_event")
     sent = _by_name(schema, given.inputs, paths)
     mean_sent = _by_name(schema, given.mean_event, mean_paths)
-    rows = {item.name: _rows(schema, item, _required(sent, item, paths)) for item in shapes.events}
+    rows = {item.name: _rows(schema, item, _require(sent, item, paths)) for item in shapes.events}
     _one_length(shapes.events, tuple(rows.values()), paths)
-    static = {item.name: _static(schema, item, _required(sent, item, paths)) for item in shapes.static}
+    static = {item.name: _static(schema, item, _require(sent, item, paths)) for item in shapes.static}
     count = len(next(iter(rows.values())))
     if count > limits.max_background_rows:
         raise InvalidInput.at(
@@ -125,8 +126,7 @@ def prepare_background(schema: ModelSchema, given: GivenBackground, limits: Limi
     mean: Mapping[str, NDArray[Any]]
     if mean_sent:
         mean = {
-            item.name: _rows(schema, item, _required(mean_sent, item, mean_paths))[0]
-            for item in shapes.events
+            item.name: _rows(schema, item, _require(mean_sent, item, mean_paths))[0] for item in shapes.events
         }
     elif count == 1:
         mean = {name: array[0] for name, array in rows.items()}
@@ -143,7 +143,7 @@ def _mean_row(
     return averager.finish().mean_event
 
 
-def _unnamed(data: Sequence[str]) -> str:
+def _unnamed_text(data: Sequence[str]) -> str:
     names = ", ".join(data)
     return (
         "an array was sent without a name, but the model has several inputs; send one array for each of "
@@ -163,42 +163,43 @@ def _by_name(schema: ModelSchema, arrays: Sequence[NamedArray], paths: InputPath
         path = paths.array(index)
         here = path.name
         if name not in names:
-            problem = _unknown(schema, item.name, names) if item.name else _unnamed(data)
+            problem = _unknown_text(schema, item.name, names) if item.name else _unnamed_text(data)
             raise InvalidInput.at(here, "INPUT_UNKNOWN", problem)
+        # Callers send 1 for an event, which such a mask would take for padding.
         if name in marked:
-            raise InvalidInput.at(here, "MASK_UNCLEAR", _is_marked(marked[name]))
+            raise InvalidInput.at(here, "MASK_UNCLEAR", _mask_text(marked[name]))
         if name in states:
-            raise InvalidInput.at(here, "INPUT_IS_STATE", _is_filled(states[name]))
+            raise InvalidInput.at(here, "INPUT_IS_STATE", _state_text(states[name]))
         if name in sent:
             raise InvalidInput.at(here, "INPUT_REPEATED", f"{name!r} was sent twice")
         taken = next(each for each in schema.inputs if each.name == name)
-        array = in_order(schema, taken, item.array, item.columns, path.columns)
+        array = reorder_columns(schema, taken, item.array, item.columns, path.columns)
         sent[name] = _Sent(path, array)
     return sent
 
 
-def _unknown(schema: ModelSchema, name: str, names: Sequence[str]) -> str:
+def _unknown_text(schema: ModelSchema, name: str, names: Sequence[str]) -> str:
     text = f"{name!r} is not an input of the model; its inputs are {', '.join(names)}"
     if any(feature.name == name for feature in schema.features):
         text += f"; {name!r} is a feature: send all columns of an input in one array, or in a table with their names"
     return text
 
 
-def _is_marked(item: InputSchema) -> str:
+def _mask_text(item: InputSchema) -> str:
     return (
         f"{item.name!r} marks padding with {item.pad_value:g} in this model, and the server fills it in; omit it and "
         "send only the real events"
     )
 
 
-def _is_filled(item: InputSchema) -> str:
+def _state_text(item: InputSchema) -> str:
     return (
         f"{item.name!r} is an initial state, which the server fills with {item.initial:g} for every sequence; omit it. "
         'To start from a different value, set "initial" in the schema'
     )
 
 
-def _required(sent: Mapping[str, _Sent], item: InputSchema, paths: InputPaths) -> _Sent:
+def _require(sent: Mapping[str, _Sent], item: InputSchema, paths: InputPaths) -> _Sent:
     if item.name not in sent:
         raise InvalidInput.at(paths.inputs, "INPUT_MISSING", f"the model's input {item.name!r} was not sent")
     return sent[item.name]
@@ -208,7 +209,7 @@ def _events(schema: ModelSchema, item: InputSchema, sent: _Sent) -> NDArray[Any]
     """Returns the values of an event input, (l, width)."""
     array = sent.array[:, None] if sent.array.ndim == 1 and item.width == 1 else sent.array
     expected = f"(events, {item.width}){_or_of_shape('events, ', item)}"
-    return _checked(schema, item, _flat(array, item), (None, item.width), expected, sent.path)
+    return _check_array(schema, item, _flat(array, item), (None, item.width), expected, sent.path)
 
 
 def _rows(schema: ModelSchema, item: InputSchema, sent: _Sent) -> NDArray[Any]:
@@ -219,14 +220,14 @@ def _rows(schema: ModelSchema, item: InputSchema, sent: _Sent) -> NDArray[Any]:
     if array.ndim == 1:
         array = array[:, None] if item.width == 1 else array[None, :]
     expected = f"({item.width}) or (rows, {item.width}){_or_of_shape('rows, ', item)}"
-    return _checked(schema, item, _flat(array, item), (None, item.width), expected, sent.path)
+    return _check_array(schema, item, _flat(array, item), (None, item.width), expected, sent.path)
 
 
 def _static(schema: ModelSchema, item: InputSchema, sent: _Sent) -> NDArray[Any]:
-    """(width,)"""
+    """Returns the values of a static input, (width,)."""
     array = sent.array.reshape(-1) if sent.array.shape == item.shape else sent.array
     expected = f"({item.width}){_or_of_shape('', item)}"
-    return _checked(schema, item, np.atleast_1d(array), (item.width,), expected, sent.path)
+    return _check_array(schema, item, np.atleast_1d(array), (item.width,), expected, sent.path)
 
 
 def _flat(array: NDArray[Any], item: InputSchema) -> NDArray[Any]:
@@ -238,7 +239,7 @@ def _or_of_shape(before: str, item: InputSchema) -> str:
     return f" or ({before}{', '.join(map(str, item.shape))})" if item.shape else ""
 
 
-def _checked(
+def _check_array(
     schema: ModelSchema,
     item: InputSchema,
     array: NDArray[Any],
@@ -247,7 +248,7 @@ def _checked(
     path: ArrayPath,
 ) -> NDArray[Any]:
     """Returns the array in the input's element type, after checking its shape and its category ids."""
-    fits = checked(converted(array, item, path.values), shape, expected, item, path)
+    fits = check_shape(convert_array(array, item, path.values), shape, expected, item, path)
     check_categories(fits, schema, item, path.values)
     return fits
 
@@ -266,7 +267,7 @@ def _one_length(items: Sequence[InputSchema], arrays: Sequence[NDArray[Any]], pa
     return next(iter(lengths.values()))
 
 
-def _marked(schema: ModelSchema, sent: Mapping[str, _Sent], steps: int) -> slice | None:
+def _marked_events(schema: ModelSchema, sent: Mapping[str, _Sent], steps: int) -> slice | None:
     """Returns the steps that are real events according to the mask or length, or None if neither was sent."""
     for item in schema.inputs:
         if item.role is Role.MASK and item.name in sent:
@@ -278,6 +279,7 @@ def _marked(schema: ModelSchema, sent: Mapping[str, _Sent], steps: int) -> slice
 
 
 def _from_mask(sent: _Sent, steps: int) -> slice:
+    # Callers send masks as (l,) or with further axes of size 1.
     mask = sent.array.reshape(-1)
     if mask.shape != (steps,):
         raise InvalidInput.at(
@@ -301,7 +303,7 @@ def _from_mask(sent: _Sent, steps: int) -> slice:
     return slice(int(real[0]), int(real[-1]) + 1)
 
 
-def _from_length(sent: _Sent, steps: int, padding: Padding | None) -> slice:
+def _from_length(sent: _Sent, steps: int, padding: PaddingSide | None) -> slice:
     if sent.array.size != 1 or not float(sent.array.reshape(-1)[0]).is_integer():
         raise InvalidInput.at(sent.path.values, "LENGTH_INVALID", "must be a single whole number")
     length = int(sent.array.reshape(-1)[0])
@@ -311,7 +313,7 @@ def _from_length(sent: _Sent, steps: int, padding: Padding | None) -> slice:
             "LENGTH_INVALID",
             f"must be from 1 to {steps}, the number of events sent, not {length}",
         )
-    return slice(steps - length, steps) if padding is Padding.LEFT else slice(0, length)
+    return slice(steps - length, steps) if padding is PaddingSide.LEFT else slice(0, length)
 
 
 def _extra_padding(
@@ -329,10 +331,12 @@ def _extra_padding(
         raise InvalidInput.at(paths.inputs, "TOO_MANY_EVENTS", text)
     missing = fixed_length - steps
     padding = schema.padding
+    # The padding that was sent shows on which side the caller pads.
     if padding is None and real != slice(0, steps):
-        padding = Padding.LEFT if real.start else Padding.RIGHT
+        padding = PaddingSide.LEFT if real.start else PaddingSide.RIGHT
+    # Otherwise masks and lengths tell the model what is padding, and lengths count from the first row: pad at the end.
     if padding is None and any(item.role in (Role.MASK, Role.LENGTH) for item in schema.inputs):
-        padding = Padding.RIGHT
+        padding = PaddingSide.RIGHT
     if padding is None:
         text = (
             f"{steps} events were sent, but the model has a fixed length of {fixed_length} and no padding "
@@ -340,7 +344,7 @@ def _extra_padding(
         )
         text += '; set "padding" to "left" or "right" in its schema.json, as in training, or export a dynamic time axis'
         raise DoesNotFit("PADDING_UNKNOWN", text, violations=[Violation(paths.inputs, text)])
-    return (missing, 0) if padding is Padding.LEFT else (0, missing)
+    return (missing, 0) if padding is PaddingSide.LEFT else (0, missing)
 
 
 def _pad(item: InputSchema, given: NDArray[Any], before: int, after: int) -> NDArray[Any]:

@@ -21,18 +21,19 @@ MIN_RAW_SHARE = 0.5
 """Share of the suspect columns that must be plausible as raw values."""
 
 
-def raw_values(layout: Layout, cells: Cells) -> Iterator[ExplanationWarning]:
+def raw_value_warnings(layout: Layout, cells: Cells) -> Iterator[ExplanationWarning]:
     """Yields a warning about columns whose values are too large to be standardised but plausible as raw values."""
     values = {item.name: rows for item, rows in zip(layout.events, cells.events, strict=True)}
     suspect, raw = 0, []
     for feature in layout.features[: layout.columns.features]:
+        # A mean of 0 and a scale of 1 are the defaults, which do not say that values are standardised.
         if feature.kind is not FeatureKind.NUMERIC or (feature.display.mean, feature.display.scale) == (0, 1):
             continue
         for name, picked in feature.columns.items():
             for column in values[name][:, list(picked)].T.astype(np.float64):
                 if _median_size(column) > MIN_SUSPECT_DEVIATIONS:
                     suspect += 1
-                    if _median_size(_standardised(column, feature.display)) < MAX_USUAL_DEVIATIONS:
+                    if _median_size(_standardise(column, feature.display)) < MAX_USUAL_DEVIATIONS:
                         raw.append((feature.name, column))
     if raw and len(raw) > suspect * MIN_RAW_SHARE:
         name, column = raw[0]
@@ -51,7 +52,7 @@ def _median_size(column: NDArray[np.float64]) -> float:
     return float(np.median(known)) if known.size else 0.0
 
 
-def _standardised(column: NDArray[np.float64], display: Display) -> NDArray[Any]:
+def _standardise(column: NDArray[np.float64], display: Display) -> NDArray[Any]:
     if display.transform is Transform.LOG1P:
         column = np.log1p(np.maximum(column, 0.0))
     return (column - display.mean) / display.scale

@@ -15,7 +15,7 @@ from sequela.explain.levels.level_assembly import SelectionNotes, level_explanat
 from sequela.explain.option_defaults import top_k
 from sequela.explain.options import Level
 from sequela.timeshap.players import Extent, Player, PlayerKind, cell_players, event_players
-from sequela.timeshap.selection import Selection, above, bounded, strongest
+from sequela.timeshap.selection import Selection, above, limit_players, strongest
 
 NOTHING_SELECTED = Selection(())
 
@@ -78,7 +78,7 @@ def play_cells(context: LevelContext, rules: GameRules, results: LevelResults) -
             return CellResult(outcome, NOTHING_SELECTED, NOTHING_SELECTED)
     events, features = results[Level.EVENT].outcome, results[Level.FEATURE].outcome
     # Every pair of an event and a feature is a player, so the number of players is bounded here.
-    chosen_events, chosen_features = bounded(
+    chosen_events, chosen_features = limit_players(
         _selection(context, events, PlayerKind.EVENT),
         _selection(context, features, PlayerKind.FEATURE),
         extra=min(context.extent.static, 1),

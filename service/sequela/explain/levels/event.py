@@ -44,10 +44,10 @@ def play_events(context: LevelContext, rules: GameRules, _: LevelResults) -> Eve
     coarse = _play_blocks(context, rules, blocks)
     if not context.options.refine_history:
         return EventResult(coarse, coarse)
-    return EventResult(_refined(context, rules, blocks, coarse), coarse)
+    return EventResult(_refine(context, rules, blocks, coarse), coarse)
 
 
-def _refined(context: LevelContext, rules: GameRules, blocks: Blocks, coarse: GameOutcome) -> GameOutcome:
+def _refine(context: LevelContext, rules: GameRules, blocks: Blocks, coarse: GameOutcome) -> GameOutcome:
     """Splits P while one of its blocks matters, or contains parts that offset each other (docs/design.md §4.3)."""
     outcome, history = coarse, context.history
     while outcome.solution is not None and not outcome.out_of_time and len(blocks) < MAX_BLOCKS:

@@ -54,6 +54,7 @@ def level_quality(
 ) -> LevelQuality:
     """Returns the accuracy and cost of a level. The arguments are those of `level_explanation`."""
     solution = outcome.solution
+    # The residual shows rounding only, since solutions are centred to add up. A larger value indicates a bug.
     residual = 0.0 if solution is None else float(np.abs(solution.values.sum(axis=0) - gain).max())
     return LevelQuality(
         stop_reason=outcome.reason,

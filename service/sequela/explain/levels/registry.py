@@ -42,7 +42,7 @@ class LevelRegistry:
                 )
             earlier.add(each.name)
 
-    def needed(self, names: Iterable[str], path: str = "options.levels") -> tuple[LevelDefinition, ...]:
+    def select(self, names: Iterable[str], path: str = "options.levels") -> tuple[LevelDefinition, ...]:
         """Returns the levels with these names and all levels that they require, in the order of play.
 
         Args:
@@ -63,9 +63,9 @@ class LevelRegistry:
                 wanted.update(each.requires)
         return tuple(each for each in self.definitions if each.name in wanted)
 
-    def with_required(self, names: Iterable[str], path: str = "options.levels") -> tuple[str, ...]:
+    def select_names(self, names: Iterable[str], path: str = "options.levels") -> tuple[str, ...]:
         """Returns the names of the levels that `needed` returns. Arguments and errors are the same."""
-        return tuple(each.name for each in self.needed(names, path))
+        return tuple(each.name for each in self.select(names, path))
 
 
 def level_ends(levels: Sequence[LevelDefinition], start: float, end: float) -> LevelEnds:

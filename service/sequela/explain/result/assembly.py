@@ -27,11 +27,12 @@ from sequela.explain.identity import unique_name
 from sequela.explain.layout import Layout
 from sequela.explain.levels.definition import LevelContext, LevelDefinition, LevelResults
 from sequela.explain.levels.level_assembly import level_quality, per_target
-from sequela.explain.option_defaults import Tolerances, resolved
+from sequela.explain.option_defaults import Tolerances, resolve_options
 from sequela.explain.pruning_scan import Scan, needs_scan
 from sequela.explain.request import EventInfo
 from sequela.explain.result.answer_warnings import outputs_left_out
 from sequela.explain.result.display import event_values, static_values
+from sequela.explain.result.reasons import reasons
 from sequela.explain.targets import Targets
 from sequela.explain.task import Task
 from sequela.timeshap.cells import Cells
@@ -60,7 +61,7 @@ def basic_explanation(
         explained=False,
         pruning=None,
         levels={},
-        options=resolved(request.options, task.model, used),
+        options=resolve_options(request.options, task.model, used),
         features=features(task.layout),
         event_values=(),
         static_values=(),
@@ -92,6 +93,7 @@ def explained(
         event_values=shown_events(layout, cells, scan.pruned, assembled, request.sequence.events),
         static_values=static_values(layout, cells),
     )
+    answer = replace(answer, reasons=reasons(answer, task.model.info.schema.reasons))
     # Coarse games count too, since P is judged by them.
     games = (game for result in results.values() for game in result.games)
     if scan.complete and not any(game.out_of_time for game in games):

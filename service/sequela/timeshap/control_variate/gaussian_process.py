@@ -66,9 +66,10 @@ class OddProcess:
         return self._alpha / self._precision
 
     def variances(self, rows: slice) -> NDArray[np.float64]:
-        """Var φ, (m, targets), with σ² from the left-out errors of these rows."""
+        """Returns Var φ, (m, targets), with σ² from the left-out errors of these rows."""
         spread = (self._alpha[rows] ** 2 / self._precision[rows]).mean(axis=0)
         left = self.kernel.attribution_variances() - (self._sections * self.weights).sum(axis=0)
+        # Rounding can take the difference of two nearly equal numbers below 0.
         return np.outer(np.maximum(left, 0.0), spread)
 
     @cached_property
@@ -81,7 +82,7 @@ class OddProcess:
         return float(np.log(np.diag(self._whitening)).sum() - len(self.odd) * logs / 2)
 
     def likelihood_slopes(self) -> NDArray[np.float64]:
-        """The derivatives of `likelihood` by the kernel's λ, (m,)."""
+        """Returns the derivatives of `likelihood` by the kernel's λ, (m,)."""
         scaled = self._alpha / np.sqrt(self._spread * len(self._spread))
         return self.kernel.slopes(self.signs, scaled @ scaled.T - self._whitening.T @ self._whitening) / 2
 
@@ -130,5 +131,6 @@ def whitening(covariance: NDArray[np.float64]) -> NDArray[np.float64]:
     second = whitening(covariance[half:, half:] - across @ across.T)
     whole = np.zeros_like(covariance)
     whole[:half, :half], whole[half:, half:] = first, second
+    # The inverse of [[A, 0], [B, C]] is [[A⁻¹, 0], [-C⁻¹ B A⁻¹, C⁻¹]].
     whole[half:, :half] = -second @ (across @ first)
     return whole

@@ -49,14 +49,16 @@ ProcessOf = Callable[[OddKernel], OddProcess]
 """Creates the process with a given kernel, conditioned on a sample."""
 
 
-def likeliest(attributions: NDArray[np.float64], process_of: ProcessOf, run_jobs: JobRunner) -> OddKernel:
+def likeliest_kernel(
+    attributions: NDArray[np.float64], process_of: ProcessOf, run_jobs: JobRunner
+) -> OddKernel:
     """Returns the most likely first guess, given the base attributions (m, targets)."""
     kernels = list(_kernels(attributions))
     likelihoods = list(run_jobs(partial(_likelihood, process_of, kernel) for kernel in kernels))
     return kernels[int(np.argmax(likelihoods))]
 
 
-def tuned(kernel: OddKernel, process_of: ProcessOf) -> OddKernel:
+def tune(kernel: OddKernel, process_of: ProcessOf) -> OddKernel:
     """Returns the most probable kernel of those reached in a few steps, including `kernel` itself."""
     start = place = np.log(kernel.rates)
     best, highest = kernel, -np.inf
@@ -73,6 +75,7 @@ def tuned(kernel: OddKernel, process_of: ProcessOf) -> OddKernel:
         slope += (1 - DECAY_SLOPE) * (uphill - slope)
         square += (1 - DECAY_SQUARE) * (uphill**2 - square)
         mean_slope, mean_square = slope / (1 - DECAY_SLOPE**step), square / (1 - DECAY_SQUARE**step)
+        # 1e-12 avoids a division by 0 where the gradient is 0, and the limit keeps ρ below 1.
         place = np.minimum(
             place + STEP_SIZE * mean_slope / np.sqrt(mean_square + 1e-12), np.log(LARGEST_RATE)
         )
@@ -80,7 +83,7 @@ def tuned(kernel: OddKernel, process_of: ProcessOf) -> OddKernel:
 
 
 def _kernels(attributions: NDArray[np.float64]) -> Iterator[OddKernel]:
-    """The kernels of all c and q."""
+    """Yields the kernels of all c and q."""
     sizes = np.abs(attributions)
     shares = (sizes / np.maximum(sizes.max(axis=0), np.finfo(float).tiny)).mean(axis=1)
     shares = np.maximum(shares, LEAST_SHARE) / max(shares.max(), LEAST_SHARE)

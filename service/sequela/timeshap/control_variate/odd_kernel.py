@@ -78,6 +78,7 @@ class OddKernel:
         total = np.zeros(len(self.strengths))
         for node, weight in zip(nodes, weights, strict=True):
             factors = np.log1p(np.outer(nodes * node, self.strengths))
+            # The product over all other players, in logarithms.
             others = factors.sum(axis=1, keepdims=True) - factors
             total += weight * (weights @ np.exp(others + self._log_scale))
         return self.strengths * total + 4 * OWN_EFFECTS / len(total)

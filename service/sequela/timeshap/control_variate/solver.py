@@ -50,8 +50,8 @@ from sequela.timeshap.control_variate.kernel_choice import (
     KERNELS,
     STEPS,
     TUNING_PAIRS,
-    likeliest,
-    tuned,
+    likeliest_kernel,
+    tune,
 )
 from sequela.timeshap.control_variate.odd_kernel import OddKernel
 from sequela.timeshap.pair_order import Pairs
@@ -86,7 +86,7 @@ def solve_with_variate(
     counts = allocation(sampler.players, 2 * MAX_PAIRS + 2)
     known = [rows[:count, unsure] for rows, count in zip(odd, counts, strict=True)]
     sample = _VariateSample(sampler, layers, known, gain[unsure])
-    variate = sample.solved(sample.kernel(base.values[:, unsure], run_jobs), run_jobs)
+    variate = sample.solution(sample.kernel(base.values[:, unsure], run_jobs), run_jobs)
     return _surer(base, unsure, variate)
 
 
@@ -155,10 +155,10 @@ class _VariateSample:
 
     def kernel(self, attributions: NDArray[np.float64], run_jobs: JobRunner) -> OddKernel:
         """Chooses a kernel for the sample, given the base attributions (m, targets)."""
-        rough = likeliest(attributions, partial(self.process, self.first(GUESS_PAIRS)), run_jobs)
-        return tuned(rough, partial(self.process, self.first(TUNING_PAIRS)))
+        rough = likeliest_kernel(attributions, partial(self.process, self.first(GUESS_PAIRS)), run_jobs)
+        return tune(rough, partial(self.process, self.first(TUNING_PAIRS)))
 
-    def solved(self, kernel: OddKernel, run_jobs: JobRunner) -> Solution:
+    def solution(self, kernel: OddKernel, run_jobs: JobRunner) -> Solution:
         """Returns the solution with the process as control variate."""
         process = self.process(self.counts, kernel)
         residuals = process.residuals

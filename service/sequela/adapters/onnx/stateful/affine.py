@@ -1,8 +1,8 @@
 """Whole numbers that are affine in the number of events: a + b · l for l events.
 
 Exporters build shapes and indices by adding, scaling and moving the sizes of other tensors. Two lengths determine a and
-b, so such numbers are known for every length once they were seen at a few. An affine number lies between its values at
-the two extremes, one event and the most events, so comparisons and bounds are decided there.
+b, so numbers that were observed at a few lengths are known for every length. An affine number lies between its values
+at the two extremes, one event and the most events, so comparisons and bounds are decided there.
 """
 
 from __future__ import annotations
@@ -34,33 +34,34 @@ class AffineArray:
         return bool(np.all(self.at_one_event == self.at_max_events))
 
     def __getitem__(self, index: int) -> AffineArray:
-        """One of the numbers, as an array of one."""
+        """Returns one of the numbers, as an array of length 1."""
         return AffineArray(self.at_one_event[index : index + 1], self.at_max_events[index : index + 1])
 
     def __sub__(self, other: AffineArray | int) -> AffineArray:
-        """The difference."""
+        """Subtracts at both extremes."""
         if isinstance(other, int):
             return AffineArray(self.at_one_event - other, self.at_max_events - other)
         return AffineArray(self.at_one_event - other.at_one_event, self.at_max_events - other.at_max_events)
 
     def __add__(self, other: AffineArray) -> AffineArray:
-        """The sum."""
+        """Adds at both extremes."""
         return AffineArray(self.at_one_event + other.at_one_event, self.at_max_events + other.at_max_events)
 
     def is_never_positive(self) -> bool:
-        """Whether all numbers are at most 0 at every length."""
+        """Returns whether all numbers are at most 0 at every length."""
+        # Affine numbers are monotonic, so their values at the two extremes bound all others.
         return bool(np.all(self.at_one_event <= 0) and np.all(self.at_max_events <= 0))
 
     def is_always_zero(self) -> bool:
-        """Whether all numbers are 0 at every length."""
+        """Returns whether all numbers are 0 at every length."""
         return bool(np.all(self.at_one_event == 0) and np.all(self.at_max_events == 0))
 
     def negativity_is_fixed(self) -> Array:
-        """For each number: whether `< 0` has the same truth value at every length."""
+        """Returns for each number whether `< 0` has the same truth value at every length."""
         return np.asarray((self.at_one_event < 0) == (self.at_max_events < 0))
 
     def positivity_is_fixed(self) -> Array:
-        """For each number: whether `> 0` has the same truth value at every length."""
+        """Returns for each number whether `> 0` has the same truth value at every length."""
         return np.asarray((self.at_one_event > 0) == (self.at_max_events > 0))
 
 
@@ -72,6 +73,7 @@ def fit_affine(arrays: Sequence[Array], lengths: Sequence[int], max_events: int)
     """
     if len({array.shape for array in arrays}) > 1 or not all(map(_holds_whole_numbers, arrays)):
         return None
+    # Python's integers, because sums of the extremes that exporters write overflow 64 bits.
     start, near, *others = (np.asarray(to_python_integers(array), dtype=object) for array in arrays)
     rise, span = near - start, lengths[1] - lengths[0]
     # A fractional slope means that something was rounded, by a cast if not by the graph itself: not affine.
@@ -87,7 +89,7 @@ def fit_affine(arrays: Sequence[Array], lengths: Sequence[int], max_events: int)
 
 
 def sequence_length(max_events: int) -> AffineArray:
-    """The number of events itself: 1 · l."""
+    """Returns the number of events itself: 1 · l."""
     return AffineArray(np.array([1], dtype=object), np.array([max_events], dtype=object))
 
 

@@ -54,7 +54,7 @@ def check_inlined_branches(inlined: Iterable[NodeProto], labels: Mapping[str, Ti
 
 
 def _input_dependent_values(graph: GraphProto) -> set[str]:
-    """The values that depend on what the inputs hold, and not on their shapes alone."""
+    """Returns the values that depend on what the inputs hold, and not on their shapes alone."""
     dependent = {item.name for item in graph.input} - {tensor.name for tensor in graph.initializer}
     for node in graph.node:
         if node.op_type not in SHAPE_OPERATORS and not dependent.isdisjoint(

@@ -51,7 +51,7 @@ OPAQUE_OPERATORS = {
     **dict.fromkeys(("Loop", "Scan"), "is a loop, which is run whole"),
     "DynamicQuantizeLSTM": "quantises by the largest value among the events",
 }
-"""Operators that recur, but whose states are not accessible: why."""
+"""Operators that carry states which the graph does not expose, each with the reason for messages."""
 
 InlinedIfs: TypeAlias = tuple[NodeProto, ...]
 """The `If` nodes that were replaced by a branch."""
@@ -59,7 +59,7 @@ InlinedIfs: TypeAlias = tuple[NodeProto, ...]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StatefulConversion:
-    """A model as it was loaded and tried, to be converted.
+    """Converts a model that was loaded and tried.
 
     Attributes:
         fixed_length: The number of events that the file fixes, if it does.
@@ -86,6 +86,7 @@ class StatefulConversion:
             return self._convert()
         except SequelaError as error:
             raise NotStateful(f"it fails on sequences of other lengths: {error.message}") from None
+        # This clause must come before the one for all exceptions.
         except NotStateful:
             raise
         except Exception as error:  # A graph that the analysis did not foresee can still be run whole.
@@ -93,26 +94,28 @@ class StatefulConversion:
             raise NotStateful(f"{type(error).__name__} during the analysis of its graph") from None
 
     def _check_trial(self) -> None:
-        """States are kept for each row and advanced by a few events, so the model must allow both."""
+        """Raises NotStateful unless the model takes single rows of a few events, as states need."""
         if self.fixed_length is None and min(self.probe_result.shapes) > min(SHORT_LENGTHS):
             raise NotStateful(f"it does not run on {min(SHORT_LENGTHS)} events")
         if self.session.fixed_batch is not None:
             raise NotStateful(f"sequences in every call: {self.session.fixed_batch}")
         if not self.probe_result.independent_rows:
-            reason = _opaque_node(self._needed(self.model)) or "the rows of a batch influence each other"
+            reason = (
+                _opaque_node(self._needed_nodes(self.model)) or "the rows of a batch influence each other"
+            )
             raise NotStateful(reason)
 
     def _convert(self) -> OnnxRecurrence:
-        nodes = self._needed(self.model)
+        nodes = self._needed_nodes(self.model)
         if not any(map(is_recurrent, nodes)):
             raise NotStateful(_opaque_node(nodes) or "it has no recurrent nodes")
         inputs = dict(self._input_labels(nodes))
         event_inputs = [name for name, label in inputs.items() if isinstance(label, PerEvent)]
         # A file with a fixed length is analysed at other lengths too: states are advanced by any number of events.
         model, observed, inlined = self._observe(free_time_axis(self.model, event_inputs), ())
-        labels = label_values(self._needed(model, inlined), inputs, observed, _opset(model))
+        labels = label_values(self._needed_nodes(model, inlined), inputs, observed, _opset(model))
         check_inlined_branches(inlined, labels)
-        nodes = self._needed(model)
+        nodes = self._needed_nodes(model)
         self._check_output(labels[self.schema.output], observed)
         # A static input that only the layers behind the recurrence use does not make states differ.
         entering = frozenset().union(*(labels[node.input[0]].statics for node in nodes if is_recurrent(node)))
@@ -131,7 +134,7 @@ class StatefulConversion:
         return cells
 
     def _input_labels(self, nodes: Sequence[NodeProto]) -> Iterator[tuple[str, TimeDependence]]:
-        """The labels of the graph's inputs, in the server's order of axes (so time is axis 1)."""
+        """Yields the labels of the graph's inputs, in the server's order of axes (so time is axis 1)."""
         for sparse in self.model.graph.sparse_initializer:
             yield sparse.values.name, Constant()
         used = {name for node in nodes for name in (*node.input, *captured_names(node))}
@@ -143,15 +146,15 @@ class StatefulConversion:
             elif item.role is not Role.STATE and item.name in used:
                 raise NotStateful(f"input {item.name!r} marks which events are real")
 
-    def _needed(self, model: ModelProto, inlined: InlinedIfs = ()) -> list[NodeProto]:
-        """The nodes behind the output, and behind the conditions of inlined branches, which are proven later."""
+    def _needed_nodes(self, model: ModelProto, inlined: InlinedIfs = ()) -> list[NodeProto]:
+        """Returns the nodes that compute the output, and the conditions of inlined branches, which are proven later."""
         return needed_nodes(model.graph.node, [self.schema.output, *(node.input[0] for node in inlined)])
 
     def _observe(
         self, model: ModelProto, inlined: InlinedIfs
     ) -> tuple[ModelProto, ObservedValues, InlinedIfs]:
         """Observes the model and inlines branches until none is left that may be constant."""
-        exposed = with_all_outputs(model, self._needed(model, inlined))
+        exposed = with_all_outputs(model, self._needed_nodes(model, inlined))
         feeds = {
             length: self._feeds(sample_cells(self.schema.inputs, OBSERVED_ROWS, length))
             for length in observed_lengths(self.fixed_length)
@@ -174,7 +177,7 @@ class StatefulConversion:
     def _recurrence(
         self, model: ModelProto, observed: ObservedValues, entering: frozenset[str]
     ) -> OnnxRecurrence:
-        """`entering`: the static inputs that reach a recurrent node."""
+        """Builds the recurrence. `entering` holds the static inputs that reach a recurrent node."""
         graphs = rewrite(model, self.schema.output, observed)
         return OnnxRecurrence(
             advance_runner=self._runner(graphs.advance_graph, graphs.states),
@@ -217,6 +220,6 @@ def _opset(model: ModelProto) -> int:
 
 
 def _opaque_node(nodes: Sequence[NodeProto]) -> str:
-    """The first node that recurs but is run whole, with the reason; empty if there is none."""
+    """Returns the first node that recurs but is run whole, with the reason, or "" if there is none."""
     opaque = (node for node in nodes if node.op_type in OPAQUE_OPERATORS)
     return next((f"{describe_node(node)} {OPAQUE_OPERATORS[node.op_type]}" for node in opaque), "")

@@ -1,6 +1,6 @@
 """Labels every value of a graph with how it depends on time, from the inputs to the output.
 
-What an operator gives, by the labels of its inputs; the first row that fits decides:
+The label of an operator's outputs follows from the labels of its inputs. The first row that fits decides:
 
     labels of the inputs                          label of the outputs
     any, of Shape and Size                        `shape_arithmetic.label_shape_operator`
@@ -74,7 +74,7 @@ def label_values(
 
 
 def _check_shapes(node: NodeContext, outputs: Mapping[str, TimeDependence]) -> None:
-    """A label that a rule gives must agree with the shapes that were observed."""
+    """Raises NotStateful if a rule's label disagrees with the shapes that were observed."""
     for name, label in outputs.items():
         if not name or not isinstance(label, PerEvent):
             continue
@@ -83,7 +83,7 @@ def _check_shapes(node: NodeContext, outputs: Mapping[str, TimeDependence]) -> N
 
 
 def _output_labels(node: NodeContext, captured: Sequence[TimeDependence]) -> Iterator[TimeDependence]:
-    """Of each output: a recurrent node gives its steps, then one or two final states."""
+    """Yields the label of each output. A recurrent node has its steps first, then one or two final states."""
     if is_recurrent(node.proto):
         steps = RULES[node.operator](node)
         yield from (steps, LastEvent(steps.statics), LastEvent(steps.statics))
@@ -93,7 +93,10 @@ def _output_labels(node: NodeContext, captured: Sequence[TimeDependence]) -> Ite
 
 
 def _label(node: NodeContext, captured: Sequence[TimeDependence]) -> TimeDependence:
-    """`captured`: the labels of outer values that graphs inside the node (If, Loop) read."""
+    """Returns the label of a node's outputs.
+
+    `captured` holds the labels of outer values that graphs inside the node (If, Loop) read.
+    """
     if node.operator in SHAPE_OPERATORS:
         return label_shape_operator(node)
     given = [label for label in (*node.labels, *captured) if label is not None]

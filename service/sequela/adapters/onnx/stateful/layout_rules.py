@@ -1,7 +1,7 @@
 """Rules for operators that move, reshape or select values: the label of their output.
 
-A rule takes a node with at least one PerEvent input (and no LastEvent or LengthDependent one) and gives the label of
-its output, or raises `NotStateful`.
+A rule takes a node with at least one PerEvent input (and no LastEvent or LengthDependent one). It returns the label of
+the node's output, or raises `NotStateful`.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ SELECTED_BY_EVENTS = "selects by values of the events"
 
 
 def transpose(node: NodeContext) -> TimeDependence:
-    """Transpose: the event axis moves with the permutation."""
+    """Labels Transpose, which moves the event axis."""
     label = first_input(node)
     order = node.attribute("perm") or range(node.rank(0))[::-1]
     return with_axis(label, list(order).index(label.axis))
 
 
 def reshape(node: NodeContext) -> TimeDependence:
-    """Reshape, Flatten, Squeeze, Unsqueeze: the same numbers in the same order."""
+    """Labels Reshape, Flatten, Squeeze and Unsqueeze, which keep the numbers and their order."""
     # The target shape (or the axes) may follow the number of events, but not their values: `arrays` refuses those.
     if node.has(1):
         node.arrays(1)
@@ -45,7 +45,7 @@ def reshape(node: NodeContext) -> TimeDependence:
 
 
 def expand(node: NodeContext) -> TimeDependence:
-    """Expand: broadcasts to a shape, which may add axes in front."""
+    """Labels Expand, which broadcasts to a shape and may add axes in front."""
     label = first_input(node)
     node.arrays(1)
     # Broadcasting adds axes in front only.
@@ -53,10 +53,11 @@ def expand(node: NodeContext) -> TimeDependence:
 
 
 def concat(node: NodeContext) -> TimeDependence:
-    """Concat: all inputs have the same event axis, and are joined along another one."""
+    """Labels Concat. All inputs must have the same event axis, and be joined along another one."""
     labels = set(node.per_event_inputs.values())
     label = replace(next(iter(labels)), statics=node.statics)
     aligned = {replace(other, statics=node.statics) for other in labels} == {label}
+    # Values without events would need a part for each event to be joined with them.
     if len(node.per_event_inputs) < len(node.labels) or not aligned:
         raise node.refusal("concatenates events with values that are not aligned with them")
     if positive_axis(node, node.attribute("axis")) == label.axis:
@@ -65,7 +66,7 @@ def concat(node: NodeContext) -> TimeDependence:
 
 
 def gather(node: NodeContext) -> TimeDependence:
-    """Gather: rows of a table by ids (an embedding), columns of every event, or the last event."""
+    """Labels Gather, which selects rows of a table by ids (an embedding), columns of every event, or the last event."""
     axis = positive_axis(node, node.attribute("axis", 0))
     data, indices = node.per_event_inputs.get(0), node.per_event_inputs.get(1)
     if data is None:
@@ -82,7 +83,7 @@ def gather(node: NodeContext) -> TimeDependence:
 
 
 def _look_up(node: NodeContext, axis: int, indices: PerEvent) -> TimeDependence:
-    """A table that is the same for all events, read at an id for each event."""
+    """Labels the rows that are read, for the id of each event, from a table that is the same for all events."""
     if not isinstance(node.labels[0], Constant):
         raise node.refusal(LENGTH_USED)
     return replace(indices, statics=node.statics, axis=axis + indices.axis)
@@ -97,7 +98,7 @@ def _gather_event(node: NodeContext, data: PerEvent) -> TimeDependence:
 
 
 def slice_axes(node: NodeContext) -> TimeDependence:
-    """Slice: columns of every event, all events, or the last event alone."""
+    """Labels Slice, which keeps columns of every event, all events, or the last event alone."""
     label = first_input(node)
     if not node.has(1):
         raise node.refusal(f"has the form that it had before opset 10, in a model of opset {node.opset}")
@@ -130,7 +131,7 @@ def _slice_time(
 
 
 def _is_newest(index: AffineArray, length: AffineArray) -> bool:
-    """Whether an index is -1 or l - 1 at every length."""
+    """Returns whether an index is -1 or l - 1 at every length."""
     return (index - -1).is_always_zero() or (length - index - 1).is_always_zero()
 
 
@@ -139,7 +140,7 @@ def _first_holds_only_events(node: NodeContext, label: PerEvent) -> bool:
 
 
 def split(node: NodeContext) -> TimeDependence:
-    """Split: into parts along an axis that is not time."""
+    """Labels Split. It must split along another axis than time."""
     label = first_input(node)
     if positive_axis(node, node.attribute("axis", 0)) == label.axis:
         raise node.refusal(SELECTS_EVENTS)
@@ -147,15 +148,16 @@ def split(node: NodeContext) -> TimeDependence:
 
 
 def one_hot(node: NodeContext) -> TimeDependence:
-    """OneHot: ids become columns along a new axis."""
+    """Labels OneHot, which turns ids into columns along a new axis."""
     label = first_input(node)
     node.arrays(1)
     axis = node.attribute("axis", -1) % (node.rank(0) + 1)
+    # An axis that is inserted in front of the event axis moves it back by one.
     return replace(label, statics=node.statics, axis=label.axis + (axis <= label.axis))
 
 
 def pad(node: NodeContext) -> TimeDependence:
-    """Pad: along other axes than time."""
+    """Labels Pad. It must pad along other axes than time."""
     label, rank = first_input(node), node.rank(0)
     pads, axes = node.integers(1, "pads") or [], node.integers(3, "axes") or list(range(rank))
     pads_by_axis = {axis % rank: (pads[i], pads[i + len(axes)]) for i, axis in enumerate(axes)}

@@ -1,4 +1,4 @@
-"""A node together with what is known of its inputs: what the rules for operators read."""
+"""A node together with what is known of its inputs, for the rules of operators."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class NodeContext:
 
     @property
     def operator(self) -> str:
-        """`GRU`, or `com.microsoft.QuickGelu`."""
+        """The operator's name, with the domain unless it is ONNX's own: `GRU`, `com.microsoft.QuickGelu`."""
         domain = "" if self.proto.domain in STANDARD_DOMAINS else f"{self.proto.domain}."
         return domain + self.proto.op_type
 
@@ -59,30 +59,30 @@ class NodeContext:
         return [name for name in self.proto.output if name]
 
     def attribute(self, name: str, default: Any = None) -> Any:
-        """The value of an attribute."""
+        """Returns the value of an attribute."""
         for attribute in self.proto.attribute:
             if attribute.name == name:
                 return helper.get_attribute_value(attribute)
         return default
 
     def has(self, index: int) -> bool:
-        """Whether an optional input is given."""
+        """Returns whether an optional input is given."""
         return index < len(self.proto.input) and bool(self.proto.input[index])
 
     def shapes(self, index: int) -> tuple[Shape, ...]:
-        """The shapes of an input, one for each observed length."""
+        """Returns the shapes of an input, one for each observed length."""
         return self.observed.shapes(self.proto.input[index])
 
     def rank(self, index: int) -> int:
-        """The number of axes of an input."""
+        """Returns the number of axes of an input."""
         return len(self.shapes(index)[0])
 
     def output_shapes(self) -> tuple[Shape, ...]:
-        """The shapes of the first output, one for each observed length."""
+        """Returns the shapes of the first output, one for each observed length."""
         return self.observed.shapes(self.proto.output[0])
 
     def arrays(self, index: int) -> tuple[Array, ...]:
-        """The values of a parameter, one array for each observed length.
+        """Returns the values of a parameter, one array for each observed length.
 
         Raises:
             NotStateful: The input is not known for every number of events.
@@ -92,12 +92,16 @@ class NodeContext:
                 raise self.refusal("selects by values of the events")
             case LengthDependent():
                 raise self.refusal(LENGTH_USED)
+            # A static input differs between requests, so its observed value proves nothing.
             case Constant(statics) if statics:
                 raise self.refusal("selects by a static input")
         return self.observed.arrays(self.proto.input[index])
 
     def affine(self, index: int) -> AffineArray:
-        """The values of a parameter as a function of the number of events. Raises NotStateful as `arrays` does."""
+        """Returns the values of a parameter as a function of the number of events.
+
+        Raises NotStateful as `arrays` does.
+        """
         self.arrays(index)
         values = self.observed.affine(self.proto.input[index])
         if values is None:
@@ -105,7 +109,10 @@ class NodeContext:
         return values
 
     def integers(self, index: int, name: str) -> list[int] | None:
-        """A parameter that is an attribute in older opsets and a constant input in newer ones; None if absent."""
+        """Returns a parameter that is an attribute in older opsets and a constant input in newer ones.
+
+        Returns None if the node does not have it.
+        """
         if not self.has(index):
             return None if self.attribute(name) is None else list(self.attribute(name))
         if not isinstance(self.labels[index], Constant):
@@ -113,12 +120,12 @@ class NodeContext:
         return [int(value) for value in self.arrays(index)[0].reshape(-1)]
 
     def refusal(self, why: str) -> NotStateful:
-        """The error that leaves the graph whole: the node's name, then `why`."""
+        """Returns the error because of which the graph is run whole: the node's name, then `why`."""
         return NotStateful(f"{describe_node(self.proto)} {why}")
 
 
 def first_input(node: NodeContext) -> PerEvent:
-    """The label of the first input. Raises NotStateful if that input has no part for each event."""
+    """Returns the label of the first input. Raises NotStateful if that input has no part for each event."""
     label = node.labels[0]
     if not isinstance(label, PerEvent):
         raise node.refusal("takes a parameter from the events")
@@ -126,12 +133,12 @@ def first_input(node: NodeContext) -> PerEvent:
 
 
 def positive_axis(node: NodeContext, axis: int) -> int:
-    """An axis of the first input, counted from the front."""
+    """Returns an axis of the first input, counted from the front."""
     return int(axis) % max(node.rank(0), 1)
 
 
 def length_axis(node: NodeContext, shapes: Sequence[Shape]) -> int | None:
-    """The one axis whose size is the number of events, or None if no size depends on it.
+    """Returns the one axis whose size is the number of events, or None if no size depends on it.
 
     Raises:
         NotStateful: Several axes depend on the number of events, or one does in another way.
@@ -149,7 +156,7 @@ def length_axis(node: NodeContext, shapes: Sequence[Shape]) -> int | None:
 def reshape_label(
     node: NodeContext, label: PerEvent, before: Sequence[Shape], after: Sequence[Shape]
 ) -> PerEvent:
-    """The label after a reshape, which keeps the order of the numbers and so the stride between events.
+    """Returns the label after a reshape, which keeps the order of the numbers and so the stride between events.
 
     Args:
         node: The node that reshapes.
@@ -173,8 +180,9 @@ def reshape_label(
 
 
 def _possible_axes(shape: Shape, stride: int, length: int) -> Iterator[tuple[int, int]]:
-    """Axes, and strides within them, along which `length` events at a distance of `stride` numbers may lie."""
+    """Yields axes, and strides within them, along which `length` events at a distance of `stride` numbers may lie."""
     for axis, size in enumerate(shape):
         axis_stride = math.prod(shape[axis + 1 :])
+        # Events lie along an axis if its stride divides theirs, and if it has room for all of them.
         if axis_stride and stride % axis_stride == 0 and size % (stride // axis_stride * length) == 0:
             yield axis, stride // axis_stride

@@ -46,17 +46,17 @@ class ObservedValues:
     constants: Mapping[str, TensorProto]
 
     def __contains__(self, name: str) -> bool:
-        """Whether the value was observed."""
+        """Returns whether the value was observed."""
         return name in self.constants or name in self.runs[0]
 
     def shapes(self, name: str) -> tuple[Shape, ...]:
-        """The value's shape at each length. Raises NotStateful if it is not a tensor."""
+        """Returns the value's shape at each length. Raises NotStateful if it is not a tensor."""
         if name in self.constants:
             return (tuple(self.constants[name].dims),) * len(self.runs)
         return tuple(array.shape for array in self.arrays(name))
 
     def arrays(self, name: str) -> tuple[Array, ...]:
-        """The value at each length. Raises NotStateful if it is not a tensor."""
+        """Returns the value at each length. Raises NotStateful if it is not a tensor."""
         if name in self.constants:
             return (numpy_helper.to_array(self.constants[name]),) * len(self.runs)
         arrays = tuple(array for run in self.runs if isinstance(array := run.get(name), np.ndarray))
@@ -65,17 +65,17 @@ class ObservedValues:
         return arrays
 
     def affine(self, name: str) -> AffineArray | None:
-        """The value as a function of the number of events, or None if it is not affine in it."""
+        """Returns the value as a function of the number of events, or None if it is not affine in it."""
         return fit_affine(self.arrays(name), self.lengths, self.max_events)
 
     def is_same_at_all_lengths(self, name: str) -> bool:
-        """Whether the value was the same at every observed length."""
+        """Returns whether the value was the same at every observed length."""
         first, *others = self.arrays(name)
         return all(np.array_equal(first, other) for other in others)
 
 
 def with_all_outputs(model: ModelProto, nodes: Sequence[NodeProto]) -> ModelProto:
-    """A copy of the model that has every value of these nodes as an output."""
+    """Returns a copy of the model that has every value of these nodes as an output."""
     rewritten = ModelProto()
     rewritten.CopyFrom(model)
     names = dict.fromkeys(name for node in nodes for name in node.output if name)
@@ -87,7 +87,7 @@ def with_all_outputs(model: ModelProto, nodes: Sequence[NodeProto]) -> ModelProt
 
 
 def observed_lengths(fixed: int | None) -> tuple[int, ...]:
-    """The numbers of events to run a graph on.
+    """Returns the numbers of events to run a graph on.
 
     Args:
         fixed: The number of events that the file fixes, if it does. Such a graph is exported for no more events, and
@@ -115,8 +115,11 @@ def observe_values(
     """
     names = [output.name for output in model.graph.output]
     runs = tuple(
-        {**fed, **dict(zip(names, session.fetch(names, fed), strict=True))} for fed in feeds.values()
+        # Inputs are values of the graph too.
+        {**fed, **dict(zip(names, session.fetch(names, fed), strict=True))}
+        for fed in feeds.values()
     )
+    # A file with a fixed length is never run on more events than that.
     most = MAX_EVENTS if fixed is None else max(fixed, *feeds)
     return ObservedValues(
         tuple(feeds), most, runs, {tensor.name: tensor for tensor in model.graph.initializer}

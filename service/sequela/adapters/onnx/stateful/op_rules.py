@@ -1,8 +1,8 @@
 """Rules for operators that compute with values of events, and the table of all rules.
 
-A rule takes a node with at least one PerEvent input (and no LastEvent or LengthDependent one) and gives the label of
-its output, or raises `NotStateful` if the operator may combine events. To let one more operator run from states, add
-its rule here or in `layout_rules`, and its name to `RULES`.
+A rule takes a node with at least one PerEvent input (and no LastEvent or LengthDependent one). It returns the label of
+the node's output, or raises `NotStateful` if the operator may combine events. To let one more operator run from states,
+add its rule here or in `layout_rules`, and its name to `RULES`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ ALONG_EVENTS = "runs along the event axis"
 
 
 def elementwise(node: NodeContext) -> TimeDependence:
-    """Each number of the result comes from one number of each input, with broadcasting.
+    """Labels operators whose result has one number for each number of the inputs, with broadcasting.
 
     Broadcasting aligns axes from the end, so all inputs must have time at the same distance from it.
     """
@@ -56,19 +56,20 @@ def elementwise(node: NodeContext) -> TimeDependence:
 
 
 def einsum(node: NodeContext) -> TimeDependence:
-    """Einsum: time has the same letter in every term that has it, and in the result."""
+    """Labels Einsum. Time must have the same letter in each term with events, and in the result."""
     before, _, after = node.attribute("equation").decode().replace(" ", "").partition("->")
     terms = before.split(",")
     letters = {(terms[index][label.axis], label.inner) for index, label in node.per_event_inputs.items()}
     ((letter, inner), *others) = letters
     with_letter = [index for index, term in enumerate(terms) if letter in term]
+    # An ellipsis stands for axes without letters, which cannot be followed here.
     if "." in before or others or with_letter != list(node.per_event_inputs) or letter not in after:
         raise node.refusal("combines different events")
     return PerEvent(node.statics, after.index(letter), inner)
 
 
 def matmul(node: NodeContext) -> TimeDependence:
-    """MatMul: time may be any axis but the one that is summed over."""
+    """Labels MatMul. Time may be any axis except the one that is summed over."""
     if len(node.per_event_inputs) == 2:
         return _batched_matmul(node, node.per_event_inputs[0], node.per_event_inputs[1])
     ((index, label),) = node.per_event_inputs.items()
@@ -82,7 +83,7 @@ def matmul(node: NodeContext) -> TimeDependence:
 
 
 def _batched_matmul(node: NodeContext, left: PerEvent, right: PerEvent) -> TimeDependence:
-    """Both operands have events: a product for each event, if time is among the batch axes of both."""
+    """Labels a product of two operands with events. Time must be a batch axis of both, at the same position."""
     positions = {left.axis - node.rank(0), right.axis - node.rank(1)}
     if len(positions) > 1 or max(positions) > -3 or left.inner != right.inner:
         raise node.refusal("combines different events")
@@ -90,7 +91,7 @@ def _batched_matmul(node: NodeContext, left: PerEvent, right: PerEvent) -> TimeD
 
 
 def gemm(node: NodeContext) -> TimeDependence:
-    """Gemm: a matrix whose rows are events, times a constant one."""
+    """Labels Gemm. It must multiply a matrix whose rows are events by a constant one."""
     label = node.per_event_inputs.get(0)
     if (
         label is None
@@ -98,34 +99,37 @@ def gemm(node: NodeContext) -> TimeDependence:
         or not all(isinstance(other, Constant) for other in node.labels[1:])
     ):
         raise node.refusal("combines different events")
+    # With transA, the rows of the matrix are its second axis.
     if label.axis != (1 if node.attribute("transA", 0) else 0):
         raise node.refusal("sums over events")
     return replace(label, statics=node.statics, axis=0)
 
 
 def reduce(node: NodeContext) -> TimeDependence:
-    """ReduceSum and the like, over other axes than time."""
+    """Labels ReduceSum and similar operators. They must reduce other axes than time."""
     label = first_input(node)
     axes = node.integers(1, "axes")
+    # Without axes, these operators reduce all of them, time included.
     if not axes:
         raise node.refusal(ALONG_EVENTS)
-    return _reduced(node, label, {axis % node.rank(0) for axis in axes})
+    return _reduce_axes(node, label, {axis % node.rank(0) for axis in axes})
 
 
 def arg_extreme(node: NodeContext) -> TimeDependence:
-    """ArgMax and ArgMin, along another axis than time."""
-    return _reduced(node, first_input(node), {positive_axis(node, node.attribute("axis", 0))})
+    """Labels ArgMax and ArgMin. They must run along another axis than time."""
+    return _reduce_axes(node, first_input(node), {positive_axis(node, node.attribute("axis", 0))})
 
 
-def _reduced(node: NodeContext, label: PerEvent, axes: set[int]) -> TimeDependence:
+def _reduce_axes(node: NodeContext, label: PerEvent, axes: set[int]) -> TimeDependence:
     if label.axis in axes:
         raise node.refusal(ALONG_EVENTS)
+    # Without keepdims, each axis that is removed in front of the event axis moves it forward.
     lost = 0 if node.attribute("keepdims", 1) else sum(axis < label.axis for axis in axes)
     return with_axis(label, label.axis - lost)
 
 
 def along_axis(node: NodeContext) -> TimeDependence:
-    """CumSum, TopK and the like, along another axis than time."""
+    """Labels CumSum, TopK and similar operators. They must run along another axis than time."""
     axis = node.integers(1, "axis") if node.operator == "CumSum" else [node.attribute("axis", -1)]
     label = first_input(node)
     if axis is None or positive_axis(node, axis[0]) == label.axis:
@@ -134,12 +138,12 @@ def along_axis(node: NodeContext) -> TimeDependence:
 
 
 def softmax(node: NodeContext) -> TimeDependence:
-    """Softmax: along one axis; before opset 13, along this axis and all that follow it."""
+    """Labels Softmax, which runs along one axis. Before opset 13, it also ran along all axes after that one."""
     return along_axis(node) if node.opset >= 13 else normalize(node, 1)
 
 
 def normalize(node: NodeContext, default: int = -1) -> TimeDependence:
-    """Layer normalisation: along an axis and all that follow it; scale and bias are constants."""
+    """Labels layer normalisation, which runs along an axis and all axes after it, with constant scale and bias."""
     label = first_input(node)
     if label.axis >= positive_axis(node, node.attribute("axis", default)) or len(node.per_event_inputs) > 1:
         raise node.refusal(ALONG_EVENTS)
@@ -147,7 +151,7 @@ def normalize(node: NodeContext, default: int = -1) -> TimeDependence:
 
 
 def batch_normalize(node: NodeContext) -> TimeDependence:
-    """Batch normalisation in inference mode: by constants for each channel (axis 1)."""
+    """Labels batch normalisation in inference mode, which uses constants for each channel (axis 1)."""
     label = first_input(node)
     # In training mode the mean runs over the batch and over time. Axis 1 has a mean of its own at each index.
     if node.attribute("training_mode", 0) or label.axis == 1 or len(node.per_event_inputs) > 1:
@@ -156,7 +160,7 @@ def batch_normalize(node: NodeContext) -> TimeDependence:
 
 
 def per_row(node: NodeContext) -> TimeDependence:
-    """Operators that treat each index of the first axis on its own: time must be that axis."""
+    """Labels operators that treat each index of the first axis separately. Time must be that axis."""
     label = first_input(node)
     if label.axis != 0 or len(node.per_event_inputs) > 1:
         raise node.refusal("mixes events")
@@ -164,7 +168,7 @@ def per_row(node: NodeContext) -> TimeDependence:
 
 
 def convolve(node: NodeContext) -> TimeDependence:
-    """Conv: along other axes than time, or with a kernel that is one event wide."""
+    """Labels Conv. It must run along other axes than time, or have a kernel that is one event wide."""
     label = first_input(node)
     if label.axis < 2:
         return per_row(node)
@@ -179,7 +183,7 @@ def convolve(node: NodeContext) -> TimeDependence:
 
 
 def recurrent(node: NodeContext) -> TimeDependence:
-    """RNN, GRU, LSTM: forward along the event axis (axis 0), with constant weights and initial states."""
+    """Labels RNN, GRU and LSTM. They must run forward along axis 0, with constant weights and initial states."""
     if (direction := node.attribute("direction", b"forward")) != b"forward":
         raise node.refusal("runs backward" if direction == b"reverse" else "runs in both directions")
     label = node.per_event_inputs.get(0)
@@ -199,7 +203,7 @@ def recurrent(node: NodeContext) -> TimeDependence:
 
 
 def _constants(node: NodeContext) -> list[TimeDependence]:
-    """The labels of weights, biases and initial states: all inputs but the events and their number."""
+    """Returns the labels of weights, biases and initial states: all inputs but the events and their number."""
     return [
         label
         for index, label in enumerate(node.labels)

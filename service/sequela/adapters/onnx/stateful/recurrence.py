@@ -34,7 +34,7 @@ class GraphRunner:
     states: tuple[NodeState, ...]
 
     def feeds(self, batch: Cells, states: States) -> dict[str, NDArray[Any]]:
-        """The graph's inputs by name."""
+        """Returns the graph's inputs by name."""
         feeds = {
             signature.name: to_input_array(values, signature)
             for signature, values in zip(self.events, batch.events, strict=True)
@@ -68,7 +68,7 @@ class OnnxRecurrence:
     static_enters: tuple[bool, ...]
 
     def __str__(self) -> str:
-        """The recurrent nodes: `GRU '/gru/GRU', LSTM '/lstm/LSTM'`."""
+        """Returns the recurrent nodes: `GRU '/gru/GRU', LSTM '/lstm/LSTM'`."""
         return ", ".join(dict.fromkeys(state.node for state in self.states))
 
     @property
@@ -84,6 +84,7 @@ class OnnxRecurrence:
         """As in `Recurrence.advance`."""
         feeds = self.advance_runner.feeds(batch, states)
         left = self.advance_runner.session.fetch(self.state_outputs, feeds, until)
+        # [0] removes the axis of directions again.
         return tuple(state[0] for state in left)
 
     def finish(self, batch: Cells, states: States, until: float = math.inf) -> NDArray[np.float64]:

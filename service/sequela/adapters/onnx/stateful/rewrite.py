@@ -60,7 +60,7 @@ class StatefulGraphs:
 
 
 def rewrite(model: ModelProto, output: str, observed: ObservedValues) -> StatefulGraphs:
-    """Rewrites a model whose structure was proven by `label_propagation`; drops what neither graph needs.
+    """Rewrites a model whose structure was proven by `label_propagation`, without what neither graph needs.
 
     Args:
         model: The model with branches inlined, and a free number of events.
@@ -88,9 +88,10 @@ def rewrite(model: ModelProto, output: str, observed: ObservedValues) -> Statefu
 
 
 def _expose_states(node: NodeProto, observed: ObservedValues, fresh: FreshName) -> Iterator[NodeState]:
-    """Names the states of a node in place; its other inputs and outputs stay."""
+    """Turns the states of a node into named inputs and outputs, in place."""
     count = STATES[node.op_type]
     initial = [_initial_state(node, index, observed) for index in range(FIRST_STATE, FIRST_STATE + count)]
+    # In ONNX, an optional input or output that is left out has an empty name.
     node.input.extend([""] * (FIRST_STATE + count - len(node.input)))
     node.output.extend([""] * (1 + count - len(node.output)))
     # The rules let a node with sequence lengths through only if they equal the number of events.
@@ -107,7 +108,7 @@ def _expose_states(node: NodeProto, observed: ObservedValues, fresh: FreshName) 
 
 
 def _initial_state(node: NodeProto, index: int, observed: ObservedValues) -> NDArray[Any]:
-    """What the node starts every sequence from, (width,)."""
+    """Returns what the node starts every sequence from, (width,)."""
     # Input 2 holds the recurrent weights, whose last axis is the hidden size.
     width = observed.shapes(node.input[2])[0][-1]
     if index >= len(node.input) or not node.input[index]:
@@ -122,6 +123,7 @@ def _initial_state(node: NodeProto, index: int, observed: ObservedValues) -> NDA
 def _stateful_graph(
     model: ModelProto, nodes: Sequence[NodeProto], states: Sequence[NodeState], outputs: Sequence[str]
 ) -> StatefulGraph:
+    # Each graph keeps only what its own outputs need, which is what makes advancing cheap.
     kept = needed_nodes(nodes, outputs)
     used = {name for node in kept for name in (*node.input, *captured_names(node))} | set(outputs)
     initializers = [tensor for tensor in model.graph.initializer if tensor.name in used]
@@ -135,7 +137,7 @@ def _stateful_graph(
     rewritten.graph.initializer.extend(initializers)
     rewritten.graph.sparse_initializer.extend(model.graph.sparse_initializer)
     rewritten.graph.input.extend((*inputs, *map(_state_input, states)))
-    # Outputs without a type: onnxruntime infers it.
+    # The outputs have no type, because onnxruntime infers it.
     rewritten.graph.output.extend(ValueInfoProto(name=name) for name in outputs)
     return StatefulGraph(rewritten, frozenset(value.name for value in inputs))
 
@@ -146,7 +148,7 @@ def _state_input(state: NodeState) -> ValueInfoProto:
 
 
 def free_time_axis(model: ModelProto, event_inputs: Iterable[str]) -> ModelProto:
-    """The model with a free number of events in these inputs; the same model if all of them are free already."""
+    """Frees the number of events in these inputs. Returns the same model if all of them are free already."""
     names = set(event_inputs)
     fixed = [item for item in model.graph.input if item.name in names and _time_axis(item).dim_value > 0]
     if not fixed:

@@ -13,11 +13,11 @@ from sequela.explain.ports import Recurrence
 from sequela.timeshap.cells import Cells
 
 WholeGraphRun = Callable[[Cells], NDArray[np.float64]]
-"""Runs the whole graph on sequences; gives the outputs after the last event, (n, targets)."""
+"""Runs the whole graph on sequences and returns the outputs after the last event, (n, targets)."""
 
 TOLERANCE = 1e-4
 """Allowed difference, as a share of the largest output. Float32 rounding is far smaller (the models of the tests have
-none on a CPU); a lost or misread state makes far more.
+none on a CPU), and a lost or misread state changes it far more.
 """
 FIRST_EVENTS = 4
 """How many of the first events are run one at a time."""
@@ -40,7 +40,7 @@ def check_equivalence(recurrence: Recurrence, whole: WholeGraphRun, cells: Cells
 
 
 def _cut_positions(length: int) -> Iterator[Sequence[int]]:
-    """The numbers of events to cut after: none, one, and each of the first events."""
+    """Yields the numbers of events to cut after: none, one, and each of the first events."""
     yield ()
     yield from ((cut,) for cut in sorted({1, length // 2, length - 1} - {0, length}))
     yield range(1, min(length, FIRST_EVENTS))
@@ -58,7 +58,7 @@ def _run_in_parts(recurrence: Recurrence, cells: Cells, cuts: Sequence[int]) -> 
 
 
 def _relative_difference(found: NDArray[np.float64], expected: NDArray[np.float64]) -> float:
-    """The largest difference as a share of the largest output; infinite for another shape."""
+    """Returns the largest difference as a share of the largest output; infinite for another shape."""
     if found.shape != expected.shape:
         return float("inf")
     scale = float(np.abs(expected).max(initial=0.0))

@@ -1,4 +1,4 @@
-"""Labels for arithmetic on the number of events, in which no event's values take part.
+"""Labels for arithmetic on the number of events that does not involve the values of any event.
 
 Numbers that stay affine in the length are known for every length, and so are those that do not depend on it at all.
 Everything else is LengthDependent, even where it was the same at every length observed: min(l, 64) is l until there are
@@ -29,7 +29,7 @@ COMPARISONS: Mapping[str, Callable[[AffineArray], Array]] = {
 EXTREMES: Mapping[str, Callable[[AffineArray], Array]] = dict.fromkeys(
     ("Max", "Min"), lambda difference: difference.negativity_is_fixed() | difference.positivity_is_fixed()
 )
-"""Both tables tell from the difference of the two inputs whether the result is decided alike at every length."""
+"""Both tables decide, from the difference of the two inputs, whether the outcome is the same at every length."""
 FIRST_OPERAND, BRANCH_OPERANDS, ALL_OPERANDS = range(1), range(1, 3), range(2**31)
 AFFINE_OPERANDS: Mapping[str, range] = {
     **dict.fromkeys(
@@ -47,7 +47,7 @@ AFFINE_OPERANDS: Mapping[str, range] = {
 
 
 def label_shape_operator(node: NodeContext) -> TimeDependence:
-    """The label of a value's sizes: of one with events, the size of the event axis is affine in the length."""
+    """Labels the sizes of a value. If it holds events, the size of the event axis is affine in the length."""
     match node.labels[0]:
         case Constant() | AffineInLength():
             return Constant()
@@ -60,11 +60,12 @@ def label_shape_operator(node: NodeContext) -> TimeDependence:
 
 
 def label_length_arithmetic(node: NodeContext) -> TimeDependence:
-    """The label of a result that no event's values are in."""
+    """Labels a result that does not depend on the values of any event."""
     if node.operator == "ConstantOfShape":
         return _label_broadcast(node, node.labels[0])
     if node.operator == "Expand" and isinstance(node.labels[0], Constant):
         return _label_broadcast(node, node.labels[1])
+    # A static input differs between requests, so its arithmetic cannot be proven from the observed runs.
     if node.statics:
         return LengthDependent(node.statics)
     if node.operator in COMPARISONS:
@@ -75,7 +76,7 @@ def label_length_arithmetic(node: NodeContext) -> TimeDependence:
 
 
 def _label_broadcast(node: NodeContext, shape: TimeDependence | None) -> TimeDependence:
-    """One value repeated over a shape: it has a part for each event if the shape follows the number of events."""
+    """Labels one value repeated over a shape. It is PerEvent if the shape follows the number of events."""
     if not isinstance(shape, AffineInLength):
         return LengthDependent(node.statics)
     axis = length_axis(node, node.output_shapes())
@@ -83,7 +84,7 @@ def _label_broadcast(node: NodeContext, shape: TimeDependence | None) -> TimeDep
 
 
 def _label_outputs(node: NodeContext) -> TimeDependence:
-    """By the values that were observed."""
+    """Labels the outputs by the values that were observed."""
     values = [node.observed.affine(name) for name in node.output_names]
     if any(value is None for value in values):
         return LengthDependent()
@@ -104,7 +105,7 @@ def _stays_affine(node: NodeContext) -> bool:
 
 
 def _is_known_product(node: NodeContext) -> bool:
-    """A product of k affine numbers is a polynomial of degree k, which k + 1 lengths determine."""
+    """Returns whether enough lengths were observed: k + 1 for a product of k affine numbers, whose degree is k."""
     if not isinstance(node.labels[0], AffineInLength):
         return False
     return bool(node.arrays(0)[0].size < len(node.observed.lengths))
@@ -113,7 +114,7 @@ def _is_known_product(node: NodeContext) -> bool:
 def _is_decided_for_all_lengths(
     node: NodeContext, table: Mapping[str, Callable[[AffineArray], Array]]
 ) -> bool:
-    """Whether two affine numbers compare alike at every length."""
+    """Returns whether two affine numbers compare alike at every length."""
     if any(isinstance(label, LengthDependent) for label in node.labels) or len(node.labels) != 2:
         return False
     one, other = (node.observed.affine(name) for name in node.proto.input)

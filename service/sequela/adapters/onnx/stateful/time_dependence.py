@@ -11,8 +11,8 @@ depends on that event alone. To prove that, every value gets a label, from the g
     LastEvent         the newest event                         steps[:, -1], a final state
 
 PerEvent and LastEvent values may also depend on the recurrent states and on static inputs. Each label names the static
-inputs that reach the value (`statics`), because a state that they enter cannot be shared between coalitions. What an
-operator makes of labelled inputs stands in `label_propagation`.
+inputs that reach the value (`statics`), because a state that they enter cannot be shared between coalitions.
+`label_propagation` has the rules by which labels pass through operators.
 """
 
 from __future__ import annotations
@@ -73,12 +73,12 @@ TimeDependence: TypeAlias = Constant | AffineInLength | LengthDependent | PerEve
 
 
 def with_axis(label: PerEvent, axis: int) -> PerEvent:
-    """The label of the same values with their events along another axis."""
+    """Returns the label of the same values with their events along another axis."""
     return replace(label, axis=axis)
 
 
 def matches_shapes(label: PerEvent, observed: ObservedValues, shapes: Sequence[Shape]) -> bool:
-    """Whether the label's axis grows with the number of events, and no other axis does.
+    """Returns whether the label's axis grows with the number of events, and no other axis does.
 
     Args:
         label: The label to check.
@@ -86,6 +86,7 @@ def matches_shapes(label: PerEvent, observed: ObservedValues, shapes: Sequence[S
         shapes: The value's shape at each observed length.
     """
     axis, first = label.axis, shapes[0]
+    # A reshape may have merged time with other axes, so the size is a multiple of the length.
     share, rest = divmod(first[axis], observed.lengths[0])
     if rest or share % label.inner:
         return False
@@ -94,5 +95,5 @@ def matches_shapes(label: PerEvent, observed: ObservedValues, shapes: Sequence[S
 
 
 def holds_only_events(label: PerEvent, observed: ObservedValues, shapes: Sequence[Shape]) -> bool:
-    """Whether the label's axis has exactly one index for each event."""
+    """Returns whether the label's axis has exactly one index for each event."""
     return [shape[label.axis] for shape in shapes] == list(observed.lengths)

@@ -1,4 +1,4 @@
-"""Requests of BackgroundService."""
+"""Decodes requests of BackgroundService."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ def background_header(message: pb.CreateBackgroundRequest | None, limits: Limits
     average = violations.optional_member("header.average", header.average, AVERAGES) or Average.MEAN
     shape = violations.optional_member("header.shape", header.shape, BACKGROUND_SHAPES)
     owner = names.background_owner(name)
+    # A full name of a background contains its model, so the model may be left out.
     if header.HasField("model") or not owner:
         wanted = model(header.model, "header.model", violations, limits)
     else:
@@ -59,4 +60,4 @@ def model_filter(name: str, violations: Violations) -> str:
 
 def background_name(name: str) -> str:
     """Checks that a name has the form `models/m/backgrounds/b`. Raises InvalidInput."""
-    return Violations.checked_name("name", name, names.is_background, names.BACKGROUND_FORMS)
+    return Violations.check_name("name", name, names.is_background, names.BACKGROUND_FORMS)

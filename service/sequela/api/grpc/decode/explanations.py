@@ -1,4 +1,4 @@
-"""Requests of ExplanationService."""
+"""Decodes requests of ExplanationService."""
 
 from __future__ import annotations
 
@@ -43,6 +43,7 @@ def score_request(message: pb.ScoreRequest, limits: Limits) -> ScoreRequest:
         model(message.model, "model", violations, limits),
         tuple(
             sequence(each, f"sequences[{index}]", violations, limits)
+            # Sequences beyond the limit are a violation already.
             for index, each in enumerate(message.sequences[:most])
         ),
         check_targets(message.targets, "targets", violations, limits),
@@ -85,4 +86,4 @@ def explanation_filter(message: pb.ListExplanationsRequest, violations: Violatio
 
 def explanation_name(name: str) -> str:
     """Checks that a name has the form `explanations/e`. Raises InvalidInput."""
-    return Violations.checked_name("name", name, names.is_explanation, names.EXPLANATION_FORMS)
+    return Violations.check_name("name", name, names.is_explanation, names.EXPLANATION_FORMS)

@@ -1,4 +1,4 @@
-"""Requests of ModelService."""
+"""Decodes requests of ModelService."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def model_upload(messages: AsyncIterator[pb.RegisterModelRequest], limits:
 
 def model_name(name: str) -> str:
     """Checks a model's name, which may have any form. Raises InvalidInput."""
-    return Violations.checked_name("name", name, names.is_model_reference, names.MODEL_FORMS)
+    return Violations.check_name("name", name, names.is_model_reference, names.MODEL_FORMS)
 
 
 def _header(message: pb.RegisterModelRequest | None, limits: Limits) -> pb.RegisterModelHeader:

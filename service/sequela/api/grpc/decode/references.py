@@ -36,6 +36,7 @@ def model(message: pb.ModelReference, path: str, violations: Violations, limits:
             return _endpoint(message.endpoint, f"{path}.endpoint", violations, limits)
         case _:
             violations.add(path, "MODEL_MISSING", "one of name, digest, inline and endpoint must be set")
+            # A placeholder. The violation ends the request before anybody looks for this model.
             return NamedModel("")
 
 

@@ -10,7 +10,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela.api.grpc.decode.tensors import arrays
-from sequela.api.violations import Violations, shown
+from sequela.api.violations import Violations, quote_value
 from sequela.explain.limits import Limits
 from sequela.explain.request import EventInfo, GivenSequence, InputPaths
 
@@ -29,6 +29,7 @@ def sequence(message: pb.Sequence, path: str, violations: Violations, limits: Li
             "TOO_MANY_EVENTS",
             f"{events} entries exceed the limit of {limits.max_events} events",
         )
+        # The entries are not decoded, because there may be any number of them.
         return GivenSequence(inputs, paths=InputPaths(path))
     infos = tuple(
         _event(each, f"{path}.events[{i}]", violations, limits) for i, each in enumerate(message.events)
@@ -44,9 +45,10 @@ def texts(field: Mapping[str, str], path: str, violations: Violations, limits: L
             path, "TOO_MANY_TEXTS", f"{len(field)} entries exceed the limit of {limits.max_labels}"
         )
         return {}
+    # Maps of protobuf have no order. Sorting makes the violations of equal requests equal.
     for key, value in sorted(field.items()):
-        violations.text(f"{path}[{shown(key)}]", key, limits.max_text)
-        violations.text(f"{path}[{shown(key)}]", value, limits.max_text)
+        violations.text(f"{path}[{quote_value(key)}]", key, limits.max_text)
+        violations.text(f"{path}[{quote_value(key)}]", value, limits.max_text)
     return dict(field)
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sequela_proto.v1 import sequela_pb2 as pb
 
 from sequela.api.enums import DTYPES
-from sequela.api.violations import Violations, shown
+from sequela.api.violations import Violations, quote_value
 from sequela.explain.limits import Limits
 from sequela.explain.request import NamedArray
 
@@ -58,7 +58,7 @@ def _columns(
         violations.add(
             path,
             "COLUMN_NAMES",
-            f"the name {shown(repeated[0])} occurs twice; column names must be unique, because columns are "
+            f"the name {quote_value(repeated[0])} occurs twice; column names must be unique, because columns are "
             "matched by name",
         )
         return ()
@@ -94,15 +94,16 @@ def _array(tensor: pb.Tensor, path: str, violations: Violations) -> Array | None
 
 
 def _dtype(tensor: pb.Tensor, held: str, path: str, violations: Violations) -> np.dtype[Any] | None:
+    # Raw bytes have no default type, because any type would be a guess.
     if tensor.dtype == pb.DATA_TYPE_UNSPECIFIED and held in DEFAULT_TYPES:
         return DEFAULT_TYPES[held]
     if tensor.dtype not in ELEMENT_TYPES:
-        text = f"must be one of {_allowed()} for {held}, not {tensor.dtype}"
+        text = f"must be one of {_allowed_types()} for {held}, not {tensor.dtype}"
         violations.add(f"{path}.dtype", "TENSOR_DTYPE", text)
     return ELEMENT_TYPES.get(tensor.dtype)
 
 
-def _allowed() -> str:
+def _allowed_types() -> str:
     return ", ".join(f"{number} ({dtype.name})" for number, dtype in DTYPES.members.items())
 
 
@@ -129,6 +130,7 @@ def _from_raw(
         text = f"has {len(raw)} bytes, but the shape needs {count} elements of {dtype.itemsize} bytes"
         violations.add(f"{path}.raw", "TENSOR_SIZE", text)
         return None
+    # numpy would keep such a byte in a boolean array, where it equals neither True nor False.
     if dtype.kind == "b" and max(raw) > 1:
         violations.add(f"{path}.raw", "TENSOR_VALUE", "contains bytes other than 0 and 1 for bool")
         return None
@@ -142,6 +144,7 @@ def _from_values(
         violations.add(path, "TENSOR_SIZE", f"has {len(values)} elements, but the shape needs {count}")
         return None
     given = np.array(values)
+    # Numbers that do not fit are reported below, with their place.
     with np.errstate(invalid="ignore", over="ignore"):
         converted = given.astype(dtype)
         kept = converted == given

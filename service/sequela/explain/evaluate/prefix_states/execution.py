@@ -20,11 +20,11 @@ from sequela.explain.evaluate.prefix_states.state_cache import PrefixSource, Pre
 from sequela.explain.evaluate.prefix_states.step_runner import (
     ClassStates,
     Outputs,
-    Padding,
+    RowsByInput,
     RunnableStep,
     StepRunner,
 )
-from sequela.explain.ports import Frame, LocalModel, Recurrence
+from sequela.explain.ports import LocalModel, PaddingRows, Recurrence
 from sequela.timeshap.masking import Masker
 from sequela.timeshap.players import Players
 from sequela.timeshap.prefix_tree import Step, player_order, prefix_trees
@@ -55,7 +55,7 @@ class PrefixStateExecution:
         model: The model.
         recurrence: The same model, run from states.
         masker: Builds the perturbations.
-        frame: The padding around the events.
+        padding: The padding around the events.
         output_event: The event t <= 0 whose output is explained, for models with an output for each event.
         prefix_states: The states after prefixes of X and B.
         caller: Calls the model.
@@ -64,7 +64,7 @@ class PrefixStateExecution:
     model: LocalModel
     recurrence: Recurrence
     masker: Masker
-    frame: Frame
+    padding: PaddingRows
     output_event: int
     prefix_states: PrefixStates
     caller: ModelCaller
@@ -75,7 +75,7 @@ class PrefixStateExecution:
 
     def seconds(self, coalitions: int) -> float:
         """As in `Execution`, assuming that coalitions share nothing."""
-        events = self._stop + len(self.frame.before[0]) + len(self.frame.after[0])
+        events = self._stop + len(self.padding.before[0]) + len(self.padding.after[0])
         return self.caller.expected_seconds(coalitions, events, self.model.work(events))
 
     def base_and_score(self, players: Players) -> Outputs:
@@ -93,7 +93,7 @@ class PrefixStateExecution:
     def outputs(self, players: Players, coalitions: Coalitions, until: float) -> Outputs:
         """As in `Execution`."""
         runner = StepRunner(self.recurrence, self.caller, coalitions, until)
-        # For small models sorting coalitions costs more than it saves.
+        # For small models, sorting coalitions takes more time than it saves.
         if self._is_little(len(coalitions)):
             return self._run(runner, [self._single_step(len(coalitions))], players)
         order = player_order(players, self._stop, self.recurrence.static_enters)
@@ -123,7 +123,7 @@ class PrefixStateExecution:
 
     def _begin(
         self, runner: StepRunner, steps: Sequence[Step], players: Players
-    ) -> tuple[ClassStates, Sequence[Step], Padding]:
+    ) -> tuple[ClassStates, Sequence[Step], RowsByInput]:
         """Returns the states to start from, the remaining steps, and the padding that must still be run."""
         first, *later = steps
         static = self._static_from_x(runner, first, players)
@@ -131,17 +131,17 @@ class PrefixStateExecution:
         # The usual case: the first step is the pruned block, so its states are those of X or B, which may be
         # known.
         if later and sources and len(sources) <= MAX_STORED_PREFIXES:
-            return self._stored(first.stop, sources, runner.until), later, ()
-        padded = len(self.frame.before[0]) > 0
+            return self._stored_states(first.stop, sources, runner.until), later, ()
+        padded = len(self.padding.before[0]) > 0
         # The states after the padding depend on the static inputs, so it is run once per combination of them.
         combinations, parents = np.unique(static, axis=0, return_inverse=True)
         if padded and len(combinations) <= MAX_STORED_PREFIXES:
             sources = [PrefixSource(False, tuple(each.tolist())) for each in combinations]
-            states = self._stored(0, sources, runner.until)
+            states = self._stored_states(0, sources, runner.until)
             return states, [replace(first, parents=parents.reshape(-1)), *later], ()
-        return ClassStates(self.recurrence.initial(1)), steps, self.frame.before if padded else ()
+        return ClassStates(self.recurrence.initial(1)), steps, self.padding.before if padded else ()
 
-    def _stored(self, stop: int, sources: Sequence[PrefixSource], until: float) -> ClassStates:
+    def _stored_states(self, stop: int, sources: Sequence[PrefixSource], until: float) -> ClassStates:
         """Returns the states after events 0 … stop - 1, one row for each source."""
         states = [self.prefix_states.states(stop, source, until) for source in sources]
         return ClassStates(tuple(map(np.concatenate, zip(*states, strict=True))))
@@ -163,11 +163,11 @@ class PrefixStateExecution:
         enters = np.array(self.recurrence.static_enters, dtype=np.bool_)
         return np.asarray(runner.coalitions[step.rows][:, players.static] & enters)
 
-    def _runnable(self, step: Step, players: Players, padding: Padding, until: float) -> RunnableStep:
+    def _runnable(self, step: Step, players: Players, padding: RowsByInput, until: float) -> RunnableStep:
         mask = self.masker.over(players, step.start, step.stop)
         before = padding if step.start == 0 else ()
         # A model with an output per event is read at the event itself, before any padding that follows.
-        after = self.frame.after if step.stop == self._stop and not self.model.info.schema.per_event else ()
+        after = self.padding.after if step.stop == self._stop and not self.model.info.schema.per_event else ()
         rows_around = [*before, *after]
         events = step.stop - step.start + sum(len(rows[0]) for rows in (before, after) if rows)
         cells = sum(switch.background.size for switch in mask.events) + sum(rows.size for rows in rows_around)
@@ -176,7 +176,7 @@ class PrefixStateExecution:
         return RunnableStep(step, mask, before, after, rows, work)
 
     def _is_little(self, coalitions: int) -> bool:
-        padding = len(self.frame.before[0]) + len(self.frame.after[0])
+        padding = len(self.padding.before[0]) + len(self.padding.after[0])
         return coalitions * self.model.work(self._stop + padding) <= MAX_UNSHARED_WORK
 
     def _single_step(self, coalitions: int) -> Step:

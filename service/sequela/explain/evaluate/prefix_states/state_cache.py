@@ -12,7 +12,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from sequela.explain.evaluate.model_caller import ModelCaller
-from sequela.explain.ports import Frame, Recurrence, States
+from sequela.explain.ports import PaddingRows, Recurrence, States
 from sequela.timeshap.cells import Cells
 from sequela.timeshap.masking import Masker
 
@@ -62,6 +62,7 @@ class BackgroundStateCache:
             # Another request may have computed a longer grid meanwhile.
             self._grids[key] = max(known, grid, key=len)
             self._bytes += _bytes(self._grids[key]) - _bytes(known)
+            # This may drop the new grid too, if it alone is larger than the cache. Its request still holds it.
             while self._bytes > self._max_bytes:
                 self._bytes -= _bytes(self._grids.popitem(last=False)[1])
 
@@ -79,7 +80,7 @@ class PrefixStates:
     Attributes:
         recurrence: The model.
         masker: Holds X and B.
-        frame: The padding around the events.
+        padding: The padding around the events.
         kept_ends: Numbers of events, ascending, after which states are kept because later calls start from them.
         caller: Calls the model.
         cache: The states of backgrounds that all requests share.
@@ -88,7 +89,7 @@ class PrefixStates:
 
     recurrence: Recurrence
     masker: Masker
-    frame: Frame
+    padding: PaddingRows
     kept_ends: Sequence[int]
     caller: ModelCaller
     cache: BackgroundStateCache
@@ -107,7 +108,7 @@ class PrefixStates:
         states = known[position] if position else self._after_padding(source, until)
         # Stop at each of `kept_ends` on the way, so that later calls find the states there.
         for end in (*(end for end in self.kept_ends if position < end < stop), stop):
-            states = self._advanced(states, position, end, source, until)
+            states = self._advance(states, position, end, source, until)
             known[end] = states
             position = end
         return states
@@ -117,20 +118,20 @@ class PrefixStates:
         if len(grid) <= stop // GRID_EVENTS:
             longer = list(grid) or [self._after_padding(source, until)]
             for start in range((len(longer) - 1) * GRID_EVENTS, stop - GRID_EVENTS + 1, GRID_EVENTS):
-                longer.append(self._advanced(longer[-1], start, start + GRID_EVENTS, source, until))
+                longer.append(self._advance(longer[-1], start, start + GRID_EVENTS, source, until))
             # Stored grids are never changed, so that other threads can read them without a lock.
             grid = tuple(longer)
             self.cache.keep(key, grid)
         start = stop // GRID_EVENTS * GRID_EVENTS
-        return self._advanced(grid[stop // GRID_EVENTS], start, stop, source, until)
+        return self._advance(grid[stop // GRID_EVENTS], start, stop, source, until)
 
     def _after_padding(self, source: PrefixSource, until: float) -> States:
         """Returns the states before the first real event."""
-        padding = self.frame.before
+        padding = self.padding.before
         states = self.recurrence.initial(1)
         return self._run(padding, states, source, until) if len(padding[0]) else states
 
-    def _advanced(self, states: States, start: int, stop: int, source: PrefixSource, until: float) -> States:
+    def _advance(self, states: States, start: int, stop: int, source: PrefixSource, until: float) -> States:
         if start == stop:
             return states
         cells = self.masker.sequence if source.events else self.masker.background

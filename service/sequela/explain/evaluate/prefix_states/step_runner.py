@@ -18,7 +18,7 @@ from sequela.timeshap.prefix_tree import Step
 
 T = TypeVar("T")
 Outputs = NDArray[np.float64]
-Padding = tuple[NDArray[Any], ...]
+RowsByInput = tuple[NDArray[Any], ...]
 """Rows (k, d_j) for each event input that precede or follow the real events."""
 
 
@@ -45,8 +45,8 @@ class RunnableStep:
 
     step: Step
     mask: Mask
-    before: Padding
-    after: Padding
+    before: RowsByInput
+    after: RowsByInput
     rows: int
     work: int
 
