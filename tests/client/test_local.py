@@ -103,7 +103,7 @@ def test_it_ends_with_the_interpreter() -> None:
 
 
 @pytest.mark.skipif(
-    not Path("/proc/self/stat").exists(), reason="no wheel for this platform: /proc is Linux's"
+    not Path("/proc/self/stat").exists(), reason="there is no /proc to see processes in"
 )
 def test_it_ends_when_its_parent_is_killed() -> None:
     """Nothing of the parent runs any more, and the server notices by itself."""
