@@ -102,9 +102,7 @@ def test_it_ends_with_the_interpreter() -> None:
     assert not runs(server)
 
 
-@pytest.mark.skipif(
-    not Path("/proc/self/stat").exists(), reason="there is no /proc to see processes in"
-)
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="there is no /proc to see processes in")
 def test_it_ends_when_its_parent_is_killed() -> None:
     """Nothing of the parent runs any more, and the server notices by itself."""
     with program("import time; time.sleep(1000)") as running:

@@ -65,8 +65,7 @@ class AsyncSequela(Client):
     ) -> Self:
         """Starts a server for this session, on this machine, and returns a client of it; see `Sequela.local`.
 
-            async with await AsyncSequela.local() as sequela:
-                e = await sequela.explain(sequence, model="model.onnx")
+        Use it as `async with await AsyncSequela.local() as sequela:`.
         """
         arguments = setting_arguments({"model_repository": model_repository, "workers": workers, **settings})
         server = await asyncio.to_thread(start_server, arguments, start_timeout)
