@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
@@ -19,26 +20,50 @@ def with_section(text: str, mark: str, content: str) -> str:
     return f"{before}{mark}\n\n{content.strip()}\n\n{mark}{after}"
 
 
-def outdated(pages: Mapping[str, str], mark: str) -> list[str]:
-    """Returns the names of the pages in docs/ whose section differs from its content in `pages`."""
-    texts = {name: (DOCS / name).read_text() for name in pages}
-    return [name for name, text in texts.items() if with_section(text, mark, pages[name]) != text]
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A generated part of a page.
+
+    Args:
+        page: The name of the page in docs/.
+        mark: The mark before and after the section.
+        content: What stands between the marks.
+    """
+
+    page: str
+    mark: str
+    content: str
+
+    @property
+    def path(self) -> Path:
+        """The file of the page."""
+        return DOCS / self.page
+
+    @property
+    def updated(self) -> str:
+        """The text of the page with the content between the marks."""
+        return with_section(self.path.read_text(), self.mark, self.content)
 
 
-def run(description: str | None, command: str, pages: Mapping[str, str], mark: str) -> None:
+def outdated(sections: Iterable[Section]) -> list[Section]:
+    """Returns the sections whose page has something else between the marks."""
+    return [each for each in sections if each.updated != each.path.read_text()]
+
+
+def run(description: str | None, command: str, sections: Iterable[Section]) -> None:
     """Writes the sections, or only checks them if the command line has --check.
 
     Args:
         description: What `--help` says about the script.
         command: The command that writes the sections, for the message of a failed check.
-        pages: The content of the section, by the name of its page in docs/.
-        mark: The mark before and after the section.
+        sections: The sections.
     """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--check", action="store_true", help="write nothing; fail if a page is out of date")
-    stale = outdated(pages, mark)
+    stale = outdated(sections)
     if not parser.parse_args().check:
-        for name in stale:
-            (DOCS / name).write_text(with_section((DOCS / name).read_text(), mark, pages[name]))
+        for each in stale:
+            each.path.write_text(each.updated)
     elif stale:
-        raise SystemExit(f"out of date, run `{command}`: {', '.join(f'docs/{name}' for name in stale)}")
+        pages = ", ".join(dict.fromkeys(f"docs/{each.page}" for each in stale))
+        raise SystemExit(f"out of date, run `{command}`: {pages}")

@@ -5,15 +5,17 @@ With --check, it reports whether they are up to date.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import click
 from sequela_client.cli.main import main as command
 from sequela_client.options import OPTIONS
 
-from scripts.marked_section import run
+from scripts.marked_section import Section, run
 
 MARK = "<!-- options -->"
+# Commands with a table of their own; the others have few flags, or share these.
+WITH_TABLES = ("explain", "explain-all")
 COMMAND = "python -m scripts.option_tables"
 
 
@@ -22,19 +24,25 @@ def option_table() -> str:
     return "\n".join(("| Option | Meaning | Default |", "|---|---|---|", *_option_rows()))
 
 
-def flag_table() -> str:
-    """Returns the table of the flags of `sequela explain` in docs/cli.md."""
-    return "\n".join(("| Flag | Meaning |", "|---|---|", *_flag_rows()))
+def flag_table(name: str) -> str:
+    """Returns the table of the flags of a command in docs/cli.md."""
+    return "\n".join(("| Flag | Meaning |", "|---|---|", *_flag_rows(command.commands[name])))
 
 
-def pages() -> Mapping[str, str]:
-    """Returns the table of each page, by the name of the page in docs/."""
-    return {"python.md": option_table(), "cli.md": flag_table()}
+def mark_of(name: str) -> str:
+    """Returns the mark around the table of a command's flags."""
+    return f"<!-- options of {name} -->"
+
+
+def sections() -> list[Section]:
+    """Returns the tables of all pages."""
+    flags = [Section("cli.md", mark_of(name), flag_table(name)) for name in WITH_TABLES]
+    return [Section("python.md", MARK, option_table()), *flags]
 
 
 def main() -> None:
     """Writes the tables, or checks them."""
-    run(__doc__, COMMAND, pages(), MARK)
+    run(__doc__, COMMAND, sections())
 
 
 def _option_rows() -> Iterator[str]:
@@ -43,11 +51,11 @@ def _option_rows() -> Iterator[str]:
         yield f"| `{option.name}` | {option.about.help}{words} | {option.about.default} |"
 
 
-def _flag_rows() -> Iterator[str]:
+def _flag_rows(of: click.Command) -> Iterator[str]:
     """Yields one row for each flag, and a heading in bold before each group of flags."""
     heading = None
-    for param in command.commands["explain"].params:
-        assert isinstance(param, click.Option)
+    # Arguments without a flag are in the example above the table.
+    for param in (each for each in of.params if isinstance(each, click.Option)):
         if (found := getattr(param, "heading", None)) != heading:
             heading = found
             yield f"| **{heading}** | |"

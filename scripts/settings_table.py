@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sequela.command_line import markdown_tables
 
-from scripts.marked_section import run
+from scripts.marked_section import Section, run
 
 MARK = "<!-- settings -->"
 COMMAND = "python -m scripts.settings_table"
@@ -12,7 +12,7 @@ COMMAND = "python -m scripts.settings_table"
 
 def main() -> None:
     """Writes the tables, or checks them."""
-    run(__doc__, COMMAND, {"settings.md": markdown_tables()}, MARK)
+    run(__doc__, COMMAND, [Section("settings.md", MARK, markdown_tables())])
 
 
 if __name__ == "__main__":

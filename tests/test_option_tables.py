@@ -16,8 +16,9 @@ PAGE = f"# Options\n\n{MARK}\n\n| old |\n\n{MARK}\n\nThe end.\n"
 @pytest.fixture
 def docs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the two pages, whose tables are old."""
-    for name in ("python.md", "cli.md"):
-        (tmp_path / name).write_text(PAGE)
+    (tmp_path / "python.md").write_text(PAGE)
+    marks = map(option_tables.mark_of, option_tables.WITH_TABLES)
+    (tmp_path / "cli.md").write_text("\n".join(PAGE.replace(MARK, mark) for mark in marks))
     monkeypatch.setattr(marked_section, "DOCS", tmp_path)
     return tmp_path
 
@@ -30,7 +31,8 @@ def test_the_tables_replace_what_stands_between_the_marks(
     option_tables.main()
     written = (docs / "python.md").read_text()
     assert written == PAGE.replace("| old |", option_tables.option_table())
-    assert option_tables.flag_table() in (docs / "cli.md").read_text()
+    for name in option_tables.WITH_TABLES:
+        assert option_tables.flag_table(name) in (docs / "cli.md").read_text()
     option_tables.main()
     assert (docs / "python.md").read_text() == written
 

@@ -35,7 +35,10 @@ class HeldOut:
 
 
 def held_out(name: str) -> HeldOut:
-    """Returns a recording that the model was not trained on. Raises AremNotFound, and ValueError for any other."""
+    """Returns a recording that the model was not trained on.
+
+    Raises ValueError for any other recording, and AremNotFound if the data is missing.
+    """
     split = json.loads((FIXTURES / "arem_split.json").read_text())
     if name not in split["held_out"]:
         raise ValueError(f"{name} is not held out; these are: {', '.join(split['held_out'])}")

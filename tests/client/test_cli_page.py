@@ -7,6 +7,7 @@ import re
 import shlex
 import sys
 
+import click
 import pytest
 from click.testing import CliRunner
 from client.page_outputs import CONSOLE, same_words, without_log
@@ -14,8 +15,8 @@ from sequela_client.cli.main import EXIT_CODES, main
 from serving import Serving, embedded
 
 from models.exported.page import ROOT
-from scripts.marked_section import outdated
-from scripts.option_tables import MARK, flag_table
+from scripts.marked_section import Section, outdated
+from scripts.option_tables import WITH_TABLES, flag_table, mark_of
 
 PAGE = (ROOT / "docs" / "cli.md").read_text()
 COMMANDS = [found for found in CONSOLE.finditer(PAGE) if found["output"]]
@@ -36,22 +37,21 @@ def test_the_commands_print_what_the_page_shows(number: int, monkeypatch: pytest
 
 def test_every_command_has_a_section() -> None:
     """And one that is shown, with its output where it has any."""
-    assert re.findall(r"^## `sequela (\w+)`", PAGE, flags=re.MULTILINE) == sorted(main.commands)
+    assert re.findall(r"^## `sequela ([\w-]+)`", PAGE, flags=re.MULTILINE) == sorted(main.commands)
     shown = {found["command"].split()[1] for found in CONSOLE.finditer(PAGE)}
     assert shown == set(main.commands)
     serve = next(found["command"] for found in CONSOLE.finditer(PAGE) if " serve " in found["command"])
     assert (ROOT / shlex.split(serve)[-1]).is_dir()
 
 
-def test_the_table_of_flags() -> None:
-    """It is the one that `python -m scripts.option_tables` writes, with a row for every flag of `sequela explain`."""
-    assert outdated({"cli.md": flag_table()}, MARK) == []
-    first_cells = re.findall(r"^\| (`--[^|]*)", PAGE.split(MARK)[1], flags=re.MULTILINE)
+@pytest.mark.parametrize("name", WITH_TABLES)
+def test_the_table_of_flags(name: str) -> None:
+    """It is the one that `python -m scripts.option_tables` writes, with a row for every flag of the command."""
+    assert outdated([Section("cli.md", mark_of(name), flag_table(name))]) == []
+    first_cells = re.findall(r"^\| (`--[^|]*)", PAGE.split(mark_of(name))[1], flags=re.MULTILINE)
     in_table = [flag for cell in first_cells for flag in re.findall(r"--[a-z-]+", cell)]
-    declared = [
-        flag for each in main.commands["explain"].params for flag in (*each.opts, *each.secondary_opts)
-    ]
-    assert in_table == declared
+    options = [each for each in main.commands[name].params if isinstance(each, click.Option)]
+    assert in_table == [flag for each in options for flag in (*each.opts, *each.secondary_opts)]
 
 
 def test_exit_codes() -> None:
@@ -64,4 +64,4 @@ def test_links_lead_somewhere() -> None:
     """Files, and sections of this page."""
     for target, section in re.findall(r"\]\(([\w./-]*)(?:#([\w-]+))?\)", PAGE):
         assert (ROOT / "docs" / target).exists(), target
-        assert not section or f"## `{section.replace('-', ' ')}`" in PAGE
+        assert not section or f"## `{section.replace('-', ' ', 1)}`" in PAGE

@@ -17,7 +17,7 @@ from sequela_client.options import OPTIONS
 from serving import Serving, embedded
 
 from models.exported.page import ROOT, program, snippets
-from scripts.marked_section import outdated
+from scripts.marked_section import Section, outdated
 from scripts.option_tables import MARK, option_table
 
 PAGE = (ROOT / "docs" / "python.md").read_text()
@@ -48,7 +48,7 @@ def test_the_code_runs(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_table_of_options() -> None:
     """It is the one that `python -m scripts.option_tables` writes, and has a row for every option."""
-    assert outdated({"python.md": option_table()}, MARK) == []
+    assert outdated([Section("python.md", MARK, option_table())]) == []
     assert table("Option | Meaning | Default") == list(OPTIONS)
 
 

@@ -21,7 +21,7 @@ def key() -> str:
 
 
 def _processor() -> str:
-    """Returns vendor, family, model and instruction sets on Linux; elsewhere what Python knows."""
+    """Returns vendor, family, model and instruction sets on Linux; elsewhere the name that Python gives."""
     path = Path("/proc/cpuinfo")
     if not path.exists():
         return platform.processor()

@@ -94,6 +94,7 @@ def _unpaired(item: Any) -> Any:
 def _axes(values: Any) -> int | None:
     """Returns how many axes an array, a tensor or a list of lists of numbers has; None for a list of anything else."""
     if isinstance(values, list | tuple):
+        # Only the first item is looked at, because a list of numbers may be long.
         first = values[0] if values else None
         inner = 0 if isinstance(first, int | float | np.number) else None
         inner = _axes(first) if isinstance(first, list | tuple) else inner

@@ -155,7 +155,7 @@ def from_rpc(
 
 
 def from_item(status: pb.ItemStatus, request: Any = None) -> SequelaError:
-    """Returns the exception for one item of a stream, whose `request` names the fields."""
+    """Returns the exception for one item of a stream. It names the arguments of `request`, the item's message."""
     return _error(status.code, status.reason)(
         with_arguments(status.message, [each.field for each in status.violations], request),
         reason=status.reason,

@@ -19,6 +19,7 @@ def require(module: str, extra: str) -> ModuleType:
         OperatorError: if the package is not installed; the message says how to install it.
     """
     try:
+        # The import is late, because most users need none of the extras.
         return import_module(module)
     except ModuleNotFoundError as missing:
         # A module that is missing further inside is a broken installation, and its own error says more.

@@ -44,6 +44,7 @@ def explain(
     labels: Mapping[str, str] | None,
 ) -> Operation[Explanation]:
     """Explains one sequence."""
+    # A wrong argument is reported here, before a model is uploaded.
     request = requests.explain(sequence, options_message(options), caller_id, labels)
     reference = requests.background_reference(background)
 
@@ -188,6 +189,7 @@ def _with_model(
     if isinstance(chosen, pb.ModelReference):
         return (yield from ask(chosen))
     try:
+        # Most calls are about a model that the server has, and then its digest is enough.
         return (yield from ask(digests.reference(chosen)))
     except NotFound as unknown:
         if unknown.reason != MODEL_NOT_FOUND:

@@ -63,14 +63,14 @@ class Options(TypedDict, total=False):
         int | None,
         About(
             "How many of the strongest events are split into cells, instead of a threshold.",
-            "unset; 5 if only the other one is set",
+            "unset; 5 if only top_k_features is set",
         ),
     ]
     top_k_features: Annotated[
         int | None,
         About(
             "How many of the strongest features are split into cells, instead of a threshold.",
-            "unset; 5 if only the other one is set",
+            "unset; 5 if only top_k_events is set",
         ),
     ]
     max_coalitions: Annotated[
@@ -106,7 +106,7 @@ class Options(TypedDict, total=False):
         Estimator | None,
         About(
             "How attributions are estimated; control_variate needs fewer rows and more computing.",
-            "chosen by how long a row of the model takes",
+            "regression; behind an endpoint, the one that is expected to be faster",
         ),
     ]
 

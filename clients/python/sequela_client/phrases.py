@@ -232,5 +232,6 @@ def _decimals(explanation: Explanation, digits: int) -> int:
     gain = explanation.score - explanation.base_value
     numbers = [abs(gain if explanation.explained else explanation.score)]
     numbers += [abs(item.value) for level in explanation.levels.values() for item in level.attributions]
+    # All numbers get the same decimals, so that readers can add them up.
     largest = max(numbers)
     return digits if largest == 0 else max(digits - 1 - math.floor(math.log10(largest)), 0)

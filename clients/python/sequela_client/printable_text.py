@@ -8,7 +8,8 @@ from typing import Any
 
 
 def printable(item: Any) -> Any:
-    """The same text, or the same dataclass with all its texts, without control characters and escape sequences."""
+    """Removes control characters and escape sequences from a text, or from all texts in a dataclass."""
+    # A StrEnum is a str, too, but must stay a member of its enum.
     if type(item) is str:
         return "".join(" " if each.isspace() else each if each.isprintable() else "\ufffd" for each in item)
     if isinstance(item, Mapping):

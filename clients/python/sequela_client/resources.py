@@ -261,6 +261,7 @@ def summary(message: pb.ExplanationSummary) -> ExplanationSummary:
 
 def scores(message: pb.ScoreResponse) -> Scores:
     """Returns scores from their message."""
+    # Without rows, numpy would not know the number of columns; reshape restores it.
     values = np.array([row.values for row in message.scores], dtype=np.float64)
     return Scores(
         tuple(message.targets),

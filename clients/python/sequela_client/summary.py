@@ -167,7 +167,7 @@ def _feature(words: Phrases, explanation: Explanation, item: Attribution) -> str
 
 
 def _scores(explanation: Explanation) -> tuple[str, str]:
-    """Score and base value with two decimals, or with as many as tell them apart; large ones have none.
+    """Returns score and base value with two decimals, or more if they would look equal. Large ones have none.
 
     A number that would be printed as 0 reads "less than", and a probability that would be printed as 1 "more than".
     Beside log-odds stand the probabilities.

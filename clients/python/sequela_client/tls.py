@@ -82,8 +82,9 @@ def wants_tls(host: str, port: int) -> str:
 
 
 def _after_handshake(secured: ssl.SSLSocket) -> str:
-    """Returns whether the server also requires a certificate: if so, it closes the connection after the handshake."""
+    """Returns "certificate" if the server closes the connection now, because it requires one; otherwise "tls"."""
     try:
+        # In TLS 1.3 the handshake ends before the server has checked the client's certificate.
         return "tls" if secured.recv(1) else "certificate"
     except TimeoutError:
         return "tls"

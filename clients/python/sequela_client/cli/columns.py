@@ -143,6 +143,7 @@ def _columns_of(table: FileTable, feature: ModelFeature, count: int) -> list[int
     if count > 1:
         # A one-hot feature whose categories have names needs only one column, with the name of the category.
         spellings = [[feature.name]] if feature.kind == "one_hot" and feature.categories else []
+        # pandas' get_dummies joins names with _, and scikit-learn's DictVectorizer with =.
         for sign in "._=":
             spellings.append([f"{feature.name}{sign}{at}" for at in range(count)])
             spellings.append([f"{feature.name}{sign}{category}" for category in feature.categories])
@@ -249,7 +250,7 @@ def find_columns(table: FileTable, wanted: str) -> list[int]:
         if table.names.count(wanted) > 1:
             raise columns_error(table, f"there are {table.names.count(wanted)} columns named {wanted!r}")
         return [table.names.index(wanted)]
-    # A name goes before a number: columns may be called 1, 2, 3.
+    # Names are tried before numbers, because columns may be named 1, 2, 3.
     numbered = re.fullmatch(r"(\d+)(?:-(\d+))?", wanted)
     if numbered and (not table.names or "" in table.names):
         first, last = int(numbered[1]), int(numbered[2] or numbered[1])

@@ -10,6 +10,7 @@ import click
 
 from sequela_client.cli.demo import demo
 from sequela_client.cli.explain import explain
+from sequela_client.cli.explain_all import explain_all
 from sequela_client.cli.models import models
 from sequela_client.cli.option_flags import error_with_flags
 from sequela_client.cli.serve import serve
@@ -92,5 +93,5 @@ def main() -> None:
     write_in_any_encoding()
 
 
-for _command in (demo, explain, models, serve):
+for _command in (demo, explain, explain_all, models, serve):
     main.add_command(_command)

@@ -59,16 +59,28 @@ def layout(sequela: Sequela, model: str, schema: Path | None) -> Layout | None:
     Returns:
         None if neither the server nor a schema describes the model.
     """
-    chosen = choose(model)
+    chosen, found = choose(model), described(sequela, model)
+    if found is not None:
+        return layout_of(found)
     if isinstance(chosen, ModelFile):
-        found = _of_file(sequela, model, chosen)
-        return _of(found) if found else _of_schema(chosen.schema)
-    if chosen.name:
-        return _of(sequela.get_model(chosen.name))
+        return _of_schema(chosen.schema)
     return _of_schema(schema) if schema else None
 
 
-def _of(model: Model) -> Layout | None:
+def described(sequela: Sequela, model: str) -> Model | None:
+    """A model as the server describes it. A file that the server does not know yet is uploaded.
+
+    Returns:
+        None if the server has no description of it: it takes no uploads, or the model is behind an endpoint.
+    """
+    chosen = choose(model)
+    if isinstance(chosen, ModelFile):
+        return _of_file(sequela, model, chosen)
+    return sequela.get_model(chosen.name) if chosen.name else None
+
+
+def layout_of(model: Model) -> Layout | None:
+    """The layout of a model; None if its inputs or the columns of its features are not known."""
     inputs = tuple(item for item in model.inputs if item.role in ("events", "static"))
     # Features whose columns are not known cannot be matched.
     known = all(feature.columns for feature in model.features)

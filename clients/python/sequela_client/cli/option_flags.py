@@ -67,14 +67,20 @@ def explain_options(command: Command) -> Command:
     return added(command, [_flag(each) for each in OPTIONS.values()])
 
 
+def explain_options_without(names: Iterable[str]) -> Decorator:
+    """A decorator that adds a flag for every option but these, for which a command has flags of its own."""
+    left = [_flag(each) for name, each in OPTIONS.items() if name not in names]
+    return lambda command: added(command, left)
+
+
 def given_options(values: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the options that were given, by their keywords."""
-    return {name: values[name] for name in OPTIONS if values[name] not in (None, ())}
+    return {name: values[name] for name in OPTIONS if values.get(name) not in (None, ())}
 
 
 def _flag(declared: Option) -> Decorator:
     repeated = " Repeatable." if declared.multiple else ""
-    text = f"{with_flags(declared.about.help)}{repeated} [default: {declared.about.default}]"
+    text = f"{with_flags(declared.about.help)}{repeated} [default: {with_flags(declared.about.default)}]"
     if declared.kind is bool:
         return option(HEADING, flag_of(declared.name), declared.name, is_flag=True, default=None, help=text)
     kind = click.Choice(_words(declared.choices)) if declared.choices else _KINDS[declared.kind]

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from sequela_client.cli.grouped_help import Command, Decorator, added, option
+from sequela_client.cli.grouped_help import Decorator, added, option
 from sequela_client.client import Sequela
 
 HEADING = "Server"
@@ -55,8 +55,7 @@ class ServerOptions:
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> ServerOptions:
         """Makes them from the values of a command's parameters."""
-        names = {"secure": "secure", "ca": "ca", "certificate": "cert", "key": "key"}
-        return cls(values["server"], {name: values[param] for name, param in names.items()})
+        return cls(values["server"], tls_of(values))
 
     @property
     def has_tls(self) -> bool:
@@ -68,13 +67,26 @@ class ServerOptions:
         return Sequela(address, timeout=timeout, **self.tls)
 
 
+def tls_of(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of `Sequela` about TLS, from the values of a command's parameters."""
+    names = {"secure": "secure", "ca": "ca", "certificate": "cert", "key": "key"}
+    return {name: values[param] for name, param in names.items()}
+
+
 def server_options(default: str) -> Decorator:
     """Returns a decorator that adds the options. `default` says what happens without --server."""
+    server = option(HEADING, "--server", metavar="HOST:PORT", help=f"The address of the server. {default}")
+    return lambda command: added(command, [server, *_OPTIONS])
 
-    def decorate(command: Command) -> Command:
-        server = option(
-            HEADING, "--server", metavar="HOST:PORT", help=f"The address of the server. {default}"
-        )
-        return added(command, [server, *_OPTIONS])
 
-    return decorate
+def servers_options(default: str) -> Decorator:
+    """The same for a command that asks several servers; their addresses are the parameter `servers`."""
+    server = option(
+        HEADING,
+        "--server",
+        "servers",
+        multiple=True,
+        metavar="HOST:PORT",
+        help=f"The address of a server; repeatable. {default}",
+    )
+    return lambda command: added(command, [server, *_OPTIONS])

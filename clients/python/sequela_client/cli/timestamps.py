@@ -86,6 +86,7 @@ def times(moments: Sequence[Moment]) -> tuple[list[datetime], str] | None:
     if dates and len(dates) == len(moments):
         return dates, ""
     numbers = [moment for moment in moments if isinstance(moment, float)]
+    # The unit is not in the file, but only one unit gives times in a plausible year.
     for scale, unit in _EPOCHS.items():
         if 0 < len(numbers) == len(moments) and all(_FIRST <= each / scale < _LAST for each in numbers):
             start = datetime(1970, 1, 1, tzinfo=UTC)

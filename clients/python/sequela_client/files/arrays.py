@@ -18,6 +18,7 @@ def read_npy(path: Path) -> NDArray[Any] | FileTable:
     """Reads the array of a .npy file, or a table if it has named fields. Raises ValueError if it cannot be used."""
     with path.open("rb") as file:
         try:
+            # A pickle can run any code when it is loaded.
             array = np.lib.format.read_array(file, allow_pickle=False)
         except ValueError as error:
             raise ValueError(_plainly(error)) from error

@@ -35,6 +35,7 @@ def number(cell: Cell, decimal: str = ".") -> float | int:
     if is_missing(cell):
         return math.nan
     if not isinstance(cell, str):
+        # JSON has booleans, which models take as 0 and 1.
         return _finite(cell, int(cell) if isinstance(cell, bool) else cell or 0)
     # Some programs write the typographic minus sign, U+2212.
     text = cell.strip().replace("\u2212", "-")

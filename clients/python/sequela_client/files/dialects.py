@@ -35,6 +35,7 @@ def split_rows(lines: Sequence[str], delimiter: str) -> list[Row]:
     """Splits lines into rows, with the numbers of their last lines, from 1 on. A blank line is an empty row."""
     # If spaces are delimiters, those at both ends of a line would make empty columns.
     trimmed = (line.strip(" \r\n") if delimiter == " " or not line.strip(" \r\n") else line for line in lines)
+    # csv needs a delimiter. For a single column, this is a control character that no text file has.
     reader = csv.reader(trimmed, delimiter=delimiter or "\x1f", skipinitialspace=True)
     return [(reader.line_num, row) for row in reader]
 

@@ -48,6 +48,7 @@ def decode_text(raw: bytes, encoding: str | None) -> str:
 
 def _as_said(raw: bytes, encoding: str) -> str:
     try:
+        # utf-16-le and similar encodings leave the byte order mark in the text.
         return raw.decode(encoding).removeprefix("\ufeff")
     except LookupError as error:
         raise ValueError(

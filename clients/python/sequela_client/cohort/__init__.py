@@ -1,0 +1,14 @@
+"""Many explanations at once: from files of sequences to files of explanations. It needs the extra `cohort`."""
+
+from sequela_client.extras import require
+
+# Every module below imports these; an error here says how to install what is missing.
+require("pyarrow", extra="cohort")
+require("duckdb", extra="cohort")
+
+from sequela_client.cohort.explain import explain_batches  # noqa: E402 only after the check above
+from sequela_client.cohort.question import BulkQuestion  # noqa: E402
+from sequela_client.cohort.run import RunOptions, explain_all  # noqa: E402
+from sequela_client.cohort.sources import Memory  # noqa: E402
+
+__all__ = ["BulkQuestion", "Memory", "RunOptions", "explain_all", "explain_batches"]

@@ -1,0 +1,25 @@
+"""The background of a bulk explanation, if it is in a file."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from sequela_client.cli import file_inputs
+from sequela_client.cli.model_layout import Layout
+from sequela_client.cli.rows import RowOptions
+from sequela_client.cohort.question import BulkQuestion
+from sequela_client.files import load
+
+
+def with_background_values(question: BulkQuestion, layout: Layout) -> BulkQuestion:
+    """The question with the values of its background, if a Path names a file.
+
+    Raises:
+        CallerError: the file cannot be read, or does not fit the model.
+    """
+    if not isinstance(question.background, Path):
+        return question
+    rows = RowOptions(question.columns)
+    values = file_inputs.background(load(question.background), layout, rows, file_inputs.Notes())
+    return replace(question, background=values)

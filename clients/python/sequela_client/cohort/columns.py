@@ -1,0 +1,74 @@
+"""Which columns of the input the model takes: by the names of its features, of its inputs, or in order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sequela_client.cli.columns import Source, choose_columns, match_columns
+from sequela_client.cli.model_layout import Layout
+from sequela_client.errors import CallerError
+from sequela_client.files import FileTable
+
+
+@dataclass(frozen=True, slots=True)
+class InputColumns:
+    """The columns of the input that the model takes. One of the two is empty.
+
+    Args:
+        sources: the column's name, and what it holds, by the name of an input and a column of it.
+        matrices: the column that holds all of an input, by the input's name.
+    """
+
+    sources: Mapping[tuple[str, int], tuple[str, Source]]
+    matrices: Mapping[str, str]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns that are used."""
+        found = (*(name for name, _ in self.sources.values()), *self.matrices.values())
+        return tuple(dict.fromkeys(found))
+
+
+def input_columns(
+    names: Sequence[str], layout: Layout, wanted: Sequence[str] = (), apart: Sequence[str | None] = ()
+) -> InputColumns:
+    """Matches the columns of the input with the model.
+
+    Args:
+        names: the names of the columns.
+        layout: the inputs and features of the model.
+        wanted: the columns to take, in the model's order; empty: by their names.
+        apart: columns that are known to be something else, if the model has no feature of that name.
+
+    Raises:
+        CallerError: COLUMNS_DIFFER, features are missing.
+    """
+    inputs = [item.name for item in layout.inputs]
+    if not wanted and set(inputs) <= set(names) and not set(layout.names) <= set(names):
+        return InputColumns({}, {name: name for name in inputs})
+    if len(wanted) == 1 and len(inputs) == 1 and layout.inputs[0].width > 1:
+        _check(wanted[0], names)
+        return InputColumns({}, {inputs[0]: wanted[0]})
+    left = [name for name in names if name not in apart or name in layout.names]
+    if len(left) == len(inputs) == 1 and not wanted and left[0] not in layout.names:
+        return InputColumns({}, {inputs[0]: left[0]})
+    table = FileTable(Path("the input"), (), (), tuple(left))
+    found = choose_columns(table, wanted, layout) if wanted else match_columns(table, layout)
+    assert not isinstance(found, list)
+    return InputColumns({place: (left[source.column], source) for place, source in found.sources.items()}, {})
+
+
+def check_columns(names: Sequence[str], wanted: Sequence[str | None]) -> None:
+    """Raises CallerError if the input does not have one of these columns."""
+    for each in wanted:
+        if each is not None:
+            _check(each, names)
+
+
+def _check(wanted: str, names: Sequence[str]) -> None:
+    if wanted not in names:
+        raise CallerError(
+            f"the input has no column {wanted!r}; it has {', '.join(names)}", reason="COLUMNS_DIFFER"
+        )

@@ -1,0 +1,131 @@
+"""Explains batches of sequences: RecordBatches in, RecordBatches of the cohort's schema out."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from sequela_client.cohort.background import with_background_values
+from sequela_client.cohort.batches import SequenceRow, sequences
+from sequela_client.cohort.description import Description, describe
+from sequela_client.cohort.lists import latest_texts
+from sequela_client.cohort.question import BulkQuestion
+from sequela_client.cohort.rows import record_batch
+from sequela_client.cohort.servers import ServerPool, named_pool, shared_pool
+from sequela_client.cohort.streams import SequenceWork
+from sequela_client.errors import CallerError
+
+# How many sequences one piece of work has: enough to outweigh the start of a stream, few enough to share them fairly.
+_SEQUENCES = 16
+# Pieces that wait for each runner, so that none has to wait for the next batch to be read.
+_AHEAD = 2
+
+
+def explain_batches(
+    question: BulkQuestion,
+    batches: Iterable[Any],
+    *,
+    servers: Sequence[str] | ServerPool | None = None,
+) -> Iterator[Any]:
+    """Explains the sequences of batches. What a row says does not depend on the batch that it is in.
+
+    Args:
+        question: what is asked; it can be pickled.
+        batches: RecordBatches with one row for each sequence. Its values are lists: of a feature's values, oldest event
+            first, in a column with the name of the feature, or of events in a column with the name of an input.
+        servers: the addresses of running servers, or a pool of servers. None: local servers, one for each core, which
+            this process starts once.
+
+    Returns:
+        RecordBatches of `schema.SCHEMA`: one row for each sequence and variant, in the order of the input. There is at
+        least one for each batch of the input that has rows.
+
+    Raises:
+        CallerError: the columns, the model or the options are wrong.
+        TryAgain: the servers were busy or gone for longer than a minute.
+    """
+    with _pool(servers) as pool:
+        describer = Describer(pool, question)
+        first_row = 0
+        pieces: deque[Future[Any]] = deque()
+        try:
+            for batch in batches:
+                if not batch.num_rows:
+                    continue
+                for piece in _pieces(batch, question, describer, first_row):
+                    pieces.append(pool.submit(piece))
+                    while len(pieces) > pool.runners * _AHEAD:
+                        yield record_batch(pieces.popleft().result())
+                first_row += batch.num_rows
+            while pieces:
+                yield record_batch(pieces.popleft().result())
+        finally:
+            for future in pieces:
+                future.cancel()
+
+
+def _pool(servers: Sequence[str] | ServerPool | None) -> AbstractContextManager[ServerPool]:
+    if isinstance(servers, ServerPool):
+        return nullcontext(servers)
+    return nullcontext(shared_pool()) if servers is None else named_pool(servers)
+
+
+class Describer:
+    """Asks a server once what a model is like."""
+
+    def __init__(self, pool: ServerPool, question: BulkQuestion) -> None:
+        self._pool, self._question = pool, question
+        self._known: dict[str | None, Description] = {}
+
+    def of(self, checkpoint: str | None) -> Description:
+        """The description of the model of a checkpoint.
+
+        Raises:
+            CallerError: CHECKPOINTS_DIFFER, it has other features than the checkpoints before.
+        """
+        if checkpoint not in self._known:
+            asked = self._pool.submit(lambda client: describe(client, self._question, checkpoint))
+            found: Description = asked.result()
+            first = next(iter(self._known.values()), found)
+            if (first.layout, first.target) != (found.layout, found.target):
+                name = self._question.model_name(checkpoint)
+                raise CallerError(
+                    f"model {name} has other features or targets than the checkpoint before; explain it into a "
+                    "folder of its own",
+                    reason="CHECKPOINTS_DIFFER",
+                )
+            self._known[checkpoint] = found
+        return self._known[checkpoint]
+
+    def common(self, checkpoints: Sequence[str | None]) -> Description:
+        """The description of all checkpoints of a batch; of earlier ones, if it has none."""
+        for checkpoint in checkpoints:
+            self.of(checkpoint)
+        if not self._known:
+            raise CallerError(
+                f"column {self._question.checkpoint_column!r}: no sequence has a checkpoint",
+                reason="CHECKPOINT_MISSING",
+            )
+        return next(iter(self._known.values()))
+
+
+def _pieces(
+    batch: Any, question: BulkQuestion, describer: Describer, first_row: int
+) -> Iterator[SequenceWork]:
+    description = describer.common(_checkpoints(batch, question))
+    question = with_background_values(question, description.layout)
+    rows: list[SequenceRow] = sequences(batch, question, description.layout, first_row)
+    size = max(1, _SEQUENCES // len(question.variants))
+    for start in range(0, len(rows), size):
+        yield SequenceWork(question, rows[start : start + size], description.target.name)
+
+
+def _checkpoints(batch: Any, question: BulkQuestion) -> list[str | None]:
+    """The checkpoints of a batch; [None] if the model has none."""
+    if question.checkpoint_column is None:
+        return list(question.checkpoints) or [None]
+    found = filter(None, latest_texts(batch.column(question.checkpoint_column)))
+    return list(dict.fromkeys(found))

@@ -1,0 +1,220 @@
+"""The files of a cohort: numbered parts, each written under another name first, and renamed when it is whole."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from sequela_client.cohort import schema
+from sequela_client.errors import CallerError
+
+TEMPORARY = ".writing"
+"""What the names of files that are being written end in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The parts in a folder.
+
+    Args:
+        folder: the folder.
+        schema: the schema with the metadata of the run.
+        rows: how many rows each part has, but for the last.
+    """
+
+    folder: Path
+    schema: Any
+    rows: int
+
+    def path(self, number: int) -> Path:
+        """The path of a part."""
+        return self.folder / schema.PART_NAME.format(number)
+
+    def present(self) -> list[int]:
+        """The numbers of the parts that are whole."""
+        return part_numbers(self.folder)
+
+    def write(self, number: int, batches: Iterable[Any]) -> None:
+        """Writes a part. The same rows give the same bytes, however they were split into batches."""
+        table = pa.Table.from_batches(list(batches), schema.SCHEMA).combine_chunks()
+        path = self.path(number)
+        writing = path.with_name(path.name + TEMPORARY)
+        with writing.open("wb") as file:
+            pq.write_table(
+                table.cast(self.schema), file, compression="zstd", row_group_size=max(1, self.rows)
+            )
+            file.flush()
+            os.fsync(file.fileno())
+        replace_file(writing, path)
+
+    def write_all(self, batches: Iterable[Any]) -> Iterator[Any]:
+        """Writes batches into the parts that are missing, in order, and yields them once they are held."""
+        numbers = _missing(self.present())
+        held: list[Any] = []
+        count = 0
+        for batch in batches:
+            yield batch
+            held.append(batch)
+            count += len(batch)
+            while count >= self.rows:
+                part, held = _split(held, self.rows)
+                count -= self.rows
+                self.write(next(numbers), part)
+        if count:
+            self.write(next(numbers), held)
+
+
+def part_numbers(folder: Path) -> list[int]:
+    """The numbers of the parts in a folder."""
+    return sorted(int(path.stem.removeprefix("part-")) for path in folder.glob(schema.PART_PATTERN))
+
+
+def _missing(present: Iterable[int]) -> Iterator[int]:
+    """The numbers without a part, without end."""
+    held, number = set(present), 0
+    while True:
+        if number not in held:
+            yield number
+        number += 1
+
+
+def _split(batches: list[Any], rows: int) -> tuple[list[Any], list[Any]]:
+    """The first rows, and the rest."""
+    first: list[Any] = []
+    for at, batch in enumerate(batches):
+        if len(batch) > rows:
+            return [*first, batch.slice(0, rows)], [batch.slice(rows), *batches[at + 1 :]]
+        first.append(batch)
+        rows -= len(batch)
+        if not rows:
+            return first, batches[at + 1 :]
+    return first, []
+
+
+def replace_file(writing: Path, path: Path) -> None:
+    """Gives a file that is whole its name. It is then there even if the machine stops."""
+    writing.replace(path)
+    if hasattr(os, "O_DIRECTORY"):
+        folder = os.open(path.parent, os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+class DoneRows:
+    """The keys of the rows that are there, by which those that are left are found.
+
+    Only the columns of the key are read. Ids are held as Arrow holds them, about as many bytes as in the file, and
+    eight more bytes for each.
+
+    Args:
+        folder: the folder with the parts.
+        count_failed: whether failed rows count as done.
+    """
+
+    def __init__(self, folder: Path, count_failed: bool = True) -> None:
+        paths = sorted(folder.glob(schema.PART_PATTERN))
+        tables = [_keys(path, count_failed) for path in paths]
+        self._table = pa.concat_tables([pa.Table.from_batches([], _KEYS), *tables]).combine_chunks()
+        # Sorted hashes find the rows of an id without a pass over all of them; the ids themselves are compared, too.
+        hashes = [_hashes(table["id"].to_pylist()) for table in tables]
+        unsorted = np.concatenate([np.empty(0, np.int64), *hashes])
+        self._order = np.argsort(unsorted, kind="stable")
+        self._hashes = unsorted[self._order]
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def pending(self, ids: list[str], variants: tuple[str, ...]) -> list[list[str]] | None:
+        """The variants of each sequence that are not there yet; None if all are left.
+
+        Args:
+            ids: the ids of the sequences.
+            variants: the names of all variants.
+        """
+        if not len(self):
+            return None
+        wanted = np.unique(_hashes(ids))
+        starts, ends = np.searchsorted(self._hashes, wanted), np.searchsorted(self._hashes, wanted, "right")
+        places = [self._order[start:end] for start, end in zip(starts, ends, strict=True) if start < end]
+        there = self._table.take(pa.array(np.concatenate([np.empty(0, np.int64), *places])))
+        held: dict[str, set[str]] = {}
+        for id, variant in zip(there["id"].to_pylist(), there["variant"].to_pylist(), strict=True):
+            held.setdefault(id, set()).add(variant)
+        empty: set[str] = set()
+        return [[name for name in variants if name not in held.get(id, empty)] for id in ids]
+
+
+_KEYS = pa.schema([schema.SCHEMA.field(name) for name in schema.KEY])
+
+
+def _hashes(ids: list[str]) -> NDArray[np.int64]:
+    return np.fromiter(map(hash, ids), np.int64, len(ids))
+
+
+def _keys(path: Path, count_failed: bool) -> Any:
+    try:
+        table = pq.read_table(path, columns=[*schema.KEY, "status"])
+    except (pa.ArrowException, OSError) as error:
+        raise CallerError(
+            f"{path}: not a part of a cohort: {error}; delete it, and its rows are explained again",
+            reason="FILE_NOT_READABLE",
+        ) from error
+    if not count_failed:
+        table = table.filter(pc.not_equal(table["status"], schema.FAILED))
+    return table.select(list(schema.KEY)).cast(_KEYS)
+
+
+def retried(parts: Parts, batches: Iterable[Any]) -> Iterator[Any]:
+    """Replaces failed rows by new ones, part by part, and yields the new ones.
+
+    Args:
+        parts: the parts.
+        batches: the new rows, in the order of the parts.
+    """
+    held: list[Any] = []
+    numbers = [number for number in parts.present() if _failed(parts.path(number))]
+    for batch in batches:
+        yield batch
+        held.append(batch)
+        while numbers and sum(map(len, held)) >= (wanted := _failed(parts.path(numbers[0]))):
+            new, held = _split(held, wanted)
+            _replace_failed(parts, numbers.pop(0), pa.Table.from_batches(new, schema.SCHEMA))
+
+
+def _failed(path: Path) -> int:
+    statuses = pq.read_table(path, columns=["status"])["status"]
+    return int(pc.sum(pc.equal(statuses, schema.FAILED)).as_py() or 0)
+
+
+def _replace_failed(parts: Parts, number: int, new: Any) -> None:
+    old = pq.read_table(parts.path(number)).cast(schema.SCHEMA)
+    order = pa.array(range(len(old)))
+    failed = pc.equal(old["status"], schema.FAILED)
+    both = pa.concat_tables([old.filter(pc.invert(failed)), new])
+    places = pa.concat_arrays(
+        [order.filter(pc.invert(failed).combine_chunks()), order.filter(failed.combine_chunks())]
+    )
+    sorted_table = both.take(pc.sort_indices(places)).combine_chunks()
+    parts.write(number, sorted_table.to_batches())
+
+
+def summary_counts(folder: Path) -> Mapping[tuple[str, str], int]:
+    """How many rows the parts have by status and reason; the reason is empty for rows that did not fail."""
+    counts: dict[tuple[str, str], int] = {}
+    for path in sorted(folder.glob(schema.PART_PATTERN)):
+        table = pq.read_table(path, columns=["status", "reason"])
+        for row in table.group_by(["status", "reason"]).aggregate([([], "count_all")]).to_pylist():
+            key = (row["status"], row["reason"] or "")
+            counts[key] = counts.get(key, 0) + row["count_all"]
+    return counts

@@ -1,0 +1,258 @@
+"""Explains all sequences of files into a folder of Parquet files, and goes on where an earlier run was ended."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from sequela_client.cohort import schema
+from sequela_client.cohort.background import with_background_values
+from sequela_client.cohort.batches import OWN, VARIANTS, batch_keys
+from sequela_client.cohort.columns import check_columns, input_columns
+from sequela_client.cohort.description import Description
+from sequela_client.cohort.explain import Describer, explain_batches
+from sequela_client.cohort.folder import keep_question, locked
+from sequela_client.cohort.parts import DoneRows, Parts, retried, summary_counts
+from sequela_client.cohort.question import BulkQuestion
+from sequela_client.cohort.servers import PATIENCE_SECONDS, ServerPool, local_pool, named_pool
+from sequela_client.cohort.sources import Memory, Source, open_source
+from sequela_client.errors import CallerError
+
+PART_ROWS = 1_000
+# Sequences that are read at a time. It changes no row.
+_BATCH_ROWS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How a bulk explanation is carried out. None of it changes a row.
+
+    Args:
+        servers: addresses of running servers; empty: local servers.
+        tls: arguments of `Sequela` about TLS, for running servers.
+        workers: how many local servers; None: one for each core.
+        settings: further arguments of the local servers.
+        part_rows: how many rows each file has.
+        memory: limits of sorting.
+        retry_failed: explain failed rows again.
+        patience_seconds: how long work is tried again while servers are busy or gone.
+    """
+
+    servers: tuple[str, ...] = ()
+    tls: Mapping[str, Any] = field(default_factory=dict)
+    workers: int | None = None
+    settings: tuple[str, ...] = ()
+    part_rows: int = PART_ROWS
+    memory: Memory = field(default_factory=Memory)
+    retry_failed: bool = False
+    patience_seconds: float = field(default_factory=lambda: PATIENCE_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is.
+
+    Args:
+        total: rows of the whole cohort.
+        there: rows that were there at the start.
+        done: rows that were added since.
+        failed: how many of these failed.
+    """
+
+    total: int
+    there: int
+    done: int = 0
+    failed: int = 0
+
+    def after(self, batch: Any) -> Progress:
+        """The progress after a batch of rows."""
+        failed = int(pc.sum(pc.equal(batch.column("status"), schema.FAILED)).as_py() or 0)
+        return replace(self, done=self.done + len(batch), failed=self.failed + failed)
+
+
+Report = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a run did.
+
+    Args:
+        added: rows that this run wrote.
+        seconds: how long it took, with reading and the start of servers.
+        explained: explained rows of the cohort.
+        below_minimum: rows of the cohort whose score was too low to be explained.
+        failed: failed rows of the cohort by reason.
+    """
+
+    added: int
+    seconds: float
+    explained: int
+    below_minimum: int
+    failed: Mapping[str, int]
+
+
+def explain_all(
+    data: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    out: str | os.PathLike[str],
+    question: BulkQuestion,
+    options: RunOptions | None = None,
+    report: Report | None = None,
+) -> Any:
+    """Explains all sequences of files, and returns the cohort.
+
+    Args:
+        data: a path, several, or a pattern with *: Parquet, CSV, .npy or .npz.
+        out: the folder for the results. If an earlier run with the same question was ended, this one goes on.
+        question: what is asked.
+        options: how it is carried out.
+        report: called after every few rows.
+
+    Returns:
+        The cohort: `Cohort.open(out)`.
+
+    Raises:
+        CallerError: the files, the model or the options are wrong.
+        TryAgain: the servers were busy or gone for longer than a minute. What is done is kept.
+    """
+    run(data, out, question, options or RunOptions(), report or (lambda _: None))
+    return import_module("sequela_client.cohort.dataset").Cohort.open(out)
+
+
+def run(
+    data: str | os.PathLike[str] | Sequence[str | os.PathLike[str]],
+    out: str | os.PathLike[str],
+    question: BulkQuestion,
+    options: RunOptions,
+    report: Report,
+) -> Summary:
+    """As `explain_all`, and returns what was done."""
+    started, folder = time.monotonic(), Path(out)
+    if options.part_rows < 1:
+        raise CallerError(f"part_rows: {options.part_rows} is less than 1", reason="ARGUMENT_INVALID")
+    source = open_source(data, question, options.memory)
+    check_columns(source.names, _named(question))
+    with ExitStack() as stack:
+        stack.enter_context(locked(folder))
+        pool = stack.enter_context(_pool(options))
+        describer = Describer(pool, question)
+        description = describer.of(_checkpoint(source, question))
+        question = with_background_values(question, description.layout)
+        keep_question(folder, {**_record(question, describer), "part_rows": options.part_rows})
+        parts = Parts(folder, _schema(question, describer, description), options.part_rows)
+        added = _carry_out(source, question, description, pool, parts, options, report)
+    return _summary(folder, added, time.monotonic() - started)
+
+
+def _named(question: BulkQuestion) -> list[str | None]:
+    return [question.id_column, question.time, question.checkpoint_column, *question.labels]
+
+
+def _pool(options: RunOptions) -> ServerPool:
+    if options.servers:
+        return named_pool(options.servers, options.tls, options.patience_seconds)
+    return local_pool(options.workers, options.settings, options.patience_seconds)
+
+
+def _checkpoint(source: Source, question: BulkQuestion) -> str | None:
+    if question.checkpoint_column is not None:
+        return source.first(question.checkpoint_column)
+    return question.checkpoints[0] if question.checkpoints else None
+
+
+def _record(question: BulkQuestion, describer: Describer) -> dict[str, Any]:
+    """The question with the digests of its models, so that a model that was trained again is another question."""
+    checkpoints = question.checkpoints or ((None,) if question.checkpoint_column is None else ())
+    digests = {str(each or ""): describer.of(each).digest for each in checkpoints}
+    return {**question.record(), "model_digests": digests}
+
+
+def _schema(question: BulkQuestion, describer: Describer, description: Description) -> Any:
+    return schema.with_metadata(
+        {
+            schema.QUESTION_KEY: _record(question, describer),
+            schema.FEATURES_KEY: description.features(),
+            schema.TARGET_KEY: {"name": description.target.name, "label": description.target.label},
+            schema.PACKAGE_KEY: _version(),
+        }
+    )
+
+
+def _version() -> str:
+    try:
+        return version("sequela")
+    except PackageNotFoundError:
+        return ""
+
+
+def _carry_out(
+    source: Source,
+    question: BulkQuestion,
+    description: Description,
+    pool: ServerPool,
+    parts: Parts,
+    options: RunOptions,
+    report: Report,
+) -> int:
+    """Explains what is left, and returns how many rows were added."""
+    total = source.count() * len(question.variants)
+    used = input_columns(source.names, description.layout, question.columns, (*_named(question), *OWN))
+    wanted = list(dict.fromkeys([*used.names, *filter(None, _named(question))]))
+    added = 0
+    for write, count_failed in _PASSES[: 2 if options.retry_failed else 1]:
+        done = DoneRows(parts.folder, count_failed)
+        progress = Progress(total, len(done))
+        report(progress)
+        if progress.there >= total:
+            continue
+        read = source.batches(wanted, _BATCH_ROWS)
+        for batch in write(parts, explain_batches(question, _pending(read, question, done), servers=pool)):
+            progress = progress.after(batch)
+            report(progress)
+        added += progress.done
+    return added
+
+
+# Rows that are missing are written first, so that failed rows are the only ones that are left to be explained again.
+_PASSES: tuple[tuple[Callable[[Parts, Iterable[Any]], Iterator[Any]], bool], ...] = (
+    (Parts.write_all, True),
+    (retried, False),
+)
+
+
+def _pending(batches: Iterator[Any], question: BulkQuestion, done: DoneRows) -> Iterator[Any]:
+    """The sequences that are left, each with the variants that are left."""
+    names = tuple(variant.name for variant in question.variants)
+    for batch in batches:
+        left = done.pending(batch_keys(batch, question).ids, names)
+        if left is None:
+            yield batch
+            continue
+        column = pa.array(left, pa.list_(pa.string()))
+        marked = batch.append_column(pa.field(VARIANTS, column.type), column)
+        kept = marked.filter(pa.array([bool(each) for each in left]))
+        if len(kept):
+            yield kept
+
+
+def _summary(folder: Path, added: int, seconds: float) -> Summary:
+    counts = summary_counts(folder)
+    failed = {reason: count for (status, reason), count in counts.items() if status == schema.FAILED}
+    by_status = {status: count for (status, reason), count in counts.items() if not reason}
+    return Summary(
+        added,
+        seconds,
+        by_status.get(schema.EXPLAINED, 0),
+        by_status.get(schema.BELOW_MINIMUM, 0),
+        dict(sorted(failed.items(), key=lambda item: -item[1])),
+    )

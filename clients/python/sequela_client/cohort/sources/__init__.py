@@ -1,0 +1,60 @@
+"""Where sequences come from: files, read in batches of one row for each sequence."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from sequela_client.cohort.question import BulkQuestion
+from sequela_client.cohort.sources.arrays import open_arrays
+from sequela_client.cohort.sources.events import EventTable
+from sequela_client.cohort.sources.scan import Memory, open_scan
+from sequela_client.cohort.sources.sequence_rows import SequenceTable
+from sequela_client.errors import CallerError
+
+__all__ = ["Memory", "Source", "open_source"]
+
+
+class Source(Protocol):
+    """Sequences in files."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns."""
+
+    def count(self) -> int:
+        """How many sequences there are."""
+
+    def first(self, column: str) -> str | None:
+        """A value of a column that is not missing."""
+
+    def batches(self, wanted: Sequence[str], rows: int) -> Iterator[Any]:
+        """RecordBatches of `rows` sequences at most, with these columns and some of `batches.OWN`."""
+
+
+def open_source(
+    data: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], question: BulkQuestion, memory: Memory
+) -> Source:
+    """Opens files of sequences.
+
+    Args:
+        data: a path, several, or a pattern with *: Parquet or CSV files, a folder of Parquet files, an .npy or .npz
+            file.
+        question: says whether there is one row for each event, and which columns are which.
+        memory: limits of sorting.
+
+    Raises:
+        CallerError: FILE_NOT_READABLE.
+    """
+    paths = [os.fspath(data)] if isinstance(data, str | os.PathLike) else [os.fspath(each) for each in data]
+    if Path(paths[0]).suffix.lower() in (".npy", ".npz"):
+        if len(paths) > 1 or question.entity:
+            text = f"{paths[0]}: arrays come in one file, with one row for each sequence (without --entity)"
+            raise CallerError(text, reason="ARGUMENT_INVALID")
+        return open_arrays(paths[0], question.id)
+    scan = open_scan(paths, memory)
+    if question.entity:
+        return EventTable(scan, question.entity, question.time)
+    return SequenceTable(scan, question.id)

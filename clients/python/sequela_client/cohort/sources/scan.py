@@ -1,0 +1,158 @@
+"""Reads Parquet and CSV files with DuckDB, which keeps within a limit of memory and sorts on disk beyond it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from glob import glob
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from sequela_client.errors import CallerError
+
+_FORMATS = {".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".tsv": "csv", ".txt": "csv"}
+_PACKED = (".gz", ".zst")
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """How much memory sorting may use.
+
+    Args:
+        limit: as DuckDB writes it, such as "512MB".
+        folder: where it writes what does not fit; None: a folder of the system that is removed afterwards.
+    """
+
+    limit: str = "512MB"
+    folder: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """Files of one kind as a table of DuckDB.
+
+    Args:
+        paths: the files, in their order.
+        kind: parquet or csv.
+        memory: the limits.
+    """
+
+    paths: tuple[str, ...]
+    kind: str
+    memory: Memory
+
+    @property
+    def sql(self) -> str:
+        """The table, for the FROM of a query. Cells of a CSV file are texts."""
+        files = ", ".join(map(text_literal, self.paths))
+        if self.kind == "parquet":
+            return f"read_parquet([{files}], union_by_name = true)"
+        return f"read_csv([{files}], all_varchar = true, header = true, union_by_name = true)"
+
+    @contextmanager
+    def connect(self) -> Iterator[Any]:
+        """A database in memory with the limits."""
+        with tempfile.TemporaryDirectory(prefix="sequela-", dir=self.memory.folder) as folder:
+            connection = duckdb.connect(":memory:")
+            try:
+                self._set(connection, folder)
+                yield connection
+            finally:
+                connection.close()
+
+    def _set(self, connection: Any, folder: str) -> None:
+        try:
+            connection.execute(f"SET memory_limit = {text_literal(self.memory.limit)}")
+        except duckdb.Error as error:
+            raise CallerError(f"memory: {self.memory.limit!r}: {error}", reason="ARGUMENT_INVALID") from error
+        connection.execute(f"SET temp_directory = {text_literal(folder)}")
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET enable_progress_bar = false")
+        connection.execute("SET preserve_insertion_order = true")
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """The rows of a small result."""
+        with self.connect() as connection, self.refusing():
+            rows: list[tuple[Any, ...]] = connection.execute(sql).fetchall()
+            return rows
+
+    def batches(self, sql: str, rows: int) -> Iterator[Any]:
+        """A result as RecordBatches, read as it is asked for."""
+        with self.connect() as connection, self.refusing():
+            yield from connection.sql(sql).to_arrow_reader(rows)
+
+    @contextmanager
+    def refusing(self) -> Iterator[None]:
+        """Turns errors of DuckDB about the files into those of the client."""
+        try:
+            yield
+        except duckdb.OutOfMemoryException as error:
+            text = f"{self.memory.limit} of memory are not enough to sort: {_first_line(error)}; allow more (--memory)"
+            raise CallerError(text, reason="MEMORY_LIMIT") from error
+        except duckdb.Error as error:
+            raise CallerError(
+                f"{Path(self.paths[0]).name}: {_first_line(error)}", reason="FILE_NOT_READABLE"
+            ) from error
+
+    def columns(self) -> dict[str, str]:
+        """The names of the columns, and DuckDB's names of their types."""
+        return {row[0]: row[1] for row in self.query(f"DESCRIBE SELECT * FROM {self.sql}")}
+
+    def first(self, column: str) -> str | None:
+        """A value of a column that is not missing, as text."""
+        name = name_literal(column)
+        sql = f"SELECT CAST({name} AS VARCHAR) FROM {self.sql} WHERE {name} IS NOT NULL LIMIT 1"
+        found = self.query(sql)
+        return str(found[0][0]) if found else None
+
+
+def open_scan(paths: Sequence[str], memory: Memory) -> Scan:
+    """The files at these paths.
+
+    Args:
+        paths: files, folders of Parquet files, or patterns with *.
+        memory: the limits of memory.
+
+    Raises:
+        CallerError: there are none, or they are of different kinds.
+    """
+    found = [each for path in paths for each in _files(path)]
+    kinds = {kind_of(each) for each in found}
+    if len(kinds) != 1 or None in kinds:
+        names = ", ".join(found[:3]) or ", ".join(paths)
+        raise CallerError(
+            f"{names}: no files of one of these kinds: {', '.join(sorted(_FORMATS))}, .npy, .npz",
+            reason="FILE_NOT_READABLE",
+        )
+    return Scan(tuple(found), str(kinds.pop()), memory)
+
+
+def kind_of(path: str) -> str | None:
+    """The kind of a file by its name; None if it is none of ours."""
+    name = Path(path)
+    suffix = name.with_suffix("").suffix if name.suffix in _PACKED else name.suffix
+    return _FORMATS.get(suffix.lower())
+
+
+def _files(path: str) -> list[str]:
+    if Path(path).is_dir():
+        return sorted(map(str, Path(path).glob("*.parquet")))
+    return [path] if Path(path).is_file() else sorted(glob(path))
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).split("\n", 1)[0]
+
+
+def name_literal(name: str) -> str:
+    """A column's name in SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def text_literal(text: str) -> str:
+    """A text in SQL."""
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,84 @@
+"""Files with one row for each sequence, whose columns are lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from sequela_client.cohort.batches import REPEATED, ROW
+from sequela_client.cohort.sources.scan import Scan, name_literal
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceTable:
+    """A table of sequences.
+
+    Args:
+        scan: the files. Lists in CSV are written as [1, 2, 3].
+        id: the column of the ids; None: rows are numbered.
+    """
+
+    scan: Scan
+    id: str | None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns."""
+        return tuple(self.scan.columns())
+
+    def count(self) -> int:
+        """How many sequences there are."""
+        return int(self.scan.query(f"SELECT count(*) FROM {self.scan.sql}")[0][0])
+
+    def first(self, column: str) -> str | None:
+        """A value of a column that is not missing."""
+        return self.scan.first(column)
+
+    def batches(self, wanted: Sequence[str], rows: int) -> Iterator[Any]:
+        """RecordBatches of these columns, in the order of the files.
+
+        Args:
+            wanted: the columns.
+            rows: how many sequences a batch has at most.
+        """
+        names = list(dict.fromkeys([*wanted, *([self.id] if self.id else [])]))
+        columns = ", ".join(f"{self._value(name)} AS {name_literal(name)}" for name in names)
+        known = self._repeated()
+        row, seen = 0, set[str]()
+        for batch in self.scan.batches(f"SELECT {columns} FROM {self.scan.sql}", rows):
+            positions = pa.array(np.arange(row, row + len(batch)))
+            again = pa.array(self._again(batch, known, seen), pa.bool_())
+            yield pa.RecordBatch.from_arrays(
+                [positions, again, *batch.columns], names=[ROW, REPEATED, *batch.schema.names]
+            )
+            row += len(batch)
+
+    def _repeated(self) -> frozenset[str]:
+        """The ids that occur more than once, which are few."""
+        if self.id is None:
+            return frozenset()
+        id = f"CAST({name_literal(self.id)} AS VARCHAR)"
+        sql = f"SELECT {id} FROM {self.scan.sql} WHERE {id} IS NOT NULL GROUP BY 1 HAVING count(*) > 1"
+        return frozenset(str(each) for (each,) in self.scan.query(sql))
+
+    def _again(self, batch: Any, known: frozenset[str], seen: set[str]) -> list[bool]:
+        if not known or self.id is None:
+            return [False] * len(batch)
+        found = []
+        for id in batch.column(self.id).cast(pa.string()).to_pylist():
+            found.append(id in seen)
+            if id in known:
+                seen.add(id)
+        return found
+
+    def _value(self, name: str) -> str:
+        """A column; of a CSV file, a list of texts if its first cell is one."""
+        if self.scan.kind != "csv" or name == self.id:
+            return name_literal(name)
+        text = (self.first(name) or "").replace(" ", "")
+        kind = "VARCHAR[][]" if text.startswith("[[") else "VARCHAR[]" if text.startswith("[") else "VARCHAR"
+        return f"try_cast({name_literal(name)} AS {kind})"

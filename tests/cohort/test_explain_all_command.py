@@ -1,0 +1,115 @@
+"""`sequela explain-all`: its lines, its exit codes, and what it needs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from client.command_runs import Run
+from cohort import cohorts
+from sequela_client.cli.bulk_progress import Lines, duration
+from sequela_client.cli.main import main
+from sequela_client.cohort import run as bulk
+from sequela_client.cohort.run import Progress
+
+BLOCKED = """
+import sys
+class Blocker:
+    def find_spec(self, name, *rest):
+        if name.partition(".")[0] in ("pyarrow", "duckdb"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Blocker())
+import sequela_client
+from sequela_client.cli.main import main
+main()
+"""
+
+
+@pytest.fixture
+def run() -> Run:
+    return lambda *arguments: CliRunner().invoke(main, [str(each) for each in arguments])
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    events = cohorts.accounts(12).astype({"amount": object})
+    events.loc[events.account == "a001", "amount"] = "x1"
+    events.to_csv(tmp_path / "events.csv", index=False)
+    np.save(tmp_path / "zeros.npy", np.zeros(2))
+    return tmp_path / "events.csv"
+
+
+def test_all_of_it(run: Run, data: Path, model: Path, real: str, tmp_path: Path) -> None:
+    """Events in CSV, a background in a file, variants, a failed sequence; then again, which adds nothing."""
+    arguments = [
+        *("explain-all", data, "--entity", "account", "--time", "when", "--label", "fraud", "--seeds", 2),
+        *("--pruning-tolerance", 0.01, "--level", "event", "--background", tmp_path / "zeros.npy"),
+        *("--model", model, "--server", real, "--out", tmp_path / "out", "--part-rows", 5),
+    ]
+    done = run(*arguments)
+    assert done.exit_code == 0, done.output
+    assert "24 rows added in " in done.stdout
+    assert "  22 explained\n  2 failed: NOT_A_NUMBER 2\n" in done.stdout
+    rows = cohorts.rows(tmp_path / "out")
+    assert [(row["id"], row["variant"], row["seed"]) for row in rows[:2]] == [
+        ("a000", "seed=0", 0),
+        ("a000", "seed=1", 1),
+    ]
+    assert {row["pruning"]["tolerance"] for row in rows if row["pruning"]} == {0.01}
+    assert len(list((tmp_path / "out").glob("part-*.parquet"))) == 5
+    assert "0 rows added" in run(*arguments).stdout
+
+
+def test_exit_codes(
+    run: Run, data: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """1 for what the caller has to change, 2 for the command line, 3 for a server that is gone."""
+    monkeypatch.setattr(bulk, "PATIENCE_SECONDS", 0.3)
+    base = ("explain-all", data, "--entity", "account", "--out", tmp_path / "out")
+    assert run(*base, "--model", tmp_path / "no.onnx").exit_code == 1
+    assert run(*base, "--model", "fraud").exit_code == 1
+    assert run(*base).exit_code == 2
+    assert run(*base, "--model", model, "--secure").exit_code == 2
+    assert run(*base, "--model", model, "--server", "a:1", "--workers", 2).exit_code == 2
+    gone = run(*base, "--model", model, "--server", "localhost:9")
+    assert (gone.exit_code, gone.stderr.count("\n")) == (3, 1)
+
+
+def test_lines_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """One every ten seconds, with the rate and the time that is left."""
+    now = iter([0.0, 5.0, 10.0, 12.0, 40.0])
+    lines = Lines(10.0, lambda: next(now))
+    for done in (50, 100, 120, 400):
+        lines.show(Progress(1000, 100, done, 3))
+    assert capsys.readouterr().err == (
+        "200 of 1,000 rows, 10.0/s, 1 min 20 s left, 3 failed\n"
+        "500 of 1,000 rows, 10.0/s, 50 s left, 3 failed\n"
+    )
+    assert [duration(each) for each in (7.2, 59.6, 3599, 7500)] == [
+        "7 s",
+        "1 min 0 s",
+        "59 min 59 s",
+        "2 h 5 min",
+    ]
+
+
+def test_without_the_extra(model: Path, data: Path, tmp_path: Path) -> None:
+    """Everything else works without pyarrow and duckdb, and this command says what to install."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+
+    def blocked(*arguments: object) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", BLOCKED, *map(str, arguments)]
+        return subprocess.run(
+            command, capture_output=True, text=True, env=environment, timeout=60, check=False
+        )
+
+    assert "explain-all" in blocked("--help").stdout
+    assert "--first-positive" in blocked("explain-all", "--help").stdout
+    refused = blocked("explain-all", data, "--model", model, "--out", tmp_path / "out")
+    assert refused.returncode == 4
+    assert "pip install 'sequela[cohort]'" in refused.stderr

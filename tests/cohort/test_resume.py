@@ -1,0 +1,126 @@
+"""Runs that were ended go on: no row is lost or repeated, and the files are those of an undisturbed run."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from cohort import cohorts
+from sequela_client import CallerError, TryAgain
+from sequela_client.cohort import BulkQuestion
+from sequela_client.cohort.folder import locked
+
+COMMAND = [sys.executable, "-c", "from sequela_client.cli.main import main; main()", "explain-all"]
+
+
+@pytest.fixture
+def events(tmp_path: Path) -> Path:
+    cohorts.accounts(60).sample(frac=1, random_state=1).to_parquet(tmp_path / "events.parquet")
+    return tmp_path / "events.parquet"
+
+
+def test_a_killed_run_goes_on(events: Path, events_question: BulkQuestion, real: str, tmp_path: Path) -> None:
+    """SIGKILL after some parts; then the same again, from Python."""
+    question = replace(events_question, background=None, tolerances=(0.0, 0.01))
+    model = Path(question.model)
+    (model.parent / "schema.json").write_text(
+        (model.parent / "schema.json").read_text()[:-1] + ', "background": {"x": [0, 0]}}'
+    )
+    cohorts.explained(events, tmp_path / "whole", real, question, part_rows=7)
+    out = tmp_path / "killed"
+    flags = ["--entity", "account", "--time", "when", "--label", "fraud", "--part-rows", "7"]
+    flags += ["--pruning-tolerance", "0", "--pruning-tolerance", "0.01", "--max-coalitions", "256"]
+    flags += ["--level", "event", "--level", "feature", "--server", real, "--model", question.model]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    process = subprocess.Popen([*COMMAND, str(events), "--out", str(out), *flags], env=environment)
+    try:
+        give_up = time.monotonic() + 60
+        while len(list(out.glob("part-*.parquet"))) < 3 and process.poll() is None:
+            assert time.monotonic() < give_up
+            time.sleep(0.005)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    before = cohorts.digests(out)
+    assert len([name for name in before if name.startswith("part-") and name.endswith("parquet")]) >= 3
+    cohorts.explained(events, out, real, question, part_rows=7)
+    assert cohorts.digests(out) == cohorts.digests(tmp_path / "whole")
+    keys = [(row["id"], row["variant"]) for row in cohorts.rows(out)]
+    assert len(keys) == len(set(keys)) == 120
+
+
+def test_later_parts_may_be_there(
+    events: Path, events_question: BulkQuestion, real: str, tmp_path: Path
+) -> None:
+    """Missing parts in the middle are filled, and a file that was left half-written is removed."""
+    out = tmp_path / "out"
+    cohorts.explained(events, out, real, events_question, part_rows=9)
+    whole = cohorts.digests(out)
+    for number in (0, 2, 6):
+        (out / f"part-{number:05d}.parquet").unlink()
+    (out / "part-00002.parquet.writing").write_bytes(b"half")
+    done = cohorts.explained(events, out, real, events_question, part_rows=9)
+    assert cohorts.digests(out) == whole
+    assert done.added == 9 + 9 + 6
+    assert cohorts.explained(events, out, real, events_question, part_rows=9).added == 0
+
+
+def test_another_question_is_refused(
+    events: Path, events_question: BulkQuestion, real: str, tmp_path: Path
+) -> None:
+    cohorts.explained(events, tmp_path / "out", real, events_question)
+    other = replace(events_question, options={**events_question.options, "max_coalitions": 257})
+    with pytest.raises(CallerError, match=r"options was .*256.*, now .*257") as refused:
+        cohorts.explained(events, tmp_path / "out", real, other)
+    assert refused.value.reason == "QUESTION_DIFFERS"
+    with pytest.raises(CallerError, match="part_rows was 1000, now 5"):
+        cohorts.explained(events, tmp_path / "out", real, events_question, part_rows=5)
+    with pytest.raises(CallerError, match="background was"):
+        cohorts.explained(events, tmp_path / "out", real, replace(events_question, background=[0.0, 0.1]))
+
+
+def test_one_run_at_a_time(events: Path, events_question: BulkQuestion, real: str, tmp_path: Path) -> None:
+    with locked(tmp_path / "out"), pytest.raises(CallerError, match="another process") as refused:
+        cohorts.explained(events, tmp_path / "out", real, events_question)
+    assert refused.value.reason == "FOLDER_IN_USE"
+
+
+def test_other_files(events: Path, events_question: BulkQuestion, real: str, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "notes.txt").write_text("mine")
+    with pytest.raises(CallerError, match=r"notes\.txt") as refused:
+        cohorts.explained(events, tmp_path / "out", real, events_question)
+    assert refused.value.reason == "FOLDER_NOT_OURS"
+
+
+def test_failed_rows_are_tried_again(events_question: BulkQuestion, real: str, tmp_path: Path) -> None:
+    """After the data was mended; the files are then those of a run with the mended data."""
+    table = cohorts.accounts(30).astype({"amount": object})
+    broken = table.copy()
+    broken.loc[broken.account.isin(["a003", "a017"]), "amount"] = "?!"
+    table.to_csv(tmp_path / "good.csv", index=False)
+    broken.to_csv(tmp_path / "data.csv", index=False)
+    out, right = tmp_path / "out", tmp_path / "right"
+    done = cohorts.explained(tmp_path / "data.csv", out, real, events_question, part_rows=8)
+    assert dict(done.failed) == {"NOT_A_NUMBER": 2}
+    table.to_csv(tmp_path / "data.csv", index=False)
+    assert cohorts.explained(tmp_path / "data.csv", out, real, events_question, part_rows=8).added == 0
+    again = cohorts.explained(
+        tmp_path / "data.csv", out, real, events_question, part_rows=8, retry_failed=True
+    )
+    assert (again.added, again.failed) == (2, {})
+    cohorts.explained(tmp_path / "good.csv", right, real, events_question, part_rows=8)
+    assert cohorts.digests(out) == cohorts.digests(right)
+
+
+def test_a_server_that_is_gone(events: Path, events_question: BulkQuestion, tmp_path: Path) -> None:
+    """The run ends with an error that says to try again, and leaves nothing half-written."""
+    with pytest.raises(TryAgain, match="no server answers"):
+        cohorts.explained(events, tmp_path / "out", "localhost:9", events_question, patience_seconds=0.5)
+    assert not list((tmp_path / "out").glob("part*"))
